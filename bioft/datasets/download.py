@@ -1,0 +1,303 @@
+"""Fetch source files from their own sites: resumed when cut off, checked, with their origin on record."""
+
+import gzip
+import json
+import os
+import shutil
+import time
+import zlib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import requests
+import urllib3
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+from bioft import __version__
+from bioft.datasets import ctd as ctd_source
+from bioft.datasets.storage import file_sha256, suggestion
+from bioft.errors import BioftError
+
+ATTEMPTS = 5
+"""Tries without a new byte before a download gives up."""
+BACKOFF_SECONDS = 1.0
+"""Wait after the first failed try; doubled at each further one, up to a minute."""
+TIMEOUT_SECONDS = (15, 60)
+CHUNK = 1 << 20
+
+
+class Source(NamedTuple):
+    """A file that can be fetched."""
+
+    base_url: str
+    file: str
+    title: str
+    terms: str
+    citation: str
+
+
+SOURCES = {
+    "ctd": Source(
+        f"{ctd_source.URL}/reports",
+        "CTD_curated_genes_diseases.csv.gz",
+        "CTD curated gene–disease associations",
+        ctd_source.TERMS,
+        ctd_source.CITATION,
+    ),
+    "ctd-inferred": Source(
+        f"{ctd_source.URL}/reports",
+        "CTD_genes_diseases.csv.gz",
+        "CTD gene–disease associations with the inferred ones (several GB)",
+        ctd_source.TERMS,
+        ctd_source.CITATION,
+    ),
+}
+
+
+class _RetryableError(Exception):
+    """This try failed in a way that another one may not."""
+
+    def __init__(self, reason: str, wait: float | None = None) -> None:
+        super().__init__(reason)
+        self.wait = wait
+
+
+def ctd(directory: str | os.PathLike[str]) -> Path:
+    """Fetch CTD's curated gene–disease file into `directory`: see `download`."""
+    return download("ctd", directory)
+
+
+def download(
+    name: str,
+    directory: str | os.PathLike[str],
+    *,
+    resume: bool = True,
+    base_url: str | None = None,
+) -> Path:
+    """Fetch one of `SOURCES` into `directory` and return the file's path.
+
+    Shows progress and the source's terms. The data grows in `<file>.part`, which a later call continues
+    (`resume`) if the site still has the same version; the file takes its name only when it is whole.
+    `<file>.source.json` beside it records URL, date, size and SHA-256. A file that is there already, and
+    matches its record, is not fetched again; any other existing file is left alone with an error.
+
+    `base_url`: another site with the same file, such as a mirror.
+
+    Raises BioftError when the site can't be reached, answers with an error or a web page, or sends a file that
+    is not whole.
+    """
+    if name not in SOURCES:
+        raise BioftError(f"Unknown source '{name}'. {suggestion(name, SOURCES)}")
+    source = SOURCES[name]
+    url = f"{(base_url or source.base_url).rstrip('/')}/{source.file}"
+    target = Path(directory) / source.file
+    console = Console(stderr=True)
+    console.print(f"{source.title}\n{source.terms}\nCite: {source.citation}", highlight=False, markup=False)
+    if _already_there(target):
+        console.print(f"{target} is there already and matches its record.", highlight=False)
+        return target
+    part = target.with_name(f"{target.name}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not resume:
+            _discard(part)
+        with _progress(console) as progress:
+            headers = _fetch(url, part, progress)
+        _check_whole(part, url)
+        record = {
+            "url": url,
+            "file": source.file,
+            "sha256": file_sha256(part),
+            "bytes": part.stat().st_size,
+            "downloaded": datetime.now(UTC).isoformat(timespec="seconds"),
+            "last_modified": headers.get("Last-Modified"),
+            "etag": headers.get("ETag"),
+            "terms": source.terms,
+            "citation": source.citation,
+        }
+        _write_json(_record_path(target), record)
+        part.replace(target)
+        _state_path(part).unlink(missing_ok=True)
+    except OSError as error:
+        free = shutil.disk_usage(_existing(target.parent)).free / 1e6
+        raise BioftError(
+            f"Can't write {target}: {error.strerror or error}. {free:,.0f} MB are free there. Make room, or choose "
+            "another directory; the next run continues the download."
+        ) from error
+    console.print(f"SHA-256 {record['sha256']}", highlight=False)
+    return target
+
+
+def _existing(path: Path) -> Path:
+    while not path.exists():
+        path = path.parent
+    return path
+
+
+def _progress(console: Console) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    return Progress(*columns, TimeRemainingColumn(), console=console)
+
+
+def _record_path(target: Path) -> Path:
+    return target.with_name(f"{target.name}.source.json")
+
+
+def _state_path(part: Path) -> Path:
+    """Where the version of a half-fetched file is noted, so that two versions are never joined."""
+    return part.with_name(f"{part.name}.json")
+
+
+def _write_json(path: Path, content: Any) -> None:
+    temporary = path.with_name(f"{path.name}.partial")
+    temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _already_there(target: Path) -> bool:
+    if not target.exists():
+        return False
+    if not target.is_file():
+        raise BioftError(f"{target} is a directory. Choose another directory for the download.")
+    if _read_json(_record_path(target)).get("sha256") == file_sha256(target):
+        return True
+    raise BioftError(
+        f"{target} exists, but {_record_path(target).name} beside it does not describe it. It is left as it is: "
+        "move it away to fetch it again, or choose another directory."
+    )
+
+
+def _discard(part: Path) -> None:
+    part.unlink(missing_ok=True)
+    _state_path(part).unlink(missing_ok=True)
+
+
+def _fetch(url: str, part: Path, progress: Progress) -> dict[str, str]:
+    """Fetch until `part` is whole; returns the headers that describe the file."""
+    task = progress.add_task(url.rsplit("/", 1)[-1], total=None)
+    failures = most = 0
+    with requests.Session() as session:
+        session.headers["User-Agent"] = f"bioft/{__version__}"
+        while True:
+            most = max(most, part.stat().st_size if part.exists() else 0)
+            try:
+                return _fetch_once(session, url, part, progress, task)
+            except (_RetryableError, requests.RequestException) as error:
+                now = part.stat().st_size if part.exists() else 0
+                failures = 1 if now > most else failures + 1
+                if failures >= ATTEMPTS:
+                    kept = f" {now:,} bytes are kept in {part}: the next run continues there." if now else ""
+                    raise BioftError(
+                        f"Can't fetch {url} after {ATTEMPTS} tries: {_reason(error)}. Check the network (proxy, "
+                        f"firewall), or fetch the file with a browser.{kept}"
+                    ) from None
+                wait = error.wait if isinstance(error, _RetryableError) else None
+                time.sleep(min(wait if wait is not None else BACKOFF_SECONDS * 2 ** (failures - 1), 60))
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, requests.Timeout):
+        return "the site does not answer in time"
+    if isinstance(error, requests.ConnectionError):
+        return "no connection to the site"
+    return str(error)
+
+
+def _fetch_once(session: requests.Session, url: str, part: Path, progress: Progress, task: Any) -> dict[str, str]:
+    state = _read_json(_state_path(part))
+    have = part.stat().st_size if part.exists() else 0
+    # Without a validator to ask by, nothing says that the rest belongs to the same file: start anew.
+    validator = state.get("validator") if state.get("url") == url else None
+    if have and not validator:
+        _discard(part)
+        have = 0
+    # identity: a transparently compressed answer would make the byte positions meaningless.
+    headers = {"Accept-Encoding": "identity"}
+    if have:
+        headers |= {"Range": f"bytes={have}-", "If-Range": str(validator)}
+    with session.get(url, headers=headers, stream=True, timeout=TIMEOUT_SECONDS) as response:
+        status = response.status_code
+        if status == 416:  # nothing after what we have: complete, or not the same file any more
+            if have and response.headers.get("Content-Range") == f"bytes */{have}":
+                return {key: value for key, value in state.items() if key in ("ETag", "Last-Modified")}
+            _discard(part)
+            raise _RetryableError("the site refused to continue the file")
+        if status == 429 or status >= 500:
+            after = response.headers.get("Retry-After", "")
+            raise _RetryableError(f"HTTP status {status}", float(after) if after.isdigit() else None)
+        if status not in (200, 206):
+            raise BioftError(
+                f"{url} answers with HTTP status {status} ({response.reason}). The file may have moved: look for it "
+                f"on the source's download page."
+            )
+        if "html" in response.headers.get("Content-Type", "").lower():
+            raise _web_page(url)
+        start = 0
+        if status == 206:
+            content_range = response.headers.get("Content-Range", "")
+            if not content_range.startswith(f"bytes {have}-"):
+                _discard(part)
+                raise _RetryableError(f"the site sent another range than asked for ({content_range})")
+            start = have
+        length = response.headers.get("Content-Length")
+        total = start + int(length) if length else None
+        progress.update(task, total=total, completed=start)
+        kept = {key: response.headers[key] for key in ("ETag", "Last-Modified") if key in response.headers}
+        # If-Range wants a strong validator: a weak ETag (W/...) does not promise the same bytes.
+        strong = kept.get("ETag", "W/")
+        _write_json(
+            _state_path(part),
+            {"url": url, "validator": kept.get("Last-Modified") if strong.startswith("W/") else strong, **kept},
+        )
+        written = start
+        with part.open("ab" if start else "wb") as stream:
+            try:
+                # The bytes as sent: some servers declare .gz files as a transfer encoding to be undone.
+                for chunk in response.raw.stream(CHUNK, decode_content=False):
+                    stream.write(chunk)
+                    written += len(chunk)
+                    progress.update(task, completed=written)
+            except urllib3.exceptions.HTTPError:
+                raise _RetryableError(f"the connection was cut after {written:,} bytes") from None
+        if total is not None and written != total:
+            raise _RetryableError(f"the connection was cut after {written:,} of {total:,} bytes")
+        return kept
+
+
+def _web_page(url: str) -> BioftError:
+    return BioftError(
+        f"{url} answers with a web page instead of the file: the site asks for a check that only a browser can pass "
+        "(captcha), or is down for maintenance. Open the address in a browser, save the file, and give its path to "
+        "`bioft build`."
+    )
+
+
+def _check_whole(part: Path, url: str) -> None:
+    """Raise BioftError, and forget the file, if it is a web page or a gzip file that does not unpack to its end."""
+    with part.open("rb") as stream:
+        start = stream.read(512)
+    if start.lstrip()[:1] == b"<" and not url.endswith(".xml"):
+        _discard(part)
+        raise _web_page(url)
+    if not url.endswith(".gz"):
+        return
+    if start[:2] != b"\x1f\x8b":
+        _discard(part)
+        raise BioftError(f"{url} did not send a gzip file (it begins with {start[:20]!r}). Try again later.")
+    try:
+        with gzip.open(part) as unpacked:
+            while unpacked.read(CHUNK):
+                pass
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        _discard(part)
+        raise BioftError(f"The file from {url} is damaged ({error}) and was removed. Fetch it again.") from None

@@ -1,0 +1,246 @@
+"""Files on disk: source files read line by line, and datasets saved and loaded with their manifest."""
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import shutil
+import tempfile
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, Any, cast
+
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
+from datasets import Dataset, DatasetDict
+
+from bioft.errors import BioftError
+
+MANIFEST = "manifest.json"
+CARD = "README.md"
+SCHEMA_VERSION = 1
+
+
+class TextLines:
+    """The decoded lines of a UTF-8 text file, plain or gzip, one at a time in bounded memory.
+
+    `number` is the line last yielded (from 1). A missing, empty, truncated or corrupt file and a byte that is
+    not UTF-8 raise BioftError with the place.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], hint: str = "") -> None:
+        self.path = Path(path)
+        self.hint = hint
+        self.number = 0
+
+    def _error(self, problem: str, mend: str = "") -> BioftError:
+        return BioftError(f"{self.path}{problem}. {mend or self.hint}".strip())
+
+    def _open(self) -> IO[bytes]:
+        if self.path.is_dir():
+            raise self._error(" is a directory", "Give the path of the file inside it.")
+        try:
+            stream = self.path.open("rb")
+        except FileNotFoundError:
+            raise self._error(" does not exist") from None
+        except OSError as error:
+            raise self._error(f" can't be read: {error.strerror}", "Check its permissions.") from error
+        # The content decides, not the name: browsers unpack .gz files and keep the name.
+        magic = stream.read(2)
+        stream.seek(0)
+        if not magic:
+            stream.close()
+            raise self._error(" is empty (0 bytes)")
+        if magic != b"\x1f\x8b":
+            return stream
+        stream.close()
+        return cast(IO[bytes], io.BufferedReader(gzip.GzipFile(self.path), 1 << 20))
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield each line with its line break; restarts from the first line."""
+        self.number = 0
+        offset = 0
+        with self._open() as stream:
+            try:
+                for raw in stream:
+                    self.number += 1
+                    try:
+                        line = raw.decode("utf-8")
+                    except UnicodeDecodeError as error:
+                        raise self._error(
+                            f", line {self.number}: byte 0x{raw[error.start]:02x} at byte {error.start} of "
+                            f"the line (byte {offset + error.start} of the unpacked file) is not UTF-8",
+                            "Download the file again, or convert it to UTF-8 (iconv -f latin1 -t utf-8).",
+                        ) from None
+                    offset += len(raw)
+                    yield line.removeprefix("\ufeff") if self.number == 1 else line
+            except EOFError:
+                raise self._error(f" is a truncated gzip file: it breaks off after line {self.number}") from None
+            except (gzip.BadGzipFile, zlib.error) as error:
+                raise self._error(f" is a corrupt gzip file after line {self.number} ({error})") from None
+        if offset == 0:
+            raise self._error(" is empty: a gzip file with no content")
+
+
+def file_sha256(path: str | os.PathLike[str]) -> str:
+    """SHA-256 of a file's bytes, as hexadecimal digits."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """SHA-256 of a split's content: its column names, then its rows in order, each as a line of JSON.
+
+    It depends on nothing else: not on the Parquet writer, its version or the platform.
+    """
+    digest = hashlib.sha256()
+    encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+    columns = dataset.column_names
+    digest.update((encode(columns) + "\n").encode())
+    for batch in dataset.with_format(None).iter(batch_size=10_000):
+        rows = zip(*(batch[column] for column in columns), strict=True)
+        digest.update("".join(encode(row) + "\n" for row in rows).encode())
+    return digest.hexdigest()
+
+
+def save(
+    dataset: DatasetDict,
+    manifest: dict[str, Any],
+    directory: str | os.PathLike[str],
+    overwrite: bool = False,
+    card: str | None = None,
+) -> Path:
+    """Write `<split>.parquet` files, `manifest.json` and the card (`README.md`) into `directory`, all or nothing.
+
+    Everything is written to a temporary sibling that takes the directory's name at the end. Returns the
+    directory. Raises BioftError when the directory holds anything already (unless `overwrite`, and then only
+    if what it holds is a bioft dataset and nothing else), when the fingerprints in the manifest are not those
+    of the dataset, and when it can't be written, for example because the disk is full.
+    """
+    target = Path(directory).absolute()
+    _check_target(target, overwrite)
+    expected = manifest.get("fingerprints", {})
+    for split, rows in dataset.items():
+        if expected.get(split) != fingerprint(rows):
+            raise BioftError(
+                f"The manifest's fingerprint of split '{split}' is not that of its rows. "
+                "Save the dataset together with the manifest that its builder returned."
+            )
+    temporary: Path | None = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
+        for split, rows in dataset.items():
+            # Not Dataset.to_parquet, which draws a progress bar per file; the features go along all the same.
+            table = rows.with_format("arrow")[:].cast(rows.features.arrow_schema)
+            pq.write_table(table, temporary / f"{split}.parquet")
+        text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+        (temporary / MANIFEST).write_text(text, encoding="utf-8")
+        if card is not None:
+            (temporary / CARD).write_text(card, encoding="utf-8")
+        temporary.chmod(0o755)  # mkdtemp makes it private; a dataset is meant to be shared
+        _replace_directory(temporary, target)
+    except OSError as error:
+        raise _write_error(error, target) from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+    return target
+
+
+def _check_target(target: Path, overwrite: bool) -> None:
+    if not target.exists():
+        return
+    if not target.is_dir():
+        raise BioftError(f"{target} is a file. Choose another directory for the dataset.")
+    if not any(target.iterdir()):
+        return
+    if not overwrite:
+        raise BioftError(f"{target} exists and is not empty. Choose another directory, or pass --overwrite.")
+    # --overwrite deletes the directory: it must hold a dataset of bioft and nothing of the user's own.
+    try:
+        expected = {f"{split}.parquet" for split in load_manifest(target)["fingerprints"]}
+    except BioftError as error:
+        raise BioftError(f"{target} is not overwritten. {error} Choose another directory.") from None
+    others = sorted({path.name for path in target.iterdir()} - expected - {MANIFEST, CARD, "inspection"})
+    if others:
+        raise BioftError(
+            f"{target} is not overwritten: beside the dataset it holds {', '.join(others[:5])}. Move that away, or "
+            "choose another directory."
+        )
+
+
+def _replace_directory(source: Path, target: Path) -> None:
+    """Put `source` in the place of `target`, keeping the old directory until the new one stands."""
+    if not target.exists():
+        source.rename(target)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".old", dir=target.parent))
+    target.replace(old)  # an empty directory may be replaced
+    try:
+        source.rename(target)
+    except OSError:
+        old.rename(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _write_error(error: OSError, target: Path) -> BioftError:
+    parent = target.parent
+    while not parent.exists():
+        parent = parent.parent
+    free = shutil.disk_usage(parent).free / 1e6
+    return BioftError(
+        f"Can't write the dataset to {target}: {error.strerror or error}. {free:,.0f} MB are free there; "
+        "nothing was left behind. Free some space or choose another directory."
+    )
+
+
+def load_manifest(directory: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read `manifest.json` of a saved dataset; BioftError if it is missing or not a bioft manifest."""
+    path = Path(directory) / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        version, _ = manifest["schema_version"], manifest["fingerprints"]
+    except FileNotFoundError:
+        raise BioftError(
+            f"{directory} is not a bioft dataset: no {MANIFEST} there. Make one with `bioft build`."
+        ) from None
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise BioftError(f"{path} is not a bioft manifest ({error}). Build the dataset again.") from error
+    if version != SCHEMA_VERSION:
+        raise BioftError(f"{path} has schema version {version}; this bioft reads {SCHEMA_VERSION}. Build it again.")
+    return manifest
+
+
+def load(directory: str | os.PathLike[str]) -> tuple[DatasetDict, dict[str, Any]]:
+    """Read a saved dataset: its splits in memory and its manifest.
+
+    Raises BioftError when a file is missing or unreadable, or when a split's rows are not those that the
+    manifest's fingerprint was taken of.
+    """
+    manifest = load_manifest(directory)
+    dataset = DatasetDict()
+    for split, expected in manifest["fingerprints"].items():
+        path = Path(directory) / f"{split}.parquet"
+        try:
+            rows = Dataset(pq.read_table(path))
+        except (OSError, ValueError) as error:
+            raise BioftError(f"Can't read split '{split}' from {path}: {error}. Build it again.") from error
+        if fingerprint(rows) != expected:
+            raise BioftError(
+                f"{path} is not the split that {MANIFEST} describes: its rows were edited or replaced. "
+                "Build the dataset again (same arguments and seed give the same rows)."
+            )
+        dataset[split] = rows
+    return dataset, manifest
+
+
+def suggestion(wrong: str, known: Iterable[str]) -> str:
+    """The end of an error message about an unknown name: the nearest known one and the whole list."""
+    from difflib import get_close_matches
+
+    names = list(known)
+    near = get_close_matches(str(wrong), names, n=1)
+    return (f"Did you mean '{near[0]}'? " if near else "") + f"Known: {', '.join(names)}."

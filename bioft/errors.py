@@ -1,0 +1,9 @@
+"""Errors that are meant for the user: the command line prints their message and no traceback."""
+
+
+class BioftError(Exception):
+    """Bad input or a missing resource: says what was wrong, where, and what to do."""
+
+
+class LeakageError(BioftError):
+    """A dataset build was stopped because its splits share information that they must not share."""

@@ -1,0 +1,157 @@
+"""One protocol for models and baselines: threshold from validation, metrics with intervals on test, comparison."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from datasets import Dataset, DatasetDict
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from bioft import metrics
+from bioft.baselines import GENE_DISEASE
+from bioft.errors import LeakageError
+from bioft.metrics import intervals
+
+COMPARED = "auroc"
+SHOWN = {"auroc": "AUROC", "accuracy": "Accuracy", "f1": "F1", "auprc": "AUPRC", "ece": "ECE", "mcc": "MCC"}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of one model on the test split, with the metrics at the threshold that validation chose."""
+
+    test_scores: np.ndarray
+    threshold: float
+    metrics: dict[str, dict[str, float | int | None]]
+
+
+def evaluate(
+    dataset: DatasetDict, scores: Mapping[str, np.ndarray], *, n_resamples: int = 1000, seed: int = 0
+) -> Evaluation:
+    """Choose the threshold on `scores["validation"]`, then measure `scores["test"]`.
+
+    Returns metrics of `bioft.metrics.gda`, each with value, low, high (95 % bootstrap interval) and n.
+    """
+    threshold = intervals.best_threshold(labels_of(dataset["validation"]), scores["validation"])
+    flat = metrics.load("gda").compute(
+        predictions=scores["test"],
+        references=labels_of(dataset["test"]),
+        threshold=threshold,
+        n_resamples=n_resamples,
+        seed=seed,
+    )
+    return Evaluation(np.asarray(scores["test"]), threshold, intervals.nest(flat))
+
+
+def evaluate_baselines(
+    dataset: DatasetDict, *, n_resamples: int = 1000, seed: int = 0, progress: bool = True
+) -> dict[str, Evaluation]:
+    """Fit every baseline on the training split and evaluate it like a model, in the order of `GENE_DISEASE`."""
+    results = {}
+    for name in track(GENE_DISEASE, "Baselines", transient=True, disable=not progress):
+        baseline = GENE_DISEASE[name]().fit(dataset["train"])
+        scores = {split: baseline.predict(dataset[split]) for split in ("validation", "test")}
+        results[name] = evaluate(dataset, scores, n_resamples=n_resamples, seed=seed)
+    return results
+
+
+def check_not_trained_on(dataset: DatasetDict) -> None:
+    """Stop before a pair is scored that the model was trained on.
+
+    Raises:
+        LeakageError: names the first such pair and how many there are.
+    """
+    trained = set(zip(dataset["train"]["gene"], dataset["train"]["disease"], strict=True))
+    for split in ("validation", "test"):
+        pairs = list(zip(dataset[split]["gene"], dataset[split]["disease"], strict=True))
+        if both := [pair for pair in pairs if pair in trained]:
+            raise LeakageError(
+                f"{len(both)} of {len(pairs)} pairs of the {split} split are in the training split, first "
+                f"{both[0][0]} – {both[0][1]}. A score on them says nothing: build the dataset again."
+            )
+
+
+def compare_with_best_baseline(
+    dataset: DatasetDict, model: Evaluation, baselines: Mapping[str, Evaluation], *, n_resamples: int = 1000
+) -> dict[str, Any]:
+    """Paired bootstrap of the model's AUROC against the best baseline's, with the conclusion in one sentence.
+
+    The best baseline is the one with the highest AUROC on this same test split, which favours the baselines.
+    """
+    best = max(baselines, key=lambda name: baselines[name].metrics[COMPARED]["value"] or 0.0)
+    result = intervals.paired_bootstrap(
+        labels_of(dataset["test"]),
+        model.test_scores,
+        baselines[best].test_scores,
+        metric=COMPARED,
+        n_resamples=n_resamples,
+    )
+    if result.low > 0:
+        verdict = "is significantly better than"
+    elif result.high < 0:
+        verdict = "is significantly worse than"
+    else:
+        verdict = "does not differ significantly from"
+    sentence = (
+        f"The fine-tuned model {verdict} the best baseline ({best.replace('_', ' ')}): difference in AUROC "
+        f"{result.difference:+.3f}, 95% interval {result.low:+.3f} to {result.high:+.3f}, "
+        f"p {'<' if result.p_value < 0.002 else '='} {max(result.p_value, 0.002):.3f} "
+        f"(paired bootstrap, n = {result.n})."
+    )
+    return {
+        "baseline": best,
+        "metric": COMPARED,
+        "difference": result.difference,
+        "low": result.low,
+        "high": result.high,
+        "p_value": result.p_value,
+        "sentence": sentence,
+    }
+
+
+def write_predictions(
+    test: Dataset, model: Evaluation, base: Evaluation, baselines: Mapping[str, Evaluation], directory: Path
+) -> None:
+    """Write `predictions.parquet`: a row for each test pair with the scores of model, base and baselines."""
+    table = test.select_columns(["gene", "gene_id", "disease", "disease_id", "label"]).to_pandas()
+    table.insert(0, "id", [f"test-{index}" for index in range(len(table))])
+    table["score"] = model.test_scores
+    table["prediction"] = (model.test_scores >= model.threshold).astype(int)
+    table["base_score"] = base.test_scores
+    for name, baseline in baselines.items():
+        table[f"baseline_{name}"] = baseline.test_scores
+    table.to_parquet(directory / "predictions.parquet", index=False)
+
+
+def print_results(record: Mapping[str, Any], console: Console | None = None) -> None:
+    """Print the one table of a run record: baselines, the base model, the fine-tuned model, with intervals."""
+    table = Table(title=f"Test split, n = {record['metrics'][COMPARED]['n']}, 95 % intervals")
+    table.add_column("Model")
+    for title in SHOWN.values():
+        table.add_column(title, justify="right")
+    rows = {name.replace("_", " "): values for name, values in record["baselines"].items()}
+    rows["base model, zero-shot"] = record["base_model_metrics"]
+    for name, values in rows.items():
+        table.add_row(name, *(interval_text(values[metric]) for metric in SHOWN))
+    table.add_section()
+    table.add_row("fine-tuned", *(interval_text(record["metrics"][metric]) for metric in SHOWN), style="bold")
+    console = console or Console()
+    console.print(table)
+    console.print(record["comparison"]["sentence"], soft_wrap=True, highlight=False)
+
+
+def interval_text(figure: Mapping[str, Any]) -> str:
+    """`.812 [.790–.833]`, or a dash for a metric that is not defined."""
+    if figure["value"] is None:
+        return "–"
+    value, low, high = (f"{figure[key]:.3f}".replace("0.", ".", 1) for key in ("value", "low", "high"))
+    return f"{value} [{low}–{high}]"
+
+
+def labels_of(rows: Dataset) -> np.ndarray:
+    """The labels of a split, shape `(n,)`, 0 or 1."""
+    return np.asarray(rows["label"][:])

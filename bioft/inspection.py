@@ -1,0 +1,303 @@
+"""What is in a dataset: counts, overlap of splits, degrees, frequent names, evidence; as tables and plots.
+
+This is the exploratory analysis that should come before any training: which entities dominate, how much of
+the test split was seen in training, and which shortcuts the audit found.
+"""
+
+import json
+import tempfile
+from collections import Counter
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bioft.cards import audit_in_words
+from bioft.datasets import storage
+from bioft.errors import BioftError
+
+SCHEMA_VERSION = 1
+SIDES = ("gene", "disease")
+QUANTILES = {"min": 0.0, "q25": 0.25, "median": 0.5, "q75": 0.75, "q90": 0.9, "q99": 0.99, "max": 1.0}
+FOLDER = "inspection"
+REPORT = "inspection.json"
+
+
+def inspect_dataset(
+    directory: Path, out: Path | None = None, *, top: int = 10, overwrite: bool = False
+) -> tuple[dict[str, Any], Path]:
+    """Inspect the dataset that `bioft build` wrote to `directory`.
+
+    Writes `inspection/` with `inspection.json` and the plots (PNG) into `out` (default: the dataset's own
+    directory), all or nothing. An earlier inspection there is replaced.
+
+    Returns:
+        The report (see `inspect_frames`, with the manifest's `builder`, `arguments`, `fingerprints` and
+        `audit`) and the folder written.
+
+    Raises:
+        BioftError: when `directory` holds no dataset, its files were edited, or the folder to be written
+            holds something else and `overwrite` is false.
+    """
+    target = (out or directory) / FOLDER
+    dataset, manifest = storage.load(directory)
+    if target.exists() and not overwrite and not (target / REPORT).is_file() and _holds_anything(target):
+        raise BioftError(
+            f"{target} holds something else than an inspection. Name another folder with --out, or replace "
+            "it with --overwrite."
+        )
+    frames = {split: rows.to_pandas() for split, rows in dataset.items()}
+    report = {
+        "schema_version": SCHEMA_VERSION,
+        "dataset": {key: manifest.get(key) for key in ("builder", "arguments", "fingerprints")},
+        **inspect_frames(frames, top),
+        "audit": manifest.get("audit", {}),
+    }
+    _write(report, frames, target)
+    return report, target
+
+
+def inspect_frames(frames: dict[str, pd.DataFrame], top: int = 10) -> dict[str, Any]:
+    """Count what is in the splits of a gene–disease dataset.
+
+    Args:
+        frames: per split a table with the columns gene, gene_id, disease, disease_id, label, evidence, pmids.
+        top: how many of the most frequent genes and diseases to list.
+
+    Returns:
+        A dict that JSON can hold, with `rows` (per split and label), `entities` (distinct genes and diseases
+        per split), `overlap` (per pair of splits: shared entities, and the fractions of the second split's
+        rows whose gene, disease or both occur in the first), `degrees` (positives per gene and per disease:
+        quantiles, for each split and for all), `most_frequent`, `evidence` (positives per type), `pmids`
+        (articles per positive) and `name_lengths` (characters and words of distinct names).
+    """
+    everything = pd.concat(frames.values(), ignore_index=True)
+    positives = everything[everything["label"] == 1]
+    return {
+        "rows": {split: _rows(frame) for split, frame in frames.items()},
+        "entities": {
+            split: {f"{side}s": int(frame[f"{side}_id"].nunique()) for side in SIDES}
+            for split, frame in {**frames, "all": everything}.items()
+        },
+        "overlap": [
+            _overlap(first, frames[first], second, frames[second])
+            for first, second in combinations(frames, 2)
+        ],
+        "degrees": {
+            side: {
+                split: _quantiles(_degrees(frame, side))
+                for split, frame in {**frames, "all": everything}.items()
+            }
+            for side in SIDES
+        },
+        "most_frequent": {side: _most_frequent(everything, side, top) for side in SIDES},
+        "evidence": dict(
+            Counter(
+                part for value in positives["evidence"] for part in value.split("|") if part
+            ).most_common()
+        ),
+        "pmids": _pmids(positives),
+        "name_lengths": {side: _name_lengths(everything, side) for side in SIDES},
+    }
+
+
+def print_report(report: dict[str, Any], console: Console) -> None:
+    """Print the report of `inspect_dataset` as tables."""
+    console.print(rows_table(report["rows"]))
+
+    table = _table("Entities shared between splits", "splits", "genes", "diseases")
+    for column in ("rows with a known gene", "known disease", "both known"):
+        table.add_column(column, justify="right")
+    for pair in report["overlap"]:
+        table.add_row(
+            f"{pair['splits'][1]} in {pair['splits'][0]}",
+            *(f"{pair[f'{side}s']['shared']:,} of {pair[f'{side}s']['of']:,}" for side in SIDES),
+            *(f"{pair['rows'][kind]:.1%}" for kind in ("gene", "disease", "both")),
+        )
+    console.print(table)
+
+    table = _table("Positives per entity (degree)", "entity", "split", "entities", "mean", *QUANTILES)
+    for side in SIDES:
+        for split, values in report["degrees"][side].items():
+            numbers = [f"{values['n']:,}", f"{values['mean']:.1f}", *(f"{values[q]:g}" for q in QUANTILES)]
+            table.add_row(side, split, *numbers)
+        table.add_section()
+    console.print(table)
+
+    for side in SIDES:
+        table = _table(f"Most frequent {side}s", side, "id", "positives", "negatives")
+        for entity in report["most_frequent"][side]:
+            table.add_row(
+                Text(entity["name"]),
+                Text(entity["id"]),
+                f"{entity['positive']:,}",
+                f"{entity['negative']:,}",
+            )
+        console.print(table)
+
+    table = _table("Evidence of the positives", "evidence", "positives")
+    for evidence, count in report["evidence"].items():
+        table.add_row(Text(evidence), f"{count:,}")
+    console.print(table)
+
+    pmids = report["pmids"]
+    console.print(
+        f"Articles: {pmids['articles']:,} distinct; {pmids['positives_without']:,} positives name none; "
+        f"per positive: median {pmids['per_positive']['median']:g}, most {pmids['per_positive']['max']:g}."
+    )
+    table = _table("Length of distinct names", "names", "unit", "names counted", "mean", *QUANTILES)
+    for side in SIDES:
+        for unit, values in report["name_lengths"][side].items():
+            numbers = [f"{values['n']:,}", f"{values['mean']:.1f}", *(f"{values[q]:g}" for q in QUANTILES)]
+            table.add_row(side, unit, *numbers)
+    console.print(table)
+    print_audit(report["audit"], console)
+
+
+def rows_table(rows: dict[str, dict[str, int]]) -> Table:
+    """Return the table of positives and negatives per split (the manifest's `rows`)."""
+    table = _table("Rows", "split", "positive", "negative", "total")
+    for split, counts in rows.items():
+        positive, negative = counts["positive"], counts["negative"]
+        table.add_row(split, f"{positive:,}", f"{negative:,}", f"{positive + negative:,}")
+    table.add_section()
+    positive = sum(counts["positive"] for counts in rows.values())
+    negative = sum(counts["negative"] for counts in rows.values())
+    table.add_row("all", f"{positive:,}", f"{negative:,}", f"{positive + negative:,}")
+    return table
+
+
+def print_audit(audit: dict[str, Any], console: Console) -> None:
+    """Print a manifest's audit: leakage checks, overlap with train, shortcuts, and what they mean."""
+    if not audit:
+        console.print(Text("The manifest holds no audit.", style="yellow"))
+        return
+    table = _table("Audit: leakage", "check", "found")
+    for check, count in audit.get("checks", {}).items():
+        table.add_row(check.replace("_", " "), Text(f"{count:,}", style="red" if count else "green"))
+    for side, splits in audit.get("entity_overlap", {}).items():
+        for split, overlap in splits.items():
+            table.add_row(
+                f"{side}s of {split} that are in train",
+                f"{overlap['in_train']:,} of {overlap['entities']:,} "
+                f"({overlap['rows_in_train_fraction']:.1%} of the rows)",
+            )
+    console.print(table)
+    table = _table("Audit: what predicts without biology", "predictor", "split", "AUROC", "95 % interval", "")
+    for shortcut in audit.get("shortcuts", []):
+        table.add_row(
+            shortcut["predictor"],
+            shortcut["split"],
+            f"{shortcut['auroc']:.3f}",
+            f"{shortcut['low']:.3f} to {shortcut['high']:.3f}",
+            Text(shortcut["flag"] or "", style="bold yellow"),
+        )
+    console.print(table)
+    for sentence in audit_in_words(audit):
+        console.print(Text(sentence))
+
+
+def _table(title: str, first: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    table.add_column(first, overflow="fold")
+    for column in columns:
+        text = column in ("id", "split", "unit", "predictor", "")
+        table.add_column(column, justify="left" if text else "right", overflow="fold")
+    return table
+
+
+def _rows(frame: pd.DataFrame) -> dict[str, int]:
+    positive = int((frame["label"] == 1).sum())
+    return {"positive": positive, "negative": len(frame) - positive}
+
+
+def _overlap(first: str, a: pd.DataFrame, second: str, b: pd.DataFrame) -> dict[str, Any]:
+    """Compare split `second` (table `b`) with `first`: which of its entities occur there."""
+    known = {side: b[f"{side}_id"].isin(set(a[f"{side}_id"])) for side in SIDES}
+    result: dict[str, Any] = {"splits": [first, second]}
+    for side in SIDES:
+        entities = set(b[f"{side}_id"])
+        result[f"{side}s"] = {"shared": len(entities & set(a[f"{side}_id"])), "of": len(entities)}
+    fractions = {**known, "both": known["gene"] & known["disease"]}
+    result["rows"] = {
+        kind: round(float(flags.mean()), 4) if len(flags) else 0.0 for kind, flags in fractions.items()
+    }
+    return result
+
+
+def _degrees(frame: pd.DataFrame, side: str) -> np.ndarray:
+    """Return how many positives each entity has in a table; entities without any don't count."""
+    return frame.loc[frame["label"] == 1, f"{side}_id"].value_counts().to_numpy()
+
+
+def _quantiles(values: np.ndarray) -> dict[str, float]:
+    if len(values) == 0:
+        return {"n": 0, "mean": 0.0, **dict.fromkeys(QUANTILES, 0.0)}
+    return {
+        "n": len(values),
+        "mean": float(np.mean(values)),
+        **{name: float(np.quantile(values, q)) for name, q in QUANTILES.items()},
+    }
+
+
+def _most_frequent(frame: pd.DataFrame, side: str, top: int) -> list[dict[str, Any]]:
+    counts = frame.groupby(f"{side}_id", as_index=False).agg(
+        name=(side, "first"), positive=("label", "sum"), rows=("label", "size")
+    )
+    # The name settles ties, so that the list does not depend on the order of the rows.
+    counts = counts.sort_values(["positive", "name"], ascending=[False, True]).head(top)
+    return [
+        {
+            "name": entity["name"],
+            "id": entity[f"{side}_id"],
+            "positive": int(entity["positive"]),
+            "negative": int(entity["rows"] - entity["positive"]),
+        }
+        for entity in counts.to_dict("records")
+    ]
+
+
+def _pmids(positives: pd.DataFrame) -> dict[str, Any]:
+    per_row = [value.split("|") if value else [] for value in positives["pmids"]]
+    counts = np.array([len(pmids) for pmids in per_row])
+    return {
+        "articles": len({pmid for pmids in per_row for pmid in pmids}),
+        "positives_without": int((counts == 0).sum()),
+        "per_positive": _quantiles(counts),
+    }
+
+
+def _name_lengths(frame: pd.DataFrame, side: str) -> dict[str, dict[str, float]]:
+    names = frame[side].drop_duplicates()
+    return {
+        "characters": _quantiles(np.array([len(name) for name in names])),
+        "words": _quantiles(np.array([len(name.split()) for name in names])),
+    }
+
+
+def _holds_anything(folder: Path) -> bool:
+    return not folder.is_dir() or any(folder.iterdir())
+
+
+def _write(report: dict[str, Any], frames: dict[str, pd.DataFrame], target: Path) -> None:
+    from bioft import plots
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{FOLDER}.", dir=target.parent) as temporary:
+        new = Path(temporary) / "new"
+        new.mkdir()
+        positives = pd.concat(frames.values(), ignore_index=True)
+        for side in SIDES:
+            plots.degree_distribution(_degrees(positives, side), new / f"{side}_degrees.png", entity=side)
+        text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        (new / REPORT).write_text(text, encoding="utf-8")
+        if target.is_dir():
+            target.replace(Path(temporary) / "old")
+        elif target.exists():
+            target.unlink()
+        new.replace(target)

@@ -1,0 +1,98 @@
+"""Scores from a finished run: load its adapter on the recorded base model and ask it about new pairs."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from accelerate import PartialState
+from accelerate.utils import gather_object
+from datasets import Dataset
+
+from bioft import models, runs, scoring
+from bioft.errors import BioftError
+from bioft.prompts import PairPrompts
+
+
+def score_pairs(
+    model: Any,
+    prompts: PairPrompts,
+    pairs: Dataset | dict[str, list[str]],
+    *,
+    batch_tokens: int = scoring.BATCH_TOKENS,
+    progress: str | None = None,
+) -> np.ndarray:
+    """Probability of the positive answer for each pair, shape `(n,)`.
+
+    Under a distributed launch each process scores its share and all of them return the whole.
+    """
+    state = PartialState()
+    token_ids = prompts.token_ids(list(pairs["gene"]), list(pairs["disease"]))
+    with state.split_between_processes(token_ids) as share:
+        scores = scoring.score(
+            model,
+            prompts.tokenizer,
+            share,
+            prompts.style.positive,
+            prompts.style.negative,
+            batch_tokens=batch_tokens,
+            progress=progress if state.is_main_process else None,
+        )
+    return np.asarray(gather_object(scores.tolist()))
+
+
+def load_run(directory: str | Path) -> tuple[Any, PairPrompts, dict[str, Any]]:
+    """The fine-tuned model of a finished run with its prompts and its record.
+
+    The base is loaded as it was trained on (quantized or not), from where the record says.
+
+    Raises:
+        BioftError: no finished run, files changed since, or a base model that is not the recorded one.
+    """
+    from peft import PeftModel
+
+    record = runs.read(directory)
+    runs.check_files(directory, record)
+    recorded = record["base_model"]
+    base = models.resolve_base_model(recorded["name_or_path"], recorded["revision"])
+    if recorded["sha256"] and base.sha256 != recorded["sha256"]:
+        raise BioftError(
+            f"The weights of {base.id} are not those that the run was trained on (SHA-256 {base.sha256}, "
+            f"recorded {recorded['sha256']})."
+        )
+    quantization = models.nf4() if recorded["quantization"] == "nf4" else None
+    if recorded["quantization"] == "nf4" and quantization is None:
+        raise BioftError("This run was trained on a 4-bit base model: install bitsandbytes to use it.")
+    model, tokenizer = models.load_causal_lm(base, quantization)
+    model = PeftModel.from_pretrained(model, str(directory))
+    return model, PairPrompts(record["scoring"]["prompt_style"], tokenizer), record
+
+
+def predict_pairs(
+    run: str | Path, pairs: list[tuple[str, str]], batch_size: int | None = None
+) -> list[dict[str, Any]]:
+    """Ask a finished run about (gene, disease) pairs.
+
+    Args:
+        run: a run directory.
+        pairs: names of genes and diseases.
+        batch_size: pairs in one forward pass; by default as many as 2,048 tokens hold.
+
+    Returns:
+        For each pair a dict of gene, disease, score (0 to 1) and prediction (1 at or above the threshold that
+        validation chose, else 0).
+
+    Raises:
+        BioftError: as `load_run`.
+    """
+    model, prompts, record = load_run(run)
+    columns = {"gene": [gene for gene, _ in pairs], "disease": [disease for _, disease in pairs]}
+    batch_tokens = scoring.BATCH_TOKENS
+    if batch_size is not None:
+        longest = max((len(ids) for ids in prompts.token_ids(columns["gene"], columns["disease"])), default=1)
+        batch_tokens = batch_size * longest
+    scores = score_pairs(model, prompts, columns, batch_tokens=batch_tokens, progress="Scoring")
+    threshold = record["scoring"]["threshold"]
+    return [
+        {"gene": gene, "disease": disease, "score": float(score), "prediction": int(score >= threshold)}
+        for (gene, disease), score in zip(pairs, scores, strict=True)
+    ]

@@ -1,0 +1,176 @@
+"""Presets: the YAML files in `recipes/configs/<recipe>/<preset>.yaml`, found, listed, copied and checked."""
+
+import difflib
+import os
+import shutil
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bioft.errors import BioftError
+
+# `configs/accelerate` holds settings for `accelerate launch`: no recipe reads them with --config.
+LAUNCH_CONFIGS = "accelerate"
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One YAML file: `recipe` and `name` identify it, `description` is its first comment line."""
+
+    recipe: str
+    name: str
+    path: Path
+    description: str
+
+
+def recipes_directory() -> Path:
+    """Return the folder with the recipe scripts and `configs/`: in an installed wheel or in the checkout.
+
+    Raises:
+        BioftError: when neither is there (a damaged installation).
+    """
+    package = Path(__file__).resolve().parent
+    # The wheel's own folder first: a `recipes` folder beside an installed package belongs to someone else.
+    for folder in (package / "_recipes", package.parent / "recipes"):
+        if (folder / "configs").is_dir():
+            return folder
+    raise BioftError(
+        f"No recipes found beside {package}. Reinstall bioft, or run it from a clone of its repository."
+    )
+
+
+def list_presets() -> list[Preset]:
+    """Return every preset, recipes in alphabetical order, `default` first, launch configs last."""
+    configs = recipes_directory() / "configs"
+    presets = [
+        Preset(path.parent.name, path.stem, path, _description(path)) for path in configs.glob("*/*.yaml")
+    ]
+    return sorted(
+        presets,
+        key=lambda preset: (
+            preset.recipe == LAUNCH_CONFIGS,
+            preset.recipe,
+            preset.name != "default",
+            preset.name,
+        ),
+    )
+
+
+def resolve_config(recipe: str, preset: str = "default") -> Path:
+    """Return the path of a preset's YAML file.
+
+    Raises:
+        BioftError: when there is no such recipe or preset; the message names the nearest one.
+    """
+    presets = list_presets()
+    recipes = sorted({found.recipe for found in presets})
+    if recipe not in recipes:
+        raise BioftError(
+            f"There is no recipe {recipe!r}.{_suggestion(recipe, recipes)} Recipes: {', '.join(recipes)}."
+        )
+    paths = {found.name: found.path for found in presets if found.recipe == recipe}
+    if preset not in paths:
+        raise BioftError(
+            f"Recipe {recipe!r} has no preset {preset!r}.{_suggestion(preset, paths)} "
+            f"Presets: {', '.join(paths)}."
+        )
+    return paths[preset]
+
+
+def copy_preset(recipe: str, preset: str, destination: Path, *, overwrite: bool = False) -> Path:
+    """Copy a preset's YAML to `destination` (a file, or a folder that exists) and return the new file.
+
+    Raises:
+        BioftError: when the file is there already and `overwrite` is false.
+    """
+    source = resolve_config(recipe, preset)
+    target = destination / source.name if destination.is_dir() else destination
+    if target.exists() and not overwrite:
+        raise BioftError(f"{target} exists already. Name another file, or replace it with --overwrite.")
+    if not target.parent.is_dir():
+        raise BioftError(f"The folder {target.parent} does not exist. Create it first, or name another file.")
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        shutil.copyfile(source, temporary)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return target
+
+
+def load_config(path: Path) -> dict[str, Any]:
+    """Read a YAML configuration into a dict.
+
+    Raises:
+        BioftError: when the file is missing, is not UTF-8, is not valid YAML (with line and column), is not
+            a mapping, or names a key twice.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise BioftError(f"Configuration file {path} does not exist.") from None
+    except IsADirectoryError:
+        raise BioftError(f"{path} is a folder, not a YAML configuration file.") from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise BioftError(f"{path}, line {line}: not valid UTF-8. Save the file as UTF-8.") from None
+    try:
+        lines: dict[str, int] = {}
+        for key, line in _key_lines(text):
+            if key in lines:
+                raise BioftError(
+                    f"{path}, line {line}: the key {key!r} was set on line {lines[key]} already. Keep one."
+                )
+            lines[key] = line
+        config = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise BioftError(f"{path}{where}: not valid YAML: {error.problem or error.context}.") from None
+    except yaml.YAMLError as error:
+        raise BioftError(f"{path}: not valid YAML: {error}.") from None
+    if config is None:
+        return {}
+    if not isinstance(config, dict):
+        raise BioftError(f"{path}: expected lines of the form `key: value`, found a {type(config).__name__}.")
+    return config
+
+
+def check_keys(config: dict[str, Any], known: Collection[str], path: Path) -> None:
+    """Check that every key of a configuration read from `path` is one of `known`.
+
+    Raises:
+        BioftError: names every unknown key with its file, line and the nearest known key.
+    """
+    unknown = [str(key) for key in config if key not in known]
+    if not unknown:
+        return
+    lines = dict(_key_lines(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+    messages = []
+    for key in unknown:
+        where = f"{path}, line {lines[key]}" if key in lines else str(path)
+        messages.append(f"{where}: unknown key {key!r}.{_suggestion(key, known)}")
+    raise BioftError("\n".join(messages))
+
+
+def _suggestion(name: str, known: Collection[str]) -> str:
+    # The default cutoff of 0.6 misses short names with one wrong ending ("llama" for "llama3_8b").
+    nearest = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
+    return f" Did you mean {nearest[0]!r}?" if nearest else ""
+
+
+def _key_lines(text: str) -> list[tuple[str, int]]:
+    """Return the top-level keys of a YAML text with their line numbers, counted from 1."""
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    if not isinstance(root, yaml.MappingNode):
+        return []
+    return [(str(key.value), key.start_mark.line + 1) for key, _ in root.value]
+
+
+def _description(path: Path) -> str:
+    with path.open(encoding="utf-8") as file:
+        first = file.readline().strip()
+    return first.lstrip("#").strip() if first.startswith("#") else ""

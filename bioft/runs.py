@@ -1,0 +1,292 @@
+"""The run directory: one training run on disk, with the record that binds its numbers to data and code."""
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import yaml
+
+import bioft
+from bioft.errors import BioftError
+
+SCHEMA_VERSION = 1
+RECORD = "run.json"
+CONFIG = "config.yaml"
+CARD = "README.md"
+PACKAGES = (
+    "torch", "transformers", "trl", "peft", "bitsandbytes", "accelerate", "datasets", "evaluate",
+    "huggingface_hub", "tokenizers", "scikit-learn", "numpy",
+)  # fmt: skip
+# What makes no difference to the trained model may change between a kill and its resumption.
+NOT_COMPARED = {"overwrite", "dry_run", "logging_steps", "report_to", "disable_tqdm", "score_batch_tokens"}
+
+
+def prepare(directory: Path, config: dict[str, Any], *, overwrite: bool = False) -> None:
+    """Make a run directory ready for a run with this configuration, or for resuming one.
+
+    Raises:
+        BioftError: the directory holds a finished run, an unfinished one with other settings, or other files.
+    """
+    if directory.exists() and not directory.is_dir():
+        raise BioftError(f"{directory} is a file; --output_dir must name a folder.")
+    existing = sorted(directory.iterdir()) if directory.is_dir() else []
+    names = {path.name for path in existing}
+    if names and not names & {RECORD, CONFIG}:
+        raise BioftError(f"{directory} holds files that are not of a run. Choose another --output_dir.")
+    if names and overwrite:
+        shutil.rmtree(directory)
+    elif RECORD in names:
+        raise BioftError(
+            f"{directory} holds a finished run. Choose another --output_dir, or give --overwrite to replace it."
+        )
+    elif CONFIG in names:
+        earlier = yaml.safe_load((directory / CONFIG).read_text()) or {}
+        changed = [
+            f"{key}: {earlier.get(key)!r}, now {config.get(key)!r}"
+            for key in sorted(earlier.keys() | config.keys())
+            if key not in NOT_COMPARED and earlier.get(key) != config.get(key)
+        ]
+        if changed:
+            raise BioftError(
+                f"{directory} holds an unfinished run with other settings ({'; '.join(changed)}). "
+                "Choose another --output_dir, or give --overwrite to start anew."
+            )
+        return
+    with disk_errors(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+    write_text(directory / CONFIG, yaml.safe_dump(config, sort_keys=True, allow_unicode=True))
+    return None
+
+
+def last_checkpoint(directory: Path) -> str | None:
+    """The newest checkpoint that was written to its end; ones cut off by a kill are removed."""
+    checkpoints = sorted(directory.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+    for checkpoint in reversed(checkpoints):
+        # The trainer's state is the last file that a checkpoint gets.
+        state = checkpoint / "trainer_state.json"
+        try:
+            json.loads(state.read_text())
+        except (OSError, ValueError):
+            shutil.rmtree(checkpoint)
+            continue
+        return str(checkpoint)
+    return None
+
+
+def finish(directory: Path, record: dict[str, Any]) -> None:
+    """Complete a run: plots, card, and as the last file `run.json`; what only a resumption needed is removed.
+
+    The record gets its schema version, time, environment, command and the SHA-256 of every other file.
+    """
+    from bioft import cards, plots
+
+    record |= environment() | {"name": directory.name, "command": command_line()}
+    for leftover in [*directory.glob("checkpoint-*"), directory / "runs"]:
+        shutil.rmtree(leftover, ignore_errors=True)
+    for name in ("base_scores.npz", "training_args.bin"):
+        (directory / name).unlink(missing_ok=True)
+    with disk_errors(directory):
+        plots.plot_run(directory, record)
+        record["files"] = checksums(directory)
+        write_text(directory / CARD, cards.model_card(record))
+        record["files"] = checksums(directory)
+        write_text(directory / RECORD, json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def cached(path: Path, compute: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Named arrays from `path` if an interrupted run left them there, else computed and written by the main process."""
+    if path.is_file():
+        with np.load(path) as stored:
+            return dict(stored)
+    arrays = compute()
+    if int(os.environ.get("RANK", "0")) == 0:
+        partial = path.with_name(f".partial-{path.name}")
+        with disk_errors(path):
+            np.savez(partial, **arrays)
+            partial.replace(path)
+    return arrays
+
+
+def training_summary(trainer: Any, metrics: dict[str, float], checkpoint: str | None) -> dict[str, Any]:
+    """Parameters, steps and speed of a finished training, for the record.
+
+    Args:
+        trainer: a Transformers trainer with a PEFT model.
+        metrics: what `trainer.train()` returned.
+        checkpoint: what the training was resumed from; seconds and speed count the steps after it only.
+    """
+    trainable, total = trainer.model.get_nb_trainable_parameters()
+    args, steps = trainer.args, trainer.state.global_step
+    per_step = args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
+    resumed_step = int(checkpoint.rsplit("-", 1)[1]) if checkpoint else 0
+    seconds = metrics["train_runtime"]
+    # The last batch of an epoch may be smaller than the others.
+    pairs_seen = min(steps * per_step, round(trainer.state.epoch * len(trainer.train_dataset)))
+    return {
+        "trainable_parameters": trainable,
+        "total_parameters": total,
+        "pairs_seen": pairs_seen,
+        "steps": steps,
+        "seconds": seconds,
+        "examples_per_second": pairs_seen * (1 - resumed_step / steps) / seconds,
+        "resumed_from": resumed_step or None,
+    }
+
+
+def read(directory: str | Path) -> dict[str, Any]:
+    """The record of a finished run.
+
+    Raises:
+        BioftError: no run there, an unfinished one, or a record from a newer bioft.
+    """
+    directory = Path(directory)
+    path = directory / RECORD
+    if not path.is_file():
+        if (directory / CONFIG).is_file():
+            raise BioftError(f"The run in {directory} is not finished: start the same command again to resume it.")
+        raise BioftError(f"No run in {directory}: there is no {RECORD}.")
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        schema = record["schema_version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise BioftError(f"{path} is not a run record: {error!r}.") from error
+    if schema > SCHEMA_VERSION:
+        raise BioftError(f"{path} has schema {schema}; this bioft reads up to {SCHEMA_VERSION}. Update bioft.")
+    return record
+
+
+def check_files(directory: str | Path, record: dict[str, Any]) -> None:
+    """Compare every file that a record names with its checksum.
+
+    Raises:
+        BioftError: names the files that are missing or were changed since the run.
+    """
+    directory = Path(directory)
+    wrong = []
+    for name, digest in record.get("files", {}).items():
+        path = directory / name
+        if not path.is_file():
+            wrong.append(f"{name} is missing")
+        elif file_sha256(path) != digest:
+            wrong.append(f"{name} was changed")
+    if wrong:
+        raise BioftError(f"The files in {directory} are not those of the recorded run: {'; '.join(wrong)}.")
+
+
+def environment() -> dict[str, Any]:
+    """The parts of a record that describe code, packages and hardware; no paths and no user names."""
+    packages = {}
+    for name in PACKAGES:
+        try:
+            packages[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "created": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "bioft": {"version": bioft.__version__, **git_state()},
+        "python": platform.python_version(),
+        "packages": packages,
+        "hardware": hardware(),
+    }
+
+
+def git_state() -> dict[str, Any]:
+    """Commit of the checkout that bioft runs from and whether files were changed; None outside a checkout."""
+    folder = Path(__file__).resolve().parent.parent
+    try:
+        commit = _git(folder, "rev-parse", "HEAD")
+        return {"git_commit": commit, "git_dirty": bool(_git(folder, "status", "--porcelain"))}
+    except (OSError, subprocess.CalledProcessError):
+        return {"git_commit": None, "git_dirty": None}
+
+
+def hardware() -> dict[str, Any]:
+    """Processor, cores that this process may use, memory and GPUs."""
+    import torch
+
+    cpu = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        names = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
+        cpu = names[0] if names else cpu
+    gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return {
+        "cpu": cpu,
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
+        "gpus": gpus,
+        "num_processes": int(os.environ.get("WORLD_SIZE", "1")),
+    }
+
+
+def command_line() -> list[str]:
+    """The command of this process, relative to the checkout, without the values of tokens."""
+    words = [os.path.relpath(sys.argv[0]), *sys.argv[1:]]
+    return ["***" if word.startswith("hf_") or "token" in before else word for before, word in _pairs(words)]
+
+
+def checksums(directory: Path) -> dict[str, str]:
+    """SHA-256 of every file below a run directory but the record itself, by relative path."""
+    files = sorted(path for path in directory.rglob("*") if path.is_file() and path.name != RECORD)
+    return {path.relative_to(directory).as_posix(): file_sha256(path) for path in files}
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, as hexadecimal text."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file in one step: it is there whole, or as it was before."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise disk_error(path, error) from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def disk_errors(directory: Path) -> Iterator[None]:
+    """Turn a full or read-only disk into a message; checkpoints written before stay usable."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise disk_error(directory, error) from error
+
+
+def disk_error(path: Path, error: OSError) -> BioftError:
+    """What to tell a user whose disk is full or not writable."""
+    folder = next(parent for parent in [path, *path.parents] if parent.exists())
+    free = shutil.disk_usage(folder).free // 2**20
+    return BioftError(
+        f"Could not write to {path}: {error.strerror or error} ({free} MiB free there). Make space, or choose "
+        "another --output_dir; the same command continues from the last checkpoint."
+    )
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    result = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True)
+    return result.stdout.strip()
+
+
+def _pairs(words: list[str]) -> list[tuple[str, str]]:
+    return list(zip(["", *words], words, strict=False))

@@ -1,0 +1,137 @@
+"""Fine-tune a language model on gene–disease association with QLoRA (TRL's SFTTrainer).
+
+    python recipes/sft_gda.py                                        # SmolLM2-135M on HPO, on a laptop's CPU
+    accelerate launch recipes/sft_gda.py --config llama3_8b          # Llama 3 8B on CTD, on a GPU
+    accelerate launch --config_file recipes/configs/accelerate/multi_gpu.yaml recipes/sft_gda.py \
+        --config mistral_7b --dataset_path data/CTD_curated_genes_diseases.csv.gz
+
+Every key of recipes/configs/sft_gda/*.yaml can be given on the command line; a killed run resumes by itself.
+"""
+
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from accelerate import PartialState
+from datasets import DatasetDict
+from trl import ModelConfig, SFTTrainer
+
+from bioft import arguments, dry_run, evaluation, launch, models, prediction, runs
+from bioft.arguments import GeneDiseaseArguments, RecipeArguments, TrainingArguments
+from bioft.datasets.load import describe, load_or_build
+from bioft.prompts import PairPrompts
+
+
+def main(
+    script_args: RecipeArguments,
+    data_args: GeneDiseaseArguments,
+    model_args: ModelConfig,
+    training_args: TrainingArguments,
+    preset: str,
+) -> None:
+    """Train, evaluate and record one run; `training_args.output_dir` becomes the run directory."""
+    state = PartialState()
+    launch.check_process_count()
+    directory = Path(training_args.output_dir)
+    if state.is_main_process and not script_args.dry_run:
+        config = arguments.resolved(script_args, data_args, model_args, training_args)
+        runs.prepare(directory, config, overwrite=script_args.overwrite)
+    state.wait_for_everyone()
+    checkpoint = runs.last_checkpoint(directory)
+
+    # 1. Data: positives are split first, negatives are drawn inside each split, and the audit must pass.
+    dataset, manifest = load_or_build(**vars(data_args))
+    evaluation.check_not_trained_on(dataset)
+
+    # 2. Baselines that need no model.
+    baselines = {}
+    if state.is_main_process and not script_args.dry_run:
+        baselines = evaluation.evaluate_baselines(dataset, n_resamples=script_args.n_resamples)
+
+    # 3. The base model, before any training.
+    base = models.resolve_base_model(model_args.model_name_or_path, model_args.model_revision)
+    quantization = models.nf4() if model_args.load_in_4bit else None
+    model, tokenizer = models.load_causal_lm(base, quantization)
+    prompts = PairPrompts(script_args.prompt_style, tokenizer)
+    base_scores = {}
+    if not script_args.dry_run:
+        # Kept beside the checkpoints, so that a resumed run need not score the base again.
+        base_scores = runs.cached(directory / "base_scores.npz", lambda: score_splits(model, prompts, dataset, "Base"))
+
+    # 4. The adapter, on prompt–completion data: loss on the answer only.
+    train = dataset["train"].map(prompts.example, remove_columns=dataset["train"].column_names, desc="Prompts")
+    trainer = SFTTrainer(
+        model=model,
+        args=training_args,
+        train_dataset=train,
+        processing_class=tokenizer,
+        peft_config=models.lora_config(model, model_args),
+    )
+    models.keep_adapter_in_float32(trainer.model)
+    if script_args.dry_run:
+        dry_run.report(trainer)
+        return
+
+    # 5. Train, from the last checkpoint if there is one.
+    with runs.disk_errors(directory):
+        training = trainer.train(resume_from_checkpoint=checkpoint).metrics
+
+    # 6. Evaluate the adapter on the splits that the base model was evaluated on.
+    started = time.perf_counter()
+    scores = score_splits(trainer.model, prompts, dataset, "Fine-tuned model")
+    score_seconds = time.perf_counter() - started
+    if not state.is_main_process:
+        return
+    base_result, result = (evaluation.evaluate(dataset, scored) for scored in (base_scores, scores))
+    comparison = evaluation.compare_with_best_baseline(dataset, result, baselines)
+
+    # 7. Record.
+    models.save_adapter(trainer.model, tokenizer, base, directory)
+    evaluation.write_predictions(dataset["test"], result, base_result, baselines, directory)
+    record = {
+        "recipe": "sft_gda",
+        "preset": preset,
+        "task": "gene-disease-association",
+        "seed": training_args.seed,
+        "base_model": models.describe(base, model_args, model),
+        "dataset": describe(manifest),
+        "audit": manifest["audit"],
+        "scoring": {
+            "prompt_style": prompts.name,
+            "positive": prompts.style.positive,
+            "negative": prompts.style.negative,
+            "threshold": result.threshold,
+            "threshold_chosen_on": "validation",
+        },
+        "metrics": result.metrics,
+        "base_model_metrics": base_result.metrics,
+        "baselines": {name: baseline.metrics for name, baseline in baselines.items()},
+        "comparison": comparison,
+        "training": runs.training_summary(trainer, training, checkpoint),
+        "timings": {
+            "score_seconds": score_seconds,
+            "pairs_per_second": sum(map(len, scores.values())) / score_seconds,
+        },
+        "log_history": trainer.state.log_history,
+    }
+    runs.finish(directory, record)
+    trainer.log({f"test_{name}": figure["value"] for name, figure in result.metrics.items()})
+    evaluation.print_results(record)
+    print(f"Run recorded in {directory}")
+
+
+def score_splits(model: Any, prompts: PairPrompts, dataset: DatasetDict, name: str) -> dict[str, np.ndarray]:
+    """Score validation (for the threshold) and test."""
+    return {
+        split: prediction.score_pairs(model, prompts, dataset[split], progress=f"{name}, {split}")
+        for split in ("validation", "test")
+    }
+
+
+if __name__ == "__main__":
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.getLogger("bioft").setLevel(logging.INFO)
+    with arguments.user_errors():
+        main(*arguments.parse("sft_gda", (RecipeArguments, GeneDiseaseArguments, ModelConfig, TrainingArguments)))

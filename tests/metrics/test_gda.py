@@ -1,0 +1,158 @@
+"""The gda metric through `evaluate`: in this process, by path and without a network in fresh ones."""
+
+import json
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import bioft.metrics
+from bioft.errors import BioftError
+from bioft.metrics import intervals
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def gda(tmp_path_factory):
+    return bioft.metrics.load("gda", cache_dir=str(tmp_path_factory.mktemp("metrics")))
+
+
+def data(n=500):
+    rng = np.random.default_rng(0)
+    scores = rng.random(n)
+    return scores, (rng.random(n) < scores).astype(int)
+
+
+def run_offline(code, tmp_path):
+    """Run code in a fresh interpreter that can't reach anything: an empty cache, offline, dead proxies."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(REPOSITORY),
+        "HF_HUB_OFFLINE": "1",
+        "HF_HOME": str(tmp_path / "hf"),
+        "https_proxy": "http://127.0.0.1:9",
+        "http_proxy": "http://127.0.0.1:9",
+    }
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip().splitlines()[-1]
+
+
+BOTH_WAYS = """
+import json, sys
+import evaluate
+import bioft.metrics
+
+results = []
+for metric in (bioft.metrics.load("gda"), evaluate.load(PATH)):
+    scores, labels = [0.9, 0.2, 0.7, 0.4, 0.6, 0.1], [1, 0, 1, 0, 0, 1]
+    results.append(metric.compute(predictions=scores, references=labels, threshold=0.3, n_resamples=40))
+print(json.dumps(results))
+"""
+
+
+def test_both_ways_of_loading_offline(tmp_path):
+    path = str(REPOSITORY / "bioft" / "metrics" / "gda.py")
+    by_name, by_path = json.loads(run_offline(BOTH_WAYS.replace("PATH", repr(path)), tmp_path))
+    scores, labels = [0.9, 0.2, 0.7, 0.4, 0.6, 0.1], [1, 0, 1, 0, 0, 1]
+    assert by_name == by_path
+    assert by_name == intervals.bootstrap_metrics(labels, scores, threshold=0.3, n_resamples=40)
+
+
+def test_importing_the_package_imports_nothing_heavy(tmp_path):
+    loaded = run_offline(
+        "import sys, bioft.metrics; print([m for m in ('evaluate', 'scipy', 'numpy') if m in sys.modules])",
+        tmp_path,
+    )
+    assert loaded == "[]"
+
+
+def test_result_is_flat_and_savable(gda, tmp_path):
+    scores, labels = data()
+    result = gda.compute(predictions=scores, references=labels, n_resamples=50)
+    expected = {f"{name}{end}" for name in intervals.METRICS for end in ("", "_low", "_high")}
+    assert set(result) == expected | {"n", "threshold"}
+    assert result["n"] == 500 and result["threshold"] == 0.5
+    assert all(type(value) in (float, int) for value in result.values())  # numpy's can't be saved
+
+    import evaluate
+
+    evaluate.save(tmp_path / "result.json", **result)
+    assert json.loads((tmp_path / "result.json").read_text())["auroc"] == result["auroc"]
+
+
+def test_arguments_reach_the_intervals(gda):
+    scores, labels = data()
+    arguments = {
+        "threshold": 0.4,
+        "n_resamples": 60,
+        "seed": 3,
+        "confidence": 0.8,
+        "groups": np.arange(500) // 5,
+    }
+    result = gda.compute(predictions=scores, references=labels, **arguments)
+    assert result == intervals.bootstrap_metrics(labels, scores, **arguments)
+
+
+def test_defaults_are_a_thousand_resamples_and_95_percent(gda):
+    scores, labels = data(60)
+    result = gda.compute(predictions=scores, references=labels)
+    assert result == intervals.bootstrap_metrics(
+        labels, scores, threshold=0.5, n_resamples=1000, seed=0, confidence=0.95
+    )
+
+
+def test_batches_and_no_intervals(gda):
+    scores, labels = data()
+    for start in range(0, 500, 128):
+        gda.add_batch(predictions=scores[start : start + 128], references=labels[start : start + 128])
+    result = gda.compute(n_resamples=0)
+    assert result == {**intervals.metric_values(labels, scores), "n": 500, "threshold": 0.5}
+
+
+def test_bad_input_is_explained_and_the_metric_stays_usable(gda, tmp_path):
+    with pytest.raises(BioftError, match="the first is nan at index 1"):
+        gda.compute(predictions=[0.1, float("nan")], references=[0, 1])
+    with pytest.raises(BioftError, match=r"the first is 3\.2 at index 0"):
+        gda.compute(predictions=[3.2, 0.1], references=[0, 1])
+    with pytest.raises(BioftError, match=r"the first is 0\.7"):  # and is not cut to 0
+        gda.compute(predictions=[0.2, 0.1], references=[0.7, 1])
+    with pytest.raises(ValueError, match=r"predictions \(1\) and references \(2\)"):
+        bioft.metrics.load("gda", cache_dir=str(tmp_path)).compute(predictions=[0.2], references=[0, 1])
+    assert gda.compute(predictions=[0.2, 0.9], references=[0, 1], n_resamples=0)["accuracy"] == 1
+
+
+def test_one_class(gda):
+    with pytest.warns(UserWarning, match="AUROC is undefined"):
+        result = gda.compute(predictions=[0.2, 0.9], references=[1, 1], n_resamples=20)
+    assert result["accuracy"] == 0.5
+    assert np.isnan(result["auroc"])
+
+
+def test_two_metrics_at_once_do_not_mix(tmp_path):
+    gda, other = (bioft.metrics.load("gda", cache_dir=str(tmp_path)) for _ in range(2))
+    gda.add_batch(predictions=[0.9], references=[1])
+    other.add_batch(predictions=[0.9], references=[0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert gda.compute(n_resamples=0)["accuracy"] == 1
+        assert other.compute(n_resamples=0)["accuracy"] == 0
+
+
+def test_unknown_name():
+    with pytest.raises(BioftError, match=r"no metric 'gdaa'.*Did you mean 'gda'"):
+        bioft.metrics.load("gdaa")
+    with pytest.raises(BioftError, match="Known: gda"):
+        bioft.metrics.load("intervals")

@@ -1,0 +1,396 @@
+"""Point values against scikit-learn, intervals against simulation, and what bad input does."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import metrics as sk
+
+from bioft.errors import BioftError
+from bioft.metrics import intervals
+from bioft.metrics.intervals import (
+    METRICS,
+    best_threshold,
+    bootstrap_metrics,
+    mcnemar,
+    metric_values,
+    nest,
+    paired_bootstrap,
+    wilson_interval,
+)
+
+
+def simulated(n, seed=0, decimals=None):
+    """Calibrated scores: the label is 1 with the probability that the score says."""
+    rng = np.random.default_rng(seed)
+    scores = rng.random(n)
+    labels = (rng.random(n) < scores).astype(int)
+    return labels, scores if decimals is None else scores.round(decimals)
+
+
+def by_scikit_learn(labels, scores, threshold, weights=None):
+    predicted = scores >= threshold
+    arguments = {"sample_weight": weights}
+    ratios = {**arguments, "zero_division": 0}
+    return {
+        "accuracy": sk.accuracy_score(labels, predicted, **arguments),
+        "f1": sk.f1_score(labels, predicted, **ratios),
+        "precision": sk.precision_score(labels, predicted, **ratios),
+        "recall": sk.recall_score(labels, predicted, **ratios),
+        "auroc": sk.roc_auc_score(labels, scores, **arguments),
+        "auprc": sk.average_precision_score(labels, scores, **arguments),
+        "mcc": sk.matthews_corrcoef(labels, predicted, **arguments),
+    }
+
+
+@st.composite
+def labelled_scores(draw):
+    """Few distinct scores, so that ties within and across the classes are common; both classes present."""
+    n = draw(st.integers(2, 40))
+    scores = draw(
+        st.lists(st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.500001, 0.9, 1.0]), min_size=n, max_size=n)
+    )
+    labels = draw(st.lists(st.integers(0, 1), min_size=n, max_size=n))
+    labels[:2] = [0, 1]
+    return np.array(labels), np.array(scores)
+
+
+@settings(max_examples=60, deadline=None)
+@given(labelled_scores(), st.sampled_from([0.0, 0.3, 0.5, 1.1]))
+def test_point_values_are_those_of_scikit_learn(data, threshold):
+    values = metric_values(*data, threshold=threshold)
+    for name, expected in by_scikit_learn(*data, threshold).items():
+        assert values[name] == pytest.approx(expected, abs=1e-12), name
+
+
+@settings(max_examples=40, deadline=None)
+@given(labelled_scores(), st.integers(0, 100))
+def test_a_resample_has_the_value_of_the_examples_drawn(data, seed):
+    """A weight is how often an example was drawn: the weighted formula equals the plain one on the copies."""
+    labels, scores = data
+    weights = np.random.default_rng(seed).integers(0, 4, len(labels))
+    weights[:2] += 1  # both classes drawn
+    ranked = intervals._Ranked(labels, scores, 0.5)
+    values = ranked.metrics(weights[None].astype(float), METRICS)
+    expected = metric_values(np.repeat(labels, weights), np.repeat(scores, weights))
+    for name in METRICS:
+        assert np.nan_to_num(values[name][0]) == pytest.approx(expected[name], abs=1e-12), name
+    for name, value in by_scikit_learn(labels, scores, 0.5, weights).items():
+        assert expected[name] == pytest.approx(value, abs=1e-12), name
+
+
+def test_ece_by_hand():
+    # Bins of width 1/15: 0 and 1/15 share the first, 0.07 is in the second, 1 in the last.
+    labels = [0, 1, 1, 0]
+    scores = [0.0, 1 / 15, 0.07, 1.0]
+    expected = (abs(1 - 1 / 15) + abs(1 - 0.07) + abs(0 - 1.0)) / 4
+    assert metric_values(labels, scores)["ece"] == pytest.approx(expected)
+    labels, scores = simulated(200_000)
+    assert metric_values(labels, scores)["ece"] < 0.01
+    assert metric_values(labels, scores * 0.5)["ece"] == pytest.approx(0.25, abs=0.01)
+
+
+def test_ece_from_calibration_curve():
+    labels, scores = simulated(5_000)
+    scores = scores**2
+    observed, predicted = sk_calibration_curve(labels, scores)
+    sizes = np.histogram(scores, np.linspace(0, 1, 16))[0]
+    expected = np.sum(sizes * np.abs(observed - predicted)) / len(scores)
+    assert metric_values(labels, scores)["ece"] == pytest.approx(expected, abs=1e-12)
+
+
+def sk_calibration_curve(labels, scores):
+    from sklearn.calibration import calibration_curve
+
+    return calibration_curve(labels, scores, n_bins=15, strategy="uniform")
+
+
+def test_intervals_hold_the_value_and_shrink_with_n():
+    widths = []
+    for n in (300, 4_800):
+        flat = bootstrap_metrics(*simulated(n), n_resamples=300)
+        for name in METRICS:
+            assert flat[f"{name}_low"] <= flat[name] <= flat[f"{name}_high"], name
+        widths.append(flat["auroc_high"] - flat["auroc_low"])
+    assert widths[0] / widths[1] == pytest.approx(4, rel=0.3)
+
+
+def test_coverage_of_the_true_value():
+    """Of 150 samples, an interval of 90 % holds the true value in about 135 (standard deviation 3.7)."""
+    truth = metric_values(*simulated(400_000, seed=99))
+    names = ("accuracy", "f1", "precision", "recall", "auroc", "auprc", "mcc")
+    covered = dict.fromkeys(names, 0)
+    for seed in range(150):
+        flat = bootstrap_metrics(*simulated(200, seed=seed), n_resamples=200, confidence=0.9, seed=seed)
+        for name in names:
+            covered[name] += flat[f"{name}_low"] <= truth[name] <= flat[f"{name}_high"]
+    for name in names:
+        assert 120 <= covered[name] <= 149, (name, covered[name])
+
+
+def test_coverage_of_ece_beats_percentiles():
+    """A percentile interval of the ECE of a miscalibrated model lies above the true value nearly always."""
+
+    def miscalibrated(n, seed):
+        rng = np.random.default_rng(seed)
+        scores = rng.random(n)
+        return (rng.random(n) < 0.1 + 0.8 * scores).astype(int), scores
+
+    truth = 0.0498
+    assert metric_values(*miscalibrated(1_000_000, 7))["ece"] == pytest.approx(truth, abs=0.002)
+    covered = 0
+    for seed in range(60):
+        flat = bootstrap_metrics(*miscalibrated(500, seed), n_resamples=200, seed=seed)
+        covered += flat["ece_low"] <= truth <= flat["ece_high"]
+    assert covered >= 45
+
+
+def test_cluster_bootstrap_widens_when_groups_agree():
+    labels, scores = simulated(400, seed=3)
+    copies = 9  # each example nine times, as if a document repeated it: no new information
+    groups = np.repeat([f"document {i}" for i in range(400)], copies)
+    repeated = np.repeat(labels, copies), np.repeat(scores, copies)
+
+    def width(flat):
+        return flat["auroc_high"] - flat["auroc_low"]
+
+    honest = width(bootstrap_metrics(labels, scores))
+    assert width(bootstrap_metrics(*repeated, groups=groups)) == pytest.approx(honest, rel=0.15)
+    assert width(bootstrap_metrics(*repeated)) == pytest.approx(honest / 3, rel=0.2)
+
+
+def test_groups_of_one_are_the_plain_bootstrap():
+    labels, scores = simulated(80)
+    assert bootstrap_metrics(labels, scores, groups=np.arange(80)) == bootstrap_metrics(labels, scores)
+
+
+def test_chunks_do_not_change_the_result(monkeypatch):
+    labels, scores = simulated(123)
+    whole = bootstrap_metrics(labels, scores, n_resamples=50)
+    monkeypatch.setattr(intervals, "_CHUNK_ELEMENTS", 123 * 7)
+    assert bootstrap_metrics(labels, scores, n_resamples=50) == pytest.approx(whole)
+
+
+def test_seed_decides():
+    labels, scores = simulated(100)
+    first, again, other = (bootstrap_metrics(labels, scores, n_resamples=50, seed=s) for s in (0, 0, 1))
+    assert first == again
+    assert first["auroc"] == other["auroc"]
+    assert first["auroc_low"] != other["auroc_low"]
+
+
+def test_perfect_and_hopeless_proportions_get_wilson_intervals():
+    labels = np.array([0, 1] * 20)
+    perfect = bootstrap_metrics(labels, labels.astype(float))
+    assert (perfect["accuracy"], perfect["accuracy_high"]) == (1, 1)
+    assert perfect["accuracy_low"] == pytest.approx(wilson_interval(40, 40)[0])
+    assert perfect["recall_low"] == pytest.approx(wilson_interval(20, 20)[0])
+    groups = np.arange(40) // 4
+    assert bootstrap_metrics(labels, labels.astype(float), groups=groups)["accuracy_low"] == pytest.approx(
+        wilson_interval(10, 10)[0]
+    )
+    nothing = bootstrap_metrics(labels, np.full(40, 0.1))
+    assert (nothing["precision_low"], nothing["precision"], nothing["precision_high"]) == (0, 0, 1)
+    assert (nothing["mcc_low"], nothing["mcc"], nothing["mcc_high"]) == (0, 0, 0)
+    assert nothing["auroc"] == nothing["auroc_low"] == nothing["auroc_high"] == 0.5
+
+
+def test_one_class():
+    with pytest.warns(UserWarning, match="AUROC is undefined .* all 3 labels are 1"):
+        flat = bootstrap_metrics([1, 1, 1], [0.2, 0.7, 0.9], n_resamples=20)
+    assert flat["accuracy"] == pytest.approx(2 / 3)
+    assert math.isnan(flat["auroc"]) and math.isnan(flat["auroc_low"])
+    assert flat["auprc"] == 1
+    with pytest.warns(UserWarning, match="AUROC and AUPRC are undefined"):
+        values = metric_values([0, 0], [0.2, 0.7])
+    assert math.isnan(values["auroc"]) and math.isnan(values["auprc"])
+    assert values["accuracy"] == 0.5
+
+
+def test_nest():
+    with pytest.warns(UserWarning, match="undefined"):
+        flat = bootstrap_metrics([1, 1, 0][:2], [0.4, 0.7], n_resamples=20)
+    nested = nest(flat)
+    assert set(nested) == set(METRICS)
+    assert nested["auroc"] == {"value": None, "low": None, "high": None, "n": 2}
+    assert nested["accuracy"] == {
+        "value": 0.5,
+        "low": flat["accuracy_low"],
+        "high": flat["accuracy_high"],
+        "n": 2,
+    }
+
+
+@pytest.mark.parametrize(
+    ("labels", "scores", "message"),
+    [
+        ([0, 1], [0.5, math.nan], "the first is nan at index 1"),
+        ([0, 1, 1], [0.5, 1.5, -2], "2 of 3 scores are not in .0, 1.; the first is 1.5 at index 1"),
+        ([0, 1], [0.5], r"labels are \(2,\), scores are \(1,\)"),
+        ([0, 2], [0.5, 0.5], "must be 0 or 1; 1 of 2 are not: the first is 2 at index 1"),
+        ([0.0, 0.7], [0.5, 0.5], "the first is 0.7"),
+        ([0.0, math.nan], [0.5, 0.5], "the first is nan"),
+        (["a", "b"], [0.5, 0.5], "the first is a"),
+        ([], [], "non-empty"),
+        ([[0, 1]], [[0.5, 0.5]], r"shape \(1, 2\)"),
+        ([0, 1], ["high", "low"], "Scores must be numbers"),
+    ],
+)
+def test_bad_input(labels, scores, message):
+    for function in (metric_values, bootstrap_metrics, best_threshold):
+        with pytest.raises(BioftError, match=message):
+            function(labels, scores)
+    with pytest.raises(BioftError, match=message):
+        paired_bootstrap(labels, scores, scores)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"n_resamples": 0}, "n_resamples"),
+        ({"confidence": 95}, "confidence"),
+        ({"groups": [1]}, r"\(1,\), expected \(2,\)"),
+        ({"threshold": math.nan}, "threshold is NaN"),
+    ],
+)
+def test_bad_arguments(arguments, message):
+    with pytest.raises(BioftError, match=message):
+        bootstrap_metrics([0, 1], [0.1, 0.9], **arguments)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 1), st.floats(0, 1)), min_size=1, max_size=30),
+)
+def test_best_threshold_is_the_best(pairs):
+    labels, scores = np.array([p[0] for p in pairs]), np.array([p[1] for p in pairs])
+    threshold = best_threshold(labels, scores)
+
+    def accuracy(t):
+        return np.mean((scores >= t) == labels)
+
+    every = [accuracy(t) for t in [*scores, 2.0]]
+    assert accuracy(threshold) == max(every)
+    shuffled = np.random.default_rng(0).permutation(len(labels))
+    assert best_threshold(labels[shuffled], scores[shuffled]) == threshold
+
+
+def test_best_threshold_by_hand():
+    assert best_threshold([0, 0, 1, 1], [0.1, 0.2, 0.6, 0.9]) == pytest.approx(0.4)
+    # All of one class: as near to 0.5 as leaves every score on its side.
+    assert best_threshold([1, 1], [0.8, 0.9]) == pytest.approx(0.4)
+    assert best_threshold([0, 0], [0.1, 0.2]) == pytest.approx(0.6)
+    assert 1 < best_threshold([0, 0], [0.1, 1.0]) < 1.001
+    # 0.25 and 0.75 are equally good and equally far from 0.5: the lower.
+    assert best_threshold([0, 1, 0, 1], [0.0, 0.5, 0.5, 1.0]) == 0.25
+    # Adjacent floats: no midpoint lies between them.
+    low = 0.5
+    high = np.nextafter(low, 1)
+    threshold = best_threshold([0, 1], [low, high])
+    assert low < threshold <= high
+
+
+def test_wilson_against_its_formula():
+    def wilson(k, n, z=1.959963984540054):
+        p = k / n
+        middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+        half = z / (1 + z**2 / n) * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+        return middle - half, middle + half
+
+    for k, n in [(419, 500), (1, 10), (50, 100)]:
+        assert wilson_interval(k, n) == pytest.approx(wilson(k, n))
+    assert wilson_interval(0, 10)[0] == 0
+    assert wilson_interval(10, 10)[1] == 1
+    assert wilson_interval(0, 0) == (0, 1)
+    with pytest.raises(BioftError, match="11 out of 10"):
+        wilson_interval(11, 10)
+
+
+def test_wilson_and_bootstrap_agree_on_accuracy():
+    labels, scores = simulated(2_000)
+    flat = bootstrap_metrics(labels, scores, n_resamples=2_000)
+    low, high = wilson_interval(round(flat["accuracy"] * 2_000), 2_000)
+    assert flat["accuracy_low"] == pytest.approx(low, abs=0.003)
+    assert flat["accuracy_high"] == pytest.approx(high, abs=0.003)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_paired_bootstrap_of_the_same_scores(metric):
+    labels, scores = simulated(100)
+    result = paired_bootstrap(labels, scores, scores, metric=metric, n_resamples=50)
+    assert (result.difference, result.low, result.high, result.p_value) == (0, 0, 0, 1)
+
+
+def test_paired_bootstrap_sees_what_unpaired_intervals_hide():
+    labels, good = simulated(600)
+    rng = np.random.default_rng(5)
+    worse = np.clip(good + rng.normal(0, 0.2, 600), 0, 1)
+    result = paired_bootstrap(labels, good, worse, metric="auroc")
+    assert result.difference == pytest.approx(
+        sk.roc_auc_score(labels, good) - sk.roc_auc_score(labels, worse), abs=1e-12
+    )
+    assert 0 < result.low < result.difference < result.high
+    assert result.p_value < 0.05
+    first, second = bootstrap_metrics(labels, good), bootstrap_metrics(labels, worse)
+    assert first["auroc_low"] < second["auroc_high"]  # apart they would overlap
+    mirrored = paired_bootstrap(labels, worse, good, metric="auroc")
+    assert mirrored.difference == -result.difference
+    assert (mirrored.low, mirrored.high) == pytest.approx((-result.high, -result.low))
+    assert mirrored.p_value == result.p_value
+
+
+def test_paired_bootstrap_rarely_finds_a_difference_where_there_is_none():
+    significant = 0
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        truth = rng.random(150)
+        labels = (rng.random(150) < truth).astype(int)
+        noisy = np.clip(truth + rng.normal(0, 0.2, (2, 150)), 0, 1)
+        significant += paired_bootstrap(labels, *noisy, n_resamples=199, seed=seed).p_value < 0.05
+    assert significant <= 12  # 5 expected, standard deviation 2.2
+
+
+def test_paired_bootstrap_against_a_constant():
+    """A majority baseline has no MCC in any resample: 0 by convention, so there is a difference to test."""
+    labels, scores = simulated(200)
+    result = paired_bootstrap(labels, scores, np.full(200, 0.5), metric="mcc", n_resamples=100)
+    assert result.second == 0
+    assert result.low > 0 and result.p_value == pytest.approx(2 / 101)
+
+
+def test_paired_bootstrap_uses_each_threshold():
+    labels, scores = simulated(300)
+    result = paired_bootstrap(labels, scores, scores / 2, metric="accuracy", thresholds=(0.5, 0.25))
+    assert result.difference == 0
+    with pytest.raises(BioftError, match=r"Unknown metric 'auc'.*auroc"):
+        paired_bootstrap(labels, scores, scores, metric="auc")
+
+
+def test_paired_bootstrap_with_groups_and_one_class():
+    labels, scores = simulated(60)
+    groups = np.arange(60) // 6
+    clustered = paired_bootstrap(labels, scores, scores**3, metric="ece", groups=groups)
+    plain = paired_bootstrap(labels, scores, scores**3, metric="ece")
+    assert clustered.difference == plain.difference
+    assert clustered.low != plain.low
+    with pytest.warns(UserWarning, match="undefined"):
+        result = paired_bootstrap([1, 1], [0.2, 0.3], [0.4, 0.5], n_resamples=5)
+    assert math.isnan(result.difference) and math.isnan(result.p_value)
+
+
+def test_mcnemar():
+    labels = np.ones(30, int)
+    first, second = np.ones(30, int), np.ones(30, int)
+    second[:9] = 0
+    first[9] = 0
+    result = mcnemar(labels, first, second)
+    assert (result.only_first_correct, result.only_second_correct) == (9, 1)
+    # Exact: 2 * P(at most 1 of 10 coins) = 2 * 11 / 1024.
+    assert result.p_value == pytest.approx(22 / 1024)
+    assert mcnemar(labels, first, first).p_value == 1
+    with pytest.raises(BioftError, match="second predictions must be 0 or 1"):
+        mcnemar([0, 1], [0, 1], [0.3, 1])
+    with pytest.raises(BioftError, match="Shapes differ"):
+        mcnemar([0, 1], [0, 1, 1], [0, 1])

