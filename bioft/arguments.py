@@ -28,9 +28,7 @@ class GeneDiseaseArguments:
     dataset_path: str | None = field(
         default=None, metadata={"help": "CTD file, for example from `bioft download ctd`."}
     )
-    split: str = field(
-        default="pair", metadata={"help": "pair, gene_held_out, disease_held_out or both_held_out."}
-    )
+    split: str = field(default="pair", metadata={"help": "pair, gene_held_out, disease_held_out or both_held_out."})
     negatives: str = field(default="degree_matched", metadata={"help": "degree_matched or uniform."})
     negatives_per_positive: int = field(default=1, metadata={"help": "Negatives drawn for each positive."})
     validation_size: float = field(default=0.1, metadata={"help": "Share of the positives for validation."})
@@ -51,8 +49,6 @@ class RecipeArguments:
     )
     overwrite: bool = field(default=False, metadata={"help": "Replace a run that output_dir holds already."})
     prompt_style: str = field(default="auto", metadata={"help": "auto, chat, plain or alpaca."})
-    score_batch_tokens: int = field(default=2048, metadata={"help": "Padded tokens in one scoring batch."})
-    n_resamples: int = field(default=1000, metadata={"help": "Bootstrap resamples of the intervals."})
 
 
 @dataclass
@@ -62,6 +58,11 @@ class TrainingArguments(SFTConfig):
     TRL asks for bfloat16 everywhere, which fails on processors without it. On a CPU the weights themselves are loaded
     in the type that is fast there (`bioft.models.compute_dtype`).
     """
+
+    bf16: bool | None = field(
+        default=None, metadata={"help": "bfloat16 mixed precision; by default if the GPU has it."}
+    )
+    fp16: bool = field(default=False, metadata={"help": "float16 mixed precision, for GPUs without bfloat16."})
 
     def __post_init__(self) -> None:
         """Choose the precision where the user did not."""

@@ -202,17 +202,17 @@ def audit_in_words(audit: dict[str, Any]) -> list[str]:
         )
         if shortcut["flag"] == "shortcut":
             sentences.append(
-                f"Shortcut: {shortcut['predictor']} alone reaches {figure}, with no knowledge of biology."
+                f"Shortcut: “{shortcut['predictor']}” alone reaches {figure}, with no knowledge of biology."
             )
         elif shortcut["flag"] == "inverted shortcut":
             sentences.append(
-                f"Inverted shortcut: {shortcut['predictor']} alone reaches {figure}, below 0.5: a model can "
+                f"Inverted shortcut: “{shortcut['predictor']}” alone reaches {figure}, below 0.5: a model can "
                 "learn its reverse."
             )
         elif shortcut["flag"]:
-            sentences.append(f"{shortcut['flag']}: {shortcut['predictor']}, {figure}.")
+            sentences.append(f"{shortcut['flag']}: “{shortcut['predictor']}”, {figure}.")
         else:
-            clean.append(f"{shortcut['predictor']} ({shortcut['auroc']:.3f})")
+            clean.append(f"“{shortcut['predictor']}” ({shortcut['auroc']:.3f})")
     if sentences:
         sentences.append("So a score on this test split says little without those of the baselines beside it.")
     if clean:

@@ -165,12 +165,11 @@ def _check_out(out: Path, overwrite: bool) -> None:
 def _save_dataset(dataset: "DatasetDict", manifest: dict[str, Any], out: Path, overwrite: bool) -> None:
     """Save a dataset with its card and print what it holds."""
     from bioft import inspection
-    from bioft.cards import dataset_card
+    from bioft.cards import PREVIEW_ROWS, dataset_card
     from bioft.datasets import storage
 
-    card = dataset_card(manifest, [dataset["train"][i] for i in range(min(5, len(dataset["train"])))])
-    storage.save(dataset, manifest, out, overwrite=overwrite)
-    (out / "README.md").write_text(card, encoding="utf-8")
+    card = dataset_card(manifest, list(dataset["train"].take(PREVIEW_ROWS)))
+    storage.save(dataset, manifest, out, overwrite=overwrite, card=card)
     console = Console()
     console.print(inspection.rows_table(manifest["rows"]))
     inspection.print_audit(manifest["audit"], console)
@@ -180,11 +179,14 @@ def _save_dataset(dataset: "DatasetDict", manifest: dict[str, Any], out: Path, o
 @download_app.command("ctd")
 def download_ctd(
     directory: Annotated[Path, typer.Option(help="Folder to put the file in.")] = Path("data"),
+    inferred: Annotated[
+        bool, typer.Option("--inferred", help="The file with the inferred associations too (several GB).")
+    ] = False,
 ) -> None:
-    """Fetch CTD's curated gene–disease file from ctdbase.org and show CTD's terms."""
+    """Fetch CTD's gene–disease file from ctdbase.org and show CTD's terms."""
     from bioft.datasets import download
 
-    path = download.ctd(directory)
+    path = download.download("ctd-inferred" if inferred else "ctd", directory)
     Console().print(Text(f"CTD file: {path}", style="green"), soft_wrap=True)
 
 

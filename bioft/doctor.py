@@ -98,13 +98,9 @@ def check_hardware() -> list[Check]:
     )
     gpus = _gpus()
     if gpus:
-        checks += [
-            Check(section, f"GPU {i}", "ok", f"{name}, {gb:.0f} GB") for i, (name, gb) in enumerate(gpus)
-        ]
+        checks += [Check(section, f"GPU {i}", "ok", f"{name}, {gb:.0f} GB") for i, (name, gb) in enumerate(gpus)]
     else:
-        checks.append(
-            Check(section, "GPU", "note", "none", "the default preset runs without; 7–8B models want one")
-        )
+        checks.append(Check(section, "GPU", "note", "none", "the default preset runs without; 7–8B models want one"))
     return checks
 
 
@@ -157,9 +153,7 @@ def check_hub() -> list[Check]:
     section = "Hub"
     endpoint = _without_credentials(constants.ENDPOINT)
     if constants.HF_HUB_OFFLINE:
-        reach = Check(
-            section, endpoint, "note", "not asked: HF_HUB_OFFLINE is set", "unset HF_HUB_OFFLINE to use it"
-        )
+        reach = Check(section, endpoint, "note", "not asked: HF_HUB_OFFLINE is set", "unset HF_HUB_OFFLINE to use it")
     else:
         mend = "check network and proxy, or set HF_ENDPOINT to a mirror; the defaults need no Hub"
         try:

@@ -1,6 +1,7 @@
 """What a training would do, without doing it: examples as the model sees them, parameters, memory, steps."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -24,6 +25,10 @@ def report(trainer: Any, console: Console | None = None) -> None:
         f"Memory: about {costs['memory_gb']:.1f} GB (weights, gradients, optimizer, activations)",
         highlight=False,
     )
+    # The trainer made its output folder; a dry run leaves nothing behind.
+    folder = Path(trainer.args.output_dir)
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def marked_example(trainer: Any, index: int) -> Text:
@@ -44,9 +49,7 @@ def estimate(trainer: Any) -> dict[str, Any]:
     """
     model, args = trainer.model, trainer.args
     trainable, total = model.get_nb_trainable_parameters()
-    examples_per_step = (
-        args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
-    )
+    examples_per_step = args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
     epochs_steps = math.ceil(len(trainer.train_dataset) / examples_per_step * args.num_train_epochs)
     config = model.config.get_text_config()
     longest = max(len(ids) for ids in trainer.train_dataset["input_ids"])

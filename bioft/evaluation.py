@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from datasets import Dataset, DatasetDict
+from rich import box
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -129,17 +130,21 @@ def write_predictions(
 
 def print_results(record: Mapping[str, Any], console: Console | None = None) -> None:
     """Print the one table of a run record: baselines, the base model, the fine-tuned model, with intervals."""
-    table = Table(title=f"Test split, n = {record['metrics'][COMPARED]['n']}, 95 % intervals")
-    table.add_column("Model")
-    for title in SHOWN.values():
-        table.add_column(title, justify="right")
-    rows = {name.replace("_", " "): values for name, values in record["baselines"].items()}
-    rows["base model, zero-shot"] = record["base_model_metrics"]
-    for name, values in rows.items():
-        table.add_row(name, *(interval_text(values[metric]) for metric in SHOWN))
-    table.add_section()
-    table.add_row("fine-tuned", *(interval_text(record["metrics"][metric]) for metric in SHOWN), style="bold")
     console = console or Console()
+    # A narrow terminal gets the metrics that fit on it; run.json and the card have all of them.
+    shown = list(SHOWN)[: max(1, (console.width - 22) // 19)]
+    table = Table(
+        title=f"Test split, n = {record['metrics'][COMPARED]['n']}, with 95 % intervals", box=box.SIMPLE_HEAD
+    )
+    table.add_column("Model", no_wrap=True)
+    for metric in shown:
+        table.add_column(SHOWN[metric], justify="right", no_wrap=True)
+    rows = {name.replace("_", " "): values for name, values in record["baselines"].items()}
+    rows["base, zero-shot"] = record["base_model_metrics"]
+    for name, values in rows.items():
+        table.add_row(name, *(interval_text(values[metric]) for metric in shown))
+    table.add_section()
+    table.add_row("fine-tuned", *(interval_text(record["metrics"][metric]) for metric in shown), style="bold")
     console.print(table)
     console.print(record["comparison"]["sentence"], soft_wrap=True, highlight=False)
 

@@ -85,21 +85,15 @@ def inspect_frames(frames: dict[str, pd.DataFrame], top: int = 10) -> dict[str, 
             for split, frame in {**frames, "all": everything}.items()
         },
         "overlap": [
-            _overlap(first, frames[first], second, frames[second])
-            for first, second in combinations(frames, 2)
+            _overlap(first, frames[first], second, frames[second]) for first, second in combinations(frames, 2)
         ],
         "degrees": {
-            side: {
-                split: _quantiles(_degrees(frame, side))
-                for split, frame in {**frames, "all": everything}.items()
-            }
+            side: {split: _quantiles(_degrees(frame, side)) for split, frame in {**frames, "all": everything}.items()}
             for side in SIDES
         },
         "most_frequent": {side: _most_frequent(everything, side, top) for side in SIDES},
         "evidence": dict(
-            Counter(
-                part for value in positives["evidence"] for part in value.split("|") if part
-            ).most_common()
+            Counter(part for value in positives["evidence"] for part in value.split("|") if part).most_common()
         ),
         "pmids": _pmids(positives),
         "name_lengths": {side: _name_lengths(everything, side) for side in SIDES},
@@ -124,7 +118,7 @@ def print_report(report: dict[str, Any], console: Console) -> None:
     table = _table("Positives per entity (degree)", "entity", "split", "entities", "mean", *QUANTILES)
     for side in SIDES:
         for split, values in report["degrees"][side].items():
-            numbers = [f"{values['n']:,}", f"{values['mean']:.1f}", *(f"{values[q]:g}" for q in QUANTILES)]
+            numbers = [f"{values['n']:,}", f"{values['mean']:.1f}", *(f"{round(values[q], 1):,g}" for q in QUANTILES)]
             table.add_row(side, split, *numbers)
         table.add_section()
     console.print(table)
@@ -153,7 +147,7 @@ def print_report(report: dict[str, Any], console: Console) -> None:
     table = _table("Length of distinct names", "names", "unit", "names counted", "mean", *QUANTILES)
     for side in SIDES:
         for unit, values in report["name_lengths"][side].items():
-            numbers = [f"{values['n']:,}", f"{values['mean']:.1f}", *(f"{values[q]:g}" for q in QUANTILES)]
+            numbers = [f"{values['n']:,}", f"{values['mean']:.1f}", *(f"{round(values[q], 1):,g}" for q in QUANTILES)]
             table.add_row(side, unit, *numbers)
     console.print(table)
     print_audit(report["audit"], console)
@@ -224,9 +218,7 @@ def _overlap(first: str, a: pd.DataFrame, second: str, b: pd.DataFrame) -> dict[
         entities = set(b[f"{side}_id"])
         result[f"{side}s"] = {"shared": len(entities & set(a[f"{side}_id"])), "of": len(entities)}
     fractions = {**known, "both": known["gene"] & known["disease"]}
-    result["rows"] = {
-        kind: round(float(flags.mean()), 4) if len(flags) else 0.0 for kind, flags in fractions.items()
-    }
+    result["rows"] = {kind: round(float(flags.mean()), 4) if len(flags) else 0.0 for kind, flags in fractions.items()}
     return result
 
 
@@ -291,9 +283,9 @@ def _write(report: dict[str, Any], frames: dict[str, pd.DataFrame], target: Path
     with tempfile.TemporaryDirectory(prefix=f".{FOLDER}.", dir=target.parent) as temporary:
         new = Path(temporary) / "new"
         new.mkdir()
-        positives = pd.concat(frames.values(), ignore_index=True)
-        for side in SIDES:
-            plots.degree_distribution(_degrees(positives, side), new / f"{side}_degrees.png", entity=side)
+        rows = pd.concat(frames.values(), ignore_index=True)
+        gene_degrees, disease_degrees = (_degrees(rows, side) for side in SIDES)
+        plots.degree_distribution(gene_degrees, disease_degrees, new / "degrees.png")
         text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         (new / REPORT).write_text(text, encoding="utf-8")
         if target.is_dir():

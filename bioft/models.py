@@ -6,6 +6,8 @@ import logging
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -46,6 +48,7 @@ EMBEDDED = {
 }
 EMBEDDED_PREFIX = "embedded:"
 UNGATED_PRESET = "default"
+SHARDING = ("FSDP", "DEEPSPEED")
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,10 @@ def load_causal_lm(
     dtype = dtype or compute_dtype()
     options: dict[str, Any] = {"dtype": dtype}
     if quantization is not None:
-        options |= {"quantization_config": quantization, "device_map": {"": local_device()}}
+        options["quantization_config"] = quantization
+        # FSDP and ZeRO-3 place the parts themselves.
+        if not is_sharded():
+            options["device_map"] = {"": local_device()}
     logger.info("Base model %s, from %s (%s%s)", base.id, base.source, dtype, ", NF4" if quantization else "")
     revision = base.revision if base.path == base.id else None
     try:
@@ -151,7 +157,24 @@ def nf4() -> BitsAndBytesConfig | None:
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=compute_dtype(),
+        # FSDP shards only floating-point tensors of one type: the 4-bit weights travel as such.
+        bnb_4bit_quant_storage=compute_dtype() if is_sharded() else torch.uint8,
     )
+
+
+def is_sharded() -> bool:
+    """Whether each process of this launch holds only a part of the model (FSDP or DeepSpeed)."""
+    return any(os.environ.get(f"ACCELERATE_USE_{name}", "").lower() == "true" for name in SHARDING)
+
+
+@contextmanager
+def unsharded() -> Iterator[None]:
+    """Load whole models in each process, also under a sharded launch."""
+    saved = {f"ACCELERATE_USE_{name}": os.environ.pop(f"ACCELERATE_USE_{name}", None) for name in SHARDING}
+    try:
+        yield
+    finally:
+        os.environ.update({key: value for key, value in saved.items() if value is not None})
 
 
 def lora_config(model: Any, model_args: ModelConfig) -> LoraConfig:
@@ -191,6 +214,8 @@ def keep_adapter_in_float32(model: Any) -> None:
 
     With 8 bits of mantissa small updates are lost: the early loss was seen at 3.8 instead of 2.5.
     """
+    if is_sharded():
+        return  # a sharded group of parameters must be of one type
     for parameter in model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()

@@ -40,6 +40,20 @@ def score_pairs(
     return np.asarray(gather_object(scores.tolist()))
 
 
+def whole_model(trainer: Any, base: models.BaseModel, quantized: bool, directory: Path) -> Any:
+    """The trained model, whole in this process: the trainer's own, or reloaded where FSDP or ZeRO-3 split it."""
+    if not models.is_sharded():
+        return trainer.model
+    from peft import PeftModel
+
+    # The trainer gathers the parts of the adapter when it saves.
+    trainer.save_model(str(directory))
+    PartialState().wait_for_everyone()
+    with models.unsharded():
+        model, _ = models.load_causal_lm(base, models.nf4() if quantized else None)
+    return PeftModel.from_pretrained(model, str(directory))
+
+
 def load_run(directory: str | Path) -> tuple[Any, PairPrompts, dict[str, Any]]:
     """The fine-tuned model of a finished run with its prompts and its record.
 

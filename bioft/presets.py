@@ -37,17 +37,13 @@ def recipes_directory() -> Path:
     for folder in (package / "_recipes", package.parent / "recipes"):
         if (folder / "configs").is_dir():
             return folder
-    raise BioftError(
-        f"No recipes found beside {package}. Reinstall bioft, or run it from a clone of its repository."
-    )
+    raise BioftError(f"No recipes found beside {package}. Reinstall bioft, or run it from a clone of its repository.")
 
 
 def list_presets() -> list[Preset]:
     """Return every preset, recipes in alphabetical order, `default` first, launch configs last."""
     configs = recipes_directory() / "configs"
-    presets = [
-        Preset(path.parent.name, path.stem, path, _description(path)) for path in configs.glob("*/*.yaml")
-    ]
+    presets = [Preset(path.parent.name, path.stem, path, _description(path)) for path in configs.glob("*/*.yaml")]
     return sorted(
         presets,
         key=lambda preset: (
@@ -74,8 +70,7 @@ def resolve_config(recipe: str, preset: str = "default") -> Path:
     paths = {found.name: found.path for found in presets if found.recipe == recipe}
     if preset not in paths:
         raise BioftError(
-            f"Recipe {recipe!r} has no preset {preset!r}.{_suggestion(preset, paths)} "
-            f"Presets: {', '.join(paths)}."
+            f"Recipe {recipe!r} has no preset {preset!r}.{_suggestion(preset, paths)} Presets: {', '.join(paths)}."
         )
     return paths[preset]
 

@@ -30,7 +30,7 @@ PACKAGES = (
     "huggingface_hub", "tokenizers", "scikit-learn", "numpy",
 )  # fmt: skip
 # What makes no difference to the trained model may change between a kill and its resumption.
-NOT_COMPARED = {"overwrite", "dry_run", "logging_steps", "report_to", "disable_tqdm", "score_batch_tokens"}
+NOT_COMPARED = {"overwrite", "dry_run", "logging_steps", "report_to", "disable_tqdm"}
 
 
 def prepare(directory: Path, config: dict[str, Any], *, overwrite: bool = False) -> None:
@@ -93,10 +93,10 @@ def finish(directory: Path, record: dict[str, Any]) -> None:
     from bioft import cards, plots
 
     record |= environment() | {"name": directory.name, "command": command_line()}
-    for leftover in [*directory.glob("checkpoint-*"), directory / "runs"]:
-        shutil.rmtree(leftover, ignore_errors=True)
-    for name in ("base_scores.npz", "training_args.bin"):
-        (directory / name).unlink(missing_ok=True)
+    for checkpoint in directory.glob("checkpoint-*"):
+        shutil.rmtree(checkpoint)
+    for leftover in [*directory.glob("base_scores-*.npz"), directory / "training_args.bin"]:
+        leftover.unlink(missing_ok=True)
     with disk_errors(directory):
         plots.plot_run(directory, record)
         record["files"] = checksums(directory)
@@ -106,7 +106,7 @@ def finish(directory: Path, record: dict[str, Any]) -> None:
 
 
 def cached(path: Path, compute: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Named arrays from `path` if an interrupted run left them there, else computed and written by the main process."""
+    """Named arrays that an interrupted run left in `path`, else computed, and written by the main process."""
     if path.is_file():
         with np.load(path) as stored:
             return dict(stored)
@@ -114,7 +114,7 @@ def cached(path: Path, compute: Callable[[], dict[str, np.ndarray]]) -> dict[str
     if int(os.environ.get("RANK", "0")) == 0:
         partial = path.with_name(f".partial-{path.name}")
         with disk_errors(path):
-            np.savez(partial, **arrays)
+            np.savez(partial, allow_pickle=False, **arrays)
             partial.replace(path)
     return arrays
 
@@ -239,9 +239,9 @@ def command_line() -> list[str]:
 
 
 def checksums(directory: Path) -> dict[str, str]:
-    """SHA-256 of every file below a run directory but the record itself, by relative path."""
-    files = sorted(path for path in directory.rglob("*") if path.is_file() and path.name != RECORD)
-    return {path.relative_to(directory).as_posix(): file_sha256(path) for path in files}
+    """SHA-256 of every file of a run but the record itself and what trackers still write to, by relative path."""
+    names = sorted(path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file())
+    return {name: file_sha256(directory / name) for name in names if name != RECORD and not name.startswith("runs/")}
 
 
 def file_sha256(path: Path) -> str:

@@ -81,7 +81,7 @@ def _answer_logits(
     if len(prefix) < PAYING_PREFIX or len(prompts) < 2:
         prefix = []
     rows = [prompt[len(prefix) :] for prompt in prompts]
-    backbone, head = _backbone(model), model.get_output_embeddings()
+    backbone, head = backbone_of(model), model.get_output_embeddings()
     device = head.weight.device
     cache = None
     if prefix:
@@ -102,7 +102,7 @@ def _answer_logits(
         last = torch.tensor([len(rows[index]) - 1 for index in batch], device=device)
         hidden = hidden[torch.arange(len(batch), device=device), last]
         logits = torch.nn.functional.linear(hidden, weight, None if bias is None else bias[answer_ids])
-        result[batch] = _postprocess(model, logits.float()).cpu().numpy()
+        result[batch] = postprocess(model, logits.float()).cpu().numpy()
     return result
 
 
@@ -111,7 +111,7 @@ def _answer_log_probabilities(
 ) -> np.ndarray:
     """Summed log-probabilities of two answers of any length, shape `(n, 2)`."""
     result = np.zeros((len(prompts), 2))
-    backbone, head = _backbone(model), model.get_output_embeddings()
+    backbone, head = backbone_of(model), model.get_output_embeddings()
     device = head.weight.device
     for column, answer in enumerate(answers):
         rows = [prompt + answer for prompt in prompts]
@@ -122,7 +122,7 @@ def _answer_log_probabilities(
             first = torch.tensor([len(prompts[index]) - 1 for index in batch], device=device)
             positions = first[:, None] + torch.arange(len(answer), device=device)
             hidden = hidden[torch.arange(len(batch), device=device)[:, None], positions]
-            log_probabilities = _postprocess(model, head(hidden).float()).log_softmax(-1)
+            log_probabilities = postprocess(model, head(hidden).float()).log_softmax(-1)
             tokens = torch.tensor(answer, device=device).expand(len(batch), -1)
             picked = log_probabilities.gather(-1, tokens[..., None]).squeeze(-1)
             result[batch, column] = picked.sum(-1).cpu().numpy()
@@ -154,13 +154,13 @@ def _pad(rows: list[list[int]], device: torch.device) -> torch.Tensor:
     return torch.tensor([row + [0] * (width - len(row)) for row in rows], device=device)
 
 
-def _backbone(model: Any) -> Any:
+def backbone_of(model: Any) -> Any:
     """The transformer below the language-model head, adapters included."""
     causal_lm = model.get_base_model() if hasattr(model, "get_base_model") else model
     return causal_lm.base_model
 
 
-def _postprocess(model: Any, logits: torch.Tensor) -> torch.Tensor:
+def postprocess(model: Any, logits: torch.Tensor) -> torch.Tensor:
     """What some architectures do to logits after the head (Gemma caps, Granite and Cohere scale)."""
     config = model.config.get_text_config()
     if (cap := getattr(config, "final_logit_softcapping", None)) is not None:
@@ -176,4 +176,3 @@ def _progress(batches: list[list[int]], description: str | None) -> Any:
     if description is None:
         return batches
     return track(batches, description=description, total=len(batches), transient=True)
-

@@ -20,6 +20,7 @@ from trl import ModelConfig, SFTTrainer
 
 from bioft import arguments, dry_run, evaluation, launch, models, prediction, runs
 from bioft.arguments import GeneDiseaseArguments, RecipeArguments, TrainingArguments
+from bioft.completion_head import use_completion_head
 from bioft.datasets.load import describe, load_or_build
 from bioft.prompts import PairPrompts
 
@@ -39,7 +40,7 @@ def main(
         config = arguments.resolved(script_args, data_args, model_args, training_args)
         runs.prepare(directory, config, overwrite=script_args.overwrite)
     state.wait_for_everyone()
-    checkpoint = runs.last_checkpoint(directory)
+    checkpoint = None if script_args.dry_run else runs.last_checkpoint(directory)
 
     # 1. Data: positives are split first, negatives are drawn inside each split, and the audit must pass.
     dataset, manifest = load_or_build(**vars(data_args))
@@ -48,17 +49,18 @@ def main(
     # 2. Baselines that need no model.
     baselines = {}
     if state.is_main_process and not script_args.dry_run:
-        baselines = evaluation.evaluate_baselines(dataset, n_resamples=script_args.n_resamples)
+        baselines = evaluation.evaluate_baselines(dataset)
 
     # 3. The base model, before any training.
     base = models.resolve_base_model(model_args.model_name_or_path, model_args.model_revision)
     quantization = models.nf4() if model_args.load_in_4bit else None
     model, tokenizer = models.load_causal_lm(base, quantization)
     prompts = PairPrompts(script_args.prompt_style, tokenizer)
-    base_scores = {}
-    if not script_args.dry_run:
+    base_scores: dict[str, np.ndarray] = {}
+    if not script_args.dry_run and not models.is_sharded():
         # Kept beside the checkpoints, so that a resumed run need not score the base again.
-        base_scores = runs.cached(directory / "base_scores.npz", lambda: score_splits(model, prompts, dataset, "Base"))
+        cache = directory / f"base_scores-{manifest['fingerprints']['test'][:12]}.npz"
+        base_scores = runs.cached(cache, lambda: score_splits(model, prompts, dataset, "Base"))
 
     # 4. The adapter, on prompt–completion data: loss on the answer only.
     train = dataset["train"].map(prompts.example, remove_columns=dataset["train"].column_names, desc="Prompts")
@@ -70,6 +72,7 @@ def main(
         peft_config=models.lora_config(model, model_args),
     )
     models.keep_adapter_in_float32(trainer.model)
+    use_completion_head(trainer)
     if script_args.dry_run:
         dry_run.report(trainer)
         return
@@ -80,15 +83,19 @@ def main(
 
     # 6. Evaluate the adapter on the splits that the base model was evaluated on.
     started = time.perf_counter()
-    scores = score_splits(trainer.model, prompts, dataset, "Fine-tuned model")
+    model = prediction.whole_model(trainer, base, model_args.load_in_4bit, directory)
+    scores = score_splits(model, prompts, dataset, "Fine-tuned")
     score_seconds = time.perf_counter() - started
+    if not base_scores:
+        with model.disable_adapter():
+            base_scores = score_splits(model, prompts, dataset, "Base")
     if not state.is_main_process:
         return
     base_result, result = (evaluation.evaluate(dataset, scored) for scored in (base_scores, scores))
     comparison = evaluation.compare_with_best_baseline(dataset, result, baselines)
 
     # 7. Record.
-    models.save_adapter(trainer.model, tokenizer, base, directory)
+    models.save_adapter(model, tokenizer, base, directory)
     evaluation.write_predictions(dataset["test"], result, base_result, baselines, directory)
     record = {
         "recipe": "sft_gda",

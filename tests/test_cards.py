@@ -171,9 +171,9 @@ def test_the_card_says_what_matters(run: dict[str, Any]) -> None:
         "The model beats the best baseline significantly.",
         "Not for diagnosis",
         'PeftModel.from_pretrained(base, "<this repository>")',
-        "Shortcut: degree alone reaches AUROC 0.881 [0.871, 0.891] on test",
-        "Inverted shortcut: spelling alone reaches AUROC 0.377",
-        "No shortcut (the interval of AUROC holds 0.5): shoe size (0.500).",
+        "Shortcut: “degree” alone reaches AUROC 0.881 [0.871, 0.891] on test",
+        "Inverted shortcut: “spelling” alone reaches AUROC 0.377",
+        "No shortcut (the interval of AUROC holds 0.5): “shoe size” (0.500).",
         "Of the test rows, 99.1% have a gene and 50.0% have a disease that also occurs in train.",
         "dequantized from a quantized file",
         "no revision on record",
@@ -388,7 +388,7 @@ def test_leaks_and_unknown_flags_are_never_left_out() -> None:
     audit = {"checks": {"pairs_across_splits": 3}, "shortcuts": [shortcut("x", 0.7, "odd")]}
     words = " ".join(cards.audit_in_words(audit))
     assert "pairs across splits: 3" in words
-    assert "odd: x" in words
+    assert "odd: “x”" in words
     assert cards.audit_in_words({}) == []
 
 

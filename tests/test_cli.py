@@ -67,9 +67,7 @@ def ctd_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_importing_the_command_imports_nothing_heavy() -> None:
     program = f"import sys, bioft.cli; print([name for name in {HEAVY!r} if name in sys.modules])"
-    found = subprocess.run(
-        [sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True
-    )
+    found = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
 
 
@@ -80,9 +78,7 @@ def test_help_and_version_import_nothing_heavy_either() -> None:
         "    assert CliRunner().invoke(app, arguments).exit_code == 0, arguments\n"
         f"print([name for name in {HEAVY!r} if name in sys.modules])"
     )
-    found = subprocess.run(
-        [sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True
-    )
+    found = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
 
 
@@ -254,6 +250,20 @@ def test_build_hpo_needs_no_file(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "hpo" / "manifest.json").read_text())["builder"] == "hpo"
 
 
+# download
+
+
+@pytest.mark.parametrize(("option", "name"), [([], "ctd"), (["--inferred"], "ctd-inferred")])
+def test_download(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, option: list[str], name: str) -> None:
+    from bioft.datasets import download
+
+    calls = []
+    monkeypatch.setattr(download, "download", lambda *call: calls.append(call) or tmp_path / "x.csv.gz")
+    result = invoke("download", "ctd", "--directory", tmp_path, *option)
+    assert calls == [(name, tmp_path)]
+    assert str(tmp_path / "x.csv.gz") in result.output
+
+
 # inspect
 
 
@@ -348,9 +358,7 @@ def predictor(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def test_predict_one_pair(predictor: list[Any], tmp_path: Path) -> None:
-    result = invoke(
-        "predict", tmp_path, "--gene", "BRCA1", "--disease", "Breast Neoplasms", "--batch-size", 4
-    )
+    result = invoke("predict", tmp_path, "--gene", "BRCA1", "--disease", "Breast Neoplasms", "--batch-size", 4)
     assert result.stdout == "BRCA1 – Breast Neoplasms: score 0.8000, not associated\n"
     assert predictor == [(tmp_path, [("BRCA1", "Breast Neoplasms")], 4)]
     assert ", associated" in invoke("predict", tmp_path, "--gene", "EGFR", "--disease", "x").stdout
@@ -381,12 +389,8 @@ def test_predict_never_overwrites_silently(predictor: list[Any], tmp_path: Path)
     assert not predictor  # told before the work, not after it
     assert invoke("predict", tmp_path, "-i", source, "-o", output, "--overwrite").exit_code == 0
     assert output.read_text().startswith("gene,disease,score,prediction\n")
-    assert "the input itself" in message(
-        invoke("predict", tmp_path, "-i", source, "-o", source, "--overwrite")
-    )
-    assert "does not exist" in message(
-        invoke("predict", tmp_path, "-i", source, "-o", tmp_path / "no" / "o.csv")
-    )
+    assert "the input itself" in message(invoke("predict", tmp_path, "-i", source, "-o", source, "--overwrite"))
+    assert "does not exist" in message(invoke("predict", tmp_path, "-i", source, "-o", tmp_path / "no" / "o.csv"))
 
 
 @pytest.mark.parametrize(
@@ -426,6 +430,13 @@ def test_predict_without_input(predictor: list[Any], tmp_path: Path) -> None:
         ["--gene", "", "--disease", "x"],
     ):
         assert invoke("predict", tmp_path, *arguments).exit_code == 2, arguments
+
+
+def test_predict_with_what_is_no_run(tmp_path: Path) -> None:
+    pair = ["--gene", "BRCA1", "--disease", "Breast Neoplasms"]
+    assert "run.json" in message(invoke("predict", tmp_path, *pair))
+    (tmp_path / "run.json").write_text("{")
+    assert "not a run record" in message(invoke("predict", tmp_path, *pair))
 
 
 def test_a_failed_prediction_leaves_no_file(

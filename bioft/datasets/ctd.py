@@ -35,6 +35,8 @@ DIRECT_EVIDENCE = ("marker/mechanism", "therapeutic")
 INFERRED = "inferred"
 EVIDENCE = (*DIRECT_EVIDENCE, INFERRED)
 COLUMNS = ("GeneSymbol", "GeneID", "DiseaseName", "DiseaseID", "DirectEvidence", "PubMedIDs")
+INFERENCE = "InferenceChemicalName"
+"""The column that only the report with inferred rows has."""
 HINT = "Get the file with `bioft download ctd`."
 
 
@@ -112,48 +114,53 @@ def read(path: str | os.PathLike[str], evidence: str | Sequence[str] | None = No
     gene, gene_id, disease, disease_id, direct, pmids = (header.columns.index(c) for c in COLUMNS)
     n_columns = len(header.columns)
     # CTD quotes its CSV (names contain commas); its TSV has no quoting.
-    data = (line for line in rest if line.strip() and not line.startswith("#"))
+    consumed: list[int] = []  # the numbers of the lines that the current row is made of
+
+    def data() -> Iterator[str]:
+        for line in rest:
+            if line.strip() and not line.startswith("#"):
+                consumed.append(lines.number)
+                yield line
+
     if header.delimiter == "\t":
-        rows = csv.reader(data, delimiter="\t", quoting=csv.QUOTE_NONE, strict=True)
+        rows = csv.reader(data(), delimiter="\t", quoting=csv.QUOTE_NONE, strict=True)
     else:
-        rows = csv.reader(data, strict=True)
+        rows = csv.reader(data(), strict=True)
     # The evidence to write for each DirectEvidence seen, or None to skip the row.
     accepted: dict[str, str | None] = {}
     n_rows = 0
-    last_line = lines.number
 
-    def error(problem: str, line: int) -> BioftError:
-        return BioftError(f"{path}, line {line}: {problem}. Mend the row, or download the file again.")
+    def error(problem: str) -> BioftError:
+        return BioftError(f"{path}, line {consumed[0]}: {problem}. Mend the row, or download the file again.")
 
     while True:
+        consumed.clear()
         try:
             row = next(rows, None)
         except csv.Error as problem:
-            raise error(f"not a CSV row ({problem})", last_line + 1) from None
+            raise error(f"not a CSV row ({problem})") from None
         if row is None:
             break
         n_rows += 1
-        if rows.line_num != n_rows:
-            raise error("a quoted field is not closed on its line", last_line + 1)
-        last_line = lines.number
+        if len(consumed) > 1:
+            raise error("a quoted field is not closed on its line")
         if len(row) != n_columns:
             text = header.delimiter.join(row)[:80]
-            raise error(f"{len(row)} fields where the header names {n_columns}: {text}", last_line)
+            raise error(f"{len(row)} fields where the header names {n_columns}: {text}")
         value = row[direct]
         if value not in accepted:
+            if not value and INFERENCE not in header.columns:
+                raise error("DirectEvidence is empty in a report without inferred rows")
             parts = value.split("|") if value else [INFERRED]
             unknown = [part for part in parts if part not in EVIDENCE]
             if unknown:
-                raise error(
-                    f"unknown DirectEvidence '{unknown[0]}' (CTD has: {', '.join(DIRECT_EVIDENCE)})",
-                    last_line,
-                )
+                raise error(f"unknown DirectEvidence '{unknown[0]}' (CTD has: {', '.join(DIRECT_EVIDENCE)})")
             accepted[value] = "|".join(sorted(parts)) if any(part in wanted for part in parts) else None
         if (found := accepted[value]) is None:
             continue
         for index in (gene, gene_id, disease, disease_id):
             if not row[index].strip():
-                raise error(f"{header.columns[index]} is empty", last_line)
+                raise error(f"{header.columns[index]} is empty")
         yield {
             "gene": row[gene],
             "gene_id": row[gene_id],

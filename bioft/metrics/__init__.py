@@ -35,10 +35,6 @@ def load(name: str, **options: Any) -> "evaluate.Metric":
     module = importlib.import_module(f"bioft.metrics.{name}")
     for member in vars(module).values():
         # The module's own class, not one that it imports.
-        if (
-            isinstance(member, type)
-            and issubclass(member, evaluate.Metric)
-            and member.__module__ == module.__name__
-        ):
+        if isinstance(member, type) and issubclass(member, evaluate.Metric) and member.__module__ == module.__name__:
             return member(**options)
     raise BioftError(f"bioft.metrics.{name} defines no evaluate.Metric.")

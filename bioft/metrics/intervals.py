@@ -110,8 +110,7 @@ def bootstrap_metrics(
     ranked = _Ranked(labels, scores, threshold)
     point = _point_values(ranked, METRICS)
     chunks = [
-        ranked.metrics(weights, METRICS)
-        for weights in _resample_weights(len(labels), n_resamples, seed, group_index)
+        ranked.metrics(weights, METRICS) for weights in _resample_weights(len(labels), n_resamples, seed, group_index)
     ]
     predicted = scores >= threshold
     # The examples that a proportion is about: its denominator.
@@ -292,6 +291,12 @@ def check_labels_and_scores(labels: ArrayLike, scores: ArrayLike) -> tuple[Integ
     return labels, scores
 
 
+def calibration_bins(scores: ArrayLike) -> Integers:
+    """Return the bin of each score, 0 … 14. Bins are (left, right] as in Guo et al., the first holds 0 too."""
+    bins = np.ceil(np.asarray(scores, dtype=np.float64) * CALIBRATION_BINS).astype(np.int64) - 1
+    return np.clip(bins, 0, CALIBRATION_BINS - 1)
+
+
 class _Ranked:
     """Labels and scores sorted once by falling score, for weighted metrics of many resamples."""
 
@@ -304,10 +309,8 @@ class _Ranked:
         # The last example of each run of equal scores: tied examples enter a curve together.
         self.ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
         self.predicted_positive = int((scores >= threshold).sum())
-        # Bins are (l, r] as in Guo et al., the first one [0, r].
-        bins = np.clip(np.ceil(ranked * CALIBRATION_BINS).astype(int) - 1, 0, CALIBRATION_BINS - 1)
         self.gaps = np.zeros((len(ranked), CALIBRATION_BINS))
-        self.gaps[np.arange(len(ranked)), bins] = self.positive - ranked
+        self.gaps[np.arange(len(ranked)), calibration_bins(ranked)] = self.positive - ranked
 
     def metrics(self, weights: Floats, names: Sequence[str]) -> dict[str, Floats]:
         """Return each named metric, shape (resamples,), for weights of shape (resamples, examples).
@@ -407,9 +410,7 @@ def _group_index(groups: ArrayLike | None, n: int) -> Integers | None:
         return None
     groups = np.asarray(groups)
     if groups.shape != (n,):
-        raise BioftError(
-            f"One group per example is needed: groups have shape {groups.shape}, expected ({n},)."
-        )
+        raise BioftError(f"One group per example is needed: groups have shape {groups.shape}, expected ({n},).")
     return np.unique(groups, return_inverse=True)[1].astype(np.int64)
 
 

@@ -242,7 +242,7 @@ def test_a_captcha_page_instead_of_the_file(site: Site, tmp_path: Path, content_
 @pytest.mark.parametrize("content", [CONTENT[:-5], CONTENT[:1000] + b"x" + CONTENT[1001:], b"not gzip"])
 def test_a_damaged_file_is_not_kept(site: Site, tmp_path: Path, content: bytes) -> None:
     site.content = content
-    with pytest.raises(BioftError, match="damaged|did not send a gzip file"):
+    with pytest.raises(BioftError, match=r"damaged|did not send a gzip file"):
         download("ctd", tmp_path, base_url=site.url)
     assert files(tmp_path) == set()
 
@@ -284,3 +284,11 @@ def test_a_directory_that_can_not_be_made(site: Site, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BioftError, match=r"Can't write .* MB are free"):
         download("ctd", tmp_path / "file" / "below", base_url=site.url)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full, a device that is always full, is Linux only")
+def test_a_full_disk(site: Site, tmp_path: Path) -> None:
+    (tmp_path / f"{FILE}.part").symlink_to("/dev/full")
+    with pytest.raises(BioftError, match=r"No space left on device.* MB are free"):
+        download("ctd", tmp_path, base_url=site.url)
+    assert not (tmp_path / FILE).exists()

@@ -49,9 +49,7 @@ def by_scikit_learn(labels, scores, threshold, weights=None):
 def labelled_scores(draw):
     """Few distinct scores, so that ties within and across the classes are common; both classes present."""
     n = draw(st.integers(2, 40))
-    scores = draw(
-        st.lists(st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.500001, 0.9, 1.0]), min_size=n, max_size=n)
-    )
+    scores = draw(st.lists(st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.500001, 0.9, 1.0]), min_size=n, max_size=n))
     labels = draw(st.lists(st.integers(0, 1), min_size=n, max_size=n))
     labels[:2] = [0, 1]
     return np.array(labels), np.array(scores)

@@ -1,0 +1,97 @@
+"""Pairs trained per second: the default preset against the published settings, and against a bare SFTTrainer.
+
+    python tests/benchmarks/bench_training.py [--steps 8] [--auroc-pairs 0]
+
+Published settings (BioAlign-QLoRA): Alpaca prompt, every example padded to 128 tokens, batch 2 with 4 accumulated.
+With `--auroc-pairs N` both also train on N pairs and the validation AUROC is compared; that takes long.
+"""
+
+import argparse
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from peft import LoraConfig
+from sklearn.metrics import roc_auc_score
+from trl import ModelConfig, SFTTrainer
+
+from bioft import arguments, models, prediction
+from bioft.arguments import GeneDiseaseArguments, RecipeArguments, TrainingArguments
+from bioft.datasets.load import load_or_build
+from bioft.prompts import PairPrompts
+
+GROUPS = (RecipeArguments, GeneDiseaseArguments, ModelConfig, TrainingArguments)
+PUBLISHED = {"per_device_train_batch_size": 2, "gradient_accumulation_steps": 4, "pad_to_multiple_of": 128}
+
+
+def trainer_for(style: str, folder: str, n_pairs: int, **settings: Any) -> tuple[SFTTrainer, PairPrompts, Any]:
+    """A bare SFTTrainer with the default preset's model and adapter, on the first `n_pairs` training pairs."""
+    options = [f"--{key}={value}" for key, value in settings.items()]
+    _, data, model_args, training, _ = arguments.parse("sft_gda", GROUPS, [f"--output_dir={folder}", *options])
+    training.report_to, training.save_strategy, training.max_steps, training.num_train_epochs = [], "no", -1, 1
+    dataset, _ = load_or_build(**vars(data))
+    base = models.resolve_base_model(model_args.model_name_or_path)
+    model, tokenizer = models.load_causal_lm(base, models.nf4())
+    prompts = PairPrompts(style, tokenizer)
+    train = dataset["train"].select(range(n_pairs))
+    trainer = SFTTrainer(
+        model=model,
+        args=training,
+        train_dataset=train.map(prompts.example, remove_columns=train.column_names),
+        processing_class=tokenizer,
+        peft_config=LoraConfig(
+            r=model_args.lora_r,
+            lora_alpha=model_args.lora_alpha,
+            lora_dropout=model_args.lora_dropout,
+            target_modules="all-linear",
+            task_type="CAUSAL_LM",
+        ),
+    )
+    models.keep_adapter_in_float32(trainer.model)
+    return trainer, prompts, dataset
+
+
+def train(style: str, n_pairs: int, auroc: bool, **settings: Any) -> tuple[float, float | None]:
+    """Pairs per second, and the validation AUROC if asked for."""
+    with TemporaryDirectory() as folder:
+        trainer, prompts, dataset = trainer_for(style, str(Path(folder) / "run"), n_pairs, **settings)
+        started = time.perf_counter()
+        trainer.train()
+        speed = n_pairs / (time.perf_counter() - started)
+        if not auroc:
+            return speed, None
+        rows = dataset["validation"]
+        return speed, float(roc_auc_score(rows["label"], prediction.score_pairs(trainer.model, prompts, rows)))
+
+
+def measure(steps: int, auroc_pairs: int) -> list[dict[str, object]]:
+    """Rows of the results table."""
+    ours, _ = train("plain", 16 * steps, auroc=False)
+    theirs, _ = train("alpaca", 8 * max(1, steps // 2), auroc=False, **PUBLISHED)
+    note = f"{16 * steps} pairs ours, {8 * max(1, steps // 2)} theirs"
+    if auroc_pairs:
+        (_, our_auroc), (_, their_auroc) = (
+            train("plain", auroc_pairs, auroc=True),
+            train("alpaca", auroc_pairs, auroc=True, **PUBLISHED),
+        )
+        note += f"; validation AUROC after {auroc_pairs} pairs: ours {our_auroc:.3f}, theirs {their_auroc:.3f}"
+    return [
+        {
+            "measured": "training against the published settings",
+            "ours": f"{ours:.2f} pairs/s",
+            "theirs": f"{theirs:.2f} pairs/s",
+            "ratio": ours / theirs,
+            "must reach": ">= 3",
+            "note": note,
+        }
+    ]
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=8)
+    parser.add_argument("--auroc-pairs", type=int, default=0)
+    parsed = parser.parse_args()
+    for row in measure(parsed.steps, parsed.auroc_pairs):
+        print(row)

@@ -1,0 +1,292 @@
+"""The gene–disease recipe end to end on tiny models: what it trains, writes, resumes and refuses."""
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from trl import ModelConfig
+
+from bioft import arguments, models, prediction, presets, runs
+from bioft.arguments import GeneDiseaseArguments, RecipeArguments, TrainingArguments
+from bioft.errors import BioftError
+from tests.tiny import PRESETS, write_ctd, write_model
+
+RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "sft_gda.py"
+GROUPS = (RecipeArguments, GeneDiseaseArguments, ModelConfig, TrainingArguments)
+
+
+@pytest.fixture(scope="module")
+def recipe() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("sft_gda", RECIPE)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def ctd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_ctd(tmp_path_factory.mktemp("ctd") / "CTD_curated_genes_diseases.csv")
+
+
+def options(preset: str, model: Path, ctd: Path, output: Path, **more: object) -> list[str]:
+    values = {
+        "config": preset,
+        "model_name_or_path": model,
+        "dataset": "ctd",
+        "dataset_path": ctd,
+        "output_dir": output,
+        "per_device_train_batch_size": 8,
+        "validation_size": 0.1,
+        "test_size": 0.2,
+        "use_cpu": True,
+        "report_to": "none",
+        "logging_steps": 1,
+        "warmup_steps": 0,
+        **more,
+    }
+    return [f"--{key}={value}" for key, value in values.items()]
+
+
+def run(recipe: ModuleType, *arguments_: str) -> None:
+    recipe.main(*arguments.parse("sft_gda", GROUPS, arguments_))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_gpu_preset_trains_the_intended_modules(
+    preset: str, recipe: ModuleType, ctd: Path, tmp_path: Path
+) -> None:
+    """One step of the preset as shipped (NF4, its LoRA targets, its prompt) on a tiny model of its architecture."""
+    model = write_model(tmp_path / "model", PRESETS[preset])
+    output = tmp_path / "run"
+    run(recipe, *options(preset, model, ctd, output, max_steps=1))
+
+    shipped = presets.load_config(presets.resolve_config("sft_gda", preset))
+    config = json.loads((output / "adapter_config.json").read_text())
+    assert sorted(config["target_modules"]) == sorted(shipped["lora_target_modules"])
+    assert (config["r"], config["lora_alpha"], config["lora_dropout"]) == (16, 32, 0.1)
+    record = runs.read(output)
+    assert record["base_model"]["quantization"] == "nf4"
+    assert record["scoring"]["prompt_style"] == "chat"
+    assert record["training"]["steps"] == 1
+    # Each of two layers carries one pair of matrices for each target.
+    loaded, _, _ = prediction.load_run(output)
+    adapted = {name.rsplit(".lora_A", 1)[0] for name, _ in loaded.named_parameters() if ".lora_A." in name}
+    assert {name.rsplit(".", 1)[-1] for name in adapted} == set(shipped["lora_target_modules"])
+    assert len(adapted) == 2 * len(shipped["lora_target_modules"])
+
+
+@pytest.fixture(scope="module")
+def finished(recipe: ModuleType, ctd: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of four epochs on a tiny Llama in float32, shared by the tests below."""
+    folder = tmp_path_factory.mktemp("finished")
+    model = write_model(folder / "model")
+    more = {"max_steps": 12, "save_steps": 4, "load_in_4bit": False}
+    run(recipe, *options("default", model, ctd, folder / "run", **more))
+    return folder / "run"
+
+
+def test_the_run_directory_is_complete_and_safe(finished: Path) -> None:
+    record = runs.read(finished)
+    runs.check_files(finished, record)
+    assert {"adapter_model.safetensors", "config.yaml", "predictions.parquet", "README.md"} <= record["files"].keys()
+    assert any(name.startswith("plots/") for name in record["files"])
+    forbidden = {".bin", ".pt", ".pth", ".pkl", ".npz"}
+    assert not [name for name in record["files"] if Path(name).suffix in forbidden or "checkpoint" in name]
+    assert set(record["baselines"]) == {"majority", "popularity_logistic", "popularity_boosted", "tfidf", "graph"}
+    for figures in (record["metrics"], record["base_model_metrics"], *record["baselines"].values()):
+        for name, figure in figures.items():
+            assert figure["value"] is None or figure["low"] <= figure["value"] <= figure["high"], name
+
+
+def test_recorded_metrics_follow_from_the_predictions(finished: Path) -> None:
+    record = runs.read(finished)
+    table = pd.read_parquet(finished / "predictions.parquet")
+    assert len(table) == sum(record["dataset"]["rows"]["test"].values())
+    assert ((table.score >= record["scoring"]["threshold"]).astype(int) == table.prediction).all()
+    assert record["metrics"]["accuracy"]["value"] == pytest.approx((table.prediction == table.label).mean())
+
+
+def test_a_reloaded_adapter_gives_the_recorded_scores(finished: Path) -> None:
+    table = pd.read_parquet(finished / "predictions.parquet")
+    pairs = list(zip(table.gene, table.disease, strict=True))
+    scores = [row["score"] for row in prediction.predict_pairs(finished, pairs)]
+    np.testing.assert_allclose(scores, table.score, atol=1e-5)
+    assert not np.allclose(table.score, table.base_score, atol=1e-3), "the adapter must do something"
+
+
+def test_peft_loads_the_adapter_and_a_16_bit_merge_agrees(finished: Path) -> None:
+    base = finished.parent / "model"
+    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), str(finished)).eval()
+    tokenizer = AutoTokenizer.from_pretrained(finished)
+    ids = torch.tensor([tokenizer("GEN1 and Syndrome B1, familial:")["input_ids"]])
+    with torch.no_grad():
+        expected = model(ids).logits
+        merged = model.to(torch.bfloat16).merge_and_unload()
+        actual = merged(ids).logits.float()
+    # bfloat16 has 8 bits of mantissa: a logit may be off by some 1 % of the largest.
+    assert (actual - expected).abs().max() < 0.02 * expected.abs().max()
+
+
+def test_loss_is_on_the_answer_only(recipe: ModuleType, ctd: Path, tmp_path: Path, monkeypatch) -> None:
+    """The labels that the model is given: the answer and the end of turn, nothing of the prompt."""
+    seen = []
+    monkeypatch.setattr(recipe.dry_run, "report", seen.append)
+    model = write_model(tmp_path / "model")
+    for style, expected in (("plain", {" yes</s>", " no</s>"}), ("chat", {"yes</s>\n", "no</s>\n"})):
+        run(recipe, *options("default", model, ctd, tmp_path / "run", dry_run=True, prompt_style=style))
+        trainer = seen.pop()
+        examples = [trainer.train_dataset[index] for index in range(20)]
+        batch = trainer.data_collator(examples)
+        answers = {
+            trainer.processing_class.decode(ids[labels != -100])
+            for ids, labels in zip(batch["input_ids"], batch["labels"], strict=True)
+        }
+        assert answers == expected
+
+
+def test_dry_run_shows_examples_and_costs(recipe: ModuleType, ctd: Path, tmp_path: Path, capsys) -> None:
+    model = write_model(tmp_path / "model")
+    run(recipe, *options("default", model, ctd, tmp_path / "run", dry_run=True, max_steps=7))
+    shown = capsys.readouterr().out
+    assert "GEN" in shown and "Trainable parameters" in shown and "Steps: 7 of 8 examples" in shown
+    assert not (tmp_path / "run").exists(), "a dry run writes nothing"
+
+
+def start(preset: str, *more: str, launcher: tuple[str, ...] = (sys.executable,)) -> subprocess.Popen[str]:
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [*launcher, str(RECIPE), *more],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+        cwd=RECIPE.parents[1],
+    )
+
+
+def test_a_killed_run_resumes_to_the_same_metrics(finished: Path, ctd: Path, tmp_path: Path) -> None:
+    more = {"max_steps": 12, "save_steps": 4, "load_in_4bit": False, "disable_tqdm": True}
+    command = options("default", finished.parent / "model", ctd, tmp_path / "run", **more)
+    process = start("default", *command)
+    assert process.stdout is not None
+    lines, steps = [], 0
+    for line in process.stdout:
+        lines.append(line)
+        steps += "'loss'" in line
+        if steps == 7:  # past the first checkpoint, before the second
+            process.send_signal(signal.SIGKILL)
+            break
+    process.communicate()
+    assert steps == 7, "".join(lines[-20:])
+    assert not (tmp_path / "run" / "run.json").exists()
+
+    process = start("default", *command)
+    output, _ = process.communicate()
+    assert process.returncode == 0, output
+    resumed, whole = runs.read(tmp_path / "run"), runs.read(finished)
+    assert resumed["training"]["resumed_from"] == 4
+    for metric, figure in whole["metrics"].items():
+        assert resumed["metrics"][metric]["value"] == pytest.approx(figure["value"], abs=1e-6), metric
+
+
+def test_two_processes_see_every_example_once_and_agree_with_one(finished: Path, ctd: Path, tmp_path: Path) -> None:
+    """Two processes with half the batch each take the same steps as one."""
+    more = {"max_steps": 12, "save_steps": 4, "load_in_4bit": False, "per_device_train_batch_size": 4}
+    torchrun = str(Path(sys.executable).with_name("torchrun"))
+    process = start(
+        "default",
+        *options("default", finished.parent / "model", ctd, tmp_path / "run", ddp_backend="gloo", **more),
+        launcher=(torchrun, "--standalone", "--nproc_per_node", "2"),
+    )
+    output, _ = process.communicate()
+    assert process.returncode == 0, output
+    two, one = runs.read(tmp_path / "run"), runs.read(finished)
+    assert two["hardware"]["num_processes"] == 2
+    assert two["training"]["pairs_seen"] == one["training"]["pairs_seen"] == 96
+    first, second = (pd.read_parquet(folder / "predictions.parquet") for folder in (finished, tmp_path / "run"))
+    assert (first.gene + first.disease == second.gene + second.disease).all()
+    # The base model's scores prove that the shares of both processes came back in order and whole.
+    np.testing.assert_allclose(first.base_score, second.base_score, atol=1e-6)
+    assert two["metrics"]["auroc"]["value"] == pytest.approx(one["metrics"]["auroc"]["value"], abs=0.02)
+
+
+def test_another_run_is_never_overwritten_by_accident(recipe: ModuleType, finished: Path, ctd: Path, tmp_path: Path):
+    before = runs.checksums(finished)
+    command = options("default", finished.parent / "model", ctd, finished, max_steps=12)
+    with pytest.raises(BioftError, match="holds a finished run.*--overwrite"):
+        run(recipe, *command)
+    assert runs.checksums(finished) == before
+
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "thesis.txt").write_text("mine")
+    with pytest.raises(BioftError, match="not of a run"):
+        run(recipe, *options("default", finished.parent / "model", ctd, other, overwrite=True))
+    assert (other / "thesis.txt").read_text() == "mine"
+
+    unfinished = tmp_path / "unfinished"
+    unfinished.mkdir()
+    (unfinished / "config.yaml").write_text(yaml.safe_dump({"max_steps": 5}))
+    with pytest.raises(BioftError, match="max_steps: 5, now 12"):
+        run(recipe, *options("default", finished.parent / "model", ctd, unfinished, max_steps=12))
+
+
+@pytest.mark.parametrize(
+    ("arguments_", "message"),
+    [
+        (["--config", "defualt"], "default"),
+        (["--config", "nowhere.yaml"], "No configuration file at nowhere.yaml"),
+        (["--lerning_rate", "1"], "learning_rate"),
+    ],
+)
+def test_wrong_arguments_get_the_nearest_right_one(arguments_: list[str], message: str) -> None:
+    with pytest.raises(BioftError, match=message):
+        arguments.parse("sft_gda", GROUPS, arguments_)
+
+
+def test_a_misspelled_key_is_named_with_its_line(tmp_path: Path) -> None:
+    config = tmp_path / "mine.yaml"
+    config.write_text("# mine\noutput_dir: runs/mine\nlora_rank: 8\n")
+    with pytest.raises(BioftError, match=r"line 3: unknown key 'lora_rank'"):
+        arguments.parse("sft_gda", GROUPS, ["--config", str(config)])
+
+
+def test_a_lora_target_that_does_not_exist_is_refused(recipe: ModuleType, ctd: Path, tmp_path: Path) -> None:
+    """Phi-3 has a fused qkv_proj: with Llama's names PEFT would train o_proj alone and say nothing."""
+    model = write_model(tmp_path / "model", "phi3")
+    command = options("llama3_8b", model, ctd, tmp_path / "run", dry_run=True)
+    with pytest.raises(BioftError, match=r"q_proj, k_proj, v_proj not in Phi3ForCausalLM.*qkv_proj"):
+        run(recipe, *command)
+
+
+def test_a_missing_base_model_names_a_preset_that_works(recipe: ModuleType, ctd: Path, tmp_path: Path) -> None:
+    command = options("default", Path("nobody/nothing"), ctd, tmp_path / "run", dry_run=True)
+    with pytest.raises(BioftError, match="'default' needs no access"):
+        run(recipe, *command)
+
+
+def test_every_shipped_preset_parses() -> None:
+    names = [preset.name for preset in presets.list_presets() if preset.recipe == "sft_gda"]
+    assert {"default", "smollm2_ctd", *PRESETS} <= set(names)
+    for name in names:
+        *_, preset = arguments.parse("sft_gda", GROUPS, ["--config", name, "--use_cpu", "--bf16=False"])
+        assert preset == name
+
+
+def test_adapters_are_trained_in_float32(tmp_path: Path) -> None:
+    model = torch.nn.Linear(2, 2).to(torch.bfloat16)
+    models.keep_adapter_in_float32(model)
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}

@@ -1,0 +1,101 @@
+"""Scoring gives the probabilities that the full model gives, whatever shortcut it takes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from bioft.errors import BioftError
+from bioft.scoring import _batches, score, shared_prefix
+from tests.tiny import write_model
+
+PROMPTS = [
+    "Is the gene associated with the disease? Answer yes or no. Gene: GEN1",
+    "Is the gene associated with the disease? Answer yes or no. Gene: GEN12, Disease: Syndrome of a long name",
+    "Is the gene associated with the disease? Answer yes or no. BRCA1",
+]
+
+
+@pytest.fixture(scope="module")
+def model_and_tokenizer(tmp_path_factory: pytest.TempPathFactory):
+    folder = write_model(tmp_path_factory.mktemp("model"))
+    return AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+
+
+def log_probability(model, tokenizer, prompt: list[int], answer: str) -> float:
+    """The definition, one unpadded example at a time, over the whole vocabulary."""
+    tokens = tokenizer(answer, add_special_tokens=False)["input_ids"]
+    with torch.no_grad():
+        logits = model(torch.tensor([prompt + tokens])).logits[0].log_softmax(-1)
+    return sum(logits[len(prompt) - 1 + i, token].item() for i, token in enumerate(tokens))
+
+
+@pytest.mark.parametrize("answers", [("yes", "no"), ("qz", "zq"), ("true", "no")])
+@pytest.mark.parametrize("reuse_prefix", [True, False])
+@pytest.mark.parametrize("batch_tokens", [1, 10_000])
+def test_scores_equal_the_definition(model_and_tokenizer, answers, reuse_prefix, batch_tokens) -> None:
+    model, tokenizer = model_and_tokenizer
+    prompts = [tokenizer(text)["input_ids"] for text in PROMPTS]
+    expected = []
+    for prompt in prompts:
+        positive, negative = (log_probability(model, tokenizer, prompt, answer) for answer in answers)
+        expected.append(positive - negative)
+    actual = score(model, tokenizer, prompts, *answers, batch_tokens=batch_tokens, reuse_prefix=reuse_prefix)
+    np.testing.assert_allclose(np.log(actual / (1 - actual)), expected, atol=1e-3)
+    assert np.ptp(expected) > 1e-2, "the tiny model must tell the prompts apart, else this proves nothing"
+
+
+def test_multi_token_answers_are_exercised(model_and_tokenizer) -> None:
+    _, tokenizer = model_and_tokenizer
+    assert len(tokenizer("yes")["input_ids"]) == 1
+    assert len(tokenizer("qz")["input_ids"]) > 1
+
+
+def test_same_answers_and_empty_prompts_are_refused(model_and_tokenizer) -> None:
+    model, tokenizer = model_and_tokenizer
+    with pytest.raises(BioftError, match="same tokens"):
+        score(model, tokenizer, [[5]], "yes", "yes")
+    with pytest.raises(BioftError, match="empty prompt"):
+        score(model, tokenizer, [[5], []], "yes", "no")
+    assert score(model, tokenizer, [], "yes", "no").shape == (0,)
+
+
+def test_scoring_leaves_the_training_mode_as_it_was(model_and_tokenizer) -> None:
+    model, tokenizer = model_and_tokenizer
+    model.train()
+    score(model, tokenizer, [[5, 6]], "yes", "no")
+    assert model.training
+
+
+TOKENS = st.lists(st.integers(0, 3), min_size=1, max_size=8)
+
+
+@given(st.lists(TOKENS, min_size=1, max_size=8))
+def test_shared_prefix_is_the_longest_that_leaves_a_token(prompts: list[list[int]]) -> None:
+    prefix = shared_prefix(prompts)
+    assert all(prompt[: len(prefix)] == prefix and len(prompt) > len(prefix) for prompt in prompts)
+    longer = len(prefix) + 1
+    assert any(len(p) <= longer or p[:longer] != prompts[0][:longer] for p in prompts)
+
+
+@given(st.lists(TOKENS, max_size=30), st.integers(1, 40))
+def test_batches_hold_every_row_once_within_the_budget(rows: list[list[int]], budget: int) -> None:
+    batches = _batches(rows, budget)
+    assert sorted(index for batch in batches for index in batch) == list(range(len(rows)))
+    for batch in batches:
+        assert len(batch) == 1 or len(batch) * max(len(rows[index]) for index in batch) <= budget
+
+
+def test_models_of_every_preset_architecture_are_scored(tmp_path: Path) -> None:
+    for architecture in ("llama", "mistral", "phi3"):
+        folder = write_model(tmp_path / architecture, architecture)
+        model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+        prompts = [tokenizer(text)["input_ids"] for text in PROMPTS]
+        margin = [
+            log_probability(model, tokenizer, p, "no") - log_probability(model, tokenizer, p, "yes") for p in prompts
+        ]
+        np.testing.assert_allclose(score(model, tokenizer, prompts, "yes", "no"), 1 / (1 + np.exp(margin)), atol=1e-5)
