@@ -101,6 +101,8 @@ def resolved(*arguments: Any) -> dict[str, Any]:
     for group in arguments:
         for item in dataclasses.fields(group):
             value = getattr(group, item.name)
+            if "token" in item.name and isinstance(value, str):
+                continue  # a secret stays out of every file
             if item.init and value != item.default and isinstance(value, str | int | float | bool | list):
                 values[item.name] = getattr(value, "value", value)
     return values

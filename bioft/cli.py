@@ -261,6 +261,25 @@ def inspect(
 
 
 @app.command()
+def baselines(
+    dataset: Annotated[Path, typer.Argument(help="Folder that `bioft build` wrote.", show_default=False)],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Score what needs no language model (popularity, names, graph) on the test split of a dataset."""
+    import json
+
+    from bioft import evaluation
+    from bioft.datasets import storage
+
+    splits, _ = storage.load(dataset)
+    results = {name: found.metrics for name, found in evaluation.evaluate_baselines(splits).items()}
+    if as_json:
+        typer.echo(json.dumps(results, indent=2))
+    else:
+        Console().print(evaluation.results_table(results))
+
+
+@app.command()
 def predict(
     run: Annotated[Path, typer.Argument(help="Run directory with the adapter.", show_default=False)],
     gene: Annotated[str | None, typer.Option(help="Name of the gene, as in BRCA1.")] = None,

@@ -131,22 +131,28 @@ def write_predictions(
 def print_results(record: Mapping[str, Any], console: Console | None = None) -> None:
     """Print the one table of a run record: baselines, the base model, the fine-tuned model, with intervals."""
     console = console or Console()
-    # A narrow terminal gets the metrics that fit on it; run.json and the card have all of them.
-    shown = list(SHOWN)[: max(1, (console.width - 22) // 19)]
-    table = Table(
-        title=f"Test split, n = {record['metrics'][COMPARED]['n']}, with 95 % intervals", box=box.SIMPLE_HEAD
-    )
+    rows = {**record["baselines"], "base, zero-shot": record["base_model_metrics"], "fine-tuned": record["metrics"]}
+    console.print(results_table(rows, console.width))
+    console.print(record["comparison"]["sentence"], soft_wrap=True, highlight=False)
+
+
+def results_table(rows: Mapping[str, Mapping[str, Any]], width: int = 80) -> Table:
+    """A table of metrics with intervals, a row for each name; the last row is set apart if there is a base model.
+
+    A narrow terminal gets the metrics that fit on it; `run.json` and the card have all of them.
+    """
+    shown = list(SHOWN)[: max(1, (width - 22) // 19)]
+    n = next(iter(rows.values()))[COMPARED]["n"]
+    table = Table(title=f"Test split, n = {n:,}, with 95 % intervals", box=box.SIMPLE_HEAD)
     table.add_column("Model", no_wrap=True)
     for metric in shown:
         table.add_column(SHOWN[metric], justify="right", no_wrap=True)
-    rows = {name.replace("_", " "): values for name, values in record["baselines"].items()}
-    rows["base, zero-shot"] = record["base_model_metrics"]
     for name, values in rows.items():
-        table.add_row(name, *(interval_text(values[metric]) for metric in shown))
-    table.add_section()
-    table.add_row("fine-tuned", *(interval_text(record["metrics"][metric]) for metric in shown), style="bold")
-    console.print(table)
-    console.print(record["comparison"]["sentence"], soft_wrap=True, highlight=False)
+        if name == "fine-tuned":
+            table.add_section()
+        cells = [interval_text(values[metric]) for metric in shown]
+        table.add_row(name.replace("_", " "), *cells, style="bold" if name == "fine-tuned" else None)
+    return table
 
 
 def interval_text(figure: Mapping[str, Any]) -> str:

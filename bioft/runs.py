@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -233,9 +234,13 @@ def hardware() -> dict[str, Any]:
 
 
 def command_line() -> list[str]:
-    """The command of this process, relative to the checkout, without the values of tokens."""
+    """The command of this process, relative to the working directory, without the values of tokens."""
     words = [os.path.relpath(sys.argv[0]), *sys.argv[1:]]
-    return ["***" if word.startswith("hf_") or "token" in before else word for before, word in _pairs(words)]
+    hidden = [
+        "***" if "token" in before and before.startswith("--") and "=" not in before else word
+        for before, word in zip(["", *words], words, strict=False)
+    ]
+    return [re.sub(r"(token=).*|hf_\w+", r"\1***", word) for word in hidden]
 
 
 def checksums(directory: Path) -> dict[str, str]:
@@ -286,7 +291,3 @@ def disk_error(path: Path, error: OSError) -> BioftError:
 def _git(folder: Path, *arguments: str) -> str:
     result = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True)
     return result.stdout.strip()
-
-
-def _pairs(words: list[str]) -> list[tuple[str, str]]:
-    return list(zip(["", *words], words, strict=False))

@@ -16,8 +16,8 @@ from bioft.errors import BioftError, LeakageError
 SPLITS = ("train", "validation", "test")
 STRATEGIES = ("pair", "gene_held_out", "disease_held_out", "both_held_out")
 DROPPED = -1
-AUDIT_ROWS = 20_000
-"""Training rows that the spelling model of the audit sees at most: enough to find it, in a second or two."""
+AUDIT_ROWS = 50_000
+"""Training rows that the spelling model of the audit sees at most, which takes it a few seconds."""
 
 _NOT_A_WORD = re.compile(r"[\W_]+")
 

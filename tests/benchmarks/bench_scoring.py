@@ -65,7 +65,7 @@ def measure(n_pairs: int) -> list[dict[str, object]]:
                 "theirs": f"{n_pairs / seconds[name]:.1f} pairs/s",
                 "ratio": seconds[name] / seconds["ours"],
                 "must reach": f">= {target}",
-                "note": f"{n_pairs} pairs; same answer in {agree.sum()} of {answered.sum()} that answered true or false",
+                "note": f"{n_pairs} pairs; same answer in {agree.sum()} of the {answered.sum()} with true or false",
             }
         )
     return table

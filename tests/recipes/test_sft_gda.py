@@ -226,7 +226,7 @@ def test_two_processes_see_every_example_once_and_agree_with_one(finished: Path,
 def test_another_run_is_never_overwritten_by_accident(recipe: ModuleType, finished: Path, ctd: Path, tmp_path: Path):
     before = runs.checksums(finished)
     command = options("default", finished.parent / "model", ctd, finished, max_steps=12)
-    with pytest.raises(BioftError, match="holds a finished run.*--overwrite"):
+    with pytest.raises(BioftError, match=r"holds a finished run.*--overwrite"):
         run(recipe, *command)
     assert runs.checksums(finished) == before
 

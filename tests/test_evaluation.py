@@ -1,0 +1,84 @@
+"""The protocol: threshold from validation, no trained row is scored, the conclusion follows from the interval."""
+
+import numpy as np
+import pytest
+from datasets import Dataset, DatasetDict
+from rich.console import Console
+
+from bioft import evaluation
+from bioft.errors import LeakageError
+
+
+def pairs(prefix: str, labels: list[int]) -> Dataset:
+    names = [f"{prefix}{index}" for index in range(len(labels))]
+    return Dataset.from_dict({"gene": names, "gene_id": names, "disease": names, "disease_id": names, "label": labels})
+
+
+@pytest.fixture
+def dataset() -> DatasetDict:
+    labels = [1, 0] * 100
+    return DatasetDict({split: pairs(split, labels) for split in ("train", "validation", "test")})
+
+
+def noisy(labels: np.ndarray, strength: float, seed: int) -> np.ndarray:
+    noise = np.random.default_rng(seed).normal(size=len(labels))
+    return 1 / (1 + np.exp(-(strength * (labels - 0.5) + noise)))
+
+
+def test_the_threshold_comes_from_validation_and_not_from_test(dataset: DatasetDict) -> None:
+    labels = np.array([1, 0] * 100)
+    # Validation is perfect at 0.8; test would be perfect at 0.2, and is half right at 0.8.
+    validation, test = np.where(labels, 0.9, 0.7), np.where(labels, 0.3, 0.1)
+    found = evaluation.evaluate(dataset, {"validation": validation, "test": test})
+    assert found.threshold == pytest.approx(0.8)
+    assert found.metrics["accuracy"]["value"] == 0.5
+    assert found.metrics["auroc"]["value"] == 1.0
+
+
+def test_a_pair_that_was_trained_on_stops_the_evaluation(dataset: DatasetDict) -> None:
+    evaluation.check_not_trained_on(dataset)
+    dataset["test"] = Dataset.from_list([*dataset["test"], dataset["train"][3]])
+    with pytest.raises(LeakageError, match="1 of 201 pairs of the test split are in the training split, first train3"):
+        evaluation.check_not_trained_on(dataset)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "verdict"),
+    [
+        (3.0, 0.5, "is significantly better than"),
+        (0.5, 3.0, "is significantly worse than"),
+        (1.0, 1.0, "does not differ significantly from"),
+    ],
+)
+def test_the_sentence_says_what_the_interval_says(dataset, ours: float, theirs: float, verdict: str) -> None:
+    labels = np.array([1, 0] * 100)
+
+    def scored(strength: float, seed: int) -> evaluation.Evaluation:
+        scores = noisy(labels, strength, seed)
+        return evaluation.evaluate(dataset, {"validation": scores, "test": scores}, n_resamples=200)
+
+    weak = evaluation.evaluate(dataset, {"validation": np.full(200, 0.5), "test": np.full(200, 0.5)}, n_resamples=200)
+    found = evaluation.compare_with_best_baseline(
+        dataset, scored(ours, 1), {"majority": weak, "popular": scored(theirs, 2)}
+    )
+    assert found["baseline"] == "popular"
+    assert verdict in found["sentence"]
+    assert found["low"] <= found["difference"] <= found["high"]
+
+
+def test_the_table_fits_a_terminal_of_80_columns(dataset: DatasetDict) -> None:
+    labels = np.array([1, 0] * 100)
+    scores = noisy(labels, 1.0, 0)
+    metrics = evaluation.evaluate(dataset, {"validation": scores, "test": scores}, n_resamples=50).metrics
+    console = Console(width=80, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+    names = ("majority", "popularity_logistic", "fine-tuned")
+    console.print(evaluation.results_table(dict.fromkeys(names, metrics), 80))
+    text = console.export_text()
+    assert "…" not in text and "popularity logistic" in text
+    assert evaluation.interval_text(metrics["auroc"]) in text
+
+
+def test_an_undefined_metric_is_a_dash() -> None:
+    assert evaluation.interval_text({"value": None, "low": None, "high": None}) == "–"
+    assert evaluation.interval_text({"value": 0.8121, "low": 0.79, "high": 1.0}) == ".812 [.790–1.000]"
+    assert evaluation.interval_text({"value": -0.05, "low": -0.2, "high": 0.1}) == "-.050 [-.200–.100]"

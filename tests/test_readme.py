@@ -1,0 +1,87 @@
+"""Every command that the README shows is run here, or by the test named beside it."""
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.tiny import write_ctd, write_model
+
+ROOT = Path(__file__).resolve().parents[1]
+ELSEWHERE = {
+    "make demo": "the default preset, with fewer steps, below",
+    "make test": "this",
+    "bioft download ctd": "tests/datasets/test_download.py, against a server on loopback",
+}
+
+
+def code_blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+
+
+COMMANDS = [line for block in code_blocks("bash") for line in block.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder like a clone after `make demo` and `bioft download ctd`, with a shorter demo and made-up CTD data."""
+    folder = tmp_path_factory.mktemp("clone")
+    for name in ("recipes", "bioft"):
+        (folder / name).symlink_to(ROOT / name)
+    (folder / "data").mkdir()
+    curated = write_ctd(folder / "CTD_curated_genes_diseases.csv", 300, 250, 1500)
+    subprocess.run(["gzip", str(curated)], check=True)
+    shutil.move(f"{curated}.gz", folder / "data")
+    (folder / "pairs.csv").write_text("gene,disease\nBRCA1,Breast cancer\nCFTR,Cystic fibrosis\n")
+    short = ["--max_steps", "1", "--test_size", "0.003", "--validation_size", "0.003"]
+    run(folder, [sys.executable, "recipes/sft_gda.py", *short])
+    return folder
+
+
+def run(folder: Path, words: list[str]) -> str:
+    result = subprocess.run(words, cwd=folder, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+def test_the_list_of_exceptions_is_current() -> None:
+    assert COMMANDS and set(ELSEWHERE) <= set(COMMANDS)
+
+
+@pytest.mark.slow
+def test_every_command_of_the_readme_runs(workplace: Path) -> None:
+    tiny = {name: write_model(workplace / name, name) for name in ("llama", "mistral")}
+    ran = 0
+    for command in COMMANDS:
+        if command in ELSEWHERE:
+            continue
+        words = shlex.split(command)
+        # The programs of this environment, and for the presets that need a GPU a tiny model of the same architecture.
+        words[0] = str(Path(sys.executable).with_name(words[0]))
+        if words[1] == "launch":
+            architecture = "llama" if "llama3_8b" in command else "mistral"
+            tiny_run = [f"--model_name_or_path={tiny[architecture]}", "--max_steps=1", "--use_cpu", "--report_to=none"]
+            tiny_run += ["--validation_size=0.1", f"--output_dir=runs/{architecture}"]
+            if "--config_file" in words:
+                words[words.index("recipes/configs/accelerate/multi_gpu.yaml")] = "recipes/configs/accelerate/cpu.yaml"
+            words = [words[0], *words[1:], *tiny_run]
+        run(workplace, words)
+        ran += 1
+    assert ran == len(COMMANDS) - len(ELSEWHERE)
+    assert (workplace / "scored.csv").read_text().count("\n") == 3
+
+
+@pytest.mark.slow
+def test_the_python_of_the_readme_loads_the_adapter(workplace: Path) -> None:
+    (code,) = code_blocks("python")
+    shown = run(workplace, [sys.executable, "-c", code + "\nprint(type(model).__name__)"])
+    assert shown.strip().endswith("PeftModelForCausalLM")
+
+
+def test_make_knows_the_targets_that_the_readme_names() -> None:
+    shown = run(ROOT, ["make", "help"])
+    assert all(target in shown for target in ("demo", "test", "check", "format", "bench", "help"))
