@@ -36,15 +36,18 @@ def main(
     state = PartialState()
     launch.check_process_count()
     directory = Path(training_args.output_dir)
+    base = models.resolve_base_model(model_args.model_name_or_path, model_args.model_revision)
+
+    # 1. Data: positives are split first, negatives are drawn inside each split, and the audit must pass.
+    dataset, manifest = load_or_build(**vars(data_args))
+    evaluation.check_not_trained_on(dataset)
+
+    # What can go wrong before the first step has now been tried: only from here on is anything written.
     if state.is_main_process and not script_args.dry_run:
         config = arguments.resolved(script_args, data_args, model_args, training_args)
         runs.prepare(directory, config, overwrite=script_args.overwrite)
     state.wait_for_everyone()
     checkpoint = None if script_args.dry_run else runs.last_checkpoint(directory)
-
-    # 1. Data: positives are split first, negatives are drawn inside each split, and the audit must pass.
-    dataset, manifest = load_or_build(**vars(data_args))
-    evaluation.check_not_trained_on(dataset)
 
     # 2. Baselines that need no model.
     baselines = {}
@@ -52,7 +55,6 @@ def main(
         baselines = evaluation.evaluate_baselines(dataset)
 
     # 3. The base model, before any training.
-    base = models.resolve_base_model(model_args.model_name_or_path, model_args.model_revision)
     quantization = models.nf4() if model_args.load_in_4bit else None
     model, tokenizer = models.load_causal_lm(base, quantization)
     prompts = PairPrompts(script_args.prompt_style, tokenizer)

@@ -273,9 +273,13 @@ def test_a_lora_target_that_does_not_exist_is_refused(recipe: ModuleType, ctd: P
 
 
 def test_a_missing_base_model_names_a_preset_that_works(recipe: ModuleType, ctd: Path, tmp_path: Path) -> None:
-    command = options("default", Path("nobody/nothing"), ctd, tmp_path / "run", dry_run=True)
+    command = options("default", Path("nobody/nothing"), ctd, tmp_path / "run")
     with pytest.raises(BioftError, match="'default' needs no access"):
         run(recipe, *command)
+    command = options("default", write_model(tmp_path / "model"), tmp_path / "nowhere.csv", tmp_path / "run")
+    with pytest.raises(BioftError, match=r"nowhere\.csv"):
+        run(recipe, *command)
+    assert not (tmp_path / "run").exists(), "a run that could not start leaves nothing"
 
 
 def test_every_shipped_preset_parses() -> None:
