@@ -81,6 +81,13 @@ def test_every_gpu_preset_trains_the_intended_modules(
     assert record["base_model"]["quantization"] == "nf4"
     assert record["scoring"]["prompt_style"] == "chat"
     assert record["training"]["steps"] == 1
+    # Reloaded, the adapter gives the scores that the run recorded.
+    table = pd.read_parquet(output / "predictions.parquet")
+    scores = [
+        row["score"] for row in prediction.predict_pairs(output, list(zip(table.gene, table.disease, strict=True)))
+    ]
+    np.testing.assert_allclose(scores, table.score, atol=1e-5)
+    assert_merge_agrees(model, output)
     # Each of two layers carries one pair of matrices for each target.
     loaded, _, _ = prediction.load_run(output)
     adapted = {name.rsplit(".lora_A", 1)[0] for name, _ in loaded.named_parameters() if ".lora_A." in name}
@@ -127,17 +134,19 @@ def test_a_reloaded_adapter_gives_the_recorded_scores(finished: Path) -> None:
     assert not np.allclose(table.score, table.base_score, atol=1e-3), "the adapter must do something"
 
 
-def test_peft_loads_the_adapter_and_a_16_bit_merge_agrees(finished: Path) -> None:
-    base = finished.parent / "model"
-    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), str(finished)).eval()
-    tokenizer = AutoTokenizer.from_pretrained(finished)
-    ids = torch.tensor([tokenizer("GEN1 and Syndrome B1, familial:")["input_ids"]])
+def assert_merge_agrees(base: Path, adapter: Path) -> None:
+    """PEFT loads the adapter, and merged into a 16-bit base it gives the logits that it gives beside a 32-bit one."""
+    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), str(adapter)).eval()
+    ids = torch.tensor([AutoTokenizer.from_pretrained(adapter)("GEN1 and Syndrome B1, familial:")["input_ids"]])
     with torch.no_grad():
         expected = model(ids).logits
-        merged = model.to(torch.bfloat16).merge_and_unload()
-        actual = merged(ids).logits.float()
+        actual = model.to(torch.bfloat16).merge_and_unload()(ids).logits.float()
     # bfloat16 has 8 bits of mantissa: a logit may be off by some 1 % of the largest.
     assert (actual - expected).abs().max() < 0.02 * expected.abs().max()
+
+
+def test_peft_loads_the_adapter_and_a_16_bit_merge_agrees(finished: Path) -> None:
+    assert_merge_agrees(finished.parent / "model", finished)
 
 
 def test_loss_is_on_the_answer_only(recipe: ModuleType, ctd: Path, tmp_path: Path, monkeypatch) -> None:
