@@ -89,11 +89,11 @@ def last_checkpoint(directory: Path) -> str | None:
 def finish(directory: Path, record: dict[str, Any]) -> None:
     """Complete a run: plots, card, and as the last file `run.json`; what only a resumption needed is removed.
 
-    The record gets its schema version, time, environment, command and the SHA-256 of every other file.
+    The record, which starts with `environment()`, gets the run's name and the SHA-256 of every other file.
     """
     from bioft import cards, plots
 
-    record |= environment() | {"name": directory.name, "command": command_line()}
+    record["name"] = directory.name
     for checkpoint in directory.glob("checkpoint-*"):
         shutil.rmtree(checkpoint)
     for leftover in [*directory.glob("base_scores-*.npz"), directory / "training_args.bin"]:
@@ -187,7 +187,7 @@ def check_files(directory: str | Path, record: dict[str, Any]) -> None:
 
 
 def environment() -> dict[str, Any]:
-    """The parts of a record that describe code, packages and hardware; no paths and no user names."""
+    """The parts of a record that describe code, packages, hardware and command, as they are now."""
     packages = {}
     for name in PACKAGES:
         try:
@@ -201,6 +201,7 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "packages": packages,
         "hardware": hardware(),
+        "command": command_line(),
     }
 
 

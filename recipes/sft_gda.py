@@ -35,6 +35,7 @@ def main(
     """Train, evaluate and record one run; `training_args.output_dir` becomes the run directory."""
     state = PartialState()
     launch.check_process_count()
+    record = runs.environment()  # now: the checkout may change while a long training runs
     directory = Path(training_args.output_dir)
     base = models.resolve_base_model(model_args.model_name_or_path, model_args.model_revision)
 
@@ -99,7 +100,7 @@ def main(
     # 7. Record.
     models.save_adapter(model, tokenizer, base, directory)
     evaluation.write_predictions(dataset["test"], result, base_result, baselines, directory)
-    record = {
+    record |= {
         "recipe": "sft_gda",
         "preset": preset,
         "task": "gene-disease-association",
