@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -111,6 +112,8 @@ def resolved(*arguments: Any) -> dict[str, Any]:
 @contextmanager
 def user_errors() -> Iterator[None]:
     """Print a `BioftError` as one red message and leave with exit code 1, without a traceback."""
+    # What the libraries plan to change in themselves is nothing that a user can mend.
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers|trl|peft")
     try:
         yield
     except BioftError as error:

@@ -7,6 +7,7 @@ import csv
 import errno
 import os
 import shutil
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -63,6 +64,8 @@ app.add_typer(recipes_app, name="recipes")
 
 def main() -> None:
     """Run the command line (the entry point `bioft`)."""
+    # What the libraries plan to change in themselves is nothing that a user can mend.
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers|trl|peft")
     app()
 
 

@@ -155,6 +155,8 @@ def test_an_interrupt_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_real_interrupt_ends_with_130_and_no_traceback() -> None:
     program = (
         "import os, signal\nfrom bioft import presets\nfrom bioft.cli import app\n"
+        # A shell without job control starts background jobs with SIGINT ignored, and children inherit that.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"presets.list_presets = lambda: os.kill(os.getpid(), {int(signal.SIGINT)})\n"
         "app(['recipes', 'list'])"
     )
