@@ -132,7 +132,7 @@ def load_causal_lm(
 def compute_dtype() -> torch.dtype:
     """The fast floating-point type here: bfloat16 where the hardware multiplies it, else float32.
 
-    On a CPU without bfloat16 instructions a bfloat16 product was seen 20 to 60 times slower than float32.
+    A CPU without bfloat16 instructions computes a bfloat16 product more than ten times slower than a float32 one.
     """
     if torch.cuda.is_available():
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
@@ -212,7 +212,7 @@ def lora_config(model: Any, model_args: ModelConfig) -> LoraConfig:
 def keep_adapter_in_float32(model: Any) -> None:
     """Undo TRL's cast of the trained weights of a quantized model to bfloat16.
 
-    With 8 bits of mantissa small updates are lost: the early loss was seen at 3.8 instead of 2.5.
+    With 8 bits of mantissa small updates are lost.
     """
     if is_sharded():
         return  # a sharded group of parameters must be of one type

@@ -24,7 +24,7 @@ class PromptStyle:
 
 STYLES = {
     "chat": PromptStyle("Gene: {gene}\nDisease: {disease}", "yes", "no", system=INSTRUCTION),
-    # No instruction: a fine-tuned model does not need one, and on a CPU tokens are time (11 a pair, chat has 35).
+    # No instruction: a fine-tuned model does not need one, and on a CPU tokens are time (15 a pair, chat has 46).
     "plain": PromptStyle("{gene} and {disease}:", " yes", " no"),
     # Word for word the prompt of BioAlign-QLoRA (2024), for comparison with its figures.
     "alpaca": PromptStyle(
