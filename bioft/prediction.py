@@ -18,7 +18,7 @@ def score_pairs(
     prompts: PairPrompts,
     pairs: Dataset | dict[str, list[str]],
     *,
-    batch_tokens: int = scoring.BATCH_TOKENS,
+    batch_tokens: int | None = None,
     progress: str | None = None,
 ) -> np.ndarray:
     """Probability of the positive answer for each pair, shape `(n,)`.
@@ -89,7 +89,7 @@ def predict_pairs(
     Args:
         run: a run directory.
         pairs: names of genes and diseases.
-        batch_size: pairs in one forward pass; by default as many as 2,048 tokens hold.
+        batch_size: pairs in one forward pass; by default as many as suit the hardware.
 
     Returns:
         For each pair a dict of gene, disease, score (0 to 1) and prediction (1 at or above the threshold that
@@ -100,7 +100,7 @@ def predict_pairs(
     """
     model, prompts, record = load_run(run)
     columns = {"gene": [gene for gene, _ in pairs], "disease": [disease for _, disease in pairs]}
-    batch_tokens = scoring.BATCH_TOKENS
+    batch_tokens = None
     if batch_size is not None:
         longest = max((len(ids) for ids in prompts.token_ids(columns["gene"], columns["disease"])), default=1)
         batch_tokens = batch_size * longest

@@ -13,7 +13,8 @@ from rich.progress import track
 
 from bioft.errors import BioftError
 
-BATCH_TOKENS = 2048
+CPU_BATCH_TOKENS, GPU_BATCH_TOKENS = 512, 16384
+"""Padded tokens in one forward pass. More fill a GPU; on a CPU they only add padding, as lengths differ more."""
 PAYING_PREFIX = 8
 """Shared prompt tokens from which computing them once is faster than carrying them in each row."""
 
@@ -26,7 +27,7 @@ def score(
     positive: str,
     negative: str,
     *,
-    batch_tokens: int = BATCH_TOKENS,
+    batch_tokens: int | None = None,
     reuse_prefix: bool = True,
     progress: str | None = None,
 ) -> np.ndarray:
@@ -38,7 +39,7 @@ def score(
         prompts: token ids of each prompt, for example from `PairPrompts.token_ids`.
         positive: the answer whose probability is wanted (one or several tokens).
         negative: the answer it is weighed against.
-        batch_tokens: padded tokens in one forward pass.
+        batch_tokens: padded tokens in one forward pass; by default what suits the model's device.
         reuse_prefix: compute the tokens that all prompts begin with once.
         progress: text of a progress bar; None shows none.
 
@@ -55,6 +56,9 @@ def score(
         return np.zeros(0)
     if any(not prompt for prompt in prompts):
         raise BioftError("An empty prompt cannot be scored.")
+    if batch_tokens is None:
+        on_cpu = model.get_output_embeddings().weight.device.type == "cpu"
+        batch_tokens = CPU_BATCH_TOKENS if on_cpu else GPU_BATCH_TOKENS
     was_training = model.training
     model.eval()
     try:

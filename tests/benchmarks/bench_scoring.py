@@ -1,6 +1,6 @@
 """Pairs scored per second: the published way, batched generation, and `bioft.scoring`, on one model in one run.
 
-    python tests/benchmarks/bench_scoring.py [--pairs 96]
+    python tests/benchmarks/bench_scoring.py [--pairs 256]
 
 The published way (BioAlign-QLoRA) calls `generate()` for five new tokens, one pair at a time, and reads a word.
 Prompts are its own: 52 shared tokens and about 20 of the pair.
@@ -9,6 +9,7 @@ Prompts are its own: 52 shared tokens and about 20 of the pair.
 import argparse
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,28 +28,32 @@ def measure(n_pairs: int) -> list[dict[str, object]]:
     prompts = PairPrompts("alpaca", tokenizer)
     token_ids = prompts.token_ids(rows["gene"], rows["disease"])
     answers = [tokenizer(text)["input_ids"][0] for text in (prompts.style.positive, prompts.style.negative)]
-    first: dict[str, np.ndarray] = {}
+    says_true: dict[str, np.ndarray] = {}
+    # The untuned model mostly begins with another word, so what is compared is which answer generate() finds likelier.
+    options = {"do_sample": False, "return_dict_in_generate": True, "output_logits": True}
+
+    def likelier(output: Any) -> list[bool]:
+        first_word = output.logits[0][:, answers]
+        return (first_word[:, 0] >= first_word[:, 1]).tolist()
 
     def published() -> None:
-        tokens = []
+        found = []
         for ids in token_ids:
-            output = model.generate(torch.tensor([ids]), max_new_tokens=5, do_sample=False)
-            tokens.append(output[0, len(ids)].item())
-        first["published"] = np.array(tokens)
+            found += likelier(model.generate(torch.tensor([ids]), max_new_tokens=5, **options))
+        says_true["published"] = np.array(found)
 
     def batched() -> None:
-        tokens = []
+        found = []
         for start in range(0, n_pairs, 32):
             batch = tokenizer.pad(
                 {"input_ids": token_ids[start : start + 32]}, padding_side="left", return_tensors="pt"
             )
-            output = model.generate(**batch, max_new_tokens=1, do_sample=False)
-            tokens += output[:, -1].tolist()
-        first["batched"] = np.array(tokens)
+            found += likelier(model.generate(**batch, max_new_tokens=1, **options))
+        says_true["batched"] = np.array(found)
 
     def ours() -> None:
         scores = scoring.score(model, tokenizer, token_ids, prompts.style.positive, prompts.style.negative)
-        first["ours"] = np.where(scores >= 0.5, *answers)
+        says_true["ours"] = scores >= 0.5
 
     seconds = {
         function.__name__: best_of(function, 1 if function is published else 3)
@@ -56,8 +61,7 @@ def measure(n_pairs: int) -> list[dict[str, object]]:
     }
     table = []
     for name, target in (("published", 12.0), ("batched", 3.5)):
-        answered = np.isin(first[name], answers)
-        agree = (first[name] == first["ours"])[answered]
+        agree = says_true[name] == says_true["ours"]
         table.append(
             {
                 "measured": f"scoring against {name} generate()",
@@ -65,7 +69,7 @@ def measure(n_pairs: int) -> list[dict[str, object]]:
                 "theirs": f"{n_pairs / seconds[name]:.1f} pairs/s",
                 "ratio": seconds[name] / seconds["ours"],
                 "must reach": f">= {target}",
-                "note": f"{n_pairs} pairs; same answer in {agree.sum()} of the {answered.sum()} with true or false",
+                "note": f"{n_pairs} pairs; the same answer in {agree.sum()}, {says_true['ours'].sum()} of them true",
             }
         )
     return table
@@ -83,6 +87,6 @@ def best_of(function: Callable[[], None], repeats: int) -> float:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", type=int, default=96)
+    parser.add_argument("--pairs", type=int, default=256)
     for row in measure(parser.parse_args().pairs):
         print(row)
