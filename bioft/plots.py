@@ -69,8 +69,15 @@ def loss_curve(log_history: Sequence[Mapping[str, Any]], path: StrPath) -> None:
     if len(evaluation):
         axes.plot(evaluation_steps, evaluation, color=VERMILION, marker="s", linestyle="--", label="validation")
     last = int(max([*steps, *evaluation_steps]))
-    axes.set(xlabel="Optimizer step", ylabel="Loss (mean cross-entropy)", title=f"Loss over {_count(last, 'step')}")
+    title = f"Loss over {_count(last, 'step')}"
     axes.set_ylim(bottom=0)
+    # A first loss many times the rest would leave a flat line: it is named instead of drawn.
+    everything = np.concatenate([losses, evaluation])
+    usual = 1.25 * float(np.quantile(everything, 0.9))
+    if len(everything) >= 10 and everything.max() > 2 * usual:
+        axes.set_ylim(top=usual)
+        title += f" (highest {everything.max():.2f}, above the axis)"
+    axes.set(xlabel="Optimizer step", ylabel="Loss (mean cross-entropy)", title=title)
     axes.legend()
     _save(figure, path)
 
