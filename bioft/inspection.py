@@ -7,12 +7,14 @@ the test split was seen in training, and which shortcuts the audit found.
 import json
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from datasets import DatasetDict
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -26,6 +28,8 @@ SIDES = ("gene", "disease")
 QUANTILES = {"min": 0.0, "q25": 0.25, "median": 0.5, "q75": 0.75, "q90": 0.9, "q99": 0.99, "max": 1.0}
 FOLDER = "inspection"
 REPORT = "inspection.json"
+Draw = Callable[[Path], None]
+"""Draws the plots of an inspection into a folder."""
 
 
 def inspect_dataset(
@@ -37,8 +41,8 @@ def inspect_dataset(
     directory), all or nothing. An earlier inspection there is replaced.
 
     Returns:
-        The report (see `inspect_frames`, with the manifest's `builder`, `arguments`, `fingerprints` and
-        `audit`) and the folder written.
+        The report (see `inspect_frames`, and `document_inspection.inspect_rows` for documents; with the manifest's
+        `builder`, `arguments`, `fingerprints` and `audit`) and the folder written.
 
     Raises:
         BioftError: when `directory` holds no dataset, its files were edited, or the folder to be written
@@ -51,15 +55,39 @@ def inspect_dataset(
             f"{target} holds something else than an inspection. Name another folder with --out, or replace "
             "it with --overwrite."
         )
-    frames = {split: rows.to_pandas() for split, rows in dataset.items()}
+    found, draw = _inspect_documents(dataset, top) if _holds_documents(dataset) else _inspect_pairs(dataset, top)
     report = {
         "schema_version": SCHEMA_VERSION,
         "dataset": {key: manifest.get(key) for key in ("builder", "arguments", "fingerprints")},
-        **inspect_frames(frames, top),
+        **found,
         "audit": manifest.get("audit", {}),
     }
-    _write(report, frames, target)
+    _write(report, draw, target)
     return report, target
+
+
+def _holds_documents(dataset: DatasetDict) -> bool:
+    return all("entities" in rows.column_names for rows in dataset.values())
+
+
+def _inspect_documents(dataset: DatasetDict, top: int) -> tuple[dict[str, Any], Draw]:
+    from bioft import document_inspection  # it builds on this module
+
+    splits = {split: rows.to_list() for split, rows in dataset.items()}
+    report = document_inspection.inspect_rows(splits, top)
+    return report, lambda folder: document_inspection.draw(splits, folder / "mentions.png")
+
+
+def _inspect_pairs(dataset: DatasetDict, top: int) -> tuple[dict[str, Any], Draw]:
+    frames = {split: rows.to_pandas() for split, rows in dataset.items()}
+
+    def draw(folder: Path) -> None:
+        from bioft import plots
+
+        rows = pd.concat(frames.values(), ignore_index=True)
+        plots.degree_distribution(_degrees(rows, "gene"), _degrees(rows, "disease"), folder / "degrees.png")
+
+    return inspect_frames(frames, top), draw
 
 
 def inspect_frames(frames: dict[str, pd.DataFrame], top: int = 10) -> dict[str, Any]:
@@ -88,7 +116,7 @@ def inspect_frames(frames: dict[str, pd.DataFrame], top: int = 10) -> dict[str, 
             _overlap(first, frames[first], second, frames[second]) for first, second in combinations(frames, 2)
         ],
         "degrees": {
-            side: {split: _quantiles(_degrees(frame, side)) for split, frame in {**frames, "all": everything}.items()}
+            side: {split: quantiles(_degrees(frame, side)) for split, frame in {**frames, "all": everything}.items()}
             for side in SIDES
         },
         "most_frequent": {side: _most_frequent(everything, side, top) for side in SIDES},
@@ -102,9 +130,14 @@ def inspect_frames(frames: dict[str, pd.DataFrame], top: int = 10) -> dict[str, 
 
 def print_report(report: dict[str, Any], console: Console) -> None:
     """Print the report of `inspect_dataset` as tables."""
+    if "texts" in report:
+        from bioft import document_inspection  # it builds on this module
+
+        document_inspection.print_report(report, console)
+        return
     console.print(rows_table(report["rows"]))
 
-    table = _table("Entities shared between splits", "splits", "genes", "diseases")
+    table = new_table("Entities shared between splits", "splits", "genes", "diseases")
     for column in ("rows with a known gene", "known disease", "both known"):
         table.add_column(column, justify="right")
     for pair in report["overlap"]:
@@ -115,7 +148,7 @@ def print_report(report: dict[str, Any], console: Console) -> None:
         )
     console.print(table)
 
-    table = _table("Positives per entity (degree)", "entity", "split", "entities", "mean", *QUANTILES)
+    table = new_table("Positives per entity (degree)", "entity", "split", "entities", "mean", *QUANTILES)
     for side in SIDES:
         for split, values in report["degrees"][side].items():
             numbers = [f"{values['n']:,}", f"{values['mean']:.1f}", *(f"{round(values[q], 1):,g}" for q in QUANTILES)]
@@ -124,7 +157,7 @@ def print_report(report: dict[str, Any], console: Console) -> None:
     console.print(table)
 
     for side in SIDES:
-        table = _table(f"Most frequent {side}s", side, "id", "positives", "negatives")
+        table = new_table(f"Most frequent {side}s", side, "id", "positives", "negatives")
         for entity in report["most_frequent"][side]:
             table.add_row(
                 Text(entity["name"]),
@@ -134,7 +167,7 @@ def print_report(report: dict[str, Any], console: Console) -> None:
             )
         console.print(table)
 
-    table = _table("Evidence of the positives", "evidence", "positives")
+    table = new_table("Evidence of the positives", "evidence", "positives")
     for evidence, count in report["evidence"].items():
         table.add_row(Text(evidence), f"{count:,}")
     console.print(table)
@@ -144,7 +177,7 @@ def print_report(report: dict[str, Any], console: Console) -> None:
         f"Articles: {pmids['articles']:,} distinct; {pmids['positives_without']:,} positives name none; "
         f"per positive: median {pmids['per_positive']['median']:g}, most {pmids['per_positive']['max']:g}."
     )
-    table = _table("Length of distinct names", "names", "unit", "names counted", "mean", *QUANTILES)
+    table = new_table("Length of distinct names", "names", "unit", "names counted", "mean", *QUANTILES)
     for side in SIDES:
         for unit, values in report["name_lengths"][side].items():
             numbers = [f"{values['n']:,}", f"{values['mean']:.1f}", *(f"{round(values[q], 1):,g}" for q in QUANTILES)]
@@ -154,8 +187,14 @@ def print_report(report: dict[str, Any], console: Console) -> None:
 
 
 def rows_table(rows: dict[str, dict[str, int]]) -> Table:
-    """Return the table of positives and negatives per split (the manifest's `rows`)."""
-    table = _table("Rows", "split", "positive", "negative", "total")
+    """Return the table of what each split holds (the manifest's `rows`): pairs by label, or documents."""
+    if any("documents" in counts for counts in rows.values()):
+        table = new_table("Rows", "what", *rows, "all")
+        for what in dict.fromkeys(what for counts in rows.values() for what in counts):
+            values = [counts.get(what, 0) for counts in rows.values()]
+            table.add_row(Text(what), *(f"{value:,}" for value in (*values, sum(values))))
+        return table
+    table = new_table("Rows", "split", "positive", "negative", "total")
     for split, counts in rows.items():
         positive, negative = counts["positive"], counts["negative"]
         table.add_row(split, f"{positive:,}", f"{negative:,}", f"{positive + negative:,}")
@@ -166,12 +205,21 @@ def rows_table(rows: dict[str, dict[str, int]]) -> Table:
     return table
 
 
+def notes(manifest: dict[str, Any]) -> list[str]:
+    """Return what else one must know of a dataset: a split that is not the usual one, documents left out."""
+    found = [manifest["split"]["note"]] if "note" in manifest.get("split", {}) else []
+    for split, left_out in manifest.get("skipped", {}).items():
+        if left_out["documents"]:
+            found.append(f"{split}: {left_out['documents']:,} documents left out. First: {left_out['first'][0]}")
+    return [f"Note: {note}" for note in found]
+
+
 def print_audit(audit: dict[str, Any], console: Console) -> None:
     """Print a manifest's audit: leakage checks, overlap with train, shortcuts, and what they mean."""
     if not audit:
         console.print(Text("The manifest holds no audit.", style="yellow"))
         return
-    table = _table("Audit: leakage", "check", "found")
+    table = new_table("Audit: leakage", "check", "found")
     for check, count in audit.get("checks", {}).items():
         table.add_row(check.replace("_", " "), Text(f"{count:,}", style="red" if count else "green"))
     for side, splits in audit.get("entity_overlap", {}).items():
@@ -182,8 +230,15 @@ def print_audit(audit: dict[str, Any], console: Console) -> None:
                 f"({overlap['rows_in_train_fraction']:.1%} of the rows)",
             )
     console.print(table)
-    table = _table("Audit: what predicts without biology", "predictor", "split", "AUROC", "95 % interval", "")
-    for shortcut in audit.get("shortcuts", []):
+    if audit.get("shortcuts"):
+        console.print(_shortcuts_table(audit["shortcuts"]))
+    for sentence in audit_in_words(audit):
+        console.print(Text(sentence))
+
+
+def _shortcuts_table(shortcuts: list[dict[str, Any]]) -> Table:
+    table = new_table("Audit: what predicts without biology", "predictor", "split", "AUROC", "95 % interval", "")
+    for shortcut in shortcuts:
         table.add_row(
             shortcut["predictor"],
             shortcut["split"],
@@ -191,16 +246,15 @@ def print_audit(audit: dict[str, Any], console: Console) -> None:
             f"{shortcut['low']:.3f} to {shortcut['high']:.3f}",
             Text(shortcut["flag"] or "", style="bold yellow"),
         )
-    console.print(table)
-    for sentence in audit_in_words(audit):
-        console.print(Text(sentence))
+    return table
 
 
-def _table(title: str, first: str, *columns: str) -> Table:
+def new_table(title: str, first: str, *columns: str) -> Table:
+    """Return an empty table in the style of the inspection: columns of text to the left, numbers to the right."""
     table = Table(title=title, title_justify="left")
     table.add_column(first, overflow="fold")
     for column in columns:
-        text = column in ("id", "split", "unit", "predictor", "")
+        text = column in ("id", "split", "unit", "between", "predictor", "")
         table.add_column(column, justify="left" if text else "right", overflow="fold")
     return table
 
@@ -227,7 +281,8 @@ def _degrees(frame: pd.DataFrame, side: str) -> np.ndarray:
     return frame.loc[frame["label"] == 1, f"{side}_id"].value_counts().to_numpy()
 
 
-def _quantiles(values: np.ndarray) -> dict[str, float]:
+def quantiles(values: np.ndarray) -> dict[str, float]:
+    """Return how many values there are, their mean and their `QUANTILES`; all 0 without values."""
     if len(values) == 0:
         return {"n": 0, "mean": 0.0, **dict.fromkeys(QUANTILES, 0.0)}
     return {
@@ -260,15 +315,15 @@ def _pmids(positives: pd.DataFrame) -> dict[str, Any]:
     return {
         "articles": len({pmid for pmids in per_row for pmid in pmids}),
         "positives_without": int((counts == 0).sum()),
-        "per_positive": _quantiles(counts),
+        "per_positive": quantiles(counts),
     }
 
 
 def _name_lengths(frame: pd.DataFrame, side: str) -> dict[str, dict[str, float]]:
     names = frame[side].drop_duplicates()
     return {
-        "characters": _quantiles(np.array([len(name) for name in names])),
-        "words": _quantiles(np.array([len(name.split()) for name in names])),
+        "characters": quantiles(np.array([len(name) for name in names])),
+        "words": quantiles(np.array([len(name.split()) for name in names])),
     }
 
 
@@ -276,16 +331,12 @@ def _holds_anything(folder: Path) -> bool:
     return not folder.is_dir() or any(folder.iterdir())
 
 
-def _write(report: dict[str, Any], frames: dict[str, pd.DataFrame], target: Path) -> None:
-    from bioft import plots
-
+def _write(report: dict[str, Any], draw: Draw, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{FOLDER}.", dir=target.parent) as temporary:
         new = Path(temporary) / "new"
         new.mkdir()
-        rows = pd.concat(frames.values(), ignore_index=True)
-        gene_degrees, disease_degrees = (_degrees(rows, side) for side in SIDES)
-        plots.degree_distribution(gene_degrees, disease_degrees, new / "degrees.png")
+        draw(new)
         text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         (new / REPORT).write_text(text, encoding="utf-8")
         if target.is_dir():

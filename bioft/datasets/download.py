@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import time
+import zipfile
 import zlib
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,10 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from bioft import __version__
+from bioft.datasets import bc5cdr
+from bioft.datasets import chemdisgene as chemdisgene_source
 from bioft.datasets import ctd as ctd_source
+from bioft.datasets import metabolite_namespaces as namespaces
 from bioft.datasets.storage import file_sha256, suggestion
 from bioft.errors import BioftError
 
@@ -36,9 +40,37 @@ class Source(NamedTuple):
     title: str
     terms: str
     citation: str
+    sha256: str | None = None
+    """What the file must be, where its publisher says so."""
 
 
 SOURCES = {
+    "bc5cdr": Source(
+        bc5cdr.URL,
+        "CDR_Data.zip",
+        "BC5CDR: 1,500 abstracts with chemicals, diseases and chemical-induced diseases",
+        bc5cdr.TERMS,
+        bc5cdr.CITATION,
+    ),
+    "bigg": Source(
+        namespaces.BIGG_URL,
+        namespaces.BIGG_FILE,
+        "BiGG Models: ids and names of metabolites",
+        namespaces.BIGG_TERMS,
+        namespaces.BIGG_CITATION,
+    ),
+    **{
+        f"chemdisgene/{file}": Source(
+            f"{chemdisgene_source.URL}/raw/{chemdisgene_source.REVISION}/data/{folder}",
+            file,
+            f"ChemDisGene, {folder}: {file}",
+            chemdisgene_source.TERMS,
+            chemdisgene_source.CITATION,
+            sha256,
+        )
+        for folder, files in chemdisgene_source.FILES.items()
+        for file, sha256 in files.items()
+    },
     "ctd": Source(
         f"{ctd_source.URL}/reports",
         "CTD_curated_genes_diseases.csv.gz",
@@ -53,6 +85,19 @@ SOURCES = {
         ctd_source.TERMS,
         ctd_source.CITATION,
     ),
+    **{
+        name: Source(
+            namespaces.MODELSEED_URL,
+            file,
+            f"ModelSEED: {content} of compounds",
+            namespaces.MODELSEED_TERMS,
+            namespaces.MODELSEED_CITATION,
+        )
+        for name, file, content in (
+            ("modelseed", namespaces.MODELSEED_FILE, "names"),
+            ("modelseed-aliases", namespaces.MODELSEED_ALIASES_FILE, "ids in other databases"),
+        )
+    },
 }
 
 
@@ -67,6 +112,17 @@ class _RetryableError(Exception):
 def ctd(directory: str | os.PathLike[str]) -> Path:
     """Fetch CTD's curated gene–disease file into `directory`: see `download`."""
     return download("ctd", directory)
+
+
+def chemdisgene(directory: str | os.PathLike[str], *, training: bool = False) -> Path:
+    """Fetch ChemDisGene's curated corpus, and the large `training` corpus if asked, as the authors lay them out.
+
+    Returns `directory`, which then has the folders `curated` and `ctd_derived`: see `download`.
+    """
+    for folder in ("curated", "ctd_derived") if training else ("curated",):
+        for file in chemdisgene_source.FILES[folder]:
+            download(f"chemdisgene/{file}", Path(directory) / folder)
+    return Path(directory)
 
 
 def download(
@@ -105,7 +161,7 @@ def download(
             _discard(part)
         with _progress(console) as progress:
             headers = _fetch(url, part, progress)
-        _check_whole(part, url)
+        _check_whole(part, url, source.sha256)
         record = {
             "url": url,
             "file": source.file,
@@ -282,13 +338,26 @@ def _web_page(url: str) -> BioftError:
     )
 
 
-def _check_whole(part: Path, url: str) -> None:
-    """Raise BioftError, and forget the file, if it is a web page or a gzip file that does not unpack to its end."""
+def _check_whole(part: Path, url: str, sha256: str | None) -> None:
+    """Raise BioftError, and forget the file, if it is a web page, does not unpack, or is not what it must be."""
     with part.open("rb") as stream:
         start = stream.read(512)
     if start.lstrip()[:1] == b"<" and not url.endswith(".xml"):
         _discard(part)
         raise _web_page(url)
+    if sha256 and file_sha256(part) != sha256:
+        found = file_sha256(part)
+        _discard(part)
+        raise BioftError(f"The file from {url} was removed: its SHA-256 is {found}, and should be {sha256}.")
+    if url.endswith(".zip"):
+        try:
+            with zipfile.ZipFile(part) as archive:
+                damaged = archive.testzip()
+        except zipfile.BadZipFile:
+            damaged = "the archive"
+        if damaged:
+            _discard(part)
+            raise BioftError(f"The file from {url} is damaged ({damaged}) and was removed. Fetch it again.")
     if not url.endswith(".gz"):
         return
     if start[:2] != b"\x1f\x8b":

@@ -2,14 +2,17 @@
 
 import gzip
 import hashlib
+import io
 import json
 import threading
+import zipfile
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from bioft.datasets import chemdisgene
 from bioft.datasets import download as downloads
 from bioft.datasets.download import SOURCES, download
 from bioft.errors import BioftError
@@ -123,10 +126,14 @@ def test_the_file_its_record_and_the_terms(site: Site, tmp_path: Path, capsys: p
     assert record["sha256"] in shown
 
 
-def test_by_default_it_asks_ctd_itself() -> None:
-    for source in SOURCES.values():
-        assert source.base_url == "https://ctdbase.org/reports"
-    assert SOURCES["ctd-inferred"].file == "CTD_genes_diseases.csv.gz"
+def test_by_default_it_asks_the_sources_themselves() -> None:
+    addresses = {name: f"{source.base_url}/{source.file}" for name, source in SOURCES.items()}
+    assert addresses["ctd"] == "https://ctdbase.org/reports/CTD_curated_genes_diseases.csv.gz"
+    assert addresses["ctd-inferred"] == "https://ctdbase.org/reports/CTD_genes_diseases.csv.gz"
+    assert addresses["bc5cdr"] == "https://ftp.ncbi.nlm.nih.gov/pub/lu/BC5CDR/CDR_Data.zip"
+    commit = f"https://github.com/chanzuckerberg/ChemDisGene/raw/{chemdisgene.REVISION}"
+    assert addresses["chemdisgene/abstracts.txt.gz"] == f"{commit}/data/curated/abstracts.txt.gz"
+    assert addresses["chemdisgene/train_abstracts.txt.gz"] == f"{commit}/data/ctd_derived/train_abstracts.txt.gz"
 
 
 def test_a_cut_connection_continues_where_it_broke_off(site: Site, tmp_path: Path) -> None:
@@ -245,6 +252,54 @@ def test_a_damaged_file_is_not_kept(site: Site, tmp_path: Path, content: bytes) 
     with pytest.raises(BioftError, match=r"damaged|did not send a gzip file"):
         download("ctd", tmp_path, base_url=site.url)
     assert files(tmp_path) == set()
+
+
+def zip_file() -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("CDR_TestSet.PubTator.txt", "1|t|A title.\n" * 1000)
+    return stream.getvalue()
+
+
+def test_a_zip_file(site: Site, tmp_path: Path) -> None:
+    site.content = zip_file()
+    assert download("bc5cdr", tmp_path, base_url=site.url).read_bytes() == site.content
+
+
+@pytest.mark.parametrize("damage", [lambda c: c[:-30], lambda c: c[:500] + b"x" + c[501:], lambda c: b"no zip file"])
+def test_a_damaged_zip_file_is_not_kept(site: Site, tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    site.content = damage(zip_file())
+    with pytest.raises(BioftError, match="damaged"):
+        download("bc5cdr", tmp_path, base_url=site.url)
+    assert files(tmp_path) == set()
+
+
+def test_a_file_with_a_known_checksum(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "chemdisgene/abstracts.txt.gz"
+    with pytest.raises(BioftError, match=f"SHA-256 is {hashlib.sha256(CONTENT).hexdigest()}, and should be d78a6368"):
+        download(name, tmp_path, base_url=site.url)
+    assert files(tmp_path) == set()
+    expected = SOURCES[name]._replace(sha256=hashlib.sha256(CONTENT).hexdigest())
+    monkeypatch.setitem(SOURCES, name, expected)
+    assert download(name, tmp_path, base_url=site.url).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_chemdisgene_is_laid_out_as_by_its_authors(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, training: bool
+) -> None:
+    for name, source in list(SOURCES.items()):
+        monkeypatch.setitem(SOURCES, name, source._replace(base_url=site.url, sha256=None))
+    assert downloads.chemdisgene(tmp_path, training=training) == tmp_path
+    data = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.gz")}
+    expected = {f"curated/{name}" for name in (chemdisgene.CURATED[0], *chemdisgene.CURATED[1])}
+    if training:
+        expected |= {
+            f"ctd_derived/{part}_{kind}"
+            for part in ("train", "dev")
+            for kind in ("abstracts.txt.gz", "relationships.tsv.gz")
+        }
+    assert data == expected
 
 
 def test_a_gzip_file_declared_as_transfer_encoding_is_stored_as_sent(site: Site, tmp_path: Path) -> None:

@@ -1,0 +1,353 @@
+"""PubTator files, read strictly and written without loss.
+
+The format (Wei et al., Nucleic Acids Res. 2013, https://www.ncbi.nlm.nih.gov/research/pubtator3/): per document a
+line `ID|t|title`, a line `ID|a|abstract`, then tab-separated mentions (ID, start, end, text, type, concept id and,
+for a composite mention such as "renal and hepatic failure", the individual mentions joined by "|") and relations
+(ID, type, head, tail); a blank line ends the document. Offsets count characters of title + one space + abstract,
+exactly as written: an HTML entity such as `&gt;` counts four.
+"""
+
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal, NamedTuple, TextIO
+
+from bioft.datasets.storage import TextLines
+from bioft.errors import BioftError
+
+UNLINKED = ("-1", "-", "")
+"""What corpora write for a mention that is linked to no concept."""
+SHIFTS = sorted(range(-20, 21), key=abs)
+"""Where a mention that is not at its offsets is looked for, to say how far off they are."""
+
+_DOCUMENT_ID = re.compile(r"[^\s|\ufeff]+")
+_TEXT_LINE = re.compile(rf"({_DOCUMENT_ID.pattern})\|([ta])\|(.*)", re.DOTALL)
+_JOINED = re.compile(r"[|;]")
+
+
+def concepts(identifier: str) -> list[str]:
+    """The concept ids in a mention's id: "D1|D2" or "D1;D2" is several, "-1" and "-" are none."""
+    return [part for part in _JOINED.split(identifier) if part not in UNLINKED]
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A stretch of a document's text that names something."""
+
+    start: int
+    end: int
+    """Offsets of the first character and of the one after the last."""
+    text: str
+    type: str
+    """For example "Chemical"."""
+    id: str
+    """The concept id as written: several are joined by "|", "-1" is none. See `concepts`."""
+    individual: str | None = None
+    """The individual mentions of a composite one, joined by "|"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A statement of the whole document about two concepts."""
+
+    type: str
+    head: str
+    tail: str
+
+
+@dataclass(slots=True)
+class Document:
+    """A title and an abstract with what is annotated in them."""
+
+    document_id: str
+    title: str
+    abstract: str
+    mentions: list[Mention] = field(default_factory=list)
+    relations: list[Relation] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """Title, one space, abstract: what the offsets count in."""
+        return f"{self.title} {self.abstract}"
+
+
+class Problem(NamedTuple):
+    """What is wrong with a document, and in which part of it."""
+
+    part: Literal["title", "abstract", "mention", "relation"]
+    position: int
+    """Which title, abstract, mention or relation of the document, from 0."""
+    message: str
+
+
+def find_problem(document: Document, *, allow_empty_abstract: bool = False) -> Problem | None:
+    """The first thing that is wrong with a document's content (see `read`); None if nothing is."""
+    if not document.title.strip():
+        return Problem("title", 0, "the title is empty. Write it, or remove the document.")
+    if not document.abstract.strip() and not allow_empty_abstract:
+        return Problem("abstract", 0, "the abstract is empty. Write it, or remove the document.")
+    text = document.text
+    for index, mention in enumerate(document.mentions):
+        message = _mention_problem(mention, text)
+        if message:
+            return Problem("mention", index, message)
+    overlap = _overlap(document.mentions)
+    if overlap:
+        return overlap
+    borne = {concept for mention in document.mentions for concept in (mention.id, *concepts(mention.id))}
+    borne.difference_update(UNLINKED)
+    for index, relation in enumerate(document.relations):
+        if not (relation.type and relation.head and relation.tail):
+            return Problem("relation", index, "the relation lacks its type, head or tail.")
+        for concept in (relation.head, relation.tail):
+            if concept not in borne:
+                message = f"the {relation.type} relation names the id {concept}, which no mention bears."
+                return Problem("relation", index, message)
+    return None
+
+
+def _mention_problem(mention: Mention, text: str) -> str | None:
+    start, end = mention.start, mention.end
+    if not mention.type:
+        return f"the mention {mention.text!r} has no type."
+    if start < 0 or start >= end:
+        return f"the mention {mention.text!r} goes from {start} to {end}."
+    if text[start:end] != mention.text:
+        problem = (
+            f"the mention {mention.text!r} is said to stand at {start} to {end}, where the text (of {len(text):,} "
+            f"characters) has {text[start:end][:80]!r}"
+        )
+        shift = next((s for s in SHIFTS if start + s >= 0 and text.startswith(mention.text, start + s)), None)
+        if shift is None:
+            return f"{problem}. Offsets count characters of title, one space and abstract."
+        return f"{problem}. It stands at {start + shift} to {start + shift + len(mention.text)}."
+    if mention.individual is not None:
+        n_mentions, n_concepts = len(mention.individual.split("|")), len(_JOINED.split(mention.id))
+        if n_mentions != n_concepts:
+            return (
+                f"the composite mention {mention.text!r} has {n_mentions} individual mentions and {n_concepts} "
+                "concept ids."
+            )
+    return None
+
+
+def _overlap(mentions: list[Mention]) -> Problem | None:
+    order = sorted(range(len(mentions)), key=lambda index: (mentions[index].start, mentions[index].end))
+    for pair in pairwise(order):
+        first, second = (mentions[index] for index in sorted(pair))
+        if mentions[pair[1]].start < mentions[pair[0]].end:
+            return Problem(
+                "mention",
+                max(pair),
+                f"the mention {second.text!r} ({second.start} to {second.end}, {second.type}) overlaps {first.text!r} "
+                f"({first.start} to {first.end}, {first.type}). Mentions must not overlap or be nested: keep one.",
+            )
+    return None
+
+
+class _Lines:
+    """The lines of one document with their numbers."""
+
+    def __init__(self, path: Path, after_blank: bool = True) -> None:
+        self.path = path
+        self.after_blank = after_blank
+        self.lines: list[tuple[int, str]] = []
+        self.number_after_gap: int | None = None
+        """The line of this document that comes after a blank one, which there must not be."""
+
+    @property
+    def first(self) -> int:
+        return self.lines[0][0]
+
+    def error(self, number: int, problem: str) -> BioftError:
+        return BioftError(f"{self.path}, document {_name(self.lines[0][1])[:40]}, line {number}: {problem}")
+
+
+def _name(line: str) -> str:
+    """What a line says of which document it is."""
+    return re.split(r"[|\t]", line, maxsplit=1)[0].strip()
+
+
+def read(
+    path: str | os.PathLike[str],
+    *,
+    skipped: list[str] | None = None,
+    allow_empty_abstract: bool = False,
+) -> Iterator[Document]:
+    """Stream the documents of a PubTator file (plain or gzip, LF or CRLF, with or without byte order mark).
+
+    `skipped`: a list that takes one message for each document that is left out because something is wrong in it;
+    without it the first such document raises BioftError with file, document and line. `allow_empty_abstract`:
+    take documents that have a title only.
+
+    Wrong are: a title or abstract line that is missing, empty or of another document, no blank line before a
+    document, a document id that comes twice, a line that is neither mention nor relation, offsets that do not
+    give the mention's text, mentions that overlap, as many individual mentions as there are not concept ids, and
+    a relation to an id that no mention bears. Nothing is mended: what is not an error comes out as it is written.
+
+    A file that is missing, empty, no UTF-8 or damaged raises BioftError in any case, as `TextLines` does.
+    """
+    seen: dict[str, int] = {}
+    found = False
+    for block in _blocks(TextLines(path, "Give the path of a PubTator file.")):
+        found = True
+        try:
+            document = _document(block, allow_empty_abstract)
+            first = seen.setdefault(document.document_id, block.first)
+            if first != block.first:
+                raise block.error(block.first, f"the document id comes twice; first in line {first}. Remove one.")
+        except BioftError as error:
+            if skipped is None:
+                raise
+            skipped.append(str(error))
+            continue
+        yield document
+    if not found:
+        raise BioftError(f"{path} holds no document: all its lines are blank.")
+
+
+def write(
+    documents: Iterable[Document], path_or_stream: str | os.PathLike[str] | TextIO, *, overwrite: bool = False
+) -> None:
+    """Write documents in PubTator format, each followed by a blank line; a file is written all or nothing.
+
+    What is written reads back as the same documents (an empty abstract with `allow_empty_abstract`). Raises
+    BioftError for a document that can't be written so: line breaks in the text, a tab inside a mention or id,
+    or anything that `read` finds wrong; and for a file that exists, unless `overwrite`.
+    """
+    if not isinstance(path_or_stream, str | os.PathLike):
+        for text in _written(documents):
+            path_or_stream.write(text)
+        return
+    path = Path(path_or_stream)
+    if path.exists() and (path.is_dir() or not overwrite):
+        raise BioftError(f"{path} exists already. Name another file, or move it away.")
+    if not path.parent.is_dir():
+        raise BioftError(f"The folder {path.parent} does not exist. Create it first.")
+    temporary = None
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", newline="", dir=path.parent, prefix=f".{path.name}.", delete=False
+        ) as stream:
+            temporary = Path(stream.name)
+            stream.writelines(_written(documents))
+        temporary.chmod(0o644)  # private by default, unlike any other file that a user writes
+        temporary.replace(path)
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _written(documents: Iterable[Document]) -> Iterator[str]:
+    seen: dict[str, int] = {}
+    for number, document in enumerate(documents, 1):
+        name = document.document_id
+        lines = [f"{name}|t|{document.title}", f"{name}|a|{document.abstract}"]
+        for mention in document.mentions:
+            fields = [name, str(mention.start), str(mention.end), mention.text, mention.type, mention.id]
+            lines.append("\t".join(fields if mention.individual is None else [*fields, mention.individual]))
+        lines += ["\t".join((name, relation.type, relation.head, relation.tail)) for relation in document.relations]
+        if seen.setdefault(name, number) != number:
+            raise BioftError(f"Document {name} can't be written: the id was used before. Give each document its own.")
+        _check_writable(document, lines)
+        yield "\n".join(lines) + "\n\n"
+
+
+def _check_writable(document: Document, lines: list[str]) -> None:
+    """Raise BioftError unless the lines give the document back when they are read."""
+    problem = f"Document {document.document_id!r} can't be written in PubTator format"
+    if not _DOCUMENT_ID.fullmatch(document.document_id):
+        raise BioftError(f"{problem}: its id must not be empty, nor hold spaces or '|'.")
+    if any("\n" in line or "\r" in line for line in lines):
+        raise BioftError(f"{problem}: it holds a line break. Put a space there: the offsets stay the same.")
+    block = _Lines(Path("(to be written)"))
+    block.lines = list(enumerate(lines, 1))
+    if _document(block, allow_empty_abstract=True) != document:
+        raise BioftError(f"{problem}: a mention, type or id holds a tab. Put a space there.")
+
+
+def _blocks(lines: TextLines) -> Iterator[_Lines]:
+    """The lines of each document: those between blank ones.
+
+    A title line begins a document also where the blank line is missing, and lines that name the document above the
+    blank line belong to it: so what is left out with a wrong document is all of it, and nothing else.
+    """
+    block: _Lines | None = None
+    blank = True
+    for line in lines:
+        line = line.removesuffix("\n").removesuffix("\r")
+        if not line.strip():
+            blank = True
+            continue
+        match = _TEXT_LINE.fullmatch(line)
+        title = match is not None and match[2] == "t"
+        if block and not title and blank and _name(line) == _name(block.lines[0][1]):
+            block.number_after_gap = block.number_after_gap or lines.number
+        elif block is None or title or blank:
+            if block:
+                yield block
+            block = _Lines(lines.path, after_blank=blank)
+        block.lines.append((lines.number, line))
+        blank = False
+    if block:
+        yield block
+
+
+def _document(block: _Lines, allow_empty_abstract: bool) -> Document:
+    if not block.after_blank:
+        raise block.error(block.first, "no blank line before this document. Put one there.")
+    if block.number_after_gap:
+        raise block.error(block.number_after_gap, "a blank line inside the document comes before this one. Remove it.")
+    name, title = _text_line(block, 0, "t")
+    of, abstract = _text_line(block, 1, "a")
+    if of != name:
+        raise block.error(block.lines[1][0], f"the abstract is that of document {of}.")
+    document = Document(name, title, abstract)
+    numbers: dict[str, list[int]] = {
+        "title": [block.first],
+        "abstract": [block.lines[1][0]],
+        "mention": [],
+        "relation": [],
+    }
+    for number, line in block.lines[2:]:
+        fields = line.split("\t")
+        if fields[0] != name:
+            raise block.error(number, f"belongs to no document above it: {line[:60]!r}.")
+        if len(fields) in (6, 7):
+            document.mentions.append(_mention(block, number, fields))
+            numbers["mention"].append(number)
+        elif len(fields) == 4:
+            document.relations.append(Relation(*fields[1:]))
+            numbers["relation"].append(number)
+        else:
+            raise block.error(
+                number,
+                f"{len(fields)} tab-separated fields: {line[:60]!r}. A mention has 6, or 7 if it is composite (id, "
+                "start, end, text, type, concept id; individual mentions), a relation 4 (id, type, head, tail).",
+            )
+    problem = find_problem(document, allow_empty_abstract=allow_empty_abstract)
+    if problem:
+        raise block.error(numbers[problem.part][problem.position], problem.message)
+    return document
+
+
+def _text_line(block: _Lines, index: int, letter: str) -> tuple[str, str]:
+    """Document id and text of the title ("t") or abstract ("a") line."""
+    what = {"t": "title", "a": "abstract"}[letter]
+    number, line = block.lines[min(index, len(block.lines) - 1)]
+    match = _TEXT_LINE.fullmatch(line) if index < len(block.lines) else None
+    if match is None or match[2] != letter:
+        place = "here" if index < len(block.lines) else "after it"
+        raise block.error(number, f"the {what} line (ID|{letter}|text) should stand {place}: {line[:60]!r}.")
+    return match[1], match[3]
+
+
+def _mention(block: _Lines, number: int, fields: list[str]) -> Mention:
+    _, start, end, text, mention_type, identifier, *individual = fields
+    if not all(value.isascii() and value.isdigit() for value in (start, end)):
+        raise block.error(number, f"offsets that are no whole numbers: {start!r} and {end!r}.")
+    return Mention(int(start), int(end), text, mention_type, identifier, *individual)

@@ -1,0 +1,191 @@
+"""What is in a dataset of documents: texts, mentions and concepts per entity type, relations and candidate pairs.
+
+The part of `bioft inspect` for documents; see `bioft.inspection`.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.text import Text
+
+from bioft.datasets import documents
+from bioft.datasets.pubtator import concepts
+from bioft.inspection import QUANTILES, new_table, print_audit, quantiles, rows_table
+
+Rows = list[dict[str, Any]]
+
+
+def inspect_rows(splits: Mapping[str, Rows], top: int = 10) -> dict[str, Any]:
+    """Count what is in the splits of a document dataset.
+
+    Args:
+        splits: per split its rows, with the columns document_id, text, entities and relations.
+        top: how many of the most frequent concepts of each type to list.
+
+    Returns:
+        A dict that JSON can hold, with `rows` (per split what `documents.count` counts), `texts` (characters and
+        words per document: quantiles, per split and for all), `entities` (per type, over all splits: mentions,
+        those without a concept id and with several, distinct names and concepts, quantiles of mentions per document
+        and of words per mention), `most_frequent` (concepts per type) and `relations` (per type: how many, the
+        entity types of head and tail, the pairs of concepts of these types that share a document, and the fraction
+        of these pairs that are related).
+    """
+    everything = [row for rows in splits.values() for row in rows]
+    types = sorted({entity["type"] for row in everything for entity in row["entities"]})
+    return {
+        "rows": {split: documents.count(rows) for split, rows in splits.items()},
+        "texts": {split: _lengths(rows) for split, rows in {**splits, "all": everything}.items()},
+        "entities": {entity_type: _entities(everything, entity_type) for entity_type in types},
+        "most_frequent": {entity_type: _most_frequent(everything, entity_type, top) for entity_type in types},
+        "relations": {
+            relation_type: _relations(everything, relation_type)
+            for relation_type in sorted({relation["type"] for row in everything for relation in row["relations"]})
+        },
+    }
+
+
+def print_report(report: dict[str, Any], console: Console) -> None:
+    """Print the report of a document dataset as tables."""
+    console.print(rows_table(report["rows"]))
+
+    table = new_table("Length of the texts", "split", "unit", "documents", "mean", *QUANTILES)
+    for split, lengths in report["texts"].items():
+        for unit, values in lengths.items():
+            table.add_row(split, unit, *_numbers(values))
+    console.print(table)
+
+    columns = ("mentions", "without id", "several ids", "names", "concepts")
+    table = new_table("Entities", "type", *columns)
+    for entity_type, found in report["entities"].items():
+        counts = ("mentions", "without_id", "several_ids", "distinct_names", "distinct_concepts")
+        table.add_row(Text(entity_type), *(f"{found[key]:,}" for key in counts))
+    console.print(table)
+
+    table = new_table("Mentions", "type", "unit", "counted", "mean", *QUANTILES)
+    for entity_type, found in report["entities"].items():
+        for key, unit in (("per_document", "mentions per document"), ("words", "words per mention")):
+            table.add_row(Text(entity_type), unit, *_numbers(found[key]))
+    console.print(table)
+
+    for entity_type, frequent in report["most_frequent"].items():
+        table = new_table(f"Most frequent {entity_type} concepts", "name", "id", "mentions", "documents")
+        for concept in frequent:
+            name, identifier = Text(concept["name"]), Text(concept["id"])
+            table.add_row(name, identifier, f"{concept['mentions']:,}", f"{concept['documents']:,}")
+        console.print(table)
+
+    table = new_table("Relations", "type", "between", "relations", "candidate pairs", "related")
+    for relation_type, found in report["relations"].items():
+        numbers = [f"{found['relations']:,}", f"{found['candidate_pairs']:,}", f"{found['related_fraction']:.1%}"]
+        table.add_row(Text(relation_type), Text(found["between"]), *numbers)
+    console.print(table)
+    print_audit(report["audit"], console)
+
+
+def draw(splits: Mapping[str, Rows], path: Path) -> None:
+    """Draw how many concepts of each type have at least so many mentions, on logarithmic axes (PNG)."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+    axes = figure.subplots()
+    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for rows in splits.values():
+        for row in rows:
+            for entity in row["entities"]:
+                counts[entity["type"]].update(concepts(entity["id"]))
+    for entity_type, found in sorted(counts.items()):
+        if found:
+            values, first = np.unique(np.sort(list(found.values())), return_index=True)
+            label = f"{entity_type}: n = {len(found):,}, highest {values[-1]:,}"
+            axes.plot(values, 1 - first / len(found), marker="o", markersize=3, linewidth=1, label=label)
+    axes.set(
+        xscale="log",
+        yscale="log",
+        xlabel="Mentions of one concept",
+        ylabel="Fraction with at least as many",
+        title="Mentions per concept",
+    )
+    axes.grid(color="#dddddd", linewidth=0.6)
+    if axes.lines:
+        axes.legend()
+    figure.savefig(path, dpi=150)
+
+
+def _numbers(values: dict[str, float]) -> list[str]:
+    return [f"{values['n']:,}", f"{values['mean']:.1f}", *(f"{round(values[q], 1):,g}" for q in QUANTILES)]
+
+
+def _lengths(rows: Rows) -> dict[str, dict[str, float]]:
+    return {
+        "characters": quantiles(np.array([len(row["text"]) for row in rows])),
+        "words": quantiles(np.array([len(row["text"].split()) for row in rows])),
+    }
+
+
+def _entities(rows: Rows, entity_type: str) -> dict[str, Any]:
+    per_document = [[e for e in row["entities"] if e["type"] == entity_type] for row in rows]
+    mentions = [entity for found in per_document for entity in found]
+    ids = [concepts(entity["id"]) for entity in mentions]
+    return {
+        "mentions": len(mentions),
+        "without_id": sum(not found for found in ids),
+        "several_ids": sum(len(found) > 1 for found in ids),
+        "distinct_names": len({entity["text"] for entity in mentions}),
+        "distinct_concepts": len({concept for found in ids for concept in found}),
+        "per_document": quantiles(np.array([len(found) for found in per_document])),
+        "words": quantiles(np.array([len(entity["text"].split()) for entity in mentions])),
+    }
+
+
+def _most_frequent(rows: Rows, entity_type: str, top: int) -> list[dict[str, Any]]:
+    mentions: Counter[str] = Counter()
+    names: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    in_documents: Counter[str] = Counter()
+    for row in rows:
+        here = [(c, e["text"]) for e in row["entities"] if e["type"] == entity_type for c in concepts(e["id"])]
+        mentions.update(concept for concept, _ in here)
+        in_documents.update({concept for concept, _ in here})
+        for concept, name in here:
+            names[concept][name] += 1
+    # The id settles ties, so that the list does not depend on the order of the rows.
+    ordered = sorted(mentions, key=lambda concept: (-mentions[concept], concept))[:top]
+    return [
+        {
+            "id": concept,
+            "name": min(names[concept], key=lambda name: (-names[concept][name], name)),
+            "mentions": mentions[concept],
+            "documents": in_documents[concept],
+        }
+        for concept in ordered
+    ]
+
+
+def _relations(rows: Rows, relation_type: str) -> dict[str, Any]:
+    between: Counter[tuple[str, str]] = Counter()
+    by_type = []
+    for row in rows:
+        found: defaultdict[str, set[str]] = defaultdict(set)
+        for entity in row["entities"]:
+            found[entity["type"]].update(concepts(entity["id"]))
+        by_type.append(found)
+        for relation in row["relations"]:
+            if relation["type"] == relation_type:
+                heads, tails = (
+                    [name for name, ids in found.items() if ids.intersection(concepts(relation[side]))]
+                    for side in ("head", "tail")
+                )
+                between.update(product(heads, tails))
+    (head, tail), _ = between.most_common(1)[0]
+    n_relations = sum(relation["type"] == relation_type for row in rows for relation in row["relations"])
+    candidates = sum(a != b for found in by_type for a, b in product(found[head], found[tail]))
+    return {
+        "relations": n_relations,
+        "between": f"{head} and {tail}",
+        "candidate_pairs": candidates,
+        "related_fraction": round(n_relations / max(candidates, 1), 4),
+    }
