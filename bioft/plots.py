@@ -51,7 +51,7 @@ def loss_curve(log_history: Sequence[Mapping[str, Any]], path: StrPath) -> None:
     evaluation_steps, evaluation = _logged(log_history, "eval_loss")
     if not len(losses) and not len(evaluation):
         raise BioftError("There is no loss to plot: log_history has no entry with a step and a loss.")
-    figure, axes = _figure()
+    figure, axes = new_figure()
     window = max(1, len(losses) // 20)
     if window > 1:
         axes.plot(steps, losses, color=SKY, linewidth=0.8, label="training, as logged")
@@ -74,12 +74,12 @@ def loss_curve(log_history: Sequence[Mapping[str, Any]], path: StrPath) -> None:
     # A first loss many times the rest would leave a flat line: it is named instead of drawn.
     everything = np.concatenate([losses, evaluation])
     usual = 1.25 * float(np.quantile(everything, 0.9))
-    if len(everything) >= 10 and everything.max() > 2 * usual:
+    if len(everything) >= 10 and everything.max() > 4 * usual:
         axes.set_ylim(top=usual)
         title += f" (highest {everything.max():.2f}, above the axis)"
     axes.set(xlabel="Optimizer step", ylabel="Loss (mean cross-entropy)", title=title)
     axes.legend()
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def learning_rate(log_history: Sequence[Mapping[str, Any]], path: StrPath) -> None:
@@ -93,12 +93,12 @@ def learning_rate(log_history: Sequence[Mapping[str, Any]], path: StrPath) -> No
         raise BioftError(
             "There is no learning rate to plot: log_history has no entry with a step and a learning_rate."
         )
-    figure, axes = _figure()
+    figure, axes = new_figure()
     axes.plot(steps, rates, color=BLUE, marker="o" if len(rates) < 40 else None, markersize=4)
     axes.set(xlabel="Optimizer step", ylabel="Learning rate", title=f"Learning rate, highest {rates.max():.2g}")
     axes.set_ylim(bottom=0)
     axes.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def roc_pr(
@@ -124,7 +124,7 @@ def roc_pr(
     checked = {name: intervals.check_labels_and_scores(labels, values) for name, values in scores.items()}
     truth = next(iter(checked.values()))[0]
     positives = int(truth.sum())
-    figure, (roc, pr) = _figure(columns=2, height=5.6)
+    figure, (roc, pr) = new_figure(columns=2, height=5.6)
     prior = positives / len(truth)
     if 0 < positives < len(truth):
         for i, (name, (_, values)) in enumerate(checked.items()):
@@ -153,7 +153,7 @@ def roc_pr(
         axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
         axes.set_box_aspect(1)
     figure.suptitle(f"n = {len(truth):,} ({positives:,} positive; dotted: chance)")
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def calibration(labels: ArrayLike, scores: ArrayLike, path: StrPath) -> None:
@@ -175,7 +175,7 @@ def calibration(labels: ArrayLike, scores: ArrayLike, path: StrPath) -> None:
         [intervals.wilson_interval(int(k), int(n)) for k, n in zip(positives, sizes[filled], strict=True)]
     )
 
-    figure, (axes, histogram) = _figure(rows=2, height=6.2, height_ratios=(3, 1), sharex=True)
+    figure, (axes, histogram) = new_figure(rows=2, height=6.2, height_ratios=(3, 1), sharex=True)
     axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="perfect calibration")
     axes.errorbar(
         mean_score,
@@ -204,7 +204,7 @@ def calibration(labels: ArrayLike, scores: ArrayLike, path: StrPath) -> None:
     )
     axes.legend(loc="upper left")
     histogram.set(xlabel="Score (predicted probability of association)", ylabel="Pairs", xlim=(-0.02, 1.02))
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def score_distribution(labels: ArrayLike, scores: ArrayLike, threshold: float, path: StrPath) -> None:
@@ -216,7 +216,7 @@ def score_distribution(labels: ArrayLike, scores: ArrayLike, threshold: float, p
     truth, values = intervals.check_labels_and_scores(labels, scores)
     accuracy = float(((values >= threshold) == truth).mean())
     low, high = intervals.wilson_interval(round(accuracy * len(truth)), len(truth))
-    figure, axes = _figure()
+    figure, axes = new_figure()
     edges = np.linspace(0, 1, 41)
     for label, name, colour, hatch in ((0, "negative", ORANGE, ""), (1, "positive", BLUE, "//")):
         chosen = values[truth == label]
@@ -239,7 +239,7 @@ def score_distribution(labels: ArrayLike, scores: ArrayLike, threshold: float, p
         title=f"Scores: accuracy {accuracy:.3f} [{low:.3f}, {high:.3f}], n = {len(truth):,}",
     )
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def degree_distribution(gene_degrees: ArrayLike, disease_degrees: ArrayLike, path: StrPath) -> None:
@@ -250,7 +250,7 @@ def degree_distribution(gene_degrees: ArrayLike, disease_degrees: ArrayLike, pat
     Raises:
         BioftError: a degree below 1, no degrees at all, or the file can't be written.
     """
-    figure, axes = _figure()
+    figure, axes = new_figure()
     for name, degrees, colour, marker in (
         ("genes", gene_degrees, BLUE, "o"),
         ("diseases", disease_degrees, VERMILION, "s"),
@@ -277,7 +277,21 @@ def degree_distribution(gene_degrees: ArrayLike, disease_degrees: ArrayLike, pat
     )
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.legend()
-    _save(figure, path)
+    save_figure(figure, path)
+
+
+def plot_training(run_directory: StrPath, log_history: Sequence[Mapping[str, Any]]) -> list[Path]:
+    """Draw ``loss.png`` and ``learning_rate.png``, where such was logged, into ``plots/``; return their paths."""
+    folder = Path(run_directory) / "plots"
+    folder.mkdir(exist_ok=True)
+    paths = []
+    if len(_logged(log_history, "loss")[0]) or len(_logged(log_history, "eval_loss")[0]):
+        paths.append(folder / "loss.png")
+        loss_curve(log_history, paths[-1])
+    if len(_logged(log_history, "learning_rate")[0]):
+        paths.append(folder / "learning_rate.png")
+        learning_rate(log_history, paths[-1])
+    return paths
 
 
 def plot_run(run_directory: StrPath, run: Mapping[str, Any] | None = None) -> list[Path]:
@@ -308,16 +322,8 @@ def plot_run(run_directory: StrPath, run: Mapping[str, Any] | None = None) -> li
             compared[shown] = predictions[column]
             metrics[shown] = run.get("baselines", {}).get(name)
 
+    paths = plot_training(directory, run.get("log_history") or [])
     folder = directory / "plots"
-    folder.mkdir(exist_ok=True)
-    paths = []
-    history = run.get("log_history") or []
-    if len(_logged(history, "loss")[0]) or len(_logged(history, "eval_loss")[0]):
-        paths.append(folder / "loss.png")
-        loss_curve(history, paths[-1])
-    if len(_logged(history, "learning_rate")[0]):
-        paths.append(folder / "learning_rate.png")
-        learning_rate(history, paths[-1])
     paths.append(folder / "roc_pr.png")
     roc_pr(labels, compared, paths[-1], metrics={name: value for name, value in metrics.items() if value})
     paths.append(folder / "calibration.png")
@@ -384,7 +390,7 @@ def _note(axes: "Axes", text: str) -> None:
     axes.text(0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes, color=VERMILION)
 
 
-def _figure(
+def new_figure(
     rows: int = 1,
     columns: int = 1,
     *,
@@ -392,6 +398,7 @@ def _figure(
     height_ratios: Sequence[float] | None = None,
     sharex: bool = False,
 ) -> tuple["Figure", Any]:
+    """Return an empty figure in the style of all, and its axes (an array of them if there are several)."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6.4 if columns == 1 else 9.2, height), layout="constrained")
@@ -403,7 +410,12 @@ def _figure(
     return figure, axes
 
 
-def _save(figure: "Figure", path: StrPath) -> None:
+def save_figure(figure: "Figure", path: StrPath) -> None:
+    """Write a figure in the format of the path's suffix; what was there stays if that fails.
+
+    Raises:
+        BioftError: the file can't be written.
+    """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.tmp")
     try:

@@ -25,13 +25,13 @@ HISTORY = [
 def figures(monkeypatch):
     """The figures that are drawn, by file name; they are still saved."""
     drawn = {}
-    save = plots._save
+    save = plots.save_figure
 
     def keep(figure, path):
         drawn[Path(path).name] = figure
         save(figure, path)
 
-    monkeypatch.setattr(plots, "_save", keep)
+    monkeypatch.setattr(plots, "save_figure", keep)
     return drawn
 
 
@@ -68,6 +68,13 @@ def test_loss_curve(figures, tmp_path):
     assert line(axes, "validation").tolist() == [[20, 0.5], [40, 0.3]]
     mean = line(axes, "training, mean of 2")
     assert mean[0].tolist() == [1, (2.0 + 1.0) / 2] and len(mean) == 39
+
+
+def test_a_high_first_loss_does_not_flatten_the_curve(figures, tmp_path):
+    history = [{"step": step, "loss": 9.0 if step == 1 else 0.7} for step in range(1, 40)]
+    plots.loss_curve(history, tmp_path / "loss.png")
+    (axes,) = figures["loss.png"].axes
+    assert axes.get_ylim()[1] < 1 and "highest 9.00, above the axis" in axes.get_title()
 
 
 def test_a_short_loss_curve_is_not_smoothed(figures, tmp_path):

@@ -11,7 +11,7 @@ from bioft.errors import BioftError
 if TYPE_CHECKING:
     import evaluate
 
-NAMES = ("gda",)
+NAMES = ("gda", "entity_f1", "relation_f1", "alignment")
 """The metrics that `load` knows; each is a module of this package."""
 
 

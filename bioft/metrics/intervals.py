@@ -104,13 +104,13 @@ def bootstrap_metrics(
             length.
     """
     labels, scores = check_labels_and_scores(labels, scores)
-    _check_resampling(n_resamples, confidence)
+    check_resampling(n_resamples, confidence)
     group_index = _group_index(groups, len(labels))
     _warn_if_undefined(labels)
     ranked = _Ranked(labels, scores, threshold)
     point = _point_values(ranked, METRICS)
     chunks = [
-        ranked.metrics(weights, METRICS) for weights in _resample_weights(len(labels), n_resamples, seed, group_index)
+        ranked.metrics(weights, METRICS) for weights in resample_weights(len(labels), n_resamples, seed, group_index)
     ]
     predicted = scores >= threshold
     # The examples that a proportion is about: its denominator.
@@ -118,7 +118,7 @@ def bootstrap_metrics(
     flat: dict[str, float] = {}
     for name in METRICS:
         value = point[name]
-        low, high = _percentiles(np.concatenate([chunk[name] for chunk in chunks]), confidence, value)
+        low, high = percentiles(np.concatenate([chunk[name] for chunk in chunks]), confidence, value)
         if name == "ece":
             low, high = max(0.0, 2 * value - high), min(1.0, max(value, 2 * value - low))
         elif name in denominators and value in (0.0, 1.0):
@@ -219,7 +219,7 @@ def paired_bootstrap(
         raise BioftError(f"Unknown metric {metric!r}. Known: {', '.join(METRICS)}.")
     labels, first = check_labels_and_scores(labels, first)
     _, second = check_labels_and_scores(labels, second)
-    _check_resampling(n_resamples, confidence)
+    check_resampling(n_resamples, confidence)
     group_index = _group_index(groups, len(labels))
     _warn_if_undefined(labels)
     ranked = [_Ranked(labels, s, t) for s, t in zip((first, second), thresholds, strict=True)]
@@ -228,26 +228,27 @@ def paired_bootstrap(
     differences = np.concatenate(
         [
             np.subtract(*(_by_convention(metric, r.metrics(weights, (metric,))[metric]) for r in ranked))
-            for weights in _resample_weights(len(labels), n_resamples, seed, group_index)
+            for weights in resample_weights(len(labels), n_resamples, seed, group_index)
         ]
     )
-    low, high = _percentiles(differences, confidence, value_first - value_second)
+    return paired_difference(metric, value_first, value_second, differences, n=len(labels), confidence=confidence)
+
+
+def paired_difference(
+    metric: str, first: float, second: float, differences: Floats, *, n: int, confidence: float = 0.95
+) -> PairedDifference:
+    """Return the comparison of two values whose difference in each resample is given; `paired_bootstrap` says how.
+
+    ``differences`` has shape (resamples,), NaN where it is undefined; ``n`` is the number of examples.
+    """
+    low, high = percentiles(differences, confidence, first - second)
     defined = differences[~np.isnan(differences)]
     if len(defined):
         one_side = min(int((defined <= 0).sum()), int((defined >= 0).sum()))
         p_value = min(1.0, 2 * (one_side + 1) / (len(defined) + 1))
     else:
         p_value = math.nan
-    return PairedDifference(
-        metric,
-        value_first,
-        value_second,
-        value_first - value_second,
-        low,
-        high,
-        p_value,
-        len(labels),
-    )
+    return PairedDifference(metric, first, second, first - second, low, high, p_value, n)
 
 
 def mcnemar(labels: ArrayLike, first: ArrayLike, second: ArrayLike) -> McNemar:
@@ -372,8 +373,11 @@ def _ratio(numerator: Floats, denominator: Floats, otherwise: float) -> Floats:
     return np.divide(numerator, denominator, out=result, where=denominator > 0)
 
 
-def _resample_weights(n: int, n_resamples: int, seed: int, group_index: Integers | None) -> Iterator[Floats]:
-    """Yield weight matrices of shape (some resamples, n); their rows don't depend on the size of a chunk."""
+def resample_weights(n: int, n_resamples: int, seed: int, group_index: Integers | None = None) -> Iterator[Floats]:
+    """Yield weight matrices of shape (some resamples, n): how often each example was drawn.
+
+    With ``group_index`` (0, 1, … per example) whole groups are drawn. The rows don't depend on the size of a chunk.
+    """
     rng = np.random.default_rng(seed)
     units = n if group_index is None else int(group_index.max()) + 1
     size = max(1, _CHUNK_ELEMENTS // max(n, units))
@@ -395,8 +399,8 @@ def _point_values(ranked: _Ranked, metrics: Sequence[str]) -> dict[str, float]:
     return {metric: float(_by_convention(metric, values[metric])[0]) for metric in metrics}
 
 
-def _percentiles(values: Floats, confidence: float, otherwise: float) -> tuple[float, float]:
-    """Return the interval of the defined values; when there are none, ``otherwise`` twice."""
+def percentiles(values: Floats, confidence: float, otherwise: float) -> tuple[float, float]:
+    """Return the percentile interval of the defined values; when there are none, ``otherwise`` twice."""
     defined = values[~np.isnan(values)]
     if not len(defined):
         return otherwise, otherwise
@@ -432,7 +436,8 @@ def _check_lengths(labels: NDArray[Any], other: NDArray[Any], name: str) -> None
         raise BioftError(f"Shapes differ: labels are {labels.shape}, {name} are {other.shape}.")
 
 
-def _check_resampling(n_resamples: int, confidence: float) -> None:
+def check_resampling(n_resamples: int, confidence: float) -> None:
+    """Raise BioftError for fewer than 1 resample and for a confidence outside (0, 1)."""
     if n_resamples < 1:
         raise BioftError(f"n_resamples must be at least 1, not {n_resamples}.")
     _check_confidence(confidence)

@@ -1,0 +1,234 @@
+"""The metric of names matched to a namespace: right ids and rightly none, with the probability of each answer.
+
+Load it with ``bioft.metrics.load("alignment")`` or with ``evaluate.load("path/to/bioft/metrics/alignment.py")``.
+"""
+
+# `evaluate.load` reads the imports line by line: one import a line here, not parenthesised.
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import datasets
+import evaluate
+import numpy as np
+
+from bioft.errors import BioftError
+from bioft.metrics import intervals
+from bioft.metrics.intervals import Floats, PairedDifference
+
+_DESCRIPTION = """\
+Names matched to the ids of a namespace, where "no match" is an answer like any other. An answer is right when its id
+is one of those given in the reference, or when neither has one. Errors are counted as MetaAlignGen does: an id that is
+wrong is a false positive, whether another one were right or none; "no match" where there is one is a false negative;
+so accuracy, false positives and false negatives add up to all names. Coverage is the largest share of the names whose
+answers, taken by falling probability, are right to 95 %: what need not be checked by hand.
+"""
+
+_CITATION = """\
+@software{gong2024metaaligngen,
+  author = {Gong, Yige},
+  title = {{MetaAlignGen}: Fine-tuned Generative Model for Metabolite Identifier Alignment},
+  year = {2024}
+}
+@inproceedings{guo2017calibration,
+  title = {On Calibration of Modern Neural Networks},
+  author = {Guo, Chuan and Pleiss, Geoff and Sun, Yu and Weinberger, Kilian Q.},
+  booktitle = {Proceedings of the 34th International Conference on Machine Learning},
+  year = {2017}
+}
+"""
+
+_INPUTS = """
+Args:
+    predictions: for each name a dict of id (that answered, "" for no match), ranked (candidates in order, whatever was
+        answered) and probability (that the answer is right, in [0, 1]).
+    references: for each name the right ids joined by "|", "" where the namespace has none.
+    n_resamples: bootstrap resamples over names. Default 1000; 0 leaves the intervals out.
+    seed: of the resampling. Default 0.
+    confidence: of the intervals. Default 0.95.
+
+Returns:
+    dict of floats: accuracy; precision (of the ids answered), recall (of the names that have one) and f1; hits_at_1
+    and hits_at_5 (a right id leads, or is among the first five candidates, of the names that have one);
+    coverage_at_95_precision; false_positives and false_negatives (numbers); ece, the expected calibration error of the
+    probability (15 equal-width bins); each also as <name>_low and <name>_high; n, the number of names.
+
+Examples:
+    >>> alignment = bioft.metrics.load("alignment")
+    >>> predictions = [
+    ...     {"id": "atp", "ranked": ["atp", "adp"], "probability": 0.9},
+    ...     {"id": "", "ranked": ["amp"], "probability": 0.6},
+    ... ]
+    >>> alignment.compute(predictions=predictions, references=["atp", ""])["accuracy"]
+    1.0
+"""
+
+METRICS = (
+    "accuracy",
+    "precision",
+    "recall",
+    "f1",
+    "hits_at_1",
+    "hits_at_5",
+    "coverage_at_95_precision",
+    "false_positives",
+    "false_negatives",
+    "ece",
+)
+"""The metrics, in the order in which they are reported."""
+PRECISION = 0.95
+"""What the answers that are covered must reach."""
+
+
+class Alignment(evaluate.Metric):
+    """Accuracy, precision, recall, F1, hits, coverage, errors and calibration of matched names, with intervals."""
+
+    def _info(self) -> evaluate.MetricInfo:
+        answer = {
+            "id": datasets.Value("string"),
+            "ranked": datasets.List(datasets.Value("string")),
+            "probability": datasets.Value("float64"),
+        }
+        return evaluate.MetricInfo(
+            description=_DESCRIPTION,
+            citation=_CITATION,
+            inputs_description=_INPUTS,
+            features=datasets.Features({"predictions": answer, "references": datasets.Value("string")}),
+            reference_urls=["https://arxiv.org/abs/1706.04599"],
+        )
+
+    def _compute(
+        self,
+        predictions: Sequence[Mapping[str, Any]],
+        references: Sequence[str],
+        n_resamples: int = 1000,
+        seed: int = 0,
+        confidence: float = 0.95,
+    ) -> dict[str, float]:
+        outcome = _Outcome(predictions, references)
+        n = len(references)
+        flat: dict[str, float] = {}
+        point = {name: values[0] for name, values in outcome.metrics(np.ones((1, n))).items()}
+        if n_resamples:
+            intervals.check_resampling(n_resamples, confidence)
+            drawn = _resample(outcome, n_resamples, seed)
+        for name in METRICS:
+            flat[name] = value = float(np.nan_to_num(point[name]))
+            if not n_resamples:
+                continue
+            low, high = intervals.percentiles(drawn[name], confidence, value)
+            if name == "ece":
+                # Biased upwards, more so in a resample: the reversed interval, as in `intervals.bootstrap_metrics`.
+                low, high = max(0.0, 2 * value - high), min(1.0, max(value, 2 * value - low))
+            elif name in outcome.proportions and value in (0.0, 1.0):
+                total = int(outcome.proportions[name].sum())
+                low, high = intervals.wilson_interval(round(value * total), total, confidence)
+            flat[f"{name}_low"], flat[f"{name}_high"] = low, high
+        return {**flat, "n": n}
+
+
+def paired_alignment_bootstrap(
+    references: Sequence[str],
+    first: Sequence[Mapping[str, Any]],
+    second: Sequence[Mapping[str, Any]],
+    *,
+    metric: str = "accuracy",
+    n_resamples: int = 1000,
+    seed: int = 0,
+    confidence: float = 0.95,
+) -> PairedDifference:
+    """Compare the answers of two systems to the same names: see `intervals.paired_bootstrap`.
+
+    Raises:
+        BioftError: an unknown metric, or what the metric itself does not take.
+    """
+    if metric not in METRICS:
+        raise BioftError(f"Unknown metric {metric!r}. Known: {', '.join(METRICS)}.")
+    intervals.check_resampling(n_resamples, confidence)
+    values, draws = [], []
+    for predictions in (first, second):
+        outcome = _Outcome(predictions, references)
+        values.append(float(np.nan_to_num(outcome.metrics(np.ones((1, len(references))))[metric][0])))
+        draws.append(np.nan_to_num(_resample(outcome, n_resamples, seed)[metric]))
+    n = len(references)
+    return intervals.paired_difference(metric, values[0], values[1], draws[0] - draws[1], n=n, confidence=confidence)
+
+
+class _Outcome:
+    """What is right about each answer, as vectors over names."""
+
+    def __init__(self, predictions: Sequence[Mapping[str, Any]], references: Sequence[str]) -> None:
+        if len(predictions) != len(references):
+            raise BioftError(
+                f"There are {len(predictions):,} answers for {len(references):,} names: give one for each."
+            )
+        if not references:
+            raise BioftError("There are no names to measure on.")
+        self.probability = np.array([answer["probability"] for answer in predictions], np.float64)
+        bad = np.flatnonzero(~((self.probability >= 0) & (self.probability <= 1)))  # the negation catches NaN too
+        if len(bad):
+            raise BioftError(
+                f"{len(bad):,} of {len(references):,} probabilities are not in [0, 1]; the first is "
+                f"{self.probability[bad[0]]} at index {bad[0]}."
+            )
+        golds = [set(filter(None, reference.split("|"))) for reference in references]
+        given = [answer["id"] for answer in predictions]
+        self.given = np.array([bool(identifier) for identifier in given])
+        self.has_match = np.array([bool(gold) for gold in golds])
+        found = np.array([identifier in gold for identifier, gold in zip(given, golds, strict=True)])
+        self.found = found
+        self.right = found | ~(self.given | self.has_match)
+        self.hits = {
+            k: np.array(
+                [
+                    bool(gold.intersection(answer["ranked"][:k]))
+                    for answer, gold in zip(predictions, golds, strict=True)
+                ]
+            )
+            for k in (1, 5)
+        }
+        self.proportions = {
+            "accuracy": np.ones(len(golds), bool),
+            "precision": self.given,
+            "recall": self.has_match,
+            "hits_at_1": self.has_match,
+            "hits_at_5": self.has_match,
+        }
+        """Per metric that is a proportion: the names that it is about."""
+        self.order = np.argsort(-self.probability, kind="stable")
+        ranked = self.probability[self.order]
+        # Equal probabilities are accepted together.
+        self.ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
+        self.gaps = np.zeros((len(golds), intervals.CALIBRATION_BINS))
+        self.gaps[np.arange(len(golds)), intervals.calibration_bins(self.probability)] = self.right - self.probability
+
+    def metrics(self, weights: Floats) -> dict[str, Floats]:
+        """Return each metric, shape (resamples,), for weights of shape (resamples, names); NaN if undefined."""
+        total = weights.sum(axis=1)
+        found, given, has_match = (weights @ part for part in (self.found, self.given, self.has_match))
+        accepted = np.cumsum(weights[:, self.order], axis=1)[:, self.ends]
+        right = np.cumsum((weights * self.right)[:, self.order], axis=1)[:, self.ends]
+        # The margin is for rounding: 0.95 is no binary fraction.
+        covered = np.where(right >= PRECISION * accepted - 1e-9, accepted, 0).max(axis=1)
+        return {
+            "accuracy": weights @ self.right / total,
+            "precision": _divide(found, given),
+            "recall": _divide(found, has_match),
+            "f1": _divide(2 * found, given + has_match),
+            "hits_at_1": _divide(weights @ self.hits[1], has_match),
+            "hits_at_5": _divide(weights @ self.hits[5], has_match),
+            "coverage_at_95_precision": covered / total,
+            "false_positives": weights @ (self.given & ~self.found),
+            "false_negatives": weights @ (self.has_match & ~self.given),
+            "ece": np.abs(weights @ self.gaps).sum(axis=1) / total,
+        }
+
+
+def _resample(outcome: _Outcome, n_resamples: int, seed: int) -> dict[str, Floats]:
+    chunks = [
+        outcome.metrics(weights) for weights in intervals.resample_weights(len(outcome.right), n_resamples, seed)
+    ]
+    return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in METRICS}
+
+
+def _divide(numerator: Floats, denominator: Floats) -> Floats:
+    return np.divide(numerator, denominator, out=np.full_like(numerator, np.nan), where=denominator > 0)

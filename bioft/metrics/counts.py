@@ -1,0 +1,215 @@
+"""Precision, recall and F1 of typed items that are looked for in documents, with intervals over the documents.
+
+An item is a tuple that is right or wrong as a whole: a mention (start, end, type) or a relation (type, head,
+tail). Everything follows from three counts for each document and type: true positives, false positives and false
+negatives. A bootstrap resample is how often each document was drawn, so resampled totals are one matrix product.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bioft.errors import BioftError
+from bioft.metrics import intervals
+from bioft.metrics.intervals import Floats, PairedDifference
+
+Item = tuple[Any, ...]
+
+
+class Counts(NamedTuple):
+    """What was found in each document: ``types`` in alphabetical order, counts of shape (documents, types)."""
+
+    types: list[str]
+    true_positives: NDArray[np.int64]
+    false_positives: NDArray[np.int64]
+    false_negatives: NDArray[np.int64]
+
+
+def count(
+    predictions: Sequence[Collection[Item]], references: Sequence[Collection[Item]], *, type_index: int
+) -> Counts:
+    """Compare predicted and reference items of each document; ``item[type_index]`` is the type.
+
+    An item that is listed twice counts once. Types are those that occur in either.
+
+    Raises:
+        BioftError: no documents, or not as many predictions as references.
+    """
+    if len(predictions) != len(references):
+        raise BioftError(
+            f"There are predictions for {len(predictions):,} documents and references for {len(references):,}: "
+            "give one list for each document, an empty one where there is nothing."
+        )
+    if not references:
+        raise BioftError("There are no documents to measure on.")
+    types = sorted({item[type_index] for side in (predictions, references) for items in side for item in items})
+    column = {name: i for i, name in enumerate(types)}
+    # Of true positives, false positives and false negatives.
+    counts = np.zeros((3, len(references), len(types)), np.int64)
+    for document, (predicted, expected) in enumerate(zip(predictions, references, strict=True)):
+        found, there = set(predicted), set(expected)
+        for kind, items in enumerate((found & there, found - there, there - found)):
+            for item in items:
+                counts[kind, document, column[item[type_index]]] += 1
+    return Counts(types, *counts)
+
+
+def metrics(
+    counts: Counts, *, prefix: str = "", n_resamples: int = 1000, seed: int = 0, confidence: float = 0.95
+) -> dict[str, float]:
+    """Return precision, recall and F1 as a flat dict of floats.
+
+    Keys, each after ``prefix``: ``f1``, ``precision``, ``recall`` over all types (micro), ``macro_f1`` (the mean
+    F1 of the types) and ``<type>_f1``, ``<type>_precision``, ``<type>_recall`` with the type in lower case; each
+    also with ``_low`` and ``_high``, unless ``n_resamples`` is 0. ``support`` and ``<type>_support`` are numbers of
+    reference items.
+
+    A ratio without a denominator is 0, as in scikit-learn and seqeval, but everything is NaN where there is
+    neither a reference item nor a predicted one. Intervals are percentile intervals of the bootstrap over
+    documents, whose items are not independent of each other. Resamples in which a metric has no denominator are
+    left out. Precision or recall of exactly 0 or 1 is the same in every resample: its interval is Wilson's on
+    the number of documents concerned.
+
+    Raises:
+        BioftError: fewer than 0 resamples, a confidence outside (0, 1), or two types with the same key.
+    """
+    documents = len(counts.true_positives)
+    names = _names(counts.types)
+    point = {name: values[0] for name, values in _values(counts, np.ones((1, documents))).items()}
+    there = counts.true_positives + counts.false_negatives
+    predicted = counts.true_positives + counts.false_positives
+    nothing = not there.any() and not predicted.any()
+    flat: dict[str, float] = {}
+    if n_resamples:
+        resampled = resample(counts, n_resamples=n_resamples, seed=seed, confidence=confidence)
+    for name, value in point.items():
+        flat[prefix + name] = value = math.nan if nothing else float(np.nan_to_num(value))
+        if not n_resamples:
+            continue
+        low, high = intervals.percentiles(resampled[name], confidence, value)
+        kind = name.rpartition("_")[2]
+        if value in (0.0, 1.0) and kind in ("precision", "recall"):
+            concerned = predicted if kind == "precision" else there
+            of_types = concerned if name == kind else concerned[:, [names.index(name.removesuffix(f"_{kind}"))]]
+            n = int(of_types.any(axis=1).sum())
+            low, high = intervals.wilson_interval(round(value * n), n, confidence)
+        flat[f"{prefix}{name}_low"], flat[f"{prefix}{name}_high"] = low, high
+    flat[f"{prefix}support"] = int(there.sum())
+    flat |= {f"{prefix}{name}_support": int(n) for name, n in zip(names, there.sum(axis=0), strict=True)}
+    return flat
+
+
+def resample(counts: Counts, *, n_resamples: int = 1000, seed: int = 0, confidence: float = 0.95) -> dict[str, Floats]:
+    """Return each metric of `metrics` in every resample, shape (resamples,); NaN where it has no denominator.
+
+    The same seed draws the same documents whatever the counts.
+
+    Raises:
+        BioftError: fewer than 1 resample, or a confidence outside (0, 1).
+    """
+    intervals.check_resampling(n_resamples, confidence)
+    documents = len(counts.true_positives)
+    chunks = [_values(counts, weights) for weights in intervals.resample_weights(documents, n_resamples, seed)]
+    return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
+
+
+def paired_difference(
+    first: Counts,
+    second: Counts,
+    *,
+    metric: str = "f1",
+    n_resamples: int = 1000,
+    seed: int = 0,
+    confidence: float = 0.95,
+) -> PairedDifference:
+    """Compare two systems on the same documents: the difference of a metric, the first minus the second.
+
+    ``metric`` is any of `metrics` (without a prefix). Both are resampled together, so what makes a document hard
+    for both cancels. ``low``, ``high`` and ``p_value`` are as in `intervals.paired_bootstrap`; ``n`` is the number
+    of documents.
+
+    Raises:
+        BioftError: counts of different numbers of documents, a metric that neither has, or as `resample`.
+    """
+    documents = len(first.true_positives)
+    if documents != len(second.true_positives):
+        raise BioftError(
+            f"The first system has predictions for {documents:,} documents, the second for "
+            f"{len(second.true_positives):,}: only the same documents can be compared."
+        )
+    known = {**_values(first, np.ones((1, documents))), **_values(second, np.ones((1, documents)))}
+    if metric not in known:
+        raise BioftError(f"Unknown metric {metric!r}. Known: {', '.join(known)}.")
+    values, draws = [], []
+    for counts in (first, second):
+        # A type that a system doesn't predict and no document has is not among its counts: it found none.
+        value = _values(counts, np.ones((1, documents))).get(metric, np.zeros(1))
+        drawn = resample(counts, n_resamples=n_resamples, seed=seed, confidence=confidence)
+        values.append(float(np.nan_to_num(value)[0]))
+        draws.append(np.nan_to_num(drawn.get(metric, np.zeros(n_resamples))))
+    differences = draws[0] - draws[1]
+    return intervals.paired_difference(metric, values[0], values[1], differences, n=documents, confidence=confidence)
+
+
+def supports(documents: Iterable[Iterable[Item]], *, type_index: int) -> dict[str, int]:
+    """Return how many items of each type there are in all documents, types in alphabetical order."""
+    return dict(sorted(Counter(item[type_index] for items in documents for item in set(items)).items()))
+
+
+def assert_supports(found: Mapping[str, int], expected: Mapping[str, int]) -> None:
+    """Stop when the numbers of reference items are not those of the corpus: a score would be of another test set.
+
+    It finds references that were cut off with a long text or lost between tokens, and a label such as "O" that
+    was taken for a type.
+
+    Raises:
+        BioftError: names every type whose number differs.
+    """
+    wrong = [
+        f"{found.get(name, 0):,} of type {name} instead of {expected.get(name, 0):,}"
+        for name in sorted({*found, *expected})
+        if found.get(name, 0) != expected.get(name, 0)
+    ]
+    if wrong:
+        raise BioftError(
+            f"The references are not those of the test set: {'; '.join(wrong)}. Look for texts that were cut off and "
+            "for labels that are no type; a score on these references can't be compared with any other."
+        )
+
+
+def _names(types: Sequence[str]) -> list[str]:
+    """Return the name of each type in the keys of a result."""
+    names = [name.lower() for name in types]
+    if doubled := [name for name, n in Counter(names).items() if n > 1]:
+        same = [name for name in types if name.lower() == doubled[0]]
+        raise BioftError(f"The types {' and '.join(map(repr, same))} differ in case only: write them alike.")
+    return names
+
+
+def _values(counts: Counts, weights: Floats) -> dict[str, Floats]:
+    """Return each metric, shape (resamples,), for weights of shape (resamples, documents); NaN if undefined."""
+    tp, fp, fn = (weights @ kind for kind in counts[1:])  # each of shape (resamples, types)
+    micro = _ratios(tp.sum(axis=1), fp.sum(axis=1), fn.sum(axis=1))
+    by_type = _ratios(tp, fp, fn)
+    f1 = by_type["f1"]
+    defined = ~np.isnan(f1)
+    result = {**micro, "macro_f1": _divide(np.nansum(f1, axis=1), defined.sum(axis=1))}
+    for i, name in enumerate(_names(counts.types)):
+        result |= {f"{name}_{kind}": values[:, i] for kind, values in by_type.items()}
+    return result
+
+
+def _ratios(tp: Floats, fp: Floats, fn: Floats) -> dict[str, Floats]:
+    return {
+        "f1": _divide(2 * tp, 2 * tp + fp + fn),
+        "precision": _divide(tp, tp + fp),
+        "recall": _divide(tp, tp + fn),
+    }
+
+
+def _divide(numerator: Floats, denominator: Floats | NDArray[np.int64]) -> Floats:
+    return np.divide(numerator, denominator, out=np.full_like(numerator, np.nan), where=denominator > 0)

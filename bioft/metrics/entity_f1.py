@@ -1,0 +1,186 @@
+"""The metric of named entities: a mention counts when its span and its type are exactly those of a reference.
+
+Load it with ``bioft.metrics.load("entity_f1")`` or with ``evaluate.load("path/to/bioft/metrics/entity_f1.py")``.
+"""
+
+# `evaluate.load` reads the imports line by line: one import a line here, not parenthesised.
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from operator import index
+from typing import Any
+
+import datasets
+import evaluate
+
+from bioft.datasets.splits import normalise
+from bioft.errors import BioftError
+from bioft.metrics import counts
+from bioft.metrics.intervals import PairedDifference
+
+_DESCRIPTION = """\
+Precision, recall and F1 of named entities. A predicted mention is right when a reference mention of the same
+document has the same first and last character and the same type (exact match, as in seqeval and in the mention
+evaluation of BioCreative V). Micro, by type and macro, on request also on mentions that were not seen in training,
+each with a bootstrap interval over documents.
+"""
+
+_CITATION = """\
+@inproceedings{tjongkimsang2003,
+  title = {Introduction to the {CoNLL-2003} Shared Task: Language-Independent Named Entity Recognition},
+  author = {Tjong Kim Sang, Erik F. and De Meulder, Fien},
+  booktitle = {Proceedings of the Seventh Conference on Natural Language Learning},
+  year = {2003}
+}
+@article{li2016bc5cdr,
+  title = {{BioCreative V CDR} task corpus: a resource for chemical disease relation extraction},
+  author = {Li, Jiao and Sun, Yueping and Johnson, Robin J. and Sciaky, Daniela and Wei, Chih-Hsuan and others},
+  journal = {Database},
+  volume = {2016},
+  pages = {baw068},
+  year = {2016}
+}
+"""
+
+_INPUTS = """
+Args:
+    predictions: for each document a list of mentions (start, end, type), offsets in characters of its text.
+    references: the same, as annotated.
+    texts: the text of each document; needed with ``seen``. Default None.
+    seen: normalised names and types of training, see `seen_in_training`. With it the metrics are also computed on
+        the mentions whose name and type are not among them, of predictions and references alike. Default None.
+    n_resamples: bootstrap resamples. Default 1000; 0 leaves the intervals out.
+    seed: of the resampling. Default 0.
+    confidence: of the intervals. Default 0.95.
+
+Returns:
+    dict of floats: f1, precision, recall (micro), macro_f1, <type>_f1, <type>_precision, <type>_recall, each also
+    as <name>_low and <name>_high; support and <type>_support, the number of reference mentions; with ``seen`` all of
+    these again as unseen_<name>; n, the number of documents. Types are in lower case.
+
+Examples:
+    >>> entity_f1 = bioft.metrics.load("entity_f1")
+    >>> references = [[(0, 9, "Chemical"), (18, 34, "Disease")]]
+    >>> result = entity_f1.compute(predictions=[[(0, 9, "Chemical")]], references=references)
+    >>> result["recall"]
+    0.5
+"""
+
+Span = tuple[int, int, str]
+"""A mention: offset of its first character and of the one after its last, and its type."""
+Document = Iterable[Span]
+Documents = Iterable[Document]
+
+
+class EntityF1(evaluate.Metric):
+    """Precision, recall and F1 of mentions, micro, macro and by type, with intervals."""
+
+    def _info(self) -> evaluate.MetricInfo:
+        # Arrow has no list that mixes numbers and text: `add_batch` makes a struct of each span.
+        spans = [{"start": datasets.Value("int64"), "end": datasets.Value("int64"), "type": datasets.Value("string")}]
+        return evaluate.MetricInfo(
+            description=_DESCRIPTION,
+            citation=_CITATION,
+            inputs_description=_INPUTS,
+            features=datasets.Features({"predictions": spans, "references": spans}),
+            reference_urls=["https://doi.org/10.1093/database/baw068"],
+        )
+
+    def add_batch(self, *, predictions: Documents, references: Documents) -> None:
+        """Add the mentions of some documents, as `compute` takes them."""
+        structs = (_structs(predictions, "predictions"), _structs(references, "references"))
+        super().add_batch(predictions=structs[0], references=structs[1])
+
+    def add(self, *, prediction: Document, reference: Document) -> None:
+        """Add the mentions of one document."""
+        self.add_batch(predictions=[prediction], references=[reference])
+
+    def _compute(
+        self,
+        predictions: Sequence[Sequence[Mapping[str, Any]]],
+        references: Sequence[Sequence[Mapping[str, Any]]],
+        texts: Sequence[str] | None = None,
+        seen: Collection[tuple[str, str]] | None = None,
+        n_resamples: int = 1000,
+        seed: int = 0,
+        confidence: float = 0.95,
+    ) -> dict[str, float]:
+        sides = [[[_span(each) for each in document] for document in side] for side in (predictions, references)]
+        options: dict[str, Any] = {"n_resamples": n_resamples, "seed": seed, "confidence": confidence}
+        result = counts.metrics(counts.count(*sides, type_index=2), **options)
+        if seen is not None:
+            unseen = [_unseen(side, texts, seen) for side in sides]
+            result |= counts.metrics(counts.count(*unseen, type_index=2), prefix="unseen_", **options)
+        return {**result, "n": len(references)}
+
+
+def spans(rows: Iterable[Mapping[str, Any]]) -> list[list[Span]]:
+    """Return the mentions of each document row (column `entities`) as the metric takes them."""
+    return [[_span(entity) for entity in row["entities"]] for row in rows]
+
+
+def seen_in_training(rows: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:
+    """Return the (name, type) of every mention in document rows; names without case and punctuation."""
+    return {(normalise(entity["text"]), entity["type"]) for row in rows for entity in row["entities"]}
+
+
+def supports(references: Sequence[Iterable[Span]]) -> dict[str, int]:
+    """Return the number of mentions of each type, to be compared by `counts.assert_supports`."""
+    return counts.supports(references, type_index=2)
+
+
+def paired_f1_bootstrap(
+    references: Sequence[Collection[Span]],
+    first: Sequence[Collection[Span]],
+    second: Sequence[Collection[Span]],
+    *,
+    metric: str = "f1",
+    n_resamples: int = 1000,
+    seed: int = 0,
+    confidence: float = 0.95,
+) -> PairedDifference:
+    """Compare the mentions that two systems predict for the same documents: see `counts.paired_difference`.
+
+    ``metric`` is any that the metric returns, such as ``chemical_f1``, but those on unseen mentions.
+
+    Raises:
+        BioftError: as `counts.paired_difference`, or not one list for each document.
+    """
+    compared = [counts.count(side, references, type_index=2) for side in (first, second)]
+    return counts.paired_difference(
+        *compared, metric=metric, n_resamples=n_resamples, seed=seed, confidence=confidence
+    )
+
+
+def _span(entity: Mapping[str, Any]) -> Span:
+    return entity["start"], entity["end"], entity["type"]
+
+
+def _structs(documents: Documents, name: str) -> list[list[dict[str, Any]]]:
+    result = []
+    for i, document in enumerate(documents):
+        structs = []
+        for span in document:
+            try:
+                start, end, type_ = span
+                valid = 0 <= index(start) < index(end) and isinstance(type_, str) and type_ != ""
+            except (TypeError, ValueError):
+                valid = False
+            if not valid:
+                raise BioftError(
+                    "Each mention must be (start, end, type) with whole numbers 0 <= start < end; "
+                    f"document {i} of the {name} has {span!r}."
+                )
+            structs.append({"start": index(start), "end": index(end), "type": type_})
+        result.append(structs)
+    return result
+
+
+def _unseen(
+    documents: Sequence[Iterable[Span]], texts: Sequence[str] | None, seen: Collection[tuple[str, str]]
+) -> list[list[Span]]:
+    if texts is None or len(texts) != len(documents):
+        found = "none" if texts is None else f"{len(texts):,}"
+        raise BioftError(f"Unseen mentions need the texts of all {len(documents):,} documents; there are {found}.")
+    return [
+        [span for span in spans if (normalise(text[span[0] : span[1]]), span[2]) not in seen]
+        for text, spans in zip(texts, documents, strict=True)
+    ]

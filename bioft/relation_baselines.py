@@ -1,0 +1,301 @@
+"""Baselines of relations between the concepts of a document, from concepts that are given.
+
+Fit on a training split, predict another: with annotated entities, or with predicted ones in the same column. They
+choose among the same candidate pairs as a model (`bioft.relations`). Three of them read nothing but where the
+concepts stand; a model is worth its training only where it beats all.
+"""
+
+import re
+from abc import ABC, abstractmethod
+from bisect import bisect_left, bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise, product
+from typing import Any, Self
+
+import numpy as np
+from datasets import Dataset
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+from sklearn.preprocessing import StandardScaler
+
+from bioft import relations
+from bioft.entity_baselines import document_rows
+from bioft.errors import BioftError
+from bioft.metrics.relation_f1 import Relation
+from bioft.relations import Candidate, Place
+
+FOLDS = 5
+"""Parts of the training documents for the cross-validation that chooses the threshold of `TfIdf`."""
+
+BETWEEN, AROUND = 15, 4
+"""Words between two mentions that are looked at, at most, and on either side of them."""
+
+# Chosen on the development set of BC5CDR. Numbers are scaled below one: a row of TF-IDF has length one.
+REGULARISATION, NUMBERS_SCALE = 3, 0.3
+
+Floats = NDArray[np.float64]
+Rows = Sequence[Mapping[str, Any]]
+
+
+class RelationBaseline(ABC):
+    """Says which concepts of a document are related, after being fitted on a training split."""
+
+    def fit(self, train: Dataset) -> Self:
+        """Fit on a training split (columns `text`, `entities`, `relations`) and return the baseline itself.
+
+        Raises:
+            BioftError: a column is missing, or no relation is between concepts that are mentioned.
+        """
+        rows = document_rows(train, ("text", "entities", "relations"))
+        self.arguments = relations.argument_types(rows)
+        """Relation type → the entity types of head and tail that it has in training."""
+        self._fit(rows, relations.candidates(rows, self.arguments))
+        return self
+
+    def predict(self, dataset: Dataset) -> list[list[Relation]]:
+        """Return the relations (type, head, tail) of each document.
+
+        The columns `text` and `entities` are looked at; `relations` need not be there.
+
+        Raises:
+            BioftError: a column is missing, or the baseline was not fitted.
+        """
+        if not hasattr(self, "arguments"):
+            raise BioftError(f"The {type(self).__name__} baseline is not fitted: call fit(train) first.")
+        rows = document_rows(dataset, ("text", "entities"))
+        predicted: list[list[Relation]] = [[] for _ in rows]
+        for name, candidate in self._predict(rows, relations.candidates(rows, self.arguments)):
+            predicted[candidate.document].append((name, candidate.head.id, candidate.tail.id))
+        return predicted
+
+    @abstractmethod
+    def _fit(self, rows: Rows, candidates: Sequence[Candidate]) -> None: ...
+
+    @abstractmethod
+    def _predict(self, rows: Rows, candidates: Sequence[Candidate]) -> Iterator[tuple[str, Candidate]]:
+        """Yield the type of each relation and the candidate that has it."""
+
+
+class CoOccurrence(RelationBaseline):
+    """Any two concepts of a document are related, if their entity types can be.
+
+    Where several relation types hold between the same entity types, it is the most frequent of them in training.
+    """
+
+    def _fit(self, rows: Rows, candidates: Sequence[Candidate]) -> None:
+        found: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+        for candidate in candidates:
+            found[_entity_types(candidate)].update(sorted(candidate.types))
+        self.types = {ends: types.most_common(1)[0][0] for ends, types in found.items() if types}
+
+    def _predict(self, rows: Rows, candidates: Sequence[Candidate]) -> Iterator[tuple[str, Candidate]]:
+        for candidate in candidates:
+            if _entity_types(candidate) in self.types:
+                yield self.types[_entity_types(candidate)], candidate
+
+
+class SentenceCoOccurrence(CoOccurrence):
+    """Two concepts are related if a sentence has mentions of both, and their entity types can be."""
+
+    def _predict(self, rows: Rows, candidates: Sequence[Candidate]) -> Iterator[tuple[str, Candidate]]:
+        sentences = _SentenceNumbers(rows)
+        for name, candidate in super()._predict(rows, candidates):
+            if any(sentences.shared(candidate)):
+                yield name, candidate
+
+
+class KnownPair(RelationBaseline):
+    """Two concepts of a document are related if they are so in a training document: nothing of the text is read."""
+
+    def _fit(self, rows: Rows, candidates: Sequence[Candidate]) -> None:
+        self.known: dict[tuple[str, str], set[str]] = defaultdict(set)
+        for candidate in candidates:
+            self.known[candidate.head.id, candidate.tail.id] |= candidate.types
+
+    def _predict(self, rows: Rows, candidates: Sequence[Candidate]) -> Iterator[tuple[str, Candidate]]:
+        for candidate in candidates:
+            for name in sorted(self.known.get((candidate.head.id, candidate.tail.id), ())):
+                yield name, candidate
+
+
+class TfIdf(RelationBaseline):
+    """Logistic regression on the words between and around the mentions of two concepts, for each relation type.
+
+    TF-IDF features: words and word pairs between a head and a tail mention in one sentence, with their order, four
+    words on either side, and the names themselves. Besides: how often both are in a sentence, how near they come,
+    whether either is in the first sentence (the title), and how many heads and tails are mentioned more often.
+    The threshold is the one with the highest F1 in cross-validation over training documents.
+    """
+
+    def _fit(self, rows: Rows, candidates: Sequence[Candidate]) -> None:
+        words, numbers = _features(rows, candidates)
+        documents = np.array([candidate.document for candidate in candidates])
+        truth = relations.true_labels(candidates, self.arguments)
+        self.classifiers: dict[str, _Classifier] = {}
+        for name, labels in zip(self.arguments, truth.T, strict=True):
+            possible = self._possible(name, candidates)
+            chosen_words = [words[i] for i in possible]
+            self.classifiers[name] = _Classifier(
+                chosen_words, numbers[possible], labels[possible], documents[possible]
+            )
+
+    def _predict(self, rows: Rows, candidates: Sequence[Candidate]) -> Iterator[tuple[str, Candidate]]:
+        words, numbers = _features(rows, candidates)
+        for name, classifier in self.classifiers.items():
+            possible = self._possible(name, candidates)
+            if len(possible):
+                related = classifier.predict([words[i] for i in possible], numbers[possible])
+                for i in possible[related]:
+                    yield name, candidates[i]
+
+    def _possible(self, name: str, candidates: Sequence[Candidate]) -> NDArray[np.int64]:
+        """Return the indices of the candidates that a relation type takes."""
+        return np.flatnonzero([_entity_types(candidate) in self.arguments[name] for candidate in candidates])
+
+
+RELATIONS: dict[str, Callable[[], RelationBaseline]] = {
+    "co_occurrence": CoOccurrence,
+    "sentence_co_occurrence": SentenceCoOccurrence,
+    "known_pair": KnownPair,
+    "tfidf": TfIdf,
+}
+"""The baselines of relations by name, each a function that makes an unfitted one."""
+
+
+def _entity_types(candidate: Candidate) -> tuple[str, str]:
+    return candidate.head.type, candidate.tail.type
+
+
+class _SentenceNumbers:
+    """Tells in which sentence of its document a mention begins."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.ends = [[end for _, end in relations.sentences(row["text"])] for row in rows]
+
+    def shared(self, candidate: Candidate) -> Iterator[tuple[Place, Place]]:
+        """Yield each mention of the head with each of the tail that begins in the same sentence."""
+        ends = self.ends[candidate.document]
+        of_tail = defaultdict(list)
+        for place in candidate.tail.places:
+            of_tail[bisect_right(ends, place[0])].append(place)
+        for head in candidate.head.places:
+            for tail in of_tail.get(bisect_right(ends, head[0]), ()):
+                yield head, tail
+
+    def in_first(self, document: int, place: Place) -> bool:
+        """Return whether a mention begins in the first sentence."""
+        return place[0] < self.ends[document][0]
+
+
+class _Classifier:
+    """Logistic regression of one relation type, with the threshold that cross-validation chose."""
+
+    def __init__(
+        self, words: list[list[str]], numbers: Floats, labels: NDArray[np.bool_], documents: NDArray[np.int64]
+    ) -> None:
+        self.constant: bool | None = None
+        folds = min(FOLDS, *(len(set(documents[labels == label])) for label in (False, True)))
+        if folds < 2:  # too few to learn from: the more frequent label
+            self.constant = bool(labels.mean() > 0.5)
+            return
+        self.vectorizer = TfidfVectorizer(analyzer=_as_they_are, sublinear_tf=True).fit(words)
+        self.scaler = StandardScaler().fit(numbers)
+        features = self._features(words, numbers)
+        self.classifier = LogisticRegression(C=REGULARISATION, solver="liblinear")
+        parts = StratifiedGroupKFold(folds, shuffle=True, random_state=0)
+        probabilities = cross_val_predict(
+            self.classifier, features, labels, groups=documents, cv=parts, method="predict_proba"
+        )
+        self.threshold, _ = relations.best_threshold(labels, probabilities[:, 1])
+        self.classifier.fit(features, labels)
+
+    def _features(self, words: list[list[str]], numbers: Floats) -> sparse.csr_array:
+        scaled = NUMBERS_SCALE * self.scaler.transform(numbers)
+        return sparse.csr_array(sparse.hstack([self.vectorizer.transform(words), scaled]))
+
+    def predict(self, words: list[list[str]], numbers: Floats) -> NDArray[np.bool_]:
+        """Return whether each pair is related, shape (pairs,)."""
+        if self.constant is not None:
+            return np.full(len(words), self.constant)
+        return self.classifier.predict_proba(self._features(words, numbers))[:, 1] >= self.threshold
+
+
+def _features(rows: Rows, candidates: Sequence[Candidate]) -> tuple[list[list[str]], Floats]:
+    """Return the words of each candidate, marked with the place where they are, and its numbers, (candidates, 6)."""
+    sentences = _SentenceNumbers(rows)
+    tokens = {document: _masked_tokens(rows[document]) for document in {c.document for c in candidates}}
+    # Document → concept id → number of mentions.
+    heads: dict[int, dict[str, int]] = {document: {} for document in tokens}
+    tails: dict[int, dict[str, int]] = {document: {} for document in tokens}
+    for candidate in candidates:
+        heads[candidate.document][candidate.head.id] = len(candidate.head.places)
+        tails[candidate.document][candidate.tail.id] = len(candidate.tail.places)
+    words, numbers = [], np.empty((len(candidates), 6))
+    for i, candidate in enumerate(candidates):
+        document, head, tail = candidate.document, candidate.head, candidate.tail
+        shared = list(sentences.shared(candidate))
+        words.append(_words(rows[document]["text"], tokens[document], candidate, shared))
+        gaps = [max(h[0], t[0]) - min(h[1], t[1]) for h, t in product(head.places, tail.places)]
+        numbers[i] = (
+            np.log1p(len(shared)),
+            np.log1p(max(min(gaps), 0)),
+            sentences.in_first(document, head.places[0]),
+            sentences.in_first(document, tail.places[0]),
+            np.log1p(sum(n > len(head.places) for n in heads[document].values())),
+            np.log1p(sum(n > len(tail.places) for n in tails[document].values())),
+        )
+    return words, numbers
+
+
+_MaskedToken = tuple[int, int, str]
+_TOKEN = re.compile(r"\w+|[^\w\s]")
+
+
+def _masked_tokens(row: Mapping[str, Any]) -> list[_MaskedToken]:
+    """Return (start, end, word) of a text, in lower case; a mention is one token, "<Chemical>"."""
+    text, end = row["text"], 0
+    tokens: list[_MaskedToken] = []
+
+    def add_words_before(start: int) -> None:
+        tokens.extend(
+            (match.start(), match.end(), match.group().lower()) for match in _TOKEN.finditer(text, end, start)
+        )
+
+    for entity in sorted(row["entities"], key=lambda entity: entity["start"]):
+        if entity["start"] >= end:  # predicted mentions might overlap
+            add_words_before(entity["start"])
+            tokens.append((entity["start"], entity["end"], f"<{entity['type']}>"))
+            end = entity["end"]
+    add_words_before(len(text))
+    return tokens
+
+
+def _words(
+    text: str, tokens: list[_MaskedToken], candidate: Candidate, shared: Sequence[tuple[Place, Place]]
+) -> list[str]:
+    words = []
+    for role, concept in (("head", candidate.head), ("tail", candidate.tail)):
+        for name in sorted({text[start:end].lower() for start, end in concept.places}):
+            words += [f"{role}={name}", *(f"{role}:{word}" for word in _TOKEN.findall(name))]
+    for head, tail in shared:
+        (left, right), order = ((head, tail), "head-tail") if head < tail else ((tail, head), "tail-head")
+        first, after_left = bisect_left(tokens, left), bisect_left(tokens, (left[1],))
+        last, after_right = bisect_left(tokens, right), bisect_left(tokens, (right[1],))
+        between = [word for *_, word in tokens[after_left:last]]
+        if len(between) <= BETWEEN:
+            words += [f"between:{word}" for word in between]
+            words += [f"{order}:{word}" for word in between]
+            words += [f"{order}:{a} {b}" for a, b in pairwise(["<", *between, ">"])]
+        else:
+            words.append(f"{order}:far")
+        words += [f"{order} before:{word}" for *_, word in tokens[max(0, first - AROUND) : first]]
+        words += [f"{order} after:{word}" for *_, word in tokens[after_right : after_right + AROUND]]
+    return words
+
+
+def _as_they_are(words: list[str]) -> list[str]:
+    return words
