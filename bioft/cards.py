@@ -6,17 +6,24 @@ Cards say only what the record says, and name no local path: what is published m
 import math
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from huggingface_hub import DatasetCardData, EvalResult, ModelCardData
 from jinja2 import Environment, PackageLoader, StrictUndefined, UndefinedError
 
 from bioft.errors import BioftError
 
-# Ours to the Hub's name (those of the `evaluate` modules, where there is one) and to words.
+if TYPE_CHECKING:
+    from datasets import DatasetDict
+
+HUB = "https://huggingface.co"
+PLACEHOLDER = "<this repository>"
+"""What a card says where it names its repository, as long as it is in none."""
+# Ours to the Hub's name (those of the `evaluate` modules, where there is one) and to words. A group may stand before
+# the measure: "chemical_f1", "macro_recall", "unseen_f1".
 METRICS = {
     "accuracy": ("accuracy", "accuracy"),
     "f1": ("f1", "F1"),
@@ -34,8 +41,16 @@ BASELINES = {
     "tfidf": "TF-IDF of the names",
     "graph": "training graph (SVD), reads no text",
 }
-SOURCES = {"ctd": "CTD curated gene–disease associations", "hpo": "HPO gene–disease associations"}
+SOURCES = {
+    "ctd": "CTD curated gene–disease associations",
+    "hpo": "HPO gene–disease associations",
+    "bc5cdr": "BC5CDR",
+    "chemdisgene": "ChemDisGene",
+    "sample": "the sample corpus of bioft",
+}
 SPLIT_WORDS = {
+    "official": "as the corpus was published",
+    "document": "random documents",
     "pair": "random pairs: genes and diseases of the test split may occur in training too",
     "gene_held_out": "no gene of the test split occurs in training",
     "disease_held_out": "no disease of the test split occurs in training",
@@ -47,15 +62,24 @@ NEGATIVE_WORDS = {
     "degree_matched": "the positives of each split rewired, so that every gene and disease occurs as often "
     "among its negatives as among its positives",
 }
-# Licence ids that the Hub takes as they are (https://hf.co/docs/hub/repositories-licenses).
-HUB_LICENSES = frozenset(
-    {"apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "gpl-3.0", "lgpl-3.0", "agpl-3.0", "unknown"}
-    | {"cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0"}
-    | {"openrail", "bigscience-openrail-m", "bigscience-bloom-rail-1.0", "creativeml-openrail-m"}
-    | {"llama2", "llama3", "llama3.1", "llama3.2", "llama3.3", "gemma"}
-)
+# Licence ids that the Hub takes as they are (https://hf.co/docs/hub/repositories-licenses), but for "other".
+_HUB_LICENSES = """
+afl-3.0 agpl-3.0 apache-2.0 artistic-2.0 bigcode-openrail-m bigscience-bloom-rail-1.0 bigscience-openrail-m bsd
+bsd-2-clause bsd-3-clause bsd-3-clause-clear bsl-1.0 c-uda cc cc-by-2.0 cc-by-2.5 cc-by-3.0 cc-by-4.0 cc-by-nc-2.0
+cc-by-nc-3.0 cc-by-nc-4.0 cc-by-nc-nd-3.0 cc-by-nc-nd-4.0 cc-by-nc-sa-2.0 cc-by-nc-sa-3.0 cc-by-nc-sa-4.0
+cc-by-nd-4.0 cc-by-sa-3.0 cc-by-sa-4.0 cc0-1.0 cdla-permissive-1.0 cdla-permissive-2.0 cdla-sharing-1.0
+creativeml-openrail-m deepfloyd-if-license ecl-2.0 epl-1.0 epl-2.0 etalab-2.0 eupl-1.1 gemma gfdl gpl gpl-2.0
+gpl-3.0 isc lgpl lgpl-2.1 lgpl-3.0 lgpl-lr llama2 llama3 llama3.1 llama3.2 llama3.3 lppl-1.3c mit mpl-2.0 ms-pl
+ncsa odbl odc-by ofl-1.1 openrail openrail++ osl-3.0 pddl postgresql unknown unlicense wtfpl zlib
+"""
+HUB_LICENSES = frozenset(_HUB_LICENSES.split())
 HUB_ID = re.compile(r"(?!\.)[\w.-]+(?:/[\w.-]+)?")
 PREVIEW_ROWS = 5
+DATASET_TAGS = {
+    True: ("named-entity-recognition", "relation-extraction"),
+    False: ("gene-disease-association",),
+}
+"""By whether the dataset is one of documents."""
 OPTIONAL_FIELDS = (
     "audit",
     "base_model_metrics",
@@ -69,33 +93,113 @@ OPTIONAL_FIELDS = (
 
 @dataclass(frozen=True)
 class Task:
-    """What a card says about a task."""
+    """What a card says about a task.
+
+    `unit` names what the test split has n of; `usage` is how `bioft predict` is asked, after the folder;
+    `auto_class` is the class of Transformers that loads a model for it, None if it needs a class of bioft.
+    """
 
     title: str
     pipeline_tag: str
     tags: tuple[str, ...]
+    unit: str
+    auto_class: str | None
+    usage: str
     purpose: str
     limits: tuple[str, ...]
 
 
+NOT_FOR_PATIENTS = "Not for diagnosis, treatment or any decision about a person."
+NOT_ANNOTATED = "An entity or relation of a kind that the corpus does not annotate is never found."
 TASKS = {
     "gene-disease-association": Task(
         title="gene–disease association",
         pipeline_tag="text-classification",
         tags=("biology", "medical", "gene-disease-association"),
+        unit="pairs",
+        auto_class="AutoModelForCausalLM",
+        usage='--gene BRCA1 --disease "Breast Neoplasms"',
         purpose=(
             "Given the name of a gene and the name of a disease, the model gives a score between 0 and 1 for "
             "“a curated association of the two is recorded”. It is meant for research: to rank candidate "
             "pairs for a curator, and to compare ways of training on this task."
         ),
         limits=(
-            "Not for diagnosis, treatment or any decision about a person.",
+            NOT_FOR_PATIENTS,
             "It reads two names and no evidence: a high score is no finding, and names no article.",
             "A negative in the data is a pair that the source does not list, not one shown to be unrelated.",
             "Scores hold for pairs like those of the test split below; the share of true pairs among all "
             "possible ones is far smaller than in the data.",
         ),
-    )
+    ),
+    "entity-recognition": Task(
+        title="biomedical entity recognition",
+        pipeline_tag="token-classification",
+        tags=("biology", "medical", "named-entity-recognition"),
+        unit="documents",
+        auto_class="AutoModelForTokenClassification",
+        usage='--text "Naloxone reverses the effect of clonidine."',
+        purpose=(
+            "The model marks the names of biomedical entities in a text. It is meant for research: to find "
+            "candidates in abstracts for a curator or a later step, and to compare ways of training on this task."
+        ),
+        limits=(
+            NOT_FOR_PATIENTS,
+            "It marks names and does not link them to identifiers.",
+            NOT_ANNOTATED,
+            "Figures hold for abstracts like those of the test split; other kinds of text were not measured.",
+        ),
+    ),
+    "relation-extraction": Task(
+        title="biomedical relation extraction",
+        pipeline_tag="text-classification",
+        tags=("biology", "medical", "relation-extraction"),
+        unit="documents",
+        auto_class="AutoModelForSequenceClassification",
+        usage="--input documents.pubtator",
+        purpose=(
+            "Given a text in which entities are marked, the model says which of them the text relates. It is meant "
+            "for research: to find candidates for a curator, and to compare ways of training on this task."
+        ),
+        limits=(
+            NOT_FOR_PATIENTS,
+            "It says what a text states, not whether that is true.",
+            NOT_ANNOTATED,
+            "Figures hold for abstracts like those of the test split; other kinds of text were not measured.",
+        ),
+    ),
+    "joint-entity-relation": Task(
+        title="joint biomedical entity and relation extraction",
+        pipeline_tag="token-classification",
+        tags=("biology", "medical", "named-entity-recognition", "relation-extraction"),
+        unit="documents",
+        auto_class=None,
+        usage='--text "Naloxone reverses the effect of clonidine."',
+        purpose=(
+            "The model marks the names of biomedical entities in a text and says which of them the text relates. It "
+            "is meant for research: to find candidates for a curator, and to compare ways of training on this task."
+        ),
+        limits=(
+            NOT_FOR_PATIENTS,
+            "It says what a text states, not whether that is true.",
+            NOT_ANNOTATED,
+            "Figures hold for abstracts like those of the test split; other kinds of text were not measured.",
+        ),
+    ),
+}
+COLUMN_WORDS = {
+    "gene": "name of the gene as the source writes it",
+    "gene_id": "its identifier; several of one entity are joined by `\\|`",
+    "disease": "name of the disease as the source writes it",
+    "disease_id": "its identifier; several of one entity are joined by `\\|`",
+    "label": "1 = associated, 0 = not listed",
+    "evidence": "kinds of evidence joined by `\\|`; empty for negatives",
+    "pmids": "PubMed identifiers joined by `\\|`; empty for negatives and where the source names none",
+    "document_id": "identifier of the document in the source",
+    "text": "title and abstract, joined by a space",
+    "entities": "mentions: `id` (several joined by `\\|`, `-1` for none), `type`, `text`, and `start` and `end`, "
+    "characters of the document's `text`",
+    "relations": "`type`, and the ids of `head` and `tail`",
 }
 
 
@@ -104,7 +208,7 @@ def model_card(run: dict[str, Any], *, repository: str | None = None) -> str:
 
     Args:
         run: the content of `run.json`.
-        repository: the Hub id that the adapter will have; without it the card names a placeholder.
+        repository: the Hub id that the model will have; without it the card names a placeholder.
 
     Returns:
         The card: YAML metadata (with the model-index: the fine-tuned model's metrics on the test split, as in
@@ -120,23 +224,37 @@ def model_card(run: dict[str, Any], *, repository: str | None = None) -> str:
         base_id = run["base_model"]["id"]
         published = bool(HUB_ID.fullmatch(base_id))  # a local folder is no base that others can load
         run = dict.fromkeys(OPTIONAL_FIELDS) | without_local_paths(run)
-        data = _model_data(run, task, published)
+        files = run["files"] or {}
+        # A run without an adapter is a model that was trained whole.
+        adapter = not files or "adapter_config.json" in files
+        main = [name for name in run["metrics"] if name in METRICS] or list(run["metrics"])
         return _render(
             "model_card.md.j2",
-            card_data=data.to_yaml(),
+            card_data=_model_data(run, task, published, adapter).to_yaml(),
             run=run,
             task=task,
             base=run["base_model"],
             base_published=published,
+            adapter=adapter,
+            labels=dict(enumerate(run.get("labels", []))),
+            dtype=run["base_model"].get("dtype"),
             nf4=run["base_model"].get("quantization") == "nf4",
             dequantized=_is_dequantized(run["base_model"]),
-            repository=repository or "<this repository>",
+            repository=repository or PLACEHOLDER,
             dataset_name=_dataset_name(run["dataset"]),
             results=_results(run),
-            metric_words={key: words for key, (_, words) in METRICS.items() if key in run["metrics"]},
+            metric_words={name: metric_type_and_words(name)[1] for name in main},
+            detail_words={name: metric_type_and_words(name)[1] for name in run["metrics"] if name not in main},
             n_test=_test_size(run),
+            examples_seen=run["training"].get("examples_seen", run["training"].get("pairs_seen")),
+            speeds={
+                name.removesuffix("_per_second").replace("_", " "): value
+                for name, value in (run["timings"] or {}).items()
+                if name.endswith("_per_second")
+            },
+            count_columns=_count_columns(run["dataset"]["rows"]),
             audit=audit_in_words(run["audit"] or {}),
-            plots=sorted(name for name in run["files"] or {} if re.fullmatch(r"plots/[\w.-]+\.png", name)),
+            plots=sorted(name for name in files if re.fullmatch(r"plots/[\w.-]+\.png", name)),
             command=shlex.join(run["command"] or []),
             **_source_words(run["dataset"]),
         )
@@ -144,30 +262,37 @@ def model_card(run: dict[str, Any], *, repository: str | None = None) -> str:
         raise BioftError(f"The run record lacks a field: {error}. It was not written by a finished run.") from error
 
 
-def dataset_card(manifest: dict[str, Any], preview_rows: list[dict[str, Any]]) -> str:
+def dataset_card(manifest: dict[str, Any], dataset: "DatasetDict", *, repository: str | None = None) -> str:
     """Write the card of a dataset.
 
     Args:
         manifest: as the builder returned it.
-        preview_rows: rows of the dataset; the first five are shown.
+        dataset: its splits; the first five rows of the first one are shown.
+        repository: the Hub id that the dataset will have; without it the card names a placeholder.
 
     Returns:
-        The card: YAML metadata (with the Parquet file of each split, for `load_dataset`) and Markdown.
+        The card: YAML metadata (features and size of each split, and its Parquet file, for `load_dataset`) and
+        Markdown.
 
     Raises:
         BioftError: for a manifest without a field that a card needs.
     """
+    from datasets import DatasetInfo, SplitDict, SplitInfo
+    from datasets.info import DatasetInfosDict
+
     manifest = without_local_paths(manifest)
     try:
         rows = manifest["rows"]
-        total = sum(sum(counts.values()) for counts in rows.values())
+        first = next(iter(dataset.values()))
+        of_documents = "text" in first.column_names
+        total = sum(map(len, dataset.values()))
         name = _dataset_name(manifest)
         data = DatasetCardData(
             language="en",
             pretty_name=name,
-            task_categories=["text-classification"],
+            task_categories=["token-classification" if of_documents else "text-classification"],
             size_categories=[_size_category(total)],
-            tags=["biology", "medical", "gene-disease-association", "bioft"],
+            tags=["biology", "medical", *DATASET_TAGS[of_documents], "bioft"],
             configs=[
                 {
                     "config_name": "default",
@@ -176,20 +301,36 @@ def dataset_card(manifest: dict[str, Any], preview_rows: list[dict[str, Any]]) -
             ],
             **_license_fields(manifest),
         )
+        splits = SplitDict(
+            {split: SplitInfo(split, found.data.nbytes, len(found)) for split, found in dataset.items()}
+        )
+        DatasetInfosDict(default=DatasetInfo(features=first.features, splits=splits)).to_dataset_card_data(data)
         return _render(
             "dataset_card.md.j2",
             card_data=data.to_yaml(),
             manifest=manifest,
             name=name,
             total=total,
+            of_documents=of_documents,
+            count_columns=_count_columns(rows),
             audit=audit_in_words(manifest.get("audit", {})),
-            columns=list(preview_rows[0]) if preview_rows else [],
-            preview=preview_rows[:PREVIEW_ROWS],
+            columns={column: COLUMN_WORDS.get(column, "") for column in first.column_names},
+            preview=first.select(range(min(PREVIEW_ROWS, len(first)))).to_list(),
             command=build_command(manifest),
+            repository=repository or PLACEHOLDER,
             **_source_words(manifest),
         )
     except (KeyError, UndefinedError) as error:
         raise BioftError(f"The manifest lacks a field: {error}. Build the dataset again.") from error
+
+
+def metric_type_and_words(name: str) -> tuple[str, str]:
+    """Return the Hub's name of a metric of the record, and its name in words: ("f1", "F1, chemical")."""
+    group, _, measure = name.rpartition("_")
+    if name in METRICS or measure not in METRICS:
+        return METRICS.get(name, (name, name.replace("_", " ")))
+    kind, words = METRICS[measure]
+    return kind, f"{words}, {group.replace('_', ' ')}"
 
 
 def audit_in_words(audit: dict[str, Any]) -> list[str]:
@@ -221,6 +362,15 @@ def audit_in_words(audit: dict[str, Any]) -> list[str]:
     if overlap:
         fractions = [f"{found['rows_in_train_fraction']:.1%} have a {side}" for side, found in overlap.items()]
         sentences.append(f"Of the test rows, {' and '.join(fractions)} that also occurs in train.")
+    for kind, seen in audit.get("seen_in_train", {}).get("test", {}).items():
+        if "relations" in seen:
+            sentences.append(f"{kind}: of {seen['relations']:,} relations in test, {seen['seen']:.1%} occur in train.")
+        elif kind != "all":
+            sentences.append(
+                f"{kind}: of {seen['mentions']:,} mentions in test, {seen['name_seen']:.1%} have a name that also "
+                f"occurs in train; of {seen['linked']:,} with an identifier, {seen['concept_seen']:.1%} have one that "
+                "does."
+            )
     checks = audit.get("checks", {})
     leaks = [f"{check.replace('_', ' ')}: {count:,}" for check, count in checks.items() if count]
     if leaks:
@@ -232,8 +382,10 @@ def audit_in_words(audit: dict[str, Any]) -> list[str]:
     return sentences
 
 
-def build_command(manifest: dict[str, Any]) -> str:
-    """Return the `bioft build` command that makes a manifest's dataset again."""
+def build_command(manifest: dict[str, Any]) -> str | None:
+    """Return the `bioft build` command that makes a gene–disease dataset again; None for other builders."""
+    if manifest["builder"] not in ("ctd", "hpo"):
+        return None
     arguments = dict(manifest["arguments"])
     words = ["bioft", "build", manifest["builder"]]
     if manifest["builder"] != "hpo":
@@ -270,38 +422,49 @@ def _last_part(path: str) -> str:
     return kind(path).name
 
 
-def _model_data(run: dict[str, Any], task: Task, base_published: bool) -> ModelCardData:
+def _model_data(run: dict[str, Any], task: Task, base_published: bool, adapter: bool) -> ModelCardData:
     base_id = run["base_model"]["id"]
     dataset = run["dataset"]
+    on_hub = dataset.get("hub") or {}
     name = f"{base_id.rpartition('/')[2]}-{run['recipe']}-{run['name']}"
-    arguments = dataset["arguments"]
-    results = [
-        EvalResult(
-            task_type=task.pipeline_tag,
-            task_name=task.title,
-            dataset_type=dataset["builder"],
-            dataset_name=_dataset_name(dataset),
-            dataset_config=arguments.get("split"),
-            dataset_split="test",
-            dataset_args={"fingerprint": dataset["fingerprints"]["test"]},
-            metric_type=METRICS[metric][0],
-            metric_name=METRICS[metric][1],
-            metric_value=figures["value"],
-            metric_args={key: figures[key] for key in ("low", "high", "n") if _is_number(figures.get(key))},
+    results = []
+    for metric, figures in run["metrics"].items():
+        if not _is_number(figures["value"]):
+            continue
+        metric_type, metric_name = metric_type_and_words(metric)
+        results.append(
+            EvalResult(
+                task_type=task.pipeline_tag,
+                task_name=task.title,
+                dataset_type=on_hub.get("id", dataset["builder"]),
+                dataset_name=_dataset_name(dataset),
+                dataset_config=dataset["arguments"].get("split"),
+                dataset_split="test",
+                dataset_revision=on_hub.get("revision"),
+                dataset_args={"fingerprint": dataset["fingerprints"]["test"]},
+                metric_type=metric_type,
+                metric_name=metric_name,
+                metric_value=figures["value"],
+                metric_args={key: figures[key] for key in ("low", "high", "n") if _is_number(figures.get(key))},
+            )
         )
-        for metric, figures in run["metrics"].items()
-        if metric in METRICS and _is_number(figures["value"])
-    ]
+    kind = "adapter" if adapter else "finetune"
     return ModelCardData(
         model_name=name,
-        library_name="peft",
+        library_name="peft" if adapter else "transformers",
         base_model=base_id if base_published else None,
         pipeline_tag=task.pipeline_tag,
         language="en",
-        tags=[*([f"base_model:adapter:{base_id}"] if base_published else []), "lora", "bioft", *task.tags],
-        metrics=[result.metric_type for result in results],
+        datasets=[on_hub["id"]] if on_hub else None,
+        tags=[
+            *([f"base_model:{kind}:{base_id}"] if base_published else []),
+            *(["lora"] if adapter else []),
+            "bioft",
+            *task.tags,
+        ],
+        metrics=_unique(result.metric_type for result in results),
         eval_results=results or None,
-        **_license_fields(run["base_model"], link=f"https://huggingface.co/{base_id}" if base_published else None),
+        **_license_fields(run["base_model"], link=f"{HUB}/{base_id}" if base_published else None),
     )
 
 
@@ -339,16 +502,23 @@ def _source_words(record: dict[str, Any]) -> dict[str, Any]:
     """Return terms and citations without repeats (a source may have several files), and descriptions."""
     arguments = record["arguments"]
     sources = record["sources"]
+    split = arguments.get("split") or record.get("split", {}).get("strategy", "")
     return {
+        "split": split,
         "terms": _unique(source["terms"] for source in sources if source.get("terms")),
         "citations": _unique(source["citation"] for source in sources if source.get("citation")),
-        "split_words": SPLIT_WORDS.get(arguments.get("split", ""), ""),
+        "split_words": SPLIT_WORDS.get(split, ""),
         "negative_words": NEGATIVE_WORDS.get(arguments.get("negatives", ""), ""),
     }
 
 
 def _unique(values: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(values))
+
+
+def _count_columns(rows: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """Return what is counted in any of the splits, in the order of their first mention."""
+    return _unique(column for counts in rows.values() for column in counts)
 
 
 def _results(run: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -385,6 +555,12 @@ def _cell(value: Any, length: int = 80) -> str:
     return text.replace("\\", "\\\\").replace("|", "\\|")
 
 
+def _source_link(source: Mapping[str, Any]) -> str:
+    """Name a source file, with a link where its source has a page."""
+    name = _cell(source["name"])
+    return f"[{name}]({source['url']})" if source.get("url") else name
+
+
 def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
@@ -408,5 +584,5 @@ def _render(template: str, **values: Any) -> str:
         keep_trailing_newline=True,
         autoescape=False,  # Markdown, not HTML
     )
-    environment.filters.update(figure=_figure, cell=_cell, duration=_duration)
+    environment.filters.update(figure=_figure, cell=_cell, duration=_duration, source_link=_source_link)
     return environment.get_template(template).render(**values)

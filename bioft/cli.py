@@ -23,6 +23,8 @@ from bioft.errors import BioftError
 if TYPE_CHECKING:
     from datasets import DatasetDict
 
+    from bioft.hub import PushResult
+
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 NO_PERMISSION = (errno.EACCES, errno.EPERM, errno.EROFS)
 
@@ -159,6 +161,87 @@ def build_hpo(
     _save_dataset(dataset, manifest, out, overwrite)
 
 
+SkipBad = Annotated[
+    bool, typer.Option("--skip-bad", help="Leave out documents in which something is wrong, and count them.")
+]
+
+
+@build_app.command("bc5cdr")
+def build_bc5cdr(
+    path: Annotated[
+        Path, typer.Argument(help="CDR_Data.zip, or the folder with its PubTator files.", show_default=False)
+    ],
+    out: Out,
+    skip_bad: SkipBad = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Build BC5CDR (chemicals, diseases, chemical-induced diseases) in its official splits."""
+    _check_out(out, overwrite)
+    from bioft.datasets import bc5cdr
+
+    _save_dataset(*bc5cdr.build(path, skip_bad=skip_bad), out, overwrite)
+
+
+@build_app.command("chemdisgene")
+def build_chemdisgene(
+    path: Annotated[Path, typer.Argument(help="The curated corpus: its folder, or a JSON file.", show_default=False)],
+    out: Out,
+    train_path: Annotated[
+        Path | None,
+        typer.Option(
+            "--train-path",
+            help="Folder of the training corpus. Without it the curated documents are split at random.",
+            show_default=False,
+        ),
+    ] = None,
+    relation_types: Annotated[
+        Literal["benchmark", "all"], typer.Option(help="The 14 types of the benchmark, or all 18.")
+    ] = "benchmark",
+    validation_size: ValidationSize = 0.1,
+    test_size: TestSize = 0.2,
+    seed: Seed = 0,
+    skip_bad: SkipBad = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Build ChemDisGene (chemicals, diseases, genes and the relations between them)."""
+    _check_out(out, overwrite)
+    from bioft.datasets import chemdisgene
+
+    dataset, manifest = chemdisgene.build(
+        path,
+        train_path=train_path,
+        relation_types=relation_types,
+        validation_size=validation_size,
+        test_size=test_size,
+        seed=seed,
+        skip_bad=skip_bad,
+    )
+    _save_dataset(dataset, manifest, out, overwrite)
+
+
+@build_app.command("pubtator")
+def build_pubtator(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(help="Three PubTator files (train, validation, test), or one to be split.", show_default=False),
+    ],
+    out: Out,
+    validation_size: ValidationSize = 0.1,
+    test_size: TestSize = 0.2,
+    seed: Seed = 0,
+    skip_bad: SkipBad = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Build a dataset of entities and relations from PubTator files of your own."""
+    _check_out(out, overwrite)
+    from bioft.datasets import documents
+
+    dataset, manifest = documents.build_from_pubtator(
+        paths, validation_size=validation_size, test_size=test_size, seed=seed, skip_bad=skip_bad
+    )
+    _save_dataset(dataset, manifest, out, overwrite)
+
+
 def _check_out(out: Path, overwrite: bool) -> None:
     # Before the work of a build, not after it.
     if not overwrite and out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -168,14 +251,15 @@ def _check_out(out: Path, overwrite: bool) -> None:
 def _save_dataset(dataset: "DatasetDict", manifest: dict[str, Any], out: Path, overwrite: bool) -> None:
     """Save a dataset with its card and print what it holds."""
     from bioft import inspection
-    from bioft.cards import PREVIEW_ROWS, dataset_card
+    from bioft.cards import dataset_card
     from bioft.datasets import storage
 
-    card = dataset_card(manifest, list(dataset["train"].take(PREVIEW_ROWS)))
-    storage.save(dataset, manifest, out, overwrite=overwrite, card=card)
+    storage.save(dataset, manifest, out, overwrite=overwrite, card=dataset_card(manifest, dataset))
     console = Console()
     console.print(inspection.rows_table(manifest["rows"]))
     inspection.print_audit(manifest["audit"], console)
+    for note in inspection.notes(manifest):
+        console.print(Text(note, style="yellow"))
     console.print(Text(f"Dataset written to {out}", style="green"), soft_wrap=True)
 
 
@@ -191,6 +275,54 @@ def download_ctd(
 
     path = download.download("ctd-inferred" if inferred else "ctd", directory)
     Console().print(Text(f"CTD file: {path}", style="green"), soft_wrap=True)
+
+
+@download_app.command("bc5cdr")
+def download_bc5cdr(
+    directory: Annotated[Path, typer.Option(help="Folder to put the file in.")] = Path("data"),
+) -> None:
+    """Fetch the BC5CDR corpus from NCBI and show its terms."""
+    from bioft.datasets import download
+
+    path = download.download("bc5cdr", directory)
+    Console().print(Text(f"BC5CDR: {path}", style="green"), soft_wrap=True)
+
+
+@download_app.command("chemdisgene")
+def download_chemdisgene(
+    directory: Annotated[Path, typer.Option(help="Folder to put the files in.")] = Path("data/chemdisgene"),
+    training: Annotated[
+        bool, typer.Option("--training", help="The training corpus too (76,942 abstracts, 58 MB).")
+    ] = False,
+) -> None:
+    """Fetch the ChemDisGene corpus from its authors' repository and show its terms."""
+    from bioft.datasets import download
+
+    path = download.chemdisgene(directory, training=training)
+    Console().print(Text(f"ChemDisGene: {path}", style="green"), soft_wrap=True)
+
+
+@download_app.command("bigg")
+def download_bigg(
+    directory: Annotated[Path, typer.Option(help="Folder to put the file in.")] = Path("data"),
+) -> None:
+    """Fetch the ids and names of metabolites from bigg.ucsd.edu and show BiGG's terms."""
+    from bioft.datasets import download
+
+    path = download.download("bigg", directory)
+    Console().print(Text(f"BiGG metabolites: {path}", style="green"), soft_wrap=True)
+
+
+@download_app.command("modelseed")
+def download_modelseed(
+    directory: Annotated[Path, typer.Option(help="Folder to put the files in.")] = Path("data"),
+) -> None:
+    """Fetch the names of compounds, and their ids in other databases, from ModelSEED and show its terms."""
+    from bioft.datasets import download
+
+    for source in ("modelseed", "modelseed-aliases"):
+        path = download.download(source, directory)
+        Console().print(Text(f"ModelSEED: {path}", style="green"), soft_wrap=True)
 
 
 @recipes_app.callback()
@@ -251,7 +383,7 @@ def inspect(
         Path | None,
         typer.Option(help="Folder for `inspection/`.", show_default="the dataset's own folder"),
     ] = None,
-    top: Annotated[int, typer.Option(min=1, help="How many frequent genes and diseases to list.")] = 10,
+    top: Annotated[int, typer.Option(min=1, help="How many frequent genes, diseases or concepts to list.")] = 10,
     overwrite: Overwrite = False,
 ) -> None:
     """Show what is in a dataset: counts, overlap of splits, degrees, frequent names, evidence, audit."""
@@ -284,21 +416,46 @@ def baselines(
 
 @app.command()
 def predict(
-    run: Annotated[Path, typer.Argument(help="Run directory with the adapter.", show_default=False)],
-    gene: Annotated[str | None, typer.Option(help="Name of the gene, as in BRCA1.")] = None,
-    disease: Annotated[str | None, typer.Option(help='Name of the disease, as in "Breast Neoplasms".')] = None,
+    run: Annotated[Path, typer.Argument(help="Run directory.", show_default=False)],
+    text: Annotated[str | None, typer.Option(help="Text to find entities in.", show_default=False)] = None,
+    gene: Annotated[str | None, typer.Option(help="Name of the gene, as in BRCA1.", show_default=False)] = None,
+    disease: Annotated[
+        str | None, typer.Option(help='Name of the disease, as in "Breast Neoplasms".', show_default=False)
+    ] = None,
     input_file: Annotated[
-        Path | None, typer.Option("--input", "-i", help="CSV with the columns gene and disease.")
+        Path | None,
+        typer.Option(
+            "--input",
+            "-i",
+            help="Texts as .txt (one document), .jsonl (rows with text) or .pubtator; pairs as CSV with the columns "
+            "gene and disease.",
+            show_default=False,
+        ),
     ] = None,
     output_file: Annotated[
-        Path | None, typer.Option("--output", "-o", help="CSV to write: the input, score and prediction.")
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="File to write: .jsonl or .pubtator with the entities; for pairs CSV with score and prediction.",
+            show_default=False,
+        ),
     ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Web page to write, with the entities highlighted.", show_default=False)
+    ] = None,
+    skip_bad: SkipBad = False,
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Pairs scored at once.", show_default="as many as fit")
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Score one gene–disease pair, or the pairs of a CSV file, with a finished run."""
+    """Ask a finished run: for the entities in texts, or to score gene–disease pairs."""
+    if text is not None or html is not None or (input_file is not None and _holds_documents(input_file)):
+        if (text is None) == (input_file is None) or gene is not None or disease is not None:
+            raise typer.BadParameter("give either --text or --input with a file of texts.")
+        _predict_in_documents(run, text, input_file, output_file, html, skip_bad, overwrite)
+        return
     if input_file is not None and output_file is not None and gene is None and disease is None:
         rows = _read_pairs(input_file)
         _check_output(output_file, input_file, overwrite)
@@ -307,7 +464,7 @@ def predict(
         if not gene.strip() or not disease.strip():
             raise typer.BadParameter("--gene and --disease must not be empty.")
     else:
-        raise typer.BadParameter("give either --gene and --disease, or --input and --output.")
+        raise typer.BadParameter("give --text, or --gene and --disease, or --input (pairs need --output too).")
 
     from bioft.prediction import predict_pairs
 
@@ -321,6 +478,151 @@ def predict(
         row.update(score=found["score"], prediction=found["prediction"])
     _write_csv(rows, output_file)
     typer.echo(f"{len(rows):,} pairs scored, written to {output_file}")
+
+
+Repository = Annotated[str, typer.Argument(help="user/name on the Hub.", show_default=False)]
+Public = Annotated[bool, typer.Option("--public", help="Visible to everyone; without it a new repository is private.")]
+CreatePr = Annotated[bool, typer.Option("--create-pr", help="Open a pull request instead of committing to main.")]
+Branch = Annotated[
+    str | None, typer.Option("--revision", help="Branch to commit to, made if missing.", show_default="main")
+]
+Tag = Annotated[str | None, typer.Option(help="Tag for the commit, as in v1.0.", show_default=False)]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Check, and list what would be sent; send nothing.")]
+PulledTo = Annotated[
+    Path | None, typer.Argument(help="New folder for it.", show_default="in the cache of bioft, by commit")
+]
+Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit on the Hub.", show_default="main")]
+
+
+@app.command("push-adapter")
+def push_adapter(
+    run: Annotated[Path, typer.Argument(help="Run directory.", show_default=False)],
+    repository: Repository,
+    public: Public = False,
+    create_pr: CreatePr = False,
+    revision: Branch = None,
+    tag: Tag = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Push a finished run to the Hub, in one commit: adapter, record, predictions, card."""
+    from bioft import hub
+
+    result = hub.push_adapter(
+        run, repository, private=not public, create_pr=create_pr, revision=revision, tag=tag, dry_run=dry_run
+    )
+    _print_push(result)
+
+
+@app.command("push-dataset")
+def push_dataset(
+    dataset: Annotated[Path, typer.Argument(help="Folder that `bioft build` wrote.", show_default=False)],
+    repository: Repository,
+    accept_terms: Annotated[
+        bool, typer.Option("--accept-terms", help="You meet the terms of the sources for passing their data on.")
+    ] = False,
+    public: Public = False,
+    create_pr: CreatePr = False,
+    revision: Branch = None,
+    tag: Tag = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Push a dataset to the Hub, in one commit: Parquet, manifest, card."""
+    from bioft import hub
+
+    result = hub.push_dataset(
+        dataset,
+        repository,
+        private=not public,
+        accept_terms=accept_terms,
+        create_pr=create_pr,
+        revision=revision,
+        tag=tag,
+        dry_run=dry_run,
+    )
+    _print_push(result)
+
+
+@app.command("pull-adapter")
+def pull_adapter(repository: Repository, directory: PulledTo = None, revision: Revision = None) -> None:
+    """Fetch a run from the Hub and check it: checksums, base model, no pickles and no code of its own."""
+    from bioft import hub
+
+    _print_pulled(hub.pull_adapter(repository, directory, revision=revision))
+
+
+@app.command("pull-dataset")
+def pull_dataset(repository: Repository, directory: PulledTo = None, revision: Revision = None) -> None:
+    """Fetch a dataset from the Hub and check that its rows are those of its manifest."""
+    from bioft import hub
+
+    _print_pulled(hub.pull_dataset(repository, directory, revision=revision))
+
+
+def _print_push(result: "PushResult") -> None:
+    """Print what was sent or, after a dry run, the files and the card that would be."""
+    from bioft import runs
+
+    console = Console()
+    if result.commit is None:
+        typer.echo(f"Would be sent to {result.url}:")
+        table = Table()
+        table.add_column("file", overflow="fold")
+        table.add_column("bytes", justify="right")
+        for name, size in result.files:
+            table.add_row(Text(name), f"{size:,}")
+        table.add_row("together", f"{sum(size for _, size in result.files):,}")
+        console.print(table)
+        typer.echo(f"\n{runs.CARD}:\n\n{result.card}")
+    elif result.changed:
+        where = result.pull_request or result.url
+        console.print(Text(f"Pushed {len(result.files)} files to {where}", style="green"), soft_wrap=True)
+        console.print(f"Commit {result.commit}")
+    else:
+        where = f"Pull request {result.pull_request}" if result.pull_request else result.url
+        console.print(
+            Text(f"{where} has these files already, at commit {result.commit}", style="green"), soft_wrap=True
+        )
+
+
+def _print_pulled(folder: Path) -> None:
+    from bioft import hub
+
+    source = hub.origin(folder)
+    assert source is not None
+    console = Console()
+    console.print(Text(f"{source['id']} at {source['revision']}, checked:", style="green"), soft_wrap=True)
+    console.print(Text(str(folder)), soft_wrap=True)
+
+
+@app.command()
+def verify(
+    name: Annotated[str, typer.Argument(help="user/name on the Hub, or a run directory.", show_default=False)],
+    revision: Revision = None,
+    sample: Annotated[
+        int | None, typer.Option(min=1, help="Make only so many predictions again.", show_default="all of them")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Which ones --sample draws.", show_default="fresh")] = None,
+    dataset_path: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, help="The data, if they are not on the Hub: their source file, or a folder of `bioft build`."
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Evaluate a published run again: verified (exit code 0), not reproduced (1) or cannot be checked (2), and why."""
+    import json
+
+    from bioft import verification
+
+    found = verification.verify(
+        name, revision=revision, sample=sample, seed=seed, dataset_path=dataset_path, progress=not as_json
+    )
+    if as_json:
+        typer.echo(json.dumps(found.to_json(), indent=2))
+    else:
+        verification.print_verification(found)
+    raise typer.Exit(verification.EXIT_CODES[found.status])
 
 
 @app.command()
@@ -337,6 +639,67 @@ def doctor(
         checks.print_report(found, Console())
     if any(check.status == "missing" for check in found):
         raise typer.Exit(1)
+
+
+def _holds_documents(path: Path) -> bool:
+    from bioft import document_files
+
+    return document_files.format_of(path) is not None
+
+
+def _predict_in_documents(
+    run: Path,
+    text: str | None,
+    source: Path | None,
+    output: Path | None,
+    html: Path | None,
+    skip_bad: bool,
+    overwrite: bool,
+) -> None:
+    """Find entities in a text or a file of texts; show them where no file is written."""
+    from bioft import document_files
+
+    skipped: list[str] = []
+    if source is not None:
+        documents = document_files.read(source, skipped if skip_bad else None)
+    elif text is None or not text.strip():
+        raise typer.BadParameter("--text must not be empty.")
+    else:
+        documents = [document_files.InputDocument("text", text)]
+    for path in (output, html):
+        if path is not None:
+            _check_output(path, source, overwrite)
+    if output is not None and document_files.format_of(output) not in ("jsonl", "pubtator"):
+        raise BioftError(f"{output} is neither .jsonl nor .pubtator: what is found can be written as one of these.")
+
+    from bioft import highlighting, tagging
+    from bioft.entity_prediction import predict_with_run
+
+    entities, record = predict_with_run(run, [document.text for document in documents])
+    types = tagging.types_of(record["labels"])
+    shown = [
+        highlighting.Highlighted(document.document_id, document.text, found)
+        for document, found in zip(documents, entities, strict=True)
+    ]
+    console = Console()
+    if output is not None:
+        document_files.write(output, documents, entities, overwrite=overwrite)
+    if html is not None:
+        title = f"Entities found by {record['name']}"
+        document_files.write_whole(html, [highlighting.to_html(shown, types, title)])
+    if output is None and html is None:
+        for document in shown:
+            if source is not None:
+                console.print(Text(document.document_id, style="bold"))
+            console.print(highlighting.to_terminal(document, types), soft_wrap=True)
+    if source is not None:
+        n = sum(map(len, entities))
+        typer.echo(f"{n:,} entities in {len(documents):,} documents", err=True)
+    for path in (output, html):
+        if path is not None:
+            typer.echo(f"Written to {path}", err=True)
+    for message in skipped:
+        Console(stderr=True).print(Text(f"Left out: {message}", style="yellow"), soft_wrap=True)
 
 
 def _read_pairs(path: Path) -> list[dict[str, Any]]:
@@ -389,10 +752,10 @@ def _check_columns(path: Path, columns: list[str]) -> None:
         raise BioftError(f"{path} {problem}. Rename it: nothing of the input may get lost.")
 
 
-def _check_output(output: Path, source: Path, overwrite: bool) -> None:
+def _check_output(output: Path, source: Path | None, overwrite: bool) -> None:
     if output.exists() and (not overwrite or not output.is_file()):
         raise BioftError(f"{output} exists already. Name another file, or replace it with --overwrite.")
-    if output.exists() and output.samefile(source):
+    if output.exists() and source is not None and output.samefile(source):
         raise BioftError(f"{output} is the input itself. Name another file.")
     if not output.parent.is_dir():
         raise BioftError(f"The folder {output.parent} does not exist. Create it first.")

@@ -1,22 +1,28 @@
 """What a training would do, without doing it: examples as the model sees them, parameters, memory, steps."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
+from bioft import models
+
 BYTES_PER_TRAINED_PARAMETER = 16
 """Weight, gradient and the two moments of AdamW, in 32 bits each."""
 
 
-def report(trainer: Any, console: Console | None = None) -> None:
-    """Print two training examples with the tokens that carry loss marked, and the cost of the training."""
+def report(trainer: Any, console: Console | None = None, show: Callable[[Any, int], Text] | None = None) -> None:
+    """Print two training examples with what is to be learnt marked, and the cost of the training.
+
+    `show` makes the text of an example, by default `marked_example`.
+    """
     console = console or Console()
     for index in range(min(2, len(trainer.train_dataset))):
-        console.print(f"Example {index + 1} ([green underline]tokens with loss[/]):")
-        console.print(marked_example(trainer, index), soft_wrap=True)
+        console.print(f"Example {index + 1} ([green underline]to be learnt[/], [dim]no loss[/]):")
+        console.print((show or marked_example)(trainer, index), soft_wrap=True)
     costs = estimate(trainer)
     console.print(
         f"Trainable parameters: {costs['trainable_parameters']:,} of {costs['total_parameters']:,} "
@@ -41,6 +47,18 @@ def marked_example(trainer: Any, index: int) -> Text:
     return text
 
 
+def tagged_example(trainer: Any, index: int) -> Text:
+    """One window of a document as the collator gives it to the model; tokens of entities are followed by their tag."""
+    batch = trainer.data_collator([trainer.train_dataset[index]])
+    tokens = trainer.processing_class.convert_ids_to_tokens(batch["input_ids"][0].tolist())
+    text = Text()
+    for token, label in zip(tokens, batch["labels"][0].tolist(), strict=True):
+        tag = "" if label == -100 else trainer.model.config.id2label[label]
+        style = "dim" if not tag else "" if tag == "O" else "green underline"
+        text.append(f"{token}/{tag}" if style.startswith("green") else token, style=style).append(" ")
+    return text
+
+
 def estimate(trainer: Any) -> dict[str, Any]:
     """Trainable and total parameters, optimizer steps, examples a step, and memory in GB (10^9 bytes).
 
@@ -48,11 +66,12 @@ def estimate(trainer: Any) -> dict[str, Any]:
     in 16 bits, twice that in 32), or one hidden state a layer with checkpointing.
     """
     model, args = trainer.model, trainer.args
-    trainable, total = model.get_nb_trainable_parameters()
+    trainable, total = models.parameter_counts(model)
     examples_per_step = args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
     epochs_steps = math.ceil(len(trainer.train_dataset) / examples_per_step * args.num_train_epochs)
     config = model.config.get_text_config()
-    longest = max(len(ids) for ids in trainer.train_dataset["input_ids"])
+    dataset = trainer.train_dataset
+    longest = max(dataset["length"] if "length" in dataset.column_names else map(len, dataset["input_ids"]))
     tokens = args.per_device_train_batch_size * longest
     width = next(p for p in model.parameters() if p.is_floating_point()).element_size() / 2
     per_unit = 2 if args.gradient_checkpointing else 34

@@ -12,10 +12,11 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from bioft import metrics
+from bioft import error_analysis, metrics
 from bioft.baselines import GENE_DISEASE
 from bioft.errors import LeakageError
 from bioft.metrics import intervals
+from bioft.prompts import PairPrompts
 
 COMPARED = "auroc"
 SHOWN = {"auroc": "AUROC", "accuracy": "Accuracy", "f1": "F1", "auprc": "AUPRC", "ece": "ECE", "mcc": "MCC"}
@@ -91,6 +92,14 @@ def compare_with_best_baseline(
         metric=COMPARED,
         n_resamples=n_resamples,
     )
+    return describe_difference(best, result, SHOWN[COMPARED])
+
+
+def describe_difference(baseline: str, result: intervals.PairedDifference, words: str) -> dict[str, Any]:
+    """The comparison of a model with its best baseline as `run.json` holds it, with the conclusion in one sentence.
+
+    `words` name the metric.
+    """
     if result.low > 0:
         verdict = "is significantly better than"
     elif result.high < 0:
@@ -98,19 +107,34 @@ def compare_with_best_baseline(
     else:
         verdict = "does not differ significantly from"
     sentence = (
-        f"The fine-tuned model {verdict} the best baseline ({best.replace('_', ' ')}): difference in AUROC "
+        f"The fine-tuned model {verdict} the best baseline ({baseline.replace('_', ' ')}): difference in {words} "
         f"{result.difference:+.3f}, 95% interval {result.low:+.3f} to {result.high:+.3f}, "
         f"p {'<' if result.p_value < 0.002 else '='} {max(result.p_value, 0.002):.3f} "
         f"(paired bootstrap, n = {result.n})."
     )
     return {
-        "baseline": best,
-        "metric": COMPARED,
+        "baseline": baseline,
+        "metric": result.metric,
         "difference": result.difference,
         "low": result.low,
         "high": result.high,
         "p_value": result.p_value,
         "sentence": sentence,
+    }
+
+
+def describe_scoring(
+    prompts: PairPrompts, model: Evaluation, base: Evaluation, baselines: Mapping[str, Evaluation]
+) -> dict[str, Any]:
+    """How scores came about and became labels: all that is needed to compute the figures from the predictions."""
+    return {
+        "prompt_style": prompts.name,
+        "positive": prompts.style.positive,
+        "negative": prompts.style.negative,
+        "threshold": model.threshold,
+        "base_model_threshold": base.threshold,
+        "baseline_thresholds": {name: baseline.threshold for name, baseline in baselines.items()},
+        "threshold_chosen_on": "validation",
     }
 
 
@@ -128,29 +152,32 @@ def write_predictions(
     table.to_parquet(directory / "predictions.parquet", index=False)
 
 
-def print_results(record: Mapping[str, Any], console: Console | None = None) -> None:
+def print_results(record: Mapping[str, Any], console: Console | None = None, shown: Mapping[str, str] = SHOWN) -> None:
     """Print the one table of a run record: baselines, the base model, the fine-tuned model, with intervals."""
     console = console or Console()
     rows = {**record["baselines"], "base, zero-shot": record["base_model_metrics"], "fine-tuned": record["metrics"]}
-    console.print(results_table(rows, console.width))
+    console.print(results_table(rows, console.width, shown))
     console.print(record["comparison"]["sentence"], soft_wrap=True, highlight=False)
+    for table in error_analysis.tables(record["error_analysis"]) if "error_analysis" in record else ():
+        console.print(table)
 
 
-def results_table(rows: Mapping[str, Mapping[str, Any]], width: int = 80) -> Table:
+def results_table(rows: Mapping[str, Mapping[str, Any]], width: int = 80, shown: Mapping[str, str] = SHOWN) -> Table:
     """A table of metrics with intervals, a row for each name; the last row is set apart if there is a base model.
 
-    A narrow terminal gets the metrics that fit on it; `run.json` and the card have all of them.
+    `shown` are the metrics and their words, the most important first: a narrow terminal gets those that fit on it;
+    `run.json` and the card have all of them.
     """
-    shown = list(SHOWN)[: max(1, (width - 22) // 19)]
-    n = next(iter(rows.values()))[COMPARED]["n"]
+    columns = list(shown)[: max(1, (width - 22) // 19)]
+    n = next(iter(rows.values()))[columns[0]]["n"]
     table = Table(title=f"Test split, n = {n:,}, with 95 % intervals", box=box.SIMPLE_HEAD)
     table.add_column("Model", no_wrap=True)
-    for metric in shown:
-        table.add_column(SHOWN[metric], justify="right", no_wrap=True)
+    for metric in columns:
+        table.add_column(shown[metric], justify="right", no_wrap=True)
     for name, values in rows.items():
         if name == "fine-tuned":
             table.add_section()
-        cells = [interval_text(values[metric]) for metric in shown]
+        cells = [interval_text(values.get(metric, {"value": None})) for metric in columns]
         table.add_row(name.replace("_", " "), *cells, style="bold" if name == "fine-tuned" else None)
     return table
 

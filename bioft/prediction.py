@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from accelerate import PartialState
 from accelerate.utils import gather_object
 from datasets import Dataset
@@ -54,10 +55,11 @@ def whole_model(trainer: Any, base: models.BaseModel, quantized: bool, directory
     return PeftModel.from_pretrained(model, str(directory))
 
 
-def load_run(directory: str | Path) -> tuple[Any, PairPrompts, dict[str, Any]]:
+def load_run(directory: str | Path, dtype: torch.dtype | None = None) -> tuple[Any, PairPrompts, dict[str, Any]]:
     """The fine-tuned model of a finished run with its prompts and its record.
 
-    The base is loaded as it was trained on (quantized or not), from where the record says.
+    The base is loaded as it was trained on (quantized or not), from where the record says, and computes in `dtype`,
+    by default `models.compute_dtype()`.
 
     Raises:
         BioftError: no finished run, files changed since, or a base model that is not the recorded one.
@@ -65,18 +67,15 @@ def load_run(directory: str | Path) -> tuple[Any, PairPrompts, dict[str, Any]]:
     from peft import PeftModel
 
     record = runs.read(directory)
+    if record["recipe"] != "sft_gda":
+        raise BioftError(f"{directory} is a run of {record['recipe']}: it reads texts, not pairs of names.")
     runs.check_files(directory, record)
     recorded = record["base_model"]
-    base = models.resolve_base_model(recorded["name_or_path"], recorded["revision"])
-    if recorded["sha256"] and base.sha256 != recorded["sha256"]:
-        raise BioftError(
-            f"The weights of {base.id} are not those that the run was trained on (SHA-256 {base.sha256}, "
-            f"recorded {recorded['sha256']})."
-        )
-    quantization = models.nf4() if recorded["quantization"] == "nf4" else None
+    base = models.resolve_recorded(recorded)
+    quantization = models.nf4(dtype) if recorded["quantization"] == "nf4" else None
     if recorded["quantization"] == "nf4" and quantization is None:
         raise BioftError("This run was trained on a 4-bit base model: install bitsandbytes to use it.")
-    model, tokenizer = models.load_causal_lm(base, quantization)
+    model, tokenizer = models.load_causal_lm(base, quantization, dtype)
     model = PeftModel.from_pretrained(model, str(directory))
     return model, PairPrompts(record["scoring"]["prompt_style"], tokenizer), record
 

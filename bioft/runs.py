@@ -20,7 +20,7 @@ import psutil
 import yaml
 
 import bioft
-from bioft.errors import BioftError
+from bioft.errors import BioftError, ChangedFilesError
 
 SCHEMA_VERSION = 1
 RECORD = "run.json"
@@ -30,8 +30,10 @@ PACKAGES = (
     "torch", "transformers", "trl", "peft", "bitsandbytes", "accelerate", "datasets", "evaluate",
     "huggingface_hub", "tokenizers", "scikit-learn", "numpy",
 )  # fmt: skip
+# What only the resumption of an unfinished run needs.
+RESUMPTION = re.compile(r"checkpoint-\d+(/|$)|base_scores-|training_args\.bin$")
 # What makes no difference to the trained model may change between a kill and its resumption.
-NOT_COMPARED = {"overwrite", "dry_run", "logging_steps", "report_to", "disable_tqdm"}
+NOT_COMPARED = {"overwrite", "dry_run", "push_to_hub", "logging_steps", "report_to", "disable_tqdm"}
 
 
 def prepare(directory: Path, config: dict[str, Any], *, overwrite: bool = False) -> None:
@@ -89,21 +91,25 @@ def last_checkpoint(directory: Path) -> str | None:
 def finish(directory: Path, record: dict[str, Any]) -> None:
     """Complete a run: plots, card, and as the last file `run.json`; what only a resumption needed is removed.
 
-    The record, which starts with `environment()`, gets the run's name and the SHA-256 of every other file.
+    The record, which starts with `environment()`, gets the run's name and the checksums of its files.
     """
-    from bioft import cards, plots
+    from bioft import cards, error_analysis, plots
 
     record["name"] = directory.name
-    for checkpoint in directory.glob("checkpoint-*"):
-        shutil.rmtree(checkpoint)
-    for leftover in [*directory.glob("base_scores-*.npz"), directory / "training_args.bin"]:
-        leftover.unlink(missing_ok=True)
     with disk_errors(directory):
-        plots.plot_run(directory, record)
+        if record["task"] == "gene-disease-association":
+            plots.plot_run(directory, record)
+        else:
+            plots.plot_training(directory, record["log_history"])
+            for name in {"error_analysis", "relation_error_analysis"} & record.keys():
+                error_analysis.plot(record[name], directory / "plots" / f"{name}.png")
         record["files"] = checksums(directory)
         write_text(directory / CARD, cards.model_card(record))
-        record["files"] = checksums(directory)
         write_text(directory / RECORD, json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    # Not before the record stands: until then the same command must be able to continue.
+    for path in directory.iterdir():
+        if RESUMPTION.match(path.name):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def cached(path: Path, compute: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
@@ -124,24 +130,26 @@ def training_summary(trainer: Any, metrics: dict[str, float], checkpoint: str | 
     """Parameters, steps and speed of a finished training, for the record.
 
     Args:
-        trainer: a Transformers trainer with a PEFT model.
+        trainer: a Transformers trainer; its model is trained whole or with PEFT.
         metrics: what `trainer.train()` returned.
         checkpoint: what the training was resumed from; seconds and speed count the steps after it only.
     """
-    trainable, total = trainer.model.get_nb_trainable_parameters()
+    from bioft import models
+
+    trainable, total = models.parameter_counts(trainer.model)
     args, steps = trainer.args, trainer.state.global_step
     per_step = args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
     resumed_step = int(checkpoint.rsplit("-", 1)[1]) if checkpoint else 0
     seconds = metrics["train_runtime"]
     # The last batch of an epoch may be smaller than the others.
-    pairs_seen = min(steps * per_step, round(trainer.state.epoch * len(trainer.train_dataset)))
+    examples_seen = min(steps * per_step, round(trainer.state.epoch * len(trainer.train_dataset)))
     return {
         "trainable_parameters": trainable,
         "total_parameters": total,
-        "pairs_seen": pairs_seen,
+        "examples_seen": examples_seen,
         "steps": steps,
         "seconds": seconds,
-        "examples_per_second": pairs_seen * (1 - resumed_step / steps) / seconds,
+        "examples_per_second": examples_seen * (1 - resumed_step / steps) / seconds,
         "resumed_from": resumed_step or None,
     }
 
@@ -160,7 +168,7 @@ def read(directory: str | Path) -> dict[str, Any]:
         raise BioftError(f"No run in {directory}: there is no {RECORD}.")
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        schema = record["schema_version"]
+        schema = int(record["schema_version"])
     except (ValueError, KeyError, TypeError) as error:
         raise BioftError(f"{path} is not a run record: {error!r}.") from error
     if schema > SCHEMA_VERSION:
@@ -172,18 +180,20 @@ def check_files(directory: str | Path, record: dict[str, Any]) -> None:
     """Compare every file that a record names with its checksum.
 
     Raises:
-        BioftError: names the files that are missing or were changed since the run.
+        ChangedFilesError: names the files that are missing or were changed since the run.
     """
     directory = Path(directory)
     wrong = []
     for name, digest in record.get("files", {}).items():
+        if name == CARD:
+            continue  # recorded by the first versions; see `checksums`
         path = directory / name
         if not path.is_file():
             wrong.append(f"{name} is missing")
         elif file_sha256(path) != digest:
             wrong.append(f"{name} was changed")
     if wrong:
-        raise BioftError(f"The files in {directory} are not those of the recorded run: {'; '.join(wrong)}.")
+        raise ChangedFilesError(f"The files in {directory} are not those of the recorded run: {'; '.join(wrong)}.")
 
 
 def environment() -> dict[str, Any]:
@@ -245,9 +255,14 @@ def command_line() -> list[str]:
 
 
 def checksums(directory: Path) -> dict[str, str]:
-    """SHA-256 of every file of a run but the record itself and what trackers still write to, by relative path."""
+    """SHA-256 of a run's files by relative path, but for the record, the card and what trackers still write to.
+
+    The card is no evidence: its words may be changed, and on the Hub it names its repository.
+    """
     names = sorted(path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file())
-    return {name: file_sha256(directory / name) for name in names if name != RECORD and not name.startswith("runs/")}
+    kept = [name for name in names if name not in (RECORD, CARD) and not name.startswith("runs/")]
+    kept = [name for name in kept if not RESUMPTION.match(name)]
+    return {name: file_sha256(directory / name) for name in kept}
 
 
 def file_sha256(path: Path) -> str:

@@ -18,15 +18,15 @@ from accelerate import PartialState
 from datasets import DatasetDict
 from trl import ModelConfig, SFTTrainer
 
-from bioft import arguments, dry_run, evaluation, launch, models, prediction, runs
-from bioft.arguments import GeneDiseaseArguments, RecipeArguments, TrainingArguments
+from bioft import arguments, dry_run, evaluation, hub, launch, models, prediction, runs
+from bioft.arguments import GeneDiseaseArguments, PromptArguments, TrainingArguments
 from bioft.completion_head import use_completion_head
 from bioft.datasets.load import describe, load_or_build
 from bioft.prompts import PairPrompts
 
 
 def main(
-    script_args: RecipeArguments,
+    script_args: PromptArguments,
     data_args: GeneDiseaseArguments,
     model_args: ModelConfig,
     training_args: TrainingArguments,
@@ -38,6 +38,8 @@ def main(
     record = runs.environment()  # now: the checkout may change while a long training runs
     directory = Path(training_args.output_dir)
     base = models.resolve_base_model(model_args.model_name_or_path, model_args.model_revision)
+    if script_args.push_to_hub:
+        hub.check_before_training(script_args.push_to_hub, vars(base), directory)
 
     # 1. Data: positives are split first, negatives are drawn inside each split, and the audit must pass.
     dataset, manifest = load_or_build(**vars(data_args))
@@ -108,13 +110,7 @@ def main(
         "base_model": models.describe(base, model_args, model),
         "dataset": describe(manifest),
         "audit": manifest["audit"],
-        "scoring": {
-            "prompt_style": prompts.name,
-            "positive": prompts.style.positive,
-            "negative": prompts.style.negative,
-            "threshold": result.threshold,
-            "threshold_chosen_on": "validation",
-        },
+        "scoring": evaluation.describe_scoring(prompts, result, base_result, baselines),
         "metrics": result.metrics,
         "base_model_metrics": base_result.metrics,
         "baselines": {name: baseline.metrics for name, baseline in baselines.items()},
@@ -130,6 +126,8 @@ def main(
     trainer.log({f"test_{name}": figure["value"] for name, figure in result.metrics.items()})
     evaluation.print_results(record)
     print(f"Run recorded in {directory}")
+    if script_args.push_to_hub:
+        hub.push_finished_run(directory, script_args.push_to_hub)
 
 
 def score_splits(model: Any, prompts: PairPrompts, dataset: DatasetDict, name: str) -> dict[str, np.ndarray]:
@@ -144,4 +142,4 @@ if __name__ == "__main__":
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger("bioft").setLevel(logging.INFO)
     with arguments.user_errors():
-        main(*arguments.parse("sft_gda", (RecipeArguments, GeneDiseaseArguments, ModelConfig, TrainingArguments)))
+        main(*arguments.parse("sft_gda", (PromptArguments, GeneDiseaseArguments, ModelConfig, TrainingArguments)))

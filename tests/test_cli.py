@@ -252,7 +252,81 @@ def test_build_hpo_needs_no_file(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "hpo" / "manifest.json").read_text())["builder"] == "hpo"
 
 
+@pytest.fixture(scope="module")
+def pubtator_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("pubtator") / "own.txt"
+    path.write_text(
+        "".join(
+            f"{n}|t|Drug{n:02d} causes illness.\n{n}|a|Nothing more.\n{n}\t0\t6\tDrug{n:02d}\tChemical\tC{n}\n\n"
+            for n in range(20)
+        )
+    )
+    return path
+
+
+def test_build_from_pubtator_and_inspect(pubtator_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "own"
+    result = invoke("build", "pubtator", pubtator_file, "--out", out, "--test-size", "0.25", "--seed", "3")
+    assert result.exit_code == 0, result.output
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["arguments"] == {"skip_bad": False, "validation_size": 0.1, "test_size": 0.25, "seed": 3}
+    assert manifest["rows"]["test"] == {"documents": 5, "Chemical": 5}
+    assert "20 documents" in (out / "README.md").read_text()
+    result = invoke("inspect", out)
+    assert result.exit_code == 0, result.output
+    assert "Most frequent Chemical concepts" in result.output
+
+
+def test_build_from_a_wrong_pubtator_file(pubtator_file: Path, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.txt"
+    wrong.write_text(pubtator_file.read_text().replace("7\t0\t6\tDrug07", "7\t1\t7\tDrug07"))
+    out = tmp_path / "own"
+    assert "wrong.txt, document 7, line 31: the mention" in message(invoke("build", "pubtator", wrong, "--out", out))
+    assert not out.exists()
+    result = invoke("build", "pubtator", wrong, "--out", out, "--skip-bad")
+    assert result.exit_code == 0, result.output
+    assert "all: 1 documents left out. First:" in " ".join(result.output.split())
+    assert "1 documents" in (out / "README.md").read_text()
+    assert "give three" in message(invoke("build", "pubtator", wrong, wrong, "--out", tmp_path / "x"))
+
+
+@pytest.mark.parametrize(
+    ("corpus", "path", "options", "arguments"),
+    [
+        ("bc5cdr", "bc5cdr", [], {"skip_bad": False}),
+        (
+            "chemdisgene",
+            "chemdisgene/test.anno_all.json.gz",
+            ["--relation-types", "all", "--seed", "1"],
+            {"relation_types": "all", "skip_bad": False, "validation_size": 0.1, "test_size": 0.2, "seed": 1},
+        ),
+    ],
+)
+def test_build_corpora(
+    shared_data: Path, tmp_path: Path, corpus: str, path: str, options: list[str], arguments: dict[str, Any]
+) -> None:
+    result = invoke("build", corpus, shared_data / path, "--out", tmp_path / "x", *options)
+    assert result.exit_code == 0, result.output
+    manifest = json.loads((tmp_path / "x" / "manifest.json").read_text())
+    assert manifest["arguments"] == arguments
+    assert ("not comparable" in " ".join(result.output.split())) == (corpus == "chemdisgene")
+
+
 # download
+
+
+def test_download_corpora(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from bioft.datasets import download
+
+    calls: list[Any] = []
+    monkeypatch.setattr(download, "download", lambda *call: calls.append(call) or tmp_path / "CDR_Data.zip")
+    assert str(tmp_path / "CDR_Data.zip") in invoke("download", "bc5cdr", "--directory", tmp_path).output
+    assert calls == [("bc5cdr", tmp_path)]
+    calls.clear()
+    assert invoke("download", "chemdisgene", "--directory", tmp_path).exit_code == 0
+    assert {folder for _, folder in calls} == {tmp_path / "curated"}
+    assert invoke("download", "chemdisgene", "--directory", tmp_path, "--training").exit_code == 0
+    assert {folder for _, folder in calls} == {tmp_path / "curated", tmp_path / "ctd_derived"}
 
 
 @pytest.mark.parametrize(("option", "name"), [([], "ctd"), (["--inferred"], "ctd-inferred")])

@@ -208,6 +208,7 @@ def build(
                 "version": header.created,
                 "url": f"{URL}/reports/{name}" if name.startswith("CTD_") else URL,
                 "terms": TERMS,
+                "redistribution": "ask",
                 "citation": CITATION,
             }
         ],

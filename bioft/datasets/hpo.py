@@ -136,6 +136,7 @@ def build(
             "version": release(directory),
             "url": URL,
             "terms": TERMS,
+            "redistribution": "free",
             "citation": CITATION,
         }
         for file in (GENES, DISEASES)

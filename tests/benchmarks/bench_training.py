@@ -20,11 +20,11 @@ from sklearn.metrics import roc_auc_score
 from trl import ModelConfig, SFTTrainer
 
 from bioft import arguments, models, prediction
-from bioft.arguments import GeneDiseaseArguments, RecipeArguments, TrainingArguments
+from bioft.arguments import GeneDiseaseArguments, PromptArguments, TrainingArguments
 from bioft.datasets.load import load_or_build
 from bioft.prompts import PairPrompts
 
-GROUPS = (RecipeArguments, GeneDiseaseArguments, ModelConfig, TrainingArguments)
+GROUPS = (PromptArguments, GeneDiseaseArguments, ModelConfig, TrainingArguments)
 RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "sft_gda.py"
 PUBLISHED = {"per_device_train_batch_size": 2, "gradient_accumulation_steps": 4, "pad_to_multiple_of": 128}
 

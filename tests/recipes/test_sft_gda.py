@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,17 +15,22 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from huggingface_hub import HfApi
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import ModelConfig
 
 from bioft import arguments, models, prediction, presets, runs
-from bioft.arguments import GeneDiseaseArguments, RecipeArguments, TrainingArguments
+from bioft import hub as push
+from bioft.arguments import GeneDiseaseArguments, PromptArguments, TrainingArguments
+from bioft.datasets.load import load_or_build
 from bioft.errors import BioftError
+from tests.hub_server.server import HubServer
 from tests.tiny import PRESETS, write_ctd, write_model
 
 RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "sft_gda.py"
-GROUPS = (RecipeArguments, GeneDiseaseArguments, ModelConfig, TrainingArguments)
+RECORDER = Path(__file__).with_name("record_examples.py")
+GROUPS = (PromptArguments, GeneDiseaseArguments, ModelConfig, TrainingArguments)
 
 
 @pytest.fixture(scope="module")
@@ -97,10 +103,10 @@ def test_every_gpu_preset_trains_the_intended_modules(
 
 @pytest.fixture(scope="module")
 def finished(recipe: ModuleType, ctd: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run of four epochs on a tiny Llama in float32, shared by the tests below."""
+    """A finished run of one epoch on a tiny Llama in float32, shared by the tests below."""
     folder = tmp_path_factory.mktemp("finished")
     model = write_model(folder / "model")
-    more = {"max_steps": 12, "save_steps": 4, "load_in_4bit": False}
+    more = {"max_steps": 12, "save_steps": 4, "load_in_4bit": False, "max_train_pairs": 96}
     run(recipe, *options("default", model, ctd, folder / "run", **more))
     return folder / "run"
 
@@ -108,7 +114,7 @@ def finished(recipe: ModuleType, ctd: Path, tmp_path_factory: pytest.TempPathFac
 def test_the_run_directory_is_complete_and_safe(finished: Path) -> None:
     record = runs.read(finished)
     runs.check_files(finished, record)
-    assert {"adapter_model.safetensors", "config.yaml", "predictions.parquet", "README.md"} <= record["files"].keys()
+    assert {"adapter_model.safetensors", "config.yaml", "predictions.parquet"} <= record["files"].keys()
     assert any(name.startswith("plots/") for name in record["files"])
     forbidden = {".bin", ".pt", ".pth", ".pkl", ".npz"}
     assert not [name for name in record["files"] if Path(name).suffix in forbidden or "checkpoint" in name]
@@ -187,7 +193,7 @@ def start(preset: str, *more: str, launcher: tuple[str, ...] = (sys.executable,)
 
 
 def test_a_killed_run_resumes_to_the_same_metrics(finished: Path, ctd: Path, tmp_path: Path) -> None:
-    more = {"max_steps": 12, "save_steps": 4, "load_in_4bit": False, "disable_tqdm": True}
+    more = {"max_steps": 12, "save_steps": 4, "load_in_4bit": False, "disable_tqdm": True, "max_train_pairs": 96}
     command = options("default", finished.parent / "model", ctd, tmp_path / "run", **more)
     process = start("default", *command)
     assert process.stdout is not None
@@ -212,24 +218,84 @@ def test_a_killed_run_resumes_to_the_same_metrics(finished: Path, ctd: Path, tmp
 
 
 def test_two_processes_see_every_example_once_and_agree_with_one(finished: Path, ctd: Path, tmp_path: Path) -> None:
-    """Two processes with half the batch each take the same steps as one."""
-    more = {"max_steps": 12, "save_steps": 4, "load_in_4bit": False, "per_device_train_batch_size": 4}
+    """Two processes with half the batch each take the same steps as one, over an epoch of 96 examples."""
+    more = {"max_steps": 12, "save_steps": 4, "load_in_4bit": False, "max_train_pairs": 96}
+    more |= {"per_device_train_batch_size": 4, "ddp_backend": "gloo"}
     torchrun = str(Path(sys.executable).with_name("torchrun"))
     process = start(
         "default",
-        *options("default", finished.parent / "model", ctd, tmp_path / "run", ddp_backend="gloo", **more),
-        launcher=(torchrun, "--standalone", "--nproc_per_node", "2"),
+        *options("default", finished.parent / "model", ctd, tmp_path / "run", **more),
+        launcher=(torchrun, "--standalone", "--nproc_per_node", "2", str(RECORDER), str(tmp_path)),
     )
     output, _ = process.communicate()
     assert process.returncode == 0, output
+    decode = AutoTokenizer.from_pretrained(finished).decode
+    shares = [json.loads((tmp_path / f"examples-{rank}.json").read_text()) for rank in range(2)]
+    assert [len(share) for share in shares] == [48, 48]
+    dataset, _ = load_or_build("ctd", dataset_path=str(ctd), negatives="uniform", validation_size=0.1, test_size=0.2)
+    expected = [
+        f"{row['gene']} and {row['disease']}: {'yes' if row['label'] else 'no'}</s>"
+        for row in dataset["train"].select(range(96))
+    ]
+    assert sorted(decode(ids) for share in shares for ids in share) == sorted(expected)
+
     two, one = runs.read(tmp_path / "run"), runs.read(finished)
     assert two["hardware"]["num_processes"] == 2
-    assert two["training"]["pairs_seen"] == one["training"]["pairs_seen"] == 96
+    assert two["training"]["examples_seen"] == one["training"]["examples_seen"] == 96
     first, second = (pd.read_parquet(folder / "predictions.parquet") for folder in (finished, tmp_path / "run"))
     assert (first.gene + first.disease == second.gene + second.disease).all()
     # The base model's scores prove that the shares of both processes came back in order and whole.
     np.testing.assert_allclose(first.base_score, second.base_score, atol=1e-6)
     assert two["metrics"]["auroc"]["value"] == pytest.approx(one["metrics"]["auroc"]["value"], abs=0.02)
+
+
+def test_a_failed_push_loses_nothing_and_names_the_command_that_finishes_it(
+    ctd: Path, tmp_path: Path, hub: HubServer
+) -> None:
+    """The commit is refused at the end of the training; the printed command, run as it stands, pushes the run."""
+    api = HfApi(endpoint=hub.endpoint, token=hub.tokens["write"])
+    api.create_repo("user/tiny-llama")
+    api.upload_folder(repo_id="user/tiny-llama", folder_path=write_model(tmp_path / "model"))
+    hub.fail("POST", "user/adapter/commit/", status=403)
+    environment = hub.environment(BIOFT_CACHE=str(tmp_path / "cache"), OMP_NUM_THREADS="1")
+    more = {"max_steps": 2, "load_in_4bit": False, "push_to_hub": "user/adapter", "disable_tqdm": True}
+    command = [str(RECIPE), *options("default", Path("user/tiny-llama"), ctd, tmp_path / "run", **more)]
+    recipe = subprocess.run([sys.executable, *command], env=environment, capture_output=True, text=True)
+    assert recipe.returncode == 1
+    assert hub.faults_hit == 1
+    assert "Traceback" not in recipe.stderr
+    assert "Error: This token may not write to the model user/adapter" in recipe.stderr
+    record = runs.read(tmp_path / "run")
+    runs.check_files(tmp_path / "run", record)
+    assert "adapter_model.safetensors" not in hub.repository("model", "user/adapter").commit().tree
+
+    printed = recipe.stderr.split("To push it: ")[1].strip()
+    assert printed == f"bioft push-adapter {tmp_path / 'run'} user/adapter"
+    bioft = str(Path(sys.executable).with_name("bioft"))
+    finish = subprocess.run([bioft, *shlex.split(printed)[1:]], env=environment, capture_output=True, text=True)
+    assert finish.returncode == 0, finish.stderr
+    pushed = hub.repository("model", "user/adapter")
+    assert pushed.private
+    assert record["files"].keys() | {"run.json", "README.md"} <= pushed.commit().tree.keys()
+
+
+def test_a_push_that_cannot_be_is_refused_before_the_training(
+    recipe: ModuleType, ctd: Path, tmp_path: Path, hub: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    base = {"id": "user/tiny-llama", "source": "Hub, commit abc"}
+    for role, message in (("read", "can only read"), ("expired", "does not accept the token")):
+        with pytest.raises(BioftError, match=message):
+            push.check_before_training("user/adapter", base, tmp_path, endpoint=hub.endpoint, token=hub.tokens[role])
+    push.check_before_training("user/adapter", base, tmp_path, endpoint=hub.endpoint, token=hub.tokens["write"])
+
+    model = write_model(tmp_path / "model")
+    command = options("default", model, ctd, tmp_path / "run", max_steps=2, push_to_hub="user/adapter")
+    with pytest.raises(BioftError, match="local folder"):
+        run(recipe, *command)
+    with pytest.raises(BioftError, match="'adapter' is not the name of a repository"):
+        run(recipe, *(word.replace("user/adapter", "adapter") for word in command))
+    assert not (tmp_path / "run").exists()
 
 
 def test_another_run_is_never_overwritten_by_accident(recipe: ModuleType, finished: Path, ctd: Path, tmp_path: Path):

@@ -1,0 +1,269 @@
+"""The connection to the Hub: timeouts, a bounded number of tries, and errors that say in one sentence what to do."""
+
+import re
+import ssl
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import cache
+from typing import Any
+
+import httpx2
+import huggingface_hub
+from huggingface_hub import HfApi
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    GatedRepoError,
+    HfHubHTTPError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from huggingface_hub.utils import _http, logging
+
+from bioft.errors import BioftError
+
+REPEATED_STATUS = frozenset({408, 429, 500, 502, 503, 504})
+REPEATED_ERRORS = (httpx2.TimeoutException, httpx2.NetworkError, httpx2.RemoteProtocolError)
+COMMIT = re.compile(r"/api/(models|datasets)/[^/]+/[^/]+/commit/")
+TOKEN = re.compile(r"hf_[A-Za-z0-9]{20,}")
+TOKENS_PAGE = "https://huggingface.co/settings/tokens"
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How often and how patiently a request to the Hub is repeated."""
+
+    attempts: int = 5
+    wait_seconds: float = 1.0
+    """Wait after the first failed try; doubled at each further one. A `Retry-After` of the Hub goes before it."""
+    longest_wait_seconds: float = 120.0
+    """A Hub that asks for more is not waited for."""
+    timeout_seconds: float = 60.0
+    """For connecting, and for each read and write."""
+
+    def wait(self, attempt: int) -> float:
+        """Seconds to wait after a failed try, counted from 1."""
+        return min(self.wait_seconds * 2.0 ** (attempt - 1), self.longest_wait_seconds)
+
+
+@dataclass(frozen=True)
+class Access:
+    """Which Hub, as whom, and how patiently."""
+
+    endpoint: str | None = None
+    """By default that of `HF_ENDPOINT`, or https://huggingface.co."""
+    token: str | None = None
+    """By default the one of `hf auth login` or `HF_TOKEN`."""
+    policy: RetryPolicy = RetryPolicy()
+
+
+class LostAnswerError(Exception):
+    """A commit was sent and no answer came: whether the Hub made it must be looked up before it is sent again."""
+
+
+class _Client(httpx2.Client):
+    """The HTTP client under `huggingface_hub`, whose own has no timeout and repeats only some of its requests.
+
+    All of them may be repeated (uploads are addressed by their content) but the one that makes a commit.
+    """
+
+    def __init__(self, policy: RetryPolicy) -> None:
+        super().__init__(follow_redirects=True, verify=_ssl_context())
+        self._policy = policy
+
+    def request(self, method: Any, url: Any, **options: Any) -> httpx2.Response:
+        """Send a request; BioftError where the Hub does not answer it in the end."""
+        policy = self._policy
+        options["timeout"] = policy.timeout_seconds
+        body: Any = options.get("data")
+        start = body.tell() if hasattr(body, "seek") else None
+        attempt = 0
+        while True:
+            attempt += 1
+            if start is not None:
+                body.seek(start)
+            wait, refused = policy.wait(attempt), False
+            try:
+                response = super().request(method, url, **options)
+            except REPEATED_ERRORS as error:
+                problem = _network_problem(error)
+            else:
+                if response.status_code not in REPEATED_STATUS:
+                    return response
+                problem = f"it answers with HTTP status {response.status_code}"
+                refused = response.status_code == 429
+                wait = max(wait, _asked_wait(response))
+            if method == "POST" and COMMIT.search(str(url)) and not refused:
+                raise LostAnswerError(problem)
+            if wait > policy.longest_wait_seconds:
+                raise unreachable(f"{problem} and asks to wait {wait:,.0f} seconds", attempt)
+            if attempt >= policy.attempts:
+                raise unreachable(problem, attempt)
+            time.sleep(wait)
+
+    def stream(self, method: Any, url: Any, **options: Any) -> Any:
+        """Send a request whose answer is read piece by piece (a download, which `huggingface_hub` resumes)."""
+        return super().stream(method, url, **options | {"timeout": self._policy.timeout_seconds})
+
+
+@cache
+def _ssl_context() -> ssl.SSLContext:
+    # Once for the process: each one reads all certificates.
+    return httpx2.create_ssl_context()
+
+
+@contextmanager
+def connection(subject: str, access: Access) -> Iterator[HfApi]:
+    """Talk to the Hub through `HfApi`, with timeouts and bounded retries; every failure is one BioftError.
+
+    Args:
+        subject: what the errors are about, as in "the model user/name".
+        access: which Hub, as whom, and how patiently.
+    """
+    if huggingface_hub.is_offline_mode():
+        raise BioftError("HF_HUB_OFFLINE forbids every request to the Hub. Unset it for this command.")
+    # The client is shared by all of huggingface_hub, which has no public way to ask for the factory in use.
+    factory = _http._GLOBAL_CLIENT_FACTORY
+    verbosity = logging.get_verbosity()
+    huggingface_hub.set_client_factory(lambda: _Client(access.policy))
+    logging.set_verbosity_error()
+    try:
+        with warnings.catch_warnings():
+            # The predictions of a run are Parquet, and belong to the model.
+            warnings.filterwarnings("ignore", message="It seems that you are about to commit a data file")
+            yield HfApi(endpoint=access.endpoint, token=access.token)
+    except Exception as error:
+        explained = explain(error, subject)
+        if explained is None:
+            raise
+        kind = type(error) if isinstance(error, BioftError) else BioftError
+        raise kind(without_tokens(explained, access.token)) from None
+    finally:
+        huggingface_hub.set_client_factory(factory)
+        logging.set_verbosity(verbosity)
+
+
+def explain(error: BaseException, subject: str) -> str | None:
+    """What to tell the user of an error of the Hub's client; None for one that is not the Hub's."""
+    causes = list(_causes(error))
+    for cause in causes:
+        if isinstance(cause, BioftError):
+            return str(cause)
+    for cause in causes:
+        if isinstance(cause, HfHubHTTPError):
+            return _http_problem(cause, subject)
+    for cause in causes:
+        if isinstance(cause, httpx2.HTTPError):
+            return str(unreachable(_network_problem(cause), 1))
+    for cause in causes:
+        if isinstance(cause, OSError) and cause.errno is not None:
+            return None  # the disk's, not the Hub's
+    if "Invalid metadata in README.md" in str(error):
+        return f"The Hub refuses the card: {' '.join(str(error).split())} Mend the README.md, then push again."
+    if isinstance(error, ValueError | LookupError | RuntimeError | OSError):
+        # Answers that are not those of a Hub end here too, as those of a login page in between.
+        return f"The Hub's client gives up on {subject}: {type(error).__name__}, {' '.join(str(error).split())}."
+    return None
+
+
+def conflict(subject: str) -> BioftError:
+    """Somebody else wrote to the repository at the same time."""
+    return BioftError(
+        f"{capital(subject)} was changed on the Hub while this was sent: nothing was written. Look at the change, "
+        "then push again, or propose this version with --create-pr."
+    )
+
+
+def missing(subject: str) -> BioftError:
+    """No such repository, or none that the token may see: the Hub answers the same."""
+    return BioftError(
+        f"{capital(subject)} does not exist on the Hub, or this token may not see it. Check the name; for a private "
+        "repository log in with `hf auth login`."
+    )
+
+
+def unreachable(problem: str, attempts: int) -> BioftError:
+    """The Hub does not answer."""
+    tried = f" after {attempts} tries" if attempts > 1 else ""
+    return BioftError(
+        f"The Hub can't be reached{tried}: {problem}. Check the network and https://status.huggingface.co, then run "
+        "the same command again."
+    )
+
+
+def without_tokens(text: str, token: str | None = None) -> str:
+    """A text with every token in it masked."""
+    for secret in {token, huggingface_hub.get_token()} - {None, ""}:
+        text = text.replace(str(secret), "***")
+    return TOKEN.sub("hf_***", text)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    seen: list[BaseException] = []
+    while error is not None and error not in seen:
+        yield error
+        seen.append(error)
+        error = error.__cause__ or error.__context__
+
+
+def _http_problem(error: HfHubHTTPError, subject: str) -> str:
+    status = error.response.status_code
+    said = " ".join((error.server_message or "").split())
+    if isinstance(error, GatedRepoError):
+        return f"{capital(subject)} is gated: ask for access on its page, then log in with `hf auth login`."
+    if isinstance(error, RepositoryNotFoundError):
+        return str(missing(subject))
+    if isinstance(error, RevisionNotFoundError):
+        return f"{capital(subject)} has no such branch, tag or commit. Check --revision."
+    if isinstance(error, EntryNotFoundError):
+        return f"{capital(subject)} lacks a file that it should have ({error.response.url.path})."
+    if status == 401:
+        return (
+            "The Hub does not accept the token: it is missing, wrong or expired. Make one at "
+            f"{TOKENS_PAGE} and log in with `hf auth login`, or set HF_TOKEN."
+        )
+    if status == 403 and error.response.request.method in ("GET", "HEAD"):
+        return f"This token may not read {subject}. Ask its owner for access, then log in with `hf auth login`."
+    if status == 403:
+        return (
+            f"This token may not write to {subject}: it can only read, or the repository is somebody else's. Make a "
+            f"token with write permission at {TOKENS_PAGE} and log in with `hf auth login`."
+        )
+    if status in (409, 412):
+        return str(conflict(subject))
+    if status in REPEATED_STATUS:
+        return str(unreachable(f"it answers with HTTP status {status}", 1))
+    return f"The Hub refuses the request for {subject} (HTTP status {status}){': ' + said if said else '.'}"
+
+
+def _network_problem(error: BaseException) -> str:
+    if isinstance(error, httpx2.ConnectError):
+        return "no connection"
+    if isinstance(error, httpx2.TimeoutException):
+        return "no answer in time"
+    if isinstance(error, REPEATED_ERRORS):
+        return "the connection was cut"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _asked_wait(response: httpx2.Response) -> float:
+    """Seconds that an answer asks to wait: `Retry-After`, or the Hub's own `RateLimit: "api";r=0;t=55`."""
+    value = response.headers.get("Retry-After", "").strip()
+    if value.isdigit():
+        return float(value)
+    if value:
+        try:
+            return (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
+        except (TypeError, ValueError):
+            return 0.0
+    left = re.search(r"\br=0\s*;\s*t=(\d+)", response.headers.get("RateLimit", ""))
+    return float(left.group(1)) if left else 0.0
+
+
+def capital(text: str) -> str:
+    """A text that begins a sentence."""
+    return text[:1].upper() + text[1:]

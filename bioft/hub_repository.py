@@ -1,0 +1,91 @@
+"""A repository on the Hub: what it holds at a commit, and its files one by one."""
+
+import time
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import httpx2
+from huggingface_hub import HfApi
+from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
+from huggingface_hub.hf_api import RepoFile
+
+from bioft.errors import BioftError
+from bioft.hub_client import REPEATED_STATUS, RetryPolicy, capital
+from bioft.publication import PublishedFile
+
+Kind = Literal["model", "dataset"]
+Tree = dict[str, RepoFile]
+MAIN = "main"
+
+
+class Repository(NamedTuple):
+    """A model or dataset repository, and how patiently it is asked."""
+
+    api: HfApi
+    kind: Kind
+    id: str
+    policy: RetryPolicy
+
+    @property
+    def subject(self) -> str:
+        """The repository in words."""
+        return f"the {self.kind} {self.id}"
+
+    def is_private(self) -> bool | None:
+        """Whether only its owner sees it; None where there is no such repository.
+
+        Raises:
+            BioftError: the name belongs to a repository of another type.
+        """
+        try:
+            return bool(self.api.repo_info(self.id, repo_type=self.kind).private)
+        except GatedRepoError:
+            raise
+        except RepositoryNotFoundError:
+            other = "dataset" if self.kind == "model" else "model"
+            if not self.api.repo_exists(self.id, repo_type=other):
+                return None
+        raise BioftError(f"{self.id} is a {other} repository, not a {self.kind} repository. Check the name.")
+
+    def head(self, revision: str) -> str:
+        """The commit that a branch, tag or commit id stands for."""
+        commit = self.api.repo_info(self.id, repo_type=self.kind, revision=revision).sha
+        if commit is None:
+            raise BioftError(f"{capital(self.subject)} has no commit at {revision}.")
+        return commit
+
+    def tree(self, commit: str) -> Tree:
+        """The files at a commit."""
+        entries = self.api.list_repo_tree(self.id, repo_type=self.kind, revision=commit, recursive=True)
+        return {entry.path: entry for entry in entries if isinstance(entry, RepoFile)}
+
+    def holds(self, commit: str, files: list[PublishedFile]) -> bool:
+        """Whether a commit has all these files with this very content."""
+        tree = self.tree(commit)
+        return all(same(file, tree.get(file.name)) for file in files)
+
+    def download(self, name: str, commit: str, tree: Tree, folder: Path) -> None:
+        """Fetch one file to its place in `folder`; BioftError if its content is not that of the commit."""
+        if name not in tree:
+            raise BioftError(f"{capital(self.subject)} lacks {name}, which its record lists.")
+        for attempt in range(1, self.policy.attempts + 1):
+            try:
+                self.api.hf_hub_download(self.id, name, repo_type=self.kind, revision=commit, local_dir=folder)
+                break
+            except (HfHubHTTPError, httpx2.NetworkError) as error:
+                # What the client repeats by itself does not come here.
+                passing = not isinstance(error, HfHubHTTPError) or error.response.status_code in REPEATED_STATUS
+                if not passing or attempt == self.policy.attempts:
+                    raise
+                time.sleep(self.policy.wait(attempt))
+        if not same(PublishedFile.of(name, folder / name), tree[name]):
+            raise BioftError(f"{name} of {self.subject} arrived damaged. Pull again.")
+
+
+def same(file: PublishedFile, remote: RepoFile | None) -> bool:
+    """Whether the Hub holds this very content."""
+    if remote is None or remote.size != file.size:
+        return False
+    if remote.lfs is not None:
+        return bool(remote.lfs.sha256 == file.sha256)
+    return remote.blob_id == file.git_oid()
