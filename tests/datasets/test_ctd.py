@@ -235,7 +235,7 @@ def test_directory(tmp_path: Path) -> None:
     assert "is a directory" in failure(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"", gzip.compress(b"")])
+@pytest.mark.parametrize("content", [b"", gzip.compress(b"", mtime=0)])
 def test_empty_file(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.csv.gz").write_bytes(content)
     assert "is empty" in failure(tmp_path / "x.csv.gz")
