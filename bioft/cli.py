@@ -450,7 +450,7 @@ def predict(
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Ask a finished run: for the entities in texts, or to score gene–disease pairs."""
+    """Ask a finished run: for the entities and relations in texts, or to score gene–disease pairs."""
     if text is not None or html is not None or (input_file is not None and _holds_documents(input_file)):
         if (text is None) == (input_file is None) or gene is not None or disease is not None:
             raise typer.BadParameter("give either --text or --input with a file of texts.")
@@ -656,7 +656,7 @@ def _predict_in_documents(
     skip_bad: bool,
     overwrite: bool,
 ) -> None:
-    """Find entities in a text or a file of texts; show them where no file is written."""
+    """Find entities and relations in a text or a file of texts; show them where no file is written."""
     from bioft import document_files
 
     skipped: list[str] = []
@@ -672,20 +672,23 @@ def _predict_in_documents(
     if output is not None and document_files.format_of(output) not in ("jsonl", "pubtator"):
         raise BioftError(f"{output} is neither .jsonl nor .pubtator: what is found can be written as one of these.")
 
-    from bioft import highlighting, tagging
-    from bioft.entity_prediction import predict_with_run
+    from bioft import document_prediction, highlighting, runs
 
-    entities, record = predict_with_run(run, [document.text for document in documents])
-    types = tagging.types_of(record["labels"])
+    found = document_prediction.predict_documents(run, documents)
+    entities = [each.entities for each in found]
+    types = document_prediction.entity_types(run, found)
     shown = [
-        highlighting.Highlighted(document.document_id, document.text, found)
-        for document, found in zip(documents, entities, strict=True)
+        highlighting.Highlighted(
+            document.document_id, document.text, each.entities, document_prediction.statements(document, each)
+        )
+        for document, each in zip(documents, found, strict=True)
     ]
     console = Console()
     if output is not None:
-        document_files.write(output, documents, entities, overwrite=overwrite)
+        ids, relations = [each.ids for each in found], [each.relations for each in found]
+        document_files.write(output, documents, entities, ids=ids, relations=relations, overwrite=overwrite)
     if html is not None:
-        title = f"Entities found by {record['name']}"
+        title = f"Entities found by {runs.read(run)['name']}"
         document_files.write_whole(html, [highlighting.to_html(shown, types, title)])
     if output is None and html is None:
         for document in shown:
@@ -694,7 +697,9 @@ def _predict_in_documents(
             console.print(highlighting.to_terminal(document, types), soft_wrap=True)
     if source is not None:
         n = sum(map(len, entities))
-        typer.echo(f"{n:,} entities in {len(documents):,} documents", err=True)
+        related = sum(len(each.relations or ()) for each in found)
+        what = f"{n:,} entities and {related:,} relations" if related else f"{n:,} entities"
+        typer.echo(f"{what} in {len(documents):,} documents", err=True)
     for path in (output, html):
         if path is not None:
             typer.echo(f"Written to {path}", err=True)

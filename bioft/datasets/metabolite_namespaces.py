@@ -13,13 +13,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import version as package_version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
+from bioft.datasets.documents import source as source_of
 from bioft.datasets.metabolite_models import MODEL_SUFFIXES, format_suffix, model_metabolites, read_model
 from bioft.datasets.metabolite_tables import Row, joined, problems, to_table, universal_id
-from bioft.datasets.storage import TextLines, file_sha256
+from bioft.datasets.storage import TextLines
 from bioft.errors import BioftError
 
 logger = logging.getLogger(__name__)
@@ -79,7 +80,7 @@ def read_namespace(source: str | os.PathLike[str], directory: str | os.PathLike[
             `bioft download` fetched into `directory`), or the path of a file: BiGG's table or obo-db-ingest's version
             of it, ModelSEED's names, a model (SBML, JSON, MAT, YAML), any table with the columns id and name (and
             formula, charge, compartments, cross_references where there are), or a list with one name a line, whose
-            ids are then the names. Files may be packed by gzip.
+            ids are then the names. Text files and SBML may be packed by gzip.
         directory: where downloaded files are.
 
     Returns:
@@ -93,7 +94,7 @@ def read_namespace(source: str | os.PathLike[str], directory: str | os.PathLike[
     if source == EMBEDDED:
         return _embedded()
     path = Path(source)
-    if str(source) in DOWNLOADED and not path.exists():
+    if str(source) in DOWNLOADED and not path.is_file():
         path = Path(directory) / DOWNLOADED[str(source)]
         if not path.exists() and not (path := path.with_name(f"{path.name}.gz")).exists():
             raise BioftError(
@@ -102,11 +103,11 @@ def read_namespace(source: str | os.PathLike[str], directory: str | os.PathLike[
             )
     if format_suffix(path) in MODEL_SUFFIXES:
         table = model_metabolites(read_model(path))
-        described = _described(path)
+        described = source_of(path, terms=UNKNOWN_TERMS)
     else:
         rows, terms, url, citation = _read_table(path)
         table = to_table(rows)
-        described = _described(path, terms, url, citation)
+        described = source_of(path, url=url, terms=terms, citation=citation)
     if not table["name"].str.strip().any():
         raise BioftError(
             f"{path} has no names: the name of each of its {len(table):,} metabolites is empty. Metabolites can't be "
@@ -124,25 +125,10 @@ def _embedded() -> pd.DataFrame:
         raise BioftError("The package cobra is not installed. pip install cobra")
     path = Path(next(iter(spec.submodule_search_locations))) / "data" / EMBEDDED_MODEL
     table = model_metabolites(read_model(path))
-    table.attrs["source"] = _described(path, BIGG_TERMS, BIGG_URL, BIGG_CITATION) | {
+    table.attrs["source"] = source_of(path, url=BIGG_URL, terms=BIGG_TERMS, citation=BIGG_CITATION) | {
         "name": f"{path.name} (iYS1720, in cobra {package_version('cobra')})"
     }
     return table
-
-
-def _described(
-    path: Path, terms: str = UNKNOWN_TERMS, url: str | None = None, citation: str | None = None
-) -> dict[str, Any]:
-    return {
-        "name": path.name,
-        "sha256": file_sha256(path),
-        "bytes": path.stat().st_size,
-        "version": None,
-        "url": url,
-        "terms": terms,
-        "redistribution": "ask",
-        "citation": citation,
-    }
 
 
 def _read_table(path: Path) -> tuple[list[Row], str, str | None, str | None]:

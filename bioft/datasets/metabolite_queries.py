@@ -34,6 +34,7 @@ def right_ids(namespace: pd.DataFrame) -> dict[str, str]:
 def make_queries(
     metabolites: pd.DataFrame,
     namespace: pd.DataFrame,
+    own_names: Mapping[str, Sequence[str]],
     aliases: Mapping[str, Sequence[str]],
     claimed: Mapping[str, set[str]],
     rng: np.random.Generator,
@@ -44,7 +45,8 @@ def make_queries(
         metabolites: of models, columns id (in the namespace, or "" where it is not there), name, group, formula,
             charge; a metabolite with several names in models has several rows.
         namespace: what the names are to be matched to.
-        aliases: id of the namespace → synonyms from elsewhere.
+        own_names: id → names in the namespace, before anything was taken out of it.
+        aliases: id → synonyms from elsewhere.
         claimed: normalised name → ids of the namespace that it is a name of, in the namespace or elsewhere. A query
             that is a name of another compound too has no right answer and is not made.
         rng: draws the kinds and names.
@@ -54,7 +56,6 @@ def make_queries(
         kind is any of those possible.
     """
     right = right_ids(namespace)
-    own_names = namespace.groupby("id")["name"].agg(list).to_dict()
     rows = []
     for identifier, same in metabolites.groupby(_unique_key(metabolites), sort=False):
         metabolite = same.iloc[0]

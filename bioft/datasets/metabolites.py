@@ -10,6 +10,7 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,16 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from datasets import Dataset, DatasetDict
 
 from bioft.datasets import metabolite_queries
+from bioft.datasets.documents import source as source_of
 from bioft.datasets.metabolite_compounds import group_compounds, one_to_one
-from bioft.datasets.metabolite_namespaces import EMBEDDED, read_aliases, read_namespace
+from bioft.datasets.metabolite_namespaces import (
+    EMBEDDED,
+    MODELSEED_CITATION,
+    MODELSEED_TERMS,
+    MODELSEED_URL,
+    read_aliases,
+    read_namespace,
+)
 from bioft.datasets.metabolite_pairs import KINDS, Pair, make_pairs
 from bioft.datasets.metabolite_tables import resolve_ids
 from bioft.datasets.splits import SPLITS, check_disjoint, grouped_split
@@ -99,6 +108,7 @@ def read_compounds(
     if synonyms is not None and aliases is not None:
         modelseed = read_namespace(synonyms)
         sources.append(modelseed.attrs["source"])
+        sources.append(source_of(Path(aliases), url=MODELSEED_URL, terms=MODELSEED_TERMS, citation=MODELSEED_CITATION))
         parts.append(modelseed[["id", "name"]])
         linked = [(identifier, other) for identifier, others in read_aliases(aliases).items() for other in others]
         for (identifier, _), found in zip(linked, resolve_ids([other for _, other in linked], table), strict=True):
@@ -234,11 +244,14 @@ def build_queries(
     namespace = namespace.reset_index(drop=True)
     names_of = names.groupby("id")["name"].agg(list).to_dict()
     synonyms = {other: names_of.get(identifier, []) for identifier, other in one_to_one(compounds.links).items()}
+    own_names: dict[str, list[str]] = {}
+    for identifier, name in zip(compounds.namespace["id"], compounds.namespace["name"], strict=True):
+        own_names.setdefault(identifier, []).append(name)
     claimed = _claimed(compounds, set(namespace["id"]))
     dataset = DatasetDict()
     for split in SPLITS[1:]:
         metabolites = compounds.held_out[compounds.held_out["split"] == split]
-        queries = metabolite_queries.make_queries(metabolites, namespace, synonyms, claimed, rng)
+        queries = metabolite_queries.make_queries(metabolites, namespace, own_names, synonyms, claimed, rng)
         if queries.empty:
             raise BioftError(f"No queries for split '{split}': its metabolites have no names. Hold out other models.")
         dataset[split] = Dataset.from_pandas(queries, preserve_index=False)
