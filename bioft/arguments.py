@@ -127,6 +127,9 @@ class RelationArguments:
     positive_weight: float = field(
         default=1.0, metadata={"help": "How much a related pair counts in the loss; an unrelated one counts 1."}
     )
+    trained_layers: int | None = field(
+        default=None, metadata={"help": "Train the last N layers of the encoder and the head only, which saves time."}
+    )
     threshold: float | None = field(
         default=None,
         metadata={"help": "Score from which on a relation is predicted; by default the best one on validation."},
@@ -168,6 +171,11 @@ class JointArguments:
         """Which of "entities" and "relations" are learnt: those whose loss has a weight."""
         weights = {"entities": self.entity_loss_weight, "relations": self.relation_loss_weight}
         return tuple(head for head, weight in weights.items() if weight)
+
+    def model_options(self) -> dict[str, float]:
+        """Those that are part of the model's configuration."""
+        names = ("entity_loss_weight", "relation_loss_weight", "positive_weight")
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclass

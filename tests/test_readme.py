@@ -5,10 +5,12 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.hub_server.server import HubServer
 from tests.tiny import write_ctd, write_model
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,6 +27,17 @@ def code_blocks(language: str, *names: str) -> list[str]:
 
 
 COMMANDS = [line for block in code_blocks("bash", "README.md", "recipes/README.md") for line in block.splitlines()]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def hub_environment() -> Iterator[None]:
+    """The Hub that the commands talk to: one on loopback, in which `user` may write."""
+    hub = HubServer()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in hub.environment().items():
+            patch.setenv(name, value)
+        yield
+    hub.stop()
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,19 @@
 """Tiny random models of the very architectures that the presets name, and a small dataset made for the tests."""
 
 import csv
+import re
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (
+    BertConfig,
+    BertForTokenClassification,
+    DebertaV2Config,
+    DebertaV2ForTokenClassification,
     LlamaConfig,
     LlamaForCausalLM,
     MistralConfig,
@@ -14,7 +21,11 @@ from transformers import (
     Phi3Config,
     Phi3ForCausalLM,
     PreTrainedTokenizerFast,
+    RobertaConfig,
+    RobertaForTokenClassification,
 )
+
+from bioft.datasets import sample
 
 # The shapes of the real templates: Llama 3 opens with its own BOS, Mistral has no system role.
 CHAT_TEMPLATES = {
@@ -90,3 +101,77 @@ def _tokenizer(chat_template: str | None) -> PreTrainedTokenizerFast:
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="<pad>")
     fast.chat_template = chat_template
     return fast
+
+
+ENCODERS = {
+    "bert": (BertConfig, BertForTokenClassification),
+    "roberta": (RobertaConfig, RobertaForTokenClassification),
+    "deberta": (DebertaV2Config, DebertaV2ForTokenClassification),
+}
+"""The architectures of the encoder presets: WordPiece, byte-level BPE and SentencePiece (Unigram) tokenizers."""
+
+
+def write_encoder(folder: Path, architecture: str = "bert") -> Path:
+    """Write a random encoder of 32 hidden units and two layers with the kind of tokenizer that it comes with."""
+    tokenizer = encoder_tokenizer(architecture)
+    torch.manual_seed(0)
+    config_type, model_type = ENCODERS[architecture]
+    config = config_type(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        max_position_embeddings=130 if architecture == "roberta" else 128,
+        pad_token_id=tokenizer.pad_token_id,
+        type_vocab_size=0 if architecture == "deberta" else 2,
+        initializer_range=0.1,
+    )
+    # The base without a head, as the checkpoints that the presets name.
+    model_type(config).base_model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def encoder_tokenizer(architecture: str) -> PreTrainedTokenizerFast:
+    """A tokenizer with some hundreds of entries, from a few sentences about drugs or the sample corpus."""
+    corpus = [
+        "Naloxone reverses the antihypertensive effect of clonidine in rats.",
+        "Lithium-induced nephropathy: 3 of 12 patients (25%) had proteinuria; TNF-alpha rose to 4.5 ng/ml.",
+        "No hepatotoxicity was seen after N-acetylcysteine, but severe QT prolongation followed quinidine.",
+    ] * 5
+    special: dict[str, Any] = {"unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    special |= {"pad_token": "[PAD]", "mask_token": "[MASK]"}
+    names = list(special.values())
+    if architecture == "bert":
+        # Made by hand: the trainer breaks ties in another order each time.
+        words = Counter(re.findall(r"[a-z]+", sample.FILE.read_text(encoding="utf-8").lower()))
+        frequent = [word for word, n in words.items() if n > 2]
+        pieces = sorted({*(chr(code) for code in range(33, 127) if not 65 <= code <= 90), *frequent})
+        vocabulary = [*names, *pieces, *(f"##{piece}" for piece in pieces)]
+        tokenizer = Tokenizer(models.WordPiece({piece: i for i, piece in enumerate(vocabulary)}, unk_token="[UNK]"))
+        tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+        tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        tokenizer.decoder = decoders.WordPiece()
+        trainer: Any = None
+    elif architecture == "roberta":
+        tokenizer = Tokenizer(models.BPE())
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        tokenizer.decoder = decoders.ByteLevel()
+        alphabet = pre_tokenizers.ByteLevel.alphabet()
+        trainer = trainers.BpeTrainer(vocab_size=400, special_tokens=names, initial_alphabet=alphabet)
+    else:
+        tokenizer = Tokenizer(models.Unigram())
+        tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")])
+        tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+        tokenizer.decoder = decoders.Metaspace()
+        trainer = trainers.UnigramTrainer(vocab_size=200, special_tokens=names, unk_token="[UNK]")
+    if trainer is not None:
+        tokenizer.train_from_iterator(corpus, trainer)
+    ids = [(name, tokenizer.token_to_id(name)) for name in ("[CLS]", "[SEP]")]
+    if architecture == "roberta":
+        # trim_offsets as in RoBERTa's own tokenizer.
+        tokenizer.post_processor = processors.RobertaProcessing(ids[1], ids[0], trim_offsets=True)
+    else:
+        tokenizer.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", "[CLS] $A [SEP] $B [SEP]", ids)
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=128, **special)

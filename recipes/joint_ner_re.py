@@ -1,0 +1,193 @@
+"""Train one encoder on entities and on the relations between them, with a head for each (Transformers' Trainer).
+
+    python recipes/joint_ner_re.py                                   # MiniLM on a small sample, on a laptop's CPU
+    python recipes/joint_ner_re.py --config bc5cdr --dataset_path data/CDR_Data.zip
+    python recipes/joint_ner_re.py --config bc5cdr --dataset_path data/CDR_Data.zip \
+        --compare_with runs/joint_ner_re/bc5cdr_entities runs/joint_ner_re/bc5cdr_relations
+    accelerate launch recipes/joint_ner_re.py --config scibert --dataset_path data/CDR_Data.zip
+
+Every key of recipes/configs/joint_ner_re/*.yaml can be given on the command line; a killed run resumes by itself. The
+loss is the weighted sum of both heads' losses: with a weight of 0 only the other head is trained, which makes the
+single models to compare with. A document is encoded once, whatever the number of its candidate pairs.
+"""
+
+import logging
+import time
+from functools import partial
+from pathlib import Path
+
+from accelerate import PartialState
+from datasets import concatenate_datasets
+from transformers import AutoModel, set_seed
+from trl import ModelConfig
+
+from bioft import (
+    arguments,
+    dry_run,
+    evaluation,
+    hub,
+    joint,
+    launch,
+    models,
+    relation_evaluation,
+    relations,
+    runs,
+    tagging,
+)
+from bioft import joint_evaluation as evaluate
+from bioft.arguments import (
+    DocumentArguments,
+    EncoderTrainingArguments,
+    JointArguments,
+    RecipeArguments,
+    WindowArguments,
+)
+from bioft.concept_linking import ConceptDictionary
+from bioft.datasets.load import describe, load_documents
+from bioft.entity_evaluation import check_supports
+from bioft.errors import BioftError
+from bioft.relation_prediction import choose_threshold
+
+
+def main(
+    script_args: RecipeArguments,
+    data_args: DocumentArguments,
+    window_args: WindowArguments,
+    joint_args: JointArguments,
+    model_args: ModelConfig,
+    training_args: EncoderTrainingArguments,
+    preset: str,
+) -> None:
+    """Train, evaluate and record one run; `training_args.output_dir` becomes the run directory."""
+    state = PartialState()
+    launch.check_process_count()
+    record = runs.environment()  # now: the checkout may change while a long training runs
+    directory = Path(training_args.output_dir)
+    base = models.resolve_base_model(model_args.model_name_or_path, model_args.model_revision)
+    if script_args.push_to_hub:
+        hub.check_before_training(script_args.push_to_hub, vars(base), directory)
+    if model_args.use_peft:
+        raise BioftError("joint_ner_re trains the whole model: leave out --use_peft.")
+
+    # 1. Data: whole documents in each split.
+    dataset, manifest = load_documents(
+        data_args.dataset, dataset_path=data_args.dataset_path, skip_bad=data_args.skip_bad
+    )
+    train, validation, test = dataset["train"], dataset["validation"], dataset["test"]
+    if data_args.train_on == "train+validation":
+        train = concatenate_datasets([train, validation])
+        arguments.keep_last_checkpoint(training_args)
+    check_supports(test, manifest)
+    relation_evaluation.check_supports(test, manifest)
+    evaluate.check_comparable(joint_args.compare_with or [], manifest)
+    types, dictionary = relations.argument_types(train), ConceptDictionary.fit(train)
+    heads = joint_args.trained_heads()
+
+    # 2. Baselines that need no model.
+    entity_baselines, relation_baselines, baseline_metrics = evaluate.evaluate_baselines(train, test, heads)
+
+    # The model, and its examples.
+    set_seed(training_args.seed)
+    encoder, tokenizer = models.load_encoder(base, AutoModel)
+    labels = tagging.bio_labels(entity["type"] for row in train for entity in row["entities"])
+    model = joint.new_model(encoder, labels, types, **joint_args.model_options())
+    tagging.window_size(tokenizer, encoder, **vars(window_args))
+    train_documents = joint.training_dataset(tokenizer, train, labels, types, **vars(window_args))
+
+    # What can go wrong before the first step has now been tried: only from here on is anything written.
+    if state.is_main_process and not script_args.dry_run:
+        config = arguments.resolved(script_args, data_args, window_args, joint_args, model_args, training_args)
+        runs.prepare(directory, config, overwrite=script_args.overwrite)
+    state.wait_for_everyone()
+    checkpoint = None if script_args.dry_run else runs.last_checkpoint(directory)
+
+    # 3. The base model, before any training: with new heads it knows nothing yet.
+    predict = partial(evaluate.predict_split, tokenizer=tokenizer, dictionary=dictionary, windows=vars(window_args))
+    base_metrics: evaluate.Metrics = {}
+    if state.is_main_process and not script_args.dry_run:
+        base_prediction = predict(model.to(training_args.device), test, progress="Base")
+        base_metrics = evaluate.evaluate(test, train, base_prediction, 0.5, heads)
+
+    # 4. All of the model is trained, on whole documents.
+    training_args.remove_unused_columns = False  # the column `length`, by which documents are sorted
+    trainer = joint.DocumentTrainer(
+        model=model,
+        args=training_args,
+        train_dataset=train_documents,
+        eval_dataset=validation,
+        processing_class=tokenizer,
+        data_collator=joint.JointCollator(tokenizer.pad_token_id, len(types)),
+        evaluate_documents=lambda model: evaluate.validation_metrics(validation, predict(model, validation), heads),
+    )
+    if script_args.dry_run:
+        dry_run.report(trainer, show=dry_run.tagged_example)
+        return
+
+    # 5. Train, from the last checkpoint if there is one.
+    with runs.disk_errors(directory):
+        training = trainer.train(resume_from_checkpoint=checkpoint).metrics
+    if not state.is_main_process:
+        return
+
+    # 6. Choose the threshold of relations on validation, and evaluate on whole test documents.
+    validation_scores = None
+    if data_args.train_on == "train" and joint_args.threshold is None:
+        validation_scores = predict(trainer.model, validation, progress="Validation").annotated
+    threshold, chosen_on = choose_threshold(validation_scores, validation, joint_args.threshold)
+    started = time.perf_counter()
+    prediction = predict(trainer.model, test, progress="Fine-tuned")
+    predict_seconds = time.perf_counter() - started
+
+    # 7. Record.
+    models.save_encoder(trainer.model, tokenizer, base, directory)
+    dictionary.save(directory)
+    evaluate.write_predictions(test, prediction, threshold, heads, directory)
+    record |= {
+        "recipe": "joint_ner_re",
+        "preset": preset,
+        "task": "joint-entity-relation",
+        "seed": training_args.seed,
+        "base_model": models.describe(base, model_args, model),
+        "dataset": describe(manifest),
+        "audit": manifest["audit"],
+        "train_on": data_args.train_on,
+        "labels": labels,
+        "windows": vars(window_args),
+        "relations": {"arguments": types, "threshold": threshold, "threshold_chosen_on": chosen_on}
+        | evaluate.describe_links(prediction),
+        "joint": joint_args.model_options(),
+        "metrics": evaluate.evaluate(test, train, prediction, threshold, heads),
+        "base_model_metrics": base_metrics,
+        "baselines": baseline_metrics,
+        "comparison": evaluate.compare_with_best_baseline(
+            test, prediction, threshold, entity_baselines, relation_baselines
+        ),
+        **evaluate.analyse_errors(test, prediction, threshold, heads),
+        "training": runs.training_summary(trainer, training, checkpoint),
+        "timings": {"predict_seconds": predict_seconds, "examples_per_second": len(test) / predict_seconds},
+        "log_history": trainer.state.log_history,
+    }
+    record["comparisons"] = evaluate.compare_with_runs(record, directory, joint_args.compare_with or [])
+    runs.finish(directory, record)
+    trainer.log({f"test_{name}": figure["value"] for name, figure in record["metrics"].items()})
+    evaluation.print_results(record, shown=evaluate.shown_metrics(record["metrics"]))
+    for comparison in record["comparisons"]:
+        print(evaluate.comparison_in_words(comparison))
+    print(f"Run recorded in {directory}")
+    if script_args.push_to_hub:
+        hub.push_finished_run(directory, script_args.push_to_hub)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.getLogger("bioft").setLevel(logging.INFO)
+    groups = (
+        RecipeArguments,
+        DocumentArguments,
+        WindowArguments,
+        JointArguments,
+        ModelConfig,
+        EncoderTrainingArguments,
+    )
+    with arguments.user_errors():
+        main(*arguments.parse("joint_ner_re", groups))

@@ -1,0 +1,178 @@
+"""Fine-tune an encoder on relations between the concepts of a document: a classifier of marked texts.
+
+    python recipes/sequence_classification.py                        # MiniLM on a small sample, on a laptop's CPU
+    python recipes/sequence_classification.py --config bc5cdr --dataset_path data/CDR_Data.zip \
+        --entity_run runs/token_classification/bc5cdr                # end to end too, on the entities of that run
+    accelerate launch recipes/sequence_classification.py --config scibert --dataset_path data/CDR_Data.zip
+
+Every key of recipes/configs/sequence_classification/*.yaml can be given on the command line; a killed run resumes by
+itself. Each pair of concepts that may be related is a candidate, and all that the corpus does not relate are
+negatives. With one relation type a candidate has one of two labels, with several it may have any number of them.
+"""
+
+import logging
+import time
+from functools import partial
+from pathlib import Path
+
+from accelerate import PartialState
+from datasets import concatenate_datasets
+from peft import get_peft_model
+from transformers import AutoModelForSequenceClassification, DataCollatorWithPadding, Trainer, set_seed
+from trl import ModelConfig
+
+from bioft import (
+    arguments,
+    dry_run,
+    error_analysis,
+    evaluation,
+    hub,
+    launch,
+    models,
+    relation_evaluation,
+    relations,
+    runs,
+)
+from bioft import relation_prediction as prediction
+from bioft.arguments import DocumentArguments, EncoderTrainingArguments, RecipeArguments, RelationArguments
+from bioft.concept_linking import ConceptDictionary
+from bioft.datasets.load import describe, load_documents
+
+
+def main(
+    script_args: RecipeArguments,
+    data_args: DocumentArguments,
+    relation_args: RelationArguments,
+    model_args: ModelConfig,
+    training_args: EncoderTrainingArguments,
+    preset: str,
+) -> None:
+    """Train, evaluate and record one run; `training_args.output_dir` becomes the run directory."""
+    state = PartialState()
+    launch.check_process_count()
+    record = runs.environment()  # now: the checkout may change while a long training runs
+    directory = Path(training_args.output_dir)
+    base = models.resolve_base_model(model_args.model_name_or_path, model_args.model_revision)
+    if script_args.push_to_hub:
+        hub.check_before_training(script_args.push_to_hub, vars(base), directory)
+
+    # 1. Data: whole documents in each split; for the evaluation end to end also with entities that a run finds.
+    dataset, manifest = load_documents(
+        data_args.dataset, dataset_path=data_args.dataset_path, skip_bad=data_args.skip_bad
+    )
+    train, validation, test = dataset["train"], dataset["validation"], dataset["test"]
+    if data_args.train_on == "train+validation":
+        train = concatenate_datasets([train, validation])
+        arguments.keep_last_checkpoint(training_args)
+    relation_evaluation.check_supports(test, manifest)
+    types = relations.argument_types(train)
+    dictionary = ConceptDictionary.fit(train)
+    linked = relation_evaluation.find_and_link(relation_args.entity_run, test, manifest, dictionary)
+
+    # 2. Baselines that need no model.
+    baselines, baseline_metrics = relation_evaluation.evaluate_baselines(train, test, linked)
+
+    # The model, and a text for each candidate pair.
+    set_seed(training_args.seed)
+    names = relations.label_names(types)
+    problem = "single_label_classification" if len(types) == 1 else "multi_label_classification"
+    model, tokenizer = models.load_encoder(
+        base, AutoModelForSequenceClassification, id2label=dict(enumerate(names)), problem_type=problem
+    )
+    labels, markers = prediction.labels_of(model), prediction.Markers.of(relation_args)
+    prediction.add_marker_tokens(model, tokenizer, markers, types)
+    if relation_args.trained_layers is not None:
+        models.freeze_lower_layers(model, relation_args.trained_layers)
+    train_pairs, train_counts = prediction.pair_dataset(tokenizer, train, types, labels, markers)
+    validation_pairs, validation_counts = prediction.pair_dataset(tokenizer, validation, types, labels, markers)
+    whole = prediction.trained_whole(model, markers)
+    adapter = models.lora_config(model, model_args, "SEQ_CLS", whole) if model_args.use_peft else None
+
+    # What can go wrong before the first step has now been tried: only from here on is anything written.
+    if state.is_main_process and not script_args.dry_run:
+        config = arguments.resolved(script_args, data_args, relation_args, model_args, training_args)
+        runs.prepare(directory, config, overwrite=script_args.overwrite)
+    state.wait_for_everyone()
+    checkpoint = None if script_args.dry_run else runs.last_checkpoint(directory)
+
+    # 3. The base model, before any training: with a new head it knows nothing yet.
+    score = partial(prediction.score_relations, tokenizer=tokenizer, arguments=types, markers=markers)
+    base_metrics: relation_evaluation.Metrics = {}
+    if state.is_main_process and not script_args.dry_run:
+        base_scores = score(model.to(training_args.device), rows=test.to_list(), progress="Base")
+        base_metrics = relation_evaluation.evaluate(test, base_scores.found(len(test), threshold=0.5))
+
+    # 4. The whole model is trained, or an adapter and the head.
+    trainer = Trainer(
+        model=model if adapter is None else get_peft_model(model, adapter),
+        args=training_args,
+        train_dataset=train_pairs,
+        eval_dataset=validation_pairs,
+        processing_class=tokenizer,
+        data_collator=DataCollatorWithPadding(tokenizer),
+        compute_loss_func=prediction.weighted_loss(relation_args.positive_weight, labels),
+        compute_metrics=relation_evaluation.pair_f1(labels, validation_counts["missed"]),
+    )
+    if script_args.dry_run:
+        dry_run.report(trainer, show=prediction.shown_example)
+        return
+
+    # 5. Train, from the last checkpoint if there is one.
+    with runs.disk_errors(directory):
+        training = trainer.train(resume_from_checkpoint=checkpoint).metrics
+    if not state.is_main_process:
+        return
+
+    # 6. Choose the threshold on validation, and evaluate on whole test documents.
+    score = partial(score, trainer.model)
+    validation_scores = None
+    if data_args.train_on == "train" and relation_args.threshold is None:
+        validation_scores = score(rows=validation.to_list(), progress="Validation")
+    threshold, chosen_on = prediction.choose_threshold(validation_scores, validation, relation_args.threshold)
+    started = time.perf_counter()
+    scores = score(rows=test.to_list(), progress="Fine-tuned")
+    score_seconds = time.perf_counter() - started
+    found = scores.found(len(test), threshold)
+    end_to_end = score(rows=linked.to_list()).found(len(test), threshold) if linked is not None else None
+    analysis = error_analysis.analyse_relations(test.to_list(), prediction.without_scores(found))
+
+    # 7. Record.
+    models.save_encoder(trainer.model, tokenizer, base, directory)
+    dictionary.save(directory)
+    prediction.write_predictions(test.to_list(), scores, threshold, end_to_end, directory)
+    record |= {
+        "recipe": "sequence_classification",
+        "preset": preset,
+        "task": "relation-extraction",
+        "seed": training_args.seed,
+        "base_model": models.describe(base, model_args, model),
+        "dataset": describe(manifest),
+        "audit": manifest["audit"],
+        "train_on": data_args.train_on,
+        "labels": labels,
+        "relations": prediction.describe(types, markers, threshold, chosen_on) | {"training_pairs": train_counts},
+        "positive_weight": relation_args.positive_weight,
+        "end_to_end": relation_evaluation.describe_links(relation_args.entity_run, linked),
+        "metrics": relation_evaluation.evaluate(test, found, end_to_end),
+        "base_model_metrics": base_metrics,
+        "baselines": baseline_metrics,
+        "comparison": relation_evaluation.compare_with_best_baseline(test, found, baselines),
+        "error_analysis": analysis,
+        "training": runs.training_summary(trainer, training, checkpoint),
+        "timings": {"score_seconds": score_seconds, "examples_per_second": len(scores.candidates) / score_seconds},
+        "log_history": trainer.state.log_history,
+    }
+    runs.finish(directory, record)
+    trainer.log({f"test_{name}": figure["value"] for name, figure in record["metrics"].items()})
+    evaluation.print_results(record, shown=relation_evaluation.SHOWN)
+    print(f"Run recorded in {directory}")
+    if script_args.push_to_hub:
+        hub.push_finished_run(directory, script_args.push_to_hub)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.getLogger("bioft").setLevel(logging.INFO)
+    groups = (RecipeArguments, DocumentArguments, RelationArguments, ModelConfig, EncoderTrainingArguments)
+    with arguments.user_errors():
+        main(*arguments.parse("sequence_classification", groups))

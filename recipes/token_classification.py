@@ -1,0 +1,149 @@
+"""Fine-tune an encoder on named entities: BIO tags, full fine-tuning or LoRA (Transformers' Trainer).
+
+    python recipes/token_classification.py                           # MiniLM on a small sample, on a laptop's CPU
+    python recipes/token_classification.py --config bc5cdr --dataset_path data/CDR_Data.zip
+    accelerate launch recipes/token_classification.py --config pubmedbert --dataset_path data/CDR_Data.zip
+
+Every key of recipes/configs/token_classification/*.yaml can be given on the command line; a killed run resumes by
+itself. Long documents are read in overlapping windows: nothing is cut off.
+"""
+
+import logging
+import time
+from functools import partial
+from pathlib import Path
+
+from accelerate import PartialState
+from datasets import concatenate_datasets
+from peft import get_peft_model
+from transformers import AutoModelForTokenClassification, DataCollatorForTokenClassification, Trainer, set_seed
+from trl import ModelConfig
+
+from bioft import arguments, dry_run, entity_evaluation, evaluation, hub, launch, models, runs, tagging
+from bioft.arguments import DocumentArguments, EncoderTrainingArguments, RecipeArguments, WindowArguments
+from bioft.datasets.load import describe, load_documents
+from bioft.entity_prediction import predict_entities, spans_of
+
+
+def main(
+    script_args: RecipeArguments,
+    data_args: DocumentArguments,
+    window_args: WindowArguments,
+    model_args: ModelConfig,
+    training_args: EncoderTrainingArguments,
+    preset: str,
+) -> None:
+    """Train, evaluate and record one run; `training_args.output_dir` becomes the run directory."""
+    state = PartialState()
+    launch.check_process_count()
+    record = runs.environment()  # now: the checkout may change while a long training runs
+    directory = Path(training_args.output_dir)
+    base = models.resolve_base_model(model_args.model_name_or_path, model_args.model_revision)
+    if script_args.push_to_hub:
+        hub.check_before_training(script_args.push_to_hub, vars(base), directory)
+
+    # 1. Data: whole documents in each split.
+    dataset, manifest = load_documents(
+        data_args.dataset, dataset_path=data_args.dataset_path, skip_bad=data_args.skip_bad
+    )
+    train, validation, test = dataset["train"], dataset["validation"], dataset["test"]
+    entity_evaluation.check_supports(test, manifest)
+    names = tagging.bio_labels(entity_evaluation.types_in(train, validation))
+    if data_args.train_on == "train+validation":
+        train = concatenate_datasets([train, validation])
+        arguments.keep_last_checkpoint(training_args)
+
+    # 2. Baselines that need no model.
+    baselines = entity_evaluation.predict_baselines(train, test)
+
+    # The base model with a head, and the windows of tagged tokens that it will read.
+    set_seed(training_args.seed)
+    model, tokenizer = models.load_encoder(base, AutoModelForTokenClassification, id2label=dict(enumerate(names)))
+    labels = [model.config.id2label[index] for index in range(len(names))]
+    size, overlap = tagging.window_size(tokenizer, model, **vars(window_args)), window_args.window_overlap
+    train_windows, cut_documents = tagging.window_dataset(tokenizer, train, labels, size, overlap)
+    validation_windows, _ = tagging.window_dataset(tokenizer, validation, labels, size, overlap)
+    adapter = models.lora_config(model, model_args, "TOKEN_CLS") if model_args.use_peft else None
+
+    # What can go wrong before the first step has now been tried: only from here on is anything written.
+    if writes := state.is_main_process and not script_args.dry_run:
+        config = arguments.resolved(script_args, data_args, window_args, model_args, training_args)
+        runs.prepare(directory, config, overwrite=script_args.overwrite)
+    state.wait_for_everyone()
+    checkpoint = None if script_args.dry_run else runs.last_checkpoint(directory)
+
+    # 3. The base model, before any training: with a new head it knows nothing yet.
+    find = partial(
+        predict_entities,
+        tokenizer=tokenizer,
+        texts=list(test["text"]),
+        labels=labels,
+        window_length=window_args.window_length,
+        window_overlap=overlap,
+    )
+    base_spans = spans_of(find(model.to(training_args.device), progress="Base")) if writes else []
+
+    # 4. The whole model is trained, or an adapter and the head.
+    trainer = Trainer(
+        model=model if adapter is None else get_peft_model(model, adapter),
+        args=training_args,
+        train_dataset=train_windows,
+        eval_dataset=validation_windows,
+        processing_class=tokenizer,
+        data_collator=DataCollatorForTokenClassification(tokenizer),
+        compute_metrics=entity_evaluation.window_f1(labels),
+    )
+    if script_args.dry_run:
+        dry_run.report(trainer, show=dry_run.tagged_example)
+        return
+
+    # 5. Train, from the last checkpoint if there is one.
+    with runs.disk_errors(directory):
+        training = trainer.train(resume_from_checkpoint=checkpoint).metrics
+    if not state.is_main_process:
+        return
+
+    # 6. Evaluate on whole test documents.
+    started = time.perf_counter()
+    entities = find(trainer.model, progress="Fine-tuned")
+    seconds = time.perf_counter() - started
+    spans = spans_of(entities)
+    result = entity_evaluation.evaluate(test, spans, train)
+
+    # 7. Record.
+    models.save_encoder(trainer.model, tokenizer, base, directory)
+    entity_evaluation.write_predictions(test, entities, baselines, directory)
+    record |= {
+        "recipe": "token_classification",
+        "preset": preset,
+        "task": "entity-recognition",
+        "seed": training_args.seed,
+        "base_model": models.describe(base, model_args, model),
+        "dataset": describe(manifest),
+        "audit": manifest["audit"],
+        "train_on": data_args.train_on,
+        "labels": labels,
+        "windows": vars(window_args) | {"training": len(train_windows), "documents_cut_for_alignment": cut_documents},
+        "metrics": result,
+        "base_model_metrics": entity_evaluation.evaluate(test, base_spans, train),
+        "baselines": {name: entity_evaluation.evaluate(test, found, train) for name, found in baselines.items()},
+        "comparison": entity_evaluation.compare_with_best_baseline(test, spans, baselines),
+        "error_analysis": entity_evaluation.analyse_errors(test, spans),
+        "training": runs.training_summary(trainer, training, checkpoint),
+        "timings": {"predict_seconds": seconds, "examples_per_second": len(test) / seconds},
+        "log_history": trainer.state.log_history,
+    }
+    runs.finish(directory, record)
+    trainer.log({f"test_{name}": figure["value"] for name, figure in result.items()})
+    evaluation.print_results(record, shown=entity_evaluation.shown_metrics(names))
+    print(f"Run recorded in {directory}")
+    if script_args.push_to_hub:
+        hub.push_finished_run(directory, script_args.push_to_hub)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.getLogger("bioft").setLevel(logging.INFO)
+    groups = (RecipeArguments, DocumentArguments, WindowArguments, ModelConfig, EncoderTrainingArguments)
+    with arguments.user_errors():
+        main(*arguments.parse("token_classification", groups))

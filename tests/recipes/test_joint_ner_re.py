@@ -1,0 +1,282 @@
+"""The joint recipe end to end on tiny encoders: what it trains, records, resumes, reloads, compares and refuses."""
+
+import importlib.util
+import json
+import shutil
+from pathlib import Path
+from types import ModuleType
+
+import pandas as pd
+import pytest
+from transformers import AutoModel
+from trl import ModelConfig
+from typer.testing import CliRunner
+
+from bioft import arguments, cli, joint, presets, runs
+from bioft.arguments import (
+    DocumentArguments,
+    EncoderTrainingArguments,
+    JointArguments,
+    RecipeArguments,
+    WindowArguments,
+)
+from bioft.datasets import pubtator
+from bioft.datasets.load import load_documents
+from bioft.errors import BioftError
+from bioft.metrics import counts, entity_f1, relation_f1
+from tests.tiny import write_encoder
+
+RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "joint_ner_re.py"
+GROUPS = (RecipeArguments, DocumentArguments, WindowArguments, JointArguments, ModelConfig, EncoderTrainingArguments)
+PRESETS = ("default", "bc5cdr", "bc5cdr_entities", "bc5cdr_relations", "scibert")
+TRAINING = {"num_train_epochs": 5, "learning_rate": 1e-2, "per_device_train_batch_size": 8, "logging_steps": 5}
+
+
+@pytest.fixture(scope="module")
+def recipe() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("joint_ner_re", RECIPE)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def options(preset: str, model: Path, output: Path, **more: object) -> list[str]:
+    values = {
+        "config": preset,
+        "model_name_or_path": model,
+        "dataset": "sample",
+        "window_length": 64,
+        "window_overlap": 16,
+        "output_dir": output,
+        "use_cpu": True,
+        "report_to": "none",
+        "disable_tqdm": True,
+        **more,
+    }
+    return [f"--{key}={value}" for key, value in values.items()]
+
+
+def run(recipe: ModuleType, *arguments_: str) -> None:
+    recipe.main(*arguments.parse("joint_ner_re", GROUPS, arguments_))
+
+
+@pytest.fixture(scope="module")
+def finished(recipe: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run on a tiny BERT with both heads, shared by the tests below."""
+    folder = tmp_path_factory.mktemp("finished")
+    run(recipe, *options("default", write_encoder(folder / "model"), folder / "run", **TRAINING))
+    return folder / "run"
+
+
+@pytest.fixture(scope="module")
+def single(recipe: ModuleType, finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of the entity head alone."""
+    folder = tmp_path_factory.mktemp("single")
+    run(recipe, *options("bc5cdr_entities", finished.parent / "model", folder / "run", **TRAINING))
+    return folder / "run"
+
+
+def column(directory: Path, name: str) -> list[list[tuple]]:
+    table = pd.read_parquet(directory / "predictions.parquet")
+    return [[tuple(item[:3]) for item in json.loads(cell)] for cell in table[name]]
+
+
+def test_the_run_directory_is_complete_and_safe(finished: Path) -> None:
+    record = runs.read(finished)
+    runs.check_files(finished, record)
+    assert {"model.safetensors", "config.yaml", "predictions.parquet", "concepts.json"} <= record["files"].keys()
+    plots = {"plots/loss.png", "plots/error_analysis.png", "plots/relation_error_analysis.png"}
+    assert plots <= record["files"].keys()
+    forbidden = {".bin", ".pt", ".pth", ".pkl", ".npz"}
+    assert not [path for path in finished.rglob("*") if path.suffix in forbidden or "checkpoint" in path.name]
+    config = (finished / "config.json").read_text()
+    assert "auto_map" not in config, "loading must not need code from a repository"
+    assert str(finished.parent) not in config, "no local path is published"
+    expected = {"f1", "chemical_f1", "unseen_f1", "relation_f1", "relation_recall", "end_to_end_f1"}
+    assert expected <= record["metrics"].keys() == record["base_model_metrics"].keys()
+    assert {"dictionary", "co_occurrence", "sentence_co_occurrence", "known_pair", "tfidf"} == record[
+        "baselines"
+    ].keys()
+    for figures in (record["metrics"], record["base_model_metrics"], *record["baselines"].values()):
+        for name, figure in figures.items():
+            assert figure["value"] is None or figure["low"] <= figure["value"] <= figure["high"], name
+    assert "joint" in (finished / "README.md").read_text()
+
+
+def test_recorded_metrics_follow_from_the_predictions(finished: Path) -> None:
+    record = runs.read(finished)
+    test = load_documents("sample")[0]["test"]
+    assert column(finished, "label") == entity_f1.spans(test)
+    assert column(finished, "relation_label") == relation_f1.relations(test)
+    for metric, predicted, label, index in (
+        ("f1", "prediction", "label", 2),
+        ("relation_f1", "relation_prediction", "relation_label", 0),
+        ("end_to_end_f1", "end_to_end_prediction", "relation_label", 0),
+    ):
+        compared = counts.count(column(finished, predicted), column(finished, label), type_index=index)
+        assert record["metrics"][metric]["value"] == pytest.approx(counts.metrics(compared, n_resamples=0)["f1"])
+
+
+def test_training_teaches_it_entities(finished: Path) -> None:
+    record = runs.read(finished)
+    assert record["metrics"]["f1"]["low"] > record["base_model_metrics"]["f1"]["high"]
+
+
+def test_the_best_checkpoint_is_the_one_that_is_kept(finished: Path) -> None:
+    """By the mean of both heads' F1 on whole validation documents: the model that was saved has the highest."""
+    logged = [entry["eval_f1"] for entry in runs.read(finished)["log_history"] if "eval_f1" in entry]
+    assert len(logged) == 5 and len(set(logged)) > 1
+    from bioft import joint_evaluation
+
+    model, tokenizer, dictionary, record = joint.load_run(finished)
+    validation = load_documents("sample")[0]["validation"]
+    found = joint_evaluation.predict_split(model, validation, tokenizer, dictionary, record["windows"])
+    values = joint_evaluation.validation_metrics(validation, found, ("entities", "relations"))
+    assert (
+        values["f1"] == pytest.approx(max(logged)) == pytest.approx((values["entity_f1"] + values["relation_f1"]) / 2)
+    )
+
+
+def test_a_reloaded_run_finds_what_it_recorded(finished: Path) -> None:
+    """From nothing but the texts; between entities that the dictionary knows, the relations are the recorded ones."""
+    test = load_documents("sample")[0]["test"]
+    found, related = joint.predict_with_run(finished, list(test["text"]), progress=None)
+    assert [[entity.span for entity in entities] for entities in found.entities] == column(finished, "prediction")
+    linked = [[each[:3] for each in its if "name:" not in each.head + each.tail] for its in related]
+    assert [sorted(its) for its in linked] == [sorted(its) for its in column(finished, "end_to_end_prediction")]
+    assert isinstance(AutoModel.from_pretrained(finished), joint.JointModel)
+
+
+def test_predict_writes_entities_and_relations(finished: Path, tmp_path: Path) -> None:
+    """Text in, entities and relations out: as JSONL with scores, as PubTator that reads strictly, and as a page."""
+    directory = shutil.copytree(finished, tmp_path / "run")
+    record = runs.read(directory)
+    record["relations"]["threshold"] = 0.0  # so that the tiny model relates something
+    (directory / "run.json").write_text(json.dumps(record))
+    rows = load_documents("sample")[0]["test"].to_list()[:8]
+    source = tmp_path / "in.jsonl"
+    source.write_text("".join(json.dumps({"id": row["document_id"], "text": row["text"]}) + "\n" for row in rows))
+    for name in ("out.jsonl", "out.pubtator"):
+        files = ["--input", source, "--output", tmp_path / name, "--html", tmp_path / f"{name}.html"]
+        result = CliRunner().invoke(cli.app, ["predict", str(directory), *map(str, files)])
+        assert result.exit_code == 0, result.output
+    written = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    found, related = joint.predict_with_run(directory, [row["text"] for row in rows], progress=None)
+    assert any(related)
+    for row, entities, linked, its in zip(written, found.entities, found.linked, related, strict=True):
+        assert [(e["start"], e["end"], e["type"]) for e in row["entities"]] == [entity.span for entity in entities]
+        assert [e["id"] for e in row["entities"]] == [entity["id"] for entity in linked]
+        assert [(r["type"], r["head"], r["tail"]) for r in row["relations"]] == [each[:3] for each in its]
+    read = list(pubtator.read(tmp_path / "out.pubtator", allow_empty_abstract=True))
+    assert [[(r.type, r.head, r.tail) for r in document.relations] for document in read] == [
+        [each[:3] for each in its] for its in related
+    ]
+    assert "—CID→" in (tmp_path / "out.jsonl.html").read_text()
+    shown = CliRunner().invoke(cli.app, ["predict", str(directory), "--text", rows[0]["text"]])
+    assert shown.exit_code == 0, shown.output
+    assert ("—CID→" in shown.output) == bool(related[0])
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_trains_on_its_architecture(preset: str, recipe: ModuleType, tmp_path: Path) -> None:
+    """One step of the preset as shipped; a head whose loss has no weight has no metrics and no baselines."""
+    model = write_encoder(tmp_path / "model")
+    run(recipe, *options(preset, model, tmp_path / "run", max_steps=1, per_device_train_batch_size=2))
+    record = runs.read(tmp_path / "run")
+    assert ("f1" in record["metrics"]) == ("dictionary" in record["baselines"]) == (preset != "bc5cdr_relations")
+    assert ("relation_f1" in record["metrics"]) == ("tfidf" in record["baselines"]) == (preset != "bc5cdr_entities")
+    assert ("end_to_end_f1" in record["metrics"]) == (preset in ("default", "bc5cdr", "scibert"))
+
+
+def test_every_preset_is_among_those_tested() -> None:
+    assert {p.name for p in presets.list_presets() if p.recipe == "joint_ner_re"} == set(PRESETS)
+
+
+def test_single_presets_have_the_budget_of_the_joint_one() -> None:
+    """They differ in the weights of the losses and in where they are written, in nothing else."""
+    configs = {name: presets.load_config(presets.resolve_config("joint_ner_re", name)) for name in PRESETS}
+    for name, weight in (("bc5cdr_entities", "relation_loss_weight"), ("bc5cdr_relations", "entity_loss_weight")):
+        joint_config, single_config = dict(configs["bc5cdr"]), dict(configs[name])
+        assert single_config.pop(weight) == 0.0 and joint_config.pop(weight) > 0
+        assert single_config.pop("output_dir") != joint_config.pop("output_dir")
+        assert single_config == joint_config
+
+
+def test_a_run_is_compared_with_single_models_on_the_same_documents(
+    recipe: ModuleType, finished: Path, single: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Here with a copy of itself trained for one step: the difference is that of the recorded metrics."""
+    more = TRAINING | {"max_steps": 1}
+    command = options("default", finished.parent / "model", tmp_path / "run", **more)
+    run(recipe, *command, "--compare_with", str(single), str(finished))
+    record = runs.read(tmp_path / "run")
+    assert [(each["name"], each["metric"]) for each in record["comparisons"]] == [
+        ("run", "f1"), ("run", "f1"), ("run", "relation_f1"), ("run", "end_to_end_f1")
+    ]  # fmt: skip
+    for compared, other in zip(record["comparisons"], (single, finished, finished, finished), strict=True):
+        theirs = runs.read(other)["metrics"][compared["metric"]]["value"]
+        mine = record["metrics"][compared["metric"]]["value"]
+        assert compared["first"] == pytest.approx(mine) and compared["second"] == pytest.approx(theirs)
+        assert compared["difference"] == pytest.approx(mine - theirs)
+        assert (compared["steps"], compared["other_steps"]) == (1, runs.read(other)["training"]["steps"])
+    assert f"against {runs.read(finished)['metrics']['f1']['value']:.3f} of the run" in capsys.readouterr().out
+
+
+def test_runs_that_cannot_be_compared_are_refused_before_the_training(
+    recipe: ModuleType, finished: Path, tmp_path: Path
+) -> None:
+    record = runs.read(finished)
+    for change, message in (
+        ({"recipe": "sft_gda"}, "is a run of sft_gda"),
+        ({"dataset": {"fingerprints": {"test": "0"}}}, "another test split"),
+    ):
+        (tmp_path / "run.json").write_text(json.dumps(record | change))
+        command = options("default", finished.parent / "model", tmp_path / "run")
+        with pytest.raises(BioftError, match=message):
+            run(recipe, *command, "--compare_with", str(tmp_path))
+        assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_broke_off_goes_on_from_its_checkpoint(
+    recipe: ModuleType, single: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends with the very predictions of the run that never broke off."""
+    command = options("bc5cdr_entities", finished.parent / "model", tmp_path / "run", **TRAINING)
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "finish", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            run(recipe, *command)
+    assert not (tmp_path / "run" / "run.json").exists()
+    run(recipe, *command)
+    assert runs.read(tmp_path / "run")["training"]["resumed_from"]
+    assert column(tmp_path / "run", "prediction") == column(single, "prediction")
+
+
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_dry_run_shows_tags_and_writes_nothing(
+    recipe: ModuleType, finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(recipe, *options("default", finished.parent / "model", tmp_path / "run", dry_run=True))
+    shown = capsys.readouterr().out
+    assert "/B-Chemical" in shown and "Trainable parameters" in shown
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"use_peft": True}, "trains the whole model"),
+        ({"entity_loss_weight": 0, "relation_loss_weight": 0}, "one of them more"),
+        ({"window_length": 4096}, "at most 128 tokens"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused(
+    more: dict[str, object], message: str, recipe: ModuleType, finished: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(BioftError, match=message):
+        run(recipe, *options("default", finished.parent / "model", tmp_path / "run", **more))
+    assert not (tmp_path / "run").exists(), "a run that could not start leaves nothing"

@@ -1,0 +1,72 @@
+"""Highlighted texts show every character once, in the terminal and as a page that holds all it needs."""
+
+import re
+from html import unescape
+from html.parser import HTMLParser
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bioft import highlighting
+from bioft.highlighting import Highlighted
+from bioft.tagging import Entity
+
+TYPES = ["Chemical", "Disease"]
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> Highlighted:
+    text = draw(
+        st.text(st.sampled_from("ab <>&\"'µ\n/") | st.characters(codec="utf-8", categories=["L", "N", "P", "S"]))
+    )
+    ends = sorted(draw(st.sets(st.integers(0, len(text)), max_size=8)))
+    entities = [Entity(a, b, draw(st.sampled_from(TYPES)), 0.5) for a, b in pairwise(ends) if draw(st.booleans())]
+    return Highlighted("1<2", text, entities)
+
+
+class Balanced(HTMLParser):
+    """Counts open elements."""
+
+    depth = 0
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.depth += tag not in ("meta",)
+
+    def handle_endtag(self, tag: str) -> None:
+        self.depth -= 1
+        assert self.depth >= 0
+
+
+@given(documents())
+def test_the_page_holds_the_text_and_marks_the_entities(document: Highlighted) -> None:
+    page = highlighting.to_html([document], TYPES, "Found")
+    parser = Balanced()
+    parser.feed(page)
+    assert parser.depth == 0
+    body = page.split('<div class="entities">')[1].split("</div>\n</body>")[0]
+    marks = re.findall(r'<mark class="entity type-(\d)"[^>]*>(.*?)<span>(\w+)</span></mark>', body, re.DOTALL)
+    assert [(TYPES[int(index)], unescape(name), kind) for index, name, kind in marks] == [
+        (e.type, document.text[e.start : e.end], e.type) for e in document.entities
+    ]
+    plain = re.sub(r"<span>\w+</span></mark>|<mark[^>]*>", "", body)
+    assert unescape(plain) == document.text
+    assert "1&lt;2" in page and "http" not in page.replace(body, "")
+
+
+@given(documents())
+def test_the_terminal_shows_the_text_with_types_after_entities(document: Highlighted) -> None:
+    shown = highlighting.to_terminal(document, TYPES).plain
+    expected, place = "", 0
+    for e in document.entities:
+        expected += f"{document.text[place : e.end]}⟨{e.type}⟩"
+        place = e.end
+    assert shown == expected + document.text[place:]
+
+
+def test_each_type_has_a_colour_of_its_own_that_does_not_depend_on_the_document() -> None:
+    one = highlighting.to_terminal(Highlighted("a", "xy", [Entity(1, 2, "Disease", 1.0)]), TYPES)
+    two = highlighting.to_terminal(Highlighted("a", "xy", [Entity(0, 1, t, 1.0) for t in TYPES[:1]]), TYPES)
+    assert one.spans[0].style != two.spans[0].style
+    page = highlighting.to_html([Highlighted("a", "xy", [])], TYPES, "t")
+    assert str(one.spans[0].style).split()[-1] in page

@@ -1,0 +1,211 @@
+"""The joint model: its heads, its windows, that it reloads as it was, and what it finds in whole documents."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoConfig, AutoModel
+
+from bioft import joint, models, relations, tagging
+from bioft.concept_linking import ConceptDictionary
+from bioft.datasets import sample
+from bioft.errors import BioftError
+from bioft.joint import JointCollator, JointConfig, JointModel
+from tests.tiny import ENCODERS, write_encoder
+
+WINDOWS = {"window_length": 64, "window_overlap": 16}
+
+
+def make(folder: Path, architecture: str = "bert", **options: Any) -> tuple[Any, Any, list[dict[str, Any]]]:
+    """A joint model on a tiny encoder, its tokenizer, and documents of which some need several windows."""
+    rows = sample.build()[0]["train"].to_list()[:12]
+    encoder, tokenizer = models.load_encoder(
+        models.resolve_base_model(str(write_encoder(folder, architecture))), AutoModel
+    )
+    types = sorted({entity["type"] for row in rows for entity in row["entities"]})
+    torch.manual_seed(0)
+    model = joint.new_model(encoder, tagging.bio_labels(types), relations.argument_types(rows), **options)
+    return model.eval(), tokenizer, rows
+
+
+def dataset(model: Any, tokenizer: Any, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    labels, arguments = joint.labels_of(model.config), joint.arguments_of(model.config)
+    return joint.training_dataset(tokenizer, rows, labels, arguments, **WINDOWS).to_list()
+
+
+def batch_of(model: Any, tokenizer: Any, examples: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+    return JointCollator(tokenizer.pad_token_id, len(model.config.relation_arguments))(examples)
+
+
+@pytest.mark.parametrize("architecture", ENCODERS)
+def test_a_saved_model_is_loaded_by_the_auto_classes_as_it_was(architecture: str, tmp_path: Path) -> None:
+    """With its encoder's own configuration, its labels, and heads that give the very same logits."""
+    model, tokenizer, rows = make(tmp_path / "base", architecture, relation_loss_weight=2.0)
+    model.save_pretrained(tmp_path / "joint")
+    reloaded = AutoModel.from_pretrained(tmp_path / "joint").eval()
+    assert isinstance(reloaded, JointModel)
+    assert reloaded.config.encoder.model_type == model.config.encoder.model_type
+    assert reloaded.config.relation_loss_weight == 2.0
+    assert joint.labels_of(reloaded.config) == joint.labels_of(model.config)
+    assert joint.arguments_of(reloaded.config) == {"CID": [("Chemical", "Disease")]}
+    batch = batch_of(model, tokenizer, dataset(model, tokenizer, rows[:3]))
+    with torch.no_grad():
+        before, after = model(**batch), reloaded(**batch)
+    assert torch.equal(before.logits, after.logits)
+    # Sums over mentions are not always taken in the same order.
+    torch.testing.assert_close(before.relation_logits, after.relation_logits, atol=1e-5, rtol=1e-5)
+
+
+def test_the_pretrained_encoder_is_kept(tmp_path: Path) -> None:
+    """New heads are random, the encoder's weights are not made anew with them."""
+    model, _, _ = make(tmp_path)
+    base = AutoModel.from_pretrained(tmp_path)
+    for name, weight in base.state_dict().items():
+        if name.startswith("pooler"):  # not in the checkpoint, and not used
+            continue
+        assert torch.equal(model.encoder.state_dict()[name], weight), name
+
+
+def test_a_configuration_survives_json() -> None:
+    config = JointConfig(
+        encoder={"model_type": "roberta", "hidden_size": 32}, relation_arguments={"CID": [["Chemical", "Disease"]]}
+    )
+    again = JointConfig.from_dict(config.to_dict())
+    assert type(again.encoder) is type(AutoConfig.for_model("roberta")) and again.encoder.hidden_size == 32
+    assert joint.arguments_of(again) == {"CID": [("Chemical", "Disease")]}
+
+
+def test_both_losses_train_the_encoder_and_each_its_own_head(tmp_path: Path) -> None:
+    for weights, trained in (((1.0, 0.0), "entity"), ((0.0, 1.0), "relation")):
+        names = ("entity_loss_weight", "relation_loss_weight")
+        model, tokenizer, rows = make(tmp_path / trained, **dict(zip(names, weights, strict=True)))
+        output = model(**batch_of(model, tokenizer, dataset(model, tokenizer, rows[:4])))
+        output.loss.backward()
+        learns = {
+            name: any(p.grad is not None and p.grad.abs().max() > 0 for p in getattr(model, name).parameters())
+            for name in ("encoder", "entity_classifier", "relation_classifier")
+        }
+        assert learns == {
+            "encoder": True,
+            "entity_classifier": trained == "entity",
+            "relation_classifier": trained == "relation",
+        }
+    assert output.loss.item() == pytest.approx(output.relation_loss.item())
+
+
+def test_a_batch_changes_no_document(tmp_path: Path) -> None:
+    """Padding, and the indices of mentions and candidates that are moved along, do not mix documents up."""
+    model, tokenizer, rows = make(tmp_path)
+    without_pairs = rows[3] | {"entities": rows[3]["entities"][:1], "relations": []}
+    examples = dataset(model, tokenizer, [*rows[:3], without_pairs, *rows[4:]])
+    assert len({len(example["input_ids"]) for example in examples}) > 1
+    with torch.no_grad():
+        alone = [model(**batch_of(model, tokenizer, [example])) for example in examples]
+        together = model(**batch_of(model, tokenizer, examples))
+    expected = torch.cat([output.relation_logits for output in alone])
+    torch.testing.assert_close(together.relation_logits, expected, atol=1e-5, rtol=1e-5)
+    window = 0
+    for output in alone:
+        count, length = output.logits.shape[:2]
+        torch.testing.assert_close(together.logits[window : window + count, :length], output.logits)
+        window += count
+
+
+def test_a_document_without_candidates_has_a_loss(tmp_path: Path) -> None:
+    model, tokenizer, rows = make(tmp_path)
+    bare = rows[0] | {"entities": [], "relations": []}
+    output = model(**batch_of(model, tokenizer, dataset(model, tokenizer, [bare])))
+    assert output.relation_loss == 0.0 and torch.isfinite(output.loss)
+    output.loss.backward()
+
+
+def test_prediction_sees_what_training_saw(tmp_path: Path) -> None:
+    """Scores of annotated entities are those of the training examples, in whatever batches documents are read."""
+    model, tokenizer, rows = make(tmp_path)
+    texts = [row["text"] for row in rows]
+    with torch.no_grad():
+        logits = model(**batch_of(model, tokenizer, dataset(model, tokenizer, rows))).relation_logits
+    dictionary = ConceptDictionary.fit(rows)
+    annotated = [row["entities"] for row in rows]
+    found = joint.predict(model, tokenizer, texts, dictionary, annotated=annotated, **WINDOWS)
+    assert found.annotated.candidates == [
+        candidate._replace(types=frozenset())
+        for candidate in relations.candidates(rows, joint.arguments_of(model.config))
+    ]
+    np.testing.assert_allclose(found.annotated.scores, logits.sigmoid().numpy(), atol=1e-5)
+    # The tags are those of the entity recipe's own way of reading windows.
+    from bioft.entity_prediction import predict_entities
+
+    class EntityHead(torch.nn.Module):
+        """The joint model as a token classification model."""
+
+        config, device = model.config.encoder, model.device
+
+        def forward(self, **inputs: torch.Tensor) -> Any:
+            inputs.pop("token_type_ids", None)
+            return model(**inputs)
+
+    expected = predict_entities(EntityHead(), tokenizer, texts, joint.labels_of(model.config), **WINDOWS)
+    assert [[e.span for e in entities] for entities in found.entities] == [
+        [e.span for e in entities] for entities in expected
+    ]
+
+
+def test_relations_are_looked_for_between_linked_entities_only_unless_names_will_do(tmp_path: Path) -> None:
+    model, tokenizer, rows = make(tmp_path)
+    texts = [row["text"] for row in rows]
+    unknown = joint.predict(model, tokenizer, texts, ConceptDictionary({}), **WINDOWS)
+    assert any(unknown.entities) and not unknown.end_to_end.candidates
+    named = joint.predict(model, tokenizer, texts, ConceptDictionary({}), name_unlinked=True, **WINDOWS)
+    assert named.entities == unknown.entities
+    assert named.end_to_end.candidates
+    assert {c.head.id[:5] for c in named.end_to_end.candidates} == {"name:"}
+
+
+def test_long_blank_and_empty_documents_are_read(tmp_path: Path) -> None:
+    """200,000 characters, with mentions everywhere, more pairs of mentions than are compared at once."""
+    model, tokenizer, rows = make(tmp_path)
+    text = (rows[0]["text"] + " ") * (200_000 // len(rows[0]["text"]))
+    places = {kind: rows[0]["text"].index(name) for kind, name in names_of(rows[0]).items()}
+    shifts = range(0, len(text) - len(rows[0]["text"]), len(rows[0]["text"]) + 1)
+    entities = [
+        {"id": kind, "type": kind, "start": place + shift, "end": place + shift + len(names_of(rows[0])[kind])}
+        for shift in shifts
+        for kind, place in places.items()
+    ]
+    texts = ["", text, "  \n"]
+    found = joint.predict(
+        model,
+        tokenizer,
+        texts,
+        ConceptDictionary({}),
+        annotated=[[], entities, []],
+        window_length=128,
+        window_overlap=32,
+    )
+    assert len(found.annotated.candidates) == 1
+    candidate = found.annotated.candidates[0]
+    assert candidate.document == 1
+    assert len(candidate.head.places) * len(candidate.tail.places) > joint.BATCH_MENTION_PAIRS
+    assert np.isfinite(found.annotated.scores).all()
+    assert found.entities[0] == found.entities[2] == []
+
+
+def names_of(row: dict[str, Any]) -> dict[str, str]:
+    """One name of a chemical and one of a disease in a document."""
+    return {entity["type"]: entity["text"] for entity in row["entities"] if entity["type"] in ("Chemical", "Disease")}
+
+
+def test_pooling_is_a_logsumexp_over_the_rows_of_a_candidate() -> None:
+    values = torch.randn(6, 3, dtype=torch.float64) * 50
+    index = torch.tensor([1, 0, 1, 2, 1, 0])
+    expected = torch.stack([values[index == i].logsumexp(0) for i in range(3)])
+    torch.testing.assert_close(joint.scatter_logsumexp(values, index, 3), expected)
+
+
+def test_a_window_that_the_encoder_cannot_read_is_refused(tmp_path: Path) -> None:
+    model, tokenizer, rows = make(tmp_path)
+    with pytest.raises(BioftError, match="at most 128 tokens"):
+        joint.predict(model, tokenizer, [rows[0]["text"]], ConceptDictionary({}), window_length=512, window_overlap=16)
