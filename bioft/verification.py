@@ -145,7 +145,9 @@ def verify(
         runs.check_files(directory, record)
         check = CHECKS.get(record.get("recipe", ""))
         if check is None:
-            raise BioftError(f"This bioft can't evaluate runs of the recipe {record.get('recipe')!r}. Update bioft.")
+            raise BioftError(
+                f"This bioft can't evaluate a run of {record.get('recipe')!r} again. It can for: {', '.join(CHECKS)}."
+            )
         _check_card(directory, record, found)
         if sample is not None and seed is None:
             seed = secrets.randbelow(2**32)

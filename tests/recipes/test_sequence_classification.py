@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from transformers import AutoModelForSequenceClassification
+import torch
+from transformers import AutoModel, AutoModelForSequenceClassification
 from trl import ModelConfig
 from typer.testing import CliRunner
 
@@ -181,10 +182,13 @@ def pubtator_mentions(row: dict[str, Any]) -> list[pubtator.Mention]:
 @pytest.mark.parametrize("preset", ARCHITECTURES)
 def test_every_preset_trains_on_its_architecture(preset: str, recipe: ModuleType, tmp_path: Path) -> None:
     """One step of the preset as shipped, with its markers and its loss."""
-    model = write_encoder(tmp_path / "model", ARCHITECTURES[preset])
-    run(recipe, *options(preset, model, tmp_path / "run", max_steps=1, per_device_train_batch_size=4))
-    record = runs.read(tmp_path / "run")
     shipped = presets.load_config(presets.resolve_config("sequence_classification", preset))
+    model = write_encoder(tmp_path / "model", ARCHITECTURES[preset])
+    more: dict[str, object] = {"max_steps": 1, "per_device_train_batch_size": 4}
+    if "trained_layers" in shipped:  # of six; the tiny encoder has two
+        more["trained_layers"] = 1
+    run(recipe, *options(preset, model, tmp_path / "run", **more))
+    record = runs.read(tmp_path / "run")
     assert record["relations"]["markers"]["style"] == shipped["marker_style"]
     assert record["training"]["steps"] == 1
 
@@ -192,6 +196,22 @@ def test_every_preset_trains_on_its_architecture(preset: str, recipe: ModuleType
 def test_every_preset_is_among_those_tested() -> None:
     names = {preset.name for preset in presets.list_presets() if preset.recipe == "sequence_classification"}
     assert names == set(ARCHITECTURES)
+
+
+def test_frozen_layers_stay_as_they_are_and_the_others_are_trained(recipe: ModuleType, tmp_path: Path) -> None:
+    model = write_encoder(tmp_path / "model")
+    run(recipe, *options("default", model, tmp_path / "run", **TRAINING, max_steps=2, trained_layers=1))
+    before, after = AutoModel.from_pretrained(model), AutoModel.from_pretrained(tmp_path / "run")
+    trained = {
+        name.split(".")[0] + (f".{name.split('.')[2]}" if name.startswith("encoder") else "")
+        for (name, old), new in zip(before.named_parameters(), after.parameters(), strict=True)
+        if not torch.equal(old, new)
+    }
+    assert trained - {"pooler"} == {"encoder.1"}
+    record = runs.read(tmp_path / "run")
+    assert record["training"]["trainable_parameters"] < record["training"]["total_parameters"]
+    with pytest.raises(BioftError, match="trained_layers is 3; BertForSequenceClassification has 2 layers"):
+        run(recipe, *options("default", model, tmp_path / "other", trained_layers=3))
 
 
 @pytest.mark.parametrize("added", [False, True])
