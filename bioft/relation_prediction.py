@@ -226,8 +226,11 @@ def choose_threshold(
         return given, "given"
     if scores is None:
         return 0.5, "not chosen"
-    truth = relations.true_labels(scores.candidates, scores.arguments)
-    missed = relations.count_missed(rows, scores.candidates)
+    stated = [{(each["type"], each["head"], each["tail"]) for each in row["relations"]} for row in rows]
+    truth = np.array(
+        [[(kind, c.head.id, c.tail.id) in stated[c.document] for kind in scores.arguments] for c in scores.candidates]
+    )
+    missed = sum(map(len, stated)) - int(truth.sum())
     return relations.best_threshold(truth, scores.scores, missed)[0], "validation"
 
 
