@@ -1,13 +1,15 @@
 """Command-line arguments of recipes: a preset in YAML, any key overridden on the command line."""
 
 import dataclasses
+import inspect
+import logging
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import torch
 import transformers
@@ -72,10 +74,16 @@ class DocumentArguments:
 
     dataset: str = field(
         default="sample",
-        metadata={"help": "sample (ships with bioft), bc5cdr, chemdisgene, or a folder written by `bioft build`."},
+        metadata={
+            "help": "sample (ships with bioft), bc5cdr, chemdisgene, a folder written by `bioft build`, or user/name "
+            "on the Hub."
+        },
     )
     dataset_path: str | None = field(
         default=None, metadata={"help": "Folder of BC5CDR or file of ChemDisGene, from `bioft download`."}
+    )
+    dataset_revision: str | None = field(
+        default=None, metadata={"help": "Branch, tag or commit of a dataset on the Hub (by default main)."}
     )
     skip_bad: bool = field(default=False, metadata={"help": "Leave out documents that are not valid, and count them."})
     train_on: str = field(
@@ -89,6 +97,38 @@ class DocumentArguments:
         """Refuse a value that names no splits."""
         if self.train_on not in ("train", "train+validation"):
             raise ValueError(f"train_on is train or train+validation, not {self.train_on!r}")
+
+
+@dataclass
+class PairArguments:
+    """Which pairs of texts to train and test on."""
+
+    dataset: str = field(
+        default="hpo_synonyms",
+        metadata={
+            "help": "hpo_synonyms (ships with bioft), metabolites, a folder written by `bioft build`, or user/name on "
+            "the Hub."
+        },
+    )
+    dataset_revision: str | None = field(
+        default=None, metadata={"help": "Branch, tag or commit of a dataset on the Hub (by default main)."}
+    )
+    namespace: str = field(
+        default="cobra",
+        metadata={"help": "Metabolites: cobra (ships with it), or a file such as that of `bioft download bigg`."},
+    )
+    modelseed: str | None = field(
+        default=None, metadata={"help": "Metabolites: folder of `bioft download modelseed`, for real synonyms."}
+    )
+    held_out_models: list[str] | None = field(
+        default=None,
+        metadata={"help": "Metabolites: models to test on; none of their compounds is trained on."},
+    )
+    kinds: list[str] | None = field(
+        default=None, metadata={"help": "Metabolites: kinds of pairs (by default all; see metabolite_pairs.KINDS)."}
+    )
+    max_compounds: int = field(default=10_000, metadata={"help": "Metabolites: compounds of a split, at most."})
+    split_seed: int = field(default=0, metadata={"help": "Seed of splits and pairs."})
 
 
 @dataclass
@@ -179,6 +219,106 @@ class JointArguments:
 
 
 @dataclass
+class TextArguments:
+    """Which texts to adapt a model to."""
+
+    dataset: str = field(
+        default="hpo_definitions",
+        metadata={
+            "help": "hpo_definitions (ships with bioft), trials, a folder written by `bioft build trials`, or "
+            "user/name on the Hub."
+        },
+    )
+    dataset_path: str | None = field(
+        default=None, metadata={"help": "Trials: file, zip file or folder, from `bioft download trials` or the site."}
+    )
+    dataset_revision: str | None = field(
+        default=None, metadata={"help": "Branch, tag or commit of a dataset on the Hub (by default main)."}
+    )
+    exclude: str | None = field(
+        default=None, metadata={"help": "File of NCT ids to leave out: trials that the base model has seen."}
+    )
+    strip_symbols: bool = field(
+        default=False, metadata={"help": "Remove brackets, % and other symbols, as was done for a published model."}
+    )
+    skip_bad: bool = field(default=False, metadata={"help": "Leave out records that are not valid, and count them."})
+
+
+@dataclass
+class MaskingArguments:
+    """How texts become blocks, and which of their tokens are to be predicted."""
+
+    block_length: int = field(
+        default=256, metadata={"help": "Tokens of a block, into which several texts are packed."}
+    )
+    mask_probability: float = field(default=0.15, metadata={"help": "Share of the tokens to be predicted."})
+    whole_words: bool = field(default=False, metadata={"help": "Hide all tokens of a word, or none."})
+
+    def __post_init__(self) -> None:
+        """Refuse a share that leaves nothing to predict, or nothing to predict it from."""
+        if not 0 < self.mask_probability < 1:
+            raise ValueError(f"mask_probability is a share between 0 and 1, not {self.mask_probability}")
+
+
+@dataclass
+class LabelledTextArguments:
+    """Which labelled texts to train and test on."""
+
+    dataset: str = field(
+        default="sample",
+        metadata={
+            "help": "sample (ships with bioft), stop_reasons (expert labels), stop_reasons_weak (predicted labels), "
+            "gender, a folder written by `bioft build`, or user/name on the Hub."
+        },
+    )
+    dataset_path: str | None = field(
+        default=None,
+        metadata={
+            "help": "File of stop reasons (those with expert labels are fetched without it), or file or folder of "
+            "trial records for gender."
+        },
+    )
+    dataset_revision: str | None = field(
+        default=None, metadata={"help": "Branch, tag or commit of a dataset on the Hub (by default main)."}
+    )
+    split_seed: int = field(default=0, metadata={"help": "Seed of the splits."})
+    skip_bad: bool = field(default=False, metadata={"help": "Leave out rows that are not valid, and count them."})
+
+
+@dataclass
+class ClassifierArguments:
+    """What a classifier of texts reads, how it is trained, and what it starts from."""
+
+    max_length: int = field(default=128, metadata={"help": "Tokens of a text, with the special ones at its ends."})
+    head: str = field(default="linear", metadata={"help": "linear, or two_layer: a hidden layer before it."})
+    class_imbalance: str = field(
+        default="none",
+        metadata={"help": "none; pos_weight: rare labels count more in the loss; focal: hard texts count more."},
+    )
+    focal_gamma: float = field(default=2.0, metadata={"help": "How much less easy texts count with focal."})
+    trained_layers: int | None = field(
+        default=None, metadata={"help": "Train the last N layers of the encoder and the head only, which saves time."}
+    )
+    mlm_run: str | None = field(
+        default=None,
+        metadata={"help": "Finished run of mlm, or user/name on the Hub: its adapter is merged into the base model."},
+    )
+    start_from: str | None = field(
+        default=None,
+        metadata={"help": "Finished run of text_classification, or user/name on the Hub, to be trained further."},
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse values that there are not."""
+        if self.head not in ("linear", "two_layer"):
+            raise ValueError(f"head is linear or two_layer, not {self.head!r}")
+        if self.class_imbalance not in ("none", "pos_weight", "focal"):
+            raise ValueError(f"class_imbalance is none, pos_weight or focal, not {self.class_imbalance!r}")
+        if self.mlm_run and self.start_from:
+            raise ValueError("give mlm_run or start_from: a run that is trained further has its encoder already")
+
+
+@dataclass
 class MixedPrecision:
     """Mixed precision by hardware: bfloat16 on GPUs that have it, else float16 there, and none on a CPU."""
 
@@ -224,10 +364,27 @@ class EncoderTrainingArguments(MixedPrecision, transformers.TrainingArguments):
         super().__post_init__()
 
 
-def keep_last_checkpoint(training_args: transformers.TrainingArguments) -> None:
+def keep_last_checkpoint(training_args: transformers.TrainingArguments, train_on: str) -> None:
     """Turn off what needs validation data, for a training that uses them up."""
-    training_args.eval_strategy = IntervalStrategy.NO
-    training_args.load_best_model_at_end = False
+    if train_on == "train+validation":
+        training_args.eval_strategy = IntervalStrategy.NO
+        training_args.load_best_model_at_end = False
+
+
+def run(main: Callable[..., None]) -> None:
+    """Call the `main` of a recipe with what its command line says, in the dataclasses that its parameters name.
+
+    What a user can mend ends in one red message, without a traceback.
+    """
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.getLogger("bioft").setLevel(logging.INFO)
+    with user_errors():
+        main(*parse(Path(inspect.getfile(main)).stem, groups_of(main)))
+
+
+def groups_of(main: Callable[..., None]) -> list[Any]:
+    """The dataclasses that a recipe's `main` takes, in the order of its parameters."""
+    return [kind for kind in get_type_hints(main).values() if dataclasses.is_dataclass(kind)]
 
 
 def parse(recipe: str, dataclass_types: Sequence[Any], argv: Sequence[str] | None = None) -> tuple[Any, ...]:

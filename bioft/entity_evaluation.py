@@ -10,6 +10,7 @@ import pandas as pd
 from datasets import Dataset
 
 from bioft import error_analysis, evaluation, metrics, tagging
+from bioft.datasets.documents import expected_supports
 from bioft.entity_baselines import ENTITIES
 from bioft.metrics import counts, entity_f1, intervals
 from bioft.tagging import Entity, Span
@@ -32,8 +33,7 @@ def types_in(*splits: Dataset) -> set[str]:
 
 def check_supports(test: Dataset, manifest: Mapping[str, Any]) -> None:
     """Stop unless the references are as many as the dataset's manifest counts, for each type."""
-    found = entity_f1.supports(entity_f1.spans(test))
-    counts.assert_supports(found, {kind: manifest["rows"]["test"].get(kind, 0) for kind in found})
+    counts.assert_supports(entity_f1.supports(entity_f1.spans(test)), expected_supports(manifest, "mentions"))
 
 
 def evaluate(test: Dataset, spans: Sequence[Sequence[Span]], train: Dataset) -> Metrics:

@@ -1,6 +1,6 @@
 """Entities in texts: the windows of all of them, sorted by length, in full batches; also with the model of a run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -123,14 +123,20 @@ def load_run(directory: str | Path) -> tuple[Any, Any, dict[str, Any]]:
     return model.to(models.local_device()).eval(), tokenizer, record
 
 
+def find_as_recorded(
+    model: Any, tokenizer: Any, record: Mapping[str, Any], texts: Sequence[str], progress: str | None = None
+) -> list[list[Entity]]:
+    """The entities of each text, found with what `load_run` returned, in windows as in its training."""
+    window = {name: record["windows"][name] for name in ("window_length", "window_overlap")}
+    return predict_entities(model, tokenizer, texts, record["labels"], **window, progress=progress)
+
+
 def predict_with_run(
     directory: str | Path, texts: Sequence[str], *, progress: str | None = "Entities"
 ) -> list[list[Entity]]:
-    """The entities of each text, found with a finished run in windows as in its training.
+    """The entities of each text, found with a finished run.
 
     Raises:
         BioftError: as `load_run`.
     """
-    model, tokenizer, record = load_run(directory)
-    window = {name: record["windows"][name] for name in ("window_length", "window_overlap")}
-    return predict_entities(model, tokenizer, texts, record["labels"], **window, progress=progress)
+    return find_as_recorded(*load_run(directory), texts, progress)

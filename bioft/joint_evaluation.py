@@ -84,7 +84,7 @@ def evaluate(
     if "relations" in heads:
         end_to_end = prediction.end_to_end.found(len(test), threshold) if len(heads) == 2 else None
         found = relation_evaluation.evaluate(test, prediction.annotated.found(len(test), threshold), end_to_end)
-        result |= _as_relations(found)
+        result |= as_relations(found)
     return result
 
 
@@ -102,7 +102,7 @@ def evaluate_baselines(
     predicted: dict[str, Any] = {}
     if "relations" in heads:
         predicted, figures = relation_evaluation.evaluate_baselines(train, test)
-        results |= {name: _as_relations(each) for name, each in figures.items()}
+        results |= {name: as_relations(each) for name, each in figures.items()}
     return spans, predicted, results
 
 
@@ -225,7 +225,7 @@ def comparison_in_words(compared: Mapping[str, Any]) -> str:
     )
 
 
-def _as_relations(figures: Metrics) -> Metrics:
+def as_relations(figures: Metrics) -> Metrics:
     """Metrics of relations under names that set them apart from those of entities."""
     return {
         name if name.startswith(relation_evaluation.END_TO_END) else f"{RELATION}{name}": values

@@ -8,6 +8,7 @@ from datasets import Dataset
 
 from bioft import entity_prediction, evaluation, metrics, relations, runs
 from bioft.concept_linking import ConceptDictionary
+from bioft.datasets.documents import expected_supports
 from bioft.datasets.pubtator import concepts
 from bioft.errors import BioftError
 from bioft.metrics import counts, intervals, relation_f1
@@ -31,8 +32,7 @@ Documents = Sequence[Sequence[tuple[Any, ...]]]
 
 def check_supports(test: Dataset, manifest: Mapping[str, Any]) -> None:
     """Stop unless the references are as many as the dataset's manifest counts, for each relation type."""
-    found = relation_f1.supports(relation_f1.relations(test))
-    counts.assert_supports(found, {kind: manifest["rows"]["test"].get(kind, 0) for kind in found})
+    counts.assert_supports(relation_f1.supports(relation_f1.relations(test)), expected_supports(manifest, "relations"))
 
 
 def evaluate(test: Dataset, predicted: Documents, end_to_end: Documents | None = None) -> Metrics:

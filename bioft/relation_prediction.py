@@ -293,6 +293,34 @@ def describe(arguments: relations.Arguments, markers: Markers, threshold: float,
     }
 
 
+def load_run(directory: str | Path) -> tuple[Any, Any, dict[str, Any]]:
+    """The model of a finished run of `sequence_classification`, on this process's device, its tokenizer, its record.
+
+    Raises:
+        BioftError: no finished run, one of another recipe, files changed since, or another base model.
+    """
+    record = runs.read(directory)
+    if record["recipe"] != "sequence_classification":
+        raise BioftError(f"{directory} is a run of {record['recipe']}; relations need one of sequence_classification.")
+    runs.check_files(directory, record)
+    model, tokenizer = models.load_trained_encoder(
+        Path(directory),
+        record["base_model"],
+        AutoModelForSequenceClassification,
+        id2label=dict(enumerate(record["labels"])),
+    )
+    return model.to(models.local_device()).eval(), tokenizer, record
+
+
+def score_as_recorded(
+    model: Any, tokenizer: Any, record: Mapping[str, Any], rows: Sequence[Row], progress: str | None = None
+) -> RelationScores:
+    """Score all candidates of documents with what `load_run` returned, marked as in the training."""
+    kept = record["relations"]
+    arguments = {kind: [tuple(pair) for pair in pairs] for kind, pairs in kept["arguments"].items()}
+    return score_relations(model, tokenizer, rows, arguments, Markers(**kept["markers"]), progress=progress)
+
+
 def predict_with_run(
     directory: str | Path, rows: Sequence[Row], *, progress: str | None = "Relations"
 ) -> list[list[FoundRelation]]:
@@ -304,20 +332,8 @@ def predict_with_run(
         progress: text of a progress bar; None shows none.
 
     Raises:
-        BioftError: no finished run, one of another recipe, files changed since, or another base model.
+        BioftError: as `load_run`.
     """
-    record = runs.read(directory)
-    if record["recipe"] != "sequence_classification":
-        raise BioftError(f"{directory} is a run of {record['recipe']}; relations need one of sequence_classification.")
-    runs.check_files(directory, record)
-    kept = record["relations"]
-    arguments = {kind: [tuple(pair) for pair in pairs] for kind, pairs in kept["arguments"].items()}
-    model, tokenizer = models.load_trained_encoder(
-        Path(directory),
-        record["base_model"],
-        AutoModelForSequenceClassification,
-        id2label=dict(enumerate(record["labels"])),
-    )
-    model = model.to(models.local_device()).eval()
-    scored = score_relations(model, tokenizer, rows, arguments, Markers(**kept["markers"]), progress=progress)
-    return scored.found(len(rows), kept["threshold"])
+    model, tokenizer, record = load_run(directory)
+    scored = score_as_recorded(model, tokenizer, record, rows, progress)
+    return scored.found(len(rows), record["relations"]["threshold"])

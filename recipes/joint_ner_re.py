@@ -11,29 +11,14 @@ loss is the weighted sum of both heads' losses: with a weight of 0 only the othe
 single models to compare with. A document is encoded once, whatever the number of its candidate pairs.
 """
 
-import logging
 import time
 from functools import partial
 from pathlib import Path
 
-from accelerate import PartialState
-from datasets import concatenate_datasets
 from transformers import AutoModel, set_seed
 from trl import ModelConfig
 
-from bioft import (
-    arguments,
-    dry_run,
-    evaluation,
-    hub,
-    joint,
-    launch,
-    models,
-    relation_evaluation,
-    relations,
-    runs,
-    tagging,
-)
+from bioft import arguments, dry_run, joint, models, relation_evaluation, relations, runs, tagging, training_run
 from bioft import joint_evaluation as evaluate
 from bioft.arguments import (
     DocumentArguments,
@@ -59,24 +44,15 @@ def main(
     preset: str,
 ) -> None:
     """Train, evaluate and record one run; `training_args.output_dir` becomes the run directory."""
-    state = PartialState()
-    launch.check_process_count()
-    record = runs.environment()  # now: the checkout may change while a long training runs
+    record, base = training_run.begin(script_args, model_args, training_args)
     directory = Path(training_args.output_dir)
-    base = models.resolve_base_model(model_args.model_name_or_path, model_args.model_revision)
-    if script_args.push_to_hub:
-        hub.check_before_training(script_args.push_to_hub, vars(base), directory)
     if model_args.use_peft:
         raise BioftError("joint_ner_re trains the whole model: leave out --use_peft.")
 
     # 1. Data: whole documents in each split.
-    dataset, manifest = load_documents(
-        data_args.dataset, dataset_path=data_args.dataset_path, skip_bad=data_args.skip_bad
-    )
+    dataset, manifest = load_documents(**vars(data_args))
+    arguments.keep_last_checkpoint(training_args, data_args.train_on)
     train, validation, test = dataset["train"], dataset["validation"], dataset["test"]
-    if data_args.train_on == "train+validation":
-        train = concatenate_datasets([train, validation])
-        arguments.keep_last_checkpoint(training_args)
     check_supports(test, manifest)
     relation_evaluation.check_supports(test, manifest)
     evaluate.check_comparable(joint_args.compare_with or [], manifest)
@@ -95,16 +71,13 @@ def main(
     train_documents = joint.training_dataset(tokenizer, train, labels, types, **vars(window_args))
 
     # What can go wrong before the first step has now been tried: only from here on is anything written.
-    if state.is_main_process and not script_args.dry_run:
-        config = arguments.resolved(script_args, data_args, window_args, joint_args, model_args, training_args)
-        runs.prepare(directory, config, overwrite=script_args.overwrite)
-    state.wait_for_everyone()
-    checkpoint = None if script_args.dry_run else runs.last_checkpoint(directory)
+    options = (data_args, window_args, joint_args, model_args, training_args)
+    checkpoint, writes = training_run.prepare(script_args, *options)
 
     # 3. The base model, before any training: with new heads it knows nothing yet.
     predict = partial(evaluate.predict_split, tokenizer=tokenizer, dictionary=dictionary, windows=vars(window_args))
     base_metrics: evaluate.Metrics = {}
-    if state.is_main_process and not script_args.dry_run:
+    if writes:
         base_prediction = predict(model.to(training_args.device), test, progress="Base")
         base_metrics = evaluate.evaluate(test, train, base_prediction, 0.5, heads)
 
@@ -126,7 +99,7 @@ def main(
     # 5. Train, from the last checkpoint if there is one.
     with runs.disk_errors(directory):
         training = trainer.train(resume_from_checkpoint=checkpoint).metrics
-    if not state.is_main_process:
+    if not writes:
         return
 
     # 6. Choose the threshold of relations on validation, and evaluate on whole test documents.
@@ -146,7 +119,6 @@ def main(
         "recipe": "joint_ner_re",
         "preset": preset,
         "task": "joint-entity-relation",
-        "seed": training_args.seed,
         "base_model": models.describe(base, model_args, model),
         "dataset": describe(manifest),
         "audit": manifest["audit"],
@@ -165,29 +137,12 @@ def main(
         **evaluate.analyse_errors(test, prediction, threshold, heads),
         "training": runs.training_summary(trainer, training, checkpoint),
         "timings": {"predict_seconds": predict_seconds, "examples_per_second": len(test) / predict_seconds},
-        "log_history": trainer.state.log_history,
     }
     record["comparisons"] = evaluate.compare_with_runs(record, directory, joint_args.compare_with or [])
-    runs.finish(directory, record)
-    trainer.log({f"test_{name}": figure["value"] for name, figure in record["metrics"].items()})
-    evaluation.print_results(record, shown=evaluate.shown_metrics(record["metrics"]))
+    training_run.finish(trainer, record, evaluate.shown_metrics(record["metrics"]), script_args.push_to_hub)
     for comparison in record["comparisons"]:
         print(evaluate.comparison_in_words(comparison))
-    print(f"Run recorded in {directory}")
-    if script_args.push_to_hub:
-        hub.push_finished_run(directory, script_args.push_to_hub)
 
 
 if __name__ == "__main__":
-    logging.basicConfig(format="%(message)s", level=logging.WARNING)
-    logging.getLogger("bioft").setLevel(logging.INFO)
-    groups = (
-        RecipeArguments,
-        DocumentArguments,
-        WindowArguments,
-        JointArguments,
-        ModelConfig,
-        EncoderTrainingArguments,
-    )
-    with arguments.user_errors():
-        main(*arguments.parse("joint_ner_re", groups))
+    arguments.run(main)

@@ -10,29 +10,15 @@ itself. Each pair of concepts that may be related is a candidate, and all that t
 negatives. With one relation type a candidate has one of two labels, with several it may have any number of them.
 """
 
-import logging
 import time
 from functools import partial
 from pathlib import Path
 
-from accelerate import PartialState
-from datasets import concatenate_datasets
 from peft import get_peft_model
 from transformers import AutoModelForSequenceClassification, DataCollatorWithPadding, Trainer, set_seed
 from trl import ModelConfig
 
-from bioft import (
-    arguments,
-    dry_run,
-    error_analysis,
-    evaluation,
-    hub,
-    launch,
-    models,
-    relation_evaluation,
-    relations,
-    runs,
-)
+from bioft import arguments, dry_run, error_analysis, models, relation_evaluation, relations, runs, training_run
 from bioft import relation_prediction as prediction
 from bioft.arguments import DocumentArguments, EncoderTrainingArguments, RecipeArguments, RelationArguments
 from bioft.concept_linking import ConceptDictionary
@@ -48,22 +34,13 @@ def main(
     preset: str,
 ) -> None:
     """Train, evaluate and record one run; `training_args.output_dir` becomes the run directory."""
-    state = PartialState()
-    launch.check_process_count()
-    record = runs.environment()  # now: the checkout may change while a long training runs
+    record, base = training_run.begin(script_args, model_args, training_args)
     directory = Path(training_args.output_dir)
-    base = models.resolve_base_model(model_args.model_name_or_path, model_args.model_revision)
-    if script_args.push_to_hub:
-        hub.check_before_training(script_args.push_to_hub, vars(base), directory)
 
     # 1. Data: whole documents in each split; for the evaluation end to end also with entities that a run finds.
-    dataset, manifest = load_documents(
-        data_args.dataset, dataset_path=data_args.dataset_path, skip_bad=data_args.skip_bad
-    )
+    dataset, manifest = load_documents(**vars(data_args))
+    arguments.keep_last_checkpoint(training_args, data_args.train_on)
     train, validation, test = dataset["train"], dataset["validation"], dataset["test"]
-    if data_args.train_on == "train+validation":
-        train = concatenate_datasets([train, validation])
-        arguments.keep_last_checkpoint(training_args)
     relation_evaluation.check_supports(test, manifest)
     types = relations.argument_types(train)
     dictionary = ConceptDictionary.fit(train)
@@ -89,16 +66,12 @@ def main(
     adapter = models.lora_config(model, model_args, "SEQ_CLS", whole) if model_args.use_peft else None
 
     # What can go wrong before the first step has now been tried: only from here on is anything written.
-    if state.is_main_process and not script_args.dry_run:
-        config = arguments.resolved(script_args, data_args, relation_args, model_args, training_args)
-        runs.prepare(directory, config, overwrite=script_args.overwrite)
-    state.wait_for_everyone()
-    checkpoint = None if script_args.dry_run else runs.last_checkpoint(directory)
+    checkpoint, writes = training_run.prepare(script_args, data_args, relation_args, model_args, training_args)
 
     # 3. The base model, before any training: with a new head it knows nothing yet.
     score = partial(prediction.score_relations, tokenizer=tokenizer, arguments=types, markers=markers)
     base_metrics: relation_evaluation.Metrics = {}
-    if state.is_main_process and not script_args.dry_run:
+    if writes:
         base_scores = score(model.to(training_args.device), rows=test.to_list(), progress="Base")
         base_metrics = relation_evaluation.evaluate(test, base_scores.found(len(test), threshold=0.5))
 
@@ -120,7 +93,7 @@ def main(
     # 5. Train, from the last checkpoint if there is one.
     with runs.disk_errors(directory):
         training = trainer.train(resume_from_checkpoint=checkpoint).metrics
-    if not state.is_main_process:
+    if not writes:
         return
 
     # 6. Choose the threshold on validation, and evaluate on whole test documents.
@@ -144,7 +117,6 @@ def main(
         "recipe": "sequence_classification",
         "preset": preset,
         "task": "relation-extraction",
-        "seed": training_args.seed,
         "base_model": models.describe(base, model_args, model),
         "dataset": describe(manifest),
         "audit": manifest["audit"],
@@ -160,19 +132,9 @@ def main(
         "error_analysis": analysis,
         "training": runs.training_summary(trainer, training, checkpoint),
         "timings": {"score_seconds": score_seconds, "examples_per_second": len(scores.candidates) / score_seconds},
-        "log_history": trainer.state.log_history,
     }
-    runs.finish(directory, record)
-    trainer.log({f"test_{name}": figure["value"] for name, figure in record["metrics"].items()})
-    evaluation.print_results(record, shown=relation_evaluation.SHOWN)
-    print(f"Run recorded in {directory}")
-    if script_args.push_to_hub:
-        hub.push_finished_run(directory, script_args.push_to_hub)
+    training_run.finish(trainer, record, relation_evaluation.SHOWN, script_args.push_to_hub)
 
 
 if __name__ == "__main__":
-    logging.basicConfig(format="%(message)s", level=logging.WARNING)
-    logging.getLogger("bioft").setLevel(logging.INFO)
-    groups = (RecipeArguments, DocumentArguments, RelationArguments, ModelConfig, EncoderTrainingArguments)
-    with arguments.user_errors():
-        main(*arguments.parse("sequence_classification", groups))
+    arguments.run(main)

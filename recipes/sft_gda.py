@@ -8,17 +8,15 @@
 Every key of recipes/configs/sft_gda/*.yaml can be given on the command line; a killed run resumes by itself.
 """
 
-import logging
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from accelerate import PartialState
 from datasets import DatasetDict
 from trl import ModelConfig, SFTTrainer
 
-from bioft import arguments, dry_run, evaluation, hub, launch, models, prediction, runs
+from bioft import arguments, dry_run, evaluation, models, prediction, runs, training_run
 from bioft.arguments import GeneDiseaseArguments, PromptArguments, TrainingArguments
 from bioft.completion_head import use_completion_head
 from bioft.datasets.load import describe, load_or_build
@@ -33,28 +31,19 @@ def main(
     preset: str,
 ) -> None:
     """Train, evaluate and record one run; `training_args.output_dir` becomes the run directory."""
-    state = PartialState()
-    launch.check_process_count()
-    record = runs.environment()  # now: the checkout may change while a long training runs
+    record, base = training_run.begin(script_args, model_args, training_args)
     directory = Path(training_args.output_dir)
-    base = models.resolve_base_model(model_args.model_name_or_path, model_args.model_revision)
-    if script_args.push_to_hub:
-        hub.check_before_training(script_args.push_to_hub, vars(base), directory)
 
     # 1. Data: positives are split first, negatives are drawn inside each split, and the audit must pass.
     dataset, manifest = load_or_build(**vars(data_args))
     evaluation.check_not_trained_on(dataset)
 
     # What can go wrong before the first step has now been tried: only from here on is anything written.
-    if state.is_main_process and not script_args.dry_run:
-        config = arguments.resolved(script_args, data_args, model_args, training_args)
-        runs.prepare(directory, config, overwrite=script_args.overwrite)
-    state.wait_for_everyone()
-    checkpoint = None if script_args.dry_run else runs.last_checkpoint(directory)
+    checkpoint, writes = training_run.prepare(script_args, data_args, model_args, training_args)
 
     # 2. Baselines that need no model.
     baselines = {}
-    if state.is_main_process and not script_args.dry_run:
+    if writes:
         baselines = evaluation.evaluate_baselines(dataset)
 
     # 3. The base model, before any training.
@@ -94,7 +83,7 @@ def main(
     if not base_scores:
         with model.disable_adapter():
             base_scores = score_splits(model, prompts, dataset, "Base")
-    if not state.is_main_process:
+    if not writes:
         return
     base_result, result = (evaluation.evaluate(dataset, scored) for scored in (base_scores, scores))
     comparison = evaluation.compare_with_best_baseline(dataset, result, baselines)
@@ -106,7 +95,6 @@ def main(
         "recipe": "sft_gda",
         "preset": preset,
         "task": "gene-disease-association",
-        "seed": training_args.seed,
         "base_model": models.describe(base, model_args, model),
         "dataset": describe(manifest),
         "audit": manifest["audit"],
@@ -120,14 +108,8 @@ def main(
             "score_seconds": score_seconds,
             "pairs_per_second": sum(map(len, scores.values())) / score_seconds,
         },
-        "log_history": trainer.state.log_history,
     }
-    runs.finish(directory, record)
-    trainer.log({f"test_{name}": figure["value"] for name, figure in result.metrics.items()})
-    evaluation.print_results(record)
-    print(f"Run recorded in {directory}")
-    if script_args.push_to_hub:
-        hub.push_finished_run(directory, script_args.push_to_hub)
+    training_run.finish(trainer, record, evaluation.SHOWN, script_args.push_to_hub)
 
 
 def score_splits(model: Any, prompts: PairPrompts, dataset: DatasetDict, name: str) -> dict[str, np.ndarray]:
@@ -139,7 +121,4 @@ def score_splits(model: Any, prompts: PairPrompts, dataset: DatasetDict, name: s
 
 
 if __name__ == "__main__":
-    logging.basicConfig(format="%(message)s", level=logging.WARNING)
-    logging.getLogger("bioft").setLevel(logging.INFO)
-    with arguments.user_errors():
-        main(*arguments.parse("sft_gda", (PromptArguments, GeneDiseaseArguments, ModelConfig, TrainingArguments)))
+    arguments.run(main)

@@ -8,18 +8,15 @@ Every key of recipes/configs/token_classification/*.yaml can be given on the com
 itself. Long documents are read in overlapping windows: nothing is cut off.
 """
 
-import logging
 import time
 from functools import partial
 from pathlib import Path
 
-from accelerate import PartialState
-from datasets import concatenate_datasets
 from peft import get_peft_model
 from transformers import AutoModelForTokenClassification, DataCollatorForTokenClassification, Trainer, set_seed
 from trl import ModelConfig
 
-from bioft import arguments, dry_run, entity_evaluation, evaluation, hub, launch, models, runs, tagging
+from bioft import arguments, dry_run, entity_evaluation, models, runs, tagging, training_run
 from bioft.arguments import DocumentArguments, EncoderTrainingArguments, RecipeArguments, WindowArguments
 from bioft.datasets.load import describe, load_documents
 from bioft.entity_prediction import predict_entities, spans_of
@@ -34,24 +31,15 @@ def main(
     preset: str,
 ) -> None:
     """Train, evaluate and record one run; `training_args.output_dir` becomes the run directory."""
-    state = PartialState()
-    launch.check_process_count()
-    record = runs.environment()  # now: the checkout may change while a long training runs
+    record, base = training_run.begin(script_args, model_args, training_args)
     directory = Path(training_args.output_dir)
-    base = models.resolve_base_model(model_args.model_name_or_path, model_args.model_revision)
-    if script_args.push_to_hub:
-        hub.check_before_training(script_args.push_to_hub, vars(base), directory)
 
     # 1. Data: whole documents in each split.
-    dataset, manifest = load_documents(
-        data_args.dataset, dataset_path=data_args.dataset_path, skip_bad=data_args.skip_bad
-    )
+    dataset, manifest = load_documents(**vars(data_args))
+    arguments.keep_last_checkpoint(training_args, data_args.train_on)
     train, validation, test = dataset["train"], dataset["validation"], dataset["test"]
     entity_evaluation.check_supports(test, manifest)
     names = tagging.bio_labels(entity_evaluation.types_in(train, validation))
-    if data_args.train_on == "train+validation":
-        train = concatenate_datasets([train, validation])
-        arguments.keep_last_checkpoint(training_args)
 
     # 2. Baselines that need no model.
     baselines = entity_evaluation.predict_baselines(train, test)
@@ -66,11 +54,7 @@ def main(
     adapter = models.lora_config(model, model_args, "TOKEN_CLS") if model_args.use_peft else None
 
     # What can go wrong before the first step has now been tried: only from here on is anything written.
-    if writes := state.is_main_process and not script_args.dry_run:
-        config = arguments.resolved(script_args, data_args, window_args, model_args, training_args)
-        runs.prepare(directory, config, overwrite=script_args.overwrite)
-    state.wait_for_everyone()
-    checkpoint = None if script_args.dry_run else runs.last_checkpoint(directory)
+    checkpoint, writes = training_run.prepare(script_args, data_args, window_args, model_args, training_args)
 
     # 3. The base model, before any training: with a new head it knows nothing yet.
     find = partial(
@@ -100,7 +84,7 @@ def main(
     # 5. Train, from the last checkpoint if there is one.
     with runs.disk_errors(directory):
         training = trainer.train(resume_from_checkpoint=checkpoint).metrics
-    if not state.is_main_process:
+    if not writes:
         return
 
     # 6. Evaluate on whole test documents.
@@ -117,7 +101,6 @@ def main(
         "recipe": "token_classification",
         "preset": preset,
         "task": "entity-recognition",
-        "seed": training_args.seed,
         "base_model": models.describe(base, model_args, model),
         "dataset": describe(manifest),
         "audit": manifest["audit"],
@@ -131,19 +114,9 @@ def main(
         "error_analysis": entity_evaluation.analyse_errors(test, spans),
         "training": runs.training_summary(trainer, training, checkpoint),
         "timings": {"predict_seconds": seconds, "examples_per_second": len(test) / seconds},
-        "log_history": trainer.state.log_history,
     }
-    runs.finish(directory, record)
-    trainer.log({f"test_{name}": figure["value"] for name, figure in result.items()})
-    evaluation.print_results(record, shown=entity_evaluation.shown_metrics(names))
-    print(f"Run recorded in {directory}")
-    if script_args.push_to_hub:
-        hub.push_finished_run(directory, script_args.push_to_hub)
+    training_run.finish(trainer, record, entity_evaluation.shown_metrics(names), script_args.push_to_hub)
 
 
 if __name__ == "__main__":
-    logging.basicConfig(format="%(message)s", level=logging.WARNING)
-    logging.getLogger("bioft").setLevel(logging.INFO)
-    groups = (RecipeArguments, DocumentArguments, WindowArguments, ModelConfig, EncoderTrainingArguments)
-    with arguments.user_errors():
-        main(*arguments.parse("token_classification", groups))
+    arguments.run(main)

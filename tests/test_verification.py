@@ -1,6 +1,5 @@
 """What `bioft verify` finds: an honest run holds, and every kind of forged one is found out."""
 
-import importlib.util
 import json
 import shutil
 import subprocess
@@ -12,18 +11,14 @@ from typing import Any
 import pandas as pd
 import pytest
 from safetensors.numpy import load_file, save_file
-from trl import ModelConfig
 from typer.testing import CliRunner
 
-from bioft import arguments, cards, evaluation, metrics, runs, verification
-from bioft.arguments import GeneDiseaseArguments, PromptArguments, TrainingArguments
+from bioft import cards, evaluation, metrics, runs, verification
 from bioft.cli import app
 from bioft.metrics import intervals
 from tests.hub_server.server import HubServer
+from tests.recipe import RECIPES, command_line, load_recipe, run_recipe
 from tests.tiny import write_ctd, write_model
-
-RECIPE = Path(__file__).resolve().parents[1] / "recipes" / "sft_gda.py"
-GROUPS = (PromptArguments, GeneDiseaseArguments, ModelConfig, TrainingArguments)
 
 N_TEST = 108
 """Pairs in the test split."""
@@ -51,10 +46,6 @@ def ctd(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def finished(ctd: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of the gene–disease recipe on a tiny Llama in float32."""
     folder = tmp_path_factory.mktemp("finished")
-    spec = importlib.util.spec_from_file_location("sft_gda", RECIPE)
-    assert spec is not None and spec.loader is not None
-    recipe = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(recipe)
     options = {
         "model_name_or_path": write_model(folder / "model"),
         "dataset": "ctd",
@@ -66,11 +57,8 @@ def finished(ctd: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "max_steps": 12,
         "per_device_train_batch_size": 8,
         "load_in_4bit": False,
-        "use_cpu": True,
-        "report_to": "none",
-        "disable_tqdm": True,
     }
-    recipe.main(*arguments.parse("sft_gda", GROUPS, [f"--{key}={value}" for key, value in options.items()]))
+    run_recipe(load_recipe("sft_gda"), *command_line(**options))
     return folder / "run"
 
 
@@ -408,7 +396,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         process = subprocess.run(
             [sys.executable, "-m", "tests.publish_and_verify", str(folder)],
             env=environment,
-            cwd=RECIPE.parents[1],
+            cwd=RECIPES.parent,
             text=True,
             capture_output=True,
         )

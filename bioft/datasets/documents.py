@@ -58,6 +58,12 @@ def count(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     return {"documents": documents, **dict(sorted(entities.items())), **dict(sorted(relations.items()))}
 
 
+def expected_supports(manifest: Mapping[str, Any], kind: str) -> dict[str, int]:
+    """How many references of each type the test split has by its manifest; `kind` is "mentions" or "relations"."""
+    types = manifest["audit"]["seen_in_train"]["test"]
+    return {name: counted[kind] for name, counted in types.items() if kind in counted and name != "all"}
+
+
 def source(
     file: Path,
     *,

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from datasets import DatasetDict
+from datasets import DatasetDict, concatenate_datasets
 
 from bioft import hub
 from bioft.datasets import bc5cdr, chemdisgene, ctd, documents, gene_disease, hpo, sample, storage
@@ -55,6 +55,7 @@ def load_documents(
     dataset_path: str | None = None,
     dataset_revision: str | None = None,
     skip_bad: bool = False,
+    train_on: str = "train",
     **options: Any,
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Get documents with entities and relations, and their manifest.
@@ -65,6 +66,7 @@ def load_documents(
         dataset_path: the folder or zip file of BC5CDR; the file or folder of ChemDisGene.
         dataset_revision: as for `load_or_build`.
         skip_bad: leave out documents in which something is wrong, and count them in the manifest.
+        train_on: "train+validation" makes the training split both of them; the validation split stays as it is.
         options: those of the builder. A folder was built with its own.
 
     Raises:
@@ -73,13 +75,16 @@ def load_documents(
     """
     _check_revision(dataset, dataset_revision, ("sample", "bc5cdr", "chemdisgene"))
     if dataset == "sample":
-        return sample.build(**options)
-    if dataset == "bc5cdr":
-        return bc5cdr.build(_path(dataset, dataset_path), skip_bad=skip_bad, **options)
-    if dataset == "chemdisgene":
-        return chemdisgene.build(_path(dataset, dataset_path), skip_bad=skip_bad, **options)
-    splits, manifest = _load(dataset, dataset_revision, "sample, bc5cdr, chemdisgene")
-    _check_columns(dataset, splits, documents.COLUMNS, "documents")
+        splits, manifest = sample.build(**options)
+    elif dataset == "bc5cdr":
+        splits, manifest = bc5cdr.build(_path(dataset, dataset_path), skip_bad=skip_bad, **options)
+    elif dataset == "chemdisgene":
+        splits, manifest = chemdisgene.build(_path(dataset, dataset_path), skip_bad=skip_bad, **options)
+    else:
+        splits, manifest = _load(dataset, dataset_revision, "sample, bc5cdr, chemdisgene")
+        _check_columns(dataset, splits, documents.COLUMNS, "documents")
+    if train_on == "train+validation":
+        splits["train"] = concatenate_datasets([splits["train"], splits["validation"]])
     return splits, manifest
 
 

@@ -354,3 +354,21 @@ def test_what_does_not_fit_together_is_refused(metric, tmp_path):
 def test_documents_without_any_mention(metric):
     result = metric.compute(predictions=[[], []], references=[[], []], n_resamples=20)
     assert math.isnan(result["f1"]) and result["support"] == 0 and result["n"] == 2
+
+
+def test_a_type_that_lost_all_its_references_stops_the_evaluation() -> None:
+    """Supports are those of the manifest: a type without any reference left is missed as one with too few is."""
+    from bioft import entity_evaluation, relation_evaluation
+    from bioft.datasets import sample
+
+    dataset, manifest = sample.build()
+    entity_evaluation.check_supports(dataset["test"], manifest)
+    relation_evaluation.check_supports(dataset["test"], manifest)
+    without = dataset["test"].map(
+        lambda row: {"entities": [e for e in row["entities"] if e["type"] != "Gene"], "relations": []},
+        load_from_cache_file=False,
+    )
+    with pytest.raises(BioftError, match="0 of type Gene instead of 16"):
+        entity_evaluation.check_supports(without, manifest)
+    with pytest.raises(BioftError, match="0 of type CID instead of 53"):
+        relation_evaluation.check_supports(without, manifest)

@@ -1,6 +1,5 @@
 """The joint recipe end to end on tiny encoders: what it trains, records, resumes, reloads, compares and refuses."""
 
-import importlib.util
 import json
 import shutil
 from pathlib import Path
@@ -9,36 +8,23 @@ from types import ModuleType
 import pandas as pd
 import pytest
 from transformers import AutoModel
-from trl import ModelConfig
 from typer.testing import CliRunner
 
-from bioft import arguments, cli, joint, presets, relation_baselines, runs
-from bioft.arguments import (
-    DocumentArguments,
-    EncoderTrainingArguments,
-    JointArguments,
-    RecipeArguments,
-    WindowArguments,
-)
+from bioft import cli, joint, presets, relation_baselines, runs
 from bioft.datasets import pubtator
 from bioft.datasets.load import load_documents
 from bioft.errors import BioftError
 from bioft.metrics import counts, entity_f1, relation_f1
+from tests.recipe import command_line, load_recipe, run_recipe
 from tests.tiny import write_encoder
 
-RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "joint_ner_re.py"
-GROUPS = (RecipeArguments, DocumentArguments, WindowArguments, JointArguments, ModelConfig, EncoderTrainingArguments)
 PRESETS = ("default", "bc5cdr", "bc5cdr_entities", "bc5cdr_relations", "scibert")
 TRAINING = {"num_train_epochs": 5, "learning_rate": 1e-2, "per_device_train_batch_size": 8, "logging_steps": 5}
 
 
 @pytest.fixture(scope="module")
 def recipe() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("joint_ner_re", RECIPE)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_recipe("joint_ner_re")
 
 
 def options(preset: str, model: Path, output: Path, **more: object) -> list[str]:
@@ -49,23 +35,15 @@ def options(preset: str, model: Path, output: Path, **more: object) -> list[str]
         "window_length": 64,
         "window_overlap": 16,
         "output_dir": output,
-        "use_cpu": True,
-        "report_to": "none",
-        "disable_tqdm": True,
-        **more,
     }
-    return [f"--{key}={value}" for key, value in values.items()]
-
-
-def run(recipe: ModuleType, *arguments_: str) -> None:
-    recipe.main(*arguments.parse("joint_ner_re", GROUPS, arguments_))
+    return command_line(**values | more)
 
 
 @pytest.fixture(scope="module")
 def finished(recipe: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run on a tiny BERT with both heads, shared by the tests below."""
     folder = tmp_path_factory.mktemp("finished")
-    run(recipe, *options("default", write_encoder(folder / "model"), folder / "run", **TRAINING))
+    run_recipe(recipe, *options("default", write_encoder(folder / "model"), folder / "run", **TRAINING))
     return folder / "run"
 
 
@@ -73,7 +51,7 @@ def finished(recipe: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Pa
 def single(recipe: ModuleType, finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of the entity head alone."""
     folder = tmp_path_factory.mktemp("single")
-    run(recipe, *options("bc5cdr_entities", finished.parent / "model", folder / "run", **TRAINING))
+    run_recipe(recipe, *options("bc5cdr_entities", finished.parent / "model", folder / "run", **TRAINING))
     return folder / "run"
 
 
@@ -184,7 +162,7 @@ def test_predict_writes_entities_and_relations(finished: Path, tmp_path: Path) -
 def test_every_preset_trains_on_its_architecture(preset: str, recipe: ModuleType, tmp_path: Path) -> None:
     """One step of the preset as shipped; a head whose loss has no weight has no metrics and no baselines."""
     model = write_encoder(tmp_path / "model")
-    run(recipe, *options(preset, model, tmp_path / "run", max_steps=1, per_device_train_batch_size=2))
+    run_recipe(recipe, *options(preset, model, tmp_path / "run", max_steps=1, per_device_train_batch_size=2))
     record = runs.read(tmp_path / "run")
     assert ("f1" in record["metrics"]) == ("dictionary" in record["baselines"]) == (preset != "bc5cdr_relations")
     assert ("relation_f1" in record["metrics"]) == ("tfidf" in record["baselines"]) == (preset != "bc5cdr_entities")
@@ -211,7 +189,7 @@ def test_a_run_is_compared_with_single_models_on_the_same_documents(
     """Here with a copy of itself trained for one step: the difference is that of the recorded metrics."""
     more = TRAINING | {"max_steps": 1}
     command = options("default", finished.parent / "model", tmp_path / "run", **more)
-    run(recipe, *command, "--compare_with", str(single), str(finished))
+    run_recipe(recipe, *command, "--compare_with", str(single), str(finished))
     record = runs.read(tmp_path / "run")
     assert [(each["name"], each["metric"]) for each in record["comparisons"]] == [
         ("run", "f1"), ("run", "f1"), ("run", "relation_f1"), ("run", "end_to_end_f1")
@@ -236,7 +214,7 @@ def test_runs_that_cannot_be_compared_are_refused_before_the_training(
         (tmp_path / "run.json").write_text(json.dumps(record | change))
         command = options("default", finished.parent / "model", tmp_path / "run")
         with pytest.raises(BioftError, match=message):
-            run(recipe, *command, "--compare_with", str(tmp_path))
+            run_recipe(recipe, *command, "--compare_with", str(tmp_path))
         assert not (tmp_path / "run").exists()
 
 
@@ -248,9 +226,9 @@ def test_a_run_that_broke_off_goes_on_from_its_checkpoint(
     with monkeypatch.context() as patch:
         patch.setattr(runs, "finish", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            run(recipe, *command)
+            run_recipe(recipe, *command)
     assert not (tmp_path / "run" / "run.json").exists()
-    run(recipe, *command)
+    run_recipe(recipe, *command)
     assert runs.read(tmp_path / "run")["training"]["resumed_from"]
     assert column(tmp_path / "run", "prediction") == column(single, "prediction")
 
@@ -262,7 +240,7 @@ def interrupt(*_: object) -> None:
 def test_dry_run_shows_tags_and_writes_nothing(
     recipe: ModuleType, finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(recipe, *options("default", finished.parent / "model", tmp_path / "run", dry_run=True))
+    run_recipe(recipe, *options("default", finished.parent / "model", tmp_path / "run", dry_run=True))
     shown = capsys.readouterr().out
     assert "/B-Chemical" in shown and "Trainable parameters" in shown
     assert not (tmp_path / "run").exists()
@@ -280,5 +258,5 @@ def test_what_cannot_be_trained_is_refused(
     more: dict[str, object], message: str, recipe: ModuleType, finished: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(BioftError, match=message):
-        run(recipe, *options("default", finished.parent / "model", tmp_path / "run", **more))
+        run_recipe(recipe, *options("default", finished.parent / "model", tmp_path / "run", **more))
     assert not (tmp_path / "run").exists(), "a run that could not start leaves nothing"

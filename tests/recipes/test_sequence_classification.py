@@ -1,6 +1,5 @@
 """The relation recipe end to end on tiny encoders: what it trains, records, resumes, reloads and refuses."""
 
-import importlib.util
 import json
 from pathlib import Path
 from types import ModuleType
@@ -11,19 +10,16 @@ import pandas as pd
 import pytest
 import torch
 from transformers import AutoModel, AutoModelForSequenceClassification
-from trl import ModelConfig
 from typer.testing import CliRunner
 
-from bioft import arguments, cli, entity_prediction, models, presets, relation_prediction, relations, runs
-from bioft.arguments import DocumentArguments, EncoderTrainingArguments, RecipeArguments, RelationArguments
+from bioft import cli, entity_prediction, models, presets, relation_prediction, relations, runs
 from bioft.datasets import documents, pubtator, storage
 from bioft.datasets.load import load_documents
 from bioft.errors import BioftError
 from bioft.metrics import counts, relation_f1
+from tests.recipe import command_line, load_recipe, run_recipe
 from tests.tiny import write_encoder
 
-RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "sequence_classification.py"
-GROUPS = (RecipeArguments, DocumentArguments, RelationArguments, ModelConfig, EncoderTrainingArguments)
 ARCHITECTURES = {
     "default": "bert",
     "bc5cdr": "bert",
@@ -38,11 +34,7 @@ TRAINING = {"num_train_epochs": 3, "learning_rate": 1e-2, "per_device_train_batc
 
 @pytest.fixture(scope="module")
 def recipe() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("sequence_classification", RECIPE)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_recipe("sequence_classification")
 
 
 def options(preset: str, model: Path, output: Path, **more: object) -> list[str]:
@@ -52,16 +44,8 @@ def options(preset: str, model: Path, output: Path, **more: object) -> list[str]
         "dataset": "sample",
         "max_length": 64,
         "output_dir": output,
-        "use_cpu": True,
-        "report_to": "none",
-        "disable_tqdm": True,
-        **more,
     }
-    return [f"--{key}={value}" for key, value in values.items()]
-
-
-def run(recipe: ModuleType, *arguments_: str) -> None:
-    recipe.main(*arguments.parse("sequence_classification", GROUPS, arguments_))
+    return command_line(**values | more)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +53,7 @@ def finished(recipe: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Pa
     """A finished run on a tiny BERT, trained whole, shared by the tests below."""
     folder = tmp_path_factory.mktemp("finished")
     model = write_encoder(folder / "model")
-    run(recipe, *options("default", model, folder / "run", **TRAINING))
+    run_recipe(recipe, *options("default", model, folder / "run", **TRAINING))
     return folder / "run"
 
 
@@ -187,7 +171,7 @@ def test_every_preset_trains_on_its_architecture(preset: str, recipe: ModuleType
     more: dict[str, object] = {"max_steps": 1, "per_device_train_batch_size": 4}
     if "trained_layers" in shipped:  # of six; the tiny encoder has two
         more["trained_layers"] = 1
-    run(recipe, *options(preset, model, tmp_path / "run", **more))
+    run_recipe(recipe, *options(preset, model, tmp_path / "run", **more))
     record = runs.read(tmp_path / "run")
     assert record["relations"]["markers"]["style"] == shipped["marker_style"]
     assert record["training"]["steps"] == 1
@@ -200,7 +184,7 @@ def test_every_preset_is_among_those_tested() -> None:
 
 def test_frozen_layers_stay_as_they_are_and_the_others_are_trained(recipe: ModuleType, tmp_path: Path) -> None:
     model = write_encoder(tmp_path / "model")
-    run(recipe, *options("default", model, tmp_path / "run", **TRAINING, max_steps=2, trained_layers=1))
+    run_recipe(recipe, *options("default", model, tmp_path / "run", **TRAINING, max_steps=2, trained_layers=1))
     before, after = AutoModel.from_pretrained(model), AutoModel.from_pretrained(tmp_path / "run")
     trained = {
         name.split(".")[0] + (f".{name.split('.')[2]}" if name.startswith("encoder") else "")
@@ -211,7 +195,7 @@ def test_frozen_layers_stay_as_they_are_and_the_others_are_trained(recipe: Modul
     record = runs.read(tmp_path / "run")
     assert record["training"]["trainable_parameters"] < record["training"]["total_parameters"]
     with pytest.raises(BioftError, match="trained_layers is 3; BertForSequenceClassification has 2 layers"):
-        run(recipe, *options("default", model, tmp_path / "other", trained_layers=3))
+        run_recipe(recipe, *options("default", model, tmp_path / "other", trained_layers=3))
 
 
 @pytest.mark.parametrize("added", [False, True])
@@ -219,7 +203,7 @@ def test_an_adapter_is_reloaded_with_its_head_and_its_markers(added: bool, recip
     """LoRA; the new rows of the vocabulary are saved with it, where markers are tokens of their own."""
     model = write_encoder(tmp_path / "model")
     more = {"use_peft": True, "lora_r": 4, "add_marker_tokens": added, "marker_style": "typed", **TRAINING}
-    run(recipe, *options("default", model, tmp_path / "run", **more, max_steps=4))
+    run_recipe(recipe, *options("default", model, tmp_path / "run", **more, max_steps=4))
     record = runs.read(tmp_path / "run")
     assert "adapter_model.safetensors" in record["files"] and "model.safetensors" not in record["files"]
     table = pd.read_parquet(tmp_path / "run" / "predictions.parquet")
@@ -239,7 +223,7 @@ def test_several_relation_types_make_a_multi_label_classifier(recipe: ModuleType
     storage.save(dataset, manifest, tmp_path / "data")
     model = write_encoder(tmp_path / "model")
     more = {"dataset": tmp_path / "data", "positive_weight": 2.0, **TRAINING, "num_train_epochs": 1}
-    run(recipe, *options("default", model, tmp_path / "run", **more))
+    run_recipe(recipe, *options("default", model, tmp_path / "run", **more))
     record = runs.read(tmp_path / "run")
     assert record["labels"] == ["CID", "acts on", "causes"]
     assert {"cid_f1", "acts on_f1", "causes_f1"} <= record["metrics"].keys()
@@ -274,7 +258,7 @@ def test_end_to_end_figures_stand_beside_those_with_gold_entities(
     perfect = [[entity_prediction.Entity(*span, 1.0) for span in its] for its in spans]
     monkeypatch.setattr(entity_prediction, "predict_with_run", lambda *_: perfect)
     more = TRAINING | {"num_train_epochs": 1, "entity_run": entity_run}
-    run(recipe, *options("default", finished.parent / "model", tmp_path / "run", **more))
+    run_recipe(recipe, *options("default", finished.parent / "model", tmp_path / "run", **more))
     record = runs.read(tmp_path / "run")
     assert record["end_to_end"]["mentions"] == sum(map(len, spans)) > record["end_to_end"]["linked"] > 0
     table = pd.read_parquet(tmp_path / "run" / "predictions_end_to_end.parquet")
@@ -299,7 +283,7 @@ def test_an_entity_run_on_other_documents_is_refused(recipe: ModuleType, finishe
     (tmp_path / "run.json").write_text(json.dumps(record))
     command = options("default", finished.parent / "model", tmp_path / "run", entity_run=tmp_path)
     with pytest.raises(BioftError, match="has another test split"):
-        run(recipe, *command)
+        run_recipe(recipe, *command)
     assert not (tmp_path / "run").exists(), "a run that could not start leaves nothing"
 
 
@@ -310,11 +294,11 @@ def test_a_run_that_broke_off_goes_on_from_its_checkpoint(
     command = options("default", finished.parent / "model", tmp_path / "run", **TRAINING)
     monkeypatch.setattr(runs, "finish", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        run(recipe, *command)
+        run_recipe(recipe, *command)
     monkeypatch.undo()
     checkpoints = sorted((tmp_path / "run").glob("checkpoint-*"))
     assert checkpoints and not (tmp_path / "run" / "run.json").exists()
-    run(recipe, *command)
+    run_recipe(recipe, *command)
     assert runs.read(tmp_path / "run")["training"]["resumed_from"]
     first, second = (pd.read_parquet(folder / "predictions.parquet") for folder in (finished, tmp_path / "run"))
     np.testing.assert_allclose(first.score, second.score, atol=1e-6)
@@ -328,19 +312,19 @@ def test_training_on_validation_too_leaves_the_threshold_alone(
     recipe: ModuleType, finished: Path, tmp_path: Path
 ) -> None:
     more = TRAINING | {"train_on": "train+validation", "max_steps": 2}
-    run(recipe, *options("default", finished.parent / "model", tmp_path / "a", **more))
+    run_recipe(recipe, *options("default", finished.parent / "model", tmp_path / "a", **more))
     record = runs.read(tmp_path / "a")
     assert (record["relations"]["threshold"], record["relations"]["threshold_chosen_on"]) == (0.5, "not chosen")
     rows = record["dataset"]["rows"]
     assert record["relations"]["training_pairs"]["CID"] == rows["train"]["CID"] + rows["validation"]["CID"]
-    run(recipe, *options("default", finished.parent / "model", tmp_path / "b", **more, threshold=0.3))
+    run_recipe(recipe, *options("default", finished.parent / "model", tmp_path / "b", **more, threshold=0.3))
     assert runs.read(tmp_path / "b")["relations"]["threshold"] == 0.3
 
 
 def test_dry_run_shows_marked_texts_and_writes_nothing(
     recipe: ModuleType, finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(recipe, *options("default", finished.parent / "model", tmp_path / "run", dry_run=True))
+    run_recipe(recipe, *options("default", finished.parent / "model", tmp_path / "run", dry_run=True))
     shown = capsys.readouterr().out
     assert "@" in shown and ("→ CID" in shown or "→ no relation" in shown)
     assert "Trainable parameters" in shown
@@ -356,4 +340,4 @@ def test_a_checkpoint_with_other_labels_is_refused(recipe: ModuleType, tmp_path:
     for part in (model, tokenizer):
         part.save_pretrained(tmp_path / "sentiment")
     with pytest.raises(BioftError, match=r"labels negative, positive.*no relation, CID"):
-        run(recipe, *options("default", tmp_path / "sentiment", tmp_path / "run"))
+        run_recipe(recipe, *options("default", tmp_path / "sentiment", tmp_path / "run"))

@@ -1,6 +1,5 @@
 """The gene–disease recipe end to end on tiny models: what it trains, writes, resumes and refuses."""
 
-import importlib.util
 import json
 import os
 import shlex
@@ -26,20 +25,17 @@ from bioft.arguments import GeneDiseaseArguments, PromptArguments, TrainingArgum
 from bioft.datasets.load import load_or_build
 from bioft.errors import BioftError
 from tests.hub_server.server import HubServer
+from tests.recipe import RECIPES, load_recipe, run_recipe
 from tests.tiny import PRESETS, write_ctd, write_model
 
-RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "sft_gda.py"
+RECIPE = RECIPES / "sft_gda.py"
 RECORDER = Path(__file__).with_name("record_examples.py")
 GROUPS = (PromptArguments, GeneDiseaseArguments, ModelConfig, TrainingArguments)
 
 
 @pytest.fixture(scope="module")
 def recipe() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("sft_gda", RECIPE)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_recipe("sft_gda")
 
 
 @pytest.fixture(scope="module")
@@ -66,10 +62,6 @@ def options(preset: str, model: Path, ctd: Path, output: Path, **more: object) -
     return [f"--{key}={value}" for key, value in values.items()]
 
 
-def run(recipe: ModuleType, *arguments_: str) -> None:
-    recipe.main(*arguments.parse("sft_gda", GROUPS, arguments_))
-
-
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_gpu_preset_trains_the_intended_modules(
     preset: str, recipe: ModuleType, ctd: Path, tmp_path: Path
@@ -77,7 +69,7 @@ def test_every_gpu_preset_trains_the_intended_modules(
     """One step of the preset as shipped (NF4, its LoRA targets, its prompt) on a tiny model of its architecture."""
     model = write_model(tmp_path / "model", PRESETS[preset])
     output = tmp_path / "run"
-    run(recipe, *options(preset, model, ctd, output, max_steps=1))
+    run_recipe(recipe, *options(preset, model, ctd, output, max_steps=1))
 
     shipped = presets.load_config(presets.resolve_config("sft_gda", preset))
     config = json.loads((output / "adapter_config.json").read_text())
@@ -107,7 +99,7 @@ def finished(recipe: ModuleType, ctd: Path, tmp_path_factory: pytest.TempPathFac
     folder = tmp_path_factory.mktemp("finished")
     model = write_model(folder / "model")
     more = {"max_steps": 12, "save_steps": 4, "load_in_4bit": False, "max_train_pairs": 96}
-    run(recipe, *options("default", model, ctd, folder / "run", **more))
+    run_recipe(recipe, *options("default", model, ctd, folder / "run", **more))
     return folder / "run"
 
 
@@ -161,7 +153,7 @@ def test_loss_is_on_the_answer_only(recipe: ModuleType, ctd: Path, tmp_path: Pat
     monkeypatch.setattr(recipe.dry_run, "report", seen.append)
     model = write_model(tmp_path / "model")
     for style, expected in (("plain", {" yes</s>", " no</s>"}), ("chat", {"yes</s>\n", "no</s>\n"})):
-        run(recipe, *options("default", model, ctd, tmp_path / "run", dry_run=True, prompt_style=style))
+        run_recipe(recipe, *options("default", model, ctd, tmp_path / "run", dry_run=True, prompt_style=style))
         trainer = seen.pop()
         examples = [trainer.train_dataset[index] for index in range(20)]
         batch = trainer.data_collator(examples)
@@ -174,7 +166,7 @@ def test_loss_is_on_the_answer_only(recipe: ModuleType, ctd: Path, tmp_path: Pat
 
 def test_dry_run_shows_examples_and_costs(recipe: ModuleType, ctd: Path, tmp_path: Path, capsys) -> None:
     model = write_model(tmp_path / "model")
-    run(recipe, *options("default", model, ctd, tmp_path / "run", dry_run=True, max_steps=7))
+    run_recipe(recipe, *options("default", model, ctd, tmp_path / "run", dry_run=True, max_steps=7))
     shown = capsys.readouterr().out
     assert "GEN" in shown and "Trainable parameters" in shown and "Steps: 7 of 8 examples" in shown
     assert not (tmp_path / "run").exists(), "a dry run writes nothing"
@@ -292,9 +284,9 @@ def test_a_push_that_cannot_be_is_refused_before_the_training(
     model = write_model(tmp_path / "model")
     command = options("default", model, ctd, tmp_path / "run", max_steps=2, push_to_hub="user/adapter")
     with pytest.raises(BioftError, match="local folder"):
-        run(recipe, *command)
+        run_recipe(recipe, *command)
     with pytest.raises(BioftError, match="'adapter' is not the name of a repository"):
-        run(recipe, *(word.replace("user/adapter", "adapter") for word in command))
+        run_recipe(recipe, *(word.replace("user/adapter", "adapter") for word in command))
     assert not (tmp_path / "run").exists()
 
 
@@ -302,21 +294,21 @@ def test_another_run_is_never_overwritten_by_accident(recipe: ModuleType, finish
     before = runs.checksums(finished)
     command = options("default", finished.parent / "model", ctd, finished, max_steps=12)
     with pytest.raises(BioftError, match=r"holds a finished run.*--overwrite"):
-        run(recipe, *command)
+        run_recipe(recipe, *command)
     assert runs.checksums(finished) == before
 
     other = tmp_path / "other"
     other.mkdir()
     (other / "thesis.txt").write_text("mine")
     with pytest.raises(BioftError, match="not of a run"):
-        run(recipe, *options("default", finished.parent / "model", ctd, other, overwrite=True))
+        run_recipe(recipe, *options("default", finished.parent / "model", ctd, other, overwrite=True))
     assert (other / "thesis.txt").read_text() == "mine"
 
     unfinished = tmp_path / "unfinished"
     unfinished.mkdir()
     (unfinished / "config.yaml").write_text(yaml.safe_dump({"max_steps": 5}))
     with pytest.raises(BioftError, match="max_steps: 5, now 12"):
-        run(recipe, *options("default", finished.parent / "model", ctd, unfinished, max_steps=12))
+        run_recipe(recipe, *options("default", finished.parent / "model", ctd, unfinished, max_steps=12))
 
 
 @pytest.mark.parametrize(
@@ -344,16 +336,16 @@ def test_a_lora_target_that_does_not_exist_is_refused(recipe: ModuleType, ctd: P
     model = write_model(tmp_path / "model", "phi3")
     command = options("llama3_8b", model, ctd, tmp_path / "run", dry_run=True)
     with pytest.raises(BioftError, match=r"q_proj, k_proj, v_proj not in Phi3ForCausalLM.*qkv_proj"):
-        run(recipe, *command)
+        run_recipe(recipe, *command)
 
 
 def test_a_missing_base_model_names_a_preset_that_works(recipe: ModuleType, ctd: Path, tmp_path: Path) -> None:
     command = options("default", Path("nobody/nothing"), ctd, tmp_path / "run")
     with pytest.raises(BioftError, match="'default' needs no access"):
-        run(recipe, *command)
+        run_recipe(recipe, *command)
     command = options("default", write_model(tmp_path / "model"), tmp_path / "nowhere.csv", tmp_path / "run")
     with pytest.raises(BioftError, match=r"nowhere\.csv"):
-        run(recipe, *command)
+        run_recipe(recipe, *command)
     assert not (tmp_path / "run").exists(), "a run that could not start leaves nothing"
 
 

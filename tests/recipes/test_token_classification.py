@@ -1,6 +1,5 @@
 """The entity recipe end to end on tiny encoders: what it trains, records, resumes, reloads and refuses."""
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -21,9 +20,10 @@ from bioft.arguments import DocumentArguments, EncoderTrainingArguments, RecipeA
 from bioft.datasets.load import load_documents
 from bioft.errors import BioftError
 from bioft.metrics import counts
+from tests.recipe import RECIPES, command_line, load_recipe, run_recipe
 from tests.tiny import write_encoder
 
-RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "token_classification.py"
+RECIPE = RECIPES / "token_classification.py"
 GROUPS = (RecipeArguments, DocumentArguments, WindowArguments, ModelConfig, EncoderTrainingArguments)
 ARCHITECTURES = {
     "default": "bert",
@@ -39,11 +39,7 @@ ARCHITECTURES = {
 
 @pytest.fixture(scope="module")
 def recipe() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("token_classification", RECIPE)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_recipe("token_classification")
 
 
 def options(preset: str, model: Path, output: Path, **more: object) -> list[str]:
@@ -54,16 +50,8 @@ def options(preset: str, model: Path, output: Path, **more: object) -> list[str]
         "window_length": 64,
         "window_overlap": 16,
         "output_dir": output,
-        "use_cpu": True,
-        "report_to": "none",
-        "disable_tqdm": True,
-        **more,
     }
-    return [f"--{key}={value}" for key, value in values.items()]
-
-
-def run(recipe: ModuleType, *arguments_: str) -> None:
-    recipe.main(*arguments.parse("token_classification", GROUPS, arguments_))
+    return command_line(**values | more)
 
 
 TRAINING = {"num_train_epochs": 6, "learning_rate": 1e-2, "per_device_train_batch_size": 16, "logging_steps": 5}
@@ -74,7 +62,7 @@ def finished(recipe: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Pa
     """A finished run of six epochs on a tiny BERT, trained whole, shared by the tests below."""
     folder = tmp_path_factory.mktemp("finished")
     model = write_encoder(folder / "model")
-    run(recipe, *options("default", model, folder / "run", **TRAINING))
+    run_recipe(recipe, *options("default", model, folder / "run", **TRAINING))
     return folder / "run"
 
 
@@ -155,7 +143,7 @@ def test_a_reloaded_run_finds_what_was_recorded(finished: Path) -> None:
 def test_an_adapter_is_saved_with_its_head(recipe: ModuleType, finished: Path, tmp_path: Path) -> None:
     """LoRA on a model that knows the labels trains few weights; adapter and head, reloaded on the base, agree."""
     lora = {"use_peft": True, "lora_r": 4, "lora_alpha": 8, "learning_rate": 5e-3, "num_train_epochs": 1}
-    run(recipe, *options("default", finished, tmp_path / "run", **lora))
+    run_recipe(recipe, *options("default", finished, tmp_path / "run", **lora))
     record = runs.read(tmp_path / "run")
     assert "adapter_model.safetensors" in record["files"] and "model.safetensors" not in record["files"]
     assert record["training"]["trainable_parameters"] < record["training"]["total_parameters"] / 2
@@ -171,7 +159,7 @@ def test_every_preset_trains_on_its_architecture(preset: str, recipe: ModuleType
     """A step of the preset as shipped, but for data and window, on a tiny encoder with its kind of tokenizer."""
     model = write_encoder(tmp_path / "model", ARCHITECTURES[preset])
     more = {"max_steps": 1, "num_train_epochs": 1, "eval_strategy": "no", "save_strategy": "no"}
-    run(recipe, *options(preset, model, tmp_path / "run", load_best_model_at_end=False, **more))
+    run_recipe(recipe, *options(preset, model, tmp_path / "run", load_best_model_at_end=False, **more))
     record = runs.read(tmp_path / "run")
     assert (record["preset"], record["training"]["steps"]) == (preset, 1)
     assert record["windows"]["documents_cut_for_alignment"] == 0
@@ -189,14 +177,14 @@ def test_training_on_validation_too_is_explicit(recipe: ModuleType, tmp_path: Pa
     """More windows than from training alone, no choice of a checkpoint, and the record says so."""
     model = write_encoder(tmp_path / "model")
     more = {"num_train_epochs": 1, "train_on": "train+validation"}
-    run(recipe, *options("default", model, tmp_path / "run", **more))
+    run_recipe(recipe, *options("default", model, tmp_path / "run", **more))
     record = runs.read(tmp_path / "run")
     rows = record["dataset"]["rows"]
     assert record["train_on"] == "train+validation"
     assert record["training"]["examples_seen"] >= rows["train"]["documents"] + rows["validation"]["documents"]
     assert not [entry for entry in record["log_history"] if "eval_f1" in entry]
     with pytest.raises(BioftError, match="train_on is train or train\\+validation"):
-        run(recipe, *options("default", model, tmp_path / "run", train_on="test"))
+        run_recipe(recipe, *options("default", model, tmp_path / "run", train_on="test"))
 
 
 def test_an_interrupted_run_resumes_to_the_same_result(
@@ -213,20 +201,20 @@ def test_an_interrupted_run_resumes_to_the_same_result(
     with monkeypatch.context() as context:
         context.setattr(recipe, "Trainer", Killed)
         with pytest.raises(KeyboardInterrupt):
-            run(recipe, *command)
+            run_recipe(recipe, *command)
     assert not (tmp_path / "run" / "run.json").exists()
-    run(recipe, *command)
+    run_recipe(recipe, *command)
     resumed, whole = runs.read(tmp_path / "run"), runs.read(finished)
     assert resumed["training"]["resumed_from"] > 0
     assert predictions(tmp_path / "run") == predictions(finished)
     assert resumed["metrics"] == whole["metrics"]
     with pytest.raises(BioftError, match=r"holds a finished run.*--overwrite"):
-        run(recipe, *command)
+        run_recipe(recipe, *command)
 
 
 def test_dry_run_shows_tags_and_costs_and_writes_nothing(recipe: ModuleType, tmp_path: Path, capsys) -> None:
     model = write_encoder(tmp_path / "model")
-    run(recipe, *options("default", model, tmp_path / "run", dry_run=True))
+    run_recipe(recipe, *options("default", model, tmp_path / "run", dry_run=True))
     shown = capsys.readouterr().out
     assert "/B-Chemical" in shown and "/I-Disease" in shown and "Trainable parameters" in shown
     assert not (tmp_path / "run").exists()
@@ -241,7 +229,7 @@ def test_what_cannot_work_is_said_before_anything_is_written(recipe: ModuleType,
         ({"use_peft": True, "lora_target_modules": "q_proj"}, "q_proj not in BertForTokenClassification.*query"),
     ):
         with pytest.raises(BioftError, match=message):
-            run(recipe, *options("default", model, tmp_path / "run", **{**more, "dry_run": True}))
+            run_recipe(recipe, *options("default", model, tmp_path / "run", **{**more, "dry_run": True}))
     assert not (tmp_path / "run").exists()
 
 

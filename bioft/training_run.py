@@ -1,0 +1,68 @@
+"""How every recipe begins and ends its run; what lies between is the recipe's own."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from accelerate import PartialState
+
+from bioft import arguments, evaluation, hub, launch, models, runs
+
+
+def begin(script_args: Any, model_args: Any, training_args: Any) -> tuple[dict[str, Any], models.BaseModel]:
+    """Find out, before any work, what would make the run fail at its end, and where the base model is.
+
+    Returns:
+        The beginning of the run record (code, packages, hardware, command and seed as they are now: the checkout may
+        change while a long training runs), and the base model.
+
+    Raises:
+        BioftError: fewer processes than were asked for, no such base model, or no right to push to `push_to_hub`.
+    """
+    PartialState()
+    launch.check_process_count()
+    base = models.resolve_base_model(model_args.model_name_or_path, model_args.model_revision)
+    if script_args.push_to_hub:
+        hub.check_before_training(script_args.push_to_hub, vars(base), Path(training_args.output_dir))
+    return runs.environment() | {"seed": training_args.seed}, base
+
+
+def prepare(script_args: Any, *other_args: Any) -> tuple[str | None, bool]:
+    """Make the run directory ready, unless the run is dry: before this nothing is written.
+
+    Args:
+        script_args: those of the recipe itself.
+        other_args: the others, the trainer's as the last.
+
+    Returns:
+        The checkpoint from which to go on, None to begin at the start; and whether this process writes the run.
+
+    Raises:
+        BioftError: the directory holds a finished run, another one that is not finished, or other files.
+    """
+    if script_args.dry_run:
+        return None, False
+    directory, state = Path(other_args[-1].output_dir), PartialState()
+    if state.is_main_process:
+        runs.prepare(directory, arguments.resolved(script_args, *other_args), overwrite=script_args.overwrite)
+    state.wait_for_everyone()
+    return runs.last_checkpoint(directory), state.is_main_process
+
+
+def finish(trainer: Any, record: dict[str, Any], shown: Mapping[str, str], push_to_hub: str | None = None) -> None:
+    """Write the record as the run's last file, log its figures to the trackers, print its table, and push it if asked.
+
+    Args:
+        trainer: a Transformers trainer after its training; its output directory is the run's.
+        record: all of the record but the checksums, the name and the trainer's log.
+        shown: the metrics of the table, and their words.
+        push_to_hub: `user/name` of a model repository.
+    """
+    directory = Path(trainer.args.output_dir)
+    record["log_history"] = trainer.state.log_history
+    runs.finish(directory, record)
+    trainer.log({f"test_{name}": figure["value"] for name, figure in record["metrics"].items()})
+    evaluation.print_results(record, shown=shown)
+    print(f"Run recorded in {directory}")
+    if push_to_hub:
+        hub.push_finished_run(directory, push_to_hub)

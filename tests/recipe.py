@@ -1,0 +1,29 @@
+"""A recipe as tests call it: its module, its command line, one run."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+from bioft import arguments
+
+RECIPES = Path(__file__).resolve().parents[1] / "recipes"
+
+
+def load_recipe(name: str) -> ModuleType:
+    """The module of `recipes/<name>.py`."""
+    spec = importlib.util.spec_from_file_location(name, RECIPES / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def command_line(**values: object) -> list[str]:
+    """These options, on a CPU and without trackers and progress bars."""
+    defaults = {"use_cpu": True, "report_to": "none", "disable_tqdm": True}
+    return [f"--{key}={value}" for key, value in (defaults | values).items()]
+
+
+def run_recipe(recipe: ModuleType, *words: str) -> None:
+    """Call the recipe's `main` with what these words of a command line say."""
+    recipe.main(*arguments.parse(recipe.__name__, arguments.groups_of(recipe.main), words))
