@@ -37,7 +37,8 @@ class TextLines:
     def _error(self, problem: str, mend: str = "") -> BioftError:
         return BioftError(f"{self.path}{problem}. {mend or self.hint}".strip())
 
-    def _open(self) -> IO[bytes]:
+    def open_bytes(self) -> IO[bytes]:
+        """Open the file to read its bytes, unpacked; a missing, empty or unreadable one raises BioftError."""
         if self.path.is_dir():
             raise self._error(" is a directory", "Give the path of the file inside it.")
         try:
@@ -61,7 +62,7 @@ class TextLines:
         """Yield each line with its line break; restarts from the first line."""
         self.number = 0
         offset = 0
-        with self._open() as stream:
+        with self.open_bytes() as stream:
             try:
                 for raw in stream:
                     self.number += 1

@@ -11,7 +11,7 @@ from bioft.errors import BioftError
 if TYPE_CHECKING:
     import evaluate
 
-NAMES = ("gda", "entity_f1", "relation_f1", "alignment")
+NAMES = ("gda", "entity_f1", "relation_f1", "alignment", "retrieval", "multilabel")
 """The metrics that `load` knows; each is a module of this package."""
 
 

@@ -1,0 +1,182 @@
+"""The metric of ranked documents: how early the relevant ones come, with 95 % intervals over the queries.
+
+Load it with ``bioft.metrics.load("retrieval")`` or with ``evaluate.load("path/to/bioft/metrics/retrieval.py")``.
+"""
+
+# `evaluate.load` reads the imports line by line: one import a line here, not parenthesised.
+from collections.abc import Sequence
+
+import datasets
+import evaluate
+import numpy as np
+
+from bioft.errors import BioftError
+from bioft.metrics import intervals
+from bioft.metrics.intervals import Floats, PairedDifference
+
+_DESCRIPTION = """\
+Rankings of documents for queries, each with a set of relevant documents (binary relevance): nDCG@10, reciprocal rank
+within the first 10, recall within the first 10 and 100, and average precision over the whole ranking, each the mean
+over the queries. The values per query are those of trec_eval, through ir-measures.
+"""
+
+_CITATION = """\
+@inproceedings{macavaney2022irmeasures,
+  title = {Streamlining Evaluation with ir-measures},
+  author = {MacAvaney, Sean and Macdonald, Craig and Ounis, Iadh},
+  booktitle = {Advances in Information Retrieval (ECIR)},
+  year = {2022}
+}
+@article{jarvelin2002cumulated,
+  title = {Cumulated gain-based evaluation of {IR} techniques},
+  author = {J{\\"a}rvelin, Kalervo and Kek{\\"a}l{\\"a}inen, Jaana},
+  journal = {ACM Transactions on Information Systems},
+  year = {2002}
+}
+"""
+
+_INPUTS = """
+Args:
+    predictions: for each query the ids of the documents found, best first; none twice. May be empty.
+    references: for each query the ids of the relevant documents, at least one. Ids are all strings or all integers.
+    n_resamples: bootstrap resamples over queries. Default 1000; 0 leaves the intervals out.
+    seed: of the resampling. Default 0.
+    confidence: of the intervals. Default 0.95.
+
+Returns:
+    dict of floats: ndcg_at_10, mrr_at_10, recall_at_10, recall_at_100, map, each also as <name>_low and <name>_high;
+    n, the number of queries. What is not in the ranking counts as not found: give 100 documents or more where there
+    are so many.
+
+Examples:
+    >>> retrieval = bioft.metrics.load("retrieval")
+    >>> retrieval.compute(predictions=[["a", "b"], ["c", "a"]], references=[["a"], ["a"]])["mrr_at_10"]
+    0.75
+"""
+
+METRICS = ("ndcg_at_10", "mrr_at_10", "recall_at_10", "recall_at_100", "map")
+"""The metrics, in the order in which they are reported."""
+
+
+class Retrieval(evaluate.Metric):
+    """nDCG@10, MRR@10, recall@10, recall@100 and MAP of rankings, with intervals over the queries."""
+
+    def _info(self) -> evaluate.MetricInfo:
+        return evaluate.MetricInfo(
+            description=_DESCRIPTION,
+            citation=_CITATION,
+            inputs_description=_INPUTS,
+            features=[
+                datasets.Features(
+                    {side: datasets.List(datasets.Value(kind)) for side in ("predictions", "references")}
+                )
+                for kind in ("string", "int64")
+            ],
+            reference_urls=["https://ir-measur.es"],
+        )
+
+    def _compute(
+        self,
+        predictions: Sequence[Sequence[str]] | Sequence[Sequence[int]],
+        references: Sequence[Sequence[str]] | Sequence[Sequence[int]],
+        n_resamples: int = 1000,
+        seed: int = 0,
+        confidence: float = 0.95,
+    ) -> dict[str, float]:
+        values = values_per_query(predictions, references)
+        n = len(references)
+        flat: dict[str, float] = {}
+        if n_resamples:
+            intervals.check_resampling(n_resamples, confidence)
+            drawn = _resample(values, n_resamples, seed)
+        for column, name in enumerate(METRICS):
+            flat[name] = value = float(values[:, column].mean())
+            if not n_resamples:
+                continue
+            low, high = intervals.percentiles(drawn[:, column], confidence, value)
+            if value in (0.0, 1.0):
+                # The same in every resample: all queries fail, or all succeed.
+                low, high = intervals.wilson_interval(round(value * n), n, confidence)
+            flat[f"{name}_low"], flat[f"{name}_high"] = low, high
+        return {**flat, "n": n}
+
+
+def values_per_query(
+    predictions: Sequence[Sequence[str]] | Sequence[Sequence[int]],
+    references: Sequence[Sequence[str]] | Sequence[Sequence[int]],
+) -> Floats:
+    """Return the metrics of each query, shape (queries, `METRICS`), each in [0, 1].
+
+    Arguments are those of the metric.
+
+    Raises:
+        BioftError: no queries, not as many rankings as references, a query without a relevant document (its recall
+            is undefined), a document that is ranked twice.
+    """
+    import ir_measures
+
+    if len(predictions) != len(references):
+        raise BioftError(
+            f"There are {len(predictions):,} rankings for {len(references):,} queries: give one for each."
+        )
+    if not references:
+        raise BioftError("There are no queries to measure on.")
+    for query, (ranked, relevant) in enumerate(zip(predictions, references, strict=True)):
+        if not relevant:
+            raise BioftError(f"Query {query} has no relevant document, so nothing can be found: leave it out.")
+        if len(set(ranked)) < len(ranked):
+            raise BioftError(f"The ranking of query {query} has a document twice: rank each document once.")
+    measures = {
+        ir_measures.nDCG @ 10: "ndcg_at_10",
+        ir_measures.RR @ 10: "mrr_at_10",
+        ir_measures.R @ 10: "recall_at_10",
+        ir_measures.R @ 100: "recall_at_100",
+        ir_measures.AP: "map",
+    }
+    relevance = {str(query): {str(each): 1 for each in relevant} for query, relevant in enumerate(references)}
+    # Scores that fall with the rank: trec_eval orders by score, whatever the order of the entries.
+    scores = {
+        str(query): {str(each): float(-rank) for rank, each in enumerate(ranked)}
+        for query, ranked in enumerate(predictions)
+    }
+    values = np.zeros((len(references), len(METRICS)))
+    for found in ir_measures.iter_calc(list(measures), relevance, scores):
+        values[int(found.query_id), METRICS.index(measures[found.measure])] = found.value
+    return values
+
+
+def paired_retrieval_bootstrap(
+    references: Sequence[Sequence[str]] | Sequence[Sequence[int]],
+    first: Sequence[Sequence[str]] | Sequence[Sequence[int]],
+    second: Sequence[Sequence[str]] | Sequence[Sequence[int]],
+    *,
+    metric: str = "ndcg_at_10",
+    n_resamples: int = 1000,
+    seed: int = 0,
+    confidence: float = 0.95,
+) -> PairedDifference:
+    """Compare the rankings of two systems for the same queries: see `intervals.paired_bootstrap`.
+
+    Raises:
+        BioftError: an unknown metric, or what the metric itself does not take.
+    """
+    if metric not in METRICS:
+        raise BioftError(f"Unknown metric {metric!r}. Known: {', '.join(METRICS)}.")
+    intervals.check_resampling(n_resamples, confidence)
+    column = METRICS.index(metric)
+    values = [values_per_query(predictions, references)[:, column] for predictions in (first, second)]
+    differences = _resample((values[0] - values[1])[:, None], n_resamples, seed)[:, 0]
+    return intervals.paired_difference(
+        metric,
+        float(values[0].mean()),
+        float(values[1].mean()),
+        differences,
+        n=len(references),
+        confidence=confidence,
+    )
+
+
+def _resample(values: Floats, n_resamples: int, seed: int) -> Floats:
+    """Return the means over the queries drawn, shape (resamples, columns of `values`)."""
+    n = len(values)
+    return np.concatenate([weights @ values / n for weights in intervals.resample_weights(n, n_resamples, seed)])
