@@ -6,6 +6,7 @@ token, as is usual since BERT: no entity can begin or end amid a word by mistake
 """
 
 import math
+import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -234,6 +235,14 @@ def merge(
     return merged
 
 
+def longest_input(tokenizer: Any, model: Any) -> int:
+    """How many tokens, special ones counted, a model reads at once; very many where it knows no limit."""
+    limit = min(tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", None) or sys.maxsize)
+    if "roberta" in model.config.model_type:
+        limit = min(limit, model.config.max_position_embeddings - 2)  # positions are counted from 2 there
+    return limit
+
+
 def window_size(tokenizer: Any, model: Any, window_length: int, window_overlap: int) -> int:
     """How many tokens of text a window of `window_length` tokens holds.
 
@@ -241,9 +250,7 @@ def window_size(tokenizer: Any, model: Any, window_length: int, window_overlap: 
         BioftError: a window that is longer than the model can read, or not longer than its overlap.
     """
     size = window_length - sum(map(len, special_tokens(tokenizer)))
-    limit = min(tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", None) or window_length)
-    if "roberta" in model.config.model_type:
-        limit = min(limit, model.config.max_position_embeddings - 2)  # positions are counted from 2 there
+    limit = longest_input(tokenizer, model)
     if window_length > limit:
         raise BioftError(f"window_length is {window_length}; this model reads at most {limit} tokens at once.")
     if not 0 <= window_overlap < size:

@@ -1,0 +1,197 @@
+"""Text datasets (an id and a text in each row): written to disk as they come, split by groups of like texts."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+from datasets import Dataset, DatasetDict
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from bioft.cache import cache_directory
+from bioft.datasets.splits import SPLITS, grouped_split, normalise, straddling
+from bioft.datasets.storage import SCHEMA_VERSION, fingerprint
+from bioft.errors import BioftError, LeakageError
+
+COLUMNS = ("id", "text")
+SCHEMA = pa.schema([("id", pa.string()), ("text", pa.string())])
+PARAGRAPH = 200
+"""Characters from which on a paragraph that two texts share makes them alike."""
+ENGLISH = frozenset(
+    ["the", "of", "and", "to", "in", "is", "a", "for", "with", "or", "be", "by", "as", "that", "on", "not"]
+)
+ENGLISH_SHARE = 0.08
+"""Share of `ENGLISH` among the words of a text below which it is reported as perhaps not English."""
+_NUMBER = re.compile(r"\d+ ?")
+_BATCH = 1000
+
+
+def build(
+    texts: Callable[[Counter[str]], Iterable[tuple[str, str]]],
+    *,
+    builder: str,
+    arguments: Mapping[str, Any],
+    sources: list[dict[str, Any]],
+    license: Mapping[str, str],
+    validation_size: float,
+    test_size: float,
+    seed: int,
+) -> tuple[DatasetDict, dict[str, Any]]:
+    """Make a dataset of texts; returns the splits, which stay on disk, and the manifest.
+
+    `texts` yields ids and texts and counts what it leaves out; its result is kept in bioft's cache under the checksums
+    of `sources` and the `arguments`, so that the next call reads it there. One batch of texts is held in memory, and a
+    few numbers for each.
+
+    Texts go into the same split when they are equal but for case, punctuation and numbers, or share a paragraph of
+    `PARAGRAPH` characters or more, also over several others. Raises BioftError when there is no text or an id comes
+    twice, LeakageError when texts of different splits are equal but for case and punctuation.
+    """
+    folder = _stored(texts, builder, arguments, sources)
+    rows = Dataset.from_file(str(folder / "texts.arrow"))
+    groups = group_like_texts(_batches(rows))
+    codes = grouped_split(groups, validation_size, test_size, np.random.default_rng(seed))
+    dataset = DatasetDict({name: rows.select(np.flatnonzero(codes == index)) for index, name in enumerate(SPLITS)})
+    left_out = json.loads((folder / "left_out.json").read_text(encoding="utf-8"))
+    sizes = {"validation_size": validation_size, "test_size": test_size}
+    _, group_sizes = np.unique(groups, return_counts=True)
+    manifest: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "builder": builder,
+        "arguments": {**arguments, **sizes, "seed": seed},
+        "seed": seed,
+        "sources": sources,
+        **license,
+        "rows": {name: _count(split) for name, split in dataset.items()},
+        "split": {"strategy": "text", **sizes, "groups": len(group_sizes), "largest_group": int(group_sizes.max())},
+        "left_out": left_out,
+        "audit": audit(dataset),
+    }
+    manifest["fingerprints"] = {name: fingerprint(split) for name, split in dataset.items()}
+    return dataset, manifest
+
+
+def group_like_texts(batches: Iterable[list[str]]) -> np.ndarray:
+    """The group of each text, shape (n,), in order of their first texts: see `build` for which texts are alike."""
+    keys, owners = array("Q"), array("q")
+    count = 0
+    for batch in batches:
+        for text in batch:
+            long = (paragraph for paragraph in text.split("\n") if len(paragraph) >= PARAGRAPH)
+            for part in (text, *long):
+                keys.append(_digest(_NUMBER.sub("", normalise(part)).strip()))
+                owners.append(count)
+            count += 1
+    # A graph of texts and what they have in common; its connected parts are the groups.
+    _, codes = np.unique(np.asarray(keys), return_inverse=True)
+    size = count + len(codes)
+    edges = coo_array((np.ones(len(codes), np.int8), (np.asarray(owners), count + codes)), shape=(size, size))
+    return connected_components(edges, directed=False)[1][:count].astype(np.int64)
+
+
+def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
+    """Check texts for leaks; returns `checks` (counted, all 0) and what may not be English.
+
+    `perhaps_not_english`: per split how many texts of 20 words or more have hardly any common English word, and the
+    first ids of them. Raises BioftError for an id that comes twice, LeakageError for a text that is in two splits but
+    for case and punctuation.
+    """
+    ids: Counter[str] = Counter()
+    digests: dict[str, list[str]] = {}
+    foreign = {}
+    for name, rows in dataset.items():
+        digests[name] = []
+        found: list[str] = []
+        for batch in rows.iter(batch_size=_BATCH):
+            ids.update(batch["id"])
+            for text_id, text in zip(batch["id"], batch["text"], strict=True):
+                normalised = normalise(text)
+                digests[name].append(f"{_digest(normalised):016x}")
+                words = normalised.split()
+                if len(words) >= 20 and sum(word in ENGLISH for word in words) < ENGLISH_SHARE * len(words):
+                    found.append(text_id)
+        foreign[name] = {"texts": len(found), "first": found[:5]}
+    if (most := ids.most_common(1)) and most[0][1] > 1:
+        raise BioftError(f"The id {most[0][0]!r} belongs to {most[0][1]} texts. Each text needs its own.")
+    if shared := straddling(digests):
+        raise LeakageError(f"{len(shared):,} texts straddle splits: they are the same but for case and punctuation.")
+    return {"checks": {"ids_repeated": 0, "normalised_texts_across_splits": 0}, "perhaps_not_english": foreign}
+
+
+def write_arrow(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
+    """Write record batches as they come to a file that `Dataset.from_file` maps into memory: whole, or not at all."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with pa.OSFile(str(partial), "wb") as stream, pa.ipc.new_stream(stream, schema) as writer:
+            for batch in batches:
+                writer.write_batch(batch)
+        partial.replace(path)
+    except OSError as error:
+        free = shutil.disk_usage(path.parent).free // 2**20
+        raise BioftError(
+            f"Can't write {path}: {error.strerror or error} ({free} MiB free there). Make room, or point BIOFT_CACHE "
+            "to another disk."
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _stored(
+    texts: Callable[[Counter[str]], Iterable[tuple[str, str]]],
+    builder: str,
+    arguments: Mapping[str, Any],
+    sources: list[dict[str, Any]],
+) -> Path:
+    """The folder in the cache with `texts.arrow` and `left_out.json`, made if it is not there."""
+    known = [builder, dict(arguments), [source["sha256"] for source in sources]]
+    key = hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:24]
+    folder = cache_directory() / "texts" / key
+    if folder.is_dir():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".partial-"))
+    try:
+        left_out: Counter[str] = Counter()
+        rows = iter(texts(left_out))
+        first = list(islice(rows, _BATCH))
+        if not first:
+            raise BioftError(f"No text in {', '.join(source['name'] for source in sources[:3])}: nothing to build.")
+        write_arrow(partial / "texts.arrow", SCHEMA, _record_batches(first, rows))
+        (partial / "left_out.json").write_text(json.dumps(dict(left_out)), encoding="utf-8")
+        if not folder.is_dir():  # another process may have made it meanwhile
+            partial.rename(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return folder
+
+
+def _record_batches(first: list[tuple[str, str]], rows: Iterator[tuple[str, str]]) -> Iterator[pa.RecordBatch]:
+    batch = first
+    while batch:
+        ids, texts = zip(*batch, strict=True)
+        yield pa.record_batch([pa.array(ids), pa.array(texts)], schema=SCHEMA)
+        batch = list(islice(rows, _BATCH))
+
+
+def _batches(rows: Dataset) -> Iterator[list[str]]:
+    for batch in rows.select_columns("text").iter(batch_size=_BATCH):
+        yield batch["text"]
+
+
+def _count(rows: Dataset) -> dict[str, int]:
+    return {"texts": len(rows), "characters": sum(len(text) for batch in _batches(rows) for text in batch)}
+
+
+def _digest(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest())

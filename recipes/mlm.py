@@ -1,0 +1,121 @@
+"""Adapt an encoder to a kind of text by masked-language-model training, LoRA or whole (Transformers' Trainer).
+
+    python recipes/mlm.py                                            # MiniLM on HPO definitions, on a laptop's CPU
+    python recipes/mlm.py --config trials --dataset_path data/trials
+    accelerate launch recipes/mlm.py --config clinicaltrialbiobert --dataset_path data/trials --exclude seen.txt
+
+Every key of recipes/configs/mlm/*.yaml can be given on the command line; a killed run resumes by itself. Texts are
+packed into blocks without losing a token, and no token attends to another text (BERT, RoBERTa, ELECTRA). The adapted
+encoder is the start of a classifier: `bioft.masked_models.load_adapted_encoder`.
+"""
+
+import time
+from pathlib import Path
+
+from peft import get_peft_model
+from transformers import Trainer, set_seed
+from trl import ModelConfig
+
+from bioft import arguments, dry_run, masked_evaluation, masked_models, models, packing, runs, training_run
+from bioft.arguments import EncoderTrainingArguments, MaskingArguments, RecipeArguments, TextArguments
+from bioft.datasets.load import describe, load_texts
+from bioft.masked_head import use_masked_head
+from bioft.masking import collator_for
+
+
+def main(
+    script_args: RecipeArguments,
+    data_args: TextArguments,
+    masking_args: MaskingArguments,
+    model_args: ModelConfig,
+    training_args: EncoderTrainingArguments,
+    preset: str,
+) -> None:
+    """Train, evaluate and record one run; `training_args.output_dir` becomes the run directory."""
+    record, base = training_run.begin(script_args, model_args, training_args)
+    directory = Path(training_args.output_dir)
+
+    # 1. Data: texts, split so that like ones stay together, then packed into blocks of tokens.
+    dataset, manifest = load_texts(**vars(data_args))
+    set_seed(training_args.seed)
+    length = masking_args.block_length
+    model, tokenizer, new_head = masked_models.load_masked_lm(base, length)
+    train = packing.pack_texts(dataset["train"], tokenizer, length)
+    validation = packing.pack_texts(dataset["validation"], tokenizer, length)
+    # Each block of the validation split always hides the same tokens, so that losses compare.
+    validation = validation.add_column("mask_seed", list(range(len(validation))))
+    questions = masked_evaluation.fixed_questions(dataset["test"]["text"], tokenizer, length)
+    adapter = models.lora_config(model, model_args, None, heads=new_head) if model_args.use_peft else None
+
+    # What can go wrong before the first step has now been tried: only from here on is anything written.
+    checkpoint, writes = training_run.prepare(script_args, data_args, masking_args, model_args, training_args)
+
+    # 2. A baseline that needs no model. 3. The base model, before any training: a new head knows nothing yet.
+    use_masked_head(model.to(training_args.device))
+    if writes:
+        by_frequency = masked_evaluation.answer_by_frequency(train, tokenizer, questions)
+        before = masked_evaluation.answer(model, tokenizer, questions, progress="Base")
+
+    # 4. The whole model is trained, or an adapter, and the head where it is new.
+    training_args.remove_unused_columns = False  # the collator reads how long each text of a block is
+    collator = collator_for(
+        model, tokenizer, probability=masking_args.mask_probability, whole_words=masking_args.whole_words
+    )
+    trainer = Trainer(
+        model=model if adapter is None else get_peft_model(model, adapter),
+        args=training_args,
+        train_dataset=train,
+        eval_dataset=validation,
+        processing_class=tokenizer,
+        data_collator=collator,
+    )
+    if script_args.dry_run:
+        dry_run.report(trainer)
+        return
+
+    # 5. Train, from the last checkpoint if there is one.
+    with runs.disk_errors(directory):
+        training = trainer.train(resume_from_checkpoint=checkpoint).metrics
+    if not writes:
+        return
+
+    # 6. Evaluate: the same hidden tokens of the test texts as before.
+    started = time.perf_counter()
+    after = masked_evaluation.answer(trainer.model, tokenizer, questions, progress="Adapted")
+    seconds = time.perf_counter() - started
+    adaptation = masked_evaluation.describe_adaptation(after, before)
+    print(adaptation["sentence"])
+
+    # 7. Record.
+    models.save_encoder(trainer.model, tokenizer, base, directory)
+    answers = {"": after, "base": before, "baseline_frequency": by_frequency}
+    masked_evaluation.write_predictions(dataset["test"]["id"], answers, directory)
+    tokens = sum(train["length"])
+    record |= {
+        "recipe": "mlm",
+        "preset": preset,
+        "task": "masked-language-model",
+        "base_model": models.describe(base, model_args, model),
+        "new_head": new_head,
+        "dataset": describe(manifest),
+        "audit": manifest["audit"],
+        "masking": vars(masking_args) | {"evaluated_share": masked_evaluation.PROBABILITY},
+        "packing": {
+            "blocks": len(train),
+            "tokens": tokens,
+            "padding_share": packing.padding_share(train, length),
+            "texts_kept_apart": collator.separate_texts,
+        },
+        "metrics": masked_evaluation.evaluate(after),
+        "base_model_metrics": masked_evaluation.evaluate(before),
+        "baselines": {"frequency": masked_evaluation.evaluate(by_frequency)},
+        "comparison": masked_evaluation.compare_with_best(after, {"base model": before, "frequency": by_frequency}),
+        "adaptation": adaptation,
+        "training": runs.training_summary(trainer, training, checkpoint),
+        "timings": {"predict_seconds": seconds, "texts_per_second": questions.texts / seconds},
+    }
+    training_run.finish(trainer, record, masked_evaluation.SHOWN, script_args.push_to_hub)
+
+
+if __name__ == "__main__":
+    arguments.run(main)
