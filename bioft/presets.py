@@ -69,9 +69,9 @@ def resolve_config(recipe: str, preset: str = "default") -> Path:
         )
     paths = {found.name: found.path for found in presets if found.recipe == recipe}
     if preset not in paths:
-        raise BioftError(
-            f"Recipe {recipe!r} has no preset {preset!r}.{_suggestion(preset, paths)} Presets: {', '.join(paths)}."
-        )
+        others = [found.recipe for found in presets if found.name == preset]
+        elsewhere = f" Recipe {' and '.join(others)} has it." if others else _suggestion(preset, paths)
+        raise BioftError(f"Recipe {recipe!r} has no preset {preset!r}.{elsewhere} Presets: {', '.join(paths)}.")
     return paths[preset]
 
 

@@ -34,6 +34,15 @@ def normalise(text: str) -> str:
     return _NOT_A_WORD.sub(" ", folded).strip() or folded.strip()
 
 
+def check_sizes(validation_size: float, test_size: float) -> None:
+    """Raise BioftError for fractions that are none, or that leave nothing to train on."""
+    for name, size in (("validation_size", validation_size), ("test_size", test_size)):
+        if not 0 < size < 1:
+            raise BioftError(f"{name} is {size}; it is a fraction between 0 and 1, such as 0.1.")
+    if validation_size + test_size >= 1:
+        raise BioftError(f"validation_size {validation_size} and test_size {test_size} leave nothing to train on.")
+
+
 def grouped_split(
     groups: Sequence[Any] | npt.NDArray[Any],
     validation_size: float,
@@ -47,11 +56,7 @@ def grouped_split(
     nearly as the groups allow. Returns an index into `SPLITS` per row. Raises BioftError for sizes that leave
     a split empty.
     """
-    for name, size in (("validation_size", validation_size), ("test_size", test_size)):
-        if not 0 < size < 1:
-            raise BioftError(f"{name} is {size}; it is a fraction between 0 and 1, such as 0.1.")
-    if validation_size + test_size >= 1:
-        raise BioftError(f"validation_size {validation_size} and test_size {test_size} leave nothing to train on.")
+    check_sizes(validation_size, test_size)
     _, codes, counts = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)
     order = rng.permutation(len(counts))
     middle = (np.cumsum(counts[order]) - counts[order] / 2) / max(len(codes), 1)

@@ -251,6 +251,14 @@ def paired_difference(
     return PairedDifference(metric, first, second, first - second, low, high, p_value, n)
 
 
+def ranking_values(labels: ArrayLike, scores: ArrayLike, weights: Floats) -> dict[str, Floats]:
+    """Return AUROC and AUPRC in each resample, shape (resamples,), for weights of shape (resamples, examples).
+
+    They are NaN where they are undefined. Raises BioftError as `metric_values`.
+    """
+    return _Ranked(*check_labels_and_scores(labels, scores), 0.5).metrics(weights, ("auroc", "auprc"))
+
+
 def mcnemar(labels: ArrayLike, first: ArrayLike, second: ArrayLike) -> McNemar:
     """Compare the accuracy of two sets of predicted labels (0 or 1) on the same examples.
 

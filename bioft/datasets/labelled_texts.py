@@ -1,0 +1,204 @@
+"""Labelled texts (one label each, or any number of them): rows, splits, manifest and audit, the same for every source.
+
+Texts that are the same but for case and punctuation are one row, so none of them can be in two splits.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from datasets import Dataset, DatasetDict, Features, List, Value
+
+from bioft.datasets.splits import SPLITS, IntArray, check_disjoint, check_sizes, normalise
+from bioft.datasets.storage import SCHEMA_VERSION, fingerprint, suggestion
+from bioft.errors import BioftError
+
+CONFLICTS_SHOWN = 5
+"""Conflicts that a manifest names; it counts all of them."""
+
+
+class LabelledText(NamedTuple):
+    """A text with its labels, in any order; `id` is that of the source, such as an NCT id."""
+
+    id: str
+    text: str
+    labels: tuple[str, ...]
+
+
+def check_label(label: str, known: Sequence[str], place: str) -> None:
+    """Raise BioftError, naming the place and the nearest known label, for a label that is not known."""
+    if label not in known:
+        raise BioftError(f"{place}: unknown label '{label[:60]}'. {suggestion(label, known)}")
+
+
+def merge(found: Iterable[LabelledText]) -> tuple[list[LabelledText], dict[str, Any]]:
+    """Make one row of all texts that are the same but for case and punctuation.
+
+    The first of them is kept, with the labels that most of them have (in a tie those that come first). Returns the
+    rows, and for the manifest how many were `merged` into another and which had `conflicting_labels`: their number
+    and the first of them, each with its id and how often it has which labels.
+    """
+    same: dict[str, list[LabelledText]] = {}
+    for each in found:
+        same.setdefault(normalise(each.text), []).append(each)
+    rows, conflicts = [], []
+    for group in same.values():
+        votes = Counter(tuple(sorted(each.labels)) for each in group)
+        rows.append(group[0]._replace(labels=votes.most_common(1)[0][0]))
+        if len(votes) > 1:
+            conflicts.append(
+                {"id": group[0].id, "labels": {" + ".join(labels): n for labels, n in votes.most_common()}}
+            )
+    return rows, {
+        "merged": sum(map(len, same.values())) - len(rows),
+        "conflicting_labels": {"texts": len(conflicts), "first": conflicts[:CONFLICTS_SHOWN]},
+    }
+
+
+def stratified_split(
+    rows: Sequence[LabelledText], validation_size: float, test_size: float, rng: np.random.Generator
+) -> IntArray:
+    """Split rows at random such that each label is in every split in like shares; an index into `SPLITS` per row.
+
+    Rows are divided by the rarest of their labels. Of a label with at least three rows one at least is in every
+    split; of two rows one is in train and one in test; a single one is in train. Raises BioftError for sizes that
+    leave nothing to train on.
+    """
+    check_sizes(validation_size, test_size)
+    frequency = Counter(label for row in rows for label in row.labels)
+    strata: dict[str, list[int]] = {}
+    for index, row in enumerate(rows):
+        strata.setdefault(min(row.labels, key=lambda label: (frequency[label], label)), []).append(index)
+    codes = np.full(len(rows), SPLITS.index("train"), np.int64)
+    for _, members in sorted(strata.items()):
+        order = rng.permutation(members)
+        n_test = max(round(len(order) * test_size), int(len(order) > 1))
+        n_validation = max(round(len(order) * validation_size), int(len(order) > 2))
+        codes[order[:n_test]] = SPLITS.index("test")
+        codes[order[n_test : n_test + n_validation]] = SPLITS.index("validation")
+    return codes
+
+
+def build(
+    found: Iterable[LabelledText],
+    *,
+    labels: Sequence[str],
+    multi_label: bool,
+    label_source: str,
+    trial_field: str,
+    builder: str,
+    arguments: Mapping[str, Any],
+    sources: list[dict[str, Any]],
+    license: Mapping[str, str],
+    validation_size: float,
+    test_size: float,
+    seed: int,
+    left_out: Sequence[str] = (),
+    note: str | None = None,
+) -> tuple[DatasetDict, dict[str, Any]]:
+    """Make a dataset of labelled texts; returns the splits and the manifest.
+
+    Columns: `id`, `text`, and `labels` (a list, in the order of the known ones) or, where each text has one, `label`.
+
+    Args:
+        found: texts, each with at least one label.
+        labels: all that there may be.
+        multi_label: a text may have several.
+        label_source: who labelled the texts: "expert", "weak" (a classifier), "registry" or "sample".
+        trial_field: which part of a trial record such a text is: "why_stopped" or "text".
+        builder: for the manifest, as the next four.
+        arguments: of the builder.
+        sources: of the texts.
+        license: of the texts, as for the Hub.
+        validation_size: fraction of the texts.
+        test_size: fraction of the texts.
+        seed: of the split.
+        left_out: a message for each row of the source that was left out.
+        note: what else one must know of these labels.
+
+    Of an id that has several texts the first is kept.
+
+    Raises:
+        BioftError: no texts, an empty split, or sizes that leave nothing to train on.
+    """
+    rows, merging = merge(found)
+    rows, other_versions = _one_text_each(rows)
+    left_out = [*left_out, *other_versions]
+    if not rows:
+        raise BioftError(f"{builder}: no text has a label. {left_out[0] if left_out else ''}".strip())
+    codes = stratified_split(rows, validation_size, test_size, np.random.default_rng(seed))
+    dataset = DatasetDict()
+    for index, split in enumerate(SPLITS):
+        chosen = [row for row, code in zip(rows, codes.tolist(), strict=True) if code == index]
+        if not chosen:
+            raise BioftError(f"No text is left for split '{split}' of {builder}: {len(rows)} texts are too few.")
+        dataset[split] = _to_split(chosen, labels, multi_label)
+    counts = {split: count(dataset[split], labels) for split in SPLITS}
+    sizes = {"validation_size": validation_size, "test_size": test_size}
+    manifest: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "builder": builder,
+        "arguments": {**arguments, **sizes, "seed": seed},
+        "seed": seed,
+        "sources": sources,
+        **license,
+        "labels": [label for label in labels if any(counts[split][label] for split in SPLITS)],
+        "multi_label": multi_label,
+        "label_source": label_source,
+        "trial_field": trial_field,
+        "rows": counts,
+        "labels_without": {split: [label for label in labels if not counts[split][label]] for split in SPLITS},
+        "split": {"strategy": "normalised_text", **sizes, **({"note": note} if note else {})},
+        "skipped": {"all": {"documents": len(left_out), "first": list(left_out[:3])}},
+        **merging,
+    }
+    manifest["audit"] = audit(dataset) | {
+        "labels_without_test": manifest["labels_without"]["test"],
+        "texts_with_conflicting_labels": merging["conflicting_labels"]["texts"],
+    }
+    manifest["fingerprints"] = {name: fingerprint(split) for name, split in dataset.items()}
+    return dataset, manifest
+
+
+def count(rows: Dataset, labels: Sequence[str]) -> dict[str, int]:
+    """How many texts there are, and how many of them have each label."""
+    found = Counter(label for its in labels_of(rows) for label in its)
+    return {"documents": len(rows), **{label: found[label] for label in labels}}
+
+
+def labels_of(rows: Dataset) -> list[list[str]]:
+    """The labels of each row, also where a row has one."""
+    return rows["labels"][:] if "labels" in rows.column_names else [[label] for label in rows["label"]]
+
+
+def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
+    """Check labelled texts for leaks: returns `checks` (what was counted, all 0).
+
+    Raises LeakageError if an id, or a text that is the same but for case and punctuation, is in two splits.
+    """
+    check_disjoint({name: rows["id"] for name, rows in dataset.items()}, "ids")
+    check_disjoint({name: map(normalise, rows["text"]) for name, rows in dataset.items()}, "normalised texts")
+    return {"checks": {"ids_across_splits": 0, "normalised_texts_across_splits": 0}}
+
+
+def _one_text_each(rows: Sequence[LabelledText]) -> tuple[list[LabelledText], list[str]]:
+    """The first text of each id, and a message for each further one (another version of the same trial)."""
+    kept: dict[str, LabelledText] = {}
+    messages = []
+    for row in rows:
+        if kept.setdefault(row.id, row) is not row:
+            messages.append(f"{row.id} comes again with another text: the first is kept.")
+    return list(kept.values()), messages
+
+
+def _to_split(rows: Sequence[LabelledText], labels: Sequence[str], multi_label: bool) -> Dataset:
+    columns: dict[str, list[Any]] = {"id": [row.id for row in rows], "text": [row.text for row in rows]}
+    features = {"id": Value("string"), "text": Value("string")}
+    if multi_label:
+        columns["labels"] = [sorted(row.labels, key=labels.index) for row in rows]
+        features["labels"] = List(Value("string"))
+    else:
+        columns["label"] = [row.labels[0] for row in rows]
+        features["label"] = Value("string")
+    return Dataset.from_dict(columns, features=Features(features))

@@ -1,0 +1,308 @@
+"""The metric of classified texts: precision, recall and F1 of each label and their averages, AUROC and mAP.
+
+For texts with any number of labels, and for those with one each. Load it with ``bioft.metrics.load("multilabel")`` or
+with ``evaluate.load("path/to/bioft/metrics/multilabel.py")``.
+"""
+
+# `evaluate.load` reads the imports line by line: one import a line here, not parenthesised.
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import datasets
+import evaluate
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bioft.errors import BioftError
+from bioft.metrics import intervals
+from bioft.metrics.intervals import Floats, PairedDifference
+
+_DESCRIPTION = """\
+How well labels of texts are predicted. Precision, recall and F1 of each label; micro, macro, weighted and samples
+averages as scikit-learn defines them; subset accuracy (all labels of a text right and no other); AUROC and average
+precision of each label and their means (the latter is mAP). Each has a bootstrap interval over texts.
+"""
+
+_CITATION = """\
+@article{tsoumakas2007multi,
+  title = {Multi-label classification: an overview},
+  author = {Tsoumakas, Grigorios and Katakis, Ioannis},
+  journal = {International Journal of Data Warehousing and Mining},
+  volume = {3},
+  number = {3},
+  pages = {1--13},
+  year = {2007}
+}
+"""
+
+_INPUTS = """
+Args:
+    predictions: for each text the list of its predicted labels (of one, where a text has one).
+    references: the same, as labelled.
+    labels: all labels; by default those that occur.
+    scores: for each text a number in [0, 1] for each of `labels`; without them there are no AUROC and mAP.
+    n_resamples: bootstrap resamples. Default 1000; 0 leaves the intervals out.
+    seed: of the resampling. Default 0.
+    confidence: of the intervals. Default 0.95.
+
+Returns:
+    dict of floats: f1, precision, recall (micro), the same after macro_, weighted_ and samples_, accuracy (subset
+    accuracy), and for each label <label>_f1, <label>_precision, <label>_recall; with scores also macro_auroc,
+    macro_auprc (mAP), <label>_auroc and <label>_auprc (average precision). Each also as <name>_low and <name>_high.
+    Besides, <label>_support, support, and n, the number of texts. Labels are in lower case. A label that neither
+    occurs nor is predicted is part of no average, and has no figures but its support.
+
+Examples:
+    >>> multilabel = bioft.metrics.load("multilabel")
+    >>> result = multilabel.compute(predictions=[["Negative"], []], references=[["Negative"], ["Covid19"]])
+    >>> result["recall"]
+    0.5
+"""
+
+AVERAGES = ("micro", "macro", "weighted", "samples")
+MEASURES = ("precision", "recall", "f1")
+Labels = Sequence[Iterable[str]]
+
+
+class Indicators(NamedTuple):
+    """Which labels each text has, and which were predicted: shape (texts, labels)."""
+
+    labels: list[str]
+    truth: NDArray[np.bool_]
+    predicted: NDArray[np.bool_]
+
+
+class MultiLabel(evaluate.Metric):
+    """Precision, recall and F1 of the labels of texts, by label and averaged, AUROC and mAP, with intervals."""
+
+    def _info(self) -> evaluate.MetricInfo:
+        labels = [datasets.Value("string")]
+        return evaluate.MetricInfo(
+            description=_DESCRIPTION,
+            citation=_CITATION,
+            inputs_description=_INPUTS,
+            features=datasets.Features({"predictions": labels, "references": labels}),
+            reference_urls=[
+                "https://scikit-learn.org/stable/modules/model_evaluation.html#multilabel-ranking-metrics"
+            ],
+        )
+
+    def _compute(
+        self,
+        predictions: Labels,
+        references: Labels,
+        labels: Sequence[str] | None = None,
+        scores: ArrayLike | None = None,
+        n_resamples: int = 1000,
+        seed: int = 0,
+        confidence: float = 0.95,
+    ) -> dict[str, float]:
+        compared = indicators(predictions, references, labels)
+        ranks = None if scores is None else _check_scores(scores, compared)
+        if n_resamples:
+            intervals.check_resampling(n_resamples, confidence)
+        n = len(compared.truth)
+        point = {name: float(values[0]) for name, values in _values(compared, np.ones((1, n)), ranks).items()}
+        drawn = []
+        if n_resamples:
+            drawn = [_values(compared, w, ranks) for w in intervals.resample_weights(n, n_resamples, seed)]
+        flat: dict[str, float] = {}
+        for name, value in point.items():
+            flat[name] = value
+            if drawn:
+                resampled = np.concatenate([chunk[name] for chunk in drawn])
+                low, high = intervals.percentiles(resampled, confidence, value)
+                if value in (0.0, 1.0) and (concerned := _concerned(name, compared)) is not None:
+                    low, high = intervals.wilson_interval(round(value * concerned), concerned, confidence)
+                flat[f"{name}_low"], flat[f"{name}_high"] = low, high
+        supports = dict(zip(_names(compared.labels), compared.truth.sum(axis=0).tolist(), strict=True))
+        flat |= {f"{name}_support": support for name, support in supports.items()}
+        return {**flat, "support": int(compared.truth.sum()), "n": n}
+
+
+def indicators(predictions: Labels, references: Labels, labels: Sequence[str] | None = None) -> Indicators:
+    """Turn lists of labels into arrays; the labels are in the order given, or else in alphabetical order.
+
+    Raises:
+        BioftError: no texts, not as many predictions as references, a label that is not among `labels`, or two labels
+            that differ in case only.
+    """
+    if len(predictions) != len(references):
+        raise BioftError(
+            f"There are predictions for {len(predictions):,} texts and references for {len(references):,}: give one "
+            "list of labels for each text, an empty one where there is nothing."
+        )
+    if not len(references):
+        raise BioftError("There are no texts to measure on.")
+    predictions, references = [list(its) for its in predictions], [list(its) for its in references]
+    there = {label for side in (predictions, references) for its in side for label in its}
+    known = sorted(there) if labels is None else list(labels)
+    if unknown := sorted(there - set(known)):
+        raise BioftError(f"The label {unknown[0]!r} is not among those to measure: {', '.join(known)}.")
+    _names(known)
+    column = {label: index for index, label in enumerate(known)}
+    truth, predicted = (np.zeros((len(references), len(known)), bool) for _ in range(2))
+    for array, side in ((truth, references), (predicted, predictions)):
+        for row, its in enumerate(side):
+            array[row, [column[label] for label in its]] = True
+    return Indicators(known, truth, predicted)
+
+
+def paired_f1_bootstrap(
+    references: Labels,
+    first: Labels,
+    second: Labels,
+    *,
+    metric: str = "f1",
+    n_resamples: int = 1000,
+    seed: int = 0,
+    confidence: float = 0.95,
+) -> PairedDifference:
+    """Compare the labels that two systems predict for the same texts: the difference of a metric, first minus second.
+
+    ``metric`` is any that the metric returns without scores, such as ``macro_f1``. Both are resampled together. Both
+    are averaged over the labels that occur, or that either predicts.
+
+    Raises:
+        BioftError: as `indicators`; a metric that there is not; fewer than 1 resample.
+    """
+    intervals.check_resampling(n_resamples, confidence)
+    labels = sorted({label for side in (references, first, second) for its in side for label in its})
+    systems = [indicators(predictions, references, labels) for predictions in (first, second)]
+    n = len(systems[0].truth)
+    points = [_values(system, np.ones((1, n))) for system in systems]
+    if any(metric not in point for point in points):
+        raise BioftError(f"Unknown metric {metric!r}. Known: {', '.join(points[0].keys() & points[1].keys())}.")
+    differences = [
+        np.subtract(*(_values(system, weights)[metric] for system in systems))
+        for weights in intervals.resample_weights(n, n_resamples, seed)
+    ]
+    values = [float(point[metric][0]) for point in points]
+    return intervals.paired_difference(
+        metric, values[0], values[1], np.concatenate(differences), n=n, confidence=confidence
+    )
+
+
+def classification_report(
+    result: Mapping[str, Any], labels: Sequence[str], *, multi_label: bool, digits: int = 2
+) -> str:
+    """The figures in the layout of scikit-learn's `classification_report`, with an interval after each of them.
+
+    Args:
+        result: what the metric returned; without intervals the table is scikit-learn's own.
+        labels: the rows, in their order.
+        multi_label: as in scikit-learn, texts with one label each have the row `accuracy` instead of `micro avg`, and
+            no `samples avg`.
+        digits: of the figures.
+    """
+    with_intervals = "f1_low" in result
+    figure_width = 2 + digits + (2 * (digits + 2) + 5 if with_intervals else 0)
+    width = max(len(name) for name in (*labels, "weighted avg"))
+    column = max(9, figure_width)
+
+    def figure(name: str) -> str:
+        value = result.get(name, 0.0)
+        value = 0.0 if math.isnan(value) else value
+        if not with_intervals:
+            return f"{value:.{digits}f}"
+        low, high = (result.get(f"{name}_{end}", value) for end in ("low", "high"))
+        return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+
+    def row(name: str, figures: Sequence[str], support: int) -> str:
+        return f"{name:>{width}s} " + "".join(f" {each:>{column}}" for each in figures) + f" {support:>9}\n"
+
+    total = int(result["support"])
+    report = f"{'':>{width}s} " + "".join(f" {each:>{column}}" for each in ("precision", "recall", "f1-score"))
+    report += f" {'support':>9}\n\n"
+    for label, name in zip(labels, _names(labels), strict=True):
+        report += row(label, [figure(f"{name}_{measure}") for measure in MEASURES], int(result[f"{name}_support"]))
+    report += "\n"
+    if not multi_label:
+        report += row("accuracy", ["", "", figure("accuracy")], total)
+    for average in AVERAGES if multi_label else ("macro", "weighted"):
+        prefix = "" if average == "micro" else f"{average}_"
+        report += row(f"{average} avg", [figure(prefix + measure) for measure in MEASURES], total)
+    return report
+
+
+def _values(compared: Indicators, weights: Floats, scores: Floats | None = None) -> dict[str, Floats]:
+    """Return each metric, shape (resamples,), for weights of shape (resamples, texts); NaN if it is undefined."""
+    truth, predicted = compared.truth.astype(np.float64), compared.predicted.astype(np.float64)
+    both = truth * predicted
+    tp, there, found = weights @ both, weights @ truth, weights @ predicted
+    texts = weights.sum(axis=1)
+    present = (there + found) > 0
+    by_label = {"precision": _ratio(tp, found), "recall": _ratio(tp, there), "f1": _ratio(2 * tp, there + found)}
+    total = [kind.sum(axis=1) for kind in (tp, there, found)]
+    sizes = [array.sum(axis=1) for array in (both, truth, predicted)]
+    micro, samples = _measures(*total), _measures(*sizes)
+    result: dict[str, Floats] = dict(micro)
+    for measure in MEASURES:
+        values = by_label[measure]
+        # A label that is not in a resample at all tells nothing about the mean over labels.
+        result[f"macro_{measure}"] = _ratio((values * present).sum(axis=1), present.sum(axis=1).astype(np.float64))
+        result[f"weighted_{measure}"] = _ratio((values * there).sum(axis=1), total[1])
+        result[f"samples_{measure}"] = _ratio(weights @ samples[measure], texts)
+    result["accuracy"] = _ratio(weights @ (truth == predicted).all(axis=1).astype(np.float64), texts)
+    measured = (compared.truth | compared.predicted).any(axis=0)
+    names = _names(compared.labels)
+    for index in np.flatnonzero(measured).tolist():
+        for measure in MEASURES:
+            values = np.where(present[:, index], by_label[measure][:, index], np.nan)
+            result[f"{names[index]}_{measure}"] = values
+    if scores is not None:
+        ranked: dict[str, list[Floats]] = {"auroc": [], "auprc": []}
+        for index in np.flatnonzero(compared.truth.any(axis=0)).tolist():
+            rankings = intervals.ranking_values(compared.truth[:, index], scores[:, index], weights)
+            for kind, drawn in rankings.items():
+                result[f"{names[index]}_{kind}"] = drawn
+                ranked[kind].append(drawn)
+        for kind, columns in ranked.items():
+            stacked = np.stack(columns)
+            defined = ~np.isnan(stacked)
+            mean = _ratio(np.where(defined, stacked, 0.0).sum(axis=0), defined.sum(axis=0).astype(np.float64))
+            result[f"macro_{kind}"] = np.where(defined.any(axis=0), mean, np.nan)
+    return result
+
+
+def _measures(tp: Floats, there: Floats, found: Floats) -> dict[str, Floats]:
+    return {"f1": _ratio(2 * tp, there + found), "precision": _ratio(tp, found), "recall": _ratio(tp, there)}
+
+
+def _ratio(numerator: Floats, denominator: Floats) -> Floats:
+    """0 without a denominator, as in scikit-learn."""
+    return np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0)
+
+
+def _concerned(name: str, compared: Indicators) -> int | None:
+    """How many texts a proportion is of: the denominator of precision, recall and accuracy; None for other metrics."""
+    group, _, measure = name.rpartition("_")
+    if name == "accuracy":
+        return len(compared.truth)
+    side = {"precision": compared.predicted, "recall": compared.truth}.get(measure)
+    names = _names(compared.labels)
+    if side is None or (group and group not in names):
+        return None
+    return int(side.any(axis=1).sum() if not group else side[:, names.index(group)].sum())
+
+
+def _names(labels: Sequence[str]) -> list[str]:
+    """The name of each label in the keys of a result."""
+    names = [label.lower() for label in labels]
+    for name in names:
+        if names.count(name) > 1:
+            same = [label for label in labels if label.lower() == name]
+            raise BioftError(f"The labels {' and '.join(map(repr, same))} differ in case only: write them alike.")
+        if name in AVERAGES:
+            raise BioftError(f"A label can't be called {name!r}, as an average is. Give it another name.")
+    return names
+
+
+def _check_scores(scores: ArrayLike, compared: Indicators) -> Floats:
+    array = np.asarray(scores, dtype=np.float64)
+    if array.shape != compared.truth.shape:
+        raise BioftError(
+            f"Scores have shape {array.shape}; needed is {compared.truth.shape}, one for each text and label."
+        )
+    return array
