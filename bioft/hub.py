@@ -137,6 +137,21 @@ def push_finished_run(run: Path, repo_id: str) -> None:
     print(f"Pushed to {result.url} (private), commit {result.commit}")
 
 
+def run_directory(
+    name: str, *, revision: str | None = None, endpoint: str | None = None, token: str | None = None
+) -> Path:
+    """The folder of a run: `name` itself, or where `user/name` was pulled to from the Hub.
+
+    Raises:
+        BioftError: neither is there.
+    """
+    if Path(name).is_dir():
+        return Path(name)
+    if not is_repository_name(name):
+        raise BioftError(f"There is no folder {name}, and it is no user/name on the Hub.")
+    return pull_adapter(name, revision=revision, endpoint=endpoint, token=token)
+
+
 def push_dataset(
     directory: str | Path,
     repo_id: str,

@@ -425,3 +425,24 @@ def save_figure(figure: "Figure", path: StrPath) -> None:
         raise BioftError(f"The figure {path} can't be written: {error}.") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def comparison(rankings: Sequence[tuple[str, Any]], path: StrPath) -> None:
+    """Draw each run with the 95 % interval of its metric, the best at the top; one panel for each ranking.
+
+    ``rankings``: the name of a metric and a table with the columns ``run``, ``value``, ``low`` and ``high``.
+    """
+    from matplotlib.figure import Figure
+
+    rows = [len(table) for _, table in rankings]
+    figure = Figure(figsize=(8, 1.2 + 0.35 * sum(rows) + 0.6 * len(rows)), layout="constrained")
+    panels = figure.subplots(len(rankings), 1, squeeze=False, height_ratios=[count + 1 for count in rows])
+    for (metric, table), axes in zip(rankings, panels[:, 0], strict=True):
+        places = np.arange(len(table))[::-1]
+        axes.hlines(places, table["low"], table["high"], color=BLUE, linewidth=2)
+        axes.plot(table["value"], places, "o", color=BLUE)
+        axes.set_yticks(places, [name if len(name) <= 40 else f"…{name[-39:]}" for name in table["run"]])
+        axes.set_ylim(-0.7, len(table) - 0.3)
+        axes.set_xlabel(f"{metric}, with 95 % interval")
+        axes.grid(axis="x", alpha=0.3)
+    save_figure(figure, path)

@@ -1,0 +1,333 @@
+"""Runs beside each other: those on the same test examples ranked, with intervals and paired tests; others apart."""
+
+import html
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bioft import hub, run_outcomes, runs
+from bioft.datasets.storage import suggestion
+from bioft.errors import BioftError
+from bioft.metrics import intervals
+from bioft.metrics.intervals import Floats
+from bioft.run_outcomes import Metric, Outcomes
+
+CONFIDENCE = 0.95
+CHUNK = 64
+"""Resamples drawn at once: the weights of 14,000 examples then take 7 MB."""
+
+
+@dataclass(frozen=True)
+class _Run:
+    name: str
+    record: dict[str, Any]
+    outcomes: Outcomes
+
+
+@dataclass
+class Ranking:
+    """Runs on the same task and test examples.
+
+    `table` has a row for each run, the best first; `pairs` one for each pair of runs, with the difference of the
+    metric (the first minus the second), its interval, the p-value of the paired bootstrap and that p-value corrected
+    for the number of pairs (Holm 1979).
+    """
+
+    task: str
+    fingerprint: str
+    metric: str
+    n: int
+    table: pd.DataFrame
+    pairs: pd.DataFrame
+
+
+@dataclass
+class Comparison:
+    """The rankings, the largest first, and why other runs are in none."""
+
+    rankings: list[Ranking] = field(default_factory=list)
+    apart: dict[str, str] = field(default_factory=dict)
+
+
+def compare(
+    names: Sequence[str], *, metric: str | None = None, n_resamples: int = 10_000, seed: int = 0
+) -> Comparison:
+    """Compare finished runs by their stored predictions; the figures are computed anew, all by the same code.
+
+    Args:
+        names: run directories, or `user/name` or `user/name@revision` on the Hub.
+        metric: the metric to rank by; None takes the main one of the task.
+        n_resamples: bootstrap resamples, the same ones for all runs.
+        seed: of the resampling.
+
+    Returns:
+        A ranking for each task and test split that at least one run has. A run without a record, with files that were
+        changed, or from a newer bioft, is set apart with the reason.
+
+    Raises:
+        BioftError: no run at all that can be read, a name given twice, or a metric that no run has.
+    """
+    if doubled := sorted({name for name in names if list(names).count(name) > 1}):
+        raise BioftError(f"{', '.join(doubled)} is given twice.")
+    result = Comparison()
+    groups: dict[tuple[str, str], list[_Run]] = {}
+    for name in names:
+        try:
+            run = _read(name)
+            groups.setdefault((run.record["task"], run.record["dataset"]["fingerprints"]["test"]), []).append(run)
+        except BioftError as error:
+            result.apart[name] = str(error)
+        except (KeyError, TypeError, AttributeError) as error:
+            result.apart[name] = f"{runs.RECORD} is not as a finished run of this bioft writes it ({error!r})."
+    for (task, fingerprint), group in sorted(groups.items(), key=lambda item: -len(item[1])):
+        same, others = _on_the_same_examples(group)
+        result.apart |= others
+        shared = [name for name in same[0].outcomes.metrics if all(name in run.outcomes.metrics for run in same)]
+        if metric is not None and metric not in shared:
+            result.apart |= {
+                run.name: f"It has no metric {metric!r}. {suggestion(metric, run.outcomes.metrics)}" for run in same
+            }
+            continue
+        result.rankings.append(_rank(same, metric or shared[0], task, fingerprint, n_resamples, seed))
+    if not result.rankings:
+        reasons = "\n".join(f"{name}: {reason}" for name, reason in result.apart.items())
+        raise BioftError(f"There is nothing to compare.\n{reasons}")
+    return result
+
+
+def print_comparison(found: Comparison, console: Console | None = None) -> None:
+    """Print a table for each ranking, and the runs that are in none with the reason."""
+    console = console or Console()
+    for ranking in found.rankings:
+        title = f"{ranking.task}: {ranking.metric}, n = {ranking.n:,}, test split {ranking.fingerprint[:12]}"
+        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+        cells = _cells(ranking)
+        for column in map(str, cells):
+            table.add_column(column, justify="left" if column == "run" else "right")
+        for row in cells.itertuples(index=False):
+            table.add_row(*row)
+        console.print(table)
+    if len(found.rankings) > 1:
+        console.print(
+            "Runs on other tasks or other test examples are ranked apart: their figures say nothing together."
+        )
+    for name, reason in found.apart.items():
+        console.print(Text(f"Not compared: {name}. {reason}"), soft_wrap=True)
+
+
+def write_comparison(found: Comparison, directory: Path) -> list[Path]:
+    """Write the rankings as `comparison.md`, `.csv`, `.html` and `.png`, and all pairs of runs as `pairs.csv`.
+
+    Returns the files. Raises BioftError if the folder holds anything already; nothing is left behind then.
+    """
+    from bioft import plots
+
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise BioftError(f"{directory} exists and is not empty. Name another folder.")
+    with runs.disk_errors(directory):
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", suffix=".partial", dir=directory.parent))
+        try:
+            tables = [ranking.table.assign(task=ranking.task, metric=ranking.metric) for ranking in found.rankings]
+            pd.concat(tables).to_csv(partial / "comparison.csv", index=False)
+            pairs = [ranking.pairs.assign(task=ranking.task, metric=ranking.metric) for ranking in found.rankings]
+            pd.concat(pairs).to_csv(partial / "pairs.csv", index=False)
+            (partial / "comparison.md").write_text(to_markdown(found), encoding="utf-8")
+            plots.comparison(
+                [(ranking.metric, ranking.table) for ranking in found.rankings], partial / "comparison.png"
+            )
+            (partial / "comparison.html").write_text(_to_html(found), encoding="utf-8")
+            partial.chmod(0o755)
+            if directory.exists():
+                directory.rmdir()
+            partial.rename(directory)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    return sorted(directory.iterdir())
+
+
+def to_markdown(found: Comparison) -> str:
+    """The tables of a comparison in Markdown."""
+    parts = []
+    for ranking in found.rankings:
+        cells = _cells(ranking)
+        lines = [f"## {ranking.task}: {ranking.metric}, n = {ranking.n:,}", ""]
+        lines += ["| " + " | ".join(map(str, cells)) + " |", "|" + "---|" * len(cells.columns)]
+        lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in cells.to_numpy()]
+        parts.append("\n".join(lines))
+    if found.apart:
+        parts.append("\n".join(["Not compared:", "", *(f"- {name}: {why}" for name, why in found.apart.items())]))
+    return "\n\n".join(parts) + "\n"
+
+
+def holm(p_values: Sequence[float]) -> Floats:
+    """P-values corrected for their number, by Holm's step-down method (1979); shape (n,)."""
+    values = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(values)
+    steps = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1))
+    corrected = np.empty(len(values))
+    corrected[order] = np.minimum(steps, 1.0)
+    return corrected
+
+
+def resampled_values(metrics: Sequence[Metric], n: int, n_resamples: int, seed: int) -> Floats:
+    """The value of each metric in the same bootstrap resamples over n examples, shape (resamples, metrics)."""
+    with ThreadPoolExecutor() as pool:  # numpy lets other threads run meanwhile
+        parts = pool.map(
+            lambda drawn: np.stack([metric.values(drawn) for metric in metrics], axis=1),
+            _drawn(n, n_resamples, seed),
+        )
+        return np.concatenate(list(parts))
+
+
+def _drawn(n: int, n_resamples: int, seed: int) -> Iterator[np.ndarray]:
+    """How often each example is drawn, shape (n, some resamples)."""
+    rng = np.random.default_rng(seed)
+    for first in range(0, n_resamples, CHUNK):
+        columns = min(CHUNK, n_resamples - first)
+        places = rng.integers(0, n, size=(n, columns)) * columns + np.arange(columns)
+        yield np.bincount(places.ravel(), minlength=n * columns).reshape(n, columns).astype(np.float32)
+
+
+def _read(name: str) -> _Run:
+    path, _, revision = name.partition("@")
+    directory = hub.run_directory(name) if Path(name).is_dir() else hub.run_directory(path, revision=revision or None)
+    record = runs.read(directory)
+    runs.check_files(directory, record)
+    return _Run(name, record, run_outcomes.outcomes(directory, record))
+
+
+def _on_the_same_examples(group: Sequence[_Run]) -> tuple[list[_Run], dict[str, str]]:
+    """The runs whose predictions are about the same examples as those of the first, and why the others are not."""
+    first = group[0].outcomes.ids
+    same = [run for run in group if run.outcomes.ids == first]
+    others = [run for run in group if run.outcomes.ids != first]
+    return same, {
+        run.name: f"Its predictions are not about the same test examples as those of {group[0].name}."
+        for run in others
+    }
+
+
+def _rank(group: Sequence[_Run], metric: str, task: str, fingerprint: str, n_resamples: int, seed: int) -> Ranking:
+    n = len(group[0].outcomes.ids)
+    measured = [run.outcomes.metrics[metric] for run in group]
+    point = np.array([each.values(np.ones((n, 1)))[0] for each in measured])
+    order = np.argsort(-point, kind="stable")
+    group, measured, point = [group[i] for i in order], [measured[i] for i in order], point[order]
+    values = resampled_values(measured, n, n_resamples, seed)
+    pairs = _pairs(group, measured, metric, point, values, n)
+    against_best = {row["second"]: row for row in pairs.to_dict("records") if row["first"] == group[0].name}
+    rows = []
+    for index, run in enumerate(group):
+        low, high = intervals.percentiles(values[:, index], CONFIDENCE, point[index])
+        baseline, training = run.record.get("comparison") or {}, run.record.get("training") or {}
+        pair = against_best.get(run.name)
+        rows.append(
+            {
+                "rank": index + 1,
+                "run": run.name,
+                "value": point[index],
+                "low": low,
+                "high": high,
+                "to_best": -pair["difference"] if pair else None,
+                "p_best": pair["p_corrected"] if pair else None,
+                "best_baseline": baseline.get("baseline"),
+                "above_baseline": baseline.get("difference"),
+                "p_baseline": baseline.get("p_value"),
+                "seed": run.record.get("seed"),
+                "trainable_parameters": training.get("trainable_parameters"),
+                "training_seconds": training.get("seconds"),
+                "examples_per_second": training.get("examples_per_second"),
+            }
+        )
+    table = pd.DataFrame(rows)
+    known = table["p_baseline"].notna()
+    table.loc[known, "p_baseline"] = holm(table.loc[known, "p_baseline"].to_list())
+    return Ranking(task, fingerprint, metric, n, table, pairs)
+
+
+def _pairs(
+    group: Sequence[_Run], measured: Sequence[Metric], metric: str, point: Floats, values: Floats, n: int
+) -> pd.DataFrame:
+    rows = []
+    for first in range(len(group)):
+        for second in range(first + 1, len(group)):
+            differences = values[:, first] - values[:, second]
+            found = intervals.paired_difference(metric, point[first], point[second], differences, n=n)
+            row = found._asdict() | {"first": group[first].name, "second": group[second].name}
+            right = [each.right for each in (measured[first], measured[second])]
+            known = [each.astype(int) for each in right if each is not None]
+            if len(known) == 2:
+                row["p_mcnemar"] = intervals.mcnemar(np.ones(n, int), known[0], known[1]).p_value
+            rows.append(row)
+    columns = ["first", "second", "difference", "low", "high", "p_value", "n"]
+    table = pd.DataFrame(rows, columns=[*columns, *(["p_mcnemar"] if rows and "p_mcnemar" in rows[0] else [])])
+    table["p_corrected"] = holm(table["p_value"].to_list())
+    return table
+
+
+def _cells(ranking: Ranking) -> pd.DataFrame:
+    """The table of a ranking as text."""
+    rows: list[dict[str, Any]] = ranking.table.to_dict("records")  # type: ignore[assignment]
+    cells = [
+        {
+            "": str(row["rank"]),
+            "run": row["run"],
+            f"{ranking.metric} [95 %]": f"{row['value']:.3f} [{row['low']:.3f}–{row['high']:.3f}]",
+            "to the best (p)": _difference(row["to_best"], row["p_best"]),
+            "to its best baseline (p)": " ".join(
+                [_difference(row["above_baseline"], row["p_baseline"]), row["best_baseline"] or ""]
+            ).strip(),
+            "parameters": _count(row["trainable_parameters"]),
+            "training": _seconds(row["training_seconds"]),
+            "examples/s": _count(row["examples_per_second"]),
+        }
+        for row in rows
+    ]
+    return pd.DataFrame(cells)
+
+
+def _difference(value: float | None, p_value: float | None) -> str:
+    return "–" if value is None or pd.isna(value) else f"{value:+.3f} ({_p(p_value)})"
+
+
+def _p(value: float | None) -> str:
+    if value is None or pd.isna(value):
+        return "–"
+    return "<.001" if value < 0.001 else f"{value:.3f}".removeprefix("0")
+
+
+def _count(value: float | None) -> str:
+    return "–" if value is None or pd.isna(value) else f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
+
+
+def _seconds(value: float | None) -> str:
+    if value is None or pd.isna(value):
+        return "–"
+    return f"{value:.0f} s" if value < 120 else f"{value / 60:.0f} min"
+
+
+def _to_html(found: Comparison) -> str:
+    """One page that opens without a network."""
+    parts = []
+    for ranking in found.rankings:
+        parts.append(f"<h2>{html.escape(ranking.task)}: {html.escape(ranking.metric)}, n = {ranking.n:,}</h2>")
+        parts.append(_cells(ranking).to_html(index=False, border=0))
+    parts += [f"<p>Not compared: {html.escape(name)}. {html.escape(why)}</p>" for name, why in found.apart.items()]
+    style = "body{font:16px sans-serif;margin:2rem}td,th{padding:.3rem .8rem;text-align:right}"
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Comparison of runs</title><style>{style}</style>'
+        f'<h1>Comparison of runs</h1>{"".join(parts)}<img src="comparison.png" alt="Each run with its interval" '
+        'style="max-width:100%"></html>\n'
+    )

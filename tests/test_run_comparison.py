@@ -1,0 +1,179 @@
+"""What `bioft compare` ranks and what it sets apart; and that it declares no difference where there is none."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import f1_score, roc_auc_score
+from typer.testing import CliRunner
+
+from bioft import run_comparison, run_outcomes, runs
+from bioft.cli import app
+from bioft.errors import BioftError
+from bioft.metrics import counts, intervals
+
+N = 400
+ENVIRONMENT = {"schema_version": 1, "seed": 0}
+
+
+def write_run(folder: Path, scores: np.ndarray, labels: np.ndarray, **changes: Any) -> Path:
+    """A finished gene–disease run with these scores, as far as a comparison reads it."""
+    folder.mkdir(parents=True)
+    table = pd.DataFrame({"gene_id": [f"g{i}" for i in range(len(labels))], "disease_id": "d", "label": labels})
+    table["score"], table["prediction"] = scores, (scores >= 0.5).astype(int)
+    table.to_parquet(folder / "predictions.parquet", index=False)
+    record = ENVIRONMENT | {
+        "task": "gene-disease-association",
+        "name": folder.name,
+        "dataset": {"fingerprints": {"test": "f" * 64}},
+        "comparison": {"baseline": "popularity", "difference": 0.05, "p_value": 0.02},
+        "training": {"trainable_parameters": 1_000_000, "seconds": 300.0, "examples_per_second": 5.0},
+        "files": runs.checksums(folder),
+    }
+    (folder / runs.RECORD).write_text(json.dumps(record | changes))
+    return folder
+
+
+def simulated(seed: int, n: int = N, strength: float = 0.3) -> tuple[np.ndarray, np.ndarray]:
+    """Labels, the same for every seed, and scores that know something of them."""
+    labels = np.random.default_rng(99).integers(0, 2, n)
+    noise = np.random.default_rng(seed).normal(size=n)
+    return labels, 1 / (1 + np.exp(-(strength * (2 * labels - 1) + noise)))
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> list[Path]:
+    found = []
+    for seed, strength in enumerate((0.2, 1.5, 0.25)):
+        labels, scores = simulated(seed, strength=strength)
+        found.append(write_run(tmp_path / f"run{seed}", scores, labels))
+    return found
+
+
+def test_runs_are_ranked_with_intervals_and_paired_tests(three: list[Path]) -> None:
+    found = run_comparison.compare(list(map(str, three)), n_resamples=2000)
+    (ranking,) = found.rankings
+    assert found.apart == {} and (ranking.metric, ranking.n) == ("auroc", N)
+    assert list(ranking.table["rank"]) == [1, 2, 3] and ranking.table["run"].iloc[0] == str(three[1])
+    labels, _ = simulated(0)
+    for row in ranking.table.to_dict("records"):
+        scores = pd.read_parquet(Path(row["run"]) / "predictions.parquet")["score"]
+        assert row["value"] == pytest.approx(roc_auc_score(labels, scores))
+        assert row["low"] < row["value"] < row["high"]
+    best = ranking.pairs[ranking.pairs["first"] == str(three[1])]
+    assert (best["low"] > 0).all() and (best["p_corrected"] < 0.01).all(), "far better: both tests say so"
+    others = ranking.pairs[ranking.pairs["first"] != str(three[1])].iloc[0]
+    assert others["low"] < 0 < others["high"] and others["p_value"] > 0.05
+    assert (ranking.pairs["p_corrected"] >= ranking.pairs["p_value"]).all()
+
+
+def test_the_paired_difference_is_that_of_the_house(three: list[Path]) -> None:
+    """The same difference and about the same interval as `intervals.paired_bootstrap`, which resamples one by one."""
+    found = run_comparison.compare(list(map(str, three[:2])), n_resamples=4000)
+    row = found.rankings[0].pairs.iloc[0]
+    labels, first = simulated(1, strength=1.5)
+    expected = intervals.paired_bootstrap(labels, first, simulated(0, strength=0.2)[1], n_resamples=4000)
+    assert row["difference"] == pytest.approx(expected.difference)
+    assert (row["low"], row["high"]) == pytest.approx((expected.low, expected.high), abs=0.01)
+
+
+def test_accuracy_has_mcnemars_test_too(three: list[Path]) -> None:
+    found = run_comparison.compare(list(map(str, three)), metric="accuracy", n_resamples=500)
+    row = found.rankings[0].pairs.iloc[0]
+    labels, first = simulated(1, strength=1.5)
+    second = simulated([0, 2][row["second"].endswith("run2")], strength=[0.2, 0.25][row["second"].endswith("run2")])[1]
+    expected = intervals.mcnemar(labels, (first >= 0.5).astype(int), (second >= 0.5).astype(int))
+    assert row["p_mcnemar"] == pytest.approx(expected.p_value)
+
+
+@pytest.mark.slow
+def test_two_seeds_are_seldom_declared_different() -> None:
+    """Of 200 pairs of runs that differ by chance alone, about 5 % have an interval without 0: at most 21 (99 %)."""
+    wrong = 0
+    for pair in range(200):
+        labels, first = simulated(2 * pair + 1000, n=300)
+        _, second = simulated(2 * pair + 1001, n=300)
+        metrics = [run_outcomes.Ranking(labels, scores) for scores in (first, second)]
+        values = run_comparison.resampled_values(metrics, 300, 500, pair)
+        low, high = np.quantile(values[:, 0] - values[:, 1], [0.025, 0.975])
+        wrong += not low <= 0 <= high
+    assert wrong <= 21
+
+
+def test_a_weighted_auroc_is_scikit_learns() -> None:
+    rng = np.random.default_rng(0)
+    labels, scores = rng.integers(0, 2, 500), np.round(rng.random(500), 1)  # with many ties
+    drawn = rng.integers(0, 4, (500, 7)).astype(np.float32)
+    expected = [roc_auc_score(labels, scores, sample_weight=column) for column in drawn.T]
+    assert run_outcomes.Ranking(labels, scores).values(drawn) == pytest.approx(expected)
+    assert np.isnan(run_outcomes.Ranking(np.ones(500, int), scores).values(drawn)).all()
+
+
+def test_holms_correction_is_the_textbooks() -> None:
+    assert run_comparison.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert run_comparison.holm([]).shape == (0,)
+
+
+def test_what_cannot_be_ranked_together_is_set_apart_with_the_reason(three: list[Path], tmp_path: Path) -> None:
+    labels, scores = simulated(7)
+    other = write_run(tmp_path / "other", scores, labels, dataset={"fingerprints": {"test": "0" * 64}})
+    newer = write_run(tmp_path / "newer", scores, labels, schema_version=99)
+    edited = write_run(tmp_path / "edited", scores, labels)
+    pd.read_parquet(edited / "predictions.parquet").assign(score=labels).to_parquet(edited / "predictions.parquet")
+    bare = write_run(tmp_path / "bare", scores, labels, comparison=None, training=None)
+    strange = write_run(tmp_path / "strange", scores, labels, task="poetry")
+    fewer = write_run(tmp_path / "fewer", scores[:-1], labels[:-1])
+    names = [*three, other, newer, edited, bare, strange, fewer, tmp_path / "nothing"]
+    found = run_comparison.compare(list(map(str, names)), n_resamples=200)
+    assert [len(ranking.table) for ranking in found.rankings] == [4, 1]
+    reasons = {Path(name).name: reason for name, reason in found.apart.items()}
+    assert reasons.keys() == {"newer", "edited", "strange", "fewer", "nothing"}
+    assert "Update bioft" in reasons["newer"] and "was changed" in reasons["edited"]
+    assert "poetry" in reasons["strange"] and "not about the same test examples" in reasons["fewer"]
+    with pytest.raises(BioftError, match="nothing to compare"):
+        run_comparison.compare([str(newer)])
+    with pytest.raises(BioftError, match="given twice"):
+        run_comparison.compare([str(three[0])] * 2)
+    with pytest.raises(BioftError, match="Did you mean 'accuracy'"):
+        run_comparison.compare([str(three[0])], metric="acuracy")
+
+
+def test_f1_of_documents_is_that_of_the_metric() -> None:
+    """Entities in documents: the ratio over documents is micro F1, as `bioft.metrics.counts` has it."""
+    there = [[(0, 4, "Chemical"), (9, 12, "Disease")], [(3, 7, "Disease")], []]
+    found = [[(0, 4, "Chemical")], [(3, 8, "Disease")], [(1, 2, "Chemical")]]
+    with_scores = [[[*item, 0.9] for item in items] for items in found]
+    table = pd.DataFrame({"id": ["a", "b", "c"]})
+    table["label"], table["prediction"] = [[json.dumps(cell) for cell in column] for column in (there, with_scores)]
+    outcomes = run_outcomes.READERS["entity-recognition"](table)
+    expected = counts.metrics(counts.count(found, there, type_index=2), n_resamples=0)["f1"]
+    assert outcomes.metrics["f1"].values(np.ones((3, 1)))[0] == pytest.approx(expected)
+
+
+def test_f1_of_labelled_texts_is_scikit_learns() -> None:
+    rng = np.random.default_rng(1)
+    there, found = (rng.random((50, 4)) < 0.4 for _ in range(2))
+    names = np.array(list("abcd"))
+    cells = [[names[row].tolist() for row in side] for side in (there, found)]
+    table = pd.DataFrame({"id": range(50), "label": cells[0], "prediction": cells[1]})
+    metrics = run_outcomes.READERS["text-classification"](table).metrics
+    assert metrics["f1"].values(np.ones((50, 1)))[0] == pytest.approx(f1_score(there, found, average="micro"))
+    assert metrics["accuracy"].values(np.ones((50, 1)))[0] == pytest.approx((there == found).all(axis=1).mean())
+
+
+def test_the_command_prints_the_table_and_writes_it(three: list[Path], tmp_path: Path) -> None:
+    command = ["compare", *map(str, three), "--resamples", "300", "--output", str(tmp_path / "out")]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    assert "gene-disease-association: auroc, n = 400" in result.output
+    written = {path.name for path in (tmp_path / "out").iterdir()}
+    assert written == {"comparison.csv", "comparison.html", "comparison.md", "comparison.png", "pairs.csv"}
+    assert (
+        len(pd.read_csv(tmp_path / "out" / "comparison.csv")) == len(pd.read_csv(tmp_path / "out" / "pairs.csv")) == 3
+    )
+    assert str(three[1]) in (tmp_path / "out" / "comparison.html").read_text()
+    again = CliRunner().invoke(app, command)
+    assert again.exit_code == 1 and "not empty" in again.output
