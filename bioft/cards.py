@@ -7,7 +7,7 @@ import math
 import re
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,14 @@ METRICS = {
     "auprc": ("average_precision", "AUPRC"),
     "ece": ("expected_calibration_error", "ECE"),
     "mcc": ("matthews_correlation", "MCC"),
+    "ndcg_at_10": ("ndcg_at_10", "nDCG@10"),
+    "mrr_at_10": ("mrr_at_10", "MRR@10"),
+    "recall_at_10": ("recall_at_10", "recall@10"),
+    "recall_at_100": ("recall_at_100", "recall@100"),
+    "map": ("map", "MAP"),
+    "coverage_at_95_precision": ("coverage_at_95_precision", "coverage at 95 % precision"),
+    "masked_accuracy": ("masked_accuracy", "accuracy on hidden tokens"),
+    "perplexity": ("perplexity", "perplexity of hidden tokens"),
 }
 BASELINES = {
     "majority": "majority class",
@@ -40,6 +48,13 @@ BASELINES = {
     "popularity_boosted": "popularity (degree), gradient boosting",
     "tfidf": "TF-IDF of the names",
     "graph": "training graph (SVD), reads no text",
+    "frequency": "most frequent token",
+    "bm25": "BM25",
+    "exact": "the same name",
+    "normalised": "the same name but for case and delimiters",
+    "standardised": "the same name in standard nomenclature",
+    "rapidfuzz": "edit similarity (rapidfuzz)",
+    "aligner_without_encoder": "string and chemistry features, no encoder",
 }
 SOURCES = {
     "ctd": "CTD curated gene–disease associations",
@@ -47,10 +62,29 @@ SOURCES = {
     "bc5cdr": "BC5CDR",
     "chemdisgene": "ChemDisGene",
     "sample": "the sample corpus of bioft",
+    "hpo_definitions": "HPO term definitions",
+    "hpo_synonyms": "HPO term names and their synonyms",
+    "pubmed": "pairs of PubMed articles",
+    "pubmed_articles": "PubMed articles to be found",
+    "pubmed_pairs": "pairs of PubMed abstracts",
+    "metabolites": "names of metabolites",
+    "trials": "ClinicalTrials.gov trial records",
+    "stop_reasons": "stop reasons of clinical trials, labelled by experts of Open Targets",
+    "stop_reasons_weak": "stop reasons of clinical trials with weak labels (predicted by Open Targets' classifier)",
+    "stop_reasons_sample": "the sample of stop reasons of bioft",
+    "gender": "who may take part in clinical trials of ClinicalTrials.gov",
 }
 SPLIT_WORDS = {
     "official": "as the corpus was published",
     "document": "random documents",
+    "text": "random texts; alike ones (equal but for numbers, or sharing a long paragraph) are in the same split",
+    "normalised_text": "random texts, each label in every split; texts equal but for case and punctuation are one",
+    "component": "random groups of articles that citations connect: none is in two splits",
+    "article": "random articles: none is in two splits; citations between splits make no pairs",
+    "paired_text": "random groups of texts that positive pairs connect: no text is in two splits",
+    "term": "random terms: no term is in two splits",
+    "compound": "random compounds: no compound is in two splits",
+    "held-out models": "validation and test have the compounds of models of which no compound is trained on",
     "pair": "random pairs: genes and diseases of the test split may occur in training too",
     "gene_held_out": "no gene of the test split occurs in training",
     "disease_held_out": "no disease of the test split occurs in training",
@@ -75,11 +109,36 @@ ncsa odbl odc-by ofl-1.1 openrail openrail++ osl-3.0 pddl postgresql unknown unl
 HUB_LICENSES = frozenset(_HUB_LICENSES.split())
 HUB_ID = re.compile(r"(?!\.)[\w.-]+(?:/[\w.-]+)?")
 PREVIEW_ROWS = 5
-DATASET_TAGS = {
-    True: ("named-entity-recognition", "relation-extraction"),
-    False: ("gene-disease-association",),
+
+
+@dataclass(frozen=True)
+class DatasetKind:
+    """What a card says about datasets of a kind; `rows` follows their number."""
+
+    rows: str
+    task_category: str
+    tags: tuple[str, ...] = ()
+
+
+DATASET_KINDS = {
+    "entities": DatasetKind(
+        "documents with the entities and relations that are annotated in them",
+        "token-classification",
+        ("named-entity-recognition", "relation-extraction"),
+    ),
+    "same_topic": DatasetKind("articles, with those that are to be found for each", "text-retrieval"),
+    "anchor": DatasetKind("pairs of texts to train and test encoders on", "sentence-similarity"),
+    "sentence1": DatasetKind("pairs of texts to train and test encoders on", "sentence-similarity"),
+    "gene": DatasetKind(
+        "pairs of a gene and a disease; label 1: the source lists the association, 0: it does not",
+        "text-classification",
+        ("gene-disease-association",),
+    ),
+    "label": DatasetKind("texts with labels", "text-classification"),
+    "labels": DatasetKind("texts with labels", "text-classification"),
+    "text": DatasetKind("texts, to adapt language models to", "fill-mask"),
 }
-"""By whether the dataset is one of documents."""
+"""By the first of these columns that a dataset has."""
 OPTIONAL_FIELDS = (
     "audit",
     "base_model_metrics",
@@ -95,7 +154,7 @@ OPTIONAL_FIELDS = (
 class Task:
     """What a card says about a task.
 
-    `unit` names what the test split has n of; `usage` is how `bioft predict` is asked, after the folder;
+    `unit` names what the test split has n of; `usage` is how `bioft predict` is asked, after the folder (or None);
     `auto_class` is the class of Transformers that loads a model for it, None if it needs a class of bioft.
     """
 
@@ -104,9 +163,13 @@ class Task:
     tags: tuple[str, ...]
     unit: str
     auto_class: str | None
-    usage: str
+    usage: str | None
     purpose: str
     limits: tuple[str, ...]
+    command: str = "predict model"
+    """Of bioft, before the usage."""
+    library: str | None = None
+    """What loads the model, where it is neither Transformers nor PEFT alone."""
 
 
 NOT_FOR_PATIENTS = "Not for diagnosis, treatment or any decision about a person."
@@ -150,6 +213,24 @@ TASKS = {
             "Figures hold for abstracts like those of the test split; other kinds of text were not measured.",
         ),
     ),
+    "text-classification": Task(
+        title="classification of clinical-trial texts",
+        pipeline_tag="text-classification",
+        tags=("biology", "medical", "clinical-trials"),
+        unit="texts",
+        auto_class="AutoModelForSequenceClassification",
+        usage='--text "Terminated because too few patients could be enrolled."',
+        purpose=(
+            "The model gives a text from the record of a clinical trial one or more of the labels that it was trained "
+            "on. It is meant for research: to sort trials for a later reading, and to compare ways of training."
+        ),
+        limits=(
+            NOT_FOR_PATIENTS,
+            "It says what a text states, not whether that is why.",
+            "A label that has few texts in the test split has a figure that says little: look at its interval.",
+            "Figures hold for texts like those of the test split; other kinds of text were not measured.",
+        ),
+    ),
     "relation-extraction": Task(
         title="biomedical relation extraction",
         pipeline_tag="text-classification",
@@ -187,19 +268,95 @@ TASKS = {
         ),
     ),
 }
+TASKS["masked-language-model"] = Task(
+    title="masked language modelling of biomedical text",
+    pipeline_tag="fill-mask",
+    tags=("biology", "medical", "fill-mask", "domain-adaptation"),
+    unit="texts",
+    auto_class="AutoModelForMaskedLM",
+    usage=None,
+    purpose=(
+        "The model predicts hidden words of biomedical texts. It is meant as the start of other models: a classifier "
+        "or a tagger trained from an encoder that has seen this kind of text."
+    ),
+    limits=(
+        NOT_FOR_PATIENTS,
+        "What it fills in is likely in such texts, and may be false.",
+        "Better figures here need not make a better classifier: compare one from this encoder with one from its base.",
+        "Every hidden token stood behind the mask token: figures of evaluations that leave some of them are higher.",
+    ),
+)
+TASKS["name-alignment"] = Task(
+    title="matching metabolite names",
+    pipeline_tag="sentence-similarity",
+    tags=("biology", "chemistry", "genome-scale-models", "sentence-transformers", "sentence-similarity"),
+    unit="names",
+    auto_class=None,
+    usage="-o matches.tsv",
+    purpose=(
+        "The model embeds names of metabolites so that names of one compound are near each other. With the scorer "
+        "that was fitted beside it, the names of a genome-scale metabolic model are matched to the ids of a "
+        "namespace, each with a probability. It is meant for those who build and merge such models."
+    ),
+    limits=(
+        "It reads names (and formulas and charges where both sides have them), no structures: names that are wrong or "
+        "mean several compounds are matched as they are written.",
+        "Probabilities hold for names and namespaces like those of the test split below. Check what is for review.",
+        "The figures are of the encoder together with the scorer; the row of the base model is of cosines alone.",
+    ),
+    command="align draft.xml --namespace bigg --run model",
+    library="sentence-transformers",
+)
+TASKS["text-retrieval"] = Task(
+    title="finding texts that belong together",
+    pipeline_tag="sentence-similarity",
+    tags=("biology", "medical", "sentence-transformers", "sentence-similarity"),
+    unit="queries",
+    auto_class=None,
+    usage=None,
+    purpose=(
+        "The model embeds texts so that those that belong together are near each other. It is meant for research: to "
+        "search in texts like those that it was trained on, and to group them."
+    ),
+    limits=(
+        NOT_FOR_PATIENTS,
+        "Near texts are alike in words or topic; that says nothing about whether they are true or agree.",
+        "Figures hold for texts like those of the test split below, looked for among all its texts.",
+    ),
+    library="sentence-transformers",
+)
 COLUMN_WORDS = {
     "gene": "name of the gene as the source writes it",
     "gene_id": "its identifier; several of one entity are joined by `\\|`",
     "disease": "name of the disease as the source writes it",
     "disease_id": "its identifier; several of one entity are joined by `\\|`",
-    "label": "1 = associated, 0 = not listed",
+    "label": "the label; of a gene and a disease 1 = associated, 0 = not listed",
+    "labels": "the labels, any number of them",
     "evidence": "kinds of evidence joined by `\\|`; empty for negatives",
     "pmids": "PubMed identifiers joined by `\\|`; empty for negatives and where the source names none",
     "document_id": "identifier of the document in the source",
-    "text": "title and abstract, joined by a space",
+    "text": "the text; of an article title and abstract, joined by a space",
     "entities": "mentions: `id` (several joined by `\\|`, `-1` for none), `type`, `text`, and `start` and `end`, "
     "characters of the document's `text`",
     "relations": "`type`, and the ids of `head` and `tail`",
+    "anchor": "a text",
+    "positive": "another text that means the same or belongs to it",
+    "negative": "a text that does not",
+    "sentence1": "a text",
+    "sentence2": "another text",
+    "score": "1 = they mean the same, 0 = they do not",
+    "group": "rows of the same group are in the same split",
+    "kind": "how the pair came about; several kinds are joined by `\\|`",
+    "negative_kind": "`hard`: alike in words (BM25); `random`: drawn at random",
+    "anchor_pmid": "PubMed identifier of the article",
+    "positive_pmid": "the same of the positive",
+    "negative_pmid": "the same of the negative",
+    "pmid": "PubMed identifier of the article",
+    "mesh": "MeSH headings",
+    "cites": "PubMed identifiers of the articles of this split that it cites",
+    "cited_with": "of those that are cited together with it",
+    "coupled": "of those that share references with it",
+    "same_topic": "of those that share rare MeSH headings with it",
 }
 
 
@@ -220,6 +377,8 @@ def model_card(run: dict[str, Any], *, repository: str | None = None) -> str:
     task = TASKS.get(run.get("task", ""))
     if task is None:
         raise BioftError(f"No card for task {run.get('task')!r}. Tasks: {', '.join(TASKS)}.")
+    if (run.get("classifier") or {}).get("head") == "two_layer":
+        task = replace(task, auto_class=None)  # Transformers has no class for it
     try:
         base_id = run["base_model"]["id"]
         published = bool(HUB_ID.fullmatch(base_id))  # a local folder is no base that others can load
@@ -284,15 +443,15 @@ def dataset_card(manifest: dict[str, Any], dataset: "DatasetDict", *, repository
     try:
         rows = manifest["rows"]
         first = next(iter(dataset.values()))
-        of_documents = "text" in first.column_names
+        kind = next(kind for column, kind in DATASET_KINDS.items() if column in first.column_names)
         total = sum(map(len, dataset.values()))
         name = _dataset_name(manifest)
         data = DatasetCardData(
             language="en",
             pretty_name=name,
-            task_categories=["token-classification" if of_documents else "text-classification"],
+            task_categories=[kind.task_category],
             size_categories=[_size_category(total)],
-            tags=["biology", "medical", *DATASET_TAGS[of_documents], "bioft"],
+            tags=["biology", "medical", *kind.tags, "bioft"],
             configs=[
                 {
                     "config_name": "default",
@@ -311,7 +470,8 @@ def dataset_card(manifest: dict[str, Any], dataset: "DatasetDict", *, repository
             manifest=manifest,
             name=name,
             total=total,
-            of_documents=of_documents,
+            kind=kind,
+            of_gene_disease_pairs="gene" in first.column_names,
             count_columns=_count_columns(rows),
             audit=audit_in_words(manifest.get("audit", {})),
             columns={column: COLUMN_WORDS.get(column, "") for column in first.column_names},
@@ -371,6 +531,30 @@ def audit_in_words(audit: dict[str, Any]) -> list[str]:
                 f"occurs in train; of {seen['linked']:,} with an identifier, {seen['concept_seen']:.1%} have one that "
                 "does."
             )
+    if unmeasured := audit.get("labels_without_test"):
+        sentences.append(f"No text of the test split has the label {' or '.join(unmeasured)}: nothing is known of it.")
+    if conflicts := audit.get("texts_with_conflicting_labels"):
+        sentences.append(f"{conflicts:,} texts had other labels elsewhere in the source; the most frequent were kept.")
+    if confounding := audit.get("confounding"):
+        figures = [
+            f"{words} {confounding[name]['macro_f1']:.3f}"
+            for name, words in (("source_alone", "the file that a text is from"), ("topic_alone", "words without sex"))
+        ]
+        sentences.append(
+            f"Confounded: macro F1 on test (n = {confounding['n']:,}) is {confounding['majority']['macro_f1']:.3f} "
+            f"with the most frequent label always, and from what is not about the label: {', '.join(figures)}."
+        )
+    for shared in audit.get("published_overlap", []):
+        sentences.append(
+            f"As published, {shared['shared']:,} of the {shared['texts']:,} texts of {shared['file']} are in "
+            f"{shared['other']} too."
+        )
+    for split, foreign in audit.get("perhaps_not_english", {}).items():
+        if foreign["texts"]:
+            sentences.append(
+                f"Perhaps not English (hardly any common English word): {foreign['texts']:,} texts of {split}, first "
+                f"{', '.join(foreign['first'])}."
+            )
     checks = audit.get("checks", {})
     leaks = [f"{check.replace('_', ' ')}: {count:,}" for check, count in checks.items() if count]
     if leaks:
@@ -383,17 +567,35 @@ def audit_in_words(audit: dict[str, Any]) -> list[str]:
 
 
 def build_command(manifest: dict[str, Any]) -> str | None:
-    """Return the `bioft build` command that makes a gene–disease dataset again; None for other builders."""
-    if manifest["builder"] not in ("ctd", "hpo"):
-        return None
-    arguments = dict(manifest["arguments"])
-    words = ["bioft", "build", manifest["builder"]]
-    if manifest["builder"] != "hpo":
-        words.append(manifest["sources"][0]["name"])
-    for evidence in arguments.pop("evidence", None) or ():
-        words += ["--evidence", evidence]
+    """Return the `bioft build` command that makes a dataset again, run in the folder with its source files.
+
+    None for a dataset that no single command makes: the sample, which comes with bioft, and ChemDisGene with its
+    training corpus.
+    """
+    arguments, sources = dict(manifest["arguments"]), [source["name"] for source in manifest["sources"]]
+    match manifest["builder"]:
+        case "hpo":
+            files = []
+        case "ctd" | "pubtator":
+            files = sources
+        case "bc5cdr":
+            files = ["."]
+        case "chemdisgene" if len(sources) == 1:
+            files = sources
+        case "pubmed" | "pubmed_pairs":
+            files = [word for source in sources for word in ("--input", source)]
+        case _:
+            return None
+    words = ["bioft", "build", manifest["builder"].replace("_", "-"), *files]
+    for option, name in (("--evidence", "evidence"), ("--kind", "kinds")):
+        for value in arguments.pop(name, None) or ():
+            words += [option, value]
     for key, value in arguments.items():
-        words += [f"--{key.replace('_', '-')}", str(value)]
+        option = f"--{key.replace('_', '-')}"
+        if value is True:
+            words.append(option)
+        elif value is not False:
+            words += [option, str(value)]
     return shlex.join([*words, "--out", "dataset"])
 
 
@@ -451,7 +653,7 @@ def _model_data(run: dict[str, Any], task: Task, base_published: bool, adapter: 
     kind = "adapter" if adapter else "finetune"
     return ModelCardData(
         model_name=name,
-        library_name="peft" if adapter else "transformers",
+        library_name=task.library or ("peft" if adapter else "transformers"),
         base_model=base_id if base_published else None,
         pipeline_tag=task.pipeline_tag,
         language="en",

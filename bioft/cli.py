@@ -100,6 +100,7 @@ ValidationSize = Annotated[float, typer.Option(min=0.0, max=1.0, help="Fraction 
 TestSize = Annotated[float, typer.Option(min=0.0, max=1.0, help="Fraction for test.")]
 Seed = Annotated[int, typer.Option(help="Same seed, same source: same dataset.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there already.")]
+Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit on the Hub.", show_default="main")]
 
 
 @build_app.command("ctd")
@@ -219,6 +220,101 @@ def build_chemdisgene(
     _save_dataset(dataset, manifest, out, overwrite)
 
 
+@build_app.command("trials")
+def build_trials(
+    out: Out,
+    source: Annotated[
+        Path,
+        typer.Option("--input", help="File, zip file or folder of trials (JSON, XML, CSV, .gz).", show_default=False),
+    ],
+    exclude: Annotated[
+        Path | None,
+        typer.Option(help="File of NCT ids to leave out: trials that the base model has seen.", show_default=False),
+    ] = None,
+    strip_symbols: Annotated[
+        bool,
+        typer.Option(
+            "--strip-symbols", help="Remove brackets, % and other symbols, as was done for a published model."
+        ),
+    ] = False,
+    validation_size: ValidationSize = 0.05,
+    test_size: TestSize = 0.1,
+    seed: Seed = 0,
+    skip_bad: SkipBad = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Build a dataset of texts (title, summary, description, eligibility) from records of ClinicalTrials.gov."""
+    _check_out(out, overwrite)
+    from bioft.datasets import trial_texts
+
+    dataset, manifest = trial_texts.build(
+        source,
+        exclude=exclude,
+        strip_symbols=strip_symbols,
+        skip_bad=skip_bad,
+        validation_size=validation_size,
+        test_size=test_size,
+        seed=seed,
+    )
+    _save_dataset(dataset, manifest, out, overwrite)
+
+
+@build_app.command("stop-reasons")
+def build_stop_reasons(
+    out: Out,
+    path: Annotated[
+        Path | None,
+        typer.Argument(
+            help="data.json of Open Targets, or with --weak the TSV file of predicted reasons.",
+            show_default="fetched from the Hub",
+        ),
+    ] = None,
+    weak: Annotated[
+        bool, typer.Option("--weak", help="The labels were predicted by a classifier: one a text, and no gold labels.")
+    ] = False,
+    revision: Revision = None,
+    validation_size: ValidationSize = 0.1,
+    test_size: TestSize = 0.2,
+    seed: Seed = 0,
+    skip_bad: SkipBad = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Build texts that say why a clinical trial stopped, with their labels."""
+    _check_out(out, overwrite)
+    if weak and (path is None or revision is not None):
+        raise typer.BadParameter("--weak needs the path of the TSV file, and has no --revision.")
+    from bioft.datasets import stop_reasons
+
+    options: dict[str, Any] = {"validation_size": validation_size, "test_size": test_size, "seed": seed}
+    options["skip_bad"] = skip_bad
+    if weak:
+        assert path is not None
+        dataset, manifest = stop_reasons.build_weak(path, **options)
+    else:
+        dataset, manifest = stop_reasons.build_gold(path, revision=revision, **options)
+    _save_dataset(dataset, manifest, out, overwrite)
+
+
+@build_app.command("gender")
+def build_gender(
+    path: Annotated[Path, typer.Argument(help="File, zip file or folder of trial records.", show_default=False)],
+    out: Out,
+    validation_size: ValidationSize = 0.1,
+    test_size: TestSize = 0.2,
+    seed: Seed = 0,
+    skip_bad: SkipBad = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Build texts of clinical trials with who may take part: All, Male, Female, or None where it is not said."""
+    _check_out(out, overwrite)
+    from bioft.datasets import gender
+
+    dataset, manifest = gender.build(
+        path, validation_size=validation_size, test_size=test_size, seed=seed, skip_bad=skip_bad
+    )
+    _save_dataset(dataset, manifest, out, overwrite)
+
+
 @build_app.command("pubtator")
 def build_pubtator(
     paths: Annotated[
@@ -239,6 +335,148 @@ def build_pubtator(
     dataset, manifest = documents.build_from_pubtator(
         paths, validation_size=validation_size, test_size=test_size, seed=seed, skip_bad=skip_bad
     )
+    _save_dataset(dataset, manifest, out, overwrite)
+
+
+@build_app.command("metabolites")
+def build_metabolites(
+    out: Out,
+    namespace: Annotated[
+        str, typer.Option(help="cobra (comes with bioft), BiGG's table from `bioft download bigg`, or another file.")
+    ] = "cobra",
+    modelseed: Annotated[
+        Path | None, typer.Option(help="Folder of `bioft download modelseed`, for real synonyms.", show_default=False)
+    ] = None,
+    held_out: Annotated[
+        list[Path] | None,
+        typer.Option(help="Model to test on, none of whose compounds is trained on; repeat.", show_default=False),
+    ] = None,
+    kind: Annotated[
+        list[str] | None, typer.Option(help="Kind of pairs; repeat for several.", show_default="all kinds")
+    ] = None,
+    validation_size: ValidationSize = 0.1,
+    test_size: TestSize = 0.2,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Build pairs of metabolite names: of the same compound, and of others that look alike."""
+    _check_out(out, overwrite)
+    from bioft.datasets import metabolite_namespaces, metabolite_pairs, metabolites
+
+    synonyms, aliases = metabolite_namespaces.modelseed_files(modelseed) if modelseed else (None, None)
+    dataset, manifest = metabolites.build(
+        namespace=namespace,
+        synonyms=synonyms,
+        aliases=aliases,
+        held_out_models=held_out or (),
+        kinds=kind or metabolite_pairs.KINDS,
+        validation_size=validation_size,
+        test_size=test_size,
+        seed=seed,
+    )
+    _save_dataset(dataset, manifest, out, overwrite)
+
+
+@build_app.command("hpo-synonyms")
+def build_hpo_synonyms(
+    out: Out,
+    validation_size: ValidationSize = 0.1,
+    test_size: TestSize = 0.2,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Build pairs of a name and a synonym from the Human Phenotype Ontology, which is installed with bioft."""
+    _check_out(out, overwrite)
+    from bioft.datasets import hpo_synonyms
+
+    dataset, manifest = hpo_synonyms.build(validation_size=validation_size, test_size=test_size, seed=seed)
+    _save_dataset(dataset, manifest, out, overwrite)
+
+
+@build_app.command("pubmed")
+def build_pubmed(
+    out: Out,
+    source: Annotated[
+        list[Path],
+        typer.Option("--input", help="PubMed XML (.xml, .xml.gz) or a folder of such; repeat.", show_default=False),
+    ],
+    articles_out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the articles of each split, with those to be found.", show_default=False),
+    ] = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(help="citation, co-citation, coupling or mesh; repeat for several.", show_default="all kinds"),
+    ] = None,
+    split: Annotated[
+        Literal["component", "article"],
+        typer.Option(help="Keep articles that citations connect in one split, or split them one by one."),
+    ] = "component",
+    pairs_per_article: Annotated[int, typer.Option(min=1, help="Pairs of an article in training, at most.")] = 4,
+    hard_share: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Fraction of the negatives that are alike in words.")
+    ] = 0.5,
+    least_similarity: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Cosine of the MeSH headings from which on two articles pair.")
+    ] = 0.2,
+    least_shared_references: Annotated[int, typer.Option(min=1, help="From which on two articles pair.")] = 2,
+    max_heading_share: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="More frequent MeSH headings relate no two articles.")
+    ] = 0.05,
+    validation_size: ValidationSize = 0.1,
+    test_size: TestSize = 0.2,
+    seed: Seed = 0,
+    skip_bad: SkipBad = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Build pairs of PubMed articles that citations or topics relate, each with one that nothing relates."""
+    for folder in filter(None, (out, articles_out)):
+        _check_out(folder, overwrite)
+    from bioft.datasets import pubmed
+
+    collection = pubmed.read_collection(
+        source,
+        split=split,
+        validation_size=validation_size,
+        test_size=test_size,
+        max_heading_share=max_heading_share,
+        skip_bad=skip_bad,
+        seed=seed,
+    )
+    least: dict[str, Any] = {
+        "least_similarity": least_similarity,
+        "least_shared_references": least_shared_references,
+    }
+    dataset, manifest = pubmed.build_pairs(
+        collection,
+        kinds=kind or pubmed.KINDS,
+        pairs_per_article=pairs_per_article,
+        hard_share=hard_share,
+        seed=seed,
+        **least,
+    )
+    _save_dataset(dataset, manifest, out, overwrite)
+    if articles_out is not None:
+        _save_dataset(*pubmed.build_articles(collection, **least), articles_out, overwrite)
+
+
+@build_app.command("pubmed-pairs")
+def build_pubmed_pairs(
+    out: Out,
+    source: Annotated[
+        list[Path],
+        typer.Option("--input", help="CSV file with text1, text2 and label; repeat for several.", show_default=False),
+    ],
+    validation_size: ValidationSize = 0.1,
+    test_size: TestSize = 0.2,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Build pairs of texts from published CSV files, split anew so that no text is in two splits."""
+    _check_out(out, overwrite)
+    from bioft.datasets import pubmed_pairs
+
+    dataset, manifest = pubmed_pairs.build(source, validation_size=validation_size, test_size=test_size, seed=seed)
     _save_dataset(dataset, manifest, out, overwrite)
 
 
@@ -323,6 +561,56 @@ def download_modelseed(
     for source in ("modelseed", "modelseed-aliases"):
         path = download.download(source, directory)
         Console().print(Text(f"ModelSEED: {path}", style="green"), soft_wrap=True)
+
+
+@download_app.command("trials")
+def download_trials(
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder to put the pages of trials in.", show_default=False)
+    ],
+    query: Annotated[str, typer.Option(help="Words as in the site's search; without them every trial is found.")] = "",
+    status: Annotated[
+        str | None, typer.Option(help='Such as TERMINATED, or "TERMINATED|WITHDRAWN".', show_default=False)
+    ] = None,
+    max_trials: Annotated[int | None, typer.Option(min=1, help="End after so many.", show_default=False)] = None,
+) -> None:
+    """Fetch trial records from the API of clinicaltrials.gov; the same command continues a download that broke off."""
+    from bioft.datasets import trials_api
+
+    path = trials_api.download_trials(out, query, overall_status=status, max_trials=max_trials)
+    Console().print(Text(f"Trials: {path}", style="green"), soft_wrap=True)
+
+
+@download_app.command("pubmed")
+def download_pubmed(
+    query: Annotated[str, typer.Option(help="As in PubMed's search field.", show_default=False)],
+    out: Annotated[
+        Path, typer.Option("--out", "--output", "-o", help="Folder to put the articles in.", show_default=False)
+    ],
+    start: Annotated[
+        str | None, typer.Option("--from", help="First date of publication: YYYY[-MM[-DD]].", show_default=False)
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", help="Last date of publication: YYYY[-MM[-DD]].", show_default=False)
+    ] = None,
+    max_articles: Annotated[int | None, typer.Option(min=1, help="End after so many.", show_default=False)] = None,
+    api_key: Annotated[
+        str | None,
+        typer.Option(
+            envvar="NCBI_API_KEY", help="Of an NCBI account: 10 requests a second, not 3.", show_default=False
+        ),
+    ] = None,
+    email: Annotated[
+        str | None, typer.Option(envvar="NCBI_EMAIL", help="For NCBI, to reach you.", show_default=False)
+    ] = None,
+) -> None:
+    """Fetch articles from PubMed; the same command continues a download that broke off."""
+    from bioft.datasets import pubmed_download
+
+    path = pubmed_download.collect(
+        query, out, start=start, end=end, max_articles=max_articles, api_key=api_key, email=email
+    )
+    Console().print(Text(f"PubMed articles: {path}", style="green"), soft_wrap=True)
 
 
 @recipes_app.callback()
@@ -417,7 +705,15 @@ def baselines(
 @app.command()
 def predict(
     run: Annotated[Path, typer.Argument(help="Run directory.", show_default=False)],
-    text: Annotated[str | None, typer.Option(help="Text to find entities in.", show_default=False)] = None,
+    text: Annotated[str | None, typer.Option(help="Text to find entities or labels in.", show_default=False)] = None,
+    nct_id: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--nct-id",
+            help="Trial to label; repeat for several. Looked up in the records of --input, or on ClinicalTrials.gov.",
+            show_default=False,
+        ),
+    ] = None,
     gene: Annotated[str | None, typer.Option(help="Name of the gene, as in BRCA1.", show_default=False)] = None,
     disease: Annotated[
         str | None, typer.Option(help='Name of the disease, as in "Breast Neoplasms".', show_default=False)
@@ -427,8 +723,8 @@ def predict(
         typer.Option(
             "--input",
             "-i",
-            help="Texts as .txt (one document), .jsonl (rows with text) or .pubtator; pairs as CSV with the columns "
-            "gene and disease.",
+            help="Texts as .txt (one document; for labels a text a line), .jsonl or .csv (rows with text) or "
+            ".pubtator; trial records; pairs as CSV with the columns gene and disease.",
             show_default=False,
         ),
     ] = None,
@@ -437,7 +733,8 @@ def predict(
         typer.Option(
             "--output",
             "-o",
-            help="File to write: .jsonl or .pubtator with the entities; for pairs CSV with score and prediction.",
+            help="File to write: .jsonl or .pubtator with the entities; .jsonl or .csv with the labels; for pairs CSV "
+            "with score and prediction.",
             show_default=False,
         ),
     ] = None,
@@ -450,7 +747,12 @@ def predict(
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Ask a finished run: for the entities and relations in texts, or to score gene–disease pairs."""
+    """Ask a finished run: for entities and relations in texts, for labels of texts, or to score gene–disease pairs."""
+    if nct_id or _recipe_of(run) == "text_classification":
+        if gene or disease or html or (text is not None and (input_file is not None or nct_id)):
+            raise typer.BadParameter("give --text, --input or --nct-id (this one also with --input).")
+        _predict_labels(run, text, input_file, nct_id or [], output_file, skip_bad, overwrite)
+        return
     if text is not None or html is not None or (input_file is not None and _holds_documents(input_file)):
         if (text is None) == (input_file is None) or gene is not None or disease is not None:
             raise typer.BadParameter("give either --text or --input with a file of texts.")
@@ -491,7 +793,6 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Check, and list what wo
 PulledTo = Annotated[
     Path | None, typer.Argument(help="New folder for it.", show_default="in the cache of bioft, by commit")
 ]
-Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit on the Hub.", show_default="main")]
 
 
 @app.command("push-adapter")
@@ -626,6 +927,93 @@ def verify(
 
 
 @app.command()
+def compare(
+    names: Annotated[
+        list[str],
+        typer.Argument(help="Run directories, or user/name (or user/name@revision) on the Hub.", show_default=False),
+    ],
+    metric: Annotated[
+        str | None, typer.Option(help="What to rank by.", show_default="the main metric of the task")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Write Markdown, CSV, HTML and a plot into this new folder.", show_default=False
+        ),
+    ] = None,
+    resamples: Annotated[int, typer.Option(min=100, help="Resamples of the paired bootstrap.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+) -> None:
+    """Rank runs on the same test examples, with intervals and paired tests corrected for their number."""
+    from bioft import run_comparison
+
+    found = run_comparison.compare(names, metric=metric, n_resamples=resamples, seed=seed)
+    run_comparison.print_comparison(found)
+    if output is not None:
+        run_comparison.write_comparison(found, output)
+        print(f"Written to {output}")
+
+
+@app.command()
+def align(
+    model: Annotated[
+        Path,
+        typer.Argument(
+            help="Model (SBML, JSON, MAT, YAML), table with the columns id and name, or list with one name a line.",
+            show_default=False,
+        ),
+    ],
+    namespace: Annotated[
+        str,
+        typer.Option(
+            help="bigg or modelseed (from `bioft download`), cobra (comes with bioft), or a file of such a kind.",
+            show_default=False,
+        ),
+    ],
+    output_file: Annotated[
+        Path, typer.Option("--output", "-o", help="Table of matches to write (.tsv).", show_default=False)
+    ],
+    run: Annotated[
+        Path | None,
+        typer.Option(help="Run of contrastive on metabolites, for its encoder.", show_default="no encoder"),
+    ] = None,
+    one_to_one: Annotated[bool, typer.Option("--one-to-one", help="Give no id of the namespace twice.")] = False,
+    target_precision: Annotated[
+        float, typer.Option(help="How often what nobody checks is to be right, such as 0.95.")
+    ] = 0.95,
+    annotate: Annotated[
+        Path | None, typer.Option(help="Model to write, with the matches as annotations.", show_default=False)
+    ] = None,
+    directory: Annotated[Path, typer.Option(help="Folder with what `bioft download` fetched.")] = Path("data"),
+    overwrite: Overwrite = False,
+) -> None:
+    """Match the metabolites of a model to a namespace: match, no match, or a short list to check by hand."""
+    if not model.is_file():
+        raise BioftError(f"There is no model and no list of names at {model}.")
+    for path in filter(None, (output_file, annotate)):
+        _check_output(path, model, overwrite)
+    from bioft import alignment_files
+    from bioft.datasets.metabolite_namespaces import read_namespace
+
+    metabolites, known = read_namespace(model), read_namespace(namespace, directory)
+    name = alignment_files.annotation_name(known) if annotate is not None else ""
+    notice = Console(stderr=True, soft_wrap=True)
+    if run is None:
+        notice.print("No --run: names are compared by their letters and the chemistry in them, without an encoder.")
+    found = alignment_files.load_aligner(known, run).align(
+        metabolites, target_precision=target_precision, one_to_one=one_to_one
+    )
+    alignment_files.write_table(found, output_file)
+    Console().print(alignment_files.summary(found, target_precision))
+    typer.echo(f"Written to {output_file}")
+    if annotate is not None:
+        counts = alignment_files.annotate(model, found, name, annotate)
+        what = ", ".join(f"{n:,} {kind}" for kind, n in counts.items()) or "no match"
+        typer.echo(f"Annotated model written to {annotate} (metabolites: {what})")
+    notice.print(Text(f"Terms of the namespace: {known.attrs['source']['terms']}"))
+
+
+@app.command()
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
@@ -645,6 +1033,51 @@ def _holds_documents(path: Path) -> bool:
     from bioft import document_files
 
     return document_files.format_of(path) is not None
+
+
+def _recipe_of(run: Path) -> str | None:
+    from bioft import runs
+
+    return str(runs.read(run)["recipe"]) if (run / runs.RECORD).is_file() else None
+
+
+def _predict_labels(
+    run: Path,
+    text: str | None,
+    source: Path | None,
+    nct_ids: list[str],
+    output: Path | None,
+    skip_bad: bool,
+    overwrite: bool,
+) -> None:
+    """Label a text, a file of texts or trials; show the labels where no file is written."""
+    from bioft import text_prediction
+
+    left_out: list[str] = []
+    if text is not None:
+        if not text.strip():
+            raise typer.BadParameter("--text must not be empty.")
+        texts = [text_prediction.InputText("text", text)]
+    elif source is None and not nct_ids:
+        raise typer.BadParameter("give --text, --input or --nct-id.")
+    else:
+        texts = text_prediction.read_input(run, source, nct_ids, left_out, skip_bad=skip_bad)
+    if output is not None:
+        if output.suffix not in text_prediction.OUTPUTS:
+            raise BioftError(f"{output} is neither .csv nor .jsonl: labels can be written as one of these.")
+        _check_output(output, source, overwrite)
+    progress = "Texts" if output is not None else None  # the answers alone are what goes to standard output
+    answers = text_prediction.predict_with_run(run, [each.text for each in texts], progress=progress)
+    if output is None:
+        for each, answer in zip(texts, answers, strict=True):
+            likely = sorted(answer.scores.items(), key=lambda item: -item[1])[:3]
+            scores = ", ".join(f"{label} {score:.3f}" for label, score in likely)
+            typer.echo(f"{each.id}: {', '.join(answer.labels) or 'no label'} ({scores})")
+    else:
+        text_prediction.write(output, texts, answers)
+        typer.echo(f"{len(texts):,} texts labelled, written to {output}", err=True)
+    for message in left_out:
+        Console(stderr=True).print(Text(f"Left out: {message}", style="yellow"), soft_wrap=True)
 
 
 def _predict_in_documents(

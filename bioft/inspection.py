@@ -55,6 +55,11 @@ def inspect_dataset(
             f"{target} holds something else than an inspection. Name another folder with --out, or replace "
             "it with --overwrite."
         )
+    if not _holds_documents(dataset) and not all("gene" in rows.column_names for rows in dataset.values()):
+        raise BioftError(
+            f"{directory} holds neither gene–disease pairs nor documents with entities, which are what is inspected. "
+            "What there is to know of its rows, labels and splits is in its README.md and manifest.json."
+        )
     found, draw = _inspect_documents(dataset, top) if _holds_documents(dataset) else _inspect_pairs(dataset, top)
     report = {
         "schema_version": SCHEMA_VERSION,
@@ -187,8 +192,8 @@ def print_report(report: dict[str, Any], console: Console) -> None:
 
 
 def rows_table(rows: dict[str, dict[str, int]]) -> Table:
-    """Return the table of what each split holds (the manifest's `rows`): pairs by label, or documents."""
-    if any("documents" in counts for counts in rows.values()):
+    """Return the table of what each split holds (`rows` of the manifest): gene–disease pairs, or what is counted."""
+    if not all("positive" in counts for counts in rows.values()):
         table = new_table("Rows", "what", *rows, "all")
         for what in dict.fromkeys(what for counts in rows.values() for what in counts):
             values = [counts.get(what, 0) for counts in rows.values()]
@@ -211,6 +216,7 @@ def notes(manifest: dict[str, Any]) -> list[str]:
     for split, left_out in manifest.get("skipped", {}).items():
         if left_out["documents"]:
             found.append(f"{split}: {left_out['documents']:,} documents left out. First: {left_out['first'][0]}")
+    found += [f"left out, {what}: {n:,}" for what, n in manifest.get("left_out", {}).items() if n]
     return [f"Note: {note}" for note in found]
 
 
@@ -222,6 +228,11 @@ def print_audit(audit: dict[str, Any], console: Console) -> None:
     table = new_table("Audit: leakage", "check", "found")
     for check, count in audit.get("checks", {}).items():
         table.add_row(check.replace("_", " "), Text(f"{count:,}", style="red" if count else "green"))
+    for shared in audit.get("published_overlap", []):
+        table.add_row(
+            f"as published: texts of {shared['file']} that are in {shared['other']}",
+            f"{shared['shared']:,} of {shared['texts']:,}",
+        )
     for side, splits in audit.get("entity_overlap", {}).items():
         for split, overlap in splits.items():
             table.add_row(

@@ -66,8 +66,9 @@ def plain_text(name: str) -> str:
     if any(character in text for character in "\\${"):
         text = _LATEX_COMMAND.sub(lambda m: m[1] if m[1].lower() in _GREEK_NAMES else "", text)
         text = re.sub(r"[\\${}^]|_(?=\{)", "", text)
-    text = _DASHES.sub("-", text.translate(_PRIMES))
-    text = "".join(GREEK.get(character.lower(), character) for character in unicodedata.normalize("NFKC", text))
+    if not text.isascii():  # letter by letter is slow, and most names need none of it
+        text = _DASHES.sub("-", text.translate(_PRIMES))
+        text = "".join(GREEK.get(character.lower(), character) for character in unicodedata.normalize("NFKC", text))
     text = " ".join(text.translate(_PRIMES).replace("_", " ").split())[:MAX_LENGTH].strip()
     text = _COMPARTMENT.sub("", text)
     head, formula = split_formula(text)
@@ -110,7 +111,8 @@ def normalise(name: str) -> str:
     keeps its characters.
     """
     text = _SIGN.sub(lambda match: _SIGNS[match[1]], plain_text(name)).casefold()
-    text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    if not text.isascii():
+        text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     words = _ALPHANUMERIC.findall(_BETWEEN_DIGITS.sub(" ", text))
     key = ""
     for word in words:

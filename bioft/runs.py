@@ -28,7 +28,7 @@ CONFIG = "config.yaml"
 CARD = "README.md"
 PACKAGES = (
     "torch", "transformers", "trl", "peft", "bitsandbytes", "accelerate", "datasets", "evaluate",
-    "huggingface_hub", "tokenizers", "scikit-learn", "numpy",
+    "huggingface_hub", "tokenizers", "sentence-transformers", "scikit-learn", "numpy",
 )  # fmt: skip
 # What only the resumption of an unfinished run needs.
 RESUMPTION = re.compile(r"checkpoint-\d+(/|$)|base_scores-|training_args\.bin$")

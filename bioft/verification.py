@@ -18,14 +18,18 @@ from bioft.card_verification import check_card
 from bioft.document_verification import check_documents
 from bioft.errors import BioftError, ChangedFilesError, LeakageError
 from bioft.gene_disease_verification import check_gene_disease
+from bioft.masked_verification import check_masked_lm
+from bioft.text_verification import check_texts
 from bioft.verification_findings import FINE_TUNED, Request, Status, Verification, number_text
 
 EXIT_CODES: dict[Status, int] = {"verified": 0, "not reproduced": 1, "cannot be checked": 2}
 CHECKS: dict[str, Callable[[Request], None]] = {
+    "mlm": check_masked_lm,
     "sft_gda": check_gene_disease,
     "token_classification": check_documents,
     "sequence_classification": check_documents,
     "joint_ner_re": check_documents,
+    "text_classification": check_texts,
 }
 """How the runs of each recipe are evaluated again."""
 
@@ -61,7 +65,7 @@ def verify(
     """
     found = Verification(str(name))
     try:
-        directory = _run_directory(str(name), revision, endpoint, token)
+        directory = hub.run_directory(str(name), revision=revision, endpoint=endpoint, token=token)
         found.revision = (hub.origin(directory) or {}).get("revision")
         record = runs.read(directory)
         runs.check_files(directory, record)
@@ -138,11 +142,3 @@ def print_verification(found: Verification, console: Console | None = None) -> N
     where = f"{found.name}, commit {found.revision}" if found.revision else found.name
     style = "green" if found.status == "verified" else "red" if found.status == "not reproduced" else "yellow"
     console.print(Text(f"{where}: {found.status}", style=style), soft_wrap=True)
-
-
-def _run_directory(name: str, revision: str | None, endpoint: str | None, token: str | None) -> Path:
-    if Path(name).is_dir():
-        return Path(name)
-    if not hub.is_repository_name(name):
-        raise BioftError(f"There is no folder {name}, and it is no user/name on the Hub.")
-    return hub.pull_adapter(name, revision=revision, endpoint=endpoint, token=token)

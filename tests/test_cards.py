@@ -2,6 +2,7 @@ import copy
 import json
 import logging
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bioft import cards
-from bioft.datasets import ctd, sample, storage
+from bioft.datasets import ctd, documents, sample, storage
 from bioft.errors import BioftError
 
 SHA = "ab" * 32
@@ -546,6 +547,25 @@ def test_the_build_command_builds_the_same_dataset(dataset_directory: Path) -> N
     assert result.exit_code == 0, result.output
     again = json.loads((dataset_directory.parent / "again" / "manifest.json").read_text())
     assert again["fingerprints"] == manifest["fingerprints"]
+
+
+def test_the_build_command_of_documents_builds_the_same_dataset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import shlex
+
+    from typer.testing import CliRunner
+
+    from bioft.cli import app
+
+    shutil.copy(sample.FILE, tmp_path / "mine.pubtator")
+    monkeypatch.chdir(tmp_path)
+    _, manifest = documents.build_from_pubtator(["mine.pubtator"], seed=3, test_size=0.3, skip_bad=True)
+    command = cards.build_command(manifest)
+    assert command is not None and "--skip-bad" in command and "mine.pubtator" in command
+    result = CliRunner().invoke(app, shlex.split(command)[1:])
+    assert result.exit_code == 0, result.output
+    assert json.loads((tmp_path / "dataset" / "manifest.json").read_text())["fingerprints"] == manifest["fingerprints"]
 
 
 def test_an_incomplete_manifest_is_named() -> None:

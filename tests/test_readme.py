@@ -55,6 +55,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     curated = write_ctd(folder / "CTD_curated_genes_diseases.csv", 300, 250, 1500)
     subprocess.run(["gzip", str(curated)], check=True)
     shutil.move(f"{curated}.gz", folder / "data")
+    (folder / "names.txt").write_text("D-Glucose\nATP\nno such compound\n")
     (folder / "pairs.csv").write_text("gene,disease\nBRCA1,Breast cancer\nCFTR,Cystic fibrosis\n")
     short = ["--max_steps", "1", "--test_size", "0.003", "--validation_size", "0.003"]
     run(folder, [sys.executable, "recipes/sft_gda.py", *short])
@@ -87,10 +88,11 @@ def test_every_command_of_the_readme_runs(workplace: Path) -> None:
             if "--config_file" in words:
                 words[words.index("recipes/configs/accelerate/multi_gpu.yaml")] = "recipes/configs/accelerate/cpu.yaml"
             words = [words[0], *words[1:], *tiny_run]
-        if "recipes/token_classification.py" in words:
+        if words[1].startswith("recipes/") and words[1] != "recipes/sft_gda.py":
             words += ["--max_steps=1", "--report_to=none"]
         run(workplace, words)
     assert (workplace / "scored.csv").read_text().count("\n") == 3
+    assert (workplace / "matches.tsv").read_text().count("\n") == 4
 
 
 @pytest.mark.slow

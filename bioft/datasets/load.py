@@ -1,13 +1,37 @@
 """A dataset by name: built from its source, read from a folder that `bioft build` wrote, or pulled from the Hub."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import pandas as pd
 from datasets import DatasetDict, concatenate_datasets
 
 from bioft import hub
-from bioft.datasets import bc5cdr, chemdisgene, ctd, documents, gene_disease, hpo, sample, storage
+from bioft.datasets import (
+    bc5cdr,
+    chemdisgene,
+    ctd,
+    documents,
+    gender,
+    gene_disease,
+    hpo,
+    hpo_definitions,
+    hpo_synonyms,
+    metabolite_namespaces,
+    metabolites,
+    sample,
+    stop_reasons,
+    storage,
+    texts,
+    trial_texts,
+)
+from bioft.datasets.metabolite_pairs import KINDS
 from bioft.errors import BioftError
+from bioft.metabolite_names import plain_text
+
+PAIRS = ("anchor", "positive", "group")
+SCORED_PAIRS = ("sentence1", "sentence2", "score", "group")
 
 
 def load_or_build(
@@ -86,6 +110,161 @@ def load_documents(
     if train_on == "train+validation":
         splits["train"] = concatenate_datasets([splits["train"], splits["validation"]])
     return splits, manifest
+
+
+def load_texts(
+    dataset: str,
+    *,
+    dataset_path: str | None = None,
+    dataset_revision: str | None = None,
+    exclude: str | None = None,
+    strip_symbols: bool = False,
+    skip_bad: bool = False,
+) -> tuple[DatasetDict, dict[str, Any]]:
+    """Get texts with ids, and their manifest.
+
+    Args:
+        dataset: "hpo_definitions" (ships with bioft), "trials" (with `dataset_path`), a folder written by
+            `bioft build trials`, or `user/name` on the Hub.
+        dataset_path: file, zip file or folder of trial records.
+        dataset_revision: as for `load_or_build`.
+        exclude: as for `trial_texts.build`, like the two others.
+        strip_symbols: remove brackets, % and other symbols.
+        skip_bad: leave out wrong records.
+
+    Raises:
+        BioftError: unknown dataset, a missing file, what the builder finds wrong in it, or a folder whose dataset
+            has no texts.
+    """
+    _check_revision(dataset, dataset_revision, ("hpo_definitions", "trials"))
+    if dataset == "trials":
+        path = _path(dataset, dataset_path)
+        return trial_texts.build(path, exclude=exclude, strip_symbols=strip_symbols, skip_bad=skip_bad)
+    if exclude or strip_symbols or skip_bad:
+        raise BioftError(f"exclude, strip_symbols and skip_bad are for the dataset trials, not for {dataset}.")
+    if dataset == "hpo_definitions":
+        return hpo_definitions.build()
+    splits, manifest = _load(dataset, dataset_revision, "hpo_definitions, trials")
+    _check_columns(dataset, splits, texts.COLUMNS, "texts with ids")
+    return splits, manifest
+
+
+def load_labelled_texts(
+    dataset: str,
+    *,
+    dataset_path: str | None = None,
+    dataset_revision: str | None = None,
+    split_seed: int = 0,
+    skip_bad: bool = False,
+    **options: Any,
+) -> tuple[DatasetDict, dict[str, Any]]:
+    """Get texts with their labels, and their manifest.
+
+    Args:
+        dataset: "sample" (the small set that comes with bioft), "stop_reasons" (expert labels; from the Hub, or with
+            `dataset_path`), "stop_reasons_weak" (predicted labels), "gender" (both with `dataset_path`), a folder
+            written by `bioft build`, or `user/name` on the Hub.
+        dataset_path: the file of stop reasons; the file or folder of trial records.
+        dataset_revision: as for `load_or_build`; also of the expert labels.
+        split_seed: seed of the splits.
+        skip_bad: leave out rows in which something is wrong, and count them in the manifest.
+        options: those of the builder. A folder was built with its own.
+
+    Raises:
+        BioftError: unknown dataset, a missing file, what the builder finds wrong in it, or a folder whose dataset
+            has no labelled texts.
+    """
+    local = ("sample", "stop_reasons_weak", "gender")
+    _check_revision(dataset, dataset_revision, local)
+    if dataset == "sample":
+        return stop_reasons.build_sample(seed=split_seed, **options)
+    options = {"seed": split_seed, "skip_bad": skip_bad, **options}
+    if dataset == "stop_reasons":
+        return stop_reasons.build_gold(dataset_path, revision=dataset_revision, **options)
+    if dataset == "stop_reasons_weak":
+        return stop_reasons.build_weak(_given(dataset, dataset_path, "the TSV file of predicted reasons"), **options)
+    if dataset == "gender":
+        return gender.build(_given(dataset, dataset_path, "a file or folder of trial records"), **options)
+    splits, manifest = _load(dataset, dataset_revision, f"{', '.join(local)}, stop_reasons")
+    label = "labels" if manifest.get("multi_label") else "label"
+    _check_columns(dataset, splits, ("id", "text", label), "labelled texts")
+    if "labels" not in manifest:
+        raise BioftError(f"{dataset} is no dataset of labelled texts: its manifest names no labels.")
+    return splits, manifest
+
+
+def _given(dataset: str, path: str | None, what: str) -> str:
+    if path is None:
+        raise BioftError(f"The {dataset} dataset needs --dataset_path: {what}.")
+    return path
+
+
+class PairData(NamedTuple):
+    """Pairs of texts; for metabolite names also queries whose ids in a namespace are known, and the namespace."""
+
+    dataset: DatasetDict
+    manifest: dict[str, Any]
+    names: tuple[DatasetDict, pd.DataFrame] | None = None
+
+
+def load_pairs(
+    dataset: str,
+    *,
+    dataset_revision: str | None = None,
+    namespace: str = "cobra",
+    modelseed: str | None = None,
+    held_out_models: Sequence[str] | None = None,
+    kinds: Sequence[str] | None = None,
+    max_compounds: int = 10_000,
+    split_seed: int = 0,
+) -> PairData:
+    """Get pairs of texts for contrastive training, and what they are evaluated on.
+
+    Args:
+        dataset: "hpo_synonyms" (comes with bioft), "metabolites" (built from what the next arguments name), a folder
+            written by `bioft build`, or `user/name` on the Hub.
+        dataset_revision: as for `load_or_build`.
+        namespace: "cobra" (comes with the installation), or a file that `metabolite_namespaces.read_namespace` reads.
+        modelseed: folder with the two files of `bioft download modelseed`, for real synonyms.
+        held_out_models: models whose compounds are in no training pair; their names are matched to the namespace.
+        kinds: of the pairs of metabolite names, by default all of `metabolite_pairs.KINDS`.
+        max_compounds: compounds of a split whose names are paired, at most.
+        split_seed: seed of splits, pairs and queries.
+
+    Metabolite names come without mark-up, as the encoder reads them (`metabolite_names.plain_text`); the fingerprints
+    in the manifest are of the pairs before.
+
+    Raises:
+        BioftError: unknown dataset, a missing file, what the builder finds wrong in it, or a folder whose dataset has
+            no pairs of texts.
+    """
+    _check_revision(dataset, dataset_revision, ("hpo_synonyms", "metabolites"))
+    names = None
+    if dataset == "hpo_synonyms":
+        splits, manifest = hpo_synonyms.build(seed=split_seed)
+    elif dataset == "metabolites":
+        synonyms, aliases = metabolite_namespaces.modelseed_files(modelseed) if modelseed else (None, None)
+        compounds = metabolites.read_compounds(
+            namespace=namespace,
+            synonyms=synonyms,
+            aliases=aliases,
+            held_out_models=held_out_models or (),
+            seed=split_seed,
+        )
+        queries, table, described = metabolites.build_queries(compounds, seed=split_seed)
+        names = queries, table
+        splits, manifest = metabolites.build_pairs(
+            compounds, kinds=kinds or KINDS, max_compounds=max_compounds, seed=split_seed
+        )
+        manifest["queries"] = {key: described[key] for key in ("arguments", "rows", "namespace", "fingerprints")}
+        splits = splits.map(
+            lambda row: {column: plain_text(row[column]) for column in ("sentence1", "sentence2")}, desc="Names"
+        )
+    else:
+        splits, manifest = _load(dataset, dataset_revision, "hpo_synonyms, metabolites")
+        columns = next(iter(splits.values())).column_names
+        _check_columns(dataset, splits, PAIRS if "anchor" in columns else SCORED_PAIRS, "pairs of texts")
+    return PairData(splits, manifest, names)
 
 
 def _load(dataset: str, revision: str | None, known: str) -> tuple[DatasetDict, dict[str, Any]]:

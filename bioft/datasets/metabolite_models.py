@@ -63,16 +63,10 @@ def model_metabolites(model: "cobra.Model", *, by_compartment: bool = False) -> 
     One row for each universal metabolite, with its most frequent name and all its compartments; or, by compartment,
     one row for each metabolite of the model, under its own id.
     """
-    known = {m.compartment for m in model.metabolites}
+    universal = universal_ids(model)
     united: dict[str, list[cobra.Metabolite]] = {}
     for metabolite in model.metabolites:
-        identifier = metabolite.id
-        if not by_compartment:
-            identifier = universal_id(identifier, metabolite.compartment)
-            end = identifier.rpartition("_")[2]
-            # Boundary metabolites of older models, and those whose compartment is not given beside the id.
-            if end == "b" or (end in known and not metabolite.compartment):
-                identifier = universal_id(identifier, end)
+        identifier = metabolite.id if by_compartment else universal[metabolite.id]
         united.setdefault(identifier, []).append(metabolite)
     return to_table(
         Row(
@@ -85,6 +79,50 @@ def model_metabolites(model: "cobra.Model", *, by_compartment: bool = False) -> 
         )
         for identifier, same in united.items()
     )
+
+
+def universal_ids(model: "cobra.Model") -> dict[str, str]:
+    """Return for the id of each metabolite of a model the one without its compartment."""
+    known = {metabolite.compartment for metabolite in model.metabolites}
+    universal = {}
+    for metabolite in model.metabolites:
+        identifier = universal_id(metabolite.id, metabolite.compartment)
+        end = identifier.rpartition("_")[2]
+        # Boundary metabolites of older models, and those whose compartment is not given beside the id.
+        if end == "b" or (end in known and not metabolite.compartment):
+            identifier = universal_id(identifier, end)
+        universal[metabolite.id] = identifier
+    return universal
+
+
+def write_model(model: "cobra.Model", path: str | os.PathLike[str]) -> None:
+    """Write a model with cobra in the format that the name says (SBML, JSON, MAT, YAML), in one step.
+
+    Raises:
+        BioftError: the name says no such format.
+    """
+    import cobra.io
+
+    path = Path(path)
+    writers = {
+        ".xml": cobra.io.write_sbml_model,
+        ".sbml": cobra.io.write_sbml_model,
+        ".json": cobra.io.save_json_model,
+        ".mat": cobra.io.save_matlab_model,
+        ".yml": cobra.io.save_yaml_model,
+        ".yaml": cobra.io.save_yaml_model,
+    }
+    suffix = format_suffix(path)
+    if suffix not in writers or (path.suffix.lower() != suffix and suffix not in (".xml", ".sbml")):
+        raise BioftError(f"{path} can't be written as a model: its name must end in {', '.join(writers)}.")
+    # The end of the name stays, which tells cobra whether to pack.
+    partial = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        with _quiet_cobra():
+            writers[suffix](model, str(partial))
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def format_suffix(path: Path) -> str:

@@ -263,6 +263,21 @@ def _charge(value: str, lines: TextLines) -> float:
     return charge if abs(charge) < _UNKNOWN_CHARGE else math.nan
 
 
+def modelseed_files(directory: str | os.PathLike[str]) -> tuple[Path, Path]:
+    """Return ModelSEED's files of names and of aliases in a folder, packed by gzip or not.
+
+    Raises:
+        BioftError: one of them is not there.
+    """
+    found = []
+    for name in (MODELSEED_FILE, MODELSEED_ALIASES_FILE):
+        path = next((path for path in (Path(directory, name), Path(directory, f"{name}.gz")) if path.is_file()), None)
+        if path is None:
+            raise BioftError(f"{name} is not in {directory}. Fetch it with `bioft download modelseed`.")
+        found.append(path)
+    return found[0], found[1]
+
+
 def read_aliases(path: str | os.PathLike[str], sources: Sequence[str] = ("BiGG",)) -> dict[str, list[str]]:
     """Read ModelSEED's external ids of some databases: ModelSEED id → ids there, as the file spells them.
 

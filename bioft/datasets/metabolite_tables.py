@@ -52,6 +52,7 @@ def problems(table: pd.DataFrame) -> list[str]:
     spelling = {"": ""} | {text: _spelling(text) for text in {*names, *ids}}
     given = names != ""
     is_id = given & (names.map(spelling) == ids.map(spelling)) & names.str.contains(r"[\d_]|^\S{0,5}$")
+    is_id &= not (names == ids.str.strip()).all()  # in a list of names each is its own id
     shared = given & names.duplicated(keep=False)
     shared &= table.groupby(names)["id"].transform("nunique") > 1
     long = names.str.len() > MAX_LENGTH

@@ -1,0 +1,116 @@
+"""Candidates for a name: the most similar names of a namespace by character n-grams, and by embeddings as well."""
+
+import hashlib
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bioft.cache import cache_directory
+from bioft.errors import BioftError
+from bioft.metabolite_names import plain_text
+
+logger = logging.getLogger(__name__)
+
+Floats = NDArray[np.floating[Any]]
+
+BY_N_GRAMS, BY_EMBEDDING = 20, 10
+"""How many names of the namespace are taken by each."""
+_CHUNK = 256
+"""Names compared to the whole namespace at a time: 100 MB for 100,000 names."""
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The candidates of one name: rows of the namespace, without order, and how similar their names are."""
+
+    rows: NDArray[np.int64]
+    n_grams: Floats
+    embeddings: Floats | None
+    """Cosines; None without an encoder."""
+
+
+class CandidateFinder:
+    """Finds candidates in a namespace.
+
+    Args:
+        namespace: the columns id and name; rows without a name are never candidates.
+        encoder: a `SentenceTransformer`, or None for n-grams only.
+        cache: name of the file that keeps the namespace's embeddings; None keeps them in memory only.
+
+    Raises:
+        BioftError: no row has a name.
+    """
+
+    def __init__(self, namespace: pd.DataFrame, encoder: Any = None, cache: str | None = None) -> None:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        texts = [plain_text(name) for name in namespace["name"]]
+        self.rows = np.flatnonzero([bool(text) for text in texts])
+        if not len(self.rows):
+            raise BioftError("The namespace has no names to be matched to.")
+        self.texts = [texts[row] for row in self.rows]
+        self.vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True, dtype=np.float32)
+        # By n-gram: a product with few names then touches what they have only.
+        self.matrix = self.vectorizer.fit_transform(self.texts).T.tocsr()
+        self.encoder = encoder
+        self.embeddings = None if encoder is None else _namespace_embeddings(encoder, self.texts, cache)
+
+    def find(self, names: Sequence[str]) -> list[Candidates]:
+        """Return the candidates of each name; none for one that is empty."""
+        texts = [plain_text(name) for name in names]
+        vectors = None if self.encoder is None else embed(self.encoder, texts)
+        found: list[Candidates] = []
+        for start in range(0, len(texts), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            similar = (self.vectorizer.transform(texts[part]) @ self.matrix).toarray()
+            chosen = [
+                largest[row[largest] > 0] for row, largest in zip(similar, _largest(similar, BY_N_GRAMS), strict=True)
+            ]
+            cosines: Floats | None = None
+            if vectors is not None and self.embeddings is not None:
+                cosines = vectors[part] @ self.embeddings.T
+                chosen = [np.union1d(*pair) for pair in zip(chosen, _largest(cosines, BY_EMBEDDING), strict=True)]
+            for index, (text, columns) in enumerate(zip(texts[part], chosen, strict=True)):
+                columns = columns if text else columns[:0]
+                embeddings = None if cosines is None else cosines[index, columns]
+                found.append(Candidates(self.rows[columns], np.minimum(similar[index, columns], 1), embeddings))
+        return found
+
+
+def embed(encoder: Any, texts: Sequence[str]) -> Floats:
+    """Return the embeddings of texts, of length 1, shape (texts, dimensions); a text that is repeated is read once."""
+    distinct = list(dict.fromkeys(texts))
+    vectors = encoder.encode(distinct, normalize_embeddings=True, show_progress_bar=False)
+    index = {text: row for row, text in enumerate(distinct)}
+    return np.asarray(vectors, np.float32)[[index[text] for text in texts]]
+
+
+def _namespace_embeddings(encoder: Any, texts: Sequence[str], cache: str | None) -> Floats:
+    if cache is None:
+        return embed(encoder, texts)
+    digest = hashlib.sha256("\n".join([cache, *texts]).encode()).hexdigest()[:32]
+    path = cache_directory() / "name_embeddings" / f"{digest}.npy"
+    if path.is_file():
+        return np.load(path, allow_pickle=False)
+    logger.info("Reading the %s names of the namespace once; their embeddings are kept in %s", f"{len(texts):,}", path)
+    vectors = embed(encoder, texts)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        np.save(partial, vectors, allow_pickle=False)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return vectors
+
+
+def _largest(values: Floats, k: int) -> list[NDArray[np.int64]]:
+    """The columns of the k largest values of each row, without order."""
+    n = min(k, values.shape[1])
+    return list(np.argpartition(-values, n - 1, axis=1)[:, :n])

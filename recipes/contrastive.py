@@ -1,0 +1,111 @@
+"""Fine-tune a text encoder on pairs of texts that mean the same, with Sentence Transformers.
+
+    python recipes/contrastive.py                                    # MiniLM on HPO synonyms, on a laptop's CPU
+    python recipes/contrastive.py --config metabolites --namespace data/bigg_models_metabolites.txt \
+        --modelseed data --held_out_models data/iYS854.json data/iSB619.xml.gz
+    accelerate launch recipes/contrastive.py --config pubmedbert --dataset data/pubmed
+
+Every key of recipes/configs/contrastive/*.yaml can be given on the command line; a killed run resumes by itself. What
+is measured depends on the data: metabolite names are matched to a namespace, other texts are looked for among all
+texts of the test split.
+"""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from sentence_transformers import SentenceTransformerTrainer
+from transformers import set_seed
+from trl import ModelConfig
+
+from bioft import arguments, contrastive, models, runs, training_run
+from bioft.alignment_evaluation import NameAlignmentTask
+from bioft.arguments import PairArguments, RecipeArguments
+from bioft.contrastive import ContrastiveArguments, ContrastiveTrainingArguments
+from bioft.datasets.load import describe, load_pairs
+from bioft.retrieval_evaluation import RetrievalTask
+
+
+def main(
+    script_args: RecipeArguments,
+    data_args: PairArguments,
+    contrastive_args: ContrastiveArguments,
+    model_args: ModelConfig,
+    training_args: ContrastiveTrainingArguments,
+    preset: str,
+) -> None:
+    """Train, evaluate and record one run; `training_args.output_dir` becomes the run directory."""
+    record, base = training_run.begin(script_args, model_args, training_args)
+    directory = Path(training_args.output_dir)
+
+    # 1. Data: pairs whose groups are in one split each, and as the loss takes them.
+    dataset, manifest, names = load_pairs(**vars(data_args))
+    task: Any = NameAlignmentTask(*names) if names else RetrievalTask.of(dataset["test"])
+    train, validation = (
+        contrastive.training_rows(dataset[split], contrastive_args.loss, data_args.split_seed)
+        for split in ("train", "validation")
+    )
+    train, validation = contrastive.group_batches(training_args, contrastive_args.loss, train, validation)
+
+    set_seed(training_args.seed)
+    model = contrastive.load_model(base, contrastive_args)
+
+    # What can go wrong before the first step has now been tried: only from here on is anything written.
+    checkpoint, writes = training_run.prepare(script_args, data_args, contrastive_args, model_args, training_args)
+
+    # 2. Baselines that need no model, and 3. the base model, before any training.
+    baselines: dict[str, Any] = {}
+    base_found: list[Any] = []
+    if writes:
+        baselines = task.rank_baselines()
+        base_found = task.rank_base(model.to(training_args.device))
+
+    # 4. The whole encoder is trained, or an adapter.
+    if model_args.use_peft:
+        contrastive.add_adapter(model, model_args)
+    trainer = SentenceTransformerTrainer(
+        model=model,
+        args=training_args,
+        train_dataset=train,
+        eval_dataset=validation,
+        loss=contrastive.make_loss(model, contrastive_args),
+    )
+    if script_args.dry_run:
+        contrastive.report(trainer)
+        return
+
+    # 5. Train, from the last checkpoint if there is one.
+    with runs.disk_errors(directory):
+        training = trainer.train(resume_from_checkpoint=checkpoint).metrics
+    if not writes:
+        return
+
+    # 6. Evaluate on the test split.
+    started = time.perf_counter()
+    found = task.rank(model)
+    seconds = time.perf_counter() - started
+
+    # 7. Record.
+    contrastive.save(model, base, directory)
+    task.write_predictions(found, base_found, baselines, directory)
+    record |= {
+        "recipe": "contrastive",
+        "preset": preset,
+        "task": task.TASK,
+        "base_model": models.describe(base, model_args, model[0].model),
+        "dataset": describe(manifest),
+        "audit": manifest["audit"],
+        "contrastive": vars(contrastive_args) | {"training_rows": len(train)},
+        "metrics": task.evaluate(found),
+        "base_model_metrics": task.evaluate(base_found),
+        "baselines": {name: task.evaluate(answers) for name, answers in baselines.items()},
+        "comparison": task.compare(found, baselines),
+        "details": task.details({**baselines, "base": base_found, "fine-tuned": found}),
+        "training": runs.training_summary(trainer, training, checkpoint),
+        "timings": {"evaluation_seconds": seconds},
+    }
+    training_run.finish(trainer, record, task.SHOWN, script_args.push_to_hub)
+
+
+if __name__ == "__main__":
+    arguments.run(main)

@@ -1,0 +1,39 @@
+"""A made-up namespace of metabolites, and other names for some of them."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bioft.datasets.metabolite_tables import COLUMNS
+
+ACIDS = ("butanoate", "pentanoate", "hexanoate", "octanoate", "decanoate", "dodecanoate", "benzoate", "malonate")
+SUBSTITUENTS = ("2-hydroxy", "3-hydroxy", "3-oxo", "2-methyl", "4-methyl", "2-amino", "4-phospho", "(R)-3-methoxy")
+
+
+def namespace(extra: tuple[tuple[str, str], ...] = ()) -> pd.DataFrame:
+    """64 names, an id each, with formulas for none of them."""
+    rows = [(f"m{i}{j}", f"{s}{acid}") for i, s in enumerate(SUBSTITUENTS) for j, acid in enumerate(ACIDS)]
+    return table([*rows, *extra])
+
+
+def table(rows: list[tuple[str, str]]) -> pd.DataFrame:
+    frame = pd.DataFrame({"id": [row[0] for row in rows], "name": [row[1] for row in rows]})
+    frame = frame.assign(formula="", charge=np.nan, compartments="", cross_references="")[list(COLUMNS)]
+    frame.attrs["source"] = {"terms": "made up", "url": None}
+    return frame
+
+
+def write_namespace(path: Path) -> Path:
+    """Write the namespace as a table that `read_namespace` reads."""
+    namespace()[["id", "name"]].to_csv(path, sep="\t", index=False)
+    return path
+
+
+def queries() -> tuple[pd.DataFrame, list[str]]:
+    """Other names for the compounds, and as many that are none of them; and the right ids."""
+    known = namespace()
+    given = [name.replace("ate", "ic acid").replace("-", " ") for name in known["name"]]
+    absent = [f"{substituent}{n}-glucopyranosyl thiourea" for n, substituent in enumerate(SUBSTITUENTS)] * 4
+    names = given + [f"{name} {index}" for index, name in enumerate(absent)]
+    return table([(f"q{index}", name) for index, name in enumerate(names)]), [*known["id"], *[""] * len(absent)]

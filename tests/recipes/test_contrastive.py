@@ -1,0 +1,219 @@
+"""The contrastive recipe end to end on tiny encoders: what it trains, records, resumes, reloads and refuses."""
+
+import json
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from datasets import Dataset, DatasetDict
+from sentence_transformers import SentenceTransformer
+from transformers import MegatronBertConfig, MegatronBertModel, TrainerCallback
+from typer.testing import CliRunner
+
+from bioft import alignment_scorer, cli, contrastive, metrics, presets, runs
+from bioft.datasets import hpo_synonyms, storage
+from bioft.errors import BioftError
+from bioft.metrics import alignment
+from tests.metabolite_samples import write_namespace
+from tests.recipe import command_line, load_recipe, run_recipe
+from tests.tiny import encoder_tokenizer, write_encoder
+
+PRESETS = ("default", "metabolites", "biomegatron", "pubmedbert")
+TRAINING = {"num_train_epochs": 2, "learning_rate": 1e-3, "per_device_train_batch_size": 16, "logging_steps": 2}
+
+
+@pytest.fixture(scope="module")
+def recipe() -> ModuleType:
+    return load_recipe("contrastive")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny encoder, a namespace of 64 names and a dataset of pairs."""
+    folder = tmp_path_factory.mktemp("contrastive")
+    write_encoder(folder / "model")
+    write_megatron(folder / "megatron")
+    write_namespace(folder / "names.tsv")
+    dataset, manifest = hpo_synonyms.build()
+    small = DatasetDict({split: rows.select(range(40)) for split, rows in dataset.items()})
+    manifest["fingerprints"] = {split: storage.fingerprint(rows) for split, rows in small.items()}
+    manifest["rows"] = {split: {"pairs": len(rows)} for split, rows in small.items()}
+    storage.save(small, manifest, folder / "pairs")
+    return folder
+
+
+def write_megatron(folder: Path) -> None:
+    """Write a random encoder of BioMegatron's architecture."""
+    tokenizer = encoder_tokenizer("bert")
+    config = MegatronBertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        max_position_embeddings=128,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    MegatronBertModel(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def options(preset: str, folder: Path, output: Path, **more: object) -> list[str]:
+    model = folder / ("megatron" if preset == "biomegatron" else "model")
+    values = {"config": preset, "model_name_or_path": model, "output_dir": output}
+    if preset in ("metabolites", "biomegatron"):
+        values["namespace"] = folder / "names.tsv"
+    else:
+        values["dataset"] = folder / "pairs"
+    if "trained_layers" in presets.load_config(presets.resolve_config("contrastive", preset)):
+        values["trained_layers"] = 1  # of six; the tiny encoder has two
+    return command_line(**values | more)
+
+
+@pytest.fixture(scope="module")
+def finished(recipe: ModuleType, folder: Path) -> Path:
+    """A finished run on metabolite names, trained whole, shared by the tests below."""
+    run_recipe(recipe, *options("metabolites", folder, folder / "run", **TRAINING))
+    return folder / "run"
+
+
+def test_the_run_directory_is_complete_and_safe(finished: Path) -> None:
+    record = runs.read(finished)
+    runs.check_files(finished, record)
+    expected = {"model.safetensors", "modules.json", "predictions.parquet", "plots/loss.png", alignment_scorer.FILE}
+    assert expected <= record["files"].keys()
+    forbidden = {".bin", ".pt", ".pth", ".pkl"}
+    assert not [path for path in finished.rglob("*") if path.suffix in forbidden or "checkpoint" in path.name]
+    assert set(record["baselines"]) >= {"exact", "normalised", "tfidf", "rapidfuzz", "aligner_without_encoder"}
+    for figures in (record["metrics"], record["base_model_metrics"], *record["baselines"].values()):
+        assert set(figures) == set(alignment.METRICS)
+        for name, figure in figures.items():
+            assert figure["low"] <= figure["value"] <= figure["high"], name
+    assert record["dataset"]["queries"]["rows"]["test"]["queries"] == record["metrics"]["accuracy"]["n"]
+    assert record["packages"]["sentence-transformers"]
+    card = (finished / "README.md").read_text()
+    assert "library_name: sentence-transformers" in card and "bioft align draft.xml" in card
+    assert str(finished.parent) not in card
+
+
+def test_recorded_metrics_follow_from_the_predictions(finished: Path) -> None:
+    record = runs.read(finished)
+    table = pd.read_parquet(finished / "predictions.parquet")
+    right = [given in gold.split("|") for given, gold in zip(table.prediction, table.label, strict=True)]
+    assert np.mean(right) == pytest.approx(record["metrics"]["accuracy"]["value"])
+    assert table.score.between(0, 1).all()
+    assert set(metrics.NAMES) >= {"alignment", "retrieval"}
+
+
+def test_the_run_is_reloaded_and_aligns(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, _ = contrastive.load_run(finished)
+    plain = SentenceTransformer(str(finished), device="cpu")
+    np.testing.assert_allclose(model.encode("3-oxohexanoate"), plain.encode("3-oxohexanoate"), atol=1e-6)
+    monkeypatch.setenv("BIOFT_CACHE", str(tmp_path / "cache"))
+    names = tmp_path / "names.txt"
+    names.write_text("2 hydroxy pentanoate\n")
+    command = ["align", str(names), "--namespace", str(finished.parent / "names.tsv"), "--run", str(finished)]
+    result = CliRunner().invoke(cli.app, [*command, "-o", str(tmp_path / "out.tsv")])
+    assert result.exit_code == 0, result.output
+    assert "m01" in (tmp_path / "out.tsv").read_text() and "without an encoder" not in result.output
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_trains(preset: str, recipe: ModuleType, folder: Path, tmp_path: Path) -> None:
+    """One step of the preset as shipped, with its loss, adapter and kinds of pairs."""
+    shipped = presets.load_config(presets.resolve_config("contrastive", preset))
+    run_recipe(recipe, *options(preset, folder, tmp_path / "run", max_steps=1, per_device_train_batch_size=4))
+    record = runs.read(tmp_path / "run")
+    assert record["contrastive"]["loss"] == shipped["loss"] and record["training"]["steps"] == 1
+    assert record["task"] == ("text-retrieval" if preset in ("default", "pubmedbert") else "name-alignment")
+    assert ("adapter_model.safetensors" in record["files"]) == bool(shipped.get("use_peft"))
+    if not shipped.get("use_peft"):
+        return
+    model, _ = contrastive.load_run(tmp_path / "run")
+    assert {type(module).__name__ for module in model.modules()} >= {"PeftModelForFeatureExtraction"}
+    targets = json.loads((tmp_path / "run" / "adapter_config.json").read_text())["target_modules"]
+    assert set(targets) == set(shipped["lora_target_modules"])
+
+
+def test_every_preset_is_among_those_tested() -> None:
+    assert {preset.name for preset in presets.list_presets() if preset.recipe == "contrastive"} == set(PRESETS)
+
+
+def test_an_adapter_embeds_after_reloading_as_in_its_training(
+    recipe: ModuleType, folder: Path, tmp_path: Path
+) -> None:
+    seen = []
+
+    class Watched(recipe.RetrievalTask):  # type: ignore[name-defined, misc]
+        def rank(self, encoder: SentenceTransformer) -> list[list[int]]:
+            seen.append(encoder.encode(self.texts[:3]))
+            return super().rank(encoder)
+
+    original, recipe.RetrievalTask = recipe.RetrievalTask, Watched
+    try:
+        run_recipe(recipe, *options("default", folder, tmp_path / "run", **TRAINING, use_peft=True, lora_r=4))
+    finally:
+        recipe.RetrievalTask = original
+    model, _ = contrastive.load_run(tmp_path / "run")
+    texts = original.of(storage.load(folder / "pairs")[0]["test"]).texts[:3]
+    np.testing.assert_allclose(model.encode(texts), seen[-1], atol=1e-5)
+
+
+def test_dry_run_writes_nothing(
+    recipe: ModuleType, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    run_recipe(recipe, *options("default", folder, tmp_path / "run", dry_run=True))
+    shown = capsys.readouterr().out
+    assert "anchor:" in shown and "Trainable parameters" in shown and "Steps: 1 of 64" in shown
+    assert not (tmp_path / "run").exists()
+
+
+class KilledError(Exception):
+    pass
+
+
+class KillAfterSaving(TrainerCallback):
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        raise KilledError
+
+
+def test_a_killed_run_resumes(
+    recipe: ModuleType, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second start goes on from the checkpoint of the first, and ends with the same model."""
+    words = {**TRAINING, "save_strategy": "steps", "save_steps": 2}
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    run_recipe(recipe, *options("default", folder, whole, **words))
+    with monkeypatch.context() as patch:
+        trainer = partial(recipe.SentenceTransformerTrainer, callbacks=[KillAfterSaving()])
+        patch.setattr(recipe, "SentenceTransformerTrainer", trainer)
+        with pytest.raises(KilledError):
+            run_recipe(recipe, *options("default", folder, cut, **words))
+    assert not (cut / runs.RECORD).exists()
+    run_recipe(recipe, *options("default", folder, cut, **words))
+    assert runs.read(cut)["training"]["resumed_from"] == 2
+    first, second = (SentenceTransformer(str(path), device="cpu").encode("kidney") for path in (whole, cut))
+    np.testing.assert_allclose(first, second, atol=1e-5)
+
+
+def test_data_that_does_not_suit_is_refused(recipe: ModuleType, folder: Path, tmp_path: Path) -> None:
+    other = DatasetDict({split: Dataset.from_dict({"text": ["a"]}) for split in ("train", "validation", "test")})
+    manifest = {
+        "schema_version": 1,
+        "rows": {},
+        "fingerprints": {split: storage.fingerprint(rows) for split, rows in other.items()},
+    }
+    storage.save(other, manifest, tmp_path / "other")
+    with pytest.raises(BioftError, match="no dataset of pairs of texts"):
+        run_recipe(recipe, *options("default", folder, tmp_path / "run", dataset=tmp_path / "other"))
+    with pytest.raises(BioftError, match="is not in"):
+        run_recipe(recipe, *options("metabolites", folder, tmp_path / "run", modelseed=tmp_path))
+    with pytest.raises(BioftError, match="give one of contrastive"):
+        (tmp_path / "elsewhere").mkdir()
+        (tmp_path / "elsewhere" / "run.json").write_text('{"schema_version": 1, "recipe": "sft_gda"}')
+        contrastive.load_run(tmp_path / "elsewhere")
+    assert not (tmp_path / "run").exists()
