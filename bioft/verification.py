@@ -15,6 +15,7 @@ from rich.text import Text
 
 from bioft import hub, runs
 from bioft.card_verification import check_card
+from bioft.contrastive_verification import check_contrastive
 from bioft.document_verification import check_documents
 from bioft.errors import BioftError, ChangedFilesError, LeakageError
 from bioft.gene_disease_verification import check_gene_disease
@@ -30,6 +31,7 @@ CHECKS: dict[str, Callable[[Request], None]] = {
     "sequence_classification": check_documents,
     "joint_ner_re": check_documents,
     "text_classification": check_texts,
+    "contrastive": check_contrastive,
 }
 """How the runs of each recipe are evaluated again."""
 

@@ -1,6 +1,7 @@
 """The contrastive recipe end to end on tiny encoders: what it trains, records, resumes, reloads and refuses."""
 
 import json
+import shutil
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -14,7 +15,7 @@ from sentence_transformers import SentenceTransformer
 from transformers import MegatronBertConfig, MegatronBertModel, TrainerCallback
 from typer.testing import CliRunner
 
-from bioft import alignment_scorer, cli, contrastive, metrics, presets, runs
+from bioft import alignment_scorer, cards, cli, contrastive, metrics, presets, runs, verification
 from bioft.datasets import hpo_synonyms, storage
 from bioft.errors import BioftError
 from bioft.metrics import alignment
@@ -217,3 +218,33 @@ def test_data_that_does_not_suit_is_refused(recipe: ModuleType, folder: Path, tm
         (tmp_path / "elsewhere" / "run.json").write_text('{"schema_version": 1, "recipe": "sft_gda"}')
         contrastive.load_run(tmp_path / "elsewhere")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("kind", ["names", "texts"])
+def test_a_finished_run_is_verified_and_a_forged_one_is_not(
+    kind: str, finished: Path, recipe: ModuleType, folder: Path, tmp_path: Path
+) -> None:
+    run, data = finished, None
+    if kind == "texts":
+        run, data = tmp_path / "run", folder / "pairs"
+        run_recipe(recipe, *options("default", folder, run, max_steps=2))
+    found = verification.verify(run, dataset_path=data, progress=False)
+    assert (found.status, found.reasons) == ("verified", [])
+    record = runs.read(run)
+    stated = {(name, metric) for name, figures in record["baselines"].items() for metric in figures}
+    assert {(f.model, f.metric) for f in found.figures} == stated | {
+        ("fine-tuned", name) for name in record["metrics"]
+    }
+
+    copy = tmp_path / "forged"
+    shutil.copytree(run, copy)
+    table = pd.read_parquet(copy / "predictions.parquet")
+    table.assign(prediction=table["prediction"].to_numpy()[::-1]).to_parquet(copy / "predictions.parquet", index=False)
+    first = next(iter(record["baselines"].values()))
+    for figure in first.values():
+        figure |= {"value": 0.01, "low": 0.0, "high": 0.02}
+    record["files"] = runs.checksums(copy)
+    (copy / runs.RECORD).write_text(json.dumps(record))
+    (copy / runs.CARD).write_text(cards.model_card(record))
+    reasons = "\n".join(verification.verify(copy, dataset_path=data, progress=False).reasons)
+    assert "rows the model finds another" in reasons and "outside the recorded intervals" in reasons
