@@ -5,11 +5,14 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from datasets import DatasetDict
 
+from bioft.datasets import hpo_definitions, hpo_synonyms, storage
 from tests.hub_server.server import HubServer
 from tests.tiny import write_ctd, write_model
 
@@ -57,9 +60,19 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.move(f"{curated}.gz", folder / "data")
     (folder / "names.txt").write_text("D-Glucose\nATP\nno such compound\n")
     (folder / "pairs.csv").write_text("gene,disease\nBRCA1,Breast cancer\nCFTR,Cystic fibrosis\n")
+    for name, build in (("mlm", hpo_definitions.build), ("contrastive", hpo_synonyms.build)):
+        write_first_rows(build, folder / f"{name}_rows")
     short = ["--max_steps", "1", "--test_size", "0.003", "--validation_size", "0.003"]
     run(folder, [sys.executable, "recipes/sft_gda.py", *short])
     return folder
+
+
+def write_first_rows(build: Callable[[], tuple[DatasetDict, dict[str, Any]]], folder: Path) -> None:
+    """The first rows of each split of an embedded dataset."""
+    dataset, manifest = build()
+    small = DatasetDict({split: rows.select(range(40)) for split, rows in dataset.items()})
+    manifest["fingerprints"] = {split: storage.fingerprint(rows) for split, rows in small.items()}
+    storage.save(small, manifest, folder)
 
 
 def run(folder: Path, words: list[str]) -> str:
@@ -90,6 +103,8 @@ def test_every_command_of_the_readme_runs(workplace: Path) -> None:
             words = [words[0], *words[1:], *tiny_run]
         if words[1].startswith("recipes/") and words[1] != "recipes/sft_gda.py":
             words += ["--max_steps=1", "--report_to=none"]
+            name = Path(words[1]).stem
+            words += [f"--dataset={name}_rows"] if (workplace / f"{name}_rows").is_dir() else []
         run(workplace, words)
     assert (workplace / "scored.csv").read_text().count("\n") == 3
     assert (workplace / "matches.tsv").read_text().count("\n") == 4
