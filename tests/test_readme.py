@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parents[1]
 ELSEWHERE = {
     "make demo": "the default preset, with fewer steps, below",
     "make test": "this",
+    "python recipes/contrastive.py --config metabolites --namespace data/bigg.metabolite.tsv.gz --modelseed data "
+    "--held_out_models data/iYS854.json data/iSB619.xml.gz --max_steps 45": "tests/recipes/test_contrastive.py",
     "bioft download ctd": "tests/datasets/test_download.py, against a server on loopback",
 }
 
