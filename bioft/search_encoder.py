@@ -1,0 +1,91 @@
+"""The encoder that an index is made and searched with, and by what it is told from every other one."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bioft import contrastive, encoding, models, runs
+from bioft.contrastive import ContrastiveArguments
+from bioft.errors import BioftError
+from bioft.search_index import SearchIndex
+
+MAX_LENGTH = 256
+"""Tokens of a text that a base model reads; a run reads as many as in its training."""
+
+
+@dataclass(frozen=True)
+class SearchEncoder:
+    """An encoder with its name and identity."""
+
+    model: Any
+    name: str
+    """What `load_encoder` finds it by: the absolute path of a run, or the name of a base model."""
+    identity: str
+    """SHA-256 over what decides its embeddings: weights and number of tokens read."""
+
+    @property
+    def dimensions(self) -> int:
+        """Of an embedding."""
+        return self.model.get_embedding_dimension()
+
+    def encode(self, texts: Sequence[str], progress: str | None = None) -> NDArray[np.float32]:
+        """Return the embeddings of texts, shape (texts, dimensions)."""
+        return encoding.encode_texts(self.model, texts, progress)
+
+    def encode_query(self, query: str) -> NDArray[np.float32]:
+        """Return the embedding of a query, shape (dimensions,).
+
+        Raises:
+            BioftError: the query is empty.
+        """
+        if not query.strip():
+            raise BioftError('The query is empty. Say what to look for, such as "lung cancer treatment options".')
+        return self.encode([query])[0]
+
+
+def load_encoder(name: str) -> SearchEncoder:
+    """Load the encoder of a finished run of `contrastive` (its folder), or a base model with mean pooling.
+
+    Raises:
+        BioftError: as `contrastive.load_run`, `models.resolve_base_model` and `contrastive.load_model`.
+    """
+    folder = Path(name)
+    if (folder / runs.RECORD).is_file() or (folder / runs.CONFIG).is_file():
+        model, record = contrastive.load_run(folder)
+        weights = {file: digest for file, digest in record["files"].items() if file.endswith(".safetensors")}
+        base = record["base_model"]
+        told_by = [weights, base["id"], base["revision"], base["sha256"], model.max_seq_length]
+        return SearchEncoder(model, str(folder.resolve()), _identity(told_by))
+    found = models.resolve_base_model(name)
+    model = contrastive.load_model(found, ContrastiveArguments(max_length=MAX_LENGTH))
+    model.max_seq_length = min(MAX_LENGTH, model.tokenizer.model_max_length)
+    told_by = [found.sha256 or [found.id, found.revision], model.max_seq_length]
+    name = str(folder.resolve()) if folder.is_dir() else name
+    return SearchEncoder(model.to(models.local_device()).eval(), name, _identity(told_by))
+
+
+def load_encoder_of(index: SearchIndex, name: str | None = None) -> SearchEncoder:
+    """Load the encoder that an index was made with; `name` says where it is now, if not where it was.
+
+    Raises:
+        BioftError: as `load_encoder`; it is not where it was; it is another one.
+    """
+    recorded = index.manifest["model"]["name"]
+    if name is None and Path(recorded).is_absolute() and not Path(recorded).is_dir():
+        raise BioftError(
+            f"The index {index.directory} was made with {recorded}, which is not there. Say where it is now "
+            "(`bioft search --model`)."
+        )
+    encoder = load_encoder(name or recorded)
+    index.check_encoder(encoder)
+    return encoder
+
+
+def _identity(told_by: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(told_by, sort_keys=True).encode()).hexdigest()

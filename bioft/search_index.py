@@ -1,0 +1,385 @@
+"""A search index on disk: vectors in a graph that is mapped into memory (usearch), and what is known of each article.
+
+An index is a folder. Its manifest names the files that belong to it; new ones are written beside the old ones, and the
+manifest is replaced in one step. So a build that is killed leaves the index as it was.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+from usearch.index import Index
+
+from bioft import __version__, runs
+from bioft.errors import BioftError
+from bioft.retrieval_baselines import rank_embeddings
+from bioft.search_articles import IndexedArticle
+
+if TYPE_CHECKING:  # the encoder brings PyTorch along, which near duplicates and topics do without
+    from bioft.search_encoder import SearchEncoder
+
+SCHEMA_VERSION = 1
+MANIFEST = "manifest.json"
+VECTORS, ARTICLES = "vectors-{}.usearch", "articles-{}.parquet"
+SCHEMA = pa.schema(
+    {
+        "id": pa.string(),
+        "title": pa.string(),
+        "year": pa.int32(),
+        "mesh": pa.list_(pa.string()),
+        "retracted": pa.bool_(),
+    }
+)
+GRAPH: dict[str, Any] = {"metric": "cos", "dtype": "f16", "connectivity": 16, "expansion_add": 128}
+EXPANSION_SEARCH = 128
+"""Candidates that a search keeps: more find more of the true neighbours and take longer."""
+EXACT_UP_TO = 10_000
+"""As many articles are compared one by one, which misses nothing."""
+NEIGHBOURS = 20
+"""Nearest articles of each that are looked at for near duplicates."""
+
+
+class Hit(NamedTuple):
+    """An article that was found; `score` is the cosine of its embedding and the query's."""
+
+    rank: int
+    score: float
+    year: int | None
+    title: str
+    id: str
+    retracted: bool
+
+
+class NearDuplicate(NamedTuple):
+    """Two articles (ids and titles) whose embeddings have a cosine at or above the threshold."""
+
+    score: float
+    id: str
+    title: str
+    other_id: str
+    other_title: str
+
+
+@dataclass(frozen=True)
+class SearchIndex:
+    """An opened index; of vectors and articles nothing is read before it is needed."""
+
+    directory: Path
+    manifest: dict[str, Any]
+    vectors: Index
+    table: pq.ParquetFile
+
+    @cached_property
+    def articles(self) -> pa.Table:
+        """A row for each vector, in its order: id, title, year and retracted."""
+        return self.table.read([name for name in SCHEMA.names if name != "mesh"])
+
+    @cached_property
+    def mesh(self) -> pa.ChunkedArray:
+        """The MeSH terms of each article, as lists; most of what is stored, so read only where needed."""
+        return self.table.read(["mesh"])["mesh"]
+
+    def __len__(self) -> int:
+        return self.manifest["count"]
+
+    def check_encoder(self, encoder: "SearchEncoder") -> None:
+        """Refuse an encoder other than the one that the index was made with.
+
+        Raises:
+            BioftError: says which one it needs.
+        """
+        _check_encoder(self.directory, self.manifest, encoder)
+
+    def search(
+        self,
+        vector: NDArray[np.float32],
+        k: int = 10,
+        *,
+        from_year: int | None = None,
+        to_year: int | None = None,
+        mesh: Sequence[str] = (),
+    ) -> list[Hit]:
+        """Return the articles nearest to an embedding of shape (dimensions,), best first: k, or all that there are.
+
+        With filters only articles whose year is stated and lies between both years, and that have all the MeSH terms
+        (upper and lower case are the same). Up to `EXACT_UP_TO` articles are compared one by one.
+
+        Raises:
+            BioftError: k below 1, years in the wrong order, or a MeSH term that no article has.
+        """
+        if k < 1:
+            raise BioftError(f"k is {k}: ask for at least 1 article.")
+        rows = self._filtered(from_year, to_year, mesh)
+        candidates = len(self) if rows is None else len(rows)
+        if not candidates:
+            return []
+        k = min(k, candidates)
+        if candidates > EXACT_UP_TO:
+            # As many as hold k that pass the filter, twice over; where they don't, all that pass are compared.
+            fetched = k if rows is None else 2 * k * len(self) // candidates
+            found = self.vectors.search(vector, min(fetched, len(self)))
+            keys, scores = found.keys.astype(np.int64), 1 - found.distances
+            if rows is not None:
+                passed = np.isin(keys, rows)
+                keys, scores = keys[passed], scores[passed]
+            if len(keys) >= k:
+                return self._hits(keys[:k], scores[:k])
+        considered = np.arange(len(self)) if rows is None else rows
+        best, cosines = rank_embeddings([vector], self.embeddings(considered), k)
+        return self._hits(considered[best[0]], cosines[0])
+
+    def embeddings(self, rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
+        """The vectors of these articles, or of all: shape (articles, dimensions)."""
+        rows = np.arange(len(self)) if rows is None else rows
+        return np.asarray(self.vectors.get(rows.astype(np.uint64), dtype="f32"), np.float32)
+
+    def near_duplicates(self, threshold: float = 0.95) -> list[NearDuplicate]:
+        """Return pairs of articles with a cosine from `threshold` on, the most alike first.
+
+        Each article is compared to its `NEIGHBOURS` nearest.
+
+        Raises:
+            BioftError: a threshold that is not above 0 and at most 1.
+        """
+        if not 0 < threshold <= 1:
+            raise BioftError(f"The threshold is {threshold}: give a cosine above 0 and at most 1.")
+        pairs: dict[tuple[int, int], float] = {}
+        k = min(NEIGHBOURS + 1, len(self))
+        for first in range(0, len(self), EXACT_UP_TO):
+            rows = np.arange(first, min(first + EXACT_UP_TO, len(self)))
+            vectors = self.embeddings(rows)
+            if len(self) <= EXACT_UP_TO:
+                keys, scores = rank_embeddings(vectors, vectors, k)
+            else:
+                found = self.vectors.search(vectors, k)
+                keys, scores = found.keys.astype(np.int64), 1 - found.distances
+            for at, column in zip(*np.nonzero(scores >= threshold), strict=True):
+                pair = sorted((int(rows[at]), int(keys[at, column])))
+                if pair[0] != pair[1]:
+                    pairs[pair[0], pair[1]] = float(scores[at, column])
+        ids, titles = self.articles["id"], self.articles["title"]
+        return [
+            NearDuplicate(min(score, 1.0), *(column[row].as_py() for row in pair for column in (ids, titles)))
+            for pair, score in sorted(pairs.items(), key=lambda item: -item[1])
+        ]
+
+    def _filtered(self, from_year: int | None, to_year: int | None, mesh: Sequence[str]) -> NDArray[np.int64] | None:
+        """Rows that pass the filters, in order; None without filters."""
+        if from_year is not None and to_year is not None and from_year > to_year:
+            raise BioftError(f"No year is from {from_year} and to {to_year}. Exchange them.")
+        if from_year is None and to_year is None and not mesh:
+            return None
+        passed = np.ones(len(self), bool)
+        if from_year is not None or to_year is not None:
+            years = pc.fill_null(self.articles["year"], -1).to_numpy()
+            passed &= years >= max(from_year or 0, 0)
+            if to_year is not None:
+                passed &= years <= to_year
+        if mesh:
+            column = self.mesh.combine_chunks()
+            parents, terms = pc.list_parent_indices(column).to_numpy(), pc.utf8_lower(pc.list_flatten(column))
+            for term in mesh:
+                having = parents[pc.equal(terms, term.strip().lower()).to_numpy(zero_copy_only=False)]
+                if not len(having):
+                    near = get_close_matches(term.strip().lower(), pc.unique(terms).to_pylist(), n=3)
+                    hint = f" Near to it: {', '.join(near)}." if near else ""
+                    raise BioftError(f"No article of the index has the MeSH term {term!r}.{hint}")
+                has = np.zeros(len(self), bool)
+                has[having] = True
+                passed &= has
+        return np.flatnonzero(passed)
+
+    def _hits(self, rows: NDArray[np.int64], scores: NDArray[np.float32]) -> list[Hit]:
+        found = self.articles.take(pa.array(rows)).to_pylist()
+        return [
+            Hit(rank, float(score), row["year"], row["title"], row["id"], row["retracted"])
+            for rank, (score, row) in enumerate(zip(scores, found, strict=True), 1)
+        ]
+
+
+def open_index(directory: str | os.PathLike[str]) -> SearchIndex:
+    """Open an index to search it; its vectors stay on disk and are mapped into memory.
+
+    Raises:
+        BioftError: no index there, one of a newer bioft, or files that are not those of the manifest.
+    """
+    directory = Path(directory)
+    manifest = _read_manifest(directory)
+    if manifest is None:
+        raise BioftError(f"No index in {directory}: there is no {MANIFEST}. Make one with `bioft index`.")
+    vectors = _load(directory, manifest, view=True)
+    return SearchIndex(directory, manifest, vectors, pq.ParquetFile(directory / _names(manifest)[1]))
+
+
+def index_articles(
+    directory: str | os.PathLike[str],
+    encoder: "SearchEncoder",
+    articles: Sequence[IndexedArticle],
+    *,
+    add: bool = False,
+    progress: str | None = None,
+) -> tuple[SearchIndex, int]:
+    """Make an index of articles, or with `add` put those into an index whose ids it does not have yet.
+
+    Returns the opened index and how many articles are new in it. Until all is written the old index stays as it was.
+
+    Raises:
+        BioftError: an index is there already (without `add`), or other files; an index of another encoder or with
+            changed files; another process is writing it; the disk is full.
+    """
+    directory = Path(directory)
+    _check_target(directory, add)
+    directory.mkdir(parents=True, exist_ok=True)
+    with _locked(directory):
+        manifest = _read_manifest(directory)
+        vectors, known = Index(ndim=encoder.dimensions, **GRAPH), SCHEMA.empty_table()
+        if manifest is not None:
+            _check_encoder(directory, manifest, encoder)
+            _check_sums(directory, manifest)
+            vectors, known = _load(directory, manifest, view=False), pq.read_table(directory / _names(manifest)[1])
+        ids = set(known["id"].to_pylist())
+        new = [article for article in articles if article.id not in ids]
+        if new or manifest is None:
+            embeddings = encoder.encode([article.text for article in new], progress)
+            vectors.add(np.arange(len(known), len(known) + len(new), dtype=np.uint64), embeddings)
+            rows = [{name: getattr(article, name) for name in SCHEMA.names} for article in new]
+            _write(
+                directory, manifest, vectors, pa.concat_tables([known, pa.Table.from_pylist(rows, SCHEMA)]), encoder
+            )
+    return open_index(directory), len(new)
+
+
+def _write(
+    directory: Path, old: dict[str, Any] | None, vectors: Index, articles: pa.Table, encoder: "SearchEncoder"
+) -> None:
+    """Write the files of the next generation, then the manifest that names them; remove what it does not name."""
+    manifest: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "generation": old["generation"] + 1 if old else 1,
+        "written": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "bioft": __version__,
+        "model": {"name": encoder.name, "identity": encoder.identity, "max_length": encoder.model.max_seq_length},
+        "dimensions": encoder.dimensions,
+        "count": len(articles),
+    }
+    names = _names(manifest)
+    partial = directory / f".{MANIFEST}.partial"
+    try:
+        vectors.save(str(directory / names[0]))
+        pq.write_table(articles, directory / names[1])
+        manifest["files"] = {
+            name: {"bytes": (directory / name).stat().st_size, "sha256": runs.file_sha256(directory / name)}
+            for name in names
+        }
+        partial.write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        partial.replace(directory / MANIFEST)
+    except (OSError, RuntimeError) as error:  # RuntimeError is what usearch raises, whatever was wrong
+        for path in (partial, *(directory / name for name in names)):
+            path.unlink(missing_ok=True)
+        free = shutil.disk_usage(directory).free / 1e6
+        raise BioftError(
+            f"Could not write the index to {directory}: {error} ({free:,.0f} MB free there). What was indexed before "
+            "is as it was. Make space and run the same command again."
+        ) from error
+    for path in _own_files(directory):
+        if path.name not in names:
+            path.unlink()
+
+
+def _read_manifest(directory: Path) -> dict[str, Any] | None:
+    path = directory / MANIFEST
+    if not path.is_file():
+        return None
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        version, _ = manifest["schema_version"], [manifest[key] for key in ("generation", "model", "count", "files")]
+    except (ValueError, KeyError, TypeError) as error:
+        raise BioftError(
+            f"{path} is not the manifest of an index ({error!r}). Make one with `bioft index`."
+        ) from error
+    if version != SCHEMA_VERSION:
+        raise BioftError(f"{path} has schema version {version}; this bioft reads {SCHEMA_VERSION}. Index again.")
+    return manifest
+
+
+def _load(directory: Path, manifest: dict[str, Any], *, view: bool) -> Index:
+    for name, file in manifest["files"].items():
+        path = directory / name
+        if not path.is_file() or path.stat().st_size != file["bytes"]:
+            state = "is not the file of the manifest" if path.is_file() else "is missing"
+            raise BioftError(f"{path} {state}. Index the articles again into another folder.")
+    vectors = Index.restore(str(directory / _names(manifest)[0]), view=view)
+    if vectors is None or len(vectors) != manifest["count"]:
+        raise BioftError(
+            f"{directory / _names(manifest)[0]} is no index of {manifest['count']:,} vectors. Index again."
+        )
+    # Neither is kept in the file; both can be set, whatever the type hints of usearch say.
+    vectors.expansion_add = GRAPH["expansion_add"]  # type: ignore[misc]
+    vectors.expansion_search = EXPANSION_SEARCH  # type: ignore[misc]
+    return vectors
+
+
+def _check_encoder(directory: Path, manifest: dict[str, Any], encoder: "SearchEncoder") -> None:
+    if encoder.identity != manifest["model"]["identity"]:
+        raise BioftError(
+            f"The index {directory} was made with {manifest['model']['name']}, not with {encoder.name} as it is now: "
+            "their embeddings can't be compared. Name that model, or index the articles with the new one into another "
+            "folder."
+        )
+
+
+def _check_sums(directory: Path, manifest: dict[str, Any]) -> None:
+    for name, file in manifest["files"].items():
+        path = directory / name
+        if not path.is_file() or runs.file_sha256(path) != file["sha256"]:
+            raise BioftError(f"{path} was changed, or is missing: index the articles again into another folder.")
+
+
+def _check_target(directory: Path, add: bool) -> None:
+    if (directory / MANIFEST).is_file():
+        if not add:
+            raise BioftError(f"{directory} holds an index. Add to it with --add, or name another folder.")
+        return
+    if add:
+        raise BioftError(f"No index in {directory} to add to. Make one without --add.")
+    if directory.exists() and not directory.is_dir():
+        raise BioftError(f"{directory} is a file. Name a folder for the index.")
+    # What a build that was killed left is no obstacle.
+    if directory.is_dir() and {*directory.iterdir()} - {*_own_files(directory)}:
+        raise BioftError(f"{directory} holds other files. Name a new or empty folder for the index.")
+
+
+def _own_files(directory: Path) -> list[Path]:
+    return [path for name in (VECTORS, ARTICLES) for path in directory.glob(name.format("[0-9]*"))]
+
+
+def _names(manifest: dict[str, Any]) -> tuple[str, str]:
+    return VECTORS.format(manifest["generation"]), ARTICLES.format(manifest["generation"])
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Keep other processes from writing the same index; the lock ends with the process."""
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BioftError(f"Another process is writing the index {directory}. Wait until it has ended.") from None
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,314 @@
+"""The search index: what is found, filters, adds, kills, changed files, other encoders, and what can be indexed."""
+
+import json
+import os
+import shutil
+import signal
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from bioft import contrastive, models, runs, search_index
+from bioft.cli import app
+from bioft.contrastive import ContrastiveArguments
+from bioft.encoding import encode_texts
+from bioft.errors import BioftError
+from bioft.search_articles import IndexedArticle, read_articles
+from bioft.search_encoder import SearchEncoder, load_encoder
+from bioft.topics import find_topics
+from tests.tiny import write_encoder
+
+RUNNER = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"})
+EMBEDDED = "embedded:all-minilm-l6-v2"
+
+
+def run(*arguments: object, code: int = 0) -> str:
+    result = RUNNER.invoke(app, [str(each) for each in arguments])
+    assert result.exit_code == code, result.output + result.stderr
+    assert "Traceback" not in result.output + result.stderr
+    return result.stdout if code == 0 else result.stderr
+
+
+class VectorsAsTexts(SearchEncoder):
+    """An encoder whose texts are the numbers of their embedding."""
+
+    def encode(self, texts, progress=None):
+        return np.array([[float(number) for number in text.split()] for text in texts], np.float32).reshape(-1, 4)
+
+
+def encoder_of(identity: str = "a") -> VectorsAsTexts:
+    model = SimpleNamespace(get_embedding_dimension=lambda: 4, max_seq_length=8)
+    return VectorsAsTexts(model, f"encoder {identity}", identity)
+
+
+def article(number: int, vector: str, year: int | None = 2000, *mesh: str) -> IndexedArticle:
+    return IndexedArticle(str(number), f"Title {number}", vector, year, mesh, number == 2)
+
+
+ARTICLES = [
+    article(1, "1 0 0 0", 1999, "Humans", "Neoplasms"),
+    article(2, "0.9 0.1 0 0", 2005, "Humans"),
+    article(3, "0 1 0 0", None, "Mice"),
+    article(4, "0 0 2 0", 2010),
+]
+QUERY = np.array([1, 0, 0, 0], np.float32)
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> search_index.SearchIndex:
+    return search_index.index_articles(tmp_path / "index", encoder_of(), ARTICLES)[0]
+
+
+def ids(hits) -> list[str]:
+    return [hit.id for hit in hits]
+
+
+def test_nearest_articles_lead(index: search_index.SearchIndex) -> None:
+    hits = index.search(QUERY, 3)
+    assert ids(hits)[:2] == ["1", "2"]
+    assert [hit.rank for hit in hits] == [1, 2, 3]
+    assert hits[0].score == pytest.approx(1, abs=1e-3) and hits[1].score == pytest.approx(0.994, abs=1e-3)
+    assert (hits[1].title, hits[1].year, hits[1].retracted, hits[0].retracted) == ("Title 2", 2005, True, False)
+    assert len(index.search(QUERY, 99)) == 4
+    with pytest.raises(BioftError, match="k is 0"):
+        index.search(QUERY, 0)
+
+
+def test_filters_leave_only_what_passes(index: search_index.SearchIndex) -> None:
+    assert ids(index.search(QUERY, from_year=2000)) == ["2", "4"], "an article without a year is in no range"
+    assert ids(index.search(QUERY, to_year=2005)) == ["1", "2"]
+    assert ids(index.search(QUERY, mesh=["HUMANS"])) == ["1", "2"]
+    assert ids(index.search(QUERY, mesh=["Humans", "Neoplasms"])) == ["1"]
+    assert index.search(QUERY, from_year=2000, mesh=["Mice"]) == []
+    with pytest.raises(BioftError, match=r"MeSH term 'Neoplasm'\. Near to it: neoplasm"):
+        index.search(QUERY, mesh=["Neoplasm"])
+    with pytest.raises(BioftError, match="from 2005 and to 2000"):
+        index.search(QUERY, from_year=2005, to_year=2000)
+
+
+def test_large_indexes_are_searched_in_the_graph_and_filtered_ones_exactly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a lower bound for exact comparison, the graph finds what comparing all finds, filters included."""
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(3000, 4)).astype(np.float32)
+    made = [article(i, " ".join(map(str, v)), 1990 + i % 30, "All") for i, v in enumerate(vectors.tolist())]
+    index, _ = search_index.index_articles(tmp_path / "index", encoder_of(), made)
+    queries = rng.normal(size=(20, 4)).astype(np.float32)
+    filters: list[dict[str, object]] = [{}, {"from_year": 2005}, {"mesh": ["All"]}, {"from_year": 2019}]
+    exact = [[ids(index.search(query, 10, **kept)) for query in queries] for kept in filters]
+    pairs = index.near_duplicates(0.9999)
+    monkeypatch.setattr(search_index, "EXACT_UP_TO", 500)
+    graph = [[ids(index.search(query, 10, **kept)) for query in queries] for kept in filters]
+    shared = [
+        len({*a} & {*b}) for one, other in zip(exact, graph, strict=True) for a, b in zip(one, other, strict=True)
+    ]
+    assert all(len(found) == 10 for answers in graph for found in answers)
+    assert np.mean(shared) > 9.8
+    assert graph[3] == exact[3], "100 articles of one year: compared one by one"
+    # Years that lie away from the query: what the graph fetches does not pass, so all that pass are compared.
+    near = np.argsort(-(vectors @ queries[0]) / np.linalg.norm(vectors, axis=1))
+    years = np.full(3000, 2000)
+    years[near[:2000]] = 1900
+    far = [one._replace(year=int(year)) for one, year in zip(made, years, strict=True)]
+    other, _ = search_index.index_articles(tmp_path / "far", encoder_of(), far)
+    assert set(ids(other.search(queries[0], 5, from_year=2000))) == {str(i) for i in near[2000:2005]}
+    found = {frozenset((pair.id, pair.other_id)) for pair in index.near_duplicates(0.9999)}
+    expected = {frozenset((pair.id, pair.other_id)) for pair in pairs}
+    assert expected and len(found & expected) > 0.95 * len(expected)
+
+
+def test_adding_skips_what_is_known(index: search_index.SearchIndex) -> None:
+    more = [article(4, "1 0 0 0"), article(5, "0 0 0 1", 2020, "Mice")]
+    grown, new = search_index.index_articles(index.directory, encoder_of(), more, add=True)
+    assert new == 1 and len(grown) == 5
+    assert ids(grown.search(np.array([0, 0, 0, 1], np.float32), 1)) == ["5"]
+    assert ids(grown.search(QUERY, 1)) == ["1"], "4 is as it was first indexed"
+    assert ids(grown.search(QUERY, mesh=["Mice"])) == ["3", "5"]
+    assert len(list(index.directory.iterdir())) == 3, "what the manifest no longer names is removed"
+    assert search_index.index_articles(index.directory, encoder_of(), more, add=True)[1] == 0
+    assert ids(index.search(QUERY, 1)) == ["1"], "an index that was open stays usable"
+
+
+def test_what_would_spoil_an_index_is_refused(index: search_index.SearchIndex, tmp_path: Path) -> None:
+    folder = index.directory
+    for options, message in [({}, "Add to it with --add"), ({"add": True}, "made with encoder a, not with encoder b")]:
+        with pytest.raises(BioftError, match=message):
+            search_index.index_articles(folder, encoder_of("b"), ARTICLES, **options)
+    with pytest.raises(BioftError, match="No index in"):
+        search_index.index_articles(tmp_path / "none", encoder_of(), ARTICLES, add=True)
+    assert not (tmp_path / "none").exists()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("mine")
+    with pytest.raises(BioftError, match="holds other files"):
+        search_index.index_articles(tmp_path / "mine", encoder_of(), ARTICLES)
+    with search_index._locked(folder), pytest.raises(BioftError, match="Another process"):
+        search_index.index_articles(folder, encoder_of(), ARTICLES, add=True)
+    (vectors,) = folder.glob("vectors-*")
+    content = vectors.read_bytes()
+    vectors.write_bytes(content[:-8] + b"changed!")
+    with pytest.raises(BioftError, match="was changed"):
+        search_index.index_articles(folder, encoder_of(), ARTICLES, add=True)
+    vectors.write_bytes(content[:100])
+    with pytest.raises(BioftError, match="is not the file of the manifest"):
+        search_index.open_index(folder)
+    (folder / "manifest.json").write_text("{}")
+    with pytest.raises(BioftError, match="is not the manifest of an index"):
+        search_index.open_index(folder)
+    with pytest.raises(BioftError, match="Make one with `bioft index`"):
+        search_index.open_index(tmp_path / "mine")
+
+
+def killed_before_the_manifest(folder: Path, add: bool) -> None:
+    """Index an article in a child process that is killed when both files are written, the manifest not."""
+    child = os.fork()
+    if child == 0:
+        search_index.runs.file_sha256 = lambda path: os.kill(os.getpid(), signal.SIGKILL)
+        search_index._check_sums = lambda *_: None
+        search_index.index_articles(folder, encoder_of(), [article(7, "0 0 0 1")], add=add)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+
+
+def test_a_killed_build_leaves_the_old_index(index: search_index.SearchIndex, tmp_path: Path) -> None:
+    before = index.manifest
+    killed_before_the_manifest(index.directory, True)
+    killed_before_the_manifest(tmp_path / "new", False)
+    assert len(list(index.directory.glob("vectors-*"))) == 2
+    opened = search_index.open_index(index.directory)
+    assert opened.manifest == before and ids(opened.search(QUERY, 1)) == ["1"]
+    grown, new = search_index.index_articles(index.directory, encoder_of(), [article(7, "0 0 0 1")], add=True)
+    assert new == 1 and len(grown) == 5 and len(list(index.directory.iterdir())) == 3
+    with pytest.raises(BioftError, match="No index in"):
+        search_index.open_index(tmp_path / "new")
+    assert len(search_index.index_articles(tmp_path / "new", encoder_of(), ARTICLES)[0]) == 4
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_leaves_the_old_index(index: search_index.SearchIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        search_index.pq, "write_table", lambda *_: os.write(os.open("/dev/full", os.O_WRONLY), b"content")
+    )
+    with pytest.raises(BioftError, match=r"No space left on device.*Make space"):
+        search_index.index_articles(index.directory, encoder_of(), [article(7, "0 0 0 1")], add=True)
+    assert len(list(index.directory.iterdir())) == 3
+    assert len(search_index.open_index(index.directory)) == 4
+
+
+def test_near_duplicates_and_topics(index: search_index.SearchIndex) -> None:
+    (pair,) = index.near_duplicates(0.9)
+    assert (pair.id, pair.other_id, pair.title) == ("1", "2", "Title 1")
+    assert index.near_duplicates(0.999) == []
+    with pytest.raises(BioftError, match="threshold is 2"):
+        index.near_duplicates(2)
+    topics = find_topics(index, 3)
+    assert sorted(topic.rows for topic in topics) == [(0, 1), (2,), (3,)]
+    assert topics[0].size == 2 and topics[0].terms == ("Humans", "Neoplasms"), "what all of it have leads"
+    assert {topic.terms for topic in topics[1:]} == {("Mice",), ()}
+    with pytest.raises(BioftError, match="from 1 to 4"):
+        find_topics(index, 5)
+
+
+def test_embeddings_are_those_of_the_library(tmp_path: Path) -> None:
+    base = models.resolve_base_model(str(write_encoder(tmp_path)))
+    model = contrastive.load_model(base, ContrastiveArguments(max_length=64)).train()
+    texts = ["heart pain " * n for n in (3, 0, 70, 1, 12, 40)]
+    found = encode_texts(model, texts)
+    assert model.training, "as it was"
+    np.testing.assert_allclose(found, model.encode(texts), atol=1e-5)
+    assert encode_texts(model, []).shape == (0, 32)
+
+
+def test_a_run_is_told_by_its_weights(tmp_path: Path) -> None:
+    """Moved, a run serves its index; trained further, or another base model, it is refused."""
+    base = models.resolve_base_model(str(write_encoder(tmp_path / "base")))
+    folder = tmp_path / "run"
+    contrastive.save(contrastive.load_model(base, ContrastiveArguments(max_length=32)), base, folder)
+    write_record(folder)
+    first = load_encoder(str(folder))
+    index, _ = search_index.index_articles(tmp_path / "index", first, [article(1, "heart pain")])
+    moved = folder.rename(tmp_path / "moved")
+    index.check_encoder(load_encoder(str(moved)))
+    found = run("search", index.directory, "heart", "--model", moved, "--json")
+    assert json.loads(found)[0]["id"] == "1"
+    message = run("search", index.directory, "heart", code=1)
+    assert str(tmp_path / "run") in message and "--model" in message
+    message = run("search", index.directory, "heart", "--model", tmp_path / "base", code=1)
+    assert "was made with" in message and "into another folder" in message
+    model, _ = contrastive.load_run(moved)
+    next(model.parameters()).data += 0.1
+    shutil.rmtree(moved)
+    contrastive.save(model, base, moved)
+    write_record(moved)
+    assert "was made with" in run("search", index.directory, "heart", "--model", moved, code=1)
+
+
+def write_record(folder: Path) -> None:
+    base = {"id": "base", "revision": None, "sha256": None}
+    record = {"schema_version": 1, "recipe": "contrastive", "base_model": base, "contrastive": {"max_length": 32}}
+    (folder / "run.json").write_text(json.dumps(record | {"files": runs.checksums(folder)}))
+
+
+def test_tables_are_read(tmp_path: Path) -> None:
+    rows = tmp_path / "a.csv"
+    rows.write_text('id,text,year,mesh\n1,"Two\nlines",2001,Humans|Mice\n2,Other,,\n')
+    lines = tmp_path / "b.jsonl"
+    lines.write_text('{"id": 2, "text": "again"}\n\n{"id": "3", "text": "T", "title": "U", "mesh": ["Rats"]}\n')
+    articles, counts = read_articles([rows, lines])
+    assert articles == [
+        IndexedArticle("1", "", "Two lines", 2001, ("Humans", "Mice"), False),
+        IndexedArticle("2", "", "Other", None, (), False),
+        IndexedArticle("3", "U", "T", None, ("Rats",), False),
+    ]
+    assert (counts["articles"], counts["duplicates"]) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", "id,text\n1,\n", "line 2: no text"),
+        ("a.csv", "text\nwords\n", "line 2: no id"),
+        ("a.csv", "id,text,year\n1,words,MMXX\n", "the year is 'MMXX'"),
+        ("a.csv", "id,text\n", "No article with a text"),
+        ("a.jsonl", '{"id": 1, "text": "a"}\n{"id"\n', "line 2 is not JSON"),
+        ("a.jsonl", "[1]\n", "no JSON object"),
+        ("a.xml", "<PubmedArticleSet>", "a.xml"),
+    ],
+)
+def test_bad_tables_are_refused(name: str, content: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(BioftError, match=message):
+        read_articles([tmp_path / name])
+
+
+def test_pubmed_from_xml_to_answers(shared_data: Path, tmp_path: Path) -> None:
+    """Real articles with the embedded MiniLM: what a query names is found; filters, JSON and bad queries."""
+    folder, index = shared_data / "pubmed", tmp_path / "index"
+    _, counts = read_articles([folder])
+    assert (counts["articles"], counts["books"]) == (640, 6)
+    assert counts["without_abstract"] > 0
+    assert "Indexed 1 articles" in run("index", EMBEDDED, folder / "pubmed-29768149.xml", "-o", index)
+    with_mesh = tmp_path / "some.jsonl"
+    chosen = read_articles([folder / "mokztk_cpfe.xml.gz"])[0][:24]
+    with_mesh.write_text("".join(json.dumps(each._asdict() | {"text": each.title}) + "\n" for each in chosen))
+    assert "Indexed 24 articles" in run("index", EMBEDDED, with_mesh, "-o", index, "--add")
+    assert len(search_index.open_index(index)) == 25
+    assert "Indexed 0 articles" in run("index", EMBEDDED, with_mesh, "-o", index, "--add")
+    query = "emphysema together with fibrosis of the lung"
+    found = json.loads(run("search", index, query, "-k", 5, "--json"))
+    assert [hit["rank"] for hit in found] == [1, 2, 3, 4, 5]
+    assert "emphysema" in found[0]["title"].lower()
+    assert sorted((hit["score"] for hit in found), reverse=True) == [hit["score"] for hit in found]
+    year = chosen[0].year
+    found = json.loads(run("search", index, query, "--from-year", year, "--to-year", year, "--json"))
+    assert found and {hit["year"] for hit in found} == {year}
+    shown = run("search", index, "Lungenemphysem und Lungenfibrose", "-k", 2)
+    assert "score" in shown and "│ 2" in shown, "a query in another language is answered"
+    assert "query is empty" in run("search", index, " ", code=1)
+    assert "takes no query" in run("search", index, "words", "--near-duplicates", code=1)
+    assert "No article of the index has" in run("search", index, "lung", "--mesh", "No such thing", code=1)
+    assert json.loads(run("topics", index, "-n", 2, "--json"))[0]["articles"] >= 13
+    assert "Nothing found" in run("search", index, "--near-duplicates", "--threshold", 1)
