@@ -5,6 +5,7 @@ Nothing heavy may be imported at the top of this module: `bioft --help` must ans
 
 import csv
 import errno
+import json
 import os
 import shutil
 import warnings
@@ -955,6 +956,77 @@ def compare(
 
 
 @app.command()
+def reproduce(
+    name: Annotated[str, typer.Argument(help="Run directory, or user/name on the Hub.", show_default=False)],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder of the new run.", show_default="runs/<recipe>/<name>-reproduced"),
+    ] = None,
+    revision: Revision = None,
+    dataset_path: Annotated[
+        Path | None,
+        typer.Option(help="The data, if elsewhere now: their source file, or a folder of `bioft build`."),
+    ] = None,
+) -> None:
+    """Train a run again as its record says: reproduced (exit code 0), or how far off its figures are (1)."""
+    from bioft import reproduction
+
+    found = reproduction.reproduce(name, output, revision=revision, dataset_path=dataset_path)
+    reproduction.print_reproduction(found)
+    raise typer.Exit(0 if found.holds else 1)
+
+
+@app.command()
+def merge(
+    run: Annotated[
+        str, typer.Argument(help="Run directory with an adapter, or user/name on the Hub.", show_default=False)
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="New folder for the model.", show_default=False)],
+    dtype: Annotated[
+        Literal["float32", "bfloat16", "float16"] | None,
+        typer.Option(help="Type of the weights.", show_default="what is fast here"),
+    ] = None,
+    dataset_path: Annotated[
+        Path | None,
+        typer.Option(help="The data, if elsewhere now: their source file, or a folder of `bioft build`."),
+    ] = None,
+) -> None:
+    """Merge the adapter of a run into its base model; both must give the same outputs on test examples."""
+    from bioft import merging
+
+    found = merging.merge(run, output, dtype=dtype, dataset_path=dataset_path)
+    base = "its base model, dequantised from 4 bits" if found.dequantized else "its base model"
+    typer.echo(
+        f"Merged into {base}, in {found.dtype}. On the worst of {found.examples} test examples the outputs differ by "
+        f"{found.drift:.2g} of their standard deviation ({found.tolerance:g} is allowed)."
+    )
+    Console().print(Text(f"Written to {found.directory}", style="green"), soft_wrap=True)
+
+
+@app.command()
+def leaderboard(
+    names: Annotated[
+        list[str],
+        typer.Argument(help="Run directories, or user/name (or user/name@revision) on the Hub.", show_default=False),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="New folder for the page.", show_default=False)],
+    verifications: Annotated[
+        Path | None,
+        typer.Option(help="Folder of JSON files, one a run, from `bioft verify RUN --json`.", show_default=False),
+    ] = None,
+    resamples: Annotated[int, typer.Option(min=100, help="Resamples of the paired bootstrap.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+) -> None:
+    """Write a web page of ranked runs that opens without a network, and its rows as CSV and Parquet."""
+    from bioft import leaderboard as board
+
+    found = board.build_leaderboard(names, output, verifications=verifications, n_resamples=resamples, seed=seed)
+    for name, reason in found.apart.items():
+        Console(stderr=True).print(Text(f"Not ranked: {name}. {reason}", style="yellow"), soft_wrap=True)
+    typer.echo(f"{len(found.rows):,} runs, written to {output / board.PAGE}")
+
+
+@app.command()
 def align(
     model: Annotated[
         Path,
@@ -1011,6 +1083,110 @@ def align(
         what = ", ".join(f"{n:,} {kind}" for kind, n in counts.items()) or "no match"
         typer.echo(f"Annotated model written to {annotate} (metabolites: {what})")
     notice.print(Text(f"Terms of the namespace: {known.attrs['source']['terms']}"))
+
+
+@app.command()
+def index(
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="Run of contrastive, or a base model such as embedded:all-minilm-l6-v2.", show_default=False
+        ),
+    ],
+    articles: Annotated[
+        list[Path],
+        typer.Argument(
+            help="PubMed XML, folders of it, or .csv or .jsonl files with id, text, title, year, mesh.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the index.", show_default=False)],
+    add: Annotated[bool, typer.Option("--add", help="Add what an index that is there does not hold yet.")] = False,
+    skip_bad: SkipBad = False,
+) -> None:
+    """Embed articles and keep them on disk in an index for `bioft search`."""
+    from bioft import search_articles, search_encoder, search_index
+
+    read, counts = search_articles.read_articles(articles, skip_bad=skip_bad)
+    encoder = search_encoder.load_encoder(model)
+    made, new = search_index.index_articles(output, encoder, read, add=add, progress="Articles")
+    console = Console(soft_wrap=True)
+    met = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in counts.items() if count)
+    console.print(Text(f"Read: {met}"))
+    console.print(Text(f"Indexed {new:,} articles; {output} now holds {len(made):,}.", style="green"))
+
+
+@app.command()
+def search(
+    index: Annotated[Path, typer.Argument(help="Folder of `bioft index`.", show_default=False)],
+    query: Annotated[str, typer.Argument(help="What to look for, in words.", show_default=False)] = "",
+    k: Annotated[int, typer.Option("-k", min=1, help="Articles to show.")] = 10,
+    from_year: Annotated[int | None, typer.Option(help="Published in this year or later.", show_default=False)] = None,
+    to_year: Annotated[int | None, typer.Option(help="Published in this year or before.", show_default=False)] = None,
+    mesh: Annotated[
+        list[str] | None, typer.Option(help="MeSH term that an article must have; repeat.", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
+    near_duplicates: Annotated[
+        bool, typer.Option("--near-duplicates", help="Without a query: list the articles that are almost the same.")
+    ] = False,
+    threshold: Annotated[float, typer.Option(help="Cosine from which on articles are near duplicates.")] = 0.95,
+    model: Annotated[
+        str | None, typer.Option(help="Where the run of the index is now.", show_default="as it was indexed")
+    ] = None,
+) -> None:
+    """Find the articles of an index that are nearest in meaning to a query, or nearly the same as each other."""
+    if near_duplicates == bool(query.strip()):
+        problem = "--near-duplicates takes no query." if near_duplicates else "The query is empty."
+        raise BioftError(f'{problem} Say what to look for, such as "lung cancer treatment options".')
+    from bioft import search_index
+
+    opened = search_index.open_index(index)
+    found: list[Any]
+    if near_duplicates:
+        found = opened.near_duplicates(threshold)
+    else:
+        from bioft import search_encoder
+
+        vector = search_encoder.load_encoder_of(opened, model).encode_query(query)
+        found = opened.search(vector, k, from_year=from_year, to_year=to_year, mesh=mesh or ())
+    _print_found([each._asdict() for each in found], as_json)
+
+
+@app.command()
+def topics(
+    index: Annotated[Path, typer.Argument(help="Folder of `bioft index`.", show_default=False)],
+    n: Annotated[int, typer.Option("-n", min=1, help="Topics to make.")] = 10,
+    seed: Annotated[int, typer.Option(help="Seed of the clusters.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the topics as JSON.")] = False,
+) -> None:
+    """Group the articles of an index into topics, each with its MeSH terms and the article in its middle."""
+    from bioft import search_index
+    from bioft.topics import find_topics
+
+    found = find_topics(search_index.open_index(index), n, seed)
+    rows = [
+        {"articles": t.size, "terms": list(t.terms) if as_json else ", ".join(t.terms), "title": t.title, "id": t.id}
+        for t in found
+    ]
+    _print_found(rows, as_json)
+
+
+def _print_found(rows: list[dict[str, Any]], as_json: bool) -> None:
+    """Print rows as JSON or as a table; what a model found may be nothing."""
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    if not rows:
+        typer.echo("Nothing found.")
+        return
+    table = Table(*(name.replace("_", " ") for name in rows[0]))
+    for row in rows:
+        cells = {name: f"{value:.3f}" if name == "score" else str(value) for name, value in row.items()}
+        cells |= {name: "retracted" if row[name] else "" for name in {"retracted"} & row.keys()}
+        cells |= {name: "" for name, value in row.items() if value is None}
+        table.add_row(*(Text(cells[name]) for name in row))
+    Console().print(table)
 
 
 @app.command()

@@ -53,9 +53,7 @@ def check_contrastive(request: Request) -> None:
             found.notes.append(f"This bioft knows no baseline {name!r}: its figures were not measured again.")
     comparison = task.compare(made, baselines)
     if comparison["baseline"] != record["comparison"]["baseline"]:
-        found.reasons.append(
-            f"The best baseline is {comparison['baseline']}, not {record['comparison']['baseline']}."
-        )
+        found.reasons.append(f"The best baseline is {comparison['baseline']}, not {record['comparison']['baseline']}.")
     found.notes.append(f"The figures of {BASE} were not measured again.")
 
 

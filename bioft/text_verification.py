@@ -42,7 +42,9 @@ def check_texts(request: Request) -> None:
     if not text_evaluation.checksums_of(dataset["train"]["text"]) <= trained_on:
         found.reasons.append(f"{text_evaluation.TRAINED_ON} lacks texts of the training split.")
     table = read_predictions(request.directory, ["id", "label", "prediction", "scores"])
-    stored = Predicted(np.stack(table["scores"].tolist()), [list(its) for its in table["prediction"]], kept["thresholds"])
+    stored = Predicted(
+        np.stack(table["scores"].tolist()), [list(its) for its in table["prediction"]], kept["thresholds"]
+    )
     if table["id"].tolist() != test["id"][:] or [list(its) for its in table["label"]] != labels_of(test):
         raise BioftError(f"The texts or labels of {PREDICTIONS} are not those of the test split.")
     if text_classification.decide(stored.scores, labels, kept["thresholds"]) != stored.labels:

@@ -1,0 +1,234 @@
+"""A finished run trained again from its record, and how far the new figures are from the recorded ones."""
+
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bioft import hub, presets, publication, runs
+from bioft.datasets.storage import suggestion
+from bioft.errors import BioftError
+from bioft.recorded_configuration import recorded_configuration
+from bioft.verification_findings import (
+    FINE_TUNED,
+    Figure,
+    Verification,
+    check_base_model,
+    figure_of,
+    number_text,
+)
+
+BASE_MODEL = "base model"
+# `compare_with` names runs to compare with, which change nothing in the training.
+LEFT_OUT = runs.NOT_COMPARED | {"compare_with", "output_dir"}
+COMPARED_HARDWARE = ("cpu", "cores", "gpus")
+
+
+@dataclass
+class Reproduction:
+    """The run that was trained again in `directory`, beside the recorded one.
+
+    `figures` are all that both records state, `notes` what differs between the two environments, and `reasons` why
+    the run is not reproduced.
+    """
+
+    name: str
+    directory: Path
+    figures: list[Figure] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+
+    @property
+    def holds(self) -> bool:
+        """Whether every figure of the fine-tuned model lies in the recorded interval, on the same test examples."""
+        return not self.reasons
+
+
+def reproduce(
+    name: str,
+    output: Path | None = None,
+    *,
+    revision: str | None = None,
+    dataset_path: Path | None = None,
+    endpoint: str | None = None,
+    token: str | None = None,
+) -> Reproduction:
+    """Train a finished run again: the same recipe and configuration, base model and data as its record says.
+
+    The recipe runs as a program of its own, whose output is shown; an interrupted one continues with the same call.
+
+    Args:
+        name: a run directory, or `user/name` on the Hub.
+        output: where the new run goes, by default `runs/<recipe>/<name>-reproduced`.
+        revision: branch, tag or commit on the Hub; by default main.
+        dataset_path: the data, if they are elsewhere now (see `recorded_configuration`).
+        endpoint: another Hub than that of `HF_ENDPOINT`, for the run itself.
+        token: by default the one of `hf auth login` or `HF_TOKEN`.
+
+    Raises:
+        BioftError: no finished run, files changed since, an unknown recipe, no `config.yaml`, a base model or data
+            that are missing or not the recorded ones, an `output` that holds a finished run, or a recipe that failed.
+    """
+    directory = hub.run_directory(name, revision=revision, endpoint=endpoint, token=token)
+    record = runs.read(directory)
+    runs.check_files(directory, record)
+    try:
+        recipe, config = _recipe(record), recorded_configuration(directory, record, dataset_path)
+        if config.get("mlm_run") is None:  # else the base is the adapted one, which the recipe makes and records
+            _check_base(directory, record)
+        processes = record["hardware"]["num_processes"]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise BioftError(f"{directory / runs.RECORD} is not as a finished run writes it ({error!r}).") from error
+    repository = (hub.origin(directory) or {}).get("id", str(directory.resolve()))
+    output = output or Path("runs") / recipe.stem / f"{Path(repository).name}-reproduced"
+    if (output / runs.RECORD).is_file():
+        raise BioftError(f"{output} holds a finished run. Name another folder with -o.")
+    found = Reproduction(name, output)
+    found.notes = environment_differences(record, runs.environment())
+    config = {key: value for key, value in config.items() if key not in LEFT_OUT}
+    config |= {"output_dir": str(output), "report_to": "none"}
+    if processes > 1:
+        config["gradient_accumulation_steps"] = config.get("gradient_accumulation_steps", 1) * processes
+        found.notes.append(
+            f"The recorded run had {processes} processes; here one accumulates the gradients of as many steps."
+        )
+    _train(recipe, config, _preset(record))
+    _compare(record, runs.read(output), found)
+    return found
+
+
+def environment_differences(recorded: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
+    """What of code, Python, packages and hardware is not as recorded, a sentence each."""
+    then, now = recorded.get("bioft", {}), here["bioft"]
+    differing = [
+        f"{name} {_or_none(recorded.get('packages', {}).get(name))}, now {_or_none(here['packages'].get(name))}"
+        for name in sorted({*recorded.get("packages", {}), *here["packages"]})
+        if recorded.get("packages", {}).get(name) != here["packages"].get(name)
+    ]
+    notes = []
+    if (then.get("version"), then.get("git_commit")) != (now["version"], now["git_commit"]):
+        both = (f"{each.get('version')} (commit {_or_none(each.get('git_commit'))})" for each in (then, now))
+        notes.append("bioft is another: recorded {}, now {}.".format(*both))
+    if then.get("git_dirty"):
+        notes.append("The recorded run was trained with changes of bioft that were in no commit.")
+    if recorded.get("python") != here["python"]:
+        notes.append(f"Python {recorded.get('python')}, now {here['python']}.")
+    if differing:
+        notes.append(f"Packages: {'; '.join(differing)}.")
+    for part in COMPARED_HARDWARE:
+        was, is_now = recorded.get("hardware", {}).get(part), here["hardware"][part]
+        if was != is_now:
+            notes.append(f"Hardware, {part}: {_hardware(was)}, now {_hardware(is_now)}.")
+    return notes
+
+
+def print_reproduction(found: Reproduction, console: Console | None = None) -> None:
+    """Print the figures of the fine-tuned model metric by metric, others that differ, and the verdict."""
+    console = console or Console()
+    table = Table(title="Test split", title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column("figure", overflow="fold")
+    for column in ("recorded [95 % interval]", "now", "difference", ""):
+        table.add_column(column, no_wrap=True)
+    for figure in found.figures:
+        if figure.model == FINE_TUNED or not figure.holds:
+            words = "equal" if figure.equal else "inside" if figure.holds else "outside"
+            label = figure.metric if figure.model == FINE_TUNED else f"{figure.model}: {figure.metric}"
+            interval = f" [{number_text(figure.low)}, {number_text(figure.high)}]"
+            known = figure.recorded is not None and figure.measured is not None
+            difference = f"{figure.measured - figure.recorded:+.4f}" if known else "–"  # type: ignore[operator]
+            table.add_row(
+                label,
+                number_text(figure.recorded) + interval,
+                number_text(figure.measured),
+                difference,
+                words,
+                style=None if figure.holds else "red",
+            )
+    console.print(table)
+    if others := [figure for figure in found.figures if figure.model != FINE_TUNED]:
+        console.print(
+            f"Base model and baselines: {sum(figure.holds for figure in others)} of {len(others)} figures hold."
+        )
+    for note in found.notes:
+        console.print(Text(f"Note: {note}", style="yellow"), soft_wrap=True)
+    for reason in found.reasons:
+        console.print(Text(f"- {reason}"), soft_wrap=True)
+    verdict = "reproduced" if found.holds else "not reproduced"
+    style = "green" if found.holds else "red"
+    console.print(Text(f"{found.name}: {verdict}; the new run is {found.directory}", style=style), soft_wrap=True)
+
+
+def _recipe(record: Mapping[str, Any]) -> Path:
+    """The script of a run's recipe."""
+    scripts = {path.stem: path for path in presets.recipes_directory().glob("*.py")}
+    recipe = record["recipe"]
+    if recipe not in scripts:
+        raise BioftError(f"This bioft has no recipe {recipe!r}. {suggestion(str(recipe), sorted(scripts))}")
+    return scripts[recipe]
+
+
+def _check_base(directory: Path, record: dict[str, Any]) -> None:
+    """Refuse a base model that is missing, not the recorded one, or in a folder of another machine."""
+    if hub.origin(directory) is not None:
+        publication.check_base_model(record, directory)
+    found = Verification(str(directory))
+    check_base_model(directory, record, found)
+    if found.reasons:
+        raise BioftError(found.reasons[0])
+
+
+def _preset(record: Mapping[str, Any]) -> str:
+    """The preset's name, if it is one: the new record gets it too."""
+    name = str(record.get("preset"))
+    return name if re.fullmatch(r"\w[\w.-]*", name) else "config"
+
+
+def _train(recipe: Path, config: dict[str, Any], preset: str) -> None:
+    """Run the recipe with this configuration."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{preset}.yaml"
+        path.write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
+        ended = subprocess.run([sys.executable, str(recipe), "--config", str(path)])
+    if ended.returncode:
+        raise BioftError(
+            f"The recipe {recipe.stem} ended with exit code {ended.returncode}; its message stands above. What it "
+            f"wrote is in {config['output_dir']}; the same command continues it."
+        )
+
+
+def _compare(recorded: Mapping[str, Any], now: Mapping[str, Any], found: Reproduction) -> None:
+    """Compare the figures, and whether they are of the same test examples."""
+    models = {FINE_TUNED: (recorded["metrics"], now["metrics"])}
+    models[BASE_MODEL] = recorded.get("base_model_metrics") or {}, now.get("base_model_metrics") or {}
+    models |= {
+        name: (figures, now["baselines"].get(name, {})) for name, figures in recorded.get("baselines", {}).items()
+    }
+    for model, (stated, measured) in models.items():
+        found.figures += [
+            figure_of(model, metric, figure, measured.get(metric, {}).get("value"))
+            for metric, figure in stated.items()
+        ]
+    was, is_now = (record["dataset"]["fingerprints"] for record in (recorded, now))
+    if changed := [split for split in was if was[split] != is_now.get(split)]:
+        found.reasons.append(f"The data are others than the recorded ones: {', '.join(changed)} differ.")
+    outside = [figure.metric for figure in found.figures if figure.model == FINE_TUNED and not figure.holds]
+    if outside:
+        found.reasons.append(f"Outside the recorded intervals: {', '.join(outside)}.")
+
+
+def _or_none(value: Any) -> str:
+    return "none" if value is None else str(value)
+
+
+def _hardware(value: Any) -> str:
+    return ", ".join(value) or "none" if isinstance(value, list) else _or_none(value)
