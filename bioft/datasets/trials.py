@@ -344,8 +344,16 @@ def _lines(start: str, text: IO[str]) -> Iterator[str]:
 
 
 def _csv_fields(lines: Iterator[str], name: str) -> Iterator[tuple[str, dict[str, str]]]:
-    # The places of a trial of thousands of sites are longer than the limit of the csv module.
-    csv.field_size_limit(max(csv.field_size_limit(), 1 << 27))
+    # The places of a trial of thousands of sites are longer than the csv module's limit, which is one for all readers
+    # of the process and comes back when the file has been read.
+    limit = csv.field_size_limit(max(csv.field_size_limit(), 1 << 27))
+    try:
+        yield from _csv_rows(lines, name)
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _csv_rows(lines: Iterator[str], name: str) -> Iterator[tuple[str, dict[str, str]]]:
     rows = csv.reader(lines, strict=True)
     header = next(rows, [])
     columns = {

@@ -1,5 +1,6 @@
 """Trial records: each format read alike, the latest version kept, bad input named, and texts cleaned with care."""
 
+import csv
 import gzip
 import json
 import zipfile
@@ -207,3 +208,10 @@ def test_the_real_downloads_hold_what_their_description_says(shared_data: Path) 
     assert sum(bool(trial.eligibility) for trial in trials) == 863
     assert counts["bad"] == 0
     assert sum(not trial_text(trial) for trial in trials) == 3
+
+
+def test_a_long_field_is_read_and_other_readers_keep_their_limit(tmp_path: Path) -> None:
+    limit = csv.field_size_limit()
+    path = write(tmp_path / "long.csv", f'NCT Number,Study Title\nNCT00000001,"{"x" * (limit + 1)}"\n')
+    assert len(next(iter(read_trials(path))).title) == limit + 1
+    assert csv.field_size_limit() == limit
