@@ -24,6 +24,8 @@ from bioft.metrics.intervals import Floats
 from bioft.run_outcomes import Metric, Outcomes
 
 CONFIDENCE = 0.95
+WIDE = 150
+"""Characters of a terminal that shows the whole table."""
 CHUNK = 64
 """Resamples drawn at once: the weights of 14,000 examples then take 7 MB."""
 
@@ -113,8 +115,11 @@ def print_comparison(found: Comparison, console: Console | None = None) -> None:
         title = f"{ranking.task}: {ranking.metric}, n = {ranking.n:,}, test split {ranking.fingerprint[:12]}"
         table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
         cells = _cells(ranking)
+        # A narrow terminal gets the first columns whole; files have all of them.
+        cells = cells.iloc[:, : len(cells.columns) if console.width >= WIDE else 4]
         for column in map(str, cells):
-            table.add_column(column, justify="left" if column == "run" else "right")
+            left = column == "run"
+            table.add_column(column, justify="left" if left else "right", overflow="fold", no_wrap=not left)
         for row in cells.itertuples(index=False):
             table.add_row(*row)
         console.print(table)
