@@ -134,7 +134,7 @@ def print_verification(found: Verification, console: Console | None = None) -> N
             f"Predictions: {made.agreeing:,} of {made.compared:,} agree"
             + (f" (drawn from {made.total:,})" if made.compared < made.total else "")
             + f"; largest difference {made.max_difference:.2g}, allowed {made.tolerance:g}; "
-            f"{made.label_flips:,} on the other side of the threshold.",
+            f"{made.label_flips:,} with another answer.",
             highlight=False,
         )
     for note in found.notes:
