@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench lock clean
+.PHONY: help demo test check format bench docs lock clean
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
@@ -36,6 +36,9 @@ format: .venv/installed ## Format the code and mend what the linter can
 
 bench: .venv/installed ## Measure speed against the usual ways; results go to tests/benchmarks/RESULTS.md
 	HF_HUB_OFFLINE=1 $(BIN)/python tests/benchmarks/run.py
+
+docs: .venv/installed ## Write the API's documentation to docs/api, from the docstrings
+	HF_HUB_OFFLINE=1 $(BIN)/pdoc bioft --output-directory docs/api
 
 lock: .venv/installed ## Write the installed versions into constraints.txt
 	{ sed -n 1p constraints.txt; $(BIN)/pip freeze --exclude-editable | sed 's/+cpu//'; } > constraints.new
