@@ -1,0 +1,94 @@
+"""Every figure with an interval in recipes/README.md is that of a run record, kept in recipes/results.
+
+A comment `<!-- figures: recipe/name -->` before a table or a paragraph says of which.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bioft.evaluation import interval_text
+from tests import figures
+
+RECIPES = Path(__file__).resolve().parents[1] / "recipes"
+PAGE = (RECIPES / "README.md").read_text(encoding="utf-8")
+INTERVAL = re.compile(r"-?\d*\.\d{3} \[-?\d*\.\d{3}–-?\d*\.\d{3}\]")
+METRICS = {
+    "AUROC": "auroc",
+    "Accuracy": "accuracy",
+    "Accuracy on hidden tokens": "masked_accuracy",
+    "Calibration error": "ece",
+    "Coverage at 95 % precision": "coverage_at_95_precision",
+    "F1": "f1",
+    "F1, chemical": "chemical_f1",
+    "F1, disease": "disease_f1",
+    "MRR@10": "mrr_at_10",
+    "Macro F1": "macro_f1",
+    "Micro F1": "f1",
+    "Precision": "precision",
+    "Recall": "recall",
+    "Recall@10": "recall_at_10",
+    "Recall@100": "recall_at_100",
+    "nDCG@10": "ndcg_at_10",
+}
+BASELINES = {
+    "Popularity, logistic": "popularity_logistic",
+    "Popularity, boosted": "popularity_boosted",
+    "Names, TF-IDF": "tfidf",
+    "Graph, SVD": "graph",
+}
+
+
+def record(name: str) -> dict[str, Any]:
+    return json.loads((RECIPES / "results" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def blocks() -> list[tuple[str, str]]:
+    """Each marked table or paragraph with the name of its record."""
+    return re.findall(r"<!-- figures: (\S+) -->\n(.*?)(?:\n\n|\Z)", PAGE, flags=re.DOTALL)
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip().strip("*") for cell in line.strip("|").split("|")]
+
+
+def test_no_figure_stands_without_a_record() -> None:
+    marked = "".join(block for _, block in blocks())
+    alone = [figure for figure in INTERVAL.findall(PAGE) if figure not in marked]
+    assert not alone
+
+
+@pytest.mark.parametrize(("name", "block"), [pair for pair in blocks() if pair[0] != "sft_gda/baselines"])
+def test_figures_are_those_of_the_record(name: str, block: str) -> None:
+    lines = block.splitlines()
+    if not block.startswith("|"):
+        assert set(INTERVAL.findall(block)) <= set(figures.intervals(record(name)))
+        return
+    header, *rows = (cells(line) for line in (lines[0], *lines[2:]))
+    wanted = figures.rows(record(name))
+    (n,) = re.findall(r"n = ([\d,]+)", header[0])
+    assert len(rows) == len(wanted)
+    for row, metrics in zip(rows, wanted, strict=True):
+        for word, cell in list(zip(header, row, strict=True))[1:]:
+            if word not in METRICS:
+                continue
+            figure = metrics[METRICS[word]]
+            shown = interval_text(figure)
+            assert cell in (shown, shown.split(" ")[0]), (row[0], word)
+            assert figure["n"] == int(n.replace(",", ""))
+
+
+def test_baselines_of_every_split_are_those_of_their_files() -> None:
+    (block,) = (block for name, block in blocks() if name == "sft_gda/baselines")
+    header, *rows = (cells(line) for line in (block.splitlines()[0], *block.splitlines()[2:]))
+    assert len(rows) == 8
+    for row in rows:
+        its = dict(zip(header, row, strict=True))
+        found = record(f"sft_gda/baselines/{its['Split']}-{its['Negatives']}")
+        for word, name in BASELINES.items():
+            figure = found[name]["auroc"]
+            assert its[word] in ((shown := interval_text(figure)), shown.split(" ")[0]), row
+            assert figure["n"] == int(its["n"].replace(",", ""))
