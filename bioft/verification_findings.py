@@ -94,15 +94,14 @@ class Request:
 
 def check_base_model(directory: Path, record: dict[str, Any], found: Verification) -> None:
     """Compare the base model that the record names with the one that it would load."""
-    from bioft import models
+    from bioft import cards, models
 
     recorded = record["base_model"]
-    # What comes from the Hub may not choose a folder of this machine.
-    on_hub = recorded["name_or_path"] == recorded["id"] or recorded["name_or_path"].startswith(models.EMBEDDED_PREFIX)
-    if hub.origin(directory) and not on_hub:
-        raise BioftError(
-            f"The base model of the run is a local folder ({recorded['name_or_path']}) of another machine."
-        )
+    name = recorded["name_or_path"]
+    # What comes from the Hub may not choose a folder of this machine, also not by a name that is a Hub id as well.
+    local = Path(name).is_dir() or not cards.HUB_ID.fullmatch(name)
+    if hub.origin(directory) and local and not name.startswith(models.EMBEDDED_PREFIX):
+        raise BioftError(f"The base model of the run is a local folder here or on another machine ({name}).")
     base = models.resolve_recorded(recorded)
     if (base.id, base.revision) != (recorded["id"], recorded["revision"]):
         found.reasons.append(

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from bioft import evaluation
 from bioft.errors import LeakageError
+from bioft.metrics import intervals
 
 
 def pairs(prefix: str, labels: list[int]) -> Dataset:
@@ -64,6 +65,21 @@ def test_the_sentence_says_what_the_interval_says(dataset, ours: float, theirs: 
     assert found["baseline"] == "popular"
     assert verdict in found["sentence"]
     assert found["low"] <= found["difference"] <= found["high"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "p_value", "verdict"),
+    [
+        (0.001, 0.08, 0.052, "does not differ significantly from"),
+        (0.001, 0.08, 0.048, "is significantly better than"),
+        (-0.08, -0.001, 0.048, "is significantly worse than"),
+        (-0.08, -0.001, 0.052, "does not differ significantly from"),
+        (0.001, 0.08, float("nan"), "does not differ significantly from"),
+    ],
+)
+def test_interval_and_p_value_must_both_say_it(low: float, high: float, p_value: float, verdict: str) -> None:
+    found = intervals.PairedDifference("f1", 0.72, 0.68, 0.04, low, high, p_value, 4015)
+    assert verdict in evaluation.describe_difference("tfidf", found, "F1")["sentence"]
 
 
 def test_the_table_fits_a_terminal_of_80_columns(dataset: DatasetDict) -> None:
