@@ -18,12 +18,25 @@ from rich.text import Text
 from transformers.trainer_utils import IntervalStrategy
 from trl import SFTConfig, TrlParser
 
-from bioft import presets
+from bioft import presets, seed_runs
 from bioft.errors import BioftError
 
 
 @dataclass
-class GeneDiseaseArguments:
+class DataArguments:
+    """Which split to evaluate on, whatever the data."""
+
+    validation_only: bool = field(
+        default=False,
+        metadata={
+            "help": "Evaluate on the validation split and use nothing of the test split, to choose between "
+            "configurations; such a run can't be compared or published."
+        },
+    )
+
+
+@dataclass
+class GeneDiseaseArguments(DataArguments):
     """Which gene–disease pairs to train and test on."""
 
     dataset: str = field(
@@ -59,6 +72,13 @@ class RecipeArguments:
     push_to_hub: str | None = field(
         default=None, metadata={"help": "user/name of a model repository: push the run there at its end, as private."}
     )
+    seeds: str | None = field(
+        default=None,
+        metadata={
+            "help": "Train once for each of these seeds, such as 1,2,3, each into a folder of output_dir, and report "
+            "mean and interval over them. On the command line only."
+        },
+    )
 
 
 @dataclass
@@ -69,7 +89,7 @@ class PromptArguments(RecipeArguments):
 
 
 @dataclass
-class DocumentArguments:
+class DocumentArguments(DataArguments):
     """Which documents with entities and relations to train and test on."""
 
     dataset: str = field(
@@ -100,7 +120,7 @@ class DocumentArguments:
 
 
 @dataclass
-class PairArguments:
+class PairArguments(DataArguments):
     """Which pairs of texts to train and test on."""
 
     dataset: str = field(
@@ -219,7 +239,7 @@ class JointArguments:
 
 
 @dataclass
-class TextArguments:
+class TextArguments(DataArguments):
     """Which texts to adapt a model to."""
 
     dataset: str = field(
@@ -261,7 +281,7 @@ class MaskingArguments:
 
 
 @dataclass
-class LabelledTextArguments:
+class LabelledTextArguments(DataArguments):
     """Which labelled texts to train and test on."""
 
     dataset: str = field(
@@ -379,7 +399,14 @@ def run(main: Callable[..., None]) -> None:
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger("bioft").setLevel(logging.INFO)
     with user_errors():
-        main(*parse(Path(inspect.getfile(main)).stem, groups_of(main)))
+        script, groups, words = Path(inspect.getfile(main)), groups_of(main), sys.argv[1:]
+        seeds = _take_option("--seeds", words)
+        if seeds is None or "dry_run" in _option_names(words):
+            main(*parse(script.stem, groups, words))
+        else:
+            # Before the trainer's arguments exist: they would begin the process group that each seed needs.
+            path, config = configuration(script.stem, groups, words)
+            raise SystemExit(seed_runs.train_seeds(script, path, config, words, seeds))
 
 
 def groups_of(main: Callable[..., None]) -> list[Any]:
@@ -397,16 +424,26 @@ def parse(recipe: str, dataclass_types: Sequence[Any], argv: Sequence[str] | Non
         BioftError: an unknown preset, or a key that no dataclass has (with the nearest name, file and line).
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    path = _take_config(recipe, arguments)
-    known = {item.name for kind in dataclass_types for item in dataclasses.fields(kind)}
-    config = presets.load_config(path)
-    presets.check_keys(config, known, path)
-    presets.check_keys(dict.fromkeys(_option_names(arguments)), known, Path("command line"))
+    path, _ = configuration(recipe, dataclass_types, arguments)
     try:
         parsed = TrlParser(list(dataclass_types)).parse_args_and_config(["--config", str(path), *arguments])
     except (ValueError, TypeError) as error:
         raise BioftError(f"{path}: {error}") from error
     return *parsed, path.stem
+
+
+def configuration(recipe: str, dataclass_types: Sequence[Any], words: list[str]) -> tuple[Path, dict[str, Any]]:
+    """The YAML file that `--config` names, which is removed from the words of a command line, and its content.
+
+    Raises:
+        BioftError: an unknown preset, or a key in the file or on the command line that no dataclass has.
+    """
+    path = _take_config(recipe, words)
+    known = {item.name for kind in dataclass_types for item in dataclasses.fields(kind)}
+    config = presets.load_config(path)
+    presets.check_keys(config, known - {"seeds"}, path)
+    presets.check_keys(dict.fromkeys(_option_names(words)), known, Path("command line"))
+    return path, config
 
 
 def resolved(*arguments: Any) -> dict[str, Any]:
@@ -440,23 +477,27 @@ def user_errors() -> Iterator[None]:
 
 def _take_config(recipe: str, arguments: list[str]) -> Path:
     """Remove `--config` from the arguments and return the file that it names."""
-    value = "default"
-    for index, argument in enumerate(arguments):
-        if argument == "--config":
-            if index + 1 == len(arguments):
-                raise BioftError("--config needs a preset's name or a YAML file.")
-            value = arguments[index + 1]
-            del arguments[index : index + 2]
-            break
-        if argument.startswith("--config="):
-            value = argument.removeprefix("--config=")
-            del arguments[index]
-            break
+    value = _take_option("--config", arguments) or "default"
     if value.endswith((".yaml", ".yml")) or "/" in value:
         if not Path(value).is_file():
             raise BioftError(f"No configuration file at {value}.")
         return Path(value)
     return presets.resolve_config(recipe, value)
+
+
+def _take_option(name: str, arguments: list[str]) -> str | None:
+    """Remove an option and its value from the arguments; return the value, None if it is not there."""
+    for index, argument in enumerate(arguments):
+        if argument == name:
+            if index + 1 == len(arguments):
+                raise BioftError(f"{name} needs a value.")
+            value = arguments[index + 1]
+            del arguments[index : index + 2]
+            return value
+        if argument.startswith(f"{name}="):
+            del arguments[index]
+            return argument.removeprefix(f"{name}=")
+    return None
 
 
 def _option_names(arguments: Sequence[str]) -> list[str]:

@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 
 from bioft import __version__, build_commands, download_commands
 from bioft.command_options import Overwrite, Revision, SkipBad, check_output
+from bioft.demo.command import demo
 from bioft.errors import BioftError
 from bioft.predict_command import predict
 
@@ -142,10 +143,10 @@ def inspect(
         Path | None,
         typer.Option(help="Folder for `inspection/`.", show_default="the dataset's own folder"),
     ] = None,
-    top: Annotated[int, typer.Option(min=1, help="How many frequent genes, diseases or concepts to list.")] = 10,
+    top: Annotated[int, typer.Option(min=1, help="How many frequent names, concepts or words to list.")] = 10,
     overwrite: Overwrite = False,
 ) -> None:
-    """Show what is in a dataset: counts, overlap of splits, degrees, frequent names, evidence, audit."""
+    """Show what is in a dataset: counts, overlap of splits, lengths, frequent names and words, labels, audit."""
     from bioft import inspection
 
     report, folder = inspection.inspect_dataset(dataset, out, top=top, overwrite=overwrite)
@@ -174,6 +175,7 @@ def baselines(
 
 
 app.command()(predict)
+app.command()(demo)
 
 
 Repository = Annotated[str, typer.Argument(help="user/name on the Hub.", show_default=False)]
@@ -339,13 +341,112 @@ def compare(
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
 ) -> None:
     """Rank runs on the same test examples, with intervals and paired tests corrected for their number."""
-    from bioft import run_comparison
+    from bioft import run_comparison, seed_runs
 
-    found = run_comparison.compare(names, metric=metric, n_resamples=resamples, seed=seed)
+    found = run_comparison.compare(seed_runs.expand(names), metric=metric, n_resamples=resamples, seed=seed)
     run_comparison.print_comparison(found)
     if output is not None:
         run_comparison.write_comparison(found, output)
         print(f"Written to {output}")
+
+
+@app.command()
+def seeds(
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            help="Runs that differ in their seed only, or the folder that a recipe made with --seeds.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Write seeds.json and seeds.md into this folder.", show_default=False),
+    ] = None,
+) -> None:
+    """Summarise runs that differ in their seed only: mean, standard deviation and interval over the seeds."""
+    from bioft import seed_runs
+
+    summary = seed_runs.summarise(seed_runs.expand(names))
+    seed_runs.print_summary(summary)
+    if output is not None:
+        seed_runs.write_summary(summary, output)
+        print(f"Written to {output}")
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def sweep(
+    context: typer.Context,
+    recipe: Annotated[
+        str, typer.Argument(help="Name of the recipe, such as text_classification.", show_default=False)
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the sweep.", show_default=False)],
+    grid: Annotated[
+        list[str] | None, typer.Option(help="key=value,value: values of one key of the recipe; repeat for others.")
+    ] = None,
+    ranges: Annotated[
+        list[str] | None, typer.Option("--range", help="key=low,high or key=low,high,log; with --trials.")
+    ] = None,
+    trials: Annotated[
+        int | None,
+        typer.Option(min=1, help="Configurations that Optuna's TPE sampler draws.", show_default="all of the grid"),
+    ] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="What to choose by.", show_default="the main metric of the task")
+    ] = None,
+    minimize: Annotated[bool, typer.Option("--minimize", help="Choose the lowest value.")] = False,
+    skip_failed: Annotated[
+        bool, typer.Option("--skip-failed", help="Choose among the others where a configuration failed.")
+    ] = False,
+) -> None:
+    """Train a recipe with many configurations, choose one on the validation split, and test only that one.
+
+    All other options are those of the recipe, such as --config and --dataset_path. An interrupted sweep continues with
+    the same command.
+    """
+    from bioft import sweep as sweeping
+
+    found = sweeping.sweep(
+        recipe,
+        context.args,
+        output,
+        grid=sweeping.parse_values(grid or []),
+        ranges=sweeping.parse_values(ranges or []),
+        trials=trials,
+        metric=metric,
+        minimize=minimize,
+        skip_failed=skip_failed,
+    )
+    sweeping.print_sweep(found)
+    print(f"Written to {output}")
+    raise typer.Exit(0 if found.test is not None and not found.failed else 1)
+
+
+@app.command()
+def analyze(
+    names: Annotated[
+        list[str],
+        typer.Argument(help="Run directories, or user/name (or user/name@revision) on the Hub.", show_default=False),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="New folder for the page and its files.", show_default=False)
+    ],
+    embeddings: Annotated[
+        bool, typer.Option("--embeddings", help="Also embed test examples with the base model and the fine-tuned one.")
+    ] = False,
+    sample: Annotated[int, typer.Option(min=20, help="Test examples to embed, at most.")] = 500,
+    seed: Annotated[int, typer.Option(help="Seed of the sample, the map and the probe.")] = 0,
+    dataset_path: Annotated[
+        Path | None,
+        typer.Option(help="The data, if elsewhere now: their source file, or a folder of `bioft build`."),
+    ] = None,
+) -> None:
+    """Show why a run is better or worse than its base model: what changed, and which examples are hard."""
+    from bioft import analysis, analysis_page
+
+    options = analysis.Options(embeddings=embeddings, sample=sample, seed=seed, dataset_path=dataset_path)
+    analysis_page.print_chapters(analysis.analyse(names, output, options))
+    print(f"Written to {output / analysis_page.PAGE}")
 
 
 @app.command()
@@ -397,6 +498,43 @@ def merge(
 
 
 @app.command()
+def export(
+    run: Annotated[str, typer.Argument(help="Run directory, or user/name on the Hub.", show_default=False)],
+    to: Annotated[
+        Literal["onnx", "gguf"],
+        typer.Option("--to", help="onnx for encoders, gguf for language models.", show_default=False),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="New folder (onnx) or file (gguf).", show_default=False)
+    ],
+    quantize: Annotated[
+        Literal["int8"] | None,
+        typer.Option(help="Round the weights to 8 bits (onnx).", show_default="float32"),
+    ] = None,
+    dtype: Annotated[
+        Literal["float16", "float32"] | None, typer.Option(help="Type of the weights (gguf).", show_default="float16")
+    ] = None,
+    dataset_path: Annotated[
+        Path | None,
+        typer.Option(help="The data, if elsewhere now: their source file, or a folder of `bioft build`."),
+    ] = None,
+) -> None:
+    """Export the model of a run for other software; both must give the same predictions on test examples."""
+    if wrong := {"onnx": dtype and "--dtype", "gguf": quantize and "--quantize"}[to]:
+        raise typer.BadParameter(f"{wrong} is not for --to {to}.")
+    if to == "onnx":
+        from bioft import export_onnx
+
+        found = export_onnx.export(run, output, quantize=quantize, dataset_path=dataset_path)
+    else:
+        from bioft import export_gguf
+
+        found = export_gguf.export(run, output, dtype=dtype, dataset_path=dataset_path)
+    typer.echo(f"Exported to {found.format}. {found.parity.sentence()}")
+    Console().print(Text(f"Written to {found.path}", style="green"), soft_wrap=True)
+
+
+@app.command()
 def leaderboard(
     names: Annotated[
         list[str],
@@ -412,8 +550,11 @@ def leaderboard(
 ) -> None:
     """Write a web page of ranked runs that opens without a network, and its rows as CSV and Parquet."""
     from bioft import leaderboard as board
+    from bioft import seed_runs
 
-    found = board.build_leaderboard(names, output, verifications=verifications, n_resamples=resamples, seed=seed)
+    found = board.build_leaderboard(
+        seed_runs.expand(names), output, verifications=verifications, n_resamples=resamples, seed=seed
+    )
     for name, reason in found.apart.items():
         Console(stderr=True).print(Text(f"Not ranked: {name}. {reason}", style="yellow"), soft_wrap=True)
     typer.echo(f"{len(found.rows):,} runs, written to {output / board.PAGE}")
@@ -495,13 +636,17 @@ def index(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the index.", show_default=False)],
     add: Annotated[bool, typer.Option("--add", help="Add what an index that is there does not hold yet.")] = False,
+    backend: Annotated[
+        Literal["pytorch", "onnx-int8"],
+        typer.Option(help="What embeds the articles: onnx-int8 is faster on a CPU and a little less exact."),
+    ] = "pytorch",
     skip_bad: SkipBad = False,
 ) -> None:
     """Embed articles and keep them on disk in an index for `bioft search`."""
     from bioft import search_articles, search_encoder, search_index
 
     read, counts = search_articles.read_articles(articles, skip_bad=skip_bad)
-    encoder = search_encoder.load_encoder(model)
+    encoder = search_encoder.load_encoder(model, backend)
     made, new = search_index.index_articles(output, encoder, read, add=add, progress="Articles")
     console = Console(soft_wrap=True)
     met = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in counts.items() if count)
@@ -563,6 +708,21 @@ def topics(
         for t in found
     ]
     _print_found(rows, as_json)
+
+
+@app.command()
+def mteb(
+    run: Annotated[Path, typer.Argument(help="Finished run of contrastive.", show_default=False)],
+    task: Annotated[list[str], typer.Argument(help="Its tasks, such as NFCorpus and BIOSSES.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Folder for the results, as JSON.")] = Path("mteb_results"),
+    batch_size: Annotated[int, typer.Option(min=1, help="Texts that are encoded at a time.")] = 32,
+) -> None:
+    """Evaluate the encoder of a run, and its base model, on tasks of MTEB; data come from the Hub."""
+    from bioft import mteb_evaluation
+
+    rows = mteb_evaluation.evaluate(run, mteb_evaluation.find_tasks(task), out, batch_size=batch_size)
+    Console().print(mteb_evaluation.table(rows))
+    typer.echo(f"Results written to {out / mteb_evaluation.SUMMARY}")
 
 
 def _print_found(rows: list[dict[str, Any]], as_json: bool) -> None:

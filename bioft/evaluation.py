@@ -12,13 +12,14 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from bioft import error_analysis, metrics
+from bioft import error_analysis, metrics, runs
 from bioft.baselines import GENE_DISEASE
 from bioft.errors import LeakageError
 from bioft.metrics import intervals
 from bioft.prompts import PairPrompts
 
 COMPARED = "auroc"
+SIGNIFICANCE_LEVEL = 0.05
 SHOWN = {"auroc": "AUROC", "accuracy": "Accuracy", "f1": "F1", "auprc": "AUPRC", "ece": "ECE", "mcc": "MCC"}
 
 
@@ -98,11 +99,11 @@ def compare_with_best_baseline(
 def describe_difference(baseline: str, result: intervals.PairedDifference, words: str) -> dict[str, Any]:
     """The comparison of a model with its best baseline as `run.json` holds it, with the conclusion in one sentence.
 
-    `words` name the metric.
+    `words` name the metric. Different is what has an interval without 0 and p < .05: at the edge the two may differ.
     """
-    if result.low > 0:
+    if result.low > 0 and result.p_value < SIGNIFICANCE_LEVEL:
         verdict = "is significantly better than"
-    elif result.high < 0:
+    elif result.high < 0 and result.p_value < SIGNIFICANCE_LEVEL:
         verdict = "is significantly worse than"
     else:
         verdict = "does not differ significantly from"
@@ -155,14 +156,22 @@ def write_predictions(
 def print_results(record: Mapping[str, Any], console: Console | None = None, shown: Mapping[str, str] = SHOWN) -> None:
     """Print the one table of a run record: baselines, the base model, the fine-tuned model, with intervals."""
     console = console or Console()
-    rows = {**record["baselines"], "base, zero-shot": record["base_model_metrics"], "fine-tuned": record["metrics"]}
-    console.print(results_table(rows, console.width, shown))
+    rows = result_rows(record)
+    split = "Test" if runs.is_tested(record) else "Validation"
+    console.print(results_table(rows, console.width, shown, split))
     console.print(record["comparison"]["sentence"], soft_wrap=True, highlight=False)
     for table in error_analysis.tables(record["error_analysis"]) if "error_analysis" in record else ():
         console.print(table)
 
 
-def results_table(rows: Mapping[str, Mapping[str, Any]], width: int = 80, shown: Mapping[str, str] = SHOWN) -> Table:
+def result_rows(record: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The metrics of the baselines, the base model and the fine-tuned model, in this order."""
+    return {**record["baselines"], "base, zero-shot": record["base_model_metrics"], "fine-tuned": record["metrics"]}
+
+
+def results_table(
+    rows: Mapping[str, Mapping[str, Any]], width: int = 80, shown: Mapping[str, str] = SHOWN, split: str = "Test"
+) -> Table:
     """A table of metrics with intervals, a row for each name; the last row is set apart if there is a base model.
 
     `shown` are the metrics and their words, the most important first: a narrow terminal gets those that fit on it;
@@ -170,7 +179,7 @@ def results_table(rows: Mapping[str, Mapping[str, Any]], width: int = 80, shown:
     """
     columns = list(shown)[: max(1, (width - 22) // 19)]
     n = next(iter(rows.values()))[columns[0]]["n"]
-    table = Table(title=f"Test split, n = {n:,}, with 95 % intervals", box=box.SIMPLE_HEAD)
+    table = Table(title=f"{split} split, n = {n:,}, with 95 % intervals", box=box.SIMPLE_HEAD)
     table.add_column("Model", no_wrap=True)
     for metric in columns:
         table.add_column(shown[metric], justify="right", no_wrap=True)

@@ -55,10 +55,12 @@ def run_files(run: Path, repository: str, token: str | None = None) -> list[Publ
     """The files of a finished run that go to the model repository `repository`: what its record lists, and the card.
 
     Raises:
-        BioftError: no finished run; files that were changed since, are missing, may hold code, an optimizer's state or
-            a token, or lie outside the run; a base model that nobody else can load; a card that the Hub would refuse.
+        BioftError: no finished run, or one without test figures; files that were changed since, are missing, may hold
+            code, an optimizer's state or a token, or lie outside the run; a base model that nobody else can load; a
+            card that the Hub would refuse.
     """
     record = runs.read(run)
+    runs.check_tested(run, record)
     names = recorded_names(record, run / runs.RECORD)
     check_no_pickles(run)
     for name in names:

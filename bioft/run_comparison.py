@@ -209,6 +209,7 @@ def _read(name: str) -> _Run:
     path, _, revision = name.partition("@")
     directory = hub.run_directory(name) if Path(name).is_dir() else hub.run_directory(path, revision=revision or None)
     record = runs.read(directory)
+    runs.check_tested(directory, record)
     runs.check_files(directory, record)
     return _Run(name, record, run_outcomes.outcomes(directory, record))
 

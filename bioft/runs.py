@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -33,7 +33,7 @@ PACKAGES = (
 # What only the resumption of an unfinished run needs.
 RESUMPTION = re.compile(r"checkpoint-\d+(/|$)|base_scores-|training_args\.bin$")
 # What makes no difference to the trained model may change between a kill and its resumption.
-NOT_COMPARED = {"overwrite", "dry_run", "push_to_hub", "logging_steps", "report_to", "disable_tqdm"}
+NOT_COMPARED = {"overwrite", "dry_run", "push_to_hub", "seeds", "logging_steps", "report_to", "disable_tqdm"}
 
 
 def prepare(directory: Path, config: dict[str, Any], *, overwrite: bool = False) -> None:
@@ -56,11 +56,7 @@ def prepare(directory: Path, config: dict[str, Any], *, overwrite: bool = False)
         )
     elif CONFIG in names:
         earlier = yaml.safe_load((directory / CONFIG).read_text()) or {}
-        changed = [
-            f"{key}: {earlier.get(key)!r}, now {config.get(key)!r}"
-            for key in sorted(earlier.keys() | config.keys())
-            if key not in NOT_COMPARED and earlier.get(key) != config.get(key)
-        ]
+        changed = [f"{key}: {was!r}, now {now!r}" for key, was, now in differing_settings(earlier, config)]
         if changed:
             raise BioftError(
                 f"{directory} holds an unfinished run with other settings ({'; '.join(changed)}). "
@@ -71,6 +67,15 @@ def prepare(directory: Path, config: dict[str, Any], *, overwrite: bool = False)
         directory.mkdir(parents=True, exist_ok=True)
     write_text(directory / CONFIG, yaml.safe_dump(config, sort_keys=True, allow_unicode=True))
     return None
+
+
+def differing_settings(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """Key, first and second value (None if not set) of what two configurations say differently about a training."""
+    return [
+        (key, first.get(key), second.get(key))
+        for key in sorted(first.keys() | second.keys())
+        if key not in NOT_COMPARED and first.get(key) != second.get(key)
+    ]
 
 
 def last_checkpoint(directory: Path) -> str | None:
@@ -104,7 +109,8 @@ def finish(directory: Path, record: dict[str, Any]) -> None:
             for name in {"error_analysis", "relation_error_analysis"} & record.keys():
                 error_analysis.plot(record[name], directory / "plots" / f"{name}.png")
         record["files"] = checksums(directory)
-        write_text(directory / CARD, cards.model_card(record))
+        if is_tested(record):  # a card is about figures on a test split
+            write_text(directory / CARD, cards.model_card(record))
         write_text(directory / RECORD, json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     # Not before the record stands: until then the same command must be able to continue.
     for path in directory.iterdir():
@@ -174,6 +180,20 @@ def read(directory: str | Path) -> dict[str, Any]:
     if schema > SCHEMA_VERSION:
         raise BioftError(f"{path} has schema {schema}; this bioft reads up to {SCHEMA_VERSION}. Update bioft.")
     return record
+
+
+def is_tested(record: Mapping[str, Any]) -> bool:
+    """Whether the figures of a record are of a test split, and not of the validation split."""
+    return (record.get("dataset") or {}).get("evaluated_on") != "validation"
+
+
+def check_tested(directory: str | Path, record: Mapping[str, Any]) -> None:
+    """Refuse a run whose figures served to choose a configuration: BioftError if they are not of a test split."""
+    if not is_tested(record):
+        raise BioftError(
+            f"The run in {directory} was evaluated on its validation split only (validation_only), to choose a "
+            "configuration: it has no figures on a test split. Train it again without validation_only."
+        )
 
 
 def check_files(directory: str | Path, record: dict[str, Any]) -> None:

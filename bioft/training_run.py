@@ -1,12 +1,16 @@
 """How every recipe begins and ends its run; what lies between is the recipe's own."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from accelerate import PartialState
+from transformers import PrinterCallback
+from transformers.integrations import get_available_reporting_integrations
 
-from bioft import arguments, evaluation, hub, launch, models, runs
+from bioft import arguments, evaluation, hub, launch, models, plots, runs
+from bioft.errors import BioftError
 
 
 def begin(script_args: Any, model_args: Any, training_args: Any) -> tuple[dict[str, Any], models.BaseModel]:
@@ -17,10 +21,12 @@ def begin(script_args: Any, model_args: Any, training_args: Any) -> tuple[dict[s
         change while a long training runs), and the base model.
 
     Raises:
-        BioftError: fewer processes than were asked for, no such base model, or no right to push to `push_to_hub`.
+        BioftError: fewer processes than were asked for, a tracker that is not installed, no such base model, or no
+            right to push to `push_to_hub`.
     """
     PartialState()
     launch.check_process_count()
+    check_trackers(training_args.report_to)
     base = models.resolve_base_model(model_args.model_name_or_path, model_args.model_revision)
     if script_args.push_to_hub:
         hub.check_before_training(script_args.push_to_hub, vars(base), Path(training_args.output_dir))
@@ -45,6 +51,9 @@ def prepare(script_args: Any, *other_args: Any) -> tuple[str | None, bool]:
     directory, state = Path(other_args[-1].output_dir), PartialState()
     if state.is_main_process:
         runs.prepare(directory, arguments.resolved(script_args, *other_args), overwrite=script_args.overwrite)
+        # Without a name Trackio gives the figures at the end to a run of their own. A resumed run keeps its name.
+        begun = datetime.fromtimestamp((directory / runs.CONFIG).stat().st_mtime, UTC)
+        other_args[-1].run_name = other_args[-1].run_name or f"{directory.name}-{begun:%Y%m%d-%H%M%S}"
     state.wait_for_everyone()
     return runs.last_checkpoint(directory), state.is_main_process
 
@@ -60,9 +69,39 @@ def finish(trainer: Any, record: dict[str, Any], shown: Mapping[str, str], push_
     """
     directory = Path(trainer.args.output_dir)
     record["log_history"] = trainer.state.log_history
+    (directory / "plots").mkdir(exist_ok=True)
+    plots.metrics(evaluation.result_rows(record), shown, directory / "plots" / "metrics.png")
     runs.finish(directory, record)
-    trainer.log({f"test_{name}": figure["value"] for name, figure in record["metrics"].items()})
+    if runs.is_tested(record):
+        log_figures(trainer, record)
     evaluation.print_results(record, shown=shown)
     print(f"Run recorded in {directory}")
     if push_to_hub:
         hub.push_finished_run(directory, push_to_hub)
+
+
+def log_figures(trainer: Any, record: Mapping[str, Any]) -> None:
+    """Log the final figures of the model, the base model and the baselines to the trackers of the run.
+
+    Their names are `test/f1`, `test/base_model/f1` and `test/baselines/<name>/f1` in every tracker.
+    """
+    groups = {"": record["metrics"], "base_model/": record["base_model_metrics"]}
+    groups |= {f"baselines/{name}/": figures for name, figures in record["baselines"].items()}
+    trainer.remove_callback(PrinterCallback)  # the table says the same
+    trainer.log(
+        {
+            f"test_{group}{name}": figure["value"]
+            for group, figures in groups.items()
+            for name, figure in figures.items()
+            if figure["value"] is not None
+        }
+    )
+
+
+def check_trackers(names: list[str]) -> None:
+    """Stop before a training whose trackers are not installed: BioftError, with what would install them."""
+    if unknown := sorted(set(names) - set(get_available_reporting_integrations())):
+        raise BioftError(
+            f"No tracker {', '.join(unknown)} is installed here (report_to). For trackio and wandb: "
+            "pip install 'bioft[trackers]'"
+        )

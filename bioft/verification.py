@@ -70,6 +70,7 @@ def verify(
         directory = hub.run_directory(str(name), revision=revision, endpoint=endpoint, token=token)
         found.revision = (hub.origin(directory) or {}).get("revision")
         record = runs.read(directory)
+        runs.check_tested(directory, record)
         runs.check_files(directory, record)
         check = CHECKS.get(record.get("recipe", ""))
         if check is None:

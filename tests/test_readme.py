@@ -23,6 +23,11 @@ ELSEWHERE = {
     "make test": "this",
     "python recipes/contrastive.py --config metabolites --namespace data/bigg.metabolite.tsv.gz --modelseed data "
     "--held_out_models data/iYS854.json data/iSB619.xml.gz --max_steps 45": "tests/recipes/test_contrastive.py",
+    "python recipes/text_classification.py --seeds 1,2,3 --output_dir runs/text_classification/seeds": "tests/"
+    "test_seed_runs.py, with fewer steps",
+    "bioft seeds runs/text_classification/seeds": "tests/test_seed_runs.py",
+    "bioft sweep text_classification --grid learning_rate=1e-4,3e-4 --grid max_length=32,64 -o "
+    "runs/sweeps/text_classification": "tests/test_sweep.py",
     "bioft download ctd": "tests/datasets/test_download.py, against a server on loopback",
 }
 

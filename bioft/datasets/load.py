@@ -41,6 +41,7 @@ def load_or_build(
     dataset_revision: str | None = None,
     split_seed: int = 0,
     max_train_pairs: int | None = None,
+    validation_only: bool = False,
     **options: Any,
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Get gene–disease pairs with their manifest.
@@ -51,6 +52,7 @@ def load_or_build(
         dataset_revision: branch, tag or commit of a dataset on the Hub; the manifest's `hub` says which commit it was.
         split_seed: seed of splits and negatives.
         max_train_pairs: keep the first N of the shuffled training pairs; the manifest says so.
+        validation_only: nothing of the test split: see `validation_as_test`.
         options: split, negatives, … of the builders. A folder was built with its own.
 
     Raises:
@@ -65,12 +67,12 @@ def load_or_build(
             raise BioftError("The ctd dataset needs --dataset_path FILE. Fetch the file with: bioft download ctd")
         splits, manifest = ctd.build(dataset_path, seed=split_seed, **options)
     else:
-        splits, manifest = _load(dataset, dataset_revision, "hpo, ctd")
+        splits, manifest = _load(dataset, dataset_revision, "hpo, ctd", validation_only)
         _check_columns(dataset, splits, gene_disease.COLUMNS, "gene–disease pairs")
     if max_train_pairs is not None and max_train_pairs < len(splits["train"]):
         splits["train"] = splits["train"].select(range(max_train_pairs))
         manifest["max_train_pairs"] = max_train_pairs
-    return splits, manifest
+    return validation_as_test(splits, manifest) if validation_only else (splits, manifest)
 
 
 def load_documents(
@@ -80,6 +82,7 @@ def load_documents(
     dataset_revision: str | None = None,
     skip_bad: bool = False,
     train_on: str = "train",
+    validation_only: bool = False,
     **options: Any,
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Get documents with entities and relations, and their manifest.
@@ -91,13 +94,16 @@ def load_documents(
         dataset_revision: as for `load_or_build`.
         skip_bad: leave out documents in which something is wrong, and count them in the manifest.
         train_on: "train+validation" makes the training split both of them; the validation split stays as it is.
+        validation_only: nothing of the test split: see `validation_as_test`.
         options: those of the builder. A folder was built with its own.
 
     Raises:
-        BioftError: unknown dataset, a missing file, what the builder finds wrong in it, or a folder whose dataset
-            has no documents.
+        BioftError: unknown dataset, a missing file, what the builder finds wrong in it, a folder whose dataset has no
+            documents, or a validation split that is to be trained on and evaluated on.
     """
     _check_revision(dataset, dataset_revision, ("sample", "bc5cdr", "chemdisgene"))
+    if validation_only and train_on == "train+validation":
+        raise BioftError("validation_only evaluates on the validation split: it can't be trained on (train_on).")
     if dataset == "sample":
         splits, manifest = sample.build(**options)
     elif dataset == "bc5cdr":
@@ -105,11 +111,11 @@ def load_documents(
     elif dataset == "chemdisgene":
         splits, manifest = chemdisgene.build(_path(dataset, dataset_path), skip_bad=skip_bad, **options)
     else:
-        splits, manifest = _load(dataset, dataset_revision, "sample, bc5cdr, chemdisgene")
+        splits, manifest = _load(dataset, dataset_revision, "sample, bc5cdr, chemdisgene", validation_only)
         _check_columns(dataset, splits, documents.COLUMNS, "documents")
     if train_on == "train+validation":
         splits["train"] = concatenate_datasets([splits["train"], splits["validation"]])
-    return splits, manifest
+    return validation_as_test(splits, manifest) if validation_only else (splits, manifest)
 
 
 def load_texts(
@@ -120,6 +126,7 @@ def load_texts(
     exclude: str | None = None,
     strip_symbols: bool = False,
     skip_bad: bool = False,
+    validation_only: bool = False,
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Get texts with ids, and their manifest.
 
@@ -131,6 +138,7 @@ def load_texts(
         exclude: as for `trial_texts.build`, like the two others.
         strip_symbols: remove brackets, % and other symbols.
         skip_bad: leave out wrong records.
+        validation_only: nothing of the test split: see `validation_as_test`.
 
     Raises:
         BioftError: unknown dataset, a missing file, what the builder finds wrong in it, or a folder whose dataset
@@ -139,14 +147,15 @@ def load_texts(
     _check_revision(dataset, dataset_revision, ("hpo_definitions", "trials"))
     if dataset == "trials":
         path = _path(dataset, dataset_path)
-        return trial_texts.build(path, exclude=exclude, strip_symbols=strip_symbols, skip_bad=skip_bad)
-    if exclude or strip_symbols or skip_bad:
+        splits, manifest = trial_texts.build(path, exclude=exclude, strip_symbols=strip_symbols, skip_bad=skip_bad)
+    elif exclude or strip_symbols or skip_bad:
         raise BioftError(f"exclude, strip_symbols and skip_bad are for the dataset trials, not for {dataset}.")
-    if dataset == "hpo_definitions":
-        return hpo_definitions.build()
-    splits, manifest = _load(dataset, dataset_revision, "hpo_definitions, trials")
-    _check_columns(dataset, splits, texts.COLUMNS, "texts with ids")
-    return splits, manifest
+    elif dataset == "hpo_definitions":
+        splits, manifest = hpo_definitions.build()
+    else:
+        splits, manifest = _load(dataset, dataset_revision, "hpo_definitions, trials", validation_only)
+        _check_columns(dataset, splits, texts.COLUMNS, "texts with ids")
+    return validation_as_test(splits, manifest) if validation_only else (splits, manifest)
 
 
 def load_labelled_texts(
@@ -156,6 +165,7 @@ def load_labelled_texts(
     dataset_revision: str | None = None,
     split_seed: int = 0,
     skip_bad: bool = False,
+    validation_only: bool = False,
     **options: Any,
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Get texts with their labels, and their manifest.
@@ -168,6 +178,7 @@ def load_labelled_texts(
         dataset_revision: as for `load_or_build`; also of the expert labels.
         split_seed: seed of the splits.
         skip_bad: leave out rows in which something is wrong, and count them in the manifest.
+        validation_only: nothing of the test split: see `validation_as_test`.
         options: those of the builder. A folder was built with its own.
 
     Raises:
@@ -176,21 +187,24 @@ def load_labelled_texts(
     """
     local = ("sample", "stop_reasons_weak", "gender")
     _check_revision(dataset, dataset_revision, local)
+    building = {"seed": split_seed, "skip_bad": skip_bad, **options}
     if dataset == "sample":
-        return stop_reasons.build_sample(seed=split_seed, **options)
-    options = {"seed": split_seed, "skip_bad": skip_bad, **options}
-    if dataset == "stop_reasons":
-        return stop_reasons.build_gold(dataset_path, revision=dataset_revision, **options)
-    if dataset == "stop_reasons_weak":
-        return stop_reasons.build_weak(_given(dataset, dataset_path, "the TSV file of predicted reasons"), **options)
-    if dataset == "gender":
-        return gender.build(_given(dataset, dataset_path, "a file or folder of trial records"), **options)
-    splits, manifest = _load(dataset, dataset_revision, f"{', '.join(local)}, stop_reasons")
-    label = "labels" if manifest.get("multi_label") else "label"
-    _check_columns(dataset, splits, ("id", "text", label), "labelled texts")
-    if "labels" not in manifest:
-        raise BioftError(f"{dataset} is no dataset of labelled texts: its manifest names no labels.")
-    return splits, manifest
+        splits, manifest = stop_reasons.build_sample(seed=split_seed, **options)
+    elif dataset == "stop_reasons":
+        splits, manifest = stop_reasons.build_gold(dataset_path, revision=dataset_revision, **building)
+    elif dataset == "stop_reasons_weak":
+        path = _given(dataset, dataset_path, "the TSV file of predicted reasons")
+        splits, manifest = stop_reasons.build_weak(path, **building)
+    elif dataset == "gender":
+        path = _given(dataset, dataset_path, "a file or folder of trial records")
+        splits, manifest = gender.build(path, **building)
+    else:
+        splits, manifest = _load(dataset, dataset_revision, f"{', '.join(local)}, stop_reasons", validation_only)
+        label = "labels" if manifest.get("multi_label") else "label"
+        _check_columns(dataset, splits, ("id", "text", label), "labelled texts")
+        if "labels" not in manifest:
+            raise BioftError(f"{dataset} is no dataset of labelled texts: its manifest names no labels.")
+    return validation_as_test(splits, manifest) if validation_only else (splits, manifest)
 
 
 def _given(dataset: str, path: str | None, what: str) -> str:
@@ -217,6 +231,7 @@ def load_pairs(
     kinds: Sequence[str] | None = None,
     max_compounds: int = 10_000,
     split_seed: int = 0,
+    validation_only: bool = False,
 ) -> PairData:
     """Get pairs of texts for contrastive training, and what they are evaluated on.
 
@@ -230,16 +245,22 @@ def load_pairs(
         kinds: of the pairs of metabolite names, by default all of `metabolite_pairs.KINDS`.
         max_compounds: compounds of a split whose names are paired, at most.
         split_seed: seed of splits, pairs and queries.
+        validation_only: nothing of the test split: see `validation_as_test`.
 
     Metabolite names come without mark-up, as the encoder reads them (`metabolite_names.plain_text`); the fingerprints
     in the manifest are of the pairs before.
 
     Raises:
-        BioftError: unknown dataset, a missing file, what the builder finds wrong in it, or a folder whose dataset has
-            no pairs of texts.
+        BioftError: unknown dataset, a missing file, what the builder finds wrong in it, a folder whose dataset has no
+            pairs of texts, or metabolites with `validation_only`.
     """
     _check_revision(dataset, dataset_revision, ("hpo_synonyms", "metabolites"))
     names = None
+    if validation_only and dataset == "metabolites":
+        raise BioftError(
+            "Metabolite names have no split to choose on: those of the validation split teach the aligner what its "
+            "scores mean. Leave out validation_only."
+        )
     if dataset == "hpo_synonyms":
         splits, manifest = hpo_synonyms.build(seed=split_seed)
     elif dataset == "metabolites":
@@ -261,13 +282,31 @@ def load_pairs(
             lambda row: {column: plain_text(row[column]) for column in ("sentence1", "sentence2")}, desc="Names"
         )
     else:
-        splits, manifest = _load(dataset, dataset_revision, "hpo_synonyms, metabolites")
+        splits, manifest = _load(dataset, dataset_revision, "hpo_synonyms, metabolites", validation_only)
         columns = next(iter(splits.values())).column_names
         _check_columns(dataset, splits, PAIRS if "anchor" in columns else SCORED_PAIRS, "pairs of texts")
-    return PairData(splits, manifest, names)
+    return PairData(*(validation_as_test(splits, manifest) if validation_only else (splits, manifest)), names)
 
 
-def _load(dataset: str, revision: str | None, known: str) -> tuple[DatasetDict, dict[str, Any]]:
+def validation_as_test(splits: DatasetDict, manifest: dict[str, Any]) -> tuple[DatasetDict, dict[str, Any]]:
+    """The dataset with its validation split in the place of the test split, of which nothing is left.
+
+    This is how configurations are chosen between, so that the test split is touched once, for the chosen one. The
+    manifest says so: `evaluated_on` is "validation", and what it says of the test split is about the validation split.
+    """
+    splits = DatasetDict({name: rows for name, rows in splits.items() if name != "test"})
+    splits["test"] = splits["validation"]
+    return splits, _with_validation_as_test(manifest) | {"evaluated_on": "validation"}
+
+
+def _with_validation_as_test(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    described = {key: _with_validation_as_test(each) for key, each in value.items()}
+    return described | ({"test": described["validation"]} if {"validation", "test"} <= described.keys() else {})
+
+
+def _load(dataset: str, revision: str | None, known: str, validation_only: bool) -> tuple[DatasetDict, dict[str, Any]]:
     """A dataset in a folder, else on the Hub; `hub` of the manifest says which commit of which repository it is."""
     folder = Path(dataset)
     if folder.is_dir():
@@ -281,7 +320,7 @@ def _load(dataset: str, revision: str | None, known: str) -> tuple[DatasetDict, 
             folder = hub.pull_dataset(dataset, revision=revision)
         except BioftError as error:
             raise BioftError(f"There is no folder {dataset}, and from the Hub it can't be had: {error}") from error
-    splits, manifest = storage.load(folder)
+    splits, manifest = storage.load(folder, without=("test",) if validation_only else ())
     if (source := hub.origin(folder)) is not None:
         manifest["hub"] = source
     return splits, manifest

@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -215,8 +215,8 @@ def load_manifest(directory: str | os.PathLike[str]) -> dict[str, Any]:
     return manifest
 
 
-def load(directory: str | os.PathLike[str]) -> tuple[DatasetDict, dict[str, Any]]:
-    """Read a saved dataset: its splits in memory and its manifest.
+def load(directory: str | os.PathLike[str], *, without: Collection[str] = ()) -> tuple[DatasetDict, dict[str, Any]]:
+    """Read a saved dataset: its splits in memory, but for those in `without`, and its manifest.
 
     Raises BioftError when a file is missing or unreadable, or when a split's rows are not those that the
     manifest's fingerprint was taken of.
@@ -224,6 +224,8 @@ def load(directory: str | os.PathLike[str]) -> tuple[DatasetDict, dict[str, Any]
     manifest = load_manifest(directory)
     dataset = DatasetDict()
     for split, expected in manifest["fingerprints"].items():
+        if split in without:
+            continue
         path = Path(directory) / f"{split}.parquet"
         try:
             rows = Dataset(pq.read_table(path))

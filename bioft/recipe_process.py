@@ -1,0 +1,46 @@
+"""A recipe that runs as a program of its own."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+PR_SET_PDEATHSIG = 1
+"""Of `prctl(2)`: which signal a process gets when the one that started it ends."""
+
+
+def run_recipe(script: Path, words: Sequence[str], environment: Mapping[str, str] | None = None) -> int:
+    """Run the script of a recipe with these words of a command line and return its exit code; its output is shown.
+
+    It does not outlive this process, also where that is killed (on Linux): else the same command, given again, would
+    train into the same folder.
+
+    Args:
+        script: of the recipe.
+        words: of its command line.
+        environment: variables beside those of this process.
+    """
+    command = [sys.executable, str(script), *words]
+    return subprocess.run(command, env=os.environ | dict(environment or {}), preexec_fn=_end_with_parent()).returncode
+
+
+def options(words: Sequence[str]) -> dict[str, str]:
+    """What the words of a command line set, as text; several values of one key are one text with spaces."""
+    values: dict[str, str] = {}
+    name = ""
+    for word in words:
+        if word.startswith("--"):
+            name, _, values[name] = word.removeprefix("--").partition("=")
+        else:
+            values[name] = f"{values.get(name, '')} {word}".strip()
+    return values
+
+
+def _end_with_parent() -> Callable[[], None] | None:
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None).prctl  # found before the fork: after it nothing may be loaded
+    return lambda: prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,0 +1,351 @@
+"""A sweep: a recipe trained with many configurations, one chosen on validation, and only that one tested."""
+
+import argparse
+import hashlib
+import itertools
+import json
+import re
+import runpy
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from trl import TrlParser
+
+from bioft import arguments, evaluation, plots, presets, runs
+from bioft.datasets.storage import suggestion
+from bioft.errors import BioftError
+from bioft.recipe_process import options, run_recipe
+
+try:
+    import optuna
+except ImportError:
+    raise BioftError("Sweeps need Optuna: pip install 'bioft[sweep]'") from None
+
+STUDY = "trials.db"
+TRIALS = "trials"
+CHOSEN = "chosen"
+# What a sweep sets by itself, and what reads the test split in a trial.
+NOT_TO_SET = {
+    "output_dir": "name the folder of the sweep with -o",
+    "validation_only": "a sweep sets it for its trials",
+    "dry_run": "try one configuration with the recipe itself",
+    "overwrite": "name another folder, or remove the old one",
+    "seeds": "train the chosen configuration with --seeds afterwards",
+    "push_to_hub": "push the chosen run afterwards",
+    "entity_run": "it is for test documents; give it to the chosen configuration afterwards",
+    "compare_with": "it is for test documents; compare the chosen run afterwards",
+}
+Parameters = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One configuration and its figure on the validation split, with the 95 % interval over its `n` examples."""
+
+    parameters: Parameters
+    directory: str
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+    training_seconds: float
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Finished trials, the best first, what failed, and the test figures of the first if it was trained and tested."""
+
+    recipe: str
+    metric: str
+    minimized: bool
+    trials: list[Trial]
+    failed: list[Parameters]
+    chosen: str | None
+    test: dict[str, Any] | None
+
+
+def sweep(
+    recipe: str,
+    words: Sequence[str],
+    directory: Path,
+    *,
+    grid: Mapping[str, Sequence[str]],
+    ranges: Mapping[str, Sequence[str]] | None = None,
+    trials: int | None = None,
+    metric: str | None = None,
+    minimize: bool = False,
+    skip_failed: bool = False,
+) -> Sweep:
+    """Train a recipe with every configuration of a grid, or with those that Optuna's TPE sampler draws.
+
+    A trial uses nothing of the test split (see `bioft.datasets.load.validation_as_test`), and only its record and
+    configuration are kept. The best one is then trained again, evaluated on the test split and kept in `chosen`. A
+    sweep that was interrupted continues with the same call: what is finished is not trained again.
+
+    Args:
+        recipe: its name.
+        words: of the recipe's command line, for every trial.
+        directory: where the sweep goes.
+        grid: by key of the recipe the values to try, as on the command line.
+        ranges: by key "low, high" or "low, high, log"; with `trials` only.
+        trials: how many configurations the sampler draws; None tries all of the grid.
+        metric: what to choose by, by default the main metric of the task.
+        minimize: choose the lowest value.
+        skip_failed: choose among the finished trials if some failed; else nothing is chosen, and the test split is
+            left alone.
+
+    Raises:
+        BioftError: an unknown recipe, key, value or metric, a key that a sweep can't set, a folder with another sweep,
+            or a chosen configuration that could not be trained.
+    """
+    script = presets.recipes_directory() / f"{recipe}.py"
+    if not script.is_file():
+        names = sorted(path.stem for path in script.parent.glob("*.py"))
+        raise BioftError(f"There is no recipe {recipe!r}. {suggestion(recipe, names)}")
+    words, ranges = list(words), ranges or {}
+    distributions = _distributions(grid, ranges, trials)
+    groups = arguments.groups_of(runpy.run_path(str(script), run_name=recipe)["main"])
+    config_path = _check(recipe, groups, words, {**grid, **{key: value[:2] for key, value in ranges.items()}})
+    settings = presets.load_config(config_path) | options(words)
+    searched = {"grid": {key: list(values) for key, values in grid.items()}, "ranges": dict(ranges)}
+    runs.prepare(directory, settings | searched | {"recipe": recipe, "metric": metric, "minimize": minimize})
+    command = ["--config", str(config_path), *words]
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    database = f"sqlite:///{(directory / STUDY).resolve()}"
+    direction = "minimize" if minimize else "maximize"
+    study = optuna.create_study(storage=database, study_name="sweep", direction=direction, load_if_exists=True)
+    # Of the number of trials: a sampler with the same seed would draw after a resumption what it drew before.
+    study.sampler = optuna.samplers.TPESampler(seed=len(study.trials))
+    todo = _todo(study, grid, trials)
+    if todo and (directory / CHOSEN).exists():
+        raise BioftError(
+            f"The sweep in {directory} has chosen its configuration, and the test split was used for it. Start a "
+            "sweep with more trials in another folder."
+        )
+    failed = []
+    for parameters in todo:
+        if parameters is not None:
+            study.enqueue_trial(parameters)
+        trial = study.ask(distributions)
+        run = directory / TRIALS / _name(trial.params)
+        print(f"Trial {trial.number}: {_words_of(trial.params)}", flush=True)
+        if not (run / runs.RECORD).is_file():
+            its = ["--output_dir", str(run), "--validation_only", "True", "--report_to", "none"]
+            if run_recipe(script, [*command, *_options(trial.params), *its]):
+                study.tell(trial, state=optuna.trial.TrialState.FAIL)
+                failed.append(trial.params)
+                continue
+        study.tell(trial, _trial(run, trial.params, metric).value)
+        _keep_record(run)
+    found = _results(recipe, study, directory, metric, minimize, failed)
+    if found.trials and (not failed or skip_failed):
+        found = _test_chosen(found, script, command, directory)
+    _write(found, directory)
+    return found
+
+
+def parse_values(given: Sequence[str]) -> dict[str, list[str]]:
+    """`["learning_rate=1e-4,3e-4"]` as a dict; BioftError for what is not of that form, or a key given twice."""
+    values: dict[str, list[str]] = {}
+    for text in given:
+        key, equals, listed = text.partition("=")
+        if not equals or not key or not all(each.strip() for each in listed.split(",")):
+            raise BioftError(f"Give values as key=value,value, such as learning_rate=1e-4,3e-4, not {text!r}.")
+        if key in values:
+            raise BioftError(f"{key} is given twice.")
+        values[key] = [each.strip() for each in listed.split(",")]
+    return values
+
+
+def print_sweep(found: Sweep, console: Console | None = None) -> None:
+    """Print the trials, the best first, and how the chosen configuration did on the test split."""
+    console = console or Console()
+    if found.trials:
+        title = f"{found.recipe}: {found.metric} on the validation split, n = {found.trials[0].n:,}"
+        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+        for key in found.trials[0].parameters:
+            table.add_column(key, overflow="fold")
+        table.add_column(f"{found.metric} [95 %]", justify="right", no_wrap=True)
+        table.add_column("training", justify="right", no_wrap=True)
+        for place, trial in enumerate(found.trials):
+            cells = [_value_text(value) for value in trial.parameters.values()]
+            style = "bold" if place == 0 and found.chosen else None
+            table.add_row(
+                *cells, evaluation.interval_text(asdict(trial)), f"{trial.training_seconds:.0f} s", style=style
+            )
+        console.print(table)
+    for parameters in found.failed:
+        console.print(Text(f"Failed: {_words_of(parameters)}", style="red"), soft_wrap=True)
+    if found.test is not None:
+        console.print(
+            f"Chosen on the validation split: {_words_of(found.trials[0].parameters)}\n"
+            f"On the test split, used for this one only: {found.metric} {evaluation.interval_text(found.test)}, "
+            f"n = {found.test['n']:,} ({found.chosen})",
+            highlight=False,
+            soft_wrap=True,
+        )
+    else:
+        console.print(
+            "Nothing was chosen, and the test split was left alone. The same command tries again what failed; "
+            "--skip-failed chooses among the others.",
+            soft_wrap=True,
+        )
+
+
+def _distributions(
+    grid: Mapping[str, Sequence[str]], ranges: Mapping[str, Sequence[str]], trials: int | None
+) -> dict[str, Any]:
+    """What Optuna draws from, by key."""
+    if not grid and not ranges:
+        raise BioftError("There is nothing to try: give --grid, or --range with --trials.")
+    if ranges and trials is None:
+        raise BioftError("A range has no end of values: say with --trials how many configurations to try.")
+    if both := sorted(grid.keys() & ranges.keys()):
+        raise BioftError(f"{both[0]} is in --grid and in --range.")
+    found: dict[str, Any] = {}
+    for key, values in grid.items():
+        found[key] = optuna.distributions.CategoricalDistribution(list(dict.fromkeys(values)))
+    for key, (*ends, last) in ranges.items():
+        log = last == "log"
+        try:
+            low, high = ends if log else (*ends, last)
+            if all(re.fullmatch(r"[+-]?\d+", end) for end in (low, high)):
+                found[key] = optuna.distributions.IntDistribution(int(low), int(high), log=log)
+            else:
+                found[key] = optuna.distributions.FloatDistribution(float(low), float(high), log=log)
+        except ValueError as error:
+            raise BioftError(f"--range {key}: give low,high or low,high,log with low < high ({error}).") from None
+    return found
+
+
+def _check(recipe: str, groups: Sequence[Any], words: list[str], tried: Mapping[str, Sequence[str]]) -> Path:
+    """Check keys and values before any training; the configuration file, whose option is removed from the words."""
+    given = [f"--{key}={value}" for key, values in tried.items() for value in values]
+    path, config = arguments.configuration(recipe, groups, words)
+    arguments.configuration(recipe, groups, ["--config", str(path), *given])
+    if "seed" in tried:
+        raise BioftError("A seed is nothing to choose: train the chosen configuration with --seeds afterwards.")
+    set_here = options([*words, *given]).keys() | {
+        key for key, value in config.items() if value and key != "output_dir"
+    }
+    if refused := [key for key in NOT_TO_SET if key in set_here]:
+        raise BioftError(f"A sweep can't set {refused[0]}: {NOT_TO_SET[refused[0]]}.")
+    parser = TrlParser(list(groups))
+    parser.exit_on_error = False
+    for option in given:
+        try:
+            parser.parse_args([*words, option])
+        except argparse.ArgumentError as error:
+            raise BioftError(str(error)) from None
+    return path
+
+
+def _todo(study: Any, grid: Mapping[str, Sequence[str]], trials: int | None) -> list[Parameters | None]:
+    """The configurations still to be tried; None is one that the sampler draws."""
+    states = optuna.trial.TrialState
+    for trial in study.get_trials(states=(states.RUNNING,)):  # of a sweep that was killed
+        study.tell(trial.number, state=states.FAIL)
+    complete = study.get_trials(states=(states.COMPLETE,))
+    finished = {_name(trial.params) for trial in complete}
+    if trials is None:
+        product = (dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values()))
+        return [parameters for parameters in product if _name(parameters) not in finished]
+    unfinished = {
+        _name(trial.params): trial.params
+        for trial in study.get_trials(states=(states.FAIL,))
+        if _name(trial.params) not in finished
+    }
+    drawn = max(0, trials - len(complete) - len(unfinished))
+    return [*unfinished.values(), *[None] * drawn]
+
+
+def _trial(run: Path, parameters: Parameters, metric: str | None) -> Trial:
+    """Read the figure of a finished trial."""
+    record = runs.read(run)
+    name = metric or record["comparison"]["metric"]
+    if name not in record["metrics"]:
+        raise BioftError(f"No metric {name!r} to choose by. {suggestion(name, record['metrics'])}")
+    if record["dataset"].get("evaluated_on") != "validation":
+        raise BioftError(f"The run in {run} was not evaluated on its validation split.")
+    figure = record["metrics"][name]
+    if figure["value"] is None:
+        raise BioftError(f"{name} is not defined on the validation split. Choose by another metric with --metric.")
+    seconds = record["training"]["seconds"]
+    return Trial(parameters, str(run), figure["value"], figure["low"], figure["high"], figure["n"], seconds)
+
+
+def _keep_record(run: Path) -> None:
+    """Remove the model of a trial: it is trained again if it is chosen."""
+    for path in run.iterdir():
+        if path.name not in (runs.RECORD, runs.CONFIG):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _results(
+    recipe: str, study: Any, directory: Path, metric: str | None, minimize: bool, failed: list[Parameters]
+) -> Sweep:
+    complete = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
+    different = {_name(trial.params): trial.params for trial in complete}
+    trials = [_trial(directory / TRIALS / name, parameters, metric) for name, parameters in different.items()]
+    trials.sort(key=lambda trial: trial.value, reverse=not minimize)  # equal ones stay in the order of the trials
+    records = [runs.read(trial.directory) for trial in trials]
+    if len({record["dataset"]["fingerprints"]["test"] for record in records}) > 1:
+        raise BioftError(
+            "The trials were evaluated on different data: a sweep can't choose between datasets or splits."
+        )
+    name = metric or (records[0]["comparison"]["metric"] if records else "")
+    return Sweep(recipe, name, minimize, trials, failed, None, None)
+
+
+def _test_chosen(found: Sweep, script: Path, command: Sequence[str], directory: Path) -> Sweep:
+    """Train the chosen configuration again, and evaluate it on the test split."""
+    run, parameters = directory / CHOSEN, found.trials[0].parameters
+    if not (run / runs.RECORD).is_file():
+        print(f"Chosen: {_words_of(parameters)}", flush=True)
+        code = run_recipe(script, [*command, *_options(parameters), "--output_dir", str(run)])
+        if code:
+            raise BioftError(
+                f"The chosen configuration ended with exit code {code}; its message stands above. The same command "
+                "tries it again; no trial is repeated."
+            )
+    return Sweep(**vars(found) | {"chosen": str(run), "test": runs.read(run)["metrics"][found.metric]})
+
+
+def _write(found: Sweep, directory: Path) -> None:
+    """Write `sweep.json`, `sweep.csv` and `sweep.png`."""
+    content = asdict(found) | {"split": "validation"}
+    runs.write_text(directory / "sweep.json", json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    if not found.trials:
+        return
+    table = pd.DataFrame([trial.parameters | asdict(trial) for trial in found.trials]).drop(columns="parameters")
+    runs.write_text(directory / "sweep.csv", table.to_csv(index=False))
+    shown = table.assign(run=[_words_of(trial.parameters) for trial in found.trials])
+    plots.comparison([(f"{found.metric} on the validation split", shown)], directory / "sweep.png")
+
+
+def _options(parameters: Parameters) -> list[str]:
+    return [f"--{key}={value}" for key, value in parameters.items()]
+
+
+def _words_of(parameters: Parameters) -> str:
+    return ", ".join(f"{key} {_value_text(value)}" for key, value in parameters.items())
+
+
+def _value_text(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _name(parameters: Parameters) -> str:
+    """A name for the folder of a trial: readable, and another one for other parameters."""
+    exact = " ".join(f"{key}={value}" for key, value in sorted(parameters.items()))
+    readable = re.sub(r"[^\w.=+-]+", "_", exact)[:80]
+    return f"{readable}-{hashlib.sha256(exact.encode()).hexdigest()[:8]}"
