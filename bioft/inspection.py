@@ -41,8 +41,9 @@ def inspect_dataset(
     directory), all or nothing. An earlier inspection there is replaced.
 
     Returns:
-        The report (see `inspect_frames`, and `document_inspection.inspect_rows` for documents; with the manifest's
-        `builder`, `arguments`, `fingerprints` and `audit`) and the folder written.
+        The report (see `inspect_frames`, `document_inspection.inspect_rows` for documents, `text_inspection` for texts
+        and pairs of texts; with the manifest's `builder`, `arguments`, `fingerprints` and `audit`) and the folder
+        written.
 
     Raises:
         BioftError: when `directory` holds no dataset, its files were edited, or the folder to be written
@@ -55,12 +56,7 @@ def inspect_dataset(
             f"{target} holds something else than an inspection. Name another folder with --out, or replace "
             "it with --overwrite."
         )
-    if not _holds_documents(dataset) and not all("gene" in rows.column_names for rows in dataset.values()):
-        raise BioftError(
-            f"{directory} holds neither gene–disease pairs nor documents with entities, which are what is inspected. "
-            "What there is to know of its rows, labels and splits is in its README.md and manifest.json."
-        )
-    found, draw = _inspect_documents(dataset, top) if _holds_documents(dataset) else _inspect_pairs(dataset, top)
+    found, draw = _inspector(dataset, directory)(dataset, top)
     report = {
         "schema_version": SCHEMA_VERSION,
         "dataset": {key: manifest.get(key) for key in ("builder", "arguments", "fingerprints")},
@@ -71,8 +67,23 @@ def inspect_dataset(
     return report, target
 
 
-def _holds_documents(dataset: DatasetDict) -> bool:
-    return all("entities" in rows.column_names for rows in dataset.values())
+def _inspector(dataset: DatasetDict, directory: Path) -> Callable[[DatasetDict, int], tuple[dict[str, Any], Draw]]:
+    """How rows of this kind are inspected."""
+    from bioft import text_inspection  # it builds on this module
+
+    columns = set.intersection(*(set(rows.column_names) for rows in dataset.values()))
+    if "entities" in columns:
+        return _inspect_documents
+    if "gene" in columns:
+        return _inspect_pairs
+    if text_inspection.holds_pairs(columns):
+        return _inspect_text_pairs
+    if "text" in columns:
+        return _inspect_texts
+    raise BioftError(
+        f"{directory} holds rows of {', '.join(sorted(columns))}; what is inspected are gene–disease pairs, documents "
+        "with entities, texts, and pairs of texts. What there is to know of it is in its README.md and manifest.json."
+    )
 
 
 def _inspect_documents(dataset: DatasetDict, top: int) -> tuple[dict[str, Any], Draw]:
@@ -81,6 +92,22 @@ def _inspect_documents(dataset: DatasetDict, top: int) -> tuple[dict[str, Any], 
     splits = {split: rows.to_list() for split, rows in dataset.items()}
     report = document_inspection.inspect_rows(splits, top)
     return report, lambda folder: document_inspection.draw(splits, folder / "mentions.png")
+
+
+def _inspect_text_pairs(dataset: DatasetDict, top: int) -> tuple[dict[str, Any], Draw]:
+    from bioft import text_inspection
+
+    frames = {split: rows.to_pandas() for split, rows in dataset.items()}
+    report = text_inspection.inspect_pairs(frames, top)
+    return report, lambda folder: text_inspection.draw(frames, report, folder)
+
+
+def _inspect_texts(dataset: DatasetDict, top: int) -> tuple[dict[str, Any], Draw]:
+    from bioft import text_inspection
+
+    frames = {split: rows.to_pandas() for split, rows in dataset.items()}
+    report = text_inspection.inspect_texts(frames, top)
+    return report, lambda folder: text_inspection.draw(frames, report, folder)
 
 
 def _inspect_pairs(dataset: DatasetDict, top: int) -> tuple[dict[str, Any], Draw]:
@@ -135,6 +162,11 @@ def inspect_frames(frames: dict[str, pd.DataFrame], top: int = 10) -> dict[str, 
 
 def print_report(report: dict[str, Any], console: Console) -> None:
     """Print the report of `inspect_dataset` as tables."""
+    if "kind" in report:
+        from bioft import text_inspection  # it builds on this module
+
+        text_inspection.print_report(report, console)
+        return
     if "texts" in report:
         from bioft import document_inspection  # it builds on this module
 

@@ -36,6 +36,8 @@ BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW, GREY = (
 )
 _COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, GREY)
 _STYLES = ("-", "--", "-.", ":")
+PANELS = 4
+"""Metrics that the figure of a run shows."""
 
 
 def loss_curve(log_history: Sequence[Mapping[str, Any]], path: StrPath) -> None:
@@ -77,7 +79,7 @@ def loss_curve(log_history: Sequence[Mapping[str, Any]], path: StrPath) -> None:
     if len(everything) >= 10 and everything.max() > 4 * usual:
         axes.set_ylim(top=usual)
         title += f" (highest {everything.max():.2f}, above the axis)"
-    axes.set(xlabel="Optimizer step", ylabel="Loss (mean cross-entropy)", title=title)
+    axes.set(xlabel="Optimizer step", ylabel="Loss", title=title)
     axes.legend()
     save_figure(figure, path)
 
@@ -445,4 +447,108 @@ def comparison(rankings: Sequence[tuple[str, Any]], path: StrPath) -> None:
         axes.set_ylim(-0.7, len(table) - 0.3)
         axes.set_xlabel(f"{metric}, with 95 % interval")
         axes.grid(axis="x", alpha=0.3)
+    save_figure(figure, path)
+
+
+def metrics(rows: Mapping[str, Mapping[str, Interval]], shown: Mapping[str, str], path: StrPath) -> None:
+    """Draw each system's figures with their 95 % intervals: a panel for each of the first `PANELS` metrics.
+
+    ``rows`` maps names of systems to their metrics, the model last; ``shown`` metrics to their words. Metrics that
+    reach above 1, such as perplexity, are left out; without any other nothing is drawn.
+    """
+
+    def known(metric: str) -> bool:
+        values = [figures[metric]["value"] if metric in figures else None for figures in rows.values()]
+        return all(value is not None and value <= 1 for value in values)
+
+    drawn = list(filter(known, shown))[:PANELS]
+    if not drawn:
+        return
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(2.2 + 2.4 * len(drawn), 1.5 + 0.36 * len(rows)), layout="constrained")
+    panels = figure.subplots(1, len(drawn), sharey=True, squeeze=False)[0]
+    places = np.arange(len(rows))[::-1]
+    for axes, metric in zip(panels, drawn, strict=True):
+        for place, figures in zip(places, rows.values(), strict=True):
+            value, low, high = (figures[metric][key] for key in ("value", "low", "high"))
+            colour, marker = (BLUE, "o") if place == 0 else (GREY, "s")
+            axes.plot([low, high], [place, place], color=colour, linewidth=2)
+            axes.plot([value], [place], marker, color=colour)
+            axes.annotate(
+                f"{value:.3f}",
+                (value, place),
+                (0, 6),
+                textcoords="offset points",
+                ha="center",
+                fontsize=7,
+                color=colour,
+            )
+        axes.set(title=shown[metric], xlim=(-0.02, 1.02), ylim=(-0.6, len(rows) - 0.3))
+        axes.title.set_fontsize(10)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(axis="x", color="#dddddd", linewidth=0.6)
+    panels[0].set_yticks(places, [name.replace("_", " ") for name in rows])
+    n = next(iter(next(iter(rows.values())).values()))["n"]
+    figure.supxlabel(f"With 95 % intervals, n = {n:,}", fontsize=9)
+    save_figure(figure, path)
+
+
+def text_lengths(lengths: Mapping[str, ArrayLike], unit: str, path: StrPath, *, longest: int | None = None) -> None:
+    """Draw how long the texts of each split are, in a unit such as "tokens".
+
+    ``longest`` is what a model reads at most: longer texts are counted in the legend. The longest of 1,000 texts are
+    beyond the axis, so that one long text does not hide the others.
+    """
+    figure, axes = new_figure()
+    found = {split: np.asarray(values, dtype=np.int64) for split, values in lengths.items()}
+    top = max([2, *(int(np.quantile(each, 0.999)) for each in found.values() if len(each))])
+    edges = np.unique(np.linspace(0, top, min(top, 40) + 1).astype(int))
+    for index, (split, values) in enumerate(found.items()):
+        if not len(values):
+            continue
+        cut = "" if longest is None else f", cut {(values > longest).mean():.1%}"
+        axes.hist(
+            values,
+            edges,
+            weights=np.full(len(values), 1 / len(values)),
+            histtype="step",
+            color=_COLOURS[index % len(_COLOURS)],
+            linestyle=_STYLES[index % len(_STYLES)],
+            linewidth=1.8,
+            label=f"{split}: n = {len(values):,}, median {np.median(values):g}, longest {values.max():,}{cut}",
+        )
+    if longest is not None and longest <= top:
+        axes.axvline(longest, color="black", linestyle=":", label=f"read: {longest} {unit}")
+    axes.set(xlabel=f"{unit.capitalize()} of a text", ylabel="Share of the texts", title="Length of the texts")
+    axes.legend(fontsize=8)
+    save_figure(figure, path)
+
+
+def label_counts(counts: Mapping[str, Mapping[str, int]], path: StrPath) -> None:
+    """Draw how many texts of each split have each label, the most frequent at the top; ``counts`` by split, label."""
+    labels = list(dict.fromkeys(label for split in counts.values() for label in split))
+    labels.sort(key=lambda label: sum(split.get(label, 0) for split in counts.values()))
+    figure, axes = new_figure(height=1.6 + 0.28 * len(labels))
+    start = np.zeros(len(labels))
+    for index, (split, found) in enumerate(counts.items()):
+        widths = np.array([found.get(label, 0) for label in labels], dtype=float)
+        axes.barh(
+            labels,
+            widths,
+            left=start,
+            label=split,
+            color=_COLOURS[index % len(_COLOURS)],
+            hatch=("", "//", "..")[index % 3],
+            edgecolor="white",
+        )
+        start += widths
+    for place, total in enumerate(start):
+        axes.text(total, place, f" {total:,.0f}", va="center", fontsize=8)
+    axes.margins(x=0.12)
+    axes.tick_params(axis="y", labelsize=8)
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.grid(axis="y", visible=False)
+    axes.set(xlabel="Texts", title="Labels")
+    axes.legend(fontsize=8, loc="lower right")
     save_figure(figure, path)

@@ -18,7 +18,7 @@ from sentence_transformers import SentenceTransformerTrainer
 from transformers import set_seed
 from trl import ModelConfig
 
-from bioft import arguments, contrastive, models, runs, training_run
+from bioft import arguments, contrastive, contrastive_figures, models, pair_similarity, runs, training_run
 from bioft.alignment_evaluation import NameAlignmentTask
 from bioft.arguments import PairArguments, RecipeArguments
 from bioft.contrastive import ContrastiveArguments, ContrastiveTrainingArguments
@@ -40,7 +40,7 @@ def main(
 
     # 1. Data: pairs whose groups are in one split each, and as the loss takes them.
     dataset, manifest, names = load_pairs(**vars(data_args))
-    task: Any = NameAlignmentTask(*names) if names else RetrievalTask.of(dataset["test"])
+    task: Any = NameAlignmentTask(*names) if names else RetrievalTask.of(dataset["test"], manifest.get("candidates"))
     train, validation = (
         contrastive.training_rows(dataset[split], contrastive_args.loss, data_args.split_seed)
         for split in ("train", "validation")
@@ -85,6 +85,10 @@ def main(
     found = task.rank(model)
     seconds = time.perf_counter() - started
 
+    untrained = contrastive.load_model(base, contrastive_args).to(training_args.device)
+    similarity = {} if names else pair_similarity.measure(dataset["test"], {"base": untrained, "fine-tuned": model})
+    contrastive_figures.draw(dataset, {"base model": untrained, "fine-tuned": model}, directory)
+
     # 7. Record.
     contrastive.save(model, base, directory)
     task.write_predictions(found, base_found, baselines, directory)
@@ -101,6 +105,7 @@ def main(
         "baselines": {name: task.evaluate(answers) for name, answers in baselines.items()},
         "comparison": task.compare(found, baselines),
         "details": task.details({**baselines, "base": base_found, "fine-tuned": found}),
+        "pair_similarity": similarity,
         "training": runs.training_summary(trainer, training, checkpoint),
         "timings": {"evaluation_seconds": seconds},
     }

@@ -291,3 +291,39 @@ def test_needs_neither_display_nor_pyplot(tmp_path):
     )
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "loss.png").is_file()
+
+
+def test_metrics_of_all_systems(figures, tmp_path):
+    def figure(value):
+        return {"value": value, "low": value - 0.1, "high": value + 0.1, "n": 50}
+
+    rows = {
+        "tf_idf": {"f1": figure(0.4), "perplexity": figure(30.0), "recall": figure(0.5)},
+        "fine-tuned": {"f1": figure(0.7), "perplexity": figure(8.0), "recall": figure(0.8)},
+    }
+    rows["tf_idf"]["precision"] = figure(0.2)  # not known of the other
+    shown = {"perplexity": "Perplexity", "f1": "F1", "precision": "Precision", "recall": "Recall"}
+    plots.metrics(rows, shown, tmp_path / "metrics.png")
+    assert is_drawing(tmp_path / "metrics.png")
+    f1, recall = figures["metrics.png"].axes
+    assert (f1.get_title(), recall.get_title()) == ("F1", "Recall")
+    assert [text.get_text() for text in f1.texts] == ["0.400", "0.700"]
+    lines = [each.get_xdata().tolist() for each in recall.get_lines()]
+    assert lines == [[0.4, 0.6], [0.5], pytest.approx([0.7, 0.9]), [0.8]]
+    assert [label.get_text() for label in f1.get_yticklabels()] == ["tf idf", "fine-tuned"]
+
+
+def test_metrics_above_one_are_not_drawn(figures, tmp_path):
+    loss = {"perplexity": {"value": 3.0, "low": 2.0, "high": 4.0, "n": 5}}
+    plots.metrics({"fine-tuned": loss}, {"perplexity": "Perplexity"}, tmp_path / "metrics.png")
+    assert not figures and not list(tmp_path.iterdir())
+
+
+def test_labels_and_lengths(figures, tmp_path):
+    plots.label_counts({"train": {"rare": 1, "often": 5}, "test": {"often": 2}}, tmp_path / "labels.png")
+    (axes,) = figures["labels.png"].axes
+    assert [text.get_text() for text in axes.texts] == [" 1", " 7"]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["rare", "often"]
+    plots.text_lengths({"train": [2, 4, 9], "test": []}, "tokens", tmp_path / "lengths.png", longest=5)
+    expected = {"train: n = 3, median 4, longest 9, cut 33.3%", "read: 5 tokens"}
+    assert set(legend(figures["lengths.png"].axes[0])) == expected

@@ -23,7 +23,7 @@ from tests.metabolite_samples import write_namespace
 from tests.recipe import command_line, load_recipe, run_recipe
 from tests.tiny import encoder_tokenizer, write_encoder
 
-PRESETS = ("default", "metabolites", "biomegatron", "pubmedbert")
+PRESETS = ("default", "articles", "metabolites", "biomegatron", "pubmedbert")
 TRAINING = {"num_train_epochs": 2, "learning_rate": 1e-3, "per_device_train_batch_size": 16, "logging_steps": 2}
 
 
@@ -99,6 +99,8 @@ def test_the_run_directory_is_complete_and_safe(finished: Path) -> None:
     card = (finished / "README.md").read_text()
     assert "library_name: sentence-transformers" in card and "bioft align draft.xml" in card
     assert str(finished.parent) not in card
+    drawn = {path.stem for path in (finished / "plots").iterdir()}
+    assert drawn == {"loss", "learning_rate", "similarity", "text_lengths", "dataset", "metrics"}
 
 
 def test_recorded_metrics_follow_from_the_predictions(finished: Path) -> None:
@@ -130,7 +132,7 @@ def test_every_preset_trains(preset: str, recipe: ModuleType, folder: Path, tmp_
     run_recipe(recipe, *options(preset, folder, tmp_path / "run", max_steps=1, per_device_train_batch_size=4))
     record = runs.read(tmp_path / "run")
     assert record["contrastive"]["loss"] == shipped["loss"] and record["training"]["steps"] == 1
-    assert record["task"] == ("text-retrieval" if preset in ("default", "pubmedbert") else "name-alignment")
+    assert record["task"] == ("name-alignment" if preset in ("metabolites", "biomegatron") else "text-retrieval")
     assert ("adapter_model.safetensors" in record["files"]) == bool(shipped.get("use_peft"))
     if not shipped.get("use_peft"):
         return

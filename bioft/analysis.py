@@ -1,0 +1,307 @@
+"""`bioft analyze`: why a run is better or worse than its base model and its baselines, on the same test examples.
+
+Everything comes from the stored predictions and, for frequencies, evidence and lengths, from the recorded dataset.
+Only the embeddings need the model.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bioft import analysis_errors as errors
+from bioft import analysis_figures as figures
+from bioft import analysis_runs, hub, runs
+from bioft.analysis_answers import BASE, PREDICTIONS, Answers, read_answers
+from bioft.analysis_page import Chapter, Section, write_page
+from bioft.errors import BioftError
+from bioft.verification_findings import FINE_TUNED
+
+TOGETHER = "together"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to analyse."""
+
+    embeddings: bool = False
+    sample: int = 500
+    seed: int = 0
+    dataset_path: Path | None = None
+
+
+@dataclass
+class _Run:
+    name: str
+    directory: Path
+    record: dict[str, Any]
+    answers: Answers
+
+
+def analyse(names: Sequence[str], output: Path, options: Options | None = None) -> list[Chapter]:
+    """Analyse finished runs and write `index.html` with its tables (CSV) and figures (PNG) into a new folder.
+
+    Args:
+        names: run directories, or `user/name` or `user/name@revision` on the Hub.
+        output: the folder; nothing is left there if something goes wrong.
+        options: whether to embed examples with the models, how many, and where the data are.
+
+    Returns:
+        A chapter for each run and, of several, one on all of them together. What could not be done for a run is in its
+        sections as a reason.
+
+    Raises:
+        BioftError: a name given twice, no finished run, files changed since, a task that this bioft does not know, or
+            a folder that holds anything already.
+    """
+    options = options or Options()
+    if doubled := sorted({name for name in names if list(names).count(name) > 1}):
+        raise BioftError(f"{', '.join(doubled)} is given twice.")
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise BioftError(f"{output} exists and is not empty. Name another folder.")
+    read = [_read(name) for name in names]
+    with runs.disk_errors(output):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{output.name}.", suffix=".partial", dir=output.parent))
+        try:
+            chapters = [_chapter(run, partial, f"run{number}", options) for number, run in enumerate(read, 1)]
+            if len(read) > 1:
+                chapters.append(_all_together(read, partial))
+            write_page(chapters, partial)
+            partial.chmod(0o755)
+            if output.exists():
+                output.rmdir()
+            partial.rename(output)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    return chapters
+
+
+def _read(name: str) -> _Run:
+    path, _, revision = name.partition("@")
+    directory = hub.run_directory(name) if Path(name).is_dir() else hub.run_directory(path, revision=revision or None)
+    record = runs.read(directory)
+    runs.check_tested(directory, record)
+    runs.check_files(directory, record)
+    try:
+        return _Run(name, directory, record, read_answers(directory, record))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise BioftError(f"{directory / runs.RECORD} is not as a finished run writes it ({error!r}).") from error
+
+
+def _chapter(run: _Run, root: Path, folder: str, options: Options) -> Chapter:
+    """Everything about one run; figures are drawn into its folder."""
+    place = root / folder
+    place.mkdir()
+    answers, record = run.answers, run.record
+    best = (record.get("comparison") or {}).get("baseline")
+    splits, table, reasons = None, pd.read_parquet(run.directory / PREDICTIONS), []
+    try:
+        splits, answers = _with_dataset(run, table, options)
+    except BioftError as error:
+        reasons.append(f"What the dataset tells of the {answers.unit}s (frequencies, lengths): {error}")
+    shown = errors.shown_systems(answers, best)
+    sections = [
+        _systems(answers),
+        _changes(answers, shown, place),
+        _confusion(answers, shown, place),
+        _calibration(answers, shown, place),
+        _correlation(answers, place),
+        _groups(answers, shown, place, reasons),
+        _embeddings(run, answers, table, splits, options, place),
+    ]
+    words = f"{record['recipe']}, {record['task']}, base model {record['base_model']['id']}"
+    return Chapter(f"{run.name} ({words})", folder, sections)
+
+
+def _with_dataset(run: _Run, table: pd.DataFrame, options: Options) -> tuple[Any, Answers]:
+    from bioft import analysis_data
+
+    if run.record["task"] == "name-alignment":
+        return None, run.answers
+    splits = analysis_data.recorded_splits(run.directory, run.record, options.dataset_path)
+    more = analysis_data.properties(run.answers, table, run.record, splits)
+    return splits, replace(run.answers, properties=pd.concat([more, run.answers.properties], axis=1))
+
+
+def _systems(answers: Answers) -> Section:
+    section = Section("How right each system is", tables={"systems.csv": errors.systems(answers)})
+    section.sentences.append(
+        f"{len(answers.ids):,} {answers.unit}s of the test split; {answers.measure}, with 95 % intervals."
+    )
+    section.reasons += [answers.missing["base model"]] if "base model" in answers.missing else []
+    return section
+
+
+def _changes(answers: Answers, shown: Sequence[str], place: Path) -> Section:
+    section = Section("Which predictions changed")
+    if "changed predictions" in answers.missing:
+        section.reasons.append(answers.missing["changed predictions"])
+    table = errors.changes(answers)
+    if table.empty:
+        section.reasons.append("Nothing is stored that the fine-tuned model's answers could be compared with.")
+        return section
+    binary = answers.values.isin([0.0, 1.0]).all(axis=None)
+    test = "McNemar's exact test" if binary else "the sign test (answers are right by degrees)"
+    independent = len(set(answers.documents.tolist())) == len(answers.ids)
+    for row in table[table["system"].isin(shown)].to_dict("records"):
+        p_value = "p < 0.001" if row["p_value"] < 0.001 else f"p = {row['p_value']:.3f}"
+        section.sentences.append(
+            f"Against {row['system'].replace('_', ' ')}: {row['gained']:,} gained, {row['lost']:,} lost of "
+            f"{row['n']:,} ({p_value}, {test})."
+        )
+    if not independent:
+        section.sentences.append(
+            f"The {answers.unit}s of one document are not independent, as the test takes them to be: its p is too low."
+        )
+    section.tables["changes.csv"] = table
+    figures.draw_changes(table, place / "changes.png")
+    section.figures["changes.png"] = "Units that were gained and lost against each system"
+    for system in shown[1:2] or table["system"][:1]:
+        section.tables["changed.csv"] = errors.changed(answers, system)
+    return section
+
+
+def _confusion(answers: Answers, shown: Sequence[str], place: Path) -> Section:
+    section = Section("Confusion")
+    # The one that training started from first, as it was before.
+    order = [system for system in (*shown[1:2], FINE_TUNED) if system in answers.confusion]
+    if not order:
+        section.reasons.append(answers.missing.get("confusion", "No answers are stored."))
+        return section
+    known = {system: answers.confusion[system] for system in order}
+    figures.draw_confusion(known, place / "confusion.png")
+    section.figures["confusion.png"] = "Confusion matrices of " + " and ".join(order)
+    for system, table in known.items():
+        name = system.replace(" ", "_").replace("-", "_")
+        section.tables[f"confusion_{name}.csv"] = table.reset_index(names="truth")
+    return section
+
+
+def _calibration(answers: Answers, shown: Sequence[str], place: Path) -> Section:
+    section = Section("Calibration")
+    known = {system: answers.probabilities[system] for system in shown if system in answers.probabilities}
+    if not known:
+        section.reasons.append(answers.missing.get("calibration", "No probabilities are stored."))
+        return section
+    figures.draw_calibration(known, place / "calibration.png")
+    section.figures["calibration.png"] = "Share that is so against the probability given"
+    rows = [{"system": name, "measure": "ECE", **errors.calibration_error(*each)} for name, each in known.items()]
+    section.tables["calibration.csv"] = pd.DataFrame(rows)[["system", "measure", "n", "value", "low", "high"]]
+    section.sentences.append("ECE is the expected calibration error over 15 bins: 0 for a calibrated system.")
+    if missing := [system for system in shown if system not in known]:
+        section.reasons.append(f"No probabilities of {', '.join(missing)} are stored.")
+    return section
+
+
+def _correlation(answers: Answers, place: Path) -> Section:
+    section = Section("Correlation between the systems")
+    scored = len(answers.scores.columns) > 1
+    table = errors.correlation(answers.scores if scored else answers.values)
+    if len(table) < 2:
+        section.reasons.append("Fewer than two systems have stored answers that vary.")
+        return section
+    what = "their scores" if scored else "how right each answer is"
+    section.sentences.append(f"Spearman's rank correlation of {what}, n = {len(answers.ids):,}.")
+    figures.draw_correlation(table, f"Correlation of {what}", place / "correlation.png")
+    section.figures["correlation.png"] = "Correlation between the systems"
+    section.tables["correlation.csv"] = table.reset_index(names="system")
+    return section
+
+
+def _groups(answers: Answers, shown: Sequence[str], place: Path, reasons: list[str]) -> Section:
+    section = Section("Errors by group", reasons=list(reasons))
+    if "errors by frequency" in answers.missing:
+        section.reasons.append(answers.missing["errors by frequency"])
+    found = {}
+    for name, values in answers.properties.items():
+        group = errors.groups(str(name), values)
+        if group is None:
+            section.reasons.append(f"By {name}: fewer than two groups.")
+            continue
+        found[str(name)] = errors.by_group(answers, group, shown)
+        if group.cat.ordered and (sentence := errors.trend(found[str(name)], str(name))):
+            section.sentences.append(sentence)
+    if found:
+        figures.draw_groups(found, place / "groups.png")
+        section.figures["groups.png"] = "How right the systems are in each group"
+        section.tables["groups.csv"] = pd.concat(
+            [table.assign(property=name) for name, table in found.items()], ignore_index=True
+        )[["property", "group", "system", "measure", "n", "value", "low", "high"]]
+    return section
+
+
+def _embeddings(
+    run: _Run, answers: Answers, table: pd.DataFrame, splits: Any, options: Options, place: Path
+) -> Section:
+    section = Section("Embeddings, base model against fine-tuned")
+    if not options.embeddings:
+        section.reasons.append("It needs the model: give --embeddings.")
+        return section
+    from bioft import analysis_embeddings
+
+    try:
+        embedded = analysis_embeddings.embed(
+            run.directory, run.record, answers, table, splits, options.sample, options.seed
+        )
+        measured, sentences = analysis_embeddings.measure(embedded, options.seed)
+    except BioftError as error:
+        section.reasons.append(str(error))
+        return section
+    n = len(embedded.labels)
+    section.sentences.append(f"A sample of {n:,} {embedded.what}, drawn with seed {options.seed} from the test split.")
+    section.sentences += sentences
+    maps = analysis_embeddings.maps(embedded, options.seed)
+    figures.draw_maps(maps, embedded.labels.tolist(), place / "embeddings.png")
+    section.figures["embeddings.png"] = "Map of the embeddings of the base model and of the fine-tuned one"
+    section.tables["embeddings.csv"] = measured
+    points = {f"{name}: {axis}": maps[name][:, i] for name in (BASE, FINE_TUNED) for i, axis in enumerate("xy")}
+    pd.DataFrame({"label": embedded.labels, **points}).to_csv(place / "embedding_map.csv", index=False)
+    return section
+
+
+def _short_names(read: Sequence[_Run]) -> dict[str, _Run]:
+    """The runs by the last part of their name, where that tells them apart."""
+    short = [Path(run.name).name for run in read]
+    return dict(zip(short if len(set(short)) == len(short) else [run.name for run in read], read, strict=True))
+
+
+def _all_together(read: Sequence[_Run], root: Path) -> Chapter:
+    place = root / TOGETHER
+    place.mkdir()
+    groups, apart = analysis_runs.together(
+        {name: (run.record["task"], run.answers) for name, run in _short_names(read).items()}
+    )
+    sections = []
+    for number, group in enumerate(groups, 1):
+        answers, table = group.answers, analysis_runs.pairs(group.answers)
+        section = Section(f"{group.task}: {', '.join(group.names)}")
+        section.sentences.append(
+            f"{len(answers.ids):,} {answers.unit}s; p-values are of the sign test, and corrected for the number of "
+            "pairs (Holm)."
+        )
+        section.tables[f"pairs{number}.csv"] = table
+        section.tables[f"differing{number}.csv"] = analysis_runs.differing(answers)
+        figures.draw_agreement(table, place / f"agreement{number}.png")
+        section.figures[f"agreement{number}.png"] = "Units that only one of two runs is righter on"
+        correlation = errors.correlation(answers.scores if len(answers.scores.columns) else answers.values)
+        if len(group.names) > 2 and len(correlation) > 1:
+            figures.draw_correlation(correlation, "Correlation between the runs", place / f"correlation{number}.png")
+            section.figures[f"correlation{number}.png"] = "Correlation between the runs"
+        by_property = {
+            str(name): errors.by_group(answers, group_of, group.names)
+            for name, values in answers.properties.items()
+            if (group_of := errors.groups(str(name), values)) is not None
+        }
+        if by_property:
+            figures.draw_groups(by_property, place / f"groups{number}.png")
+            section.figures[f"groups{number}.png"] = "How right the runs are in each group"
+        sections.append(section)
+    if apart:
+        reasons = [f"{name}: {reason}" for name, reason in apart.items()]
+        sections.append(Section("Runs that can't be set beside another", reasons=reasons))
+    return Chapter("The runs together", TOGETHER, sections)

@@ -1,0 +1,103 @@
+"""Several runs on the same test examples: how their answers correlate, and where they differ."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from bioft.analysis_answers import Answers
+from bioft.run_comparison import holm
+from bioft.verification_findings import FINE_TUNED
+
+
+@dataclass
+class Together:
+    """Runs with the same units; `answers` has a column for each of them instead of its own systems."""
+
+    task: str
+    answers: Answers
+
+    @property
+    def names(self) -> list[str]:
+        """The runs."""
+        return [str(name) for name in self.answers.values]
+
+
+def together(runs: Mapping[str, tuple[str, Answers]]) -> tuple[list[Together], dict[str, str]]:
+    """Put runs (by name: task and answers) on the same units together.
+
+    Returns:
+        The groups of two runs or more, and by name why a run is in none.
+    """
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for name, (task, answers) in runs.items():
+        groups.setdefault((task, *answers.ids), []).append(name)
+    found, apart = [], {}
+    for key, names in groups.items():
+        if len(names) < 2:
+            apart[names[0]] = f"No other run is on {key[0]} with the same test examples."
+            continue
+        first = runs[names[0]][1]
+        scored = all(FINE_TUNED in runs[name][1].scores for name in names)
+        given = {name: runs[name][1].given for name in names}
+        has_answers = all(FINE_TUNED in its for its in given.values())
+        found.append(
+            Together(
+                key[0],
+                replace(
+                    first,
+                    values=pd.DataFrame({name: runs[name][1].values[FINE_TUNED] for name in names}),
+                    scores=pd.DataFrame({name: runs[name][1].scores[FINE_TUNED] for name in names} if scored else {}),
+                    given=pd.DataFrame(
+                        {"truth": first.given["truth"]} | {n: its[FINE_TUNED] for n, its in given.items()}
+                    )
+                    if has_answers
+                    else pd.DataFrame(),
+                ),
+            )
+        )
+    return found, apart
+
+
+def pairs(answers: Answers) -> pd.DataFrame:
+    """Return a row for each pair of runs.
+
+    Columns: first, second, n, correlation (Spearman, of scores, else of how right the answers are), equal, only_first
+    and only_second (units that one is righter on), p_value (sign test; McNemar's exact test where answers are right or
+    wrong), p_corrected (Holm 1979).
+    """
+    rows = []
+    for first, second in combinations(answers.values, 2):
+        ours, theirs = answers.values[first], answers.values[second]
+        numbers = answers.scores if len(answers.scores.columns) else answers.values
+        more, fewer = int((ours > theirs).sum()), int((ours < theirs).sum())
+        varying = min(numbers[first].nunique(), numbers[second].nunique()) > 1
+        rows.append(
+            {
+                "first": first,
+                "second": second,
+                "n": len(ours),
+                "correlation": float(stats.spearmanr(numbers[first], numbers[second])[0]) if varying else np.nan,
+                "equal": int((ours == theirs).sum()),
+                "only_first": more,
+                "only_second": fewer,
+                "p_value": float(stats.binomtest(more, more + fewer).pvalue) if more + fewer else 1.0,
+            }
+        )
+    table = pd.DataFrame(rows)
+    return table.assign(p_corrected=holm(table["p_value"].to_list()))
+
+
+def differing(answers: Answers) -> pd.DataFrame:
+    """The units that the runs answer with different success, the largest difference first."""
+    spread = answers.values.max(axis=1) - answers.values.min(axis=1)
+    rows = spread[spread > 0].sort_values(ascending=False, kind="stable").index
+    table = pd.DataFrame({"id": np.array(answers.ids, dtype=object)[rows]})
+    for name in answers.given:
+        table[name] = answers.given[name].to_numpy()[rows]
+    for name in answers.values:
+        table[f"{name}: {answers.measure}"] = answers.values[name].to_numpy()[rows]
+    return table

@@ -1,0 +1,266 @@
+"""What is in a dataset of texts, with labels or without, or of pairs of texts: counts, lengths, words, overlap.
+
+The part of `bioft inspect` for such data; see `bioft.inspection`.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.text import Text
+
+from bioft import plots
+from bioft.datasets.splits import normalise
+from bioft.inspection import QUANTILES, new_table, print_audit, quantiles, rows_table
+
+PAIR_COLUMNS = (("anchor", "positive", "negative"), ("sentence1", "sentence2"))
+"""The texts of a row, in the two forms that pairs have."""
+RELATED = 0.5
+"""The score from which two texts belong together, as in `bioft.contrastive`."""
+_WORD = re.compile(r"\w[\w'-]+")
+
+Frames = Mapping[str, pd.DataFrame]
+
+
+def holds_pairs(columns: Iterable[str]) -> bool:
+    """Whether rows with these columns are pairs of texts."""
+    return any({*names[:2], "group"} <= set(columns) for names in PAIR_COLUMNS)
+
+
+def inspect_pairs(splits: Frames, top: int = 10) -> dict[str, Any]:
+    """Count what is in the splits of a dataset of pairs of texts.
+
+    Args:
+        splits: per split its rows: anchor, positive (and negative), or sentence1, sentence2 and score; group; kind.
+        top: how many of the most frequent words and texts to list.
+
+    Returns:
+        A dict that JSON can hold, with `rows` (per split: pairs, related, unrelated, groups, texts, and pairs of each
+        kind), `lengths` (characters and words of distinct texts: quantiles), `pairs_per_group`, `shared` (per pair of
+        splits: texts and groups that are in both), `words_in_common` (of related and of unrelated pairs: the share of
+        their words that both texts have, quantiles), `most_frequent_words` and `most_frequent_texts` (in most pairs).
+    """
+    texts = {split: _texts_of(frame) for split, frame in splits.items()}
+    everything = pd.concat(splits.values(), ignore_index=True)
+    first, second = _names(everything)[:2]
+    related = _related(everything)
+    common = np.array([_in_common(*pair) for pair in zip(everything[first], everything[second], strict=True)])
+    in_pairs = Counter(text for column in (first, second) for text in everything[column])
+    return {
+        "kind": "pairs",
+        "rows": {split: _pair_counts(frame, len(texts[split])) for split, frame in splits.items()},
+        "lengths": _lengths(texts),
+        "pairs_per_group": {
+            split: quantiles(frame["group"].value_counts().to_numpy()) for split, frame in splits.items()
+        },
+        "shared": [
+            {
+                "splits": [one, other],
+                "texts": len(set(map(normalise, texts[one])) & set(map(normalise, texts[other]))),
+                "of_texts": len(set(map(normalise, texts[other]))),
+                "groups": len(set(splits[one]["group"]) & set(splits[other]["group"])),
+                "of_groups": int(splits[other]["group"].nunique()),
+            }
+            for one, other in combinations(splits, 2)
+        ],
+        "words_in_common": {
+            words: quantiles(common[chosen]) for words, chosen in (("related", related), ("unrelated", ~related))
+        },
+        "most_frequent_words": _most_frequent_words({text for its in texts.values() for text in its}, top),
+        "most_frequent_texts": [{"text": text, "pairs": n} for text, n in _ordered(in_pairs)[:top]],
+    }
+
+
+def inspect_texts(splits: Frames, top: int = 10) -> dict[str, Any]:
+    """Count what is in the splits of a dataset of texts.
+
+    Args:
+        splits: per split its rows: text and, where there are labels, label or labels (a list).
+        top: how many of the most frequent words to list.
+
+    Returns:
+        A dict that JSON can hold, with `rows` (per split: texts), `labels` (per split and label: texts),
+        `labels_per_text` (quantiles per split; both empty without labels), `lengths` and `shared` as of
+        `inspect_pairs`, `most_frequent_words`, and `words_of_labels` (per label its most frequent words that are at
+        least twice as frequent in its texts as in all).
+    """
+    texts = {split: list(dict.fromkeys(frame["text"])) for split, frame in splits.items()}
+    normalised = {split: set(map(normalise, its)) for split, its in texts.items()}
+    labels = {split: _labels_of(frame) for split, frame in splits.items()}
+    counts = {split: dict(_ordered(Counter(label for each in its for label in each))) for split, its in labels.items()}
+    labelled = any(map(len, counts.values()))
+    return {
+        "kind": "texts",
+        "rows": {split: {"texts": len(frame)} for split, frame in splits.items()},
+        "labels": counts if labelled else {},
+        "labels_per_text": {s: quantiles(np.array(list(map(len, its)))) for s, its in labels.items()}
+        if labelled
+        else {},
+        "lengths": _lengths(texts),
+        "shared": [
+            {
+                "splits": [one, other],
+                "texts": len(normalised[one] & normalised[other]),
+                "of_texts": len(normalised[other]),
+            }
+            for one, other in combinations(splits, 2)
+        ],
+        "most_frequent_words": _most_frequent_words({text for its in texts.values() for text in its}, top),
+        "words_of_labels": _words_of_labels(splits, labels) if labelled else {},
+    }
+
+
+def print_report(report: dict[str, Any], console: Console) -> None:
+    """Print the report of a dataset of texts or pairs as tables."""
+    console.print(rows_table(report["rows"]))
+    if report.get("labels"):
+        splits = list(report["labels"])
+        table = new_table("Labels", "label", *splits, "all", "share of the texts")
+        n = sum(rows["texts"] for rows in report["rows"].values())
+        total: Counter[str] = Counter()
+        for found in report["labels"].values():
+            total.update(found)
+        for label, count in _ordered(total):
+            numbers = [f"{report['labels'][split].get(label, 0):,}" for split in splits]
+            table.add_row(Text(label), *numbers, f"{count:,}", f"{count / n:.1%}")
+        console.print(table)
+        if any(found["max"] > 1 for found in report["labels_per_text"].values()):
+            console.print(_quantile_table("Labels of a text", "split", {"labels": report["labels_per_text"]}))
+
+    console.print(_quantile_table("Length of distinct texts", "split", report["lengths"]))
+    if "pairs_per_group" in report:
+        console.print(_quantile_table("Pairs of a group", "split", {"pairs": report["pairs_per_group"]}))
+        known = {words: found for words, found in report["words_in_common"].items() if found["n"]}
+        table = new_table("Share of their words that two texts have in common", "pairs", "counted", "mean", *QUANTILES)
+        for words, found in known.items():
+            table.add_row(words, f"{found['n']:,}", f"{found['mean']:.2f}", *(f"{found[q]:.2f}" for q in QUANTILES))
+        console.print(table)
+
+    columns = ["texts", *(["groups"] if "groups" in report["shared"][0] else [])] if report["shared"] else []
+    table = new_table("Shared between splits", "splits", *columns)
+    for pair in report["shared"]:
+        cells = [f"{pair[column]:,} of {pair[f'of_{column}']:,}" for column in columns]
+        table.add_row(f"{pair['splits'][1]} in {pair['splits'][0]}", *cells)
+    console.print(table)
+
+    table = new_table("Most frequent words", "word", "texts")
+    for found in report["most_frequent_words"]:
+        table.add_row(Text(found["word"]), f"{found['texts']:,}")
+    console.print(table)
+    if report.get("most_frequent_texts"):
+        table = new_table("Texts in most pairs", "text", "pairs")
+        for found in report["most_frequent_texts"]:
+            table.add_row(Text(_short(found["text"])), f"{found['pairs']:,}")
+        console.print(table)
+    if report.get("words_of_labels"):
+        table = new_table("Words of each label", "label", "")
+        for label, words in report["words_of_labels"].items():
+            table.add_row(Text(label), Text(", ".join(words) or "–"))
+        console.print(table)
+    print_audit(report["audit"], console)
+
+
+def draw(splits: Frames, report: Mapping[str, Any], folder: Path) -> None:
+    """Draw `text_lengths.png` (words of distinct texts), and with labels `labels.png`."""
+    lengths = {
+        split: [len(text.split()) for text in (_texts_of(frame) if report["kind"] == "pairs" else set(frame["text"]))]
+        for split, frame in splits.items()
+    }
+    plots.text_lengths(lengths, "words", folder / "text_lengths.png")
+    if report.get("labels"):
+        plots.label_counts(report["labels"], folder / "labels.png")
+
+
+def _names(frame: pd.DataFrame) -> list[str]:
+    return [name for names in PAIR_COLUMNS for name in names if name in frame]
+
+
+def _texts_of(frame: pd.DataFrame) -> list[str]:
+    return list(dict.fromkeys(text for name in _names(frame) for text in frame[name]))
+
+
+def _related(frame: pd.DataFrame) -> np.ndarray:
+    return frame["score"].to_numpy(float) >= RELATED if "score" in frame else np.ones(len(frame), bool)
+
+
+def _pair_counts(frame: pd.DataFrame, texts: int) -> dict[str, int]:
+    related = int(_related(frame).sum())
+    counts = {"pairs": len(frame), "related": related, "unrelated": len(frame) - related}
+    kinds = Counter(frame["kind"]) if "kind" in frame else Counter()
+    return counts | {"groups": int(frame["group"].nunique()), "texts": texts} | dict(_ordered(kinds))
+
+
+def _labels_of(frame: pd.DataFrame) -> list[list[str]]:
+    if "labels" in frame:
+        return [list(each) for each in frame["labels"]]
+    return [[str(each)] for each in frame["label"]] if "label" in frame else []
+
+
+def _lengths(texts: Mapping[str, list[str]]) -> dict[str, dict[str, dict[str, float]]]:
+    """By unit and split."""
+    units = {"characters": len, "words": lambda text: len(text.split())}
+    return {
+        unit: {split: quantiles(np.array([measure(text) for text in its])) for split, its in texts.items()}
+        for unit, measure in units.items()
+    }
+
+
+def _words(text: str) -> set[str]:
+    """The words of a text without those that are frequent in all English texts."""
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    return set(_WORD.findall(text.lower())) - ENGLISH_STOP_WORDS
+
+
+def _in_common(first: str, second: str) -> float:
+    """Jaccard's index of the words of two texts."""
+    one, other = (set(_WORD.findall(text.lower())) for text in (first, second))
+    return len(one & other) / max(1, len(one | other))
+
+
+def _most_frequent_words(texts: Iterable[str], top: int) -> list[dict[str, Any]]:
+    counts = Counter(word for text in texts for word in _words(text))
+    return [{"word": word, "texts": n} for word, n in _ordered(counts)[:top]]
+
+
+def _words_of_labels(splits: Frames, labels: Mapping[str, list[list[str]]], shown: int = 5) -> dict[str, list[str]]:
+    everywhere: Counter[str] = Counter()
+    by_label: dict[str, Counter[str]] = {}
+    sizes: Counter[str] = Counter()
+    n = 0
+    for split, frame in splits.items():
+        for text, its in zip(frame["text"], labels[split], strict=True):
+            words = _words(text)
+            everywhere.update(words)
+            n += 1
+            for label in its:
+                by_label.setdefault(label, Counter()).update(words)
+                sizes[label] += 1
+    return {
+        label: [w for w, count in _ordered(found) if count / sizes[label] >= 2 * everywhere[w] / n][:shown]
+        for label, found in sorted(by_label.items())
+    }
+
+
+def _ordered(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """The most frequent first; names settle ties, so that the list does not depend on the order of the rows."""
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _quantile_table(title: str, first: str, found: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Any:
+    table = new_table(title, first, "unit", "counted", "mean", *QUANTILES)
+    for unit, splits in found.items():
+        for split, values in splits.items():
+            numbers = [f"{values['n']:,}", f"{values['mean']:.1f}", *(f"{round(values[q], 1):,g}" for q in QUANTILES)]
+            table.add_row(split, unit, *numbers)
+    return table
+
+
+def _short(text: str, length: int = 60) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"
