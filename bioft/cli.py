@@ -152,6 +152,8 @@ def inspect(
     report, folder = inspection.inspect_dataset(dataset, out, top=top, overwrite=overwrite)
     console = Console()
     inspection.print_report(report, console)
+    for note in report["notes"]:
+        console.print(Text(note, style="yellow"), soft_wrap=True)
     console.print(Text(f"Plots and {inspection.REPORT} written to {folder}", style="green"), soft_wrap=True)
 
 

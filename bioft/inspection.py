@@ -62,6 +62,7 @@ def inspect_dataset(
         "dataset": {key: manifest.get(key) for key in ("builder", "arguments", "fingerprints")},
         **found,
         "audit": manifest.get("audit", {}),
+        "notes": notes(manifest),
     }
     _write(report, draw, target)
     return report, target

@@ -140,7 +140,7 @@ def test_shares_of_the_splits_are_those_asked_for():
 
 
 def test_the_command_builds_shows_what_is_missing_and_writes_a_card(tmp_path):
-    """Weak labels are called so; a label without test texts is named; `inspect` says that it is for other data."""
+    """Weak labels are called so; a label without test texts is named; `inspect` counts them."""
     rows = [f"Reason {i}\tNCT{i:08}\t{'Negative' if i % 2 else 'Covid19'}" for i in range(40)]
     rows += ["Only one\tNCT00000900\tSuccess", "reason 3!\tNCT00000901\tCovid19"]
     (tmp_path / "weak.tsv").write_text("\n".join(["stop_reason\tnct_id\tprediction", *rows, ""]))
@@ -152,4 +152,5 @@ def test_the_command_builds_shows_what_is_missing_and_writes_a_card(tmp_path):
         assert "the labels are weak" in text and "or Success" in text and "1 texts had other labels" in text
     assert "texts with labels" in card and "stop reasons of clinical trials with weak labels" in card
     result = CliRunner().invoke(cli.app, ["inspect", str(tmp_path / "data")])
-    assert result.exit_code == 1 and "neither gene–disease pairs nor documents" in " ".join(result.output.split())
+    shown = " ".join(result.output.split())
+    assert result.exit_code == 0 and "Negative" in shown and "weak" in shown, shown
