@@ -1,0 +1,48 @@
+"""The index that `bioft demo` shows without one: terms of the Human Phenotype Ontology with their definitions."""
+
+from pathlib import Path
+
+import numpy as np
+
+from bioft import runs, search_encoder, search_index
+from bioft.cache import cache_directory
+from bioft.datasets import hpo, hpo_definitions
+from bioft.search_articles import IndexedArticle
+from bioft.search_encoder import SearchEncoder
+from bioft.search_index import SearchIndex
+
+RUN, BASE_MODEL = Path("runs/contrastive/default"), "embedded:all-minilm-l6-v2"
+"""What encodes the terms: the default run of contrastive where it was trained, else the base model."""
+TERMS = 1000
+"""Drawn at random from all, so that the first start takes a minute at most."""
+
+
+def open_or_build(seed: int = 0) -> tuple[SearchIndex, SearchEncoder]:
+    """Return the index and its encoder; built once for each encoder and kept in bioft's cache folder.
+
+    Raises:
+        BioftError: the data of HPO or the weights are not installed; the disk is full.
+    """
+    encoder = search_encoder.load_encoder(str(RUN) if (RUN / runs.RECORD).is_file() else BASE_MODEL)
+    folder = cache_directory() / "demo" / encoder.identity[:16]
+    if (folder / search_index.MANIFEST).is_file():
+        return search_index.open_index(folder), encoder
+    index, _ = search_index.index_articles(folder, encoder, _terms(seed), progress="Indexing terms of HPO")
+    return index, encoder
+
+
+def about() -> str:
+    """Return what the index holds and where it is from, in the words that the terms of HPO ask for."""
+    return (
+        "The articles are terms of HPO with their definitions. This product uses the Human Phenotype Ontology "
+        f"(release {hpo.release()}). Find out more at http://www.human-phenotype-ontology.org. {hpo.CITATION}"
+    )
+
+
+def _terms(seed: int) -> list[IndexedArticle]:
+    read = list(hpo_definitions.read())
+    chosen = np.sort(np.random.default_rng(seed).choice(len(read), min(TERMS, len(read)), replace=False))
+    return [
+        IndexedArticle(identifier, text.partition(": ")[0], text, year=None, mesh=(), retracted=False)
+        for identifier, text in (read[row] for row in chosen)
+    ]

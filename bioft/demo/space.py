@@ -1,0 +1,140 @@
+"""The demo as a folder that can be pushed to the Hub as a Space: app, requirements, card, index, encoder and runs."""
+
+import json
+import re
+import shlex
+import shutil
+import tempfile
+from collections.abc import Sequence
+from importlib.metadata import requires, version
+from pathlib import Path
+from typing import Any
+
+import bioft
+from bioft import models, runs
+from bioft.errors import BioftError
+from bioft.search_encoder import SearchEncoder
+from bioft.search_index import MANIFEST, SearchIndex
+
+ENCODER = "encoder"
+"""Folder of the encoder in a Space."""
+APP = '''\
+"""The page of `bioft demo` as a Space; the package that it was made with lies beside it."""
+
+from pathlib import Path
+
+from bioft.demo import app
+
+HERE = Path(__file__).parent
+MODEL = {model}
+RUNS = {runs}
+ABOUT = {about}
+
+app.launch(app.open_and_build(HERE / "index", MODEL and str(HERE / MODEL), [HERE / run for run in RUNS], ABOUT))
+'''
+CARD = """\
+---
+title: {title}
+sdk: gradio
+sdk_version: {gradio}
+python_version: "3.11"
+app_file: app.py
+---
+
+# {title}
+
+Semantic search over {articles:,} articles, made with `bioft demo --export-space` of bioft {bioft}.
+
+Encoder: {encoder}.
+
+{about}
+"""
+
+
+def export(
+    folder: Path, index: SearchIndex, encoder: SearchEncoder, directories: Sequence[Path] = (), about: str = ""
+) -> None:
+    """Write the demo to a new folder, whole or not at all; page and card say `about`.
+
+    The package itself goes along, as do an encoder and runs that are folders here; base models are fetched from the
+    Hub, or come with the requirements.
+
+    Raises:
+        BioftError: the folder is there already, or a base model that a Space has no way to get.
+    """
+    if folder.exists():
+        raise BioftError(f"{folder} is there already. Name a new folder for the Space.")
+    _check_base(encoder.name, Path(encoder.name))
+    for directory in directories:
+        _check_base(str(directory), directory)
+    names = [f"runs/{number}-{directory.resolve().name}" for number, directory in enumerate(directories, 1)]
+    local = Path(encoder.name).is_dir()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
+        made = Path(temporary) / "space"
+        ignored = shutil.ignore_patterns("__pycache__", "_recipes")
+        shutil.copytree(Path(bioft.__file__).parent, made / "bioft", ignore=ignored)
+        (made / "index").mkdir()
+        for name in index.manifest["files"]:
+            shutil.copy2(index.directory / name, made / "index" / name)
+        manifest = index.manifest
+        if local:
+            shutil.copytree(encoder.name, made / ENCODER)
+            manifest = {**manifest, "model": {**manifest["model"], "name": ENCODER}}
+        known = json.dumps(manifest, indent=2, ensure_ascii=False)
+        (made / "index" / MANIFEST).write_text(known + "\n", encoding="utf-8")
+        for directory, name in zip(directories, names, strict=True):
+            shutil.copytree(directory, made / name)
+        app = APP.format(model=repr(ENCODER) if local else None, runs=json.dumps(names), about=repr(about))
+        (made / "app.py").write_text(app, encoding="utf-8")
+        (made / "requirements.txt").write_text("".join(f"{each}\n" for each in requirements()), encoding="utf-8")
+        (made / "README.md").write_text(_card(folder.name, index, encoder, about), encoding="utf-8")
+        made.rename(folder)
+
+
+def push_commands(folder: Path) -> list[str]:
+    """Return the commands that make the Space and push the folder to it."""
+    name = f"USER/{re.sub(r'[^A-Za-z0-9._-]+', '-', folder.name)}"
+    return [
+        f"hf repos create {name} --type space --sdk gradio",
+        f"hf upload {name} {shlex.quote(str(folder))} . --type space",
+    ]
+
+
+def requirements() -> list[str]:
+    """Return what bioft and the page need to be installed, as pip takes it; Gradio comes with the Space."""
+    return [each for each in requires("bioft") or () if "extra ==" not in each]
+
+
+def _check_base(name: str, directory: Path) -> None:
+    """Refuse a run whose base model, which its adapter needs, a Space has no way to get."""
+    if not (directory / "adapter_config.json").is_file():
+        return
+    base: dict[str, Any] = runs.read(directory)["base_model"]
+    known = str(base["name_or_path"])
+    if known.startswith(models.EMBEDDED_PREFIX):
+        package = models.EMBEDDED[known.removeprefix(models.EMBEDDED_PREFIX)].package
+        if not any(re.match(rf"{package}\b", each) for each in requirements()):
+            raise BioftError(
+                f"The base model of {name} comes with the package {package}, which a Space has no way to install. "
+                "Train on the model's id on the Hub, or leave this run out of the Space."
+            )
+    elif Path(known).is_dir() or known.startswith((".", "/", "~")) or known.count("/") > 1:
+        raise BioftError(
+            f"The base model of {name} is the local folder {known}, which a Space does not have. Push it to the Hub "
+            "and train on its id, or leave this run out of the Space."
+        )
+
+
+def _card(name: str, index: SearchIndex, encoder: SearchEncoder, about: str) -> str:
+    title = re.sub(r"[^\w.-]+", " ", name).strip() or "bioft"
+    shown = f"the folder {ENCODER}" if Path(encoder.name).is_dir() else encoder.name
+    card = CARD.format(
+        title=title,
+        gradio=version("gradio"),
+        articles=len(index),
+        bioft=bioft.__version__,
+        encoder=shown,
+        about=about,
+    )
+    return card.rstrip() + "\n"
