@@ -1,8 +1,5 @@
 """The adapter of a finished run merged into its base model, and checked to compute the same as the two apart."""
 
-import dataclasses
-import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,24 +7,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from huggingface_hub import ModelCardData
 from peft import PeftModel
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
-from bioft import arguments, cards, contrastive, entity_prediction, hub, models, relation_prediction, runs, text_models
-from bioft.datasets import load
+from bioft import cards, contrastive, derived_models, entity_prediction, models, relation_prediction, runs, text_models
+from bioft.derived_models import ADAPTER
 from bioft.errors import BioftError
 from bioft.prompts import PairPrompts
-from bioft.recorded_configuration import recorded_configuration
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 # SmolLM2-135M from NF4 differed by 0.013 in bfloat16 and by 0.0024 in float16 (the worst of 30 test pairs).
 TOLERANCE = {"float32": 0.001, "bfloat16": 0.05, "float16": 0.01}
 """How far the outputs of the merged model may be from those of adapter and base, in standard deviations of these."""
-EXAMPLES = 100
 MAX_TOKENS, KEPT_POSITIONS = 128, 16
 """Tokens of an example that are read, and its last positions whose outputs are compared."""
-ADAPTER = "adapter_model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -75,11 +68,8 @@ def merge(run: str | Path, output: Path, *, dtype: str | None = None, dataset_pa
     """
     if dtype is not None and dtype not in DTYPES:
         raise BioftError(f"{dtype!r} is no type to save weights in. Give {', '.join(DTYPES)}.")
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise BioftError(f"{output} exists and is not empty. Name another folder.")
-    directory = hub.run_directory(str(run))
-    record = runs.read(directory)
-    runs.check_files(directory, record)
+    derived_models.check_new(output)
+    directory, record = derived_models.open_run(run)
     if ADAPTER not in record["files"]:
         raise BioftError(
             f"The run in {directory} has no adapter: its model was trained whole, and can be used as it is."
@@ -88,7 +78,7 @@ def merge(run: str | Path, output: Path, *, dtype: str | None = None, dataset_pa
         raise BioftError(f"Runs of {record['recipe']!r} can't be merged. Those of {', '.join(LOADERS)} can.")
     saved = DTYPES[dtype] if dtype else models.compute_dtype()
     computed = saved if torch.cuda.is_available() else torch.float32
-    examples = _examples(directory, record, dataset_path)
+    examples = derived_models.test_examples(directory, record, dataset_path)
 
     loaded = LOADERS[record["recipe"]](directory, record, computed)
     inputs = loaded.tokens(examples)
@@ -97,46 +87,22 @@ def merge(run: str | Path, output: Path, *, dtype: str | None = None, dataset_pa
         whole = loaded.model.merge_and_unload(safe_merge=True).to(saved)
     except ValueError as error:
         raise BioftError(f"The adapter of {directory} can't be merged: {error}.") from error
-    with runs.disk_errors(output):
-        output.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{output.name}.", suffix=".partial", dir=output.parent))
-        try:
-            loaded.save(whole, partial)
-            # What was written is read again: this is the model that others get.
-            again = type(whole).from_pretrained(partial, dtype=computed).to(models.local_device())
-            name = str(saved).removeprefix("torch.")
-            after = _outputs(again, inputs)
-            off = max(np.sqrt(np.mean((one - other) ** 2)) for one, other in zip(after, before, strict=True))
-            drift = float(off / np.concatenate(before).std())
-            dequantized = record["base_model"]["quantization"] is not None
-            merged = Merged(output, name, dequantized, len(inputs), drift, TOLERANCE[name])
-            if not drift <= merged.tolerance:  # also where it is not a number
-                raise BioftError(
-                    f"The merged model computes something else than adapter and base: on the worst "
-                    f"of {len(inputs)} test examples the outputs differ by {drift:.2g} of their standard deviation; "
-                    f"{merged.tolerance:g} is allowed in {name}. It was not saved."
-                )
-            (partial / runs.CARD).write_text(_card(directory, record, merged), encoding="utf-8")
-            partial.chmod(0o755)
-            if output.exists():
-                output.rmdir()
-            partial.rename(output)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+    with derived_models.new_folder(output) as partial:
+        loaded.save(whole, partial)
+        # What was written is read again: this is the model that others get.
+        again = type(whole).from_pretrained(partial, dtype=computed).to(models.local_device())
+        name = str(saved).removeprefix("torch.")
+        drift = derived_models.drift(before, _outputs(again, inputs))
+        dequantized = record["base_model"]["quantization"] is not None
+        merged = Merged(output, name, dequantized, len(inputs), drift, TOLERANCE[name])
+        if not drift <= merged.tolerance:  # also where it is not a number
+            raise BioftError(
+                f"The merged model computes something else than adapter and base: on the worst "
+                f"of {len(inputs)} test examples the outputs differ by {drift:.2g} of their standard deviation; "
+                f"{merged.tolerance:g} is allowed in {name}. It was not saved."
+            )
+        (partial / runs.CARD).write_text(_card(directory, record, merged), encoding="utf-8")
     return merged
-
-
-def _examples(directory: Path, record: dict[str, Any], dataset_path: Path | None) -> Any:
-    """Up to 100 rows, at equal distances, of the test split that the run was evaluated on."""
-    kind, load_splits = DATA[record["recipe"]]
-    names = {item.name for item in dataclasses.fields(kind)}
-    config = recorded_configuration(directory, record, dataset_path)
-    options = kind(**{key: value for key, value in config.items() if key in names})
-    dataset, manifest = load_splits(**vars(options))
-    if manifest["fingerprints"]["test"] != record["dataset"]["fingerprints"]["test"]:
-        raise BioftError("The test split here is not that of the run. Name its data with --dataset-path.")
-    test = dataset["test"]
-    return test.select(np.unique(np.linspace(0, len(test) - 1, EXAMPLES).round().astype(int)))
 
 
 @torch.inference_mode()
@@ -214,33 +180,12 @@ LOADERS: dict[str, Callable[[Path, dict[str, Any], torch.dtype], _Loaded]] = {
     "contrastive": _load_sentence_encoder,
 }
 """How adapter and base of each recipe that trains adapters are loaded."""
-DATA: dict[str, tuple[Any, Callable[..., Any]]] = {
-    "sft_gda": (arguments.GeneDiseaseArguments, load.load_or_build),
-    "mlm": (arguments.TextArguments, load.load_texts),
-    "token_classification": (arguments.DocumentArguments, load.load_documents),
-    "sequence_classification": (arguments.DocumentArguments, load.load_documents),
-    "text_classification": (arguments.LabelledTextArguments, load.load_labelled_texts),
-    "contrastive": (arguments.PairArguments, lambda **options: load.load_pairs(**options)[:2]),
-}
-"""What each recipe calls its data, and how it gets them."""
 
 
 def _card(directory: Path, record: dict[str, Any], merged: Merged) -> str:
     """The model card: what was merged into what, and how far it is from the two apart."""
-    task, origin = cards.TASKS[record["task"]], hub.origin(directory)
-    base = cards.without_local_paths(record)["base_model"]
-    published = bool(cards.HUB_ID.fullmatch(record["base_model"]["id"]))
-    revision = f" at revision `{base['revision']}`" if base["revision"] else ""
-    run = f"[{origin['id']}]({cards.HUB}/{origin['id']}) at `{origin['revision']}`" if origin else record["name"]
-    license_id = base.get("license")
-    metadata = ModelCardData(
-        library_name=task.library or "transformers",
-        base_model=base["id"] if published else None,
-        license=license_id if license_id in cards.HUB_LICENSES else "other" if license_id else None,
-        license_name=license_id if license_id and license_id not in cards.HUB_LICENSES else None,
-        pipeline_tag=task.pipeline_tag,
-        tags=[*([f"base_model:finetune:{base['id']}"] if published else []), "bioft", "merged", *task.tags],
-    )
+    task, base = cards.TASKS[record["task"]], cards.without_local_paths(record)["base_model"]
+    metadata = derived_models.card_metadata(record, task.library or "transformers", "finetune", "merged")
     dequantized = (
         "\nThe adapter was trained on the base model in 4 bits (NF4). It was merged into those weights, dequantised: "
         "they are not equal to the base model's own.\n"
@@ -253,16 +198,14 @@ def _card(directory: Path, record: dict[str, Any], merged: Merged) -> str:
             "\nIts head has two layers, which Transformers has no class for: `classifier_class` of bioft makes it.\n"
         )
     return f"""---
-{metadata.to_yaml()}
+{metadata}
 ---
 
 # {base["id"]} with the adapter of {record["name"]} merged into it
 
 For {task.title}. The weights are in {merged.dtype}.
 
-- Base model: `{base["id"]}`{revision} ({base["source"]})
-- Adapter: of the bioft run {run} (recipe `{record["recipe"]}`, {ADAPTER} with SHA-256
-  `{record["files"][ADAPTER]}`)
+{derived_models.sources(directory, record)}
 {dequantized}{head}
 On the worst of {merged.examples} test examples of the run the outputs of this model differ from those of adapter and
 base by {merged.drift:.2g} of their standard deviation (root mean square; {merged.tolerance:g} is allowed). What was

@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -22,7 +22,6 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from numpy.typing import NDArray
-from usearch.index import Index
 
 from bioft import __version__, runs
 from bioft.errors import BioftError
@@ -30,6 +29,8 @@ from bioft.retrieval_baselines import rank_embeddings
 from bioft.search_articles import IndexedArticle
 
 if TYPE_CHECKING:  # the encoder brings PyTorch along, which near duplicates and topics do without
+    from usearch.index import Index
+
     from bioft.search_encoder import SearchEncoder
 
 SCHEMA_VERSION = 1
@@ -80,7 +81,7 @@ class SearchIndex:
 
     directory: Path
     manifest: dict[str, Any]
-    vectors: Index
+    vectors: "Index"
     table: pq.ParquetFile
 
     @cached_property
@@ -211,6 +212,19 @@ class SearchIndex:
         ]
 
 
+def index_class() -> type["Index"]:
+    """The class of the graph. ONNX Runtime is loaded before it where installed.
+
+    Loaded after usearch and without PyTorch, ONNX Runtime ends the process with a segmentation fault (seen with
+    onnxruntime 1.31.1 and usearch 2.26).
+    """
+    with suppress(ImportError):
+        import onnxruntime  # noqa: F401
+    from usearch.index import Index
+
+    return Index
+
+
 def open_index(directory: str | os.PathLike[str]) -> SearchIndex:
     """Open an index to search it; its vectors stay on disk and are mapped into memory.
 
@@ -246,9 +260,10 @@ def index_articles(
     directory.mkdir(parents=True, exist_ok=True)
     with _locked(directory):
         manifest = _read_manifest(directory)
-        vectors, known = Index(ndim=encoder.dimensions, **GRAPH), SCHEMA.empty_table()
+        vectors, known = index_class()(ndim=encoder.dimensions, **GRAPH), SCHEMA.empty_table()
         if manifest is not None:
             _check_encoder(directory, manifest, encoder)
+            _check_backend(directory, manifest, encoder)
             _check_sums(directory, manifest)
             vectors, known = _load(directory, manifest, view=False), pq.read_table(directory / _names(manifest)[1])
         ids = set(known["id"].to_pylist())
@@ -264,7 +279,7 @@ def index_articles(
 
 
 def _write(
-    directory: Path, old: dict[str, Any] | None, vectors: Index, articles: pa.Table, encoder: "SearchEncoder"
+    directory: Path, old: dict[str, Any] | None, vectors: "Index", articles: pa.Table, encoder: "SearchEncoder"
 ) -> None:
     """Write the files of the next generation, then the manifest that names them; remove what it does not name."""
     manifest: dict[str, Any] = {
@@ -272,7 +287,12 @@ def _write(
         "generation": old["generation"] + 1 if old else 1,
         "written": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "bioft": __version__,
-        "model": {"name": encoder.name, "identity": encoder.identity, "max_length": encoder.model.max_seq_length},
+        "model": {
+            "name": encoder.name,
+            "identity": encoder.identity,
+            "max_length": encoder.model.max_seq_length,
+            "backend": encoder.backend,
+        },
         "dimensions": encoder.dimensions,
         "count": len(articles),
     }
@@ -316,13 +336,13 @@ def _read_manifest(directory: Path) -> dict[str, Any] | None:
     return manifest
 
 
-def _load(directory: Path, manifest: dict[str, Any], *, view: bool) -> Index:
+def _load(directory: Path, manifest: dict[str, Any], *, view: bool) -> "Index":
     for name, file in manifest["files"].items():
         path = directory / name
         if not path.is_file() or path.stat().st_size != file["bytes"]:
             state = "is not the file of the manifest" if path.is_file() else "is missing"
             raise BioftError(f"{path} {state}. Index the articles again into another folder.")
-    vectors = Index.restore(str(directory / _names(manifest)[0]), view=view)
+    vectors = index_class().restore(str(directory / _names(manifest)[0]), view=view)
     if vectors is None or len(vectors) != manifest["count"]:
         raise BioftError(
             f"{directory / _names(manifest)[0]} is no index of {manifest['count']:,} vectors. Index again."
@@ -339,6 +359,16 @@ def _check_encoder(directory: Path, manifest: dict[str, Any], encoder: "SearchEn
             f"The index {directory} was made with {manifest['model']['name']}, not with {encoder.name} as it is now: "
             "their embeddings can't be compared. Name that model, or index the articles with the new one into another "
             "folder."
+        )
+
+
+def _check_backend(directory: Path, manifest: dict[str, Any], encoder: "SearchEncoder") -> None:
+    """Refuse to mix embeddings; indexes of the first versions, which name no backend, are PyTorch's."""
+    backend = manifest["model"].get("backend", "pytorch")
+    if encoder.backend != backend:
+        raise BioftError(
+            f"The articles of {directory} were encoded by {backend}, not by {encoder.backend}. Add with --backend "
+            f"{backend}, so that their embeddings are as exact as each other."
         )
 
 

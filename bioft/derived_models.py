@@ -1,0 +1,211 @@
+"""What is made of finished runs, merged or exported: where it is written, its test examples and parity, its card."""
+
+import dataclasses
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from huggingface_hub import ModelCardData
+
+from bioft import arguments, cards, hub, runs
+from bioft.datasets import load
+from bioft.errors import BioftError
+from bioft.recorded_configuration import recorded_configuration
+
+EXAMPLES = 100
+ADAPTER = "adapter_model.safetensors"
+WHOLE = "model.safetensors"
+DATA: dict[str, tuple[Any, Callable[..., Any]]] = {
+    "sft_gda": (arguments.GeneDiseaseArguments, load.load_or_build),
+    "mlm": (arguments.TextArguments, load.load_texts),
+    "token_classification": (arguments.DocumentArguments, load.load_documents),
+    "sequence_classification": (arguments.DocumentArguments, load.load_documents),
+    "text_classification": (arguments.LabelledTextArguments, load.load_labelled_texts),
+    "contrastive": (arguments.PairArguments, lambda **options: load.load_pairs(**options)[:2]),
+}
+"""What each recipe calls its data, and how it gets them."""
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How far a model that was made of a run is from the run's own, on examples of its test split.
+
+    `drift` is by how much the outputs (logits or embeddings) of the worst example differ: the root mean square, in
+    standard deviations of all outputs; `tolerance` is what is allowed. `largest_difference` is that of any single
+    output, as it is. `same_predictions` is the share of predictions that are the same.
+    """
+
+    examples: int
+    drift: float
+    tolerance: float
+    largest_difference: float
+    same_predictions: float
+    least_same_predictions: float
+
+    @classmethod
+    def of(
+        cls,
+        before: Sequence[np.ndarray],
+        after: Sequence[np.ndarray],
+        same: np.ndarray,
+        tolerance: float,
+        least_same: float,
+    ) -> "Parity":
+        """Compare the outputs of each example; `same` says of each prediction whether it is the same.
+
+        Raises:
+            BioftError: the model computes something else than the run's.
+        """
+        largest = max(float(np.abs(one - other).max()) for one, other in zip(before, after, strict=True))
+        found = cls(len(before), drift(before, after), tolerance, largest, float(np.mean(same)), least_same)
+        # Written so that what is not a number is refused too.
+        if not (found.drift <= tolerance and found.same_predictions >= least_same):
+            raise BioftError(
+                f"The model that was made computes something else than the run. {found.sentence()} It was not saved."
+            )
+        return found
+
+    def sentence(self) -> str:
+        """The figures in words."""
+        return (
+            f"On {self.examples} test examples {self.same_predictions:.1%} of the predictions are the same (at least "
+            f"{self.least_same_predictions:.0%} must be). On the worst of them the outputs differ by {self.drift:.2g} "
+            f"of their standard deviation (root mean square; {self.tolerance:g} is allowed), a single one by at most "
+            f"{self.largest_difference:.2g}."
+        )
+
+
+@dataclass(frozen=True)
+class Exported:
+    """An exported model on disk: a folder or a file, its format and type of weights, and how near it is to the run."""
+
+    path: Path
+    format: str
+    parity: Parity
+
+
+def open_run(run: str | Path) -> tuple[Path, dict[str, Any]]:
+    """The folder of a finished run, given by its path or `user/name` on the Hub, and its record.
+
+    Raises:
+        BioftError: no finished run, or files changed since.
+    """
+    directory = hub.run_directory(str(run))
+    record = runs.read(directory)
+    runs.check_files(directory, record)
+    return directory, record
+
+
+def test_examples(directory: Path, record: dict[str, Any], dataset_path: Path | None) -> Any:
+    """Up to 100 rows, at equal distances, of the test split that the run was evaluated on.
+
+    Raises:
+        BioftError: the data are missing, or are not the recorded ones.
+    """
+    kind, load_splits = DATA[record["recipe"]]
+    names = {item.name for item in dataclasses.fields(kind)}
+    config = recorded_configuration(directory, record, dataset_path)
+    options = kind(**{key: value for key, value in config.items() if key in names})
+    dataset, manifest = load_splits(**vars(options))
+    if manifest["fingerprints"]["test"] != record["dataset"]["fingerprints"]["test"]:
+        raise BioftError("The test split here is not that of the run. Name its data with --dataset-path.")
+    test = dataset["test"]
+    return test.select(evenly(len(test)))
+
+
+def evenly(n: int) -> list[int]:
+    """Up to 100 of n indices, at equal distances."""
+    return np.unique(np.linspace(0, n - 1, EXAMPLES).round().astype(int)).tolist()[:n]
+
+
+def drift(before: Sequence[np.ndarray], after: Sequence[np.ndarray]) -> float:
+    """By how much the outputs of the worst example differ: root mean square, in standard deviations of all of them."""
+    off = max(np.sqrt(np.mean((one - other) ** 2)) for one, other in zip(after, before, strict=True))
+    return float(off / np.concatenate([values.ravel() for values in before]).std())
+
+
+def check_new(output: Path) -> None:
+    """Refuse a folder that holds something.
+
+    Raises:
+        BioftError: `output` exists and is not an empty folder.
+    """
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise BioftError(f"{output} exists and is not empty. Name another folder.")
+
+
+@contextmanager
+def new_folder(output: Path) -> Iterator[Path]:
+    """A folder to write to, which becomes `output` at the end; if anything goes wrong nothing is left behind.
+
+    Raises:
+        BioftError: `output` exists and is not an empty folder, or the disk is full.
+    """
+    check_new(output)
+    with runs.disk_errors(output):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{output.name}.", suffix=".partial", dir=output.parent))
+        try:
+            yield partial
+            partial.chmod(0o755)
+            if output.exists():
+                output.rmdir()
+            partial.rename(output)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def new_file(output: Path) -> Iterator[Path]:
+    """A file to write to, in a folder of its own, which becomes `output` at the end; see `new_folder`."""
+    with runs.disk_errors(output):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{output.name}.", suffix=".partial", dir=output.parent) as folder:
+            partial = Path(folder) / output.name
+            yield partial
+            partial.rename(output)
+
+
+def card_metadata(record: dict[str, Any], library: str, kind: str, *tags: str) -> str:
+    """The front matter of a card, as YAML; `kind` is the Hub's word for what was made of the base model."""
+    base, task = cards.without_local_paths(record)["base_model"], cards.TASKS[record["task"]]
+    published, license_id = bool(cards.HUB_ID.fullmatch(record["base_model"]["id"])), base.get("license")
+    return ModelCardData(
+        library_name=library,
+        base_model=base["id"] if published else None,
+        license=license_id if license_id in cards.HUB_LICENSES else "other" if license_id else None,
+        license_name=license_id if license_id and license_id not in cards.HUB_LICENSES else None,
+        pipeline_tag=task.pipeline_tag,
+        tags=[*([f"base_model:{kind}:{base['id']}"] if published else []), "bioft", *tags, *task.tags],
+    ).to_yaml()
+
+
+def sources(directory: Path, record: dict[str, Any]) -> str:
+    """The base model, and the run with the checksum of what it trained, as items of a list in Markdown."""
+    base, origin = cards.without_local_paths(record)["base_model"], hub.origin(directory)
+    revision = f" at revision `{base['revision']}`" if base["revision"] else ""
+    run = f"[{origin['id']}]({cards.HUB}/{origin['id']}) at `{origin['revision']}`" if origin else record["name"]
+    name = ADAPTER if ADAPTER in record["files"] else WHOLE
+    trained = "Adapter: of" if name == ADAPTER else "Trained whole in"
+    digest = record["files"].get(name)
+    weights = f", {name} with SHA-256\n  `{digest}`" if digest else ""
+    return f"""- Base model: `{base["id"]}`{revision} ({base["source"]})
+- {trained} the bioft run {run} (recipe `{record["recipe"]}`{weights})"""
+
+
+def describe(record: dict[str, Any], name: str, parity: Parity) -> dict[str, Any]:
+    """What an exported model came from and how far it is from that, to be kept beside it; `name` is its format."""
+    base = cards.without_local_paths(record)["base_model"]
+    return {
+        "format": name,
+        "run": record["name"],
+        "recipe": record["recipe"],
+        "base_model": {key: base[key] for key in ("id", "revision", "source", "sha256")},
+        "trained": {file: record["files"][file] for file in (ADAPTER, WHOLE) if file in record["files"]},
+        "parity": dataclasses.asdict(parity),
+    }
