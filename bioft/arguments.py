@@ -454,7 +454,8 @@ def resolved(*arguments: Any) -> dict[str, Any]:
             value = getattr(group, item.name)
             if "token" in item.name and isinstance(value, str):
                 continue  # a secret stays out of every file
-            if item.init and value != item.default and isinstance(value, str | int | float | bool | list):
+            written = isinstance(value, str | int | float | bool | list) or (isinstance(value, dict) and value)
+            if item.init and value != item.default and written:
                 values[item.name] = getattr(value, "value", value)
     return values
 
