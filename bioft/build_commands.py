@@ -382,6 +382,42 @@ def build_pubmed(
         _save_dataset(*pubmed.build_articles(collection, **least), articles_out, overwrite)
 
 
+@app.command("pubmed-headings")
+def build_pubmed_headings(
+    out: Out,
+    source: Annotated[
+        list[Path],
+        typer.Option("--input", help="PubMed XML (.xml, .xml.gz) or a folder of such; repeat.", show_default=False),
+    ],
+    split: Annotated[
+        Literal["component", "article"],
+        typer.Option(help="Keep articles that citations connect in one split, or split them one by one."),
+    ] = "component",
+    max_heading_share: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="More frequent MeSH headings make no pair.")
+    ] = 0.05,
+    validation_size: ValidationSize = 0.1,
+    test_size: TestSize = 0.2,
+    seed: Seed = 0,
+    skip_bad: SkipBad = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Build pairs of a MeSH heading and a PubMed article that has it, as in a search by topic."""
+    _check_out(out, overwrite)
+    from bioft.datasets import pubmed_headings
+
+    dataset, manifest = pubmed_headings.build(
+        source,
+        split=split,
+        max_heading_share=max_heading_share,
+        validation_size=validation_size,
+        test_size=test_size,
+        seed=seed,
+        skip_bad=skip_bad,
+    )
+    _save_dataset(dataset, manifest, out, overwrite)
+
+
 @app.command("pubmed-pairs")
 def build_pubmed_pairs(
     out: Out,

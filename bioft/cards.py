@@ -66,6 +66,7 @@ SOURCES = {
     "hpo_synonyms": "HPO term names and their synonyms",
     "pubmed": "pairs of PubMed articles",
     "pubmed_articles": "PubMed articles to be found",
+    "pubmed_headings": "MeSH headings and PubMed articles",
     "pubmed_pairs": "pairs of PubMed abstracts",
     "metabolites": "names of metabolites",
     "trials": "ClinicalTrials.gov trial records",
@@ -582,7 +583,7 @@ def build_command(manifest: dict[str, Any]) -> str | None:
             files = ["."]
         case "chemdisgene" if len(sources) == 1:
             files = sources
-        case "pubmed" | "pubmed_pairs":
+        case "pubmed" | "pubmed_headings" | "pubmed_pairs":
             files = [word for source in sources for word in ("--input", source)]
         case _:
             return None

@@ -20,7 +20,7 @@ from sentence_transformers.sentence_transformer import losses
 from sentence_transformers.sentence_transformer.modules import Pooling
 from trl import ModelConfig
 
-from bioft import dry_run, models, runs
+from bioft import dry_run, models, runs, tagging
 from bioft.arguments import MixedPrecision
 from bioft.errors import BioftError
 
@@ -138,6 +138,9 @@ def _with_mean_pooling(path: str, max_length: int, revision: str | None) -> Sent
         )
     except (OSError, ValueError) as error:
         raise BioftError(f"No encoder could be loaded from {path}: {str(error).splitlines()[0]}") from error
+    if (longest := tagging.longest_input(encoder.tokenizer, encoder.model)) < max_length:
+        logger.warning("%s reads %d tokens of a text at most, not %d.", path, longest, max_length)
+        encoder.max_seq_length = longest
     return SentenceTransformer(modules=[encoder, Pooling(encoder.get_embedding_dimension(), "mean")], device="cpu")
 
 

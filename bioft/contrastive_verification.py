@@ -74,8 +74,8 @@ def _task(request: Request) -> Any:
         return load_pairs(name, **options)[:2]
 
     seed = {"split_seed": recorded["arguments"].get("seed", 0)} if recorded["builder"] in DOWNLOADS else {}
-    dataset, _ = recorded_dataset(request, load, seed, DOWNLOADS)
-    return RetrievalTask.of(dataset["test"])
+    dataset, manifest = recorded_dataset(request, load, seed, DOWNLOADS)
+    return RetrievalTask.of(dataset["test"], manifest.get("candidates"))
 
 
 def _metabolites(request: Request) -> tuple[Any, dict[str, Any]]:

@@ -36,10 +36,14 @@ class RetrievalTask:
     """Per query the indices of the right texts: those that a pair of the split joins it to."""
 
     @classmethod
-    def of(cls, rows: Dataset, related: float = 0.5) -> "RetrievalTask":
-        """Make the task of the pairs of a split: anchor and positive, or sentence1, sentence2 and score."""
+    def of(cls, rows: Dataset, candidates: Sequence[str] | None = None, related: float = 0.5) -> "RetrievalTask":
+        """Make the task of the pairs of a split: anchor and positive, or sentence1, sentence2 and score.
+
+        `candidates` are the columns whose texts are looked through: all by default, and what the manifest of a dataset
+        has under that name, where queries are no texts to be found.
+        """
         names = ("anchor", "positive") if "anchor" in rows.features else ("sentence1", "sentence2")
-        columns = [*names, *(["negative"] if "negative" in rows.features else [])]
+        columns = candidates or [*names, *(["negative"] if "negative" in rows.features else [])]
         texts = list(dict.fromkeys(text for column in columns for text in rows[column][:]))
         index = {text: i for i, text in enumerate(texts)}
         scores = rows["score"][:] if "score" in rows.features else [1.0] * len(rows)
@@ -57,9 +61,10 @@ class RetrievalTask:
 
     def rank(self, encoder: Any) -> Ranked:
         """The rankings by the cosine of a `SentenceTransformer`'s embeddings."""
-        vectors = dict(zip(self.texts, encoder.encode(self.texts, show_progress_bar=False), strict=True))
-        queries = [vectors[query] for query in self.queries]
-        return self._without_queries(rank_embeddings(queries, list(vectors.values()), self._depth)[0].tolist())
+        named = list(dict.fromkeys([*self.texts, *self.queries]))
+        vectors = dict(zip(named, encoder.encode(named, show_progress_bar=False), strict=True))
+        queries, texts = ([vectors[text] for text in each] for each in (self.queries, self.texts))
+        return self._without_queries(rank_embeddings(queries, texts, self._depth)[0].tolist())
 
     rank_base = rank
 

@@ -19,6 +19,15 @@ from tests.tiny import write_ctd, write_model
 
 ROOT = Path(__file__).resolve().parents[1]
 ELSEWHERE = {
+    "bioft build pubmed-headings --input data/pubmed --out data/pubmed_headings --test-size 0.3": "tests/datasets/"
+    "test_pubmed_headings.py",
+    "python recipes/contrastive.py --config articles": "tests/recipes/test_contrastive.py",
+    "python recipes/token_classification.py --config bc5cdr --dataset_path data/CDR_Data.zip": "tests/recipes/"
+    "test_token_classification.py",
+    "python recipes/text_classification.py --config stop_reasons --dataset_path data/stopped_predictions.tsv.gz "
+    "--seeds 0,1,2 --output_dir runs/text_classification/stop_reasons": "tests/recipes/test_text_classification.py",
+    "python tests/benchmarks/leak_stop_reasons.py runs/text_classification/stop_reasons/seed_0 --dataset_path "
+    "data/stopped_predictions.tsv.gz": "tests/recipes/test_text_classification.py",
     "make demo": "the default preset, with fewer steps, below",
     "make test": "this",
     "python recipes/contrastive.py --config metabolites --namespace data/bigg.metabolite.tsv.gz --modelseed data "

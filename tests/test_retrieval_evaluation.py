@@ -63,3 +63,16 @@ def test_figures_comparison_and_predictions(tmp_path: Path) -> None:
     table = pd.read_parquet(tmp_path / "predictions.parquet")
     assert json.loads(table["prediction"][1]) == ["hypertension"] == json.loads(table["label"][1])
     assert table["base"].tolist() == ["[]", "[]"]
+
+
+def test_queries_need_not_be_among_the_texts() -> None:
+    """With candidates given, only they are looked through, and a query is embedded all the same."""
+    task = RetrievalTask.of(ROWS, ["positive"])
+    assert task.texts == ["stone of the kidney", "nephrolithiasis", "hypertension"]
+    assert task.queries == ["kidney stone", "high blood pressure"]
+    ranked = task.rank(Lengths())
+    assert [[task.texts[i] for i in found] for found in ranked] == [
+        ["hypertension", "nephrolithiasis", "stone of the kidney"],
+        ["stone of the kidney", "nephrolithiasis", "hypertension"],
+    ]
+    assert len(task.rank_baselines()["bm25"][0]) == 1, "BM25 too looks through these alone"

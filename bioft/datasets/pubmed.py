@@ -223,7 +223,7 @@ def build_pairs(
         "least_similarity": least_similarity,
         "least_shared_references": least_shared_references,
     }
-    manifest = _manifest(collection, "pubmed", arguments, dataset) | {"audit": audit(dataset)}
+    manifest = manifest_of(collection, "pubmed", arguments, dataset) | {"audit": audit(dataset)}
     manifest["rows"] = {name: _count(rows) for name, rows in dataset.items()}
     manifest["left_out"] = left_out
     return dataset, manifest
@@ -274,7 +274,7 @@ def build_articles(
         check_disjoint({name: rows[column][:] for name, rows in dataset.items()}, what)
     check_disjoint({name: map(normalise, rows["text"][:]) for name, rows in dataset.items()}, "texts")
     arguments = {"least_similarity": least_similarity, "least_shared_references": least_shared_references}
-    manifest = _manifest(collection, "pubmed_articles", arguments, dataset)
+    manifest = manifest_of(collection, "pubmed_articles", arguments, dataset)
     checks = {"articles_across_splits": 0, "groups_across_splits": 0, "normalised_texts_across_splits": 0}
     manifest["audit"] = {"checks": checks}
     manifest["rows"] = {
@@ -447,7 +447,10 @@ def _count(rows: Dataset) -> dict[str, int]:
     return {"pairs": len(rows), **dict(sorted(kinds.items())), "hard negatives": hard, "articles": len(articles)}
 
 
-def _manifest(collection: Collection, builder: str, arguments: dict[str, Any], dataset: DatasetDict) -> dict[str, Any]:
+def manifest_of(
+    collection: Collection, builder: str, arguments: dict[str, Any], dataset: DatasetDict
+) -> dict[str, Any]:
+    """What a manifest says of the collection and the splits made of it; rows and audit are the builder's."""
     return {
         "schema_version": SCHEMA_VERSION,
         "builder": builder,
