@@ -3,6 +3,10 @@
     python -m tests.figures runs/sft_gda/default recipes/results/sft_gda/default.json
 
 keeps the figures of a run, of its base model and of its baselines, with what binds them to data, base model and code.
+
+    python -m tests.figures draw docs/results.png
+
+draws the picture of README.md from those records.
 """
 
 import json
@@ -11,9 +15,22 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from matplotlib.figure import Figure
+
 from bioft import runs
 from bioft.evaluation import interval_text
 
+RESULTS = Path(__file__).resolve().parents[1] / "recipes" / "results"
+DRAWN = {
+    "sft_gda/default": ("auroc", "HPO pairs, AUROC"),
+    "sft_gda/smollm2_ctd": ("auroc", "CTD pairs, AUROC"),
+    "token_classification/bc5cdr": ("f1", "BC5CDR entities, F1"),
+    "text_classification/stop_reasons_0": ("f1", "Stop reasons (weak), micro F1"),
+    "mlm/default": ("masked_accuracy", "HPO definitions, hidden tokens"),
+    "contrastive/default": ("ndcg_at_10", "HPO synonyms, nDCG@10"),
+    "contrastive/articles": ("ndcg_at_10", "PubMed headings, nDCG@10"),
+    "contrastive/metabolites": ("accuracy", "Metabolite names, accuracy"),
+}
 KEPT = ["created", "bioft", "recipe", "preset", "seed", "task", "metrics", "base_model_metrics", "baselines"]
 KEPT += ["comparison"]
 KEPT_OF_BASE_MODEL = ["id", "revision", "sha256"]
@@ -45,5 +62,29 @@ def intervals(record: Mapping[str, Any]) -> Iterator[str]:
                 yield interval_text(figure)
 
 
+def draw(path: Path) -> None:
+    """Draw fine-tuned model, base model and best baseline of each kind of data, with their 95 % intervals."""
+    figure = Figure(figsize=(8, 4.6), layout="constrained")
+    axes = figure.add_subplot()
+    colours = {"best baseline": "#b45309", "base model, untrained": "#94a3b8", "fine-tuned": "#0f766e"}
+    for place, (name, (metric, _)) in enumerate(DRAWN.items()):
+        record = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+        best = max((its[metric] for its in record["baselines"].values()), key=lambda its: its["value"])
+        shown = (best, record["base_model_metrics"][metric], record["metrics"][metric])
+        for offset, (label, its) in zip((0.2, 0.0, -0.2), zip(colours, shown, strict=True), strict=True):
+            error = [[its["value"] - its["low"]], [its["high"] - its["value"]]]
+            options = {"fmt": "o", "color": colours[label], "label": label if place == 0 else None}
+            axes.errorbar(its["value"], place - offset, xerr=error, capsize=2, **options)
+    axes.set_yticks(range(len(DRAWN)), [words for _, words in DRAWN.values()])
+    axes.set_xlim(-0.02, 1.0)
+    axes.invert_yaxis()
+    axes.grid(axis="x", alpha=0.3)
+    figure.legend(loc="outside upper center", ncols=3, frameon=False)
+    figure.savefig(path, dpi=120)
+
+
 if __name__ == "__main__":
-    keep(Path(sys.argv[1]), Path(sys.argv[2]))
+    if sys.argv[1] == "draw":
+        draw(Path(sys.argv[2]))
+    else:
+        keep(Path(sys.argv[1]), Path(sys.argv[2]))

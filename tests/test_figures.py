@@ -8,7 +8,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from matplotlib.image import imread
 
 from bioft.evaluation import interval_text
 from tests import figures
@@ -42,6 +44,9 @@ BASELINES = {
     "Names, TF-IDF": "tfidf",
     "Graph, SVD": "graph",
 }
+
+
+FRONT_PAGE = (RECIPES.parent / "README.md").read_text(encoding="utf-8")
 
 
 def record(name: str) -> dict[str, Any]:
@@ -101,3 +106,15 @@ def test_baselines_of_every_split_are_those_of_their_files() -> None:
             figure = found[name]["auroc"]
             assert its[word] in ((shown := interval_text(figure)), shown.split(" ")[0]), row
             assert figure["n"] == int(its["n"].replace(",", ""))
+
+
+def test_the_front_page_shows_figures_of_each_recipe_and_the_picture_of_them(tmp_path: Path) -> None:
+    lines = re.findall(r"^\| `(\w+)\.py` \|(.*)$", FRONT_PAGE, flags=re.MULTILINE)
+    assert {name for name, _ in lines} == {path.stem for path in RECIPES.glob("*.py")}
+    for name, line in lines:
+        kept = {f"{name}/{path.stem}" for path in (RECIPES / "results" / name).glob("*.json")}
+        wanted = {shown for each in kept & figures.DRAWN.keys() for shown in figures.intervals(record(each))}
+        assert set(INTERVAL.findall(line)) <= wanted, name
+    figures.draw(tmp_path / "results.png")
+    committed = RECIPES.parent / "docs" / "results.png"
+    np.testing.assert_allclose(imread(tmp_path / "results.png"), imread(committed), atol=0.1)
