@@ -560,6 +560,10 @@ def leaderboard(
     for name, reason in found.apart.items():
         Console(stderr=True).print(Text(f"Not ranked: {name}. {reason}", style="yellow"), soft_wrap=True)
     typer.echo(f"{len(found.rows):,} runs, written to {output / board.PAGE}")
+    typer.echo("To publish it: hf repos create USER/leaderboard --type space --sdk static")
+    typer.echo(
+        f"               hf upload USER/leaderboard {output} . --type space (or --type dataset: the rows alone)"
+    )
 
 
 @app.command()

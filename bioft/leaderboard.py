@@ -20,6 +20,22 @@ from bioft.verification_findings import FINE_TUNED, equal
 
 PAGE = "index.html"
 FILTERS = ("task", "split", "negatives")
+CARD = """\
+---
+title: Leaderboard
+sdk: static
+app_file: index.html
+configs:
+- config_name: default
+  data_files: leaderboard.parquet
+---
+
+# Leaderboard
+
+{runs:,} runs on {tasks:,} tasks, each beside its best baseline, with 95 % intervals. `index.html` is the page, \
+`leaderboard.parquet` (and `.csv`) its rows. Made by `bioft leaderboard`.
+"""
+"""The card of the folder as a Space, which shows the page, or as a dataset, which has the rows."""
 NOT_KNOWN = "–"
 """What stands where a record says nothing, such as how negatives were drawn for a task that has none."""
 
@@ -42,7 +58,7 @@ def build_leaderboard(
     n_resamples: int = 10_000,
     seed: int = 0,
 ) -> Leaderboard:
-    """Rank runs as `run_comparison.compare` does, and write `index.html`, `leaderboard.csv` and `.parquet`.
+    """Rank runs as `run_comparison.compare` does, and write `index.html`, `leaderboard.csv`, `.parquet` and a card.
 
     Args:
         names: run directories, or `user/name` or `user/name@revision` on the Hub.
@@ -74,6 +90,8 @@ def build_leaderboard(
             board.rows.to_csv(partial / "leaderboard.csv", index=False)
             board.rows.to_parquet(partial / "leaderboard.parquet", index=False)
             (partial / PAGE).write_text(to_html(board), encoding="utf-8")
+            card = CARD.format(runs=len(board.rows), tasks=board.rows["task"].nunique())
+            (partial / "README.md").write_text(card, encoding="utf-8")
             partial.chmod(0o755)
             if directory.exists():
                 directory.rmdir()

@@ -8,6 +8,8 @@ from urllib.parse import unquote
 
 import pandas as pd
 import pytest
+from datasets import load_dataset
+from huggingface_hub import RepoCard
 from typer.testing import CliRunner
 
 from bioft import hub, leaderboard, runs
@@ -119,6 +121,10 @@ def test_the_table_has_what_the_page_shows(tmp_path: Path) -> None:
     rows = pd.read_parquet(tmp_path / "board" / "leaderboard.parquet")
     pd.testing.assert_frame_equal(rows, board.rows)
     assert len(pd.read_csv(tmp_path / "board" / "leaderboard.csv")) == 1
+    card = RepoCard.load(tmp_path / "board" / "README.md").data.to_dict()
+    assert card["sdk"] == "static" and (tmp_path / "board" / card["app_file"]).is_file()
+    (row,) = load_dataset(str(tmp_path / "board"), split="train", cache_dir=str(tmp_path / "cache"))
+    assert row["run"] == board.rows["run"].iloc[0]
     row = rows.iloc[0]
     assert row["low"] < row["value"] < row["high"] and row["base_model"] == "user/base<1>"
     cells = Page((tmp_path / "board" / "index.html").read_text()).rows[0]["cells"]
