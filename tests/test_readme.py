@@ -95,9 +95,9 @@ def write_first_rows(build: Callable[[], tuple[DatasetDict, dict[str, Any]]], fo
 def run(folder: Path, words: list[str]) -> str:
     if words[0] == "make" or "launch" in words or "-c" in words:
         result = subprocess.run(words, cwd=folder, capture_output=True, text=True)
-        code, shown = result.returncode, result.stdout + result.stderr
-    else:
-        code, shown = warm_process.run(folder, words)
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result.stdout
+    code, shown = warm_process.run(folder, words)
     assert code == 0, shown
     return shown
 
