@@ -177,10 +177,15 @@ def view(browser: Any, address: str, requested: list[str]) -> Iterator[Page]:
     opened.close()
 
 
+PHONE_WIDTH_LIMIT = 600
+
+
 def open_tab(view: Page, name: str) -> None:
     """By its tab, or where there is no room for all, by the menu of those left over."""
     tab = view.get_by_role("tab", name=name, exact=True)
-    if not tab.is_visible():
+    # Where there is room for all, a tab is hidden for a moment only, while the page is laid out: the click waits.
+    narrow = view.viewport_size is not None and view.viewport_size["width"] < PHONE_WIDTH_LIMIT
+    if narrow and not tab.is_visible():
         view.get_by_role("button", name="More tabs").click()
         tab = view.locator(".overflow-dropdown button", has_text=name)
     tab.click()
@@ -355,6 +360,8 @@ def test_everything_fits_on_a_phone(view: Page) -> None:
 
 def test_nothing_is_fetched_from_elsewhere(view: Page, requested: list[str], address: str) -> None:
     """Through all tabs, and in the tests above, each request went to the server itself."""
+    view.set_viewport_size({"width": 1200, "height": 850})
+    view.reload()  # whatever menu the test on a phone's width left open
     for name in TABS:
         open_tab(view, name)
     expect(view.locator("#map .mark-symbol path").first).to_be_visible()
