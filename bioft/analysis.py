@@ -4,8 +4,6 @@ Everything comes from the stored predictions and, for frequencies, evidence and 
 Only the embeddings need the model.
 """
 
-import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +17,7 @@ from bioft import analysis_runs, hub, runs
 from bioft.analysis_answers import BASE, PREDICTIONS, Answers, read_answers
 from bioft.analysis_page import Chapter, Section, write_page
 from bioft.errors import BioftError
+from bioft.new_outputs import check_new, new_folder
 from bioft.verification_findings import FINE_TUNED
 
 TOGETHER = "together"
@@ -61,23 +60,13 @@ def analyse(names: Sequence[str], output: Path, options: Options | None = None) 
     options = options or Options()
     if doubled := sorted({name for name in names if list(names).count(name) > 1}):
         raise BioftError(f"{', '.join(doubled)} is given twice.")
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise BioftError(f"{output} exists and is not empty. Name another folder.")
+    check_new(output)
     read = [_read(name) for name in names]
-    with runs.disk_errors(output):
-        output.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{output.name}.", suffix=".partial", dir=output.parent))
-        try:
-            chapters = [_chapter(run, partial, f"run{number}", options) for number, run in enumerate(read, 1)]
-            if len(read) > 1:
-                chapters.append(_all_together(read, partial))
-            write_page(chapters, partial)
-            partial.chmod(0o755)
-            if output.exists():
-                output.rmdir()
-            partial.rename(output)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+    with new_folder(output) as partial:
+        chapters = [_chapter(run, partial, f"run{number}", options) for number, run in enumerate(read, 1)]
+        if len(read) > 1:
+            chapters.append(_all_together(read, partial))
+        write_page(chapters, partial)
     return chapters
 
 
@@ -103,7 +92,7 @@ def _chapter(run: _Run, root: Path, folder: str, options: Options) -> Chapter:
     try:
         splits, answers = _with_dataset(run, table, options)
     except BioftError as error:
-        reasons.append(f"What the dataset tells of the {answers.unit}s (frequencies, lengths): {error}")
+        reasons.append(f"What the dataset tells of the {answers.units} (frequencies, lengths): {error}")
     shown = errors.shown_systems(answers, best)
     sections = [
         _systems(answers),
@@ -131,7 +120,7 @@ def _with_dataset(run: _Run, table: pd.DataFrame, options: Options) -> tuple[Any
 def _systems(answers: Answers) -> Section:
     section = Section("How right each system is", tables={"systems.csv": errors.systems(answers)})
     section.sentences.append(
-        f"{len(answers.ids):,} {answers.unit}s of the test split; {answers.measure}, with 95 % intervals."
+        f"{len(answers.ids):,} {answers.units} of the test split; {answers.measure}, with 95 % intervals."
     )
     section.reasons += [answers.missing["base model"]] if "base model" in answers.missing else []
     return section
@@ -156,7 +145,7 @@ def _changes(answers: Answers, shown: Sequence[str], place: Path) -> Section:
         )
     if not independent:
         section.sentences.append(
-            f"The {answers.unit}s of one document are not independent, as the test takes them to be: its p is too low."
+            f"The {answers.units} of one document are not independent, as the test takes them to be: its p is too low."
         )
     section.tables["changes.csv"] = table
     figures.draw_changes(table, place / "changes.png")
@@ -281,7 +270,7 @@ def _all_together(read: Sequence[_Run], root: Path) -> Chapter:
         answers, table = group.answers, analysis_runs.pairs(group.answers)
         section = Section(f"{group.task}: {', '.join(group.names)}")
         section.sentences.append(
-            f"{len(answers.ids):,} {answers.unit}s; p-values are of the sign test, and corrected for the number of "
+            f"{len(answers.ids):,} {answers.units}; p-values are of the sign test, and corrected for the number of "
             "pairs (Holm)."
         )
         section.tables[f"pairs{number}.csv"] = table

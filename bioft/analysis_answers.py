@@ -31,7 +31,7 @@ class Answers:
     A row of every table is a unit: a pair, a mention, a text, a query, … The columns are the systems.
     """
 
-    unit: str
+    units: str
     measure: str
     """What `values` say, such as "accuracy"."""
     ids: list[str]
@@ -111,7 +111,7 @@ def _of_pairs(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:
             f"The record names no threshold of {', '.join(without)}: their scores can be ranked, but are no answers."
         )
     return Answers(
-        "pair",
+        "pairs",
         "accuracy",
         [f"{gene} – {disease}" for gene, disease in zip(table["gene"], table["disease"], strict=True)],
         pd.DataFrame({system: (its == truth).astype(float) for system, its in answers.items()}),
@@ -136,7 +136,7 @@ def _of_candidates(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:
     words = np.array(["no relation", "relation"])
     truth, answer = table["label"].to_numpy(np.int64), table["prediction"].to_numpy(np.int64)
     return Answers(
-        "candidate",
+        "candidates",
         "accuracy",
         table["id"].astype(str).to_list(),
         pd.DataFrame({FINE_TUNED: (truth == answer).astype(float)}),
@@ -189,7 +189,7 @@ def _of_mentions(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:
     ids = table["id"].astype(str).to_list()
     missing = {} if BASE in columns else {"base model": NO_BASE if len(columns) > 1 else ALONE}
     return Answers(
-        "mention",
+        "mentions",
         "recall",
         [f"{ids[row]}:{start}-{end}" for row, start, end, _ in units],
         pd.DataFrame({system: (frame[system] == frame["truth"]).astype(float) for system in columns}),
@@ -233,7 +233,7 @@ def _of_texts(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:
         }
     share = (there * scores).sum(axis=1) / np.maximum(there.sum(axis=1), 1)
     return Answers(
-        "text",
+        "texts",
         "exact match" if multi_label else "accuracy",
         table["id"].astype(str).to_list(),
         pd.DataFrame(
@@ -289,7 +289,7 @@ def _of_hidden_tokens(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers
     hidden = table["hidden"].to_numpy(float)
     losses = {s: table[column.replace("correct", "loss")] / hidden for s, column in columns.items()}
     return Answers(
-        "text",
+        "texts",
         "share of hidden tokens found",
         table["id"].astype(str).to_list(),
         _rightness(table, "masked-language-model", columns, "correct"),
@@ -315,7 +315,7 @@ def _of_names(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:
         for system, column in columns.items()
     }
     return Answers(
-        "name",
+        "names",
         "accuracy",
         table["id"].astype(str).to_list(),
         values,
@@ -349,7 +349,7 @@ def _of_queries(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:
         for its, texts in zip(words, right, strict=True)
     ]
     return Answers(
-        "query",
+        "queries",
         "nDCG@10",
         table["id"].astype(str).to_list(),
         _rightness(table, "text-retrieval", columns, "prediction"),

@@ -1,10 +1,7 @@
-"""What is made of finished runs, merged or exported: where it is written, its test examples and parity, its card."""
+"""What is made of finished runs, merged or exported: its test examples and parity, its card."""
 
 import dataclasses
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,48 +124,6 @@ def drift(before: Sequence[np.ndarray], after: Sequence[np.ndarray]) -> float:
     """By how much the outputs of the worst example differ: root mean square, in standard deviations of all of them."""
     off = max(np.sqrt(np.mean((one - other) ** 2)) for one, other in zip(after, before, strict=True))
     return float(off / np.concatenate([values.ravel() for values in before]).std())
-
-
-def check_new(output: Path) -> None:
-    """Refuse a folder that holds something.
-
-    Raises:
-        BioftError: `output` exists and is not an empty folder.
-    """
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise BioftError(f"{output} exists and is not empty. Name another folder.")
-
-
-@contextmanager
-def new_folder(output: Path) -> Iterator[Path]:
-    """A folder to write to, which becomes `output` at the end; if anything goes wrong nothing is left behind.
-
-    Raises:
-        BioftError: `output` exists and is not an empty folder, or the disk is full.
-    """
-    check_new(output)
-    with runs.disk_errors(output):
-        output.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{output.name}.", suffix=".partial", dir=output.parent))
-        try:
-            yield partial
-            partial.chmod(0o755)
-            if output.exists():
-                output.rmdir()
-            partial.rename(output)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
-
-
-@contextmanager
-def new_file(output: Path) -> Iterator[Path]:
-    """A file to write to, in a folder of its own, which becomes `output` at the end; see `new_folder`."""
-    with runs.disk_errors(output):
-        output.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{output.name}.", suffix=".partial", dir=output.parent) as folder:
-            partial = Path(folder) / output.name
-            yield partial
-            partial.rename(output)
 
 
 def card_metadata(record: dict[str, Any], library: str, kind: str, *tags: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-from bioft import derived_models, merging, models
+from bioft import derived_models, merging, models, new_outputs
 from bioft.derived_models import ADAPTER, Exported, Parity
 from bioft.errors import BioftError
 
@@ -74,7 +74,7 @@ def export(run: str | Path, output: Path, *, dtype: str | None = None, dataset_p
         whole = loaded.model.merge_and_unload(safe_merge=True)
     except ValueError as error:
         raise BioftError(f"The adapter of {directory} can't be merged: {error}.") from error
-    with derived_models.new_file(output) as partial:
+    with new_outputs.new_file(output) as partial:
         name = f"{record['base_model']['id'].rpartition('/')[2]} {record['name']}"
         _write(partial, whole, tokenizer, pre_tokenizer, dtype, name, derived_models.sources(directory, record))
         again = AutoTokenizer.from_pretrained(partial.parent, gguf_file=partial.name)

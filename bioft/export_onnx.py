@@ -15,6 +15,7 @@ from bioft import (
     contrastive,
     derived_models,
     entity_prediction,
+    new_outputs,
     onnx_models,
     relation_prediction,
     relations,
@@ -78,7 +79,7 @@ def export(
     if quantize not in (None, "int8"):
         raise BioftError(f"{quantize!r} is no way to quantize here. Give int8, or nothing for float32.")
     onnx_models.check_installed()
-    derived_models.check_new(output)
+    new_outputs.check_new(output)
     directory, record = derived_models.open_run(run)
     if record["recipe"] not in LOADERS:
         raise BioftError(f"Runs of {record['recipe']!r} can't be exported to ONNX. Those of {', '.join(LOADERS)} can.")
@@ -94,7 +95,7 @@ def export(
     except ValueError as error:
         raise BioftError(f"The adapter of {directory} can't be merged: {error}.") from error
     name = quantize or "float32"
-    with derived_models.new_folder(output) as partial:
+    with new_outputs.new_folder(output) as partial:
         onnx_models.write(whole, loaded.tokenizer.pad_token_id, partial, int8=quantize == "int8")
         loaded.tokenizer.save_pretrained(partial)
         after = [loaded.pool(values) for values in _onnx_outputs(partial, loaded.tokenizer, loaded.inputs)]

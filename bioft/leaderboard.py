@@ -3,8 +3,6 @@
 import html
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ import pandas as pd
 
 from bioft import cards, hub, run_comparison, runs
 from bioft.errors import BioftError
+from bioft.new_outputs import check_new, new_folder
 from bioft.verification_findings import FINE_TUNED, equal
 
 PAGE = "index.html"
@@ -72,8 +71,7 @@ def build_leaderboard(
         BioftError: no run at all that can be ranked, a file of `verifications` that is none, or a folder that holds
             something. Nothing is left behind then.
     """
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise BioftError(f"{directory} exists and is not empty. Name another folder.")
+    check_new(directory)
     verified = _read_verifications(verifications) if verifications is not None else []
     found = run_comparison.compare(names, n_resamples=n_resamples, seed=seed)
     rows: list[dict[Any, Any]] = []
@@ -83,21 +81,12 @@ def build_leaderboard(
         figures = ranking.table.to_dict("records")
         rows += [ranked | about | row for about, row in zip(described, figures, strict=True)]
     board = Leaderboard(pd.DataFrame(rows), found.apart)
-    with runs.disk_errors(directory):
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", suffix=".partial", dir=directory.parent))
-        try:
-            board.rows.to_csv(partial / "leaderboard.csv", index=False)
-            board.rows.to_parquet(partial / "leaderboard.parquet", index=False)
-            (partial / PAGE).write_text(to_html(board), encoding="utf-8")
-            card = CARD.format(runs=len(board.rows), tasks=board.rows["task"].nunique())
-            (partial / "README.md").write_text(card, encoding="utf-8")
-            partial.chmod(0o755)
-            if directory.exists():
-                directory.rmdir()
-            partial.rename(directory)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+    with new_folder(directory) as partial:
+        board.rows.to_csv(partial / "leaderboard.csv", index=False)
+        board.rows.to_parquet(partial / "leaderboard.parquet", index=False)
+        (partial / PAGE).write_text(to_html(board), encoding="utf-8")
+        card = CARD.format(runs=len(board.rows), tasks=board.rows["task"].nunique())
+        (partial / "README.md").write_text(card, encoding="utf-8")
     return board
 
 

@@ -10,7 +10,17 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
-from bioft import cards, contrastive, derived_models, entity_prediction, models, relation_prediction, runs, text_models
+from bioft import (
+    cards,
+    contrastive,
+    derived_models,
+    entity_prediction,
+    models,
+    new_outputs,
+    relation_prediction,
+    runs,
+    text_models,
+)
 from bioft.derived_models import ADAPTER
 from bioft.errors import BioftError
 from bioft.prompts import PairPrompts
@@ -68,7 +78,7 @@ def merge(run: str | Path, output: Path, *, dtype: str | None = None, dataset_pa
     """
     if dtype is not None and dtype not in DTYPES:
         raise BioftError(f"{dtype!r} is no type to save weights in. Give {', '.join(DTYPES)}.")
-    derived_models.check_new(output)
+    new_outputs.check_new(output)
     directory, record = derived_models.open_run(run)
     if ADAPTER not in record["files"]:
         raise BioftError(
@@ -87,7 +97,7 @@ def merge(run: str | Path, output: Path, *, dtype: str | None = None, dataset_pa
         whole = loaded.model.merge_and_unload(safe_merge=True).to(saved)
     except ValueError as error:
         raise BioftError(f"The adapter of {directory} can't be merged: {error}.") from error
-    with derived_models.new_folder(output) as partial:
+    with new_outputs.new_folder(output) as partial:
         loaded.save(whole, partial)
         # What was written is read again: this is the model that others get.
         again = type(whole).from_pretrained(partial, dtype=computed).to(models.local_device())

@@ -1,8 +1,6 @@
 """Runs beside each other: those on the same test examples ranked, with intervals and paired tests; others apart."""
 
 import html
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -21,6 +19,7 @@ from bioft.datasets.storage import suggestion
 from bioft.errors import BioftError
 from bioft.metrics import intervals
 from bioft.metrics.intervals import Floats
+from bioft.new_outputs import new_folder
 from bioft.run_outcomes import Metric, Outcomes
 
 CONFIDENCE = 0.95
@@ -138,27 +137,14 @@ def write_comparison(found: Comparison, directory: Path) -> list[Path]:
     """
     from bioft import plots
 
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise BioftError(f"{directory} exists and is not empty. Name another folder.")
-    with runs.disk_errors(directory):
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", suffix=".partial", dir=directory.parent))
-        try:
-            tables = [ranking.table.assign(task=ranking.task, metric=ranking.metric) for ranking in found.rankings]
-            pd.concat(tables).to_csv(partial / "comparison.csv", index=False)
-            pairs = [ranking.pairs.assign(task=ranking.task, metric=ranking.metric) for ranking in found.rankings]
-            pd.concat(pairs).to_csv(partial / "pairs.csv", index=False)
-            (partial / "comparison.md").write_text(to_markdown(found), encoding="utf-8")
-            plots.comparison(
-                [(ranking.metric, ranking.table) for ranking in found.rankings], partial / "comparison.png"
-            )
-            (partial / "comparison.html").write_text(_to_html(found), encoding="utf-8")
-            partial.chmod(0o755)
-            if directory.exists():
-                directory.rmdir()
-            partial.rename(directory)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+    with new_folder(directory) as partial:
+        tables = [ranking.table.assign(task=ranking.task, metric=ranking.metric) for ranking in found.rankings]
+        pd.concat(tables).to_csv(partial / "comparison.csv", index=False)
+        pairs = [ranking.pairs.assign(task=ranking.task, metric=ranking.metric) for ranking in found.rankings]
+        pd.concat(pairs).to_csv(partial / "pairs.csv", index=False)
+        (partial / "comparison.md").write_text(to_markdown(found), encoding="utf-8")
+        plots.comparison([(ranking.metric, ranking.table) for ranking in found.rankings], partial / "comparison.png")
+        (partial / "comparison.html").write_text(_to_html(found), encoding="utf-8")
     return sorted(directory.iterdir())
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import ModuleType
 
 from bioft import arguments
+from tests.tiny import write_ctd, write_model
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
 
@@ -27,3 +28,18 @@ def command_line(**values: object) -> list[str]:
 def run_recipe(recipe: ModuleType, *words: str) -> None:
     """Call the recipe's `main` with what these words of a command line say."""
     recipe.main(*arguments.parse(recipe.__name__, arguments.groups_of(recipe.main), words))
+
+
+def write_quantized_run(folder: Path) -> Path:
+    """A finished QLoRA run on a tiny Llama; the adapter is trained far enough to change what the base gives."""
+    options = {
+        "model_name_or_path": write_model(folder / "model"),
+        "dataset": "ctd",
+        "dataset_path": write_ctd(folder / "CTD_curated_genes_diseases.csv"),
+        "max_train_pairs": 64,
+        "output_dir": folder / "run",
+        "max_steps": 4,
+        "learning_rate": 0.02,
+    }
+    run_recipe(load_recipe("sft_gda"), *command_line(**options))
+    return folder / "run"

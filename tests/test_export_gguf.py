@@ -15,25 +15,13 @@ from typer.testing import CliRunner
 from bioft import derived_models, export_gguf, prediction, runs
 from bioft.cli import app
 from bioft.errors import BioftError
-from tests.recipe import command_line, load_recipe, run_recipe
-from tests.tiny import write_ctd, write_model
+from tests.recipe import write_quantized_run
+from tests.tiny import write_model
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished QLoRA run; the adapter is trained far enough to change what the base gives."""
-    folder = tmp_path_factory.mktemp("sft")
-    options = {
-        "model_name_or_path": write_model(folder / "model"),
-        "dataset": "ctd",
-        "dataset_path": write_ctd(folder / "CTD_curated_genes_diseases.csv"),
-        "max_train_pairs": 64,
-        "output_dir": folder / "run",
-        "max_steps": 4,
-        "learning_rate": 0.02,
-    }
-    run_recipe(load_recipe("sft_gda"), *command_line(**options))
-    return folder / "run"
+    return write_quantized_run(tmp_path_factory.mktemp("sft"))
 
 
 def test_the_file_is_read_again_as_the_same_model_and_tokenizer(finished: Path, tmp_path: Path) -> None:

@@ -14,26 +14,14 @@ from typer.testing import CliRunner
 from bioft import entity_prediction, merging, prediction, runs
 from bioft.cli import app
 from bioft.errors import BioftError
-from tests.recipe import command_line, load_recipe, run_recipe
+from tests.recipe import command_line, load_recipe, run_recipe, write_quantized_run
 from tests.test_run_comparison import simulated, write_run
-from tests.tiny import write_ctd, write_encoder, write_model
+from tests.tiny import write_ctd, write_encoder
 
 
 @pytest.fixture(scope="module")
 def in_4_bits(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished QLoRA run on a tiny Llama; the adapter is trained far enough to change what the base gives."""
-    folder = tmp_path_factory.mktemp("sft")
-    options = {
-        "model_name_or_path": write_model(folder / "model"),
-        "dataset": "ctd",
-        "dataset_path": write_ctd(folder / "CTD_curated_genes_diseases.csv"),
-        "max_train_pairs": 64,
-        "output_dir": folder / "run",
-        "max_steps": 4,
-        "learning_rate": 0.02,
-    }
-    run_recipe(load_recipe("sft_gda"), *command_line(**options))
-    return folder / "run"
+    return write_quantized_run(tmp_path_factory.mktemp("sft"))
 
 
 def test_an_adapter_of_a_4_bit_base_is_merged_into_the_dequantised_weights(in_4_bits: Path, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ import json
 import re
 import shlex
 import shutil
-import tempfile
 from collections.abc import Sequence
 from importlib.metadata import requires, version
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import bioft
 from bioft import models, runs
 from bioft.errors import BioftError
+from bioft.new_outputs import new_folder
 from bioft.search_encoder import SearchEncoder
 from bioft.search_index import MANIFEST, SearchIndex
 
@@ -69,9 +69,7 @@ def export(
         _check_base(str(directory), directory)
     names = [f"runs/{number}-{directory.resolve().name}" for number, directory in enumerate(directories, 1)]
     local = Path(encoder.name).is_dir()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
-        made = Path(temporary) / "space"
+    with new_folder(folder) as made:
         ignored = shutil.ignore_patterns("__pycache__", "_recipes")
         shutil.copytree(Path(bioft.__file__).parent, made / "bioft", ignore=ignored)
         (made / "index").mkdir()
@@ -89,7 +87,6 @@ def export(
         (made / "app.py").write_text(app, encoding="utf-8")
         (made / "requirements.txt").write_text("".join(f"{each}\n" for each in requirements()), encoding="utf-8")
         (made / "README.md").write_text(_card(folder.name, index, encoder, about), encoding="utf-8")
-        made.rename(folder)
 
 
 def push_commands(folder: Path) -> list[str]:

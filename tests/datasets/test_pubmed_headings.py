@@ -5,7 +5,9 @@ import pytest
 from datasets import DatasetDict
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from bioft import cli
 from bioft.datasets import pubmed, pubmed_headings, storage
 from bioft.datasets.load import load_pairs
 from bioft.datasets.pubmed import Collection
@@ -84,7 +86,10 @@ def test_leaks_and_empty_splits_are_found() -> None:
 
 def test_real_articles(shared_data, tmp_path) -> None:
     """Each pair is one of the record's own headings; headings are looked for among articles, not among each other."""
-    dataset, manifest = pubmed_headings.build([shared_data / "pubmed"], test_size=0.3)
+    command = ["build", "pubmed-headings", "--input", str(shared_data / "pubmed"), "--test-size", "0.3"]
+    result = CliRunner().invoke(cli.app, [*command, "--out", str(tmp_path / "headings")])
+    assert result.exit_code == 0, result.output
+    dataset, manifest = storage.load(tmp_path / "headings")
     by_pmid = {each.pmid: each for each in pubmed.read_collection([shared_data / "pubmed"]).articles}
     for rows in dataset.values():
         for row in rows:
@@ -92,7 +97,6 @@ def test_real_articles(shared_data, tmp_path) -> None:
             assert row["positive"] == each.text and row["anchor"] in {heading.term for heading in each.mesh}
     assert not {"Humans", "Female"} & {row["anchor"] for rows in dataset.values() for row in rows}
     assert manifest["rows"]["test"] == {"pairs": 1245, "headings": 812, "articles": 150}
-    storage.save(dataset, manifest, tmp_path / "headings")
     found = load_pairs(str(tmp_path / "headings"))
     task = RetrievalTask.of(found.dataset["test"], found.manifest["candidates"])
     assert (len(task.queries), len(task.texts)) == (812, 150)

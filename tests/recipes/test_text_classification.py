@@ -3,6 +3,7 @@
 import csv
 import importlib.util
 import json
+import runpy
 import shutil
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -298,6 +299,22 @@ def test_a_run_that_claims_another_training_set_is_found_out(finished: Path, tmp
     (tmp_path / "run" / "run.json").write_text(json.dumps(record))
     found = verification.verify(tmp_path / "run", progress=False)
     assert found.status == "not reproduced" and "1 of 67 texts to evaluate on were trained on" in found.reasons[-1]
+
+
+def test_the_leak_is_shown_in_numbers(
+    finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Held out, the figures are those of the record; with the training texts they are better, on more texts."""
+    script = RECIPES.parent / "tests" / "benchmarks" / "leak_stop_reasons.py"
+    monkeypatch.setattr("sys.argv", [str(script), str(finished)])
+    runpy.run_path(str(script), run_name="__main__")
+    shown = capsys.readouterr().out
+    found, record = json.loads(shown.strip().splitlines()[-1]), runs.read(finished)
+    rows = record["dataset"]["rows"]
+    assert found["test, held out"]["f1"] == pytest.approx(record["metrics"]["f1"]["value"])
+    assert found["train + test"]["f1"] > found["test, held out"]["f1"]
+    assert found["train + test"]["n"] == rows["train"]["documents"] + rows["test"]["documents"]
+    assert "bioft refuses to evaluate on train + test" in shown
 
 
 def test_two_runs_are_compared_on_the_same_texts(finished: Path) -> None:
