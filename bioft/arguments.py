@@ -213,6 +213,22 @@ class JointArguments:
     positive_weight: float = field(
         default=1.0, metadata={"help": "How much a related pair counts in the loss; an unrelated one counts 1."}
     )
+    start_from: str | None = field(
+        default=None,
+        metadata={"help": "Finished run of token_classification on these data: go on from its encoder and its tags."},
+    )
+    trained_layers: int | None = field(
+        default=None,
+        metadata={"help": "Train the last N layers of the encoder and the heads only; 0 trains the heads alone."},
+    )
+    relation_layer: int | None = field(
+        default=None,
+        metadata={"help": "Layer of the encoder that the relation head reads, from 1; by default the last one."},
+    )
+    relation_dropout: float = field(
+        default=0.3,
+        metadata={"help": "Share of what the relation head reads that is hidden in training."},
+    )
     threshold: float | None = field(
         default=None,
         metadata={"help": "Score from which on a relation is predicted; by default the best one on validation."},
@@ -224,18 +240,23 @@ class JointArguments:
 
     def __post_init__(self) -> None:
         """Refuse a model of which nothing is trained."""
-        if min(self.entity_loss_weight, self.relation_loss_weight) < 0 or not self.trained_heads():
+        weights = (self.entity_loss_weight, self.relation_loss_weight)
+        if min(weights) < 0 or not any(weights):
             raise ValueError("entity_loss_weight and relation_loss_weight must be 0 or more, and one of them more")
 
     def trained_heads(self) -> tuple[str, ...]:
-        """Which of "entities" and "relations" are learnt: those whose loss has a weight."""
+        """Which of "entities" and "relations" are learnt, here (their loss has a weight) or in `start_from`."""
         weights = {"entities": self.entity_loss_weight, "relations": self.relation_loss_weight}
-        return tuple(head for head, weight in weights.items() if weight)
+        return tuple(head for head, weight in weights.items() if weight or (self.start_from and head == "entities"))
 
-    def model_options(self) -> dict[str, float]:
+    def model_options(self) -> dict[str, float | None]:
         """Those that are part of the model's configuration."""
-        names = ("entity_loss_weight", "relation_loss_weight", "positive_weight")
+        names = ("entity_loss_weight", "relation_loss_weight", "positive_weight", "relation_layer", "relation_dropout")
         return {name: getattr(self, name) for name in names}
+
+    def described(self) -> dict[str, float | int | str | None]:
+        """What a record says of the model and of what it started from."""
+        return {**self.model_options(), "start_from": self.start_from, "trained_layers": self.trained_layers}
 
 
 @dataclass

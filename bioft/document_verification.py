@@ -273,7 +273,8 @@ def _load(request: Request) -> _Model:
 
     def find(rows: Any) -> Predictions:
         prediction = read(rows)
-        learnt = bool(weights["entity_loss_weight"]), bool(weights["relation_loss_weight"])
+        entities_learnt = bool(weights["entity_loss_weight"] or weights.get("start_from"))
+        learnt = entities_learnt, bool(weights["relation_loss_weight"])
         entities = [[(*each.span, each.score) for each in items] for items in prediction.entities]
         return Predictions(
             entities if learnt[0] else None,

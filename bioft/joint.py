@@ -3,6 +3,8 @@
 The encoder reads a document once, in windows. A candidate pair of concepts is represented by all pairs of their
 mentions, pooled by logsumexp (as in BRAN: Verga et al. 2018, NAACL; and ATLOP: Zhou et al. 2021, AAAI), and by a few
 numbers about the document. So a document with fifty candidates costs no more of the encoder than one with a single.
+A pair of mentions is what stands at, around and between them: on 500 documents that is worth more than training the
+encoder for the relations.
 
 Importing this module registers the model with the Auto classes.
 """
@@ -32,6 +34,10 @@ from bioft.tagging import Entity, Tokens, Window
 
 DISTANCES = 32
 """Buckets of the distance between two mentions: its sign and its logarithm to base 2, in characters."""
+NEIGHBOURS = 4
+"""Tokens before and after a mention that are averaged."""
+NEAR = 50
+"""Tokens between two mentions up to which they are averaged; what stands further apart says little of both."""
 BATCH_TOKENS = 8192
 """Padded tokens that prediction encodes at once."""
 BATCH_MENTION_PAIRS = 20_000
@@ -42,8 +48,9 @@ class JointConfig(PreTrainedConfig):
     """Configuration of `JointModel`; `id2label` holds the BIO tags of the entity head.
 
     `encoder` is the encoder's own configuration. `relation_arguments` maps each relation type to the entity types of
-    its head and tail. The loss is the sum of both heads' losses, each times its weight; a head with weight 0 is not
-    trained.
+    its head and tail; `relation_layer` is the layer of the encoder that the relation head reads, by default the last:
+    layers below know more of the text, and less of the tags. The loss is the sum of both heads' losses, each times its
+    weight; a head with weight 0 is not trained.
     """
 
     model_type = "bioft_joint"
@@ -52,7 +59,9 @@ class JointConfig(PreTrainedConfig):
     encoder: dict | PreTrainedConfig | None = None
     relation_arguments: dict[str, list[list[str]]] | None = None
     relation_hidden_size: int = 256
+    relation_layer: int | None = None
     dropout: float = 0.1
+    relation_dropout: float = 0.3
     entity_loss_weight: float = 1.0
     relation_loss_weight: float = 1.0
     positive_weight: float = 1.0
@@ -101,13 +110,16 @@ class JointModel(PreTrainedModel):
         self.dropout = nn.Dropout(config.dropout)
         self.entity_classifier = nn.Linear(hidden, config.num_labels)
         self.relation_classifier = RelationHead(
-            hidden, config.relation_hidden_size, len(arguments_of(config)), config.dropout
+            hidden, config.relation_hidden_size, len(arguments_of(config)), config.relation_dropout
         )
         self.post_init()
 
-    def encode(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        """The hidden states of windows of tokens, shape (windows, tokens, hidden size)."""
-        return self.dropout(self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state)
+    def encode(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The states that each head reads, both of shape (windows, tokens, hidden size): entities, relations."""
+        output = self.encoder(input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True)
+        layer = self.config.relation_layer
+        states = output.last_hidden_state if layer is None else output.hidden_states[layer]
+        return self.dropout(output.last_hidden_state), states
 
     def forward(
         self,
@@ -130,7 +142,7 @@ class JointModel(PreTrainedModel):
             pair_features: `relations.pair_features` of the candidates, shape (candidates, features).
             relation_labels: 0 or 1 for each relation type, shape (candidates, types).
         """
-        hidden = self.encode(input_ids, attention_mask)
+        hidden, states = self.encode(input_ids, attention_mask)
         logits = self.entity_classifier(hidden)
         output = JointOutput(logits=logits)
         losses = []
@@ -138,7 +150,8 @@ class JointModel(PreTrainedModel):
             output.entity_loss = nn.functional.cross_entropy(logits.flatten(0, 1).float(), labels.flatten())
             losses.append(self.config.entity_loss_weight * output.entity_loss)
         if mentions is not None and mention_pairs is not None and pair_features is not None:
-            output.relation_logits = self.relation_classifier(hidden, mentions, mention_pairs, pair_features)
+            lengths = attention_mask.sum(1)
+            output.relation_logits = self.relation_classifier(states, lengths, mentions, mention_pairs, pair_features)
             if relation_labels is not None:
                 weight = torch.tensor(self.config.positive_weight, device=hidden.device)
                 loss = nn.functional.binary_cross_entropy_with_logits(
@@ -152,13 +165,14 @@ class JointModel(PreTrainedModel):
 
 
 class RelationHead(nn.Module):
-    """Logits of relation types for pairs of concepts, from the hidden states at their mentions."""
+    """Logits of relation types for pairs of concepts, from the states at, around and between their mentions."""
 
     def __init__(self, hidden: int, size: int, types: int, dropout: float) -> None:
         super().__init__()
-        # A mention is its first and its last token.
-        self.head = nn.Linear(2 * hidden, size)
-        self.tail = nn.Linear(2 * hidden, size)
+        # A mention is its first and its last token, and what stands before and after it.
+        self.head = nn.Linear(4 * hidden, size)
+        self.tail = nn.Linear(4 * hidden, size)
+        self.between = nn.Linear(hidden, size)
         self.distance = nn.Embedding(DISTANCES, size)
         self.features = nn.Linear(len(relations.PAIR_FEATURES), size)
         self.dropout = nn.Dropout(dropout)
@@ -166,16 +180,54 @@ class RelationHead(nn.Module):
         self.output = nn.Linear(size, types)
 
     def forward(
-        self, hidden: torch.Tensor, mentions: torch.Tensor, pairs: torch.Tensor, features: torch.Tensor
+        self,
+        states: torch.Tensor,
+        lengths: torch.Tensor,
+        mentions: torch.Tensor,
+        pairs: torch.Tensor,
+        features: torch.Tensor,
     ) -> torch.Tensor:
-        """Logits of shape (candidates, types); the arguments are those of `JointModel.forward`."""
+        """Logits of shape (candidates, types).
+
+        Args:
+            states: of tokens, shape (windows, tokens, hidden size).
+            lengths: tokens of each window that are no padding.
+            mentions: as `JointModel.forward` takes them, like what follows.
+            pairs: of mentions.
+            features: of candidates.
+        """
+        states = self.dropout(states)
         window, first, last = mentions.unbind(1)
-        states = torch.cat([hidden[window, first], hidden[window, last]], dim=-1)
+        final = lengths[window] - 1
+        before = torch.stack([states[window, (first - i).clamp(min=0)] for i in range(1, NEIGHBOURS + 1)]).mean(0)
+        after = torch.stack([states[window, (last + i).minimum(final)] for i in range(1, NEIGHBOURS + 1)]).mean(0)
+        mention = torch.cat([states[window, first], states[window, last], before, after], dim=-1)
         head, tail, candidate, distance = pairs.unbind(1)
-        values = nn.functional.gelu(self.head(states)[head] + self.tail(states)[tail] + self.distance(distance))
+        between = means_between(
+            states, torch.stack([window[head], last[head].minimum(last[tail]) + 1, first[head].maximum(first[tail])])
+        )
+        near = (window[head] == window[tail])[:, None] * self.between(between)
+        values = nn.functional.gelu(
+            self.head(mention)[head] + self.tail(mention)[tail] + self.distance(distance) + near
+        )
         pooled = scatter_logsumexp(values, candidate, len(features))
         joined = torch.cat([pooled, nn.functional.gelu(self.features(features.to(pooled.dtype)))], dim=-1)
         return self.output(nn.functional.gelu(self.combine(self.dropout(joined))))
+
+
+def means_between(states: torch.Tensor, ranges: torch.Tensor) -> torch.Tensor:
+    """The mean state of ranges of tokens, shape (ranges, hidden size); zero for those empty or longer than `NEAR`.
+
+    Args:
+        states: shape (windows, tokens, hidden size).
+        ranges: window, first token and the token after the last of each, shape (3, ranges).
+    """
+    window, start, end = ranges
+    # In float32 also where the encoder computes in less: these are differences of long sums.
+    sums = nn.functional.pad(states.float().cumsum(1), (0, 0, 1, 0))
+    count = (end - start)[:, None]
+    means = (sums[window, end.maximum(start)] - sums[window, start]) / count.clamp(min=1)
+    return torch.where((count > 0) & (count <= NEAR), means, 0.0).to(states.dtype)
 
 
 def scatter_logsumexp(values: torch.Tensor, index: torch.Tensor, size: int) -> torch.Tensor:
@@ -190,8 +242,28 @@ AutoConfig.register(JointConfig.model_type, JointConfig)
 AutoModel.register(JointConfig, JointModel)
 
 
-def new_model(encoder: PreTrainedModel, labels: Sequence[str], arguments: relations.Arguments, **options: Any) -> Any:
-    """A `JointModel` with new heads on a pretrained encoder; `options` are those of `JointConfig`."""
+def new_model(
+    encoder: PreTrainedModel,
+    labels: Sequence[str],
+    arguments: relations.Arguments,
+    trained_layers: int | None = None,
+    **options: Any,
+) -> Any:
+    """A `JointModel` with new heads on a pretrained encoder.
+
+    Args:
+        encoder: its weights are kept.
+        labels: BIO tags.
+        arguments: of each relation type.
+        trained_layers: leave the others as they are; by default all are trained.
+        options: those of `JointConfig`.
+
+    Raises:
+        BioftError: a `relation_layer` or `trained_layers` that the encoder does not have.
+    """
+    layer, layers = options.get("relation_layer"), encoder.config.num_hidden_layers
+    if layer is not None and not 1 <= layer <= layers:
+        raise BioftError(f"relation_layer is {layer}; this encoder has layers 1 to {layers}.")
     encoder_config = encoder.config.to_dict()
     encoder_config.pop("_name_or_path", None)  # where it was on this machine
     config = JointConfig(
@@ -203,6 +275,8 @@ def new_model(encoder: PreTrainedModel, labels: Sequence[str], arguments: relati
     )
     model = JointModel(config)
     model.encoder = encoder
+    if trained_layers is not None:
+        models.freeze_lower_layers(model, trained_layers)
     return model
 
 
@@ -414,7 +488,8 @@ def predict(
             chosen = [documents[index] for index in batch]
             windows = tagging.split_into_windows([len(tokens.ids) for tokens in chosen], size, window_overlap)
             inputs = pad(tagging.window_inputs(tokenizer, chosen, windows), tokenizer.pad_token_id)
-            hidden = _encode(model, inputs)
+            hidden, states = _encode(model, inputs)
+            lengths = inputs["attention_mask"].sum(1).to(model.device)
             logits = model.entity_classifier(hidden).float().cpu().numpy()
             scores = [
                 values[len(before) : len(before) + w.end - w.start] for values, w in zip(logits, windows, strict=True)
@@ -431,7 +506,8 @@ def predict(
                 for part in _parts(pairs):
                     arrays = relation_inputs(chosen, windows, pairs[part], features[part], len(before))
                     tensors = {key: torch.from_numpy(value).to(model.device) for key, value in arrays.items()}
-                    relation_logits = model.relation_classifier(hidden, *tensors.values()).float().cpu().numpy()
+                    output = model.relation_classifier(states, lengths, *tensors.values())
+                    relation_logits = output.float().cpu().numpy()
                     probabilities = relations.type_scores(relation_logits, pairs[part], arguments)
                     pieces[kind] += [
                         (batch[pair.document], pair, row) for pair, row in zip(pairs[part], probabilities, strict=True)
@@ -456,14 +532,15 @@ def _padded(rows: Sequence[Sequence[int]], value: int) -> torch.Tensor:
     return torch.tensor([[*row, *[value] * (width - len(row))] for row in rows])
 
 
-def _encode(model: Any, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
-    """The hidden states of many windows; those of a very long document are read in parts."""
+def _encode(model: Any, inputs: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    """What `JointModel.encode` gives for many windows; those of a very long document are read in parts."""
     rows = max(BATCH_TOKENS // inputs["input_ids"].shape[1], 1)
     parts = [
         model.encode(**{key: value[first : first + rows].to(model.device) for key, value in inputs.items()})
         for first in range(0, len(inputs["input_ids"]), rows)
     ]
-    return torch.cat(parts)
+    hidden, states = zip(*parts, strict=True)
+    return torch.cat(hidden), torch.cat(states)
 
 
 def _parts(found: Sequence[Candidate]) -> Iterator[slice]:

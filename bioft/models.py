@@ -320,7 +320,7 @@ def lora_config(
 
 
 def freeze_lower_layers(model: Any, trained_layers: int) -> None:
-    """Leave the embeddings and all but the last `trained_layers` layers of an encoder as they are.
+    """Leave the embeddings and all but the last `trained_layers` layers of an encoder as they are; 0 leaves all.
 
     Nothing is computed for what is below the lowest trained layer on the way back: with half of six layers frozen,
     training MiniLM on a CPU took 0.6 times as long.
@@ -330,9 +330,9 @@ def freeze_lower_layers(model: Any, trained_layers: int) -> None:
     """
     stacks = [module for module in model.base_model.modules() if isinstance(module, torch.nn.ModuleList)]
     layers = max(stacks, key=len, default=torch.nn.ModuleList())
-    if not 0 < trained_layers <= len(layers):
+    if not 0 <= trained_layers <= len(layers):
         raise BioftError(f"trained_layers is {trained_layers}; {type(model).__name__} has {len(layers)} layers.")
-    kept = {id(parameter) for layer in layers[-trained_layers:] for parameter in layer.parameters()}
+    kept = {id(parameter) for layer in layers[len(layers) - trained_layers :] for parameter in layer.parameters()}
     for name, parameter in model.base_model.named_parameters():
         if id(parameter) not in kept and not name.startswith("pooler"):
             parameter.requires_grad_(False)

@@ -4,11 +4,11 @@
     python recipes/joint_ner_re.py --config bc5cdr --dataset_path data/CDR_Data.zip
     python recipes/joint_ner_re.py --config bc5cdr --dataset_path data/CDR_Data.zip \
         --compare_with runs/joint_ner_re/bc5cdr_entities runs/joint_ner_re/bc5cdr_relations
+    python recipes/joint_ner_re.py --config bc5cdr_from_entities --dataset_path data/CDR_Data.zip  # on an entity run
     accelerate launch recipes/joint_ner_re.py --config scibert --dataset_path data/CDR_Data.zip
 
-Every key of recipes/configs/joint_ner_re/*.yaml can be given on the command line; a killed run resumes by itself. The
-loss is the weighted sum of both heads' losses: with a weight of 0 only the other head is trained, which makes the
-single models to compare with. A document is encoded once, whatever the number of its candidate pairs.
+Every key of recipes/configs/joint_ner_re/*.yaml can be given on the command line; a killed run resumes by itself.
+With a loss weight of 0 only the other head is trained, which makes the single models to compare with.
 """
 
 import time
@@ -31,6 +31,7 @@ from bioft.concept_linking import ConceptDictionary
 from bioft.datasets.load import describe, load_documents
 from bioft.entity_evaluation import check_supports
 from bioft.errors import BioftError
+from bioft.joint_start import load_entity_weights
 from bioft.relation_prediction import choose_threshold
 
 
@@ -45,9 +46,9 @@ def main(
 ) -> None:
     """Train, evaluate and record one run; `training_args.output_dir` becomes the run directory."""
     record, base = training_run.begin(script_args, model_args, training_args)
-    directory = Path(training_args.output_dir)
+    directory, heads = Path(training_args.output_dir), joint_args.trained_heads()
     if model_args.use_peft:
-        raise BioftError("joint_ner_re trains the whole model: leave out --use_peft.")
+        raise BioftError("joint_ner_re trains no adapter: leave out --use_peft.")
 
     # 1. Data: whole documents in each split.
     dataset, manifest = load_documents(**vars(data_args))
@@ -57,7 +58,6 @@ def main(
     relation_evaluation.check_supports(test, manifest)
     evaluate.check_comparable(joint_args.compare_with or [], manifest)
     types, dictionary = relations.argument_types(train), ConceptDictionary.fit(train)
-    heads = joint_args.trained_heads()
 
     # 2. Baselines that need no model.
     entity_baselines, relation_baselines, baseline_metrics = evaluate.evaluate_baselines(train, test, heads)
@@ -66,8 +66,9 @@ def main(
     set_seed(training_args.seed)
     encoder, tokenizer = models.load_encoder(base, AutoModel)
     labels = tagging.bio_labels(entity["type"] for row in train for entity in row["entities"])
-    model = joint.new_model(encoder, labels, types, **joint_args.model_options())
+    model = joint.new_model(encoder, labels, types, joint_args.trained_layers, **joint_args.model_options())
     tagging.window_size(tokenizer, encoder, **vars(window_args))
+    entity_weights = load_entity_weights(joint_args.start_from, model, base, manifest)
     train_documents = joint.training_dataset(tokenizer, train, labels, types, **vars(window_args))
 
     # What can go wrong before the first step has now been tried: only from here on is anything written.
@@ -81,7 +82,8 @@ def main(
         base_prediction = predict(model.to(training_args.device), test, progress="Base")
         base_metrics = evaluate.evaluate(test, train, base_prediction, 0.5, heads)
 
-    # 4. All of the model is trained, on whole documents.
+    # 4. The model is trained on whole documents.
+    model.load_state_dict(entity_weights, strict=False)
     training_args.remove_unused_columns = False  # the column `length`, by which documents are sorted
     trainer = joint.DocumentTrainer(
         model=model,
@@ -127,7 +129,7 @@ def main(
         "windows": vars(window_args),
         "relations": {"arguments": types, "threshold": threshold, "threshold_chosen_on": chosen_on}
         | evaluate.describe_links(prediction),
-        "joint": joint_args.model_options(),
+        "joint": joint_args.described(),
         "metrics": evaluate.evaluate(test, train, prediction, threshold, heads),
         "base_model_metrics": base_metrics,
         "baselines": baseline_metrics,

@@ -1,11 +1,14 @@
 """The joint model: its heads, its windows, that it reloads as it was, and what it finds in whole documents."""
 
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from transformers import AutoConfig, AutoModel
 
 from bioft import joint, models, relations, tagging
@@ -203,6 +206,30 @@ def test_pooling_is_a_logsumexp_over_the_rows_of_a_candidate() -> None:
     index = torch.tensor([1, 0, 1, 2, 1, 0])
     expected = torch.stack([values[index == i].logsumexp(0) for i in range(3)])
     torch.testing.assert_close(joint.scatter_logsumexp(values, index, 3), expected)
+
+
+@given(st.integers(1, 4), st.integers(1, 90), st.randoms(use_true_random=False))
+def test_means_between_mentions_are_means_of_what_is_near(windows: int, tokens: int, random: Random) -> None:
+    states = torch.randn(windows, tokens, 3)
+    ranges = [(random.randrange(windows), random.randrange(tokens), random.randrange(tokens + 1)) for _ in range(20)]
+    means = joint.means_between(states, torch.tensor(ranges).T)
+    for (window, start, end), mean in zip(ranges, means, strict=True):
+        between = states[window, start:end]
+        expected = between.mean(0) if 0 < len(between) <= joint.NEAR else torch.zeros(3)
+        torch.testing.assert_close(mean, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_the_relation_head_may_read_a_lower_layer(tmp_path: Path) -> None:
+    """Then its loss trains that layer and not those above; a layer that is not there is refused."""
+    model, tokenizer, rows = make(tmp_path, relation_layer=1)
+    model(**batch_of(model, tokenizer, dataset(model, tokenizer, rows[:4]))).relation_loss.backward()
+    layers = model.encoder.encoder.layer
+    assert len(layers) > 1
+    for number, layer in enumerate(layers, 1):
+        learns = any(p.grad is not None and p.grad.abs().max() > 0 for p in layer.parameters())
+        assert learns == (number == 1)
+    with pytest.raises(BioftError, match=f"relation_layer is 9; this encoder has layers 1 to {len(layers)}"):
+        make(tmp_path / "other", relation_layer=9)
 
 
 def test_a_window_that_the_encoder_cannot_read_is_refused(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from types import ModuleType
 
 import pandas as pd
 import pytest
+import torch
 from transformers import AutoModel
 from typer.testing import CliRunner
 
@@ -18,7 +19,7 @@ from bioft.metrics import counts, entity_f1, relation_f1
 from tests.recipe import command_line, load_recipe, run_recipe
 from tests.tiny import write_encoder
 
-PRESETS = ("default", "bc5cdr", "bc5cdr_entities", "bc5cdr_relations", "scibert")
+PRESETS = ("default", "bc5cdr", "bc5cdr_entities", "bc5cdr_relations", "bc5cdr_from_entities", "scibert")
 TRAINING = {"num_train_epochs": 5, "learning_rate": 1e-2, "per_device_train_batch_size": 8, "logging_steps": 5}
 
 
@@ -53,6 +54,12 @@ def single(recipe: ModuleType, finished: Path, tmp_path_factory: pytest.TempPath
     folder = tmp_path_factory.mktemp("single")
     run_recipe(recipe, *options("bc5cdr_entities", finished.parent / "model", folder / "run", **TRAINING))
     return folder / "run"
+
+
+def train_entities(model: Path, output: Path, **more: object) -> Path:
+    """A finished run of token_classification on the same documents."""
+    run_recipe(load_recipe("token_classification"), *options("default", model, output, **TRAINING | more))
+    return output
 
 
 def column(directory: Path, name: str) -> list[list[tuple]]:
@@ -161,12 +168,63 @@ def test_predict_writes_entities_and_relations(finished: Path, tmp_path: Path) -
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_trains_on_its_architecture(preset: str, recipe: ModuleType, tmp_path: Path) -> None:
     """One step of the preset as shipped; a head whose loss has no weight has no metrics and no baselines."""
-    model = write_encoder(tmp_path / "model")
-    run_recipe(recipe, *options(preset, model, tmp_path / "run", max_steps=1, per_device_train_batch_size=2))
+    model, more = write_encoder(tmp_path / "model"), {"max_steps": 1, "per_device_train_batch_size": 2}
+    if "relation_layer" in presets.load_config(presets.resolve_config("joint_ner_re", preset)):
+        more["relation_layer"] = 1  # of six; the tiny encoder has two
+    if preset == "bc5cdr_from_entities":
+        more["start_from"] = train_entities(model, tmp_path / "entities")
+    run_recipe(recipe, *options(preset, model, tmp_path / "run", **more))
     record = runs.read(tmp_path / "run")
     assert ("f1" in record["metrics"]) == ("dictionary" in record["baselines"]) == (preset != "bc5cdr_relations")
     assert ("relation_f1" in record["metrics"]) == ("tfidf" in record["baselines"]) == (preset != "bc5cdr_entities")
-    assert ("end_to_end_f1" in record["metrics"]) == (preset in ("default", "bc5cdr", "scibert"))
+    assert ("end_to_end_f1" in record["metrics"]) == (
+        preset in ("default", "bc5cdr", "bc5cdr_from_entities", "scibert")
+    )
+
+
+def test_relations_are_added_to_an_entity_run_and_change_none_of_its_entities(
+    recipe: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With no layer trained the new model finds the very entities of the run, and is verified like any other."""
+    model = write_encoder(tmp_path / "model")
+    entities = train_entities(model, tmp_path / "entities")
+    more = {"start_from": entities, "trained_layers": 0, "entity_loss_weight": 0.0, "relation_layer": 1}
+    run_recipe(recipe, *options("default", model, tmp_path / "run", **TRAINING | more))
+    record = runs.read(tmp_path / "run")
+    assert record["joint"]["start_from"] == str(entities)
+    assert column(tmp_path / "run", "prediction") == column(entities, "prediction")
+    assert record["metrics"]["f1"] == runs.read(entities)["metrics"]["f1"]
+    assert record["metrics"]["relation_f1"]["value"] > record["base_model_metrics"]["relation_f1"]["value"]
+    result = CliRunner().invoke(cli.app, ["verify", str(tmp_path / "run")])
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"fingerprints": {"test": "another"}}, "has another test split"),
+        ({"id": "another/model"}, "was trained on another/model, not on"),
+        ({"labels": ["O", "B-Gene", "I-Gene"]}, "has the tags O, B-Gene, I-Gene; the training documents have O, B-"),
+    ],
+)
+def test_a_run_that_relations_cannot_be_added_to_is_refused(
+    recipe: ModuleType, tmp_path: Path, change: dict[str, object], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is written then."""
+    model = write_encoder(tmp_path / "model")
+    entities = train_entities(model, tmp_path / "entities", max_steps=1)
+    record = runs.read(entities)
+    for part in (record["dataset"], record["base_model"], record):
+        part.update({key: value for key, value in change.items() if key in part})
+    monkeypatch.setattr(runs, "read", lambda _: record)
+    monkeypatch.setattr(runs, "check_files", lambda *_: None)
+    if "labels" in change:  # its weights are then of other tags: what counts is what the record says
+        from bioft import entity_prediction
+
+        monkeypatch.setattr(entity_prediction, "load_run", lambda _: (torch.nn.Linear(1, 1), None, record))
+    with pytest.raises(BioftError, match=message):
+        run_recipe(recipe, *options("default", model, tmp_path / "run", start_from=entities))
+    assert not (tmp_path / "run").exists()
 
 
 def test_every_preset_is_among_those_tested() -> None:

@@ -1,0 +1,54 @@
+"""A joint model that goes on from a run of `token_classification`: its encoder and its tags, with new relations."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bioft import entity_prediction, joint, runs
+from bioft.errors import BioftError
+from bioft.models import BaseModel
+
+
+def load_entity_weights(
+    run: str | None, model: joint.JointModel, base: BaseModel, manifest: Mapping[str, Any]
+) -> dict[str, torch.Tensor]:
+    """The weights of a joint model's encoder and entity head as a finished run of `token_classification` has them.
+
+    Args:
+        run: its directory; None gives no weights.
+        model: the joint model, on the same base model; it is not changed.
+        base: the base model.
+        manifest: of the dataset.
+
+    Returns:
+        A part of the model's `state_dict`, for `load_state_dict(…, strict=False)`.
+
+    Raises:
+        BioftError: no such run, one of another recipe, on another base model, with other tags or another test split.
+    """
+    if run is None:
+        return {}
+    record = runs.read(run)
+    if record["dataset"]["fingerprints"].get("test") != manifest["fingerprints"]["test"]:
+        raise BioftError(
+            f"The run in {run} has another test split: it may have been trained on these test documents. Give a run "
+            "of token_classification on the same dataset."
+        )
+    if record["base_model"]["id"] != base.id:
+        raise BioftError(
+            f"{run} was trained on {record['base_model']['id']}, not on {base.id}: give --model_name_or_path "
+            f"{record['base_model']['name_or_path']}."
+        )
+    tagger, _, record = entity_prediction.load_run(Path(run))
+    if hasattr(tagger, "merge_and_unload"):
+        tagger = tagger.merge_and_unload()
+    tags, wanted = record["labels"], joint.labels_of(model.config)
+    if sorted(tags) != sorted(wanted):
+        raise BioftError(f"{run} has the tags {', '.join(tags)}; the training documents have {', '.join(wanted)}.")
+    order = [tags.index(tag) for tag in wanted]
+    encoder = {name: weight for name, weight in tagger.base_model.state_dict().items() if "pooler" not in name}
+    return {f"encoder.{name}": weight for name, weight in encoder.items()} | {
+        f"entity_classifier.{name}": weight[order] for name, weight in tagger.classifier.state_dict().items()
+    }
