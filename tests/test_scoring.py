@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from bioft.errors import BioftError
-from bioft.scoring import _batches, _stem_batches, _stems, score, shared_prefix
+from bioft.scoring import _batches, score, shared_prefix
 from tests.tiny import write_model
 
 PROMPTS = [
@@ -47,22 +47,6 @@ def test_scores_equal_the_definition(model_and_tokenizer, answers, reuse_prefix,
     actual = score(model, tokenizer, prompts, *answers, batch_tokens=batch_tokens, reuse_prefix=reuse_prefix)
     np.testing.assert_allclose(np.log(actual / (1 - actual)), expected, atol=1e-3)
     assert np.ptp(expected) > 1e-2, "the tiny model must tell the prompts apart, else this proves nothing"
-
-
-def test_prompts_that_begin_alike_are_read_once_and_scored_the_same(model_and_tokenizer) -> None:
-    model, tokenizer = model_and_tokenizer
-    pairs = [(f"GENE{n % 7}", f"disease {n * n}") for n in range(40)]
-    prompts = [tokenizer(f"Associated? Gene: {gene}, Disease: {disease}.")["input_ids"] for gene, disease in pairs]
-    rows = [prompt[len(shared_prefix(prompts)) :] for prompt in prompts]
-    assert len(_stems(rows)) >= 7, "the genes must be stems, else this proves nothing"
-    read = []
-    hook = model.base_model.embed_tokens.register_forward_hook(lambda _, inputs, __: read.append(inputs[0].numel()))
-    scores = score(model, tokenizer, prompts, "yes", "no", batch_tokens=64)
-    hook.remove()
-    assert sum(read) < 0.8 * sum(map(len, rows))
-    alone = [score(model, tokenizer, [prompt], "yes", "no")[0] for prompt in prompts]
-    np.testing.assert_allclose(scores, alone, atol=1e-5)
-    assert np.ptp(scores) > 1e-3, "the tiny model must tell the prompts apart, else this proves nothing"
 
 
 def test_multi_token_answers_are_exercised(model_and_tokenizer) -> None:
@@ -104,25 +88,6 @@ def test_batches_hold_every_row_once_within_the_budget(rows: list[list[int]], bu
     assert sorted(index for batch in batches for index in batch) == list(range(len(rows)))
     for batch in batches:
         assert len(batch) == 1 or len(batch) * max(len(rows[index]) for index in batch) <= budget
-
-
-@given(st.lists(TOKENS, min_size=1, max_size=30), st.integers(1, 40))
-def test_stems_leave_a_token_of_every_row_and_are_read_within_the_budget(rows: list[list[int]], budget: int) -> None:
-    stems = _stems(rows)
-    for stem, indices in stems.items():
-        assert all(tuple(rows[i][: len(stem)]) == stem and len(rows[i]) > len(stem) for i in indices)
-    batches = _stem_batches(stems, rows, budget)
-    assert sorted(index for batch in batches for index in batch.rows) == list(range(len(rows)))
-    for batch in batches:
-        assert len({len(stem) for stem in batch.stems}) == 1
-        assert all(index in stems[batch.stems[place]] for index, place in zip(batch.rows, batch.places, strict=True))
-        assert len(batch.stems) == 1 or sum(map(len, batch.stems)) <= budget
-
-
-def test_stems_are_the_best_choice_of_beginnings() -> None:
-    # Nine rows of two genes and a tenth alone: what both genes share is less than what the rows of each share.
-    rows = [[1, 2, 3, n] for n in range(5)] + [[1, 2, 4, 5, n] for n in range(4)] + [[7, 8]]
-    assert {stem: len(indices) for stem, indices in _stems(rows).items()} == {(1, 2, 3): 5, (1, 2, 4, 5): 4, (): 1}
 
 
 def test_models_of_every_preset_architecture_are_scored(tmp_path: Path) -> None:

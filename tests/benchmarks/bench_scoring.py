@@ -3,8 +3,7 @@
     python tests/benchmarks/bench_scoring.py [--pairs 256]
 
 The published way (BioAlign-QLoRA) calls `generate()` for five new tokens, one pair at a time, and reads a word.
-Prompts are its own: 52 shared tokens and about 20 of the pair. The pairs are all test pairs of some genes, as in a
-split that is scored whole: what prompts of one gene share is part of what is measured.
+Prompts are its own: 52 shared tokens and about 20 of the pair.
 """
 
 import argparse
@@ -25,7 +24,7 @@ def measure(n_pairs: int) -> list[dict[str, object]]:
     model, tokenizer = models.load_causal_lm(models.resolve_base_model("embedded:smollm2-135m-instruct"), None)
     model.eval()
     dataset, _ = hpo.build()
-    rows = _pairs_of_whole_genes(dataset["test"], n_pairs)
+    rows = dataset["test"].select(range(n_pairs))
     prompts = PairPrompts("alpaca", tokenizer)
     token_ids = prompts.token_ids(rows["gene"], rows["disease"])
     answers = [tokenizer(text)["input_ids"][0] for text in (prompts.style.positive, prompts.style.negative)]
@@ -74,13 +73,6 @@ def measure(n_pairs: int) -> list[dict[str, object]]:
             }
         )
     return table
-
-
-def _pairs_of_whole_genes(test: Any, n_pairs: int) -> Any:
-    """All pairs of genes in random order, up to a number of pairs: as many pairs a gene as in the whole split."""
-    order = np.random.default_rng(0).permutation(sorted(set(test["gene"])))
-    place = {gene: number for number, gene in enumerate(order)}
-    return test.select(sorted(range(len(test)), key=lambda row: place[test[row]["gene"]])[:n_pairs])
 
 
 def best_of(function: Callable[[], None], repeats: int) -> float:
