@@ -29,6 +29,10 @@ ELSEWHERE = {
     "make demo": "test_readme.py::test_every_command_of_the_readme_runs",
     "make test": "test_readme.py::test_make_knows_the_targets_that_the_readme_names",
     "python recipes/contrastive.py --config": "recipes/test_contrastive.py::test_every_preset_trains",
+    "python recipes/joint_ner_re.py --config": "recipes/test_joint_ner_re.py::"
+    "test_every_preset_trains_on_its_architecture",
+    "python recipes/sequence_classification.py --config": "recipes/test_sequence_classification.py::"
+    "test_every_preset_trains_on_its_architecture",
     "python recipes/text_classification.py --config": "recipes/test_text_classification.py::"
     "test_every_preset_trains_a_step",
     "python recipes/text_classification.py --seeds": "test_seed_runs.py::test_the_summary_is_over_seeds",
