@@ -25,6 +25,7 @@ DRAWN = {
     "sft_gda/default": ("auroc", "HPO pairs, AUROC"),
     "sft_gda/smollm2_ctd": ("auroc", "CTD pairs, AUROC"),
     "token_classification/bc5cdr": ("f1", "BC5CDR entities, F1"),
+    "joint_ner_re/bc5cdr_from_entities": ("relation_f1", "BC5CDR relations, F1"),
     "text_classification/stop_reasons_0": ("f1", "Stop reasons (weak), micro F1"),
     "mlm/default": ("masked_accuracy", "HPO definitions, hidden tokens"),
     "contrastive/default": ("ndcg_at_10", "HPO synonyms, nDCG@10"),
@@ -69,7 +70,8 @@ def draw(path: Path) -> None:
     colours = {"best baseline": "#b45309", "base model, untrained": "#94a3b8", "fine-tuned": "#0f766e"}
     for place, (name, (metric, _)) in enumerate(DRAWN.items()):
         record = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
-        best = max((its[metric] for its in record["baselines"].values()), key=lambda its: its["value"])
+        baselines = [its[metric] for its in record["baselines"].values() if metric in its]
+        best = max(baselines, key=lambda its: its["value"])
         shown = (best, record["base_model_metrics"][metric], record["metrics"][metric])
         for offset, (label, its) in zip((0.2, 0.0, -0.2), zip(colours, shown, strict=True), strict=True):
             error = [[its["value"] - its["low"]], [its["high"] - its["value"]]]
