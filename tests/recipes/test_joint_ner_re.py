@@ -21,6 +21,7 @@ from tests.tiny import write_encoder
 
 PRESETS = ("default", "bc5cdr", "bc5cdr_entities", "bc5cdr_relations", "bc5cdr_from_entities", "scibert")
 TRAINING = {"num_train_epochs": 5, "learning_rate": 1e-2, "per_device_train_batch_size": 8, "logging_steps": 5}
+SINGLE = TRAINING | {"relation_layer": 1}  # the preset's is the fourth of six layers; the tiny encoder has two
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def finished(recipe: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Pa
 def single(recipe: ModuleType, finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of the entity head alone."""
     folder = tmp_path_factory.mktemp("single")
-    run_recipe(recipe, *options("bc5cdr_entities", finished.parent / "model", folder / "run", **TRAINING))
+    run_recipe(recipe, *options("bc5cdr_entities", finished.parent / "model", folder / "run", **SINGLE))
     return folder / "run"
 
 
@@ -280,7 +281,7 @@ def test_a_run_that_broke_off_goes_on_from_its_checkpoint(
     recipe: ModuleType, single: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It ends with the very predictions of the run that never broke off."""
-    command = options("bc5cdr_entities", finished.parent / "model", tmp_path / "run", **TRAINING)
+    command = options("bc5cdr_entities", finished.parent / "model", tmp_path / "run", **SINGLE)
     with monkeypatch.context() as patch:
         patch.setattr(runs, "finish", interrupt)
         with pytest.raises(KeyboardInterrupt):
@@ -307,7 +308,7 @@ def test_dry_run_shows_tags_and_writes_nothing(
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({"use_peft": True}, "trains the whole model"),
+        ({"use_peft": True}, "trains no adapter"),
         ({"entity_loss_weight": 0, "relation_loss_weight": 0}, "one of them more"),
         ({"window_length": 4096}, "at most 128 tokens"),
     ],
