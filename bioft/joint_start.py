@@ -26,7 +26,8 @@ def load_entity_weights(
         A part of the model's `state_dict`, for `load_state_dict(…, strict=False)`.
 
     Raises:
-        BioftError: no such run, one of another recipe, on another base model, with other tags or another test split.
+        BioftError: no such run, one of another recipe, on another base model, with other tags or another test split,
+            or of an architecture (ModernBERT) with more than an encoder and a linear layer for tags.
     """
     if run is None:
         return {}
@@ -47,6 +48,11 @@ def load_entity_weights(
     tags, wanted = record["labels"], joint.labels_of(model.config)
     if sorted(tags) != sorted(wanted):
         raise BioftError(f"{run} has the tags {', '.join(tags)}; the training documents have {', '.join(wanted)}.")
+    taken = f"{tagger.base_model_prefix}.", "classifier."
+    if more := [name for name, _ in tagger.named_parameters() if not name.startswith(taken)]:
+        raise BioftError(
+            f"The model of {run} has layers between encoder and tags ({more[0]}); a joint model has no place for them."
+        )
     order = [tags.index(tag) for tag in wanted]
     encoder = {name: weight for name, weight in tagger.base_model.state_dict().items() if "pooler" not in name}
     return {f"encoder.{name}": weight for name, weight in encoder.items()} | {

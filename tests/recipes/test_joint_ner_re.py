@@ -8,14 +8,16 @@ from types import ModuleType
 import pandas as pd
 import pytest
 import torch
-from transformers import AutoModel
+from transformers import AutoModel, BertConfig, BertModel, ModernBertConfig, ModernBertForTokenClassification
 from typer.testing import CliRunner
 
-from bioft import cli, joint, presets, relation_baselines, runs
+from bioft import cli, entity_prediction, joint, presets, relation_baselines, runs
 from bioft.datasets import pubtator
 from bioft.datasets.load import load_documents
 from bioft.errors import BioftError
+from bioft.joint_start import load_entity_weights
 from bioft.metrics import counts, entity_f1, relation_f1
+from bioft.models import BaseModel
 from tests.recipe import command_line, load_recipe, run_recipe
 from tests.tiny import write_encoder
 
@@ -220,12 +222,26 @@ def test_a_run_that_relations_cannot_be_added_to_is_refused(
     monkeypatch.setattr(runs, "read", lambda _: record)
     monkeypatch.setattr(runs, "check_files", lambda *_: None)
     if "labels" in change:  # its weights are then of other tags: what counts is what the record says
-        from bioft import entity_prediction
-
         monkeypatch.setattr(entity_prediction, "load_run", lambda _: (torch.nn.Linear(1, 1), None, record))
     with pytest.raises(BioftError, match=message):
         run_recipe(recipe, *options("default", model, tmp_path / "run", start_from=entities))
     assert not (tmp_path / "run").exists()
+
+
+def test_an_entity_model_with_more_than_encoder_and_tags_is_refused(tmp_path: Path) -> None:
+    """Its tags would not be found again without the layers in between."""
+    sizes = {"vocab_size": 32, "hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1}
+    config = ModernBertConfig(**sizes, num_attention_heads=2, num_labels=3, pad_token_id=0)
+    labels = ["O", "B-Gene", "I-Gene"]
+    record = {"dataset": {"fingerprints": {"test": "0"}}, "base_model": {"id": "tiny"}, "labels": labels}
+    model = joint.new_model(BertModel(BertConfig(hidden_size=12)), labels, {})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "read", lambda _: record)
+        patch.setattr(
+            entity_prediction, "load_run", lambda _: (ModernBertForTokenClassification(config), None, record)
+        )
+        with pytest.raises(BioftError, match="has layers between encoder and tags"):
+            load_entity_weights("run", model, BaseModel("tiny", "tiny", None, "", None, None), record["dataset"])
 
 
 def test_every_preset_is_among_those_tested() -> None:
