@@ -254,10 +254,6 @@ class JointArguments:
         names = ("entity_loss_weight", "relation_loss_weight", "positive_weight", "relation_layer", "relation_dropout")
         return {name: getattr(self, name) for name in names}
 
-    def described(self) -> dict[str, float | int | str | None]:
-        """What a record says of the model and of what it started from."""
-        return {**self.model_options(), "start_from": self.start_from, "trained_layers": self.trained_layers}
-
 
 @dataclass
 class TextArguments(DataArguments):

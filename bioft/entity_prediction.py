@@ -123,6 +123,19 @@ def load_run(directory: str | Path) -> tuple[Any, Any, dict[str, Any]]:
     return model.to(models.local_device()).eval(), tokenizer, record
 
 
+def check_not_trained_on(run: str | Path, manifest: Mapping[str, Any]) -> None:
+    """Stop unless a run was tested on the test split of a dataset: else it may have been trained on its documents.
+
+    Raises:
+        BioftError: another test split, or no finished run.
+    """
+    if runs.read(run)["dataset"]["fingerprints"].get("test") != manifest["fingerprints"]["test"]:
+        raise BioftError(
+            f"The run in {run} has another test split: it may have been trained on these test documents. Give a run "
+            "of token_classification on the same dataset."
+        )
+
+
 def find_as_recorded(
     model: Any, tokenizer: Any, record: Mapping[str, Any], texts: Sequence[str], progress: str | None = None
 ) -> list[list[Entity]]:

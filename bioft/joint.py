@@ -3,8 +3,7 @@
 The encoder reads a document once, in windows. A candidate pair of concepts is represented by all pairs of their
 mentions, pooled by logsumexp (as in BRAN: Verga et al. 2018, NAACL; and ATLOP: Zhou et al. 2021, AAAI), and by a few
 numbers about the document. So a document with fifty candidates costs no more of the encoder than one with a single.
-A pair of mentions is what stands at, around and between them: on 500 documents that is worth more than training the
-encoder for the relations.
+A pair of mentions is what stands at, around and between them.
 
 Importing this module registers the model with the Auto classes.
 """
@@ -48,9 +47,8 @@ class JointConfig(PreTrainedConfig):
     """Configuration of `JointModel`; `id2label` holds the BIO tags of the entity head.
 
     `encoder` is the encoder's own configuration. `relation_arguments` maps each relation type to the entity types of
-    its head and tail; `relation_layer` is the layer of the encoder that the relation head reads, by default the last:
-    layers below know more of the text, and less of the tags. The loss is the sum of both heads' losses, each times its
-    weight; a head with weight 0 is not trained.
+    its head and tail; `relation_layer` is the layer of the encoder that the relation head reads, by default the last.
+    The loss is the sum of both heads' losses, each times its weight; a head with weight 0 is not trained.
     """
 
     model_type = "bioft_joint"
@@ -116,8 +114,10 @@ class JointModel(PreTrainedModel):
 
     def encode(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The states that each head reads, both of shape (windows, tokens, hidden size): entities, relations."""
-        output = self.encoder(input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True)
         layer = self.config.relation_layer
+        output = self.encoder(
+            input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=layer is not None
+        )
         states = output.last_hidden_state if layer is None else output.hidden_states[layer]
         return self.dropout(output.last_hidden_state), states
 

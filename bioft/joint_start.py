@@ -14,29 +14,25 @@ from bioft.models import BaseModel
 def load_entity_weights(
     run: str | None, model: joint.JointModel, base: BaseModel, manifest: Mapping[str, Any]
 ) -> dict[str, torch.Tensor]:
-    """The weights of a joint model's encoder and entity head as a finished run of `token_classification` has them.
+    """The weights of a joint model, its encoder and entity head as a finished run of `token_classification` has them.
 
     Args:
-        run: its directory; None gives no weights.
+        run: its directory; None changes none of the model's weights.
         model: the joint model, on the same base model; it is not changed.
         base: the base model.
         manifest: of the dataset.
 
     Returns:
-        A part of the model's `state_dict`, for `load_state_dict(…, strict=False)`.
+        A whole `state_dict`; what the run does not have is the model's own.
 
     Raises:
         BioftError: no such run, one of another recipe, on another base model, with other tags or another test split,
             or of an architecture (ModernBERT) with more than an encoder and a linear layer for tags.
     """
     if run is None:
-        return {}
+        return model.state_dict()
+    entity_prediction.check_not_trained_on(run, manifest)
     record = runs.read(run)
-    if record["dataset"]["fingerprints"].get("test") != manifest["fingerprints"]["test"]:
-        raise BioftError(
-            f"The run in {run} has another test split: it may have been trained on these test documents. Give a run "
-            "of token_classification on the same dataset."
-        )
     if record["base_model"]["id"] != base.id:
         raise BioftError(
             f"{run} was trained on {record['base_model']['id']}, not on {base.id}: give --model_name_or_path "
@@ -55,6 +51,18 @@ def load_entity_weights(
         )
     order = [tags.index(tag) for tag in wanted]
     encoder = {name: weight for name, weight in tagger.base_model.state_dict().items() if "pooler" not in name}
-    return {f"encoder.{name}": weight for name, weight in encoder.items()} | {
-        f"entity_classifier.{name}": weight[order] for name, weight in tagger.classifier.state_dict().items()
-    }
+    heads = {name: weight[order] for name, weight in tagger.classifier.state_dict().items()}
+    return (
+        model.state_dict()
+        | {f"encoder.{name}": weight for name, weight in encoder.items()}
+        | {f"entity_classifier.{name}": weight for name, weight in heads.items()}
+    )
+
+
+def describe_start(run: str | None) -> dict[str, str]:
+    """What a record says of the run that a joint model started from: where it was, and the checksum of its weights."""
+    if run is None:
+        return {}
+    files = runs.read(run)["files"]
+    (weights,) = (name for name in files if name in ("model.safetensors", "adapter_model.safetensors"))
+    return {"start_from": run, "start_from_sha256": files[weights]}

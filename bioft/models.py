@@ -320,17 +320,20 @@ def lora_config(
 
 
 def freeze_lower_layers(model: Any, trained_layers: int) -> None:
-    """Leave the embeddings and all but the last `trained_layers` layers of an encoder as they are; 0 leaves all.
+    """Leave the embeddings and all but the last `trained_layers` layers of an encoder as they are.
+
+    Below a head 0 leaves the whole encoder; an encoder without one would then have nothing to train.
 
     Nothing is computed for what is below the lowest trained layer on the way back: with half of six layers frozen,
     training MiniLM on a CPU took 0.6 times as long.
 
     Raises:
-        BioftError: the encoder has fewer layers.
+        BioftError: the encoder has fewer layers, or nothing would be trained.
     """
     stacks = [module for module in model.base_model.modules() if isinstance(module, torch.nn.ModuleList)]
     layers = max(stacks, key=len, default=torch.nn.ModuleList())
-    if not 0 <= trained_layers <= len(layers):
+    fewest = 1 if model.base_model is model else 0
+    if not fewest <= trained_layers <= len(layers):
         raise BioftError(f"trained_layers is {trained_layers}; {type(model).__name__} has {len(layers)} layers.")
     kept = {id(parameter) for layer in layers[len(layers) - trained_layers :] for parameter in layer.parameters()}
     for name, parameter in model.base_model.named_parameters():

@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 from datasets import Dataset
 
-from bioft import entity_prediction, evaluation, metrics, relations, runs
+from bioft import entity_prediction, evaluation, metrics, relations
 from bioft.concept_linking import ConceptDictionary
 from bioft.datasets.documents import expected_supports
 from bioft.datasets.pubtator import concepts
-from bioft.errors import BioftError
 from bioft.metrics import counts, intervals, relation_f1
 from bioft.metrics.relation_f1 import Relation
 from bioft.relation_baselines import RELATIONS
@@ -90,11 +89,7 @@ def find_and_link(
     """
     if run is None:
         return None
-    if runs.read(run)["dataset"]["fingerprints"].get("test") != manifest["fingerprints"]["test"]:
-        raise BioftError(
-            f"The run in {run} has another test split: it may have been trained on these test documents. Give a run "
-            "of token_classification on the same dataset."
-        )
+    entity_prediction.check_not_trained_on(run, manifest)
     entities = entity_prediction.predict_with_run(run, list(test["text"]))
     rows = [
         row | {"entities": dictionary.link(row["text"], spans)}

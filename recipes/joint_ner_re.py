@@ -1,7 +1,6 @@
 """Train one encoder on entities and on the relations between them, with a head for each (Transformers' Trainer).
 
     python recipes/joint_ner_re.py                                   # MiniLM on a small sample, on a laptop's CPU
-    python recipes/joint_ner_re.py --config bc5cdr --dataset_path data/CDR_Data.zip
     python recipes/joint_ner_re.py --config bc5cdr --dataset_path data/CDR_Data.zip \
         --compare_with runs/joint_ner_re/bc5cdr_entities runs/joint_ner_re/bc5cdr_relations
     python recipes/joint_ner_re.py --config bc5cdr_from_entities --dataset_path data/CDR_Data.zip  # on an entity run
@@ -31,7 +30,7 @@ from bioft.concept_linking import ConceptDictionary
 from bioft.datasets.load import describe, load_documents
 from bioft.entity_evaluation import check_supports
 from bioft.errors import BioftError
-from bioft.joint_start import load_entity_weights
+from bioft.joint_start import describe_start, load_entity_weights
 from bioft.relation_prediction import choose_threshold
 
 
@@ -83,7 +82,7 @@ def main(
         base_metrics = evaluate.evaluate(test, train, base_prediction, 0.5, heads)
 
     # 4. The model is trained on whole documents.
-    model.load_state_dict(entity_weights, strict=False)
+    model.load_state_dict(entity_weights)
     training_args.remove_unused_columns = False  # the column `length`, by which documents are sorted
     trainer = joint.DocumentTrainer(
         model=model,
@@ -129,7 +128,7 @@ def main(
         "windows": vars(window_args),
         "relations": {"arguments": types, "threshold": threshold, "threshold_chosen_on": chosen_on}
         | evaluate.describe_links(prediction),
-        "joint": joint_args.described(),
+        "joint": joint_args.model_options() | describe_start(joint_args.start_from),
         "metrics": evaluate.evaluate(test, train, prediction, threshold, heads),
         "base_model_metrics": base_metrics,
         "baselines": baseline_metrics,

@@ -112,6 +112,8 @@ def test_what_cannot_be_trained_is_refused(base: models.BaseModel, tmp_path: Pat
         contrastive.load_model(base, ContrastiveArguments(matryoshka_dimensions=[64]))
     with pytest.raises(BioftError, match="has 2 layers"):
         contrastive.load_model(base, ContrastiveArguments(trained_layers=3))
+    with pytest.raises(BioftError, match="trained_layers is 0"):  # below no head, nothing would be trained
+        contrastive.load_model(base, ContrastiveArguments(trained_layers=0))
     model = contrastive.load_model(base, ContrastiveArguments())
     with pytest.raises(BioftError, match="q_proj"):
         contrastive.add_adapter(model, ModelConfig(use_peft=True, lora_target_modules=["q_proj"]))

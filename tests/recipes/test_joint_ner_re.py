@@ -195,6 +195,7 @@ def test_relations_are_added_to_an_entity_run_and_change_none_of_its_entities(
     run_recipe(recipe, *options("default", model, tmp_path / "run", **TRAINING | more))
     record = runs.read(tmp_path / "run")
     assert record["joint"]["start_from"] == str(entities)
+    assert record["joint"]["start_from_sha256"] == runs.read(entities)["files"]["model.safetensors"]
     assert column(tmp_path / "run", "prediction") == column(entities, "prediction")
     assert record["metrics"]["f1"] == runs.read(entities)["metrics"]["f1"]
     assert record["metrics"]["relation_f1"]["value"] > record["base_model_metrics"]["relation_f1"]["value"]
