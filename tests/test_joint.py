@@ -223,16 +223,16 @@ def test_the_relation_head_reads_around_and_between_mentions_and_nowhere_else() 
     """A token counts at a mention, up to four beside it, and between two mentions of one window; padding never."""
     torch.manual_seed(0)
     head = joint.RelationHead(8, 16, 1, dropout=0.0).eval()
-    mentions = torch.tensor([[0, 6, 7], [0, 20, 20], [1, 2, 2]])
+    mentions = torch.tensor([[0, 6, 7], [0, 20, 20], [1, 18, 18]])
     for other, read in ((1, [*range(2, 25)]), (2, [*range(2, 12)])):
         pair = torch.tensor([[0, other, 0, 3]])
         states = torch.randn(2, 40, 8, requires_grad=True)
         features = torch.zeros(1, len(relations.PAIR_FEATURES))
-        head(states, torch.tensor([40, 6]), mentions, pair, features).sum().backward()
+        head(states, torch.tensor([40, 22]), mentions, pair, features).sum().backward()
         gradients = states.grad.abs().sum(-1)
         assert gradients[0].nonzero().flatten().tolist() == read
-        # The mention in the other window is its third token of six: three behind it, and the two before.
-        assert gradients[1].nonzero().flatten().tolist() == ([] if other == 1 else [*range(6)])
+        # The mention in the other window is token 18 of 22: three tokens of the text are behind it.
+        assert gradients[1].nonzero().flatten().tolist() == ([] if other == 1 else [*range(14, 22)])
 
 
 def test_the_relation_head_may_read_a_lower_layer(tmp_path: Path) -> None:
