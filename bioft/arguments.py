@@ -225,6 +225,10 @@ class JointArguments:
         default=None,
         metadata={"help": "Layer of the encoder that the relation head reads, from 1; by default the last one."},
     )
+    relation_words: bool = field(
+        default=False,
+        metadata={"help": "Let the relation head also read the words at, around and between two mentions."},
+    )
     relation_dropout: float = field(
         default=0.3,
         metadata={"help": "Share of what the relation head reads that is hidden in training."},
@@ -251,7 +255,10 @@ class JointArguments:
 
     def model_options(self) -> dict[str, float | None]:
         """Those that are part of the model's configuration."""
-        names = ("entity_loss_weight", "relation_loss_weight", "positive_weight", "relation_layer", "relation_dropout")
+        names = (
+            "entity_loss_weight", "relation_loss_weight", "positive_weight", "relation_layer", "relation_words",
+            "relation_dropout",
+        )  # fmt: skip
         return {name: getattr(self, name) for name in names}
 
 

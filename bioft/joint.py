@@ -5,10 +5,14 @@ mentions, pooled by logsumexp (as in BRAN: Verga et al. 2018, NAACL; and ATLOP: 
 numbers about the document. So a document with fifty candidates costs no more of the encoder than one with a single.
 A pair of mentions is what stands at, around and between them.
 
+The relation head may also read the words of a pair, each with one weight: a linear model beside the deep one, as in
+Wide & Deep learning (Cheng et al. 2016, DLRS). From few documents it learns names and phrases that the encoder blurs.
+
 Importing this module registers the model with the Auto classes.
 """
 
 import math
+import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +32,7 @@ from bioft.concept_linking import ConceptDictionary
 from bioft.entity_prediction import batches_by_length
 from bioft.errors import BioftError
 from bioft.relation_prediction import FoundRelation, RelationScores
+from bioft.relation_words import candidate_words
 from bioft.relations import Candidate
 from bioft.tagging import Entity, Tokens, Window
 
@@ -37,6 +42,10 @@ NEIGHBOURS = 4
 """Tokens before and after a mention that are averaged."""
 NEAR = 50
 """Tokens between two mentions up to which they are averaged; what stands further apart says little of both."""
+WORD_BUCKETS = 1 << 16
+"""Weights of words for each relation type; words share them by a hash, so that none is unknown."""
+WORD_SCALE = 10.0
+"""Length of a pair's vector of words. With the learning rate of the other weights, shorter ones are hardly learnt."""
 BATCH_TOKENS = 8192
 """Padded tokens that prediction encodes at once."""
 BATCH_MENTION_PAIRS = 20_000
@@ -47,7 +56,8 @@ class JointConfig(PreTrainedConfig):
     """Configuration of `JointModel`; `id2label` holds the BIO tags of the entity head.
 
     `encoder` is the encoder's own configuration. `relation_arguments` maps each relation type to the entity types of
-    its head and tail; `relation_layer` is the layer of the encoder that the relation head reads, by default the last.
+    its head and tail; `relation_layer` is the layer of the encoder that the relation head reads, by default the last;
+    with `relation_words` it reads the words of a pair too.
     The loss is the sum of both heads' losses, each times its weight; a head with weight 0 is not trained.
     """
 
@@ -58,6 +68,7 @@ class JointConfig(PreTrainedConfig):
     relation_arguments: dict[str, list[list[str]]] | None = None
     relation_hidden_size: int = 256
     relation_layer: int | None = None
+    relation_words: bool = False
     dropout: float = 0.1
     relation_dropout: float = 0.3
     entity_loss_weight: float = 1.0
@@ -108,7 +119,11 @@ class JointModel(PreTrainedModel):
         self.dropout = nn.Dropout(config.dropout)
         self.entity_classifier = nn.Linear(hidden, config.num_labels)
         self.relation_classifier = RelationHead(
-            hidden, config.relation_hidden_size, len(arguments_of(config)), config.relation_dropout
+            hidden,
+            config.relation_hidden_size,
+            len(arguments_of(config)),
+            config.relation_dropout,
+            words=config.relation_words,
         )
         self.post_init()
 
@@ -129,6 +144,7 @@ class JointModel(PreTrainedModel):
         mentions: torch.Tensor | None = None,
         mention_pairs: torch.Tensor | None = None,
         pair_features: torch.Tensor | None = None,
+        pair_words: torch.Tensor | None = None,
         relation_labels: torch.Tensor | None = None,
     ) -> JointOutput:
         """Read the windows of some documents.
@@ -140,6 +156,7 @@ class JointModel(PreTrainedModel):
             mentions: window, first and last token of each mention, shape (mentions, 3).
             mention_pairs: mention of the head, mention of the tail, candidate and distance bucket, shape (pairs, 4).
             pair_features: `relations.pair_features` of the candidates, shape (candidates, features).
+            pair_words: candidate and bucket of each word, shape (words, 2); needed with `relation_words` alone.
             relation_labels: 0 or 1 for each relation type, shape (candidates, types).
         """
         hidden, states = self.encode(input_ids, attention_mask)
@@ -151,7 +168,9 @@ class JointModel(PreTrainedModel):
             losses.append(self.config.entity_loss_weight * output.entity_loss)
         if mentions is not None and mention_pairs is not None and pair_features is not None:
             lengths = attention_mask.sum(1)
-            output.relation_logits = self.relation_classifier(states, lengths, mentions, mention_pairs, pair_features)
+            output.relation_logits = self.relation_classifier(
+                states, lengths, mentions, mention_pairs, pair_features, pair_words
+            )
             if relation_labels is not None:
                 weight = torch.tensor(self.config.positive_weight, device=hidden.device)
                 loss = nn.functional.binary_cross_entropy_with_logits(
@@ -167,7 +186,7 @@ class JointModel(PreTrainedModel):
 class RelationHead(nn.Module):
     """Logits of relation types for pairs of concepts, from the states at, around and between their mentions."""
 
-    def __init__(self, hidden: int, size: int, types: int, dropout: float) -> None:
+    def __init__(self, hidden: int, size: int, types: int, dropout: float, words: bool = False) -> None:
         super().__init__()
         # A mention is its first and its last token, and what stands before and after it.
         self.head = nn.Linear(4 * hidden, size)
@@ -178,6 +197,7 @@ class RelationHead(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.combine = nn.Linear(2 * size, size)
         self.output = nn.Linear(size, types)
+        self.words = nn.Parameter(torch.zeros(WORD_BUCKETS, types)) if words else None
 
     def forward(
         self,
@@ -186,6 +206,7 @@ class RelationHead(nn.Module):
         mentions: torch.Tensor,
         pairs: torch.Tensor,
         features: torch.Tensor,
+        words: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Logits of shape (candidates, types).
 
@@ -195,6 +216,7 @@ class RelationHead(nn.Module):
             mentions: as `JointModel.forward` takes them, like what follows.
             pairs: of mentions.
             features: of candidates.
+            words: of candidates; not read by a head without weights of words.
         """
         states = self.dropout(states)
         window, first, last = mentions.unbind(1)
@@ -212,7 +234,13 @@ class RelationHead(nn.Module):
         )
         pooled = scatter_logsumexp(values, candidate, len(features))
         joined = torch.cat([pooled, nn.functional.gelu(self.features(features.to(pooled.dtype)))], dim=-1)
-        return self.output(nn.functional.gelu(self.combine(self.dropout(joined))))
+        logits = self.output(nn.functional.gelu(self.combine(self.dropout(joined))))
+        if self.words is None or words is None:
+            return logits
+        candidate, bucket = words.unbind(1)
+        count = torch.bincount(candidate, minlength=len(logits))[candidate, None]
+        weights = nn.functional.embedding(bucket, self.words) * (WORD_SCALE / count.sqrt())
+        return logits.index_add(0, candidate, weights.to(logits.dtype))
 
 
 def means_between(states: torch.Tensor, ranges: torch.Tensor) -> torch.Tensor:
@@ -295,6 +323,7 @@ def relation_inputs(
     windows: Sequence[Window],
     found: Sequence[Candidate],
     features: np.ndarray,
+    words: Sequence[Sequence[str]],
     tokens_before: int,
 ) -> dict[str, np.ndarray]:
     """What the relation head needs to know about candidates.
@@ -304,11 +333,12 @@ def relation_inputs(
         windows: of all documents, in their order.
         found: candidates, their `document` an index into `documents`.
         features: `relations.pair_features` of the candidates.
+        words: `candidate_words` of the candidates, or nothing for a model that does not read them.
         tokens_before: special tokens at the beginning of each window.
 
     Returns:
-        `mentions`, `mention_pairs` and `pair_features` as `JointModel.forward` takes them; window indices count the
-        windows of all documents.
+        `mentions`, `mention_pairs`, `pair_features` and `pair_words` as `JointModel.forward` takes them; indices of
+        windows count those of all documents.
     """
     own: list[list[tuple[int, Window]]] = [[] for _ in documents]
     for number, window in enumerate(windows):
@@ -336,14 +366,17 @@ def relation_inputs(
         "mentions": np.array(mentions, dtype=np.int64).reshape(-1, 3),
         "mention_pairs": np.array(pairs, dtype=np.int64).reshape(-1, 4),
         "pair_features": features.astype(np.float32),
+        "pair_words": np.array(
+            [(index, bucket) for index, its in enumerate(words) for bucket in sorted(set(map(_word_bucket, its)))],
+            dtype=np.int64,
+        ).reshape(-1, 2),
     }
 
 
 def training_dataset(
     tokenizer: Any,
     rows: Sequence[Mapping[str, Any]],
-    labels: Sequence[str],
-    arguments: relations.Arguments,
+    config: JointConfig,
     window_length: int,
     window_overlap: int,
 ) -> Dataset:
@@ -352,6 +385,7 @@ def training_dataset(
     Columns: those of `JointModel.forward`, `input_ids` and `labels` with one list for each window; `length`, the
     tokens of all windows. A document without tokens has no example.
     """
+    labels, arguments = labels_of(config), arguments_of(config)
     texts = [row["text"] for row in rows]
     spans = [[(e["start"], e["end"], e["type"]) for e in row["entities"]] for row in rows]
     documents, tags, _ = tagging.align(tokenizer, texts, spans, labels)
@@ -367,7 +401,8 @@ def training_dataset(
             continue
         inputs, found = tagging.window_inputs(tokenizer, [tokens], windows), by_document[index]
         features = relations.pair_features([text], found)
-        arrays = relation_inputs([tokens], windows, found, features, len(before))
+        words = candidate_words([rows[index]], found) if config.relation_words else []
+        arrays = relation_inputs([tokens], windows, found, features, words, len(before))
         arrays["relation_labels"] = relations.true_labels(found, arguments).astype(np.float32)
         examples.append(
             {
@@ -386,7 +421,7 @@ class JointCollator:
     def __init__(self, pad_token_id: int, n_types: int) -> None:
         """Take the id that pads, and the number of relation types."""
         self.pad_token_id = pad_token_id
-        self.columns = {"mentions": 3, "mention_pairs": 4}
+        self.columns = {"mentions": 3, "mention_pairs": 4, "pair_words": 2}
         self.columns |= {"pair_features": len(relations.PAIR_FEATURES), "relation_labels": n_types}
 
     def __call__(self, examples: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
@@ -402,12 +437,13 @@ class JointCollator:
         for example, arrays in zip(examples, matrices, strict=True):
             arrays["mentions"] = arrays["mentions"] + [windows, 0, 0]
             arrays["mention_pairs"] = arrays["mention_pairs"] + [mentions, mentions, candidates, 0]
+            arrays["pair_words"] = arrays["pair_words"] + [candidates, 0]
             windows += len(example["input_ids"])
             mentions += len(arrays["mentions"])
             candidates += len(arrays["relation_labels"])
         for key in self.columns:
             joined = np.concatenate([arrays[key] for arrays in matrices])
-            whole = key in ("mentions", "mention_pairs")
+            whole = key in ("mentions", "mention_pairs", "pair_words")
             batch[key] = torch.from_numpy(joined.astype(np.int64 if whole else np.float32))
         return batch
 
@@ -501,10 +537,12 @@ def predict(
                 spans = [entity.span for entity in found]
                 linked[index] = dictionary.link(texts[index], spans, name_unlinked=name_unlinked)
             for kind, source in (("linked", linked), ("annotated", given)):
-                pairs = relations.candidates([{"entities": source[index]} for index in batch], arguments)
+                rows = [{"text": texts[index], "entities": source[index]} for index in batch]
+                pairs = relations.candidates(rows, arguments)
+                words = candidate_words(rows, pairs) if model.config.relation_words else []
                 features = relations.pair_features(its_texts, pairs)
                 for part in _parts(pairs):
-                    arrays = relation_inputs(chosen, windows, pairs[part], features[part], len(before))
+                    arrays = relation_inputs(chosen, windows, pairs[part], features[part], words[part], len(before))
                     tensors = {key: torch.from_numpy(value).to(model.device) for key, value in arrays.items()}
                     output = model.relation_classifier(states, lengths, *tensors.values())
                     relation_logits = output.float().cpu().numpy()
@@ -568,6 +606,10 @@ def _token_range(tokens: Tokens, start: int, end: int) -> tuple[int, int]:
     last = int(np.searchsorted(tokens.offsets[:, 0], end, side="left")) - 1
     first = min(first, len(tokens.ids) - 1)
     return first, max(first, last)
+
+
+def _word_bucket(word: str) -> int:
+    return zlib.crc32(word.encode()) % WORD_BUCKETS
 
 
 def _distance_bucket(characters: int) -> int:

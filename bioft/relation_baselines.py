@@ -5,12 +5,10 @@ choose among the same candidate pairs as a model (`bioft.relations`). Three of t
 concepts stand; a model is worth its training only where it beats all.
 """
 
-import re
 from abc import ABC, abstractmethod
-from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import pairwise, product
+from itertools import product
 from typing import Any, Self
 
 import numpy as np
@@ -26,13 +24,11 @@ from bioft import relations
 from bioft.entity_baselines import document_rows
 from bioft.errors import BioftError
 from bioft.metrics.relation_f1 import Relation
-from bioft.relations import Candidate, Place
+from bioft.relation_words import SentenceNumbers, candidate_words
+from bioft.relations import Candidate
 
 FOLDS = 5
 """Parts of the training documents for the cross-validation that chooses the threshold of `TfIdf`."""
-
-BETWEEN, AROUND = 15, 4
-"""Words between two mentions that are looked at, at most, and on either side of them."""
 
 # Chosen on the development set of BC5CDR. Numbers are scaled below one: a row of TF-IDF has length one.
 REGULARISATION, NUMBERS_SCALE = 3, 0.3
@@ -102,7 +98,7 @@ class SentenceCoOccurrence(CoOccurrence):
     """Two concepts are related if a sentence has mentions of both, and their entity types can be."""
 
     def _predict(self, rows: Rows, candidates: Sequence[Candidate]) -> Iterator[tuple[str, Candidate]]:
-        sentences = _SentenceNumbers(rows)
+        sentences = SentenceNumbers(rows)
         for name, candidate in super()._predict(rows, candidates):
             if any(sentences.shared(candidate)):
                 yield name, candidate
@@ -170,27 +166,6 @@ def _entity_types(candidate: Candidate) -> tuple[str, str]:
     return candidate.head.type, candidate.tail.type
 
 
-class _SentenceNumbers:
-    """Tells in which sentence of its document a mention begins."""
-
-    def __init__(self, rows: Rows) -> None:
-        self.ends = [[end for _, end in relations.sentences(row["text"])] for row in rows]
-
-    def shared(self, candidate: Candidate) -> Iterator[tuple[Place, Place]]:
-        """Yield each mention of the head with each of the tail that begins in the same sentence."""
-        ends = self.ends[candidate.document]
-        of_tail = defaultdict(list)
-        for place in candidate.tail.places:
-            of_tail[bisect_right(ends, place[0])].append(place)
-        for head in candidate.head.places:
-            for tail in of_tail.get(bisect_right(ends, head[0]), ()):
-                yield head, tail
-
-    def in_first(self, document: int, place: Place) -> bool:
-        """Return whether a mention begins in the first sentence."""
-        return place[0] < self.ends[document][0]
-
-
 class _Classifier:
     """Logistic regression of one relation type, with the threshold that cross-validation chose."""
 
@@ -226,19 +201,17 @@ class _Classifier:
 
 def _features(rows: Rows, candidates: Sequence[Candidate]) -> tuple[list[list[str]], Floats]:
     """Return the words of each candidate, marked with the place where they are, and its numbers, (candidates, 6)."""
-    sentences = _SentenceNumbers(rows)
-    tokens = {document: _masked_tokens(rows[document]) for document in {c.document for c in candidates}}
+    sentences = SentenceNumbers(rows)
     # Document → concept id → number of mentions.
-    heads: dict[int, dict[str, int]] = {document: {} for document in tokens}
-    tails: dict[int, dict[str, int]] = {document: {} for document in tokens}
+    heads: dict[int, dict[str, int]] = {candidate.document: {} for candidate in candidates}
+    tails: dict[int, dict[str, int]] = {candidate.document: {} for candidate in candidates}
     for candidate in candidates:
         heads[candidate.document][candidate.head.id] = len(candidate.head.places)
         tails[candidate.document][candidate.tail.id] = len(candidate.tail.places)
-    words, numbers = [], np.empty((len(candidates), 6))
+    numbers = np.empty((len(candidates), 6))
     for i, candidate in enumerate(candidates):
         document, head, tail = candidate.document, candidate.head, candidate.tail
         shared = list(sentences.shared(candidate))
-        words.append(_words(rows[document]["text"], tokens[document], candidate, shared))
         gaps = [max(h[0], t[0]) - min(h[1], t[1]) for h, t in product(head.places, tail.places)]
         numbers[i] = (
             np.log1p(len(shared)),
@@ -248,53 +221,7 @@ def _features(rows: Rows, candidates: Sequence[Candidate]) -> tuple[list[list[st
             np.log1p(sum(n > len(head.places) for n in heads[document].values())),
             np.log1p(sum(n > len(tail.places) for n in tails[document].values())),
         )
-    return words, numbers
-
-
-_MaskedToken = tuple[int, int, str]
-_TOKEN = re.compile(r"\w+|[^\w\s]")
-
-
-def _masked_tokens(row: Mapping[str, Any]) -> list[_MaskedToken]:
-    """Return (start, end, word) of a text, in lower case; a mention is one token, "<Chemical>"."""
-    text, end = row["text"], 0
-    tokens: list[_MaskedToken] = []
-
-    def add_words_before(start: int) -> None:
-        tokens.extend(
-            (match.start(), match.end(), match.group().lower()) for match in _TOKEN.finditer(text, end, start)
-        )
-
-    for entity in sorted(row["entities"], key=lambda entity: entity["start"]):
-        if entity["start"] >= end:  # predicted mentions might overlap
-            add_words_before(entity["start"])
-            tokens.append((entity["start"], entity["end"], f"<{entity['type']}>"))
-            end = entity["end"]
-    add_words_before(len(text))
-    return tokens
-
-
-def _words(
-    text: str, tokens: list[_MaskedToken], candidate: Candidate, shared: Sequence[tuple[Place, Place]]
-) -> list[str]:
-    words = []
-    for role, concept in (("head", candidate.head), ("tail", candidate.tail)):
-        for name in sorted({text[start:end].lower() for start, end in concept.places}):
-            words += [f"{role}={name}", *(f"{role}:{word}" for word in _TOKEN.findall(name))]
-    for head, tail in shared:
-        (left, right), order = ((head, tail), "head-tail") if head < tail else ((tail, head), "tail-head")
-        first, after_left = bisect_left(tokens, left), bisect_left(tokens, (left[1],))
-        last, after_right = bisect_left(tokens, right), bisect_left(tokens, (right[1],))
-        between = [word for *_, word in tokens[after_left:last]]
-        if len(between) <= BETWEEN:
-            words += [f"between:{word}" for word in between]
-            words += [f"{order}:{word}" for word in between]
-            words += [f"{order}:{a} {b}" for a, b in pairwise(["<", *between, ">"])]
-        else:
-            words.append(f"{order}:far")
-        words += [f"{order} before:{word}" for *_, word in tokens[max(0, first - AROUND) : first]]
-        words += [f"{order} after:{word}" for *_, word in tokens[after_right : after_right + AROUND]]
-    return words
+    return candidate_words(rows, candidates), numbers
 
 
 def _as_they_are(words: list[str]) -> list[str]:

@@ -68,7 +68,7 @@ def main(
     model = joint.new_model(encoder, labels, types, joint_args.trained_layers, **joint_args.model_options())
     tagging.window_size(tokenizer, encoder, **vars(window_args))
     entity_weights = load_entity_weights(joint_args.start_from, model, base, manifest)
-    train_documents = joint.training_dataset(tokenizer, train, labels, types, **vars(window_args))
+    train_documents = joint.training_dataset(tokenizer, train, model.config, **vars(window_args))
 
     # What can go wrong before the first step has now been tried: only from here on is anything written.
     options = (data_args, window_args, joint_args, model_args, training_args)

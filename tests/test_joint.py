@@ -30,12 +30,13 @@ def make(folder: Path, architecture: str = "bert", **options: Any) -> tuple[Any,
     types = sorted({entity["type"] for row in rows for entity in row["entities"]})
     torch.manual_seed(0)
     model = joint.new_model(encoder, tagging.bio_labels(types), relations.argument_types(rows), **options)
+    if options.get("relation_words"):
+        torch.nn.init.normal_(model.relation_classifier.words)  # new ones are zero and would show no mistake
     return model.eval(), tokenizer, rows
 
 
 def dataset(model: Any, tokenizer: Any, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    labels, arguments = joint.labels_of(model.config), joint.arguments_of(model.config)
-    return joint.training_dataset(tokenizer, rows, labels, arguments, **WINDOWS).to_list()
+    return joint.training_dataset(tokenizer, rows, model.config, **WINDOWS).to_list()
 
 
 def batch_of(model: Any, tokenizer: Any, examples: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
@@ -45,7 +46,7 @@ def batch_of(model: Any, tokenizer: Any, examples: list[dict[str, Any]]) -> dict
 @pytest.mark.parametrize("architecture", ENCODERS)
 def test_a_saved_model_is_loaded_by_the_auto_classes_as_it_was(architecture: str, tmp_path: Path) -> None:
     """With its encoder's own configuration, its labels, and heads that give the very same logits."""
-    model, tokenizer, rows = make(tmp_path / "base", architecture, relation_loss_weight=2.0)
+    model, tokenizer, rows = make(tmp_path / "base", architecture, relation_loss_weight=2.0, relation_words=True)
     model.save_pretrained(tmp_path / "joint")
     reloaded = AutoModel.from_pretrained(tmp_path / "joint").eval()
     assert isinstance(reloaded, JointModel)
@@ -100,7 +101,7 @@ def test_both_losses_train_the_encoder_and_each_its_own_head(tmp_path: Path) -> 
 
 def test_a_batch_changes_no_document(tmp_path: Path) -> None:
     """Padding, and the indices of mentions and candidates that are moved along, do not mix documents up."""
-    model, tokenizer, rows = make(tmp_path)
+    model, tokenizer, rows = make(tmp_path, relation_words=True)
     without_pairs = rows[3] | {"entities": rows[3]["entities"][:1], "relations": []}
     examples = dataset(model, tokenizer, [*rows[:3], without_pairs, *rows[4:]])
     assert len({len(example["input_ids"]) for example in examples}) > 1
@@ -124,9 +125,10 @@ def test_a_document_without_candidates_has_a_loss(tmp_path: Path) -> None:
     output.loss.backward()
 
 
-def test_prediction_sees_what_training_saw(tmp_path: Path) -> None:
+@pytest.mark.parametrize("words", [False, True])
+def test_prediction_sees_what_training_saw(words: bool, tmp_path: Path) -> None:
     """Scores of annotated entities are those of the training examples, in whatever batches documents are read."""
-    model, tokenizer, rows = make(tmp_path)
+    model, tokenizer, rows = make(tmp_path, relation_words=words)
     texts = [row["text"] for row in rows]
     with torch.no_grad():
         logits = model(**batch_of(model, tokenizer, dataset(model, tokenizer, rows))).relation_logits
@@ -233,6 +235,24 @@ def test_the_relation_head_reads_around_and_between_mentions_and_nowhere_else() 
         assert gradients[0].nonzero().flatten().tolist() == read
         # The mention in the other window is token 18 of 22: three tokens of the text are behind it.
         assert gradients[1].nonzero().flatten().tolist() == ([] if other == 1 else [*range(14, 22)])
+
+
+def test_the_relation_head_adds_the_weights_of_the_words_of_each_pair() -> None:
+    """As a vector of a fixed length for each pair; new weights change nothing, and those of its words alone learn."""
+    head = joint.RelationHead(8, 16, 2, dropout=0.0, words=True).eval()
+    states, lengths = torch.randn(1, 9, 8), torch.tensor([9])
+    given = states, lengths, torch.tensor([[0, 1, 1], [0, 4, 5]]), torch.tensor([[0, 1, 0, 3], [1, 0, 1, 3]])
+    features = torch.zeros(2, len(relations.PAIR_FEATURES))
+    words = torch.tensor([[0, 7], [0, 65_535], [0, 9], [0, 11]])  # the other pair has none
+    deep = head(*given, features)
+    assert torch.equal(head(*given, features, words), deep)
+    with torch.no_grad():
+        head.words[7] = torch.tensor([1.0, -2.0])
+    logits = head(*given, features, words)
+    expected = torch.tensor([[joint.WORD_SCALE / 2, -joint.WORD_SCALE], [0.0, 0.0]])
+    torch.testing.assert_close(logits - deep, expected)
+    logits[0].sum().backward()
+    assert head.words.grad.abs().sum(1).nonzero().flatten().tolist() == [7, 9, 11, 65_535]
 
 
 def test_the_relation_head_may_read_a_lower_layer(tmp_path: Path) -> None:
