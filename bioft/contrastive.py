@@ -112,10 +112,7 @@ def load_run(directory: str | Path) -> tuple[SentenceTransformer, dict[str, Any]
     Raises:
         BioftError: no finished run, one of another recipe, files changed since, or another base model.
     """
-    directory, record = Path(directory), runs.read(directory)
-    if record["recipe"] != "contrastive":
-        raise BioftError(f"{directory} is a run of {record['recipe']}; give one of contrastive.")
-    runs.check_files(directory, record)
+    directory, record = Path(directory), runs.read_trained(directory, "contrastive")
     if (directory / "adapter_config.json").is_file():
         base = models.resolve_recorded(record["base_model"])
         revision = base.revision if base.path == base.id else None

@@ -110,10 +110,7 @@ def load_run(directory: str | Path) -> tuple[Any, Any, dict[str, Any]]:
     Raises:
         BioftError: no finished run, one of another recipe, files changed since, or another base model.
     """
-    record = runs.read(directory)
-    if record["recipe"] != "token_classification":
-        raise BioftError(f"{directory} is a run of {record['recipe']}; entities need one of token_classification.")
-    runs.check_files(directory, record)
+    record = runs.read_trained(directory, "token_classification")
     model, tokenizer = models.load_trained_encoder(
         Path(directory),
         record["base_model"],

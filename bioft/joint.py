@@ -624,10 +624,7 @@ def load_run(directory: str | Path) -> tuple[Any, Any, ConceptDictionary, dict[s
     Raises:
         BioftError: no finished run, one of another recipe, or files changed since.
     """
-    record = runs.read(directory)
-    if record["recipe"] != "joint_ner_re":
-        raise BioftError(f"{directory} is a run of {record['recipe']}, not of joint_ner_re.")
-    runs.check_files(directory, record)
+    record = runs.read_trained(directory, "joint_ner_re")
     model = JointModel.from_pretrained(directory, dtype=torch.float32).to(models.local_device()).eval()
     return model, AutoTokenizer.from_pretrained(directory), ConceptDictionary.load(Path(directory)), record
 

@@ -53,10 +53,7 @@ def load_adapted_encoder(run: str | Path) -> models.BaseModel:
         BioftError: no finished run of that recipe there, changed files, or a base model that is missing or another.
     """
     directory = Path(run)
-    record = runs.read(directory)
-    if record.get("recipe") != "mlm":
-        raise BioftError(f"{directory} is a run of {record.get('recipe')!r}; one of recipes/mlm.py is needed.")
-    runs.check_files(directory, record)
+    record = runs.read_trained(directory, "mlm")
     base = models.resolve_recorded(record["base_model"])
     weights = sorted((name, digest) for name, digest in record["files"].items() if name.endswith(".safetensors"))
     digest = hashlib.sha256(repr((base.id, base.revision, base.sha256, weights)).encode()).hexdigest()

@@ -66,10 +66,7 @@ def load_run(directory: str | Path, dtype: torch.dtype | None = None) -> tuple[A
     """
     from peft import PeftModel
 
-    record = runs.read(directory)
-    if record["recipe"] != "sft_gda":
-        raise BioftError(f"{directory} is a run of {record['recipe']}: it reads texts, not pairs of names.")
-    runs.check_files(directory, record)
+    record = runs.read_trained(directory, "sft_gda")
     recorded = record["base_model"]
     base = models.resolve_recorded(recorded)
     quantization = models.nf4(dtype) if recorded["quantization"] == "nf4" else None

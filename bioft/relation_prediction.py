@@ -17,7 +17,6 @@ from transformers import AutoModelForSequenceClassification
 from bioft import models, relations, runs, tagging
 from bioft.arguments import RelationArguments
 from bioft.entity_prediction import CPU_BATCH_TOKENS, GPU_BATCH_TOKENS, batches_by_length
-from bioft.errors import BioftError
 from bioft.metrics.relation_f1 import Relation
 from bioft.relations import Candidate
 
@@ -299,10 +298,7 @@ def load_run(directory: str | Path) -> tuple[Any, Any, dict[str, Any]]:
     Raises:
         BioftError: no finished run, one of another recipe, files changed since, or another base model.
     """
-    record = runs.read(directory)
-    if record["recipe"] != "sequence_classification":
-        raise BioftError(f"{directory} is a run of {record['recipe']}; relations need one of sequence_classification.")
-    runs.check_files(directory, record)
+    record = runs.read_trained(directory, "sequence_classification")
     model, tokenizer = models.load_trained_encoder(
         Path(directory),
         record["base_model"],

@@ -182,6 +182,19 @@ def read(directory: str | Path) -> dict[str, Any]:
     return record
 
 
+def read_trained(directory: str | Path, recipe: str) -> dict[str, Any]:
+    """The record of a finished run of one recipe, whose files are as the run left them.
+
+    Raises:
+        BioftError: no such run, one of another recipe, or files missing or changed since.
+    """
+    record = read(directory)
+    if record.get("recipe") != recipe:
+        raise BioftError(f"{directory} is a run of {record.get('recipe')}; one of {recipe} is needed.")
+    check_files(directory, record)
+    return record
+
+
 def is_tested(record: Mapping[str, Any]) -> bool:
     """Whether the figures of a record are of a test split, and not of the validation split."""
     return (record.get("dataset") or {}).get("evaluated_on") != "validation"

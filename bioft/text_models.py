@@ -48,7 +48,7 @@ def find_start(options: ClassifierArguments, base: models.BaseModel, push_to_hub
     if options.start_from is None:
         return Start(base)
     folder = _folder(options.start_from)
-    record = _read(folder)
+    record = runs.read_trained(folder, "text_classification")
     if record["base_model"]["id"] != base.id:
         raise BioftError(
             f"{options.start_from} was trained on {record['base_model']['id']}, not on {base.id}: give "
@@ -70,7 +70,7 @@ def load_start(start: Start, labels: Sequence[str], multi_label: bool, head: str
             id2label=dict(enumerate(labels)),
             problem_type=PROBLEM_TYPES[multi_label],
         )
-    record = _read(start.earlier_run)
+    record = runs.read_trained(start.earlier_run, "text_classification")
     kept = record["classifier"]
     if sorted(record["labels"]) != sorted(labels) or (kept["multi_label"], kept["head"]) != (multi_label, head):
         raise BioftError(
@@ -93,7 +93,7 @@ def load_run(directory: str | Path) -> tuple[Any, Any, dict[str, Any]]:
     Raises:
         BioftError: no finished run, one of another recipe, files changed since, or another base model.
     """
-    record = _read(Path(directory))
+    record = runs.read_trained(Path(directory), "text_classification")
     model, tokenizer = _load(Path(directory), record)
     return model.to(models.local_device()).eval(), tokenizer, record
 
@@ -102,14 +102,6 @@ def _folder(run: str) -> Path:
     if Path(run).is_dir() or not hub.is_repository_name(run):
         return Path(run)
     return hub.pull_adapter(run)
-
-
-def _read(directory: Path) -> dict[str, Any]:
-    record = runs.read(directory)
-    if record["recipe"] != "text_classification":
-        raise BioftError(f"{directory} is a run of {record['recipe']}; one of text_classification is needed.")
-    runs.check_files(directory, record)
-    return record
 
 
 def _load(directory: Path, record: dict[str, Any], *, is_trainable: bool = False) -> tuple[Any, Any]:

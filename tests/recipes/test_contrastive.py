@@ -215,7 +215,7 @@ def test_data_that_does_not_suit_is_refused(recipe: ModuleType, folder: Path, tm
         run_recipe(recipe, *options("default", folder, tmp_path / "run", dataset=tmp_path / "other"))
     with pytest.raises(BioftError, match="is not in"):
         run_recipe(recipe, *options("metabolites", folder, tmp_path / "run", modelseed=tmp_path))
-    with pytest.raises(BioftError, match="give one of contrastive"):
+    with pytest.raises(BioftError, match="one of contrastive is needed"):
         (tmp_path / "elsewhere").mkdir()
         (tmp_path / "elsewhere" / "run.json").write_text('{"schema_version": 1, "recipe": "sft_gda"}')
         contrastive.load_run(tmp_path / "elsewhere")

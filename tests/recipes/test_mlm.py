@@ -174,7 +174,7 @@ def test_a_run_is_verified_and_a_false_figure_is_found(finished: Path, trials: P
 def test_only_a_run_of_this_recipe_has_an_adapted_encoder(finished: Path, tmp_path: Path) -> None:
     record = json.loads((finished / "run.json").read_text()) | {"recipe": "token_classification"}
     (tmp_path / "run.json").write_text(json.dumps(record))
-    with pytest.raises(BioftError, match=r"is a run of 'token_classification'; one of recipes/mlm.py is needed"):
+    with pytest.raises(BioftError, match=r"is a run of token_classification; one of mlm is needed"):
         masked_models.load_adapted_encoder(tmp_path)
 
 
