@@ -1,8 +1,10 @@
 """Runs beside each other: those on the same test examples ranked, with intervals and paired tests; others apart."""
 
 import html
+import os
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -174,12 +176,19 @@ def holm(p_values: Sequence[float]) -> Floats:
 
 def resampled_values(metrics: Sequence[Metric], n: int, n_resamples: int, seed: int) -> Floats:
     """The value of each metric in the same bootstrap resamples over n examples, shape (resamples, metrics)."""
-    with ThreadPoolExecutor() as pool:  # numpy lets other threads run meanwhile
-        parts = pool.map(
-            lambda drawn: np.stack([metric.values(drawn) for metric in metrics], axis=1),
-            _drawn(n, n_resamples, seed),
-        )
-        return np.concatenate(list(parts))
+
+    def values(drawn: np.ndarray) -> np.ndarray:
+        return np.stack([metric.values(drawn) for metric in metrics], axis=1)
+
+    parts: list[np.ndarray] = []
+    waiting: deque[Future[np.ndarray]] = deque()
+    threads = os.cpu_count() or 1
+    with ThreadPoolExecutor(threads) as pool:  # numpy lets other threads run meanwhile
+        for drawn in _drawn(n, n_resamples, seed):
+            waiting.append(pool.submit(values, drawn))
+            if len(waiting) > 2 * threads:  # else all draws would be in memory at once
+                parts.append(waiting.popleft().result())
+        return np.concatenate([*parts, *(future.result() for future in waiting)])
 
 
 def _drawn(n: int, n_resamples: int, seed: int) -> Iterator[np.ndarray]:
