@@ -1,4 +1,4 @@
-"""Run the benchmarks one after the other and write tests/benchmarks/RESULTS.md.
+"""Run the benchmarks of the main job and write them at the beginning of tests/benchmarks/RESULTS.md.
 
     python tests/benchmarks/run.py [--ctd CTD_curated_genes_diseases.csv.gz]
 
@@ -21,6 +21,7 @@ import bench_training
 from bioft.runs import git_state, hardware
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
+OTHERS = "<!-- What follows is not written by run.py. -->"
 
 
 def help_seconds() -> float:
@@ -37,7 +38,6 @@ def main() -> None:
     """Measure all, print and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ctd", type=Path, help="CTD_curated_genes_diseases.csv.gz, for the dataset build")
-    parser.add_argument("--auroc-pairs", type=int, default=0, help="pairs for the AUROC at equal pairs seen; slow")
     args = parser.parse_args()
     build_rows = []
     if args.ctd is not None:
@@ -48,7 +48,7 @@ def main() -> None:
             f"| building the CTD dataset ({found['what']}) | {found['seconds']} s, {found['peak_mb']} MB | | "
             f"| < 10 s, < 1000 MB | {found['rows']:,} rows, imports, audit and Parquet included |"
         )
-    rows = [*bench_scoring.measure(256), *bench_training.measure(8, args.auroc_pairs)]
+    rows = [*bench_scoring.measure(256), *bench_training.measure(8)]
     lines = ["| Measured | bioft | The other way | Ratio | Must reach | Note |", "|---|---|---|---|---|---|"]
     for row in rows:
         row["ratio"] = f"{row['ratio']:.2f}"
@@ -58,14 +58,15 @@ def main() -> None:
     lines += build_rows
     machine, commit = hardware(), (git_state()["git_commit"] or "unknown")[:10]
     options = " --ctd CTD_curated_genes_diseases.csv.gz" if args.ctd else ""
-    options += f" --auroc-pairs {args.auroc_pairs}" if args.auroc_pairs else ""
     text = (
         f"# Speed\n\nWritten by `python tests/benchmarks/run.py{options}` at commit {commit}, on {machine['cpu']}, "
         f"{machine['cores']} cores, Python {platform.python_version()}, GPUs: {', '.join(machine['gpus']) or 'none'}. "
         "Ratios compare two ways in one run; below 1.3 they are within the noise of a shared machine.\n\n"
     )
-    RESULTS.write_text(text + "\n".join(lines) + "\n", encoding="utf-8")
-    print(RESULTS.read_text(encoding="utf-8"))
+    text += "\n".join(lines) + "\n"
+    _, _, others = RESULTS.read_text(encoding="utf-8").partition(OTHERS)
+    RESULTS.write_text(f"{text}\n{OTHERS}{others}", encoding="utf-8")
+    print(text)
 
 
 if __name__ == "__main__":
