@@ -12,7 +12,7 @@ from bioft.models import BaseModel
 
 
 def load_entity_weights(
-    run: str | None, model: joint.JointModel, base: BaseModel, manifest: Mapping[str, Any]
+    run: str | None, model: joint.JointModel, base: BaseModel, manifest: Mapping[str, Any], chooses_threshold: bool
 ) -> dict[str, torch.Tensor]:
     """The weights of a joint model, its encoder and entity head as a finished run of `token_classification` has them.
 
@@ -21,18 +21,26 @@ def load_entity_weights(
         model: the joint model, on the same base model; it is not changed.
         base: the base model.
         manifest: of the dataset.
+        chooses_threshold: the validation documents will choose the threshold of relations.
 
     Returns:
         A whole `state_dict`; what the run does not have is the model's own.
 
     Raises:
         BioftError: no such run, one of another recipe, on another base model, with other tags or another test split,
-            or of an architecture (ModernBERT) with more than an encoder and a linear layer for tags.
+            one trained on the validation documents that choose the threshold, or of an architecture (ModernBERT) with
+            more than an encoder and a linear layer for tags.
     """
     if run is None:
         return model.state_dict()
     entity_prediction.check_not_trained_on(run, manifest)
     record = runs.read(run)
+    if chooses_threshold and record["train_on"] == "train+validation":
+        raise BioftError(
+            f"{run} was trained on the validation documents too. Of documents that its encoder knows the model is too "
+            "sure, and a threshold chosen on them is too high for others. Give a run that was trained with --train_on "
+            "train, or a --threshold."
+        )
     if record["base_model"]["id"] != base.id:
         raise BioftError(
             f"{run} was trained on {record['base_model']['id']}, not on {base.id}: give --model_name_or_path "

@@ -67,7 +67,8 @@ def main(
     labels = tagging.bio_labels(entity["type"] for row in train for entity in row["entities"])
     model = joint.new_model(encoder, labels, types, joint_args.trained_layers, **joint_args.model_options())
     tagging.window_size(tokenizer, encoder, **vars(window_args))
-    entity_weights = load_entity_weights(joint_args.start_from, model, base, manifest)
+    chooses_threshold = data_args.train_on == "train" and joint_args.threshold is None
+    entity_weights = load_entity_weights(joint_args.start_from, model, base, manifest, chooses_threshold)
     train_documents = joint.training_dataset(tokenizer, train, model.config, **vars(window_args))
 
     # What can go wrong before the first step has now been tried: only from here on is anything written.
@@ -104,10 +105,8 @@ def main(
         return
 
     # 6. Choose the threshold of relations on validation, and evaluate on whole test documents.
-    validation_scores = None
-    if data_args.train_on == "train" and joint_args.threshold is None:
-        validation_scores = predict(trainer.model, validation, progress="Validation").annotated
-    threshold, chosen_on = choose_threshold(validation_scores, validation, joint_args.threshold)
+    scores = predict(trainer.model, validation, progress="Validation").annotated if chooses_threshold else None
+    threshold, chosen_on = choose_threshold(scores, validation, joint_args.threshold)
     started = time.perf_counter()
     prediction = predict(trainer.model, test, progress="Fine-tuned")
     predict_seconds = time.perf_counter() - started

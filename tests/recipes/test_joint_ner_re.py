@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -21,7 +22,9 @@ from bioft.models import BaseModel
 from tests.recipe import command_line, load_recipe, run_recipe
 from tests.tiny import write_encoder
 
-PRESETS = ("default", "bc5cdr", "bc5cdr_entities", "bc5cdr_relations", "bc5cdr_from_entities", "scibert")
+PRESETS = (
+    "default", "bc5cdr", "bc5cdr_entities", "bc5cdr_relations", "bc5cdr_from_entities", "chemdisgene", "scibert",
+)  # fmt: skip
 TRAINING = {"num_train_epochs": 5, "learning_rate": 1e-2, "per_device_train_batch_size": 8, "logging_steps": 5}
 SINGLE = TRAINING | {"relation_layer": 1}  # the preset's is the fourth of six layers; the tiny encoder has two
 
@@ -181,7 +184,7 @@ def test_every_preset_trains_on_its_architecture(preset: str, recipe: ModuleType
     assert ("f1" in record["metrics"]) == ("dictionary" in record["baselines"]) == (preset != "bc5cdr_relations")
     assert ("relation_f1" in record["metrics"]) == ("tfidf" in record["baselines"]) == (preset != "bc5cdr_entities")
     assert ("end_to_end_f1" in record["metrics"]) == (
-        preset in ("default", "bc5cdr", "bc5cdr_from_entities", "scibert")
+        preset in ("default", "bc5cdr", "bc5cdr_from_entities", "chemdisgene", "scibert")
     )
 
 
@@ -208,6 +211,7 @@ def test_relations_are_added_to_an_entity_run_and_change_none_of_its_entities(
     [
         ({"fingerprints": {"test": "another"}}, "has another test split"),
         ({"id": "another/model"}, "was trained on another/model, not on"),
+        ({"train_on": "train+validation"}, "was trained on the validation documents too"),
         ({"labels": ["O", "B-Gene", "I-Gene"]}, "has the tags O, B-Gene, I-Gene; the training documents have O, B-"),
     ],
 )
@@ -234,7 +238,8 @@ def test_an_entity_model_with_more_than_encoder_and_tags_is_refused(tmp_path: Pa
     sizes = {"vocab_size": 32, "hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1}
     config = ModernBertConfig(**sizes, num_attention_heads=2, num_labels=3, pad_token_id=0)
     labels = ["O", "B-Gene", "I-Gene"]
-    record = {"dataset": {"fingerprints": {"test": "0"}}, "base_model": {"id": "tiny"}, "labels": labels}
+    record: dict[str, Any] = {"dataset": {"fingerprints": {"test": "0"}}, "base_model": {"id": "tiny"}}
+    record |= {"labels": labels, "train_on": "train"}
     model = joint.new_model(BertModel(BertConfig(hidden_size=12)), labels, {})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runs, "read", lambda _: record)
@@ -242,7 +247,7 @@ def test_an_entity_model_with_more_than_encoder_and_tags_is_refused(tmp_path: Pa
             entity_prediction, "load_run", lambda _: (ModernBertForTokenClassification(config), None, record)
         )
         with pytest.raises(BioftError, match="has layers between encoder and tags"):
-            load_entity_weights("run", model, BaseModel("tiny", "tiny", None, "", None, None), record["dataset"])
+            load_entity_weights("run", model, BaseModel("tiny", "tiny", None, "", None, None), record["dataset"], True)
 
 
 def test_every_preset_is_among_those_tested() -> None:
