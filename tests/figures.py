@@ -24,6 +24,7 @@ RESULTS = Path(__file__).resolve().parents[1] / "recipes" / "results"
 DRAWN = {
     "sft_gda/default": ("auroc", "HPO pairs, AUROC"),
     "sft_gda/smollm2_ctd": ("auroc", "CTD pairs, AUROC"),
+    "sft_gda/smollm2_ctd_both_held_out": ("auroc", "CTD, both unseen, AUROC"),
     "token_classification/bc5cdr": ("f1", "BC5CDR entities, F1"),
     "joint_ner_re/bc5cdr_from_entities": ("relation_f1", "BC5CDR relations, F1"),
     "text_classification/stop_reasons_0": ("f1", "Stop reasons (weak), micro F1"),
