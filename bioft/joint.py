@@ -57,8 +57,8 @@ class JointConfig(PreTrainedConfig):
 
     `encoder` is the encoder's own configuration. `relation_arguments` maps each relation type to the entity types of
     its head and tail; `relation_layer` is the layer of the encoder that the relation head reads, by default the last;
-    with `relation_words` it reads the words of a pair too.
-    The loss is the sum of both heads' losses, each times its weight; a head with weight 0 is not trained.
+    with `relation_words` it reads the words of a pair too. The loss is the sum of both heads' losses, each times its
+    weight; a head with weight 0 is not trained.
     """
 
     model_type = "bioft_joint"
@@ -156,7 +156,7 @@ class JointModel(PreTrainedModel):
             mentions: window, first and last token of each mention, shape (mentions, 3).
             mention_pairs: mention of the head, mention of the tail, candidate and distance bucket, shape (pairs, 4).
             pair_features: `relations.pair_features` of the candidates, shape (candidates, features).
-            pair_words: candidate and bucket of each word, shape (words, 2); needed with `relation_words` alone.
+            pair_words: candidate and bucket of each word, shape (words, 2); needed by a model with `relation_words`.
             relation_labels: 0 or 1 for each relation type, shape (candidates, types).
         """
         hidden, states = self.encode(input_ids, attention_mask)
@@ -216,7 +216,7 @@ class RelationHead(nn.Module):
             mentions: as `JointModel.forward` takes them, like what follows.
             pairs: of mentions.
             features: of candidates.
-            words: of candidates; not read by a head without weights of words.
+            words: of candidates; a head without weights of words reads none.
         """
         states = self.dropout(states)
         window, first, last = mentions.unbind(1)
@@ -235,8 +235,10 @@ class RelationHead(nn.Module):
         pooled = scatter_logsumexp(values, candidate, len(features))
         joined = torch.cat([pooled, nn.functional.gelu(self.features(features.to(pooled.dtype)))], dim=-1)
         logits = self.output(nn.functional.gelu(self.combine(self.dropout(joined))))
-        if self.words is None or words is None:
+        if self.words is None:
             return logits
+        if words is None:
+            raise ValueError("This model reads the words of each pair: give `pair_words`.")
         candidate, bucket = words.unbind(1)
         count = torch.bincount(candidate, minlength=len(logits))[candidate, None]
         weights = nn.functional.embedding(bucket, self.words) * (WORD_SCALE / count.sqrt())

@@ -244,7 +244,9 @@ def test_the_relation_head_adds_the_weights_of_the_words_of_each_pair() -> None:
     given = states, lengths, torch.tensor([[0, 1, 1], [0, 4, 5]]), torch.tensor([[0, 1, 0, 3], [1, 0, 1, 3]])
     features = torch.zeros(2, len(relations.PAIR_FEATURES))
     words = torch.tensor([[0, 7], [0, 65_535], [0, 9], [0, 11]])  # the other pair has none
-    deep = head(*given, features)
+    with pytest.raises(ValueError, match="give `pair_words`"):
+        head(*given, features)
+    deep = head(*given, features, words[:0])
     assert torch.equal(head(*given, features, words), deep)
     with torch.no_grad():
         head.words[7] = torch.tensor([1.0, -2.0])

@@ -233,13 +233,17 @@ def test_a_run_that_relations_cannot_be_added_to_is_refused(
     assert not (tmp_path / "run").exists()
 
 
-def test_an_entity_model_with_more_than_encoder_and_tags_is_refused(tmp_path: Path) -> None:
-    """Its tags would not be found again without the layers in between."""
+@pytest.mark.parametrize(("train_on", "chooses_threshold"), [("train", True), ("train+validation", False)])
+def test_an_entity_model_with_more_than_encoder_and_tags_is_refused(train_on: str, chooses_threshold: bool) -> None:
+    """Its tags would not be found again without the layers in between.
+
+    What it was trained on is no reason where it can't bias a threshold: that is not what the message is about.
+    """
     sizes = {"vocab_size": 32, "hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1}
     config = ModernBertConfig(**sizes, num_attention_heads=2, num_labels=3, pad_token_id=0)
     labels = ["O", "B-Gene", "I-Gene"]
     record: dict[str, Any] = {"dataset": {"fingerprints": {"test": "0"}}, "base_model": {"id": "tiny"}}
-    record |= {"labels": labels, "train_on": "train"}
+    record |= {"labels": labels, "train_on": train_on}
     model = joint.new_model(BertModel(BertConfig(hidden_size=12)), labels, {})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runs, "read", lambda _: record)
@@ -247,7 +251,8 @@ def test_an_entity_model_with_more_than_encoder_and_tags_is_refused(tmp_path: Pa
             entity_prediction, "load_run", lambda _: (ModernBertForTokenClassification(config), None, record)
         )
         with pytest.raises(BioftError, match="has layers between encoder and tags"):
-            load_entity_weights("run", model, BaseModel("tiny", "tiny", None, "", None, None), record["dataset"], True)
+            base = BaseModel("tiny", "tiny", None, "", None, None)
+            load_entity_weights("run", model, base, record["dataset"], chooses_threshold)
 
 
 def test_every_preset_is_among_those_tested() -> None:
