@@ -68,7 +68,8 @@ def estimate(trainer: Any) -> dict[str, Any]:
     model, args = trainer.model, trainer.args
     trainable, total = models.parameter_counts(model)
     examples_per_step = args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
-    epochs_steps = math.ceil(len(trainer.train_dataset) / examples_per_step * args.num_train_epochs)
+    # Each epoch ends with a step, of fewer examples where they do not divide.
+    epochs_steps = math.ceil(math.ceil(len(trainer.train_dataset) / examples_per_step) * args.num_train_epochs)
     config = model.config.get_text_config()
     dataset = trainer.train_dataset
     longest = max(dataset["length"] if "length" in dataset.column_names else map(len, dataset["input_ids"]))

@@ -170,6 +170,9 @@ def test_dry_run_shows_examples_and_costs(recipe: ModuleType, ctd: Path, tmp_pat
     shown = capsys.readouterr().out
     assert "GEN" in shown and "Trainable parameters" in shown and "Steps: 7 of 8 examples" in shown
     assert not (tmp_path / "run").exists(), "a dry run writes nothing"
+    epochs = {"max_steps": -1, "num_train_epochs": 3, "max_train_pairs": 20}
+    run_recipe(recipe, *options("default", model, ctd, tmp_path / "run", dry_run=True, **epochs))
+    assert "Steps: 9 of 8 examples" in capsys.readouterr().out  # as the trainer counts: 3 in each epoch
 
 
 def start(preset: str, *more: str, launcher: tuple[str, ...] = (sys.executable,)) -> subprocess.Popen[str]:
