@@ -86,6 +86,13 @@ class PromptArguments(RecipeArguments):
     """The same for a recipe that prompts a language model."""
 
     prompt_style: str = field(default="auto", metadata={"help": "auto, chat, plain or alpaca."})
+    start_from: str | None = field(
+        default=None,
+        metadata={
+            "help": "Finished run of sft_gda on the same split, or user/name on the Hub: its adapter is trained "
+            "further, whatever lora_* say."
+        },
+    )
 
 
 @dataclass

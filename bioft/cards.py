@@ -406,6 +406,7 @@ def model_card(run: dict[str, Any], *, repository: str | None = None) -> str:
             metric_words={name: metric_type_and_words(name)[1] for name in main},
             detail_words={name: metric_type_and_words(name)[1] for name in run["metrics"] if name not in main},
             n_test=_test_size(run),
+            start=next((part for part in (run["training"], run.get("joint") or {}) if "start_from" in part), None),
             examples_seen=run["training"].get("examples_seen", run["training"].get("pairs_seen")),
             speeds={
                 name.removesuffix("_per_second").replace("_", " "): value

@@ -65,12 +65,3 @@ def load_entity_weights(
         | {f"encoder.{name}": weight for name, weight in encoder.items()}
         | {f"entity_classifier.{name}": weight for name, weight in heads.items()}
     )
-
-
-def describe_start(run: str | None) -> dict[str, str]:
-    """What a record says of the run that a joint model started from: where it was, and the checksum of its weights."""
-    if run is None:
-        return {}
-    files = runs.read(run)["files"]
-    (weights,) = (name for name in files if name in ("model.safetensors", "adapter_model.safetensors"))
-    return {"start_from": run, "start_from_sha256": files[weights]}

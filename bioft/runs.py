@@ -160,6 +160,20 @@ def training_summary(trainer: Any, metrics: dict[str, float], checkpoint: str | 
     }
 
 
+def describe_start(run: str | None, directory: str | Path | None = None) -> dict[str, str]:
+    """What a record says of the run that a training went on from: its name, and the checksum of its weights.
+
+    Args:
+        run: as the user named it; None if the training did not go on from another.
+        directory: where it is here, by default `run` itself.
+    """
+    if run is None:
+        return {}
+    files = read(directory or run)["files"]
+    (weights,) = (name for name in files if name in ("model.safetensors", "adapter_model.safetensors"))
+    return {"start_from": run, "start_from_sha256": files[weights]}
+
+
 def read(directory: str | Path) -> dict[str, Any]:
     """The record of a finished run.
 

@@ -41,13 +41,13 @@ def find_start(options: ClassifierArguments, base: models.BaseModel, push_to_hub
         BioftError: no such run, one of another recipe, another base model than `base`, or one that can't be published.
     """
     if options.mlm_run is not None:
-        adapted = masked_models.load_adapted_encoder(_folder(options.mlm_run))
+        adapted = masked_models.load_adapted_encoder(hub.run_directory(options.mlm_run))
         if push_to_hub:
             publication.check_base_model({"base_model": vars(adapted)}, Path(options.mlm_run))
         return Start(adapted, mlm_run=options.mlm_run)
     if options.start_from is None:
         return Start(base)
-    folder = _folder(options.start_from)
+    folder = hub.run_directory(options.start_from)
     record = runs.read_trained(folder, "text_classification")
     if record["base_model"]["id"] != base.id:
         raise BioftError(
@@ -98,12 +98,6 @@ def load_run(directory: str | Path) -> tuple[Any, Any, dict[str, Any]]:
     return model.to(models.local_device()).eval(), tokenizer, record
 
 
-def _folder(run: str) -> Path:
-    if Path(run).is_dir() or not hub.is_repository_name(run):
-        return Path(run)
-    return hub.pull_adapter(run)
-
-
 def _load(directory: Path, record: dict[str, Any], *, is_trainable: bool = False) -> tuple[Any, Any]:
     kept, recorded = record["classifier"], record["base_model"]
     config = {"id2label": dict(enumerate(record["labels"])), "problem_type": PROBLEM_TYPES[kept["multi_label"]]}
@@ -113,7 +107,7 @@ def _load(directory: Path, record: dict[str, Any], *, is_trainable: bool = False
     if kept["mlm_run"] is None:
         base = models.resolve_recorded(recorded)
     else:
-        base = masked_models.load_adapted_encoder(_folder(kept["mlm_run"]))
+        base = masked_models.load_adapted_encoder(hub.run_directory(kept["mlm_run"]))
         if base.sha256 != recorded["sha256"]:
             raise BioftError(f"The run of mlm at {kept['mlm_run']} is not the one that {directory} was trained on.")
     model, _ = models.load_encoder(base, classifier_class(base, kept["head"]), **config)

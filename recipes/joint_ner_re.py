@@ -30,7 +30,7 @@ from bioft.concept_linking import ConceptDictionary
 from bioft.datasets.load import describe, load_documents
 from bioft.entity_evaluation import check_supports
 from bioft.errors import BioftError
-from bioft.joint_start import describe_start, load_entity_weights
+from bioft.joint_start import load_entity_weights
 from bioft.relation_prediction import choose_threshold
 
 
@@ -127,7 +127,7 @@ def main(
         "windows": vars(window_args),
         "relations": {"arguments": types, "threshold": threshold, "threshold_chosen_on": chosen_on}
         | evaluate.describe_links(prediction),
-        "joint": joint_args.model_options() | describe_start(joint_args.start_from),
+        "joint": joint_args.model_options() | runs.describe_start(joint_args.start_from),
         "metrics": evaluate.evaluate(test, train, prediction, threshold, heads),
         "base_model_metrics": base_metrics,
         "baselines": baseline_metrics,

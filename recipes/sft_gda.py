@@ -16,7 +16,7 @@ import numpy as np
 from datasets import DatasetDict
 from trl import ModelConfig, SFTTrainer
 
-from bioft import arguments, dry_run, evaluation, models, prediction, runs, training_run
+from bioft import adapter_start, arguments, dry_run, evaluation, models, prediction, runs, training_run
 from bioft.arguments import GeneDiseaseArguments, PromptArguments, TrainingArguments
 from bioft.completion_head import use_completion_head
 from bioft.datasets.load import describe, load_or_build
@@ -37,6 +37,7 @@ def main(
     # 1. Data: positives are split first, negatives are drawn inside each split, and the audit must pass.
     dataset, manifest = load_or_build(**vars(data_args))
     evaluation.check_not_trained_on(dataset)
+    earlier_run = adapter_start.find_start(script_args.start_from, base, manifest)
 
     # What can go wrong before the first step has now been tried: only from here on is anything written.
     checkpoint, writes = training_run.prepare(script_args, data_args, model_args, training_args)
@@ -56,14 +57,14 @@ def main(
         cache = directory / f"base_scores-{manifest['fingerprints']['test'][:12]}.npz"
         base_scores = runs.cached(cache, lambda: score_splits(model, prompts, dataset, "Base"))
 
-    # 4. The adapter, on prompt–completion data: loss on the answer only.
+    # 4. The adapter, new or that of an earlier run, on prompt–completion data: loss on the answer only.
     train = dataset["train"].map(prompts.example, remove_columns=dataset["train"].column_names, desc="Prompts")
     trainer = SFTTrainer(
-        model=model,
+        model=adapter_start.with_adapter(model, earlier_run),
         args=training_args,
         train_dataset=train,
         processing_class=tokenizer,
-        peft_config=models.lora_config(model, model_args),
+        peft_config=None if earlier_run else models.lora_config(model, model_args),
     )
     models.keep_adapter_in_float32(trainer.model)
     use_completion_head(trainer)
@@ -103,7 +104,8 @@ def main(
         "base_model_metrics": base_result.metrics,
         "baselines": {name: baseline.metrics for name, baseline in baselines.items()},
         "comparison": comparison,
-        "training": runs.training_summary(trainer, training, checkpoint),
+        "training": runs.training_summary(trainer, training, checkpoint)
+        | runs.describe_start(script_args.start_from, earlier_run),
         "timings": {
             "score_seconds": score_seconds,
             "pairs_per_second": sum(map(len, scores.values())) / score_seconds,

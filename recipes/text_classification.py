@@ -133,7 +133,8 @@ def main(
         "baselines": {name: evaluate(its) for name, its in baselines.items()},
         "comparison": text_evaluation.compare_with_best_baseline(test, found, baselines),
         "macro_comparison": text_evaluation.compare_with_best_baseline(test, found, baselines, "macro_f1"),
-        "training": runs.training_summary(trainer, training, checkpoint),
+        "training": runs.training_summary(trainer, training, checkpoint)
+        | runs.describe_start(classifier_args.start_from, start.earlier_run),
         "timings": {"predict_seconds": seconds, "examples_per_second": len(test) / seconds},
     }
     training_run.finish(trainer, record, text_evaluation.SHOWN, script_args.push_to_hub)

@@ -175,6 +175,43 @@ def test_dry_run_shows_examples_and_costs(recipe: ModuleType, ctd: Path, tmp_pat
     assert "Steps: 9 of 8 examples" in capsys.readouterr().out  # as the trainer counts: 3 in each epoch
 
 
+def test_an_adapter_is_trained_further(recipe: ModuleType, finished: Path, ctd: Path, tmp_path: Path) -> None:
+    """It begins with the earlier run's scores (a learning rate of 0 keeps them), and learns on from there."""
+    model, first = finished.parent / "model", pd.read_parquet(finished / "predictions.parquet")
+    for name, learning_rate in {"same": 0.0, "further": 1e-2}.items():
+        more = {"start_from": finished, "learning_rate": learning_rate, "max_steps": 2}
+        run_recipe(recipe, *options("smollm2_ctd", model, ctd, tmp_path / name, **more))
+    same, further = (pd.read_parquet(tmp_path / name / "predictions.parquet") for name in ("same", "further"))
+    np.testing.assert_allclose(same.score, first.score, atol=1e-6)
+    np.testing.assert_allclose(further.base_score, first.base_score, atol=1e-6)  # the base without any adapter
+    assert abs(further.score - first.score).max() > 1e-3
+    training, files = runs.read(tmp_path / "further")["training"], runs.read(finished)["files"]
+    assert training["start_from"] == str(finished)
+    assert training["start_from_sha256"] == files["adapter_model.safetensors"]
+    assert training["start_from_sha256"] in (tmp_path / "further" / "README.md").read_text()
+    # It stands alone: the folder has the whole adapter.
+    pairs = list(zip(further.gene, further.disease, strict=True))
+    scores = [row["score"] for row in prediction.predict_pairs(tmp_path / "further", pairs)]
+    np.testing.assert_allclose(scores, further.score, atol=1e-5)
+
+
+def test_an_adapter_that_may_know_the_test_pairs_is_not_trained_further(
+    recipe: ModuleType, finished: Path, ctd: Path, tmp_path: Path
+) -> None:
+    more = {"start_from": finished, "split_seed": 1}
+    with pytest.raises(BioftError, match="may have been trained on these pairs"):
+        run_recipe(recipe, *options("smollm2_ctd", finished.parent / "model", ctd, tmp_path / "run", **more))
+    assert not (tmp_path / "run").exists(), "a run that could not start leaves nothing"
+
+
+def test_an_adapter_of_another_base_model_is_not_trained_further(
+    recipe: ModuleType, finished: Path, ctd: Path, tmp_path: Path
+) -> None:
+    other = write_model(tmp_path / "other")
+    with pytest.raises(BioftError, match=r"was trained on .*, not on .*other"):
+        run_recipe(recipe, *options("smollm2_ctd", other, ctd, tmp_path / "run", start_from=finished))
+
+
 def start(preset: str, *more: str, launcher: tuple[str, ...] = (sys.executable,)) -> subprocess.Popen[str]:
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(

@@ -171,6 +171,8 @@ def test_an_adapter_with_two_layers_of_head_is_reloaded_and_trained_further(
     second = runs.read(tmp_path / "second")
     first_f1 = record["metrics"]["f1"]["value"]
     assert second["base_model_metrics"]["f1"]["value"] == first_f1, "it begins where the first ended"
+    assert second["training"]["start_from"] == str(tmp_path / "first")
+    assert second["training"]["start_from_sha256"] == record["files"]["adapter_model.safetensors"]
     assert text_evaluation.read_trained_on(tmp_path / "second") == text_evaluation.read_trained_on(tmp_path / "first")
 
 
