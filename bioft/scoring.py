@@ -5,6 +5,8 @@ to rank by. Here one forward pass over the prompt gives `P(positive) / (P(positi
 """
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,8 @@ from bioft.errors import BioftError
 
 CPU_BATCH_TOKENS, GPU_BATCH_TOKENS = 512, 16384
 """Padded tokens in one forward pass. More fill a GPU; on a CPU they only add padding, as lengths differ more."""
+LAST_LAYER_SHORTENED = ("llama", "mistral", "phi3")
+"""Architectures whose layers add attention and MLP to a residual, as `_last_layer_at` needs it; tested with each."""
 PAYING_PREFIX = 8
 """Shared prompt tokens from which computing them once is faster than carrying them in each row."""
 
@@ -102,8 +106,9 @@ def _answer_logits(
             shared = copy.deepcopy(cache)
             shared.batch_repeat_interleave(len(batch))
             options = {"past_key_values": shared, "use_cache": True}
-        hidden = backbone(input_ids=ids, **options).last_hidden_state
         last = torch.tensor([len(rows[index]) - 1 for index in batch], device=device)
+        with _last_layer_at(backbone, last):
+            hidden = backbone(input_ids=ids, **options).last_hidden_state
         hidden = hidden[torch.arange(len(batch), device=device), last]
         logits = torch.nn.functional.linear(hidden, weight, None if bias is None else bias[answer_ids])
         result[batch] = postprocess(model, logits.float()).cpu().numpy()
@@ -131,6 +136,27 @@ def _answer_log_probabilities(
             picked = log_probabilities.gather(-1, tokens[..., None]).squeeze(-1)
             result[batch, column] = picked.sum(-1).cpu().numpy()
     return result
+
+
+@contextmanager
+def _last_layer_at(backbone: Any, positions: torch.Tensor) -> Iterator[None]:
+    """Let the last layer compute what follows its attention for one token of each row only.
+
+    That token's result is then added to the residual of every token, and right for the one whose result it is.
+    """
+    layer = backbone.layers[-1] if backbone.config.model_type in LAST_LAYER_SHORTENED else None
+
+    def only_at(_module: torch.nn.Module, inputs: tuple[torch.Tensor]) -> tuple[torch.Tensor]:
+        rows = torch.arange(len(positions), device=positions.device)
+        return (inputs[0][rows, positions].unsqueeze(1),)
+
+    modules = [layer.self_attn.o_proj, layer.mlp] if layer is not None else []
+    hooks = [module.register_forward_pre_hook(only_at) for module in modules]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def shared_prefix(prompts: list[list[int]]) -> list[int]:

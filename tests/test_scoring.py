@@ -7,10 +7,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from bioft.errors import BioftError
-from bioft.scoring import _batches, score, shared_prefix
+from bioft.scoring import LAST_LAYER_SHORTENED, _batches, backbone_of, score, shared_prefix
 from tests.tiny import write_model
 
 PROMPTS = [
@@ -90,12 +91,25 @@ def test_batches_hold_every_row_once_within_the_budget(rows: list[list[int]], bu
         assert len(batch) == 1 or len(batch) * max(len(rows[index]) for index in batch) <= budget
 
 
-def test_models_of_every_preset_architecture_are_scored(tmp_path: Path) -> None:
-    for architecture in ("llama", "mistral", "phi3"):
-        folder = write_model(tmp_path / architecture, architecture)
-        model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
-        prompts = [tokenizer(text)["input_ids"] for text in PROMPTS]
-        margin = [
-            log_probability(model, tokenizer, p, "no") - log_probability(model, tokenizer, p, "yes") for p in prompts
-        ]
-        np.testing.assert_allclose(score(model, tokenizer, prompts, "yes", "no"), 1 / (1 + np.exp(margin)), atol=1e-5)
+@pytest.mark.parametrize("architecture", LAST_LAYER_SHORTENED)
+@pytest.mark.parametrize("adapter", [False, True])
+def test_models_of_every_preset_architecture_are_scored(architecture: str, adapter: bool, tmp_path: Path) -> None:
+    """As by the definition, also where the last layer computes less; with an adapter on every linear layer too."""
+    folder = write_model(tmp_path / "model", architecture)
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    if adapter:
+        model = get_peft_model(model, LoraConfig(target_modules="all-linear", init_lora_weights=False))
+    prompts = [tokenizer(text)["input_ids"] for text in PROMPTS]
+    model.eval()
+    expected = [
+        log_probability(model, tokenizer, p, "yes") - log_probability(model, tokenizer, p, "no") for p in prompts
+    ]
+    seen = []
+    backbone_of(model).layers[-1].mlp.register_forward_hook(lambda _, inputs, output: seen.append(output.shape))
+    actual = score(model, tokenizer, prompts, "yes", "no")
+    np.testing.assert_allclose(np.log(actual / (1 - actual)), expected, atol=1e-4)
+    assert np.ptp(expected) > 1e-2, "the tiny model must tell the prompts apart, else this proves nothing"
+    assert seen[-1][:2] == (len(prompts), 1), "one token of each row"
+    # Nothing of it stays behind.
+    assert model(torch.tensor([prompts[0]])).logits.shape[1] == len(prompts[0])
+    assert seen[-1][:2] == (1, len(prompts[0]))
