@@ -214,10 +214,10 @@ def test_an_interrupted_run_resumes_to_the_same_result(
 
 def test_dry_run_shows_tags_and_costs_and_writes_nothing(recipe: ModuleType, tmp_path: Path, capsys) -> None:
     model = write_encoder(tmp_path / "model")
-    run_recipe(recipe, *options("default", model, tmp_path / "run", dry_run=True))
+    run_recipe(recipe, *options("default", model, tmp_path / "runs" / "new", dry_run=True))
     shown = capsys.readouterr().out
     assert "/B-Chemical" in shown and "/I-Disease" in shown and "Trainable parameters" in shown
-    assert not (tmp_path / "run").exists()
+    assert not (tmp_path / "runs").exists(), "nor the folders above"
 
 
 def test_what_cannot_work_is_said_before_anything_is_written(recipe: ModuleType, tmp_path: Path) -> None:
