@@ -360,10 +360,9 @@ def relation_inputs(
         return places[key]
 
     for index, candidate in enumerate(found):
-        for head in candidate.head.places:
-            for tail in candidate.tail.places:
-                key = mention(candidate.document, *head), mention(candidate.document, *tail)
-                pairs.append((*key, index, _distance_bucket(head[0] - tail[0])))
+        for head, tail in relations.mention_pairs(candidate.head.places, candidate.tail.places):
+            key = mention(candidate.document, *head), mention(candidate.document, *tail)
+            pairs.append((*key, index, _distance_bucket(head[0] - tail[0])))
     return {
         "mentions": np.array(mentions, dtype=np.int64).reshape(-1, 3),
         "mention_pairs": np.array(pairs, dtype=np.int64).reshape(-1, 4),

@@ -8,7 +8,6 @@ concepts stand; a model is worth its training only where it beats all.
 from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import product
 from typing import Any, Self
 
 import numpy as np
@@ -212,10 +211,9 @@ def _features(rows: Rows, candidates: Sequence[Candidate]) -> tuple[list[list[st
     for i, candidate in enumerate(candidates):
         document, head, tail = candidate.document, candidate.head, candidate.tail
         shared = list(sentences.shared(candidate))
-        gaps = [max(h[0], t[0]) - min(h[1], t[1]) for h, t in product(head.places, tail.places)]
         numbers[i] = (
             np.log1p(len(shared)),
-            np.log1p(max(min(gaps), 0)),
+            np.log1p(relations.smallest_gap(head.places, tail.places)),
             sentences.in_first(document, head.places[0]),
             sentences.in_first(document, tail.places[0]),
             np.log1p(sum(n > len(head.places) for n in heads[document].values())),

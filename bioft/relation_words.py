@@ -39,14 +39,18 @@ class SentenceNumbers:
         self.ends = [[end for _, end in relations.sentences(row["text"])] for row in rows]
 
     def shared(self, candidate: Candidate) -> Iterator[tuple[Place, Place]]:
-        """Yield each mention of the head with each of the tail that begins in the same sentence."""
+        """Yield each mention of the head with each of the tail that begins in the same sentence.
+
+        Of very many in one sentence, those of `relations.mention_pairs`.
+        """
         ends = self.ends[candidate.document]
-        of_tail = defaultdict(list)
-        for place in candidate.tail.places:
-            of_tail[bisect_right(ends, place[0])].append(place)
-        for head in candidate.head.places:
-            for tail in of_tail.get(bisect_right(ends, head[0]), ()):
-                yield head, tail
+        of_head: defaultdict[int, list[Place]] = defaultdict(list)
+        of_tail: defaultdict[int, list[Place]] = defaultdict(list)
+        for found, concept in ((of_head, candidate.head), (of_tail, candidate.tail)):
+            for place in concept.places:
+                found[bisect_right(ends, place[0])].append(place)
+        for sentence in sorted(of_head.keys() & of_tail.keys()):
+            yield from relations.mention_pairs(of_head[sentence], of_tail[sentence])
 
     def in_first(self, document: int, place: Place) -> bool:
         """Return whether a mention begins in the first sentence."""

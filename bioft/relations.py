@@ -9,7 +9,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise, product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,6 +30,9 @@ PAIR_FEATURES = (
 
 RANKS = ("main", "second", "minor")
 TIMES = ("apart", "together once", "together twice", "together often")
+
+MENTION_PAIRS = 10_000
+"""Pairs of mentions up to which all pairs of two concepts are looked at; those of an abstract have up to 300."""
 
 Arguments = Mapping[str, Sequence[tuple[str, str]]]
 """The entity types of head and tail that each relation type takes; types in alphabetical order."""
@@ -108,6 +111,36 @@ def candidates(rows: Iterable[Mapping[str, Any]], arguments: Arguments) -> list[
                     types = frozenset(t for t in stated[head.id, tail.id] if kinds in arguments.get(t, ()))
                     found.append(Candidate(index, head, tail, types))
     return found
+
+
+def mention_pairs(heads: Sequence[Place], tails: Sequence[Place]) -> list[tuple[Place, Place]]:
+    """All pairs of a head's and a tail's mentions, which are in order; of more than `MENTION_PAIRS` the nearby ones.
+
+    Each mention of the head is then paired with equally many of the tail, those that begin nearest to it.
+    """
+    if len(heads) * len(tails) <= MENTION_PAIRS:
+        return list(product(heads, tails))
+    number = max(MENTION_PAIRS // len(heads), 1)
+    pairs = []
+    for head in heads:
+        place = bisect_left(tails, head)
+        around = tails[max(place - number, 0) : place + number]
+        nearest = sorted(around, key=lambda tail: abs(tail[0] - head[0]))[:number]
+        pairs += [(head, tail) for tail in sorted(nearest)]
+    return pairs
+
+
+def smallest_gap(heads: Sequence[Place], tails: Sequence[Place]) -> int:
+    """The characters between the nearest two of a head's and a tail's mentions; 0 where two touch or overlap."""
+    gaps = []
+    for first, second in ((heads, tails), (tails, heads)):
+        starts = [start for start, _ in sorted(first)]
+        reach = list(accumulate((end for _, end in sorted(first)), max))
+        for start, _ in second:
+            # Of those that begin no later than this one, the one that reaches furthest.
+            if before := bisect_right(starts, start):
+                gaps.append(max(start - reach[before - 1], 0))
+    return min(gaps)
 
 
 def count_missed(rows: Sequence[Mapping[str, Any]], found: Sequence[Candidate]) -> int:
@@ -302,14 +335,14 @@ def _pair_counts(texts: Sequence[str], found: Sequence[Candidate]) -> np.ndarray
     for document, head, tail, _ in found:
         its_ends = ends[document]
         in_sentences = [{bisect_right(its_ends, start) for start, _ in concept.places} for concept in (head, tail)]
-        gap = min(max(h[0], t[0]) - min(h[1], t[1]) for h in head.places for t in tail.places)
         more = [
             sum(n > len(concept.places) for n in mentions[document, role, concept.type].values())
             for role, concept in (("head", head), ("tail", tail))
         ]
         in_title = [concept.places[0][0] < its_ends[0] for concept in (head, tail)]
         shared = len(in_sentences[0] & in_sentences[1])
-        rows.append([shared, max(gap, 0), *in_title, len(head.places), len(tail.places), *more])
+        gap = smallest_gap(head.places, tail.places)
+        rows.append([shared, gap, *in_title, len(head.places), len(tail.places), *more])
     return np.array(rows, dtype=np.int64).reshape(-1, len(PAIR_FEATURES))
 
 
@@ -373,33 +406,34 @@ class _Mention(NamedTuple):
 
 
 def _marked_text(document: _Document, candidate: Candidate, markers: _Markers, opening: str, room: int) -> MarkedText:
-    mentions = [
-        _Mention(place, document.token_range(place), role, concept.type)
-        for role, concept in (("head", candidate.head), ("tail", candidate.tail))
-        for place in concept.places
-    ]
+    mentions: defaultdict[int, list[_Mention]] = defaultdict(list)  # of each sentence; none reaches into the next
+    for role, concept in (("head", candidate.head), ("tail", candidate.tail)):
+        for place in concept.places:
+            mention = _Mention(place, document.token_range(place), role, concept.type)
+            mentions[document.sentence_of(place)].append(mention)
     anchors, order = _nearest_and_order(document, candidate)
-    if len(anchors) == 1 and _cost(_hull(anchors[0][1]), mentions, markers) > room:
+    if len(anchors) == 1 and _cost(_hull(anchors[0][1]), mentions[anchors[0][0]], markers) > room:
         # So far apart in one sentence that the words between them must be left out.
         anchors = [(anchors[0][0], [tokens]) for tokens in anchors[0][1]]
     # Each sentence that must be kept gets its part of the room, or what it needs if that is less.
-    kept: list[tuple[int, int]] = []
+    kept: list[tuple[tuple[int, int], list[_Mention]]] = []
     used = 0
     for number, (sentence, anchor) in enumerate(anchors):
         share = (room - used) // (len(anchors) - number)
-        piece = _cut(document, document.sentences[sentence], _hull(anchor), mentions, markers, share)
-        kept.append(piece)
-        used += _cost(piece, mentions, markers)
+        its_mentions = mentions[sentence]
+        piece = _cut(document, document.sentences[sentence], _hull(anchor), its_mentions, markers, share)
+        kept.append((piece, its_mentions))
+        used += _cost(piece, its_mentions, markers)
     for sentence in order:
         piece = document.sentences[sentence]
-        cost = _cost(piece, mentions, markers)
+        cost = _cost(piece, mentions[sentence], markers)
         if used + cost <= room:
-            kept.append(piece)
+            kept.append((piece, mentions[sentence]))
             used += cost
     kept.sort()
-    written = [_write(document, piece, mentions, markers) for piece in kept]
-    shown = sum(len(_inside(piece, mentions)) for piece in kept)
-    return MarkedText(opening + " ".join(written), len(mentions) - shown)
+    written = [_write(document, piece, its_mentions, markers) for piece, its_mentions in kept]
+    shown = sum(len(_inside(piece, its_mentions)) for piece, its_mentions in kept)
+    return MarkedText(opening + " ".join(written), sum(map(len, mentions.values())) - shown)
 
 
 def _nearest_and_order(
@@ -410,19 +444,28 @@ def _nearest_and_order(
         {document.sentence_of(place): document.token_range(place) for place in reversed(concept.places)}
         for concept in (candidate.head, candidate.tail)
     )
-    both = sorted(head.keys() & tail.keys())
+    both, of_head, of_tail = (sorted(numbers) for numbers in (head.keys() & tail.keys(), head, tail))
     if both:
         anchors = [(both[0], [head[both[0]], tail[both[0]]])]
     else:
-        near = min(((h, t) for h in head for t in tail), key=lambda pair: (abs(pair[0] - pair[1]), pair))
+        pairs = ((h, t) for h in head for t in _neighbours(of_tail, h))
+        near = min(pairs, key=lambda pair: (abs(pair[0] - pair[1]), pair))
         anchors = [(near[0], [head[near[0]]]), (near[1], [tail[near[1]]])]
 
+    shared = set(both)
+
     def rank(sentence: int) -> tuple[bool, int, int]:
-        others = tail if sentence in head else head
-        return sentence not in both, min(abs(sentence - other) for other in others), sentence
+        others = of_tail if sentence in head else of_head
+        return sentence not in shared, min(abs(sentence - other) for other in _neighbours(others, sentence)), sentence
 
     rest = (head.keys() | tail.keys()) - {sentence for sentence, _ in anchors}
     return anchors, sorted(rest, key=rank)
+
+
+def _neighbours(ordered: Sequence[int], number: int) -> Sequence[int]:
+    """The numbers of an ordered list on either side of a number: the nearest is one of them."""
+    place = bisect_left(ordered, number)
+    return ordered[max(place - 1, 0) : place + 1]
 
 
 def _hull(ranges: Sequence[tuple[int, int]]) -> tuple[int, int]:
@@ -452,6 +495,11 @@ def _cut(
     start, end = piece
     if _cost(piece, mentions, markers) <= room:
         return piece
+    # What is further away cannot stay: each token costs at least one, a masked mention one for all of its tokens.
+    longest = max((last - first for _, (first, last), *_ in mentions), default=1) if markers.masks else 1
+    reach = max(room, 0) * max(longest, 1)
+    start, end = max(start, anchor[0] - reach), min(end, anchor[1] + reach)
+    mentions = _inside((start, end), mentions)
     while _cost((start, end), mentions, markers) > room and (start < anchor[0] or anchor[1] < end):
         if anchor[0] - start >= end - anchor[1]:
             start += 1

@@ -1,5 +1,6 @@
 """The joint model: its heads, its windows, that it reloads as it was, and what it finds in whole documents."""
 
+import re
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -170,7 +171,7 @@ def test_relations_are_looked_for_between_linked_entities_only_unless_names_will
 
 
 def test_long_blank_and_empty_documents_are_read(tmp_path: Path) -> None:
-    """200,000 characters, with mentions everywhere, more pairs of mentions than are compared at once."""
+    """200,000 characters, with mentions everywhere, more pairs of two concepts than are all looked at."""
     model, tokenizer, rows = make(tmp_path)
     text = (rows[0]["text"] + " ") * (200_000 // len(rows[0]["text"]))
     places = {kind: rows[0]["text"].index(name) for kind, name in names_of(rows[0]).items()}
@@ -193,9 +194,22 @@ def test_long_blank_and_empty_documents_are_read(tmp_path: Path) -> None:
     assert len(found.annotated.candidates) == 1
     candidate = found.annotated.candidates[0]
     assert candidate.document == 1
-    assert len(candidate.head.places) * len(candidate.tail.places) > joint.BATCH_MENTION_PAIRS
+    assert len(candidate.head.places) * len(candidate.tail.places) > relations.MENTION_PAIRS
     assert np.isfinite(found.annotated.scores).all()
     assert found.entities[0] == found.entities[2] == []
+
+
+def test_two_names_throughout_a_long_text_are_compared_where_they_are_near(tmp_path: Path) -> None:
+    """All pairs of these mentions would be 16 million."""
+    model, tokenizer, _ = make(tmp_path, relation_words=True)
+    text = "Aspirin caused asthma. " * 4000
+    entities = [
+        {"id": kind, "type": kind, "start": match.start(), "end": match.end()}
+        for kind, name in (("Chemical", "Aspirin"), ("Disease", "asthma"))
+        for match in re.finditer(name, text)
+    ]
+    found = joint.predict(model, tokenizer, [text], ConceptDictionary({}), annotated=[entities], **WINDOWS)
+    assert len(found.annotated.candidates) == 1 and np.isfinite(found.annotated.scores).all()
 
 
 def names_of(row: dict[str, Any]) -> dict[str, str]:

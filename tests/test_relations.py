@@ -1,6 +1,8 @@
 """Relation candidates: which pairs there are, the texts that mark them, their labels, scores and threshold."""
 
+import re
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from bioft.concept_linking import ConceptDictionary
 from bioft.datasets.load import load_documents
 from bioft.errors import BioftError
 from bioft.relation_prediction import Markers
+from bioft.relation_words import candidate_words
 from bioft.relations import NO_RELATION, Candidate, Concept
 from tests.tiny import ENCODERS, encoder_tokenizer, write_encoder
 
@@ -229,6 +232,58 @@ def test_pair_features(row: dict[str, Any]) -> None:
     assert values[0].tolist() == [log(1), log(5), 1, 1, log(2), log(2), 0, 0]
     assert values[1].tolist() == [log(1), log(4), 1, 0, log(2), log(1), 0, log(1)]
     assert relations.pair_features([TEXT], []).shape == (0, len(relations.PAIR_FEATURES))
+
+
+places = st.lists(
+    st.tuples(st.integers(0, 60), st.integers(1, 9)).map(lambda place: (place[0], sum(place))), min_size=1, max_size=12
+).map(sorted)
+
+
+@given(places, places, st.integers(1, 150))
+def test_of_very_many_mentions_each_is_paired_with_the_nearest(
+    heads: list[tuple[int, int]], tails: list[tuple[int, int]], limit: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(relations, "MENTION_PAIRS", limit)
+        pairs = relations.mention_pairs(heads, tails)
+    if len(heads) * len(tails) <= limit:
+        assert pairs == list(product(heads, tails))
+        return
+    number = max(limit // len(heads), 1)
+    assert len(pairs) == len(heads) * number <= max(limit, len(heads))
+    for index, head in enumerate(heads):
+        its = pairs[index * number : (index + 1) * number]
+        assert {first for first, _ in its} == {head}
+        distances = sorted(abs(tail[0] - head[0]) for tail in tails)
+        assert sorted(abs(tail[0] - head[0]) for _, tail in its) == distances[:number]
+
+
+@given(places, places)
+def test_the_gap_is_that_of_the_nearest_two_mentions(
+    heads: list[tuple[int, int]], tails: list[tuple[int, int]]
+) -> None:
+    gaps = [max(h[0], t[0]) - min(h[1], t[1]) for h, t in product(heads, tails)]
+    assert relations.smallest_gap(heads, tails) == max(min(gaps), 0)
+
+
+@pytest.mark.parametrize("style", relations.MARKER_STYLES)
+@pytest.mark.parametrize("unit", ["Aspirin caused asthma. ", "aspirin and asthma and "])
+def test_a_document_of_thousands_of_mentions_becomes_one_short_text(style: str, unit: str) -> None:
+    """100,000 characters, many sentences or a single one: every pair of its mentions would be millions."""
+    tokenizer, text = encoder_tokenizer("bert"), unit * (100_000 // len(unit))
+    entities = [
+        {"id": kind, "type": kind, "start": match.start(), "end": match.end()}
+        for kind, name in (("Chemical", "aspirin"), ("Disease", "asthma"))
+        for match in re.finditer(name, text.lower())
+    ]
+    (candidate,) = relations.candidates([{"text": text, "entities": entities}], ARGUMENTS)
+    (marked,) = relations.mark([text], [candidate], tokenizer, 60, style)
+    assert len(tokenizer(marked.text)["input_ids"]) <= 60
+    assert marked.text.count("@") and marked.text.count("#")
+    assert 8_000 < marked.left_out < len(entities)
+    words = candidate_words([{"text": text, "entities": entities}], [candidate])[0]
+    assert "between:caused" in words or "between:and" in words
+    assert relations.pair_features([text], [candidate]).shape == (1, len(relations.PAIR_FEATURES))
 
 
 def test_a_summary_says_what_the_text_leaves_out(row: dict[str, Any]) -> None:
