@@ -31,6 +31,8 @@ ELSEWHERE = {
     "python recipes/contrastive.py --config": "recipes/test_contrastive.py::test_every_preset_trains",
     "python recipes/joint_ner_re.py --config": "recipes/test_joint_ner_re.py::"
     "test_every_preset_trains_on_its_architecture",
+    "python recipes/sequence_classification.py --config": "recipes/test_sequence_classification.py::"
+    "test_every_preset_trains_on_its_architecture",
     "python recipes/text_classification.py --config": "recipes/test_text_classification.py::"
     "test_every_preset_trains_a_step",
     "python recipes/text_classification.py --seeds": "test_seed_runs.py::test_the_summary_is_over_seeds",
