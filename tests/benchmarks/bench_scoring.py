@@ -20,7 +20,7 @@ from bioft import models, scoring
 from bioft.datasets import hpo
 from bioft.prompts import PairPrompts
 
-TURNS = 4
+TURNS = 2
 
 
 def measure(n_pairs: int) -> list[dict[str, object]]:
