@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bioft import hub, presets, runs
+from bioft.datasets import storage
 from bioft.errors import BioftError
 from bioft.verification_findings import Request
 
@@ -16,7 +18,8 @@ def recorded_dataset(
     """Load the splits that a run was evaluated on; splits that are not the recorded ones are a reason.
 
     Args:
-        request: the run, and where the user says that its data are.
+        request: the run, and where the user says that its data are; by default where it was trained on them, if that
+            was on this machine, else where `bioft download` puts them.
         load: `load_or_build` or `load_documents` of `bioft.datasets.load`.
         options: those of the builder, as recorded.
         downloads: by builder what `bioft download` writes for it; None for one that needs no file.
@@ -27,8 +30,9 @@ def recorded_dataset(
     Raises:
         BioftError: a source that is missing, or other splits from another source than the recorded.
     """
-    recorded, path = request.record["dataset"], request.dataset_path
-    if path is not None and (path / "manifest.json").is_file():
+    recorded = request.record["dataset"]
+    path = request.dataset_path or (None if recorded.get("hub") else _trained_on(request.directory))
+    if path is not None and (path / storage.MANIFEST).is_file():
         dataset, manifest = load(str(path), **options)
     elif path is None and recorded.get("hub"):
         folder = request.dataset_folder(recorded["hub"]["id"], recorded["hub"]["revision"])
@@ -55,6 +59,23 @@ def recorded_dataset(
             "evaluated on other data."
         )
     return dataset, manifest
+
+
+def _trained_on(directory: Path) -> Path | None:
+    """Where a run of this machine says that its data are, if they still are there.
+
+    What comes from the Hub may not choose a file of this machine.
+    """
+    configuration = directory / runs.CONFIG
+    if hub.origin(directory) is not None or not configuration.is_file():
+        return None
+    named = presets.load_config(configuration)
+    source, folder = named.get("dataset_path"), named.get("dataset")
+    if isinstance(source, str) and Path(source).exists():
+        return Path(source)
+    if isinstance(folder, str) and (Path(folder) / storage.MANIFEST).is_file():
+        return Path(folder)
+    return None
 
 
 def _check_sources(recorded: Sequence[Mapping[str, Any]], here: Sequence[Mapping[str, Any]]) -> None:

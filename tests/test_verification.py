@@ -13,9 +13,12 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from typer.testing import CliRunner
 
-from bioft import cards, evaluation, metrics, runs, verification
+from bioft import cards, evaluation, gene_disease_verification, hub, metrics, recorded_data, runs, verification
 from bioft.cli import app
+from bioft.datasets.load import load_or_build
+from bioft.errors import BioftError
 from bioft.metrics import intervals
+from bioft.verification_findings import Request
 from tests.hub_server.server import HubServer
 from tests.recipe import RECIPES, command_line, load_recipe, run_recipe
 from tests.tiny import write_ctd, write_model
@@ -130,6 +133,18 @@ def test_an_honest_run_is_verified_in_every_figure(finished: Path, ctd: Path) ->
     assert found.predictions.agreeing == found.predictions.compared == found.predictions.total == N_TEST
     assert (found.predictions.label_flips, found.predictions.tolerance) == (0, 0.001)
     assert found.predictions.max_difference < 1e-5
+
+
+def test_the_data_are_where_the_run_was_trained_on_them(finished: Path, tmp_path: Path) -> None:
+    """Of a run that came from the Hub they are not: it may not choose a file of this machine."""
+    assert verify(finished, None, sample=1).status == "verified"
+    copy = tmp_path / "pulled"
+    shutil.copytree(finished, copy)
+    (copy / hub.ORIGIN).write_text(json.dumps({"id": "user/run", "revision": "0" * 40}))
+    found = verification.Verification(str(copy))
+    request = Request(copy, runs.read(copy), found, 1, 0, None, lambda name, commit: copy, progress=False)
+    with pytest.raises(BioftError, match="The data are missing: there is no data/CTD_curated"):
+        recorded_data.recorded_dataset(request, load_or_build, {}, gene_disease_verification.DOWNLOADS)
 
 
 def test_a_sample_is_checked_and_said_to_be_one(finished: Path, ctd: Path) -> None:
