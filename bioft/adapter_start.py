@@ -6,7 +6,7 @@ from typing import Any
 
 from peft import PeftModel
 
-from bioft import hub, runs
+from bioft import hub, models, runs
 from bioft.errors import BioftError
 from bioft.models import BaseModel
 
@@ -20,17 +20,18 @@ def find_start(run: str | None, base: BaseModel, manifest: Mapping[str, Any]) ->
         manifest: of the dataset.
 
     Raises:
-        BioftError: no such run, one of another recipe, on another base model, or with other validation or test pairs,
-            of which it may have been trained on some.
+        BioftError: no such run, one of another recipe, on another base model or other weights of it, or with other
+            validation or test pairs, of which it may have been trained on some.
     """
     if run is None:
         return None
     folder = hub.run_directory(run)
     record = runs.read_trained(folder, "sft_gda")
-    if record["base_model"]["id"] != base.id:
+    models.check_goes_on_from(run, record["base_model"], base)
+    if record["base_model"]["sha256"] != base.sha256:
         raise BioftError(
-            f"{run} was trained on {record['base_model']['id']}, not on {base.id}: give --model_name_or_path "
-            f"{record['base_model']['name_or_path']}."
+            f"The weights of {base.id} from {base.source} are not those that {run} was trained on, from "
+            f"{record['base_model']['source']}: give --model_name_or_path {record['base_model']['name_or_path']}."
         )
     earlier, now = record["dataset"]["fingerprints"], manifest["fingerprints"]
     if different := [split for split in ("validation", "test") if earlier.get(split) != now[split]]:

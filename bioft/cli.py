@@ -304,7 +304,9 @@ def verify(
     dataset_path: Annotated[
         Path | None,
         typer.Option(
-            exists=True, help="The data, if they are not on the Hub: their source file, or a folder of `bioft build`."
+            exists=True,
+            help="The data, if they are neither on the Hub nor where the run was trained on them: their source file, "
+            "or a folder of `bioft build`.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from bioft import entity_prediction, joint, runs
+from bioft import entity_prediction, joint, models, runs
 from bioft.errors import BioftError
 from bioft.models import BaseModel
 
@@ -41,11 +41,7 @@ def load_entity_weights(
             "sure, and a threshold chosen on them is too high for others. Give a run that was trained with --train_on "
             "train, or a --threshold."
         )
-    if record["base_model"]["id"] != base.id:
-        raise BioftError(
-            f"{run} was trained on {record['base_model']['id']}, not on {base.id}: give --model_name_or_path "
-            f"{record['base_model']['name_or_path']}."
-        )
+    models.check_goes_on_from(run, record["base_model"], base)
     tagger, _, record = entity_prediction.load_run(Path(run))
     if hasattr(tagger, "merge_and_unload"):
         tagger = tagger.merge_and_unload()

@@ -223,6 +223,21 @@ def resolve_recorded(recorded: dict[str, Any]) -> BaseModel:
     return base
 
 
+def check_goes_on_from(run: str, recorded: dict[str, Any], base: BaseModel) -> None:
+    """Refuse a run whose training is to be continued on another base model than its own.
+
+    Args:
+        run: as the user named it.
+        recorded: `base_model` of its record.
+        base: the base model that was asked for.
+    """
+    if recorded["id"] != base.id:
+        raise BioftError(
+            f"{run} was trained on {recorded['id']}, not on {base.id}: give --model_name_or_path "
+            f"{recorded['name_or_path']}."
+        )
+
+
 def compute_dtype() -> torch.dtype:
     """The fast floating-point type here: bfloat16 where the hardware multiplies it, else float32.
 

@@ -49,11 +49,7 @@ def find_start(options: ClassifierArguments, base: models.BaseModel, push_to_hub
         return Start(base)
     folder = hub.run_directory(options.start_from)
     record = runs.read_trained(folder, "text_classification")
-    if record["base_model"]["id"] != base.id:
-        raise BioftError(
-            f"{options.start_from} was trained on {record['base_model']['id']}, not on {base.id}: give "
-            f"--model_name_or_path {record['base_model']['name_or_path']}."
-        )
+    models.check_goes_on_from(options.start_from, record["base_model"], base)
     return Start(base, earlier_run=folder, trained_on=frozenset(read_trained_on(folder)))
 
 

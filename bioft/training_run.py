@@ -1,5 +1,6 @@
 """How every recipe begins and ends its run; what lies between is the recipe's own."""
 
+import os
 import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -48,8 +49,8 @@ def prepare(script_args: Any, *other_args: Any) -> tuple[str | None, bool]:
         BioftError: the directory holds a finished run, another one that is not finished, or other files.
     """
     if script_args.dry_run:
-        # A trainer makes its output folder with all parents; what `dry_run.report` removes is this one.
-        other_args[-1].output_dir = tempfile.mkdtemp(prefix="bioft-dry-run-")
+        # A trainer makes its output folder with all parents, and `dry_run.report` removes the folder alone.
+        other_args[-1].output_dir = str(Path(tempfile.gettempdir()) / f"bioft-dry-run-{os.getpid()}")
         return None, False
     directory, state = Path(other_args[-1].output_dir), PartialState()
     if state.is_main_process:

@@ -208,8 +208,11 @@ def test_two_names_throughout_a_long_text_are_compared_where_they_are_near(tmp_p
         for kind, name in (("Chemical", "Aspirin"), ("Disease", "asthma"))
         for match in re.finditer(name, text)
     ]
+    compared: list[int] = []
+    model.relation_classifier.register_forward_pre_hook(lambda _, inputs: compared.append(len(inputs[3])))
     found = joint.predict(model, tokenizer, [text], ConceptDictionary({}), annotated=[entities], **WINDOWS)
     assert len(found.annotated.candidates) == 1 and np.isfinite(found.annotated.scores).all()
+    assert 4000 <= max(compared) <= relations.MENTION_PAIRS
 
 
 def names_of(row: dict[str, Any]) -> dict[str, str]:

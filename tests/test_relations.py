@@ -268,7 +268,9 @@ def test_the_gap_is_that_of_the_nearest_two_mentions(
 
 @pytest.mark.parametrize("style", relations.MARKER_STYLES)
 @pytest.mark.parametrize("unit", ["Aspirin caused asthma. ", "aspirin and asthma and "])
-def test_a_document_of_thousands_of_mentions_becomes_one_short_text(style: str, unit: str) -> None:
+def test_a_document_of_thousands_of_mentions_becomes_one_short_text(
+    style: str, unit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """100,000 characters, many sentences or a single one: every pair of its mentions would be millions."""
     tokenizer, text = encoder_tokenizer("bert"), unit * (100_000 // len(unit))
     entities = [
@@ -277,12 +279,22 @@ def test_a_document_of_thousands_of_mentions_becomes_one_short_text(style: str, 
         for match in re.finditer(name, text.lower())
     ]
     (candidate,) = relations.candidates([{"text": text, "entities": entities}], ARGUMENTS)
+    looked_at: list[int] = []
+
+    def inside(piece: tuple[int, int], mentions: list[Any]) -> list[Any]:
+        looked_at.append(len(mentions))
+        return all_inside(piece, mentions)
+
+    all_inside = relations._inside
+    monkeypatch.setattr(relations, "_inside", inside)
     (marked,) = relations.mark([text], [candidate], tokenizer, 60, style)
+    assert sum(looked_at) < 20 * len(entities), "work in proportion to the mentions, not to their square"
     assert len(tokenizer(marked.text)["input_ids"]) <= 60
     assert marked.text.count("@") and marked.text.count("#")
     assert 8_000 < marked.left_out < len(entities)
     words = candidate_words([{"text": text, "entities": entities}], [candidate])[0]
     assert "between:caused" in words or "between:and" in words
+    assert len(words) < 50 * relations.MENTION_PAIRS
     assert relations.pair_features([text], [candidate]).shape == (1, len(relations.PAIR_FEATURES))
 
 

@@ -13,8 +13,18 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from typer.testing import CliRunner
 
-from bioft import cards, evaluation, gene_disease_verification, hub, metrics, recorded_data, runs, verification
+from bioft import (
+    cards,
+    evaluation,
+    gene_disease_verification,
+    hub,
+    metrics,
+    recorded_data,
+    runs,
+    verification,
+)
 from bioft.cli import app
+from bioft.datasets import storage
 from bioft.datasets.load import load_or_build
 from bioft.errors import BioftError
 from bioft.metrics import intervals
@@ -138,6 +148,11 @@ def test_an_honest_run_is_verified_in_every_figure(finished: Path, ctd: Path) ->
 def test_the_data_are_where_the_run_was_trained_on_them(finished: Path, tmp_path: Path) -> None:
     """Of a run that came from the Hub they are not: it may not choose a file of this machine."""
     assert verify(finished, None, sample=1).status == "verified"
+    built = tmp_path / "built"
+    built.mkdir()
+    (built / storage.MANIFEST).write_text("{}")
+    (tmp_path / runs.CONFIG).write_text(f"dataset: {built}\n")
+    assert recorded_data._trained_on(tmp_path) == built
     copy = tmp_path / "pulled"
     shutil.copytree(finished, copy)
     (copy / hub.ORIGIN).write_text(json.dumps({"id": "user/run", "revision": "0" * 40}))
@@ -334,10 +349,14 @@ def test_another_base_model_is_found(finished: Path, ctd: Path, tmp_path: Path) 
 
 
 def test_data_that_are_missing_or_others_cannot_be_checked(
-    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finished: Path, ctd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert_reason(verify(finished, None), "bioft download ctd", "--dataset-path", status="cannot be checked")
+    moved = ctd.rename(ctd.with_name("moved.csv"))
+    try:
+        assert_reason(verify(finished, None), "bioft download ctd", "--dataset-path", status="cannot be checked")
+    finally:
+        moved.rename(ctd)
     other = write_ctd(tmp_path / "other.csv", n_pairs=200)
     assert_reason(verify(finished, other), "Here is another source: other.csv", status="cannot be checked")
     found = verify(tmp_path / "no_run", None)

@@ -21,6 +21,7 @@ from bioft.datasets import hpo
 from bioft.prompts import PairPrompts
 
 TURNS = 2
+"""How often each way has its turn; the published one scores every second pair in each of two."""
 
 
 def measure(n_pairs: int) -> list[dict[str, object]]:

@@ -6,6 +6,7 @@ import shlex
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -19,7 +20,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import ModelConfig
 
-from bioft import arguments, models, prediction, presets, runs
+from bioft import adapter_start, arguments, models, prediction, presets, runs
 from bioft import hub as push
 from bioft.arguments import GeneDiseaseArguments, PromptArguments, TrainingArguments
 from bioft.datasets.load import load_or_build
@@ -210,6 +211,22 @@ def test_an_adapter_of_another_base_model_is_not_trained_further(
     other = write_model(tmp_path / "other")
     with pytest.raises(BioftError, match=r"was trained on .*, not on .*other"):
         run_recipe(recipe, *options("smollm2_ctd", other, ctd, tmp_path / "run", start_from=finished))
+
+
+def test_a_training_goes_on_with_the_same_weights_and_evaluation_splits_only(finished: Path) -> None:
+    record = runs.read(finished)
+    recorded, manifest = record["base_model"], {"fingerprints": record["dataset"]["fingerprints"]}
+    base = models.resolve_recorded(recorded)
+    assert adapter_start.find_start(str(finished), base, manifest) == finished
+    assert adapter_start.find_start(None, base, manifest) is None
+    with pytest.raises(BioftError, match=r"The weights of .* are not those that .* was trained on"):
+        adapter_start.find_start(str(finished), replace(base, sha256="0" * 64), manifest)
+    for split in ("validation", "test"):
+        other = {"fingerprints": manifest["fingerprints"] | {split: "0" * 64}}
+        with pytest.raises(BioftError, match=f"another {split} split"):
+            adapter_start.find_start(str(finished), base, other)
+    more_training = {"fingerprints": manifest["fingerprints"] | {"train": "0" * 64}}
+    assert adapter_start.find_start(str(finished), base, more_training) == finished
 
 
 def start(preset: str, *more: str, launcher: tuple[str, ...] = (sys.executable,)) -> subprocess.Popen[str]:
