@@ -56,7 +56,7 @@ class TextLines:
         if magic != b"\x1f\x8b":
             return stream
         stream.close()
-        return cast(IO[bytes], io.BufferedReader(gzip.GzipFile(self.path), 1 << 20))
+        return cast(IO[bytes], io.BufferedReader(_Gzip(self.path), 1 << 20))
 
     def __iter__(self) -> Iterator[str]:
         """Yield each line with its line break; restarts from the first line."""
@@ -82,6 +82,13 @@ class TextLines:
                 raise self._error(f" is a corrupt gzip file after line {self.number} ({error})") from None
         if offset == 0:
             raise self._error(" is empty: a gzip file with no content")
+
+
+class _Gzip(gzip.GzipFile):
+    """Gives out all that a truncated file holds before it raises; filling a whole buffer first would lose it."""
+
+    def readinto(self, buffer: Any) -> int:
+        return self.readinto1(buffer)
 
 
 def file_sha256(path: str | os.PathLike[str]) -> str:
