@@ -227,7 +227,7 @@ def _encoder_of(model: Any) -> Any:
 
 def _states(encoder: Any, tokenizer: Any, inputs: Sequence[list[int]]) -> list[Floats]:
     """The last hidden states of each input, shape (tokens, dimensions), float32."""
-    from bioft.entity_prediction import batches_by_length
+    from bioft.batches import batches_by_length
 
     states: list[Floats] = [np.empty(0)] * len(inputs)
     for batch in batches_by_length(list(map(len, inputs)), BATCH_TOKENS):

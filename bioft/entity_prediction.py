@@ -10,6 +10,7 @@ from rich.progress import track
 from transformers import AutoModelForTokenClassification
 
 from bioft import models, runs, tagging
+from bioft.batches import batches_by_length
 from bioft.errors import BioftError
 from bioft.tagging import Entity, Span
 
@@ -91,17 +92,6 @@ def window_logits(
     finally:
         model.train(was_training)
     return logits
-
-
-def batches_by_length(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
-    """Indices in batches of like lengths, the longest first, of at most `batch_tokens` padded tokens or one input."""
-    order = np.argsort([-length for length in lengths], kind="stable").tolist()
-    batches: list[list[int]] = []
-    for index in order:
-        if not batches or (len(batches[-1]) + 1) * lengths[batches[-1][0]] > batch_tokens:
-            batches.append([])
-        batches[-1].append(index)
-    return batches
 
 
 def load_run(directory: str | Path) -> tuple[Any, Any, dict[str, Any]]:

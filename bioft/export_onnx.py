@@ -24,8 +24,9 @@ from bioft import (
     text_classification,
     text_models,
 )
+from bioft.batches import batches_by_length
 from bioft.derived_models import Exported, Parity
-from bioft.entity_prediction import CPU_BATCH_TOKENS, batches_by_length
+from bioft.entity_prediction import CPU_BATCH_TOKENS
 from bioft.errors import BioftError
 
 # MiniLM in float32 differed by 1e-6; in int8 by 0.08 (entities), 0.18 (labels) and 0.19 (embeddings), with 97.4 %,

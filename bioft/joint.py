@@ -28,8 +28,8 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedConfig,
 from transformers.utils import ModelOutput
 
 from bioft import models, relations, runs, tagging
+from bioft.batches import batches_by_length
 from bioft.concept_linking import ConceptDictionary
-from bioft.entity_prediction import batches_by_length
 from bioft.errors import BioftError
 from bioft.relation_prediction import FoundRelation, RelationScores
 from bioft.relation_words import candidate_words

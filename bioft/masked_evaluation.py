@@ -5,7 +5,7 @@ seed. So models, baselines and later runs answer the very same questions.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from datasets import Dataset
 from rich.progress import track
 
 from bioft import evaluation, packing
+from bioft.batches import batches_by_length
 from bioft.masking import NOT_PREDICTED, MaskingCollator, collator_for
 from bioft.metrics import intervals
 
@@ -57,8 +58,7 @@ def fixed_questions(texts: Sequence[str], tokenizer: Any, block_length: int, see
         )
         for number, (text, ids, starts) in enumerate(found)
     ]
-    # Pieces of like length make batches with little padding.
-    return Questions(len(texts), sorted(blocks, key=lambda block: len(block[1]["input_ids"])))
+    return Questions(len(texts), blocks)
 
 
 @torch.no_grad()
@@ -69,7 +69,7 @@ def answer(model: Any, tokenizer: Any, questions: Questions, progress: str | Non
     totals = np.zeros((3, questions.texts))
     was_training = model.training
     model.eval()
-    for members in track(_batches(questions), progress or "", transient=True, disable=progress is None):
+    for members in track(list(_batches(questions)), progress or "", transient=True, disable=progress is None):
         batch = collator([block for _, block in members])
         labels = batch["labels"]
         logits = model(**{name: tensor.to(device) for name, tensor in batch.items()}).logits.float().cpu()
@@ -160,14 +160,10 @@ def write_predictions(ids: Sequence[str], answers: Mapping[str, MaskedPrediction
     table.to_parquet(directory / "predictions.parquet", index=False)
 
 
-def _batches(questions: Questions) -> list[list[tuple[int, dict[str, Any]]]]:
-    batches: list[list[tuple[int, dict[str, Any]]]] = []
-    for piece in questions.pieces:
-        # The pieces come in order of length: this one would be the longest of the batch.
-        if not batches or (len(batches[-1]) + 1) * len(piece[1]["input_ids"]) > _BATCH_TOKENS:
-            batches.append([])
-        batches[-1].append(piece)
-    return batches
+def _batches(questions: Questions) -> Iterator[list[tuple[int, dict[str, Any]]]]:
+    lengths = [len(block["input_ids"]) for _, block in questions.pieces]
+    for batch in batches_by_length(lengths, _BATCH_TOKENS):
+        yield [questions.pieces[index] for index in batch]
 
 
 def _values(found: MaskedPredictions, weights: Floats) -> dict[str, Floats]:

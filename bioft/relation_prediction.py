@@ -16,7 +16,8 @@ from transformers import AutoModelForSequenceClassification
 
 from bioft import models, relations, runs, tagging
 from bioft.arguments import RelationArguments
-from bioft.entity_prediction import CPU_BATCH_TOKENS, GPU_BATCH_TOKENS, batches_by_length
+from bioft.batches import batches_by_length
+from bioft.entity_prediction import CPU_BATCH_TOKENS, GPU_BATCH_TOKENS
 from bioft.metrics.relation_f1 import Relation
 from bioft.relations import Candidate
 

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from rich.progress import track
 
+from bioft.batches import batches_by_length
 from bioft.errors import BioftError
 
 CPU_BATCH_TOKENS, GPU_BATCH_TOKENS = 512, 16384
@@ -98,7 +99,7 @@ def _answer_logits(
     answer_ids = torch.tensor([answer[0] for answer in answers], device=device)
     weight, bias = head.weight[answer_ids], getattr(head, "bias", None)
     result = np.zeros((len(prompts), 2))
-    for batch in _progress(_batches(rows, batch_tokens), progress):
+    for batch in _progress(batches_by_length(list(map(len, rows)), batch_tokens), progress):
         # Padding stands on the right and attention is causal, so no real token ever sees it.
         ids = _pad([rows[index] for index in batch], device)
         options: dict[str, Any] = {"use_cache": False}
@@ -124,7 +125,7 @@ def _answer_log_probabilities(
     device = head.weight.device
     for column, answer in enumerate(answers):
         rows = [prompt + answer for prompt in prompts]
-        for batch in _progress(_batches(rows, batch_tokens), progress):
+        for batch in _progress(batches_by_length(list(map(len, rows)), batch_tokens), progress):
             ids = _pad([rows[index] for index in batch], device)
             hidden = backbone(input_ids=ids, use_cache=False).last_hidden_state
             # The token at position p is predicted from position p - 1.
@@ -166,17 +167,6 @@ def shared_prefix(prompts: list[list[int]]) -> list[int]:
     while length < min(len(first), len(last)) and first[length] == last[length]:
         length += 1
     return first[: min(length, min(map(len, prompts)) - 1)]
-
-
-def _batches(rows: list[list[int]], batch_tokens: int) -> list[list[int]]:
-    """Indices in batches of like length, longest first so that memory runs out at once or never."""
-    batches: list[list[int]] = []
-    for index in sorted(range(len(rows)), key=lambda index: -len(rows[index])):
-        if batches and (len(batches[-1]) + 1) * len(rows[batches[-1][0]]) <= batch_tokens:
-            batches[-1].append(index)
-        else:
-            batches.append([index])
-    return batches
 
 
 def _pad(rows: list[list[int]], device: torch.device) -> torch.Tensor:

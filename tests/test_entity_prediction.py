@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from transformers import AutoModelForTokenClassification, pipeline
 
 from bioft import entity_prediction, models, tagging
@@ -104,14 +102,6 @@ def test_a_window_that_does_not_suit_the_model(tiny: tuple[Any, Any]) -> None:
         find(tiny, TEXTS, length=129)
     with pytest.raises(BioftError, match=r"window_overlap is 62.*less than the 62 tokens"):
         find(tiny, TEXTS, length=64, overlap=62)
-
-
-@given(st.lists(st.integers(1, 50), max_size=30), st.integers(1, 100))
-def test_batches_hold_every_input_once_and_stay_small(lengths: list[int], batch_tokens: int) -> None:
-    batches = entity_prediction.batches_by_length(lengths, batch_tokens)
-    assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))
-    for batch in batches:
-        assert len(batch) == 1 or len(batch) * max(lengths[index] for index in batch) <= batch_tokens
 
 
 def test_a_head_trained_on_other_labels_is_refused(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from bioft.errors import BioftError
-from bioft.scoring import LAST_LAYER_SHORTENED, _batches, backbone_of, score, shared_prefix
+from bioft.scoring import LAST_LAYER_SHORTENED, backbone_of, score, shared_prefix
 from tests.tiny import write_model
 
 PROMPTS = [
@@ -81,14 +81,6 @@ def test_shared_prefix_is_the_longest_that_leaves_a_token(prompts: list[list[int
     assert all(prompt[: len(prefix)] == prefix and len(prompt) > len(prefix) for prompt in prompts)
     longer = len(prefix) + 1
     assert any(len(p) <= longer or p[:longer] != prompts[0][:longer] for p in prompts)
-
-
-@given(st.lists(TOKENS, max_size=30), st.integers(1, 40))
-def test_batches_hold_every_row_once_within_the_budget(rows: list[list[int]], budget: int) -> None:
-    batches = _batches(rows, budget)
-    assert sorted(index for batch in batches for index in batch) == list(range(len(rows)))
-    for batch in batches:
-        assert len(batch) == 1 or len(batch) * max(len(rows[index]) for index in batch) <= budget
 
 
 @pytest.mark.parametrize("architecture", LAST_LAYER_SHORTENED)
