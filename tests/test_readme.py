@@ -23,6 +23,8 @@ ELSEWHERE = {
     "bioft analyze runs/contrastive/articles": "test_analysis.py::test_queries_by_what_words_tell",
     "bioft build pubmed-headings": "datasets/test_pubmed_headings.py::test_real_articles",
     "bioft build pubmed-pairs": "test_pubmed_commands.py::test_published_overlap_is_shown_and_on_the_card",
+    "bioft compare runs/sequence_classification/bc5cdr": "test_run_comparison.py::"
+    "test_the_command_prints_the_table_and_writes_it",
     "bioft download ctd": "datasets/test_download.py::test_the_file_its_record_and_the_terms",
     "bioft seeds": "test_seed_runs.py::test_the_commands_take_the_folder_of_the_seeds",
     "bioft sweep": "test_sweep.py::test_a_sweep_from_beginning_to_end",
