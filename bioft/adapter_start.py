@@ -27,11 +27,14 @@ def find_start(run: str | None, base: BaseModel, manifest: Mapping[str, Any]) ->
         return None
     folder = hub.run_directory(run)
     record = runs.read_trained(folder, "sft_gda")
-    models.check_goes_on_from(run, record["base_model"], base)
-    if record["base_model"]["sha256"] != base.sha256:
+    recorded = record["base_model"]
+    models.check_goes_on_from(run, recorded, base)
+    # Weights from the Hub are told apart by their commit, others by their content.
+    if (recorded["revision"], recorded["sha256"]) != (base.revision, base.sha256):
+        revision = f" --model_revision {recorded['revision']}" if recorded["revision"] else ""
         raise BioftError(
             f"The weights of {base.id} from {base.source} are not those that {run} was trained on, from "
-            f"{record['base_model']['source']}: give --model_name_or_path {record['base_model']['name_or_path']}."
+            f"{recorded['source']}: give --model_name_or_path {recorded['name_or_path']}{revision}."
         )
     earlier, now = record["dataset"]["fingerprints"], manifest["fingerprints"]
     if different := [split for split in ("validation", "test") if earlier.get(split) != now[split]]:

@@ -5,7 +5,7 @@ seed. So models, baselines and later runs answer the very same questions.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,7 @@ def answer(model: Any, tokenizer: Any, questions: Questions, progress: str | Non
     totals = np.zeros((3, questions.texts))
     was_training = model.training
     model.eval()
-    for members in track(list(_batches(questions)), progress or "", transient=True, disable=progress is None):
+    for members in track(_batches(questions), progress or "", transient=True, disable=progress is None):
         batch = collator([block for _, block in members])
         labels = batch["labels"]
         logits = model(**{name: tensor.to(device) for name, tensor in batch.items()}).logits.float().cpu()
@@ -160,10 +160,9 @@ def write_predictions(ids: Sequence[str], answers: Mapping[str, MaskedPrediction
     table.to_parquet(directory / "predictions.parquet", index=False)
 
 
-def _batches(questions: Questions) -> Iterator[list[tuple[int, dict[str, Any]]]]:
+def _batches(questions: Questions) -> list[list[tuple[int, dict[str, Any]]]]:
     lengths = [len(block["input_ids"]) for _, block in questions.pieces]
-    for batch in batches_by_length(lengths, _BATCH_TOKENS):
-        yield [questions.pieces[index] for index in batch]
+    return [[questions.pieces[index] for index in batch] for batch in batches_by_length(lengths, _BATCH_TOKENS)]
 
 
 def _values(found: MaskedPredictions, weights: Floats) -> dict[str, Floats]:

@@ -221,6 +221,8 @@ def test_a_training_goes_on_with_the_same_weights_and_evaluation_splits_only(fin
     assert adapter_start.find_start(None, base, manifest) is None
     with pytest.raises(BioftError, match=r"The weights of .* are not those that .* was trained on"):
         adapter_start.find_start(str(finished), replace(base, sha256="0" * 64), manifest)
+    with pytest.raises(BioftError, match=r"The weights of .* are not those that .* was trained on"):
+        adapter_start.find_start(str(finished), replace(base, revision="0" * 40), manifest)
     for split in ("validation", "test"):
         other = {"fingerprints": manifest["fingerprints"] | {split: "0" * 64}}
         with pytest.raises(BioftError, match=f"another {split} split"):
