@@ -135,11 +135,24 @@ def load_causal_lm(
         model = AutoModelForCausalLM.from_pretrained(base.path, revision=revision, **options)
     except (OSError, ValueError) as error:
         raise BioftError(_missing_model_message(base.id, error)) from error
+    if quantization is not None:
+        _keep_gradients_of_quantized(model)
     tokenizer.padding_side = "right"
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     model.config.pad_token_id = tokenizer.pad_token_id
     return model, tokenizer
+
+
+def _keep_gradients_of_quantized(model: Any) -> None:
+    """Keep bitsandbytes from repacking 4-bit weights at the first evaluation on a processor with AVX512-BF16.
+
+    Its kernel for repacked weights has no gradient and rounds to bfloat16, and they stay repacked in the training that
+    follows (bitsandbytes 0.50): the adapters below a 4-bit layer would then learn nothing, without a word.
+    """
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
 
 
 def load_encoder(base: BaseModel, auto_class: Any, **config: Any) -> tuple[Any, Any]:

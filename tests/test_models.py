@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from peft import get_peft_model
+from peft import LoraConfig, get_peft_model
 from transformers import AutoModel, AutoModelForSequenceClassification, AutoModelForTokenClassification
 from trl import ModelConfig
 
@@ -141,3 +141,26 @@ def test_a_4_bit_model_is_4_bit(tmp_path: Path) -> None:
     weight = model.model.layers[0].self_attn.q_proj.weight
     assert isinstance(weight, bitsandbytes.nn.Params4bit)
     assert weight.quant_type == "nf4" and weight.quant_state.nested
+
+
+def test_evaluating_a_4_bit_model_does_not_stop_its_later_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a recipe does: the base model is scored first. Whatever this processor is, bitsandbytes takes it for one with
+    AVX512-BF16, where it would repack the weights while evaluating."""
+    monkeypatch.setattr("bitsandbytes.nn.modules.has_avx512bf16", lambda: True)
+    base = models.resolve_base_model(str(write_model(tmp_path / "model")))
+    model, tokenizer = models.load_causal_lm(base, models.nf4())
+    tokens = tokenizer("BRCA1 and breast cancer", return_tensors="pt")
+
+    model.eval()
+    with torch.inference_mode():
+        model(**tokens)
+    model = get_peft_model(model, LoraConfig(target_modules=["q_proj", "up_proj"]))
+    model.train()
+    model(**tokens, labels=tokens["input_ids"]).loss.backward()
+
+    # A of a new adapter has no gradient yet: B, which it is multiplied by, is zero.
+    gradients = {name: p.grad for name, p in model.named_parameters() if "lora_B" in name}
+    assert len(gradients) == 4
+    assert all(gradient is not None and gradient.abs().max() > 0 for gradient in gradients.values())
