@@ -95,9 +95,11 @@ def _answer_logits(
     cache = None
     if prefix:
         cache = backbone(input_ids=torch.tensor([prefix], device=device), use_cache=True).past_key_values
-    # Only two of some 50,000 rows of the head are needed.
+    # Only two of some 50,000 rows of the head are needed, in float32: in bfloat16 a logit of 16 has steps of 1/8, and
+    # many pairs would tie.
     answer_ids = torch.tensor([answer[0] for answer in answers], device=device)
-    weight, bias = head.weight[answer_ids], getattr(head, "bias", None)
+    weight, bias = head.weight[answer_ids].float(), getattr(head, "bias", None)
+    bias = None if bias is None else bias[answer_ids].float()
     result = np.zeros((len(prompts), 2))
     for batch in _progress(batches_by_length(list(map(len, rows)), batch_tokens), progress):
         # Padding stands on the right and attention is causal, so no real token ever sees it.
@@ -111,8 +113,8 @@ def _answer_logits(
         with _last_layer_at(backbone, last):
             hidden = backbone(input_ids=ids, **options).last_hidden_state
         hidden = hidden[torch.arange(len(batch), device=device), last]
-        logits = torch.nn.functional.linear(hidden, weight, None if bias is None else bias[answer_ids])
-        result[batch] = postprocess(model, logits.float()).cpu().numpy()
+        logits = torch.nn.functional.linear(hidden.float(), weight, bias)
+        result[batch] = postprocess(model, logits).cpu().numpy()
     return result
 
 

@@ -49,7 +49,7 @@ def main(
 
     # 3. The base model, before any training.
     quantization = models.nf4() if model_args.load_in_4bit else None
-    model, tokenizer = models.load_causal_lm(base, quantization)
+    model, tokenizer = models.load_causal_lm(base, quantization, attention=model_args.attn_implementation)
     prompts = PairPrompts(script_args.prompt_style, tokenizer)
     base_scores: dict[str, np.ndarray] = {}
     if not script_args.dry_run and not models.is_sharded():

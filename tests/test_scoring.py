@@ -56,6 +56,17 @@ def test_multi_token_answers_are_exercised(model_and_tokenizer) -> None:
     assert len(tokenizer("qz")["input_ids"]) > 1
 
 
+def test_pairs_do_not_tie_in_bfloat16(tmp_path: Path) -> None:
+    """Logits of two answers that are rounded to bfloat16 have few differences: many of 2,000 pairs would tie."""
+    folder = write_model(tmp_path / "model")
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    prompts = [tokenizer(f"{PROMPTS[0]}{number}")["input_ids"] for number in range(2000)]
+    assert len(tokenizer("yes")["input_ids"]) == len(tokenizer("no")["input_ids"]) == 1
+    scores = score(model, tokenizer, prompts, "yes", "no")
+    assert len(np.unique(scores)) > 1990
+
+
 def test_same_answers_and_empty_prompts_are_refused(model_and_tokenizer) -> None:
     model, tokenizer = model_and_tokenizer
     with pytest.raises(BioftError, match="same tokens"):
