@@ -140,6 +140,8 @@ def load_causal_lm(
     try:
         tokenizer = AutoTokenizer.from_pretrained(base.path, revision=revision)
         model = AutoModelForCausalLM.from_pretrained(base.path, revision=revision, **options)
+    except ImportError as error:
+        raise BioftError(f"{error} Install it, or leave out --attn_implementation.") from error
     except (OSError, ValueError) as error:
         raise BioftError(_missing_model_message(base.id, error)) from error
     if quantization is not None:

@@ -143,6 +143,20 @@ def test_a_4_bit_model_is_4_bit(tmp_path: Path) -> None:
     assert weight.quant_type == "nf4" and weight.quant_state.nested
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="On a GPU Transformers chooses the attention")
+def test_attention_is_chosen_by_type_unless_it_is_named(tmp_path: Path) -> None:
+    base = models.resolve_base_model(str(write_model(tmp_path / "model")))
+
+    def chosen(dtype: torch.dtype, attention: str | None = None) -> str:
+        return models.load_causal_lm(base, None, dtype, attention)[0].config._attn_implementation
+
+    assert chosen(torch.float32) == "sdpa"
+    assert chosen(torch.bfloat16) == "eager"
+    assert chosen(torch.bfloat16, "sdpa") == "sdpa"
+    with pytest.raises(BioftError, match="leave out --attn_implementation"):
+        chosen(torch.bfloat16, "flash_attention_2")
+
+
 def test_evaluating_a_4_bit_model_does_not_stop_its_later_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
