@@ -16,7 +16,7 @@ import transformers
 from rich.console import Console
 from rich.text import Text
 from transformers.trainer_utils import IntervalStrategy
-from trl import SFTConfig, TrlParser
+from trl import ModelConfig, SFTConfig, TrlParser
 
 from bioft import presets, seed_runs
 from bioft.errors import BioftError
@@ -93,6 +93,25 @@ class PromptArguments(RecipeArguments):
             "further, whatever lora_* say."
         },
     )
+
+
+@dataclass
+class LanguageModelArguments(ModelConfig):
+    """TRL's arguments of the model, with the type of its weights by hardware."""
+
+    dtype: str = field(
+        default="auto",
+        metadata={
+            "help": "Type of the weights that are not in 4 bits, and of products; auto is bfloat16 where the hardware "
+            "multiplies it, else float32 (float16 on an older GPU).",
+        },
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse a type that there is not."""
+        if self.dtype not in ("auto", "bfloat16", "float16", "float32"):
+            raise ValueError(f"dtype is auto, bfloat16, float16 or float32, not {self.dtype!r}")
+        super().__post_init__()
 
 
 @dataclass
@@ -391,7 +410,7 @@ class TrainingArguments(MixedPrecision, SFTConfig):
     """TRL's arguments, with mixed precision by hardware.
 
     TRL asks for bfloat16 everywhere, which fails on processors without it. On a CPU the weights themselves are loaded
-    in the type that is fast there (`bioft.models.compute_dtype`).
+    in the type that is fast there (`LanguageModelArguments.dtype`).
     """
 
     # The trainer's own push would send its state and another card: `RecipeArguments.push_to_hub` pushes the run.

@@ -260,11 +260,13 @@ def check_goes_on_from(run: str, recorded: dict[str, Any], base: BaseModel) -> N
         )
 
 
-def compute_dtype() -> torch.dtype:
-    """The fast floating-point type here: bfloat16 where the hardware multiplies it, else float32.
+def compute_dtype(name: str = "auto") -> torch.dtype:
+    """The floating-point type of this name; `auto` is the fast one here: bfloat16 where the hardware multiplies it.
 
     A CPU without bfloat16 instructions computes a bfloat16 product more than ten times slower than a float32 one.
     """
+    if name != "auto":
+        return {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}[name]
     if torch.cuda.is_available():
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
     native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
@@ -281,6 +283,7 @@ def nf4(dtype: torch.dtype | None = None) -> BitsAndBytesConfig | None:
 
     Products are computed in `dtype`, by default `compute_dtype()`.
     """
+    dtype = dtype or compute_dtype()
     try:
         import bitsandbytes  # noqa: F401
     except (ImportError, RuntimeError, OSError) as error:
@@ -290,9 +293,9 @@ def nf4(dtype: torch.dtype | None = None) -> BitsAndBytesConfig | None:
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=dtype or compute_dtype(),
+        bnb_4bit_compute_dtype=dtype,
         # FSDP shards only floating-point tensors of one type: the 4-bit weights travel as such.
-        bnb_4bit_quant_storage=compute_dtype() if is_sharded() else torch.uint8,
+        bnb_4bit_quant_storage=dtype if is_sharded() else torch.uint8,
     )
 
 

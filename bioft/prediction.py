@@ -41,7 +41,7 @@ def score_pairs(
     return np.asarray(gather_object(scores.tolist()))
 
 
-def whole_model(trainer: Any, base: models.BaseModel, quantized: bool, directory: Path) -> Any:
+def whole_model(trainer: Any, base: models.BaseModel, quantized: bool, dtype: torch.dtype, directory: Path) -> Any:
     """The trained model, whole in this process: the trainer's own, or reloaded where FSDP or ZeRO-3 split it."""
     if not models.is_sharded():
         return trainer.model
@@ -51,7 +51,7 @@ def whole_model(trainer: Any, base: models.BaseModel, quantized: bool, directory
     trainer.save_model(str(directory))
     PartialState().wait_for_everyone()
     with models.unsharded():
-        model, _ = models.load_causal_lm(base, models.nf4() if quantized else None)
+        model, _ = models.load_causal_lm(base, models.nf4(dtype) if quantized else None, dtype)
     return PeftModel.from_pretrained(model, str(directory))
 
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 from datasets import DatasetDict
-from trl import ModelConfig, SFTTrainer
+from trl import SFTTrainer
 
 from bioft import adapter_start, arguments, dry_run, evaluation, models, prediction, runs, training_run
-from bioft.arguments import GeneDiseaseArguments, PromptArguments, TrainingArguments
+from bioft.arguments import GeneDiseaseArguments, LanguageModelArguments, PromptArguments, TrainingArguments
 from bioft.completion_head import use_completion_head
 from bioft.datasets.load import describe, load_or_build
 from bioft.prompts import PairPrompts
@@ -26,7 +26,7 @@ from bioft.prompts import PairPrompts
 def main(
     script_args: PromptArguments,
     data_args: GeneDiseaseArguments,
-    model_args: ModelConfig,
+    model_args: LanguageModelArguments,
     training_args: TrainingArguments,
     preset: str,
 ) -> None:
@@ -48,8 +48,9 @@ def main(
         baselines = evaluation.evaluate_baselines(dataset)
 
     # 3. The base model, before any training.
-    quantization = models.nf4() if model_args.load_in_4bit else None
-    model, tokenizer = models.load_causal_lm(base, quantization, attention=model_args.attn_implementation)
+    dtype = models.compute_dtype(model_args.dtype)
+    quantization = models.nf4(dtype) if model_args.load_in_4bit else None
+    model, tokenizer = models.load_causal_lm(base, quantization, dtype, model_args.attn_implementation)
     prompts = PairPrompts(script_args.prompt_style, tokenizer)
     base_scores: dict[str, np.ndarray] = {}
     if not script_args.dry_run and not models.is_sharded():
@@ -78,7 +79,7 @@ def main(
 
     # 6. Evaluate the adapter on the splits that the base model was evaluated on.
     started = time.perf_counter()
-    model = prediction.whole_model(trainer, base, model_args.load_in_4bit, directory)
+    model = prediction.whole_model(trainer, base, model_args.load_in_4bit, dtype, directory)
     scores = score_splits(model, prompts, dataset, "Fine-tuned")
     score_seconds = time.perf_counter() - started
     if not base_scores:

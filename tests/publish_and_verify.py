@@ -43,6 +43,7 @@ options = {
     "max_steps": 12,
     "per_device_train_batch_size": 8,
     "load_in_4bit": False,
+    "dtype": "float32",
     "use_cpu": True,
     "report_to": "none",
     "disable_tqdm": True,
@@ -57,7 +58,7 @@ found: dict[str, Any] = {}
 exec(card.text.split("```python\n")[1].split("```")[0], found)
 ids = found["tokenizer"]("GEN1 and Syndrome B1, familial:", return_tensors="pt")["input_ids"]
 here = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(folder / "base"), str(folder / "run"))
-loaded, _, _ = prediction.load_run(hub.pull_adapter("user/adapter"))
+loaded, _, _ = prediction.load_run(hub.pull_adapter("user/adapter"), torch.float32)
 with torch.no_grad():
     logits = [model.eval()(ids).logits for model in (here, found["model"], loaded)]
 

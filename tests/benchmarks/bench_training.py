@@ -18,15 +18,15 @@ from typing import Any
 
 import numpy as np
 from peft import LoraConfig
-from trl import ModelConfig, SFTTrainer
+from trl import SFTTrainer
 
 from bioft import arguments, models, prediction
-from bioft.arguments import GeneDiseaseArguments, PromptArguments, TrainingArguments
+from bioft.arguments import GeneDiseaseArguments, LanguageModelArguments, PromptArguments, TrainingArguments
 from bioft.datasets.load import load_or_build
 from bioft.metrics import intervals
 from bioft.prompts import PairPrompts
 
-GROUPS = (PromptArguments, GeneDiseaseArguments, ModelConfig, TrainingArguments)
+GROUPS = (PromptArguments, GeneDiseaseArguments, LanguageModelArguments, TrainingArguments)
 RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "sft_gda.py"
 PUBLISHED = {"per_device_train_batch_size": 2, "gradient_accumulation_steps": 4, "pad_to_multiple_of": 128}
 

@@ -18,11 +18,10 @@ import yaml
 from huggingface_hub import HfApi
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
-from trl import ModelConfig
 
 from bioft import adapter_start, arguments, models, prediction, presets, runs
 from bioft import hub as push
-from bioft.arguments import GeneDiseaseArguments, PromptArguments, TrainingArguments
+from bioft.arguments import GeneDiseaseArguments, LanguageModelArguments, PromptArguments, TrainingArguments
 from bioft.datasets.load import load_or_build
 from bioft.errors import BioftError
 from tests.hub_server.server import HubServer
@@ -31,7 +30,7 @@ from tests.tiny import PRESETS, write_ctd, write_model
 
 RECIPE = RECIPES / "sft_gda.py"
 RECORDER = Path(__file__).with_name("record_examples.py")
-GROUPS = (PromptArguments, GeneDiseaseArguments, ModelConfig, TrainingArguments)
+GROUPS = (PromptArguments, GeneDiseaseArguments, LanguageModelArguments, TrainingArguments)
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +145,21 @@ def assert_merge_agrees(base: Path, adapter: Path) -> None:
 
 def test_peft_loads_the_adapter_and_a_16_bit_merge_agrees(finished: Path) -> None:
     assert_merge_agrees(finished.parent / "model", finished)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("load_in_4bit", [False, True])
+def test_the_type_asked_for_is_the_one_computed_in_and_recorded(
+    dtype: str, load_in_4bit: bool, recipe: ModuleType, ctd: Path, tmp_path: Path
+) -> None:
+    """Whatever is fast on this processor."""
+    chosen = {"dtype": dtype, "load_in_4bit": load_in_4bit}
+    model = write_model(tmp_path / "model")
+    run_recipe(recipe, *options("default", model, ctd, tmp_path / "run", max_steps=1, **chosen))
+    recorded = runs.read(tmp_path / "run")["base_model"]
+    assert (recorded["dtype"], recorded["quantization"]) == (dtype, "nf4" if load_in_4bit else None)
+    model, *_ = prediction.load_run(tmp_path / "run", getattr(torch, dtype))
+    assert model.get_base_model().model.norm.weight.dtype == getattr(torch, dtype)
 
 
 def test_loss_is_on_the_answer_only(recipe: ModuleType, ctd: Path, tmp_path: Path, monkeypatch) -> None:
@@ -376,6 +390,7 @@ def test_another_run_is_never_overwritten_by_accident(recipe: ModuleType, finish
         (["--config", "defualt"], "default"),
         (["--config", "nowhere.yaml"], "No configuration file at nowhere.yaml"),
         (["--lerning_rate", "1"], "learning_rate"),
+        (["--dtype", "fp8"], "float32, not 'fp8'"),
     ],
 )
 def test_wrong_arguments_get_the_nearest_right_one(arguments_: list[str], message: str) -> None:
