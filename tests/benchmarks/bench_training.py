@@ -93,8 +93,8 @@ def recipe_speed(folder: Path, n_pairs: int) -> float:
 
 def compare_auroc(n_pairs: int) -> dict[str, object]:
     """Validation AUROC after training on as many pairs, with the paired difference."""
-    labels, ours = validation_scores("plain", n_pairs)
-    _, theirs = validation_scores("alpaca", n_pairs, **PUBLISHED)
+    labels, ours = validation_scores("plain", n_pairs, validation_size=0.1)
+    _, theirs = validation_scores("alpaca", n_pairs, validation_size=0.1, **PUBLISHED)
     found = intervals.paired_bootstrap(labels, ours, theirs, metric="auroc")
     return {
         "pairs": n_pairs,
