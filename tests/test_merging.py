@@ -29,7 +29,7 @@ def test_an_adapter_of_a_4_bit_base_is_merged_into_the_dequantised_weights(in_4_
     out = tmp_path / "merged"
     result = CliRunner().invoke(app, ["merge", str(in_4_bits), "-o", str(out), "--dtype", "float32"])
     assert result.exit_code == 0, result.output
-    assert "dequantised from 4 bits, in float32" in result.output and "of 44 test examples" in result.output
+    assert "dequantised from 4 bits, in float32" in result.output and "of 86 test examples" in result.output
     model, prompts, record = prediction.load_run(in_4_bits, torch.float32)
     pairs = {"gene": ["GEN1", "GEN22", "GEN3"], "disease": ["Syndrome B1, familial", "Syndrome C2, familial", "x"]}
     merged = AutoModelForCausalLM.from_pretrained(out)
@@ -60,7 +60,7 @@ def test_what_drifts_is_refused_and_nothing_is_left(in_4_bits: Path, tmp_path: P
 
 def test_sixteen_bit_weights_are_rounded_and_said_to_be(in_4_bits: Path, tmp_path: Path) -> None:
     merged = merging.merge(in_4_bits, tmp_path / "merged", dtype="bfloat16")
-    assert (merged.dtype, merged.examples, merged.dequantized) == ("bfloat16", 44, True)
+    assert (merged.dtype, merged.examples, merged.dequantized) == ("bfloat16", 86, True)
     assert 1e-4 < merged.drift <= merged.tolerance
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "merged", dtype="auto")
     assert model.dtype == torch.bfloat16
