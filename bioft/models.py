@@ -141,7 +141,7 @@ def load_causal_lm(
         tokenizer = AutoTokenizer.from_pretrained(base.path, revision=revision)
         model = AutoModelForCausalLM.from_pretrained(base.path, revision=revision, **options)
     except ImportError as error:
-        raise BioftError(f"{error} Install it, or leave out --attn_implementation.") from error
+        raise BioftError(f"{error} Install it, or leave out an --attn_implementation that needs it.") from error
     except (OSError, ValueError) as error:
         raise BioftError(_missing_model_message(base.id, error)) from error
     if quantization is not None:

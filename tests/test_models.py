@@ -153,7 +153,7 @@ def test_attention_is_chosen_by_type_unless_it_is_named(tmp_path: Path) -> None:
     assert chosen(torch.float32) == "sdpa"
     assert chosen(torch.bfloat16) == "eager"
     assert chosen(torch.bfloat16, "sdpa") == "sdpa"
-    with pytest.raises(BioftError, match="leave out --attn_implementation"):
+    with pytest.raises(BioftError, match="leave out an --attn_implementation"):
         chosen(torch.bfloat16, "flash_attention_2")
 
 

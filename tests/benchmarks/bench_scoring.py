@@ -1,6 +1,6 @@
 """Pairs scored per second: the published way, batched generation, and `bioft.scoring`, on one model in one run.
 
-    python tests/benchmarks/bench_scoring.py [--pairs 256]
+    python tests/benchmarks/bench_scoring.py [--pairs 256] [--dtype float32]
 
 The three go by turns, since a shared machine is faster in one minute than in the next. In each turn the published way
 scores its share of the pairs, and the others all of them: a file of pairs is what they sort by length.
@@ -24,9 +24,10 @@ TURNS = 2
 """How often each way has its turn; the published one scores every second pair in each of two."""
 
 
-def measure(n_pairs: int) -> list[dict[str, object]]:
+def measure(n_pairs: int, dtype: str = "auto") -> list[dict[str, object]]:
     """Rows of the results table: what was measured, the ratio and what it must reach."""
-    model, tokenizer = models.load_causal_lm(models.resolve_base_model("embedded:smollm2-135m-instruct"), None)
+    base = models.resolve_base_model("embedded:smollm2-135m-instruct")
+    model, tokenizer = models.load_causal_lm(base, None, models.compute_dtype(dtype))
     model.eval()
     dataset, _ = hpo.build()
     rows = dataset["test"].select(range(n_pairs))
@@ -71,7 +72,7 @@ def measure(n_pairs: int) -> list[dict[str, object]]:
             started = time.perf_counter()
             says_true[name][:] = score()
             seconds[name] += (time.perf_counter() - started) / TURNS
-    dtype = str(model.dtype).removeprefix("torch.")
+    computed_in = str(model.dtype).removeprefix("torch.")
     table = []
     for name, target in (("published", 12.0), ("batched", 3.5)):
         agree = says_true[name] == says_true["ours"]
@@ -84,7 +85,7 @@ def measure(n_pairs: int) -> list[dict[str, object]]:
                 "theirs": f"{n_pairs / seconds[name]:.1f} pairs/s",
                 "ratio": seconds[name] / seconds["ours"],
                 "must reach": f">= {target}",
-                "note": f"{n_pairs} pairs in {dtype}; the same answer in {agree.sum()}, "
+                "note": f"{n_pairs} pairs in {computed_in}; the same answer in {agree.sum()}, "
                 f"the others within {furthest:.3f} of .5; {says_true['ours'].sum()} true",
             }
         )
@@ -94,5 +95,7 @@ def measure(n_pairs: int) -> list[dict[str, object]]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=256)
-    for row in measure(parser.parse_args().pairs):
+    parser.add_argument("--dtype", choices=["auto", "bfloat16", "float32"], default="auto")
+    parsed = parser.parse_args()
+    for row in measure(parsed.pairs, parsed.dtype):
         print(row)

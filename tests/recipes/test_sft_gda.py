@@ -1,5 +1,6 @@
 """The gene–disease recipe end to end on tiny models: what it trains, writes, resumes and refuses."""
 
+import importlib.util
 import json
 import os
 import shlex
@@ -158,8 +159,14 @@ def test_the_type_asked_for_is_the_one_computed_in_and_recorded(
     run_recipe(recipe, *options("default", model, ctd, tmp_path / "run", max_steps=1, **chosen))
     recorded = runs.read(tmp_path / "run")["base_model"]
     assert (recorded["dtype"], recorded["quantization"]) == (dtype, "nf4" if load_in_4bit else None)
-    model, *_ = prediction.load_run(tmp_path / "run", getattr(torch, dtype))
-    assert model.get_base_model().model.norm.weight.dtype == getattr(torch, dtype)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("flash_attn") is not None, reason="FlashAttention is installed")
+def test_the_attention_asked_for_is_the_one_loaded(recipe: ModuleType, ctd: Path, tmp_path: Path) -> None:
+    """One that is not installed says so: were the option not used, the run would go on."""
+    command = options("default", write_model(tmp_path / "model"), ctd, tmp_path / "run", dry_run=True)
+    with pytest.raises(BioftError, match=r"FlashAttention2.*leave out an --attn_implementation"):
+        run_recipe(recipe, *command, "--attn_implementation=flash_attention_2")
 
 
 def test_loss_is_on_the_answer_only(recipe: ModuleType, ctd: Path, tmp_path: Path, monkeypatch) -> None:
