@@ -13,6 +13,7 @@ from typing import Any, get_type_hints
 
 import torch
 import transformers
+from accelerate import PartialState
 from rich.console import Console
 from rich.text import Text
 from transformers.trainer_utils import IntervalStrategy
@@ -453,6 +454,8 @@ def run(main: Callable[..., None]) -> None:
         seeds = _take_option("--seeds", words)
         if seeds is None or "dry_run" in _option_names(words):
             main(*parse(script.stem, groups, words))
+            # Threads of gloo that are still there when the interpreter goes can abort it: a finished run would fail.
+            PartialState().destroy_process_group()
         else:
             # Before the trainer's arguments exist: they would begin the process group that each seed needs.
             path, config = configuration(script.stem, groups, words)

@@ -1,4 +1,4 @@
-"""Run a recipe script, and write down for each process which training examples reached its model.
+"""Run a recipe script, and write down for each process which training examples reached its model, and how it ended.
 
 python tests/recipes/record_examples.py FOLDER RECIPE.py [OPTIONS OF THE RECIPE]
 """
@@ -25,4 +25,6 @@ class RecordingTrainer(trl.SFTTrainer):
 
 trl.SFTTrainer = RecordingTrainer
 runpy.run_path(sys.argv[0], run_name="__main__")
-(Path(folder) / f"examples-{os.environ.get('RANK', '0')}.json").write_text(json.dumps(examples))
+threads = [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
+found = {"examples": examples, "gloo_threads": [name for name in threads if "gloo" in name]}
+(Path(folder) / f"process-{os.environ['RANK']}.json").write_text(json.dumps(found))
