@@ -519,6 +519,8 @@ def user_errors() -> Iterator[None]:
     # What the libraries plan to change in themselves is nothing that a user can mend.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers|trl|peft")
     warnings.filterwarnings("ignore", message=".*'pin_memory' argument is set as true but no accelerator")
+    # PEFT looks on the Hub whether embeddings of a new size must be saved; the recipes name those that they save.
+    warnings.filterwarnings("ignore", message="Could not find a config file in .* vocabulary was not modified")
     try:
         yield
     except BioftError as error:
