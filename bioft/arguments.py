@@ -4,6 +4,7 @@ import dataclasses
 import inspect
 import logging
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,8 +20,10 @@ from rich.text import Text
 from transformers.trainer_utils import IntervalStrategy
 from trl import ModelConfig, SFTConfig, TrlParser
 
-from bioft import presets, seed_runs
+from bioft import presets, seed_runs, setting_ranges
 from bioft.errors import BioftError
+
+TRAINER_PACKAGES = ("accelerate", "peft", "sentence_transformers", "torch", "transformers", "trl")
 
 
 @dataclass
@@ -97,9 +100,31 @@ class PromptArguments(RecipeArguments):
 
 
 @dataclass
-class LanguageModelArguments(ModelConfig):
-    """TRL's arguments of the model, with the type of its weights by hardware."""
+class ModelArguments(ModelConfig):
+    """TRL's arguments of the model, but for those that no recipe reads: an option that changes nothing is none."""
 
+    lora_target_parameters: list[str] | None = field(default=None, init=False)
+    lora_task_type: str = field(default="CAUSAL_LM", init=False)
+    load_in_8bit: bool = field(default=False, init=False)
+    bnb_4bit_quant_type: str = field(default="nf4", init=False)
+    use_bnb_nested_quant: bool = field(default=True, init=False)
+    bnb_4bit_quant_storage: str | None = field(default=None, init=False)
+
+
+@dataclass
+class EncoderModelArguments(ModelArguments):
+    """The same for an encoder, whose weights are loaded in float32 whatever the trainer's precision."""
+
+    dtype: str = field(default="float32", init=False)
+    attn_implementation: str | None = field(default=None, init=False)
+    load_in_4bit: bool = field(default=False, init=False)
+
+
+@dataclass
+class LanguageModelArguments(ModelArguments):
+    """The same for a language model, which always gets an adapter; the type of its weights is chosen by hardware."""
+
+    use_peft: bool = field(default=True, init=False)
     dtype: str = field(
         default="auto",
         metadata={
@@ -474,7 +499,8 @@ def parse(recipe: str, dataclass_types: Sequence[Any], argv: Sequence[str] | Non
         One instance of each dataclass, then the preset's name.
 
     Raises:
-        BioftError: an unknown preset, or a key that no dataclass has (with the nearest name, file and line).
+        BioftError: an unknown preset, a key that no dataclass has (with the nearest name, file and line), or a number
+            out of its range.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     path, _ = configuration(recipe, dataclass_types, arguments)
@@ -482,6 +508,7 @@ def parse(recipe: str, dataclass_types: Sequence[Any], argv: Sequence[str] | Non
         parsed = TrlParser(list(dataclass_types)).parse_args_and_config(["--config", str(path), *arguments])
     except (ValueError, TypeError) as error:
         raise BioftError(f"{path}: {error}") from error
+    setting_ranges.check(parsed)
     return *parsed, path.stem
 
 
@@ -492,7 +519,7 @@ def configuration(recipe: str, dataclass_types: Sequence[Any], words: list[str])
         BioftError: an unknown preset, or a key in the file or on the command line that no dataclass has.
     """
     path = _take_config(recipe, words)
-    known = {item.name for kind in dataclass_types for item in dataclasses.fields(kind)}
+    known = {item.name for kind in dataclass_types for item in dataclasses.fields(kind) if item.init}
     config = presets.load_config(path)
     presets.check_keys(config, known - {"seeds"}, path)
     presets.check_keys(dict.fromkeys(_option_names(words)), known, Path("command line"))
@@ -515,7 +542,7 @@ def resolved(*arguments: Any) -> dict[str, Any]:
 
 @contextmanager
 def user_errors() -> Iterator[None]:
-    """Print a `BioftError` as one red message and leave with exit code 1, without a traceback."""
+    """Print a `BioftError`, or a setting that a trainer refuses, as one red message and leave with exit code 1."""
     # What the libraries plan to change in themselves is nothing that a user can mend.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers|trl|peft")
     warnings.filterwarnings("ignore", message=".*'pin_memory' argument is set as true but no accelerator")
@@ -526,9 +553,22 @@ def user_errors() -> Iterator[None]:
     except BioftError as error:
         Console(stderr=True, soft_wrap=True).print(Text(f"Error: {error}", style="red"))
         raise SystemExit(1) from None
+    except (ValueError, ImportError) as error:
+        if (place := _trainer_frame(error)) is None:
+            raise
+        Console(stderr=True, soft_wrap=True).print(Text(f"Error: {error} ({place})", style="red"))
+        raise SystemExit(1) from None
     except KeyboardInterrupt:
         Console(stderr=True).print("Interrupted. The same command continues from the last checkpoint.")
         raise SystemExit(130) from None
+
+
+def _trainer_frame(error: Exception) -> str | None:
+    """Where a trainer's library raised the error, which then says itself what was wrong; None if other code did."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    parts = Path(frame.filename).parts
+    package = parts[parts.index("site-packages") + 1] if "site-packages" in parts else None
+    return f"{package}, {parts[-1]} line {frame.lineno}" if package in TRAINER_PACKAGES else None
 
 
 def _take_config(recipe: str, arguments: list[str]) -> Path:

@@ -351,6 +351,8 @@ def lora_config(
         r=model_args.lora_r,
         lora_alpha=model_args.lora_alpha,
         lora_dropout=model_args.lora_dropout,
+        use_rslora=model_args.use_rslora,
+        use_dora=model_args.use_dora,
         target_modules=names,
         # PEFT cannot train a head whole that "all-linear" gave an adapter.
         exclude_modules=rf"(.*\.)?({'|'.join(heads)})(\..*)?" if heads else None,

@@ -16,11 +16,10 @@ from typing import Any
 
 from sentence_transformers import SentenceTransformerTrainer
 from transformers import set_seed
-from trl import ModelConfig
 
 from bioft import arguments, contrastive, contrastive_figures, models, pair_similarity, runs, training_run
 from bioft.alignment_evaluation import NameAlignmentTask
-from bioft.arguments import PairArguments, RecipeArguments
+from bioft.arguments import EncoderModelArguments, PairArguments, RecipeArguments
 from bioft.contrastive import ContrastiveArguments, ContrastiveTrainingArguments
 from bioft.datasets.load import describe, load_pairs
 from bioft.retrieval_evaluation import RetrievalTask
@@ -30,7 +29,7 @@ def main(
     script_args: RecipeArguments,
     data_args: PairArguments,
     contrastive_args: ContrastiveArguments,
-    model_args: ModelConfig,
+    model_args: EncoderModelArguments,
     training_args: ContrastiveTrainingArguments,
     preset: str,
 ) -> None:

@@ -15,12 +15,12 @@ from functools import partial
 from pathlib import Path
 
 from transformers import AutoModel, set_seed
-from trl import ModelConfig
 
 from bioft import arguments, dry_run, joint, models, relation_evaluation, relations, runs, tagging, training_run
 from bioft import joint_evaluation as evaluate
 from bioft.arguments import (
     DocumentArguments,
+    EncoderModelArguments,
     EncoderTrainingArguments,
     JointArguments,
     RecipeArguments,
@@ -39,7 +39,7 @@ def main(
     data_args: DocumentArguments,
     window_args: WindowArguments,
     joint_args: JointArguments,
-    model_args: ModelConfig,
+    model_args: EncoderModelArguments,
     training_args: EncoderTrainingArguments,
     preset: str,
 ) -> None:

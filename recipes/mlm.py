@@ -14,10 +14,15 @@ from pathlib import Path
 
 from peft import get_peft_model
 from transformers import Trainer, set_seed
-from trl import ModelConfig
 
 from bioft import arguments, dry_run, masked_evaluation, masked_models, models, packing, runs, training_run
-from bioft.arguments import EncoderTrainingArguments, MaskingArguments, RecipeArguments, TextArguments
+from bioft.arguments import (
+    EncoderModelArguments,
+    EncoderTrainingArguments,
+    MaskingArguments,
+    RecipeArguments,
+    TextArguments,
+)
 from bioft.datasets.load import describe, load_texts
 from bioft.masked_head import use_masked_head
 from bioft.masking import collator_for
@@ -27,7 +32,7 @@ def main(
     script_args: RecipeArguments,
     data_args: TextArguments,
     masking_args: MaskingArguments,
-    model_args: ModelConfig,
+    model_args: EncoderModelArguments,
     training_args: EncoderTrainingArguments,
     preset: str,
 ) -> None:

@@ -16,11 +16,16 @@ from pathlib import Path
 
 from peft import get_peft_model
 from transformers import AutoModelForSequenceClassification, DataCollatorWithPadding, Trainer, set_seed
-from trl import ModelConfig
 
 from bioft import arguments, dry_run, error_analysis, models, relation_evaluation, relations, runs, training_run
 from bioft import relation_prediction as prediction
-from bioft.arguments import DocumentArguments, EncoderTrainingArguments, RecipeArguments, RelationArguments
+from bioft.arguments import (
+    DocumentArguments,
+    EncoderModelArguments,
+    EncoderTrainingArguments,
+    RecipeArguments,
+    RelationArguments,
+)
 from bioft.concept_linking import ConceptDictionary
 from bioft.datasets.load import describe, load_documents
 
@@ -29,7 +34,7 @@ def main(
     script_args: RecipeArguments,
     data_args: DocumentArguments,
     relation_args: RelationArguments,
-    model_args: ModelConfig,
+    model_args: EncoderModelArguments,
     training_args: EncoderTrainingArguments,
     preset: str,
 ) -> None:

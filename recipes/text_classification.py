@@ -15,10 +15,15 @@ from pathlib import Path
 
 from peft import PeftModel, get_peft_model
 from transformers import DataCollatorWithPadding, Trainer, set_seed
-from trl import ModelConfig
 
 from bioft import arguments, dry_run, models, runs, text_classification, text_evaluation, text_models, training_run
-from bioft.arguments import ClassifierArguments, EncoderTrainingArguments, LabelledTextArguments, RecipeArguments
+from bioft.arguments import (
+    ClassifierArguments,
+    EncoderModelArguments,
+    EncoderTrainingArguments,
+    LabelledTextArguments,
+    RecipeArguments,
+)
 from bioft.datasets.labelled_texts import labels_of
 from bioft.datasets.load import describe, load_labelled_texts
 from bioft.text_baselines import indicator_matrix
@@ -28,7 +33,7 @@ def main(
     script_args: RecipeArguments,
     data_args: LabelledTextArguments,
     classifier_args: ClassifierArguments,
-    model_args: ModelConfig,
+    model_args: EncoderModelArguments,
     training_args: EncoderTrainingArguments,
     preset: str,
 ) -> None:

@@ -14,10 +14,15 @@ from pathlib import Path
 
 from peft import get_peft_model
 from transformers import AutoModelForTokenClassification, DataCollatorForTokenClassification, Trainer, set_seed
-from trl import ModelConfig
 
 from bioft import arguments, dry_run, entity_evaluation, models, runs, tagging, training_run
-from bioft.arguments import DocumentArguments, EncoderTrainingArguments, RecipeArguments, WindowArguments
+from bioft.arguments import (
+    DocumentArguments,
+    EncoderModelArguments,
+    EncoderTrainingArguments,
+    RecipeArguments,
+    WindowArguments,
+)
 from bioft.datasets.load import describe, load_documents
 from bioft.entity_prediction import predict_entities, spans_of
 
@@ -26,7 +31,7 @@ def main(
     script_args: RecipeArguments,
     data_args: DocumentArguments,
     window_args: WindowArguments,
-    model_args: ModelConfig,
+    model_args: EncoderModelArguments,
     training_args: EncoderTrainingArguments,
     preset: str,
 ) -> None:

@@ -12,11 +12,16 @@ import pandas as pd
 import pytest
 import torch
 from transformers import AutoModelForTokenClassification, AutoTokenizer
-from trl import ModelConfig
 from typer.testing import CliRunner
 
 from bioft import arguments, cli, entity_evaluation, entity_prediction, presets, runs, tagging
-from bioft.arguments import DocumentArguments, EncoderTrainingArguments, RecipeArguments, WindowArguments
+from bioft.arguments import (
+    DocumentArguments,
+    EncoderModelArguments,
+    EncoderTrainingArguments,
+    RecipeArguments,
+    WindowArguments,
+)
 from bioft.datasets.load import load_documents
 from bioft.errors import BioftError
 from bioft.metrics import counts
@@ -24,7 +29,7 @@ from tests.recipe import RECIPES, command_line, load_recipe, run_recipe
 from tests.tiny import write_encoder
 
 RECIPE = RECIPES / "token_classification.py"
-GROUPS = (RecipeArguments, DocumentArguments, WindowArguments, ModelConfig, EncoderTrainingArguments)
+GROUPS = (RecipeArguments, DocumentArguments, WindowArguments, EncoderModelArguments, EncoderTrainingArguments)
 ARCHITECTURES = {
     "default": "bert",
     "bc5cdr": "bert",
