@@ -6,6 +6,8 @@ A style fixes the words, the two answers (verbalizers) and whether the tokenizer
 from dataclasses import dataclass
 from typing import Any
 
+from datasets import Dataset
+
 from bioft.errors import BioftError
 
 Message = dict[str, str]
@@ -83,6 +85,32 @@ class PairPrompts:
         prompt = self.prompt(row["gene"], row["disease"])
         chat = not isinstance(prompt, str)
         return {"prompt": prompt, "completion": [{"role": "assistant", "content": answer}] if chat else answer}
+
+    def check_length(self, pairs: Dataset, max_length: int | None) -> None:
+        """Check that no training prompt is cut: TRL leaves out, without a word, those that lose their answer.
+
+        Args:
+            pairs: with `gene`, `disease` and `label`.
+            max_length: tokens of an example that are kept; None keeps all.
+
+        Raises:
+            BioftError: the longest prompt with its answer and the token that ends it has more.
+        """
+        if max_length is None or not len(pairs):
+            return
+        lengths = list(map(len, self.token_ids(list(pairs["gene"]), list(pairs["disease"]))))
+        row = pairs[lengths.index(max(lengths))]
+        example = self.example(row)
+        whole = example["prompt"] + example["completion"]
+        if self.name == "chat":
+            needed = len(self.tokenizer.apply_chat_template(whole, return_dict=True)["input_ids"])
+        else:
+            needed = len(self.tokenizer(whole)["input_ids"]) + 1
+        if needed > max_length:
+            raise BioftError(
+                f"max_length is {max_length}, and {row['gene']} with {row['disease']} takes {needed} tokens with the "
+                f"answer, which would be cut off. Give --max_length {needed} or more."
+            )
 
     def token_ids(self, genes: list[str], diseases: list[str]) -> list[list[int]]:
         """The prompts' tokens, one list a pair, just as TRL tokenizes them for training."""

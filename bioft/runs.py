@@ -42,18 +42,13 @@ def prepare(directory: Path, config: dict[str, Any], *, overwrite: bool = False)
     Raises:
         BioftError: the directory holds a finished run, an unfinished one with other settings, or other files.
     """
-    if directory.exists() and not directory.is_dir():
-        raise BioftError(f"{directory} is a file; --output_dir must name a folder.")
+    refuse_taken(directory, overwrite=overwrite)
     existing = sorted(directory.iterdir()) if directory.is_dir() else []
     names = {path.name for path in existing}
     if names and not names & {RECORD, CONFIG}:
         raise BioftError(f"{directory} holds files that are not of a run. Choose another --output_dir.")
     if names and overwrite:
         shutil.rmtree(directory)
-    elif RECORD in names:
-        raise BioftError(
-            f"{directory} holds a finished run. Choose another --output_dir, or give --overwrite to replace it."
-        )
     elif CONFIG in names:
         earlier = yaml.safe_load((directory / CONFIG).read_text()) or {}
         changed = [f"{key}: {was!r}, now {now!r}" for key, was, now in differing_settings(earlier, config)]
@@ -67,6 +62,16 @@ def prepare(directory: Path, config: dict[str, Any], *, overwrite: bool = False)
         directory.mkdir(parents=True, exist_ok=True)
     write_text(directory / CONFIG, yaml.safe_dump(config, sort_keys=True, allow_unicode=True))
     return None
+
+
+def refuse_taken(directory: Path, *, overwrite: bool = False) -> None:
+    """Refuse a run directory that is a file, or holds a finished run and may not be overwritten: BioftError."""
+    if directory.exists() and not directory.is_dir():
+        raise BioftError(f"{directory} is a file; --output_dir must name a folder.")
+    if (directory / RECORD).is_file() and not overwrite:
+        raise BioftError(
+            f"{directory} holds a finished run. Choose another --output_dir, or give --overwrite to replace it."
+        )
 
 
 def differing_settings(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:

@@ -23,11 +23,13 @@ def begin(script_args: Any, model_args: Any, training_args: Any) -> tuple[dict[s
         change while a long training runs), and the base model.
 
     Raises:
-        BioftError: fewer processes than were asked for, a tracker that is not installed, no such base model, or no
-            right to push to `push_to_hub`.
+        BioftError: fewer processes than were asked for, a tracker that is not installed, a finished run in the output
+            directory, no such base model, or no right to push to `push_to_hub`.
     """
     PartialState()
     launch.check_process_count()
+    if not script_args.dry_run:
+        runs.refuse_taken(Path(training_args.output_dir), overwrite=script_args.overwrite)
     check_trackers(training_args.report_to)
     base = models.resolve_base_model(model_args.model_name_or_path, model_args.model_revision)
     if script_args.push_to_hub:

@@ -39,6 +39,14 @@ def main(
     evaluation.check_not_trained_on(dataset)
     earlier_run = adapter_start.find_start(script_args.start_from, base, manifest)
 
+    # The model, prompts that it can read, and the adapter that it gets.
+    dtype = models.compute_dtype(model_args.dtype)
+    quantization = models.nf4(dtype) if model_args.load_in_4bit else None
+    model, tokenizer = models.load_causal_lm(base, quantization, dtype, model_args.attn_implementation)
+    prompts = PairPrompts(script_args.prompt_style, tokenizer)
+    prompts.check_length(dataset["train"], training_args.max_length)
+    adapter = None if earlier_run else models.lora_config(model, model_args)
+
     # What can go wrong before the first step has now been tried: only from here on is anything written.
     checkpoint, writes = training_run.prepare(script_args, data_args, model_args, training_args)
 
@@ -48,10 +56,6 @@ def main(
         baselines = evaluation.evaluate_baselines(dataset)
 
     # 3. The base model, before any training.
-    dtype = models.compute_dtype(model_args.dtype)
-    quantization = models.nf4(dtype) if model_args.load_in_4bit else None
-    model, tokenizer = models.load_causal_lm(base, quantization, dtype, model_args.attn_implementation)
-    prompts = PairPrompts(script_args.prompt_style, tokenizer)
     base_scores: dict[str, np.ndarray] = {}
     if not script_args.dry_run and not models.is_sharded():
         # Kept beside the checkpoints, so that a resumed run need not score the base again.
@@ -59,13 +63,16 @@ def main(
         base_scores = runs.cached(cache, lambda: score_splits(model, prompts, dataset, "Base"))
 
     # 4. The adapter, new or that of an earlier run, on prompt–completion data: loss on the answer only.
-    train = dataset["train"].map(prompts.example, remove_columns=dataset["train"].column_names, desc="Prompts")
+    splits = ["train"] if training_args.eval_strategy == "no" else ["train", "validation"]
+    columns = dataset["train"].column_names
+    examples = {split: dataset[split].map(prompts.example, remove_columns=columns, desc="Prompts") for split in splits}
     trainer = SFTTrainer(
         model=adapter_start.with_adapter(model, earlier_run),
         args=training_args,
-        train_dataset=train,
+        train_dataset=examples["train"],
+        eval_dataset=examples.get("validation"),
         processing_class=tokenizer,
-        peft_config=None if earlier_run else models.lora_config(model, model_args),
+        peft_config=adapter,
     )
     models.keep_adapter_in_float32(trainer.model)
     use_completion_head(trainer)

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +21,7 @@ import yaml
 from huggingface_hub import HfApi
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from trl import SFTTrainer
 
 from bioft import adapter_start, arguments, models, prediction, presets, runs
 from bioft import hub as push
@@ -159,6 +162,21 @@ def test_the_type_asked_for_is_the_one_computed_in_and_recorded(
     run_recipe(recipe, *options("default", model, ctd, tmp_path / "run", max_steps=1, **chosen))
     recorded = runs.read(tmp_path / "run")["base_model"]
     assert (recorded["dtype"], recorded["quantization"]) == (dtype, "nf4" if load_in_4bit else None)
+
+
+@pytest.mark.parametrize("load_in_4bit", [False, True])
+def test_dora_and_rslora_are_trained_where_asked_for(
+    load_in_4bit: bool, recipe: ModuleType, ctd: Path, tmp_path: Path
+) -> None:
+    more = {"use_dora": True, "use_rslora": True, "load_in_4bit": load_in_4bit, "max_steps": 2, "learning_rate": 0.01}
+    run_recipe(recipe, *options("default", write_model(tmp_path / "model"), ctd, tmp_path / "run", **more))
+    config = json.loads((tmp_path / "run" / "adapter_config.json").read_text())
+    assert (config["use_dora"], config["use_rslora"]) == (True, True)
+    table = pd.read_parquet(tmp_path / "run" / "predictions.parquet")
+    assert (table.score - table.base_score).abs().max() > 1e-3
+    pairs = list(zip(table.gene, table.disease, strict=True))
+    scores = [row["score"] for row in prediction.predict_pairs(tmp_path / "run", pairs)]
+    np.testing.assert_allclose(scores, table.score, atol=1e-5)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("flash_attn") is not None, reason="FlashAttention is installed")
@@ -401,6 +419,8 @@ def test_another_run_is_never_overwritten_by_accident(recipe: ModuleType, finish
         (["--config", "nowhere.yaml"], "No configuration file at nowhere.yaml"),
         (["--lerning_rate", "1"], "learning_rate"),
         (["--dtype", "fp8"], "float32, not 'fp8'"),
+        (["--load_in_8bit", "true"], "unknown key 'load_in_8bit'. Did you mean 'load_in_4bit'"),
+        (["--use_peft", "false"], "unknown key 'use_peft'"),
     ],
 )
 def test_wrong_arguments_get_the_nearest_right_one(arguments_: list[str], message: str) -> None:
@@ -421,6 +441,41 @@ def test_a_lora_target_that_does_not_exist_is_refused(recipe: ModuleType, ctd: P
     command = options("llama3_8b", model, ctd, tmp_path / "run", dry_run=True)
     with pytest.raises(BioftError, match=r"q_proj, k_proj, v_proj not in Phi3ForCausalLM.*qkv_proj"):
         run_recipe(recipe, *command)
+
+
+@pytest.mark.parametrize("prompt_style", ["plain", "chat"])
+def test_a_prompt_that_would_lose_its_answer_is_refused(
+    prompt_style: str, recipe: ModuleType, ctd: Path, tmp_path: Path
+) -> None:
+    """TRL would leave it out of the training without a word; with the tokens that the message names it is whole."""
+    model = write_model(tmp_path / "model")
+    more = {"prompt_style": prompt_style, "max_steps": 1, "load_in_4bit": False}
+    with pytest.raises(BioftError, match=r"takes \d+ tokens with the answer") as refused:
+        run_recipe(recipe, *options("default", model, ctd, tmp_path / "run", max_length=12, **more))
+    assert not (tmp_path / "run").exists()
+    needed = int(re.findall(r"--max_length (\d+) or more", str(refused.value))[0])
+    with pytest.raises(BioftError, match=f"takes {needed} tokens"):
+        run_recipe(recipe, *options("default", model, ctd, tmp_path / "run", max_length=needed - 1, **more))
+
+    longest = []
+
+    class LongestExample(SFTTrainer):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            longest.append(max(map(len, self.train_dataset["input_ids"])))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recipe, "SFTTrainer", LongestExample)
+        run_recipe(recipe, *options("default", model, ctd, tmp_path / "run", max_length=needed, **more))
+    assert longest == [needed]
+
+
+def test_the_loss_on_validation_is_logged_where_asked_for(recipe: ModuleType, ctd: Path, tmp_path: Path) -> None:
+    more = {"eval_strategy": "steps", "eval_steps": 2, "save_steps": 2, "max_steps": 4, "load_in_4bit": False}
+    more |= {"load_best_model_at_end": True}
+    run_recipe(recipe, *options("default", write_model(tmp_path / "model"), ctd, tmp_path / "run", **more))
+    logged = [entry["step"] for entry in runs.read(tmp_path / "run")["log_history"] if "eval_loss" in entry]
+    assert logged == [2, 4]
 
 
 def test_a_missing_base_model_names_a_preset_that_works(recipe: ModuleType, ctd: Path, tmp_path: Path) -> None:
