@@ -508,7 +508,7 @@ def parse(recipe: str, dataclass_types: Sequence[Any], argv: Sequence[str] | Non
         parsed = TrlParser(list(dataclass_types)).parse_args_and_config(["--config", str(path), *arguments])
     except (ValueError, TypeError) as error:
         raise BioftError(f"{path}: {error}") from error
-    setting_ranges.check(parsed)
+    setting_ranges.check({key: value for group in parsed for key, value in vars(group).items()})
     return *parsed, path.stem
 
 

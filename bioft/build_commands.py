@@ -27,7 +27,7 @@ Negatives = Annotated[
 NegativesPerPositive = Annotated[int, typer.Option(min=1, help="How many negatives for each positive.")]
 ValidationSize = Annotated[float, typer.Option(min=0.0, max=1.0, help="Fraction for validation.")]
 TestSize = Annotated[float, typer.Option(min=0.0, max=1.0, help="Fraction for test.")]
-Seed = Annotated[int, typer.Option(help="Same seed, same source: same dataset.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Same seed, same source: same dataset.")]
 
 
 @app.command("ctd")

@@ -300,7 +300,9 @@ def verify(
     sample: Annotated[
         int | None, typer.Option(min=1, help="Make only so many predictions again.", show_default="all of them")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Which ones --sample draws.", show_default="fresh")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**32 - 1, help="Which ones --sample draws.", show_default="fresh")
+    ] = None,
     dataset_path: Annotated[
         Path | None,
         typer.Option(
@@ -342,7 +344,7 @@ def compare(
         ),
     ] = None,
     resamples: Annotated[int, typer.Option(min=100, help="Resamples of the paired bootstrap.")] = 10_000,
-    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the bootstrap.")] = 0,
 ) -> None:
     """Rank runs on the same test examples, with intervals and paired tests corrected for their number."""
     from bioft import run_comparison, seed_runs
@@ -439,7 +441,7 @@ def analyze(
         bool, typer.Option("--embeddings", help="Also embed test examples with the base model and the fine-tuned one.")
     ] = False,
     sample: Annotated[int, typer.Option(min=20, help="Test examples to embed, at most.")] = 500,
-    seed: Annotated[int, typer.Option(help="Seed of the sample, the map and the probe.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the sample, the map and the probe.")] = 0,
     dataset_path: Annotated[
         Path | None,
         typer.Option(help="The data, if elsewhere now: their source file, or a folder of `bioft build`."),
@@ -550,7 +552,7 @@ def leaderboard(
         typer.Option(help="Folder of JSON files, one a run, from `bioft verify RUN --json`.", show_default=False),
     ] = None,
     resamples: Annotated[int, typer.Option(min=100, help="Resamples of the paired bootstrap.")] = 10_000,
-    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the bootstrap.")] = 0,
 ) -> None:
     """Write a web page of ranked runs that opens without a network, and its rows as CSV and Parquet."""
     from bioft import leaderboard as board
@@ -703,7 +705,7 @@ def search(
 def topics(
     index: Annotated[Path, typer.Argument(help="Folder of `bioft index`.", show_default=False)],
     n: Annotated[int, typer.Option("-n", min=1, help="Topics to make.")] = 10,
-    seed: Annotated[int, typer.Option(help="Seed of the clusters.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the clusters.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the topics as JSON.")] = False,
 ) -> None:
     """Group the articles of an index into topics, each with its MeSH terms and the article in its middle."""

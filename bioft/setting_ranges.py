@@ -1,9 +1,8 @@
 """The ranges of numeric settings, checked before any work: trainers notice a wrong one late, or never."""
 
-import dataclasses
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from bioft.errors import BioftError
@@ -24,13 +23,12 @@ RANGES: dict[str, tuple[float, float, str]] = {
 }
 
 
-def check(settings: Sequence[Any]) -> None:
-    """Check the numbers of a recipe's arguments, in their dataclasses; None stands for a default everywhere.
+def check(values: Mapping[str, Any]) -> None:
+    """Check the numbers among a recipe's settings; None stands for a default everywhere.
 
     Raises:
         BioftError: names each that is out of its range, or says that there is nothing to train for.
     """
-    values = {item.name: getattr(group, item.name) for group in settings for item in dataclasses.fields(group)}
     wrong = [
         f"{name} is {values[name]}; it must be {words}."
         for name, (low, high, words) in RANGES.items()

@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 from trl import TrlParser
 
-from bioft import arguments, evaluation, plots, presets, runs
+from bioft import arguments, evaluation, plots, presets, runs, setting_ranges
 from bioft.datasets.storage import suggestion
 from bioft.errors import BioftError
 from bioft.recipe_process import options, run_recipe
@@ -243,7 +243,7 @@ def _check(recipe: str, groups: Sequence[Any], words: list[str], tried: Mapping[
     parser.exit_on_error = False
     for option in given:
         try:
-            parser.parse_args([*words, option])
+            setting_ranges.check(vars(parser.parse_args([*words, option])))
         except argparse.ArgumentError as error:
             raise BioftError(str(error)) from None
     return path

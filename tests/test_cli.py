@@ -246,6 +246,13 @@ def test_build_with_a_bad_file(tmp_path: Path, content: bytes | None, told: str)
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_that_no_generator_takes_is_refused(seed: int, ctd_file: Path, tmp_path: Path) -> None:
+    result = invoke("build", "ctd", ctd_file, "--out", tmp_path / "out", "--seed", seed)
+    assert result.exit_code == 2 and "Invalid value for '--seed'" in result.output
+    assert not (tmp_path / "out").exists()
+
+
 def test_build_hpo_needs_no_file(tmp_path: Path) -> None:
     result = invoke("build", "hpo", "--out", tmp_path / "hpo", "--split", "both_held_out")
     assert result.exit_code == 0, result.output

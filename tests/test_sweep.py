@@ -148,6 +148,7 @@ def test_drawn_configurations_are_as_many_as_asked_for(tmp_path: Path, monkeypat
     [
         (["text_clasification", "--grid", "learning_rate=1,2"], "Did you mean 'text_classification'"),
         (["text_classification", "--grid", "learnin_rate=1,2"], "Did you mean 'learning_rate'"),
+        (["text_classification", "--grid", "learning_rate=1e-3,-1"], "learning_rate is -1.0; it must be 0 or more"),
         (["text_classification", "--grid", "max_length=8,four"], "invalid int value: 'four'"),
         (["text_classification", "--grid", "learning_rate"], "key=value,value"),
         (["text_classification", "--grid", "max_length=8", "--grid", "max_length=9"], "given twice"),
