@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, ClassVar, get_type_hints
 
 import torch
 import transformers
@@ -23,12 +23,19 @@ from trl import ModelConfig, SFTConfig, TrlParser
 from bioft import presets, seed_runs, setting_ranges
 from bioft.errors import BioftError
 
+# Of the options of data, those that are for a dataset that was built already too.
+FOR_BUILT_DATA = {"dataset", "dataset_revision", "validation_only", "max_train_pairs", "train_on"}
+# These come with an installation, whole.
+EMBEDDED_DATA = ("hpo", "sample", "hpo_synonyms", "hpo_definitions")
 TRAINER_PACKAGES = ("accelerate", "peft", "sentence_transformers", "torch", "transformers", "trl")
 
 
 @dataclass
 class DataArguments:
     """Which split to evaluate on, whatever the data."""
+
+    built_here: ClassVar[tuple[str, ...]] = ()
+    """Names of the datasets that a recipe builds itself; any other is a folder or on the Hub, and built already."""
 
     validation_only: bool = field(
         default=False,
@@ -42,6 +49,8 @@ class DataArguments:
 @dataclass
 class GeneDiseaseArguments(DataArguments):
     """Which gene–disease pairs to train and test on."""
+
+    built_here: ClassVar[tuple[str, ...]] = ("hpo", "ctd")
 
     dataset: str = field(
         default="hpo",
@@ -144,6 +153,8 @@ class LanguageModelArguments(ModelArguments):
 class DocumentArguments(DataArguments):
     """Which documents with entities and relations to train and test on."""
 
+    built_here: ClassVar[tuple[str, ...]] = ("sample", "bc5cdr", "chemdisgene")
+
     dataset: str = field(
         default="sample",
         metadata={
@@ -174,6 +185,8 @@ class DocumentArguments(DataArguments):
 @dataclass
 class PairArguments(DataArguments):
     """Which pairs of texts to train and test on."""
+
+    built_here: ClassVar[tuple[str, ...]] = ("hpo_synonyms", "metabolites")
 
     dataset: str = field(
         default="hpo_synonyms",
@@ -318,6 +331,8 @@ class JointArguments:
 class TextArguments(DataArguments):
     """Which texts to adapt a model to."""
 
+    built_here: ClassVar[tuple[str, ...]] = ("hpo_definitions", "trials")
+
     dataset: str = field(
         default="hpo_definitions",
         metadata={
@@ -359,6 +374,8 @@ class MaskingArguments:
 @dataclass
 class LabelledTextArguments(DataArguments):
     """Which labelled texts to train and test on."""
+
+    built_here: ClassVar[tuple[str, ...]] = ("sample", "stop_reasons", "stop_reasons_weak", "gender")
 
     dataset: str = field(
         default="sample",
@@ -499,8 +516,8 @@ def parse(recipe: str, dataclass_types: Sequence[Any], argv: Sequence[str] | Non
         One instance of each dataclass, then the preset's name.
 
     Raises:
-        BioftError: an unknown preset, a key that no dataclass has (with the nearest name, file and line), or a number
-            out of its range.
+        BioftError: an unknown preset, a key that no dataclass has (with the nearest name, file and line), a number out
+            of its range, or an option that says how to build a dataset which is built already.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     path, _ = configuration(recipe, dataclass_types, arguments)
@@ -508,6 +525,9 @@ def parse(recipe: str, dataclass_types: Sequence[Any], argv: Sequence[str] | Non
         parsed = TrlParser(list(dataclass_types)).parse_args_and_config(["--config", str(path), *arguments])
     except (ValueError, TypeError) as error:
         raise BioftError(f"{path}: {error}") from error
+    for group in parsed:
+        if isinstance(group, DataArguments):
+            _check_data_options(group, set(_option_names(arguments)))
     setting_ranges.check({key: value for group in parsed for key, value in vars(group).items()})
     return *parsed, path.stem
 
@@ -569,6 +589,19 @@ def _trainer_frame(error: Exception) -> str | None:
     parts = Path(frame.filename).parts
     package = parts[parts.index("site-packages") + 1] if "site-packages" in parts else None
     return f"{package}, {parts[-1]} line {frame.lineno}" if package in TRAINER_PACKAGES else None
+
+
+def _check_data_options(data_args: Any, given: set[str]) -> None:
+    """Refuse options of a command line that would change nothing; a preset may hold those of its own dataset."""
+    name, options = data_args.dataset, {item.name for item in dataclasses.fields(data_args)}
+    elsewhere = name not in data_args.built_here and (Path(name).is_dir() or "/" in name)
+    if elsewhere and (unused := sorted(given & options - FOR_BUILT_DATA)):
+        raise BioftError(
+            f"--{unused[0]} is for a dataset that is built here ({', '.join(data_args.built_here)}): {name} was built "
+            "already. Build another with `bioft build`, or leave it out."
+        )
+    if name in EMBEDDED_DATA and "dataset_path" in given:
+        raise BioftError(f"--dataset_path is for another --dataset: {name} comes with bioft.")
 
 
 def _take_config(recipe: str, arguments: list[str]) -> Path:

@@ -8,6 +8,7 @@ from peft import LoraConfig
 
 from bioft import arguments
 from bioft.arguments import EncoderTrainingArguments
+from bioft.datasets.load import load_or_build
 from bioft.errors import BioftError
 from tests.recipe import RECIPES, load_recipe
 
@@ -69,3 +70,33 @@ def test_a_recipe_of_an_encoder_refuses_what_it_would_not_read(name: str, option
     groups = arguments.groups_of(load_recipe(name).main)
     with pytest.raises(BioftError, match=f"unknown key '{option.split('=')[0]}'"):
         arguments.parse(name, groups, [f"--{option}"])
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "message"),
+    [
+        ("sft_gda", "--dataset=FOLDER --split=both_held_out", "--split is for a dataset that is built here"),
+        ("sft_gda", "--dataset=user/pairs --dataset_path=x.csv", "--dataset_path is for a dataset that is built here"),
+        ("sft_gda", "--dataset_path=x.csv", "--dataset_path is for another --dataset: hpo comes with bioft"),
+        ("token_classification", "--dataset=FOLDER --skip_bad", "--skip_bad is for a dataset that is built here"),
+        ("text_classification", "--dataset=FOLDER --split_seed=1", "--split_seed is for a dataset"),
+        ("contrastive", "--dataset=FOLDER --namespace=cobra", "--namespace is for a dataset"),
+        ("mlm", "--dataset=FOLDER --exclude=ids.txt", "--exclude is for a dataset"),
+    ],
+)
+def test_an_option_that_can_not_change_the_data_is_refused(
+    name: str, words: str, message: str, tmp_path: Path
+) -> None:
+    groups = arguments.groups_of(load_recipe(name).main)
+    with pytest.raises(BioftError, match=message):
+        arguments.parse(name, groups, words.replace("FOLDER", str(tmp_path)).split())
+
+
+def test_a_preset_may_hold_the_options_of_its_own_dataset(tmp_path: Path) -> None:
+    """`smollm2_ctd` names a file and a split; what was asked for is the folder."""
+    groups = arguments.groups_of(load_recipe("sft_gda").main)
+    words = [f"--dataset={tmp_path}", "--max_train_pairs=10", "--config=smollm2_ctd"]
+    _, data_args, *_ = arguments.parse("sft_gda", groups, words)
+    assert (data_args.dataset, data_args.max_train_pairs) == (str(tmp_path), 10)
+    with pytest.raises(BioftError, match="No dataset 'hpoo'"):
+        load_or_build(**vars(arguments.parse("sft_gda", groups, ["--dataset=hpoo", "--split=pair"])[1]))

@@ -1,5 +1,6 @@
 """A dataset by name: built from its source, read from a folder that `bioft build` wrote, or pulled from the Hub."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,6 +31,7 @@ from bioft.datasets.metabolite_pairs import KINDS
 from bioft.errors import BioftError
 from bioft.metabolite_names import plain_text
 
+logger = logging.getLogger(__name__)
 PAIRS = ("anchor", "positive", "group")
 SCORED_PAIRS = ("sentence1", "sentence2", "score", "group")
 
@@ -321,6 +323,8 @@ def _load(dataset: str, revision: str | None, known: str, validation_only: bool)
         except BioftError as error:
             raise BioftError(f"There is no folder {dataset}, and from the Hub it can't be had: {error}") from error
     splits, manifest = storage.load(folder, without=("test",) if validation_only else ())
+    built_with = ", ".join(f"{key} {value}" for key, value in manifest.get("arguments", {}).items())
+    logger.info("Dataset %s, built by %s with %s", dataset, manifest["builder"], built_with or "its defaults")
     if (source := hub.origin(folder)) is not None:
         manifest["hub"] = source
     return splits, manifest
