@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, get_type_hints
+from typing import Any, ClassVar, NoReturn, get_type_hints
 
 import torch
 import transformers
@@ -477,6 +477,14 @@ class EncoderTrainingArguments(MixedPrecision, transformers.TrainingArguments):
         super().__post_init__()
 
 
+class Parser(TrlParser):
+    """TRL's parser, whose errors are one message instead of a page of usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise a `BioftError` of a wrong command line."""
+        raise BioftError(f"{message}. See --help.")
+
+
 def keep_last_checkpoint(training_args: transformers.TrainingArguments, train_on: str) -> None:
     """Turn off what needs validation data, for a training that uses them up."""
     if train_on == "train+validation":
@@ -522,9 +530,9 @@ def parse(recipe: str, dataclass_types: Sequence[Any], argv: Sequence[str] | Non
     arguments = list(sys.argv[1:] if argv is None else argv)
     path, _ = configuration(recipe, dataclass_types, arguments)
     try:
-        parsed = TrlParser(list(dataclass_types)).parse_args_and_config(["--config", str(path), *arguments])
+        parsed = Parser(list(dataclass_types)).parse_args_and_config(["--config", str(path), *arguments])
     except (ValueError, TypeError) as error:
-        raise BioftError(f"{path}: {error}") from error
+        raise BioftError(f"{error} ({path}, or the command line)") from error
     for group in parsed:
         if isinstance(group, DataArguments):
             _check_data_options(group, set(_option_names(arguments)))

@@ -1,6 +1,5 @@
 """A sweep: a recipe trained with many configurations, one chosen on validation, and only that one tested."""
 
-import argparse
 import hashlib
 import itertools
 import json
@@ -17,7 +16,6 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-from trl import TrlParser
 
 from bioft import arguments, evaluation, plots, presets, runs, setting_ranges
 from bioft.datasets.storage import suggestion
@@ -239,13 +237,9 @@ def _check(recipe: str, groups: Sequence[Any], words: list[str], tried: Mapping[
     }
     if refused := [key for key in NOT_TO_SET if key in set_here]:
         raise BioftError(f"A sweep can't set {refused[0]}: {NOT_TO_SET[refused[0]]}.")
-    parser = TrlParser(list(groups))
-    parser.exit_on_error = False
+    parser = arguments.Parser(list(groups))
     for option in given:
-        try:
-            setting_ranges.check(vars(parser.parse_args([*words, option])))
-        except argparse.ArgumentError as error:
-            raise BioftError(str(error)) from None
+        setting_ranges.check(vars(parser.parse_args([*words, option])))
     return path
 
 

@@ -36,6 +36,8 @@ def test_a_setting_that_is_a_mapping_survives_the_configuration_file(tmp_path: P
         ("seed=-1", "seed is -1; it must be a whole number from 0 to 4294967295"),
         ("split_seed=4294967296", "split_seed is 4294967296"),
         ("max_train_pairs=-5", "max_train_pairs is -5"),
+        ("learning_rate=fast", "argument --learning_rate.*: invalid float value: 'fast'. See --help"),
+        ("lr_scheduler_type=step", "invalid choice: 'step'"),
         ("num_train_epochs=0", "num_train_epochs is 0.0; it must be more than 0 where no max_steps"),
     ],
 )
