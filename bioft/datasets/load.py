@@ -324,7 +324,8 @@ def _load(dataset: str, revision: str | None, known: str, validation_only: bool)
             raise BioftError(f"There is no folder {dataset}, and from the Hub it can't be had: {error}") from error
     splits, manifest = storage.load(folder, without=("test",) if validation_only else ())
     built_with = ", ".join(f"{key} {value}" for key, value in manifest.get("arguments", {}).items())
-    logger.info("Dataset %s, built by %s with %s", dataset, manifest["builder"], built_with or "its defaults")
+    builder = manifest.get("builder", "another program")
+    logger.info("Dataset %s, built by %s%s", dataset, builder, built_with and f" with {built_with}")
     if (source := hub.origin(folder)) is not None:
         manifest["hub"] = source
     return splits, manifest

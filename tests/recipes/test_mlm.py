@@ -247,12 +247,17 @@ def test_dry_run_shows_what_is_hidden_and_writes_nothing(
     assert not (tmp_path / "run").exists()
 
 
+def test_options_of_trials_are_not_for_other_texts() -> None:
+    with pytest.raises(BioftError, match="are for the dataset trials"):
+        load_texts("hpo_definitions", strip_symbols=True)
+
+
 def test_what_cannot_work_is_said_before_anything_is_written(recipe: ModuleType, trials: Path, tmp_path: Path) -> None:
     model = write_encoder(tmp_path / "model")
     for more, message in (
         ({"block_length": 4096}, "reads at most 128 tokens"),
         ({"block_length": 4}, "a block needs 8 tokens"),
-        ({"dataset": "hpo_definitions", "strip_symbols": True}, "are for the dataset trials"),
+        ({"dataset": "hpo_definitions"}, "--dataset_path is for another --dataset"),
         ({"dataset_path": tmp_path / "none.json"}, "does not exist"),
         ({"mask_probability": 1.5}, "share between 0 and 1"),
         ({"lora_target_modules": "q_proj"}, "q_proj not in BertForMaskedLM"),
