@@ -20,7 +20,7 @@ from rich.text import Text
 from transformers.trainer_utils import IntervalStrategy
 from trl import ModelConfig, SFTConfig, TrlParser
 
-from bioft import presets, seed_runs, setting_ranges
+from bioft import presets, runs, seed_runs, setting_ranges
 from bioft.errors import BioftError
 
 # Of the options of data, those that are for a dataset that was built already too.
@@ -503,7 +503,13 @@ def run(main: Callable[..., None]) -> None:
         script, groups, words = Path(inspect.getfile(main)), groups_of(main), sys.argv[1:]
         seeds = _take_option("--seeds", words)
         if seeds is None or "dry_run" in _option_names(words):
-            main(*parse(script.stem, groups, words))
+            parsed = parse(script.stem, groups, words)
+            directory = next(Path(group.output_dir) for group in parsed if hasattr(group, "output_dir"))
+            try:
+                main(*parsed)
+            except (BioftError, ValueError, ImportError):
+                runs.remove_untrained(directory)
+                raise
             # Threads of gloo that are still there when the interpreter goes can abort it: a finished run would fail.
             PartialState().destroy_process_group()
         else:

@@ -30,8 +30,11 @@ PACKAGES = (
     "torch", "transformers", "trl", "peft", "bitsandbytes", "accelerate", "datasets", "evaluate",
     "huggingface_hub", "tokenizers", "sentence-transformers", "scikit-learn", "numpy",
 )  # fmt: skip
+BASE_SCORES = "base_scores-"
+BEGUN_HERE: set[Path] = set()
+"""Run directories that this process has made: another one may have been given the same name."""
 # What only the resumption of an unfinished run needs.
-RESUMPTION = re.compile(r"checkpoint-\d+(/|$)|base_scores-|training_args\.bin$")
+RESUMPTION = re.compile(rf"checkpoint-\d+(/|$)|{BASE_SCORES}|training_args\.bin$")
 # What makes no difference to the trained model may change between a kill and its resumption.
 NOT_COMPARED = {"overwrite", "dry_run", "push_to_hub", "seeds", "logging_steps", "report_to", "disable_tqdm"}
 
@@ -61,7 +64,7 @@ def prepare(directory: Path, config: dict[str, Any], *, overwrite: bool = False)
     with disk_errors(directory):
         directory.mkdir(parents=True, exist_ok=True)
     write_text(directory / CONFIG, yaml.safe_dump(config, sort_keys=True, allow_unicode=True))
-    return None
+    BEGUN_HERE.add(directory)
 
 
 def refuse_taken(directory: Path, *, overwrite: bool = False) -> None:
@@ -72,6 +75,15 @@ def refuse_taken(directory: Path, *, overwrite: bool = False) -> None:
         raise BioftError(
             f"{directory} holds a finished run. Choose another --output_dir, or give --overwrite to replace it."
         )
+
+
+def remove_untrained(directory: Path) -> None:
+    """Remove the directory that this process began a run in, if it holds nothing that was trained."""
+    if directory not in BEGUN_HERE or not directory.is_dir():
+        return
+    names = [path.name for path in directory.iterdir()]
+    if all(name == CONFIG or name.startswith(BASE_SCORES) for name in names):
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def differing_settings(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:

@@ -59,7 +59,7 @@ def main(
     base_scores: dict[str, np.ndarray] = {}
     if not script_args.dry_run and not models.is_sharded():
         # Kept beside the checkpoints, so that a resumed run need not score the base again.
-        cache = directory / f"base_scores-{manifest['fingerprints']['test'][:12]}.npz"
+        cache = directory / f"{runs.BASE_SCORES}{manifest['fingerprints']['test'][:12]}.npz"
         base_scores = runs.cached(cache, lambda: score_splits(model, prompts, dataset, "Base"))
 
     # 4. The adapter, new or that of an earlier run, on prompt–completion data: loss on the answer only.

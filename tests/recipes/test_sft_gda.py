@@ -443,6 +443,23 @@ def test_a_lora_target_that_does_not_exist_is_refused(recipe: ModuleType, ctd: P
         run_recipe(recipe, *command)
 
 
+def test_what_the_trainer_itself_refuses_leaves_nothing_new_behind(ctd: Path, tmp_path: Path) -> None:
+    """In the directory of an unfinished run it leaves everything as it was."""
+    command = options("default", write_model(tmp_path / "model"), ctd, tmp_path / "run", load_in_4bit=False)
+    process = start("default", *command, "--padding_free=true")
+    output, _ = process.communicate()
+    assert process.returncode == 1
+    assert "Error: When `padding_free=True` without packing" in output and "Traceback" not in output
+    assert not (tmp_path / "run").exists()
+
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.yaml").write_text("mine: 1\n")
+    process = start("default", *command, "--padding_free=true")
+    output, _ = process.communicate()
+    assert process.returncode == 1 and "unfinished run with other settings" in output
+    assert (tmp_path / "run" / "config.yaml").read_text() == "mine: 1\n"
+
+
 @pytest.mark.parametrize("prompt_style", ["plain", "chat"])
 def test_a_prompt_that_would_lose_its_answer_is_refused(
     prompt_style: str, recipe: ModuleType, ctd: Path, tmp_path: Path
