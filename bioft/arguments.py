@@ -21,12 +21,13 @@ from transformers.trainer_utils import IntervalStrategy
 from trl import ModelConfig, SFTConfig, TrlParser
 
 from bioft import presets, runs, seed_runs, setting_ranges
+from bioft.datasets import load
 from bioft.errors import BioftError
 
 # Of the options of data, those that are for a dataset that was built already too.
 FOR_BUILT_DATA = {"dataset", "dataset_revision", "validation_only", "max_train_pairs", "train_on"}
-# These come with an installation, whole.
-EMBEDDED_DATA = ("hpo", "sample", "hpo_synonyms", "hpo_definitions")
+# Those that are for a dataset which is made of files.
+FOR_FILES = {"dataset_path", "skip_bad", "exclude", "strip_symbols", "modelseed", "held_out_models"}
 TRAINER_PACKAGES = ("accelerate", "peft", "sentence_transformers", "torch", "transformers", "trl")
 
 
@@ -50,7 +51,7 @@ class DataArguments:
 class GeneDiseaseArguments(DataArguments):
     """Which gene–disease pairs to train and test on."""
 
-    built_here: ClassVar[tuple[str, ...]] = ("hpo", "ctd")
+    built_here: ClassVar[tuple[str, ...]] = load.GENE_DISEASE
 
     dataset: str = field(
         default="hpo",
@@ -153,7 +154,7 @@ class LanguageModelArguments(ModelArguments):
 class DocumentArguments(DataArguments):
     """Which documents with entities and relations to train and test on."""
 
-    built_here: ClassVar[tuple[str, ...]] = ("sample", "bc5cdr", "chemdisgene")
+    built_here: ClassVar[tuple[str, ...]] = load.DOCUMENTS
 
     dataset: str = field(
         default="sample",
@@ -186,7 +187,7 @@ class DocumentArguments(DataArguments):
 class PairArguments(DataArguments):
     """Which pairs of texts to train and test on."""
 
-    built_here: ClassVar[tuple[str, ...]] = ("hpo_synonyms", "metabolites")
+    built_here: ClassVar[tuple[str, ...]] = load.TEXT_PAIRS
 
     dataset: str = field(
         default="hpo_synonyms",
@@ -331,7 +332,7 @@ class JointArguments:
 class TextArguments(DataArguments):
     """Which texts to adapt a model to."""
 
-    built_here: ClassVar[tuple[str, ...]] = ("hpo_definitions", "trials")
+    built_here: ClassVar[tuple[str, ...]] = load.TEXTS
 
     dataset: str = field(
         default="hpo_definitions",
@@ -375,7 +376,7 @@ class MaskingArguments:
 class LabelledTextArguments(DataArguments):
     """Which labelled texts to train and test on."""
 
-    built_here: ClassVar[tuple[str, ...]] = ("sample", "stop_reasons", "stop_reasons_weak", "gender")
+    built_here: ClassVar[tuple[str, ...]] = load.LABELLED_TEXTS
 
     dataset: str = field(
         default="sample",
@@ -614,8 +615,8 @@ def _check_data_options(data_args: Any, given: set[str]) -> None:
             f"--{unused[0]} is for a dataset that is built here ({', '.join(data_args.built_here)}): {name} was built "
             "already. Build another with `bioft build`, or leave it out."
         )
-    if name in EMBEDDED_DATA and "dataset_path" in given:
-        raise BioftError(f"--dataset_path is for another --dataset: {name} comes with bioft.")
+    if name in load.EMBEDDED and (unused := sorted(given & options & FOR_FILES)):
+        raise BioftError(f"--{unused[0]} is for another --dataset: {name} comes with bioft.")
 
 
 def _take_config(recipe: str, arguments: list[str]) -> Path:

@@ -100,17 +100,20 @@ class PairPrompts:
             return
         lengths = list(map(len, self.token_ids(list(pairs["gene"]), list(pairs["disease"]))))
         row = pairs[lengths.index(max(lengths))]
-        example = self.example(row)
-        whole = example["prompt"] + example["completion"]
-        if self.name == "chat":
-            needed = len(self.tokenizer.apply_chat_template(whole, return_dict=True)["input_ids"])
-        else:
-            needed = len(self.tokenizer(whole)["input_ids"]) + 1
+        needed = max(self._example_length({**row, "label": label}) for label in (0, 1))
         if needed > max_length:
             raise BioftError(
                 f"max_length is {max_length}, and {row['gene']} with {row['disease']} takes {needed} tokens with the "
                 f"answer, which would be cut off. Give --max_length {needed} or more."
             )
+
+    def _example_length(self, row: dict[str, Any]) -> int:
+        """Tokens of a training example, with the one that ends the answer."""
+        example = self.example(row)
+        whole = example["prompt"] + example["completion"]
+        if self.name == "chat":
+            return len(self.tokenizer.apply_chat_template(whole, return_dict=True)["input_ids"])
+        return len(self.tokenizer(whole)["input_ids"]) + 1
 
     def token_ids(self, genes: list[str], diseases: list[str]) -> list[list[int]]:
         """The prompts' tokens, one list a pair, just as TRL tokenizes them for training."""

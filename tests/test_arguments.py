@@ -1,5 +1,6 @@
 """What a run writes to config.yaml gives the same arguments again, and an option that changes nothing is refused."""
 
+import warnings
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,14 @@ def test_what_a_library_refuses_is_a_message_and_what_we_break_a_traceback(capsy
     assert shown.startswith("Error: When `layers_pattern` is specified") and "(peft, config.py line " in shown
 
 
+def test_what_peft_guesses_of_the_vocabulary_is_not_shown() -> None:
+    guess = "Could not find a config file in user/base - will assume that the vocabulary was not modified."
+    with warnings.catch_warnings(record=True) as shown, arguments.user_errors():
+        warnings.warn(guess, stacklevel=1)
+        warnings.warn("Something else", stacklevel=1)
+    assert [str(each.message) for each in shown] == ["Something else"]
+
+
 @pytest.mark.parametrize("name", sorted({path.stem for path in RECIPES.glob("*.py")} - {"sft_gda"}))
 @pytest.mark.parametrize("option", ["dtype=bfloat16", "attn_implementation=sdpa", "load_in_4bit=1", "load_in_8bit=1"])
 def test_a_recipe_of_an_encoder_refuses_what_it_would_not_read(name: str, option: str) -> None:
@@ -80,6 +89,8 @@ def test_a_recipe_of_an_encoder_refuses_what_it_would_not_read(name: str, option
         ("sft_gda", "--dataset=FOLDER --split=both_held_out", "--split is for a dataset that is built here"),
         ("sft_gda", "--dataset=user/pairs --dataset_path=x.csv", "--dataset_path is for a dataset that is built here"),
         ("sft_gda", "--dataset_path=x.csv", "--dataset_path is for another --dataset: hpo comes with bioft"),
+        ("token_classification", "--skip_bad", "--skip_bad is for another --dataset: sample comes with bioft"),
+        ("contrastive", "--modelseed=folder", "--modelseed is for another --dataset: hpo_synonyms comes with bioft"),
         ("token_classification", "--dataset=FOLDER --skip_bad", "--skip_bad is for a dataset that is built here"),
         ("text_classification", "--dataset=FOLDER --split_seed=1", "--split_seed is for a dataset"),
         ("contrastive", "--dataset=FOLDER --namespace=cobra", "--namespace is for a dataset"),

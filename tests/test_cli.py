@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 import bioft
@@ -251,6 +252,16 @@ def test_a_seed_that_no_generator_takes_is_refused(seed: int, ctd_file: Path, tm
     result = invoke("build", "ctd", ctd_file, "--out", tmp_path / "out", "--seed", seed)
     assert result.exit_code == 2 and "Invalid value for '--seed'" in result.output
     assert not (tmp_path / "out").exists()
+
+
+def test_no_command_takes_a_negative_seed() -> None:
+    def seeds(command: Any) -> list[Any]:
+        found = [option for option in command.params if option.name == "seed"]
+        return found + [each for below in getattr(command, "commands", {}).values() for each in seeds(below)]
+
+    found = seeds(typer.main.get_command(app))
+    assert len(found) > 10
+    assert {(each.min, each.max) for each in found} == {(0, 2**32 - 1)}
 
 
 def test_build_hpo_needs_no_file(tmp_path: Path) -> None:

@@ -396,7 +396,7 @@ def test_only_sources_that_say_so_are_free_to_pass_on(pairs: Path) -> None:
 
 
 def test_recipes_take_a_dataset_from_the_hub_and_pin_it(
-    hub_server: HubServer, access: dict[str, Any], pairs: Path, monkeypatch: Any
+    hub_server: HubServer, access: dict[str, Any], pairs: Path, monkeypatch: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     commit = hub.push_dataset(pairs, "user/pairs", accept_terms=True, **access).commit
     # What HF_ENDPOINT sets, which is read when the library is imported.
@@ -415,7 +415,10 @@ def test_recipes_take_a_dataset_from_the_hub_and_pin_it(
         assert splits["train"].to_list() == storage.load(pairs)[0]["train"].to_list()
     folder = hub.pull_dataset("user/pairs", revision=commit)
     assert load.load_or_build(str(folder))[1]["hub"] == manifest["hub"]
-    assert "hub" not in load.load_or_build(str(pairs))[1]
+    with caplog.at_level("INFO", logger="bioft"):
+        assert "hub" not in load.load_or_build(str(pairs))[1]
+    assert f"Dataset {pairs}, built by ctd with " in caplog.text
+    assert "split pair, negatives degree_matched, negatives_per_positive 1" in caplog.text
 
 
 # The Hub fails

@@ -31,6 +31,15 @@ from bioft.datasets.metabolite_pairs import KINDS
 from bioft.errors import BioftError
 from bioft.metabolite_names import plain_text
 
+# Names of the datasets of each kind that are built here; any other is a folder or on the Hub, and built already.
+GENE_DISEASE = ("hpo", "ctd")
+DOCUMENTS = ("sample", "bc5cdr", "chemdisgene")
+TEXTS = ("hpo_definitions", "trials")
+LABELLED_TEXTS = ("sample", "stop_reasons_weak", "gender", "stop_reasons")
+TEXT_PAIRS = ("hpo_synonyms", "metabolites")
+EMBEDDED = ("hpo", "sample", "hpo_definitions", "hpo_synonyms")
+"""Those among them that come with bioft and its dependencies, and are made of no file of the user's."""
+
 logger = logging.getLogger(__name__)
 PAIRS = ("anchor", "positive", "group")
 SCORED_PAIRS = ("sentence1", "sentence2", "score", "group")
@@ -61,7 +70,7 @@ def load_or_build(
         BioftError: unknown dataset, a missing file, what the builder finds wrong in it, or a folder whose dataset
             has no gene–disease pairs.
     """
-    _check_revision(dataset, dataset_revision, ("hpo", "ctd"))
+    _check_revision(dataset, dataset_revision, GENE_DISEASE)
     if dataset == "hpo":
         splits, manifest = hpo.build(seed=split_seed, **options)
     elif dataset == "ctd":
@@ -69,7 +78,7 @@ def load_or_build(
             raise BioftError("The ctd dataset needs --dataset_path FILE. Fetch the file with: bioft download ctd")
         splits, manifest = ctd.build(dataset_path, seed=split_seed, **options)
     else:
-        splits, manifest = _load(dataset, dataset_revision, "hpo, ctd", validation_only)
+        splits, manifest = _load(dataset, dataset_revision, GENE_DISEASE, validation_only)
         _check_columns(dataset, splits, gene_disease.COLUMNS, "gene–disease pairs")
     if max_train_pairs is not None and max_train_pairs < len(splits["train"]):
         splits["train"] = splits["train"].select(range(max_train_pairs))
@@ -103,7 +112,7 @@ def load_documents(
         BioftError: unknown dataset, a missing file, what the builder finds wrong in it, a folder whose dataset has no
             documents, or a validation split that is to be trained on and evaluated on.
     """
-    _check_revision(dataset, dataset_revision, ("sample", "bc5cdr", "chemdisgene"))
+    _check_revision(dataset, dataset_revision, DOCUMENTS)
     if validation_only and train_on == "train+validation":
         raise BioftError("validation_only evaluates on the validation split: it can't be trained on (train_on).")
     if dataset == "sample":
@@ -113,7 +122,7 @@ def load_documents(
     elif dataset == "chemdisgene":
         splits, manifest = chemdisgene.build(_path(dataset, dataset_path), skip_bad=skip_bad, **options)
     else:
-        splits, manifest = _load(dataset, dataset_revision, "sample, bc5cdr, chemdisgene", validation_only)
+        splits, manifest = _load(dataset, dataset_revision, DOCUMENTS, validation_only)
         _check_columns(dataset, splits, documents.COLUMNS, "documents")
     if train_on == "train+validation":
         splits["train"] = concatenate_datasets([splits["train"], splits["validation"]])
@@ -146,7 +155,7 @@ def load_texts(
         BioftError: unknown dataset, a missing file, what the builder finds wrong in it, or a folder whose dataset
             has no texts.
     """
-    _check_revision(dataset, dataset_revision, ("hpo_definitions", "trials"))
+    _check_revision(dataset, dataset_revision, TEXTS)
     if dataset == "trials":
         path = _path(dataset, dataset_path)
         splits, manifest = trial_texts.build(path, exclude=exclude, strip_symbols=strip_symbols, skip_bad=skip_bad)
@@ -155,7 +164,7 @@ def load_texts(
     elif dataset == "hpo_definitions":
         splits, manifest = hpo_definitions.build()
     else:
-        splits, manifest = _load(dataset, dataset_revision, "hpo_definitions, trials", validation_only)
+        splits, manifest = _load(dataset, dataset_revision, TEXTS, validation_only)
         _check_columns(dataset, splits, texts.COLUMNS, "texts with ids")
     return validation_as_test(splits, manifest) if validation_only else (splits, manifest)
 
@@ -187,8 +196,8 @@ def load_labelled_texts(
         BioftError: unknown dataset, a missing file, what the builder finds wrong in it, or a folder whose dataset
             has no labelled texts.
     """
-    local = ("sample", "stop_reasons_weak", "gender")
-    _check_revision(dataset, dataset_revision, local)
+    # Expert labels of stop reasons are fetched from the Hub, where they have revisions.
+    _check_revision(dataset, dataset_revision, tuple(name for name in LABELLED_TEXTS if name != "stop_reasons"))
     building = {"seed": split_seed, "skip_bad": skip_bad, **options}
     if dataset == "sample":
         splits, manifest = stop_reasons.build_sample(seed=split_seed, **options)
@@ -201,7 +210,7 @@ def load_labelled_texts(
         path = _given(dataset, dataset_path, "a file or folder of trial records")
         splits, manifest = gender.build(path, **building)
     else:
-        splits, manifest = _load(dataset, dataset_revision, f"{', '.join(local)}, stop_reasons", validation_only)
+        splits, manifest = _load(dataset, dataset_revision, LABELLED_TEXTS, validation_only)
         label = "labels" if manifest.get("multi_label") else "label"
         _check_columns(dataset, splits, ("id", "text", label), "labelled texts")
         if "labels" not in manifest:
@@ -256,7 +265,7 @@ def load_pairs(
         BioftError: unknown dataset, a missing file, what the builder finds wrong in it, a folder whose dataset has no
             pairs of texts, or metabolites with `validation_only`.
     """
-    _check_revision(dataset, dataset_revision, ("hpo_synonyms", "metabolites"))
+    _check_revision(dataset, dataset_revision, TEXT_PAIRS)
     names = None
     if validation_only and dataset == "metabolites":
         raise BioftError(
@@ -284,7 +293,7 @@ def load_pairs(
             lambda row: {column: plain_text(row[column]) for column in ("sentence1", "sentence2")}, desc="Names"
         )
     else:
-        splits, manifest = _load(dataset, dataset_revision, "hpo_synonyms, metabolites", validation_only)
+        splits, manifest = _load(dataset, dataset_revision, TEXT_PAIRS, validation_only)
         columns = next(iter(splits.values())).column_names
         _check_columns(dataset, splits, PAIRS if "anchor" in columns else SCORED_PAIRS, "pairs of texts")
     return PairData(*(validation_as_test(splits, manifest) if validation_only else (splits, manifest)), names)
@@ -308,14 +317,17 @@ def _with_validation_as_test(value: Any) -> Any:
     return described | ({"test": described["validation"]} if {"validation", "test"} <= described.keys() else {})
 
 
-def _load(dataset: str, revision: str | None, known: str, validation_only: bool) -> tuple[DatasetDict, dict[str, Any]]:
+def _load(
+    dataset: str, revision: str | None, known: Sequence[str], validation_only: bool
+) -> tuple[DatasetDict, dict[str, Any]]:
     """A dataset in a folder, else on the Hub; `hub` of the manifest says which commit of which repository it is."""
     folder = Path(dataset)
     if folder.is_dir():
         _check_revision(dataset, revision, (dataset,))
     elif not hub.is_repository_name(dataset):
         raise BioftError(
-            f"No dataset {dataset!r}: give {known}, a folder written by `bioft build`, or user/name on the Hub."
+            f"No dataset {dataset!r}: give {', '.join(known)}, a folder written by `bioft build`, or user/name on the "
+            "Hub."
         )
     else:
         try:
