@@ -6,9 +6,10 @@ from typing import Any
 
 from peft import PeftModel
 
-from bioft import hub, models, runs
+from bioft import hub, models
 from bioft.errors import BioftError
 from bioft.models import BaseModel
+from bioft.storage import runs
 
 
 def find_start(run: str | None, base: BaseModel, manifest: Mapping[str, Any]) -> Path | None:

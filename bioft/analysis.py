@@ -13,11 +13,12 @@ import pandas as pd
 
 from bioft import analysis_errors as errors
 from bioft import analysis_figures as figures
-from bioft import analysis_runs, hub, runs
+from bioft import analysis_runs, hub
 from bioft.analysis_answers import BASE, PREDICTIONS, Answers, read_answers
 from bioft.analysis_page import Chapter, Section, write_page
 from bioft.errors import BioftError
-from bioft.new_outputs import check_new, new_folder
+from bioft.storage import runs
+from bioft.storage.files import check_new, new_folder
 from bioft.verification_findings import FINE_TUNED
 
 TOGETHER = "together"

@@ -20,9 +20,10 @@ from rich.text import Text
 from transformers.trainer_utils import IntervalStrategy
 from trl import ModelConfig, SFTConfig, TrlParser
 
-from bioft import presets, runs, seed_runs, setting_ranges
+from bioft import presets, seed_runs, setting_ranges
 from bioft.datasets import load
 from bioft.errors import BioftError
+from bioft.storage import runs
 
 # Of the options of data, those that are for a dataset that was built already too.
 FOR_BUILT_DATA = {"dataset", "dataset_revision", "validation_only", "max_train_pairs", "train_on"}

@@ -448,7 +448,7 @@ def _save_dataset(dataset: "DatasetDict", manifest: dict[str, Any], out: Path, o
     """Save a dataset with its card and print what it holds."""
     from bioft import inspection
     from bioft.cards import dataset_card
-    from bioft.datasets import storage
+    from bioft.storage import datasets as storage
 
     storage.save(dataset, manifest, out, overwrite=overwrite, card=dataset_card(manifest, dataset))
     console = Console()

@@ -166,7 +166,7 @@ def baselines(
     import json
 
     from bioft import evaluation
-    from bioft.datasets import storage
+    from bioft.storage import datasets as storage
 
     splits, _ = storage.load(dataset)
     results = {name: found.metrics for name, found in evaluation.evaluate_baselines(splits).items()}
@@ -259,7 +259,7 @@ def pull_dataset(repository: Repository, directory: PulledTo = None, revision: R
 
 def _print_push(result: "PushResult") -> None:
     """Print what was sent or, after a dry run, the files and the card that would be."""
-    from bioft import runs
+    from bioft.storage import runs
 
     console = Console()
     if result.commit is None:

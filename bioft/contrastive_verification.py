@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from bioft import runs
 from bioft.errors import BioftError
 from bioft.recorded_data import recorded_dataset
+from bioft.storage import runs
 from bioft.verification_findings import (
     BASE,
     FINE_TUNED,

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from huggingface_hub import ModelCardData
 
-from bioft import arguments, cards, hub, runs
+from bioft import arguments, cards, hub
 from bioft.datasets import load
 from bioft.errors import BioftError
-from bioft.recorded_configuration import recorded_configuration
+from bioft.storage import runs
+from bioft.storage.configuration import recorded_configuration
 
 EXAMPLES = 100
 ADAPTER = "adapter_model.safetensors"

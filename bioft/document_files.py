@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bioft.datasets import pubtator
-from bioft.datasets.storage import TextLines
 from bioft.errors import BioftError
+from bioft.storage.datasets import TextLines
 from bioft.tagging import Entity
 
 if TYPE_CHECKING:

@@ -5,11 +5,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
-from bioft import runs, tagging
+from bioft import tagging
 from bioft.datasets.pubtator import concepts
 from bioft.document_files import InputDocument
 from bioft.errors import BioftError
 from bioft.relation_prediction import FoundRelation
+from bioft.storage import runs
 from bioft.tagging import Entity
 
 

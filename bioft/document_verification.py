@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from bioft import runs
 from bioft.errors import BioftError
 from bioft.recorded_data import recorded_dataset
+from bioft.storage import runs
 from bioft.verification_findings import (
     EQUAL,
     FINE_TUNED,

@@ -9,9 +9,10 @@ import torch
 from rich.progress import track
 from transformers import AutoModelForTokenClassification
 
-from bioft import models, runs, tagging
+from bioft import models, tagging
 from bioft.batches import batches_by_length
 from bioft.errors import BioftError
+from bioft.storage import runs
 from bioft.tagging import Entity, Span
 
 CPU_BATCH_TOKENS, GPU_BATCH_TOKENS = 2048, 32768

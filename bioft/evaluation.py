@@ -12,11 +12,12 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from bioft import error_analysis, metrics, runs
+from bioft import error_analysis, metrics
 from bioft.baselines import GENE_DISEASE
 from bioft.errors import LeakageError
 from bioft.metrics import intervals
 from bioft.prompts import PairPrompts
+from bioft.storage import runs
 
 COMPARED = "auroc"
 SIGNIFICANCE_LEVEL = 0.05

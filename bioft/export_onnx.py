@@ -15,11 +15,9 @@ from bioft import (
     contrastive,
     derived_models,
     entity_prediction,
-    new_outputs,
     onnx_models,
     relation_prediction,
     relations,
-    runs,
     tagging,
     text_classification,
     text_models,
@@ -28,6 +26,8 @@ from bioft.batches import batches_by_length
 from bioft.derived_models import Exported, Parity
 from bioft.entity_prediction import CPU_BATCH_TOKENS
 from bioft.errors import BioftError
+from bioft.storage import files as new_outputs
+from bioft.storage import runs
 
 # MiniLM in float32 differed by 1e-6; in int8 by 0.08 (entities), 0.18 (labels) and 0.19 (embeddings), with 97.4 %,
 # 98.9 % and 95 % of the predictions the same.

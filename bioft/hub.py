@@ -15,13 +15,14 @@ from huggingface_hub import HfApi
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
 
-from bioft import compatibility, publication, runs
-from bioft.cache import cache_directory
+from bioft import compatibility, publication
 from bioft.errors import BioftError
 from bioft.hub_client import Access, RetryPolicy, capital, connection, missing
 from bioft.hub_commit import bring_to
 from bioft.hub_repository import MAIN, Kind, Repository
 from bioft.publication import PublishedFile
+from bioft.storage import runs
+from bioft.storage.cache import cache_directory
 
 COMMIT_ID = re.compile(r"[0-9a-f]{40}")
 NO_TOKEN = "No token for the Hub. Log in with `hf auth login`, or set HF_TOKEN (with write permission)."
@@ -184,7 +185,7 @@ def push_dataset(
     Raises:
         BioftError: as `push_adapter`; and terms that were not accepted, with their text.
     """
-    from bioft.datasets import storage
+    from bioft.storage import datasets as storage
 
     _check_name(repo_id)
     access = _access(endpoint, token, policy)
@@ -270,7 +271,7 @@ def pull_dataset(
         BioftError: no such dataset on the Hub; one that was edited or is not of `bioft build`; a folder that holds
             something else.
     """
-    from bioft.datasets import storage
+    from bioft.storage import datasets as storage
 
     def check(folder: Path, api: HfApi | None) -> None:
         storage.load(folder)
@@ -318,7 +319,7 @@ def _run_files(record: Path) -> list[str]:
 
 def _dataset_files(manifest: Path) -> list[str]:
     """What a dataset's manifest lists, and the card."""
-    from bioft.datasets import storage
+    from bioft.storage import datasets as storage
 
     return [*publication.split_files(storage.load_manifest(manifest.parent), manifest), storage.CARD]
 

@@ -20,8 +20,8 @@ from rich.table import Table
 from rich.text import Text
 
 from bioft.cards import audit_in_words
-from bioft.datasets import storage
 from bioft.errors import BioftError
+from bioft.storage import datasets as storage
 
 SCHEMA_VERSION = 1
 SIDES = ("gene", "disease")

@@ -27,13 +27,14 @@ from torch import nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedConfig, PreTrainedModel, Trainer
 from transformers.utils import ModelOutput
 
-from bioft import models, relations, runs, tagging
+from bioft import models, relations, tagging
 from bioft.batches import batches_by_length
 from bioft.concept_linking import ConceptDictionary
 from bioft.errors import BioftError
 from bioft.relation_prediction import FoundRelation, RelationScores
 from bioft.relation_words import candidate_words
 from bioft.relations import Candidate
+from bioft.storage import runs
 from bioft.tagging import Entity, Tokens, Window
 
 DISTANCES = 32

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from datasets import Dataset
 
-from bioft import entity_evaluation, error_analysis, joint, relation_evaluation, runs
+from bioft import entity_evaluation, error_analysis, joint, relation_evaluation
 from bioft.concept_linking import ConceptDictionary
 from bioft.datasets.pubtator import concepts
 from bioft.entity_prediction import spans_of
@@ -17,6 +17,7 @@ from bioft.joint import JointPrediction
 from bioft.metrics import counts, entity_f1, relation_f1
 from bioft.metrics.intervals import PairedDifference
 from bioft.relation_prediction import KEY, choose_threshold, without_scores
+from bioft.storage import runs
 from bioft.tagging import Span
 
 SHOWN = {

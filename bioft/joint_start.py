@@ -6,9 +6,10 @@ from typing import Any
 
 import torch
 
-from bioft import entity_prediction, joint, models, runs
+from bioft import entity_prediction, joint, models
 from bioft.errors import BioftError
 from bioft.models import BaseModel
+from bioft.storage import runs
 
 
 def load_entity_weights(

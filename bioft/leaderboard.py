@@ -12,9 +12,10 @@ from urllib.parse import quote
 import huggingface_hub
 import pandas as pd
 
-from bioft import cards, hub, run_comparison, runs
+from bioft import cards, hub, run_comparison
 from bioft.errors import BioftError
-from bioft.new_outputs import check_new, new_folder
+from bioft.storage import runs
+from bioft.storage.files import check_new, new_folder
 from bioft.verification_findings import FINE_TUNED, equal
 
 PAGE = "index.html"

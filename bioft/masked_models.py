@@ -10,9 +10,10 @@ from typing import Any
 from peft import PeftModel
 from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer
 
-from bioft import models, runs
-from bioft.cache import cache_directory
+from bioft import models
 from bioft.errors import BioftError
+from bioft.storage import runs
+from bioft.storage.cache import cache_directory
 from bioft.tagging import longest_input
 
 logger = logging.getLogger(__name__)

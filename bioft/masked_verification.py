@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from bioft import runs
 from bioft.errors import BioftError
 from bioft.recorded_data import recorded_dataset
+from bioft.storage import runs
 from bioft.verification_findings import (
     FINE_TUNED,
     PREDICTIONS,

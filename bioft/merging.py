@@ -10,20 +10,12 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
-from bioft import (
-    cards,
-    contrastive,
-    derived_models,
-    entity_prediction,
-    models,
-    new_outputs,
-    relation_prediction,
-    runs,
-    text_models,
-)
+from bioft import cards, contrastive, derived_models, entity_prediction, models, relation_prediction, text_models
 from bioft.derived_models import ADAPTER
 from bioft.errors import BioftError
 from bioft.prompts import PairPrompts
+from bioft.storage import files as new_outputs
+from bioft.storage import runs
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 # SmolLM2-135M from NF4 differed by 0.013 in bfloat16 and by 0.0024 in float16 (the worst of 30 test pairs).

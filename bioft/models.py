@@ -23,8 +23,8 @@ from transformers.utils import CONFIG_NAME, cached_file
 from transformers.utils.hub import extract_commit_hash
 from trl import ModelConfig
 
-from bioft.cache import cache_directory
 from bioft.errors import BioftError
+from bioft.storage.cache import cache_directory
 
 logger = logging.getLogger(__name__)
 

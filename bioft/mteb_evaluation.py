@@ -17,9 +17,10 @@ from huggingface_hub.errors import HfHubHTTPError
 from rich import box
 from rich.table import Table
 
-from bioft import contrastive, models, runs
+from bioft import contrastive, models
 from bioft.contrastive import ContrastiveArguments
 from bioft.errors import BioftError
+from bioft.storage import runs
 
 if TYPE_CHECKING:
     from mteb import AbsTask

@@ -14,10 +14,10 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from datasets import Dataset, concatenate_datasets
 from rich.progress import track
 
-from bioft.cache import cache_directory
-from bioft.datasets.storage import fingerprint
 from bioft.datasets.texts import write_arrow
 from bioft.errors import BioftError
+from bioft.storage.cache import cache_directory
+from bioft.storage.datasets import fingerprint
 from bioft.tagging import special_tokens
 
 TEXTS_PER_PART = 2000

@@ -99,7 +99,7 @@ def _holds_documents(path: Path) -> bool:
 
 
 def _recipe_of(run: Path) -> str | None:
-    from bioft import runs
+    from bioft.storage import runs
 
     return str(runs.read(run)["recipe"]) if (run / runs.RECORD).is_file() else None
 
@@ -168,7 +168,8 @@ def _predict_in_documents(
     if output is not None and document_files.format_of(output) not in ("jsonl", "pubtator"):
         raise BioftError(f"{output} is neither .jsonl nor .pubtator: what is found can be written as one of these.")
 
-    from bioft import document_prediction, highlighting, runs
+    from bioft import document_prediction, highlighting
+    from bioft.storage import runs
 
     found = document_prediction.predict_documents(run, documents)
     entities = [each.entities for each in found]

@@ -9,9 +9,10 @@ from accelerate import PartialState
 from accelerate.utils import gather_object
 from datasets import Dataset
 
-from bioft import models, runs, scoring
+from bioft import models, scoring
 from bioft.errors import BioftError
 from bioft.prompts import PairPrompts
+from bioft.storage import runs
 
 
 def score_pairs(

@@ -11,9 +11,10 @@ from typing import Any
 
 import yaml
 
-from bioft import cards, runs
+from bioft import cards
 from bioft.cards import PLACEHOLDER
 from bioft.errors import BioftError
+from bioft.storage import runs
 
 # No other kind of file is needed, and none of these is executed or unpickled when it is read.
 SAFE_SUFFIXES = frozenset(
@@ -81,7 +82,7 @@ def dataset_files(directory: Path, repository: str, token: str | None = None) ->
         BioftError: no dataset of `bioft build`, rows that are not those of its manifest, a token or a path outside the
             folder, or a card that the Hub would refuse.
     """
-    from bioft.datasets import storage
+    from bioft.storage import datasets as storage
 
     dataset, manifest = storage.load(directory)
     names = [*split_files(manifest, directory / storage.MANIFEST), storage.MANIFEST]

@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bioft import hub, presets, runs
-from bioft.datasets import storage
+from bioft import hub, presets
 from bioft.errors import BioftError
+from bioft.storage import datasets as storage
+from bioft.storage import runs
 from bioft.verification_findings import Request
 
 Loader = Callable[..., tuple[Any, dict[str, Any]]]

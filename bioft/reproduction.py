@@ -15,10 +15,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bioft import hub, presets, publication, runs
-from bioft.datasets.storage import suggestion
+from bioft import hub, presets, publication
 from bioft.errors import BioftError
-from bioft.recorded_configuration import recorded_configuration
+from bioft.storage import runs
+from bioft.storage.configuration import recorded_configuration
+from bioft.storage.datasets import suggestion
 from bioft.verification_findings import (
     FINE_TUNED,
     Figure,

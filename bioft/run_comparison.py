@@ -16,13 +16,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bioft import hub, run_outcomes, runs
-from bioft.datasets.storage import suggestion
+from bioft import hub, run_outcomes
 from bioft.errors import BioftError
 from bioft.metrics import intervals
 from bioft.metrics.intervals import Floats
-from bioft.new_outputs import new_folder
 from bioft.run_outcomes import Metric, Outcomes
+from bioft.storage import runs
+from bioft.storage.datasets import suggestion
+from bioft.storage.files import new_folder
 
 CONFIDENCE = 0.95
 WIDE = 150

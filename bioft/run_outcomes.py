@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
 
-from bioft.datasets.storage import suggestion
 from bioft.errors import BioftError
 from bioft.metrics.intervals import Floats, Integers
+from bioft.storage.datasets import suggestion
 
 PREDICTIONS = "predictions.parquet"
 

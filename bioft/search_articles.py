@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bioft.datasets import pubmed_articles
-from bioft.datasets.storage import TextLines
 from bioft.errors import BioftError
+from bioft.storage.datasets import TextLines
 
 TABLES = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz")
 

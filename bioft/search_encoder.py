@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bioft import contrastive, encoding, models, onnx_models, runs
+from bioft import contrastive, encoding, models, onnx_models
 from bioft.contrastive import ContrastiveArguments
 from bioft.errors import BioftError
 from bioft.search_index import SearchIndex
+from bioft.storage import runs
 
 MAX_LENGTH = 256
 """Tokens of a text that a base model reads; a run reads as many as in its training."""

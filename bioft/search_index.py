@@ -23,10 +23,11 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from bioft import __version__, runs
+from bioft import __version__
 from bioft.errors import BioftError
 from bioft.retrieval_baselines import rank_embeddings
 from bioft.search_articles import IndexedArticle
+from bioft.storage import runs
 
 if TYPE_CHECKING:  # the encoder brings PyTorch along, which near duplicates and topics do without
     from usearch.index import Index

@@ -14,10 +14,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bioft import hub, presets, runs
+from bioft import hub, presets
 from bioft.errors import BioftError
 from bioft.recipe_process import options, run_recipe
-from bioft.recorded_configuration import FILES
+from bioft.storage import runs
+from bioft.storage.configuration import FILES
 
 CONFIDENCE = 0.95
 NOTE = (

@@ -17,10 +17,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bioft import arguments, evaluation, plots, presets, runs, setting_ranges
-from bioft.datasets.storage import suggestion
+from bioft import arguments, evaluation, plots, presets, setting_ranges
 from bioft.errors import BioftError
 from bioft.recipe_process import options, run_recipe
+from bioft.storage import runs
+from bioft.storage.datasets import suggestion
 
 try:
     import optuna

@@ -9,9 +9,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from bioft import document_files, runs
-from bioft.datasets.storage import TextLines
+from bioft import document_files
 from bioft.errors import BioftError
+from bioft.storage import runs
+from bioft.storage.datasets import TextLines
 
 OUTPUTS = (".csv", ".jsonl")
 

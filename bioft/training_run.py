@@ -11,8 +11,9 @@ from accelerate import PartialState
 from transformers import PrinterCallback
 from transformers.integrations import get_available_reporting_integrations
 
-from bioft import arguments, evaluation, hub, launch, models, plots, runs
+from bioft import arguments, evaluation, hub, launch, models, plots
 from bioft.errors import BioftError
+from bioft.storage import runs
 
 
 def begin(script_args: Any, model_args: Any, training_args: Any) -> tuple[dict[str, Any], models.BaseModel]:

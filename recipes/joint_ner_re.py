@@ -16,7 +16,7 @@ from pathlib import Path
 
 from transformers import AutoModel, set_seed
 
-from bioft import arguments, dry_run, joint, models, relation_evaluation, relations, runs, tagging, training_run
+from bioft import arguments, dry_run, joint, models, relation_evaluation, relations, tagging, training_run
 from bioft import joint_evaluation as evaluate
 from bioft.arguments import (
     DocumentArguments,
@@ -32,6 +32,7 @@ from bioft.entity_evaluation import check_supports
 from bioft.errors import BioftError
 from bioft.joint_start import load_entity_weights
 from bioft.relation_prediction import choose_threshold
+from bioft.storage import runs
 
 
 def main(

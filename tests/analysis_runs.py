@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from datasets import DatasetDict
 
-from bioft import runs
-from bioft.datasets import ctd, storage
+from bioft.datasets import ctd
+from bioft.storage import datasets as storage
+from bioft.storage import runs
 from tests import tiny
 
 

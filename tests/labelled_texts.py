@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from bioft.datasets import storage
 from bioft.datasets.stop_reasons import build_weak
+from bioft.storage import datasets as storage
 
 
 def write_weak_labels(folder: Path) -> Path:

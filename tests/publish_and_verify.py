@@ -18,7 +18,8 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
 from bioft import hub, prediction, verification
-from bioft.datasets import ctd, storage
+from bioft.datasets import ctd
+from bioft.storage import datasets as storage
 from tests.tiny import write_ctd, write_model
 
 RECIPE = Path(__file__).resolve().parents[1] / "recipes" / "sft_gda.py"

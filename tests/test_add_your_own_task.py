@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bioft import runs
+from bioft.storage import runs
 from tests import warm_process
 
 PAGE = (Path(__file__).resolve().parents[1] / "docs" / "add_your_own_task.md").read_text(encoding="utf-8")

@@ -11,12 +11,13 @@ import pytest
 from datasets import DatasetDict
 from typer.testing import CliRunner
 
-from bioft import analysis, analysis_answers, analysis_errors, analysis_runs, runs
+from bioft import analysis, analysis_answers, analysis_errors, analysis_runs
 from bioft.analysis_page import Chapter, Section
 from bioft.cli import app
 from bioft.datasets import sample
 from bioft.errors import BioftError
 from bioft.metrics import entity_f1, intervals
+from bioft.storage import runs
 from tests.analysis_runs import build_dataset, row, write_pairs_run, write_record
 
 

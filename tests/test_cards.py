@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bioft import cards
-from bioft.datasets import ctd, documents, sample, storage
+from bioft.datasets import ctd, documents, sample
 from bioft.errors import BioftError
+from bioft.storage import datasets as storage
 
 SHA = "ab" * 32
 

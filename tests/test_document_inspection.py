@@ -10,7 +10,8 @@ import pytest
 from rich.console import Console
 
 from bioft import document_inspection, inspection
-from bioft.datasets import sample, storage
+from bioft.datasets import sample
+from bioft.storage import datasets as storage
 
 
 def entity(text: str, kind: str, identifier: str) -> dict[str, Any]:

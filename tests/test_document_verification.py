@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from bioft import cards, document_verification, runs, verification
+from bioft import cards, document_verification, verification
 from bioft.datasets.load import load_documents
 from bioft.metrics import entity_f1, relation_f1
+from bioft.storage import runs
 from tests.recipe import command_line, load_recipe, run_recipe
 from tests.tiny import write_encoder
 

@@ -12,9 +12,10 @@ from tokenizers import pre_tokenizers
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 from typer.testing import CliRunner
 
-from bioft import derived_models, export_gguf, prediction, runs
+from bioft import derived_models, export_gguf, prediction
 from bioft.cli import app
 from bioft.errors import BioftError
+from bioft.storage import runs
 from tests.recipe import write_quantized_run
 from tests.tiny import write_model
 

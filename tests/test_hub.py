@@ -23,11 +23,13 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 from typer.testing import CliRunner
 
-from bioft import cards, hub, publication, runs
+from bioft import cards, hub, publication
 from bioft.cli import app
-from bioft.datasets import ctd, hpo, load, storage
+from bioft.datasets import ctd, hpo, load
 from bioft.errors import BioftError
 from bioft.hub_client import RetryPolicy
+from bioft.storage import datasets as storage
+from bioft.storage import runs
 from tests.hub_server.server import HubServer
 from tests.tiny import write_ctd
 

@@ -8,8 +8,9 @@ import pytest
 from rich.console import Console
 
 from bioft import inspection
-from bioft.datasets import ctd, storage
+from bioft.datasets import ctd
 from bioft.errors import BioftError
+from bioft.storage import datasets as storage
 
 
 def frame(*rows: tuple[str, str, int, str, str]) -> pd.DataFrame:

@@ -6,7 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 from bioft.cli import app
-from bioft.datasets import load, pubmed_download, storage
+from bioft.datasets import load, pubmed_download
+from bioft.storage import datasets as storage
 from tests.pubmed_server import PubmedServer, served
 
 RUNNER = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"})

@@ -9,10 +9,11 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from bioft import hub, reproduction, runs
+from bioft import hub, reproduction
 from bioft.cli import app
 from bioft.errors import BioftError
-from bioft.recorded_configuration import recorded_configuration
+from bioft.storage import runs
+from bioft.storage.configuration import recorded_configuration
 from tests.recipe import command_line, load_recipe, run_recipe
 from tests.tiny import write_encoder
 

@@ -10,10 +10,11 @@ import pytest
 from sklearn.metrics import f1_score, roc_auc_score
 from typer.testing import CliRunner
 
-from bioft import run_comparison, run_outcomes, runs
+from bioft import run_comparison, run_outcomes
 from bioft.cli import app
 from bioft.errors import BioftError
 from bioft.metrics import counts, intervals
+from bioft.storage import runs
 
 N = 400
 ENVIRONMENT = {"schema_version": 1, "seed": 0}

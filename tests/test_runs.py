@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bioft import runs
 from bioft.errors import BioftError
+from bioft.storage import runs
 
 
 def checkpoint(directory: Path, step: int, *, whole: bool = True) -> Path:

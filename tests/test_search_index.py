@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from bioft import contrastive, models, runs, search_index
+from bioft import contrastive, models, search_index
 from bioft.cli import app
 from bioft.contrastive import ContrastiveArguments
 from bioft.encoding import encode_texts
 from bioft.errors import BioftError
 from bioft.search_articles import IndexedArticle, read_articles
 from bioft.search_encoder import SearchEncoder, load_encoder
+from bioft.storage import runs
 from bioft.topics import find_topics
 from tests.tiny import write_encoder
 

@@ -13,10 +13,11 @@ import scipy.stats
 import yaml
 from typer.testing import CliRunner
 
-from bioft import arguments, runs, seed_runs
+from bioft import arguments, seed_runs
 from bioft.cli import app
 from bioft.errors import BioftError
 from bioft.recipe_process import options, run_recipe
+from bioft.storage import runs
 from tests.labelled_texts import write_weak_labels
 from tests.recipe import command_line, load_recipe
 from tests.recipe_in_process import RecipeInProcess

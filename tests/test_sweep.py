@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from bioft import publication, run_comparison, runs, sweep, verification
+from bioft import publication, run_comparison, sweep, verification
 from bioft.cli import app
-from bioft.datasets import storage
 from bioft.errors import BioftError
+from bioft.storage import datasets as storage
+from bioft.storage import runs
 from tests.labelled_texts import write_weak_labels
 from tests.recipe import command_line
 from tests.recipe_in_process import RecipeInProcess

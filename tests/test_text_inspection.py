@@ -10,8 +10,9 @@ from datasets import Dataset, DatasetDict
 from rich.console import Console
 
 from bioft import inspection, text_inspection
-from bioft.datasets import stop_reasons, storage
+from bioft.datasets import stop_reasons
 from bioft.errors import BioftError
+from bioft.storage import datasets as storage
 
 
 def pairs(*rows: tuple[str, str, float, str]) -> pd.DataFrame:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bioft import runs
 from bioft.errors import BioftError
+from bioft.storage import runs
 from tests.labelled_texts import write_weak_labels
 from tests.recipe import load_recipe, run_recipe
 from tests.tiny import write_encoder

@@ -13,21 +13,13 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from typer.testing import CliRunner
 
-from bioft import (
-    cards,
-    evaluation,
-    gene_disease_verification,
-    hub,
-    metrics,
-    recorded_data,
-    runs,
-    verification,
-)
+from bioft import cards, evaluation, gene_disease_verification, hub, metrics, recorded_data, verification
 from bioft.cli import app
-from bioft.datasets import storage
 from bioft.datasets.load import load_or_build
 from bioft.errors import BioftError
 from bioft.metrics import intervals
+from bioft.storage import datasets as storage
+from bioft.storage import runs
 from bioft.verification_findings import Request
 from tests.hub_server.server import HubServer
 from tests.recipe import RECIPES, command_line, load_recipe, run_recipe

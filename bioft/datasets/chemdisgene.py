@@ -17,8 +17,8 @@ from datasets import DatasetDict
 
 from bioft.datasets import documents, pubtator
 from bioft.datasets.pubtator import Document, Mention, Relation
-from bioft.datasets.storage import TextLines, suggestion
 from bioft.errors import BioftError
+from bioft.storage.datasets import TextLines, suggestion
 
 URL = "https://github.com/chanzuckerberg/ChemDisGene"
 TERMS = (

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 from datasets import DatasetDict
 
 from bioft.datasets import gene_disease
-from bioft.datasets.storage import TextLines, file_sha256, suggestion
 from bioft.errors import BioftError
+from bioft.storage.datasets import TextLines, file_sha256, suggestion
 
 URL = "https://ctdbase.org"
 TERMS_URL = "https://ctdbase.org/about/legal.jsp"

@@ -13,8 +13,8 @@ from datasets import Dataset, DatasetDict
 from bioft.datasets import pubtator
 from bioft.datasets.pubtator import Document, concepts
 from bioft.datasets.splits import SPLITS, check_disjoint, grouped_split, normalise, straddling
-from bioft.datasets.storage import SCHEMA_VERSION, file_sha256, fingerprint
 from bioft.errors import BioftError, LeakageError
+from bioft.storage.datasets import SCHEMA_VERSION, file_sha256, fingerprint
 
 COLUMNS = ("document_id", "text", "entities", "relations")
 _ENTITY = pa.struct(

@@ -21,8 +21,8 @@ from bioft.datasets import bc5cdr
 from bioft.datasets import chemdisgene as chemdisgene_source
 from bioft.datasets import ctd as ctd_source
 from bioft.datasets import metabolite_namespaces as namespaces
-from bioft.datasets.storage import file_sha256, suggestion
 from bioft.errors import BioftError
+from bioft.storage.datasets import file_sha256, suggestion
 
 ATTEMPTS = 5
 """Tries without a new byte before a download gives up."""

@@ -17,8 +17,8 @@ from scipy.sparse.csgraph import connected_components
 from bioft.datasets import negatives as sampling
 from bioft.datasets import splits as splitting
 from bioft.datasets.splits import SPLITS, normalise
-from bioft.datasets.storage import SCHEMA_VERSION, fingerprint, suggestion
 from bioft.errors import BioftError
+from bioft.storage.datasets import SCHEMA_VERSION, fingerprint, suggestion
 
 COLUMNS = ("gene", "gene_id", "disease", "disease_id", "label", "evidence", "pmids")
 NEGATIVES = ("uniform", "degree_matched")

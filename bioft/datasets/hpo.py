@@ -15,8 +15,8 @@ from typing import Any
 from datasets import DatasetDict
 
 from bioft.datasets import gene_disease
-from bioft.datasets.storage import TextLines, file_sha256
 from bioft.errors import BioftError
+from bioft.storage.datasets import TextLines, file_sha256
 
 URL = "https://hpo.jax.org"
 TERMS_URL = "https://hpo.jax.org/license"

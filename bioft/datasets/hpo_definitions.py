@@ -13,8 +13,8 @@ from typing import Any
 from datasets import DatasetDict
 
 from bioft.datasets import hpo, texts
-from bioft.datasets.storage import TextLines, file_sha256
 from bioft.errors import BioftError
+from bioft.storage.datasets import TextLines, file_sha256
 
 FILE = "hp.obo"
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')

@@ -16,7 +16,7 @@ from datasets import Dataset, DatasetDict
 
 from bioft.datasets import hpo
 from bioft.datasets.splits import SPLITS, check_disjoint, grouped_split, normalise
-from bioft.datasets.storage import SCHEMA_VERSION, TextLines, file_sha256, fingerprint
+from bioft.storage.datasets import SCHEMA_VERSION, TextLines, file_sha256, fingerprint
 
 FILE = "hp.obo"
 COLUMNS = ("anchor", "positive", "group")

@@ -11,8 +11,8 @@ import numpy as np
 from datasets import Dataset, DatasetDict, Features, List, Value
 
 from bioft.datasets.splits import SPLITS, IntArray, check_disjoint, check_sizes, normalise
-from bioft.datasets.storage import SCHEMA_VERSION, fingerprint, suggestion
 from bioft.errors import BioftError
+from bioft.storage.datasets import SCHEMA_VERSION, fingerprint, suggestion
 
 CONFLICTS_SHOWN = 5
 """Conflicts that a manifest names; it counts all of them."""

@@ -23,13 +23,13 @@ from bioft.datasets import (
     metabolites,
     sample,
     stop_reasons,
-    storage,
     texts,
     trial_texts,
 )
 from bioft.datasets.metabolite_pairs import KINDS
 from bioft.errors import BioftError
 from bioft.metabolite_names import plain_text
+from bioft.storage import datasets as storage
 
 # Names of the datasets of each kind that are built here; any other is a folder or on the Hub, and built already.
 GENE_DISEASE = ("hpo", "ctd")

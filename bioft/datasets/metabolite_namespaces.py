@@ -20,8 +20,8 @@ import pandas as pd
 from bioft.datasets.documents import source as source_of
 from bioft.datasets.metabolite_models import MODEL_SUFFIXES, format_suffix, model_metabolites, read_model
 from bioft.datasets.metabolite_tables import Row, joined, problems, to_table, universal_id
-from bioft.datasets.storage import TextLines
 from bioft.errors import BioftError
+from bioft.storage.datasets import TextLines
 
 logger = logging.getLogger(__name__)
 

@@ -32,9 +32,9 @@ from bioft.datasets.metabolite_namespaces import (
 from bioft.datasets.metabolite_pairs import KINDS, Pair, make_pairs
 from bioft.datasets.metabolite_tables import resolve_ids
 from bioft.datasets.splits import SPLITS, check_disjoint, grouped_split
-from bioft.datasets.storage import SCHEMA_VERSION, fingerprint, suggestion
 from bioft.errors import BioftError
 from bioft.metabolite_names import normalise
+from bioft.storage.datasets import SCHEMA_VERSION, fingerprint, suggestion
 
 Source = str | os.PathLike[str]
 

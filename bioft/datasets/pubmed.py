@@ -22,9 +22,9 @@ from bioft.datasets.documents import source as source_of
 from bioft.datasets.pubmed_articles import CITATION, TERMS, URL, Article
 from bioft.datasets.pubmed_relations import Matrix, Topics
 from bioft.datasets.splits import SPLITS, check_disjoint, grouped_split, normalise
-from bioft.datasets.storage import SCHEMA_VERSION, fingerprint, suggestion
 from bioft.errors import BioftError, LeakageError
 from bioft.retrieval_baselines import rank_bm25
+from bioft.storage.datasets import SCHEMA_VERSION, fingerprint, suggestion
 
 KINDS = ("citation", "co-citation", "coupling", "mesh")
 """What makes a positive: one article cites the other; articles of the collection cite both; both cite the same; both

@@ -20,8 +20,8 @@ from scipy.sparse.csgraph import connected_components
 
 from bioft.datasets.documents import source as source_of
 from bioft.datasets.splits import SPLITS, check_disjoint, grouped_split, normalise
-from bioft.datasets.storage import SCHEMA_VERSION, TextLines, fingerprint
 from bioft.errors import BioftError
+from bioft.storage.datasets import SCHEMA_VERSION, TextLines, fingerprint
 
 COLUMNS = ("text1", "text2", "label")
 SCHEMA = pa.schema(

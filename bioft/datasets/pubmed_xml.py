@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from lxml import etree
 
-from bioft.datasets.storage import TextLines
 from bioft.errors import BioftError
+from bioft.storage.datasets import TextLines
 
 LARGEST_ARTICLE = 64 << 20
 """Bytes; what goes on for longer without an end is no article."""

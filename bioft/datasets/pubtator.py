@@ -16,8 +16,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal, NamedTuple, TextIO
 
-from bioft.datasets.storage import TextLines
 from bioft.errors import BioftError
+from bioft.storage.datasets import TextLines
 
 UNLINKED = ("-1", "-", "")
 """What corpora write for a mention that is linked to no concept."""

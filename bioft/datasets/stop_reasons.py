@@ -18,8 +18,8 @@ from datasets import DatasetDict
 from bioft import __version__
 from bioft.datasets import documents, labelled_texts
 from bioft.datasets.labelled_texts import LabelledText, check_label
-from bioft.datasets.storage import TextLines
 from bioft.errors import BioftError
+from bioft.storage.datasets import TextLines
 
 LABELS = (
     "Another_Study",

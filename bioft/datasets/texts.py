@@ -19,10 +19,10 @@ from datasets import Dataset, DatasetDict
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from bioft.cache import cache_directory
 from bioft.datasets.splits import SPLITS, grouped_split, normalise, straddling
-from bioft.datasets.storage import SCHEMA_VERSION, fingerprint
 from bioft.errors import BioftError, LeakageError
+from bioft.storage.cache import cache_directory
+from bioft.storage.datasets import SCHEMA_VERSION, fingerprint
 
 COLUMNS = ("id", "text")
 SCHEMA = pa.schema([("id", pa.string()), ("text", pa.string())])

@@ -9,9 +9,9 @@ from typing import Any
 from datasets import DatasetDict
 
 from bioft.datasets import texts
-from bioft.datasets.storage import TextLines, file_sha256
 from bioft.datasets.trials import CITATION, TERMS, URL, read_trials, source_files, trial_text
 from bioft.errors import BioftError
+from bioft.storage.datasets import TextLines, file_sha256
 
 
 def build(

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-from bioft import runs, search_encoder, search_index
-from bioft.cache import cache_directory
+from bioft import search_encoder, search_index
 from bioft.datasets import hpo, hpo_definitions
 from bioft.search_articles import IndexedArticle
 from bioft.search_encoder import SearchEncoder
 from bioft.search_index import SearchIndex
+from bioft.storage import runs
+from bioft.storage.cache import cache_directory
 
 RUN, BASE_MODEL = Path("runs/contrastive/default"), "embedded:all-minilm-l6-v2"
 """What encodes the terms: the default run of contrastive where it was trained, else the base model."""

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import gradio as gr
 
-from bioft import document_prediction, entity_prediction, highlighting, joint, runs, tagging
+from bioft import document_prediction, entity_prediction, highlighting, joint, tagging
 from bioft.demo import page
 from bioft.document_files import InputDocument
 from bioft.document_prediction import Found
 from bioft.errors import BioftError
+from bioft.storage import runs
 from bioft.tagging import Entity
 
 EXAMPLE = "Naloxone reverses the antihypertensive effect of clonidine in rats with hypertension."

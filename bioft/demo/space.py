@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import bioft
-from bioft import models, runs
+from bioft import models
 from bioft.errors import BioftError
-from bioft.new_outputs import new_folder
 from bioft.search_encoder import SearchEncoder
 from bioft.search_index import MANIFEST, SearchIndex
+from bioft.storage import runs
+from bioft.storage.files import new_folder
 
 ENCODER = "encoder"
 """Folder of the encoder in a Space."""

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bioft import runs
 from bioft.demo import entity_tab, gene_disease_tab, label_tab
 from bioft.errors import BioftError
+from bioft.storage import runs
 
 TABS: dict[str, tuple[str, Callable[[Path, str], None]]] = {
     "sft_gda": ("Gene–disease", gene_disease_tab.add),

@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from bioft import run_comparison, runs
+from bioft import run_comparison
+from bioft.storage import runs
 
 RUNS, EXAMPLES, LOOPED = 50, 14_000, 4
 

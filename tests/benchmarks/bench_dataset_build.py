@@ -24,7 +24,8 @@ NEGATIVES = ("degree_matched", "uniform")
 def build(path: str, split: str, negatives: str) -> dict[str, Any]:
     """Build and save once in this process, imports included in the time; returns the figures."""
     start = time.perf_counter()
-    from bioft.datasets import ctd, storage
+    from bioft.datasets import ctd
+    from bioft.storage import datasets as storage
 
     dataset, manifest = ctd.build(path, split=split, negatives=negatives)
     with tempfile.TemporaryDirectory() as directory:

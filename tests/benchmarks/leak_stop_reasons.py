@@ -12,10 +12,11 @@ import json
 
 from datasets import concatenate_datasets
 
-from bioft import metrics, runs, text_evaluation, text_prediction
+from bioft import metrics, text_evaluation, text_prediction
 from bioft.datasets.labelled_texts import labels_of
 from bioft.datasets.load import load_labelled_texts
 from bioft.errors import BioftError, LeakageError
+from bioft.storage import runs
 
 
 def main() -> None:

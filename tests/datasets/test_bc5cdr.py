@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bioft.datasets import bc5cdr, storage
+from bioft.datasets import bc5cdr
 from bioft.datasets.pubtator import concepts
 from bioft.errors import BioftError
+from bioft.storage import datasets as storage
 
 
 @pytest.fixture(scope="module")

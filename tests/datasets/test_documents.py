@@ -10,10 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import bioft
-from bioft.datasets import documents, pubtator, sample, storage
+from bioft.datasets import documents, pubtator, sample
 from bioft.datasets.load import load_documents, load_or_build
 from bioft.datasets.pubtator import Document, Mention, Relation, concepts
 from bioft.errors import BioftError, LeakageError
+from bioft.storage import datasets as storage
 
 
 def document(number: int, text: str | None = None) -> Document:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bioft.datasets import hpo, storage
+from bioft.datasets import hpo
 from bioft.errors import BioftError
+from bioft.storage import datasets as storage
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,10 @@ import pytest
 from typer.testing import CliRunner
 
 from bioft import cli
-from bioft.datasets import hpo, hpo_synonyms, storage
+from bioft.datasets import hpo, hpo_synonyms
 from bioft.datasets.splits import normalise
 from bioft.errors import BioftError
+from bioft.storage import datasets as storage
 from tests.metabolite_samples import write_namespace
 
 TERM = """[Term]

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from bioft import cli
-from bioft.datasets import labelled_texts, storage
+from bioft.datasets import labelled_texts
 from bioft.datasets.labelled_texts import LabelledText
 from bioft.datasets.splits import SPLITS, normalise
 from bioft.errors import BioftError, LeakageError
+from bioft.storage import datasets as storage
 
 KNOWN = ["common", "rare", "usual"]
 

@@ -11,7 +11,7 @@ from datasets import Dataset, DatasetDict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bioft.datasets import metabolite_pairs, metabolite_queries, metabolites, storage
+from bioft.datasets import metabolite_pairs, metabolite_queries, metabolites
 from bioft.datasets.metabolite_compounds import group_compounds, one_to_one
 from bioft.datasets.metabolite_perturbations import (
     DELIMITERS,
@@ -22,6 +22,7 @@ from bioft.datasets.metabolite_perturbations import (
 from bioft.errors import BioftError, LeakageError
 from bioft.metabolite_names import agreement, normalise, plain_text, read_chemistry
 from bioft.name_baselines import Exact, Normalised
+from bioft.storage import datasets as storage
 
 CHAINS = {4: "but", 6: "hex", 8: "oct", 10: "dec", 12: "dodec", 14: "tetradec", 16: "hexadec", 18: "octadec"}
 

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from datasets import DatasetDict
 
-from bioft.datasets import pubmed, pubmed_relations, storage
+from bioft.datasets import pubmed, pubmed_relations
 from bioft.datasets.pubmed_articles import Article, MeshHeading, Passage
 from bioft.datasets.pubmed_relations import CHECK_TAGS, Topics
 from bioft.errors import BioftError, LeakageError
+from bioft.storage import datasets as storage
 
 WORDS = [f"word{i}" for i in range(60)]
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from bioft import cli
-from bioft.datasets import pubmed, pubmed_headings, storage
+from bioft.datasets import pubmed, pubmed_headings
 from bioft.datasets.load import load_pairs
 from bioft.datasets.pubmed import Collection
 from bioft.datasets.pubmed_articles import Article, MeshHeading, Passage
@@ -16,6 +16,7 @@ from bioft.datasets.pubmed_relations import Topics
 from bioft.datasets.splits import SPLITS
 from bioft.errors import BioftError, LeakageError
 from bioft.retrieval_evaluation import RetrievalTask
+from bioft.storage import datasets as storage
 
 
 def article(pmid: int, *terms: str) -> Article:

@@ -4,9 +4,10 @@ import gzip
 
 import pytest
 
-from bioft.datasets import pubmed_pairs, storage
+from bioft.datasets import pubmed_pairs
 from bioft.datasets.splits import normalise
 from bioft.errors import BioftError
+from bioft.storage import datasets as storage
 
 HEAD = "text1,text2,label\n"
 

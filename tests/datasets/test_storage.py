@@ -13,8 +13,8 @@ from datasets import Dataset, DatasetDict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bioft.datasets import storage
 from bioft.errors import BioftError
+from bioft.storage import datasets as storage
 
 
 def example(n: int = 30) -> tuple[DatasetDict, dict[str, Any]]:

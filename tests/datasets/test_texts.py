@@ -8,8 +8,9 @@ import pytest
 from datasets import Dataset
 
 from bioft import cards, inspection
-from bioft.datasets import hpo_definitions, storage, texts, trial_texts
+from bioft.datasets import hpo_definitions, texts, trial_texts
 from bioft.errors import BioftError, LeakageError
+from bioft.storage import datasets as storage
 
 PARAGRAPH = "This paragraph is long enough to be shared by two trials of one sponsor and says nothing else. " * 3
 

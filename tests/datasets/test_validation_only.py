@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from bioft import entity_evaluation, relation_evaluation
-from bioft.datasets import load, storage
+from bioft.datasets import load
 from bioft.errors import BioftError
+from bioft.storage import datasets as storage
 from tests.tiny import write_ctd
 
 

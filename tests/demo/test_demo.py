@@ -27,7 +27,6 @@ from bioft import (
     models,
     prediction,
     relations,
-    runs,
     search_encoder,
     search_index,
     tagging,
@@ -43,6 +42,7 @@ from bioft.document_files import InputDocument
 from bioft.errors import BioftError
 from bioft.search_articles import IndexedArticle
 from bioft.search_index import SearchIndex
+from bioft.storage import runs
 from bioft.topics import find_topics
 from tests.tiny import write_encoder, write_model
 

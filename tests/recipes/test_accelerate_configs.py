@@ -9,7 +9,7 @@ import pytest
 import torch
 from accelerate.commands.config.config_args import load_config_from_file
 
-from bioft import runs
+from bioft.storage import runs
 from tests.tiny import write_ctd, write_model
 
 ROOT = Path(__file__).resolve().parents[2]

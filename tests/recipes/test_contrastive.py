@@ -15,10 +15,12 @@ from sentence_transformers import SentenceTransformer
 from transformers import MegatronBertConfig, MegatronBertModel, TrainerCallback
 from typer.testing import CliRunner
 
-from bioft import alignment_scorer, cards, cli, contrastive, metrics, presets, runs, verification
-from bioft.datasets import hpo_synonyms, storage
+from bioft import alignment_scorer, cards, cli, contrastive, metrics, presets, verification
+from bioft.datasets import hpo_synonyms
 from bioft.errors import BioftError
 from bioft.metrics import alignment
+from bioft.storage import datasets as storage
+from bioft.storage import runs
 from tests.metabolite_samples import write_namespace
 from tests.recipe import command_line, load_recipe, run_recipe
 from tests.tiny import encoder_tokenizer, write_encoder

@@ -18,13 +18,14 @@ import torch
 from transformers import AutoModel
 from typer.testing import CliRunner
 
-from bioft import arguments, cli, presets, run_outcomes, runs, text_evaluation, text_prediction, verification
-from bioft.datasets import storage
+from bioft import arguments, cli, presets, run_outcomes, text_evaluation, text_prediction, verification
 from bioft.datasets.labelled_texts import labels_of
 from bioft.datasets.load import load_labelled_texts
 from bioft.datasets.stop_reasons import build_weak
 from bioft.errors import BioftError
 from bioft.metrics import multilabel
+from bioft.storage import datasets as storage
+from bioft.storage import runs
 from tests.tiny import write_encoder
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"

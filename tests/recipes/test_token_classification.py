@@ -14,7 +14,7 @@ import torch
 from transformers import AutoModelForTokenClassification, AutoTokenizer
 from typer.testing import CliRunner
 
-from bioft import arguments, cli, entity_evaluation, entity_prediction, presets, runs, tagging
+from bioft import arguments, cli, entity_evaluation, entity_prediction, presets, tagging
 from bioft.arguments import (
     DocumentArguments,
     EncoderModelArguments,
@@ -25,6 +25,7 @@ from bioft.arguments import (
 from bioft.datasets.load import load_documents
 from bioft.errors import BioftError
 from bioft.metrics import counts
+from bioft.storage import runs
 from tests.recipe import RECIPES, command_line, load_recipe, run_recipe
 from tests.tiny import write_encoder
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bioft import runs
 from bioft.errors import BioftError
+from bioft.storage import runs
 
 
 def check_new(output: Path) -> None:

@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from bioft import hub, presets, runs
-from bioft.datasets import storage
+from bioft import hub, presets
 from bioft.errors import BioftError
+from bioft.storage import datasets as storage
+from bioft.storage import runs
 
 FILES = ("dataset_path", "exclude", "namespace", "modelseed", "held_out_models")
 """Keys that name files and folders of data."""
