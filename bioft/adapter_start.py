@@ -6,9 +6,10 @@ from typing import Any
 
 from peft import PeftModel
 
-from bioft import hub, models
+from bioft import hub
 from bioft.errors import BioftError
-from bioft.models import BaseModel
+from bioft.models import base as models
+from bioft.models.base import BaseModel
 from bioft.storage import runs
 
 

@@ -172,8 +172,9 @@ def _of_similar_texts(
     directory: Path, record: dict[str, Any], answers: Answers, sample: int, rng: np.random.Generator
 ) -> Embedded:
     """Texts and which of them belong together: a query and its right text, or two names with the same id."""
-    from bioft import contrastive, models
-    from bioft.encoding import encode_texts
+    from bioft import contrastive
+    from bioft.models import base as models
+    from bioft.models.embed import encode_texts
 
     together: list[tuple[str, str, str]] = []
     right = answers.given["truth"].tolist()
@@ -208,7 +209,8 @@ def _of_similar_texts(
 def _base_encoder(record: Mapping[str, Any], mlm_run: str | None) -> tuple[Any, Any]:
     from transformers import AutoModel
 
-    from bioft import masked_models, models
+    from bioft import masked_models
+    from bioft.models import base as models
 
     base = (
         models.resolve_recorded(record["base_model"])
@@ -227,7 +229,7 @@ def _encoder_of(model: Any) -> Any:
 
 def _states(encoder: Any, tokenizer: Any, inputs: Sequence[list[int]]) -> list[Floats]:
     """The last hidden states of each input, shape (tokens, dimensions), float32."""
-    from bioft.batches import batches_by_length
+    from bioft.models.batches import batches_by_length
 
     states: list[Floats] = [np.empty(0)] * len(inputs)
     for batch in batches_by_length(list(map(len, inputs)), BATCH_TOKENS):

@@ -20,9 +20,10 @@ from sentence_transformers.sentence_transformer import losses
 from sentence_transformers.sentence_transformer.modules import Pooling
 from trl import ModelConfig
 
-from bioft import dry_run, models, tagging
+from bioft import dry_run, tagging
 from bioft.arguments import MixedPrecision
 from bioft.errors import BioftError
+from bioft.models import base as models
 from bioft.storage import runs
 
 logger = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from datasets import Dataset, DatasetDict
 from bioft import plots
 from bioft.analysis_errors import area
 from bioft.contrastive import RELATED, training_rows
-from bioft.encoding import encode_texts
+from bioft.models.embed import encode_texts
 
 PAIRS = 1000
 """Test pairs whose similarity is drawn."""

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from bioft import models
+from bioft.models import base as models
 
 BYTES_PER_TRAINED_PARAMETER = 16
 """Weight, gradient and the two moments of AdamW, in 32 bits each."""

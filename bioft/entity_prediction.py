@@ -9,9 +9,10 @@ import torch
 from rich.progress import track
 from transformers import AutoModelForTokenClassification
 
-from bioft import models, tagging
-from bioft.batches import batches_by_length
+from bioft import tagging
 from bioft.errors import BioftError
+from bioft.models import base as models
+from bioft.models.batches import batches_by_length
 from bioft.storage import runs
 from bioft.tagging import Entity, Span
 

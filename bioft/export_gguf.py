@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-from bioft import derived_models, merging, models
+from bioft import derived_models, merging
 from bioft.derived_models import ADAPTER, Exported, Parity
 from bioft.errors import BioftError
+from bioft.models import base as models
 from bioft.storage import files as new_outputs
 
 # SmolLM2-135M in float16 differed by 0.0023 on the worst of 100 test pairs.

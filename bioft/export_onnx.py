@@ -15,17 +15,17 @@ from bioft import (
     contrastive,
     derived_models,
     entity_prediction,
-    onnx_models,
     relation_prediction,
     relations,
     tagging,
     text_classification,
     text_models,
 )
-from bioft.batches import batches_by_length
 from bioft.derived_models import Exported, Parity
 from bioft.entity_prediction import CPU_BATCH_TOKENS
 from bioft.errors import BioftError
+from bioft.models import onnx as onnx_models
+from bioft.models.batches import batches_by_length
 from bioft.storage import files as new_outputs
 from bioft.storage import runs
 

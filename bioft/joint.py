@@ -27,10 +27,11 @@ from torch import nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedConfig, PreTrainedModel, Trainer
 from transformers.utils import ModelOutput
 
-from bioft import models, relations, tagging
-from bioft.batches import batches_by_length
+from bioft import relations, tagging
 from bioft.concept_linking import ConceptDictionary
 from bioft.errors import BioftError
+from bioft.models import base as models
+from bioft.models.batches import batches_by_length
 from bioft.relation_prediction import FoundRelation, RelationScores
 from bioft.relation_words import candidate_words
 from bioft.relations import Candidate

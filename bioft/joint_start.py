@@ -6,9 +6,10 @@ from typing import Any
 
 import torch
 
-from bioft import entity_prediction, joint, models
+from bioft import entity_prediction, joint
 from bioft.errors import BioftError
-from bioft.models import BaseModel
+from bioft.models import base as models
+from bioft.models.base import BaseModel
 from bioft.storage import runs
 
 

@@ -17,9 +17,9 @@ from datasets import Dataset
 from rich.progress import track
 
 from bioft import evaluation, packing
-from bioft.batches import batches_by_length
 from bioft.masking import NOT_PREDICTED, MaskingCollator, collator_for
 from bioft.metrics import intervals
+from bioft.models.batches import batches_by_length
 
 SHOWN = {"masked_accuracy": "Masked accuracy", "perplexity": "Perplexity"}
 PROBABILITY = 0.15

@@ -10,8 +10,8 @@ from typing import Any
 from peft import PeftModel
 from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer
 
-from bioft import models
 from bioft.errors import BioftError
+from bioft.models import base as models
 from bioft.storage import runs
 from bioft.storage.cache import cache_directory
 from bioft.tagging import longest_input

@@ -10,9 +10,10 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
-from bioft import cards, contrastive, derived_models, entity_prediction, models, relation_prediction, text_models
+from bioft import cards, contrastive, derived_models, entity_prediction, relation_prediction, text_models
 from bioft.derived_models import ADAPTER
 from bioft.errors import BioftError
+from bioft.models import base as models
 from bioft.prompts import PairPrompts
 from bioft.storage import files as new_outputs
 from bioft.storage import runs

@@ -17,9 +17,10 @@ from huggingface_hub.errors import HfHubHTTPError
 from rich import box
 from rich.table import Table
 
-from bioft import contrastive, models
+from bioft import contrastive
 from bioft.contrastive import ContrastiveArguments
 from bioft.errors import BioftError
+from bioft.models import base as models
 from bioft.storage import runs
 
 if TYPE_CHECKING:

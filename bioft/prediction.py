@@ -9,8 +9,9 @@ from accelerate import PartialState
 from accelerate.utils import gather_object
 from datasets import Dataset
 
-from bioft import models, scoring
+from bioft import scoring
 from bioft.errors import BioftError
+from bioft.models import base as models
 from bioft.prompts import PairPrompts
 from bioft.storage import runs
 

@@ -14,11 +14,12 @@ from rich.text import Text
 from torch import nn
 from transformers import AutoModelForSequenceClassification
 
-from bioft import models, relations, tagging
+from bioft import relations, tagging
 from bioft.arguments import RelationArguments
-from bioft.batches import batches_by_length
 from bioft.entity_prediction import CPU_BATCH_TOKENS, GPU_BATCH_TOKENS
 from bioft.metrics.relation_f1 import Relation
+from bioft.models import base as models
+from bioft.models.batches import batches_by_length
 from bioft.relations import Candidate
 from bioft.storage import runs
 

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from rich.progress import track
 
-from bioft.batches import batches_by_length
 from bioft.errors import BioftError
+from bioft.models.batches import batches_by_length
 
 CPU_BATCH_TOKENS, GPU_BATCH_TOKENS = 512, 16384
 """Padded tokens in one forward pass. More fill a GPU; on a CPU they only add padding, as lengths differ more."""

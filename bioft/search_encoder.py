@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bioft import contrastive, encoding, models, onnx_models
+from bioft import contrastive
 from bioft.contrastive import ContrastiveArguments
 from bioft.errors import BioftError
+from bioft.models import base as models
+from bioft.models import embed as encoding
+from bioft.models import onnx as onnx_models
 from bioft.search_index import SearchIndex
 from bioft.storage import runs
 

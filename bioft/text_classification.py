@@ -15,9 +15,9 @@ from sklearn.metrics import f1_score
 from torch import nn
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
-from bioft import models
 from bioft.datasets.labelled_texts import labels_of
 from bioft.errors import BioftError
+from bioft.models import base as models
 from bioft.relation_prediction import text_logits
 from bioft.relations import best_threshold
 from bioft.text_baselines import indicator_matrix

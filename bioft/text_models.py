@@ -9,9 +9,10 @@ from peft import PeftModel
 from transformers import AutoTokenizer
 from trl import ModelConfig
 
-from bioft import hub, masked_models, models, publication
+from bioft import hub, masked_models, publication
 from bioft.arguments import ClassifierArguments
 from bioft.errors import BioftError
+from bioft.models import base as models
 from bioft.storage import runs
 from bioft.text_classification import classifier_class
 from bioft.text_evaluation import read_trained_on

@@ -17,11 +17,12 @@ from typing import Any
 from sentence_transformers import SentenceTransformerTrainer
 from transformers import set_seed
 
-from bioft import arguments, contrastive, contrastive_figures, models, pair_similarity, training_run
+from bioft import arguments, contrastive, contrastive_figures, pair_similarity, training_run
 from bioft.alignment_evaluation import NameAlignmentTask
 from bioft.arguments import EncoderModelArguments, PairArguments, RecipeArguments
 from bioft.contrastive import ContrastiveArguments, ContrastiveTrainingArguments
 from bioft.datasets.load import describe, load_pairs
+from bioft.models import base as models
 from bioft.retrieval_evaluation import RetrievalTask
 from bioft.storage import runs
 

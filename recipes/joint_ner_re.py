@@ -16,7 +16,7 @@ from pathlib import Path
 
 from transformers import AutoModel, set_seed
 
-from bioft import arguments, dry_run, joint, models, relation_evaluation, relations, tagging, training_run
+from bioft import arguments, dry_run, joint, relation_evaluation, relations, tagging, training_run
 from bioft import joint_evaluation as evaluate
 from bioft.arguments import (
     DocumentArguments,
@@ -31,6 +31,7 @@ from bioft.datasets.load import describe, load_documents
 from bioft.entity_evaluation import check_supports
 from bioft.errors import BioftError
 from bioft.joint_start import load_entity_weights
+from bioft.models import base as models
 from bioft.relation_prediction import choose_threshold
 from bioft.storage import runs
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from peft import get_peft_model
 from transformers import Trainer, set_seed
 
-from bioft import arguments, dry_run, masked_evaluation, masked_models, models, packing, training_run
+from bioft import arguments, dry_run, masked_evaluation, masked_models, packing, training_run
 from bioft.arguments import (
     EncoderModelArguments,
     EncoderTrainingArguments,
@@ -26,6 +26,7 @@ from bioft.arguments import (
 from bioft.datasets.load import describe, load_texts
 from bioft.masked_head import use_masked_head
 from bioft.masking import collator_for
+from bioft.models import base as models
 from bioft.storage import runs
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from peft import get_peft_model
 from transformers import AutoModelForSequenceClassification, DataCollatorWithPadding, Trainer, set_seed
 
-from bioft import arguments, dry_run, error_analysis, models, relation_evaluation, relations, training_run
+from bioft import arguments, dry_run, error_analysis, relation_evaluation, relations, training_run
 from bioft import relation_prediction as prediction
 from bioft.arguments import (
     DocumentArguments,
@@ -28,6 +28,7 @@ from bioft.arguments import (
 )
 from bioft.concept_linking import ConceptDictionary
 from bioft.datasets.load import describe, load_documents
+from bioft.models import base as models
 from bioft.storage import runs
 
 

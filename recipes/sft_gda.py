@@ -16,10 +16,11 @@ import numpy as np
 from datasets import DatasetDict
 from trl import SFTTrainer
 
-from bioft import adapter_start, arguments, dry_run, evaluation, models, prediction, training_run
+from bioft import adapter_start, arguments, dry_run, evaluation, prediction, training_run
 from bioft.arguments import GeneDiseaseArguments, LanguageModelArguments, PromptArguments, TrainingArguments
 from bioft.completion_head import use_completion_head
 from bioft.datasets.load import describe, load_or_build
+from bioft.models import base as models
 from bioft.prompts import PairPrompts
 from bioft.storage import runs
 

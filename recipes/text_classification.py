@@ -16,7 +16,7 @@ from pathlib import Path
 from peft import PeftModel, get_peft_model
 from transformers import DataCollatorWithPadding, Trainer, set_seed
 
-from bioft import arguments, dry_run, models, text_classification, text_evaluation, text_models, training_run
+from bioft import arguments, dry_run, text_classification, text_evaluation, text_models, training_run
 from bioft.arguments import (
     ClassifierArguments,
     EncoderModelArguments,
@@ -26,6 +26,7 @@ from bioft.arguments import (
 )
 from bioft.datasets.labelled_texts import labels_of
 from bioft.datasets.load import describe, load_labelled_texts
+from bioft.models import base as models
 from bioft.storage import runs
 from bioft.text_baselines import indicator_matrix
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bioft.batches import batches_by_length
+from bioft.models.batches import batches_by_length
 
 
 @given(st.lists(st.integers(1, 50), max_size=30), st.integers(1, 100))

@@ -60,7 +60,7 @@ def test_an_index_can_be_opened_before_onnx_runtime_is_loaded() -> None:
 
 
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("bioft.onnx_models.find_spec", lambda name: None if name == "onnxruntime" else object())
+    monkeypatch.setattr("bioft.models.onnx.find_spec", lambda name: None if name == "onnxruntime" else object())
     table = tmp_path / "a.csv"
     table.write_text("id,text\n1,heart pain\n")
     message = run(

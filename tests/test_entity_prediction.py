@@ -9,8 +9,9 @@ import pytest
 import torch
 from transformers import AutoModelForTokenClassification, pipeline
 
-from bioft import entity_prediction, models, tagging
+from bioft import entity_prediction, tagging
 from bioft.errors import BioftError
+from bioft.models import base as models
 from tests.tiny import ENCODERS, write_encoder
 
 LABELS = tagging.bio_labels(["Chemical", "Disease"])

@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoConfig, AutoModel
 
-from bioft import joint, models, relations, tagging
+from bioft import joint, relations, tagging
 from bioft.concept_linking import ConceptDictionary
 from bioft.datasets import sample
 from bioft.errors import BioftError
 from bioft.joint import JointCollator, JointConfig, JointModel
+from bioft.models import base as models
 from tests.tiny import ENCODERS, write_encoder
 
 WINDOWS = {"window_length": 64, "window_overlap": 16}

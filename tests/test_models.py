@@ -9,8 +9,8 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModel, AutoModelForSequenceClassification, AutoModelForTokenClassification
 from trl import ModelConfig
 
-from bioft import models
 from bioft.errors import BioftError
+from bioft.models import base as models
 from tests.tiny import write_encoder, write_model
 
 

@@ -13,10 +13,11 @@ from mteb.abstasks.task_metadata import TaskMetadata
 from scipy.stats import spearmanr
 from typer.testing import CliRunner
 
-from bioft import contrastive, models, mteb_evaluation
+from bioft import contrastive, mteb_evaluation
 from bioft.cli import app
 from bioft.contrastive import ContrastiveArguments
 from bioft.errors import BioftError
+from bioft.models import base as models
 from bioft.storage import runs
 from tests.tiny import write_encoder
 

@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoModelForSequenceClassification
 
-from bioft import models, relation_prediction, relations
+from bioft import relation_prediction, relations
 from bioft.concept_linking import ConceptDictionary
 from bioft.datasets.load import load_documents
 from bioft.errors import BioftError
+from bioft.models import base as models
 from bioft.relation_prediction import Markers
 from bioft.relation_words import candidate_words
 from bioft.relations import NO_RELATION, Candidate, Concept

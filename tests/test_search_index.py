@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from bioft import contrastive, models, search_index
+from bioft import contrastive, search_index
 from bioft.cli import app
 from bioft.contrastive import ContrastiveArguments
-from bioft.encoding import encode_texts
 from bioft.errors import BioftError
+from bioft.models import base as models
+from bioft.models.embed import encode_texts
 from bioft.search_articles import IndexedArticle, read_articles
 from bioft.search_encoder import SearchEncoder, load_encoder
 from bioft.storage import runs

@@ -6,8 +6,9 @@ import torch
 from datasets import Dataset, DatasetDict
 from torch import nn
 
-from bioft import models, text_classification, text_evaluation, text_models
+from bioft import text_classification, text_evaluation, text_models
 from bioft.errors import BioftError, LeakageError
+from bioft.models import base as models
 from bioft.text_evaluation import Predicted, checksums_of
 from tests.tiny import write_encoder
 

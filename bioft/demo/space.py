@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import bioft
-from bioft import models
 from bioft.errors import BioftError
+from bioft.models import base as models
 from bioft.search_encoder import SearchEncoder
 from bioft.search_index import MANIFEST, SearchIndex
 from bioft.storage import runs

@@ -157,7 +157,7 @@ def training_summary(trainer: Any, metrics: dict[str, float], checkpoint: str | 
         metrics: what `trainer.train()` returned.
         checkpoint: what the training was resumed from; seconds and speed count the steps after it only.
     """
-    from bioft import models
+    from bioft.models import base as models
 
     trainable, total = models.parameter_counts(trainer.model)
     args, steps = trainer.args, trainer.state.global_step

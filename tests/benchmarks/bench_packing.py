@@ -25,11 +25,12 @@ import torch
 from datasets import Dataset
 from transformers import AutoModelForMaskedLM, DataCollatorForLanguageModeling, set_seed
 
-from bioft import masked_models, models, packing
+from bioft import masked_models, packing
 from bioft.datasets import hpo_definitions, trial_texts
 from bioft.datasets.trials import read_trials, trial_text
 from bioft.masked_head import use_masked_head
 from bioft.masking import collator_for
+from bioft.models import base as models
 
 ROWS = 8
 BASE = "embedded:all-minilm-l6-v2"

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from bioft import models, scoring
+from bioft import scoring
 from bioft.datasets import hpo
+from bioft.models import base as models
 from bioft.prompts import PairPrompts
 
 TURNS = 2

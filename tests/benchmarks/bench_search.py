@@ -82,8 +82,8 @@ def measure_encoding(pubmed: Path, n: int) -> dict[str, object]:
     import torch
 
     from bioft.datasets import pubmed_articles
-    from bioft.encoding import encode_texts, int8_forward
     from bioft.metrics.retrieval import paired_retrieval_bootstrap
+    from bioft.models.embed import encode_texts, int8_forward
     from bioft.search_encoder import load_encoder
 
     torch.set_num_threads(1)
@@ -129,8 +129,8 @@ def measure_names(run: Path) -> dict[str, object]:
     """How much worse a run finds the synonyms of the test split of HPO among int8 embeddings than among its own."""
     from bioft import contrastive
     from bioft.datasets import hpo_synonyms
-    from bioft.encoding import encode_texts, int8_forward
     from bioft.metrics.retrieval import paired_retrieval_bootstrap
+    from bioft.models.embed import encode_texts, int8_forward
     from bioft.retrieval_evaluation import RetrievalTask
 
     model, _ = contrastive.load_run(run)

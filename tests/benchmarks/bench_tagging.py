@@ -14,8 +14,9 @@ from typing import Any
 
 from transformers import AutoModelForTokenClassification, pipeline
 
-from bioft import entity_prediction, models, tagging
+from bioft import entity_prediction, tagging
 from bioft.datasets.load import load_documents
+from bioft.models import base as models
 
 WINDOW, OVERLAP, TURN = 512, 128, 32
 

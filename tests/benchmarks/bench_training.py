@@ -20,10 +20,11 @@ import numpy as np
 from peft import LoraConfig
 from trl import SFTTrainer
 
-from bioft import arguments, models, prediction
+from bioft import arguments, prediction
 from bioft.arguments import GeneDiseaseArguments, LanguageModelArguments, PromptArguments, TrainingArguments
 from bioft.datasets.load import load_or_build
 from bioft.metrics import intervals
+from bioft.models import base as models
 from bioft.prompts import PairPrompts
 
 GROUPS = (PromptArguments, GeneDiseaseArguments, LanguageModelArguments, TrainingArguments)

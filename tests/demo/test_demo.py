@@ -24,7 +24,6 @@ from bioft import (
     document_prediction,
     entity_prediction,
     joint,
-    models,
     prediction,
     relations,
     search_encoder,
@@ -40,6 +39,7 @@ from bioft.demo.calibration import Calibration
 from bioft.demo.space import export
 from bioft.document_files import InputDocument
 from bioft.errors import BioftError
+from bioft.models import base as models
 from bioft.search_articles import IndexedArticle
 from bioft.search_index import SearchIndex
 from bioft.storage import runs

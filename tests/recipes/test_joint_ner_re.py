@@ -18,7 +18,7 @@ from bioft.datasets.load import load_documents
 from bioft.errors import BioftError
 from bioft.joint_start import load_entity_weights
 from bioft.metrics import counts, entity_f1, relation_f1
-from bioft.models import BaseModel
+from bioft.models.base import BaseModel
 from bioft.storage import runs
 from tests.recipe import command_line, load_recipe, run_recipe
 from tests.tiny import write_encoder

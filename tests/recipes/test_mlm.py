@@ -14,11 +14,12 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer
 
-from bioft import masked_evaluation, masked_models, models, presets, verification
+from bioft import masked_evaluation, masked_models, presets, verification
 from bioft.datasets import sample
 from bioft.datasets.load import load_texts
 from bioft.errors import BioftError
 from bioft.masked_head import use_masked_head
+from bioft.models import base as models
 from bioft.storage import runs
 from tests.recipe import command_line, load_recipe, run_recipe
 from tests.tiny import write_encoder

@@ -12,11 +12,12 @@ import torch
 from transformers import AutoModel, AutoModelForSequenceClassification
 from typer.testing import CliRunner
 
-from bioft import cli, entity_prediction, models, presets, relation_prediction, relations
+from bioft import cli, entity_prediction, presets, relation_prediction, relations
 from bioft.datasets import documents, pubtator
 from bioft.datasets.load import load_documents
 from bioft.errors import BioftError
 from bioft.metrics import counts, relation_f1
+from bioft.models import base as models
 from bioft.storage import datasets as storage
 from bioft.storage import runs
 from tests.recipe import command_line, load_recipe, run_recipe

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from peft import PeftModel
 from rich.progress import Progress
 
-from bioft import onnx_models
-from bioft.batches import batches_by_length
+from bioft.models import onnx as onnx_models
+from bioft.models.batches import batches_by_length
 
 CPU_BATCH_TOKENS, GPU_BATCH_TOKENS = 1024, 32768
 """Padded tokens in one forward pass. On a processor 8192 took 1.5 times as long as 1024."""
