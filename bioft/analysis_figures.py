@@ -1,4 +1,4 @@
-"""The figures of an analysis, as PNG files in the style of `bioft.plots`."""
+"""The figures of an analysis, as PNG files in the style of `bioft.metrics.plots`."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bioft import plots
-from bioft.metrics import intervals
+from bioft.metrics import intervals, plots
 from bioft.verification_findings import FINE_TUNED
 
 STYLES = ((plots.BLUE, "o"), (plots.VERMILION, "s"), (plots.GREEN, "^"), (plots.ORANGE, "D"))

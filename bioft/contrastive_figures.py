@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from datasets import Dataset, DatasetDict
 
-from bioft import plots
 from bioft.analysis_errors import area
 from bioft.contrastive import RELATED, training_rows
+from bioft.metrics import plots
 from bioft.models.embed import encode_texts
 
 PAIRS = 1000

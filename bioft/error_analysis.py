@@ -14,8 +14,8 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from bioft import plots
 from bioft.errors import BioftError
+from bioft.metrics import plots
 from bioft.metrics.entity_f1 import Span
 from bioft.metrics.relation_f1 import Relation
 from bioft.relations import Place, concepts_in, sentences

@@ -115,7 +115,7 @@ def _inspect_pairs(dataset: DatasetDict, top: int) -> tuple[dict[str, Any], Draw
     frames = {split: rows.to_pandas() for split, rows in dataset.items()}
 
     def draw(folder: Path) -> None:
-        from bioft import plots
+        from bioft.metrics import plots
 
         rows = pd.concat(frames.values(), ignore_index=True)
         plots.degree_distribution(_degrees(rows, "gene"), _degrees(rows, "disease"), folder / "degrees.png")

@@ -138,7 +138,7 @@ def write_comparison(found: Comparison, directory: Path) -> list[Path]:
 
     Returns the files. Raises BioftError if the folder holds anything already; nothing is left behind then.
     """
-    from bioft import plots
+    from bioft.metrics import plots
 
     with new_folder(directory) as partial:
         tables = [ranking.table.assign(task=ranking.task, metric=ranking.metric) for ranking in found.rankings]

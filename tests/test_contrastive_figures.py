@@ -7,7 +7,8 @@ import pytest
 from datasets import Dataset, DatasetDict
 from sklearn.metrics import roc_auc_score
 
-from bioft import contrastive, contrastive_figures, plots
+from bioft import contrastive, contrastive_figures
+from bioft.metrics import plots
 from bioft.models import base as models
 from tests import tiny
 

@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bioft import plots
 from bioft.errors import BioftError
-from bioft.metrics import intervals
+from bioft.metrics import intervals, plots
 
 HISTORY = [
     *({"step": step, "loss": 2.0 / step, "learning_rate": 1e-4 * (40 - step)} for step in range(1, 41)),
