@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from huggingface_hub import ModelCardData
 
-from bioft import arguments, cards, hub
+from bioft import arguments, hub
+from bioft.cards import model as cards
 from bioft.datasets import load
 from bioft.errors import BioftError
 from bioft.storage import runs

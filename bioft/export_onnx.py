@@ -11,7 +11,6 @@ import torch
 from peft import PeftModel
 
 from bioft import (
-    cards,
     contrastive,
     derived_models,
     entity_prediction,
@@ -21,6 +20,7 @@ from bioft import (
     text_classification,
     text_models,
 )
+from bioft.cards import model as cards
 from bioft.derived_models import Exported, Parity
 from bioft.entity_prediction import CPU_BATCH_TOKENS
 from bioft.errors import BioftError

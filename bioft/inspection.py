@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bioft.cards import audit_in_words
+from bioft.cards.model import audit_in_words
 from bioft.errors import BioftError
 from bioft.storage import datasets as storage
 

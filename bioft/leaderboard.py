@@ -12,7 +12,8 @@ from urllib.parse import quote
 import huggingface_hub
 import pandas as pd
 
-from bioft import cards, hub, run_comparison
+from bioft import hub, run_comparison
+from bioft.cards import model as cards
 from bioft.errors import BioftError
 from bioft.storage import runs
 from bioft.storage.files import check_new, new_folder

@@ -10,7 +10,8 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
-from bioft import cards, contrastive, derived_models, entity_prediction, relation_prediction, text_models
+from bioft import contrastive, derived_models, entity_prediction, relation_prediction, text_models
+from bioft.cards import model as cards
 from bioft.derived_models import ADAPTER
 from bioft.errors import BioftError
 from bioft.models import base as models

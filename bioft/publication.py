@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
-from bioft import cards
-from bioft.cards import PLACEHOLDER
+from bioft.cards import model as cards
+from bioft.cards.model import PLACEHOLDER
 from bioft.errors import BioftError
 from bioft.storage import runs
 

@@ -94,7 +94,7 @@ class Request:
 
 def check_base_model(directory: Path, record: dict[str, Any], found: Verification) -> None:
     """Compare the base model that the record names with the one that it would load."""
-    from bioft import cards
+    from bioft.cards import model as cards
     from bioft.models import base as models
 
     recorded = record["base_model"]

@@ -12,7 +12,7 @@ from datasets import DatasetDict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bioft import cards
+from bioft.cards import model as cards
 from bioft.datasets import ctd, documents, sample
 from bioft.errors import BioftError
 from bioft.storage import datasets as storage

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from bioft import cards, document_verification, verification
+from bioft import document_verification, verification
+from bioft.cards import model as cards
 from bioft.datasets.load import load_documents
 from bioft.metrics import entity_f1, relation_f1
 from bioft.storage import runs

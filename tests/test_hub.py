@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 from typer.testing import CliRunner
 
-from bioft import cards, hub, publication
+from bioft import hub, publication
+from bioft.cards import model as cards
 from bioft.cli import app
 from bioft.datasets import ctd, hpo, load
 from bioft.errors import BioftError

@@ -13,7 +13,8 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from typer.testing import CliRunner
 
-from bioft import cards, evaluation, gene_disease_verification, hub, metrics, recorded_data, verification
+from bioft import evaluation, gene_disease_verification, hub, metrics, recorded_data, verification
+from bioft.cards import model as cards
 from bioft.cli import app
 from bioft.datasets.load import load_or_build
 from bioft.errors import BioftError

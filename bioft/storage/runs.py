@@ -115,7 +115,8 @@ def finish(directory: Path, record: dict[str, Any]) -> None:
 
     The record, which starts with `environment()`, gets the run's name and the checksums of its files.
     """
-    from bioft import cards, error_analysis
+    from bioft import error_analysis
+    from bioft.cards import model as cards
     from bioft.metrics import plots
 
     record["name"] = directory.name

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from datasets import Dataset
 
-from bioft import cards, inspection
+from bioft import inspection
+from bioft.cards import model as cards
 from bioft.datasets import hpo_definitions, texts, trial_texts
 from bioft.errors import BioftError, LeakageError
 from bioft.storage import datasets as storage

@@ -15,7 +15,8 @@ from sentence_transformers import SentenceTransformer
 from transformers import MegatronBertConfig, MegatronBertModel, TrainerCallback
 from typer.testing import CliRunner
 
-from bioft import alignment_scorer, cards, cli, contrastive, metrics, presets, verification
+from bioft import alignment_scorer, cli, contrastive, metrics, presets, verification
+from bioft.cards import model as cards
 from bioft.datasets import hpo_synonyms
 from bioft.errors import BioftError
 from bioft.metrics import alignment
