@@ -6,8 +6,8 @@ from typing import Any
 
 from peft import PeftModel
 
-from bioft import hub
 from bioft.errors import BioftError
+from bioft.hub import push as hub
 from bioft.models import base as models
 from bioft.models.base import BaseModel
 from bioft.storage import runs

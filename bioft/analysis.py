@@ -13,10 +13,11 @@ import pandas as pd
 
 from bioft import analysis_errors as errors
 from bioft import analysis_figures as figures
-from bioft import analysis_runs, hub
+from bioft import analysis_runs
 from bioft.analysis_answers import BASE, PREDICTIONS, Answers, read_answers
 from bioft.analysis_page import Chapter, Section, write_page
 from bioft.errors import BioftError
+from bioft.hub import push as hub
 from bioft.storage import runs
 from bioft.storage.files import check_new, new_folder
 from bioft.verification_findings import FINE_TUNED

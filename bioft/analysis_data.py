@@ -12,13 +12,13 @@ from bioft import (
     contrastive_verification,
     document_verification,
     gene_disease_verification,
-    hub,
     masked_verification,
     text_verification,
 )
 from bioft.analysis_answers import Answers
 from bioft.datasets.splits import normalise
 from bioft.errors import BioftError
+from bioft.hub import push as hub
 from bioft.recorded_data import recorded_dataset
 from bioft.verification_findings import Request, Verification
 

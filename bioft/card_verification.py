@@ -7,8 +7,8 @@ from typing import Any
 import yaml
 from huggingface_hub import ModelCard
 
-from bioft import hub
 from bioft.cards import model as cards
+from bioft.hub import push as hub
 from bioft.storage import runs
 from bioft.verification_findings import SHOWN_ROWS, Verification
 

@@ -24,7 +24,7 @@ from bioft.errors import BioftError
 from bioft.predict_command import predict
 
 if TYPE_CHECKING:
-    from bioft.hub import PushResult
+    from bioft.hub.push import PushResult
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 NO_PERMISSION = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -204,7 +204,7 @@ def push_adapter(
     dry_run: DryRun = False,
 ) -> None:
     """Push a finished run to the Hub, in one commit: adapter, record, predictions, card."""
-    from bioft import hub
+    from bioft.hub import push as hub
 
     result = hub.push_adapter(
         run, repository, private=not public, create_pr=create_pr, revision=revision, tag=tag, dry_run=dry_run
@@ -226,7 +226,7 @@ def push_dataset(
     dry_run: DryRun = False,
 ) -> None:
     """Push a dataset to the Hub, in one commit: Parquet, manifest, card."""
-    from bioft import hub
+    from bioft.hub import push as hub
 
     result = hub.push_dataset(
         dataset,
@@ -244,7 +244,7 @@ def push_dataset(
 @app.command("pull-adapter")
 def pull_adapter(repository: Repository, directory: PulledTo = None, revision: Revision = None) -> None:
     """Fetch a run from the Hub and check it: checksums, base model, no pickles and no code of its own."""
-    from bioft import hub
+    from bioft.hub import push as hub
 
     _print_pulled(hub.pull_adapter(repository, directory, revision=revision))
 
@@ -252,7 +252,7 @@ def pull_adapter(repository: Repository, directory: PulledTo = None, revision: R
 @app.command("pull-dataset")
 def pull_dataset(repository: Repository, directory: PulledTo = None, revision: Revision = None) -> None:
     """Fetch a dataset from the Hub and check that its rows are those of its manifest."""
-    from bioft import hub
+    from bioft.hub import push as hub
 
     _print_pulled(hub.pull_dataset(repository, directory, revision=revision))
 
@@ -284,7 +284,7 @@ def _print_push(result: "PushResult") -> None:
 
 
 def _print_pulled(folder: Path) -> None:
-    from bioft import hub
+    from bioft.hub import push as hub
 
     source = hub.origin(folder)
     assert source is not None

@@ -12,9 +12,10 @@ from urllib.parse import quote
 import huggingface_hub
 import pandas as pd
 
-from bioft import hub, run_comparison
+from bioft import run_comparison
 from bioft.cards import model as cards
 from bioft.errors import BioftError
+from bioft.hub import push as hub
 from bioft.storage import runs
 from bioft.storage.files import check_new, new_folder
 from bioft.verification_findings import FINE_TUNED, equal

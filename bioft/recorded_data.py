@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bioft import hub, presets
+from bioft import presets
 from bioft.errors import BioftError
+from bioft.hub import push as hub
 from bioft.storage import datasets as storage
 from bioft.storage import runs
 from bioft.verification_findings import Request

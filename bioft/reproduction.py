@@ -15,8 +15,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bioft import hub, presets, publication
+from bioft import presets
 from bioft.errors import BioftError
+from bioft.hub import publication
+from bioft.hub import push as hub
 from bioft.storage import runs
 from bioft.storage.configuration import recorded_configuration
 from bioft.storage.datasets import suggestion

@@ -16,8 +16,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bioft import hub, run_outcomes
+from bioft import run_outcomes
 from bioft.errors import BioftError
+from bioft.hub import push as hub
 from bioft.metrics import intervals
 from bioft.metrics.intervals import Floats
 from bioft.run_outcomes import Metric, Outcomes

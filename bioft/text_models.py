@@ -9,9 +9,11 @@ from peft import PeftModel
 from transformers import AutoTokenizer
 from trl import ModelConfig
 
-from bioft import hub, masked_models, publication
+from bioft import masked_models
 from bioft.arguments import ClassifierArguments
 from bioft.errors import BioftError
+from bioft.hub import publication
+from bioft.hub import push as hub
 from bioft.models import base as models
 from bioft.storage import runs
 from bioft.text_classification import classifier_class

@@ -11,8 +11,9 @@ from accelerate import PartialState
 from transformers import PrinterCallback
 from transformers.integrations import get_available_reporting_integrations
 
-from bioft import arguments, evaluation, hub, launch
+from bioft import arguments, evaluation, launch
 from bioft.errors import BioftError
+from bioft.hub import push as hub
 from bioft.metrics import plots
 from bioft.models import base as models
 from bioft.storage import runs

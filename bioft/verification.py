@@ -13,12 +13,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bioft import hub
 from bioft.card_verification import check_card
 from bioft.contrastive_verification import check_contrastive
 from bioft.document_verification import check_documents
 from bioft.errors import BioftError, ChangedFilesError, LeakageError
 from bioft.gene_disease_verification import check_gene_disease
+from bioft.hub import push as hub
 from bioft.masked_verification import check_masked_lm
 from bioft.storage import runs
 from bioft.text_verification import check_texts

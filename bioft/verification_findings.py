@@ -8,8 +8,8 @@ from typing import Any, Literal
 import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
 
-from bioft import hub
 from bioft.errors import BioftError
+from bioft.hub import push as hub
 
 Status = Literal["verified", "not reproduced", "cannot be checked"]
 PREDICTIONS = "predictions.parquet"

@@ -17,8 +17,9 @@ from huggingface_hub import DatasetCard, HfApi, ModelCard
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
-from bioft import hub, prediction, verification
+from bioft import prediction, verification
 from bioft.datasets import ctd
+from bioft.hub import push as hub
 from bioft.storage import datasets as storage
 from tests.tiny import write_ctd, write_model
 

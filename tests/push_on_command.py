@@ -9,8 +9,8 @@ code when the child has ended (negative: the signal that killed it).
 import os
 import sys
 
-from bioft import hub
-from bioft.hub_client import RetryPolicy
+from bioft.hub import push as hub
+from bioft.hub.client import RetryPolicy
 
 for line in sys.stdin:
     run, repository = line.split()

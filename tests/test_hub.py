@@ -23,12 +23,13 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 from typer.testing import CliRunner
 
-from bioft import hub, publication
 from bioft.cards import model as cards
 from bioft.cli import app
 from bioft.datasets import ctd, hpo, load
 from bioft.errors import BioftError
-from bioft.hub_client import RetryPolicy
+from bioft.hub import publication
+from bioft.hub import push as hub
+from bioft.hub.client import RetryPolicy
 from bioft.storage import datasets as storage
 from bioft.storage import runs
 from tests.hub_server.server import HubServer

@@ -12,9 +12,10 @@ from datasets import load_dataset
 from huggingface_hub import RepoCard
 from typer.testing import CliRunner
 
-from bioft import hub, leaderboard
+from bioft import leaderboard
 from bioft.cli import app
 from bioft.errors import BioftError
+from bioft.hub import push as hub
 from bioft.storage import runs
 from tests.test_run_comparison import simulated, write_run
 

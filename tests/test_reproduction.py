@@ -9,9 +9,10 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from bioft import hub, reproduction
+from bioft import reproduction
 from bioft.cli import app
 from bioft.errors import BioftError
+from bioft.hub import push as hub
 from bioft.storage import runs
 from bioft.storage.configuration import recorded_configuration
 from tests.recipe import command_line, load_recipe, run_recipe

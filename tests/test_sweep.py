@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from bioft import publication, run_comparison, sweep, verification
+from bioft import run_comparison, sweep, verification
 from bioft.cli import app
 from bioft.errors import BioftError
+from bioft.hub import publication
 from bioft.storage import datasets as storage
 from bioft.storage import runs
 from tests.labelled_texts import write_weak_labels

@@ -13,11 +13,12 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from typer.testing import CliRunner
 
-from bioft import evaluation, gene_disease_verification, hub, metrics, recorded_data, verification
+from bioft import evaluation, gene_disease_verification, metrics, recorded_data, verification
 from bioft.cards import model as cards
 from bioft.cli import app
 from bioft.datasets.load import load_or_build
 from bioft.errors import BioftError
+from bioft.hub import push as hub
 from bioft.metrics import intervals
 from bioft.storage import datasets as storage
 from bioft.storage import runs

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bioft import hub
 from bioft.errors import BioftError
+from bioft.hub import push as hub
 from bioft.verification_findings import Verification, check_base_model
 from tests.tiny import write_model
 

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import pandas as pd
 from datasets import DatasetDict, concatenate_datasets
 
-from bioft import hub
 from bioft.datasets import (
     bc5cdr,
     chemdisgene,
@@ -28,6 +27,7 @@ from bioft.datasets import (
 )
 from bioft.datasets.metabolite_pairs import KINDS
 from bioft.errors import BioftError
+from bioft.hub import push as hub
 from bioft.metabolite_names import plain_text
 from bioft.storage import datasets as storage
 

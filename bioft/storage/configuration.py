@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from bioft import hub, presets
+from bioft import presets
 from bioft.errors import BioftError
+from bioft.hub import push as hub
 from bioft.storage import datasets as storage
 from bioft.storage import runs
 

@@ -24,10 +24,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import SFTTrainer
 
 from bioft import adapter_start, arguments, prediction, presets
-from bioft import hub as push
 from bioft.arguments import GeneDiseaseArguments, LanguageModelArguments, PromptArguments, TrainingArguments
 from bioft.datasets.load import load_or_build
 from bioft.errors import BioftError
+from bioft.hub import push
 from bioft.models import base as models
 from bioft.storage import runs
 from tests.hub_server.server import HubServer

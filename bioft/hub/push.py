@@ -15,12 +15,12 @@ from huggingface_hub import HfApi
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
 
-from bioft import compatibility, publication
 from bioft.errors import BioftError
-from bioft.hub_client import Access, RetryPolicy, capital, connection, missing
-from bioft.hub_commit import bring_to
-from bioft.hub_repository import MAIN, Kind, Repository
-from bioft.publication import PublishedFile
+from bioft.hub import compatibility, publication
+from bioft.hub.client import Access, RetryPolicy, capital, connection, missing
+from bioft.hub.commit import bring_to
+from bioft.hub.publication import PublishedFile
+from bioft.hub.repository import MAIN, Kind, Repository
 from bioft.storage import runs
 from bioft.storage.cache import cache_directory
 

@@ -10,8 +10,8 @@ from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNot
 from huggingface_hub.hf_api import RepoFile
 
 from bioft.errors import BioftError
-from bioft.hub_client import REPEATED_STATUS, RetryPolicy, capital
-from bioft.publication import PublishedFile
+from bioft.hub.client import REPEATED_STATUS, RetryPolicy, capital
+from bioft.hub.publication import PublishedFile
 
 Kind = Literal["model", "dataset"]
 Tree = dict[str, RepoFile]

@@ -14,9 +14,9 @@ from huggingface_hub import CommitInfo, CommitOperationAdd, CommitOperationDelet
 from huggingface_hub.errors import HfHubHTTPError
 
 from bioft.errors import BioftError
-from bioft.hub_client import LostAnswerError, capital, conflict, explain, missing, unreachable, without_tokens
-from bioft.hub_repository import MAIN, Repository, Tree, same
-from bioft.publication import PublishedFile
+from bioft.hub.client import LostAnswerError, capital, conflict, explain, missing, unreachable, without_tokens
+from bioft.hub.publication import PublishedFile
+from bioft.hub.repository import MAIN, Repository, Tree, same
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ def bring_to(
         listed: reads their names out of it. Those of an earlier push that are no longer among `files` are removed.
 
     Raises:
-        BioftError: see `bioft.hub.push_adapter`.
+        BioftError: see `bioft.hub.push.push_adapter`.
     """
     _find_or_create(repository, private)
     tagged = tag is not None and _is_tagged(repository, tag, files)
