@@ -11,9 +11,9 @@ from bioft.alignment_assignment import assign
 from bioft.alignment_candidates import CandidateFinder
 from bioft.alignment_features import Metabolite, pair_features, reasons
 from bioft.alignment_scorer import Candidate, Scorer
-from bioft.datasets.metabolite_tables import resolve_ids
+from bioft.datasets.metabolites.names import normalise, plain_text
+from bioft.datasets.metabolites.tables import resolve_ids
 from bioft.errors import BioftError
-from bioft.metabolite_names import normalise, plain_text
 from bioft.name_answers import Answer
 
 COLUMNS = ("id", "name", "match_id", "match_name", "probability", "decision", "reasons", "candidates")

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bioft.datasets.metabolites.names import plain_text
 from bioft.errors import BioftError
-from bioft.metabolite_names import plain_text
 from bioft.storage.cache import cache_directory
 
 logger = logging.getLogger(__name__)

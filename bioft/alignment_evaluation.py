@@ -13,10 +13,10 @@ from bioft import evaluation, metrics
 from bioft.alignment import Aligner, candidate_pairs
 from bioft.alignment_candidates import CandidateFinder
 from bioft.alignment_scorer import FILE, WITHOUT_ENCODER, Scorer
+from bioft.datasets.metabolites.baselines import NAMES, Encoder, NameBaseline
 from bioft.metrics import intervals
 from bioft.metrics.alignment import paired_alignment_bootstrap
 from bioft.name_answers import Answer, AnswerModel, is_right, score_features
-from bioft.name_baselines import NAMES, Encoder, NameBaseline
 
 
 @dataclass

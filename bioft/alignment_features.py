@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from bioft.metabolite_names import (
+from bioft.datasets.metabolites.names import (
     AGREEMENT,
     agreement,
     charge_agreement,

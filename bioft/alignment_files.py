@@ -14,8 +14,8 @@ from rich.table import Table
 from bioft import alignment_scorer
 from bioft.alignment import MATCH, NO_MATCH, REVIEW, Aligner
 from bioft.alignment_candidates import CandidateFinder
-from bioft.datasets.metabolite_models import read_model, universal_ids, write_model
-from bioft.datasets.metabolite_namespaces import BIGG_URL, MODELSEED_URL
+from bioft.datasets.metabolites.models import read_model, universal_ids, write_model
+from bioft.datasets.metabolites.namespaces import BIGG_URL, MODELSEED_URL
 from bioft.errors import BioftError
 
 ANNOTATIONS = {BIGG_URL: "bigg.metabolite", MODELSEED_URL: "seed.compound"}

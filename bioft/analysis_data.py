@@ -16,10 +16,10 @@ from bioft import (
     text_verification,
 )
 from bioft.analysis_answers import Answers
+from bioft.datasets.recorded import recorded_dataset
 from bioft.datasets.splits import normalise
 from bioft.errors import BioftError
 from bioft.hub import push as hub
-from bioft.recorded_data import recorded_dataset
 from bioft.verification_findings import Request, Verification
 
 

@@ -48,7 +48,7 @@ def build_ctd(
 ) -> None:
     """Build gene–disease pairs from a file of the Comparative Toxicogenomics Database."""
     _check_out(out, overwrite)
-    from bioft.datasets import ctd
+    from bioft.datasets.gene_disease import ctd
 
     dataset, manifest = ctd.build(
         path,
@@ -76,7 +76,7 @@ def build_hpo(
 ) -> None:
     """Build gene–disease pairs from the Human Phenotype Ontology, which is installed with bioft."""
     _check_out(out, overwrite)
-    from bioft.datasets import hpo
+    from bioft.datasets.hpo import gene_disease as hpo
 
     dataset, manifest = hpo.build(
         split=split,
@@ -100,7 +100,7 @@ def build_bc5cdr(
 ) -> None:
     """Build BC5CDR (chemicals, diseases, chemical-induced diseases) in its official splits."""
     _check_out(out, overwrite)
-    from bioft.datasets import bc5cdr
+    from bioft.datasets.documents import bc5cdr
 
     _save_dataset(*bc5cdr.build(path, skip_bad=skip_bad), out, overwrite)
 
@@ -128,7 +128,7 @@ def build_chemdisgene(
 ) -> None:
     """Build ChemDisGene (chemicals, diseases, genes and the relations between them)."""
     _check_out(out, overwrite)
-    from bioft.datasets import chemdisgene
+    from bioft.datasets.documents import chemdisgene
 
     dataset, manifest = chemdisgene.build(
         path,
@@ -167,7 +167,7 @@ def build_trials(
 ) -> None:
     """Build a dataset of texts (title, summary, description, eligibility) from records of ClinicalTrials.gov."""
     _check_out(out, overwrite)
-    from bioft.datasets import trial_texts
+    from bioft.datasets.trials import texts as trial_texts
 
     dataset, manifest = trial_texts.build(
         source,
@@ -205,7 +205,7 @@ def build_stop_reasons(
     _check_out(out, overwrite)
     if weak and (path is None or revision is not None):
         raise typer.BadParameter("--weak needs the path of the TSV file, and has no --revision.")
-    from bioft.datasets import stop_reasons
+    from bioft.datasets.texts import stop_reasons
 
     options: dict[str, Any] = {"validation_size": validation_size, "test_size": test_size, "seed": seed}
     options["skip_bad"] = skip_bad
@@ -229,7 +229,7 @@ def build_gender(
 ) -> None:
     """Build texts of clinical trials with who may take part: All, Male, Female, or None where it is not said."""
     _check_out(out, overwrite)
-    from bioft.datasets import gender
+    from bioft.datasets.trials import gender
 
     dataset, manifest = gender.build(
         path, validation_size=validation_size, test_size=test_size, seed=seed, skip_bad=skip_bad
@@ -252,7 +252,7 @@ def build_pubtator(
 ) -> None:
     """Build a dataset of entities and relations from PubTator files of your own."""
     _check_out(out, overwrite)
-    from bioft.datasets import documents
+    from bioft.datasets.documents import corpus as documents
 
     dataset, manifest = documents.build_from_pubtator(
         paths, validation_size=validation_size, test_size=test_size, seed=seed, skip_bad=skip_bad
@@ -283,7 +283,15 @@ def build_metabolites(
 ) -> None:
     """Build pairs of metabolite names: of the same compound, and of others that look alike."""
     _check_out(out, overwrite)
-    from bioft.datasets import metabolite_namespaces, metabolite_pairs, metabolites
+    from bioft.datasets.metabolites import (
+        build as metabolites,
+    )
+    from bioft.datasets.metabolites import (
+        namespaces as metabolite_namespaces,
+    )
+    from bioft.datasets.metabolites import (
+        pairs as metabolite_pairs,
+    )
 
     synonyms, aliases = metabolite_namespaces.modelseed_files(modelseed) if modelseed else (None, None)
     dataset, manifest = metabolites.build(
@@ -309,7 +317,7 @@ def build_hpo_synonyms(
 ) -> None:
     """Build pairs of a name and a synonym from the Human Phenotype Ontology, which is installed with bioft."""
     _check_out(out, overwrite)
-    from bioft.datasets import hpo_synonyms
+    from bioft.datasets.hpo import synonyms as hpo_synonyms
 
     dataset, manifest = hpo_synonyms.build(validation_size=validation_size, test_size=test_size, seed=seed)
     _save_dataset(dataset, manifest, out, overwrite)
@@ -354,7 +362,7 @@ def build_pubmed(
     """Build pairs of PubMed articles that citations or topics relate, each with one that nothing relates."""
     for folder in filter(None, (out, articles_out)):
         _check_out(folder, overwrite)
-    from bioft.datasets import pubmed
+    from bioft.datasets.pubmed import pairs as pubmed
 
     collection = pubmed.read_collection(
         source,
@@ -404,7 +412,7 @@ def build_pubmed_headings(
 ) -> None:
     """Build pairs of a MeSH heading and a PubMed article that has it, as in a search by topic."""
     _check_out(out, overwrite)
-    from bioft.datasets import pubmed_headings
+    from bioft.datasets.pubmed import headings as pubmed_headings
 
     dataset, manifest = pubmed_headings.build(
         source,
@@ -432,7 +440,7 @@ def build_pubmed_pairs(
 ) -> None:
     """Build pairs of texts from published CSV files, split anew so that no text is in two splits."""
     _check_out(out, overwrite)
-    from bioft.datasets import pubmed_pairs
+    from bioft.datasets.pubmed import published_pairs as pubmed_pairs
 
     dataset, manifest = pubmed_pairs.build(source, validation_size=validation_size, test_size=test_size, seed=seed)
     _save_dataset(dataset, manifest, out, overwrite)

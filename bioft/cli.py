@@ -609,7 +609,7 @@ def align(
     for path in filter(None, (output_file, annotate)):
         check_output(path, model, overwrite)
     from bioft import alignment_files
-    from bioft.datasets.metabolite_namespaces import read_namespace
+    from bioft.datasets.metabolites.namespaces import read_namespace
 
     metabolites, known = read_namespace(model), read_namespace(namespace, directory)
     name = alignment_files.annotation_name(known) if annotate is not None else ""

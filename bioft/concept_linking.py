@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from bioft.datasets.pubtator import concepts
+from bioft.datasets.documents.pubtator import concepts
 from bioft.datasets.splits import normalise
 from bioft.errors import BioftError
 from bioft.tagging import Span

@@ -155,7 +155,7 @@ def training_rows(rows: Dataset, loss: str, seed: int) -> Dataset:
         if not scored:
             return rows.select_columns([c for c in ("anchor", "positive", "negative", "group") if c in rows.features])
         if min(rows["score"]) < RELATED:
-            from bioft.datasets.metabolite_pairs import triplets
+            from bioft.datasets.metabolites.pairs import triplets
 
             return triplets(rows.map(lambda row: {"score": int(row["score"] >= RELATED)}))
         return Dataset.from_dict(

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from bioft.datasets.recorded import recorded_dataset
 from bioft.errors import BioftError
-from bioft.recorded_data import recorded_dataset
 from bioft.storage import runs
 from bioft.verification_findings import (
     BASE,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from bioft.datasets import pubtator
+from bioft.datasets.documents import pubtator
 from bioft.errors import BioftError
 from bioft.storage.datasets import TextLines
 from bioft.tagging import Entity

@@ -13,8 +13,8 @@ import numpy as np
 from rich.console import Console
 from rich.text import Text
 
-from bioft.datasets import documents
-from bioft.datasets.pubtator import concepts
+from bioft.datasets.documents import corpus as documents
+from bioft.datasets.documents.pubtator import concepts
 from bioft.inspection import QUANTILES, new_table, print_audit, quantiles, rows_table
 
 Rows = list[dict[str, Any]]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bioft import tagging
-from bioft.datasets.pubtator import concepts
+from bioft.datasets.documents.pubtator import concepts
 from bioft.document_files import InputDocument
 from bioft.errors import BioftError
 from bioft.relation_prediction import FoundRelation

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from bioft.datasets.recorded import recorded_dataset
 from bioft.errors import BioftError
-from bioft.recorded_data import recorded_dataset
 from bioft.storage import runs
 from bioft.verification_findings import (
     EQUAL,
@@ -119,7 +119,7 @@ def check_documents(request: Request) -> None:
 
 def _documents(request: Request) -> Any:
     """The splits of the record; splits or an audit that are not the recorded ones are a reason."""
-    from bioft.datasets import documents
+    from bioft.datasets.documents import corpus as documents
     from bioft.datasets.load import load_documents
 
     dataset, _ = recorded_dataset(request, load_documents, request.record["dataset"]["arguments"], DOWNLOADS)

@@ -84,7 +84,7 @@ def download_trials(
     max_trials: Annotated[int | None, typer.Option(min=1, help="End after so many.", show_default=False)] = None,
 ) -> None:
     """Fetch trial records from the API of clinicaltrials.gov; the same command continues a download that broke off."""
-    from bioft.datasets import trials_api
+    from bioft.datasets.trials import download as trials_api
 
     path = trials_api.download_trials(out, query, overall_status=status, max_trials=max_trials)
     Console().print(Text(f"Trials: {path}", style="green"), soft_wrap=True)
@@ -114,7 +114,7 @@ def download_pubmed(
     ] = None,
 ) -> None:
     """Fetch articles from PubMed; the same command continues a download that broke off."""
-    from bioft.datasets import pubmed_download
+    from bioft.datasets.pubmed import download as pubmed_download
 
     path = pubmed_download.collect(
         query, out, start=start, end=end, max_articles=max_articles, api_key=api_key, email=email

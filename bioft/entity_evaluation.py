@@ -10,7 +10,7 @@ import pandas as pd
 from datasets import Dataset
 
 from bioft import error_analysis, evaluation, metrics, tagging
-from bioft.datasets.documents import expected_supports
+from bioft.datasets.documents.corpus import expected_supports
 from bioft.entity_baselines import ENTITIES
 from bioft.metrics import counts, entity_f1, intervals
 from bioft.tagging import Entity, Span

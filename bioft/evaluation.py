@@ -13,7 +13,7 @@ from rich.progress import track
 from rich.table import Table
 
 from bioft import error_analysis, metrics
-from bioft.baselines import GENE_DISEASE
+from bioft.datasets.gene_disease.baselines import GENE_DISEASE
 from bioft.errors import LeakageError
 from bioft.metrics import intervals
 from bioft.prompts import PairPrompts

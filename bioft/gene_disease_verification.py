@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bioft.datasets.recorded import recorded_dataset
 from bioft.errors import BioftError
-from bioft.recorded_data import recorded_dataset
 from bioft.storage import runs
 from bioft.verification_findings import (
     BASE,
@@ -160,7 +160,7 @@ def _gene_disease_dataset(request: Request) -> Any:
 
 def _baseline_scores(dataset: Any, names: Sequence[str], found: Verification) -> dict[str, dict[str, np.ndarray]]:
     """Fit the baselines again."""
-    from bioft.baselines import GENE_DISEASE
+    from bioft.datasets.gene_disease.baselines import GENE_DISEASE
 
     scores = {}
     for name in names:

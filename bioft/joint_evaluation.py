@@ -10,7 +10,7 @@ from datasets import Dataset
 
 from bioft import entity_evaluation, error_analysis, joint, relation_evaluation
 from bioft.concept_linking import ConceptDictionary
-from bioft.datasets.pubtator import concepts
+from bioft.datasets.documents.pubtator import concepts
 from bioft.entity_prediction import spans_of
 from bioft.errors import BioftError
 from bioft.joint import JointPrediction

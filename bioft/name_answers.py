@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from bioft.datasets.metabolites.baselines import Ranking
 from bioft.errors import BioftError
-from bioft.name_baselines import Ranking
 
 Floats = NDArray[np.floating[Any]]
 

@@ -14,7 +14,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from datasets import Dataset, concatenate_datasets
 from rich.progress import track
 
-from bioft.datasets.texts import write_arrow
+from bioft.datasets.texts.corpus import write_arrow
 from bioft.errors import BioftError
 from bioft.storage.cache import cache_directory
 from bioft.storage.datasets import fingerprint

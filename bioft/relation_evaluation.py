@@ -8,8 +8,8 @@ from datasets import Dataset
 
 from bioft import entity_prediction, evaluation, metrics, relations
 from bioft.concept_linking import ConceptDictionary
-from bioft.datasets.documents import expected_supports
-from bioft.datasets.pubtator import concepts
+from bioft.datasets.documents.corpus import expected_supports
+from bioft.datasets.documents.pubtator import concepts
 from bioft.metrics import counts, intervals, relation_f1
 from bioft.metrics.relation_f1 import Relation
 from bioft.relation_baselines import RELATIONS

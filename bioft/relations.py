@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bioft import tagging
-from bioft.datasets.pubtator import concepts
+from bioft.datasets.documents.pubtator import concepts
 from bioft.errors import BioftError
 
 NO_RELATION = "no relation"

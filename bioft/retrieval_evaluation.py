@@ -10,9 +10,9 @@ import pandas as pd
 from datasets import Dataset
 
 from bioft import evaluation, metrics
+from bioft.datasets.rank import rank_bm25, rank_embeddings, rank_tfidf
 from bioft.metrics import intervals
 from bioft.metrics.retrieval import paired_retrieval_bootstrap
-from bioft.retrieval_baselines import rank_bm25, rank_embeddings, rank_tfidf
 
 DEPTH = 1000
 """Texts that are ranked for a query."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bioft.datasets import pubmed_articles
+from bioft.datasets.pubmed import articles as pubmed_articles
 from bioft.errors import BioftError
 from bioft.storage.datasets import TextLines
 

@@ -24,8 +24,8 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from bioft import __version__
+from bioft.datasets.rank import rank_embeddings
 from bioft.errors import BioftError
-from bioft.retrieval_baselines import rank_embeddings
 from bioft.search_articles import IndexedArticle
 from bioft.storage import runs
 

@@ -15,12 +15,12 @@ from sklearn.metrics import f1_score
 from torch import nn
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
-from bioft.datasets.labelled_texts import labels_of
+from bioft.datasets.texts.baselines import indicator_matrix
+from bioft.datasets.texts.labelled import labels_of
 from bioft.errors import BioftError
 from bioft.models import base as models
 from bioft.relation_prediction import text_logits
 from bioft.relations import best_threshold
-from bioft.text_baselines import indicator_matrix
 
 HEADS = ("linear", "two_layer")
 CLASS_IMBALANCE = ("none", "pos_weight", "focal")

@@ -14,11 +14,11 @@ import pandas as pd
 from datasets import Dataset, DatasetDict
 
 from bioft import evaluation, metrics
-from bioft.datasets.labelled_texts import labels_of
 from bioft.datasets.splits import normalise
+from bioft.datasets.texts.baselines import baselines_for, indicator_matrix
+from bioft.datasets.texts.labelled import labels_of
 from bioft.errors import BioftError, LeakageError
 from bioft.metrics import intervals, multilabel, plots
-from bioft.text_baselines import baselines_for, indicator_matrix
 from bioft.text_classification import choose_thresholds, decide
 
 SHOWN = {

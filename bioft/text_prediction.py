@@ -194,8 +194,8 @@ def _checked(
 def _texts_of_trials(
     path: Path | None, nct_ids: Sequence[str], trial_field: str, left_out: list[str], skip_bad: bool
 ) -> list[InputText]:
-    from bioft.datasets.trials import NCT_ID, read_trials, trial_text
-    from bioft.datasets.trials_api import download_trials
+    from bioft.datasets.trials.download import download_trials
+    from bioft.datasets.trials.records import NCT_ID, read_trials, trial_text
 
     wanted = list(dict.fromkeys(each.strip().upper() for each in nct_ids))
     if wrong := [each for each in wanted if not NCT_ID.fullmatch(each)]:

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from bioft.datasets.recorded import recorded_dataset
 from bioft.errors import BioftError
-from bioft.recorded_data import recorded_dataset
 from bioft.storage import runs
 from bioft.verification_findings import (
     FINE_TUNED,
@@ -32,7 +32,7 @@ DOWNLOADS = {
 def check_texts(request: Request) -> None:
     """Compare the figures with those that the stored predictions give, and these with predictions made again."""
     from bioft import text_classification, text_evaluation, text_models
-    from bioft.datasets.labelled_texts import labels_of
+    from bioft.datasets.texts.labelled import labels_of
     from bioft.text_evaluation import Predicted
 
     record, found = request.record, request.found

@@ -24,11 +24,11 @@ from bioft.arguments import (
     LabelledTextArguments,
     RecipeArguments,
 )
-from bioft.datasets.labelled_texts import labels_of
 from bioft.datasets.load import describe, load_labelled_texts
+from bioft.datasets.texts.baselines import indicator_matrix
+from bioft.datasets.texts.labelled import labels_of
 from bioft.models import base as models
 from bioft.storage import runs
-from bioft.text_baselines import indicator_matrix
 
 
 def main(

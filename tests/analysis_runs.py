@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from datasets import DatasetDict
 
-from bioft.datasets import ctd
+from bioft.datasets.gene_disease import ctd
 from bioft.storage import datasets as storage
 from bioft.storage import runs
 from tests import tiny

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bioft.datasets.stop_reasons import build_weak
+from bioft.datasets.texts.stop_reasons import build_weak
 from bioft.storage import datasets as storage
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bioft.datasets.metabolite_tables import COLUMNS
+from bioft.datasets.metabolites.tables import COLUMNS
 
 ACIDS = ("butanoate", "pentanoate", "hexanoate", "octanoate", "decanoate", "dodecanoate", "benzoate", "malonate")
 SUBSTITUENTS = ("2-hydroxy", "3-hydroxy", "3-oxo", "2-methyl", "4-methyl", "2-amino", "4-phospho", "(R)-3-methoxy")

@@ -18,7 +18,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
 from bioft import prediction, verification
-from bioft.datasets import ctd
+from bioft.datasets.gene_disease import ctd
 from bioft.hub import push as hub
 from bioft.storage import datasets as storage
 from tests.tiny import write_ctd, write_model

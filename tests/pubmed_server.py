@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 
 from lxml import etree
 
-from bioft.datasets import pubmed_xml
+from bioft.datasets.pubmed import xml as pubmed_xml
 
 Answer = tuple[int, bytes] | None
 Fault = Callable[[str, dict[str, str]], Answer]

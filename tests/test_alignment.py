@@ -21,10 +21,10 @@ from bioft.alignment_assignment import assign
 from bioft.alignment_candidates import CandidateFinder
 from bioft.alignment_features import FEATURES, SIMILARITY, Metabolite, pair_features, reasons
 from bioft.alignment_scorer import EMBEDDED, Candidate, Logistic, Scorer, load
-from bioft.datasets import metabolites
-from bioft.datasets.metabolite_models import read_model
-from bioft.datasets.metabolite_namespaces import BIGG_URL, modelseed_files
-from bioft.datasets.metabolite_queries import PUBLISHED_CASES
+from bioft.datasets.metabolites import build as metabolites
+from bioft.datasets.metabolites.models import read_model
+from bioft.datasets.metabolites.namespaces import BIGG_URL, modelseed_files
+from bioft.datasets.metabolites.queries import PUBLISHED_CASES
 from bioft.errors import BioftError
 from tests.metabolite_samples import namespace, queries, table
 

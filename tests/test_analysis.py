@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from bioft import analysis, analysis_answers, analysis_errors, analysis_runs
 from bioft.analysis_page import Chapter, Section
 from bioft.cli import app
-from bioft.datasets import sample
+from bioft.datasets.documents import sample
 from bioft.errors import BioftError
 from bioft.metrics import entity_f1, intervals
 from bioft.storage import runs

@@ -6,7 +6,7 @@ from datasets import Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bioft.baselines import GENE_DISEASE, Graph, TfIdf
+from bioft.datasets.gene_disease.baselines import GENE_DISEASE, Graph, TfIdf
 from bioft.errors import BioftError
 from bioft.metrics.intervals import metric_values
 
@@ -223,7 +223,7 @@ def test_a_missing_name_is_an_empty_one():
 @pytest.fixture(scope="module")
 def ctd(shared_data):
     """(split, negatives) → train and test, about 80 to 20: the published setting has no validation split."""
-    from bioft.datasets import ctd
+    from bioft.datasets.gene_disease import ctd
 
     built = {}
 

@@ -13,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bioft.cards import model as cards
-from bioft.datasets import ctd, documents, sample
+from bioft.datasets.documents import corpus as documents
+from bioft.datasets.documents import sample
+from bioft.datasets.gene_disease import ctd
 from bioft.errors import BioftError
 from bioft.storage import datasets as storage
 

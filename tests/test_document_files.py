@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bioft import document_files
-from bioft.datasets import pubtator
+from bioft.datasets.documents import pubtator
 from bioft.document_files import InputDocument
 from bioft.errors import BioftError
 from bioft.tagging import Entity

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from bioft import document_inspection, inspection
-from bioft.datasets import sample
+from bioft.datasets.documents import sample
 from bioft.storage import datasets as storage
 
 

@@ -132,7 +132,7 @@ def test_what_can_not_be_fitted():
 
 def test_bc5cdr(shared_data):
     """Against the figures of a sketch without bioft (F1 .721), which left names out in another way."""
-    from bioft.datasets import bc5cdr
+    from bioft.datasets.documents import bc5cdr
 
     splits, _ = bc5cdr.build(shared_data / "bc5cdr")
     predictions = Dictionary().fit(splits["train"]).predict(splits["test"])

@@ -269,7 +269,7 @@ def test_plots(tmp_path):
 
 def test_bc5cdr(shared_data):
     """Counts of the test set, and the lengths of its mentions."""
-    from bioft.datasets import bc5cdr
+    from bioft.datasets.documents import bc5cdr
     from bioft.metrics import entity_f1
 
     test = bc5cdr.build(shared_data / "bc5cdr")[0]["test"]

@@ -25,7 +25,9 @@ from typer.testing import CliRunner
 
 from bioft.cards import model as cards
 from bioft.cli import app
-from bioft.datasets import ctd, hpo, load
+from bioft.datasets import load
+from bioft.datasets.gene_disease import ctd
+from bioft.datasets.hpo import gene_disease as hpo
 from bioft.errors import BioftError
 from bioft.hub import publication
 from bioft.hub import push as hub

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from bioft import inspection
-from bioft.datasets import ctd
+from bioft.datasets.gene_disease import ctd
 from bioft.errors import BioftError
 from bioft.storage import datasets as storage
 

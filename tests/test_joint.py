@@ -14,7 +14,7 @@ from transformers import AutoConfig, AutoModel
 
 from bioft import joint, relations, tagging
 from bioft.concept_linking import ConceptDictionary
-from bioft.datasets import sample
+from bioft.datasets.documents import sample
 from bioft.errors import BioftError
 from bioft.joint import JointCollator, JointConfig, JointModel
 from bioft.models import base as models

@@ -6,8 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bioft import metabolite_names as names
-from bioft.metabolite_names import agreement, differences, normalise, plain_text, read_chemistry, standard_name
+from bioft.datasets.metabolites import names
+from bioft.datasets.metabolites.names import (
+    agreement,
+    differences,
+    normalise,
+    plain_text,
+    read_chemistry,
+    standard_name,
+)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bioft import packing
-from bioft.datasets import sample
+from bioft.datasets.documents import sample
 from bioft.errors import BioftError
 from bioft.tagging import special_tokens
 from tests.tiny import encoder_tokenizer

@@ -6,7 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 from bioft.cli import app
-from bioft.datasets import load, pubmed_download
+from bioft.datasets import load
+from bioft.datasets.pubmed import download as pubmed_download
 from bioft.storage import datasets as storage
 from tests.pubmed_server import PubmedServer, served
 

@@ -177,7 +177,7 @@ def test_predicted_mentions_may_overlap(name):
 
 @pytest.fixture(scope="module")
 def bc5cdr(shared_data):
-    from bioft.datasets import bc5cdr
+    from bioft.datasets.documents import bc5cdr
 
     return bc5cdr.build(shared_data / "bc5cdr")[0]
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from bioft.datasets.rank import rank_bm25, rank_embeddings, rank_tfidf
 from bioft.errors import BioftError
-from bioft.retrieval_baselines import rank_bm25, rank_embeddings, rank_tfidf
 
 DOCUMENTS = [
     "Aspirin lowers fever and pain.",

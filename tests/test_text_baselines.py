@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from bioft import text_baselines
-from bioft.datasets import gender
+from bioft.datasets.texts import baselines as text_baselines
+from bioft.datasets.texts.baselines import GenderKeywords, LabelPriors, Majority, TfIdfLogistic, TfIdfSvm
+from bioft.datasets.trials import gender
 from bioft.errors import BioftError
-from bioft.text_baselines import GenderKeywords, LabelPriors, Majority, TfIdfLogistic, TfIdfSvm
 
 LABELS = ["Covid19", "Negative", "Success"]
 TEXTS = ["pandemic lockdown", "no effect seen", "lockdown again", "futile, no effect", "closed by the pandemic"]

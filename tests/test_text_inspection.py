@@ -10,7 +10,7 @@ from datasets import Dataset, DatasetDict
 from rich.console import Console
 
 from bioft import inspection, text_inspection
-from bioft.datasets import stop_reasons
+from bioft.datasets.texts import stop_reasons
 from bioft.errors import BioftError
 from bioft.storage import datasets as storage
 

@@ -13,9 +13,10 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from typer.testing import CliRunner
 
-from bioft import evaluation, gene_disease_verification, metrics, recorded_data, verification
+from bioft import evaluation, gene_disease_verification, metrics, verification
 from bioft.cards import model as cards
 from bioft.cli import app
+from bioft.datasets import recorded as recorded_data
 from bioft.datasets.load import load_or_build
 from bioft.errors import BioftError
 from bioft.hub import push as hub
@@ -299,7 +300,7 @@ def test_another_adapter_is_found(finished: Path, ctd: Path, tmp_path: Path) -> 
 
 def test_another_dataset_is_found(finished: Path, ctd: Path, tmp_path: Path) -> None:
     """The record claims another split seed than that of the predictions, with and without its fingerprints."""
-    from bioft.datasets import ctd as builder
+    from bioft.datasets.gene_disease import ctd as builder
 
     _, manifest = builder.build(ctd, negatives="uniform", validation_size=0.1, test_size=0.2, seed=5)
 

@@ -25,7 +25,7 @@ from transformers import (
     RobertaForTokenClassification,
 )
 
-from bioft.datasets import sample
+from bioft.datasets.documents import sample
 
 # The shapes of the real templates: Llama 3 opens with its own BOS, Mistral has no system role.
 CHAT_TEMPLATES = {

@@ -8,27 +8,23 @@ from typing import Any, NamedTuple
 import pandas as pd
 from datasets import DatasetDict, concatenate_datasets
 
-from bioft.datasets import (
-    bc5cdr,
-    chemdisgene,
-    ctd,
-    documents,
-    gender,
-    gene_disease,
-    hpo,
-    hpo_definitions,
-    hpo_synonyms,
-    metabolite_namespaces,
-    metabolites,
-    sample,
-    stop_reasons,
-    texts,
-    trial_texts,
-)
-from bioft.datasets.metabolite_pairs import KINDS
+from bioft.datasets.documents import bc5cdr, chemdisgene, sample
+from bioft.datasets.documents import corpus as documents
+from bioft.datasets.gene_disease import ctd
+from bioft.datasets.gene_disease import pairs as gene_disease
+from bioft.datasets.hpo import definitions as hpo_definitions
+from bioft.datasets.hpo import gene_disease as hpo
+from bioft.datasets.hpo import synonyms as hpo_synonyms
+from bioft.datasets.metabolites import build as metabolites
+from bioft.datasets.metabolites import namespaces as metabolite_namespaces
+from bioft.datasets.metabolites.names import plain_text
+from bioft.datasets.metabolites.pairs import KINDS
+from bioft.datasets.texts import corpus as texts
+from bioft.datasets.texts import stop_reasons
+from bioft.datasets.trials import gender
+from bioft.datasets.trials import texts as trial_texts
 from bioft.errors import BioftError
 from bioft.hub import push as hub
-from bioft.metabolite_names import plain_text
 from bioft.storage import datasets as storage
 
 # Names of the datasets of each kind that are built here; any other is a folder or on the Hub, and built already.

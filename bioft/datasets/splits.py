@@ -287,7 +287,7 @@ def _shortcuts(
     """AUROC on test of each predictor that knows no biology, with its flag."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    from bioft.baselines import GENE_DISEASE
+    from bioft.datasets.gene_disease.baselines import GENE_DISEASE
 
     def fitted(baseline: str, max_rows: int | None = None) -> FloatArray:
         rows = dataset["train"]

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from bioft import search_encoder, search_index
-from bioft.datasets import hpo, hpo_definitions
+from bioft.datasets.hpo import definitions as hpo_definitions
+from bioft.datasets.hpo import gene_disease as hpo
 from bioft.search_articles import IndexedArticle
 from bioft.search_encoder import SearchEncoder
 from bioft.search_index import SearchIndex

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from bioft import alignment_files
-from bioft.datasets.metabolite_namespaces import read_namespace
+from bioft.datasets.metabolites.namespaces import read_namespace
 
 SIZES = (25_000, 50_000, 100_000)
 LIMIT_SECONDS, LIMIT_GB, OF_SIZE = 60, 2, 25_000

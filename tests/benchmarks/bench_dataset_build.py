@@ -24,7 +24,7 @@ NEGATIVES = ("degree_matched", "uniform")
 def build(path: str, split: str, negatives: str) -> dict[str, Any]:
     """Build and save once in this process, imports included in the time; returns the figures."""
     start = time.perf_counter()
-    from bioft.datasets import ctd
+    from bioft.datasets.gene_disease import ctd
     from bioft.storage import datasets as storage
 
     dataset, manifest = ctd.build(path, split=split, negatives=negatives)
@@ -46,7 +46,7 @@ def million_negatives() -> list[dict[str, Any]]:
     """Draw 10^6 negatives for a random graph with hubs: 30,000 genes, 10,000 diseases."""
     import numpy as np
 
-    from bioft.datasets.negatives import degree_matched, uniform
+    from bioft.datasets.gene_disease.negatives import degree_matched, uniform
 
     n, n_genes, n_diseases = 1_000_000, 30_000, 10_000
     rng = np.random.default_rng(0)

@@ -26,8 +26,9 @@ from datasets import Dataset
 from transformers import AutoModelForMaskedLM, DataCollatorForLanguageModeling, set_seed
 
 from bioft import masked_models, packing
-from bioft.datasets import hpo_definitions, trial_texts
-from bioft.datasets.trials import read_trials, trial_text
+from bioft.datasets.hpo import definitions as hpo_definitions
+from bioft.datasets.trials import texts as trial_texts
+from bioft.datasets.trials.records import read_trials, trial_text
 from bioft.masked_head import use_masked_head
 from bioft.masking import collator_for
 from bioft.models import base as models

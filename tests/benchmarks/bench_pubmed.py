@@ -26,7 +26,8 @@ def write(folder: Path, path: Path, n: int) -> int:
     """Write n articles made of those in the folder; returns the bytes before packing."""
     from lxml import etree
 
-    from bioft.datasets import pubmed_articles, pubmed_xml
+    from bioft.datasets.pubmed import articles as pubmed_articles
+    from bioft.datasets.pubmed import xml as pubmed_xml
 
     originals = [
         etree.tostring(piece.root, encoding="utf-8")
@@ -47,7 +48,7 @@ def read(path: str) -> dict[str, float]:
     """Read a file in this process; returns seconds, the number of articles, and by how many MB memory rose at most."""
     import psutil
 
-    from bioft.datasets import pubmed_articles
+    from bioft.datasets.pubmed import articles as pubmed_articles
 
     # Not the peak that the system counts: a process inherits that of its parent.
     memory = psutil.Process().memory_info

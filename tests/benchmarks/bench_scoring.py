@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from bioft import scoring
-from bioft.datasets import hpo
+from bioft.datasets.hpo import gene_disease as hpo
 from bioft.models import base as models
 from bioft.prompts import PairPrompts
 

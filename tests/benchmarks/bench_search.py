@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bioft.retrieval_baselines import rank_embeddings
+from bioft.datasets.rank import rank_embeddings
 from bioft.search_index import EXPANSION_SEARCH, GRAPH, index_class
 
 DIMENSIONS, DIRECTIONS, TOPICS, QUERIES, CHUNK, TURN = 768, 64, 1000, 500, 50_000, 64
@@ -81,7 +81,7 @@ def measure_encoding(pubmed: Path, n: int) -> dict[str, object]:
     """Encode n articles by turns in each way, and compare the embeddings and the rankings that they make."""
     import torch
 
-    from bioft.datasets import pubmed_articles
+    from bioft.datasets.pubmed import articles as pubmed_articles
     from bioft.metrics.retrieval import paired_retrieval_bootstrap
     from bioft.models.embed import encode_texts, int8_forward
     from bioft.search_encoder import load_encoder
@@ -128,7 +128,7 @@ def measure_encoding(pubmed: Path, n: int) -> dict[str, object]:
 def measure_names(run: Path) -> dict[str, object]:
     """How much worse a run finds the synonyms of the test split of HPO among int8 embeddings than among its own."""
     from bioft import contrastive
-    from bioft.datasets import hpo_synonyms
+    from bioft.datasets.hpo import synonyms as hpo_synonyms
     from bioft.metrics.retrieval import paired_retrieval_bootstrap
     from bioft.models.embed import encode_texts, int8_forward
     from bioft.retrieval_evaluation import RetrievalTask

@@ -13,8 +13,8 @@ import json
 from datasets import concatenate_datasets
 
 from bioft import metrics, text_evaluation, text_prediction
-from bioft.datasets.labelled_texts import labels_of
 from bioft.datasets.load import load_labelled_texts
+from bioft.datasets.texts.labelled import labels_of
 from bioft.errors import BioftError, LeakageError
 from bioft.storage import runs
 

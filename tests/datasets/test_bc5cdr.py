@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bioft.datasets import bc5cdr
-from bioft.datasets.pubtator import concepts
+from bioft.datasets.documents import bc5cdr
+from bioft.datasets.documents.pubtator import concepts
 from bioft.errors import BioftError
 from bioft.storage import datasets as storage
 

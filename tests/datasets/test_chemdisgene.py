@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bioft.datasets import chemdisgene, pubtator
+from bioft.datasets.documents import chemdisgene, pubtator
 from bioft.errors import BioftError, LeakageError
 
 

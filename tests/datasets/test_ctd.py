@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from bioft.datasets import ctd
+from bioft.datasets.gene_disease import ctd
 from bioft.errors import BioftError
 from bioft.storage import datasets as storage
 

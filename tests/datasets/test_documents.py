@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import bioft
-from bioft.datasets import documents, pubtator, sample
+from bioft.datasets.documents import corpus as documents
+from bioft.datasets.documents import pubtator, sample
+from bioft.datasets.documents.pubtator import Document, Mention, Relation, concepts
 from bioft.datasets.load import load_documents, load_or_build
-from bioft.datasets.pubtator import Document, Mention, Relation, concepts
 from bioft.errors import BioftError, LeakageError
 from bioft.storage import datasets as storage
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from bioft.datasets import chemdisgene
 from bioft.datasets import download as downloads
+from bioft.datasets.documents import chemdisgene
 from bioft.datasets.download import SOURCES, download
 from bioft.errors import BioftError
 

@@ -4,8 +4,8 @@ import csv
 
 import pytest
 
-from bioft.datasets import gender
 from bioft.datasets.load import load_labelled_texts
+from bioft.datasets.trials import gender
 
 
 def write_trials(path, rows):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from bioft.datasets.gene_disease import COLUMNS, NEGATIVES, Entities, build_pairs
+from bioft.datasets.gene_disease.pairs import COLUMNS, NEGATIVES, Entities, build_pairs
 from bioft.datasets.splits import SPLITS, STRATEGIES, normalise
 from bioft.errors import BioftError
 

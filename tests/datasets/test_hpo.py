@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bioft.datasets import hpo
+from bioft.datasets.hpo import gene_disease as hpo
 from bioft.errors import BioftError
 from bioft.storage import datasets as storage
 

@@ -6,7 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 from bioft import cli
-from bioft.datasets import hpo, hpo_synonyms
+from bioft.datasets.hpo import gene_disease as hpo
+from bioft.datasets.hpo import synonyms as hpo_synonyms
 from bioft.datasets.splits import normalise
 from bioft.errors import BioftError
 from bioft.storage import datasets as storage

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from bioft import cli
-from bioft.datasets import labelled_texts
-from bioft.datasets.labelled_texts import LabelledText
 from bioft.datasets.splits import SPLITS, normalise
+from bioft.datasets.texts import labelled as labelled_texts
+from bioft.datasets.texts.labelled import LabelledText
 from bioft.errors import BioftError, LeakageError
 from bioft.storage import datasets as storage
 

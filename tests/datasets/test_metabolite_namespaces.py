@@ -12,12 +12,20 @@ from cobra.io import load_json_model, save_json_model, save_yaml_model, write_sb
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bioft.datasets import metabolite_namespaces as namespaces
-from bioft.datasets.metabolite_models import model_metabolites, read_model
-from bioft.datasets.metabolite_namespaces import read_namespace
-from bioft.datasets.metabolite_tables import COLUMNS, Row, fill_formulas, problems, resolve_ids, to_table, universal_id
+from bioft.datasets.metabolites import namespaces
+from bioft.datasets.metabolites.models import model_metabolites, read_model
+from bioft.datasets.metabolites.names import MAX_LENGTH
+from bioft.datasets.metabolites.namespaces import read_namespace
+from bioft.datasets.metabolites.tables import (
+    COLUMNS,
+    Row,
+    fill_formulas,
+    problems,
+    resolve_ids,
+    to_table,
+    universal_id,
+)
 from bioft.errors import BioftError
-from bioft.metabolite_names import MAX_LENGTH
 
 COBRA_DATA = Path(cobra.__file__).parent / "data"
 OBO_HEADER = "identifier\tname\tdefinition\tsynonyms\talts\tparents\tspecies\n"

@@ -11,17 +11,19 @@ from datasets import Dataset, DatasetDict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bioft.datasets import metabolite_pairs, metabolite_queries, metabolites
-from bioft.datasets.metabolite_compounds import group_compounds, one_to_one
-from bioft.datasets.metabolite_perturbations import (
+from bioft.datasets.metabolites import build as metabolites
+from bioft.datasets.metabolites import pairs as metabolite_pairs
+from bioft.datasets.metabolites import queries as metabolite_queries
+from bioft.datasets.metabolites.baselines import Exact, Normalised
+from bioft.datasets.metabolites.compounds import group_compounds, one_to_one
+from bioft.datasets.metabolites.names import agreement, normalise, plain_text, read_chemistry
+from bioft.datasets.metabolites.perturbations import (
     DELIMITERS,
     remove_functional_group,
     rewrite_notation,
     substitute_delimiters,
 )
 from bioft.errors import BioftError, LeakageError
-from bioft.metabolite_names import agreement, normalise, plain_text, read_chemistry
-from bioft.name_baselines import Exact, Normalised
 from bioft.storage import datasets as storage
 
 CHAINS = {4: "but", 6: "hex", 8: "oct", 10: "dec", 12: "dodec", 14: "tetradec", 16: "hexadec", 18: "octadec"}

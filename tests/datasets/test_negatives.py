@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bioft.datasets import negatives
-from bioft.datasets.negatives import Codes, degree_matched, uniform
+from bioft.datasets.gene_disease import negatives
+from bioft.datasets.gene_disease.negatives import Codes, degree_matched, uniform
 from bioft.errors import BioftError
 
 N_DISEASES = 9

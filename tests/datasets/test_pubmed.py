@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from datasets import DatasetDict
 
-from bioft.datasets import pubmed, pubmed_relations
-from bioft.datasets.pubmed_articles import Article, MeshHeading, Passage
-from bioft.datasets.pubmed_relations import CHECK_TAGS, Topics
+from bioft.datasets.pubmed import pairs as pubmed
+from bioft.datasets.pubmed import relations as pubmed_relations
+from bioft.datasets.pubmed.articles import Article, MeshHeading, Passage
+from bioft.datasets.pubmed.relations import CHECK_TAGS, Topics
 from bioft.errors import BioftError, LeakageError
 from bioft.storage import datasets as storage
 

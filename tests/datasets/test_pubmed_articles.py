@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bioft.datasets import pubmed_articles, pubmed_xml
-from bioft.datasets.pubmed_articles import MeshHeading, Passage, ReadReport
+from bioft.datasets.pubmed import articles as pubmed_articles
+from bioft.datasets.pubmed import xml as pubmed_xml
+from bioft.datasets.pubmed.articles import MeshHeading, Passage, ReadReport
 from bioft.errors import BioftError
 
 HEAD = (

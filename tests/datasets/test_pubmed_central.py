@@ -2,9 +2,9 @@
 
 import pytest
 
-from bioft.datasets import pubmed_central
-from bioft.datasets.pubmed_articles import Passage
-from bioft.datasets.pubmed_central import FullText, Reference, Section
+from bioft.datasets.pubmed import full_text as pubmed_central
+from bioft.datasets.pubmed.articles import Passage
+from bioft.datasets.pubmed.full_text import FullText, Reference, Section
 from bioft.errors import BioftError
 
 ARTICLE = """<article xmlns:xlink="http://www.w3.org/1999/xlink" article-type="research-article"><front><journal-meta>

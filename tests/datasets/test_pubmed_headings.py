@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from bioft import cli
-from bioft.datasets import pubmed, pubmed_headings
 from bioft.datasets.load import load_pairs
-from bioft.datasets.pubmed import Collection
-from bioft.datasets.pubmed_articles import Article, MeshHeading, Passage
-from bioft.datasets.pubmed_relations import Topics
+from bioft.datasets.pubmed import headings as pubmed_headings
+from bioft.datasets.pubmed import pairs as pubmed
+from bioft.datasets.pubmed.articles import Article, MeshHeading, Passage
+from bioft.datasets.pubmed.pairs import Collection
+from bioft.datasets.pubmed.relations import Topics
 from bioft.datasets.splits import SPLITS
 from bioft.errors import BioftError, LeakageError
 from bioft.retrieval_evaluation import RetrievalTask

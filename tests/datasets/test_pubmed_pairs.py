@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from bioft.datasets import pubmed_pairs
+from bioft.datasets.pubmed import published_pairs as pubmed_pairs
 from bioft.datasets.splits import normalise
 from bioft.errors import BioftError
 from bioft.storage import datasets as storage

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bioft.datasets import pubtator
-from bioft.datasets.pubtator import Document, Mention, Relation
+from bioft.datasets.documents import pubtator
+from bioft.datasets.documents.pubtator import Document, Mention, Relation
 from bioft.errors import BioftError
 
 # Made up for these tests. The offsets count `&gt;` as four characters, and the space between title and abstract.

@@ -13,9 +13,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from bioft.datasets import ctd
-from bioft.datasets.gene_disease import Entities
-from bioft.datasets.negatives import degree_matched
+from bioft.datasets.gene_disease import ctd
+from bioft.datasets.gene_disease.negatives import degree_matched
+from bioft.datasets.gene_disease.pairs import Entities
 from bioft.datasets.splits import (
     SPLITS,
     STRATEGIES,

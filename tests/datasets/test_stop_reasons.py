@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from bioft.datasets import stop_reasons
 from bioft.datasets.load import load_labelled_texts
 from bioft.datasets.splits import SPLITS
+from bioft.datasets.texts import stop_reasons
 from bioft.errors import BioftError
 
 HEADER = "stop_reason\tphase\tnct_id\tstart_date\tstatus\tlast\tcompletion_date\tprediction\t\t\t"

@@ -9,7 +9,9 @@ from datasets import Dataset
 
 from bioft import inspection
 from bioft.cards import model as cards
-from bioft.datasets import hpo_definitions, texts, trial_texts
+from bioft.datasets.hpo import definitions as hpo_definitions
+from bioft.datasets.texts import corpus as texts
+from bioft.datasets.trials import texts as trial_texts
 from bioft.errors import BioftError, LeakageError
 from bioft.storage import datasets as storage
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bioft.datasets.trials import WITHHELD, Trial, read_trials, trial_text
-from bioft.datasets.trials_text import clean_text
+from bioft.datasets.trials.records import WITHHELD, Trial, read_trials, trial_text
+from bioft.datasets.trials.sections import clean_text
 from bioft.errors import BioftError
 
 
@@ -158,7 +158,7 @@ def test_json_is_decoded_the_same_whatever_the_size_of_what_is_read(
 ) -> None:
     import io
 
-    from bioft.datasets import trials
+    from bioft.datasets.trials import records as trials
 
     values = [study(number, summary=text) for number, text in records]
     content = json.dumps(values, ensure_ascii=False)

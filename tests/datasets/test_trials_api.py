@@ -14,9 +14,9 @@ from starlette.routing import Route
 from typer.testing import CliRunner
 
 from bioft import cli
-from bioft.datasets import trials_api
-from bioft.datasets.trials import read_trials
-from bioft.datasets.trials_api import download_trials
+from bioft.datasets.trials import download as trials_api
+from bioft.datasets.trials.download import download_trials
+from bioft.datasets.trials.records import read_trials
 from bioft.errors import BioftError
 
 

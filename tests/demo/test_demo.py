@@ -33,7 +33,7 @@ from bioft import (
 )
 from bioft.cli import app as command_line
 from bioft.concept_linking import ConceptDictionary
-from bioft.datasets import sample
+from bioft.datasets.documents import sample
 from bioft.demo import app, article_map, calibration, gauge, heatmap, page, task_tabs
 from bioft.demo.calibration import Calibration
 from bioft.demo.space import export

@@ -94,7 +94,7 @@ def corrupted(references, rng):
 
 def test_bc5cdr_values_are_those_of_the_official_scoring(metric, shared_data):
     """The evaluation of BioCreative V compares sets of (document id, start, end, type)."""
-    from bioft.datasets import bc5cdr
+    from bioft.datasets.documents import bc5cdr
 
     dataset, _ = bc5cdr.build(shared_data / "bc5cdr")
     test = dataset["test"]
@@ -359,7 +359,7 @@ def test_documents_without_any_mention(metric):
 def test_a_type_that_lost_all_its_references_stops_the_evaluation() -> None:
     """Supports are those of the manifest: a type without any reference left is missed as one with too few is."""
     from bioft import entity_evaluation, relation_evaluation
-    from bioft.datasets import sample
+    from bioft.datasets.documents import sample
 
     dataset, manifest = sample.build()
     entity_evaluation.check_supports(dataset["test"], manifest)

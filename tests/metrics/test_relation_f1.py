@@ -42,7 +42,7 @@ def official_scores(gold_lines, predicted_lines):
 
 
 def test_bc5cdr_values_are_those_of_the_official_scoring(metric, shared_data):
-    from bioft.datasets import bc5cdr
+    from bioft.datasets.documents import bc5cdr
 
     dataset, _ = bc5cdr.build(shared_data / "bc5cdr")
     test = dataset["test"]

@@ -37,7 +37,7 @@ def test_by_hand(retrieval):
 
 
 def test_integers_are_ids_too(retrieval):
-    """As the rankings of `bioft.retrieval_baselines` are: indices of documents."""
+    """As the rankings of `bioft.datasets.rank` are: indices of documents."""
     strings = retrieval.compute(predictions=[["3", "1"], ["2"]], references=[["1"], ["2"]], n_resamples=0)
     assert retrieval.compute(predictions=[[3, 1], [2]], references=[[1], [2]], n_resamples=0) == strings
     assert strings["mrr_at_10"] == 0.75

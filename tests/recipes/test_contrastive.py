@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from bioft import alignment_scorer, cli, contrastive, metrics, presets, verification
 from bioft.cards import model as cards
-from bioft.datasets import hpo_synonyms
+from bioft.datasets.hpo import synonyms as hpo_synonyms
 from bioft.errors import BioftError
 from bioft.metrics import alignment
 from bioft.storage import datasets as storage

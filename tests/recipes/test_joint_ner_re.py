@@ -13,7 +13,7 @@ from transformers import AutoModel, BertConfig, BertModel, ModernBertConfig, Mod
 from typer.testing import CliRunner
 
 from bioft import cli, entity_prediction, joint, presets, relation_baselines
-from bioft.datasets import pubtator
+from bioft.datasets.documents import pubtator
 from bioft.datasets.load import load_documents
 from bioft.errors import BioftError
 from bioft.joint_start import load_entity_weights

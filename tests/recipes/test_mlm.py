@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer
 
 from bioft import masked_evaluation, masked_models, presets, verification
-from bioft.datasets import sample
+from bioft.datasets.documents import sample
 from bioft.datasets.load import load_texts
 from bioft.errors import BioftError
 from bioft.masked_head import use_masked_head

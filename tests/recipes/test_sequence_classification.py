@@ -13,7 +13,8 @@ from transformers import AutoModel, AutoModelForSequenceClassification
 from typer.testing import CliRunner
 
 from bioft import cli, entity_prediction, presets, relation_prediction, relations
-from bioft.datasets import documents, pubtator
+from bioft.datasets.documents import corpus as documents
+from bioft.datasets.documents import pubtator
 from bioft.datasets.load import load_documents
 from bioft.errors import BioftError
 from bioft.metrics import counts, relation_f1

@@ -19,9 +19,9 @@ from transformers import AutoModel
 from typer.testing import CliRunner
 
 from bioft import arguments, cli, presets, run_outcomes, text_evaluation, text_prediction, verification
-from bioft.datasets.labelled_texts import labels_of
 from bioft.datasets.load import load_labelled_texts
-from bioft.datasets.stop_reasons import build_weak
+from bioft.datasets.texts.labelled import labels_of
+from bioft.datasets.texts.stop_reasons import build_weak
 from bioft.errors import BioftError
 from bioft.metrics import multilabel
 from bioft.storage import datasets as storage
@@ -227,7 +227,7 @@ def test_an_encoder_adapted_to_texts_is_where_a_classifier_starts(
 
 def few_definitions(folder: Path) -> Path:
     """A small dataset of texts, so that a step of mlm takes no time."""
-    from bioft.datasets import hpo_definitions
+    from bioft.datasets.hpo import definitions as hpo_definitions
 
     dataset, manifest = hpo_definitions.build()
     for split in dataset:

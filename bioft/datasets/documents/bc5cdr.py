@@ -1,0 +1,124 @@
+"""BC5CDR, the corpus of the BioCreative V chemical–disease relation task, in its official splits.
+
+1,500 PubMed abstracts with chemicals, diseases (MeSH ids) and the relation CID (chemical-induced disease) between
+concepts of an abstract. Read from the PubTator files of `CDR_Data.zip`.
+"""
+
+import os
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from datasets import DatasetDict
+
+from bioft.datasets.documents import corpus as documents
+from bioft.datasets.documents import pubtator
+from bioft.errors import BioftError
+
+URL = "https://ftp.ncbi.nlm.nih.gov/pub/lu/BC5CDR"
+"""The organisers' site; that of the task, biocreative.org, does not answer any more."""
+VERSION = "CDR.Corpus.v010516"
+LICENSE_URL = "https://creativecommons.org/publicdomain/mark/1.0/"
+TERMS = (
+    "Released by the organisers (NCBI, National Library of Medicine) for public research; BigBio lists the corpus "
+    "under the Public Domain Mark 1.0. The abstracts remain subject to the rights of their publishers."
+)
+CITATION = (
+    "Li J, Sun Y, Johnson RJ, Sciaky D, Wei CH, Leaman R, Davis AP, Mattingly CJ, Wiegers TC, Lu Z. BioCreative V CDR "
+    "task corpus: a resource for chemical disease relation extraction. Database. 2016;2016:baw068."
+)
+FILES = {
+    "train": "CDR_TrainingSet.PubTator.txt",
+    "validation": "CDR_DevelopmentSet.PubTator.txt",
+    "test": "CDR_TestSet.PubTator.txt",
+}
+COUNTS = {
+    "train": {"documents": 500, "Chemical": 5203, "Disease": 4182, "CID": 1038},
+    "validation": {"documents": 500, "Chemical": 5347, "Disease": 4244, "CID": 1012},
+    "test": {"documents": 500, "Chemical": 5385, "Disease": 4424, "CID": 1066},
+}
+"""What the official files hold."""
+HINT = "Get the corpus with `bioft download bc5cdr`."
+
+
+def build(path: str | os.PathLike[str], *, skip_bad: bool = False) -> tuple[DatasetDict, dict[str, Any]]:
+    """Build BC5CDR from `CDR_Data.zip`, or from a folder that holds the three PubTator files (plain or gzip).
+
+    Training, development and test set become train, validation and test. Returns the splits and the manifest.
+    Raises BioftError for a missing file, for what `pubtator.read` finds wrong, and when documents, mentions and
+    relations are not as many as in the official files (`COUNTS`). With `skip_bad` wrong documents are left out
+    and counted in the manifest, and numbers are compared only where nothing was left out.
+    """
+    path = Path(path)
+    with _folder(path) as folder:
+        files = {split: _find(folder, name, path) for split, name in FILES.items()}
+        skipped: dict[str, list[str]] = {split: [] for split in files}
+        found = {
+            split: list(pubtator.read(file, skipped=skipped[split] if skip_bad else None))
+            for split, file in files.items()
+        }
+        sources = [
+            documents.source(file, version=VERSION, url=URL, terms=TERMS, citation=CITATION) for file in files.values()
+        ]
+    dataset, manifest = documents.build(
+        found,
+        builder="bc5cdr",
+        arguments={"skip_bad": skip_bad},
+        sources=sources,
+        license={"license": "other", "license_name": "public-domain-mark", "license_link": LICENSE_URL},
+        split={"strategy": "official"},
+        skipped=skipped,
+    )
+    for split, expected in COUNTS.items():
+        if not skipped[split]:
+            _check_counts(manifest["rows"][split], expected, files[split].name)
+    return dataset, manifest
+
+
+@contextmanager
+def _folder(path: Path) -> Iterator[Path]:
+    """The folder with the corpus; a zip file is unpacked for as long as the context lasts."""
+    if path.is_dir():
+        yield path
+        return
+    if not path.exists():
+        raise BioftError(f"{path} does not exist. {HINT}")
+    with tempfile.TemporaryDirectory(prefix="bioft-") as temporary:
+        try:
+            with zipfile.ZipFile(path) as archive:
+                for member in archive.infolist():
+                    if Path(member.filename).name in FILES.values():
+                        archive.extract(member, temporary)
+        except (zipfile.BadZipFile, zlib.error) as error:
+            raise BioftError(
+                f"{path} is no folder and no whole zip file ({error}): give CDR_Data.zip, or the folder with its "
+                f"files. {HINT}"
+            ) from None
+        yield Path(temporary)
+
+
+def _find(folder: Path, name: str, path: Path) -> Path:
+    found = sorted(file for file in folder.rglob(f"{name}*") if file.name in (name, f"{name}.gz"))
+    if not found:
+        raise BioftError(f"{path} holds no {name} (or {name}.gz). {HINT}")
+    if len(found) > 1:
+        places = ", ".join(str(file.relative_to(folder)) for file in found)
+        raise BioftError(f"{path} holds {name} more than once: {places}. Give the folder of one of them.")
+    return found[0]
+
+
+def _check_counts(rows: Mapping[str, int], expected: Mapping[str, int], name: str) -> None:
+    wrong = [
+        f"{rows.get(what, 0):,} {what} (official: {expected.get(what, 0):,})"
+        for what in {**expected, **rows}
+        if rows.get(what, 0) != expected.get(what, 0)
+    ]
+    if wrong:
+        raise BioftError(
+            f"{name} is not the official file: it has {', '.join(wrong)}. {HINT} Your own corpora are built with "
+            "`bioft build pubtator`."
+        )

@@ -1,0 +1,272 @@
+"""ChemDisGene: abstracts with relations between chemicals, diseases and genes, after CTD's classes.
+
+The curated corpus has 523 abstracts whose 18 types of relations were curated by biologists; the entity mentions
+are automatic (PubTator Central). The training corpus (76,942 abstracts, and 1,521 for validation) has relations
+derived from CTD by distant supervision, hence noisy, of 14 types. Read in the layout of the authors (PubTator
+files with the relations in a TSV beside them) or as the JSON list that their `tsv2json.py` makes of it.
+"""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from datasets import DatasetDict
+
+from bioft.datasets.documents import corpus as documents
+from bioft.datasets.documents import pubtator
+from bioft.datasets.documents.pubtator import Document, Mention, Relation
+from bioft.errors import BioftError
+from bioft.storage.datasets import TextLines, suggestion
+
+URL = "https://github.com/chanzuckerberg/ChemDisGene"
+TERMS = (
+    "CC0 1.0 (https://creativecommons.org/publicdomain/zero/1.0/). The abstracts are from PubMed/MEDLINE and remain "
+    "subject to the rights of their publishers; the relations are based on CTD, which asks to be cited."
+)
+CITATION = (
+    "Zhang D, Mohan S, Torkar M, McCallum A. A Distant Supervision Corpus for Extracting Biomedical Relationships "
+    "Between Chemicals, Diseases and Genes. LREC 2022."
+)
+BENCHMARK_TYPES = (
+    "chem_disease:marker/mechanism",
+    "chem_disease:therapeutic",
+    "chem_gene:affects^binding",
+    "chem_gene:affects^expression",
+    "chem_gene:affects^localization",
+    "chem_gene:decreases^activity",
+    "chem_gene:decreases^expression",
+    "chem_gene:decreases^metabolic_processing",
+    "chem_gene:increases^activity",
+    "chem_gene:increases^expression",
+    "chem_gene:increases^metabolic_processing",
+    "chem_gene:increases^transport",
+    "gene_disease:marker/mechanism",
+    "gene_disease:therapeutic",
+)
+"""The relation types of the training corpus, which the benchmark keeps."""
+RELATION_TYPES = (
+    *BENCHMARK_TYPES,
+    "chem_gene:affects^activity",
+    "chem_gene:affects^metabolic_processing",
+    "chem_gene:affects^transport",
+    "chem_gene:decreases^transport",
+)
+CHOICES = ("benchmark", "all")
+CURATED_COUNTS = {"documents": 523, "Chemical": 5739, "Disease": 2931, "Gene": 5578, "relations": 3911}
+"""What the curated corpus holds, all types of relations counted."""
+CURATED = ("abstracts.txt.gz", ("approved_relns_ctd_v1.tsv.gz", "approved_relns_new_v1.tsv.gz"))
+TRAINING = {
+    "train": ("train_abstracts.txt.gz", ("train_relationships.tsv.gz",)),
+    "validation": ("dev_abstracts.txt.gz", ("dev_relationships.tsv.gz",)),
+}
+REVISION = "03834f3afecd5ea9942cbfd3e13b906affa21efd"
+FILES = {
+    "curated": {
+        "abstracts.txt.gz": "d78a63689f9efb1bdaaf46afabcebc8b4b115a7215a4a94593678a76284363d1",
+        "approved_relns_ctd_v1.tsv.gz": "f95163e8a10bbf2bc0b0effffc6a1944b731ae634c659c32b007b83d074f5f4f",
+        "approved_relns_new_v1.tsv.gz": "94af8118099aec8505cbf964e3ec6cb995d1b91e92083a5c14f663a54dab0505",
+    },
+    "ctd_derived": {
+        "train_abstracts.txt.gz": "0ffd32f30fb7080ed59ce8652aefc49f5695e4cd00a23b342a956ab215f05afc",
+        "train_relationships.tsv.gz": "1e42efe780accc5978d554e9772f91b5029862977a319fcd8c2e2d5d8b432667",
+        "dev_abstracts.txt.gz": "fc2d9dd60a6f8250458d79f4dee1e3981e6a33d60ea3675a50f51a2a32bd8df8",
+        "dev_relationships.tsv.gz": "fd3a4c5f5cabcd5ede60e6a6a473e48250437104e37769e95fc197f3352c5ca9",
+    },
+}
+"""The authors' files at `REVISION`, with the SHA-256 that Git LFS has on record there."""
+HINT = "Get the corpus with `bioft download chemdisgene`."
+
+
+def build(
+    path: str | os.PathLike[str],
+    *,
+    train_path: str | os.PathLike[str] | None = None,
+    relation_types: str = "benchmark",
+    validation_size: float = 0.1,
+    test_size: float = 0.2,
+    seed: int = 0,
+    skip_bad: bool = False,
+) -> tuple[DatasetDict, dict[str, Any]]:
+    """Build ChemDisGene from the curated corpus and, where given, the training corpus.
+
+    `path`: the curated corpus, a JSON file or the authors' folder (`data/curated`). `train_path`: the folder of
+    the training corpus (`data/ctd_derived`), or one with `train.json` and `valid.json`; with it the curated
+    documents are the test split, as in the benchmark. Without it the curated documents themselves are split, by
+    document, into parts of `validation_size` and `test_size`; the manifest says so, and figures on that test split
+    are not comparable with published ones. `relation_types`: "benchmark" keeps `BENCHMARK_TYPES`, "all" every type.
+
+    Raises BioftError for missing files, for what is wrong in a document (as in `pubtator.read`) and when the
+    curated corpus has not as many documents, mentions and relations as the authors report. With `skip_bad` wrong
+    documents are left out and counted in the manifest.
+    """
+    if relation_types not in CHOICES:
+        raise BioftError(f"Unknown relation_types {relation_types!r}. {suggestion(relation_types, CHOICES)}")
+    files: list[Path] = []
+    skipped: dict[str, list[str]] = {}
+
+    def take(name: str, path: Path, layout: tuple[str, tuple[str, ...]]) -> list[Document]:
+        skipped[name] = []
+        found, used = _read(path, layout, skipped[name] if skip_bad else None)
+        files.extend(used)
+        return found
+
+    curated = take("test" if train_path else "curated", Path(path), CURATED)
+    if not any(skipped.values()):
+        _check_counts(curated, Path(path))
+    arguments: dict[str, Any] = {"relation_types": relation_types, "skip_bad": skip_bad}
+    if train_path is None:
+        sizes = {"validation_size": validation_size, "test_size": test_size}
+        arguments |= {**sizes, "seed": seed}
+        splits = documents.split_at_random(curated, validation_size, test_size, seed)
+        split: dict[str, Any] = {
+            "strategy": "document",
+            **sizes,
+            "note": "the curated documents alone, split at random by document: no training corpus was given, so "
+            "figures on this test split are not comparable with those on all 523 curated documents",
+        }
+    else:
+        folder = Path(train_path)
+        splits = {name: take(name, _json_or_folder(folder, name), layout) for name, layout in TRAINING.items()}
+        splits["test"] = curated
+        split = {
+            "strategy": "official",
+            "note": "training and validation relations derived from CTD by distant supervision; the test split is "
+            "the curated corpus",
+        }
+    kept = BENCHMARK_TYPES if relation_types == "benchmark" else RELATION_TYPES
+    for found in splits.values():
+        for document in found:
+            document.relations = [relation for relation in document.relations if relation.type in kept]
+    return documents.build(
+        splits,
+        builder="chemdisgene",
+        arguments=arguments,
+        sources=[documents.source(file, url=URL, terms=TERMS, citation=CITATION) for file in files],
+        license={"license": "cc0-1.0"},
+        split=split,
+        skipped=skipped,
+        seed=seed if train_path is None else None,
+    )
+
+
+def _json_or_folder(folder: Path, split: str) -> Path:
+    file = folder / {"train": "train.json", "validation": "valid.json"}[split]
+    return file if file.is_file() else folder
+
+
+def _read(
+    path: Path, layout: tuple[str, tuple[str, ...]], skipped: list[str] | None
+) -> tuple[list[Document], list[Path]]:
+    """The documents of a JSON file, or of a folder in the authors' layout; and the files they were read from."""
+    if not path.is_dir():
+        return list(_from_json(path, skipped)), [path]
+    abstracts, *relation_files = (_unpacked_or_not(path / name) for name in (layout[0], *layout[1]))
+    relations: dict[str, list[tuple[str, Relation]]] = {}
+    for file in relation_files:
+        _add_relations(file, relations)
+    found = list(_with_relations(pubtator.read(abstracts, skipped=skipped), relations, skipped))
+    if relations and skipped is None:
+        place, _ = next(iter(relations.values()))[0]
+        raise BioftError(f"{place}: a relation of document {next(iter(relations))}, which is not in {abstracts}.")
+    return found, [abstracts, *relation_files]
+
+
+def _unpacked_or_not(path: Path) -> Path:
+    plain = path.with_suffix("")
+    return plain if plain.is_file() and not path.is_file() else path
+
+
+def _add_relations(path: Path, relations: dict[str, list[tuple[str, Relation]]]) -> None:
+    """Add the relations of a TSV file, with their places, to those of each document."""
+    lines = TextLines(path, HINT)
+    for line in lines:
+        fields = line.rstrip("\r\n").split("\t")
+        if len(fields) != 4 or not all(fields):
+            raise BioftError(f"{path}, line {lines.number}: not four tab-separated fields: {line[:60]!r}.")
+        relations.setdefault(fields[0], []).append((f"{path}, line {lines.number}", Relation(*fields[1:])))
+
+
+def _with_relations(
+    found: Iterator[Document], relations: dict[str, list[tuple[str, Relation]]], skipped: list[str] | None
+) -> Iterator[Document]:
+    """The documents with their relations, which are taken out of `relations`."""
+    for document in found:
+        places = relations.pop(document.document_id, [])
+        document.relations = [relation for _, relation in places]
+        problem = _relation_problem(document)
+        if problem is None:
+            yield document
+            continue
+        message = f"{places[problem.position][0]}, document {document.document_id}: {problem.message}"
+        if skipped is None:
+            raise BioftError(message)
+        skipped.append(message)
+
+
+def _relation_problem(document: Document) -> pubtator.Problem | None:
+    for index, relation in enumerate(document.relations):
+        if relation.type not in RELATION_TYPES:
+            message = f"unknown relation type {relation.type!r}. {suggestion(relation.type, RELATION_TYPES)}"
+            return pubtator.Problem("relation", index, message)
+    return pubtator.find_problem(document)
+
+
+def _from_json(path: Path, skipped: list[str] | None) -> Iterator[Document]:
+    text = "".join(TextLines(path, HINT))
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise BioftError(f"{path} is not JSON ({error}). {HINT}") from None
+    if not isinstance(content, list):
+        raise BioftError(f"{path} is no list of documents, which ChemDisGene's JSON is. {HINT}")
+    seen: set[str] = set()
+    for position, item in enumerate(content, 1):
+        try:
+            document = _document(item, f"{path}, item {position}")
+            if document.document_id in seen:
+                raise BioftError(f"{path}, item {position}: document {document.document_id} comes twice.")
+            seen.add(document.document_id)
+        except BioftError as error:
+            if skipped is None:
+                raise
+            skipped.append(str(error))
+            continue
+        yield document
+
+
+def _document(item: Any, place: str) -> Document:
+    try:
+        mentions = [Mention(e["start"], e["end"], e["mention"], e["type"], e["id"]) for e in item["entity"]]
+        relations = [Relation(r["type"], r["subj"], r["obj"]) for r in item["relation"]]
+        document = Document(item["docid"], item["title"], item["abstract"], mentions, relations)
+        problem = _relation_problem(document)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise BioftError(
+            f"{place} is no document of ChemDisGene ({type(error).__name__}: {error}). It needs docid, title, "
+            "abstract, entity (start, end, mention, type, id) and relation (type, subj, obj)."
+        ) from None
+    if problem:
+        part = f"{problem.part} {problem.position + 1}" if problem.part in ("mention", "relation") else problem.part
+        raise BioftError(f"{place}, document {document.document_id}, {part}: {problem.message}")
+    return document
+
+
+def _check_counts(curated: list[Document], path: Path) -> None:
+    types = Counter(mention.type for document in curated for mention in document.mentions)
+    found: Mapping[str, int] = {
+        "documents": len(curated),
+        **types,
+        "relations": sum(len(document.relations) for document in curated),
+    }
+    wrong = [
+        f"{found.get(what, 0):,} {what} (authors: {CURATED_COUNTS.get(what, 0):,})"
+        for what in {**CURATED_COUNTS, **found}
+        if found.get(what, 0) != CURATED_COUNTS.get(what, 0)
+    ]
+    if wrong:
+        raise BioftError(
+            f"{path} is not the curated corpus (version 1, all relations): it has {', '.join(wrong)}. {HINT}"
+        )

@@ -1,0 +1,252 @@
+"""Document datasets (texts with entities and relations): rows, manifest and audit, the same for every corpus."""
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+from datasets import Dataset, DatasetDict
+
+from bioft.datasets.documents import pubtator
+from bioft.datasets.documents.pubtator import Document, concepts
+from bioft.datasets.splits import SPLITS, check_disjoint, grouped_split, normalise, straddling
+from bioft.errors import BioftError, LeakageError
+from bioft.storage.datasets import SCHEMA_VERSION, file_sha256, fingerprint
+
+COLUMNS = ("document_id", "text", "entities", "relations")
+_ENTITY = pa.struct(
+    [("id", pa.string()), ("type", pa.string()), ("start", pa.int64()), ("end", pa.int64()), ("text", pa.string())]
+)
+_RELATION = pa.struct([("type", pa.string()), ("head", pa.string()), ("tail", pa.string())])
+SCHEMA = pa.schema(
+    [
+        ("document_id", pa.string()),
+        ("text", pa.string()),
+        ("entities", pa.list_(_ENTITY)),
+        ("relations", pa.list_(_RELATION)),
+    ]
+)
+
+
+def to_row(document: Document) -> dict[str, Any]:
+    """The row of a document.
+
+    `text` is title + space + abstract; entities are ordered by their place in it; a relation that stands twice is
+    there once.
+    """
+    mentions = sorted(document.mentions, key=lambda mention: mention.start)
+    return {
+        "document_id": document.document_id,
+        "text": document.text,
+        "entities": [{"id": m.id, "type": m.type, "start": m.start, "end": m.end, "text": m.text} for m in mentions],
+        "relations": [{"type": r.type, "head": r.head, "tail": r.tail} for r in dict.fromkeys(document.relations)],
+    }
+
+
+def count(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """How many documents there are, how many mentions of each entity type, and how many relations of each type."""
+    documents = 0
+    entities: Counter[str] = Counter()
+    relations: Counter[str] = Counter()
+    for row in rows:
+        documents += 1
+        entities.update(entity["type"] for entity in row["entities"])
+        relations.update(relation["type"] for relation in row["relations"])
+    return {"documents": documents, **dict(sorted(entities.items())), **dict(sorted(relations.items()))}
+
+
+def expected_supports(manifest: Mapping[str, Any], kind: str) -> dict[str, int]:
+    """How many references of each type the test split has by its manifest; `kind` is "mentions" or "relations"."""
+    types = manifest["audit"]["seen_in_train"]["test"]
+    return {name: counted[kind] for name, counted in types.items() if kind in counted and name != "all"}
+
+
+def source(
+    file: Path,
+    *,
+    version: str | None = None,
+    url: str | None = None,
+    terms: str = "not stated",
+    redistribution: str = "ask",
+    citation: str | None = None,
+) -> dict[str, Any]:
+    """What a manifest says about a source file; `redistribution` is "free" where anyone may pass the data on."""
+    return {
+        "name": file.name,
+        "sha256": file_sha256(file),
+        "bytes": file.stat().st_size,
+        "version": version,
+        "url": url,
+        "terms": terms,
+        "redistribution": redistribution,
+        "citation": citation,
+    }
+
+
+def split_at_random(
+    found: Sequence[Document], validation_size: float, test_size: float, seed: int
+) -> dict[str, list[Document]]:
+    """Put each document into train, validation or test; the sizes are fractions of the documents."""
+    rng = np.random.default_rng(seed)
+    codes = grouped_split([document.document_id for document in found], validation_size, test_size, rng)
+    return {
+        name: [document for document, code in zip(found, codes, strict=True) if code == index]
+        for index, name in enumerate(SPLITS)
+    }
+
+
+def build_from_pubtator(
+    paths: Sequence[str | os.PathLike[str]],
+    *,
+    validation_size: float = 0.1,
+    test_size: float = 0.2,
+    seed: int = 0,
+    skip_bad: bool = False,
+) -> tuple[DatasetDict, dict[str, Any]]:
+    """Build a dataset from PubTator files of your own; returns the splits and the manifest.
+
+    `paths`: three files (train, validation, test), or one whose documents are split at random. Raises BioftError
+    for another number of files and for what `pubtator.read` finds wrong; with `skip_bad` wrong documents are left
+    out and counted in the manifest.
+    """
+    files = [Path(path) for path in paths]
+    if len(files) not in (1, 3):
+        raise BioftError(f"{len(files)} PubTator files: give three (train, validation, test), or one to be split.")
+    skipped: dict[str, list[str]] = {name: [] for name in (SPLITS if len(files) == 3 else ("all",))}
+    found = [
+        list(pubtator.read(file, skipped=messages if skip_bad else None))
+        for file, messages in zip(files, skipped.values(), strict=True)
+    ]
+    arguments: dict[str, Any] = {"skip_bad": skip_bad}
+    if len(files) == 1:
+        sizes = {"validation_size": validation_size, "test_size": test_size}
+        arguments |= {**sizes, "seed": seed}
+        splits = split_at_random(found[0], validation_size, test_size, seed)
+        split = {"strategy": "document", **sizes}
+    else:
+        splits = dict(zip(SPLITS, found, strict=True))
+        split = {"strategy": "given"}
+    return build(
+        splits,
+        builder="pubtator",
+        arguments=arguments,
+        sources=[source(file) for file in files],
+        license={"license": "unknown"},
+        split=split,
+        skipped=skipped,
+        seed=seed if len(files) == 1 else None,
+    )
+
+
+def build(
+    splits: Mapping[str, Iterable[Document]],
+    *,
+    builder: str,
+    arguments: Mapping[str, Any],
+    sources: list[dict[str, Any]],
+    license: Mapping[str, str],
+    split: Mapping[str, Any],
+    skipped: Mapping[str, list[str]] | None = None,
+    seed: int | None = None,
+) -> tuple[DatasetDict, dict[str, Any]]:
+    """Make a document dataset of documents that are split already; returns it with its manifest.
+
+    `split`: how they were split, for the manifest (with `strategy`). `skipped`: per split, why documents were left
+    out. Columns: `COLUMNS`; the rows keep the order of the documents. Manifest `rows`: per split what `count`
+    counts. Raises LeakageError if a document id or a normalised text is in two splits, BioftError for an empty
+    split or for one name that is both an entity and a relation type.
+    """
+    dataset = DatasetDict()
+    for name, documents in splits.items():
+        rows = [to_row(document) for document in documents]
+        if not rows:
+            left_out = f" ({len(skipped[name]):,} were left out)" if skipped and skipped.get(name) else ""
+            raise BioftError(f"No documents for split '{name}' of {builder}{left_out}.")
+        dataset[name] = Dataset(pa.Table.from_pylist(rows, schema=SCHEMA))
+    manifest: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "builder": builder,
+        "arguments": dict(arguments),
+        "seed": seed,
+        "sources": sources,
+        **license,
+        "rows": {name: count(rows) for name, rows in dataset.items()},
+        "split": dict(split),
+        "skipped": {name: {"documents": len(found), "first": found[:3]} for name, found in (skipped or {}).items()},
+    }
+    manifest["audit"] = audit(dataset)
+    manifest["fingerprints"] = {name: fingerprint(rows) for name, rows in dataset.items()}
+    return dataset, manifest
+
+
+def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
+    """Check a document dataset for leaks, and measure how much of each split was seen in training.
+
+    Raises LeakageError if a document id, or a text that is the same but for case and punctuation, is in more than
+    one split.
+
+    Returns what can be written as JSON: `checks` (what was counted, all 0), `repeated_texts` (per split, texts that
+    an earlier document of it has) and `seen_in_train`: for validation and test, per entity type and for all,
+    `mentions` and the fraction of them whose name (normalised, with this type) occurs in train; `linked` (mentions
+    that have a concept id) and the fraction of them of which any concept does; and per relation type `relations`
+    and the fraction whose (type, head, tail) does.
+    """
+    ids = {name: rows["document_id"][:] for name, rows in dataset.items()}
+    texts = {name: [normalise(text) for text in rows["text"][:]] for name, rows in dataset.items()}
+    check_disjoint(ids, "document ids")
+    for text, shared in straddling(texts).items():
+        places = [f"{ids[name][texts[name].index(text)]} in {name}" for name in shared]
+        raise LeakageError(
+            f"{len(straddling(texts)):,} texts straddle splits: they are the same but for case and punctuation. The "
+            f"first: document {' and '.join(places)}. Remove all but one."
+        )
+    rows = {name: split.to_list() for name, split in dataset.items()}
+    train = _Seen(rows["train"])
+    return {
+        "checks": {"document_ids_across_splits": 0, "normalised_texts_across_splits": 0},
+        "repeated_texts": {name: len(values) - len(set(values)) for name, values in texts.items()},
+        "seen_in_train": {name: train.fractions(split) for name, split in rows.items() if name != "train"},
+    }
+
+
+class _Seen:
+    """What occurs in the training documents."""
+
+    def __init__(self, rows: list[dict[str, Any]]) -> None:
+        self.names = {(normalise(entity["text"]), entity["type"]) for row in rows for entity in row["entities"]}
+        self.concepts = {c for row in rows for entity in row["entities"] for c in concepts(entity["id"])}
+        self.relations = {_key(relation) for row in rows for relation in row["relations"]}
+
+    def fractions(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        """Per type: how many mentions or relations `rows` have, and which part of them was seen."""
+        entities = [entity for row in rows for entity in row["entities"]]
+        result: dict[str, Any] = {}
+        for entity_type in [*sorted({entity["type"] for entity in entities}), "all"]:
+            chosen = [entity for entity in entities if entity_type in (entity["type"], "all")]
+            linked = [found for entity in chosen if (found := concepts(entity["id"]))]
+            result[entity_type] = {
+                "mentions": len(chosen),
+                "name_seen": _fraction((normalise(e["text"]), e["type"]) in self.names for e in chosen),
+                "linked": len(linked),
+                "concept_seen": _fraction(any(c in self.concepts for c in found) for found in linked),
+            }
+        relations = [relation for row in rows for relation in row["relations"]]
+        for relation_type in sorted({relation["type"] for relation in relations}):
+            chosen = [relation for relation in relations if relation["type"] == relation_type]
+            result[relation_type] = {
+                "relations": len(chosen),
+                "seen": _fraction(_key(relation) in self.relations for relation in chosen),
+            }
+        return result
+
+
+def _key(relation: Mapping[str, str]) -> tuple[str, str, str]:
+    return relation["type"], relation["head"], relation["tail"]
+
+
+def _fraction(flags: Iterable[bool]) -> float:
+    values = list(flags)
+    return round(sum(values) / len(values), 4) if values else 0.0

@@ -1,0 +1,35 @@
+"""The small corpus that comes with bioft: the embedded default of the recipes for entities and relations.
+
+Short abstracts written for this project, with chemicals, diseases, genes and chemical-induced diseases. The studies
+in them are made up; what they say about drugs is textbook knowledge. Good for trying things out and for tests,
+never for a claim about a model.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from datasets import DatasetDict
+
+from bioft import __version__
+from bioft.datasets.documents import corpus as documents
+from bioft.datasets.documents import pubtator
+
+FILE = Path(__file__).parent / "samples" / "chemical_disease.pubtator"
+
+
+def build(
+    *, validation_size: float = 0.15, test_size: float = 0.25, seed: int = 0
+) -> tuple[DatasetDict, dict[str, Any]]:
+    """Build the sample corpus, split by document; returns the splits and the manifest."""
+    sizes = {"validation_size": validation_size, "test_size": test_size}
+    return documents.build(
+        documents.split_at_random(list(pubtator.read(FILE)), validation_size, test_size, seed),
+        builder="sample",
+        arguments={**sizes, "seed": seed},
+        sources=[
+            documents.source(FILE, version=f"bioft {__version__}", terms="MIT, as bioft itself", redistribution="free")
+        ],
+        license={"license": "mit"},
+        split={"strategy": "document", **sizes},
+        seed=seed,
+    )

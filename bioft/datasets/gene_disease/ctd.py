@@ -1,0 +1,222 @@
+"""Gene–disease associations of the Comparative Toxicogenomics Database (CTD), https://ctdbase.org.
+
+Reads CTD's gene–disease reports as CTD publishes them (CSV or TSV, plain or gzip): the curated report
+`CTD_curated_genes_diseases` and the full one, `CTD_genes_diseases`, whose inferred rows (gene and disease
+linked through a chemical, no direct evidence) outnumber the curated ones by far.
+"""
+
+import csv
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from datasets import DatasetDict
+
+from bioft.datasets.gene_disease import pairs as gene_disease
+from bioft.errors import BioftError
+from bioft.storage.datasets import TextLines, file_sha256, suggestion
+
+URL = "https://ctdbase.org"
+TERMS_URL = "https://ctdbase.org/about/legal.jsp"
+TERMS = (
+    "Use is subject to CTD's legal terms (https://ctdbase.org/about/legal.jsp): publications and "
+    "applications that use CTD data must cite CTD; online applications must link to the CTD pages of the data "
+    "they show; you must notify CTD and describe your use (https://ctdbase.org/help/contact.go); you must "
+    "give CTD periodic access to your publication of its data. (c) MDI Biological Laboratory 2002-2012, "
+    "NC State University 2012-."
+)
+CITATION = (
+    "Davis AP, Wiegers TC, Sciaky D, Barkalow F, Strong M, Wyatt B, Wiegers J, McMorran R, Abrar S, "
+    "Mattingly CJ. Comparative Toxicogenomics Database's 20th anniversary: update 2025. "
+    "Nucleic Acids Res. 2025;53(D1):D1328-D1334."
+)
+DIRECT_EVIDENCE = ("marker/mechanism", "therapeutic")
+INFERRED = "inferred"
+EVIDENCE = (*DIRECT_EVIDENCE, INFERRED)
+COLUMNS = ("GeneSymbol", "GeneID", "DiseaseName", "DiseaseID", "DirectEvidence", "PubMedIDs")
+INFERENCE = "InferenceChemicalName"
+"""The column that only the report with inferred rows has."""
+HINT = "Get the file with `bioft download ctd`."
+
+
+class Header(NamedTuple):
+    """What stands above the rows of a CTD report."""
+
+    columns: tuple[str, ...]
+    delimiter: str
+    created: str | None
+    """CTD's "Report created" date, as written in the file."""
+
+
+def _columns(line: str) -> tuple[tuple[str, ...], str]:
+    line = line.removeprefix("#").strip()
+    delimiter = "\t" if "\t" in line else ","
+    return tuple(next(csv.reader([line], delimiter=delimiter), ())), delimiter
+
+
+def read_header(lines: TextLines) -> tuple[Header, Iterator[str]]:
+    """Read up to the line that names the columns; returns the header and the iterator over what follows.
+
+    The columns are the comment line after `# Fields:`, or a first row that is not a comment (files saved
+    again by other programs). Raises BioftError, saying which columns were found, if it is no gene–disease
+    report of CTD.
+    """
+    created = None
+    after_fields = False
+    columns: tuple[str, ...] = ()
+    delimiter = ","
+    rest = iter(lines)
+    for line in rest:
+        if after_fields or not line.startswith("#"):
+            columns, delimiter = _columns(line)
+            break
+        text = line[1:].strip()
+        if text.startswith("Report created:"):
+            created = text.removeprefix("Report created:").strip()
+        after_fields = text == "Fields:"
+    missing = [column for column in COLUMNS if column not in columns]
+    if missing:
+        found = ", ".join(column[:40] for column in columns[:12]) or "none"
+        kind = " (it looks like a web page)" if found.lstrip().startswith("<") else ""
+        raise BioftError(
+            f"{lines.path} is not a gene–disease report of CTD{kind}. Columns found in line {lines.number}: "
+            f"{found}. Missing: {', '.join(missing)}. {HINT}"
+        )
+    return Header(columns, delimiter, created), rest
+
+
+def _wanted(evidence: str | Sequence[str] | None) -> tuple[str, ...]:
+    if evidence is None:
+        return DIRECT_EVIDENCE
+    wanted = (evidence,) if isinstance(evidence, str) else tuple(evidence)
+    for value in wanted:
+        if value not in EVIDENCE:
+            raise BioftError(f"Unknown CTD evidence '{value}'. {suggestion(value, EVIDENCE)}")
+    if not wanted:
+        raise BioftError(f"The CTD evidence filter is empty. Choose from: {', '.join(EVIDENCE)}.")
+    return wanted
+
+
+def read(path: str | os.PathLike[str], evidence: str | Sequence[str] | None = None) -> Iterator[dict[str, str]]:
+    """Stream the rows of a CTD gene–disease report that have the evidence asked for.
+
+    `evidence`: one or several of "marker/mechanism", "therapeutic" and "inferred"; None takes every row with
+    direct evidence. Yields one dict per row of the file with the keys gene, gene_id, disease, disease_id,
+    evidence and pmids (the last two joined by "|"). One row is held at a time, so that the full report
+    (about 10^8 rows) needs no more memory than the curated one.
+
+    Raises BioftError with the line number for a row that can't be right, and as `TextLines` does.
+    """
+    wanted = _wanted(evidence)
+    lines = TextLines(path, HINT)
+    header, rest = read_header(lines)
+    gene, gene_id, disease, disease_id, direct, pmids = (header.columns.index(c) for c in COLUMNS)
+    n_columns = len(header.columns)
+    # CTD quotes its CSV (names contain commas); its TSV has no quoting.
+    consumed: list[int] = []  # the numbers of the lines that the current row is made of
+
+    def data() -> Iterator[str]:
+        for line in rest:
+            if line.strip() and not line.startswith("#"):
+                consumed.append(lines.number)
+                yield line
+
+    if header.delimiter == "\t":
+        rows = csv.reader(data(), delimiter="\t", quoting=csv.QUOTE_NONE, strict=True)
+    else:
+        rows = csv.reader(data(), strict=True)
+    # The evidence to write for each DirectEvidence seen, or None to skip the row.
+    accepted: dict[str, str | None] = {}
+    n_rows = 0
+
+    def error(problem: str) -> BioftError:
+        return BioftError(f"{path}, line {consumed[0]}: {problem}. Mend the row, or download the file again.")
+
+    while True:
+        consumed.clear()
+        try:
+            row = next(rows, None)
+        except csv.Error as problem:
+            raise error(f"not a CSV row ({problem})") from None
+        if row is None:
+            break
+        n_rows += 1
+        if len(consumed) > 1:
+            raise error("a quoted field is not closed on its line")
+        if len(row) != n_columns:
+            text = header.delimiter.join(row)[:80]
+            raise error(f"{len(row)} fields where the header names {n_columns}: {text}")
+        value = row[direct]
+        if value not in accepted:
+            if not value and INFERENCE not in header.columns:
+                raise error("DirectEvidence is empty in a report without inferred rows")
+            parts = value.split("|") if value else [INFERRED]
+            unknown = [part for part in parts if part not in EVIDENCE]
+            if unknown:
+                raise error(f"unknown DirectEvidence '{unknown[0]}' (CTD has: {', '.join(DIRECT_EVIDENCE)})")
+            accepted[value] = "|".join(sorted(parts)) if any(part in wanted for part in parts) else None
+        if (found := accepted[value]) is None:
+            continue
+        for index in (gene, gene_id, disease, disease_id):
+            if not row[index].strip():
+                raise error(f"{header.columns[index]} is empty")
+        yield {
+            "gene": row[gene],
+            "gene_id": row[gene_id],
+            "disease": row[disease],
+            "disease_id": row[disease_id],
+            "evidence": found,
+            "pmids": row[pmids],
+        }
+    if n_rows == 0:
+        raise BioftError(f"{path} has a CTD header but no rows. {HINT}")
+
+
+def build(
+    path: str | os.PathLike[str],
+    *,
+    evidence: str | Sequence[str] | None = None,
+    split: str = "pair",
+    negatives: str = "degree_matched",
+    negatives_per_positive: int = 1,
+    validation_size: float = 0.1,
+    test_size: float = 0.2,
+    seed: int = 0,
+) -> tuple[DatasetDict, dict[str, Any]]:
+    """Build the gene–disease dataset from a CTD report; returns the splits and the manifest.
+
+    `evidence` as in `read`; the other arguments as in `gene_disease.build_pairs`. A pair with direct evidence
+    of any kind is never a negative, also when the evidence filter leaves it out. Inferred pairs count as
+    known only where they are asked for: CTD infers links between most well-studied genes and diseases, and
+    they are no curated associations. Memory grows with the number of *different* pairs kept, not with the
+    rows of the file.
+    """
+    wanted = _wanted(evidence)
+    header, _ = read_header(TextLines(path, HINT))
+    name = Path(path).name
+    return gene_disease.build_pairs(
+        read(path, tuple({*wanted, *DIRECT_EVIDENCE})),
+        accept=lambda found: any(part in wanted for part in found.split("|")),
+        builder="ctd",
+        arguments={"evidence": list(wanted)},
+        sources=[
+            {
+                "name": name,
+                "sha256": file_sha256(path),
+                "bytes": Path(path).stat().st_size,
+                "version": header.created,
+                "url": f"{URL}/reports/{name}" if name.startswith("CTD_") else URL,
+                "terms": TERMS,
+                "redistribution": "ask",
+                "citation": CITATION,
+            }
+        ],
+        license={"license": "other", "license_name": "ctd-legal-terms", "license_link": TERMS_URL},
+        split=split,
+        negatives=negatives,
+        negatives_per_positive=negatives_per_positive,
+        validation_size=validation_size,
+        test_size=test_size,
+        seed=seed,
+    )

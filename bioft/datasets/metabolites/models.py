@@ -1,0 +1,167 @@
+"""Genome-scale models, read by cobra, and the table of their metabolites."""
+
+import logging
+import math
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from bioft.datasets.metabolites.tables import Row, joined, to_table, universal_id
+from bioft.errors import BioftError
+
+if TYPE_CHECKING:
+    import cobra
+
+MODEL_SUFFIXES = (".xml", ".sbml", ".json", ".mat", ".yml", ".yaml")
+
+
+def read_model(path: str | os.PathLike[str]) -> "cobra.Model":
+    """Read a genome-scale model with cobra: SBML (also packed by gzip or bzip2), JSON, MAT or YAML.
+
+    Raises:
+        BioftError: no such file, another format, or a file that cobra can't read, with the first errors that
+            libSBML finds where it is SBML that does not validate.
+    """
+    import cobra.io
+
+    path = Path(path)
+    suffix = format_suffix(path)
+    readers = {
+        ".xml": cobra.io.read_sbml_model,
+        ".sbml": cobra.io.read_sbml_model,
+        ".json": cobra.io.load_json_model,
+        ".mat": cobra.io.load_matlab_model,
+        ".yml": cobra.io.load_yaml_model,
+        ".yaml": cobra.io.load_yaml_model,
+    }
+    is_sbml = suffix in (".xml", ".sbml")
+    if not path.is_file():
+        raise BioftError(f"There is no model at {path}.")
+    if suffix not in readers or (path.suffix.lower() != suffix and not is_sbml):
+        raise BioftError(f"{path} is no model that can be read: give {', '.join(readers)}; only SBML may be packed.")
+    if path.stat().st_size == 0:
+        raise BioftError(f"{path} is empty (0 bytes).")
+    with _quiet_cobra():
+        try:
+            return readers[suffix](str(path))
+        except Exception as error:  # each format has its own
+            reason = _sbml_errors(path) if is_sbml else " ".join(str(error).split())[:300].rstrip(".")
+            raise BioftError(
+                f"cobra can't read {path}: {reason or type(error).__name__}. Mend the model or export it again"
+                f"{' (https://sbml.org/validator_servlet checks SBML)' if is_sbml else ''}."
+            ) from error
+
+
+def model_metabolites(model: "cobra.Model", *, by_compartment: bool = False) -> pd.DataFrame:
+    """Return the metabolites of a model as a namespace (columns `COLUMNS`).
+
+    One row for each universal metabolite, with its most frequent name and all its compartments; or, by compartment,
+    one row for each metabolite of the model, under its own id.
+    """
+    universal = universal_ids(model)
+    united: dict[str, list[cobra.Metabolite]] = {}
+    for metabolite in model.metabolites:
+        identifier = metabolite.id if by_compartment else universal[metabolite.id]
+        united.setdefault(identifier, []).append(metabolite)
+    return to_table(
+        Row(
+            identifier,
+            Counter(str(m.name or "") for m in same).most_common(1)[0][0],
+            next((str(m.formula) for m in same if m.formula), ""),
+            next((charge for m in same if not math.isnan(charge := _charge(m.charge))), math.nan),
+            joined(str(m.compartment or "") for m in same),
+            joined(reference for m in same for reference in _references(m.annotation)),
+        )
+        for identifier, same in united.items()
+    )
+
+
+def universal_ids(model: "cobra.Model") -> dict[str, str]:
+    """Return for the id of each metabolite of a model the one without its compartment."""
+    known = {metabolite.compartment for metabolite in model.metabolites}
+    universal = {}
+    for metabolite in model.metabolites:
+        identifier = universal_id(metabolite.id, metabolite.compartment)
+        end = identifier.rpartition("_")[2]
+        # Boundary metabolites of older models, and those whose compartment is not given beside the id.
+        if end == "b" or (end in known and not metabolite.compartment):
+            identifier = universal_id(identifier, end)
+        universal[metabolite.id] = identifier
+    return universal
+
+
+def write_model(model: "cobra.Model", path: str | os.PathLike[str]) -> None:
+    """Write a model with cobra in the format that the name says (SBML, JSON, MAT, YAML), in one step.
+
+    Raises:
+        BioftError: the name says no such format.
+    """
+    import cobra.io
+
+    path = Path(path)
+    writers = {
+        ".xml": cobra.io.write_sbml_model,
+        ".sbml": cobra.io.write_sbml_model,
+        ".json": cobra.io.save_json_model,
+        ".mat": cobra.io.save_matlab_model,
+        ".yml": cobra.io.save_yaml_model,
+        ".yaml": cobra.io.save_yaml_model,
+    }
+    suffix = format_suffix(path)
+    if suffix not in writers or (path.suffix.lower() != suffix and suffix not in (".xml", ".sbml")):
+        raise BioftError(f"{path} can't be written as a model: its name must end in {', '.join(writers)}.")
+    # The end of the name stays, which tells cobra whether to pack.
+    partial = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        with _quiet_cobra():
+            writers[suffix](model, str(partial))
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def format_suffix(path: Path) -> str:
+    """Return the end of a file's name that says its format, without that of packing, in lower case."""
+    return (path.with_suffix("") if path.suffix in (".gz", ".bz2") else path).suffix.lower()
+
+
+def _charge(charge: Any) -> float:
+    """A charge as cobra has it: None or text where the file had no number."""
+    return float(charge) if isinstance(charge, int | float) else math.nan
+
+
+def _references(annotation: Any) -> Iterator[str]:
+    """The cross references in an annotation of cobra: database → identifier or list of them."""
+    for database, identifiers in annotation.items() if isinstance(annotation, dict) else ():
+        for identifier in [identifiers] if isinstance(identifiers, str) else identifiers:
+            if isinstance(identifier, str):
+                yield f"{database}:{identifier}"
+
+
+@contextmanager
+def _quiet_cobra() -> Iterator[None]:
+    """Silence cobra's log, which has two lines for each metabolite of an SBML model of level 2."""
+    cobra_logger = logging.getLogger("cobra")
+    level = cobra_logger.level
+    cobra_logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        cobra_logger.setLevel(level)
+
+
+def _sbml_errors(path: Path) -> str:
+    """The first errors that validation finds in SBML."""
+    import cobra.io
+
+    try:
+        _, errors = cobra.io.validate_sbml_model(str(path))
+    except Exception as error:  # validation fails on what it can't take apart
+        return " ".join(str(error).split())[:300]
+    serious = [message for kind, messages in errors.items() if "WARNING" not in kind for message in messages]
+    return "; ".join(" ".join(str(message).split())[:200] for message in serious[:3]).rstrip(".?")

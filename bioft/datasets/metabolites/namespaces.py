@@ -1,0 +1,298 @@
+"""Namespaces of metabolites: tables of ids and names from BiGG, ModelSEED, genome-scale models and files of one's own.
+
+BiGG Models (http://bigg.ucsd.edu) lists its metabolites in `bigg_models_metabolites.txt`; the same content exists as
+an ontology table made by obo-db-ingest. ModelSEED (https://modelseed.org) lists names and external ids of its
+compounds in the folder Biochemistry/Aliases of its repository. Models are read by cobra.
+"""
+
+import csv
+import logging
+import math
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from importlib.metadata import version as package_version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from bioft.datasets.documents.corpus import source as source_of
+from bioft.datasets.metabolites.models import MODEL_SUFFIXES, format_suffix, model_metabolites, read_model
+from bioft.datasets.metabolites.tables import Row, joined, problems, to_table, universal_id
+from bioft.errors import BioftError
+from bioft.storage.datasets import TextLines
+
+logger = logging.getLogger(__name__)
+
+BIGG_URL = "http://bigg.ucsd.edu/static/namespace"
+BIGG_FILE = "bigg_models_metabolites.txt"
+BIGG_TERMS = (
+    "BiGG Models, (c) 2015 The Regents of the University of California (http://bigg.ucsd.edu/license): free for "
+    "educational, research and non-profit purposes as long as the copyright notice stays with every copy; for "
+    "commercial use ask the Technology Transfer Office of UC San Diego (invent@ucsd.edu)."
+)
+BIGG_CITATION = (
+    "King ZA, Lu J, Dräger A, Miller P, Federowicz S, Lerman JA, Ebrahim A, Palsson BO, Lewis NE. BiGG Models: A "
+    "platform for integrating, standardizing and sharing genome-scale models. Nucleic Acids Res. "
+    "2016;44(D1):D515-D522."
+)
+MODELSEED_URL = "https://raw.githubusercontent.com/ModelSEED/ModelSEEDDatabase/master/Biochemistry/Aliases"
+MODELSEED_FILE = "Unique_ModelSEED_Compound_Names.txt"
+MODELSEED_ALIASES_FILE = "Unique_ModelSEED_Compound_Aliases.txt"
+MODELSEED_TERMS = (
+    "ModelSEED database: CC BY 4.0 (https://github.com/ModelSEED/ModelSEEDDatabase); what it took from KEGG, MetaCyc, "
+    "MetaNetX, BiGG and others stays under the terms of those, which its licence file lists (KEGG: academic users "
+    "only without a licence agreement)."
+)
+MODELSEED_CITATION = (
+    "Seaver SMD, Liu F, Zhang Q, Jeffryes J, Faria JP, Edirisinghe JN, Mundy M, Chia N, Noor E, Beber ME, Best AA, "
+    "DeJongh M, Kimbrel JA, D'haeseleer P, McCorkle SR, Bolton JR, Pearson E, Canon S, Wood-Charlson EM, Cottingham "
+    "RW, Arkin AP, Henry CS. The ModelSEED Biochemistry Database for the integration of metabolic annotations and "
+    "the reconstruction, comparison and analysis of metabolic models for plants, fungi and microbes. Nucleic Acids "
+    "Res. 2021;49(D1):D575-D588."
+)
+UNKNOWN_TERMS = "not stated in the file: ask where it comes from before you publish what is made of it"
+
+DOWNLOADED = {"bigg": BIGG_FILE, "modelseed": MODELSEED_FILE}
+"""Namespaces by name, and the file that `bioft download` fetches for them."""
+EMBEDDED = "cobra"
+"""The namespace that comes with the installation: the names of a model in the cobra wheel."""
+EMBEDDED_MODEL = "salmonella.xml.gz"
+"""iYS1720 of Salmonella, by its file in the cobra wheel: the one with most metabolites, and BiGG's ids and names."""
+
+_ID_COLUMNS = ("id", "identifier", "bigg_id", "metabolite_id", "compound_id", "metabolite", "compound")
+_NAME_COLUMNS = ("name", "metabolite_name", "compound_name", "description")
+_OBO_COLUMNS = ("identifier", "name", "alts", "parents")
+_BIGG_COLUMNS = ("bigg_id", "universal_bigg_id", "name", "database_links", "old_bigg_ids")
+_MODELSEED_COLUMNS = ("ModelSEED ID", "External ID", "Source")
+_MISSING = {"", "null", "none", "nan", "na", "n/a", "-"}
+_UNKNOWN_CHARGE = 1_000
+"""Charges as large as this are none: ModelSEED writes 10000000 for an unknown one."""
+_HINT = "Give a table with the columns id and name (tab- or comma-separated), or a list with one name a line."
+
+
+def read_namespace(source: str | os.PathLike[str], directory: str | os.PathLike[str] = "data") -> pd.DataFrame:
+    """Read a namespace: one row for each name of a metabolite, columns `COLUMNS`.
+
+    Args:
+        source: "cobra" (the names of a model that comes with the installation), "bigg" or "modelseed" (the file that
+            `bioft download` fetched into `directory`), or the path of a file: BiGG's table or obo-db-ingest's version
+            of it, ModelSEED's names, a model (SBML, JSON, MAT, YAML), any table with the columns id and name (and
+            formula, charge, compartments, cross_references where there are), or a list with one name a line, whose
+            ids are then the names. Text files and SBML may be packed by gzip.
+        directory: where downloaded files are.
+
+    Returns:
+        The table; an id that has several names, as in ModelSEED, has several rows. Metabolites of BiGG and of models
+        are universal: one row for all compartments. `attrs["source"]` says where the table comes from: name, sha256,
+        bytes, version, url, terms, redistribution, citation.
+
+    Raises:
+        BioftError: the file is missing, can't be read, or has no names; says which line is wrong.
+    """
+    if source == EMBEDDED:
+        return _embedded()
+    path = Path(source)
+    if str(source) in DOWNLOADED and not path.is_file():
+        path = Path(directory) / DOWNLOADED[str(source)]
+        if not path.exists() and not (path := path.with_name(f"{path.name}.gz")).exists():
+            raise BioftError(
+                f"The namespace {source} is not in {directory}. Fetch it with `bioft download {source}`, or give the "
+                f"path of {DOWNLOADED[str(source)]} in its place."
+            )
+    if format_suffix(path) in MODEL_SUFFIXES:
+        table = model_metabolites(read_model(path))
+        described = source_of(path, terms=UNKNOWN_TERMS)
+    else:
+        rows, terms, url, citation = _read_table(path)
+        table = to_table(rows)
+        described = source_of(path, url=url, terms=terms, citation=citation)
+    if not table["name"].str.strip().any():
+        raise BioftError(
+            f"{path} has no names: the name of each of its {len(table):,} metabolites is empty. Metabolites can't be "
+            "matched to it by name; use another namespace."
+        )
+    for problem in problems(table):
+        logger.warning("%s: %s", path.name, problem)
+    table.attrs["source"] = described
+    return table
+
+
+def _embedded() -> pd.DataFrame:
+    spec = find_spec("cobra")
+    if spec is None or not spec.submodule_search_locations:
+        raise BioftError("The package cobra is not installed. pip install cobra")
+    path = Path(next(iter(spec.submodule_search_locations))) / "data" / EMBEDDED_MODEL
+    table = model_metabolites(read_model(path))
+    table.attrs["source"] = source_of(path, url=BIGG_URL, terms=BIGG_TERMS, citation=BIGG_CITATION) | {
+        "name": f"{path.name} (iYS1720, in cobra {package_version('cobra')})"
+    }
+    return table
+
+
+def _read_table(path: Path) -> tuple[list[Row], str, str | None, str | None]:
+    """Return the rows of a text file, its terms, url and citation."""
+    lines = TextLines(path, _HINT)
+    first = next(iter(lines), "")
+    columns = [column.strip() for column in first.lstrip("#").strip("\r\n").split("\t")]
+    if set(_OBO_COLUMNS) <= set(columns):
+        return _unite(_obo_rows(lines)), BIGG_TERMS, BIGG_URL, BIGG_CITATION
+    if set(_BIGG_COLUMNS) <= set(columns):
+        return _unite(_bigg_rows(lines)), BIGG_TERMS, BIGG_URL, BIGG_CITATION
+    if tuple(columns) == _MODELSEED_COLUMNS:
+        rows = [Row(row["ModelSEED ID"], row["External ID"]) for row in _dictionaries(lines)]
+        return list(dict.fromkeys(rows)), MODELSEED_TERMS, MODELSEED_URL, MODELSEED_CITATION
+    return _own_rows(lines, first), UNKNOWN_TERMS, None, None
+
+
+def _dictionaries(lines: TextLines, delimiter: str = "\t") -> Iterator[dict[str, str]]:
+    """Yield the rows of a table with a header; raises BioftError with the line of a row that is too short or long."""
+    # Tab-separated tables have no quoting: a quotation mark in a name is only that.
+    rows = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE) if delimiter == "\t" else csv.reader(lines)
+    header: list[str] = []
+    try:
+        for row in rows:
+            if not header:
+                header = [column.strip().lstrip("#") for column in row]
+            elif len(row) == len(header):
+                yield dict(zip(header, row, strict=True))
+            elif any(row):
+                raise BioftError(
+                    f"{lines.path}, line {lines.number}: {len(row)} fields where line 1 names {len(header)} columns. "
+                    "Mend the row, or get the file again."
+                )
+    except csv.Error as error:
+        raise BioftError(f"{lines.path}, line {lines.number}: not a row of a table ({error}). Mend it.") from None
+
+
+class _Universal(NamedTuple):
+    """One line of a BiGG table: a metabolite, or one in a compartment."""
+
+    universal: str
+    row: Row
+
+
+def _obo_rows(lines: TextLines) -> Iterator[_Universal]:
+    """Rows of obo-db-ingest's table: a metabolite in a compartment has its universal id for a parent."""
+    for row in _dictionaries(lines):
+        parent = row["parents"].removeprefix("bigg.metabolite:")
+        universal = parent if parent != row["parents"] else row["identifier"]
+        compartment = row["identifier"].removeprefix(universal).removeprefix("_")
+        old = (alternative.removeprefix("bigg.metabolite:") for alternative in row["alts"].split("|"))
+        references = joined(
+            f"bigg.metabolite:{universal_id(identifier, compartment)}" for identifier in old if identifier
+        )
+        yield _Universal(universal, Row(row["identifier"], row["name"], "", math.nan, compartment, references))
+
+
+def _bigg_rows(lines: TextLines) -> Iterator[_Universal]:
+    """Rows of BiGG's own table, which has metabolites in compartments only."""
+    for row in _dictionaries(lines):
+        universal = row["universal_bigg_id"]
+        compartment = row["bigg_id"].removeprefix(universal).removeprefix("_")
+        # "KEGG Compound: http://identifiers.org/kegg.compound/C00234; …"
+        links = (link.rpartition(": ")[2].split("/")[-2:] for link in row["database_links"].split(";"))
+        references = [":".join(parts) for parts in links if len(parts) == 2]
+        old = (universal_id(identifier.strip(), compartment) for identifier in row["old_bigg_ids"].split(";"))
+        references += [f"bigg.metabolite:{identifier}" for identifier in old if identifier not in ("", universal)]
+        yield _Universal(universal, Row(row["bigg_id"], row["name"], "", math.nan, compartment, joined(references)))
+
+
+def _unite(rows: Iterable[_Universal]) -> list[Row]:
+    """One row for each universal metabolite: its own name, or that of the first compartment without its suffix."""
+    united: dict[str, list[Row]] = {}
+    for universal, row in rows:
+        united.setdefault(universal, []).append(row)
+    result = []
+    for universal, same in united.items():
+        own = next((row.name for row in same if row.id == universal), None)
+        name = own if own is not None else next((row.name for row in same if row.name), "")
+        references = joined(reference for row in same for reference in row.cross_references.split("|"))
+        result.append(Row(universal, name, "", math.nan, joined(row.compartments for row in same), references))
+    return result
+
+
+def _own_rows(lines: TextLines, first: str) -> list[Row]:
+    """Rows of a table or list of the user's own."""
+    delimiter = "\t" if "\t" in first else ","
+    header = next(csv.reader([first.strip("\r\n").lstrip("#")], delimiter=delimiter), [])
+    columns = {column.strip().casefold(): column.strip() for column in header}
+    id_column = next((columns[name] for name in _ID_COLUMNS if name in columns), None)
+    name_column = next((columns[name] for name in _NAME_COLUMNS if name in columns), None)
+    # Names have commas themselves: without a known column the lines of a file are names.
+    if len(header) == 1 or (name_column is None and id_column is None and delimiter == ","):
+        listed = [name for line in lines if (name := line.strip())]
+        if listed and listed[0].casefold() in (*_ID_COLUMNS, *_NAME_COLUMNS):
+            del listed[0]
+        return [Row(name, name) for name in listed]
+    if name_column is None:
+        raise BioftError(
+            f"{lines.path} has no column of names. Columns found in line 1: {', '.join(header[:12])[:200]}. {_HINT}"
+        )
+    found = []
+    for row in _dictionaries(lines, delimiter):
+        values = {key.casefold(): value.strip() for key, value in row.items()}
+        name = values[name_column.casefold()]
+        found.append(
+            Row(
+                values[id_column.casefold()] if id_column else name,
+                name,
+                _present(values.get("formula", "")),
+                _charge(values.get("charge", ""), lines),
+                values.get("compartments", values.get("compartment", "")),
+                values.get("cross_references", ""),
+            )
+        )
+    return found
+
+
+def _present(value: str) -> str:
+    return "" if value.casefold() in _MISSING else value
+
+
+def _charge(value: str, lines: TextLines) -> float:
+    if not _present(value):
+        return math.nan
+    try:
+        charge = float(value)
+    except ValueError:
+        raise BioftError(
+            f"{lines.path}, line {lines.number}: the charge {value[:40]!r} is no number. Mend it, or leave it empty."
+        ) from None
+    return charge if abs(charge) < _UNKNOWN_CHARGE else math.nan
+
+
+def modelseed_files(directory: str | os.PathLike[str]) -> tuple[Path, Path]:
+    """Return ModelSEED's files of names and of aliases in a folder, packed by gzip or not.
+
+    Raises:
+        BioftError: one of them is not there.
+    """
+    found = []
+    for name in (MODELSEED_FILE, MODELSEED_ALIASES_FILE):
+        path = next((path for path in (Path(directory, name), Path(directory, f"{name}.gz")) if path.is_file()), None)
+        if path is None:
+            raise BioftError(f"{name} is not in {directory}. Fetch it with `bioft download modelseed`.")
+        found.append(path)
+    return found[0], found[1]
+
+
+def read_aliases(path: str | os.PathLike[str], sources: Sequence[str] = ("BiGG",)) -> dict[str, list[str]]:
+    """Read ModelSEED's external ids of some databases: ModelSEED id → ids there, as the file spells them.
+
+    Raises:
+        BioftError: the file is missing or is another one.
+    """
+    lines = TextLines(path, f"It is {MODELSEED_ALIASES_FILE} of the ModelSEED database: `bioft download modelseed`.")
+    first = next(iter(lines), "")
+    if tuple(first.strip("\r\n").split("\t")) != _MODELSEED_COLUMNS:
+        raise BioftError(
+            f"{path} is not ModelSEED's table of aliases: its columns are {first.strip()[:100]}; needed: "
+            f"{', '.join(_MODELSEED_COLUMNS)}."
+        )
+    aliases: dict[str, list[str]] = {}
+    for row in _dictionaries(lines):
+        if not set(row["Source"].split("|")).isdisjoint(sources):
+            aliases.setdefault(row["ModelSEED ID"], []).append(row["External ID"])
+    return aliases

@@ -1,0 +1,135 @@
+"""Tables of metabolites: what every reader makes of a database or a model, and how ids in it are found.
+
+A table has the columns `COLUMNS`, one row for each name of a metabolite.
+"""
+
+import math
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import pandas as pd
+
+from bioft.datasets.metabolites.names import MAX_LENGTH
+
+COLUMNS = ("id", "name", "formula", "charge", "compartments", "cross_references")
+"""The columns of a namespace. All are text ("" where missing) but charge, a float (NaN where missing); compartments
+and cross references are joined by "|", cross references as "database:identifier"."""
+
+_PUNCTUATION = re.compile(r"_DASH_|_LPAREN_|_RPAREN_|[\W_]+")
+_COMPARTMENT_SUFFIX = re.compile(r"(?:_[a-z]{1,2}\d?|\[[a-z]{1,2}\d?\]|\([a-z]{1,2}\d?\))$")
+
+
+class Row(NamedTuple):
+    """A row of a namespace: see `COLUMNS`."""
+
+    id: str
+    name: str
+    formula: str = ""
+    charge: float = math.nan
+    compartments: str = ""
+    cross_references: str = ""
+
+
+def to_table(rows: Iterable[Row]) -> pd.DataFrame:
+    """Return the rows as a table with the columns and types of `COLUMNS`."""
+    table = pd.DataFrame(list(rows), columns=list(COLUMNS))
+    text = [column for column in COLUMNS if column != "charge"]
+    return table.astype({**dict.fromkeys(text, object), "charge": float})
+
+
+def joined(values: Iterable[str]) -> str:
+    """Return the distinct values that are not empty, joined by "|"."""
+    return "|".join(dict.fromkeys(value for value in values if value))
+
+
+def problems(table: pd.DataFrame) -> list[str]:
+    """Say what is wrong with names in a table with columns id and name, each kind with its number and an example.
+
+    Empty names, names that are only the id, names that several ids share, and names longer than what is looked at.
+    """
+    names, ids = table["name"].str.strip(), table["id"]
+    spelling = {"": ""} | {text: _spelling(text) for text in {*names, *ids}}
+    given = names != ""
+    is_id = given & (names.map(spelling) == ids.map(spelling)) & names.str.contains(r"[\d_]|^\S{0,5}$")
+    is_id &= not (names == ids.str.strip()).all()  # in a list of names each is its own id
+    shared = given & names.duplicated(keep=False)
+    shared &= table.groupby(names)["id"].transform("nunique") > 1
+    long = names.str.len() > MAX_LENGTH
+    found = []
+    for rows, problem in (
+        (~given, "have no name and can't be matched by it"),
+        (is_id, "have their id for a name"),
+        (shared, "share their name with another id, and can't be told apart by it"),
+        (long, f"have a name of more than {MAX_LENGTH:,} characters, of which only those are looked at"),
+    ):
+        if rows.any():
+            first = table[rows].iloc[0]
+            shown = f" ({first['name'][:60]!r})" if first["name"] else ""
+            found.append(
+                f"{int(rows.sum()):,} of {len(table):,} rows {problem}, the first is {first['id'][:60]}{shown}."
+            )
+    return found
+
+
+def universal_id(identifier: str, compartment: str | None) -> str:
+    """Return the id of a metabolite without the compartment at its end: "atp_c", "atp[c]" and "atp(c)" are "atp".
+
+    Only the compartment that the metabolite is in is taken off, also where its id is longer ("C_c"): "cs_e" in
+    compartment c stays. Without a compartment the id stays as it is.
+    """
+    end = (compartment or "").rpartition("_")[2]
+    for suffix in (f"_{compartment}", f"_{end}", f"[{end}]", f"({end})") if end else ():
+        if len(identifier) > len(suffix) and identifier.endswith(suffix):
+            return identifier.removesuffix(suffix)
+    return identifier
+
+
+def resolve_ids(identifiers: Iterable[str], namespace: pd.DataFrame) -> list[str]:
+    """Return for each identifier the id of the namespace that it stands for, "" where there is none.
+
+    An id is looked for as it is, then as an older one (a cross reference to the namespace's own ids), then without
+    regard to how delimiters are spelt ("ala_DASH_L", "ala-L" and "ala__L"), then without "M_" in front and without a
+    compartment at the end. What several ids could be spelt like stands for none of them.
+    """
+    known = set(namespace["id"])
+    older: dict[str, str] = {}
+    for identifier, references in zip(namespace["id"], namespace["cross_references"], strict=True):
+        for reference in references.split("|"):
+            if reference.startswith("bigg.metabolite:"):
+                older.setdefault(reference.removeprefix("bigg.metabolite:"), identifier)
+    spelt: dict[str, set[str]] = {}
+    for identifier in known:
+        spelt.setdefault(_spelling(identifier), set()).add(identifier)
+    for old, identifier in older.items():
+        spelt.setdefault(_spelling(old), {identifier})
+
+    def resolve(identifier: str) -> str:
+        bare = _COMPARTMENT_SUFFIX.sub("", identifier.removeprefix("M_"))
+        for form in dict.fromkeys((identifier, identifier.removeprefix("M_"), bare)):
+            if form in known:
+                return form
+            if form in older:
+                return older[form]
+            if len(same := spelt.get(_spelling(form), set())) == 1:
+                return next(iter(same))
+        return ""
+
+    return [resolve(identifier) for identifier in identifiers]
+
+
+def fill_formulas(namespace: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+    """Return the namespace with missing formulas and charges taken from another table with the same ids.
+
+    A charge is taken together with the formula only: it belongs to one state of protonation.
+    """
+    found = other[other["formula"] != ""].drop_duplicates("id").set_index("id")
+    filled = namespace.copy()
+    missing = (filled["formula"] == "") & filled["id"].isin(found.index)
+    for column in ("formula", "charge"):
+        filled.loc[missing, column] = filled.loc[missing, "id"].map(found[column])
+    return filled
+
+
+def _spelling(identifier: str) -> str:
+    return _PUNCTUATION.sub("_", identifier)

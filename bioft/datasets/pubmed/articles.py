@@ -1,0 +1,264 @@
+"""Articles of PubMed: read from its XML (PubmedArticleSet), with topics, references and what else is known of them.
+
+Format: https://www.nlm.nih.gov/bsd/licensee/elements_descriptions.html. Records are made by the U.S. National Library
+of Medicine; abstracts may be under the publishers' copyright.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from lxml import etree
+
+from bioft.datasets.pubmed import xml as pubmed_xml
+from bioft.errors import BioftError
+
+URL = "https://pubmed.ncbi.nlm.nih.gov"
+TERMS = (
+    "PubMed records by courtesy of the U.S. National Library of Medicine. Abstracts may be under the publishers' "
+    "copyright (https://www.nlm.nih.gov/databases/download/terms_and_conditions.html)."
+)
+CITATION = "PubMed. National Library of Medicine (US), Bethesda. https://pubmed.ncbi.nlm.nih.gov"
+SUFFIXES = (".xml", ".xml.gz")
+"""Of the files that are read in a folder."""
+
+_YEAR = re.compile(r"\b(?:1[5-9]|20)\d\d\b")
+
+
+class MeshHeading(NamedTuple):
+    """A topic that an indexer gave an article."""
+
+    term: str
+    id: str
+    """Of the descriptor, such as "D008175"; "" in files without ids."""
+    major: bool
+    """Whether the descriptor, or one of its qualifiers, is a major topic of the article."""
+    qualifiers: tuple[str, ...]
+
+
+class Passage(NamedTuple):
+    """A part of an abstract; `label` is "" where the abstract is not structured."""
+
+    label: str
+    text: str
+
+
+class Article(NamedTuple):
+    """A record of PubMed."""
+
+    pmid: str
+    version: int
+    revised: str
+    """Date of the last revision, as YYYY-MM-DD; "" if not stated."""
+    title: str
+    abstract: tuple[Passage, ...]
+    journal: str
+    year: int | None
+    mesh: tuple[MeshHeading, ...]
+    references: tuple[str, ...]
+    """PMIDs, each once."""
+    publication_types: tuple[str, ...]
+    languages: tuple[str, ...]
+    """Codes of three letters, such as "eng"; of the article, not of the abstract."""
+    retracted: bool
+    doi: str
+    pmc: str
+    """Id in PubMed Central, such as "PMC123"; "" if there is none."""
+
+    @property
+    def abstract_text(self) -> str:
+        """The abstract in one line, each part after its label."""
+        return " ".join(f"{part.label}: {part.text}" if part.label else part.text for part in self.abstract)
+
+    @property
+    def text(self) -> str:
+        """Title, one space, abstract."""
+        return f"{self.title} {self.abstract_text}".strip()
+
+
+@dataclass
+class ReadReport:
+    """What was met while reading: numbers of articles, and why records are not among them."""
+
+    files: int = 0
+    articles: int = 0
+    books: int = 0
+    """Records of books, which are left out."""
+    bad: list[str] = field(default_factory=list)
+    """Messages on what is broken and was left out."""
+    duplicates: int = 0
+    """Further records of a PMID; the latest version is kept."""
+    retracted: list[str] = field(default_factory=list)
+    """PMIDs of articles that were retracted; they are among the articles, and marked."""
+    without_abstract: int = 0
+
+
+def iterate(
+    path: str | os.PathLike[str], *, report: ReadReport | None = None, skip_bad: bool = False
+) -> Iterator[Article]:
+    """Yield the articles of one PubMed XML file (plain or gzip) in its order, duplicates too.
+
+    Memory is bounded by the largest article. `report` takes the counts of files, articles, books and, with
+    `skip_bad`, the messages on broken records.
+
+    Raises:
+        BioftError: as `pubmed_xml.articles`; a record without PMID; full text of PubMed Central.
+    """
+    report = ReadReport() if report is None else report
+    report.files += 1
+    for piece in pubmed_xml.articles(path, report.bad if skip_bad else None):
+        if piece.tag == "PubmedBookArticle":
+            report.books += 1
+            continue
+        if piece.tag == "article":
+            raise BioftError(
+                f"{path} is full text of PubMed Central, which has no MeSH headings. Read it with "
+                "bioft.datasets.pubmed.full_text."
+            )
+        article = parse(piece.root)
+        if not article.pmid:
+            message = f"{path}, line {piece.line}: an article without PMID"
+            if not skip_bad:
+                raise BioftError(f"{message}. Remove it, or leave broken articles out with --skip-bad.")
+            report.bad.append(message)
+            continue
+        report.articles += 1
+        yield article
+
+
+def read(paths: Iterable[str | os.PathLike[str]], *, skip_bad: bool = False) -> tuple[list[Article], ReadReport]:
+    """Read files and folders (their .xml and .xml.gz); returns each PMID once, and what was met.
+
+    Of several records of a PMID the one with the latest version is kept, then the one that was revised last, then
+    the one that was read last; it stands where the first one stood.
+
+    Raises:
+        BioftError: as `iterate`; a folder without such files; no articles at all.
+    """
+    report = ReadReport()
+    found: dict[str, Article] = {}
+    for path in files(paths):
+        for article in iterate(path, report=report, skip_bad=skip_bad):
+            known = found.get(article.pmid)
+            report.duplicates += known is not None
+            if known is None or (article.version, article.revised) >= (known.version, known.revised):
+                found[article.pmid] = article
+    if not found:
+        left_out = f" ({report.books:,} records of books, {len(report.bad):,} broken ones)"
+        raise BioftError(f"No articles in {', '.join(map(str, paths))}{left_out}.")
+    articles = list(found.values())
+    report.articles = len(articles)
+    report.retracted = [article.pmid for article in articles if article.retracted]
+    report.without_abstract = sum(not article.abstract for article in articles)
+    return articles, report
+
+
+def files(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
+    """The files themselves, and those in folders (not in folders of these) that are PubMed XML by name, in order."""
+    found: list[Path] = []
+    for path in map(Path, paths):
+        if not path.is_dir():
+            found.append(path)
+            continue
+        inside = sorted(each for each in path.iterdir() if each.name.endswith(SUFFIXES) and each.is_file())
+        if not inside:
+            raise BioftError(f"{path} has no {' or '.join(SUFFIXES)} files. Give the folder of the PubMed XML itself.")
+        found += inside
+    return found
+
+
+def parse(record: etree._Element) -> Article:
+    """Read one `PubmedArticle` element; what a record lacks is empty."""
+    citation = record.find("MedlineCitation")
+    if citation is None:
+        citation = etree.Element("MedlineCitation")
+    article = citation.find("Article")
+    if article is None:
+        article = etree.Element("Article")
+    data = record.find("PubmedData")
+    pmid = citation.find("PMID")
+    types = tuple(_text(each) for each in article.iterfind("PublicationTypeList/PublicationType"))
+    corrections = citation.findall("CommentsCorrectionsList/CommentsCorrections")
+    identifiers = {} if data is None else _identifiers(data)
+    doi = identifiers.get("doi", "")
+    if not doi:
+        doi = next((_text(e) for e in article.iterfind("ELocationID") if e.get("EIdType") == "doi"), "")
+    return Article(
+        pmid="" if pmid is None else _text(pmid),
+        version=_number(pmid.get("Version", "")) or 1 if pmid is not None else 1,
+        revised=_date(citation.find("DateRevised")),
+        title=_text(article.find("ArticleTitle")),
+        abstract=tuple(
+            Passage((part.get("Label") or "").strip(), text)
+            for part in article.iterfind("Abstract/AbstractText")
+            if (text := _text(part))
+        ),
+        journal=_text(article.find("Journal/Title")),
+        year=_year(article),
+        mesh=tuple(_mesh(heading) for heading in citation.iterfind("MeshHeadingList/MeshHeading")),
+        references=tuple(_references(data, corrections)),
+        publication_types=types,
+        languages=tuple(_text(each).lower() for each in article.iterfind("Language")),
+        retracted="Retracted Publication" in types or any(e.get("RefType") == "RetractionIn" for e in corrections),
+        doi=doi,
+        pmc=identifiers.get("pmc", ""),
+    )
+
+
+def _text(element: etree._Element | None) -> str:
+    """All text inside, that of inline markup too, with single spaces."""
+    if element is None:
+        return ""
+    # Most elements have no markup inside: walking through them would take most of the time.
+    text = "".join(element.itertext()) if len(element) else element.text or ""
+    return " ".join(text.split())
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _date(element: etree._Element | None) -> str:
+    if element is None:
+        return ""
+    return "-".join((element.findtext(part) or "01").strip().zfill(2) for part in ("Year", "Month", "Day"))
+
+
+def _year(article: etree._Element) -> int | None:
+    """Of the journal's issue, else of the electronic publication; "1998 Dec-1999 Jan" is 1998."""
+    date = article.find("Journal/JournalIssue/PubDate")
+    stated = [] if date is None else [date.findtext("Year") or "", date.findtext("MedlineDate") or ""]
+    for text in (*stated, article.findtext("ArticleDate/Year") or ""):
+        if found := _YEAR.search(text):
+            return int(found[0])
+    return None
+
+
+def _mesh(heading: etree._Element) -> MeshHeading:
+    descriptor, *qualifiers = heading
+    return MeshHeading(
+        term=_text(descriptor),
+        id=descriptor.get("UI", ""),
+        major="Y" in [part.get("MajorTopicYN") for part in heading],
+        qualifiers=tuple([_text(each) for each in qualifiers]),
+    )
+
+
+def _identifiers(data: etree._Element) -> dict[str, str]:
+    """Kind → id of the article; the lists of its references are deeper."""
+    return {each.get("IdType", ""): _text(each) for each in data.iterfind("ArticleIdList/ArticleId")}
+
+
+def _references(data: etree._Element | None, corrections: Sequence[etree._Element]) -> dict[str, None]:
+    """PMIDs from the list of references and, in older files, from the comments."""
+    found: dict[str, None] = {}
+    for each in () if data is None else data.iterfind("ReferenceList//ArticleId"):
+        if each.get("IdType") == "pubmed" and _number(text := _text(each)):
+            found[text] = None
+    for each in corrections:
+        if each.get("RefType") == "Cites" and _number(text := _text(each.find("PMID"))):
+            found[text] = None
+    return found

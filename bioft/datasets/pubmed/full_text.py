@@ -1,0 +1,169 @@
+"""Full text of PubMed Central: read from its XML (JATS), with sections, references and licence.
+
+Format: Journal Article Tag Suite, ANSI/NISO Z39.96 (https://jats.nlm.nih.gov). Each article has its own licence: look
+at it before a text is passed on.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from lxml import etree
+
+from bioft.datasets.pubmed import xml as pubmed_xml
+from bioft.datasets.pubmed.articles import Passage
+from bioft.errors import BioftError
+
+_LINK = "{http://www.w3.org/1999/xlink}href"
+# No sentences of the article: figures, tables and formulas that would run into the words around them.
+_NOT_TEXT = ("table-wrap", "fig", "fig-group", "disp-formula", "tex-math", "supplementary-material", "xref")
+# What marks of references leave behind.
+_EMPTY_BRACKETS = re.compile(r"\s*[\[(][\s,;–-]*[\])]")
+
+
+class Section(NamedTuple):
+    """A section of the body, its subsections in it not included."""
+
+    titles: tuple[str, ...]
+    """Its title after those of the sections that it is in."""
+    text: str
+    """Its paragraphs, one a line."""
+
+
+class Reference(NamedTuple):
+    """An entry of the list of references; "" for what it does not give."""
+
+    id: str
+    """In this article, such as "B12"."""
+    title: str
+    pmid: str
+    doi: str
+
+
+class FullText(NamedTuple):
+    """An article of PubMed Central."""
+
+    pmid: str
+    pmc: str
+    doi: str
+    title: str
+    abstract: tuple[Passage, ...]
+    journal: str
+    year: int | None
+    sections: tuple[Section, ...]
+    references: tuple[Reference, ...]
+    licence: str
+    """The address of the licence, else the words in which it is given; "" if the file states none."""
+
+
+def iterate(path: str | os.PathLike[str], *, skipped: list[str] | None = None) -> Iterator[FullText]:
+    """Yield the articles of one file (plain or gzip): a single one (.nxml), or a pmc-articleset.
+
+    With `skipped`, what is broken is left out and said there.
+
+    Raises:
+        BioftError: as `pubmed_xml.articles`; records of PubMed, which have no full text.
+    """
+    for piece in pubmed_xml.articles(path, skipped):
+        if piece.tag != "article":
+            raise BioftError(
+                f"{path}, line {piece.line}: a record of PubMed, which has no full text. Read it with "
+                "bioft.datasets.pubmed.articles."
+            )
+        yield parse(piece.root)
+
+
+def parse(article: etree._Element) -> FullText:
+    """Read one `article` element of JATS; what it lacks is empty."""
+    meta = article.find("front/article-meta")
+    if meta is None:
+        meta = etree.Element("article-meta")
+    ids = {each.get("pub-id-type", ""): _text(each) for each in meta.iterfind("article-id")}
+    pmc = ids.get("pmc") or ids.get("pmcid", "")
+    title = article.find("front/journal-meta/journal-title-group/journal-title")
+    if title is None:
+        title = article.find("front/journal-meta/journal-title")
+    years = [int(year) for each in meta.iterfind("pub-date/year") if (year := _text(each)).isdigit()]
+    body = article.find("body")
+    return FullText(
+        pmid=ids.get("pmid", ""),
+        pmc=f"PMC{pmc.removeprefix('PMC')}" if pmc else "",
+        doi=ids.get("doi", ""),
+        title=_text(meta.find("title-group/article-title")),
+        abstract=tuple(_abstract(meta)),
+        journal=_text(title),
+        year=min(years, default=None),
+        sections=() if body is None else tuple(_sections(body, ())),
+        references=tuple(_reference(each) for each in article.iterfind("back//ref")),
+        licence=_licence(meta),
+    )
+
+
+def _text(element: etree._Element | None) -> str:
+    return "" if element is None else " ".join("".join(element.itertext()).split())
+
+
+def _abstract(meta: etree._Element) -> Iterator[Passage]:
+    """The abstract proper; those for other readers (graphical, of the editor) have a type."""
+    for abstract in meta.iterfind("abstract"):
+        if abstract.get("abstract-type"):
+            continue
+        parts = abstract.findall("sec")
+        for part in parts:
+            yield Passage(_text(part.find("title")).rstrip(":"), _paragraphs(part).replace("\n", " "))
+        if not parts:
+            yield Passage("", _paragraphs(abstract).replace("\n", " "))
+
+
+def _sections(parent: etree._Element, titles: tuple[str, ...]) -> Iterator[Section]:
+    """Sections in the order of reading; what a section or the body says before its first subsection is first."""
+    text = _paragraphs(parent)
+    if text:
+        yield Section(titles, text)
+    for section in parent.iterfind("sec"):
+        yield from _sections(section, (*titles, _text(section.find("title"))))
+
+
+def _paragraphs(parent: etree._Element) -> str:
+    """The paragraphs of an element itself and of its lists and boxes, but not of its sections."""
+    found = []
+    for child in parent:
+        if child.tag == "p":
+            found.append(_running_text(child))
+        elif child.tag in ("list", "list-item", "boxed-text", "disp-quote", "def-list", "def-item", "def"):
+            found += _paragraphs(child).split("\n")
+    return "\n".join(text for text in found if text)
+
+
+def _running_text(element: etree._Element) -> str:
+    """The text of a paragraph without figures, tables, formulas and marks of references."""
+    parts: list[str] = []
+
+    def walk(each: etree._Element) -> None:
+        parts.append(each.text or "")
+        for child in each:
+            if child.tag not in _NOT_TEXT or (child.tag == "xref" and child.get("ref-type") != "bibr"):
+                walk(child)
+            parts.append(child.tail or "")
+
+    walk(element)
+    text = " ".join(_EMPTY_BRACKETS.sub("", "".join(parts)).split())
+    return re.sub(r" (?=[.,;:])", "", text)
+
+
+def _reference(entry: etree._Element) -> Reference:
+    ids = {each.get("pub-id-type", ""): _text(each) for each in entry.iter("pub-id")}
+    title = next(entry.iter("article-title"), None)
+    return Reference(entry.get("id", ""), _text(title), ids.get("pmid", ""), ids.get("doi", ""))
+
+
+def _licence(meta: etree._Element) -> str:
+    licence = meta.find("permissions/license")
+    if licence is None:
+        # Before JATS the licence stood beside the copyright, or in it.
+        licence = next(meta.iter("license"), None)
+    if licence is None:
+        return ""
+    links = [link for each in licence.iter() if (link := each.get(_LINK)) and "creativecommons.org" in link]
+    return links[0] if links else _text(licence)

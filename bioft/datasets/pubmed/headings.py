@@ -1,0 +1,91 @@
+"""Pairs of a MeSH heading and a PubMed article: a topic in a few words, and the articles that indexers gave it to.
+
+This is the question of a search by topic. Articles are split as `pubmed` splits them, and headings are split too:
+those of the articles that are tested on are in no pair that is trained on.
+"""
+
+import os
+from collections.abc import Iterable
+from typing import Any
+
+import pyarrow as pa  # type: ignore[import-untyped]
+from datasets import Dataset, DatasetDict
+
+from bioft.datasets.pubmed import pairs as pubmed
+from bioft.datasets.pubmed.pairs import Collection
+from bioft.datasets.pubmed.relations import CHECK_TAGS
+from bioft.datasets.splits import SPLITS, check_disjoint, normalise
+from bioft.errors import BioftError
+
+COLUMNS = ("anchor", "positive", "group")
+CANDIDATES = ("positive",)
+"""Columns whose texts are looked through: a heading is no answer to another one."""
+
+
+def build(
+    paths: Iterable[str | os.PathLike[str]], *, seed: int = 0, **options: Any
+) -> tuple[DatasetDict, dict[str, Any]]:
+    """Build pairs: `pubmed.read_collection` with these arguments, then `build_pairs`."""
+    return build_pairs(pubmed.read_collection(paths, seed=seed, **options))
+
+
+def build_pairs(collection: Collection) -> tuple[DatasetDict, dict[str, Any]]:
+    """Build all pairs of a heading and an article of the same split that has it; returns the splits and the manifest.
+
+    Headings that say who was studied (`pubmed_relations.CHECK_TAGS`) make no pair, nor do those that more articles
+    have than the collection's `max_heading_share`. A heading that articles of several splits have is in the test
+    split, else in the validation split: the others' pairs with it are left out, and counted.
+
+    The columns are anchor (the heading), positive (title and abstract) and group (the article's PMID). The articles of
+    a split are those with such a heading: of one that was never indexed nobody knows what it is about.
+
+    Raises:
+        BioftError: a split without pairs.
+        LeakageError: an article, a text or a heading in two splits.
+    """
+    rows: dict[str, list[dict[str, str]]] = {name: [] for name in SPLITS}
+    for article, split, terms in zip(
+        collection.articles, collection.split.tolist(), collection.topics.specific, strict=True
+    ):
+        rows[SPLITS[split]] += [
+            {"anchor": term, "positive": article.text, "group": article.pmid} for term in sorted(terms - CHECK_TAGS)
+        ]
+    dataset = DatasetDict()
+    left_out = dict(collection.left_out)
+    taken: set[str] = set()
+    for name in reversed(SPLITS):
+        kept = [row for row in rows[name] if normalise(row["anchor"]) not in taken]
+        left_out[f"pairs of {name} with a heading of another split"] = len(rows[name]) - len(kept)
+        if not kept:
+            raise BioftError(
+                f"No pairs for split '{name}': {len(rows[name]):,} pairs of a heading and an article, all with "
+                "headings of the splits after it. Use more articles or other sizes."
+            )
+        taken |= {normalise(row["anchor"]) for row in kept}
+        dataset[name] = Dataset(pa.Table.from_pylist(kept, pa.schema([(column, pa.string()) for column in COLUMNS])))
+    dataset = DatasetDict({name: dataset[name] for name in SPLITS})
+    manifest = pubmed.manifest_of(collection, "pubmed_headings", {}, dataset) | {"audit": audit(dataset)}
+    manifest["candidates"] = list(CANDIDATES)
+    manifest["rows"] = {
+        name: {"pairs": len(kept), "headings": len(set(kept["anchor"])), "articles": len(set(kept["group"]))}
+        for name, kept in dataset.items()
+    }
+    manifest["left_out"] = left_out
+    return dataset, manifest
+
+
+def audit(dataset: DatasetDict) -> dict[str, Any]:
+    """Check pairs for leaks: returns `checks` (what was counted, all 0).
+
+    Raises LeakageError if an article, a text or a heading (but for case and punctuation) is in two splits.
+    """
+    check_disjoint({name: rows["group"][:] for name, rows in dataset.items()}, "articles")
+    for column, what in (("positive", "texts"), ("anchor", "headings")):
+        check_disjoint({name: {normalise(each) for each in rows[column][:]} for name, rows in dataset.items()}, what)
+    return {
+        "checks": {
+            "articles_across_splits": 0,
+            "normalised_texts_across_splits": 0,
+            "headings_across_splits": 0,
+        }
+    }

@@ -1,0 +1,469 @@
+"""Pairs of PubMed articles for contrastive training, and articles to be found: related by citations or by topic.
+
+Articles are split first, and paired inside their split. Pairs of related articles are positives: one cites the other,
+they are cited together, they share references, or they share rare MeSH headings. Negatives are articles that none of
+this relates to the anchor: drawn at random, or those whose words are most like the anchor's (BM25).
+"""
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+from datasets import Dataset, DatasetDict
+from numpy.typing import NDArray
+
+from bioft.datasets.documents.corpus import source as source_of
+from bioft.datasets.pubmed import articles as pubmed_articles
+from bioft.datasets.pubmed import relations as pubmed_relations
+from bioft.datasets.pubmed.articles import CITATION, TERMS, URL, Article
+from bioft.datasets.pubmed.relations import Matrix, Topics
+from bioft.datasets.rank import rank_bm25
+from bioft.datasets.splits import SPLITS, check_disjoint, grouped_split, normalise
+from bioft.errors import BioftError, LeakageError
+from bioft.storage.datasets import SCHEMA_VERSION, fingerprint, suggestion
+
+KINDS = ("citation", "co-citation", "coupling", "mesh")
+"""What makes a positive: one article cites the other; articles of the collection cite both; both cite the same; both
+have the same rare MeSH headings."""
+STRATEGIES = ("component", "article")
+"""What a split keeps together: articles that citations connect, or nothing but articles with the same text."""
+PAIR_COLUMNS = (
+    "anchor", "positive", "negative", "group", "kind", "negative_kind", "anchor_pmid", "positive_pmid",
+    "negative_pmid",
+)  # fmt: skip
+ARTICLE_SCHEMA = pa.schema(
+    [
+        *((name, pa.string()) for name in ("pmid", "title", "text", "group", "journal")),
+        ("year", pa.int64()),
+        *((name, pa.list_(pa.string())) for name in ("mesh", "cites", "cited_with", "coupled", "same_topic")),
+    ]
+)
+BM25_NEIGHBOURS = 50
+"""Most similar articles that are looked at for hard negatives."""
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Articles with title and abstract, how they are split, and how they are related."""
+
+    articles: list[Article]
+    groups: list[str]
+    split: NDArray[np.int64]
+    """Per article an index into `SPLITS`."""
+    topics: Topics
+    arguments: dict[str, Any]
+    read: dict[str, int]
+    """How many articles were read and kept, and how many the largest group has."""
+    left_out: dict[str, int]
+    """Why records are not among the articles, and how many."""
+    broken: list[str]
+    """What is wrong with each record that was skipped."""
+    sources: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class _Related:
+    """How the articles of one split are related; the rows of the matrices are positions in `rows`."""
+
+    rows: NDArray[np.int64]
+    """Their positions in the collection."""
+    relations: dict[str, Matrix]
+    """Kind → strength, symmetric: 0 where the kind doesn't relate two articles."""
+    cites: Matrix
+    coupled: Matrix
+    """References shared, one too, which is not enough for a pair."""
+
+
+def read_collection(
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    split: str = "component",
+    validation_size: float = 0.1,
+    test_size: float = 0.2,
+    max_heading_share: float = 0.05,
+    skip_bad: bool = False,
+    seed: int = 0,
+) -> Collection:
+    """Read PubMed XML and decide which split each article is in.
+
+    Args:
+        paths: files and folders of PubMed XML.
+        split: "component": articles that citations connect are in one split. In a large collection most are
+            connected; "article" then splits them one by one, and citations between splits make no pairs.
+        validation_size: fraction of the articles.
+        test_size: fraction of the articles.
+        max_heading_share: MeSH headings that more than this fraction of the articles have relate no two of them.
+        skip_bad: leave out broken records, and count them.
+        seed: of the split.
+
+    Articles without title or abstract and retracted ones are left out, and counted.
+
+    Raises:
+        BioftError: what `pubmed_articles.read` finds wrong, an unknown split, or sizes that leave a split empty.
+    """
+    if split not in STRATEGIES:
+        raise BioftError(f"Unknown split '{split}'. {suggestion(split, STRATEGIES)}")
+    files = pubmed_articles.files(paths)
+    found, report = pubmed_articles.read(files, skip_bad=skip_bad)
+    articles = [each for each in found if each.title and each.abstract and not each.retracted]
+    if not articles:
+        raise BioftError(
+            f"None of the {len(found):,} articles has an abstract and is not retracted: nothing can be paired."
+        )
+    cites = pubmed_relations.citations(articles) if split == "component" else None
+    groups = pubmed_relations.components(articles, cites)
+    codes = grouped_split(groups, validation_size, test_size, np.random.default_rng(seed))
+    return Collection(
+        articles=articles,
+        groups=groups,
+        split=codes,
+        topics=Topics(articles, max_heading_share),
+        arguments={
+            "split": split,
+            "validation_size": validation_size,
+            "test_size": test_size,
+            "max_heading_share": max_heading_share,
+            "skip_bad": skip_bad,
+            "seed": seed,
+        },
+        read={"articles": len(found), "kept": len(articles), "largest_group": max(Counter(groups).values())},
+        left_out={
+            "books": report.books,
+            "further records of an article": report.duplicates,
+            "retracted articles": len(report.retracted),
+            "articles without title or abstract": sum(not (each.title and each.abstract) for each in found),
+        },
+        broken=report.bad,
+        sources=[source_of(file, url=URL, terms=TERMS, citation=CITATION) for file in files],
+    )
+
+
+def build(
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    kinds: Iterable[str] = KINDS,
+    pairs_per_article: int = 4,
+    hard_share: float = 0.5,
+    least_similarity: float = 0.2,
+    least_shared_references: int = 2,
+    seed: int = 0,
+    **options: Any,
+) -> tuple[DatasetDict, dict[str, Any]]:
+    """Build pairs: `read_collection` with the other arguments, then `build_pairs`."""
+    collection = read_collection(paths, seed=seed, **options)
+    return build_pairs(
+        collection,
+        kinds=kinds,
+        pairs_per_article=pairs_per_article,
+        hard_share=hard_share,
+        least_similarity=least_similarity,
+        least_shared_references=least_shared_references,
+        seed=seed,
+    )
+
+
+def build_pairs(
+    collection: Collection,
+    *,
+    kinds: Iterable[str] = KINDS,
+    pairs_per_article: int = 4,
+    hard_share: float = 0.5,
+    least_similarity: float = 0.2,
+    least_shared_references: int = 2,
+    seed: int = 0,
+) -> tuple[DatasetDict, dict[str, Any]]:
+    """Build pairs of related articles, each with an unrelated one; returns the splits and the manifest.
+
+    Args:
+        collection: from `read_collection`.
+        kinds: of positives, from `KINDS`.
+        pairs_per_article: of the pairs of an article in training, how many are kept, the strongest of each kind in
+            turns. Validation and test have all pairs, in both directions, so that their anchors' positives are all
+            that is to be found for them.
+        hard_share: fraction of the negatives that are hard, where there are such.
+        least_similarity: of the MeSH headings of two articles (`pubmed_relations.Topics`), from 0 to 1.
+        least_shared_references: for the kind "coupling".
+        seed: of what is drawn.
+
+    The columns are `PAIR_COLUMNS`; `kind` joins all kinds that relate a pair by "|"; `group` is the anchor's, and no
+    article of its group is in another split. A negative is in another group, not related by any kind or a
+    shared reference, has MeSH headings, and none in common with the anchor or the positive but check tags such as
+    "Humans".
+
+    Raises:
+        BioftError: an unknown kind, an argument out of its range, or a split without pairs.
+        LeakageError: an article, a group or a text in two splits.
+    """
+    kinds = tuple(kinds)
+    _check(kinds, pairs_per_article, hard_share, least_similarity, least_shared_references)
+    dataset = DatasetDict()
+    left_out = dict(collection.left_out)
+    rng = np.random.default_rng([seed, 1])
+    for index, name in enumerate(SPLITS):
+        related = _relate(collection, index, least_similarity, least_shared_references)
+        positives = _positives(related, kinds, pairs_per_article if name == "train" else None)
+        rows = _with_negatives(collection, related, positives, hard_share, rng)
+        left_out[f"pairs of {name} without a negative"] = len(positives) - len(rows)
+        if not rows:
+            raise BioftError(
+                f"No pairs for split '{name}': {len(related.rows):,} articles make {len(positives):,} related pairs, "
+                "of which none has an article that is unrelated to it. Use more articles, other sizes, more kinds or "
+                "a lower least_similarity."
+            )
+        columns = dict(zip(PAIR_COLUMNS, map(list, zip(*rows, strict=True)), strict=True))
+        dataset[name] = Dataset(pa.table(columns, pa.schema([(column, pa.string()) for column in PAIR_COLUMNS])))
+    arguments = {
+        "kinds": list(kinds),
+        "pairs_per_article": pairs_per_article,
+        "hard_share": hard_share,
+        "least_similarity": least_similarity,
+        "least_shared_references": least_shared_references,
+    }
+    manifest = manifest_of(collection, "pubmed", arguments, dataset) | {"audit": audit(dataset)}
+    manifest["rows"] = {name: _count(rows) for name, rows in dataset.items()}
+    manifest["left_out"] = left_out
+    return dataset, manifest
+
+
+def build_articles(
+    collection: Collection, *, least_similarity: float = 0.2, least_shared_references: int = 2
+) -> tuple[DatasetDict, dict[str, Any]]:
+    """Build the articles of each split with those of the same split that are to be found for them; and the manifest.
+
+    The columns are pmid, title, text (title and abstract), group, journal, year, mesh, and lists of PMIDs: cites,
+    cited_with, coupled and same_topic. All articles of a split are there, related to others or not: they are what a
+    search looks through.
+
+    Raises:
+        BioftError: an argument out of its range.
+        LeakageError: an article, a group or a text in two splits.
+    """
+    _check(KINDS, 1, 0, least_similarity, least_shared_references)
+    dataset = DatasetDict()
+    for index, name in enumerate(SPLITS):
+        related = _relate(collection, index, least_similarity, least_shared_references)
+        pmids = [collection.articles[row].pmid for row in related.rows]
+        lists = {"cites": related.cites} | {
+            column: related.relations[kind]
+            for column, kind in (("cited_with", "co-citation"), ("coupled", "coupling"), ("same_topic", "mesh"))
+        }
+        rows = []
+        for position, row in enumerate(related.rows):
+            article = collection.articles[row]
+            found = {
+                column: [pmids[other] for other in _neighbours(matrix, position)] for column, matrix in lists.items()
+            }
+            rows.append(
+                {
+                    "pmid": article.pmid,
+                    "title": article.title,
+                    "text": article.text,
+                    "group": collection.groups[row],
+                    "journal": article.journal,
+                    "year": article.year,
+                    "mesh": [heading.term for heading in article.mesh],
+                    **found,
+                }
+            )
+        dataset[name] = Dataset(pa.Table.from_pylist(rows, schema=ARTICLE_SCHEMA))
+    for column, what in (("pmid", "articles"), ("group", "groups of articles")):
+        check_disjoint({name: rows[column][:] for name, rows in dataset.items()}, what)
+    check_disjoint({name: map(normalise, rows["text"][:]) for name, rows in dataset.items()}, "texts")
+    arguments = {"least_similarity": least_similarity, "least_shared_references": least_shared_references}
+    manifest = manifest_of(collection, "pubmed_articles", arguments, dataset)
+    checks = {"articles_across_splits": 0, "groups_across_splits": 0, "normalised_texts_across_splits": 0}
+    manifest["audit"] = {"checks": checks}
+    manifest["rows"] = {
+        name: {"articles": len(rows)}
+        | {f"with {column}": sum(map(bool, rows[column][:])) for column in ARTICLE_SCHEMA.names[-4:]}
+        for name, rows in dataset.items()
+    }
+    return dataset, manifest
+
+
+def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
+    """Check pairs for leaks.
+
+    Returns `checks` (what was counted, all 0). Raises LeakageError if an article, a group or a text (but for case and
+    punctuation) is in two splits, a pair is there twice, or a negative of an article is a positive of it.
+    """
+    roles = ("anchor", "positive", "negative")
+    check_disjoint({name: rows["group"][:] for name, rows in dataset.items()}, "groups of articles")
+    for suffix, what in (("_pmid", "articles"), ("", "texts")):
+        check_disjoint(
+            {
+                name: {
+                    value if suffix else normalise(value) for role in roles for value in set(rows[role + suffix][:])
+                }
+                for name, rows in dataset.items()
+            },
+            what,
+        )
+    for name, rows in dataset.items():
+        anchors, positives, negatives = (rows[f"{role}_pmid"][:] for role in roles)
+        pairs = set(zip(anchors, positives, strict=True))
+        if len(pairs) < len(rows):
+            raise LeakageError(f"Split '{name}' has {len(rows) - len(pairs):,} repeated pairs.")
+        related = pairs | {(second, first) for first, second in pairs}
+        if wrong := related.intersection(zip(anchors, negatives, strict=True)):
+            raise LeakageError(f"{len(wrong):,} negatives of split '{name}' are positives, such as {min(wrong)}.")
+    return {
+        "checks": {
+            "articles_across_splits": 0,
+            "groups_across_splits": 0,
+            "normalised_texts_across_splits": 0,
+            "repeated_pairs": 0,
+            "positives_as_negatives": 0,
+        }
+    }
+
+
+def _check(
+    kinds: tuple[str, ...], pairs_per_article: int, hard_share: float, similarity: float, references: int
+) -> None:
+    for kind in kinds:
+        if kind not in KINDS:
+            raise BioftError(f"Unknown kind of pairs '{kind}'. {suggestion(kind, KINDS)}")
+    if not kinds or pairs_per_article < 1 or references < 1:
+        raise BioftError("kinds, pairs_per_article and least_shared_references must be at least one.")
+    if not 0 <= hard_share <= 1:
+        raise BioftError(f"hard_share is {hard_share}; it is a fraction from 0 to 1.")
+    if not 0 < similarity <= 1:
+        raise BioftError(f"least_similarity is {similarity}; it is above 0 and at most 1, such as 0.2.")
+
+
+def _relate(collection: Collection, index: int, least_similarity: float, least_shared_references: int) -> _Related:
+    """Relate the articles of one split to each other."""
+    rows = np.flatnonzero(collection.split == index)
+    articles = [collection.articles[row] for row in rows]
+    cites = pubmed_relations.citations(articles)
+    coupled = pubmed_relations.bibliographic_coupling(articles)
+    relations = {
+        "citation": (cites + cites.T).tocsr(),
+        "co-citation": pubmed_relations.cocitations(cites),
+        "coupling": coupled.multiply(coupled >= least_shared_references).tocsr(),
+        "mesh": collection.topics.similarity(rows, least_similarity),
+    }
+    return _Related(rows, relations, cites, coupled)
+
+
+def _neighbours(matrix: Matrix, row: int) -> list[int]:
+    """The columns of a row's values above 0, the largest first, of equal ones the first."""
+    start, end = matrix.indptr[row], matrix.indptr[row + 1]
+    columns, values = matrix.indices[start:end], matrix.data[start:end]
+    order = np.lexsort((columns, -values))
+    return columns[order][values[order] > 0].tolist()
+
+
+def _positives(related: _Related, kinds: Sequence[str], limit: int | None) -> dict[tuple[int, int], str]:
+    """Return (anchor, positive) → kinds; with a limit each pair once, else all pairs in both directions."""
+    kinds_of: dict[tuple[int, int], list[str]] = {}
+    for kind in kinds:
+        found = related.relations[kind].tocoo()
+        for pair in zip(found.row[found.data > 0].tolist(), found.col[found.data > 0].tolist(), strict=True):
+            kinds_of.setdefault(pair, []).append(kind)
+    joined = {pair: "|".join(each) for pair, each in sorted(kinds_of.items())}
+    if limit is None:
+        return joined
+    chosen: dict[tuple[int, int], str] = {}
+    for anchor in range(len(related.rows)):
+        # The strongest of each kind, then the second of each.
+        ranked = [_neighbours(related.relations[kind], anchor) for kind in kinds]
+        turns = (each[turn] for turn in range(max(map(len, ranked))) for each in ranked if turn < len(each))
+        new = dict.fromkeys(other for other in turns if (other, anchor) not in chosen)
+        chosen.update({(anchor, other): joined[anchor, other] for other in islice(new, limit)})
+    return chosen
+
+
+def _with_negatives(
+    collection: Collection,
+    related: _Related,
+    positives: Mapping[tuple[int, int], str],
+    hard_share: float,
+    rng: np.random.Generator,
+) -> list[tuple[str, ...]]:
+    """Give each pair a negative, and make rows of them; a pair for which there is none is left out."""
+    articles = [collection.articles[row] for row in related.rows]
+    groups = [collection.groups[row] for row in related.rows]
+    texts = [article.text for article in articles]
+    topical = [collection.topics.topical[row] for row in related.rows]
+    anchors = sorted({anchor for anchor, _ in positives})
+    neighbours = rank_bm25([texts[anchor] for anchor in anchors], texts, BM25_NEIGHBOURS) if anchors else []
+    similar = dict(zip(anchors, neighbours, strict=True))
+    joined: Matrix = sum(related.relations.values(), start=related.coupled)
+    rows = []
+    used: Counter[tuple[int, int]] = Counter()
+    for (anchor, positive), kind in positives.items():
+        near = set(_neighbours(joined, anchor))
+        topic = topical[anchor] | topical[positive]
+
+        def unrelated(other: int, anchor: int = anchor, near: set[int] = near, topic: set[str] = topic) -> bool:
+            return (
+                bool(topical[other])
+                and groups[other] != groups[anchor]
+                and other not in near
+                and topic.isdisjoint(topical[other])
+            )
+
+        # Without headings of its own nothing says that an article with the same words has another topic.
+        hard = topic and rng.random() < hard_share
+        # One that the anchor does not have yet, where there is one.
+        options = [other for other in similar[anchor] if unrelated(other)] if hard else []
+        negative = min(options, key=lambda other: used[anchor, other], default=None)
+        negative_kind = "hard" if negative is not None else "random"
+        if negative is None:
+            negative = next((other for other in _random_order(len(articles), rng) if unrelated(other)), None)
+        if negative is None:
+            continue
+        used[anchor, negative] += 1
+        chosen = (anchor, positive, negative)
+        rows.append(
+            (
+                *(texts[each] for each in chosen),
+                groups[anchor],
+                kind,
+                negative_kind,
+                *(articles[each].pmid for each in chosen),
+            )
+        )
+    return rows
+
+
+def _random_order(n: int, rng: np.random.Generator) -> Iterator[int]:
+    """Numbers below n at random: a few, with which one is content nearly always, then all of them."""
+    yield from rng.integers(n, size=100).tolist()
+    yield from rng.permutation(n).tolist()
+
+
+def _count(rows: Dataset) -> dict[str, int]:
+    """Pairs; of each kind (a pair may be of several); hard negatives; articles."""
+    kinds = Counter(kind for joined in rows["kind"][:] for kind in joined.split("|"))
+    articles = {pmid for role in ("anchor", "positive", "negative") for pmid in rows[f"{role}_pmid"][:]}
+    hard = sum(kind == "hard" for kind in rows["negative_kind"][:])
+    return {"pairs": len(rows), **dict(sorted(kinds.items())), "hard negatives": hard, "articles": len(articles)}
+
+
+def manifest_of(
+    collection: Collection, builder: str, arguments: dict[str, Any], dataset: DatasetDict
+) -> dict[str, Any]:
+    """What a manifest says of the collection and the splits made of it; rows and audit are the builder's."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "builder": builder,
+        "arguments": collection.arguments | arguments,
+        "seed": collection.arguments["seed"],
+        "sources": collection.sources,
+        "license": "other",
+        "license_name": "nlm-pubmed",
+        "license_link": "https://www.nlm.nih.gov/databases/download/terms_and_conditions.html",
+        "split": {"strategy": collection.arguments["split"]},
+        "read": collection.read,
+        "left_out": collection.left_out,
+        "skipped": {"all": {"documents": len(collection.broken), "first": collection.broken[:3]}},
+        "fingerprints": {name: fingerprint(rows) for name, rows in dataset.items()},
+    }

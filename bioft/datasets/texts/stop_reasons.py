@@ -1,0 +1,303 @@
+"""Why clinical trials stopped: short texts of ClinicalTrials.gov, with 17 reasons of Open Targets.
+
+Two sets of labels. The gold set was labelled by experts, each text with any number of reasons. The *weak* set is
+larger and has one reason a text, predicted by the classifier of the same authors: a score on it says how well a model
+repeats that classifier, and is no accuracy.
+"""
+
+import csv
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from datasets import DatasetDict
+
+from bioft import __version__
+from bioft.datasets.documents import corpus as documents
+from bioft.datasets.texts import labelled as labelled_texts
+from bioft.datasets.texts.labelled import LabelledText, check_label
+from bioft.errors import BioftError
+from bioft.storage.datasets import TextLines
+
+LABELS = (
+    "Another_Study",
+    "Business_Administrative",
+    "Covid19",
+    "Endpoint_Met",
+    "Ethical_Reason",
+    "Insufficient_Data",
+    "Insufficient_Enrollment",
+    "Interim_Analysis",
+    "Invalid_Reason",
+    "Logistics_Resources",
+    "Negative",
+    "No_Context",
+    "Regulatory",
+    "Safety_Sideeffects",
+    "Study_Design",
+    "Study_Staff_Moved",
+    "Success",
+)
+HUB_ID = "opentargets/clinical_trial_reason_to_stop"
+HUB_FILE = "data.json"
+CITATION = (
+    "Razuvayevskaya O, Lopez I, Dunham I, Ochoa D. Genetic factors associated with reasons for clinical trial "
+    "stoppage. Nat Genet. 2024."
+)
+TEXT_TERMS = "The texts are of ClinicalTrials.gov (U.S. National Library of Medicine), public domain."
+WEAK_COLUMNS = ("stop_reason", "nct_id", "prediction")
+NO_VALUE = "nan"
+"""What the weak file has for a missing value."""
+SAMPLE = Path(__file__).parent / "samples" / "stop_reasons.tsv"
+_NCT_ID = re.compile(r"NCT\d{8}")
+
+
+def read_weak(
+    path: str | os.PathLike[str], *, skip_bad: bool = False, left_out: list[str] | None = None
+) -> Iterator[LabelledText]:
+    """Read the file of predicted ("weak") reasons: TSV with the columns `WEAK_COLUMNS` among others.
+
+    Rows without a prediction or without a text, and rows in which two records run together (the fields after the
+    prediction are filled), are always left out; `left_out` receives a message for each.
+
+    Args:
+        path: the file, plain or gzip.
+        skip_bad: leave out other wrong rows too.
+        left_out: takes the messages.
+
+    Raises:
+        BioftError: a column is missing; a row with another number of fields, an NCT id that is none, or an unknown
+            label, with its line.
+    """
+    left_out = [] if left_out is None else left_out
+    lines = TextLines(path, "Give the TSV file of predicted stop reasons.")
+    rows = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+    header = next(rows)
+    if missing := [name for name in WEAK_COLUMNS if name not in header]:
+        raise BioftError(
+            f"{path}: no column {', '.join(missing)}; found {', '.join(filter(None, header))[:200]}. "
+            "Give the TSV file of predicted stop reasons."
+        )
+    text_column, id_column, label_column = (header.index(name) for name in WEAK_COLUMNS)
+    for row in rows:
+        place = f"{lines.path.name}, line {lines.number}"
+        if len(row) == len(header) and any(row[label_column + 1 :]):
+            left_out.append(f"{place}: two records run together.")
+            continue
+        try:
+            if len(row) != len(header):
+                raise BioftError(f"{place}: {len(row)} fields where the header has {len(header)}.")
+            text, label = _clean(row[text_column]), row[label_column].strip()
+            if not text or not label or NO_VALUE in (text, label):
+                left_out.append(f"{place}: no {'text' if text in ('', NO_VALUE) else 'label'}.")
+                continue
+            if not _NCT_ID.fullmatch(row[id_column]):
+                raise BioftError(f"{place}: '{row[id_column][:40]}' is no NCT id (NCT and eight digits).")
+            check_label(label, LABELS, place)
+        except BioftError as error:
+            if not skip_bad:
+                raise
+            left_out.append(str(error))
+            continue
+        yield LabelledText(row[id_column], text, (label,))
+
+
+def read_gold(
+    path: str | os.PathLike[str], *, skip_bad: bool = False, left_out: list[str] | None = None
+) -> Iterator[LabelledText]:
+    """Read the expert labels as Open Targets publishes them: lines of JSON with `text` and its labels.
+
+    The labels are a list of names in `label_descriptions`, or true and false in a key for each label; where a row has
+    both, they must say the same. Rows without a text or a label are always left out.
+
+    Args:
+        path: the file, plain or gzip.
+        skip_bad: leave out wrong rows too.
+        left_out: takes a message for each row that is left out.
+
+    Raises:
+        BioftError: a line that is no JSON object, has no labels or an unknown one, with its number.
+    """
+    left_out = [] if left_out is None else left_out
+    lines = TextLines(path, f"Give {HUB_FILE} of {HUB_ID}.")
+    for line in lines:
+        place = f"{lines.path.name}, line {lines.number}"
+        if not line.strip():
+            continue
+        try:
+            row = _json_row(line, place)
+            labels = _gold_labels(row, place)
+        except BioftError as error:
+            if not skip_bad:
+                raise
+            left_out.append(str(error))
+            continue
+        text = _clean(str(row.get("text") or ""))
+        if not text or not labels:
+            left_out.append(f"{place}: no {'label' if text else 'text'}.")
+            continue
+        yield LabelledText(f"line-{lines.number}", text, labels)
+
+
+def build_weak(
+    path: str | os.PathLike[str],
+    *,
+    validation_size: float = 0.1,
+    test_size: float = 0.2,
+    seed: int = 0,
+    skip_bad: bool = False,
+) -> tuple[DatasetDict, dict[str, Any]]:
+    """Build the set of weak labels, one for each text; returns the splits and the manifest.
+
+    Arguments and errors as in `read_weak` and `labelled_texts.build`.
+    """
+    left_out: list[str] = []
+    return labelled_texts.build(
+        read_weak(path, skip_bad=skip_bad, left_out=left_out),
+        labels=LABELS,
+        multi_label=False,
+        label_source="weak",
+        trial_field="why_stopped",
+        builder="stop_reasons_weak",
+        note="the labels are weak: one for each text, predicted by a classifier, so a score on them is no accuracy",
+        arguments={"skip_bad": skip_bad},
+        sources=[
+            documents.source(
+                Path(path),
+                url="https://github.com/opentargets/stopReasons",
+                terms=f"{TEXT_TERMS} The repository of the predicted labels states no licence.",
+                citation=CITATION,
+            )
+        ],
+        license={"license": "unknown"},
+        validation_size=validation_size,
+        test_size=test_size,
+        seed=seed,
+        left_out=left_out,
+    )
+
+
+def build_gold(
+    path: str | os.PathLike[str] | None = None,
+    *,
+    revision: str | None = None,
+    validation_size: float = 0.1,
+    test_size: float = 0.2,
+    seed: int = 0,
+    skip_bad: bool = False,
+) -> tuple[DatasetDict, dict[str, Any]]:
+    """Build the set of expert labels, any number for each text; returns the splits and the manifest.
+
+    Without a `path` the file is fetched from the Hub, at `revision` or main. Other arguments and errors as in
+    `read_gold` and `labelled_texts.build`.
+    """
+    left_out: list[str] = []
+    file, commit = (Path(path), None) if path is not None else download_gold(revision)
+    return labelled_texts.build(
+        read_gold(file, skip_bad=skip_bad, left_out=left_out),
+        labels=LABELS,
+        multi_label=True,
+        label_source="expert",
+        trial_field="why_stopped",
+        builder="stop_reasons",
+        arguments={"skip_bad": skip_bad},
+        sources=[
+            documents.source(
+                file,
+                version=commit,
+                url=f"https://huggingface.co/datasets/{HUB_ID}",
+                terms=f"{TEXT_TERMS} The labels are under the Apache licence 2.0.",
+                redistribution="free",
+                citation=CITATION,
+            )
+        ],
+        license={"license": "apache-2.0"},
+        validation_size=validation_size,
+        test_size=test_size,
+        seed=seed,
+        left_out=left_out,
+    )
+
+
+def build_sample(
+    *, validation_size: float = 0.15, test_size: float = 0.3, seed: int = 0
+) -> tuple[DatasetDict, dict[str, Any]]:
+    """Build the small sample that comes with bioft: made-up reasons, written for this project, any number of labels.
+
+    Good for trying things out and for tests, never for a claim about a model.
+    """
+    rows = csv.DictReader(TextLines(SAMPLE), delimiter="\t", quoting=csv.QUOTE_NONE)
+    return labelled_texts.build(
+        [LabelledText(row["id"], row["text"], tuple(row["labels"].split("|"))) for row in rows],
+        labels=LABELS,
+        multi_label=True,
+        label_source="sample",
+        trial_field="why_stopped",
+        builder="stop_reasons_sample",
+        arguments={},
+        sources=[
+            documents.source(
+                SAMPLE, version=f"bioft {__version__}", terms="MIT, as bioft itself", redistribution="free"
+            )
+        ],
+        license={"license": "mit"},
+        validation_size=validation_size,
+        test_size=test_size,
+        seed=seed,
+    )
+
+
+def download_gold(revision: str | None = None) -> tuple[Path, str]:
+    """Fetch the file of expert labels from the Hub into its cache; returns it and its commit.
+
+    Raises:
+        BioftError: the Hub, or the file at this revision, is out of reach.
+    """
+    from huggingface_hub import hf_hub_download
+    from transformers.utils.hub import extract_commit_hash
+
+    try:
+        file = hf_hub_download(HUB_ID, HUB_FILE, repo_type="dataset", revision=revision)
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()
+        raise BioftError(
+            f"{HUB_FILE} of {HUB_ID} can't be had from the Hub ({reason[0] if reason else type(error).__name__}). Try "
+            "again online without HF_HUB_OFFLINE, or give --dataset_path and a file that you fetched yourself."
+        ) from error
+    return Path(file), extract_commit_hash(file, None) or ""
+
+
+def _clean(text: str) -> str:
+    """The text on one line without the quotes around all of it."""
+    text = " ".join(text.split())
+    if len(text) > 1 and text.startswith('"') and text.endswith('"'):
+        text = text[1:-1].replace('""', '"').strip()
+    return text
+
+
+def _json_row(line: str, place: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise BioftError(f"{place}: not a line of JSON ({error}). Give {HUB_FILE} of {HUB_ID}.") from None
+    if not isinstance(row, dict):
+        raise BioftError(f"{place}: a {type(row).__name__} where a JSON object should be.")
+    return row
+
+
+def _gold_labels(row: dict[str, Any], place: str) -> tuple[str, ...]:
+    flagged = {name for name in LABELS if row.get(name) in (True, 1)}
+    listed = row.get("label_descriptions")
+    if listed is None:
+        if not any(name in row for name in LABELS):
+            raise BioftError(f"{place}: neither label_descriptions nor a key for each label.")
+        return tuple(sorted(flagged))
+    listed = [listed] if isinstance(listed, str) else listed
+    for label in listed:
+        check_label(str(label), LABELS, place)
+    if any(name in row for name in LABELS) and flagged != set(listed):
+        raise BioftError(f"{place}: label_descriptions and the keys of the labels do not say the same.")
+    return tuple(sorted(set(listed)))

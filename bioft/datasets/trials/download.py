@@ -1,0 +1,198 @@
+"""Trial records from the API of ClinicalTrials.gov (version 2): page by page, resumed where it broke off.
+
+https://clinicaltrials.gov/data-api/api. Another address with the same API can be given in `BIOFT_CLINICALTRIALS_URL`.
+"""
+
+import gzip
+import json
+import os
+import re
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import requests
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from bioft import __version__
+from bioft.datasets.trials.records import CITATION, TERMS, URL
+from bioft.errors import BioftError
+
+PAGE_SIZE = 1000
+"""Studies of a page: the most that the API sends."""
+SECONDS_PER_REQUEST = 1.2
+"""The API allows about 50 requests a minute."""
+ATTEMPTS = 6
+BACKOFF_SECONDS = 2.0
+"""Wait after the first failed try; doubled at each further one, up to two minutes."""
+TIMEOUT_SECONDS = (15, 120)
+FIELDS = (
+    "NCTId", "BriefTitle", "OfficialTitle", "BriefSummary", "DetailedDescription", "EligibilityCriteria", "Sex",
+    "WhyStopped", "OverallStatus", "LastUpdatePostDate", "LastUpdateSubmitDate",
+)  # fmt: skip
+"""What is asked for: the fields that `bioft.datasets.trials.records` reads, and the status."""
+RECORD = "download.source.json"
+_PAGE = re.compile(r"studies-(\d{5})\.json\.gz")
+
+
+def download_trials(
+    directory: str | os.PathLike[str],
+    query: str = "",
+    *,
+    max_trials: int | None = None,
+    overall_status: str | None = None,
+) -> Path:
+    """Fetch the trials that a query finds into `directory`, as `studies-00001.json.gz` and so on; returns it.
+
+    `query`: words as in the site's search field; empty finds every trial. `overall_status`: such as "TERMINATED", or
+    several with "|" between them. `max_trials` ends after as many. Each page is written whole before the next one is
+    asked for, and holds the token of the next: so a later call with the same arguments goes on after the last page,
+    and asks for none twice. `download.source.json` beside them records query, address and date.
+
+    Raises BioftError for another query than the one whose pages lie there, a query that the API does not understand
+    (in its own words), and a site that does not answer after `ATTEMPTS` tries.
+    """
+    if max_trials is not None and max_trials < 1:
+        raise BioftError(f"max_trials is {max_trials}; at least 1 trial can be fetched.")
+    folder = Path(directory)
+    base = os.environ.get("BIOFT_CLINICALTRIALS_URL", URL).rstrip("/")
+    asked = {"query": query, "overall_status": overall_status, "max_trials": max_trials}
+    console = Console(stderr=True)
+    console.print(f"Trials of ClinicalTrials.gov\n{TERMS}\nCite: {CITATION}", highlight=False, markup=False)
+    try:
+        pages = _prepare(folder, asked, f"{base}/api/v2/studies")
+        with requests.Session() as session, _progress(console) as progress:
+            session.headers["User-Agent"] = f"bioft/{__version__}"
+            _fetch_pages(session, f"{base}/api/v2/studies", folder, pages, asked, progress)
+    except OSError as error:
+        raise BioftError(
+            f"Can't write to {folder}: {error.strerror or error}. Make room, or choose another directory; the same "
+            "command continues after the last page."
+        ) from error
+    return folder
+
+
+def _fetch_pages(
+    session: requests.Session, url: str, folder: Path, pages: list[Path], asked: dict[str, Any], progress: Progress
+) -> None:
+    found = 0
+    token: str | None = None
+    total = asked["max_trials"]
+    task = progress.add_task("Trials", total=total)
+    for page in pages:
+        content = _read_page(page)
+        found += len(content["studies"])
+        token = content.get("nextPageToken")
+    number = len(pages)
+    while (number == 0 or token) and (total is None or found < total):
+        size = PAGE_SIZE if asked["max_trials"] is None else min(PAGE_SIZE, asked["max_trials"] - found)
+        wanted = {"format": "json", "pageSize": size, "fields": "|".join(FIELDS)}
+        wanted |= {"query.term": asked["query"]} if asked["query"] else {}
+        wanted |= {"filter.overallStatus": asked["overall_status"]} if asked["overall_status"] else {}
+        wanted |= {"pageToken": token} if token else {"countTotal": "true"}
+        started = time.monotonic()
+        content = _get(session, url, wanted)
+        number += 1
+        _write_page(folder / f"studies-{number:05d}.json.gz", content)
+        found += len(content["studies"])
+        token = content.get("nextPageToken")
+        if "totalCount" in content:
+            matching = content["totalCount"]
+            progress.update(task, total=matching if total is None else min(total, matching))
+        progress.update(task, completed=found)
+        if token and (total is None or found < total):
+            time.sleep(max(0.0, SECONDS_PER_REQUEST - (time.monotonic() - started)))
+    if not found:
+        raise BioftError(f"No trial matches the query {asked['query']!r}. Try other words.")
+
+
+def _get(session: requests.Session, url: str, wanted: dict[str, Any]) -> dict[str, Any]:
+    """One page, asked for again after an error that may pass."""
+    for attempt in range(1, ATTEMPTS + 1):
+        wait = min(BACKOFF_SECONDS * 2 ** (attempt - 1), 120.0)
+        try:
+            response = session.get(url, params=wanted, timeout=TIMEOUT_SECONDS)
+        except requests.Timeout:
+            reason = "the site does not answer in time"
+        except requests.RequestException:
+            reason = "the connection failed or was cut"
+        else:
+            if response.status_code == 200:
+                try:
+                    content = response.json()
+                except ValueError:
+                    content = None
+                if isinstance(content, dict) and isinstance(content.get("studies"), list):
+                    return content
+                reason = "the answer is no page of studies"
+            elif response.status_code == 429 or response.status_code >= 500:
+                reason = f"HTTP status {response.status_code}"
+                after = response.headers.get("Retry-After", "")
+                wait = min(float(after), 120.0) if after.isdigit() else wait
+            else:
+                raise BioftError(
+                    f"{url} refuses the query (HTTP status {response.status_code}): {response.text.strip()[:300]} "
+                    "Correct the query, or see https://clinicaltrials.gov/find-studies/constructing-complex-search-queries."
+                )
+        if attempt < ATTEMPTS:
+            time.sleep(wait)
+    raise BioftError(
+        f"Can't fetch trials from {url} after {ATTEMPTS} tries: {reason}. Check the network; the same command "
+        "continues after the last page that was fetched."
+    )
+
+
+def _prepare(folder: Path, asked: dict[str, Any], url: str) -> list[Path]:
+    """Make the folder ready; returns the pages that are there already, in order."""
+    folder.mkdir(parents=True, exist_ok=True)
+    record = folder / RECORD
+    if record.is_file():
+        earlier = json.loads(record.read_text(encoding="utf-8")).get("asked")
+        if earlier != asked:
+            raise BioftError(
+                f"{folder} holds the trials of another query ({earlier}). Choose another directory for this one."
+            )
+    elif any(folder.iterdir()):
+        raise BioftError(f"{folder} holds other files. Choose another directory for the trials.")
+    else:
+        content = {
+            "asked": asked,
+            "url": url,
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "fields": list(FIELDS),
+            "terms": TERMS,
+            "citation": CITATION,
+        }
+        _write(record, json.dumps(content, indent=2, ensure_ascii=False).encode())
+    pages = sorted(path for path in folder.iterdir() if _PAGE.fullmatch(path.name))
+    for number, page in enumerate(pages, 1):
+        if page.name != f"studies-{number:05d}.json.gz":
+            raise BioftError(f"{folder}: page {number} is missing before {page.name}. Fetch into another directory.")
+    return pages
+
+
+def _read_page(page: Path) -> dict[str, Any]:
+    try:
+        return json.loads(gzip.decompress(page.read_bytes()))
+    except (EOFError, gzip.BadGzipFile, ValueError) as error:
+        raise BioftError(
+            f"{page} is damaged ({error}). Remove it and the pages after it, and run this again."
+        ) from None
+
+
+def _write_page(path: Path, content: dict[str, Any]) -> None:
+    _write(path, gzip.compress(json.dumps(content, ensure_ascii=False).encode(), mtime=0))
+
+
+def _write(path: Path, content: bytes) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_bytes(content)
+    partial.replace(path)
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console
+    )

@@ -1,0 +1,149 @@
+"""Who may take part in a clinical trial (All, Male, Female, or None where its record does not say), from its text.
+
+In a sample of trials the label hangs together with where they come from: a collection of urology trials holds most of
+those for men. The audit says how well the source alone, and words that have nothing to do with sex, predict the label.
+"""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from datasets import Dataset, DatasetDict
+
+from bioft.datasets.documents import corpus as documents
+from bioft.datasets.texts import labelled as labelled_texts
+from bioft.datasets.texts.labelled import LabelledText
+from bioft.datasets.trials.records import CITATION, TERMS, URL, Trial, read_trials, source_files, trial_text
+
+LABELS = ("All", "Male", "Female", "None")
+FROM_RECORD = {"ALL": "All", "MALE": "Male", "FEMALE": "Female", "": "None"}
+FEMALE = re.compile(
+    r"\b(wom[ae]n|females?|girls?|mothers?|pregnan\w*|breastfeeding|lactating|postpartum|menopaus\w*|postmenopaus\w*|"
+    r"premenopaus\w*|menstrua\w*|gyn[ae]\w*|obstetric\w*|cesarean|caesarean|uter\w+|ovar\w+|endometri\w*|cervical "
+    r"cancer|vagin\w*)\b",
+    re.IGNORECASE,
+)
+MALE = re.compile(
+    r"\b(m[ae]n|males?|boys?|fathers?|prostat\w*|testic\w*|testis|erectile|peni(?:s|le)|semen|sperm\w*|scrot\w*|"
+    r"vasectom\w*|circumcis\w*|hypospadias|azoospermi\w*)\b",
+    re.IGNORECASE,
+)
+
+
+def build(
+    path: str | os.PathLike[str],
+    *,
+    validation_size: float = 0.1,
+    test_size: float = 0.2,
+    seed: int = 0,
+    skip_bad: bool = False,
+) -> tuple[DatasetDict, dict[str, Any]]:
+    """Build the set from trial records; returns the splits and the manifest.
+
+    Trials without any text are left out, and counted. Of trials with the same text one is kept.
+
+    Args:
+        path: a file, zip file or folder, as for `trials.read_trials`.
+        validation_size: fraction of the trials.
+        test_size: fraction of the trials.
+        seed: of the split.
+        skip_bad: leave out records in which something is wrong.
+
+    Raises:
+        BioftError: as `trials.read_trials` and `labelled_texts.build`.
+    """
+    sources: dict[str, str] = {}
+    found, left_out = [], []
+    for trial in read_trials(path, skip_bad):
+        text = trial_text(trial)
+        if not text:
+            left_out.append(f"{trial.nct_id}: no text.")
+            continue
+        sources[trial.nct_id] = source_of(trial)
+        found.append(LabelledText(trial.nct_id, text, (FROM_RECORD[trial.sex],)))
+    dataset, manifest = labelled_texts.build(
+        found,
+        labels=LABELS,
+        multi_label=False,
+        label_source="registry",
+        trial_field="text",
+        builder="gender",
+        arguments={"skip_bad": skip_bad},
+        sources=[
+            documents.source(file, url=URL, terms=TERMS, redistribution="free", citation=CITATION)
+            for file in source_files(path)
+        ],
+        license={"license": "other", "license_name": "clinicaltrials-gov-terms", "license_link": f"{URL}/about-site"},
+        validation_size=validation_size,
+        test_size=test_size,
+        seed=seed,
+        left_out=left_out,
+    )
+    manifest["audit"]["confounding"] = confounding(dataset, sources)
+    return dataset, manifest
+
+
+def source_of(trial: Trial) -> str:
+    """The file, or the zip file, that a trial comes from."""
+    return trial.source.partition("/")[0]
+
+
+def confounding(dataset: Mapping[str, Dataset], sources: Mapping[str, str]) -> dict[str, Any]:
+    """How well the label of a test trial is predicted by what says nothing about who may take part.
+
+    Args:
+        dataset: splits with `id`, `text` and `label`.
+        sources: the source of each id.
+
+    Returns:
+        `labels_by_source` (how many trials of each source have which label, all splits), and the accuracy and macro F1
+        on the test split of three predictors that were fitted on train: `majority`, `source_alone` (the most frequent
+        label of the trial's source) and `topic_alone` (TF-IDF and logistic regression on texts from which every word
+        of `MALE` and `FEMALE` was taken). `names_sex`: the fraction of trials of each label whose text has such a
+        word.
+    """
+    from bioft.datasets.texts.baselines import TfIdfLogistic
+
+    train, test = dataset["train"], dataset["test"]
+    counts: dict[str, Counter[str]] = {}
+    named: Counter[str] = Counter()
+    total: Counter[str] = Counter()
+    for rows in dataset.values():
+        for identifier, text, label in zip(rows["id"], rows["text"], rows["label"], strict=True):
+            counts.setdefault(sources[identifier], Counter())[label] += 1
+            total[label] += 1
+            named[label] += bool(MALE.search(text) or FEMALE.search(text))
+    by_source: dict[str, Counter[str]] = {}
+    for identifier, label in zip(train["id"], train["label"], strict=True):
+        by_source.setdefault(sources[identifier], Counter())[label] += 1
+    usual = {source: found.most_common(1)[0][0] for source, found in by_source.items()}
+    majority = Counter(train["label"]).most_common(1)[0][0]
+    topic = TfIdfLogistic(LABELS, multi_label=False).fit(
+        [without_sex(text) for text in train["text"]], [[label] for label in train["label"]]
+    )
+    scores = topic.scores([without_sex(text) for text in test["text"]])
+    predicted = {
+        "majority": [majority] * len(test),
+        "source_alone": [usual.get(sources[identifier], majority) for identifier in test["id"]],
+        "topic_alone": [LABELS[index] for index in scores.argmax(axis=1)],
+    }
+    return {
+        "labels_by_source": {name: dict(found) for name, found in sorted(counts.items())},
+        "n": len(test),
+        **{name: _agreement(test["label"][:], labels) for name, labels in predicted.items()},
+        "names_sex": {label: round(named[label] / total[label], 4) for label in LABELS if total[label]},
+    }
+
+
+def without_sex(text: str) -> str:
+    """The text without the words that name a sex."""
+    return FEMALE.sub(" ", MALE.sub(" ", text))
+
+
+def _agreement(truth: Sequence[str], predicted: Sequence[str]) -> dict[str, float]:
+    from sklearn.metrics import accuracy_score, f1_score
+
+    macro = f1_score(truth, predicted, average="macro", zero_division=0)
+    return {"accuracy": round(float(accuracy_score(truth, predicted)), 4), "macro_f1": round(float(macro), 4)}

@@ -1,0 +1,405 @@
+"""Trial records of ClinicalTrials.gov: read from files in each of its formats, and their text.
+
+Formats: JSON of the API, version 2 (one study, a list of them, a page of an answer, or one study after another),
+the older XML (`clinical_study`) and the site's CSV export; plain, gzip, many of them in a zip file, or a folder of
+any of these.
+"""
+
+import csv
+import gzip
+import io
+import json
+import logging
+import os
+import re
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any, cast
+from xml.etree import ElementTree
+
+from bioft.datasets.trials.sections import clean_text
+from bioft.errors import BioftError
+
+logger = logging.getLogger(__name__)
+
+URL = "https://clinicaltrials.gov"
+TERMS = (
+    "ClinicalTrials.gov is in the public domain (https://clinicaltrials.gov/about-site/terms-conditions): attribute "
+    "the data to ClinicalTrials.gov (U.S. National Library of Medicine), show the date on which they were processed, "
+    "and state how they were changed. Some texts may be under the copyright of third parties."
+)
+CITATION = "ClinicalTrials.gov. Bethesda (MD): National Library of Medicine (US). https://clinicaltrials.gov"
+SUFFIXES = (".json", ".jsonl", ".xml", ".csv", ".zip")
+"""What is read in a folder or a zip file, also with .gz after it."""
+NCT_ID = re.compile(r"NCT\d{8}")
+WITHHELD = "[Trial of device that is not approved or cleared by the U.S. FDA]"
+"""The title that stands for a record whose content is not public."""
+_SEX = {"": "", "ALL": "ALL", "BOTH": "ALL", "MALE": "MALE", "FEMALE": "FEMALE"}
+_DATES = ("%Y-%m-%d", "%Y-%m", "%B %d, %Y", "%b %d, %Y", "%B %Y")
+_CHUNK = 1 << 20
+_CSV_COLUMNS = {
+    "nct_id": ("NCT Number",),
+    "title": ("Study Title", "Title"),
+    "brief_summary": ("Brief Summary",),
+    "sex": ("Sex", "Gender"),
+    "why_stopped": ("Why Stopped",),
+    "version": ("Last Update Posted", "Last Updated"),
+}
+"""The name of each field in the CSV export, then in the older one."""
+_XML_PATHS = {
+    "nct_id": ("id_info/nct_id",),
+    "title": ("brief_title", "official_title"),
+    "brief_summary": ("brief_summary/textblock",),
+    "detailed_description": ("detailed_description/textblock",),
+    "eligibility": ("eligibility/criteria/textblock",),
+    "sex": ("eligibility/gender",),
+    "why_stopped": ("why_stopped",),
+    "version": ("last_update_posted", "last_update_submitted", "lastchanged_date"),
+}
+_JSON_PATHS = {
+    "nct_id": ("identificationModule.nctId",),
+    "title": ("identificationModule.briefTitle", "identificationModule.officialTitle"),
+    "brief_summary": ("descriptionModule.briefSummary",),
+    "detailed_description": ("descriptionModule.detailedDescription",),
+    "eligibility": ("eligibilityModule.eligibilityCriteria",),
+    "sex": ("eligibilityModule.sex",),
+    "why_stopped": ("statusModule.whyStopped",),
+    "version": ("statusModule.lastUpdatePostDateStruct.date", "statusModule.lastUpdateSubmitDate"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One trial record; the texts as they are in the file, empty where it has none."""
+
+    nct_id: str
+    title: str = ""
+    brief_summary: str = ""
+    detailed_description: str = ""
+    eligibility: str = ""
+    sex: str = ""
+    """Who may take part: "ALL", "MALE", "FEMALE", or "" where the record does not say."""
+    why_stopped: str = ""
+    version: str = ""
+    """Date of the last update, as YYYY-MM-DD (or YYYY-MM); "" where unknown."""
+    source: str = ""
+    """The file's name, and after a slash that of the member of a zip file."""
+
+
+class _BadFileError(BioftError):
+    """A file, or the rest of it, can't be read."""
+
+
+def read_trials(
+    path: str | os.PathLike[str],
+    skip_bad: bool = False,
+    *,
+    exclude: Collection[str] = (),
+    counts: Counter[str] | None = None,
+) -> Iterator[Trial]:
+    """Stream the trials of a file, zip file or folder, each NCT id once and in the order of the files.
+
+    Of a record that comes several times the latest version is kept; of equal dates the one with most text, then
+    the first. To know it, everything is read twice; one id with its date is held per trial, not its text.
+
+    `skip_bad`: leave out records in which something is wrong, and what follows a place where a file is broken.
+    `exclude`: NCT ids to leave out, such as the trials that a base model has seen. `counts` receives how many
+    `records` there were and how many of them were `bad`, `excluded` or `older versions`.
+
+    Raises BioftError, naming file, record and id, for a malformed NCT id, an unknown sex, a date that is none, a
+    web page in place of data, a truncated or corrupt file, and a place without any trial.
+    """
+    counts = Counter() if counts is None else counts
+    excluded = {nct_id.strip().upper() for nct_id in exclude}
+    if wrong := sorted(nct_id for nct_id in excluded if not NCT_ID.fullmatch(nct_id)):
+        raise BioftError(f"Trials to exclude: '{wrong[0][:40]}' is no NCT id (NCT and eight digits).")
+    latest: dict[str, tuple[str, int, int]] = {}
+    for number, trial in enumerate(_records(Path(path), skip_bad, counts, logger.warning)):
+        counts["records"] += 1
+        if trial.nct_id in excluded:
+            counts["excluded"] += 1
+            continue
+        length = sum(map(len, (trial.title, trial.brief_summary, trial.detailed_description, trial.eligibility)))
+        # Of equal ones the first: its number, counted down, is the greater.
+        rank = (trial.version, length, -number)
+        if trial.nct_id in latest:
+            counts["older versions"] += 1
+        latest[trial.nct_id] = max(rank, latest.get(trial.nct_id, rank))
+    if not counts["records"]:
+        raise BioftError(f"{path} holds no trial that can be read. {_HINT}")
+    if counts["older versions"]:
+        logger.warning(
+            "%s: %d records are other versions of a trial that comes several times; the latest is kept.",
+            path,
+            counts["older versions"],
+        )
+    kept = {-rank[2] for rank in latest.values()}
+    del latest
+    for number, trial in enumerate(_records(Path(path), skip_bad, Counter(), logger.debug)):
+        if number in kept:
+            yield trial
+
+
+def trial_text(trial: Trial, strip_symbols: bool = False) -> str:
+    """The text of a trial: title, summary, description and eligibility, each cleaned and on lines of its own.
+
+    A part that the one before it contains already is left out. Empty for a trial without text, also where only
+    the title stands that replaces one that is not public. `strip_symbols` as in `clean_text`.
+    """
+    if trial.title == WITHHELD:
+        return ""
+    parts: list[str] = []
+    for field in (trial.title, trial.brief_summary, trial.detailed_description, trial.eligibility):
+        text = clean_text(field, strip_symbols)
+        if text and not (parts and text in parts[-1]):
+            parts.append(text)
+    return "\n\n".join(parts)
+
+
+def source_files(path: str | os.PathLike[str]) -> list[Path]:
+    """The files that `read_trials` reads, in order. Raises BioftError when there are none."""
+    place = Path(path)
+    if not place.exists():
+        raise BioftError(f"{place} does not exist. {_HINT}")
+    if not place.is_dir():
+        return [place]
+    files = sorted(file for file in place.rglob("*") if file.is_file() and _is_data(file.name))
+    if not files:
+        raise BioftError(f"{place} holds no file of trials ({', '.join(SUFFIXES)}, also with .gz). {_HINT}")
+    return files
+
+
+_HINT = "Fetch trials with `bioft download trials`, or save a search of clinicaltrials.gov as JSON or CSV."
+
+
+def _is_data(name: str) -> bool:
+    # `*.source.json` is what the downloader records about a file.
+    name = name.lower().removesuffix(".gz")
+    return name.endswith(SUFFIXES) and not name.endswith(".source.json") and not Path(name).name.startswith(".")
+
+
+def _records(path: Path, skip_bad: bool, counts: Counter[str], warn: Callable[..., None]) -> Iterator[Trial]:
+    """Every record of every file, also those of one trial; wrong ones are skipped and counted, or raise."""
+    for name, stream in _streams(path):
+        try:
+            with _read_errors(name):
+                for place, fields in _fields(stream, name):
+                    try:
+                        yield _trial(fields, name)
+                    except ValueError as problem:
+                        error = BioftError(f"{name}, {place}: {problem}. Mend or remove the record, or use skip_bad.")
+                        if not skip_bad:
+                            raise error from None
+                        counts["bad"] += 1
+                        warn("Left out: %s", error)
+        except _BadFileError as error:
+            if not skip_bad:
+                raise
+            counts["bad"] += 1
+            warn("Left out, from there on: %s", error)
+
+
+def _streams(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
+    """The name and the unpacked bytes of each file; of a zip file, those of its members."""
+    for file in source_files(path):
+        with file.open("rb") as raw:
+            magic = raw.read(4)
+            raw.seek(0)
+            if magic[:2] == b"\x1f\x8b":
+                yield file.name, cast(IO[bytes], gzip.GzipFile(fileobj=raw))
+            elif magic == b"PK\x03\x04":
+                yield from _members(file)
+            else:
+                yield file.name, raw
+
+
+def _members(file: Path) -> Iterator[tuple[str, IO[bytes]]]:
+    try:
+        archive = zipfile.ZipFile(file)
+    except zipfile.BadZipFile:
+        raise BioftError(f"{file} is a damaged zip file. Download it again.") from None
+    with archive:
+        members = sorted(info.filename for info in archive.infolist() if not info.is_dir() and _is_data(info.filename))
+        if not members:
+            raise BioftError(f"{file} holds no file of trials ({', '.join(SUFFIXES)}). {_HINT}")
+        for member in members:
+            with archive.open(member) as stream:
+                yield f"{file.name}/{member}", stream
+
+
+@contextmanager
+def _read_errors(name: str) -> Iterator[None]:
+    """Turn what can go wrong in reading a file into one error with its name."""
+    try:
+        yield
+    except EOFError:
+        raise _BadFileError(f"{name} is truncated: the gzip file breaks off. Download it again.") from None
+    except (gzip.BadGzipFile, zipfile.BadZipFile, zlib.error) as error:
+        raise _BadFileError(f"{name} is damaged ({error}). Download it again.") from None
+    except UnicodeDecodeError as error:
+        byte = error.object[error.start]
+        raise _BadFileError(
+            f"{name}: byte 0x{byte:02x} is not UTF-8. Convert the file (iconv -f latin1 -t utf-8)."
+        ) from None
+    except ElementTree.ParseError as error:
+        raise _BadFileError(f"{name} is not well-formed XML ({error}). Download it again.") from None
+    except csv.Error as error:
+        raise _BadFileError(f"{name} is not a CSV file ({error}). Export it again.") from None
+
+
+def _fields(stream: IO[bytes], name: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """The place and the raw fields of each record; the content decides the format, not the name."""
+    text = io.TextIOWrapper(io.BufferedReader(cast(Any, stream), _CHUNK), encoding="utf-8-sig", newline="")
+    start = text.read(_CHUNK)
+    first = start.lstrip()[:1]
+    if not first:
+        raise _BadFileError(f"{name} is empty. {_HINT}")
+    if first in "{[":
+        for number, study in enumerate(_studies(start, text, name), 1):
+            yield f"record {number}", _json_fields(study)
+    elif first == "<":
+        yield from _xml_fields(start + text.read(), name)
+    else:
+        yield from _csv_fields(_lines(start, text), name)
+
+
+def _studies(buffer: str, text: IO[str], name: str) -> Iterator[Any]:
+    """The studies of a JSON file: those of a list or of values one after another, decoded as they come."""
+    decode = json.JSONDecoder().raw_decode
+    position = 0
+    ended = False
+    while True:
+        # Between values: white space, and the signs of the list around them.
+        while position < len(buffer) and (buffer[position].isspace() or buffer[position] in "[],"):
+            position += 1
+        try:
+            value, end = decode(buffer, position)
+            if end == len(buffer) and not ended:
+                raise ValueError  # a number or a word may go on; so may the file
+        except ValueError as error:
+            # Not whole yet: read on, at least as much again, so that a long value is not decoded too often.
+            more = "" if ended else text.read(max(_CHUNK, len(buffer) - position))
+            if more:
+                buffer, position = buffer[position:] + more, 0
+                continue
+            if not ended:
+                ended = True
+                continue
+            if position == len(buffer):
+                return
+            raise _BadFileError(f"{name} is broken or cut off JSON ({error}). Download it again.") from None
+        position = end
+        if isinstance(value, dict) and isinstance(value.get("studies"), list):
+            yield from value["studies"]  # a page of an answer of the API
+        else:
+            yield value
+
+
+def _json_fields(study: Any) -> dict[str, str]:
+    section = study.get("protocolSection") if isinstance(study, dict) else None
+    if not isinstance(section, dict):
+        return {}
+
+    def get(path: str) -> str:
+        value: Any = section
+        for key in path.split("."):
+            value = value.get(key) if isinstance(value, dict) else None
+        return value if isinstance(value, str) else ""
+
+    return {field: next(filter(None, map(get, paths)), "") for field, paths in _JSON_PATHS.items()}
+
+
+def _xml_fields(content: str, name: str) -> Iterator[tuple[str, dict[str, str]]]:
+    if re.match(r"\s*<(!doctype html|html)", content, re.IGNORECASE):
+        raise _BadFileError(f"{name} is a web page, not trial records. {_HINT}")
+    # The declared encoding is of the bytes that were decoded already.
+    root = ElementTree.fromstring(re.sub(r"^\s*<\?xml[^>]*\?>", "", content, count=1))
+    for number, study in enumerate(root.iter("clinical_study"), 1):
+        found = {
+            field: next(filter(None, (_element_text(study, path) for path in paths)), "")
+            for field, paths in _XML_PATHS.items()
+        }
+        yield f"record {number}", found
+
+
+def _element_text(study: ElementTree.Element, path: str) -> str:
+    element = study.find(path)
+    if element is None:
+        return ""
+    # Paragraphs are wrapped and indented; only an empty line, or an item of a list, begins a new one.
+    text = "".join(element.itertext()).strip()
+    return re.sub(r"[ \t]*\n[ \t]+(?=[^\s\-*•\d])", " ", text)
+
+
+def _lines(start: str, text: IO[str]) -> Iterator[str]:
+    """The lines of a text of which `start` has been read."""
+    yield from io.StringIO(start + text.readline(), newline="")
+    yield from text
+
+
+def _csv_fields(lines: Iterator[str], name: str) -> Iterator[tuple[str, dict[str, str]]]:
+    # The places of a trial of thousands of sites are longer than the csv module's limit, which is one for all readers
+    # of the process and comes back when the file has been read.
+    limit = csv.field_size_limit(max(csv.field_size_limit(), 1 << 27))
+    try:
+        yield from _csv_rows(lines, name)
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _csv_rows(lines: Iterator[str], name: str) -> Iterator[tuple[str, dict[str, str]]]:
+    rows = csv.reader(lines, strict=True)
+    header = next(rows, [])
+    columns = {
+        field: next((header.index(known) for known in names if known in header), None)
+        for field, names in _CSV_COLUMNS.items()
+    }
+    if columns["nct_id"] is None or columns["title"] is None:
+        found = ", ".join(column[:40] for column in header[:8]) or "none"
+        raise _BadFileError(
+            f"{name} is no export of ClinicalTrials.gov: columns 'NCT Number' and 'Study Title' needed, found: "
+            f"{found}. {_HINT}"
+        )
+    for row in rows:
+        place = f"record that ends in line {rows.line_num}"
+        if not row:
+            continue
+        if len(row) != len(header):
+            yield place, {"problem": f"{len(row)} fields where the header names {len(header)}"}
+            continue
+        yield place, {field: "" if column is None else row[column] for field, column in columns.items()}
+
+
+def _trial(fields: Mapping[str, str], source: str) -> Trial:
+    """Make a Trial of raw fields; ValueError says what is wrong in them."""
+    if problem := fields.get("problem"):
+        raise ValueError(problem)
+    if not fields:
+        raise ValueError("no trial record: protocolSection is missing")
+    nct_id = fields["nct_id"].strip().upper()
+    if not NCT_ID.fullmatch(nct_id):
+        raise ValueError(f"'{fields['nct_id'][:40]}' is no NCT id (NCT and eight digits)")
+    sex = fields.get("sex", "").strip().upper()
+    if sex not in _SEX:
+        raise ValueError(f"{nct_id}: unknown sex '{sex[:40]}' (All, Male or Female)")
+    values = {key: value.strip() for key, value in fields.items()}
+    return Trial(**values | {"nct_id": nct_id, "sex": _SEX[sex], "version": _date(values, nct_id), "source": source})
+
+
+def _date(values: Mapping[str, str], nct_id: str) -> str:
+    value = values.get("version", "")
+    for form in _DATES:
+        try:
+            date = datetime.strptime(value, form)
+        except ValueError:
+            continue
+        return date.strftime("%Y-%m-%d" if "%d" in form else "%Y-%m")
+    if value:
+        raise ValueError(f"{nct_id}: '{value[:40]}' is no date of a last update (such as 2025-05-09)")
+    return ""

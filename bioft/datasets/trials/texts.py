@@ -1,0 +1,84 @@
+"""The dataset of trial texts for masked-language-model training, from files of ClinicalTrials.gov."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from datasets import DatasetDict
+
+from bioft.datasets.texts import corpus as texts
+from bioft.datasets.trials.records import CITATION, TERMS, URL, read_trials, source_files, trial_text
+from bioft.errors import BioftError
+from bioft.storage.datasets import TextLines, file_sha256
+
+
+def build(
+    path: str | os.PathLike[str],
+    *,
+    exclude: str | os.PathLike[str] | None = None,
+    strip_symbols: bool = False,
+    skip_bad: bool = False,
+    validation_size: float = 0.05,
+    test_size: float = 0.1,
+    seed: int = 0,
+) -> tuple[DatasetDict, dict[str, Any]]:
+    """Build the dataset of trial texts (id: the NCT id) of a file, zip file or folder; returns splits and manifest.
+
+    `exclude`: a file of NCT ids, one a line, to leave out: trials that the base model has seen. `strip_symbols` as
+    in `trial_text`, `skip_bad` as in `read_trials`. Trials without text are left out. Splits as in `texts.build`, so
+    that no trial, and no paragraph that trials share, is in two of them. Manifest `left_out`: how many of what.
+    """
+    files = source_files(path)
+    excluded = read_nct_ids(exclude) if exclude is not None else []
+
+    def trials(left_out: Counter[str]) -> Iterator[tuple[str, str]]:
+        counts: Counter[str] = Counter()
+        for trial in read_trials(path, skip_bad, exclude=excluded, counts=counts):
+            if text := trial_text(trial, strip_symbols):
+                yield trial.nct_id, text
+            else:
+                counts["without text"] += 1
+        left_out.update({what: n for what, n in counts.items() if what != "records"})
+
+    return texts.build(
+        trials,
+        builder="trials",
+        arguments={
+            "exclude": Path(exclude).name if exclude is not None else None,
+            "excluded": len(excluded),
+            "strip_symbols": strip_symbols,
+            "skip_bad": skip_bad,
+        },
+        sources=[
+            {
+                "name": file.name,
+                "sha256": file_sha256(file),
+                "bytes": file.stat().st_size,
+                "version": None,
+                "url": URL,
+                "terms": TERMS,
+                "redistribution": "free",
+                "citation": CITATION,
+            }
+            for file in ([*files, Path(exclude)] if exclude is not None else files)
+        ],
+        license={
+            "license": "other",
+            "license_name": "clinicaltrials-gov-terms",
+            "license_link": f"{URL}/about-site/terms-conditions",
+        },
+        validation_size=validation_size,
+        test_size=test_size,
+        seed=seed,
+    )
+
+
+def read_nct_ids(path: str | os.PathLike[str]) -> Sequence[str]:
+    """The NCT ids in a text file, one a line; "#" begins a comment. Raises BioftError when there is none."""
+    lines = TextLines(path, "Give a text file with one NCT id a line.")
+    ids = [word for line in lines if (word := line.partition("#")[0].strip())]
+    if not ids:
+        raise BioftError(f"{path} holds no NCT id. Give a text file with one NCT id a line.")
+    return ids
