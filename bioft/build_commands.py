@@ -454,8 +454,8 @@ def _check_out(out: Path, overwrite: bool) -> None:
 
 def _save_dataset(dataset: "DatasetDict", manifest: dict[str, Any], out: Path, overwrite: bool) -> None:
     """Save a dataset with its card and print what it holds."""
-    from bioft import inspection
     from bioft.cards.model import dataset_card
+    from bioft.inspect import inspect as inspection
     from bioft.storage import datasets as storage
 
     storage.save(dataset, manifest, out, overwrite=overwrite, card=dataset_card(manifest, dataset))

@@ -147,7 +147,7 @@ def inspect(
     overwrite: Overwrite = False,
 ) -> None:
     """Show what is in a dataset: counts, overlap of splits, lengths, frequent names and words, labels, audit."""
-    from bioft import inspection
+    from bioft.inspect import inspect as inspection
 
     report, folder = inspection.inspect_dataset(dataset, out, top=top, overwrite=overwrite)
     console = Console()

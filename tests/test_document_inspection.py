@@ -9,8 +9,9 @@ import matplotlib.image
 import pytest
 from rich.console import Console
 
-from bioft import document_inspection, inspection
 from bioft.datasets.documents import sample
+from bioft.inspect import documents as document_inspection
+from bioft.inspect import inspect as inspection
 from bioft.storage import datasets as storage
 
 

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from bioft import inspection
 from bioft.datasets.gene_disease import ctd
 from bioft.errors import BioftError
+from bioft.inspect import inspect as inspection
 from bioft.storage import datasets as storage
 
 

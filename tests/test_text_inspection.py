@@ -9,9 +9,10 @@ import pytest
 from datasets import Dataset, DatasetDict
 from rich.console import Console
 
-from bioft import inspection, text_inspection
 from bioft.datasets.texts import stop_reasons
 from bioft.errors import BioftError
+from bioft.inspect import inspect as inspection
+from bioft.inspect import texts as text_inspection
 from bioft.storage import datasets as storage
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from datasets import Dataset
 
-from bioft import inspection
 from bioft.cards import model as cards
 from bioft.datasets.hpo import definitions as hpo_definitions
 from bioft.datasets.texts import corpus as texts
 from bioft.datasets.trials import texts as trial_texts
 from bioft.errors import BioftError, LeakageError
+from bioft.inspect import inspect as inspection
 from bioft.storage import datasets as storage
 
 PARAGRAPH = "This paragraph is long enough to be shared by two trials of one sponsor and says nothing else. " * 3

@@ -70,7 +70,7 @@ def inspect_dataset(
 
 def _inspector(dataset: DatasetDict, directory: Path) -> Callable[[DatasetDict, int], tuple[dict[str, Any], Draw]]:
     """How rows of this kind are inspected."""
-    from bioft import text_inspection  # it builds on this module
+    from bioft.inspect import texts as text_inspection  # it builds on this module
 
     columns = set.intersection(*(set(rows.column_names) for rows in dataset.values()))
     if "entities" in columns:
@@ -88,7 +88,7 @@ def _inspector(dataset: DatasetDict, directory: Path) -> Callable[[DatasetDict, 
 
 
 def _inspect_documents(dataset: DatasetDict, top: int) -> tuple[dict[str, Any], Draw]:
-    from bioft import document_inspection  # it builds on this module
+    from bioft.inspect import documents as document_inspection  # it builds on this module
 
     splits = {split: rows.to_list() for split, rows in dataset.items()}
     report = document_inspection.inspect_rows(splits, top)
@@ -96,7 +96,7 @@ def _inspect_documents(dataset: DatasetDict, top: int) -> tuple[dict[str, Any], 
 
 
 def _inspect_text_pairs(dataset: DatasetDict, top: int) -> tuple[dict[str, Any], Draw]:
-    from bioft import text_inspection
+    from bioft.inspect import texts as text_inspection
 
     frames = {split: rows.to_pandas() for split, rows in dataset.items()}
     report = text_inspection.inspect_pairs(frames, top)
@@ -104,7 +104,7 @@ def _inspect_text_pairs(dataset: DatasetDict, top: int) -> tuple[dict[str, Any],
 
 
 def _inspect_texts(dataset: DatasetDict, top: int) -> tuple[dict[str, Any], Draw]:
-    from bioft import text_inspection
+    from bioft.inspect import texts as text_inspection
 
     frames = {split: rows.to_pandas() for split, rows in dataset.items()}
     report = text_inspection.inspect_texts(frames, top)
@@ -164,12 +164,12 @@ def inspect_frames(frames: dict[str, pd.DataFrame], top: int = 10) -> dict[str, 
 def print_report(report: dict[str, Any], console: Console) -> None:
     """Print the report of `inspect_dataset` as tables."""
     if "kind" in report:
-        from bioft import text_inspection  # it builds on this module
+        from bioft.inspect import texts as text_inspection  # it builds on this module
 
         text_inspection.print_report(report, console)
         return
     if "texts" in report:
-        from bioft import document_inspection  # it builds on this module
+        from bioft.inspect import documents as document_inspection  # it builds on this module
 
         document_inspection.print_report(report, console)
         return

@@ -1,6 +1,6 @@
 """What is in a dataset of documents: texts, mentions and concepts per entity type, relations and candidate pairs.
 
-The part of `bioft inspect` for documents; see `bioft.inspection`.
+The part of `bioft inspect` for documents; see `bioft.inspect.inspect`.
 """
 
 from collections import Counter, defaultdict
@@ -15,7 +15,7 @@ from rich.text import Text
 
 from bioft.datasets.documents import corpus as documents
 from bioft.datasets.documents.pubtator import concepts
-from bioft.inspection import QUANTILES, new_table, print_audit, quantiles, rows_table
+from bioft.inspect.inspect import QUANTILES, new_table, print_audit, quantiles, rows_table
 
 Rows = list[dict[str, Any]]
 

@@ -1,6 +1,6 @@
 """What is in a dataset of texts, with labels or without, or of pairs of texts: counts, lengths, words, overlap.
 
-The part of `bioft inspect` for such data; see `bioft.inspection`.
+The part of `bioft inspect` for such data; see `bioft.inspect.inspect`.
 """
 
 import re
@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bioft.datasets.splits import normalise
-from bioft.inspection import QUANTILES, new_table, print_audit, quantiles, rows_table
+from bioft.inspect.inspect import QUANTILES, new_table, print_audit, quantiles, rows_table
 from bioft.metrics import plots
 
 PAIR_COLUMNS = (("anchor", "positive", "negative"), ("sentence1", "sentence2"))
