@@ -83,8 +83,8 @@ def _of_pairs(directory: Path, table: pd.DataFrame) -> Embedded:
     """The state of the last token of the question, from which the answer is read."""
     import torch
 
-    from bioft import prediction
-    from bioft.scoring import backbone_of
+    from bioft.tasks.gene_disease import predict as prediction
+    from bioft.tasks.gene_disease.scoring import backbone_of
 
     model, prompts, _ = prediction.load_run(directory)
     model.eval()
@@ -106,7 +106,8 @@ def _of_texts(directory: Path, record: dict[str, Any], answers: Answers, test: A
     """The mean of a text's tokens; of texts with several labels none is taken."""
     import torch
 
-    from bioft import text_classification, text_models
+    from bioft.tasks.text_labels import classifier as text_classification
+    from bioft.tasks.text_labels import models as text_models
 
     texts = dict(zip(test["id"][:], test["text"][:], strict=True))
     truth = answers.given["truth"].to_numpy(str)
@@ -128,8 +129,9 @@ def _of_mentions(directory: Path, record: dict[str, Any], answers: Answers, test
     """The mean of a mention's tokens in its document; of long documents the beginning is read."""
     import torch
 
-    from bioft import entity_prediction, joint
-    from bioft.tagging import longest_input
+    from bioft.tasks.entities import predict as entity_prediction
+    from bioft.tasks.entities.tagging import longest_input
+    from bioft.tasks.joint import model as joint
 
     if record["recipe"] == "joint_ner_re":
         model, tokenizer, *_ = joint.load_run(directory)
@@ -172,9 +174,9 @@ def _of_similar_texts(
     directory: Path, record: dict[str, Any], answers: Answers, sample: int, rng: np.random.Generator
 ) -> Embedded:
     """Texts and which of them belong together: a query and its right text, or two names with the same id."""
-    from bioft import contrastive
     from bioft.models import base as models
     from bioft.models.embed import encode_texts
+    from bioft.tasks.retrieval import encoder as contrastive
 
     together: list[tuple[str, str, str]] = []
     right = answers.given["truth"].tolist()
@@ -209,8 +211,8 @@ def _of_similar_texts(
 def _base_encoder(record: Mapping[str, Any], mlm_run: str | None) -> tuple[Any, Any]:
     from transformers import AutoModel
 
-    from bioft import masked_models
     from bioft.models import base as models
+    from bioft.tasks.masked_lm import models as masked_models
 
     base = (
         models.resolve_recorded(record["base_model"])

@@ -165,8 +165,8 @@ def baselines(
     """Score what needs no language model (popularity, names, graph) on the test split of a dataset."""
     import json
 
-    from bioft import evaluation
     from bioft.storage import datasets as storage
+    from bioft.tasks.gene_disease import evaluate as evaluation
 
     splits, _ = storage.load(dataset)
     results = {name: found.metrics for name, found in evaluation.evaluate_baselines(splits).items()}
@@ -608,8 +608,8 @@ def align(
         raise BioftError(f"There is no model and no list of names at {model}.")
     for path in filter(None, (output_file, annotate)):
         check_output(path, model, overwrite)
-    from bioft import alignment_files
     from bioft.datasets.metabolites.namespaces import read_namespace
+    from bioft.tasks.name_alignment import files as alignment_files
 
     metabolites, known = read_namespace(model), read_namespace(namespace, directory)
     name = alignment_files.annotation_name(known) if annotate is not None else ""
@@ -728,7 +728,7 @@ def mteb(
     batch_size: Annotated[int, typer.Option(min=1, help="Texts that are encoded at a time.")] = 32,
 ) -> None:
     """Evaluate the encoder of a run, and its base model, on tasks of MTEB; data come from the Hub."""
-    from bioft import mteb_evaluation
+    from bioft.tasks.retrieval import mteb as mteb_evaluation
 
     rows = mteb_evaluation.evaluate(run, mteb_evaluation.find_tasks(task), out, batch_size=batch_size)
     Console().print(mteb_evaluation.table(rows))

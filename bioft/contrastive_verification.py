@@ -32,7 +32,7 @@ ALLOWED_DIFFERING = 0.01
 
 def check_contrastive(request: Request) -> None:
     """Compare what is found for each query or name, and the figures that follow from it."""
-    from bioft import contrastive
+    from bioft.tasks.retrieval import encoder as contrastive
 
     record, found = request.record, request.found
     if request.sample is not None:
@@ -59,9 +59,9 @@ def check_contrastive(request: Request) -> None:
 
 def _task(request: Request) -> Any:
     """What the run was evaluated on; other data than the recorded ones are a reason or an error."""
-    from bioft.alignment_evaluation import NameAlignmentTask
     from bioft.datasets.load import load_pairs
-    from bioft.retrieval_evaluation import RetrievalTask
+    from bioft.tasks.name_alignment.evaluate import NameAlignmentTask
+    from bioft.tasks.retrieval.evaluate import RetrievalTask
 
     recorded = request.record["dataset"]
     if request.record["task"] == "name-alignment":

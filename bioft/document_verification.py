@@ -168,7 +168,9 @@ def _by_document(table: pd.DataFrame, ids: Sequence[str]) -> list[Items]:
 
 def figures(predictions: Predictions, test: Any, train: Any, recipe: str) -> dict[str, Any]:
     """The metrics that follow from predictions, under the names that the recipe gives them."""
-    from bioft import entity_evaluation, joint_evaluation, relation_evaluation
+    from bioft.tasks.entities import evaluate as entity_evaluation
+    from bioft.tasks.joint import evaluate as joint_evaluation
+    from bioft.tasks.relations import evaluate as relation_evaluation
 
     entities, relations, end_to_end = predictions.without_scores()
     result: dict[str, Any] = {}
@@ -182,7 +184,8 @@ def figures(predictions: Predictions, test: Any, train: Any, recipe: str) -> dic
 
 def _check_stored(stored: Predictions, test: Any, train: Any, request: Request) -> None:
     """Compute the record's figures, those of the baselines fitted again, and the comparison; nothing needs a model."""
-    from bioft import entity_evaluation, relation_evaluation
+    from bioft.tasks.entities import evaluate as entity_evaluation
+    from bioft.tasks.relations import evaluate as relation_evaluation
 
     record, found = request.record, request.found
     found.figures += (
@@ -241,7 +244,7 @@ def _load(request: Request) -> _Model:
     directory, recipe = request.directory, request.record["recipe"]
     progress = "Test documents" if request.progress else None
     if recipe == "token_classification":
-        from bioft import entity_prediction
+        from bioft.tasks.entities import predict as entity_prediction
 
         run = entity_prediction.load_run(directory)
         return _Model(
@@ -255,7 +258,7 @@ def _load(request: Request) -> _Model:
         )
     threshold = request.record["relations"]["threshold"]
     if recipe == "sequence_classification":
-        from bioft import relation_prediction
+        from bioft.tasks.relations import predict as relation_prediction
 
         loaded = relation_prediction.load_run(directory)
 
@@ -263,7 +266,8 @@ def _load(request: Request) -> _Model:
             return relation_prediction.score_as_recorded(*loaded, rows.to_list(), progress)
 
         return _Model(lambda rows: Predictions(relations=_items(score(rows).found(len(rows), threshold))), score)
-    from bioft import joint, joint_evaluation
+    from bioft.tasks.joint import evaluate as joint_evaluation
+    from bioft.tasks.joint import model as joint
 
     model, tokenizer, dictionary, record = joint.load_run(directory)
     weights = record["joint"]
@@ -319,7 +323,7 @@ def _compare_predictions(
 def _check_threshold(scores: Any, validation: Any, request: Request) -> None:
     """Whether validation gives the threshold of relations that is recorded."""
     from bioft.metrics import counts, relation_f1
-    from bioft.relation_prediction import choose_threshold, without_scores
+    from bioft.tasks.relations.predict import choose_threshold, without_scores
 
     recorded, references = request.record["relations"]["threshold"], relation_f1.relations(validation)
     best, _ = choose_threshold(scores, validation)

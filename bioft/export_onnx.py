@@ -10,24 +10,22 @@ import numpy as np
 import torch
 from peft import PeftModel
 
-from bioft import (
-    contrastive,
-    derived_models,
-    entity_prediction,
-    relation_prediction,
-    relations,
-    tagging,
-    text_classification,
-    text_models,
-)
+from bioft import derived_models
 from bioft.cards import model as cards
 from bioft.derived_models import Exported, Parity
-from bioft.entity_prediction import CPU_BATCH_TOKENS
 from bioft.errors import BioftError
 from bioft.models import onnx as onnx_models
 from bioft.models.batches import batches_by_length
 from bioft.storage import files as new_outputs
 from bioft.storage import runs
+from bioft.tasks.entities import predict as entity_prediction
+from bioft.tasks.entities import tagging
+from bioft.tasks.entities.predict import CPU_BATCH_TOKENS
+from bioft.tasks.relations import candidates as relations
+from bioft.tasks.relations import predict as relation_prediction
+from bioft.tasks.retrieval import encoder as contrastive
+from bioft.tasks.text_labels import classifier as text_classification
+from bioft.tasks.text_labels import models as text_models
 
 # MiniLM in float32 differed by 1e-6; in int8 by 0.08 (entities), 0.18 (labels) and 0.19 (embeddings), with 97.4 %,
 # 98.9 % and 95 % of the predictions the same.
@@ -158,7 +156,7 @@ def _load_relations(directory: Path, record: dict[str, Any], rows: Any) -> _Load
     inputs, _ = markers.encode(tokenizer, rows["text"][:], found)
     usage = (
         f"It reads a text for each pair of concepts, at most {markers.max_length} tokens long, in which "
-        "`bioft.relations.mark` has marked the two as in the training. `logits` has the shape (texts, labels); the "
+        "`bioft.tasks.relations.candidates.mark` has marked the two as in the training. `logits` has the shape (texts, labels); the "
         f"labels are in `config.json`. A relation is found from a score of {kept['threshold']:.4f} on."
     )
     return _Loaded(model, tokenizer, inputs, predictions, usage)

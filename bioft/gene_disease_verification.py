@@ -42,7 +42,7 @@ def check_gene_disease(request: Request) -> None:
     stored = _check_stored_pairs(table, models, record, found)
     check_base_model(request.directory, record, found)
 
-    from bioft import evaluation
+    from bioft.tasks.gene_disease import evaluate as evaluation
 
     dataset = _gene_disease_dataset(request)
     evaluation.check_not_trained_on(dataset)
@@ -52,7 +52,7 @@ def check_gene_disease(request: Request) -> None:
         found.reasons.append(f"The rows of {PREDICTIONS} are not those of the test split.")
         return
 
-    from bioft import prediction
+    from bioft.tasks.gene_disease import predict as prediction
 
     dtype = recorded_dtype(record)
     model, prompts, _ = prediction.load_run(request.directory, dtype)
@@ -100,8 +100,9 @@ def _check_stored_pairs(
     found: Verification,
 ) -> list[Figure]:
     """Compute the record's figures, intervals and comparison from the stored predictions; returns the figures."""
-    from bioft import evaluation, metrics
+    from bioft import metrics
     from bioft.metrics import intervals
+    from bioft.tasks.gene_disease import evaluate as evaluation
 
     if not record["metrics"]:
         raise BioftError(f"{runs.RECORD} states no figures.")
@@ -210,8 +211,8 @@ def _compare_figures(
     tolerance: float,
 ) -> None:
     """Compare a model's recorded figures with those of new scores, and its threshold with validation's."""
-    from bioft.evaluation import labels_of
     from bioft.metrics import intervals
+    from bioft.tasks.gene_disease.evaluate import labels_of
 
     labels = labels_of(dataset["validation"])
     best = intervals.best_threshold(labels, scores["validation"])

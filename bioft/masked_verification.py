@@ -31,11 +31,11 @@ def check_masked_lm(request: Request) -> None:
     """Compare the figures with those that the stored predictions give, and these with predictions made again."""
     from transformers import AutoModelForMaskedLM
 
-    from bioft import masked_evaluation
     from bioft.datasets.load import load_texts
-    from bioft.masked_evaluation import MaskedPredictions
-    from bioft.masked_head import use_masked_head
     from bioft.models import base as models
+    from bioft.tasks.masked_lm import evaluate as masked_evaluation
+    from bioft.tasks.masked_lm.evaluate import MaskedPredictions
+    from bioft.tasks.masked_lm.head import use_masked_head
 
     record, found = request.record, request.found
     if request.sample is not None:

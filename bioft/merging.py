@@ -10,14 +10,18 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
-from bioft import contrastive, derived_models, entity_prediction, relation_prediction, text_models
+from bioft import derived_models
 from bioft.cards import model as cards
 from bioft.derived_models import ADAPTER
 from bioft.errors import BioftError
 from bioft.models import base as models
-from bioft.prompts import PairPrompts
 from bioft.storage import files as new_outputs
 from bioft.storage import runs
+from bioft.tasks.entities import predict as entity_prediction
+from bioft.tasks.gene_disease.prompts import PairPrompts
+from bioft.tasks.relations import predict as relation_prediction
+from bioft.tasks.retrieval import encoder as contrastive
+from bioft.tasks.text_labels import models as text_models
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 # SmolLM2-135M from NF4 differed by 0.013 in bfloat16 and by 0.0024 in float16 (the worst of 30 test pairs).

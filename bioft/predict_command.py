@@ -78,7 +78,7 @@ def predict(
     else:
         raise typer.BadParameter("give --text, or --gene and --disease, or --input (pairs need --output too).")
 
-    from bioft.prediction import predict_pairs
+    from bioft.tasks.gene_disease.predict import predict_pairs
 
     predictions = predict_pairs(run, [(row["gene"], row["disease"]) for row in rows], batch_size)
     if output_file is None:
@@ -93,7 +93,7 @@ def predict(
 
 
 def _holds_documents(path: Path) -> bool:
-    from bioft import document_files
+    from bioft.tasks.entities import files as document_files
 
     return document_files.format_of(path) is not None
 
@@ -114,7 +114,7 @@ def _predict_labels(
     overwrite: bool,
 ) -> None:
     """Label a text, a file of texts or trials; show the labels where no file is written."""
-    from bioft import text_prediction
+    from bioft.tasks.text_labels import predict as text_prediction
 
     left_out: list[str] = []
     if text is not None:
@@ -153,7 +153,7 @@ def _predict_in_documents(
     overwrite: bool,
 ) -> None:
     """Find entities and relations in a text or a file of texts; show them where no file is written."""
-    from bioft import document_files
+    from bioft.tasks.entities import files as document_files
 
     skipped: list[str] = []
     if source is not None:
@@ -168,8 +168,9 @@ def _predict_in_documents(
     if output is not None and document_files.format_of(output) not in ("jsonl", "pubtator"):
         raise BioftError(f"{output} is neither .jsonl nor .pubtator: what is found can be written as one of these.")
 
-    from bioft import document_prediction, highlighting
     from bioft.storage import runs
+    from bioft.tasks.entities import highlight as highlighting
+    from bioft.tasks.joint import predict as document_prediction
 
     found = document_prediction.predict_documents(run, documents)
     entities = [each.entities for each in found]

@@ -173,7 +173,7 @@ def _of_hidden_tokens(table: pd.DataFrame) -> Outcomes:
 
 
 def _of_names(table: pd.DataFrame) -> Outcomes:
-    from bioft.name_answers import is_right
+    from bioft.tasks.name_alignment.name_answers import is_right
 
     right = np.array([is_right(found, gold) for found, gold in zip(table["prediction"], table["label"], strict=True)])
     return Outcomes(_numbered(table["id"].to_list()), {"accuracy": _accuracy(right)})

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bioft import contrastive
-from bioft.contrastive import ContrastiveArguments
 from bioft.errors import BioftError
 from bioft.models import base as models
 from bioft.models import embed as encoding
 from bioft.models import onnx as onnx_models
 from bioft.search_index import SearchIndex
 from bioft.storage import runs
+from bioft.tasks.retrieval import encoder as contrastive
+from bioft.tasks.retrieval.encoder import ContrastiveArguments
 
 MAX_LENGTH = 256
 """Tokens of a text that a base model reads; a run reads as many as in its training."""

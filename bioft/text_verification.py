@@ -31,9 +31,17 @@ DOWNLOADS = {
 
 def check_texts(request: Request) -> None:
     """Compare the figures with those that the stored predictions give, and these with predictions made again."""
-    from bioft import text_classification, text_evaluation, text_models
     from bioft.datasets.texts.labelled import labels_of
-    from bioft.text_evaluation import Predicted
+    from bioft.tasks.text_labels import (
+        classifier as text_classification,
+    )
+    from bioft.tasks.text_labels import (
+        evaluate as text_evaluation,
+    )
+    from bioft.tasks.text_labels import (
+        models as text_models,
+    )
+    from bioft.tasks.text_labels.evaluate import Predicted
 
     record, found = request.record, request.found
     labels, kept = record["labels"], record["classifier"]

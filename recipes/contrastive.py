@@ -17,14 +17,17 @@ from typing import Any
 from sentence_transformers import SentenceTransformerTrainer
 from transformers import set_seed
 
-from bioft import arguments, contrastive, contrastive_figures, pair_similarity, training_run
-from bioft.alignment_evaluation import NameAlignmentTask
+from bioft import arguments, training_run
 from bioft.arguments import EncoderModelArguments, PairArguments, RecipeArguments
-from bioft.contrastive import ContrastiveArguments, ContrastiveTrainingArguments
 from bioft.datasets.load import describe, load_pairs
 from bioft.models import base as models
-from bioft.retrieval_evaluation import RetrievalTask
 from bioft.storage import runs
+from bioft.tasks.name_alignment.evaluate import NameAlignmentTask
+from bioft.tasks.retrieval import encoder as contrastive
+from bioft.tasks.retrieval import figures as contrastive_figures
+from bioft.tasks.retrieval import similarity as pair_similarity
+from bioft.tasks.retrieval.encoder import ContrastiveArguments, ContrastiveTrainingArguments
+from bioft.tasks.retrieval.evaluate import RetrievalTask
 
 
 def main(

@@ -16,8 +16,7 @@ from pathlib import Path
 
 from transformers import AutoModel, set_seed
 
-from bioft import arguments, dry_run, joint, relation_evaluation, relations, tagging, training_run
-from bioft import joint_evaluation as evaluate
+from bioft import arguments, dry_run, training_run
 from bioft.arguments import (
     DocumentArguments,
     EncoderModelArguments,
@@ -26,14 +25,19 @@ from bioft.arguments import (
     RecipeArguments,
     WindowArguments,
 )
-from bioft.concept_linking import ConceptDictionary
 from bioft.datasets.load import describe, load_documents
-from bioft.entity_evaluation import check_supports
 from bioft.errors import BioftError
-from bioft.joint_start import load_entity_weights
 from bioft.models import base as models
-from bioft.relation_prediction import choose_threshold
 from bioft.storage import runs
+from bioft.tasks.entities import tagging
+from bioft.tasks.entities.evaluate import check_supports
+from bioft.tasks.joint import evaluate
+from bioft.tasks.joint import model as joint
+from bioft.tasks.joint.start import load_entity_weights
+from bioft.tasks.relations import candidates as relations
+from bioft.tasks.relations import evaluate as relation_evaluation
+from bioft.tasks.relations.linking import ConceptDictionary
+from bioft.tasks.relations.predict import choose_threshold
 
 
 def main(

@@ -6,7 +6,7 @@
 
 Every key of recipes/configs/mlm/*.yaml can be given on the command line; a killed run resumes by itself. Texts are
 packed into blocks without losing a token, and no token attends to another text (BERT, RoBERTa, ELECTRA). The adapted
-encoder is the start of a classifier: `bioft.masked_models.load_adapted_encoder`.
+encoder is the start of a classifier: `bioft.tasks.masked_lm.models.load_adapted_encoder`.
 """
 
 import time
@@ -15,7 +15,7 @@ from pathlib import Path
 from peft import get_peft_model
 from transformers import Trainer, set_seed
 
-from bioft import arguments, dry_run, masked_evaluation, masked_models, packing, training_run
+from bioft import arguments, dry_run, training_run
 from bioft.arguments import (
     EncoderModelArguments,
     EncoderTrainingArguments,
@@ -24,10 +24,13 @@ from bioft.arguments import (
     TextArguments,
 )
 from bioft.datasets.load import describe, load_texts
-from bioft.masked_head import use_masked_head
-from bioft.masking import collator_for
 from bioft.models import base as models
 from bioft.storage import runs
+from bioft.tasks.masked_lm import evaluate as masked_evaluation
+from bioft.tasks.masked_lm import models as masked_models
+from bioft.tasks.masked_lm import packing
+from bioft.tasks.masked_lm.head import use_masked_head
+from bioft.tasks.masked_lm.masking import collator_for
 
 
 def main(

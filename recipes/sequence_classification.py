@@ -17,8 +17,7 @@ from pathlib import Path
 from peft import get_peft_model
 from transformers import AutoModelForSequenceClassification, DataCollatorWithPadding, Trainer, set_seed
 
-from bioft import arguments, dry_run, error_analysis, relation_evaluation, relations, training_run
-from bioft import relation_prediction as prediction
+from bioft import arguments, dry_run, training_run
 from bioft.arguments import (
     DocumentArguments,
     EncoderModelArguments,
@@ -26,10 +25,14 @@ from bioft.arguments import (
     RecipeArguments,
     RelationArguments,
 )
-from bioft.concept_linking import ConceptDictionary
 from bioft.datasets.load import describe, load_documents
 from bioft.models import base as models
 from bioft.storage import runs
+from bioft.tasks.entities import errors as error_analysis
+from bioft.tasks.relations import candidates as relations
+from bioft.tasks.relations import evaluate as relation_evaluation
+from bioft.tasks.relations import predict as prediction
+from bioft.tasks.relations.linking import ConceptDictionary
 
 
 def main(

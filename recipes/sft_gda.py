@@ -16,13 +16,16 @@ import numpy as np
 from datasets import DatasetDict
 from trl import SFTTrainer
 
-from bioft import adapter_start, arguments, dry_run, evaluation, prediction, training_run
+from bioft import arguments, dry_run, training_run
 from bioft.arguments import GeneDiseaseArguments, LanguageModelArguments, PromptArguments, TrainingArguments
-from bioft.completion_head import use_completion_head
 from bioft.datasets.load import describe, load_or_build
 from bioft.models import base as models
-from bioft.prompts import PairPrompts
 from bioft.storage import runs
+from bioft.tasks.gene_disease import adapter_start
+from bioft.tasks.gene_disease import evaluate as evaluation
+from bioft.tasks.gene_disease import predict as prediction
+from bioft.tasks.gene_disease.completion_head import use_completion_head
+from bioft.tasks.gene_disease.prompts import PairPrompts
 
 
 def main(

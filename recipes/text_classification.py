@@ -16,7 +16,7 @@ from pathlib import Path
 from peft import PeftModel, get_peft_model
 from transformers import DataCollatorWithPadding, Trainer, set_seed
 
-from bioft import arguments, dry_run, text_classification, text_evaluation, text_models, training_run
+from bioft import arguments, dry_run, training_run
 from bioft.arguments import (
     ClassifierArguments,
     EncoderModelArguments,
@@ -29,6 +29,15 @@ from bioft.datasets.texts.baselines import indicator_matrix
 from bioft.datasets.texts.labelled import labels_of
 from bioft.models import base as models
 from bioft.storage import runs
+from bioft.tasks.text_labels import (
+    classifier as text_classification,
+)
+from bioft.tasks.text_labels import (
+    evaluate as text_evaluation,
+)
+from bioft.tasks.text_labels import (
+    models as text_models,
+)
 
 
 def main(

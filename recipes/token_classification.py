@@ -15,7 +15,7 @@ from pathlib import Path
 from peft import get_peft_model
 from transformers import AutoModelForTokenClassification, DataCollatorForTokenClassification, Trainer, set_seed
 
-from bioft import arguments, dry_run, entity_evaluation, tagging, training_run
+from bioft import arguments, dry_run, training_run
 from bioft.arguments import (
     DocumentArguments,
     EncoderModelArguments,
@@ -24,9 +24,11 @@ from bioft.arguments import (
     WindowArguments,
 )
 from bioft.datasets.load import describe, load_documents
-from bioft.entity_prediction import predict_entities, spans_of
 from bioft.models import base as models
 from bioft.storage import runs
+from bioft.tasks.entities import evaluate as entity_evaluation
+from bioft.tasks.entities import tagging
+from bioft.tasks.entities.predict import predict_entities, spans_of
 
 
 def main(

@@ -15,17 +15,19 @@ from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 from typer.testing import CliRunner
 
-from bioft import alignment_files, alignment_scorer, cli, metrics
-from bioft.alignment import COLUMNS, Aligner, candidate_pairs
-from bioft.alignment_assignment import assign
-from bioft.alignment_candidates import CandidateFinder
-from bioft.alignment_features import FEATURES, SIMILARITY, Metabolite, pair_features, reasons
-from bioft.alignment_scorer import EMBEDDED, Candidate, Logistic, Scorer, load
+from bioft import cli, metrics
 from bioft.datasets.metabolites import build as metabolites
 from bioft.datasets.metabolites.models import read_model
 from bioft.datasets.metabolites.namespaces import BIGG_URL, modelseed_files
 from bioft.datasets.metabolites.queries import PUBLISHED_CASES
 from bioft.errors import BioftError
+from bioft.tasks.name_alignment import files as alignment_files
+from bioft.tasks.name_alignment import scorer as alignment_scorer
+from bioft.tasks.name_alignment.aligner import COLUMNS, Aligner, candidate_pairs
+from bioft.tasks.name_alignment.assignment import assign
+from bioft.tasks.name_alignment.candidates import CandidateFinder
+from bioft.tasks.name_alignment.features import FEATURES, SIMILARITY, Metabolite, pair_features, reasons
+from bioft.tasks.name_alignment.scorer import EMBEDDED, Candidate, Logistic, Scorer, load
 from tests.metabolite_samples import namespace, queries, table
 
 

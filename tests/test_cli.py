@@ -445,9 +445,9 @@ def predictor(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
             for (gene, disease), score in zip(pairs, scores, strict=True)
         ]
 
-    module = types.ModuleType("bioft.prediction")
+    module = types.ModuleType("bioft.tasks.gene_disease.predict")
     module.predict_pairs = predict_pairs  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "bioft.prediction", module)
+    monkeypatch.setitem(sys.modules, "bioft.tasks.gene_disease.predict", module)
     return calls
 
 

@@ -10,10 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trl import ModelConfig
 
-from bioft import contrastive
-from bioft.contrastive import RANKING_LOSSES, SCORED_LOSSES, ContrastiveArguments, GroupBatches, training_rows
 from bioft.errors import BioftError
 from bioft.models import base as models
+from bioft.tasks.retrieval import encoder as contrastive
+from bioft.tasks.retrieval.encoder import (
+    RANKING_LOSSES,
+    SCORED_LOSSES,
+    ContrastiveArguments,
+    GroupBatches,
+    training_rows,
+)
 from tests.tiny import write_encoder
 
 PAIRS = Dataset.from_dict(

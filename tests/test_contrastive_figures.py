@@ -7,9 +7,10 @@ import pytest
 from datasets import Dataset, DatasetDict
 from sklearn.metrics import roc_auc_score
 
-from bioft import contrastive, contrastive_figures
 from bioft.metrics import plots
 from bioft.models import base as models
+from bioft.tasks.retrieval import encoder as contrastive
+from bioft.tasks.retrieval import figures as contrastive_figures
 from tests import tiny
 
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bioft import document_files
 from bioft.datasets.documents import pubtator
-from bioft.document_files import InputDocument
 from bioft.errors import BioftError
-from bioft.tagging import Entity
+from bioft.tasks.entities import files as document_files
+from bioft.tasks.entities.files import InputDocument
+from bioft.tasks.entities.tagging import Entity
 
 TEXT = "Heparin and bleeding.\nHeparin caused bleeding\tin two patients."
 ENTITIES = [Entity(0, 7, "Chemical", 0.98766), Entity(12, 20, "Disease", 0.5), Entity(22, 29, "Chemical", 1.0)]

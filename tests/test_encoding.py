@@ -10,10 +10,11 @@ from peft import PeftModel
 from trl import ModelConfig
 from typer.testing import CliRunner
 
-from bioft import contrastive, search_index
+from bioft import search_index
 from bioft.cli import app
 from bioft.search_articles import IndexedArticle
 from bioft.search_encoder import load_encoder
+from bioft.tasks.retrieval import encoder as contrastive
 from tests.tiny import write_encoder
 
 

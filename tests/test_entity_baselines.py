@@ -5,9 +5,9 @@ from datasets import Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bioft.entity_baselines import ENTITIES, Dictionary
 from bioft.errors import BioftError
 from bioft.metrics import counts, entity_f1
+from bioft.tasks.entities.baselines import ENTITIES, Dictionary
 
 
 def document(text, *mentions):

@@ -9,9 +9,10 @@ import pytest
 import torch
 from transformers import AutoModelForTokenClassification, pipeline
 
-from bioft import entity_prediction, tagging
 from bioft.errors import BioftError
 from bioft.models import base as models
+from bioft.tasks.entities import predict as entity_prediction
+from bioft.tasks.entities import tagging
 from tests.tiny import ENCODERS, write_encoder
 
 LABELS = tagging.bio_labels(["Chemical", "Disease"])

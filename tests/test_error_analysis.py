@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from rich.console import Console
 
-from bioft import error_analysis
 from bioft.errors import BioftError
 from bioft.metrics import counts
+from bioft.tasks.entities import errors as error_analysis
 
 TEXT = "Lithium carbonate caused severe renal failure and nausea in two patients with bipolar disorder."
 LITHIUM, RENAL, NAUSEA = (0, 17, "Chemical"), (32, 45, "Disease"), (50, 56, "Disease")

@@ -5,9 +5,9 @@ import pytest
 from datasets import Dataset, DatasetDict
 from rich.console import Console
 
-from bioft import evaluation
 from bioft.errors import LeakageError
 from bioft.metrics import intervals
+from bioft.tasks.gene_disease import evaluate as evaluation
 
 
 def pairs(prefix: str, labels: list[int]) -> Dataset:

@@ -16,10 +16,11 @@ from transformers import AutoTokenizer
 from transformers.exporters import ExportedModel
 from typer.testing import CliRunner
 
-from bioft import derived_models, entity_prediction, export_onnx
+from bioft import derived_models, export_onnx
 from bioft.cli import app
 from bioft.errors import BioftError
 from bioft.models import onnx as onnx_models
+from bioft.tasks.entities import predict as entity_prediction
 from tests.recipe import command_line, load_recipe, run_recipe
 from tests.tiny import write_encoder
 

@@ -8,9 +8,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bioft import highlighting
-from bioft.highlighting import Highlighted
-from bioft.tagging import Entity
+from bioft.tasks.entities import highlight as highlighting
+from bioft.tasks.entities.highlight import Highlighted
+from bioft.tasks.entities.tagging import Entity
 
 TYPES = ["Chemical", "Disease"]
 

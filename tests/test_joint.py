@@ -12,12 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoConfig, AutoModel
 
-from bioft import joint, relations, tagging
-from bioft.concept_linking import ConceptDictionary
 from bioft.datasets.documents import sample
 from bioft.errors import BioftError
-from bioft.joint import JointCollator, JointConfig, JointModel
 from bioft.models import base as models
+from bioft.tasks.entities import tagging
+from bioft.tasks.joint import model as joint
+from bioft.tasks.joint.model import JointCollator, JointConfig, JointModel
+from bioft.tasks.relations import candidates as relations
+from bioft.tasks.relations.linking import ConceptDictionary
 from tests.tiny import ENCODERS, write_encoder
 
 WINDOWS = {"window_length": 64, "window_overlap": 16}
@@ -143,7 +145,7 @@ def test_prediction_sees_what_training_saw(words: bool, tmp_path: Path) -> None:
     ]
     np.testing.assert_allclose(found.annotated.scores, logits.sigmoid().numpy(), atol=1e-5)
     # The tags are those of the entity recipe's own way of reading windows.
-    from bioft.entity_prediction import predict_entities
+    from bioft.tasks.entities.predict import predict_entities
 
     class EntityHead(torch.nn.Module):
         """The joint model as a token classification model."""

@@ -10,10 +10,11 @@ import torch
 from datasets import Dataset
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
-from bioft import masked_evaluation, packing
-from bioft.masked_evaluation import MaskedPredictions
-from bioft.masked_head import use_masked_head
-from bioft.masking import NOT_PREDICTED, MaskingCollator
+from bioft.tasks.masked_lm import evaluate as masked_evaluation
+from bioft.tasks.masked_lm import packing
+from bioft.tasks.masked_lm.evaluate import MaskedPredictions
+from bioft.tasks.masked_lm.head import use_masked_head
+from bioft.tasks.masked_lm.masking import NOT_PREDICTED, MaskingCollator
 from tests.tiny import write_encoder
 
 TEXTS = ["Naloxone reverses the effect of clonidine in rats. " * 3, "Lithium was given to 12 patients.", "", "No."]

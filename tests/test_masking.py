@@ -6,9 +6,9 @@ import pytest
 import torch
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
-from bioft import packing
-from bioft.masked_head import use_masked_head
-from bioft.masking import NOT_PREDICTED, MaskingCollator, collator_for
+from bioft.tasks.masked_lm import packing
+from bioft.tasks.masked_lm.head import use_masked_head
+from bioft.tasks.masked_lm.masking import NOT_PREDICTED, MaskingCollator, collator_for
 from tests.tiny import write_encoder
 
 TEXTS = ["Naloxone reverses the effect of clonidine.", "Lithium was given to 12 patients.", "No toxicity."]

@@ -11,10 +11,12 @@ import yaml
 from transformers import AutoModelForCausalLM, AutoModelForTokenClassification, AutoTokenizer
 from typer.testing import CliRunner
 
-from bioft import entity_prediction, merging, prediction
+from bioft import merging
 from bioft.cli import app
 from bioft.errors import BioftError
 from bioft.storage import runs
+from bioft.tasks.entities import predict as entity_prediction
+from bioft.tasks.gene_disease import predict as prediction
 from tests.recipe import command_line, load_recipe, run_recipe, write_quantized_run
 from tests.test_run_comparison import simulated, write_run
 from tests.tiny import write_ctd, write_encoder

@@ -13,12 +13,13 @@ from mteb.abstasks.task_metadata import TaskMetadata
 from scipy.stats import spearmanr
 from typer.testing import CliRunner
 
-from bioft import contrastive, mteb_evaluation
 from bioft.cli import app
-from bioft.contrastive import ContrastiveArguments
 from bioft.errors import BioftError
 from bioft.models import base as models
 from bioft.storage import runs
+from bioft.tasks.retrieval import encoder as contrastive
+from bioft.tasks.retrieval import mteb as mteb_evaluation
+from bioft.tasks.retrieval.encoder import ContrastiveArguments
 from tests.tiny import write_encoder
 
 RUNNER = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"})

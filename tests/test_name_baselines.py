@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 from bioft import metrics
 from bioft.datasets.metabolites.baselines import NAMES, Encoder, TfIdf
 from bioft.errors import BioftError
-from bioft.name_answers import NO_MATCH, OTHER, RIGHT, Answer, AnswerModel, is_right, outcomes, score_features
+from bioft.tasks.name_alignment.name_answers import (
+    NO_MATCH,
+    OTHER,
+    RIGHT,
+    Answer,
+    AnswerModel,
+    is_right,
+    outcomes,
+    score_features,
+)
 
 NAMESPACE = pd.DataFrame(
     [

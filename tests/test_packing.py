@@ -7,10 +7,10 @@ from datasets import Dataset
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bioft import packing
 from bioft.datasets.documents import sample
 from bioft.errors import BioftError
-from bioft.tagging import special_tokens
+from bioft.tasks.entities.tagging import special_tokens
+from bioft.tasks.masked_lm import packing
 from tests.tiny import encoder_tokenizer
 
 TOKENIZERS = {name: encoder_tokenizer(name) for name in ("bert", "roberta")}

@@ -6,7 +6,7 @@ import pytest
 from transformers import AutoTokenizer
 
 from bioft.errors import BioftError
-from bioft.prompts import STYLES, PairPrompts
+from bioft.tasks.gene_disease.prompts import STYLES, PairPrompts
 from tests.tiny import CHAT_TEMPLATES, write_model
 
 ROW = {"gene": "GEN1", "disease": "Syndrome B, familial", "label": 1}

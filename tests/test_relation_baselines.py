@@ -3,10 +3,10 @@
 import pytest
 from datasets import Dataset
 
-from bioft.entity_baselines import Dictionary
 from bioft.errors import BioftError
 from bioft.metrics import counts, relation_f1
-from bioft.relation_baselines import RELATIONS
+from bioft.tasks.entities.baselines import Dictionary
+from bioft.tasks.relations.baselines import RELATIONS
 
 NAMES = tuple(RELATIONS)
 IDS = {"aspirin": ("Chemical", "C1"), "ibuprofen": ("Chemical", "C2"), "placebo": ("Chemical", "-1")}

@@ -14,14 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoModelForSequenceClassification
 
-from bioft import relation_prediction, relations
-from bioft.concept_linking import ConceptDictionary
 from bioft.datasets.load import load_documents
 from bioft.errors import BioftError
 from bioft.models import base as models
-from bioft.relation_prediction import Markers
-from bioft.relation_words import candidate_words
-from bioft.relations import NO_RELATION, Candidate, Concept
+from bioft.tasks.joint.words import candidate_words
+from bioft.tasks.relations import candidates as relations
+from bioft.tasks.relations import predict as relation_prediction
+from bioft.tasks.relations.candidates import NO_RELATION, Candidate, Concept
+from bioft.tasks.relations.linking import ConceptDictionary
+from bioft.tasks.relations.predict import Markers
 from tests.tiny import ENCODERS, encoder_tokenizer, write_encoder
 
 ARGUMENTS = {"CID": [("Chemical", "Disease")]}

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from datasets import Dataset
 
-from bioft.retrieval_evaluation import RetrievalTask
+from bioft.tasks.retrieval.evaluate import RetrievalTask
 
 ROWS = Dataset.from_dict(
     {

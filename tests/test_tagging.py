@@ -10,9 +10,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
-from bioft import tagging
 from bioft.errors import BioftError
 from bioft.models import base as models
+from bioft.tasks.entities import tagging
 from tests.tiny import ENCODERS, encoder_tokenizer
 
 LABELS = tagging.bio_labels(["Disease", "Chemical"])

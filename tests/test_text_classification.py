@@ -6,10 +6,18 @@ import torch
 from datasets import Dataset, DatasetDict
 from torch import nn
 
-from bioft import text_classification, text_evaluation, text_models
 from bioft.errors import BioftError, LeakageError
 from bioft.models import base as models
-from bioft.text_evaluation import Predicted, checksums_of
+from bioft.tasks.text_labels import (
+    classifier as text_classification,
+)
+from bioft.tasks.text_labels import (
+    evaluate as text_evaluation,
+)
+from bioft.tasks.text_labels import (
+    models as text_models,
+)
+from bioft.tasks.text_labels.evaluate import Predicted, checksums_of
 from tests.tiny import write_encoder
 
 LABELS = ["Covid19", "Negative"]

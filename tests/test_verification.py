@@ -13,7 +13,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from typer.testing import CliRunner
 
-from bioft import evaluation, gene_disease_verification, metrics, verification
+from bioft import gene_disease_verification, metrics, verification
 from bioft.cards import model as cards
 from bioft.cli import app
 from bioft.datasets import recorded as recorded_data
@@ -23,6 +23,7 @@ from bioft.hub import push as hub
 from bioft.metrics import intervals
 from bioft.storage import datasets as storage
 from bioft.storage import runs
+from bioft.tasks.gene_disease import evaluate as evaluation
 from bioft.verification_findings import Request
 from tests.hub_server.server import HubServer
 from tests.recipe import RECIPES, command_line, load_recipe, run_recipe

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import gradio as gr
 
-from bioft import prediction
 from bioft.demo import page
 from bioft.errors import BioftError
+from bioft.tasks.gene_disease import predict as prediction
 
 MAX_CHARACTERS = 200
 """Of a name."""

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import gradio as gr
 
-from bioft import text_classification, text_models
 from bioft.demo import page
 from bioft.errors import BioftError
+from bioft.tasks.text_labels import classifier as text_classification
+from bioft.tasks.text_labels import models as text_models
 
 
 def add(run: Path, label: str) -> None:

@@ -22,7 +22,7 @@ from bioft.metrics import plots
 PAIR_COLUMNS = (("anchor", "positive", "negative"), ("sentence1", "sentence2"))
 """The texts of a row, in the two forms that pairs have."""
 RELATED = 0.5
-"""The score from which two texts belong together, as in `bioft.contrastive`."""
+"""The score from which two texts belong together, as in `bioft.tasks.retrieval.encoder`."""
 _WORD = re.compile(r"\w[\w'-]+")
 
 Frames = Mapping[str, pd.DataFrame]

@@ -32,7 +32,7 @@ def encode_texts(
     """Return what `model.encode(texts)` returns, sooner: shape (texts, dimensions), in the order given.
 
     Args:
-        model: a `SentenceTransformer` of one encoder and mean pooling, as `bioft.contrastive` loads them.
+        model: a `SentenceTransformer` of one encoder and mean pooling, as `bioft.tasks.retrieval.encoder` loads them.
         texts: of any length; what is longer than the model reads is cut off.
         progress: text of a progress bar; None shows none.
         forward: computes the embeddings of a batch instead of the model itself, such as `int8_forward(model)`.

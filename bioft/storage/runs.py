@@ -115,9 +115,9 @@ def finish(directory: Path, record: dict[str, Any]) -> None:
 
     The record, which starts with `environment()`, gets the run's name and the checksums of its files.
     """
-    from bioft import error_analysis
     from bioft.cards import model as cards
     from bioft.metrics import plots
+    from bioft.tasks.entities import errors as error_analysis
 
     record["name"] = directory.name
     with disk_errors(directory):

@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bioft import alignment_files
 from bioft.datasets.metabolites.namespaces import read_namespace
+from bioft.tasks.name_alignment import files as alignment_files
 
 SIZES = (25_000, 50_000, 100_000)
 LIMIT_SECONDS, LIMIT_GB, OF_SIZE = 60, 2, 25_000

@@ -25,13 +25,14 @@ import torch
 from datasets import Dataset
 from transformers import AutoModelForMaskedLM, DataCollatorForLanguageModeling, set_seed
 
-from bioft import masked_models, packing
 from bioft.datasets.hpo import definitions as hpo_definitions
 from bioft.datasets.trials import texts as trial_texts
 from bioft.datasets.trials.records import read_trials, trial_text
-from bioft.masked_head import use_masked_head
-from bioft.masking import collator_for
 from bioft.models import base as models
+from bioft.tasks.masked_lm import models as masked_models
+from bioft.tasks.masked_lm import packing
+from bioft.tasks.masked_lm.head import use_masked_head
+from bioft.tasks.masked_lm.masking import collator_for
 
 ROWS = 8
 BASE = "embedded:all-minilm-l6-v2"

@@ -1,4 +1,4 @@
-"""Pairs scored per second: the published way, batched generation, and `bioft.scoring`, on one model in one run.
+"""Pairs scored per second: the published way, batched generation, and `bioft.tasks.gene_disease.scoring`, on one model in one run.
 
     python tests/benchmarks/bench_scoring.py [--pairs 256] [--dtype float32]
 
@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from bioft import scoring
 from bioft.datasets.hpo import gene_disease as hpo
 from bioft.models import base as models
-from bioft.prompts import PairPrompts
+from bioft.tasks.gene_disease import scoring
+from bioft.tasks.gene_disease.prompts import PairPrompts
 
 TURNS = 2
 """How often each way has its turn; the published one scores every second pair in each of two."""

@@ -127,11 +127,11 @@ def measure_encoding(pubmed: Path, n: int) -> dict[str, object]:
 
 def measure_names(run: Path) -> dict[str, object]:
     """How much worse a run finds the synonyms of the test split of HPO among int8 embeddings than among its own."""
-    from bioft import contrastive
     from bioft.datasets.hpo import synonyms as hpo_synonyms
     from bioft.metrics.retrieval import paired_retrieval_bootstrap
     from bioft.models.embed import encode_texts, int8_forward
-    from bioft.retrieval_evaluation import RetrievalTask
+    from bioft.tasks.retrieval import encoder as contrastive
+    from bioft.tasks.retrieval.evaluate import RetrievalTask
 
     model, _ = contrastive.load_run(run)
     task = RetrievalTask.of(hpo_synonyms.build()[0]["test"])

@@ -1,4 +1,4 @@
-"""Abstracts per second: `bioft.entity_prediction` against Transformers' pipeline one by one; and time to tag a corpus.
+"""Abstracts per second: `bioft.tasks.entities.predict` against Transformers' pipeline one by one; and time to tag a corpus.
 
     python tests/benchmarks/bench_tagging.py CDR_Data.zip [--run RUN] [--abstracts 96]
 
@@ -14,9 +14,10 @@ from typing import Any
 
 from transformers import AutoModelForTokenClassification, pipeline
 
-from bioft import entity_prediction, tagging
 from bioft.datasets.load import load_documents
 from bioft.models import base as models
+from bioft.tasks.entities import predict as entity_prediction
+from bioft.tasks.entities import tagging
 
 WINDOW, OVERLAP, TURN = 512, 128, 32
 

@@ -16,8 +16,8 @@ from bioft.datasets.pubmed.pairs import Collection
 from bioft.datasets.pubmed.relations import Topics
 from bioft.datasets.splits import SPLITS
 from bioft.errors import BioftError, LeakageError
-from bioft.retrieval_evaluation import RetrievalTask
 from bioft.storage import datasets as storage
+from bioft.tasks.retrieval.evaluate import RetrievalTask
 
 
 def article(pmid: int, *terms: str) -> Article:

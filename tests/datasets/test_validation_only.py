@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from bioft import entity_evaluation, relation_evaluation
 from bioft.datasets import load
 from bioft.errors import BioftError
 from bioft.storage import datasets as storage
+from bioft.tasks.entities import evaluate as entity_evaluation
+from bioft.tasks.relations import evaluate as relation_evaluation
 from tests.tiny import write_ctd
 
 

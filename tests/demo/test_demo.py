@@ -20,29 +20,26 @@ from transformers import AutoModel, AutoModelForSequenceClassification, AutoMode
 from typer.testing import CliRunner
 
 import bioft
-from bioft import (
-    document_prediction,
-    entity_prediction,
-    joint,
-    prediction,
-    relations,
-    search_encoder,
-    search_index,
-    tagging,
-    text_prediction,
-)
+from bioft import search_encoder, search_index
 from bioft.cli import app as command_line
-from bioft.concept_linking import ConceptDictionary
 from bioft.datasets.documents import sample
 from bioft.demo import app, article_map, calibration, gauge, heatmap, page, task_tabs
 from bioft.demo.calibration import Calibration
 from bioft.demo.space import export
-from bioft.document_files import InputDocument
 from bioft.errors import BioftError
 from bioft.models import base as models
 from bioft.search_articles import IndexedArticle
 from bioft.search_index import SearchIndex
 from bioft.storage import runs
+from bioft.tasks.entities import predict as entity_prediction
+from bioft.tasks.entities import tagging
+from bioft.tasks.entities.files import InputDocument
+from bioft.tasks.gene_disease import predict as prediction
+from bioft.tasks.joint import model as joint
+from bioft.tasks.joint import predict as document_prediction
+from bioft.tasks.relations import candidates as relations
+from bioft.tasks.relations.linking import ConceptDictionary
+from bioft.tasks.text_labels import predict as text_prediction
 from bioft.topics import find_topics
 from tests.tiny import write_encoder, write_model
 

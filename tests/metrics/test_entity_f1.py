@@ -358,8 +358,9 @@ def test_documents_without_any_mention(metric):
 
 def test_a_type_that_lost_all_its_references_stops_the_evaluation() -> None:
     """Supports are those of the manifest: a type without any reference left is missed as one with too few is."""
-    from bioft import entity_evaluation, relation_evaluation
     from bioft.datasets.documents import sample
+    from bioft.tasks.entities import evaluate as entity_evaluation
+    from bioft.tasks.relations import evaluate as relation_evaluation
 
     dataset, manifest = sample.build()
     entity_evaluation.check_supports(dataset["test"], manifest)

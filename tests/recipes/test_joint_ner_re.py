@@ -12,14 +12,17 @@ import torch
 from transformers import AutoModel, BertConfig, BertModel, ModernBertConfig, ModernBertForTokenClassification
 from typer.testing import CliRunner
 
-from bioft import cli, entity_prediction, joint, presets, relation_baselines
+from bioft import cli, presets
 from bioft.datasets.documents import pubtator
 from bioft.datasets.load import load_documents
 from bioft.errors import BioftError
-from bioft.joint_start import load_entity_weights
 from bioft.metrics import counts, entity_f1, relation_f1
 from bioft.models.base import BaseModel
 from bioft.storage import runs
+from bioft.tasks.entities import predict as entity_prediction
+from bioft.tasks.joint import model as joint
+from bioft.tasks.joint.start import load_entity_weights
+from bioft.tasks.relations import baselines as relation_baselines
 from tests.recipe import command_line, load_recipe, run_recipe
 from tests.tiny import write_encoder
 
@@ -118,7 +121,7 @@ def test_the_best_checkpoint_is_the_one_that_is_kept(finished: Path) -> None:
     """By the mean of both heads' F1 on whole validation documents: the model that was saved has the highest."""
     logged = [entry["eval_f1"] for entry in runs.read(finished)["log_history"] if "eval_f1" in entry]
     assert len(logged) == 5 and len(set(logged)) > 1
-    from bioft import joint_evaluation
+    from bioft.tasks.joint import evaluate as joint_evaluation
 
     model, tokenizer, dictionary, record = joint.load_run(finished)
     validation = load_documents("sample")[0]["validation"]

@@ -14,13 +14,15 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer
 
-from bioft import masked_evaluation, masked_models, presets, verification
+from bioft import presets, verification
 from bioft.datasets.documents import sample
 from bioft.datasets.load import load_texts
 from bioft.errors import BioftError
-from bioft.masked_head import use_masked_head
 from bioft.models import base as models
 from bioft.storage import runs
+from bioft.tasks.masked_lm import evaluate as masked_evaluation
+from bioft.tasks.masked_lm import models as masked_models
+from bioft.tasks.masked_lm.head import use_masked_head
 from tests.recipe import command_line, load_recipe, run_recipe
 from tests.tiny import write_encoder
 

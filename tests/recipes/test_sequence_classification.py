@@ -12,7 +12,7 @@ import torch
 from transformers import AutoModel, AutoModelForSequenceClassification
 from typer.testing import CliRunner
 
-from bioft import cli, entity_prediction, presets, relation_prediction, relations
+from bioft import cli, presets
 from bioft.datasets.documents import corpus as documents
 from bioft.datasets.documents import pubtator
 from bioft.datasets.load import load_documents
@@ -21,6 +21,9 @@ from bioft.metrics import counts, relation_f1
 from bioft.models import base as models
 from bioft.storage import datasets as storage
 from bioft.storage import runs
+from bioft.tasks.entities import predict as entity_prediction
+from bioft.tasks.relations import candidates as relations
+from bioft.tasks.relations import predict as relation_prediction
 from tests.recipe import command_line, load_recipe, run_recipe
 from tests.tiny import write_encoder
 

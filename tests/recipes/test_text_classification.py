@@ -18,7 +18,7 @@ import torch
 from transformers import AutoModel
 from typer.testing import CliRunner
 
-from bioft import arguments, cli, presets, run_outcomes, text_evaluation, text_prediction, verification
+from bioft import arguments, cli, presets, run_outcomes, verification
 from bioft.datasets.load import load_labelled_texts
 from bioft.datasets.texts.labelled import labels_of
 from bioft.datasets.texts.stop_reasons import build_weak
@@ -26,6 +26,8 @@ from bioft.errors import BioftError
 from bioft.metrics import multilabel
 from bioft.storage import datasets as storage
 from bioft.storage import runs
+from bioft.tasks.text_labels import evaluate as text_evaluation
+from bioft.tasks.text_labels import predict as text_prediction
 from tests.tiny import write_encoder
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
@@ -205,7 +207,7 @@ def test_an_encoder_adapted_to_texts_is_where_a_classifier_starts(
     mlm, adapted_on = load_recipe("mlm"), few_definitions(tmp_path / "texts")
     run(mlm, "default", model, tmp_path / "mlm", **more | {"dataset": adapted_on})
 
-    from bioft import masked_models
+    from bioft.tasks.masked_lm import models as masked_models
 
     adapted = AutoModel.from_pretrained(masked_models.load_adapted_encoder(tmp_path / "mlm").path)
     assert any(

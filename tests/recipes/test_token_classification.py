@@ -14,7 +14,7 @@ import torch
 from transformers import AutoModelForTokenClassification, AutoTokenizer
 from typer.testing import CliRunner
 
-from bioft import arguments, cli, entity_evaluation, entity_prediction, presets, tagging
+from bioft import arguments, cli, presets
 from bioft.arguments import (
     DocumentArguments,
     EncoderModelArguments,
@@ -26,6 +26,9 @@ from bioft.datasets.load import load_documents
 from bioft.errors import BioftError
 from bioft.metrics import counts
 from bioft.storage import runs
+from bioft.tasks.entities import evaluate as entity_evaluation
+from bioft.tasks.entities import predict as entity_prediction
+from bioft.tasks.entities import tagging
 from tests.recipe import RECIPES, command_line, load_recipe, run_recipe
 from tests.tiny import write_encoder
 

@@ -1,0 +1,358 @@
+"""Which errors a model makes: wrong boundaries or wrong types, in short or long mentions, in near or far relations.
+
+An analysis is a dict that can be written as JSON into a run record, shown as tables and drawn as a figure.
+"""
+
+import os
+import random
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import product
+from typing import Any
+
+from rich import box
+from rich.table import Table
+
+from bioft.errors import BioftError
+from bioft.metrics import plots
+from bioft.metrics.entity_f1 import Span
+from bioft.metrics.relation_f1 import Relation
+from bioft.tasks.relations.candidates import Place, concepts_in, sentences
+
+COLOURS = {
+    "correct": plots.GREEN,
+    "boundary": plots.SKY,
+    "type": plots.ORANGE,
+    "boundary and type": plots.PURPLE,
+    "missed": plots.VERMILION,
+    "spurious": plots.GREY,
+}
+"""What may become of a mention, with its colour; of a relation only the first and the last two."""
+
+LENGTHS = ("1", "2", "3", "4", "5+")
+"""Groups of mentions by their number of words."""
+
+DISTANCES = ("same sentence", "different sentences", "not mentioned")
+"""Groups of relations by the nearest mentions of their concepts."""
+
+CONTEXT, LONGEST_CONTEXT = 40, 400
+"""Characters that an example shows on either side, and altogether."""
+
+Aligned = tuple[int, Any, Any]
+"""Document, reference and prediction; one of the two is None where it has no counterpart."""
+
+
+def analyse(
+    texts: Sequence[str],
+    references: Sequence[Iterable[Span]],
+    predictions: Sequence[Iterable[Span]],
+    *,
+    document_ids: Sequence[str] | None = None,
+    n_examples: int = 5,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Say what became of the mentions (start, end, type) of each document.
+
+    Each prediction is set against one reference at most, and each reference against one prediction: first those
+    whose spans agree best (characters in common by characters of either), of equally good ones those of one type.
+    So a reference is ``correct``, has a ``boundary`` error (the type is right), a ``type`` error (the span is right)
+    or both (``boundary and type``), or was ``missed``; a prediction that no reference is left for is ``spurious``.
+
+    Returns:
+        ``outcomes``: for each type the number of mentions with each outcome; spurious ones count for the predicted
+        type, all others for that of the reference.
+        ``confusion``: type of the reference → type of the prediction → number, ``"none"`` where one is missing.
+        ``by_length``: for each number of words the number of ``references``, how many were ``found`` exactly and
+        their fraction (``recall``), the number of ``predictions`` and the fraction of them that is right
+        (``precision``); a fraction of nothing is None.
+        ``examples``: for each kind of error up to ``n_examples`` drawn at random: ``document`` (its id, or its place
+        in the list), ``reference`` and ``prediction`` as ``{"type", "start", "end", "text"}`` or None, and
+        ``context``, where the reference (or the spurious prediction) is in square brackets.
+
+    Raises:
+        BioftError: not one text, list of references and list of predictions for each document.
+    """
+    texts = list(texts)  # a column of a dataset is slow to index
+    ids = list(map(str, range(len(texts)))) if document_ids is None else document_ids
+    if len({len(texts), len(references), len(predictions), len(ids)}) > 1:
+        raise BioftError(
+            f"There are {len(texts):,} texts, {len(references):,} lists of references, {len(predictions):,} lists of "
+            f"predictions and {len(ids):,} document ids: give one of each for every document."
+        )
+
+    def length(document: int, span: Span) -> str:
+        words = len(texts[document][span[0] : span[1]].split())
+        return LENGTHS[min(max(words, 1), len(LENGTHS)) - 1]
+
+    def described(document: int, span: Span | None) -> dict[str, Any] | None:
+        if span is None:
+            return None
+        start, end, type_ = span
+        return {"type": type_, "start": int(start), "end": int(end), "text": texts[document][start:end]}
+
+    def example(document: int, reference: Span | None, prediction: Span | None) -> dict[str, Any]:
+        start, end, _ = reference or prediction  # type: ignore[misc]
+        return {
+            "document": ids[document],
+            "reference": described(document, reference),
+            "prediction": described(document, prediction),
+            "context": _context(texts[document], [(start, end)]),
+        }
+
+    aligned: list[Aligned] = [
+        (document, *pair)
+        for document, (expected, predicted) in enumerate(zip(references, predictions, strict=True))
+        for pair in _align(set(expected), set(predicted))
+    ]
+    confusion: dict[str, Counter[str]] = defaultdict(Counter)
+    for _, reference, prediction in aligned:
+        confusion[reference[2] if reference else "none"][prediction[2] if prediction else "none"] += 1
+    return {
+        "outcomes": _outcomes(aligned, tuple(COLOURS), type_index=2),
+        "confusion": {type_: dict(sorted(confusion[type_].items())) for type_ in sorted(confusion)},
+        "by_length": _by_group(aligned, LENGTHS, length),
+        "examples": _examples(aligned, example, n_examples, seed),
+    }
+
+
+def analyse_relations(
+    rows: Sequence[Mapping[str, Any]], predictions: Sequence[Iterable[Relation]], *, n_examples: int = 5, seed: int = 0
+) -> dict[str, Any]:
+    """Say what became of the relations (type, head, tail) of each document.
+
+    ``rows`` are those of a document dataset (columns `document_id`, `text`, `entities`, `relations`), as annotated.
+
+    Returns:
+        ``outcomes``: for each type how many relations are ``correct``, ``missed`` and ``spurious``.
+        ``by_distance``: as ``by_length`` of `analyse`, for relations whose concepts are mentioned in the same
+        sentence, in different sentences only, and of which one is ``not mentioned`` according to the annotation.
+        ``examples``: for missed and for spurious ones up to ``n_examples`` drawn at random: ``document``, ``type``,
+        ``head`` and ``tail`` as ``{"id", "text"}`` (the first mention, or None), and ``context``, the text around
+        their nearest mentions, which are in square brackets; None if one is not mentioned.
+
+    Raises:
+        BioftError: not one list of predictions for each row.
+    """
+    if len(rows) != len(predictions):
+        raise BioftError(f"There are {len(rows):,} documents and predictions for {len(predictions):,} of them.")
+    places: list[dict[str, list[Place]]] = [defaultdict(list) for _ in rows]
+    for document, row in enumerate(rows):
+        for concept in concepts_in(row["entities"]):
+            places[document][concept.id] += concept.places
+    sentence_ends = [[end for _, end in sentences(row["text"])] for row in rows]
+
+    def nearest(document: int, relation: Relation) -> tuple[Place, Place] | None:
+        """Return the mentions of head and tail with the fewest characters between them."""
+        _, head, tail = relation
+        pairs = product(places[document].get(head, ()), places[document].get(tail, ()))
+        return min(pairs, key=lambda pair: max(pair[0][0], pair[1][0]) - min(pair[0][1], pair[1][1]), default=None)
+
+    def distance(document: int, relation: Relation) -> str:
+        _, head, tail = relation
+        head_sentences, tail_sentences = (
+            {bisect_right(sentence_ends[document], start) for start, _ in places[document].get(concept, ())}
+            for concept in (head, tail)
+        )
+        if not head_sentences or not tail_sentences:
+            return "not mentioned"
+        return "different sentences" if head_sentences.isdisjoint(tail_sentences) else "same sentence"
+
+    def described(document: int, concept: str) -> dict[str, Any]:
+        start, end = min(places[document].get(concept, ()), default=(0, 0))
+        return {"id": concept, "text": rows[document]["text"][start:end] or None}
+
+    def example(document: int, reference: Relation | None, prediction: Relation | None) -> dict[str, Any]:
+        type_, head, tail = relation = reference or prediction  # type: ignore[misc]
+        mentions = nearest(document, relation)  # type: ignore[arg-type]
+        return {
+            "document": rows[document]["document_id"],
+            "type": type_,
+            "head": described(document, head),
+            "tail": described(document, tail),
+            "context": _context(rows[document]["text"], mentions) if mentions else None,
+        }
+
+    aligned: list[Aligned] = []
+    for document, (row, predicted) in enumerate(zip(rows, predictions, strict=True)):
+        expected = {(each["type"], each["head"], each["tail"]) for each in row["relations"]}
+        found = set(predicted)
+        for relation in sorted(expected | found):
+            reference = relation if relation in expected else None
+            aligned.append((document, reference, relation if relation in found else None))
+    return {
+        "outcomes": _outcomes(aligned, ("correct", "missed", "spurious"), type_index=0),
+        "by_distance": _by_group(aligned, DISTANCES, distance),
+        "examples": _examples(aligned, example, n_examples, seed),
+    }
+
+
+def tables(analysis: Mapping[str, Any]) -> list[Table]:
+    """Return the outcomes by type, and recall and precision by group, as tables for the terminal."""
+    outcomes = analysis["outcomes"]
+    names = list(next(iter(outcomes.values()), ()))
+    total = {name: sum(count[name] for count in outcomes.values()) for name in names}
+    by_type = Table(title="Outcomes by type", box=box.SIMPLE_HEAD)
+    by_type.add_column("Type")
+    for name in names:
+        by_type.add_column(name.capitalize(), justify="right")
+    for type_, count in outcomes.items():
+        by_type.add_row(type_, *(f"{count[name]:,}" for name in names))
+    if len(outcomes) > 1:
+        by_type.add_section()
+        by_type.add_row("all", *(f"{total[name]:,}" for name in names))
+
+    title, groups = _groups(analysis)
+    by_group = Table(title=f"By {title.lower()}", box=box.SIMPLE_HEAD)
+    by_group.add_column(title)
+    for name in ("References", "Found", "Recall", "Predictions", "Precision"):
+        by_group.add_column(name, justify="right")
+    for group, values in groups.items():
+        recall, precision = (
+            "–" if values[key] is None else f"{values[key]:.3f}".replace("0.", ".", 1)
+            for key in ("recall", "precision")
+        )
+        references, found, predictions = (f"{values[key]:,}" for key in ("references", "found", "predictions"))
+        by_group.add_row(group, references, found, recall, predictions, precision)
+    return [by_type, by_group]
+
+
+def plot(analysis: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
+    """Draw the outcomes by type, and recall and precision by group.
+
+    Raises:
+        BioftError: there is nothing to draw, or the file can't be written.
+    """
+    outcomes = analysis["outcomes"]
+    if not outcomes:
+        raise BioftError("There are no errors to plot: neither the references nor the predictions hold anything.")
+    figure, (left, right) = plots.new_figure(columns=2, height=3.2 + 0.25 * len(outcomes))
+    types = list(outcomes)
+    start = [0] * len(types)
+    for name in next(iter(outcomes.values())):
+        widths = [outcomes[type_][name] for type_ in types]
+        hatch = "///" if name == "spurious" else None
+        left.barh(
+            types, widths, left=start, label=name, color=COLOURS[name], hatch=hatch, edgecolor="white", linewidth=0.5
+        )
+        start = [a + b for a, b in zip(start, widths, strict=True)]
+    left.invert_yaxis()
+    left.tick_params(axis="y", labelsize=8)
+    left.xaxis.set_major_formatter("{x:,.0f}")
+    left.set(xlabel="References, then spurious predictions", title="Outcomes by type")
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower left", ncols=3, fontsize=8)
+
+    title, groups = _groups(analysis)
+    for shift, name, count, colour, hatch in (
+        (-0.2, "recall", "references", plots.BLUE, None),
+        (0.2, "precision", "predictions", plots.ORANGE, "//"),
+    ):
+        for i, values in enumerate(groups.values()):
+            label = name if i == 0 else None
+            right.bar(i + shift, values[name] or 0, 0.38, color=colour, hatch=hatch, edgecolor="white", label=label)
+            right.text(i + shift, (values[name] or 0) + 0.01, f"{values[count]:,}", ha="center", fontsize=7)
+    right.set_xticks(range(len(groups)), [group.replace(" ", "\n") for group in groups])
+    right.set(xlabel=f"{title} (bars: n)", ylim=(0, 1.08), title="Recall and precision")
+    figure.legend(*right.get_legend_handles_labels(), loc="outside lower right", ncols=2, fontsize=8)
+    plots.save_figure(figure, path)
+
+
+def _groups(analysis: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    if "by_length" in analysis:
+        return "Words in the mention", analysis["by_length"]
+    return "Distance of the concepts", analysis["by_distance"]
+
+
+def _align(references: set[Span], predictions: set[Span]) -> Iterator[tuple[Span | None, Span | None]]:
+    """Yield reference and prediction that belong together, then those that are left over."""
+    overlapping = [
+        (-_agreement(reference, prediction), reference[2] != prediction[2], reference, prediction)
+        for reference, prediction in product(references, predictions)
+        if reference[0] < prediction[1] and prediction[0] < reference[1]
+    ]
+    references, predictions = set(references), set(predictions)
+    for _, _, reference, prediction in sorted(overlapping):
+        if reference in references and prediction in predictions:
+            references.remove(reference)
+            predictions.remove(prediction)
+            yield reference, prediction
+    yield from ((reference, None) for reference in sorted(references))
+    yield from ((None, prediction) for prediction in sorted(predictions))
+
+
+def _agreement(a: Span, b: Span) -> float:
+    """Return the characters in common by the characters of either, in (0, 1] for spans that overlap."""
+    return (min(a[1], b[1]) - max(a[0], b[0])) / (max(a[1], b[1]) - min(a[0], b[0]))
+
+
+def _outcome(reference: Sequence[Any] | None, prediction: Sequence[Any] | None) -> str:
+    if reference is None or prediction is None:
+        return "missed" if prediction is None else "spurious"
+    wrong = ["boundary"] if reference[:2] != prediction[:2] else []
+    wrong += ["type"] if reference[2] != prediction[2] else []
+    return " and ".join(wrong) or "correct"
+
+
+def _outcomes(aligned: Iterable[Aligned], names: Sequence[str], *, type_index: int) -> dict[str, dict[str, int]]:
+    count: dict[str, Counter[str]] = defaultdict(Counter)
+    for _, reference, prediction in aligned:
+        count[(reference or prediction)[type_index]][_outcome(reference, prediction)] += 1
+    return {type_: {name: count[type_][name] for name in names} for type_ in sorted(count)}
+
+
+def _by_group(
+    aligned: Iterable[Aligned], groups: Sequence[str], group_of: Callable[[int, Any], str]
+) -> dict[str, dict[str, int | float | None]]:
+    count: dict[str, Counter[str]] = defaultdict(Counter)
+    for document, reference, prediction in aligned:
+        if reference:
+            count[group_of(document, reference)].update(references=1, found=int(reference == prediction))
+        if prediction:
+            count[group_of(document, prediction)]["predictions"] += 1
+    return {
+        group: {
+            "references": count[group]["references"],
+            "found": count[group]["found"],
+            "recall": _fraction(count[group]["found"], count[group]["references"]),
+            "predictions": count[group]["predictions"],
+            "precision": _fraction(count[group]["found"], count[group]["predictions"]),
+        }
+        for group in groups
+        if group in count
+    }
+
+
+def _fraction(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def _examples(
+    aligned: Sequence[Aligned], example: Callable[[int, Any, Any], dict[str, Any]], n: int, seed: int
+) -> dict[str, list[dict[str, Any]]]:
+    errors: dict[str, list[Aligned]] = defaultdict(list)
+    for each in aligned:
+        errors[_outcome(*each[1:])].append(each)
+    rng = random.Random(seed)
+    drawn = {name: sorted(rng.sample(range(len(errors[name])), min(n, len(errors[name])))) for name in sorted(errors)}
+    return {
+        name: [example(*errors[name][i]) for i in drawn[name]]
+        for name in COLOURS
+        if name in drawn and name != "correct"
+    }
+
+
+def _context(text: str, places: Sequence[Place]) -> str:
+    """Return the text around some places, which it has in square brackets; what is too long is left out."""
+    places = sorted(places)
+    start, end = max(0, places[0][0] - CONTEXT), min(len(text), max(end for _, end in places) + CONTEXT)
+    pieces, position = ["…" if start else ""], start
+    for first, last in places:
+        if first >= position:
+            pieces += [text[position:first], "[", text[first:last], "]"]
+            position = last
+    pieces += [text[position:end], "…" if end < len(text) else ""]
+    context = "".join(pieces)
+    if len(context) > LONGEST_CONTEXT:
+        half = LONGEST_CONTEXT // 2
+        context = f"{context[:half]} […] {context[-half:]}"
+    return context

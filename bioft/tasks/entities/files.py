@@ -1,0 +1,189 @@
+"""Documents to be read by a model, from text, JSONL or PubTator files, and what it finds in them, written as such."""
+
+import json
+import re
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from bioft.datasets.documents import pubtator
+from bioft.errors import BioftError
+from bioft.storage.datasets import TextLines
+from bioft.tasks.entities.tagging import Entity
+
+if TYPE_CHECKING:
+    from bioft.tasks.relations.predict import FoundRelation
+
+Format = Literal["text", "jsonl", "pubtator"]
+FORMATS: dict[str, Format] = {".jsonl": "jsonl", ".txt": "text"}
+ID_KEYS = ("document_id", "id")
+# PubTator has one line for a title and one for an abstract; a blank in place of a line break keeps the offsets.
+BLANKS = str.maketrans("\n\r\t", "   ")
+
+
+@dataclass(frozen=True)
+class InputDocument:
+    """A text with its id; `fields` are the other keys of a JSONL row, `title` and `mentions` are those of PubTator."""
+
+    document_id: str
+    text: str
+    title: str | None = None
+    fields: dict[str, Any] = field(default_factory=dict)
+    mentions: list[pubtator.Mention] = field(default_factory=list)
+
+
+def format_of(path: Path) -> Format | None:
+    """The format that a file's name tells: .jsonl, .pubtator (also .PubTator.txt), else .txt; None for others."""
+    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
+    if ".pubtator" in suffixes:
+        return "pubtator"
+    return FORMATS.get(suffixes[-1]) if suffixes else None
+
+
+def read(path: Path, skipped: list[str] | None = None) -> list[InputDocument]:
+    """Read the documents of a file; a .txt file is one document, a .jsonl file has one in each row.
+
+    A JSONL row needs `text`; it may have `document_id` (or `id`) and any other keys but `entities` and `relations`.
+    Annotations in a PubTator file must be valid; only a model that needs entities looks at them.
+
+    Args:
+        path: the file, plain or gzip.
+        skipped: a list that takes one message for each document that is left out because something is wrong in it;
+            without it the first such document raises.
+
+    Raises:
+        BioftError: with file and line: no such file, a format that is not known, or a document that cannot be read.
+    """
+    kind = format_of(path)
+    if kind is None:
+        raise BioftError(f"{path} is neither .txt, .jsonl nor .pubtator: name it after what is in it.")
+    if kind == "pubtator":
+        found = pubtator.read(path, skipped=skipped, allow_empty_abstract=True)
+        return [InputDocument(each.document_id, each.text, each.title, mentions=each.mentions) for each in found]
+    lines = TextLines(path, "Give the path of a text file.")
+    if kind == "text":
+        text = "".join(lines)
+        if not text.strip():
+            raise BioftError(f"{path} is blank: there is nothing to read in it.")
+        return [InputDocument(re.sub(r"[\s|]+", "_", path.name.split(".")[0]), text)]
+    documents = []
+    for line in lines:
+        if not line.strip():
+            continue
+        try:
+            documents.append(_from_row(line, f"{path}, line {lines.number}", f"line-{lines.number}"))
+        except BioftError as error:
+            if skipped is None:
+                raise
+            skipped.append(str(error))
+    if not documents and not skipped:
+        raise BioftError(f"{path} holds no document: all its lines are blank.")
+    return documents
+
+
+def write(
+    path: Path,
+    documents: Sequence[InputDocument],
+    entities: Sequence[Sequence[Entity]],
+    *,
+    ids: Iterable[Sequence[str] | None] | None = None,
+    relations: Iterable[Sequence["FoundRelation"] | None] | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write documents with what was found in them, as .jsonl or .pubtator, whole or not at all.
+
+    A JSONL row has the keys of the input row, `document_id`, `text` and `entities`, a list of objects with start, end,
+    type, text and score. Where `ids` has the concept ids of a document's entities, these have `id` too; where it has
+    `relations`, so has the row: objects with type, head, tail and score. In PubTator there are no scores, and an
+    entity without an id has "-1"; the first line of a text is its title.
+
+    Raises:
+        BioftError: another format, or a document that PubTator has no way to write.
+    """
+    nothing = [None] * len(documents)
+    found = list(zip(documents, entities, ids or nothing, relations or nothing, strict=True))
+    if format_of(path) == "pubtator":
+        pubtator.write((_to_pubtator(*each) for each in found), path, overwrite=overwrite)
+        return
+    if format_of(path) != "jsonl":
+        raise BioftError(f"{path} is neither .jsonl nor .pubtator: what was found can be written as one of these.")
+    write_whole(path, (_to_row(*each) for each in found))
+
+
+def write_whole(path: Path, parts: Iterable[str]) -> None:
+    """Write a text file in one step: it is there whole, or as it was before."""
+    temporary = None
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", newline="", dir=path.parent, prefix=f".{path.name}.", delete=False
+        ) as stream:
+            temporary = Path(stream.name)
+            stream.writelines(parts)
+        temporary.chmod(0o644)  # private by default, unlike any other file that a user writes
+        temporary.replace(path)
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _from_row(line: str, place: str, default_id: str) -> InputDocument:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise BioftError(f"{place}: not valid JSON ({error}).") from None
+    if not isinstance(row, dict):
+        raise BioftError(f"{place}: expected an object with the key text, found {type(row).__name__}.")
+    if not isinstance(row.get("text"), str) or not row["text"].strip():
+        problem = "its text is empty" if isinstance(row.get("text"), str) else "there is no text"
+        raise BioftError(f"{place}: {problem}. Put a string under the key text; found: {', '.join(row) or 'no keys'}.")
+    text = row.pop("text")
+    if taken := [key for key in ("entities", "relations") if key in row]:
+        raise BioftError(f"{place}: the row has the key {taken[0]} already. Rename it: nothing of it may get lost.")
+    document_id = next((str(row[key]) for key in ID_KEYS if row.get(key) not in (None, "")), default_id)
+    return InputDocument(document_id, text, fields=row)
+
+
+def _to_row(
+    document: InputDocument,
+    entities: Sequence[Entity],
+    ids: Sequence[str] | None = None,
+    relations: Sequence["FoundRelation"] | None = None,
+) -> str:
+    row: dict[str, Any] = {**document.fields, "document_id": document.document_id, "text": document.text}
+    row["entities"] = [
+        {
+            "start": entity.start,
+            "end": entity.end,
+            "type": entity.type,
+            "text": document.text[entity.start : entity.end],
+            "score": round(entity.score, 4),
+        }
+        for entity in entities
+    ]
+    if ids is not None:
+        for entity, identifier in zip(row["entities"], ids, strict=True):
+            entity["id"] = identifier
+    if relations is not None:
+        row["relations"] = [each._asdict() | {"score": round(each.score, 4)} for each in relations]
+    return json.dumps(row, ensure_ascii=False) + "\n"
+
+
+def _to_pubtator(
+    document: InputDocument,
+    entities: Sequence[Entity],
+    ids: Sequence[str] | None = None,
+    relations: Sequence["FoundRelation"] | None = None,
+) -> pubtator.Document:
+    text = document.text.translate(BLANKS)
+    title = document.title
+    if title is None:
+        end = document.text.find("\n")
+        title = text[:end] if end > 0 and text[:end].strip() else text
+    mentions = [
+        pubtator.Mention(entity.start, entity.end, text[entity.start : entity.end], entity.type, identifier)
+        for entity, identifier in zip(entities, ids or ["-1"] * len(entities), strict=True)
+    ]
+    stated = [pubtator.Relation(each.type, each.head, each.tail) for each in relations or ()]
+    return pubtator.Document(document.document_id, title, text[len(title) + 1 :], mentions, stated)

@@ -1,0 +1,144 @@
+"""Entities in texts: the windows of all of them, sorted by length, in full batches; also with the model of a run."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.progress import track
+from transformers import AutoModelForTokenClassification
+
+from bioft.errors import BioftError
+from bioft.models import base as models
+from bioft.models.batches import batches_by_length
+from bioft.storage import runs
+from bioft.tasks.entities import tagging
+from bioft.tasks.entities.tagging import Entity, Span
+
+CPU_BATCH_TOKENS, GPU_BATCH_TOKENS = 2048, 32768
+"""Padded tokens in one forward pass. More fill a GPU; a processor is full already."""
+TEXTS_AT_ONCE = 1024
+"""Texts whose windows are sorted by length together: what is held in memory."""
+
+
+def predict_entities(
+    model: Any,
+    tokenizer: Any,
+    texts: Sequence[str],
+    labels: Sequence[str],
+    *,
+    window_length: int,
+    window_overlap: int,
+    progress: str | None = None,
+) -> list[list[Entity]]:
+    """Find the entities of each text, in order; they do not overlap.
+
+    Args:
+        model: a token classification model, with or without a PEFT adapter.
+        tokenizer: its fast tokenizer.
+        texts: of any length.
+        labels: the model's labels, in its order.
+        window_length: tokens that the model reads at once.
+        window_overlap: tokens that neighbouring windows share.
+        progress: text of a progress bar; None shows none.
+
+    Raises:
+        BioftError: a window that does not suit the model (`tagging.window_size`).
+    """
+    size = tagging.window_size(tokenizer, model, window_length, window_overlap)
+    found: list[list[Entity]] = []
+    parts = [texts[first : first + TEXTS_AT_ONCE] for first in range(0, len(texts), TEXTS_AT_ONCE)]
+    for part in parts:
+        documents = tagging.tokenize(tokenizer, part)
+        lengths = [len(tokens.ids) for tokens in documents]
+        windows = tagging.split_into_windows(lengths, size, window_overlap)
+        inputs = tagging.window_inputs(tokenizer, documents, windows)
+        before, after = map(len, tagging.special_tokens(tokenizer))
+        scores = [values[before : len(values) - after] for values in window_logits(model, tokenizer, inputs, progress)]
+        merged = tagging.merge(windows, scores, lengths, len(labels))
+        found += tagging.decode(documents, merged, labels)
+    return found
+
+
+def spans_of(documents: Sequence[Sequence[Entity]]) -> list[list[Span]]:
+    """The entities of each document without their scores, as the metrics take them."""
+    return [[entity.span for entity in entities] for entities in documents]
+
+
+@torch.inference_mode()
+def window_logits(
+    model: Any, tokenizer: Any, inputs: Sequence[list[int]], progress: str | None = None
+) -> list[np.ndarray]:
+    """The logits of each input in float32, shape (tokens, labels), in the order given.
+
+    Args:
+        model: a token classification model.
+        tokenizer: its tokenizer; it knows how to pad.
+        inputs: vocabulary ids with special tokens.
+        progress: text of a progress bar; None shows none.
+    """
+    on_gpu = model.device.type != "cpu"
+    batches = batches_by_length([len(ids) for ids in inputs], GPU_BATCH_TOKENS if on_gpu else CPU_BATCH_TOKENS)
+    logits: list[np.ndarray] = [np.empty(0)] * len(inputs)
+    was_training = model.training
+    model.eval()
+    try:
+        for batch in track(batches, progress or "", disable=progress is None, transient=True):
+            rows = {"input_ids": [inputs[index] for index in batch]}
+            # On the right, whatever the tokenizer says: encoders count positions from the left.
+            padded = tokenizer.pad(rows, padding_side="right", return_tensors="pt")
+            values = model(**padded.to(model.device)).logits.float().cpu().numpy()
+            for index, row in zip(batch, values, strict=True):
+                logits[index] = row[: len(inputs[index])]
+    finally:
+        model.train(was_training)
+    return logits
+
+
+def load_run(directory: str | Path) -> tuple[Any, Any, dict[str, Any]]:
+    """The model of a finished run of `token_classification`, on this process's device, its tokenizer and its record.
+
+    Raises:
+        BioftError: no finished run, one of another recipe, files changed since, or another base model.
+    """
+    record = runs.read_trained(directory, "token_classification")
+    model, tokenizer = models.load_trained_encoder(
+        Path(directory),
+        record["base_model"],
+        AutoModelForTokenClassification,
+        id2label=dict(enumerate(record["labels"])),
+    )
+    return model.to(models.local_device()).eval(), tokenizer, record
+
+
+def check_not_trained_on(run: str | Path, manifest: Mapping[str, Any]) -> None:
+    """Stop unless a run was tested on the test split of a dataset: else it may have been trained on its documents.
+
+    Raises:
+        BioftError: another test split, or no finished run.
+    """
+    if runs.read(run)["dataset"]["fingerprints"].get("test") != manifest["fingerprints"]["test"]:
+        raise BioftError(
+            f"The run in {run} has another test split: it may have been trained on these test documents. Give a run "
+            "of token_classification on the same dataset."
+        )
+
+
+def find_as_recorded(
+    model: Any, tokenizer: Any, record: Mapping[str, Any], texts: Sequence[str], progress: str | None = None
+) -> list[list[Entity]]:
+    """The entities of each text, found with what `load_run` returned, in windows as in its training."""
+    window = {name: record["windows"][name] for name in ("window_length", "window_overlap")}
+    return predict_entities(model, tokenizer, texts, record["labels"], **window, progress=progress)
+
+
+def predict_with_run(
+    directory: str | Path, texts: Sequence[str], *, progress: str | None = "Entities"
+) -> list[list[Entity]]:
+    """The entities of each text, found with a finished run.
+
+    Raises:
+        BioftError: as `load_run`.
+    """
+    return find_as_recorded(*load_run(directory), texts, progress)

@@ -1,0 +1,110 @@
+"""Scores from a finished run: load its adapter on the recorded base model and ask it about new pairs."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import PartialState
+from accelerate.utils import gather_object
+from datasets import Dataset
+
+from bioft.errors import BioftError
+from bioft.models import base as models
+from bioft.storage import runs
+from bioft.tasks.gene_disease import scoring
+from bioft.tasks.gene_disease.prompts import PairPrompts
+
+
+def score_pairs(
+    model: Any,
+    prompts: PairPrompts,
+    pairs: Dataset | dict[str, list[str]],
+    *,
+    batch_tokens: int | None = None,
+    progress: str | None = None,
+) -> np.ndarray:
+    """Probability of the positive answer for each pair, shape `(n,)`.
+
+    Under a distributed launch each process scores its share and all of them return the whole.
+    """
+    state = PartialState()
+    token_ids = prompts.token_ids(list(pairs["gene"]), list(pairs["disease"]))
+    with state.split_between_processes(token_ids) as share:
+        scores = scoring.score(
+            model,
+            prompts.tokenizer,
+            share,
+            prompts.style.positive,
+            prompts.style.negative,
+            batch_tokens=batch_tokens,
+            progress=progress if state.is_main_process else None,
+        )
+    return np.asarray(gather_object(scores.tolist()))
+
+
+def whole_model(trainer: Any, base: models.BaseModel, quantized: bool, dtype: torch.dtype, directory: Path) -> Any:
+    """The trained model, whole in this process: the trainer's own, or reloaded where FSDP or ZeRO-3 split it."""
+    if not models.is_sharded():
+        return trainer.model
+    from peft import PeftModel
+
+    # The trainer gathers the parts of the adapter when it saves.
+    trainer.save_model(str(directory))
+    PartialState().wait_for_everyone()
+    with models.unsharded():
+        model, _ = models.load_causal_lm(base, models.nf4(dtype) if quantized else None, dtype)
+    return PeftModel.from_pretrained(model, str(directory))
+
+
+def load_run(directory: str | Path, dtype: torch.dtype | None = None) -> tuple[Any, PairPrompts, dict[str, Any]]:
+    """The fine-tuned model of a finished run with its prompts and its record.
+
+    The base is loaded as it was trained on (quantized or not), from where the record says, and computes in `dtype`,
+    by default `models.compute_dtype()`.
+
+    Raises:
+        BioftError: no finished run, files changed since, or a base model that is not the recorded one.
+    """
+    from peft import PeftModel
+
+    record = runs.read_trained(directory, "sft_gda")
+    recorded = record["base_model"]
+    base = models.resolve_recorded(recorded)
+    quantization = models.nf4(dtype) if recorded["quantization"] == "nf4" else None
+    if recorded["quantization"] == "nf4" and quantization is None:
+        raise BioftError("This run was trained on a 4-bit base model: install bitsandbytes to use it.")
+    model, tokenizer = models.load_causal_lm(base, quantization, dtype)
+    model = PeftModel.from_pretrained(model, str(directory))
+    return model, PairPrompts(record["scoring"]["prompt_style"], tokenizer), record
+
+
+def predict_pairs(
+    run: str | Path, pairs: list[tuple[str, str]], batch_size: int | None = None
+) -> list[dict[str, Any]]:
+    """Ask a finished run about (gene, disease) pairs.
+
+    Args:
+        run: a run directory.
+        pairs: names of genes and diseases.
+        batch_size: pairs in one forward pass; by default as many as suit the hardware.
+
+    Returns:
+        For each pair a dict of gene, disease, score (0 to 1) and prediction (1 at or above the threshold that
+        validation chose, else 0).
+
+    Raises:
+        BioftError: as `load_run`.
+    """
+    model, prompts, record = load_run(run)
+    columns = {"gene": [gene for gene, _ in pairs], "disease": [disease for _, disease in pairs]}
+    batch_tokens = None
+    if batch_size is not None:
+        longest = max((len(ids) for ids in prompts.token_ids(columns["gene"], columns["disease"])), default=1)
+        batch_tokens = batch_size * longest
+    scores = score_pairs(model, prompts, columns, batch_tokens=batch_tokens, progress="Scoring")
+    threshold = record["scoring"]["threshold"]
+    return [
+        {"gene": gene, "disease": disease, "score": float(score), "prediction": int(score >= threshold)}
+        for (gene, disease), score in zip(pairs, scores, strict=True)
+    ]

@@ -1,0 +1,87 @@
+"""Masked language models: loaded, with a new head where the checkpoint has none, and their encoder for other tasks."""
+
+import hashlib
+import logging
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from peft import PeftModel
+from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer
+
+from bioft.errors import BioftError
+from bioft.models import base as models
+from bioft.storage import runs
+from bioft.storage.cache import cache_directory
+from bioft.tasks.entities.tagging import longest_input
+
+logger = logging.getLogger(__name__)
+
+
+def load_masked_lm(base: models.BaseModel, block_length: int) -> tuple[Any, Any, list[str]]:
+    """Load a masked language model and its tokenizer; the third value names the modules of the head that are new.
+
+    A checkpoint without a head (a plain encoder, such as a sentence encoder) gets one: a random transformation, whose
+    result is scored against the encoder's own word embeddings. Seed the random numbers before.
+
+    Raises:
+        BioftError: as `models.load_encoder`; a tokenizer without a mask token; a model that does not read
+            `block_length` tokens at once.
+    """
+    (model, loading), tokenizer = models.load_encoder(base, AutoModelForMaskedLM, output_loading_info=True)
+    if tokenizer.mask_token is None:
+        raise BioftError(f"{base.id} has no mask token, so it is no masked language model. Choose an encoder.")
+    if block_length > (limit := longest_input(tokenizer, model)):
+        raise BioftError(f"block_length is {block_length}; this model reads at most {limit} tokens at once.")
+    modules = dict(model.named_modules())
+    # The scores of the vocabulary are the word embeddings again: there is nothing new in them.
+    tied = model.get_output_embeddings()
+    parents = {name.rpartition(".")[0] for name in loading["missing_keys"]}
+    new = sorted(name for name in parents if modules[name] is not tied and not list(modules[name].children()))
+    if new:
+        logger.info("%s has no head for hidden tokens: a new one, tied to its embeddings, is trained.", base.id)
+    return model, tokenizer, new
+
+
+def load_adapted_encoder(run: str | Path) -> models.BaseModel:
+    """The encoder of a finished run of `recipes/mlm.py` as a base model for other tasks; an adapter is merged.
+
+    Everything that the run did not train (such as BERT's pooler) is as in the run's own base model. The merged
+    encoder is kept in bioft's cache.
+
+    Raises:
+        BioftError: no finished run of that recipe there, changed files, or a base model that is missing or another.
+    """
+    directory = Path(run)
+    record = runs.read_trained(directory, "mlm")
+    base = models.resolve_recorded(record["base_model"])
+    weights = sorted((name, digest) for name, digest in record["files"].items() if name.endswith(".safetensors"))
+    digest = hashlib.sha256(repr((base.id, base.revision, base.sha256, weights)).encode()).hexdigest()
+    folder = cache_directory() / "adapted" / digest[:24]
+    if not folder.is_dir():
+        _write_encoder(directory, record, base, folder)
+    source = f"{base.id} ({base.source}), adapted by the run {directory.name} of recipes/mlm.py"
+    return models.BaseModel(str(directory), str(folder), None, source, base.license, digest)
+
+
+def _write_encoder(directory: Path, record: dict[str, Any], base: models.BaseModel, folder: Path) -> None:
+    masked_lm, _ = models.load_trained_encoder(directory, record["base_model"], AutoModelForMaskedLM)
+    if isinstance(masked_lm, PeftModel):
+        masked_lm = masked_lm.merge_and_unload()
+    encoder, _ = models.load_encoder(base, AutoModel)
+    _, unexpected = encoder.load_state_dict(masked_lm.base_model.state_dict(), strict=False)
+    if unexpected:
+        raise BioftError(
+            f"The encoder of {directory} does not fit {base.id}: {', '.join(unexpected[:3])} has no place."
+        )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".partial-"))
+    try:
+        with runs.disk_errors(folder):
+            encoder.save_pretrained(partial)
+            AutoTokenizer.from_pretrained(directory).save_pretrained(partial)
+            if not folder.is_dir():  # another process may have made it meanwhile
+                partial.rename(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)

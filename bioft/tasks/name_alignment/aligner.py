@@ -1,0 +1,160 @@
+"""Metabolite names matched to a namespace: candidates, calibrated answers, decisions and the reasons for them."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from bioft.datasets.metabolites.names import normalise, plain_text
+from bioft.datasets.metabolites.tables import resolve_ids
+from bioft.errors import BioftError
+from bioft.tasks.name_alignment.assignment import assign
+from bioft.tasks.name_alignment.candidates import CandidateFinder
+from bioft.tasks.name_alignment.features import Metabolite, pair_features, reasons
+from bioft.tasks.name_alignment.name_answers import Answer
+from bioft.tasks.name_alignment.scorer import Candidate, Scorer
+
+COLUMNS = ("id", "name", "match_id", "match_name", "probability", "decision", "reasons", "candidates")
+"""The columns of an alignment. `probability`: that the answer (an id, or that there is none) is right, from 0 to 1;
+NaN where there is no name to judge by. `candidates`: the next best ids, joined by "|"."""
+MATCH, REVIEW, NO_MATCH = "match", "review", "no match"
+SHOWN_CANDIDATES = 4
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """The candidates of one name: ids and rows of the namespace, and the features, shape (candidates, features)."""
+
+    ids: list[str]
+    rows: list[int]
+    features: np.ndarray
+
+
+class Aligner:
+    """Matches metabolites to one namespace.
+
+    Args:
+        namespace: the columns of `metabolite_tables.COLUMNS`.
+        finder: finds candidates in this very namespace; with an encoder exactly if the scorer needs one.
+        scorer: what the candidates are judged by.
+    """
+
+    def __init__(self, namespace: pd.DataFrame, finder: CandidateFinder, scorer: Scorer) -> None:
+        if scorer.needs_encoder != (finder.encoder is not None):
+            raise BioftError("A scorer that needs an encoder goes with candidates found with it, and only such a one.")
+        self.namespace, self.finder, self.scorer = namespace, finder, scorer
+        self.known = list(metabolites_of(namespace))
+        self.ids_by_name: dict[str, list[str]] = {}
+        for identifier, known in zip(namespace["id"], self.known, strict=True):
+            ids = self.ids_by_name.setdefault(normalise(known.name), [])
+            if identifier not in ids:
+                ids.append(identifier)
+
+    def rank(self, metabolites: pd.DataFrame) -> list[list[Candidate]]:
+        """Return the scored candidates of each metabolite (columns name, formula, charge), best first."""
+        found = candidate_pairs(self.finder, self.namespace, metabolites)
+        return [self.scorer.rank(each.features, each.ids, each.rows) for each in found]
+
+    def answer(self, metabolites: pd.DataFrame) -> list[Answer]:
+        """Answer each metabolite on its own: an id or no match, with the probability of being right."""
+        return [self.scorer.answer(ranked) for ranked in self.rank(metabolites)]
+
+    def align(
+        self, metabolites: pd.DataFrame, *, target_precision: float = 0.95, one_to_one: bool = False
+    ) -> pd.DataFrame:
+        """Match metabolites to the namespace.
+
+        Args:
+            metabolites: columns id, name, formula, charge, as `read_namespace` returns them.
+            target_precision: how often a decision that nobody checks is to be right. The thresholds for it are chosen
+                on the validation names of the scorer; answers below them are for review.
+            one_to_one: give no id of the namespace twice, so that the answers together are as probable as can be.
+
+        Returns:
+            One row for each metabolite, columns `COLUMNS`. A name that several ids of the namespace have, and a
+            metabolite without a name, are for review whatever the probability.
+
+        Raises:
+            BioftError: a precision that is not between 0 and 1.
+        """
+        if not 0 < target_precision < 1:
+            raise BioftError(f"The target precision is {target_precision}; give one between 0 and 1, such as 0.95.")
+        every = self.rank(metabolites)
+        lost = [""] * len(every)
+        if one_to_one:
+            best = [ranked[0].id if ranked else "" for ranked in every]
+            every = assign(every, [self.scorer.probabilities(ranked) for ranked in every])
+            lost = [
+                identifier if not ranked or ranked[0].id != identifier else ""
+                for identifier, ranked in zip(best, every, strict=True)
+            ]
+        thresholds = {
+            match: self.scorer.threshold(match=match, target_precision=target_precision) for match in (True, False)
+        }
+        by_id = resolve_ids(metabolites["id"], self.namespace)
+        rows = []
+        for identifier, query, ranked, taken, same_id in zip(
+            metabolites["id"], metabolites_of(metabolites), every, lost, by_id, strict=True
+        ):
+            if plain_text(query.name):
+                answer = self.scorer.answer(ranked)
+                decision, words = self._judge(query, answer, ranked, thresholds[bool(answer.id)])
+            else:
+                answer, decision, words = _by_id(same_id)
+            if taken:
+                words.append(f"{taken} went to a name that fits it better")
+            name = next((self.known[each.row].name for each in ranked if each.id == answer.id), "")
+            others = [each for each in answer.ranked if each != answer.id][:SHOWN_CANDIDATES]
+            values = (identifier, query.name, answer.id, name, answer.probability, decision)
+            rows.append((*values, "; ".join(words), "|".join(others)))
+        return pd.DataFrame(rows, columns=list(COLUMNS))
+
+    def _judge(
+        self, query: Metabolite, answer: Answer, ranked: Sequence[Candidate], threshold: float
+    ) -> tuple[str, list[str]]:
+        """The decision about an answer, and the reasons."""
+        if not ranked:
+            return (NO_MATCH if answer.probability >= threshold else REVIEW), ["nothing in the namespace is like it"]
+        best = ranked[0]
+        name = self.known[best.row].name
+        similarity = float(best.features[-1]) if self.scorer.needs_encoder else None
+        compared = reasons(query, self.known[best.row], similarity)
+        decided = answer.probability >= threshold
+        if not answer.id:
+            return (NO_MATCH if decided else REVIEW), [f"nearest is {best.id}, {name[:80]}: {compared}"]
+        words = [compared]
+        others = [each for each in self.ids_by_name[normalise(name)] if each != best.id]
+        if others:
+            words.append(f"{', '.join(others[:3])}{' and more' * (len(others) > 3)} have this name too")
+        return (MATCH if decided and not others else REVIEW), words
+
+
+def candidate_pairs(finder: CandidateFinder, namespace: pd.DataFrame, metabolites: pd.DataFrame) -> list[Pairs]:
+    """Return the candidates of each metabolite (columns name, formula, charge) with the features of the pairs."""
+    known, ids = list(metabolites_of(namespace)), namespace["id"].tolist()
+    queries = list(metabolites_of(metabolites))
+    pairs = []
+    for query, candidates in zip(queries, finder.find([query.name for query in queries]), strict=True):
+        features = np.array(
+            [
+                pair_features(query, known[row], float(similarity))
+                for row, similarity in zip(candidates.rows, candidates.n_grams, strict=True)
+            ]
+        )
+        if candidates.embeddings is not None and len(features):
+            features = np.column_stack([features, candidates.embeddings])
+        pairs.append(Pairs([ids[row] for row in candidates.rows], candidates.rows.tolist(), features))
+    return pairs
+
+
+def metabolites_of(table: pd.DataFrame) -> Iterator[Metabolite]:
+    """Yield the rows of a table with the columns name, formula and charge."""
+    return map(Metabolite, table["name"].tolist(), table["formula"].tolist(), table["charge"].tolist())
+
+
+def _by_id(same_id: str) -> tuple[Answer, str, list[str]]:
+    """What can be said of a metabolite without a name: nothing, or that the namespace has its id."""
+    words = "has no name" + (f"; {same_id} of the namespace has the same id" if same_id else "")
+    return Answer("", [same_id] if same_id else [], math.nan), REVIEW, [words]

@@ -1,0 +1,122 @@
+"""What `bioft align` reads and writes: models and lists of names, the table of matches, the annotated model."""
+
+import csv
+import math
+import os
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.table import Table
+
+from bioft.datasets.metabolites.models import read_model, universal_ids, write_model
+from bioft.datasets.metabolites.namespaces import BIGG_URL, MODELSEED_URL
+from bioft.errors import BioftError
+from bioft.tasks.name_alignment import scorer as alignment_scorer
+from bioft.tasks.name_alignment.aligner import MATCH, NO_MATCH, REVIEW, Aligner
+from bioft.tasks.name_alignment.candidates import CandidateFinder
+
+ANNOTATIONS = {BIGG_URL: "bigg.metabolite", MODELSEED_URL: "seed.compound"}
+"""Where a namespace comes from, and its name at identifiers.org, under which models keep its ids."""
+
+
+def load_aligner(namespace: pd.DataFrame, run: Path | None = None) -> Aligner:
+    """Return an aligner: with the encoder and the scorer of a finished run, else with the scorer that needs none.
+
+    The embeddings of the namespace are kept in the cache of bioft.
+
+    Raises:
+        BioftError: no finished run of `contrastive` on metabolite names there, or a namespace without names.
+    """
+    if run is None:
+        return Aligner(namespace, CandidateFinder(namespace), alignment_scorer.load(alignment_scorer.EMBEDDED))
+    from bioft.tasks.retrieval import encoder as contrastive
+
+    encoder, record = contrastive.load_run(run)
+    if alignment_scorer.FILE not in record["files"]:
+        raise BioftError(
+            f"{run} was trained on {record['dataset']['builder']}; names need one trained on metabolites."
+        )
+    scorer = alignment_scorer.load(run / alignment_scorer.FILE)
+    weights = next(digest for name, digest in sorted(record["files"].items()) if name.endswith("model.safetensors"))
+    return Aligner(namespace, CandidateFinder(namespace, encoder, cache=weights), scorer)
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write an alignment as tab-separated text, in one step; white space in names becomes single spaces."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with partial.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_NONE, quotechar=None)
+            writer.writerow(table.columns)
+            writer.writerows([_cell(value) for value in row] for row in table.itertuples(index=False))
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def annotation_name(namespace: pd.DataFrame) -> str:
+    """Return the name under which models keep the ids of a namespace.
+
+    Raises:
+        BioftError: one that identifiers.org has no name for.
+    """
+    url = namespace.attrs["source"].get("url")
+    if url not in ANNOTATIONS:
+        raise BioftError("Only ids of BiGG and ModelSEED can be written into a model; leave --annotate out.")
+    return ANNOTATIONS[url]
+
+
+def annotate(source: Path, table: pd.DataFrame, name: str, target: Path) -> Counter[str]:
+    """Write the model in `source` to `target` with the ids of all matches as annotations of its metabolites.
+
+    Nothing else in the model is changed, and an id that a metabolite has already stays.
+
+    Returns:
+        How many metabolites were "annotated", had the id ("already there"), or have another one that was "kept".
+
+    Raises:
+        BioftError: `source` is no model, or the name of `target` says no format.
+    """
+    model = read_model(source)
+    matches = table[table["decision"] == MATCH]
+    matched = dict(zip(matches["id"], matches["match_id"], strict=True))
+    universal = universal_ids(model)
+    counts: Counter[str] = Counter()
+    for metabolite in model.metabolites:
+        identifier = matched.get(universal[metabolite.id])
+        if identifier is None:
+            continue
+        present = metabolite.annotation.get(name, [])
+        if not present:
+            metabolite.annotation[name] = identifier
+            counts["annotated"] += 1
+        else:
+            same = identifier in ([present] if isinstance(present, str) else present)
+            counts["already there" if same else "kept"] += 1
+    write_model(model, target)
+    return counts
+
+
+def summary(table: pd.DataFrame, target_precision: float) -> Table:
+    """A table of how many names got which decision, and what each means."""
+    meanings: Mapping[str, str] = {
+        MATCH: f"an id, expected to be right in {target_precision:.0%} of cases or more",
+        REVIEW: "to be checked by hand: the best answer is not certain enough",
+        NO_MATCH: f"not in the namespace, as certain as {target_precision:.0%}",
+    }
+    shown = Table(title=f"{len(table):,} metabolites", title_justify="left")
+    shown.add_column("decision")
+    shown.add_column("n", justify="right")
+    shown.add_column("meaning", overflow="fold")
+    for decision, meaning in meanings.items():
+        shown.add_row(decision, f"{int((table['decision'] == decision).sum()):,}", meaning)
+    return shown
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.4f}"
+    return " ".join(str(value).split())

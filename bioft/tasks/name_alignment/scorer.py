@@ -1,0 +1,273 @@
+"""The scorer of candidates: from features of pairs of names to calibrated answers, saved as JSON.
+
+Two logistic regressions are fitted on names whose ids are known. The first tells for each pair whether it is of the
+same compound, and ranks the candidates of a name by it. The second tells for each name the probabilities that its best
+candidate is right, that the namespace has none, and that another id is right. What the second learns from, and what
+thresholds are chosen on, are scores of names that the first was not fitted on (folds of the names).
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bioft.errors import BioftError
+from bioft.tasks.name_alignment.features import FEATURES, SIMILARITY
+from bioft.tasks.name_alignment.name_answers import NO_MATCH, RIGHT, Answer, is_right, outcomes
+
+Floats = NDArray[np.floating[Any]]
+
+SCHEMA_VERSION = 1
+FILE = "alignment_scorer.json"
+"""The name of the file in a run."""
+EMBEDDED = Path(__file__).with_name("alignment_scorer.json")
+"""The scorer that needs no encoder and comes with bioft. It was fitted on the validation names of the recipe
+`contrastive` with the preset `metabolites`, BiGG and ModelSEED, which writes it as `WITHOUT_ENCODER`."""
+WITHOUT_ENCODER = "alignment_scorer_without_encoder.json"
+FOLDS = 5
+REGULARISATION = 0.3
+"""`C` of the regressions: a few hundred names, 25 features."""
+_SHOWN_TO_ANSWER = ("n_grams", "standard_similarity", "same_normalised", "same_standard")
+_NOTHING = -14.0
+"""Log-odds of a candidate that does not exist; those of others are at least as large."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A scored candidate: an id, its row in the namespace, the probability of the pair, and the pair's features."""
+
+    id: str
+    row: int
+    probability: float
+    features: Floats
+
+
+@dataclass(frozen=True)
+class Logistic:
+    """A fitted multinomial logistic regression on standardised features."""
+
+    classes: list[int]
+    mean: list[float]
+    scale: list[float]
+    coefficients: list[list[float]]
+    intercepts: list[float]
+
+    @classmethod
+    def fit(cls, features: Floats, labels: NDArray[np.integer[Any]]) -> "Logistic":
+        """Fit on features of shape (n, features) and labels of shape (n,); one class alone is always predicted."""
+        from sklearn.linear_model import LogisticRegression
+
+        mean, scale = features.mean(axis=0), features.std(axis=0)
+        scale[scale == 0] = 1
+        classes = np.unique(labels)
+        coefficients, intercepts = np.zeros((1, features.shape[1])), np.zeros(1)
+        if len(classes) > 1:
+            model = LogisticRegression(C=REGULARISATION, max_iter=2000).fit((features - mean) / scale, labels)
+            coefficients, intercepts = model.coef_, model.intercept_
+        if len(classes) == 2:  # the first class is the reference
+            coefficients = np.vstack([np.zeros_like(coefficients), coefficients])
+            intercepts = np.append(0.0, intercepts)
+        return cls(
+            [int(each) for each in classes],
+            mean.tolist(),
+            scale.tolist(),
+            coefficients.tolist(),
+            intercepts.tolist(),
+        )
+
+    def probabilities(self, features: Floats, n_classes: int) -> Floats:
+        """Return the probabilities of classes 0 to n_classes - 1, shape (n, n_classes)."""
+        scaled = (features - np.array(self.mean)) / np.array(self.scale)
+        logits = scaled @ np.array(self.coefficients).T + np.array(self.intercepts)
+        exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+        result = np.zeros((len(features), n_classes))
+        result[:, self.classes] = exponentials / exponentials.sum(axis=1, keepdims=True)
+        return result
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Ranks candidates and answers with probabilities."""
+
+    features: list[str]
+    """`alignment_features.FEATURES`, and `SIMILARITY` where the scorer needs an encoder."""
+    pair: Logistic
+    name: Logistic
+    matches: list[tuple[float, bool]]
+    """Of the validation names that were answered with an id: the probability, from folds, and whether it was right."""
+    no_matches: list[tuple[float, bool]]
+    """The same of those that were answered "no match"."""
+
+    @classmethod
+    def fit(cls, features: Sequence[Floats], ids: Sequence[Sequence[str]], golds: Sequence[str]) -> "Scorer":
+        """Fit on names whose ids are known.
+
+        Args:
+            features: per name those of its candidates, shape (candidates, features).
+            ids: per name the ids of its candidates.
+            golds: per name the right ids joined by "|", "" where there is none.
+
+        Raises:
+            BioftError: fewer names than folds, or no name whose right id is among its candidates.
+        """
+        labels = [
+            np.array([bool(gold) and is_right(identifier, gold) for identifier in found], dtype=np.int64)
+            for found, gold in zip(ids, golds, strict=True)
+        ]
+        if len(golds) < FOLDS or not any(each.any() for each in labels):
+            raise BioftError(
+                f"A scorer is fitted on at least {FOLDS} names, some of them with their right id among the "
+                f"candidates; there are {len(golds)} names."
+            )
+        width = max(each.shape[1] for each in features if each.size)
+        fold = np.random.default_rng(0).permutation(len(golds)) % FOLDS
+        ranked: list[list[Candidate]] = [[] for _ in golds]
+        for number in range(FOLDS):
+            model = _fit_pairs(features, labels, fold != number)
+            for index in np.flatnonzero(fold == number).tolist():
+                ranked[index] = _rank(model, features[index], ids[index], range(len(ids[index])))
+        described = np.array([_describe(each, width) for each in ranked])
+        truth = outcomes([[(c.id, c.probability) for c in each] for each in ranked], golds)
+        answers: list[Answer] = [Answer("", [], 0.0)] * len(golds)
+        for number in range(FOLDS):
+            model = Logistic.fit(described[fold != number], truth[fold != number])
+            for index in np.flatnonzero(fold == number).tolist():
+                answers[index] = _answer(model, ranked[index], width)
+        right = [(each, is_right(each.id, gold)) for each, gold in zip(answers, golds, strict=True)]
+        return cls(
+            features=[*FEATURES, SIMILARITY][:width],
+            pair=_fit_pairs(features, labels, np.ones(len(golds), bool)),
+            name=Logistic.fit(described, truth),
+            matches=sorted((each.probability, known) for each, known in right if each.id),
+            no_matches=sorted((each.probability, known) for each, known in right if not each.id),
+        )
+
+    @property
+    def needs_encoder(self) -> bool:
+        """Whether the similarity of embeddings is among the features."""
+        return SIMILARITY in self.features
+
+    def rank(self, features: Floats, ids: Sequence[str], rows: Sequence[int]) -> list[Candidate]:
+        """Return the candidates of a name, best first; of an id that has several names the best one."""
+        return _rank(self.pair, features, ids, rows)
+
+    def answer(self, ranked: Sequence[Candidate]) -> Answer:
+        """Answer with what is most probably right: the best candidate, or "" for no match."""
+        return _answer(self.name, ranked, len(self.features))
+
+    def probabilities(self, ranked: Sequence[Candidate]) -> tuple[float, float]:
+        """Return the probabilities that the best candidate is right, and that the namespace has no match."""
+        return _probabilities(self.name, ranked, len(self.features))
+
+    def threshold(self, *, match: bool, target_precision: float) -> float:
+        """Return the lowest probability from which on validation answers were right as often as asked.
+
+        Above 1 where that was reached from no probability on. `match`: of answers with an id, else of "no match".
+        """
+        known = sorted(self.matches if match else self.no_matches, reverse=True)
+        right, chosen = 0, np.inf
+        for number, (probability, is_correct) in enumerate(known, 1):
+            right += is_correct
+            last_of_equals = number == len(known) or known[number][0] < probability
+            if last_of_equals and right >= target_precision * number - 1e-9:
+                chosen = probability
+        return chosen
+
+    def save(self, path: Path) -> None:
+        """Write the scorer as JSON, in one step."""
+        partial = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            content = {"schema_version": SCHEMA_VERSION, **_rounded(asdict(self))}
+            partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def load(path: Path) -> Scorer:
+    """Read a scorer.
+
+    Raises:
+        BioftError: the file is missing, is something else, or was written for other features.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        features, n_features = content["features"], len(content["features"])
+        scorer = Scorer(
+            features,
+            Logistic(**content["pair"]),
+            Logistic(**content["name"]),
+            [(p, bool(known)) for p, known in content["matches"]],
+            [(p, bool(known)) for p, known in content["no_matches"]],
+        )
+    except FileNotFoundError:
+        raise BioftError(f"There is no scorer of names at {path}.") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BioftError(f"{path} is no scorer of names: {error!r}.") from error
+    if features != [*FEATURES, SIMILARITY][:n_features] or n_features < len(FEATURES):
+        raise BioftError(f"{path} was fitted on other features than this bioft computes. Train the run again.")
+    return scorer
+
+
+def _fit_pairs(features: Sequence[Floats], labels: Sequence[Any], chosen: NDArray[np.bool_]) -> Logistic:
+    picked = [index for index in np.flatnonzero(chosen).tolist() if len(features[index])]
+    return Logistic.fit(
+        np.concatenate([features[index] for index in picked]), np.concatenate([labels[index] for index in picked])
+    )
+
+
+def _rank(model: Logistic, features: Floats, ids: Sequence[str], rows: Sequence[int]) -> list[Candidate]:
+    if not len(features):
+        return []
+    scores = model.probabilities(features, 2)[:, 1]
+    best: dict[str, Candidate] = {}
+    for index in np.lexsort((np.asarray(rows), -scores)).tolist():
+        candidate = Candidate(ids[index], rows[index], float(scores[index]), features[index])
+        best.setdefault(candidate.id, candidate)
+    return list(best.values())
+
+
+def _describe(ranked: Sequence[Candidate], width: int) -> list[float]:
+    """What the second regression sees of a name: log-odds of its candidates, and the best one's main features."""
+    odds = [max(_NOTHING, _log_odds(candidate.probability)) for candidate in ranked]
+    best, second, *_ = [*odds, _NOTHING, _NOTHING]
+    features = ranked[0].features if ranked else np.zeros(width)
+    shown = [float(features[FEATURES.index(name)]) for name in _SHOWN_TO_ANSWER]
+    return [
+        best,
+        best - second,
+        float(np.log1p(np.exp(odds).sum())),
+        max(best, 0.0),
+        *shown,
+        *features[len(FEATURES) :],
+    ]
+
+
+def _log_odds(probability: float) -> float:
+    clipped = min(max(probability, 1e-6), 1 - 1e-6)
+    return float(np.log(clipped / (1 - clipped)))
+
+
+def _answer(model: Logistic, ranked: Sequence[Candidate], width: int) -> Answer:
+    right, no_match = _probabilities(model, ranked, width)
+    ids = [candidate.id for candidate in ranked]
+    return Answer(ids[0], ids, right) if ids and right >= no_match else Answer("", ids, no_match)
+
+
+def _probabilities(model: Logistic, ranked: Sequence[Candidate], width: int) -> tuple[float, float]:
+    right, no_match = model.probabilities(np.array([_describe(ranked, width)]), 3)[0, [RIGHT, NO_MATCH]]
+    return float(right), float(no_match)
+
+
+def _rounded(value: Any) -> Any:
+    """The same with 6 significant digits: more make no difference to an answer."""
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(item) for item in value]
+    return float(f"{value:.6g}") if isinstance(value, float) else value

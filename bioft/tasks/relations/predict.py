@@ -1,0 +1,339 @@
+"""Relations of documents from a classifier of marked texts: scores of all candidates, also with the model of a run."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import pandas as pd
+import torch
+from datasets import Dataset
+from rich.progress import track
+from rich.text import Text
+from torch import nn
+from transformers import AutoModelForSequenceClassification
+
+from bioft.arguments import RelationArguments
+from bioft.metrics.relation_f1 import Relation
+from bioft.models import base as models
+from bioft.models.batches import batches_by_length
+from bioft.storage import runs
+from bioft.tasks.entities import tagging
+from bioft.tasks.entities.predict import CPU_BATCH_TOKENS, GPU_BATCH_TOKENS
+from bioft.tasks.relations import candidates as relations
+from bioft.tasks.relations.candidates import Candidate
+
+Row = Mapping[str, Any]
+KEY = ["document_id", "type", "head", "tail"]
+"""The columns that say which relation a prediction is about."""
+
+
+@dataclass(frozen=True)
+class Markers:
+    """How candidates become texts: see `relations.mark`."""
+
+    style: str
+    added_tokens: bool
+    summary: bool
+    max_length: int
+
+    @classmethod
+    def of(cls, options: RelationArguments) -> Self:
+        """As a recipe was told."""
+        return cls(options.marker_style, options.add_marker_tokens, options.summary, options.max_length)
+
+    def encode(
+        self, tokenizer: Any, texts: Sequence[str], found: Sequence[Candidate]
+    ) -> tuple[list[list[int]], dict[str, int]]:
+        """The vocabulary ids of each candidate's text, and what did not fit into them.
+
+        The counts are `texts_without_some_mentions` (of the two concepts), `mentions_left_out`, and `texts_cut`: those
+        that were still too long and lost their end.
+        """
+        marked = relations.mark(texts, found, tokenizer, self.max_length, self.style, self.added_tokens, self.summary)
+        ids = tokenizer([each.text for each in marked], verbose=False)["input_ids"] if marked else []
+        end = tagging.special_tokens(tokenizer)[1]
+        short = [row if len(row) <= self.max_length else [*row[: self.max_length - len(end)], *end] for row in ids]
+        return short, {
+            "texts_without_some_mentions": sum(each.left_out > 0 for each in marked),
+            "mentions_left_out": sum(each.left_out for each in marked),
+            "texts_cut": sum(len(row) > self.max_length for row in ids),
+        }
+
+
+class FoundRelation(NamedTuple):
+    """A relation between two concepts of a document, with its probability."""
+
+    type: str
+    head: str
+    tail: str
+    score: float
+
+
+@dataclass(frozen=True)
+class RelationScores:
+    """Candidates of some documents with the probability of each type of `arguments`, shape (candidates, types)."""
+
+    candidates: list[Candidate]
+    scores: np.ndarray
+    arguments: relations.Arguments
+
+    def found(self, n_documents: int, threshold: float) -> list[list[FoundRelation]]:
+        """The relations of each document whose score reaches the threshold."""
+        names = list(self.arguments)
+        result: list[list[FoundRelation]] = [[] for _ in range(n_documents)]
+        for row, column in np.argwhere(self.scores >= threshold).tolist():
+            document, head, tail, _ = self.candidates[row]
+            score = float(self.scores[row, column])
+            result[document].append(FoundRelation(names[column], head.id, tail.id, score))
+        return result
+
+
+def without_scores(documents: Sequence[Sequence[FoundRelation]]) -> list[list[Relation]]:
+    """The relations of each document as the metrics take them."""
+    return [[(each.type, each.head, each.tail) for each in found] for found in documents]
+
+
+def labels_of(model: Any) -> list[str]:
+    """The labels of a classifier in the order of its logits."""
+    return [model.config.id2label[index] for index in range(model.config.num_labels)]
+
+
+def score_relations(
+    model: Any,
+    tokenizer: Any,
+    rows: Sequence[Row],
+    arguments: relations.Arguments,
+    markers: Markers,
+    *,
+    progress: str | None = None,
+) -> RelationScores:
+    """Score all candidates of documents, whose `entities` may be annotated or predicted.
+
+    Args:
+        model: a sequence classification model with the labels of `relations.label_names`, in any order.
+        tokenizer: its fast tokenizer.
+        rows: of documents, with `text` and `entities`.
+        arguments: the entity types of each relation type.
+        markers: those that the model was trained with.
+        progress: text of a progress bar; None shows none.
+    """
+    found = relations.candidates(rows, arguments)
+    inputs, _ = markers.encode(tokenizer, [row["text"] for row in rows], found)
+    logits = text_logits(model, tokenizer, inputs, progress)
+    return RelationScores(found, relations.type_scores(logits, found, arguments, labels_of(model)), arguments)
+
+
+@torch.inference_mode()
+def text_logits(model: Any, tokenizer: Any, inputs: Sequence[list[int]], progress: str | None = None) -> np.ndarray:
+    """The logits of each input in float32, shape (inputs, labels), in the order given; texts of like length together.
+
+    Args:
+        model: a sequence classification model.
+        tokenizer: its tokenizer; it knows how to pad.
+        inputs: vocabulary ids with special tokens.
+        progress: text of a progress bar; None shows none.
+    """
+    on_gpu = model.device.type != "cpu"
+    batches = batches_by_length([len(ids) for ids in inputs], GPU_BATCH_TOKENS if on_gpu else CPU_BATCH_TOKENS)
+    logits = np.zeros((len(inputs), model.config.num_labels), dtype=np.float32)
+    was_training = model.training
+    model.eval()
+    try:
+        for batch in track(batches, progress or "", disable=progress is None, transient=True):
+            padded = tokenizer.pad({"input_ids": [inputs[index] for index in batch]}, return_tensors="pt")
+            logits[batch] = model(**padded.to(model.device)).logits.float().cpu().numpy()
+    finally:
+        model.train(was_training)
+    return logits
+
+
+def add_marker_tokens(model: Any, tokenizer: Any, markers: Markers, arguments: relations.Arguments) -> None:
+    """Give the vocabulary and the model the tokens of markers that are tokens of their own; else do nothing."""
+    if markers.added_tokens:
+        tokenizer.add_tokens(relations.marker_tokens(markers.style, arguments))
+        model.resize_token_embeddings(len(tokenizer))
+
+
+def trained_whole(model: Any, markers: Markers) -> list[str]:
+    """The modules that an adapter must hold whole, beside the classifier.
+
+    The pooler below the classifier is missing in many checkpoints: new at each loading, it would be another one.
+    """
+    names = {name.rsplit(".", 1)[-1] for name, _ in model.named_modules()}
+    return [*({"pooler"} & names), *(["word_embeddings"] if markers.added_tokens else [])]
+
+
+def pair_dataset(
+    tokenizer: Any, rows: Sequence[Row], arguments: relations.Arguments, labels: Sequence[str], markers: Markers
+) -> tuple[Dataset, dict[str, int]]:
+    """A training example (`input_ids`, `labels`) for each candidate of documents.
+
+    Args:
+        tokenizer: a fast one.
+        rows: documents with `text`, `entities` and `relations`.
+        arguments: the entity types of each relation type.
+        labels: of the classifier, in its order.
+        markers: how candidates become texts.
+
+    Returns:
+        The examples, and counts: those of `relations.count_labels`, `missed` (relations without a candidate) and
+        those of `Markers.encode`.
+    """
+    found = relations.candidates(rows, arguments)
+    inputs, left_out = markers.encode(tokenizer, [row["text"] for row in rows], found)
+    values = [relations.encode_labels(candidate, labels) for candidate in found]
+    missed = relations.count_missed(rows, found)
+    return Dataset.from_dict({"input_ids": inputs, "labels": values}), {
+        **relations.count_labels(found),
+        "missed": missed,
+        **left_out,
+    }
+
+
+def weighted_loss(positive_weight: float, labels: Sequence[str]) -> Callable[..., torch.Tensor] | None:
+    """A loss for `transformers.Trainer` in which relations count `positive_weight` times; None if that is 1.
+
+    Args:
+        positive_weight: of a relation; "no relation" counts once.
+        labels: of the classifier, in its order.
+    """
+    if positive_weight == 1.0:
+        return None
+    weights = torch.tensor([1.0 if label == relations.NO_RELATION else positive_weight for label in labels])
+
+    def loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None) -> torch.Tensor:
+        logits, weight = outputs["logits"].float(), weights.to(labels.device)
+        if labels.ndim == 1:
+            total = nn.functional.cross_entropy(logits, labels, weight=weight, reduction="sum")
+        else:
+            total = nn.functional.binary_cross_entropy_with_logits(logits, labels, pos_weight=weight, reduction="sum")
+        # The trainer counts the labels of all batches that make one step.
+        return total / (labels.numel() if num_items_in_batch is None else num_items_in_batch)
+
+    return loss
+
+
+def choose_threshold(
+    scores: RelationScores | None, rows: Sequence[Row], given: float | None = None
+) -> tuple[float, str]:
+    """The score from which on a relation is predicted, and where it comes from.
+
+    Args:
+        scores: of the validation documents; None where they chose nothing, because the model was trained on them.
+        rows: those documents, with their relations.
+        given: a threshold that the user chose; None takes the best one.
+    """
+    if given is not None:
+        return given, "given"
+    if scores is None:
+        return 0.5, "not chosen"
+    stated = [{(each["type"], each["head"], each["tail"]) for each in row["relations"]} for row in rows]
+    truth = np.array(
+        [[(kind, c.head.id, c.tail.id) in stated[c.document] for kind in scores.arguments] for c in scores.candidates]
+    )
+    missed = sum(map(len, stated)) - int(truth.sum())
+    return relations.best_threshold(truth, scores.scores, missed)[0], "validation"
+
+
+def shown_example(trainer: Any, index: int) -> Text:
+    """One example as text with its label, for a dry run."""
+    example = trainer.train_dataset[index]
+    names = labels_of(trainer.model)
+    values = example["labels"]
+    kinds = [names[values]] if isinstance(values, int) else [n for n, v in zip(names, values, strict=True) if v]
+    text = Text(trainer.processing_class.decode(example["input_ids"]))
+    return text.append(f"  → {', '.join(kinds) or relations.NO_RELATION}", style="green underline")
+
+
+def predictions_table(rows: Sequence[Row], scores: RelationScores, threshold: float) -> pd.DataFrame:
+    """A row for each candidate and each relation type that it may have, and for each relation without a candidate.
+
+    Columns: id, document_id, type, head, tail, label, score, prediction. From them all figures follow.
+    """
+    table = []
+    for candidate, values in zip(scores.candidates, scores.scores.tolist(), strict=True):
+        for (kind, pairs), score in zip(scores.arguments.items(), values, strict=True):
+            if (candidate.head.type, candidate.tail.type) in pairs:
+                key = rows[candidate.document]["document_id"], kind, candidate.head.id, candidate.tail.id
+                table.append((*key, int(kind in candidate.types), score))
+    there = {row[:4] for row in table}
+    for row in rows:
+        annotated = {(row["document_id"], r["type"], r["head"], r["tail"]) for r in row["relations"]}
+        table += [(*key, 1, 0.0) for key in sorted(annotated - there)]
+    frame = pd.DataFrame(table, columns=[*KEY, "label", "score"])
+    frame["prediction"] = (frame["score"] >= threshold).astype(int)
+    frame.insert(0, "id", [":".join(key) for key in zip(*(frame[c] for c in KEY), strict=True)])
+    return frame
+
+
+def write_predictions(
+    rows: Sequence[Row],
+    scores: RelationScores,
+    threshold: float,
+    end_to_end: Sequence[Sequence[FoundRelation]] | None,
+    directory: Path,
+) -> None:
+    """Write `predictions.parquet`, see `predictions_table`, and with found entities `predictions_end_to_end.parquet`.
+
+    The latter has a row for each relation that was found: document_id, type, head, tail, score.
+    """
+    predictions_table(rows, scores, threshold).to_parquet(directory / "predictions.parquet", index=False)
+    if end_to_end is not None:
+        found = [(row["document_id"], *each) for row, its in zip(rows, end_to_end, strict=True) for each in its]
+        table = pd.DataFrame(found, columns=[*KEY, "score"])
+        table.to_parquet(directory / "predictions_end_to_end.parquet", index=False)
+
+
+def describe(arguments: relations.Arguments, markers: Markers, threshold: float, chosen_on: str) -> dict[str, Any]:
+    """What `run.json` must hold so that the model can be used again."""
+    return {
+        "arguments": {kind: [list(pair) for pair in pairs] for kind, pairs in arguments.items()},
+        "markers": asdict(markers),
+        "threshold": threshold,
+        "threshold_chosen_on": chosen_on,
+    }
+
+
+def load_run(directory: str | Path) -> tuple[Any, Any, dict[str, Any]]:
+    """The model of a finished run of `sequence_classification`, on this process's device, its tokenizer, its record.
+
+    Raises:
+        BioftError: no finished run, one of another recipe, files changed since, or another base model.
+    """
+    record = runs.read_trained(directory, "sequence_classification")
+    model, tokenizer = models.load_trained_encoder(
+        Path(directory),
+        record["base_model"],
+        AutoModelForSequenceClassification,
+        id2label=dict(enumerate(record["labels"])),
+    )
+    return model.to(models.local_device()).eval(), tokenizer, record
+
+
+def score_as_recorded(
+    model: Any, tokenizer: Any, record: Mapping[str, Any], rows: Sequence[Row], progress: str | None = None
+) -> RelationScores:
+    """Score all candidates of documents with what `load_run` returned, marked as in the training."""
+    kept = record["relations"]
+    arguments = {kind: [tuple(pair) for pair in pairs] for kind, pairs in kept["arguments"].items()}
+    return score_relations(model, tokenizer, rows, arguments, Markers(**kept["markers"]), progress=progress)
+
+
+def predict_with_run(
+    directory: str | Path, rows: Sequence[Row], *, progress: str | None = "Relations"
+) -> list[list[FoundRelation]]:
+    """Find relations between the entities of documents with a finished run of `sequence_classification`.
+
+    Args:
+        directory: the run.
+        rows: documents with `text` and `entities`, which have concept ids.
+        progress: text of a progress bar; None shows none.
+
+    Raises:
+        BioftError: as `load_run`.
+    """
+    model, tokenizer, record = load_run(directory)
+    scored = score_as_recorded(model, tokenizer, record, rows, progress)
+    return scored.found(len(rows), record["relations"]["threshold"])

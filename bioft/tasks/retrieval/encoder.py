@@ -1,0 +1,277 @@
+"""Contrastive training of text encoders: the model, what each loss is fed with, and the batches."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+from peft import PeftModel, get_peft_model
+from rich.text import Text
+from sentence_transformers import SentenceTransformer, SentenceTransformerTrainingArguments
+from sentence_transformers.base.modules import Transformer
+from sentence_transformers.base.sampler import DefaultBatchSampler
+from sentence_transformers.sentence_transformer import losses
+from sentence_transformers.sentence_transformer.modules import Pooling
+from trl import ModelConfig
+
+from bioft import dry_run
+from bioft.arguments import MixedPrecision
+from bioft.errors import BioftError
+from bioft.models import base as models
+from bioft.storage import runs
+from bioft.tasks.entities import tagging
+
+logger = logging.getLogger(__name__)
+
+SCORED_LOSSES = ("CosineSimilarityLoss", "ContrastiveLoss", "OnlineContrastiveLoss")
+"""Losses that take two texts and a score."""
+RANKING_LOSSES = ("MultipleNegativesRankingLoss", "CachedMultipleNegativesRankingLoss")
+"""Losses that take anchor and positive (and negative); the other texts of a batch are negatives too."""
+RELATED = 0.5
+"""Score from which on two texts count as related."""
+
+
+@dataclass
+class ContrastiveArguments:
+    """What the encoder learns by."""
+
+    loss: str = field(
+        default="MultipleNegativesRankingLoss", metadata={"help": ", ".join((*SCORED_LOSSES, *RANKING_LOSSES)) + "."}
+    )
+    margin: float = field(
+        default=0.5, metadata={"help": "Cosine distance that unrelated texts must have (contrastive losses)."}
+    )
+    scale: float = field(default=20.0, metadata={"help": "Inverse temperature of the ranking losses."})
+    mini_batch_size: int = field(
+        default=32, metadata={"help": "Texts in memory at once, with CachedMultipleNegativesRankingLoss."}
+    )
+    matryoshka_dimensions: list[int] | None = field(
+        default=None, metadata={"help": "Train the first N dimensions of an embedding as well, for each N."}
+    )
+    max_length: int = field(default=128, metadata={"help": "Tokens of a text; what is longer is cut off."})
+    trained_layers: int | None = field(
+        default=None, metadata={"help": "Train the last N layers of the encoder only, which saves time."}
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse a loss that is not known."""
+        if self.loss not in (*SCORED_LOSSES, *RANKING_LOSSES):
+            raise ValueError(f"loss is one of {', '.join((*SCORED_LOSSES, *RANKING_LOSSES))}, not {self.loss!r}")
+
+
+@dataclass
+class ContrastiveTrainingArguments(MixedPrecision, SentenceTransformerTrainingArguments):
+    """The arguments of the trainer of Sentence Transformers, with mixed precision by hardware."""
+
+    push_to_hub: bool = field(default=False, init=False)  # as in `bioft.arguments.TrainingArguments`
+
+    def __post_init__(self) -> None:
+        """Choose the precision where the user did not."""
+        self.choose_precision(self.use_cpu)
+        super().__post_init__()
+
+
+def load_model(base: models.BaseModel, args: ContrastiveArguments) -> SentenceTransformer:
+    """Load an encoder with mean pooling, in float32.
+
+    Raises:
+        BioftError: the model cannot be loaded, or has fewer layers or dimensions than were asked for.
+    """
+    model = _with_mean_pooling(base.path, args.max_length, base.revision if base.path == base.id else None)
+    dimensions = model.get_embedding_dimension() or 0
+    if any(not 0 < each <= dimensions for each in args.matryoshka_dimensions or ()):
+        raise BioftError(f"matryoshka_dimensions: {base.id} has {dimensions} dimensions; give numbers up to that.")
+    if args.trained_layers is not None:
+        models.freeze_lower_layers(model[0].model, args.trained_layers)
+    return model
+
+
+def add_adapter(model: SentenceTransformer, model_args: ModelConfig) -> None:
+    """Put a LoRA adapter on the encoder; only its weights are trained from then on."""
+    model[0].model = get_peft_model(
+        model[0].model, models.lora_config(model[0].model, model_args, "FEATURE_EXTRACTION")
+    )
+
+
+def save(model: SentenceTransformer, base: models.BaseModel, directory: Path) -> None:
+    """Save the encoder, or its adapter, with pooling and tokenizer; an adapter names its base by Hub id and commit."""
+    encoder = model[0].model
+    if isinstance(encoder, PeftModel):
+        config = encoder.peft_config["default"]
+        config.base_model_name_or_path, config.revision = base.id, base.revision
+    model.save(str(directory), create_model_card=False)
+    (directory / runs.CARD).unlink(missing_ok=True)  # PEFT's card says nothing about this run
+
+
+def load_run(directory: str | Path) -> tuple[SentenceTransformer, dict[str, Any]]:
+    """The encoder of a finished run of `contrastive`, on this process's device, and its record.
+
+    Raises:
+        BioftError: no finished run, one of another recipe, files changed since, or another base model.
+    """
+    directory, record = Path(directory), runs.read_trained(directory, "contrastive")
+    if (directory / "adapter_config.json").is_file():
+        base = models.resolve_recorded(record["base_model"])
+        revision = base.revision if base.path == base.id else None
+        model = _with_mean_pooling(base.path, record["contrastive"]["max_length"], revision)
+        model[0].model = PeftModel.from_pretrained(model[0].model, str(directory))
+    else:
+        model = _with_mean_pooling(str(directory), record["contrastive"]["max_length"], None)
+    return model.to(models.local_device()).eval(), record
+
+
+def _with_mean_pooling(path: str, max_length: int, revision: str | None) -> SentenceTransformer:
+    options = {"revision": revision} if revision else {}
+    try:
+        encoder = Transformer(
+            path,
+            model_kwargs={"dtype": torch.float32, **options},
+            config_kwargs=options,
+            processor_kwargs=options,
+            max_seq_length=max_length,
+        )
+    except (OSError, ValueError) as error:
+        raise BioftError(f"No encoder could be loaded from {path}: {str(error).splitlines()[0]}") from error
+    if (longest := tagging.longest_input(encoder.tokenizer, encoder.model)) < max_length:
+        logger.warning("%s reads %d tokens of a text at most, not %d.", path, longest, max_length)
+        encoder.max_seq_length = longest
+    return SentenceTransformer(modules=[encoder, Pooling(encoder.get_embedding_dimension(), "mean")], device="cpu")
+
+
+def training_rows(rows: Dataset, loss: str, seed: int) -> Dataset:
+    """Return the rows of a pair dataset as a loss takes them, and the column group.
+
+    Ranking losses get anchor, positive and, where the data has any, negative. The others get sentence1, sentence2 and
+    score: positives have score 1, negatives 0, and a positive without a negative is joined by one with a text of
+    another group.
+    """
+    scored = "score" in rows.column_names
+    if loss in RANKING_LOSSES:
+        if not scored:
+            return rows.select_columns([c for c in ("anchor", "positive", "negative", "group") if c in rows.features])
+        if min(rows["score"]) < RELATED:
+            from bioft.datasets.metabolites.pairs import triplets
+
+            return triplets(rows.map(lambda row: {"score": int(row["score"] >= RELATED)}))
+        return Dataset.from_dict(
+            {"anchor": rows["sentence1"][:], "positive": rows["sentence2"][:], "group": rows["group"][:]}
+        )
+    if scored:
+        kept = rows.select_columns(["sentence1", "sentence2", "score", "group"]).to_dict()
+        return Dataset.from_dict(kept | {"score": [float(score) for score in kept["score"]]})
+    anchors, positives, groups = (rows[column][:] for column in ("anchor", "positive", "group"))
+    negatives = rows["negative"][:] if "negative" in rows.features else _of_other_groups(positives, groups, seed)
+    return Dataset.from_dict(
+        {
+            "sentence1": [*anchors, *anchors],
+            "sentence2": [*positives, *negatives],
+            "score": [1.0] * len(anchors) + [0.0] * len(anchors),
+            "group": [*groups, *groups],
+        }
+    )
+
+
+def _of_other_groups(texts: list[str], groups: list[str], seed: int) -> list[str]:
+    """For each row a text of another group, drawn at random."""
+    if len(set(groups)) < 2:
+        raise BioftError("All pairs are of one group: there is nothing to tell them apart from.")
+    rng = np.random.default_rng(seed)
+    drawn = []
+    for group in groups:
+        index = int(rng.integers(len(texts)))
+        while groups[index] == group:
+            index = int(rng.integers(len(texts)))
+        drawn.append(texts[index])
+    return drawn
+
+
+def make_loss(model: SentenceTransformer, args: ContrastiveArguments) -> torch.nn.Module:
+    """Return the loss that the arguments name, wrapped for Matryoshka dimensions where there are any."""
+    options: dict[str, Any] = {}
+    if args.loss in ("ContrastiveLoss", "OnlineContrastiveLoss"):
+        options["margin"] = args.margin
+    elif args.loss in RANKING_LOSSES:
+        options["scale"] = args.scale
+        if args.loss.startswith("Cached"):
+            options["mini_batch_size"] = args.mini_batch_size
+    loss = getattr(losses, args.loss)(model, **options)
+    if args.matryoshka_dimensions:
+        loss = losses.MatryoshkaLoss(model, loss, matryoshka_dims=sorted(args.matryoshka_dimensions, reverse=True))
+    return loss
+
+
+class GroupBatches(DefaultBatchSampler):
+    """Batches in which no group and no text occurs twice, so that no positive serves as a negative.
+
+    Rows that don't fit into a batch wait for the next one; the last batches may be small.
+    """
+
+    def __init__(self, dataset: Dataset, groups: Mapping[str, str], **options: Any) -> None:
+        super().__init__(dataset, **options)
+        columns = [name for name in ("anchor", "positive", "negative") if name in dataset.column_names]
+        texts = zip(*(dataset[name][:] for name in columns), strict=True)
+        # A text and a group can't be mistaken for each other: groups are marked.
+        self.keys = [{*each, f"\n{groups[each[0]]}"} for each in texts]
+
+    def __iter__(self) -> Iterator[list[int]]:
+        """Yield batches of row indices, in an order that the seed and the epoch decide."""
+        if self.generator is not None:
+            self.generator.manual_seed(self.seed + self.epoch)
+        waiting = torch.randperm(len(self.keys), generator=self.generator).tolist()
+        while waiting:
+            batch, left, used = [], [], set[str]()
+            for position, index in enumerate(waiting):
+                if not used.isdisjoint(self.keys[index]):
+                    left.append(index)
+                    continue
+                batch.append(index)
+                used |= self.keys[index]
+                if len(batch) == self.batch_size:
+                    left += waiting[position + 1 :]
+                    break
+            waiting = left
+            if len(batch) == self.batch_size or not self.drop_last:
+                yield batch
+
+    def __len__(self) -> int:
+        """The number of batches, of which those at the end may be more where groups are large."""
+        return len(self.keys) // self.batch_size if self.drop_last else -(-len(self.keys) // self.batch_size)
+
+
+def group_batches(args: ContrastiveTrainingArguments, loss: str, *splits: Dataset) -> list[Dataset]:
+    """Make the trainer draw batches with one row of a group each, for ranking losses; return the splits to train on.
+
+    The column group itself is taken out: the trainer would take it for a text.
+    """
+    if loss in RANKING_LOSSES:
+        groups = {
+            anchor: group for split in splits for anchor, group in zip(split["anchor"], split["group"], strict=True)
+        }
+        args.batch_sampler = partial(GroupBatches, groups=groups)
+    return [split.remove_columns("group") for split in splits]
+
+
+def report(trainer: Any) -> None:
+    """Print what a dry run shows: two examples, parameters, steps and memory."""
+    model, rows = trainer.model, trainer.train_dataset
+    columns = [name for name in rows.column_names if name != "score"]
+
+    def tokens(batch: Mapping[str, Any]) -> dict[str, list[int]]:
+        lengths = [
+            [len(ids) for ids in model.tokenizer(batch[name], truncation=True)["input_ids"]] for name in columns
+        ]
+        return {"length": [sum(each) for each in zip(*lengths, strict=True)]}
+
+    lengths = rows.map(tokens, batched=True, desc="Tokens")
+    shown = SimpleNamespace(model=model[0].model, args=trainer.args, train_dataset=lengths)
+    dry_run.report(shown, show=lambda trainer, index: _shown(rows[index]))
+
+
+def _shown(row: Mapping[str, Any]) -> Text:
+    return Text("\n").join(Text(f"{name}: {value}", style="green underline") for name, value in row.items())

@@ -1,0 +1,145 @@
+"""Tuned and untrained text encoder on tasks of MTEB, the Massive Text Embedding Benchmark (Muennighoff et al., 2023).
+
+The tasks, their data and their metrics are those of the package `mteb`.
+"""
+
+import difflib
+import json
+import logging
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+from datasets.exceptions import DatasetNotFoundError
+from huggingface_hub.errors import HfHubHTTPError
+from rich import box
+from rich.table import Table
+
+from bioft.errors import BioftError
+from bioft.models import base as models
+from bioft.storage import runs
+from bioft.tasks.retrieval import encoder as contrastive
+from bioft.tasks.retrieval.encoder import ContrastiveArguments
+
+if TYPE_CHECKING:
+    from mteb import AbsTask
+
+SYSTEMS = ("base", "fine-tuned")
+"""In the order in which they are evaluated and shown."""
+SUMMARY = "summary.json"
+SOURCE = "evaluated_run.json"
+"""Which run the results of a folder are of."""
+
+
+def find_tasks(names: Sequence[str]) -> "list[AbsTask]":
+    """Return the tasks of these names.
+
+    Raises:
+        BioftError: mteb is not installed; there is no task of a name (with the nearest ones).
+    """
+    try:
+        import mteb
+        from mteb.get_tasks import TASK_LIST
+    except ImportError:
+        raise BioftError("Tasks of MTEB need a package more. Install it: pip install 'bioft[mteb]'") from None
+    logging.getLogger("mteb").setLevel(logging.WARNING)
+    known = {task.metadata.name.casefold(): task.metadata.name for task in TASK_LIST}
+    for name in names:
+        if name.casefold() not in known:
+            near = [known[each] for each in difflib.get_close_matches(name.casefold(), known, n=3)]
+            advice = f"Did you mean {' or '.join(near)}?" if near else "Their names: mteb.get_tasks()."
+            raise BioftError(f"MTEB has no task {name!r}. {advice}")
+    return [mteb.get_task(known[name.casefold()]) for name in names]
+
+
+def evaluate(
+    directory: str | Path, tasks: "Sequence[AbsTask]", out: str | Path, *, batch_size: int = 32
+) -> list[dict[str, Any]]:
+    """Evaluate the encoder of a finished run of `contrastive`, and its base model, on tasks of MTEB.
+
+    Writes `<out>/<task>/base.json` and `fine-tuned.json` (mteb's own results: every split, subset and metric), and
+    `<out>/summary.json`. A task whose files are there is not evaluated again, so that a long list can go on after an
+    interruption; files of another encoder are refused.
+
+    Returns:
+        What the summary holds, for each task: `task`, `type`, `metric` (its main one), `base` and `fine-tuned` (their
+        mean over splits and subsets) and `difference`.
+
+    Raises:
+        BioftError: no finished run of contrastive; data that can't be had; a folder with results of another encoder.
+    """
+    out = Path(out)
+    tuned, record = contrastive.load_run(directory)
+    identity = {"recipe": record["recipe"], "name": Path(directory).resolve().name, "files": record["files"]}
+    _claim(out, identity)
+    base = models.resolve_recorded(record["base_model"])
+    length = record["contrastive"]["max_length"]
+    untrained = contrastive.load_model(base, ContrastiveArguments(max_length=length)).to(models.local_device())
+    encoders = dict(zip(SYSTEMS, (untrained, tuned), strict=True))
+    rows = []
+    for task in tasks:
+        scores = {name: _score(task, name, encoder, out, batch_size) for name, encoder in encoders.items()}
+        if task.data_loaded:
+            task.unload_data()
+        difference = scores["fine-tuned"] - scores["base"]
+        about = {"task": task.metadata.name, "type": task.metadata.type, "metric": task.metadata.main_score}
+        rows.append({**about, **scores, "difference": difference})
+    runs.write_text(out / SUMMARY, json.dumps(rows, indent=2) + "\n")
+    return rows
+
+
+def table(rows: Sequence[dict[str, Any]]) -> Table:
+    """The rows of `evaluate` as a table."""
+    shown = Table(title="MTEB, mean over splits and subsets", box=box.SIMPLE_HEAD)
+    for column in ("Task", "Metric"):
+        shown.add_column(column)
+    for column in ("Base", "Fine-tuned", "Difference"):
+        shown.add_column(column, justify="right")
+    for row in rows:
+        figures = f"{row['base']:.4f}", f"{row['fine-tuned']:.4f}", f"{row['difference']:+.4f}"
+        shown.add_row(row["task"], row["metric"], *figures)
+    return shown
+
+
+def _claim(out: Path, encoders: dict[str, Any]) -> None:
+    """Note which run the results in a folder are of; those of another one are not mixed with it."""
+    note = out / SOURCE
+    if note.is_file() and json.loads(note.read_text()) != encoders:
+        raise BioftError(f"{out} has results of another run. Give another folder with --out.")
+    if not note.is_file() and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise BioftError(f"{out} exists and is no folder of MTEB results. Give another one with --out.")
+    out.mkdir(parents=True, exist_ok=True)
+    runs.write_text(note, json.dumps(encoders, indent=2) + "\n")
+
+
+def _score(task: "AbsTask", name: str, encoder: Any, out: Path, batch_size: int) -> float:
+    """The main score of an encoder on a task, from the folder if it is there."""
+    import mteb
+    from mteb.results import TaskResult
+
+    path = out / task.metadata.name / f"{name}.json"
+    if not path.is_file():
+        _load_data(task)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=FutureWarning, module="mteb")
+            # Without a cache: what mteb keeps goes by the name of a model, and a run has none there.
+            found = mteb.evaluate(encoder, task, cache=None, encode_kwargs={"batch_size": batch_size})
+        path.parent.mkdir(exist_ok=True)
+        unfinished = path.with_suffix(".partial")
+        found.task_results[0].to_disk(unfinished)
+        unfinished.replace(path)
+    return float(TaskResult.from_disk(path).get_score())
+
+
+def _load_data(task: "AbsTask") -> None:
+    if task.data_loaded:
+        return
+    try:
+        task.load_data()
+    except (OSError, HfHubHTTPError, DatasetNotFoundError, httpx2.HTTPError) as error:
+        raise BioftError(
+            f"The data of {task.metadata.name} can't be had: {str(error).splitlines()[0]}. They are "
+            f"{task.metadata.dataset['path']} on the Hub: this needs a network the first time (and no HF_HUB_OFFLINE)."
+        ) from error

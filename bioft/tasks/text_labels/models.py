@@ -1,0 +1,115 @@
+"""Classifiers of texts, loaded to be trained (from a base model, an adapted one or an earlier run) or to be asked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from peft import PeftModel
+from transformers import AutoTokenizer
+from trl import ModelConfig
+
+from bioft.arguments import ClassifierArguments
+from bioft.errors import BioftError
+from bioft.hub import publication
+from bioft.hub import push as hub
+from bioft.models import base as models
+from bioft.storage import runs
+from bioft.tasks.masked_lm import models as masked_models
+from bioft.tasks.text_labels.classifier import classifier_class
+from bioft.tasks.text_labels.evaluate import read_trained_on
+
+PROBLEM_TYPES = {True: "multi_label_classification", False: "single_label_classification"}
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a training starts from: the base model, and the run of mlm or of text_classification, if any."""
+
+    base: models.BaseModel
+    mlm_run: str | None = None
+    earlier_run: Path | None = None
+    trained_on: frozenset[str] = frozenset()
+    """Checksums of the texts that the earlier run was trained on."""
+
+
+def find_start(options: ClassifierArguments, base: models.BaseModel, push_to_hub: str | None = None) -> Start:
+    """Find what a training starts from; nothing is loaded yet.
+
+    Args:
+        options: `mlm_run` and `start_from`, each a run directory or `user/name` on the Hub.
+        base: the base model where neither is given.
+        push_to_hub: the finished run is to be pushed, so others must be able to load its base model.
+
+    Raises:
+        BioftError: no such run, one of another recipe, another base model than `base`, or one that can't be published.
+    """
+    if options.mlm_run is not None:
+        adapted = masked_models.load_adapted_encoder(hub.run_directory(options.mlm_run))
+        if push_to_hub:
+            publication.check_base_model({"base_model": vars(adapted)}, Path(options.mlm_run))
+        return Start(adapted, mlm_run=options.mlm_run)
+    if options.start_from is None:
+        return Start(base)
+    folder = hub.run_directory(options.start_from)
+    record = runs.read_trained(folder, "text_classification")
+    models.check_goes_on_from(options.start_from, record["base_model"], base)
+    return Start(base, earlier_run=folder, trained_on=frozenset(read_trained_on(folder)))
+
+
+def load_start(start: Start, labels: Sequence[str], multi_label: bool, head: str) -> tuple[Any, Any]:
+    """The model to be trained, and its tokenizer; with an earlier run its adapter, head and labels go on.
+
+    Raises:
+        BioftError: the model can't be loaded, or the earlier run has other labels or another head.
+    """
+    if start.earlier_run is None:
+        return models.load_encoder(
+            start.base,
+            classifier_class(start.base, head),
+            id2label=dict(enumerate(labels)),
+            problem_type=PROBLEM_TYPES[multi_label],
+        )
+    record = runs.read_trained(start.earlier_run, "text_classification")
+    kept = record["classifier"]
+    if sorted(record["labels"]) != sorted(labels) or (kept["multi_label"], kept["head"]) != (multi_label, head):
+        raise BioftError(
+            f"{start.earlier_run} has the labels {', '.join(record['labels'])} (several a text: "
+            f"{kept['multi_label']}, head: {kept['head']}); this data has {', '.join(labels)} (several a text: "
+            f"{multi_label}, head: {head}). Only a classifier of the same labels can be trained further."
+        )
+    return _load(start.earlier_run, record, is_trainable=True)
+
+
+def describe(start: Start, model_args: ModelConfig, model: Any) -> dict[str, Any]:
+    """The base model as `run.json` records it."""
+    described = models.describe(start.base, model_args, model)
+    return described if start.mlm_run is None else described | {"name_or_path": start.base.id}
+
+
+def load_run(directory: str | Path) -> tuple[Any, Any, dict[str, Any]]:
+    """The model of a finished run of text_classification on this process's device, its tokenizer and its record.
+
+    Raises:
+        BioftError: no finished run, one of another recipe, files changed since, or another base model.
+    """
+    record = runs.read_trained(Path(directory), "text_classification")
+    model, tokenizer = _load(Path(directory), record)
+    return model.to(models.local_device()).eval(), tokenizer, record
+
+
+def _load(directory: Path, record: dict[str, Any], *, is_trainable: bool = False) -> tuple[Any, Any]:
+    kept, recorded = record["classifier"], record["base_model"]
+    config = {"id2label": dict(enumerate(record["labels"])), "problem_type": PROBLEM_TYPES[kept["multi_label"]]}
+    if not (directory / "adapter_config.json").is_file():
+        whole = models.BaseModel(str(directory), str(directory), None, f"run {directory}", None, None)
+        return models.load_encoder(whole, classifier_class(whole, kept["head"]), **config)
+    if kept["mlm_run"] is None:
+        base = models.resolve_recorded(recorded)
+    else:
+        base = masked_models.load_adapted_encoder(hub.run_directory(kept["mlm_run"]))
+        if base.sha256 != recorded["sha256"]:
+            raise BioftError(f"The run of mlm at {kept['mlm_run']} is not the one that {directory} was trained on.")
+    model, _ = models.load_encoder(base, classifier_class(base, kept["head"]), **config)
+    model = PeftModel.from_pretrained(model, str(directory), is_trainable=is_trainable)
+    return model, AutoTokenizer.from_pretrained(directory)
