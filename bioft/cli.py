@@ -653,7 +653,9 @@ def index(
     skip_bad: SkipBad = False,
 ) -> None:
     """Embed articles and keep them on disk in an index for `bioft search`."""
-    from bioft import search_articles, search_encoder, search_index
+    from bioft.search import articles as search_articles
+    from bioft.search import encoder as search_encoder
+    from bioft.search import index as search_index
 
     read, counts = search_articles.read_articles(articles, skip_bad=skip_bad)
     encoder = search_encoder.load_encoder(model, backend)
@@ -687,14 +689,14 @@ def search(
     if near_duplicates == bool(query.strip()):
         problem = "--near-duplicates takes no query." if near_duplicates else "The query is empty."
         raise BioftError(f'{problem} Say what to look for, such as "lung cancer treatment options".')
-    from bioft import search_index
+    from bioft.search import index as search_index
 
     opened = search_index.open_index(index)
     found: list[Any]
     if near_duplicates:
         found = opened.near_duplicates(threshold)
     else:
-        from bioft import search_encoder
+        from bioft.search import encoder as search_encoder
 
         vector = search_encoder.load_encoder_of(opened, model).encode_query(query)
         found = opened.search(vector, k, from_year=from_year, to_year=to_year, mesh=mesh or ())
@@ -709,8 +711,8 @@ def topics(
     as_json: Annotated[bool, typer.Option("--json", help="Print the topics as JSON.")] = False,
 ) -> None:
     """Group the articles of an index into topics, each with its MeSH terms and the article in its middle."""
-    from bioft import search_index
-    from bioft.topics import find_topics
+    from bioft.search import index as search_index
+    from bioft.search.topics import find_topics
 
     found = find_topics(search_index.open_index(index), n, seed)
     rows = [

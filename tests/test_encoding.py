@@ -10,10 +10,10 @@ from peft import PeftModel
 from trl import ModelConfig
 from typer.testing import CliRunner
 
-from bioft import search_index
 from bioft.cli import app
-from bioft.search_articles import IndexedArticle
-from bioft.search_encoder import load_encoder
+from bioft.search import index as search_index
+from bioft.search.articles import IndexedArticle
+from bioft.search.encoder import load_encoder
 from bioft.tasks.retrieval import encoder as contrastive
 from tests.tiny import write_encoder
 

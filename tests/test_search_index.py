@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from bioft import search_index
 from bioft.cli import app
 from bioft.errors import BioftError
 from bioft.models import base as models
 from bioft.models.embed import encode_texts
-from bioft.search_articles import IndexedArticle, read_articles
-from bioft.search_encoder import SearchEncoder, load_encoder
+from bioft.search import index as search_index
+from bioft.search.articles import IndexedArticle, read_articles
+from bioft.search.encoder import SearchEncoder, load_encoder
+from bioft.search.topics import find_topics
 from bioft.storage import runs
 from bioft.tasks.retrieval import encoder as contrastive
 from bioft.tasks.retrieval.encoder import ContrastiveArguments
-from bioft.topics import find_topics
 from tests.tiny import write_encoder
 
 RUNNER = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"})

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import gradio as gr
 
-from bioft import search_encoder, search_index
 from bioft.demo import map_tab, page, search_tab, similarity_tab, task_tabs
 from bioft.demo.calibration import calibrate
 from bioft.errors import BioftError
-from bioft.search_encoder import SearchEncoder
-from bioft.search_index import SearchIndex
+from bioft.search import encoder as search_encoder
+from bioft.search import index as search_index
+from bioft.search.encoder import SearchEncoder
+from bioft.search.index import SearchIndex
 
 
 def open_and_build(index: Path, model: str | None, directories: Sequence[Path], about: str = "") -> gr.Blocks:

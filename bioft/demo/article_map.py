@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from sklearn.manifold import TSNE
 
 from bioft.errors import BioftError
-from bioft.search_index import SearchIndex
-from bioft.topics import Topic, find_topics
+from bioft.search.index import SearchIndex
+from bioft.search.topics import Topic, find_topics
 
 MAP_ARTICLES = 1000
 """As many are drawn, of a larger index a random sample: more take t-SNE minutes, and crowd the map."""

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from bioft.search_index import SearchIndex
+from bioft.search.index import SearchIndex
 
 SAMPLED_ARTICLES, SAMPLED_PAIRS = 5000, 20_000
 SPECIFIC_SHARE = 0.05

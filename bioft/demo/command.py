@@ -35,8 +35,9 @@ def demo(
     check_installed()
     if model is not None and index is None:
         raise typer.BadParameter("--model needs the folder of an index.")
-    from bioft import search_encoder, search_index
     from bioft.demo import app, default_index, space
+    from bioft.search import encoder as search_encoder
+    from bioft.search import index as search_index
 
     directories, about = run or [], ""
     if index is None:

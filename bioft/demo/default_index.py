@@ -4,12 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-from bioft import search_encoder, search_index
 from bioft.datasets.hpo import definitions as hpo_definitions
 from bioft.datasets.hpo import gene_disease as hpo
-from bioft.search_articles import IndexedArticle
-from bioft.search_encoder import SearchEncoder
-from bioft.search_index import SearchIndex
+from bioft.search import encoder as search_encoder
+from bioft.search import index as search_index
+from bioft.search.articles import IndexedArticle
+from bioft.search.encoder import SearchEncoder
+from bioft.search.index import SearchIndex
 from bioft.storage import runs
 from bioft.storage.cache import cache_directory
 

@@ -6,7 +6,7 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 
 from bioft.demo import page
 from bioft.errors import BioftError
-from bioft.search_index import SearchIndex
+from bioft.search.index import SearchIndex
 
 MOST = 8
 """Articles side by side that a phone has room for."""

@@ -9,8 +9,8 @@ import gradio as gr
 from bioft.demo import article_map, heatmap, page
 from bioft.demo.article_map import ArticleMap
 from bioft.errors import BioftError
-from bioft.search_index import SearchIndex
-from bioft.topics import Topic
+from bioft.search.index import SearchIndex
+from bioft.search.topics import Topic
 
 TOPICS, CHOSEN = 8, 5
 

@@ -9,8 +9,8 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 from bioft.demo import page
 from bioft.demo.calibration import Calibration
 from bioft.errors import BioftError
-from bioft.search_encoder import SearchEncoder
-from bioft.search_index import Hit, SearchIndex
+from bioft.search.encoder import SearchEncoder
+from bioft.search.index import Hit, SearchIndex
 
 OFFERED_TERMS = 1000
 """The most frequent MeSH terms, which a list offers; others can be typed in."""

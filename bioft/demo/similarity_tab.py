@@ -8,7 +8,7 @@ import numpy as np
 from bioft.demo import gauge, page
 from bioft.demo.calibration import Calibration
 from bioft.errors import BioftError
-from bioft.search_encoder import SearchEncoder
+from bioft.search.encoder import SearchEncoder
 
 
 def add(encoder: SearchEncoder, calibration: Calibration) -> None:

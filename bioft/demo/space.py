@@ -12,8 +12,8 @@ from typing import Any
 import bioft
 from bioft.errors import BioftError
 from bioft.models import base as models
-from bioft.search_encoder import SearchEncoder
-from bioft.search_index import MANIFEST, SearchIndex
+from bioft.search.encoder import SearchEncoder
+from bioft.search.index import MANIFEST, SearchIndex
 from bioft.storage import runs
 from bioft.storage.files import new_folder
 

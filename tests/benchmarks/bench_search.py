@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioft.datasets.rank import rank_embeddings
-from bioft.search_index import EXPANSION_SEARCH, GRAPH, index_class
+from bioft.search.index import EXPANSION_SEARCH, GRAPH, index_class
 
 DIMENSIONS, DIRECTIONS, TOPICS, QUERIES, CHUNK, TURN = 768, 64, 1000, 500, 50_000, 64
 
@@ -84,7 +84,7 @@ def measure_encoding(pubmed: Path, n: int) -> dict[str, object]:
     from bioft.datasets.pubmed import articles as pubmed_articles
     from bioft.metrics.retrieval import paired_retrieval_bootstrap
     from bioft.models.embed import encode_texts, int8_forward
-    from bioft.search_encoder import load_encoder
+    from bioft.search.encoder import load_encoder
 
     torch.set_num_threads(1)
     model = load_encoder("embedded:all-minilm-l6-v2").model

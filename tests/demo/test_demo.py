@@ -20,7 +20,6 @@ from transformers import AutoModel, AutoModelForSequenceClassification, AutoMode
 from typer.testing import CliRunner
 
 import bioft
-from bioft import search_encoder, search_index
 from bioft.cli import app as command_line
 from bioft.datasets.documents import sample
 from bioft.demo import app, article_map, calibration, gauge, heatmap, page, task_tabs
@@ -28,8 +27,11 @@ from bioft.demo.calibration import Calibration
 from bioft.demo.space import export
 from bioft.errors import BioftError
 from bioft.models import base as models
-from bioft.search_articles import IndexedArticle
-from bioft.search_index import SearchIndex
+from bioft.search import encoder as search_encoder
+from bioft.search import index as search_index
+from bioft.search.articles import IndexedArticle
+from bioft.search.index import SearchIndex
+from bioft.search.topics import find_topics
 from bioft.storage import runs
 from bioft.tasks.entities import predict as entity_prediction
 from bioft.tasks.entities import tagging
@@ -40,7 +42,6 @@ from bioft.tasks.joint import predict as document_prediction
 from bioft.tasks.relations import candidates as relations
 from bioft.tasks.relations.linking import ConceptDictionary
 from bioft.tasks.text_labels import predict as text_prediction
-from bioft.topics import find_topics
 from tests.tiny import write_encoder, write_model
 
 RUNNER = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"})

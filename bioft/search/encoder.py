@@ -14,7 +14,7 @@ from bioft.errors import BioftError
 from bioft.models import base as models
 from bioft.models import embed as encoding
 from bioft.models import onnx as onnx_models
-from bioft.search_index import SearchIndex
+from bioft.search.index import SearchIndex
 from bioft.storage import runs
 from bioft.tasks.retrieval import encoder as contrastive
 from bioft.tasks.retrieval.encoder import ContrastiveArguments

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.cluster import MiniBatchKMeans
 
 from bioft.errors import BioftError
-from bioft.search_index import SearchIndex
+from bioft.search.index import SearchIndex
 
 TERMS = 5
 """MeSH terms that name a topic."""

@@ -26,13 +26,13 @@ from numpy.typing import NDArray
 from bioft import __version__
 from bioft.datasets.rank import rank_embeddings
 from bioft.errors import BioftError
-from bioft.search_articles import IndexedArticle
+from bioft.search.articles import IndexedArticle
 from bioft.storage import runs
 
 if TYPE_CHECKING:  # the encoder brings PyTorch along, which near duplicates and topics do without
     from usearch.index import Index
 
-    from bioft.search_encoder import SearchEncoder
+    from bioft.search.encoder import SearchEncoder
 
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
