@@ -20,7 +20,7 @@ from bioft.errors import BioftError
 from bioft.hub import push as hub
 from bioft.storage import runs
 from bioft.storage.files import check_new, new_folder
-from bioft.verification_findings import FINE_TUNED
+from bioft.verify.findings import FINE_TUNED
 
 TOGETHER = "together"
 

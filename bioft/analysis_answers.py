@@ -12,7 +12,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 
 from bioft.errors import BioftError
 from bioft.run_outcomes import PREDICTIONS, READERS, Ratio
-from bioft.verification_findings import FINE_TUNED
+from bioft.verify.findings import FINE_TUNED
 
 BASE = "base model"
 NONE = "none"

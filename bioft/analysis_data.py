@@ -8,19 +8,27 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bioft import (
-    contrastive_verification,
-    document_verification,
-    gene_disease_verification,
-    masked_verification,
-    text_verification,
-)
 from bioft.analysis_answers import Answers
 from bioft.datasets.recorded import recorded_dataset
 from bioft.datasets.splits import normalise
 from bioft.errors import BioftError
 from bioft.hub import push as hub
-from bioft.verification_findings import Request, Verification
+from bioft.verify import (
+    documents as document_verification,
+)
+from bioft.verify import (
+    gene_disease as gene_disease_verification,
+)
+from bioft.verify import (
+    masked_lm as masked_verification,
+)
+from bioft.verify import (
+    retrieval as contrastive_verification,
+)
+from bioft.verify import (
+    text_labels as text_verification,
+)
+from bioft.verify.findings import Request, Verification
 
 
 def recorded_splits(directory: Path, record: dict[str, Any], dataset_path: Path | None = None) -> Any:

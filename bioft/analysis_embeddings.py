@@ -16,7 +16,7 @@ from bioft.analysis_answers import BASE, Answers
 from bioft.analysis_errors import RESAMPLES, area, share
 from bioft.errors import BioftError
 from bioft.metrics import intervals
-from bioft.verification_findings import FINE_TUNED
+from bioft.verify.findings import FINE_TUNED
 
 FOLDS = 5
 FEWEST = 20

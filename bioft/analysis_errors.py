@@ -14,7 +14,7 @@ from bioft.analysis_answers import BASE, Answers
 from bioft.metrics import intervals
 from bioft.metrics.intervals import Floats
 from bioft.run_outcomes import Ranking
-from bioft.verification_findings import FINE_TUNED
+from bioft.verify.findings import FINE_TUNED
 
 RESAMPLES = 1000
 CONFIDENCE = 0.95

@@ -10,7 +10,7 @@ from scipy import stats
 
 from bioft.analysis_answers import Answers
 from bioft.run_comparison import holm
-from bioft.verification_findings import FINE_TUNED
+from bioft.verify.findings import FINE_TUNED
 
 
 @dataclass

@@ -316,7 +316,7 @@ def verify(
     """Evaluate a published run again: verified (exit code 0), not reproduced (1) or cannot be checked (2), and why."""
     import json
 
-    from bioft import verification
+    from bioft.verify import verify as verification
 
     found = verification.verify(
         name, revision=revision, sample=sample, seed=seed, dataset_path=dataset_path, progress=not as_json

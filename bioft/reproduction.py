@@ -22,14 +22,7 @@ from bioft.hub import push as hub
 from bioft.storage import runs
 from bioft.storage.configuration import recorded_configuration
 from bioft.storage.datasets import suggestion
-from bioft.verification_findings import (
-    FINE_TUNED,
-    Figure,
-    Verification,
-    check_base_model,
-    figure_of,
-    number_text,
-)
+from bioft.verify.findings import FINE_TUNED, Figure, Verification, check_base_model, figure_of, number_text
 
 BASE_MODEL = "base model"
 # `compare_with` names runs to compare with, which change nothing in the training.

@@ -17,11 +17,11 @@ from huggingface_hub import DatasetCard, HfApi, ModelCard
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
-from bioft import verification
 from bioft.datasets.gene_disease import ctd
 from bioft.hub import push as hub
 from bioft.storage import datasets as storage
 from bioft.tasks.gene_disease import predict as prediction
+from bioft.verify import verify as verification
 from tests.tiny import write_ctd, write_model
 
 RECIPE = Path(__file__).resolve().parents[1] / "recipes" / "sft_gda.py"

@@ -9,12 +9,13 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from bioft import run_comparison, sweep, verification
+from bioft import run_comparison, sweep
 from bioft.cli import app
 from bioft.errors import BioftError
 from bioft.hub import publication
 from bioft.storage import datasets as storage
 from bioft.storage import runs
+from bioft.verify import verify as verification
 from tests.labelled_texts import write_weak_labels
 from tests.recipe import command_line
 from tests.recipe_in_process import RecipeInProcess

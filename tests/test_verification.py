@@ -13,7 +13,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from typer.testing import CliRunner
 
-from bioft import gene_disease_verification, metrics, verification
+from bioft import metrics
 from bioft.cards import model as cards
 from bioft.cli import app
 from bioft.datasets import recorded as recorded_data
@@ -24,7 +24,9 @@ from bioft.metrics import intervals
 from bioft.storage import datasets as storage
 from bioft.storage import runs
 from bioft.tasks.gene_disease import evaluate as evaluation
-from bioft.verification_findings import Request
+from bioft.verify import gene_disease as gene_disease_verification
+from bioft.verify import verify as verification
+from bioft.verify.findings import Request
 from tests.hub_server.server import HubServer
 from tests.recipe import RECIPES, command_line, load_recipe, run_recipe
 from tests.tiny import write_ctd, write_model

@@ -8,7 +8,7 @@ import pytest
 
 from bioft.errors import BioftError
 from bioft.hub import push as hub
-from bioft.verification_findings import Verification, check_base_model
+from bioft.verify.findings import Verification, check_base_model
 from tests.tiny import write_model
 
 

@@ -9,7 +9,7 @@ from bioft.errors import BioftError
 from bioft.hub import push as hub
 from bioft.storage import datasets as storage
 from bioft.storage import runs
-from bioft.verification_findings import Request
+from bioft.verify.findings import Request
 
 Loader = Callable[..., tuple[Any, dict[str, Any]]]
 

@@ -13,16 +13,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bioft.card_verification import check_card
-from bioft.contrastive_verification import check_contrastive
-from bioft.document_verification import check_documents
 from bioft.errors import BioftError, ChangedFilesError, LeakageError
-from bioft.gene_disease_verification import check_gene_disease
 from bioft.hub import push as hub
-from bioft.masked_verification import check_masked_lm
 from bioft.storage import runs
-from bioft.text_verification import check_texts
-from bioft.verification_findings import FINE_TUNED, Request, Status, Verification, number_text
+from bioft.verify.card import check_card
+from bioft.verify.documents import check_documents
+from bioft.verify.findings import FINE_TUNED, Request, Status, Verification, number_text
+from bioft.verify.gene_disease import check_gene_disease
+from bioft.verify.masked_lm import check_masked_lm
+from bioft.verify.retrieval import check_contrastive
+from bioft.verify.text_labels import check_texts
 
 EXIT_CODES: dict[Status, int] = {"verified": 0, "not reproduced": 1, "cannot be checked": 2}
 CHECKS: dict[str, Callable[[Request], None]] = {

@@ -7,7 +7,7 @@ import numpy as np
 from bioft.datasets.recorded import recorded_dataset
 from bioft.errors import BioftError
 from bioft.storage import runs
-from bioft.verification_findings import (
+from bioft.verify.findings import (
     FINE_TUNED,
     PREDICTIONS,
     PredictionCheck,

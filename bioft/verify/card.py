@@ -10,7 +10,7 @@ from huggingface_hub import ModelCard
 from bioft.cards import model as cards
 from bioft.hub import push as hub
 from bioft.storage import runs
-from bioft.verification_findings import SHOWN_ROWS, Verification
+from bioft.verify.findings import SHOWN_ROWS, Verification
 
 
 def check_card(directory: Path, record: dict[str, Any], found: Verification) -> None:

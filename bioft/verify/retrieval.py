@@ -9,7 +9,7 @@ import pandas as pd
 from bioft.datasets.recorded import recorded_dataset
 from bioft.errors import BioftError
 from bioft.storage import runs
-from bioft.verification_findings import (
+from bioft.verify.findings import (
     BASE,
     FINE_TUNED,
     PREDICTIONS,
