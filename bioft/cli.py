@@ -492,7 +492,7 @@ def merge(
     ] = None,
 ) -> None:
     """Merge the adapter of a run into its base model; both must give the same outputs on test examples."""
-    from bioft import merging
+    from bioft.export import merge as merging
 
     found = merging.merge(run, output, dtype=dtype, dataset_path=dataset_path)
     base = "its base model, dequantised from 4 bits" if found.dequantized else "its base model"
@@ -529,11 +529,11 @@ def export(
     if wrong := {"onnx": dtype and "--dtype", "gguf": quantize and "--quantize"}[to]:
         raise typer.BadParameter(f"{wrong} is not for --to {to}.")
     if to == "onnx":
-        from bioft import export_onnx
+        from bioft.export import onnx as export_onnx
 
         found = export_onnx.export(run, output, quantize=quantize, dataset_path=dataset_path)
     else:
-        from bioft import export_gguf
+        from bioft.export import gguf as export_gguf
 
         found = export_gguf.export(run, output, dtype=dtype, dataset_path=dataset_path)
     typer.echo(f"Exported to {found.format}. {found.parity.sentence()}")

@@ -12,9 +12,10 @@ from tokenizers import pre_tokenizers
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 from typer.testing import CliRunner
 
-from bioft import derived_models, export_gguf
 from bioft.cli import app
 from bioft.errors import BioftError
+from bioft.export import gguf as export_gguf
+from bioft.export import parity as derived_models
 from bioft.storage import runs
 from bioft.tasks.gene_disease import predict as prediction
 from tests.recipe import write_quantized_run

@@ -16,9 +16,10 @@ from transformers import AutoTokenizer
 from transformers.exporters import ExportedModel
 from typer.testing import CliRunner
 
-from bioft import derived_models, export_onnx
 from bioft.cli import app
 from bioft.errors import BioftError
+from bioft.export import onnx as export_onnx
+from bioft.export import parity as derived_models
 from bioft.models import onnx as onnx_models
 from bioft.tasks.entities import predict as entity_prediction
 from tests.recipe import command_line, load_recipe, run_recipe

@@ -11,9 +11,9 @@ import yaml
 from transformers import AutoModelForCausalLM, AutoModelForTokenClassification, AutoTokenizer
 from typer.testing import CliRunner
 
-from bioft import merging
 from bioft.cli import app
 from bioft.errors import BioftError
+from bioft.export import merge as merging
 from bioft.storage import runs
 from bioft.tasks.entities import predict as entity_prediction
 from bioft.tasks.gene_disease import predict as prediction

@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-from bioft import derived_models, merging
-from bioft.derived_models import ADAPTER, Exported, Parity
 from bioft.errors import BioftError
+from bioft.export import merge as merging
+from bioft.export import parity as derived_models
+from bioft.export.parity import ADAPTER, Exported, Parity
 from bioft.models import base as models
 from bioft.storage import files as new_outputs
 

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from peft import PeftModel
 
-from bioft import derived_models
 from bioft.cards import model as cards
-from bioft.derived_models import Exported, Parity
 from bioft.errors import BioftError
+from bioft.export import parity as derived_models
+from bioft.export.parity import Exported, Parity
 from bioft.models import onnx as onnx_models
 from bioft.models.batches import batches_by_length
 from bioft.storage import files as new_outputs

@@ -10,10 +10,10 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
-from bioft import derived_models
 from bioft.cards import model as cards
-from bioft.derived_models import ADAPTER
 from bioft.errors import BioftError
+from bioft.export import parity as derived_models
+from bioft.export.parity import ADAPTER
 from bioft.models import base as models
 from bioft.storage import files as new_outputs
 from bioft.storage import runs
