@@ -347,7 +347,8 @@ def compare(
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the bootstrap.")] = 0,
 ) -> None:
     """Rank runs on the same test examples, with intervals and paired tests corrected for their number."""
-    from bioft import run_comparison, seed_runs
+    from bioft import seed_runs
+    from bioft.compare import compare as run_comparison
 
     found = run_comparison.compare(seed_runs.expand(names), metric=metric, n_resamples=resamples, seed=seed)
     run_comparison.print_comparison(found)
@@ -448,7 +449,8 @@ def analyze(
     ] = None,
 ) -> None:
     """Show why a run is better or worse than its base model: what changed, and which examples are hard."""
-    from bioft import analysis, analysis_page
+    from bioft.compare import analyze as analysis
+    from bioft.compare import page as analysis_page
 
     options = analysis.Options(embeddings=embeddings, sample=sample, seed=seed, dataset_path=dataset_path)
     analysis_page.print_chapters(analysis.analyse(names, output, options))
@@ -555,8 +557,8 @@ def leaderboard(
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the bootstrap.")] = 0,
 ) -> None:
     """Write a web page of ranked runs that opens without a network, and its rows as CSV and Parquet."""
-    from bioft import leaderboard as board
     from bioft import seed_runs
+    from bioft.compare import leaderboard as board
 
     found = board.build_leaderboard(
         seed_runs.expand(names), output, verifications=verifications, n_resamples=resamples, seed=seed

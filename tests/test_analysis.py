@@ -11,9 +11,20 @@ import pytest
 from datasets import DatasetDict
 from typer.testing import CliRunner
 
-from bioft import analysis, analysis_answers, analysis_errors, analysis_runs
-from bioft.analysis_page import Chapter, Section
 from bioft.cli import app
+from bioft.compare import (
+    analyze as analysis,
+)
+from bioft.compare import (
+    analyzed_run as analysis_runs,
+)
+from bioft.compare import (
+    answers as analysis_answers,
+)
+from bioft.compare import (
+    errors as analysis_errors,
+)
+from bioft.compare.page import Chapter, Section
 from bioft.datasets.documents import sample
 from bioft.errors import BioftError
 from bioft.metrics import entity_f1, intervals

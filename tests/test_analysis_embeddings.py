@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bioft import analysis
-from bioft.analysis_embeddings import Embedded, maps, measure
+from bioft.compare import analyze as analysis
+from bioft.compare.embeddings import Embedded, maps, measure
 from bioft.errors import BioftError
 from tests import tiny
 from tests.analysis_runs import row

@@ -12,8 +12,8 @@ from datasets import load_dataset
 from huggingface_hub import RepoCard
 from typer.testing import CliRunner
 
-from bioft import leaderboard
 from bioft.cli import app
+from bioft.compare import leaderboard
 from bioft.errors import BioftError
 from bioft.hub import push as hub
 from bioft.storage import runs

@@ -10,8 +10,9 @@ import pytest
 from sklearn.metrics import f1_score, roc_auc_score
 from typer.testing import CliRunner
 
-from bioft import run_comparison, run_outcomes
 from bioft.cli import app
+from bioft.compare import compare as run_comparison
+from bioft.compare import outcomes as run_outcomes
 from bioft.errors import BioftError
 from bioft.metrics import counts, intervals
 from bioft.storage import runs

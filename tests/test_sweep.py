@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from bioft import run_comparison, sweep
+from bioft import sweep
 from bioft.cli import app
+from bioft.compare import compare as run_comparison
 from bioft.errors import BioftError
 from bioft.hub import publication
 from bioft.storage import datasets as storage

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from bioft import run_comparison
+from bioft.compare import compare as run_comparison
 from bioft.storage import runs
 
 RUNS, EXAMPLES, LOOPED = 50, 14_000, 4

@@ -18,7 +18,8 @@ import torch
 from transformers import AutoModel
 from typer.testing import CliRunner
 
-from bioft import arguments, cli, presets, run_outcomes
+from bioft import arguments, cli, presets
+from bioft.compare import outcomes as run_outcomes
 from bioft.datasets.load import load_labelled_texts
 from bioft.datasets.texts.labelled import labels_of
 from bioft.datasets.texts.stop_reasons import build_weak

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from datasets import Dataset, DatasetDict
 
-from bioft.analysis_errors import area
+from bioft.compare.errors import area
 from bioft.metrics import plots
 from bioft.models.embed import encode_texts
 from bioft.tasks.retrieval.encoder import RELATED, training_rows

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
 
+from bioft.compare.outcomes import PREDICTIONS, READERS, Ratio
 from bioft.errors import BioftError
-from bioft.run_outcomes import PREDICTIONS, READERS, Ratio
 from bioft.verify.findings import FINE_TUNED
 
 BASE = "base model"

@@ -12,8 +12,8 @@ from urllib.parse import quote
 import huggingface_hub
 import pandas as pd
 
-from bioft import run_comparison
 from bioft.cards import model as cards
+from bioft.compare import compare as run_comparison
 from bioft.errors import BioftError
 from bioft.hub import push as hub
 from bioft.storage import runs

@@ -16,12 +16,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bioft import run_outcomes
+from bioft.compare import outcomes as run_outcomes
+from bioft.compare.outcomes import Metric, Outcomes
 from bioft.errors import BioftError
 from bioft.hub import push as hub
 from bioft.metrics import intervals
 from bioft.metrics.intervals import Floats
-from bioft.run_outcomes import Metric, Outcomes
 from bioft.storage import runs
 from bioft.storage.datasets import suggestion
 from bioft.storage.files import new_folder

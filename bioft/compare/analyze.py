@@ -11,11 +11,10 @@ from typing import Any
 
 import pandas as pd
 
-from bioft import analysis_errors as errors
-from bioft import analysis_figures as figures
-from bioft import analysis_runs
-from bioft.analysis_answers import BASE, PREDICTIONS, Answers, read_answers
-from bioft.analysis_page import Chapter, Section, write_page
+from bioft.compare import analyzed_run as analysis_runs
+from bioft.compare import errors, figures
+from bioft.compare.answers import BASE, PREDICTIONS, Answers, read_answers
+from bioft.compare.page import Chapter, Section, write_page
 from bioft.errors import BioftError
 from bioft.hub import push as hub
 from bioft.storage import runs
@@ -110,7 +109,7 @@ def _chapter(run: _Run, root: Path, folder: str, options: Options) -> Chapter:
 
 
 def _with_dataset(run: _Run, table: pd.DataFrame, options: Options) -> tuple[Any, Answers]:
-    from bioft import analysis_data
+    from bioft.compare import data as analysis_data
 
     if run.record["task"] == "name-alignment":
         return None, run.answers
@@ -233,7 +232,7 @@ def _embeddings(
     if not options.embeddings:
         section.reasons.append("It needs the model: give --embeddings.")
         return section
-    from bioft import analysis_embeddings
+    from bioft.compare import embeddings as analysis_embeddings
 
     try:
         embedded = analysis_embeddings.embed(

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from bioft.analysis_answers import Answers
-from bioft.run_comparison import holm
+from bioft.compare.answers import Answers
+from bioft.compare.compare import holm
 from bioft.verify.findings import FINE_TUNED
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bioft.analysis_answers import Answers
+from bioft.compare.answers import Answers
 from bioft.datasets.recorded import recorded_dataset
 from bioft.datasets.splits import normalise
 from bioft.errors import BioftError

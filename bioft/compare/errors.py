@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from bioft.analysis_answers import BASE, Answers
+from bioft.compare.answers import BASE, Answers
+from bioft.compare.outcomes import Ranking
 from bioft.metrics import intervals
 from bioft.metrics.intervals import Floats
-from bioft.run_outcomes import Ranking
 from bioft.verify.findings import FINE_TUNED
 
 RESAMPLES = 1000

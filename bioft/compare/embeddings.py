@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bioft.analysis_answers import BASE, Answers
-from bioft.analysis_errors import RESAMPLES, area, share
+from bioft.compare.answers import BASE, Answers
+from bioft.compare.errors import RESAMPLES, area, share
 from bioft.errors import BioftError
 from bioft.metrics import intervals
 from bioft.verify.findings import FINE_TUNED
