@@ -94,7 +94,7 @@ def _recipes(context: typer.Context) -> None:
 @recipes_app.command("list")
 def recipes_list() -> None:
     """List the presets of every recipe."""
-    from bioft import presets
+    from bioft.training import presets
 
     table = Table(title=f"Presets in {presets.recipes_directory() / 'configs'}", title_justify="left")
     for column in ("recipe", "preset", "what it is"):
@@ -115,7 +115,7 @@ Preset = Annotated[str, typer.Argument(help="For example llama3_8b.")]
 @recipes_app.command("show")
 def recipes_show(recipe: Recipe, preset: Preset = "default") -> None:
     """Print a preset's YAML."""
-    from bioft import presets
+    from bioft.training import presets
 
     typer.echo(presets.resolve_config(recipe, preset).read_text(encoding="utf-8"), nl=False)
 
@@ -130,7 +130,7 @@ def recipes_copy(
     overwrite: Overwrite = False,
 ) -> None:
     """Copy a preset's YAML, to change it."""
-    from bioft import presets
+    from bioft.training import presets
 
     path = presets.copy_preset(recipe, preset, destination, overwrite=overwrite)
     typer.echo(f"Copied to {path}")
@@ -347,8 +347,8 @@ def compare(
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the bootstrap.")] = 0,
 ) -> None:
     """Rank runs on the same test examples, with intervals and paired tests corrected for their number."""
-    from bioft import seed_runs
     from bioft.compare import compare as run_comparison
+    from bioft.training import seeds as seed_runs
 
     found = run_comparison.compare(seed_runs.expand(names), metric=metric, n_resamples=resamples, seed=seed)
     run_comparison.print_comparison(found)
@@ -372,7 +372,7 @@ def seeds(
     ] = None,
 ) -> None:
     """Summarise runs that differ in their seed only: mean, standard deviation and interval over the seeds."""
-    from bioft import seed_runs
+    from bioft.training import seeds as seed_runs
 
     summary = seed_runs.summarise(seed_runs.expand(names))
     seed_runs.print_summary(summary)
@@ -411,7 +411,7 @@ def sweep(
     All other options are those of the recipe, such as --config and --dataset_path. An interrupted sweep continues with
     the same command.
     """
-    from bioft import sweep as sweeping
+    from bioft.training import sweep as sweeping
 
     found = sweeping.sweep(
         recipe,
@@ -471,7 +471,7 @@ def reproduce(
     ] = None,
 ) -> None:
     """Train a run again as its record says: reproduced (exit code 0), or how far off its figures are (1)."""
-    from bioft import reproduction
+    from bioft.training import reproduce as reproduction
 
     found = reproduction.reproduce(name, output, revision=revision, dataset_path=dataset_path)
     reproduction.print_reproduction(found)
@@ -557,8 +557,8 @@ def leaderboard(
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the bootstrap.")] = 0,
 ) -> None:
     """Write a web page of ranked runs that opens without a network, and its rows as CSV and Parquet."""
-    from bioft import seed_runs
     from bioft.compare import leaderboard as board
+    from bioft.training import seeds as seed_runs
 
     found = board.build_leaderboard(
         seed_runs.expand(names), output, verifications=verifications, n_resamples=resamples, seed=seed

@@ -17,8 +17,6 @@ from typing import Any
 from sentence_transformers import SentenceTransformerTrainer
 from transformers import set_seed
 
-from bioft import arguments, training_run
-from bioft.arguments import EncoderModelArguments, PairArguments, RecipeArguments
 from bioft.datasets.load import describe, load_pairs
 from bioft.models import base as models
 from bioft.storage import runs
@@ -28,6 +26,9 @@ from bioft.tasks.retrieval import figures as contrastive_figures
 from bioft.tasks.retrieval import similarity as pair_similarity
 from bioft.tasks.retrieval.encoder import ContrastiveArguments, ContrastiveTrainingArguments
 from bioft.tasks.retrieval.evaluate import RetrievalTask
+from bioft.training import arguments
+from bioft.training import steps as training_run
+from bioft.training.arguments import EncoderModelArguments, PairArguments, RecipeArguments
 
 
 def main(

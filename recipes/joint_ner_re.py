@@ -16,15 +16,6 @@ from pathlib import Path
 
 from transformers import AutoModel, set_seed
 
-from bioft import arguments, dry_run, training_run
-from bioft.arguments import (
-    DocumentArguments,
-    EncoderModelArguments,
-    EncoderTrainingArguments,
-    JointArguments,
-    RecipeArguments,
-    WindowArguments,
-)
 from bioft.datasets.load import describe, load_documents
 from bioft.errors import BioftError
 from bioft.models import base as models
@@ -38,6 +29,16 @@ from bioft.tasks.relations import candidates as relations
 from bioft.tasks.relations import evaluate as relation_evaluation
 from bioft.tasks.relations.linking import ConceptDictionary
 from bioft.tasks.relations.predict import choose_threshold
+from bioft.training import arguments, dry_run
+from bioft.training import steps as training_run
+from bioft.training.arguments import (
+    DocumentArguments,
+    EncoderModelArguments,
+    EncoderTrainingArguments,
+    JointArguments,
+    RecipeArguments,
+    WindowArguments,
+)
 
 
 def main(

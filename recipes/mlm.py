@@ -15,14 +15,6 @@ from pathlib import Path
 from peft import get_peft_model
 from transformers import Trainer, set_seed
 
-from bioft import arguments, dry_run, training_run
-from bioft.arguments import (
-    EncoderModelArguments,
-    EncoderTrainingArguments,
-    MaskingArguments,
-    RecipeArguments,
-    TextArguments,
-)
 from bioft.datasets.load import describe, load_texts
 from bioft.models import base as models
 from bioft.storage import runs
@@ -31,6 +23,15 @@ from bioft.tasks.masked_lm import models as masked_models
 from bioft.tasks.masked_lm import packing
 from bioft.tasks.masked_lm.head import use_masked_head
 from bioft.tasks.masked_lm.masking import collator_for
+from bioft.training import arguments, dry_run
+from bioft.training import steps as training_run
+from bioft.training.arguments import (
+    EncoderModelArguments,
+    EncoderTrainingArguments,
+    MaskingArguments,
+    RecipeArguments,
+    TextArguments,
+)
 
 
 def main(

@@ -17,14 +17,6 @@ from pathlib import Path
 from peft import get_peft_model
 from transformers import AutoModelForSequenceClassification, DataCollatorWithPadding, Trainer, set_seed
 
-from bioft import arguments, dry_run, training_run
-from bioft.arguments import (
-    DocumentArguments,
-    EncoderModelArguments,
-    EncoderTrainingArguments,
-    RecipeArguments,
-    RelationArguments,
-)
 from bioft.datasets.load import describe, load_documents
 from bioft.models import base as models
 from bioft.storage import runs
@@ -33,6 +25,15 @@ from bioft.tasks.relations import candidates as relations
 from bioft.tasks.relations import evaluate as relation_evaluation
 from bioft.tasks.relations import predict as prediction
 from bioft.tasks.relations.linking import ConceptDictionary
+from bioft.training import arguments, dry_run
+from bioft.training import steps as training_run
+from bioft.training.arguments import (
+    DocumentArguments,
+    EncoderModelArguments,
+    EncoderTrainingArguments,
+    RecipeArguments,
+    RelationArguments,
+)
 
 
 def main(

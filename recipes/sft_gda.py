@@ -16,8 +16,6 @@ import numpy as np
 from datasets import DatasetDict
 from trl import SFTTrainer
 
-from bioft import arguments, dry_run, training_run
-from bioft.arguments import GeneDiseaseArguments, LanguageModelArguments, PromptArguments, TrainingArguments
 from bioft.datasets.load import describe, load_or_build
 from bioft.models import base as models
 from bioft.storage import runs
@@ -26,6 +24,9 @@ from bioft.tasks.gene_disease import evaluate as evaluation
 from bioft.tasks.gene_disease import predict as prediction
 from bioft.tasks.gene_disease.completion_head import use_completion_head
 from bioft.tasks.gene_disease.prompts import PairPrompts
+from bioft.training import arguments, dry_run
+from bioft.training import steps as training_run
+from bioft.training.arguments import GeneDiseaseArguments, LanguageModelArguments, PromptArguments, TrainingArguments
 
 
 def main(

@@ -16,14 +16,6 @@ from pathlib import Path
 from peft import PeftModel, get_peft_model
 from transformers import DataCollatorWithPadding, Trainer, set_seed
 
-from bioft import arguments, dry_run, training_run
-from bioft.arguments import (
-    ClassifierArguments,
-    EncoderModelArguments,
-    EncoderTrainingArguments,
-    LabelledTextArguments,
-    RecipeArguments,
-)
 from bioft.datasets.load import describe, load_labelled_texts
 from bioft.datasets.texts.baselines import indicator_matrix
 from bioft.datasets.texts.labelled import labels_of
@@ -37,6 +29,15 @@ from bioft.tasks.text_labels import (
 )
 from bioft.tasks.text_labels import (
     models as text_models,
+)
+from bioft.training import arguments, dry_run
+from bioft.training import steps as training_run
+from bioft.training.arguments import (
+    ClassifierArguments,
+    EncoderModelArguments,
+    EncoderTrainingArguments,
+    LabelledTextArguments,
+    RecipeArguments,
 )
 
 

@@ -15,20 +15,21 @@ from pathlib import Path
 from peft import get_peft_model
 from transformers import AutoModelForTokenClassification, DataCollatorForTokenClassification, Trainer, set_seed
 
-from bioft import arguments, dry_run, training_run
-from bioft.arguments import (
-    DocumentArguments,
-    EncoderModelArguments,
-    EncoderTrainingArguments,
-    RecipeArguments,
-    WindowArguments,
-)
 from bioft.datasets.load import describe, load_documents
 from bioft.models import base as models
 from bioft.storage import runs
 from bioft.tasks.entities import evaluate as entity_evaluation
 from bioft.tasks.entities import tagging
 from bioft.tasks.entities.predict import predict_entities, spans_of
+from bioft.training import arguments, dry_run
+from bioft.training import steps as training_run
+from bioft.training.arguments import (
+    DocumentArguments,
+    EncoderModelArguments,
+    EncoderTrainingArguments,
+    RecipeArguments,
+    WindowArguments,
+)
 
 
 def main(

@@ -4,7 +4,7 @@ import importlib.util
 from pathlib import Path
 from types import ModuleType
 
-from bioft import arguments
+from bioft.training import arguments
 from tests.tiny import write_ctd, write_model
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"

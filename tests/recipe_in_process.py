@@ -8,7 +8,7 @@ from tests.recipe import load_recipe, run_recipe
 
 
 class RecipeInProcess:
-    """In the place of `bioft.recipe_process.run_recipe`; remembers the words of each call.
+    """In the place of `bioft.training.recipe_process.run_recipe`; remembers the words of each call.
 
     `instead` are answers for the next calls in place of a training: an exit code, or an exception to be raised.
     """

@@ -7,10 +7,10 @@ import pytest
 import yaml
 from peft import LoraConfig
 
-from bioft import arguments
-from bioft.arguments import EncoderTrainingArguments
 from bioft.datasets.load import load_or_build
 from bioft.errors import BioftError
+from bioft.training import arguments
+from bioft.training.arguments import EncoderTrainingArguments
 from tests.recipe import RECIPES, load_recipe
 
 SCHEDULER = {"lr_scheduler_type": "cosine_with_min_lr", "lr_scheduler_kwargs": {"min_lr": 1e-05}}

@@ -14,9 +14,9 @@ import typer
 from typer.testing import CliRunner
 
 import bioft
-from bioft import presets
 from bioft.cli import app
 from bioft.errors import BioftError
+from bioft.training import presets
 
 REPOSITORY = Path(bioft.__file__).resolve().parent.parent
 HEAVY = ("torch", "transformers", "datasets", "sklearn", "pandas", "numpy", "evaluate", "matplotlib", "peft")

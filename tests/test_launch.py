@@ -17,7 +17,7 @@ def accelerate_launch(script: str, *options: str) -> subprocess.CompletedProcess
 def script(tmp_path) -> str:
     path = tmp_path / "script.py"
     path.write_text(
-        "from bioft.arguments import user_errors\nfrom bioft.launch import check_process_count\n"
+        "from bioft.training.arguments import user_errors\nfrom bioft.training.launch import check_process_count\n"
         "with user_errors():\n    print('started', check_process_count())\n"
     )
     return str(path)

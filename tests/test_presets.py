@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bioft import presets
 from bioft.errors import BioftError
+from bioft.training import presets
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from bioft import reproduction
 from bioft.cli import app
 from bioft.errors import BioftError
 from bioft.hub import push as hub
 from bioft.storage import runs
 from bioft.storage.configuration import recorded_configuration
+from bioft.training import reproduce as reproduction
 from tests.recipe import command_line, load_recipe, run_recipe
 from tests.tiny import write_encoder
 
@@ -153,7 +153,7 @@ def test_a_recipe_that_fails_is_told_with_its_exit_code(finished: Path, tmp_path
         f"import sys; open({str(seen)!r}, 'w').write(sys.argv[2] + chr(10) + open(sys.argv[2]).read()); sys.exit(3)"
     )
     (tmp_path / "token_classification.py").write_text(script)
-    monkeypatch.setattr("bioft.presets.recipes_directory", lambda: tmp_path)
+    monkeypatch.setattr("bioft.training.presets.recipes_directory", lambda: tmp_path)
     with pytest.raises(BioftError, match="token_classification ended with exit code 3"):
         reproduction.reproduce(str(finished), tmp_path / "out")
     path, content = seen.read_text().split("\n", 1)

@@ -13,11 +13,12 @@ import scipy.stats
 import yaml
 from typer.testing import CliRunner
 
-from bioft import arguments, seed_runs
 from bioft.cli import app
 from bioft.errors import BioftError
-from bioft.recipe_process import options, run_recipe
 from bioft.storage import runs
+from bioft.training import arguments
+from bioft.training import seeds as seed_runs
+from bioft.training.recipe_process import options, run_recipe
 from tests.labelled_texts import write_weak_labels
 from tests.recipe import command_line, load_recipe
 from tests.recipe_in_process import RecipeInProcess
@@ -163,9 +164,7 @@ def test_a_recipe_gets_its_words_and_ends_with_its_parent(tmp_path: Path) -> Non
     if sys.platform != "linux":
         return
     script.write_text("import signal\nprint('started', flush=True)\nsignal.pause()")
-    parent = (
-        f"from pathlib import Path; from bioft.recipe_process import run_recipe; run_recipe(Path({str(script)!r}), [])"
-    )
+    parent = f"from pathlib import Path; from bioft.training.recipe_process import run_recipe; run_recipe(Path({str(script)!r}), [])"
     with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None and process.stdout.readline() == "started\n"
         (child,) = psutil.Process(process.pid).children()

@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from bioft import sweep
 from bioft.cli import app
 from bioft.compare import compare as run_comparison
 from bioft.errors import BioftError
 from bioft.hub import publication
 from bioft.storage import datasets as storage
 from bioft.storage import runs
+from bioft.training import sweep
 from bioft.verify import verify as verification
 from tests.labelled_texts import write_weak_labels
 from tests.recipe import command_line

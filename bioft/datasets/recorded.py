@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bioft import presets
 from bioft.errors import BioftError
 from bioft.hub import push as hub
 from bioft.storage import datasets as storage
 from bioft.storage import runs
+from bioft.training import presets
 from bioft.verify.findings import Request
 
 Loader = Callable[..., tuple[Any, dict[str, Any]]]

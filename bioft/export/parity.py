@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from huggingface_hub import ModelCardData
 
-from bioft import arguments
 from bioft.cards import model as cards
 from bioft.datasets import load
 from bioft.errors import BioftError
 from bioft.hub import push as hub
 from bioft.storage import runs
 from bioft.storage.configuration import recorded_configuration
+from bioft.training import arguments
 
 EXAMPLES = 100
 ADAPTER = "adapter_model.safetensors"

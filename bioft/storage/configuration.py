@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from bioft import presets
 from bioft.errors import BioftError
 from bioft.hub import push as hub
 from bioft.storage import datasets as storage
 from bioft.storage import runs
+from bioft.training import presets
 
 FILES = ("dataset_path", "exclude", "namespace", "modelseed", "held_out_models")
 """Keys that name files and folders of data."""

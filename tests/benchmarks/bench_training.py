@@ -20,13 +20,13 @@ import numpy as np
 from peft import LoraConfig
 from trl import SFTTrainer
 
-from bioft import arguments
-from bioft.arguments import GeneDiseaseArguments, LanguageModelArguments, PromptArguments, TrainingArguments
 from bioft.datasets.load import load_or_build
 from bioft.metrics import intervals
 from bioft.models import base as models
 from bioft.tasks.gene_disease import predict as prediction
 from bioft.tasks.gene_disease.prompts import PairPrompts
+from bioft.training import arguments
+from bioft.training.arguments import GeneDiseaseArguments, LanguageModelArguments, PromptArguments, TrainingArguments
 
 GROUPS = (PromptArguments, GeneDiseaseArguments, LanguageModelArguments, TrainingArguments)
 RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "sft_gda.py"

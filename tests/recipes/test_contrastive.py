@@ -15,7 +15,7 @@ from sentence_transformers import SentenceTransformer
 from transformers import MegatronBertConfig, MegatronBertModel, TrainerCallback
 from typer.testing import CliRunner
 
-from bioft import cli, metrics, presets
+from bioft import cli, metrics
 from bioft.cards import model as cards
 from bioft.datasets.hpo import synonyms as hpo_synonyms
 from bioft.errors import BioftError
@@ -24,6 +24,7 @@ from bioft.storage import datasets as storage
 from bioft.storage import runs
 from bioft.tasks.name_alignment import scorer as alignment_scorer
 from bioft.tasks.retrieval import encoder as contrastive
+from bioft.training import presets
 from bioft.verify import verify as verification
 from tests.metabolite_samples import write_namespace
 from tests.recipe import command_line, load_recipe, run_recipe

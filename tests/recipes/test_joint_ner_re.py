@@ -12,7 +12,7 @@ import torch
 from transformers import AutoModel, BertConfig, BertModel, ModernBertConfig, ModernBertForTokenClassification
 from typer.testing import CliRunner
 
-from bioft import cli, presets
+from bioft import cli
 from bioft.datasets.documents import pubtator
 from bioft.datasets.load import load_documents
 from bioft.errors import BioftError
@@ -23,6 +23,7 @@ from bioft.tasks.entities import predict as entity_prediction
 from bioft.tasks.joint import model as joint
 from bioft.tasks.joint.start import load_entity_weights
 from bioft.tasks.relations import baselines as relation_baselines
+from bioft.training import presets
 from tests.recipe import command_line, load_recipe, run_recipe
 from tests.tiny import write_encoder
 

@@ -14,7 +14,6 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer
 
-from bioft import presets
 from bioft.datasets.documents import sample
 from bioft.datasets.load import load_texts
 from bioft.errors import BioftError
@@ -23,6 +22,7 @@ from bioft.storage import runs
 from bioft.tasks.masked_lm import evaluate as masked_evaluation
 from bioft.tasks.masked_lm import models as masked_models
 from bioft.tasks.masked_lm.head import use_masked_head
+from bioft.training import presets
 from bioft.verify import verify as verification
 from tests.recipe import command_line, load_recipe, run_recipe
 from tests.tiny import write_encoder

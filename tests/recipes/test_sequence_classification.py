@@ -12,7 +12,7 @@ import torch
 from transformers import AutoModel, AutoModelForSequenceClassification
 from typer.testing import CliRunner
 
-from bioft import cli, presets
+from bioft import cli
 from bioft.datasets.documents import corpus as documents
 from bioft.datasets.documents import pubtator
 from bioft.datasets.load import load_documents
@@ -24,6 +24,7 @@ from bioft.storage import runs
 from bioft.tasks.entities import predict as entity_prediction
 from bioft.tasks.relations import candidates as relations
 from bioft.tasks.relations import predict as relation_prediction
+from bioft.training import presets
 from tests.recipe import command_line, load_recipe, run_recipe
 from tests.tiny import write_encoder
 

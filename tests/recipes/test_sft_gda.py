@@ -23,8 +23,6 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import SFTTrainer
 
-from bioft import arguments, presets
-from bioft.arguments import GeneDiseaseArguments, LanguageModelArguments, PromptArguments, TrainingArguments
 from bioft.datasets.load import load_or_build
 from bioft.errors import BioftError
 from bioft.hub import push
@@ -32,6 +30,8 @@ from bioft.models import base as models
 from bioft.storage import runs
 from bioft.tasks.gene_disease import adapter_start
 from bioft.tasks.gene_disease import predict as prediction
+from bioft.training import arguments, presets
+from bioft.training.arguments import GeneDiseaseArguments, LanguageModelArguments, PromptArguments, TrainingArguments
 from tests.hub_server.server import HubServer
 from tests.recipe import RECIPES, load_recipe, run_recipe
 from tests.tiny import PRESETS, write_ctd, write_model

@@ -18,7 +18,7 @@ import torch
 from transformers import AutoModel
 from typer.testing import CliRunner
 
-from bioft import arguments, cli, presets
+from bioft import cli
 from bioft.compare import outcomes as run_outcomes
 from bioft.datasets.load import load_labelled_texts
 from bioft.datasets.texts.labelled import labels_of
@@ -29,6 +29,7 @@ from bioft.storage import datasets as storage
 from bioft.storage import runs
 from bioft.tasks.text_labels import evaluate as text_evaluation
 from bioft.tasks.text_labels import predict as text_prediction
+from bioft.training import arguments, presets
 from bioft.verify import verify as verification
 from tests.tiny import write_encoder
 

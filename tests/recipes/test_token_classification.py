@@ -14,14 +14,7 @@ import torch
 from transformers import AutoModelForTokenClassification, AutoTokenizer
 from typer.testing import CliRunner
 
-from bioft import arguments, cli, presets
-from bioft.arguments import (
-    DocumentArguments,
-    EncoderModelArguments,
-    EncoderTrainingArguments,
-    RecipeArguments,
-    WindowArguments,
-)
+from bioft import cli
 from bioft.datasets.load import load_documents
 from bioft.errors import BioftError
 from bioft.metrics import counts
@@ -29,6 +22,14 @@ from bioft.storage import runs
 from bioft.tasks.entities import evaluate as entity_evaluation
 from bioft.tasks.entities import predict as entity_prediction
 from bioft.tasks.entities import tagging
+from bioft.training import arguments, presets
+from bioft.training.arguments import (
+    DocumentArguments,
+    EncoderModelArguments,
+    EncoderTrainingArguments,
+    RecipeArguments,
+    WindowArguments,
+)
 from tests.recipe import RECIPES, command_line, load_recipe, run_recipe
 from tests.tiny import write_encoder
 

@@ -14,7 +14,6 @@ from rich.text import Text
 from torch import nn
 from transformers import AutoModelForSequenceClassification
 
-from bioft.arguments import RelationArguments
 from bioft.metrics.relation_f1 import Relation
 from bioft.models import base as models
 from bioft.models.batches import batches_by_length
@@ -23,6 +22,7 @@ from bioft.tasks.entities import tagging
 from bioft.tasks.entities.predict import CPU_BATCH_TOKENS, GPU_BATCH_TOKENS
 from bioft.tasks.relations import candidates as relations
 from bioft.tasks.relations.candidates import Candidate
+from bioft.training.arguments import RelationArguments
 
 Row = Mapping[str, Any]
 KEY = ["document_id", "type", "head", "tail"]

@@ -20,12 +20,12 @@ from sentence_transformers.sentence_transformer import losses
 from sentence_transformers.sentence_transformer.modules import Pooling
 from trl import ModelConfig
 
-from bioft import dry_run
-from bioft.arguments import MixedPrecision
 from bioft.errors import BioftError
 from bioft.models import base as models
 from bioft.storage import runs
 from bioft.tasks.entities import tagging
+from bioft.training import dry_run
+from bioft.training.arguments import MixedPrecision
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class ContrastiveArguments:
 class ContrastiveTrainingArguments(MixedPrecision, SentenceTransformerTrainingArguments):
     """The arguments of the trainer of Sentence Transformers, with mixed precision by hardware."""
 
-    push_to_hub: bool = field(default=False, init=False)  # as in `bioft.arguments.TrainingArguments`
+    push_to_hub: bool = field(default=False, init=False)  # as in `bioft.training.arguments.TrainingArguments`
 
     def __post_init__(self) -> None:
         """Choose the precision where the user did not."""

@@ -9,7 +9,6 @@ from peft import PeftModel
 from transformers import AutoTokenizer
 from trl import ModelConfig
 
-from bioft.arguments import ClassifierArguments
 from bioft.errors import BioftError
 from bioft.hub import publication
 from bioft.hub import push as hub
@@ -18,6 +17,7 @@ from bioft.storage import runs
 from bioft.tasks.masked_lm import models as masked_models
 from bioft.tasks.text_labels.classifier import classifier_class
 from bioft.tasks.text_labels.evaluate import read_trained_on
+from bioft.training.arguments import ClassifierArguments
 
 PROBLEM_TYPES = {True: "multi_label_classification", False: "single_label_classification"}
 

@@ -15,13 +15,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bioft import presets
 from bioft.errors import BioftError
 from bioft.hub import publication
 from bioft.hub import push as hub
 from bioft.storage import runs
 from bioft.storage.configuration import recorded_configuration
 from bioft.storage.datasets import suggestion
+from bioft.training import presets
 from bioft.verify.findings import FINE_TUNED, Figure, Verification, check_base_model, figure_of, number_text
 
 BASE_MODEL = "base model"

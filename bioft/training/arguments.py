@@ -20,10 +20,11 @@ from rich.text import Text
 from transformers.trainer_utils import IntervalStrategy
 from trl import ModelConfig, SFTConfig, TrlParser
 
-from bioft import presets, seed_runs, setting_ranges
 from bioft.datasets import load
 from bioft.errors import BioftError
 from bioft.storage import runs
+from bioft.training import presets, setting_ranges
+from bioft.training import seeds as seed_runs
 
 # Of the options of data, those that are for a dataset that was built already too.
 FOR_BUILT_DATA = {"dataset", "dataset_revision", "validation_only", "max_train_pairs", "train_on"}

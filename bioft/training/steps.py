@@ -11,13 +11,13 @@ from accelerate import PartialState
 from transformers import PrinterCallback
 from transformers.integrations import get_available_reporting_integrations
 
-from bioft import arguments, launch
 from bioft.errors import BioftError
 from bioft.hub import push as hub
 from bioft.metrics import plots
 from bioft.models import base as models
 from bioft.storage import runs
 from bioft.tasks.gene_disease import evaluate as evaluation
+from bioft.training import arguments, launch
 
 
 def begin(script_args: Any, model_args: Any, training_args: Any) -> tuple[dict[str, Any], models.BaseModel]:

@@ -17,13 +17,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bioft import arguments, presets, setting_ranges
 from bioft.errors import BioftError
 from bioft.metrics import plots
-from bioft.recipe_process import options, run_recipe
 from bioft.storage import runs
 from bioft.storage.datasets import suggestion
 from bioft.tasks.gene_disease import evaluate as evaluation
+from bioft.training import arguments, presets, setting_ranges
+from bioft.training.recipe_process import options, run_recipe
 
 try:
     import optuna

@@ -14,12 +14,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bioft import presets
 from bioft.errors import BioftError
 from bioft.hub import push as hub
-from bioft.recipe_process import options, run_recipe
 from bioft.storage import runs
 from bioft.storage.configuration import FILES
+from bioft.training import presets
+from bioft.training.recipe_process import options, run_recipe
 
 CONFIDENCE = 0.95
 NOTE = (
