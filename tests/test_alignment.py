@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 from typer.testing import CliRunner
 
-from bioft import cli, metrics
+from bioft import metrics
+from bioft.cli import main as cli
 from bioft.datasets.metabolites import build as metabolites
 from bioft.datasets.metabolites.models import read_model
 from bioft.datasets.metabolites.namespaces import BIGG_URL, modelseed_files
@@ -314,7 +315,7 @@ def test_command_on_a_list_of_names(tmp_path: Path) -> None:
 
 
 def test_the_command_line_stays_light() -> None:
-    code = "import sys, bioft.cli; sys.exit(bool({'torch', 'pandas', 'cobra'} & sys.modules.keys()))"
+    code = "import sys, bioft.cli.main; sys.exit(bool({'torch', 'pandas', 'cobra'} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 

@@ -11,7 +11,7 @@ import pytest
 from datasets import DatasetDict
 from typer.testing import CliRunner
 
-from bioft.cli import app
+from bioft.cli.main import app
 from bioft.compare import (
     analyze as analysis,
 )

@@ -540,7 +540,7 @@ def test_the_build_command_builds_the_same_dataset(dataset_directory: Path) -> N
 
     from typer.testing import CliRunner
 
-    from bioft.cli import app
+    from bioft.cli.main import app
 
     manifest = json.loads((dataset_directory / "manifest.json").read_text())
     words = shlex.split(cards.build_command(manifest))[1:]
@@ -559,7 +559,7 @@ def test_the_build_command_of_documents_builds_the_same_dataset(
 
     from typer.testing import CliRunner
 
-    from bioft.cli import app
+    from bioft.cli.main import app
 
     shutil.copy(sample.FILE, tmp_path / "mine.pubtator")
     monkeypatch.chdir(tmp_path)

@@ -14,7 +14,7 @@ import typer
 from typer.testing import CliRunner
 
 import bioft
-from bioft.cli import app
+from bioft.cli.main import app
 from bioft.errors import BioftError
 from bioft.training import presets
 
@@ -24,7 +24,7 @@ HEAVY = ("torch", "transformers", "datasets", "sklearn", "pandas", "numpy", "eva
 
 def bioft_command(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run the command in a process of its own, as the installed entry point does."""
-    program = "import sys; from bioft.cli import main; sys.argv[0] = 'bioft'; main()"
+    program = "import sys; from bioft.cli.main import main; sys.argv[0] = 'bioft'; main()"
     return subprocess.run(
         [sys.executable, "-c", program, *arguments],
         capture_output=True,
@@ -67,14 +67,14 @@ def ctd_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_importing_the_command_imports_nothing_heavy() -> None:
-    program = f"import sys, bioft.cli; print([name for name in {HEAVY!r} if name in sys.modules])"
+    program = f"import sys, bioft.cli.main; print([name for name in {HEAVY!r} if name in sys.modules])"
     found = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
 
 
 def test_help_and_version_import_nothing_heavy_either() -> None:
     program = (
-        "import sys\nfrom typer.testing import CliRunner\nfrom bioft.cli import app\n"
+        "import sys\nfrom typer.testing import CliRunner\nfrom bioft.cli.main import app\n"
         "for arguments in (['--help'], ['--version'], ['build', 'ctd', '--help'], ['recipes']):\n"
         "    assert CliRunner().invoke(app, arguments).exit_code == 0, arguments\n"
         f"print([name for name in {HEAVY!r} if name in sys.modules])"
@@ -155,7 +155,7 @@ def test_an_interrupt_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="signals as on POSIX")
 def test_a_real_interrupt_ends_with_130_and_no_traceback() -> None:
     program = (
-        "import os, signal\nfrom bioft import presets\nfrom bioft.cli import app\n"
+        "import os, signal\nfrom bioft import presets\nfrom bioft.cli.main import app\n"
         # A shell without job control starts background jobs with SIGINT ignored, and children inherit that.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"presets.list_presets = lambda: os.kill(os.getpid(), {int(signal.SIGINT)})\n"
@@ -558,7 +558,7 @@ def test_doctor_json_in_a_process_of_its_own() -> None:
 
 
 def test_doctor_table_and_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    from bioft import doctor
+    from bioft.cli import doctor
 
     checks = [doctor.Check("packages", "torch", "missing", "not installed", "pip install torch")]
     monkeypatch.setattr(doctor, "check_all", lambda: checks)

@@ -12,8 +12,8 @@ import pytest
 from huggingface_hub import constants
 from rich.console import Console
 
-from bioft import doctor
-from bioft.doctor import Check
+from bioft.cli import doctor
+from bioft.cli.doctor import Check
 
 SECRET = "hf_thisisnotarealtoken"
 

@@ -10,7 +10,7 @@ from peft import PeftModel
 from trl import ModelConfig
 from typer.testing import CliRunner
 
-from bioft.cli import app
+from bioft.cli.main import app
 from bioft.search import index as search_index
 from bioft.search.articles import IndexedArticle
 from bioft.search.encoder import load_encoder

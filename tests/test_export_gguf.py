@@ -12,7 +12,7 @@ from tokenizers import pre_tokenizers
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 from typer.testing import CliRunner
 
-from bioft.cli import app
+from bioft.cli.main import app
 from bioft.errors import BioftError
 from bioft.export import gguf as export_gguf
 from bioft.export import parity as derived_models

@@ -16,7 +16,7 @@ from transformers import AutoTokenizer
 from transformers.exporters import ExportedModel
 from typer.testing import CliRunner
 
-from bioft.cli import app
+from bioft.cli.main import app
 from bioft.errors import BioftError
 from bioft.export import onnx as export_onnx
 from bioft.export import parity as derived_models

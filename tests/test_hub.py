@@ -24,7 +24,7 @@ from safetensors.numpy import save_file
 from typer.testing import CliRunner
 
 from bioft.cards import model as cards
-from bioft.cli import app
+from bioft.cli.main import app
 from bioft.datasets import load
 from bioft.datasets.gene_disease import ctd
 from bioft.datasets.hpo import gene_disease as hpo
@@ -997,7 +997,7 @@ def bioft_command(
         role, HUGGINGFACE_HUB_VERBOSITY="debug", BIOFT_CACHE=str(folder / "cache"), COLUMNS="200"
     )
     return subprocess.run(
-        [sys.executable, "-c", "from bioft.cli import main; main()", *map(str, arguments)],
+        [sys.executable, "-c", "from bioft.cli.main import main; main()", *map(str, arguments)],
         cwd=REPOSITORY,
         env=environment,
         capture_output=True,

@@ -12,7 +12,7 @@ from datasets import load_dataset
 from huggingface_hub import RepoCard
 from typer.testing import CliRunner
 
-from bioft.cli import app
+from bioft.cli.main import app
 from bioft.compare import leaderboard
 from bioft.errors import BioftError
 from bioft.hub import push as hub

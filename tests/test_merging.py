@@ -11,7 +11,7 @@ import yaml
 from transformers import AutoModelForCausalLM, AutoModelForTokenClassification, AutoTokenizer
 from typer.testing import CliRunner
 
-from bioft.cli import app
+from bioft.cli.main import app
 from bioft.errors import BioftError
 from bioft.export import merge as merging
 from bioft.storage import runs

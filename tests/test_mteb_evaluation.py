@@ -13,7 +13,7 @@ from mteb.abstasks.task_metadata import TaskMetadata
 from scipy.stats import spearmanr
 from typer.testing import CliRunner
 
-from bioft.cli import app
+from bioft.cli.main import app
 from bioft.errors import BioftError
 from bioft.models import base as models
 from bioft.storage import runs

@@ -5,7 +5,7 @@ import gzip
 import pytest
 from typer.testing import CliRunner
 
-from bioft.cli import app
+from bioft.cli.main import app
 from bioft.datasets import load
 from bioft.datasets.pubmed import download as pubmed_download
 from bioft.storage import datasets as storage

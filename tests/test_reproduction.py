@@ -9,7 +9,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from bioft.cli import app
+from bioft.cli.main import app
 from bioft.errors import BioftError
 from bioft.hub import push as hub
 from bioft.storage import runs

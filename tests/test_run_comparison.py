@@ -10,7 +10,7 @@ import pytest
 from sklearn.metrics import f1_score, roc_auc_score
 from typer.testing import CliRunner
 
-from bioft.cli import app
+from bioft.cli.main import app
 from bioft.compare import compare as run_comparison
 from bioft.compare import outcomes as run_outcomes
 from bioft.errors import BioftError

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from bioft.cli import app
+from bioft.cli.main import app
 from tests.tiny import write_encoder
 
 RUNNER = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"})

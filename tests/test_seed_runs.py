@@ -13,7 +13,7 @@ import scipy.stats
 import yaml
 from typer.testing import CliRunner
 
-from bioft.cli import app
+from bioft.cli.main import app
 from bioft.errors import BioftError
 from bioft.storage import runs
 from bioft.training import arguments

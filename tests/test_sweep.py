@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from bioft.cli import app
+from bioft.cli.main import app
 from bioft.compare import compare as run_comparison
 from bioft.errors import BioftError
 from bioft.hub import publication

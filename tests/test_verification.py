@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from bioft import metrics
 from bioft.cards import model as cards
-from bioft.cli import app
+from bioft.cli.main import app
 from bioft.datasets import recorded as recorded_data
 from bioft.datasets.load import load_or_build
 from bioft.errors import BioftError

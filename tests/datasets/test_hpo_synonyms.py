@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from bioft import cli
+from bioft.cli import main as cli
 from bioft.datasets.hpo import gene_disease as hpo
 from bioft.datasets.hpo import synonyms as hpo_synonyms
 from bioft.datasets.splits import normalise

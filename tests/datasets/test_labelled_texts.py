@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from bioft import cli
+from bioft.cli import main as cli
 from bioft.datasets.splits import SPLITS, normalise
 from bioft.datasets.texts import labelled as labelled_texts
 from bioft.datasets.texts.labelled import LabelledText

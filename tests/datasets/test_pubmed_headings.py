@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from bioft import cli
+from bioft.cli import main as cli
 from bioft.datasets.load import load_pairs
 from bioft.datasets.pubmed import headings as pubmed_headings
 from bioft.datasets.pubmed import pairs as pubmed

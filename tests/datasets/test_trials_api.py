@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from typer.testing import CliRunner
 
-from bioft import cli
+from bioft.cli import main as cli
 from bioft.datasets.trials import download as trials_api
 from bioft.datasets.trials.download import download_trials
 from bioft.datasets.trials.records import read_trials

@@ -20,7 +20,7 @@ from transformers import AutoModel, AutoModelForSequenceClassification, AutoMode
 from typer.testing import CliRunner
 
 import bioft
-from bioft.cli import app as command_line
+from bioft.cli.main import app as command_line
 from bioft.datasets.documents import sample
 from bioft.demo import app, article_map, calibration, gauge, heatmap, page, task_tabs
 from bioft.demo.calibration import Calibration

@@ -15,8 +15,9 @@ from sentence_transformers import SentenceTransformer
 from transformers import MegatronBertConfig, MegatronBertModel, TrainerCallback
 from typer.testing import CliRunner
 
-from bioft import cli, metrics
+from bioft import metrics
 from bioft.cards import model as cards
+from bioft.cli import main as cli
 from bioft.datasets.hpo import synonyms as hpo_synonyms
 from bioft.errors import BioftError
 from bioft.metrics import alignment

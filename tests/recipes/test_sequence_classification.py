@@ -12,7 +12,7 @@ import torch
 from transformers import AutoModel, AutoModelForSequenceClassification
 from typer.testing import CliRunner
 
-from bioft import cli
+from bioft.cli import main as cli
 from bioft.datasets.documents import corpus as documents
 from bioft.datasets.documents import pubtator
 from bioft.datasets.load import load_documents

@@ -18,7 +18,7 @@ import torch
 from transformers import AutoModel
 from typer.testing import CliRunner
 
-from bioft import cli
+from bioft.cli import main as cli
 from bioft.compare import outcomes as run_outcomes
 from bioft.datasets.load import load_labelled_texts
 from bioft.datasets.texts.labelled import labels_of

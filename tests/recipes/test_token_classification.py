@@ -14,7 +14,7 @@ import torch
 from transformers import AutoModelForTokenClassification, AutoTokenizer
 from typer.testing import CliRunner
 
-from bioft import cli
+from bioft.cli import main as cli
 from bioft.datasets.load import load_documents
 from bioft.errors import BioftError
 from bioft.metrics import counts

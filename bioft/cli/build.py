@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from bioft.command_options import Overwrite, Revision, SkipBad
+from bioft.cli.options import Overwrite, Revision, SkipBad
 from bioft.errors import BioftError
 
 if TYPE_CHECKING:

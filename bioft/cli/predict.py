@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from bioft.command_options import Overwrite, SkipBad, check_output
+from bioft.cli.options import Overwrite, SkipBad, check_output
 from bioft.errors import BioftError
 
 

@@ -17,11 +17,13 @@ from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
 
-from bioft import __version__, build_commands, download_commands
-from bioft.command_options import Overwrite, Revision, SkipBad, check_output
+from bioft import __version__
+from bioft.cli import build as build_commands
+from bioft.cli import download as download_commands
+from bioft.cli.options import Overwrite, Revision, SkipBad, check_output
+from bioft.cli.predict import predict
 from bioft.demo.command import demo
 from bioft.errors import BioftError
-from bioft.predict_command import predict
 
 if TYPE_CHECKING:
     from bioft.hub.push import PushResult
@@ -761,7 +763,7 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Check hardware, packages, the Hub, and which weights are here; says how to mend what is missing."""
-    from bioft import doctor as checks
+    from bioft.cli import doctor as checks
 
     found = checks.check_all()
     if as_json:
