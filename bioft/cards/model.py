@@ -781,7 +781,7 @@ class _Missing(StrictUndefined):
 
 def _render(template: str, **values: Any) -> str:
     environment = Environment(
-        loader=PackageLoader("bioft"),
+        loader=PackageLoader("bioft.cards"),
         undefined=_Missing,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -1,0 +1,1 @@
+"""Runs as other programs load them: merged, ONNX; each compared with the run before it is kept."""

@@ -1,0 +1,1 @@
+"""Base models and what all tasks do with them: loading, LoRA, batches, embeddings, ONNX."""

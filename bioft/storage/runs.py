@@ -283,7 +283,7 @@ def environment() -> dict[str, Any]:
 
 def git_state() -> dict[str, Any]:
     """Commit of the checkout that bioft runs from and whether files were changed; None outside a checkout."""
-    folder = Path(__file__).resolve().parent.parent
+    folder = Path(bioft.__file__).resolve().parent.parent
     try:
         commit = _git(folder, "rev-parse", "HEAD")
         return {"git_commit": commit, "git_dirty": bool(_git(folder, "status", "--porcelain"))}

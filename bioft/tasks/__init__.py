@@ -1,0 +1,1 @@
+"""What each task is: one folder a task."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+import bioft
 from bioft.errors import BioftError
 
 # `configs/accelerate` holds settings for `accelerate launch`: no recipe reads them with --config.
@@ -32,7 +33,7 @@ def recipes_directory() -> Path:
     Raises:
         BioftError: when neither is there (a damaged installation).
     """
-    package = Path(__file__).resolve().parent
+    package = Path(bioft.__file__).resolve().parent
     # The wheel's own folder first: a `recipes` folder beside an installed package belongs to someone else.
     for folder in (package / "_recipes", package.parent / "recipes"):
         if (folder / "configs").is_dir():

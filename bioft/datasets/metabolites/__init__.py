@@ -1,0 +1,1 @@
+"""Names of metabolites: namespaces, models, pairs to train on and queries to be matched."""

@@ -1,0 +1,1 @@
+"""PubMed and PMC articles: download, reading, pairs by citation and by MeSH."""

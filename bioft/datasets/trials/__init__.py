@@ -1,0 +1,1 @@
+"""Records of ClinicalTrials.gov: download, reading, texts and labels."""

@@ -1,0 +1,1 @@
+"""Entity recognition: BIO tags on windows of documents."""

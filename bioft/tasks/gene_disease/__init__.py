@@ -1,0 +1,1 @@
+"""Gene–disease association with a language model: prompts, scores, figures."""

@@ -1,0 +1,1 @@
+"""Masked-language-model adaptation of an encoder to a kind of text."""

@@ -15,7 +15,7 @@ NOT_PREDICTED = -100
 
 @dataclass
 class MaskingCollator:
-    """Makes batches of packed blocks (see `bioft.tasks.masked_lm.packing`): tokens are hidden at random, anew each time.
+    """Makes batches of packed blocks (see `packing`): tokens are hidden at random, anew each time.
 
     A batch has `input_ids` (padded to its longest block), `labels` (the hidden tokens, else -100), `attention_mask`
     and, where texts are kept apart, `position_ids`. Of the tokens that are to be predicted 80 % become the mask token,

@@ -1,0 +1,1 @@
+"""Metabolite names matched to a namespace, with calibrated confidence."""

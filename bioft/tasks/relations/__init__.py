@@ -1,0 +1,1 @@
+"""Relation extraction: candidate pairs of concepts, marked in their text."""

@@ -1,7 +1,7 @@
 """Baselines of relations between the concepts of a document, from concepts that are given.
 
 Fit on a training split, predict another: with annotated entities, or with predicted ones in the same column. They
-choose among the same candidate pairs as a model (`bioft.tasks.relations.candidates`). Three of them read nothing but where the
+choose among the same candidate pairs as a model (`candidates`). Three of them read nothing but where the
 concepts stand; a model is worth its training only where it beats all.
 """
 

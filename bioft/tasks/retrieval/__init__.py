@@ -1,0 +1,1 @@
+"""Texts found by their embeddings: contrastive encoders, rankings, similarity."""

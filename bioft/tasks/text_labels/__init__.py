@@ -1,0 +1,1 @@
+"""Texts with one label or several."""

@@ -1,0 +1,195 @@
+"""The leaderboard: a page without a network, rows that link to cards, and "verified" only where that is on record."""
+
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pandas as pd
+import pytest
+from datasets import load_dataset
+from huggingface_hub import RepoCard
+from typer.testing import CliRunner
+
+from bioft.cli.main import app
+from bioft.compare import leaderboard
+from bioft.errors import BioftError
+from bioft.hub import push as hub
+from bioft.storage import runs
+from tests.compare.test_compare import simulated, write_run
+
+
+class Page(HTMLParser):
+    """Rows with their data, cells and links; the options of the menus; and every address that the page names."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.rows: list[dict[str, Any]] = []
+        self.options: dict[str, list[str]] = {}
+        self.addresses: list[str] = []
+        self.sections, self.menu, self.inside = 0, "", ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        self.inside = tag
+        self.addresses += [value or "" for key, value in attrs if key in ("href", "src")]
+        self.sections += tag == "section"
+        if tag == "select":
+            self.menu = found["name"] or ""
+            self.options[self.menu] = []
+        elif tag == "tr" and "data-task" in found:
+            self.rows.append({key.removeprefix("data-"): value for key, value in attrs} | {"cells": []})
+        elif tag == "td":
+            self.rows[-1]["cells"].append("")
+        elif tag == "a":
+            self.rows[-1]["href"] = found["href"]
+
+    def handle_data(self, data: str) -> None:
+        if self.inside == "option":
+            self.options[self.menu].append(data)
+        elif self.inside in ("td", "a") and self.rows:
+            self.rows[-1]["cells"][-1] += data.strip()
+
+    def handle_endtag(self, tag: str) -> None:
+        self.inside = "" if tag != "a" else "td"
+
+
+def write(folder: Path, seed: int, split: str = "pair", negatives: str = "uniform", **changes: Any) -> Path:
+    labels, scores = simulated(seed, strength=0.2 + seed)
+    dataset = {"split": {"strategy": split}, "negatives": {"strategy": negatives}}
+    dataset["fingerprints"] = {"test": split[0] * 64}  # type: ignore[dict-item]
+    metrics = {"auroc": {"value": 0.5 + seed / 10, "low": 0.4, "high": 0.9, "n": len(labels)}}
+    known = {"dataset": dataset, "metrics": metrics, "base_model": {"id": "user/base<1>"}}
+    run = write_run(folder, scores, labels, **known | changes)
+    (run / runs.CARD).write_text("# A card\n")
+    return run
+
+
+def verification(run: Path, status: str = "verified", **changes: Any) -> dict[str, Any]:
+    """What `bioft verify RUN --json` prints, as far as it is read."""
+    figures = [
+        {"model": "fine-tuned", "metric": metric, "recorded": figure["value"]}
+        for metric, figure in runs.read(run)["metrics"].items()
+    ]
+    found = {"name": str(run), "revision": None, "status": status, "figures": figures, "predictions": None}
+    return found | changes
+
+
+def save(folder: Path, *found: dict[str, Any]) -> Path:
+    folder.mkdir()
+    for index, content in enumerate(found):
+        (folder / f"{index}.json").write_text(json.dumps(content))
+    return folder
+
+
+def test_the_page_has_a_row_for_each_run_and_needs_no_network(tmp_path: Path) -> None:
+    names = [
+        write(tmp_path / "runs" / "first <run>", 0),
+        write(tmp_path / "runs" / "second", 1),
+        write(tmp_path / "runs" / "held out", 2, "gene_held_out", "degree_matched"),
+        write(tmp_path / "runs" / "newer", 3, schema_version=99),
+    ]
+    out = tmp_path / "pages" / "board"
+    result = CliRunner().invoke(app, ["leaderboard", *map(str, names), "-o", str(out), "--resamples", "200"])
+    assert result.exit_code == 0, result.output
+    assert "3 runs, written to" in " ".join(result.output.split()) and "Update bioft" in result.output
+    text = (out / "index.html").read_text()
+    page = Page(text)
+    assert [row["cells"][1] for row in page.rows] == [str(names[index]) for index in (1, 0, 2)], "best first"
+    assert page.sections == 2 and "newer" in text and "<run>" not in text
+    assert page.options == {
+        "task": ["all", "gene-disease-association"],
+        "split": ["all", "gene_held_out", "pair"],
+        "negatives": ["all", "degree_matched", "uniform"],
+    }
+    assert [(row["split"], row["negatives"]) for row in page.rows] == [
+        ("pair", "uniform"),
+        ("pair", "uniform"),
+        ("gene_held_out", "degree_matched"),
+    ]
+    for row, run in zip(page.rows, (names[1], names[0], names[2]), strict=True):
+        assert (out / unquote(row["href"])).resolve() == (run / runs.CARD).resolve()
+        assert row["cells"][-1] == "not verified"
+    assert sorted(page.addresses) == sorted(row["href"] for row in page.rows), "nothing else is loaded"
+    again = CliRunner().invoke(app, ["leaderboard", str(names[0]), "-o", str(out)])
+    assert again.exit_code == 1 and "not empty" in again.output
+
+
+def test_the_table_has_what_the_page_shows(tmp_path: Path) -> None:
+    run = write(tmp_path / "run", 1)
+    board = leaderboard.build_leaderboard([str(run)], tmp_path / "board", n_resamples=200)
+    rows = pd.read_parquet(tmp_path / "board" / "leaderboard.parquet")
+    pd.testing.assert_frame_equal(rows, board.rows)
+    assert len(pd.read_csv(tmp_path / "board" / "leaderboard.csv")) == 1
+    card = RepoCard.load(tmp_path / "board" / "README.md").data.to_dict()
+    assert card["sdk"] == "static" and (tmp_path / "board" / card["app_file"]).is_file()
+    (row,) = load_dataset(str(tmp_path / "board"), split="train", cache_dir=str(tmp_path / "cache"))
+    assert row["run"] == board.rows["run"].iloc[0]
+    row = rows.iloc[0]
+    assert row["low"] < row["value"] < row["high"] and row["base_model"] == "user/base<1>"
+    cells = Page((tmp_path / "board" / "index.html").read_text()).rows[0]["cells"]
+    value, baseline, difference = cells[3:6]
+    assert value == f"{row['value']:.3f} [{row['low']:.3f}–{row['high']:.3f}]"
+    assert (baseline, difference) == ("popularity", "+0.050 (0.020)")
+
+
+def test_only_a_verification_of_this_run_and_its_figures_counts(tmp_path: Path) -> None:
+    verified, forged, refuted, other, unchecked, moved, sampled = (
+        write(tmp_path / name, index)
+        for index, name in enumerate(("verified", "forged", "refuted", "other", "unchecked", "moved", "sampled"))
+    )
+    stated = verification(forged)["figures"]
+    folder = save(
+        tmp_path / "verifications",
+        verification(verified),
+        verification(forged, figures=[figure | {"recorded": 0.99} for figure in stated]),
+        verification(refuted),
+        verification(refuted, "not reproduced", figures=[]),
+        verification(other, name="somewhere/else"),
+        verification(unchecked, "cannot be checked"),
+        verification(moved, name="earlier/place/moved"),
+        verification(sampled, predictions={"compared": 7, "total": 400}),
+    )
+    names = [str(run) for run in (verified, forged, refuted, other, unchecked, moved, sampled)]
+    board = leaderboard.build_leaderboard(names, tmp_path / "board", verifications=folder, n_resamples=200)
+    found = {Path(row["run"]).name: row["verification"] for row in board.rows.to_dict("records")}
+    assert found == {
+        "verified": "verified",
+        "forged": "not verified",
+        "refuted": "not reproduced",
+        "other": "not verified",
+        "unchecked": "not verified",
+        "moved": "verified",
+        "sampled": "verified (7 of 400 predictions)",
+    }
+
+
+def test_a_run_from_the_hub_links_to_its_card_and_is_verified_at_its_commit(tmp_path: Path, monkeypatch: Any) -> None:
+    run, commit = write(tmp_path / "pulled", 1), "c" * 40
+    (run / hub.ORIGIN).write_text(json.dumps({"id": "user/adapter", "revision": commit}))
+    monkeypatch.setattr(hub, "run_directory", lambda name, revision=None: run)
+    earlier = verification(run, name="user/adapter", revision="d" * 40)
+    this = verification(run, name="user/adapter", revision=commit)
+    for folder, content, expected in (("a", earlier, "not verified"), ("b", this, "verified")):
+        board = leaderboard.build_leaderboard(
+            ["user/adapter"],
+            tmp_path / f"board-{folder}",
+            verifications=save(tmp_path / folder, content),
+            n_resamples=200,
+        )
+        assert board.rows.iloc[0]["verification"] == expected
+    assert board.rows.iloc[0]["card"] == f"https://huggingface.co/user/adapter/blob/{commit}/README.md"
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"name": "run", "status": "verified"}'])
+def test_a_file_that_is_no_verification_is_named(content: str, tmp_path: Path) -> None:
+    folder = save(tmp_path / "verifications")
+    (folder / "wrong.json").write_text(content)
+    run = write(tmp_path / "run", 1)
+    with pytest.raises(BioftError, match=r"wrong\.json is no verification.*bioft verify RUN --json"):
+        leaderboard.build_leaderboard([str(run)], tmp_path / "board", verifications=folder)
+    with pytest.raises(BioftError, match="There is no folder"):
+        leaderboard.build_leaderboard([str(run)], tmp_path / "board", verifications=tmp_path / "nothing")
+    assert not (tmp_path / "board").exists() and [path.name for path in folder.iterdir()] == ["wrong.json"]

@@ -1,0 +1,154 @@
+"""Every command that README.md and recipes/README.md show is run here, or by the test named beside it."""
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from datasets import DatasetDict
+
+from bioft.datasets.hpo import definitions as hpo_definitions
+from bioft.datasets.hpo import synonyms as hpo_synonyms
+from bioft.storage import datasets as storage
+from tests import warm_process
+from tests.hub_server.server import HubServer
+from tests.tiny import write_ctd, write_model
+
+ROOT = Path(__file__).resolve().parents[2]
+# How the commands begin that need hours, or what no test may fetch; and the test that runs them shorter on other data.
+ELSEWHERE = {
+    "bioft analyze runs/contrastive/articles": "test_analysis.py::test_queries_by_what_words_tell",
+    "bioft build pubmed-headings": "datasets/test_pubmed_headings.py::test_real_articles",
+    "bioft build pubmed-pairs": "test_pubmed_commands.py::test_published_overlap_is_shown_and_on_the_card",
+    "bioft compare runs/sequence_classification/bc5cdr": "test_run_comparison.py::"
+    "test_the_command_prints_the_table_and_writes_it",
+    "bioft download ctd": "datasets/test_download.py::test_the_file_its_record_and_the_terms",
+    "bioft seeds": "test_seed_runs.py::test_the_commands_take_the_folder_of_the_seeds",
+    "bioft sweep": "test_sweep.py::test_a_sweep_from_beginning_to_end",
+    "make demo": "test_readme.py::test_every_command_of_the_readme_runs",
+    "make test": "test_readme.py::test_make_knows_the_targets_that_the_readme_names",
+    "python recipes/contrastive.py --config": "recipes/test_contrastive.py::test_every_preset_trains",
+    "python recipes/joint_ner_re.py --config": "recipes/test_joint_ner_re.py::"
+    "test_every_preset_trains_on_its_architecture",
+    "python recipes/sequence_classification.py --config": "recipes/test_sequence_classification.py::"
+    "test_every_preset_trains_on_its_architecture",
+    "python recipes/text_classification.py --config": "recipes/test_text_classification.py::"
+    "test_every_preset_trains_a_step",
+    "python recipes/text_classification.py --seeds": "test_seed_runs.py::test_the_summary_is_over_seeds",
+    "python recipes/token_classification.py --config": "recipes/test_token_classification.py::"
+    "test_every_preset_trains_on_its_architecture",
+    "python tests/benchmarks/leak_stop_reasons.py": "recipes/test_text_classification.py::"
+    "test_the_leak_is_shown_in_numbers",
+}
+
+
+def code_blocks(language: str, *names: str) -> list[str]:
+    text = "".join((ROOT / name).read_text() for name in names)
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
+
+
+# A command that both pages show runs once: a second training into the same folder is refused, as it should be.
+COMMANDS = list(
+    dict.fromkeys(
+        line for block in code_blocks("bash", "README.md", "recipes/README.md") for line in block.splitlines()
+    )
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def hub_environment() -> Iterator[None]:
+    """The Hub that the commands talk to: one on loopback, in which `user` may write."""
+    hub = HubServer()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in hub.environment().items():
+            patch.setenv(name, value)
+        yield
+    hub.stop()
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder like a clone after `make demo` and `bioft download ctd`, with a shorter demo and made-up CTD data."""
+    folder = tmp_path_factory.mktemp("clone")
+    for name in ("recipes", "bioft"):
+        (folder / name).symlink_to(ROOT / name)
+    (folder / "data").mkdir()
+    curated = write_ctd(folder / "CTD_curated_genes_diseases.csv", 300, 250, 1500)
+    subprocess.run(["gzip", str(curated)], check=True)
+    shutil.move(f"{curated}.gz", folder / "data")
+    (folder / "names.txt").write_text("D-Glucose\nATP\nno such compound\n")
+    (folder / "pairs.csv").write_text("gene,disease\nBRCA1,Breast cancer\nCFTR,Cystic fibrosis\n")
+    for name, build in (("mlm", hpo_definitions.build), ("contrastive", hpo_synonyms.build)):
+        write_first_rows(build, folder / f"{name}_rows")
+    short = ["--max_steps", "1", "--test_size", "0.003", "--validation_size", "0.003"]
+    run(folder, [sys.executable, "recipes/sft_gda.py", *short])
+    return folder
+
+
+def write_first_rows(build: Callable[[], tuple[DatasetDict, dict[str, Any]]], folder: Path) -> None:
+    """The first rows of each split of an embedded dataset."""
+    dataset, manifest = build()
+    small = DatasetDict({split: rows.select(range(40)) for split, rows in dataset.items()})
+    manifest["fingerprints"] = {split: storage.fingerprint(rows) for split, rows in small.items()}
+    storage.save(small, manifest, folder)
+
+
+def run(folder: Path, words: list[str]) -> str:
+    if words[0] == "make" or "launch" in words or "-c" in words:
+        result = subprocess.run(words, cwd=folder, capture_output=True, text=True)
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result.stdout
+    code, shown = warm_process.run(folder, words)
+    assert code == 0, shown
+    return shown
+
+
+def test_the_list_of_exceptions_is_current() -> None:
+    for start, place in ELSEWHERE.items():
+        assert any(command.startswith(start) for command in COMMANDS), start
+        path, _, name = place.partition("::")
+        assert f"def {name}(" in (ROOT / "tests" / path).read_text(), place
+
+
+@pytest.mark.slow
+def test_every_command_of_the_readme_runs(workplace: Path) -> None:
+    tiny = {name: write_model(workplace / name, name) for name in ("llama", "mistral")}
+    for index, command in enumerate(COMMANDS):
+        if command.startswith(tuple(ELSEWHERE)):
+            continue
+        words = shlex.split(command)
+        # The programs of this environment, and for what trains long one step of a tiny model of that architecture.
+        words[0] = str(Path(sys.executable).with_name(words[0]))
+        if "recipes/sft_gda.py" in words and "--dry_run" not in words:
+            architecture = "mistral" if "mistral_7b" in command else "llama"
+            tiny_run = [f"--model_name_or_path={tiny[architecture]}", "--max_steps=1", "--use_cpu", "--report_to=none"]
+            tiny_run += ["--validation_size=0.1", "--max_length=512"]  # its tokenizer knows few words
+            # The runs on CTD stay where they are, since one goes on from another.
+            tiny_run += [] if "smollm2_ctd" in words else [f"--output_dir=runs/{index}"]
+            if "--config_file" in words:
+                words[words.index("recipes/configs/accelerate/multi_gpu.yaml")] = "recipes/configs/accelerate/cpu.yaml"
+            words = [words[0], *words[1:], *tiny_run]
+        if words[1].startswith("recipes/") and words[1] != "recipes/sft_gda.py":
+            words += ["--max_steps=1", "--report_to=none"]
+            name = Path(words[1]).stem
+            words += [f"--dataset={name}_rows"] if (workplace / f"{name}_rows").is_dir() else []
+        run(workplace, words)
+    assert (workplace / "scored.csv").read_text().count("\n") == 3
+    assert (workplace / "matches.tsv").read_text().count("\n") == 4
+
+
+@pytest.mark.slow
+def test_the_python_of_the_readme_loads_the_adapter(workplace: Path) -> None:
+    (code,) = code_blocks("python", "README.md")
+    shown = run(workplace, [sys.executable, "-c", code + "\nprint(type(model).__name__)"])
+    assert shown.strip().endswith("PeftModelForCausalLM")
+
+
+def test_make_knows_the_targets_that_the_readme_names() -> None:
+    shown = run(ROOT, ["make", "help"])
+    assert all(target in shown for target in ("demo", "test", "check", "format", "bench", "help"))

@@ -1,0 +1,107 @@
+"""`bioft merge` writes a model that computes what adapter and base do, or nothing: two real runs of tiny models."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+import yaml
+from transformers import AutoModelForCausalLM, AutoModelForTokenClassification, AutoTokenizer
+from typer.testing import CliRunner
+
+from bioft.cli.main import app
+from bioft.errors import BioftError
+from bioft.export import merge as merging
+from bioft.storage import runs
+from bioft.tasks.entities import predict as entity_prediction
+from bioft.tasks.gene_disease import predict as prediction
+from tests.compare.test_compare import simulated, write_run
+from tests.recipe import command_line, load_recipe, run_recipe, write_quantized_run
+from tests.tiny import write_ctd, write_encoder
+
+
+@pytest.fixture(scope="module")
+def in_4_bits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_quantized_run(tmp_path_factory.mktemp("sft"))
+
+
+def test_an_adapter_of_a_4_bit_base_is_merged_into_the_dequantised_weights(in_4_bits: Path, tmp_path: Path) -> None:
+    """The merged model scores pairs as the run itself does, which the base alone does not."""
+    out = tmp_path / "merged"
+    result = CliRunner().invoke(app, ["merge", str(in_4_bits), "-o", str(out), "--dtype", "float32"])
+    assert result.exit_code == 0, result.output
+    assert "dequantised from 4 bits, in float32" in result.output and "of 86 test examples" in result.output
+    model, prompts, record = prediction.load_run(in_4_bits, torch.float32)
+    pairs = {"gene": ["GEN1", "GEN22", "GEN3"], "disease": ["Syndrome B1, familial", "Syndrome C2, familial", "x"]}
+    merged = AutoModelForCausalLM.from_pretrained(out)
+    with torch.no_grad():
+        expected, alone = prediction.score_pairs(model, prompts, pairs), None
+        with model.disable_adapter():
+            alone = prediction.score_pairs(model, prompts, pairs)
+    assert prediction.score_pairs(merged, prompts, pairs) == pytest.approx(expected, abs=1e-4)
+    assert abs(expected - alone).max() > 0.01
+    assert AutoTokenizer.from_pretrained(out).get_vocab() == prompts.tokenizer.get_vocab()
+    assert {path.suffix for path in out.iterdir()} == {".json", ".safetensors", ".md", ".jinja"}
+    card = (out / "README.md").read_text()
+    assert "dequantised" in card and record["base_model"]["id"].rpartition("/")[2] in card
+    assert hashlib.sha256((in_4_bits / merging.ADAPTER).read_bytes()).hexdigest() in card
+    metadata = yaml.safe_load(card.split("---")[1])
+    assert metadata["library_name"] == "transformers" and "base_model" not in metadata, "a local folder is no base"
+    again = CliRunner().invoke(app, ["merge", str(in_4_bits), "-o", str(out)])
+    assert again.exit_code == 1 and "not empty" in again.output
+
+
+def test_what_drifts_is_refused_and_nothing_is_left(in_4_bits: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    """A merge that loses the adapter stands for one that goes wrong."""
+    monkeypatch.setattr("peft.PeftModel.merge_and_unload", lambda model, safe_merge: model.unload(), raising=False)
+    with pytest.raises(BioftError, match=r"something else than adapter and base.*It was not saved"):
+        merging.merge(in_4_bits, tmp_path / "merged", dtype="float32")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_sixteen_bit_weights_are_rounded_and_said_to_be(in_4_bits: Path, tmp_path: Path) -> None:
+    merged = merging.merge(in_4_bits, tmp_path / "merged", dtype="bfloat16")
+    assert (merged.dtype, merged.examples, merged.dequantized) == ("bfloat16", 86, True)
+    assert 1e-4 < merged.drift <= merged.tolerance
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "merged", dtype="auto")
+    assert model.dtype == torch.bfloat16
+
+
+def test_an_adapter_with_a_trained_head_is_merged_with_it(tmp_path: Path) -> None:
+    options = {
+        "model_name_or_path": write_encoder(tmp_path / "model"),
+        "output_dir": tmp_path / "run",
+        "use_peft": True,
+        "max_steps": 2,
+        "eval_strategy": "no",
+        "save_strategy": "no",
+        "load_best_model_at_end": False,
+        "window_length": 96,
+        "window_overlap": 16,
+        "learning_rate": 0.02,
+    }
+    run_recipe(load_recipe("token_classification"), *command_line(**options))
+    run = tmp_path / "run"
+    merged = merging.merge(run, tmp_path / "merged", dtype="float32")
+    assert not merged.dequantized and merged.examples == len(pd.read_parquet(run / "predictions.parquet"))
+    whole = AutoModelForTokenClassification.from_pretrained(tmp_path / "merged").eval()
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "merged")
+    model, _, record = entity_prediction.load_run(run)
+    inputs = tokenizer("Naloxone reverses the effect of clonidine.", return_tensors="pt")
+    with torch.no_grad():
+        torch.testing.assert_close(whole(**inputs).logits, model(**inputs).logits, atol=1e-4, rtol=1e-4)
+    assert list(whole.config.id2label.values()) == record["labels"]
+
+
+def test_what_has_no_adapter_or_other_data_is_refused(in_4_bits: Path, tmp_path: Path) -> None:
+    whole = write_run(tmp_path / "whole", *simulated(0)[::-1])
+    with pytest.raises(BioftError, match="has no adapter"):
+        merging.merge(whole, tmp_path / "merged")
+    with pytest.raises(BioftError, match="is no type to save weights in"):
+        merging.merge(in_4_bits, tmp_path / "merged", dtype="int8")
+    other = write_ctd(tmp_path / "other.csv", n_pairs=100)
+    with pytest.raises(BioftError, match="is not the file that the run was trained on"):
+        merging.merge(in_4_bits, tmp_path / "merged", dataset_path=other)
+    assert runs.read(in_4_bits)["base_model"]["quantization"] == "nf4" and not (tmp_path / "merged").exists()
