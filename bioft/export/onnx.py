@@ -157,7 +157,8 @@ def _load_relations(directory: Path, record: dict[str, Any], rows: Any) -> _Load
     usage = (
         f"It reads a text for each pair of concepts, at most {markers.max_length} tokens long, in which "
         "`bioft.tasks.relations.candidates.mark` has marked the two as in the training. `logits` has the shape "
-        f"(texts, labels); the labels are in `config.json`. A relation is found from a score of {kept['threshold']:.4f} on."
+        f"(texts, labels); the labels are in `config.json`. A relation is found from "
+        f"a score of {kept['threshold']:.4f} on."
     )
     return _Loaded(model, tokenizer, inputs, predictions, usage)
 

