@@ -1,5 +1,7 @@
 """Errors that are meant for the user: the command line prints their message and no traceback."""
 
+from collections.abc import Iterable
+
 
 class BioftError(Exception):
     """Bad input or a missing resource: says what was wrong, where, and what to do."""
@@ -11,3 +13,12 @@ class ChangedFilesError(BioftError):
 
 class LeakageError(BioftError):
     """A dataset build was stopped because its splits share information that they must not share."""
+
+
+def suggestion(wrong: str, known: Iterable[str]) -> str:
+    """The end of an error message about an unknown name: the nearest known one and the whole list."""
+    from difflib import get_close_matches
+
+    names = list(known)
+    near = get_close_matches(str(wrong), names, n=1)
+    return (f"Did you mean '{near[0]}'? " if near else "") + f"Known: {', '.join(names)}."

@@ -19,16 +19,17 @@ from transformers import set_seed
 
 from bioft.datasets.load import describe, load_pairs
 from bioft.models import base as models
-from bioft.storage import runs
+from bioft.models.arguments import EncoderModelArguments, RecipeArguments
+from bioft.storage import files
 from bioft.tasks.name_alignment.evaluate import NameAlignmentTask
 from bioft.tasks.retrieval import encoder as contrastive
 from bioft.tasks.retrieval import figures as contrastive_figures
 from bioft.tasks.retrieval import similarity as pair_similarity
+from bioft.tasks.retrieval.arguments import PairArguments
 from bioft.tasks.retrieval.encoder import ContrastiveArguments, ContrastiveTrainingArguments
 from bioft.tasks.retrieval.evaluate import RetrievalTask
 from bioft.training import arguments
 from bioft.training import steps as training_run
-from bioft.training.arguments import EncoderModelArguments, PairArguments, RecipeArguments
 
 
 def main(
@@ -80,7 +81,7 @@ def main(
         return
 
     # 5. Train, from the last checkpoint if there is one.
-    with runs.disk_errors(directory):
+    with files.disk_errors(directory):
         training = trainer.train(resume_from_checkpoint=checkpoint).metrics
     if not writes:
         return
@@ -111,7 +112,7 @@ def main(
         "comparison": task.compare(found, baselines),
         "details": task.details({**baselines, "base": base_found, "fine-tuned": found}),
         "pair_similarity": similarity,
-        "training": runs.training_summary(trainer, training, checkpoint),
+        "training": training_run.training_summary(trainer, training, checkpoint),
         "timings": {"evaluation_seconds": seconds},
     }
     training_run.finish(trainer, record, task.SHOWN, script_args.push_to_hub)

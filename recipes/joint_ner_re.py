@@ -19,26 +19,24 @@ from transformers import AutoModel, set_seed
 from bioft.datasets.load import describe, load_documents
 from bioft.errors import BioftError
 from bioft.models import base as models
-from bioft.storage import runs
+from bioft.models import dry_run
+from bioft.models.arguments import EncoderModelArguments, EncoderTrainingArguments, RecipeArguments
+from bioft.storage import files, runs
+from bioft.tasks.entities import arguments as entities_arguments
 from bioft.tasks.entities import tagging
+from bioft.tasks.entities import windows as entities_windows
+from bioft.tasks.entities.arguments import DocumentArguments, WindowArguments
 from bioft.tasks.entities.evaluate import check_supports
 from bioft.tasks.joint import evaluate
 from bioft.tasks.joint import model as joint
+from bioft.tasks.joint.arguments import JointArguments
 from bioft.tasks.joint.start import load_entity_weights
 from bioft.tasks.relations import candidates as relations
 from bioft.tasks.relations import evaluate as relation_evaluation
 from bioft.tasks.relations.linking import ConceptDictionary
 from bioft.tasks.relations.predict import choose_threshold
-from bioft.training import arguments, dry_run
+from bioft.training import arguments
 from bioft.training import steps as training_run
-from bioft.training.arguments import (
-    DocumentArguments,
-    EncoderModelArguments,
-    EncoderTrainingArguments,
-    JointArguments,
-    RecipeArguments,
-    WindowArguments,
-)
 
 
 def main(
@@ -58,7 +56,7 @@ def main(
 
     # 1. Data: whole documents in each split.
     dataset, manifest = load_documents(**vars(data_args))
-    arguments.keep_last_checkpoint(training_args, data_args.train_on)
+    entities_arguments.keep_last_checkpoint(training_args, data_args.train_on)
     train, validation, test = dataset["train"], dataset["validation"], dataset["test"]
     check_supports(test, manifest)
     relation_evaluation.check_supports(test, manifest)
@@ -73,7 +71,7 @@ def main(
     encoder, tokenizer = models.load_encoder(base, AutoModel)
     labels = tagging.bio_labels(entity["type"] for row in train for entity in row["entities"])
     model = joint.new_model(encoder, labels, types, joint_args.trained_layers, **joint_args.model_options())
-    tagging.window_size(tokenizer, encoder, **vars(window_args))
+    entities_windows.window_size(tokenizer, encoder, **vars(window_args))
     chooses_threshold = data_args.train_on == "train" and joint_args.threshold is None
     entity_weights = load_entity_weights(joint_args.start_from, model, base, manifest, chooses_threshold)
     train_documents = joint.training_dataset(tokenizer, train, model.config, **vars(window_args))
@@ -106,7 +104,7 @@ def main(
         return
 
     # 5. Train, from the last checkpoint if there is one.
-    with runs.disk_errors(directory):
+    with files.disk_errors(directory):
         training = trainer.train(resume_from_checkpoint=checkpoint).metrics
     if not writes:
         return
@@ -142,7 +140,7 @@ def main(
             test, prediction, threshold, entity_baselines, relation_baselines
         ),
         **evaluate.analyse_errors(test, prediction, threshold, heads),
-        "training": runs.training_summary(trainer, training, checkpoint),
+        "training": training_run.training_summary(trainer, training, checkpoint),
         "timings": {"predict_seconds": predict_seconds, "examples_per_second": len(test) / predict_seconds},
     }
     record["comparisons"] = evaluate.compare_with_runs(record, directory, joint_args.compare_with or [])

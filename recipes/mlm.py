@@ -17,21 +17,17 @@ from transformers import Trainer, set_seed
 
 from bioft.datasets.load import describe, load_texts
 from bioft.models import base as models
-from bioft.storage import runs
+from bioft.models import dry_run, lora
+from bioft.models.arguments import EncoderModelArguments, EncoderTrainingArguments, RecipeArguments
+from bioft.storage import files
 from bioft.tasks.masked_lm import evaluate as masked_evaluation
 from bioft.tasks.masked_lm import models as masked_models
 from bioft.tasks.masked_lm import packing
+from bioft.tasks.masked_lm.arguments import MaskingArguments, TextArguments
 from bioft.tasks.masked_lm.head import use_masked_head
 from bioft.tasks.masked_lm.masking import collator_for
-from bioft.training import arguments, dry_run
+from bioft.training import arguments
 from bioft.training import steps as training_run
-from bioft.training.arguments import (
-    EncoderModelArguments,
-    EncoderTrainingArguments,
-    MaskingArguments,
-    RecipeArguments,
-    TextArguments,
-)
 
 
 def main(
@@ -56,7 +52,7 @@ def main(
     # Each block of the validation split always hides the same tokens, so that losses compare.
     validation = validation.add_column("mask_seed", list(range(len(validation))))
     questions = masked_evaluation.fixed_questions(dataset["test"]["text"], tokenizer, length)
-    adapter = models.lora_config(model, model_args, None, heads=new_head) if model_args.use_peft else None
+    adapter = lora.lora_config(model, model_args, None, heads=new_head) if model_args.use_peft else None
 
     # What can go wrong before the first step has now been tried: only from here on is anything written.
     checkpoint, writes = training_run.prepare(script_args, data_args, masking_args, model_args, training_args)
@@ -85,7 +81,7 @@ def main(
         return
 
     # 5. Train, from the last checkpoint if there is one.
-    with runs.disk_errors(directory):
+    with files.disk_errors(directory):
         training = trainer.train(resume_from_checkpoint=checkpoint).metrics
     if not writes:
         return
@@ -122,7 +118,7 @@ def main(
         "baselines": {"frequency": masked_evaluation.evaluate(by_frequency)},
         "comparison": masked_evaluation.compare_with_best(after, {"base model": before, "frequency": by_frequency}),
         "adaptation": adaptation,
-        "training": runs.training_summary(trainer, training, checkpoint),
+        "training": training_run.training_summary(trainer, training, checkpoint),
         "timings": {"predict_seconds": seconds, "texts_per_second": questions.texts / seconds},
     }
     training_run.finish(trainer, record, masked_evaluation.SHOWN, script_args.push_to_hub)

@@ -19,21 +19,19 @@ from transformers import AutoModelForSequenceClassification, DataCollatorWithPad
 
 from bioft.datasets.load import describe, load_documents
 from bioft.models import base as models
-from bioft.storage import runs
-from bioft.tasks.entities import errors as error_analysis
+from bioft.models import dry_run, lora
+from bioft.models.arguments import EncoderModelArguments, EncoderTrainingArguments, RecipeArguments
+from bioft.storage import files
+from bioft.tasks.entities import arguments as entities_arguments
+from bioft.tasks.entities.arguments import DocumentArguments
 from bioft.tasks.relations import candidates as relations
+from bioft.tasks.relations import errors as relations_errors
 from bioft.tasks.relations import evaluate as relation_evaluation
 from bioft.tasks.relations import predict as prediction
+from bioft.tasks.relations.arguments import RelationArguments
 from bioft.tasks.relations.linking import ConceptDictionary
-from bioft.training import arguments, dry_run
+from bioft.training import arguments
 from bioft.training import steps as training_run
-from bioft.training.arguments import (
-    DocumentArguments,
-    EncoderModelArguments,
-    EncoderTrainingArguments,
-    RecipeArguments,
-    RelationArguments,
-)
 
 
 def main(
@@ -50,7 +48,7 @@ def main(
 
     # 1. Data: whole documents in each split; for the evaluation end to end also with entities that a run finds.
     dataset, manifest = load_documents(**vars(data_args))
-    arguments.keep_last_checkpoint(training_args, data_args.train_on)
+    entities_arguments.keep_last_checkpoint(training_args, data_args.train_on)
     train, validation, test = dataset["train"], dataset["validation"], dataset["test"]
     relation_evaluation.check_supports(test, manifest)
     types = relations.argument_types(train)
@@ -70,11 +68,11 @@ def main(
     labels, markers = prediction.labels_of(model), prediction.Markers.of(relation_args)
     prediction.add_marker_tokens(model, tokenizer, markers, types)
     if relation_args.trained_layers is not None:
-        models.freeze_lower_layers(model, relation_args.trained_layers)
+        lora.freeze_lower_layers(model, relation_args.trained_layers)
     train_pairs, train_counts = prediction.pair_dataset(tokenizer, train, types, labels, markers)
     validation_pairs, validation_counts = prediction.pair_dataset(tokenizer, validation, types, labels, markers)
     whole = prediction.trained_whole(model, markers)
-    adapter = models.lora_config(model, model_args, "SEQ_CLS", whole) if model_args.use_peft else None
+    adapter = lora.lora_config(model, model_args, "SEQ_CLS", whole) if model_args.use_peft else None
 
     # What can go wrong before the first step has now been tried: only from here on is anything written.
     checkpoint, writes = training_run.prepare(script_args, data_args, relation_args, model_args, training_args)
@@ -102,7 +100,7 @@ def main(
         return
 
     # 5. Train, from the last checkpoint if there is one.
-    with runs.disk_errors(directory):
+    with files.disk_errors(directory):
         training = trainer.train(resume_from_checkpoint=checkpoint).metrics
     if not writes:
         return
@@ -118,7 +116,7 @@ def main(
     score_seconds = time.perf_counter() - started
     found = scores.found(len(test), threshold)
     end_to_end = score(rows=linked.to_list()).found(len(test), threshold) if linked is not None else None
-    analysis = error_analysis.analyse_relations(test.to_list(), prediction.without_scores(found))
+    analysis = relations_errors.analyse_relations(test.to_list(), prediction.without_scores(found))
 
     # 7. Record.
     models.save_encoder(trainer.model, tokenizer, base, directory)
@@ -141,7 +139,7 @@ def main(
         "baselines": baseline_metrics,
         "comparison": relation_evaluation.compare_with_best_baseline(test, found, baselines),
         "error_analysis": analysis,
-        "training": runs.training_summary(trainer, training, checkpoint),
+        "training": training_run.training_summary(trainer, training, checkpoint),
         "timings": {"score_seconds": score_seconds, "examples_per_second": len(scores.candidates) / score_seconds},
     }
     training_run.finish(trainer, record, relation_evaluation.SHOWN, script_args.push_to_hub)

@@ -18,15 +18,17 @@ from trl import SFTTrainer
 
 from bioft.datasets.load import describe, load_or_build
 from bioft.models import base as models
-from bioft.storage import runs
+from bioft.models import dry_run, lora, sharding
+from bioft.models.arguments import LanguageModelArguments, TrainingArguments
+from bioft.storage import files, run_directory, runs
 from bioft.tasks.gene_disease import adapter_start
 from bioft.tasks.gene_disease import evaluate as evaluation
 from bioft.tasks.gene_disease import predict as prediction
+from bioft.tasks.gene_disease.arguments import GeneDiseaseArguments, PromptArguments
 from bioft.tasks.gene_disease.completion_head import use_completion_head
 from bioft.tasks.gene_disease.prompts import PairPrompts
-from bioft.training import arguments, dry_run
+from bioft.training import arguments
 from bioft.training import steps as training_run
-from bioft.training.arguments import GeneDiseaseArguments, LanguageModelArguments, PromptArguments, TrainingArguments
 
 
 def main(
@@ -51,7 +53,7 @@ def main(
     model, tokenizer = models.load_causal_lm(base, quantization, dtype, model_args.attn_implementation)
     prompts = PairPrompts(script_args.prompt_style, tokenizer)
     prompts.check_length(dataset["train"], training_args.max_length)
-    adapter = None if earlier_run else models.lora_config(model, model_args)
+    adapter = None if earlier_run else lora.lora_config(model, model_args)
 
     # What can go wrong before the first step has now been tried: only from here on is anything written.
     checkpoint, writes = training_run.prepare(script_args, data_args, model_args, training_args)
@@ -63,10 +65,10 @@ def main(
 
     # 3. The base model, before any training.
     base_scores: dict[str, np.ndarray] = {}
-    if not script_args.dry_run and not models.is_sharded():
+    if not script_args.dry_run and not sharding.is_sharded():
         # Kept beside the checkpoints, so that a resumed run need not score the base again.
         cache = directory / f"{runs.BASE_SCORES}{manifest['fingerprints']['test'][:12]}.npz"
-        base_scores = runs.cached(cache, lambda: score_splits(model, prompts, dataset, "Base"))
+        base_scores = run_directory.cached(cache, lambda: score_splits(model, prompts, dataset, "Base"))
 
     # 4. The adapter, new or that of an earlier run, on prompt–completion data: loss on the answer only.
     splits = ["train"] if training_args.eval_strategy == "no" else ["train", "validation"]
@@ -80,14 +82,14 @@ def main(
         processing_class=tokenizer,
         peft_config=adapter,
     )
-    models.keep_adapter_in_float32(trainer.model)
+    lora.keep_adapter_in_float32(trainer.model)
     use_completion_head(trainer)
     if script_args.dry_run:
         dry_run.report(trainer)
         return
 
     # 5. Train, from the last checkpoint if there is one.
-    with runs.disk_errors(directory):
+    with files.disk_errors(directory):
         training = trainer.train(resume_from_checkpoint=checkpoint).metrics
 
     # 6. Evaluate the adapter on the splits that the base model was evaluated on.
@@ -104,7 +106,7 @@ def main(
     comparison = evaluation.compare_with_best_baseline(dataset, result, baselines)
 
     # 7. Record.
-    models.save_adapter(model, tokenizer, base, directory)
+    lora.save_adapter(model, tokenizer, base, directory)
     evaluation.write_predictions(dataset["test"], result, base_result, baselines, directory)
     record |= {
         "recipe": "sft_gda",
@@ -118,7 +120,7 @@ def main(
         "base_model_metrics": base_result.metrics,
         "baselines": {name: baseline.metrics for name, baseline in baselines.items()},
         "comparison": comparison,
-        "training": runs.training_summary(trainer, training, checkpoint)
+        "training": training_run.training_summary(trainer, training, checkpoint)
         | runs.describe_start(script_args.start_from, earlier_run),
         "timings": {
             "score_seconds": score_seconds,

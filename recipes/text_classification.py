@@ -20,7 +20,9 @@ from bioft.datasets.load import describe, load_labelled_texts
 from bioft.datasets.texts.baselines import indicator_matrix
 from bioft.datasets.texts.labelled import labels_of
 from bioft.models import base as models
-from bioft.storage import runs
+from bioft.models import dry_run, lora
+from bioft.models.arguments import EncoderModelArguments, EncoderTrainingArguments, RecipeArguments
+from bioft.storage import files, runs
 from bioft.tasks.text_labels import (
     classifier as text_classification,
 )
@@ -30,15 +32,9 @@ from bioft.tasks.text_labels import (
 from bioft.tasks.text_labels import (
     models as text_models,
 )
-from bioft.training import arguments, dry_run
+from bioft.tasks.text_labels.arguments import ClassifierArguments, LabelledTextArguments
+from bioft.training import arguments
 from bioft.training import steps as training_run
-from bioft.training.arguments import (
-    ClassifierArguments,
-    EncoderModelArguments,
-    EncoderTrainingArguments,
-    LabelledTextArguments,
-    RecipeArguments,
-)
 
 
 def main(
@@ -74,10 +70,10 @@ def main(
     )
     (train_tokens, train_cut), (validation_tokens, _) = tokens(train), tokens(validation)
     if classifier_args.trained_layers is not None:
-        models.freeze_lower_layers(model, classifier_args.trained_layers)
+        lora.freeze_lower_layers(model, classifier_args.trained_layers)
     adapter = None
     if model_args.use_peft and not isinstance(model, PeftModel):
-        adapter = models.lora_config(model, model_args, "SEQ_CLS", text_classification.trained_whole(model))
+        adapter = lora.lora_config(model, model_args, "SEQ_CLS", text_classification.trained_whole(model))
 
     # What can go wrong before the first step has now been tried: only from here on is anything written.
     checkpoint, writes = training_run.prepare(script_args, data_args, classifier_args, model_args, training_args)
@@ -116,7 +112,7 @@ def main(
         return
 
     # 5. Train, from the last checkpoint if there is one.
-    with runs.disk_errors(directory):
+    with files.disk_errors(directory):
         training = trainer.train(resume_from_checkpoint=checkpoint).metrics
     if not writes:
         return
@@ -150,7 +146,7 @@ def main(
         "baselines": {name: evaluate(its) for name, its in baselines.items()},
         "comparison": text_evaluation.compare_with_best_baseline(test, found, baselines),
         "macro_comparison": text_evaluation.compare_with_best_baseline(test, found, baselines, "macro_f1"),
-        "training": runs.training_summary(trainer, training, checkpoint)
+        "training": training_run.training_summary(trainer, training, checkpoint)
         | runs.describe_start(classifier_args.start_from, start.earlier_run),
         "timings": {"predict_seconds": seconds, "examples_per_second": len(test) / seconds},
     }

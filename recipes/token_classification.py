@@ -17,19 +17,17 @@ from transformers import AutoModelForTokenClassification, DataCollatorForTokenCl
 
 from bioft.datasets.load import describe, load_documents
 from bioft.models import base as models
-from bioft.storage import runs
+from bioft.models import dry_run, lora
+from bioft.models.arguments import EncoderModelArguments, EncoderTrainingArguments, RecipeArguments
+from bioft.storage import files
+from bioft.tasks.entities import arguments as entities_arguments
 from bioft.tasks.entities import evaluate as entity_evaluation
 from bioft.tasks.entities import tagging
+from bioft.tasks.entities import windows as entities_windows
+from bioft.tasks.entities.arguments import DocumentArguments, WindowArguments
 from bioft.tasks.entities.predict import predict_entities, spans_of
-from bioft.training import arguments, dry_run
+from bioft.training import arguments
 from bioft.training import steps as training_run
-from bioft.training.arguments import (
-    DocumentArguments,
-    EncoderModelArguments,
-    EncoderTrainingArguments,
-    RecipeArguments,
-    WindowArguments,
-)
 
 
 def main(
@@ -46,7 +44,7 @@ def main(
 
     # 1. Data: whole documents in each split.
     dataset, manifest = load_documents(**vars(data_args))
-    arguments.keep_last_checkpoint(training_args, data_args.train_on)
+    entities_arguments.keep_last_checkpoint(training_args, data_args.train_on)
     train, validation, test = dataset["train"], dataset["validation"], dataset["test"]
     entity_evaluation.check_supports(test, manifest)
     names = tagging.bio_labels(entity_evaluation.types_in(train, validation))
@@ -58,10 +56,10 @@ def main(
     set_seed(training_args.seed)
     model, tokenizer = models.load_encoder(base, AutoModelForTokenClassification, id2label=dict(enumerate(names)))
     labels = [model.config.id2label[index] for index in range(len(names))]
-    size, overlap = tagging.window_size(tokenizer, model, **vars(window_args)), window_args.window_overlap
-    train_windows, cut_documents = tagging.window_dataset(tokenizer, train, labels, size, overlap)
-    validation_windows, _ = tagging.window_dataset(tokenizer, validation, labels, size, overlap)
-    adapter = models.lora_config(model, model_args, "TOKEN_CLS") if model_args.use_peft else None
+    size, overlap = entities_windows.window_size(tokenizer, model, **vars(window_args)), window_args.window_overlap
+    train_windows, cut_documents = entities_windows.window_dataset(tokenizer, train, labels, size, overlap)
+    validation_windows, _ = entities_windows.window_dataset(tokenizer, validation, labels, size, overlap)
+    adapter = lora.lora_config(model, model_args, "TOKEN_CLS") if model_args.use_peft else None
 
     # What can go wrong before the first step has now been tried: only from here on is anything written.
     checkpoint, writes = training_run.prepare(script_args, data_args, window_args, model_args, training_args)
@@ -92,7 +90,7 @@ def main(
         return
 
     # 5. Train, from the last checkpoint if there is one.
-    with runs.disk_errors(directory):
+    with files.disk_errors(directory):
         training = trainer.train(resume_from_checkpoint=checkpoint).metrics
     if not writes:
         return
@@ -122,7 +120,7 @@ def main(
         "baselines": {name: entity_evaluation.evaluate(test, found, train) for name, found in baselines.items()},
         "comparison": entity_evaluation.compare_with_best_baseline(test, spans, baselines),
         "error_analysis": entity_evaluation.analyse_errors(test, spans),
-        "training": runs.training_summary(trainer, training, checkpoint),
+        "training": training_run.training_summary(trainer, training, checkpoint),
         "timings": {"predict_seconds": seconds, "examples_per_second": len(test) / seconds},
     }
     training_run.finish(trainer, record, entity_evaluation.shown_metrics(names), script_args.push_to_hub)

@@ -17,8 +17,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from bioft.metrics.report import interval_text
 from bioft.storage import runs
-from bioft.tasks.gene_disease.evaluate import interval_text
 
 RESULTS = Path(__file__).resolve().parents[1] / "recipes" / "results"
 DRAWN = {

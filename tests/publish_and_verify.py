@@ -18,6 +18,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
 from bioft.datasets.gene_disease import ctd
+from bioft.hub import pull
 from bioft.hub import push as hub
 from bioft.storage import datasets as storage
 from bioft.tasks.gene_disease import predict as prediction
@@ -61,7 +62,7 @@ found: dict[str, Any] = {}
 exec(card.text.split("```python\n")[1].split("```")[0], found)
 ids = found["tokenizer"]("GEN1 and Syndrome B1, familial:", return_tensors="pt")["input_ids"]
 here = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(folder / "base"), str(folder / "run"))
-loaded, _, _ = prediction.load_run(hub.pull_adapter("user/adapter"), torch.float32)
+loaded, _, _ = prediction.load_run(pull.pull_adapter("user/adapter"), torch.float32)
 with torch.no_grad():
     logits = [model.eval()(ids).logits for model in (here, found["model"], loaded)]
 

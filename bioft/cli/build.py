@@ -362,9 +362,10 @@ def build_pubmed(
     """Build pairs of PubMed articles that citations or topics relate, each with one that nothing relates."""
     for folder in filter(None, (out, articles_out)):
         _check_out(folder, overwrite)
+    from bioft.datasets.pubmed import collection as pubmed_collection
     from bioft.datasets.pubmed import pairs as pubmed
 
-    collection = pubmed.read_collection(
+    collection = pubmed_collection.read_collection(
         source,
         split=split,
         validation_size=validation_size,
@@ -454,14 +455,15 @@ def _check_out(out: Path, overwrite: bool) -> None:
 
 def _save_dataset(dataset: "DatasetDict", manifest: dict[str, Any], out: Path, overwrite: bool) -> None:
     """Save a dataset with its card and print what it holds."""
-    from bioft.cards.model import dataset_card
+    from bioft.cards.dataset import dataset_card
     from bioft.inspect import inspect as inspection
+    from bioft.inspect import tables
     from bioft.storage import datasets as storage
 
     storage.save(dataset, manifest, out, overwrite=overwrite, card=dataset_card(manifest, dataset))
     console = Console()
-    console.print(inspection.rows_table(manifest["rows"]))
-    inspection.print_audit(manifest["audit"], console)
+    console.print(tables.rows_table(manifest["rows"]))
+    tables.print_audit(manifest["audit"], console)
     for note in inspection.notes(manifest):
         console.print(Text(note, style="yellow"))
     console.print(Text(f"Dataset written to {out}", style="green"), soft_wrap=True)

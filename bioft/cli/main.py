@@ -167,6 +167,7 @@ def baselines(
     """Score what needs no language model (popularity, names, graph) on the test split of a dataset."""
     import json
 
+    from bioft.metrics import report as metrics_report
     from bioft.storage import datasets as storage
     from bioft.tasks.gene_disease import evaluate as evaluation
 
@@ -175,7 +176,7 @@ def baselines(
     if as_json:
         typer.echo(json.dumps(results, indent=2))
     else:
-        Console().print(evaluation.results_table(results))
+        Console().print(metrics_report.results_table(results, Console().width, evaluation.SHOWN))
 
 
 app.command()(predict)
@@ -246,17 +247,17 @@ def push_dataset(
 @app.command("pull-adapter")
 def pull_adapter(repository: Repository, directory: PulledTo = None, revision: Revision = None) -> None:
     """Fetch a run from the Hub and check it: checksums, base model, no pickles and no code of its own."""
-    from bioft.hub import push as hub
+    from bioft.hub import pull as hub_pull
 
-    _print_pulled(hub.pull_adapter(repository, directory, revision=revision))
+    _print_pulled(hub_pull.pull_adapter(repository, directory, revision=revision))
 
 
 @app.command("pull-dataset")
 def pull_dataset(repository: Repository, directory: PulledTo = None, revision: Revision = None) -> None:
     """Fetch a dataset from the Hub and check that its rows are those of its manifest."""
-    from bioft.hub import push as hub
+    from bioft.hub import pull as hub_pull
 
-    _print_pulled(hub.pull_dataset(repository, directory, revision=revision))
+    _print_pulled(hub_pull.pull_dataset(repository, directory, revision=revision))
 
 
 def _print_push(result: "PushResult") -> None:
@@ -286,9 +287,9 @@ def _print_push(result: "PushResult") -> None:
 
 
 def _print_pulled(folder: Path) -> None:
-    from bioft.hub import push as hub
+    from bioft.hub import pull as hub_pull
 
-    source = hub.origin(folder)
+    source = hub_pull.origin(folder)
     assert source is not None
     console = Console()
     console.print(Text(f"{source['id']} at {source['revision']}, checked:", style="green"), soft_wrap=True)
@@ -700,9 +701,7 @@ def search(
     if near_duplicates:
         found = opened.near_duplicates(threshold)
     else:
-        from bioft.search import encoder as search_encoder
-
-        vector = search_encoder.load_encoder_of(opened, model).encode_query(query)
+        vector = search_index.load_encoder_of(opened, model).encode_query(query)
         found = opened.search(vector, k, from_year=from_year, to_year=to_year, mesh=mesh or ())
     _print_found([each._asdict() for each in found], as_json)
 

@@ -16,10 +16,10 @@ from bioft.compare import errors, figures
 from bioft.compare.answers import BASE, PREDICTIONS, Answers, read_answers
 from bioft.compare.page import Chapter, Section, write_page
 from bioft.errors import BioftError
-from bioft.hub import push as hub
+from bioft.hub import pull
 from bioft.storage import runs
 from bioft.storage.files import check_new, new_folder
-from bioft.verify.findings import FINE_TUNED
+from bioft.task import FINE_TUNED
 
 TOGETHER = "together"
 
@@ -73,7 +73,9 @@ def analyse(names: Sequence[str], output: Path, options: Options | None = None) 
 
 def _read(name: str) -> _Run:
     path, _, revision = name.partition("@")
-    directory = hub.run_directory(name) if Path(name).is_dir() else hub.run_directory(path, revision=revision or None)
+    directory = (
+        pull.run_directory(name) if Path(name).is_dir() else pull.run_directory(path, revision=revision or None)
+    )
     record = runs.read(directory)
     runs.check_tested(directory, record)
     runs.check_files(directory, record)

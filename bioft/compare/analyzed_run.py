@@ -10,7 +10,7 @@ from scipy import stats
 
 from bioft.compare.answers import Answers
 from bioft.compare.compare import holm
-from bioft.verify.findings import FINE_TUNED
+from bioft.task import FINE_TUNED
 
 
 @dataclass

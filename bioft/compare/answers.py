@@ -12,7 +12,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 
 from bioft.compare.outcomes import PREDICTIONS, READERS, Ratio
 from bioft.errors import BioftError
-from bioft.verify.findings import FINE_TUNED
+from bioft.task import FINE_TUNED
 
 BASE = "base model"
 NONE = "none"

@@ -18,12 +18,11 @@ from rich.text import Text
 
 from bioft.compare import outcomes as run_outcomes
 from bioft.compare.outcomes import Metric, Outcomes
-from bioft.errors import BioftError
-from bioft.hub import push as hub
+from bioft.errors import BioftError, suggestion
+from bioft.hub import pull
 from bioft.metrics import intervals
 from bioft.metrics.intervals import Floats
 from bioft.storage import runs
-from bioft.storage.datasets import suggestion
 from bioft.storage.files import new_folder
 
 CONFIDENCE = 0.95
@@ -204,7 +203,9 @@ def _drawn(n: int, n_resamples: int, seed: int) -> Iterator[np.ndarray]:
 
 def _read(name: str) -> _Run:
     path, _, revision = name.partition("@")
-    directory = hub.run_directory(name) if Path(name).is_dir() else hub.run_directory(path, revision=revision or None)
+    directory = (
+        pull.run_directory(name) if Path(name).is_dir() else pull.run_directory(path, revision=revision or None)
+    )
     record = runs.read(directory)
     runs.check_tested(directory, record)
     runs.check_files(directory, record)

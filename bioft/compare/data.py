@@ -10,9 +10,9 @@ import pandas as pd
 
 from bioft.compare.answers import Answers
 from bioft.datasets.recorded import recorded_dataset
-from bioft.datasets.splits import normalise
 from bioft.errors import BioftError
-from bioft.hub import push as hub
+from bioft.hub import pull
+from bioft.storage.text_lines import normalise
 from bioft.verify import (
     documents as document_verification,
 )
@@ -47,7 +47,7 @@ def recorded_splits(directory: Path, record: dict[str, Any], dataset_path: Path 
         sample=None,
         seed=0,
         dataset_path=dataset_path,
-        dataset_folder=lambda id, commit: hub.pull_dataset(id, revision=commit),
+        dataset_folder=lambda id, commit: pull.pull_dataset(id, revision=commit),
         progress=False,
     )
     arguments = dict(record["dataset"]["arguments"])

@@ -16,7 +16,7 @@ from bioft.compare.answers import BASE, Answers
 from bioft.compare.errors import RESAMPLES, area, share
 from bioft.errors import BioftError
 from bioft.metrics import intervals
-from bioft.verify.findings import FINE_TUNED
+from bioft.task import FINE_TUNED
 
 FOLDS = 5
 FEWEST = 20
@@ -130,7 +130,7 @@ def _of_mentions(directory: Path, record: dict[str, Any], answers: Answers, test
     import torch
 
     from bioft.tasks.entities import predict as entity_prediction
-    from bioft.tasks.entities.tagging import longest_input
+    from bioft.tasks.entities.windows import longest_input
     from bioft.tasks.joint import model as joint
 
     if record["recipe"] == "joint_ner_re":

@@ -14,7 +14,7 @@ from bioft.compare.answers import BASE, Answers
 from bioft.compare.outcomes import Ranking
 from bioft.metrics import intervals
 from bioft.metrics.intervals import Floats
-from bioft.verify.findings import FINE_TUNED
+from bioft.task import FINE_TUNED
 
 RESAMPLES = 1000
 CONFIDENCE = 0.95

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bioft.metrics import intervals, plots
-from bioft.verify.findings import FINE_TUNED
+from bioft.task import FINE_TUNED
 
 STYLES = ((plots.BLUE, "o"), (plots.VERMILION, "s"), (plots.GREEN, "^"), (plots.ORANGE, "D"))
 """Colour and marker of the systems, in the order in which they are shown."""

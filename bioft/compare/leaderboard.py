@@ -13,12 +13,14 @@ import huggingface_hub
 import pandas as pd
 
 from bioft.cards import model as cards
+from bioft.cards import words as cards_words
 from bioft.compare import compare as run_comparison
 from bioft.errors import BioftError
-from bioft.hub import push as hub
+from bioft.hub import pull
 from bioft.storage import runs
 from bioft.storage.files import check_new, new_folder
-from bioft.verify.findings import FINE_TUNED, equal
+from bioft.task import FINE_TUNED
+from bioft.verify.findings import equal
 
 PAGE = "index.html"
 FILTERS = ("task", "split", "negatives")
@@ -137,8 +139,8 @@ show();
 def _describe(name: str, directory: Path, verified: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What a row says of a run beside its figures."""
     path, _, revision = name.partition("@")
-    folder = Path(name) if Path(name).is_dir() else hub.run_directory(path, revision=revision or None)
-    record, origin = runs.read(folder), hub.origin(folder)
+    folder = Path(name) if Path(name).is_dir() else pull.run_directory(path, revision=revision or None)
+    record, origin = runs.read(folder), pull.origin(folder)
     if origin is not None:
         card = f"{huggingface_hub.constants.ENDPOINT}/{origin['id']}/blob/{origin['revision']}/{runs.CARD}"
     else:
@@ -259,4 +261,4 @@ def _task_words(task: str) -> str:
 
 
 def _metric_words(metric: str) -> str:
-    return cards.metric_type_and_words(metric)[1]
+    return cards_words.metric_type_and_words(metric)[1]

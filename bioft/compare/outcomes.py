@@ -10,9 +10,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
 
-from bioft.errors import BioftError
+from bioft.errors import BioftError, suggestion
 from bioft.metrics.intervals import Floats, Integers
-from bioft.storage.datasets import suggestion
 
 PREDICTIONS = "predictions.parquet"
 

@@ -21,8 +21,8 @@ from bioft.datasets.documents import bc5cdr
 from bioft.datasets.documents import chemdisgene as chemdisgene_source
 from bioft.datasets.gene_disease import ctd as ctd_source
 from bioft.datasets.metabolites import namespaces
-from bioft.errors import BioftError
-from bioft.storage.datasets import file_sha256, suggestion
+from bioft.errors import BioftError, suggestion
+from bioft.storage.datasets import file_sha256
 
 ATTEMPTS = 5
 """Tries without a new byte before a download gives up."""

@@ -24,7 +24,7 @@ from bioft.datasets.texts import stop_reasons
 from bioft.datasets.trials import gender
 from bioft.datasets.trials import texts as trial_texts
 from bioft.errors import BioftError
-from bioft.hub import push as hub
+from bioft.hub import pull
 from bioft.storage import datasets as storage
 
 # Names of the datasets of each kind that are built here; any other is a folder or on the Hub, and built already.
@@ -320,21 +320,21 @@ def _load(
     folder = Path(dataset)
     if folder.is_dir():
         _check_revision(dataset, revision, (dataset,))
-    elif not hub.is_repository_name(dataset):
+    elif not pull.is_repository_name(dataset):
         raise BioftError(
             f"No dataset {dataset!r}: give {', '.join(known)}, a folder written by `bioft build`, or user/name on the "
             "Hub."
         )
     else:
         try:
-            folder = hub.pull_dataset(dataset, revision=revision)
+            folder = pull.pull_dataset(dataset, revision=revision)
         except BioftError as error:
             raise BioftError(f"There is no folder {dataset}, and from the Hub it can't be had: {error}") from error
     splits, manifest = storage.load(folder, without=("test",) if validation_only else ())
     built_with = ", ".join(f"{key} {value}" for key, value in manifest.get("arguments", {}).items())
     builder = manifest.get("builder", "another program")
     logger.info("Dataset %s, built by %s%s", dataset, builder, built_with and f" with {built_with}")
-    if (source := hub.origin(folder)) is not None:
+    if (source := pull.origin(folder)) is not None:
         manifest["hub"] = source
     return splits, manifest
 

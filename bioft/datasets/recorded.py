@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from bioft.errors import BioftError
-from bioft.hub import push as hub
+from bioft.hub import pull
 from bioft.storage import datasets as storage
 from bioft.storage import runs
 from bioft.training import presets
@@ -69,7 +69,7 @@ def _trained_on(directory: Path) -> Path | None:
     What comes from the Hub may not choose a file of this machine.
     """
     configuration = directory / runs.CONFIG
-    if hub.origin(directory) is not None or not configuration.is_file():
+    if pull.origin(directory) is not None or not configuration.is_file():
         return None
     named = presets.load_config(configuration)
     source, folder = named.get("dataset_path"), named.get("dataset")

@@ -1,37 +1,21 @@
 """Splitting without leakage: by pair, by held-out entity, by any group; and the audit of the result."""
 
-import re
-import unicodedata
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from datasets import Dataset, DatasetDict
 
 from bioft.errors import BioftError, LeakageError
 
 SPLITS = ("train", "validation", "test")
 STRATEGIES = ("pair", "gene_held_out", "disease_held_out", "both_held_out")
 DROPPED = -1
-AUDIT_ROWS = 50_000
-"""Training rows that the spelling model of the audit sees at most, which takes it a few seconds."""
 
-_NOT_A_WORD = re.compile(r"[\W_]+")
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
-
-
-def normalise(text: str) -> str:
-    """Text reduced to what makes it the same name: no case, no punctuation, single spaces, compatible forms.
-
-    Two texts with the same result count as duplicates. A text of punctuation only keeps it.
-    """
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return _NOT_A_WORD.sub(" ", folded).strip() or folded.strip()
 
 
 def check_sizes(validation_size: float, test_size: float) -> None:
@@ -148,188 +132,6 @@ def check_disjoint(groups: Mapping[str, Iterable[str]], what: str) -> None:
         raise LeakageError(f"{len(shared):,} {what} straddle splits, for example {examples}.")
 
 
-def audit(
-    dataset: DatasetDict | Mapping[str, Dataset],
-    *,
-    split: str = "pair",
-    known_positives: Iterable[tuple[str, str]] | None = None,
-    seed: int = 0,
-) -> dict[str, Any]:
-    """Check a gene–disease dataset for leaks, and measure what can be predicted without knowing any biology.
-
-    `dataset`: splits with the columns gene, gene_id, disease, disease_id and label. `split`: the strategy it
-    claims. `known_positives`: further (gene, disease) name pairs that no negative may be.
-
-    Raises LeakageError when a pair (by ids or by normalised names) straddles splits or is both positive and
-    negative, or when an entity that the strategy holds out is in two splits.
-
-    Returns what can be written as JSON: `checks` (what was counted, all 0), `entity_overlap` (per side, of
-    validation and test with train: entities, how many are in train, and the fraction of rows that have them)
-    and `shortcuts`: AUROC on the test split, with 95 % interval (DeLong et al., Biometrics 1988), of
-    predictors that know only how often names occur or how they are spelt. One whose interval excludes 0.5 is
-    flagged "shortcut" (above) or "inverted shortcut" (below: a model can learn the reverse).
-    """
-    frames = {name: _Columns(rows) for name, rows in dataset.items()}
-    checks = _check_pairs(frames, known_positives)
-    sides = {"gene": ("gene_held_out", "both_held_out"), "disease": ("disease_held_out", "both_held_out")}
-    for side, strategies in sides.items():
-        if split in strategies:
-            check_disjoint({name: columns.text[side] for name, columns in frames.items()}, f"held-out {side}s")
-            ids = {name: _ids(columns.identifiers[side]) for name, columns in frames.items()}
-            check_disjoint(ids, f"ids of held-out {side}s")
-            checks[f"held_out_{side}s_shared"] = 0
-    result: dict[str, Any] = {
-        "split": split,
-        "checks": checks,
-        "entity_overlap": {
-            side: {
-                name: _overlap(columns.text[side], frames["train"].text[side])
-                for name, columns in frames.items()
-                if name != "train"
-            }
-            for side in sides
-        },
-        "shortcuts": _shortcuts(dataset, frames, seed),
-    }
-    return result
-
-
-class _Columns:
-    """The columns of one split that the audit looks at."""
-
-    def __init__(self, rows: Dataset) -> None:
-        self.label = np.asarray(rows.with_format("numpy")["label"][:], dtype=np.int64)
-        self.text: dict[str, list[str]] = {}
-        self.identifiers: dict[str, list[str]] = {}
-        for side in ("gene", "disease"):
-            names: list[str] = rows[side][:]
-            normalised = {name: normalise(name) for name in set(names)}
-            self.text[side] = [normalised[name] for name in names]
-            self.identifiers[side] = rows[f"{side}_id"][:]
-
-    def pairs(self) -> list[tuple[str, str]]:
-        """The normalised name pair of each row."""
-        return list(zip(self.text["gene"], self.text["disease"], strict=True))
-
-
-def _ids(joined: Iterable[str]) -> set[str]:
+def split_ids(joined: Iterable[str]) -> set[str]:
+    """The single ids of columns in which several are joined by a bar."""
     return {part for value in set(joined) for part in value.split("|")}
-
-
-def _check_pairs(frames: Mapping[str, _Columns], known_positives: Iterable[tuple[str, str]] | None) -> dict[str, int]:
-    by_text = {name: columns.pairs() for name, columns in frames.items()}
-    check_disjoint(
-        {name: ["\t".join(pair) for pair in pairs] for name, pairs in by_text.items()},
-        "pairs (normalised names)",
-    )
-    check_disjoint(
-        {
-            name: map("\t".join, zip(columns.identifiers["gene"], columns.identifiers["disease"], strict=True))
-            for name, columns in frames.items()
-        },
-        "pairs (ids)",
-    )
-    known_positives = list(known_positives or ())
-    names = {name for pair in known_positives for name in pair}
-    normalised = {name: normalise(name) for name in names}
-    positives = {(normalised[gene], normalised[disease]) for gene, disease in known_positives}
-    for name, columns in frames.items():
-        positives.update(pair for pair, label in zip(by_text[name], columns.label.tolist(), strict=True) if label == 1)
-    for name, columns in frames.items():
-        wrong = [
-            pair
-            for pair, label in zip(by_text[name], columns.label.tolist(), strict=True)
-            if label == 0 and pair in positives
-        ]
-        if wrong:
-            raise LeakageError(
-                f"{len(wrong):,} negatives of split '{name}' are known positives, for example "
-                f"{wrong[0][0]!r} with {wrong[0][1]!r}."
-            )
-        if len(set(by_text[name])) < len(by_text[name]):
-            raise LeakageError(f"Split '{name}' has {len(by_text[name]) - len(set(by_text[name])):,} repeated pairs.")
-    return {
-        "pairs_across_splits": 0,
-        "normalised_pairs_across_splits": 0,
-        "repeated_pairs": 0,
-        "known_positives_as_negatives": 0,
-    }
-
-
-def _overlap(values: Sequence[str], train: Sequence[str]) -> dict[str, float]:
-    seen, entities = set(train), set(values)
-    return {
-        "entities": len(entities),
-        "in_train": len(entities & seen),
-        "rows_in_train_fraction": round(sum(value in seen for value in values) / max(len(values), 1), 4),
-    }
-
-
-def auroc_interval(labels: IntArray, scores: FloatArray) -> tuple[float, float, float]:
-    """AUROC and its 95 % interval by DeLong's variance (fast form: Sun and Xu, IEEE SPL 2014)."""
-    from scipy.stats import rankdata
-
-    positive, negative = scores[labels == 1], scores[labels == 0]
-    n_positive, n_negative = len(positive), len(negative)
-    ranks = rankdata(np.concatenate([positive, negative]))
-    # For each example: the fraction of the other class that it is ranked right against.
-    of_positive = (ranks[:n_positive] - rankdata(positive)) / n_negative
-    of_negative = 1 - (ranks[n_positive:] - rankdata(negative)) / n_positive
-    area = float(of_positive.mean())
-    variance = sum(float(part.var(ddof=1)) / len(part) for part in (of_positive, of_negative) if len(part) > 1)
-    margin = 1.959963984540054 * variance**0.5
-    return area, max(0.0, area - margin), min(1.0, area + margin)
-
-
-def _shortcuts(
-    dataset: DatasetDict | Mapping[str, Dataset], frames: Mapping[str, _Columns], seed: int
-) -> list[dict[str, Any]]:
-    """AUROC on test of each predictor that knows no biology, with its flag."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
-    from bioft.datasets.gene_disease.baselines import GENE_DISEASE
-
-    def fitted(baseline: str, max_rows: int | None = None) -> FloatArray:
-        rows = dataset["train"]
-        if max_rows is not None and len(rows) > max_rows:
-            rows = rows.select(np.random.default_rng(seed).choice(len(rows), max_rows, replace=False))
-        return GENE_DISEASE[baseline]().fit(rows).predict(dataset["test"])
-
-    train, test = frames["train"], frames["test"]
-    with threadpool_limits(1):  # small models: threads only get in each other's way
-        scores = {
-            "degree in the training positives": fitted("popularity_boosted"),
-            "degree in the training positives, own pair counted": _degree_with_own_pair(train, test),
-            "degree in the test positives": np.log1p(_degrees(test, test)).sum(axis=1),
-            "spelling of the names (TF-IDF)": fitted("tfidf", AUDIT_ROWS),
-        }
-    found = []
-    for name, score in scores.items():
-        area, low, high = auroc_interval(test.label, score)
-        flag = "shortcut" if low > 0.5 else "inverted shortcut" if high < 0.5 else None
-        values = {"auroc": round(area, 4), "low": round(low, 4), "high": round(high, 4)}
-        found.append({"predictor": name, "split": "test", "n": len(score), **values, "flag": flag})
-    return found
-
-
-def _degrees(of: _Columns, counted: _Columns) -> FloatArray:
-    """How many positives of `counted` have each row's gene and disease; shape (n, 2)."""
-    degrees = np.empty((len(of.label), 2))
-    for column, side in enumerate(("gene", "disease")):
-        labels = counted.label.tolist()
-        count = Counter(value for value, label in zip(counted.text[side], labels, strict=True) if label == 1)
-        degrees[:, column] = [count[value] for value in of.text[side]]
-    return degrees
-
-
-def _degree_with_own_pair(train: _Columns, test: _Columns) -> FloatArray:
-    """Scores of a boosted model of the two degrees in training, where a training positive counts itself.
-
-    The popularity baseline counts as a test pair sees it, which finds the shortcut of uniform negatives at its
-    strongest. Counted like this, what degree matching leaves shows better: degrees of genes and of diseases
-    are each the same for both labels, but not how they go together (rare genes have rare diseases).
-    """
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
-    model = HistGradientBoostingClassifier(random_state=0).fit(_degrees(train, train), train.label)
-    return model.predict_proba(_degrees(test, train))[:, 1]

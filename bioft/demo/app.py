@@ -9,7 +9,6 @@ import gradio as gr
 from bioft.demo import map_tab, page, search_tab, similarity_tab, task_tabs
 from bioft.demo.calibration import calibrate
 from bioft.errors import BioftError
-from bioft.search import encoder as search_encoder
 from bioft.search import index as search_index
 from bioft.search.encoder import SearchEncoder
 from bioft.search.index import SearchIndex
@@ -19,10 +18,10 @@ def open_and_build(index: Path, model: str | None, directories: Sequence[Path], 
     """Build the page for an index in a folder, its encoder, and finished runs.
 
     Raises:
-        BioftError: as `search_index.open_index`, `search_encoder.load_encoder_of` and `build`.
+        BioftError: as `search_index.open_index`, `search_index.load_encoder_of` and `build`.
     """
     opened = search_index.open_index(index)
-    return build(opened, search_encoder.load_encoder_of(opened, model), directories, about)
+    return build(opened, search_index.load_encoder_of(opened, model), directories, about)
 
 
 def build(index: SearchIndex, encoder: SearchEncoder, directories: Sequence[Path] = (), about: str = "") -> gr.Blocks:

@@ -36,7 +36,6 @@ def demo(
     if model is not None and index is None:
         raise typer.BadParameter("--model needs the folder of an index.")
     from bioft.demo import app, default_index, space
-    from bioft.search import encoder as search_encoder
     from bioft.search import index as search_index
 
     directories, about = run or [], ""
@@ -47,7 +46,7 @@ def demo(
         )
     else:
         opened = search_index.open_index(index)
-        encoder = search_encoder.load_encoder_of(opened, model)
+        encoder = search_index.load_encoder_of(opened, model)
     built = app.build(opened, encoder, directories, about)
     if export_space is None:
         app.launch(built, host, port, share=share)

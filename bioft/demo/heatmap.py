@@ -6,6 +6,7 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 
 from bioft.demo import page
 from bioft.errors import BioftError
+from bioft.metrics.report import decimals
 from bioft.search.index import SearchIndex
 
 MOST = 8
@@ -45,5 +46,5 @@ def _cell(cosine: float) -> str:
     share = max(float(cosine), 0.0)
     red, green, blue = (round(255 + share * (end - 255)) for end in (15, 118, 110))
     letters = "#fff" if share > 0.6 else "#111"
-    shown = f"{cosine:.2f}".replace("0.", ".", 1) if abs(cosine) < 0.995 else "1"
+    shown = decimals(cosine, 2) if abs(cosine) < 0.995 else "1"
     return f'<td style="background:rgb({red},{green},{blue});color:{letters}">{shown}</td>'

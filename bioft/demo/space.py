@@ -11,7 +11,7 @@ from typing import Any
 
 import bioft
 from bioft.errors import BioftError
-from bioft.models import base as models
+from bioft.models import embedded
 from bioft.search.encoder import SearchEncoder
 from bioft.search.index import MANIFEST, SearchIndex
 from bioft.storage import runs
@@ -110,8 +110,8 @@ def _check_base(name: str, directory: Path) -> None:
         return
     base: dict[str, Any] = runs.read(directory)["base_model"]
     known = str(base["name_or_path"])
-    if known.startswith(models.EMBEDDED_PREFIX):
-        package = models.EMBEDDED[known.removeprefix(models.EMBEDDED_PREFIX)].package
+    if known.startswith(embedded.EMBEDDED_PREFIX):
+        package = embedded.EMBEDDED[known.removeprefix(embedded.EMBEDDED_PREFIX)].package
         if not any(re.match(rf"{package}\b", each) for each in requirements()):
             raise BioftError(
                 f"The base model of {name} comes with the package {package}, which a Space has no way to install. "

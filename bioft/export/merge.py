@@ -11,6 +11,7 @@ from peft import PeftModel
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
 from bioft.cards import model as cards
+from bioft.cards import words
 from bioft.errors import BioftError
 from bioft.export import parity as derived_models
 from bioft.export.parity import ADAPTER
@@ -192,7 +193,7 @@ LOADERS: dict[str, Callable[[Path, dict[str, Any], torch.dtype], _Loaded]] = {
 
 def _card(directory: Path, record: dict[str, Any], merged: Merged) -> str:
     """The model card: what was merged into what, and how far it is from the two apart."""
-    task, base = cards.TASKS[record["task"]], cards.without_local_paths(record)["base_model"]
+    task, base = cards.TASKS[record["task"]], words.without_local_paths(record)["base_model"]
     metadata = derived_models.card_metadata(record, task.library or "transformers", "finetune", "merged")
     dequantized = (
         "\nThe adapter was trained on the base model in 4 bits (NF4). It was merged into those weights, dequantised: "

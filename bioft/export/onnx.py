@@ -15,12 +15,12 @@ from bioft.errors import BioftError
 from bioft.export import parity as derived_models
 from bioft.export.parity import Exported, Parity
 from bioft.models import onnx as onnx_models
-from bioft.models.batches import batches_by_length
+from bioft.models.batches import CPU_BATCH_TOKENS, batches_by_length
 from bioft.storage import files as new_outputs
 from bioft.storage import runs
 from bioft.tasks.entities import predict as entity_prediction
 from bioft.tasks.entities import tagging
-from bioft.tasks.entities.predict import CPU_BATCH_TOKENS
+from bioft.tasks.entities import windows as entities_windows
 from bioft.tasks.relations import candidates as relations
 from bioft.tasks.relations import predict as relation_prediction
 from bioft.tasks.retrieval import encoder as contrastive
@@ -128,13 +128,13 @@ def _load_tagger(directory: Path, record: dict[str, Any], rows: Any) -> _Loaded:
     model, tokenizer, _ = entity_prediction.load_run(directory)
     length, overlap = (record["windows"][name] for name in ("window_length", "window_overlap"))
     documents = tagging.tokenize(tokenizer, rows["text"][:])
-    size = tagging.window_size(tokenizer, model, length, overlap)
-    windows = tagging.split_into_windows([len(tokens.ids) for tokens in documents], size, overlap)
+    size = entities_windows.window_size(tokenizer, model, length, overlap)
+    windows = entities_windows.split_into_windows([len(tokens.ids) for tokens in documents], size, overlap)
     chosen = [windows[index] for index in derived_models.evenly(len(windows))]
     return _Loaded(
         model,
         tokenizer,
-        tagging.window_inputs(tokenizer, documents, chosen),
+        entities_windows.window_inputs(tokenizer, documents, chosen),
         lambda outputs: np.concatenate([values.argmax(axis=1) for values in outputs]),
         f"It reads windows of {length} tokens, of which neighbouring ones share {overlap}. `logits` has the shape "
         "(windows, tokens, labels); the labels are in `config.json`.",
@@ -156,7 +156,7 @@ def _load_relations(directory: Path, record: dict[str, Any], rows: Any) -> _Load
     inputs, _ = markers.encode(tokenizer, rows["text"][:], found)
     usage = (
         f"It reads a text for each pair of concepts, at most {markers.max_length} tokens long, in which "
-        "`bioft.tasks.relations.candidates.mark` has marked the two as in the training. `logits` has the shape "
+        "`bioft.tasks.relations.marking.mark` has marked the two as in the training. `logits` has the shape "
         f"(texts, labels); the labels are in `config.json`. A relation is found from "
         f"a score of {kept['threshold']:.4f} on."
     )

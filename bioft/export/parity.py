@@ -10,23 +10,28 @@ import numpy as np
 from huggingface_hub import ModelCardData
 
 from bioft.cards import model as cards
+from bioft.cards import words as cards_words
 from bioft.datasets import load
 from bioft.errors import BioftError
-from bioft.hub import push as hub
+from bioft.hub import pull
 from bioft.storage import runs
 from bioft.storage.configuration import recorded_configuration
-from bioft.training import arguments
+from bioft.tasks.entities import arguments as entities_arguments
+from bioft.tasks.gene_disease import arguments as gene_disease_arguments
+from bioft.tasks.masked_lm import arguments as masked_lm_arguments
+from bioft.tasks.retrieval import arguments as retrieval_arguments
+from bioft.tasks.text_labels import arguments as text_labels_arguments
 
 EXAMPLES = 100
 ADAPTER = "adapter_model.safetensors"
 WHOLE = "model.safetensors"
 DATA: dict[str, tuple[Any, Callable[..., Any]]] = {
-    "sft_gda": (arguments.GeneDiseaseArguments, load.load_or_build),
-    "mlm": (arguments.TextArguments, load.load_texts),
-    "token_classification": (arguments.DocumentArguments, load.load_documents),
-    "sequence_classification": (arguments.DocumentArguments, load.load_documents),
-    "text_classification": (arguments.LabelledTextArguments, load.load_labelled_texts),
-    "contrastive": (arguments.PairArguments, lambda **options: load.load_pairs(**options)[:2]),
+    "sft_gda": (gene_disease_arguments.GeneDiseaseArguments, load.load_or_build),
+    "mlm": (masked_lm_arguments.TextArguments, load.load_texts),
+    "token_classification": (entities_arguments.DocumentArguments, load.load_documents),
+    "sequence_classification": (entities_arguments.DocumentArguments, load.load_documents),
+    "text_classification": (text_labels_arguments.LabelledTextArguments, load.load_labelled_texts),
+    "contrastive": (retrieval_arguments.PairArguments, lambda **options: load.load_pairs(**options)[:2]),
 }
 """What each recipe calls its data, and how it gets them."""
 
@@ -95,7 +100,7 @@ def open_run(run: str | Path) -> tuple[Path, dict[str, Any]]:
     Raises:
         BioftError: no finished run, or files changed since.
     """
-    directory = hub.run_directory(str(run))
+    directory = pull.run_directory(str(run))
     record = runs.read(directory)
     runs.check_files(directory, record)
     return directory, record
@@ -131,13 +136,13 @@ def drift(before: Sequence[np.ndarray], after: Sequence[np.ndarray]) -> float:
 
 def card_metadata(record: dict[str, Any], library: str, kind: str, *tags: str) -> str:
     """The front matter of a card, as YAML; `kind` is the Hub's word for what was made of the base model."""
-    base, task = cards.without_local_paths(record)["base_model"], cards.TASKS[record["task"]]
-    published, license_id = bool(cards.HUB_ID.fullmatch(record["base_model"]["id"])), base.get("license")
+    base, task = cards_words.without_local_paths(record)["base_model"], cards.TASKS[record["task"]]
+    published, license_id = bool(cards_words.HUB_ID.fullmatch(record["base_model"]["id"])), base.get("license")
     return ModelCardData(
         library_name=library,
         base_model=base["id"] if published else None,
-        license=license_id if license_id in cards.HUB_LICENSES else "other" if license_id else None,
-        license_name=license_id if license_id and license_id not in cards.HUB_LICENSES else None,
+        license=license_id if license_id in cards_words.HUB_LICENSES else "other" if license_id else None,
+        license_name=license_id if license_id and license_id not in cards_words.HUB_LICENSES else None,
         pipeline_tag=task.pipeline_tag,
         tags=[*([f"base_model:{kind}:{base['id']}"] if published else []), "bioft", *tags, *task.tags],
     ).to_yaml()
@@ -145,9 +150,9 @@ def card_metadata(record: dict[str, Any], library: str, kind: str, *tags: str) -
 
 def sources(directory: Path, record: dict[str, Any]) -> str:
     """The base model, and the run with the checksum of what it trained, as items of a list in Markdown."""
-    base, origin = cards.without_local_paths(record)["base_model"], hub.origin(directory)
+    base, origin = cards_words.without_local_paths(record)["base_model"], pull.origin(directory)
     revision = f" at revision `{base['revision']}`" if base["revision"] else ""
-    run = f"[{origin['id']}]({cards.HUB}/{origin['id']}) at `{origin['revision']}`" if origin else record["name"]
+    run = f"[{origin['id']}]({cards_words.HUB}/{origin['id']}) at `{origin['revision']}`" if origin else record["name"]
     name = ADAPTER if ADAPTER in record["files"] else WHOLE
     trained = "Adapter: of" if name == ADAPTER else "Trained whole in"
     digest = record["files"].get(name)
@@ -158,7 +163,7 @@ def sources(directory: Path, record: dict[str, Any]) -> str:
 
 def describe(record: dict[str, Any], name: str, parity: Parity) -> dict[str, Any]:
     """What an exported model came from and how far it is from that, to be kept beside it; `name` is its format."""
-    base = cards.without_local_paths(record)["base_model"]
+    base = cards_words.without_local_paths(record)["base_model"]
     return {
         "format": name,
         "run": record["name"],

@@ -10,8 +10,8 @@ from huggingface_hub import HfApi
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, RevisionNotFoundError
 
 from bioft.errors import BioftError
+from bioft.hub.checks import read_json
 from bioft.hub.client import explain
-from bioft.hub.publication import read_json
 
 logger = logging.getLogger(__name__)
 

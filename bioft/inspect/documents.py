@@ -15,7 +15,7 @@ from rich.text import Text
 
 from bioft.datasets.documents import corpus as documents
 from bioft.datasets.documents.pubtator import concepts
-from bioft.inspect.inspect import QUANTILES, new_table, print_audit, quantiles, rows_table
+from bioft.inspect.tables import QUANTILES, new_table, print_audit, quantiles, rows_table
 
 Rows = list[dict[str, Any]]
 

@@ -15,9 +15,9 @@ import pandas as pd
 from rich.console import Console
 from rich.text import Text
 
-from bioft.datasets.splits import normalise
-from bioft.inspect.inspect import QUANTILES, new_table, print_audit, quantiles, rows_table
+from bioft.inspect.tables import QUANTILES, new_table, print_audit, quantiles, rows_table
 from bioft.metrics import plots
+from bioft.storage.text_lines import normalise
 
 PAIR_COLUMNS = (("anchor", "positive", "negative"), ("sentence1", "sentence2"))
 """The texts of a row, in the two forms that pairs have."""

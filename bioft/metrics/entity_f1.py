@@ -11,10 +11,10 @@ from typing import Any
 import datasets
 import evaluate
 
-from bioft.datasets.splits import normalise
 from bioft.errors import BioftError
 from bioft.metrics import counts
 from bioft.metrics.intervals import PairedDifference
+from bioft.storage.text_lines import normalise
 
 _DESCRIPTION = """\
 Precision, recall and F1 of named entities. A predicted mention is right when a reference mention of the same

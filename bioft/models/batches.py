@@ -17,3 +17,7 @@ def batches_by_length(lengths: Sequence[int], batch_tokens: int) -> list[list[in
             batches.append([])
         batches[-1].append(index)
     return batches
+
+
+CPU_BATCH_TOKENS, GPU_BATCH_TOKENS = 2048, 32768
+"""Padded tokens in one forward pass. More fill a GPU; a processor is full already."""

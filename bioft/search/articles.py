@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from bioft.datasets.pubmed import articles as pubmed_articles
 from bioft.errors import BioftError
-from bioft.storage.datasets import TextLines
+from bioft.storage.text_lines import TextLines
 
 TABLES = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz")
 

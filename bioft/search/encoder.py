@@ -14,7 +14,6 @@ from bioft.errors import BioftError
 from bioft.models import base as models
 from bioft.models import embed as encoding
 from bioft.models import onnx as onnx_models
-from bioft.search.index import SearchIndex
 from bioft.storage import runs
 from bioft.tasks.retrieval import encoder as contrastive
 from bioft.tasks.retrieval.encoder import ContrastiveArguments
@@ -84,23 +83,6 @@ def load_encoder(name: str, backend: str = encoding.PYTORCH) -> SearchEncoder:
     told_by = [found.sha256 or [found.id, found.revision], model.max_seq_length]
     name = str(folder.resolve()) if folder.is_dir() else name
     return SearchEncoder(model.to(models.local_device()).eval(), name, _identity(told_by), backend)
-
-
-def load_encoder_of(index: SearchIndex, name: str | None = None) -> SearchEncoder:
-    """Load the encoder that an index was made with; `name` says where it is now, if not where it was.
-
-    Raises:
-        BioftError: as `load_encoder`; it is not where it was; it is another one.
-    """
-    recorded = index.manifest["model"]["name"]
-    if name is None and Path(recorded).is_absolute() and not Path(recorded).is_dir():
-        raise BioftError(
-            f"The index {index.directory} was made with {recorded}, which is not there. Say where it is now "
-            "(`bioft search --model`)."
-        )
-    encoder = load_encoder(name or recorded)
-    index.check_encoder(encoder)
-    return encoder
 
 
 def _identity(told_by: list[Any]) -> str:

@@ -27,7 +27,8 @@ from bioft import __version__
 from bioft.datasets.rank import rank_embeddings
 from bioft.errors import BioftError
 from bioft.search.articles import IndexedArticle
-from bioft.storage import runs
+from bioft.search.encoder import SearchEncoder, load_encoder
+from bioft.storage import files as storage_files
 
 if TYPE_CHECKING:  # the encoder brings PyTorch along, which near duplicates and topics do without
     from usearch.index import Index
@@ -303,7 +304,7 @@ def _write(
         vectors.save(str(directory / names[0]))
         pq.write_table(articles, directory / names[1])
         manifest["files"] = {
-            name: {"bytes": (directory / name).stat().st_size, "sha256": runs.file_sha256(directory / name)}
+            name: {"bytes": (directory / name).stat().st_size, "sha256": storage_files.file_sha256(directory / name)}
             for name in names
         }
         partial.write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -376,7 +377,7 @@ def _check_backend(directory: Path, manifest: dict[str, Any], encoder: "SearchEn
 def _check_sums(directory: Path, manifest: dict[str, Any]) -> None:
     for name, file in manifest["files"].items():
         path = directory / name
-        if not path.is_file() or runs.file_sha256(path) != file["sha256"]:
+        if not path.is_file() or storage_files.file_sha256(path) != file["sha256"]:
             raise BioftError(f"{path} was changed, or is missing: index the articles again into another folder.")
 
 
@@ -414,3 +415,20 @@ def _locked(directory: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def load_encoder_of(index: SearchIndex, name: str | None = None) -> SearchEncoder:
+    """Load the encoder that an index was made with; `name` says where it is now, if not where it was.
+
+    Raises:
+        BioftError: as `load_encoder`; it is not where it was; it is another one.
+    """
+    recorded = index.manifest["model"]["name"]
+    if name is None and Path(recorded).is_absolute() and not Path(recorded).is_dir():
+        raise BioftError(
+            f"The index {index.directory} was made with {recorded}, which is not there. Say where it is now "
+            "(`bioft search --model`)."
+        )
+    encoder = load_encoder(name or recorded)
+    index.check_encoder(encoder)
+    return encoder

@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from bioft.errors import BioftError
-from bioft.hub import push as hub
+from bioft.hub import pull
 from bioft.storage import datasets as storage
+from bioft.storage import files as storage_files
 from bioft.storage import runs
 from bioft.training import presets
 
@@ -46,13 +47,13 @@ def recorded_configuration(
             config = {key: value for key, value in config.items() if key not in BUILT_ALREADY}
     elif source := recorded.get("hub"):
         config |= {"dataset": source["id"], "dataset_revision": source["revision"]}
-    elif hub.origin(directory) is not None and (named := [key for key in FILES if _is_path(config, key)]):
+    elif pull.origin(directory) is not None and (named := [key for key in FILES if _is_path(config, key)]):
         # What comes from the Hub may not choose a file of this machine.
         raise BioftError(
             f"The run was trained on files of another machine ({', '.join(named)}): {_sources(recorded)}. Name yours "
             "with --dataset-path."
         )
-    if hub.origin(directory) is not None and (named := [key for key in OTHER_RUNS if _is_local(config.get(key))]):
+    if pull.origin(directory) is not None and (named := [key for key in OTHER_RUNS if _is_local(config.get(key))]):
         raise BioftError(f"The run needs another run in a folder of another machine ({named[0]}: {config[named[0]]}).")
     for name in [name for key in FILES if _is_path(config, key) for name in _names(config[key])]:
         if not Path(name).exists():
@@ -78,7 +79,7 @@ def _data_at(path: Path, config: dict[str, Any], recorded: dict[str, Any]) -> di
             found["namespace"] = found["namespace"][0]
         return found | ({"modelseed": str(path)} if "modelseed" in config else {})
     sums = {source["sha256"] for source in recorded["sources"]}
-    if path.is_file() and runs.file_sha256(path) not in sums:
+    if path.is_file() and storage_files.file_sha256(path) not in sums:
         raise BioftError(f"{path} is not the file that the run was trained on: {_sources(recorded)}.")
     return {"dataset_path": str(path)}
 
@@ -88,7 +89,7 @@ def _is_path(config: dict[str, Any], key: str) -> bool:
 
 
 def _is_local(name: str | None) -> bool:
-    return name is not None and (Path(name).exists() or not hub.is_repository_name(name))
+    return name is not None and (Path(name).exists() or not pull.is_repository_name(name))
 
 
 def _names(value: str | list[str]) -> list[str]:

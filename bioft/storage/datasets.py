@@ -1,16 +1,13 @@
 """Files on disk: source files read line by line, and datasets saved and loaded with their manifest."""
 
-import gzip
 import hashlib
-import io
 import json
 import os
 import shutil
 import tempfile
-import zlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from datasets import Dataset, DatasetDict
@@ -20,75 +17,6 @@ from bioft.errors import BioftError
 MANIFEST = "manifest.json"
 CARD = "README.md"
 SCHEMA_VERSION = 1
-
-
-class TextLines:
-    """The decoded lines of a UTF-8 text file, plain or gzip, one at a time in bounded memory.
-
-    `number` is the line last yielded (from 1). A missing, empty, truncated or corrupt file and a byte that is
-    not UTF-8 raise BioftError with the place.
-    """
-
-    def __init__(self, path: str | os.PathLike[str], hint: str = "") -> None:
-        self.path = Path(path)
-        self.hint = hint
-        self.number = 0
-
-    def _error(self, problem: str, mend: str = "") -> BioftError:
-        return BioftError(f"{self.path}{problem}. {mend or self.hint}".strip())
-
-    def open_bytes(self) -> IO[bytes]:
-        """Open the file to read its bytes, unpacked; a missing, empty or unreadable one raises BioftError."""
-        if self.path.is_dir():
-            raise self._error(" is a directory", "Give the path of the file inside it.")
-        try:
-            stream = self.path.open("rb")
-        except FileNotFoundError:
-            raise self._error(" does not exist") from None
-        except OSError as error:
-            raise self._error(f" can't be read: {error.strerror}", "Check its permissions.") from error
-        # The content decides, not the name: browsers unpack .gz files and keep the name.
-        magic = stream.read(2)
-        stream.seek(0)
-        if not magic:
-            stream.close()
-            raise self._error(" is empty (0 bytes)")
-        if magic != b"\x1f\x8b":
-            return stream
-        stream.close()
-        return cast(IO[bytes], io.BufferedReader(_Gzip(self.path), 1 << 20))
-
-    def __iter__(self) -> Iterator[str]:
-        """Yield each line with its line break; restarts from the first line."""
-        self.number = 0
-        offset = 0
-        with self.open_bytes() as stream:
-            try:
-                for raw in stream:
-                    self.number += 1
-                    try:
-                        line = raw.decode("utf-8")
-                    except UnicodeDecodeError as error:
-                        raise self._error(
-                            f", line {self.number}: byte 0x{raw[error.start]:02x} at byte {error.start} of "
-                            f"the line (byte {offset + error.start} of the unpacked file) is not UTF-8",
-                            "Download the file again, or convert it to UTF-8 (iconv -f latin1 -t utf-8).",
-                        ) from None
-                    offset += len(raw)
-                    yield line.removeprefix("\ufeff") if self.number == 1 else line
-            except EOFError:
-                raise self._error(f" is a truncated gzip file: it breaks off after line {self.number}") from None
-            except (gzip.BadGzipFile, zlib.error) as error:
-                raise self._error(f" is a corrupt gzip file after line {self.number} ({error})") from None
-        if offset == 0:
-            raise self._error(" is empty: a gzip file with no content")
-
-
-class _Gzip(gzip.GzipFile):
-    """Gives out all that a truncated file holds before it raises; filling a whole buffer first would lose it."""
-
-    def readinto(self, buffer: Any) -> int:
-        return self.readinto1(buffer)
 
 
 def file_sha256(path: str | os.PathLike[str]) -> str:
@@ -245,12 +173,3 @@ def load(directory: str | os.PathLike[str], *, without: Collection[str] = ()) ->
             )
         dataset[split] = rows
     return dataset, manifest
-
-
-def suggestion(wrong: str, known: Iterable[str]) -> str:
-    """The end of an error message about an unknown name: the nearest known one and the whole list."""
-    from difflib import get_close_matches
-
-    names = list(known)
-    near = get_close_matches(str(wrong), names, n=1)
-    return (f"Did you mean '{near[0]}'? " if near else "") + f"Known: {', '.join(names)}."

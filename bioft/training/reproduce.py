@@ -15,18 +15,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bioft.errors import BioftError
-from bioft.hub import publication
-from bioft.hub import push as hub
-from bioft.storage import runs
+from bioft.errors import BioftError, suggestion
+from bioft.hub import checks, pull
+from bioft.storage import environment, run_directory, runs
 from bioft.storage.configuration import recorded_configuration
-from bioft.storage.datasets import suggestion
+from bioft.task import FINE_TUNED
 from bioft.training import presets
-from bioft.verify.findings import FINE_TUNED, Figure, Verification, check_base_model, figure_of, number_text
+from bioft.verify.findings import Figure, Verification, check_base_model, figure_of, number_text
 
 BASE_MODEL = "base model"
 # `compare_with` names runs to compare with, which change nothing in the training.
-LEFT_OUT = runs.NOT_COMPARED | {"compare_with", "output_dir"}
+LEFT_OUT = run_directory.NOT_COMPARED | {"compare_with", "output_dir"}
 COMPARED_HARDWARE = ("cpu", "cores", "gpus")
 
 
@@ -75,7 +74,7 @@ def reproduce(
         BioftError: no finished run, files changed since, an unknown recipe, no `config.yaml`, a base model or data
             that are missing or not the recorded ones, an `output` that holds a finished run, or a recipe that failed.
     """
-    directory = hub.run_directory(name, revision=revision, endpoint=endpoint, token=token)
+    directory = pull.run_directory(name, revision=revision, endpoint=endpoint, token=token)
     record = runs.read(directory)
     runs.check_files(directory, record)
     try:
@@ -85,12 +84,12 @@ def reproduce(
         processes = record["hardware"]["num_processes"]
     except (KeyError, TypeError, AttributeError) as error:
         raise BioftError(f"{directory / runs.RECORD} is not as a finished run writes it ({error!r}).") from error
-    repository = (hub.origin(directory) or {}).get("id", str(directory.resolve()))
+    repository = (pull.origin(directory) or {}).get("id", str(directory.resolve()))
     output = output or Path("runs") / recipe.stem / f"{Path(repository).name}-reproduced"
     if (output / runs.RECORD).is_file():
         raise BioftError(f"{output} holds a finished run. Name another folder with -o.")
     found = Reproduction(name, output)
-    found.notes = environment_differences(record, runs.environment())
+    found.notes = environment_differences(record, environment.environment())
     config = {key: value for key, value in config.items() if key not in LEFT_OUT}
     config |= {"output_dir": str(output), "report_to": "none"}
     if processes > 1:
@@ -175,8 +174,8 @@ def _recipe(record: Mapping[str, Any]) -> Path:
 
 def _check_base(directory: Path, record: dict[str, Any]) -> None:
     """Refuse a base model that is missing, not the recorded one, or in a folder of another machine."""
-    if hub.origin(directory) is not None:
-        publication.check_base_model(record, directory)
+    if pull.origin(directory) is not None:
+        checks.check_base_model(record, directory)
     found = Verification(str(directory))
     check_base_model(directory, record, found)
     if found.reasons:

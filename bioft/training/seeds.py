@@ -15,8 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 from bioft.errors import BioftError
-from bioft.hub import push as hub
-from bioft.storage import runs
+from bioft.hub import pull
+from bioft.storage import files as storage_files
+from bioft.storage import run_directory, runs
 from bioft.storage.configuration import FILES
 from bioft.training import presets
 from bioft.training.recipe_process import options, run_recipe
@@ -89,7 +90,7 @@ def train_seeds(script: Path, config_path: Path, config: Mapping[str, Any], word
     overwrite = str(settings.get("overwrite", False)).lower() in ("", "true")  # "" is the option without a value
     first_process = int(os.environ.get("RANK", "0")) == 0
     if first_process:
-        runs.prepare(directory, settings, overwrite=overwrite)
+        run_directory.prepare(directory, settings, overwrite=overwrite)
     failed = []
     for index, seed in enumerate(numbers):
         run = _directory(directory, seed)
@@ -133,7 +134,7 @@ def summarise(names: Sequence[str]) -> SeedSummary:
         BioftError: no finished run, one without test figures or with files that were changed since, one seed twice, or
             runs that differ in more than the seed, with what differs.
     """
-    directories = [hub.run_directory(name) for name in names]
+    directories = [pull.run_directory(name) for name in names]
     records = [runs.read(directory) for directory in directories]
     for directory, record in zip(directories, records, strict=True):
         runs.check_tested(directory, record)
@@ -191,10 +192,10 @@ def print_summary(summary: SeedSummary, console: Console | None = None) -> None:
 
 def write_summary(summary: SeedSummary, directory: Path) -> None:
     """Write `seeds.json` and `seeds.md` with all metrics."""
-    with runs.disk_errors(directory):
+    with storage_files.disk_errors(directory):
         directory.mkdir(parents=True, exist_ok=True)
     content = asdict(summary) | {"note": _note(summary), "confidence": CONFIDENCE}
-    runs.write_text(
+    storage_files.write_text(
         directory / "seeds.json", json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     )
     columns = _columns(summary, list(summary.metrics)) | {
@@ -203,7 +204,7 @@ def write_summary(summary: SeedSummary, directory: Path) -> None:
     }
     rows = [list(columns), ["---"] * len(columns), *map(list, zip(*columns.values(), strict=True))]
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    runs.write_text(directory / "seeds.md", f"## {_title(summary)}\n\n{table}\n\n{content['note']}\n")
+    storage_files.write_text(directory / "seeds.md", f"## {_title(summary)}\n\n{table}\n\n{content['note']}\n")
 
 
 def _seeds(text: str) -> list[int]:
@@ -225,7 +226,7 @@ def _differences(first: Path, its: Mapping[str, Any], second: Path, others: Mapp
     settings = [presets.load_config(directory / runs.CONFIG) for directory in (first, second)]
     found = [
         f"{key}: {other!r} and {one!r}"
-        for key, one, other in runs.differing_settings(*settings)
+        for key, one, other in run_directory.differing_settings(*settings)
         if key not in NOT_COMPARED
     ]
     for part in ("recipe", "task"):

@@ -1,6 +1,8 @@
 """How every recipe begins and ends its run; what lies between is the recipe's own."""
 
+import json
 import os
+import shutil
 import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -8,19 +10,24 @@ from pathlib import Path
 from typing import Any
 
 from accelerate import PartialState
+from rich.console import Console
 from transformers import PrinterCallback
 from transformers.integrations import get_available_reporting_integrations
 
+from bioft.cards import model as cards
 from bioft.errors import BioftError
 from bioft.hub import push as hub
-from bioft.metrics import plots
+from bioft.metrics import pair_plots, plots, report
 from bioft.models import base as models
-from bioft.storage import runs
-from bioft.tasks.gene_disease import evaluate as evaluation
+from bioft.models import embedded, lora
+from bioft.storage import environment, run_directory, runs
+from bioft.storage.files import disk_errors, write_text
+from bioft.storage.runs import CARD, RECORD, RESUMPTION, checksums, is_tested
+from bioft.tasks.entities import errors as error_analysis
 from bioft.training import arguments, launch
 
 
-def begin(script_args: Any, model_args: Any, training_args: Any) -> tuple[dict[str, Any], models.BaseModel]:
+def begin(script_args: Any, model_args: Any, training_args: Any) -> tuple[dict[str, Any], embedded.BaseModel]:
     """Find out, before any work, what would make the run fail at its end, and where the base model is.
 
     Returns:
@@ -34,12 +41,12 @@ def begin(script_args: Any, model_args: Any, training_args: Any) -> tuple[dict[s
     PartialState()
     launch.check_process_count()
     if not script_args.dry_run:
-        runs.refuse_taken(Path(training_args.output_dir), overwrite=script_args.overwrite)
+        run_directory.refuse_taken(Path(training_args.output_dir), overwrite=script_args.overwrite)
     check_trackers(training_args.report_to)
     base = models.resolve_base_model(model_args.model_name_or_path, model_args.model_revision)
     if script_args.push_to_hub:
         hub.check_before_training(script_args.push_to_hub, vars(base), Path(training_args.output_dir))
-    return runs.environment() | {"seed": training_args.seed}, base
+    return environment.environment() | {"seed": training_args.seed}, base
 
 
 def prepare(script_args: Any, *other_args: Any) -> tuple[str | None, bool]:
@@ -61,12 +68,12 @@ def prepare(script_args: Any, *other_args: Any) -> tuple[str | None, bool]:
         return None, False
     directory, state = Path(other_args[-1].output_dir), PartialState()
     if state.is_main_process:
-        runs.prepare(directory, arguments.resolved(script_args, *other_args), overwrite=script_args.overwrite)
+        run_directory.prepare(directory, arguments.resolved(script_args, *other_args), overwrite=script_args.overwrite)
         # Without a name Trackio gives the figures at the end to a run of their own. A resumed run keeps its name.
         begun = datetime.fromtimestamp((directory / runs.CONFIG).stat().st_mtime, UTC)
         other_args[-1].run_name = other_args[-1].run_name or f"{directory.name}-{begun:%Y%m%d-%H%M%S}"
     state.wait_for_everyone()
-    return runs.last_checkpoint(directory), state.is_main_process
+    return run_directory.last_checkpoint(directory), state.is_main_process
 
 
 def finish(trainer: Any, record: dict[str, Any], shown: Mapping[str, str], push_to_hub: str | None = None) -> None:
@@ -81,11 +88,14 @@ def finish(trainer: Any, record: dict[str, Any], shown: Mapping[str, str], push_
     directory = Path(trainer.args.output_dir)
     record["log_history"] = trainer.state.log_history
     (directory / "plots").mkdir(exist_ok=True)
-    plots.metrics(evaluation.result_rows(record), shown, directory / "plots" / "metrics.png")
-    runs.finish(directory, record)
+    plots.metrics(report.result_rows(record), shown, directory / "plots" / "metrics.png")
+    complete(directory, record)
     if runs.is_tested(record):
         log_figures(trainer, record)
-    evaluation.print_results(record, shown=shown)
+    console = Console()
+    report.print_results(record, shown, console)
+    for table in error_analysis.tables(record["error_analysis"]) if "error_analysis" in record else ():
+        console.print(table)
     print(f"Run recorded in {directory}")
     if push_to_hub:
         hub.push_finished_run(directory, push_to_hub)
@@ -116,3 +126,53 @@ def check_trackers(names: list[str]) -> None:
             f"No tracker {', '.join(unknown)} is installed here (report_to). For trackio and wandb: "
             "pip install 'bioft[trackers]'"
         )
+
+
+def complete(directory: Path, record: dict[str, Any]) -> None:
+    """Complete a run: plots, card, and as the last file `run.json`; what only a resumption needed is removed.
+
+    The record, which starts with `environment()`, gets the run's name and the checksums of its files.
+    """
+    record["name"] = directory.name
+    with disk_errors(directory):
+        if record["task"] == "gene-disease-association":
+            pair_plots.plot_run(directory, record)
+        else:
+            plots.plot_training(directory, record["log_history"])
+            for name in {"error_analysis", "relation_error_analysis"} & record.keys():
+                error_analysis.plot(record[name], directory / "plots" / f"{name}.png")
+        record["files"] = checksums(directory)
+        if is_tested(record):  # a card is about figures on a test split
+            write_text(directory / CARD, cards.model_card(record))
+        write_text(directory / RECORD, json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    # Not before the record stands: until then the same command must be able to continue.
+    for path in directory.iterdir():
+        if RESUMPTION.match(path.name):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def training_summary(trainer: Any, metrics: dict[str, float], checkpoint: str | None) -> dict[str, Any]:
+    """Parameters, steps and speed of a finished training, for the record.
+
+    Args:
+        trainer: a Transformers trainer; its model is trained whole or with PEFT.
+        metrics: what `trainer.train()` returned.
+        checkpoint: what the training was resumed from; seconds and speed count the steps after it only.
+    """
+
+    trainable, total = lora.parameter_counts(trainer.model)
+    args, steps = trainer.args, trainer.state.global_step
+    per_step = args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
+    resumed_step = int(checkpoint.rsplit("-", 1)[1]) if checkpoint else 0
+    seconds = metrics["train_runtime"]
+    # The last batch of an epoch may be smaller than the others.
+    examples_seen = min(steps * per_step, round(trainer.state.epoch * len(trainer.train_dataset)))
+    return {
+        "trainable_parameters": trainable,
+        "total_parameters": total,
+        "examples_seen": examples_seen,
+        "steps": steps,
+        "seconds": seconds,
+        "examples_per_second": examples_seen * (1 - resumed_step / steps) / seconds,
+        "resumed_from": resumed_step or None,
+    }

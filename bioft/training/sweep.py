@@ -17,11 +17,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bioft.errors import BioftError
-from bioft.metrics import plots
-from bioft.storage import runs
-from bioft.storage.datasets import suggestion
-from bioft.tasks.gene_disease import evaluate as evaluation
+from bioft.errors import BioftError, suggestion
+from bioft.metrics import plots, report
+from bioft.storage import files, run_directory, runs
 from bioft.training import arguments, presets, setting_ranges
 from bioft.training.recipe_process import options, run_recipe
 
@@ -117,7 +115,7 @@ def sweep(
     config_path = _check(recipe, groups, words, {**grid, **{key: value[:2] for key, value in ranges.items()}})
     settings = presets.load_config(config_path) | options(words)
     searched = {"grid": {key: list(values) for key, values in grid.items()}, "ranges": dict(ranges)}
-    runs.prepare(directory, settings | searched | {"recipe": recipe, "metric": metric, "minimize": minimize})
+    run_directory.prepare(directory, settings | searched | {"recipe": recipe, "metric": metric, "minimize": minimize})
     command = ["--config", str(config_path), *words]
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -180,16 +178,14 @@ def print_sweep(found: Sweep, console: Console | None = None) -> None:
         for place, trial in enumerate(found.trials):
             cells = [_value_text(value) for value in trial.parameters.values()]
             style = "bold" if place == 0 and found.chosen else None
-            table.add_row(
-                *cells, evaluation.interval_text(asdict(trial)), f"{trial.training_seconds:.0f} s", style=style
-            )
+            table.add_row(*cells, report.interval_text(asdict(trial)), f"{trial.training_seconds:.0f} s", style=style)
         console.print(table)
     for parameters in found.failed:
         console.print(Text(f"Failed: {_words_of(parameters)}", style="red"), soft_wrap=True)
     if found.test is not None:
         console.print(
             f"Chosen on the validation split: {_words_of(found.trials[0].parameters)}\n"
-            f"On the test split, used for this one only: {found.metric} {evaluation.interval_text(found.test)}, "
+            f"On the test split, used for this one only: {found.metric} {report.interval_text(found.test)}, "
             f"n = {found.test['n']:,} ({found.chosen})",
             highlight=False,
             soft_wrap=True,
@@ -320,11 +316,11 @@ def _test_chosen(found: Sweep, script: Path, command: Sequence[str], directory: 
 def _write(found: Sweep, directory: Path) -> None:
     """Write `sweep.json`, `sweep.csv` and `sweep.png`."""
     content = asdict(found) | {"split": "validation"}
-    runs.write_text(directory / "sweep.json", json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    files.write_text(directory / "sweep.json", json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     if not found.trials:
         return
     table = pd.DataFrame([trial.parameters | asdict(trial) for trial in found.trials]).drop(columns="parameters")
-    runs.write_text(directory / "sweep.csv", table.to_csv(index=False))
+    files.write_text(directory / "sweep.csv", table.to_csv(index=False))
     shown = table.assign(run=[_words_of(trial.parameters) for trial in found.trials])
     plots.comparison([(f"{found.metric} on the validation split", shown)], directory / "sweep.png")
 

@@ -8,7 +8,7 @@ import yaml
 from huggingface_hub import ModelCard
 
 from bioft.cards import model as cards
-from bioft.hub import push as hub
+from bioft.hub import pull
 from bioft.storage import runs
 from bioft.verify.findings import SHOWN_ROWS, Verification
 
@@ -23,7 +23,7 @@ def check_card(directory: Path, record: dict[str, Any], found: Verification) -> 
     except UnicodeDecodeError as error:
         found.reasons.append(f"The card ({runs.CARD}) can't be read: {error}.")
         return
-    origin = hub.origin(directory)
+    origin = pull.origin(directory)
     expected = cards.model_card(record, repository=origin["id"] if origin else None)
     try:
         metadata = ModelCard(text, ignore_metadata_errors=False).data

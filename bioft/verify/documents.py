@@ -14,10 +14,10 @@ import pandas as pd
 from bioft.datasets.recorded import recorded_dataset
 from bioft.errors import BioftError
 from bioft.storage import runs
+from bioft.storage.runs import PREDICTIONS
+from bioft.task import FINE_TUNED
 from bioft.verify.findings import (
     EQUAL,
-    FINE_TUNED,
-    PREDICTIONS,
     SHOWN_ROWS,
     PredictionCheck,
     Request,

@@ -9,12 +9,10 @@ import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from bioft.errors import BioftError
-from bioft.hub import push as hub
+from bioft.hub import pull
+from bioft.storage.runs import PREDICTIONS
 
 Status = Literal["verified", "not reproduced", "cannot be checked"]
-PREDICTIONS = "predictions.parquet"
-FINE_TUNED = "fine-tuned"
-BASE = "base, zero-shot"
 EQUAL = 1e-6
 """Figures that differ by less are the same figure."""
 # The same scores computed again in float32 differed by 2e-6, those of bfloat16 and float32 by 0.053 (SmolLM2-135M in
@@ -94,14 +92,15 @@ class Request:
 
 def check_base_model(directory: Path, record: dict[str, Any], found: Verification) -> None:
     """Compare the base model that the record names with the one that it would load."""
-    from bioft.cards import model as cards
+    from bioft.cards import words
     from bioft.models import base as models
+    from bioft.models import embedded
 
     recorded = record["base_model"]
     name = recorded["name_or_path"]
     # What comes from the Hub may not choose a folder of this machine, also not by a name that is a Hub id as well.
-    local = Path(name).is_dir() or not cards.HUB_ID.fullmatch(name)
-    if hub.origin(directory) and local and not name.startswith(models.EMBEDDED_PREFIX):
+    local = Path(name).is_dir() or not words.HUB_ID.fullmatch(name)
+    if pull.origin(directory) and local and not name.startswith(embedded.EMBEDDED_PREFIX):
         raise BioftError(f"The base model of the run is a local folder here or on another machine ({name}).")
     base = models.resolve_recorded(recorded)
     if (base.id, base.revision) != (recorded["id"], recorded["revision"]):

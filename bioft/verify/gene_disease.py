@@ -9,11 +9,10 @@ import pandas as pd
 from bioft.datasets.recorded import recorded_dataset
 from bioft.errors import BioftError
 from bioft.storage import runs
+from bioft.storage.runs import PREDICTIONS
+from bioft.task import BASE, FINE_TUNED
 from bioft.verify.findings import (
-    BASE,
     EQUAL,
-    FINE_TUNED,
-    PREDICTIONS,
     SHOWN_ROWS,
     Figure,
     PredictionCheck,

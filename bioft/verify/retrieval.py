@@ -9,10 +9,9 @@ import pandas as pd
 from bioft.datasets.recorded import recorded_dataset
 from bioft.errors import BioftError
 from bioft.storage import runs
+from bioft.storage.runs import PREDICTIONS
+from bioft.task import BASE, FINE_TUNED
 from bioft.verify.findings import (
-    BASE,
-    FINE_TUNED,
-    PREDICTIONS,
     SHOWN_ROWS,
     PredictionCheck,
     Request,

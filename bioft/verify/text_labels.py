@@ -7,9 +7,9 @@ import numpy as np
 from bioft.datasets.recorded import recorded_dataset
 from bioft.errors import BioftError
 from bioft.storage import runs
+from bioft.storage.runs import PREDICTIONS
+from bioft.task import FINE_TUNED
 from bioft.verify.findings import (
-    FINE_TUNED,
-    PREDICTIONS,
     PredictionCheck,
     Request,
     check_base_model,

@@ -14,11 +14,12 @@ from rich.table import Table
 from rich.text import Text
 
 from bioft.errors import BioftError, ChangedFilesError, LeakageError
-from bioft.hub import push as hub
+from bioft.hub import pull
 from bioft.storage import runs
+from bioft.task import FINE_TUNED
 from bioft.verify.card import check_card
 from bioft.verify.documents import check_documents
-from bioft.verify.findings import FINE_TUNED, Request, Status, Verification, number_text
+from bioft.verify.findings import Request, Status, Verification, number_text
 from bioft.verify.gene_disease import check_gene_disease
 from bioft.verify.masked_lm import check_masked_lm
 from bioft.verify.retrieval import check_contrastive
@@ -68,8 +69,8 @@ def verify(
     """
     found = Verification(str(name))
     try:
-        directory = hub.run_directory(str(name), revision=revision, endpoint=endpoint, token=token)
-        found.revision = (hub.origin(directory) or {}).get("revision")
+        directory = pull.run_directory(str(name), revision=revision, endpoint=endpoint, token=token)
+        found.revision = (pull.origin(directory) or {}).get("revision")
         record = runs.read(directory)
         runs.check_tested(directory, record)
         runs.check_files(directory, record)
@@ -89,7 +90,7 @@ def verify(
                 sample=sample,
                 seed=seed or 0,
                 dataset_path=dataset_path,
-                dataset_folder=lambda id, commit: hub.pull_dataset(
+                dataset_folder=lambda id, commit: pull.pull_dataset(
                     id, revision=commit, endpoint=endpoint, token=token
                 ),
                 progress=progress,

@@ -18,6 +18,7 @@ from bioft.datasets.load import load_documents
 from bioft.models import base as models
 from bioft.tasks.entities import predict as entity_prediction
 from bioft.tasks.entities import tagging
+from bioft.tasks.entities import windows as entities_windows
 
 WINDOW, OVERLAP, TURN = 512, 128, 32
 
@@ -38,7 +39,9 @@ def measure(path: Path, run: Path | None, abstracts: int) -> list[dict[str, obje
 def tagging_row(tokenizer: Any, dataset: Any, labels: list[str]) -> dict[str, object]:
     """Make the training windows of every document of the corpus."""
     started = time.perf_counter()
-    windows = [tagging.window_dataset(tokenizer, split, labels, WINDOW - 2, OVERLAP)[0] for split in dataset.values()]
+    windows = [
+        entities_windows.window_dataset(tokenizer, split, labels, WINDOW - 2, OVERLAP)[0] for split in dataset.values()
+    ]
     seconds = time.perf_counter() - started
     documents = sum(map(len, dataset.values()))
     return {

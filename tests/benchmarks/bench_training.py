@@ -23,10 +23,12 @@ from trl import SFTTrainer
 from bioft.datasets.load import load_or_build
 from bioft.metrics import intervals
 from bioft.models import base as models
+from bioft.models import lora
+from bioft.models.arguments import LanguageModelArguments, TrainingArguments
 from bioft.tasks.gene_disease import predict as prediction
+from bioft.tasks.gene_disease.arguments import GeneDiseaseArguments, PromptArguments
 from bioft.tasks.gene_disease.prompts import PairPrompts
 from bioft.training import arguments
-from bioft.training.arguments import GeneDiseaseArguments, LanguageModelArguments, PromptArguments, TrainingArguments
 
 GROUPS = (PromptArguments, GeneDiseaseArguments, LanguageModelArguments, TrainingArguments)
 RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "sft_gda.py"
@@ -56,7 +58,7 @@ def trainer_for(style: str, folder: str, n_pairs: int, **settings: Any) -> tuple
             task_type="CAUSAL_LM",
         ),
     )
-    models.keep_adapter_in_float32(trainer.model)
+    lora.keep_adapter_in_float32(trainer.model)
     return trainer, prompts, dataset
 
 

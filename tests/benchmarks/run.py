@@ -18,7 +18,7 @@ import bench_dataset_build
 import bench_scoring
 import bench_training
 
-from bioft.storage.runs import git_state, hardware
+from bioft.storage.environment import git_state, hardware
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 OTHERS = "<!-- What follows is not written by run.py. -->"

@@ -12,7 +12,9 @@ from datasets import DatasetDict
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bioft.cards import dataset as cards_dataset
 from bioft.cards import model as cards
+from bioft.cards import words as cards_words
 from bioft.datasets.documents import corpus as documents
 from bioft.datasets.documents import sample
 from bioft.datasets.gene_disease import ctd
@@ -27,7 +29,7 @@ def figures(value: float, n: int = 400) -> dict[str, float]:
 
 
 def metrics(shift: float) -> dict[str, dict[str, float]]:
-    return {name: figures(0.5 + shift + 0.01 * i) for i, name in enumerate(cards.METRICS)}
+    return {name: figures(0.5 + shift + 0.01 * i) for i, name in enumerate(cards_words.METRICS)}
 
 
 @pytest.fixture
@@ -152,9 +154,9 @@ def test_the_model_index_holds_the_figures_of_the_record(run: dict[str, Any]) ->
     assert data.license == "apache-2.0"
     found = {result.metric_type: result for result in data.eval_results}
     assert set(data.metrics) == set(found)
-    assert len(found) == len(cards.METRICS)
+    assert len(found) == len(cards_words.METRICS)
     for name, expected in run["metrics"].items():
-        result = found[cards.METRICS[name][0]]
+        result = found[cards_words.METRICS[name][0]]
         assert result.metric_value == expected["value"]
         assert result.metric_args == {key: expected[key] for key in ("low", "high", "n")}
         assert result.dataset_split == "test"
@@ -446,13 +448,13 @@ def test_a_record_that_lacks_something_is_named(run: dict[str, Any]) -> None:
     ],
 )
 def test_paths_are_cut_and_nothing_else(text: str, expected: str) -> None:
-    assert cards.without_local_paths({"a": [text]}) == {"a": [expected]}
+    assert cards_words.without_local_paths({"a": [text]}) == {"a": [expected]}
 
 
 @given(st.lists(st.text("abcXYZ 0189._-", min_size=1).filter(lambda s: s.strip(" .")), min_size=2, max_size=5))
 def test_no_folder_of_an_absolute_path_survives(parts: list[str]) -> None:
     folders = [f"secret{part}" for part in parts[:-1]]
-    cut = cards.without_local_paths("/" + "/".join([*folders, parts[-1]]))
+    cut = cards_words.without_local_paths("/" + "/".join([*folders, parts[-1]]))
     assert "secret" not in cut
     assert cut == parts[-1]
 
@@ -476,7 +478,7 @@ def dataset_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_dataset_card(dataset_directory: Path) -> None:
     dataset, manifest = storage.load(dataset_directory)
     manifest["arguments"]["note"] = "/home/jane/x.csv"
-    card = cards.dataset_card(manifest, dataset)
+    card = cards_dataset.dataset_card(manifest, dataset)
     data = huggingface_hub.DatasetCard(card).data
     assert (data.license, data.license_name) == ("other", "ctd-legal-terms")
     assert data.license_link.startswith("https://ctdbase.org")
@@ -491,7 +493,7 @@ def test_dataset_card(dataset_directory: Path) -> None:
     assert "jane" not in card
     # A "|" of a name must not break the table: each preview row keeps as many cells as there are columns.
     preview = card.split("| gene | gene_id |")[1].split("\n\n")[0].splitlines()[2:]
-    assert len(preview) == cards.PREVIEW_ROWS
+    assert len(preview) == cards_dataset.PREVIEW_ROWS
     assert all(len(re.split(r"(?<!\\)\|", row)) == len(dataset["train"].column_names) + 2 for row in preview)
 
 
@@ -506,7 +508,7 @@ def test_load_dataset_reads_a_folder_with_the_card(
     if source == "documents":
         folder = storage.save(*sample.build(), tmp_path / "documents")
     dataset, manifest = storage.load(folder)
-    card = cards.dataset_card(manifest, dataset, repository="jane/data")
+    card = cards_dataset.dataset_card(manifest, dataset, repository="jane/data")
     (folder / "README.md").write_text(card, encoding="utf-8")
     logging.getLogger("datasets").addHandler(caplog.handler)
     builder = datasets.load_dataset_builder(str(folder), cache_dir=str(tmp_path))
@@ -524,7 +526,7 @@ def test_load_dataset_reads_a_folder_with_the_card(
 
 def test_the_card_of_documents_says_what_is_in_them() -> None:
     dataset, manifest = sample.build()
-    card = cards.dataset_card(manifest, dataset, repository="jane/data")
+    card = cards_dataset.dataset_card(manifest, dataset, repository="jane/data")
     data = huggingface_hub.DatasetCard(card, ignore_metadata_errors=False).data
     assert (data.license, data.task_categories) == ("mit", ["token-classification"])
     counts = manifest["rows"]["test"]
@@ -543,7 +545,7 @@ def test_the_build_command_builds_the_same_dataset(dataset_directory: Path) -> N
     from bioft.cli.main import app
 
     manifest = json.loads((dataset_directory / "manifest.json").read_text())
-    words = shlex.split(cards.build_command(manifest))[1:]
+    words = shlex.split(cards_dataset.build_command(manifest))[1:]
     words[words.index("CTD_small.csv")] = str(dataset_directory.parent / "CTD_small.csv")
     words[words.index("dataset")] = str(dataset_directory.parent / "again")
     result = CliRunner().invoke(app, words)
@@ -564,7 +566,7 @@ def test_the_build_command_of_documents_builds_the_same_dataset(
     shutil.copy(sample.FILE, tmp_path / "mine.pubtator")
     monkeypatch.chdir(tmp_path)
     _, manifest = documents.build_from_pubtator(["mine.pubtator"], seed=3, test_size=0.3, skip_bad=True)
-    command = cards.build_command(manifest)
+    command = cards_dataset.build_command(manifest)
     assert command is not None and "--skip-bad" in command and "mine.pubtator" in command
     result = CliRunner().invoke(app, shlex.split(command)[1:])
     assert result.exit_code == 0, result.output
@@ -573,17 +575,17 @@ def test_the_build_command_of_documents_builds_the_same_dataset(
 
 def test_an_incomplete_manifest_is_named() -> None:
     with pytest.raises(BioftError, match="'rows'"):
-        cards.dataset_card({"builder": "ctd"}, DatasetDict())
+        cards_dataset.dataset_card({"builder": "ctd"}, DatasetDict())
 
 
 def test_leaks_and_unknown_flags_are_never_left_out() -> None:
     audit = {"checks": {"pairs_across_splits": 3}, "shortcuts": [shortcut("x", 0.7, "odd")]}
-    words = " ".join(cards.audit_in_words(audit))
+    words = " ".join(cards_words.audit_in_words(audit))
     assert "pairs across splits: 3" in words
     assert "odd: “x”" in words
-    assert cards.audit_in_words({}) == []
+    assert cards_words.audit_in_words({}) == []
 
 
 @pytest.mark.parametrize(("rows", "category"), [(999, "n<1K"), (68_442, "10K<n<100K"), (10**9, "1B<n<10B")])
 def test_size_categories(rows: int, category: str) -> None:
-    assert cards._size_category(rows) == category
+    assert cards_dataset._size_category(rows) == category

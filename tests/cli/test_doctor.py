@@ -135,7 +135,7 @@ def test_embedded_weights_are_found_without_import() -> None:
 
 
 def test_the_doctor_and_the_loader_name_the_same_wheel() -> None:
-    from bioft.models.base import EMBEDDED
+    from bioft.models.embedded import EMBEDDED
 
     installs = {weights.package: weights.install for weights in doctor.EMBEDDED_WEIGHTS}
     for model in EMBEDDED.values():

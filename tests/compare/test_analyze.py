@@ -183,7 +183,7 @@ def test_mentions_of_new_names(tmp_path: Path) -> None:
     dataset, manifest = sample.build()
     seen = {name for name, _ in entity_f1.seen_in_training(dataset["train"])}
     rows = dataset["test"].to_list()
-    from bioft.datasets.splits import normalise
+    from bioft.storage.text_lines import normalise
 
     truth = entity_f1.spans(rows)
     found = [

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from bioft.cli.main import app
 from bioft.compare import leaderboard
 from bioft.errors import BioftError
-from bioft.hub import push as hub
+from bioft.hub import pull
 from bioft.storage import runs
 from tests.compare.test_compare import simulated, write_run
 
@@ -168,8 +168,8 @@ def test_only_a_verification_of_this_run_and_its_figures_counts(tmp_path: Path) 
 
 def test_a_run_from_the_hub_links_to_its_card_and_is_verified_at_its_commit(tmp_path: Path, monkeypatch: Any) -> None:
     run, commit = write(tmp_path / "pulled", 1), "c" * 40
-    (run / hub.ORIGIN).write_text(json.dumps({"id": "user/adapter", "revision": commit}))
-    monkeypatch.setattr(hub, "run_directory", lambda name, revision=None: run)
+    (run / pull.ORIGIN).write_text(json.dumps({"id": "user/adapter", "revision": commit}))
+    monkeypatch.setattr(pull, "run_directory", lambda name, revision=None: run)
     earlier = verification(run, name="user/adapter", revision="d" * 40)
     this = verification(run, name="user/adapter", revision=commit)
     for folder, content, expected in (("a", earlier, "not verified"), ("b", this, "verified")):

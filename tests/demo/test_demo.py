@@ -27,6 +27,7 @@ from bioft.demo.calibration import Calibration
 from bioft.demo.space import export
 from bioft.errors import BioftError
 from bioft.models import base as models
+from bioft.models import lora
 from bioft.search import encoder as search_encoder
 from bioft.search import index as search_index
 from bioft.search.articles import IndexedArticle
@@ -465,7 +466,7 @@ def test_a_gene_and_a_disease(tmp_path: Path) -> None:
     model, tokenizer = models.load_causal_lm(base, None)
     model = get_peft_model(model, LoraConfig(target_modules="all-linear", task_type="CAUSAL_LM"))
     (tmp_path / "run").mkdir()
-    models.save_adapter(model, tokenizer, base, tmp_path / "run")
+    lora.save_adapter(model, tokenizer, base, tmp_path / "run")
     recorded = {"id": "tiny", "name_or_path": base.path, "revision": None, "sha256": base.sha256, "quantization": None}
     scoring = {"prompt_style": "plain", "threshold": 0.25}
     run = write_run(tmp_path / "run", "sft_gda", recorded, scoring=scoring)

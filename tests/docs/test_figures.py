@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from bioft.tasks.gene_disease.evaluate import interval_text
+from bioft.metrics.report import interval_text
 from tests import figures
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"

@@ -23,13 +23,15 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 from typer.testing import CliRunner
 
+from bioft.cards import dataset as cards_dataset
 from bioft.cards import model as cards
 from bioft.cli.main import app
 from bioft.datasets import load
 from bioft.datasets.gene_disease import ctd
 from bioft.datasets.hpo import gene_disease as hpo
 from bioft.errors import BioftError
-from bioft.hub import publication
+from bioft.hub import checks, publication
+from bioft.hub import pull as hub_pull
 from bioft.hub import push as hub
 from bioft.hub.client import RetryPolicy
 from bioft.storage import datasets as storage
@@ -186,11 +188,11 @@ def test_what_is_pushed_comes_back_byte_for_byte_and_a_repeat_makes_no_commit(
     uses_xet = any("xet-write-token" in request.path for request in hub_server.requests)
     assert uses_xet == (storage_kind == "xet")
 
-    pulled = hub.pull_adapter("user/adapter", tmp_path / "pulled", **access)
-    assert hub.origin(pulled) == {"id": "user/adapter", "revision": first.commit}
+    pulled = hub_pull.pull_adapter("user/adapter", tmp_path / "pulled", **access)
+    assert hub_pull.origin(pulled) == {"id": "user/adapter", "revision": first.commit}
     names = {path.relative_to(pulled).as_posix() for path in pulled.rglob("*") if path.is_file()}
-    assert names == {*published(run), hub.ORIGIN}
-    assert {name: (pulled / name).read_bytes() for name in names - {hub.ORIGIN}} == published(run)
+    assert names == {*published(run), hub_pull.ORIGIN}
+    assert {name: (pulled / name).read_bytes() for name in names - {hub_pull.ORIGIN}} == published(run)
     # What was pulled is a run like any other: it can be checked and pushed itself.
     runs.check_files(pulled, runs.read(pulled))
     assert hub.push_adapter(pulled, "user/adapter", **access).changed is False
@@ -200,16 +202,16 @@ def test_a_pull_is_kept_by_commit_and_a_pinned_one_needs_no_network(
     hub_server: HubServer, access: dict[str, Any], run: Path, tmp_path: Path, monkeypatch: Any
 ) -> None:
     old = hub.push_adapter(run, "user/adapter", **access).commit
-    first = hub.pull_adapter("user/adapter", **access)
+    first = hub_pull.pull_adapter("user/adapter", **access)
     new = hub.push_adapter(write_run(tmp_path / "other" / "run", seed=1), "user/adapter", **access).commit
-    second = hub.pull_adapter("user/adapter", **access)
+    second = hub_pull.pull_adapter("user/adapter", **access)
     assert [path.name for path in (first, second)] == [old, new]
     seen = len(hub_server.requests)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    assert hub.pull_adapter("user/adapter", revision=old, **access) == first
+    assert hub_pull.pull_adapter("user/adapter", revision=old, **access) == first
     assert len(hub_server.requests) == seen
     with pytest.raises(BioftError, match="HF_HUB_OFFLINE"):
-        hub.pull_adapter("user/adapter", **access)
+        hub_pull.pull_adapter("user/adapter", **access)
 
 
 def test_files_of_an_earlier_run_go_and_those_of_others_stay(
@@ -303,7 +305,7 @@ def test_a_tag_marks_the_commit_and_is_never_moved(
     with pytest.raises(BioftError, match="has a tag v1: --revision must name a branch"):
         hub.push_adapter(run, "user/adapter", revision="v1", **access)
     assert stored(hub_server) == published(run)
-    pulled = hub.pull_adapter("user/adapter", revision="v1", **access)
+    pulled = hub_pull.pull_adapter("user/adapter", revision="v1", **access)
     assert pulled.name == commit
 
 
@@ -344,7 +346,7 @@ def test_a_dry_run_lists_the_files_and_the_card_and_sends_nothing(hub_server: Hu
 def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pairs")
     dataset, manifest = ctd.build(write_ctd(folder / "CTD_curated_genes_diseases.csv"))
-    return storage.save(dataset, manifest, folder / "pairs", card=cards.dataset_card(manifest, dataset))
+    return storage.save(dataset, manifest, folder / "pairs", card=cards_dataset.dataset_card(manifest, dataset))
 
 
 def test_a_dataset_goes_up_with_its_terms_accepted_and_comes_back(
@@ -369,7 +371,7 @@ def test_a_dataset_goes_up_with_its_terms_accepted_and_comes_back(
     }
     card = files["README.md"].decode()
     assert ctd.TERMS in card and 'load_dataset("user/pairs")' in card
-    pulled = hub.pull_dataset("user/pairs", tmp_path / "pulled", **access)
+    pulled = hub_pull.pull_dataset("user/pairs", tmp_path / "pulled", **access)
     assert all((pulled / name).read_bytes() == content for name, content in files.items() if name != ATTRIBUTES)
     splits, _ = storage.load(pulled)
     assert splits["test"].to_list() == storage.load(pairs)[0]["test"].to_list()
@@ -419,7 +421,7 @@ def test_recipes_take_a_dataset_from_the_hub_and_pin_it(
         assert manifest["hub"] == {"id": "user/pairs", "revision": commit}
         assert load.describe(manifest)["hub"] == manifest["hub"]
         assert splits["train"].to_list() == storage.load(pairs)[0]["train"].to_list()
-    folder = hub.pull_dataset("user/pairs", revision=commit)
+    folder = hub_pull.pull_dataset("user/pairs", revision=commit)
     assert load.load_or_build(str(folder))[1]["hub"] == manifest["hub"]
     with caplog.at_level("INFO", logger="bioft"):
         assert "hub" not in load.load_or_build(str(pairs))[1]
@@ -543,7 +545,7 @@ def test_a_pull_under_a_fault_is_whole_or_nothing(
         hub_server.fail(*request_name.split(), **fault)
         error = None
         try:
-            hub.pull_adapter("user/adapter", target, **access)
+            hub_pull.pull_adapter("user/adapter", target, **access)
         except BioftError as problem:
             error = sentence(problem, hub_server)
         assert hub_server.faults_hit == hits + 1
@@ -560,7 +562,7 @@ def test_a_download_that_is_cut_is_taken_up_again(
 ) -> None:
     hub.push_adapter(run, "user/adapter", **access)
     hub_server.fail("GET", "/storage/", cut="response")
-    pulled = hub.pull_adapter("user/adapter", tmp_path / "pulled", **access)
+    pulled = hub_pull.pull_adapter("user/adapter", tmp_path / "pulled", **access)
     assert hub_server.faults_hit == 1
     runs.check_files(pulled, runs.read(pulled))
 
@@ -766,12 +768,12 @@ def test_the_token_in_use_is_looked_for_whatever_it_looks_like(run: Path, hub_se
 def test_a_name_that_passes_stays_in_its_folder_on_every_system(stem: str, suffix: str) -> None:
     name = stem + suffix
     try:
-        publication.check_name(name, "run.json")
+        checks.check_name(name, "run.json")
     except BioftError:
         return
     for path in (PurePosixPath(name), PureWindowsPath(name)):
         assert not path.is_absolute() and not path.drive and ".." not in path.parts
-        assert path.suffix.lower() in publication.SAFE_SUFFIXES
+        assert path.suffix.lower() in checks.SAFE_SUFFIXES
     assert os.path.normpath(name) == name
 
 
@@ -781,7 +783,7 @@ def test_a_name_that_passes_stays_in_its_folder_on_every_system(stem: str, suffi
 def test_a_name_that_is_not_user_and_name_is_refused(
     name: str, run: Path, access: dict[str, Any], hub_server: HubServer
 ) -> None:
-    for call in (lambda: hub.push_adapter(run, name, **access), lambda: hub.pull_adapter(name, **access)):
+    for call in (lambda: hub.push_adapter(run, name, **access), lambda: hub_pull.pull_adapter(name, **access)):
         with pytest.raises(BioftError, match=r"is not the name of a repository. Give user/name"):
             call()
     assert hub_server.requests == []
@@ -825,9 +827,9 @@ def test_a_read_only_token_cannot_write_to_a_repository_that_is_there(
         with pytest.raises(BioftError, match="token"):
             hub.push_adapter(new, "user/adapter", **access | {"token": hub_server.tokens[role]})
     assert stored(hub_server) == before
-    assert hub.pull_adapter("user/adapter", tmp_path / "pulled", **access | {"token": hub_server.tokens["read"]})
+    assert hub_pull.pull_adapter("user/adapter", tmp_path / "pulled", **access | {"token": hub_server.tokens["read"]})
     with pytest.raises(BioftError, match="does not exist on the Hub, or this token may not see it"):
-        hub.pull_adapter("user/adapter", **access | {"token": hub_server.tokens["foreign"]})
+        hub_pull.pull_adapter("user/adapter", **access | {"token": hub_server.tokens["foreign"]})
 
 
 def test_a_repository_of_the_other_type_is_told(
@@ -837,12 +839,12 @@ def test_a_repository_of_the_other_type_is_told(
     hub.push_adapter(run, "user/adapter", **access)
     for call in (
         lambda: hub.push_adapter(run, "user/pairs", **access),
-        lambda: hub.pull_adapter("user/pairs", **access),
+        lambda: hub_pull.pull_adapter("user/pairs", **access),
     ):
         with pytest.raises(BioftError, match="user/pairs is a dataset repository, not a model repository"):
             call()
     with pytest.raises(BioftError, match="user/adapter is a model repository, not a dataset repository"):
-        hub.pull_dataset("user/adapter", **access)
+        hub_pull.pull_dataset("user/adapter", **access)
     assert ("model", "user/pairs") not in hub_server.store.repositories
 
 
@@ -880,7 +882,7 @@ def test_what_was_tampered_with_on_the_hub_is_not_pulled(
     hub.push_adapter(run, "user/adapter", **access)
     api.upload_file(path_or_fileobj=content, path_in_repo=name, repo_id="user/adapter")
     with pytest.raises(BioftError, match=message) as caught:
-        hub.pull_adapter("user/adapter", tmp_path / "inside" / "pulled", **access)
+        hub_pull.pull_adapter("user/adapter", tmp_path / "inside" / "pulled", **access)
     assert "user/adapter" in str(caught.value) and ".partial" not in str(caught.value)
     assert list((tmp_path / "inside").iterdir()) == []
     assert not (tmp_path / "up.json").exists()
@@ -891,25 +893,25 @@ def test_a_pull_takes_nothing_but_the_run_and_overwrites_nothing(
 ) -> None:
     first = hub.push_adapter(run, "user/adapter", **access).commit
     api.upload_file(path_or_fileobj=b"\x80", path_in_repo="pytorch_model.bin", repo_id="user/adapter")
-    pulled = hub.pull_adapter("user/adapter", tmp_path / "pulled", **access)
+    pulled = hub_pull.pull_adapter("user/adapter", tmp_path / "pulled", **access)
     assert not (pulled / "pytorch_model.bin").exists()
-    assert hub.pull_adapter("user/adapter", pulled, **access) == pulled
+    assert hub_pull.pull_adapter("user/adapter", pulled, **access) == pulled
     with pytest.raises(BioftError, match=r"pulled holds user/adapter at .*Choose another folder"):
-        hub.pull_adapter("user/adapter", pulled, revision=first, **access)
+        hub_pull.pull_adapter("user/adapter", pulled, revision=first, **access)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("mine")
     with pytest.raises(BioftError, match="mine exists and holds something else"):
-        hub.pull_adapter("user/adapter", tmp_path / "mine", **access)
+        hub_pull.pull_adapter("user/adapter", tmp_path / "mine", **access)
     (pulled / "config.yaml").write_text("edited")
     with pytest.raises(BioftError, match=r"config.yaml was changed"):
-        hub.pull_adapter("user/adapter", pulled, **access)
+        hub_pull.pull_adapter("user/adapter", pulled, **access)
 
 
 def test_a_gated_run_says_where_to_ask(run: Path, hub_server: HubServer, access: dict[str, Any], api: HfApi) -> None:
     hub.push_adapter(run, "user/adapter", private=False, **access)
     api.update_repo_settings("user/adapter", gated="manual")
     with pytest.raises(BioftError, match="The model user/adapter is gated: ask for access on its page"):
-        hub.pull_adapter("user/adapter", **access | {"token": hub_server.tokens["foreign"]})
+        hub_pull.pull_adapter("user/adapter", **access | {"token": hub_server.tokens["foreign"]})
 
 
 def test_repositories_that_bioft_did_not_write_are_not_pulled(
@@ -917,9 +919,9 @@ def test_repositories_that_bioft_did_not_write_are_not_pulled(
 ) -> None:
     api.create_repo("user/other")
     with pytest.raises(BioftError, match=r"The model user/other was not pushed by bioft: it has no run.json"):
-        hub.pull_adapter("user/other", **access)
+        hub_pull.pull_adapter("user/other", **access)
     with pytest.raises(BioftError, match="has no such branch, tag or commit"):
-        hub.pull_adapter("user/other", revision="v9", **access)
+        hub_pull.pull_adapter("user/other", revision="v9", **access)
 
 
 def test_a_dataset_whose_rows_were_replaced_is_not_pulled(
@@ -930,7 +932,7 @@ def test_a_dataset_whose_rows_were_replaced_is_not_pulled(
         path_or_fileobj=pairs / "train.parquet", path_in_repo="test.parquet", repo_id="user/pairs", repo_type="dataset"
     )
     with pytest.raises(BioftError, match=r"is not the split that manifest.json describes"):
-        hub.pull_dataset("user/pairs", **access)
+        hub_pull.pull_dataset("user/pairs", **access)
 
 
 @pytest.fixture
@@ -962,10 +964,10 @@ def test_a_base_model_that_does_not_fit_is_found_before_anything_is_loaded(
     run = write_run(tmp_path / "run", base={"revision": base, **recorded})
     hub.push_adapter(run, "user/adapter", **access)
     if message is None:
-        hub.pull_adapter("user/adapter", **access)
+        hub_pull.pull_adapter("user/adapter", **access)
         return
     with pytest.raises(BioftError, match=message):
-        hub.pull_adapter("user/adapter", **access)
+        hub_pull.pull_adapter("user/adapter", **access)
     assert not list((tmp_path / "cache").rglob("adapter_model.safetensors"))
 
 
@@ -976,14 +978,14 @@ def test_a_tokenizer_larger_than_the_base_model_does_not_fit(
     add_file(run, "tokenizer.json", b'{"model": {"vocab": {"a": 0, "b": 3}}}')
     hub.push_adapter(run, "user/adapter", **access)
     with pytest.raises(BioftError, match="it has token ids up to 3, the model 3 tokens"):
-        hub.pull_adapter("user/adapter", **access)
+        hub_pull.pull_adapter("user/adapter", **access)
 
 
 def test_a_base_model_that_cannot_be_looked_at_is_told(
     run: Path, hub_server: HubServer, access: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     hub.push_adapter(run, "user/adapter", **access)
-    hub.pull_adapter("user/adapter", **access)
+    hub_pull.pull_adapter("user/adapter", **access)
     assert "could not be checked. The model user/base does not exist on the Hub" in caplog.text
 
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from bioft.datasets.gene_disease import ctd
 from bioft.errors import BioftError
 from bioft.inspect import inspect as inspection
+from bioft.inspect import tables
 from bioft.storage import datasets as storage
 
 
@@ -78,7 +79,7 @@ def test_degrees_count_positives_only(frames: dict[str, pd.DataFrame]) -> None:
     degrees = inspection.inspect_frames(frames)["degrees"]
     assert degrees["gene"]["all"]["n"] == 1
     assert degrees["gene"]["all"]["max"] == 3  # TP53
-    assert degrees["disease"]["all"] == {"n": 3, "mean": 1.0, **dict.fromkeys(inspection.QUANTILES, 1.0)}
+    assert degrees["disease"]["all"] == {"n": 3, "mean": 1.0, **dict.fromkeys(tables.QUANTILES, 1.0)}
     assert degrees["gene"]["test"]["max"] == 1
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from bioft.errors import BioftError
-from bioft.metrics import intervals, plots
+from bioft.metrics import intervals, pair_plots, plots
 
 HISTORY = [
     *({"step": step, "loss": 2.0 / step, "learning_rate": 1e-4 * (40 - step)} for step in range(1, 41)),
@@ -102,7 +102,7 @@ def test_nothing_logged(function, history, tmp_path):
 
 def test_roc_pr_shows_the_areas_that_the_metrics_report(figures, tmp_path):
     labels, scores = scored()
-    plots.roc_pr(labels, {"model": scores, "constant": np.full(400, 0.5)}, tmp_path / "roc.png")
+    pair_plots.roc_pr(labels, {"model": scores, "constant": np.full(400, 0.5)}, tmp_path / "roc.png")
     assert is_drawing(tmp_path / "roc.png")
     figure = figures["roc.png"]
     roc, pr = figure.axes
@@ -121,21 +121,21 @@ def test_roc_pr_takes_recorded_metrics(figures, tmp_path):
     labels, scores = scored()
     recorded = {name: {"value": 0.9, "low": 0.8, "high": None} for name in ("auroc", "auprc")}
     recorded["auprc"]["high"] = 0.95
-    plots.roc_pr(labels, {"model": scores}, tmp_path / "roc.png", metrics={"model": recorded})
+    pair_plots.roc_pr(labels, {"model": scores}, tmp_path / "roc.png", metrics={"model": recorded})
     roc, pr = figures["roc.png"].axes
     assert legend(roc) == ["model: undefined"]
     assert legend(pr) == ["model: 0.900 [0.800, 0.950]"]
 
 
 def test_roc_pr_of_one_class_says_why_it_is_empty(figures, tmp_path):
-    plots.roc_pr([1, 1, 1], {"model": [0.1, 0.5, 0.9]}, tmp_path / "roc.png")
+    pair_plots.roc_pr([1, 1, 1], {"model": [0.1, 0.5, 0.9]}, tmp_path / "roc.png")
     for axes in figures["roc.png"].axes:
         assert [text.get_text() for text in axes.texts] == ["Undefined: all 3 labels are 1"]
 
 
 def test_calibration(figures, tmp_path):
     labels, scores = scored(3000)
-    plots.calibration(labels, scores, tmp_path / "calibration.png")
+    pair_plots.calibration(labels, scores, tmp_path / "calibration.png")
     assert is_drawing(tmp_path / "calibration.png")
     axes, histogram = figures["calibration.png"].axes
     flat = intervals.bootstrap_metrics(labels, scores)
@@ -151,13 +151,13 @@ def test_calibration(figures, tmp_path):
 
 
 def test_calibration_of_few_examples_of_one_class(figures, tmp_path):
-    plots.calibration([0, 0], [0.0, 1.0], tmp_path / "calibration.png")
+    pair_plots.calibration([0, 0], [0.0, 1.0], tmp_path / "calibration.png")
     assert figures["calibration.png"].axes[0].containers[0].lines[0].get_xydata().tolist() == [[0, 0], [1, 0]]
 
 
 def test_score_distribution(figures, tmp_path):
     labels, scores = scored()
-    plots.score_distribution(labels, scores, 0.4, tmp_path / "scores.png")
+    pair_plots.score_distribution(labels, scores, 0.4, tmp_path / "scores.png")
     assert is_drawing(tmp_path / "scores.png")
     (axes,) = figures["scores.png"].axes
     assert legend(axes) == [
@@ -171,7 +171,7 @@ def test_score_distribution(figures, tmp_path):
 
 
 def test_degree_distribution(figures, tmp_path):
-    plots.degree_distribution([1, 1, 2, 10], pd.Series([1, 1, 5]), tmp_path / "degrees.png")
+    pair_plots.degree_distribution([1, 1, 2, 10], pd.Series([1, 1, 5]), tmp_path / "degrees.png")
     assert is_drawing(tmp_path / "degrees.png")
     (axes,) = figures["degrees.png"].axes
     assert line(axes, "genes").tolist() == [[1, 1], [2, 0.5], [10, 0.25]]
@@ -179,7 +179,7 @@ def test_degree_distribution(figures, tmp_path):
     assert legend(axes)[0] == "genes: n = 4, median 1.5, highest 10"
     for bad in ([], [0, 1]):
         with pytest.raises(BioftError, match="degrees of the diseases must be at least 1"):
-            plots.degree_distribution([1], bad, tmp_path / "none.png")
+            pair_plots.degree_distribution([1], bad, tmp_path / "none.png")
 
 
 def test_other_formats_and_bad_paths(tmp_path):
@@ -219,7 +219,7 @@ def run_directory(tmp_path):
 
 
 def test_plot_run(run_directory, figures):
-    paths = plots.plot_run(run_directory)
+    paths = pair_plots.plot_run(run_directory)
     names = ["loss.png", "learning_rate.png", "roc_pr.png", "calibration.png", "score_distribution.png"]
     assert paths == [run_directory / "plots" / name for name in names]
     assert sorted(path.name for path in (run_directory / "plots").iterdir()) == sorted(names)
@@ -236,14 +236,14 @@ def test_plot_run(run_directory, figures):
     assert rows[0].endswith(f"{recorded['value']:.3f} [{recorded['low']:.3f}, {recorded['high']:.3f}]")
     assert legend(figures["roc_pr.png"].axes[1])[2] == "majority: 0.123 [0.100, 0.200]"
     assert "threshold 0.450" in legend(figures["score_distribution.png"].axes[0])
-    assert plots.plot_run(run_directory) == paths  # figures are made from the record: drawn anew
+    assert pair_plots.plot_run(run_directory) == paths  # figures are made from the record: drawn anew
 
 
 def test_plot_run_before_its_record_is_written(run_directory, figures):
     record = run_directory / "run.json"
     run = json.loads(record.read_text())
     record.unlink()
-    assert len(plots.plot_run(run_directory, run)) == 5
+    assert len(pair_plots.plot_run(run_directory, run)) == 5
     assert "threshold 0.450" in legend(figures["score_distribution.png"].axes[0])
 
 
@@ -251,7 +251,11 @@ def test_plot_run_without_training_or_base_model(run_directory):
     (run_directory / "run.json").write_text("{}")
     predictions = pd.read_parquet(run_directory / "predictions.parquet")[["label", "score"]]
     predictions.assign(base_score=np.nan).to_parquet(run_directory / "predictions.parquet")
-    assert [path.stem for path in plots.plot_run(run_directory)] == ["roc_pr", "calibration", "score_distribution"]
+    assert [path.stem for path in pair_plots.plot_run(run_directory)] == [
+        "roc_pr",
+        "calibration",
+        "score_distribution",
+    ]
 
 
 def test_plot_run_of_something_else(run_directory):
@@ -259,22 +263,22 @@ def test_plot_run_of_something_else(run_directory):
     frame = pd.read_parquet(predictions)
     frame.drop(columns="score").to_parquet(predictions)
     with pytest.raises(BioftError, match="has no column score; it has label, prediction"):
-        plots.plot_run(run_directory)
+        pair_plots.plot_run(run_directory)
     predictions.write_bytes(b"PAR1 cut")
     with pytest.raises(BioftError, match=r"predictions\.parquet can't be read as Parquet"):
-        plots.plot_run(run_directory)
+        pair_plots.plot_run(run_directory)
     predictions.unlink()
     with pytest.raises(BioftError, match=r"predictions\.parquet is missing"):
-        plots.plot_run(run_directory)
+        pair_plots.plot_run(run_directory)
     (run_directory / "run.json").write_text('{"metrics": ')
     with pytest.raises(BioftError, match=r"run\.json can't be read: .*line 1"):
-        plots.plot_run(run_directory)
+        pair_plots.plot_run(run_directory)
     (run_directory / "run.json").write_text("[]")
     with pytest.raises(BioftError, match="no JSON object"):
-        plots.plot_run(run_directory)
+        pair_plots.plot_run(run_directory)
     (run_directory / "run.json").unlink()
     with pytest.raises(BioftError, match="not the directory of a finished run"):
-        plots.plot_run(run_directory)
+        pair_plots.plot_run(run_directory)
     assert not (run_directory / "plots").exists()
 
 

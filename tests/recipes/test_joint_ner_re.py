@@ -17,7 +17,7 @@ from bioft.datasets.documents import pubtator
 from bioft.datasets.load import load_documents
 from bioft.errors import BioftError
 from bioft.metrics import counts, entity_f1, relation_f1
-from bioft.models.base import BaseModel
+from bioft.models.embedded import BaseModel
 from bioft.storage import runs
 from bioft.tasks.entities import predict as entity_prediction
 from bioft.tasks.joint import model as joint

@@ -18,7 +18,7 @@ from bioft.datasets.documents import sample
 from bioft.datasets.load import load_texts
 from bioft.errors import BioftError
 from bioft.models import base as models
-from bioft.storage import runs
+from bioft.storage import files, runs
 from bioft.tasks.masked_lm import evaluate as masked_evaluation
 from bioft.tasks.masked_lm import models as masked_models
 from bioft.tasks.masked_lm.head import use_masked_head
@@ -168,7 +168,7 @@ def test_a_run_is_verified_and_a_false_figure_is_found(finished: Path, trials: P
     table["correct"] = table["hidden"]
     table.to_parquet(forged / "predictions.parquet", index=False)
     record = json.loads((forged / "run.json").read_text())
-    record["files"]["predictions.parquet"] = runs.file_sha256(forged / "predictions.parquet")
+    record["files"]["predictions.parquet"] = files.file_sha256(forged / "predictions.parquet")
     (forged / "run.json").write_text(json.dumps(record))
     found = verification.verify(forged, dataset_path=trials, progress=False)
     assert found.status == "not reproduced"

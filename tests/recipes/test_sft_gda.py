@@ -27,11 +27,13 @@ from bioft.datasets.load import load_or_build
 from bioft.errors import BioftError
 from bioft.hub import push
 from bioft.models import base as models
+from bioft.models import lora
+from bioft.models.arguments import LanguageModelArguments, TrainingArguments
 from bioft.storage import runs
 from bioft.tasks.gene_disease import adapter_start
 from bioft.tasks.gene_disease import predict as prediction
+from bioft.tasks.gene_disease.arguments import GeneDiseaseArguments, PromptArguments
 from bioft.training import arguments, presets
-from bioft.training.arguments import GeneDiseaseArguments, LanguageModelArguments, PromptArguments, TrainingArguments
 from tests.hub_server.server import HubServer
 from tests.recipe import RECIPES, load_recipe, run_recipe
 from tests.tiny import PRESETS, write_ctd, write_model
@@ -522,5 +524,5 @@ def test_every_shipped_preset_parses() -> None:
 
 def test_adapters_are_trained_in_float32(tmp_path: Path) -> None:
     model = torch.nn.Linear(2, 2).to(torch.bfloat16)
-    models.keep_adapter_in_float32(model)
+    lora.keep_adapter_in_float32(model)
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}

@@ -26,7 +26,7 @@ from bioft.datasets.texts.stop_reasons import build_weak
 from bioft.errors import BioftError
 from bioft.metrics import multilabel
 from bioft.storage import datasets as storage
-from bioft.storage import runs
+from bioft.storage import files, runs
 from bioft.tasks.text_labels import evaluate as text_evaluation
 from bioft.tasks.text_labels import predict as text_prediction
 from bioft.training import arguments, presets
@@ -303,7 +303,7 @@ def test_a_run_that_claims_another_training_set_is_found_out(finished: Path, tmp
     trained = text_evaluation.read_trained_on(finished) | text_evaluation.checksums_of(test["text"][:1])
     text_evaluation.write_trained_on(trained, tmp_path / "run")
     record = runs.read(finished)
-    record["files"]["trained_on.parquet"] = runs.file_sha256(tmp_path / "run" / "trained_on.parquet")
+    record["files"]["trained_on.parquet"] = files.file_sha256(tmp_path / "run" / "trained_on.parquet")
     (tmp_path / "run" / "run.json").write_text(json.dumps(record))
     found = verification.verify(tmp_path / "run", progress=False)
     assert found.status == "not reproduced" and "1 of 67 texts to evaluate on were trained on" in found.reasons[-1]

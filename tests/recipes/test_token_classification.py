@@ -18,18 +18,14 @@ from bioft.cli import main as cli
 from bioft.datasets.load import load_documents
 from bioft.errors import BioftError
 from bioft.metrics import counts
+from bioft.models.arguments import EncoderModelArguments, EncoderTrainingArguments, RecipeArguments
 from bioft.storage import runs
 from bioft.tasks.entities import evaluate as entity_evaluation
 from bioft.tasks.entities import predict as entity_prediction
 from bioft.tasks.entities import tagging
+from bioft.tasks.entities import windows as entities_windows
+from bioft.tasks.entities.arguments import DocumentArguments, WindowArguments
 from bioft.training import arguments, presets
-from bioft.training.arguments import (
-    DocumentArguments,
-    EncoderModelArguments,
-    EncoderTrainingArguments,
-    RecipeArguments,
-    WindowArguments,
-)
 from tests.recipe import RECIPES, command_line, load_recipe, run_recipe
 from tests.tiny import write_encoder
 
@@ -126,7 +122,7 @@ def test_the_best_checkpoint_is_the_one_that_is_kept(finished: Path) -> None:
     validation = load_documents("sample")[0]["validation"]
     model, tokenizer, _ = entity_prediction.load_run(finished)
     labels = record["labels"]
-    windows, _ = tagging.window_dataset(tokenizer, validation, labels, 62, 16)
+    windows, _ = entities_windows.window_dataset(tokenizer, validation, labels, 62, 16)
     found, wanted = [], []
     for ids, tags in zip(windows["input_ids"], windows["labels"], strict=True):
         with torch.no_grad():

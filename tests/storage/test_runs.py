@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from bioft.errors import BioftError
-from bioft.storage import runs
+from bioft.storage import environment, run_directory, runs
+from bioft.storage import files as storage_files
 
 
 def checkpoint(directory: Path, step: int, *, whole: bool = True) -> Path:
@@ -17,31 +18,31 @@ def checkpoint(directory: Path, step: int, *, whole: bool = True) -> Path:
 
 
 def test_the_newest_whole_checkpoint_is_found_and_cut_ones_are_removed(tmp_path: Path) -> None:
-    assert runs.last_checkpoint(tmp_path) is None
+    assert run_directory.last_checkpoint(tmp_path) is None
     for step in (50, 200):
         checkpoint(tmp_path, step)
     cut = checkpoint(tmp_path, 1000, whole=False)
     (tmp_path / "checkpoint-1100").mkdir()
-    assert runs.last_checkpoint(tmp_path) == str(tmp_path / "checkpoint-200")
+    assert run_directory.last_checkpoint(tmp_path) == str(tmp_path / "checkpoint-200")
     assert not cut.exists()
 
 
 def test_an_unfinished_run_resumes_only_with_the_same_settings(tmp_path: Path) -> None:
     config = {"learning_rate": 0.1, "logging_steps": 5}
-    runs.prepare(tmp_path / "run", config)
+    run_directory.prepare(tmp_path / "run", config)
     checkpoint(tmp_path / "run", 50)
-    runs.prepare(tmp_path / "run", {**config, "logging_steps": 1})
+    run_directory.prepare(tmp_path / "run", {**config, "logging_steps": 1})
     with pytest.raises(BioftError, match=r"learning_rate: 0.1, now 0.2"):
-        runs.prepare(tmp_path / "run", {**config, "learning_rate": 0.2})
-    assert runs.last_checkpoint(tmp_path / "run") is not None
-    runs.prepare(tmp_path / "run", {**config, "learning_rate": 0.2}, overwrite=True)
-    assert runs.last_checkpoint(tmp_path / "run") is None
+        run_directory.prepare(tmp_path / "run", {**config, "learning_rate": 0.2})
+    assert run_directory.last_checkpoint(tmp_path / "run") is not None
+    run_directory.prepare(tmp_path / "run", {**config, "learning_rate": 0.2}, overwrite=True)
+    assert run_directory.last_checkpoint(tmp_path / "run") is None
 
 
 def test_reading_says_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(BioftError, match=r"no run.json"):
         runs.read(tmp_path)
-    runs.prepare(tmp_path / "run", {})
+    run_directory.prepare(tmp_path / "run", {})
     with pytest.raises(BioftError, match="not finished"):
         runs.read(tmp_path / "run")
     (tmp_path / "run" / "run.json").write_text("{")
@@ -65,7 +66,7 @@ def test_changed_and_missing_files_are_named(tmp_path: Path) -> None:
 
 def test_tokens_do_not_reach_the_recorded_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["recipes/sft_gda.py", "--hub_token", "secret", "--hub_token=hf_x", "--seed", "1"])
-    command = runs.command_line()
+    command = environment.command_line()
     assert command == ["recipes/sft_gda.py", "--hub_token", "***", "--hub_token=***", "--seed", "1"]
 
 
@@ -75,13 +76,13 @@ def test_a_full_disk_is_a_message_and_leaves_no_partial_file(tmp_path: Path) -> 
         pytest.skip("needs /dev/full")
     (tmp_path / ".run.json.partial").symlink_to("/dev/full")
     with pytest.raises(BioftError, match=r"No space left on device.*MiB free"):
-        runs.write_text(tmp_path / "run.json", "{}" * 10_000)
+        storage_files.write_text(tmp_path / "run.json", "{}" * 10_000)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_cached_arrays_are_computed_once(tmp_path: Path) -> None:
     import numpy as np
 
-    first = runs.cached(tmp_path / "scores.npz", lambda: {"test": np.array([1.0, 2.0])})
-    second = runs.cached(tmp_path / "scores.npz", lambda: pytest.fail("computed again"))
+    first = run_directory.cached(tmp_path / "scores.npz", lambda: {"test": np.array([1.0, 2.0])})
+    second = run_directory.cached(tmp_path / "scores.npz", lambda: pytest.fail("computed again"))
     assert (first["test"] == second["test"]).all()

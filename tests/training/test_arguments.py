@@ -9,8 +9,8 @@ from peft import LoraConfig
 
 from bioft.datasets.load import load_or_build
 from bioft.errors import BioftError
+from bioft.models.arguments import EncoderTrainingArguments
 from bioft.training import arguments
-from bioft.training.arguments import EncoderTrainingArguments
 from tests.recipe import RECIPES, load_recipe
 
 SCHEDULER = {"lr_scheduler_type": "cosine_with_min_lr", "lr_scheduler_kwargs": {"min_lr": 1e-05}}

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from bioft.cli.main import app
 from bioft.errors import BioftError
-from bioft.hub import push as hub
-from bioft.storage import runs
+from bioft.hub import pull
+from bioft.storage import environment, runs
 from bioft.storage.configuration import recorded_configuration
 from bioft.training import reproduce as reproduction
 from tests.recipe import command_line, load_recipe, run_recipe
@@ -81,7 +81,7 @@ def test_figures_outside_their_interval_are_not_reproduced(finished: Path, tmp_p
 
 
 def test_what_differs_in_code_packages_and_hardware_is_named(finished: Path) -> None:
-    here = runs.environment()
+    here = environment.environment()
     assert reproduction.environment_differences(here | {"bioft": here["bioft"] | {"git_dirty": False}}, here) == []
     then = json.loads(json.dumps(here))
     then["packages"] = then["packages"] | {"torch": "1.0", "gone": "2.0"}
@@ -136,11 +136,11 @@ def test_what_cannot_be_trained_again_is_refused(finished: Path, tmp_path: Path)
     base = runs.read(finished)["base_model"]
     refuse(copy_of(finished, tmp_path, base_model=base | {"sha256": "0" * 64}), "not those that the run was trained")
     pulled = copy_of(finished, tmp_path)
-    (pulled / hub.ORIGIN).write_text(json.dumps({"id": "user/adapter", "revision": "c" * 40}))
+    (pulled / pull.ORIGIN).write_text(json.dumps({"id": "user/adapter", "revision": "c" * 40}))
     refuse(pulled, "base model in a local folder .*, which nobody else can load")
     embedded = base | {"name_or_path": "user/base", "id": "user/base"}
     pulled = copy_of(finished, tmp_path, {"dataset_path": "/data/cdr.zip"}, base_model=embedded)
-    (pulled / hub.ORIGIN).write_text(json.dumps({"id": "user/adapter", "revision": "c" * 40}))
+    (pulled / pull.ORIGIN).write_text(json.dumps({"id": "user/adapter", "revision": "c" * 40}))
     refuse(pulled, "files of another machine .dataset_path.*--dataset-path")
     refuse(copy_of(finished, tmp_path, hardware=None), "not as a finished run writes it")
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bioft.errors import BioftError
-from bioft.hub import push as hub
+from bioft.hub import pull
 from bioft.verify.findings import Verification, check_base_model
 from tests.tiny import write_model
 
@@ -23,7 +23,7 @@ def test_the_base_model_is_no_folder_of_this_machine(
     run = tmp_path / "run"
     run.mkdir()
     if pulled:
-        (run / hub.ORIGIN).write_text(json.dumps({"id": "user/run", "revision": "0" * 40}))
+        (run / pull.ORIGIN).write_text(json.dumps({"id": "user/run", "revision": "0" * 40}))
     recorded: dict[str, Any] = {"name_or_path": name, "id": name, "revision": None, "sha256": None}
     found = Verification(str(run))
     if pulled:

@@ -15,11 +15,12 @@ from typer.testing import CliRunner
 
 from bioft import metrics
 from bioft.cards import model as cards
+from bioft.cards import words as cards_words
 from bioft.cli.main import app
 from bioft.datasets import recorded as recorded_data
 from bioft.datasets.load import load_or_build
 from bioft.errors import BioftError
-from bioft.hub import push as hub
+from bioft.hub import pull as hub_pull
 from bioft.metrics import intervals
 from bioft.storage import datasets as storage
 from bioft.storage import runs
@@ -155,7 +156,7 @@ def test_the_data_are_where_the_run_was_trained_on_them(finished: Path, tmp_path
     assert recorded_data._trained_on(tmp_path) == built
     copy = tmp_path / "pulled"
     shutil.copytree(finished, copy)
-    (copy / hub.ORIGIN).write_text(json.dumps({"id": "user/run", "revision": "0" * 40}))
+    (copy / hub_pull.ORIGIN).write_text(json.dumps({"id": "user/run", "revision": "0" * 40}))
     found = verification.Verification(str(copy))
     request = Request(copy, runs.read(copy), found, 1, 0, None, lambda name, commit: copy, progress=False)
     with pytest.raises(BioftError, match="The data are missing: there is no data/CTD_curated"):
@@ -472,7 +473,7 @@ def test_the_hub_reads_the_cards(published: dict[str, Any]) -> None:
     assert result["dataset"]["type"] == "user/pairs"
     assert result["dataset"]["revision"] == published["dataset_commit"]
     figures = {metric["name"]: metric["value"] for metric in result["metrics"]}
-    assert figures == {cards.METRICS[name][1]: figure["value"] for name, figure in record["metrics"].items()}
+    assert figures == {cards_words.METRICS[name][1]: figure["value"] for name, figure in record["metrics"].items()}
     assert "bioft verify user/adapter" in published["text"]
     assert f"huggingface.co/user/tiny-llama/tree/{published['base_commit']}" in published["text"]
     assert f"huggingface.co/datasets/user/pairs/tree/{published['dataset_commit']}" in published["text"]

@@ -18,8 +18,8 @@ from datasets import DatasetDict
 from bioft.datasets.documents import corpus as documents
 from bioft.datasets.documents import pubtator
 from bioft.datasets.documents.pubtator import Document, Mention, Relation
-from bioft.errors import BioftError
-from bioft.storage.datasets import TextLines, suggestion
+from bioft.errors import BioftError, suggestion
+from bioft.storage.text_lines import TextLines
 
 URL = "https://github.com/chanzuckerberg/ChemDisGene"
 TERMS = (

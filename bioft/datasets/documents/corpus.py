@@ -12,9 +12,10 @@ from datasets import Dataset, DatasetDict
 
 from bioft.datasets.documents import pubtator
 from bioft.datasets.documents.pubtator import Document, concepts
-from bioft.datasets.splits import SPLITS, check_disjoint, grouped_split, normalise, straddling
+from bioft.datasets.splits import SPLITS, check_disjoint, grouped_split, straddling
 from bioft.errors import BioftError, LeakageError
 from bioft.storage.datasets import SCHEMA_VERSION, file_sha256, fingerprint
+from bioft.storage.text_lines import normalise
 
 COLUMNS = ("document_id", "text", "entities", "relations")
 _ENTITY = pa.struct(

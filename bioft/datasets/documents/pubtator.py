@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, TextIO
 
 from bioft.errors import BioftError
-from bioft.storage.datasets import TextLines
+from bioft.storage.text_lines import TextLines
 
 UNLINKED = ("-1", "-", "")
 """What corpora write for a mention that is linked to no concept."""

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 from datasets import DatasetDict
 
 from bioft.datasets.gene_disease import pairs as gene_disease
-from bioft.errors import BioftError
-from bioft.storage.datasets import TextLines, file_sha256, suggestion
+from bioft.errors import BioftError, suggestion
+from bioft.storage.datasets import file_sha256
+from bioft.storage.text_lines import TextLines
 
 URL = "https://ctdbase.org"
 TERMS_URL = "https://ctdbase.org/about/legal.jsp"

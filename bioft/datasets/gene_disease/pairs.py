@@ -15,10 +15,12 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from bioft.datasets import splits as splitting
+from bioft.datasets.gene_disease import audit as gene_disease_audit
 from bioft.datasets.gene_disease import negatives as sampling
-from bioft.datasets.splits import SPLITS, normalise
-from bioft.errors import BioftError
-from bioft.storage.datasets import SCHEMA_VERSION, fingerprint, suggestion
+from bioft.datasets.splits import SPLITS
+from bioft.errors import BioftError, suggestion
+from bioft.storage.datasets import SCHEMA_VERSION, fingerprint
+from bioft.storage.text_lines import normalise
 
 COLUMNS = ("gene", "gene_id", "disease", "disease_id", "label", "evidence", "pmids")
 NEGATIVES = ("uniform", "degree_matched")
@@ -213,7 +215,7 @@ def build_pairs(
         },
     }
     known_names = zip(genes.names[known // n_diseases], diseases.names[known % n_diseases], strict=True)
-    manifest["audit"] = splitting.audit(dataset, split=split, known_positives=known_names, seed=seed)
+    manifest["audit"] = gene_disease_audit.audit(dataset, split=split, known_positives=known_names, seed=seed)
     manifest["fingerprints"] = {name: fingerprint(rows) for name, rows in dataset.items()}
     return dataset, manifest
 

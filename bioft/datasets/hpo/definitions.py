@@ -15,7 +15,8 @@ from datasets import DatasetDict
 from bioft.datasets.hpo import gene_disease as hpo
 from bioft.datasets.texts import corpus as texts
 from bioft.errors import BioftError
-from bioft.storage.datasets import TextLines, file_sha256
+from bioft.storage.datasets import file_sha256
+from bioft.storage.text_lines import TextLines
 
 FILE = "hp.obo"
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')

@@ -16,7 +16,8 @@ from datasets import DatasetDict
 
 from bioft.datasets.gene_disease import pairs as gene_disease
 from bioft.errors import BioftError
-from bioft.storage.datasets import TextLines, file_sha256
+from bioft.storage.datasets import file_sha256
+from bioft.storage.text_lines import TextLines
 
 URL = "https://hpo.jax.org"
 TERMS_URL = "https://hpo.jax.org/license"

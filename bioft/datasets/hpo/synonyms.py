@@ -15,8 +15,9 @@ import numpy as np
 from datasets import Dataset, DatasetDict
 
 from bioft.datasets.hpo import gene_disease as hpo
-from bioft.datasets.splits import SPLITS, check_disjoint, grouped_split, normalise
-from bioft.storage.datasets import SCHEMA_VERSION, TextLines, file_sha256, fingerprint
+from bioft.datasets.splits import SPLITS, check_disjoint, grouped_split
+from bioft.storage.datasets import SCHEMA_VERSION, file_sha256, fingerprint
+from bioft.storage.text_lines import TextLines, normalise
 
 FILE = "hp.obo"
 COLUMNS = ("anchor", "positive", "group")

@@ -33,8 +33,8 @@ from bioft.datasets.metabolites.namespaces import (
 from bioft.datasets.metabolites.pairs import KINDS, Pair, make_pairs
 from bioft.datasets.metabolites.tables import resolve_ids
 from bioft.datasets.splits import SPLITS, check_disjoint, grouped_split
-from bioft.errors import BioftError
-from bioft.storage.datasets import SCHEMA_VERSION, fingerprint, suggestion
+from bioft.errors import BioftError, suggestion
+from bioft.storage.datasets import SCHEMA_VERSION, fingerprint
 
 Source = str | os.PathLike[str]
 

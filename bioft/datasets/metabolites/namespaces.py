@@ -21,7 +21,7 @@ from bioft.datasets.documents.corpus import source as source_of
 from bioft.datasets.metabolites.models import MODEL_SUFFIXES, format_suffix, model_metabolites, read_model
 from bioft.datasets.metabolites.tables import Row, joined, problems, to_table, universal_id
 from bioft.errors import BioftError
-from bioft.storage.datasets import TextLines
+from bioft.storage.text_lines import TextLines
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from bioft.datasets.metabolites.names import normalise, plain_text
 from bioft.datasets.metabolites.perturbations import rewrite_notation, substitute_delimiters
-from bioft.datasets.splits import normalise as normalise_text
+from bioft.storage.text_lines import normalise as normalise_text
 
 COLUMNS = ("name", "gold", "kind", "group", "formula", "charge")
 """The columns of queries. `gold`: the ids of the namespace that are right, joined by "|" where several have the same

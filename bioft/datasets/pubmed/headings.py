@@ -11,11 +11,13 @@ from typing import Any
 import pyarrow as pa  # type: ignore[import-untyped]
 from datasets import Dataset, DatasetDict
 
+from bioft.datasets.pubmed import collection as pubmed_collection
 from bioft.datasets.pubmed import pairs as pubmed
-from bioft.datasets.pubmed.pairs import Collection
+from bioft.datasets.pubmed.collection import Collection
 from bioft.datasets.pubmed.relations import CHECK_TAGS
-from bioft.datasets.splits import SPLITS, check_disjoint, normalise
+from bioft.datasets.splits import SPLITS, check_disjoint
 from bioft.errors import BioftError
+from bioft.storage.text_lines import normalise
 
 COLUMNS = ("anchor", "positive", "group")
 CANDIDATES = ("positive",)
@@ -25,8 +27,8 @@ CANDIDATES = ("positive",)
 def build(
     paths: Iterable[str | os.PathLike[str]], *, seed: int = 0, **options: Any
 ) -> tuple[DatasetDict, dict[str, Any]]:
-    """Build pairs: `pubmed.read_collection` with these arguments, then `build_pairs`."""
-    return build_pairs(pubmed.read_collection(paths, seed=seed, **options))
+    """Build pairs: `pubmed_collection.read_collection` with these arguments, then `build_pairs`."""
+    return build_pairs(pubmed_collection.read_collection(paths, seed=seed, **options))
 
 
 def build_pairs(collection: Collection) -> tuple[DatasetDict, dict[str, Any]]:

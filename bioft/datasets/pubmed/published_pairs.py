@@ -19,9 +19,10 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from bioft.datasets.documents.corpus import source as source_of
-from bioft.datasets.splits import SPLITS, check_disjoint, grouped_split, normalise
+from bioft.datasets.splits import SPLITS, check_disjoint, grouped_split
 from bioft.errors import BioftError
-from bioft.storage.datasets import SCHEMA_VERSION, TextLines, fingerprint
+from bioft.storage.datasets import SCHEMA_VERSION, fingerprint
+from bioft.storage.text_lines import TextLines, normalise
 
 COLUMNS = ("text1", "text2", "label")
 SCHEMA = pa.schema(

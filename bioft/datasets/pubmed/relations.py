@@ -11,7 +11,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from bioft.datasets.pubmed.articles import Article
-from bioft.datasets.splits import normalise
+from bioft.storage.text_lines import normalise
 
 Matrix = Any
 """A scipy sparse matrix of shape (articles, articles)."""

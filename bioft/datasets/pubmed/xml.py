@@ -14,7 +14,7 @@ from typing import NamedTuple
 from lxml import etree
 
 from bioft.errors import BioftError
-from bioft.storage.datasets import TextLines
+from bioft.storage.text_lines import TextLines
 
 LARGEST_ARTICLE = 64 << 20
 """Bytes; what goes on for longer without an end is no article."""

@@ -16,7 +16,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.svm import LinearSVC
 
-from bioft.datasets.trials import gender
+from bioft.datasets.trials import sexes
 from bioft.errors import BioftError
 
 Floats = NDArray[np.float64]
@@ -127,7 +127,7 @@ class GenderKeywords(TextBaseline):
     def _scores(self, texts: list[str]) -> Floats:
         scores = np.zeros((len(texts), len(self.labels)))
         for row, text in zip(scores, texts, strict=True):
-            male, female = bool(gender.MALE.search(text)), bool(gender.FEMALE.search(text))
+            male, female = bool(sexes.MALE.search(text)), bool(sexes.FEMALE.search(text))
             label = "All" if male == female else "Male" if male else "Female"
             if label in self.labels:
                 row[self.labels.index(label)] = 1.0
@@ -145,7 +145,7 @@ TEXTS: dict[str, type[TextBaseline]] = {
 
 def baselines_for(labels: Sequence[str]) -> dict[str, type[TextBaseline]]:
     """The baselines that suit these labels."""
-    rules = {"gender_keywords": GenderKeywords} if set(labels) <= set(gender.LABELS) else {}
+    rules = {"gender_keywords": GenderKeywords} if set(labels) <= set(sexes.LABELS) else {}
     return {**TEXTS, **rules}
 
 

@@ -19,10 +19,11 @@ from datasets import Dataset, DatasetDict
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from bioft.datasets.splits import SPLITS, grouped_split, normalise, straddling
+from bioft.datasets.splits import SPLITS, grouped_split, straddling
 from bioft.errors import BioftError, LeakageError
 from bioft.storage.cache import cache_directory
 from bioft.storage.datasets import SCHEMA_VERSION, fingerprint
+from bioft.storage.text_lines import normalise
 
 COLUMNS = ("id", "text")
 SCHEMA = pa.schema([("id", pa.string()), ("text", pa.string())])

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from datasets import Dataset, DatasetDict, Features, List, Value
 
-from bioft.datasets.splits import SPLITS, IntArray, check_disjoint, check_sizes, normalise
-from bioft.errors import BioftError
-from bioft.storage.datasets import SCHEMA_VERSION, fingerprint, suggestion
+from bioft.datasets.splits import SPLITS, IntArray, check_disjoint, check_sizes
+from bioft.errors import BioftError, suggestion
+from bioft.storage.datasets import SCHEMA_VERSION, fingerprint
+from bioft.storage.text_lines import normalise
 
 CONFLICTS_SHOWN = 5
 """Conflicts that a manifest names; it counts all of them."""

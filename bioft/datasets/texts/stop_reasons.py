@@ -20,7 +20,7 @@ from bioft.datasets.documents import corpus as documents
 from bioft.datasets.texts import labelled as labelled_texts
 from bioft.datasets.texts.labelled import LabelledText, check_label
 from bioft.errors import BioftError
-from bioft.storage.datasets import TextLines
+from bioft.storage.text_lines import TextLines
 
 LABELS = (
     "Another_Study",

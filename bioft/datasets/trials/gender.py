@@ -5,7 +5,6 @@ those for men. The audit says how well the source alone, and words that have not
 """
 
 import os
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,20 +15,7 @@ from bioft.datasets.documents import corpus as documents
 from bioft.datasets.texts import labelled as labelled_texts
 from bioft.datasets.texts.labelled import LabelledText
 from bioft.datasets.trials.records import CITATION, TERMS, URL, Trial, read_trials, source_files, trial_text
-
-LABELS = ("All", "Male", "Female", "None")
-FROM_RECORD = {"ALL": "All", "MALE": "Male", "FEMALE": "Female", "": "None"}
-FEMALE = re.compile(
-    r"\b(wom[ae]n|females?|girls?|mothers?|pregnan\w*|breastfeeding|lactating|postpartum|menopaus\w*|postmenopaus\w*|"
-    r"premenopaus\w*|menstrua\w*|gyn[ae]\w*|obstetric\w*|cesarean|caesarean|uter\w+|ovar\w+|endometri\w*|cervical "
-    r"cancer|vagin\w*)\b",
-    re.IGNORECASE,
-)
-MALE = re.compile(
-    r"\b(m[ae]n|males?|boys?|fathers?|prostat\w*|testic\w*|testis|erectile|peni(?:s|le)|semen|sperm\w*|scrot\w*|"
-    r"vasectom\w*|circumcis\w*|hypospadias|azoospermi\w*)\b",
-    re.IGNORECASE,
-)
+from bioft.datasets.trials.sexes import FEMALE, FROM_RECORD, LABELS, MALE, without_sex
 
 
 def build(
@@ -135,11 +121,6 @@ def confounding(dataset: Mapping[str, Dataset], sources: Mapping[str, str]) -> d
         **{name: _agreement(test["label"][:], labels) for name, labels in predicted.items()},
         "names_sex": {label: round(named[label] / total[label], 4) for label in LABELS if total[label]},
     }
-
-
-def without_sex(text: str) -> str:
-    """The text without the words that name a sex."""
-    return FEMALE.sub(" ", MALE.sub(" ", text))
 
 
 def _agreement(truth: Sequence[str], predicted: Sequence[str]) -> dict[str, float]:

@@ -11,7 +11,8 @@ from datasets import DatasetDict
 from bioft.datasets.texts import corpus as texts
 from bioft.datasets.trials.records import CITATION, TERMS, URL, read_trials, source_files, trial_text
 from bioft.errors import BioftError
-from bioft.storage.datasets import TextLines, file_sha256
+from bioft.storage.datasets import file_sha256
+from bioft.storage.text_lines import TextLines
 
 
 def build(

@@ -5,7 +5,6 @@ An analysis is a dict that can be written as JSON into a run record, shown as ta
 
 import os
 import random
-from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import product
@@ -15,10 +14,9 @@ from rich import box
 from rich.table import Table
 
 from bioft.errors import BioftError
-from bioft.metrics import plots
+from bioft.metrics import plots, report
 from bioft.metrics.entity_f1 import Span
-from bioft.metrics.relation_f1 import Relation
-from bioft.tasks.relations.candidates import Place, concepts_in, sentences
+from bioft.tasks.relations.candidates import Place
 
 COLOURS = {
     "correct": plots.GREEN,
@@ -33,8 +31,6 @@ COLOURS = {
 LENGTHS = ("1", "2", "3", "4", "5+")
 """Groups of mentions by their number of words."""
 
-DISTANCES = ("same sentence", "different sentences", "not mentioned")
-"""Groups of relations by the nearest mentions of their concepts."""
 
 CONTEXT, LONGEST_CONTEXT = 40, 400
 """Characters that an example shows on either side, and altogether."""
@@ -97,7 +93,7 @@ def analyse(
             "document": ids[document],
             "reference": described(document, reference),
             "prediction": described(document, prediction),
-            "context": _context(texts[document], [(start, end)]),
+            "context": context(texts[document], [(start, end)]),
         }
 
     aligned: list[Aligned] = [
@@ -109,81 +105,10 @@ def analyse(
     for _, reference, prediction in aligned:
         confusion[reference[2] if reference else "none"][prediction[2] if prediction else "none"] += 1
     return {
-        "outcomes": _outcomes(aligned, tuple(COLOURS), type_index=2),
+        "outcomes": outcomes(aligned, tuple(COLOURS), type_index=2),
         "confusion": {type_: dict(sorted(confusion[type_].items())) for type_ in sorted(confusion)},
-        "by_length": _by_group(aligned, LENGTHS, length),
-        "examples": _examples(aligned, example, n_examples, seed),
-    }
-
-
-def analyse_relations(
-    rows: Sequence[Mapping[str, Any]], predictions: Sequence[Iterable[Relation]], *, n_examples: int = 5, seed: int = 0
-) -> dict[str, Any]:
-    """Say what became of the relations (type, head, tail) of each document.
-
-    ``rows`` are those of a document dataset (columns `document_id`, `text`, `entities`, `relations`), as annotated.
-
-    Returns:
-        ``outcomes``: for each type how many relations are ``correct``, ``missed`` and ``spurious``.
-        ``by_distance``: as ``by_length`` of `analyse`, for relations whose concepts are mentioned in the same
-        sentence, in different sentences only, and of which one is ``not mentioned`` according to the annotation.
-        ``examples``: for missed and for spurious ones up to ``n_examples`` drawn at random: ``document``, ``type``,
-        ``head`` and ``tail`` as ``{"id", "text"}`` (the first mention, or None), and ``context``, the text around
-        their nearest mentions, which are in square brackets; None if one is not mentioned.
-
-    Raises:
-        BioftError: not one list of predictions for each row.
-    """
-    if len(rows) != len(predictions):
-        raise BioftError(f"There are {len(rows):,} documents and predictions for {len(predictions):,} of them.")
-    places: list[dict[str, list[Place]]] = [defaultdict(list) for _ in rows]
-    for document, row in enumerate(rows):
-        for concept in concepts_in(row["entities"]):
-            places[document][concept.id] += concept.places
-    sentence_ends = [[end for _, end in sentences(row["text"])] for row in rows]
-
-    def nearest(document: int, relation: Relation) -> tuple[Place, Place] | None:
-        """Return the mentions of head and tail with the fewest characters between them."""
-        _, head, tail = relation
-        pairs = product(places[document].get(head, ()), places[document].get(tail, ()))
-        return min(pairs, key=lambda pair: max(pair[0][0], pair[1][0]) - min(pair[0][1], pair[1][1]), default=None)
-
-    def distance(document: int, relation: Relation) -> str:
-        _, head, tail = relation
-        head_sentences, tail_sentences = (
-            {bisect_right(sentence_ends[document], start) for start, _ in places[document].get(concept, ())}
-            for concept in (head, tail)
-        )
-        if not head_sentences or not tail_sentences:
-            return "not mentioned"
-        return "different sentences" if head_sentences.isdisjoint(tail_sentences) else "same sentence"
-
-    def described(document: int, concept: str) -> dict[str, Any]:
-        start, end = min(places[document].get(concept, ()), default=(0, 0))
-        return {"id": concept, "text": rows[document]["text"][start:end] or None}
-
-    def example(document: int, reference: Relation | None, prediction: Relation | None) -> dict[str, Any]:
-        type_, head, tail = relation = reference or prediction  # type: ignore[misc]
-        mentions = nearest(document, relation)  # type: ignore[arg-type]
-        return {
-            "document": rows[document]["document_id"],
-            "type": type_,
-            "head": described(document, head),
-            "tail": described(document, tail),
-            "context": _context(rows[document]["text"], mentions) if mentions else None,
-        }
-
-    aligned: list[Aligned] = []
-    for document, (row, predicted) in enumerate(zip(rows, predictions, strict=True)):
-        expected = {(each["type"], each["head"], each["tail"]) for each in row["relations"]}
-        found = set(predicted)
-        for relation in sorted(expected | found):
-            reference = relation if relation in expected else None
-            aligned.append((document, reference, relation if relation in found else None))
-    return {
-        "outcomes": _outcomes(aligned, ("correct", "missed", "spurious"), type_index=0),
-        "by_distance": _by_group(aligned, DISTANCES, distance),
-        "examples": _examples(aligned, example, n_examples, seed),
+        "by_length": by_group(aligned, LENGTHS, length),
+        "examples": examples(aligned, example, n_examples, seed),
     }
 
 
@@ -209,8 +134,7 @@ def tables(analysis: Mapping[str, Any]) -> list[Table]:
         by_group.add_column(name, justify="right")
     for group, values in groups.items():
         recall, precision = (
-            "–" if values[key] is None else f"{values[key]:.3f}".replace("0.", ".", 1)
-            for key in ("recall", "precision")
+            "–" if values[key] is None else report.decimals(values[key]) for key in ("recall", "precision")
         )
         references, found, predictions = (f"{values[key]:,}" for key in ("references", "found", "predictions"))
         by_group.add_row(group, references, found, recall, predictions, precision)
@@ -293,16 +217,18 @@ def _outcome(reference: Sequence[Any] | None, prediction: Sequence[Any] | None) 
     return " and ".join(wrong) or "correct"
 
 
-def _outcomes(aligned: Iterable[Aligned], names: Sequence[str], *, type_index: int) -> dict[str, dict[str, int]]:
+def outcomes(aligned: Iterable[Aligned], names: Sequence[str], *, type_index: int) -> dict[str, dict[str, int]]:
+    """How often each outcome is that of a reference or a prediction, by its type."""
     count: dict[str, Counter[str]] = defaultdict(Counter)
     for _, reference, prediction in aligned:
         count[(reference or prediction)[type_index]][_outcome(reference, prediction)] += 1
     return {type_: {name: count[type_][name] for name in names} for type_ in sorted(count)}
 
 
-def _by_group(
+def by_group(
     aligned: Iterable[Aligned], groups: Sequence[str], group_of: Callable[[int, Any], str]
 ) -> dict[str, dict[str, int | float | None]]:
+    """How many references and predictions are in each group, and the share of them that is right."""
     count: dict[str, Counter[str]] = defaultdict(Counter)
     for document, reference, prediction in aligned:
         if reference:
@@ -326,9 +252,10 @@ def _fraction(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-def _examples(
+def examples(
     aligned: Sequence[Aligned], example: Callable[[int, Any, Any], dict[str, Any]], n: int, seed: int
 ) -> dict[str, list[dict[str, Any]]]:
+    """Up to `n` examples of each outcome that is wrong, drawn with a seed."""
     errors: dict[str, list[Aligned]] = defaultdict(list)
     for each in aligned:
         errors[_outcome(*each[1:])].append(each)
@@ -341,7 +268,7 @@ def _examples(
     }
 
 
-def _context(text: str, places: Sequence[Place]) -> str:
+def context(text: str, places: Sequence[Place]) -> str:
     """Return the text around some places, which it has in square brackets; what is too long is left out."""
     places = sorted(places)
     start, end = max(0, places[0][0] - CONTEXT), min(len(text), max(end for _, end in places) + CONTEXT)

@@ -11,12 +11,11 @@ from datasets import Dataset
 
 from bioft import metrics
 from bioft.datasets.documents.corpus import expected_supports
-from bioft.metrics import counts, entity_f1, intervals
+from bioft.metrics import counts, entity_f1, intervals, report
 from bioft.tasks.entities import errors as error_analysis
 from bioft.tasks.entities import tagging
 from bioft.tasks.entities.baselines import ENTITIES
 from bioft.tasks.entities.tagging import Entity, Span
-from bioft.tasks.gene_disease import evaluate as evaluation
 
 COMPARED = "f1"
 SHOWN = {"f1": "F1", "precision": "Precision", "recall": "Recall", "unseen_f1": "F1, unseen", "macro_f1": "Macro F1"}
@@ -68,7 +67,7 @@ def compare_with_best_baseline(
     references = entity_f1.spans(test)
     results = {name: entity_f1.paired_f1_bootstrap(references, spans, found) for name, found in baselines.items()}
     best = max(results, key=lambda name: results[name].second)
-    return evaluation.describe_difference(best, results[best], "F1")
+    return report.describe_difference(best, results[best], "F1")
 
 
 def analyse_errors(test: Dataset, spans: Sequence[Sequence[Span]]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bioft.datasets.documents import pubtator
 from bioft.errors import BioftError
-from bioft.storage.datasets import TextLines
+from bioft.storage.text_lines import TextLines
 from bioft.tasks.entities.tagging import Entity
 
 if TYPE_CHECKING:

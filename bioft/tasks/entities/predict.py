@@ -11,13 +11,12 @@ from transformers import AutoModelForTokenClassification
 
 from bioft.errors import BioftError
 from bioft.models import base as models
-from bioft.models.batches import batches_by_length
+from bioft.models.batches import CPU_BATCH_TOKENS, GPU_BATCH_TOKENS, batches_by_length
 from bioft.storage import runs
 from bioft.tasks.entities import tagging
+from bioft.tasks.entities import windows as entities_windows
 from bioft.tasks.entities.tagging import Entity, Span
 
-CPU_BATCH_TOKENS, GPU_BATCH_TOKENS = 2048, 32768
-"""Padded tokens in one forward pass. More fill a GPU; a processor is full already."""
 TEXTS_AT_ONCE = 1024
 """Texts whose windows are sorted by length together: what is held in memory."""
 
@@ -44,19 +43,19 @@ def predict_entities(
         progress: text of a progress bar; None shows none.
 
     Raises:
-        BioftError: a window that does not suit the model (`tagging.window_size`).
+        BioftError: a window that does not suit the model (`entities_windows.window_size`).
     """
-    size = tagging.window_size(tokenizer, model, window_length, window_overlap)
+    size = entities_windows.window_size(tokenizer, model, window_length, window_overlap)
     found: list[list[Entity]] = []
     parts = [texts[first : first + TEXTS_AT_ONCE] for first in range(0, len(texts), TEXTS_AT_ONCE)]
     for part in parts:
         documents = tagging.tokenize(tokenizer, part)
         lengths = [len(tokens.ids) for tokens in documents]
-        windows = tagging.split_into_windows(lengths, size, window_overlap)
-        inputs = tagging.window_inputs(tokenizer, documents, windows)
-        before, after = map(len, tagging.special_tokens(tokenizer))
+        windows = entities_windows.split_into_windows(lengths, size, window_overlap)
+        inputs = entities_windows.window_inputs(tokenizer, documents, windows)
+        before, after = map(len, entities_windows.special_tokens(tokenizer))
         scores = [values[before : len(values) - after] for values in window_logits(model, tokenizer, inputs, progress)]
-        merged = tagging.merge(windows, scores, lengths, len(labels))
+        merged = entities_windows.merge(windows, scores, lengths, len(labels))
         found += tagging.decode(documents, merged, labels)
     return found
 

@@ -7,9 +7,9 @@ from typing import Any
 from peft import PeftModel
 
 from bioft.errors import BioftError
-from bioft.hub import push as hub
+from bioft.hub import pull
 from bioft.models import base as models
-from bioft.models.base import BaseModel
+from bioft.models.embedded import BaseModel
 from bioft.storage import runs
 
 
@@ -27,7 +27,7 @@ def find_start(run: str | None, base: BaseModel, manifest: Mapping[str, Any]) ->
     """
     if run is None:
         return None
-    folder = hub.run_directory(run)
+    folder = pull.run_directory(run)
     record = runs.read_trained(folder, "sft_gda")
     recorded = record["base_model"]
     models.check_goes_on_from(run, recorded, base)

@@ -7,21 +7,16 @@ from typing import Any
 
 import numpy as np
 from datasets import Dataset, DatasetDict
-from rich import box
-from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 from bioft import metrics
 from bioft.datasets.gene_disease.baselines import GENE_DISEASE
 from bioft.errors import LeakageError
 from bioft.metrics import intervals
-from bioft.storage import runs
-from bioft.tasks.entities import errors as error_analysis
+from bioft.metrics.report import describe_difference
 from bioft.tasks.gene_disease.prompts import PairPrompts
 
 COMPARED = "auroc"
-SIGNIFICANCE_LEVEL = 0.05
 SHOWN = {"auroc": "AUROC", "accuracy": "Accuracy", "f1": "F1", "auprc": "AUPRC", "ece": "ECE", "mcc": "MCC"}
 
 
@@ -98,34 +93,6 @@ def compare_with_best_baseline(
     return describe_difference(best, result, SHOWN[COMPARED])
 
 
-def describe_difference(baseline: str, result: intervals.PairedDifference, words: str) -> dict[str, Any]:
-    """The comparison of a model with its best baseline as `run.json` holds it, with the conclusion in one sentence.
-
-    `words` name the metric. Different is what has an interval without 0 and p < .05: at the edge the two may differ.
-    """
-    if result.low > 0 and result.p_value < SIGNIFICANCE_LEVEL:
-        verdict = "is significantly better than"
-    elif result.high < 0 and result.p_value < SIGNIFICANCE_LEVEL:
-        verdict = "is significantly worse than"
-    else:
-        verdict = "does not differ significantly from"
-    sentence = (
-        f"The fine-tuned model {verdict} the best baseline ({baseline.replace('_', ' ')}): difference in {words} "
-        f"{result.difference:+.3f}, 95% interval {result.low:+.3f} to {result.high:+.3f}, "
-        f"p {'<' if result.p_value < 0.002 else '='} {max(result.p_value, 0.002):.3f} "
-        f"(paired bootstrap, n = {result.n})."
-    )
-    return {
-        "baseline": baseline,
-        "metric": result.metric,
-        "difference": result.difference,
-        "low": result.low,
-        "high": result.high,
-        "p_value": result.p_value,
-        "sentence": sentence,
-    }
-
-
 def describe_scoring(
     prompts: PairPrompts, model: Evaluation, base: Evaluation, baselines: Mapping[str, Evaluation]
 ) -> dict[str, Any]:
@@ -153,52 +120,6 @@ def write_predictions(
     for name, baseline in baselines.items():
         table[f"baseline_{name}"] = baseline.test_scores
     table.to_parquet(directory / "predictions.parquet", index=False)
-
-
-def print_results(record: Mapping[str, Any], console: Console | None = None, shown: Mapping[str, str] = SHOWN) -> None:
-    """Print the one table of a run record: baselines, the base model, the fine-tuned model, with intervals."""
-    console = console or Console()
-    rows = result_rows(record)
-    split = "Test" if runs.is_tested(record) else "Validation"
-    console.print(results_table(rows, console.width, shown, split))
-    console.print(record["comparison"]["sentence"], soft_wrap=True, highlight=False)
-    for table in error_analysis.tables(record["error_analysis"]) if "error_analysis" in record else ():
-        console.print(table)
-
-
-def result_rows(record: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """The metrics of the baselines, the base model and the fine-tuned model, in this order."""
-    return {**record["baselines"], "base, zero-shot": record["base_model_metrics"], "fine-tuned": record["metrics"]}
-
-
-def results_table(
-    rows: Mapping[str, Mapping[str, Any]], width: int = 80, shown: Mapping[str, str] = SHOWN, split: str = "Test"
-) -> Table:
-    """A table of metrics with intervals, a row for each name; the last row is set apart if there is a base model.
-
-    `shown` are the metrics and their words, the most important first: a narrow terminal gets those that fit on it;
-    `run.json` and the card have all of them.
-    """
-    columns = list(shown)[: max(1, (width - 22) // 19)]
-    n = next(iter(rows.values()))[columns[0]]["n"]
-    table = Table(title=f"{split} split, n = {n:,}, with 95 % intervals", box=box.SIMPLE_HEAD)
-    table.add_column("Model", no_wrap=True)
-    for metric in columns:
-        table.add_column(shown[metric], justify="right", no_wrap=True)
-    for name, values in rows.items():
-        if name == "fine-tuned":
-            table.add_section()
-        cells = [interval_text(values.get(metric, {"value": None})) for metric in columns]
-        table.add_row(name.replace("_", " "), *cells, style="bold" if name == "fine-tuned" else None)
-    return table
-
-
-def interval_text(figure: Mapping[str, Any]) -> str:
-    """`.812 [.790–.833]`, or a dash for a metric that is not defined."""
-    if figure["value"] is None:
-        return "–"
-    value, low, high = (f"{figure[key]:.3f}".replace("0.", ".", 1) for key in ("value", "low", "high"))
-    return f"{value} [{low}–{high}]"
 
 
 def labels_of(rows: Dataset) -> np.ndarray:

@@ -11,6 +11,7 @@ from datasets import Dataset
 
 from bioft.errors import BioftError
 from bioft.models import base as models
+from bioft.models import embedded, sharding
 from bioft.storage import runs
 from bioft.tasks.gene_disease import scoring
 from bioft.tasks.gene_disease.prompts import PairPrompts
@@ -43,16 +44,16 @@ def score_pairs(
     return np.asarray(gather_object(scores.tolist()))
 
 
-def whole_model(trainer: Any, base: models.BaseModel, quantized: bool, dtype: torch.dtype, directory: Path) -> Any:
+def whole_model(trainer: Any, base: embedded.BaseModel, quantized: bool, dtype: torch.dtype, directory: Path) -> Any:
     """The trained model, whole in this process: the trainer's own, or reloaded where FSDP or ZeRO-3 split it."""
-    if not models.is_sharded():
+    if not sharding.is_sharded():
         return trainer.model
     from peft import PeftModel
 
     # The trainer gathers the parts of the adapter when it saves.
     trainer.save_model(str(directory))
     PartialState().wait_for_everyone()
-    with models.unsharded():
+    with sharding.unsharded():
         model, _ = models.load_causal_lm(base, models.nf4(dtype) if quantized else None, dtype)
     return PeftModel.from_pretrained(model, str(directory))
 

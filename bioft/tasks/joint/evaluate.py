@@ -19,6 +19,7 @@ from bioft.tasks.entities.predict import spans_of
 from bioft.tasks.entities.tagging import Span
 from bioft.tasks.joint import model as joint
 from bioft.tasks.joint.model import JointPrediction
+from bioft.tasks.relations import errors as relations_errors
 from bioft.tasks.relations import evaluate as relation_evaluation
 from bioft.tasks.relations.linking import ConceptDictionary
 from bioft.tasks.relations.predict import KEY, choose_threshold, without_scores
@@ -146,7 +147,7 @@ def analyse_errors(
         found["error_analysis"] = error_analysis.analyse(texts, entity_f1.spans(test), spans, document_ids=ids)
     if "relations" in heads:
         predicted = without_scores(prediction.annotated.found(len(test), threshold))
-        found["relation_error_analysis"] = error_analysis.analyse_relations(test.to_list(), predicted)
+        found["relation_error_analysis"] = relations_errors.analyse_relations(test.to_list(), predicted)
     return found
 
 

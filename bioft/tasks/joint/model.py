@@ -29,12 +29,16 @@ from transformers.utils import ModelOutput
 
 from bioft.errors import BioftError
 from bioft.models import base as models
+from bioft.models import lora
 from bioft.models.batches import batches_by_length
 from bioft.storage import runs
 from bioft.tasks.entities import tagging
-from bioft.tasks.entities.tagging import Entity, Tokens, Window
+from bioft.tasks.entities import windows as entities_windows
+from bioft.tasks.entities.tagging import Entity, Tokens
+from bioft.tasks.entities.windows import Window
 from bioft.tasks.joint.words import candidate_words
 from bioft.tasks.relations import candidates as relations
+from bioft.tasks.relations import marking
 from bioft.tasks.relations.candidates import Candidate
 from bioft.tasks.relations.linking import ConceptDictionary
 from bioft.tasks.relations.predict import FoundRelation, RelationScores
@@ -158,7 +162,7 @@ class JointModel(PreTrainedModel):
             labels: tags of the same shape, -100 where there is no loss.
             mentions: window, first and last token of each mention, shape (mentions, 3).
             mention_pairs: mention of the head, mention of the tail, candidate and distance bucket, shape (pairs, 4).
-            pair_features: `relations.pair_features` of the candidates, shape (candidates, features).
+            pair_features: `marking.pair_features` of the candidates, shape (candidates, features).
             pair_words: candidate and bucket of each word, shape (words, 2); needed by a model with `relation_words`.
             relation_labels: 0 or 1 for each relation type, shape (candidates, types).
         """
@@ -196,7 +200,7 @@ class RelationHead(nn.Module):
         self.tail = nn.Linear(4 * hidden, size)
         self.between = nn.Linear(hidden, size)
         self.distance = nn.Embedding(DISTANCES, size)
-        self.features = nn.Linear(len(relations.PAIR_FEATURES), size)
+        self.features = nn.Linear(len(marking.PAIR_FEATURES), size)
         self.dropout = nn.Dropout(dropout)
         self.combine = nn.Linear(2 * size, size)
         self.output = nn.Linear(size, types)
@@ -309,7 +313,7 @@ def new_model(
     model = JointModel(config)
     model.encoder = encoder
     if trained_layers is not None:
-        models.freeze_lower_layers(model, trained_layers)
+        lora.freeze_lower_layers(model, trained_layers)
     return model
 
 
@@ -337,7 +341,7 @@ def relation_inputs(
         documents: the tokens of each document.
         windows: of all documents, in their order.
         found: candidates, their `document` an index into `documents`.
-        features: `relations.pair_features` of the candidates.
+        features: `marking.pair_features` of the candidates.
         words: `candidate_words` of the candidates, or nothing for a model that does not read them.
         tokens_before: special tokens at the beginning of each window.
 
@@ -393,25 +397,25 @@ def training_dataset(
     texts = [row["text"] for row in rows]
     spans = [[(e["start"], e["end"], e["type"]) for e in row["entities"]] for row in rows]
     documents, tags, _ = tagging.align(tokenizer, texts, spans, labels)
-    before, after = tagging.special_tokens(tokenizer)
+    before, after = entities_windows.special_tokens(tokenizer)
     size = window_length - len(before) - len(after)
     by_document: defaultdict[int, list[Candidate]] = defaultdict(list)
     for candidate in relations.candidates(rows, arguments):
         by_document[candidate.document].append(candidate._replace(document=0))
     examples = []
     for index, (text, tokens) in enumerate(zip(texts, documents, strict=True)):
-        windows = tagging.split_into_windows([len(tokens.ids)], size, window_overlap)
+        windows = entities_windows.split_into_windows([len(tokens.ids)], size, window_overlap)
         if not windows:
             continue
-        inputs, found = tagging.window_inputs(tokenizer, [tokens], windows), by_document[index]
-        features = relations.pair_features([text], found)
+        inputs, found = entities_windows.window_inputs(tokenizer, [tokens], windows), by_document[index]
+        features = marking.pair_features([text], found)
         words = candidate_words([rows[index]], found) if config.relation_words else []
         arrays = relation_inputs([tokens], windows, found, features, words, len(before))
         arrays["relation_labels"] = relations.true_labels(found, arguments).astype(np.float32)
         examples.append(
             {
                 "input_ids": inputs,
-                "labels": tagging.window_labels(tokenizer, [tags[index]], windows),
+                "labels": entities_windows.window_labels(tokenizer, [tags[index]], windows),
                 "length": sum(map(len, inputs)),
                 **{key: values.tolist() for key, values in arrays.items()},
             }
@@ -426,7 +430,7 @@ class JointCollator:
         """Take the id that pads, and the number of relation types."""
         self.pad_token_id = pad_token_id
         self.columns = {"mentions": 3, "mention_pairs": 4, "pair_words": 2}
-        self.columns |= {"pair_features": len(relations.PAIR_FEATURES), "relation_labels": n_types}
+        self.columns |= {"pair_features": len(marking.PAIR_FEATURES), "relation_labels": n_types}
 
     def __call__(self, examples: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """Join examples of `training_dataset`."""
@@ -511,9 +515,9 @@ def predict(
         progress: text of a progress bar; None shows none.
     """
     labels, arguments = labels_of(model.config), arguments_of(model.config)
-    before, _ = tagging.special_tokens(tokenizer)
+    before, _ = entities_windows.special_tokens(tokenizer)
     documents = tagging.tokenize(tokenizer, texts)
-    size = tagging.window_size(tokenizer, model.encoder, window_length, window_overlap)
+    size = entities_windows.window_size(tokenizer, model.encoder, window_length, window_overlap)
     entities: list[list[Entity]] = [[] for _ in texts]
     linked: list[list[dict[str, Any]]] = [[] for _ in texts]
     given = annotated or [[] for _ in texts]
@@ -526,15 +530,15 @@ def predict(
         for numbers in track(batches, progress or "", disable=progress is None, transient=True):
             batch = [filled[number] for number in numbers]
             chosen = [documents[index] for index in batch]
-            windows = tagging.split_into_windows([len(tokens.ids) for tokens in chosen], size, window_overlap)
-            inputs = pad(tagging.window_inputs(tokenizer, chosen, windows), tokenizer.pad_token_id)
+            windows = entities_windows.split_into_windows([len(tokens.ids) for tokens in chosen], size, window_overlap)
+            inputs = pad(entities_windows.window_inputs(tokenizer, chosen, windows), tokenizer.pad_token_id)
             hidden, states = _encode(model, inputs)
             lengths = inputs["attention_mask"].sum(1).to(model.device)
             logits = model.entity_classifier(hidden).float().cpu().numpy()
             scores = [
                 values[len(before) : len(before) + w.end - w.start] for values, w in zip(logits, windows, strict=True)
             ]
-            merged = tagging.merge(windows, scores, [len(tokens.ids) for tokens in chosen], len(labels))
+            merged = entities_windows.merge(windows, scores, [len(tokens.ids) for tokens in chosen], len(labels))
             its_texts = [texts[index] for index in batch]
             for index, found in zip(batch, tagging.decode(chosen, merged, labels), strict=True):
                 entities[index] = found
@@ -544,7 +548,7 @@ def predict(
                 rows = [{"text": texts[index], "entities": source[index]} for index in batch]
                 pairs = relations.candidates(rows, arguments)
                 words = candidate_words(rows, pairs) if model.config.relation_words else []
-                features = relations.pair_features(its_texts, pairs)
+                features = marking.pair_features(its_texts, pairs)
                 for part in _parts(pairs):
                     arrays = relation_inputs(chosen, windows, pairs[part], features[part], words[part], len(before))
                     tensors = {key: torch.from_numpy(value).to(model.device) for key, value in arrays.items()}

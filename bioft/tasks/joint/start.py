@@ -8,7 +8,7 @@ import torch
 
 from bioft.errors import BioftError
 from bioft.models import base as models
-from bioft.models.base import BaseModel
+from bioft.models.embedded import BaseModel
 from bioft.storage import runs
 from bioft.tasks.entities import predict as entity_prediction
 from bioft.tasks.joint import model as joint

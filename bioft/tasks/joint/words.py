@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from bioft.tasks.relations import candidates as relations
+from bioft.tasks.relations import marking
 from bioft.tasks.relations.candidates import Candidate, Place
 
 BETWEEN, AROUND = 15, 4
@@ -36,7 +37,7 @@ class SentenceNumbers:
     """Tells in which sentence of its document a mention begins."""
 
     def __init__(self, rows: Rows) -> None:
-        self.ends = [[end for _, end in relations.sentences(row["text"])] for row in rows]
+        self.ends = [[end for _, end in marking.sentences(row["text"])] for row in rows]
 
     def shared(self, candidate: Candidate) -> Iterator[tuple[Place, Place]]:
         """Yield each mention of the head with each of the tail that begins in the same sentence.

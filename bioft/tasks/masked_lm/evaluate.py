@@ -16,9 +16,8 @@ import torch
 from datasets import Dataset
 from rich.progress import track
 
-from bioft.metrics import intervals
+from bioft.metrics import intervals, report
 from bioft.models.batches import batches_by_length
-from bioft.tasks.gene_disease import evaluate as evaluation
 from bioft.tasks.masked_lm import packing
 from bioft.tasks.masked_lm.masking import NOT_PREDICTED, MaskingCollator, collator_for
 
@@ -124,7 +123,7 @@ def evaluate(
 def compare_with_best(ours: MaskedPredictions, others: Mapping[str, MaskedPredictions]) -> dict[str, Any]:
     """Paired bootstrap of the accuracy on hidden tokens against the best of the others, with one sentence."""
     best = max(others, key=lambda name: others[name].correct.sum())
-    return evaluation.describe_difference(best, difference(ours, others[best]), "accuracy on hidden tokens")
+    return report.describe_difference(best, difference(ours, others[best]), "accuracy on hidden tokens")
 
 
 def describe_adaptation(after: MaskedPredictions, before: MaskedPredictions) -> dict[str, Any]:

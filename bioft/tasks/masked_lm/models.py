@@ -12,14 +12,16 @@ from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer
 
 from bioft.errors import BioftError
 from bioft.models import base as models
+from bioft.models import embedded
+from bioft.storage import files as storage_files
 from bioft.storage import runs
 from bioft.storage.cache import cache_directory
-from bioft.tasks.entities.tagging import longest_input
+from bioft.tasks.entities.windows import longest_input
 
 logger = logging.getLogger(__name__)
 
 
-def load_masked_lm(base: models.BaseModel, block_length: int) -> tuple[Any, Any, list[str]]:
+def load_masked_lm(base: embedded.BaseModel, block_length: int) -> tuple[Any, Any, list[str]]:
     """Load a masked language model and its tokenizer; the third value names the modules of the head that are new.
 
     A checkpoint without a head (a plain encoder, such as a sentence encoder) gets one: a random transformation, whose
@@ -44,7 +46,7 @@ def load_masked_lm(base: models.BaseModel, block_length: int) -> tuple[Any, Any,
     return model, tokenizer, new
 
 
-def load_adapted_encoder(run: str | Path) -> models.BaseModel:
+def load_adapted_encoder(run: str | Path) -> embedded.BaseModel:
     """The encoder of a finished run of `recipes/mlm.py` as a base model for other tasks; an adapter is merged.
 
     Everything that the run did not train (such as BERT's pooler) is as in the run's own base model. The merged
@@ -62,10 +64,10 @@ def load_adapted_encoder(run: str | Path) -> models.BaseModel:
     if not folder.is_dir():
         _write_encoder(directory, record, base, folder)
     source = f"{base.id} ({base.source}), adapted by the run {directory.name} of recipes/mlm.py"
-    return models.BaseModel(str(directory), str(folder), None, source, base.license, digest)
+    return embedded.BaseModel(str(directory), str(folder), None, source, base.license, digest)
 
 
-def _write_encoder(directory: Path, record: dict[str, Any], base: models.BaseModel, folder: Path) -> None:
+def _write_encoder(directory: Path, record: dict[str, Any], base: embedded.BaseModel, folder: Path) -> None:
     masked_lm, _ = models.load_trained_encoder(directory, record["base_model"], AutoModelForMaskedLM)
     if isinstance(masked_lm, PeftModel):
         masked_lm = masked_lm.merge_and_unload()
@@ -78,7 +80,7 @@ def _write_encoder(directory: Path, record: dict[str, Any], base: models.BaseMod
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".partial-"))
     try:
-        with runs.disk_errors(folder):
+        with storage_files.disk_errors(folder):
             encoder.save_pretrained(partial)
             AutoTokenizer.from_pretrained(directory).save_pretrained(partial)
             if not folder.is_dir():  # another process may have made it meanwhile

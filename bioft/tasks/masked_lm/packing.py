@@ -18,7 +18,7 @@ from bioft.datasets.texts.corpus import write_arrow
 from bioft.errors import BioftError
 from bioft.storage.cache import cache_directory
 from bioft.storage.datasets import fingerprint
-from bioft.tasks.entities.tagging import special_tokens
+from bioft.tasks.entities.windows import special_tokens
 
 TEXTS_PER_PART = 2000
 """More texts in a part fit together better, and need more memory."""

@@ -11,9 +11,8 @@ from datasets import DatasetDict
 
 from bioft import metrics
 from bioft.datasets.metabolites.baselines import NAMES, Encoder, NameBaseline
-from bioft.metrics import intervals
+from bioft.metrics import intervals, report
 from bioft.metrics.alignment import paired_alignment_bootstrap
-from bioft.tasks.gene_disease import evaluate as evaluation
 from bioft.tasks.name_alignment.aligner import Aligner, candidate_pairs
 from bioft.tasks.name_alignment.candidates import CandidateFinder
 from bioft.tasks.name_alignment.name_answers import Answer, AnswerModel, is_right, score_features
@@ -61,7 +60,7 @@ class NameAlignmentTask:
             name: paired_alignment_bootstrap(golds, _rows(answers), _rows(found)) for name, found in baselines.items()
         }
         best = max(results, key=lambda name: results[name].second)
-        return evaluation.describe_difference(best, results[best], "accuracy")
+        return report.describe_difference(best, results[best], "accuracy")
 
     def details(self, answers: Mapping[str, Sequence[Answer]]) -> dict[str, dict[str, Any]]:
         """The accuracy per kind of name and system, with a Wilson interval."""

@@ -20,6 +20,7 @@ from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from sklearn.preprocessing import StandardScaler
 
 from bioft.errors import BioftError
+from bioft.metrics import thresholds
 from bioft.metrics.relation_f1 import Relation
 from bioft.tasks.entities.baselines import document_rows
 from bioft.tasks.joint.words import SentenceNumbers, candidate_words
@@ -184,7 +185,7 @@ class _Classifier:
         probabilities = cross_val_predict(
             self.classifier, features, labels, groups=documents, cv=parts, method="predict_proba"
         )
-        self.threshold, _ = relations.best_threshold(labels, probabilities[:, 1])
+        self.threshold, _ = thresholds.best_threshold(labels, probabilities[:, 1])
         self.classifier.fit(features, labels)
 
     def _features(self, words: list[list[str]], numbers: Floats) -> sparse.csr_array:

@@ -9,10 +9,9 @@ from datasets import Dataset
 from bioft import metrics
 from bioft.datasets.documents.corpus import expected_supports
 from bioft.datasets.documents.pubtator import concepts
-from bioft.metrics import counts, intervals, relation_f1
+from bioft.metrics import counts, intervals, relation_f1, report, thresholds
 from bioft.metrics.relation_f1 import Relation
 from bioft.tasks.entities import predict as entity_prediction
-from bioft.tasks.gene_disease import evaluate as evaluation
 from bioft.tasks.relations import candidates as relations
 from bioft.tasks.relations.baselines import RELATIONS
 from bioft.tasks.relations.linking import ConceptDictionary
@@ -76,7 +75,7 @@ def compare_with_best_baseline(
     references, model = relation_f1.relations(test), _without_scores(predicted)
     results = {name: relation_f1.paired_f1_bootstrap(references, model, found) for name, found in baselines.items()}
     best = max(results, key=lambda name: results[name].second)
-    return evaluation.describe_difference(best, results[best], "F1")
+    return report.describe_difference(best, results[best], "F1")
 
 
 def find_and_link(
@@ -122,7 +121,7 @@ def pair_f1(names: Sequence[str], missed: int) -> Callable[[Any], dict[str, floa
         if relations.NO_RELATION in names:
             none = list(names).index(relations.NO_RELATION)
             logits, truth = logits[:, 1 - none] - logits[:, none], truth != none
-        threshold, f1 = relations.best_threshold(truth, 1 / (1 + np.exp(-logits)), missed)
+        threshold, f1 = thresholds.best_threshold(truth, 1 / (1 + np.exp(-logits)), missed)
         return {"f1": f1, "threshold": threshold}
 
     return compute

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from bioft.datasets.documents.pubtator import concepts
-from bioft.datasets.splits import normalise
 from bioft.errors import BioftError
+from bioft.storage.text_lines import normalise
 from bioft.tasks.entities.tagging import Span
 
 UNLINKED = "-1"

@@ -14,15 +14,16 @@ from rich.text import Text
 from torch import nn
 from transformers import AutoModelForSequenceClassification
 
+from bioft.metrics import thresholds
 from bioft.metrics.relation_f1 import Relation
 from bioft.models import base as models
-from bioft.models.batches import batches_by_length
+from bioft.models.batches import CPU_BATCH_TOKENS, GPU_BATCH_TOKENS, batches_by_length
 from bioft.storage import runs
-from bioft.tasks.entities import tagging
-from bioft.tasks.entities.predict import CPU_BATCH_TOKENS, GPU_BATCH_TOKENS
+from bioft.tasks.entities import windows
 from bioft.tasks.relations import candidates as relations
+from bioft.tasks.relations import marking
+from bioft.tasks.relations.arguments import RelationArguments
 from bioft.tasks.relations.candidates import Candidate
-from bioft.training.arguments import RelationArguments
 
 Row = Mapping[str, Any]
 KEY = ["document_id", "type", "head", "tail"]
@@ -31,7 +32,7 @@ KEY = ["document_id", "type", "head", "tail"]
 
 @dataclass(frozen=True)
 class Markers:
-    """How candidates become texts: see `relations.mark`."""
+    """How candidates become texts: see `marking.mark`."""
 
     style: str
     added_tokens: bool
@@ -51,9 +52,9 @@ class Markers:
         The counts are `texts_without_some_mentions` (of the two concepts), `mentions_left_out`, and `texts_cut`: those
         that were still too long and lost their end.
         """
-        marked = relations.mark(texts, found, tokenizer, self.max_length, self.style, self.added_tokens, self.summary)
+        marked = marking.mark(texts, found, tokenizer, self.max_length, self.style, self.added_tokens, self.summary)
         ids = tokenizer([each.text for each in marked], verbose=False)["input_ids"] if marked else []
-        end = tagging.special_tokens(tokenizer)[1]
+        end = windows.special_tokens(tokenizer)[1]
         short = [row if len(row) <= self.max_length else [*row[: self.max_length - len(end)], *end] for row in ids]
         return short, {
             "texts_without_some_mentions": sum(each.left_out > 0 for each in marked),
@@ -152,7 +153,7 @@ def text_logits(model: Any, tokenizer: Any, inputs: Sequence[list[int]], progres
 def add_marker_tokens(model: Any, tokenizer: Any, markers: Markers, arguments: relations.Arguments) -> None:
     """Give the vocabulary and the model the tokens of markers that are tokens of their own; else do nothing."""
     if markers.added_tokens:
-        tokenizer.add_tokens(relations.marker_tokens(markers.style, arguments))
+        tokenizer.add_tokens(marking.marker_tokens(markers.style, arguments))
         model.resize_token_embeddings(len(tokenizer))
 
 
@@ -234,7 +235,7 @@ def choose_threshold(
         [[(kind, c.head.id, c.tail.id) in stated[c.document] for kind in scores.arguments] for c in scores.candidates]
     )
     missed = sum(map(len, stated)) - int(truth.sum())
-    return relations.best_threshold(truth, scores.scores, missed)[0], "validation"
+    return thresholds.best_threshold(truth, scores.scores, missed)[0], "validation"
 
 
 def shown_example(trainer: Any, index: int) -> Text:

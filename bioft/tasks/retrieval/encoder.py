@@ -22,10 +22,10 @@ from trl import ModelConfig
 
 from bioft.errors import BioftError
 from bioft.models import base as models
+from bioft.models import dry_run, embedded, lora
+from bioft.models.arguments import MixedPrecision
 from bioft.storage import runs
-from bioft.tasks.entities import tagging
-from bioft.training import dry_run
-from bioft.training.arguments import MixedPrecision
+from bioft.tasks.entities import windows
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class ContrastiveArguments:
 class ContrastiveTrainingArguments(MixedPrecision, SentenceTransformerTrainingArguments):
     """The arguments of the trainer of Sentence Transformers, with mixed precision by hardware."""
 
-    push_to_hub: bool = field(default=False, init=False)  # as in `bioft.training.arguments.TrainingArguments`
+    push_to_hub: bool = field(default=False, init=False)  # as in `bioft.models.arguments.TrainingArguments`
 
     def __post_init__(self) -> None:
         """Choose the precision where the user did not."""
@@ -77,7 +77,7 @@ class ContrastiveTrainingArguments(MixedPrecision, SentenceTransformerTrainingAr
         super().__post_init__()
 
 
-def load_model(base: models.BaseModel, args: ContrastiveArguments) -> SentenceTransformer:
+def load_model(base: embedded.BaseModel, args: ContrastiveArguments) -> SentenceTransformer:
     """Load an encoder with mean pooling, in float32.
 
     Raises:
@@ -88,18 +88,16 @@ def load_model(base: models.BaseModel, args: ContrastiveArguments) -> SentenceTr
     if any(not 0 < each <= dimensions for each in args.matryoshka_dimensions or ()):
         raise BioftError(f"matryoshka_dimensions: {base.id} has {dimensions} dimensions; give numbers up to that.")
     if args.trained_layers is not None:
-        models.freeze_lower_layers(model[0].model, args.trained_layers)
+        lora.freeze_lower_layers(model[0].model, args.trained_layers)
     return model
 
 
 def add_adapter(model: SentenceTransformer, model_args: ModelConfig) -> None:
     """Put a LoRA adapter on the encoder; only its weights are trained from then on."""
-    model[0].model = get_peft_model(
-        model[0].model, models.lora_config(model[0].model, model_args, "FEATURE_EXTRACTION")
-    )
+    model[0].model = get_peft_model(model[0].model, lora.lora_config(model[0].model, model_args, "FEATURE_EXTRACTION"))
 
 
-def save(model: SentenceTransformer, base: models.BaseModel, directory: Path) -> None:
+def save(model: SentenceTransformer, base: embedded.BaseModel, directory: Path) -> None:
     """Save the encoder, or its adapter, with pooling and tokenizer; an adapter names its base by Hub id and commit."""
     encoder = model[0].model
     if isinstance(encoder, PeftModel):
@@ -138,7 +136,7 @@ def _with_mean_pooling(path: str, max_length: int, revision: str | None) -> Sent
         )
     except (OSError, ValueError) as error:
         raise BioftError(f"No encoder could be loaded from {path}: {str(error).splitlines()[0]}") from error
-    if (longest := tagging.longest_input(encoder.tokenizer, encoder.model)) < max_length:
+    if (longest := windows.longest_input(encoder.tokenizer, encoder.model)) < max_length:
         logger.warning("%s reads %d tokens of a text at most, not %d.", path, longest, max_length)
         encoder.max_seq_length = longest
     return SentenceTransformer(modules=[encoder, Pooling(encoder.get_embedding_dimension(), "mean")], device="cpu")

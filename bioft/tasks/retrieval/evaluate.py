@@ -11,9 +11,8 @@ from datasets import Dataset
 
 from bioft import metrics
 from bioft.datasets.rank import rank_bm25, rank_embeddings, rank_tfidf
-from bioft.metrics import intervals
+from bioft.metrics import intervals, report
 from bioft.metrics.retrieval import paired_retrieval_bootstrap
-from bioft.tasks.gene_disease import evaluate as evaluation
 
 DEPTH = 1000
 """Texts that are ranked for a query."""
@@ -85,7 +84,7 @@ class RetrievalTask:
         """Paired bootstrap over queries of nDCG@10 against the best baseline's."""
         results = {name: paired_retrieval_bootstrap(self.relevant, ranked, found) for name, found in baselines.items()}
         best = max(results, key=lambda name: results[name].second)
-        return evaluation.describe_difference(best, results[best], "nDCG@10")
+        return report.describe_difference(best, results[best], "nDCG@10")
 
     def write_predictions(
         self, ranked: Ranked, base: Ranked, baselines: Mapping[str, Ranked], directory: Path

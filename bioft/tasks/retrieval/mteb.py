@@ -19,7 +19,7 @@ from rich.table import Table
 
 from bioft.errors import BioftError
 from bioft.models import base as models
-from bioft.storage import runs
+from bioft.storage import files as storage_files
 from bioft.tasks.retrieval import encoder as contrastive
 from bioft.tasks.retrieval.encoder import ContrastiveArguments
 
@@ -86,7 +86,7 @@ def evaluate(
         difference = scores["fine-tuned"] - scores["base"]
         about = {"task": task.metadata.name, "type": task.metadata.type, "metric": task.metadata.main_score}
         rows.append({**about, **scores, "difference": difference})
-    runs.write_text(out / SUMMARY, json.dumps(rows, indent=2) + "\n")
+    storage_files.write_text(out / SUMMARY, json.dumps(rows, indent=2) + "\n")
     return rows
 
 
@@ -111,7 +111,7 @@ def _claim(out: Path, encoders: dict[str, Any]) -> None:
     if not note.is_file() and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise BioftError(f"{out} exists and is no folder of MTEB results. Give another one with --out.")
     out.mkdir(parents=True, exist_ok=True)
-    runs.write_text(note, json.dumps(encoders, indent=2) + "\n")
+    storage_files.write_text(note, json.dumps(encoders, indent=2) + "\n")
 
 
 def _score(task: "AbsTask", name: str, encoder: Any, out: Path, batch_size: int) -> float:

@@ -18,8 +18,8 @@ from transformers import AutoConfig, AutoModelForSequenceClassification
 from bioft.datasets.texts.baselines import indicator_matrix
 from bioft.datasets.texts.labelled import labels_of
 from bioft.errors import BioftError
-from bioft.models import base as models
-from bioft.tasks.relations.candidates import best_threshold
+from bioft.metrics.thresholds import best_threshold
+from bioft.models import embedded
 from bioft.tasks.relations.predict import text_logits
 
 HEADS = ("linear", "two_layer")
@@ -30,7 +30,7 @@ MAX_WEIGHT = 20.0
 Floats = np.ndarray
 
 
-def classifier_class(base: models.BaseModel, head: str) -> Any:
+def classifier_class(base: embedded.BaseModel, head: str) -> Any:
     """The class that loads an encoder with a head for labels.
 
     "linear" is what Transformers has for the encoder. "two_layer" puts a hidden layer as wide as the encoder before

@@ -14,12 +14,12 @@ import pandas as pd
 from datasets import Dataset, DatasetDict
 
 from bioft import metrics
-from bioft.datasets.splits import normalise
 from bioft.datasets.texts.baselines import baselines_for, indicator_matrix
 from bioft.datasets.texts.labelled import labels_of
 from bioft.errors import BioftError, LeakageError
 from bioft.metrics import intervals, multilabel, plots
-from bioft.tasks.gene_disease import evaluate as evaluation
+from bioft.metrics import report as metrics_report
+from bioft.storage.text_lines import normalise
 from bioft.tasks.text_labels.classifier import choose_thresholds, decide
 
 SHOWN = {
@@ -138,7 +138,7 @@ def compare_with_best_baseline(
         for name, its in baselines.items()
     }
     best = max(results, key=lambda name: results[name].second)
-    return evaluation.describe_difference(best, results[best], SHOWN[metric])
+    return metrics_report.describe_difference(best, results[best], SHOWN[metric])
 
 
 def write_predictions(

@@ -10,14 +10,14 @@ from transformers import AutoTokenizer
 from trl import ModelConfig
 
 from bioft.errors import BioftError
-from bioft.hub import publication
-from bioft.hub import push as hub
+from bioft.hub import checks, pull
 from bioft.models import base as models
+from bioft.models import embedded
 from bioft.storage import runs
 from bioft.tasks.masked_lm import models as masked_models
+from bioft.tasks.text_labels.arguments import ClassifierArguments
 from bioft.tasks.text_labels.classifier import classifier_class
 from bioft.tasks.text_labels.evaluate import read_trained_on
-from bioft.training.arguments import ClassifierArguments
 
 PROBLEM_TYPES = {True: "multi_label_classification", False: "single_label_classification"}
 
@@ -26,14 +26,14 @@ PROBLEM_TYPES = {True: "multi_label_classification", False: "single_label_classi
 class Start:
     """What a training starts from: the base model, and the run of mlm or of text_classification, if any."""
 
-    base: models.BaseModel
+    base: embedded.BaseModel
     mlm_run: str | None = None
     earlier_run: Path | None = None
     trained_on: frozenset[str] = frozenset()
     """Checksums of the texts that the earlier run was trained on."""
 
 
-def find_start(options: ClassifierArguments, base: models.BaseModel, push_to_hub: str | None = None) -> Start:
+def find_start(options: ClassifierArguments, base: embedded.BaseModel, push_to_hub: str | None = None) -> Start:
     """Find what a training starts from; nothing is loaded yet.
 
     Args:
@@ -45,13 +45,13 @@ def find_start(options: ClassifierArguments, base: models.BaseModel, push_to_hub
         BioftError: no such run, one of another recipe, another base model than `base`, or one that can't be published.
     """
     if options.mlm_run is not None:
-        adapted = masked_models.load_adapted_encoder(hub.run_directory(options.mlm_run))
+        adapted = masked_models.load_adapted_encoder(pull.run_directory(options.mlm_run))
         if push_to_hub:
-            publication.check_base_model({"base_model": vars(adapted)}, Path(options.mlm_run))
+            checks.check_base_model({"base_model": vars(adapted)}, Path(options.mlm_run))
         return Start(adapted, mlm_run=options.mlm_run)
     if options.start_from is None:
         return Start(base)
-    folder = hub.run_directory(options.start_from)
+    folder = pull.run_directory(options.start_from)
     record = runs.read_trained(folder, "text_classification")
     models.check_goes_on_from(options.start_from, record["base_model"], base)
     return Start(base, earlier_run=folder, trained_on=frozenset(read_trained_on(folder)))
@@ -102,12 +102,12 @@ def _load(directory: Path, record: dict[str, Any], *, is_trainable: bool = False
     kept, recorded = record["classifier"], record["base_model"]
     config = {"id2label": dict(enumerate(record["labels"])), "problem_type": PROBLEM_TYPES[kept["multi_label"]]}
     if not (directory / "adapter_config.json").is_file():
-        whole = models.BaseModel(str(directory), str(directory), None, f"run {directory}", None, None)
+        whole = embedded.BaseModel(str(directory), str(directory), None, f"run {directory}", None, None)
         return models.load_encoder(whole, classifier_class(whole, kept["head"]), **config)
     if kept["mlm_run"] is None:
         base = models.resolve_recorded(recorded)
     else:
-        base = masked_models.load_adapted_encoder(hub.run_directory(kept["mlm_run"]))
+        base = masked_models.load_adapted_encoder(pull.run_directory(kept["mlm_run"]))
         if base.sha256 != recorded["sha256"]:
             raise BioftError(f"The run of mlm at {kept['mlm_run']} is not the one that {directory} was trained on.")
     model, _ = models.load_encoder(base, classifier_class(base, kept["head"]), **config)

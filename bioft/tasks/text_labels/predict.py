@@ -11,7 +11,7 @@ from typing import Any
 
 from bioft.errors import BioftError
 from bioft.storage import runs
-from bioft.storage.datasets import TextLines
+from bioft.storage.text_lines import TextLines
 from bioft.tasks.entities import files as document_files
 
 OUTPUTS = (".csv", ".jsonl")

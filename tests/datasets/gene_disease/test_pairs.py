@@ -8,8 +8,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from bioft.datasets.gene_disease.pairs import COLUMNS, NEGATIVES, Entities, build_pairs
-from bioft.datasets.splits import SPLITS, STRATEGIES, normalise
+from bioft.datasets.splits import SPLITS, STRATEGIES
 from bioft.errors import BioftError
+from bioft.storage.text_lines import normalise
 
 
 def row(gene: str, disease: str, **values: str) -> dict[str, str]:

@@ -14,20 +14,12 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from bioft.datasets.gene_disease import ctd
+from bioft.datasets.gene_disease.audit import audit, auroc_interval
 from bioft.datasets.gene_disease.negatives import degree_matched
 from bioft.datasets.gene_disease.pairs import Entities
-from bioft.datasets.splits import (
-    SPLITS,
-    STRATEGIES,
-    assign,
-    audit,
-    auroc_interval,
-    check_disjoint,
-    grouped_split,
-    normalise,
-    straddling,
-)
+from bioft.datasets.splits import SPLITS, STRATEGIES, assign, check_disjoint, grouped_split, straddling
 from bioft.errors import BioftError, LeakageError
+from bioft.storage.text_lines import normalise
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ from typer.testing import CliRunner
 
 from bioft.cli import main as cli
 from bioft.datasets.load import load_pairs
+from bioft.datasets.pubmed import collection as pubmed_collection
 from bioft.datasets.pubmed import headings as pubmed_headings
-from bioft.datasets.pubmed import pairs as pubmed
 from bioft.datasets.pubmed.articles import Article, MeshHeading, Passage
-from bioft.datasets.pubmed.pairs import Collection
+from bioft.datasets.pubmed.collection import Collection
 from bioft.datasets.pubmed.relations import Topics
 from bioft.datasets.splits import SPLITS
 from bioft.errors import BioftError, LeakageError
@@ -92,7 +92,7 @@ def test_real_articles(shared_data, tmp_path) -> None:
     result = CliRunner().invoke(cli.app, [*command, "--out", str(tmp_path / "headings")])
     assert result.exit_code == 0, result.output
     dataset, manifest = storage.load(tmp_path / "headings")
-    by_pmid = {each.pmid: each for each in pubmed.read_collection([shared_data / "pubmed"]).articles}
+    by_pmid = {each.pmid: each for each in pubmed_collection.read_collection([shared_data / "pubmed"]).articles}
     for rows in dataset.values():
         for row in rows:
             each = by_pmid[row["group"]]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from datasets import DatasetDict
 
+from bioft.datasets.pubmed import collection as pubmed_collection
 from bioft.datasets.pubmed import pairs as pubmed
 from bioft.datasets.pubmed import relations as pubmed_relations
 from bioft.datasets.pubmed.articles import Article, MeshHeading, Passage
@@ -127,7 +128,7 @@ def test_humans_alone_makes_no_pair(write):
 
 
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("split", pubmed.STRATEGIES)
+@pytest.mark.parametrize("split", pubmed_collection.STRATEGIES)
 def test_positives_are_related_and_negatives_are_not(write, seed, split):
     """By the definitions, worked out pair by pair; validation and test have every pair, in both directions."""
     articles = made_up(seed)
@@ -155,7 +156,9 @@ def test_positives_are_related_and_negatives_are_not(write, seed, split):
         }
         return {kind for kind, holds in found.items() if holds}
 
-    collection = pubmed.read_collection([write(articles)], split=split, validation_size=0.25, test_size=0.3, seed=seed)
+    collection = pubmed_collection.read_collection(
+        [write(articles)], split=split, validation_size=0.25, test_size=0.3, seed=seed
+    )
     for index, (name, rows) in enumerate(dataset.items()):
         everyone = {
             each.pmid for each, code in zip(collection.articles, collection.split, strict=True) if code == index
@@ -205,13 +208,13 @@ def test_what_can_not_be_paired_is_left_out_and_counted(write):
     retracted = "<PublicationTypeList><PublicationType>Retracted Publication</PublicationType></PublicationTypeList>"
     articles = made_up(3)
     path = write([*articles, to_xml(article(501), retracted), to_xml(article(502)).replace("Abstract of 502.", "")])
-    collection = pubmed.read_collection([path], split="article")
+    collection = pubmed_collection.read_collection([path], split="article")
     assert {each.pmid for each in collection.articles} == {each.pmid for each in articles}
     assert collection.left_out["retracted articles"] == 1
     assert collection.left_out["articles without title or abstract"] == 1
     assert (collection.read["articles"], collection.read["kept"]) == (72, 70)
     with pytest.raises(BioftError, match="None of the 1 articles has an abstract"):
-        pubmed.read_collection([write([to_xml(article(1), retracted)], "retracted.xml")])
+        pubmed_collection.read_collection([write([to_xml(article(1), retracted)], "retracted.xml")])
 
 
 def test_audit_finds_what_it_is_for(write):
@@ -254,7 +257,7 @@ def test_articles_to_be_found(write):
     """The same splits as the pairs; the lists are what the definitions say, within the split."""
     path = write(made_up(6))
     options = {"split": "article", "validation_size": 0.25, "test_size": 0.3}
-    collection = pubmed.read_collection([path], **options)
+    collection = pubmed_collection.read_collection([path], **options)
     dataset, manifest = pubmed.build_articles(collection)
     pairs, _ = pubmed.build_pairs(collection)
     assert sum(map(len, dataset.values())) == 70
@@ -276,7 +279,7 @@ def test_articles_to_be_found(write):
 
 def test_real_articles(shared_data, tmp_path):
     """Saved and loaded; pairs of every kind in every split; no citation crosses splits."""
-    collection = pubmed.read_collection([shared_data / "pubmed"])
+    collection = pubmed_collection.read_collection([shared_data / "pubmed"])
     assert collection.read["kept"] == 580
     dataset, manifest = pubmed.build_pairs(collection)
     for name, rows in dataset.items():

@@ -5,9 +5,9 @@ import gzip
 import pytest
 
 from bioft.datasets.pubmed import published_pairs as pubmed_pairs
-from bioft.datasets.splits import normalise
 from bioft.errors import BioftError
 from bioft.storage import datasets as storage
+from bioft.storage.text_lines import normalise
 
 HEAD = "text1,text2,label\n"
 

@@ -5,7 +5,7 @@ import pytest
 
 from bioft.datasets.texts import baselines as text_baselines
 from bioft.datasets.texts.baselines import GenderKeywords, LabelPriors, Majority, TfIdfLogistic, TfIdfSvm
-from bioft.datasets.trials import gender
+from bioft.datasets.trials import sexes
 from bioft.errors import BioftError
 
 LABELS = ["Covid19", "Negative", "Success"]
@@ -48,8 +48,8 @@ def test_majority_and_priors_read_no_text():
 )
 def test_keywords_of_gender(text, label):
     """Whole words only: "treatment" holds no "men"."""
-    baseline = GenderKeywords(gender.LABELS, multi_label=False).fit([text], [[label]])
-    assert gender.LABELS[int(baseline.scores([text]).argmax())] == label
+    baseline = GenderKeywords(sexes.LABELS, multi_label=False).fit([text], [[label]])
+    assert sexes.LABELS[int(baseline.scores([text]).argmax())] == label
 
 
 def test_keywords_are_for_the_labels_of_gender_only():

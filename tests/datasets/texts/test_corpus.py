@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from datasets import Dataset
 
-from bioft.cards import model as cards
+from bioft.cards import words
 from bioft.datasets.hpo import definitions as hpo_definitions
 from bioft.datasets.texts import corpus as texts
 from bioft.datasets.trials import texts as trial_texts
@@ -90,7 +90,7 @@ def test_texts_that_may_not_be_english_are_reported() -> None:
     rows = {"train": Dataset.from_dict({"id": ["en", "de", "short"], "text": [english, german, "Diabète"]})}
     audit = texts.audit(rows)
     assert audit["perhaps_not_english"]["train"] == {"texts": 1, "first": ["de"]}
-    assert any("1 texts of train, first de" in sentence for sentence in cards.audit_in_words(audit))
+    assert any("1 texts of train, first de" in sentence for sentence in words.audit_in_words(audit))
 
 
 def test_definitions_of_hpo() -> None:

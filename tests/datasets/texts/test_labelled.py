@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from bioft.cli import main as cli
-from bioft.datasets.splits import SPLITS, normalise
+from bioft.datasets.splits import SPLITS
 from bioft.datasets.texts import labelled as labelled_texts
 from bioft.datasets.texts.labelled import LabelledText
 from bioft.errors import BioftError, LeakageError
 from bioft.storage import datasets as storage
+from bioft.storage.text_lines import normalise
 
 KNOWN = ["common", "rare", "usual"]
 

@@ -5,7 +5,7 @@ import csv
 import pytest
 
 from bioft.datasets.load import load_labelled_texts
-from bioft.datasets.trials import gender
+from bioft.datasets.trials import gender, sexes
 
 
 def write_trials(path, rows):
@@ -51,12 +51,12 @@ def test_the_audit_shows_that_the_file_gives_the_label_away(folder):
 
 def test_words_for_a_sex_are_taken_out_and_no_others():
     text = "Pregnant women and men: treatment, management, males"
-    assert gender.without_sex(text).split() == ["and", ":", "treatment,", "management,"]
+    assert sexes.without_sex(text).split() == ["and", ":", "treatment,", "management,"]
 
 
 def test_the_real_records_are_confounded(shared_data):
     """Nearly all trials for men are of the urology collection, as its source note says."""
     counts = {}
     for trial in gender.read_trials(shared_data / "clinical_trials" / "ctg_urology_records.json.zip"):
-        counts[gender.FROM_RECORD[trial.sex]] = counts.get(gender.FROM_RECORD[trial.sex], 0) + 1
+        counts[sexes.FROM_RECORD[trial.sex]] = counts.get(sexes.FROM_RECORD[trial.sex], 0) + 1
     assert counts == {"Male": 601, "All": 30, "Female": 4}

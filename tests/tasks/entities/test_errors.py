@@ -13,6 +13,7 @@ from rich.console import Console
 from bioft.errors import BioftError
 from bioft.metrics import counts
 from bioft.tasks.entities import errors as error_analysis
+from bioft.tasks.relations import errors as relations_errors
 
 TEXT = "Lithium carbonate caused severe renal failure and nausea in two patients with bipolar disorder."
 LITHIUM, RENAL, NAUSEA = (0, 17, "Chemical"), (32, 45, "Disease"), (50, 56, "Disease")
@@ -163,7 +164,7 @@ def test_what_does_not_fit_together_is_refused():
     with pytest.raises(BioftError, match="2 texts, 1 lists of references, 1 lists of predictions and 2 document ids"):
         error_analysis.analyse([TEXT, TEXT], [[]], [[]])
     with pytest.raises(BioftError, match="1 documents and predictions for 0"):
-        error_analysis.analyse_relations([row()], [])
+        relations_errors.analyse_relations([row()], [])
 
 
 # --- relations
@@ -186,7 +187,7 @@ def row(*relations, text="Lithium caused nausea. Later renal failure was seen, a
 def test_relations_by_outcome_and_distance():
     rows = [row(("C1", "D1"), ("C1", "D2")), row(("D1", "D3"))]
     predictions = [[("CID", "C1", "D1"), ("CID", "C1", "D9"), ("CID", "C1", "D3")], [("T", "C1", "D1")] * 2]
-    analysis = error_analysis.analyse_relations(rows, predictions)
+    analysis = relations_errors.analyse_relations(rows, predictions)
     assert analysis["outcomes"] == {
         "CID": {"correct": 1, "missed": 2, "spurious": 2},
         "T": {"correct": 0, "missed": 0, "spurious": 1},
@@ -200,7 +201,7 @@ def test_relations_by_outcome_and_distance():
 
 
 def test_examples_of_relations_show_the_nearest_mentions():
-    analysis = error_analysis.analyse_relations([row(("C1", "D2"))], [[("CID", "C1", "D9")]])
+    analysis = relations_errors.analyse_relations([row(("C1", "D2"))], [[("CID", "C1", "D9")]])
     (missed,), (spurious,) = analysis["examples"]["missed"], analysis["examples"]["spurious"]
     assert missed == {
         "document": "77",
@@ -219,7 +220,7 @@ def test_long_contexts_are_shortened():
         {"id": "C1", "type": "Chemical", "start": 0, "end": 7, "text": "Lithium"},
         {"id": "D1", "type": "Disease", "start": 2008, "end": 2014, "text": "nausea"},
     ]
-    (example,) = error_analysis.analyse_relations([far], [[]])["examples"]["missed"]
+    (example,) = relations_errors.analyse_relations([far], [[]])["examples"]["missed"]
     assert len(example["context"]) < error_analysis.LONGEST_CONTEXT + 10
     assert example["context"].startswith("[Lithium] and") and example["context"].endswith("[nausea].")
 
@@ -231,7 +232,7 @@ def analyses():
     mentions = error_analysis.analyse(
         [TEXT], [[LITHIUM, RENAL, NAUSEA]], [[LITHIUM, (25, 45, "Disease"), (60, 63, "Gene")]]
     )
-    relations = error_analysis.analyse_relations([row(("C1", "D1"), ("C1", "D2"))], [[("CID", "C1", "D1")]])
+    relations = relations_errors.analyse_relations([row(("C1", "D1"), ("C1", "D2"))], [[("CID", "C1", "D1")]])
     return mentions, relations
 
 

@@ -13,6 +13,7 @@ from transformers import AutoTokenizer
 from bioft.errors import BioftError
 from bioft.models import base as models
 from bioft.tasks.entities import tagging
+from bioft.tasks.entities import windows as entities_windows
 from tests.tiny import ENCODERS, encoder_tokenizer
 
 LABELS = tagging.bio_labels(["Disease", "Chemical"])
@@ -94,7 +95,7 @@ def test_what_tags_cannot_say_is_refused(spans: list[tagging.Span], message: str
 def test_windows_cover_every_token_once(lengths: list[int], size: int, data: st.DataObject) -> None:
     """Each token is decided on in one window, with at least half the overlap as context where there is more text."""
     overlap = data.draw(st.integers(0, size - 1))
-    windows = tagging.split_into_windows(lengths, size, overlap)
+    windows = entities_windows.split_into_windows(lengths, size, overlap)
     for document, length in enumerate(lengths):
         own = [w for w in windows if w.document == document]
         assert [place for w in own for place in range(w.own_start, w.own_end)] == list(range(length))
@@ -111,11 +112,11 @@ def test_windows_cover_every_token_once(lengths: list[int], size: int, data: st.
 def test_merging_windows_restores_the_document(lengths: list[int], size: int, data: st.DataObject) -> None:
     """Where a model gives a token the same scores in every window, the merge is what no window would give."""
     overlap = data.draw(st.integers(0, size - 1))
-    windows = tagging.split_into_windows(lengths, size, overlap)
+    windows = entities_windows.split_into_windows(lengths, size, overlap)
     whole = [np.random.default_rng(length).normal(size=(length, 3)).astype(np.float32) for length in lengths]
     parts = [whole[w.document][w.start : w.end] for w in windows]
     order = data.draw(st.permutations(range(len(windows))))
-    merged = tagging.merge([windows[i] for i in order], [parts[i] for i in order], lengths, 3)
+    merged = entities_windows.merge([windows[i] for i in order], [parts[i] for i in order], lengths, 3)
     for expected, found in zip(whole, merged, strict=True):
         np.testing.assert_array_equal(found, expected)
 
@@ -124,8 +125,8 @@ def test_a_short_text_has_one_window_that_is_the_models_own_input() -> None:
     tokenizer = tokenizer_of("bert")
     texts = ["Naloxone reverses clonidine.", ""]
     documents = tagging.tokenize(tokenizer, texts)
-    windows = tagging.split_into_windows([len(tokens.ids) for tokens in documents], 100, 20)
-    assert tagging.window_inputs(tokenizer, documents, windows) == [tokenizer(texts[0])["input_ids"]]
+    windows = entities_windows.split_into_windows([len(tokens.ids) for tokens in documents], 100, 20)
+    assert entities_windows.window_inputs(tokenizer, documents, windows) == [tokenizer(texts[0])["input_ids"]]
 
 
 @pytest.mark.parametrize("kind", ENCODERS)
@@ -135,9 +136,9 @@ def test_labels_stand_on_their_tokens(kind: str) -> None:
     text = "clonidine and lithium in rats " * 20
     spans = [(start, start + 9, "Chemical") for start in range(0, len(text), 30)]
     documents, tags, _ = tagging.align(tokenizer, [text], [spans], LABELS)
-    windows = tagging.split_into_windows([len(documents[0].ids)], 40, 10)
-    inputs = tagging.window_inputs(tokenizer, documents, windows)
-    labels = tagging.window_labels(tokenizer, tags, windows)
+    windows = entities_windows.split_into_windows([len(documents[0].ids)], 40, 10)
+    inputs = entities_windows.window_inputs(tokenizer, documents, windows)
+    labels = entities_windows.window_labels(tokenizer, tags, windows)
     assert len(windows) > 2
     found = []
     for ids, row in zip(inputs, labels, strict=True):
@@ -264,9 +265,9 @@ def test_a_very_long_document_is_tagged_whole() -> None:
     ]
     documents, tags, cut = tagging.align(tokenizer, [text], [spans], LABELS)
     lengths = [len(documents[0].ids)]
-    windows = tagging.split_into_windows(lengths, 510, 64)
+    windows = entities_windows.split_into_windows(lengths, 510, 64)
     scores = [np.eye(len(LABELS))[np.maximum(tags[0][w.start : w.end], 0)] * 9 for w in windows]
-    merged = tagging.merge(windows, scores, lengths, len(LABELS))
+    merged = entities_windows.merge(windows, scores, lengths, len(LABELS))
     assert [entity.span for entity in tagging.decode(documents, merged, LABELS)[0]] == spans
     assert cut == 0 and len(windows) > 80
 

@@ -9,8 +9,8 @@ from peft import LoraConfig
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import SFTTrainer
 
+from bioft.models.arguments import TrainingArguments
 from bioft.tasks.gene_disease.completion_head import use_completion_head
-from bioft.training.arguments import TrainingArguments
 from tests.tiny import ARCHITECTURES, write_model
 
 

@@ -6,7 +6,7 @@ from datasets import Dataset, DatasetDict
 from rich.console import Console
 
 from bioft.errors import LeakageError
-from bioft.metrics import intervals
+from bioft.metrics import intervals, report
 from bioft.tasks.gene_disease import evaluate as evaluation
 
 
@@ -79,7 +79,7 @@ def test_the_sentence_says_what_the_interval_says(dataset, ours: float, theirs: 
 )
 def test_interval_and_p_value_must_both_say_it(low: float, high: float, p_value: float, verdict: str) -> None:
     found = intervals.PairedDifference("f1", 0.72, 0.68, 0.04, low, high, p_value, 4015)
-    assert verdict in evaluation.describe_difference("tfidf", found, "F1")["sentence"]
+    assert verdict in report.describe_difference("tfidf", found, "F1")["sentence"]
 
 
 def test_the_table_fits_a_terminal_of_80_columns(dataset: DatasetDict) -> None:
@@ -88,13 +88,13 @@ def test_the_table_fits_a_terminal_of_80_columns(dataset: DatasetDict) -> None:
     metrics = evaluation.evaluate(dataset, {"validation": scores, "test": scores}, n_resamples=50).metrics
     console = Console(width=80, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
     names = ("majority", "popularity_logistic", "fine-tuned")
-    console.print(evaluation.results_table(dict.fromkeys(names, metrics), 80))
+    console.print(report.results_table(dict.fromkeys(names, metrics), 80, evaluation.SHOWN))
     text = console.export_text()
     assert "…" not in text and "popularity logistic" in text
-    assert evaluation.interval_text(metrics["auroc"]) in text
+    assert report.interval_text(metrics["auroc"]) in text
 
 
 def test_an_undefined_metric_is_a_dash() -> None:
-    assert evaluation.interval_text({"value": None, "low": None, "high": None}) == "–"
-    assert evaluation.interval_text({"value": 0.8121, "low": 0.79, "high": 1.0}) == ".812 [.790–1.000]"
-    assert evaluation.interval_text({"value": -0.05, "low": -0.2, "high": 0.1}) == "-.050 [-.200–.100]"
+    assert report.interval_text({"value": None, "low": None, "high": None}) == "–"
+    assert report.interval_text({"value": 0.8121, "low": 0.79, "high": 1.0}) == ".812 [.790–1.000]"
+    assert report.interval_text({"value": -0.05, "low": -0.2, "high": 0.1}) == "-.050 [-.200–.100]"

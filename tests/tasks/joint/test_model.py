@@ -19,6 +19,7 @@ from bioft.tasks.entities import tagging
 from bioft.tasks.joint import model as joint
 from bioft.tasks.joint.model import JointCollator, JointConfig, JointModel
 from bioft.tasks.relations import candidates as relations
+from bioft.tasks.relations import marking
 from bioft.tasks.relations.linking import ConceptDictionary
 from tests.tiny import ENCODERS, write_encoder
 
@@ -249,7 +250,7 @@ def test_the_relation_head_reads_around_and_between_mentions_and_nowhere_else() 
     for other, read in ((1, [*range(2, 25)]), (2, [*range(2, 12)])):
         pair = torch.tensor([[0, other, 0, 3]])
         states = torch.randn(2, 40, 8, requires_grad=True)
-        features = torch.zeros(1, len(relations.PAIR_FEATURES))
+        features = torch.zeros(1, len(marking.PAIR_FEATURES))
         head(states, torch.tensor([40, 22]), mentions, pair, features).sum().backward()
         gradients = states.grad.abs().sum(-1)
         assert gradients[0].nonzero().flatten().tolist() == read
@@ -262,7 +263,7 @@ def test_the_relation_head_adds_the_weights_of_the_words_of_each_pair() -> None:
     head = joint.RelationHead(8, 16, 2, dropout=0.0, words=True).eval()
     states, lengths = torch.randn(1, 9, 8), torch.tensor([9])
     given = states, lengths, torch.tensor([[0, 1, 1], [0, 4, 5]]), torch.tensor([[0, 1, 0, 3], [1, 0, 1, 3]])
-    features = torch.zeros(2, len(relations.PAIR_FEATURES))
+    features = torch.zeros(2, len(marking.PAIR_FEATURES))
     words = torch.tensor([[0, 7], [0, 65_535], [0, 9], [0, 11]])  # the other pair has none
     with pytest.raises(ValueError, match="give `pair_words`"):
         head(*given, features)

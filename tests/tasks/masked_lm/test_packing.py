@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bioft.datasets.documents import sample
 from bioft.errors import BioftError
-from bioft.tasks.entities.tagging import special_tokens
+from bioft.tasks.entities.windows import special_tokens
 from bioft.tasks.masked_lm import packing
 from tests.tiny import encoder_tokenizer
 

@@ -16,9 +16,11 @@ from transformers import AutoModelForSequenceClassification
 
 from bioft.datasets.load import load_documents
 from bioft.errors import BioftError
+from bioft.metrics import thresholds
 from bioft.models import base as models
 from bioft.tasks.joint.words import candidate_words
 from bioft.tasks.relations import candidates as relations
+from bioft.tasks.relations import marking
 from bioft.tasks.relations import predict as relation_prediction
 from bioft.tasks.relations.candidates import NO_RELATION, Candidate, Concept
 from bioft.tasks.relations.linking import ConceptDictionary
@@ -111,7 +113,7 @@ def test_one_type_has_the_scores_of_a_classifier_of_two_labels_in_any_order(row:
 def test_marked_texts_keep_the_sentences_of_both_concepts(row: dict[str, Any], style: str, marked: str) -> None:
     """Not those that mention neither; other concepts stay as they are."""
     stroke, pain, _ = relations.candidates([row], ARGUMENTS)
-    texts = relations.mark([TEXT], [stroke, pain], encoder_tokenizer("bert"), 128, style)
+    texts = marking.mark([TEXT], [stroke, pain], encoder_tokenizer("bert"), 128, style)
     assert texts[0].text.startswith(marked)
     assert [text.left_out for text in texts] == [0, 0]
     assert "Rats" not in texts[1].text
@@ -125,7 +127,7 @@ def test_what_does_not_fit_is_left_out_and_counted(row: dict[str, Any]) -> None:
         len(tokenizer(text)["input_ids"]) for text in ("@ Naloxone @ and # stroke #.", "Rats often had a # stroke #.")
     ]
     assert lengths[0] <= 18 < sum(lengths) - 2
-    text = relations.mark([TEXT], [stroke], tokenizer, 18, "entity")[0]
+    text = marking.mark([TEXT], [stroke], tokenizer, 18, "entity")[0]
     assert text.text == "@ Naloxone @ and # stroke #."
     assert text.left_out == 2
 
@@ -139,7 +141,7 @@ def test_added_markers_are_single_tokens_and_the_vocabulary_grows_only_if_asked(
     relation_prediction.add_marker_tokens(model, tokenizer, Markers("typed", True, False, 64), ARGUMENTS)
     assert len(tokenizer) == before[0] + 4 == model.get_input_embeddings().num_embeddings
     found = [Candidate(0, Concept("D1", "Chemical", [(0, 8)]), Concept("D2", "Disease", [(13, 19)]), frozenset())]
-    text = relations.mark([TEXT], found, tokenizer, 64, "typed", added_tokens=True)[0].text
+    text = marking.mark([TEXT], found, tokenizer, 64, "typed", added_tokens=True)[0].text
     tokens = tokenizer.tokenize(text)
     assert [token for token in tokens if ":" in token] == [
         "<head:chemical>", "</head:chemical>", "<tail:disease>", "</tail:disease>"
@@ -165,7 +167,7 @@ def documents(draw: st.DrawFn) -> tuple[str, list[Candidate]]:
 
 
 @pytest.mark.parametrize("architecture", ENCODERS)
-@pytest.mark.parametrize("style", relations.MARKER_STYLES)
+@pytest.mark.parametrize("style", marking.MARKER_STYLES)
 @settings(max_examples=25, deadline=None)
 @given(document=documents(), max_length=st.integers(32, 128))
 def test_every_text_marks_both_concepts_and_is_short_enough(
@@ -174,7 +176,7 @@ def test_every_text_marks_both_concepts_and_is_short_enough(
     """With any tokenizer, however often they are mentioned; what the markers show and what is left out add up."""
     text, found = document
     tokenizer = TOKENIZERS[architecture]
-    marked = relations.mark([text], found, tokenizer, max_length, style)[0]
+    marked = marking.mark([text], found, tokenizer, max_length, style)[0]
     per_mention = 1 if style == "masked" else 2
     heads, tails = marked.text.count("@"), marked.text.count("#")
     assert heads >= per_mention and tails >= per_mention
@@ -202,7 +204,7 @@ def test_two_mentions_far_apart_in_one_long_sentence_are_both_kept() -> None:
             frozenset(),
         )
     ]
-    marked = relations.mark([text], found, TOKENIZERS["bert"], 40, "entity")[0]
+    marked = marking.mark([text], found, TOKENIZERS["bert"], 40, "entity")[0]
     assert marked.text.startswith("@ naloxone @ effect") and marked.text.endswith("rats # stroke #")
     assert marked.left_out == 0
 
@@ -212,7 +214,7 @@ def test_a_sentence_does_not_end_inside_a_mention() -> None:
     text = "Pain is old. Rats with St. John's wort felt pain."
     places = [(text.index("St."), text.index(" felt"))], [(text.rindex("pain"), len(text) - 1)]
     found = [Candidate(0, Concept("1", "Chemical", places[0]), Concept("2", "Disease", places[1]), frozenset())]
-    marked = relations.mark([text], found, TOKENIZERS["bert"], 64, "entity")[0]
+    marked = marking.mark([text], found, TOKENIZERS["bert"], 64, "entity")[0]
     assert marked.text == "Rats with @ St. John's wort @ felt # pain #."
 
 
@@ -223,17 +225,17 @@ def test_a_sentence_does_not_end_inside_a_mention() -> None:
 def test_wrong_marker_options_are_refused(row: dict[str, Any], options: tuple[str, int], message: str) -> None:
     style, max_length = options
     with pytest.raises(BioftError, match=message):
-        relations.mark([TEXT], relations.candidates([row], ARGUMENTS), TOKENIZERS["bert"], max_length, style)
+        marking.mark([TEXT], relations.candidates([row], ARGUMENTS), TOKENIZERS["bert"], max_length, style)
 
 
 def test_pair_features(row: dict[str, Any]) -> None:
     """Of the chemical (mentioned twice, once in the title) with the stroke (title) and with pain (last sentence)."""
     found = relations.candidates([row], ARGUMENTS)
-    values = relations.pair_features([TEXT], found)
+    values = marking.pair_features([TEXT], found)
     log = np.log1p
     assert values[0].tolist() == [log(1), log(5), 1, 1, log(2), log(2), 0, 0]
     assert values[1].tolist() == [log(1), log(4), 1, 0, log(2), log(1), 0, log(1)]
-    assert relations.pair_features([TEXT], []).shape == (0, len(relations.PAIR_FEATURES))
+    assert marking.pair_features([TEXT], []).shape == (0, len(marking.PAIR_FEATURES))
 
 
 places = st.lists(
@@ -268,7 +270,7 @@ def test_the_gap_is_that_of_the_nearest_two_mentions(
     assert relations.smallest_gap(heads, tails) == max(min(gaps), 0)
 
 
-@pytest.mark.parametrize("style", relations.MARKER_STYLES)
+@pytest.mark.parametrize("style", marking.MARKER_STYLES)
 @pytest.mark.parametrize("unit", ["Aspirin caused asthma. ", "aspirin and asthma and "])
 def test_a_document_of_thousands_of_mentions_becomes_one_short_text(
     style: str, unit: str, monkeypatch: pytest.MonkeyPatch
@@ -287,9 +289,9 @@ def test_a_document_of_thousands_of_mentions_becomes_one_short_text(
         looked_at.append(len(mentions))
         return all_inside(piece, mentions)
 
-    all_inside = relations._inside
-    monkeypatch.setattr(relations, "_inside", inside)
-    (marked,) = relations.mark([text], [candidate], tokenizer, 60, style)
+    all_inside = marking._inside
+    monkeypatch.setattr(marking, "_inside", inside)
+    (marked,) = marking.mark([text], [candidate], tokenizer, 60, style)
     assert sum(looked_at) < 20 * len(entities), "work in proportion to the mentions, not to their square"
     assert len(tokenizer(marked.text)["input_ids"]) <= 60
     assert marked.text.count("@") and marked.text.count("#")
@@ -297,26 +299,26 @@ def test_a_document_of_thousands_of_mentions_becomes_one_short_text(
     words = candidate_words([{"text": text, "entities": entities}], [candidate])[0]
     assert "between:caused" in words or "between:and" in words
     assert len(words) < 50 * relations.MENTION_PAIRS
-    assert relations.pair_features([text], [candidate]).shape == (1, len(relations.PAIR_FEATURES))
+    assert marking.pair_features([text], [candidate]).shape == (1, len(marking.PAIR_FEATURES))
 
 
 def test_a_summary_says_what_the_text_leaves_out(row: dict[str, Any]) -> None:
     """The text has no other chemical, no title when that is cut, and not all sentences."""
     found = relations.candidates([row], ARGUMENTS)
-    assert relations.summarise([TEXT], found) == [
+    assert marking.summarise([TEXT], found) == [
         "chemical main, in title; disease main, in title; together once. ",
         "chemical main, in title; disease second; together once. ",
         "chemical main, in title; disease second; together once. ",
     ]
     tokenizer = TOKENIZERS["bert"]
-    with_summary = relations.mark([TEXT], found, tokenizer, 64, "entity", summary=True)
-    assert [each.text.split(". ")[0] + ". " for each in with_summary] == relations.summarise([TEXT], found)
+    with_summary = marking.mark([TEXT], found, tokenizer, 64, "entity", summary=True)
+    assert [each.text.split(". ")[0] + ". " for each in with_summary] == marking.summarise([TEXT], found)
     assert max(len(ids) for ids in tokenizer([each.text for each in with_summary])["input_ids"]) <= 64
 
 
 @given(st.text(alphabet="aB1 .?!()\n\"'", max_size=80))
 def test_sentences_cover_the_text(text: str) -> None:
-    found = relations.sentences(text)
+    found = marking.sentences(text)
     assert "".join(text[start:end] for start, end in found) == text
 
 
@@ -332,7 +334,7 @@ def test_no_threshold_has_a_higher_f1_than_the_best_one(pairs: list[tuple[bool, 
         total = predicted.sum() + truth.sum() + missed
         return 2 * (predicted & truth).sum() / total if total else 0.0
 
-    threshold, best = relations.best_threshold(truth, scores, missed)
+    threshold, best = thresholds.best_threshold(truth, scores, missed)
     assert best == pytest.approx(max(f1(candidate) for candidate in [*scores, 2.0]))
     assert f1(threshold) == pytest.approx(best)
 

@@ -12,6 +12,7 @@ from trl import ModelConfig
 
 from bioft.errors import BioftError
 from bioft.models import base as models
+from bioft.models import embedded
 from bioft.tasks.retrieval import encoder as contrastive
 from bioft.tasks.retrieval.encoder import (
     RANKING_LOSSES,
@@ -36,7 +37,7 @@ SCORED = Dataset.from_dict(
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> models.BaseModel:
+def base(tmp_path_factory: pytest.TempPathFactory) -> embedded.BaseModel:
     return models.resolve_base_model(str(write_encoder(tmp_path_factory.mktemp("model"))))
 
 
@@ -86,7 +87,7 @@ def test_no_group_and_no_text_is_twice_in_a_batch(rows: list[tuple[int, int]], s
 @pytest.mark.parametrize("loss", [*SCORED_LOSSES, *RANKING_LOSSES])
 @pytest.mark.parametrize("dimensions", [None, [8, 32]])
 def test_every_loss_falls_for_better_embeddings(
-    loss: str, dimensions: list[int] | None, base: models.BaseModel
+    loss: str, dimensions: list[int] | None, base: embedded.BaseModel
 ) -> None:
     """One step down its gradient makes it smaller."""
     args = ContrastiveArguments(loss=loss, matryoshka_dimensions=dimensions, mini_batch_size=2)
@@ -105,7 +106,7 @@ def test_every_loss_falls_for_better_embeddings(
     assert criterion([dict(each) for each in features], labels) < first
 
 
-def test_embeddings_are_means_over_tokens(base: models.BaseModel) -> None:
+def test_embeddings_are_means_over_tokens(base: embedded.BaseModel) -> None:
     model = contrastive.load_model(base, ContrastiveArguments(max_length=16))
     tokens = model.tokenizer(["heart pain"], return_tensors="pt")
     with torch.no_grad():
@@ -114,7 +115,7 @@ def test_embeddings_are_means_over_tokens(base: models.BaseModel) -> None:
     assert model.max_seq_length == 16
 
 
-def test_what_cannot_be_trained_is_refused(base: models.BaseModel, tmp_path: Path) -> None:
+def test_what_cannot_be_trained_is_refused(base: embedded.BaseModel, tmp_path: Path) -> None:
     with pytest.raises(BioftError, match="has 32 dimensions"):
         contrastive.load_model(base, ContrastiveArguments(matryoshka_dimensions=[64]))
     with pytest.raises(BioftError, match="has 2 layers"):
@@ -124,6 +125,6 @@ def test_what_cannot_be_trained_is_refused(base: models.BaseModel, tmp_path: Pat
     model = contrastive.load_model(base, ContrastiveArguments())
     with pytest.raises(BioftError, match="q_proj"):
         contrastive.add_adapter(model, ModelConfig(use_peft=True, lora_target_modules=["q_proj"]))
-    broken = models.BaseModel("broken", str(tmp_path), None, "", None, None)
+    broken = embedded.BaseModel("broken", str(tmp_path), None, "", None, None)
     with pytest.raises(BioftError, match="No encoder could be loaded"):
         contrastive.load_model(broken, ContrastiveArguments())

@@ -8,7 +8,7 @@ from datasets import Dataset, DatasetDict
 from sklearn.metrics import roc_auc_score
 
 from bioft.metrics import plots
-from bioft.models import base as models
+from bioft.models import embedded
 from bioft.tasks.retrieval import encoder as contrastive
 from bioft.tasks.retrieval import figures as contrastive_figures
 from tests import tiny
@@ -34,7 +34,7 @@ def test_figures_of_pairs(figures: dict, tmp_path: Path) -> None:
     columns = dict(zip(("sentence1", "sentence2", "score", "group"), map(list, zip(*rows, strict=True)), strict=True))
     dataset = DatasetDict(train=Dataset.from_dict(columns), test=Dataset.from_dict(columns))
     folder = tiny.write_encoder(tmp_path / "encoder")
-    base = models.BaseModel(str(folder), str(folder), None, "tests", None, None)
+    base = embedded.BaseModel(str(folder), str(folder), None, "tests", None, None)
     encoder = contrastive.load_model(base, contrastive.ContrastiveArguments(max_length=8)).eval()
     paths = contrastive_figures.draw(dataset, {"base model": encoder, "fine-tuned": encoder}, tmp_path)
     assert [path.name for path in paths] == ["similarity.png", "text_lengths.png", "dataset.png"]

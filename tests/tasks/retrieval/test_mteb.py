@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from bioft.cli.main import app
 from bioft.errors import BioftError
 from bioft.models import base as models
+from bioft.models import embedded
 from bioft.storage import runs
 from bioft.tasks.retrieval import encoder as contrastive
 from bioft.tasks.retrieval import mteb as mteb_evaluation
@@ -61,7 +62,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_run(model, base, folder / "run")
 
 
-def write_run(model: object, base: models.BaseModel, folder: Path) -> Path:
+def write_run(model: object, base: embedded.BaseModel, folder: Path) -> Path:
     contrastive.save(model, base, folder)
     named = {"id": base.id, "revision": None, "sha256": base.sha256, "name_or_path": base.path}
     record = {"schema_version": 1, "recipe": "contrastive", "base_model": named, "contrastive": {"max_length": 16}}

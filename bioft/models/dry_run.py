@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from bioft.models import base as models
+from bioft.models import lora
 
 BYTES_PER_TRAINED_PARAMETER = 16
 """Weight, gradient and the two moments of AdamW, in 32 bits each."""
@@ -66,7 +66,7 @@ def estimate(trainer: Any) -> dict[str, Any]:
     in 16 bits, twice that in 32), or one hidden state a layer with checkpointing.
     """
     model, args = trainer.model, trainer.args
-    trainable, total = models.parameter_counts(model)
+    trainable, total = lora.parameter_counts(model)
     examples_per_step = args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
     # Each epoch ends with a step, of fewer examples where they do not divide.
     epochs_steps = math.ceil(math.ceil(len(trainer.train_dataset) / examples_per_step) * args.num_train_epochs)

@@ -1,0 +1,198 @@
+"""The card of a dataset, from its manifest."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from huggingface_hub import DatasetCardData
+from jinja2 import UndefinedError
+
+from bioft.cards.words import (
+    PLACEHOLDER,
+    _dataset_name,
+    _license_fields,
+    _render,
+    _source_words,
+    _unique,
+    audit_in_words,
+    without_local_paths,
+)
+from bioft.errors import BioftError
+
+if TYPE_CHECKING:
+    from datasets import DatasetDict
+
+PREVIEW_ROWS = 5
+
+
+@dataclass(frozen=True)
+class DatasetKind:
+    """What a card says about datasets of a kind; `rows` follows their number."""
+
+    rows: str
+    task_category: str
+    tags: tuple[str, ...] = ()
+
+
+DATASET_KINDS = {
+    "entities": DatasetKind(
+        "documents with the entities and relations that are annotated in them",
+        "token-classification",
+        ("named-entity-recognition", "relation-extraction"),
+    ),
+    "same_topic": DatasetKind("articles, with those that are to be found for each", "text-retrieval"),
+    "anchor": DatasetKind("pairs of texts to train and test encoders on", "sentence-similarity"),
+    "sentence1": DatasetKind("pairs of texts to train and test encoders on", "sentence-similarity"),
+    "gene": DatasetKind(
+        "pairs of a gene and a disease; label 1: the source lists the association, 0: it does not",
+        "text-classification",
+        ("gene-disease-association",),
+    ),
+    "label": DatasetKind("texts with labels", "text-classification"),
+    "labels": DatasetKind("texts with labels", "text-classification"),
+    "text": DatasetKind("texts, to adapt language models to", "fill-mask"),
+}
+"""By the first of these columns that a dataset has."""
+
+
+COLUMN_WORDS = {
+    "gene": "name of the gene as the source writes it",
+    "gene_id": "its identifier; several of one entity are joined by `\\|`",
+    "disease": "name of the disease as the source writes it",
+    "disease_id": "its identifier; several of one entity are joined by `\\|`",
+    "label": "the label; of a gene and a disease 1 = associated, 0 = not listed",
+    "labels": "the labels, any number of them",
+    "evidence": "kinds of evidence joined by `\\|`; empty for negatives",
+    "pmids": "PubMed identifiers joined by `\\|`; empty for negatives and where the source names none",
+    "document_id": "identifier of the document in the source",
+    "text": "the text; of an article title and abstract, joined by a space",
+    "entities": "mentions: `id` (several joined by `\\|`, `-1` for none), `type`, `text`, and `start` and `end`, "
+    "characters of the document's `text`",
+    "relations": "`type`, and the ids of `head` and `tail`",
+    "anchor": "a text",
+    "positive": "another text that means the same or belongs to it",
+    "negative": "a text that does not",
+    "sentence1": "a text",
+    "sentence2": "another text",
+    "score": "1 = they mean the same, 0 = they do not",
+    "group": "rows of the same group are in the same split",
+    "kind": "how the pair came about; several kinds are joined by `\\|`",
+    "negative_kind": "`hard`: alike in words (BM25); `random`: drawn at random",
+    "anchor_pmid": "PubMed identifier of the article",
+    "positive_pmid": "the same of the positive",
+    "negative_pmid": "the same of the negative",
+    "pmid": "PubMed identifier of the article",
+    "mesh": "MeSH headings",
+    "cites": "PubMed identifiers of the articles of this split that it cites",
+    "cited_with": "of those that are cited together with it",
+    "coupled": "of those that share references with it",
+    "same_topic": "of those that share rare MeSH headings with it",
+}
+
+
+def dataset_card(manifest: dict[str, Any], dataset: "DatasetDict", *, repository: str | None = None) -> str:
+    """Write the card of a dataset.
+
+    Args:
+        manifest: as the builder returned it.
+        dataset: its splits; the first five rows of the first one are shown.
+        repository: the Hub id that the dataset will have; without it the card names a placeholder.
+
+    Returns:
+        The card: YAML metadata (features and size of each split, and its Parquet file, for `load_dataset`) and
+        Markdown.
+
+    Raises:
+        BioftError: for a manifest without a field that a card needs.
+    """
+    from datasets import DatasetInfo, SplitDict, SplitInfo
+    from datasets.info import DatasetInfosDict
+
+    manifest = without_local_paths(manifest)
+    try:
+        rows = manifest["rows"]
+        first = next(iter(dataset.values()))
+        kind = next(kind for column, kind in DATASET_KINDS.items() if column in first.column_names)
+        total = sum(map(len, dataset.values()))
+        name = _dataset_name(manifest)
+        data = DatasetCardData(
+            language="en",
+            pretty_name=name,
+            task_categories=[kind.task_category],
+            size_categories=[_size_category(total)],
+            tags=["biology", "medical", *kind.tags, "bioft"],
+            configs=[
+                {
+                    "config_name": "default",
+                    "data_files": [{"split": split, "path": f"{split}.parquet"} for split in rows],
+                }
+            ],
+            **_license_fields(manifest),
+        )
+        splits = SplitDict(
+            {split: SplitInfo(split, found.data.nbytes, len(found)) for split, found in dataset.items()}
+        )
+        DatasetInfosDict(default=DatasetInfo(features=first.features, splits=splits)).to_dataset_card_data(data)
+        return _render(
+            "dataset_card.md.j2",
+            card_data=data.to_yaml(),
+            manifest=manifest,
+            name=name,
+            total=total,
+            kind=kind,
+            of_gene_disease_pairs="gene" in first.column_names,
+            count_columns=_count_columns(rows),
+            audit=audit_in_words(manifest.get("audit", {})),
+            columns={column: COLUMN_WORDS.get(column, "") for column in first.column_names},
+            preview=first.select(range(min(PREVIEW_ROWS, len(first)))).to_list(),
+            command=build_command(manifest),
+            repository=repository or PLACEHOLDER,
+            **_source_words(manifest),
+        )
+    except (KeyError, UndefinedError) as error:
+        raise BioftError(f"The manifest lacks a field: {error}. Build the dataset again.") from error
+
+
+def build_command(manifest: dict[str, Any]) -> str | None:
+    """Return the `bioft build` command that makes a dataset again, run in the folder with its source files.
+
+    None for a dataset that no single command makes: the sample, which comes with bioft, and ChemDisGene with its
+    training corpus.
+    """
+    arguments, sources = dict(manifest["arguments"]), [source["name"] for source in manifest["sources"]]
+    match manifest["builder"]:
+        case "hpo":
+            files = []
+        case "ctd" | "pubtator":
+            files = sources
+        case "bc5cdr":
+            files = ["."]
+        case "chemdisgene" if len(sources) == 1:
+            files = sources
+        case "pubmed" | "pubmed_headings" | "pubmed_pairs":
+            files = [word for source in sources for word in ("--input", source)]
+        case _:
+            return None
+    words = ["bioft", "build", manifest["builder"].replace("_", "-"), *files]
+    for option, name in (("--evidence", "evidence"), ("--kind", "kinds")):
+        for value in arguments.pop(name, None) or ():
+            words += [option, value]
+    for key, value in arguments.items():
+        option = f"--{key.replace('_', '-')}"
+        if value is True:
+            words.append(option)
+        elif value is not False:
+            words += [option, str(value)]
+    return shlex.join([*words, "--out", "dataset"])
+
+
+def _count_columns(rows: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """Return what is counted in any of the splits, in the order of their first mention."""
+    return _unique(column for counts in rows.values() for column in counts)
+
+
+def _size_category(rows: int) -> str:
+    bounds = [(1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M")]
+    bounds += [(10_000_000, "1M<n<10M"), (100_000_000, "10M<n<100M"), (1_000_000_000, "100M<n<1B")]
+    return next((category for bound, category in bounds if rows < bound), "1B<n<10B")

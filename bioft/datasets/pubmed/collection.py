@@ -1,0 +1,105 @@
+"""Articles with their citations and headings, read once for all pairs."""
+
+import os
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bioft.datasets.documents.corpus import source as source_of
+from bioft.datasets.pubmed import articles as pubmed_articles
+from bioft.datasets.pubmed import relations as pubmed_relations
+from bioft.datasets.pubmed.articles import CITATION, TERMS, URL, Article
+from bioft.datasets.pubmed.relations import Topics
+from bioft.datasets.splits import grouped_split
+from bioft.errors import BioftError, suggestion
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Articles with title and abstract, how they are split, and how they are related."""
+
+    articles: list[Article]
+    groups: list[str]
+    split: NDArray[np.int64]
+    """Per article an index into `SPLITS`."""
+    topics: Topics
+    arguments: dict[str, Any]
+    read: dict[str, int]
+    """How many articles were read and kept, and how many the largest group has."""
+    left_out: dict[str, int]
+    """Why records are not among the articles, and how many."""
+    broken: list[str]
+    """What is wrong with each record that was skipped."""
+    sources: list[dict[str, Any]]
+
+
+def read_collection(
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    split: str = "component",
+    validation_size: float = 0.1,
+    test_size: float = 0.2,
+    max_heading_share: float = 0.05,
+    skip_bad: bool = False,
+    seed: int = 0,
+) -> Collection:
+    """Read PubMed XML and decide which split each article is in.
+
+    Args:
+        paths: files and folders of PubMed XML.
+        split: "component": articles that citations connect are in one split. In a large collection most are
+            connected; "article" then splits them one by one, and citations between splits make no pairs.
+        validation_size: fraction of the articles.
+        test_size: fraction of the articles.
+        max_heading_share: MeSH headings that more than this fraction of the articles have relate no two of them.
+        skip_bad: leave out broken records, and count them.
+        seed: of the split.
+
+    Articles without title or abstract and retracted ones are left out, and counted.
+
+    Raises:
+        BioftError: what `pubmed_articles.read` finds wrong, an unknown split, or sizes that leave a split empty.
+    """
+    if split not in STRATEGIES:
+        raise BioftError(f"Unknown split '{split}'. {suggestion(split, STRATEGIES)}")
+    files = pubmed_articles.files(paths)
+    found, report = pubmed_articles.read(files, skip_bad=skip_bad)
+    articles = [each for each in found if each.title and each.abstract and not each.retracted]
+    if not articles:
+        raise BioftError(
+            f"None of the {len(found):,} articles has an abstract and is not retracted: nothing can be paired."
+        )
+    cites = pubmed_relations.citations(articles) if split == "component" else None
+    groups = pubmed_relations.components(articles, cites)
+    codes = grouped_split(groups, validation_size, test_size, np.random.default_rng(seed))
+    return Collection(
+        articles=articles,
+        groups=groups,
+        split=codes,
+        topics=Topics(articles, max_heading_share),
+        arguments={
+            "split": split,
+            "validation_size": validation_size,
+            "test_size": test_size,
+            "max_heading_share": max_heading_share,
+            "skip_bad": skip_bad,
+            "seed": seed,
+        },
+        read={"articles": len(found), "kept": len(articles), "largest_group": max(Counter(groups).values())},
+        left_out={
+            "books": report.books,
+            "further records of an article": report.duplicates,
+            "retracted articles": len(report.retracted),
+            "articles without title or abstract": sum(not (each.title and each.abstract) for each in found),
+        },
+        broken=report.bad,
+        sources=[source_of(file, url=URL, terms=TERMS, citation=CITATION) for file in files],
+    )
+
+
+STRATEGIES = ("component", "article")
+"""What a split keeps together: articles that citations connect, or nothing but articles with the same text."""

@@ -1,0 +1,285 @@
+"""Plots of scored pairs: ROC and PR curves, calibration, scores, degrees."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from bioft.errors import BioftError
+from bioft.metrics import intervals
+from bioft.metrics.plots import (
+    BLUE,
+    COLOURS,
+    GREY,
+    ORANGE,
+    SKY,
+    STYLES,
+    VERMILION,
+    Interval,
+    StrPath,
+    interval_words,
+    new_figure,
+    note,
+    plot_training,
+    save_figure,
+)
+
+
+def roc_pr(
+    labels: ArrayLike,
+    scores: Mapping[str, ArrayLike],
+    path: StrPath,
+    *,
+    metrics: Mapping[str, Mapping[str, Interval]] | None = None,
+) -> None:
+    """Draw ROC and precision–recall curves of one or several score vectors on the same examples.
+
+    ``scores`` maps the name in the legend to scores in [0, 1]. The areas with their 95 % intervals are
+    computed, unless ``metrics`` has them for a name (in the form of `bioft.metrics.intervals.nest`). The
+    first is drawn thickest. With one class only there are no curves, and the figure says so.
+
+    Raises:
+        BioftError: no score vector, bad labels or scores, or the file can't be written.
+    """
+    from sklearn.metrics import precision_recall_curve, roc_curve
+
+    if not scores:
+        raise BioftError("There is nothing to plot: scores is empty.")
+    checked = {name: intervals.check_labels_and_scores(labels, values) for name, values in scores.items()}
+    truth = next(iter(checked.values()))[0]
+    positives = int(truth.sum())
+    figure, (roc, pr) = new_figure(columns=2, height=5.6)
+    prior = positives / len(truth)
+    if 0 < positives < len(truth):
+        for i, (name, (_, values)) in enumerate(checked.items()):
+            areas = (metrics or {}).get(name) or intervals.nest(intervals.bootstrap_metrics(truth, values))
+            style: dict[str, Any] = {
+                "color": COLOURS[i % len(COLOURS)],
+                "linestyle": STYLES[i % len(STYLES)],
+                "linewidth": 2.5 if i == 0 else 1.4,
+                "zorder": 3 if i == 0 else 2,
+            }
+            false_positive_rate, true_positive_rate, _ = roc_curve(truth, values)
+            roc.plot(
+                false_positive_rate, true_positive_rate, label=f"{name}: {interval_words(areas['auroc'])}", **style
+            )
+            precision, recall, _ = precision_recall_curve(truth, values)
+            pr.plot(
+                recall, precision, drawstyle="steps-post", label=f"{name}: {interval_words(areas['auprc'])}", **style
+            )
+        roc.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=":", zorder=1)
+        pr.axhline(prior, color=GREY, linewidth=0.8, linestyle=":", zorder=1)
+        for axes, area in ((roc, "AUROC"), (pr, "AUPRC")):
+            # Below the axes: inside, seven rows would hide the curves.
+            axes.legend(title=f"{area} [95% interval]", loc="upper center", bbox_to_anchor=(0.5, -0.16), fontsize=8)
+    else:
+        for axes in (roc, pr):
+            note(axes, f"Undefined: all {len(truth):,} labels are {truth[0]}")
+    roc.set(xlabel="False positive rate", ylabel="True positive rate (recall)", title="ROC")
+    pr.set(xlabel="Recall", ylabel="Precision", title="Precision–recall")
+    for axes in (roc, pr):
+        axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
+        axes.set_box_aspect(1)
+    figure.suptitle(f"n = {len(truth):,} ({positives:,} positive; dotted: chance)")
+    save_figure(figure, path)
+
+
+def calibration(labels: ArrayLike, scores: ArrayLike, path: StrPath) -> None:
+    """Draw the reliability diagram: in each bin of scores, the fraction of positives against the mean score.
+
+    The bins are those of the expected calibration error in `bioft.metrics`; bars are Wilson intervals.
+
+    Raises:
+        BioftError: bad labels or scores, or the file can't be written.
+    """
+    truth, values = intervals.check_labels_and_scores(labels, scores)
+    bins = intervals.calibration_bins(values)
+    sizes = np.bincount(bins, minlength=intervals.CALIBRATION_BINS)
+    filled = np.flatnonzero(sizes)
+    mean_score = np.bincount(bins, weights=values)[filled] / sizes[filled]
+    positives = np.bincount(bins, weights=truth)[filled]
+    fraction = positives / sizes[filled]
+    bounds = np.array(
+        [intervals.wilson_interval(int(k), int(n)) for k, n in zip(positives, sizes[filled], strict=True)]
+    )
+
+    figure, (axes, histogram) = new_figure(rows=2, height=6.2, height_ratios=(3, 1), sharex=True)
+    axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="perfect calibration")
+    axes.errorbar(
+        mean_score,
+        fraction,
+        # Rounding may put a bound a hair on the wrong side.
+        yerr=np.maximum([fraction - bounds[:, 0], bounds[:, 1] - fraction], 0),
+        color=BLUE,
+        marker="o",
+        capsize=3,
+        label="bins of scores, 95% intervals",
+    )
+    histogram.bar(
+        (np.arange(intervals.CALIBRATION_BINS) + 0.5) / intervals.CALIBRATION_BINS,
+        sizes,
+        width=0.9 / intervals.CALIBRATION_BINS,
+        color=SKY,
+        edgecolor=BLUE,
+        linewidth=0.5,
+    )
+    histogram.yaxis.set_major_formatter("{x:,.0f}")
+    ece = intervals.nest(_quietly_bootstrapped(truth, values))["ece"]
+    axes.set(
+        ylabel="Fraction of positives",
+        ylim=(-0.02, 1.02),
+        title=f"Calibration: ECE {interval_words(ece)}, n = {len(truth):,}",
+    )
+    axes.legend(loc="upper left")
+    histogram.set(xlabel="Score (predicted probability of association)", ylabel="Pairs", xlim=(-0.02, 1.02))
+    save_figure(figure, path)
+
+
+def score_distribution(labels: ArrayLike, scores: ArrayLike, threshold: float, path: StrPath) -> None:
+    """Draw histograms of the scores of positives and of negatives, and the threshold between them.
+
+    Raises:
+        BioftError: bad labels or scores, or the file can't be written.
+    """
+    truth, values = intervals.check_labels_and_scores(labels, scores)
+    accuracy = float(((values >= threshold) == truth).mean())
+    low, high = intervals.wilson_interval(round(accuracy * len(truth)), len(truth))
+    figure, axes = new_figure()
+    edges = np.linspace(0, 1, 41)
+    for label, name, colour, hatch in ((0, "negative", ORANGE, ""), (1, "positive", BLUE, "//")):
+        chosen = values[truth == label]
+        axes.hist(
+            chosen,
+            edges,
+            histtype="stepfilled",
+            facecolor=(colour, 0.3),
+            edgecolor=colour,
+            hatch=hatch,
+            linewidth=1.5,
+            label=f"{name} (n = {len(chosen):,})",
+        )
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.axvline(threshold, color="black", linestyle="--", linewidth=1.2, label=f"threshold {threshold:.3f}")
+    axes.set(
+        xlabel="Score (predicted probability of association)",
+        ylabel="Pairs",
+        xlim=(-0.02, 1.02),
+        title=f"Scores: accuracy {accuracy:.3f} [{low:.3f}, {high:.3f}], n = {len(truth):,}",
+    )
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3)
+    save_figure(figure, path)
+
+
+def degree_distribution(gene_degrees: ArrayLike, disease_degrees: ArrayLike, path: StrPath) -> None:
+    """Draw how many entities have at least so many associations, genes and diseases, on logarithmic axes.
+
+    The degree of an entity is its number of positive pairs, at least 1.
+
+    Raises:
+        BioftError: a degree below 1, no degrees at all, or the file can't be written.
+    """
+    figure, axes = new_figure()
+    for name, degrees, colour, marker in (
+        ("genes", gene_degrees, BLUE, "o"),
+        ("diseases", disease_degrees, VERMILION, "s"),
+    ):
+        values = np.sort(np.asarray(degrees, dtype=np.float64))
+        if not len(values) or not values[0] >= 1:
+            raise BioftError(f"The degrees of the {name} must be at least 1, and there must be some.")
+        distinct, first = np.unique(values, return_index=True)
+        axes.plot(
+            distinct,
+            1 - first / len(values),
+            color=colour,
+            marker=marker,
+            markersize=4,
+            linewidth=1,
+            label=f"{name}: n = {len(values):,}, median {np.median(values):g}, highest {values[-1]:,.0f}",
+        )
+    axes.set(
+        xscale="log",
+        yscale="log",
+        xlabel="Degree (associations of one gene or disease)",
+        ylabel="Fraction with at least that degree",
+        title="Degree distribution",
+    )
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.legend()
+    save_figure(figure, path)
+
+
+def plot_run(run_directory: StrPath, run: Mapping[str, Any] | None = None) -> list[Path]:
+    """Draw the figures of a run from its files into ``plots/``, and return their paths.
+
+    Reads ``predictions.parquet`` and ``run.json``; ``run`` is the content of the latter, for a run that hasn't
+    written it yet (it is written last). Writes ``loss.png`` and ``learning_rate.png`` (where such was logged),
+    ``roc_pr.png`` with the base model and the baselines beside the fine-tuned model,
+    ``calibration.png`` and ``score_distribution.png``.
+
+    Raises:
+        BioftError: a file is missing or unreadable, or a column is missing.
+    """
+    directory = Path(run_directory)
+    run = _read_run(directory / "run.json") if run is None else run
+    predictions = _read_predictions(directory / "predictions.parquet")
+    labels, scores = predictions["label"], predictions["score"]
+    threshold = run.get("scoring", {}).get("threshold", 0.5)
+
+    compared, metrics = {"fine-tuned model": scores}, {"fine-tuned model": run.get("metrics")}
+    if "base_score" in predictions and predictions["base_score"].notna().all():
+        compared["base model, zero-shot"] = predictions["base_score"]
+        metrics["base model, zero-shot"] = run.get("base_model_metrics")
+    for column in predictions:
+        if str(column).startswith("baseline_"):
+            name = str(column).removeprefix("baseline_")
+            shown = "TF-IDF" if name == "tfidf" else name.replace("_", ", ")
+            compared[shown] = predictions[column]
+            metrics[shown] = run.get("baselines", {}).get(name)
+
+    paths = plot_training(directory, run.get("log_history") or [])
+    folder = directory / "plots"
+    paths.append(folder / "roc_pr.png")
+    roc_pr(labels, compared, paths[-1], metrics={name: value for name, value in metrics.items() if value})
+    paths.append(folder / "calibration.png")
+    calibration(labels, scores, paths[-1])
+    paths.append(folder / "score_distribution.png")
+    score_distribution(labels, scores, threshold, paths[-1])
+    return paths
+
+
+def _read_run(path: Path) -> dict[str, Any]:
+    try:
+        run = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BioftError(f"{path} is missing: {path.parent} is not the directory of a finished run.") from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise BioftError(f"{path} can't be read: {error}.") from error
+    if not isinstance(run, dict):
+        raise BioftError(f"{path} is no record of a run: it holds no JSON object.")
+    return run
+
+
+def _read_predictions(path: Path) -> Any:
+    import pandas as pd
+
+    if not path.is_file():
+        raise BioftError(f"{path} is missing: {path.parent} is not the directory of a finished run.")
+    try:
+        predictions = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise BioftError(f"{path} can't be read as Parquet: {error}.") from error
+    missing = [column for column in ("label", "score") if column not in predictions]
+    if missing:
+        raise BioftError(f"{path} has no column {', '.join(missing)}; it has {', '.join(map(str, predictions))}.")
+    return predictions
+
+
+def _quietly_bootstrapped(labels: Any, scores: Any) -> dict[str, float]:
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # AUROC of one class: not in this figure
+        return intervals.bootstrap_metrics(labels, scores)

@@ -1,0 +1,90 @@
+"""The figures of a run in words and in one table: baselines, base model, fine-tuned model."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from bioft.metrics import intervals
+from bioft.storage import runs
+
+SIGNIFICANCE_LEVEL = 0.05
+
+
+def describe_difference(baseline: str, result: intervals.PairedDifference, words: str) -> dict[str, Any]:
+    """The comparison of a model with its best baseline as `run.json` holds it, with the conclusion in one sentence.
+
+    `words` name the metric. Different is what has an interval without 0 and p < .05: at the edge the two may differ.
+    """
+    if result.low > 0 and result.p_value < SIGNIFICANCE_LEVEL:
+        verdict = "is significantly better than"
+    elif result.high < 0 and result.p_value < SIGNIFICANCE_LEVEL:
+        verdict = "is significantly worse than"
+    else:
+        verdict = "does not differ significantly from"
+    sentence = (
+        f"The fine-tuned model {verdict} the best baseline ({baseline.replace('_', ' ')}): difference in {words} "
+        f"{result.difference:+.3f}, 95% interval {result.low:+.3f} to {result.high:+.3f}, "
+        f"p {'<' if result.p_value < 0.002 else '='} {max(result.p_value, 0.002):.3f} "
+        f"(paired bootstrap, n = {result.n})."
+    )
+    return {
+        "baseline": baseline,
+        "metric": result.metric,
+        "difference": result.difference,
+        "low": result.low,
+        "high": result.high,
+        "p_value": result.p_value,
+        "sentence": sentence,
+    }
+
+
+def print_results(record: Mapping[str, Any], shown: Mapping[str, str], console: Console) -> None:
+    """Print the one table of a run record: baselines, the base model, the fine-tuned model, with intervals."""
+    rows = result_rows(record)
+    split = "Test" if runs.is_tested(record) else "Validation"
+    console.print(results_table(rows, console.width, shown, split))
+    console.print(record["comparison"]["sentence"], soft_wrap=True, highlight=False)
+
+
+def result_rows(record: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The metrics of the baselines, the base model and the fine-tuned model, in this order."""
+    return {**record["baselines"], "base, zero-shot": record["base_model_metrics"], "fine-tuned": record["metrics"]}
+
+
+def results_table(
+    rows: Mapping[str, Mapping[str, Any]], width: int, shown: Mapping[str, str], split: str = "Test"
+) -> Table:
+    """A table of metrics with intervals, a row for each name; the last row is set apart if there is a base model.
+
+    `shown` are the metrics and their words, the most important first: a narrow terminal gets those that fit on it;
+    `run.json` and the card have all of them.
+    """
+    columns = list(shown)[: max(1, (width - 22) // 19)]
+    n = next(iter(rows.values()))[columns[0]]["n"]
+    table = Table(title=f"{split} split, n = {n:,}, with 95 % intervals", box=box.SIMPLE_HEAD)
+    table.add_column("Model", no_wrap=True)
+    for metric in columns:
+        table.add_column(shown[metric], justify="right", no_wrap=True)
+    for name, values in rows.items():
+        if name == "fine-tuned":
+            table.add_section()
+        cells = [interval_text(values.get(metric, {"value": None})) for metric in columns]
+        table.add_row(name.replace("_", " "), *cells, style="bold" if name == "fine-tuned" else None)
+    return table
+
+
+def decimals(value: float, places: int = 3) -> str:
+    """A number as tables show it: `.812`, `-.041`, `10.400`."""
+    text = f"{value:.{places}f}"
+    return text.replace("0.", ".", 1) if text.removeprefix("-").startswith("0.") else text
+
+
+def interval_text(figure: Mapping[str, Any]) -> str:
+    """`.812 [.790–.833]`, or a dash for a metric that is not defined."""
+    if figure["value"] is None:
+        return "–"
+    value, low, high = (decimals(figure[key]) for key in ("value", "low", "high"))
+    return f"{value} [{low}–{high}]"

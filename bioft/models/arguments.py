@@ -1,0 +1,115 @@
+"""Options of recipes that are the same for every task: the run, the base model, the training."""
+
+from dataclasses import dataclass, field
+
+import torch
+import transformers
+from trl import ModelConfig, SFTConfig
+
+
+@dataclass
+class RecipeArguments:
+    """What a recipe does around the training itself."""
+
+    dry_run: bool = field(
+        default=False,
+        metadata={"help": "Check the configuration and the data, show two examples, estimate; train nothing."},
+    )
+    overwrite: bool = field(default=False, metadata={"help": "Replace a run that output_dir holds already."})
+    push_to_hub: str | None = field(
+        default=None, metadata={"help": "user/name of a model repository: push the run there at its end, as private."}
+    )
+    seeds: str | None = field(
+        default=None,
+        metadata={
+            "help": "Train once for each of these seeds, such as 1,2,3, each into a folder of output_dir, and report "
+            "mean and interval over them. On the command line only."
+        },
+    )
+
+
+@dataclass
+class ModelArguments(ModelConfig):
+    """TRL's arguments of the model, but for those that no recipe reads: an option that changes nothing is none."""
+
+    lora_target_parameters: list[str] | None = field(default=None, init=False)
+    lora_task_type: str = field(default="CAUSAL_LM", init=False)
+    load_in_8bit: bool = field(default=False, init=False)
+    bnb_4bit_quant_type: str = field(default="nf4", init=False)
+    use_bnb_nested_quant: bool = field(default=True, init=False)
+    bnb_4bit_quant_storage: str | None = field(default=None, init=False)
+
+
+@dataclass
+class EncoderModelArguments(ModelArguments):
+    """The same for an encoder, whose weights are loaded in float32 whatever the trainer's precision."""
+
+    dtype: str = field(default="float32", init=False)
+    attn_implementation: str | None = field(default=None, init=False)
+    load_in_4bit: bool = field(default=False, init=False)
+
+
+@dataclass
+class LanguageModelArguments(ModelArguments):
+    """The same for a language model, which always gets an adapter; the type of its weights is chosen by hardware."""
+
+    use_peft: bool = field(default=True, init=False)
+    dtype: str = field(
+        default="auto",
+        metadata={
+            "help": "Type of the weights that are not in 4 bits, and of products; auto is bfloat16 where the hardware "
+            "multiplies it, else float32 (float16 on an older GPU).",
+        },
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse a type that there is not."""
+        if self.dtype not in ("auto", "bfloat16", "float16", "float32"):
+            raise ValueError(f"dtype is auto, bfloat16, float16 or float32, not {self.dtype!r}")
+        super().__post_init__()
+
+
+@dataclass
+class MixedPrecision:
+    """Mixed precision by hardware: bfloat16 on GPUs that have it, else float16 there, and none on a CPU."""
+
+    bf16: bool | None = field(
+        default=None, metadata={"help": "bfloat16 mixed precision; by default if the GPU has it."}
+    )
+    fp16: bool = field(default=False, metadata={"help": "float16 mixed precision, for GPUs without bfloat16."})
+
+    def choose_precision(self, use_cpu: bool) -> None:
+        """Choose where the user did not."""
+        on_gpu = torch.cuda.is_available() and not use_cpu
+        if self.bf16 is None and not self.fp16:
+            self.bf16 = on_gpu and torch.cuda.is_bf16_supported()
+            self.fp16 = on_gpu and not self.bf16
+
+
+@dataclass
+class TrainingArguments(MixedPrecision, SFTConfig):
+    """TRL's arguments, with mixed precision by hardware.
+
+    TRL asks for bfloat16 everywhere, which fails on processors without it. On a CPU the weights themselves are loaded
+    in the type that is fast there (`LanguageModelArguments.dtype`).
+    """
+
+    # The trainer's own push would send its state and another card: `RecipeArguments.push_to_hub` pushes the run.
+    push_to_hub: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        """Choose the precision where the user did not."""
+        self.choose_precision(self.use_cpu)
+        super().__post_init__()
+
+
+@dataclass
+class EncoderTrainingArguments(MixedPrecision, transformers.TrainingArguments):
+    """The arguments of Transformers' trainer, with mixed precision by hardware; the weights are float32."""
+
+    push_to_hub: bool = field(default=False, init=False)  # as in `TrainingArguments`
+
+    def __post_init__(self) -> None:
+        """Choose the precision where the user did not."""
+        self.choose_precision(self.use_cpu)
+        super().__post_init__()

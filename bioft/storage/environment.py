@@ -1,0 +1,84 @@
+"""Code, packages, hardware and command of this process, as a run record describes them."""
+
+import os
+import platform
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+import bioft
+from bioft.storage.runs import SCHEMA_VERSION
+
+PACKAGES = (
+    "torch", "transformers", "trl", "peft", "bitsandbytes", "accelerate", "datasets", "evaluate",
+    "huggingface_hub", "tokenizers", "sentence-transformers", "scikit-learn", "numpy",
+)  # fmt: skip
+
+
+def environment() -> dict[str, Any]:
+    """The parts of a record that describe code, packages, hardware and command, as they are now."""
+    packages = {}
+    for name in PACKAGES:
+        try:
+            packages[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "created": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "bioft": {"version": bioft.__version__, **git_state()},
+        "python": platform.python_version(),
+        "packages": packages,
+        "hardware": hardware(),
+        "command": command_line(),
+    }
+
+
+def git_state() -> dict[str, Any]:
+    """Commit of the checkout that bioft runs from and whether files were changed; None outside a checkout."""
+    folder = Path(bioft.__file__).resolve().parent.parent
+    try:
+        commit = _git(folder, "rev-parse", "HEAD")
+        return {"git_commit": commit, "git_dirty": bool(_git(folder, "status", "--porcelain"))}
+    except (OSError, subprocess.CalledProcessError):
+        return {"git_commit": None, "git_dirty": None}
+
+
+def hardware() -> dict[str, Any]:
+    """Processor, cores that this process may use, memory and GPUs."""
+    import torch
+
+    cpu = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        names = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
+        cpu = names[0] if names else cpu
+    gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return {
+        "cpu": cpu,
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
+        "gpus": gpus,
+        "num_processes": int(os.environ.get("WORLD_SIZE", "1")),
+    }
+
+
+def command_line() -> list[str]:
+    """The command of this process, relative to the working directory, without the values of tokens."""
+    words = [os.path.relpath(sys.argv[0]), *sys.argv[1:]]
+    hidden = [
+        "***" if "token" in before and before.startswith("--") and "=" not in before else word
+        for before, word in zip(["", *words], words, strict=False)
+    ]
+    return [re.sub(r"(token=).*|hf_\w+", r"\1***", word) for word in hidden]
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    result = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True)
+    return result.stdout.strip()

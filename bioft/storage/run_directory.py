@@ -1,0 +1,107 @@
+"""The run directory while a run is going on: made, resumed, refused, cleared."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from bioft.errors import BioftError
+from bioft.storage.files import disk_errors, write_text
+from bioft.storage.runs import BASE_SCORES, CONFIG, RECORD
+
+BEGUN_HERE: set[Path] = set()
+"""Run directories that this process has made: another one may have been given the same name."""
+
+
+# What makes no difference to the trained model may change between a kill and its resumption.
+NOT_COMPARED = {"overwrite", "dry_run", "push_to_hub", "seeds", "logging_steps", "report_to", "disable_tqdm"}
+
+
+def prepare(directory: Path, config: dict[str, Any], *, overwrite: bool = False) -> None:
+    """Make a run directory ready for a run with this configuration, or for resuming one.
+
+    Raises:
+        BioftError: the directory holds a finished run, an unfinished one with other settings, or other files.
+    """
+    refuse_taken(directory, overwrite=overwrite)
+    existing = sorted(directory.iterdir()) if directory.is_dir() else []
+    names = {path.name for path in existing}
+    if names and not names & {RECORD, CONFIG}:
+        raise BioftError(f"{directory} holds files that are not of a run. Choose another --output_dir.")
+    if names and overwrite:
+        shutil.rmtree(directory)
+    elif CONFIG in names:
+        earlier = yaml.safe_load((directory / CONFIG).read_text()) or {}
+        changed = [f"{key}: {was!r}, now {now!r}" for key, was, now in differing_settings(earlier, config)]
+        if changed:
+            raise BioftError(
+                f"{directory} holds an unfinished run with other settings ({'; '.join(changed)}). "
+                "Choose another --output_dir, or give --overwrite to start anew."
+            )
+        return
+    with disk_errors(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+    write_text(directory / CONFIG, yaml.safe_dump(config, sort_keys=True, allow_unicode=True))
+    BEGUN_HERE.add(directory)
+
+
+def refuse_taken(directory: Path, *, overwrite: bool = False) -> None:
+    """Refuse a run directory that is a file, or holds a finished run and may not be overwritten: BioftError."""
+    if directory.exists() and not directory.is_dir():
+        raise BioftError(f"{directory} is a file; --output_dir must name a folder.")
+    if (directory / RECORD).is_file() and not overwrite:
+        raise BioftError(
+            f"{directory} holds a finished run. Choose another --output_dir, or give --overwrite to replace it."
+        )
+
+
+def remove_untrained(directory: Path) -> None:
+    """Remove the directory that this process began a run in, if it holds nothing that was trained."""
+    if directory not in BEGUN_HERE or not directory.is_dir():
+        return
+    names = [path.name for path in directory.iterdir()]
+    if all(name == CONFIG or name.startswith(BASE_SCORES) for name in names):
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def differing_settings(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """Key, first and second value (None if not set) of what two configurations say differently about a training."""
+    return [
+        (key, first.get(key), second.get(key))
+        for key in sorted(first.keys() | second.keys())
+        if key not in NOT_COMPARED and first.get(key) != second.get(key)
+    ]
+
+
+def last_checkpoint(directory: Path) -> str | None:
+    """The newest checkpoint that was written to its end; ones cut off by a kill are removed."""
+    checkpoints = sorted(directory.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+    for checkpoint in reversed(checkpoints):
+        # The trainer's state is the last file that a checkpoint gets.
+        state = checkpoint / "trainer_state.json"
+        try:
+            json.loads(state.read_text())
+        except (OSError, ValueError):
+            shutil.rmtree(checkpoint)
+            continue
+        return str(checkpoint)
+    return None
+
+
+def cached(path: Path, compute: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Named arrays that an interrupted run left in `path`, else computed, and written by the main process."""
+    if path.is_file():
+        with np.load(path) as stored:
+            return dict(stored)
+    arrays = compute()
+    if int(os.environ.get("RANK", "0")) == 0:
+        partial = path.with_name(f".partial-{path.name}")
+        with disk_errors(path):
+            np.savez(partial, allow_pickle=False, **arrays)
+            partial.replace(path)
+    return arrays

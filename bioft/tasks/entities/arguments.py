@@ -1,0 +1,62 @@
+"""Options of the recipes on documents."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import transformers
+from transformers.trainer_utils import IntervalStrategy
+
+from bioft.datasets import load
+from bioft.datasets.arguments import DataArguments
+
+
+@dataclass
+class DocumentArguments(DataArguments):
+    """Which documents with entities and relations to train and test on."""
+
+    built_here: ClassVar[tuple[str, ...]] = load.DOCUMENTS
+
+    dataset: str = field(
+        default="sample",
+        metadata={
+            "help": "sample (ships with bioft), bc5cdr, chemdisgene, a folder written by `bioft build`, or user/name "
+            "on the Hub."
+        },
+    )
+    dataset_path: str | None = field(
+        default=None, metadata={"help": "Folder of BC5CDR or file of ChemDisGene, from `bioft download`."}
+    )
+    dataset_revision: str | None = field(
+        default=None, metadata={"help": "Branch, tag or commit of a dataset on the Hub (by default main)."}
+    )
+    skip_bad: bool = field(default=False, metadata={"help": "Leave out documents that are not valid, and count them."})
+    train_on: str = field(
+        default="train",
+        metadata={
+            "help": "train, or train+validation: then the last checkpoint is kept, as nothing is left to choose by."
+        },
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse a value that names no splits."""
+        if self.train_on not in ("train", "train+validation"):
+            raise ValueError(f"train_on is train or train+validation, not {self.train_on!r}")
+
+
+@dataclass
+class WindowArguments:
+    """How documents are cut for the encoder: windows that overlap, so that nothing is lost."""
+
+    window_length: int = field(
+        default=192, metadata={"help": "Tokens of a window, with the special ones at its ends."}
+    )
+    window_overlap: int = field(
+        default=48, metadata={"help": "Tokens that neighbouring windows share (`stride` in Hugging Face tokenizers)."}
+    )
+
+
+def keep_last_checkpoint(training_args: transformers.TrainingArguments, train_on: str) -> None:
+    """Turn off what needs validation data, for a training that uses them up."""
+    if train_on == "train+validation":
+        training_args.eval_strategy = IntervalStrategy.NO
+        training_args.load_best_model_at_end = False

@@ -1,0 +1,65 @@
+"""Options of the recipe joint_ner_re."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class JointArguments:
+    """How much each head of a joint model is trained, and what the finished model is compared with."""
+
+    entity_loss_weight: float = field(
+        default=1.0, metadata={"help": "Weight of the entity head's loss; 0 trains the relation head only."}
+    )
+    relation_loss_weight: float = field(
+        default=1.0, metadata={"help": "Weight of the relation head's loss; 0 trains the entity head only."}
+    )
+    positive_weight: float = field(
+        default=1.0, metadata={"help": "How much a related pair counts in the loss; an unrelated one counts 1."}
+    )
+    start_from: str | None = field(
+        default=None,
+        metadata={"help": "Finished run of token_classification on these data: go on from its encoder and its tags."},
+    )
+    trained_layers: int | None = field(
+        default=None,
+        metadata={"help": "Train the last N layers of the encoder and the heads only; 0 trains the heads alone."},
+    )
+    relation_layer: int | None = field(
+        default=None,
+        metadata={"help": "Layer of the encoder that the relation head reads, from 1; by default the last one."},
+    )
+    relation_words: bool = field(
+        default=False,
+        metadata={"help": "Let the relation head also read the words at, around and between two mentions."},
+    )
+    relation_dropout: float = field(
+        default=0.3,
+        metadata={"help": "Share of what the relation head reads that is hidden in training."},
+    )
+    threshold: float | None = field(
+        default=None,
+        metadata={"help": "Score from which on a relation is predicted; by default the best one on validation."},
+    )
+    compare_with: list[str] | None = field(
+        default=None,
+        metadata={"help": "Finished runs on the same test documents, each compared by paired bootstrap."},
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse a model of which nothing is trained."""
+        weights = (self.entity_loss_weight, self.relation_loss_weight)
+        if min(weights) < 0 or not any(weights):
+            raise ValueError("entity_loss_weight and relation_loss_weight must be 0 or more, and one of them more")
+
+    def trained_heads(self) -> tuple[str, ...]:
+        """Which of "entities" and "relations" are learnt, here (their loss has a weight) or in `start_from`."""
+        weights = {"entities": self.entity_loss_weight, "relations": self.relation_loss_weight}
+        return tuple(head for head, weight in weights.items() if weight or (self.start_from and head == "entities"))
+
+    def model_options(self) -> dict[str, float | None]:
+        """Those that are part of the model's configuration."""
+        names = (
+            "entity_loss_weight", "relation_loss_weight", "positive_weight", "relation_layer", "relation_words",
+            "relation_dropout",
+        )  # fmt: skip
+        return {name: getattr(self, name) for name in names}

@@ -1,0 +1,67 @@
+"""Options of the recipe text_classification."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from bioft.datasets import load
+from bioft.datasets.arguments import DataArguments
+
+
+@dataclass
+class LabelledTextArguments(DataArguments):
+    """Which labelled texts to train and test on."""
+
+    built_here: ClassVar[tuple[str, ...]] = load.LABELLED_TEXTS
+
+    dataset: str = field(
+        default="sample",
+        metadata={
+            "help": "sample (ships with bioft), stop_reasons (expert labels), stop_reasons_weak (predicted labels), "
+            "gender, a folder written by `bioft build`, or user/name on the Hub."
+        },
+    )
+    dataset_path: str | None = field(
+        default=None,
+        metadata={
+            "help": "File of stop reasons (those with expert labels are fetched without it), or file or folder of "
+            "trial records for gender."
+        },
+    )
+    dataset_revision: str | None = field(
+        default=None, metadata={"help": "Branch, tag or commit of a dataset on the Hub (by default main)."}
+    )
+    split_seed: int = field(default=0, metadata={"help": "Seed of the splits."})
+    skip_bad: bool = field(default=False, metadata={"help": "Leave out rows that are not valid, and count them."})
+
+
+@dataclass
+class ClassifierArguments:
+    """What a classifier of texts reads, how it is trained, and what it starts from."""
+
+    max_length: int = field(default=128, metadata={"help": "Tokens of a text, with the special ones at its ends."})
+    head: str = field(default="linear", metadata={"help": "linear, or two_layer: a hidden layer before it."})
+    class_imbalance: str = field(
+        default="none",
+        metadata={"help": "none; pos_weight: rare labels count more in the loss; focal: hard texts count more."},
+    )
+    focal_gamma: float = field(default=2.0, metadata={"help": "How much less easy texts count with focal."})
+    trained_layers: int | None = field(
+        default=None, metadata={"help": "Train the last N layers of the encoder and the head only, which saves time."}
+    )
+    mlm_run: str | None = field(
+        default=None,
+        metadata={"help": "Finished run of mlm, or user/name on the Hub: its adapter is merged into the base model."},
+    )
+    start_from: str | None = field(
+        default=None,
+        metadata={"help": "Finished run of text_classification, or user/name on the Hub, to be trained further."},
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse values that there are not."""
+        if self.head not in ("linear", "two_layer"):
+            raise ValueError(f"head is linear or two_layer, not {self.head!r}")
+        if self.class_imbalance not in ("none", "pos_weight", "focal"):
+            raise ValueError(f"class_imbalance is none, pos_weight or focal, not {self.class_imbalance!r}")
+        if self.mlm_run and self.start_from:
+            raise ValueError("give mlm_run or start_from: a run that is trained further has its encoder already")
