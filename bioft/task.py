@@ -1,6 +1,202 @@
-"""What a task is, as data: everything that commands and cards need to know of it, declared once."""
+"""What a task is, as data: everything that commands, cards and recipes need to know of it, declared once.
+
+A task is one `Task` object (`TASK`) in a module, and beside it modules with fixed names, each of which may be absent:
+
+- `evaluate`: `baselines(dataset, record)`, `figures(table, dataset, record)`, `comparisons(table, baselines, …)`;
+- `predict`: `load(directory)`, `predict(model, rows)`; what `bioft predict` asks and shows;
+- `answers`: `outcomes(table)`, `answers(table, record)`, …: the only reader of its `predictions.parquet`;
+- `inspect`, `export`, `demo`: what the commands of these names do with its data and its runs.
+
+There is no class to inherit from and no decorator: a module that has these functions is a task. bioft's own are in
+`REGISTERED`; the record of a run names the module of any other, which is looked up on this machine only.
+"""
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from bioft.errors import BioftError, suggestion
 
 FINE_TUNED = "fine-tuned"
-
-
 BASE = "base, zero-shot"
+NOT_FOR_PATIENTS = "Not for diagnosis, treatment or any decision about a person."
+NOT_ANNOTATED = "An entity or relation of a kind that the corpus does not annotate is never found."
+REGISTERED = (
+    "bioft.tasks.gene_disease",
+    "bioft.tasks.entities",
+    "bioft.tasks.relations",
+    "bioft.tasks.joint",
+    "bioft.tasks.text_labels",
+    "bioft.tasks.masked_lm",
+    "bioft.tasks.retrieval",
+    "bioft.tasks.name_alignment",
+)
+"""The modules of bioft's own tasks; importing one imports nothing heavy."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where data come from, and what builds a dataset of them.
+
+    `bioft build NAME`, `bioft download NAME`, `--dataset NAME` of recipes, cards and `bioft verify` all read it here.
+    """
+
+    name: str
+    """What a manifest calls its builder, and a recipe its dataset ("stop_reasons")."""
+    title: str
+    """For cards: "CTD curated gene–disease associations"."""
+    build: str | Callable[..., Any]
+    """The function that builds: "package.module:function", or itself. Its signature gives the options."""
+    purpose: str = ""
+    """One sentence for the help of `bioft build`; without it the source has no command."""
+    download: str | None = None
+    """What `bioft download` writes for it below `data/`; None where it needs no file."""
+    dataset: str = ""
+    """The name by which recipes take it, where that is another ("sample")."""
+
+    def builder(self) -> Callable[..., Any]:
+        """The function that builds, imported now."""
+        if callable(self.build):
+            return self.build
+        module, _, function = self.build.partition(":")
+        return getattr(import_module(module), function)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a task is called, what its datasets and metrics are, and what cards say about it."""
+
+    name: str
+    """What run records and cards call it: "entity-recognition"."""
+    module: str
+    """Where it is: "bioft.tasks.entities", or a module of one's own."""
+    title: str
+    pipeline_tag: str
+    unit: str
+    """What the test split has n of."""
+    purpose: str
+    limits: tuple[str, ...]
+    main_metric: str
+    columns: tuple[str, ...] = ()
+    """Those of its datasets."""
+    sources: tuple[Source, ...] = ()
+    """Datasets that it can build by name."""
+    metrics: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """By name in the record the Hub's name of a metric and its words; those that all tasks share are in the cards."""
+    baselines: Mapping[str, str] = field(default_factory=dict)
+    """By name in the record what a baseline is, in words."""
+    tags: tuple[str, ...] = ()
+    auto_class: str | None = None
+    """The class of Transformers that loads a model for it; None if it needs a class of bioft."""
+    usage: str | None = None
+    """How `bioft predict` is asked, after the folder."""
+    command: str = "predict model"
+    """Of bioft, before the usage."""
+    library: str | None = None
+    """What loads the model, where it is neither Transformers nor PEFT alone."""
+
+
+@cache
+def registered() -> dict[str, Task]:
+    """bioft's own tasks by name.
+
+    Raises:
+        BioftError: two of them, or two sources, have one name.
+    """
+    found: dict[str, Task] = {}
+    builders: dict[str, Source] = {}
+    for module in REGISTERED:
+        task: Task = import_module(module).TASK
+        if task.name in found:
+            raise BioftError(f"Two tasks are called {task.name!r}: {found[task.name].module} and {module}.")
+        found[task.name] = task
+        for source in task.sources:
+            if builders.setdefault(source.name, source) != source:
+                raise BioftError(f"Two sources are called {source.name!r}; one of them is in {module}.")
+    return found
+
+
+def find(record: Mapping[str, Any], *, pulled: bool) -> Task:
+    """The task of a run, looked up from its record.
+
+    Args:
+        record: the content of `run.json`.
+        pulled: the run comes from the Hub: then only bioft's own modules are imported.
+
+    Raises:
+        BioftError: an unknown task, a module outside bioft in a pulled record, or one that is not here.
+    """
+    name, module = str(record.get("task")), record.get("module")
+    if module is None or module in REGISTERED:
+        if name not in registered():
+            raise BioftError(f"There is no task {name!r} in this bioft. {suggestion(name, registered())}")
+        return registered()[name]
+    if pulled:
+        raise BioftError(
+            f"The record names the module {module!r}, which is not part of bioft: what comes from the Hub may not "
+            "choose code of this machine. Ask whoever published the run for the module, and for the run's folder."
+        )
+    task = getattr(import_own(str(module)), "TASK", None)
+    if not isinstance(task, Task):
+        raise BioftError(f"The module {module} has no TASK: it must be a `bioft.task.Task`.")
+    if task.name != name:
+        raise BioftError(f"The module {module} is of the task {task.name!r}; the record names {name!r}.")
+    return task
+
+
+def import_own(module: str) -> ModuleType:
+    """A module outside bioft, from the current folder or where Python finds it; BioftError if it is not there."""
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.append(here)
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not module.startswith(error.name):
+            raise
+        raise BioftError(
+            f"The task of this run is in the module {module!r}, which is not here. Run the command in the folder that "
+            f"holds {module.partition('.')[0]}.py, or add that folder to PYTHONPATH."
+        ) from None
+
+
+def part(task: Task, name: str) -> ModuleType | None:
+    """One of the modules of a task, such as `answers`; None if it has none of that name.
+
+    In a task of one file it is what that file calls so, such as `from bioft.tasks.text_labels import answers`.
+    """
+    whole = import_own(task.module) if task.module not in REGISTERED else import_module(task.module)
+    if isinstance(found := getattr(whole, name, None), ModuleType):
+        return found
+    if not hasattr(whole, "__path__"):
+        return None
+    try:
+        return import_module(f"{task.module}.{name}")
+    except ModuleNotFoundError as error:
+        if error.name != f"{task.module}.{name}":
+            raise
+        return None
+
+
+def function(task: Task, place: str, name: str, what: str) -> Callable[..., Any]:
+    """A function of one of a task's modules, for a command that does `what` ("can be compared").
+
+    Raises:
+        BioftError: the task has no such module, or the module lacks the function: says which.
+    """
+    module = part(task, place)
+    if module is None:
+        raise BioftError(f"Runs on {task.name} {what.replace('can ', 'can not ', 1)}: {task.module} has no `{place}`.")
+    if not hasattr(module, name):
+        raise BioftError(f"The module {module.__name__} lacks the function `{name}`: no run on {task.name} {what}.")
+    return getattr(module, name)
+
+
+def source(name: str, tasks: Mapping[str, Task] | None = None) -> Source | None:
+    """The source whose datasets a manifest calls `name`; None if no task has it."""
+    every = (tasks or registered()).values()
+    return next((its for task in every for its in task.sources if its.name == name), None)

@@ -10,12 +10,12 @@ from jinja2 import UndefinedError
 
 from bioft.cards.words import (
     PLACEHOLDER,
-    _dataset_name,
-    _license_fields,
-    _render,
-    _source_words,
-    _unique,
     audit_in_words,
+    dataset_name,
+    license_fields,
+    render,
+    source_words,
+    unique,
     without_local_paths,
 )
 from bioft.errors import BioftError
@@ -115,7 +115,7 @@ def dataset_card(manifest: dict[str, Any], dataset: "DatasetDict", *, repository
         first = next(iter(dataset.values()))
         kind = next(kind for column, kind in DATASET_KINDS.items() if column in first.column_names)
         total = sum(map(len, dataset.values()))
-        name = _dataset_name(manifest)
+        name = dataset_name(manifest)
         data = DatasetCardData(
             language="en",
             pretty_name=name,
@@ -128,13 +128,13 @@ def dataset_card(manifest: dict[str, Any], dataset: "DatasetDict", *, repository
                     "data_files": [{"split": split, "path": f"{split}.parquet"} for split in rows],
                 }
             ],
-            **_license_fields(manifest),
+            **license_fields(manifest),
         )
         splits = SplitDict(
             {split: SplitInfo(split, found.data.nbytes, len(found)) for split, found in dataset.items()}
         )
         DatasetInfosDict(default=DatasetInfo(features=first.features, splits=splits)).to_dataset_card_data(data)
-        return _render(
+        return render(
             "dataset_card.md.j2",
             card_data=data.to_yaml(),
             manifest=manifest,
@@ -142,13 +142,13 @@ def dataset_card(manifest: dict[str, Any], dataset: "DatasetDict", *, repository
             total=total,
             kind=kind,
             of_gene_disease_pairs="gene" in first.column_names,
-            count_columns=_count_columns(rows),
+            count_columns=count_columns(rows),
             audit=audit_in_words(manifest.get("audit", {})),
             columns={column: COLUMN_WORDS.get(column, "") for column in first.column_names},
             preview=first.select(range(min(PREVIEW_ROWS, len(first)))).to_list(),
             command=build_command(manifest),
             repository=repository or PLACEHOLDER,
-            **_source_words(manifest),
+            **source_words(manifest),
         )
     except (KeyError, UndefinedError) as error:
         raise BioftError(f"The manifest lacks a field: {error}. Build the dataset again.") from error
@@ -187,9 +187,9 @@ def build_command(manifest: dict[str, Any]) -> str | None:
     return shlex.join([*words, "--out", "dataset"])
 
 
-def _count_columns(rows: Mapping[str, Mapping[str, int]]) -> list[str]:
+def count_columns(rows: Mapping[str, Mapping[str, int]]) -> list[str]:
     """Return what is counted in any of the splits, in the order of their first mention."""
-    return _unique(column for counts in rows.values() for column in counts)
+    return unique(column for counts in rows.values() for column in counts)
 
 
 def _size_category(rows: int) -> str:

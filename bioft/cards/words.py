@@ -8,6 +8,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from bioft import task as tasks
+
 HUB = "https://huggingface.co"
 
 
@@ -34,22 +36,6 @@ METRICS = {
     "coverage_at_95_precision": ("coverage_at_95_precision", "coverage at 95 % precision"),
     "masked_accuracy": ("masked_accuracy", "accuracy on hidden tokens"),
     "perplexity": ("perplexity", "perplexity of hidden tokens"),
-}
-
-
-BASELINES = {
-    "majority": "majority class",
-    "popularity_logistic": "popularity (degree), logistic regression",
-    "popularity_boosted": "popularity (degree), gradient boosting",
-    "tfidf": "TF-IDF of the names",
-    "graph": "training graph (SVD), reads no text",
-    "frequency": "most frequent token",
-    "bm25": "BM25",
-    "exact": "the same name",
-    "normalised": "the same name but for case and delimiters",
-    "standardised": "the same name in standard nomenclature",
-    "rapidfuzz": "edit similarity (rapidfuzz)",
-    "aligner_without_encoder": "string and chemistry features, no encoder",
 }
 
 
@@ -206,7 +192,7 @@ def _last_part(path: str) -> str:
     return kind(path).name
 
 
-def _license_fields(record: dict[str, Any], link: str | None = None) -> dict[str, Any]:
+def license_fields(record: dict[str, Any], link: str | None = None) -> dict[str, Any]:
     """Return `license` as the Hub wants it: "other" with name and link for what it does not know."""
     license_id = record.get("license") or "unknown"
     if license_id in HUB_LICENSES:
@@ -216,34 +202,36 @@ def _license_fields(record: dict[str, Any], link: str | None = None) -> dict[str
     return {"license": "other", "license_name": name, **({"license_link": link} if link else {})}
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether a value of a record is a number that can be shown."""
     return isinstance(value, int | float) and math.isfinite(value)
 
 
-def _source_words(record: dict[str, Any]) -> dict[str, Any]:
+def source_words(record: dict[str, Any]) -> dict[str, Any]:
     """Return terms and citations without repeats (a source may have several files), and descriptions."""
     arguments = record["arguments"]
     sources = record["sources"]
     split = arguments.get("split") or record.get("split", {}).get("strategy", "")
     return {
         "split": split,
-        "terms": _unique(source["terms"] for source in sources if source.get("terms")),
-        "citations": _unique(source["citation"] for source in sources if source.get("citation")),
+        "terms": unique(source["terms"] for source in sources if source.get("terms")),
+        "citations": unique(source["citation"] for source in sources if source.get("citation")),
         "split_words": SPLIT_WORDS.get(split, ""),
         "negative_words": NEGATIVE_WORDS.get(arguments.get("negatives", ""), ""),
     }
 
 
-def _unique(values: Iterable[str]) -> list[str]:
+def unique(values: Iterable[str]) -> list[str]:
+    """The values without repeats, in their order."""
     return list(dict.fromkeys(values))
 
 
 def _figure(figures: dict[str, Any] | None) -> str:
     """Show a metric with its interval: "0.838 [0.832, 0.844]"."""
-    if not figures or not _is_number(figures.get("value")):
+    if not figures or not is_number(figures.get("value")):
         return "–"
     text = f"{figures['value']:.3f}"
-    if _is_number(figures.get("low")) and _is_number(figures.get("high")):
+    if is_number(figures.get("low")) and is_number(figures.get("high")):
         text += f" [{figures['low']:.3f}, {figures['high']:.3f}]"
     return text
 
@@ -275,7 +263,8 @@ class _Missing(StrictUndefined):
     __format__ = StrictUndefined.__str__  # type: ignore[assignment]
 
 
-def _render(template: str, **values: Any) -> str:
+def render(template: str, **values: Any) -> str:
+    """Fill a template of this package."""
     environment = Environment(
         loader=PackageLoader("bioft.cards"),
         undefined=_Missing,
@@ -288,28 +277,8 @@ def _render(template: str, **values: Any) -> str:
     return environment.get_template(template).render(**values)
 
 
-SOURCES = {
-    "ctd": "CTD curated gene–disease associations",
-    "hpo": "HPO gene–disease associations",
-    "bc5cdr": "BC5CDR",
-    "chemdisgene": "ChemDisGene",
-    "sample": "the sample corpus of bioft",
-    "hpo_definitions": "HPO term definitions",
-    "hpo_synonyms": "HPO term names and their synonyms",
-    "pubmed": "pairs of PubMed articles",
-    "pubmed_articles": "PubMed articles to be found",
-    "pubmed_headings": "MeSH headings and PubMed articles",
-    "pubmed_pairs": "pairs of PubMed abstracts",
-    "metabolites": "names of metabolites",
-    "trials": "ClinicalTrials.gov trial records",
-    "stop_reasons": "stop reasons of clinical trials, labelled by experts of Open Targets",
-    "stop_reasons_weak": "stop reasons of clinical trials with weak labels (predicted by Open Targets' classifier)",
-    "stop_reasons_sample": "the sample of stop reasons of bioft",
-    "gender": "who may take part in clinical trials of ClinicalTrials.gov",
-}
-
-
-def _dataset_name(record: dict[str, Any]) -> str:
+def dataset_name(record: dict[str, Any]) -> str:
+    """The title of a dataset's source, with how it was split and its negatives drawn."""
     builder = record["builder"]
     arguments = record["arguments"]
     details = [
@@ -317,4 +286,5 @@ def _dataset_name(record: dict[str, Any]) -> str:
         for key, what in (("split", "split"), ("negatives", "negatives"))
         if key in arguments
     ]
-    return SOURCES.get(builder, builder) + (f" ({', '.join(details)})" if details else "")
+    source = tasks.source(builder)
+    return (source.title if source else builder) + (f" ({', '.join(details)})" if details else "")

@@ -9,17 +9,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bioft.compare import analyzed_run as analysis_runs
 from bioft.compare import errors, figures
-from bioft.compare.answers import BASE, PREDICTIONS, Answers, read_answers
+from bioft.compare.outcomes import read_answers
 from bioft.compare.page import Chapter, Section, write_page
 from bioft.errors import BioftError
 from bioft.hub import pull
+from bioft.hub.pull import task_of
 from bioft.storage import runs
 from bioft.storage.files import check_new, new_folder
-from bioft.task import FINE_TUNED
+from bioft.storage.runs import PREDICTIONS
+from bioft.task import FINE_TUNED, function, part
+from bioft.tasks.answers import BASE, Answers
+from bioft.tasks.embedded import Sampled
 
 TOGETHER = "together"
 
@@ -113,10 +118,11 @@ def _chapter(run: _Run, root: Path, folder: str, options: Options) -> Chapter:
 def _with_dataset(run: _Run, table: pd.DataFrame, options: Options) -> tuple[Any, Answers]:
     from bioft.compare import data as analysis_data
 
-    if run.record["task"] == "name-alignment":
+    reader = part(task_of(run.directory, run.record), "answers")
+    if reader is None or not hasattr(reader, "properties"):
         return None, run.answers
     splits = analysis_data.recorded_splits(run.directory, run.record, options.dataset_path)
-    more = analysis_data.properties(run.answers, table, run.record, splits)
+    more = reader.properties(run.answers, table, splits)
     return splits, replace(run.answers, properties=pd.concat([more, run.answers.properties], axis=1))
 
 
@@ -237,9 +243,9 @@ def _embeddings(
     from bioft.compare import embeddings as analysis_embeddings
 
     try:
-        embedded = analysis_embeddings.embed(
-            run.directory, run.record, answers, table, splits, options.sample, options.seed
-        )
+        embed = function(task_of(run.directory, run.record), "answers", "embed", "can be embedded")
+        rng = np.random.default_rng(options.seed)
+        embedded = embed(Sampled(run.directory, run.record, answers, table, splits, options.sample, rng))
         measured, sentences = analysis_embeddings.measure(embedded, options.seed)
     except BioftError as error:
         section.reasons.append(str(error))

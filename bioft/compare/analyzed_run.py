@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from bioft.compare.answers import Answers
 from bioft.compare.compare import holm
 from bioft.task import FINE_TUNED
+from bioft.tasks.answers import Answers
 
 
 @dataclass

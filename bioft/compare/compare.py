@@ -17,13 +17,13 @@ from rich.table import Table
 from rich.text import Text
 
 from bioft.compare import outcomes as run_outcomes
-from bioft.compare.outcomes import Metric, Outcomes
 from bioft.errors import BioftError, suggestion
 from bioft.hub import pull
 from bioft.metrics import intervals
 from bioft.metrics.intervals import Floats
 from bioft.storage import runs
 from bioft.storage.files import new_folder
+from bioft.tasks.answers import Metric, Outcomes
 
 CONFIDENCE = 0.95
 WIDE = 150

@@ -1,18 +1,11 @@
 """The splits that a run was trained and evaluated on, and what they tell of its test units."""
 
-from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from bioft.compare.answers import Answers
 from bioft.datasets.recorded import recorded_dataset
 from bioft.errors import BioftError
 from bioft.hub import pull
-from bioft.storage.text_lines import normalise
 from bioft.verify import (
     documents as document_verification,
 )
@@ -88,82 +81,3 @@ def _pairs(name: str, *, dataset_path: str | None = None, seed: int = 0, **optio
     from bioft.datasets.load import load_pairs
 
     return load_pairs(name, split_seed=seed)[:2]
-
-
-def properties(answers: Answers, table: pd.DataFrame, record: Mapping[str, Any], splits: Any) -> pd.DataFrame:
-    """What the splits tell of each unit of `answers`: frequencies in training, evidence, lengths; shape (n, …).
-
-    Args:
-        answers: the units, of which the rows are.
-        table: the stored predictions.
-        record: the record of the run.
-        splits: those of `recorded_splits`.
-
-    Raises:
-        BioftError: predictions that are not about the test split.
-    """
-    train, test = splits["train"], splits["test"]
-    task = record["task"]
-    if task == "gene-disease-association":
-        return _of_pairs(table, train.to_pandas(), test.to_pandas())
-    if task in ("entity-recognition", "joint-entity-relation"):
-        return _of_mentions(answers, test.to_list(), train.to_list())
-    if task == "relation-extraction":
-        concepts = Counter(
-            concept for row in train.to_list() for each in row["relations"] for concept in (each["head"], each["tail"])
-        )
-        rarest = [min(concepts[head], concepts[tail]) for head, tail in zip(table["head"], table["tail"], strict=True)]
-        return pd.DataFrame({"relations of the rarer concept in training": rarest})
-    texts = dict(zip(test["id"][:], test["text"][:], strict=True)) if "text" in test.column_names else {}
-    if task == "text-retrieval":
-        pairs = train.to_pandas()
-        columns = [name for name in ("anchor", "positive", "sentence1", "sentence2") if name in pairs]
-        words = Counter(word for column in columns for text in pairs[column] for word in text.lower().split())
-        rarest = [min(words[word] for word in query.lower().split()) for query in answers.ids]
-        return pd.DataFrame({"occurrences of the query's rarest word in training": rarest})
-    _check(set(answers.ids) <= texts.keys())
-    return pd.DataFrame({"words of the text": [len(texts[each].split()) for each in answers.ids]})
-
-
-def _of_pairs(table: pd.DataFrame, train: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
-    columns = ["gene_id", "disease_id", "label"]
-    _check(len(table) == len(test) and bool((table[columns].astype(str) == test[columns].astype(str)).all(axis=None)))
-    positives = train[train["label"] == 1]
-    found = {
-        f"associations of the {side} in training": table[f"{side}_id"]
-        .astype(str)
-        .map(positives[f"{side}_id"].astype(str).value_counts())
-        .fillna(0)
-        for side in ("gene", "disease")
-    }
-    # Negatives are drawn, and have no evidence: they would be a group that is right by saying "not associated".
-    evidence = test["evidence"].where(test["label"] == 1, np.nan).replace("", np.nan)
-    articles = test["pmids"].str.split("|").str.len().where((test["label"] == 1) & (test["pmids"] != ""), np.nan)
-    return pd.DataFrame(
-        found
-        | {"evidence (associated pairs)": evidence.to_numpy(), "articles (associated pairs)": articles.to_numpy()}
-    )
-
-
-def _of_mentions(answers: Answers, test: list[dict[str, Any]], train: list[dict[str, Any]]) -> pd.DataFrame:
-    names = Counter(normalise(entity["text"]) for row in train for entity in row["entities"])
-    texts = {row["document_id"]: row["text"] for row in test}
-    rows = []
-    for identifier in answers.ids:
-        document, _, span = identifier.rpartition(":")
-        _check(document in texts)
-        start, end = map(int, span.split("-"))
-        name = texts[document][start:end]
-        rows.append(
-            {
-                "mentions of the same name in training": names[normalise(name)],
-                "words of the mention": len(name.split()),
-                "words of the document": len(texts[document].split()),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def _check(same: bool) -> None:
-    if not same:
-        raise BioftError("The predictions are not about the test split of the recorded data.")

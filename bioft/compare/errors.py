@@ -10,11 +10,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from bioft.compare.answers import BASE, Answers
-from bioft.compare.outcomes import Ranking
 from bioft.metrics import intervals
 from bioft.metrics.intervals import Floats
 from bioft.task import FINE_TUNED
+from bioft.tasks.answers import BASE, Answers, Ranking
 
 RESAMPLES = 1000
 CONFIDENCE = 0.95

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import huggingface_hub
 import pandas as pd
 
-from bioft.cards import model as cards
+from bioft import task as tasks
 from bioft.cards import words as cards_words
 from bioft.compare import compare as run_comparison
 from bioft.errors import BioftError
@@ -257,7 +257,7 @@ def _known(value: Any) -> str:
 
 
 def _task_words(task: str) -> str:
-    return cards.TASKS[task].title if task in cards.TASKS else task
+    return tasks.registered()[task].title if task in tasks.registered() else task
 
 
 def _metric_words(metric: str) -> str:

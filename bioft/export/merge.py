@@ -10,7 +10,7 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
-from bioft.cards import model as cards
+from bioft import task as tasks
 from bioft.cards import words
 from bioft.errors import BioftError
 from bioft.export import parity as derived_models
@@ -193,7 +193,7 @@ LOADERS: dict[str, Callable[[Path, dict[str, Any], torch.dtype], _Loaded]] = {
 
 def _card(directory: Path, record: dict[str, Any], merged: Merged) -> str:
     """The model card: what was merged into what, and how far it is from the two apart."""
-    task, base = cards.TASKS[record["task"]], words.without_local_paths(record)["base_model"]
+    task, base = tasks.find(record, pulled=False), words.without_local_paths(record)["base_model"]
     metadata = derived_models.card_metadata(record, task.library or "transformers", "finetune", "merged")
     dequantized = (
         "\nThe adapter was trained on the base model in 4 bits (NF4). It was merged into those weights, dequantised: "
@@ -220,5 +220,5 @@ On the worst of {merged.examples} test examples of the run the outputs of this m
 base by {merged.drift:.2g} of their standard deviation (root mean square; {merged.tolerance:g} is allowed). What was
 measured on the test split, the limits of the model and how to ask it stand on the card of the run.
 
-{task.purpose} {cards.NOT_FOR_PATIENTS}
+{task.purpose} {tasks.NOT_FOR_PATIENTS}
 """

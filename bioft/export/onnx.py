@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from peft import PeftModel
 
-from bioft.cards import model as cards
+from bioft import task as tasks
 from bioft.errors import BioftError
 from bioft.export import parity as derived_models
 from bioft.export.parity import Exported, Parity
@@ -222,7 +222,7 @@ LOADERS: dict[str, Callable[[Path, dict[str, Any], Any], _Loaded]] = {
 
 def _card(directory: Path, record: dict[str, Any], name: str, parity: Parity, usage: str) -> str:
     """The model card: what was exported, how it is used, and how far it is from the run's own model."""
-    task = cards.TASKS[record["task"]]
+    task = tasks.find(record, pulled=False)
     kind = "quantized" if name == "int8" else "finetune"
     rounding = (
         "\nEmbeddings of tokens and weights of matrix products are in int8, of which 7 bits are used; the rest is in "
@@ -254,5 +254,5 @@ output = session.run(None, {{name: tokens[name] for name in ("input_ids", "atten
 
 {parity.sentence()} What was measured on the test split, and the limits of the model, stand on the card of the run.
 
-{task.purpose} {cards.NOT_FOR_PATIENTS}
+{task.purpose} {tasks.NOT_FOR_PATIENTS}
 """

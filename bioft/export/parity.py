@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from huggingface_hub import ModelCardData
 
-from bioft.cards import model as cards
+from bioft import task as tasks
 from bioft.cards import words as cards_words
 from bioft.datasets import load
 from bioft.errors import BioftError
@@ -136,7 +136,7 @@ def drift(before: Sequence[np.ndarray], after: Sequence[np.ndarray]) -> float:
 
 def card_metadata(record: dict[str, Any], library: str, kind: str, *tags: str) -> str:
     """The front matter of a card, as YAML; `kind` is the Hub's word for what was made of the base model."""
-    base, task = cards_words.without_local_paths(record)["base_model"], cards.TASKS[record["task"]]
+    base, task = cards_words.without_local_paths(record)["base_model"], tasks.find(record, pulled=False)
     published, license_id = bool(cards_words.HUB_ID.fullmatch(record["base_model"]["id"])), base.get("license")
     return ModelCardData(
         library_name=library,

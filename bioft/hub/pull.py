@@ -4,14 +4,16 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import huggingface_hub
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
 
+from bioft import task as tasks
 from bioft.errors import BioftError
 from bioft.hub import checks, compatibility
 from bioft.hub.client import Access, RetryPolicy, capital, connection, missing
@@ -19,6 +21,7 @@ from bioft.hub.repository import MAIN, Kind, Repository
 from bioft.storage import files as storage_files
 from bioft.storage import runs
 from bioft.storage.cache import cache_directory
+from bioft.task import Task
 
 COMMIT_ID = re.compile(r"[0-9a-f]{40}")
 
@@ -129,6 +132,15 @@ def origin(directory: str | Path) -> dict[str, str] | None:
         return {"id": str(found["id"]), "revision": str(found["revision"])}
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def task_of(directory: str | Path, record: Mapping[str, Any]) -> Task:
+    """The task of a run in a folder; a module outside bioft is imported only if the run was made on this machine.
+
+    Raises:
+        BioftError: as `bioft.task.find`.
+    """
+    return tasks.find(record, pulled=origin(directory) is not None)
 
 
 def is_repository_name(text: str) -> bool:

@@ -20,6 +20,7 @@ from bioft.datasets.documents import sample
 from bioft.datasets.gene_disease import ctd
 from bioft.errors import BioftError
 from bioft.storage import datasets as storage
+from bioft.task import registered
 
 SHA = "ab" * 32
 
@@ -330,11 +331,11 @@ def test_a_run_on_documents_has_its_own_words(tagger: dict[str, Any]) -> None:
     }
 
 
-@pytest.mark.parametrize("task", cards.TASKS)
+@pytest.mark.parametrize("task", registered())
 def test_every_task_has_a_card_that_the_hub_reads(task: str, tagger: dict[str, Any]) -> None:
     card = cards.model_card({**tagger, "task": task})
-    assert parse(card).data.pipeline_tag == cards.TASKS[task].pipeline_tag
-    assert all(limit in card for limit in cards.TASKS[task].limits)
+    assert parse(card).data.pipeline_tag == registered()[task].pipeline_tag
+    assert all(limit in card for limit in registered()[task].limits)
     assert "\n\n\n" not in card.partition("\n---\n")[2]
 
 

@@ -29,6 +29,7 @@ from bioft.datasets.documents import sample
 from bioft.errors import BioftError
 from bioft.metrics import entity_f1, intervals
 from bioft.storage import runs
+from bioft.tasks import answers as tasks_answers
 from tests.analysis_runs import build_dataset, row, write_pairs_run, write_record
 
 
@@ -243,7 +244,7 @@ def test_a_share_over_documents_is_less_sure_than_one_over_mentions() -> None:
     assert analysis_errors.share(np.array([0.75, 0.0]), np.array([4.0, 1.0]), np.arange(2))[0] == pytest.approx(0.6)
 
 
-def read(folder: Path, table: dict[str, Any], **record: Any) -> analysis_answers.Answers:
+def read(folder: Path, table: dict[str, Any], **record: Any) -> tasks_answers.Answers:
     pd.DataFrame(table).to_parquet(folder / "predictions.parquet", index=False)
     return analysis_answers.read_answers(folder, record)
 

@@ -16,6 +16,7 @@ from bioft.compare import outcomes as run_outcomes
 from bioft.errors import BioftError
 from bioft.metrics import counts, intervals
 from bioft.storage import runs
+from bioft.tasks import answers
 
 N = 400
 ENVIRONMENT = {"schema_version": 1, "seed": 0}
@@ -98,7 +99,7 @@ def test_two_seeds_are_seldom_declared_different() -> None:
     for pair in range(200):
         labels, first = simulated(2 * pair + 1000, n=300)
         _, second = simulated(2 * pair + 1001, n=300)
-        metrics = [run_outcomes.Ranking(labels, scores) for scores in (first, second)]
+        metrics = [answers.Ranking(labels, scores) for scores in (first, second)]
         values = run_comparison.resampled_values(metrics, 300, 500, pair)
         low, high = np.quantile(values[:, 0] - values[:, 1], [0.025, 0.975])
         wrong += not low <= 0 <= high
@@ -110,8 +111,8 @@ def test_a_weighted_auroc_is_scikit_learns() -> None:
     labels, scores = rng.integers(0, 2, 500), np.round(rng.random(500), 1)  # with many ties
     drawn = rng.integers(0, 4, (500, 7)).astype(np.float32)
     expected = [roc_auc_score(labels, scores, sample_weight=column) for column in drawn.T]
-    assert run_outcomes.Ranking(labels, scores).values(drawn) == pytest.approx(expected)
-    assert np.isnan(run_outcomes.Ranking(np.ones(500, int), scores).values(drawn)).all()
+    assert answers.Ranking(labels, scores).values(drawn) == pytest.approx(expected)
+    assert np.isnan(answers.Ranking(np.ones(500, int), scores).values(drawn)).all()
 
 
 def test_holms_correction_is_the_textbooks() -> None:

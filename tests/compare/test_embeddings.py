@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from bioft.compare import analyze as analysis
-from bioft.compare.embeddings import Embedded, maps, measure
+from bioft.compare.embeddings import maps, measure
 from bioft.errors import BioftError
+from bioft.tasks.embedded import Embedded
 from tests import tiny
 from tests.analysis_runs import row
 from tests.recipe import command_line, load_recipe, run_recipe

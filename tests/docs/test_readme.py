@@ -22,16 +22,16 @@ from tests.tiny import write_ctd, write_model
 ROOT = Path(__file__).resolve().parents[2]
 # How the commands begin that need hours, or what no test may fetch; and the test that runs them shorter on other data.
 ELSEWHERE = {
-    "bioft analyze runs/contrastive/articles": "test_analysis.py::test_queries_by_what_words_tell",
-    "bioft build pubmed-headings": "datasets/test_pubmed_headings.py::test_real_articles",
-    "bioft build pubmed-pairs": "test_pubmed_commands.py::test_published_overlap_is_shown_and_on_the_card",
-    "bioft compare runs/sequence_classification/bc5cdr": "test_run_comparison.py::"
+    "bioft analyze runs/contrastive/articles": "compare/test_analyze.py::test_queries_by_what_words_tell",
+    "bioft build pubmed-headings": "datasets/pubmed/test_headings.py::test_real_articles",
+    "bioft build pubmed-pairs": "cli/test_pubmed_commands.py::test_published_overlap_is_shown_and_on_the_card",
+    "bioft compare runs/sequence_classification/bc5cdr": "compare/test_compare.py::"
     "test_the_command_prints_the_table_and_writes_it",
     "bioft download ctd": "datasets/test_download.py::test_the_file_its_record_and_the_terms",
-    "bioft seeds": "test_seed_runs.py::test_the_commands_take_the_folder_of_the_seeds",
-    "bioft sweep": "test_sweep.py::test_a_sweep_from_beginning_to_end",
-    "make demo": "test_readme.py::test_every_command_of_the_readme_runs",
-    "make test": "test_readme.py::test_make_knows_the_targets_that_the_readme_names",
+    "bioft seeds": "training/test_seeds.py::test_the_commands_take_the_folder_of_the_seeds",
+    "bioft sweep": "training/test_sweep.py::test_a_sweep_from_beginning_to_end",
+    "make demo": "docs/test_readme.py::test_every_command_of_the_readme_runs",
+    "make test": "docs/test_readme.py::test_make_knows_the_targets_that_the_readme_names",
     "python recipes/contrastive.py --config": "recipes/test_contrastive.py::test_every_preset_trains",
     "python recipes/joint_ner_re.py --config": "recipes/test_joint_ner_re.py::"
     "test_every_preset_trains_on_its_architecture",
@@ -39,7 +39,7 @@ ELSEWHERE = {
     "test_every_preset_trains_on_its_architecture",
     "python recipes/text_classification.py --config": "recipes/test_text_classification.py::"
     "test_every_preset_trains_a_step",
-    "python recipes/text_classification.py --seeds": "test_seed_runs.py::test_the_summary_is_over_seeds",
+    "python recipes/text_classification.py --seeds": "training/test_seeds.py::test_the_summary_is_over_seeds",
     "python recipes/token_classification.py --config": "recipes/test_token_classification.py::"
     "test_every_preset_trains_on_its_architecture",
     "python tests/benchmarks/leak_stop_reasons.py": "recipes/test_text_classification.py::"

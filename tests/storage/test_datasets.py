@@ -166,8 +166,8 @@ def test_a_manifest_of_other_rows_is_refused(tmp_path: Path) -> None:
 PROGRAM = """
 import resource, sys
 sys.path.insert(0, {here!r})
-from test_storage import example
-from bioft.datasets import storage
+from test_datasets import example
+from bioft.storage import datasets as storage
 from bioft.errors import BioftError
 dataset, manifest = example(20_000)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))

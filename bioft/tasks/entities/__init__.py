@@ -1,1 +1,26 @@
 """Entity recognition: BIO tags on windows of documents."""
+
+from bioft.datasets import documents
+from bioft.task import NOT_ANNOTATED, NOT_FOR_PATIENTS, Task
+
+TASK = Task(
+    name="entity-recognition",
+    module="bioft.tasks.entities",
+    title="biomedical entity recognition",
+    pipeline_tag="token-classification",
+    unit="documents",
+    purpose="The model marks the names of biomedical entities in a text. It is meant for research: to find "
+    "candidates in abstracts for a curator or a later step, and to compare ways of training on this task.",
+    limits=(
+        NOT_FOR_PATIENTS,
+        "It marks names and does not link them to identifiers.",
+        NOT_ANNOTATED,
+        "Figures hold for abstracts like those of the test split; other kinds of text were not measured.",
+    ),
+    main_metric="f1",
+    columns=("document_id", "text", "entities", "relations"),
+    sources=documents.SOURCES,
+    tags=("biology", "medical", "named-entity-recognition"),
+    auto_class="AutoModelForTokenClassification",
+    usage='--text "Naloxone reverses the effect of clonidine."',
+)

@@ -1,1 +1,35 @@
 """Gene–disease association with a language model: prompts, scores, figures."""
+
+from bioft.datasets import gene_disease
+from bioft.task import NOT_FOR_PATIENTS, Task
+
+TASK = Task(
+    name="gene-disease-association",
+    module="bioft.tasks.gene_disease",
+    title="gene–disease association",
+    pipeline_tag="text-classification",
+    unit="pairs",
+    purpose="Given the name of a gene and the name of a disease, the model gives a score between 0 and 1 for "
+    "“a curated association of the two is recorded”. It is meant for research: to rank candidate "
+    "pairs for a curator, and to compare ways of training on this task.",
+    limits=(
+        NOT_FOR_PATIENTS,
+        "It reads two names and no evidence: a high score is no finding, and names no article.",
+        "A negative in the data is a pair that the source does not list, not one shown to be unrelated.",
+        "Scores hold for pairs like those of the test split below; the share of true pairs among all "
+        "possible ones is far smaller than in the data.",
+    ),
+    main_metric="auroc",
+    columns=("gene", "disease", "label"),
+    sources=gene_disease.SOURCES,
+    baselines={
+        "majority": "majority class",
+        "popularity_logistic": "popularity (degree), logistic regression",
+        "popularity_boosted": "popularity (degree), gradient boosting",
+        "tfidf": "TF-IDF of the names",
+        "graph": "training graph (SVD), reads no text",
+    },
+    tags=("biology", "medical", "gene-disease-association"),
+    auto_class="AutoModelForCausalLM",
+    usage='--gene BRCA1 --disease "Breast Neoplasms"',
+)

@@ -1,1 +1,25 @@
 """Entities and the relations between them on one encoder."""
+
+from bioft.datasets import documents
+from bioft.task import NOT_ANNOTATED, NOT_FOR_PATIENTS, Task
+
+TASK = Task(
+    name="joint-entity-relation",
+    module="bioft.tasks.joint",
+    title="joint biomedical entity and relation extraction",
+    pipeline_tag="token-classification",
+    unit="documents",
+    purpose="The model marks the names of biomedical entities in a text and says which of them the text relates. It "
+    "is meant for research: to find candidates for a curator, and to compare ways of training on this task.",
+    limits=(
+        NOT_FOR_PATIENTS,
+        "It says what a text states, not whether that is true.",
+        NOT_ANNOTATED,
+        "Figures hold for abstracts like those of the test split; other kinds of text were not measured.",
+    ),
+    main_metric="end_to_end_f1",
+    columns=("document_id", "text", "entities", "relations"),
+    sources=documents.SOURCES,
+    tags=("biology", "medical", "named-entity-recognition", "relation-extraction"),
+    usage='--text "Naloxone reverses the effect of clonidine."',
+)

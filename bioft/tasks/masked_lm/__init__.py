@@ -1,1 +1,28 @@
 """Masked-language-model adaptation of an encoder to a kind of text."""
+
+from bioft.datasets import hpo, trials
+from bioft.task import NOT_FOR_PATIENTS, Task
+
+TASK = Task(
+    name="masked-language-model",
+    module="bioft.tasks.masked_lm",
+    title="masked language modelling of biomedical text",
+    pipeline_tag="fill-mask",
+    unit="texts",
+    purpose=(
+        "The model predicts hidden words of biomedical texts. It is meant as the start of other models: a classifier "
+        "or a tagger trained from an encoder that has seen this kind of text."
+    ),
+    limits=(
+        NOT_FOR_PATIENTS,
+        "What it fills in is likely in such texts, and may be false.",
+        "Better figures here need not make a better classifier: compare one from this encoder with one from its base.",
+        "Every hidden token stood behind the mask token: figures of evaluations that leave some of them are higher.",
+    ),
+    main_metric="masked_accuracy",
+    columns=("id", "text"),
+    sources=(hpo.DEFINITIONS, trials.TEXTS),
+    baselines={"frequency": "most frequent token"},
+    tags=("biology", "medical", "fill-mask", "domain-adaptation"),
+    auto_class="AutoModelForMaskedLM",
+)

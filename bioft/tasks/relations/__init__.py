@@ -1,1 +1,26 @@
 """Relation extraction: candidate pairs of concepts, marked in their text."""
+
+from bioft.datasets import documents
+from bioft.task import NOT_ANNOTATED, NOT_FOR_PATIENTS, Task
+
+TASK = Task(
+    name="relation-extraction",
+    module="bioft.tasks.relations",
+    title="biomedical relation extraction",
+    pipeline_tag="text-classification",
+    unit="documents",
+    purpose="Given a text in which entities are marked, the model says which of them the text relates. It is meant "
+    "for research: to find candidates for a curator, and to compare ways of training on this task.",
+    limits=(
+        NOT_FOR_PATIENTS,
+        "It says what a text states, not whether that is true.",
+        NOT_ANNOTATED,
+        "Figures hold for abstracts like those of the test split; other kinds of text were not measured.",
+    ),
+    main_metric="f1",
+    columns=("document_id", "text", "entities", "relations"),
+    sources=documents.SOURCES,
+    tags=("biology", "medical", "relation-extraction"),
+    auto_class="AutoModelForSequenceClassification",
+    usage="--input documents.pubtator",
+)

@@ -1,1 +1,27 @@
 """Texts found by their embeddings: contrastive encoders, rankings, similarity."""
+
+from bioft.datasets import hpo, pubmed
+from bioft.task import NOT_FOR_PATIENTS, Task
+
+TASK = Task(
+    name="text-retrieval",
+    module="bioft.tasks.retrieval",
+    title="finding texts that belong together",
+    pipeline_tag="sentence-similarity",
+    unit="queries",
+    purpose=(
+        "The model embeds texts so that those that belong together are near each other. It is meant for research: to "
+        "search in texts like those that it was trained on, and to group them."
+    ),
+    limits=(
+        NOT_FOR_PATIENTS,
+        "Near texts are alike in words or topic; that says nothing about whether they are true or agree.",
+        "Figures hold for texts like those of the test split below, looked for among all its texts.",
+    ),
+    main_metric="ndcg_at_10",
+    columns=("anchor", "positive"),
+    sources=(hpo.SYNONYMS, *pubmed.SOURCES),
+    baselines={"bm25": "BM25", "tfidf": "TF-IDF"},
+    tags=("biology", "medical", "sentence-transformers", "sentence-similarity"),
+    library="sentence-transformers",
+)

@@ -1,1 +1,27 @@
 """Texts with one label or several."""
+
+from bioft.datasets import texts, trials
+from bioft.task import NOT_FOR_PATIENTS, Task
+
+TASK = Task(
+    name="text-classification",
+    module="bioft.tasks.text_labels",
+    title="classification of clinical-trial texts",
+    pipeline_tag="text-classification",
+    unit="texts",
+    purpose="The model gives a text from the record of a clinical trial one or more of the labels that it was trained "
+    "on. It is meant for research: to sort trials for a later reading, and to compare ways of training.",
+    limits=(
+        NOT_FOR_PATIENTS,
+        "It says what a text states, not whether that is why.",
+        "A label that has few texts in the test split has a figure that says little: look at its interval.",
+        "Figures hold for texts like those of the test split; other kinds of text were not measured.",
+    ),
+    main_metric="f1",
+    columns=("id", "text"),
+    sources=(*texts.LABELLED, trials.GENDER),
+    baselines={"majority": "majority class"},
+    tags=("biology", "medical", "clinical-trials"),
+    auto_class="AutoModelForSequenceClassification",
+    usage='--text "Terminated because too few patients could be enrolled."',
+)

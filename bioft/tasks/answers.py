@@ -1,0 +1,216 @@
+"""What systems answered in each test example, as comparisons and analyses take it, whatever the task."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bioft.errors import BioftError
+from bioft.metrics.intervals import Floats, Integers
+from bioft.task import FINE_TUNED
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A metric that is a ratio of two sums over examples, each of shape (n,); accuracy and F1 are of this kind."""
+
+    numerator: Floats
+    denominator: Floats
+
+    def values(self, drawn: np.ndarray) -> Floats:
+        """The metric in each resample, shape (resamples,); 0 for nothing.
+
+        `drawn`, of shape (n, resamples), is how often each example was drawn.
+        """
+        sums = drawn.T @ np.stack([self.numerator, self.denominator], axis=1).astype(drawn.dtype)
+        return np.divide(sums[:, 0], sums[:, 1], out=np.zeros(len(sums)), where=sums[:, 1] > 0)
+
+    @property
+    def right(self) -> np.ndarray | None:
+        """Whether each example was answered rightly, where the metric is an accuracy; else None."""
+        whole = (self.denominator == 1).all() and np.isin(self.numerator, (0.0, 1.0)).all()
+        return self.numerator == 1 if whole else None
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The area under the ROC curve of scores, shape (n,), for labels 0 and 1."""
+
+    labels: Integers
+    scores: Floats
+
+    def values(self, drawn: np.ndarray) -> Floats:
+        """AUROC in each resample, shape (resamples,); NaN with one class only.
+
+        `drawn`, of shape (n, resamples), is how often each example was drawn, best in float32, which is exact here.
+        The share of pairs of a positive and a negative example in which the positive one scores higher, ties as half
+        (Mann and Whitney 1947).
+        """
+        positives, negatives = (np.flatnonzero(self.labels == label) for label in (1, 0))
+        negatives = negatives[np.argsort(self.scores[negatives], kind="stable")]
+        below, up_to = (
+            np.searchsorted(self.scores[negatives], self.scores[positives], side=side) for side in ("left", "right")
+        )
+        there, sums = drawn[positives], _running_sums(drawn[negatives])
+        wins = sums[below]
+        if (below != up_to).any():
+            wins = (wins + sums[up_to]) / 2
+        total = there.sum(axis=0, dtype=np.float64) * sums[-1]
+        won = np.einsum("ij,ij->j", there, wins, dtype=np.float64)
+        return np.divide(won, total, out=np.full(len(total), np.nan), where=total > 0)
+
+    @property
+    def right(self) -> None:
+        """A ranking answers no single example rightly or wrongly."""
+        return None
+
+
+Metric = Ratio | Ranking
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """The ids of the test examples, in alphabetical order, and the metrics of a run on them, the main one first."""
+
+    ids: list[str]
+    metrics: dict[str, Metric]
+
+
+def _running_sums(rows: np.ndarray) -> np.ndarray:
+    """The sum of the first 0, 1, … rows, shape (n + 1 or more, columns).
+
+    In blocks, whose rows are added side by side, which is faster than numpy's cumsum along the first axis.
+    """
+    n, columns = rows.shape
+    size = max(1, int(np.sqrt(n)))
+    blocks = np.zeros((-(-(n + 1) // size), size, columns), rows.dtype)
+    blocks.reshape(-1, columns)[1 : n + 1] = rows
+    for place in range(1, size):
+        blocks[:, place] += blocks[:, place - 1]
+    for place in range(1, len(blocks)):
+        blocks[place] += blocks[place - 1, -1]
+    return blocks.reshape(-1, columns)
+
+
+def numbered(ids: Sequence[Any]) -> list[str]:
+    """Ids with their row: one name may be asked for twice."""
+    return [f"{row:08d}\t{each}" for row, each in enumerate(ids)]
+
+
+def mean_of(values: Floats) -> Ratio:
+    """The mean of numbers, one for each example."""
+    return Ratio(values.astype(np.float64), np.ones(len(values)))
+
+
+def accuracy_of(right: np.ndarray) -> Ratio:
+    """The share of examples that are right."""
+    return mean_of(right.astype(np.float64))
+
+
+def f1_of(right: np.ndarray, there: np.ndarray, found: np.ndarray) -> Ratio:
+    """F1 of counts per example: of right ones, of those that are there and of those that were found."""
+    return Ratio(2 * right.astype(np.float64), there.astype(np.float64) + found.astype(np.float64))
+
+
+def f1_of_sets(there: Sequence[set[Any]], found: Sequence[set[Any]]) -> Ratio:
+    """Micro F1 of sets of items, one for each example."""
+    right = [len(one & other) for one, other in zip(there, found, strict=True)]
+    return f1_of(np.array(right), np.array([len(one) for one in there]), np.array([len(one) for one in found]))
+
+
+BASE = "base model"
+
+
+NONE = "none"
+"""A mention that is not there, or was not found."""
+
+
+NO_BASE = (
+    "The base model's answers are not among the predictions: its head is drawn at random before training. The best "
+    "baseline stands in its place."
+)
+
+
+ALONE = "Only the fine-tuned model's answers are among the predictions."
+
+
+@dataclass
+class Answers:
+    """What each system answered: the fine-tuned model, the base model where it was stored, and the baselines.
+
+    A row of every table is a unit: a pair, a mention, a text, a query, … The columns are the systems.
+    """
+
+    units: str
+    measure: str
+    """What `values` say, such as "accuracy"."""
+    ids: list[str]
+    values: pd.DataFrame
+    """How right each answer is, 0 to 1."""
+    given: pd.DataFrame
+    """The answers in words, after a column `truth`; no columns where they weren't stored."""
+    weights: np.ndarray
+    """How much each unit counts, shape (n,)."""
+    documents: np.ndarray
+    """Units with the same value are not independent, shape (n,)."""
+    scores: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """Numbers that systems gave, for correlations."""
+    labels: np.ndarray | None = None
+    """0 or 1, for areas under the curve of `scores`; None where there is no such label."""
+    probabilities: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    """By system whether something is so (0 or 1) and the probability that the system gave it."""
+    confusion: dict[str, pd.DataFrame] = field(default_factory=dict)
+    """By system how often (columns) was answered where (rows) is true."""
+    properties: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """What may explain errors: numbers or categories."""
+    missing: dict[str, str] = field(default_factory=dict)
+    """What can't be analysed, with the reason."""
+
+
+def columns_of(table: pd.DataFrame, fine_tuned: str, base: str) -> dict[str, str]:
+    """By system its column: the fine-tuned model, then the base model, if stored whole, then the baselines."""
+    found = {FINE_TUNED: fine_tuned}
+    if base in table and table[base].notna().all():
+        found[BASE] = base
+    return found | {
+        str(column).removeprefix("baseline_"): str(column) for column in table if str(column).startswith("baseline_")
+    }
+
+
+def correctness(
+    table: pd.DataFrame,
+    outcomes: Callable[[pd.DataFrame], Outcomes],
+    columns: Mapping[str, str],
+    fine_tuned: str,
+) -> pd.DataFrame:
+    """The main metric of `outcomes` in each row, as if each system (by its column) were the run."""
+    values = {}
+    for system, column in columns.items():
+        (metric, *_) = outcomes(table.assign(**{fine_tuned: table[column]})).metrics.values()
+        assert isinstance(metric, Ratio)
+        values[system] = metric.numerator / metric.denominator
+    return pd.DataFrame(values)
+
+
+def crosstab(truth: Sequence[str], answers: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
+    """How often each answer (columns) was given where each class (rows) is true."""
+    table = pd.crosstab(
+        np.asarray(truth, dtype=object), np.asarray(answers, dtype=object), rownames=["truth"], colnames=["answer"]
+    )
+    rows = [name for name in names if name in set(truth)]
+    return table.reindex(index=rows, columns=list(dict.fromkeys(names)), fill_value=0)
+
+
+def check_same(same: bool) -> None:
+    """Refuse predictions that are not about the test split: BioftError."""
+    if not same:
+        raise BioftError("The predictions are not about the test split of the recorded data.")
+
+
+def words_of_texts(answers: Answers, splits: Any) -> pd.DataFrame:
+    """How many words each text of the test split has, by its id."""
+    texts = dict(zip(splits["test"]["id"][:], splits["test"]["text"][:], strict=True))
+    check_same(set(answers.ids) <= texts.keys())
+    return pd.DataFrame({"words of the text": [len(texts[each].split()) for each in answers.ids]})

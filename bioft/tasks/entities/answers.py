@@ -1,0 +1,169 @@
+"""What a run of entity recognition answered, from its stored predictions."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bioft.errors import BioftError
+from bioft.storage.text_lines import normalise
+from bioft.task import FINE_TUNED
+from bioft.tasks.answers import (
+    ALONE,
+    BASE,
+    NO_BASE,
+    NONE,
+    Answers,
+    Metric,
+    Outcomes,
+    check_same,
+    columns_of,
+    crosstab,
+    f1_of_sets,
+)
+from bioft.tasks.embedded import Embedded, Floats, Sampled, base_encoder, encoder_of, last_states
+
+
+def outcomes_of_documents(table: pd.DataFrame, columns: dict[str, tuple[str, str]]) -> Outcomes:
+    """The same for predictions with a row for each document; `columns` has labels and predictions by metric."""
+    metrics: dict[str, Metric] = {}
+    for name, (label, prediction) in columns.items():
+        if prediction in table:
+            there, found = (
+                [{tuple(i[:3]) for i in json.loads(cell)} for cell in table[c]] for c in (label, prediction)
+            )
+            metrics[name] = f1_of_sets(there, found)
+    return Outcomes(list(table["id"].astype(str)), metrics)
+
+
+def outcomes(table: pd.DataFrame) -> Outcomes:
+    """The ids of the test examples and the metrics of the run on them, the main one first."""
+    return outcomes_of_documents(table, {"f1": ("label", "prediction")})
+
+
+def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:
+    """What all systems of the run answered."""
+    if "label" not in table:
+        raise BioftError("The run looks for relations only; mentions are what is analysed of a joint model.")
+    columns = columns_of(table, "prediction", "base")
+    labels = [_items(cell) for cell in table["label"]]
+    found = {
+        system: [{item[:2]: item for item in _items(cell)} for cell in table[column]]
+        for system, column in columns.items()
+    }
+    units = [(row, *mention) for row, mentions in enumerate(labels) for mention in mentions]
+    types = sorted({mention[3] for mention in units})
+    given = {"truth": [mention[3] for mention in units]} | {
+        system: [its[row].get((start, end), (0, 0, NONE))[2] for row, start, end, _ in units]
+        for system, its in found.items()
+    }
+    confusion, probabilities = {}, {}
+    for system, its in found.items():
+        there = [{mention[:2] for mention in mentions} for mentions in labels]
+        spurious = [item[2] for row, items in enumerate(its) for span, item in items.items() if span not in there[row]]
+        confusion[system] = crosstab(
+            [*given["truth"], *[NONE] * len(spurious)],
+            [*given[system], *spurious],
+            [*sorted({*types, *spurious}), NONE],
+        )
+        scored = [
+            (tuple(item[:3]) in mentions, item[3])
+            for items, mentions in zip(its, map(set, labels), strict=True)
+            for item in items.values()
+            if len(item) > 3
+        ]
+        if scored:
+            right, scores = zip(*scored, strict=True)
+            probabilities[system] = np.array(right, dtype=np.int64), np.array(scores, dtype=float)
+    frame = pd.DataFrame(given)
+    ids = table["id"].astype(str).to_list()
+    missing = {} if BASE in columns else {"base model": NO_BASE if len(columns) > 1 else ALONE}
+    return Answers(
+        "mentions",
+        "recall",
+        [f"{ids[row]}:{start}-{end}" for row, start, end, _ in units],
+        pd.DataFrame({system: (frame[system] == frame["truth"]).astype(float) for system in columns}),
+        frame,
+        np.ones(len(units)),
+        np.array([row for row, *_ in units]),
+        probabilities=probabilities,
+        confusion=confusion,
+        properties=pd.DataFrame(
+            {"type": frame["truth"], "characters of the mention": [end - start for _, start, end, _ in units]}
+        ),
+        missing=missing,
+    )
+
+
+def _items(cell: str) -> list[tuple[Any, ...]]:
+    return [tuple(item) for item in json.loads(cell)]
+
+
+def properties(answers: Answers, table: pd.DataFrame, splits: Any) -> pd.DataFrame:
+    """What the splits tell of each mention: how often its name is in training, lengths."""
+    train, test = splits["train"].to_list(), splits["test"].to_list()
+    names = Counter(normalise(entity["text"]) for row in train for entity in row["entities"])
+    texts = {row["document_id"]: row["text"] for row in test}
+    rows = []
+    for identifier in answers.ids:
+        document, _, span = identifier.rpartition(":")
+        check_same(document in texts)
+        start, end = map(int, span.split("-"))
+        name = texts[document][start:end]
+        rows.append(
+            {
+                "mentions of the same name in training": names[normalise(name)],
+                "words of the mention": len(name.split()),
+                "words of the document": len(texts[document].split()),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def embed(run: Sampled) -> Embedded:
+    """The mean of a mention's tokens in its document."""
+    from bioft.tasks.entities import predict as entity_prediction
+
+    model, tokenizer, _ = entity_prediction.load_run(run.directory)
+    return embed_mentions(run, encoder_of(model), tokenizer)
+
+
+def embed_mentions(run: Sampled, encoder: Any, tokenizer: Any) -> Embedded:
+    """The mean of a mention's tokens in its document; of long documents the beginning is read."""
+    import torch
+
+    from bioft.tasks.entities.windows import longest_input
+
+    record, answers, test, drawn = run.record, run.answers, run.test(), run.drawn()
+    base, base_tokenizer = base_encoder(record, None)
+    texts = dict(zip(test["document_id"][:], test["text"][:], strict=True))
+    places = [(document, *map(int, span.split("-"))) for document, _, span in (i.rpartition(":") for i in answers.ids)]
+    documents = list(dict.fromkeys(places[row][0] for row in drawn))
+
+    def means(encoder: Any, its: Any) -> list[Floats | None]:
+        encoded = its(
+            [texts[document] for document in documents],
+            truncation=True,
+            max_length=min(longest_input(its, encoder), 512),
+            return_offsets_mapping=True,
+        )
+        with torch.inference_mode():
+            states = last_states(encoder, its, encoded["input_ids"])
+        found: list[Floats | None] = []
+        for row in drawn:
+            document, start, end = places[row]
+            at = documents.index(document)
+            offsets = np.asarray(encoded["offset_mapping"][at])
+            inside = (offsets[:, 0] < end) & (offsets[:, 1] > start)
+            found.append(states[at][inside].mean(axis=0) if inside.any() else None)
+        return found
+
+    ours, theirs = means(encoder, tokenizer), means(base, base_tokenizer)
+    kept = [index for index in range(len(drawn)) if ours[index] is not None and theirs[index] is not None]
+    vectors = {name: np.array([each[index] for index in kept]) for name, each in ((BASE, theirs), (FINE_TUNED, ours))}
+    rows = drawn[kept]
+    groups = np.array([places[row][0] for row in rows])
+    return Embedded("mentions (mean of the tokens)", answers.given["truth"].to_numpy(str)[rows], groups, vectors)

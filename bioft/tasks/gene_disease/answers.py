@@ -1,0 +1,111 @@
+"""What a run on gene–disease pairs answered, from its stored predictions."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bioft.task import FINE_TUNED
+from bioft.tasks.answers import BASE, Answers, Outcomes, Ranking, accuracy_of, check_same, columns_of, crosstab, f1_of
+from bioft.tasks.embedded import Embedded, Floats, Sampled, last_states
+
+
+def outcomes(table: pd.DataFrame) -> Outcomes:
+    """The ids of the test examples and the metrics of the run on them, the main one first."""
+    label, prediction = table["label"].to_numpy(), table["prediction"].to_numpy()
+    return Outcomes(
+        [f"{gene}\t{disease}" for gene, disease in zip(table["gene_id"], table["disease_id"], strict=True)],
+        {
+            "auroc": Ranking(label.astype(np.int64), table["score"].to_numpy(np.float64)),
+            "accuracy": accuracy_of(label == prediction),
+            "f1": f1_of(label & prediction, label, prediction),
+        },
+    )
+
+
+def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:
+    """What all systems of the run answered."""
+    columns, scoring = columns_of(table, "score", "base_score"), record["scoring"]
+    thresholds = {FINE_TUNED: scoring["threshold"], BASE: scoring.get("base_model_threshold")}
+    thresholds |= scoring.get("baseline_thresholds", {})
+    given = {system: table[column].to_numpy(float) for system, column in columns.items()}
+    truth = table["label"].to_numpy(np.int64)
+    answers = {
+        system: (scores >= threshold).astype(np.int64)
+        for system, scores in given.items()
+        if (threshold := thresholds.get(system)) is not None
+    }
+    words = np.array(["not associated", "associated"])
+    missing = {}
+    if without := [system for system in given if system not in answers]:
+        missing["changed predictions"] = (
+            f"The record names no threshold of {', '.join(without)}: their scores can be ranked, but are no answers."
+        )
+    return Answers(
+        "pairs",
+        "accuracy",
+        [f"{gene} – {disease}" for gene, disease in zip(table["gene"], table["disease"], strict=True)],
+        pd.DataFrame({system: (its == truth).astype(float) for system, its in answers.items()}),
+        pd.DataFrame({"truth": words[truth], **{system: words[its] for system, its in answers.items()}}),
+        np.ones(len(table)),
+        np.arange(len(table)),
+        scores=pd.DataFrame(given),
+        labels=truth,
+        probabilities={system: (truth, scores) for system, scores in given.items()},
+        confusion={system: crosstab(words[truth], words[its], list(words)) for system, its in answers.items()},
+        properties=pd.DataFrame(
+            {
+                "characters of the gene's name": table["gene"].str.len(),
+                "words of the disease's name": table["disease"].str.split().str.len(),
+            }
+        ),
+        missing=missing,
+    )
+
+
+def properties(answers: Answers, table: pd.DataFrame, splits: Any) -> pd.DataFrame:
+    """What the splits tell of each unit: frequencies in training, lengths, evidence."""
+    train, test = splits["train"].to_pandas(), splits["test"].to_pandas()
+    columns = ["gene_id", "disease_id", "label"]
+    check_same(
+        len(table) == len(test) and bool((table[columns].astype(str) == test[columns].astype(str)).all(axis=None))
+    )
+    positives = train[train["label"] == 1]
+    found = {
+        f"associations of the {side} in training": table[f"{side}_id"]
+        .astype(str)
+        .map(positives[f"{side}_id"].astype(str).value_counts())
+        .fillna(0)
+        for side in ("gene", "disease")
+    }
+    # Negatives are drawn, and have no evidence: they would be a group that is right by saying "not associated".
+    evidence = test["evidence"].where(test["label"] == 1, np.nan).replace("", np.nan)
+    articles = test["pmids"].str.split("|").str.len().where((test["label"] == 1) & (test["pmids"] != ""), np.nan)
+    return pd.DataFrame(
+        found
+        | {"evidence (associated pairs)": evidence.to_numpy(), "articles (associated pairs)": articles.to_numpy()}
+    )
+
+
+def embed(run: Sampled) -> Embedded:
+    """The state of the last token of the question, from which the answer is read."""
+    import torch
+
+    from bioft.tasks.gene_disease import predict as prediction
+    from bioft.tasks.gene_disease.scoring import backbone_of
+
+    table = run.table.iloc[run.drawn()]
+    model, prompts, _ = prediction.load_run(run.directory)
+    model.eval()
+    ids = prompts.token_ids(table["gene"].tolist(), table["disease"].tolist())
+
+    def states_of_questions() -> Floats:
+        with torch.inference_mode():
+            return np.stack([each[-1] for each in last_states(backbone_of(model), prompts.tokenizer, ids)])
+
+    vectors = {FINE_TUNED: states_of_questions()}
+    with model.disable_adapter():
+        vectors = {BASE: states_of_questions(), **vectors}
+    labels = np.where(table["label"] == 1, "associated", "not associated")
+    return Embedded("questions about pairs (state of the last token)", labels, table["gene_id"].to_numpy(str), vectors)

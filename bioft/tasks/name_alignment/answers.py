@@ -1,0 +1,63 @@
+"""What a run of name alignment answered, from its stored predictions."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bioft.task import FINE_TUNED
+from bioft.tasks.answers import Answers, Outcomes, accuracy_of, columns_of, correctness, numbered
+from bioft.tasks.embedded import Embedded, Sampled
+from bioft.tasks.retrieval.answers import embed_together
+
+
+def outcomes(table: pd.DataFrame) -> Outcomes:
+    """The ids of the test examples and the metrics of the run on them, the main one first."""
+    from bioft.tasks.name_alignment.name_answers import is_right
+
+    right = np.array([is_right(found, gold) for found, gold in zip(table["prediction"], table["label"], strict=True)])
+    return Outcomes(numbered(table["id"].to_list()), {"accuracy": accuracy_of(right)})
+
+
+def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:
+    """What all systems of the run answered."""
+    columns = columns_of(table, "prediction", "base")
+    values = correctness(table, outcomes, columns, "prediction")
+    truth = np.where(table["label"] == "", "not in the namespace", "in the namespace")
+    answered = {
+        system: np.where(table[column] == "", "no match", np.where(values[system] == 1, "right id", "wrong id"))
+        for system, column in columns.items()
+    }
+    return Answers(
+        "names",
+        "accuracy",
+        table["id"].astype(str).to_list(),
+        values,
+        pd.DataFrame(
+            {
+                "truth": table["label"].replace("", "no match"),
+                **{system: table[column].replace("", "no match") for system, column in columns.items()},
+            }
+        ),
+        np.ones(len(table)),
+        np.arange(len(table)),
+        probabilities={FINE_TUNED: (values[FINE_TUNED].to_numpy(np.int64), table["score"].to_numpy(float))},
+        confusion={
+            system: pd.crosstab(truth, its).reindex(columns=["right id", "wrong id", "no match"], fill_value=0)
+            for system, its in answered.items()
+        },
+        properties=pd.DataFrame({"kind of name": table["kind"], "characters of the name": table["id"].str.len()}),
+        missing={
+            "errors by frequency": "By frequency in training: the compounds of the test names are held out of it."
+        },
+    )
+
+
+def embed(run: Sampled) -> Embedded:
+    """Names with the same id, two each."""
+    names = pd.DataFrame({"name": run.answers.ids, "id": run.answers.given["truth"].tolist()}).drop_duplicates()
+    together: list[tuple[str, str, str]] = []
+    for identifier, its in names[names["id"] != "no match"].groupby("id")["name"]:
+        together += [(its.iloc[0], other, str(identifier)) for other in its.iloc[1:]]
+    return embed_together(run, together)

@@ -1,0 +1,120 @@
+"""What a run of retrieval answered, from its stored predictions."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bioft.errors import BioftError
+from bioft.task import FINE_TUNED
+from bioft.tasks.answers import BASE, NONE, Answers, Outcomes, columns_of, correctness, mean_of, numbered
+from bioft.tasks.embedded import FEWEST, Embedded, Sampled
+
+
+def outcomes(table: pd.DataFrame) -> Outcomes:
+    """nDCG@10 with binary relevance (Järvelin and Kekäläinen 2002), for each query."""
+    gains = []
+    for label, prediction in zip(table["label"], table["prediction"], strict=True):
+        right = set(json.loads(label))
+        found = [document in right for document in json.loads(prediction)[:10]]
+        ideal = _DISCOUNTS[: min(len(right), 10)].sum()
+        gains.append(float((_DISCOUNTS[: len(found)] * found).sum() / ideal))
+    return Outcomes(numbered(table["id"].to_list()), {"ndcg_at_10": mean_of(np.array(gains))})
+
+
+_DISCOUNTS = 1 / np.log2(np.arange(2, 12))
+
+
+def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:
+    """What all systems of the run answered."""
+    columns = columns_of(table, "prediction", "base")
+    right = [json.loads(cell) for cell in table["label"]]
+    first = {system: [(json.loads(cell) or [NONE])[0] for cell in table[column]] for system, column in columns.items()}
+    words = [_words(query) for query in table["id"]]
+    shared = [
+        max(len(its & other) / len(its | other) for other in map(_words, texts))
+        for its, texts in zip(words, right, strict=True)
+    ]
+    return Answers(
+        "queries",
+        "nDCG@10",
+        table["id"].astype(str).to_list(),
+        correctness(table, outcomes, columns, "prediction"),
+        pd.DataFrame({"truth": [" | ".join(texts) for texts in right], **first}),
+        np.ones(len(table)),
+        np.arange(len(table)),
+        properties=pd.DataFrame(
+            {
+                "share of words in common with a right text": _in_words(shared),
+                "words of the query": [len(query.split()) for query in table["id"]],
+                "right texts": [len(texts) for texts in right],
+            }
+        ),
+        missing={
+            "confusion": "A ranking has no classes that could be confused.",
+            "calibration": "The similarities of what was found are not among the predictions. With --embeddings the "
+            "separation of right and other texts is measured.",
+        },
+    )
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.lower().split()) or frozenset([""])
+
+
+def _in_words(shares: Sequence[float]) -> pd.Categorical:
+    """Shares as groups in their order: most queries have no word in common, which a quantile would hide."""
+    names = ["none", "up to 1/4", "1/4 to 1/2", "more than 1/2"]
+    return pd.Categorical(
+        [names[int(np.searchsorted([0, 0.25, 0.5], share))] for share in shares], names, ordered=True
+    )
+
+
+def properties(answers: Answers, table: pd.DataFrame, splits: Any) -> pd.DataFrame:
+    """What the splits tell of each query: how rare its words are in training."""
+    pairs = splits["train"].to_pandas()
+    columns = [name for name in ("anchor", "positive", "sentence1", "sentence2") if name in pairs]
+    words = Counter(word for column in columns for text in pairs[column] for word in text.lower().split())
+    rarest = [min(words[word] for word in query.lower().split()) for query in answers.ids]
+    return pd.DataFrame({"occurrences of the query's rarest word in training": rarest})
+
+
+def embed(run: Sampled) -> Embedded:
+    """Queries and their right texts."""
+    right = run.answers.given["truth"].tolist()
+    return embed_together(
+        run,
+        [(query, text, query) for query, its in zip(run.answers.ids, right, strict=True) for text in its.split(" | ")],
+    )
+
+
+def embed_together(run: Sampled, together: list[tuple[str, str, str]]) -> Embedded:
+    """Texts of which two each belong together, as a third text, their group, says; the encoder is that of a run."""
+    from bioft.models import base as models
+    from bioft.models.embed import encode_texts
+    from bioft.tasks.retrieval import encoder as contrastive
+
+    rng = run.rng
+    if len(together) < FEWEST:
+        raise BioftError(
+            f"There are {len(together)} pairs of texts that belong together; at least {FEWEST} are needed."
+        )
+    together = [
+        together[row] for row in np.sort(rng.choice(len(together), min(run.sample, len(together)), replace=False))
+    ]
+    group_of = {text: group for first, second, group in together for text in (first, second)}
+    texts, groups = list(group_of), np.array(list(group_of.values()))
+    place = {text: index for index, text in enumerate(texts)}
+    pairs = [(place[first], place[second], 1) for first, second, _ in together]
+    for first, _, group in together:
+        # As many texts that don't belong together: each first text with one of another group.
+        others = np.flatnonzero(groups != group)
+        pairs.append((place[first], int(rng.choice(others)), 0))
+    tuned, _ = contrastive.load_run(run.directory)
+    options = contrastive.ContrastiveArguments(max_length=run.record["contrastive"]["max_length"])
+    base = contrastive.load_model(models.resolve_recorded(run.record["base_model"]), options).eval()
+    vectors = {BASE: encode_texts(base, texts), FINE_TUNED: encode_texts(tuned, texts)}
+    return Embedded("texts (mean of the tokens)", groups, groups, vectors, np.array(pairs))

@@ -1,0 +1,132 @@
+"""What a classifier of texts answered, from its stored predictions."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bioft.task import FINE_TUNED
+from bioft.tasks.answers import (
+    BASE,
+    NO_BASE,
+    NONE,
+    Answers,
+    Outcomes,
+    accuracy_of,
+    columns_of,
+    crosstab,
+    f1_of_sets,
+    words_of_texts,
+)
+from bioft.tasks.embedded import Embedded, Floats, Sampled, base_encoder, encoder_of, last_states
+
+
+def outcomes(table: pd.DataFrame) -> Outcomes:
+    """The ids of the test examples and the metrics of the run on them, the main one first."""
+    there, found = ([set(cell) for cell in table[column]] for column in ("label", "prediction"))
+    exact = np.array([one == other for one, other in zip(there, found, strict=True)])
+    return Outcomes(list(table["id"].astype(str)), {"f1": f1_of_sets(there, found), "accuracy": accuracy_of(exact)})
+
+
+def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:
+    """What all systems of the run answered."""
+    columns, names = columns_of(table, "prediction", "base"), list(record["labels"])
+    multi_label = record["classifier"]["multi_label"]
+    truth = [set(cell) for cell in table["label"]]
+    answers = {system: [set(cell) for cell in table[column]] for system, column in columns.items()}
+    scores = np.stack(table["scores"].tolist())
+    there = np.array([[name in each for name in names] for each in truth], dtype=np.int64)
+    if multi_label:
+        probabilities = {FINE_TUNED: (there.ravel(), scores.ravel())}
+        confusion = {system: _label_counts(truth, its, names) for system, its in answers.items()}
+    else:
+        best = scores.argmax(axis=1)
+        probabilities = {FINE_TUNED: (there[np.arange(len(table)), best], scores.max(axis=1))}
+        known = [name for name in names if there[:, names.index(name)].any() or any(name in each for each in truth)]
+        confusion = {
+            system: crosstab(
+                [min(each) for each in truth],
+                [min(each, default=NONE) for each in its],
+                known + sorted({min(each, default=NONE) for each in its} - set(known)),
+            )
+            for system, its in answers.items()
+        }
+    share = (there * scores).sum(axis=1) / np.maximum(there.sum(axis=1), 1)
+    return Answers(
+        "texts",
+        "exact match" if multi_label else "accuracy",
+        table["id"].astype(str).to_list(),
+        pd.DataFrame(
+            {
+                system: [float(one == other) for one, other in zip(truth, its, strict=True)]
+                for system, its in answers.items()
+            }
+        ),
+        pd.DataFrame(
+            {"truth": list(map(_joined, truth)), **{s: list(map(_joined, its)) for s, its in answers.items()}}
+        ),
+        np.ones(len(table)),
+        np.arange(len(table)),
+        scores=pd.DataFrame({FINE_TUNED: share}),
+        probabilities=probabilities,
+        confusion=confusion,
+        properties=pd.DataFrame(
+            {
+                "texts with the label in training": _label_frequency(truth, record),
+                "label": list(map(_joined, truth)),
+            }
+        ),
+        missing={"base model": NO_BASE},
+    )
+
+
+def _label_frequency(truth: Sequence[set[str]], record: Mapping[str, Any]) -> list[float]:
+    """The training texts of the rarest label of each text; NaN for a text without one."""
+    train = record["dataset"]["rows"]["train"]
+    return [min((float(train.get(label, np.nan)) for label in each), default=np.nan) for each in truth]
+
+
+def _label_counts(truth: Sequence[set[str]], found: Sequence[set[str]], names: Sequence[str]) -> pd.DataFrame:
+    rows = {
+        name: {
+            "right": sum(name in one and name in other for one, other in zip(truth, found, strict=True)),
+            "missed": sum(name in one and name not in other for one, other in zip(truth, found, strict=True)),
+            "wrongly given": sum(name not in one and name in other for one, other in zip(truth, found, strict=True)),
+        }
+        for name in names
+    }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _joined(labels: Iterable[str]) -> str:
+    return ", ".join(sorted(labels)) or NONE
+
+
+def properties(answers: Answers, table: pd.DataFrame, splits: Any) -> pd.DataFrame:
+    """What the splits tell of each text: its length."""
+    return words_of_texts(answers, splits)
+
+
+def embed(run: Sampled) -> Embedded:
+    """The mean of a text's tokens; of texts with several labels none is taken."""
+    import torch
+
+    from bioft.tasks.text_labels import classifier as text_classification
+    from bioft.tasks.text_labels import models as text_models
+
+    record, answers, test, drawn = run.record, run.answers, run.test(), run.drawn()
+    texts = dict(zip(test["id"][:], test["text"][:], strict=True))
+    truth = answers.given["truth"].to_numpy(str)
+    drawn = np.array([row for row in drawn if truth[row] in record["labels"]], dtype=int)
+    model, tokenizer, _ = text_models.load_run(run.directory)
+    base, base_tokenizer = base_encoder(record, record["classifier"]["mlm_run"])
+
+    def means(encoder: Any, its: Any) -> Floats:
+        chosen = [texts[answers.ids[row]] for row in drawn]
+        ids, _ = text_classification.encode(its, chosen, record["classifier"]["max_length"])
+        with torch.inference_mode():
+            return np.stack([each.mean(axis=0) for each in last_states(encoder, its, ids)])
+
+    vectors = {BASE: means(base, base_tokenizer), FINE_TUNED: means(encoder_of(model), tokenizer)}
+    return Embedded("texts with one label (mean of the tokens)", truth[drawn], drawn.astype(str), vectors)
