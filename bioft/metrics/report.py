@@ -41,6 +41,15 @@ def describe_difference(baseline: str, result: intervals.PairedDifference, words
     }
 
 
+def describe_best(results: Mapping[str, intervals.PairedDifference], words: str) -> dict[str, Any]:
+    """The comparison with the best baseline: the one with the highest value on this same test split.
+
+    That choice favours the baselines. `results` are the comparisons with each of them; `words` name the metric.
+    """
+    best = max(results, key=lambda name: results[name].second)
+    return describe_difference(best, results[best], words)
+
+
 def print_results(record: Mapping[str, Any], shown: Mapping[str, str], console: Console) -> None:
     """Print the one table of a run record: baselines, the base model, the fine-tuned model, with intervals."""
     rows = result_rows(record)

@@ -19,11 +19,9 @@ from bioft.compare import (
     analyzed_run as analysis_runs,
 )
 from bioft.compare import (
-    answers as analysis_answers,
-)
-from bioft.compare import (
     errors as analysis_errors,
 )
+from bioft.compare.outcomes import read_answers
 from bioft.compare.page import Chapter, Section
 from bioft.datasets.documents import sample
 from bioft.errors import BioftError
@@ -170,7 +168,7 @@ def test_runs_together(
     read = {}
     for path in (rare[0], other, short):
         record = runs.read(path)
-        read[path.name] = (record["task"], analysis_answers.read_answers(path, record))
+        read[path.name] = (record["task"], read_answers(path, record))
     (group,), apart = analysis_runs.together(read)
     assert group.names == ["rare", "other"] and list(apart) == ["short"] and "same test examples" in apart["short"]
     (pair,) = analysis_runs.pairs(group.answers).to_dict("records")
@@ -246,7 +244,7 @@ def test_a_share_over_documents_is_less_sure_than_one_over_mentions() -> None:
 
 def read(folder: Path, table: dict[str, Any], **record: Any) -> tasks_answers.Answers:
     pd.DataFrame(table).to_parquet(folder / "predictions.parquet", index=False)
-    return analysis_answers.read_answers(folder, record)
+    return read_answers(folder, record)
 
 
 def test_candidates_of_relations(tmp_path: Path) -> None:
@@ -318,7 +316,7 @@ def test_names_and_hidden_tokens(tmp_path: Path) -> None:
 
 
 def test_a_task_that_is_not_known(tmp_path: Path) -> None:
-    with pytest.raises(BioftError, match="'parsing' can't be analysed"):
+    with pytest.raises(BioftError, match="There is no task 'parsing'"):
         read(tmp_path, {"id": ["a"]}, task="parsing")
     with pytest.raises(BioftError, match="can't be read as predictions on name-alignment"):
         read(tmp_path, {"id": ["a"]}, task="name-alignment")

@@ -12,11 +12,12 @@ from typer.testing import CliRunner
 
 from bioft.cli.main import app
 from bioft.compare import compare as run_comparison
-from bioft.compare import outcomes as run_outcomes
 from bioft.errors import BioftError
 from bioft.metrics import counts, intervals
 from bioft.storage import runs
 from bioft.tasks import answers
+from bioft.tasks.entities import answers as entity_answers
+from bioft.tasks.text_labels import answers as label_answers
 
 N = 400
 ENVIRONMENT = {"schema_version": 1, "seed": 0}
@@ -151,7 +152,7 @@ def test_f1_of_documents_is_that_of_the_metric() -> None:
     with_scores = [[[*item, 0.9] for item in items] for items in found]
     table = pd.DataFrame({"id": ["a", "b", "c"]})
     table["label"], table["prediction"] = [[json.dumps(cell) for cell in column] for column in (there, with_scores)]
-    outcomes = run_outcomes.READERS["entity-recognition"](table)
+    outcomes = entity_answers.outcomes(table)
     expected = counts.metrics(counts.count(found, there, type_index=2), n_resamples=0)["f1"]
     assert outcomes.metrics["f1"].values(np.ones((3, 1)))[0] == pytest.approx(expected)
 
@@ -162,7 +163,7 @@ def test_f1_of_labelled_texts_is_scikit_learns() -> None:
     names = np.array(list("abcd"))
     cells = [[names[row].tolist() for row in side] for side in (there, found)]
     table = pd.DataFrame({"id": range(50), "label": cells[0], "prediction": cells[1]})
-    metrics = run_outcomes.READERS["text-classification"](table).metrics
+    metrics = label_answers.outcomes(table).metrics
     assert metrics["f1"].values(np.ones((50, 1)))[0] == pytest.approx(f1_score(there, found, average="micro"))
     assert metrics["accuracy"].values(np.ones((50, 1)))[0] == pytest.approx((there == found).all(axis=1).mean())
 
