@@ -22,14 +22,11 @@ from bioft.models import base as models
 from bioft.models.arguments import EncoderModelArguments, RecipeArguments
 from bioft.storage import files
 from bioft.tasks.name_alignment.evaluate import NameAlignmentTask
-from bioft.tasks.retrieval import encoder as contrastive
-from bioft.tasks.retrieval import figures as contrastive_figures
-from bioft.tasks.retrieval import similarity as pair_similarity
+from bioft.tasks.retrieval import encoder as contrastive, figures as contrastive_figures, similarity as pair_similarity
 from bioft.tasks.retrieval.arguments import PairArguments
 from bioft.tasks.retrieval.encoder import ContrastiveArguments, ContrastiveTrainingArguments
 from bioft.tasks.retrieval.evaluate import RetrievalTask
-from bioft.training import arguments
-from bioft.training import steps as training_run
+from bioft.training import arguments, steps as training_run
 
 
 def main(

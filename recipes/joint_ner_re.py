@@ -18,25 +18,19 @@ from transformers import AutoModel, set_seed
 
 from bioft.datasets.load import describe, load_documents
 from bioft.errors import BioftError
-from bioft.models import base as models
-from bioft.models import dry_run
+from bioft.models import base as models, dry_run
 from bioft.models.arguments import EncoderModelArguments, EncoderTrainingArguments, RecipeArguments
 from bioft.storage import files, runs
-from bioft.tasks.entities import arguments as entities_arguments
-from bioft.tasks.entities import tagging
-from bioft.tasks.entities import windows as entities_windows
+from bioft.tasks.entities import arguments as entities_arguments, tagging, windows as entities_windows
 from bioft.tasks.entities.arguments import DocumentArguments, WindowArguments
 from bioft.tasks.entities.evaluate import check_supports
-from bioft.tasks.joint import evaluate
-from bioft.tasks.joint import model as joint
+from bioft.tasks.joint import evaluate, model as joint
 from bioft.tasks.joint.arguments import JointArguments
 from bioft.tasks.joint.start import load_entity_weights
-from bioft.tasks.relations import candidates as relations
-from bioft.tasks.relations import evaluate as relation_evaluation
+from bioft.tasks.relations import candidates as relations, evaluate as relation_evaluation
 from bioft.tasks.relations.linking import ConceptDictionary
 from bioft.tasks.relations.predict import choose_threshold
-from bioft.training import arguments
-from bioft.training import steps as training_run
+from bioft.training import arguments, steps as training_run
 
 
 def main(

@@ -16,18 +16,14 @@ from peft import get_peft_model
 from transformers import Trainer, set_seed
 
 from bioft.datasets.load import describe, load_texts
-from bioft.models import base as models
-from bioft.models import dry_run, lora
+from bioft.models import base as models, dry_run, lora
 from bioft.models.arguments import EncoderModelArguments, EncoderTrainingArguments, RecipeArguments
 from bioft.storage import files
-from bioft.tasks.masked_lm import evaluate as masked_evaluation
-from bioft.tasks.masked_lm import models as masked_models
-from bioft.tasks.masked_lm import packing
+from bioft.tasks.masked_lm import evaluate as masked_evaluation, models as masked_models, packing
 from bioft.tasks.masked_lm.arguments import MaskingArguments, TextArguments
 from bioft.tasks.masked_lm.head import use_masked_head
 from bioft.tasks.masked_lm.masking import collator_for
-from bioft.training import arguments
-from bioft.training import steps as training_run
+from bioft.training import arguments, steps as training_run
 
 
 def main(

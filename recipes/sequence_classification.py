@@ -18,20 +18,20 @@ from peft import get_peft_model
 from transformers import AutoModelForSequenceClassification, DataCollatorWithPadding, Trainer, set_seed
 
 from bioft.datasets.load import describe, load_documents
-from bioft.models import base as models
-from bioft.models import dry_run, lora
+from bioft.models import base as models, dry_run, lora
 from bioft.models.arguments import EncoderModelArguments, EncoderTrainingArguments, RecipeArguments
 from bioft.storage import files
 from bioft.tasks.entities import arguments as entities_arguments
 from bioft.tasks.entities.arguments import DocumentArguments
-from bioft.tasks.relations import candidates as relations
-from bioft.tasks.relations import errors as relations_errors
-from bioft.tasks.relations import evaluate as relation_evaluation
-from bioft.tasks.relations import predict as prediction
+from bioft.tasks.relations import (
+    candidates as relations,
+    errors as relations_errors,
+    evaluate as relation_evaluation,
+    predict as prediction,
+)
 from bioft.tasks.relations.arguments import RelationArguments
 from bioft.tasks.relations.linking import ConceptDictionary
-from bioft.training import arguments
-from bioft.training import steps as training_run
+from bioft.training import arguments, steps as training_run
 
 
 def main(

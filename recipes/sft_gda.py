@@ -17,18 +17,14 @@ from datasets import DatasetDict
 from trl import SFTTrainer
 
 from bioft.datasets.load import describe, load_or_build
-from bioft.models import base as models
-from bioft.models import dry_run, lora, sharding
+from bioft.models import base as models, dry_run, lora, sharding
 from bioft.models.arguments import LanguageModelArguments, TrainingArguments
 from bioft.storage import files, run_directory, runs
-from bioft.tasks.gene_disease import adapter_start
-from bioft.tasks.gene_disease import evaluate as evaluation
-from bioft.tasks.gene_disease import predict as prediction
+from bioft.tasks.gene_disease import adapter_start, evaluate as evaluation, predict as prediction
 from bioft.tasks.gene_disease.arguments import GeneDiseaseArguments, PromptArguments
 from bioft.tasks.gene_disease.completion_head import use_completion_head
 from bioft.tasks.gene_disease.prompts import PairPrompts
-from bioft.training import arguments
-from bioft.training import steps as training_run
+from bioft.training import arguments, steps as training_run
 
 
 def main(

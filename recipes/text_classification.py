@@ -19,22 +19,16 @@ from transformers import DataCollatorWithPadding, Trainer, set_seed
 from bioft.datasets.load import describe, load_labelled_texts
 from bioft.datasets.texts.baselines import indicator_matrix
 from bioft.datasets.texts.labelled import labels_of
-from bioft.models import base as models
-from bioft.models import dry_run, lora
+from bioft.models import base as models, dry_run, lora
 from bioft.models.arguments import EncoderModelArguments, EncoderTrainingArguments, RecipeArguments
 from bioft.storage import files, runs
 from bioft.tasks.text_labels import (
     classifier as text_classification,
-)
-from bioft.tasks.text_labels import (
     evaluate as text_evaluation,
-)
-from bioft.tasks.text_labels import (
     models as text_models,
 )
 from bioft.tasks.text_labels.arguments import ClassifierArguments, LabelledTextArguments
-from bioft.training import arguments
-from bioft.training import steps as training_run
+from bioft.training import arguments, steps as training_run
 
 
 def main(

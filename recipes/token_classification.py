@@ -16,18 +16,18 @@ from peft import get_peft_model
 from transformers import AutoModelForTokenClassification, DataCollatorForTokenClassification, Trainer, set_seed
 
 from bioft.datasets.load import describe, load_documents
-from bioft.models import base as models
-from bioft.models import dry_run, lora
+from bioft.models import base as models, dry_run, lora
 from bioft.models.arguments import EncoderModelArguments, EncoderTrainingArguments, RecipeArguments
 from bioft.storage import files
-from bioft.tasks.entities import arguments as entities_arguments
-from bioft.tasks.entities import evaluate as entity_evaluation
-from bioft.tasks.entities import tagging
-from bioft.tasks.entities import windows as entities_windows
+from bioft.tasks.entities import (
+    arguments as entities_arguments,
+    evaluate as entity_evaluation,
+    tagging,
+    windows as entities_windows,
+)
 from bioft.tasks.entities.arguments import DocumentArguments, WindowArguments
 from bioft.tasks.entities.predict import predict_entities, spans_of
-from bioft.training import arguments
-from bioft.training import steps as training_run
+from bioft.training import arguments, steps as training_run
 
 
 def main(

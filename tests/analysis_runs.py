@@ -9,8 +9,7 @@ import pandas as pd
 from datasets import DatasetDict
 
 from bioft.datasets.gene_disease import ctd
-from bioft.storage import datasets as storage
-from bioft.storage import runs
+from bioft.storage import datasets as storage, runs
 from tests import tiny
 
 

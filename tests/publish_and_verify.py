@@ -18,8 +18,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
 from bioft.datasets.gene_disease import ctd
-from bioft.hub import pull
-from bioft.hub import push as hub
+from bioft.hub import pull, push as hub
 from bioft.storage import datasets as storage
 from bioft.tasks.gene_disease import predict as prediction
 from bioft.verify import verify as verification

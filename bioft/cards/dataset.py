@@ -54,8 +54,6 @@ DATASET_KINDS = {
     "text": DatasetKind("texts, to adapt language models to", "fill-mask"),
 }
 """By the first of these columns that a dataset has."""
-
-
 COLUMN_WORDS = {
     "gene": "name of the gene as the source writes it",
     "gene_id": "its identifier; several of one entity are joined by `\\|`",

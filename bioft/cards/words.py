@@ -11,12 +11,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from bioft import task as tasks
 
 HUB = "https://huggingface.co"
-
-
 PLACEHOLDER = "<this repository>"
 """What a card says where it names its repository, as long as it is in none."""
-
-
 # Ours to the Hub's name (those of the `evaluate` modules, where there is one) and to words. A group may stand before
 # the measure: "chemical_f1", "macro_recall", "unseen_f1".
 METRICS = {
@@ -37,8 +33,6 @@ METRICS = {
     "masked_accuracy": ("masked_accuracy", "accuracy on hidden tokens"),
     "perplexity": ("perplexity", "perplexity of hidden tokens"),
 }
-
-
 SPLIT_WORDS = {
     "official": "as the corpus was published",
     "document": "random documents",
@@ -55,16 +49,12 @@ SPLIT_WORDS = {
     "disease_held_out": "no disease of the test split occurs in training",
     "both_held_out": "neither gene nor disease of any test pair occurs in training",
 }
-
-
 NEGATIVE_WORDS = {
     "uniform": "drawn uniformly among the split's genes and diseases. How often a name occurs gives much "
     "of the label away; compare with the popularity baselines",
     "degree_matched": "the positives of each split rewired, so that every gene and disease occurs as often "
     "among its negatives as among its positives",
 }
-
-
 # Licence ids that the Hub takes as they are (https://hf.co/docs/hub/repositories-licenses), but for "other".
 _HUB_LICENSES = """
 afl-3.0 agpl-3.0 apache-2.0 artistic-2.0 bigcode-openrail-m bigscience-bloom-rail-1.0 bigscience-openrail-m bsd
@@ -75,11 +65,7 @@ creativeml-openrail-m deepfloyd-if-license ecl-2.0 epl-1.0 epl-2.0 etalab-2.0 eu
 gpl-3.0 isc lgpl lgpl-2.1 lgpl-3.0 lgpl-lr llama2 llama3 llama3.1 llama3.2 llama3.3 lppl-1.3c mit mpl-2.0 ms-pl
 ncsa odbl odc-by ofl-1.1 openrail openrail++ osl-3.0 pddl postgresql unknown unlicense wtfpl zlib
 """
-
-
 HUB_LICENSES = frozenset(_HUB_LICENSES.split())
-
-
 HUB_ID = re.compile(r"(?!\.)[\w.-]+(?:/[\w.-]+)?")
 
 
@@ -181,8 +167,6 @@ def without_local_paths(value: Any) -> Any:
 
 
 _ABSOLUTE = re.compile(r"/|~[/\\]|[A-Za-z]:[\\/](?!/)|\\\\|file://")
-
-
 # Inside a text: not the slash of a URL, of "marker/mechanism" or of a Hub id.
 _PATH = re.compile(r"(?<![\w:/.~<])(?:file://|~?/|\.{1,2}/|[A-Za-z]:\\)(?=[\w.~/])[^\s'\"`,;()\[\]]+")
 

@@ -285,11 +285,7 @@ def build_metabolites(
     _check_out(out, overwrite)
     from bioft.datasets.metabolites import (
         build as metabolites,
-    )
-    from bioft.datasets.metabolites import (
         namespaces as metabolite_namespaces,
-    )
-    from bioft.datasets.metabolites import (
         pairs as metabolite_pairs,
     )
 
@@ -362,8 +358,7 @@ def build_pubmed(
     """Build pairs of PubMed articles that citations or topics relate, each with one that nothing relates."""
     for folder in filter(None, (out, articles_out)):
         _check_out(folder, overwrite)
-    from bioft.datasets.pubmed import collection as pubmed_collection
-    from bioft.datasets.pubmed import pairs as pubmed
+    from bioft.datasets.pubmed import collection as pubmed_collection, pairs as pubmed
 
     collection = pubmed_collection.read_collection(
         source,
@@ -456,8 +451,7 @@ def _check_out(out: Path, overwrite: bool) -> None:
 def _save_dataset(dataset: "DatasetDict", manifest: dict[str, Any], out: Path, overwrite: bool) -> None:
     """Save a dataset with its card and print what it holds."""
     from bioft.cards.dataset import dataset_card
-    from bioft.inspect import inspect as inspection
-    from bioft.inspect import tables
+    from bioft.inspect import inspect as inspection, tables
     from bioft.storage import datasets as storage
 
     storage.save(dataset, manifest, out, overwrite=overwrite, card=dataset_card(manifest, dataset))

@@ -18,8 +18,7 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from bioft import __version__
-from bioft.cli import build as build_commands
-from bioft.cli import download as download_commands
+from bioft.cli import build as build_commands, download as download_commands
 from bioft.cli.options import Overwrite, Revision, SkipBad, check_output
 from bioft.cli.predict import predict
 from bioft.demo.command import demo
@@ -181,8 +180,6 @@ def baselines(
 
 app.command()(predict)
 app.command()(demo)
-
-
 Repository = Annotated[str, typer.Argument(help="user/name on the Hub.", show_default=False)]
 Public = Annotated[bool, typer.Option("--public", help="Visible to everyone; without it a new repository is private.")]
 CreatePr = Annotated[bool, typer.Option("--create-pr", help="Open a pull request instead of committing to main.")]
@@ -452,8 +449,7 @@ def analyze(
     ] = None,
 ) -> None:
     """Show why a run is better or worse than its base model: what changed, and which examples are hard."""
-    from bioft.compare import analyze as analysis
-    from bioft.compare import page as analysis_page
+    from bioft.compare import analyze as analysis, page as analysis_page
 
     options = analysis.Options(embeddings=embeddings, sample=sample, seed=seed, dataset_path=dataset_path)
     analysis_page.print_chapters(analysis.analyse(names, output, options))
@@ -658,9 +654,7 @@ def index(
     skip_bad: SkipBad = False,
 ) -> None:
     """Embed articles and keep them on disk in an index for `bioft search`."""
-    from bioft.search import articles as search_articles
-    from bioft.search import encoder as search_encoder
-    from bioft.search import index as search_index
+    from bioft.search import articles as search_articles, encoder as search_encoder, index as search_index
 
     read, counts = search_articles.read_articles(articles, skip_bad=skip_bad)
     encoder = search_encoder.load_encoder(model, backend)

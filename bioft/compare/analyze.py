@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bioft.compare import analyzed_run as analysis_runs
-from bioft.compare import errors, figures
+from bioft.compare import analyzed_run as analysis_runs, errors, figures
 from bioft.compare.outcomes import read_answers
 from bioft.compare.page import Chapter, Section, write_page
 from bioft.errors import BioftError

@@ -8,17 +8,9 @@ from bioft.errors import BioftError
 from bioft.hub import pull
 from bioft.verify import (
     documents as document_verification,
-)
-from bioft.verify import (
     gene_disease as gene_disease_verification,
-)
-from bioft.verify import (
     masked_lm as masked_verification,
-)
-from bioft.verify import (
     retrieval as contrastive_verification,
-)
-from bioft.verify import (
     text_labels as text_verification,
 )
 from bioft.verify.findings import Request, Verification

@@ -5,8 +5,6 @@ from typing import ClassVar
 
 # Of the options of data, those that are for a dataset that was built already too.
 FOR_BUILT_DATA = {"dataset", "dataset_revision", "validation_only", "max_train_pairs", "train_on"}
-
-
 # Those that are for a dataset which is made of files.
 FOR_FILES = {"dataset_path", "skip_bad", "exclude", "strip_symbols", "modelseed", "held_out_models"}
 

@@ -17,8 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from bioft import __version__
-from bioft.datasets.documents import bc5cdr
-from bioft.datasets.documents import chemdisgene as chemdisgene_source
+from bioft.datasets.documents import bc5cdr, chemdisgene as chemdisgene_source
 from bioft.datasets.gene_disease import ctd as ctd_source
 from bioft.datasets.metabolites import namespaces
 from bioft.errors import BioftError, suggestion

@@ -8,21 +8,14 @@ from typing import Any, NamedTuple
 import pandas as pd
 from datasets import DatasetDict, concatenate_datasets
 
-from bioft.datasets.documents import bc5cdr, chemdisgene, sample
-from bioft.datasets.documents import corpus as documents
-from bioft.datasets.gene_disease import ctd
-from bioft.datasets.gene_disease import pairs as gene_disease
-from bioft.datasets.hpo import definitions as hpo_definitions
-from bioft.datasets.hpo import gene_disease as hpo
-from bioft.datasets.hpo import synonyms as hpo_synonyms
-from bioft.datasets.metabolites import build as metabolites
-from bioft.datasets.metabolites import namespaces as metabolite_namespaces
+from bioft.datasets.documents import bc5cdr, chemdisgene, corpus as documents, sample
+from bioft.datasets.gene_disease import ctd, pairs as gene_disease
+from bioft.datasets.hpo import definitions as hpo_definitions, gene_disease as hpo, synonyms as hpo_synonyms
+from bioft.datasets.metabolites import build as metabolites, namespaces as metabolite_namespaces
 from bioft.datasets.metabolites.names import plain_text
 from bioft.datasets.metabolites.pairs import KINDS
-from bioft.datasets.texts import corpus as texts
-from bioft.datasets.texts import stop_reasons
-from bioft.datasets.trials import gender
-from bioft.datasets.trials import texts as trial_texts
+from bioft.datasets.texts import corpus as texts, stop_reasons
+from bioft.datasets.trials import gender, texts as trial_texts
 from bioft.errors import BioftError
 from bioft.hub import pull
 from bioft.storage import datasets as storage

@@ -6,8 +6,7 @@ from typing import Any
 
 from bioft.errors import BioftError
 from bioft.hub import pull
-from bioft.storage import datasets as storage
-from bioft.storage import runs
+from bioft.storage import datasets as storage, runs
 from bioft.training import presets
 from bioft.verify.findings import Request
 

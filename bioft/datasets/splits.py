@@ -12,8 +12,6 @@ from bioft.errors import BioftError, LeakageError
 SPLITS = ("train", "validation", "test")
 STRATEGIES = ("pair", "gene_held_out", "disease_held_out", "both_held_out")
 DROPPED = -1
-
-
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 

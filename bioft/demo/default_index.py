@@ -4,10 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bioft.datasets.hpo import definitions as hpo_definitions
-from bioft.datasets.hpo import gene_disease as hpo
-from bioft.search import encoder as search_encoder
-from bioft.search import index as search_index
+from bioft.datasets.hpo import definitions as hpo_definitions, gene_disease as hpo
+from bioft.search import encoder as search_encoder, index as search_index
 from bioft.search.articles import IndexedArticle
 from bioft.search.encoder import SearchEncoder
 from bioft.search.index import SearchIndex

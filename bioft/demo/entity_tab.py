@@ -9,13 +9,10 @@ import gradio as gr
 from bioft.demo import page
 from bioft.errors import BioftError
 from bioft.storage import runs
-from bioft.tasks.entities import highlight as highlighting
-from bioft.tasks.entities import predict as entity_prediction
-from bioft.tasks.entities import tagging
+from bioft.tasks.entities import highlight as highlighting, predict as entity_prediction, tagging
 from bioft.tasks.entities.files import InputDocument
 from bioft.tasks.entities.tagging import Entity
-from bioft.tasks.joint import model as joint
-from bioft.tasks.joint import predict as document_prediction
+from bioft.tasks.joint import model as joint, predict as document_prediction
 from bioft.tasks.joint.predict import Found
 
 EXAMPLE = "Naloxone reverses the antihypertensive effect of clonidine in rats with hypertension."

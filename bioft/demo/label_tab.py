@@ -7,8 +7,7 @@ import gradio as gr
 
 from bioft.demo import page
 from bioft.errors import BioftError
-from bioft.tasks.text_labels import classifier as text_classification
-from bioft.tasks.text_labels import models as text_models
+from bioft.tasks.text_labels import classifier as text_classification, models as text_models
 
 
 def add(run: Path, label: str) -> None:

@@ -10,8 +10,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
 from bioft.errors import BioftError
-from bioft.export import merge as merging
-from bioft.export import parity as derived_models
+from bioft.export import merge as merging, parity as derived_models
 from bioft.export.parity import ADAPTER, Exported, Parity
 from bioft.models import base as models
 from bioft.storage import files as new_outputs

@@ -16,8 +16,7 @@ from bioft.errors import BioftError
 from bioft.export import parity as derived_models
 from bioft.export.parity import ADAPTER
 from bioft.models import base as models
-from bioft.storage import files as new_outputs
-from bioft.storage import runs
+from bioft.storage import files as new_outputs, runs
 from bioft.tasks.entities import predict as entity_prediction
 from bioft.tasks.gene_disease.prompts import PairPrompts
 from bioft.tasks.relations import predict as relation_prediction

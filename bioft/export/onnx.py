@@ -16,16 +16,11 @@ from bioft.export import parity as derived_models
 from bioft.export.parity import Exported, Parity
 from bioft.models import onnx as onnx_models
 from bioft.models.batches import CPU_BATCH_TOKENS, batches_by_length
-from bioft.storage import files as new_outputs
-from bioft.storage import runs
-from bioft.tasks.entities import predict as entity_prediction
-from bioft.tasks.entities import tagging
-from bioft.tasks.entities import windows as entities_windows
-from bioft.tasks.relations import candidates as relations
-from bioft.tasks.relations import predict as relation_prediction
+from bioft.storage import files as new_outputs, runs
+from bioft.tasks.entities import predict as entity_prediction, tagging, windows as entities_windows
+from bioft.tasks.relations import candidates as relations, predict as relation_prediction
 from bioft.tasks.retrieval import encoder as contrastive
-from bioft.tasks.text_labels import classifier as text_classification
-from bioft.tasks.text_labels import models as text_models
+from bioft.tasks.text_labels import classifier as text_classification, models as text_models
 
 # MiniLM in float32 differed by 1e-6; in int8 by 0.08 (entities), 0.18 (labels) and 0.19 (embeddings), with 97.4 %,
 # 98.9 % and 95 % of the predictions the same.

@@ -15,24 +15,12 @@ from bioft.storage import runs
 SAFE_SUFFIXES = frozenset(
     {".safetensors", ".json", ".jinja", ".yaml", ".md", ".parquet", ".png", ".svg", ".html", ".txt", ".model"}
 )
-
-
 PICKLE_SUFFIXES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".dill"})
-
-
 TRAINER_STATE = re.compile(r"(^|/)(checkpoint-\d+/|(optimizer|scheduler|scaler|rng_state)[\w-]*\.(safetensors|json)$)")
-
-
 ADAPTER_CONFIG = "adapter_config.json"
-
-
 REMOTE_CODE = ("auto_map", "custom_pipelines")
-
-
 # Where PEFT may look for the class of a base model (`auto_mapping`): installed libraries, not what comes with a model.
 LIBRARIES = frozenset({"transformers", "sentence_transformers", "bioft"})
-
-
 # Tokens of the Hub (access tokens and those of organisations), as they are written today.
 TOKEN = re.compile(rb"\b(hf_[A-Za-z0-9]{30,}|hf_oauth_\w{20,}|api_org_[A-Za-z0-9]{30,})")
 

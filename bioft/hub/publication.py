@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bioft.cards import dataset as cards_dataset
-from bioft.cards import model as cards
+from bioft.cards import dataset as cards_dataset, model as cards
 from bioft.cards.words import PLACEHOLDER
 from bioft.errors import BioftError
 from bioft.hub.checks import (
@@ -22,8 +21,7 @@ from bioft.hub.checks import (
     recorded_names,
     split_files,
 )
-from bioft.storage import files as storage_files
-from bioft.storage import runs
+from bioft.storage import files as storage_files, runs
 
 
 @dataclass(frozen=True)

@@ -18,17 +18,12 @@ from bioft.errors import BioftError
 from bioft.hub import checks, compatibility
 from bioft.hub.client import Access, RetryPolicy, capital, connection, missing
 from bioft.hub.repository import MAIN, Kind, Repository
-from bioft.storage import files as storage_files
-from bioft.storage import runs
+from bioft.storage import files as storage_files, runs
 from bioft.storage.cache import cache_directory
 from bioft.task import Task
 
 COMMIT_ID = re.compile(r"[0-9a-f]{40}")
-
-
 NO_TOKEN = "No token for the Hub. Log in with `hf auth login`, or set HF_TOKEN (with write permission)."
-
-
 ORIGIN = ".bioft-hub.json"
 """Beside what was pulled: the repository and the commit that it is."""
 

@@ -21,8 +21,6 @@ from bioft.models.lora import save_adapter
 from bioft.models.sharding import is_sharded
 
 logger = logging.getLogger(__name__)
-
-
 UNGATED_PRESET = "default"
 
 

@@ -63,8 +63,6 @@ EMBEDDED = {
         note="the safetensors folder as it is",
     ),
 }
-
-
 EMBEDDED_PREFIX = "embedded:"
 
 

@@ -11,9 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioft.errors import BioftError
-from bioft.models import base as models
-from bioft.models import embed as encoding
-from bioft.models import onnx as onnx_models
+from bioft.models import base as models, embed as encoding, onnx as onnx_models
 from bioft.storage import runs
 from bioft.tasks.retrieval import encoder as contrastive
 from bioft.tasks.retrieval.encoder import ContrastiveArguments

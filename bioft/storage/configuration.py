@@ -5,9 +5,7 @@ from typing import Any
 
 from bioft.errors import BioftError
 from bioft.hub import pull
-from bioft.storage import datasets as storage
-from bioft.storage import files as storage_files
-from bioft.storage import runs
+from bioft.storage import datasets as storage, files as storage_files, runs
 from bioft.training import presets
 
 FILES = ("dataset_path", "exclude", "namespace", "modelseed", "held_out_models")

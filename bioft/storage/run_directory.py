@@ -16,8 +16,6 @@ from bioft.storage.runs import BASE_SCORES, CONFIG, RECORD
 
 BEGUN_HERE: set[Path] = set()
 """Run directories that this process has made: another one may have been given the same name."""
-
-
 # What makes no difference to the trained model may change between a kill and its resumption.
 NOT_COMPARED = {"overwrite", "dry_run", "push_to_hub", "seeds", "logging_steps", "report_to", "disable_tqdm"}
 

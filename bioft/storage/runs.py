@@ -110,10 +110,6 @@ def checksums(directory: Path) -> dict[str, str]:
 
 
 PREDICTIONS = "predictions.parquet"
-
-
 BASE_SCORES = "base_scores-"
-
-
 # What only the resumption of an unfinished run needs.
 RESUMPTION = re.compile(rf"checkpoint-\d+(/|$)|{BASE_SCORES}|training_args\.bin$")

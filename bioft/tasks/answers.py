@@ -121,18 +121,12 @@ def f1_of_sets(there: Sequence[set[Any]], found: Sequence[set[Any]]) -> Ratio:
 
 
 BASE = "base model"
-
-
 NONE = "none"
 """A mention that is not there, or was not found."""
-
-
 NO_BASE = (
     "The base model's answers are not among the predictions: its head is drawn at random before training. The best "
     "baseline stands in its place."
 )
-
-
 ALONE = "Only the fine-tuned model's answers are among the predictions."
 
 

@@ -13,11 +13,7 @@ from bioft.tasks.answers import Answers
 
 FEWEST = 20
 """Examples without which nothing is measured."""
-
-
 BATCH_TOKENS = 2048
-
-
 Floats = np.ndarray
 
 

@@ -20,8 +20,7 @@ from bioft.datasets import load
 from bioft.datasets.arguments import FOR_BUILT_DATA, FOR_FILES, DataArguments
 from bioft.errors import BioftError
 from bioft.storage import run_directory
-from bioft.training import presets, setting_ranges
-from bioft.training import seeds as seed_runs
+from bioft.training import presets, seeds as seed_runs, setting_ranges
 
 TRAINER_PACKAGES = ("accelerate", "peft", "sentence_transformers", "torch", "transformers", "trl")
 

@@ -16,8 +16,7 @@ from rich.text import Text
 
 from bioft.errors import BioftError
 from bioft.hub import pull
-from bioft.storage import files as storage_files
-from bioft.storage import run_directory, runs
+from bioft.storage import files as storage_files, run_directory, runs
 from bioft.storage.configuration import FILES
 from bioft.training import presets
 from bioft.training.recipe_process import options, run_recipe

@@ -18,8 +18,7 @@ from bioft.cards import model as cards
 from bioft.errors import BioftError
 from bioft.hub import push as hub
 from bioft.metrics import pair_plots, plots, report
-from bioft.models import base as models
-from bioft.models import embedded, lora
+from bioft.models import base as models, embedded, lora
 from bioft.storage import environment, run_directory, runs
 from bioft.storage.files import disk_errors, write_text
 from bioft.storage.runs import CARD, RECORD, RESUMPTION, checksums, is_tested

@@ -266,8 +266,7 @@ def _load(request: Request) -> _Model:
             return relation_prediction.score_as_recorded(*loaded, rows.to_list(), progress)
 
         return _Model(lambda rows: Predictions(relations=_items(score(rows).found(len(rows), threshold))), score)
-    from bioft.tasks.joint import evaluate as joint_evaluation
-    from bioft.tasks.joint import model as joint
+    from bioft.tasks.joint import evaluate as joint_evaluation, model as joint
 
     model, tokenizer, dictionary, record = joint.load_run(directory)
     weights = record["joint"]

@@ -93,8 +93,7 @@ class Request:
 def check_base_model(directory: Path, record: dict[str, Any], found: Verification) -> None:
     """Compare the base model that the record names with the one that it would load."""
     from bioft.cards import words
-    from bioft.models import base as models
-    from bioft.models import embedded
+    from bioft.models import base as models, embedded
 
     recorded = record["base_model"]
     name = recorded["name_or_path"]

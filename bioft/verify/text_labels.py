@@ -34,11 +34,7 @@ def check_texts(request: Request) -> None:
     from bioft.datasets.texts.labelled import labels_of
     from bioft.tasks.text_labels import (
         classifier as text_classification,
-    )
-    from bioft.tasks.text_labels import (
         evaluate as text_evaluation,
-    )
-    from bioft.tasks.text_labels import (
         models as text_models,
     )
     from bioft.tasks.text_labels.evaluate import Predicted

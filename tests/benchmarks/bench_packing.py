@@ -29,8 +29,7 @@ from bioft.datasets.hpo import definitions as hpo_definitions
 from bioft.datasets.trials import texts as trial_texts
 from bioft.datasets.trials.records import read_trials, trial_text
 from bioft.models import base as models
-from bioft.tasks.masked_lm import models as masked_models
-from bioft.tasks.masked_lm import packing
+from bioft.tasks.masked_lm import models as masked_models, packing
 from bioft.tasks.masked_lm.head import use_masked_head
 from bioft.tasks.masked_lm.masking import collator_for
 

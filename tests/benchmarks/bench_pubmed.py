@@ -26,8 +26,7 @@ def write(folder: Path, path: Path, n: int) -> int:
     """Write n articles made of those in the folder; returns the bytes before packing."""
     from lxml import etree
 
-    from bioft.datasets.pubmed import articles as pubmed_articles
-    from bioft.datasets.pubmed import xml as pubmed_xml
+    from bioft.datasets.pubmed import articles as pubmed_articles, xml as pubmed_xml
 
     originals = [
         etree.tostring(piece.root, encoding="utf-8")

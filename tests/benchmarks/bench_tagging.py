@@ -16,9 +16,7 @@ from transformers import AutoModelForTokenClassification, pipeline
 
 from bioft.datasets.load import load_documents
 from bioft.models import base as models
-from bioft.tasks.entities import predict as entity_prediction
-from bioft.tasks.entities import tagging
-from bioft.tasks.entities import windows as entities_windows
+from bioft.tasks.entities import predict as entity_prediction, tagging, windows as entities_windows
 
 WINDOW, OVERLAP, TURN = 512, 128, 32
 

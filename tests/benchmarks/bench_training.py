@@ -22,8 +22,7 @@ from trl import SFTTrainer
 
 from bioft.datasets.load import load_or_build
 from bioft.metrics import intervals
-from bioft.models import base as models
-from bioft.models import lora
+from bioft.models import base as models, lora
 from bioft.models.arguments import LanguageModelArguments, TrainingArguments
 from bioft.tasks.gene_disease import predict as prediction
 from bioft.tasks.gene_disease.arguments import GeneDiseaseArguments, PromptArguments

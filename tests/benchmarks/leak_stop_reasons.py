@@ -17,8 +17,7 @@ from bioft.datasets.load import load_labelled_texts
 from bioft.datasets.texts.labelled import labels_of
 from bioft.errors import BioftError, LeakageError
 from bioft.storage import runs
-from bioft.tasks.text_labels import evaluate as text_evaluation
-from bioft.tasks.text_labels import predict as text_prediction
+from bioft.tasks.text_labels import evaluate as text_evaluation, predict as text_prediction
 
 
 def main() -> None:

@@ -9,14 +9,10 @@ from typing import Any
 import huggingface_hub
 import pytest
 from datasets import DatasetDict
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from bioft.cards import dataset as cards_dataset
-from bioft.cards import model as cards
-from bioft.cards import words as cards_words
-from bioft.datasets.documents import corpus as documents
-from bioft.datasets.documents import sample
+from bioft.cards import dataset as cards_dataset, model as cards, words as cards_words
+from bioft.datasets.documents import corpus as documents, sample
 from bioft.datasets.gene_disease import ctd
 from bioft.errors import BioftError
 from bioft.storage import datasets as storage

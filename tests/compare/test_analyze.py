@@ -12,15 +12,7 @@ from datasets import DatasetDict
 from typer.testing import CliRunner
 
 from bioft.cli.main import app
-from bioft.compare import (
-    analyze as analysis,
-)
-from bioft.compare import (
-    analyzed_run as analysis_runs,
-)
-from bioft.compare import (
-    errors as analysis_errors,
-)
+from bioft.compare import analyze as analysis, analyzed_run as analysis_runs, errors as analysis_errors
 from bioft.compare.outcomes import read_answers
 from bioft.compare.page import Chapter, Section
 from bioft.datasets.documents import sample

@@ -26,20 +26,16 @@ from bioft.demo import app, article_map, calibration, gauge, heatmap, page, task
 from bioft.demo.calibration import Calibration
 from bioft.demo.space import export
 from bioft.errors import BioftError
-from bioft.models import base as models
-from bioft.models import lora
-from bioft.search import encoder as search_encoder
-from bioft.search import index as search_index
+from bioft.models import base as models, lora
+from bioft.search import encoder as search_encoder, index as search_index
 from bioft.search.articles import IndexedArticle
 from bioft.search.index import SearchIndex
 from bioft.search.topics import find_topics
 from bioft.storage import runs
-from bioft.tasks.entities import predict as entity_prediction
-from bioft.tasks.entities import tagging
+from bioft.tasks.entities import predict as entity_prediction, tagging
 from bioft.tasks.entities.files import InputDocument
 from bioft.tasks.gene_disease import predict as prediction
-from bioft.tasks.joint import model as joint
-from bioft.tasks.joint import predict as document_prediction
+from bioft.tasks.joint import model as joint, predict as document_prediction
 from bioft.tasks.relations import candidates as relations
 from bioft.tasks.relations.linking import ConceptDictionary
 from bioft.tasks.text_labels import predict as text_prediction

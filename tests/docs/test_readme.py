@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 from datasets import DatasetDict
 
-from bioft.datasets.hpo import definitions as hpo_definitions
-from bioft.datasets.hpo import synonyms as hpo_synonyms
+from bioft.datasets.hpo import definitions as hpo_definitions, synonyms as hpo_synonyms
 from bioft.storage import datasets as storage
 from tests import warm_process
 from tests.hub_server.server import HubServer

@@ -14,8 +14,7 @@ from typer.testing import CliRunner
 
 from bioft.cli.main import app
 from bioft.errors import BioftError
-from bioft.export import gguf as export_gguf
-from bioft.export import parity as derived_models
+from bioft.export import gguf as export_gguf, parity as derived_models
 from bioft.storage import runs
 from bioft.tasks.gene_disease import predict as prediction
 from tests.recipe import write_quantized_run

@@ -18,8 +18,7 @@ from typer.testing import CliRunner
 
 from bioft.cli.main import app
 from bioft.errors import BioftError
-from bioft.export import onnx as export_onnx
-from bioft.export import parity as derived_models
+from bioft.export import onnx as export_onnx, parity as derived_models
 from bioft.models import onnx as onnx_models
 from bioft.tasks.entities import predict as entity_prediction
 from tests.recipe import command_line, load_recipe, run_recipe

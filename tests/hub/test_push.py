@@ -18,24 +18,19 @@ import pandas as pd
 import pytest
 from datasets import load_dataset
 from huggingface_hub import HfApi
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from safetensors.numpy import save_file
 from typer.testing import CliRunner
 
-from bioft.cards import dataset as cards_dataset
-from bioft.cards import model as cards
+from bioft.cards import dataset as cards_dataset, model as cards
 from bioft.cli.main import app
 from bioft.datasets import load
 from bioft.datasets.gene_disease import ctd
 from bioft.datasets.hpo import gene_disease as hpo
 from bioft.errors import BioftError
-from bioft.hub import checks, publication
-from bioft.hub import pull as hub_pull
-from bioft.hub import push as hub
+from bioft.hub import checks, publication, pull as hub_pull, push as hub
 from bioft.hub.client import RetryPolicy
-from bioft.storage import datasets as storage
-from bioft.storage import runs
+from bioft.storage import datasets as storage, runs
 from tests.hub_server.server import HubServer
 from tests.tiny import write_ctd
 

@@ -10,8 +10,7 @@ import pytest
 from rich.console import Console
 
 from bioft.datasets.documents import sample
-from bioft.inspect import documents as document_inspection
-from bioft.inspect import inspect as inspection
+from bioft.inspect import documents as document_inspection, inspect as inspection
 from bioft.storage import datasets as storage
 
 

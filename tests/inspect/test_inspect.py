@@ -9,8 +9,7 @@ from rich.console import Console
 
 from bioft.datasets.gene_disease import ctd
 from bioft.errors import BioftError
-from bioft.inspect import inspect as inspection
-from bioft.inspect import tables
+from bioft.inspect import inspect as inspection, tables
 from bioft.storage import datasets as storage
 
 

@@ -11,8 +11,7 @@ from rich.console import Console
 
 from bioft.datasets.texts import stop_reasons
 from bioft.errors import BioftError
-from bioft.inspect import inspect as inspection
-from bioft.inspect import texts as text_inspection
+from bioft.inspect import inspect as inspection, texts as text_inspection
 from bioft.storage import datasets as storage
 
 

@@ -10,9 +10,7 @@ from transformers import AutoModel, AutoModelForSequenceClassification, AutoMode
 from trl import ModelConfig
 
 from bioft.errors import BioftError
-from bioft.models import base as models
-from bioft.models import embedded as models_embedded
-from bioft.models import lora
+from bioft.models import base as models, embedded as models_embedded, lora
 from tests.tiny import write_encoder, write_model
 
 

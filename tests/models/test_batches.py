@@ -1,7 +1,6 @@
 """Batches of like lengths."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from bioft.models.batches import batches_by_length
 

@@ -21,8 +21,7 @@ from bioft.cli import main as cli
 from bioft.datasets.hpo import synonyms as hpo_synonyms
 from bioft.errors import BioftError
 from bioft.metrics import alignment
-from bioft.storage import datasets as storage
-from bioft.storage import runs
+from bioft.storage import datasets as storage, runs
 from bioft.tasks.name_alignment import scorer as alignment_scorer
 from bioft.tasks.retrieval import encoder as contrastive
 from bioft.training import presets

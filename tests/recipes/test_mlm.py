@@ -19,8 +19,7 @@ from bioft.datasets.load import load_texts
 from bioft.errors import BioftError
 from bioft.models import base as models
 from bioft.storage import files, runs
-from bioft.tasks.masked_lm import evaluate as masked_evaluation
-from bioft.tasks.masked_lm import models as masked_models
+from bioft.tasks.masked_lm import evaluate as masked_evaluation, models as masked_models
 from bioft.tasks.masked_lm.head import use_masked_head
 from bioft.training import presets
 from bioft.verify import verify as verification

@@ -13,17 +13,14 @@ from transformers import AutoModel, AutoModelForSequenceClassification
 from typer.testing import CliRunner
 
 from bioft.cli import main as cli
-from bioft.datasets.documents import corpus as documents
-from bioft.datasets.documents import pubtator
+from bioft.datasets.documents import corpus as documents, pubtator
 from bioft.datasets.load import load_documents
 from bioft.errors import BioftError
 from bioft.metrics import counts, relation_f1
 from bioft.models import base as models
-from bioft.storage import datasets as storage
-from bioft.storage import runs
+from bioft.storage import datasets as storage, runs
 from bioft.tasks.entities import predict as entity_prediction
-from bioft.tasks.relations import candidates as relations
-from bioft.tasks.relations import predict as relation_prediction
+from bioft.tasks.relations import candidates as relations, predict as relation_prediction
 from bioft.training import presets
 from tests.recipe import command_line, load_recipe, run_recipe
 from tests.tiny import write_encoder

@@ -26,12 +26,10 @@ from trl import SFTTrainer
 from bioft.datasets.load import load_or_build
 from bioft.errors import BioftError
 from bioft.hub import push
-from bioft.models import base as models
-from bioft.models import lora
+from bioft.models import base as models, lora
 from bioft.models.arguments import LanguageModelArguments, TrainingArguments
 from bioft.storage import runs
-from bioft.tasks.gene_disease import adapter_start
-from bioft.tasks.gene_disease import predict as prediction
+from bioft.tasks.gene_disease import adapter_start, predict as prediction
 from bioft.tasks.gene_disease.arguments import GeneDiseaseArguments, PromptArguments
 from bioft.training import arguments, presets
 from tests.hub_server.server import HubServer

@@ -25,10 +25,8 @@ from bioft.datasets.texts.labelled import labels_of
 from bioft.datasets.texts.stop_reasons import build_weak
 from bioft.errors import BioftError
 from bioft.metrics import multilabel
-from bioft.storage import datasets as storage
-from bioft.storage import files, runs
-from bioft.tasks.text_labels import evaluate as text_evaluation
-from bioft.tasks.text_labels import predict as text_prediction
+from bioft.storage import datasets as storage, files, runs
+from bioft.tasks.text_labels import evaluate as text_evaluation, predict as text_prediction
 from bioft.training import arguments, presets
 from bioft.verify import verify as verification
 from tests.tiny import write_encoder

@@ -20,10 +20,12 @@ from bioft.errors import BioftError
 from bioft.metrics import counts
 from bioft.models.arguments import EncoderModelArguments, EncoderTrainingArguments, RecipeArguments
 from bioft.storage import runs
-from bioft.tasks.entities import evaluate as entity_evaluation
-from bioft.tasks.entities import predict as entity_prediction
-from bioft.tasks.entities import tagging
-from bioft.tasks.entities import windows as entities_windows
+from bioft.tasks.entities import (
+    evaluate as entity_evaluation,
+    predict as entity_prediction,
+    tagging,
+    windows as entities_windows,
+)
 from bioft.tasks.entities.arguments import DocumentArguments, WindowArguments
 from bioft.training import arguments, presets
 from tests.recipe import RECIPES, command_line, load_recipe, run_recipe

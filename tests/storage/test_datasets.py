@@ -10,8 +10,7 @@ import datasets
 import pyarrow.parquet as pq
 import pytest
 from datasets import Dataset, DatasetDict
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from bioft.errors import BioftError
 from bioft.storage import datasets as storage

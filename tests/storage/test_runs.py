@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from bioft.errors import BioftError
-from bioft.storage import environment, run_directory, runs
-from bioft.storage import files as storage_files
+from bioft.storage import environment, files as storage_files, run_directory, runs
 
 
 def checkpoint(directory: Path, step: int, *, whole: bool = True) -> Path:

@@ -2,8 +2,7 @@ import string
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from bioft.errors import BioftError
 from bioft.training import presets

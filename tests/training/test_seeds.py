@@ -16,8 +16,7 @@ from typer.testing import CliRunner
 from bioft.cli.main import app
 from bioft.errors import BioftError
 from bioft.storage import runs
-from bioft.training import arguments
-from bioft.training import seeds as seed_runs
+from bioft.training import arguments, seeds as seed_runs
 from bioft.training.recipe_process import options, run_recipe
 from tests.labelled_texts import write_weak_labels
 from tests.recipe import command_line, load_recipe

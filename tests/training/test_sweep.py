@@ -13,8 +13,7 @@ from bioft.cli.main import app
 from bioft.compare import compare as run_comparison
 from bioft.errors import BioftError
 from bioft.hub import publication
-from bioft.storage import datasets as storage
-from bioft.storage import runs
+from bioft.storage import datasets as storage, runs
 from bioft.training import sweep
 from bioft.verify import verify as verification
 from tests.labelled_texts import write_weak_labels

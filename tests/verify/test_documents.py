@@ -14,8 +14,7 @@ from bioft.cards import model as cards
 from bioft.datasets.load import load_documents
 from bioft.metrics import entity_f1, relation_f1
 from bioft.storage import runs
-from bioft.verify import documents as document_verification
-from bioft.verify import verify as verification
+from bioft.verify import documents as document_verification, verify as verification
 from tests.recipe import command_line, load_recipe, run_recipe
 from tests.tiny import write_encoder
 

@@ -14,19 +14,16 @@ from safetensors.numpy import load_file, save_file
 from typer.testing import CliRunner
 
 from bioft import metrics
-from bioft.cards import model as cards
-from bioft.cards import words as cards_words
+from bioft.cards import model as cards, words as cards_words
 from bioft.cli.main import app
 from bioft.datasets import recorded as recorded_data
 from bioft.datasets.load import load_or_build
 from bioft.errors import BioftError
 from bioft.hub import pull as hub_pull
 from bioft.metrics import intervals
-from bioft.storage import datasets as storage
-from bioft.storage import runs
+from bioft.storage import datasets as storage, runs
 from bioft.tasks.gene_disease import evaluate as evaluation
-from bioft.verify import gene_disease as gene_disease_verification
-from bioft.verify import verify as verification
+from bioft.verify import gene_disease as gene_disease_verification, verify as verification
 from bioft.verify.findings import Request
 from tests.hub_server.server import HubServer
 from tests.recipe import RECIPES, command_line, load_recipe, run_recipe

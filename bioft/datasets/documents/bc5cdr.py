@@ -15,8 +15,7 @@ from typing import Any
 
 from datasets import DatasetDict
 
-from bioft.datasets.documents import corpus as documents
-from bioft.datasets.documents import pubtator
+from bioft.datasets.documents import corpus as documents, pubtator
 from bioft.errors import BioftError
 
 URL = "https://ftp.ncbi.nlm.nih.gov/pub/lu/BC5CDR"

@@ -15,8 +15,7 @@ from typing import Any
 
 from datasets import DatasetDict
 
-from bioft.datasets.documents import corpus as documents
-from bioft.datasets.documents import pubtator
+from bioft.datasets.documents import corpus as documents, pubtator
 from bioft.datasets.documents.pubtator import Document, Mention, Relation
 from bioft.errors import BioftError, suggestion
 from bioft.storage.text_lines import TextLines

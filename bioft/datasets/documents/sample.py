@@ -11,8 +11,7 @@ from typing import Any
 from datasets import DatasetDict
 
 from bioft import __version__
-from bioft.datasets.documents import corpus as documents
-from bioft.datasets.documents import pubtator
+from bioft.datasets.documents import corpus as documents, pubtator
 
 FILE = Path(__file__).parent / "samples" / "chemical_disease.pubtator"
 

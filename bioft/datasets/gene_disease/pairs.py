@@ -15,8 +15,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from bioft.datasets import splits as splitting
-from bioft.datasets.gene_disease import audit as gene_disease_audit
-from bioft.datasets.gene_disease import negatives as sampling
+from bioft.datasets.gene_disease import audit as gene_disease_audit, negatives as sampling
 from bioft.datasets.splits import SPLITS
 from bioft.errors import BioftError, suggestion
 from bioft.storage.datasets import SCHEMA_VERSION, fingerprint

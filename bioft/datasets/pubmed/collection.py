@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioft.datasets.documents.corpus import source as source_of
-from bioft.datasets.pubmed import articles as pubmed_articles
-from bioft.datasets.pubmed import relations as pubmed_relations
+from bioft.datasets.pubmed import articles as pubmed_articles, relations as pubmed_relations
 from bioft.datasets.pubmed.articles import CITATION, TERMS, URL, Article
 from bioft.datasets.pubmed.relations import Topics
 from bioft.datasets.splits import grouped_split

@@ -11,8 +11,7 @@ from typing import Any
 import pyarrow as pa  # type: ignore[import-untyped]
 from datasets import Dataset, DatasetDict
 
-from bioft.datasets.pubmed import collection as pubmed_collection
-from bioft.datasets.pubmed import pairs as pubmed
+from bioft.datasets.pubmed import collection as pubmed_collection, pairs as pubmed
 from bioft.datasets.pubmed.collection import Collection
 from bioft.datasets.pubmed.relations import CHECK_TAGS
 from bioft.datasets.splits import SPLITS, check_disjoint

@@ -30,8 +30,6 @@ COLOURS = {
 
 LENGTHS = ("1", "2", "3", "4", "5+")
 """Groups of mentions by their number of words."""
-
-
 CONTEXT, LONGEST_CONTEXT = 40, 400
 """Characters that an example shows on either side, and altogether."""
 

@@ -12,8 +12,7 @@ from datasets import Dataset
 from bioft import metrics
 from bioft.datasets.documents.corpus import expected_supports
 from bioft.metrics import counts, entity_f1, intervals, report
-from bioft.tasks.entities import errors as error_analysis
-from bioft.tasks.entities import tagging
+from bioft.tasks.entities import errors as error_analysis, tagging
 from bioft.tasks.entities.baselines import ENTITIES
 from bioft.tasks.entities.tagging import Entity, Span
 

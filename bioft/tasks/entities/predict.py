@@ -13,8 +13,7 @@ from bioft.errors import BioftError
 from bioft.models import base as models
 from bioft.models.batches import CPU_BATCH_TOKENS, GPU_BATCH_TOKENS, batches_by_length
 from bioft.storage import runs
-from bioft.tasks.entities import tagging
-from bioft.tasks.entities import windows as entities_windows
+from bioft.tasks.entities import tagging, windows as entities_windows
 from bioft.tasks.entities.tagging import Entity, Span
 
 TEXTS_AT_ONCE = 1024

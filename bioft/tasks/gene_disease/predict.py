@@ -10,8 +10,7 @@ from accelerate.utils import gather_object
 from datasets import Dataset
 
 from bioft.errors import BioftError
-from bioft.models import base as models
-from bioft.models import embedded, sharding
+from bioft.models import base as models, embedded, sharding
 from bioft.storage import runs
 from bioft.tasks.gene_disease import scoring
 from bioft.tasks.gene_disease.prompts import PairPrompts

@@ -13,14 +13,12 @@ from bioft.errors import BioftError
 from bioft.metrics import counts, entity_f1, relation_f1
 from bioft.metrics.intervals import PairedDifference
 from bioft.storage import runs
-from bioft.tasks.entities import errors as error_analysis
-from bioft.tasks.entities import evaluate as entity_evaluation
+from bioft.tasks.entities import errors as error_analysis, evaluate as entity_evaluation
 from bioft.tasks.entities.predict import spans_of
 from bioft.tasks.entities.tagging import Span
 from bioft.tasks.joint import model as joint
 from bioft.tasks.joint.model import JointPrediction
-from bioft.tasks.relations import errors as relations_errors
-from bioft.tasks.relations import evaluate as relation_evaluation
+from bioft.tasks.relations import errors as relations_errors, evaluate as relation_evaluation
 from bioft.tasks.relations.linking import ConceptDictionary
 from bioft.tasks.relations.predict import KEY, choose_threshold, without_scores
 

@@ -28,17 +28,14 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedConfig,
 from transformers.utils import ModelOutput
 
 from bioft.errors import BioftError
-from bioft.models import base as models
-from bioft.models import lora
+from bioft.models import base as models, lora
 from bioft.models.batches import batches_by_length
 from bioft.storage import runs
-from bioft.tasks.entities import tagging
-from bioft.tasks.entities import windows as entities_windows
+from bioft.tasks.entities import tagging, windows as entities_windows
 from bioft.tasks.entities.tagging import Entity, Tokens
 from bioft.tasks.entities.windows import Window
 from bioft.tasks.joint.words import candidate_words
-from bioft.tasks.relations import candidates as relations
-from bioft.tasks.relations import marking
+from bioft.tasks.relations import candidates as relations, marking
 from bioft.tasks.relations.candidates import Candidate
 from bioft.tasks.relations.linking import ConceptDictionary
 from bioft.tasks.relations.predict import FoundRelation, RelationScores

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from bioft.tasks.relations import candidates as relations
-from bioft.tasks.relations import marking
+from bioft.tasks.relations import candidates as relations, marking
 from bioft.tasks.relations.candidates import Candidate, Place
 
 BETWEEN, AROUND = 15, 4

@@ -11,10 +11,8 @@ from peft import PeftModel
 from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer
 
 from bioft.errors import BioftError
-from bioft.models import base as models
-from bioft.models import embedded
-from bioft.storage import files as storage_files
-from bioft.storage import runs
+from bioft.models import base as models, embedded
+from bioft.storage import files as storage_files, runs
 from bioft.storage.cache import cache_directory
 from bioft.tasks.entities.windows import longest_input
 

@@ -18,8 +18,6 @@ from bioft.errors import BioftError
 
 NO_RELATION = "no relation"
 """The label of unrelated pairs where there is one relation type, so that a pair has one of two labels."""
-
-
 MENTION_PAIRS = 10_000
 """Pairs of mentions up to which all pairs of two concepts are looked at; those of an abstract have up to 300."""
 

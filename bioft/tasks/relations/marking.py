@@ -15,14 +15,8 @@ from bioft.tasks.relations.candidates import Arguments, Candidate, Place, smalle
 
 SIGNS = {"head": "@", "tail": "#"}
 """Around the mentions of a concept, one token each in every common vocabulary (Zhou and Chen 2022, AACL)."""
-
-
 MARKER_STYLES = ("entity", "typed", "masked")
-
-
 RANKS = ("main", "second", "minor")
-
-
 TIMES = ("apart", "together once", "together twice", "together often")
 
 

@@ -20,8 +20,7 @@ from bioft.models import base as models
 from bioft.models.batches import CPU_BATCH_TOKENS, GPU_BATCH_TOKENS, batches_by_length
 from bioft.storage import runs
 from bioft.tasks.entities import windows
-from bioft.tasks.relations import candidates as relations
-from bioft.tasks.relations import marking
+from bioft.tasks.relations import candidates as relations, marking
 from bioft.tasks.relations.arguments import RelationArguments
 from bioft.tasks.relations.candidates import Candidate
 

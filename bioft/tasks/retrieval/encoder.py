@@ -21,8 +21,7 @@ from sentence_transformers.sentence_transformer.modules import Pooling
 from trl import ModelConfig
 
 from bioft.errors import BioftError
-from bioft.models import base as models
-from bioft.models import dry_run, embedded, lora
+from bioft.models import base as models, dry_run, embedded, lora
 from bioft.models.arguments import MixedPrecision
 from bioft.storage import runs
 from bioft.tasks.entities import windows

@@ -112,8 +112,7 @@ def embed(run: Sampled) -> Embedded:
     """The mean of a text's tokens; of texts with several labels none is taken."""
     import torch
 
-    from bioft.tasks.text_labels import classifier as text_classification
-    from bioft.tasks.text_labels import models as text_models
+    from bioft.tasks.text_labels import classifier as text_classification, models as text_models
 
     record, answers, test, drawn = run.record, run.answers, run.test(), run.drawn()
     texts = dict(zip(test["id"][:], test["text"][:], strict=True))

@@ -17,8 +17,7 @@ from bioft import metrics
 from bioft.datasets.texts.baselines import baselines_for, indicator_matrix
 from bioft.datasets.texts.labelled import labels_of
 from bioft.errors import BioftError, LeakageError
-from bioft.metrics import intervals, multilabel, plots
-from bioft.metrics import report as metrics_report
+from bioft.metrics import intervals, multilabel, plots, report as metrics_report
 from bioft.storage.text_lines import normalise
 from bioft.tasks.text_labels.classifier import choose_thresholds, decide
 

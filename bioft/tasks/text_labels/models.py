@@ -11,8 +11,7 @@ from trl import ModelConfig
 
 from bioft.errors import BioftError
 from bioft.hub import checks, pull
-from bioft.models import base as models
-from bioft.models import embedded
+from bioft.models import base as models, embedded
 from bioft.storage import runs
 from bioft.tasks.masked_lm import models as masked_models
 from bioft.tasks.text_labels.arguments import ClassifierArguments

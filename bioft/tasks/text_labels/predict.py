@@ -40,8 +40,7 @@ def predict_with_run(run: str | Path, texts: Sequence[str], *, progress: str | N
     Raises:
         BioftError: as `text_models.load_run`.
     """
-    from bioft.tasks.text_labels import classifier as text_classification
-    from bioft.tasks.text_labels import models as text_models
+    from bioft.tasks.text_labels import classifier as text_classification, models as text_models
 
     model, tokenizer, record = text_models.load_run(run)
     kept = record["classifier"]

@@ -6,12 +6,10 @@ from typing import Any
 
 import pytest
 from datasets import Dataset, DatasetDict
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 import bioft
-from bioft.datasets.documents import corpus as documents
-from bioft.datasets.documents import pubtator, sample
+from bioft.datasets.documents import corpus as documents, pubtator, sample
 from bioft.datasets.documents.pubtator import Document, Mention, Relation, concepts
 from bioft.datasets.load import load_documents, load_or_build
 from bioft.errors import BioftError, LeakageError

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 from datasets import Dataset
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from bioft.datasets.gene_disease.baselines import GENE_DISEASE, Graph, TfIdf
 from bioft.errors import BioftError

@@ -4,8 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from bioft.datasets.gene_disease import negatives
 from bioft.datasets.gene_disease.negatives import Codes, degree_matched, uniform

@@ -4,8 +4,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import assume, given, settings, strategies as st
 
 from bioft.datasets.gene_disease.pairs import COLUMNS, NEGATIVES, Entities, build_pairs
 from bioft.datasets.splits import SPLITS, STRATEGIES

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from datasets import Dataset, DatasetDict
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import assume, given, settings, strategies as st
 from sklearn.metrics import roc_auc_score
 
 from bioft.datasets.gene_disease import ctd

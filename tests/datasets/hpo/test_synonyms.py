@@ -6,8 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bioft.cli import main as cli
-from bioft.datasets.hpo import gene_disease as hpo
-from bioft.datasets.hpo import synonyms as hpo_synonyms
+from bioft.datasets.hpo import gene_disease as hpo, synonyms as hpo_synonyms
 from bioft.errors import BioftError
 from bioft.storage import datasets as storage
 from bioft.storage.text_lines import normalise

@@ -3,8 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from bioft import metrics
 from bioft.datasets.metabolites.baselines import NAMES, Encoder, TfIdf

@@ -8,12 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from datasets import Dataset, DatasetDict
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from bioft.datasets.metabolites import build as metabolites
-from bioft.datasets.metabolites import pairs as metabolite_pairs
-from bioft.datasets.metabolites import queries as metabolite_queries
+from bioft.datasets.metabolites import build as metabolites, pairs as metabolite_pairs, queries as metabolite_queries
 from bioft.datasets.metabolites.baselines import Exact, Normalised
 from bioft.datasets.metabolites.compounds import group_compounds, one_to_one
 from bioft.datasets.metabolites.names import agreement, normalise, plain_text, read_chemistry

@@ -9,8 +9,7 @@ from pathlib import Path
 import cobra
 import pytest
 from cobra.io import load_json_model, save_json_model, save_yaml_model, write_sbml_model
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from bioft.datasets.metabolites import namespaces
 from bioft.datasets.metabolites.models import model_metabolites, read_model

@@ -4,11 +4,9 @@ import gzip
 from xml.sax.saxutils import escape
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from bioft.datasets.pubmed import articles as pubmed_articles
-from bioft.datasets.pubmed import xml as pubmed_xml
+from bioft.datasets.pubmed import articles as pubmed_articles, xml as pubmed_xml
 from bioft.datasets.pubmed.articles import MeshHeading, Passage, ReadReport
 from bioft.errors import BioftError
 

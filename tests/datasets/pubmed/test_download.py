@@ -6,8 +6,7 @@ from collections import Counter
 
 import pytest
 
-from bioft.datasets.pubmed import articles as pubmed_articles
-from bioft.datasets.pubmed import download as pubmed_download
+from bioft.datasets.pubmed import articles as pubmed_articles, download as pubmed_download
 from bioft.datasets.pubmed.download import PAUSE_SECONDS, collect
 from bioft.errors import BioftError
 from tests.pubmed_server import PubmedServer, served

@@ -3,14 +3,12 @@
 import numpy as np
 import pytest
 from datasets import DatasetDict
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from typer.testing import CliRunner
 
 from bioft.cli import main as cli
 from bioft.datasets.load import load_pairs
-from bioft.datasets.pubmed import collection as pubmed_collection
-from bioft.datasets.pubmed import headings as pubmed_headings
+from bioft.datasets.pubmed import collection as pubmed_collection, headings as pubmed_headings
 from bioft.datasets.pubmed.articles import Article, MeshHeading, Passage
 from bioft.datasets.pubmed.collection import Collection
 from bioft.datasets.pubmed.relations import Topics

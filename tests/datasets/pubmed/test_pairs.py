@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 from datasets import DatasetDict
 
-from bioft.datasets.pubmed import collection as pubmed_collection
-from bioft.datasets.pubmed import pairs as pubmed
-from bioft.datasets.pubmed import relations as pubmed_relations
+from bioft.datasets.pubmed import collection as pubmed_collection, pairs as pubmed, relations as pubmed_relations
 from bioft.datasets.pubmed.articles import Article, MeshHeading, Passage
 from bioft.datasets.pubmed.relations import CHECK_TAGS, Topics
 from bioft.errors import BioftError, LeakageError

@@ -8,8 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from bioft.datasets.trials.records import WITHHELD, Trial, read_trials, trial_text
 from bioft.datasets.trials.sections import clean_text

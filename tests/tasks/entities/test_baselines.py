@@ -2,8 +2,7 @@
 
 import pytest
 from datasets import Dataset
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from bioft.errors import BioftError
 from bioft.metrics import counts, entity_f1

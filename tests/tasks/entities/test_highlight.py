@@ -5,8 +5,7 @@ from html import unescape
 from html.parser import HTMLParser
 from itertools import pairwise
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from bioft.tasks.entities import highlight as highlighting
 from bioft.tasks.entities.highlight import Highlighted

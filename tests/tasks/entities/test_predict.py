@@ -11,8 +11,7 @@ from transformers import AutoModelForTokenClassification, pipeline
 
 from bioft.errors import BioftError
 from bioft.models import base as models
-from bioft.tasks.entities import predict as entity_prediction
-from bioft.tasks.entities import tagging
+from bioft.tasks.entities import predict as entity_prediction, tagging
 from tests.tiny import ENCODERS, write_encoder
 
 LABELS = tagging.bio_labels(["Chemical", "Disease"])

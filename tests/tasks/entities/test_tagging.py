@@ -6,14 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 from transformers import AutoTokenizer
 
 from bioft.errors import BioftError
 from bioft.models import base as models
-from bioft.tasks.entities import tagging
-from bioft.tasks.entities import windows as entities_windows
+from bioft.tasks.entities import tagging, windows as entities_windows
 from tests.tiny import ENCODERS, encoder_tokenizer
 
 LABELS = tagging.bio_labels(["Disease", "Chemical"])

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from transformers import AutoConfig, AutoModel
 
 from bioft.datasets.documents import sample
@@ -18,8 +17,7 @@ from bioft.models import base as models
 from bioft.tasks.entities import tagging
 from bioft.tasks.joint import model as joint
 from bioft.tasks.joint.model import JointCollator, JointConfig, JointModel
-from bioft.tasks.relations import candidates as relations
-from bioft.tasks.relations import marking
+from bioft.tasks.relations import candidates as relations, marking
 from bioft.tasks.relations.linking import ConceptDictionary
 from tests.tiny import ENCODERS, write_encoder
 

@@ -10,8 +10,7 @@ import torch
 from datasets import Dataset
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
-from bioft.tasks.masked_lm import evaluate as masked_evaluation
-from bioft.tasks.masked_lm import packing
+from bioft.tasks.masked_lm import evaluate as masked_evaluation, packing
 from bioft.tasks.masked_lm.evaluate import MaskedPredictions
 from bioft.tasks.masked_lm.head import use_masked_head
 from bioft.tasks.masked_lm.masking import NOT_PREDICTED, MaskingCollator

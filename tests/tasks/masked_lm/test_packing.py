@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 from datasets import Dataset
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from bioft.datasets.documents import sample
 from bioft.errors import BioftError

@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from scipy.optimize import linear_sum_assignment
 from typer.testing import CliRunner
 
@@ -22,8 +21,7 @@ from bioft.datasets.metabolites.models import read_model
 from bioft.datasets.metabolites.namespaces import BIGG_URL, modelseed_files
 from bioft.datasets.metabolites.queries import PUBLISHED_CASES
 from bioft.errors import BioftError
-from bioft.tasks.name_alignment import files as alignment_files
-from bioft.tasks.name_alignment import scorer as alignment_scorer
+from bioft.tasks.name_alignment import files as alignment_files, scorer as alignment_scorer
 from bioft.tasks.name_alignment.aligner import COLUMNS, Aligner, candidate_pairs
 from bioft.tasks.name_alignment.assignment import assign
 from bioft.tasks.name_alignment.candidates import CandidateFinder
@@ -244,8 +242,7 @@ def test_a_scorer_and_its_encoder_go_together(tmp_path: Path) -> None:
 
 def mini_model(path: Path) -> Path:
     """A model of three metabolites in two compartments, one of which has an annotation."""
-    from cobra import Metabolite as CobraMetabolite
-    from cobra import Model, Reaction
+    from cobra import Metabolite as CobraMetabolite, Model, Reaction
     from cobra.io import write_sbml_model
 
     model = Model("mini")

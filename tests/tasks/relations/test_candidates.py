@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 import torch
 from datasets import Dataset
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from transformers import AutoModelForSequenceClassification
 
 from bioft.datasets.load import load_documents
@@ -19,9 +18,7 @@ from bioft.errors import BioftError
 from bioft.metrics import thresholds
 from bioft.models import base as models
 from bioft.tasks.joint.words import candidate_words
-from bioft.tasks.relations import candidates as relations
-from bioft.tasks.relations import marking
-from bioft.tasks.relations import predict as relation_prediction
+from bioft.tasks.relations import candidates as relations, marking, predict as relation_prediction
 from bioft.tasks.relations.candidates import NO_RELATION, Candidate, Concept
 from bioft.tasks.relations.linking import ConceptDictionary
 from bioft.tasks.relations.predict import Markers

@@ -6,13 +6,11 @@ import numpy as np
 import pytest
 import torch
 from datasets import Dataset
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from trl import ModelConfig
 
 from bioft.errors import BioftError
-from bioft.models import base as models
-from bioft.models import embedded
+from bioft.models import base as models, embedded
 from bioft.tasks.retrieval import encoder as contrastive
 from bioft.tasks.retrieval.encoder import (
     RANKING_LOSSES,

@@ -9,8 +9,7 @@ from sklearn.metrics import roc_auc_score
 
 from bioft.metrics import plots
 from bioft.models import embedded
-from bioft.tasks.retrieval import encoder as contrastive
-from bioft.tasks.retrieval import figures as contrastive_figures
+from bioft.tasks.retrieval import encoder as contrastive, figures as contrastive_figures
 from tests import tiny
 
 

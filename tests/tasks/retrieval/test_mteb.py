@@ -15,11 +15,9 @@ from typer.testing import CliRunner
 
 from bioft.cli.main import app
 from bioft.errors import BioftError
-from bioft.models import base as models
-from bioft.models import embedded
+from bioft.models import base as models, embedded
 from bioft.storage import runs
-from bioft.tasks.retrieval import encoder as contrastive
-from bioft.tasks.retrieval import mteb as mteb_evaluation
+from bioft.tasks.retrieval import encoder as contrastive, mteb as mteb_evaluation
 from bioft.tasks.retrieval.encoder import ContrastiveArguments
 from tests.tiny import write_encoder
 

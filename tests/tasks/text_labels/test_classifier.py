@@ -10,11 +10,7 @@ from bioft.errors import BioftError, LeakageError
 from bioft.models import base as models
 from bioft.tasks.text_labels import (
     classifier as text_classification,
-)
-from bioft.tasks.text_labels import (
     evaluate as text_evaluation,
-)
-from bioft.tasks.text_labels import (
     models as text_models,
 )
 from bioft.tasks.text_labels.evaluate import Predicted, checksums_of
