@@ -99,6 +99,10 @@ class Task:
     """Of bioft, before the usage."""
     library: str | None = None
     """What loads the model, where it is neither Transformers nor PEFT alone."""
+    sampled: bool = True
+    """Whether `bioft verify --sample` can make some of the test predictions again without the others."""
+    not_in_demo: str = ""
+    """What can be done with a run instead, where the task has no tab in the demo: "index articles with it"."""
 
 
 @cache

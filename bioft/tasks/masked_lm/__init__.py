@@ -25,4 +25,5 @@ TASK = Task(
     baselines={"frequency": "most frequent token"},
     tags=("biology", "medical", "fill-mask", "domain-adaptation"),
     auto_class="AutoModelForMaskedLM",
+    not_in_demo="start the training of another recipe from it, and give the demo that run",
 )

@@ -32,4 +32,6 @@ TASK = Task(
     usage="-o matches.tsv",
     command="align draft.xml --namespace bigg --run model",
     library="sentence-transformers",
+    sampled=False,
+    not_in_demo="match the names of a model with it: `bioft align`",
 )

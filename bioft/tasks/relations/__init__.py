@@ -23,4 +23,5 @@ TASK = Task(
     tags=("biology", "medical", "relation-extraction"),
     auto_class="AutoModelForSequenceClassification",
     usage="--input documents.pubtator",
+    not_in_demo="it needs entities that are given; for a text take a run of joint_ner_re",
 )

@@ -24,4 +24,6 @@ TASK = Task(
     baselines={"bm25": "BM25", "tfidf": "TF-IDF"},
     tags=("biology", "medical", "sentence-transformers", "sentence-similarity"),
     library="sentence-transformers",
+    sampled=False,
+    not_in_demo="index articles with it (`bioft index`) and give the demo that index",
 )
