@@ -99,6 +99,20 @@ class Task:
     """Of bioft, before the usage."""
     library: str | None = None
     """What loads the model, where it is neither Transformers nor PEFT alone."""
+    self_contained: bool = False
+    """Its figures follow from its stored predictions alone: `figures` and `comparisons` need no dataset."""
+    score_tolerance: Mapping[str, float] = field(
+        default_factory=lambda: {"float32": 0.001, "float16": 0.1, "bfloat16": 0.1}
+    )
+    """By the type that the model computed in, how far a score that is made again may be from the stored one.
+
+    The same scores computed again in float32 differed by 2e-6, those of bfloat16 and float32 by 0.053 (SmolLM2-135M
+    in NF4, 96 pairs).
+    """
+    allowed_differing: float = 0.0
+    """The share of test rows whose scores may differ by more: on another processor two may change places."""
+    allowed_changed: float | None = 0.0
+    """The share of answers that may be others; None where answers follow from scores, which are compared."""
     sampled: bool = True
     """Whether `bioft verify --sample` can make some of the test predictions again without the others."""
     not_in_demo: str = ""

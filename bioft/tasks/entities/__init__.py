@@ -23,4 +23,6 @@ TASK = Task(
     tags=("biology", "medical", "named-entity-recognition"),
     auto_class="AutoModelForTokenClassification",
     usage='--text "Naloxone reverses the effect of clonidine."',
+    allowed_differing=0.01,
+    allowed_changed=0.01,
 )

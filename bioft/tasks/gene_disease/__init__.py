@@ -32,4 +32,6 @@ TASK = Task(
     tags=("biology", "medical", "gene-disease-association"),
     auto_class="AutoModelForCausalLM",
     usage='--gene BRCA1 --disease "Breast Neoplasms"',
+    self_contained=True,
+    allowed_changed=None,
 )

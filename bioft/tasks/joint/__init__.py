@@ -22,4 +22,6 @@ TASK = Task(
     sources=documents.SOURCES,
     tags=("biology", "medical", "named-entity-recognition", "relation-extraction"),
     usage='--text "Naloxone reverses the effect of clonidine."',
+    allowed_differing=0.01,
+    allowed_changed=0.01,
 )

@@ -26,4 +26,8 @@ TASK = Task(
     tags=("biology", "medical", "fill-mask", "domain-adaptation"),
     auto_class="AutoModelForMaskedLM",
     not_in_demo="start the training of another recipe from it, and give the demo that run",
+    self_contained=True,
+    sampled=False,
+    score_tolerance={"float32": 0.01},
+    allowed_changed=0.01,
 )

@@ -34,4 +34,5 @@ TASK = Task(
     library="sentence-transformers",
     sampled=False,
     not_in_demo="match the names of a model with it: `bioft align`",
+    allowed_changed=0.01,
 )

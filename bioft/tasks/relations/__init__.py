@@ -24,4 +24,6 @@ TASK = Task(
     auto_class="AutoModelForSequenceClassification",
     usage="--input documents.pubtator",
     not_in_demo="it needs entities that are given; for a text take a run of joint_ner_re",
+    allowed_differing=0.01,
+    allowed_changed=0.01,
 )

@@ -26,4 +26,5 @@ TASK = Task(
     library="sentence-transformers",
     sampled=False,
     not_in_demo="index articles with it (`bioft index`) and give the demo that index",
+    allowed_changed=0.01,
 )

@@ -24,4 +24,6 @@ TASK = Task(
     tags=("biology", "medical", "clinical-trials"),
     auto_class="AutoModelForSequenceClassification",
     usage='--text "Terminated because too few patients could be enrolled."',
+    self_contained=True,
+    allowed_changed=None,
 )
