@@ -1,6 +1,5 @@
 """Runs beside each other: those on the same test examples ranked, with intervals and paired tests; others apart."""
 
-import html
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -23,6 +22,7 @@ from bioft.metrics import intervals
 from bioft.metrics.intervals import Floats
 from bioft.storage import runs
 from bioft.storage.files import new_folder
+from bioft.storage.pages import html
 from bioft.tasks.answers import Metric, Outcomes
 
 CONFIDENCE = 0.95
@@ -147,7 +147,8 @@ def write_comparison(found: Comparison, directory: Path) -> list[Path]:
         pd.concat(pairs).to_csv(partial / "pairs.csv", index=False)
         (partial / "comparison.md").write_text(to_markdown(found), encoding="utf-8")
         plots.comparison([(ranking.metric, ranking.table) for ranking in found.rankings], partial / "comparison.png")
-        (partial / "comparison.html").write_text(_to_html(found), encoding="utf-8")
+        page = {"title": "Comparison of runs", "rankings": found.rankings, "apart": found.apart, "cells": _cells}
+        (partial / "comparison.html").write_text(html(__package__, "comparison.html.j2", **page), encoding="utf-8")
     return sorted(directory.iterdir())
 
 
@@ -320,18 +321,3 @@ def _seconds(value: float | None) -> str:
     if value is None or pd.isna(value):
         return "–"
     return f"{value:.0f} s" if value < 120 else f"{value / 60:.0f} min"
-
-
-def _to_html(found: Comparison) -> str:
-    """One page that opens without a network."""
-    parts = []
-    for ranking in found.rankings:
-        parts.append(f"<h2>{html.escape(ranking.task)}: {html.escape(ranking.metric)}, n = {ranking.n:,}</h2>")
-        parts.append(_cells(ranking).to_html(index=False, border=0))
-    parts += [f"<p>Not compared: {html.escape(name)}. {html.escape(why)}</p>" for name, why in found.apart.items()]
-    style = "body{font:16px sans-serif;margin:2rem}td,th{padding:.3rem .8rem;text-align:right}"
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Comparison of runs</title><style>{style}</style>'
-        f'<h1>Comparison of runs</h1>{"".join(parts)}<img src="comparison.png" alt="Each run with its interval" '
-        'style="max-width:100%"></html>\n'
-    )

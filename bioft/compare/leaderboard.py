@@ -1,6 +1,5 @@
 """A leaderboard of runs: a page that opens without a network, and the same rows as a table that can be pushed."""
 
-import html
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -19,27 +18,12 @@ from bioft.errors import BioftError
 from bioft.hub import pull
 from bioft.storage import runs
 from bioft.storage.files import check_new, new_folder
+from bioft.storage.pages import html
 from bioft.task import FINE_TUNED
 from bioft.verify.findings import equal
 
 PAGE = "index.html"
 FILTERS = ("task", "split", "negatives")
-CARD = """\
----
-title: Leaderboard
-sdk: static
-app_file: index.html
-configs:
-- config_name: default
-  data_files: leaderboard.parquet
----
-
-# Leaderboard
-
-{runs:,} runs on {tasks:,} tasks, each beside its best baseline, with 95 % intervals. `index.html` is the page, \
-`leaderboard.parquet` (and `.csv`) its rows. Made by `bioft leaderboard`.
-"""
-"""The card of the folder as a Space, which shows the page, or as a dataset, which has the rows."""
 NOT_KNOWN = "–"
 """What stands where a record says nothing, such as how negatives were drawn for a task that has none."""
 
@@ -90,50 +74,20 @@ def build_leaderboard(
         board.rows.to_csv(partial / "leaderboard.csv", index=False)
         board.rows.to_parquet(partial / "leaderboard.parquet", index=False)
         (partial / PAGE).write_text(to_html(board), encoding="utf-8")
-        card = CARD.format(runs=len(board.rows), tasks=board.rows["task"].nunique())
-        (partial / "README.md").write_text(card, encoding="utf-8")
+        # As a Space the folder shows the page, as a dataset it has the rows.
+        counts = {"runs": len(board.rows), "tasks": board.rows["task"].nunique()}
+        (partial / "README.md").write_text(html(__package__, "leaderboard_card.md.j2", **counts), encoding="utf-8")
     return board
 
 
 def to_html(board: Leaderboard) -> str:
     """The leaderboard as one page, with its style and its script inside."""
-    parts = [_menu(name, board.rows[name]) for name in FILTERS]
-    for (task, _), rows in board.rows.groupby(["task", "test_split"], sort=False):
-        first = rows.iloc[0]
-        title = f"{_task_words(str(task))}: {_metric_words(first['metric'])}"
-        about = f"test split {first['test_split'][:12]}, n = {first['n']:,}; with 95 % intervals"
-        parts += [f"<section><h2>{html.escape(title)}</h2><p>{html.escape(about)}</p>", _table(rows), "</section>"]
-    if board.apart:
-        reasons = "".join(f"<li>{html.escape(name)}: {html.escape(why)}</li>" for name, why in board.apart.items())
-        parts.append(f"<h2>Not ranked</h2><ul>{reasons}</ul>")
-    return (
-        '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>Leaderboard</title>\n'
-        f"<style>{STYLE}</style>\n<h1>Leaderboard</h1>\n<p>Runs in one table were tested on the same examples; "
-        "figures of different tables say nothing together.</p>\n"
-        f"{chr(10).join(parts)}\n<script>{SCRIPT}</script>\n</html>\n"
-    )
-
-
-STYLE = """
-body { font: 16px sans-serif; margin: 2rem; }
-th, td { padding: .3rem .8rem; text-align: right; white-space: nowrap; }
-th:nth-child(2), td:nth-child(2) { text-align: left; }
-tr { border-bottom: 1px solid #ddd; }
-table { border-collapse: collapse; }
-label { margin-right: 1.5rem; }
-.verified { color: #060; } .refuted { color: #a00; }
-"""
-SCRIPT = """
-const menus = [...document.querySelectorAll("select")];
-function show() {
-  for (const row of document.querySelectorAll("tbody tr"))
-    row.hidden = menus.some(menu => menu.value && row.dataset[menu.name] !== menu.value);
-  for (const section of document.querySelectorAll("section"))
-    section.hidden = !section.querySelector("tbody tr:not([hidden])");
-}
-for (const menu of menus) menu.addEventListener("change", show);
-show();
-"""
+    known = board.rows.astype(object).where(board.rows.notna(), None)  # type: ignore[call-overload]
+    groups = known.groupby(["task", "test_split"], sort=False)
+    tables = [(_title(its.iloc[0]), its.to_dict("records")) for _, its in groups]
+    menus = {name: sorted(set(map(str, known[name]))) for name in FILTERS}
+    values = {"title": "Leaderboard", "menus": menus, "tables": tables, "apart": board.apart}
+    return html(__package__, "leaderboard.html.j2", **values)
 
 
 def _describe(name: str, directory: Path, verified: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -209,56 +163,6 @@ def _read_verifications(folder: Path) -> list[dict[str, Any]]:
     return found
 
 
-def _menu(name: str, values: pd.Series) -> str:
-    options = "".join(f"<option>{html.escape(str(value))}</option>" for value in sorted(set(values)))
-    return f'<label>{name} <select name="{name}"><option value="">all</option>{options}</select></label>'
-
-
-def _table(rows: pd.DataFrame) -> str:
-    heads = (
-        "",
-        "run",
-        "base model",
-        "value",
-        "best baseline",
-        "difference to it (corrected p)",
-        "split",
-        "negatives",
-        "",
-    )
-    cells = "".join(f"<th>{head}</th>" for head in heads)
-    body = "".join(_row(row) for row in rows.to_dict("records"))
-    return f"<table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _row(row: Mapping[Any, Any]) -> str:
-    words = row["verification"]
-    kind = "refuted" if words == "not reproduced" else "verified" if words.startswith("verified") else ""
-    difference = NOT_KNOWN
-    if pd.notna(row["above_baseline"]):
-        p_value = f" ({row['p_baseline']:.3f})" if pd.notna(row["p_baseline"]) else ""
-        difference = f"{row['above_baseline']:+.3f}{p_value}"
-    texts = [
-        _known(row["base_model"]),
-        f"{row['value']:.3f} [{row['low']:.3f}–{row['high']:.3f}]",
-        _known(row["best_baseline"]).replace("_", " "),
-        difference,
-        row["split"],
-        row["negatives"],
-    ]
-    data = " ".join(f'data-{name}="{html.escape(str(row[name]))}"' for name in FILTERS)
-    link = f'<a href="{html.escape(row["card"])}">{html.escape(row["run"])}</a>'
-    cells = "".join(f"<td>{html.escape(str(text))}</td>" for text in texts)
-    return f'<tr {data}><td>{row["rank"]}</td><td>{link}</td>{cells}<td class="{kind}">{html.escape(words)}</td></tr>'
-
-
-def _known(value: Any) -> str:
-    return NOT_KNOWN if pd.isna(value) else str(value)
-
-
-def _task_words(task: str) -> str:
-    return tasks.registered()[task].title if task in tasks.registered() else task
-
-
-def _metric_words(metric: str) -> str:
-    return cards_words.metric_type_and_words(metric)[1]
+def _title(row: pd.Series) -> str:
+    task = tasks.registered().get(row["task"])
+    return f"{task.title if task else row['task']}: {cards_words.metric_type_and_words(row['metric'])[1]}"
