@@ -21,11 +21,17 @@ from bioft.datasets.load import describe, load_pairs
 from bioft.models import base as models
 from bioft.models.arguments import EncoderModelArguments, RecipeArguments
 from bioft.storage import files
-from bioft.tasks.name_alignment.evaluate import NameAlignmentTask
-from bioft.tasks.retrieval import encoder as contrastive, figures as contrastive_figures, similarity as pair_similarity
+from bioft.tasks import name_alignment, retrieval
+from bioft.tasks.name_alignment import evaluate as name_evaluation, predict as name_prediction
+from bioft.tasks.retrieval import (
+    encoder as contrastive,
+    evaluate as retrieval_evaluation,
+    figures as contrastive_figures,
+    predict as retrieval_prediction,
+    similarity as pair_similarity,
+)
 from bioft.tasks.retrieval.arguments import PairArguments
 from bioft.tasks.retrieval.encoder import ContrastiveArguments, ContrastiveTrainingArguments
-from bioft.tasks.retrieval.evaluate import RetrievalTask
 from bioft.training import arguments, steps as training_run
 
 
@@ -43,7 +49,12 @@ def main(
 
     # 1. Data: pairs whose groups are in one split each, and as the loss takes them.
     dataset, manifest, names = load_pairs(**vars(data_args))
-    task: Any = NameAlignmentTask(*names) if names else RetrievalTask.of(dataset["test"], manifest.get("candidates"))
+    task, evaluation, prediction, rows = (
+        (name_alignment.TASK, name_evaluation, name_prediction, name_prediction.Names.of(*names))
+        if names
+        else (retrieval.TASK, retrieval_evaluation, retrieval_prediction, dataset["test"])
+    )
+    asked, about = {"test": rows}, {"dataset": describe(manifest)}
     train, validation = (
         contrastive.training_rows(dataset[split], contrastive_args.loss, data_args.split_seed)
         for split in ("train", "validation")
@@ -58,10 +69,10 @@ def main(
 
     # 2. Baselines that need no model, and 3. the base model, before any training.
     baselines: dict[str, Any] = {}
-    base_found: list[Any] = []
+    base_found: Any = None
     if writes:
-        baselines = task.rank_baselines()
-        base_found = task.rank_base(model.to(training_args.device))
+        baselines = evaluation.baselines(asked, about)
+        base_found = prediction.predict_base(model.to(training_args.device), rows, about)
 
     # 4. The whole encoder is trained, or an adapter.
     if model_args.use_peft:
@@ -85,34 +96,36 @@ def main(
 
     # 6. Evaluate on the test split.
     started = time.perf_counter()
-    found = task.rank(model)
+    found = prediction.predict(model, rows, about)
     seconds = time.perf_counter() - started
 
     untrained = contrastive.load_model(base, contrastive_args).to(training_args.device)
-    similarity = {} if names else pair_similarity.measure(dataset["test"], {"base": untrained, "fine-tuned": model})
+    similarity = pair_similarity.measure(rows, {"base": untrained, "fine-tuned": model})
     contrastive_figures.draw(dataset, {"base model": untrained, "fine-tuned": model}, directory)
 
     # 7. Record.
     contrastive.save(model, base, directory)
-    task.write_predictions(found, base_found, baselines, directory)
+    prediction.write(directory, rows, found, base_found, baselines)
+    tables = baselines | {"base": base_found, "fine-tuned": found}
+    figures = {name: evaluation.figures(table, asked, about) for name, table in tables.items()}
     record |= {
         "recipe": "contrastive",
         "preset": preset,
-        "task": task.TASK,
+        "task": task.name,
         "base_model": models.describe(base, model_args, model[0].model),
-        "dataset": describe(manifest),
+        **about,
         "audit": manifest["audit"],
         "contrastive": vars(contrastive_args) | {"training_rows": len(train)},
-        "metrics": task.evaluate(found),
-        "base_model_metrics": task.evaluate(base_found),
-        "baselines": {name: task.evaluate(answers) for name, answers in baselines.items()},
-        "comparison": task.compare(found, baselines),
-        "details": task.details({**baselines, "base": base_found, "fine-tuned": found}),
+        "metrics": figures["fine-tuned"],
+        "base_model_metrics": figures["base"],
+        "baselines": {name: figures[name] for name in baselines},
+        **evaluation.comparisons(found, baselines, asked, about),
+        "details": evaluation.details(tables, asked, about),
         "pair_similarity": similarity,
         "training": training_run.training_summary(trainer, training, checkpoint),
         "timings": {"evaluation_seconds": seconds},
     }
-    training_run.finish(trainer, record, task.SHOWN, script_args.push_to_hub)
+    training_run.finish(trainer, record, evaluation.SHOWN, script_args.push_to_hub)
 
 
 if __name__ == "__main__":

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa  # type: ignore[import-untyped]
 
 from bioft.errors import BioftError
 from bioft.metrics.intervals import Floats, Integers
-from bioft.task import FINE_TUNED
+from bioft.storage.runs import PREDICTIONS
+from bioft.task import BASE as BASE_MODEL, FINE_TUNED
 
 
 @dataclass(frozen=True)
@@ -163,6 +166,18 @@ class Answers:
     """What can't be analysed, with the reason."""
 
 
+def read_table(directory: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """The stored predictions of a run; BioftError if they can't be read or lack one of the columns."""
+    path = directory / PREDICTIONS
+    try:
+        table = pd.read_parquet(path)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise BioftError(f"{path} can't be read: {error}.") from error
+    if missing := [column for column in columns if column not in table]:
+        raise BioftError(f"{path} has no column {', '.join(missing)}.")
+    return table
+
+
 def columns_of(table: pd.DataFrame, fine_tuned: str, base: str) -> dict[str, str]:
     """By system its column: the fine-tuned model, then the base model, if stored whole, then the baselines."""
     found = {FINE_TUNED: fine_tuned}
@@ -170,6 +185,22 @@ def columns_of(table: pd.DataFrame, fine_tuned: str, base: str) -> dict[str, str
         found[BASE] = base
     return found | {
         str(column).removeprefix("baseline_"): str(column) for column in table if str(column).startswith("baseline_")
+    }
+
+
+def systems_of(
+    table: pd.DataFrame, fine_tuned: str, shared: Sequence[str], own: Sequence[str] = ()
+) -> dict[str, pd.DataFrame]:
+    """By system its predictions table: the columns `shared`, and its answers under the name `fine_tuned`.
+
+    The columns `own` are those of the fine-tuned model alone.
+    """
+    names = {BASE: BASE_MODEL}
+    return {
+        names.get(system, system): table[[*shared, *(own if system == FINE_TUNED else ())]].assign(
+            **{fine_tuned: table[column]}
+        )
+        for system, column in columns_of(table, fine_tuned, "base").items()
     }
 
 

@@ -131,13 +131,13 @@ def measure_names(run: Path) -> dict[str, object]:
     from bioft.metrics.retrieval import paired_retrieval_bootstrap
     from bioft.models.embed import encode_texts, int8_forward
     from bioft.tasks.retrieval import encoder as contrastive
-    from bioft.tasks.retrieval.evaluate import RetrievalTask
+    from bioft.tasks.retrieval.predict import Queries
 
     model, _ = contrastive.load_run(run)
-    task = RetrievalTask.of(hpo_synonyms.build()[0]["test"])
-    exact = encode_texts(model, task.texts)
-    rows = [task.texts.index(query) for query in task.queries]
-    vectors = {"pytorch": exact, "onnx-int8": encode_texts(model, task.texts, forward=int8_forward(model))}
+    asked = Queries.of(hpo_synonyms.build()[0]["test"])
+    exact = encode_texts(model, asked.texts)
+    rows = [asked.texts.index(query) for query in asked.queries]
+    vectors = {"pytorch": exact, "onnx-int8": encode_texts(model, asked.texts, forward=int8_forward(model))}
     ranked = {
         name: [
             [text for text in found if text != row][:10]
@@ -145,7 +145,7 @@ def measure_names(run: Path) -> dict[str, object]:
         ]
         for name, those in vectors.items()
     }
-    ndcg = paired_retrieval_bootstrap(task.relevant, ranked["pytorch"], ranked["onnx-int8"])
+    ndcg = paired_retrieval_bootstrap(asked.relevant, ranked["pytorch"], ranked["onnx-int8"])
     return {
         "queries": len(rows),
         "nDCG@10, pytorch and onnx-int8": (ndcg.first, ndcg.second),

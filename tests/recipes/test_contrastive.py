@@ -23,7 +23,7 @@ from bioft.errors import BioftError
 from bioft.metrics import alignment
 from bioft.storage import datasets as storage, runs
 from bioft.tasks.name_alignment import scorer as alignment_scorer
-from bioft.tasks.retrieval import encoder as contrastive
+from bioft.tasks.retrieval import encoder as contrastive, predict as retrieval_prediction
 from bioft.training import presets
 from bioft.verify import verify as verification
 from tests.metabolite_samples import write_namespace
@@ -154,23 +154,21 @@ def test_every_preset_is_among_those_tested() -> None:
 
 
 def test_an_adapter_embeds_after_reloading_as_in_its_training(
-    recipe: ModuleType, folder: Path, tmp_path: Path
+    recipe: ModuleType, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen = []
+    seen: list[np.ndarray] = []
+    texts = storage.load(folder / "pairs")[0]["test"]["anchor"][:3]
+    original = retrieval_prediction.predict
 
-    class Watched(recipe.RetrievalTask):  # type: ignore[name-defined, misc]
-        def rank(self, encoder: SentenceTransformer) -> list[list[int]]:
-            seen.append(encoder.encode(self.texts[:3]))
-            return super().rank(encoder)
+    def watched(model: SentenceTransformer, *args: Any) -> pd.DataFrame:
+        seen.append(model.encode(texts))
+        return original(model, *args)
 
-    original, recipe.RetrievalTask = recipe.RetrievalTask, Watched
-    try:
-        run_recipe(recipe, *options("default", folder, tmp_path / "run", **TRAINING, use_peft=True, lora_r=4))
-    finally:
-        recipe.RetrievalTask = original
+    monkeypatch.setattr(retrieval_prediction, "predict", watched)
+    run_recipe(recipe, *options("default", folder, tmp_path / "run", **TRAINING, use_peft=True, lora_r=4))
     model, _ = contrastive.load_run(tmp_path / "run")
-    texts = original.of(storage.load(folder / "pairs")[0]["test"]).texts[:3]
-    np.testing.assert_allclose(model.encode(texts), seen[-1], atol=1e-5)
+    (trained,) = seen
+    np.testing.assert_allclose(model.encode(texts), trained, atol=1e-5)
 
 
 def test_dry_run_writes_nothing(
@@ -222,9 +220,11 @@ def test_data_that_does_not_suit_is_refused(recipe: ModuleType, folder: Path, tm
         run_recipe(recipe, *options("default", folder, tmp_path / "run", dataset=tmp_path / "other"))
     with pytest.raises(BioftError, match="is not in"):
         run_recipe(recipe, *options("metabolites", folder, tmp_path / "run", modelseed=tmp_path))
-    with pytest.raises(BioftError, match="one of contrastive is needed"):
+    with pytest.raises(BioftError, match="one on text-retrieval or name-alignment is needed"):
         (tmp_path / "elsewhere").mkdir()
-        (tmp_path / "elsewhere" / "run.json").write_text('{"schema_version": 1, "recipe": "sft_gda"}')
+        (tmp_path / "elsewhere" / "run.json").write_text(
+            '{"schema_version": 1, "recipe": "sft_gda", "task": "gene-disease"}'
+        )
         contrastive.load_run(tmp_path / "elsewhere")
     assert not (tmp_path / "run").exists()
 

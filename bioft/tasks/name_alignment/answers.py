@@ -1,15 +1,45 @@
 """What a run of name alignment answered, from its stored predictions."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bioft.task import FINE_TUNED
-from bioft.tasks.answers import Answers, Outcomes, accuracy_of, columns_of, correctness, numbered
+from bioft.tasks.answers import (
+    Answers,
+    Outcomes,
+    accuracy_of,
+    columns_of,
+    correctness,
+    numbered,
+    read_table,
+    systems_of,
+)
 from bioft.tasks.embedded import Embedded, Sampled
 from bioft.tasks.retrieval.answers import embed_together
+
+
+def read(directory: Path, record: Mapping[str, Any]) -> pd.DataFrame:
+    """The stored predictions of a run."""
+    return read_table(directory, ["id", "label", "kind", "prediction", "score", "ranked"])
+
+
+def systems(table: pd.DataFrame, record: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
+    """The stored predictions of each system, as if it were the run; those of others are answers alone."""
+    return systems_of(table, "prediction", ["id", "kind", "label"], ["score", "ranked"])
+
+
+def differences(made: pd.DataFrame, stored: pd.DataFrame, record: Mapping[str, Any]) -> pd.DataFrame:
+    """Whether each name has another answer; its probability is not compared, as the scorer is fitted again."""
+    changed = (made["prediction"].to_numpy() != stored["prediction"].to_numpy()).astype(bool)
+    words = [
+        f"{name}: {now or 'no match'}, not {then or 'no match'}"
+        for name, now, then in zip(made["id"], made["prediction"], stored["prediction"], strict=True)
+    ]
+    return pd.DataFrame({"difference": 0.0, "changed": changed, "signed": 0.0, "words": words})
 
 
 def outcomes(table: pd.DataFrame) -> Outcomes:

@@ -1,110 +1,123 @@
 """How well names are matched to a namespace: the aligner with an encoder, without one, and the baselines."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pandas as pd
-from datasets import DatasetDict
 
 from bioft import metrics
-from bioft.datasets.metabolites.baselines import NAMES, Encoder, NameBaseline
+from bioft.datasets.metabolites.baselines import NAMES
+from bioft.errors import BioftError
 from bioft.metrics import intervals, report
 from bioft.metrics.alignment import paired_alignment_bootstrap
-from bioft.tasks.name_alignment.aligner import Aligner, candidate_pairs
-from bioft.tasks.name_alignment.candidates import CandidateFinder
-from bioft.tasks.name_alignment.name_answers import Answer, AnswerModel, is_right, score_features
-from bioft.tasks.name_alignment.scorer import FILE, WITHOUT_ENCODER, Scorer
+from bioft.tasks.name_alignment.name_answers import is_right
+from bioft.tasks.name_alignment.predict import Names
+from bioft.tasks.name_alignment.scorer import WITHOUT_ENCODER
+
+SHOWN = {
+    "accuracy": "Accuracy", "coverage_at_95_precision": "Coverage at .95", "precision": "Precision",
+    "recall": "Recall", "hits_at_1": "Hits@1", "hits_at_5": "Hits@5", "f1": "F1", "ece": "ECE",
+}  # fmt: skip
+OF_THE_ANSWER = ("accuracy", "precision", "recall", "f1", "false_positives", "false_negatives")
+"""The metrics that follow from the answers alone, without candidates and probabilities."""
 
 
-@dataclass
-class NameAlignmentTask:
-    """Names with known ids, of which the validation split teaches what scores mean, and the namespace."""
-
-    queries: DatasetDict
-    namespace: pd.DataFrame
-    TASK: ClassVar = "name-alignment"
-    SHOWN: ClassVar = {
-        "accuracy": "Accuracy", "coverage_at_95_precision": "Coverage at .95", "precision": "Precision",
-        "recall": "Recall", "hits_at_1": "Hits@1", "hits_at_5": "Hits@5", "f1": "F1", "ece": "ECE",
-    }  # fmt: skip
-
-    def __post_init__(self) -> None:
-        self.validation, self.test = (self.queries[split].to_pandas() for split in ("validation", "test"))
-        self.scorers: dict[str, Scorer] = {}
-
-    def rank_baselines(self) -> dict[str, list[Answer]]:
-        """The answers of every baseline, and of the aligner with names and chemistry only."""
-        answers = {name: self._baseline(make()) for name, make in NAMES.items()}
-        return answers | {"aligner_without_encoder": self._align(WITHOUT_ENCODER, None)}
-
-    def rank_base(self, encoder: Any) -> list[Answer]:
-        """The answers by the cosine of an encoder's embeddings alone: that of the base model is a baseline too."""
-        return self._baseline(Encoder(encoder))
-
-    def rank(self, encoder: Any) -> list[Answer]:
-        """The answers of the aligner with an encoder."""
-        return self._align(FILE, encoder)
-
-    def evaluate(self, answers: Sequence[Answer]) -> dict[str, Any]:
-        """The metrics of `bioft.metrics.alignment`, each with value, low, high and n."""
-        flat = metrics.load("alignment").compute(predictions=_rows(answers), references=self.test["gold"].tolist())
-        return intervals.nest(flat)
-
-    def compare(self, answers: Sequence[Answer], baselines: Mapping[str, Sequence[Answer]]) -> dict[str, Any]:
-        """Paired bootstrap over names of the accuracy against the best baseline's."""
-        golds = self.test["gold"].tolist()
-        results = {
-            name: paired_alignment_bootstrap(golds, _rows(answers), _rows(found)) for name, found in baselines.items()
-        }
-        best = max(results, key=lambda name: results[name].second)
-        return report.describe_difference(best, results[best], "accuracy")
-
-    def details(self, answers: Mapping[str, Sequence[Answer]]) -> dict[str, dict[str, Any]]:
-        """The accuracy per kind of name and system, with a Wilson interval."""
-        result: dict[str, dict[str, Any]] = {}
-        for kind, rows in self.test.groupby("kind").groups.items():
-            for name, found in answers.items():
-                right = sum(is_right(found[row].id, self.test["gold"].iat[row]) for row in rows)
-                low, high = intervals.wilson_interval(right, len(rows))
-                figure = {"value": right / len(rows), "low": low, "high": high, "n": len(rows)}
-                result.setdefault(str(kind), {})[name] = figure
-        return result
-
-    def write_predictions(
-        self,
-        answers: Sequence[Answer],
-        base: Sequence[Answer],
-        baselines: Mapping[str, Sequence[Answer]],
-        directory: Path,
-    ) -> None:
-        """Write `predictions.parquet`, a row for each test name, and the scorers that `bioft align` uses."""
-        table = self.test[["name", "kind", "gold"]].rename(columns={"name": "id", "gold": "label"})
-        table["prediction"] = [answer.id for answer in answers]
-        table["score"] = [answer.probability for answer in answers]
-        table["ranked"] = [json.dumps(answer.ranked[:5]) for answer in answers]
-        for name, found in {"base": base, **{f"baseline_{name}": each for name, each in baselines.items()}}.items():
-            table[name] = [answer.id for answer in found]
-        table.to_parquet(directory / "predictions.parquet", index=False)
-        for file, scorer in self.scorers.items():
-            scorer.save(directory / file)
-
-    def _baseline(self, baseline: NameBaseline) -> list[Answer]:
-        fitted = baseline.fit(self.namespace)
-        known, asked = (fitted.predict(rows["name"].tolist()) for rows in (self.validation, self.test))
-        model = AnswerModel().fit(score_features(known), known, self.validation["gold"].tolist())
-        return model.answer(score_features(asked), asked)
-
-    def _align(self, file: str, encoder: Any) -> list[Answer]:
-        finder = CandidateFinder(self.namespace, encoder)
-        pairs = candidate_pairs(finder, self.namespace, self.validation)
-        self.scorers[file] = scorer = Scorer.fit(
-            [each.features for each in pairs], [each.ids for each in pairs], self.validation["gold"].tolist()
-        )
-        return Aligner(self.namespace, finder, scorer).answer(self.test)
+def baselines(dataset: Any, record: Mapping[str, Any], progress: Any = False) -> dict[str, pd.DataFrame]:
+    """What every baseline answers, and the aligner with names and chemistry only, as predictions tables."""
+    names: Names = dataset["test"]
+    tables = {name: names.by_score(make()) for name, make in NAMES.items()}
+    return tables | {"aligner_without_encoder": names.align(WITHOUT_ENCODER)}
 
 
-def _rows(answers: Sequence[Answer]) -> list[dict[str, Any]]:
-    return [answer._asdict() for answer in answers]
+def figures(table: pd.DataFrame, dataset: Any, record: Mapping[str, Any]) -> dict[str, Any]:
+    """The metrics of `bioft.metrics.alignment`, each with value, low, high and n.
+
+    Of a stored table of a baseline, which has nothing but answers, they are `OF_THE_ANSWER`.
+    """
+    found = metrics.load("alignment").compute(predictions=_answers(table), references=table["label"].tolist())
+    return {
+        name: figure for name, figure in intervals.nest(found).items() if "ranked" in table or name in OF_THE_ANSWER
+    }
+
+
+def comparisons(
+    table: pd.DataFrame, baselines: Mapping[str, pd.DataFrame], dataset: Any, record: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Paired bootstrap over names of the accuracy against the best baseline's."""
+    golds, own = table["label"].tolist(), _answers(table)
+    results = {name: paired_alignment_bootstrap(golds, own, _answers(its)) for name, its in baselines.items()}
+    return {"comparison": report.describe_best(results, "accuracy")}
+
+
+def details(tables: Mapping[str, pd.DataFrame], dataset: Any, record: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The accuracy per kind of name and system, with a Wilson interval."""
+    result: dict[str, dict[str, Any]] = {}
+    for name, table in tables.items():
+        right = pd.Series(list(map(is_right, table["prediction"], table["label"])), index=table.index)
+        for kind, its in right.groupby(table["kind"]):
+            low, high = intervals.wilson_interval(int(its.sum()), len(its))
+            figure = {"value": int(its.sum()) / len(its), "low": low, "high": high, "n": len(its)}
+            result.setdefault(str(kind), {})[name] = figure
+    return result
+
+
+def check_data(dataset: Any, record: Mapping[str, Any]) -> list[str]:
+    """Say so if the names are not the recorded ones; `dataset` is that of `recorded`."""
+    if dataset["queries"] != record["dataset"]["queries"]["fingerprints"]:
+        return ["The record states other fingerprints of the names than its dataset has."]
+    return []
+
+
+def recorded(record: Mapping[str, Any], dataset_path: Path | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The names of a run, built again from files of the recorded names in a folder.
+
+    Args:
+        record: that of the run.
+        dataset_path: the folder; by default the files are where they were in the training.
+
+    Returns:
+        Pairs in `train` and `validation`, `Names` in `test`, and the fingerprints of the names in `queries`; and the
+        manifest.
+
+    Raises:
+        BioftError: a file is missing; what is wrong in it.
+    """
+    from bioft.datasets.load import load_pairs
+
+    arguments = record["dataset"]["arguments"]
+
+    def place(name: str) -> str:
+        path = Path(name) if dataset_path is None else dataset_path / Path(name).name
+        if not path.is_file():
+            raise BioftError(
+                f"The data are missing: there is no {path}. Put {Path(name).name} into a folder with the other files "
+                "of the run, and name the folder with --dataset-path."
+            )
+        return str(path)
+
+    namespace = arguments["namespace"]
+    pairs = load_pairs(
+        "metabolites",
+        namespace=namespace if namespace == "cobra" else place(namespace),
+        modelseed=str(Path(place(arguments["synonyms"])).parent) if arguments["synonyms"] else None,
+        held_out_models=[place(model) for model in arguments["held_out_models"]],
+        split_seed=arguments["seed"],
+        kinds=arguments["kinds"],
+        max_compounds=arguments["max_compounds"],
+    )
+    assert pairs.names is not None
+    dataset = {split: pairs.dataset[split] for split in ("train", "validation")}
+    manifest = pairs.manifest
+    return dataset | {"test": Names.of(*pairs.names), "queries": manifest["queries"]["fingerprints"]}, manifest
+
+
+def _answers(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a predictions table as the metric takes them; without candidates and probability where it is."""
+    ranked: Any = table["ranked"].map(json.loads) if "ranked" in table else [[]] * len(table)
+    scores = table["score"] if "score" in table else [0.0] * len(table)
+    return [
+        {"id": given, "ranked": its, "probability": score}
+        for given, its, score in zip(table["prediction"], ranked, scores, strict=True)
+    ]

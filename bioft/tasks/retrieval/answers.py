@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,36 @@ import pandas as pd
 
 from bioft.errors import BioftError
 from bioft.task import FINE_TUNED
-from bioft.tasks.answers import BASE, NONE, Answers, Outcomes, columns_of, correctness, mean_of, numbered
+from bioft.tasks.answers import (
+    BASE,
+    NONE,
+    Answers,
+    Outcomes,
+    columns_of,
+    correctness,
+    mean_of,
+    numbered,
+    read_table,
+    systems_of,
+)
 from bioft.tasks.embedded import FEWEST, Embedded, Sampled
+
+
+def read(directory: Path, record: Mapping[str, Any]) -> pd.DataFrame:
+    """The stored predictions of a run."""
+    return read_table(directory, ["id", "label", "prediction"])
+
+
+def systems(table: pd.DataFrame, record: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
+    """The stored predictions of each system, as if it were the run."""
+    return systems_of(table, "prediction", ["id", "label"])
+
+
+def differences(made: pd.DataFrame, stored: pd.DataFrame, record: Mapping[str, Any]) -> pd.DataFrame:
+    """Whether something else was found for each query than is stored; there are no scores to compare."""
+    changed = (made["prediction"].to_numpy() != stored["prediction"].to_numpy()).astype(bool)
+    words = [f"{query}: another ranking" for query in made["id"]]
+    return pd.DataFrame({"difference": 0.0, "changed": changed, "signed": 0.0, "words": words})
 
 
 def outcomes(table: pd.DataFrame) -> Outcomes:

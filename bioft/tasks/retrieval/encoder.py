@@ -32,6 +32,8 @@ SCORED_LOSSES = ("CosineSimilarityLoss", "ContrastiveLoss", "OnlineContrastiveLo
 """Losses that take two texts and a score."""
 RANKING_LOSSES = ("MultipleNegativesRankingLoss", "CachedMultipleNegativesRankingLoss")
 """Losses that take anchor and positive (and negative); the other texts of a batch are negatives too."""
+TASKS = ("text-retrieval", "name-alignment")
+"""Those whose runs are text encoders."""
 RELATED = 0.5
 """Score from which on two texts count as related."""
 
@@ -107,12 +109,15 @@ def save(model: SentenceTransformer, base: embedded.BaseModel, directory: Path) 
 
 
 def load_run(directory: str | Path) -> tuple[SentenceTransformer, dict[str, Any]]:
-    """The encoder of a finished run of `contrastive`, on this process's device, and its record.
+    """The encoder of a finished run on texts or on names, on this process's device, and its record.
 
     Raises:
-        BioftError: no finished run, one of another recipe, files changed since, or another base model.
+        BioftError: no finished run, one of another task, files changed since, or another base model.
     """
-    directory, record = Path(directory), runs.read_trained(directory, "contrastive")
+    directory, record = Path(directory), runs.read(directory)
+    if record.get("task") not in TASKS:
+        raise BioftError(f"{directory} is a run on {record.get('task')}; one on {' or '.join(TASKS)} is needed.")
+    runs.check_files(directory, record)
     if (directory / "adapter_config.json").is_file():
         base = models.resolve_recorded(record["base_model"])
         revision = base.revision if base.path == base.id else None

@@ -15,7 +15,7 @@ from bioft.datasets.pubmed.relations import Topics
 from bioft.datasets.splits import SPLITS
 from bioft.errors import BioftError, LeakageError
 from bioft.storage import datasets as storage
-from bioft.tasks.retrieval.evaluate import RetrievalTask
+from bioft.tasks.retrieval.predict import Queries
 
 
 def article(pmid: int, *terms: str) -> Article:
@@ -98,7 +98,7 @@ def test_real_articles(shared_data, tmp_path) -> None:
     assert not {"Humans", "Female"} & {row["anchor"] for rows in dataset.values() for row in rows}
     assert manifest["rows"]["test"] == {"pairs": 1245, "headings": 812, "articles": 150}
     found = load_pairs(str(tmp_path / "headings"))
-    task = RetrievalTask.of(found.dataset["test"], found.manifest["candidates"])
-    assert (len(task.queries), len(task.texts)) == (812, 150)
-    assert set(task.texts) == set(dataset["test"]["positive"])
-    assert sum(map(len, task.relevant)) == 1245
+    asked = Queries.of(found.dataset["test"], found.manifest["candidates"])
+    assert (len(asked.queries), len(asked.texts)) == (812, 150)
+    assert set(asked.texts) == set(dataset["test"]["positive"])
+    assert sum(map(len, asked.relevant)) == 1245

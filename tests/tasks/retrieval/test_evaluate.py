@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from datasets import Dataset
 
-from bioft.tasks.retrieval.evaluate import RetrievalTask
+from bioft.tasks.retrieval import answers, evaluate, predict
+from bioft.tasks.retrieval.predict import Queries
 
 ROWS = Dataset.from_dict(
     {
@@ -26,53 +26,67 @@ class Lengths:
         return np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
 
+def dataset(rows: Dataset = ROWS, **described: object) -> tuple[dict[str, Dataset], dict[str, dict[str, object]]]:
+    """The rows as a test split, and what a record says of it."""
+    return {"test": rows}, {"dataset": described}
+
+
 def test_all_texts_are_looked_through_and_the_query_is_no_answer() -> None:
-    task = RetrievalTask.of(ROWS)
-    assert task.queries == ["kidney stone", "high blood pressure"]
-    assert [[task.texts[i] for i in right] for right in task.relevant] == [
+    asked = Queries.of(ROWS)
+    assert asked.queries == ["kidney stone", "high blood pressure"]
+    assert [[asked.texts[i] for i in right] for right in asked.relevant] == [
         ["stone of the kidney", "nephrolithiasis"],
         ["hypertension"],
     ]
-    assert {"stone age", "low pressure"} < set(task.texts)
-    rankings = task.rank_baselines() | {"model": task.rank(Lengths())}
-    for ranked in rankings.values():
-        assert all(task.texts[i] != query for query, found in zip(task.queries, ranked, strict=True) for i in found)
-    assert task.texts[rankings["bm25"][0][0]] == "stone of the kidney"
-    assert task.texts[rankings["model"][1][0]] == "stone of the kidney", "as long as high blood pressure"
+    assert {"stone age", "low pressure"} < set(asked.texts)
+    tables = evaluate.baselines(*dataset()) | {"model": predict.predict(Lengths(), ROWS, dataset()[1])}
+    for table in tables.values():
+        for query, found, prediction in zip(table["id"], table["ranked"], table["prediction"], strict=True):
+            assert query not in [asked.texts[i] for i in found]
+            assert json.loads(prediction) == [asked.texts[i] for i in found]
+    assert json.loads(tables["bm25"]["prediction"][0])[0] == "stone of the kidney"
+    assert json.loads(tables["model"]["prediction"][1])[0] == "stone of the kidney", "as long as high blood pressure"
 
 
 def test_scores_say_what_is_right() -> None:
     rows = Dataset.from_dict({"sentence1": ["a b", "a b"], "sentence2": ["a c", "a d"], "score": [0.2, 0.8]})
-    task = RetrievalTask.of(rows)
-    assert [[task.texts[i] for i in right] for right in task.relevant] == [["a d"]]
+    asked = Queries.of(rows)
+    assert [[asked.texts[i] for i in right] for right in asked.relevant] == [["a d"]]
 
 
 def test_figures_comparison_and_predictions(tmp_path: Path) -> None:
-    task = RetrievalTask.of(ROWS)
-    perfect, nothing = task.relevant, [[] for _ in task.queries]
-    figures = task.evaluate(perfect)
+    asked, data = Queries.of(ROWS), dataset()
+    perfect, nothing, poor = (
+        asked.rank(lambda *_, found=found: found) for found in (asked.relevant, [[], []], [asked.relevant[0], []])
+    )
+    figures = evaluate.figures(perfect, *data)
     assert figures["ndcg_at_10"]["value"] == 1 and figures["ndcg_at_10"]["n"] == 2
-    assert task.evaluate(nothing)["map"]["value"] == 0
-    compared = task.compare(perfect, {"worst": nothing, "poor": [perfect[0], []]})
+    assert evaluate.figures(nothing, *data)["map"]["value"] == 0
+    compared = evaluate.comparisons(perfect, {"worst": nothing, "poor": poor}, *data)["comparison"]
     assert compared["baseline"] == "poor" and compared["difference"] == 0.5
-    assert task.details({"none": nothing, "all": perfect})["queries_without_a_right_text_found"] == {
-        "none": 2,
-        "all": 0,
-    }
-    task.write_predictions(perfect, nothing, {"bm25": nothing}, tmp_path)
-    table = pd.read_parquet(tmp_path / "predictions.parquet")
+    details = evaluate.details({"none": nothing, "all": perfect}, *data)
+    assert details["queries_without_a_right_text_found"] == {"none": 2, "all": 0}
+    predict.write(tmp_path, ROWS, perfect, nothing, {"bm25": poor})
+    table = answers.read(tmp_path, {})
     assert json.loads(table["prediction"][1]) == ["hypertension"] == json.loads(table["label"][1])
     assert table["base"].tolist() == ["[]", "[]"]
+    systems = answers.systems(table, {})
+    assert list(systems) == ["fine-tuned", "base, zero-shot", "bm25"]
+    stored = evaluate.figures(systems["bm25"], *data)
+    assert stored == {name: evaluate.figures(poor, *data)[name] for name in stored}, "those at 10 follow"
+    assert set(stored) == {"ndcg_at_10", "mrr_at_10", "recall_at_10"}
+    assert answers.differences(systems["bm25"], table, {})["changed"].tolist() == [False, True]
 
 
 def test_queries_need_not_be_among_the_texts() -> None:
     """With candidates given, only they are looked through, and a query is embedded all the same."""
-    task = RetrievalTask.of(ROWS, ["positive"])
-    assert task.texts == ["stone of the kidney", "nephrolithiasis", "hypertension"]
-    assert task.queries == ["kidney stone", "high blood pressure"]
-    ranked = task.rank(Lengths())
-    assert [[task.texts[i] for i in found] for found in ranked] == [
+    asked = Queries.of(ROWS, ["positive"])
+    assert asked.texts == ["stone of the kidney", "nephrolithiasis", "hypertension"]
+    assert asked.queries == ["kidney stone", "high blood pressure"]
+    data = dataset(candidates=["positive"])
+    found = predict.predict(Lengths(), ROWS, data[1])
+    assert [json.loads(each) for each in found["prediction"]] == [
         ["hypertension", "nephrolithiasis", "stone of the kidney"],
         ["stone of the kidney", "nephrolithiasis", "hypertension"],
     ]
-    assert len(task.rank_baselines()["bm25"][0]) == 1, "BM25 too looks through these alone"
+    assert len(evaluate.baselines(*data)["bm25"]["ranked"][0]) == 1, "BM25 too looks through these alone"
