@@ -16,6 +16,7 @@ from pathlib import Path
 
 from transformers import AutoModel, set_seed
 
+from bioft.datasets.documents.corpus import training_documents
 from bioft.datasets.load import describe, load_documents
 from bioft.errors import BioftError
 from bioft.models import base as models, dry_run
@@ -51,7 +52,7 @@ def main(
     # 1. Data: whole documents in each split.
     dataset, manifest = load_documents(**vars(data_args))
     entities_arguments.keep_last_checkpoint(training_args, data_args.train_on)
-    train, validation, test = dataset["train"], dataset["validation"], dataset["test"]
+    train, validation, test = training_documents(dataset, data_args.train_on), dataset["validation"], dataset["test"]
     check_supports(test, manifest)
     relation_evaluation.check_supports(test, manifest)
     evaluate.check_comparable(joint_args.compare_with or [], manifest)

@@ -17,6 +17,7 @@ from pathlib import Path
 from peft import get_peft_model
 from transformers import AutoModelForSequenceClassification, DataCollatorWithPadding, Trainer, set_seed
 
+from bioft.datasets.documents.corpus import training_documents
 from bioft.datasets.load import describe, load_documents
 from bioft.models import base as models, dry_run, lora
 from bioft.models.arguments import EncoderModelArguments, EncoderTrainingArguments, RecipeArguments
@@ -49,7 +50,7 @@ def main(
     # 1. Data: whole documents in each split; for the evaluation end to end also with entities that a run finds.
     dataset, manifest = load_documents(**vars(data_args))
     entities_arguments.keep_last_checkpoint(training_args, data_args.train_on)
-    train, validation, test = dataset["train"], dataset["validation"], dataset["test"]
+    train, validation, test = training_documents(dataset, data_args.train_on), dataset["validation"], dataset["test"]
     relation_evaluation.check_supports(test, manifest)
     types = relations.argument_types(train)
     dictionary = ConceptDictionary.fit(train)

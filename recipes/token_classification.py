@@ -9,24 +9,26 @@ itself. Long documents are read in overlapping windows: nothing is cut off.
 """
 
 import time
-from functools import partial
 from pathlib import Path
 
 from peft import get_peft_model
 from transformers import AutoModelForTokenClassification, DataCollatorForTokenClassification, Trainer, set_seed
 
+from bioft.datasets.documents.corpus import training_documents
 from bioft.datasets.load import describe, load_documents
 from bioft.models import base as models, dry_run, lora
 from bioft.models.arguments import EncoderModelArguments, EncoderTrainingArguments, RecipeArguments
 from bioft.storage import files
 from bioft.tasks.entities import (
+    TASK,
+    answers,
     arguments as entities_arguments,
-    evaluate as entity_evaluation,
+    evaluate,
     tagging,
     windows as entities_windows,
 )
 from bioft.tasks.entities.arguments import DocumentArguments, WindowArguments
-from bioft.tasks.entities.predict import predict_entities, spans_of
+from bioft.tasks.entities.predict import predict
 from bioft.training import arguments, steps as training_run
 
 
@@ -45,12 +47,14 @@ def main(
     # 1. Data: whole documents in each split.
     dataset, manifest = load_documents(**vars(data_args))
     entities_arguments.keep_last_checkpoint(training_args, data_args.train_on)
-    train, validation, test = dataset["train"], dataset["validation"], dataset["test"]
-    entity_evaluation.check_supports(test, manifest)
-    names = tagging.bio_labels(entity_evaluation.types_in(train, validation))
+    validation, test = dataset["validation"], dataset["test"]
+    train = training_documents(dataset, data_args.train_on)
+    evaluate.check_supports(test, manifest)
+    names = tagging.bio_labels(evaluate.types_in(train, validation))
+    record |= {"recipe": "token_classification", "preset": preset, "task": TASK.name, "train_on": data_args.train_on}
 
     # 2. Baselines that need no model.
-    baselines = entity_evaluation.predict_baselines(train, test)
+    baselines = evaluate.baselines(dataset, record)
 
     # The base model with a head, and the windows of tagged tokens that it will read.
     set_seed(training_args.seed)
@@ -64,16 +68,11 @@ def main(
     # What can go wrong before the first step has now been tried: only from here on is anything written.
     checkpoint, writes = training_run.prepare(script_args, data_args, window_args, model_args, training_args)
 
+    record |= {"labels": labels, "windows": vars(window_args)}
+
     # 3. The base model, before any training: with a new head it knows nothing yet.
-    find = partial(
-        predict_entities,
-        tokenizer=tokenizer,
-        texts=list(test["text"]),
-        labels=labels,
-        window_length=window_args.window_length,
-        window_overlap=overlap,
-    )
-    base_spans = spans_of(find(model.to(training_args.device), progress="Base")) if writes else []
+    if writes:
+        base_table = predict((model.to(training_args.device), tokenizer), test, record, "Base")
 
     # 4. The whole model is trained, or an adapter and the head.
     trainer = Trainer(
@@ -83,7 +82,7 @@ def main(
         eval_dataset=validation_windows,
         processing_class=tokenizer,
         data_collator=DataCollatorForTokenClassification(tokenizer),
-        compute_metrics=entity_evaluation.window_f1(labels),
+        compute_metrics=evaluate.window_f1(labels),
     )
     if script_args.dry_run:
         dry_run.report(trainer, show=dry_run.tagged_example)
@@ -97,33 +96,26 @@ def main(
 
     # 6. Evaluate on whole test documents.
     started = time.perf_counter()
-    entities = find(trainer.model, progress="Fine-tuned")
+    table = predict((trainer.model, tokenizer), test, record, "Fine-tuned")
     seconds = time.perf_counter() - started
-    spans = spans_of(entities)
-    result = entity_evaluation.evaluate(test, spans, train)
 
     # 7. Record.
     models.save_encoder(trainer.model, tokenizer, base, directory)
-    entity_evaluation.write_predictions(test, entities, baselines, directory)
+    answers.write(directory, table, baselines)
     record |= {
-        "recipe": "token_classification",
-        "preset": preset,
-        "task": "entity-recognition",
         "base_model": models.describe(base, model_args, model),
         "dataset": describe(manifest),
         "audit": manifest["audit"],
-        "train_on": data_args.train_on,
-        "labels": labels,
         "windows": vars(window_args) | {"training": len(train_windows), "documents_cut_for_alignment": cut_documents},
-        "metrics": result,
-        "base_model_metrics": entity_evaluation.evaluate(test, base_spans, train),
-        "baselines": {name: entity_evaluation.evaluate(test, found, train) for name, found in baselines.items()},
-        "comparison": entity_evaluation.compare_with_best_baseline(test, spans, baselines),
-        "error_analysis": entity_evaluation.analyse_errors(test, spans),
+        "metrics": evaluate.figures(table, dataset, record),
+        "base_model_metrics": evaluate.figures(base_table, dataset, record),
+        "baselines": {name: evaluate.figures(found, dataset, record) for name, found in baselines.items()},
+        **evaluate.comparisons(table, baselines, dataset, record),
+        "error_analysis": evaluate.analyse_errors(test, table),
         "training": training_run.training_summary(trainer, training, checkpoint),
         "timings": {"predict_seconds": seconds, "examples_per_second": len(test) / seconds},
     }
-    training_run.finish(trainer, record, entity_evaluation.shown_metrics(names), script_args.push_to_hub)
+    training_run.finish(trainer, record, evaluate.shown_metrics(names), script_args.push_to_hub)
 
 
 if __name__ == "__main__":

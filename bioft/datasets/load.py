@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
-from datasets import DatasetDict, concatenate_datasets
+from datasets import DatasetDict
 
 from bioft.datasets.documents import bc5cdr, chemdisgene, corpus as documents, sample
 from bioft.datasets.gene_disease import ctd, pairs as gene_disease
@@ -93,7 +93,7 @@ def load_documents(
         dataset_path: the folder or zip file of BC5CDR; the file or folder of ChemDisGene.
         dataset_revision: as for `load_or_build`.
         skip_bad: leave out documents in which something is wrong, and count them in the manifest.
-        train_on: "train+validation" makes the training split both of them; the validation split stays as it is.
+        train_on: "train+validation" where both will be trained on (`documents.training_documents`).
         validation_only: nothing of the test split: see `validation_as_test`.
         options: those of the builder. A folder was built with its own.
 
@@ -113,8 +113,6 @@ def load_documents(
     else:
         splits, manifest = _load(dataset, dataset_revision, DOCUMENTS, validation_only)
         _check_columns(dataset, splits, documents.COLUMNS, "documents")
-    if train_on == "train+validation":
-        splits["train"] = concatenate_datasets([splits["train"], splits["validation"]])
     return validation_as_test(splits, manifest) if validation_only else (splits, manifest)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
-from datasets import Dataset, DatasetDict
+from datasets import Dataset, DatasetDict, concatenate_datasets
 
 from bioft.datasets.documents import pubtator
 from bioft.datasets.documents.pubtator import Document, concepts
@@ -63,6 +63,13 @@ def expected_supports(manifest: Mapping[str, Any], kind: str) -> dict[str, int]:
     """How many references of each type the test split has by its manifest; `kind` is "mentions" or "relations"."""
     types = manifest["audit"]["seen_in_train"]["test"]
     return {name: counted[kind] for name, counted in types.items() if kind in counted and name != "all"}
+
+
+def training_documents(dataset: Mapping[str, Dataset], train_on: str) -> Dataset:
+    """What a run trains on: the training split, or with "train+validation" both of them."""
+    if train_on == "train":
+        return dataset["train"]
+    return concatenate_datasets([dataset["train"], dataset["validation"]])
 
 
 def source(

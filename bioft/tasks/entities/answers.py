@@ -1,14 +1,15 @@
 """What a run of entity recognition answered, from its stored predictions."""
 
-import json
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bioft.errors import BioftError
+from bioft.storage.runs import PREDICTIONS
 from bioft.storage.text_lines import normalise
 from bioft.task import FINE_TUNED
 from bioft.tasks.answers import (
@@ -23,8 +24,45 @@ from bioft.tasks.answers import (
     columns_of,
     crosstab,
     f1_of_sets,
+    read_table,
 )
 from bioft.tasks.embedded import Embedded, Floats, Sampled, base_encoder, encoder_of, last_states
+from bioft.tasks.entities import table as tables
+
+BASELINE = "baseline_"
+
+
+def write(directory: Path, table: pd.DataFrame, baselines: Mapping[str, pd.DataFrame]) -> None:
+    """Write `predictions.parquet`: the predictions table of the model, and what each baseline found in its documents.
+
+    A row for each test document, its mentions and those found as JSON lists.
+    """
+    others = {f"{BASELINE}{name}": found["prediction"] for name, found in baselines.items()}
+    table.assign(**others).to_parquet(directory / PREDICTIONS, index=False)
+
+
+def read(directory: Path, record: Mapping[str, Any]) -> pd.DataFrame:
+    """The predictions table that `write` wrote, a row for each test document.
+
+    Raises:
+        BioftError: the file is missing, can't be read or lacks a column.
+    """
+    return read_table(directory, ("id", "label", "prediction"))
+
+
+def systems(table: pd.DataFrame, record: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
+    """By system the predictions table as if that system were the run: the model, and each baseline."""
+    found = columns_of(table, "prediction", "base")
+    return {name: table.assign(prediction=table[its])[["id", "label", "prediction"]] for name, its in found.items()}
+
+
+def differences(made: pd.DataFrame, stored: pd.DataFrame, record: Mapping[str, Any]) -> pd.DataFrame:
+    """How far predictions made again are from the stored ones of the same documents, a row for each.
+
+    Columns: `difference` (of the scores of what both have), `changed` (something else was found), `signed` (0) and
+    `words`, which name the first difference.
+    """
+    return tables.differences(made, stored, {"prediction": "entities"})
 
 
 def outcomes_of_documents(table: pd.DataFrame, columns: dict[str, tuple[str, str]]) -> Outcomes:
@@ -32,9 +70,7 @@ def outcomes_of_documents(table: pd.DataFrame, columns: dict[str, tuple[str, str
     metrics: dict[str, Metric] = {}
     for name, (label, prediction) in columns.items():
         if prediction in table:
-            there, found = (
-                [{tuple(i[:3]) for i in json.loads(cell)} for cell in table[c]] for c in (label, prediction)
-            )
+            there, found = (list(map(set, tables.without_scores(table[c]))) for c in (label, prediction))
             metrics[name] = f1_of_sets(there, found)
     return Outcomes(list(table["id"].astype(str)), metrics)
 
@@ -49,9 +85,9 @@ def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:
     if "label" not in table:
         raise BioftError("The run looks for relations only; mentions are what is analysed of a joint model.")
     columns = columns_of(table, "prediction", "base")
-    labels = [_items(cell) for cell in table["label"]]
+    labels = tables.items(table["label"])
     found = {
-        system: [{item[:2]: item for item in _items(cell)} for cell in table[column]]
+        system: [{item[:2]: item for item in its} for its in tables.items(table[column])]
         for system, column in columns.items()
     }
     units = [(row, *mention) for row, mentions in enumerate(labels) for mention in mentions]
@@ -96,10 +132,6 @@ def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:
         ),
         missing=missing,
     )
-
-
-def _items(cell: str) -> list[tuple[Any, ...]]:
-    return [tuple(item) for item in json.loads(cell)]
 
 
 def properties(answers: Answers, table: pd.DataFrame, splits: Any) -> pd.DataFrame:

@@ -1,22 +1,20 @@
 """How good found entities are: metrics with intervals, the baselines on the same documents, and the comparison."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from datasets import Dataset
+from datasets import Dataset, DatasetDict
 
 from bioft import metrics
-from bioft.datasets.documents.corpus import expected_supports
+from bioft.datasets.documents.corpus import audit, expected_supports, training_documents
 from bioft.metrics import counts, entity_f1, intervals, report
-from bioft.tasks.entities import errors as error_analysis, tagging
+from bioft.tasks.entities import errors as error_analysis, table as tables, tagging
 from bioft.tasks.entities.baselines import ENTITIES
-from bioft.tasks.entities.tagging import Entity, Span
+from bioft.tasks.entities.predict import table_of
+from bioft.tasks.entities.tagging import Span
 
-COMPARED = "f1"
 SHOWN = {"f1": "F1", "precision": "Precision", "recall": "Recall", "unseen_f1": "F1, unseen", "macro_f1": "Macro F1"}
 
 Metrics = dict[str, dict[str, float | int | None]]
@@ -37,21 +35,16 @@ def check_supports(test: Dataset, manifest: Mapping[str, Any]) -> None:
     counts.assert_supports(entity_f1.supports(entity_f1.spans(test)), expected_supports(manifest, "mentions"))
 
 
-def evaluate(test: Dataset, spans: Sequence[Sequence[Span]], train: Dataset) -> Metrics:
-    """Metrics of `bioft.metrics.entity_f1`, each with value, low, high (95 % bootstrap interval over documents) and n.
+def baselines(dataset: DatasetDict, record: Mapping[str, Any], progress: bool = False) -> dict[str, pd.DataFrame]:
+    """What each baseline of `ENTITIES`, fitted on what `record` says, finds in the test split: predictions tables."""
+    train, test = training_documents(dataset, record["train_on"]), dataset["test"]
+    return {name: table_of(test, kind().fit(train).predict(test)) for name, kind in ENTITIES.items()}
 
-    Args:
-        test: documents.
-        spans: what was found in each of them.
-        train: documents trained on: mentions with a name that does not occur there are also measured apart.
-    """
-    flat = metrics.load("entity_f1").compute(
-        predictions=spans,
-        references=entity_f1.spans(test),
-        texts=list(test["text"]),
-        seen=entity_f1.seen_in_training(train),
-    )
-    return intervals.nest(flat)
+
+def evaluate(test: Dataset, spans: Sequence[Sequence[Span]], train: Dataset) -> Metrics:
+    """The metrics of spans, for what does not take tables yet."""
+    dataset = DatasetDict({"train": train, "test": test})
+    return figures(table_of(test, spans), dataset, {"train_on": "train"})
 
 
 def predict_baselines(train: Dataset, test: Dataset) -> dict[str, list[list[Span]]]:
@@ -62,35 +55,57 @@ def predict_baselines(train: Dataset, test: Dataset) -> dict[str, list[list[Span
 def compare_with_best_baseline(
     test: Dataset, spans: Sequence[Sequence[Span]], baselines: Mapping[str, Sequence[Sequence[Span]]]
 ) -> dict[str, Any]:
-    """Paired bootstrap over documents of the model's micro F1 against the best baseline's on the same documents."""
-    references = entity_f1.spans(test)
-    results = {name: entity_f1.paired_f1_bootstrap(references, spans, found) for name, found in baselines.items()}
-    best = max(results, key=lambda name: results[name].second)
-    return report.describe_difference(best, results[best], "F1")
+    """The comparison of spans, for what does not take tables yet."""
+    theirs = {name: table_of(test, found) for name, found in baselines.items()}
+    return comparisons(table_of(test, spans), theirs, DatasetDict({"test": test}), {})["comparison"]
 
 
-def analyse_errors(test: Dataset, spans: Sequence[Sequence[Span]]) -> dict[str, Any]:
-    """What became of each mention of the test documents: see `bioft.tasks.entities.errors.analyse`."""
-    return error_analysis.analyse(
-        list(test["text"]), entity_f1.spans(test), spans, document_ids=list(test["document_id"])
+def figures(table: pd.DataFrame, dataset: DatasetDict, record: Mapping[str, Any]) -> Metrics:
+    """Metrics of `bioft.metrics.entity_f1`, each with value, low, high (95 % bootstrap interval over documents) and n.
+
+    Mentions with a name that does not occur in the documents trained on are also measured apart.
+
+    Raises:
+        BioftError: the predictions table is not about the test split of `dataset`.
+    """
+    test = dataset["test"]
+    tables.check_ids(table, test)
+    flat = metrics.load("entity_f1").compute(
+        predictions=tables.without_scores(table["prediction"]),
+        references=entity_f1.spans(test),
+        texts=list(test["text"]),
+        seen=entity_f1.seen_in_training(training_documents(dataset, record["train_on"])),
     )
+    return intervals.nest(flat)
 
 
-def write_predictions(
-    test: Dataset,
-    entities: Sequence[Sequence[Entity]],
-    baselines: Mapping[str, Sequence[Sequence[Span]]],
-    directory: Path,
-) -> None:
-    """Write `predictions.parquet`: a row for each test document, its mentions and those found as JSON lists."""
-    columns: dict[str, Any] = {
-        "id": list(test["document_id"]),
-        "label": [json.dumps(spans) for spans in entity_f1.spans(test)],
-        "prediction": [json.dumps([[*e.span, round(e.score, 4)] for e in found]) for found in entities],
+def comparisons(
+    table: pd.DataFrame, baselines: Mapping[str, pd.DataFrame], dataset: DatasetDict, record: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Paired bootstrap over documents of the model's micro F1 against the best baseline's on the same documents."""
+    references, found = entity_f1.spans(dataset["test"]), tables.without_scores(table["prediction"])
+    results = {
+        name: entity_f1.paired_f1_bootstrap(references, found, tables.without_scores(its["prediction"]))
+        for name, its in baselines.items()
     }
-    for name, spans in baselines.items():
-        columns[f"baseline_{name}"] = [json.dumps(found) for found in spans]
-    pd.DataFrame(columns).to_parquet(directory / "predictions.parquet", index=False)
+    return {"comparison": report.describe_best(results, "F1")}
+
+
+def check_data(dataset: DatasetDict, record: Mapping[str, Any]) -> list[str]:
+    """Why the documents are not those of the record: their audit, made anew of the rows, is another.
+
+    What a manifest says of itself proves nothing. LeakageError if a document is in two splits.
+    """
+    same = audit(dataset) == record["audit"]
+    return [] if same else ["The record states another audit than that of its dataset."]
+
+
+def analyse_errors(test: Dataset, table: pd.DataFrame) -> dict[str, Any]:
+    """What became of each mention of the test documents: see `bioft.tasks.entities.errors.analyse`."""
+    found = tables.without_scores(table["prediction"])
+    return error_analysis.analyse(
+        list(test["text"]), entity_f1.spans(test), found, document_ids=list(test["document_id"])
+    )
 
 
 def window_f1(labels: Sequence[str]) -> Callable[[Any], dict[str, float]]:

@@ -5,15 +5,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
+from datasets import Dataset
 from rich.progress import track
 from transformers import AutoModelForTokenClassification
 
 from bioft.errors import BioftError
+from bioft.metrics import entity_f1
 from bioft.models import base as models
 from bioft.models.batches import CPU_BATCH_TOKENS, GPU_BATCH_TOKENS, batches_by_length
 from bioft.storage import runs
-from bioft.tasks.entities import tagging, windows as entities_windows
+from bioft.tasks.entities import table as tables, tagging, windows as entities_windows
 from bioft.tasks.entities.tagging import Entity, Span
 
 TEXTS_AT_ONCE = 1024
@@ -129,6 +132,31 @@ def find_as_recorded(
     """The entities of each text, found with what `load_run` returned, in windows as in its training."""
     window = {name: record["windows"][name] for name in ("window_length", "window_overlap")}
     return predict_entities(model, tokenizer, texts, record["labels"], **window, progress=progress)
+
+
+load = load_run
+
+
+def predict(
+    model: Sequence[Any], rows: Dataset, record: Mapping[str, Any], progress: str | None = None
+) -> pd.DataFrame:
+    """The predictions table of documents: `id`, and as JSON lists `label` and `prediction`, with scores.
+
+    Args:
+        model: the model and its tokenizer, such as `load` gives.
+        rows: documents.
+        record: that of the run, of which `labels` and `windows` are read.
+        progress: text of a progress bar; None shows none.
+    """
+    encoder, tokenizer, *_ = model
+    found = find_as_recorded(encoder, tokenizer, record, list(rows["text"]), progress)
+    return table_of(rows, [[(*entity.span, entity.score) for entity in entities] for entities in found])
+
+
+def table_of(rows: Dataset, found: Sequence[Sequence[Sequence[Any]]]) -> pd.DataFrame:
+    """The predictions table of documents in which some mentions were found, with or without scores."""
+    columns = {"id": list(rows["document_id"]), "label": tables.to_json(entity_f1.spans(rows))}
+    return pd.DataFrame({**columns, "prediction": tables.to_json(found)})
 
 
 def predict_with_run(

@@ -1,0 +1,59 @@
+"""The predictions table of documents: a row for each, what is annotated and what was found in it as JSON lists."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from bioft.errors import BioftError
+from bioft.storage.runs import PREDICTIONS
+
+Items = list[tuple[Any, ...]]
+"""Mentions (start, end, type) or relations (type, head, tail) of a document; a score may follow."""
+ROUNDING = 5e-5
+"""Scores are stored with four digits."""
+
+
+def to_json(documents: Iterable[Sequence[Sequence[Any]]]) -> list[str]:
+    """The items of each document as a JSON list; scores have four digits."""
+    return [
+        json.dumps([[round(v, 4) if isinstance(v, float) else v for v in item] for item in items], ensure_ascii=False)
+        for items in documents
+    ]
+
+
+def items(cells: Iterable[str]) -> list[Items]:
+    """The items of each document, read again."""
+    return [[tuple(item) for item in json.loads(cell)] for cell in cells]
+
+
+def without_scores(cells: Iterable[str]) -> list[Items]:
+    """The same as the metrics take them."""
+    return [[item[:3] for item in its] for its in items(cells)]
+
+
+def check_ids(table: pd.DataFrame, rows: Any) -> None:
+    """Refuse a table that is not about these documents, in their order: BioftError."""
+    if list(table["id"]) != list(rows["document_id"]):
+        raise BioftError(f"The documents of {PREDICTIONS} are not those of the test split.")
+
+
+def differences(made: pd.DataFrame, stored: pd.DataFrame, kinds: Mapping[str, str]) -> pd.DataFrame:
+    """What was found in each document now beside what is stored: see `answers.differences` of a task.
+
+    `kinds` are the columns that are compared, each with what is in it. A document whose items are others is changed;
+    `difference` is the largest of the scores of those that both have.
+    """
+    rows: list[tuple[float, bool, float, str]] = [(0.0, False, 0.0, "")] * len(made)
+    for column in (column for column in kinds if column in made and column in stored):
+        for row, (new, old) in enumerate(zip(items(made[column]), items(stored[column]), strict=True)):
+            now, then = ({item[:3]: item[3] for item in its} for its in (new, old))
+            changed = sorted(now.keys() ^ then.keys(), key=str)
+            off = max((abs(now[item] - then[item]) for item in now.keys() & then.keys()), default=0.0) - ROUNDING
+            largest, before, _, words = rows[row]
+            if (changed and not before) or (off > max(largest, 0.0) and not words):
+                said = f"{changed[0]} only {'now' if changed[0] in now else 'stored'}" if changed else "other scores"
+                words = f"{made['id'].iloc[row]}: {kinds[column]}, {said}"
+            rows[row] = max(largest, off), before or bool(changed), 0.0, words
+    return pd.DataFrame(rows, columns=["difference", "changed", "signed", "words"])
