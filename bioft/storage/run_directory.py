@@ -1,8 +1,10 @@
 """The run directory while a run is going on: made, resumed, refused, cleared."""
 
 import json
+import logging
 import os
 import shutil
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,12 @@ from bioft.storage.runs import BASE_SCORES, CONFIG, RECORD
 
 BEGUN_HERE: set[Path] = set()
 """Run directories that this process has made: another one may have been given the same name."""
-# What makes no difference to the trained model may change between a kill and its resumption.
-NOT_COMPARED = {"overwrite", "dry_run", "push_to_hub", "seeds", "logging_steps", "report_to", "disable_tqdm"}
+# What makes no difference to the trained model may change between a kill and its resumption. The same folder may be
+# spelt in another way, or may have been moved.
+NOT_COMPARED = {
+    "overwrite", "dry_run", "push_to_hub", "seeds", "logging_steps", "report_to", "disable_tqdm", "output_dir",
+}  # fmt: skip
+logger = logging.getLogger(__name__)
 
 
 def prepare(directory: Path, config: dict[str, Any], *, overwrite: bool = False) -> None:
@@ -77,18 +83,48 @@ def differing_settings(first: Mapping[str, Any], second: Mapping[str, Any]) -> l
 
 
 def last_checkpoint(directory: Path) -> str | None:
-    """The newest checkpoint that was written to its end; ones cut off by a kill are removed."""
+    """The newest checkpoint that is whole; later ones, which a kill cut off or whose weights don't open, are removed.
+
+    The best checkpoint so far, as its state names it, is looked for in this directory: the run may have been moved.
+    """
     checkpoints = sorted(directory.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
     for checkpoint in reversed(checkpoints):
-        # The trainer's state is the last file that a checkpoint gets.
-        state = checkpoint / "trainer_state.json"
         try:
-            json.loads(state.read_text())
-        except (OSError, ValueError):
-            shutil.rmtree(checkpoint)
+            _check_whole(checkpoint)
+        except (OSError, ValueError) as error:
+            logger.warning("%s is not whole (%s): it is removed, and the one before is taken.", checkpoint, error)
+            shutil.rmtree(checkpoint, ignore_errors=True)
             continue
+        _name_best_here(checkpoint)
         return str(checkpoint)
     return None
+
+
+def _check_whole(checkpoint: Path) -> None:
+    """Raise OSError or ValueError if a file of a checkpoint is missing or cut off."""
+    from safetensors import SafetensorError, safe_open
+
+    # The trainer's state is the last file that a checkpoint gets.
+    json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    for weights in checkpoint.rglob("*.safetensors"):
+        try:
+            with safe_open(weights, "numpy"):
+                pass  # the header says how long the file must be
+        except SafetensorError as error:
+            raise ValueError(f"{weights.name}: {error}") from None
+    for stored in checkpoint.glob("*.pt"):
+        if not zipfile.is_zipfile(stored):
+            raise ValueError(f"{stored.name} is cut off")
+
+
+def _name_best_here(checkpoint: Path) -> None:
+    """Let the state of a checkpoint name the best one so far where it is now."""
+    path = checkpoint / "trainer_state.json"
+    state = json.loads(path.read_text(encoding="utf-8"))
+    named = state.get("best_model_checkpoint")
+    here = str(checkpoint.parent / Path(named or "").name)
+    if named and named != here and Path(here).is_dir():
+        write_text(path, json.dumps(state | {"best_model_checkpoint": here}, indent=2) + "\n")
 
 
 def cached(path: Path, compute: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:

@@ -26,8 +26,8 @@ NOTE = (
     "The intervals are over seeds (t distribution, n = {n}): how far the figures depend on the seed of the training, "
     "on one and the same test split. They are not those over test examples, which each run has for itself."
 )
-# What may differ between the runs of a summary: the seed, its folder, and where the same data lie.
-NOT_COMPARED = {"seed", "output_dir", "run_name", *FILES}
+# What may differ between the runs of a summary beside what never matters: the seed, and where the same data lie.
+NOT_COMPARED = {"seed", "run_name", *FILES}
 
 
 @dataclass(frozen=True)

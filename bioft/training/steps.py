@@ -68,6 +68,7 @@ def prepare(script_args: Any, *other_args: Any) -> tuple[str | None, bool]:
     directory, state = Path(other_args[-1].output_dir), PartialState()
     if state.is_main_process:
         run_directory.prepare(directory, arguments.resolved(script_args, *other_args), overwrite=script_args.overwrite)
+        run_directory.last_checkpoint(directory)  # removes broken ones before the other processes look
         # Without a name Trackio gives the figures at the end to a run of their own. A resumed run keeps its name.
         begun = datetime.fromtimestamp((directory / runs.CONFIG).stat().st_mtime, UTC)
         other_args[-1].run_name = other_args[-1].run_name or f"{directory.name}-{begun:%Y%m%d-%H%M%S}"
