@@ -56,6 +56,8 @@ class Source:
     """One sentence for the help of `bioft build`; without it the source has no command."""
     download: str | None = None
     """What `bioft download` writes for it below `data/`; None where it needs no file."""
+    folder: bool = False
+    """The files that it reads may lie in a folder, which is named in their place."""
     dataset: str = ""
     """The name by which recipes take it, where that is another ("sample")."""
 

@@ -1,5 +1,6 @@
 """The card of a dataset, from its manifest."""
 
+import inspect
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from bioft.cards.words import (
     without_local_paths,
 )
 from bioft.errors import BioftError
+from bioft.task import source as find_source
 
 if TYPE_CHECKING:
     from datasets import DatasetDict
@@ -155,34 +157,28 @@ def dataset_card(manifest: dict[str, Any], dataset: "DatasetDict", *, repository
 def build_command(manifest: dict[str, Any]) -> str | None:
     """Return the `bioft build` command that makes a dataset again, run in the folder with its source files.
 
-    None for a dataset that no single command makes: the sample, which comes with bioft, and ChemDisGene with its
-    training corpus.
+    None for a dataset that no single command makes: of a source without one, of several files where the builder takes
+    one (such as ChemDisGene with its training corpus), or built with what is no option of the command.
     """
-    arguments, sources = dict(manifest["arguments"]), [source["name"] for source in manifest["sources"]]
-    match manifest["builder"]:
-        case "hpo":
-            files = []
-        case "ctd" | "pubtator":
-            files = sources
-        case "bc5cdr":
-            files = ["."]
-        case "chemdisgene" if len(sources) == 1:
-            files = sources
-        case "pubmed" | "pubmed_headings" | "pubmed_pairs":
-            files = [word for source in sources for word in ("--input", source)]
-        case _:
+    source = find_source(manifest["builder"])
+    if source is None or not source.purpose:
+        return None
+    options = inspect.signature(source.builder()).parameters
+    files = [each["name"] for each in manifest["sources"]] if {"path", "paths"} & options.keys() else []
+    if "path" in options and len(files) > 1:
+        if not source.folder:
             return None
-    words = ["bioft", "build", manifest["builder"].replace("_", "-"), *files]
-    for option, name in (("--evidence", "evidence"), ("--kind", "kinds")):
-        for value in arguments.pop(name, None) or ():
-            words += [option, value]
-    for key, value in arguments.items():
+        files = ["."]
+    words = ["bioft", "build", source.name.replace("_", "-"), *files]
+    arguments = {key: value for key, value in manifest["arguments"].items() if value not in (None, False, [])}
+    if set(arguments) - options.keys():
+        return None
+    # Options that are given several times come first.
+    for key, value in sorted(arguments.items(), key=lambda item: not isinstance(item[1], list)):
         option = f"--{key.replace('_', '-')}"
-        if value is True:
-            words.append(option)
-        elif value is not False:
-            words += [option, str(value)]
-    return shlex.join([*words, "--out", "dataset"])
+        for each in value if isinstance(value, list) else [value]:
+            words += [option] if each is True else [option, str(each)]
+    return shlex.join([*words, "--output", "dataset"])
 
 
 def count_columns(rows: Mapping[str, Mapping[str, int]]) -> list[str]:

@@ -1,122 +1,82 @@
-"""The commands of `bioft download`: each fetches one source from its own site."""
+"""`bioft download`: a command for each source that can be fetched, made of the signature of the function that does."""
 
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Any, NamedTuple
 
 import typer
 from rich.console import Console
 from rich.text import Text
+from typer.core import TyperCommand
 
-app = typer.Typer(no_args_is_help=True, help="Fetch a source from its own site.")
+from bioft.cli import signature
 
-
-@app.command("ctd")
-def download_ctd(
-    directory: Annotated[Path, typer.Option(help="Folder to put the file in.")] = Path("data"),
-    inferred: Annotated[
-        bool, typer.Option("--inferred", help="The file with the inferred associations too (several GB).")
-    ] = False,
-) -> None:
-    """Fetch CTD's gene–disease file from ctdbase.org and show CTD's terms."""
-    from bioft.datasets import download
-
-    path = download.download("ctd-inferred" if inferred else "ctd", directory)
-    Console().print(Text(f"CTD file: {path}", style="green"), soft_wrap=True)
+OLD_NAMES = {"--directory": "--output", "--out": "--output"}
 
 
-@app.command("bc5cdr")
-def download_bc5cdr(
-    directory: Annotated[Path, typer.Option(help="Folder to put the file in.")] = Path("data"),
-) -> None:
-    """Fetch the BC5CDR corpus from NCBI and show its terms."""
-    from bioft.datasets import download
+class Fetched(NamedTuple):
+    """What a command fetches, what it is called when it is there, and the function that fetches it."""
 
-    path = download.download("bc5cdr", directory)
-    Console().print(Text(f"BC5CDR: {path}", style="green"), soft_wrap=True)
+    purpose: str
+    label: str
+    function: str
 
-
-@app.command("chemdisgene")
-def download_chemdisgene(
-    directory: Annotated[Path, typer.Option(help="Folder to put the files in.")] = Path("data/chemdisgene"),
-    training: Annotated[
-        bool, typer.Option("--training", help="The training corpus too (76,942 abstracts, 58 MB).")
-    ] = False,
-) -> None:
-    """Fetch the ChemDisGene corpus from its authors' repository and show its terms."""
-    from bioft.datasets import download
-
-    path = download.chemdisgene(directory, training=training)
-    Console().print(Text(f"ChemDisGene: {path}", style="green"), soft_wrap=True)
+    def fetch(self) -> Any:
+        """The function, imported now; it returns the path or the paths that it wrote."""
+        module, _, name = self.function.partition(":")
+        return getattr(import_module(f"bioft.datasets.{module}"), name)
 
 
-@app.command("bigg")
-def download_bigg(
-    directory: Annotated[Path, typer.Option(help="Folder to put the file in.")] = Path("data"),
-) -> None:
-    """Fetch the ids and names of metabolites from bigg.ucsd.edu and show BiGG's terms."""
-    from bioft.datasets import download
-
-    path = download.download("bigg", directory)
-    Console().print(Text(f"BiGG metabolites: {path}", style="green"), soft_wrap=True)
-
-
-@app.command("modelseed")
-def download_modelseed(
-    directory: Annotated[Path, typer.Option(help="Folder to put the files in.")] = Path("data"),
-) -> None:
-    """Fetch the names of compounds, and their ids in other databases, from ModelSEED and show its terms."""
-    from bioft.datasets import download
-
-    for source in ("modelseed", "modelseed-aliases"):
-        path = download.download(source, directory)
-        Console().print(Text(f"ModelSEED: {path}", style="green"), soft_wrap=True)
-
-
-@app.command("trials")
-def download_trials(
-    out: Annotated[
-        Path, typer.Option("--out", "-o", help="Folder to put the pages of trials in.", show_default=False)
-    ],
-    query: Annotated[str, typer.Option(help="Words as in the site's search; without them every trial is found.")] = "",
-    status: Annotated[
-        str | None, typer.Option(help='Such as TERMINATED, or "TERMINATED|WITHDRAWN".', show_default=False)
-    ] = None,
-    max_trials: Annotated[int | None, typer.Option(min=1, help="End after so many.", show_default=False)] = None,
-) -> None:
-    """Fetch trial records from the API of clinicaltrials.gov; the same command continues a download that broke off."""
-    from bioft.datasets.trials import download as trials_api
-
-    path = trials_api.download_trials(out, query, overall_status=status, max_trials=max_trials)
-    Console().print(Text(f"Trials: {path}", style="green"), soft_wrap=True)
+FETCHED = {
+    "ctd": Fetched("Fetch CTD's gene–disease file from ctdbase.org and show CTD's terms.", "CTD file", "download:ctd"),
+    "bc5cdr": Fetched("Fetch the BC5CDR corpus from NCBI and show its terms.", "BC5CDR", "download:bc5cdr"),
+    "chemdisgene": Fetched(
+        "Fetch the ChemDisGene corpus from its authors' repository and show its terms.",
+        "ChemDisGene",
+        "download:chemdisgene",
+    ),
+    "bigg": Fetched(
+        "Fetch the ids and names of metabolites from bigg.ucsd.edu and show BiGG's terms.",
+        "BiGG metabolites",
+        "download:bigg",
+    ),
+    "modelseed": Fetched(
+        "Fetch the names of compounds, and their ids in other databases, from ModelSEED and show its terms.",
+        "ModelSEED",
+        "download:modelseed",
+    ),
+    "trials": Fetched(
+        "Fetch trial records from the API of clinicaltrials.gov; the same command continues a download that broke "
+        "off.",
+        "Trials",
+        "trials.download:download_trials",
+    ),
+    "pubmed": Fetched(
+        "Fetch articles from PubMed; the same command continues a download that broke off.",
+        "PubMed articles",
+        "pubmed.download:collect",
+    ),
+}
 
 
-@app.command("pubmed")
-def download_pubmed(
-    query: Annotated[str, typer.Option(help="As in PubMed's search field.", show_default=False)],
-    out: Annotated[
-        Path, typer.Option("--out", "--output", "-o", help="Folder to put the articles in.", show_default=False)
-    ],
-    start: Annotated[
-        str | None, typer.Option("--from", help="First date of publication: YYYY[-MM[-DD]].", show_default=False)
-    ] = None,
-    end: Annotated[
-        str | None, typer.Option("--to", help="Last date of publication: YYYY[-MM[-DD]].", show_default=False)
-    ] = None,
-    max_articles: Annotated[int | None, typer.Option(min=1, help="End after so many.", show_default=False)] = None,
-    api_key: Annotated[
-        str | None,
-        typer.Option(
-            envvar="NCBI_API_KEY", help="Of an NCBI account: 10 requests a second, not 3.", show_default=False
-        ),
-    ] = None,
-    email: Annotated[
-        str | None, typer.Option(envvar="NCBI_EMAIL", help="For NCBI, to reach you.", show_default=False)
-    ] = None,
-) -> None:
-    """Fetch articles from PubMed; the same command continues a download that broke off."""
-    from bioft.datasets.pubmed import download as pubmed_download
+class DownloadGroup(signature.FunctionGroup):
+    """What is in `FETCHED`."""
 
-    path = pubmed_download.collect(
-        query, out, start=start, end=end, max_articles=max_articles, api_key=api_key, email=email
-    )
-    Console().print(Text(f"PubMed articles: {path}", style="green"), soft_wrap=True)
+    def helps(self) -> dict[str, str]:
+        """What each command fetches."""
+        return {name: fetched.purpose for name, fetched in FETCHED.items()}
+
+    def make(self, name: str) -> TyperCommand:
+        """The command that fetches one source."""
+        purpose, label, _ = FETCHED[name]
+        function = FETCHED[name].fetch()
+
+        def run(**values: Any) -> None:
+            found = function(**values)
+            for path in [found] if isinstance(found, Path) else found:
+                Console().print(Text(f"{label}: {path}", style="green"), soft_wrap=True)
+
+        return signature.command(name, purpose, run, signature.parameters_of(function), OLD_NAMES)
+
+
+app = typer.Typer(cls=DownloadGroup, no_args_is_help=True, help="Fetch a source from its own site.")

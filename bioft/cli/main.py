@@ -19,7 +19,7 @@ from typer.core import TyperGroup
 
 from bioft import __version__
 from bioft.cli import build as build_commands, download as download_commands
-from bioft.cli.options import Overwrite, Revision, SkipBad, check_output
+from bioft.cli.options import Overwrite, Revision, SkipBad, check_output, renamed
 from bioft.cli.predict import predict
 from bioft.demo.command import demo
 from bioft.errors import BioftError
@@ -137,12 +137,12 @@ def recipes_copy(
     typer.echo(f"Copied to {path}")
 
 
-@app.command()
+@app.command(cls=renamed({"--out": "--output"}))
 def inspect(
     dataset: Annotated[Path, typer.Argument(help="Folder that `bioft build` wrote.", show_default=False)],
-    out: Annotated[
+    output: Annotated[
         Path | None,
-        typer.Option(help="Folder for `inspection/`.", show_default="the dataset's own folder"),
+        typer.Option("--output", "-o", help="Folder for `inspection/`.", show_default="the dataset's own folder"),
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="How many frequent names, concepts or words to list.")] = 10,
     overwrite: Overwrite = False,
@@ -150,7 +150,7 @@ def inspect(
     """Show what is in a dataset: counts, overlap of splits, lengths, frequent names and words, labels, audit."""
     from bioft.inspect import inspect as inspection
 
-    report, folder = inspection.inspect_dataset(dataset, out, top=top, overwrite=overwrite)
+    report, folder = inspection.inspect_dataset(dataset, output, top=top, overwrite=overwrite)
     console = Console()
     inspection.print_report(report, console)
     for note in report["notes"]:
@@ -719,19 +719,21 @@ def topics(
     _print_found(rows, as_json)
 
 
-@app.command()
+@app.command(cls=renamed({"--out": "--output"}))
 def mteb(
     run: Annotated[Path, typer.Argument(help="Finished run of contrastive.", show_default=False)],
     task: Annotated[list[str], typer.Argument(help="Its tasks, such as NFCorpus and BIOSSES.", show_default=False)],
-    out: Annotated[Path, typer.Option(help="Folder for the results, as JSON.")] = Path("mteb_results"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results, as JSON.")] = Path(
+        "mteb_results"
+    ),
     batch_size: Annotated[int, typer.Option(min=1, help="Texts that are encoded at a time.")] = 32,
 ) -> None:
     """Evaluate the encoder of a run, and its base model, on tasks of MTEB; data come from the Hub."""
     from bioft.tasks.retrieval import mteb as mteb_evaluation
 
-    rows = mteb_evaluation.evaluate(run, mteb_evaluation.find_tasks(task), out, batch_size=batch_size)
+    rows = mteb_evaluation.evaluate(run, mteb_evaluation.find_tasks(task), output, batch_size=batch_size)
     Console().print(mteb_evaluation.table(rows))
-    typer.echo(f"Results written to {out / mteb_evaluation.SUMMARY}")
+    typer.echo(f"Results written to {output / mteb_evaluation.SUMMARY}")
 
 
 def _print_found(rows: list[dict[str, Any]], as_json: bool) -> None:

@@ -9,7 +9,7 @@ import zipfile
 import zlib
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import requests
 import urllib3
@@ -17,12 +17,14 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from bioft import __version__
-from bioft.datasets.documents import bc5cdr, chemdisgene as chemdisgene_source
+from bioft.datasets.documents import bc5cdr as bc5cdr_source, chemdisgene as chemdisgene_source
 from bioft.datasets.gene_disease import ctd as ctd_source
 from bioft.datasets.metabolites import namespaces
+from bioft.datasets.options import PathName
 from bioft.errors import BioftError, suggestion
 from bioft.storage.datasets import file_sha256
 
+Output = Annotated[PathName, "Folder to put the files in."]
 ATTEMPTS = 5
 """Tries without a new byte before a download gives up."""
 BACKOFF_SECONDS = 1.0
@@ -45,11 +47,11 @@ class Source(NamedTuple):
 
 SOURCES = {
     "bc5cdr": Source(
-        bc5cdr.URL,
+        bc5cdr_source.URL,
         "CDR_Data.zip",
         "BC5CDR: 1,500 abstracts with chemicals, diseases and chemical-induced diseases",
-        bc5cdr.TERMS,
-        bc5cdr.CITATION,
+        bc5cdr_source.TERMS,
+        bc5cdr_source.CITATION,
     ),
     "bigg": Source(
         namespaces.BIGG_URL,
@@ -108,20 +110,43 @@ class _RetryableError(Exception):
         self.wait = wait
 
 
-def ctd(directory: str | os.PathLike[str]) -> Path:
-    """Fetch CTD's curated gene–disease file into `directory`: see `download`."""
-    return download("ctd", directory)
+def ctd(
+    output: Output = "data",
+    *,
+    inferred: Annotated[bool, "The file with the inferred associations too (several GB)."] = False,
+) -> Path:
+    """Fetch CTD's gene–disease file into `output`, curated or with the inferred associations: see `download`."""
+    return download("ctd-inferred" if inferred else "ctd", output)
 
 
-def chemdisgene(directory: str | os.PathLike[str], *, training: bool = False) -> Path:
+def bc5cdr(output: Output = "data") -> Path:
+    """Fetch the BC5CDR corpus into `output`: see `download`."""
+    return download("bc5cdr", output)
+
+
+def chemdisgene(
+    output: Output = "data/chemdisgene",
+    *,
+    training: Annotated[bool, "The training corpus too (76,942 abstracts, 58 MB)."] = False,
+) -> Path:
     """Fetch ChemDisGene's curated corpus, and the large `training` corpus if asked, as the authors lay them out.
 
-    Returns `directory`, which then has the folders `curated` and `ctd_derived`: see `download`.
+    Returns `output`, which then has the folders `curated` and `ctd_derived`: see `download`.
     """
     for folder in ("curated", "ctd_derived") if training else ("curated",):
         for file in chemdisgene_source.FILES[folder]:
-            download(f"chemdisgene/{file}", Path(directory) / folder)
-    return Path(directory)
+            download(f"chemdisgene/{file}", Path(output) / folder)
+    return Path(output)
+
+
+def bigg(output: Output = "data") -> Path:
+    """Fetch the ids and names of BiGG's metabolites into `output`: see `download`."""
+    return download("bigg", output)
+
+
+def modelseed(output: Output = "data") -> list[Path]:
+    """Fetch the names of ModelSEED's compounds, and their ids in other databases, into `output`: see `download`."""
+    return [download(name, output) for name in ("modelseed", "modelseed-aliases")]
 
 
 def download(

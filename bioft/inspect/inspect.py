@@ -51,7 +51,7 @@ def inspect_dataset(
     dataset, manifest = storage.load(directory)
     if target.exists() and not overwrite and not (target / REPORT).is_file() and _holds_anything(target):
         raise BioftError(
-            f"{target} holds something else than an inspection. Name another folder with --out, or replace "
+            f"{target} holds something else than an inspection. Name another folder with --output, or replace "
             "it with --overwrite."
         )
     found, draw = _inspector(dataset, directory)(dataset, top)

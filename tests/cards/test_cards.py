@@ -474,7 +474,7 @@ def dataset_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_dataset_card(dataset_directory: Path) -> None:
     dataset, manifest = storage.load(dataset_directory)
-    manifest["arguments"]["note"] = "/home/jane/x.csv"
+    manifest["arguments"]["evidence"].append("/home/jane/x.csv")
     card = cards_dataset.dataset_card(manifest, dataset)
     data = huggingface_hub.DatasetCard(card).data
     assert (data.license, data.license_name) == ("other", "ctd-legal-terms")

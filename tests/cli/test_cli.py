@@ -75,7 +75,7 @@ def test_importing_the_command_imports_nothing_heavy() -> None:
 def test_help_and_version_import_nothing_heavy_either() -> None:
     program = (
         "import sys\nfrom typer.testing import CliRunner\nfrom bioft.cli.main import app\n"
-        "for arguments in (['--help'], ['--version'], ['build', 'ctd', '--help'], ['recipes']):\n"
+        "for arguments in (['--help'], ['--version'], ['build', '--help'], ['download', '--help'], ['recipes']):\n"
         "    assert CliRunner().invoke(app, arguments).exit_code == 0, arguments\n"
         f"print([name for name in {HEAVY!r} if name in sys.modules])"
     )
@@ -97,7 +97,7 @@ def test_version() -> None:
 
 def test_usage_errors_are_typers() -> None:
     assert bioft_command("build", "ctd").returncode == 2
-    result = invoke("build", "hpo", "--out", "x", "--split", "gene")
+    result = invoke("build", "hpo", "--output", "x", "--split", "gene")
     assert result.exit_code == 2
     assert "gene_held_out" in result.output
 
@@ -173,7 +173,7 @@ def test_a_real_interrupt_ends_with_130_and_no_traceback() -> None:
 
 def test_build_writes_the_dataset_its_card_and_prints_the_audit(ctd_file: Path, tmp_path: Path) -> None:
     out = tmp_path / "ctd"
-    result = invoke("build", "ctd", ctd_file, "--out", out, "--negatives", "uniform", "--seed", "3")
+    result = invoke("build", "ctd", ctd_file, "--output", out, "--negatives", "uniform", "--seed", "3")
     assert result.exit_code == 0, result.output
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["arguments"]["negatives"] == "uniform"
@@ -196,7 +196,7 @@ def test_build_writes_the_dataset_its_card_and_prints_the_audit(ctd_file: Path, 
 def test_build_options_reach_the_builder(ctd_file: Path, tmp_path: Path) -> None:
     arguments = ["--evidence", "therapeutic", "--negatives-per-positive", "2", "--split", "gene_held_out"]
     sizes = ["--validation-size", "0.15", "--test-size", "0.3", "--negatives", "uniform"]
-    result = invoke("build", "ctd", ctd_file, "--out", tmp_path / "x", *arguments, *sizes)
+    result = invoke("build", "ctd", ctd_file, "--output", tmp_path / "x", *arguments, *sizes)
     assert result.exit_code == 0, result.output
     found = json.loads((tmp_path / "x" / "manifest.json").read_text())
     assert found["arguments"] == {
@@ -213,19 +213,19 @@ def test_build_options_reach_the_builder(ctd_file: Path, tmp_path: Path) -> None
 
 def test_build_never_overwrites_silently(ctd_file: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    assert "--overwrite" in message(invoke("build", "ctd", ctd_file, "--out", tmp_path))
+    assert "--overwrite" in message(invoke("build", "ctd", ctd_file, "--output", tmp_path))
     # Not even with --overwrite: this is no dataset.
-    assert "not overwritten" in message(invoke("build", "ctd", ctd_file, "--out", tmp_path, "--overwrite"))
+    assert "not overwritten" in message(invoke("build", "ctd", ctd_file, "--output", tmp_path, "--overwrite"))
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
 def test_build_overwrites_an_inspected_dataset(ctd_file: Path, tmp_path: Path) -> None:
     out = tmp_path / "ctd"
-    assert invoke("build", "ctd", ctd_file, "--out", out).exit_code == 0
+    assert invoke("build", "ctd", ctd_file, "--output", out).exit_code == 0
     assert invoke("inspect", out).exit_code == 0
-    assert "--overwrite" in message(invoke("build", "ctd", ctd_file, "--out", out, "--seed", "1"))
+    assert "--overwrite" in message(invoke("build", "ctd", ctd_file, "--output", out, "--seed", "1"))
     assert json.loads((out / "manifest.json").read_text())["seed"] == 0
-    result = invoke("build", "ctd", ctd_file, "--out", out, "--seed", "1", "--overwrite")
+    result = invoke("build", "ctd", ctd_file, "--output", out, "--seed", "1", "--overwrite")
     assert result.exit_code == 0, result.output
     assert json.loads((out / "manifest.json").read_text())["seed"] == 1
 
@@ -243,13 +243,13 @@ def test_build_with_a_bad_file(tmp_path: Path, content: bytes | None, told: str)
     path = tmp_path / "bad.csv"
     if content is not None:
         path.write_bytes(content)
-    assert told in message(invoke("build", "ctd", path, "--out", tmp_path / "out"))
+    assert told in message(invoke("build", "ctd", path, "--output", tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32])
 def test_a_seed_that_no_generator_takes_is_refused(seed: int, ctd_file: Path, tmp_path: Path) -> None:
-    result = invoke("build", "ctd", ctd_file, "--out", tmp_path / "out", "--seed", seed)
+    result = invoke("build", "ctd", ctd_file, "--output", tmp_path / "out", "--seed", seed)
     assert result.exit_code == 2 and "Invalid value for '--seed'" in result.output
     assert not (tmp_path / "out").exists()
 
@@ -257,7 +257,8 @@ def test_a_seed_that_no_generator_takes_is_refused(seed: int, ctd_file: Path, tm
 def test_no_command_takes_a_negative_seed() -> None:
     def seeds(command: Any) -> list[Any]:
         found = [option for option in command.params if option.name == "seed"]
-        return found + [each for below in getattr(command, "commands", {}).values() for each in seeds(below)]
+        below = command.list_commands(None) if hasattr(command, "list_commands") else ()
+        return found + [each for name in below for each in seeds(command.get_command(None, name))]
 
     found = seeds(typer.main.get_command(app))
     assert len(found) > 10
@@ -265,7 +266,7 @@ def test_no_command_takes_a_negative_seed() -> None:
 
 
 def test_build_hpo_needs_no_file(tmp_path: Path) -> None:
-    result = invoke("build", "hpo", "--out", tmp_path / "hpo", "--split", "both_held_out")
+    result = invoke("build", "hpo", "--output", tmp_path / "hpo", "--split", "both_held_out")
     assert result.exit_code == 0, result.output
     assert json.loads((tmp_path / "hpo" / "manifest.json").read_text())["builder"] == "hpo"
 
@@ -284,7 +285,7 @@ def pubtator_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_build_from_pubtator_and_inspect(pubtator_file: Path, tmp_path: Path) -> None:
     out = tmp_path / "own"
-    result = invoke("build", "pubtator", pubtator_file, "--out", out, "--test-size", "0.25", "--seed", "3")
+    result = invoke("build", "pubtator", pubtator_file, "--output", out, "--test-size", "0.25", "--seed", "3")
     assert result.exit_code == 0, result.output
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["arguments"] == {"skip_bad": False, "validation_size": 0.1, "test_size": 0.25, "seed": 3}
@@ -299,13 +300,15 @@ def test_build_from_a_wrong_pubtator_file(pubtator_file: Path, tmp_path: Path) -
     wrong = tmp_path / "wrong.txt"
     wrong.write_text(pubtator_file.read_text().replace("7\t0\t6\tDrug07", "7\t1\t7\tDrug07"))
     out = tmp_path / "own"
-    assert "wrong.txt, document 7, line 31: the mention" in message(invoke("build", "pubtator", wrong, "--out", out))
+    assert "wrong.txt, document 7, line 31: the mention" in message(
+        invoke("build", "pubtator", wrong, "--output", out)
+    )
     assert not out.exists()
-    result = invoke("build", "pubtator", wrong, "--out", out, "--skip-bad")
+    result = invoke("build", "pubtator", wrong, "--output", out, "--skip-bad")
     assert result.exit_code == 0, result.output
     assert "all: 1 documents left out. First:" in " ".join(result.output.split())
     assert "1 documents" in (out / "README.md").read_text()
-    assert "give three" in message(invoke("build", "pubtator", wrong, wrong, "--out", tmp_path / "x"))
+    assert "give three" in message(invoke("build", "pubtator", wrong, wrong, "--output", tmp_path / "x"))
 
 
 @pytest.mark.parametrize(
@@ -323,7 +326,7 @@ def test_build_from_a_wrong_pubtator_file(pubtator_file: Path, tmp_path: Path) -
 def test_build_corpora(
     shared_data: Path, tmp_path: Path, corpus: str, path: str, options: list[str], arguments: dict[str, Any]
 ) -> None:
-    result = invoke("build", corpus, shared_data / path, "--out", tmp_path / "x", *options)
+    result = invoke("build", corpus, shared_data / path, "--output", tmp_path / "x", *options)
     assert result.exit_code == 0, result.output
     manifest = json.loads((tmp_path / "x" / "manifest.json").read_text())
     assert manifest["arguments"] == arguments
@@ -338,12 +341,12 @@ def test_download_corpora(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
 
     calls: list[Any] = []
     monkeypatch.setattr(download, "download", lambda *call: calls.append(call) or tmp_path / "CDR_Data.zip")
-    assert str(tmp_path / "CDR_Data.zip") in invoke("download", "bc5cdr", "--directory", tmp_path).output
+    assert str(tmp_path / "CDR_Data.zip") in invoke("download", "bc5cdr", "--output", tmp_path).output
     assert calls == [("bc5cdr", tmp_path)]
     calls.clear()
-    assert invoke("download", "chemdisgene", "--directory", tmp_path).exit_code == 0
+    assert invoke("download", "chemdisgene", "--output", tmp_path).exit_code == 0
     assert {folder for _, folder in calls} == {tmp_path / "curated"}
-    assert invoke("download", "chemdisgene", "--directory", tmp_path, "--training").exit_code == 0
+    assert invoke("download", "chemdisgene", "--output", tmp_path, "--training").exit_code == 0
     assert {folder for _, folder in calls} == {tmp_path / "curated", tmp_path / "ctd_derived"}
 
 
@@ -353,7 +356,7 @@ def test_download(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, option: list[
 
     calls = []
     monkeypatch.setattr(download, "download", lambda *call: calls.append(call) or tmp_path / "x.csv.gz")
-    result = invoke("download", "ctd", "--directory", tmp_path, *option)
+    result = invoke("download", "ctd", "--output", tmp_path, *option)
     assert calls == [(name, tmp_path)]
     assert str(tmp_path / "x.csv.gz") in result.output
 
@@ -362,8 +365,8 @@ def test_download(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, option: list[
 
 
 def test_inspect(ctd_file: Path, tmp_path: Path) -> None:
-    assert invoke("build", "ctd", ctd_file, "--out", tmp_path / "ctd").exit_code == 0
-    result = invoke("inspect", tmp_path / "ctd", "--out", tmp_path / "report", "--top", "3")
+    assert invoke("build", "ctd", ctd_file, "--output", tmp_path / "ctd").exit_code == 0
+    result = invoke("inspect", tmp_path / "ctd", "--output", tmp_path / "report", "--top", "3")
     assert result.exit_code == 0, result.output
     report = json.loads((tmp_path / "report" / "inspection" / "inspection.json").read_text())
     assert len(report["most_frequent"]["gene"]) == 3
@@ -376,7 +379,7 @@ def test_inspect_what_is_no_dataset(tmp_path: Path) -> None:
 
 def test_inspect_an_edited_dataset(ctd_file: Path, tmp_path: Path) -> None:
     out = tmp_path / "ctd"
-    assert invoke("build", "ctd", ctd_file, "--out", out).exit_code == 0
+    assert invoke("build", "ctd", ctd_file, "--output", out).exit_code == 0
     (out / "test.parquet").write_bytes((out / "train.parquet").read_bytes())
     assert "test.parquet" in message(invoke("inspect", out))
 

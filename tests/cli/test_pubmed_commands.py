@@ -25,12 +25,12 @@ def test_from_a_query_to_pairs(shared_data, tmp_path, monkeypatch):
     files = [shared_data / "pubmed" / name for name in ("xizhou_pubMR.xml.gz", "qi29_main_finding.xml.gz")]
     with served(PubmedServer.of_files(files)) as url:
         monkeypatch.setenv("BIOFT_EUTILS_URL", url)
-        shown = run("download", "pubmed", "--query", "cancer", "--out", tmp_path / "xml")
+        shown = run("download", "pubmed", "--query", "cancer", "--output", tmp_path / "xml")
     assert "214" in shown
     shown = run(
-        "build", "pubmed", "--input", tmp_path / "xml", "--out", tmp_path / "pairs",
+        "build", "pubmed", tmp_path / "xml", "--output", tmp_path / "pairs",
         "--articles-out", tmp_path / "articles",
-        "--kind", "citation", "--kind", "mesh", "--least-similarity", "0.15",
+        "--kinds", "citation", "--kinds", "mesh", "--least-similarity", "0.15",
     )  # fmt: skip
     assert "hard negatives" in shown
     assert "Note: left out, articles without title or abstract: 20" in shown
@@ -43,7 +43,7 @@ def test_from_a_query_to_pairs(shared_data, tmp_path, monkeypatch):
     card = (tmp_path / "pairs" / "README.md").read_text()
     # The command on the card makes the same rows.
     (command,) = [line for line in card.splitlines() if line.startswith("bioft build pubmed")]
-    words = command.removeprefix("bioft ").replace("--out dataset", f"--out {tmp_path / 'again'}").split()
+    words = command.removeprefix("bioft ").replace("--output dataset", f"--output {tmp_path / 'again'}").split()
     monkeypatch.chdir(tmp_path / "xml")
     run(*words)
     assert storage.load_manifest(tmp_path / "again")["fingerprints"] == manifest["fingerprints"]
@@ -57,9 +57,7 @@ def test_published_overlap_is_shown_and_on_the_card(tmp_path):
     shown = run(
         "build",
         "pubmed-pairs",
-        "--input",
         tmp_path / "train.csv",
-        "--input",
         tmp_path / "test.csv",
         "-o",
         tmp_path / "out",
@@ -68,7 +66,7 @@ def test_published_overlap_is_shown_and_on_the_card(tmp_path):
     assert "1 of 3" in shown
     card = (tmp_path / "out" / "README.md").read_text()
     assert "As published, 1 of the 3 texts of test.csv are in train.csv too." in card
-    assert "bioft build pubmed-pairs --input train.csv --input test.csv" in card
+    assert "bioft build pubmed-pairs train.csv test.csv" in card
     assert set(load.load_pairs(str(tmp_path / "out")).dataset["train"]["score"]) == {0, 1}
 
 
@@ -76,8 +74,8 @@ def test_broken_records_are_left_out_if_asked(shared_data, tmp_path):
     with gzip.open(shared_data / "pubmed" / "xizhou_pubMR.xml.gz") as stream:
         content = stream.read()
     (tmp_path / "a.xml").write_bytes(content.replace(b"</ArticleTitle>", b"</Title>", 1))
-    arguments = ["build", "pubmed", "--input", tmp_path / "a.xml", "--out", tmp_path / "out"]
-    arguments += ["--input", shared_data / "pubmed" / "qi29_main_finding.xml.gz"]
+    arguments = ["build", "pubmed", tmp_path / "a.xml", "--output", tmp_path / "out"]
+    arguments += [shared_data / "pubmed" / "qi29_main_finding.xml.gz"]
     shown = run(*arguments, code=1)
     assert "broken XML in the article with PMID 30527807" in shown
     shown = run(*arguments, "--skip-bad")
@@ -85,11 +83,9 @@ def test_broken_records_are_left_out_if_asked(shared_data, tmp_path):
     assert storage.load_manifest(tmp_path / "out")["read"]["articles"] == 92 + 121
 
 
-@pytest.mark.parametrize(
-    "command", [["download", "pubmed", "--query", " "], ["build", "pubmed", "--input", "none.xml"]]
-)
+@pytest.mark.parametrize("command", [["download", "pubmed", "--query", " "], ["build", "pubmed", "none.xml"]])
 def test_errors_have_no_traceback(command, tmp_path):
-    shown = run(*command, "--out", tmp_path / "out", code=1)
+    shown = run(*command, "--output", tmp_path / "out", code=1)
     assert "Error: " in shown
     assert "Traceback" not in shown
     assert not (tmp_path / "out").exists()

@@ -364,7 +364,7 @@ def test_data_that_are_missing_or_others_cannot_be_checked(
 
 
 def test_a_built_dataset_stands_in_for_its_source(finished: Path, ctd: Path, tmp_path: Path) -> None:
-    command = ["build", "ctd", str(ctd), "--out", str(tmp_path / "data"), "--negatives", "uniform"]
+    command = ["build", "ctd", str(ctd), "--output", str(tmp_path / "data"), "--negatives", "uniform"]
     assert CliRunner().invoke(app, [*command, "--validation-size", "0.1"]).exit_code == 0
     assert verify(finished, tmp_path / "data", sample=5).status == "verified"
 

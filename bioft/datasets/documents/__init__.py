@@ -9,6 +9,7 @@ BC5CDR = Source(
     build="bioft.datasets.documents.bc5cdr:build",
     purpose="Build BC5CDR (chemicals, diseases, chemical-induced diseases) in its official splits.",
     download="CDR_Data.zip",
+    folder=True,
 )
 CHEMDISGENE = Source(
     name="chemdisgene",

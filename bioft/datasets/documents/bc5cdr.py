@@ -4,18 +4,18 @@
 concepts of an abstract. Read from the PubTator files of `CDR_Data.zip`.
 """
 
-import os
 import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from datasets import DatasetDict
 
 from bioft.datasets.documents import corpus as documents, pubtator
+from bioft.datasets.options import PathName, SkipBad
 from bioft.errors import BioftError
 
 URL = "https://ftp.ncbi.nlm.nih.gov/pub/lu/BC5CDR"
@@ -44,7 +44,9 @@ COUNTS = {
 HINT = "Get the corpus with `bioft download bc5cdr`."
 
 
-def build(path: str | os.PathLike[str], *, skip_bad: bool = False) -> tuple[DatasetDict, dict[str, Any]]:
+def build(
+    path: Annotated[PathName, "CDR_Data.zip, or the folder with its PubTator files."], *, skip_bad: SkipBad = False
+) -> tuple[DatasetDict, dict[str, Any]]:
     """Build BC5CDR from `CDR_Data.zip`, or from a folder that holds the three PubTator files (plain or gzip).
 
     Training, development and test set become train, validation and test. Returns the splits and the manifest.

@@ -7,16 +7,16 @@ files with the relations in a TSV beside them) or as the JSON list that their `t
 """
 
 import json
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from datasets import DatasetDict
 
 from bioft.datasets.documents import corpus as documents, pubtator
 from bioft.datasets.documents.pubtator import Document, Mention, Relation
+from bioft.datasets.options import PathName, Seed, SkipBad, TestSize, ValidationSize
 from bioft.errors import BioftError, suggestion
 from bioft.storage.text_lines import TextLines
 
@@ -80,14 +80,16 @@ HINT = "Get the corpus with `bioft download chemdisgene`."
 
 
 def build(
-    path: str | os.PathLike[str],
+    path: Annotated[PathName, "The curated corpus: its folder, or a JSON file."],
     *,
-    train_path: str | os.PathLike[str] | None = None,
-    relation_types: str = "benchmark",
-    validation_size: float = 0.1,
-    test_size: float = 0.2,
-    seed: int = 0,
-    skip_bad: bool = False,
+    train_path: Annotated[
+        PathName | None, "Folder of the training corpus. Without it the curated documents are split at random."
+    ] = None,
+    relation_types: Annotated[Literal["benchmark", "all"], "The 14 types of the benchmark, or all 18."] = "benchmark",
+    validation_size: ValidationSize = 0.1,
+    test_size: TestSize = 0.2,
+    seed: Seed = 0,
+    skip_bad: SkipBad = False,
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Build ChemDisGene from the curated corpus and, where given, the training corpus.
 

@@ -1,10 +1,9 @@
 """Document datasets (texts with entities and relations): rows, manifest and audit, the same for every corpus."""
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
@@ -12,6 +11,7 @@ from datasets import Dataset, DatasetDict, concatenate_datasets
 
 from bioft.datasets.documents import pubtator
 from bioft.datasets.documents.pubtator import Document, concepts
+from bioft.datasets.options import PathName, Seed, SkipBad, TestSize, ValidationSize
 from bioft.datasets.splits import SPLITS, check_disjoint, grouped_split, straddling
 from bioft.errors import BioftError, LeakageError
 from bioft.storage.datasets import SCHEMA_VERSION, file_sha256, fingerprint
@@ -81,7 +81,12 @@ def source(
     redistribution: str = "ask",
     citation: str | None = None,
 ) -> dict[str, Any]:
-    """What a manifest says about a source file; `redistribution` is "free" where anyone may pass the data on."""
+    """What a manifest says about a source file; `redistribution` is "free" where anyone may pass the data on.
+
+    Raises BioftError where there is no such file.
+    """
+    if not file.is_file():
+        raise BioftError(f"{file} is a folder, not a file." if file.is_dir() else f"{file} does not exist.")
     return {
         "name": file.name,
         "sha256": file_sha256(file),
@@ -107,12 +112,12 @@ def split_at_random(
 
 
 def build_from_pubtator(
-    paths: Sequence[str | os.PathLike[str]],
+    paths: Annotated[Sequence[PathName], "Three PubTator files (train, validation, test), or one to be split."],
     *,
-    validation_size: float = 0.1,
-    test_size: float = 0.2,
-    seed: int = 0,
-    skip_bad: bool = False,
+    validation_size: ValidationSize = 0.1,
+    test_size: TestSize = 0.2,
+    seed: Seed = 0,
+    skip_bad: SkipBad = False,
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Build a dataset from PubTator files of your own; returns the splits and the manifest.
 

@@ -12,12 +12,13 @@ from datasets import DatasetDict
 
 from bioft import __version__
 from bioft.datasets.documents import corpus as documents, pubtator
+from bioft.datasets.options import Seed, TestSize, ValidationSize
 
 FILE = Path(__file__).parent / "samples" / "chemical_disease.pubtator"
 
 
 def build(
-    *, validation_size: float = 0.15, test_size: float = 0.25, seed: int = 0
+    *, validation_size: ValidationSize = 0.15, test_size: TestSize = 0.25, seed: Seed = 0
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Build the sample corpus, split by document; returns the splits and the manifest."""
     sizes = {"validation_size": validation_size, "test_size": test_size}

@@ -9,11 +9,21 @@ import csv
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from datasets import DatasetDict
 
 from bioft.datasets.gene_disease import pairs as gene_disease
+from bioft.datasets.options import (
+    Negatives,
+    NegativesPerPositive,
+    Option,
+    PathName,
+    Seed,
+    Split,
+    TestSize,
+    ValidationSize,
+)
 from bioft.errors import BioftError, suggestion
 from bioft.storage.datasets import file_sha256
 from bioft.storage.text_lines import TextLines
@@ -175,15 +185,21 @@ def read(path: str | os.PathLike[str], evidence: str | Sequence[str] | None = No
 
 
 def build(
-    path: str | os.PathLike[str],
+    path: Annotated[PathName, "CTD's gene–disease file (.csv, .tsv, .gz)."],
     *,
-    evidence: str | Sequence[str] | None = None,
-    split: str = "pair",
-    negatives: str = "degree_matched",
-    negatives_per_positive: int = 1,
-    validation_size: float = 0.1,
-    test_size: float = 0.2,
-    seed: int = 0,
+    evidence: Annotated[
+        str | Sequence[str] | None,
+        Option(
+            "marker/mechanism, therapeutic or inferred; repeat for several. Without it: the first two.",
+            default="the first two",
+        ),
+    ] = None,
+    split: Split = "pair",
+    negatives: Negatives = "degree_matched",
+    negatives_per_positive: NegativesPerPositive = 1,
+    validation_size: ValidationSize = 0.1,
+    test_size: TestSize = 0.2,
+    seed: Seed = 0,
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Build the gene–disease dataset from a CTD report; returns the splits and the manifest.
 

@@ -13,6 +13,7 @@ from typing import Any
 from datasets import DatasetDict
 
 from bioft.datasets.hpo import gene_disease as hpo
+from bioft.datasets.options import Seed, TestSize, ValidationSize
 from bioft.datasets.texts import corpus as texts
 from bioft.errors import BioftError
 from bioft.storage.datasets import file_sha256
@@ -50,7 +51,7 @@ def read(directory: Path | None = None) -> Iterator[tuple[str, str]]:
 
 
 def build(
-    *, validation_size: float = 0.05, test_size: float = 0.1, seed: int = 0
+    *, validation_size: ValidationSize = 0.05, test_size: TestSize = 0.1, seed: Seed = 0
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Build the dataset of definitions (id, text) from the installed HPO; returns the splits and the manifest.
 

@@ -15,6 +15,7 @@ from typing import Any
 from datasets import DatasetDict
 
 from bioft.datasets.gene_disease import pairs as gene_disease
+from bioft.datasets.options import Negatives, NegativesPerPositive, Seed, Split, TestSize, ValidationSize
 from bioft.errors import BioftError
 from bioft.storage.datasets import file_sha256
 from bioft.storage.text_lines import TextLines
@@ -114,12 +115,12 @@ def read(directory: Path | None = None) -> Iterator[dict[str, str]]:
 
 def build(
     *,
-    split: str = "pair",
-    negatives: str = "degree_matched",
-    negatives_per_positive: int = 1,
-    validation_size: float = 0.1,
-    test_size: float = 0.2,
-    seed: int = 0,
+    split: Split = "pair",
+    negatives: Negatives = "degree_matched",
+    negatives_per_positive: NegativesPerPositive = 1,
+    validation_size: ValidationSize = 0.1,
+    test_size: TestSize = 0.2,
+    seed: Seed = 0,
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Build the gene–disease dataset from the installed HPO files; returns the splits and the manifest.
 

@@ -15,6 +15,7 @@ import numpy as np
 from datasets import Dataset, DatasetDict
 
 from bioft.datasets.hpo import gene_disease as hpo
+from bioft.datasets.options import Seed, TestSize, ValidationSize
 from bioft.datasets.splits import SPLITS, check_disjoint, grouped_split
 from bioft.storage.datasets import SCHEMA_VERSION, file_sha256, fingerprint
 from bioft.storage.text_lines import TextLines, normalise
@@ -45,7 +46,7 @@ def read(directory: Path | None = None) -> Iterator[tuple[str, str, list[str]]]:
 
 
 def build(
-    *, validation_size: float = 0.1, test_size: float = 0.2, seed: int = 0, directory: Path | None = None
+    *, validation_size: ValidationSize = 0.1, test_size: TestSize = 0.2, seed: Seed = 0, directory: Path | None = None
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Build pairs of a term's name and a synonym; returns the splits (columns `COLUMNS`) and the manifest.
 

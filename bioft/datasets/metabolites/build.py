@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -27,11 +27,13 @@ from bioft.datasets.metabolites.namespaces import (
     MODELSEED_CITATION,
     MODELSEED_TERMS,
     MODELSEED_URL,
+    modelseed_files,
     read_aliases,
     read_namespace,
 )
 from bioft.datasets.metabolites.pairs import KINDS, Pair, make_pairs
 from bioft.datasets.metabolites.tables import resolve_ids
+from bioft.datasets.options import Option, PathName, Seed, TestSize, ValidationSize
 from bioft.datasets.splits import SPLITS, check_disjoint, grouped_split
 from bioft.errors import BioftError, suggestion
 from bioft.storage.datasets import SCHEMA_VERSION, fingerprint
@@ -147,14 +149,32 @@ def read_compounds(
 
 def build(
     *,
-    kinds: Sequence[str] = KINDS,
-    pairs_per_compound: int = 4,
-    max_compounds: int = 10_000,
-    seed: int = 0,
-    **sources: Any,
+    namespace: Annotated[
+        str, "cobra (comes with bioft), BiGG's table from `bioft download bigg`, or another file."
+    ] = EMBEDDED,
+    modelseed: Annotated[PathName | None, "Folder of `bioft download modelseed`, for real synonyms."] = None,
+    held_out_models: Annotated[
+        Sequence[PathName],
+        Option("Model to test on, none of whose compounds is trained on; repeat.", default="none"),
+    ] = (),
+    kinds: Annotated[Sequence[str], Option("Kind of pairs; repeat for several.", default="all kinds")] = KINDS,
+    pairs_per_compound: Annotated[int, Option("Pairs that are made of a compound, at most.", low=1)] = 4,
+    max_compounds: Annotated[int, Option("Compounds of a split whose names are paired, at most.", low=1)] = 10_000,
+    validation_size: ValidationSize = 0.1,
+    test_size: TestSize = 0.2,
+    seed: Seed = 0,
 ) -> tuple[DatasetDict, dict[str, Any]]:
-    """Build contrastive pairs: `read_compounds` with the other arguments, then `build_pairs`."""
-    compounds = read_compounds(seed=seed, **sources)
+    """Build contrastive pairs: `read_compounds` of the first arguments, then `build_pairs` with the others."""
+    synonyms, aliases = modelseed_files(modelseed) if modelseed else (None, None)
+    compounds = read_compounds(
+        namespace=namespace,
+        synonyms=synonyms,
+        aliases=aliases,
+        held_out_models=held_out_models,
+        validation_size=validation_size,
+        test_size=test_size,
+        seed=seed,
+    )
     return build_pairs(
         compounds, kinds=kinds, pairs_per_compound=pairs_per_compound, max_compounds=max_compounds, seed=seed
     )

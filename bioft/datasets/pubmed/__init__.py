@@ -9,7 +9,10 @@ PAIRS = Source(
     purpose="Build pairs of PubMed articles that citations or topics relate, each with one that nothing relates.",
 )
 ARTICLES = Source(
-    name="pubmed_articles", title="PubMed articles to be found", build="bioft.datasets.pubmed.pairs:build_articles"
+    name="pubmed_articles",
+    title="PubMed articles to be found",
+    build="bioft.datasets.pubmed.pairs:build_article_lists",
+    purpose="Build PubMed articles, and for each those that citations or topics relate to it.",
 )
 HEADINGS = Source(
     name="pubmed_headings",

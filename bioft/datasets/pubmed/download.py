@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import requests
 from lxml import etree
@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bioft import __version__
+from bioft.datasets.options import Option, PathName
 from bioft.datasets.pubmed import xml as pubmed_xml
 from bioft.datasets.pubmed.articles import CITATION, TERMS
 from bioft.errors import BioftError
@@ -68,14 +69,16 @@ class _ExpiredError(Exception):
 
 
 def collect(
-    query: str,
-    directory: str | os.PathLike[str],
+    query: Annotated[str, "As in PubMed's search field."],
+    directory: Annotated[PathName, Option("Folder to put the articles in.", name="--output")],
     *,
-    start: str | None = None,
-    end: str | None = None,
-    max_articles: int | None = None,
-    api_key: str | None = None,
-    email: str | None = None,
+    start: Annotated[str | None, Option("First date of publication: YYYY[-MM[-DD]].", name="--from")] = None,
+    end: Annotated[str | None, Option("Last date of publication: YYYY[-MM[-DD]].", name="--to")] = None,
+    max_articles: Annotated[int | None, Option("End after so many.", low=1)] = None,
+    api_key: Annotated[
+        str | None, Option("Of an NCBI account: 10 requests a second, not 3.", variable="NCBI_API_KEY")
+    ] = None,
+    email: Annotated[str | None, Option("For NCBI, to reach you.", variable="NCBI_EMAIL")] = None,
 ) -> Path:
     """Fetch the articles that a query finds in PubMed into `directory`, and return that.
 

@@ -4,13 +4,12 @@ This is the question of a search by topic. Articles are split as `pubmed` splits
 those of the articles that are tested on are in no pair that is trained on.
 """
 
-import os
-from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa  # type: ignore[import-untyped]
 from datasets import Dataset, DatasetDict
 
+from bioft.datasets.options import Articles, ArticleSplit, MaxHeadingShare, Seed, SkipBad, TestSize, ValidationSize
 from bioft.datasets.pubmed import collection as pubmed_collection, pairs as pubmed
 from bioft.datasets.pubmed.collection import Collection
 from bioft.datasets.pubmed.relations import CHECK_TAGS
@@ -24,10 +23,26 @@ CANDIDATES = ("positive",)
 
 
 def build(
-    paths: Iterable[str | os.PathLike[str]], *, seed: int = 0, **options: Any
+    paths: Articles,
+    *,
+    split: ArticleSplit = "component",
+    max_heading_share: MaxHeadingShare = 0.05,
+    validation_size: ValidationSize = 0.1,
+    test_size: TestSize = 0.2,
+    seed: Seed = 0,
+    skip_bad: SkipBad = False,
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Build pairs: `pubmed_collection.read_collection` with these arguments, then `build_pairs`."""
-    return build_pairs(pubmed_collection.read_collection(paths, seed=seed, **options))
+    collection = pubmed_collection.read_collection(
+        paths,
+        split=split,
+        max_heading_share=max_heading_share,
+        validation_size=validation_size,
+        test_size=test_size,
+        seed=seed,
+        skip_bad=skip_bad,
+    )
+    return build_pairs(collection)
 
 
 def build_pairs(collection: Collection) -> tuple[DatasetDict, dict[str, Any]]:

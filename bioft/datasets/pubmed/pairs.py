@@ -5,18 +5,29 @@ they are cited together, they share references, or they share rare MeSH headings
 this relates to the anchor: drawn at random, or those whose words are most like the anchor's (BM25).
 """
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 from datasets import Dataset, DatasetDict
 from numpy.typing import NDArray
 
+from bioft.datasets.options import (
+    Articles,
+    ArticleSplit,
+    LeastSharedReferences,
+    LeastSimilarity,
+    MaxHeadingShare,
+    Option,
+    Seed,
+    SkipBad,
+    TestSize,
+    ValidationSize,
+)
 from bioft.datasets.pubmed import relations as pubmed_relations
 from bioft.datasets.pubmed.collection import Collection, read_collection
 from bioft.datasets.pubmed.relations import Matrix
@@ -58,18 +69,34 @@ class _Related:
 
 
 def build(
-    paths: Iterable[str | os.PathLike[str]],
+    paths: Articles,
     *,
-    kinds: Iterable[str] = KINDS,
-    pairs_per_article: int = 4,
-    hard_share: float = 0.5,
-    least_similarity: float = 0.2,
-    least_shared_references: int = 2,
-    seed: int = 0,
-    **options: Any,
+    kinds: Annotated[
+        Iterable[str], Option("citation, co-citation, coupling or mesh; repeat for several.", default="all kinds")
+    ] = KINDS,
+    split: ArticleSplit = "component",
+    pairs_per_article: Annotated[int, Option("Pairs of an article in training, at most.", low=1)] = 4,
+    hard_share: Annotated[
+        float, Option("Fraction of the negatives that are alike in words.", low=0.0, high=1.0)
+    ] = 0.5,
+    least_similarity: LeastSimilarity = 0.2,
+    least_shared_references: LeastSharedReferences = 2,
+    max_heading_share: MaxHeadingShare = 0.05,
+    validation_size: ValidationSize = 0.1,
+    test_size: TestSize = 0.2,
+    seed: Seed = 0,
+    skip_bad: SkipBad = False,
 ) -> tuple[DatasetDict, dict[str, Any]]:
-    """Build pairs: `read_collection` with the other arguments, then `build_pairs`."""
-    collection = read_collection(paths, seed=seed, **options)
+    """Build pairs: `read_collection` with the arguments that it has, then `build_pairs` with the others."""
+    collection = read_collection(
+        paths,
+        split=split,
+        max_heading_share=max_heading_share,
+        validation_size=validation_size,
+        test_size=test_size,
+        seed=seed,
+        skip_bad=skip_bad,
+    )
     return build_pairs(
         collection,
         kinds=kinds,
@@ -142,6 +169,33 @@ def build_pairs(
     manifest["rows"] = {name: _count(rows) for name, rows in dataset.items()}
     manifest["left_out"] = left_out
     return dataset, manifest
+
+
+def build_article_lists(
+    paths: Articles,
+    *,
+    least_similarity: LeastSimilarity = 0.2,
+    least_shared_references: LeastSharedReferences = 2,
+    split: ArticleSplit = "component",
+    max_heading_share: MaxHeadingShare = 0.05,
+    validation_size: ValidationSize = 0.1,
+    test_size: TestSize = 0.2,
+    seed: Seed = 0,
+    skip_bad: SkipBad = False,
+) -> tuple[DatasetDict, dict[str, Any]]:
+    """Build the articles: `read_collection` with the arguments that it has, then `build_articles` with the others."""
+    collection = read_collection(
+        paths,
+        split=split,
+        max_heading_share=max_heading_share,
+        validation_size=validation_size,
+        test_size=test_size,
+        seed=seed,
+        skip_bad=skip_bad,
+    )
+    return build_articles(
+        collection, least_similarity=least_similarity, least_shared_references=least_shared_references
+    )
 
 
 def build_articles(

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import permutations
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
@@ -19,6 +19,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from bioft.datasets.documents.corpus import source as source_of
+from bioft.datasets.options import PathName, Seed, TestSize, ValidationSize
 from bioft.datasets.splits import SPLITS, check_disjoint, grouped_split
 from bioft.errors import BioftError
 from bioft.storage.datasets import SCHEMA_VERSION, fingerprint
@@ -68,11 +69,11 @@ def read(path: str | os.PathLike[str]) -> Iterator[Pair]:
 
 
 def build(
-    paths: Sequence[str | os.PathLike[str]],
+    paths: Annotated[Sequence[PathName], "CSV files with text1, text2 and label."],
     *,
-    validation_size: float = 0.1,
-    test_size: float = 0.2,
-    seed: int = 0,
+    validation_size: ValidationSize = 0.1,
+    test_size: TestSize = 0.2,
+    seed: Seed = 0,
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Put the pairs of all files together and split them by text; returns the splits and the manifest.
 

@@ -11,12 +11,13 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from datasets import DatasetDict
 
 from bioft import __version__
 from bioft.datasets.documents import corpus as documents
+from bioft.datasets.options import Option, PathName, Seed, SkipBad, TestSize, ValidationSize
 from bioft.datasets.texts import labelled as labelled_texts
 from bioft.datasets.texts.labelled import LabelledText, check_label
 from bioft.errors import BioftError
@@ -143,12 +144,12 @@ def read_gold(
 
 
 def build_weak(
-    path: str | os.PathLike[str],
+    path: Annotated[PathName, "The TSV file of predicted reasons."],
     *,
-    validation_size: float = 0.1,
-    test_size: float = 0.2,
-    seed: int = 0,
-    skip_bad: bool = False,
+    validation_size: ValidationSize = 0.1,
+    test_size: TestSize = 0.2,
+    seed: Seed = 0,
+    skip_bad: SkipBad = False,
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Build the set of weak labels, one for each text; returns the splits and the manifest.
 
@@ -181,13 +182,13 @@ def build_weak(
 
 
 def build_gold(
-    path: str | os.PathLike[str] | None = None,
+    path: Annotated[PathName | None, Option("data.json of Open Targets.", default="fetched from the Hub")] = None,
     *,
-    revision: str | None = None,
-    validation_size: float = 0.1,
-    test_size: float = 0.2,
-    seed: int = 0,
-    skip_bad: bool = False,
+    revision: Annotated[str | None, Option("Branch, tag or commit on the Hub.", default="main")] = None,
+    validation_size: ValidationSize = 0.1,
+    test_size: TestSize = 0.2,
+    seed: Seed = 0,
+    skip_bad: SkipBad = False,
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Build the set of expert labels, any number for each text; returns the splits and the manifest.
 
@@ -223,7 +224,7 @@ def build_gold(
 
 
 def build_sample(
-    *, validation_size: float = 0.15, test_size: float = 0.3, seed: int = 0
+    *, validation_size: ValidationSize = 0.15, test_size: TestSize = 0.3, seed: Seed = 0
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Build the small sample that comes with bioft: made-up reasons, written for this project, any number of labels.
 

@@ -8,6 +8,7 @@ TEXTS = Source(
     build="bioft.datasets.trials.texts:build",
     purpose="Build a dataset of texts (title, summary, description, eligibility) from records of ClinicalTrials.gov.",
     download="trials",
+    folder=True,
 )
 GENDER = Source(
     name="gender",
@@ -15,4 +16,5 @@ GENDER = Source(
     build="bioft.datasets.trials.gender:build",
     purpose="Build texts of clinical trials with who may take part: All, Male, Female, or None where it is not said.",
     download="trials",
+    folder=True,
 )

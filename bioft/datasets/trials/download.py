@@ -10,13 +10,14 @@ import re
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import requests
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bioft import __version__
+from bioft.datasets.options import Option, PathName
 from bioft.datasets.trials.records import CITATION, TERMS, URL
 from bioft.errors import BioftError
 
@@ -38,11 +39,13 @@ _PAGE = re.compile(r"studies-(\d{5})\.json\.gz")
 
 
 def download_trials(
-    directory: str | os.PathLike[str],
-    query: str = "",
+    directory: Annotated[PathName, Option("Folder to put the pages of trials in.", name="--output")],
+    query: Annotated[str, "Words as in the site's search; without them every trial is found."] = "",
     *,
-    max_trials: int | None = None,
-    overall_status: str | None = None,
+    max_trials: Annotated[int | None, Option("End after so many.", low=1)] = None,
+    overall_status: Annotated[
+        str | None, Option('Such as TERMINATED, or "TERMINATED|WITHDRAWN".', name="--status")
+    ] = None,
 ) -> Path:
     """Fetch the trials that a query finds into `directory`, as `studies-00001.json.gz` and so on; returns it.
 

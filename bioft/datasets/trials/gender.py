@@ -4,7 +4,6 @@ In a sample of trials the label hangs together with where they come from: a coll
 those for men. The audit says how well the source alone, and words that have nothing to do with sex, predict the label.
 """
 
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from datasets import Dataset, DatasetDict
 
 from bioft.datasets.documents import corpus as documents
+from bioft.datasets.options import Seed, SkipBad, TestSize, TrialRecords, ValidationSize
 from bioft.datasets.texts import labelled as labelled_texts
 from bioft.datasets.texts.labelled import LabelledText
 from bioft.datasets.trials.records import CITATION, TERMS, URL, Trial, read_trials, source_files, trial_text
@@ -19,12 +19,12 @@ from bioft.datasets.trials.sexes import FEMALE, FROM_RECORD, LABELS, MALE, witho
 
 
 def build(
-    path: str | os.PathLike[str],
+    path: TrialRecords,
     *,
-    validation_size: float = 0.1,
-    test_size: float = 0.2,
-    seed: int = 0,
-    skip_bad: bool = False,
+    validation_size: ValidationSize = 0.1,
+    test_size: TestSize = 0.2,
+    seed: Seed = 0,
+    skip_bad: SkipBad = False,
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Build the set from trial records; returns the splits and the manifest.
 

@@ -4,10 +4,11 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from datasets import DatasetDict
 
+from bioft.datasets.options import PathName, Seed, SkipBad, TestSize, TrialRecords, ValidationSize
 from bioft.datasets.texts import corpus as texts
 from bioft.datasets.trials.records import CITATION, TERMS, URL, read_trials, source_files, trial_text
 from bioft.errors import BioftError
@@ -16,14 +17,14 @@ from bioft.storage.text_lines import TextLines
 
 
 def build(
-    path: str | os.PathLike[str],
+    path: TrialRecords,
     *,
-    exclude: str | os.PathLike[str] | None = None,
-    strip_symbols: bool = False,
-    skip_bad: bool = False,
-    validation_size: float = 0.05,
-    test_size: float = 0.1,
-    seed: int = 0,
+    exclude: Annotated[PathName | None, "File of NCT ids to leave out: trials that the base model has seen."] = None,
+    strip_symbols: Annotated[bool, "Remove brackets, % and other symbols, as was done for a published model."] = False,
+    skip_bad: SkipBad = False,
+    validation_size: ValidationSize = 0.05,
+    test_size: TestSize = 0.1,
+    seed: Seed = 0,
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Build the dataset of trial texts (id: the NCT id) of a file, zip file or folder; returns splits and manifest.
 

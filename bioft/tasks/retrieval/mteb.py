@@ -107,9 +107,9 @@ def _claim(out: Path, encoders: dict[str, Any]) -> None:
     """Note which run the results in a folder are of; those of another one are not mixed with it."""
     note = out / SOURCE
     if note.is_file() and json.loads(note.read_text()) != encoders:
-        raise BioftError(f"{out} has results of another run. Give another folder with --out.")
+        raise BioftError(f"{out} has results of another run. Give another folder with --output.")
     if not note.is_file() and out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise BioftError(f"{out} exists and is no folder of MTEB results. Give another one with --out.")
+        raise BioftError(f"{out} exists and is no folder of MTEB results. Give another one with --output.")
     out.mkdir(parents=True, exist_ok=True)
     storage_files.write_text(note, json.dumps(encoders, indent=2) + "\n")
 

@@ -86,8 +86,8 @@ def test_leaks_and_empty_splits_are_found() -> None:
 
 def test_real_articles(shared_data, tmp_path) -> None:
     """Each pair is one of the record's own headings; headings are looked for among articles, not among each other."""
-    command = ["build", "pubmed-headings", "--input", str(shared_data / "pubmed"), "--test-size", "0.3"]
-    result = CliRunner().invoke(cli.app, [*command, "--out", str(tmp_path / "headings")])
+    command = ["build", "pubmed-headings", str(shared_data / "pubmed"), "--test-size", "0.3"]
+    result = CliRunner().invoke(cli.app, [*command, "--output", str(tmp_path / "headings")])
     assert result.exit_code == 0, result.output
     dataset, manifest = storage.load(tmp_path / "headings")
     by_pmid = {each.pmid: each for each in pubmed_collection.read_collection([shared_data / "pubmed"]).articles}

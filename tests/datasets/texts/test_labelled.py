@@ -145,7 +145,7 @@ def test_the_command_builds_shows_what_is_missing_and_writes_a_card(tmp_path):
     rows = [f"Reason {i}\tNCT{i:08}\t{'Negative' if i % 2 else 'Covid19'}" for i in range(40)]
     rows += ["Only one\tNCT00000900\tSuccess", "reason 3!\tNCT00000901\tCovid19"]
     (tmp_path / "weak.tsv").write_text("\n".join(["stop_reason\tnct_id\tprediction", *rows, ""]))
-    command = ["build", "stop-reasons", str(tmp_path / "weak.tsv"), "--weak", "--out", str(tmp_path / "data")]
+    command = ["build", "stop-reasons-weak", str(tmp_path / "weak.tsv"), "--output", str(tmp_path / "data")]
     result = CliRunner().invoke(cli.app, command)
     assert result.exit_code == 0, result.output
     shown, card = " ".join(result.output.split()), (tmp_path / "data" / "README.md").read_text()

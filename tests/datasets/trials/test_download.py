@@ -143,7 +143,7 @@ def test_the_command_fetches_and_builds(registry: Registry, tmp_path: Path, monk
     assert got.exit_code == 0, got.output
     seen = tmp_path / "seen.txt"
     seen.write_text("NCT00000003  # seen\n\n")
-    command = ["build", "trials", "--input", str(tmp_path / "trials"), "--exclude", str(seen), "--out"]
+    command = ["build", "trials", str(tmp_path / "trials"), "--exclude", str(seen), "--output"]
     built = runner.invoke(cli.app, [*command, str(tmp_path / "dataset"), "--test-size", "0.3"])
     assert built.exit_code == 0, built.output
     manifest = json.loads((tmp_path / "dataset" / "manifest.json").read_text())

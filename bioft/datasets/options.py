@@ -1,0 +1,52 @@
+"""Options of the functions that build and fetch datasets, as their signatures say them.
+
+`bioft build` and `bioft download` make their commands of these signatures: a parameter that is annotated with a help
+text, alone or in an `Option`, is an option of that name, and `path` or `paths` are the files to read.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+PathName = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class Option:
+    """What a command line must know of a parameter, where its help text alone is not enough."""
+
+    help: str
+    low: float | None = None
+    high: float | None = None
+    default: str = ""
+    """What the help shows in the place of a default that says nothing, such as None."""
+    name: str = ""
+    """Its name on the command line, where that is another: "--from"."""
+    variable: str = ""
+    """Environment variable that gives it too."""
+
+
+Seed = Annotated[int, Option("Same seed, same source: same dataset.", low=0, high=2**32 - 1)]
+ValidationSize = Annotated[float, Option("Fraction for validation.", low=0.0, high=1.0)]
+TestSize = Annotated[float, Option("Fraction for test.", low=0.0, high=1.0)]
+SkipBad = Annotated[bool, "Leave out documents in which something is wrong, and count them."]
+Split = Annotated[
+    Literal["pair", "gene_held_out", "disease_held_out", "both_held_out"],
+    "What the test split must not share with training.",
+]
+Negatives = Annotated[
+    Literal["degree_matched", "uniform"], "How pairs that are not associated are drawn, inside each split."
+]
+NegativesPerPositive = Annotated[int, Option("How many negatives for each positive.", low=1)]
+TrialRecords = Annotated[PathName, "File, zip file or folder of trial records (JSON, XML, CSV, .gz)."]
+Articles = Annotated[Sequence[PathName], "PubMed XML (.xml, .xml.gz) or folders of such."]
+ArticleSplit = Annotated[
+    Literal["component", "article"],
+    "Keep articles that citations connect in one split, or split them one by one.",
+]
+MaxHeadingShare = Annotated[float, Option("More frequent MeSH headings relate no two articles.", low=0.0, high=1.0)]
+LeastSimilarity = Annotated[
+    float, Option("Cosine of the MeSH headings from which on two articles pair.", low=0.0, high=1.0)
+]
+LeastSharedReferences = Annotated[int, Option("From which on two articles pair.", low=1)]
