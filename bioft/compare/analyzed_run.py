@@ -9,6 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from bioft.compare.compare import holm
+from bioft.metrics.bootstrap import sign_test
 from bioft.task import FINE_TUNED
 from bioft.tasks.answers import Answers
 
@@ -84,7 +85,7 @@ def pairs(answers: Answers) -> pd.DataFrame:
                 "equal": int((ours == theirs).sum()),
                 "only_first": more,
                 "only_second": fewer,
-                "p_value": float(stats.binomtest(more, more + fewer).pvalue) if more + fewer else 1.0,
+                "p_value": sign_test(more, fewer),
             }
         )
     table = pd.DataFrame(rows)

@@ -1,9 +1,7 @@
 """Runs beside each other: those on the same test examples ranked, with intervals and paired tests; others apart."""
 
 import os
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,8 +16,8 @@ from rich.text import Text
 from bioft.compare import outcomes as run_outcomes
 from bioft.errors import BioftError, suggestion
 from bioft.hub import pull
-from bioft.metrics import intervals
-from bioft.metrics.intervals import Floats
+from bioft.metrics import bootstrap
+from bioft.metrics.bootstrap import Floats
 from bioft.storage import runs
 from bioft.storage.files import new_folder
 from bioft.storage.pages import html
@@ -28,8 +26,6 @@ from bioft.tasks.answers import Metric, Outcomes
 CONFIDENCE = 0.95
 WIDE = 150
 """Characters of a terminal that shows the whole table."""
-CHUNK = 256
-"""Resamples drawn at once: the weights of 14,000 examples then take 14 MB; fewer or more took longer."""
 
 
 @dataclass(frozen=True)
@@ -179,27 +175,12 @@ def holm(p_values: Sequence[float]) -> Floats:
 def resampled_values(metrics: Sequence[Metric], n: int, n_resamples: int, seed: int) -> Floats:
     """The value of each metric in the same bootstrap resamples over n examples, shape (resamples, metrics)."""
 
-    def values(drawn: np.ndarray) -> np.ndarray:
-        return np.stack([metric.values(drawn) for metric in metrics], axis=1)
+    def values(weights: Floats) -> dict[str, Floats]:
+        # As `auroc` takes them without a copy for each run.
+        drawn = np.asfortranarray(weights, dtype=np.float32)
+        return {"all": np.stack([metric.values(drawn) for metric in metrics], axis=1)}
 
-    parts: list[np.ndarray] = []
-    waiting: deque[Future[np.ndarray]] = deque()
-    threads = os.cpu_count() or 1
-    with ThreadPoolExecutor(threads) as pool:  # numpy lets other threads run meanwhile
-        for drawn in _drawn(n, n_resamples, seed):
-            waiting.append(pool.submit(values, drawn))
-            if len(waiting) > 2 * threads:  # else all draws would be in memory at once
-                parts.append(waiting.popleft().result())
-        return np.concatenate([*parts, *(future.result() for future in waiting)])
-
-
-def _drawn(n: int, n_resamples: int, seed: int) -> Iterator[np.ndarray]:
-    """How often each example is drawn, shape (n, some resamples)."""
-    rng = np.random.default_rng(seed)
-    for first in range(0, n_resamples, CHUNK):
-        columns = min(CHUNK, n_resamples - first)
-        places = rng.integers(0, n, size=(n, columns)) * columns + np.arange(columns)
-        yield np.bincount(places.ravel(), minlength=n * columns).reshape(n, columns).astype(np.float32)
+    return bootstrap.resampled(values, n, n_resamples, seed, threads=os.cpu_count() or 1)["all"]
 
 
 def _read(name: str) -> _Run:
@@ -227,7 +208,7 @@ def _on_the_same_examples(group: Sequence[_Run]) -> tuple[list[_Run], dict[str, 
 def _rank(group: Sequence[_Run], metric: str, task: str, fingerprint: str, n_resamples: int, seed: int) -> Ranking:
     n = len(group[0].outcomes.ids)
     measured = [run.outcomes.metrics[metric] for run in group]
-    point = np.array([each.values(np.ones((n, 1)))[0] for each in measured])
+    point = np.array([each.values(np.ones((1, n)))[0] for each in measured])
     order = np.argsort(-point, kind="stable")
     group, measured, point = [group[i] for i in order], [measured[i] for i in order], point[order]
     values = resampled_values(measured, n, n_resamples, seed)
@@ -235,7 +216,7 @@ def _rank(group: Sequence[_Run], metric: str, task: str, fingerprint: str, n_res
     against_best = {row["second"]: row for row in pairs.to_dict("records") if row["first"] == group[0].name}
     rows = []
     for index, run in enumerate(group):
-        low, high = intervals.percentiles(values[:, index], CONFIDENCE, point[index])
+        low, high = bootstrap.percentiles(values[:, index], CONFIDENCE, point[index])
         baseline, training = run.record.get("comparison") or {}, run.record.get("training") or {}
         pair = against_best.get(run.name)
         rows.append(
@@ -269,12 +250,11 @@ def _pairs(
     for first in range(len(group)):
         for second in range(first + 1, len(group)):
             differences = values[:, first] - values[:, second]
-            found = intervals.paired_difference(metric, point[first], point[second], differences, n=n)
+            found = bootstrap.paired_difference(metric, point[first], point[second], differences, n=n)
             row = found._asdict() | {"first": group[first].name, "second": group[second].name}
-            right = [each.right for each in (measured[first], measured[second])]
-            known = [each.astype(int) for each in right if each is not None]
-            if len(known) == 2:
-                row["p_mcnemar"] = intervals.mcnemar(np.ones(n, int), known[0], known[1]).p_value
+            ours, theirs = measured[first].right, measured[second].right
+            if ours is not None and theirs is not None:
+                row["p_mcnemar"] = bootstrap.sign_test(int((ours & ~theirs).sum()), int((theirs & ~ours).sum()))
             rows.append(row)
     columns = ["first", "second", "difference", "low", "high", "p_value", "n"]
     table = pd.DataFrame(rows, columns=[*columns, *(["p_mcnemar"] if rows and "p_mcnemar" in rows[0] else [])])

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bioft.compare.errors import RESAMPLES, area, share
+from bioft.compare.errors import area, mean, share
 from bioft.errors import BioftError
-from bioft.metrics import intervals
+from bioft.metrics import bootstrap
 from bioft.task import FINE_TUNED
 from bioft.tasks.answers import BASE
 from bioft.tasks.embedded import Embedded, Floats
@@ -74,12 +74,10 @@ def measure(embedded: Embedded, seed: int = 0) -> tuple[pd.DataFrame, list[str]]
             rows.append(_row(name, "AUROC of the cosine", len(together), curve))
         else:
             found = _silhouettes(vectors[name], truth)
-            rows.append(_row(name, "silhouette", len(found), _mean(found, groups, seed)))
+            rows.append(_row(name, "silhouette", len(found), mean(found, *_of(groups), seed)))
     gained = int((right[FINE_TUNED] > right[BASE]).sum())
     lost = int((right[FINE_TUNED] < right[BASE]).sum())
-    p_value = intervals.mcnemar(
-        np.ones(len(truth), int), right[FINE_TUNED].astype(int), right[BASE].astype(int)
-    ).p_value
+    p_value = bootstrap.sign_test(gained, lost)
     sentences.append(
         f"The probe gets {gained:,} right on the fine-tuned embeddings only and {lost:,} on the base model's only "
         f"(McNemar's exact test: p {'< 0.001' if p_value < 0.001 else f'= {p_value:.3f}'})."
@@ -111,15 +109,3 @@ def _silhouettes(values: Floats, truth: np.ndarray) -> Floats:
     from sklearn.metrics import silhouette_samples
 
     return silhouette_samples(values, truth, metric="cosine")
-
-
-def _mean(values: Floats, groups: np.ndarray, seed: int) -> tuple[float, float, float]:
-    """The mean of numbers with its bootstrap interval over groups."""
-    _, place = np.unique(groups, return_inverse=True)
-    n = int(place.max()) + 1
-    sums, sizes = np.bincount(place, values, n), np.bincount(place, minlength=n)
-    means = np.concatenate(
-        [(drawn @ sums) / (drawn @ sizes) for drawn in intervals.resample_weights(n, RESAMPLES, seed)]
-    )
-    value = float(values.mean())
-    return value, *intervals.percentiles(means, 0.95, value)

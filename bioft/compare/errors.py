@@ -4,16 +4,16 @@ Every share comes with its number of units and a 95 % interval: Wilson's where u
 wrong, else a percentile bootstrap over documents.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from bioft.metrics import intervals
-from bioft.metrics.intervals import Floats
+from bioft.metrics import bootstrap, intervals
+from bioft.metrics.auroc import auroc
+from bioft.metrics.bootstrap import Floats
 from bioft.task import FINE_TUNED
-from bioft.tasks.answers import BASE, Answers, Ranking
+from bioft.tasks.answers import BASE, Answers
 
 RESAMPLES = 1000
 CONFIDENCE = 0.95
@@ -31,31 +31,35 @@ def share(values: Floats, weights: Floats, documents: np.ndarray, seed: int = 0)
 
     All arrays have shape (n,), n at least 1; units of one document are drawn together.
     """
-    _, place = np.unique(documents, return_inverse=True)
+    n = len(np.unique(documents))
+    value = float((values * weights).sum() / weights.sum())
+    independent = n == len(values) and np.isin(values, (0.0, 1.0)).all() and (weights == 1).all()
+    if value in (0.0, 1.0) or independent:
+        return value, *bootstrap.wilson_interval(round(value * n), n, CONFIDENCE)
+    return mean(values, weights, documents, seed)
+
+
+def mean(values: Floats, weights: Floats, documents: np.ndarray, seed: int = 0) -> tuple[float, float, float]:
+    """The weighted mean with its bootstrap interval over documents: value, low, high."""
+    place = bootstrap.group_index(documents)
     n = int(place.max()) + 1
     value = float((values * weights).sum() / weights.sum())
-    sure = value in (0.0, 1.0)
-    if sure or (n == len(values) and np.isin(values, (0.0, 1.0)).all() and (weights == 1).all()):
-        low, high = intervals.wilson_interval(round(value * n), n, CONFIDENCE)
-        return value, low, high
     right, total = (np.bincount(place, each, n) for each in (values * weights, weights))
-    parts = [
-        (drawn @ right) / np.maximum(drawn @ total, 1e-12) for drawn in intervals.resample_weights(n, RESAMPLES, seed)
-    ]
-    return value, *intervals.percentiles(np.concatenate(parts), CONFIDENCE, value)
+    return value, *_interval(lambda drawn: (drawn @ right) / np.maximum(drawn @ total, 1e-12), n, value, seed)
 
 
 def area(labels: np.ndarray, scores: Floats, seed: int = 0) -> tuple[float, float, float] | None:
     """AUROC with its bootstrap interval: value, low, high; None with one class only."""
     if len(set(labels.tolist())) < 2:
         return None
-    ranking = Ranking(labels, scores)
-    value = float(ranking.values(np.ones((len(labels), 1), np.float32))[0])
-    parts = [
-        ranking.values(drawn.T.astype(np.float32))
-        for drawn in intervals.resample_weights(len(labels), RESAMPLES, seed)
-    ]
-    return value, *intervals.percentiles(np.concatenate(parts), CONFIDENCE, value)
+    n = len(labels)
+    value = float(auroc(labels, scores, np.ones((1, n)))[0])
+    return value, *_interval(lambda drawn: auroc(labels, scores, drawn), n, value, seed)
+
+
+def _interval(values: Callable[[Floats], Floats], n: int, value: float, seed: int) -> tuple[float, float]:
+    drawn = bootstrap.resampled(lambda weights: {"value": values(weights)}, n, RESAMPLES, seed)
+    return bootstrap.percentiles(drawn["value"], CONFIDENCE, value)
 
 
 def systems(answers: Answers) -> pd.DataFrame:
@@ -75,7 +79,6 @@ def changes(answers: Answers) -> pd.DataFrame:
     for system in answers.values.columns[1:]:
         theirs = answers.values[system]
         gained, lost = int((ours > theirs).sum()), int((ours < theirs).sum())
-        p_value = stats.binomtest(gained, gained + lost).pvalue if gained + lost else 1.0
         rows.append(
             {
                 "system": system,
@@ -84,7 +87,7 @@ def changes(answers: Answers) -> pd.DataFrame:
                 "both_wrong": int(((ours == theirs) & (ours == 0)).sum()),
                 "gained": gained,
                 "lost": lost,
-                "p_value": float(p_value),
+                "p_value": bootstrap.sign_test(gained, lost),
             }
         )
     return pd.DataFrame(rows)

@@ -12,8 +12,8 @@ import evaluate
 import numpy as np
 
 from bioft.errors import BioftError
-from bioft.metrics import intervals
-from bioft.metrics.intervals import Floats, PairedDifference
+from bioft.metrics import bootstrap, intervals
+from bioft.metrics.bootstrap import Floats, Measured, PairedDifference, ratio
 
 _DESCRIPTION = """\
 Names matched to the ids of a namespace, where "no match" is an answer like any other. An answer is right when its id
@@ -104,26 +104,15 @@ class Alignment(evaluate.Metric):
         seed: int = 0,
         confidence: float = 0.95,
     ) -> dict[str, float]:
-        outcome = _Outcome(predictions, references)
-        n = len(references)
-        flat: dict[str, float] = {}
-        point = {name: values[0] for name, values in outcome.metrics(np.ones((1, n))).items()}
-        if n_resamples:
-            intervals.check_resampling(n_resamples, confidence)
-            drawn = _resample(outcome, n_resamples, seed)
-        for name in METRICS:
-            flat[name] = value = float(np.nan_to_num(point[name]))
-            if not n_resamples:
-                continue
-            low, high = intervals.percentiles(drawn[name], confidence, value)
-            if name == "ece":
-                # Biased upwards, more so in a resample: the reversed interval, as in `intervals.bootstrap_metrics`.
-                low, high = max(0.0, 2 * value - high), min(1.0, max(value, 2 * value - low))
-            elif name in outcome.proportions and value in (0.0, 1.0):
-                total = int(outcome.proportions[name].sum())
-                low, high = intervals.wilson_interval(round(value * total), total, confidence)
-            flat[f"{name}_low"], flat[f"{name}_high"] = low, high
-        return {**flat, "n": n}
+        found = measured(predictions, references)
+        flat = bootstrap.figures(found, n_resamples=n_resamples, seed=seed, confidence=confidence)
+        return {**flat, "n": found.n}
+
+
+def measured(predictions: Sequence[Mapping[str, Any]], references: Sequence[str]) -> Measured:
+    """Return the metrics as functions of how often each name counts; errors as of the metric."""
+    outcome = _Outcome(predictions, references)
+    return Measured(outcome.metrics, len(references), METRICS, outcome.proportions)
 
 
 def paired_alignment_bootstrap(
@@ -136,21 +125,13 @@ def paired_alignment_bootstrap(
     seed: int = 0,
     confidence: float = 0.95,
 ) -> PairedDifference:
-    """Compare the answers of two systems to the same names: see `intervals.paired_bootstrap`.
+    """Compare the answers of two systems to the same names: see `bootstrap.paired`.
 
     Raises:
         BioftError: an unknown metric, or what the metric itself does not take.
     """
-    if metric not in METRICS:
-        raise BioftError(f"Unknown metric {metric!r}. Known: {', '.join(METRICS)}.")
-    intervals.check_resampling(n_resamples, confidence)
-    values, draws = [], []
-    for predictions in (first, second):
-        outcome = _Outcome(predictions, references)
-        values.append(float(np.nan_to_num(outcome.metrics(np.ones((1, len(references))))[metric][0])))
-        draws.append(np.nan_to_num(_resample(outcome, n_resamples, seed)[metric]))
-    n = len(references)
-    return intervals.paired_difference(metric, values[0], values[1], draws[0] - draws[1], n=n, confidence=confidence)
+    systems = [measured(predictions, references) for predictions in (first, second)]
+    return bootstrap.paired(metric, *systems, n_resamples=n_resamples, seed=seed, confidence=confidence)
 
 
 class _Outcome:
@@ -211,24 +192,13 @@ class _Outcome:
         covered = np.where(right >= PRECISION * accepted - 1e-9, accepted, 0).max(axis=1)
         return {
             "accuracy": weights @ self.right / total,
-            "precision": _divide(found, given),
-            "recall": _divide(found, has_match),
-            "f1": _divide(2 * found, given + has_match),
-            "hits_at_1": _divide(weights @ self.hits[1], has_match),
-            "hits_at_5": _divide(weights @ self.hits[5], has_match),
+            "precision": ratio(found, given),
+            "recall": ratio(found, has_match),
+            "f1": ratio(2 * found, given + has_match),
+            "hits_at_1": ratio(weights @ self.hits[1], has_match),
+            "hits_at_5": ratio(weights @ self.hits[5], has_match),
             "coverage_at_95_precision": covered / total,
             "false_positives": weights @ (self.given & ~self.found),
             "false_negatives": weights @ (self.has_match & ~self.given),
             "ece": np.abs(weights @ self.gaps).sum(axis=1) / total,
         }
-
-
-def _resample(outcome: _Outcome, n_resamples: int, seed: int) -> dict[str, Floats]:
-    chunks = [
-        outcome.metrics(weights) for weights in intervals.resample_weights(len(outcome.right), n_resamples, seed)
-    ]
-    return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in METRICS}
-
-
-def _divide(numerator: Floats, denominator: Floats) -> Floats:
-    return np.divide(numerator, denominator, out=np.full_like(numerator, np.nan), where=denominator > 0)

@@ -5,17 +5,18 @@ tail). Everything follows from three counts for each document and type: true pos
 negatives. A bootstrap resample is how often each document was drawn, so resampled totals are one matrix product.
 """
 
-import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bioft.errors import BioftError
-from bioft.metrics import intervals
-from bioft.metrics.intervals import Floats, PairedDifference
+from bioft.metrics import bootstrap
+from bioft.metrics.bootstrap import Floats, Measured, PairedDifference, ratio
 
 Item = tuple[Any, ...]
 
@@ -77,44 +78,26 @@ def metrics(
     Raises:
         BioftError: fewer than 0 resamples, a confidence outside (0, 1), or two types with the same key.
     """
-    documents = len(counts.true_positives)
-    names = _names(counts.types)
-    point = {name: values[0] for name, values in _values(counts, np.ones((1, documents))).items()}
+    result = measured(counts)
     there = counts.true_positives + counts.false_negatives
-    predicted = counts.true_positives + counts.false_positives
-    nothing = not there.any() and not predicted.any()
-    flat: dict[str, float] = {}
-    if n_resamples:
-        resampled = resample(counts, n_resamples=n_resamples, seed=seed, confidence=confidence)
-    for name, value in point.items():
-        flat[prefix + name] = value = math.nan if nothing else float(np.nan_to_num(value))
-        if not n_resamples:
-            continue
-        low, high = intervals.percentiles(resampled[name], confidence, value)
-        kind = name.rpartition("_")[2]
-        if value in (0.0, 1.0) and kind in ("precision", "recall"):
-            concerned = predicted if kind == "precision" else there
-            of_types = concerned if name == kind else concerned[:, [names.index(name.removesuffix(f"_{kind}"))]]
-            n = int(of_types.any(axis=1).sum())
-            low, high = intervals.wilson_interval(round(value * n), n, confidence)
-        flat[f"{prefix}{name}_low"], flat[f"{prefix}{name}_high"] = low, high
-    flat[f"{prefix}support"] = int(there.sum())
-    flat |= {f"{prefix}{name}_support": int(n) for name, n in zip(names, there.sum(axis=0), strict=True)}
-    return flat
+    if not there.any() and not counts.false_positives.any():
+        result = replace(result, zero=())
+    flat = bootstrap.figures(result, n_resamples=n_resamples, seed=seed, confidence=confidence, prefix=prefix)
+    supports = dict(zip(_names(counts.types), there.sum(axis=0).tolist(), strict=True))
+    flat |= {f"{prefix}{name}_support": n for name, n in supports.items()}
+    return {**flat, f"{prefix}support": int(there.sum())}
 
 
-def resample(counts: Counts, *, n_resamples: int = 1000, seed: int = 0, confidence: float = 0.95) -> dict[str, Floats]:
-    """Return each metric of `metrics` in every resample, shape (resamples,); NaN where it has no denominator.
-
-    The same seed draws the same documents whatever the counts.
-
-    Raises:
-        BioftError: fewer than 1 resample, or a confidence outside (0, 1).
-    """
-    intervals.check_resampling(n_resamples, confidence)
+def measured(counts: Counts) -> Measured:
+    """Return each metric of `metrics` as a function of how often each document counts."""
     documents = len(counts.true_positives)
-    chunks = [_values(counts, weights) for weights in intervals.resample_weights(documents, n_resamples, seed)]
-    return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
+    proportions: dict[str, Any] = {}
+    for kind, missing in (("precision", counts.false_positives), ("recall", counts.false_negatives)):
+        concerned = counts.true_positives + missing > 0
+        proportions[kind] = concerned.any(axis=1)
+        proportions |= {f"{name}_{kind}": its for name, its in zip(_names(counts.types), concerned.T, strict=True)}
+    values = partial(_values, counts)
+    return Measured(values, documents, tuple(values(np.ones((1, documents)))), proportions)
 
 
 def paired_difference(
@@ -128,31 +111,19 @@ def paired_difference(
 ) -> PairedDifference:
     """Compare two systems on the same documents: the difference of a metric, the first minus the second.
 
-    ``metric`` is any of `metrics` (without a prefix). Both are resampled together, so what makes a document hard
-    for both cancels. ``low``, ``high`` and ``p_value`` are as in `intervals.paired_bootstrap`; ``n`` is the number
-    of documents.
+    ``metric`` is any of `metrics` (without a prefix). `bootstrap.paired` says the rest; ``n`` is the number of
+    documents.
 
     Raises:
-        BioftError: counts of different numbers of documents, a metric that neither has, or as `resample`.
+        BioftError: counts of different numbers of documents, or as `bootstrap.paired`.
     """
-    documents = len(first.true_positives)
-    if documents != len(second.true_positives):
+    if len(first.true_positives) != len(second.true_positives):
         raise BioftError(
-            f"The first system has predictions for {documents:,} documents, the second for "
+            f"The first system has predictions for {len(first.true_positives):,} documents, the second for "
             f"{len(second.true_positives):,}: only the same documents can be compared."
         )
-    known = {**_values(first, np.ones((1, documents))), **_values(second, np.ones((1, documents)))}
-    if metric not in known:
-        raise BioftError(f"Unknown metric {metric!r}. Known: {', '.join(known)}.")
-    values, draws = [], []
-    for counts in (first, second):
-        # A type that a system doesn't predict and no document has is not among its counts: it found none.
-        value = _values(counts, np.ones((1, documents))).get(metric, np.zeros(1))
-        drawn = resample(counts, n_resamples=n_resamples, seed=seed, confidence=confidence)
-        values.append(float(np.nan_to_num(value)[0]))
-        draws.append(np.nan_to_num(drawn.get(metric, np.zeros(n_resamples))))
-    differences = draws[0] - draws[1]
-    return intervals.paired_difference(metric, values[0], values[1], differences, n=documents, confidence=confidence)
+    options: dict[str, Any] = {"n_resamples": n_resamples, "seed": seed, "confidence": confidence}
+    return bootstrap.paired(metric, measured(first), measured(second), **options)
 
 
 def supports(documents: Iterable[Iterable[Item]], *, type_index: int) -> dict[str, int]:
@@ -197,7 +168,7 @@ def _values(counts: Counts, weights: Floats) -> dict[str, Floats]:
     by_type = _ratios(tp, fp, fn)
     f1 = by_type["f1"]
     defined = ~np.isnan(f1)
-    result = {**micro, "macro_f1": _divide(np.nansum(f1, axis=1), defined.sum(axis=1))}
+    result = {**micro, "macro_f1": ratio(np.nansum(f1, axis=1), defined.sum(axis=1))}
     for i, name in enumerate(_names(counts.types)):
         result |= {f"{name}_{kind}": values[:, i] for kind, values in by_type.items()}
     return result
@@ -205,11 +176,7 @@ def _values(counts: Counts, weights: Floats) -> dict[str, Floats]:
 
 def _ratios(tp: Floats, fp: Floats, fn: Floats) -> dict[str, Floats]:
     return {
-        "f1": _divide(2 * tp, 2 * tp + fp + fn),
-        "precision": _divide(tp, tp + fp),
-        "recall": _divide(tp, tp + fn),
+        "f1": ratio(2 * tp, 2 * tp + fp + fn),
+        "precision": ratio(tp, tp + fp),
+        "recall": ratio(tp, tp + fn),
     }
-
-
-def _divide(numerator: Floats, denominator: Floats | NDArray[np.int64]) -> Floats:
-    return np.divide(numerator, denominator, out=np.full_like(numerator, np.nan), where=denominator > 0)

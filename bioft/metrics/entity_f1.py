@@ -13,7 +13,7 @@ import evaluate
 
 from bioft.errors import BioftError
 from bioft.metrics import counts
-from bioft.metrics.intervals import PairedDifference
+from bioft.metrics.bootstrap import PairedDifference
 from bioft.storage.text_lines import normalise
 
 _DESCRIPTION = """\

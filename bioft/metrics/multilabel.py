@@ -7,6 +7,7 @@ with ``evaluate.load("path/to/bioft/metrics/multilabel.py")``.
 # `evaluate.load` reads the imports line by line: one import a line here, not parenthesised.
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import datasets
@@ -15,8 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bioft.errors import BioftError
-from bioft.metrics import intervals
-from bioft.metrics.intervals import Floats, PairedDifference
+from bioft.metrics import bootstrap, intervals
+from bioft.metrics.bootstrap import Floats, Measured, PairedDifference
 
 _DESCRIPTION = """\
 How well labels of texts are predicted. Precision, recall and F1 of each label; micro, macro, weighted and samples
@@ -99,26 +100,20 @@ class MultiLabel(evaluate.Metric):
         confidence: float = 0.95,
     ) -> dict[str, float]:
         compared = indicators(predictions, references, labels)
-        ranks = None if scores is None else _check_scores(scores, compared)
-        if n_resamples:
-            intervals.check_resampling(n_resamples, confidence)
-        n = len(compared.truth)
-        point = {name: float(values[0]) for name, values in _values(compared, np.ones((1, n)), ranks).items()}
-        drawn = []
-        if n_resamples:
-            drawn = [_values(compared, w, ranks) for w in intervals.resample_weights(n, n_resamples, seed)]
-        flat: dict[str, float] = {}
-        for name, value in point.items():
-            flat[name] = value
-            if drawn:
-                resampled = np.concatenate([chunk[name] for chunk in drawn])
-                low, high = intervals.percentiles(resampled, confidence, value)
-                if value in (0.0, 1.0) and (concerned := _concerned(name, compared)) is not None:
-                    low, high = intervals.wilson_interval(round(value * concerned), concerned, confidence)
-                flat[f"{name}_low"], flat[f"{name}_high"] = low, high
+        found = measured(compared, None if scores is None else _check_scores(scores, compared))
+        flat = bootstrap.figures(found, n_resamples=n_resamples, seed=seed, confidence=confidence)
         supports = dict(zip(_names(compared.labels), compared.truth.sum(axis=0).tolist(), strict=True))
         flat |= {f"{name}_support": support for name, support in supports.items()}
-        return {**flat, "support": int(compared.truth.sum()), "n": n}
+        return {**flat, "support": int(compared.truth.sum()), "n": found.n}
+
+
+def measured(compared: Indicators, scores: Floats | None = None) -> Measured:
+    """Return the metrics as functions of how often each text counts; AUROC and mAP with scores of (texts, labels)."""
+    proportions: dict[str, Any] = {"accuracy": np.ones(len(compared.truth), bool)}
+    for measure, side in (("precision", compared.predicted), ("recall", compared.truth)):
+        proportions[measure] = side.any(axis=1)
+        proportions |= {f"{name}_{measure}": its for name, its in zip(_names(compared.labels), side.T, strict=True)}
+    return Measured(partial(_values, compared, scores=scores), len(compared.truth), proportions=proportions)
 
 
 def indicators(predictions: Labels, references: Labels, labels: Sequence[str] | None = None) -> Indicators:
@@ -167,21 +162,9 @@ def paired_f1_bootstrap(
     Raises:
         BioftError: as `indicators`; a metric that there is not; fewer than 1 resample.
     """
-    intervals.check_resampling(n_resamples, confidence)
     labels = sorted({label for side in (references, first, second) for its in side for label in its})
-    systems = [indicators(predictions, references, labels) for predictions in (first, second)]
-    n = len(systems[0].truth)
-    points = [_values(system, np.ones((1, n))) for system in systems]
-    if any(metric not in point for point in points):
-        raise BioftError(f"Unknown metric {metric!r}. Known: {', '.join(points[0].keys() & points[1].keys())}.")
-    differences = [
-        np.subtract(*(_values(system, weights)[metric] for system in systems))
-        for weights in intervals.resample_weights(n, n_resamples, seed)
-    ]
-    values = [float(point[metric][0]) for point in points]
-    return intervals.paired_difference(
-        metric, values[0], values[1], np.concatenate(differences), n=n, confidence=confidence
-    )
+    systems = [measured(indicators(predictions, references, labels)) for predictions in (first, second)]
+    return bootstrap.paired(metric, *systems, n_resamples=n_resamples, seed=seed, confidence=confidence)
 
 
 def classification_report(
@@ -272,19 +255,7 @@ def _measures(tp: Floats, there: Floats, found: Floats) -> dict[str, Floats]:
 
 def _ratio(numerator: Floats, denominator: Floats) -> Floats:
     """0 without a denominator, as in scikit-learn."""
-    return np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0)
-
-
-def _concerned(name: str, compared: Indicators) -> int | None:
-    """How many texts a proportion is of: the denominator of precision, recall and accuracy; None for other metrics."""
-    group, _, measure = name.rpartition("_")
-    if name == "accuracy":
-        return len(compared.truth)
-    side = {"precision": compared.predicted, "recall": compared.truth}.get(measure)
-    names = _names(compared.labels)
-    if side is None or (group and group not in names):
-        return None
-    return int(side.any(axis=1).sum() if not group else side[:, names.index(group)].sum())
+    return bootstrap.ratio(numerator, denominator, 0.0)
 
 
 def _names(labels: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bioft.errors import BioftError
-from bioft.metrics import intervals
+from bioft.metrics import intervals, plots
 from bioft.metrics.plots import (
     BLUE,
     COLOURS,
@@ -24,7 +24,6 @@ from bioft.metrics.plots import (
     new_figure,
     note,
     plot_training,
-    save_figure,
 )
 
 
@@ -84,7 +83,7 @@ def roc_pr(
         axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
         axes.set_box_aspect(1)
     figure.suptitle(f"n = {len(truth):,} ({positives:,} positive; dotted: chance)")
-    save_figure(figure, path)
+    plots.save_figure(figure, path)
 
 
 def calibration(labels: ArrayLike, scores: ArrayLike, path: StrPath) -> None:
@@ -135,7 +134,7 @@ def calibration(labels: ArrayLike, scores: ArrayLike, path: StrPath) -> None:
     )
     axes.legend(loc="upper left")
     histogram.set(xlabel="Score (predicted probability of association)", ylabel="Pairs", xlim=(-0.02, 1.02))
-    save_figure(figure, path)
+    plots.save_figure(figure, path)
 
 
 def score_distribution(labels: ArrayLike, scores: ArrayLike, threshold: float, path: StrPath) -> None:
@@ -170,7 +169,7 @@ def score_distribution(labels: ArrayLike, scores: ArrayLike, threshold: float, p
         title=f"Scores: accuracy {accuracy:.3f} [{low:.3f}, {high:.3f}], n = {len(truth):,}",
     )
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3)
-    save_figure(figure, path)
+    plots.save_figure(figure, path)
 
 
 def degree_distribution(gene_degrees: ArrayLike, disease_degrees: ArrayLike, path: StrPath) -> None:
@@ -208,7 +207,7 @@ def degree_distribution(gene_degrees: ArrayLike, disease_degrees: ArrayLike, pat
     )
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.legend()
-    save_figure(figure, path)
+    plots.save_figure(figure, path)
 
 
 def plot_run(run_directory: StrPath, run: Mapping[str, Any] | None = None) -> list[Path]:

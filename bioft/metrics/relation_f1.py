@@ -13,7 +13,7 @@ import evaluate
 
 from bioft.errors import BioftError
 from bioft.metrics import counts
-from bioft.metrics.intervals import PairedDifference
+from bioft.metrics.bootstrap import PairedDifference
 
 _DESCRIPTION = """\
 Precision, recall and F1 of relations at the level of documents. As in the relation evaluation of BioCreative V

@@ -5,14 +5,15 @@ Load it with ``bioft.metrics.load("retrieval")`` or with ``evaluate.load("path/t
 
 # `evaluate.load` reads the imports line by line: one import a line here, not parenthesised.
 from collections.abc import Sequence
+from functools import partial
 
 import datasets
 import evaluate
 import numpy as np
 
 from bioft.errors import BioftError
-from bioft.metrics import intervals
-from bioft.metrics.intervals import Floats, PairedDifference
+from bioft.metrics import bootstrap
+from bioft.metrics.bootstrap import Floats, Measured, PairedDifference
 
 _DESCRIPTION = """\
 Rankings of documents for queries, each with a set of relevant documents (binary relevance): nDCG@10, reciprocal rank
@@ -85,19 +86,13 @@ class Retrieval(evaluate.Metric):
     ) -> dict[str, float]:
         values = values_per_query(predictions, references)
         n = len(references)
-        flat: dict[str, float] = {}
-        if n_resamples:
-            intervals.check_resampling(n_resamples, confidence)
-            drawn = _resample(values, n_resamples, seed)
-        for column, name in enumerate(METRICS):
-            flat[name] = value = float(values[:, column].mean())
-            if not n_resamples:
-                continue
-            low, high = intervals.percentiles(drawn[:, column], confidence, value)
-            if value in (0.0, 1.0):
-                # The same in every resample: all queries fail, or all succeed.
-                low, high = intervals.wilson_interval(round(value * n), n, confidence)
-            flat[f"{name}_low"], flat[f"{name}_high"] = low, high
+        found = Measured(
+            partial(_means, values),
+            n,
+            proportions=dict.fromkeys(METRICS, np.ones(n, bool)),
+            means={name: float(column.mean()) for name, column in zip(METRICS, values.T, strict=True)},
+        )
+        flat = bootstrap.figures(found, n_resamples=n_resamples, seed=seed, confidence=confidence)
         return {**flat, "n": n}
 
 
@@ -155,28 +150,28 @@ def paired_retrieval_bootstrap(
     seed: int = 0,
     confidence: float = 0.95,
 ) -> PairedDifference:
-    """Compare the rankings of two systems for the same queries: see `intervals.paired_bootstrap`.
+    """Compare the rankings of two systems for the same queries: see `bootstrap.paired`.
 
     Raises:
         BioftError: an unknown metric, or what the metric itself does not take.
     """
     if metric not in METRICS:
         raise BioftError(f"Unknown metric {metric!r}. Known: {', '.join(METRICS)}.")
-    intervals.check_resampling(n_resamples, confidence)
+    bootstrap.check_resampling(n_resamples, confidence)
     column = METRICS.index(metric)
     values = [values_per_query(predictions, references)[:, column] for predictions in (first, second)]
-    differences = _resample((values[0] - values[1])[:, None], n_resamples, seed)[:, 0]
-    return intervals.paired_difference(
+    differences = partial(_means, (values[0] - values[1])[:, None], names=(metric,))
+    drawn = bootstrap.resampled(differences, len(references), n_resamples, seed)
+    return bootstrap.paired_difference(
         metric,
         float(values[0].mean()),
         float(values[1].mean()),
-        differences,
+        drawn[metric],
         n=len(references),
         confidence=confidence,
     )
 
 
-def _resample(values: Floats, n_resamples: int, seed: int) -> Floats:
-    """Return the means over the queries drawn, shape (resamples, columns of `values`)."""
-    n = len(values)
-    return np.concatenate([weights @ values / n for weights in intervals.resample_weights(n, n_resamples, seed)])
+def _means(values: Floats, weights: Floats, names: Sequence[str] = METRICS) -> dict[str, Floats]:
+    """Return the means over the queries drawn, each of shape (resamples,); values have shape (queries, names)."""
+    return dict(zip(names, (weights @ values / len(values)).T, strict=True))

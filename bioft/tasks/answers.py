@@ -10,7 +10,8 @@ import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from bioft.errors import BioftError
-from bioft.metrics.intervals import Floats, Integers
+from bioft.metrics.auroc import auroc
+from bioft.metrics.bootstrap import Floats, Integers, ratio
 from bioft.storage.runs import PREDICTIONS
 from bioft.task import BASE as BASE_MODEL, FINE_TUNED
 
@@ -22,13 +23,10 @@ class Ratio:
     numerator: Floats
     denominator: Floats
 
-    def values(self, drawn: np.ndarray) -> Floats:
-        """The metric in each resample, shape (resamples,); 0 for nothing.
-
-        `drawn`, of shape (n, resamples), is how often each example was drawn.
-        """
-        sums = drawn.T @ np.stack([self.numerator, self.denominator], axis=1).astype(drawn.dtype)
-        return np.divide(sums[:, 0], sums[:, 1], out=np.zeros(len(sums)), where=sums[:, 1] > 0)
+    def values(self, weights: np.ndarray) -> Floats:
+        """The metric in each resample, shape (resamples,), for weights of shape (resamples, n); 0 for nothing."""
+        sums = weights @ np.stack([self.numerator, self.denominator], axis=1)
+        return ratio(sums[:, 0], sums[:, 1], 0.0)
 
     @property
     def right(self) -> np.ndarray | None:
@@ -44,25 +42,9 @@ class Ranking:
     labels: Integers
     scores: Floats
 
-    def values(self, drawn: np.ndarray) -> Floats:
-        """AUROC in each resample, shape (resamples,); NaN with one class only.
-
-        `drawn`, of shape (n, resamples), is how often each example was drawn, best in float32, which is exact here.
-        The share of pairs of a positive and a negative example in which the positive one scores higher, ties as half
-        (Mann and Whitney 1947).
-        """
-        positives, negatives = (np.flatnonzero(self.labels == label) for label in (1, 0))
-        negatives = negatives[np.argsort(self.scores[negatives], kind="stable")]
-        below, up_to = (
-            np.searchsorted(self.scores[negatives], self.scores[positives], side=side) for side in ("left", "right")
-        )
-        there, sums = drawn[positives], _running_sums(drawn[negatives])
-        wins = sums[below]
-        if (below != up_to).any():
-            wins = (wins + sums[up_to]) / 2
-        total = there.sum(axis=0, dtype=np.float64) * sums[-1]
-        won = np.einsum("ij,ij->j", there, wins, dtype=np.float64)
-        return np.divide(won, total, out=np.full(len(total), np.nan), where=total > 0)
+    def values(self, weights: np.ndarray) -> Floats:
+        """AUROC in each resample, shape (resamples,), for weights of shape (resamples, n); NaN with one class only."""
+        return auroc(self.labels, self.scores, weights)
 
     @property
     def right(self) -> None:
@@ -79,22 +61,6 @@ class Outcomes:
 
     ids: list[str]
     metrics: dict[str, Metric]
-
-
-def _running_sums(rows: np.ndarray) -> np.ndarray:
-    """The sum of the first 0, 1, … rows, shape (n + 1 or more, columns).
-
-    In blocks, whose rows are added side by side, which is faster than numpy's cumsum along the first axis.
-    """
-    n, columns = rows.shape
-    size = max(1, int(np.sqrt(n)))
-    blocks = np.zeros((-(-(n + 1) // size), size, columns), rows.dtype)
-    blocks.reshape(-1, columns)[1 : n + 1] = rows
-    for place in range(1, size):
-        blocks[:, place] += blocks[:, place - 1]
-    for place in range(1, len(blocks)):
-        blocks[place] += blocks[place - 1, -1]
-    return blocks.reshape(-1, columns)
 
 
 def numbered(ids: Sequence[Any]) -> list[str]:

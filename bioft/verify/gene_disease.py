@@ -8,6 +8,7 @@ import pandas as pd
 
 from bioft.datasets.recorded import recorded_dataset
 from bioft.errors import BioftError
+from bioft.metrics.thresholds import most_accurate_threshold
 from bioft.storage import runs
 from bioft.storage.runs import PREDICTIONS
 from bioft.task import BASE, FINE_TUNED
@@ -214,7 +215,7 @@ def _compare_figures(
     from bioft.tasks.gene_disease.evaluate import labels_of
 
     labels = labels_of(dataset["validation"])
-    best = intervals.best_threshold(labels, scores["validation"])
+    best = most_accurate_threshold(labels, scores["validation"])
     if threshold is None:
         threshold = best
     else:

@@ -110,8 +110,8 @@ def test_two_seeds_are_seldom_declared_different() -> None:
 def test_a_weighted_auroc_is_scikit_learns() -> None:
     rng = np.random.default_rng(0)
     labels, scores = rng.integers(0, 2, 500), np.round(rng.random(500), 1)  # with many ties
-    drawn = rng.integers(0, 4, (500, 7)).astype(np.float32)
-    expected = [roc_auc_score(labels, scores, sample_weight=column) for column in drawn.T]
+    drawn = rng.integers(0, 4, (7, 500)).astype(np.float32)
+    expected = [roc_auc_score(labels, scores, sample_weight=row) for row in drawn]
     assert answers.Ranking(labels, scores).values(drawn) == pytest.approx(expected)
     assert np.isnan(answers.Ranking(np.ones(500, int), scores).values(drawn)).all()
 
@@ -154,7 +154,7 @@ def test_f1_of_documents_is_that_of_the_metric() -> None:
     table["label"], table["prediction"] = [[json.dumps(cell) for cell in column] for column in (there, with_scores)]
     outcomes = entity_answers.outcomes(table)
     expected = counts.metrics(counts.count(found, there, type_index=2), n_resamples=0)["f1"]
-    assert outcomes.metrics["f1"].values(np.ones((3, 1)))[0] == pytest.approx(expected)
+    assert outcomes.metrics["f1"].values(np.ones((1, 3)))[0] == pytest.approx(expected)
 
 
 def test_f1_of_labelled_texts_is_scikit_learns() -> None:
@@ -164,8 +164,8 @@ def test_f1_of_labelled_texts_is_scikit_learns() -> None:
     cells = [[names[row].tolist() for row in side] for side in (there, found)]
     table = pd.DataFrame({"id": range(50), "label": cells[0], "prediction": cells[1]})
     metrics = label_answers.outcomes(table).metrics
-    assert metrics["f1"].values(np.ones((50, 1)))[0] == pytest.approx(f1_score(there, found, average="micro"))
-    assert metrics["accuracy"].values(np.ones((50, 1)))[0] == pytest.approx((there == found).all(axis=1).mean())
+    assert metrics["f1"].values(np.ones((1, 50)))[0] == pytest.approx(f1_score(there, found, average="micro"))
+    assert metrics["accuracy"].values(np.ones((1, 50)))[0] == pytest.approx((there == found).all(axis=1).mean())
 
 
 def test_the_command_prints_the_table_and_writes_it(three: list[Path], tmp_path: Path) -> None:

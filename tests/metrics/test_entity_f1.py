@@ -12,7 +12,7 @@ from hypothesis import given, settings, strategies as st
 
 import bioft.metrics
 from bioft.errors import BioftError
-from bioft.metrics import counts, entity_f1, intervals
+from bioft.metrics import bootstrap, counts, entity_f1, intervals
 from tests.metrics.test_gda import run_offline
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -197,7 +197,7 @@ def test_intervals_are_those_of_documents_drawn_again_and_again(metric):
     predictions, references = many()
     result = metric.compute(predictions=predictions, references=references, n_resamples=80, seed=3, confidence=0.9)
     values = []
-    (weights,) = intervals.resample_weights(60, 80, seed=3)
+    (weights,) = bootstrap.resample_weights(60, 80, seed=3)
     for row in weights.astype(int):
         drawn = np.repeat(np.arange(60), row)
         once = counts.count([predictions[i] for i in drawn], [references[i] for i in drawn], type_index=2)

@@ -8,10 +8,9 @@ from hypothesis import given, settings, strategies as st
 from sklearn import metrics as sk
 
 from bioft.errors import BioftError
-from bioft.metrics import intervals
+from bioft.metrics import bootstrap, intervals
 from bioft.metrics.intervals import (
     METRICS,
-    best_threshold,
     bootstrap_metrics,
     mcnemar,
     metric_values,
@@ -19,6 +18,7 @@ from bioft.metrics.intervals import (
     paired_bootstrap,
     wilson_interval,
 )
+from bioft.metrics.thresholds import most_accurate_threshold
 
 
 def simulated(n, seed=0, decimals=None):
@@ -166,7 +166,7 @@ def test_groups_of_one_are_the_plain_bootstrap():
 def test_chunks_do_not_change_the_result(monkeypatch):
     labels, scores = simulated(123)
     whole = bootstrap_metrics(labels, scores, n_resamples=50)
-    monkeypatch.setattr(intervals, "_CHUNK_ELEMENTS", 123 * 7)
+    monkeypatch.setattr(bootstrap, "_CHUNK_ELEMENTS", 123 * 7)
     assert bootstrap_metrics(labels, scores, n_resamples=50) == pytest.approx(whole)
 
 
@@ -236,7 +236,7 @@ def test_nest():
     ],
 )
 def test_bad_input(labels, scores, message):
-    for function in (metric_values, bootstrap_metrics, best_threshold):
+    for function in (metric_values, bootstrap_metrics, most_accurate_threshold):
         with pytest.raises(BioftError, match=message):
             function(labels, scores)
     with pytest.raises(BioftError, match=message):
@@ -263,7 +263,7 @@ def test_bad_arguments(arguments, message):
 )
 def test_best_threshold_is_the_best(pairs):
     labels, scores = np.array([p[0] for p in pairs]), np.array([p[1] for p in pairs])
-    threshold = best_threshold(labels, scores)
+    threshold = most_accurate_threshold(labels, scores)
 
     def accuracy(t):
         return np.mean((scores >= t) == labels)
@@ -271,21 +271,21 @@ def test_best_threshold_is_the_best(pairs):
     every = [accuracy(t) for t in [*scores, 2.0]]
     assert accuracy(threshold) == max(every)
     shuffled = np.random.default_rng(0).permutation(len(labels))
-    assert best_threshold(labels[shuffled], scores[shuffled]) == threshold
+    assert most_accurate_threshold(labels[shuffled], scores[shuffled]) == threshold
 
 
 def test_best_threshold_by_hand():
-    assert best_threshold([0, 0, 1, 1], [0.1, 0.2, 0.6, 0.9]) == pytest.approx(0.4)
+    assert most_accurate_threshold([0, 0, 1, 1], [0.1, 0.2, 0.6, 0.9]) == pytest.approx(0.4)
     # All of one class: as near to 0.5 as leaves every score on its side.
-    assert best_threshold([1, 1], [0.8, 0.9]) == pytest.approx(0.4)
-    assert best_threshold([0, 0], [0.1, 0.2]) == pytest.approx(0.6)
-    assert 1 < best_threshold([0, 0], [0.1, 1.0]) < 1.001
+    assert most_accurate_threshold([1, 1], [0.8, 0.9]) == pytest.approx(0.4)
+    assert most_accurate_threshold([0, 0], [0.1, 0.2]) == pytest.approx(0.6)
+    assert 1 < most_accurate_threshold([0, 0], [0.1, 1.0]) < 1.001
     # 0.25 and 0.75 are equally good and equally far from 0.5: the lower.
-    assert best_threshold([0, 1, 0, 1], [0.0, 0.5, 0.5, 1.0]) == 0.25
+    assert most_accurate_threshold([0, 1, 0, 1], [0.0, 0.5, 0.5, 1.0]) == 0.25
     # Adjacent floats: no midpoint lies between them.
     low = 0.5
     high = np.nextafter(low, 1)
-    threshold = best_threshold([0, 1], [low, high])
+    threshold = most_accurate_threshold([0, 1], [low, high])
     assert low < threshold <= high
 
 

@@ -7,7 +7,7 @@ from sklearn.metrics import average_precision_score, classification_report, f1_s
 
 from bioft import metrics
 from bioft.errors import BioftError
-from bioft.metrics import intervals, multilabel
+from bioft.metrics import bootstrap, intervals, multilabel
 
 LABELS = ["Another_Study", "Covid19", "Negative", "Success"]
 
@@ -95,7 +95,7 @@ def test_an_interval_is_that_of_a_plain_bootstrap(metric):
     references, predictions, _ = drawn(80)
     result = metric.compute(predictions=predictions, references=references, labels=LABELS, n_resamples=300, seed=7)
     compared = multilabel.indicators(predictions, references, LABELS)
-    weights = np.concatenate(list(intervals.resample_weights(80, 300, 7))).astype(int)
+    weights = np.concatenate(list(bootstrap.resample_weights(80, 300, 7))).astype(int)
     values = [
         f1_score(*(np.repeat(side, row, axis=0) for side in (compared.truth, compared.predicted)), average="macro")
         for row in weights

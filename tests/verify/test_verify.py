@@ -20,7 +20,7 @@ from bioft.datasets import recorded as recorded_data
 from bioft.datasets.load import load_or_build
 from bioft.errors import BioftError
 from bioft.hub import pull as hub_pull
-from bioft.metrics import intervals
+from bioft.metrics import intervals, thresholds
 from bioft.storage import datasets as storage, runs
 from bioft.tasks.gene_disease import evaluate as evaluation
 from bioft.verify import gene_disease as gene_disease_verification, verify as verification
@@ -276,7 +276,7 @@ def test_a_baseline_made_weak_is_found(finished: Path, ctd: Path, tmp_path: Path
 
 def test_a_threshold_tuned_on_the_test_split_is_found(finished: Path, ctd: Path, tmp_path: Path) -> None:
     table = pd.read_parquet(finished / "predictions.parquet")
-    best = intervals.best_threshold(table["label"], table["score"])
+    best = thresholds.most_accurate_threshold(table["label"], table["score"])
 
     def tune(record: dict[str, Any]) -> None:
         record["scoring"]["threshold"] = best

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from datasets import Dataset, DatasetDict
 
-from bioft.datasets.splits import FloatArray, IntArray, check_disjoint, split_ids
+from bioft.datasets.splits import FloatArray, check_disjoint, split_ids
 from bioft.errors import LeakageError
+from bioft.metrics.auroc import delong_interval
 from bioft.storage.text_lines import normalise
 
 AUDIT_ROWS = 50_000
@@ -128,22 +129,6 @@ def _overlap(values: Sequence[str], train: Sequence[str]) -> dict[str, float]:
     }
 
 
-def auroc_interval(labels: IntArray, scores: FloatArray) -> tuple[float, float, float]:
-    """AUROC and its 95 % interval by DeLong's variance (fast form: Sun and Xu, IEEE SPL 2014)."""
-    from scipy.stats import rankdata
-
-    positive, negative = scores[labels == 1], scores[labels == 0]
-    n_positive, n_negative = len(positive), len(negative)
-    ranks = rankdata(np.concatenate([positive, negative]))
-    # For each example: the fraction of the other class that it is ranked right against.
-    of_positive = (ranks[:n_positive] - rankdata(positive)) / n_negative
-    of_negative = 1 - (ranks[n_positive:] - rankdata(negative)) / n_positive
-    area = float(of_positive.mean())
-    variance = sum(float(part.var(ddof=1)) / len(part) for part in (of_positive, of_negative) if len(part) > 1)
-    margin = 1.959963984540054 * variance**0.5
-    return area, max(0.0, area - margin), min(1.0, area + margin)
-
-
 def _shortcuts(
     dataset: DatasetDict | Mapping[str, Dataset], frames: Mapping[str, _Columns], seed: int
 ) -> list[dict[str, Any]]:
@@ -168,7 +153,7 @@ def _shortcuts(
         }
     found = []
     for name, score in scores.items():
-        area, low, high = auroc_interval(test.label, score)
+        area, low, high = delong_interval(test.label, score)
         flag = "shortcut" if low > 0.5 else "inverted shortcut" if high < 0.5 else None
         values = {"auroc": round(area, 4), "low": round(low, 4), "high": round(high, 4)}
         found.append({"predictor": name, "split": "test", "n": len(score), **values, "flag": flag})

@@ -12,7 +12,7 @@ from rich.progress import track
 from bioft import metrics
 from bioft.datasets.gene_disease.baselines import GENE_DISEASE
 from bioft.errors import LeakageError
-from bioft.metrics import intervals
+from bioft.metrics import intervals, thresholds
 from bioft.metrics.report import describe_difference
 from bioft.tasks.gene_disease.prompts import PairPrompts
 
@@ -36,7 +36,7 @@ def evaluate(
 
     Returns metrics of `bioft.metrics.gda`, each with value, low, high (95 % bootstrap interval) and n.
     """
-    threshold = intervals.best_threshold(labels_of(dataset["validation"]), scores["validation"])
+    threshold = thresholds.most_accurate_threshold(labels_of(dataset["validation"]), scores["validation"])
     flat = metrics.load("gda").compute(
         predictions=scores["test"],
         references=labels_of(dataset["test"]),

@@ -7,6 +7,7 @@ seed. So models, baselines and later runs answer the very same questions.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ import torch
 from datasets import Dataset
 from rich.progress import track
 
-from bioft.metrics import intervals, report
+from bioft.metrics import bootstrap, report
+from bioft.metrics.bootstrap import Measured, PairedDifference
 from bioft.models.batches import batches_by_length
 from bioft.tasks.masked_lm import packing
 from bioft.tasks.masked_lm.masking import NOT_PREDICTED, MaskingCollator, collator_for
@@ -111,13 +113,8 @@ def evaluate(
     Whole texts are resampled: tokens of one text are not independent. Perplexity is the exponential of the mean loss
     of a hidden token.
     """
-    value = _values(found, np.ones((1, len(found.hidden))))
-    resampled = _resampled(found, n_resamples, seed)
-    figures: dict[str, dict[str, float | int | None]] = {}
-    for name, point in value.items():
-        low, high = intervals.percentiles(resampled[name], 0.95, float(point[0]))
-        figures[name] = {"value": float(point[0]), "low": low, "high": high, "n": len(found.hidden)}
-    return figures
+    measured = Measured(partial(_values, found), len(found.hidden))
+    return bootstrap.nest({**bootstrap.figures(measured, n_resamples=n_resamples, seed=seed), "n": measured.n})
 
 
 def compare_with_best(ours: MaskedPredictions, others: Mapping[str, MaskedPredictions]) -> dict[str, Any]:
@@ -139,14 +136,10 @@ def describe_adaptation(after: MaskedPredictions, before: MaskedPredictions) -> 
 
 def difference(
     first: MaskedPredictions, second: MaskedPredictions, *, n_resamples: int = 1000, seed: int = 0
-) -> intervals.PairedDifference:
+) -> PairedDifference:
     """Paired bootstrap over texts of the difference in accuracy on hidden tokens, first minus second."""
-    metric = "masked_accuracy"
-    values = [float(_values(found, np.ones((1, len(found.hidden))))[metric][0]) for found in (first, second)]
-    # The same seed draws the same texts for both.
-    resampled = [_resampled(found, n_resamples, seed)[metric] for found in (first, second)]
-    differences = resampled[0] - resampled[1]
-    return intervals.paired_difference(metric, values[0], values[1], differences, n=len(first.hidden))
+    systems = [Measured(partial(_values, found), len(found.hidden)) for found in (first, second)]
+    return bootstrap.paired("masked_accuracy", *systems, n_resamples=n_resamples, seed=seed)
 
 
 def write_predictions(ids: Sequence[str], answers: Mapping[str, MaskedPredictions], directory: Path) -> None:
@@ -169,8 +162,3 @@ def _values(found: MaskedPredictions, weights: Floats) -> dict[str, Floats]:
     hidden, correct, loss = (weights @ column for column in (found.hidden, found.correct, found.loss))
     hidden = np.maximum(hidden, 1)
     return {"masked_accuracy": correct / hidden, "perplexity": np.exp(loss / hidden)}
-
-
-def _resampled(found: MaskedPredictions, n_resamples: int, seed: int) -> dict[str, Floats]:
-    chunks = [_values(found, weights) for weights in intervals.resample_weights(len(found.hidden), n_resamples, seed)]
-    return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in SHOWN}

@@ -7,7 +7,7 @@ import numpy as np
 from datasets import Dataset
 from scipy import stats
 
-from bioft.metrics import intervals
+from bioft.metrics import bootstrap
 from bioft.tasks.retrieval.encoder import RELATED
 
 MEASURES = ("spearman", "auroc", "cosine_related", "cosine_unrelated")
@@ -27,7 +27,7 @@ def measure(rows: Dataset, encoders: Mapping[str, Any], *, n_resamples: int = 10
     _, group_index = np.unique(rows["group"][:], return_inverse=True)
     drawn = [
         np.repeat(np.arange(len(rows)), weights.astype(int))
-        for chunk in intervals.resample_weights(len(rows), n_resamples, seed, group_index)
+        for chunk in bootstrap.resample_weights(len(rows), n_resamples, seed, group_index)
         for weights in chunk
     ]
     return {name: _with_intervals(_cosines(rows, encoder), scores, drawn) for name, encoder in encoders.items()}
@@ -48,7 +48,7 @@ def _with_intervals(cosines: np.ndarray, scores: np.ndarray, drawn: list[np.ndar
     resampled = np.array([_values(cosines[each], scores[each]) for each in both]).reshape(-1, len(MEASURES))
     found = {}
     for column, (name, value) in enumerate(zip(MEASURES, values, strict=True)):
-        low, high = intervals.percentiles(resampled[:, column], 0.95, value)
+        low, high = bootstrap.percentiles(resampled[:, column], 0.95, value)
         found[name] = {"value": value, "low": low, "high": high, "n": len(scores)}
     return found
 

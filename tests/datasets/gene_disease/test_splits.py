@@ -13,11 +13,12 @@ from hypothesis import assume, given, settings, strategies as st
 from sklearn.metrics import roc_auc_score
 
 from bioft.datasets.gene_disease import ctd
-from bioft.datasets.gene_disease.audit import audit, auroc_interval
+from bioft.datasets.gene_disease.audit import audit
 from bioft.datasets.gene_disease.negatives import degree_matched
 from bioft.datasets.gene_disease.pairs import Entities
 from bioft.datasets.splits import SPLITS, STRATEGIES, assign, check_disjoint, grouped_split, straddling
 from bioft.errors import BioftError, LeakageError
+from bioft.metrics.auroc import delong_interval
 from bioft.storage.text_lines import normalise
 
 
@@ -132,7 +133,7 @@ def test_straddling() -> None:
 def test_auroc_is_that_of_scikit_learn(rows: list[tuple[bool, int]]) -> None:
     labels, scores = np.array([row[0] for row in rows], np.int64), np.array([row[1] for row in rows], float)
     assume(0 < labels.sum() < len(labels))
-    area, low, high = auroc_interval(labels, scores)
+    area, low, high = delong_interval(labels, scores)
     assert area == pytest.approx(roc_auc_score(labels, scores))
     assert low <= area <= high
 
@@ -143,7 +144,7 @@ def test_the_interval_covers_as_often_as_it_says() -> None:
     labels = np.repeat([0, 1], 100)
     hits = 0
     for _ in range(500):
-        _, low, high = auroc_interval(labels, rng.normal(size=200) + labels)
+        _, low, high = delong_interval(labels, rng.normal(size=200) + labels)
         hits += low <= 0.7602 <= high
     assert 0.92 <= hits / 500 <= 0.975
 
