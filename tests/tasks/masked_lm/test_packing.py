@@ -1,7 +1,10 @@
 """Packing: no token is lost or changed, blocks are full, pieces end between words, a killed packing goes on."""
 
 from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
 
+import numpy as np
 import pytest
 from datasets import Dataset
 from hypothesis import given, strategies as st
@@ -13,16 +16,6 @@ from bioft.tasks.masked_lm import packing
 from tests.tiny import encoder_tokenizer
 
 TOKENIZERS = {name: encoder_tokenizer(name) for name in ("bert", "roberta")}
-
-
-@given(st.lists(st.integers(1, 40), max_size=200))
-def test_best_fit_puts_every_item_in_one_bin_that_holds_it(lengths: list[int]) -> None:
-    bins = packing.best_fit(lengths, 40)
-    assert sorted(item for members in bins for item in members) == list(range(len(lengths)))
-    assert all(sum(lengths[item] for item in members) <= 40 for members in bins)
-    # No two bins could be one.
-    loads = sorted(sum(lengths[item] for item in members) for members in bins)
-    assert len(loads) < 2 or loads[0] + loads[1] > 40
 
 
 @pytest.mark.parametrize("name", TOKENIZERS)
@@ -61,29 +54,46 @@ def test_blocks_hold_all_tokens_and_next_to_no_padding(tmp_path: Path, monkeypat
     tokenizer, texts = TOKENIZERS["bert"], texts_of(400)
     blocks = packing.pack_texts(texts, tokenizer, 64)
     assert packing.padding_share(blocks, 64) < 0.02
-    expected = sum(len(ids) for _, ids, _ in packing.pieces(texts["text"], tokenizer, 64))
-    assert sum(blocks["length"]) == expected == sum(map(sum, blocks["lengths"]))
-    assert all(len(row["input_ids"]) == row["length"] == len(row["word_starts"]) for row in blocks)
+    found = packing.pieces(texts["text"], tokenizer, 64)
+    assert sum(blocks["length"]) == sum(len(ids) for _, ids, _ in found) == sum(map(sum, blocks["lengths"]))
+    assert all(len(row["input_ids"]) == row["length"] == len(row["word_starts"]) <= 64 for row in blocks)
+    packed = []
+    for row in blocks:
+        ends = np.cumsum(row["lengths"])[:-1]
+        its = zip(np.split(row["input_ids"], ends), np.split(row["word_starts"], ends), strict=True)
+        packed += [(ids.tolist(), starts.tolist()) for ids, starts in its]
+    assert sorted(packed) == sorted((ids, starts) for _, ids, starts in found), "each piece is whole in one block"
 
 
-def test_a_packing_that_was_killed_keeps_its_finished_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_smallest_blocks_do_not_fit_into_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BIOFT_CACHE", str(tmp_path))
-    monkeypatch.setattr(packing, "TEXTS_PER_PART", 50)
-    tokenizer, texts = TOKENIZERS["bert"], texts_of(200)
+    loads = sorted(packing.pack_texts(texts_of(150), TOKENIZERS["bert"], 64)["length"])
+    assert loads[0] + loads[1] > 64
+
+
+def test_a_packing_that_was_killed_keeps_what_was_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed while texts are cut, nothing half-made is taken; killed while pieces are put together, they are kept."""
+    monkeypatch.setenv("BIOFT_CACHE", str(tmp_path))
+    tokenizer, texts = TOKENIZERS["bert"], texts_of(2200)
     made: list[int] = []
-    usual = packing._blocks
+    usual, usual_packing = packing.pieces, packing.pack_dataset
 
-    def blocks(chosen: list[str], *rest: object) -> object:
+    def pieces(chosen: list[str], *rest: Any) -> Any:
         made.append(len(chosen))
-        if len(made) == 3:
+        if len(made) == 2:
             raise KeyboardInterrupt
-        return usual(chosen, *rest)  # type: ignore[arg-type]
+        return usual(chosen, *rest)
 
-    monkeypatch.setattr(packing, "_blocks", blocks)
+    monkeypatch.setattr(packing, "pieces", pieces)
     with pytest.raises(KeyboardInterrupt):
         packing.pack_texts(texts, tokenizer, 64)
+    monkeypatch.setattr(packing, "pack_dataset", Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        packing.pack_texts(texts, tokenizer, 64)
+    monkeypatch.setattr(packing, "pack_dataset", usual_packing)
     resumed = packing.pack_texts(texts, tokenizer, 64)
-    assert made == [50, 50, 50, 50, 50]  # two before the kill, one cut off, two after it
+    assert made == [1000, 1000, 1000, 1000, 200]  # two before the first kill, all before the second, none after it
+    assert resumed.to_dict() == packing.pack_texts(texts, tokenizer, 64).to_dict() and len(made) == 5
     monkeypatch.setenv("BIOFT_CACHE", str(tmp_path / "other"))
     assert resumed.to_dict() == packing.pack_texts(texts, tokenizer, 64).to_dict()
     # Another block length or other texts are packed anew.
