@@ -20,6 +20,7 @@ TASK = Task(
     main_metric="end_to_end_f1",
     columns=("document_id", "text", "entities", "relations"),
     sources=documents.SOURCES,
+    baselines={"tfidf": "TF-IDF of the names"},
     tags=("biology", "medical", "named-entity-recognition", "relation-extraction"),
     usage='--text "Naloxone reverses the effect of clonidine."',
     allowed_differing=0.01,

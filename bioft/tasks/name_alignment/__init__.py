@@ -25,6 +25,7 @@ TASK = Task(
         "exact": "the same name",
         "normalised": "the same name but for case and delimiters",
         "standardised": "the same name in standard nomenclature",
+        "tfidf": "TF-IDF of the names",
         "rapidfuzz": "edit similarity (rapidfuzz)",
         "aligner_without_encoder": "string and chemistry features, no encoder",
     },

@@ -20,6 +20,7 @@ TASK = Task(
     main_metric="f1",
     columns=("document_id", "text", "entities", "relations"),
     sources=documents.SOURCES,
+    baselines={"tfidf": "TF-IDF of the names"},
     tags=("biology", "medical", "relation-extraction"),
     auto_class="AutoModelForSequenceClassification",
     usage="--input documents.pubtator",

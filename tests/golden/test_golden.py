@@ -1,0 +1,103 @@
+"""Runs and datasets made before the move (`make.py`, schema 1) are read, shown and judged by today's code as then."""
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from bioft.cards import dataset as dataset_cards, model as model_cards
+from bioft.cli import main as cli
+from bioft.datasets.documents import sample
+from bioft.datasets.hpo import definitions, gene_disease, synonyms
+from bioft.datasets.texts import stop_reasons
+from bioft.hub.pull import task_of
+from bioft.storage import datasets as storage, runs
+
+HERE = Path("tests/golden")
+RUNS = sorted(path.name for path in (Path(__file__).parent / "runs").iterdir())
+BUILDERS: dict[str, Callable[[], Any]] = {
+    "hpo": gene_disease.build,
+    "sample": sample.build,
+    "stop_reasons_sample": stop_reasons.build_sample,
+    "hpo_definitions": definitions.build,
+    "hpo_synonyms": synonyms.build,
+}
+CHANGED_IN_CARDS: dict[str, str] = {}
+"""What the issue changed in cards on purpose: the words before, and now."""
+
+
+@pytest.fixture(autouse=True)
+def repository(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The runs name their base models and data relatively to the checkout."""
+    monkeypatch.chdir(Path(__file__).parents[2])
+    monkeypatch.setenv("BIOFT_CACHE", str(tmp_path / "cache"))
+
+
+def said(name: str) -> dict[str, Any]:
+    """What the commands of the commit before the move said about a run."""
+    return json.loads((HERE / "said" / f"{name}.json").read_text())
+
+
+def as_today(card: str) -> str:
+    for before, now in CHANGED_IN_CARDS.items():
+        card = card.replace(before, now)
+    return card
+
+
+def same_tables(folder: Path, expected: dict[str, str]) -> None:
+    """The CSV files of a folder are those that were written before; figures may differ in their last digits."""
+    made = {path.name: path for path in folder.rglob("*.csv")}
+    assert made.keys() == expected.keys()
+    for name, text in expected.items():
+        pd.testing.assert_frame_equal(pd.read_csv(made[name]), pd.read_csv(io.StringIO(text)), atol=1e-6, obj=name)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_record_is_read_and_its_card_is_the_same(name: str) -> None:
+    directory = HERE / "runs" / name
+    record = runs.read(directory)
+    runs.check_files(directory, record)
+    assert task_of(directory, record).module == f"bioft.tasks.{name}"
+    assert model_cards.model_card(record) == as_today((directory / runs.CARD).read_text())
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_a_dataset_has_the_same_manifest_and_card(name: str) -> None:
+    dataset, manifest = BUILDERS[name]()
+    stored = HERE / "datasets" / name
+    assert json.loads(json.dumps(manifest)) == json.loads((stored / storage.MANIFEST).read_text())
+    assert dataset_cards.dataset_card(manifest, dataset) == as_today((stored / storage.CARD).read_text())
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_verify_finds_the_same(name: str) -> None:
+    result = CliRunner().invoke(cli.app, ["verify", str(HERE / "runs" / name), "--json"])
+    found, expected = json.loads(result.stdout), said(name)
+    figures: dict[str, dict[str, float]] = {}
+    for figure in found["figures"]:
+        figures.setdefault(figure["model"], {})[figure["metric"]] = figure["measured"]
+    assert found["status"] == expected["status"], found["reasons"]
+    assert found["reasons"] == expected["reasons"] == []
+    assert figures.keys() >= expected["figures"].keys()
+    for model, values in expected["figures"].items():
+        assert figures[model] == pytest.approx(values, abs=1e-6), model
+    assert found["predictions"] == pytest.approx(expected["predictions"], abs=1e-5)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_compare_ranks_the_same(name: str, tmp_path: Path) -> None:
+    result = CliRunner().invoke(cli.app, ["compare", str(HERE / "runs" / name), "-o", str(tmp_path / "out")])
+    assert result.exit_code == 0, result.output
+    same_tables(tmp_path / "out", said(name)["compare"])
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_analyze_finds_the_same(name: str, tmp_path: Path) -> None:
+    result = CliRunner().invoke(cli.app, ["analyze", str(HERE / "runs" / name), "-o", str(tmp_path / "out")])
+    assert result.exit_code == 0, result.output
+    same_tables(tmp_path / "out", said(name)["analyze"])
