@@ -247,10 +247,10 @@ class _Missing(StrictUndefined):
     __format__ = StrictUndefined.__str__  # type: ignore[assignment]
 
 
-def render(template: str, **values: Any) -> str:
-    """Fill a template of this package."""
+def render(template: str, package: str = "bioft.cards", **values: Any) -> str:
+    """Fill a template in Markdown, in the folder `templates` of a package."""
     environment = Environment(
-        loader=PackageLoader("bioft.cards"),
+        loader=PackageLoader(package),
         undefined=_Missing,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -485,7 +485,7 @@ def merge(
     output: Annotated[Path, typer.Option("--output", "-o", help="New folder for the model.", show_default=False)],
     dtype: Annotated[
         Literal["float32", "bfloat16", "float16"] | None,
-        typer.Option(help="Type of the weights.", show_default="what is fast here"),
+        typer.Option(help="Type of the weights.", show_default="that of the base model"),
     ] = None,
     dataset_path: Annotated[
         Path | None,
@@ -507,36 +507,25 @@ def merge(
 @app.command()
 def export(
     run: Annotated[str, typer.Argument(help="Run directory, or user/name on the Hub.", show_default=False)],
-    to: Annotated[
-        Literal["onnx", "gguf"],
-        typer.Option("--to", help="onnx for encoders, gguf for language models.", show_default=False),
-    ],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="New folder (onnx) or file (gguf).", show_default=False)
-    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="New folder.", show_default=False)],
+    to: Annotated[str, typer.Option("--to", help="The format: onnx.")] = "onnx",
     quantize: Annotated[
-        Literal["int8"] | None,
-        typer.Option(help="Round the weights to 8 bits (onnx).", show_default="float32"),
-    ] = None,
-    dtype: Annotated[
-        Literal["float16", "float32"] | None, typer.Option(help="Type of the weights (gguf).", show_default="float16")
+        Literal["int8"] | None, typer.Option(help="Round the weights to 8 bits.", show_default="float32")
     ] = None,
     dataset_path: Annotated[
         Path | None,
         typer.Option(help="The data, if elsewhere now: their source file, or a folder of `bioft build`."),
     ] = None,
 ) -> None:
-    """Export the model of a run for other software; both must give the same predictions on test examples."""
-    if wrong := {"onnx": dtype and "--dtype", "gguf": quantize and "--quantize"}[to]:
-        raise typer.BadParameter(f"{wrong} is not for --to {to}.")
-    if to == "onnx":
-        from bioft.export import onnx as export_onnx
+    """Export the encoder of a run for other software; both must give the same predictions on test examples."""
+    if to != "onnx":
+        raise typer.BadParameter(
+            f"bioft writes no {to}. For GGUF merge the run (bioft merge), and convert that with llama.cpp: see "
+            "docs/export.md."
+        )
+    from bioft.export import onnx as export_onnx
 
-        found = export_onnx.export(run, output, quantize=quantize, dataset_path=dataset_path)
-    else:
-        from bioft.export import gguf as export_gguf
-
-        found = export_gguf.export(run, output, dtype=dtype, dataset_path=dataset_path)
+    found = export_onnx.export(run, output, quantize=quantize, dataset_path=dataset_path)
     typer.echo(f"Exported to {found.format}. {found.parity.sentence()}")
     Console().print(Text(f"Written to {found.path}", style="green"), soft_wrap=True)
 

@@ -1,7 +1,6 @@
 """The page of `bioft demo`: a tab for each thing that can be done, served on this machine."""
 
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 
 import gradio as gr
@@ -12,6 +11,7 @@ from bioft.errors import BioftError
 from bioft.search import index as search_index
 from bioft.search.encoder import SearchEncoder
 from bioft.search.index import SearchIndex
+from bioft.storage.pages import html
 
 
 def open_and_build(index: Path, model: str | None, directories: Sequence[Path], about: str = "") -> gr.Blocks:
@@ -37,8 +37,7 @@ def build(index: SearchIndex, encoder: SearchEncoder, directories: Sequence[Path
     calibration = calibrate(index)
     with gr.Blocks(title="bioft", analytics_enabled=False) as app:
         name = "/".join(Path(encoder.name).parts[-2:])
-        told = f"{len(index):,} articles, encoded by {name}"
-        gr.HTML(f'<div class="bioft"><h1>bioft</h1><p>{escape(told)}</p><p class="about">{escape(about)}</p></div>')
+        gr.HTML(html(__package__, "head.html.j2", n=len(index), encoder=name, about=about))
         with gr.Tabs():
             search_tab.add(index, encoder, calibration)
             similarity_tab.add(encoder, calibration)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from bioft.demo.calibration import Calibration, Cosines
+from bioft.storage.pages import html
 
 WIDTH, HEIGHT, BASE, TOP, MARGIN = 480, 150, 118, 22, 20
 BINS = 60
@@ -18,26 +19,22 @@ def to_html(score: float, calibration: Calibration) -> str:
     def x(cosine: float) -> float:
         return MARGIN + (WIDTH - 2 * MARGIN) * (cosine - low) / (1 - low)
 
-    legend = "".join(
-        f'<div class="about"><span class="swatch" style="background:{colour};opacity:{opacity}"></span>{name}</div>'
-        for name, _, colour, opacity in kinds
-    )
-    curves = "".join(
-        f'<path d="{_outline(cosines, low)}" fill="{colour}" fill-opacity="{opacity}"/>'
-        for _, cosines, colour, opacity in kinds
-    )
-    ticks = "".join(
-        f'<text x="{x(tick):.1f}" y="{BASE + 22}" text-anchor="middle">{tick:g}</text>'
-        f'<line x1="{x(tick):.1f}" x2="{x(tick):.1f}" y1="{BASE}" y2="{BASE + 5}" stroke="currentColor"/>'
-        for tick in np.arange(np.ceil(low * 4) / 4, 1.01, 0.25)
-    )
-    at = x(min(score, 1.0))
-    return (
-        f'{legend}<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="Similarity {score:.3f} on a scale from '
-        f'{low:.2f} to 1, above the distribution of the similarities of articles" font-size="15" fill="currentColor">'
-        f'{curves}<line x1="{MARGIN}" x2="{WIDTH - MARGIN}" y1="{BASE}" y2="{BASE}" stroke="currentColor"/>{ticks}'
-        f'<g class="needle"><line x1="{at:.1f}" x2="{at:.1f}" y1="{TOP - 10}" y2="{BASE}" '
-        f'stroke="#dc2626" stroke-width="3"/><circle cx="{at:.1f}" cy="{TOP - 10}" r="7" fill="#dc2626"/></g></svg>'
+    return html(
+        __package__,
+        "gauge.html.j2",
+        curves=[
+            {"name": name, "outline": _outline(cosines, low), "colour": colour, "opacity": opacity}
+            for name, cosines, colour, opacity in kinds
+        ],
+        ticks=[(tick, f"{x(tick):.1f}") for tick in np.arange(np.ceil(low * 4) / 4, 1.01, 0.25)],
+        at=f"{x(min(score, 1.0)):.1f}",
+        score=score,
+        low=low,
+        width=WIDTH,
+        height=HEIGHT,
+        base=BASE,
+        top=TOP,
+        margin=MARGIN,
     )
 
 

@@ -8,6 +8,7 @@ from bioft.demo import page
 from bioft.errors import BioftError
 from bioft.metrics.report import decimals
 from bioft.search.index import SearchIndex
+from bioft.storage.pages import html
 
 MOST = 8
 """Articles side by side that a phone has room for."""
@@ -27,24 +28,20 @@ def to_html(index: SearchIndex, ids: list[str]) -> str:
     vectors = index.embeddings(rows.to_numpy().astype(np.int64))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     cosines = np.clip(vectors @ vectors.T, -1, 1)
-    head = "".join(f'<th scope="col">{column}</th>' for column in range(1, len(ids) + 1))
-    body = "".join(
-        f'<tr><th scope="row">{number}</th>{"".join(map(_cell, values))}</tr>'
-        for number, values in enumerate(cosines, 1)
-    )
     titles = index.articles["title"].take(rows).to_pylist()
-    listed = "".join(f"<li>{page.title_of(title, id_)}</li>" for title, id_ in zip(titles, ids, strict=True))
-    caption = '<caption class="about">Cosine similarity</caption>'
-    return (
-        f'<table class="heatmap">{caption}<thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table>'
-        f'<ol class="numbered">{listed}</ol>'
+    return html(
+        __package__,
+        "heatmap.html.j2",
+        cells=[list(map(_cell, values)) for values in cosines],
+        articles=list(zip(titles, ids, strict=True)),
+        address_of=page.address_of,
     )
 
 
-def _cell(cosine: float) -> str:
+def _cell(cosine: float) -> dict[str, str]:
     """A cell whose colour goes from white at 0 (and below) to dark teal at 1, with letters that stand out."""
     share = max(float(cosine), 0.0)
     red, green, blue = (round(255 + share * (end - 255)) for end in (15, 118, 110))
     letters = "#fff" if share > 0.6 else "#111"
     shown = decimals(cosine, 2) if abs(cosine) < 0.995 else "1"
-    return f'<td style="background:rgb({red},{green},{blue});color:{letters}">{shown}</td>'
+    return {"shown": shown, "colour": f"rgb({red},{green},{blue})", "letters": letters}

@@ -1,16 +1,16 @@
 """The tab with the map of the articles, its topics, and the heatmap of chosen articles."""
 
 from functools import cache
-from html import escape
 from typing import Any
 
 import gradio as gr
 
-from bioft.demo import article_map, heatmap, page
+from bioft.demo import article_map, heatmap
 from bioft.demo.article_map import ArticleMap
 from bioft.errors import BioftError
 from bioft.search.index import SearchIndex
-from bioft.search.topics import Topic
+from bioft.storage.pages import html
+from bioft.tasks import tabs
 
 TOPICS, CHOSEN = 8, 5
 
@@ -29,15 +29,17 @@ def add(index: SearchIndex) -> None:
         try:
             table, topics = drawn(int(n_topics))
         except BioftError as error:
-            return gr.skip(), page.block(page.message(str(error))), gr.skip()
+            return gr.skip(), tabs.message(str(error)), gr.skip()
         shown = set(articles.articles["id"])
         middles = [topic.id for topic in topics if topic.id in shown][:CHOSEN]
+        coloured = list(zip(topics, article_map.COLOURS, strict=False))
+        legend = html(__package__, "topics.html.j2", topics=coloured, drawn=len(articles.rows), n=len(index))
         # What a reader has chosen stays.
-        return table, page.block(_legend(topics, len(articles.rows), len(index))), gr.skip() if ids else middles
+        return table, legend, gr.skip() if ids else middles
 
-    @page.explained
+    @tabs.explained
     def compare(ids: list[str] | None) -> str:
-        return page.block(heatmap.to_html(index, ids or []))
+        return heatmap.to_html(index, ids or [])
 
     with gr.Tab("Map") as tab:
         n_topics = gr.Slider(2, len(article_map.COLOURS), value=TOPICS, step=1, label="Topics")
@@ -65,16 +67,3 @@ def add(index: SearchIndex) -> None:
     tab.select(draw, inputs, outputs, api_name="map", **options)
     n_topics.change(draw, inputs, outputs, api_name=False, **options)
     chosen.change(compare, chosen, compared, api_name="heatmap")
-
-
-def _legend(topics: list[Topic], drawn: int, n: int) -> str:
-    rows = []
-    for number, (topic, colour) in enumerate(zip(topics, article_map.COLOURS, strict=False), 1):
-        named = ", ".join(topic.terms) or f"around “{topic.title or topic.id}”"
-        rows.append(
-            f'<li><i style="background:{colour}"></i><b>{number}</b> {escape(named)} '
-            f'<span class="about">{topic.size:,} articles</span></li>'
-        )
-    sample = f" The map shows a random sample of {drawn:,} of them." if drawn < n else ""
-    told = f"Articles that are alike lie near to each other. Topics are clusters of all {n:,} articles.{sample}"
-    return f'<ul class="topics">{"".join(rows)}</ul><p class="about">{told}</p>'

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import bioft
+from bioft.cards.words import render
 from bioft.errors import BioftError
 from bioft.models import embedded
 from bioft.search.encoder import SearchEncoder
@@ -19,37 +20,6 @@ from bioft.storage.files import new_folder
 
 ENCODER = "encoder"
 """Folder of the encoder in a Space."""
-APP = '''\
-"""The page of `bioft demo` as a Space; the package that it was made with lies beside it."""
-
-from pathlib import Path
-
-from bioft.demo import app
-
-HERE = Path(__file__).parent
-MODEL = {model}
-RUNS = {runs}
-ABOUT = {about}
-
-app.launch(app.open_and_build(HERE / "index", MODEL and str(HERE / MODEL), [HERE / run for run in RUNS], ABOUT))
-'''
-CARD = """\
----
-title: {title}
-sdk: gradio
-sdk_version: {gradio}
-python_version: "3.11"
-app_file: app.py
----
-
-# {title}
-
-Semantic search over {articles:,} articles, made with `bioft demo --export-space` of bioft {bioft}.
-
-Encoder: {encoder}.
-
-{about}
-"""
 
 
 def export(
@@ -84,7 +54,8 @@ def export(
         (made / "index" / MANIFEST).write_text(known + "\n", encoding="utf-8")
         for directory, name in zip(directories, names, strict=True):
             shutil.copytree(directory, made / name)
-        app = APP.format(model=repr(ENCODER) if local else None, runs=json.dumps(names), about=repr(about))
+        values = {"model": repr(ENCODER) if local else None, "runs": json.dumps(names), "about": repr(about)}
+        app = render("space_app.py.j2", __package__, **values)
         (made / "app.py").write_text(app, encoding="utf-8")
         (made / "requirements.txt").write_text("".join(f"{each}\n" for each in requirements()), encoding="utf-8")
         (made / "README.md").write_text(_card(folder.name, index, encoder, about), encoding="utf-8")
@@ -126,13 +97,13 @@ def _check_base(name: str, directory: Path) -> None:
 
 def _card(name: str, index: SearchIndex, encoder: SearchEncoder, about: str) -> str:
     title = re.sub(r"[^\w.-]+", " ", name).strip() or "bioft"
-    shown = f"the folder {ENCODER}" if Path(encoder.name).is_dir() else encoder.name
-    card = CARD.format(
+    return render(
+        "space_card.md.j2",
+        __package__,
         title=title,
         gradio=version("gradio"),
         articles=len(index),
         bioft=bioft.__version__,
-        encoder=shown,
+        encoder=f"the folder {ENCODER}" if Path(encoder.name).is_dir() else encoder.name,
         about=about,
     )
-    return card.rstrip() + "\n"

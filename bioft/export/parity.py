@@ -17,12 +17,12 @@ from bioft.hub import pull
 from bioft.storage import runs
 from bioft.storage.configuration import recorded_configuration
 from bioft.tasks.entities import arguments as entities_arguments
+from bioft.tasks.exported import evenly
 from bioft.tasks.gene_disease import arguments as gene_disease_arguments
 from bioft.tasks.masked_lm import arguments as masked_lm_arguments
 from bioft.tasks.retrieval import arguments as retrieval_arguments
 from bioft.tasks.text_labels import arguments as text_labels_arguments
 
-EXAMPLES = 100
 ADAPTER = "adapter_model.safetensors"
 WHOLE = "model.safetensors"
 DATA: dict[str, tuple[Any, Callable[..., Any]]] = {
@@ -123,42 +123,53 @@ def test_examples(directory: Path, record: dict[str, Any], dataset_path: Path | 
     return test.select(evenly(len(test)))
 
 
-def evenly(n: int) -> list[int]:
-    """Up to 100 of n indices, at equal distances."""
-    return np.unique(np.linspace(0, n - 1, EXAMPLES).round().astype(int)).tolist()[:n]
-
-
 def drift(before: Sequence[np.ndarray], after: Sequence[np.ndarray]) -> float:
     """By how much the outputs of the worst example differ: root mean square, in standard deviations of all of them."""
     off = max(np.sqrt(np.mean((one - other) ** 2)) for one, other in zip(after, before, strict=True))
     return float(off / np.concatenate([values.ravel() for values in before]).std())
 
 
-def card_metadata(record: dict[str, Any], library: str, kind: str, *tags: str) -> str:
-    """The front matter of a card, as YAML; `kind` is the Hub's word for what was made of the base model."""
-    base, task = cards_words.without_local_paths(record)["base_model"], tasks.find(record, pulled=False)
+def card(
+    directory: Path, record: dict[str, Any], template: str, title: str, kinds: tuple[str, str, str], **values: Any
+) -> str:
+    """The model card of what was made of a run.
+
+    Args:
+        directory: the run.
+        record: its record.
+        template: a file of this package.
+        title: the heading.
+        kinds: the library that loads the model, the Hub's word for what was made of the base model, and a tag.
+        values: what else the template names.
+    """
+    task, base = pull.task_of(directory, record), cards_words.without_local_paths(record)["base_model"]
     published, license_id = bool(cards_words.HUB_ID.fullmatch(record["base_model"]["id"])), base.get("license")
-    return ModelCardData(
+    library, kind, tag = kinds
+    metadata = ModelCardData(
         library_name=library,
         base_model=base["id"] if published else None,
         license=license_id if license_id in cards_words.HUB_LICENSES else "other" if license_id else None,
         license_name=license_id if license_id and license_id not in cards_words.HUB_LICENSES else None,
         pipeline_tag=task.pipeline_tag,
-        tags=[*([f"base_model:{kind}:{base['id']}"] if published else []), "bioft", *tags, *task.tags],
-    ).to_yaml()
-
-
-def sources(directory: Path, record: dict[str, Any]) -> str:
-    """The base model, and the run with the checksum of what it trained, as items of a list in Markdown."""
-    base, origin = cards_words.without_local_paths(record)["base_model"], pull.origin(directory)
-    revision = f" at revision `{base['revision']}`" if base["revision"] else ""
-    run = f"[{origin['id']}]({cards_words.HUB}/{origin['id']}) at `{origin['revision']}`" if origin else record["name"]
-    name = ADAPTER if ADAPTER in record["files"] else WHOLE
-    trained = "Adapter: of" if name == ADAPTER else "Trained whole in"
-    digest = record["files"].get(name)
-    weights = f", {name} with SHA-256\n  `{digest}`" if digest else ""
-    return f"""- Base model: `{base["id"]}`{revision} ({base["source"]})
-- {trained} the bioft run {run} (recipe `{record["recipe"]}`{weights})"""
+        tags=[*([f"base_model:{kind}:{base['id']}"] if published else []), "bioft", tag, *task.tags],
+    )
+    weights = ADAPTER if ADAPTER in record["files"] else WHOLE
+    return cards_words.render(
+        template,
+        __package__,
+        metadata=metadata.to_yaml(),
+        title=title,
+        task=task,
+        base=base,
+        record=record,
+        adapter=weights == ADAPTER,
+        weights=weights,
+        digest=record["files"].get(weights),
+        origin=pull.origin(directory),
+        hub=cards_words.HUB,
+        not_for_patients=tasks.NOT_FOR_PATIENTS,
+        **values,
+    )
 
 
 def describe(record: dict[str, Any], name: str, parity: Parity) -> dict[str, Any]:

@@ -50,6 +50,13 @@ SUBJECTS = {
     "Infections": ["Antibiotics for pneumonia", "Vaccines against influenza", "Treatment of tuberculosis"],
     "Mental Disorders": ["Antidepressants for depression", "Therapy of schizophrenia", "Panic and anxiety"],
 }
+TASKS = {
+    "sft_gda": "gene-disease-association",
+    "token_classification": "entity-recognition",
+    "text_classification": "text-classification",
+    "joint_ner_re": "joint-entity-relation",
+    "mlm": "masked-language-model",
+}
 TABS = ("Search", "Similarity", "Entities", "Labels", "Map")
 ARTICLES = [
     IndexedArticle(str(30_000_000 + n), title, title, 1990 + n, ("Humans", term), n == 0)
@@ -68,7 +75,7 @@ WIDER_THAN_THE_SCREEN = """
 
 def write_run(folder: Path, recipe: str, base: dict[str, Any], **record: Any) -> Path:
     """Complete a folder with model files to a finished run."""
-    known = {"schema_version": 1, "recipe": recipe, "name": folder.name, "base_model": base}
+    known = {"schema_version": 1, "recipe": recipe, "task": TASKS[recipe], "name": folder.name, "base_model": base}
     (folder / "run.json").write_text(
         runs.json.dumps({**known, **record, "files": runs.checksums(folder)}), encoding="utf-8"
     )
@@ -540,5 +547,5 @@ def test_articles_that_cannot_be_compared(index: SearchIndex) -> None:
         heatmap.to_html(index, ["30000000"])
     with pytest.raises(BioftError, match="has the id 'gone'"):
         heatmap.to_html(index, ["30000000", "gone"])
-    assert page.title_of("", "HP:0001250").startswith('<a href="https://hpo.jax.org/browse/term/HP:0001250"')
-    assert page.title_of("Mine", "123") == "Mine"
+    assert page.address_of("HP:0001250") == "https://hpo.jax.org/browse/term/HP:0001250"
+    assert page.address_of("30000000") and page.address_of("123") is None

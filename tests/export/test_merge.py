@@ -84,7 +84,9 @@ def test_an_adapter_with_a_trained_head_is_merged_with_it(tmp_path: Path) -> Non
     }
     run_recipe(load_recipe("token_classification"), *command_line(**options))
     run = tmp_path / "run"
-    merged = merging.merge(run, tmp_path / "merged", dtype="float32")
+    merged = merging.merge(run, tmp_path / "merged")
+    assert merged.dtype == "float32", "that of the base model"
+    assert all(path.stat().st_mode & 0o077 == 0o044 for path in (tmp_path / "merged").iterdir()), "others can read it"
     assert not merged.dequantized and merged.examples == len(pd.read_parquet(run / "predictions.parquet"))
     whole = AutoModelForTokenClassification.from_pretrained(tmp_path / "merged").eval()
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "merged")

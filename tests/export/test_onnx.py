@@ -105,6 +105,11 @@ def test_weights_in_int8_answer_nearly_the_same(tagger: Path, tmp_path: Path) ->
     assert onnx.TensorProto.INT8 in types and "7 bits" in (tmp_path / "onnx" / "README.md").read_text()
 
 
+def test_other_formats_are_sent_to_who_writes_them(tagger: Path, tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["export", str(tagger), "--to", "gguf", "-o", str(tmp_path / "model.gguf")])
+    assert result.exit_code == 2 and "llama.cpp" in result.output
+
+
 def test_what_differs_too_much_or_in_too_many_predictions_is_refused() -> None:
     rng = np.random.default_rng(0)
     outputs = [rng.normal(size=(4, 3)) for _ in range(5)]

@@ -1,0 +1,31 @@
+"""A run on gene–disease pairs, as `bioft merge` takes it."""
+
+from pathlib import Path
+from typing import Any
+
+from peft import PeftModel
+from transformers import AutoTokenizer
+
+from bioft.errors import BioftError
+from bioft.models import base as models
+from bioft.tasks.exported import ForMerge, saver
+from bioft.tasks.gene_disease.prompts import PairPrompts
+
+
+def for_merge(directory: Path, record: dict[str, Any], dtype: Any) -> ForMerge:
+    """The adapter on its base, of which weights in 4 bits are dequantised; it reads the prompts of pairs.
+
+    Raises:
+        BioftError: no bitsandbytes for a base in 4 bits; as `models.resolve_recorded`.
+    """
+    recorded = record["base_model"]
+    quantization = models.nf4(dtype) if recorded["quantization"] == "nf4" else None
+    if recorded["quantization"] == "nf4" and quantization is None:
+        raise BioftError("This run was trained on a 4-bit base model: install bitsandbytes to merge it.")
+    base, _ = models.load_causal_lm(models.resolve_recorded(recorded), quantization, dtype)
+    if quantization is not None:
+        base = base.dequantize(dtype)
+    tokenizer = AutoTokenizer.from_pretrained(directory)
+    prompts = PairPrompts(record["scoring"]["prompt_style"], tokenizer)
+    model = PeftModel.from_pretrained(base.to(models.local_device()), str(directory))
+    return ForMerge(model, lambda rows: prompts.token_ids(list(rows["gene"]), list(rows["disease"])), saver(tokenizer))

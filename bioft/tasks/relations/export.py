@@ -1,0 +1,38 @@
+"""A classifier of pairs of concepts, as `bioft merge` and `bioft export` take it."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bioft.tasks.exported import ForMerge, ForOnnx, Outputs, evenly
+from bioft.tasks.relations import candidates as relations, predict as relation_prediction
+
+
+def for_merge(directory: Path, record: dict[str, Any], dtype: Any) -> ForMerge:
+    """The adapter on its base; it reads texts."""
+    model, tokenizer, _ = relation_prediction.load_run(directory)
+    return ForMerge.of_encoder(model, tokenizer)
+
+
+def for_onnx(directory: Path, record: dict[str, Any], rows: Any) -> ForOnnx:
+    """The model with marked texts of some pairs; a prediction is whether they have a relation of a type."""
+    model, tokenizer, _ = relation_prediction.load_run(directory)
+    kept = record["relations"]
+    arguments = {kind: [tuple(pair) for pair in pairs] for kind, pairs in kept["arguments"].items()}
+    found = relations.candidates(rows, arguments)
+    found = [found[index] for index in evenly(len(found))]
+    labels = relation_prediction.labels_of(model)
+
+    def predictions(outputs: Outputs) -> np.ndarray:
+        return relations.type_scores(np.stack(outputs), found, arguments, labels) >= kept["threshold"]
+
+    markers = relation_prediction.Markers(**kept["markers"])
+    inputs, _ = markers.encode(tokenizer, rows["text"][:], found)
+    usage = (
+        f"It reads a text for each pair of concepts, at most {markers.max_length} tokens long, in which "
+        "`bioft.tasks.relations.marking.mark` has marked the two as in the training. `logits` has the shape "
+        f"(texts, labels); the labels are in `config.json`. A relation is found from "
+        f"a score of {kept['threshold']:.4f} on."
+    )
+    return ForOnnx(model, tokenizer, inputs, predictions, usage)
