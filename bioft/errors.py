@@ -15,10 +15,16 @@ class LeakageError(BioftError):
     """A dataset build was stopped because its splits share information that they must not share."""
 
 
-def suggestion(wrong: str, known: Iterable[str]) -> str:
-    """The end of an error message about an unknown name: the nearest known one and the whole list."""
+def nearest(wrong: str, known: Iterable[str], n: int = 1) -> str:
+    """The question whether one of the known names was meant that are most like a wrong one; "" if none is like it."""
     from difflib import get_close_matches
 
+    # The default cutoff of 0.6 misses short names with one wrong ending ("llama" for "llama3_8b").
+    near = get_close_matches(str(wrong), list(known), n=n, cutoff=0.5)
+    return f"Did you mean {' or '.join(map(repr, near))}?" if near else ""
+
+
+def suggestion(wrong: str, known: Iterable[str]) -> str:
+    """The end of an error message about an unknown name: the nearest known one and the whole list."""
     names = list(known)
-    near = get_close_matches(str(wrong), names, n=1)
-    return (f"Did you mean '{near[0]}'? " if near else "") + f"Known: {', '.join(names)}."
+    return f"{nearest(wrong, names)} Known: {', '.join(names)}.".lstrip()

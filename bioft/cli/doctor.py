@@ -250,7 +250,7 @@ def print_report(checks: list[Check], console: Console) -> None:
 def _cpu_model() -> str:
     info = Path("/proc/cpuinfo")
     if info.is_file():
-        match = re.search(r"^model name\s*:\s*(.+)$", info.read_text(errors="replace"), re.MULTILINE)
+        match = re.search(r"^model name\s*:\s*(.+)$", info.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
         if match:
             return match.group(1).strip()
     return platform.processor() or platform.machine() or "unknown"

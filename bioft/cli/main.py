@@ -3,10 +3,7 @@
 Nothing heavy may be imported at the top of this module: `bioft --help` must answer at once.
 """
 
-import errno
 import json
-import os
-import shutil
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -23,12 +20,10 @@ from bioft.cli.options import Overwrite, Revision, SkipBad, check_output, rename
 from bioft.cli.predict import predict
 from bioft.demo.command import demo
 from bioft.errors import BioftError
+from bioft.storage.files import disk_error
 
 if TYPE_CHECKING:
     from bioft.hub.push import PushResult
-
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
-NO_PERMISSION = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class ErrorGroup(TyperGroup):
@@ -41,10 +36,9 @@ class ErrorGroup(TyperGroup):
         except BioftError as error:
             message = str(error)
         except Exception as error:
-            explained = _disk_error_message(error)
-            if explained is None:
+            if (explained := disk_error(error)) is None:
                 raise
-            message = explained
+            message = str(explained)
         Console(stderr=True, soft_wrap=True).print(Text(f"Error: {message}", style="red"))
         raise typer.Exit(1)
 
@@ -756,23 +750,3 @@ def doctor(
         checks.print_report(found, Console())
     if any(check.status == "missing" for check in found):
         raise typer.Exit(1)
-
-
-def _disk_error_message(error: Exception) -> str | None:
-    """Return what to tell of a full disk or a missing permission; None for any other error."""
-    if isinstance(error, OSError) and error.errno in NO_PERMISSION:
-        return f"no permission for {_place(error).absolute()}: {error.strerror}."
-    # Libraries wrap the error of a full disk in their own, so its causes are looked through.
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.errno in NO_SPACE:
-            path = _place(cause).absolute()
-            place = next(folder for folder in (path, *path.parents) if folder.exists())
-            free_mb = shutil.disk_usage(place).free / 1e6
-            return f"no space left on the disk of {path} ({free_mb:,.0f} MB free). Free some and run again."
-        cause = cause.__cause__ or cause.__context__
-    return None
-
-
-def _place(error: OSError) -> Path:
-    return Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else Path()

@@ -1,7 +1,6 @@
 """The command `bioft predict`: asks a trained run about pairs, texts, documents or trials."""
 
 import csv
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +10,7 @@ from rich.text import Text
 
 from bioft.cli.options import Overwrite, SkipBad, check_output
 from bioft.errors import BioftError
+from bioft.storage.files import new_file
 
 
 def predict(
@@ -256,12 +256,7 @@ def _check_columns(path: Path, columns: list[str]) -> None:
 
 
 def _write_csv(rows: list[dict[str, Any]], path: Path) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with new_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

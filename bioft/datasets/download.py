@@ -22,7 +22,7 @@ from bioft.datasets.gene_disease import ctd as ctd_source
 from bioft.datasets.metabolites import namespaces
 from bioft.datasets.options import PathName
 from bioft.errors import BioftError, suggestion
-from bioft.storage.datasets import file_sha256
+from bioft.storage.files import file_sha256
 
 Output = Annotated[PathName, "Folder to put the files in."]
 ATTEMPTS = 5

@@ -10,7 +10,7 @@ from bioft.search.articles import IndexedArticle
 from bioft.search.encoder import SearchEncoder
 from bioft.search.index import SearchIndex
 from bioft.storage import runs
-from bioft.storage.cache import cache_directory
+from bioft.storage.files import cache_directory
 
 RUN, BASE_MODEL = Path("runs/contrastive/default"), "embedded:all-minilm-l6-v2"
 """What encodes the terms: the default run of contrastive where it was trained, else the base model."""

@@ -19,7 +19,7 @@ from bioft.hub import checks, compatibility
 from bioft.hub.client import Access, RetryPolicy, capital, connection, missing
 from bioft.hub.repository import MAIN, Kind, Repository
 from bioft.storage import files as storage_files, runs
-from bioft.storage.cache import cache_directory
+from bioft.storage.files import cache_directory
 from bioft.task import Task
 
 COMMIT_ID = re.compile(r"[0-9a-f]{40}")
@@ -215,7 +215,7 @@ def _pull(
                     repository.download(name, commit, tree, partial)
             shutil.rmtree(partial / ".cache")  # the client's own notes
             check(partial, api)
-            storage_files.write_text(partial / ORIGIN, json.dumps(source, indent=2) + "\n")
+            storage_files.write_json(partial / ORIGIN, source)
             partial.chmod(0o755)  # mkdtemp makes it private
             _move(partial, target)
         except BioftError as error:

@@ -5,7 +5,6 @@ the test split was seen in training, and which shortcuts the audit found.
 """
 
 import json
-import tempfile
 from collections import Counter
 from collections.abc import Callable
 from itertools import combinations
@@ -21,6 +20,7 @@ from rich.text import Text
 from bioft.errors import BioftError
 from bioft.inspect.tables import QUANTILES, new_table, print_audit, quantiles, rows_table
 from bioft.storage import datasets as storage
+from bioft.storage.files import new_folder
 
 SCHEMA_VERSION = 1
 SIDES = ("gene", "disease")
@@ -294,15 +294,7 @@ def _holds_anything(folder: Path) -> bool:
 
 
 def _write(report: dict[str, Any], draw: Draw, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{FOLDER}.", dir=target.parent) as temporary:
-        new = Path(temporary) / "new"
-        new.mkdir()
+    with new_folder(target, existing="replace") as new:
         draw(new)
         text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         (new / REPORT).write_text(text, encoding="utf-8")
-        if target.is_dir():
-            target.replace(Path(temporary) / "old")
-        elif target.exists():
-            target.unlink()
-        new.replace(target)

@@ -3,10 +3,9 @@
 `evaluate` takes seconds to import, so nothing is imported before `load` is called.
 """
 
-import difflib
 from typing import TYPE_CHECKING, Any
 
-from bioft.errors import BioftError
+from bioft.errors import BioftError, suggestion
 
 if TYPE_CHECKING:
     import evaluate
@@ -24,9 +23,7 @@ def load(name: str, **options: Any) -> "evaluate.Metric":
         BioftError: an unknown name.
     """
     if name not in NAMES:
-        nearest = difflib.get_close_matches(name, NAMES, n=1)
-        hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
-        raise BioftError(f"There is no metric {name!r} in bioft.{hint} Known: {', '.join(NAMES)}.")
+        raise BioftError(f"There is no metric {name!r} in bioft. {suggestion(name, NAMES)}")
 
     import importlib
 

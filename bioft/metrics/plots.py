@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bioft.errors import BioftError
+from bioft.storage import files
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -166,14 +167,11 @@ def save_figure(figure: "Figure", path: StrPath) -> None:
         BioftError: the file can't be written.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.tmp")
     try:
-        figure.savefig(temporary, format=path.suffix.removeprefix(".") or "png", dpi=150)
-        temporary.replace(path)
-    except (OSError, ValueError) as error:
+        with files.new_file(path) as partial:
+            figure.savefig(partial, format=path.suffix.removeprefix(".") or "png", dpi=150)
+    except ValueError as error:
         raise BioftError(f"The figure {path} can't be written: {error}.") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def comparison(rankings: Sequence[tuple[str, Any]], path: StrPath) -> None:

@@ -16,9 +16,10 @@ from transformers.utils.hub import extract_commit_hash
 from trl import ModelConfig
 
 from bioft.errors import BioftError
-from bioft.models.embedded import EMBEDDED_PREFIX, BaseModel, _embedded, _sha256
+from bioft.models.embedded import EMBEDDED_PREFIX, BaseModel, _embedded
 from bioft.models.lora import save_adapter
 from bioft.models.sharding import is_sharded
+from bioft.storage.files import file_sha256
 
 logger = logging.getLogger(__name__)
 UNGATED_PRESET = "default"
@@ -39,7 +40,7 @@ def resolve_base_model(name_or_path: str, revision: str | None = None) -> BaseMo
     if Path(name_or_path).is_dir():
         folder = Path(name_or_path).resolve()
         weights = sorted(folder.glob("*.safetensors"))
-        digest = _sha256(weights) if weights else None
+        digest = file_sha256(*weights) if weights else None
         return BaseModel(name_or_path, str(folder), None, f"local folder {folder}", None, digest)
     if name_or_path.startswith((".", "/", "~")):
         raise BioftError(f"No model folder at {name_or_path}: give a folder with config.json, or a Hub id.")

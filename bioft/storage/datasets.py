@@ -3,8 +3,6 @@
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -13,16 +11,11 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from datasets import Dataset, DatasetDict
 
 from bioft.errors import BioftError
+from bioft.storage.files import new_folder, write_json, write_text
 
 MANIFEST = "manifest.json"
 CARD = "README.md"
 SCHEMA_VERSION = 1
-
-
-def file_sha256(path: str | os.PathLike[str]) -> str:
-    """SHA-256 of a file's bytes, as hexadecimal digits."""
-    with Path(path).open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def fingerprint(dataset: Dataset) -> str:
@@ -63,25 +56,14 @@ def save(
                 f"The manifest's fingerprint of split '{split}' is not that of its rows. "
                 "Save the dataset together with the manifest that its builder returned."
             )
-    temporary: Path | None = None
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
+    with new_folder(target, existing="replace") as partial:
         for split, rows in dataset.items():
             # Not Dataset.to_parquet, which draws a progress bar per file; the features go along all the same.
             table = rows.with_format("arrow")[:].cast(rows.features.arrow_schema)
-            pq.write_table(table, temporary / f"{split}.parquet")
-        text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
-        (temporary / MANIFEST).write_text(text, encoding="utf-8")
+            pq.write_table(table, partial / f"{split}.parquet")
+        write_json(partial / MANIFEST, manifest)
         if card is not None:
-            (temporary / CARD).write_text(card, encoding="utf-8")
-        temporary.chmod(0o755)  # mkdtemp makes it private; a dataset is meant to be shared
-        _replace_directory(temporary, target)
-    except OSError as error:
-        raise _write_error(error, target) from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
+            write_text(partial / CARD, card)
     return target
 
 
@@ -105,32 +87,6 @@ def _check_target(target: Path, overwrite: bool) -> None:
             f"{target} is not overwritten: beside the dataset it holds {', '.join(others[:5])}. Move that away, or "
             "choose another directory."
         )
-
-
-def _replace_directory(source: Path, target: Path) -> None:
-    """Put `source` in the place of `target`, keeping the old directory until the new one stands."""
-    if not target.exists():
-        source.rename(target)
-        return
-    old = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".old", dir=target.parent))
-    target.replace(old)  # an empty directory may be replaced
-    try:
-        source.rename(target)
-    except OSError:
-        old.rename(target)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _write_error(error: OSError, target: Path) -> BioftError:
-    parent = target.parent
-    while not parent.exists():
-        parent = parent.parent
-    free = shutil.disk_usage(parent).free / 1e6
-    return BioftError(
-        f"Can't write the dataset to {target}: {error.strerror or error}. {free:,.0f} MB are free there; "
-        "nothing was left behind. Free some space or choose another directory."
-    )
 
 
 def load_manifest(directory: str | os.PathLike[str]) -> dict[str, Any]:

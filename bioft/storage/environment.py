@@ -41,9 +41,14 @@ def environment() -> dict[str, Any]:
 
 
 def git_state() -> dict[str, Any]:
-    """Commit of the checkout that bioft runs from and whether files were changed; None outside a checkout."""
+    """Commit of the checkout that bioft runs from and whether files were changed; None outside a checkout.
+
+    A wheel may be installed inside somebody else's repository, whose commit says nothing about bioft.
+    """
     folder = Path(bioft.__file__).resolve().parent.parent
     try:
+        if Path(_git(folder, "rev-parse", "--show-toplevel")).resolve() != folder:
+            return {"git_commit": None, "git_dirty": None}
         commit = _git(folder, "rev-parse", "HEAD")
         return {"git_commit": commit, "git_dirty": bool(_git(folder, "status", "--porcelain"))}
     except (OSError, subprocess.CalledProcessError):
@@ -57,7 +62,8 @@ def hardware() -> dict[str, Any]:
     cpu = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():
-        names = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
+        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
+        names = [line.split(":", 1)[1].strip() for line in lines if "model name" in line]
         cpu = names[0] if names else cpu
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     return {
@@ -80,5 +86,5 @@ def command_line() -> list[str]:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    result = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True)
+    result = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, encoding="utf-8", check=True)
     return result.stdout.strip()

@@ -1,13 +1,37 @@
-"""Folders and files that are written whole or not at all, and never over what is there."""
+"""Files and folders: written whole or not at all, their checksums, bioft's cache, and what to say of a full disk."""
 
+import errno
 import hashlib
+import json
+import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Literal
 
 from bioft.errors import BioftError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_NO_PERMISSION = (errno.EACCES, errno.EPERM, errno.EROFS)
+# Libraries that write from compiled code tell a full disk in words of their own.
+_DISK_WORDS = re.compile(r"No space left|Disk quota|File too large|iostream error|PytorchStreamWriter failed")
+
+
+def cache_directory() -> Path:
+    """Where bioft keeps what it can make or fetch again: `$BIOFT_CACHE`, else `~/.cache/bioft`."""
+    return Path(os.environ.get("BIOFT_CACHE", Path.home() / ".cache" / "bioft"))
+
+
+def file_sha256(*paths: str | os.PathLike[str]) -> str:
+    """SHA-256 of a file's bytes, or of those of several files after each other, as hexadecimal digits."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with Path(path).open("rb") as stream:
+            hashlib.file_digest(stream, lambda: digest)
+    return digest.hexdigest()
 
 
 def check_new(output: Path) -> None:
@@ -21,71 +45,119 @@ def check_new(output: Path) -> None:
 
 
 @contextmanager
-def new_folder(output: Path) -> Iterator[Path]:
-    """A folder to write to, which becomes `output` at the end; if anything goes wrong nothing is left behind.
+def new_folder(output: Path, *, existing: Literal["refuse", "replace", "keep"] = "refuse") -> Iterator[Path]:
+    """A folder to write to, which becomes `output` at the end; if anything goes wrong all is as it was before.
+
+    Args:
+        output: the folder, whose parents are made.
+        existing: what to do with a folder that holds something: refuse it, replace it at the end, or keep it and drop
+            what was written (for a cache, where another process may have made the same meanwhile).
 
     Raises:
-        BioftError: `output` exists and is not an empty folder, or the disk is full.
+        BioftError: `output` holds something and is refused, or the disk is full.
     """
-    check_new(output)
-    with disk_errors(output):
-        output.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{output.name}.", suffix=".partial", dir=output.parent))
-        try:
-            yield partial
-            partial.chmod(0o755)
-            if output.exists():
-                output.rmdir()
-            partial.rename(output)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+    if existing == "refuse":
+        check_new(output)
+    with _beside(output) as place:
+        partial = place / output.name
+        partial.mkdir()
+        yield partial
+        if existing == "replace" and output.exists():
+            old = output.rename(place / f"old-{output.name}")
+            try:
+                partial.rename(output)
+            except OSError:
+                old.rename(output)
+                raise
+        else:
+            try:
+                partial.rename(output)  # an empty folder may be replaced
+            except OSError:
+                if existing != "keep" or not output.is_dir():
+                    raise
 
 
 @contextmanager
 def new_file(output: Path) -> Iterator[Path]:
-    """A file to write to, in a folder of its own, which becomes `output` at the end; see `new_folder`."""
-    with disk_errors(output):
-        output.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{output.name}.", suffix=".partial", dir=output.parent) as folder:
-            partial = Path(folder) / output.name
-            yield partial
-            partial.rename(output)
+    """A file of the same name to write to, which takes the place of `output` at the end.
 
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, as hexadecimal text."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file in one step: it is there whole, or as it was before."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise disk_error(path, error) from error
-    finally:
-        partial.unlink(missing_ok=True)
+    Raises:
+        BioftError: the disk is full. `output` is then as it was before.
+    """
+    with _beside(output) as place:
+        yield place / output.name
+        (place / output.name).replace(output)
 
 
 @contextmanager
-def disk_errors(directory: Path) -> Iterator[None]:
-    """Turn a full or read-only disk into a message; checkpoints written before stay usable."""
+def _beside(output: Path) -> Iterator[Path]:
+    with disk_errors(output):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        place = tempfile.mkdtemp(prefix=f".{output.name}.", suffix=".partial", dir=output.parent)
+        try:
+            yield Path(place)
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file (UTF-8) in one step: it is there whole, or as it was before."""
+    with new_file(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON for people to read, in one step; see `write_text`."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn a disk that is full or can't be written to into a message about `path`; other errors pass."""
     try:
         yield
-    except OSError as error:
-        if error.errno is None:
+    except Exception as error:
+        if (explained := disk_error(error, path)) is None:
             raise
-        raise disk_error(directory, error) from error
+        raise explained from error
 
 
-def disk_error(path: Path, error: OSError) -> BioftError:
-    """What to tell a user whose disk is full or not writable."""
-    folder = next(parent for parent in [path, *path.parents] if parent.exists())
-    free = shutil.disk_usage(folder).free // 2**20
+def disk_error(error: BaseException, path: Path | None = None) -> BioftError | None:
+    """What to tell a user whose disk is full or not writable; None for an error that is not the disk's.
+
+    Args:
+        error: as it was raised; libraries wrap the one of a full disk, so that its causes are looked through.
+        path: what was being written; by default the file that the error names.
+    """
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, BioftError):
+        if isinstance(cause, OSError) and (cause.errno in _FULL or (cause is error and _is_of_disk(cause, path))):
+            return _message(cause, cause.strerror or str(cause), path)
+        if _DISK_WORDS.search(str(cause)):
+            return _message(cause, f"the disk takes no more ({' '.join(str(cause).split())[:200]})", path)
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
+def _is_of_disk(error: OSError, path: Path | None) -> bool:
+    if path is None:
+        return error.errno in _NO_PERMISSION
+    return (error.errno or 0) > 0 and not isinstance(error, ConnectionError | TimeoutError)
+
+
+def _message(error: BaseException, reason: str, path: Path | None) -> BioftError:
+    name = getattr(error, "filename", None)
+    named = Path(os.fsdecode(name)).absolute() if isinstance(name, str | bytes) else None
+    path = (path or named or Path()).absolute()
+    # The file that was being written may be on another disk, as a cache is.
+    if named is not None and path.parent not in named.parents:
+        path = named
+    elsewhere = "point BIOFT_CACHE to another disk" if cache_directory() in path.parents else "choose another place"
+    if isinstance(error, OSError) and error.errno in _NO_PERMISSION:
+        return BioftError(f"No permission for {path}: {reason}. Change its permissions, or {elsewhere}.")
+    place = next(folder for folder in (path, *path.parents) if folder.exists())
+    free = shutil.disk_usage(place).free // 10**6
     return BioftError(
-        f"Could not write to {path}: {error.strerror or error} ({free} MiB free there). Make space, or choose "
-        "another --output_dir; the same command continues from the last checkpoint."
+        f"Can't write to {path}: {reason} ({free:,} MB free there). Make space or {elsewhere}, and run the same "
+        "command again: a training or a download goes on where it stopped."
     )

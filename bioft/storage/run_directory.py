@@ -13,7 +13,7 @@ import numpy as np
 import yaml
 
 from bioft.errors import BioftError
-from bioft.storage.files import disk_errors, write_text
+from bioft.storage.files import disk_errors, new_file, write_text
 from bioft.storage.runs import BASE_SCORES, CONFIG, RECORD
 
 BEGUN_HERE: set[Path] = set()
@@ -40,7 +40,7 @@ def prepare(directory: Path, config: dict[str, Any], *, overwrite: bool = False)
     if names and overwrite:
         shutil.rmtree(directory)
     elif CONFIG in names:
-        earlier = yaml.safe_load((directory / CONFIG).read_text()) or {}
+        earlier = yaml.safe_load((directory / CONFIG).read_text(encoding="utf-8")) or {}
         changed = [f"{key}: {was!r}, now {now!r}" for key, was, now in differing_settings(earlier, config)]
         if changed:
             raise BioftError(
@@ -134,8 +134,6 @@ def cached(path: Path, compute: Callable[[], dict[str, np.ndarray]]) -> dict[str
             return dict(stored)
     arrays = compute()
     if int(os.environ.get("RANK", "0")) == 0:
-        partial = path.with_name(f".partial-{path.name}")
-        with disk_errors(path):
+        with new_file(path) as partial:
             np.savez(partial, allow_pickle=False, **arrays)
-            partial.replace(path)
     return arrays

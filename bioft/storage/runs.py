@@ -104,12 +104,11 @@ def checksums(directory: Path) -> dict[str, str]:
     The card is no evidence: its words may be changed, and on the Hub it names its repository.
     """
     names = sorted(path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file())
-    kept = [name for name in names if name not in (RECORD, CARD) and not name.startswith("runs/")]
-    kept = [name for name in kept if not RESUMPTION.match(name)]
-    return {name: file_sha256(directory / name) for name in kept}
+    left_out = re.compile(rf"({re.escape(RECORD)}|{re.escape(CARD)})$|runs/|{RESUMPTION.pattern}")
+    return {name: file_sha256(directory / name) for name in names if not left_out.match(name)}
 
 
 PREDICTIONS = "predictions.parquet"
 BASE_SCORES = "base_scores-"
-# What only the resumption of an unfinished run needs.
-RESUMPTION = re.compile(rf"checkpoint-\d+(/|$)|{BASE_SCORES}|training_args\.bin$")
+# What only the resumption of an unfinished run needs, and what a killed one left half-written.
+RESUMPTION = re.compile(rf"checkpoint-\d+(/|$)|{BASE_SCORES}|training_args\.bin$|\..*\.partial(/|$)")

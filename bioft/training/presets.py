@@ -1,7 +1,5 @@
 """Presets: the YAML files in `recipes/configs/<recipe>/<preset>.yaml`, found, listed, copied and checked."""
 
-import difflib
-import os
 import shutil
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -11,7 +9,8 @@ from typing import Any
 import yaml
 
 import bioft
-from bioft.errors import BioftError
+from bioft.errors import BioftError, nearest
+from bioft.storage import files
 
 # `configs/accelerate` holds settings for `accelerate launch`: no recipe reads them with --config.
 LAUNCH_CONFIGS = "accelerate"
@@ -65,13 +64,11 @@ def resolve_config(recipe: str, preset: str = "default") -> Path:
     presets = list_presets()
     recipes = sorted({found.recipe for found in presets})
     if recipe not in recipes:
-        raise BioftError(
-            f"There is no recipe {recipe!r}.{_suggestion(recipe, recipes)} Recipes: {', '.join(recipes)}."
-        )
+        raise BioftError(f"There is no recipe {recipe!r}. {nearest(recipe, recipes)} Recipes: {', '.join(recipes)}.")
     paths = {found.name: found.path for found in presets if found.recipe == recipe}
     if preset not in paths:
         others = [found.recipe for found in presets if found.name == preset]
-        elsewhere = f" Recipe {' and '.join(others)} has it." if others else _suggestion(preset, paths)
+        elsewhere = f" Recipe {' and '.join(others)} has it." if others else f" {nearest(preset, paths)}"
         raise BioftError(f"Recipe {recipe!r} has no preset {preset!r}.{elsewhere} Presets: {', '.join(paths)}.")
     return paths[preset]
 
@@ -88,12 +85,8 @@ def copy_preset(recipe: str, preset: str, destination: Path, *, overwrite: bool 
         raise BioftError(f"{target} exists already. Name another file, or replace it with --overwrite.")
     if not target.parent.is_dir():
         raise BioftError(f"The folder {target.parent} does not exist. Create it first, or name another file.")
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        shutil.copyfile(source, temporary)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with files.new_file(target) as partial:
+        shutil.copyfile(source, partial)
     return target
 
 
@@ -148,14 +141,8 @@ def check_keys(config: dict[str, Any], known: Collection[str], path: Path) -> No
     messages = []
     for key in unknown:
         where = f"{path}, line {lines[key]}" if key in lines else str(path)
-        messages.append(f"{where}: unknown key {key!r}.{_suggestion(key, known)}")
+        messages.append(f"{where}: unknown key {key!r}. {nearest(key, sorted(known))}".rstrip())
     raise BioftError("\n".join(messages))
-
-
-def _suggestion(name: str, known: Collection[str]) -> str:
-    # The default cutoff of 0.6 misses short names with one wrong ending ("llama" for "llama3_8b").
-    nearest = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
-    return f" Did you mean {nearest[0]!r}?" if nearest else ""
 
 
 def _key_lines(text: str) -> list[tuple[str, int]]:

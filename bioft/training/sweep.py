@@ -2,7 +2,6 @@
 
 import hashlib
 import itertools
-import json
 import re
 import runpy
 import shutil
@@ -316,7 +315,7 @@ def _test_chosen(found: Sweep, script: Path, command: Sequence[str], directory: 
 def _write(found: Sweep, directory: Path) -> None:
     """Write `sweep.json`, `sweep.csv` and `sweep.png`."""
     content = asdict(found) | {"split": "validation"}
-    files.write_text(directory / "sweep.json", json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    files.write_json(directory / "sweep.json", content)
     if not found.trials:
         return
     table = pd.DataFrame([trial.parameters | asdict(trial) for trial in found.trials]).drop(columns="parameters")

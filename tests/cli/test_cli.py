@@ -124,7 +124,7 @@ def test_a_full_disk_is_told_with_the_free_space(monkeypatch: pytest.MonkeyPatch
     wrapped = RuntimeError("dataset generation failed")
     wrapped.__cause__ = full
     told = message(failing(wrapped, monkeypatch))
-    assert "no space left" in told
+    assert "No space left" in told
     assert str(tmp_path / "not" / "there.parquet") in told
 
 
@@ -135,12 +135,12 @@ def test_a_really_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             file.write("x" * 100_000)
 
     monkeypatch.setattr(presets, "list_presets", write)
-    assert "no space left" in message(invoke("recipes", "list"))
+    assert "No space left" in message(invoke("recipes", "list"))
 
 
 def test_a_missing_permission_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     told = message(failing(PermissionError(errno.EACCES, "Permission denied", str(tmp_path)), monkeypatch))
-    assert f"no permission for {tmp_path}" in told
+    assert f"No permission for {tmp_path}" in told
 
 
 def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -545,7 +545,7 @@ def test_a_failed_prediction_leaves_no_file(
     source = tmp_path / "pairs.csv"
     source.write_text("gene,disease\nEGFR,Glioma\n")
     monkeypatch.setattr(csv.DictWriter, "writerows", full)
-    assert "no space left" in message(invoke("predict", tmp_path, "-i", source, "-o", tmp_path / "out.csv"))
+    assert "No space left" in message(invoke("predict", tmp_path, "-i", source, "-o", tmp_path / "out.csv"))
     assert [path.name for path in tmp_path.iterdir()] == ["pairs.csv"]
 
 

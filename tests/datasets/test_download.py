@@ -337,13 +337,13 @@ def test_unknown_source() -> None:
 
 def test_a_directory_that_can_not_be_made(site: Site, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(BioftError, match=r"Can't write .* MB are free"):
+    with pytest.raises(BioftError, match=r"Can't write .* MB free"):
         download("ctd", tmp_path / "file" / "below", base_url=site.url)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full, a device that is always full, is Linux only")
 def test_a_full_disk(site: Site, tmp_path: Path) -> None:
     (tmp_path / f"{FILE}.part").symlink_to("/dev/full")
-    with pytest.raises(BioftError, match=r"No space left on device.* MB are free"):
+    with pytest.raises(BioftError, match=r"No space left on device.* MB free"):
         download("ctd", tmp_path, base_url=site.url)
     assert not (tmp_path / FILE).exists()

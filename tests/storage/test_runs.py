@@ -1,7 +1,10 @@
 """The run directory: whole or resumable, never silently replaced, and edited files are found out."""
 
+import errno
 import json
+import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -121,10 +124,71 @@ def test_a_full_disk_is_a_message_and_leaves_no_partial_file(tmp_path: Path) -> 
     """/dev/full answers every write with ENOSPC."""
     if not Path("/dev/full").exists():
         pytest.skip("needs /dev/full")
-    (tmp_path / ".run.json.partial").symlink_to("/dev/full")
-    with pytest.raises(BioftError, match=r"No space left on device.*MiB free"):
-        storage_files.write_text(tmp_path / "run.json", "{}" * 10_000)
+    with (
+        pytest.raises(BioftError, match=rf"{tmp_path}/run.json: No space left on device.*MB free"),
+        storage_files.new_file(tmp_path / "run.json") as partial,
+    ):
+        partial.symlink_to("/dev/full")
+        partial.write_text("{}" * 10_000)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_libraries_say_of_a_full_disk_is_understood(tmp_path: Path) -> None:
+    """PyTorch tells of it as an error without number, safetensors in words."""
+    for words in (
+        "basic_ios::clear: iostream error",
+        "Error while serializing: No space left on device (os error 28)",
+    ):
+        with (
+            pytest.raises(BioftError, match=r"Can't write to .*run: the disk takes no more .*MB free"),
+            storage_files.disk_errors(tmp_path / "run"),
+        ):
+            raise RuntimeError(words)
+    with pytest.raises(RuntimeError, match="shapes"), storage_files.disk_errors(tmp_path / "run"):
+        raise RuntimeError("the shapes do not fit")
+
+
+def test_the_free_space_is_that_of_the_disk_which_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BIOFT_CACHE", str(tmp_path / "cache"))
+    asked = []
+    monkeypatch.setattr(storage_files.shutil, "disk_usage", lambda path: asked.append(path) or SimpleNamespace(free=0))
+    error = OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "cache" / "hub" / "x.safetensors"))
+    (tmp_path / "cache").mkdir()
+    told = str(storage_files.disk_error(error, Path("/elsewhere/run")))
+    assert str(tmp_path / "cache" / "hub") in told and "BIOFT_CACHE" in told and asked == [tmp_path / "cache"]
+
+
+def test_a_folder_that_is_replaced_stays_until_the_new_one_stands(tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "old").write_text("")
+    with pytest.raises(ZeroDivisionError), storage_files.new_folder(tmp_path / "x", existing="replace") as new:
+        (new / "half").write_text("")
+        raise ZeroDivisionError
+    assert [path.name for path in (tmp_path / "x").iterdir()] == ["old"]
+    for existing, left in (("replace", "new"), ("keep", "new")):
+        with storage_files.new_folder(tmp_path / "x", existing=existing) as new:
+            (new / ("new" if existing == "replace" else "later")).write_text("")
+        assert [path.name for path in (tmp_path / "x").iterdir()] == [left]
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+def test_what_a_killed_run_left_half_written_is_no_file_of_the_run(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("a: 1")
+    (tmp_path / ".run.json.x7.partial").mkdir()
+    (tmp_path / ".run.json.x7.partial" / "run.json").write_text("{")
+    assert list(runs.checksums(tmp_path)) == ["config.yaml"]
+
+
+def test_the_commit_of_another_repository_is_not_bioft_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """bioft as a wheel in a virtual environment inside a repository of the user's own."""
+    for command in ("init -q", "-c user.name=a -c user.email=a@b commit -q --allow-empty -m first"):
+        subprocess.run(["git", *command.split()], cwd=tmp_path, check=True)
+    package = tmp_path / ".venv" / "site-packages" / "bioft"
+    package.mkdir(parents=True)
+    monkeypatch.setattr(environment.bioft, "__file__", str(package / "__init__.py"))
+    assert environment.git_state() == {"git_commit": None, "git_dirty": None}
+    monkeypatch.setattr(environment.bioft, "__file__", str(tmp_path / "bioft" / "__init__.py"))
+    assert environment.git_state()["git_commit"] is not None
 
 
 def test_cached_arrays_are_computed_once(tmp_path: Path) -> None:

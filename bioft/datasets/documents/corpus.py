@@ -14,7 +14,8 @@ from bioft.datasets.documents.pubtator import Document, concepts
 from bioft.datasets.options import PathName, Seed, SkipBad, TestSize, ValidationSize
 from bioft.datasets.splits import SPLITS, check_disjoint, grouped_split, straddling
 from bioft.errors import BioftError, LeakageError
-from bioft.storage.datasets import SCHEMA_VERSION, file_sha256, fingerprint
+from bioft.storage.datasets import SCHEMA_VERSION, fingerprint
+from bioft.storage.files import file_sha256
 from bioft.storage.text_lines import normalise
 
 COLUMNS = ("document_id", "text", "entities", "relations")

@@ -9,7 +9,6 @@ exactly as written: an HTML entity such as `&gt;` counts four.
 
 import os
 import re
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, TextIO
 
 from bioft.errors import BioftError
+from bioft.storage.files import new_file
 from bioft.storage.text_lines import TextLines
 
 UNLINKED = ("-1", "-", "")
@@ -228,18 +228,8 @@ def write(
         raise BioftError(f"{path} exists already. Name another file, or move it away.")
     if not path.parent.is_dir():
         raise BioftError(f"The folder {path.parent} does not exist. Create it first.")
-    temporary = None
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", newline="", dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as stream:
-            temporary = Path(stream.name)
-            stream.writelines(_written(documents))
-        temporary.chmod(0o644)  # private by default, unlike any other file that a user writes
-        temporary.replace(path)
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+    with new_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
+        stream.writelines(_written(documents))
 
 
 def _written(documents: Iterable[Document]) -> Iterator[str]:

@@ -25,7 +25,7 @@ from bioft.datasets.options import (
     ValidationSize,
 )
 from bioft.errors import BioftError, suggestion
-from bioft.storage.datasets import file_sha256
+from bioft.storage.files import file_sha256
 from bioft.storage.text_lines import TextLines
 
 URL = "https://ctdbase.org"

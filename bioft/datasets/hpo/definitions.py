@@ -16,7 +16,7 @@ from bioft.datasets.hpo import gene_disease as hpo
 from bioft.datasets.options import Seed, TestSize, ValidationSize
 from bioft.datasets.texts import corpus as texts
 from bioft.errors import BioftError
-from bioft.storage.datasets import file_sha256
+from bioft.storage.files import file_sha256
 from bioft.storage.text_lines import TextLines
 
 FILE = "hp.obo"

@@ -17,7 +17,7 @@ from datasets import DatasetDict
 from bioft.datasets.gene_disease import pairs as gene_disease
 from bioft.datasets.options import Negatives, NegativesPerPositive, Seed, Split, TestSize, ValidationSize
 from bioft.errors import BioftError
-from bioft.storage.datasets import file_sha256
+from bioft.storage.files import file_sha256
 from bioft.storage.text_lines import TextLines
 
 URL = "https://hpo.jax.org"

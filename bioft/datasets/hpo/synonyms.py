@@ -17,7 +17,8 @@ from datasets import Dataset, DatasetDict
 from bioft.datasets.hpo import gene_disease as hpo
 from bioft.datasets.options import Seed, TestSize, ValidationSize
 from bioft.datasets.splits import SPLITS, check_disjoint, grouped_split
-from bioft.storage.datasets import SCHEMA_VERSION, file_sha256, fingerprint
+from bioft.storage.datasets import SCHEMA_VERSION, fingerprint
+from bioft.storage.files import file_sha256
 from bioft.storage.text_lines import TextLines, normalise
 
 FILE = "hp.obo"

@@ -13,6 +13,7 @@ import pandas as pd
 
 from bioft.datasets.metabolites.tables import Row, joined, to_table, universal_id
 from bioft.errors import BioftError
+from bioft.storage.files import new_file
 
 if TYPE_CHECKING:
     import cobra
@@ -115,14 +116,8 @@ def write_model(model: "cobra.Model", path: str | os.PathLike[str]) -> None:
     suffix = format_suffix(path)
     if suffix not in writers or (path.suffix.lower() != suffix and suffix not in (".xml", ".sbml")):
         raise BioftError(f"{path} can't be written as a model: its name must end in {', '.join(writers)}.")
-    # The end of the name stays, which tells cobra whether to pack.
-    partial = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        with _quiet_cobra():
-            writers[suffix](model, str(partial))
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with new_file(path) as partial, _quiet_cobra():
+        writers[suffix](model, str(partial))
 
 
 def format_suffix(path: Path) -> str:

@@ -2,10 +2,7 @@
 
 import hashlib
 import json
-import os
 import re
-import shutil
-import tempfile
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,8 +18,8 @@ from scipy.sparse.csgraph import connected_components
 
 from bioft.datasets.splits import SPLITS, grouped_split, straddling
 from bioft.errors import BioftError, LeakageError
-from bioft.storage.cache import cache_directory
 from bioft.storage.datasets import SCHEMA_VERSION, fingerprint
+from bioft.storage.files import cache_directory, new_file, new_folder
 from bioft.storage.text_lines import normalise
 
 COLUMNS = ("id", "text")
@@ -132,20 +129,13 @@ def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
 
 def write_arrow(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
     """Write record batches as they come to a file that `Dataset.from_file` maps into memory: whole, or not at all."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with pa.OSFile(str(partial), "wb") as stream, pa.ipc.new_stream(stream, schema) as writer:
-            for batch in batches:
-                writer.write_batch(batch)
-        partial.replace(path)
-    except OSError as error:
-        free = shutil.disk_usage(path.parent).free // 2**20
-        raise BioftError(
-            f"Can't write {path}: {error.strerror or error} ({free} MiB free there). Make room, or point BIOFT_CACHE "
-            "to another disk."
-        ) from error
-    finally:
-        partial.unlink(missing_ok=True)
+    with (
+        new_file(path) as partial,
+        pa.OSFile(str(partial), "wb") as stream,
+        pa.ipc.new_stream(stream, schema) as writer,
+    ):
+        for batch in batches:
+            writer.write_batch(batch)
 
 
 def _stored(
@@ -160,9 +150,7 @@ def _stored(
     folder = cache_directory() / "texts" / key
     if folder.is_dir():
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".partial-"))
-    try:
+    with new_folder(folder, existing="keep") as partial:
         left_out: Counter[str] = Counter()
         rows = iter(texts(left_out))
         first = list(islice(rows, _BATCH))
@@ -170,10 +158,6 @@ def _stored(
             raise BioftError(f"No text in {', '.join(source['name'] for source in sources[:3])}: nothing to build.")
         write_arrow(partial / "texts.arrow", SCHEMA, _record_batches(first, rows))
         (partial / "left_out.json").write_text(json.dumps(dict(left_out)), encoding="utf-8")
-        if not folder.is_dir():  # another process may have made it meanwhile
-            partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return folder
 
 

@@ -12,7 +12,7 @@ from bioft.datasets.options import PathName, Seed, SkipBad, TestSize, TrialRecor
 from bioft.datasets.texts import corpus as texts
 from bioft.datasets.trials.records import CITATION, TERMS, URL, read_trials, source_files, trial_text
 from bioft.errors import BioftError
-from bioft.storage.datasets import file_sha256
+from bioft.storage.files import file_sha256
 from bioft.storage.text_lines import TextLines
 
 

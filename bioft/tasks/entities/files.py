@@ -2,7 +2,6 @@
 
 import json
 import re
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bioft.datasets.documents import pubtator
 from bioft.errors import BioftError
+from bioft.storage.files import new_file
 from bioft.storage.text_lines import TextLines
 from bioft.tasks.entities.tagging import Entity
 
@@ -114,18 +114,8 @@ def write(
 
 def write_whole(path: Path, parts: Iterable[str]) -> None:
     """Write a text file in one step: it is there whole, or as it was before."""
-    temporary = None
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", newline="", dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as stream:
-            temporary = Path(stream.name)
-            stream.writelines(parts)
-        temporary.chmod(0o644)  # private by default, unlike any other file that a user writes
-        temporary.replace(path)
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+    with new_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
+        stream.writelines(parts)
 
 
 def _from_row(line: str, place: str, default_id: str) -> InputDocument:

@@ -2,8 +2,6 @@
 
 import hashlib
 import logging
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer
 from bioft.errors import BioftError
 from bioft.models import base as models, embedded
 from bioft.storage import files as storage_files, runs
-from bioft.storage.cache import cache_directory
+from bioft.storage.files import cache_directory
 from bioft.tasks.entities.windows import longest_input
 
 logger = logging.getLogger(__name__)
@@ -75,13 +73,6 @@ def _write_encoder(directory: Path, record: dict[str, Any], base: embedded.BaseM
         raise BioftError(
             f"The encoder of {directory} does not fit {base.id}: {', '.join(unexpected[:3])} has no place."
         )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".partial-"))
-    try:
-        with storage_files.disk_errors(folder):
-            encoder.save_pretrained(partial)
-            AutoTokenizer.from_pretrained(directory).save_pretrained(partial)
-            if not folder.is_dir():  # another process may have made it meanwhile
-                partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    with storage_files.new_folder(folder, existing="keep") as partial:
+        encoder.save_pretrained(partial)
+        AutoTokenizer.from_pretrained(directory).save_pretrained(partial)

@@ -14,9 +14,8 @@ from datasets import Dataset, Features, List, Value
 from trl import pack_dataset
 
 from bioft.errors import BioftError
-from bioft.storage.cache import cache_directory
 from bioft.storage.datasets import fingerprint
-from bioft.storage.files import disk_errors
+from bioft.storage.files import cache_directory, disk_errors
 from bioft.tasks.entities.windows import special_tokens
 
 PIECES_TOGETHER = 10_000

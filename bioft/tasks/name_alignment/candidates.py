@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 
 from bioft.datasets.metabolites.names import plain_text
 from bioft.errors import BioftError
-from bioft.storage.cache import cache_directory
+from bioft.storage.files import cache_directory, new_file
 
 logger = logging.getLogger(__name__)
 
@@ -100,13 +99,8 @@ def _namespace_embeddings(encoder: Any, texts: Sequence[str], cache: str | None)
         return np.load(path, allow_pickle=False)
     logger.info("Reading the %s names of the namespace once; their embeddings are kept in %s", f"{len(texts):,}", path)
     vectors = embed(encoder, texts)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
+    with new_file(path) as partial:
         np.save(partial, vectors, allow_pickle=False)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
     return vectors
 
 

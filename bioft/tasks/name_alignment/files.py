@@ -2,7 +2,6 @@
 
 import csv
 import math
-import os
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from rich.table import Table
 from bioft.datasets.metabolites.models import read_model, universal_ids, write_model
 from bioft.datasets.metabolites.namespaces import BIGG_URL, MODELSEED_URL
 from bioft.errors import BioftError
+from bioft.storage.files import new_file
 from bioft.tasks.name_alignment import scorer as alignment_scorer
 from bioft.tasks.name_alignment.aligner import MATCH, NO_MATCH, REVIEW, Aligner
 from bioft.tasks.name_alignment.candidates import CandidateFinder
@@ -46,15 +46,10 @@ def load_aligner(namespace: pd.DataFrame, run: Path | None = None) -> Aligner:
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
     """Write an alignment as tab-separated text, in one step; white space in names becomes single spaces."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with partial.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_NONE, quotechar=None)
-            writer.writerow(table.columns)
-            writer.writerows([_cell(value) for value in row] for row in table.itertuples(index=False))
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with new_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_NONE, quotechar=None)
+        writer.writerow(table.columns)
+        writer.writerows([_cell(value) for value in row] for row in table.itertuples(index=False))
 
 
 def annotation_name(namespace: pd.DataFrame) -> str:

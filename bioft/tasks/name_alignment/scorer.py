@@ -7,7 +7,6 @@ thresholds are chosen on, are scores of names that the first was not fitted on (
 """
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioft.errors import BioftError
+from bioft.storage.files import write_text
 from bioft.tasks.name_alignment.features import FEATURES, SIMILARITY
 from bioft.tasks.name_alignment.name_answers import NO_MATCH, RIGHT, Answer, is_right, outcomes
 
@@ -180,13 +180,8 @@ class Scorer:
 
     def save(self, path: Path) -> None:
         """Write the scorer as JSON, in one step."""
-        partial = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            content = {"schema_version": SCHEMA_VERSION, **_rounded(asdict(self))}
-            partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        content = {"schema_version": SCHEMA_VERSION, **_rounded(asdict(self))}
+        write_text(path, json.dumps(content, indent=1) + "\n")
 
 
 def load(path: Path) -> Scorer:

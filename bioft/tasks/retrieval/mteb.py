@@ -3,7 +3,6 @@
 The tasks, their data and their metrics are those of the package `mteb`.
 """
 
-import difflib
 import json
 import logging
 import warnings
@@ -17,7 +16,7 @@ from huggingface_hub.errors import HfHubHTTPError
 from rich import box
 from rich.table import Table
 
-from bioft.errors import BioftError
+from bioft.errors import BioftError, nearest
 from bioft.models import base as models
 from bioft.storage import files as storage_files
 from bioft.tasks.retrieval import encoder as contrastive
@@ -48,8 +47,7 @@ def find_tasks(names: Sequence[str]) -> "list[AbsTask]":
     known = {task.metadata.name.casefold(): task.metadata.name for task in TASK_LIST}
     for name in names:
         if name.casefold() not in known:
-            near = [known[each] for each in difflib.get_close_matches(name.casefold(), known, n=3)]
-            advice = f"Did you mean {' or '.join(near)}?" if near else "Their names: mteb.get_tasks()."
+            advice = nearest(name, known.values(), n=3) or "Their names: mteb.get_tasks()."
             raise BioftError(f"MTEB has no task {name!r}. {advice}")
     return [mteb.get_task(known[name.casefold()]) for name in names]
 
@@ -86,7 +84,7 @@ def evaluate(
         difference = scores["fine-tuned"] - scores["base"]
         about = {"task": task.metadata.name, "type": task.metadata.type, "metric": task.metadata.main_score}
         rows.append({**about, **scores, "difference": difference})
-    storage_files.write_text(out / SUMMARY, json.dumps(rows, indent=2) + "\n")
+    storage_files.write_json(out / SUMMARY, rows)
     return rows
 
 
@@ -106,12 +104,12 @@ def table(rows: Sequence[dict[str, Any]]) -> Table:
 def _claim(out: Path, encoders: dict[str, Any]) -> None:
     """Note which run the results in a folder are of; those of another one are not mixed with it."""
     note = out / SOURCE
-    if note.is_file() and json.loads(note.read_text()) != encoders:
+    if note.is_file() and json.loads(note.read_text(encoding="utf-8")) != encoders:
         raise BioftError(f"{out} has results of another run. Give another folder with --output.")
     if not note.is_file() and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise BioftError(f"{out} exists and is no folder of MTEB results. Give another one with --output.")
     out.mkdir(parents=True, exist_ok=True)
-    storage_files.write_text(note, json.dumps(encoders, indent=2) + "\n")
+    storage_files.write_json(note, encoders)
 
 
 def _score(task: "AbsTask", name: str, encoder: Any, out: Path, batch_size: int) -> float:
@@ -126,10 +124,8 @@ def _score(task: "AbsTask", name: str, encoder: Any, out: Path, batch_size: int)
             warnings.filterwarnings("ignore", category=FutureWarning, module="mteb")
             # Without a cache: what mteb keeps goes by the name of a model, and a run has none there.
             found = mteb.evaluate(encoder, task, cache=None, encode_kwargs={"batch_size": batch_size})
-        path.parent.mkdir(exist_ok=True)
-        unfinished = path.with_suffix(".partial")
-        found.task_results[0].to_disk(unfinished)
-        unfinished.replace(path)
+        with storage_files.new_file(path) as partial:
+            found.task_results[0].to_disk(partial)
     return float(TaskResult.from_disk(path).get_score())
 
 

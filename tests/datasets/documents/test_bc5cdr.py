@@ -10,7 +10,7 @@ import pytest
 from bioft.datasets.documents import bc5cdr
 from bioft.datasets.documents.pubtator import concepts
 from bioft.errors import BioftError
-from bioft.storage import datasets as storage
+from bioft.storage.files import file_sha256
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def test_official_counts(real: Path) -> None:
     assert sum(len(concepts(entity["id"])) > 1 for entity in entities) == 272  # one more is "-1" and an id
     assert manifest["split"] == {"strategy": "official"}
     assert [source["name"] for source in manifest["sources"]] == [f"{name}.gz" for name in bc5cdr.FILES.values()]
-    assert manifest["sources"][0]["sha256"] == storage.file_sha256(real / "CDR_TrainingSet.PubTator.txt.gz")
+    assert manifest["sources"][0]["sha256"] == file_sha256(real / "CDR_TrainingSet.PubTator.txt.gz")
     assert "baw068" in manifest["sources"][0]["citation"]
 
 

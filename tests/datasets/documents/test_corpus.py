@@ -14,6 +14,7 @@ from bioft.datasets.documents.pubtator import Document, Mention, Relation, conce
 from bioft.datasets.load import load_documents, load_or_build
 from bioft.errors import BioftError, LeakageError
 from bioft.storage import datasets as storage
+from bioft.storage.files import file_sha256
 
 
 def document(number: int, text: str | None = None) -> Document:
@@ -140,7 +141,7 @@ def test_three_files_are_the_splits(tmp_path: Path) -> None:
         "validation": ["5", "6", "7"],
         "test": ["8", "9"],
     }
-    assert [source["sha256"] for source in manifest["sources"]] == [storage.file_sha256(path) for path in paths]
+    assert [source["sha256"] for source in manifest["sources"]] == [file_sha256(path) for path in paths]
     assert manifest["split"] == {"strategy": "given"}
 
 

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, assume, given, settings, strategies as st
 
 from bioft.datasets.gene_disease import ctd
 from bioft.errors import BioftError
-from bioft.storage import datasets as storage
+from bioft.storage.files import file_sha256
 
 CURATED = "GeneSymbol,GeneID,DiseaseName,DiseaseID,DirectEvidence,OmimIDs,PubMedIDs"
 FULL = "GeneSymbol,GeneID,DiseaseName,DiseaseID,DirectEvidence,InferenceChemicalName,InferenceScore,OmimIDs,PubMedIDs"
@@ -209,7 +209,7 @@ def test_manifest(real: Path) -> None:
     _, manifest = ctd.build(real, seed=4)
     (source,) = manifest["sources"]
     assert source["name"] == real.name
-    assert source["sha256"] == storage.file_sha256(real)
+    assert source["sha256"] == file_sha256(real)
     assert source["bytes"] == 568_438
     assert source["version"] == "Wed Aug 27 14:25:10 EDT 2025"
     assert "must cite CTD" in source["terms"]

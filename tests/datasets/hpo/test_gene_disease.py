@@ -8,7 +8,7 @@ import pytest
 
 from bioft.datasets.hpo import gene_disease as hpo
 from bioft.errors import BioftError
-from bioft.storage import datasets as storage
+from bioft.storage.files import file_sha256
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def test_build(rows: list[dict[str, str]]) -> None:
     dataset, manifest = hpo.build(seed=1)
     assert {source["version"] for source in manifest["sources"]} == {"2025-01-16"}
     assert [source["sha256"] for source in manifest["sources"]] == [
-        storage.file_sha256(hpo.data_directory() / name) for name in ("genes_to_phenotype.txt", "phenotype.hpoa")
+        file_sha256(hpo.data_directory() / name) for name in ("genes_to_phenotype.txt", "phenotype.hpoa")
     ]
     assert all("acknowledged and cited" in source["terms"] for source in manifest["sources"])
     assert manifest["license"] == "other"

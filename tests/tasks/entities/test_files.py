@@ -128,6 +128,6 @@ def test_a_cut_off_write_leaves_what_was_there(tmp_path: Path) -> None:
         yield "half"
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(BioftError, match="No space"):
         document_files.write_whole(path, broken())
     assert path.read_text() == "mine" and list(tmp_path.iterdir()) == [path]
