@@ -10,7 +10,7 @@ import os
 import sys
 
 from bioft.hub import push as hub
-from bioft.hub.client import RetryPolicy
+from bioft.storage.retries import RetryPolicy
 
 for line in sys.stdin:
     run, repository = line.split()

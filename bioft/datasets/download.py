@@ -3,8 +3,6 @@
 import gzip
 import json
 import os
-import shutil
-import time
 import zipfile
 import zlib
 from datetime import UTC, datetime
@@ -22,13 +20,13 @@ from bioft.datasets.gene_disease import ctd as ctd_source
 from bioft.datasets.metabolites import namespaces
 from bioft.datasets.options import PathName
 from bioft.errors import BioftError, suggestion
-from bioft.storage.files import file_sha256
+from bioft.storage.files import disk_errors, file_sha256, write_json
+from bioft.storage.retries import PassingError, RetryPolicy, check_status, reason_of, repeat
 
 Output = Annotated[PathName, "Folder to put the files in."]
 ATTEMPTS = 5
 """Tries without a new byte before a download gives up."""
 BACKOFF_SECONDS = 1.0
-"""Wait after the first failed try; doubled at each further one, up to a minute."""
 TIMEOUT_SECONDS = (15, 60)
 CHUNK = 1 << 20
 
@@ -102,14 +100,6 @@ SOURCES = {
 }
 
 
-class _RetryableError(Exception):
-    """This try failed in a way that another one may not."""
-
-    def __init__(self, reason: str, wait: float | None = None) -> None:
-        super().__init__(reason)
-        self.wait = wait
-
-
 def ctd(
     output: Output = "data",
     *,
@@ -179,7 +169,7 @@ def download(
         console.print(f"{target} is there already and matches its record.", highlight=False)
         return target
     part = target.with_name(f"{target.name}.part")
-    try:
+    with disk_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         if not resume:
             _discard(part)
@@ -197,23 +187,11 @@ def download(
             "terms": source.terms,
             "citation": source.citation,
         }
-        _write_json(_record_path(target), record)
+        write_json(_record_path(target), record)
         part.replace(target)
         _state_path(part).unlink(missing_ok=True)
-    except OSError as error:
-        free = shutil.disk_usage(_existing(target.parent)).free / 1e6
-        raise BioftError(
-            f"Can't write {target}: {error.strerror or error}. {free:,.0f} MB are free there. Make room, or choose "
-            "another directory; the next run continues the download."
-        ) from error
     console.print(f"SHA-256 {record['sha256']}", highlight=False)
     return target
-
-
-def _existing(path: Path) -> Path:
-    while not path.exists():
-        path = path.parent
-    return path
 
 
 def _progress(console: Console) -> Progress:
@@ -228,12 +206,6 @@ def _record_path(target: Path) -> Path:
 def _state_path(part: Path) -> Path:
     """Where the version of a half-fetched file is noted, so that two versions are never joined."""
     return part.with_name(f"{part.name}.json")
-
-
-def _write_json(path: Path, content: Any) -> None:
-    temporary = path.with_name(f"{path.name}.partial")
-    temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    temporary.replace(path)
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -265,32 +237,21 @@ def _discard(part: Path) -> None:
 def _fetch(url: str, part: Path, progress: Progress) -> dict[str, str]:
     """Fetch until `part` is whole; returns the headers that describe the file."""
     task = progress.add_task(url.rsplit("/", 1)[-1], total=None)
-    failures = most = 0
+
+    def size() -> int:
+        return part.stat().st_size if part.exists() else 0
+
     with requests.Session() as session:
         session.headers["User-Agent"] = f"bioft/{__version__}"
-        while True:
-            most = max(most, part.stat().st_size if part.exists() else 0)
-            try:
-                return _fetch_once(session, url, part, progress, task)
-            except (_RetryableError, requests.RequestException) as error:
-                now = part.stat().st_size if part.exists() else 0
-                failures = 1 if now > most else failures + 1
-                if failures >= ATTEMPTS:
-                    kept = f" {now:,} bytes are kept in {part}: the next run continues there." if now else ""
-                    raise BioftError(
-                        f"Can't fetch {url} after {ATTEMPTS} tries: {_reason(error)}. Check the network (proxy, "
-                        f"firewall), or fetch the file with a browser.{kept}"
-                    ) from None
-                wait = error.wait if isinstance(error, _RetryableError) else None
-                time.sleep(min(wait if wait is not None else BACKOFF_SECONDS * 2 ** (failures - 1), 60))
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, requests.Timeout):
-        return "the site does not answer in time"
-    if isinstance(error, requests.ConnectionError):
-        return "no connection to the site"
-    return str(error)
+        policy = RetryPolicy(ATTEMPTS, BACKOFF_SECONDS, longest_wait_seconds=60)
+        try:
+            return repeat(lambda: _fetch_once(session, url, part, progress, task), policy, url, progress=size)
+        except (PassingError, requests.RequestException) as error:
+            kept = f" {size():,} bytes are kept in {part}: the next run continues there." if size() else ""
+            raise BioftError(
+                f"Can't fetch {url} after {ATTEMPTS} tries: {reason_of(error)}. Check the network (proxy, firewall), "
+                f"or fetch the file with a browser.{kept}"
+            ) from None
 
 
 def _fetch_once(session: requests.Session, url: str, part: Path, progress: Progress, task: Any) -> dict[str, str]:
@@ -311,10 +272,8 @@ def _fetch_once(session: requests.Session, url: str, part: Path, progress: Progr
             if have and response.headers.get("Content-Range") == f"bytes */{have}":
                 return {key: value for key, value in state.items() if key in ("ETag", "Last-Modified")}
             _discard(part)
-            raise _RetryableError("the site refused to continue the file")
-        if status == 429 or status >= 500:
-            after = response.headers.get("Retry-After", "")
-            raise _RetryableError(f"HTTP status {status}", float(after) if after.isdigit() else None)
+            raise PassingError("the site refused to continue the file")
+        check_status(response)
         if status not in (200, 206):
             raise BioftError(
                 f"{url} answers with HTTP status {status} ({response.reason}). The file may have moved: look for it "
@@ -327,7 +286,7 @@ def _fetch_once(session: requests.Session, url: str, part: Path, progress: Progr
             content_range = response.headers.get("Content-Range", "")
             if not content_range.startswith(f"bytes {have}-"):
                 _discard(part)
-                raise _RetryableError(f"the site sent another range than asked for ({content_range})")
+                raise PassingError(f"the site sent another range than asked for ({content_range})")
             start = have
         length = response.headers.get("Content-Length")
         total = start + int(length) if length else None
@@ -335,7 +294,7 @@ def _fetch_once(session: requests.Session, url: str, part: Path, progress: Progr
         kept = {key: response.headers[key] for key in ("ETag", "Last-Modified") if key in response.headers}
         # If-Range wants a strong validator: a weak ETag (W/...) does not promise the same bytes.
         strong = kept.get("ETag", "W/")
-        _write_json(
+        write_json(
             _state_path(part),
             {"url": url, "validator": kept.get("Last-Modified") if strong.startswith("W/") else strong, **kept},
         )
@@ -348,9 +307,9 @@ def _fetch_once(session: requests.Session, url: str, part: Path, progress: Progr
                     written += len(chunk)
                     progress.update(task, completed=written)
             except urllib3.exceptions.HTTPError:
-                raise _RetryableError(f"the connection was cut after {written:,} bytes") from None
+                raise PassingError(f"the connection was cut after {written:,} bytes") from None
         if total is not None and written != total:
-            raise _RetryableError(f"the connection was cut after {written:,} of {total:,} bytes")
+            raise PassingError(f"the connection was cut after {written:,} of {total:,} bytes")
         return kept
 
 

@@ -2,13 +2,10 @@
 
 import re
 import ssl
-import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -25,29 +22,13 @@ from huggingface_hub.errors import (
 from huggingface_hub.utils import _http, logging
 
 from bioft.errors import BioftError
+from bioft.storage.retries import PassingError, RetryPolicy, asked_wait, repeat
 
 REPEATED_STATUS = frozenset({408, 429, 500, 502, 503, 504})
 REPEATED_ERRORS = (httpx2.TimeoutException, httpx2.NetworkError, httpx2.RemoteProtocolError)
 COMMIT = re.compile(r"/api/(models|datasets)/[^/]+/[^/]+/commit/")
 TOKEN = re.compile(r"hf_[A-Za-z0-9]{20,}")
 TOKENS_PAGE = "https://huggingface.co/settings/tokens"
-
-
-@dataclass(frozen=True)
-class RetryPolicy:
-    """How often and how patiently a request to the Hub is repeated."""
-
-    attempts: int = 5
-    wait_seconds: float = 1.0
-    """Wait after the first failed try; doubled at each further one. A `Retry-After` of the Hub goes before it."""
-    longest_wait_seconds: float = 120.0
-    """A Hub that asks for more is not waited for."""
-    timeout_seconds: float = 60.0
-    """For connecting, and for each read and write."""
-
-    def wait(self, attempt: int) -> float:
-        """Seconds to wait after a failed try, counted from 1."""
-        return min(self.wait_seconds * 2.0 ** (attempt - 1), self.longest_wait_seconds)
 
 
 @dataclass(frozen=True)
@@ -58,7 +39,7 @@ class Access:
     """By default that of `HF_ENDPOINT`, or https://huggingface.co."""
     token: str | None = None
     """By default the one of `hf auth login` or `HF_TOKEN`."""
-    policy: RetryPolicy = RetryPolicy()
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
 
 
 class LostAnswerError(Exception):
@@ -81,29 +62,30 @@ class _Client(httpx2.Client):
         options["timeout"] = policy.timeout_seconds
         body: Any = options.get("data")
         start = body.tell() if hasattr(body, "seek") else None
-        attempt = 0
-        while True:
-            attempt += 1
+        commits = method == "POST" and COMMIT.search(str(url))
+
+        def send() -> httpx2.Response:
             if start is not None:
                 body.seek(start)
-            wait, refused = policy.wait(attempt), False
             try:
-                response = super().request(method, url, **options)
+                response = super(_Client, self).request(method, url, **options)
             except REPEATED_ERRORS as error:
                 problem = _network_problem(error)
-            else:
-                if response.status_code not in REPEATED_STATUS:
-                    return response
-                problem = f"it answers with HTTP status {response.status_code}"
-                refused = response.status_code == 429
-                wait = max(wait, _asked_wait(response))
-            if method == "POST" and COMMIT.search(str(url)) and not refused:
+                raise LostAnswerError(problem) if commits else PassingError(problem) from None
+            if response.status_code not in REPEATED_STATUS:
+                return response
+            problem = f"it answers with HTTP status {response.status_code}"
+            if commits and response.status_code != 429:
                 raise LostAnswerError(problem)
-            if wait > policy.longest_wait_seconds:
-                raise unreachable(f"{problem} and asks to wait {wait:,.0f} seconds", attempt)
-            if attempt >= policy.attempts:
-                raise unreachable(problem, attempt)
-            time.sleep(wait)
+            asked = asked_wait(response.headers)
+            if asked is not None and asked > policy.longest_wait_seconds:
+                raise unreachable(f"{problem} and asks to wait {asked:,.0f} seconds", 1)
+            raise PassingError(problem, asked)
+
+        try:
+            return repeat(send, policy, "The Hub")
+        except PassingError as error:
+            raise unreachable(str(error), policy.attempts) from None
 
     def stream(self, method: Any, url: Any, **options: Any) -> Any:
         """Send a request whose answer is read piece by piece (a download, which `huggingface_hub` resumes)."""
@@ -248,20 +230,6 @@ def _network_problem(error: BaseException) -> str:
     if isinstance(error, REPEATED_ERRORS):
         return "the connection was cut"
     return " ".join(str(error).split()) or type(error).__name__
-
-
-def _asked_wait(response: httpx2.Response) -> float:
-    """Seconds that an answer asks to wait: `Retry-After`, or the Hub's own `RateLimit: "api";r=0;t=55`."""
-    value = response.headers.get("Retry-After", "").strip()
-    if value.isdigit():
-        return float(value)
-    if value:
-        try:
-            return (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
-        except (TypeError, ValueError):
-            return 0.0
-    left = re.search(r"\br=0\s*;\s*t=(\d+)", response.headers.get("RateLimit", ""))
-    return float(left.group(1)) if left else 0.0
 
 
 def capital(text: str) -> str:

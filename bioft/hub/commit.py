@@ -33,6 +33,26 @@ class Committed(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """What a repository shall hold, and how it gets there."""
+
+    title: str
+    """Of the commit."""
+    files: list[PublishedFile]
+    """All that belong together; others in the repository are left alone."""
+    record: str
+    """The file that lists the others: `run.json` or `manifest.json`."""
+    listed: Callable[[Path], list[str]]
+    """Reads their names out of it. Those of an earlier push that are no longer among `files` are removed."""
+    private: bool = True
+    """Whether only the owner shall see the repository."""
+    create_pr: bool = False
+    """Open a pull request instead of committing to the branch."""
+    branch: str = MAIN
+    tag: str | None = None
+
+
+@dataclass(frozen=True)
 class _Change:
     """A commit to make: what it starts from, adds and removes, and all files as they shall be after it."""
 
@@ -43,48 +63,27 @@ class _Change:
     files: list[PublishedFile]
 
 
-def bring_to(
-    repository: Repository,
-    files: list[PublishedFile],
-    title: str,
-    *,
-    private: bool,
-    create_pr: bool,
-    branch: str,
-    tag: str | None,
-    record: str,
-    listed: Callable[[Path], list[str]],
-) -> Committed:
+def bring_to(repository: Repository, wanted: Wanted) -> Committed:
     """Make a branch, or a pull request, hold these files; the repository and the branch are made if missing.
-
-    Args:
-        repository: where to.
-        files: all that belong together; others in the repository are left alone.
-        title: of the commit.
-        private: whether only the owner shall see the repository.
-        create_pr: open a pull request instead of committing to the branch.
-        branch: the branch to commit to.
-        tag: a tag for the commit.
-        record: the file that lists the others: `run.json` or `manifest.json`.
-        listed: reads their names out of it. Those of an earlier push that are no longer among `files` are removed.
 
     Raises:
         BioftError: see `bioft.hub.push.push_adapter`.
     """
-    _find_or_create(repository, private)
+    files, branch, tag = wanted.files, wanted.branch, wanted.tag
+    _find_or_create(repository, wanted.private)
     tagged = tag is not None and _is_tagged(repository, tag, files)
     head = _find_or_branch(repository, branch)
     tree = repository.tree(head)
     change = _Change(
-        title=f"{title} {BY_BIOFT}",
+        title=f"{wanted.title} {BY_BIOFT}",
         head=head,
         added=[file for file in files if not same(file, tree.get(file.name))],
-        removed=_no_longer_listed(repository, head, tree, files, record, listed),
+        removed=_no_longer_listed(repository, head, tree, wanted),
         files=files,
     )
     if not change.added and not change.removed:
         committed = Committed(head, False, None)
-    elif create_pr:
+    elif wanted.create_pr:
         committed = _propose(repository, change)
     else:
         _check_no_remote_edits(repository, branch, change, tree)
@@ -136,33 +135,25 @@ def _is_tagged(repository: Repository, tag: str, files: list[PublishedFile]) -> 
 
 def _find_or_branch(repository: Repository, branch: str) -> str:
     """The commit at the end of the branch, which is made from main if it is missing."""
-    api, kind, repo_id, _ = repository
     if branch != MAIN:
-        refs = api.list_repo_refs(repo_id, repo_type=kind, include_pull_requests=True)
+        refs = repository.api.list_repo_refs(repository.id, repo_type=repository.kind, include_pull_requests=True)
         if branch in {tag.name for tag in refs.tags}:
             raise BioftError(f"{capital(repository.subject)} has a tag {branch}: --revision must name a branch.")
         known = {item.name for item in refs.branches} | {item.ref for item in refs.pull_requests or []}
         if branch not in known and not branch.startswith("refs/"):
-            api.create_branch(repo_id, repo_type=kind, branch=branch, exist_ok=True)
+            repository.api.create_branch(repository.id, repo_type=repository.kind, branch=branch, exist_ok=True)
     return repository.head(branch)
 
 
-def _no_longer_listed(
-    repository: Repository,
-    head: str,
-    tree: Tree,
-    files: list[PublishedFile],
-    record: str,
-    listed: Callable[[Path], list[str]],
-) -> list[str]:
+def _no_longer_listed(repository: Repository, head: str, tree: Tree, wanted: Wanted) -> list[str]:
     """Files of the last push that are not of this one: with them the repository would be a mixture of the two."""
-    others = tree.keys() - {file.name for file in files} - {".gitattributes"}
-    if not others or record not in tree:
+    others = tree.keys() - {file.name for file in wanted.files} - {".gitattributes"}
+    if not others or wanted.record not in tree:
         return []
     with tempfile.TemporaryDirectory() as folder:
-        repository.download(record, head, tree, Path(folder))
+        repository.download(wanted.record, head, tree, Path(folder))
         try:
-            return sorted(others & set(listed(Path(folder) / record)))
+            return sorted(others & set(wanted.listed(Path(folder) / wanted.record)))
         except BioftError:
             return []  # not a record of bioft
 

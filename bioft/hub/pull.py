@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,11 @@ from huggingface_hub.utils import validate_repo_id
 from bioft import task as tasks
 from bioft.errors import BioftError
 from bioft.hub import checks, compatibility
-from bioft.hub.client import Access, RetryPolicy, capital, connection, missing
+from bioft.hub.client import Access, capital, connection, missing
 from bioft.hub.repository import MAIN, Kind, Repository
 from bioft.storage import files as storage_files, runs
 from bioft.storage.files import cache_directory
+from bioft.storage.retries import RetryPolicy
 from bioft.task import Task
 
 COMMIT_ID = re.compile(r"[0-9a-f]{40}")
@@ -206,23 +206,20 @@ def _pull(
         tree = repository.tree(commit)
         if record not in tree:
             raise BioftError(f"{capital(repository.subject)} was not pushed by bioft: it has no {record}.")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
-        try:
-            repository.download(record, commit, tree, partial)
-            for name in listed(partial / record):
-                if name in tree or name != runs.CARD:  # the card may have been removed
-                    repository.download(name, commit, tree, partial)
-            shutil.rmtree(partial / ".cache")  # the client's own notes
-            check(partial, api)
+        with storage_files.new_folder(target, existing="keep") as partial:
+            try:
+                repository.download(record, commit, tree, partial)
+                for name in listed(partial / record):
+                    if name in tree or name != runs.CARD:  # the card may have been removed
+                        repository.download(name, commit, tree, partial)
+                shutil.rmtree(partial / ".cache")  # the client's own notes
+                check(partial, api)
+            except BioftError as error:
+                # The folder is gone when the user reads this.
+                raise type(error)(str(error).replace(str(partial), f"{repo_id} at {commit}")) from None
             storage_files.write_json(partial / ORIGIN, source)
-            partial.chmod(0o755)  # mkdtemp makes it private
-            _move(partial, target)
-        except BioftError as error:
-            # The folder is gone when the user reads this.
-            raise type(error)(str(error).replace(str(partial), f"{repo_id} at {commit}")) from None
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+        if origin(target) != source:  # another process put something else there meanwhile
+            raise BioftError(f"{target} exists and holds something else. Choose another folder.")
     return target
 
 
@@ -232,12 +229,3 @@ def _check_free(target: Path, repo_id: str) -> None:
     found = origin(target)
     if found is None or found["id"] != repo_id:
         raise BioftError(f"{target} exists and holds something else. Choose another folder.")
-
-
-def _move(partial: Path, target: Path) -> None:
-    try:
-        partial.replace(target)  # an empty folder may be replaced
-    except OSError:
-        # Another process pulled the same commit meanwhile: its copy is as good.
-        if origin(target) != origin(partial):
-            raise

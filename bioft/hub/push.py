@@ -1,7 +1,7 @@
-"""Push runs and datasets to the Hub in one commit each, and pull them back pinned and checked."""
+"""Push runs and datasets to the Hub, in one commit each."""
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,12 @@ import huggingface_hub
 
 from bioft.errors import BioftError
 from bioft.hub import checks, publication
-from bioft.hub.client import Access, RetryPolicy, connection
-from bioft.hub.commit import bring_to
-from bioft.hub.publication import PublishedFile
+from bioft.hub.client import Access, connection
+from bioft.hub.commit import Wanted, bring_to
 from bioft.hub.pull import COMMIT_ID, NO_TOKEN, _access, _check_name, _dataset_files, _run_files
 from bioft.hub.repository import MAIN, Kind, Repository
 from bioft.storage import runs
+from bioft.storage.retries import RetryPolicy
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,11 @@ def push_adapter(
     _check_name(repo_id)
     access = _access(endpoint, token, policy)
     run = Path(run)
-    push = _Push("model", repo_id, f"Push run {run.resolve().name}", private, create_pr, revision, tag, dry_run)
-    return _push(push, publication.run_files(run, repo_id, access.token), access, runs.RECORD, _run_files)
+    files = publication.run_files(run, repo_id, access.token)
+    wanted = Wanted(
+        f"Push run {run.resolve().name}", files, runs.RECORD, _run_files, private, create_pr, revision or MAIN, tag
+    )
+    return _push("model", repo_id, wanted, access, dry_run)
 
 
 def check_before_training(
@@ -172,50 +175,24 @@ def push_dataset(
         )
     files = publication.dataset_files(directory, repo_id, access.token)
     title = f"Push dataset {directory.resolve().name}"
-    push = _Push("dataset", repo_id, title, private, create_pr, revision, tag, dry_run)
-    return _push(push, files, access, storage.MANIFEST, _dataset_files)
+    wanted = Wanted(title, files, storage.MANIFEST, _dataset_files, private, create_pr, revision or MAIN, tag)
+    return _push("dataset", repo_id, wanted, access, dry_run)
 
 
-@dataclass(frozen=True)
-class _Push:
-    """What was asked for."""
-
-    kind: Kind
-    repo_id: str
-    title: str
-    private: bool
-    create_pr: bool
-    revision: str | None
-    tag: str | None
-    dry_run: bool
-
-
-def _push(
-    push: _Push, files: list[PublishedFile], access: Access, record: str, listed: Callable[[Path], list[str]]
-) -> PushResult:
-    if push.create_pr and (push.revision or push.tag):
+def _push(kind: Kind, repo_id: str, wanted: Wanted, access: Access, dry_run: bool) -> PushResult:
+    if wanted.create_pr and (wanted.branch != MAIN or wanted.tag):
         raise BioftError("--create-pr proposes a change of main: leave --revision and --tag out.")
-    if push.revision and COMMIT_ID.fullmatch(push.revision):
+    if COMMIT_ID.fullmatch(wanted.branch):
         raise BioftError("--revision names the branch to write to, not a commit.")
-    card = next(file.content for file in files if file.name == runs.CARD)
+    card = next(file.content for file in wanted.files if file.name == runs.CARD)
     host = (access.endpoint or huggingface_hub.constants.ENDPOINT).rstrip("/")
-    url = f"{host}/{'datasets/' if push.kind == 'dataset' else ''}{push.repo_id}"
-    sizes = [(file.name, file.size) for file in files]
-    result = PushResult(push.repo_id, url, None, False, None, sizes, bytes(card).decode())
-    if push.dry_run:
+    url = f"{host}/{'datasets/' if kind == 'dataset' else ''}{repo_id}"
+    sizes = [(file.name, file.size) for file in wanted.files]
+    result = PushResult(repo_id, url, None, False, None, sizes, bytes(card).decode())
+    if dry_run:
         return result
     if access.token is None:
         raise BioftError(NO_TOKEN)
-    with connection(f"the {push.kind} {push.repo_id}", access) as api:
-        committed = bring_to(
-            Repository(api, push.kind, push.repo_id, access.policy),
-            files,
-            push.title,
-            private=push.private,
-            create_pr=push.create_pr,
-            branch=push.revision or MAIN,
-            tag=push.tag,
-            record=record,
-            listed=listed,
-        )
+    with connection(f"the {kind} {repo_id}", access) as api:
+        committed = bring_to(Repository(api, kind, repo_id, access.policy), wanted)
     return replace(result, commit=committed.commit, changed=committed.made, pull_request=committed.pull_request)

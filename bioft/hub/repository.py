@@ -1,6 +1,5 @@
 """A repository on the Hub: what it holds at a commit, and its files one by one."""
 
-import time
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -10,8 +9,9 @@ from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNot
 from huggingface_hub.hf_api import RepoFile
 
 from bioft.errors import BioftError
-from bioft.hub.client import REPEATED_STATUS, RetryPolicy, capital
+from bioft.hub.client import REPEATED_STATUS, capital
 from bioft.hub.publication import PublishedFile
+from bioft.storage.retries import RetryPolicy, repeat
 
 Kind = Literal["model", "dataset"]
 Tree = dict[str, RepoFile]
@@ -68,18 +68,21 @@ class Repository(NamedTuple):
         """Fetch one file to its place in `folder`; BioftError if its content is not that of the commit."""
         if name not in tree:
             raise BioftError(f"{capital(self.subject)} lacks {name}, which its record lists.")
-        for attempt in range(1, self.policy.attempts + 1):
-            try:
-                self.api.hf_hub_download(self.id, name, repo_type=self.kind, revision=commit, local_dir=folder)
-                break
-            except (HfHubHTTPError, httpx2.NetworkError) as error:
-                # What the client repeats by itself does not come here.
-                passing = not isinstance(error, HfHubHTTPError) or error.response.status_code in REPEATED_STATUS
-                if not passing or attempt == self.policy.attempts:
-                    raise
-                time.sleep(self.policy.wait(attempt))
+        repeat(
+            lambda: self.api.hf_hub_download(self.id, name, repo_type=self.kind, revision=commit, local_dir=folder),
+            self.policy,
+            "The Hub",
+            passing=_is_passing,
+        )
         if not same(PublishedFile.of(name, folder / name), tree[name]):
             raise BioftError(f"{name} of {self.subject} arrived damaged. Pull again.")
+
+
+def _is_passing(error: Exception) -> bool:
+    """Whether a download that broke off may be tried again: what the client repeats by itself does not come here."""
+    if isinstance(error, HfHubHTTPError):
+        return error.response.status_code in REPEATED_STATUS
+    return isinstance(error, httpx2.NetworkError)
 
 
 def same(file: PublishedFile, remote: RepoFile | None) -> bool:

@@ -29,8 +29,8 @@ from bioft.datasets.gene_disease import ctd
 from bioft.datasets.hpo import gene_disease as hpo
 from bioft.errors import BioftError
 from bioft.hub import checks, publication, pull as hub_pull, push as hub
-from bioft.hub.client import RetryPolicy
 from bioft.storage import datasets as storage, runs
+from bioft.storage.retries import RetryPolicy
 from tests.hub_server.server import HubServer
 from tests.tiny import write_ctd
 

@@ -27,6 +27,8 @@ from bioft.datasets.options import Option, PathName
 from bioft.datasets.pubmed import xml as pubmed_xml
 from bioft.datasets.pubmed.articles import CITATION, TERMS
 from bioft.errors import BioftError
+from bioft.storage.files import write_json
+from bioft.storage.retries import PassingError, RetryPolicy, check_status, reason_of, repeat
 
 URL = "https://eutils.ncbi.nlm.nih.gov/entrez/eutils"
 URL_VARIABLE = "BIOFT_EUTILS_URL"
@@ -39,7 +41,6 @@ PAUSE_SECONDS = {False: 0.37, True: 0.11}
 ATTEMPTS = 5
 """Tries of a request before the download gives up."""
 BACKOFF_SECONDS = 1.0
-"""Wait after the first failed try; doubled at each further one, up to a minute."""
 TIMEOUT_SECONDS = (15, 120)
 STATE = "download.json"
 SEARCHES = "searches.jsonl"
@@ -54,14 +55,6 @@ _EXPIRED = re.compile(r"history|webenv|query_?key|obtain query", re.IGNORECASE)
 Window = tuple[str, str] | None
 """First and last Entrez date, as YYYY/MM/DD; None for all."""
 Result = TypeVar("Result")
-
-
-class _RetryableError(Exception):
-    """This try failed in a way that another one may not."""
-
-    def __init__(self, reason: str, wait: float | None = None) -> None:
-        super().__init__(reason)
-        self.wait = wait
 
 
 class _ExpiredError(Exception):
@@ -131,7 +124,7 @@ def collect(
         for block in _blocks([pmid for pmid in pmids if pmid not in pages.received], SEARCH_LIMIT):
             _fetch(service, pages, block, lambda: progress.update(task, completed=len(pages.received)))
     missing = [pmid for pmid in pmids if pmid not in pages.received]
-    _write(
+    write_json(
         directory / STATE,
         state | {"finished": True, "articles": len(pmids) - len(missing), "not_delivered": missing},
     )
@@ -185,7 +178,7 @@ def _open(directory: Path, wanted: dict[str, Any]) -> dict[str, Any]:
         "terms": TERMS,
         "citation": CITATION,
     }
-    _write(path, state)
+    write_json(path, state)
     return state
 
 
@@ -262,7 +255,7 @@ class _Pages:
     def add(self, content: bytes) -> None:
         """Check a page and keep it, unless nothing in it is new.
 
-        Raises _RetryableError if it is not whole.
+        Raises PassingError if it is not whole.
         """
         file = f"articles-{self.number + 1:06}.xml.gz"
         part = self.directory / f"{file}.part"
@@ -271,7 +264,7 @@ class _Pages:
             pmids = [_pmid(piece.root) for piece in pubmed_xml.articles(part)]
         except BioftError as error:
             part.unlink()
-            raise _RetryableError(f"what it sends is not whole ({error})") from None
+            raise PassingError(f"what it sends is not whole ({error})") from None
         if self.received.issuperset(pmids):
             part.unlink()
             return
@@ -344,18 +337,14 @@ class _Service:
 
     def _call(self, tool: str, parameters: dict[str, Any], use: Callable[[bytes], Result]) -> Result:
         """Send a request until `use` takes the answer; its result."""
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                return use(self._send(tool, parameters))
-            except (_RetryableError, requests.RequestException) as error:
-                if attempt == ATTEMPTS:
-                    raise BioftError(
-                        f"{self.url} does not answer {tool} after {ATTEMPTS} tries: {_reason(error)}. Check the "
-                        f"network (proxy, firewall). {_LATER}"
-                    ) from None
-                wait = error.wait if isinstance(error, _RetryableError) else None
-                time.sleep(min(wait if wait is not None else BACKOFF_SECONDS * 2 ** (attempt - 1), 60))
-        raise AssertionError
+        policy = RetryPolicy(ATTEMPTS, BACKOFF_SECONDS, longest_wait_seconds=60)
+        try:
+            return repeat(lambda: use(self._send(tool, parameters)), policy, self.url)
+        except (PassingError, requests.RequestException) as error:
+            raise BioftError(
+                f"{self.url} does not answer {tool} after {ATTEMPTS} tries: {reason_of(error)}. Check the network "
+                f"(proxy, firewall). {_LATER}"
+            ) from None
 
     def _send(self, tool: str, parameters: dict[str, Any]) -> bytes:
         now = time.monotonic()
@@ -365,9 +354,7 @@ class _Service:
         # POST, since a list of PMIDs is too long for an address.
         data = {key: value for key, value in (self.parameters | parameters).items() if value is not None}
         response = self.session.post(f"{self.url}/{tool}.fcgi", data=data, timeout=TIMEOUT_SECONDS)
-        if response.status_code == 429 or response.status_code >= 500:
-            after = response.headers.get("Retry-After", "")
-            raise _RetryableError(f"HTTP status {response.status_code}", float(after) if after.isdigit() else None)
+        check_status(response)
         if response.status_code != 200:
             said = " ".join(re.sub(r"<[^>]*>", " ", response.text[:2000]).split())[:300]
             if tool == "efetch" and _EXPIRED.search(said):
@@ -385,9 +372,9 @@ def _parsed(content: bytes) -> etree._Element:
     try:
         root = etree.fromstring(content, etree.XMLParser(resolve_entities=False, no_network=True))
     except etree.XMLSyntaxError as error:
-        raise _RetryableError(f"what it sends is not whole ({error.msg})") from None
+        raise PassingError(f"what it sends is not whole ({error.msg})") from None
     if (said := root.findtext("ERROR")) is not None:
-        raise _RetryableError(said)
+        raise PassingError(said)
     return root
 
 
@@ -399,15 +386,7 @@ def _without_error(content: bytes) -> bytes:
     text = error[1].decode("utf-8", "replace").strip()
     if _EXPIRED.search(text):
         raise _ExpiredError(text)
-    raise _RetryableError(text)
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, requests.Timeout):
-        return "the site does not answer in time"
-    if isinstance(error, requests.ConnectionError):
-        return "no connection to the site"
-    return str(error)
+    raise PassingError(text)
 
 
 def _blocks(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
@@ -419,12 +398,6 @@ def _progress(console: Console) -> Progress:
     return Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console
     )
-
-
-def _write(path: Path, content: Any) -> None:
-    temporary = path.with_name(f"{path.name}.partial")
-    temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    temporary.replace(path)
 
 
 def _append(path: Path, entry: dict[str, Any]) -> None:

@@ -20,6 +20,8 @@ from bioft import __version__
 from bioft.datasets.options import Option, PathName
 from bioft.datasets.trials.records import CITATION, TERMS, URL
 from bioft.errors import BioftError
+from bioft.storage.files import disk_errors, new_file, write_json
+from bioft.storage.retries import PassingError, RetryPolicy, check_status, reason_of, repeat
 
 PAGE_SIZE = 1000
 """Studies of a page: the most that the API sends."""
@@ -27,7 +29,6 @@ SECONDS_PER_REQUEST = 1.2
 """The API allows about 50 requests a minute."""
 ATTEMPTS = 6
 BACKOFF_SECONDS = 2.0
-"""Wait after the first failed try; doubled at each further one, up to two minutes."""
 TIMEOUT_SECONDS = (15, 120)
 FIELDS = (
     "NCTId", "BriefTitle", "OfficialTitle", "BriefSummary", "DetailedDescription", "EligibilityCriteria", "Sex",
@@ -64,16 +65,11 @@ def download_trials(
     asked = {"query": query, "overall_status": overall_status, "max_trials": max_trials}
     console = Console(stderr=True)
     console.print(f"Trials of ClinicalTrials.gov\n{TERMS}\nCite: {CITATION}", highlight=False, markup=False)
-    try:
+    with disk_errors(folder):
         pages = _prepare(folder, asked, f"{base}/api/v2/studies")
         with requests.Session() as session, _progress(console) as progress:
             session.headers["User-Agent"] = f"bioft/{__version__}"
             _fetch_pages(session, f"{base}/api/v2/studies", folder, pages, asked, progress)
-    except OSError as error:
-        raise BioftError(
-            f"Can't write to {folder}: {error.strerror or error}. Make room, or choose another directory; the same "
-            "command continues after the last page."
-        ) from error
     return folder
 
 
@@ -113,38 +109,30 @@ def _fetch_pages(
 
 def _get(session: requests.Session, url: str, wanted: dict[str, Any]) -> dict[str, Any]:
     """One page, asked for again after an error that may pass."""
-    for attempt in range(1, ATTEMPTS + 1):
-        wait = min(BACKOFF_SECONDS * 2 ** (attempt - 1), 120.0)
+
+    def send() -> dict[str, Any]:
+        response = session.get(url, params=wanted, timeout=TIMEOUT_SECONDS)
+        check_status(response)
+        if response.status_code != 200:
+            raise BioftError(
+                f"{url} refuses the query (HTTP status {response.status_code}): {response.text.strip()[:300]} "
+                "Correct the query, or see https://clinicaltrials.gov/find-studies/constructing-complex-search-queries."
+            )
         try:
-            response = session.get(url, params=wanted, timeout=TIMEOUT_SECONDS)
-        except requests.Timeout:
-            reason = "the site does not answer in time"
-        except requests.RequestException:
-            reason = "the connection failed or was cut"
-        else:
-            if response.status_code == 200:
-                try:
-                    content = response.json()
-                except ValueError:
-                    content = None
-                if isinstance(content, dict) and isinstance(content.get("studies"), list):
-                    return content
-                reason = "the answer is no page of studies"
-            elif response.status_code == 429 or response.status_code >= 500:
-                reason = f"HTTP status {response.status_code}"
-                after = response.headers.get("Retry-After", "")
-                wait = min(float(after), 120.0) if after.isdigit() else wait
-            else:
-                raise BioftError(
-                    f"{url} refuses the query (HTTP status {response.status_code}): {response.text.strip()[:300]} "
-                    "Correct the query, or see https://clinicaltrials.gov/find-studies/constructing-complex-search-queries."
-                )
-        if attempt < ATTEMPTS:
-            time.sleep(wait)
-    raise BioftError(
-        f"Can't fetch trials from {url} after {ATTEMPTS} tries: {reason}. Check the network; the same command "
-        "continues after the last page that was fetched."
-    )
+            content = response.json()
+        except ValueError:
+            content = None
+        if not isinstance(content, dict) or not isinstance(content.get("studies"), list):
+            raise PassingError("the answer is no page of studies")
+        return content
+
+    try:
+        return repeat(send, RetryPolicy(ATTEMPTS, BACKOFF_SECONDS), url)
+    except (PassingError, requests.RequestException) as error:
+        raise BioftError(
+            f"Can't fetch trials from {url} after {ATTEMPTS} tries: {reason_of(error)}. Check the network; the same "
+            "command continues after the last page that was fetched."
+        ) from None
 
 
 def _prepare(folder: Path, asked: dict[str, Any], url: str) -> list[Path]:
@@ -168,7 +156,7 @@ def _prepare(folder: Path, asked: dict[str, Any], url: str) -> list[Path]:
             "terms": TERMS,
             "citation": CITATION,
         }
-        _write(record, json.dumps(content, indent=2, ensure_ascii=False).encode())
+        write_json(record, content)
     pages = sorted(path for path in folder.iterdir() if _PAGE.fullmatch(path.name))
     for number, page in enumerate(pages, 1):
         if page.name != f"studies-{number:05d}.json.gz":
@@ -186,13 +174,8 @@ def _read_page(page: Path) -> dict[str, Any]:
 
 
 def _write_page(path: Path, content: dict[str, Any]) -> None:
-    _write(path, gzip.compress(json.dumps(content, ensure_ascii=False).encode(), mtime=0))
-
-
-def _write(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(content)
-    partial.replace(path)
+    with new_file(path) as partial:
+        partial.write_bytes(gzip.compress(json.dumps(content, ensure_ascii=False).encode(), mtime=0))
 
 
 def _progress(console: Console) -> Progress:
