@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bioft.errors import BioftError, LeakageError
+from bioft.storage.text_lines import normalise
 
 SPLITS = ("train", "validation", "test")
 STRATEGIES = ("pair", "gene_held_out", "disease_held_out", "both_held_out")
@@ -128,6 +129,16 @@ def check_disjoint(groups: Mapping[str, Iterable[str]], what: str) -> None:
     if shared:
         examples = "; ".join(f"{value!r} in {' and '.join(shared[value])}" for value in sorted(shared)[:3])
         raise LeakageError(f"{len(shared):,} {what} straddle splits, for example {examples}.")
+
+
+def check_columns(
+    dataset: Mapping[str, Mapping[str, Any]], what: str, *columns: str, normalised: bool = False
+) -> None:
+    """Raise LeakageError if a value of these columns (but for case and punctuation: `normalised`) is in two splits."""
+    values = {name: {value for column in columns for value in rows[column][:]} for name, rows in dataset.items()}
+    if normalised:
+        values = {name: {normalise(value) for value in each} for name, each in values.items()}
+    check_disjoint(values, what)
 
 
 def split_ids(joined: Iterable[str]) -> set[str]:

@@ -167,6 +167,8 @@ def save_figure(figure: "Figure", path: StrPath) -> None:
         BioftError: the file can't be written.
     """
     path = Path(path)
+    if not path.parent.is_dir():
+        raise BioftError(f"The figure {path} can't be written: there is no folder {path.parent}.")
     try:
         with files.new_file(path) as partial:
             figure.savefig(partial, format=path.suffix.removeprefix(".") or "png", dpi=150)

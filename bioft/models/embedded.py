@@ -90,7 +90,7 @@ def _embedded(name: str) -> BaseModel:
 
 def _convert_gguf(gguf: Path, target: Path) -> None:
     """Dequantize a GGUF file into a Transformers checkpoint, in one atomic step."""
-    logger.info("Converting %s once into %s", gguf.name, target)
+    logger.info("Converting %s once into %s (520 MiB)", gguf.name, target)
     with new_folder(target, existing="keep") as partial:
         options = {"gguf_file": gguf.name, "dtype": torch.float32}
         model = AutoModelForCausalLM.from_pretrained(

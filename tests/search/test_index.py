@@ -86,7 +86,7 @@ def test_filters_leave_only_what_passes(index: search_index.SearchIndex) -> None
     assert ids(index.search(QUERY, mesh=["HUMANS"])) == ["1", "2"]
     assert ids(index.search(QUERY, mesh=["Humans", "Neoplasms"])) == ["1"]
     assert index.search(QUERY, from_year=2000, mesh=["Mice"]) == []
-    with pytest.raises(BioftError, match=r"MeSH term 'Neoplasm'\. Near to it: neoplasm"):
+    with pytest.raises(BioftError, match=r"MeSH term 'Neoplasm'\. Did you mean 'neoplasms'"):
         index.search(QUERY, mesh=["Neoplasm"])
     with pytest.raises(BioftError, match="from 2005 and to 2000"):
         index.search(QUERY, from_year=2005, to_year=2000)
@@ -169,7 +169,7 @@ def killed_before_the_manifest(folder: Path, add: bool) -> None:
     """Index an article in a child process that is killed when both files are written, the manifest not."""
     child = os.fork()
     if child == 0:
-        search_index.runs.file_sha256 = lambda path: os.kill(os.getpid(), signal.SIGKILL)
+        search_index.storage_files.file_sha256 = lambda path: os.kill(os.getpid(), signal.SIGKILL)
         search_index._check_sums = lambda *_: None
         search_index.index_articles(folder, encoder_of(), [article(7, "0 0 0 1")], add=add)
         os._exit(0)

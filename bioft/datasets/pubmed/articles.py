@@ -14,6 +14,7 @@ from typing import NamedTuple
 from lxml import etree
 
 from bioft.datasets.pubmed import xml as pubmed_xml
+from bioft.datasets.pubmed.xml import find, text_of
 from bioft.errors import BioftError
 
 URL = "https://pubmed.ncbi.nlm.nih.gov"
@@ -172,49 +173,33 @@ def files(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
 
 def parse(record: etree._Element) -> Article:
     """Read one `PubmedArticle` element; what a record lacks is empty."""
-    citation = record.find("MedlineCitation")
-    if citation is None:
-        citation = etree.Element("MedlineCitation")
-    article = citation.find("Article")
-    if article is None:
-        article = etree.Element("Article")
-    data = record.find("PubmedData")
-    pmid = citation.find("PMID")
-    types = tuple(_text(each) for each in article.iterfind("PublicationTypeList/PublicationType"))
+    citation, data = find(record, "MedlineCitation"), find(record, "PubmedData")
+    article, pmid = find(citation, "Article"), find(citation, "PMID")
+    types = tuple(text_of(each) for each in article.iterfind("PublicationTypeList/PublicationType"))
     corrections = citation.findall("CommentsCorrectionsList/CommentsCorrections")
-    identifiers = {} if data is None else _identifiers(data)
-    doi = identifiers.get("doi", "")
-    if not doi:
-        doi = next((_text(e) for e in article.iterfind("ELocationID") if e.get("EIdType") == "doi"), "")
+    # Of the article itself; the lists of its references are deeper.
+    identifiers = {each.get("IdType", ""): text_of(each) for each in data.iterfind("ArticleIdList/ArticleId")}
+    dois = [identifiers.get("doi", ""), *(text_of(e) for e in article.iterfind("ELocationID[@EIdType='doi']"))]
     return Article(
-        pmid="" if pmid is None else _text(pmid),
-        version=_number(pmid.get("Version", "")) or 1 if pmid is not None else 1,
+        pmid=text_of(pmid),
+        version=_number(pmid.get("Version", "")) or 1,
         revised=_date(citation.find("DateRevised")),
-        title=_text(article.find("ArticleTitle")),
+        title=text_of(article.find("ArticleTitle")),
         abstract=tuple(
             Passage((part.get("Label") or "").strip(), text)
             for part in article.iterfind("Abstract/AbstractText")
-            if (text := _text(part))
+            if (text := text_of(part))
         ),
-        journal=_text(article.find("Journal/Title")),
+        journal=text_of(article.find("Journal/Title")),
         year=_year(article),
         mesh=tuple(_mesh(heading) for heading in citation.iterfind("MeshHeadingList/MeshHeading")),
         references=tuple(_references(data, corrections)),
         publication_types=types,
-        languages=tuple(_text(each).lower() for each in article.iterfind("Language")),
+        languages=tuple(text_of(each).lower() for each in article.iterfind("Language")),
         retracted="Retracted Publication" in types or any(e.get("RefType") == "RetractionIn" for e in corrections),
-        doi=doi,
+        doi=next(filter(None, dois), ""),
         pmc=identifiers.get("pmc", ""),
     )
-
-
-def _text(element: etree._Element | None) -> str:
-    """All text inside, that of inline markup too, with single spaces."""
-    if element is None:
-        return ""
-    # Most elements have no markup inside: walking through them would take most of the time.
-    text = "".join(element.itertext()) if len(element) else element.text or ""
-    return " ".join(text.split())
 
 
 def _number(text: str) -> int | None:
@@ -229,10 +214,9 @@ def _date(element: etree._Element | None) -> str:
 
 def _year(article: etree._Element) -> int | None:
     """Of the journal's issue, else of the electronic publication; "1998 Dec-1999 Jan" is 1998."""
-    date = article.find("Journal/JournalIssue/PubDate")
-    stated = [] if date is None else [date.findtext("Year") or "", date.findtext("MedlineDate") or ""]
-    for text in (*stated, article.findtext("ArticleDate/Year") or ""):
-        if found := _YEAR.search(text):
+    issue = "Journal/JournalIssue/PubDate"
+    for path in (f"{issue}/Year", f"{issue}/MedlineDate", "ArticleDate/Year"):
+        if found := _YEAR.search(article.findtext(path) or ""):
             return int(found[0])
     return None
 
@@ -240,25 +224,20 @@ def _year(article: etree._Element) -> int | None:
 def _mesh(heading: etree._Element) -> MeshHeading:
     descriptor, *qualifiers = heading
     return MeshHeading(
-        term=_text(descriptor),
+        term=text_of(descriptor),
         id=descriptor.get("UI", ""),
         major="Y" in [part.get("MajorTopicYN") for part in heading],
-        qualifiers=tuple([_text(each) for each in qualifiers]),
+        qualifiers=tuple([text_of(each) for each in qualifiers]),
     )
 
 
-def _identifiers(data: etree._Element) -> dict[str, str]:
-    """Kind → id of the article; the lists of its references are deeper."""
-    return {each.get("IdType", ""): _text(each) for each in data.iterfind("ArticleIdList/ArticleId")}
-
-
-def _references(data: etree._Element | None, corrections: Sequence[etree._Element]) -> dict[str, None]:
+def _references(data: etree._Element, corrections: Sequence[etree._Element]) -> dict[str, None]:
     """PMIDs from the list of references and, in older files, from the comments."""
     found: dict[str, None] = {}
-    for each in () if data is None else data.iterfind("ReferenceList//ArticleId"):
-        if each.get("IdType") == "pubmed" and _number(text := _text(each)):
+    for each in data.iterfind("ReferenceList//ArticleId"):
+        if each.get("IdType") == "pubmed" and _number(text := text_of(each)):
             found[text] = None
     for each in corrections:
-        if each.get("RefType") == "Cites" and _number(text := _text(each.find("PMID"))):
+        if each.get("RefType") == "Cites" and _number(text := text_of(each.find("PMID"))):
             found[text] = None
     return found

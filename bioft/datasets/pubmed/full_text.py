@@ -7,12 +7,14 @@ at it before a text is passed on.
 import os
 import re
 from collections.abc import Iterator
+from itertools import chain
 from typing import NamedTuple
 
 from lxml import etree
 
 from bioft.datasets.pubmed import xml as pubmed_xml
 from bioft.datasets.pubmed.articles import Passage
+from bioft.datasets.pubmed.xml import find, text_of
 from bioft.errors import BioftError
 
 _LINK = "{http://www.w3.org/1999/xlink}href"
@@ -76,44 +78,32 @@ def iterate(path: str | os.PathLike[str], *, skipped: list[str] | None = None) -
 
 def parse(article: etree._Element) -> FullText:
     """Read one `article` element of JATS; what it lacks is empty."""
-    meta = article.find("front/article-meta")
-    if meta is None:
-        meta = etree.Element("article-meta")
-    ids = {each.get("pub-id-type", ""): _text(each) for each in meta.iterfind("article-id")}
-    pmc = ids.get("pmc") or ids.get("pmcid", "")
-    title = article.find("front/journal-meta/journal-title-group/journal-title")
-    if title is None:
-        title = article.find("front/journal-meta/journal-title")
-    years = [int(year) for each in meta.iterfind("pub-date/year") if (year := _text(each)).isdigit()]
-    body = article.find("body")
+    meta = find(article, "front/article-meta")
+    ids = {each.get("pub-id-type", ""): text_of(each) for each in meta.iterfind("article-id")}
+    pmc = (ids.get("pmc") or ids.get("pmcid", "")).removeprefix("PMC")
+    years = [int(year) for each in meta.iterfind("pub-date/year") if (year := text_of(each)).isdigit()]
     return FullText(
         pmid=ids.get("pmid", ""),
-        pmc=f"PMC{pmc.removeprefix('PMC')}" if pmc else "",
+        pmc=f"PMC{pmc}" if pmc else "",
         doi=ids.get("doi", ""),
-        title=_text(meta.find("title-group/article-title")),
+        title=text_of(meta.find("title-group/article-title")),
         abstract=tuple(_abstract(meta)),
-        journal=_text(title),
+        # In a group of titles since JATS, alone before.
+        journal=text_of(article.find("front/journal-meta//journal-title")),
         year=min(years, default=None),
-        sections=() if body is None else tuple(_sections(body, ())),
+        sections=tuple(_sections(find(article, "body"), ())),
         references=tuple(_reference(each) for each in article.iterfind("back//ref")),
         licence=_licence(meta),
     )
 
 
-def _text(element: etree._Element | None) -> str:
-    return "" if element is None else " ".join("".join(element.itertext()).split())
-
-
 def _abstract(meta: etree._Element) -> Iterator[Passage]:
     """The abstract proper; those for other readers (graphical, of the editor) have a type."""
     for abstract in meta.iterfind("abstract"):
-        if abstract.get("abstract-type"):
-            continue
-        parts = abstract.findall("sec")
-        for part in parts:
-            yield Passage(_text(part.find("title")).rstrip(":"), _paragraphs(part).replace("\n", " "))
-        if not parts:
-            yield Passage("", _paragraphs(abstract).replace("\n", " "))
+        if not abstract.get("abstract-type"):
+            for part in abstract.findall("sec") or [abstract]:
+                label = "" if part is abstract else text_of(part.find("title")).rstrip(":")
+                yield Passage(label, _paragraphs(part).replace("\n", " "))
 
 
 def _sections(parent: etree._Element, titles: tuple[str, ...]) -> Iterator[Section]:
@@ -122,7 +112,7 @@ def _sections(parent: etree._Element, titles: tuple[str, ...]) -> Iterator[Secti
     if text:
         yield Section(titles, text)
     for section in parent.iterfind("sec"):
-        yield from _sections(section, (*titles, _text(section.find("title"))))
+        yield from _sections(section, (*titles, text_of(section.find("title"))))
 
 
 def _paragraphs(parent: etree._Element) -> str:
@@ -153,17 +143,15 @@ def _running_text(element: etree._Element) -> str:
 
 
 def _reference(entry: etree._Element) -> Reference:
-    ids = {each.get("pub-id-type", ""): _text(each) for each in entry.iter("pub-id")}
+    ids = {each.get("pub-id-type", ""): text_of(each) for each in entry.iter("pub-id")}
     title = next(entry.iter("article-title"), None)
-    return Reference(entry.get("id", ""), _text(title), ids.get("pmid", ""), ids.get("doi", ""))
+    return Reference(entry.get("id", ""), text_of(title), ids.get("pmid", ""), ids.get("doi", ""))
 
 
 def _licence(meta: etree._Element) -> str:
-    licence = meta.find("permissions/license")
-    if licence is None:
-        # Before JATS the licence stood beside the copyright, or in it.
-        licence = next(meta.iter("license"), None)
+    # Before JATS the licence stood beside the copyright, or in it.
+    licence = next(chain(meta.iterfind("permissions/license"), meta.iter("license")), None)
     if licence is None:
         return ""
     links = [link for each in licence.iter() if (link := each.get(_LINK)) and "creativecommons.org" in link]
-    return links[0] if links else _text(licence)
+    return links[0] if links else text_of(licence)

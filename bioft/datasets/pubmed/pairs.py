@@ -32,10 +32,9 @@ from bioft.datasets.pubmed import relations as pubmed_relations
 from bioft.datasets.pubmed.collection import Collection, read_collection
 from bioft.datasets.pubmed.relations import Matrix
 from bioft.datasets.rank import rank_bm25
-from bioft.datasets.splits import SPLITS, check_disjoint
+from bioft.datasets.splits import SPLITS, check_columns
 from bioft.errors import BioftError, LeakageError, suggestion
 from bioft.storage.datasets import SCHEMA_VERSION, fingerprint
-from bioft.storage.text_lines import normalise
 
 KINDS = ("citation", "co-citation", "coupling", "mesh")
 """What makes a positive: one article cites the other; articles of the collection cite both; both cite the same; both
@@ -239,9 +238,9 @@ def build_articles(
                 }
             )
         dataset[name] = Dataset(pa.Table.from_pylist(rows, schema=ARTICLE_SCHEMA))
-    for column, what in (("pmid", "articles"), ("group", "groups of articles")):
-        check_disjoint({name: rows[column][:] for name, rows in dataset.items()}, what)
-    check_disjoint({name: map(normalise, rows["text"][:]) for name, rows in dataset.items()}, "texts")
+    check_columns(dataset, "articles", "pmid")
+    check_columns(dataset, "groups of articles", "group")
+    check_columns(dataset, "texts", "text", normalised=True)
     arguments = {"least_similarity": least_similarity, "least_shared_references": least_shared_references}
     manifest = manifest_of(collection, "pubmed_articles", arguments, dataset)
     checks = {"articles_across_splits": 0, "groups_across_splits": 0, "normalised_texts_across_splits": 0}
@@ -261,17 +260,9 @@ def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
     punctuation) is in two splits, a pair is there twice, or a negative of an article is a positive of it.
     """
     roles = ("anchor", "positive", "negative")
-    check_disjoint({name: rows["group"][:] for name, rows in dataset.items()}, "groups of articles")
-    for suffix, what in (("_pmid", "articles"), ("", "texts")):
-        check_disjoint(
-            {
-                name: {
-                    value if suffix else normalise(value) for role in roles for value in set(rows[role + suffix][:])
-                }
-                for name, rows in dataset.items()
-            },
-            what,
-        )
+    check_columns(dataset, "groups of articles", "group")
+    check_columns(dataset, "articles", *(f"{role}_pmid" for role in roles))
+    check_columns(dataset, "texts", *roles, normalised=True)
     for name, rows in dataset.items():
         anchors, positives, negatives = (rows[f"{role}_pmid"][:] for role in roles)
         pairs = set(zip(anchors, positives, strict=True))

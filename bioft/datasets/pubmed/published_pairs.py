@@ -20,7 +20,7 @@ from scipy.sparse.csgraph import connected_components
 
 from bioft.datasets.documents.corpus import source as source_of
 from bioft.datasets.options import PathName, Seed, TestSize, ValidationSize
-from bioft.datasets.splits import SPLITS, check_disjoint, grouped_split
+from bioft.datasets.splits import SPLITS, check_columns, grouped_split
 from bioft.errors import BioftError
 from bioft.storage.datasets import SCHEMA_VERSION, fingerprint
 from bioft.storage.text_lines import TextLines, normalise
@@ -145,12 +145,8 @@ def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
 
     Raises LeakageError if a group or a text (but for case and punctuation) is in two splits.
     """
-    check_disjoint({name: rows["group"][:] for name, rows in dataset.items()}, "groups of texts")
-    texts = {
-        name: {normalise(text) for column in ("sentence1", "sentence2") for text in rows[column][:]}
-        for name, rows in dataset.items()
-    }
-    check_disjoint(texts, "texts")
+    check_columns(dataset, "groups of texts", "group")
+    check_columns(dataset, "texts", "sentence1", "sentence2", normalised=True)
     return {"checks": {"groups_across_splits": 0, "normalised_texts_across_splits": 0}}
 
 

@@ -33,6 +33,21 @@ _PMID = re.compile(rb"<(?:PMID[^>]*|article-id pub-id-type=\"pmid\")>\s*(\d+)")
 _HINT = "Download the file again, or leave broken articles out with --skip-bad."
 
 
+def find(element: etree._Element, path: str) -> etree._Element:
+    """The first element at a path, or an empty one."""
+    found = element.find(path)
+    return etree.Element("none") if found is None else found
+
+
+def text_of(element: etree._Element | None) -> str:
+    """All text inside, that of inline markup too, with single spaces."""
+    if element is None:
+        return ""
+    # Most elements have no markup inside: walking through them would take most of the time.
+    text = "".join(element.itertext()) if len(element) else element.text or ""
+    return " ".join(text.split())
+
+
 class Piece(NamedTuple):
     """An article in a file."""
 
