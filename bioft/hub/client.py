@@ -3,7 +3,7 @@
 import re
 import ssl
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -132,18 +132,16 @@ def connection(subject: str, access: Access) -> Iterator[HfApi]:
 def explain(error: BaseException, subject: str) -> str | None:
     """What to tell the user of an error of the Hub's client; None for one that is not the Hub's."""
     causes = list(_causes(error))
-    for cause in causes:
-        if isinstance(cause, BioftError):
-            return str(cause)
-    for cause in causes:
-        if isinstance(cause, HfHubHTTPError):
-            return _http_problem(cause, subject)
-    for cause in causes:
-        if isinstance(cause, httpx2.HTTPError):
-            return str(unreachable(_network_problem(cause), 1))
-    for cause in causes:
-        if isinstance(cause, OSError) and cause.errno is not None:
-            return None  # the disk's, not the Hub's
+    told: tuple[tuple[type[BaseException], Callable[[Any], str]], ...] = (
+        (BioftError, str),
+        (HfHubHTTPError, lambda cause: _http_problem(cause, subject)),
+        (httpx2.HTTPError, lambda cause: str(unreachable(_network_problem(cause), 1))),
+    )
+    for kind, words in told:
+        if found := [cause for cause in causes if isinstance(cause, kind)]:
+            return words(found[0])
+    if any(isinstance(cause, OSError) and cause.errno is not None for cause in causes):
+        return None  # the disk's, not the Hub's
     if "Invalid metadata in README.md" in str(error):
         return f"The Hub refuses the card: {' '.join(str(error).split())} Mend the README.md, then push again."
     if isinstance(error, ValueError | LookupError | RuntimeError | OSError):

@@ -40,6 +40,8 @@ def run_directory(
         return Path(name)
     if not is_repository_name(name):
         raise BioftError(f"There is no folder {name}, and it is no user/name on the Hub.")
+    if huggingface_hub.is_offline_mode() and not (revision and COMMIT_ID.fullmatch(revision)):
+        raise BioftError(f"There is no folder {name}, and HF_HUB_OFFLINE forbids looking for it on the Hub.")
     return pull_adapter(name, revision=revision, endpoint=endpoint, token=token)
 
 
@@ -98,11 +100,7 @@ def pull_dataset(
 
     Args:
         repo_id: `user/name`.
-        directory: a new folder for it; by default one of the cache, by commit.
-        revision: branch, tag or commit; by default main. `origin` tells which commit it was.
-        endpoint: another Hub than that of `HF_ENDPOINT`.
-        token: by default the one of `hf auth login` or `HF_TOKEN`.
-        policy: how patiently requests are repeated.
+        directory: as for `pull_adapter`, as are all further arguments.
 
     Returns:
         The folder, as `bioft build` writes it.

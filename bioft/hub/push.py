@@ -92,9 +92,7 @@ def check_before_training(
         repo_id: `user/name`.
         base_model: id and source of the base model.
         run: the run directory to be.
-        endpoint: as for `push_adapter`.
-        token: as for `push_adapter`.
-        policy: as for `push_adapter`.
+        endpoint: as for `push_adapter`; `token` and `policy` too.
 
     Raises:
         BioftError: a wrong name, a base model in a local folder, no token or one that may only read, a repository of
@@ -150,13 +148,7 @@ def push_dataset(
         repo_id: `user/name`; made if it is missing.
         private: as for `push_adapter`.
         accept_terms: you meet the terms of the sources, which ask something of everyone who passes their data on.
-        create_pr: as for `push_adapter`.
-        revision: as for `push_adapter`.
-        tag: as for `push_adapter`.
-        dry_run: as for `push_adapter`.
-        endpoint: another Hub than that of `HF_ENDPOINT`.
-        token: by default the one of `hf auth login` or `HF_TOKEN`.
-        policy: how patiently requests are repeated.
+        create_pr: as for `push_adapter`, as are all further arguments.
 
     Raises:
         BioftError: as `push_adapter`; and terms that were not accepted, with their text.
