@@ -26,6 +26,11 @@ class BaseModel:
     license: str | None
     sha256: str | None
 
+    @property
+    def at(self) -> dict[str, str | None]:
+        """The revision to load from the Hub, as the Auto classes take it; that of a folder is None."""
+        return {"revision": self.revision if self.path == self.id else None}
+
 
 @dataclass(frozen=True)
 class EmbeddedModel:

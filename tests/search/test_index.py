@@ -169,10 +169,12 @@ def killed_before_the_manifest(folder: Path, add: bool) -> None:
     """Index an article in a child process that is killed when both files are written, the manifest not."""
     child = os.fork()
     if child == 0:
-        search_index.storage_files.file_sha256 = lambda path: os.kill(os.getpid(), signal.SIGKILL)
-        search_index._check_sums = lambda *_: None
-        search_index.index_articles(folder, encoder_of(), [article(7, "0 0 0 1")], add=add)
-        os._exit(0)
+        try:
+            search_index.storage_files.file_sha256 = lambda path: os.kill(os.getpid(), signal.SIGKILL)
+            search_index._check_sums = lambda *_: None
+            search_index.index_articles(folder, encoder_of(), [article(7, "0 0 0 1")], add=add)
+        finally:
+            os._exit(0)  # whatever happens, the child runs no further test
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
 
 
