@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ from bioft.datasets.gene_disease import ctd
 from bioft.datasets.hpo import gene_disease as hpo
 from bioft.errors import BioftError
 from bioft.hub import checks, publication, pull as hub_pull, push as hub
-from bioft.storage import datasets as storage, runs
+from bioft.storage import datasets as storage, retries, runs
 from bioft.storage.retries import RetryPolicy
 from tests.hub_server.server import HubServer
 from tests.tiny import write_ctd
@@ -571,6 +572,39 @@ def test_a_hub_that_asks_for_too_long_a_wait_is_not_waited_for(
     hub_server.fail("GET", "/api/models/", status=429, headers={"RateLimit": '"api";r=0;t=301'})
     with pytest.raises(BioftError, match="asks to wait 301 seconds"):
         hub.push_adapter(run, "user/adapter", **access)
+
+
+def test_what_is_waited_for_is_said(
+    hub_server: HubServer,
+    access: dict[str, Any],
+    run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    hub.push_adapter(run, "user/adapter", **access)
+    waits: list[float] = []
+    monkeypatch.setattr(retries, "time", SimpleNamespace(sleep=waits.append))
+    hub_server.fail("GET", "/api/models/", status=429, headers={"Retry-After": "55"})
+    hub_pull.pull_adapter("user/adapter", tmp_path / "pulled", **access)
+    assert waits == [55]
+    assert "The Hub: it answers with HTTP status 429. Waiting 55 seconds before try 2 of 3." in caplog.text
+
+
+def test_a_full_disk_is_told_of_the_folder_that_is_pulled_to(
+    hub_server: HubServer, access: dict[str, Any], run: Path, tmp_path: Path
+) -> None:
+    """A limit on the size of files makes the operating system refuse to write, as a full disk does."""
+    resource = pytest.importorskip("resource")
+    hub.push_adapter(run, "user/adapter", **access)
+    _, hard = limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, hard))
+    try:
+        with pytest.raises(BioftError, match=rf"Can't write to {tmp_path}/pulled: .*MB free there"):
+            hub_pull.pull_adapter("user/adapter", tmp_path / "pulled", **access)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not [path for path in tmp_path.iterdir() if "pulled" in path.name]
 
 
 def test_a_hub_that_is_not_there_is_one_sentence(run: Path, hub_server: HubServer) -> None:
