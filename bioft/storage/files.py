@@ -103,7 +103,8 @@ def _beside(output: Path) -> Iterator[Path]:
 def write_text(path: Path, text: str) -> None:
     """Write a text file (UTF-8) in one step: it is there whole, or as it was before."""
     with new_file(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+        # Names of files that Python could not decode, as under LC_ALL=C, are written as they are on the disk.
+        partial.write_text(text, encoding="utf-8", errors="surrogateescape")
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -33,6 +33,7 @@ def prepare(directory: Path, config: dict[str, Any], *, overwrite: bool = False)
         BioftError: the directory holds a finished run, an unfinished one with other settings, or other files.
     """
     refuse_taken(directory, overwrite=overwrite)
+    config = {key: _decoded(value) for key, value in config.items()}
     existing = sorted(directory.iterdir()) if directory.is_dir() else []
     names = {path.name for path in existing}
     if names and not names & {RECORD, CONFIG}:
@@ -52,6 +53,11 @@ def prepare(directory: Path, config: dict[str, Any], *, overwrite: bool = False)
         directory.mkdir(parents=True, exist_ok=True)
     write_text(directory / CONFIG, yaml.safe_dump(config, sort_keys=True, allow_unicode=True))
     BEGUN_HERE.add(directory)
+
+
+def _decoded(value: Any) -> Any:
+    """A value of a configuration, with a name that this locale could not decode as one of UTF-8."""
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace") if isinstance(value, str) else value
 
 
 def refuse_taken(directory: Path, *, overwrite: bool = False) -> None:

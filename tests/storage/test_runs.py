@@ -2,7 +2,9 @@
 
 import errno
 import json
+import os
 import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -87,6 +89,20 @@ def test_an_unfinished_run_that_was_moved_resumes_with_its_best_checkpoint(tmp_p
     assert run_directory.last_checkpoint(moved) == str(moved / "checkpoint-100")
     now = json.loads((moved / "checkpoint-100" / "trainer_state.json").read_text())
     assert now == state | {"best_model_checkpoint": str(moved / "checkpoint-50")}
+
+
+def test_a_run_under_a_path_with_an_accent_is_resumed_under_ascii(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from bioft.storage import run_directory, files; path = sys.argv[1];"
+        "run_directory.prepare(Path(path), {'dataset_path': path, 'note': 'gr\\u00f6\\u00dfer'});"
+        "files.write_json(Path(path) / 'run.json', {'path': path})"
+    )
+    place = tmp_path / "é"
+    for ascii_only in ({}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}):
+        (place / "run.json").unlink(missing_ok=True)
+        subprocess.run([sys.executable, "-c", program, str(place)], env=os.environ | ascii_only, check=True)
+        assert json.loads((place / "run.json").read_bytes()) == {"path": str(place)}
+    assert "größer" in (place / "config.yaml").read_text(encoding="utf-8")
 
 
 def test_reading_says_what_is_missing(tmp_path: Path) -> None:
