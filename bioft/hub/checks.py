@@ -40,6 +40,18 @@ def recorded_names(record: dict[str, Any], where: Path | str) -> list[str]:
     return names
 
 
+def listed_files(path: Path) -> list[str]:
+    """What a run's record or a dataset's manifest lists, and the card; BioftError as `recorded_names`."""
+    if path.name == runs.RECORD:
+        names = recorded_names(runs.read(path.parent), path)
+        check_weights(names, path)
+    else:
+        from bioft.storage import datasets as storage
+
+        names = split_files(storage.load_manifest(path.parent), path)
+    return [*names, runs.CARD]
+
+
 def split_files(manifest: dict[str, Any], where: Path | str) -> list[str]:
     """The Parquet files of the splits that a manifest lists.
 

@@ -5,7 +5,7 @@ import ssl
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -35,11 +35,21 @@ TOKENS_PAGE = "https://huggingface.co/settings/tokens"
 class Access:
     """Which Hub, as whom, and how patiently."""
 
-    endpoint: str | None = None
-    """By default that of `HF_ENDPOINT`, or https://huggingface.co."""
-    token: str | None = None
-    """By default the one of `hf auth login` or `HF_TOKEN`."""
-    policy: RetryPolicy = field(default_factory=RetryPolicy)
+    endpoint: str | None
+    token: str | None
+    policy: RetryPolicy
+
+    @classmethod
+    def of(cls, endpoint: str | None, token: str | None, policy: RetryPolicy | None) -> "Access":
+        """By default the Hub of `HF_ENDPOINT`, with the token of `hf auth login` or `HF_TOKEN`."""
+        return cls(endpoint, token or huggingface_hub.get_token(), policy or RetryPolicy())
+
+    def check_token(self) -> None:
+        """Raise BioftError where there is no token."""
+        if self.token is None:
+            raise BioftError(
+                "No token for the Hub. Log in with `hf auth login`, or set HF_TOKEN (with write permission)."
+            )
 
 
 class LostAnswerError(Exception):

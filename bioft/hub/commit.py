@@ -3,7 +3,7 @@
 import logging
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from io import BytesIO
@@ -14,6 +14,7 @@ from huggingface_hub import CommitInfo, CommitOperationAdd, CommitOperationDelet
 from huggingface_hub.errors import HfHubHTTPError
 
 from bioft.errors import BioftError
+from bioft.hub.checks import listed_files
 from bioft.hub.client import LostAnswerError, capital, conflict, explain, missing, unreachable, without_tokens
 from bioft.hub.publication import PublishedFile
 from bioft.hub.repository import MAIN, Repository, Tree, same
@@ -39,11 +40,7 @@ class Wanted:
     title: str
     """Of the commit."""
     files: list[PublishedFile]
-    """All that belong together; others in the repository are left alone."""
-    record: str
-    """The file that lists the others: `run.json` or `manifest.json`."""
-    listed: Callable[[Path], list[str]]
-    """Reads their names out of it. Those of an earlier push that are no longer among `files` are removed."""
+    """All that belong together. Of others in the repository those are removed that an earlier push put there."""
     private: bool = True
     """Whether only the owner shall see the repository."""
     create_pr: bool = False
@@ -148,12 +145,13 @@ def _find_or_branch(repository: Repository, branch: str) -> str:
 def _no_longer_listed(repository: Repository, head: str, tree: Tree, wanted: Wanted) -> list[str]:
     """Files of the last push that are not of this one: with them the repository would be a mixture of the two."""
     others = tree.keys() - {file.name for file in wanted.files} - {".gitattributes"}
-    if not others or wanted.record not in tree:
+    record = repository.record
+    if not others or record not in tree:
         return []
     with tempfile.TemporaryDirectory() as folder:
-        repository.download(wanted.record, head, tree, Path(folder))
+        repository.download(record, head, tree, Path(folder))
         try:
-            return sorted(others & set(wanted.listed(Path(folder) / wanted.record)))
+            return sorted(others & set(listed_files(Path(folder) / record)))
         except BioftError:
             return []  # not a record of bioft
 

@@ -23,7 +23,6 @@ from bioft.storage.retries import RetryPolicy
 from bioft.task import Task
 
 COMMIT_ID = re.compile(r"[0-9a-f]{40}")
-NO_TOKEN = "No token for the Hub. Log in with `hf auth login`, or set HF_TOKEN (with write permission)."
 ORIGIN = ".bioft-hub.json"
 """Beside what was pulled: the repository and the commit that it is."""
 
@@ -83,8 +82,7 @@ def pull_adapter(
         if api is not None:
             compatibility.check_base(record, folder, api)
 
-    access = _access(endpoint, token, policy)
-    return _pull("model", repo_id, directory, revision, access, runs.RECORD, _run_files, check)
+    return _pull("model", repo_id, directory, revision, Access.of(endpoint, token, policy), check)
 
 
 def pull_dataset(
@@ -114,8 +112,7 @@ def pull_dataset(
     def check(folder: Path, api: HfApi | None) -> None:
         storage.load(folder)
 
-    access = _access(endpoint, token, policy)
-    return _pull("dataset", repo_id, directory, revision, access, storage.MANIFEST, _dataset_files, check)
+    return _pull("dataset", repo_id, directory, revision, Access.of(endpoint, token, policy), check)
 
 
 def origin(directory: str | Path) -> dict[str, str] | None:
@@ -145,30 +142,13 @@ def is_repository_name(text: str) -> bool:
     return "/" in text
 
 
-def _check_name(repo_id: str) -> None:
+def check_repository_name(repo_id: str) -> None:
+    """Raise BioftError unless a text has the form `user/name`."""
     if not is_repository_name(repo_id):
         raise BioftError(
             f"{repo_id!r} is not the name of a repository. Give user/name, as in maria/gene-disease-llama (letters, "
             "digits, '-', '_' and '.')."
         )
-
-
-def _access(endpoint: str | None, token: str | None, policy: RetryPolicy | None) -> Access:
-    return Access(endpoint, token or huggingface_hub.get_token(), policy or RetryPolicy())
-
-
-def _run_files(record: Path) -> list[str]:
-    """What a run's record lists, and the card."""
-    names = checks.recorded_names(runs.read(record.parent), record)
-    checks.check_weights(names, record)
-    return [*names, runs.CARD]
-
-
-def _dataset_files(manifest: Path) -> list[str]:
-    """What a dataset's manifest lists, and the card."""
-    from bioft.storage import datasets as storage
-
-    return [*checks.split_files(storage.load_manifest(manifest.parent), manifest), storage.CARD]
 
 
 def _pull(
@@ -177,12 +157,10 @@ def _pull(
     directory: str | Path | None,
     revision: str | None,
     access: Access,
-    record: str,
-    listed: Callable[[Path], list[str]],
     check: Callable[[Path, HfApi | None], None],
 ) -> Path:
-    """Fetch the file `record`, then those that `listed` reads out of it, and `check` them; all or nothing."""
-    _check_name(repo_id)
+    """Fetch the file that lists the others, then these, and `check` them; all or nothing."""
+    check_repository_name(repo_id)
     cache = cache_directory() / "hub" / f"{kind}s" / repo_id
     if directory is None and revision and COMMIT_ID.fullmatch(revision) and origin(cache / revision):
         check(cache / revision, None)
@@ -191,6 +169,7 @@ def _pull(
         _check_free(Path(directory), repo_id)
     with connection(f"the {kind} {repo_id}", access) as api:
         repository = Repository(api, kind, repo_id, access.policy)
+        record = repository.record
         if repository.is_private() is None:
             raise missing(repository.subject)
         commit = repository.head(revision or MAIN)
@@ -207,7 +186,7 @@ def _pull(
         with storage_files.new_folder(target, existing="keep") as partial:
             try:
                 repository.download(record, commit, tree, partial)
-                for name in listed(partial / record):
+                for name in checks.listed_files(partial / record):
                     if name in tree or name != runs.CARD:  # the card may have been removed
                         repository.download(name, commit, tree, partial)
                 shutil.rmtree(partial / ".cache")  # the client's own notes

@@ -12,7 +12,7 @@ from bioft.errors import BioftError
 from bioft.hub import checks, publication
 from bioft.hub.client import Access, connection
 from bioft.hub.commit import Wanted, bring_to
-from bioft.hub.pull import COMMIT_ID, NO_TOKEN, _access, _check_name, _dataset_files, _run_files
+from bioft.hub.pull import COMMIT_ID, check_repository_name
 from bioft.hub.repository import MAIN, Kind, Repository
 from bioft.storage import runs
 from bioft.storage.retries import RetryPolicy
@@ -67,13 +67,11 @@ def push_adapter(
         BioftError: a run that must not be published (see `publication.run_files`), a repository that is somebody
             else's, of another type or changed meanwhile, or a Hub that does not answer.
     """
-    _check_name(repo_id)
-    access = _access(endpoint, token, policy)
+    check_repository_name(repo_id)
+    access = Access.of(endpoint, token, policy)
     run = Path(run)
     files = publication.run_files(run, repo_id, access.token)
-    wanted = Wanted(
-        f"Push run {run.resolve().name}", files, runs.RECORD, _run_files, private, create_pr, revision or MAIN, tag
-    )
+    wanted = Wanted(f"Push run {run.resolve().name}", files, private, create_pr, revision or MAIN, tag)
     return _push("model", repo_id, wanted, access, dry_run)
 
 
@@ -98,11 +96,10 @@ def check_before_training(
         BioftError: a wrong name, a base model in a local folder, no token or one that may only read, a repository of
             another type, or a Hub that does not answer.
     """
-    _check_name(repo_id)
+    check_repository_name(repo_id)
     checks.check_base_model({"base_model": dict(base_model)}, run)
-    access = _access(endpoint, token, policy)
-    if access.token is None:
-        raise BioftError(NO_TOKEN)
+    access = Access.of(endpoint, token, policy)
+    access.check_token()
     subject = f"the model {repo_id}"
     with connection(subject, access) as api:
         role = api.whoami()["auth"].get("accessToken", {}).get("role")
@@ -155,8 +152,8 @@ def push_dataset(
     """
     from bioft.storage import datasets as storage
 
-    _check_name(repo_id)
-    access = _access(endpoint, token, policy)
+    check_repository_name(repo_id)
+    access = Access.of(endpoint, token, policy)
     directory = Path(directory)
     terms = publication.terms_to_accept(storage.load_manifest(directory))
     if terms and not accept_terms:
@@ -167,7 +164,7 @@ def push_dataset(
         )
     files = publication.dataset_files(directory, repo_id, access.token)
     title = f"Push dataset {directory.resolve().name}"
-    wanted = Wanted(title, files, storage.MANIFEST, _dataset_files, private, create_pr, revision or MAIN, tag)
+    wanted = Wanted(title, files, private, create_pr, revision or MAIN, tag)
     return _push("dataset", repo_id, wanted, access, dry_run)
 
 
@@ -183,8 +180,7 @@ def _push(kind: Kind, repo_id: str, wanted: Wanted, access: Access, dry_run: boo
     result = PushResult(repo_id, url, None, False, None, sizes, bytes(card).decode())
     if dry_run:
         return result
-    if access.token is None:
-        raise BioftError(NO_TOKEN)
+    access.check_token()
     with connection(f"the {kind} {repo_id}", access) as api:
         committed = bring_to(Repository(api, kind, repo_id, access.policy), wanted)
     return replace(result, commit=committed.commit, changed=committed.made, pull_request=committed.pull_request)

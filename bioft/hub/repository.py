@@ -11,6 +11,7 @@ from huggingface_hub.hf_api import RepoFile
 from bioft.errors import BioftError
 from bioft.hub.client import REPEATED_STATUS, capital
 from bioft.hub.publication import PublishedFile
+from bioft.storage import runs
 from bioft.storage.retries import RetryPolicy, repeat
 
 Kind = Literal["model", "dataset"]
@@ -30,6 +31,11 @@ class Repository(NamedTuple):
     def subject(self) -> str:
         """The repository in words."""
         return f"the {self.kind} {self.id}"
+
+    @property
+    def record(self) -> str:
+        """The file that lists the others."""
+        return runs.RECORD if self.kind == "model" else runs.MANIFEST
 
     def is_private(self) -> bool | None:
         """Whether only its owner sees it; None where there is no such repository.

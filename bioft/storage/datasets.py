@@ -12,9 +12,8 @@ from datasets import Dataset, DatasetDict
 
 from bioft.errors import BioftError
 from bioft.storage.files import new_folder, write_json, write_text
+from bioft.storage.runs import CARD, MANIFEST
 
-MANIFEST = "manifest.json"
-CARD = "README.md"
 SCHEMA_VERSION = 1
 
 

@@ -13,6 +13,8 @@ SCHEMA_VERSION = 1
 RECORD = "run.json"
 CONFIG = "config.yaml"
 CARD = "README.md"
+MANIFEST = "manifest.json"
+"""Of a dataset."""
 
 
 def describe_start(run: str | None, directory: str | Path | None = None) -> dict[str, str]:
