@@ -11,7 +11,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -121,7 +121,9 @@ def collect(
         task = progress.add_task("articles", total=len(pmids))
         pages = _Pages(directory)
         progress.update(task, completed=len(pages.received))
-        for block in _blocks([pmid for pmid in pmids if pmid not in pages.received], SEARCH_LIMIT):
+        left = [pmid for pmid in pmids if pmid not in pages.received]
+        for first in range(0, len(left), SEARCH_LIMIT):
+            block = left[first : first + SEARCH_LIMIT]
             _fetch(service, pages, block, lambda: progress.update(task, completed=len(pages.received)))
     missing = [pmid for pmid in pmids if pmid not in pages.received]
     write_json(
@@ -304,7 +306,11 @@ def _fetch(service: "_Service", pages: _Pages, pmids: Sequence[str], show: Calla
 
 
 class _Service:
-    """The E-utilities: requests in turn, not too fast, repeated when they fail."""
+    """The E-utilities: requests in turn, not too fast, repeated when they fail.
+
+    Not `Bio.Entrez` (1.88): its address can't be set, it waits without end for a silent server, asks again at once
+    after a 429 whatever that says, takes answers that are cut off as they come, and puts the key into addresses.
+    """
 
     def __init__(self, api_key: str | None, email: str | None) -> None:
         self.url = os.environ.get(URL_VARIABLE, URL).rstrip("/")
@@ -387,11 +393,6 @@ def _without_error(content: bytes) -> bytes:
     if _EXPIRED.search(text):
         raise _ExpiredError(text)
     raise PassingError(text)
-
-
-def _blocks(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
 
 
 def _progress(console: Console) -> Progress:
