@@ -20,7 +20,7 @@ from typing import Annotated, Any, TypeVar
 import requests
 from lxml import etree
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import MofNCompleteColumn, Progress
 
 from bioft import __version__
 from bioft.datasets.options import Option, PathName
@@ -110,7 +110,7 @@ def collect(
         console.print(f"{directory} is complete already: {state['articles']:,} articles.", highlight=False)
         return directory
     service = _Service(api_key, email)
-    with _progress(console) as progress:
+    with Progress(*Progress.get_default_columns(), MofNCompleteColumn(), console=console) as progress:
         pmids = _search(service, directory, state)
         if service.note:
             console.print(f"PubMed remarks: {service.note}", style="yellow", highlight=False, markup=False)
@@ -393,12 +393,6 @@ def _without_error(content: bytes) -> bytes:
     if _EXPIRED.search(text):
         raise _ExpiredError(text)
     raise PassingError(text)
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console
-    )
 
 
 def _append(path: Path, entry: dict[str, Any]) -> None:

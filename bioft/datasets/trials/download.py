@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import requests
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import MofNCompleteColumn, Progress
 
 from bioft import __version__
 from bioft.datasets.options import Option, PathName
@@ -67,7 +67,8 @@ def download_trials(
     console.print(f"Trials of ClinicalTrials.gov\n{TERMS}\nCite: {CITATION}", highlight=False, markup=False)
     with disk_errors(folder):
         pages = _prepare(folder, asked, f"{base}/api/v2/studies")
-        with requests.Session() as session, _progress(console) as progress:
+        columns = *Progress.get_default_columns(), MofNCompleteColumn()
+        with requests.Session() as session, Progress(*columns, console=console) as progress:
             session.headers["User-Agent"] = f"bioft/{__version__}"
             _fetch_pages(session, f"{base}/api/v2/studies", folder, pages, asked, progress)
     return folder
@@ -176,9 +177,3 @@ def _read_page(page: Path) -> dict[str, Any]:
 def _write_page(path: Path, content: dict[str, Any]) -> None:
     with new_file(path) as partial:
         partial.write_bytes(gzip.compress(json.dumps(content, ensure_ascii=False).encode(), mtime=0))
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console
-    )
