@@ -82,8 +82,8 @@ def load_causal_lm(
             options["device_map"] = {"": local_device()}
     logger.info("Base model %s, from %s (%s%s)", base.id, base.source, dtype, ", NF4" if quantization else "")
     try:
-        tokenizer = AutoTokenizer.from_pretrained(base.path, **base.at)
-        model = AutoModelForCausalLM.from_pretrained(base.path, **base.at, **options)
+        tokenizer = AutoTokenizer.from_pretrained(base.path, revision=base.hub_revision)
+        model = AutoModelForCausalLM.from_pretrained(base.path, revision=base.hub_revision, **options)
     except ImportError as error:
         raise BioftError(f"{error} Install it, or leave out an --attn_implementation that needs it.") from error
     except (OSError, ValueError) as error:
@@ -132,17 +132,17 @@ def load_encoder(base: BaseModel, auto_class: Any, **config: Any) -> tuple[Any, 
         )
     logger.info("Base model %s, from %s (float32)", base.id, base.source)
     try:
-        stored = AutoConfig.from_pretrained(base.path, **base.at)
+        stored = AutoConfig.from_pretrained(base.path, revision=base.hub_revision)
         if hasattr(stored, "attention_probs_dropout_prob") and not torch.cuda.is_available():
             config = {"attention_probs_dropout_prob": 0.0, **config}
         same_head = _head_name(stored, auto_class) in (stored.architectures or [])
         if "id2label" in config:
             labels = _ordered_labels(base, stored, config["id2label"]) if same_head else config["id2label"]
             config |= {"id2label": labels, "label2id": {label: index for index, label in labels.items()}}
-        tokenizer = AutoTokenizer.from_pretrained(base.path, **base.at)
+        tokenizer = AutoTokenizer.from_pretrained(base.path, revision=base.hub_revision)
         # A head of the same name that belongs to another task is no part of this model.
         model = auto_class.from_pretrained(
-            base.path, **base.at, dtype=torch.float32, ignore_mismatched_sizes=not same_head, **config
+            base.path, revision=base.hub_revision, dtype=torch.float32, ignore_mismatched_sizes=not same_head, **config
         )
     except (OSError, ValueError) as error:
         raise BioftError(_missing_model_message(base.id, error)) from error
@@ -256,7 +256,7 @@ def describe(base: BaseModel, model_args: ModelConfig, model: Any) -> dict[str, 
     quantized = getattr(model, "is_loaded_in_4bit", False)
     dtype = model.config.quantization_config.bnb_4bit_compute_dtype if quantized else model.dtype
     # Of the base itself: the model around it may have another type and a larger vocabulary.
-    config = AutoConfig.from_pretrained(base.path, **base.at)
+    config = AutoConfig.from_pretrained(base.path, revision=base.hub_revision)
     return {
         **{key: value for key, value in asdict(base).items() if key != "path"},
         "name_or_path": model_args.model_name_or_path,

@@ -27,9 +27,9 @@ class BaseModel:
     sha256: str | None
 
     @property
-    def at(self) -> dict[str, str | None]:
-        """The revision to load from the Hub, as the Auto classes take it; that of a folder is None."""
-        return {"revision": self.revision if self.path == self.id else None}
+    def hub_revision(self) -> str | None:
+        """What the Auto classes are to load from the Hub; a folder has no revision."""
+        return self.revision if self.path == self.id else None
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ def load_model(base: embedded.BaseModel, args: ContrastiveArguments) -> Sentence
     Raises:
         BioftError: the model cannot be loaded, or has fewer layers or dimensions than were asked for.
     """
-    model = _with_mean_pooling(base.path, args.max_length, base.revision if base.path == base.id else None)
+    model = _with_mean_pooling(base.path, args.max_length, base.hub_revision)
     dimensions = model.get_embedding_dimension() or 0
     if any(not 0 < each <= dimensions for each in args.matryoshka_dimensions or ()):
         raise BioftError(f"matryoshka_dimensions: {base.id} has {dimensions} dimensions; give numbers up to that.")
@@ -120,8 +120,7 @@ def load_run(directory: str | Path) -> tuple[SentenceTransformer, dict[str, Any]
     runs.check_files(directory, record)
     if (directory / "adapter_config.json").is_file():
         base = models.resolve_recorded(record["base_model"])
-        revision = base.revision if base.path == base.id else None
-        model = _with_mean_pooling(base.path, record["contrastive"]["max_length"], revision)
+        model = _with_mean_pooling(base.path, record["contrastive"]["max_length"], base.hub_revision)
         model[0].model = PeftModel.from_pretrained(model[0].model, str(directory))
     else:
         model = _with_mean_pooling(str(directory), record["contrastive"]["max_length"], None)

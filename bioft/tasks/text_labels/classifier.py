@@ -41,7 +41,7 @@ def classifier_class(base: embedded.BaseModel, head: str) -> Any:
     """
     if head == "linear":
         return AutoModelForSequenceClassification
-    config = AutoConfig.from_pretrained(base.path, revision=base.revision if base.path == base.id else None)
+    config = AutoConfig.from_pretrained(base.path, revision=base.hub_revision)
     kind: Any = AutoModelForSequenceClassification._model_mapping[type(config)]
 
     def initialise(self: Any, config: Any) -> None:
