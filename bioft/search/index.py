@@ -25,7 +25,6 @@ from bioft import __version__
 from bioft.datasets.rank import rank_embeddings
 from bioft.errors import BioftError, nearest
 from bioft.search.articles import IndexedArticle
-from bioft.search.encoder import SearchEncoder, load_encoder
 from bioft.storage import files as storage_files
 
 if TYPE_CHECKING:  # the encoder brings PyTorch along, which near duplicates and topics do without
@@ -410,12 +409,14 @@ def _locked(directory: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def load_encoder_of(index: SearchIndex, name: str | None = None) -> SearchEncoder:
+def load_encoder_of(index: SearchIndex, name: str | None = None) -> "SearchEncoder":
     """Load the encoder that an index was made with; `name` says where it is now, if not where it was.
 
     Raises:
         BioftError: as `load_encoder`; it is not where it was; it is another one.
     """
+    from bioft.search.encoder import load_encoder
+
     recorded = index.manifest["model"]["name"]
     if name is None and Path(recorded).is_absolute() and not Path(recorded).is_dir():
         raise BioftError(
