@@ -11,6 +11,7 @@ import runpy
 import shutil
 import sys
 from collections import Counter
+from importlib import import_module
 from pathlib import Path
 
 import torch
@@ -18,8 +19,12 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from transformers import BertConfig, BertModel, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from typer.testing import CliRunner
 
-from bioft import cards, cli, joint, runs
-from bioft.datasets import hpo, hpo_definitions, hpo_synonyms, sample, stop_reasons, storage
+# As these modules were named then.
+cards, cli, joint, runs = (import_module(f"bioft.{name}") for name in ("cards", "cli", "joint", "runs"))
+hpo, hpo_definitions, hpo_synonyms, sample, stop_reasons, storage = (
+    import_module(f"bioft.datasets.{name}")
+    for name in ("hpo", "hpo_definitions", "hpo_synonyms", "sample", "stop_reasons", "storage")
+)
 
 HERE = Path("tests/golden")
 COMMON = {
