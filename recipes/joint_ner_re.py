@@ -25,8 +25,9 @@ from bioft.storage import files, runs
 from bioft.tasks.entities import arguments as entities_arguments, tagging, windows as entities_windows
 from bioft.tasks.entities.arguments import DocumentArguments, WindowArguments
 from bioft.tasks.entities.evaluate import check_supports
-from bioft.tasks.joint import evaluate, model as joint
+from bioft.tasks.joint import TASK, answers, evaluate, model as joint
 from bioft.tasks.joint.arguments import JointArguments
+from bioft.tasks.joint.predict import heads_of, predict_split, table_of
 from bioft.tasks.joint.start import load_entity_weights
 from bioft.tasks.relations import candidates as relations, evaluate as relation_evaluation
 from bioft.tasks.relations.linking import ConceptDictionary
@@ -45,7 +46,7 @@ def main(
 ) -> None:
     """Train, evaluate and record one run; `training_args.output_dir` becomes the run directory."""
     record, base = training_run.begin(script_args, model_args, training_args)
-    directory, heads = Path(training_args.output_dir), joint_args.trained_heads()
+    directory = Path(training_args.output_dir)
     if model_args.use_peft:
         raise BioftError("joint_ner_re trains no adapter: leave out --use_peft.")
 
@@ -57,9 +58,12 @@ def main(
     relation_evaluation.check_supports(test, manifest)
     evaluate.check_comparable(joint_args.compare_with or [], manifest)
     types, dictionary = relations.argument_types(train), ConceptDictionary.fit(train)
+    record |= {"recipe": "joint_ner_re", "preset": preset, "task": TASK.name, "train_on": data_args.train_on}
+    record["joint"] = joint_args.model_options() | runs.describe_start(joint_args.start_from)
+    heads = heads_of(record)
 
     # 2. Baselines that need no model.
-    entity_baselines, relation_baselines, baseline_metrics = evaluate.evaluate_baselines(train, test, heads)
+    baselines = evaluate.baselines(dataset, record)
 
     # The model, and its examples.
     set_seed(training_args.seed)
@@ -76,11 +80,9 @@ def main(
     checkpoint, writes = training_run.prepare(script_args, *options)
 
     # 3. The base model, before any training: with new heads it knows nothing yet.
-    predict = partial(evaluate.predict_split, tokenizer=tokenizer, dictionary=dictionary, windows=vars(window_args))
-    base_metrics: evaluate.Metrics = {}
+    predict = partial(predict_split, tokenizer=tokenizer, dictionary=dictionary, windows=vars(window_args))
     if writes:
-        base_prediction = predict(model.to(training_args.device), test, progress="Base")
-        base_metrics = evaluate.evaluate(test, train, base_prediction, 0.5, heads)
+        base_table = table_of(test, predict(model.to(training_args.device), test, progress="Base"), 0.5, heads)
 
     # 4. The model is trained on whole documents.
     model.load_state_dict(entity_weights)
@@ -110,35 +112,29 @@ def main(
     started = time.perf_counter()
     prediction = predict(trainer.model, test, progress="Fine-tuned")
     predict_seconds = time.perf_counter() - started
+    table = table_of(test, prediction, threshold, heads)
 
     # 7. Record.
     models.save_encoder(trainer.model, tokenizer, base, directory)
     dictionary.save(directory)
-    evaluate.write_predictions(test, prediction, threshold, heads, directory)
+    answers.write(directory, table)
     record |= {
-        "recipe": "joint_ner_re",
-        "preset": preset,
-        "task": "joint-entity-relation",
         "base_model": models.describe(base, model_args, model),
         "dataset": describe(manifest),
         "audit": manifest["audit"],
-        "train_on": data_args.train_on,
         "labels": labels,
         "windows": vars(window_args),
         "relations": {"arguments": types, "threshold": threshold, "threshold_chosen_on": chosen_on}
         | evaluate.describe_links(prediction),
-        "joint": joint_args.model_options() | runs.describe_start(joint_args.start_from),
-        "metrics": evaluate.evaluate(test, train, prediction, threshold, heads),
-        "base_model_metrics": base_metrics,
-        "baselines": baseline_metrics,
-        "comparison": evaluate.compare_with_best_baseline(
-            test, prediction, threshold, entity_baselines, relation_baselines
-        ),
-        **evaluate.analyse_errors(test, prediction, threshold, heads),
+        "metrics": evaluate.figures(table, dataset, record),
+        "base_model_metrics": evaluate.figures(base_table, dataset, record),
+        "baselines": {name: evaluate.figures(found, dataset, record) for name, found in baselines.items()},
+        **evaluate.comparisons(table, baselines, dataset, record),
+        **evaluate.analyse_errors(test, table),
         "training": training_run.training_summary(trainer, training, checkpoint),
         "timings": {"predict_seconds": predict_seconds, "examples_per_second": len(test) / predict_seconds},
     }
-    record["comparisons"] = evaluate.compare_with_runs(record, directory, joint_args.compare_with or [])
+    record["comparisons"] = evaluate.compare_with_runs(record, table, test, joint_args.compare_with or [])
     training_run.finish(trainer, record, evaluate.shown_metrics(record["metrics"]), script_args.push_to_hub)
     for comparison in record["comparisons"]:
         print(evaluate.comparison_in_words(comparison))

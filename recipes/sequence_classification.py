@@ -24,12 +24,7 @@ from bioft.models.arguments import EncoderModelArguments, EncoderTrainingArgumen
 from bioft.storage import files
 from bioft.tasks.entities import arguments as entities_arguments
 from bioft.tasks.entities.arguments import DocumentArguments
-from bioft.tasks.relations import (
-    candidates as relations,
-    errors as relations_errors,
-    evaluate as relation_evaluation,
-    predict as prediction,
-)
+from bioft.tasks.relations import TASK, answers, candidates as relations, evaluate, predict as prediction
 from bioft.tasks.relations.arguments import RelationArguments
 from bioft.tasks.relations.linking import ConceptDictionary
 from bioft.training import arguments, steps as training_run
@@ -51,13 +46,19 @@ def main(
     dataset, manifest = load_documents(**vars(data_args))
     entities_arguments.keep_last_checkpoint(training_args, data_args.train_on)
     train, validation, test = training_documents(dataset, data_args.train_on), dataset["validation"], dataset["test"]
-    relation_evaluation.check_supports(test, manifest)
+    evaluate.check_supports(test, manifest)
     types = relations.argument_types(train)
     dictionary = ConceptDictionary.fit(train)
-    linked = relation_evaluation.find_and_link(relation_args.entity_run, test, manifest, dictionary)
+    linked = evaluate.find_and_link(relation_args.entity_run, test, manifest, dictionary)
+    record |= {
+        "recipe": "sequence_classification",
+        "preset": preset,
+        "task": TASK.name,
+        "train_on": data_args.train_on,
+    }
 
     # 2. Baselines that need no model.
-    baselines, baseline_metrics = relation_evaluation.evaluate_baselines(train, test, linked)
+    baselines = evaluate.baselines(dataset, record, linked=linked)
 
     # The model, and a text for each candidate pair.
     set_seed(training_args.seed)
@@ -80,10 +81,9 @@ def main(
 
     # 3. The base model, before any training: with a new head it knows nothing yet.
     score = partial(prediction.score_relations, tokenizer=tokenizer, arguments=types, markers=markers)
-    base_metrics: relation_evaluation.Metrics = {}
     if writes:
         base_scores = score(model.to(training_args.device), rows=test.to_list(), progress="Base")
-        base_metrics = relation_evaluation.evaluate(test, base_scores.found(len(test), threshold=0.5))
+        base_table = prediction.table_of(test, base_scores.found(len(test), threshold=0.5))
 
     # 4. The whole model is trained, or an adapter and the head.
     trainer = Trainer(
@@ -94,7 +94,7 @@ def main(
         processing_class=tokenizer,
         data_collator=DataCollatorWithPadding(tokenizer),
         compute_loss_func=prediction.weighted_loss(relation_args.positive_weight, labels),
-        compute_metrics=relation_evaluation.pair_f1(labels, validation_counts["missed"]),
+        compute_metrics=evaluate.pair_f1(labels, validation_counts["missed"]),
     )
     if script_args.dry_run:
         dry_run.report(trainer, show=prediction.shown_example)
@@ -115,35 +115,30 @@ def main(
     started = time.perf_counter()
     scores = score(rows=test.to_list(), progress="Fine-tuned")
     score_seconds = time.perf_counter() - started
-    found = scores.found(len(test), threshold)
     end_to_end = score(rows=linked.to_list()).found(len(test), threshold) if linked is not None else None
-    analysis = relations_errors.analyse_relations(test.to_list(), prediction.without_scores(found))
+    table = prediction.table_of(test, scores.found(len(test), threshold), end_to_end)
 
     # 7. Record.
     models.save_encoder(trainer.model, tokenizer, base, directory)
     dictionary.save(directory)
-    prediction.write_predictions(test.to_list(), scores, threshold, end_to_end, directory)
+    answers.write(directory, prediction.candidates_table(test.to_list(), scores, threshold), table)
     record |= {
-        "recipe": "sequence_classification",
-        "preset": preset,
-        "task": "relation-extraction",
         "base_model": models.describe(base, model_args, model),
         "dataset": describe(manifest),
         "audit": manifest["audit"],
-        "train_on": data_args.train_on,
         "labels": labels,
         "relations": prediction.describe(types, markers, threshold, chosen_on) | {"training_pairs": train_counts},
         "positive_weight": relation_args.positive_weight,
-        "end_to_end": relation_evaluation.describe_links(relation_args.entity_run, linked),
-        "metrics": relation_evaluation.evaluate(test, found, end_to_end),
-        "base_model_metrics": base_metrics,
-        "baselines": baseline_metrics,
-        "comparison": relation_evaluation.compare_with_best_baseline(test, found, baselines),
-        "error_analysis": analysis,
+        "end_to_end": evaluate.describe_links(relation_args.entity_run, linked),
+        "metrics": evaluate.figures(table, dataset, record),
+        "base_model_metrics": evaluate.figures(base_table, dataset, record),
+        "baselines": {name: evaluate.figures(found, dataset, record) for name, found in baselines.items()},
+        **evaluate.comparisons(table, baselines, dataset, record),
+        "error_analysis": evaluate.analyse_errors(test, table),
         "training": training_run.training_summary(trainer, training, checkpoint),
         "timings": {"score_seconds": score_seconds, "examples_per_second": len(scores.candidates) / score_seconds},
     }
-    training_run.finish(trainer, record, relation_evaluation.SHOWN, script_args.push_to_hub)
+    training_run.finish(trainer, record, evaluate.SHOWN, script_args.push_to_hub)
 
 
 if __name__ == "__main__":

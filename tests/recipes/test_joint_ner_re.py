@@ -23,7 +23,7 @@ from bioft.tasks.entities import predict as entity_prediction
 from bioft.tasks.joint import model as joint
 from bioft.tasks.joint.start import load_entity_weights
 from bioft.tasks.relations import baselines as relation_baselines
-from bioft.training import presets
+from bioft.training import presets, steps as training_run
 from tests.recipe import command_line, load_recipe, run_recipe
 from tests.tiny import write_encoder
 
@@ -122,11 +122,11 @@ def test_the_best_checkpoint_is_the_one_that_is_kept(finished: Path) -> None:
     """By the mean of both heads' F1 on whole validation documents: the model that was saved has the highest."""
     logged = [entry["eval_f1"] for entry in runs.read(finished)["log_history"] if "eval_f1" in entry]
     assert len(logged) == 5 and len(set(logged)) > 1
-    from bioft.tasks.joint import evaluate as joint_evaluation
+    from bioft.tasks.joint import evaluate as joint_evaluation, predict as joint_prediction
 
     model, tokenizer, dictionary, record = joint.load_run(finished)
     validation = load_documents("sample")[0]["validation"]
-    found = joint_evaluation.predict_split(model, validation, tokenizer, dictionary, record["windows"])
+    found = joint_prediction.predict_split(model, validation, tokenizer, dictionary, record["windows"])
     values = joint_evaluation.validation_metrics(validation, found, ("entities", "relations"))
     assert values["f1"] == pytest.approx(max(logged))
     assert values["f1"] == pytest.approx((values["entity_f1"] + values["relation_f1"]) / 2)
@@ -299,7 +299,7 @@ def test_runs_that_cannot_be_compared_are_refused_before_the_training(
 ) -> None:
     record = runs.read(finished)
     for change, message in (
-        ({"recipe": "sft_gda"}, "is a run of sft_gda"),
+        ({"task": "gene-disease-association"}, "is a run on gene-disease-association"),
         ({"dataset": {"fingerprints": {"test": "0"}}}, "another test split"),
     ):
         (tmp_path / "run.json").write_text(json.dumps(record | change))
@@ -315,7 +315,7 @@ def test_a_run_that_broke_off_goes_on_from_its_checkpoint(
     """It ends with the very predictions of the run that never broke off."""
     command = options("bc5cdr_entities", finished.parent / "model", tmp_path / "run", **SINGLE)
     with monkeypatch.context() as patch:
-        patch.setattr(runs, "finish", interrupt)
+        patch.setattr(training_run, "finish", interrupt)
         with pytest.raises(KeyboardInterrupt):
             run_recipe(recipe, *command)
     assert not (tmp_path / "run" / "run.json").exists()

@@ -21,7 +21,8 @@ from bioft.models import base as models
 from bioft.storage import datasets as storage, runs
 from bioft.tasks.entities import predict as entity_prediction
 from bioft.tasks.relations import candidates as relations, predict as relation_prediction
-from bioft.training import presets
+from bioft.tasks.relations.answers import KEY
+from bioft.training import presets, steps as training_run
 from tests.recipe import command_line, load_recipe, run_recipe
 from tests.tiny import write_encoder
 
@@ -107,7 +108,7 @@ def test_recorded_metrics_follow_from_the_predictions(finished: Path) -> None:
     chosen = table[table.prediction == 1]
     found = {(row.document_id, row.type, row.head, row.tail) for row in chosen.itertuples()}
     expected = {(row["document_id"], *relation) for row, its in annotated() for relation in its}
-    assert {tuple(key) for key in table[table.label == 1][relation_prediction.KEY].to_numpy()} == expected
+    assert {tuple(key) for key in table[table.label == 1][KEY].to_numpy()} == expected
     correct = len(found & expected)
     assert record["metrics"]["precision"]["value"] == pytest.approx(correct / len(found))
     assert record["metrics"]["recall"]["value"] == pytest.approx(correct / len(expected))
@@ -127,12 +128,12 @@ def test_training_teaches_it_something(finished: Path) -> None:
 def test_a_reloaded_run_finds_what_it_recorded(finished: Path) -> None:
     """From documents whose entities are marked, without their relations."""
     table = pd.read_parquet(finished / "predictions.parquet")
-    expected = {tuple(key) for key in table[table.prediction == 1][relation_prediction.KEY].to_numpy()}
+    expected = {tuple(key) for key in table[table.prediction == 1][KEY].to_numpy()}
     rows = [{"text": row["text"], "entities": row["entities"]} for row in test_rows()]
     found = relation_prediction.predict_with_run(finished, rows, progress=None)
     ids = [row["document_id"] for row in test_rows()]
     assert {(name, *each[:3]) for name, its in zip(ids, found, strict=True) for each in its} == expected
-    scores = table.set_index(relation_prediction.KEY)["score"]
+    scores = table.set_index(KEY)["score"]
     for name, its in zip(ids, found, strict=True):
         for each in its:
             assert each.score == pytest.approx(scores[(name, *each[:3])], abs=1e-5)
@@ -149,7 +150,7 @@ def test_predict_relates_the_entities_of_a_pubtator_file(finished: Path, tmp_pat
     result = CliRunner().invoke(cli.app, [*command, "--output", str(tmp_path / "out.pubtator")])
     assert result.exit_code == 0, result.output
     table = pd.read_parquet(finished / "predictions.parquet")
-    expected = {tuple(key) for key in table[table.prediction == 1][relation_prediction.KEY].to_numpy()}
+    expected = {tuple(key) for key in table[table.prediction == 1][KEY].to_numpy()}
     written = list(pubtator.read(tmp_path / "out.pubtator"))
     assert {(d.document_id, r.type, r.head, r.tail) for d in written for r in d.relations} == expected
     assert [d.mentions for d in written] == [d.mentions for d in given]
@@ -297,7 +298,7 @@ def test_a_run_that_broke_off_goes_on_from_its_checkpoint(
 ) -> None:
     """It ends with the very scores of the run that never broke off."""
     command = options("default", finished.parent / "model", tmp_path / "run", **TRAINING)
-    monkeypatch.setattr(runs, "finish", interrupt)
+    monkeypatch.setattr(training_run, "finish", interrupt)
     with pytest.raises(KeyboardInterrupt):
         run_recipe(recipe, *command)
     monkeypatch.undo()

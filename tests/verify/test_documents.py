@@ -14,7 +14,9 @@ from bioft.cards import model as cards
 from bioft.datasets.load import load_documents
 from bioft.metrics import entity_f1, relation_f1
 from bioft.storage import runs
-from bioft.verify import documents as document_verification, verify as verification
+from bioft.tasks.entities import evaluate as entity_evaluation
+from bioft.tasks.entities.predict import table_of
+from bioft.verify import verify as verification
 from tests.recipe import command_line, load_recipe, run_recipe
 from tests.tiny import write_encoder
 
@@ -107,8 +109,8 @@ def test_perfect_predictions_are_not_what_the_model_finds(finished: dict[str, Pa
 
     def state(record: dict[str, Any]) -> None:
         dataset, _ = load_documents("sample")
-        made = document_verification.Predictions(entities=[list(spans) for spans in entity_f1.spans(dataset["test"])])
-        figures = document_verification.figures(made, dataset["test"], dataset["train"], "token_classification")
+        made = table_of(dataset["test"], entity_f1.spans(dataset["test"]))
+        figures = entity_evaluation.figures(made, dataset, record)
         record["metrics"] = {name: figures[name] for name in record["metrics"]}
 
     found = verify(forge(finished["token_classification"], tmp_path, state, perfect))

@@ -13,7 +13,6 @@ from bioft.metrics import counts, entity_f1, intervals, report
 from bioft.tasks.entities import errors as error_analysis, table as tables, tagging
 from bioft.tasks.entities.baselines import ENTITIES
 from bioft.tasks.entities.predict import table_of
-from bioft.tasks.entities.tagging import Span
 
 SHOWN = {"f1": "F1", "precision": "Precision", "recall": "Recall", "unseen_f1": "F1, unseen", "macro_f1": "Macro F1"}
 
@@ -35,29 +34,15 @@ def check_supports(test: Dataset, manifest: Mapping[str, Any]) -> None:
     counts.assert_supports(entity_f1.supports(entity_f1.spans(test)), expected_supports(manifest, "mentions"))
 
 
+def test_rows(dataset: DatasetDict, record: Mapping[str, Any]) -> pd.DataFrame:
+    """`id` and `label` that a predictions table of the test split must have."""
+    return table_of(dataset["test"]).drop(columns="prediction")
+
+
 def baselines(dataset: DatasetDict, record: Mapping[str, Any], progress: bool = False) -> dict[str, pd.DataFrame]:
     """What each baseline of `ENTITIES`, fitted on what `record` says, finds in the test split: predictions tables."""
     train, test = training_documents(dataset, record["train_on"]), dataset["test"]
     return {name: table_of(test, kind().fit(train).predict(test)) for name, kind in ENTITIES.items()}
-
-
-def evaluate(test: Dataset, spans: Sequence[Sequence[Span]], train: Dataset) -> Metrics:
-    """The metrics of spans, for what does not take tables yet."""
-    dataset = DatasetDict({"train": train, "test": test})
-    return figures(table_of(test, spans), dataset, {"train_on": "train"})
-
-
-def predict_baselines(train: Dataset, test: Dataset) -> dict[str, list[list[Span]]]:
-    """What each baseline of `ENTITIES`, fitted on `train`, finds in each document of `test`."""
-    return {name: kind().fit(train).predict(test) for name, kind in ENTITIES.items()}
-
-
-def compare_with_best_baseline(
-    test: Dataset, spans: Sequence[Sequence[Span]], baselines: Mapping[str, Sequence[Sequence[Span]]]
-) -> dict[str, Any]:
-    """The comparison of spans, for what does not take tables yet."""
-    theirs = {name: table_of(test, found) for name, found in baselines.items()}
-    return comparisons(table_of(test, spans), theirs, DatasetDict({"test": test}), {})["comparison"]
 
 
 def figures(table: pd.DataFrame, dataset: DatasetDict, record: Mapping[str, Any]) -> Metrics:

@@ -153,10 +153,10 @@ def predict(
     return table_of(rows, [[(*entity.span, entity.score) for entity in entities] for entities in found])
 
 
-def table_of(rows: Dataset, found: Sequence[Sequence[Sequence[Any]]]) -> pd.DataFrame:
+def table_of(rows: Dataset, found: Sequence[Sequence[Sequence[Any]]] | None = None) -> pd.DataFrame:
     """The predictions table of documents in which some mentions were found, with or without scores."""
     columns = {"id": list(rows["document_id"]), "label": tables.to_json(entity_f1.spans(rows))}
-    return pd.DataFrame({**columns, "prediction": tables.to_json(found)})
+    return pd.DataFrame({**columns, "prediction": tables.to_json(found or [[]] * len(rows))})
 
 
 def predict_with_run(

@@ -15,11 +15,14 @@ ROUNDING = 5e-5
 """Scores are stored with four digits."""
 
 
-def to_json(documents: Iterable[Sequence[Sequence[Any]]]) -> list[str]:
-    """The items of each document as a JSON list; scores have four digits."""
+def to_json(documents: Iterable[Sequence[Sequence[Any]]], digits: int | None = 4) -> list[str]:
+    """The items of each document as a JSON list; scores have so many digits, or all."""
+
+    def rounded(value: Any) -> Any:
+        return round(value, digits) if isinstance(value, float) and digits is not None else value
+
     return [
-        json.dumps([[round(v, 4) if isinstance(v, float) else v for v in item] for item in items], ensure_ascii=False)
-        for items in documents
+        json.dumps([[rounded(value) for value in item] for item in found], ensure_ascii=False) for found in documents
     ]
 
 
@@ -37,6 +40,18 @@ def check_ids(table: pd.DataFrame, rows: Any) -> None:
     """Refuse a table that is not about these documents, in their order: BioftError."""
     if list(table["id"]) != list(rows["document_id"]):
         raise BioftError(f"The documents of {PREDICTIONS} are not those of the test split.")
+
+
+def of_rows(table: pd.DataFrame, rows: Any) -> pd.DataFrame:
+    """The table with a row for each of these documents, in their order; of those that it does not name it has nothing.
+
+    Raises:
+        BioftError: it has another document.
+    """
+    ids = list(rows["document_id"])
+    if unknown := sorted(set(table["id"]) - set(ids)):
+        raise BioftError(f"{PREDICTIONS} has a document {unknown[0]}, which is not in the test split.")
+    return table.set_index("id").reindex(ids, fill_value="[]").rename_axis("id").reset_index()
 
 
 def differences(made: pd.DataFrame, stored: pd.DataFrame, kinds: Mapping[str, str]) -> pd.DataFrame:

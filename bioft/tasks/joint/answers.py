@@ -1,12 +1,55 @@
 """What a joint model answered, from its stored predictions."""
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import pandas as pd
 
-from bioft.tasks.answers import Outcomes
+from bioft.storage.runs import PREDICTIONS
+from bioft.task import FINE_TUNED
+from bioft.tasks.answers import Outcomes, read_table
 from bioft.tasks.embedded import Embedded, Sampled
+from bioft.tasks.entities import table as tables
 from bioft.tasks.entities.answers import answers, embed_mentions, outcomes_of_documents, properties
 
 __all__ = ["answers", "embed", "outcomes", "properties"]  # of mentions: as for entities alone
+
+
+FOUND = {
+    "prediction": "entities",
+    "relation_prediction": "relations",
+    "end_to_end_prediction": "end to end",
+}
+"""The columns of what was found, each with its words."""
+
+
+def write(directory: Path, table: pd.DataFrame) -> None:
+    """Write `predictions.parquet`: the predictions table, as `predict.table_of` gives it."""
+    table.to_parquet(directory / PREDICTIONS, index=False)
+
+
+def read(directory: Path, record: Mapping[str, Any]) -> pd.DataFrame:
+    """The predictions table of what `write` wrote, a row for each test document.
+
+    Raises:
+        BioftError: the file is missing, can't be read or lacks a column.
+    """
+    return read_table(directory, ["id"])
+
+
+def systems(table: pd.DataFrame, record: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
+    """By system the predictions table as if that system were the run: only the model's is stored."""
+    return {FINE_TUNED: table}
+
+
+def differences(made: pd.DataFrame, stored: pd.DataFrame, record: Mapping[str, Any]) -> pd.DataFrame:
+    """How far predictions made again are from the stored ones of the same documents, a row for each.
+
+    Columns: `difference` (of the scores of what both have), `changed` (something else was found), `signed` (0) and
+    `words`, which name the first difference.
+    """
+    return tables.differences(made, stored, FOUND)
 
 
 def outcomes(table: pd.DataFrame) -> Outcomes:

@@ -51,11 +51,6 @@ class JointArguments:
         if min(weights) < 0 or not any(weights):
             raise ValueError("entity_loss_weight and relation_loss_weight must be 0 or more, and one of them more")
 
-    def trained_heads(self) -> tuple[str, ...]:
-        """Which of "entities" and "relations" are learnt, here (their loss has a weight) or in `start_from`."""
-        weights = {"entities": self.entity_loss_weight, "relations": self.relation_loss_weight}
-        return tuple(head for head, weight in weights.items() if weight or (self.start_from and head == "entities"))
-
     def model_options(self) -> dict[str, float | None]:
         """Those that are part of the model's configuration."""
         names = (

@@ -34,11 +34,11 @@ from bioft.storage import runs
 from bioft.tasks.entities import tagging, windows as entities_windows
 from bioft.tasks.entities.tagging import Entity, Tokens
 from bioft.tasks.entities.windows import Window
-from bioft.tasks.joint.words import candidate_words
 from bioft.tasks.relations import candidates as relations, marking
 from bioft.tasks.relations.candidates import Candidate
 from bioft.tasks.relations.linking import ConceptDictionary
 from bioft.tasks.relations.predict import FoundRelation, RelationScores
+from bioft.tasks.relations.words import candidate_words
 
 DISTANCES = 32
 """Buckets of the distance between two mentions: its sign and its logarithm to base 2, in characters."""

@@ -1,16 +1,76 @@
 """What a run of relation extraction answered, from its stored predictions."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bioft.errors import BioftError
+from bioft.storage.runs import PREDICTIONS
 from bioft.task import FINE_TUNED
-from bioft.tasks.answers import ALONE, Answers, Outcomes, crosstab, f1_of
+from bioft.tasks.answers import ALONE, Answers, Outcomes, crosstab, f1_of, read_table
 from bioft.tasks.embedded import Embedded, Sampled
+from bioft.tasks.entities import table as tables
+
+KEY = ["document_id", "type", "head", "tail"]
+"""The columns that say which relation a prediction is about."""
+END_TO_END = "predictions_end_to_end.parquet"
+
+
+def write(directory: Path, candidates: pd.DataFrame, table: pd.DataFrame) -> None:
+    """Write `predictions.parquet`: the candidates with their scores, as `predict.candidates_table` gives them.
+
+    Where the predictions table has relations between found entities, these go to `predictions_end_to_end.parquet`,
+    a row for each: document_id, type, head, tail, score.
+    """
+    candidates.to_parquet(directory / PREDICTIONS, index=False)
+    if "end_to_end_prediction" in table:
+        documents = zip(table["id"], tables.items(table["end_to_end_prediction"]), strict=True)
+        found = [(document, *each) for document, its in documents for each in its]
+        pd.DataFrame(found, columns=[*KEY, "score"]).to_parquet(directory / END_TO_END, index=False)
+
+
+def read(directory: Path, record: Mapping[str, Any]) -> pd.DataFrame:
+    """The predictions table of what `write` wrote, a row for each document that is named there.
+
+    Columns, with JSON lists of (type, head, tail): `id`, `label`, `prediction`, and where it was evaluated end to end
+    `end_to_end_prediction`; of predictions the score follows.
+
+    Raises:
+        BioftError: a file is missing, can't be read or lacks a column.
+    """
+    table = read_table(directory, [*KEY, "label", "score", "prediction"])
+    rows = {"prediction": table[table["prediction"] == 1]}
+    if (directory / END_TO_END).is_file():
+        rows["end_to_end_prediction"] = pd.read_parquet(directory / END_TO_END)
+    ids = list(dict.fromkeys(document for its in (table, *rows.values()) for document in its["document_id"]))
+    labels = [sorted({item[:3] for item in its}) for its in _by_document(table[table["label"] == 1], ids)]
+    found = {column: tables.to_json(_by_document(its, ids), digits=None) for column, its in rows.items()}
+    return pd.DataFrame({"id": ids, "label": tables.to_json(labels), **found})
+
+
+def systems(table: pd.DataFrame, record: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
+    """By system the predictions table as if that system were the run: only the model's is stored."""
+    return {FINE_TUNED: table}
+
+
+def differences(made: pd.DataFrame, stored: pd.DataFrame, record: Mapping[str, Any]) -> pd.DataFrame:
+    """How far predictions made again are from the stored ones of the same documents, a row for each.
+
+    Columns: `difference` (of the scores of what both have), `changed` (something else was found), `signed` (0) and
+    `words`, which name the first difference.
+    """
+    return tables.differences(made, stored, {"prediction": "relations", "end_to_end_prediction": "end to end"})
+
+
+def _by_document(table: pd.DataFrame, ids: Sequence[str]) -> list[tables.Items]:
+    found: dict[str, tables.Items] = {identifier: [] for identifier in ids}
+    for identifier, *item in table[[*KEY, "score"]].itertuples(index=False):
+        found[identifier].append(tuple(item))
+    return list(found.values())
 
 
 def outcomes(table: pd.DataFrame) -> Outcomes:

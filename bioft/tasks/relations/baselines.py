@@ -23,9 +23,9 @@ from bioft.errors import BioftError
 from bioft.metrics import thresholds
 from bioft.metrics.relation_f1 import Relation
 from bioft.tasks.entities.baselines import document_rows
-from bioft.tasks.joint.words import SentenceNumbers, candidate_words
 from bioft.tasks.relations import candidates as relations
 from bioft.tasks.relations.candidates import Candidate
+from bioft.tasks.relations.words import SentenceNumbers, candidate_words
 
 FOLDS = 5
 """Parts of the training documents for the cross-validation that chooses the threshold of `TfIdf`."""

@@ -4,19 +4,23 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from datasets import Dataset
+import pandas as pd
+from datasets import Dataset, DatasetDict
 
 from bioft import metrics
-from bioft.datasets.documents.corpus import expected_supports
+from bioft.datasets.documents.corpus import expected_supports, training_documents
 from bioft.datasets.documents.pubtator import concepts
 from bioft.metrics import counts, intervals, relation_f1, report, thresholds
-from bioft.metrics.relation_f1 import Relation
-from bioft.tasks.entities import predict as entity_prediction
-from bioft.tasks.relations import candidates as relations
+from bioft.tasks.entities import predict as entity_prediction, table as tables
+from bioft.tasks.entities.evaluate import check_data
+from bioft.tasks.relations import candidates as relations, errors
 from bioft.tasks.relations.baselines import RELATIONS
 from bioft.tasks.relations.linking import ConceptDictionary
+from bioft.tasks.relations.predict import RelationScores, choose_threshold, score_as_recorded, table_of, without_scores
 
-COMPARED = "f1"
+__all__ = ["check_data"]  # of documents: as for entities
+THRESHOLD_TOLERANCE = 0.005 + 1e-6
+"""How much higher F1 on validation may be at another threshold than at the recorded one."""
 END_TO_END = "end_to_end_"
 SHOWN = {
     "f1": "F1",
@@ -27,8 +31,6 @@ SHOWN = {
 }
 
 Metrics = dict[str, dict[str, float | int | None]]
-Documents = Sequence[Sequence[tuple[Any, ...]]]
-"""The relations (type, head, tail) of each document; a score may follow."""
 
 
 def check_supports(test: Dataset, manifest: Mapping[str, Any]) -> None:
@@ -36,46 +38,90 @@ def check_supports(test: Dataset, manifest: Mapping[str, Any]) -> None:
     counts.assert_supports(relation_f1.supports(relation_f1.relations(test)), expected_supports(manifest, "relations"))
 
 
-def evaluate(test: Dataset, predicted: Documents, end_to_end: Documents | None = None) -> Metrics:
+def test_rows(dataset: DatasetDict, record: Mapping[str, Any]) -> pd.DataFrame:
+    """`id` and `label` that a predictions table of the test split must have."""
+    return table_of(dataset["test"]).drop(columns="prediction")
+
+
+def baselines(
+    dataset: DatasetDict, record: Mapping[str, Any], progress: bool = False, linked: Dataset | None = None
+) -> dict[str, pd.DataFrame]:
+    """What each baseline of `RELATIONS`, fitted on what `record` says, finds in the test split: predictions tables.
+
+    `linked` are the test documents with entities that were found: the baselines are then asked end to end too.
+    """
+    train, test = training_documents(dataset, record["train_on"]), dataset["test"]
+    fitted = {name: kind().fit(train) for name, kind in RELATIONS.items()}
+    return {
+        name: table_of(test, baseline.predict(test), None if linked is None else baseline.predict(linked))
+        for name, baseline in fitted.items()
+    }
+
+
+def figures(table: pd.DataFrame, dataset: DatasetDict, record: Mapping[str, Any]) -> Metrics:
     """Metrics of `bioft.metrics.relation_f1`, each with value, 95 % bootstrap interval over documents, and n.
 
-    Args:
-        test: documents with their relations.
-        predicted: the relations found in each of them between annotated entities.
-        end_to_end: those between entities that were found too; their micro F1, precision and recall are added as
-            `end_to_end_f1` and so on.
+    They are of relations between annotated entities; where the table has those between found entities, their micro
+    F1, precision and recall are added as `end_to_end_f1` and so on.
+
+    Raises:
+        BioftError: the predictions table has a document that the test split lacks.
     """
-    result = intervals.nest(_compute(test, predicted))
-    if end_to_end is not None:
-        nested = intervals.nest(_compute(test, end_to_end))
+    test = dataset["test"]
+    table, references = tables.of_rows(table, test), relation_f1.relations(test)
+
+    def compute(column: str) -> Metrics:
+        predictions = tables.without_scores(table[column])
+        return intervals.nest(metrics.load("relation_f1").compute(predictions=predictions, references=references))
+
+    result = compute("prediction")
+    if "end_to_end_prediction" in table:
+        nested = compute("end_to_end_prediction")
         result |= {f"{END_TO_END}{name}": nested[name] for name in ("f1", "precision", "recall")}
     return result
 
 
-def evaluate_baselines(
-    train: Dataset, test: Dataset, linked: Dataset | None = None
-) -> tuple[dict[str, Documents], dict[str, Metrics]]:
-    """Fit every baseline of `RELATIONS` on `train`; what each finds in `test`, and its metrics.
-
-    `linked` are the test documents with entities that were found: the baselines are then evaluated end to end too.
-    """
-    predicted: dict[str, Documents] = {}
-    results: dict[str, Metrics] = {}
-    for name, kind in RELATIONS.items():
-        baseline = kind().fit(train)
-        predicted[name] = baseline.predict(test)
-        results[name] = evaluate(test, predicted[name], None if linked is None else baseline.predict(linked))
-    return predicted, results
-
-
-def compare_with_best_baseline(
-    test: Dataset, predicted: Documents, baselines: Mapping[str, Documents]
-) -> dict[str, Any]:
+def comparisons(
+    table: pd.DataFrame, baselines: Mapping[str, pd.DataFrame], dataset: DatasetDict, record: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
     """Paired bootstrap over documents of the model's micro F1 against the best baseline's on the same documents."""
-    references, model = relation_f1.relations(test), _without_scores(predicted)
-    results = {name: relation_f1.paired_f1_bootstrap(references, model, found) for name, found in baselines.items()}
-    best = max(results, key=lambda name: results[name].second)
-    return report.describe_difference(best, results[best], "F1")
+    test = dataset["test"]
+    references, found = relation_f1.relations(test), _found(table, test)
+    results = {
+        name: relation_f1.paired_f1_bootstrap(references, found, _found(its, test)) for name, its in baselines.items()
+    }
+    return {"comparison": report.describe_best(results, "F1")}
+
+
+def check_choices(model: Sequence[Any], dataset: DatasetDict, record: Mapping[str, Any]) -> list[str]:
+    """Why the recorded threshold is not the one that validation gives; empty where it is, or was not chosen there."""
+    if record["relations"]["threshold_chosen_on"] != "validation":
+        return []
+    encoder, tokenizer, *_ = model
+    validation = dataset["validation"]
+    return check_threshold(score_as_recorded(encoder, tokenizer, record, validation.to_list()), validation, record)
+
+
+def check_threshold(scores: RelationScores, validation: Dataset, record: Mapping[str, Any]) -> list[str]:
+    """Why validation, of which these are the scores, does not give the recorded threshold; empty where it does."""
+    recorded, references = record["relations"]["threshold"], relation_f1.relations(validation)
+    best, _ = choose_threshold(scores, validation)
+
+    def f1(threshold: float) -> float:
+        predicted = without_scores(scores.found(len(validation), threshold))
+        return counts.metrics(counts.count(predicted, references, type_index=0), n_resamples=0)["f1"]
+
+    if f1(best) - f1(recorded) <= THRESHOLD_TOLERANCE:
+        return []
+    return [
+        f"Validation does not give the recorded threshold {recorded:.4f} (F1 {f1(recorded):.3f}) but {best:.4f} "
+        f"(F1 {f1(best):.3f})."
+    ]
+
+
+def analyse_errors(test: Dataset, table: pd.DataFrame, column: str = "prediction") -> dict[str, Any]:
+    """What became of each relation of the test documents: see `bioft.tasks.relations.errors`."""
+    return errors.analyse_relations(test.to_list(), _found(table, test, column))
 
 
 def find_and_link(
@@ -127,10 +173,5 @@ def pair_f1(names: Sequence[str], missed: int) -> Callable[[Any], dict[str, floa
     return compute
 
 
-def _compute(test: Dataset, predicted: Documents) -> dict[str, float]:
-    references = relation_f1.relations(test)
-    return metrics.load("relation_f1").compute(predictions=_without_scores(predicted), references=references)
-
-
-def _without_scores(documents: Documents) -> list[list[Relation]]:
-    return [[(kind, head, tail) for kind, head, tail, *_ in found] for found in documents]
+def _found(table: pd.DataFrame, test: Dataset, column: str = "prediction") -> list[tables.Items]:
+    return tables.without_scores(tables.of_rows(table, test)[column])

@@ -14,19 +14,18 @@ from rich.text import Text
 from torch import nn
 from transformers import AutoModelForSequenceClassification
 
-from bioft.metrics import thresholds
+from bioft.metrics import relation_f1, thresholds
 from bioft.metrics.relation_f1 import Relation
 from bioft.models import base as models
 from bioft.models.batches import CPU_BATCH_TOKENS, GPU_BATCH_TOKENS, batches_by_length
 from bioft.storage import runs
-from bioft.tasks.entities import windows
+from bioft.tasks.entities import table as tables, windows
 from bioft.tasks.relations import candidates as relations, marking
+from bioft.tasks.relations.answers import KEY
 from bioft.tasks.relations.arguments import RelationArguments
 from bioft.tasks.relations.candidates import Candidate
 
 Row = Mapping[str, Any]
-KEY = ["document_id", "type", "head", "tail"]
-"""The columns that say which relation a prediction is about."""
 
 
 @dataclass(frozen=True)
@@ -247,7 +246,7 @@ def shown_example(trainer: Any, index: int) -> Text:
     return text.append(f"  → {', '.join(kinds) or relations.NO_RELATION}", style="green underline")
 
 
-def predictions_table(rows: Sequence[Row], scores: RelationScores, threshold: float) -> pd.DataFrame:
+def candidates_table(rows: Sequence[Row], scores: RelationScores, threshold: float) -> pd.DataFrame:
     """A row for each candidate and each relation type that it may have, and for each relation without a candidate.
 
     Columns: id, document_id, type, head, tail, label, score, prediction. From them all figures follow.
@@ -268,22 +267,21 @@ def predictions_table(rows: Sequence[Row], scores: RelationScores, threshold: fl
     return frame
 
 
-def write_predictions(
-    rows: Sequence[Row],
-    scores: RelationScores,
-    threshold: float,
-    end_to_end: Sequence[Sequence[FoundRelation]] | None,
-    directory: Path,
-) -> None:
-    """Write `predictions.parquet`, see `predictions_table`, and with found entities `predictions_end_to_end.parquet`.
+def table_of(
+    rows: Dataset,
+    found: Sequence[Sequence[Sequence[Any]]] | None = None,
+    end_to_end: Sequence[Sequence[Sequence[Any]]] | None = None,
+) -> pd.DataFrame:
+    """The predictions table of documents in which some relations were found, with or without scores: see `predict`.
 
-    The latter has a row for each relation that was found: document_id, type, head, tail, score.
+    `found` are those between annotated entities, `end_to_end` those between found ones.
     """
-    predictions_table(rows, scores, threshold).to_parquet(directory / "predictions.parquet", index=False)
+    labels = [sorted(set(stated)) for stated in relation_f1.relations(rows)]
+    columns = {"id": list(rows["document_id"]), "label": tables.to_json(labels)}
+    columns["prediction"] = tables.to_json(found or [[]] * len(rows), digits=None)
     if end_to_end is not None:
-        found = [(row["document_id"], *each) for row, its in zip(rows, end_to_end, strict=True) for each in its]
-        table = pd.DataFrame(found, columns=[*KEY, "score"])
-        table.to_parquet(directory / "predictions_end_to_end.parquet", index=False)
+        columns["end_to_end_prediction"] = tables.to_json(end_to_end, digits=None)
+    return pd.DataFrame(columns)
 
 
 def describe(arguments: relations.Arguments, markers: Markers, threshold: float, chosen_on: str) -> dict[str, Any]:
@@ -319,6 +317,25 @@ def score_as_recorded(
     kept = record["relations"]
     arguments = {kind: [tuple(pair) for pair in pairs] for kind, pairs in kept["arguments"].items()}
     return score_relations(model, tokenizer, rows, arguments, Markers(**kept["markers"]), progress=progress)
+
+
+load = load_run
+
+
+def predict(
+    model: Sequence[Any], rows: Dataset, record: Mapping[str, Any], progress: str | None = None
+) -> pd.DataFrame:
+    """The predictions table of documents: `id`, and as JSON lists `label` and `prediction`, with scores.
+
+    Args:
+        model: the model and its tokenizer, such as `load` gives.
+        rows: documents.
+        record: that of the run, of which `relations` are read.
+        progress: text of a progress bar; None shows none.
+    """
+    encoder, tokenizer, *_ = model
+    scores = score_as_recorded(encoder, tokenizer, record, rows.to_list(), progress)
+    return table_of(rows, scores.found(len(rows), record["relations"]["threshold"]))
 
 
 def predict_with_run(

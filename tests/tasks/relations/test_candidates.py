@@ -17,11 +17,11 @@ from bioft.datasets.load import load_documents
 from bioft.errors import BioftError
 from bioft.metrics import thresholds
 from bioft.models import base as models
-from bioft.tasks.joint.words import candidate_words
 from bioft.tasks.relations import candidates as relations, marking, predict as relation_prediction
 from bioft.tasks.relations.candidates import NO_RELATION, Candidate, Concept
 from bioft.tasks.relations.linking import ConceptDictionary
 from bioft.tasks.relations.predict import Markers
+from bioft.tasks.relations.words import candidate_words
 from tests.tiny import ENCODERS, encoder_tokenizer, write_encoder
 
 ARGUMENTS = {"CID": [("Chemical", "Disease")]}
@@ -351,7 +351,7 @@ def test_the_predictions_table_has_a_row_for_what_no_candidate_covers(row: dict[
     row["relations"].append({"type": "CID", "head": "D9270", "tail": "D404"})
     found = relations.candidates([row], ARGUMENTS)
     scores = relation_prediction.RelationScores(found, np.array([[0.3], [0.6], [0.9]]), ARGUMENTS)
-    table = relation_prediction.predictions_table([row], scores, 0.5)
+    table = relation_prediction.candidates_table([row], scores, 0.5)
     assert table["id"].tolist()[-1] == "1:CID:D9270:D404"
     assert table[["label", "prediction"]].to_numpy().tolist() == [[0, 0], [0, 1], [1, 1], [1, 0]]
 

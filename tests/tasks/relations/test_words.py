@@ -1,7 +1,7 @@
 """The words of a pair of concepts: what stands where, and what is left out."""
 
-from bioft.tasks.joint.words import candidate_words
 from bioft.tasks.relations import candidates as relations
+from bioft.tasks.relations.words import candidate_words
 
 TEXT = "Lithium toxicity. Lithium carbonate may cause a severe tremor, unlike ketamine. No tremor was seen otherwise."
 ROW = {
