@@ -25,7 +25,7 @@ from bioft.storage import files, runs
 from bioft.tasks.entities import arguments as entities_arguments, tagging, windows as entities_windows
 from bioft.tasks.entities.arguments import DocumentArguments, WindowArguments
 from bioft.tasks.entities.evaluate import check_supports
-from bioft.tasks.joint import TASK, answers, evaluate, model as joint
+from bioft.tasks.joint import TASK, answers, evaluate, inputs, model as joint
 from bioft.tasks.joint.arguments import JointArguments
 from bioft.tasks.joint.predict import heads_of, predict_split, table_of
 from bioft.tasks.joint.start import load_entity_weights
@@ -73,7 +73,7 @@ def main(
     entities_windows.window_size(tokenizer, encoder, **vars(window_args))
     chooses_threshold = data_args.train_on == "train" and joint_args.threshold is None
     entity_weights = load_entity_weights(joint_args.start_from, model, base, manifest, chooses_threshold)
-    train_documents = joint.training_dataset(tokenizer, train, model.config, **vars(window_args))
+    train_documents = inputs.training_dataset(tokenizer, train, model.config, **vars(window_args))
 
     # What can go wrong before the first step has now been tried: only from here on is anything written.
     options = (data_args, window_args, joint_args, model_args, training_args)
@@ -87,13 +87,13 @@ def main(
     # 4. The model is trained on whole documents.
     model.load_state_dict(entity_weights)
     training_args.remove_unused_columns = False  # the column `length`, by which documents are sorted
-    trainer = joint.DocumentTrainer(
+    trainer = inputs.DocumentTrainer(
         model=model,
         args=training_args,
         train_dataset=train_documents,
         eval_dataset=validation,
         processing_class=tokenizer,
-        data_collator=joint.JointCollator(tokenizer.pad_token_id, len(types)),
+        data_collator=inputs.JointCollator(tokenizer.pad_token_id, len(types)),
         evaluate_documents=lambda model: evaluate.validation_metrics(validation, predict(model, validation), heads),
     )
     if script_args.dry_run:

@@ -168,25 +168,26 @@ def _predict_in_documents(
     if output is not None and document_files.format_of(output) not in ("jsonl", "pubtator"):
         raise BioftError(f"{output} is neither .jsonl nor .pubtator: what is found can be written as one of these.")
 
+    from bioft import task as tasks
     from bioft.storage import runs
     from bioft.tasks.entities import highlight as highlighting
-    from bioft.tasks.joint import predict as document_prediction
 
-    found = document_prediction.predict_documents(run, documents)
-    entities = [each.entities for each in found]
-    types = document_prediction.entity_types(run, found)
+    record = runs.read(run)
+    task = tasks.find(record, pulled=False)
+    load, find, entity_types = (
+        tasks.function(task, "predict", name, "can be asked") for name in ("load", "find", "entity_types")
+    )
+    found = find(load(run), documents, record)
+    types = entity_types(record, found)
     shown = [
-        highlighting.Highlighted(
-            document.document_id, document.text, each.entities, document_prediction.statements(document, each)
-        )
+        highlighting.Highlighted(document.document_id, document.text, each.entities, each.statements(document.text))
         for document, each in zip(documents, found, strict=True)
     ]
     console = Console()
     if output is not None:
-        ids, relations = [each.ids for each in found], [each.relations for each in found]
-        document_files.write(output, documents, entities, ids=ids, relations=relations, overwrite=overwrite)
+        document_files.write(output, documents, found, overwrite=overwrite)
     if html is not None:
-        title = f"Entities found by {runs.read(run)['name']}"
+        title = f"Entities found by {record['name']}"
         document_files.write_whole(html, [highlighting.to_html(shown, types, title)])
     if output is None and html is None:
         for document in shown:
@@ -194,7 +195,7 @@ def _predict_in_documents(
                 console.print(Text(document.document_id, style="bold"))
             console.print(highlighting.to_terminal(document, types), soft_wrap=True)
     if source is not None:
-        n = sum(map(len, entities))
+        n = sum(len(each.entities) for each in found)
         related = sum(len(each.relations or ()) for each in found)
         what = f"{n:,} entities and {related:,} relations" if related else f"{n:,} entities"
         typer.echo(f"{what} in {len(documents):,} documents", err=True)

@@ -1,8 +1,14 @@
 """Batches of inputs of like lengths, so that little of a batch is padding."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import torch
+from rich.progress import track
+
+CPU_BATCH_TOKENS, GPU_BATCH_TOKENS = 2048, 32768
+"""Padded tokens in one forward pass. More fill a GPU; a processor is full already."""
 
 
 def batches_by_length(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
@@ -19,5 +25,31 @@ def batches_by_length(lengths: Sequence[int], batch_tokens: int) -> list[list[in
     return batches
 
 
-CPU_BATCH_TOKENS, GPU_BATCH_TOKENS = 2048, 32768
-"""Padded tokens in one forward pass. More fill a GPU; a processor is full already."""
+@torch.inference_mode()
+def logits_of(
+    model: Any, tokenizer: Any, inputs: Sequence[list[int]], progress: str | None = None
+) -> list[np.ndarray]:
+    """The logits of each input in float32, in their order: of a tagger (tokens, labels), of a classifier (labels,).
+
+    Args:
+        model: a token or a sequence classification model.
+        tokenizer: its tokenizer; it knows how to pad.
+        inputs: vocabulary ids with special tokens.
+        progress: text of a progress bar; None shows none.
+    """
+    on_gpu = model.device.type != "cpu"
+    batches = batches_by_length([len(ids) for ids in inputs], GPU_BATCH_TOKENS if on_gpu else CPU_BATCH_TOKENS)
+    logits: list[np.ndarray] = [np.empty(0)] * len(inputs)
+    was_training = model.training
+    model.eval()
+    try:
+        for batch in track(batches, progress or "", disable=progress is None, transient=True):
+            rows = {"input_ids": [inputs[index] for index in batch]}
+            # On the right, whatever the tokenizer says: encoders count positions from the left.
+            padded = tokenizer.pad(rows, padding_side="right", return_tensors="pt")
+            values = model(**padded.to(model.device)).logits.float().cpu().numpy()
+            for index, row in zip(batch, values, strict=True):
+                logits[index] = row[: len(inputs[index])] if row.ndim == 2 else row
+    finally:
+        model.train(was_training)
+    return logits

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,15 @@ from rich.console import Console
 from transformers import PrinterCallback
 from transformers.integrations import get_available_reporting_integrations
 
+from bioft import task as tasks
 from bioft.cards import model as cards
 from bioft.errors import BioftError
 from bioft.hub import push as hub
-from bioft.metrics import pair_plots, plots, report
+from bioft.metrics import plots, report
 from bioft.models import base as models, embedded, lora
 from bioft.storage import environment, run_directory, runs
 from bioft.storage.files import disk_errors, write_text
 from bioft.storage.runs import CARD, RECORD, RESUMPTION, checksums, is_tested
-from bioft.tasks.entities import errors as error_analysis
 from bioft.training import arguments, launch
 
 
@@ -94,11 +94,16 @@ def finish(trainer: Any, record: dict[str, Any], shown: Mapping[str, str], push_
         log_figures(trainer, record)
     console = Console()
     report.print_results(record, shown, console)
-    for table in error_analysis.tables(record["error_analysis"]) if "error_analysis" in record else ():
+    for table in _of_task(record, "tables", lambda record: ())(record):
         console.print(table)
     print(f"Run recorded in {directory}")
     if push_to_hub:
         hub.push_finished_run(directory, push_to_hub)
+
+
+def _of_task(record: Mapping[str, Any], name: str, default: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of the `evaluate` module of the task of a record, where it has such."""
+    return getattr(tasks.part(tasks.find(record, pulled=False), "evaluate"), name, default)
 
 
 def log_figures(trainer: Any, record: Mapping[str, Any]) -> None:
@@ -135,12 +140,8 @@ def complete(directory: Path, record: dict[str, Any]) -> None:
     """
     record["name"] = directory.name
     with disk_errors(directory):
-        if record["task"] == "gene-disease-association":
-            pair_plots.plot_run(directory, record)
-        else:
-            plots.plot_training(directory, record["log_history"])
-            for name in {"error_analysis", "relation_error_analysis"} & record.keys():
-                error_analysis.plot(record[name], directory / "plots" / f"{name}.png")
+        plots.plot_training(directory, record["log_history"])
+        _of_task(record, "plot", lambda directory, record: None)(directory, record)
         record["files"] = checksums(directory)
         if is_tested(record):  # a card is about figures on a test split
             write_text(directory / CARD, cards.model_card(record))

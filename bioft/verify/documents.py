@@ -15,7 +15,7 @@ from bioft.errors import BioftError
 from bioft.storage import runs
 from bioft.storage.runs import PREDICTIONS
 from bioft.task import FINE_TUNED
-from bioft.tasks.entities.table import of_rows
+from bioft.tasks.entities.predictions import of_rows
 from bioft.verify.findings import (
     SHOWN_ROWS,
     PredictionCheck,

@@ -35,7 +35,7 @@ from bioft.storage import runs
 from bioft.tasks.entities import predict as entity_prediction, tagging
 from bioft.tasks.entities.files import InputDocument
 from bioft.tasks.gene_disease import predict as prediction
-from bioft.tasks.joint import model as joint, predict as document_prediction
+from bioft.tasks.joint import model as joint, predict as joint_prediction
 from bioft.tasks.relations import candidates as relations
 from bioft.tasks.relations.linking import ConceptDictionary
 from bioft.tasks.text_labels import predict as text_prediction
@@ -494,8 +494,9 @@ def test_entities_and_relations_of_a_joint_run(tmp_path: Path) -> None:
     record = {"labels": LABELS, "windows": windows, "relations": {"threshold": 0.0}}
     run = write_run(tmp_path / "run", "joint_ner_re", {"id": "tiny"}, **record)
     document = InputDocument("text", rows[0]["text"])
-    (found,) = document_prediction.predict_documents(run, [document])
-    statements = document_prediction.statements(document, found)
+    loaded = joint_prediction.load(run)
+    (found,) = joint_prediction.find(loaded, [document], loaded[-1])
+    statements = found.statements(document.text)
     assert found.entities and statements
     html = asked(run, "entities")(document.text)
     assert html.count("<mark") == len(found.entities)

@@ -90,7 +90,7 @@ def test_an_adapter_with_a_trained_head_is_merged_with_it(tmp_path: Path) -> Non
     assert not merged.dequantized and merged.examples == len(pd.read_parquet(run / "predictions.parquet"))
     whole = AutoModelForTokenClassification.from_pretrained(tmp_path / "merged").eval()
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "merged")
-    model, _, record = entity_prediction.load_run(run)
+    model, _, record = entity_prediction.load(run)
     inputs = tokenizer("Naloxone reverses the effect of clonidine.", return_tensors="pt")
     with torch.no_grad():
         torch.testing.assert_close(whole(**inputs).logits, model(**inputs).logits, atol=1e-4, rtol=1e-4)

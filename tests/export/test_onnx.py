@@ -50,7 +50,7 @@ def exported(tagger: Path) -> tuple[Path, str]:
 def test_an_adapter_is_merged_and_the_graph_reads_batches_of_any_size(tagger: Path, exported: Any) -> None:
     folder, output = exported
     assert "100.0% of the predictions are the same" in output and "Run decompositions" not in output
-    model, _, record = entity_prediction.load_run(tagger)
+    model, _, record = entity_prediction.load(tagger)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     texts = ["Naloxone reverses the effect of clonidine.", "Lithium.", "No severe QT prolongation followed " * 5]
     inputs = tokenizer(texts, padding=True, return_tensors="pt")

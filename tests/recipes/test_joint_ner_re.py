@@ -20,7 +20,9 @@ from bioft.metrics import counts, entity_f1, relation_f1
 from bioft.models.embedded import BaseModel
 from bioft.storage import runs
 from bioft.tasks.entities import predict as entity_prediction
-from bioft.tasks.joint import model as joint
+from bioft.tasks.entities.files import InputDocument
+from bioft.tasks.entities.found import Found
+from bioft.tasks.joint import evaluate as joint_evaluation, model as joint, predict as joint_prediction
 from bioft.tasks.joint.start import load_entity_weights
 from bioft.tasks.relations import baselines as relation_baselines
 from bioft.training import presets, steps as training_run
@@ -122,9 +124,7 @@ def test_the_best_checkpoint_is_the_one_that_is_kept(finished: Path) -> None:
     """By the mean of both heads' F1 on whole validation documents: the model that was saved has the highest."""
     logged = [entry["eval_f1"] for entry in runs.read(finished)["log_history"] if "eval_f1" in entry]
     assert len(logged) == 5 and len(set(logged)) > 1
-    from bioft.tasks.joint import evaluate as joint_evaluation, predict as joint_prediction
-
-    model, tokenizer, dictionary, record = joint.load_run(finished)
+    model, tokenizer, dictionary, record = joint_prediction.load(finished)
     validation = load_documents("sample")[0]["validation"]
     found = joint_prediction.predict_split(model, validation, tokenizer, dictionary, record["windows"])
     values = joint_evaluation.validation_metrics(validation, found, ("entities", "relations"))
@@ -136,12 +136,18 @@ def test_the_best_checkpoint_is_the_one_that_is_kept(finished: Path) -> None:
     assert values["relation_f1"] >= counts.metrics(compared, n_resamples=0)["f1"] > 0
 
 
+def found_by(run: Path, texts: list[str]) -> list[Found]:
+    """What a finished run finds in texts."""
+    model = joint_prediction.load(run)
+    return joint_prediction.find(model, [InputDocument("text", text) for text in texts], model[-1])
+
+
 def test_a_reloaded_run_finds_what_it_recorded(finished: Path) -> None:
     """From nothing but the texts; between entities that the dictionary knows, the relations are the recorded ones."""
     test = load_documents("sample")[0]["test"]
-    found, related = joint.predict_with_run(finished, list(test["text"]), progress=None)
-    assert [[entity.span for entity in entities] for entities in found.entities] == column(finished, "prediction")
-    linked = [[each[:3] for each in its if "name:" not in each.head + each.tail] for its in related]
+    found = found_by(finished, list(test["text"]))
+    assert [[entity.span for entity in its.entities] for its in found] == column(finished, "prediction")
+    linked = [[each[:3] for each in its.relations or () if "name:" not in each.head + each.tail] for its in found]
     assert [sorted(its) for its in linked] == [sorted(its) for its in column(finished, "end_to_end_prediction")]
     assert isinstance(AutoModel.from_pretrained(finished), joint.JointModel)
 
@@ -160,12 +166,13 @@ def test_predict_writes_entities_and_relations(finished: Path, tmp_path: Path) -
         result = CliRunner().invoke(cli.app, ["predict", str(directory), *map(str, files)])
         assert result.exit_code == 0, result.output
     written = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
-    found, related = joint.predict_with_run(directory, [row["text"] for row in rows], progress=None)
+    found = found_by(directory, [row["text"] for row in rows])
+    related = [each.relations or () for each in found]
     assert any(related)
-    for row, entities, linked, its in zip(written, found.entities, found.linked, related, strict=True):
-        assert [(e["start"], e["end"], e["type"]) for e in row["entities"]] == [entity.span for entity in entities]
-        assert [e["id"] for e in row["entities"]] == [entity["id"] for entity in linked]
-        assert [(r["type"], r["head"], r["tail"]) for r in row["relations"]] == [each[:3] for each in its]
+    for row, its in zip(written, found, strict=True):
+        assert [(e["start"], e["end"], e["type"]) for e in row["entities"]] == [entity.span for entity in its.entities]
+        assert [e["id"] for e in row["entities"]] == its.ids
+        assert [(r["type"], r["head"], r["tail"]) for r in row["relations"]] == [each[:3] for each in its.relations]
     read = list(pubtator.read(tmp_path / "out.pubtator", allow_empty_abstract=True))
     assert [[(r.type, r.head, r.tail) for r in document.relations] for document in read] == [
         [each[:3] for each in its] for its in related
@@ -232,7 +239,7 @@ def test_a_run_that_relations_cannot_be_added_to_is_refused(
     monkeypatch.setattr(runs, "read", lambda _: record)
     monkeypatch.setattr(runs, "check_files", lambda *_: None)
     if "labels" in change:  # its weights are then of other tags: what counts is what the record says
-        monkeypatch.setattr(entity_prediction, "load_run", lambda _: (torch.nn.Linear(1, 1), None, record))
+        monkeypatch.setattr(entity_prediction, "load", lambda _: (torch.nn.Linear(1, 1), None, record))
     with pytest.raises(BioftError, match=message):
         run_recipe(recipe, *options("default", model, tmp_path / "run", start_from=entities))
     assert not (tmp_path / "run").exists()
@@ -252,9 +259,7 @@ def test_an_entity_model_with_more_than_encoder_and_tags_is_refused(train_on: st
     model = joint.new_model(BertModel(BertConfig(hidden_size=12)), labels, {})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runs, "read", lambda _: record)
-        patch.setattr(
-            entity_prediction, "load_run", lambda _: (ModernBertForTokenClassification(config), None, record)
-        )
+        patch.setattr(entity_prediction, "load", lambda _: (ModernBertForTokenClassification(config), None, record))
         with pytest.raises(BioftError, match="has layers between encoder and tags"):
             base = BaseModel("tiny", "tiny", None, "", None, None)
             load_entity_weights("run", model, base, record["dataset"], chooses_threshold)

@@ -20,6 +20,7 @@ from bioft.metrics import counts, relation_f1
 from bioft.models import base as models
 from bioft.storage import datasets as storage, runs
 from bioft.tasks.entities import predict as entity_prediction
+from bioft.tasks.entities.found import FoundRelation
 from bioft.tasks.relations import candidates as relations, predict as relation_prediction
 from bioft.tasks.relations.answers import KEY
 from bioft.training import presets, steps as training_run
@@ -125,12 +126,19 @@ def test_training_teaches_it_something(finished: Path) -> None:
     assert losses[-1] < losses[0]
 
 
+def found_by(run: Path, rows: list[dict[str, Any]]) -> list[list[FoundRelation]]:
+    """The relations that a finished run finds between the entities of documents."""
+    model, tokenizer, record = relation_prediction.load(run)
+    scores = relation_prediction.score_as_recorded(model, tokenizer, record, rows)
+    return scores.found(len(rows), record["relations"]["threshold"])
+
+
 def test_a_reloaded_run_finds_what_it_recorded(finished: Path) -> None:
     """From documents whose entities are marked, without their relations."""
     table = pd.read_parquet(finished / "predictions.parquet")
     expected = {tuple(key) for key in table[table.prediction == 1][KEY].to_numpy()}
     rows = [{"text": row["text"], "entities": row["entities"]} for row in test_rows()]
-    found = relation_prediction.predict_with_run(finished, rows, progress=None)
+    found = found_by(finished, rows)
     ids = [row["document_id"] for row in test_rows()]
     assert {(name, *each[:3]) for name, its in zip(ids, found, strict=True) for each in its} == expected
     scores = table.set_index(KEY)["score"]
@@ -214,7 +222,7 @@ def test_an_adapter_is_reloaded_with_its_head_and_its_markers(added: bool, recip
     assert "adapter_model.safetensors" in record["files"] and "model.safetensors" not in record["files"]
     table = pd.read_parquet(tmp_path / "run" / "predictions.parquet")
     rows = test_rows()
-    found = relation_prediction.predict_with_run(tmp_path / "run", rows, progress=None)
+    found = found_by(tmp_path / "run", rows)
     recorded = table[table.prediction == 1]
     scores = sorted(each.score for its in found for each in its)
     np.testing.assert_allclose(scores, sorted(recorded.score), atol=1e-5)

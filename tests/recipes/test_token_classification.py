@@ -122,7 +122,7 @@ def test_the_best_checkpoint_is_the_one_that_is_kept(finished: Path) -> None:
     logged = [entry["eval_f1"] for entry in record["log_history"] if "eval_f1" in entry]
     assert len(logged) == 6 and len(set(logged)) > 1
     validation = load_documents("sample")[0]["validation"]
-    model, tokenizer, _ = entity_prediction.load_run(finished)
+    model, tokenizer, _ = entity_prediction.load(finished)
     labels = record["labels"]
     windows, _ = entities_windows.window_dataset(tokenizer, validation, labels, 62, 16)
     found, wanted = [], []

@@ -27,7 +27,7 @@ from bioft.tasks.answers import (
     read_table,
 )
 from bioft.tasks.embedded import Embedded, Floats, Sampled, base_encoder, encoder_of, last_states
-from bioft.tasks.entities import table as tables
+from bioft.tasks.entities import predictions
 
 BASELINE = "baseline_"
 
@@ -62,7 +62,7 @@ def differences(made: pd.DataFrame, stored: pd.DataFrame, record: Mapping[str, A
     Columns: `difference` (of the scores of what both have), `changed` (something else was found), `signed` (0) and
     `words`, which name the first difference.
     """
-    return tables.differences(made, stored, {"prediction": "entities"})
+    return predictions.differences(made, stored, {"prediction": "entities"})
 
 
 def outcomes_of_documents(table: pd.DataFrame, columns: dict[str, tuple[str, str]]) -> Outcomes:
@@ -70,7 +70,7 @@ def outcomes_of_documents(table: pd.DataFrame, columns: dict[str, tuple[str, str
     metrics: dict[str, Metric] = {}
     for name, (label, prediction) in columns.items():
         if prediction in table:
-            there, found = (list(map(set, tables.without_scores(table[c]))) for c in (label, prediction))
+            there, found = (list(map(set, predictions.without_scores(table[c]))) for c in (label, prediction))
             metrics[name] = f1_of_sets(there, found)
     return Outcomes(list(table["id"].astype(str)), metrics)
 
@@ -85,9 +85,9 @@ def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:
     if "label" not in table:
         raise BioftError("The run looks for relations only; mentions are what is analysed of a joint model.")
     columns = columns_of(table, "prediction", "base")
-    labels = tables.items(table["label"])
+    labels = predictions.items(table["label"])
     found = {
-        system: [{item[:2]: item for item in its} for its in tables.items(table[column])]
+        system: [{item[:2]: item for item in its} for its in predictions.items(table[column])]
         for system, column in columns.items()
     }
     units = [(row, *mention) for row, mentions in enumerate(labels) for mention in mentions]
@@ -159,7 +159,7 @@ def embed(run: Sampled) -> Embedded:
     """The mean of a mention's tokens in its document."""
     from bioft.tasks.entities import predict as entity_prediction
 
-    model, tokenizer, _ = entity_prediction.load_run(run.directory)
+    model, tokenizer, _ = entity_prediction.load(run.directory)
     return embed_mentions(run, encoder_of(model), tokenizer)
 
 

@@ -1,16 +1,18 @@
 """How good found entities are: metrics with intervals, the baselines on the same documents, and the comparison."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from datasets import Dataset, DatasetDict
+from rich.table import Table
 
 from bioft import metrics
 from bioft.datasets.documents.corpus import audit, expected_supports, training_documents
 from bioft.metrics import counts, entity_f1, intervals, report
-from bioft.tasks.entities import errors as error_analysis, table as tables, tagging
+from bioft.tasks.entities import errors as error_analysis, predictions, tagging
 from bioft.tasks.entities.baselines import ENTITIES
 from bioft.tasks.entities.predict import table_of
 
@@ -54,9 +56,9 @@ def figures(table: pd.DataFrame, dataset: DatasetDict, record: Mapping[str, Any]
         BioftError: the predictions table is not about the test split of `dataset`.
     """
     test = dataset["test"]
-    tables.check_ids(table, test)
+    predictions.check_ids(table, test)
     flat = metrics.load("entity_f1").compute(
-        predictions=tables.without_scores(table["prediction"]),
+        predictions=predictions.without_scores(table["prediction"]),
         references=entity_f1.spans(test),
         texts=list(test["text"]),
         seen=entity_f1.seen_in_training(training_documents(dataset, record["train_on"])),
@@ -68,9 +70,9 @@ def comparisons(
     table: pd.DataFrame, baselines: Mapping[str, pd.DataFrame], dataset: DatasetDict, record: Mapping[str, Any]
 ) -> dict[str, dict[str, Any]]:
     """Paired bootstrap over documents of the model's micro F1 against the best baseline's on the same documents."""
-    references, found = entity_f1.spans(dataset["test"]), tables.without_scores(table["prediction"])
+    references, found = entity_f1.spans(dataset["test"]), predictions.without_scores(table["prediction"])
     results = {
-        name: entity_f1.paired_f1_bootstrap(references, found, tables.without_scores(its["prediction"]))
+        name: entity_f1.paired_f1_bootstrap(references, found, predictions.without_scores(its["prediction"]))
         for name, its in baselines.items()
     }
     return {"comparison": report.describe_best(results, "F1")}
@@ -87,10 +89,22 @@ def check_data(dataset: DatasetDict, record: Mapping[str, Any]) -> list[str]:
 
 def analyse_errors(test: Dataset, table: pd.DataFrame) -> dict[str, Any]:
     """What became of each mention of the test documents: see `bioft.tasks.entities.errors.analyse`."""
-    found = tables.without_scores(table["prediction"])
+    found = predictions.without_scores(table["prediction"])
     return error_analysis.analyse(
         list(test["text"]), entity_f1.spans(test), found, document_ids=list(test["document_id"])
     )
+
+
+def plot(directory: Path, record: Mapping[str, Any]) -> None:
+    """Draw the analyses of errors that a record holds into `plots/`."""
+    for name in ("error_analysis", "relation_error_analysis"):
+        if name in record:
+            error_analysis.plot(record[name], directory / "plots" / f"{name}.png")
+
+
+def tables(record: Mapping[str, Any]) -> list[Table]:
+    """The analysis of errors that a record holds, for the terminal."""
+    return error_analysis.tables(record["error_analysis"]) if "error_analysis" in record else []
 
 
 def window_f1(labels: Sequence[str]) -> Callable[[Any], dict[str, float]]:

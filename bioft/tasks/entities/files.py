@@ -5,16 +5,13 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from bioft.datasets.documents import pubtator
 from bioft.errors import BioftError
 from bioft.storage.files import new_file
 from bioft.storage.text_lines import TextLines
-from bioft.tasks.entities.tagging import Entity
-
-if TYPE_CHECKING:
-    from bioft.tasks.relations.predict import FoundRelation
+from bioft.tasks.entities.found import Found
 
 Format = Literal["text", "jsonl", "pubtator"]
 FORMATS: dict[str, Format] = {".jsonl": "jsonl", ".txt": "text"}
@@ -83,33 +80,24 @@ def read(path: Path, skipped: list[str] | None = None) -> list[InputDocument]:
     return documents
 
 
-def write(
-    path: Path,
-    documents: Sequence[InputDocument],
-    entities: Sequence[Sequence[Entity]],
-    *,
-    ids: Iterable[Sequence[str] | None] | None = None,
-    relations: Iterable[Sequence["FoundRelation"] | None] | None = None,
-    overwrite: bool = False,
-) -> None:
+def write(path: Path, documents: Sequence[InputDocument], found: Sequence[Found], *, overwrite: bool = False) -> None:
     """Write documents with what was found in them, as .jsonl or .pubtator, whole or not at all.
 
     A JSONL row has the keys of the input row, `document_id`, `text` and `entities`, a list of objects with start, end,
-    type, text and score. Where `ids` has the concept ids of a document's entities, these have `id` too; where it has
-    `relations`, so has the row: objects with type, head, tail and score. In PubTator there are no scores, and an
-    entity without an id has "-1"; the first line of a text is its title.
+    type, text and score. Where there are concept ids, these have `id` too; where relations were looked for, the row
+    has `relations`: objects with type, head, tail and score. In PubTator there are no scores, and an entity without an
+    id has "-1"; the first line of a text is its title.
 
     Raises:
         BioftError: another format, or a document that PubTator has no way to write.
     """
-    nothing = [None] * len(documents)
-    found = list(zip(documents, entities, ids or nothing, relations or nothing, strict=True))
+    pairs = list(zip(documents, found, strict=True))
     if format_of(path) == "pubtator":
-        pubtator.write((_to_pubtator(*each) for each in found), path, overwrite=overwrite)
+        pubtator.write((_to_pubtator(*pair) for pair in pairs), path, overwrite=overwrite)
         return
     if format_of(path) != "jsonl":
         raise BioftError(f"{path} is neither .jsonl nor .pubtator: what was found can be written as one of these.")
-    write_whole(path, (_to_row(*each) for each in found))
+    write_whole(path, (_to_row(*pair) for pair in pairs))
 
 
 def write_whole(path: Path, parts: Iterable[str]) -> None:
@@ -135,12 +123,7 @@ def _from_row(line: str, place: str, default_id: str) -> InputDocument:
     return InputDocument(document_id, text, fields=row)
 
 
-def _to_row(
-    document: InputDocument,
-    entities: Sequence[Entity],
-    ids: Sequence[str] | None = None,
-    relations: Sequence["FoundRelation"] | None = None,
-) -> str:
+def _to_row(document: InputDocument, found: Found) -> str:
     row: dict[str, Any] = {**document.fields, "document_id": document.document_id, "text": document.text}
     row["entities"] = [
         {
@@ -150,30 +133,26 @@ def _to_row(
             "text": document.text[entity.start : entity.end],
             "score": round(entity.score, 4),
         }
-        for entity in entities
+        for entity in found.entities
     ]
-    if ids is not None:
-        for entity, identifier in zip(row["entities"], ids, strict=True):
+    if found.ids is not None:
+        for entity, identifier in zip(row["entities"], found.ids, strict=True):
             entity["id"] = identifier
-    if relations is not None:
-        row["relations"] = [each._asdict() | {"score": round(each.score, 4)} for each in relations]
+    if found.relations is not None:
+        row["relations"] = [each._asdict() | {"score": round(each.score, 4)} for each in found.relations]
     return json.dumps(row, ensure_ascii=False) + "\n"
 
 
-def _to_pubtator(
-    document: InputDocument,
-    entities: Sequence[Entity],
-    ids: Sequence[str] | None = None,
-    relations: Sequence["FoundRelation"] | None = None,
-) -> pubtator.Document:
+def _to_pubtator(document: InputDocument, found: Found) -> pubtator.Document:
     text = document.text.translate(BLANKS)
     title = document.title
     if title is None:
         end = document.text.find("\n")
         title = text[:end] if end > 0 and text[:end].strip() else text
+    ids = found.ids or [pubtator.UNLINKED[0]] * len(found.entities)
     mentions = [
         pubtator.Mention(entity.start, entity.end, text[entity.start : entity.end], entity.type, identifier)
-        for entity, identifier in zip(entities, ids or ["-1"] * len(entities), strict=True)
+        for entity, identifier in zip(found.entities, ids, strict=True)
     ]
-    stated = [pubtator.Relation(each.type, each.head, each.tail) for each in relations or ()]
+    stated = [pubtator.Relation(each.type, each.head, each.tail) for each in found.relations or ()]
     return pubtator.Document(document.document_id, title, text[len(title) + 1 :], mentions, stated)

@@ -4,19 +4,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-import torch
 from datasets import Dataset
-from rich.progress import track
 from transformers import AutoModelForTokenClassification
 
 from bioft.errors import BioftError
 from bioft.metrics import entity_f1
 from bioft.models import base as models
-from bioft.models.batches import CPU_BATCH_TOKENS, GPU_BATCH_TOKENS, batches_by_length
+from bioft.models.batches import logits_of
 from bioft.storage import runs
-from bioft.tasks.entities import table as tables, tagging, windows as entities_windows
+from bioft.tasks.entities import predictions, tagging, windows
+from bioft.tasks.entities.files import InputDocument
+from bioft.tasks.entities.found import Found
 from bioft.tasks.entities.tagging import Entity, Span
 
 TEXTS_AT_ONCE = 1024
@@ -45,19 +44,19 @@ def predict_entities(
         progress: text of a progress bar; None shows none.
 
     Raises:
-        BioftError: a window that does not suit the model (`entities_windows.window_size`).
+        BioftError: a window that does not suit the model (`windows.window_size`).
     """
-    size = entities_windows.window_size(tokenizer, model, window_length, window_overlap)
+    size = windows.window_size(tokenizer, model, window_length, window_overlap)
     found: list[list[Entity]] = []
     parts = [texts[first : first + TEXTS_AT_ONCE] for first in range(0, len(texts), TEXTS_AT_ONCE)]
     for part in parts:
         documents = tagging.tokenize(tokenizer, part)
         lengths = [len(tokens.ids) for tokens in documents]
-        windows = entities_windows.split_into_windows(lengths, size, window_overlap)
-        inputs = entities_windows.window_inputs(tokenizer, documents, windows)
-        before, after = map(len, entities_windows.special_tokens(tokenizer))
-        scores = [values[before : len(values) - after] for values in window_logits(model, tokenizer, inputs, progress)]
-        merged = entities_windows.merge(windows, scores, lengths, len(labels))
+        pieces = windows.split_into_windows(lengths, size, window_overlap)
+        inputs = windows.window_inputs(tokenizer, documents, pieces)
+        before, after = map(len, windows.special_tokens(tokenizer))
+        scores = [values[before : len(values) - after] for values in logits_of(model, tokenizer, inputs, progress)]
+        merged = windows.merge(pieces, scores, lengths, len(labels))
         found += tagging.decode(documents, merged, labels)
     return found
 
@@ -67,37 +66,7 @@ def spans_of(documents: Sequence[Sequence[Entity]]) -> list[list[Span]]:
     return [[entity.span for entity in entities] for entities in documents]
 
 
-@torch.inference_mode()
-def window_logits(
-    model: Any, tokenizer: Any, inputs: Sequence[list[int]], progress: str | None = None
-) -> list[np.ndarray]:
-    """The logits of each input in float32, shape (tokens, labels), in the order given.
-
-    Args:
-        model: a token classification model.
-        tokenizer: its tokenizer; it knows how to pad.
-        inputs: vocabulary ids with special tokens.
-        progress: text of a progress bar; None shows none.
-    """
-    on_gpu = model.device.type != "cpu"
-    batches = batches_by_length([len(ids) for ids in inputs], GPU_BATCH_TOKENS if on_gpu else CPU_BATCH_TOKENS)
-    logits: list[np.ndarray] = [np.empty(0)] * len(inputs)
-    was_training = model.training
-    model.eval()
-    try:
-        for batch in track(batches, progress or "", disable=progress is None, transient=True):
-            rows = {"input_ids": [inputs[index] for index in batch]}
-            # On the right, whatever the tokenizer says: encoders count positions from the left.
-            padded = tokenizer.pad(rows, padding_side="right", return_tensors="pt")
-            values = model(**padded.to(model.device)).logits.float().cpu().numpy()
-            for index, row in zip(batch, values, strict=True):
-                logits[index] = row[: len(inputs[index])]
-    finally:
-        model.train(was_training)
-    return logits
-
-
-def load_run(directory: str | Path) -> tuple[Any, Any, dict[str, Any]]:
+def load(directory: str | Path) -> tuple[Any, Any, dict[str, Any]]:
     """The model of a finished run of `token_classification`, on this process's device, its tokenizer and its record.
 
     Raises:
@@ -129,12 +98,9 @@ def check_not_trained_on(run: str | Path, manifest: Mapping[str, Any]) -> None:
 def find_as_recorded(
     model: Any, tokenizer: Any, record: Mapping[str, Any], texts: Sequence[str], progress: str | None = None
 ) -> list[list[Entity]]:
-    """The entities of each text, found with what `load_run` returned, in windows as in its training."""
+    """The entities of each text, found with what `load` returned, in windows as in its training."""
     window = {name: record["windows"][name] for name in ("window_length", "window_overlap")}
     return predict_entities(model, tokenizer, texts, record["labels"], **window, progress=progress)
-
-
-load = load_run
 
 
 def predict(
@@ -148,15 +114,27 @@ def predict(
         record: that of the run, of which `labels` and `windows` are read.
         progress: text of a progress bar; None shows none.
     """
-    encoder, tokenizer, *_ = model
-    found = find_as_recorded(encoder, tokenizer, record, list(rows["text"]), progress)
+    found = find_as_recorded(model[0], model[1], record, list(rows["text"]), progress)
     return table_of(rows, [[(*entity.span, entity.score) for entity in entities] for entities in found])
 
 
 def table_of(rows: Dataset, found: Sequence[Sequence[Sequence[Any]]] | None = None) -> pd.DataFrame:
     """The predictions table of documents in which some mentions were found, with or without scores."""
-    columns = {"id": list(rows["document_id"]), "label": tables.to_json(entity_f1.spans(rows))}
-    return pd.DataFrame({**columns, "prediction": tables.to_json(found or [[]] * len(rows))})
+    columns = {"id": list(rows["document_id"]), "label": predictions.to_json(entity_f1.spans(rows))}
+    return pd.DataFrame({**columns, "prediction": predictions.to_json(found or [[]] * len(rows))})
+
+
+def find(
+    model: Sequence[Any], documents: Sequence[InputDocument], record: Mapping[str, Any], progress: str | None = None
+) -> list[Found]:
+    """The entities of documents, found with what `load` gives."""
+    found = find_as_recorded(model[0], model[1], record, [each.text for each in documents], progress)
+    return list(map(Found, found))
+
+
+def entity_types(record: Mapping[str, Any], found: Sequence[Found]) -> list[str]:
+    """The entity types that a run may find, in alphabetical order."""
+    return tagging.types_of(record["labels"])
 
 
 def predict_with_run(
@@ -165,6 +143,6 @@ def predict_with_run(
     """The entities of each text, found with a finished run.
 
     Raises:
-        BioftError: as `load_run`.
+        BioftError: as `load`.
     """
-    return find_as_recorded(*load_run(directory), texts, progress)
+    return find_as_recorded(*load(directory), texts, progress)

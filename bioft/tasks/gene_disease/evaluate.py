@@ -12,7 +12,7 @@ from rich.progress import track
 from bioft import metrics
 from bioft.datasets.gene_disease.baselines import GENE_DISEASE
 from bioft.errors import LeakageError
-from bioft.metrics import intervals, thresholds
+from bioft.metrics import intervals, pair_plots, thresholds
 from bioft.metrics.report import describe_difference
 from bioft.tasks.gene_disease.prompts import PairPrompts
 
@@ -125,3 +125,8 @@ def write_predictions(
 def labels_of(rows: Dataset) -> np.ndarray:
     """The labels of a split, shape `(n,)`, 0 or 1."""
     return np.asarray(rows["label"][:])
+
+
+def plot(directory: Path, record: Mapping[str, Any]) -> None:
+    """Draw curves, calibration and scores of a run into `plots/`; its training is drawn for every task."""
+    pair_plots.plot_run(directory, {**record, "log_history": []})

@@ -10,7 +10,7 @@ from bioft.storage.runs import PREDICTIONS
 from bioft.task import FINE_TUNED
 from bioft.tasks.answers import Outcomes, read_table
 from bioft.tasks.embedded import Embedded, Sampled
-from bioft.tasks.entities import table as tables
+from bioft.tasks.entities import predictions
 from bioft.tasks.entities.answers import answers, embed_mentions, outcomes_of_documents, properties
 
 __all__ = ["answers", "embed", "outcomes", "properties"]  # of mentions: as for entities alone
@@ -49,7 +49,7 @@ def differences(made: pd.DataFrame, stored: pd.DataFrame, record: Mapping[str, A
     Columns: `difference` (of the scores of what both have), `changed` (something else was found), `signed` (0) and
     `words`, which name the first difference.
     """
-    return tables.differences(made, stored, FOUND)
+    return predictions.differences(made, stored, FOUND)
 
 
 def outcomes(table: pd.DataFrame) -> Outcomes:
@@ -64,7 +64,7 @@ def outcomes(table: pd.DataFrame) -> Outcomes:
 
 def embed(run: Sampled) -> Embedded:
     """The mean of a mention's tokens in its document."""
-    from bioft.tasks.joint import model as joint
+    from bioft.tasks.joint import predict as joint_prediction
 
-    model, tokenizer, *_ = joint.load_run(run.directory)
+    model, tokenizer, *_ = joint_prediction.load(run.directory)
     return embed_mentions(run, model.encoder, tokenizer)

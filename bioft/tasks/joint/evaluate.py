@@ -13,16 +13,15 @@ from bioft.metrics import counts, entity_f1, relation_f1
 from bioft.metrics.intervals import PairedDifference
 from bioft.storage import runs
 from bioft.tasks import entities, joint as itself, relations
-from bioft.tasks.entities import answers as entity_answers, evaluate as entity_evaluation, table as tables
-from bioft.tasks.entities.evaluate import Metrics, check_data
+from bioft.tasks.entities import answers as entity_answers, evaluate as entity_evaluation, predictions
+from bioft.tasks.entities.evaluate import Metrics, check_data, plot, tables
 from bioft.tasks.entities.predict import spans_of
 from bioft.tasks.joint import answers as joint_answers
-from bioft.tasks.joint.model import JointPrediction
-from bioft.tasks.joint.predict import heads_of, predict_split
+from bioft.tasks.joint.predict import JointPrediction, heads_of, predict_split
 from bioft.tasks.relations import answers as relation_answers, evaluate as relation_evaluation
 from bioft.tasks.relations.predict import choose_threshold, without_scores
 
-__all__ = ["check_data"]  # of documents: as for entities
+__all__ = ["check_data", "plot", "tables"]  # as for entities
 SHOWN = {
     "f1": "F1, entities",
     "relation_f1": "F1, relations",
@@ -68,8 +67,8 @@ def test_rows(dataset: DatasetDict, record: Mapping[str, Any]) -> pd.DataFrame:
     """`id` and the labels that the predictions table of the test split must have."""
     test, heads = dataset["test"], heads_of(record)
     columns = {"id": list(test["document_id"])}
-    columns |= {"label": tables.to_json(entity_f1.spans(test))} if "entities" in heads else {}
-    columns |= {"relation_label": tables.to_json(relation_f1.relations(test))} if "relations" in heads else {}
+    columns |= {"label": predictions.to_json(entity_f1.spans(test))} if "entities" in heads else {}
+    columns |= {"relation_label": predictions.to_json(relation_f1.relations(test))} if "relations" in heads else {}
     return pd.DataFrame(columns)
 
 
@@ -188,12 +187,12 @@ def compare_with_runs(
     for other in others:
         its_record = runs.read(other)
         read, its_columns = COMPARABLE[its_record["task"]]
-        theirs = tables.of_rows(read(Path(other), its_record), test)
+        theirs = predictions.of_rows(read(Path(other), its_record), test)
         for metric, column in columns.items():
             if column not in table or its_columns.get(metric) not in theirs:
                 continue
             module: Any = entity_f1 if metric == "f1" else relation_f1
-            sides = tables.without_scores(table[column]), tables.without_scores(theirs[its_columns[metric]])
+            sides = predictions.without_scores(table[column]), predictions.without_scores(theirs[its_columns[metric]])
             references = entity_f1.spans(test) if metric == "f1" else relation_f1.relations(test)
             difference: PairedDifference = module.paired_f1_bootstrap(references, *sides)
             compared.append(

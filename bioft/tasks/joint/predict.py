@@ -1,26 +1,173 @@
-"""What a finished run finds in documents: entities, relations between entities that are given, or both."""
+"""What a joint model finds in documents: entities, and relations between them or between those that are annotated."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+import numpy as np
 import pandas as pd
+import torch
 from datasets import Dataset
+from rich.progress import track
+from transformers import AutoTokenizer
 
-from bioft.datasets.documents.pubtator import concepts
-from bioft.errors import BioftError
 from bioft.metrics import entity_f1, relation_f1
+from bioft.models import base as models
+from bioft.models.batches import batches_by_length
 from bioft.storage import runs
-from bioft.tasks.entities import table as tables, tagging
+from bioft.tasks.entities import predictions, tagging, windows as entities_windows
 from bioft.tasks.entities.files import InputDocument
+from bioft.tasks.entities.found import Found
+from bioft.tasks.entities.predict import entity_types
 from bioft.tasks.entities.tagging import Entity
-from bioft.tasks.joint import model as joint
-from bioft.tasks.joint.model import JointPrediction, load_run
+from bioft.tasks.joint.inputs import pad, relation_inputs
+from bioft.tasks.joint.model import JointModel, arguments_of, labels_of
+from bioft.tasks.relations import candidates as relations, marking
+from bioft.tasks.relations.candidates import Candidate
 from bioft.tasks.relations.linking import ConceptDictionary
-from bioft.tasks.relations.predict import FoundRelation
+from bioft.tasks.relations.predict import RelationScores
+from bioft.tasks.relations.words import candidate_words
 
-load = load_run
+__all__ = ["entity_types"]  # as for entities alone
+BATCH_TOKENS = 8192
+"""Padded tokens that are encoded at once."""
+BATCH_MENTION_PAIRS = 20_000
+"""Pairs of mentions that are compared at once."""
+
+
+@dataclass
+class JointPrediction:
+    """What the model finds in some documents.
+
+    `linked` are the entities as in document rows, with ids where the dictionary knows them; `end_to_end` the pairs of
+    these; `annotated` those of the entities that were given.
+    """
+
+    entities: list[list[Entity]]
+    linked: list[list[dict[str, Any]]]
+    end_to_end: RelationScores
+    annotated: RelationScores
+
+
+@torch.inference_mode()
+def find_in_texts(
+    model: Any,
+    tokenizer: Any,
+    texts: Sequence[str],
+    dictionary: ConceptDictionary,
+    *,
+    window_length: int,
+    window_overlap: int,
+    annotated: Sequence[Sequence[dict[str, Any]]] | None = None,
+    name_unlinked: bool = False,
+    progress: str | None = None,
+) -> JointPrediction:
+    """Find the entities of documents and the relations between them; each document is encoded once.
+
+    Args:
+        model: a `JointModel`.
+        tokenizer: its tokenizer.
+        texts: of the documents, of any length.
+        dictionary: gives entities the concept ids between which relations are looked for.
+        window_length: tokens of a window, with the special ones.
+        window_overlap: tokens that neighbouring windows share.
+        annotated: entities of each document, whose relations are scored too (with gold entities).
+        name_unlinked: look for relations also between concepts that the dictionary does not know, by their names.
+        progress: text of a progress bar; None shows none.
+    """
+    labels, arguments = labels_of(model.config), arguments_of(model.config)
+    before, _ = entities_windows.special_tokens(tokenizer)
+    documents = tagging.tokenize(tokenizer, texts)
+    size = entities_windows.window_size(tokenizer, model.encoder, window_length, window_overlap)
+    entities: list[list[Entity]] = [[] for _ in texts]
+    linked: list[list[dict[str, Any]]] = [[] for _ in texts]
+    given = annotated or [[] for _ in texts]
+    pieces: dict[str, list[tuple[int, Candidate, np.ndarray]]] = {"linked": [], "annotated": []}
+    was_training = model.training
+    model.eval()
+    try:
+        filled = [index for index, tokens in enumerate(documents) if tokens.ids]
+        batches = batches_by_length([len(documents[index].ids) for index in filled], BATCH_TOKENS)
+        for numbers in track(batches, progress or "", disable=progress is None, transient=True):
+            batch = [filled[number] for number in numbers]
+            chosen = [documents[index] for index in batch]
+            windows = entities_windows.split_into_windows([len(tokens.ids) for tokens in chosen], size, window_overlap)
+            inputs = pad(entities_windows.window_inputs(tokenizer, chosen, windows), tokenizer.pad_token_id)
+            hidden, states = _encode(model, inputs)
+            lengths = inputs["attention_mask"].sum(1).to(model.device)
+            logits = model.entity_classifier(hidden).float().cpu().numpy()
+            scores = [
+                values[len(before) : len(before) + w.end - w.start] for values, w in zip(logits, windows, strict=True)
+            ]
+            merged = entities_windows.merge(windows, scores, [len(tokens.ids) for tokens in chosen], len(labels))
+            its_texts = [texts[index] for index in batch]
+            for index, found in zip(batch, tagging.decode(chosen, merged, labels), strict=True):
+                entities[index] = found
+                spans = [entity.span for entity in found]
+                linked[index] = dictionary.link(texts[index], spans, name_unlinked=name_unlinked)
+            for kind, source in (("linked", linked), ("annotated", given)):
+                rows = [{"text": texts[index], "entities": source[index]} for index in batch]
+                pairs = relations.candidates(rows, arguments)
+                words = candidate_words(rows, pairs) if model.config.relation_words else []
+                features = marking.pair_features(its_texts, pairs)
+                for part in _parts(pairs):
+                    arrays = relation_inputs(chosen, windows, pairs[part], features[part], words[part], len(before))
+                    tensors = {key: torch.from_numpy(value).to(model.device) for key, value in arrays.items()}
+                    output = model.relation_classifier(states, lengths, *tensors.values())
+                    relation_logits = output.float().cpu().numpy()
+                    probabilities = relations.type_scores(relation_logits, pairs[part], arguments)
+                    pieces[kind] += [
+                        (batch[pair.document], pair, row) for pair, row in zip(pairs[part], probabilities, strict=True)
+                    ]
+    finally:
+        model.train(was_training)
+    return JointPrediction(
+        entities,
+        linked,
+        *(_in_order(pieces[kind], arguments) for kind in ("linked", "annotated")),
+    )
+
+
+def _encode(model: Any, inputs: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    """What `JointModel.encode` gives for many windows; those of a very long document are read in parts."""
+    rows = max(BATCH_TOKENS // inputs["input_ids"].shape[1], 1)
+    parts = [
+        model.encode(**{key: value[first : first + rows].to(model.device) for key, value in inputs.items()})
+        for first in range(0, len(inputs["input_ids"]), rows)
+    ]
+    hidden, states = zip(*parts, strict=True)
+    return torch.cat(hidden), torch.cat(states)
+
+
+def _parts(found: Sequence[Candidate]) -> Iterator[slice]:
+    """Slices of candidates that have no more pairs of mentions than fit at once, or hold one candidate."""
+    first = size = 0
+    for index, candidate in enumerate(found):
+        pairs = len(candidate.head.places) * len(candidate.tail.places)
+        if index > first and size + pairs > BATCH_MENTION_PAIRS:
+            yield slice(first, index)
+            first, size = index, 0
+        size += pairs
+    if first < len(found):
+        yield slice(first, len(found))
+
+
+def _in_order(pieces: list[tuple[int, Candidate, np.ndarray]], arguments: relations.Arguments) -> RelationScores:
+    pieces = sorted(pieces, key=lambda piece: piece[0])
+    scores = np.array([row for *_, row in pieces]).reshape(-1, len(arguments))
+    return RelationScores([pair._replace(document=index) for index, pair, _ in pieces], scores, arguments)
+
+
+def load(directory: str | Path) -> tuple[Any, Any, ConceptDictionary, dict[str, Any]]:
+    """The model of a finished run of `joint_ner_re`, its tokenizer, its dictionary of concepts and its record.
+
+    Raises:
+        BioftError: no finished run, one of another recipe, or files changed since.
+    """
+    record = runs.read_trained(directory, "joint_ner_re")
+    model = JointModel.from_pretrained(directory, dtype=torch.float32).to(models.local_device()).eval()
+    return model, AutoTokenizer.from_pretrained(directory), ConceptDictionary.load(Path(directory)), record
 
 
 def heads_of(record: Mapping[str, Any]) -> tuple[str, ...]:
@@ -41,9 +188,9 @@ def predict_split(
     windows: Mapping[str, int],
     progress: str | None = None,
 ) -> JointPrediction:
-    """What `joint.predict` finds in a split; also the relations between the entities that are annotated there."""
+    """What `find_in_texts` finds in a split; also the relations between the entities that are annotated there."""
     options: dict[str, Any] = {**windows, "annotated": list(rows["entities"]), "progress": progress}
-    return joint.predict(model, tokenizer, list(rows["text"]), dictionary, **options)
+    return find_in_texts(model, tokenizer, list(rows["text"]), dictionary, **options)
 
 
 def predict(
@@ -71,76 +218,27 @@ def table_of(rows: Dataset, prediction: JointPrediction, threshold: float, heads
     """
     columns: dict[str, list[str]] = {"id": list(rows["document_id"])}
     if "entities" in heads:
-        columns["label"] = tables.to_json(entity_f1.spans(rows))
-        columns["prediction"] = tables.to_json(prediction.entities)
+        columns["label"] = predictions.to_json(entity_f1.spans(rows))
+        columns["prediction"] = predictions.to_json(prediction.entities)
     if "relations" in heads:
-        columns["relation_label"] = tables.to_json(relation_f1.relations(rows))
-        columns["relation_prediction"] = tables.to_json(prediction.annotated.found(len(rows), threshold))
+        columns["relation_label"] = predictions.to_json(relation_f1.relations(rows))
+        columns["relation_prediction"] = predictions.to_json(prediction.annotated.found(len(rows), threshold))
     if len(heads) == 2:
-        columns["end_to_end_prediction"] = tables.to_json(prediction.end_to_end.found(len(rows), threshold))
+        columns["end_to_end_prediction"] = predictions.to_json(prediction.end_to_end.found(len(rows), threshold))
     return pd.DataFrame(columns)
 
 
-class Found(NamedTuple):
-    """What was found in a document; `ids` are the concept ids of its entities, in their order.
+def find(
+    model: Sequence[Any], documents: Sequence[InputDocument], record: Mapping[str, Any], progress: str | None = None
+) -> list[Found]:
+    """The entities of documents and the relations between them, also of those that the dictionary does not know.
 
-    `ids` and `relations` are None where a run does not look for relations.
+    The arguments are those of `predict`, with documents that may be of anywhere.
     """
-
-    entities: list[Entity]
-    ids: list[str] | None = None
-    relations: list[FoundRelation] | None = None
-
-
-def predict_documents(run: str | Path, documents: Sequence[InputDocument]) -> list[Found]:
-    """Ask a finished run of `token_classification`, `sequence_classification` or `joint_ner_re`.
-
-    Raises:
-        BioftError: no such run; or it finds relations between given entities, and a document has none with an id.
-    """
-    recipe = runs.read(run)["recipe"]
+    network, tokenizer, dictionary, *_ = model
     texts = [document.text for document in documents]
-    if recipe == "joint_ner_re":
-        prediction, related = joint.predict_with_run(run, texts)
-        linked = [[entity["id"] for entity in entities] for entities in prediction.linked]
-        return list(map(Found, prediction.entities, linked, related))
-    if recipe == "sequence_classification":
-        return _relations_of_given_entities(run, documents)
-    from bioft.tasks.entities.predict import predict_with_run
-
-    return [Found(entities) for entities in predict_with_run(run, texts)]
-
-
-def entity_types(run: str | Path, found: Sequence[Found]) -> list[str]:
-    """The entity types that a run may find, or that were given to it, in alphabetical order."""
-    record = runs.read(run)
-    if record["recipe"] == "sequence_classification":
-        return sorted({entity.type for document in found for entity in document.entities})
-    return tagging.types_of(record["labels"])
-
-
-def statements(document: InputDocument, found: Found) -> list[str]:
-    """The relations in words, each concept by its first name in the text: "naloxone —CID→ pain (.93)"."""
-    names: dict[str, str] = {}
-    for entity, identifier in zip(found.entities, found.ids or (), strict=False):
-        for concept in concepts(identifier):
-            names.setdefault(concept, document.text[entity.start : entity.end])
-    return [
-        f"{names[each.head]} —{each.type}→ {names[each.tail]} ({each.score:.2f})" for each in found.relations or ()
-    ]
-
-
-def _relations_of_given_entities(run: str | Path, documents: Sequence[InputDocument]) -> list[Found]:
-    from bioft.tasks.relations import predict as relation_prediction
-
-    for document in documents:
-        if not any(concepts(mention.id) for mention in document.mentions):
-            raise BioftError(
-                f"Document {document.document_id} has no entities with concept ids. This run finds relations between "
-                "entities that are given: give it a .pubtator file with mentions, or use a run of joint_ner_re."
-            )
-    rows = [{"text": each.text, "entities": [asdict(mention) for mention in each.mentions]} for each in documents]
-    return [
-        Found([Entity(m.start, m.end, m.type, 1.0) for m in document.mentions], [m.id for m in document.mentions], its)
-        for document, its in zip(documents, relation_prediction.predict_with_run(run, rows), strict=True)
-    ]
+    found = find_in_texts(
+        network, tokenizer, texts, dictionary, name_unlinked=True, progress=progress, **record["windows"]
+    )
+    ids = [[entity["id"] for entity in entities] for entities in found.linked]
+    return list(map(Found, found.entities, ids, found.end_to_end.found(len(texts), record["relations"]["threshold"])))

@@ -45,7 +45,7 @@ def load_entity_weights(
             "train, or a --threshold."
         )
     models.check_goes_on_from(run, record["base_model"], base)
-    tagger, _, record = entity_prediction.load_run(Path(run))
+    tagger, _, record = entity_prediction.load(Path(run))
     if hasattr(tagger, "merge_and_unload"):
         tagger = tagger.merge_and_unload()
     tags, wanted = record["labels"], joint.labels_of(model.config)

@@ -13,7 +13,7 @@ from bioft.storage.runs import PREDICTIONS
 from bioft.task import FINE_TUNED
 from bioft.tasks.answers import ALONE, Answers, Outcomes, crosstab, f1_of, read_table
 from bioft.tasks.embedded import Embedded, Sampled
-from bioft.tasks.entities import table as tables
+from bioft.tasks.entities import predictions
 
 KEY = ["document_id", "type", "head", "tail"]
 """The columns that say which relation a prediction is about."""
@@ -28,7 +28,7 @@ def write(directory: Path, candidates: pd.DataFrame, table: pd.DataFrame) -> Non
     """
     candidates.to_parquet(directory / PREDICTIONS, index=False)
     if "end_to_end_prediction" in table:
-        documents = zip(table["id"], tables.items(table["end_to_end_prediction"]), strict=True)
+        documents = zip(table["id"], predictions.items(table["end_to_end_prediction"]), strict=True)
         found = [(document, *each) for document, its in documents for each in its]
         pd.DataFrame(found, columns=[*KEY, "score"]).to_parquet(directory / END_TO_END, index=False)
 
@@ -48,8 +48,8 @@ def read(directory: Path, record: Mapping[str, Any]) -> pd.DataFrame:
         rows["end_to_end_prediction"] = pd.read_parquet(directory / END_TO_END)
     ids = list(dict.fromkeys(document for its in (table, *rows.values()) for document in its["document_id"]))
     labels = [sorted({item[:3] for item in its}) for its in _by_document(table[table["label"] == 1], ids)]
-    found = {column: tables.to_json(_by_document(its, ids), digits=None) for column, its in rows.items()}
-    return pd.DataFrame({"id": ids, "label": tables.to_json(labels), **found})
+    found = {column: predictions.to_json(_by_document(its, ids), digits=None) for column, its in rows.items()}
+    return pd.DataFrame({"id": ids, "label": predictions.to_json(labels), **found})
 
 
 def systems(table: pd.DataFrame, record: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
@@ -63,11 +63,11 @@ def differences(made: pd.DataFrame, stored: pd.DataFrame, record: Mapping[str, A
     Columns: `difference` (of the scores of what both have), `changed` (something else was found), `signed` (0) and
     `words`, which name the first difference.
     """
-    return tables.differences(made, stored, {"prediction": "relations", "end_to_end_prediction": "end to end"})
+    return predictions.differences(made, stored, {"prediction": "relations", "end_to_end_prediction": "end to end"})
 
 
-def _by_document(table: pd.DataFrame, ids: Sequence[str]) -> list[tables.Items]:
-    found: dict[str, tables.Items] = {identifier: [] for identifier in ids}
+def _by_document(table: pd.DataFrame, ids: Sequence[str]) -> list[predictions.Items]:
+    found: dict[str, predictions.Items] = {identifier: [] for identifier in ids}
     for identifier, *item in table[[*KEY, "score"]].itertuples(index=False):
         found[identifier].append(tuple(item))
     return list(found.values())

@@ -11,14 +11,14 @@ from bioft import metrics
 from bioft.datasets.documents.corpus import expected_supports, training_documents
 from bioft.datasets.documents.pubtator import concepts
 from bioft.metrics import counts, intervals, relation_f1, report, thresholds
-from bioft.tasks.entities import predict as entity_prediction, table as tables
-from bioft.tasks.entities.evaluate import check_data
+from bioft.tasks.entities import predict as entity_prediction, predictions
+from bioft.tasks.entities.evaluate import check_data, plot, tables
 from bioft.tasks.relations import candidates as relations, errors
 from bioft.tasks.relations.baselines import RELATIONS
 from bioft.tasks.relations.linking import ConceptDictionary
 from bioft.tasks.relations.predict import RelationScores, choose_threshold, score_as_recorded, table_of, without_scores
 
-__all__ = ["check_data"]  # of documents: as for entities
+__all__ = ["check_data", "plot", "tables"]  # as for entities
 THRESHOLD_TOLERANCE = 0.005 + 1e-6
 """How much higher F1 on validation may be at another threshold than at the recorded one."""
 END_TO_END = "end_to_end_"
@@ -68,11 +68,11 @@ def figures(table: pd.DataFrame, dataset: DatasetDict, record: Mapping[str, Any]
         BioftError: the predictions table has a document that the test split lacks.
     """
     test = dataset["test"]
-    table, references = tables.of_rows(table, test), relation_f1.relations(test)
+    table, references = predictions.of_rows(table, test), relation_f1.relations(test)
 
     def compute(column: str) -> Metrics:
-        predictions = tables.without_scores(table[column])
-        return intervals.nest(metrics.load("relation_f1").compute(predictions=predictions, references=references))
+        found = predictions.without_scores(table[column])
+        return intervals.nest(metrics.load("relation_f1").compute(predictions=found, references=references))
 
     result = compute("prediction")
     if "end_to_end_prediction" in table:
@@ -97,9 +97,8 @@ def check_choices(model: Sequence[Any], dataset: DatasetDict, record: Mapping[st
     """Why the recorded threshold is not the one that validation gives; empty where it is, or was not chosen there."""
     if record["relations"]["threshold_chosen_on"] != "validation":
         return []
-    encoder, tokenizer, *_ = model
     validation = dataset["validation"]
-    return check_threshold(score_as_recorded(encoder, tokenizer, record, validation.to_list()), validation, record)
+    return check_threshold(score_as_recorded(model[0], model[1], record, validation.to_list()), validation, record)
 
 
 def check_threshold(scores: RelationScores, validation: Dataset, record: Mapping[str, Any]) -> list[str]:
@@ -173,5 +172,5 @@ def pair_f1(names: Sequence[str], missed: int) -> Callable[[Any], dict[str, floa
     return compute
 
 
-def _found(table: pd.DataFrame, test: Dataset, column: str = "prediction") -> list[tables.Items]:
-    return tables.without_scores(tables.of_rows(table, test)[column])
+def _found(table: pd.DataFrame, test: Dataset, column: str = "prediction") -> list[predictions.Items]:
+    return predictions.without_scores(predictions.of_rows(table, test)[column])

@@ -3,23 +3,27 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 import torch
 from datasets import Dataset
-from rich.progress import track
 from rich.text import Text
 from torch import nn
 from transformers import AutoModelForSequenceClassification
 
+from bioft.datasets.documents.pubtator import concepts
+from bioft.errors import BioftError
 from bioft.metrics import relation_f1, thresholds
 from bioft.metrics.relation_f1 import Relation
 from bioft.models import base as models
-from bioft.models.batches import CPU_BATCH_TOKENS, GPU_BATCH_TOKENS, batches_by_length
+from bioft.models.batches import logits_of
 from bioft.storage import runs
-from bioft.tasks.entities import table as tables, windows
+from bioft.tasks.entities import predictions, windows
+from bioft.tasks.entities.files import InputDocument
+from bioft.tasks.entities.found import Found, FoundRelation
+from bioft.tasks.entities.tagging import Entity
 from bioft.tasks.relations import candidates as relations, marking
 from bioft.tasks.relations.answers import KEY
 from bioft.tasks.relations.arguments import RelationArguments
@@ -59,15 +63,6 @@ class Markers:
             "mentions_left_out": sum(each.left_out for each in marked),
             "texts_cut": sum(len(row) > self.max_length for row in ids),
         }
-
-
-class FoundRelation(NamedTuple):
-    """A relation between two concepts of a document, with its probability."""
-
-    type: str
-    head: str
-    tail: str
-    score: float
 
 
 @dataclass(frozen=True)
@@ -120,32 +115,10 @@ def score_relations(
     """
     found = relations.candidates(rows, arguments)
     inputs, _ = markers.encode(tokenizer, [row["text"] for row in rows], found)
-    logits = text_logits(model, tokenizer, inputs, progress)
-    return RelationScores(found, relations.type_scores(logits, found, arguments, labels_of(model)), arguments)
-
-
-@torch.inference_mode()
-def text_logits(model: Any, tokenizer: Any, inputs: Sequence[list[int]], progress: str | None = None) -> np.ndarray:
-    """The logits of each input in float32, shape (inputs, labels), in the order given; texts of like length together.
-
-    Args:
-        model: a sequence classification model.
-        tokenizer: its tokenizer; it knows how to pad.
-        inputs: vocabulary ids with special tokens.
-        progress: text of a progress bar; None shows none.
-    """
-    on_gpu = model.device.type != "cpu"
-    batches = batches_by_length([len(ids) for ids in inputs], GPU_BATCH_TOKENS if on_gpu else CPU_BATCH_TOKENS)
-    logits = np.zeros((len(inputs), model.config.num_labels), dtype=np.float32)
-    was_training = model.training
-    model.eval()
-    try:
-        for batch in track(batches, progress or "", disable=progress is None, transient=True):
-            padded = tokenizer.pad({"input_ids": [inputs[index] for index in batch]}, return_tensors="pt")
-            logits[batch] = model(**padded.to(model.device)).logits.float().cpu().numpy()
-    finally:
-        model.train(was_training)
-    return logits
+    logits = logits_of(model, tokenizer, inputs, progress)
+    return RelationScores(
+        found, relations.type_scores(np.array(logits), found, arguments, labels_of(model)), arguments
+    )
 
 
 def add_marker_tokens(model: Any, tokenizer: Any, markers: Markers, arguments: relations.Arguments) -> None:
@@ -277,10 +250,10 @@ def table_of(
     `found` are those between annotated entities, `end_to_end` those between found ones.
     """
     labels = [sorted(set(stated)) for stated in relation_f1.relations(rows)]
-    columns = {"id": list(rows["document_id"]), "label": tables.to_json(labels)}
-    columns["prediction"] = tables.to_json(found or [[]] * len(rows), digits=None)
+    columns = {"id": list(rows["document_id"]), "label": predictions.to_json(labels)}
+    columns["prediction"] = predictions.to_json(found or [[]] * len(rows), digits=None)
     if end_to_end is not None:
-        columns["end_to_end_prediction"] = tables.to_json(end_to_end, digits=None)
+        columns["end_to_end_prediction"] = predictions.to_json(end_to_end, digits=None)
     return pd.DataFrame(columns)
 
 
@@ -294,7 +267,7 @@ def describe(arguments: relations.Arguments, markers: Markers, threshold: float,
     }
 
 
-def load_run(directory: str | Path) -> tuple[Any, Any, dict[str, Any]]:
+def load(directory: str | Path) -> tuple[Any, Any, dict[str, Any]]:
     """The model of a finished run of `sequence_classification`, on this process's device, its tokenizer, its record.
 
     Raises:
@@ -313,13 +286,10 @@ def load_run(directory: str | Path) -> tuple[Any, Any, dict[str, Any]]:
 def score_as_recorded(
     model: Any, tokenizer: Any, record: Mapping[str, Any], rows: Sequence[Row], progress: str | None = None
 ) -> RelationScores:
-    """Score all candidates of documents with what `load_run` returned, marked as in the training."""
+    """Score all candidates of documents with what `load` returned, marked as in the training."""
     kept = record["relations"]
     arguments = {kind: [tuple(pair) for pair in pairs] for kind, pairs in kept["arguments"].items()}
     return score_relations(model, tokenizer, rows, arguments, Markers(**kept["markers"]), progress=progress)
-
-
-load = load_run
 
 
 def predict(
@@ -333,24 +303,32 @@ def predict(
         record: that of the run, of which `relations` are read.
         progress: text of a progress bar; None shows none.
     """
-    encoder, tokenizer, *_ = model
-    scores = score_as_recorded(encoder, tokenizer, record, rows.to_list(), progress)
+    scores = score_as_recorded(model[0], model[1], record, rows.to_list(), progress)
     return table_of(rows, scores.found(len(rows), record["relations"]["threshold"]))
 
 
-def predict_with_run(
-    directory: str | Path, rows: Sequence[Row], *, progress: str | None = "Relations"
-) -> list[list[FoundRelation]]:
-    """Find relations between the entities of documents with a finished run of `sequence_classification`.
-
-    Args:
-        directory: the run.
-        rows: documents with `text` and `entities`, which have concept ids.
-        progress: text of a progress bar; None shows none.
+def find(
+    model: Sequence[Any], documents: Sequence[InputDocument], record: Mapping[str, Any], progress: str | None = None
+) -> list[Found]:
+    """The relations between the entities of documents, which are given in PubTator files.
 
     Raises:
-        BioftError: as `load_run`.
+        BioftError: a document has no entity with a concept id.
     """
-    model, tokenizer, record = load_run(directory)
-    scored = score_as_recorded(model, tokenizer, record, rows, progress)
-    return scored.found(len(rows), record["relations"]["threshold"])
+    for document in documents:
+        if not any(concepts(mention.id) for mention in document.mentions):
+            raise BioftError(
+                f"Document {document.document_id} has no entities with concept ids. This run finds relations between "
+                "entities that are given: give it a .pubtator file with mentions, or use a run of joint_ner_re."
+            )
+    rows = [{"text": each.text, "entities": [asdict(mention) for mention in each.mentions]} for each in documents]
+    scores = score_as_recorded(model[0], model[1], record, rows, progress)
+    return [
+        Found([Entity(m.start, m.end, m.type, 1.0) for m in document.mentions], [m.id for m in document.mentions], its)
+        for document, its in zip(documents, scores.found(len(rows), record["relations"]["threshold"]), strict=True)
+    ]
+
+
+def entity_types(record: Mapping[str, Any], found: Sequence[Found]) -> list[str]:
+    """The types of the entities that were given, in alphabetical order."""
+    return sorted({entity.type for document in found for entity in document.entities})

@@ -20,7 +20,7 @@ from bioft.datasets.texts.labelled import labels_of
 from bioft.errors import BioftError
 from bioft.metrics.thresholds import best_threshold
 from bioft.models import embedded
-from bioft.tasks.relations.predict import text_logits
+from bioft.models.batches import logits_of
 
 HEADS = ("linear", "two_layer")
 CLASS_IMBALANCE = ("none", "pos_weight", "focal")
@@ -101,7 +101,8 @@ def score_texts(
 ) -> Floats:
     """The probability of each label for each text, shape (texts, labels), in the order of the model's labels."""
     inputs, _ = encode(tokenizer, texts, max_length)
-    logits = torch.from_numpy(text_logits(model, tokenizer, inputs, progress)).double()
+    found = np.array(logits_of(model, tokenizer, inputs, progress)).reshape(-1, model.config.num_labels)
+    logits = torch.from_numpy(found).double()
     return (logits.sigmoid() if multi_label else logits.softmax(dim=1)).numpy()
 
 

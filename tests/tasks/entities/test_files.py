@@ -11,6 +11,7 @@ from bioft.datasets.documents import pubtator
 from bioft.errors import BioftError
 from bioft.tasks.entities import files as document_files
 from bioft.tasks.entities.files import InputDocument
+from bioft.tasks.entities.found import Found
 from bioft.tasks.entities.tagging import Entity
 
 TEXT = "Heparin and bleeding.\nHeparin caused bleeding\tin two patients."
@@ -32,7 +33,7 @@ def test_rows_of_jsonl_keep_their_keys(tmp_path: Path) -> None:
     source.write_text("".join(json.dumps(row) + "\n\n" for row in rows))
     documents = document_files.read(source)
     assert [document.document_id for document in documents] == ["5", "b", "line-5"]
-    document_files.write(target, documents, [ENTITIES, [], []])
+    document_files.write(target, documents, [Found(ENTITIES), Found([]), Found([])])
     found = [json.loads(line) for line in target.read_text().splitlines()]
     assert [{key: row[key] for key in source_row} for row, source_row in zip(found, rows, strict=True)] == rows
     first = {"start": 0, "end": 7, "type": "Chemical", "text": "Heparin", "score": 0.9877}
@@ -84,7 +85,7 @@ def test_pubtator_output_reads_back_at_the_same_offsets(tmp_path: Path, name: st
     }
     source.write_text(content[name])
     documents = document_files.read(source)
-    document_files.write(target, documents, [ENTITIES])
+    document_files.write(target, documents, [Found(ENTITIES)])
     (document,) = pubtator.read(target)
     assert (document.document_id, document.title, document.abstract) == ("in", title, abstract)
     assert [(m.start, m.end, m.type, m.text, m.id) for m in document.mentions] == [

@@ -11,6 +11,7 @@ from transformers import AutoModelForTokenClassification, pipeline
 
 from bioft.errors import BioftError
 from bioft.models import base as models
+from bioft.models.batches import logits_of
 from bioft.tasks.entities import predict as entity_prediction, tagging
 from tests.tiny import ENCODERS, write_encoder
 
@@ -61,7 +62,7 @@ def test_logits_are_those_of_the_model(tiny: tuple[Any, Any]) -> None:
     model, tokenizer = tiny
     inputs = [tokenizer(text)["input_ids"][:100] for text in TEXTS]
     tokenizer.padding_side = "left"  # as for generation
-    found = entity_prediction.window_logits(model, tokenizer, inputs)
+    found = logits_of(model, tokenizer, inputs)
     tokenizer.padding_side = "right"
     with torch.no_grad():
         expected = [model(torch.tensor([ids])).logits[0].numpy() for ids in inputs]
@@ -92,7 +93,7 @@ def test_the_pipeline_of_transformers_finds_the_same(tmp_path: Path) -> None:
     texts = [text for text in TEXTS if text and len(tokenizer(text)["input_ids"]) <= 128]
     reference = pipeline("token-classification", model=model, tokenizer=tokenizer, aggregation_strategy="first")
     documents = tagging.tokenize(tokenizer, texts)
-    logits = entity_prediction.window_logits(model, tokenizer, [tokenizer(text)["input_ids"] for text in texts])
+    logits = logits_of(model, tokenizer, [tokenizer(text)["input_ids"] for text in texts])
     for text, tokens, values in zip(texts, documents, logits, strict=True):
         found = tagging.to_spans(tokens, values[1:-1].argmax(axis=1), LABELS)
         assert found == [(e["start"], e["end"], e["entity_group"]) for e in reference(text)]

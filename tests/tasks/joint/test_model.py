@@ -15,8 +15,10 @@ from bioft.datasets.documents import sample
 from bioft.errors import BioftError
 from bioft.models import base as models
 from bioft.tasks.entities import tagging
-from bioft.tasks.joint import model as joint
-from bioft.tasks.joint.model import JointCollator, JointConfig, JointModel
+from bioft.tasks.joint import inputs, model as joint
+from bioft.tasks.joint.inputs import JointCollator
+from bioft.tasks.joint.model import JointConfig, JointModel
+from bioft.tasks.joint.predict import find_in_texts
 from bioft.tasks.relations import candidates as relations, marking
 from bioft.tasks.relations.linking import ConceptDictionary
 from tests.tiny import ENCODERS, write_encoder
@@ -39,7 +41,7 @@ def make(folder: Path, architecture: str = "bert", **options: Any) -> tuple[Any,
 
 
 def dataset(model: Any, tokenizer: Any, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return joint.training_dataset(tokenizer, rows, model.config, **WINDOWS).to_list()
+    return inputs.training_dataset(tokenizer, rows, model.config, **WINDOWS).to_list()
 
 
 def batch_of(model: Any, tokenizer: Any, examples: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
@@ -137,7 +139,7 @@ def test_prediction_sees_what_training_saw(words: bool, tmp_path: Path) -> None:
         logits = model(**batch_of(model, tokenizer, dataset(model, tokenizer, rows))).relation_logits
     dictionary = ConceptDictionary.fit(rows)
     annotated = [row["entities"] for row in rows]
-    found = joint.predict(model, tokenizer, texts, dictionary, annotated=annotated, **WINDOWS)
+    found = find_in_texts(model, tokenizer, texts, dictionary, annotated=annotated, **WINDOWS)
     assert found.annotated.candidates == [
         candidate._replace(types=frozenset())
         for candidate in relations.candidates(rows, joint.arguments_of(model.config))
@@ -164,9 +166,9 @@ def test_prediction_sees_what_training_saw(words: bool, tmp_path: Path) -> None:
 def test_relations_are_looked_for_between_linked_entities_only_unless_names_will_do(tmp_path: Path) -> None:
     model, tokenizer, rows = make(tmp_path)
     texts = [row["text"] for row in rows]
-    unknown = joint.predict(model, tokenizer, texts, ConceptDictionary({}), **WINDOWS)
+    unknown = find_in_texts(model, tokenizer, texts, ConceptDictionary({}), **WINDOWS)
     assert any(unknown.entities) and not unknown.end_to_end.candidates
-    named = joint.predict(model, tokenizer, texts, ConceptDictionary({}), name_unlinked=True, **WINDOWS)
+    named = find_in_texts(model, tokenizer, texts, ConceptDictionary({}), name_unlinked=True, **WINDOWS)
     assert named.entities == unknown.entities
     assert named.end_to_end.candidates
     assert {c.head.id[:5] for c in named.end_to_end.candidates} == {"name:"}
@@ -184,7 +186,7 @@ def test_long_blank_and_empty_documents_are_read(tmp_path: Path) -> None:
         for kind, place in places.items()
     ]
     texts = ["", text, "  \n"]
-    found = joint.predict(
+    found = find_in_texts(
         model,
         tokenizer,
         texts,
@@ -212,7 +214,7 @@ def test_two_names_throughout_a_long_text_are_compared_where_they_are_near(tmp_p
     ]
     compared: list[int] = []
     model.relation_classifier.register_forward_pre_hook(lambda _, inputs: compared.append(len(inputs[3])))
-    found = joint.predict(model, tokenizer, [text], ConceptDictionary({}), annotated=[entities], **WINDOWS)
+    found = find_in_texts(model, tokenizer, [text], ConceptDictionary({}), annotated=[entities], **WINDOWS)
     assert len(found.annotated.candidates) == 1 and np.isfinite(found.annotated.scores).all()
     assert 4000 <= max(compared) <= relations.MENTION_PAIRS
 
@@ -292,4 +294,4 @@ def test_the_relation_head_may_read_a_lower_layer(tmp_path: Path) -> None:
 def test_a_window_that_the_encoder_cannot_read_is_refused(tmp_path: Path) -> None:
     model, tokenizer, rows = make(tmp_path)
     with pytest.raises(BioftError, match="at most 128 tokens"):
-        joint.predict(model, tokenizer, [rows[0]["text"]], ConceptDictionary({}), window_length=512, window_overlap=16)
+        find_in_texts(model, tokenizer, [rows[0]["text"]], ConceptDictionary({}), window_length=512, window_overlap=16)
