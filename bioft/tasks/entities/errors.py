@@ -16,7 +16,6 @@ from rich.table import Table
 from bioft.errors import BioftError
 from bioft.metrics import plots, report
 from bioft.metrics.entity_f1 import Span
-from bioft.tasks.relations.candidates import Place
 
 COLOURS = {
     "correct": plots.GREEN,
@@ -32,6 +31,9 @@ LENGTHS = ("1", "2", "3", "4", "5+")
 """Groups of mentions by their number of words."""
 CONTEXT, LONGEST_CONTEXT = 40, 400
 """Characters that an example shows on either side, and altogether."""
+
+GROUP = ("references", "found", "recall", "predictions", "precision")
+"""What is counted of a group."""
 
 Aligned = tuple[int, Any, Any]
 """Document, reference and prediction; one of the two is None where it has no counterpart."""
@@ -102,12 +104,10 @@ def analyse(
     confusion: dict[str, Counter[str]] = defaultdict(Counter)
     for _, reference, prediction in aligned:
         confusion[reference[2] if reference else "none"][prediction[2] if prediction else "none"] += 1
-    return {
-        "outcomes": outcomes(aligned, tuple(COLOURS), type_index=2),
-        "confusion": {type_: dict(sorted(confusion[type_].items())) for type_ in sorted(confusion)},
-        "by_length": by_group(aligned, LENGTHS, length),
-        "examples": examples(aligned, example, n_examples, seed),
-    }
+    by = ("by_length", LENGTHS, length)
+    found = summarise(aligned, tuple(COLOURS), by, 2, example, n_examples, seed)
+    counted = {type_: dict(sorted(confusion[type_].items())) for type_ in sorted(confusion)}
+    return {"outcomes": found.pop("outcomes"), "confusion": counted, **found}
 
 
 def tables(analysis: Mapping[str, Any]) -> list[Table]:
@@ -128,15 +128,15 @@ def tables(analysis: Mapping[str, Any]) -> list[Table]:
     title, groups = _groups(analysis)
     by_group = Table(title=f"By {title.lower()}", box=box.SIMPLE_HEAD)
     by_group.add_column(title)
-    for name in ("References", "Found", "Recall", "Predictions", "Precision"):
-        by_group.add_column(name, justify="right")
+    for name in GROUP:
+        by_group.add_column(name.capitalize(), justify="right")
     for group, values in groups.items():
-        recall, precision = (
-            "–" if values[key] is None else report.decimals(values[key]) for key in ("recall", "precision")
-        )
-        references, found, predictions = (f"{values[key]:,}" for key in ("references", "found", "predictions"))
-        by_group.add_row(group, references, found, recall, predictions, precision)
+        by_group.add_row(group, *(_cell(values[name]) for name in GROUP))
     return [by_type, by_group]
+
+
+def _cell(value: int | float | None) -> str:
+    return "–" if value is None else f"{value:,}" if isinstance(value, int) else report.decimals(value)
 
 
 def plot(analysis: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
@@ -215,58 +215,52 @@ def _outcome(reference: Sequence[Any] | None, prediction: Sequence[Any] | None) 
     return " and ".join(wrong) or "correct"
 
 
-def outcomes(aligned: Iterable[Aligned], names: Sequence[str], *, type_index: int) -> dict[str, dict[str, int]]:
-    """How often each outcome is that of a reference or a prediction, by its type."""
-    count: dict[str, Counter[str]] = defaultdict(Counter)
-    for _, reference, prediction in aligned:
-        count[(reference or prediction)[type_index]][_outcome(reference, prediction)] += 1
-    return {type_: {name: count[type_][name] for name in names} for type_ in sorted(count)}
+def summarise(
+    aligned: Sequence[Aligned],
+    names: Sequence[str],
+    by: tuple[str, Sequence[str], Callable[[int, Any], str]],
+    type_index: int,
+    example: Callable[[int, Any, Any], dict[str, Any]],
+    n_examples: int,
+    seed: int,
+) -> dict[str, Any]:
+    """What an analysis says: `outcomes` (of `names`) by type, counts by group (see `analyse`), and `examples`.
 
-
-def by_group(
-    aligned: Iterable[Aligned], groups: Sequence[str], group_of: Callable[[int, Any], str]
-) -> dict[str, dict[str, int | float | None]]:
-    """How many references and predictions are in each group, and the share of them that is right."""
-    count: dict[str, Counter[str]] = defaultdict(Counter)
-    for document, reference, prediction in aligned:
-        if reference:
-            count[group_of(document, reference)].update(references=1, found=int(reference == prediction))
-        if prediction:
-            count[group_of(document, prediction)]["predictions"] += 1
-    return {
-        group: {
-            "references": count[group]["references"],
-            "found": count[group]["found"],
-            "recall": _fraction(count[group]["found"], count[group]["references"]),
-            "predictions": count[group]["predictions"],
-            "precision": _fraction(count[group]["found"], count[group]["predictions"]),
-        }
-        for group in groups
-        if group in count
-    }
-
-
-def _fraction(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
-
-
-def examples(
-    aligned: Sequence[Aligned], example: Callable[[int, Any, Any], dict[str, Any]], n: int, seed: int
-) -> dict[str, list[dict[str, Any]]]:
-    """Up to `n` examples of each outcome that is wrong, drawn with a seed."""
-    errors: dict[str, list[Aligned]] = defaultdict(list)
+    `by` is the key of the counts, the groups, and what tells the group of an item in a document; `example` tells of a
+    document, a reference and a prediction what is shown.
+    """
+    key, groups, group_of = by
+    counted: dict[str, Counter[str]] = defaultdict(Counter)
+    grouped: dict[str, Counter[str]] = defaultdict(Counter)
+    ends: dict[str, list[Aligned]] = defaultdict(list)
     for each in aligned:
-        errors[_outcome(*each[1:])].append(each)
+        document, reference, prediction = each
+        outcome = _outcome(reference, prediction)
+        counted[(reference or prediction)[type_index]][outcome] += 1
+        ends[outcome].append(each)
+        if reference:
+            grouped[group_of(document, reference)].update(references=1, found=int(reference == prediction))
+        if prediction:
+            grouped[group_of(document, prediction)]["predictions"] += 1
+
+    def counts(group: str) -> dict[str, int | float | None]:
+        references, found, predictions = (grouped[group][name] for name in ("references", "found", "predictions"))
+        recall, precision = (found / n if n else None for n in (references, predictions))
+        return dict(zip(GROUP, (references, found, recall, predictions, precision), strict=True))
+
     rng = random.Random(seed)
-    drawn = {name: sorted(rng.sample(range(len(errors[name])), min(n, len(errors[name])))) for name in sorted(errors)}
+    drawn = {
+        name: sorted(rng.sample(range(len(ends[name])), min(n_examples, len(ends[name])))) for name in sorted(ends)
+    }
+    wrong = [name for name in COLOURS if name in drawn and name != "correct"]
     return {
-        name: [example(*errors[name][i]) for i in drawn[name]]
-        for name in COLOURS
-        if name in drawn and name != "correct"
+        "outcomes": {type_: {name: counted[type_][name] for name in names} for type_ in sorted(counted)},
+        key: {group: counts(group) for group in groups if group in grouped},
+        "examples": {name: [example(*ends[name][index]) for index in drawn[name]] for name in wrong},
     }
 
 
-def context(text: str, places: Sequence[Place]) -> str:
+def context(text: str, places: Sequence[tuple[int, int]]) -> str:
     """Return the text around some places, which it has in square brackets; what is too long is left out."""
     places = sorted(places)
     start, end = max(0, places[0][0] - CONTEXT), min(len(text), max(end for _, end in places) + CONTEXT)

@@ -8,7 +8,7 @@ from typing import Any
 
 from bioft.errors import BioftError
 from bioft.metrics.relation_f1 import Relation
-from bioft.tasks.entities.errors import Aligned, by_group, context, examples, outcomes
+from bioft.tasks.entities.errors import Aligned, context, summarise
 from bioft.tasks.relations.candidates import Place, concepts_in
 from bioft.tasks.relations.marking import sentences
 
@@ -80,8 +80,5 @@ def analyse_relations(
         for relation in sorted(expected | found):
             reference = relation if relation in expected else None
             aligned.append((document, reference, relation if relation in found else None))
-    return {
-        "outcomes": outcomes(aligned, ("correct", "missed", "spurious"), type_index=0),
-        "by_distance": by_group(aligned, DISTANCES, distance),
-        "examples": examples(aligned, example, n_examples, seed),
-    }
+    by = ("by_distance", DISTANCES, distance)
+    return summarise(aligned, ("correct", "missed", "spurious"), by, 0, example, n_examples, seed)
