@@ -80,9 +80,10 @@ def main(
     checkpoint, writes = training_run.prepare(script_args, *options)
 
     # 3. The base model, before any training: with new heads it knows nothing yet.
-    predict = partial(predict_split, tokenizer=tokenizer, dictionary=dictionary, windows=vars(window_args))
+    record["windows"] = vars(window_args)
     if writes:
-        base_table = table_of(test, predict(model.to(training_args.device), test, progress="Base"), 0.5, heads)
+        untrained = predict_split((model.to(training_args.device), tokenizer, dictionary), test, record, "Base")
+        base_table = table_of(test, untrained, 0.5, heads)
 
     # 4. The model is trained on whole documents.
     model.load_state_dict(entity_weights)
@@ -94,7 +95,9 @@ def main(
         eval_dataset=validation,
         processing_class=tokenizer,
         data_collator=inputs.JointCollator(tokenizer.pad_token_id, len(types)),
-        evaluate_documents=lambda model: evaluate.validation_metrics(validation, predict(model, validation), heads),
+        evaluate_documents=lambda model: evaluate.validation_metrics(
+            validation, predict_split((model, tokenizer, dictionary), validation, record), heads
+        ),
     )
     if script_args.dry_run:
         dry_run.report(trainer, show=dry_run.tagged_example)
@@ -107,10 +110,11 @@ def main(
         return
 
     # 6. Choose the threshold of relations on validation, and evaluate on whole test documents.
-    scores = predict(trainer.model, validation, progress="Validation").annotated if chooses_threshold else None
+    predict = partial(predict_split, (trainer.model, tokenizer, dictionary), record=record)
+    scores = predict(validation, progress="Validation").annotated if chooses_threshold else None
     threshold, chosen_on = choose_threshold(scores, validation, joint_args.threshold)
     started = time.perf_counter()
-    prediction = predict(trainer.model, test, progress="Fine-tuned")
+    prediction = predict(test, progress="Fine-tuned")
     predict_seconds = time.perf_counter() - started
     table = table_of(test, prediction, threshold, heads)
 
@@ -123,7 +127,6 @@ def main(
         "dataset": describe(manifest),
         "audit": manifest["audit"],
         "labels": labels,
-        "windows": vars(window_args),
         "relations": {"arguments": types, "threshold": threshold, "threshold_chosen_on": chosen_on}
         | evaluate.describe_links(prediction),
         "metrics": evaluate.figures(table, dataset, record),

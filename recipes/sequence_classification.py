@@ -80,9 +80,9 @@ def main(
     checkpoint, writes = training_run.prepare(script_args, data_args, relation_args, model_args, training_args)
 
     # 3. The base model, before any training: with a new head it knows nothing yet.
-    score = partial(prediction.score_relations, tokenizer=tokenizer, arguments=types, markers=markers)
+    record["relations"] = {"arguments": types, "markers": vars(markers)}
     if writes:
-        base_scores = score(model.to(training_args.device), rows=test.to_list(), progress="Base")
+        base_scores = prediction.score((model.to(training_args.device), tokenizer), test.to_list(), record, "Base")
         base_table = prediction.table_of(test, base_scores.found(len(test), threshold=0.5))
 
     # 4. The whole model is trained, or an adapter and the head.
@@ -107,15 +107,15 @@ def main(
         return
 
     # 6. Choose the threshold on validation, and evaluate on whole test documents.
-    score = partial(score, trainer.model)
+    score = partial(prediction.score, (trainer.model, tokenizer), record=record)
     validation_scores = None
     if data_args.train_on == "train" and relation_args.threshold is None:
-        validation_scores = score(rows=validation.to_list(), progress="Validation")
+        validation_scores = score(validation.to_list(), progress="Validation")
     threshold, chosen_on = prediction.choose_threshold(validation_scores, validation, relation_args.threshold)
     started = time.perf_counter()
-    scores = score(rows=test.to_list(), progress="Fine-tuned")
+    scores = score(test.to_list(), progress="Fine-tuned")
     score_seconds = time.perf_counter() - started
-    end_to_end = score(rows=linked.to_list()).found(len(test), threshold) if linked is not None else None
+    end_to_end = score(linked.to_list()).found(len(test), threshold) if linked is not None else None
     table = prediction.table_of(test, scores.found(len(test), threshold), end_to_end)
 
     # 7. Record.
@@ -127,7 +127,8 @@ def main(
         "dataset": describe(manifest),
         "audit": manifest["audit"],
         "labels": labels,
-        "relations": prediction.describe(types, markers, threshold, chosen_on) | {"training_pairs": train_counts},
+        "relations": record["relations"]
+        | {"threshold": threshold, "threshold_chosen_on": chosen_on, "training_pairs": train_counts},
         "positive_weight": relation_args.positive_weight,
         "end_to_end": evaluate.describe_links(relation_args.entity_run, linked),
         "metrics": evaluate.figures(table, dataset, record),

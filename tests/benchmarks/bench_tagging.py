@@ -65,9 +65,8 @@ def prediction_row(model: Any, tokenizer: Any, dataset: Any, labels: list[str], 
         theirs = [reference(text) for text in part]
         seconds["pipeline"] += time.perf_counter() - started
         started = time.perf_counter()
-        ours = entity_prediction.predict_entities(
-            model, tokenizer, part, labels, window_length=WINDOW, window_overlap=OVERLAP
-        )
+        windows = {"window_length": WINDOW, "window_overlap": OVERLAP}
+        ours = entity_prediction.find_entities((model, tokenizer), part, {"labels": labels, "windows": windows})
         seconds["bioft"] += time.perf_counter() - started
         for found, expected in zip(entity_prediction.spans_of(ours), theirs, strict=True):
             wanted = {(e["start"], e["end"], e["entity_group"]) for e in expected}

@@ -124,9 +124,9 @@ def test_the_best_checkpoint_is_the_one_that_is_kept(finished: Path) -> None:
     """By the mean of both heads' F1 on whole validation documents: the model that was saved has the highest."""
     logged = [entry["eval_f1"] for entry in runs.read(finished)["log_history"] if "eval_f1" in entry]
     assert len(logged) == 5 and len(set(logged)) > 1
-    model, tokenizer, dictionary, record = joint_prediction.load(finished)
+    *model, record = joint_prediction.load(finished)
     validation = load_documents("sample")[0]["validation"]
-    found = joint_prediction.predict_split(model, validation, tokenizer, dictionary, record["windows"])
+    found = joint_prediction.predict_split(model, validation, record)
     values = joint_evaluation.validation_metrics(validation, found, ("entities", "relations"))
     assert values["f1"] == pytest.approx(max(logged))
     assert values["f1"] == pytest.approx((values["entity_f1"] + values["relation_f1"]) / 2)

@@ -129,7 +129,7 @@ def test_training_teaches_it_something(finished: Path) -> None:
 def found_by(run: Path, rows: list[dict[str, Any]]) -> list[list[FoundRelation]]:
     """The relations that a finished run finds between the entities of documents."""
     model, tokenizer, record = relation_prediction.load(run)
-    scores = relation_prediction.score_as_recorded(model, tokenizer, record, rows)
+    scores = relation_prediction.score((model, tokenizer), rows, record)
     return scores.found(len(rows), record["relations"]["threshold"])
 
 

@@ -7,7 +7,7 @@ concepts of an abstract. Read from the PubTator files of `CDR_Data.zip`.
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -76,7 +76,9 @@ def build(
     )
     for split, expected in COUNTS.items():
         if not skipped[split]:
-            _check_counts(manifest["rows"][split], expected, files[split].name)
+            hint = f"{HINT} Your own corpora are built with `bioft build pubtator`."
+            file = f"{files[split].name} is not the official file"
+            documents.check_counts(manifest["rows"][split], expected, "official", file, hint)
     return dataset, manifest
 
 
@@ -110,16 +112,3 @@ def _find(folder: Path, name: str, path: Path) -> Path:
         places = ", ".join(str(file.relative_to(folder)) for file in found)
         raise BioftError(f"{path} holds {name} more than once: {places}. Give the folder of one of them.")
     return found[0]
-
-
-def _check_counts(rows: Mapping[str, int], expected: Mapping[str, int], name: str) -> None:
-    wrong = [
-        f"{rows.get(what, 0):,} {what} (official: {expected.get(what, 0):,})"
-        for what in {**expected, **rows}
-        if rows.get(what, 0) != expected.get(what, 0)
-    ]
-    if wrong:
-        raise BioftError(
-            f"{name} is not the official file: it has {', '.join(wrong)}. {HINT} Your own corpora are built with "
-            "`bioft build pubtator`."
-        )

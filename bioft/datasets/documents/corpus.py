@@ -66,6 +66,16 @@ def expected_supports(manifest: Mapping[str, Any], kind: str) -> dict[str, int]:
     return {name: counted[kind] for name, counted in types.items() if kind in counted and name != "all"}
 
 
+def check_counts(counted: Mapping[str, int], expected: Mapping[str, int], by: str, file: str, hint: str) -> None:
+    """Refuse what holds other numbers than `expected` "official" or "authors" (`by`) state: BioftError."""
+    if wrong := [
+        f"{counted.get(what, 0):,} {what} ({by}: {expected.get(what, 0):,})"
+        for what in {**expected, **counted}
+        if counted.get(what, 0) != expected.get(what, 0)
+    ]:
+        raise BioftError(f"{file}: it has {', '.join(wrong)}. {hint}")
+
+
 def training_documents(dataset: Mapping[str, Dataset], train_on: str) -> Dataset:
     """What a run trains on: the training split, or with "train+validation" both of them."""
     if train_on == "train":

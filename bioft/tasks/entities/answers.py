@@ -25,11 +25,10 @@ from bioft.tasks.answers import (
     crosstab,
     f1_of_sets,
     read_table,
+    systems_of,
 )
 from bioft.tasks.embedded import Embedded, Floats, Sampled, base_encoder, encoder_of, last_states
 from bioft.tasks.entities import predictions
-
-BASELINE = "baseline_"
 
 
 def write(directory: Path, table: pd.DataFrame, baselines: Mapping[str, pd.DataFrame]) -> None:
@@ -37,7 +36,7 @@ def write(directory: Path, table: pd.DataFrame, baselines: Mapping[str, pd.DataF
 
     A row for each test document, its mentions and those found as JSON lists.
     """
-    others = {f"{BASELINE}{name}": found["prediction"] for name, found in baselines.items()}
+    others = {f"baseline_{name}": found["prediction"] for name, found in baselines.items()}
     table.assign(**others).to_parquet(directory / PREDICTIONS, index=False)
 
 
@@ -51,17 +50,12 @@ def read(directory: Path, record: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def systems(table: pd.DataFrame, record: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
-    """By system the predictions table as if that system were the run: the model, and each baseline."""
-    found = columns_of(table, "prediction", "base")
-    return {name: table.assign(prediction=table[its])[["id", "label", "prediction"]] for name, its in found.items()}
+    """By system its predictions table: the model, and each baseline."""
+    return systems_of(table, "prediction", ("id", "label"))
 
 
 def differences(made: pd.DataFrame, stored: pd.DataFrame, record: Mapping[str, Any]) -> pd.DataFrame:
-    """How far predictions made again are from the stored ones of the same documents, a row for each.
-
-    Columns: `difference` (of the scores of what both have), `changed` (something else was found), `signed` (0) and
-    `words`, which name the first difference.
-    """
+    """How far predictions made again are from the stored ones of the same documents: see `predictions.differences`."""
     return predictions.differences(made, stored, {"prediction": "entities"})
 
 

@@ -22,42 +22,33 @@ TEXTS_AT_ONCE = 1024
 """Texts whose windows are sorted by length together: what is held in memory."""
 
 
-def predict_entities(
-    model: Any,
-    tokenizer: Any,
-    texts: Sequence[str],
-    labels: Sequence[str],
-    *,
-    window_length: int,
-    window_overlap: int,
-    progress: str | None = None,
+def find_entities(
+    model: Sequence[Any], texts: Sequence[str], record: Mapping[str, Any], progress: str | None = None
 ) -> list[list[Entity]]:
     """Find the entities of each text, in order; they do not overlap.
 
     Args:
-        model: a token classification model, with or without a PEFT adapter.
-        tokenizer: its fast tokenizer.
+        model: a token classification model, with or without a PEFT adapter, and its fast tokenizer, as from `load`.
         texts: of any length.
-        labels: the model's labels, in its order.
-        window_length: tokens that the model reads at once.
-        window_overlap: tokens that neighbouring windows share.
+        record: that of the run: `labels` in the model's order, and how long its `windows` are.
         progress: text of a progress bar; None shows none.
 
     Raises:
         BioftError: a window that does not suit the model (`windows.window_size`).
     """
-    size = windows.window_size(tokenizer, model, window_length, window_overlap)
+    encoder, tokenizer, *_ = model
+    labels, kept = record["labels"], record["windows"]
+    overlap = kept["window_overlap"]
+    size = windows.window_size(tokenizer, encoder, kept["window_length"], overlap)
+    before, after = map(len, windows.special_tokens(tokenizer))
     found: list[list[Entity]] = []
-    parts = [texts[first : first + TEXTS_AT_ONCE] for first in range(0, len(texts), TEXTS_AT_ONCE)]
-    for part in parts:
-        documents = tagging.tokenize(tokenizer, part)
+    for first in range(0, len(texts), TEXTS_AT_ONCE):
+        documents = tagging.tokenize(tokenizer, texts[first : first + TEXTS_AT_ONCE])
         lengths = [len(tokens.ids) for tokens in documents]
-        pieces = windows.split_into_windows(lengths, size, window_overlap)
-        inputs = windows.window_inputs(tokenizer, documents, pieces)
-        before, after = map(len, windows.special_tokens(tokenizer))
-        scores = [values[before : len(values) - after] for values in logits_of(model, tokenizer, inputs, progress)]
-        merged = windows.merge(pieces, scores, lengths, len(labels))
-        found += tagging.decode(documents, merged, labels)
+        pieces = windows.split_into_windows(lengths, size, overlap)
+        logits = logits_of(encoder, tokenizer, windows.window_inputs(tokenizer, documents, pieces), progress)
+        scores = [values[before : len(values) - after] for values in logits]
+        found += tagging.decode(documents, windows.merge(pieces, scores, lengths, len(labels)), labels)
     return found
 
 
@@ -95,14 +86,6 @@ def check_not_trained_on(run: str | Path, manifest: Mapping[str, Any]) -> None:
         )
 
 
-def find_as_recorded(
-    model: Any, tokenizer: Any, record: Mapping[str, Any], texts: Sequence[str], progress: str | None = None
-) -> list[list[Entity]]:
-    """The entities of each text, found with what `load` returned, in windows as in its training."""
-    window = {name: record["windows"][name] for name in ("window_length", "window_overlap")}
-    return predict_entities(model, tokenizer, texts, record["labels"], **window, progress=progress)
-
-
 def predict(
     model: Sequence[Any], rows: Dataset, record: Mapping[str, Any], progress: str | None = None
 ) -> pd.DataFrame:
@@ -114,7 +97,7 @@ def predict(
         record: that of the run, of which `labels` and `windows` are read.
         progress: text of a progress bar; None shows none.
     """
-    found = find_as_recorded(model[0], model[1], record, list(rows["text"]), progress)
+    found = find_entities(model, list(rows["text"]), record, progress)
     return table_of(rows, [[(*entity.span, entity.score) for entity in entities] for entities in found])
 
 
@@ -128,8 +111,7 @@ def find(
     model: Sequence[Any], documents: Sequence[InputDocument], record: Mapping[str, Any], progress: str | None = None
 ) -> list[Found]:
     """The entities of documents, found with what `load` gives."""
-    found = find_as_recorded(model[0], model[1], record, [each.text for each in documents], progress)
-    return list(map(Found, found))
+    return list(map(Found, find_entities(model, [each.text for each in documents], record, progress)))
 
 
 def entity_types(record: Mapping[str, Any], found: Sequence[Found]) -> list[str]:
@@ -145,4 +127,5 @@ def predict_with_run(
     Raises:
         BioftError: as `load`.
     """
-    return find_as_recorded(*load(directory), texts, progress)
+    *model, record = load(directory)
+    return find_entities(model, texts, record, progress)

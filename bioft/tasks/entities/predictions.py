@@ -55,10 +55,10 @@ def of_rows(table: pd.DataFrame, rows: Any) -> pd.DataFrame:
 
 
 def differences(made: pd.DataFrame, stored: pd.DataFrame, kinds: Mapping[str, str]) -> pd.DataFrame:
-    """What was found in each document now beside what is stored: see `answers.differences` of a task.
+    """What was found in each document now beside what is stored, a row for each.
 
-    `kinds` are the columns that are compared, each with what is in it. A document whose items are others is changed;
-    `difference` is the largest of the scores of those that both have.
+    Columns: `difference` (the largest of the scores of items that both have), `changed` (other items), `signed` (0)
+    and `words`, which name the first difference. `kinds` are the columns that are compared, each with what is in it.
     """
     rows: list[tuple[float, bool, float, str]] = [(0.0, False, 0.0, "")] * len(made)
     for column in (column for column in kinds if column in made and column in stored):

@@ -39,16 +39,12 @@ def read(directory: Path, record: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def systems(table: pd.DataFrame, record: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
-    """By system the predictions table as if that system were the run: only the model's is stored."""
+    """By system its predictions table: only the model's is stored."""
     return {FINE_TUNED: table}
 
 
 def differences(made: pd.DataFrame, stored: pd.DataFrame, record: Mapping[str, Any]) -> pd.DataFrame:
-    """How far predictions made again are from the stored ones of the same documents, a row for each.
-
-    Columns: `difference` (of the scores of what both have), `changed` (something else was found), `signed` (0) and
-    `words`, which name the first difference.
-    """
+    """How far predictions made again are from the stored ones of the same documents: see `predictions.differences`."""
     return predictions.differences(made, stored, FOUND)
 
 

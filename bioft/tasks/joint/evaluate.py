@@ -119,8 +119,7 @@ def check_choices(model: Sequence[Any], dataset: DatasetDict, record: Mapping[st
     if record["relations"]["threshold_chosen_on"] != "validation" or "relations" not in heads_of(record):
         return []
     validation = dataset["validation"]
-    network, tokenizer, dictionary, *_ = model
-    found = predict_split(network, validation, tokenizer, dictionary, record["windows"])
+    found = predict_split(model, validation, record)
     return relation_evaluation.check_threshold(found.annotated, validation, record)
 
 

@@ -181,16 +181,12 @@ def heads_of(record: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def predict_split(
-    model: Any,
-    rows: Dataset,
-    tokenizer: Any,
-    dictionary: ConceptDictionary,
-    windows: Mapping[str, int],
-    progress: str | None = None,
+    model: Sequence[Any], rows: Dataset, record: Mapping[str, Any], progress: str | None = None
 ) -> JointPrediction:
-    """What `find_in_texts` finds in a split; also the relations between the entities that are annotated there."""
-    options: dict[str, Any] = {**windows, "annotated": list(rows["entities"]), "progress": progress}
-    return find_in_texts(model, tokenizer, list(rows["text"]), dictionary, **options)
+    """What is found in a split, also the relations between the entities that are annotated there; see `predict`."""
+    network, tokenizer, dictionary, *_ = model
+    options: dict[str, Any] = {**record["windows"], "annotated": list(rows["entities"]), "progress": progress}
+    return find_in_texts(network, tokenizer, list(rows["text"]), dictionary, **options)
 
 
 def predict(
@@ -204,8 +200,7 @@ def predict(
         record: that of the run, of which `joint`, `relations` and `windows` are read.
         progress: text of a progress bar; None shows none.
     """
-    network, tokenizer, dictionary, *_ = model
-    found = predict_split(network, rows, tokenizer, dictionary, record["windows"], progress)
+    found = predict_split(model, rows, record, progress)
     return table_of(rows, found, record["relations"]["threshold"], heads_of(record))
 
 

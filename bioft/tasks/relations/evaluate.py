@@ -16,7 +16,7 @@ from bioft.tasks.entities.evaluate import check_data, plot, tables
 from bioft.tasks.relations import candidates as relations, errors
 from bioft.tasks.relations.baselines import RELATIONS
 from bioft.tasks.relations.linking import ConceptDictionary
-from bioft.tasks.relations.predict import RelationScores, choose_threshold, score_as_recorded, table_of, without_scores
+from bioft.tasks.relations.predict import RelationScores, choose_threshold, score, table_of, without_scores
 
 __all__ = ["check_data", "plot", "tables"]  # as for entities
 THRESHOLD_TOLERANCE = 0.005 + 1e-6
@@ -98,7 +98,7 @@ def check_choices(model: Sequence[Any], dataset: DatasetDict, record: Mapping[st
     if record["relations"]["threshold_chosen_on"] != "validation":
         return []
     validation = dataset["validation"]
-    return check_threshold(score_as_recorded(model[0], model[1], record, validation.to_list()), validation, record)
+    return check_threshold(score(model, validation.to_list(), record), validation, record)
 
 
 def check_threshold(scores: RelationScores, validation: Dataset, record: Mapping[str, Any]) -> list[str]:

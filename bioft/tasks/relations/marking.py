@@ -4,6 +4,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache, partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -31,7 +32,7 @@ def marker_tokens(style: str, arguments: Arguments) -> list[str]:
     """The tokens to add to a vocabulary when markers shall be tokens of their own."""
     roles = {("head", head) for pairs in arguments.values() for head, _ in pairs}
     roles |= {("tail", tail) for pairs in arguments.values() for _, tail in pairs}
-    words = {word for role, kind in sorted(roles) for word in _markers(style, role, kind, True) if word}
+    words = {word for role, kind in sorted(roles) for word in _markers(style, True, role, kind) if word}
     return sorted(word.strip() for word in words)
 
 
@@ -134,21 +135,14 @@ class _Markers:
     """What stands around (or in place of) the mentions of head and tail, and how many tokens that takes."""
 
     def __init__(self, tokenizer: Any, style: str, added_tokens: bool) -> None:
-        self.around: Callable[[str, str], tuple[str, str]] = lambda role, kind: _markers(
-            style, role, kind, added_tokens
-        )
         self.masks = style == "masked"
-        self.lengths: dict[tuple[str, str], int] = {}
-        self.tokenizer = tokenizer
-
-    def length(self, role: str, kind: str) -> int:
-        if (role, kind) not in self.lengths:
-            ids = self.tokenizer("".join(self.around(role, kind)), add_special_tokens=False)["input_ids"]
-            self.lengths[role, kind] = len(ids)
-        return self.lengths[role, kind]
+        self.around: Callable[[str, str], tuple[str, str]] = partial(_markers, style, added_tokens)
+        self.length: Callable[[str, str], int] = cache(
+            lambda role, kind: len(tokenizer("".join(self.around(role, kind)), add_special_tokens=False)["input_ids"])
+        )
 
 
-def _markers(style: str, role: str, kind: str, added_tokens: bool) -> tuple[str, str]:
+def _markers(style: str, added_tokens: bool, role: str, kind: str) -> tuple[str, str]:
     """The marker before and after a mention of an entity type in a role ("head", "tail")."""
     name = f"{role}:{kind.lower()}" if style != "entity" else role
     if added_tokens:

@@ -94,31 +94,24 @@ def labels_of(model: Any) -> list[str]:
     return [model.config.id2label[index] for index in range(model.config.num_labels)]
 
 
-def score_relations(
-    model: Any,
-    tokenizer: Any,
-    rows: Sequence[Row],
-    arguments: relations.Arguments,
-    markers: Markers,
-    *,
-    progress: str | None = None,
+def score(
+    model: Sequence[Any], rows: Sequence[Row], record: Mapping[str, Any], progress: str | None = None
 ) -> RelationScores:
     """Score all candidates of documents, whose `entities` may be annotated or predicted.
 
     Args:
-        model: a sequence classification model with the labels of `relations.label_names`, in any order.
-        tokenizer: its fast tokenizer.
+        model: a sequence classification model with the labels of `relations.label_names`, in any order, and its fast
+            tokenizer, such as `load` gives.
         rows: of documents, with `text` and `entities`.
-        arguments: the entity types of each relation type.
-        markers: those that the model was trained with.
+        record: that of the run: its `relations` hold the entity types of each relation type, and the markers.
         progress: text of a progress bar; None shows none.
     """
+    kept = record["relations"]
+    arguments = {kind: [tuple(pair) for pair in pairs] for kind, pairs in kept["arguments"].items()}
     found = relations.candidates(rows, arguments)
-    inputs, _ = markers.encode(tokenizer, [row["text"] for row in rows], found)
-    logits = logits_of(model, tokenizer, inputs, progress)
-    return RelationScores(
-        found, relations.type_scores(np.array(logits), found, arguments, labels_of(model)), arguments
-    )
+    inputs, _ = Markers(**kept["markers"]).encode(model[1], [row["text"] for row in rows], found)
+    logits = np.array(logits_of(model[0], model[1], inputs, progress))
+    return RelationScores(found, relations.type_scores(logits, found, arguments, labels_of(model[0])), arguments)
 
 
 def add_marker_tokens(model: Any, tokenizer: Any, markers: Markers, arguments: relations.Arguments) -> None:
@@ -257,16 +250,6 @@ def table_of(
     return pd.DataFrame(columns)
 
 
-def describe(arguments: relations.Arguments, markers: Markers, threshold: float, chosen_on: str) -> dict[str, Any]:
-    """What `run.json` must hold so that the model can be used again."""
-    return {
-        "arguments": {kind: [list(pair) for pair in pairs] for kind, pairs in arguments.items()},
-        "markers": asdict(markers),
-        "threshold": threshold,
-        "threshold_chosen_on": chosen_on,
-    }
-
-
 def load(directory: str | Path) -> tuple[Any, Any, dict[str, Any]]:
     """The model of a finished run of `sequence_classification`, on this process's device, its tokenizer, its record.
 
@@ -283,15 +266,6 @@ def load(directory: str | Path) -> tuple[Any, Any, dict[str, Any]]:
     return model.to(models.local_device()).eval(), tokenizer, record
 
 
-def score_as_recorded(
-    model: Any, tokenizer: Any, record: Mapping[str, Any], rows: Sequence[Row], progress: str | None = None
-) -> RelationScores:
-    """Score all candidates of documents with what `load` returned, marked as in the training."""
-    kept = record["relations"]
-    arguments = {kind: [tuple(pair) for pair in pairs] for kind, pairs in kept["arguments"].items()}
-    return score_relations(model, tokenizer, rows, arguments, Markers(**kept["markers"]), progress=progress)
-
-
 def predict(
     model: Sequence[Any], rows: Dataset, record: Mapping[str, Any], progress: str | None = None
 ) -> pd.DataFrame:
@@ -303,7 +277,7 @@ def predict(
         record: that of the run, of which `relations` are read.
         progress: text of a progress bar; None shows none.
     """
-    scores = score_as_recorded(model[0], model[1], record, rows.to_list(), progress)
+    scores = score(model, rows.to_list(), record, progress)
     return table_of(rows, scores.found(len(rows), record["relations"]["threshold"]))
 
 
@@ -322,7 +296,7 @@ def find(
                 "entities that are given: give it a .pubtator file with mentions, or use a run of joint_ner_re."
             )
     rows = [{"text": each.text, "entities": [asdict(mention) for mention in each.mentions]} for each in documents]
-    scores = score_as_recorded(model[0], model[1], record, rows, progress)
+    scores = score(model, rows, record, progress)
     return [
         Found([Entity(m.start, m.end, m.type, 1.0) for m in document.mentions], [m.id for m in document.mentions], its)
         for document, its in zip(documents, scores.found(len(rows), record["relations"]["threshold"]), strict=True)

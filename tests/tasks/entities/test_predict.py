@@ -40,7 +40,8 @@ def tiny(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 def find(tiny: tuple[Any, Any], texts: list[str], length: int = 64, overlap: int = 16) -> list[list[tagging.Entity]]:
-    return entity_prediction.predict_entities(*tiny, texts, LABELS, window_length=length, window_overlap=overlap)
+    record = {"labels": LABELS, "windows": {"window_length": length, "window_overlap": overlap}}
+    return entity_prediction.find_entities(tiny, texts, record)
 
 
 def spans(found: list[list[tagging.Entity]]) -> list[list[tagging.Span]]:

@@ -146,7 +146,7 @@ def test_prediction_sees_what_training_saw(words: bool, tmp_path: Path) -> None:
     ]
     np.testing.assert_allclose(found.annotated.scores, logits.sigmoid().numpy(), atol=1e-5)
     # The tags are those of the entity recipe's own way of reading windows.
-    from bioft.tasks.entities.predict import predict_entities
+    from bioft.tasks.entities.predict import find_entities
 
     class EntityHead(torch.nn.Module):
         """The joint model as a token classification model."""
@@ -157,7 +157,9 @@ def test_prediction_sees_what_training_saw(words: bool, tmp_path: Path) -> None:
             inputs.pop("token_type_ids", None)
             return model(**inputs)
 
-    expected = predict_entities(EntityHead(), tokenizer, texts, joint.labels_of(model.config), **WINDOWS)
+    expected = find_entities(
+        (EntityHead(), tokenizer), texts, {"labels": joint.labels_of(model.config), "windows": WINDOWS}
+    )
     assert [[e.span for e in entities] for entities in found.entities] == [
         [e.span for e in entities] for entities in expected
     ]
