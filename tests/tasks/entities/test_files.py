@@ -98,7 +98,7 @@ def test_any_text_goes_into_pubtator(text: str) -> None:
     """Line breaks and tabs become spaces, and every character keeps its place."""
     if not text.translate(document_files.BLANKS).strip():
         return
-    document = document_files._to_pubtator(InputDocument("a", text), [])
+    document = document_files._to_pubtator(InputDocument("a", text), Found([]))
     flat = text.translate(document_files.BLANKS)
     assert document.text in (flat, f"{flat} ")
     lines = "".join(pubtator._written([document]))
