@@ -63,13 +63,12 @@ def validation_metrics(rows: Dataset, prediction: JointPrediction, heads: Sequen
     return {**found, "f1": sum(found.values()) / len(found)}
 
 
-def test_rows(dataset: DatasetDict, record: Mapping[str, Any]) -> pd.DataFrame:
-    """`id` and the labels that the predictions table of the test split must have."""
-    test, heads = dataset["test"], heads_of(record)
-    columns = {"id": list(test["document_id"])}
-    columns |= {"label": predictions.to_json(entity_f1.spans(test))} if "entities" in heads else {}
-    columns |= {"relation_label": predictions.to_json(relation_f1.relations(test))} if "relations" in heads else {}
-    return pd.DataFrame(columns)
+def test_rows(dataset: DatasetDict) -> pd.DataFrame:
+    """`id` and the labels that a predictions table of the test split must have, those of the heads that are trained."""
+    test = dataset["test"]
+    labels = {"label": entity_f1.spans(test), "relation_label": relation_f1.relations(test)}
+    columns = {name: predictions.to_json(items) for name, items in labels.items()}
+    return pd.DataFrame({"id": list(test["document_id"]), **columns})
 
 
 def baselines(dataset: DatasetDict, record: Mapping[str, Any], progress: bool = False) -> dict[str, pd.DataFrame]:

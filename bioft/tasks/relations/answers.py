@@ -52,6 +52,10 @@ def read(directory: Path, record: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame({"id": ids, "label": predictions.to_json(labels), **found})
 
 
+of_rows = predictions.of_rows
+"""A document that holds no candidate is not in the file: what makes the table one with a row for each test document."""
+
+
 def systems(table: pd.DataFrame, record: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
     """By system its predictions table: only the model's is stored."""
     return {FINE_TUNED: table}

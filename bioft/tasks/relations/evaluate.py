@@ -38,7 +38,7 @@ def check_supports(test: Dataset, manifest: Mapping[str, Any]) -> None:
     counts.assert_supports(relation_f1.supports(relation_f1.relations(test)), expected_supports(manifest, "relations"))
 
 
-def test_rows(dataset: DatasetDict, record: Mapping[str, Any]) -> pd.DataFrame:
+def test_rows(dataset: DatasetDict) -> pd.DataFrame:
     """`id` and `label` that a predictions table of the test split must have."""
     return table_of(dataset["test"]).drop(columns="prediction")
 
