@@ -64,11 +64,10 @@ def validation_metrics(rows: Dataset, prediction: JointPrediction, heads: Sequen
 
 
 def test_rows(dataset: DatasetDict) -> pd.DataFrame:
-    """`id` and the labels that a predictions table of the test split must have, those of the heads that are trained."""
+    """`id` and the labels that a predictions table of the test split must have, for both heads."""
     test = dataset["test"]
-    labels = {"label": entity_f1.spans(test), "relation_label": relation_f1.relations(test)}
-    columns = {name: predictions.to_json(items) for name, items in labels.items()}
-    return pd.DataFrame({"id": list(test["document_id"]), **columns})
+    mentions, related = predictions.to_json(entity_f1.spans(test)), predictions.to_json(relation_f1.relations(test))
+    return pd.DataFrame({"id": list(test["document_id"]), "label": mentions, "relation_label": related})
 
 
 def baselines(dataset: DatasetDict, record: Mapping[str, Any], progress: bool = False) -> dict[str, pd.DataFrame]:

@@ -53,7 +53,7 @@ def read(directory: Path, record: Mapping[str, Any]) -> pd.DataFrame:
 
 
 of_rows = predictions.of_rows
-"""A document that holds no candidate is not in the file: what makes the table one with a row for each test document."""
+"""Makes of it a table with a row for each test document: one that holds no candidate is not in the file."""
 
 
 def systems(table: pd.DataFrame, record: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
