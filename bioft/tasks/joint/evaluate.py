@@ -19,7 +19,7 @@ from bioft.tasks.entities.predict import spans_of
 from bioft.tasks.joint import answers as joint_answers
 from bioft.tasks.joint.predict import JointPrediction, heads_of, predict_split
 from bioft.tasks.relations import answers as relation_answers, evaluate as relation_evaluation
-from bioft.tasks.relations.predict import choose_threshold, without_scores
+from bioft.tasks.relations.predict import choose_threshold
 
 __all__ = ["check_data", "plot", "tables"]  # as for entities
 SHOWN = {
@@ -28,7 +28,6 @@ SHOWN = {
     "end_to_end_f1": "F1, end to end",
     "unseen_f1": "F1, unseen",
 }
-RELATION = "relation_"
 RELATED = {"relation_label": "label", "relation_prediction": "prediction"}
 """The columns of relations, and what those of a run on relations alone are called."""
 COMPARABLE = {
@@ -57,9 +56,7 @@ def validation_metrics(rows: Dataset, prediction: JointPrediction, heads: Sequen
         found["entity_f1"] = counts.metrics(compared, n_resamples=0)["f1"]
     if "relations" in heads:
         threshold, _ = choose_threshold(prediction.annotated, rows)
-        references = relation_f1.relations(rows)
-        predicted = without_scores(prediction.annotated.found(len(rows), threshold))
-        found["relation_f1"] = counts.metrics(counts.count(predicted, references, type_index=0), n_resamples=0)["f1"]
+        found["relation_f1"] = prediction.annotated.f1(relation_f1.relations(rows), threshold)
     return {**found, "f1": sum(found.values()) / len(found)}
 
 

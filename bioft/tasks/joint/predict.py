@@ -20,7 +20,8 @@ from bioft.tasks.entities import predictions, tagging, windows as entities_windo
 from bioft.tasks.entities.files import InputDocument
 from bioft.tasks.entities.found import Found
 from bioft.tasks.entities.predict import entity_types
-from bioft.tasks.entities.tagging import Entity
+from bioft.tasks.entities.tagging import Entity, Tokens
+from bioft.tasks.entities.windows import Window
 from bioft.tasks.joint.inputs import pad, relation_inputs
 from bioft.tasks.joint.model import JointModel, arguments_of, labels_of
 from bioft.tasks.relations import candidates as relations, marking
@@ -101,25 +102,14 @@ def find_in_texts(
                 values[len(before) : len(before) + w.end - w.start] for values, w in zip(logits, windows, strict=True)
             ]
             merged = entities_windows.merge(windows, scores, [len(tokens.ids) for tokens in chosen], len(labels))
-            its_texts = [texts[index] for index in batch]
             for index, found in zip(batch, tagging.decode(chosen, merged, labels), strict=True):
                 entities[index] = found
                 spans = [entity.span for entity in found]
                 linked[index] = dictionary.link(texts[index], spans, name_unlinked=name_unlinked)
             for kind, source in (("linked", linked), ("annotated", given)):
                 rows = [{"text": texts[index], "entities": source[index]} for index in batch]
-                pairs = relations.candidates(rows, arguments)
-                words = candidate_words(rows, pairs) if model.config.relation_words else []
-                features = marking.pair_features(its_texts, pairs)
-                for part in _parts(pairs):
-                    arrays = relation_inputs(chosen, windows, pairs[part], features[part], words[part], len(before))
-                    tensors = {key: torch.from_numpy(value).to(model.device) for key, value in arrays.items()}
-                    output = model.relation_classifier(states, lengths, *tensors.values())
-                    relation_logits = output.float().cpu().numpy()
-                    probabilities = relations.type_scores(relation_logits, pairs[part], arguments)
-                    pieces[kind] += [
-                        (batch[pair.document], pair, row) for pair, row in zip(pairs[part], probabilities, strict=True)
-                    ]
+                scored = _score_pairs(model, rows, chosen, windows, states, lengths, len(before))
+                pieces[kind] += [(batch[pair.document], pair, row) for pair, row in scored]
     finally:
         model.train(was_training)
     return JointPrediction(
@@ -127,6 +117,27 @@ def find_in_texts(
         linked,
         *(_in_order(pieces[kind], arguments) for kind in ("linked", "annotated")),
     )
+
+
+def _score_pairs(
+    model: Any,
+    rows: Sequence[Mapping[str, Any]],
+    documents: Sequence[Tokens],
+    windows: Sequence[Window],
+    states: torch.Tensor,
+    lengths: torch.Tensor,
+    tokens_before: int,
+) -> Iterator[tuple[Candidate, np.ndarray]]:
+    """Yield the candidates of documents, whose windows have been encoded, with the probability of each type."""
+    arguments = arguments_of(model.config)
+    pairs = relations.candidates(rows, arguments)
+    words = candidate_words(rows, pairs) if model.config.relation_words else []
+    features = marking.pair_features([row["text"] for row in rows], pairs)
+    for part in _parts(pairs):
+        arrays = relation_inputs(documents, windows, pairs[part], features[part], words[part], tokens_before)
+        tensors = {key: torch.from_numpy(value).to(model.device) for key, value in arrays.items()}
+        logits = model.relation_classifier(states, lengths, *tensors.values()).float().cpu().numpy()
+        yield from zip(pairs[part], relations.type_scores(logits, pairs[part], arguments), strict=True)
 
 
 def _encode(model: Any, inputs: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:

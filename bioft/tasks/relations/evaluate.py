@@ -16,7 +16,7 @@ from bioft.tasks.entities.evaluate import check_data, plot, tables
 from bioft.tasks.relations import candidates as relations, errors
 from bioft.tasks.relations.baselines import RELATIONS
 from bioft.tasks.relations.linking import ConceptDictionary
-from bioft.tasks.relations.predict import RelationScores, choose_threshold, score, table_of, without_scores
+from bioft.tasks.relations.predict import RelationScores, choose_threshold, score, table_of
 
 __all__ = ["check_data", "plot", "tables"]  # as for entities
 THRESHOLD_TOLERANCE = 0.005 + 1e-6
@@ -105,16 +105,11 @@ def check_threshold(scores: RelationScores, validation: Dataset, record: Mapping
     """Why validation, of which these are the scores, does not give the recorded threshold; empty where it does."""
     recorded, references = record["relations"]["threshold"], relation_f1.relations(validation)
     best, _ = choose_threshold(scores, validation)
-
-    def f1(threshold: float) -> float:
-        predicted = without_scores(scores.found(len(validation), threshold))
-        return counts.metrics(counts.count(predicted, references, type_index=0), n_resamples=0)["f1"]
-
-    if f1(best) - f1(recorded) <= THRESHOLD_TOLERANCE:
+    if not scores.f1(references, best) - scores.f1(references, recorded) > THRESHOLD_TOLERANCE:
         return []
     return [
-        f"Validation does not give the recorded threshold {recorded:.4f} (F1 {f1(recorded):.3f}) but {best:.4f} "
-        f"(F1 {f1(best):.3f})."
+        f"Validation does not give the recorded threshold {recorded:.4f} (F1 {scores.f1(references, recorded):.3f}) "
+        f"but {best:.4f} (F1 {scores.f1(references, best):.3f})."
     ]
 
 

@@ -15,7 +15,7 @@ from transformers import AutoModelForSequenceClassification
 
 from bioft.datasets.documents.pubtator import concepts
 from bioft.errors import BioftError
-from bioft.metrics import relation_f1, thresholds
+from bioft.metrics import counts, relation_f1, thresholds
 from bioft.metrics.relation_f1 import Relation
 from bioft.models import base as models
 from bioft.models.batches import logits_of
@@ -83,10 +83,10 @@ class RelationScores:
             result[document].append(FoundRelation(names[column], head.id, tail.id, score))
         return result
 
-
-def without_scores(documents: Sequence[Sequence[FoundRelation]]) -> list[list[Relation]]:
-    """The relations of each document as the metrics take them."""
-    return [[(each.type, each.head, each.tail) for each in found] for found in documents]
+    def f1(self, references: Sequence[Sequence[Relation]], threshold: float) -> float:
+        """Micro F1 of what is found from a threshold on, against the relations of each document."""
+        found = [[each[:3] for each in its] for its in self.found(len(references), threshold)]
+        return counts.metrics(counts.count(found, references, type_index=0), n_resamples=0)["f1"]
 
 
 def labels_of(model: Any) -> list[str]:
