@@ -63,7 +63,7 @@ def differences(made: pd.DataFrame, stored: pd.DataFrame, kinds: Mapping[str, st
     rows: list[tuple[float, bool, float, str]] = [(0.0, False, 0.0, "")] * len(made)
     for column in (column for column in kinds if column in made and column in stored):
         for row, (new, old) in enumerate(zip(items(made[column]), items(stored[column]), strict=True)):
-            now, then = ({item[:3]: item[3] for item in its} for its in (new, old))
+            now, then = ({item[:3]: item[3] if len(item) > 3 else 0.0 for item in its} for its in (new, old))
             changed = sorted(now.keys() ^ then.keys(), key=str)
             off = max((abs(now[item] - then[item]) for item in now.keys() & then.keys()), default=0.0) - ROUNDING
             largest, before, _, words = rows[row]
