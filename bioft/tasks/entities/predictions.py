@@ -11,8 +11,6 @@ from bioft.storage.runs import PREDICTIONS
 
 Items = list[tuple[Any, ...]]
 """Mentions (start, end, type) or relations (type, head, tail) of a document; a score may follow."""
-ROUNDING = 5e-5
-"""Scores are stored with four digits."""
 
 
 def to_json(documents: Iterable[Sequence[Sequence[Any]]], digits: int | None = 4) -> list[str]:
@@ -65,7 +63,7 @@ def differences(made: pd.DataFrame, stored: pd.DataFrame, kinds: Mapping[str, st
         for row, (new, old) in enumerate(zip(items(made[column]), items(stored[column]), strict=True)):
             now, then = ({item[:3]: item[3] if len(item) > 3 else 0.0 for item in its} for its in (new, old))
             changed = sorted(now.keys() ^ then.keys(), key=str)
-            off = max((abs(now[item] - then[item]) for item in now.keys() & then.keys()), default=0.0) - ROUNDING
+            off = max((abs(now[item] - then[item]) for item in now.keys() & then.keys()), default=0.0)
             largest, before, _, words = rows[row]
             if (changed and not before) or (off > max(largest, 0.0) and not words):
                 said = f"{changed[0]} only {'now' if changed[0] in now else 'stored'}" if changed else "other scores"
