@@ -1,6 +1,6 @@
 """The tab in which a run marks the entities of a text."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,31 +8,33 @@ import gradio as gr
 
 from bioft.storage.pages import html
 from bioft.tasks import tabs
-from bioft.tasks.entities import highlight as highlighting, predict as entity_prediction, tagging
-from bioft.tasks.entities.tagging import Entity
+from bioft.tasks.entities import highlight as highlighting, predict as prediction, tagging
+from bioft.tasks.entities.files import InputDocument
+from bioft.tasks.entities.found import Found
 
 TAB = "Entities"
 EXAMPLE = "Naloxone reverses the antihypertensive effect of clonidine in rats with hypertension."
 
-Finder = Callable[[str], tuple[list[Entity], list[str] | None]]
-"""What finds the entities of a text, and its relations in words: None where it finds none of any text."""
+Finder = Callable[[Sequence[Any], Sequence[InputDocument], Mapping[str, Any]], list[Found]]
+"""The `find` of a task's `predict` module."""
 
 
 def add(run: Path, label: str) -> None:
-    """Load the run and add its tab to the page that is being built; BioftError as `entity_prediction.load_run`."""
-    loaded = entity_prediction.load_run(run)
-    add_finder(label, loaded[2], lambda text: (entity_prediction.find_as_recorded(*loaded, [text])[0], None))
+    """Load the run and add its tab to the page that is being built; BioftError as `predict.load`."""
+    add_finder(label, prediction.load(run), prediction.find)
 
 
-def add_finder(label: str, record: Mapping[str, Any], find: Finder) -> None:
-    """Add a tab that marks what is found in a text."""
+def add_finder(label: str, model: Sequence[Any], find: Finder) -> None:
+    """Add a tab that marks what a model, whose record comes last, finds in a text."""
+    record = model[-1]
     types = tagging.types_of(record["labels"])
     colours = {kind: highlighting.COLOURS[at % len(highlighting.COLOURS)] for at, kind in enumerate(types)}
 
     @tabs.explained
     def show(text: str) -> str:
-        entities, statements = find(tabs.given(text))
-        values = {"text": text, "entities": entities, "statements": statements, "colours": colours}
+        (found,) = find(model, [InputDocument("text", tabs.given(text))], record)
+        statements = None if found.relations is None else found.statements(text)
+        values = {"text": text, "entities": found.entities, "statements": statements, "colours": colours}
         return html("bioft.tasks.entities", "tab.html.j2", **values)
 
     with gr.Tab(label):

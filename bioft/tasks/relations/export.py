@@ -11,13 +11,13 @@ from bioft.tasks.relations import candidates as relations, predict as relation_p
 
 def for_merge(directory: Path, record: dict[str, Any], dtype: Any) -> ForMerge:
     """The adapter on its base; it reads texts."""
-    model, tokenizer, _ = relation_prediction.load_run(directory)
+    model, tokenizer, _ = relation_prediction.load(directory)
     return ForMerge.of_encoder(model, tokenizer)
 
 
 def for_onnx(directory: Path, record: dict[str, Any], rows: Any) -> ForOnnx:
     """The model with marked texts of some pairs; a prediction is whether they have a relation of a type."""
-    model, tokenizer, _ = relation_prediction.load_run(directory)
+    model, tokenizer, _ = relation_prediction.load(directory)
     kept = record["relations"]
     arguments = {kind: [tuple(pair) for pair in pairs] for kind, pairs in kept["arguments"].items()}
     found = relations.candidates(rows, arguments)
