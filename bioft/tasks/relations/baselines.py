@@ -25,7 +25,8 @@ from bioft.metrics.relation_f1 import Relation
 from bioft.tasks.entities.baselines import document_rows
 from bioft.tasks.relations import candidates as relations
 from bioft.tasks.relations.candidates import Candidate
-from bioft.tasks.relations.words import SentenceNumbers, candidate_words
+from bioft.tasks.relations.marking import SentenceNumbers
+from bioft.tasks.relations.words import candidate_words, in_one_sentence
 
 FOLDS = 5
 """Parts of the training documents for the cross-validation that chooses the threshold of `TfIdf`."""
@@ -98,9 +99,9 @@ class SentenceCoOccurrence(CoOccurrence):
     """Two concepts are related if a sentence has mentions of both, and their entity types can be."""
 
     def _predict(self, rows: Rows, candidates: Sequence[Candidate]) -> Iterator[tuple[str, Candidate]]:
-        sentences = SentenceNumbers(rows)
+        sentences = SentenceNumbers(row["text"] for row in rows)
         for name, candidate in super()._predict(rows, candidates):
-            if any(sentences.shared(candidate)):
+            if any(in_one_sentence(sentences, candidate)):
                 yield name, candidate
 
 
@@ -201,7 +202,7 @@ class _Classifier:
 
 def _features(rows: Rows, candidates: Sequence[Candidate]) -> tuple[list[list[str]], Floats]:
     """Return the words of each candidate, marked with the place where they are, and its numbers, (candidates, 6)."""
-    sentences = SentenceNumbers(rows)
+    sentences = SentenceNumbers(row["text"] for row in rows)
     # Document → concept id → number of mentions.
     heads: dict[int, dict[str, int]] = {candidate.document: {} for candidate in candidates}
     tails: dict[int, dict[str, int]] = {candidate.document: {} for candidate in candidates}
@@ -211,12 +212,12 @@ def _features(rows: Rows, candidates: Sequence[Candidate]) -> tuple[list[list[st
     numbers = np.empty((len(candidates), 6))
     for i, candidate in enumerate(candidates):
         document, head, tail = candidate.document, candidate.head, candidate.tail
-        shared = list(sentences.shared(candidate))
+        shared = list(in_one_sentence(sentences, candidate))
         numbers[i] = (
             np.log1p(len(shared)),
             np.log1p(relations.smallest_gap(head.places, tail.places)),
-            sentences.in_first(document, head.places[0]),
-            sentences.in_first(document, tail.places[0]),
+            sentences.of(document, head.places[0]) == 0,
+            sentences.of(document, tail.places[0]) == 0,
             np.log1p(sum(n > len(head.places) for n in heads[document].values())),
             np.log1p(sum(n > len(tail.places) for n in tails[document].values())),
         )

@@ -1,6 +1,5 @@
 """What became of each relation of the test documents."""
 
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
@@ -10,7 +9,7 @@ from bioft.errors import BioftError
 from bioft.metrics.relation_f1 import Relation
 from bioft.tasks.entities.errors import Aligned, context, summarise
 from bioft.tasks.relations.candidates import Place, concepts_in
-from bioft.tasks.relations.marking import sentences
+from bioft.tasks.relations.marking import SentenceNumbers
 
 DISTANCES = ("same sentence", "different sentences", "not mentioned")
 """Groups of relations by the nearest mentions of their concepts."""
@@ -40,7 +39,7 @@ def analyse_relations(
     for document, row in enumerate(rows):
         for concept in concepts_in(row["entities"]):
             places[document][concept.id] += concept.places
-    sentence_ends = [[end for _, end in sentences(row["text"])] for row in rows]
+    sentences = SentenceNumbers(row["text"] for row in rows)
 
     def nearest(document: int, relation: Relation) -> tuple[Place, Place] | None:
         """Return the mentions of head and tail with the fewest characters between them."""
@@ -51,8 +50,7 @@ def analyse_relations(
     def distance(document: int, relation: Relation) -> str:
         _, head, tail = relation
         head_sentences, tail_sentences = (
-            {bisect_right(sentence_ends[document], start) for start, _ in places[document].get(concept, ())}
-            for concept in (head, tail)
+            {sentences.of(document, place) for place in places[document].get(concept, ())} for concept in (head, tail)
         )
         if not head_sentences or not tail_sentences:
             return "not mentioned"

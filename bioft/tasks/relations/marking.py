@@ -300,6 +300,17 @@ def sentences(text: str) -> list[Place]:
 _SENTENCE_END = re.compile(r"(?<=[.?!])[\"')\]]*\s+(?=[\"'(\[]*[A-Z0-9])")
 
 
+class SentenceNumbers:
+    """Tells in which sentence of its document, from 0, a mention begins."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self.ends = [[end for _, end in sentences(text)] for text in texts]
+
+    def of(self, document: int, place: Place) -> int:
+        """The sentence of a mention in the document with this index."""
+        return bisect_right(self.ends[document], place[0])
+
+
 def pair_features(texts: Sequence[str], found: Sequence[Candidate]) -> np.ndarray:
     """What a document shows of each candidate without being understood, shape `(candidates, 8)`: `PAIR_FEATURES`.
 
@@ -317,17 +328,15 @@ def _pair_counts(texts: Sequence[str], found: Sequence[Candidate]) -> np.ndarray
     for document, head, tail, _ in found:
         mentions[document, "head", head.type][head.id] = len(head.places)
         mentions[document, "tail", tail.type][tail.id] = len(tail.places)
-    needed = {candidate.document for candidate in found}
-    ends = {index: [end for _, end in sentences(texts[index])] for index in needed}
+    numbers = SentenceNumbers(texts)
     rows = []
     for document, head, tail, _ in found:
-        its_ends = ends[document]
-        in_sentences = [{bisect_right(its_ends, start) for start, _ in concept.places} for concept in (head, tail)]
+        in_sentences = [{numbers.of(document, place) for place in concept.places} for concept in (head, tail)]
         more = [
             sum(n > len(concept.places) for n in mentions[document, role, concept.type].values())
             for role, concept in (("head", head), ("tail", tail))
         ]
-        in_title = [concept.places[0][0] < its_ends[0] for concept in (head, tail)]
+        in_title = [0 in its for its in in_sentences]
         shared = len(in_sentences[0] & in_sentences[1])
         gap = smallest_gap(head.places, tail.places)
         rows.append([shared, gap, *in_title, len(head.places), len(tail.places), *more])

@@ -1,14 +1,15 @@
 """The words that stand at, around and between the mentions of two concepts of a document, as features of the pair."""
 
 import re
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from bioft.tasks.relations import candidates as relations, marking
+from bioft.tasks.relations import candidates as relations
 from bioft.tasks.relations.candidates import Candidate, Place
+from bioft.tasks.relations.marking import SentenceNumbers
 
 BETWEEN, AROUND = 15, 4
 """Words between two mentions that are looked at, at most, and on either side of them."""
@@ -27,34 +28,23 @@ def candidate_words(rows: Rows, candidates: Sequence[Candidate]) -> list[list[st
         rows: documents, the columns `text` and `entities`.
         candidates: their `document` an index into `rows`.
     """
-    sentences = SentenceNumbers(rows)
+    sentences = SentenceNumbers(row["text"] for row in rows)
     tokens = {document: _masked_tokens(rows[document]) for document in {c.document for c in candidates}}
-    return [_words(rows[c.document]["text"], tokens[c.document], c, list(sentences.shared(c))) for c in candidates]
+    return [_words(rows[c.document]["text"], tokens[c.document], c, in_one_sentence(sentences, c)) for c in candidates]
 
 
-class SentenceNumbers:
-    """Tells in which sentence of its document a mention begins."""
+def in_one_sentence(sentences: SentenceNumbers, candidate: Candidate) -> Iterator[tuple[Place, Place]]:
+    """Yield each mention of the head with each of the tail that begins in the same sentence.
 
-    def __init__(self, rows: Rows) -> None:
-        self.ends = [[end for _, end in marking.sentences(row["text"])] for row in rows]
-
-    def shared(self, candidate: Candidate) -> Iterator[tuple[Place, Place]]:
-        """Yield each mention of the head with each of the tail that begins in the same sentence.
-
-        Of very many in one sentence, those of `relations.mention_pairs`.
-        """
-        ends = self.ends[candidate.document]
-        of_head: defaultdict[int, list[Place]] = defaultdict(list)
-        of_tail: defaultdict[int, list[Place]] = defaultdict(list)
-        for found, concept in ((of_head, candidate.head), (of_tail, candidate.tail)):
-            for place in concept.places:
-                found[bisect_right(ends, place[0])].append(place)
-        for sentence in sorted(of_head.keys() & of_tail.keys()):
-            yield from relations.mention_pairs(of_head[sentence], of_tail[sentence])
-
-    def in_first(self, document: int, place: Place) -> bool:
-        """Return whether a mention begins in the first sentence."""
-        return place[0] < self.ends[document][0]
+    Of very many in one sentence, those of `relations.mention_pairs`.
+    """
+    of_head: defaultdict[int, list[Place]] = defaultdict(list)
+    of_tail: defaultdict[int, list[Place]] = defaultdict(list)
+    for found, concept in ((of_head, candidate.head), (of_tail, candidate.tail)):
+        for place in concept.places:
+            found[sentences.of(candidate.document, place)].append(place)
+    for sentence in sorted(of_head.keys() & of_tail.keys()):
+        yield from relations.mention_pairs(of_head[sentence], of_tail[sentence])
 
 
 _MaskedToken = tuple[int, int, str]
@@ -81,7 +71,7 @@ def _masked_tokens(row: Mapping[str, Any]) -> list[_MaskedToken]:
 
 
 def _words(
-    text: str, tokens: list[_MaskedToken], candidate: Candidate, shared: Sequence[tuple[Place, Place]]
+    text: str, tokens: list[_MaskedToken], candidate: Candidate, shared: Iterable[tuple[Place, Place]]
 ) -> list[str]:
     words = []
     for role, concept in (("head", candidate.head), ("tail", candidate.tail)):
