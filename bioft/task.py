@@ -120,6 +120,10 @@ class Task:
     not_in_demo: str = ""
     """What can be done with a run instead, where the task has no tab in the demo: "index articles with it"."""
 
+    def tolerance(self, record: Mapping[str, Any]) -> float:
+        """How far a score of a run that is made again may be from the stored one."""
+        return self.score_tolerance.get(record["base_model"].get("dtype"), max(self.score_tolerance.values()))
+
 
 @cache
 def registered() -> dict[str, Task]:

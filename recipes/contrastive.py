@@ -72,7 +72,7 @@ def main(
     base_found: Any = None
     if writes:
         baselines = evaluation.baselines(asked, about)
-        base_found = prediction.predict_base(model.to(training_args.device), rows, about)
+        base_found = prediction.answer_of_base(model.to(training_args.device), rows, about)
 
     # 4. The whole encoder is trained, or an adapter.
     if model_args.use_peft:

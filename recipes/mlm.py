@@ -18,11 +18,12 @@ from transformers import Trainer, set_seed
 from bioft.datasets.load import describe, load_texts
 from bioft.models import base as models, dry_run, lora
 from bioft.models.arguments import EncoderModelArguments, EncoderTrainingArguments, RecipeArguments
-from bioft.storage import files
-from bioft.tasks.masked_lm import evaluate as masked_evaluation, models as masked_models, packing
+from bioft.storage import files, runs
+from bioft.tasks.masked_lm import TASK, evaluate, models as masked_models, packing
 from bioft.tasks.masked_lm.arguments import MaskingArguments, TextArguments
 from bioft.tasks.masked_lm.head import use_masked_head
 from bioft.tasks.masked_lm.masking import collator_for
+from bioft.tasks.masked_lm.predict import predict
 from bioft.training import arguments, steps as training_run
 
 
@@ -45,19 +46,22 @@ def main(
     model, tokenizer, new_head = masked_models.load_masked_lm(base, length)
     train = packing.pack_texts(dataset["train"], tokenizer, length)
     validation = packing.pack_texts(dataset["validation"], tokenizer, length)
-    # Each block of the validation split always hides the same tokens, so that losses compare.
+    # Each block of the validation split always has the same mask, so that losses compare.
     validation = validation.add_column("mask_seed", list(range(len(validation))))
-    questions = masked_evaluation.fixed_questions(dataset["test"]["text"], tokenizer, length)
     adapter = lora.lora_config(model, model_args, None, heads=new_head) if model_args.use_peft else None
 
     # What can go wrong before the first step has now been tried: only from here on is anything written.
     checkpoint, writes = training_run.prepare(script_args, data_args, masking_args, model_args, training_args)
 
     # 2. A baseline that needs no model. 3. The base model, before any training: a new head knows nothing yet.
+    record |= {
+        "base_model": models.describe(base, model_args, model),
+        "masking": vars(masking_args) | {"evaluated_share": evaluate.PROBABILITY},
+    }
     use_masked_head(model.to(training_args.device))
     if writes:
-        by_frequency = masked_evaluation.answer_by_frequency(train, tokenizer, questions)
-        before = masked_evaluation.answer(model, tokenizer, questions, progress="Base")
+        baselines = evaluate.baselines(dataset, record)
+        before = predict((model, tokenizer), dataset["test"], record, progress="Base")
 
     # 4. The whole model is trained, or an adapter, and the head where it is new.
     training_args.remove_unused_columns = False  # the collator reads how long each text of a block is
@@ -82,42 +86,39 @@ def main(
     if not writes:
         return
 
-    # 6. Evaluate: the same hidden tokens of the test texts as before.
+    # 6. Evaluate: the same masked tokens of the test texts as before.
     started = time.perf_counter()
-    after = masked_evaluation.answer(trainer.model, tokenizer, questions, progress="Adapted")
+    after = predict((trainer.model, tokenizer), dataset["test"], record, progress="Adapted")
     seconds = time.perf_counter() - started
-    adaptation = masked_evaluation.describe_adaptation(after, before)
-    print(adaptation["sentence"])
+    table = evaluate.stored(after, before, baselines)
+    comparisons = evaluate.comparisons(table, baselines, dataset, record)
+    print(comparisons["adaptation"]["sentence"])
 
     # 7. Record.
     models.save_encoder(trainer.model, tokenizer, base, directory)
-    answers = {"": after, "base": before, "baseline_frequency": by_frequency}
-    masked_evaluation.write_predictions(dataset["test"]["id"], answers, directory)
+    table.to_parquet(directory / runs.PREDICTIONS, index=False)
     tokens = sum(train["length"])
     record |= {
         "recipe": "mlm",
         "preset": preset,
-        "task": "masked-language-model",
-        "base_model": models.describe(base, model_args, model),
+        "task": TASK.name,
         "new_head": new_head,
         "dataset": describe(manifest),
         "audit": manifest["audit"],
-        "masking": vars(masking_args) | {"evaluated_share": masked_evaluation.PROBABILITY},
         "packing": {
             "blocks": len(train),
             "tokens": tokens,
             "padding_share": packing.padding_share(train, length),
             "texts_kept_apart": collator.separate_texts,
         },
-        "metrics": masked_evaluation.evaluate(after),
-        "base_model_metrics": masked_evaluation.evaluate(before),
-        "baselines": {"frequency": masked_evaluation.evaluate(by_frequency)},
-        "comparison": masked_evaluation.compare_with_best(after, {"base model": before, "frequency": by_frequency}),
-        "adaptation": adaptation,
+        "metrics": evaluate.figures(after, dataset, record),
+        "base_model_metrics": evaluate.figures(before, dataset, record),
+        "baselines": {name: evaluate.figures(its, dataset, record) for name, its in baselines.items()},
+        **comparisons,
         "training": training_run.training_summary(trainer, training, checkpoint),
-        "timings": {"predict_seconds": seconds, "texts_per_second": questions.texts / seconds},
+        "timings": {"predict_seconds": seconds, "texts_per_second": len(after) / seconds},
     }
-    training_run.finish(trainer, record, masked_evaluation.SHOWN, script_args.push_to_hub)
+    training_run.finish(trainer, record, evaluate.SHOWN, script_args.push_to_hub)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ from bioft.datasets.load import describe, load_or_build
 from bioft.models import base as models, dry_run, lora, sharding
 from bioft.models.arguments import LanguageModelArguments, TrainingArguments
 from bioft.storage import files, run_directory, runs
-from bioft.tasks.gene_disease import adapter_start, evaluate as evaluation, predict as prediction
+from bioft.task import BASE, FINE_TUNED
+from bioft.tasks.gene_disease import TASK, adapter_start, evaluate, predict as prediction
 from bioft.tasks.gene_disease.arguments import GeneDiseaseArguments, PromptArguments
 from bioft.tasks.gene_disease.completion_head import use_completion_head
 from bioft.tasks.gene_disease.prompts import PairPrompts
@@ -40,7 +41,7 @@ def main(
 
     # 1. Data: positives are split first, negatives are drawn inside each split, and the audit must pass.
     dataset, manifest = load_or_build(**vars(data_args))
-    evaluation.check_not_trained_on(dataset)
+    evaluate.check_not_trained_on(dataset)
     earlier_run = adapter_start.find_start(script_args.start_from, base, manifest)
 
     # The model, prompts that it can read, and the adapter that it gets.
@@ -55,9 +56,7 @@ def main(
     checkpoint, writes = training_run.prepare(script_args, data_args, model_args, training_args)
 
     # 2. Baselines that need no model.
-    baselines = {}
-    if writes:
-        baselines = evaluation.evaluate_baselines(dataset)
+    scored = dict(evaluate.fit_baselines(dataset, record, progress=True)) if writes else {}
 
     # 3. The base model, before any training.
     base_scores: dict[str, np.ndarray] = {}
@@ -98,24 +97,29 @@ def main(
             base_scores = score_splits(model, prompts, dataset, "Base")
     if not writes:
         return
-    base_result, result = (evaluation.evaluate(dataset, scored) for scored in (base_scores, scores))
-    comparison = evaluation.compare_with_best_baseline(dataset, result, baselines)
+    scored = {FINE_TUNED: scores, BASE: base_scores, **scored}
+    thresholds = {name: evaluate.choose_threshold(dataset, its) for name, its in scored.items()}
+    tables = {
+        name: evaluate.predictions(dataset["test"], its["test"], thresholds[name]) for name, its in scored.items()
+    }
+    figures = {name: evaluate.figures(table, dataset, record) for name, table in tables.items()}
+    table, base_table, baselines = tables.pop(FINE_TUNED), tables.pop(BASE), tables
 
     # 7. Record.
     lora.save_adapter(model, tokenizer, base, directory)
-    evaluation.write_predictions(dataset["test"], result, base_result, baselines, directory)
+    evaluate.write_predictions(table, base_table, baselines, directory)
     record |= {
         "recipe": "sft_gda",
         "preset": preset,
-        "task": "gene-disease-association",
+        "task": TASK.name,
         "base_model": models.describe(base, model_args, model),
         "dataset": describe(manifest),
         "audit": manifest["audit"],
-        "scoring": evaluation.describe_scoring(prompts, result, base_result, baselines),
-        "metrics": result.metrics,
-        "base_model_metrics": base_result.metrics,
-        "baselines": {name: baseline.metrics for name, baseline in baselines.items()},
-        "comparison": comparison,
+        "scoring": evaluate.describe_scoring(prompts, thresholds),
+        "metrics": figures.pop(FINE_TUNED),
+        "base_model_metrics": figures.pop(BASE),
+        "baselines": figures,
+        **evaluate.comparisons(table, baselines, dataset, record),
         "training": training_run.training_summary(trainer, training, checkpoint)
         | runs.describe_start(script_args.start_from, earlier_run),
         "timings": {
@@ -123,7 +127,7 @@ def main(
             "pairs_per_second": sum(map(len, scores.values())) / score_seconds,
         },
     }
-    training_run.finish(trainer, record, evaluation.SHOWN, script_args.push_to_hub)
+    training_run.finish(trainer, record, evaluate.SHOWN, script_args.push_to_hub)
 
 
 def score_splits(model: Any, prompts: PairPrompts, dataset: DatasetDict, name: str) -> dict[str, np.ndarray]:

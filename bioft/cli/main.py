@@ -165,7 +165,8 @@ def baselines(
     from bioft.tasks.gene_disease import evaluate as evaluation
 
     splits, _ = storage.load(dataset)
-    results = {name: found.metrics for name, found in evaluation.evaluate_baselines(splits).items()}
+    tables = evaluation.baselines(splits, {}, progress=True)
+    results = {name: evaluation.figures(table, splits, {}) for name, table in tables.items()}
     if as_json:
         typer.echo(json.dumps(results, indent=2))
     else:

@@ -115,12 +115,12 @@ def _chapter(run: _Run, root: Path, folder: str, options: Options) -> Chapter:
 
 
 def _with_dataset(run: _Run, table: pd.DataFrame, options: Options) -> tuple[Any, Answers]:
-    from bioft.compare import data as analysis_data
+    from bioft.datasets.recorded import recorded_splits
 
     reader = part(task_of(run.directory, run.record), "answers")
     if reader is None or not hasattr(reader, "properties"):
         return None, run.answers
-    splits = analysis_data.recorded_splits(run.directory, run.record, options.dataset_path)
+    splits = recorded_splits(run.directory, run.record, options.dataset_path)
     more = reader.properties(run.answers, table, splits)
     return splits, replace(run.answers, properties=pd.concat([more, run.answers.properties], axis=1))
 

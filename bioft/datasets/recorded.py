@@ -1,65 +1,101 @@
 """The data of a run record, as they were: from the Hub at their commit, from a folder, or built again from source."""
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from bioft import task as tasks
 from bioft.errors import BioftError
 from bioft.hub import pull
-from bioft.storage import datasets as storage, runs
-from bioft.training import presets
-from bioft.verify.findings import Request
-
-Loader = Callable[..., tuple[Any, dict[str, Any]]]
+from bioft.storage import datasets as storage, runs, yaml_config
 
 
-def recorded_dataset(
-    request: Request, load: Loader, options: Mapping[str, Any], downloads: Mapping[str, str | None]
-) -> tuple[Any, dict[str, Any]]:
-    """Load the splits that a run was evaluated on; splits that are not the recorded ones are a reason.
+class RecordedData(NamedTuple):
+    """The splits that a run was evaluated on, their manifest, and why they are not the recorded ones, if they aren't.
+
+    The training split is whole also where the run was trained on a part of it (`max_train_pairs`).
+    """
+
+    splits: Any
+    manifest: dict[str, Any]
+    reasons: list[str]
+
+
+def recorded_data(
+    directory: Path,
+    record: Mapping[str, Any],
+    dataset_path: Path | None = None,
+    *,
+    fetch: Callable[..., Path] = pull.pull_dataset,
+) -> RecordedData:
+    """Load the data that a run was evaluated on.
 
     Args:
-        request: the run, and where the user says that its data are; by default where it was trained on them, if that
-            was on this machine, else where `bioft download` puts them.
-        load: `load_or_build` or `load_documents` of `bioft.datasets.load`.
-        options: those of the builder, as recorded.
-        downloads: by builder what `bioft download` writes for it; None for one that needs no file.
-
-    Returns:
-        The splits and their manifest.
+        directory: the run directory.
+        record: its record.
+        dataset_path: where the data are now: the source that they were built from, or a folder that `bioft build`
+            wrote. By default they come from the Hub, if the record says so, else from where the run was trained on
+            them, if that was on this machine, else from where `bioft download` puts them.
+        fetch: `pull_dataset`, where another Hub or token is to be used.
 
     Raises:
-        BioftError: a source that is missing, or other splits from another source than the recorded.
+        BioftError: a source that is missing, another source than the recorded, or no dataset of the run's task.
     """
-    recorded = request.record["dataset"]
-    path = request.dataset_path or (None if recorded.get("hub") else _trained_on(request.directory))
+    task, recorded = pull.task_of(directory, record), record["dataset"]
+    if (build_again := getattr(tasks.part(task, "evaluate"), "recorded", None)) is not None:
+        splits, manifest = build_again(record, dataset_path)
+        return RecordedData(splits, manifest, [])
+    path = dataset_path or (None if recorded.get("hub") else _trained_on(directory))
     if path is not None and (path / storage.MANIFEST).is_file():
-        dataset, manifest = load(str(path), **options)
+        splits, manifest = storage.load(path)
     elif path is None and recorded.get("hub"):
-        folder = request.dataset_folder(recorded["hub"]["id"], recorded["hub"]["revision"])
-        dataset, manifest = load(str(folder), **options)
-    elif (builder := recorded["builder"]) not in downloads:
-        raise BioftError(f"This bioft can't build the data of {builder!r}. Give them with --dataset-path.")
+        splits, manifest = storage.load(fetch(recorded["hub"]["id"], revision=recorded["hub"]["revision"]))
     else:
-        download = downloads[builder]
-        path = path if download is None else path or Path("data") / download
-        if path is not None and not path.exists():
-            names = "; ".join(
-                f"{one['name']} (version {one['version']}, SHA-256 {one['sha256']})" for one in recorded["sources"]
-            )
+        splits, manifest = _built_again(task, recorded, path)
+    for split, rows in splits.items():
+        if missing := set(task.columns) - set(rows.column_names):
+            raise BioftError(f"That is no dataset for {task.name}: the split {split} lacks {', '.join(missing)}.")
+    return RecordedData(splits, manifest, _other_splits(recorded, manifest))
+
+
+def recorded_splits(directory: Path, record: Mapping[str, Any], dataset_path: Path | None = None) -> Any:
+    """The splits that a run was trained and evaluated on, as `recorded_data` loads them.
+
+    Raises:
+        BioftError: the data are missing, or other ones than the recorded.
+    """
+    splits, _, reasons = recorded_data(directory, record, dataset_path)
+    if reasons:
+        raise BioftError(" ".join(reasons))
+    if (limit := record["dataset"].get("max_train_pairs")) is not None:
+        splits["train"] = splits["train"].select(range(min(limit, len(splits["train"]))))
+    return splits
+
+
+def _built_again(task: tasks.Task, recorded: Mapping[str, Any], path: Path | None) -> tuple[Any, dict[str, Any]]:
+    builder, arguments = recorded["builder"], recorded["arguments"]
+    source = tasks.source(builder, {task.name: task}) or tasks.source(builder)
+    parameters = inspect.signature(source.builder()).parameters if source is not None else {}
+    if source is None or any(its.kind is its.VAR_KEYWORD for its in parameters.values()):
+        raise BioftError(f"This bioft can't build the data of {builder!r} again. Give them with --dataset-path.")
+    for name in parameters.keys() & arguments.keys():
+        if arguments[name] and "Path" in str(parameters[name].annotation):
             raise BioftError(
-                f"The data are missing: there is no {path}. They were built from {names}. Fetch them with `bioft "
-                f"download {builder}`, or name them with --dataset-path."
+                f"The data were built with a file for {name} ({arguments[name]}), which the record does not hold. "
+                "Give the dataset as built with --dataset-path."
             )
-        dataset, manifest = load(builder, dataset_path=path and str(path), **options)
-    changed = [name for name, ours in manifest["fingerprints"].items() if ours != recorded["fingerprints"].get(name)]
-    if changed:
-        _check_sources(recorded["sources"], manifest["sources"])
-        request.found.reasons.append(
-            f"The record states other fingerprints for {', '.join(changed)} than its dataset has: the run was "
-            "evaluated on other data."
+    path = path if source.download is None else path or Path("data") / source.download
+    files = [its for its in parameters.values() if its.kind is its.POSITIONAL_OR_KEYWORD]
+    if path is None and any(its.default is its.empty for its in files):
+        raise BioftError(f"The data of {builder!r} are built from files: name them with --dataset-path.")
+    if path is not None and not path.exists():
+        raise BioftError(
+            f"The data are missing: there is no {path}. They were built from {sources_in_words(recorded)}. Fetch them "
+            f"with `bioft download {builder}`, or name them with --dataset-path."
         )
-    return dataset, manifest
+    given = [[path] if files[0].name == "paths" else path] if path is not None and files else []
+    return source.builder()(*given, **{name: value for name, value in arguments.items() if name in parameters})
 
 
 def _trained_on(directory: Path) -> Path | None:
@@ -67,10 +103,10 @@ def _trained_on(directory: Path) -> Path | None:
 
     What comes from the Hub may not choose a file of this machine.
     """
-    configuration = directory / runs.CONFIG
-    if pull.origin(directory) is not None or not configuration.is_file():
+    path = directory / runs.CONFIG
+    if pull.origin(directory) is not None or not path.is_file():
         return None
-    named = presets.load_config(configuration)
+    named = yaml_config.load_config(path)
     source, folder = named.get("dataset_path"), named.get("dataset")
     if isinstance(source, str) and Path(source).exists():
         return Path(source)
@@ -79,13 +115,28 @@ def _trained_on(directory: Path) -> Path | None:
     return None
 
 
-def _check_sources(recorded: Sequence[Mapping[str, Any]], here: Sequence[Mapping[str, Any]]) -> None:
-    known = {one["sha256"] for one in here}
-    for source in recorded:
+def _other_splits(recorded: Mapping[str, Any], manifest: Mapping[str, Any]) -> list[str]:
+    """The splits that are not the recorded ones; BioftError if they are of another source."""
+    changed = [name for name, ours in manifest["fingerprints"].items() if ours != recorded["fingerprints"].get(name)]
+    if not changed:
+        return []
+    known = {one["sha256"] for one in manifest["sources"]}
+    for source in recorded["sources"]:
         if source["sha256"] not in known:
-            names = "; ".join(f"{one['name']}, version {one['version']}" for one in here)
+            here = "; ".join(f"{one['name']}, version {one['version']}" for one in manifest["sources"])
             raise BioftError(
-                f"The data of the run were built from {source['name']}, version {source['version']}, SHA-256 "
-                f"{source['sha256']}. Here is another source: {names}. Give the recorded one with --dataset-path, or "
-                "a folder that `bioft build` wrote from it."
+                f"The data of the run were built from {sources_in_words({'sources': [source]})}. Here is another "
+                f"source: {here}. Give the recorded one with --dataset-path, or a folder that `bioft build` wrote "
+                "from it."
             )
+    return [
+        f"The record states other fingerprints for {', '.join(changed)} than its dataset has: the run was evaluated "
+        "on other data."
+    ]
+
+
+def sources_in_words(recorded: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """The sources of a dataset with their versions and checksums."""
+    return "; ".join(
+        f"{one['name']} (version {one['version']}, SHA-256 {one['sha256']})" for one in recorded["sources"]
+    )

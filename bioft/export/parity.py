@@ -12,10 +12,10 @@ from huggingface_hub import ModelCardData
 from bioft import task as tasks
 from bioft.cards import words as cards_words
 from bioft.datasets import load
+from bioft.datasets.configuration import recorded_configuration
 from bioft.errors import BioftError
 from bioft.hub import pull
 from bioft.storage import runs
-from bioft.storage.configuration import recorded_configuration
 from bioft.tasks.entities import arguments as entities_arguments
 from bioft.tasks.exported import evenly
 from bioft.tasks.gene_disease import arguments as gene_disease_arguments

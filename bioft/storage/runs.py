@@ -53,15 +53,15 @@ def read(directory: str | Path) -> dict[str, Any]:
     return record
 
 
-def read_trained(directory: str | Path, recipe: str) -> dict[str, Any]:
-    """The record of a finished run of one recipe, whose files are as the run left them.
+def read_trained(directory: str | Path, *tasks: str) -> dict[str, Any]:
+    """The record of a finished run on one of these tasks, whose files are as the run left them.
 
     Raises:
-        BioftError: no such run, one of another recipe, or files missing or changed since.
+        BioftError: no such run, one on another task, or files missing or changed since.
     """
     record = read(directory)
-    if record.get("recipe") != recipe:
-        raise BioftError(f"{directory} is a run of {record.get('recipe')}; one of {recipe} is needed.")
+    if record.get("task") not in tasks:
+        raise BioftError(f"{directory} is a run on {record.get('task')}; one on {' or '.join(tasks)} is needed.")
     check_files(directory, record)
     return record
 

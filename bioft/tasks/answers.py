@@ -155,18 +155,18 @@ def columns_of(table: pd.DataFrame, fine_tuned: str, base: str) -> dict[str, str
 
 
 def systems_of(
-    table: pd.DataFrame, fine_tuned: str, shared: Sequence[str], own: Sequence[str] = ()
+    table: pd.DataFrame, fine_tuned: str, shared: Sequence[str], own: Sequence[str] = (), base: str = "base"
 ) -> dict[str, pd.DataFrame]:
     """By system its predictions table: the columns `shared`, and its answers under the name `fine_tuned`.
 
-    The columns `own` are those of the fine-tuned model alone.
+    The columns `own` are those of the fine-tuned model alone; `base` is that of the base model.
     """
     names = {BASE: BASE_MODEL}
     return {
         names.get(system, system): table[[*shared, *(own if system == FINE_TUNED else ())]].assign(
             **{fine_tuned: table[column]}
         )
-        for system, column in columns_of(table, fine_tuned, "base").items()
+        for system, column in columns_of(table, fine_tuned, base).items()
     }
 
 

@@ -19,7 +19,7 @@ from trl import TrlParser
 from bioft.datasets import load
 from bioft.datasets.arguments import FOR_BUILT_DATA, FOR_FILES, DataArguments
 from bioft.errors import BioftError
-from bioft.storage import run_directory
+from bioft.storage import run_directory, yaml_config
 from bioft.training import presets, seeds as seed_runs, setting_ranges
 
 TRAINER_PACKAGES = ("accelerate", "peft", "sentence_transformers", "torch", "transformers", "trl")
@@ -95,7 +95,7 @@ def configuration(recipe: str, dataclass_types: Sequence[Any], words: list[str])
     """
     path = _take_config(recipe, words)
     known = {item.name for kind in dataclass_types for item in dataclasses.fields(kind) if item.init}
-    config = presets.load_config(path)
+    config = yaml_config.load_config(path)
     presets.check_keys(config, known - {"seeds"}, path)
     presets.check_keys(dict.fromkeys(_option_names(words)), known, Path("command line"))
     return path, config

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 import bioft
 from bioft.errors import BioftError, nearest
 from bioft.storage import files
+from bioft.storage.yaml_config import key_lines
 
 # `configs/accelerate` holds settings for `accelerate launch`: no recipe reads them with --config.
 LAUNCH_CONFIGS = "accelerate"
@@ -90,44 +89,6 @@ def copy_preset(recipe: str, preset: str, destination: Path, *, overwrite: bool 
     return target
 
 
-def load_config(path: Path) -> dict[str, Any]:
-    """Read a YAML configuration into a dict.
-
-    Raises:
-        BioftError: when the file is missing, is not UTF-8, is not valid YAML (with line and column), is not
-            a mapping, or names a key twice.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise BioftError(f"Configuration file {path} does not exist.") from None
-    except IsADirectoryError:
-        raise BioftError(f"{path} is a folder, not a YAML configuration file.") from None
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise BioftError(f"{path}, line {line}: not valid UTF-8. Save the file as UTF-8.") from None
-    try:
-        lines: dict[str, int] = {}
-        for key, line in _key_lines(text):
-            if key in lines:
-                raise BioftError(
-                    f"{path}, line {line}: the key {key!r} was set on line {lines[key]} already. Keep one."
-                )
-            lines[key] = line
-        config = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise BioftError(f"{path}{where}: not valid YAML: {error.problem or error.context}.") from None
-    except yaml.YAMLError as error:
-        raise BioftError(f"{path}: not valid YAML: {error}.") from None
-    if config is None:
-        return {}
-    if not isinstance(config, dict):
-        raise BioftError(f"{path}: expected lines of the form `key: value`, found a {type(config).__name__}.")
-    return config
-
-
 def check_keys(config: dict[str, Any], known: Collection[str], path: Path) -> None:
     """Check that every key of a configuration read from `path` is one of `known`.
 
@@ -137,20 +98,12 @@ def check_keys(config: dict[str, Any], known: Collection[str], path: Path) -> No
     unknown = [str(key) for key in config if key not in known]
     if not unknown:
         return
-    lines = dict(_key_lines(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+    lines = dict(key_lines(path.read_text(encoding="utf-8"))) if path.is_file() else {}
     messages = []
     for key in unknown:
         where = f"{path}, line {lines[key]}" if key in lines else str(path)
         messages.append(f"{where}: unknown key {key!r}. {nearest(key, sorted(known))}".rstrip())
     raise BioftError("\n".join(messages))
-
-
-def _key_lines(text: str) -> list[tuple[str, int]]:
-    """Return the top-level keys of a YAML text with their line numbers, counted from 1."""
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
-    if not isinstance(root, yaml.MappingNode):
-        return []
-    return [(str(key.value), key.start_mark.line + 1) for key, _ in root.value]
 
 
 def _description(path: Path) -> str:

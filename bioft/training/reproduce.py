@@ -10,18 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from bioft.datasets.configuration import recorded_configuration
 from bioft.errors import BioftError, suggestion
 from bioft.hub import checks, pull
 from bioft.storage import environment, run_directory, runs
-from bioft.storage.configuration import recorded_configuration
 from bioft.task import FINE_TUNED
 from bioft.training import presets
-from bioft.verify.findings import Figure, Verification, check_base_model, figure_of, number_text
+from bioft.verify.findings import Figure, check_base_model, figure_of
+from bioft.verify.report import print_figures, print_verdict
 
 BASE_MODEL = "base model"
 # `compare_with` names runs to compare with, which change nothing in the training.
@@ -60,6 +59,9 @@ def reproduce(
 ) -> Reproduction:
     """Train a finished run again: the same recipe and configuration, base model and data as its record says.
 
+    A recipe of the user's own, which the recorded command names, is started as `python SCRIPT --config FILE.yaml` like
+    bioft's; that of a run from the Hub never is.
+
     The recipe runs as a program of its own, whose output is shown; an interrupted one continues with the same call.
 
     Args:
@@ -71,14 +73,15 @@ def reproduce(
         token: by default the one of `hf auth login` or `HF_TOKEN`.
 
     Raises:
-        BioftError: no finished run, files changed since, an unknown recipe, no `config.yaml`, a base model or data
-            that are missing or not the recorded ones, an `output` that holds a finished run, or a recipe that failed.
+        BioftError: no finished run, files changed since, a recipe that is not here, no `config.yaml`, a base model or
+            data that are missing or not the recorded ones, an `output` that holds a finished run, or a recipe that
+            failed.
     """
     directory = pull.run_directory(name, revision=revision, endpoint=endpoint, token=token)
     record = runs.read(directory)
     runs.check_files(directory, record)
     try:
-        recipe, config = _recipe(record), recorded_configuration(directory, record, dataset_path)
+        recipe, config = _recipe(directory, record), recorded_configuration(directory, record, dataset_path)
         if config.get("mlm_run") is None:  # else the base is the adapted one, which the recipe makes and records
             _check_base(directory, record)
         processes = record["hardware"]["num_processes"]
@@ -130,56 +133,33 @@ def environment_differences(recorded: Mapping[str, Any], here: Mapping[str, Any]
 def print_reproduction(found: Reproduction, console: Console | None = None) -> None:
     """Print the figures of the fine-tuned model metric by metric, others that differ, and the verdict."""
     console = console or Console()
-    table = Table(title="Test split", title_justify="left", box=box.SIMPLE_HEAD)
-    table.add_column("figure", overflow="fold")
-    for column in ("recorded [95 % interval]", "now", "difference", ""):
-        table.add_column(column, no_wrap=True)
-    for figure in found.figures:
-        if figure.model == FINE_TUNED or not figure.holds:
-            words = "equal" if figure.equal else "inside" if figure.holds else "outside"
-            label = figure.metric if figure.model == FINE_TUNED else f"{figure.model}: {figure.metric}"
-            interval = f" [{number_text(figure.low)}, {number_text(figure.high)}]"
-            known = figure.recorded is not None and figure.measured is not None
-            difference = f"{figure.measured - figure.recorded:+.4f}" if known else "–"  # type: ignore[operator]
-            table.add_row(
-                label,
-                number_text(figure.recorded) + interval,
-                number_text(figure.measured),
-                difference,
-                words,
-                style=None if figure.holds else "red",
-            )
-    console.print(table)
-    if others := [figure for figure in found.figures if figure.model != FINE_TUNED]:
-        console.print(
-            f"Base model and baselines: {sum(figure.holds for figure in others)} of {len(others)} figures hold."
-        )
-    for note in found.notes:
-        console.print(Text(f"Note: {note}", style="yellow"), soft_wrap=True)
-    for reason in found.reasons:
-        console.print(Text(f"- {reason}"), soft_wrap=True)
+    print_figures(found.figures, console)
     verdict = "reproduced" if found.holds else "not reproduced"
-    style = "green" if found.holds else "red"
-    console.print(Text(f"{found.name}: {verdict}; the new run is {found.directory}", style=style), soft_wrap=True)
+    text = Text(f"{found.name}: {verdict}; the new run is {found.directory}", style="green" if found.holds else "red")
+    print_verdict(found.notes, found.reasons, text, console)
 
 
-def _recipe(record: Mapping[str, Any]) -> Path:
-    """The script of a run's recipe."""
+def _recipe(directory: Path, record: Mapping[str, Any]) -> Path:
+    """The script of a run's recipe: bioft's, or for a run of this machine the user's own that its command names."""
     scripts = {path.stem: path for path in presets.recipes_directory().glob("*.py")}
     recipe = record["recipe"]
-    if recipe not in scripts:
-        raise BioftError(f"This bioft has no recipe {recipe!r}. {suggestion(str(recipe), sorted(scripts))}")
-    return scripts[recipe]
+    if recipe in scripts:
+        return scripts[recipe]
+    own, *_ = [Path(word) for word in record["command"] if Path(word).suffix == ".py"] or [Path()]
+    if own.stem == recipe and pull.origin(directory) is None:
+        if own.is_file():
+            return own
+        raise BioftError(f"The recipe {own} is not here. Run the command in the folder from which it was trained.")
+    pulled = " What comes from the Hub may not choose code of this machine." if own.stem == recipe else ""
+    raise BioftError(f"This bioft has no recipe {recipe!r}.{pulled} {suggestion(str(recipe), sorted(scripts))}")
 
 
 def _check_base(directory: Path, record: dict[str, Any]) -> None:
     """Refuse a base model that is missing, not the recorded one, or in a folder of another machine."""
     if pull.origin(directory) is not None:
         checks.check_base_model(record, directory)
-    found = Verification(str(directory))
-    check_base_model(directory, record, found)
-    if found.reasons:
-        raise BioftError(found.reasons[0])
+    if reasons := check_base_model(directory, record):
+        raise BioftError(reasons[0])
 
 
 def _preset(record: Mapping[str, Any]) -> str:

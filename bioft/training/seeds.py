@@ -14,11 +14,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bioft.datasets.configuration import FILES
 from bioft.errors import BioftError
 from bioft.hub import pull
-from bioft.storage import files as storage_files, run_directory, runs
-from bioft.storage.configuration import FILES
-from bioft.training import presets
+from bioft.storage import files as storage_files, run_directory, runs, yaml_config
 from bioft.training.recipe_process import options, run_recipe
 
 CONFIDENCE = 0.95
@@ -222,7 +221,7 @@ def _directory(directory: Path, seed: int) -> Path:
 
 def _differences(first: Path, its: Mapping[str, Any], second: Path, others: Mapping[str, Any]) -> list[str]:
     """What but the seed differs between two runs: base model, data, configuration."""
-    settings = [presets.load_config(directory / runs.CONFIG) for directory in (first, second)]
+    settings = [yaml_config.load_config(directory / runs.CONFIG) for directory in (first, second)]
     found = [
         f"{key}: {other!r} and {one!r}"
         for key, one, other in run_directory.differing_settings(*settings)

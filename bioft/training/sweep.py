@@ -18,7 +18,7 @@ from rich.text import Text
 
 from bioft.errors import BioftError, suggestion
 from bioft.metrics import plots, report
-from bioft.storage import files, run_directory, runs
+from bioft.storage import files, run_directory, runs, yaml_config
 from bioft.training import arguments, presets, setting_ranges
 from bioft.training.recipe_process import options, run_recipe
 
@@ -112,7 +112,7 @@ def sweep(
     distributions = _distributions(grid, ranges, trials)
     groups = arguments.groups_of(runpy.run_path(str(script), run_name=recipe)["main"])
     config_path = _check(recipe, groups, words, {**grid, **{key: value[:2] for key, value in ranges.items()}})
-    settings = presets.load_config(config_path) | options(words)
+    settings = yaml_config.load_config(config_path) | options(words)
     searched = {"grid": {key: list(values) for key, values in grid.items()}, "ranges": dict(ranges)}
     run_directory.prepare(directory, settings | searched | {"recipe": recipe, "metric": metric, "minimize": minimize})
     command = ["--config", str(config_path), *words]

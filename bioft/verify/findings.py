@@ -1,24 +1,17 @@
 """What a verification finds: figures and predictions made again beside the recorded ones, and the verdict."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import pandas as pd
-import pyarrow as pa  # type: ignore[import-untyped]
-
 from bioft.errors import BioftError
 from bioft.hub import pull
-from bioft.storage.runs import PREDICTIONS
+from bioft.storage import runs
 
 Status = Literal["verified", "not reproduced", "cannot be checked"]
 EQUAL = 1e-6
 """Figures that differ by less are the same figure."""
-# The same scores computed again in float32 differed by 2e-6, those of bfloat16 and float32 by 0.053 (SmolLM2-135M in
-# NF4, 96 pairs).
-SCORE_TOLERANCE = {"float32": 0.001}
-SCORE_TOLERANCE_16_BIT = 0.1
 SHOWN_ROWS = 5
 
 
@@ -76,22 +69,12 @@ class Verification:
         return asdict(self) | {"figures": figures}
 
 
-@dataclass(frozen=True)
-class Request:
-    """What to check, and what the recipes' own checks need for it."""
+def check_base_model(directory: Path, record: Mapping[str, Any]) -> list[str]:
+    """Compare the base model that the record names with the one that it would load; returns what differs.
 
-    directory: Path
-    record: dict[str, Any]
-    found: Verification
-    sample: int | None
-    seed: int
-    dataset_path: Path | None
-    dataset_folder: Callable[[str, str], Path]
-    progress: bool
-
-
-def check_base_model(directory: Path, record: dict[str, Any], found: Verification) -> None:
-    """Compare the base model that the record names with the one that it would load."""
+    Raises:
+        BioftError: it is missing, has other weights, or is a folder of this machine that a run from the Hub names.
+    """
     from bioft.cards import words
     from bioft.models import base as models, embedded
 
@@ -101,37 +84,15 @@ def check_base_model(directory: Path, record: dict[str, Any], found: Verificatio
     local = Path(name).is_dir() or not words.HUB_ID.fullmatch(name)
     if pull.origin(directory) and local and not name.startswith(embedded.EMBEDDED_PREFIX):
         raise BioftError(f"The base model of the run is a local folder here or on another machine ({name}).")
+    if (Path(name) / runs.RECORD).is_file():
+        return []  # made of another run: what loads the model makes it again, and compares it with the recorded
     base = models.resolve_recorded(recorded)
-    if (base.id, base.revision) != (recorded["id"], recorded["revision"]):
-        found.reasons.append(
-            f"The record names the base model {recorded['id']} at revision {recorded['revision']}, but it loads "
-            f"{base.id} at {base.revision}."
-        )
-
-
-def read_predictions(directory: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """The stored predictions of a run; BioftError if they can't be read or lack one of the columns."""
-    path = directory / PREDICTIONS
-    try:
-        table = pd.read_parquet(path)
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise BioftError(f"{path} can't be read: {error}.") from error
-    if missing := [column for column in columns if column not in table]:
-        raise BioftError(f"{path} has no column {', '.join(missing)}.")
-    return table
-
-
-def recorded_dtype(record: dict[str, Any]) -> Any:
-    """The floating-point type of the recorded evaluation; None, which means this machine's, without one on record."""
-    import torch
-
-    name = record["base_model"].get("dtype")
-    return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}.get(name)
-
-
-def score_tolerance(record: dict[str, Any]) -> float:
-    """How far a score made again may be from the stored one, for the type that the model was evaluated in."""
-    return SCORE_TOLERANCE.get(record["base_model"].get("dtype"), SCORE_TOLERANCE_16_BIT)
+    if (base.id, base.revision) == (recorded["id"], recorded["revision"]):
+        return []
+    return [
+        f"The record names the base model {recorded['id']} at revision {recorded['revision']}, but it loads {base.id} "
+        f"at {base.revision}."
+    ]
 
 
 def equal(first: Any, second: Any) -> bool:

@@ -6,36 +6,22 @@ adapter on its base model, on the recorded data, and the baselines fitted again.
 """
 
 import secrets
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from bioft.datasets.recorded import RecordedData, recorded_data
 from bioft.errors import BioftError, ChangedFilesError, LeakageError
 from bioft.hub import pull
 from bioft.storage import runs
-from bioft.task import FINE_TUNED
+from bioft.verify import checks
 from bioft.verify.card import check_card
-from bioft.verify.documents import check_documents
-from bioft.verify.findings import Request, Status, Verification, number_text
-from bioft.verify.gene_disease import check_gene_disease
-from bioft.verify.masked_lm import check_masked_lm
-from bioft.verify.retrieval import check_contrastive
-from bioft.verify.text_labels import check_texts
+from bioft.verify.findings import Status, Verification
+from bioft.verify.report import print_figures, print_verdict
 
 EXIT_CODES: dict[Status, int] = {"verified": 0, "not reproduced": 1, "cannot be checked": 2}
-CHECKS: dict[str, Callable[[Request], None]] = {
-    "mlm": check_masked_lm,
-    "sft_gda": check_gene_disease,
-    "token_classification": check_documents,
-    "sequence_classification": check_documents,
-    "joint_ner_re": check_documents,
-    "text_classification": check_texts,
-    "contrastive": check_contrastive,
-}
-"""How the runs of each recipe are evaluated again."""
 
 
 def verify(
@@ -74,28 +60,21 @@ def verify(
         record = runs.read(directory)
         runs.check_tested(directory, record)
         runs.check_files(directory, record)
-        check = CHECKS.get(record.get("recipe", ""))
-        if check is None:
-            raise BioftError(
-                f"This bioft can't evaluate a run of {record.get('recipe')!r} again. It can for: {', '.join(CHECKS)}."
-            )
+        task = pull.task_of(directory, record)
         check_card(directory, record, found)
         if sample is not None and seed is None:
             seed = secrets.randbelow(2**32)
-        check(
-            Request(
-                directory=directory,
-                record=record,
-                found=found,
-                sample=sample,
-                seed=seed or 0,
-                dataset_path=dataset_path,
-                dataset_folder=lambda id, commit: pull.pull_dataset(
-                    id, revision=commit, endpoint=endpoint, token=token
-                ),
-                progress=progress,
-            )
-        )
+        run = checks.Run(directory, record, task, found, sample, seed or 0, progress)
+        checks.check_functions(run)
+        data: RecordedData | BioftError
+        try:
+            fetch = partial(pull.pull_dataset, endpoint=endpoint, token=token)
+            data = recorded_data(directory, record, dataset_path, fetch=fetch)
+        except LeakageError:
+            raise
+        except BioftError as error:
+            data = error
+        checks.verify_run(run, data)
         found.status = "not reproduced" if found.reasons else "verified"
     except (ChangedFilesError, LeakageError) as error:
         found.reasons.append(str(error))
@@ -114,24 +93,7 @@ def verify(
 def print_verification(found: Verification, console: Console | None = None) -> None:
     """Print the verdict, the figures of the fine-tuned model, how many of the others hold, and the reasons."""
     console = console or Console()
-    if found.figures:
-        table = Table(title="Test split", title_justify="left")
-        for column in ("figure", "recorded [95 % interval]", "now", ""):
-            table.add_column(column)
-        for figure in found.figures:
-            if figure.model == FINE_TUNED or not figure.holds:
-                words = "equal" if figure.equal else "in the interval" if figure.holds else "outside the interval"
-                label = figure.metric if figure.model == FINE_TUNED else f"{figure.model}: {figure.metric}"
-                interval = f" [{number_text(figure.low)}, {number_text(figure.high)}]"
-                style = None if figure.holds else "red"
-                table.add_row(
-                    label, number_text(figure.recorded) + interval, number_text(figure.measured), words, style=style
-                )
-        console.print(table)
-        others = [figure for figure in found.figures if figure.model != FINE_TUNED]
-        if others:
-            holding = sum(figure.holds for figure in others)
-            console.print(f"Base model and baselines: {holding} of {len(others)} figures hold.")
+    print_figures(found.figures, console)
     if (made := found.predictions) is not None:
         console.print(
             f"Predictions: {made.agreeing:,} of {made.compared:,} agree"
@@ -140,10 +102,6 @@ def print_verification(found: Verification, console: Console | None = None) -> N
             f"{made.label_flips:,} with another answer.",
             highlight=False,
         )
-    for note in found.notes:
-        console.print(Text(f"Note: {note}"), soft_wrap=True)
-    for reason in found.reasons:
-        console.print(Text(f"- {reason}"), soft_wrap=True)
     where = f"{found.name}, commit {found.revision}" if found.revision else found.name
     style = "green" if found.status == "verified" else "red" if found.status == "not reproduced" else "yellow"
-    console.print(Text(f"{where}: {found.status}", style=style), soft_wrap=True)
+    print_verdict(found.notes, found.reasons, Text(f"{where}: {found.status}", style=style), console)

@@ -86,7 +86,8 @@ def test_verify_finds_the_same(name: str) -> None:
     assert figures.keys() >= expected["figures"].keys()
     for model, values in expected["figures"].items():
         assert figures[model] == pytest.approx(values, abs=1e-6), model
-    assert found["predictions"] == pytest.approx(expected["predictions"], abs=1e-5)
+    # Scores of mentions are stored with four digits, and now compared as they are stored.
+    assert found["predictions"] == pytest.approx(expected["predictions"], abs=6e-5)
 
 
 @pytest.mark.parametrize("name", RUNS)

@@ -18,7 +18,7 @@ from bioft.datasets.load import load_documents
 from bioft.errors import BioftError
 from bioft.metrics import counts, entity_f1, relation_f1
 from bioft.models.embedded import BaseModel
-from bioft.storage import runs
+from bioft.storage import runs, yaml_config
 from bioft.tasks.entities import predict as entity_prediction
 from bioft.tasks.entities.files import InputDocument
 from bioft.tasks.entities.found import Found
@@ -187,7 +187,7 @@ def test_predict_writes_entities_and_relations(finished: Path, tmp_path: Path) -
 def test_every_preset_trains_on_its_architecture(preset: str, recipe: ModuleType, tmp_path: Path) -> None:
     """One step of the preset as shipped; a head whose loss has no weight has no metrics and no baselines."""
     model, more = write_encoder(tmp_path / "model"), {"max_steps": 1, "per_device_train_batch_size": 2}
-    if "relation_layer" in presets.load_config(presets.resolve_config("joint_ner_re", preset)):
+    if "relation_layer" in yaml_config.load_config(presets.resolve_config("joint_ner_re", preset)):
         more["relation_layer"] = 1  # of six; the tiny encoder has two
     if preset == "bc5cdr_from_entities":
         more["start_from"] = train_entities(model, tmp_path / "entities")
@@ -271,7 +271,7 @@ def test_every_preset_is_among_those_tested() -> None:
 
 def test_single_presets_have_the_budget_of_the_joint_one() -> None:
     """They differ in the weights of the losses and in where they are written, in nothing else."""
-    configs = {name: presets.load_config(presets.resolve_config("joint_ner_re", name)) for name in PRESETS}
+    configs = {name: yaml_config.load_config(presets.resolve_config("joint_ner_re", name)) for name in PRESETS}
     for name, weight in (("bc5cdr_entities", "relation_loss_weight"), ("bc5cdr_relations", "entity_loss_weight")):
         joint_config, single_config = dict(configs["bc5cdr"]), dict(configs[name])
         assert single_config.pop(weight) == 0.0 and joint_config.pop(weight) > 0

@@ -171,14 +171,15 @@ def test_a_run_is_verified_and_a_false_figure_is_found(finished: Path, trials: P
     (forged / "run.json").write_text(json.dumps(record))
     found = verification.verify(forged, dataset_path=trials, progress=False)
     assert found.status == "not reproduced"
-    assert any("hidden tokens another answer" in reason for reason in found.reasons)
-    assert any("states masked_accuracy" in reason for reason in found.reasons)
+    reasons = "\n".join(found.reasons)
+    assert "predictions are not what the model gives" in reasons and "other answers to masked tokens" in reasons
+    assert "figures that do not follow" in reasons and "fine-tuned: masked_accuracy" in reasons
 
 
-def test_only_a_run_of_this_recipe_has_an_adapted_encoder(finished: Path, tmp_path: Path) -> None:
-    record = json.loads((finished / "run.json").read_text()) | {"recipe": "token_classification"}
+def test_only_a_run_on_this_task_has_an_adapted_encoder(finished: Path, tmp_path: Path) -> None:
+    record = json.loads((finished / "run.json").read_text()) | {"task": "entity-recognition"}
     (tmp_path / "run.json").write_text(json.dumps(record))
-    with pytest.raises(BioftError, match=r"is a run of token_classification; one of mlm is needed"):
+    with pytest.raises(BioftError, match=r"is a run on entity-recognition; one on masked-language-model is needed"):
         masked_models.load_adapted_encoder(tmp_path)
 
 
@@ -241,7 +242,7 @@ def test_an_interrupted_run_resumes_to_the_same_result(
     )
 
 
-def test_dry_run_shows_what_is_hidden_and_writes_nothing(
+def test_dry_run_shows_what_is_masked_and_writes_nothing(
     recipe: ModuleType, trials: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = write_encoder(tmp_path / "model")

@@ -18,7 +18,7 @@ from bioft.datasets.load import load_documents
 from bioft.errors import BioftError
 from bioft.metrics import counts, relation_f1
 from bioft.models import base as models
-from bioft.storage import datasets as storage, runs
+from bioft.storage import datasets as storage, runs, yaml_config
 from bioft.tasks.entities import predict as entity_prediction
 from bioft.tasks.entities.found import FoundRelation
 from bioft.tasks.relations import candidates as relations, predict as relation_prediction
@@ -180,7 +180,7 @@ def pubtator_mentions(row: dict[str, Any]) -> list[pubtator.Mention]:
 @pytest.mark.parametrize("preset", ARCHITECTURES)
 def test_every_preset_trains_on_its_architecture(preset: str, recipe: ModuleType, tmp_path: Path) -> None:
     """One step of the preset as shipped, with its markers and its loss."""
-    shipped = presets.load_config(presets.resolve_config("sequence_classification", preset))
+    shipped = yaml_config.load_config(presets.resolve_config("sequence_classification", preset))
     model = write_encoder(tmp_path / "model", ARCHITECTURES[preset])
     more: dict[str, object] = {"max_steps": 1, "per_device_train_batch_size": 4}
     if "trained_layers" in shipped:  # of six; the tiny encoder has two

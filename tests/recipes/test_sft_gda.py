@@ -28,7 +28,7 @@ from bioft.errors import BioftError
 from bioft.hub import push
 from bioft.models import base as models, lora
 from bioft.models.arguments import LanguageModelArguments, TrainingArguments
-from bioft.storage import runs
+from bioft.storage import runs, yaml_config
 from bioft.tasks.gene_disease import adapter_start, predict as prediction
 from bioft.tasks.gene_disease.arguments import GeneDiseaseArguments, PromptArguments
 from bioft.training import arguments, presets
@@ -79,7 +79,7 @@ def test_every_gpu_preset_trains_the_intended_modules(
     output = tmp_path / "run"
     run_recipe(recipe, *options(preset, model, ctd, output, max_steps=1))
 
-    shipped = presets.load_config(presets.resolve_config("sft_gda", preset))
+    shipped = yaml_config.load_config(presets.resolve_config("sft_gda", preset))
     config = json.loads((output / "adapter_config.json").read_text())
     assert sorted(config["target_modules"]) == sorted(shipped["lora_target_modules"])
     assert (config["r"], config["lora_alpha"], config["lora_dropout"]) == (16, 32, 0.1)

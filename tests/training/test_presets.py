@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from bioft.errors import BioftError
+from bioft.storage import yaml_config
 from bioft.training import presets
 
 
@@ -57,7 +58,7 @@ def test_list_is_ordered_and_described(recipes: Path) -> None:
 
 def test_every_shipped_preset_is_valid_and_described() -> None:
     for preset in presets.list_presets():
-        assert presets.load_config(preset.path), preset.path
+        assert yaml_config.load_config(preset.path), preset.path
         assert preset.description, f"{preset.path} needs a comment as its first line"
 
 
@@ -96,7 +97,7 @@ def test_misspelled_keys_name_line_and_nearest(tmp_path: Path) -> None:
     path = tmp_path / "my.yaml"
     path.write_text("# mine\nseed: 0\nlearning_rat: 1.0e-4\nzzz: 1\n", encoding="utf-8")
     with pytest.raises(BioftError) as caught:
-        presets.check_keys(presets.load_config(path), {"seed", "learning_rate"}, path)
+        presets.check_keys(yaml_config.load_config(path), {"seed", "learning_rate"}, path)
     assert str(caught.value).splitlines() == [
         f"{path}, line 3: unknown key 'learning_rat'. Did you mean 'learning_rate'?",
         f"{path}, line 4: unknown key 'zzz'.",
@@ -127,15 +128,15 @@ def test_bad_yaml(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "my.yaml"
     path.write_bytes(content)
     with pytest.raises(BioftError) as caught:
-        presets.load_config(path)
+        yaml_config.load_config(path)
     assert message in str(caught.value)
     assert str(path) in str(caught.value)
 
 
 def test_missing_file_folder_and_empty_file(tmp_path: Path) -> None:
     with pytest.raises(BioftError, match="does not exist"):
-        presets.load_config(tmp_path / "absent.yaml")
+        yaml_config.load_config(tmp_path / "absent.yaml")
     with pytest.raises(BioftError, match="is a folder"):
-        presets.load_config(tmp_path)
+        yaml_config.load_config(tmp_path)
     (tmp_path / "empty.yaml").write_text("# nothing\n")
-    assert presets.load_config(tmp_path / "empty.yaml") == {}
+    assert yaml_config.load_config(tmp_path / "empty.yaml") == {}

@@ -10,10 +10,10 @@ import yaml
 from typer.testing import CliRunner
 
 from bioft.cli.main import app
+from bioft.datasets.configuration import recorded_configuration
 from bioft.errors import BioftError
 from bioft.hub import pull
 from bioft.storage import environment, runs
-from bioft.storage.configuration import recorded_configuration
 from bioft.training import reproduce as reproduction
 from tests.recipe import command_line, load_recipe, run_recipe
 from tests.tiny import write_encoder
@@ -160,3 +160,26 @@ def test_a_recipe_that_fails_is_told_with_its_exit_code(finished: Path, tmp_path
     config = yaml.safe_load(content)
     assert Path(path).name == "default.yaml"
     assert (config["output_dir"], config["report_to"], config["max_steps"]) == (str(tmp_path / "out"), "none", 3)
+
+
+def test_a_recipe_of_ones_own_is_started_from_the_folder_of_its_script(
+    finished: Path, tmp_path: Path, monkeypatch: Any
+) -> None:
+    """As the recorded command names it, with the recorded configuration; never for a run from the Hub."""
+    monkeypatch.chdir(tmp_path)
+    seen = tmp_path / "seen"
+    script = f"import sys; open({str(seen)!r}, 'w').write(' '.join(sys.argv[:2])); sys.exit(3)"
+    (tmp_path / "my_tagger.py").write_text(script)
+    own = copy_of(finished, tmp_path, recipe="my_tagger", command=["my_tagger.py", "--config", "mine.yaml"])
+    with pytest.raises(BioftError, match="my_tagger ended with exit code 3"):
+        reproduction.reproduce(str(own), tmp_path / "out")
+    assert seen.read_text() == "my_tagger.py --config"
+    seen.unlink()
+    (tmp_path / "my_tagger.py").rename(tmp_path / "elsewhere.py")
+    with pytest.raises(BioftError, match=r"my_tagger\.py is not here"):
+        reproduction.reproduce(str(own), tmp_path / "out")
+    (tmp_path / "elsewhere.py").rename(tmp_path / "my_tagger.py")
+    (own / pull.ORIGIN).write_text(json.dumps({"id": "user/adapter", "revision": "c" * 40}))
+    with pytest.raises(BioftError, match=r"no recipe 'my_tagger'\. What comes from the Hub may not choose code"):
+        reproduction.reproduce(str(own), tmp_path / "out")
+    assert not seen.exists()

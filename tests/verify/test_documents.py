@@ -89,7 +89,7 @@ def test_a_sample_is_checked_and_said_to_be_one(recipe: str, finished: dict[str,
     found = verify(finished[recipe], sample=5, seed=1)
     assert found.status == "verified" and found.predictions is not None
     assert (found.predictions.compared, found.predictions.agreeing, found.predictions.total) == (5, 5, N_TEST)
-    assert "5 of 30 documents" in found.notes[0]
+    assert "5 of 30 predictions" in found.notes[0]
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -114,7 +114,7 @@ def test_perfect_predictions_are_not_what_the_model_finds(finished: dict[str, Pa
         record["metrics"] = {name: figures[name] for name in record["metrics"]}
 
     found = verify(forge(finished["token_classification"], tmp_path, state, perfect))
-    assert_reason(found, "the model finds something else", "Outside the recorded intervals")
+    assert_reason(found, "not what the model gives", "fine-tuned: outside the recorded intervals")
     assert found.predictions is not None and found.predictions.label_flips > 0
 
 
@@ -127,7 +127,7 @@ def test_a_relation_taken_out_of_the_predictions_is_found(finished: dict[str, Pa
     assert_reason(
         verify(forge(finished["sequence_classification"], tmp_path, table=mend)),
         "do not follow",
-        "the model finds something else",
+        "not what the model gives",
     )
 
 
@@ -135,7 +135,7 @@ def test_labels_that_are_not_the_test_splits_are_found(finished: dict[str, Path]
     def easier(table: pd.DataFrame) -> pd.DataFrame:
         return table.assign(label=table["prediction"])
 
-    assert_reason(verify(forge(finished["sequence_classification"], tmp_path, table=easier)), "has as labels")
+    assert_reason(verify(forge(finished["sequence_classification"], tmp_path, table=easier)), "are not those of the test split")
 
 
 def test_a_baseline_made_weak_is_found(finished: dict[str, Path], tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_other_weights_are_found(recipe: str, finished: dict[str, Path], tmp_pat
     shutil.copytree(finished[recipe], copy)
     weights = load_file(copy / "model.safetensors")
     save_file({name: -values for name, values in weights.items()}, copy / "model.safetensors", {"format": "pt"})
-    assert_reason(verify(forge(copy, tmp_path)), "the model finds something else")
+    assert_reason(verify(forge(copy, tmp_path)), "not what the model gives")
 
 
 def test_a_threshold_that_validation_does_not_give_is_found(finished: dict[str, Path], tmp_path: Path) -> None:

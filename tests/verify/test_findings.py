@@ -8,7 +8,7 @@ import pytest
 
 from bioft.errors import BioftError
 from bioft.hub import pull
-from bioft.verify.findings import Verification, check_base_model
+from bioft.verify.findings import check_base_model
 from tests.tiny import write_model
 
 
@@ -25,10 +25,8 @@ def test_the_base_model_is_no_folder_of_this_machine(
     if pulled:
         (run / pull.ORIGIN).write_text(json.dumps({"id": "user/run", "revision": "0" * 40}))
     recorded: dict[str, Any] = {"name_or_path": name, "id": name, "revision": None, "sha256": None}
-    found = Verification(str(run))
     if pulled:
         with pytest.raises(BioftError, match="local folder"):
-            check_base_model(run, {"base_model": recorded}, found)
+            check_base_model(run, {"base_model": recorded})
     else:
-        check_base_model(run, {"base_model": recorded}, found)
-        assert not found.reasons
+        assert check_base_model(run, {"base_model": recorded}) == []

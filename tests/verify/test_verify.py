@@ -17,14 +17,12 @@ from bioft import metrics
 from bioft.cards import model as cards, words as cards_words
 from bioft.cli.main import app
 from bioft.datasets import recorded as recorded_data
-from bioft.datasets.load import load_or_build
 from bioft.errors import BioftError
 from bioft.hub import pull as hub_pull
 from bioft.metrics import intervals, thresholds
 from bioft.storage import datasets as storage, runs
 from bioft.tasks.gene_disease import evaluate as evaluation
-from bioft.verify import gene_disease as gene_disease_verification, verify as verification
-from bioft.verify.findings import Request
+from bioft.verify import verify as verification
 from tests.hub_server.server import HubServer
 from tests.recipe import RECIPES, command_line, load_recipe, run_recipe
 from tests.tiny import write_ctd, write_model
@@ -106,12 +104,8 @@ def state_what_the_predictions_give(copy: Path) -> None:
     record["baselines"] = {
         name: figures(f"baseline_{name}", threshold) for name, threshold in scoring["baseline_thresholds"].items()
     }
-    evaluated = {
-        name: evaluation.Evaluation(table[f"baseline_{name}"].to_numpy(), 0.5, found)
-        for name, found in record["baselines"].items()
-    }
-    model = evaluation.Evaluation(table["score"].to_numpy(), 0.5, record["metrics"])
-    record["comparison"] = evaluation.compare_with_best_baseline({"test": table}, model, evaluated)
+    baselines = {name: table.assign(score=table[f"baseline_{name}"]) for name in record["baselines"]}
+    record |= evaluation.comparisons(table, baselines, None, record)
     (copy / runs.RECORD).write_text(json.dumps(record))
     (copy / runs.CARD).write_text(cards.model_card(record), encoding="utf-8")
 
@@ -154,10 +148,8 @@ def test_the_data_are_where_the_run_was_trained_on_them(finished: Path, tmp_path
     copy = tmp_path / "pulled"
     shutil.copytree(finished, copy)
     (copy / hub_pull.ORIGIN).write_text(json.dumps({"id": "user/run", "revision": "0" * 40}))
-    found = verification.Verification(str(copy))
-    request = Request(copy, runs.read(copy), found, 1, 0, None, lambda name, commit: copy, progress=False)
     with pytest.raises(BioftError, match="The data are missing: there is no data/CTD_curated"):
-        recorded_data.recorded_dataset(request, load_or_build, {}, gene_disease_verification.DOWNLOADS)
+        recorded_data.recorded_data(copy, runs.read(copy))
 
 
 def test_a_sample_is_checked_and_said_to_be_one(finished: Path, ctd: Path) -> None:
@@ -369,7 +361,7 @@ def test_a_built_dataset_stands_in_for_its_source(finished: Path, ctd: Path, tmp
     assert verify(finished, tmp_path / "data", sample=5).status == "verified"
 
 
-@pytest.mark.parametrize("field", ["base_model", "dataset", "scoring", "metrics", "baselines", "comparison", "recipe"])
+@pytest.mark.parametrize("field", ["base_model", "dataset", "scoring", "metrics", "baselines", "comparison", "task"])
 @pytest.mark.parametrize("value", [None, [], {}, "x"])
 def test_a_record_of_another_kind_is_never_verified_and_never_raises(
     field: str, value: Any, finished: Path, ctd: Path, tmp_path: Path
@@ -381,6 +373,16 @@ def test_a_record_of_another_kind_is_never_verified_and_never_raises(
     (copy / runs.RECORD).write_text(json.dumps(record))
     found = verify(copy, ctd, sample=1)
     assert found.status != "verified" and found.reasons
+
+
+@pytest.mark.parametrize("value", [None, [], {}])
+def test_a_record_that_names_no_recipe_is_never_verified(
+    value: Any, finished: Path, ctd: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(finished, copy)
+    (copy / runs.RECORD).write_text(json.dumps(runs.read(copy) | {"recipe": value}))
+    assert verify(copy, ctd, sample=1).status == "cannot be checked"
 
 
 def test_the_command_prints_the_verdict_and_exits_with_it(finished: Path, ctd: Path, tmp_path: Path) -> None:
@@ -479,3 +481,45 @@ def test_the_hub_reads_the_cards(published: dict[str, Any]) -> None:
         name: sum(counts.values()) for name, counts in record["dataset"]["rows"].items()
     }
     assert published["first_streamed"] == published["first_local"]
+
+
+def test_a_record_that_names_no_task_of_bioft_cannot_be_checked(
+    finished: Path, ctd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A module of one's own that lacks a function; of a run from the Hub such a module is not even imported."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    imported = tmp_path / "imported"
+    (tmp_path / "own_pairs.py").write_text(
+        f"open({str(imported)!r}, 'w').close()\n"
+        "from bioft.task import Task\n"
+        "from bioft.tasks.gene_disease import TASK as THEIRS, answers\n"
+        "TASK = Task(**vars(THEIRS) | {'name': 'own-pairs', 'module': 'own_pairs'})\n"
+    )
+
+    def claim(record: dict[str, Any]) -> None:
+        record |= {"task": "own-pairs", "module": "own_pairs"}
+
+    copy = tmp_path / "run"
+    shutil.copytree(finished, copy)
+    record = runs.read(copy)
+    claim(record)
+    (copy / runs.RECORD).write_text(json.dumps(record))
+    (copy / hub_pull.ORIGIN).write_text(json.dumps({"id": "user/run", "revision": "0" * 40}))
+    result = CliRunner().invoke(app, ["verify", str(copy)])
+    assert result.exit_code == 2 and not imported.exists()
+    assert "'own_pairs', which is not part of bioft" in " ".join(result.output.split())
+    (copy / hub_pull.ORIGIN).unlink()
+    assert_reason(verify(copy, ctd), "own_pairs has no `evaluate`", status="cannot be checked")
+    assert imported.exists()
+
+
+def test_a_recorded_argument_that_names_a_file_is_not_built_with(finished: Path, tmp_path: Path) -> None:
+    """What comes from the Hub may not choose a file of this machine, nor is a file's name its content."""
+
+    def claim(record: dict[str, Any]) -> None:
+        record["dataset"] |= {"builder": "hpo_synonyms", "arguments": {"directory": str(tmp_path)}}
+
+    copy = forge(finished, tmp_path, claim)
+    with pytest.raises(BioftError, match="built with a file for directory"):
+        recorded_data.recorded_data(copy, runs.read(copy))

@@ -11,6 +11,7 @@ from bioft.hub import pull
 from bioft.models import base as models
 from bioft.models.embedded import BaseModel
 from bioft.storage import runs
+from bioft.tasks.gene_disease import TASK
 
 
 def find_start(run: str | None, base: BaseModel, manifest: Mapping[str, Any]) -> Path | None:
@@ -28,7 +29,7 @@ def find_start(run: str | None, base: BaseModel, manifest: Mapping[str, Any]) ->
     if run is None:
         return None
     folder = pull.run_directory(run)
-    record = runs.read_trained(folder, "sft_gda")
+    record = runs.read_trained(folder, TASK.name)
     recorded = record["base_model"]
     models.check_goes_on_from(run, recorded, base)
     # Weights from the Hub are told apart by their commit, others by their content.

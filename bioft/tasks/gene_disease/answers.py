@@ -1,14 +1,65 @@
 """What a run on gene–disease pairs answered, from its stored predictions."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from bioft.task import FINE_TUNED
-from bioft.tasks.answers import BASE, Answers, Outcomes, Ranking, accuracy_of, check_same, columns_of, crosstab, f1_of
+from bioft.task import BASE, FINE_TUNED
+from bioft.tasks.answers import (
+    BASE as BASE_MODEL,
+    Answers,
+    Outcomes,
+    Ranking,
+    accuracy_of,
+    check_same,
+    crosstab,
+    f1_of,
+    read_table,
+    systems_of,
+)
 from bioft.tasks.embedded import Embedded, Floats, Sampled, last_states
+
+PAIR = ["gene", "gene_id", "disease", "disease_id", "label"]
+"""The columns that say which pair a row of predictions is about."""
+
+
+def read(directory: Path, record: Mapping[str, Any]) -> pd.DataFrame:
+    """The stored predictions; BioftError if they can't be read."""
+    return read_table(directory, [*PAIR, "score", "prediction"])
+
+
+def thresholds(record: Mapping[str, Any]) -> dict[str, float]:
+    """By system the score from which on a pair is predicted to be associated, as far as it is on record."""
+    scoring = record["scoring"]
+    all_of_them = {FINE_TUNED: scoring["threshold"], BASE: scoring.get("base_model_threshold")}
+    all_of_them |= scoring.get("baseline_thresholds", {})
+    return {system: threshold for system, threshold in all_of_them.items() if threshold is not None}
+
+
+def systems(table: pd.DataFrame, record: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
+    """By system the predictions table, with the predictions that follow from scores and recorded thresholds."""
+    recorded, found = thresholds(record), {}
+    for name, its in systems_of(table, "score", PAIR, base="base_score").items():
+        threshold = recorded.get(name)
+        found[name] = its if threshold is None else its.assign(prediction=(its["score"] >= threshold).astype(np.int64))
+    return found
+
+
+def differences(made: pd.DataFrame, stored: pd.DataFrame, record: Mapping[str, Any]) -> pd.DataFrame:
+    """How far scores made again are from the stored ones of the same pairs, and these from them towards the label."""
+    off = stored["score"].to_numpy() - made["score"].to_numpy()
+    changed = np.zeros(len(made), dtype=bool)
+    if "prediction" in made and "prediction" in stored:
+        changed = made["prediction"].to_numpy() != stored["prediction"].to_numpy()
+    words = [
+        f"{gene} – {disease}: stored {then:.4f}, now {now:.4f}"
+        for gene, disease, then, now in zip(made["gene"], made["disease"], stored["score"], made["score"], strict=True)
+    ]
+    signed = off * np.where(made["label"] == 1, 1, -1)
+    return pd.DataFrame({"difference": np.abs(off), "changed": changed, "signed": signed, "words": words})
 
 
 def outcomes(table: pd.DataFrame) -> Outcomes:
@@ -26,16 +77,10 @@ def outcomes(table: pd.DataFrame) -> Outcomes:
 
 def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:
     """What all systems of the run answered."""
-    columns, scoring = columns_of(table, "score", "base_score"), record["scoring"]
-    thresholds = {FINE_TUNED: scoring["threshold"], BASE: scoring.get("base_model_threshold")}
-    thresholds |= scoring.get("baseline_thresholds", {})
-    given = {system: table[column].to_numpy(float) for system, column in columns.items()}
+    stored = {BASE_MODEL if name == BASE else name: its for name, its in systems(table, record).items()}
+    given = {system: its["score"].to_numpy(float) for system, its in stored.items()}
+    answers = {system: its["prediction"].to_numpy() for system, its in stored.items() if "prediction" in its}
     truth = table["label"].to_numpy(np.int64)
-    answers = {
-        system: (scores >= threshold).astype(np.int64)
-        for system, scores in given.items()
-        if (threshold := thresholds.get(system)) is not None
-    }
     words = np.array(["not associated", "associated"])
     missing = {}
     if without := [system for system in given if system not in answers]:
@@ -106,6 +151,6 @@ def embed(run: Sampled) -> Embedded:
 
     vectors = {FINE_TUNED: states_of_questions()}
     with model.disable_adapter():
-        vectors = {BASE: states_of_questions(), **vectors}
+        vectors = {BASE_MODEL: states_of_questions(), **vectors}
     labels = np.where(table["label"] == 1, "associated", "not associated")
     return Embedded("questions about pairs (state of the last token)", labels, table["gene_id"].to_numpy(str), vectors)

@@ -1,62 +1,111 @@
 """One protocol for models and baselines: threshold from validation, metrics with intervals on test, comparison."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from datasets import Dataset, DatasetDict
 from rich.progress import track
 
 from bioft import metrics
+from bioft.datasets.gene_disease.audit import audit
 from bioft.datasets.gene_disease.baselines import GENE_DISEASE
 from bioft.errors import LeakageError
-from bioft.metrics import intervals, pair_plots, thresholds
-from bioft.metrics.report import describe_difference
+from bioft.metrics import bootstrap, intervals, pair_plots, report
+from bioft.metrics.thresholds import most_accurate_threshold
+from bioft.storage.runs import PREDICTIONS
+from bioft.task import BASE, FINE_TUNED
+from bioft.tasks.gene_disease import TASK
+from bioft.tasks.gene_disease.answers import PAIR, thresholds
 from bioft.tasks.gene_disease.prompts import PairPrompts
 
 COMPARED = "auroc"
 SHOWN = {"auroc": "AUROC", "accuracy": "Accuracy", "f1": "F1", "auprc": "AUPRC", "ece": "ECE", "mcc": "MCC"}
+WITHOUT_THRESHOLD = ("auroc", "auprc", "ece")
+Scores = Mapping[str, np.ndarray]
+"""Of a model, by split, shape `(n,)`."""
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """Scores of one model on the test split, with the metrics at the threshold that validation chose."""
-
-    test_scores: np.ndarray
-    threshold: float
-    metrics: dict[str, dict[str, float | int | None]]
+def predictions(rows: Dataset, scores: np.ndarray, threshold: float | None) -> pd.DataFrame:
+    """The predictions table of pairs: the columns `PAIR`, score and, with a threshold, the prediction (0 or 1)."""
+    table = rows.select_columns(PAIR).to_pandas().assign(score=np.asarray(scores))
+    return table if threshold is None else table.assign(prediction=(table["score"] >= threshold).astype(int))
 
 
-def evaluate(
-    dataset: DatasetDict, scores: Mapping[str, np.ndarray], *, n_resamples: int = 1000, seed: int = 0
-) -> Evaluation:
-    """Choose the threshold on `scores["validation"]`, then measure `scores["test"]`.
+def choose_threshold(dataset: DatasetDict, scores: Scores) -> float:
+    """The threshold with the highest accuracy on the validation split."""
+    return most_accurate_threshold(labels_of(dataset["validation"]), scores["validation"])
 
-    Returns metrics of `bioft.metrics.gda`, each with value, low, high (95 % bootstrap interval) and n.
+
+def fit_baselines(
+    dataset: DatasetDict, record: Mapping[str, Any], progress: bool = False
+) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+    """Fit every baseline on the pairs that a run was trained on; yields its name and its scores by split."""
+    train, limit = dataset["train"], record.get("dataset", {}).get("max_train_pairs")
+    train = train if limit is None else train.select(range(min(limit, len(train))))
+    for name in track(GENE_DISEASE, "Baselines", transient=True, disable=not progress):
+        baseline = GENE_DISEASE[name]().fit(train)
+        yield name, {split: baseline.predict(dataset[split]) for split in ("validation", "test")}
+
+
+def baselines(dataset: DatasetDict, record: Mapping[str, Any], progress: bool = False) -> dict[str, pd.DataFrame]:
+    """The predictions table of every baseline, fitted on the training split, in the order of `GENE_DISEASE`."""
+    return {
+        name: predictions(dataset["test"], scores["test"], choose_threshold(dataset, scores))
+        for name, scores in fit_baselines(dataset, record, progress)
+    }
+
+
+def figures(
+    table: pd.DataFrame, dataset: Any, record: Mapping[str, Any], *, n_resamples: int = 1000, seed: int = 0
+) -> dict[str, dict[str, float | int | None]]:
+    """Metrics of `bioft.metrics.gda`, each with value, low, high (95 % bootstrap interval) and n.
+
+    A table without predictions, of a model whose threshold is not on record, gives those that need none.
     """
-    threshold = thresholds.most_accurate_threshold(labels_of(dataset["validation"]), scores["validation"])
+    answered = table.get("prediction")
+    positive = table["score"][answered == 1] if answered is not None else table["score"]
     flat = metrics.load("gda").compute(
-        predictions=scores["test"],
-        references=labels_of(dataset["test"]),
-        threshold=threshold,
+        predictions=table["score"],
+        references=table["label"],
+        # Any threshold between the scores of the two answers gives the same figures.
+        threshold=positive.min() if len(positive) else np.nextafter(table["score"].max(), 2),
         n_resamples=n_resamples,
         seed=seed,
     )
-    return Evaluation(np.asarray(scores["test"]), threshold, intervals.nest(flat))
+    measured = bootstrap.nest(flat)
+    return {name: its for name, its in measured.items() if answered is not None or name in WITHOUT_THRESHOLD}
 
 
-def evaluate_baselines(
-    dataset: DatasetDict, *, n_resamples: int = 1000, seed: int = 0, progress: bool = True
-) -> dict[str, Evaluation]:
-    """Fit every baseline on the training split and evaluate it like a model, in the order of `GENE_DISEASE`."""
-    results = {}
-    for name in track(GENE_DISEASE, "Baselines", transient=True, disable=not progress):
-        baseline = GENE_DISEASE[name]().fit(dataset["train"])
-        scores = {split: baseline.predict(dataset[split]) for split in ("validation", "test")}
-        results[name] = evaluate(dataset, scores, n_resamples=n_resamples, seed=seed)
-    return results
+def comparisons(
+    table: pd.DataFrame, baselines: Mapping[str, pd.DataFrame], dataset: Any, record: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Paired bootstrap of the model's AUROC against the best baseline's, with the conclusion in one sentence."""
+    results = {
+        name: intervals.paired_bootstrap(table["label"], table["score"], its["score"], metric=COMPARED)
+        for name, its in baselines.items()
+    }
+    return {"comparison": report.describe_best(results, SHOWN[COMPARED])}
+
+
+def test_rows(dataset: DatasetDict) -> pd.DataFrame:
+    """The pairs that the predictions table of a run on this dataset is about."""
+    return dataset["test"].select_columns(PAIR).to_pandas()
+
+
+def check_data(dataset: DatasetDict, record: Mapping[str, Any]) -> list[str]:
+    """Why the pairs are not those of the record: their audit, made anew, is another.
+
+    Raises:
+        LeakageError: a pair, or what the splits hold out, is in the training split and in another one.
+    """
+    check_not_trained_on(dataset)
+    ours, recorded = audit(dataset, split=record["dataset"]["arguments"]["split"]), record["audit"]
+    checks = {name: recorded["checks"].get(name) for name in ours["checks"]}
+    same = ours["checks"] == checks and ours["entity_overlap"] == recorded["entity_overlap"]
+    return [] if same else ["The record states another audit than that of its dataset."]
 
 
 def check_not_trained_on(dataset: DatasetDict) -> None:
@@ -75,51 +124,59 @@ def check_not_trained_on(dataset: DatasetDict) -> None:
             )
 
 
-def compare_with_best_baseline(
-    dataset: DatasetDict, model: Evaluation, baselines: Mapping[str, Evaluation], *, n_resamples: int = 1000
-) -> dict[str, Any]:
-    """Paired bootstrap of the model's AUROC against the best baseline's, with the conclusion in one sentence.
+def check_choices(model: Any, dataset: DatasetDict, record: Mapping[str, Any]) -> list[str]:
+    """Whether validation gives the recorded thresholds of the model, its base and the baselines; what it does not.
 
-    The best baseline is the one with the highest AUROC on this same test split, which favours the baselines.
+    `model` is as `bioft.tasks.gene_disease.predict.load` gives it.
     """
-    best = max(baselines, key=lambda name: baselines[name].metrics[COMPARED]["value"] or 0.0)
-    result = intervals.paired_bootstrap(
-        labels_of(dataset["test"]),
-        model.test_scores,
-        baselines[best].test_scores,
-        metric=COMPARED,
-        n_resamples=n_resamples,
-    )
-    return describe_difference(best, result, SHOWN[COMPARED])
+    from bioft.tasks.gene_disease.predict import score_pairs
+
+    language_model, prompts, _ = model
+    rows, recorded, tolerance = dataset["validation"], thresholds(record), TASK.tolerance(record)
+    scores = {FINE_TUNED: score_pairs(language_model, prompts, rows)}
+    with language_model.disable_adapter():
+        scores[BASE] = score_pairs(language_model, prompts, rows)
+    scores |= {name: its["validation"] for name, its in fit_baselines(dataset, record)}
+    labels, reasons = labels_of(rows), []
+    for name, its in scores.items():
+        if (threshold := recorded.get(name)) is None:
+            continue
+        best = most_accurate_threshold(labels, its)
+        accuracy, highest = (intervals.metric_values(labels, its, threshold=t)["accuracy"] for t in (threshold, best))
+        # Scores this near to a threshold may fall on its other side when they are computed again.
+        near = sum(float(np.mean(np.abs(its - t) <= tolerance)) for t in (threshold, best))
+        if highest - accuracy > near + 1e-6:
+            reasons.append(
+                f"{name}: validation does not give the recorded threshold {threshold:.4f} (accuracy {accuracy:.3f}) "
+                f"but {best:.4f} (accuracy {highest:.3f})."
+            )
+    return reasons
 
 
-def describe_scoring(
-    prompts: PairPrompts, model: Evaluation, base: Evaluation, baselines: Mapping[str, Evaluation]
-) -> dict[str, Any]:
-    """How scores came about and became labels: all that is needed to compute the figures from the predictions."""
+def write_predictions(
+    table: pd.DataFrame, base: pd.DataFrame, baselines: Mapping[str, pd.DataFrame], directory: Path
+) -> None:
+    """Write `predictions.parquet`: a row for each test pair with the scores of model, base and baselines."""
+    others = {"base_score": base["score"]} | {f"baseline_{name}": its["score"] for name, its in baselines.items()}
+    table = table.assign(**others)
+    table.insert(0, "id", [f"test-{index}" for index in range(len(table))])
+    table.to_parquet(directory / PREDICTIONS, index=False)
+
+
+def describe_scoring(prompts: PairPrompts, thresholds: Mapping[str, float]) -> dict[str, Any]:
+    """How scores came about and became labels: all that is needed to compute the figures from the predictions.
+
+    `thresholds` are those of all systems, by name.
+    """
     return {
         "prompt_style": prompts.name,
         "positive": prompts.style.positive,
         "negative": prompts.style.negative,
-        "threshold": model.threshold,
-        "base_model_threshold": base.threshold,
-        "baseline_thresholds": {name: baseline.threshold for name, baseline in baselines.items()},
+        "threshold": thresholds[FINE_TUNED],
+        "base_model_threshold": thresholds[BASE],
+        "baseline_thresholds": {name: its for name, its in thresholds.items() if name not in (FINE_TUNED, BASE)},
         "threshold_chosen_on": "validation",
     }
-
-
-def write_predictions(
-    test: Dataset, model: Evaluation, base: Evaluation, baselines: Mapping[str, Evaluation], directory: Path
-) -> None:
-    """Write `predictions.parquet`: a row for each test pair with the scores of model, base and baselines."""
-    table = test.select_columns(["gene", "gene_id", "disease", "disease_id", "label"]).to_pandas()
-    table.insert(0, "id", [f"test-{index}" for index in range(len(table))])
-    table["score"] = model.test_scores
-    table["prediction"] = (model.test_scores >= model.threshold).astype(int)
-    table["base_score"] = base.test_scores
-    for name, baseline in baselines.items():
-        table[f"baseline_{name}"] = baseline.test_scores
-    table.to_parquet(directory / "predictions.parquet", index=False)
 
 
 def labels_of(rows: Dataset) -> np.ndarray:

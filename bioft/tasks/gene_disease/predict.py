@@ -1,9 +1,11 @@
 """Scores from a finished run: load its adapter on the recorded base model and ask it about new pairs."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from accelerate import PartialState
 from accelerate.utils import gather_object
@@ -12,7 +14,10 @@ from datasets import Dataset
 from bioft.errors import BioftError
 from bioft.models import base as models, embedded, sharding
 from bioft.storage import runs
-from bioft.tasks.gene_disease import scoring
+from bioft.task import BASE, FINE_TUNED
+from bioft.tasks.gene_disease import TASK, scoring
+from bioft.tasks.gene_disease.answers import thresholds
+from bioft.tasks.gene_disease.evaluate import predictions
 from bioft.tasks.gene_disease.prompts import PairPrompts
 
 
@@ -68,7 +73,7 @@ def load_run(directory: str | Path, dtype: torch.dtype | None = None) -> tuple[A
     """
     from peft import PeftModel
 
-    record = runs.read_trained(directory, "sft_gda")
+    record = runs.read_trained(directory, TASK.name)
     recorded = record["base_model"]
     base = models.resolve_recorded(recorded)
     quantization = models.nf4(dtype) if recorded["quantization"] == "nf4" else None
@@ -77,6 +82,25 @@ def load_run(directory: str | Path, dtype: torch.dtype | None = None) -> tuple[A
     model, tokenizer = models.load_causal_lm(base, quantization, dtype)
     model = PeftModel.from_pretrained(model, str(directory))
     return model, PairPrompts(record["scoring"]["prompt_style"], tokenizer), record
+
+
+def load(directory: str | Path) -> tuple[Any, PairPrompts, dict[str, Any]]:
+    """As `load_run`; the model computes in the type in which the run was evaluated, if that is on record."""
+    name = runs.read(directory)["base_model"].get("dtype")
+    return load_run(directory, None if name is None else models.compute_dtype(name))
+
+
+def predict(model: Any, rows: Dataset, record: Mapping[str, Any], progress: str | None = None) -> pd.DataFrame:
+    """The predictions table of pairs, by the model that `load` gives."""
+    scores = score_pairs(model[0], model[1], rows, progress=progress)
+    return predictions(rows, scores, thresholds(record)[FINE_TUNED])
+
+
+def predict_base(model: Any, rows: Dataset, record: Mapping[str, Any], progress: str | None = None) -> pd.DataFrame:
+    """The same by the base model, without the adapter."""
+    with model[0].disable_adapter():
+        scores = score_pairs(model[0], model[1], rows, progress=progress)
+    return predictions(rows, scores, thresholds(record).get(BASE))
 
 
 def predict_pairs(

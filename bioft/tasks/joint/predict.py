@@ -176,7 +176,7 @@ def load(directory: str | Path) -> tuple[Any, Any, ConceptDictionary, dict[str, 
     Raises:
         BioftError: no finished run, one of another recipe, or files changed since.
     """
-    record = runs.read_trained(directory, "joint_ner_re")
+    record = runs.read_trained(directory, "joint-entity-relation")
     model = JointModel.from_pretrained(directory, dtype=torch.float32).to(models.local_device()).eval()
     return model, AutoTokenizer.from_pretrained(directory), ConceptDictionary.load(Path(directory)), record
 

@@ -43,7 +43,7 @@ class MaskingArguments:
         default=256, metadata={"help": "Tokens of a block, into which several texts are packed."}
     )
     mask_probability: float = field(default=0.15, metadata={"help": "Share of the tokens to be predicted."})
-    whole_words: bool = field(default=False, metadata={"help": "Hide all tokens of a word, or none."})
+    whole_words: bool = field(default=False, metadata={"help": "Mask all tokens of a word, or none."})
 
     def __post_init__(self) -> None:
         """Refuse a share that leaves nothing to predict, or nothing to predict it from."""

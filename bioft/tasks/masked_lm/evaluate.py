@@ -1,6 +1,6 @@
-"""How well a model predicts hidden tokens of held-out texts: accuracy and perplexity under a mask that stays the same.
+"""How well a model predicts masked tokens of held-out texts: accuracy and perplexity under a mask that stays the same.
 
-Every text is read whole, in pieces, each alone; 15 % of its tokens are hidden, all of them behind the mask token, by a
+Every text is read whole, in pieces, each alone; 15 % of its tokens are masked, all of them by the mask token, by a
 seed. So models, baselines and later runs answer the very same questions.
 """
 
@@ -8,42 +8,34 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from datasets import Dataset
+from datasets import Dataset, DatasetDict
 from rich.progress import track
+from transformers import AutoTokenizer
 
 from bioft.metrics import bootstrap, report
 from bioft.metrics.bootstrap import Measured, PairedDifference
+from bioft.models import base as models
 from bioft.models.batches import batches_by_length
+from bioft.task import BASE
 from bioft.tasks.masked_lm import packing
+from bioft.tasks.masked_lm.answers import systems
 from bioft.tasks.masked_lm.masking import NOT_PREDICTED, MaskingCollator, collator_for
 
 SHOWN = {"masked_accuracy": "Masked accuracy", "perplexity": "Perplexity"}
 PROBABILITY = 0.15
 _BATCH_TOKENS = 4096
+TEXTS_AT_ONCE = 1000
 Floats = np.ndarray
 
 
 @dataclass(frozen=True)
-class MaskedPredictions:
-    """What a model made of the hidden tokens of each text; arrays of shape (texts,)."""
-
-    hidden: Floats
-    """How many tokens were hidden."""
-    correct: Floats
-    """How many of them the model's first choice was."""
-    loss: Floats
-    """The sum of their negative log-probabilities (natural logarithm)."""
-
-
-@dataclass(frozen=True)
 class Questions:
-    """The hidden tokens of the texts to be tested on, as `fixed_questions` makes them."""
+    """The masked tokens of the texts to be tested on, as `fixed_questions` makes them."""
 
     texts: int
     pieces: list[tuple[int, dict[str, Any]]]
@@ -64,8 +56,13 @@ def fixed_questions(texts: Sequence[str], tokenizer: Any, block_length: int, see
 
 
 @torch.no_grad()
-def answer(model: Any, tokenizer: Any, questions: Questions, progress: str | None = None) -> MaskedPredictions:
-    """Let a model (with `use_masked_head`) predict every hidden token."""
+def answer(model: Any, tokenizer: Any, questions: Questions, progress: str | None = None) -> pd.DataFrame:
+    """Let a model (with `use_masked_head`) predict every masked token.
+
+    Returns:
+        For each text how many tokens were masked (`hidden`), for how many the model's first choice is `correct`, and
+        their `loss`: the sum of their negative log-probabilities (natural logarithm).
+    """
     collator = collator_for(model, tokenizer, probability=PROBABILITY, always_mask=True)
     device = next(model.parameters()).device
     totals = np.zeros((3, questions.texts))
@@ -75,25 +72,25 @@ def answer(model: Any, tokenizer: Any, questions: Questions, progress: str | Non
         batch = collator([block for _, block in members])
         labels = batch["labels"]
         logits = model(**{name: tensor.to(device) for name, tensor in batch.items()}).logits.float().cpu()
-        hidden = labels != NOT_PREDICTED
-        wanted = labels[hidden]
+        masked = labels != NOT_PREDICTED
+        wanted = labels[masked]
         loss = torch.nn.functional.cross_entropy(logits, wanted, reduction="none")
-        text = torch.tensor([number for number, _ in members])[:, None].expand_as(labels)[hidden].numpy()
+        text = torch.tensor([number for number, _ in members])[:, None].expand_as(labels)[masked].numpy()
         for row, values in enumerate((np.ones(len(text)), (logits.argmax(-1) == wanted).numpy(), loss.numpy())):
             totals[row] += np.bincount(text, values, minlength=questions.texts)
     model.train(was_training)
-    return MaskedPredictions(*totals)
+    return _table(totals)
 
 
-def answer_by_frequency(train_blocks: Dataset, tokenizer: Any, questions: Questions) -> MaskedPredictions:
+def answer_by_frequency(texts: Sequence[str], tokenizer: Any, questions: Questions) -> pd.DataFrame:
     """The baseline that reads nothing: always the most frequent token of the training texts (add-one smoothing)."""
-    counts: Counter[int] = Counter()
-    for batch in train_blocks.select_columns("input_ids").iter(batch_size=1000):
-        for ids in batch["input_ids"]:
-            counts.update(ids)
     frequency = np.ones(len(tokenizer))
-    for token in counts.keys() - set(tokenizer.all_special_ids):
-        frequency[token] += counts[token]
+    for start in range(0, len(texts), TEXTS_AT_ONCE):
+        some = texts[start : start + TEXTS_AT_ONCE]
+        encoded = tokenizer(some, add_special_tokens=False, return_attention_mask=False, verbose=False)
+        counts = Counter(token for ids in encoded["input_ids"] for token in ids)
+        frequency[list(counts)] += list(counts.values())
+    frequency[tokenizer.all_special_ids] = 1
     loss = -np.log(frequency / frequency.sum())
     first = int(frequency.argmax())
     collator = MaskingCollator(tokenizer, probability=PROBABILITY, always_mask=True)
@@ -102,28 +99,53 @@ def answer_by_frequency(train_blocks: Dataset, tokenizer: Any, questions: Questi
         for (text, _), labels in zip(members, collator([block for _, block in members])["labels"], strict=True):
             wanted = labels[labels != NOT_PREDICTED].numpy()
             totals[:, text] += len(wanted), (wanted == first).sum(), loss[wanted].sum()
-    return MaskedPredictions(*totals)
+    return _table(totals)
 
 
-def evaluate(
-    found: MaskedPredictions, *, n_resamples: int = 1000, seed: int = 0
+def baselines(dataset: DatasetDict, record: Mapping[str, Any], progress: bool = False) -> dict[str, pd.DataFrame]:
+    """What the most frequent token would get right, as a predictions table by the name of the baseline.
+
+    Of `record` the base model, whose tokenizer it takes, and the length of blocks are read.
+    """
+    base = models.resolve_recorded(record["base_model"])
+    tokenizer = AutoTokenizer.from_pretrained(base.path, revision=base.revision if base.path == base.id else None)
+    test = dataset["test"]
+    questions = fixed_questions(test["text"], tokenizer, record["masking"]["block_length"])
+    found = answer_by_frequency(dataset["train"]["text"][:], tokenizer, questions)
+    return {"frequency": with_ids(found, test)}
+
+
+def figures(
+    table: pd.DataFrame, dataset: Any, record: Mapping[str, Any], *, n_resamples: int = 1000, seed: int = 0
 ) -> dict[str, dict[str, float | int | None]]:
-    """Accuracy on hidden tokens and perplexity, each with value, low, high and n (texts).
+    """Accuracy on masked tokens and perplexity, each with value, low, high and n (texts).
 
     Whole texts are resampled: tokens of one text are not independent. Perplexity is the exponential of the mean loss
-    of a hidden token.
+    of a masked token.
     """
-    measured = Measured(partial(_values, found), len(found.hidden))
+    measured = Measured(partial(_values, table), len(table))
     return bootstrap.nest({**bootstrap.figures(measured, n_resamples=n_resamples, seed=seed), "n": measured.n})
 
 
-def compare_with_best(ours: MaskedPredictions, others: Mapping[str, MaskedPredictions]) -> dict[str, Any]:
-    """Paired bootstrap of the accuracy on hidden tokens against the best of the others, with one sentence."""
-    best = max(others, key=lambda name: others[name].correct.sum())
-    return report.describe_difference(best, difference(ours, others[best]), "accuracy on hidden tokens")
+def comparisons(
+    table: pd.DataFrame, baselines: Mapping[str, pd.DataFrame], dataset: Any, record: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Paired bootstrap of the accuracy on masked tokens against the best of base model and baselines.
+
+    `adaptation` says what the training changed. The answers of the base model are read from `table`, as it is stored.
+    """
+    base = systems(table, record)[BASE]
+    results = {name: difference(table, its) for name, its in {"base model": base, **baselines}.items()}
+    comparison = report.describe_best(results, "accuracy on hidden tokens")
+    return {"comparison": comparison, "adaptation": describe_adaptation(table, base)}
 
 
-def describe_adaptation(after: MaskedPredictions, before: MaskedPredictions) -> dict[str, Any]:
+def test_rows(dataset: DatasetDict) -> pd.DataFrame:
+    """The texts that the predictions table of a run on this dataset is about."""
+    return pd.DataFrame({"id": dataset["test"]["id"][:]})
+
+
+def describe_adaptation(after: pd.DataFrame, before: pd.DataFrame) -> dict[str, Any]:
     """What the training changed, in numbers and one sentence."""
     result = difference(after, before)
     sentence = (
@@ -135,22 +157,27 @@ def describe_adaptation(after: MaskedPredictions, before: MaskedPredictions) -> 
 
 
 def difference(
-    first: MaskedPredictions, second: MaskedPredictions, *, n_resamples: int = 1000, seed: int = 0
+    first: pd.DataFrame, second: pd.DataFrame, *, n_resamples: int = 1000, seed: int = 0
 ) -> PairedDifference:
-    """Paired bootstrap over texts of the difference in accuracy on hidden tokens, first minus second."""
-    systems = [Measured(partial(_values, found), len(found.hidden)) for found in (first, second)]
+    """Paired bootstrap over texts of the difference in accuracy on masked tokens, first minus second."""
+    systems = [Measured(partial(_values, table), len(table)) for table in (first, second)]
     return bootstrap.paired("masked_accuracy", *systems, n_resamples=n_resamples, seed=seed)
 
 
-def write_predictions(ids: Sequence[str], answers: Mapping[str, MaskedPredictions], directory: Path) -> None:
-    """Write `predictions.parquet`: a row for each text, with what each model made of its hidden tokens."""
-    table = pd.DataFrame({"id": list(ids)})
-    for name, found in answers.items():
-        table["hidden"] = found.hidden.astype(int)
-        prefix = f"{name}_" if name else ""
-        table[f"{prefix}correct"] = found.correct.astype(int)
-        table[f"{prefix}loss"] = found.loss
-    table.to_parquet(directory / "predictions.parquet", index=False)
+def with_ids(answers: pd.DataFrame, rows: Dataset) -> pd.DataFrame:
+    """The predictions table of texts: their ids before what a model made of their masked tokens."""
+    counts = answers.astype({"hidden": int, "correct": int})
+    return pd.DataFrame({"id": rows["id"][:]}).join(counts)
+
+
+def stored(table: pd.DataFrame, base: pd.DataFrame, baselines: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The table that `predictions.parquet` holds: a row for each text, with what each model made of its tokens."""
+    others = {"base": base, **{f"baseline_{name}": its for name, its in baselines.items()}}
+    return table.assign(**{f"{name}_{c}": its[c] for name, its in others.items() for c in ("correct", "loss")})
+
+
+def _table(totals: Floats) -> pd.DataFrame:
+    return pd.DataFrame(dict(zip(("hidden", "correct", "loss"), totals, strict=True)))
 
 
 def _batches(questions: Questions) -> list[list[tuple[int, dict[str, Any]]]]:
@@ -158,7 +185,7 @@ def _batches(questions: Questions) -> list[list[tuple[int, dict[str, Any]]]]:
     return [[questions.pieces[index] for index in batch] for batch in batches_by_length(lengths, _BATCH_TOKENS)]
 
 
-def _values(found: MaskedPredictions, weights: Floats) -> dict[str, Floats]:
-    hidden, correct, loss = (weights @ column for column in (found.hidden, found.correct, found.loss))
-    hidden = np.maximum(hidden, 1)
-    return {"masked_accuracy": correct / hidden, "perplexity": np.exp(loss / hidden)}
+def _values(table: pd.DataFrame, weights: Floats) -> dict[str, Floats]:
+    masked, correct, loss = (weights @ table[column].to_numpy(float) for column in ("hidden", "correct", "loss"))
+    masked = np.maximum(masked, 1)
+    return {"masked_accuracy": correct / masked, "perplexity": np.exp(loss / masked)}

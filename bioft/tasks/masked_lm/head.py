@@ -1,4 +1,4 @@
-"""The masked-language-model head computed at the hidden positions only: usually it runs over every token.
+"""The masked-language-model head computed at the masked positions only: usually it runs over every token.
 
 One token in seven is predicted, and in a small encoder the head, which scores every entry of the vocabulary, costs as
 much as all layers together.
@@ -17,8 +17,8 @@ HEADS = ("cls", "lm_head")
 def use_masked_head(model: Any) -> Any:
     """Let a masked language model run its head where there are labels only; returns the model.
 
-    With labels its logits are those of the hidden positions, shape (hidden tokens, vocabulary), in the order of
-    `labels[labels != -100]`; without labels everything stays as it was. The loss is the mean over the hidden tokens,
+    With labels its logits are those of the masked positions, shape (masked tokens, vocabulary), in the order of
+    `labels[labels != -100]`; without labels everything stays as it was. The loss is the mean over the masked tokens,
     over `num_items_in_batch` of them where given (steps that accumulate batches of unequal numbers). A model with
     another kind of head computes all logits, and gives the same.
     """
@@ -29,13 +29,13 @@ def use_masked_head(model: Any) -> Any:
     def forward(self: Any, *args: Any, labels: Any = None, num_items_in_batch: Any = None, **options: Any) -> Any:
         if labels is None:
             return usual_forward(*args, **options)
-        hidden = labels != -100
+        masked = labels != -100
         if head is None:
-            logits = usual_forward(*args, **options).logits[hidden]
+            logits = usual_forward(*args, **options).logits[masked]
         else:
-            logits = getattr(self, head)(self.base_model(*args, **options).last_hidden_state[hidden])
-        total = torch.nn.functional.cross_entropy(logits.float(), labels[hidden], reduction="sum")
-        count = hidden.sum().clamp(min=1) if num_items_in_batch is None else num_items_in_batch
+            logits = getattr(self, head)(self.base_model(*args, **options).last_hidden_state[masked])
+        total = torch.nn.functional.cross_entropy(logits.float(), labels[masked], reduction="sum")
+        count = masked.sum().clamp(min=1) if num_items_in_batch is None else num_items_in_batch
         return MaskedLMOutput(loss=total / count, logits=logits)
 
     masked_lm.forward = types.MethodType(forward, masked_lm)

@@ -1,4 +1,4 @@
-"""Masked-language-model batches: which tokens are hidden, and which tokens each one may attend to."""
+"""Masked-language-model batches: which tokens are masked, and which tokens each one may attend to."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ NOT_PREDICTED = -100
 
 @dataclass
 class MaskingCollator:
-    """Makes batches of packed blocks (see `packing`): tokens are hidden at random, anew each time.
+    """Makes batches of packed blocks (see `packing`): tokens are masked at random, anew each time.
 
-    A batch has `input_ids` (padded to its longest block), `labels` (the hidden tokens, else -100), `attention_mask`
+    A batch has `input_ids` (padded to its longest block), `labels` (the masked tokens, else -100), `attention_mask`
     and, where texts are kept apart, `position_ids`. Of the tokens that are to be predicted 80 % become the mask token,
     10 % a random one and 10 % stay, as in BERT (Devlin et al. 2019); special tokens are never chosen. A block with a
     `mask_seed` always gets the same mask.
@@ -27,12 +27,12 @@ class MaskingCollator:
     probability: float = 0.15
     """The share of tokens, or of words, to be predicted."""
     whole_words: bool = False
-    """Hide all tokens of a word or none: a part of a rare word is easily guessed from its other parts."""
+    """Mask all tokens of a word or none: a part of a rare word is easily guessed from its other parts."""
     separate_texts: bool = True
     """No token attends to one of another text in its block, and each text begins at the first position."""
     first_position: int = 0
     always_mask: bool = False
-    """Hide every chosen token behind the mask token: for evaluation, where a token that stays would be given away."""
+    """Replace every chosen token by the mask token: for evaluation, where a token that stays would be given away."""
 
     def __call__(self, blocks: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
         """Make a batch; tensors of shape (blocks, tokens), the attention mask (blocks, 1, tokens, tokens)."""
@@ -45,7 +45,7 @@ class MaskingCollator:
             ids = torch.tensor(block["input_ids"])
             lengths = torch.tensor(block["lengths"])
             used = slice(0, len(ids))
-            input_ids[row, used], labels[row, used] = self._hide(ids, block)
+            input_ids[row, used], labels[row, used] = self._mask(ids, block)
             texts[row, used] = torch.repeat_interleave(torch.arange(1, len(lengths) + 1), lengths)
             starts = torch.repeat_interleave(lengths.cumsum(0) - lengths, lengths)
             positions[row, used] = torch.arange(len(ids)) - starts + self.first_position
@@ -57,7 +57,7 @@ class MaskingCollator:
             "position_ids": positions,
         }
 
-    def _hide(self, ids: torch.Tensor, block: Mapping[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
+    def _mask(self, ids: torch.Tensor, block: Mapping[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
         seed = block.get("mask_seed")
         generator = None if seed is None else torch.Generator().manual_seed(seed)
         special = torch.isin(ids, torch.tensor(self.tokenizer.all_special_ids))
@@ -72,10 +72,10 @@ class MaskingCollator:
             chosen[int((~special).nonzero()[0])] = True
         labels = torch.where(chosen, ids, NOT_PREDICTED)
         fate = torch.rand(len(ids), generator=generator)
-        hidden = chosen & (fate < 0.8) | (chosen if self.always_mask else torch.zeros_like(chosen))
-        replaced = chosen & (fate >= 0.9) & ~hidden
+        masked = chosen & (fate < 0.8) | (chosen if self.always_mask else torch.zeros_like(chosen))
+        replaced = chosen & (fate >= 0.9) & ~masked
         random = torch.randint(len(self.tokenizer), ids.shape, generator=generator)
-        return torch.where(hidden, self.tokenizer.mask_token_id, torch.where(replaced, random, ids)), labels
+        return torch.where(masked, self.tokenizer.mask_token_id, torch.where(replaced, random, ids)), labels
 
 
 def collator_for(model: Any, tokenizer: Any, **options: Any) -> MaskingCollator:

@@ -13,6 +13,7 @@ from bioft.models import base as models, embedded
 from bioft.storage import files as storage_files, runs
 from bioft.storage.files import cache_directory
 from bioft.tasks.entities.windows import longest_input
+from bioft.tasks.masked_lm import TASK
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ def load_masked_lm(base: embedded.BaseModel, block_length: int) -> tuple[Any, An
     parents = {name.rpartition(".")[0] for name in loading["missing_keys"]}
     new = sorted(name for name in parents if modules[name] is not tied and not list(modules[name].children()))
     if new:
-        logger.info("%s has no head for hidden tokens: a new one, tied to its embeddings, is trained.", base.id)
+        logger.info("%s has no head for masked tokens: a new one, tied to its embeddings, is trained.", base.id)
     return model, tokenizer, new
 
 
@@ -49,10 +50,10 @@ def load_adapted_encoder(run: str | Path) -> embedded.BaseModel:
     encoder is kept in bioft's cache.
 
     Raises:
-        BioftError: no finished run of that recipe there, changed files, or a base model that is missing or another.
+        BioftError: no finished run on that task there, changed files, or a base model that is missing or another.
     """
     directory = Path(run)
-    record = runs.read_trained(directory, "mlm")
+    record = runs.read_trained(directory, TASK.name)
     base = models.resolve_recorded(record["base_model"])
     weights = sorted((name, digest) for name, digest in record["files"].items() if name.endswith(".safetensors"))
     digest = hashlib.sha256(repr((base.id, base.revision, base.sha256, weights)).encode()).hexdigest()

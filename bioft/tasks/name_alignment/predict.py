@@ -95,7 +95,7 @@ def predict(model: Any, rows: Names, record: Mapping[str, Any], progress: Any = 
     return rows.align(FILE, model)
 
 
-def predict_base(model: Any, rows: Names, record: Mapping[str, Any], progress: Any = None) -> pd.DataFrame:
+def answer_of_base(model: Any, rows: Names, record: Mapping[str, Any], progress: Any = None) -> pd.DataFrame:
     """What the cosines of the base model's embeddings alone answer: it is a baseline like the others."""
     return rows.by_score(Encoder(model))
 

@@ -256,7 +256,7 @@ def load(directory: str | Path) -> tuple[Any, Any, dict[str, Any]]:
     Raises:
         BioftError: no finished run, one of another recipe, files changed since, or another base model.
     """
-    record = runs.read_trained(directory, "sequence_classification")
+    record = runs.read_trained(directory, "relation-extraction")
     model, tokenizer = models.load_trained_encoder(
         Path(directory),
         record["base_model"],

@@ -114,10 +114,7 @@ def load_run(directory: str | Path) -> tuple[SentenceTransformer, dict[str, Any]
     Raises:
         BioftError: no finished run, one of another task, files changed since, or another base model.
     """
-    directory, record = Path(directory), runs.read(directory)
-    if record.get("task") not in TASKS:
-        raise BioftError(f"{directory} is a run on {record.get('task')}; one on {' or '.join(TASKS)} is needed.")
-    runs.check_files(directory, record)
+    directory, record = Path(directory), runs.read_trained(directory, *TASKS)
     if (directory / "adapter_config.json").is_file():
         base = models.resolve_recorded(record["base_model"])
         model = _with_mean_pooling(base.path, record["contrastive"]["max_length"], base.hub_revision)

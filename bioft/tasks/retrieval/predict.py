@@ -90,7 +90,7 @@ def predict(model: Any, rows: Dataset, record: Mapping[str, Any], progress: Any 
     return asked(rows, record).rank(how)
 
 
-predict_base = predict
+answer_of_base = predict
 
 
 def write(

@@ -1,6 +1,7 @@
 """What a classifier of texts answered, from its stored predictions."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,46 @@ from bioft.tasks.answers import (
     columns_of,
     crosstab,
     f1_of_sets,
+    read_table,
+    systems_of,
     words_of_texts,
 )
 from bioft.tasks.embedded import Embedded, Floats, Sampled, base_encoder, encoder_of, last_states
+
+
+def read(directory: Path, record: Mapping[str, Any]) -> pd.DataFrame:
+    """The stored predictions; BioftError if they can't be read."""
+    return read_table(directory, ["id", "label", "prediction", "scores"])
+
+
+def systems(table: pd.DataFrame, record: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
+    """By system the predictions table; the model's labels are those that follow from its scores and thresholds."""
+    from bioft.tasks.text_labels.classifier import decide
+
+    found = systems_of(table, "prediction", ["id", "label"], ["scores"])
+    scores, thresholds = np.stack(table["scores"].tolist()), record["classifier"]["thresholds"]
+    found[FINE_TUNED]["prediction"] = decide(scores, record["labels"], thresholds)
+    return found
+
+
+def differences(made: pd.DataFrame, stored: pd.DataFrame, record: Mapping[str, Any]) -> pd.DataFrame:
+    """How far scores made again are from the stored ones of the same texts, and how far towards the labels these are.
+
+    The difference of a text is the largest of its labels.
+    """
+    off = np.zeros((len(made), len(record["labels"])))
+    if "scores" in made and "scores" in stored:
+        off = np.stack(stored["scores"].tolist()) - np.stack(made["scores"].tolist())
+    there = np.array([[name in its for name in record["labels"]] for its in made["label"]])
+    new, old = (list(map(_joined, table["prediction"])) for table in (made, stored))
+    return pd.DataFrame(
+        {
+            "difference": np.abs(off).max(axis=1),
+            "changed": [one != other for one, other in zip(new, old, strict=True)],
+            "signed": (off * np.where(there, 1, -1)).mean(axis=1),
+            "words": [f"{row}: stored {old}, now {new}" for row, old, new in zip(made["id"], old, new, strict=True)],
+        }
+    )
 
 
 def outcomes(table: pd.DataFrame) -> Outcomes:

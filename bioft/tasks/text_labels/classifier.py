@@ -58,7 +58,7 @@ def classifier_class(base: embedded.BaseModel, head: str) -> Any:
     return type(f"TwoLayer{kind.__name__}", (kind,), {"__init__": initialise, "__module__": __name__})
 
 
-def trained_whole(model: Any) -> list[str]:
+def modules_to_save(model: Any) -> list[str]:
     """The modules that an adapter must hold whole, beside the classifier: the pooler, which many checkpoints lack."""
     return sorted({"pooler"} & {name.rsplit(".", 1)[-1] for name, _ in model.named_modules()})
 

@@ -5,7 +5,6 @@ Nothing is measured on a text that was trained on: every evaluation is told whic
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,10 @@ from datasets import Dataset, DatasetDict
 
 from bioft import metrics
 from bioft.datasets.texts.baselines import baselines_for, indicator_matrix
-from bioft.datasets.texts.labelled import labels_of
+from bioft.datasets.texts.labelled import audit, labels_of
 from bioft.errors import BioftError, LeakageError
 from bioft.metrics import intervals, multilabel, plots, report as metrics_report
+from bioft.storage.runs import PREDICTIONS
 from bioft.storage.text_lines import normalise
 from bioft.tasks.text_labels.classifier import choose_thresholds, decide
 
@@ -35,48 +35,85 @@ REPORT = "classification_report.txt"
 Metrics = dict[str, dict[str, float | int | None]]
 
 
-@dataclass(frozen=True)
-class Predicted:
-    """Scores of the test texts, shape (texts, labels), the labels decided on, and the thresholds (if any) used."""
-
-    scores: np.ndarray
-    labels: list[list[str]]
-    thresholds: list[float] | None
-
-
-def predicted(
-    dataset: DatasetDict, labels: Sequence[str], validation_scores: np.ndarray, test_scores: np.ndarray
-) -> Predicted:
-    """Decide on labels; where a text may have several, the threshold of each label is chosen on validation."""
-    thresholds = None
-    if "labels" in dataset["validation"].column_names:
-        thresholds = choose_thresholds(indicator_matrix(labels_of(dataset["validation"]), labels), validation_scores)
-    return Predicted(test_scores, decide(test_scores, labels, thresholds), thresholds)
+def choose(dataset: DatasetDict, labels: Sequence[str], validation_scores: np.ndarray) -> list[float] | None:
+    """The threshold of each label, chosen on validation; None where a text has one label."""
+    validation = dataset["validation"]
+    if "labels" not in validation.column_names:
+        return None
+    return choose_thresholds(indicator_matrix(labels_of(validation), labels), validation_scores)
 
 
-def evaluate(
-    rows: Dataset, found: Predicted, labels: Sequence[str], trained_on: Collection[str], *, n_resamples: int = 1000
-) -> Metrics:
+def predictions(
+    rows: Dataset, labels: Sequence[str], scores: np.ndarray, thresholds: list[float] | None
+) -> pd.DataFrame:
+    """The predictions table of texts: id, label and prediction (lists of labels), scores (of `labels`, in order)."""
+    table = pd.DataFrame(
+        {"id": rows["id"][:], "label": labels_of(rows), "prediction": decide(scores, labels, thresholds)}
+    )
+    return table.assign(scores=list(scores))
+
+
+def baselines(dataset: DatasetDict, record: Mapping[str, Any], progress: bool = False) -> dict[str, pd.DataFrame]:
+    """The predictions table of every baseline, fitted on the training split, with thresholds from validation."""
+    train, labels, found = dataset["train"], record["labels"], {}
+    for name, kind in baselines_for(labels).items():
+        baseline = kind(labels, multi_label="labels" in train.column_names).fit(train["text"][:], labels_of(train))
+        validation, test = (baseline.scores(dataset[split]["text"]) for split in ("validation", "test"))
+        found[name] = predictions(dataset["test"], labels, test, choose(dataset, labels, validation))
+    return found
+
+
+def figures(table: pd.DataFrame, dataset: Any, record: Mapping[str, Any], *, n_resamples: int = 1000) -> Metrics:
     """Metrics of `bioft.metrics.multilabel`, each with value, 95 % bootstrap interval over texts, and n.
 
-    Args:
-        rows: the texts with their labels.
-        found: what was predicted for them.
-        labels: of the scores, in their order.
-        trained_on: `checksums_of` the texts that the model has been trained on.
-
-    Raises:
-        LeakageError: one of the texts was trained on, also where it differs in case or punctuation.
+    A table without scores gives those that need none.
     """
-    check_not_trained_on(rows["text"], trained_on)
     flat = metrics.load("multilabel").compute(
-        predictions=found.labels,
-        references=labels_of(rows),
-        labels=list(labels),
-        scores=found.scores,
+        predictions=table["prediction"].tolist(),
+        references=table["label"].tolist(),
+        labels=list(record["labels"]),
+        scores=np.stack(table["scores"].tolist()) if "scores" in table else None,
         n_resamples=n_resamples,
     )
     return intervals.nest(flat)
+
+
+def comparisons(
+    table: pd.DataFrame, baselines: Mapping[str, pd.DataFrame], dataset: Any, record: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Paired bootstrap over texts of the model's micro and macro F1 against those of the best baseline."""
+    labels, ours = (list(map(list, table[column])) for column in ("label", "prediction"))
+    results: dict[str, dict[str, Any]] = {"comparison": {}, "macro_comparison": {}}
+    for key, metric in zip(results, ("f1", "macro_f1"), strict=True):
+        compared = {
+            name: multilabel.paired_f1_bootstrap(labels, ours, list(map(list, its["prediction"])), metric=metric)
+            for name, its in baselines.items()
+        }
+        results[key] = metrics_report.describe_best(compared, SHOWN[metric])
+    return results
+
+
+def test_rows(dataset: DatasetDict) -> pd.DataFrame:
+    """The texts and labels that the predictions table of a run on this dataset is about."""
+    return pd.DataFrame({"id": dataset["test"]["id"][:], "label": labels_of(dataset["test"])})
+
+
+def check_files(directory: Path, dataset: DatasetDict, record: Mapping[str, Any]) -> list[str]:
+    """Whether the run says that it was trained on the training split; it lacks some of it otherwise.
+
+    Raises:
+        LeakageError: it was trained on texts of the test split.
+    """
+    trained_on = read_trained_on(directory)
+    check_not_trained_on(dataset["test"]["text"], trained_on)
+    whole = checksums_of(dataset["train"]["text"]) <= trained_on
+    return [] if whole else [f"{TRAINED_ON} lacks texts of the training split."]
+
+
+def check_data(dataset: DatasetDict, record: Mapping[str, Any]) -> list[str]:
+    """Raises LeakageError if a text is in two splits."""
+    audit(dataset)
+    return []
 
 
 def checksums_of(texts: Iterable[str]) -> set[str]:
@@ -115,48 +152,19 @@ def read_trained_on(directory: str | Path) -> set[str]:
     return set(pd.read_parquet(path)["checksum"])
 
 
-def predict_baselines(dataset: DatasetDict, labels: Sequence[str]) -> dict[str, Predicted]:
-    """Fit every baseline on the training split; what each predicts for the test split."""
-    train, multi_label = dataset["train"], "labels" in dataset["train"].column_names
-    found = {}
-    for name, kind in baselines_for(labels).items():
-        baseline = kind(labels, multi_label=multi_label).fit(train["text"][:], labels_of(train))
-        found[name] = predicted(
-            dataset, labels, *(baseline.scores(dataset[s]["text"]) for s in ("validation", "test"))
-        )
-    return found
-
-
-def compare_with_best_baseline(
-    test: Dataset, found: Predicted, baselines: Mapping[str, Predicted], metric: str = "f1"
-) -> dict[str, Any]:
-    """Paired bootstrap over texts of the model's F1 (micro, or `macro_f1`) against the best baseline's."""
-    references = labels_of(test)
-    results = {
-        name: multilabel.paired_f1_bootstrap(references, found.labels, its.labels, metric=metric)
-        for name, its in baselines.items()
-    }
-    best = max(results, key=lambda name: results[name].second)
-    return metrics_report.describe_difference(best, results[best], SHOWN[metric])
-
-
 def write_predictions(
-    test: Dataset, found: Predicted, baselines: Mapping[str, Predicted], labels: Sequence[str], directory: Path
+    table: pd.DataFrame, baselines: Mapping[str, pd.DataFrame], record: Mapping[str, Any], directory: Path
 ) -> None:
     """Write `predictions.parquet` (a row for each test text) and `classification_report.txt`.
 
-    Columns: id, label, prediction and `baseline_<name>` (each a list of labels) and scores (of `labels`, in order).
+    Columns: those of the predictions table, and `baseline_<name>` (lists of labels).
     """
-    table = pd.DataFrame({"id": test["id"][:], "label": labels_of(test), "prediction": found.labels})
-    table["scores"] = list(found.scores)
-    for name, its in baselines.items():
-        table[f"baseline_{name}"] = its.labels
-    table.to_parquet(directory / "predictions.parquet", index=False)
+    others = {f"baseline_{name}": its["prediction"] for name, its in baselines.items()}
+    table.assign(**others).to_parquet(directory / PREDICTIONS, index=False)
     flat = metrics.load("multilabel").compute(
-        predictions=found.labels, references=labels_of(test), labels=list(labels)
+        predictions=table["prediction"].tolist(), references=table["label"].tolist(), labels=record["labels"]
     )
-    multi_label = "labels" in test.column_names
-    report = multilabel.classification_report(flat, labels, multi_label=multi_label)
+    report = multilabel.classification_report(flat, record["labels"], multi_label=record["classifier"]["multi_label"])
     (directory / REPORT).write_text(report, encoding="utf-8")
 
 

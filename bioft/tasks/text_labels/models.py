@@ -14,6 +14,7 @@ from bioft.hub import checks, pull
 from bioft.models import base as models, embedded
 from bioft.storage import runs
 from bioft.tasks.masked_lm import models as masked_models
+from bioft.tasks.text_labels import TASK
 from bioft.tasks.text_labels.arguments import ClassifierArguments
 from bioft.tasks.text_labels.classifier import classifier_class
 from bioft.tasks.text_labels.evaluate import read_trained_on
@@ -51,7 +52,7 @@ def find_start(options: ClassifierArguments, base: embedded.BaseModel, push_to_h
     if options.start_from is None:
         return Start(base)
     folder = pull.run_directory(options.start_from)
-    record = runs.read_trained(folder, "text_classification")
+    record = runs.read_trained(folder, TASK.name)
     models.check_goes_on_from(options.start_from, record["base_model"], base)
     return Start(base, earlier_run=folder, trained_on=frozenset(read_trained_on(folder)))
 
@@ -69,7 +70,7 @@ def load_start(start: Start, labels: Sequence[str], multi_label: bool, head: str
             id2label=dict(enumerate(labels)),
             problem_type=PROBLEM_TYPES[multi_label],
         )
-    record = runs.read_trained(start.earlier_run, "text_classification")
+    record = runs.read_trained(start.earlier_run, TASK.name)
     kept = record["classifier"]
     if sorted(record["labels"]) != sorted(labels) or (kept["multi_label"], kept["head"]) != (multi_label, head):
         raise BioftError(
@@ -92,7 +93,7 @@ def load_run(directory: str | Path) -> tuple[Any, Any, dict[str, Any]]:
     Raises:
         BioftError: no finished run, one of another recipe, files changed since, or another base model.
     """
-    record = runs.read_trained(Path(directory), "text_classification")
+    record = runs.read_trained(Path(directory), TASK.name)
     model, tokenizer = _load(Path(directory), record)
     return model.to(models.local_device()).eval(), tokenizer, record
 

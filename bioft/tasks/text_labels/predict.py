@@ -3,11 +3,14 @@
 import csv
 import json
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import pandas as pd
 
 from bioft.errors import BioftError
 from bioft.storage import runs
@@ -34,28 +37,46 @@ class LabelledAnswer:
     scores: dict[str, float]
 
 
+def load(directory: str | Path) -> tuple[Any, Any, dict[str, Any]]:
+    """The model of a finished run on this process's device, its tokenizer and its record: `models.load_run`."""
+    from bioft.tasks.text_labels import models
+
+    return models.load_run(directory)
+
+
+def scores_of(model: Any, texts: Sequence[str], record: Mapping[str, Any], progress: str | None = None) -> np.ndarray:
+    """The probability of each label for each text, shape (texts, labels), by the model that `load` gives."""
+    from bioft.tasks.text_labels.classifier import score_texts
+
+    kept = record["classifier"]
+    options = {"max_length": kept["max_length"], "multi_label": kept["multi_label"]}
+    return score_texts(model[0], model[1], texts, **options, progress=progress)
+
+
+def predict(model: Any, rows: Any, record: Mapping[str, Any], progress: str | None = None) -> pd.DataFrame:
+    """The predictions table of labelled texts, by the model that `load` gives."""
+    from bioft.tasks.text_labels.evaluate import predictions
+
+    scores = scores_of(model, rows["text"][:], record, progress)
+    return predictions(rows, record["labels"], scores, record["classifier"]["thresholds"])
+
+
 def predict_with_run(run: str | Path, texts: Sequence[str], *, progress: str | None = "Texts") -> list[LabelledAnswer]:
     """Ask a finished run of text_classification for the labels of texts.
 
     Raises:
-        BioftError: as `text_models.load_run`.
+        BioftError: as `models.load_run`.
     """
-    from bioft.tasks.text_labels import classifier as text_classification, models as text_models
+    from bioft.tasks.text_labels.classifier import decide
 
-    model, tokenizer, record = text_models.load_run(run)
-    kept = record["classifier"]
-    scores = text_classification.score_texts(
-        model,
-        tokenizer,
-        texts,
-        max_length=kept["max_length"],
-        multi_label=kept["multi_label"],
-        progress=progress,
-    )
-    decided = text_classification.decide(scores, record["labels"], kept["thresholds"])
+    model = load(run)
+    record = model[2]
+    scores = scores_of(model, texts, record, progress)
     return [
         LabelledAnswer(labels, dict(zip(record["labels"], row, strict=True)))
-        for labels, row in zip(decided, scores.tolist(), strict=True)
+        for labels, row in zip(
+            decide(scores, record["labels"], record["classifier"]["thresholds"]), scores.tolist(), strict=True
+        )
     ]
 
 

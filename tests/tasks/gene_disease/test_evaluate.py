@@ -1,6 +1,7 @@
 """The protocol: threshold from validation, no trained row is scored, the conclusion follows from the interval."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from datasets import Dataset, DatasetDict
 from rich.console import Console
@@ -30,10 +31,20 @@ def test_the_threshold_comes_from_validation_and_not_from_test(dataset: DatasetD
     labels = np.array([1, 0] * 100)
     # Validation is perfect at 0.8; test would be perfect at 0.2, and is half right at 0.8.
     validation, test = np.where(labels, 0.9, 0.7), np.where(labels, 0.3, 0.1)
-    found = evaluation.evaluate(dataset, {"validation": validation, "test": test})
-    assert found.threshold == pytest.approx(0.8)
-    assert found.metrics["accuracy"]["value"] == 0.5
-    assert found.metrics["auroc"]["value"] == 1.0
+    threshold = evaluation.choose_threshold(dataset, {"validation": validation, "test": test})
+    assert threshold == pytest.approx(0.8)
+    found = evaluation.figures(evaluation.predictions(dataset["test"], test, threshold), dataset, {})
+    assert found["accuracy"]["value"] == 0.5
+    assert found["auroc"]["value"] == 1.0
+
+
+def test_figures_of_scores_without_a_threshold_are_those_that_need_none(dataset: DatasetDict) -> None:
+    scores = noisy(np.array([1, 0] * 100), 1.0, 0)
+    tables = [evaluation.predictions(dataset["test"], scores, threshold) for threshold in (None, 0.5, 2.0)]
+    without, usual, none = (evaluation.figures(table, dataset, {}, n_resamples=50) for table in tables)
+    assert set(without) == {"auroc", "auprc", "ece"} and set(without) < set(usual)
+    assert all(without[name] == usual[name] for name in without)
+    assert none["recall"]["value"] == 0 and none["accuracy"]["value"] == 0.5, "no pair reaches the threshold"
 
 
 def test_a_pair_that_was_trained_on_stops_the_evaluation(dataset: DatasetDict) -> None:
@@ -54,14 +65,12 @@ def test_a_pair_that_was_trained_on_stops_the_evaluation(dataset: DatasetDict) -
 def test_the_sentence_says_what_the_interval_says(dataset, ours: float, theirs: float, verdict: str) -> None:
     labels = np.array([1, 0] * 100)
 
-    def scored(strength: float, seed: int) -> evaluation.Evaluation:
-        scores = noisy(labels, strength, seed)
-        return evaluation.evaluate(dataset, {"validation": scores, "test": scores}, n_resamples=200)
+    def scored(strength: float, seed: int) -> pd.DataFrame:
+        return evaluation.predictions(dataset["test"], noisy(labels, strength, seed), 0.5)
 
-    weak = evaluation.evaluate(dataset, {"validation": np.full(200, 0.5), "test": np.full(200, 0.5)}, n_resamples=200)
-    found = evaluation.compare_with_best_baseline(
-        dataset, scored(ours, 1), {"majority": weak, "popular": scored(theirs, 2)}
-    )
+    weak = evaluation.predictions(dataset["test"], np.full(200, 0.5), 0.5)
+    baselines = {"majority": weak, "popular": scored(theirs, 2)}
+    found = evaluation.comparisons(scored(ours, 1), baselines, dataset, {})["comparison"]
     assert found["baseline"] == "popular"
     assert verdict in found["sentence"]
     assert found["low"] <= found["difference"] <= found["high"]
@@ -85,7 +94,8 @@ def test_interval_and_p_value_must_both_say_it(low: float, high: float, p_value:
 def test_the_table_fits_a_terminal_of_80_columns(dataset: DatasetDict) -> None:
     labels = np.array([1, 0] * 100)
     scores = noisy(labels, 1.0, 0)
-    metrics = evaluation.evaluate(dataset, {"validation": scores, "test": scores}, n_resamples=50).metrics
+    table = evaluation.predictions(dataset["test"], scores, 0.5)
+    metrics = evaluation.figures(table, dataset, {}, n_resamples=50)
     console = Console(width=80, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
     names = ("majority", "popularity_logistic", "fine-tuned")
     console.print(report.results_table(dict.fromkeys(names, metrics), 80, evaluation.SHOWN))

@@ -1,7 +1,6 @@
 """Masked accuracy and perplexity: the same questions for every model, counted per text, with intervals over texts."""
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,13 +9,17 @@ import torch
 from datasets import Dataset
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
-from bioft.tasks.masked_lm import evaluate as masked_evaluation, packing
-from bioft.tasks.masked_lm.evaluate import MaskedPredictions
+from bioft.tasks.masked_lm import answers as masked_answers, evaluate as masked_evaluation
 from bioft.tasks.masked_lm.head import use_masked_head
 from bioft.tasks.masked_lm.masking import NOT_PREDICTED, MaskingCollator
 from tests.tiny import write_encoder
 
 TEXTS = ["Naloxone reverses the effect of clonidine in rats. " * 3, "Lithium was given to 12 patients.", "", "No."]
+
+
+def answers(masked: np.ndarray, correct: np.ndarray, loss: np.ndarray) -> pd.DataFrame:
+    ids = [f"text-{index}" for index in range(len(masked))]
+    return pd.DataFrame({"id": ids, "hidden": masked, "correct": correct, "loss": loss})
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +29,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> tuple:
     return use_masked_head(AutoModelForMaskedLM.from_pretrained(folder)), AutoTokenizer.from_pretrained(folder)
 
 
-def test_every_hidden_token_is_counted_for_its_text_as_one_by_one(loaded: tuple) -> None:
+def test_every_masked_token_is_counted_for_its_text_as_one_by_one(loaded: tuple) -> None:
     model, tokenizer = loaded
     questions = masked_evaluation.fixed_questions(TEXTS, tokenizer, 24)
     found = masked_evaluation.answer(model, tokenizer, questions)
@@ -51,13 +54,11 @@ def test_every_hidden_token_is_counted_for_its_text_as_one_by_one(loaded: tuple)
 
 
 def test_the_baseline_answers_the_same_questions_with_the_most_frequent_token(
-    loaded: tuple, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    loaded: tuple,
 ) -> None:
-    monkeypatch.setenv("BIOFT_CACHE", str(tmp_path))
     model, tokenizer = loaded
-    train = packing.pack_texts(Dataset.from_dict({"text": ["the rats the rats the", "a the"]}), tokenizer, 24)
     questions = masked_evaluation.fixed_questions(["the the the the the the", "rats"], tokenizer, 24)
-    found = masked_evaluation.answer_by_frequency(train, tokenizer, questions)
+    found = masked_evaluation.answer_by_frequency(["the rats the rats the", "a the"], tokenizer, questions)
     assert found.hidden.tolist() == masked_evaluation.answer(model, tokenizer, questions).hidden.tolist()
     np.testing.assert_array_equal(found.correct, [found.hidden[0], 0])
     rats = tokenizer("rats", add_special_tokens=False)["input_ids"]
@@ -68,9 +69,9 @@ def test_the_baseline_answers_the_same_questions_with_the_most_frequent_token(
 def test_figures_and_differences_come_from_resampled_texts() -> None:
     rng = np.random.default_rng(0)
     hidden = rng.integers(5, 50, 300).astype(float)
-    before = MaskedPredictions(hidden, np.floor(hidden * 0.2), hidden * 3.0)
-    after = MaskedPredictions(hidden, np.floor(hidden * 0.3), hidden * rng.normal(2.0, 0.1, 300))
-    figures = masked_evaluation.evaluate(after)
+    before = answers(hidden, np.floor(hidden * 0.2), hidden * 3.0)
+    after = answers(hidden, np.floor(hidden * 0.3), hidden * rng.normal(2.0, 0.1, 300))
+    figures = masked_evaluation.figures(after, None, {})
     accuracy, perplexity = figures["masked_accuracy"], figures["perplexity"]
     assert accuracy["value"] == pytest.approx(after.correct.sum() / hidden.sum())
     assert perplexity["value"] == pytest.approx(math.exp(after.loss.sum() / hidden.sum()))
@@ -81,16 +82,17 @@ def test_figures_and_differences_come_from_resampled_texts() -> None:
     assert change["low"] > 0.05
     assert change["difference"] == pytest.approx((after.correct - before.correct).sum() / hidden.sum())
     assert masked_evaluation.describe_adaptation(after, after)["low"] == 0.0
-    compared = masked_evaluation.compare_with_best(
-        before, {"worse": MaskedPredictions(hidden, hidden * 0, hidden), "after": after}
-    )
+    worse = answers(hidden, hidden * 0, hidden)
+    table = masked_evaluation.stored(before, worse, {"after": after})
+    compared = masked_evaluation.comparisons(table, {"after": after}, None, {})["comparison"]
     assert compared["baseline"] == "after"
     assert "significantly worse" in compared["sentence"]
 
 
-def test_predictions_have_a_row_for_each_text(tmp_path: Path) -> None:
-    found = MaskedPredictions(np.array([3.0, 0.0]), np.array([2.0, 0.0]), np.array([1.5, 0.0]))
-    masked_evaluation.write_predictions(["a", "b"], {"": found, "base": found}, tmp_path)
-    table = pd.read_parquet(tmp_path / "predictions.parquet")
+def test_predictions_have_a_row_for_each_text() -> None:
+    counts = pd.DataFrame({"hidden": [3.0, 0.0], "correct": [2.0, 0.0], "loss": [1.5, 0.0]})
+    found = masked_evaluation.with_ids(counts, Dataset.from_dict({"id": ["a", "b"]}))
+    table = masked_evaluation.stored(found, found, {})
     assert table.columns.tolist() == ["id", "hidden", "correct", "loss", "base_correct", "base_loss"]
+    assert list(masked_answers.systems(table, {})) == ["fine-tuned", "base, zero-shot"]
     assert table["correct"].tolist() == [2, 0]

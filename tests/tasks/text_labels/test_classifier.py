@@ -13,7 +13,7 @@ from bioft.tasks.text_labels import (
     evaluate as text_evaluation,
     models as text_models,
 )
-from bioft.tasks.text_labels.evaluate import Predicted, checksums_of
+from bioft.tasks.text_labels.evaluate import checksums_of
 from tests.tiny import write_encoder
 
 LABELS = ["Covid19", "Negative"]
@@ -37,14 +37,19 @@ def rows(*texts, labels=None):
 # --- nothing is measured on what was trained on
 
 
-def test_a_text_that_was_trained_on_cannot_be_evaluated():
+def test_a_text_that_was_trained_on_cannot_be_evaluated(tmp_path):
     """Also not in other case or punctuation; the message names it."""
-    found = Predicted(np.full((2, 2), 0.5), [["Negative"], ["Covid19"]], None)
-    trained = checksums_of(["Stopped: no effect!", "Another"])
+    text_evaluation.write_trained_on(checksums_of(["Stopped: no effect!", "Another"]), tmp_path)
+    train = rows("Stopped: no effect!", "Another")
     with pytest.raises(LeakageError, match="1 of 2 texts to evaluate on were trained on; the first is 'STOPPED"):
-        text_evaluation.evaluate(rows("held out", "STOPPED – no effect"), found, LABELS, trained)
+        dataset = DatasetDict(train=train, test=rows("held out", "STOPPED – no effect"))
+        text_evaluation.check_files(tmp_path, dataset, {})
     held_out = rows("held out", "stopped: some effect")
-    result = text_evaluation.evaluate(held_out, found, LABELS, trained, n_resamples=50)
+    assert text_evaluation.check_files(tmp_path, DatasetDict(train=train, test=held_out), {}) == []
+    (reason,) = text_evaluation.check_files(tmp_path, DatasetDict(train=rows("Not said"), test=held_out), {})
+    assert "lacks texts of the training split" in reason
+    table = text_evaluation.predictions(held_out, LABELS, np.array([[0.4, 0.6], [0.6, 0.4]]), None)
+    result = text_evaluation.figures(table, None, {"labels": LABELS}, n_resamples=50)
     assert result["f1"]["value"] == 1.0
 
 
@@ -74,8 +79,9 @@ def test_thresholds_are_chosen_for_each_label_on_validation():
 def test_predicted_labels_use_thresholds_of_the_validation_split_only():
     dataset = DatasetDict(validation=rows("a", "b"), test=rows("c", "d"))
     validation = np.array([[0.1, 0.4], [0.3, 0.1]])
-    found = text_evaluation.predicted(dataset, LABELS, validation, np.array([[0.25, 0.1], [0.1, 0.3]]))
-    assert found.labels == [["Covid19"], ["Negative"]]
+    thresholds = text_evaluation.choose(dataset, LABELS, validation)
+    found = text_evaluation.predictions(dataset["test"], LABELS, np.array([[0.25, 0.1], [0.1, 0.3]]), thresholds)
+    assert found["prediction"].tolist() == [["Covid19"], ["Negative"]]
 
 
 # --- the loss

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from bioft.datasets.recorded import sources_in_words
 from bioft.errors import BioftError
 from bioft.hub import pull
-from bioft.storage import datasets as storage, files as storage_files, runs
-from bioft.training import presets
+from bioft.storage import datasets as storage, files as storage_files, runs, yaml_config
 
 FILES = ("dataset_path", "exclude", "namespace", "modelseed", "held_out_models")
 """Keys that name files and folders of data."""
@@ -34,7 +34,7 @@ def recorded_configuration(
     path = directory / runs.CONFIG
     if not path.is_file() or runs.CONFIG not in record.get("files", {}):
         raise BioftError(f"The record in {directory} has no {runs.CONFIG}: how the run was trained is not known.")
-    config, recorded, base = presets.load_config(path), record["dataset"], record["base_model"]
+    config, recorded, base = yaml_config.load_config(path), record["dataset"], record["base_model"]
     if config.get("mlm_run") is None:  # else the base is what that run made of this one
         config["model_name_or_path"] = base["name_or_path"]
         if base["revision"] is not None:
@@ -48,16 +48,16 @@ def recorded_configuration(
     elif pull.origin(directory) is not None and (named := [key for key in FILES if _is_path(config, key)]):
         # What comes from the Hub may not choose a file of this machine.
         raise BioftError(
-            f"The run was trained on files of another machine ({', '.join(named)}): {_sources(recorded)}. Name yours "
-            "with --dataset-path."
+            f"The run was trained on files of another machine ({', '.join(named)}): {sources_in_words(recorded)}. "
+            "Name yours with --dataset-path."
         )
     if pull.origin(directory) is not None and (named := [key for key in OTHER_RUNS if _is_local(config.get(key))]):
         raise BioftError(f"The run needs another run in a folder of another machine ({named[0]}: {config[named[0]]}).")
     for name in [name for key in FILES if _is_path(config, key) for name in _names(config[key])]:
         if not Path(name).exists():
             raise BioftError(
-                f"The data are missing: there is no {name}. The run was trained on {_sources(recorded)}. Name them "
-                "with --dataset-path."
+                f"The data are missing: there is no {name}. The run was trained on {sources_in_words(recorded)}. "
+                "Name them with --dataset-path."
             )
     return config
 
@@ -65,7 +65,7 @@ def recorded_configuration(
 def _data_at(path: Path, config: dict[str, Any], recorded: dict[str, Any]) -> dict[str, Any]:
     """The keys that name the data, for data at another place; refuses others than the recorded."""
     if not path.exists():
-        raise BioftError(f"There is no {path}. The run was trained on {_sources(recorded)}.")
+        raise BioftError(f"There is no {path}. The run was trained on {sources_in_words(recorded)}.")
     if (path / storage.MANIFEST).is_file():
         if storage.load_manifest(path)["fingerprints"] != recorded["fingerprints"]:
             raise BioftError(f"The dataset in {path} is not the one that the run was trained on.")
@@ -78,7 +78,7 @@ def _data_at(path: Path, config: dict[str, Any], recorded: dict[str, Any]) -> di
         return found | ({"modelseed": str(path)} if "modelseed" in config else {})
     sums = {source["sha256"] for source in recorded["sources"]}
     if path.is_file() and storage_files.file_sha256(path) not in sums:
-        raise BioftError(f"{path} is not the file that the run was trained on: {_sources(recorded)}.")
+        raise BioftError(f"{path} is not the file that the run was trained on: {sources_in_words(recorded)}.")
     return {"dataset_path": str(path)}
 
 
@@ -92,9 +92,3 @@ def _is_local(name: str | None) -> bool:
 
 def _names(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value
-
-
-def _sources(recorded: dict[str, Any]) -> str:
-    return "; ".join(
-        f"{source['name']} (version {source['version']}, SHA-256 {source['sha256']})" for source in recorded["sources"]
-    )

@@ -1,0 +1,37 @@
+"""What a finished run of masked-language-model training makes of masked tokens."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from datasets import Dataset
+from transformers import AutoModelForMaskedLM
+
+from bioft.models import base as models
+from bioft.storage import runs
+from bioft.tasks.masked_lm import TASK
+from bioft.tasks.masked_lm.evaluate import answer, fixed_questions, with_ids
+from bioft.tasks.masked_lm.head import use_masked_head
+
+
+def load(directory: str | Path) -> tuple[Any, Any]:
+    """The model of a finished run on this process's device, and its tokenizer.
+
+    Raises:
+        BioftError: no finished run, one on another task, files changed since, or another base model.
+    """
+    record = runs.read_trained(directory, TASK.name)
+    model, tokenizer = models.load_trained_encoder(Path(directory), record["base_model"], AutoModelForMaskedLM)
+    return use_masked_head(model.to(models.local_device())), tokenizer
+
+
+def predict(
+    model: tuple[Any, Any], rows: Dataset, record: Mapping[str, Any], progress: str | None = None
+) -> pd.DataFrame:
+    """The predictions table of texts: id and what `evaluate.answer` counts; the texts decide which tokens are masked.
+
+    `model` is as `load` gives it; of `record` the length of blocks is read.
+    """
+    questions = fixed_questions(rows["text"], model[1], record["masking"]["block_length"])
+    return with_ids(answer(*model, questions, progress), rows)
