@@ -54,15 +54,12 @@ NAMED = {
     "bioft.cli.predict": "trials by their NCT id",
     "bioft.compare.data": "what frequency and length mean for each kind of data",
     "bioft.export.parity": "what is compared after an export",
-    "bioft.training.steps": "plots of pairs",
-    "bioft.verify.documents": "one of two kinds of documents",
     "bioft.verify.retrieval": "one of two kinds of pairs",
     "bioft.verify.verify": "which check a run gets",
 }
 """Generic files that name tasks or recipes all the same, and why."""
 LARGE = {
     "bioft/cli/main.py": "all commands",
-    "bioft/tasks/joint/model.py": "configuration, encoding and model in one",
     "bioft/metrics": "a module a metric, and plots",
     "recipes/text_classification.py": "a line too many",
     "bioft.datasets.gene_disease.pairs.build_pairs": "the steps of building pairs in order",

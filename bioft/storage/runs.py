@@ -9,7 +9,8 @@ from typing import Any
 from bioft.errors import BioftError, ChangedFilesError
 from bioft.storage.files import file_sha256
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2 also names the module of the task; records of schema 1 are read as those of bioft's own tasks."""
 RECORD = "run.json"
 CONFIG = "config.yaml"
 CARD = "README.md"

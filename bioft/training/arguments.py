@@ -44,7 +44,7 @@ def run(main: Callable[..., None]) -> None:
         script, groups, words = Path(inspect.getfile(main)), groups_of(main), sys.argv[1:]
         seeds = _take_option("--seeds", words)
         if seeds is None or "dry_run" in _option_names(words):
-            parsed = parse(script.stem, groups, words)
+            parsed = parse(script.stem, groups, words, script=script)
             directory = next(Path(group.output_dir) for group in parsed if hasattr(group, "output_dir"))
             try:
                 main(*parsed)
@@ -55,7 +55,7 @@ def run(main: Callable[..., None]) -> None:
             PartialState().destroy_process_group()
         else:
             # Before the trainer's arguments exist: they would begin the process group that each seed needs.
-            path, config = configuration(script.stem, groups, words)
+            path, config = configuration(script.stem, groups, words, script)
             raise SystemExit(seed_runs.train_seeds(script, path, config, words, seeds))
 
 
@@ -64,8 +64,12 @@ def groups_of(main: Callable[..., None]) -> list[Any]:
     return [kind for kind in get_type_hints(main).values() if dataclasses.is_dataclass(kind)]
 
 
-def parse(recipe: str, dataclass_types: Sequence[Any], argv: Sequence[str] | None = None) -> tuple[Any, ...]:
+def parse(
+    recipe: str, dataclass_types: Sequence[Any], argv: Sequence[str] | None = None, *, script: Path | None = None
+) -> tuple[Any, ...]:
     """Parse a recipe's command line; `--config` takes a preset's name or a YAML file, by default `default`.
+
+    The presets of a script outside bioft are the YAML files beside it, by default the one with its own name.
 
     Returns:
         One instance of each dataclass, then the preset's name.
@@ -75,7 +79,7 @@ def parse(recipe: str, dataclass_types: Sequence[Any], argv: Sequence[str] | Non
             of its range, or an option that says how to build a dataset which is built already.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    path, _ = configuration(recipe, dataclass_types, arguments)
+    path, _ = configuration(recipe, dataclass_types, arguments, script)
     try:
         parsed = Parser(list(dataclass_types)).parse_args_and_config(["--config", str(path), *arguments])
     except (ValueError, TypeError) as error:
@@ -87,13 +91,15 @@ def parse(recipe: str, dataclass_types: Sequence[Any], argv: Sequence[str] | Non
     return *parsed, path.stem
 
 
-def configuration(recipe: str, dataclass_types: Sequence[Any], words: list[str]) -> tuple[Path, dict[str, Any]]:
+def configuration(
+    recipe: str, dataclass_types: Sequence[Any], words: list[str], script: Path | None = None
+) -> tuple[Path, dict[str, Any]]:
     """The YAML file that `--config` names, which is removed from the words of a command line, and its content.
 
     Raises:
         BioftError: an unknown preset, or a key in the file or on the command line that no dataclass has.
     """
-    path = _take_config(recipe, words)
+    path = _take_config(recipe, words, script)
     known = {item.name for kind in dataclass_types for item in dataclasses.fields(kind) if item.init}
     config = yaml_config.load_config(path)
     presets.check_keys(config, known - {"seeds"}, path)
@@ -159,14 +165,16 @@ def _check_data_options(data_args: Any, given: set[str]) -> None:
         raise BioftError(f"--{unused[0]} is for another --dataset: {name} comes with bioft.")
 
 
-def _take_config(recipe: str, arguments: list[str]) -> Path:
+def _take_config(recipe: str, arguments: list[str], script: Path | None) -> Path:
     """Remove `--config` from the arguments and return the file that it names."""
-    value = _take_option("--config", arguments) or "default"
-    if value.endswith((".yaml", ".yml")) or "/" in value:
-        if not Path(value).is_file():
-            raise BioftError(f"No configuration file at {value}.")
-        return Path(value)
-    return presets.resolve_config(recipe, value)
+    value = _take_option("--config", arguments)
+    if value is None or not (value.endswith((".yaml", ".yml")) or "/" in value):
+        if script is None or script.resolve().parent == presets.recipes_directory().resolve():
+            return presets.resolve_config(recipe, value or "default")
+        value = str(script.with_name(f"{value or script.stem}.yaml"))
+    if not Path(value).is_file():
+        raise BioftError(f"No configuration file at {value}.")
+    return Path(value)
 
 
 def _take_option(name: str, arguments: list[str]) -> str | None:

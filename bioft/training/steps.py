@@ -136,9 +136,10 @@ def check_trackers(names: list[str]) -> None:
 def complete(directory: Path, record: dict[str, Any]) -> None:
     """Complete a run: plots, card, and as the last file `run.json`; what only a resumption needed is removed.
 
-    The record, which starts with `environment()`, gets the run's name and the checksums of its files.
+    The record, which starts with `environment()`, gets the run's name, the module of its task (a task outside bioft
+    has named it already) and the checksums of its files.
     """
-    record["name"] = directory.name
+    record |= {"name": directory.name, "module": tasks.find(record, pulled=False).module}
     with disk_errors(directory):
         plots.plot_training(directory, record["log_history"])
         _of_task(record, "plot", lambda directory, record: None)(directory, record)
