@@ -135,7 +135,9 @@ def test_labels_that_are_not_the_test_splits_are_found(finished: dict[str, Path]
     def easier(table: pd.DataFrame) -> pd.DataFrame:
         return table.assign(label=table["prediction"])
 
-    assert_reason(verify(forge(finished["sequence_classification"], tmp_path, table=easier)), "are not those of the test split")
+    assert_reason(
+        verify(forge(finished["sequence_classification"], tmp_path, table=easier)), "are not those of the test split"
+    )
 
 
 def test_a_baseline_made_weak_is_found(finished: dict[str, Path], tmp_path: Path) -> None:

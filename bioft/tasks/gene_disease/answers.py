@@ -21,22 +21,12 @@ from bioft.tasks.answers import (
     systems_of,
 )
 from bioft.tasks.embedded import Embedded, Floats, Sampled, last_states
-
-PAIR = ["gene", "gene_id", "disease", "disease_id", "label"]
-"""The columns that say which pair a row of predictions is about."""
+from bioft.tasks.gene_disease.table import PAIR, thresholds
 
 
 def read(directory: Path, record: Mapping[str, Any]) -> pd.DataFrame:
     """The stored predictions; BioftError if they can't be read."""
     return read_table(directory, [*PAIR, "score", "prediction"])
-
-
-def thresholds(record: Mapping[str, Any]) -> dict[str, float]:
-    """By system the score from which on a pair is predicted to be associated, as far as it is on record."""
-    scoring = record["scoring"]
-    all_of_them = {FINE_TUNED: scoring["threshold"], BASE: scoring.get("base_model_threshold")}
-    all_of_them |= scoring.get("baseline_thresholds", {})
-    return {system: threshold for system, threshold in all_of_them.items() if threshold is not None}
 
 
 def systems(table: pd.DataFrame, record: Mapping[str, Any]) -> dict[str, pd.DataFrame]:

@@ -18,20 +18,14 @@ from bioft.metrics.thresholds import most_accurate_threshold
 from bioft.storage.runs import PREDICTIONS
 from bioft.task import BASE, FINE_TUNED
 from bioft.tasks.gene_disease import TASK
-from bioft.tasks.gene_disease.answers import PAIR, thresholds
 from bioft.tasks.gene_disease.prompts import PairPrompts
+from bioft.tasks.gene_disease.table import PAIR, predictions, thresholds
 
 COMPARED = "auroc"
 SHOWN = {"auroc": "AUROC", "accuracy": "Accuracy", "f1": "F1", "auprc": "AUPRC", "ece": "ECE", "mcc": "MCC"}
 WITHOUT_THRESHOLD = ("auroc", "auprc", "ece")
 Scores = Mapping[str, np.ndarray]
 """Of a model, by split, shape `(n,)`."""
-
-
-def predictions(rows: Dataset, scores: np.ndarray, threshold: float | None) -> pd.DataFrame:
-    """The predictions table of pairs: the columns `PAIR`, score and, with a threshold, the prediction (0 or 1)."""
-    table = rows.select_columns(PAIR).to_pandas().assign(score=np.asarray(scores))
-    return table if threshold is None else table.assign(prediction=(table["score"] >= threshold).astype(int))
 
 
 def choose_threshold(dataset: DatasetDict, scores: Scores) -> float:

@@ -16,9 +16,8 @@ from bioft.models import base as models, embedded, sharding
 from bioft.storage import runs
 from bioft.task import BASE, FINE_TUNED
 from bioft.tasks.gene_disease import TASK, scoring
-from bioft.tasks.gene_disease.answers import thresholds
-from bioft.tasks.gene_disease.evaluate import predictions
 from bioft.tasks.gene_disease.prompts import PairPrompts
+from bioft.tasks.gene_disease.table import predictions, thresholds
 
 
 def score_pairs(
