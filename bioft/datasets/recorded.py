@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bioft import task as tasks
+from bioft.datasets.load import validation_as_test
 from bioft.errors import BioftError
 from bioft.hub import pull
 from bioft.storage import datasets as storage, runs, yaml_config
@@ -53,6 +54,8 @@ def recorded_data(
         splits, manifest = storage.load(fetch(recorded["hub"]["id"], revision=recorded["hub"]["revision"]))
     else:
         splits, manifest = _built_again(task, recorded, path)
+    if recorded.get("evaluated_on") == "validation":
+        splits, manifest = validation_as_test(splits, manifest)
     for split, rows in splits.items():
         if missing := set(task.columns) - set(rows.column_names):
             raise BioftError(f"That is no dataset for {task.name}: the split {split} lacks {', '.join(missing)}.")

@@ -53,7 +53,7 @@ def merge(run: str | Path, output: Path, *, dtype: str | None = None, dataset_pa
         run: a run directory, or `user/name` on the Hub.
         output: a new folder.
         dtype: of the saved weights: float32, bfloat16 or float16; by default the type of the run's base model.
-        dataset_path: the data, if they are elsewhere now (see `recorded_configuration`): the test examples are read.
+        dataset_path: the data, if they are elsewhere now (see `recorded_data`): the test examples are read.
 
     Raises:
         BioftError: no finished run, one without an adapter, files changed since, a base model or data that are missing

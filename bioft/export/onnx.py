@@ -41,7 +41,7 @@ def export(
         run: a run directory, or `user/name` on the Hub.
         output: a new folder.
         quantize: "int8" stores the weights of the matrix products in 8 bits.
-        dataset_path: the data, if they are elsewhere now (see `recorded_configuration`): the test examples are read.
+        dataset_path: the data, if they are elsewhere now (see `recorded_data`): the test examples are read.
 
     Raises:
         BioftError: no finished run, one of another recipe, files changed since, a base model or data that are missing

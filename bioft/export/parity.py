@@ -1,8 +1,7 @@
 """What is made of finished runs, merged or exported: its test examples and parity, its card."""
 
-import dataclasses
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,29 +10,14 @@ from huggingface_hub import ModelCardData
 
 from bioft import task as tasks
 from bioft.cards import words as cards_words
-from bioft.datasets import load
-from bioft.datasets.configuration import recorded_configuration
+from bioft.datasets.recorded import recorded_splits
 from bioft.errors import BioftError
 from bioft.hub import pull
 from bioft.storage import runs
-from bioft.tasks.entities import arguments as entities_arguments
 from bioft.tasks.exported import evenly
-from bioft.tasks.gene_disease import arguments as gene_disease_arguments
-from bioft.tasks.masked_lm import arguments as masked_lm_arguments
-from bioft.tasks.retrieval import arguments as retrieval_arguments
-from bioft.tasks.text_labels import arguments as text_labels_arguments
 
 ADAPTER = "adapter_model.safetensors"
 WHOLE = "model.safetensors"
-DATA: dict[str, tuple[Any, Callable[..., Any]]] = {
-    "sft_gda": (gene_disease_arguments.GeneDiseaseArguments, load.load_or_build),
-    "mlm": (masked_lm_arguments.TextArguments, load.load_texts),
-    "token_classification": (entities_arguments.DocumentArguments, load.load_documents),
-    "sequence_classification": (entities_arguments.DocumentArguments, load.load_documents),
-    "text_classification": (text_labels_arguments.LabelledTextArguments, load.load_labelled_texts),
-    "contrastive": (retrieval_arguments.PairArguments, lambda **options: load.load_pairs(**options)[:2]),
-}
-"""What each recipe calls its data, and how it gets them."""
 
 
 @dataclass(frozen=True)
@@ -112,14 +96,7 @@ def test_examples(directory: Path, record: dict[str, Any], dataset_path: Path | 
     Raises:
         BioftError: the data are missing, or are not the recorded ones.
     """
-    kind, load_splits = DATA[record["recipe"]]
-    names = {item.name for item in dataclasses.fields(kind)}
-    config = recorded_configuration(directory, record, dataset_path)
-    options = kind(**{key: value for key, value in config.items() if key in names})
-    dataset, manifest = load_splits(**vars(options))
-    if manifest["fingerprints"]["test"] != record["dataset"]["fingerprints"]["test"]:
-        raise BioftError("The test split here is not that of the run. Name its data with --dataset-path.")
-    test = dataset["test"]
+    test = recorded_splits(directory, record, dataset_path)["test"]
     return test.select(evenly(len(test)))
 
 
@@ -181,5 +158,5 @@ def describe(record: dict[str, Any], name: str, parity: Parity) -> dict[str, Any
         "recipe": record["recipe"],
         "base_model": {key: base[key] for key in ("id", "revision", "source", "sha256")},
         "trained": {file: record["files"][file] for file in (ADAPTER, WHOLE) if file in record["files"]},
-        "parity": dataclasses.asdict(parity),
+        "parity": asdict(parity),
     }
