@@ -104,6 +104,6 @@ def test_what_has_no_adapter_or_other_data_is_refused(in_4_bits: Path, tmp_path:
     with pytest.raises(BioftError, match="is no type to save weights in"):
         merging.merge(in_4_bits, tmp_path / "merged", dtype="int8")
     other = write_ctd(tmp_path / "other.csv", n_pairs=100)
-    with pytest.raises(BioftError, match="Here is another source: other.csv"):
+    with pytest.raises(BioftError, match=r"Here is another source: other\.csv"):
         merging.merge(in_4_bits, tmp_path / "merged", dataset_path=other)
     assert runs.read(in_4_bits)["base_model"]["quantization"] == "nf4" and not (tmp_path / "merged").exists()
