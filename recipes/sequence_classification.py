@@ -73,7 +73,7 @@ def main(
         lora.freeze_lower_layers(model, relation_args.trained_layers)
     train_pairs, train_counts = prediction.pair_dataset(tokenizer, train, types, labels, markers)
     validation_pairs, validation_counts = prediction.pair_dataset(tokenizer, validation, types, labels, markers)
-    whole = prediction.trained_whole(model, markers)
+    whole = prediction.modules_to_save(model, markers)
     adapter = lora.lora_config(model, model_args, "SEQ_CLS", whole) if model_args.use_peft else None
 
     # What can go wrong before the first step has now been tried: only from here on is anything written.

@@ -121,7 +121,7 @@ def add_marker_tokens(model: Any, tokenizer: Any, markers: Markers, arguments: r
         model.resize_token_embeddings(len(tokenizer))
 
 
-def trained_whole(model: Any, markers: Markers) -> list[str]:
+def modules_to_save(model: Any, markers: Markers) -> list[str]:
     """The modules that an adapter must hold whole, beside the classifier.
 
     The pooler below the classifier is missing in many checkpoints: new at each loading, it would be another one.

@@ -55,7 +55,7 @@ def differences(made: pd.DataFrame, stored: pd.DataFrame, record: Mapping[str, A
             "difference": np.abs(off).max(axis=1),
             "changed": [one != other for one, other in zip(new, old, strict=True)],
             "signed": (off * np.where(there, 1, -1)).mean(axis=1),
-            "words": [f"{row}: stored {old}, now {new}" for row, old, new in zip(made["id"], old, new, strict=True)],
+            "words": [f"{row}: stored {a}, now {b}" for row, a, b in zip(made["id"], old, new, strict=True)],
         }
     )
 
@@ -126,15 +126,9 @@ def _label_frequency(truth: Sequence[set[str]], record: Mapping[str, Any]) -> li
 
 
 def _label_counts(truth: Sequence[set[str]], found: Sequence[set[str]], names: Sequence[str]) -> pd.DataFrame:
-    rows = {
-        name: {
-            "right": sum(name in one and name in other for one, other in zip(truth, found, strict=True)),
-            "missed": sum(name in one and name not in other for one, other in zip(truth, found, strict=True)),
-            "wrongly given": sum(name not in one and name in other for one, other in zip(truth, found, strict=True)),
-        }
-        for name in names
-    }
-    return pd.DataFrame.from_dict(rows, orient="index")
+    there, given = (np.array([[name in its for name in names] for its in sets]) for sets in (truth, found))
+    counts = {"right": there & given, "missed": there & ~given, "wrongly given": given & ~there}
+    return pd.DataFrame({name: its.sum(axis=0) for name, its in counts.items()}, index=list(names))
 
 
 def _joined(labels: Iterable[str]) -> str:

@@ -22,8 +22,6 @@ from bioft.metrics.thresholds import best_threshold
 from bioft.models import embedded
 from bioft.models.batches import logits_of
 
-HEADS = ("linear", "two_layer")
-CLASS_IMBALANCE = ("none", "pos_weight", "focal")
 MAX_WEIGHT = 20.0
 """Of a rare label in the loss: a label with a handful of texts would otherwise outweigh all others."""
 
