@@ -2,9 +2,14 @@
 
 A task is one `Task` object (`TASK`) in a module, and beside it modules with fixed names, each of which may be absent:
 
-- `evaluate`: `baselines(dataset, record)`, `figures(table, dataset, record)`, `comparisons(table, baselines, …)`;
-- `predict`: `load(directory)`, `predict(model, rows)`; what `bioft predict` asks and shows;
-- `answers`: `outcomes(table)`, `answers(table, record)`, …: the only reader of its `predictions.parquet`;
+- `evaluate`: `baselines(dataset, record)`, `figures(table, dataset, record)`, `comparisons(table, baselines, …)`; for
+  `bioft verify` also, where there is something to say: `test_rows(dataset)`, the columns that say what a predictions
+  table is about; `check_data(dataset, record)`, `check_files(directory, dataset, record)` and `check_choices(model,
+  dataset, record)`, which return why data, files of the run and thresholds are not as recorded; and
+  `recorded(record, dataset_path)`, where data are built again in a way of their own;
+- `predict`: `load(directory)`, `predict(model, rows, record)`, and `predict_base` where the loaded model has its base;
+- `answers`: the only reader of its `predictions.parquet`: `read(directory, record)`, `systems(table, record)`,
+  `differences(made, stored, record)`, `outcomes(table)`, `answers(table, record)`, …;
 - `inspect`, `export`, `demo`: what the commands of these names do with its data and its runs.
 
 There is no class to inherit from and no decorator: a module that has these functions is a task. bioft's own are in
