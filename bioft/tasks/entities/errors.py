@@ -112,27 +112,25 @@ def analyse(
 
 def tables(analysis: Mapping[str, Any]) -> list[Table]:
     """Return the outcomes by type, and recall and precision by group, as tables for the terminal."""
-    outcomes = analysis["outcomes"]
+    outcomes: Mapping[str, Mapping[str, int]] = analysis["outcomes"]
     names = list(next(iter(outcomes.values()), ()))
-    total = {name: sum(count[name] for count in outcomes.values()) for name in names}
-    by_type = Table(title="Outcomes by type", box=box.SIMPLE_HEAD)
-    by_type.add_column("Type")
-    for name in names:
-        by_type.add_column(name.capitalize(), justify="right")
-    for type_, count in outcomes.items():
-        by_type.add_row(type_, *(f"{count[name]:,}" for name in names))
+    rows = [(type_, *(count[name] for name in names)) for type_, count in outcomes.items()]
+    title, groups = _groups(analysis)
+    by_type = _table("Outcomes by type", ["type", *names], rows)
     if len(outcomes) > 1:
         by_type.add_section()
-        by_type.add_row("all", *(f"{total[name]:,}" for name in names))
+        by_type.add_row("all", *(f"{sum(count[name] for count in outcomes.values()):,}" for name in names))
+    by_group = [(group, *(values[name] for name in GROUP)) for group, values in groups.items()]
+    return [by_type, _table(f"By {title.lower()}", [title, *GROUP], by_group)]
 
-    title, groups = _groups(analysis)
-    by_group = Table(title=f"By {title.lower()}", box=box.SIMPLE_HEAD)
-    by_group.add_column(title)
-    for name in GROUP:
-        by_group.add_column(name.capitalize(), justify="right")
-    for group, values in groups.items():
-        by_group.add_row(group, *(_cell(values[name]) for name in GROUP))
-    return [by_type, by_group]
+
+def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
+    table = Table(title=title, box=box.SIMPLE_HEAD)
+    for number, name in enumerate(columns):
+        table.add_column(name[0].upper() + name[1:], justify="right" if number else "left")
+    for name, *values in rows:
+        table.add_row(name, *map(_cell, values))
+    return table
 
 
 def _cell(value: int | float | None) -> str:
