@@ -13,7 +13,7 @@ from bioft.metrics import entity_f1
 from bioft.models import base as models
 from bioft.models.batches import logits_of
 from bioft.storage import runs
-from bioft.tasks.entities import predictions, tagging, windows
+from bioft.tasks.entities import TASK, predictions, tagging, windows
 from bioft.tasks.entities.files import InputDocument
 from bioft.tasks.entities.found import Found
 from bioft.tasks.entities.tagging import Entity, Span
@@ -58,12 +58,12 @@ def spans_of(documents: Sequence[Sequence[Entity]]) -> list[list[Span]]:
 
 
 def load(directory: str | Path) -> tuple[Any, Any, dict[str, Any]]:
-    """The model of a finished run of `token_classification`, on this process's device, its tokenizer and its record.
+    """The model of a finished run on entities, on this process's device, its tokenizer and its record.
 
     Raises:
-        BioftError: no finished run, one of another recipe, files changed since, or another base model.
+        BioftError: no finished run, one on another task, files changed since, or another base model.
     """
-    record = runs.read_trained(directory, "entity-recognition")
+    record = runs.read_trained(directory, TASK.name)
     model, tokenizer = models.load_trained_encoder(
         Path(directory),
         record["base_model"],

@@ -22,6 +22,7 @@ from bioft.tasks.entities.found import Found
 from bioft.tasks.entities.predict import entity_types
 from bioft.tasks.entities.tagging import Entity, Tokens
 from bioft.tasks.entities.windows import Window
+from bioft.tasks.joint import TASK
 from bioft.tasks.joint.inputs import pad, relation_inputs
 from bioft.tasks.joint.model import JointModel, arguments_of, labels_of
 from bioft.tasks.relations import candidates as relations, marking
@@ -171,12 +172,12 @@ def _in_order(pieces: list[tuple[int, Candidate, np.ndarray]], arguments: relati
 
 
 def load(directory: str | Path) -> tuple[Any, Any, ConceptDictionary, dict[str, Any]]:
-    """The model of a finished run of `joint_ner_re`, its tokenizer, its dictionary of concepts and its record.
+    """The model of a finished run on both, its tokenizer, its dictionary of concepts and its record.
 
     Raises:
-        BioftError: no finished run, one of another recipe, or files changed since.
+        BioftError: no finished run, one on another task, or files changed since.
     """
-    record = runs.read_trained(directory, "joint-entity-relation")
+    record = runs.read_trained(directory, TASK.name)
     model = JointModel.from_pretrained(directory, dtype=torch.float32).to(models.local_device()).eval()
     return model, AutoTokenizer.from_pretrained(directory), ConceptDictionary.load(Path(directory)), record
 

@@ -24,7 +24,7 @@ from bioft.tasks.entities import predictions, windows
 from bioft.tasks.entities.files import InputDocument
 from bioft.tasks.entities.found import Found, FoundRelation
 from bioft.tasks.entities.tagging import Entity
-from bioft.tasks.relations import candidates as relations, marking
+from bioft.tasks.relations import TASK, candidates as relations, marking
 from bioft.tasks.relations.answers import KEY
 from bioft.tasks.relations.arguments import RelationArguments
 from bioft.tasks.relations.candidates import Candidate
@@ -251,12 +251,12 @@ def table_of(
 
 
 def load(directory: str | Path) -> tuple[Any, Any, dict[str, Any]]:
-    """The model of a finished run of `sequence_classification`, on this process's device, its tokenizer, its record.
+    """The model of a finished run on relations, on this process's device, its tokenizer, its record.
 
     Raises:
-        BioftError: no finished run, one of another recipe, files changed since, or another base model.
+        BioftError: no finished run, one on another task, files changed since, or another base model.
     """
-    record = runs.read_trained(directory, "relation-extraction")
+    record = runs.read_trained(directory, TASK.name)
     model, tokenizer = models.load_trained_encoder(
         Path(directory),
         record["base_model"],
