@@ -38,7 +38,6 @@ class Collection:
 
 def read_collection(
     paths: Iterable[str | os.PathLike[str]],
-    *,
     split: str = "component",
     validation_size: float = 0.1,
     test_size: float = 0.2,

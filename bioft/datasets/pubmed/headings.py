@@ -10,8 +10,8 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from datasets import Dataset, DatasetDict
 
 from bioft.datasets.options import Articles, ArticleSplit, MaxHeadingShare, Seed, SkipBad, TestSize, ValidationSize
-from bioft.datasets.pubmed import collection as pubmed_collection, pairs as pubmed
-from bioft.datasets.pubmed.collection import Collection
+from bioft.datasets.pubmed import pairs as pubmed
+from bioft.datasets.pubmed.collection import Collection, read_collection
 from bioft.datasets.pubmed.relations import CHECK_TAGS
 from bioft.datasets.splits import SPLITS, check_columns
 from bioft.errors import BioftError
@@ -32,16 +32,8 @@ def build(
     seed: Seed = 0,
     skip_bad: SkipBad = False,
 ) -> tuple[DatasetDict, dict[str, Any]]:
-    """Build pairs: `pubmed_collection.read_collection` with these arguments, then `build_pairs`."""
-    collection = pubmed_collection.read_collection(
-        paths,
-        split=split,
-        max_heading_share=max_heading_share,
-        validation_size=validation_size,
-        test_size=test_size,
-        seed=seed,
-        skip_bad=skip_bad,
-    )
+    """Build pairs: `read_collection` with these arguments, then `build_pairs`."""
+    collection = read_collection(paths, split, validation_size, test_size, max_heading_share, skip_bad, seed)
     return build_pairs(collection)
 
 

@@ -87,29 +87,14 @@ def build(
     skip_bad: SkipBad = False,
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Build pairs: `read_collection` with the arguments that it has, then `build_pairs` with the others."""
-    collection = read_collection(
-        paths,
-        split=split,
-        max_heading_share=max_heading_share,
-        validation_size=validation_size,
-        test_size=test_size,
-        seed=seed,
-        skip_bad=skip_bad,
-    )
+    collection = read_collection(paths, split, validation_size, test_size, max_heading_share, skip_bad, seed)
     return build_pairs(
-        collection,
-        kinds=kinds,
-        pairs_per_article=pairs_per_article,
-        hard_share=hard_share,
-        least_similarity=least_similarity,
-        least_shared_references=least_shared_references,
-        seed=seed,
+        collection, kinds, pairs_per_article, hard_share, least_similarity, least_shared_references, seed
     )
 
 
 def build_pairs(
     collection: Collection,
-    *,
     kinds: Iterable[str] = KINDS,
     pairs_per_article: int = 4,
     hard_share: float = 0.5,
@@ -183,15 +168,7 @@ def build_article_lists(
     skip_bad: SkipBad = False,
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Build the articles: `read_collection` with the arguments that it has, then `build_articles` with the others."""
-    collection = read_collection(
-        paths,
-        split=split,
-        max_heading_share=max_heading_share,
-        validation_size=validation_size,
-        test_size=test_size,
-        seed=seed,
-        skip_bad=skip_bad,
-    )
+    collection = read_collection(paths, split, validation_size, test_size, max_heading_share, skip_bad, seed)
     return build_articles(
         collection, least_similarity=least_similarity, least_shared_references=least_shared_references
     )
@@ -225,18 +202,9 @@ def build_articles(
             found = {
                 column: [pmids[other] for other in _neighbours(matrix, position)] for column, matrix in lists.items()
             }
-            rows.append(
-                {
-                    "pmid": article.pmid,
-                    "title": article.title,
-                    "text": article.text,
-                    "group": collection.groups[row],
-                    "journal": article.journal,
-                    "year": article.year,
-                    "mesh": [heading.term for heading in article.mesh],
-                    **found,
-                }
-            )
+            own = {name: getattr(article, name) for name in ("pmid", "title", "text", "journal", "year")}
+            mesh = [heading.term for heading in article.mesh]
+            rows.append(own | {"group": collection.groups[row], "mesh": mesh} | found)
         dataset[name] = Dataset(pa.Table.from_pylist(rows, schema=ARTICLE_SCHEMA))
     check_columns(dataset, "articles", "pmid")
     check_columns(dataset, "groups of articles", "group")
@@ -271,15 +239,9 @@ def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
         related = pairs | {(second, first) for first, second in pairs}
         if wrong := related.intersection(zip(anchors, negatives, strict=True)):
             raise LeakageError(f"{len(wrong):,} negatives of split '{name}' are positives, such as {min(wrong)}.")
-    return {
-        "checks": {
-            "articles_across_splits": 0,
-            "groups_across_splits": 0,
-            "normalised_texts_across_splits": 0,
-            "repeated_pairs": 0,
-            "positives_as_negatives": 0,
-        }
-    }
+    checks = ("articles", "groups", "normalised_texts")
+    counts = dict.fromkeys((f"{what}_across_splits" for what in checks), 0)
+    return {"checks": counts | {"repeated_pairs": 0, "positives_as_negatives": 0}}
 
 
 def _check(
