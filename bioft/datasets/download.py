@@ -267,37 +267,18 @@ def _fetch_once(session: requests.Session, url: str, part: Path, progress: Progr
     if have:
         headers |= {"Range": f"bytes={have}-", "If-Range": str(validator)}
     with session.get(url, headers=headers, stream=True, timeout=TIMEOUT_SECONDS) as response:
-        status = response.status_code
-        if status == 416:  # nothing after what we have: complete, or not the same file any more
-            if have and response.headers.get("Content-Range") == f"bytes */{have}":
-                return {key: value for key, value in state.items() if key in ("ETag", "Last-Modified")}
-            _discard(part)
-            raise PassingError("the site refused to continue the file")
-        check_status(response)
-        if status not in (200, 206):
-            raise BioftError(
-                f"{url} answers with HTTP status {status} ({response.reason}). The file may have moved: look for it "
-                f"on the source's download page."
-            )
-        if "html" in response.headers.get("Content-Type", "").lower():
-            raise _web_page(url)
-        start = 0
-        if status == 206:
-            content_range = response.headers.get("Content-Range", "")
-            if not content_range.startswith(f"bytes {have}-"):
-                _discard(part)
-                raise PassingError(f"the site sent another range than asked for ({content_range})")
-            start = have
+        if response.status_code == 416 and have and response.headers.get("Content-Range") == f"bytes */{have}":
+            # Nothing after what we have: it is complete.
+            return {key: value for key, value in state.items() if key in ("ETag", "Last-Modified")}
+        start = _check_answer(response, url, part, have)
         length = response.headers.get("Content-Length")
         total = start + int(length) if length else None
         progress.update(task, total=total, completed=start)
         kept = {key: response.headers[key] for key in ("ETag", "Last-Modified") if key in response.headers}
         # If-Range wants a strong validator: a weak ETag (W/...) does not promise the same bytes.
         strong = kept.get("ETag", "W/")
-        write_json(
-            _state_path(part),
-            {"url": url, "validator": kept.get("Last-Modified") if strong.startswith("W/") else strong, **kept},
-        )
+        validator = kept.get("Last-Modified") if strong.startswith("W/") else strong
+        write_json(_state_path(part), {"url": url, "validator": validator, **kept})
         written = start
         with part.open("ab" if start else "wb") as stream:
             try:
@@ -311,6 +292,28 @@ def _fetch_once(session: requests.Session, url: str, part: Path, progress: Progr
         if total is not None and written != total:
             raise PassingError(f"the connection was cut after {written:,} of {total:,} bytes")
         return kept
+
+
+def _check_answer(response: requests.Response, url: str, part: Path, have: int) -> int:
+    """Where in the file the answer starts; raises what is wrong with it, and forgets what can't be continued."""
+    check_status(response)
+    if response.status_code == 416:  # not the same file any more
+        _discard(part)
+        raise PassingError("the site refused to continue the file")
+    if response.status_code not in (200, 206):
+        raise BioftError(
+            f"{url} answers with HTTP status {response.status_code} ({response.reason}). The file may have moved: look "
+            "for it on the source's download page."
+        )
+    if "html" in response.headers.get("Content-Type", "").lower():
+        raise _web_page(url)
+    if response.status_code == 200:
+        return 0
+    content_range = response.headers.get("Content-Range", "")
+    if not content_range.startswith(f"bytes {have}-"):
+        _discard(part)
+        raise PassingError(f"the site sent another range than asked for ({content_range})")
+    return have
 
 
 def _web_page(url: str) -> BioftError:
