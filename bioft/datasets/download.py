@@ -302,8 +302,8 @@ def _check_answer(response: requests.Response, url: str, part: Path, have: int) 
         raise PassingError("the site refused to continue the file")
     if response.status_code not in (200, 206):
         raise BioftError(
-            f"{url} answers with HTTP status {response.status_code} ({response.reason}). The file may have moved: look "
-            "for it on the source's download page."
+            f"{url} answers with HTTP status {response.status_code} ({response.reason}). The file may have moved: "
+            "look for it on the source's download page."
         )
     if "html" in response.headers.get("Content-Type", "").lower():
         raise _web_page(url)

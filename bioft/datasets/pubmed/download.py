@@ -109,27 +109,9 @@ def collect(
     if state["finished"]:
         console.print(f"{directory} is complete already: {state['articles']:,} articles.", highlight=False)
         return directory
-    service = _Service(api_key, email)
-    with Progress(*Progress.get_default_columns(), MofNCompleteColumn(), console=console) as progress:
-        pmids = _search(service, directory, state)
-        if service.note:
-            console.print(f"PubMed remarks: {service.note}", style="yellow", highlight=False, markup=False)
-        if not pmids:
-            for name in (SEARCHES, STATE):
-                (directory / name).unlink()
-            raise BioftError(f"PubMed finds nothing for {_term(state)!r}. {service.note}".strip())
-        task = progress.add_task("articles", total=len(pmids))
-        pages = _Pages(directory)
-        progress.update(task, completed=len(pages.received))
-        left = [pmid for pmid in pmids if pmid not in pages.received]
-        for first in range(0, len(left), SEARCH_LIMIT):
-            block = left[first : first + SEARCH_LIMIT]
-            _fetch(service, pages, block, lambda: progress.update(task, completed=len(pages.received)))
-    missing = [pmid for pmid in pmids if pmid not in pages.received]
-    write_json(
-        directory / STATE,
-        state | {"finished": True, "articles": len(pmids) - len(missing), "not_delivered": missing},
-    )
+    pmids, missing = _receive(_Service(api_key, email), directory, state, console)
+    received = {"articles": len(pmids) - len(missing), "not_delivered": missing}
+    write_json(directory / STATE, state | {"finished": True} | received)
     if missing:
         console.print(
             f"{len(missing):,} of {len(pmids):,} records did not come: PubMed lists them, but does not give them. "
@@ -138,6 +120,27 @@ def collect(
             highlight=False,
         )
     return directory
+
+
+def _receive(
+    service: "_Service", directory: Path, state: dict[str, Any], console: Console
+) -> tuple[list[str], list[str]]:
+    """Search, and fetch what is not there yet; returns the PMIDs that were found, and those that did not come."""
+    with Progress(*Progress.get_default_columns(), MofNCompleteColumn(), console=console) as progress:
+        pmids = _search(service, directory, state)
+        if service.note:
+            console.print(f"PubMed remarks: {service.note}", style="yellow", highlight=False, markup=False)
+        if not pmids:
+            for name in (SEARCHES, STATE):
+                (directory / name).unlink()
+            raise BioftError(f"PubMed finds nothing for {_term(state)!r}. {service.note}".strip())
+        pages = _Pages(directory)
+        task = progress.add_task("articles", total=len(pmids), completed=len(pages.received))
+        left = [pmid for pmid in pmids if pmid not in pages.received]
+        for first in range(0, len(left), SEARCH_LIMIT):
+            block = left[first : first + SEARCH_LIMIT]
+            _fetch(service, pages, block, lambda: progress.update(task, completed=len(pages.received)))
+    return pmids, [pmid for pmid in pmids if pmid not in pages.received]
 
 
 def _date(text: str | None) -> str | None:
