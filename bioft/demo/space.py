@@ -16,7 +16,7 @@ from bioft.models import embedded
 from bioft.search.encoder import SearchEncoder
 from bioft.search.index import MANIFEST, SearchIndex
 from bioft.storage import runs
-from bioft.storage.files import new_folder
+from bioft.storage.files import new_folder, write_json
 
 ENCODER = "encoder"
 """Folder of the encoder in a Space."""
@@ -50,8 +50,7 @@ def export(
         if local:
             shutil.copytree(encoder.name, made / ENCODER)
             manifest = {**manifest, "model": {**manifest["model"], "name": ENCODER}}
-        known = json.dumps(manifest, indent=2, ensure_ascii=False)
-        (made / "index" / MANIFEST).write_text(known + "\n", encoding="utf-8")
+        write_json(made / "index" / MANIFEST, manifest)
         for directory, name in zip(directories, names, strict=True):
             shutil.copytree(directory, made / name)
         values = {"model": repr(ENCODER) if local else None, "runs": json.dumps(names), "about": repr(about)}

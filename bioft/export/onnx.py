@@ -16,7 +16,7 @@ from bioft.export.parity import Exported, Parity
 from bioft.hub.pull import task_of
 from bioft.models import onnx as onnx_models
 from bioft.models.batches import CPU_BATCH_TOKENS, batches_by_length
-from bioft.storage import files as new_outputs, runs
+from bioft.storage import files, runs
 from bioft.tasks.exported import ForOnnx, Outputs
 
 # MiniLM in float32 differed by 1e-6; in int8 by 0.08 (entities), 0.18 (labels) and 0.19 (embeddings), with 97.4 %,
@@ -51,7 +51,7 @@ def export(
     if quantize not in (None, "int8"):
         raise BioftError(f"{quantize!r} is no way to quantize here. Give int8, or nothing for float32.")
     onnx_models.check_installed()
-    new_outputs.check_new(output)
+    files.check_new(output)
     directory, record = derived_models.open_run(run)
     for_onnx = tasks.function(task_of(directory, record), "export", "for_onnx", "can be exported to ONNX")
     loaded: ForOnnx = for_onnx(directory, record, derived_models.test_examples(directory, record, dataset_path))
@@ -64,7 +64,7 @@ def export(
     except ValueError as error:
         raise BioftError(f"The adapter of {directory} can't be merged: {error}.") from error
     name = quantize or "float32"
-    with new_outputs.new_folder(output) as partial:
+    with files.new_folder(output) as partial:
         onnx_models.write(whole, loaded.tokenizer.pad_token_id, partial, int8=quantize == "int8")
         loaded.tokenizer.save_pretrained(partial)
         after = [loaded.pool(values) for values in _onnx_outputs(partial, loaded.tokenizer, loaded.inputs)]
@@ -72,7 +72,7 @@ def export(
         parity = Parity.of(before, after, same, TOLERANCE[name], LEAST_SAME[name])
         manifest = json.loads((partial / MANIFEST).read_text(encoding="utf-8"))
         manifest["bioft"] = derived_models.describe(record, f"onnx {name}", parity)
-        (partial / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        files.write_json(partial / MANIFEST, manifest)
         kinds = ("onnx", "quantized" if quantize else "finetune", "onnx")
         title = f"{record['name']} ({record['recipe']}) in ONNX, {name}"
         about = {"format": name, "parity": parity, "usage": loaded.usage, "graph": onnx_models.GRAPH}

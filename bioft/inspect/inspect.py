@@ -4,7 +4,6 @@ This is the exploratory analysis that should come before any training: which ent
 the test split was seen in training, and which shortcuts the audit found.
 """
 
-import json
 from collections import Counter
 from collections.abc import Callable
 from itertools import combinations
@@ -20,7 +19,7 @@ from rich.text import Text
 from bioft.errors import BioftError
 from bioft.inspect.tables import QUANTILES, new_table, print_audit, quantiles, rows_table
 from bioft.storage import datasets as storage
-from bioft.storage.files import new_folder
+from bioft.storage.files import new_folder, write_json
 
 SCHEMA_VERSION = 1
 SIDES = ("gene", "disease")
@@ -296,5 +295,4 @@ def _holds_anything(folder: Path) -> bool:
 def _write(report: dict[str, Any], draw: Draw, target: Path) -> None:
     with new_folder(target, existing="replace") as new:
         draw(new)
-        text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        (new / REPORT).write_text(text, encoding="utf-8")
+        write_json(new / REPORT, report, allow_nan=False)

@@ -107,9 +107,9 @@ def write_text(path: Path, text: str) -> None:
         partial.write_text(text, encoding="utf-8", errors="surrogateescape")
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Write JSON for people to read, in one step; see `write_text`."""
-    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+def write_json(path: Path, content: Any, *, allow_nan: bool = True) -> None:
+    """Write JSON for people to read, in one step; see `write_text`. Without `allow_nan` a NaN raises ValueError."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=allow_nan) + "\n")
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import numpy as np
 import yaml
 
 from bioft.errors import BioftError
-from bioft.storage.files import disk_errors, new_file, write_text
+from bioft.storage.files import disk_errors, new_file, write_json, write_text
 from bioft.storage.runs import BASE_SCORES, CONFIG, RECORD
 
 BEGUN_HERE: set[Path] = set()
@@ -130,7 +130,7 @@ def _name_best_here(checkpoint: Path) -> None:
     named = state.get("best_model_checkpoint")
     here = str(checkpoint.parent / Path(named or "").name)
     if named and named != here and Path(here).is_dir():
-        write_text(path, json.dumps(state | {"best_model_checkpoint": here}, indent=2) + "\n")
+        write_json(path, state | {"best_model_checkpoint": here})
 
 
 def cached(path: Path, compute: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:

@@ -1,6 +1,5 @@
 """Runs that differ in nothing but their seed: trained one after the other, and summarised over the seeds."""
 
-import json
 import math
 import os
 import re
@@ -193,9 +192,7 @@ def write_summary(summary: SeedSummary, directory: Path) -> None:
     with storage_files.disk_errors(directory):
         directory.mkdir(parents=True, exist_ok=True)
     content = asdict(summary) | {"note": _note(summary), "confidence": CONFIDENCE}
-    storage_files.write_text(
-        directory / "seeds.json", json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    )
+    storage_files.write_json(directory / "seeds.json", content, allow_nan=False)
     columns = _columns(summary, list(summary.metrics)) | {
         f"seed {seed}": [_text(figure.values[place]) for figure in summary.metrics.values()]
         for place, seed in enumerate(summary.seeds)

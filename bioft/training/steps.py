@@ -1,6 +1,5 @@
 """How every recipe begins and ends its run; what lies between is the recipe's own."""
 
-import json
 import os
 import shutil
 import tempfile
@@ -21,7 +20,7 @@ from bioft.hub import push as hub
 from bioft.metrics import plots, report
 from bioft.models import base as models, embedded, lora
 from bioft.storage import environment, run_directory, runs
-from bioft.storage.files import disk_errors, write_text
+from bioft.storage.files import disk_errors, write_json, write_text
 from bioft.storage.runs import CARD, RECORD, RESUMPTION, checksums, is_tested
 from bioft.training import arguments, launch
 
@@ -146,7 +145,7 @@ def complete(directory: Path, record: dict[str, Any]) -> None:
         record["files"] = checksums(directory)
         if is_tested(record):  # a card is about figures on a test split
             write_text(directory / CARD, cards.model_card(record))
-        write_text(directory / RECORD, json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+        write_json(directory / RECORD, record, allow_nan=False)
     # Not before the record stands: until then the same command must be able to continue.
     for path in directory.iterdir():
         if RESUMPTION.match(path.name):
