@@ -15,7 +15,7 @@ from bioft.export import parity as derived_models
 from bioft.export.parity import ADAPTER
 from bioft.hub.pull import task_of
 from bioft.models import base as models
-from bioft.storage import files as new_outputs, runs
+from bioft.storage import files, runs
 from bioft.tasks.exported import ForMerge
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -62,7 +62,7 @@ def merge(run: str | Path, output: Path, *, dtype: str | None = None, dataset_pa
     """
     if dtype is not None and dtype not in DTYPES:
         raise BioftError(f"{dtype!r} is no type to save weights in. Give {', '.join(DTYPES)}.")
-    new_outputs.check_new(output)
+    files.check_new(output)
     directory, record = derived_models.open_run(run)
     if ADAPTER not in record["files"]:
         raise BioftError(
@@ -81,7 +81,7 @@ def merge(run: str | Path, output: Path, *, dtype: str | None = None, dataset_pa
         whole = loaded.model.merge_and_unload(safe_merge=True).to(saved)
     except ValueError as error:
         raise BioftError(f"The adapter of {directory} can't be merged: {error}.") from error
-    with new_outputs.new_folder(output) as partial:
+    with files.new_folder(output) as partial:
         loaded.save(whole, partial)
         # What was written is read again: this is the model that others get.
         again = type(whole).from_pretrained(partial, dtype=computed).to(models.local_device())
