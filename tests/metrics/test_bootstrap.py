@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
@@ -112,10 +113,16 @@ def test_figures_of_masked_tokens_and_thresholds_are_those_that_were_recorded() 
     rng = np.random.default_rng(2)
     hidden = rng.integers(1, 40, SIZE).astype(float)
     first, second = (
-        masked_lm.MaskedPredictions(hidden, np.floor(hidden * rng.random(SIZE)), hidden * rng.random(SIZE) * 3)
+        pd.DataFrame(
+            {
+                "hidden": hidden,
+                "correct": np.floor(hidden * rng.random(SIZE)),
+                "loss": hidden * rng.random(SIZE) * 3,
+            }
+        )
         for _ in range(2)
     )
-    found = masked_lm.evaluate(first)["perplexity"]
+    found = masked_lm.figures(first, None, {})["perplexity"]
     assert [found[key] for key in ("value", "low", "high", "n")] == pytest.approx(
         [4.425768117727406, 3.40035336496555, 5.7153824817614, SIZE], rel=1e-12
     )

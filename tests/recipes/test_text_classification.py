@@ -244,7 +244,7 @@ def test_a_run_that_broke_off_goes_on_from_its_checkpoint(
     recipe: ModuleType, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It ends with the very scores of the run that never broke off."""
-    monkeypatch.setattr(runs, "finish", interrupt)
+    monkeypatch.setattr(recipe.training_run, "finish", interrupt)
     with pytest.raises(KeyboardInterrupt):
         run(recipe, "default", finished.parent / "model", tmp_path / "run", **TRAINING)
     monkeypatch.undo()
