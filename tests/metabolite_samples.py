@@ -9,6 +9,11 @@ from bioft.datasets.metabolites.tables import COLUMNS
 
 ACIDS = ("butanoate", "pentanoate", "hexanoate", "octanoate", "decanoate", "dodecanoate", "benzoate", "malonate")
 SUBSTITUENTS = ("2-hydroxy", "3-hydroxy", "3-oxo", "2-methyl", "4-methyl", "2-amino", "4-phospho", "(R)-3-methoxy")
+PUBLISHED_CASES = (
+    ("CDP-1_2-dianteisopentadecanoylglycerol", "CDP-1,2-dioctadecanoylglycerol"),
+    ("Dianteisopentadecanoylphosphatidylethanolamine", "Dianteisoheptadecanoylphosphatidylethanolamine"),
+)
+"""Names that are not in BiGG, and what BioMegatron took them for before it was trained (README of MetaAlignGen)."""
 
 
 def namespace(extra: tuple[tuple[str, str], ...] = ()) -> pd.DataFrame:

@@ -6,8 +6,8 @@ no model at all, and those that differ in a usual variant of nomenclature (-ate 
 
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol, Self
+from collections.abc import Callable, Sequence
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -74,7 +74,7 @@ class NameBaseline(ABC):
         return list(best.items())
 
 
-class _Lookup(NameBaseline):
+class Lookup(NameBaseline):
     """Finds names whose key is the same; scores are 1."""
 
     def __init__(self, key: Callable[[str], str]) -> None:
@@ -90,36 +90,18 @@ class _Lookup(NameBaseline):
         return [self._distinct(rows, np.ones(len(rows)), k) for rows in found]
 
 
-class Exact(_Lookup):
-    """The very same name, but for spaces around it."""
-
-    def __init__(self) -> None:
-        super().__init__(str.strip)
-
-
-class Normalised(_Lookup):
-    """The same name without mark-up, case and delimiters: see `bioft.datasets.metabolites.names.normalise`."""
-
-    def __init__(self) -> None:
-        super().__init__(normalise)
-
-
-class Standardised(_Lookup):
-    """The same name after the usual variants of nomenclature: see `bioft.datasets.metabolites.names.standard_name`."""
-
-    def __init__(self) -> None:
-        super().__init__(standard_name)
-
-
 class _Similarity(NameBaseline):
     """Ranks the whole namespace by a matrix of similarities."""
 
     @abstractmethod
-    def _similarities(self, names: list[str], k: int) -> Floats:
+    def similarities(self, names: list[str]) -> Floats:
         """Return similarities of shape (names, rows of the namespace)."""
 
     def _predict(self, names: list[str], k: int) -> list[Ranking]:
-        return [self._distinct(rows, scores, k) for rows, scores in _largest(self._similarities(names, k), k)]
+        similarities = self.similarities(names)
+        # An id may have several names, so more rows than k are looked at.
+        chosen = largest(similarities, 4 * k)
+        return [self._distinct(rows, scores[rows], k) for rows, scores in zip(chosen, similarities, strict=True)]
 
 
 class Fuzzy(_Similarity):
@@ -128,7 +110,8 @@ class Fuzzy(_Similarity):
     def _fit(self, names: list[str]) -> None:
         self.names = [plain_text(name).casefold() for name in names]
 
-    def _similarities(self, names: list[str], k: int) -> Floats:
+    def similarities(self, names: list[str]) -> Floats:
+        """Edit similarities, shape (names, rows of the namespace)."""
         from rapidfuzz import fuzz, process
 
         queries = [plain_text(name).casefold() for name in names]
@@ -142,60 +125,56 @@ class TfIdf(_Similarity):
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         self.vectorizer = TfidfVectorizer(
-            analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True, dtype=np.float32, preprocessor=_lower
+            analyzer="char_wb",
+            ngram_range=(2, 4),
+            sublinear_tf=True,
+            dtype=np.float32,
+            preprocessor=lambda name: plain_text(name).casefold(),
         )
         # By n-gram: a product with few names then touches what they have only.
         self.matrix = self.vectorizer.fit_transform(names).T.tocsr()
 
-    def _similarities(self, names: list[str], k: int) -> Floats:
+    def similarities(self, names: list[str]) -> Floats:
+        """Cosines of n-grams, shape (names, rows of the namespace)."""
         return np.minimum((self.vectorizer.transform(names) @ self.matrix).toarray(), 1)
-
-
-class _EncoderModel(Protocol):
-    def encode(self, sentences: list[str], **options: Any) -> Any:
-        """Embed sentences, as `sentence_transformers.SentenceTransformer` does."""
 
 
 class Encoder(_Similarity):
     """Cosine of embeddings of plain names; negative ones count as 0."""
 
-    def __init__(self, model: _EncoderModel) -> None:
+    def __init__(self, model: Any) -> None:
         """Take a `SentenceTransformer`: untrained it is a baseline."""
         self.model = model
 
     def _fit(self, names: list[str]) -> None:
-        self.embeddings = self._encode(names)
+        self.embeddings = embed(self.model, list(map(plain_text, names)))
 
-    def _encode(self, names: list[str]) -> Floats:
-        texts = [plain_text(name) for name in names]
-        return np.asarray(self.model.encode(texts, normalize_embeddings=True, show_progress_bar=False), np.float32)
-
-    def _similarities(self, names: list[str], k: int) -> Floats:
-        return np.clip(self._encode(names) @ self.embeddings.T, 0, 1)
+    def similarities(self, names: list[str]) -> Floats:
+        """Cosines of embeddings, shape (names, rows of the namespace)."""
+        return np.clip(embed(self.model, list(map(plain_text, names))) @ self.embeddings.T, 0, 1)
 
 
 NAMES: dict[str, Callable[[], NameBaseline]] = {
-    "exact": Exact,
-    "normalised": Normalised,
-    "standardised": Standardised,
+    "exact": lambda: Lookup(str.strip),
+    "normalised": lambda: Lookup(normalise),
+    "standardised": lambda: Lookup(standard_name),
     "rapidfuzz": Fuzzy,
     "tfidf": TfIdf,
 }
-"""The baselines of name matching that need no weights, each a function that makes an unfitted one; `Encoder` is the
-one that does."""
+"""The baselines of name matching that need no weights, each a function that makes an unfitted one: the same name but
+for spaces, for mark-up and delimiters, or for usual variants of nomenclature; similar names. `Encoder` needs some."""
 
 
-def _lower(name: str) -> str:
-    return plain_text(name).casefold()
+def embed(encoder: Any, texts: Sequence[str]) -> Floats:
+    """Return the embeddings of texts, of length 1, shape (texts, dimensions); a text that is repeated is read once."""
+    distinct = list(dict.fromkeys(texts))
+    vectors = encoder.encode(distinct, normalize_embeddings=True, show_progress_bar=False)
+    index = {text: row for row, text in enumerate(distinct)}
+    return np.asarray(vectors, np.float32)[[index[text] for text in texts]]
 
 
-def _largest(similarities: Floats, k: int) -> Iterator[tuple[NDArray[np.int64], Floats]]:
-    """Yield, row by row, the columns of the largest similarities and their values.
-
-    An id may have several names, so more columns than k are given; those without any similarity are left out.
-    """
-    n = min(4 * k, similarities.shape[1])
-    columns = np.argpartition(-similarities, n - 1, axis=1)[:, :n]
-    for row, chosen in zip(similarities, columns, strict=True):
-        chosen = chosen[row[chosen] > 0]
-        yield chosen, row[chosen]
+def largest(values: Floats, k: int, above: float = 0.0) -> list[NDArray[np.int64]]:
+    """The columns of the k largest values of each row, without order; those not above a value are left out."""
+    n = min(k, values.shape[1])
+    columns = np.argpartition(-values, n - 1, axis=1)[:, :n]
+    return [chosen[row[chosen] > above] for row, chosen in zip(values, columns, strict=True)]

@@ -18,7 +18,14 @@ from bioft.storage.files import new_file
 if TYPE_CHECKING:
     import cobra
 
-MODEL_SUFFIXES = (".xml", ".sbml", ".json", ".mat", ".yml", ".yaml")
+SBML = (".xml", ".sbml")
+FORMATS = dict.fromkeys(SBML, ("read_sbml_model", "write_sbml_model")) | {
+    ".json": ("load_json_model", "save_json_model"),
+    ".mat": ("load_matlab_model", "save_matlab_model"),
+    ".yml": ("load_yaml_model", "save_yaml_model"),
+    ".yaml": ("load_yaml_model", "save_yaml_model"),
+}
+"""By the end of a file's name the functions of `cobra.io` that read and write it."""
 
 
 def read_model(path: str | os.PathLike[str]) -> "cobra.Model":
@@ -32,24 +39,16 @@ def read_model(path: str | os.PathLike[str]) -> "cobra.Model":
 
     path = Path(path)
     suffix = format_suffix(path)
-    readers = {
-        ".xml": cobra.io.read_sbml_model,
-        ".sbml": cobra.io.read_sbml_model,
-        ".json": cobra.io.load_json_model,
-        ".mat": cobra.io.load_matlab_model,
-        ".yml": cobra.io.load_yaml_model,
-        ".yaml": cobra.io.load_yaml_model,
-    }
-    is_sbml = suffix in (".xml", ".sbml")
+    is_sbml = suffix in SBML
     if not path.is_file():
         raise BioftError(f"There is no model at {path}.")
-    if suffix not in readers or (path.suffix.lower() != suffix and not is_sbml):
-        raise BioftError(f"{path} is no model that can be read: give {', '.join(readers)}; only SBML may be packed.")
+    if suffix not in FORMATS or (path.suffix.lower() != suffix and not is_sbml):
+        raise BioftError(f"{path} is no model that can be read: give {', '.join(FORMATS)}; only SBML may be packed.")
     if path.stat().st_size == 0:
         raise BioftError(f"{path} is empty (0 bytes).")
     with _quiet_cobra():
         try:
-            return readers[suffix](str(path))
+            return getattr(cobra.io, FORMATS[suffix][0])(str(path))
         except Exception as error:  # each format has its own
             reason = _sbml_errors(path) if is_sbml else " ".join(str(error).split())[:300].rstrip(".")
             raise BioftError(
@@ -105,19 +104,11 @@ def write_model(model: "cobra.Model", path: str | os.PathLike[str]) -> None:
     import cobra.io
 
     path = Path(path)
-    writers = {
-        ".xml": cobra.io.write_sbml_model,
-        ".sbml": cobra.io.write_sbml_model,
-        ".json": cobra.io.save_json_model,
-        ".mat": cobra.io.save_matlab_model,
-        ".yml": cobra.io.save_yaml_model,
-        ".yaml": cobra.io.save_yaml_model,
-    }
     suffix = format_suffix(path)
-    if suffix not in writers or (path.suffix.lower() != suffix and suffix not in (".xml", ".sbml")):
-        raise BioftError(f"{path} can't be written as a model: its name must end in {', '.join(writers)}.")
+    if suffix not in FORMATS or (path.suffix.lower() != suffix and suffix not in SBML):
+        raise BioftError(f"{path} can't be written as a model: its name must end in {', '.join(FORMATS)}.")
     with new_file(path) as partial, _quiet_cobra():
-        writers[suffix](model, str(partial))
+        getattr(cobra.io, FORMATS[suffix][1])(model, str(partial))
 
 
 def format_suffix(path: Path) -> str:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from bioft.datasets.documents.corpus import source as source_of
-from bioft.datasets.metabolites.models import MODEL_SUFFIXES, format_suffix, model_metabolites, read_model
+from bioft.datasets.metabolites.models import FORMATS, format_suffix, model_metabolites, read_model
 from bioft.datasets.metabolites.tables import Row, joined, problems, to_table, universal_id
 from bioft.errors import BioftError
 from bioft.storage.text_lines import TextLines
@@ -101,7 +101,7 @@ def read_namespace(source: str | os.PathLike[str], directory: str | os.PathLike[
                 f"The namespace {source} is not in {directory}. Fetch it with `bioft download {source}`, or give the "
                 f"path of {DOWNLOADED[str(source)]} in its place."
             )
-    if format_suffix(path) in MODEL_SUFFIXES:
+    if format_suffix(path) in FORMATS:
         table = model_metabolites(read_model(path))
         described = source_of(path, terms=UNKNOWN_TERMS)
     else:

@@ -15,11 +15,6 @@ name; "" where there is none. `group`: of `metabolite_compounds.group_compounds`
 KINDS = ("modelseed alias", "as in model", "delimiter", "notation")
 """Where a query comes from: a ModelSEED synonym that differs in more than case and delimiters; the name that a model
 has where it is not that of the namespace; the model's name with other delimiters, or in another notation."""
-PUBLISHED_CASES = (
-    ("CDP-1_2-dianteisopentadecanoylglycerol", "CDP-1,2-dioctadecanoylglycerol"),
-    ("Dianteisopentadecanoylphosphatidylethanolamine", "Dianteisoheptadecanoylphosphatidylethanolamine"),
-)
-"""Names that are not in BiGG, and what BioMegatron took them for before it was trained (README of MetaAlignGen)."""
 MINIMUM_ALIAS_LENGTH = 4
 """Shorter aliases in ModelSEED are abbreviations, of several compounds often."""
 

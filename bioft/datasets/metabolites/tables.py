@@ -118,18 +118,5 @@ def resolve_ids(identifiers: Iterable[str], namespace: pd.DataFrame) -> list[str
     return [resolve(identifier) for identifier in identifiers]
 
 
-def fill_formulas(namespace: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
-    """Return the namespace with missing formulas and charges taken from another table with the same ids.
-
-    A charge is taken together with the formula only: it belongs to one state of protonation.
-    """
-    found = other[other["formula"] != ""].drop_duplicates("id").set_index("id")
-    filled = namespace.copy()
-    missing = (filled["formula"] == "") & filled["id"].isin(found.index)
-    for column in ("formula", "charge"):
-        filled.loc[missing, column] = filled.loc[missing, "id"].map(found[column])
-    return filled
-
-
 def _spelling(identifier: str) -> str:
     return _PUNCTUATION.sub("_", identifier)

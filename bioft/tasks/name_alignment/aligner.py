@@ -13,8 +13,7 @@ from bioft.errors import BioftError
 from bioft.tasks.name_alignment.assignment import assign
 from bioft.tasks.name_alignment.candidates import CandidateFinder
 from bioft.tasks.name_alignment.features import Metabolite, pair_features, reasons
-from bioft.tasks.name_alignment.name_answers import Answer
-from bioft.tasks.name_alignment.scorer import Candidate, Scorer
+from bioft.tasks.name_alignment.scorer import Answer, Candidate, Scorer
 
 COLUMNS = ("id", "name", "match_id", "match_name", "probability", "decision", "reasons", "candidates")
 """The columns of an alignment. `probability`: that the answer (an id, or that there is none) is right, from 0 to 1;

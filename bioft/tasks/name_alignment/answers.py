@@ -44,7 +44,7 @@ def differences(made: pd.DataFrame, stored: pd.DataFrame, record: Mapping[str, A
 
 def outcomes(table: pd.DataFrame) -> Outcomes:
     """The ids of the test examples and the metrics of the run on them, the main one first."""
-    from bioft.tasks.name_alignment.name_answers import is_right
+    from bioft.tasks.name_alignment.scorer import is_right
 
     right = np.array([is_right(found, gold) for found, gold in zip(table["prediction"], table["label"], strict=True)])
     return Outcomes(numbered(table["id"].to_list()), {"accuracy": accuracy_of(right)})

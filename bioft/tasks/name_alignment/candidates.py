@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bioft.datasets.metabolites.baselines import TfIdf, embed, largest
 from bioft.datasets.metabolites.names import plain_text
 from bioft.errors import BioftError
 from bioft.storage.files import cache_directory, new_file
@@ -47,16 +48,12 @@ class CandidateFinder:
     """
 
     def __init__(self, namespace: pd.DataFrame, encoder: Any = None, cache: str | None = None) -> None:
-        from sklearn.feature_extraction.text import TfidfVectorizer
-
         texts = [plain_text(name) for name in namespace["name"]]
         self.rows = np.flatnonzero([bool(text) for text in texts])
         if not len(self.rows):
             raise BioftError("The namespace has no names to be matched to.")
         self.texts = [texts[row] for row in self.rows]
-        self.vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True, dtype=np.float32)
-        # By n-gram: a product with few names then touches what they have only.
-        self.matrix = self.vectorizer.fit_transform(self.texts).T.tocsr()
+        self.n_grams = TfIdf().fit(namespace.iloc[self.rows])
         self.encoder = encoder
         self.embeddings = None if encoder is None else _namespace_embeddings(encoder, self.texts, cache)
 
@@ -67,27 +64,19 @@ class CandidateFinder:
         found: list[Candidates] = []
         for start in range(0, len(texts), _CHUNK):
             part = slice(start, start + _CHUNK)
-            similar = (self.vectorizer.transform(texts[part]) @ self.matrix).toarray()
-            chosen = [
-                largest[row[largest] > 0] for row, largest in zip(similar, _largest(similar, BY_N_GRAMS), strict=True)
-            ]
+            similar = self.n_grams.similarities(list(names[part]))
+            chosen = largest(similar, BY_N_GRAMS)
             cosines: Floats | None = None
             if vectors is not None and self.embeddings is not None:
                 cosines = vectors[part] @ self.embeddings.T
-                chosen = [np.union1d(*pair) for pair in zip(chosen, _largest(cosines, BY_EMBEDDING), strict=True)]
+                chosen = [
+                    np.union1d(*pair) for pair in zip(chosen, largest(cosines, BY_EMBEDDING, above=-2.0), strict=True)
+                ]
             for index, (text, columns) in enumerate(zip(texts[part], chosen, strict=True)):
                 columns = columns if text else columns[:0]
                 embeddings = None if cosines is None else cosines[index, columns]
-                found.append(Candidates(self.rows[columns], np.minimum(similar[index, columns], 1), embeddings))
+                found.append(Candidates(self.rows[columns], similar[index, columns], embeddings))
         return found
-
-
-def embed(encoder: Any, texts: Sequence[str]) -> Floats:
-    """Return the embeddings of texts, of length 1, shape (texts, dimensions); a text that is repeated is read once."""
-    distinct = list(dict.fromkeys(texts))
-    vectors = encoder.encode(distinct, normalize_embeddings=True, show_progress_bar=False)
-    index = {text: row for row, text in enumerate(distinct)}
-    return np.asarray(vectors, np.float32)[[index[text] for text in texts]]
 
 
 def _namespace_embeddings(encoder: Any, texts: Sequence[str], cache: str | None) -> Floats:
@@ -102,9 +91,3 @@ def _namespace_embeddings(encoder: Any, texts: Sequence[str], cache: str | None)
     with new_file(path) as partial:
         np.save(partial, vectors, allow_pickle=False)
     return vectors
-
-
-def _largest(values: Floats, k: int) -> list[NDArray[np.int64]]:
-    """The columns of the k largest values of each row, without order."""
-    n = min(k, values.shape[1])
-    return list(np.argpartition(-values, n - 1, axis=1)[:, :n])

@@ -12,9 +12,8 @@ from bioft.datasets.metabolites.baselines import NAMES
 from bioft.errors import BioftError
 from bioft.metrics import intervals, report
 from bioft.metrics.alignment import paired_alignment_bootstrap
-from bioft.tasks.name_alignment.name_answers import is_right
 from bioft.tasks.name_alignment.predict import Names
-from bioft.tasks.name_alignment.scorer import WITHOUT_ENCODER
+from bioft.tasks.name_alignment.scorer import WITHOUT_ENCODER, is_right
 
 SHOWN = {
     "accuracy": "Accuracy", "coverage_at_95_precision": "Coverage at .95", "precision": "Precision",

@@ -14,8 +14,7 @@ from bioft.datasets.metabolites.baselines import Encoder, NameBaseline
 from bioft.storage.runs import PREDICTIONS
 from bioft.tasks.name_alignment.aligner import Aligner, candidate_pairs
 from bioft.tasks.name_alignment.candidates import CandidateFinder
-from bioft.tasks.name_alignment.name_answers import Answer, AnswerModel, score_features
-from bioft.tasks.name_alignment.scorer import FILE, Scorer
+from bioft.tasks.name_alignment.scorer import FILE, Answer, ScoreMeaning, Scorer
 from bioft.tasks.retrieval import predict as retrieval
 
 STORED = 5
@@ -61,8 +60,7 @@ class Names:
         """The predictions table of what scores ids: what a score means is learnt on the validation names."""
         fitted = baseline.fit(self.namespace)
         known, asked = (fitted.predict(rows["name"].tolist()) for rows in (self.validation, self.test))
-        model = AnswerModel().fit(score_features(known), known, self.validation["gold"].tolist())
-        return self._table(model.answer(score_features(asked), asked))
+        return self._table(ScoreMeaning(known, self.validation["gold"].tolist()).answer(asked))
 
     def align(self, file: str, encoder: Any = None) -> pd.DataFrame:
         """The predictions table of the aligner, whose scorer is fitted and kept under the name of its file."""

@@ -10,17 +10,29 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bioft.datasets.metabolites.baselines import Ranking
 from bioft.errors import BioftError
 from bioft.storage.files import write_text
 from bioft.tasks.name_alignment.features import FEATURES, SIMILARITY
-from bioft.tasks.name_alignment.name_answers import NO_MATCH, RIGHT, Answer, is_right, outcomes
 
 Floats = NDArray[np.floating[Any]]
+
+RIGHT, NO_MATCH, OTHER = 0, 1, 2
+"""What can be true of a name: its best candidate is right, the namespace has none, or another id is right."""
+
+
+class Answer(NamedTuple):
+    """What is answered for a name: an id or "" for no match, the ids in order, and the probability of being right."""
+
+    id: str
+    ranked: list[str]
+    probability: float
+
 
 SCHEMA_VERSION = 1
 FILE = "alignment_scorer.json"
@@ -58,7 +70,7 @@ class Logistic:
     intercepts: list[float]
 
     @classmethod
-    def fit(cls, features: Floats, labels: NDArray[np.integer[Any]]) -> "Logistic":
+    def fit(cls, features: Floats, labels: NDArray[np.integer[Any]], strength: float = REGULARISATION) -> "Logistic":
         """Fit on features of shape (n, features) and labels of shape (n,); one class alone is always predicted."""
         from sklearn.linear_model import LogisticRegression
 
@@ -67,7 +79,7 @@ class Logistic:
         classes = np.unique(labels)
         coefficients, intercepts = np.zeros((1, features.shape[1])), np.zeros(1)
         if len(classes) > 1:
-            model = LogisticRegression(C=REGULARISATION, max_iter=2000).fit((features - mean) / scale, labels)
+            model = LogisticRegression(C=strength, max_iter=2000).fit((features - mean) / scale, labels)
             coefficients, intercepts = model.coef_, model.intercept_
         if len(classes) == 2:  # the first class is the reference
             coefficients = np.vstack([np.zeros_like(coefficients), coefficients])
@@ -184,6 +196,53 @@ class Scorer:
         write_text(path, json.dumps(content, indent=1) + "\n")
 
 
+def is_right(identifier: str, gold: str) -> bool:
+    """Tell whether an id is one of the right ones (joined by "|"); "" is right where there is none."""
+    return identifier in gold.split("|")
+
+
+def outcomes(rankings: Sequence[Ranking], golds: Sequence[str]) -> NDArray[np.int64]:
+    """Return for each name whether its best candidate is right, shape (n,): `RIGHT`, `NO_MATCH` or `OTHER`."""
+    return np.array(
+        [
+            NO_MATCH if not gold else RIGHT if ranking and is_right(ranking[0][0], gold) else OTHER
+            for ranking, gold in zip(rankings, golds, strict=True)
+        ],
+        dtype=np.int64,
+    )
+
+
+def score_features(rankings: Sequence[Ranking]) -> Floats:
+    """Return what the scores alone tell, shape (n, 4): best, its square, lead over the second, and whether it is 1."""
+    best = np.array([ranking[0][1] if ranking else 0.0 for ranking in rankings])
+    second = np.array([ranking[1][1] if len(ranking) > 1 else 0.0 for ranking in rankings])
+    return np.stack([best, best**2, best - second, best >= 1 - 1e-6], axis=1)
+
+
+class ScoreMeaning:
+    """What scores alone mean: learnt on names with known ids, as the baselines have nothing else.
+
+    Raises:
+        BioftError: no names, or not a ranking for each.
+    """
+
+    def __init__(self, rankings: Sequence[Ranking], golds: Sequence[str]) -> None:
+        if not golds or len(rankings) != len(golds):
+            raise BioftError(
+                f"Answers are learnt from names with candidates and ids: there are {len(rankings)} and {len(golds)}."
+            )
+        self.model = Logistic.fit(score_features(rankings), outcomes(rankings, golds), strength=1.0)
+
+    def probabilities(self, rankings: Sequence[Ranking]) -> Floats:
+        """Return the probabilities of `RIGHT`, `NO_MATCH` and `OTHER`, shape (n, 3)."""
+        return self.model.probabilities(score_features(rankings), 3)
+
+    def answer(self, rankings: Sequence[Ranking]) -> list[Answer]:
+        """Answer each name with what is most probably right: its best candidate or "" for no match."""
+        every = zip(rankings, self.probabilities(rankings).tolist(), strict=True)
+        return [_best([found for found, _ in ranking], right, no_match) for ranking, (right, no_match, _) in every]
+
+
 def load(path: Path) -> Scorer:
     """Read a scorer.
 
@@ -249,8 +308,11 @@ def _log_odds(probability: float) -> float:
 
 
 def _answer(model: Logistic, ranked: Sequence[Candidate], width: int) -> Answer:
-    right, no_match = _probabilities(model, ranked, width)
-    ids = [candidate.id for candidate in ranked]
+    return _best([candidate.id for candidate in ranked], *_probabilities(model, ranked, width))
+
+
+def _best(ids: list[str], right: float, no_match: float) -> Answer:
+    """What is most probably right: the first id or "" for no match."""
     return Answer(ids[0], ids, right) if ids and right >= no_match else Answer("", ids, no_match)
 
 

@@ -8,12 +8,12 @@ from hypothesis import given, settings, strategies as st
 from bioft import metrics
 from bioft.datasets.metabolites.baselines import NAMES, Encoder, TfIdf
 from bioft.errors import BioftError
-from bioft.tasks.name_alignment.name_answers import (
+from bioft.tasks.name_alignment.scorer import (
     NO_MATCH,
     OTHER,
     RIGHT,
     Answer,
-    AnswerModel,
+    ScoreMeaning,
     is_right,
     outcomes,
     score_features,
@@ -122,10 +122,10 @@ def test_bad_input():
         TfIdf().predict(["a"])
     with pytest.raises(BioftError, match="no names"):
         TfIdf().fit(NAMESPACE[NAMESPACE["name"] == ""])
-    with pytest.raises(BioftError, match=r"there are 1, 1 and 2"):
-        AnswerModel().fit(np.ones((1, 4)), [[]], ["a", "b"])
-    with pytest.raises(BioftError, match=r"there are 0, 0 and 0"):
-        AnswerModel().fit(np.ones((0, 4)), [], [])
+    with pytest.raises(BioftError, match=r"there are 1 and 2"):
+        ScoreMeaning([[]], ["a", "b"])
+    with pytest.raises(BioftError, match=r"there are 0 and 0"):
+        ScoreMeaning([], [])
 
 
 def test_outcomes():
@@ -149,26 +149,26 @@ def simulated(n, seed):
 def test_answers_are_calibrated():
     """Fitted on validation names, the probability of an answer is how often it is right on others."""
     rankings, golds = simulated(3_000, 0)
-    model = AnswerModel().fit(score_features(rankings), rankings, golds)
+    model = ScoreMeaning(rankings, golds)
     rankings, golds = simulated(3_000, 1)
-    answers = model.answer(score_features(rankings), rankings)
+    answers = model.answer(rankings)
     result = metrics.load("alignment").compute(
         predictions=[each._asdict() for each in answers], references=golds, n_resamples=0
     )
     assert result["ece"] < 0.04
     assert result["accuracy"] > max(np.mean([gold == "a" for gold in golds]), np.mean([gold == "" for gold in golds]))
-    assert np.allclose(model.probabilities(score_features(rankings)).sum(axis=1), 1)
+    assert np.allclose(model.probabilities(rankings).sum(axis=1), 1)
     assert {each.id for each in answers} == {"a", ""}
     assert all(each.ranked == ["a", "b"] for each in answers)
 
 
 def test_nothing_found_is_no_match():
     rankings, golds = simulated(200, 0)
-    model = AnswerModel().fit(score_features(rankings), rankings, golds)
-    (found,) = model.answer(score_features([[]]), [[]])
+    model = ScoreMeaning(rankings, golds)
+    (found,) = model.answer([[]])
     assert found == Answer("", [], pytest.approx(found.probability))
 
 
 def test_validation_names_that_all_have_the_same_outcome():
-    model = AnswerModel().fit(score_features([[("a", 0.9)]] * 3), [[("a", 0.9)]] * 3, ["a"] * 3)
-    assert model.answer(score_features([[("b", 0.1)]]), [[("b", 0.1)]]) == [Answer("b", ["b"], 1.0)]
+    model = ScoreMeaning([[("a", 0.9)]] * 3, ["a"] * 3)
+    assert model.answer([[("b", 0.1)]]) == [Answer("b", ["b"], 1.0)]

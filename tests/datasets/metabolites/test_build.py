@@ -11,7 +11,7 @@ from datasets import Dataset, DatasetDict
 from hypothesis import given, settings, strategies as st
 
 from bioft.datasets.metabolites import build as metabolites, pairs as metabolite_pairs, queries as metabolite_queries
-from bioft.datasets.metabolites.baselines import Exact, Normalised
+from bioft.datasets.metabolites.baselines import NAMES as BASELINES
 from bioft.datasets.metabolites.compounds import group_compounds, one_to_one
 from bioft.datasets.metabolites.names import agreement, normalise, plain_text, read_chemistry
 from bioft.datasets.metabolites.perturbations import (
@@ -22,6 +22,7 @@ from bioft.datasets.metabolites.perturbations import (
 )
 from bioft.errors import BioftError, LeakageError
 from bioft.storage import datasets as storage
+from tests.metabolite_samples import PUBLISHED_CASES
 
 CHAINS = {4: "but", 6: "hex", 8: "oct", 10: "dec", 12: "dodec", 14: "tetradec", 16: "hexadec", 18: "octadec"}
 
@@ -391,14 +392,14 @@ def test_real_data(shared_data: Path) -> None:
     assert not normalised & set(test["name"].map(normalise))
     present = test[test["gold"] != ""]
     found = {}
-    for baseline in (Exact(), Normalised()):
-        rankings = baseline.fit(namespace).predict(present["name"].tolist())
+    for baseline in ("exact", "normalised"):
+        rankings = BASELINES[baseline]().fit(namespace).predict(present["name"].tolist())
         right = [bool(r) and r[0][0] in gold.split("|") for r, gold in zip(rankings, present["gold"], strict=True)]
-        found[type(baseline).__name__] = pd.Series(right).groupby(present["kind"].to_numpy()).mean()
-    assert found["Exact"]["delimiter"] < 0.01
-    assert found["Normalised"]["delimiter"] > 0.99
-    assert found["Normalised"]["modelseed alias"] < 0.05
-    for query, taken_for in metabolite_queries.PUBLISHED_CASES:
+        found[baseline] = pd.Series(right).groupby(present["kind"].to_numpy()).mean()
+    assert found["exact"]["delimiter"] < 0.01
+    assert found["normalised"]["delimiter"] > 0.99
+    assert found["normalised"]["modelseed alias"] < 0.05
+    for query, taken_for in PUBLISHED_CASES:
         assert normalise(query) not in set(compounds.namespace["name"].map(normalise))
         assert taken_for in set(compounds.namespace["name"])
         assert agreement(read_chemistry(query), read_chemistry(taken_for))["chains"] == -1

@@ -15,15 +15,7 @@ from bioft.datasets.metabolites import namespaces
 from bioft.datasets.metabolites.models import model_metabolites, read_model
 from bioft.datasets.metabolites.names import MAX_LENGTH
 from bioft.datasets.metabolites.namespaces import read_namespace
-from bioft.datasets.metabolites.tables import (
-    COLUMNS,
-    Row,
-    fill_formulas,
-    problems,
-    resolve_ids,
-    to_table,
-    universal_id,
-)
+from bioft.datasets.metabolites.tables import COLUMNS, Row, problems, resolve_ids, to_table, universal_id
 from bioft.errors import BioftError
 
 COBRA_DATA = Path(cobra.__file__).parent / "data"
@@ -234,15 +226,6 @@ def test_ids_are_found_in_any_spelling() -> None:
     ]
     expected = ["ala__L"] * 6 + ["a_b", "", "cs_e", "cs_e", ""]
     assert resolve_ids(asked, table) == expected
-
-
-def test_formulas_are_filled_where_they_are_missing() -> None:
-    table = to_table([Row("a", "A"), Row("b", "B", "C2", 1.0), Row("c", "C")])
-    other = to_table([Row("a", "x", "C1", -1.0), Row("b", "y", "C9", 5.0), Row("c", "z", "", 3.0)])
-    filled = fill_formulas(table, other)
-    assert filled["formula"].tolist() == ["C1", "C2", ""]
-    assert filled["charge"].tolist()[:2] == [-1, 1] and math.isnan(filled["charge"][2])
-    assert table["formula"].tolist() == ["", "C2", ""]
 
 
 def test_problems_of_names_are_counted_with_an_example(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

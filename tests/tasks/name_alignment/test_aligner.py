@@ -19,7 +19,6 @@ from bioft.cli import main as cli
 from bioft.datasets.metabolites import build as metabolites
 from bioft.datasets.metabolites.models import read_model
 from bioft.datasets.metabolites.namespaces import BIGG_URL, modelseed_files
-from bioft.datasets.metabolites.queries import PUBLISHED_CASES
 from bioft.errors import BioftError
 from bioft.tasks.name_alignment import files as alignment_files, scorer as alignment_scorer
 from bioft.tasks.name_alignment.aligner import COLUMNS, Aligner, candidate_pairs
@@ -27,7 +26,7 @@ from bioft.tasks.name_alignment.assignment import assign
 from bioft.tasks.name_alignment.candidates import CandidateFinder
 from bioft.tasks.name_alignment.features import FEATURES, SIMILARITY, Metabolite, pair_features, reasons
 from bioft.tasks.name_alignment.scorer import EMBEDDED, Candidate, Logistic, Scorer, load
-from tests.metabolite_samples import namespace, queries, table
+from tests.metabolite_samples import PUBLISHED_CASES, namespace, queries, table
 
 
 @pytest.fixture(scope="module")
