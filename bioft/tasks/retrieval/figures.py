@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from datasets import Dataset, DatasetDict
 
-from bioft.compare.errors import area
-from bioft.metrics import plots
+from bioft.metrics import bootstrap, plots
+from bioft.metrics.auroc import auroc
 from bioft.models.embed import encode_texts
 from bioft.tasks.retrieval.encoder import RELATED, training_rows
 
@@ -65,9 +65,7 @@ def _draw_similarity(rows: Dataset, encoders: Mapping[str, Any], path: Path, see
                 linewidth=1.5,
                 label=f"{words} (n = {(related == label).sum():,})",
             )
-        found = area(related, cosines)
-        figure_text = "undefined" if found is None else "{:.3f} [{:.3f}, {:.3f}]".format(*found)
-        axes.set(xlabel="Cosine of the embeddings", ylabel="Pairs", title=f"{name}\nAUROC {figure_text}")
+        axes.set(xlabel="Cosine of the embeddings", ylabel="Pairs", title=f"{name}\nAUROC {_auroc(related, cosines)}")
         axes.title.set_fontsize(11)
     first_panel = np.atleast_1d(panels)[0]
     highest = max(axes.get_ylim()[1] for axes in np.atleast_1d(panels))
@@ -76,6 +74,13 @@ def _draw_similarity(rows: Dataset, encoders: Mapping[str, Any], path: Path, see
     figure.legend(*first_panel.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     figure.suptitle("Similarity of test pairs")
     plots.save_figure(figure, path)
+
+
+def _auroc(related: np.ndarray, cosines: np.ndarray) -> str:
+    if len(set(related.tolist())) < 2:
+        return "undefined"
+    measured = bootstrap.Measured(lambda drawn: {"auroc": auroc(related, cosines, drawn)}, len(related))
+    return "{auroc:.3f} [{auroc_low:.3f}, {auroc_high:.3f}]".format(**bootstrap.figures(measured))
 
 
 def _draw_lengths(dataset: DatasetDict, encoder: Any, path: Path) -> None:
