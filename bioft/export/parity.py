@@ -10,7 +10,7 @@ from huggingface_hub import ModelCardData
 
 from bioft import task as tasks
 from bioft.cards import words as cards_words
-from bioft.datasets.recorded import recorded_splits
+from bioft.datasets.recorded import recorded_data
 from bioft.errors import BioftError
 from bioft.hub import pull
 from bioft.storage import runs
@@ -96,8 +96,11 @@ def test_examples(directory: Path, record: dict[str, Any], dataset_path: Path | 
     Raises:
         BioftError: the data are missing, or are not the recorded ones.
     """
-    test = recorded_splits(directory, record, dataset_path)["test"]
-    return test.select(evenly(len(test)))
+    found = recorded_data(directory, record, dataset_path)
+    split = "test" if runs.is_tested(record) else "validation"
+    if found.manifest["fingerprints"][split] != record["dataset"]["fingerprints"]["test"]:
+        raise BioftError("The test split here is not that of the run. Name its data with --dataset-path.")
+    return found.splits[split].select(evenly(len(found.splits[split])))
 
 
 def drift(before: Sequence[np.ndarray], after: Sequence[np.ndarray]) -> float:

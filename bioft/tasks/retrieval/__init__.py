@@ -19,7 +19,7 @@ TASK = Task(
         "Figures hold for texts like those of the test split below, looked for among all its texts.",
     ),
     main_metric="ndcg_at_10",
-    columns=("anchor", "positive"),
+    columns=("group",),  # and anchor and positive, or sentence1, sentence2 and score
     sources=(hpo.SYNONYMS, *pubmed.SOURCES),
     baselines={"bm25": "BM25", "tfidf": "TF-IDF of the names"},
     tags=("biology", "medical", "sentence-transformers", "sentence-similarity"),

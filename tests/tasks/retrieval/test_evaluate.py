@@ -4,8 +4,11 @@ import json
 from pathlib import Path
 
 import numpy as np
-from datasets import Dataset
+import pytest
+from datasets import Dataset, DatasetDict
 
+from bioft.datasets.recorded import recorded_data
+from bioft.storage import datasets as storage
 from bioft.tasks.retrieval import answers, evaluate, predict
 from bioft.tasks.retrieval.predict import Queries
 
@@ -52,6 +55,19 @@ def test_scores_say_what_is_right() -> None:
     rows = Dataset.from_dict({"sentence1": ["a b", "a b"], "sentence2": ["a c", "a d"], "score": [0.2, 0.8]})
     asked = Queries.of(rows)
     assert [[asked.texts[i] for i in right] for right in asked.relevant] == [["a d"]]
+
+
+@pytest.mark.parametrize("first", ["anchor", "sentence1"])
+def test_data_of_a_record_are_pairs_of_either_kind(first: str, tmp_path: Path) -> None:
+    scored = {"sentence1": ["a"], "sentence2": ["b"], "score": [1], "group": ["g"]}
+    rows = Dataset.from_dict(scored if first == "sentence1" else {"anchor": ["a"], "positive": ["b"], "group": ["g"]})
+    splits = DatasetDict(dict.fromkeys(("train", "validation", "test"), rows))
+    fingerprints = {split: storage.fingerprint(its) for split, its in splits.items()}
+    described = {"builder": "own", "arguments": {}, "sources": [], "fingerprints": fingerprints, "rows": {}}
+    storage.save(splits, {"schema_version": 1, **described}, tmp_path / "pairs")
+    record = {"task": "text-retrieval", "dataset": described}
+    found = recorded_data(tmp_path, record, tmp_path / "pairs")
+    assert found.reasons == [] and Queries.of(found.splits["test"]).queries == ["a"]
 
 
 def test_figures_comparison_and_predictions(tmp_path: Path) -> None:
