@@ -20,6 +20,7 @@ from bioft.cards import model as cards
 from bioft.cli import main as cli
 from bioft.datasets.hpo import synonyms as hpo_synonyms
 from bioft.errors import BioftError
+from bioft.export import merge as merging
 from bioft.metrics import alignment
 from bioft.storage import datasets as storage, runs, yaml_config
 from bioft.tasks.name_alignment import scorer as alignment_scorer
@@ -147,6 +148,10 @@ def test_every_preset_trains(preset: str, recipe: ModuleType, folder: Path, tmp_
     assert {type(module).__name__ for module in model.modules()} >= {"PeftModelForFeatureExtraction"}
     targets = json.loads((tmp_path / "run" / "adapter_config.json").read_text())["target_modules"]
     assert set(targets) == set(shipped["lora_target_modules"])
+    # Pairs, or the names of a namespace: the test examples of either are read again.
+    merging.merge(tmp_path / "run", tmp_path / "merged")
+    whole = SentenceTransformer(str(tmp_path / "merged"), device="cpu")
+    np.testing.assert_allclose(whole.encode("kidney pain"), model.encode("kidney pain"), atol=1e-4)
 
 
 def test_every_preset_is_among_those_tested() -> None:

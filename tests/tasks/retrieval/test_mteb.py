@@ -120,7 +120,7 @@ def test_the_command(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     shown = run("fourpairs")
     assert "FourPairs" in shown and "cosine_spearman" in shown and "summary.json" in shown
-    assert "no task 'NFCorpsu'. Did you mean NFCorpus" in run("NFCorpsu", code=1)
+    assert "no task 'NFCorpsu'. Did you mean 'NFCorpus'" in run("NFCorpsu", code=1)
     shown = run("BIOSSES", code=1)
     assert "The data of BIOSSES can't be had" in shown and "mteb/biosses-sts" in shown
     assert not (tmp_path / "out" / "BIOSSES").exists()
