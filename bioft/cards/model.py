@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 from huggingface_hub import EvalResult, ModelCardData
 from jinja2 import UndefinedError
 
-from bioft import task as tasks
+from bioft import metrics, task as tasks
 from bioft.cards.dataset import count_columns
 from bioft.cards.words import (
     HUB,
     HUB_ID,
-    METRICS,
     PLACEHOLDER,
     audit_in_words,
     dataset_name,
@@ -70,7 +69,7 @@ def model_card(run: dict[str, Any], *, repository: str | None = None) -> str:
         files = run["files"] or {}
         # A run without an adapter is a model that was trained whole.
         adapter = not files or "adapter_config.json" in files
-        main = [name for name in run["metrics"] if name in METRICS] or list(run["metrics"])
+        main = [name for name in run["metrics"] if name in metrics.WORDS] or list(run["metrics"])
         return render(
             "model_card.md.j2",
             card_data=_model_data(run, task, published, adapter).to_yaml(),

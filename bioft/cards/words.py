@@ -8,31 +8,11 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from bioft import task as tasks
+from bioft import metrics, task as tasks
 
 HUB = "https://huggingface.co"
 PLACEHOLDER = "<this repository>"
 """What a card says where it names its repository, as long as it is in none."""
-# Ours to the Hub's name (those of the `evaluate` modules, where there is one) and to words. A group may stand before
-# the measure: "chemical_f1", "macro_recall", "unseen_f1".
-METRICS = {
-    "accuracy": ("accuracy", "accuracy"),
-    "f1": ("f1", "F1"),
-    "precision": ("precision", "precision"),
-    "recall": ("recall", "recall"),
-    "auroc": ("roc_auc", "AUROC"),
-    "auprc": ("average_precision", "AUPRC"),
-    "ece": ("expected_calibration_error", "ECE"),
-    "mcc": ("matthews_correlation", "MCC"),
-    "ndcg_at_10": ("ndcg_at_10", "nDCG@10"),
-    "mrr_at_10": ("mrr_at_10", "MRR@10"),
-    "recall_at_10": ("recall_at_10", "recall@10"),
-    "recall_at_100": ("recall_at_100", "recall@100"),
-    "map": ("map", "MAP"),
-    "coverage_at_95_precision": ("coverage_at_95_precision", "coverage at 95 % precision"),
-    "masked_accuracy": ("masked_accuracy", "accuracy on hidden tokens"),
-    "perplexity": ("perplexity", "perplexity of hidden tokens"),
-}
 SPLIT_WORDS = {
     "official": "as the corpus was published",
     "document": "random documents",
@@ -72,9 +52,9 @@ HUB_ID = re.compile(r"(?!\.)[\w.-]+(?:/[\w.-]+)?")
 def metric_type_and_words(name: str) -> tuple[str, str]:
     """Return the Hub's name of a metric of the record, and its name in words: ("f1", "F1, chemical")."""
     group, _, measure = name.rpartition("_")
-    if name in METRICS or measure not in METRICS:
-        return METRICS.get(name, (name, name.replace("_", " ")))
-    kind, words = METRICS[measure]
+    if name in metrics.WORDS or measure not in metrics.WORDS:
+        return metrics.WORDS.get(name, (name, name.replace("_", " ")))
+    kind, words = metrics.WORDS[measure]
     return kind, f"{words}, {group.replace('_', ' ')}"
 
 

@@ -13,11 +13,12 @@ import numpy as np
 import pandas as pd
 
 from bioft.compare import analyzed_run as analysis_runs, errors, figures
-from bioft.compare.outcomes import read_answers
+from bioft.compare.outcomes import check_distinct, finished_run, read_answers
 from bioft.compare.page import Chapter, Section, write_page
 from bioft.errors import BioftError
-from bioft.hub import pull
 from bioft.hub.pull import task_of
+from bioft.metrics import intervals
+from bioft.metrics.report import p_words
 from bioft.storage import runs
 from bioft.storage.files import check_new, new_folder
 from bioft.storage.runs import PREDICTIONS
@@ -63,8 +64,7 @@ def analyse(names: Sequence[str], output: Path, options: Options | None = None) 
             a folder that holds anything already.
     """
     options = options or Options()
-    if doubled := sorted({name for name in names if list(names).count(name) > 1}):
-        raise BioftError(f"{', '.join(doubled)} is given twice.")
+    check_distinct(names)
     check_new(output)
     read = [_read(name) for name in names]
     with new_folder(output) as partial:
@@ -76,13 +76,7 @@ def analyse(names: Sequence[str], output: Path, options: Options | None = None) 
 
 
 def _read(name: str) -> _Run:
-    path, _, revision = name.partition("@")
-    directory = (
-        pull.run_directory(name) if Path(name).is_dir() else pull.run_directory(path, revision=revision or None)
-    )
-    record = runs.read(directory)
-    runs.check_tested(directory, record)
-    runs.check_files(directory, record)
+    directory, record = finished_run(name)
     try:
         return _Run(name, directory, record, read_answers(directory, record))
     except (KeyError, TypeError, AttributeError) as error:
@@ -146,10 +140,9 @@ def _changes(answers: Answers, shown: Sequence[str], place: Path) -> Section:
     test = "McNemar's exact test" if binary else "the sign test (answers are right by degrees)"
     independent = len(set(answers.documents.tolist())) == len(answers.ids)
     for row in table[table["system"].isin(shown)].to_dict("records"):
-        p_value = "p < 0.001" if row["p_value"] < 0.001 else f"p = {row['p_value']:.3f}"
         section.sentences.append(
             f"Against {row['system'].replace('_', ' ')}: {row['gained']:,} gained, {row['lost']:,} lost of "
-            f"{row['n']:,} ({p_value}, {test})."
+            f"{row['n']:,} ({p_words(row['p_value'])}, {test})."
         )
     if not independent:
         section.sentences.append(
@@ -187,7 +180,10 @@ def _calibration(answers: Answers, shown: Sequence[str], place: Path) -> Section
         return section
     figures.draw_calibration(known, place / "calibration.png")
     section.figures["calibration.png"] = "Share that is so against the probability given"
-    rows = [{"system": name, "measure": "ECE", **errors.calibration_error(*each)} for name, each in known.items()]
+    rows = [
+        {"system": name, "measure": "ECE", **intervals.calibration_error(*each, n_resamples=200)}
+        for name, each in known.items()
+    ]
     section.tables["calibration.csv"] = pd.DataFrame(rows)[["system", "measure", "n", "value", "low", "high"]]
     section.sentences.append("ECE is the expected calibration error over 15 bins: 0 for a calibrated system.")
     if missing := [system for system in shown if system not in known]:

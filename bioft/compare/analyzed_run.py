@@ -74,7 +74,7 @@ def pairs(answers: Answers) -> pd.DataFrame:
     for first, second in combinations(answers.values, 2):
         ours, theirs = answers.values[first], answers.values[second]
         numbers = answers.scores if len(answers.scores.columns) else answers.values
-        more, fewer = int((ours > theirs).sum()), int((ours < theirs).sum())
+        more, fewer, p_value = sign_test(ours, theirs)
         varying = min(numbers[first].nunique(), numbers[second].nunique()) > 1
         rows.append(
             {
@@ -85,7 +85,7 @@ def pairs(answers: Answers) -> pd.DataFrame:
                 "equal": int((ours == theirs).sum()),
                 "only_first": more,
                 "only_second": fewer,
-                "p_value": sign_test(more, fewer),
+                "p_value": p_value,
             }
         )
     table = pd.DataFrame(rows)

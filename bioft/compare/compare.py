@@ -15,9 +15,9 @@ from rich.text import Text
 
 from bioft.compare import outcomes as run_outcomes
 from bioft.errors import BioftError, suggestion
-from bioft.hub import pull
 from bioft.metrics import bootstrap
 from bioft.metrics.bootstrap import Floats
+from bioft.metrics.report import p_words
 from bioft.storage import runs
 from bioft.storage.files import new_folder
 from bioft.storage.pages import html
@@ -78,8 +78,7 @@ def compare(
     Raises:
         BioftError: no run at all that can be read, a name given twice, or a metric that no run has.
     """
-    if doubled := sorted({name for name in names if list(names).count(name) > 1}):
-        raise BioftError(f"{', '.join(doubled)} is given twice.")
+    run_outcomes.check_distinct(names)
     result = Comparison()
     groups: dict[tuple[str, str], list[_Run]] = {}
     for name in names:
@@ -184,25 +183,20 @@ def resampled_values(metrics: Sequence[Metric], n: int, n_resamples: int, seed: 
 
 
 def _read(name: str) -> _Run:
-    path, _, revision = name.partition("@")
-    directory = (
-        pull.run_directory(name) if Path(name).is_dir() else pull.run_directory(path, revision=revision or None)
-    )
-    record = runs.read(directory)
-    runs.check_tested(directory, record)
-    runs.check_files(directory, record)
+    directory, record = run_outcomes.finished_run(name)
     return _Run(name, record, run_outcomes.outcomes(directory, record))
 
 
 def _on_the_same_examples(group: Sequence[_Run]) -> tuple[list[_Run], dict[str, str]]:
     """The runs whose predictions are about the same examples as those of the first, and why the others are not."""
     first = group[0].outcomes.ids
-    same = [run for run in group if run.outcomes.ids == first]
-    others = [run for run in group if run.outcomes.ids != first]
-    return same, {
-        run.name: f"Its predictions are not about the same test examples as those of {group[0].name}."
-        for run in others
-    }
+    same, others = [], {}
+    for run in group:
+        if sorted(run.outcomes.ids) == sorted(first):
+            same.append(_Run(run.name, run.record, run.outcomes.in_order(first)))
+        else:
+            others[run.name] = f"Its predictions are not about the same test examples as those of {group[0].name}."
+    return same, others
 
 
 def _rank(group: Sequence[_Run], metric: str, task: str, fingerprint: str, n_resamples: int, seed: int) -> Ranking:
@@ -254,7 +248,7 @@ def _pairs(
             row = found._asdict() | {"first": group[first].name, "second": group[second].name}
             ours, theirs = measured[first].right, measured[second].right
             if ours is not None and theirs is not None:
-                row["p_mcnemar"] = bootstrap.sign_test(int((ours & ~theirs).sum()), int((theirs & ~ours).sum()))
+                row["p_mcnemar"] = bootstrap.sign_test(ours, theirs).p_value
             rows.append(row)
     columns = ["first", "second", "difference", "low", "high", "p_value", "n"]
     table = pd.DataFrame(rows, columns=[*columns, *(["p_mcnemar"] if rows and "p_mcnemar" in rows[0] else [])])
@@ -284,13 +278,7 @@ def _cells(ranking: Ranking) -> pd.DataFrame:
 
 
 def _difference(value: float | None, p_value: float | None) -> str:
-    return "–" if value is None or pd.isna(value) else f"{value:+.3f} ({_p(p_value)})"
-
-
-def _p(value: float | None) -> str:
-    if value is None or pd.isna(value):
-        return "–"
-    return "<.001" if value < 0.001 else f"{value:.3f}".removeprefix("0")
+    return "–" if value is None or pd.isna(value) else f"{value:+.3f} ({p_words(p_value, '')})"
 
 
 def _count(value: float | None) -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 from bioft.compare.errors import area, mean, share
 from bioft.errors import BioftError
 from bioft.metrics import bootstrap
+from bioft.metrics.report import p_words
 from bioft.task import FINE_TUNED
 from bioft.tasks.answers import BASE
 from bioft.tasks.embedded import Embedded, Floats
@@ -75,12 +76,10 @@ def measure(embedded: Embedded, seed: int = 0) -> tuple[pd.DataFrame, list[str]]
         else:
             found = _silhouettes(vectors[name], truth)
             rows.append(_row(name, "silhouette", len(found), mean(found, *_of(groups), seed)))
-    gained = int((right[FINE_TUNED] > right[BASE]).sum())
-    lost = int((right[FINE_TUNED] < right[BASE]).sum())
-    p_value = bootstrap.sign_test(gained, lost)
+    gained, lost, p_value = bootstrap.sign_test(right[FINE_TUNED], right[BASE])
     sentences.append(
         f"The probe gets {gained:,} right on the fine-tuned embeddings only and {lost:,} on the base model's only "
-        f"(McNemar's exact test: p {'< 0.001' if p_value < 0.001 else f'= {p_value:.3f}'})."
+        f"(McNemar's exact test: {p_words(p_value)})."
     )
     return pd.DataFrame(rows), sentences
 

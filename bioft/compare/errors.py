@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from bioft.metrics import bootstrap, intervals
-from bioft.metrics.auroc import auroc
+from bioft.metrics import bootstrap
 from bioft.metrics.bootstrap import Floats
+from bioft.metrics.intervals import auroc
 from bioft.task import FINE_TUNED
 from bioft.tasks.answers import BASE, Answers
 
@@ -78,7 +78,7 @@ def changes(answers: Answers) -> pd.DataFrame:
     ours = answers.values[FINE_TUNED]
     for system in answers.values.columns[1:]:
         theirs = answers.values[system]
-        gained, lost = int((ours > theirs).sum()), int((ours < theirs).sum())
+        gained, lost, p_value = bootstrap.sign_test(ours, theirs)
         rows.append(
             {
                 "system": system,
@@ -87,7 +87,7 @@ def changes(answers: Answers) -> pd.DataFrame:
                 "both_wrong": int(((ours == theirs) & (ours == 0)).sum()),
                 "gained": gained,
                 "lost": lost,
-                "p_value": bootstrap.sign_test(gained, lost),
+                "p_value": p_value,
             }
         )
     return pd.DataFrame(rows)
@@ -202,15 +202,6 @@ def correlation(scores: pd.DataFrame) -> pd.DataFrame:
     """Spearman's rank correlation of every two columns, shape (columns, columns); constant columns are left out."""
     varying = scores[[column for column in scores if scores[column].nunique() > 1]]
     return varying.corr(method="spearman")
-
-
-def calibration_error(truth: np.ndarray, probabilities: Floats) -> dict[str, float | int | None]:
-    """The expected calibration error over 15 bins (see `bioft.metrics.intervals`): value, low, high, n."""
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # AUROC of one class, which is not asked for
-        return intervals.nest(intervals.bootstrap_metrics(truth, probabilities, n_resamples=200))["ece"]
 
 
 def shown_systems(answers: Answers, best_baseline: str | None) -> list[str]:

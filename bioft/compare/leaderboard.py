@@ -14,8 +14,10 @@ import pandas as pd
 from bioft import task as tasks
 from bioft.cards import words as cards_words
 from bioft.compare import compare as run_comparison
+from bioft.compare.outcomes import run_of
 from bioft.errors import BioftError
 from bioft.hub import pull
+from bioft.metrics.report import p_words
 from bioft.storage import runs
 from bioft.storage.files import check_new, new_folder
 from bioft.storage.pages import html
@@ -86,14 +88,13 @@ def to_html(board: Leaderboard) -> str:
     groups = known.groupby(["task", "test_split"], sort=False)
     tables = [(_title(its.iloc[0]), its.to_dict("records")) for _, its in groups]
     menus = {name: sorted(set(map(str, known[name]))) for name in FILTERS}
-    values = {"title": "Leaderboard", "menus": menus, "tables": tables, "apart": board.apart}
+    values = {"title": "Leaderboard", "menus": menus, "tables": tables, "apart": board.apart, "p_words": p_words}
     return html(__package__, "leaderboard.html.j2", **values)
 
 
 def _describe(name: str, directory: Path, verified: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What a row says of a run beside its figures."""
-    path, _, revision = name.partition("@")
-    folder = Path(name) if Path(name).is_dir() else pull.run_directory(path, revision=revision or None)
+    folder = run_of(name)
     record, origin = runs.read(folder), pull.origin(folder)
     if origin is not None:
         card = f"{huggingface_hub.constants.ENDPOINT}/{origin['id']}/blob/{origin['revision']}/{runs.CARD}"

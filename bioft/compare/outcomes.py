@@ -1,17 +1,44 @@
 """What a finished run answered in each test example, read from its stored predictions by its task's own reader."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
 
-from bioft.errors import BioftError, suggestion
+from bioft.errors import BioftError
+from bioft.hub import pull
 from bioft.hub.pull import task_of
+from bioft.storage import runs
 from bioft.storage.runs import PREDICTIONS
 from bioft.task import function
-from bioft.tasks.answers import Answers, Metric, Outcomes
+from bioft.tasks.answers import Answers, Outcomes
+
+
+def run_of(name: str) -> Path:
+    """The folder of a run: a directory, or `user/name` or `user/name@revision` on the Hub, where it is pulled to."""
+    path, _, revision = name.partition("@")
+    return pull.run_directory(name) if Path(name).is_dir() else pull.run_directory(path, revision=revision or None)
+
+
+def finished_run(name: str) -> tuple[Path, dict[str, Any]]:
+    """The folder and the record of a run.
+
+    Raises:
+        BioftError: no such run, no finished and tested one, or files that were changed.
+    """
+    directory = run_of(name)
+    record = runs.read(directory)
+    runs.check_tested(directory, record)
+    runs.check_files(directory, record)
+    return directory, record
+
+
+def check_distinct(names: Sequence[str]) -> None:
+    """Raise BioftError for a name that is given twice."""
+    if doubled := sorted({name for name in names if list(names).count(name) > 1}):
+        raise BioftError(f"{', '.join(doubled)} is given twice.")
 
 
 def outcomes(directory: Path, record: dict[str, Any]) -> Outcomes:
@@ -20,24 +47,10 @@ def outcomes(directory: Path, record: dict[str, Any]) -> Outcomes:
     Raises:
         BioftError: a task that this bioft does not know, or predictions that can't be read.
     """
-    path, read = (
-        directory / PREDICTIONS,
-        function(task_of(directory, record), "answers", "outcomes", "can be compared"),
-    )
-    try:
-        found: Outcomes = read(pd.read_parquet(path))
-    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
-        raise BioftError(f"{path} can't be read as predictions on {record['task']} ({error!r}).") from error
+    found: Outcomes = _read(directory, record, "outcomes", "can be compared")
     if len(set(found.ids)) != len(found.ids):
-        raise BioftError(f"{path} has more than one row for the same test example.")
-    order = sorted(range(len(found.ids)), key=found.ids.__getitem__)
-    return Outcomes(
-        [found.ids[index] for index in order],
-        {
-            name: type(metric)(*(array[order] for array in vars(metric).values()))
-            for name, metric in found.metrics.items()
-        },
-    )
+        raise BioftError(f"{directory / PREDICTIONS} has more than one row for the same test example.")
+    return found
 
 
 def read_answers(directory: Path, record: Mapping[str, Any]) -> Answers:
@@ -46,17 +59,14 @@ def read_answers(directory: Path, record: Mapping[str, Any]) -> Answers:
     Raises:
         BioftError: a task that this bioft does not know, or predictions that can't be read.
     """
-    path, read = directory / PREDICTIONS, function(task_of(directory, record), "answers", "answers", "can be analysed")
+    return _read(directory, record, "answers", "can be analysed", record)
+
+
+def _read(directory: Path, record: Mapping[str, Any], reader: str, what: str, *arguments: Any) -> Any:
+    read = function(task_of(directory, record), "answers", reader, what)
     try:
-        return read(pd.read_parquet(path), record)
+        return read(pd.read_parquet(directory / PREDICTIONS), *arguments)
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
-        raise BioftError(f"{path} can't be read as predictions on {record['task']} ({error!r}).") from error
-
-
-def choose(found: Outcomes, metric: str | None) -> tuple[str, Metric]:
-    """One of the metrics, by default the main one; BioftError if there is none of that name."""
-    if metric is None:
-        return next(iter(found.metrics.items()))
-    if metric not in found.metrics:
-        raise BioftError(f"No metric {metric!r} to compare by. {suggestion(metric, found.metrics)}")
-    return metric, found.metrics[metric]
+        raise BioftError(
+            f"{directory / PREDICTIONS} can't be read as predictions on {record['task']} ({error!r})."
+        ) from error

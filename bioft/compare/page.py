@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bioft.metrics.report import p_words
 from bioft.storage.pages import html
 
 PAGE = "index.html"
@@ -95,7 +96,7 @@ def _cell(name: str, value: object) -> str:
     if pd.isna(value):  # type: ignore[call-overload]
         return "–"
     if name.startswith("p_"):
-        return "<.001" if float(value) < 0.001 else f"{value:.3f}".removeprefix("0")  # type: ignore[arg-type]
+        return p_words(float(value), "")  # type: ignore[arg-type]
     if name in COUNTS or isinstance(value, int):
         return f"{value:,.0f}"
     return f"{value:.3f}" if isinstance(value, float) else str(value)

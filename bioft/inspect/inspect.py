@@ -112,7 +112,7 @@ def _inspect_pairs(dataset: DatasetDict, top: int) -> tuple[dict[str, Any], Draw
     frames = {split: rows.to_pandas() for split, rows in dataset.items()}
 
     def draw(folder: Path) -> None:
-        from bioft.metrics import pair_plots
+        from bioft.tasks.gene_disease import pair_plots
 
         rows = pd.concat(frames.values(), ignore_index=True)
         pair_plots.degree_distribution(_degrees(rows, "gene"), _degrees(rows, "disease"), folder / "degrees.png")

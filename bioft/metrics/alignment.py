@@ -5,14 +5,13 @@ Load it with ``bioft.metrics.load("alignment")`` or with ``evaluate.load("path/t
 
 # `evaluate.load` reads the imports line by line: one import a line here, not parenthesised.
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import datasets
-import evaluate
 import numpy as np
 
 from bioft.errors import BioftError
-from bioft.metrics import bootstrap, intervals
+from bioft.metrics import bootstrap, intervals, module
 from bioft.metrics.bootstrap import Floats, Measured, PairedDifference, ratio
 
 _DESCRIPTION = """\
@@ -42,9 +41,6 @@ Args:
     predictions: for each name a dict of id (that answered, "" for no match), ranked (candidates in order, whatever was
         answered) and probability (that the answer is right, in [0, 1]).
     references: for each name the right ids joined by "|", "" where the namespace has none.
-    n_resamples: bootstrap resamples over names. Default 1000; 0 leaves the intervals out.
-    seed: of the resampling. Default 0.
-    confidence: of the intervals. Default 0.95.
 
 Returns:
     dict of floats: accuracy; precision (of the ids answered), recall (of the names that have one) and f1; hits_at_1
@@ -79,65 +75,51 @@ PRECISION = 0.95
 """What the answers that are covered must reach."""
 
 
-class Alignment(evaluate.Metric):
+_ANSWER = {
+    "id": datasets.Value("string"),
+    "ranked": datasets.List(datasets.Value("string")),
+    "probability": datasets.Value("float64"),
+}
+Answers = Sequence[Mapping[str, Any]]
+
+
+class Alignment(module.BootstrappedMetric):
     """Accuracy, precision, recall, F1, hits, coverage, errors and calibration of matched names, with intervals."""
 
-    def _info(self) -> evaluate.MetricInfo:
-        answer = {
-            "id": datasets.Value("string"),
-            "ranked": datasets.List(datasets.Value("string")),
-            "probability": datasets.Value("float64"),
-        }
-        return evaluate.MetricInfo(
-            description=_DESCRIPTION,
-            citation=_CITATION,
-            inputs_description=_INPUTS,
-            features=datasets.Features({"predictions": answer, "references": datasets.Value("string")}),
-            reference_urls=["https://arxiv.org/abs/1706.04599"],
-        )
+    ABOUT: ClassVar = {
+        "description": _DESCRIPTION,
+        "citation": _CITATION,
+        "inputs_description": _INPUTS,
+        "features": datasets.Features({"predictions": _ANSWER, "references": datasets.Value("string")}),
+        "reference_urls": ["https://arxiv.org/abs/1706.04599"],
+    }
 
-    def _compute(
-        self,
-        predictions: Sequence[Mapping[str, Any]],
-        references: Sequence[str],
-        n_resamples: int = 1000,
-        seed: int = 0,
-        confidence: float = 0.95,
-    ) -> dict[str, float]:
-        found = measured(predictions, references)
-        flat = bootstrap.figures(found, n_resamples=n_resamples, seed=seed, confidence=confidence)
-        return {**flat, "n": found.n}
+    def measure(self, predictions: Answers, references: Sequence[str]) -> Measured:
+        """Return the metrics of answers."""
+        return measured(predictions, references)
 
 
-def measured(predictions: Sequence[Mapping[str, Any]], references: Sequence[str]) -> Measured:
+def measured(predictions: Answers, references: Sequence[str]) -> Measured:
     """Return the metrics as functions of how often each name counts; errors as of the metric."""
     outcome = _Outcome(predictions, references)
     return Measured(outcome.metrics, len(references), METRICS, outcome.proportions)
 
 
 def paired_alignment_bootstrap(
-    references: Sequence[str],
-    first: Sequence[Mapping[str, Any]],
-    second: Sequence[Mapping[str, Any]],
-    *,
-    metric: str = "accuracy",
-    n_resamples: int = 1000,
-    seed: int = 0,
-    confidence: float = 0.95,
+    references: Sequence[str], first: Answers, second: Answers, *, metric: str = "accuracy", **options: Any
 ) -> PairedDifference:
-    """Compare the answers of two systems to the same names: see `bootstrap.paired`.
+    """Compare the answers of two systems to the same names; options and result are those of `bootstrap.paired`.
 
     Raises:
         BioftError: an unknown metric, or what the metric itself does not take.
     """
-    systems = [measured(predictions, references) for predictions in (first, second)]
-    return bootstrap.paired(metric, *systems, n_resamples=n_resamples, seed=seed, confidence=confidence)
+    return bootstrap.paired(metric, measured(first, references), measured(second, references), **options)
 
 
 class _Outcome:
     """What is right about each answer, as vectors over names."""
 
-    def __init__(self, predictions: Sequence[Mapping[str, Any]], references: Sequence[str]) -> None:
+    def __init__(self, predictions: Answers, references: Sequence[str]) -> None:
         if len(predictions) != len(references):
             raise BioftError(
                 f"There are {len(predictions):,} answers for {len(references):,} names: give one for each."

@@ -40,6 +40,14 @@ class PairedDifference(NamedTuple):
     n: int
 
 
+class SignTest(NamedTuple):
+    """The examples that only the first, or only the second system is righter on, and the two-sided p-value."""
+
+    first: int
+    second: int
+    p_value: float
+
+
 @dataclass(frozen=True)
 class Measured:
     """What was measured on ``n`` examples (documents, queries, …), which are what is resampled."""
@@ -54,6 +62,8 @@ class Measured:
     """0, 1, … per example: examples of a group are drawn together. None draws each alone."""
     means: Mapping[str, float] = field(default_factory=dict)
     """Point values that are known more exactly than `values` has them, such as means."""
+    others: Mapping[str, float] = field(default_factory=dict)
+    """What belongs to the result beside metrics, such as numbers of examples."""
 
     def point(self) -> dict[str, float]:
         """The value of each metric on all examples."""
@@ -100,7 +110,7 @@ def figures(
                 total = len(its) if measured.groups is None else len(np.unique(measured.groups[its]))
                 low, high = wilson_interval(round(value * total), total, confidence)
             flat[f"{prefix}{name}_low"], flat[f"{prefix}{name}_high"] = low, high
-    return flat
+    return flat | {prefix + name: value for name, value in measured.others.items()}
 
 
 def nest(flat: Mapping[str, float]) -> dict[str, dict[str, float | int | None]]:
@@ -223,12 +233,16 @@ def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[f
     return float(interval.low), float(interval.high)
 
 
-def sign_test(first: int, second: int) -> float:
-    """The two-sided p-value when ``first`` examples speak for one system and ``second`` for the other.
+def sign_test(first: ArrayLike, second: ArrayLike) -> SignTest:
+    """Compare how right two systems are on the same examples, each of shape (n,), by the exact sign test.
 
-    On right and wrong answers this is McNemar's test (1947) in its exact form.
+    On right and wrong answers it is McNemar's test (1947) in its exact form. BioftError for lengths that differ.
     """
-    return float(stats.binomtest(first, first + second).pvalue) if first + second else 1.0
+    first, second = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    if first.shape != second.shape:
+        raise BioftError(f"Shapes differ: the first system's are {first.shape}, the second's {second.shape}.")
+    more, fewer = int((first > second).sum()), int((first < second).sum())
+    return SignTest(more, fewer, float(stats.binomtest(more, more + fewer).pvalue) if more + fewer else 1.0)
 
 
 def ratio(numerator: Floats, denominator: Floats, otherwise: float = math.nan) -> Floats:

@@ -78,41 +78,33 @@ def metrics(
     Raises:
         BioftError: fewer than 0 resamples, a confidence outside (0, 1), or two types with the same key.
     """
-    result = measured(counts)
-    there = counts.true_positives + counts.false_negatives
-    if not there.any() and not counts.false_positives.any():
-        result = replace(result, zero=())
-    flat = bootstrap.figures(result, n_resamples=n_resamples, seed=seed, confidence=confidence, prefix=prefix)
-    supports = dict(zip(_names(counts.types), there.sum(axis=0).tolist(), strict=True))
-    flat |= {f"{prefix}{name}_support": n for name, n in supports.items()}
-    return {**flat, f"{prefix}support": int(there.sum())}
+    options: dict[str, Any] = {"n_resamples": n_resamples, "seed": seed, "confidence": confidence}
+    return bootstrap.figures(measured(counts), prefix=prefix, **options)
 
 
 def measured(counts: Counts) -> Measured:
     """Return each metric of `metrics` as a function of how often each document counts."""
-    documents = len(counts.true_positives)
+    names = _names(counts.types)
+    there = counts.true_positives + counts.false_negatives
     proportions: dict[str, Any] = {}
-    for kind, missing in (("precision", counts.false_positives), ("recall", counts.false_negatives)):
-        concerned = counts.true_positives + missing > 0
+    for kind, concerned in (("precision", counts.true_positives + counts.false_positives), ("recall", there)):
         proportions[kind] = concerned.any(axis=1)
-        proportions |= {f"{name}_{kind}": its for name, its in zip(_names(counts.types), concerned.T, strict=True)}
-    values = partial(_values, counts)
-    return Measured(values, documents, tuple(values(np.ones((1, documents)))), proportions)
+        proportions |= {f"{name}_{kind}": its > 0 for name, its in zip(names, concerned.T, strict=True)}
+    supports = {f"{name}_support": n for name, n in zip(names, there.sum(axis=0).tolist(), strict=True)}
+    values, documents = partial(_values, counts), len(there)
+    return Measured(
+        values,
+        documents,
+        zero=tuple(values(np.ones((1, documents)))) if any(kind.any() for kind in counts[1:]) else (),
+        proportions=proportions,
+        others={"support": int(there.sum()), **supports},
+    )
 
 
-def paired_difference(
-    first: Counts,
-    second: Counts,
-    *,
-    metric: str = "f1",
-    n_resamples: int = 1000,
-    seed: int = 0,
-    confidence: float = 0.95,
-) -> PairedDifference:
+def paired_difference(first: Counts, second: Counts, *, metric: str = "f1", **options: Any) -> PairedDifference:
     """Compare two systems on the same documents: the difference of a metric, the first minus the second.
 
-    ``metric`` is any of `metrics` (without a prefix). `bootstrap.paired` says the rest; ``n`` is the number of
-    documents.
+    ``metric`` is any of `metrics` (without a prefix); options and result are those of `bootstrap.paired`.
 
     Raises:
         BioftError: counts of different numbers of documents, or as `bootstrap.paired`.
@@ -122,8 +114,10 @@ def paired_difference(
             f"The first system has predictions for {len(first.true_positives):,} documents, the second for "
             f"{len(second.true_positives):,}: only the same documents can be compared."
         )
-    options: dict[str, Any] = {"n_resamples": n_resamples, "seed": seed, "confidence": confidence}
-    return bootstrap.paired(metric, measured(first), measured(second), **options)
+    systems = [measured(first), measured(second)]
+    # Who predicts nothing where there is nothing has found nothing, too.
+    zero = {name for system in systems for name in system.point()}
+    return bootstrap.paired(metric, *(replace(system, zero=zero) for system in systems), **options)
 
 
 def supports(documents: Iterable[Iterable[Item]], *, type_index: int) -> dict[str, int]:

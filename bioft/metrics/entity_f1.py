@@ -6,14 +6,13 @@ Load it with ``bioft.metrics.load("entity_f1")`` or with ``evaluate.load("path/t
 # `evaluate.load` reads the imports line by line: one import a line here, not parenthesised.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from operator import index
-from typing import Any
+from typing import Any, ClassVar
 
 import datasets
-import evaluate
 
 from bioft.errors import BioftError
-from bioft.metrics import counts
-from bioft.metrics.bootstrap import PairedDifference
+from bioft.metrics import counts, module
+from bioft.metrics.bootstrap import Measured, PairedDifference
 from bioft.storage.text_lines import normalise
 
 _DESCRIPTION = """\
@@ -47,9 +46,6 @@ Args:
     texts: the text of each document; needed with ``seen``. Default None.
     seen: normalised names and types of training, see `seen_in_training`. With it the metrics are also computed on
         the mentions whose name and type are not among them, of predictions and references alike. Default None.
-    n_resamples: bootstrap resamples. Default 1000; 0 leaves the intervals out.
-    seed: of the resampling. Default 0.
-    confidence: of the intervals. Default 0.95.
 
 Returns:
     dict of floats: f1, precision, recall (micro), macro_f1, <type>_f1, <type>_precision, <type>_recall, each also
@@ -68,21 +64,23 @@ Span = tuple[int, int, str]
 """A mention: offset of its first character and of the one after its last, and its type."""
 Document = Iterable[Span]
 Documents = Iterable[Document]
+Structs = Sequence[Sequence[Mapping[str, Any]]]
 
 
-class EntityF1(evaluate.Metric):
+_SPAN = {"start": datasets.Value("int64"), "end": datasets.Value("int64"), "type": datasets.Value("string")}
+
+
+class EntityF1(module.BootstrappedMetric):
     """Precision, recall and F1 of mentions, micro, macro and by type, with intervals."""
 
-    def _info(self) -> evaluate.MetricInfo:
-        # Arrow has no list that mixes numbers and text: `add_batch` makes a struct of each span.
-        spans = [{"start": datasets.Value("int64"), "end": datasets.Value("int64"), "type": datasets.Value("string")}]
-        return evaluate.MetricInfo(
-            description=_DESCRIPTION,
-            citation=_CITATION,
-            inputs_description=_INPUTS,
-            features=datasets.Features({"predictions": spans, "references": spans}),
-            reference_urls=["https://doi.org/10.1093/database/baw068"],
-        )
+    # Arrow has no list that mixes numbers and text: `add_batch` makes a struct of each span.
+    ABOUT: ClassVar = {
+        "description": _DESCRIPTION,
+        "citation": _CITATION,
+        "inputs_description": _INPUTS,
+        "features": datasets.Features({side: [_SPAN] for side in ("predictions", "references")}),
+        "reference_urls": ["https://doi.org/10.1093/database/baw068"],
+    }
 
     def add_batch(self, *, predictions: Documents, references: Documents) -> None:
         """Add the mentions of some documents, as `compute` takes them."""
@@ -93,23 +91,23 @@ class EntityF1(evaluate.Metric):
         """Add the mentions of one document."""
         self.add_batch(predictions=[prediction], references=[reference])
 
+    def measure(self, predictions: Structs, references: Structs) -> Measured:
+        """Return the metrics of mentions."""
+        return counts.measured(counts.count(*map(_spans, (predictions, references)), type_index=2))
+
     def _compute(
         self,
-        predictions: Sequence[Sequence[Mapping[str, Any]]],
-        references: Sequence[Sequence[Mapping[str, Any]]],
+        predictions: Structs,
+        references: Structs,
         texts: Sequence[str] | None = None,
         seen: Collection[tuple[str, str]] | None = None,
-        n_resamples: int = 1000,
-        seed: int = 0,
-        confidence: float = 0.95,
+        **options: Any,
     ) -> dict[str, float]:
-        sides = [[[_span(each) for each in document] for document in side] for side in (predictions, references)]
-        options: dict[str, Any] = {"n_resamples": n_resamples, "seed": seed, "confidence": confidence}
-        result = counts.metrics(counts.count(*sides, type_index=2), **options)
+        result = super()._compute(predictions, references, **options)
         if seen is not None:
-            unseen = [_unseen(side, texts, seen) for side in sides]
+            unseen = [_unseen(_spans(side), texts, seen) for side in (predictions, references)]
             result |= counts.metrics(counts.count(*unseen, type_index=2), prefix="unseen_", **options)
-        return {**result, "n": len(references)}
+        return result
 
 
 def spans(rows: Iterable[Mapping[str, Any]]) -> list[list[Span]]:
@@ -133,9 +131,7 @@ def paired_f1_bootstrap(
     second: Sequence[Collection[Span]],
     *,
     metric: str = "f1",
-    n_resamples: int = 1000,
-    seed: int = 0,
-    confidence: float = 0.95,
+    **options: Any,
 ) -> PairedDifference:
     """Compare the mentions that two systems predict for the same documents: see `counts.paired_difference`.
 
@@ -145,9 +141,11 @@ def paired_f1_bootstrap(
         BioftError: as `counts.paired_difference`, or not one list for each document.
     """
     compared = [counts.count(side, references, type_index=2) for side in (first, second)]
-    return counts.paired_difference(
-        *compared, metric=metric, n_resamples=n_resamples, seed=seed, confidence=confidence
-    )
+    return counts.paired_difference(*compared, metric=metric, **options)
+
+
+def _spans(documents: Structs) -> list[list[Span]]:
+    return [[_span(each) for each in document] for document in documents]
 
 
 def _span(entity: Mapping[str, Any]) -> Span:

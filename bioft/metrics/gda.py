@@ -5,12 +5,12 @@ Load it with ``bioft.metrics.load("gda")`` or with ``evaluate.load("path/to/biof
 
 # `evaluate.load` reads the imports line by line: one import a line here, not parenthesised.
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import datasets
-import evaluate
 
-from bioft.metrics import intervals
+from bioft.metrics import intervals, module
+from bioft.metrics.bootstrap import Measured
 
 _DESCRIPTION = """\
 Metrics of binary classification from continuous scores. At a threshold: accuracy, F1, precision, recall and
@@ -44,9 +44,6 @@ Args:
     predictions: scores in [0, 1], the probability of label 1.
     references: labels, 0 or 1.
     threshold: predicted positive when score >= threshold; choose it on validation data. Default 0.5.
-    n_resamples: bootstrap resamples. Default 1000; 0 leaves the intervals out.
-    seed: of the resampling. Default 0.
-    confidence: of the intervals. Default 0.95.
     groups: one value per example; draws whole groups, for examples that are not independent. Default None.
 
 Returns:
@@ -62,40 +59,24 @@ Examples:
 """
 
 
-class Gda(evaluate.Metric):
+class Gda(module.BootstrappedMetric):
     """Accuracy, F1, precision, recall, AUROC, AUPRC, ECE and MCC of scores, with intervals."""
 
-    def _info(self) -> evaluate.MetricInfo:
-        return evaluate.MetricInfo(
-            description=_DESCRIPTION,
-            citation=_CITATION,
-            inputs_description=_INPUTS,
-            features=datasets.Features(
-                # References are not int64: the cast would make 0.7 a 0 without a word.
-                {"predictions": datasets.Value("float64"), "references": datasets.Value("float64")}
-            ),
-            reference_urls=["https://arxiv.org/abs/1706.04599"],
-        )
+    # References are not int64: the cast would make 0.7 a 0 without a word.
+    ABOUT: ClassVar = {
+        "description": _DESCRIPTION,
+        "citation": _CITATION,
+        "inputs_description": _INPUTS,
+        "features": datasets.Features(dict.fromkeys(("predictions", "references"), datasets.Value("float64"))),
+        "reference_urls": ["https://arxiv.org/abs/1706.04599"],
+    }
 
-    def _compute(
+    def measure(
         self,
         predictions: Sequence[float],
         references: Sequence[float],
         threshold: float = 0.5,
-        n_resamples: int = 1000,
-        seed: int = 0,
-        confidence: float = 0.95,
         groups: Sequence[Any] | None = None,
-    ) -> dict[str, float]:
-        if n_resamples == 0:
-            values = intervals.metric_values(references, predictions, threshold=threshold)
-            return {**values, "n": len(references), "threshold": threshold}
-        return intervals.bootstrap_metrics(
-            references,
-            predictions,
-            threshold=threshold,
-            n_resamples=n_resamples,
-            seed=seed,
-            confidence=confidence,
-            groups=groups,
-        )
+    ) -> Measured:
+        """Return the metrics of scores at a threshold."""
+        return intervals.measured(references, predictions, threshold=threshold, groups=groups)

@@ -7,14 +7,13 @@ import math
 import warnings
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import stats
 
 from bioft.errors import BioftError
 from bioft.metrics import bootstrap
-from bioft.metrics.auroc import auroc
 from bioft.metrics.bootstrap import Floats, Integers, Measured, PairedDifference, nest, ratio, wilson_interval  # noqa: F401
 
 METRICS = ("accuracy", "f1", "precision", "recall", "auroc", "auprc", "ece", "mcc")
@@ -22,14 +21,6 @@ METRICS = ("accuracy", "f1", "precision", "recall", "auroc", "auprc", "ece", "mc
 
 CALIBRATION_BINS = 15
 """Equal-width bins of the expected calibration error, the number that Guo et al. (2017) use."""
-
-
-class McNemar(NamedTuple):
-    """McNemar's exact test: the examples that only one classifier gets right, and the two-sided p-value."""
-
-    only_first_correct: int
-    only_second_correct: int
-    p_value: float
 
 
 def metric_values(labels: ArrayLike, scores: ArrayLike, *, threshold: float = 0.5) -> dict[str, float]:
@@ -76,7 +67,7 @@ def bootstrap_metrics(
     bootstrap.check_resampling(n_resamples, confidence)
     found = measured(labels, scores, threshold=threshold, groups=groups)
     flat = bootstrap.figures(found, n_resamples=n_resamples, seed=seed, confidence=confidence)
-    return {**flat, "n": found.n, "threshold": float(threshold)}
+    return {**flat, "n": found.n}
 
 
 def measured(
@@ -96,10 +87,18 @@ def measured(
                 f"One group per example is needed: groups have shape {np.shape(groups)}, expected {labels.shape}."
             )
         index = bootstrap.group_index(groups)
-    _warn_if_undefined(labels)
+    if {"auroc", "auprc"} & set(metrics):
+        _warn_if_undefined(labels)
     proportions = {"accuracy": np.ones(len(labels), bool), "precision": scores >= threshold, "recall": labels == 1}
     values = partial(_Ranked(labels, scores, threshold).metrics, names=metrics)
-    return Measured(values, len(labels), set(METRICS) - {"auroc", "auprc"}, proportions, index)
+    return Measured(
+        values,
+        len(labels),
+        zero=set(METRICS) - {"auroc", "auprc"},
+        proportions=proportions,
+        groups=index,
+        others={"threshold": float(threshold)},
+    )
 
 
 def paired_bootstrap(
@@ -138,22 +137,10 @@ def ranking_values(labels: ArrayLike, scores: ArrayLike, weights: Floats) -> dic
     return _Ranked(*check_labels_and_scores(labels, scores), 0.5).metrics(weights, ("auroc", "auprc"))
 
 
-def mcnemar(labels: ArrayLike, first: ArrayLike, second: ArrayLike) -> McNemar:
-    """Compare the accuracy of two sets of predicted labels (0 or 1) on the same examples.
-
-    McNemar's test (1947) in its exact form, a binomial test on the examples that only one gets right.
-
-    Raises:
-        BioftError: labels or predictions other than 0 and 1, lengths that differ, no examples.
-    """
-    labels = _check_labels(labels, "labels")
-    right = []
-    for name, predictions in (("first", first), ("second", second)):
-        predictions = _check_labels(predictions, f"{name} predictions")
-        _check_lengths(labels, predictions, f"{name} predictions")
-        right.append(predictions == labels)
-    only_first, only_second = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
-    return McNemar(only_first, only_second, bootstrap.sign_test(only_first, only_second))
+def calibration_error(labels: ArrayLike, scores: ArrayLike, n_resamples: int = 1000) -> dict[str, float | int | None]:
+    """Return the expected calibration error with its interval: value, low, high, n; errors as `metric_values`."""
+    found = measured(labels, scores, metrics=("ece",))
+    return bootstrap.nest({**bootstrap.figures(found, n_resamples=n_resamples), "n": found.n})["ece"]
 
 
 def check_labels_and_scores(labels: ArrayLike, scores: ArrayLike) -> tuple[Integers, Floats]:
@@ -162,12 +149,13 @@ def check_labels_and_scores(labels: ArrayLike, scores: ArrayLike) -> tuple[Integ
     Raises:
         BioftError: anything else; says which example is wrong.
     """
-    labels = _check_labels(labels, "labels")
+    labels = _check_labels(labels)
     try:
         scores = np.asarray(scores, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise BioftError(f"Scores must be numbers: {error}.") from error
-    _check_lengths(labels, scores, "scores")
+    if scores.shape != labels.shape:
+        raise BioftError(f"Shapes differ: labels are {labels.shape}, scores are {scores.shape}.")
     bad = np.flatnonzero(~((scores >= 0) & (scores <= 1)))  # the negation catches NaN too
     if len(bad):
         raise BioftError(
@@ -183,12 +171,63 @@ def calibration_bins(scores: ArrayLike) -> Integers:
     return np.clip(bins, 0, CALIBRATION_BINS - 1)
 
 
+def auroc(labels: ArrayLike, scores: ArrayLike, weights: NDArray[np.floating]) -> Floats:
+    """Return AUROC in each resample, shape (resamples,), for weights of shape (resamples, n); NaN with one class only.
+
+    The share of pairs of a positive and a negative example in which the positive one scores higher, ties as half (Mann
+    and Whitney 1947). Weights are whole numbers, so all sums are exact; weights in float32 whose columns are
+    contiguous (``order="F"``) are not copied.
+    """
+    labels, scores = np.asarray(labels), np.asarray(scores)
+    drawn = np.ascontiguousarray(weights.T, dtype=np.float32)
+    positives, negatives = (np.flatnonzero(labels == label) for label in (1, 0))
+    negatives = negatives[np.argsort(scores[negatives], kind="stable")]
+    below, up_to = (np.searchsorted(scores[negatives], scores[positives], side=side) for side in ("left", "right"))
+    there, sums = drawn[positives], _running_sums(drawn[negatives])
+    wins = sums[below]
+    if (below != up_to).any():
+        wins = (wins + sums[up_to]) * np.float32(0.5)
+    total = there.sum(axis=0, dtype=np.float64) * sums[-1]
+    return ratio(np.einsum("ij,ij->j", there, wins, dtype=np.float64), total)
+
+
+def _running_sums(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The sum of the first 0, 1, … rows, shape (n + 1 or more, columns).
+
+    In blocks, whose rows are added side by side, which is faster than numpy's cumsum along the first axis.
+    """
+    n, columns = rows.shape
+    size = max(1, int(np.sqrt(n)))
+    blocks = np.zeros((-(-(n + 1) // size), size, columns), rows.dtype)
+    blocks.reshape(-1, columns)[1 : n + 1] = rows
+    for place in range(1, size):
+        blocks[:, place] += blocks[:, place - 1]
+    for place in range(1, len(blocks)):
+        blocks[place] += blocks[place - 1, -1]
+    return blocks.reshape(-1, columns)
+
+
+def delong_interval(labels: ArrayLike, scores: ArrayLike) -> tuple[float, float, float]:
+    """AUROC and its 95 % interval by DeLong's variance (fast form: Sun and Xu, IEEE SPL 2014)."""
+    labels, scores = np.asarray(labels), np.asarray(scores)
+    positive, negative = scores[labels == 1], scores[labels == 0]
+    n_positive, n_negative = len(positive), len(negative)
+    ranks = stats.rankdata(np.concatenate([positive, negative]))
+    # For each example: the fraction of the other class that it is ranked right against.
+    of_positive = (ranks[:n_positive] - stats.rankdata(positive)) / n_negative
+    of_negative = 1 - (ranks[n_positive:] - stats.rankdata(negative)) / n_positive
+    area = float(of_positive.mean())
+    variance = sum(float(part.var(ddof=1)) / len(part) for part in (of_positive, of_negative) if len(part) > 1)
+    margin = 1.959963984540054 * variance**0.5
+    return area, max(0.0, area - margin), min(1.0, area + margin)
+
+
 class _Ranked:
     """Labels and scores sorted once by falling score, for weighted metrics of many resamples."""
 
     def __init__(self, labels: Integers, scores: Floats, threshold: float) -> None:
         if math.isnan(threshold):
-            raise BioftError("The threshold is NaN: give a number, such as best_threshold of validation.")
+            raise BioftError("The threshold is NaN: give a number, such as the most accurate one on validation.")
         self.labels, self.scores = labels, scores
         self.order = np.argsort(-scores, kind="stable")
         ranked = scores[self.order]
@@ -235,22 +274,17 @@ class _Ranked:
         return {name: formulas[name]() for name in names}
 
 
-def _check_labels(labels: ArrayLike, name: str) -> Integers:
+def _check_labels(labels: ArrayLike) -> Integers:
     array = np.asarray(labels)
     if array.ndim != 1 or not len(array):
-        raise BioftError(f"The {name} must be a non-empty vector, not an array of shape {array.shape}.")
+        raise BioftError(f"The labels must be a non-empty vector, not an array of shape {array.shape}.")
     bad = np.flatnonzero(~((array == 0) | (array == 1)))
     if len(bad):
         raise BioftError(
-            f"The {name} must be 0 or 1; {len(bad):,} of {len(array):,} are not: the first is "
+            f"The labels must be 0 or 1; {len(bad):,} of {len(array):,} are not: the first is "
             f"{array[bad[0]]} at index {bad[0]}."
         )
     return array.astype(np.int64)
-
-
-def _check_lengths(labels: NDArray[Any], other: NDArray[Any], name: str) -> None:
-    if other.shape != labels.shape:
-        raise BioftError(f"Shapes differ: labels are {labels.shape}, {name} are {other.shape}.")
 
 
 def _warn_if_undefined(labels: Integers) -> None:

@@ -8,15 +8,14 @@ with ``evaluate.load("path/to/bioft/metrics/multilabel.py")``.
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import datasets
-import evaluate
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bioft.errors import BioftError
-from bioft.metrics import bootstrap, intervals
+from bioft.metrics import bootstrap, intervals, module
 from bioft.metrics.bootstrap import Floats, Measured, PairedDifference
 
 _DESCRIPTION = """\
@@ -43,9 +42,6 @@ Args:
     references: the same, as labelled.
     labels: all labels; by default those that occur.
     scores: for each text a number in [0, 1] for each of `labels`; without them there are no AUROC and mAP.
-    n_resamples: bootstrap resamples. Default 1000; 0 leaves the intervals out.
-    seed: of the resampling. Default 0.
-    confidence: of the intervals. Default 0.95.
 
 Returns:
     dict of floats: f1, precision, recall (micro), the same after macro_, weighted_ and samples_, accuracy (subset
@@ -74,37 +70,27 @@ class Indicators(NamedTuple):
     predicted: NDArray[np.bool_]
 
 
-class MultiLabel(evaluate.Metric):
+class MultiLabel(module.BootstrappedMetric):
     """Precision, recall and F1 of the labels of texts, by label and averaged, AUROC and mAP, with intervals."""
 
-    def _info(self) -> evaluate.MetricInfo:
-        labels = [datasets.Value("string")]
-        return evaluate.MetricInfo(
-            description=_DESCRIPTION,
-            citation=_CITATION,
-            inputs_description=_INPUTS,
-            features=datasets.Features({"predictions": labels, "references": labels}),
-            reference_urls=[
-                "https://scikit-learn.org/stable/modules/model_evaluation.html#multilabel-ranking-metrics"
-            ],
-        )
+    ABOUT: ClassVar = {
+        "description": _DESCRIPTION,
+        "citation": _CITATION,
+        "inputs_description": _INPUTS,
+        "features": datasets.Features({side: [datasets.Value("string")] for side in ("predictions", "references")}),
+        "reference_urls": ["https://scikit-learn.org/stable/modules/model_evaluation.html#multilabel-ranking-metrics"],
+    }
 
-    def _compute(
+    def measure(
         self,
         predictions: Labels,
         references: Labels,
         labels: Sequence[str] | None = None,
         scores: ArrayLike | None = None,
-        n_resamples: int = 1000,
-        seed: int = 0,
-        confidence: float = 0.95,
-    ) -> dict[str, float]:
+    ) -> Measured:
+        """Return the metrics of labels."""
         compared = indicators(predictions, references, labels)
-        found = measured(compared, None if scores is None else _check_scores(scores, compared))
-        flat = bootstrap.figures(found, n_resamples=n_resamples, seed=seed, confidence=confidence)
-        supports = dict(zip(_names(compared.labels), compared.truth.sum(axis=0).tolist(), strict=True))
-        flat |= {f"{name}_support": support for name, support in supports.items()}
-        return {**flat, "support": int(compared.truth.sum()), "n": found.n}
+        return measured(compared, None if scores is None else _check_scores(scores, compared))
 
 
 def measured(compared: Indicators, scores: Floats | None = None) -> Measured:
@@ -113,7 +99,13 @@ def measured(compared: Indicators, scores: Floats | None = None) -> Measured:
     for measure, side in (("precision", compared.predicted), ("recall", compared.truth)):
         proportions[measure] = side.any(axis=1)
         proportions |= {f"{name}_{measure}": its for name, its in zip(_names(compared.labels), side.T, strict=True)}
-    return Measured(partial(_values, compared, scores=scores), len(compared.truth), proportions=proportions)
+    supports = zip(_names(compared.labels), compared.truth.sum(axis=0).tolist(), strict=True)
+    return Measured(
+        partial(_values, compared, scores=scores),
+        len(compared.truth),
+        proportions=proportions,
+        others={"support": int(compared.truth.sum()), **{f"{name}_support": n for name, n in supports}},
+    )
 
 
 def indicators(predictions: Labels, references: Labels, labels: Sequence[str] | None = None) -> Indicators:
@@ -145,14 +137,7 @@ def indicators(predictions: Labels, references: Labels, labels: Sequence[str] | 
 
 
 def paired_f1_bootstrap(
-    references: Labels,
-    first: Labels,
-    second: Labels,
-    *,
-    metric: str = "f1",
-    n_resamples: int = 1000,
-    seed: int = 0,
-    confidence: float = 0.95,
+    references: Labels, first: Labels, second: Labels, *, metric: str = "f1", **options: Any
 ) -> PairedDifference:
     """Compare the labels that two systems predict for the same texts: the difference of a metric, first minus second.
 
@@ -164,7 +149,7 @@ def paired_f1_bootstrap(
     """
     labels = sorted({label for side in (references, first, second) for its in side for label in its})
     systems = [measured(indicators(predictions, references, labels)) for predictions in (first, second)]
-    return bootstrap.paired(metric, *systems, n_resamples=n_resamples, seed=seed, confidence=confidence)
+    return bootstrap.paired(metric, *systems, **options)
 
 
 def classification_report(
@@ -216,7 +201,7 @@ def _values(compared: Indicators, weights: Floats, scores: Floats | None = None)
     tp, there, found = weights @ both, weights @ truth, weights @ predicted
     texts = weights.sum(axis=1)
     present = (there + found) > 0
-    by_label = {"precision": _ratio(tp, found), "recall": _ratio(tp, there), "f1": _ratio(2 * tp, there + found)}
+    by_label = _measures(tp, there, found)
     total = [kind.sum(axis=1) for kind in (tp, there, found)]
     sizes = [array.sum(axis=1) for array in (both, truth, predicted)]
     micro, samples = _measures(*total), _measures(*sizes)

@@ -107,12 +107,13 @@ def plot_training(run_directory: StrPath, log_history: Sequence[Mapping[str, Any
     folder = Path(run_directory) / "plots"
     folder.mkdir(exist_ok=True)
     paths = []
-    if len(_logged(log_history, "loss")[0]) or len(_logged(log_history, "eval_loss")[0]):
-        paths.append(folder / "loss.png")
-        loss_curve(log_history, paths[-1])
-    if len(_logged(log_history, "learning_rate")[0]):
-        paths.append(folder / "learning_rate.png")
-        learning_rate(log_history, paths[-1])
+    for name, keys, draw in (
+        ("loss", ("loss", "eval_loss"), loss_curve),
+        ("learning_rate", ("learning_rate",), learning_rate),
+    ):
+        if any(len(_logged(log_history, key)[0]) for key in keys):
+            paths.append(folder / f"{name}.png")
+            draw(log_history, paths[-1])
     return paths
 
 

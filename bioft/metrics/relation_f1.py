@@ -6,14 +6,13 @@ Load it with ``bioft.metrics.load("relation_f1")`` or with ``evaluate.load("path
 # `evaluate.load` reads the imports line by line: one import a line here, not parenthesised.
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import datasets
-import evaluate
 
 from bioft.errors import BioftError
-from bioft.metrics import counts
-from bioft.metrics.bootstrap import PairedDifference
+from bioft.metrics import counts, module
+from bioft.metrics.bootstrap import Measured, PairedDifference
 
 _DESCRIPTION = """\
 Precision, recall and F1 of relations at the level of documents. As in the relation evaluation of BioCreative V
@@ -42,9 +41,6 @@ Args:
         joins several by "|" or ";", as composite mentions have, stands for each of them: (CID, D1, D2|D3) is
         (CID, D1, D2) and (CID, D1, D3).
     references: the same, as annotated.
-    n_resamples: bootstrap resamples. Default 1000; 0 leaves the intervals out.
-    seed: of the resampling. Default 0.
-    confidence: of the intervals. Default 0.95.
 
 Returns:
     dict of floats: f1, precision, recall (micro), macro_f1, <type>_f1, <type>_precision, <type>_recall, each also
@@ -61,34 +57,25 @@ Examples:
 
 Relation = tuple[str, str, str]
 """Type, concept id of the head, concept id of the tail; the direction counts."""
+Documents = Sequence[Iterable[Sequence[str]]]
 
 _JOINED = re.compile(r"[|;]")
 
 
-class RelationF1(evaluate.Metric):
+class RelationF1(module.BootstrappedMetric):
     """Precision, recall and F1 of the relations of documents, micro, macro and by type, with intervals."""
 
-    def _info(self) -> evaluate.MetricInfo:
-        relations = [[datasets.Value("string")]]
-        return evaluate.MetricInfo(
-            description=_DESCRIPTION,
-            citation=_CITATION,
-            inputs_description=_INPUTS,
-            features=datasets.Features({"predictions": relations, "references": relations}),
-            reference_urls=["https://doi.org/10.1093/database/baw032"],
-        )
+    ABOUT: ClassVar = {
+        "description": _DESCRIPTION,
+        "citation": _CITATION,
+        "inputs_description": _INPUTS,
+        "features": datasets.Features({side: [[datasets.Value("string")]] for side in ("predictions", "references")}),
+        "reference_urls": ["https://doi.org/10.1093/database/baw032"],
+    }
 
-    def _compute(
-        self,
-        predictions: Sequence[Iterable[Sequence[str]]],
-        references: Sequence[Iterable[Sequence[str]]],
-        n_resamples: int = 1000,
-        seed: int = 0,
-        confidence: float = 0.95,
-    ) -> dict[str, float]:
-        compared = _count(predictions, references, "predictions")
-        result = counts.metrics(compared, n_resamples=n_resamples, seed=seed, confidence=confidence)
-        return {**result, "n": len(references)}
+    def measure(self, predictions: Documents, references: Documents) -> Measured:
+        """Return the metrics of relations."""
+        return counts.measured(_count(predictions, references, "predictions"))
 
 
 def relations(rows: Iterable[Mapping[str, Any]]) -> list[list[Relation]]:
@@ -102,14 +89,7 @@ def supports(references: Sequence[Iterable[Sequence[str]]]) -> dict[str, int]:
 
 
 def paired_f1_bootstrap(
-    references: Sequence[Iterable[Sequence[str]]],
-    first: Sequence[Iterable[Sequence[str]]],
-    second: Sequence[Iterable[Sequence[str]]],
-    *,
-    metric: str = "f1",
-    n_resamples: int = 1000,
-    seed: int = 0,
-    confidence: float = 0.95,
+    references: Documents, first: Documents, second: Documents, *, metric: str = "f1", **options: Any
 ) -> PairedDifference:
     """Compare the relations that two systems predict for the same documents: see `counts.paired_difference`.
 
@@ -119,18 +99,14 @@ def paired_f1_bootstrap(
         BioftError: as `counts.paired_difference`, or not one list for each document.
     """
     compared = [_count(first, references, "first system"), _count(second, references, "second system")]
-    return counts.paired_difference(
-        *compared, metric=metric, n_resamples=n_resamples, seed=seed, confidence=confidence
-    )
+    return counts.paired_difference(*compared, metric=metric, **options)
 
 
-def _count(
-    predictions: Sequence[Iterable[Sequence[str]]], references: Sequence[Iterable[Sequence[str]]], name: str
-) -> counts.Counts:
+def _count(predictions: Documents, references: Documents, name: str) -> counts.Counts:
     return counts.count(_taken_apart(predictions, name), _taken_apart(references, "references"), type_index=0)
 
 
-def _taken_apart(documents: Sequence[Iterable[Sequence[str]]], name: str) -> list[set[Relation]]:
+def _taken_apart(documents: Documents, name: str) -> list[set[Relation]]:
     """Return the relations of each document with one concept id at either end."""
     result = []
     for i, document in enumerate(documents):

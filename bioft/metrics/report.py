@@ -1,5 +1,6 @@
 """The figures of a run in words and in one table: baselines, base model, fine-tuned model."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -83,6 +84,15 @@ def results_table(
         cells = [interval_text(values.get(metric, {"value": None})) for metric in columns]
         table.add_row(name.replace("_", " "), *cells, style="bold" if name == "fine-tuned" else None)
     return table
+
+
+def p_words(value: float | None, symbol: str = "p ") -> str:
+    """A p-value as texts show it, `p < .001` or `p = .043`; without a symbol as tables do, `<.001` or `.043`."""
+    if value is None or math.isnan(value):
+        return "–"
+    if value < 0.001:
+        return f"{symbol}< .001" if symbol else "<.001"
+    return f"{symbol}= {decimals(value)}" if symbol else decimals(value)
 
 
 def decimals(value: float, places: int = 3) -> str:

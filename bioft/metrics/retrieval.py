@@ -6,13 +6,13 @@ Load it with ``bioft.metrics.load("retrieval")`` or with ``evaluate.load("path/t
 # `evaluate.load` reads the imports line by line: one import a line here, not parenthesised.
 from collections.abc import Sequence
 from functools import partial
+from typing import ClassVar
 
 import datasets
-import evaluate
 import numpy as np
 
 from bioft.errors import BioftError
-from bioft.metrics import bootstrap
+from bioft.metrics import bootstrap, module
 from bioft.metrics.bootstrap import Floats, Measured, PairedDifference
 
 _DESCRIPTION = """\
@@ -40,9 +40,6 @@ _INPUTS = """
 Args:
     predictions: for each query the ids of the documents found, best first; none twice. May be empty.
     references: for each query the ids of the relevant documents, at least one. Ids are all strings or all integers.
-    n_resamples: bootstrap resamples over queries. Default 1000; 0 leaves the intervals out.
-    seed: of the resampling. Default 0.
-    confidence: of the intervals. Default 0.95.
 
 Returns:
     dict of floats: ndcg_at_10, mrr_at_10, recall_at_10, recall_at_100, map, each also as <name>_low and <name>_high;
@@ -59,47 +56,35 @@ METRICS = ("ndcg_at_10", "mrr_at_10", "recall_at_10", "recall_at_100", "map")
 """The metrics, in the order in which they are reported."""
 
 
-class Retrieval(evaluate.Metric):
+Ids = Sequence[Sequence[str]] | Sequence[Sequence[int]]
+
+
+class Retrieval(module.BootstrappedMetric):
     """nDCG@10, MRR@10, recall@10, recall@100 and MAP of rankings, with intervals over the queries."""
 
-    def _info(self) -> evaluate.MetricInfo:
-        return evaluate.MetricInfo(
-            description=_DESCRIPTION,
-            citation=_CITATION,
-            inputs_description=_INPUTS,
-            features=[
-                datasets.Features(
-                    {side: datasets.List(datasets.Value(kind)) for side in ("predictions", "references")}
-                )
-                for kind in ("string", "int64")
-            ],
-            reference_urls=["https://ir-measur.es"],
-        )
+    ABOUT: ClassVar = {
+        "description": _DESCRIPTION,
+        "citation": _CITATION,
+        "inputs_description": _INPUTS,
+        "features": [
+            datasets.Features(dict.fromkeys(("predictions", "references"), datasets.List(datasets.Value(kind))))
+            for kind in ("string", "int64")
+        ],
+        "reference_urls": ["https://ir-measur.es"],
+    }
 
-    def _compute(
-        self,
-        predictions: Sequence[Sequence[str]] | Sequence[Sequence[int]],
-        references: Sequence[Sequence[str]] | Sequence[Sequence[int]],
-        n_resamples: int = 1000,
-        seed: int = 0,
-        confidence: float = 0.95,
-    ) -> dict[str, float]:
+    def measure(self, predictions: Ids, references: Ids) -> Measured:
+        """Return the metrics of rankings."""
         values = values_per_query(predictions, references)
-        n = len(references)
-        found = Measured(
+        return Measured(
             partial(_means, values),
-            n,
-            proportions=dict.fromkeys(METRICS, np.ones(n, bool)),
+            len(values),
+            proportions=dict.fromkeys(METRICS, np.ones(len(values), bool)),
             means={name: float(column.mean()) for name, column in zip(METRICS, values.T, strict=True)},
         )
-        flat = bootstrap.figures(found, n_resamples=n_resamples, seed=seed, confidence=confidence)
-        return {**flat, "n": n}
 
 
-def values_per_query(
-    predictions: Sequence[Sequence[str]] | Sequence[Sequence[int]],
-    references: Sequence[Sequence[str]] | Sequence[Sequence[int]],
-) -> Floats:
+def values_per_query(predictions: Ids, references: Ids) -> Floats:
     """Return the metrics of each query, shape (queries, `METRICS`), each in [0, 1].
 
     Arguments are those of the metric.
@@ -141,9 +126,9 @@ def values_per_query(
 
 
 def paired_retrieval_bootstrap(
-    references: Sequence[Sequence[str]] | Sequence[Sequence[int]],
-    first: Sequence[Sequence[str]] | Sequence[Sequence[int]],
-    second: Sequence[Sequence[str]] | Sequence[Sequence[int]],
+    references: Ids,
+    first: Ids,
+    second: Ids,
     *,
     metric: str = "ndcg_at_10",
     n_resamples: int = 1000,

@@ -10,8 +10,8 @@ import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from bioft.errors import BioftError
-from bioft.metrics.auroc import auroc
 from bioft.metrics.bootstrap import Floats, Integers, ratio
+from bioft.metrics.intervals import auroc
 from bioft.storage.runs import PREDICTIONS
 from bioft.task import BASE as BASE_MODEL, FINE_TUNED
 
@@ -57,10 +57,19 @@ Metric = Ratio | Ranking
 
 @dataclass(frozen=True)
 class Outcomes:
-    """The ids of the test examples, in alphabetical order, and the metrics of a run on them, the main one first."""
+    """The ids of the test examples, as stored, and the metrics of a run on them, the main one first."""
 
     ids: list[str]
     metrics: dict[str, Metric]
+
+    def in_order(self, ids: Sequence[str]) -> "Outcomes":
+        """The same for the same examples in another order."""
+        place = {each: row for row, each in enumerate(self.ids)}
+        order = [place[each] for each in ids]
+        metrics = self.metrics.items()
+        return Outcomes(
+            list(ids), {name: type(its)(*(array[order] for array in vars(its).values())) for name, its in metrics}
+        )
 
 
 def numbered(ids: Sequence[Any]) -> list[str]:

@@ -15,6 +15,7 @@ from bioft.cards import dataset as cards_dataset, model as cards, words as cards
 from bioft.datasets.documents import corpus as documents, sample
 from bioft.datasets.gene_disease import ctd
 from bioft.errors import BioftError
+from bioft.metrics import WORDS
 from bioft.storage import datasets as storage
 from bioft.task import registered
 
@@ -26,7 +27,7 @@ def figures(value: float, n: int = 400) -> dict[str, float]:
 
 
 def metrics(shift: float) -> dict[str, dict[str, float]]:
-    return {name: figures(0.5 + shift + 0.01 * i) for i, name in enumerate(cards_words.METRICS)}
+    return {name: figures(0.5 + shift + 0.01 * i) for i, name in enumerate(WORDS)}
 
 
 @pytest.fixture
@@ -151,9 +152,9 @@ def test_the_model_index_holds_the_figures_of_the_record(run: dict[str, Any]) ->
     assert data.license == "apache-2.0"
     found = {result.metric_type: result for result in data.eval_results}
     assert set(data.metrics) == set(found)
-    assert len(found) == len(cards_words.METRICS)
+    assert len(found) == len(WORDS)
     for name, expected in run["metrics"].items():
-        result = found[cards_words.METRICS[name][0]]
+        result = found[WORDS[name][0]]
         assert result.metric_value == expected["value"]
         assert result.metric_args == {key: expected[key] for key in ("low", "high", "n")}
         assert result.dataset_split == "test"

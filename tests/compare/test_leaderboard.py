@@ -132,7 +132,7 @@ def test_the_table_has_what_the_page_shows(tmp_path: Path) -> None:
     cells = Page((tmp_path / "board" / "index.html").read_text()).rows[0]["cells"]
     value, baseline, difference = cells[3:6]
     assert value == f"{row['value']:.3f} [{row['low']:.3f}–{row['high']:.3f}]"
-    assert (baseline, difference) == ("popularity", "+0.050 (0.020)")
+    assert (baseline, difference) == ("popularity", "+0.050 (.020)")
 
 
 def test_only_a_verification_of_this_run_and_its_figures_counts(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 from bioft import metrics
 from bioft.compare.compare import resampled_values
 from bioft.metrics import alignment, bootstrap, entity_f1, intervals, multilabel, relation_f1, retrieval, thresholds
-from bioft.metrics.auroc import auroc
+from bioft.metrics.intervals import auroc
 from bioft.tasks.answers import Ranking, Ratio
 from bioft.tasks.masked_lm import evaluate as masked_lm
 
@@ -155,3 +155,10 @@ def test_auroc_is_scikit_learns_in_any_layout(order: Any) -> None:
     weights = np.asarray(rng.integers(0, 4, (5, 300)), dtype=np.float64, order=order)
     expected = [roc_auc_score(labels, scores, sample_weight=row) for row in weights]
     assert auroc(labels, scores, weights) == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_system_that_predicts_nothing_where_nothing_is_can_be_compared() -> None:
+    """With the one that predicts something there, which is wrong: the difference is 0 and not undefined."""
+    nothing: list[list[Any]] = [[], [], []]
+    found = entity_f1.paired_f1_bootstrap(nothing, [[(0, 3, "Disease")], [], []], nothing, n_resamples=50)
+    assert (found.first, found.second, found.low, found.high, found.p_value) == (0, 0, 0, 0, 1)

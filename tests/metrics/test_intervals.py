@@ -9,15 +9,7 @@ from sklearn import metrics as sk
 
 from bioft.errors import BioftError
 from bioft.metrics import bootstrap, intervals
-from bioft.metrics.intervals import (
-    METRICS,
-    bootstrap_metrics,
-    mcnemar,
-    metric_values,
-    nest,
-    paired_bootstrap,
-    wilson_interval,
-)
+from bioft.metrics.intervals import METRICS, bootstrap_metrics, metric_values, nest, paired_bootstrap, wilson_interval
 from bioft.metrics.thresholds import most_accurate_threshold
 
 
@@ -377,17 +369,14 @@ def test_paired_bootstrap_with_groups_and_one_class():
     assert math.isnan(result.difference) and math.isnan(result.p_value)
 
 
-def test_mcnemar():
-    labels = np.ones(30, int)
-    first, second = np.ones(30, int), np.ones(30, int)
-    second[:9] = 0
-    first[9] = 0
-    result = mcnemar(labels, first, second)
-    assert (result.only_first_correct, result.only_second_correct) == (9, 1)
+def test_the_sign_test_is_mcnemars():
+    first, second = np.ones(30, bool), np.ones(30, bool)
+    second[:9] = False
+    first[9] = False
+    result = bootstrap.sign_test(first, second)
+    assert (result.first, result.second) == (9, 1)
     # Exact: 2 * P(at most 1 of 10 coins) = 2 * 11 / 1024.
     assert result.p_value == pytest.approx(22 / 1024)
-    assert mcnemar(labels, first, first).p_value == 1
-    with pytest.raises(BioftError, match="second predictions must be 0 or 1"):
-        mcnemar([0, 1], [0, 1], [0.3, 1])
+    assert bootstrap.sign_test(first, first).p_value == 1
     with pytest.raises(BioftError, match="Shapes differ"):
-        mcnemar([0, 1], [0, 1, 1], [0, 1])
+        bootstrap.sign_test([0, 1], [0, 1, 1])

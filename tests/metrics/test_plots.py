@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from bioft.errors import BioftError
-from bioft.metrics import intervals, pair_plots, plots
+from bioft.metrics import intervals, plots
+from bioft.tasks.gene_disease import pair_plots
 
 HISTORY = [
     *({"step": step, "loss": 2.0 / step, "learning_rate": 1e-4 * (40 - step)} for step in range(1, 41)),

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 from typer.testing import CliRunner
 
 from bioft import metrics
-from bioft.cards import model as cards, words as cards_words
+from bioft.cards import model as cards
 from bioft.cli.main import app
 from bioft.datasets import recorded as recorded_data
 from bioft.errors import BioftError
@@ -472,7 +472,7 @@ def test_the_hub_reads_the_cards(published: dict[str, Any]) -> None:
     assert result["dataset"]["type"] == "user/pairs"
     assert result["dataset"]["revision"] == published["dataset_commit"]
     figures = {metric["name"]: metric["value"] for metric in result["metrics"]}
-    assert figures == {cards_words.METRICS[name][1]: figure["value"] for name, figure in record["metrics"].items()}
+    assert figures == {metrics.WORDS[name][1]: figure["value"] for name, figure in record["metrics"].items()}
     assert "bioft verify user/adapter" in published["text"]
     assert f"huggingface.co/user/tiny-llama/tree/{published['base_commit']}" in published["text"]
     assert f"huggingface.co/datasets/user/pairs/tree/{published['dataset_commit']}" in published["text"]

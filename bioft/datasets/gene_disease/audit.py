@@ -9,7 +9,7 @@ from datasets import Dataset, DatasetDict
 
 from bioft.datasets.splits import FloatArray, check_disjoint, split_ids
 from bioft.errors import LeakageError
-from bioft.metrics.auroc import delong_interval
+from bioft.metrics.intervals import delong_interval
 from bioft.storage.text_lines import normalise
 
 AUDIT_ROWS = 50_000

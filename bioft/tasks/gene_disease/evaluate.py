@@ -13,11 +13,11 @@ from bioft import metrics
 from bioft.datasets.gene_disease.audit import audit
 from bioft.datasets.gene_disease.baselines import GENE_DISEASE
 from bioft.errors import LeakageError
-from bioft.metrics import bootstrap, intervals, pair_plots, report
+from bioft.metrics import bootstrap, intervals, report
 from bioft.metrics.thresholds import most_accurate_threshold
 from bioft.storage.runs import PREDICTIONS
 from bioft.task import BASE, FINE_TUNED
-from bioft.tasks.gene_disease import TASK
+from bioft.tasks.gene_disease import TASK, pair_plots
 from bioft.tasks.gene_disease.prompts import PairPrompts
 from bioft.tasks.gene_disease.table import PAIR, predictions, thresholds
 

@@ -76,7 +76,7 @@ def _by_document(table: pd.DataFrame, ids: Sequence[str]) -> list[predictions.It
 def outcomes(table: pd.DataFrame) -> Outcomes:
     """A row of the table is a candidate; an example is a document, whose candidates are not independent."""
     right = table["label"] & table["prediction"]
-    sums = table.assign(right=right).groupby("document_id")[["right", "label", "prediction"]].sum()
+    sums = table.assign(right=right).groupby("document_id", sort=False)[["right", "label", "prediction"]].sum()
     return Outcomes(list(sums.index.astype(str)), {"f1": f1_of(*(sums[name].to_numpy() for name in sums))})
 
 

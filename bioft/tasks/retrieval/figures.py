@@ -8,7 +8,7 @@ import numpy as np
 from datasets import Dataset, DatasetDict
 
 from bioft.metrics import bootstrap, plots
-from bioft.metrics.auroc import auroc
+from bioft.metrics.intervals import auroc
 from bioft.models.embed import encode_texts
 from bioft.tasks.retrieval.encoder import RELATED, training_rows
 

@@ -18,7 +18,7 @@ from bioft.datasets.gene_disease.negatives import degree_matched
 from bioft.datasets.gene_disease.pairs import Entities
 from bioft.datasets.splits import SPLITS, STRATEGIES, assign, check_disjoint, grouped_split, straddling
 from bioft.errors import BioftError, LeakageError
-from bioft.metrics.auroc import delong_interval
+from bioft.metrics.intervals import delong_interval
 from bioft.storage.text_lines import normalise
 
 

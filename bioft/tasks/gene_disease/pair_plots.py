@@ -10,29 +10,14 @@ from numpy.typing import ArrayLike
 
 from bioft.errors import BioftError
 from bioft.metrics import intervals, plots
-from bioft.metrics.plots import (
-    BLUE,
-    COLOURS,
-    GREY,
-    ORANGE,
-    SKY,
-    STYLES,
-    VERMILION,
-    Interval,
-    StrPath,
-    interval_words,
-    new_figure,
-    note,
-    plot_training,
-)
 
 
 def roc_pr(
     labels: ArrayLike,
     scores: Mapping[str, ArrayLike],
-    path: StrPath,
+    path: plots.StrPath,
     *,
-    metrics: Mapping[str, Mapping[str, Interval]] | None = None,
+    metrics: Mapping[str, Mapping[str, plots.Interval]] | None = None,
 ) -> None:
     """Draw ROC and precision–recall curves of one or several score vectors on the same examples.
 
@@ -50,33 +35,30 @@ def roc_pr(
     checked = {name: intervals.check_labels_and_scores(labels, values) for name, values in scores.items()}
     truth = next(iter(checked.values()))[0]
     positives = int(truth.sum())
-    figure, (roc, pr) = new_figure(columns=2, height=5.6)
+    figure, (roc, pr) = plots.new_figure(columns=2, height=5.6)
     prior = positives / len(truth)
     if 0 < positives < len(truth):
         for i, (name, (_, values)) in enumerate(checked.items()):
             areas = (metrics or {}).get(name) or intervals.nest(intervals.bootstrap_metrics(truth, values))
             style: dict[str, Any] = {
-                "color": COLOURS[i % len(COLOURS)],
-                "linestyle": STYLES[i % len(STYLES)],
+                "color": plots.COLOURS[i % len(plots.COLOURS)],
+                "linestyle": plots.STYLES[i % len(plots.STYLES)],
                 "linewidth": 2.5 if i == 0 else 1.4,
                 "zorder": 3 if i == 0 else 2,
             }
-            false_positive_rate, true_positive_rate, _ = roc_curve(truth, values)
-            roc.plot(
-                false_positive_rate, true_positive_rate, label=f"{name}: {interval_words(areas['auroc'])}", **style
-            )
-            precision, recall, _ = precision_recall_curve(truth, values)
-            pr.plot(
-                recall, precision, drawstyle="steps-post", label=f"{name}: {interval_words(areas['auprc'])}", **style
-            )
-        roc.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=":", zorder=1)
-        pr.axhline(prior, color=GREY, linewidth=0.8, linestyle=":", zorder=1)
+            for axes, area, (x, y), more in (
+                (roc, "auroc", roc_curve(truth, values)[:2], {}),
+                (pr, "auprc", precision_recall_curve(truth, values)[1::-1], {"drawstyle": "steps-post"}),
+            ):
+                axes.plot(x, y, label=f"{name}: {plots.interval_words(areas[area])}", **more, **style)
+        roc.plot([0, 1], [0, 1], color=plots.GREY, linewidth=0.8, linestyle=":", zorder=1)
+        pr.axhline(prior, color=plots.GREY, linewidth=0.8, linestyle=":", zorder=1)
         for axes, area in ((roc, "AUROC"), (pr, "AUPRC")):
             # Below the axes: inside, seven rows would hide the curves.
             axes.legend(title=f"{area} [95% interval]", loc="upper center", bbox_to_anchor=(0.5, -0.16), fontsize=8)
     else:
         for axes in (roc, pr):
-            note(axes, f"Undefined: all {len(truth):,} labels are {truth[0]}")
+            plots.note(axes, f"Undefined: all {len(truth):,} labels are {truth[0]}")
     roc.set(xlabel="False positive rate", ylabel="True positive rate (recall)", title="ROC")
     pr.set(xlabel="Recall", ylabel="Precision", title="Precision–recall")
     for axes in (roc, pr):
@@ -86,7 +68,7 @@ def roc_pr(
     plots.save_figure(figure, path)
 
 
-def calibration(labels: ArrayLike, scores: ArrayLike, path: StrPath) -> None:
+def calibration(labels: ArrayLike, scores: ArrayLike, path: plots.StrPath) -> None:
     """Draw the reliability diagram: in each bin of scores, the fraction of positives against the mean score.
 
     The bins are those of the expected calibration error in `bioft.metrics`; bars are Wilson intervals.
@@ -105,14 +87,14 @@ def calibration(labels: ArrayLike, scores: ArrayLike, path: StrPath) -> None:
         [intervals.wilson_interval(int(k), int(n)) for k, n in zip(positives, sizes[filled], strict=True)]
     )
 
-    figure, (axes, histogram) = new_figure(rows=2, height=6.2, height_ratios=(3, 1), sharex=True)
-    axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="perfect calibration")
+    figure, (axes, histogram) = plots.new_figure(rows=2, height=6.2, height_ratios=(3, 1), sharex=True)
+    axes.plot([0, 1], [0, 1], color=plots.GREY, linestyle=":", label="perfect calibration")
     axes.errorbar(
         mean_score,
         fraction,
         # Rounding may put a bound a hair on the wrong side.
         yerr=np.maximum([fraction - bounds[:, 0], bounds[:, 1] - fraction], 0),
-        color=BLUE,
+        color=plots.BLUE,
         marker="o",
         capsize=3,
         label="bins of scores, 95% intervals",
@@ -121,23 +103,23 @@ def calibration(labels: ArrayLike, scores: ArrayLike, path: StrPath) -> None:
         (np.arange(intervals.CALIBRATION_BINS) + 0.5) / intervals.CALIBRATION_BINS,
         sizes,
         width=0.9 / intervals.CALIBRATION_BINS,
-        color=SKY,
-        edgecolor=BLUE,
+        color=plots.SKY,
+        edgecolor=plots.BLUE,
         linewidth=0.5,
     )
     histogram.yaxis.set_major_formatter("{x:,.0f}")
-    ece = intervals.nest(_quietly_bootstrapped(truth, values))["ece"]
+    ece = intervals.calibration_error(truth, values)
     axes.set(
         ylabel="Fraction of positives",
         ylim=(-0.02, 1.02),
-        title=f"Calibration: ECE {interval_words(ece)}, n = {len(truth):,}",
+        title=f"Calibration: ECE {plots.interval_words(ece)}, n = {len(truth):,}",
     )
     axes.legend(loc="upper left")
     histogram.set(xlabel="Score (predicted probability of association)", ylabel="Pairs", xlim=(-0.02, 1.02))
     plots.save_figure(figure, path)
 
 
-def score_distribution(labels: ArrayLike, scores: ArrayLike, threshold: float, path: StrPath) -> None:
+def score_distribution(labels: ArrayLike, scores: ArrayLike, threshold: float, path: plots.StrPath) -> None:
     """Draw histograms of the scores of positives and of negatives, and the threshold between them.
 
     Raises:
@@ -146,9 +128,9 @@ def score_distribution(labels: ArrayLike, scores: ArrayLike, threshold: float, p
     truth, values = intervals.check_labels_and_scores(labels, scores)
     accuracy = float(((values >= threshold) == truth).mean())
     low, high = intervals.wilson_interval(round(accuracy * len(truth)), len(truth))
-    figure, axes = new_figure()
+    figure, axes = plots.new_figure()
     edges = np.linspace(0, 1, 41)
-    for label, name, colour, hatch in ((0, "negative", ORANGE, ""), (1, "positive", BLUE, "//")):
+    for label, name, colour, hatch in ((0, "negative", plots.ORANGE, ""), (1, "positive", plots.BLUE, "//")):
         chosen = values[truth == label]
         axes.hist(
             chosen,
@@ -172,7 +154,7 @@ def score_distribution(labels: ArrayLike, scores: ArrayLike, threshold: float, p
     plots.save_figure(figure, path)
 
 
-def degree_distribution(gene_degrees: ArrayLike, disease_degrees: ArrayLike, path: StrPath) -> None:
+def degree_distribution(gene_degrees: ArrayLike, disease_degrees: ArrayLike, path: plots.StrPath) -> None:
     """Draw how many entities have at least so many associations, genes and diseases, on logarithmic axes.
 
     The degree of an entity is its number of positive pairs, at least 1.
@@ -180,10 +162,10 @@ def degree_distribution(gene_degrees: ArrayLike, disease_degrees: ArrayLike, pat
     Raises:
         BioftError: a degree below 1, no degrees at all, or the file can't be written.
     """
-    figure, axes = new_figure()
+    figure, axes = plots.new_figure()
     for name, degrees, colour, marker in (
-        ("genes", gene_degrees, BLUE, "o"),
-        ("diseases", disease_degrees, VERMILION, "s"),
+        ("genes", gene_degrees, plots.BLUE, "o"),
+        ("diseases", disease_degrees, plots.VERMILION, "s"),
     ):
         values = np.sort(np.asarray(degrees, dtype=np.float64))
         if not len(values) or not values[0] >= 1:
@@ -210,7 +192,7 @@ def degree_distribution(gene_degrees: ArrayLike, disease_degrees: ArrayLike, pat
     plots.save_figure(figure, path)
 
 
-def plot_run(run_directory: StrPath, run: Mapping[str, Any] | None = None) -> list[Path]:
+def plot_run(run_directory: plots.StrPath, run: Mapping[str, Any] | None = None) -> list[Path]:
     """Draw the figures of a run from its files into ``plots/``, and return their paths.
 
     Reads ``predictions.parquet`` and ``run.json``; ``run`` is the content of the latter, for a run that hasn't
@@ -238,15 +220,12 @@ def plot_run(run_directory: StrPath, run: Mapping[str, Any] | None = None) -> li
             compared[shown] = predictions[column]
             metrics[shown] = run.get("baselines", {}).get(name)
 
-    paths = plot_training(directory, run.get("log_history") or [])
-    folder = directory / "plots"
-    paths.append(folder / "roc_pr.png")
-    roc_pr(labels, compared, paths[-1], metrics={name: value for name, value in metrics.items() if value})
-    paths.append(folder / "calibration.png")
-    calibration(labels, scores, paths[-1])
-    paths.append(folder / "score_distribution.png")
-    score_distribution(labels, scores, threshold, paths[-1])
-    return paths
+    paths = plots.plot_training(directory, run.get("log_history") or [])
+    drawn = [directory / "plots" / f"{name}.png" for name in ("roc_pr", "calibration", "score_distribution")]
+    roc_pr(labels, compared, drawn[0], metrics={name: value for name, value in metrics.items() if value})
+    calibration(labels, scores, drawn[1])
+    score_distribution(labels, scores, threshold, drawn[2])
+    return paths + drawn
 
 
 def _read_run(path: Path) -> dict[str, Any]:
@@ -274,11 +253,3 @@ def _read_predictions(path: Path) -> Any:
     if missing:
         raise BioftError(f"{path} has no column {', '.join(missing)}; it has {', '.join(map(str, predictions))}.")
     return predictions
-
-
-def _quietly_bootstrapped(labels: Any, scores: Any) -> dict[str, float]:
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # AUROC of one class: not in this figure
-        return intervals.bootstrap_metrics(labels, scores)
