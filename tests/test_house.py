@@ -29,9 +29,7 @@ FLOORS = (
     ("bioft.cli", "recipes", "bioft.__main__"),
 )
 """Of DESIGN.md, from the lowest: a file imports from its own floor and those below."""
-UPWARD = {
-    ("bioft.tasks.retrieval.figures", "bioft.compare.errors"): "names the tables of analyze",
-}
+UPWARD: dict[tuple[str, str], str] = {}
 """Imports that go up all the same, by file and what it imports, and why."""
 FAMILIES = "the files of the folder itself are what its rooms share, and the door to all of them"
 CIRCLES = {
@@ -48,7 +46,6 @@ GENERIC = ("cards", "cli", "compare", "demo", "export", "hub", "inspect", "metri
 NAMED = {
     "bioft.cards.dataset": "the Hub's names of task categories, some of which are those of tasks here",
     "bioft.cli.predict": "trials by their NCT id",
-    "bioft.export.parity": "what is compared after an export",
 }
 """Generic files that name tasks or recipes all the same, and why."""
 LARGE = {
