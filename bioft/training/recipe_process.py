@@ -1,4 +1,4 @@
-"""A recipe that runs as a program of its own."""
+"""A recipe that runs as a program of its own, and what its run is judged by."""
 
 import ctypes
 import os
@@ -7,6 +7,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+from bioft.hub.pull import task_of
 
 PR_SET_PDEATHSIG = 1
 """Of `prctl(2)`: which signal a process gets when the one that started it ends."""
@@ -37,6 +40,11 @@ def options(words: Sequence[str]) -> dict[str, str]:
         else:
             values[name] = f"{values.get(name, '')} {word}".strip()
     return values
+
+
+def main_metric(directory: str | Path, record: Mapping[str, Any]) -> str:
+    """What a finished run is judged by: the metric of its comparison with baselines, else the main one of its task."""
+    return (record.get("comparison") or {}).get("metric") or task_of(directory, record).main_metric
 
 
 def _end_with_parent() -> Callable[[], None] | None:

@@ -17,7 +17,7 @@ from bioft.datasets.configuration import FILES
 from bioft.errors import BioftError
 from bioft.hub import pull
 from bioft.storage import files as storage_files, run_directory, runs, yaml_config
-from bioft.training.recipe_process import options, run_recipe
+from bioft.training.recipe_process import main_metric, options, run_recipe
 
 CONFIDENCE = 0.95
 NOTE = (
@@ -147,7 +147,7 @@ def summarise(names: Sequence[str]) -> SeedSummary:
     if doubled := sorted({seed for seed in seeds if seeds.count(seed) > 1}):
         raise BioftError(f"Two of the runs have the seed {doubled[0]}: {', '.join(names)}.")
     records = [records[index] for index in order]
-    main = (records[0].get("comparison") or {}).get("metric") or next(iter(records[0]["metrics"]))
+    main = main_metric(directories[order[0]], records[0])
     baselines = {
         name: {
             metric: _mean(_values([record["baselines"].get(name, {}) for record in records], metric)) for metric in its

@@ -19,8 +19,8 @@ from rich.text import Text
 from bioft.errors import BioftError, suggestion
 from bioft.metrics import plots, report
 from bioft.storage import files, run_directory, runs, yaml_config
-from bioft.training import arguments, presets, setting_ranges
-from bioft.training.recipe_process import options, run_recipe
+from bioft.training import arguments, presets
+from bioft.training.recipe_process import main_metric, options, run_recipe
 
 try:
     import optuna
@@ -237,7 +237,7 @@ def _check(recipe: str, groups: Sequence[Any], words: list[str], tried: Mapping[
         raise BioftError(f"A sweep can't set {refused[0]}: {NOT_TO_SET[refused[0]]}.")
     parser = arguments.Parser(list(groups))
     for option in given:
-        setting_ranges.check(vars(parser.parse_args([*words, option])))
+        arguments.check_ranges(vars(parser.parse_args([*words, option])))
     return path
 
 
@@ -263,7 +263,7 @@ def _todo(study: Any, grid: Mapping[str, Sequence[str]], trials: int | None) -> 
 def _trial(run: Path, parameters: Parameters, metric: str | None) -> Trial:
     """Read the figure of a finished trial."""
     record = runs.read(run)
-    name = metric or record["comparison"]["metric"]
+    name = metric or main_metric(run, record)
     if name not in record["metrics"]:
         raise BioftError(f"No metric {name!r} to choose by. {suggestion(name, record['metrics'])}")
     if record["dataset"].get("evaluated_on") != "validation":
@@ -289,12 +289,12 @@ def _results(
     different = {_name(trial.params): trial.params for trial in complete}
     trials = [_trial(directory / TRIALS / name, parameters, metric) for name, parameters in different.items()]
     trials.sort(key=lambda trial: trial.value, reverse=not minimize)  # equal ones stay in the order of the trials
-    records = [runs.read(trial.directory) for trial in trials]
-    if len({record["dataset"]["fingerprints"]["test"] for record in records}) > 1:
+    records = {trial.directory: runs.read(trial.directory) for trial in trials}
+    if len({record["dataset"]["fingerprints"]["test"] for record in records.values()}) > 1:
         raise BioftError(
             "The trials were evaluated on different data: a sweep can't choose between datasets or splits."
         )
-    name = metric or (records[0]["comparison"]["metric"] if records else "")
+    name = metric or next((main_metric(*run) for run in records.items()), "")
     return Sweep(recipe, name, minimize, trials, failed, None, None)
 
 

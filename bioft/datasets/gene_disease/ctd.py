@@ -13,6 +13,7 @@ from typing import Annotated, Any, NamedTuple
 
 from datasets import DatasetDict
 
+from bioft.datasets.documents import corpus as documents
 from bioft.datasets.gene_disease import pairs as gene_disease
 from bioft.datasets.options import (
     Negatives,
@@ -25,7 +26,6 @@ from bioft.datasets.options import (
     ValidationSize,
 )
 from bioft.errors import BioftError, suggestion
-from bioft.storage.files import file_sha256
 from bioft.storage.text_lines import TextLines
 
 URL = "https://ctdbase.org"
@@ -46,6 +46,8 @@ DIRECT_EVIDENCE = ("marker/mechanism", "therapeutic")
 INFERRED = "inferred"
 EVIDENCE = (*DIRECT_EVIDENCE, INFERRED)
 COLUMNS = ("GeneSymbol", "GeneID", "DiseaseName", "DiseaseID", "DirectEvidence", "PubMedIDs")
+KEYS = ("gene", "gene_id", "disease", "disease_id", "evidence", "pmids")
+"""What `read` calls them."""
 INFERENCE = "InferenceChemicalName"
 """The column that only the report with inferred rows has."""
 HINT = "Get the file with `bioft download ctd`."
@@ -122,7 +124,7 @@ def read(path: str | os.PathLike[str], evidence: str | Sequence[str] | None = No
     wanted = _wanted(evidence)
     lines = TextLines(path, HINT)
     header, rest = read_header(lines)
-    gene, gene_id, disease, disease_id, direct, pmids = (header.columns.index(c) for c in COLUMNS)
+    places = [header.columns.index(column) for column in COLUMNS]
     n_columns = len(header.columns)
     # CTD quotes its CSV (names contain commas); its TSV has no quoting.
     consumed: list[int] = []  # the numbers of the lines that the current row is made of
@@ -133,10 +135,8 @@ def read(path: str | os.PathLike[str], evidence: str | Sequence[str] | None = No
                 consumed.append(lines.number)
                 yield line
 
-    if header.delimiter == "\t":
-        rows = csv.reader(data(), delimiter="\t", quoting=csv.QUOTE_NONE, strict=True)
-    else:
-        rows = csv.reader(data(), strict=True)
+    tabs = header.delimiter == "\t"
+    rows = csv.reader(data(), "excel-tab" if tabs else "excel", quoting=csv.QUOTE_NONE if tabs else 0, strict=True)
     # The evidence to write for each DirectEvidence seen, or None to skip the row.
     accepted: dict[str, str | None] = {}
     n_rows = 0
@@ -158,7 +158,7 @@ def read(path: str | os.PathLike[str], evidence: str | Sequence[str] | None = No
         if len(row) != n_columns:
             text = header.delimiter.join(row)[:80]
             raise error(f"{len(row)} fields where the header names {n_columns}: {text}")
-        value = row[direct]
+        value = row[places[4]]
         if value not in accepted:
             if not value and INFERENCE not in header.columns:
                 raise error("DirectEvidence is empty in a report without inferred rows")
@@ -169,17 +169,10 @@ def read(path: str | os.PathLike[str], evidence: str | Sequence[str] | None = No
             accepted[value] = "|".join(sorted(parts)) if any(part in wanted for part in parts) else None
         if (found := accepted[value]) is None:
             continue
-        for index in (gene, gene_id, disease, disease_id):
+        for index in places[:4]:
             if not row[index].strip():
                 raise error(f"{header.columns[index]} is empty")
-        yield {
-            "gene": row[gene],
-            "gene_id": row[gene_id],
-            "disease": row[disease],
-            "disease_id": row[disease_id],
-            "evidence": found,
-            "pmids": row[pmids],
-        }
+        yield dict(zip(KEYS, (row[index] for index in places), strict=True)) | {"evidence": found}
     if n_rows == 0:
         raise BioftError(f"{path} has a CTD header but no rows. {HINT}")
 
@@ -218,16 +211,13 @@ def build(
         builder="ctd",
         arguments={"evidence": list(wanted)},
         sources=[
-            {
-                "name": name,
-                "sha256": file_sha256(path),
-                "bytes": Path(path).stat().st_size,
-                "version": header.created,
-                "url": f"{URL}/reports/{name}" if name.startswith("CTD_") else URL,
-                "terms": TERMS,
-                "redistribution": "ask",
-                "citation": CITATION,
-            }
+            documents.source(
+                Path(path),
+                version=header.created,
+                url=f"{URL}/reports/{name}" if name.startswith("CTD_") else URL,
+                terms=TERMS,
+                citation=CITATION,
+            )
         ],
         license={"license": "other", "license_name": "ctd-legal-terms", "license_link": TERMS_URL},
         split=split,

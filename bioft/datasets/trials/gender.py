@@ -10,11 +10,10 @@ from typing import Any
 
 from datasets import Dataset, DatasetDict
 
-from bioft.datasets.documents import corpus as documents
 from bioft.datasets.options import Seed, SkipBad, TestSize, TrialRecords, ValidationSize
 from bioft.datasets.texts import labelled as labelled_texts
 from bioft.datasets.texts.labelled import LabelledText
-from bioft.datasets.trials.records import CITATION, TERMS, URL, Trial, read_trials, source_files, trial_text
+from bioft.datasets.trials.records import LICENSE, URL, Trial, read_trials, source_entries, source_files, trial_text
 from bioft.datasets.trials.sexes import FEMALE, FROM_RECORD, LABELS, MALE, without_sex
 
 
@@ -57,11 +56,8 @@ def build(
         trial_field="text",
         builder="gender",
         arguments={"skip_bad": skip_bad},
-        sources=[
-            documents.source(file, url=URL, terms=TERMS, redistribution="free", citation=CITATION)
-            for file in source_files(path)
-        ],
-        license={"license": "other", "license_name": "clinicaltrials-gov-terms", "license_link": f"{URL}/about-site"},
+        sources=source_entries(source_files(path)),
+        license=LICENSE | {"license_link": f"{URL}/about-site"},
         validation_size=validation_size,
         test_size=test_size,
         seed=seed,

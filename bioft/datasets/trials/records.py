@@ -15,7 +15,7 @@ import re
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 from xml.etree import ElementTree
 
+from bioft.datasets.documents import corpus as documents
 from bioft.datasets.trials.sections import clean_text
 from bioft.errors import BioftError
 
@@ -35,6 +36,11 @@ TERMS = (
     "and state how they were changed. Some texts may be under the copyright of third parties."
 )
 CITATION = "ClinicalTrials.gov. Bethesda (MD): National Library of Medicine (US). https://clinicaltrials.gov"
+LICENSE = {
+    "license": "other",
+    "license_name": "clinicaltrials-gov-terms",
+    "license_link": f"{URL}/about-site/terms-conditions",
+}
 SUFFIXES = (".json", ".jsonl", ".xml", ".csv", ".zip")
 """What is read in a folder or a zip file, also with .gz after it."""
 NCT_ID = re.compile(r"NCT\d{8}")
@@ -43,34 +49,24 @@ WITHHELD = "[Trial of device that is not approved or cleared by the U.S. FDA]"
 _SEX = {"": "", "ALL": "ALL", "BOTH": "ALL", "MALE": "MALE", "FEMALE": "FEMALE"}
 _DATES = ("%Y-%m-%d", "%Y-%m", "%B %d, %Y", "%b %d, %Y", "%B %Y")
 _CHUNK = 1 << 20
-_CSV_COLUMNS = {
-    "nct_id": ("NCT Number",),
-    "title": ("Study Title", "Title"),
-    "brief_summary": ("Brief Summary",),
-    "sex": ("Sex", "Gender"),
-    "why_stopped": ("Why Stopped",),
-    "version": ("Last Update Posted", "Last Updated"),
-}
-"""The name of each field in the CSV export, then in the older one."""
-_XML_PATHS = {
-    "nct_id": ("id_info/nct_id",),
-    "title": ("brief_title", "official_title"),
-    "brief_summary": ("brief_summary/textblock",),
-    "detailed_description": ("detailed_description/textblock",),
-    "eligibility": ("eligibility/criteria/textblock",),
-    "sex": ("eligibility/gender",),
-    "why_stopped": ("why_stopped",),
-    "version": ("last_update_posted", "last_update_submitted", "lastchanged_date"),
-}
-_JSON_PATHS = {
-    "nct_id": ("identificationModule.nctId",),
-    "title": ("identificationModule.briefTitle", "identificationModule.officialTitle"),
-    "brief_summary": ("descriptionModule.briefSummary",),
-    "detailed_description": ("descriptionModule.detailedDescription",),
-    "eligibility": ("eligibilityModule.eligibilityCriteria",),
-    "sex": ("eligibilityModule.sex",),
-    "why_stopped": ("statusModule.whyStopped",),
-    "version": ("statusModule.lastUpdatePostDateStruct.date", "statusModule.lastUpdateSubmitDate"),
+# Where each field stands: in the CSV export (its name now, then the older one), in XML, and in JSON.
+_PLACES: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
+    "nct_id": (("NCT Number",), ("id_info/nct_id",), ("identificationModule.nctId",)),
+    "title": (
+        ("Study Title", "Title"),
+        ("brief_title", "official_title"),
+        ("identificationModule.briefTitle", "identificationModule.officialTitle"),
+    ),
+    "brief_summary": (("Brief Summary",), ("brief_summary/textblock",), ("descriptionModule.briefSummary",)),
+    "detailed_description": ((), ("detailed_description/textblock",), ("descriptionModule.detailedDescription",)),
+    "eligibility": ((), ("eligibility/criteria/textblock",), ("eligibilityModule.eligibilityCriteria",)),
+    "sex": (("Sex", "Gender"), ("eligibility/gender",), ("eligibilityModule.sex",)),
+    "why_stopped": (("Why Stopped",), ("why_stopped",), ("statusModule.whyStopped",)),
+    "version": (
+        ("Last Update Posted", "Last Updated"),
+        ("last_update_posted", "last_update_submitted", "lastchanged_date"),
+        ("statusModule.lastUpdatePostDateStruct.date", "statusModule.lastUpdateSubmitDate"),
+    ),
 }
 
 
@@ -173,6 +169,12 @@ def source_files(path: str | os.PathLike[str]) -> list[Path]:
     if not files:
         raise BioftError(f"{place} holds no file of trials ({', '.join(SUFFIXES)}, also with .gz). {_HINT}")
     return files
+
+
+def source_entries(files: Iterable[Path]) -> list[dict[str, Any]]:
+    """What a manifest says of files of trial records."""
+    about = {"url": URL, "terms": TERMS, "redistribution": "free", "citation": CITATION}
+    return [documents.source(file, **about) for file in files]
 
 
 _HINT = "Fetch trials with `bioft download trials`, or save a search of clinicaltrials.gov as JSON or CSV."
@@ -312,7 +314,7 @@ def _json_fields(study: Any) -> dict[str, str]:
             value = value.get(key) if isinstance(value, dict) else None
         return value if isinstance(value, str) else ""
 
-    return {field: next(filter(None, map(get, paths)), "") for field, paths in _JSON_PATHS.items()}
+    return {field: next(filter(None, map(get, paths)), "") for field, (_, _, paths) in _PLACES.items()}
 
 
 def _xml_fields(content: str, name: str) -> Iterator[tuple[str, dict[str, str]]]:
@@ -321,11 +323,11 @@ def _xml_fields(content: str, name: str) -> Iterator[tuple[str, dict[str, str]]]
     # The declared encoding is of the bytes that were decoded already.
     root = ElementTree.fromstring(re.sub(r"^\s*<\?xml[^>]*\?>", "", content, count=1))
     for number, study in enumerate(root.iter("clinical_study"), 1):
-        found = {
+        texts = {
             field: next(filter(None, (_element_text(study, path) for path in paths)), "")
-            for field, paths in _XML_PATHS.items()
+            for field, (_, paths, _) in _PLACES.items()
         }
-        yield f"record {number}", found
+        yield f"record {number}", texts
 
 
 def _element_text(study: ElementTree.Element, path: str) -> str:
@@ -358,7 +360,7 @@ def _csv_rows(lines: Iterator[str], name: str) -> Iterator[tuple[str, dict[str, 
     header = next(rows, [])
     columns = {
         field: next((header.index(known) for known in names if known in header), None)
-        for field, names in _CSV_COLUMNS.items()
+        for field, (names, _, _) in _PLACES.items()
     }
     if columns["nct_id"] is None or columns["title"] is None:
         found = ", ".join(column[:40] for column in header[:8]) or "none"

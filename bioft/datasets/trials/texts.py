@@ -10,9 +10,8 @@ from datasets import DatasetDict
 
 from bioft.datasets.options import PathName, Seed, SkipBad, TestSize, TrialRecords, ValidationSize
 from bioft.datasets.texts import corpus as texts
-from bioft.datasets.trials.records import CITATION, TERMS, URL, read_trials, source_files, trial_text
+from bioft.datasets.trials.records import LICENSE, read_trials, source_entries, source_files, trial_text
 from bioft.errors import BioftError
-from bioft.storage.files import file_sha256
 from bioft.storage.text_lines import TextLines
 
 
@@ -53,24 +52,8 @@ def build(
             "strip_symbols": strip_symbols,
             "skip_bad": skip_bad,
         },
-        sources=[
-            {
-                "name": file.name,
-                "sha256": file_sha256(file),
-                "bytes": file.stat().st_size,
-                "version": None,
-                "url": URL,
-                "terms": TERMS,
-                "redistribution": "free",
-                "citation": CITATION,
-            }
-            for file in ([*files, Path(exclude)] if exclude is not None else files)
-        ],
-        license={
-            "license": "other",
-            "license_name": "clinicaltrials-gov-terms",
-            "license_link": f"{URL}/about-site/terms-conditions",
-        },
+        sources=source_entries([*files, Path(exclude)] if exclude is not None else files),
+        license=LICENSE,
         validation_size=validation_size,
         test_size=test_size,
         seed=seed,

@@ -20,7 +20,7 @@ name: {name}
 
 
 def write(folder: Path, terms: list[str]) -> Path:
-    (folder / hpo_synonyms.FILE).write_text("format-version: 1.2\n\n" + "\n".join(terms), encoding="utf-8")
+    (folder / hpo.ONTOLOGY).write_text("format-version: 1.2\n\n" + "\n".join(terms), encoding="utf-8")
     (folder / hpo.DISEASES).write_text("#version: 2025-01-16\n", encoding="utf-8")
     return folder
 

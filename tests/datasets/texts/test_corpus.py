@@ -8,7 +8,7 @@ import pytest
 from datasets import Dataset
 
 from bioft.cards import words
-from bioft.datasets.hpo import definitions as hpo_definitions
+from bioft.datasets.hpo import definitions as hpo_definitions, gene_disease as hpo
 from bioft.datasets.texts import corpus as texts
 from bioft.datasets.trials import texts as trial_texts
 from bioft.errors import BioftError, LeakageError
@@ -103,14 +103,14 @@ def test_definitions_of_hpo() -> None:
 
 
 def test_definitions_are_read_as_obo_writes_them(tmp_path: Path) -> None:
-    file = tmp_path / hpo_definitions.FILE
+    file = tmp_path / hpo.ONTOLOGY
     file.write_text(
         'format-version: 1.2\n\n[Term]\nid: X:1\nname: One\ndef: "A \\"quoted\\" word\\, and more." [ref]\n\n'
         '[Term]\nid: X:2\nname: Old\ndef: "Gone." []\nis_obsolete: true\n\n[Term]\nid: X:3\nname: None\n\n'
         '[Term]\nid: X:4\nname: Last\ndef: "End." []\n'
     )
     assert dict(hpo_definitions.read(tmp_path)) == {"X:1": 'One: A "quoted" word, and more.', "X:4": "Last: End."}
-    file.write_text("[Term]\nid: X:1\nname: One\ndef: bare\n")
+    file.write_text("[Term]\nid: X:1\nname: One\ndef: bare\n\n[Term]\nid: X:2\n")
     with pytest.raises(BioftError, match="line 4: a definition without quotation marks"):
         list(hpo_definitions.read(tmp_path))
 
