@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import stdev
 from typing import Any
 
 from rich import box
@@ -152,7 +153,7 @@ def summarise(names: Sequence[str]) -> SeedSummary:
         name: {
             metric: _mean(_values([record["baselines"].get(name, {}) for record in records], metric)) for metric in its
         }
-        for name, its in records[0]["baselines"].items()
+        for name, its in records[0].get("baselines", {}).items()
     }
     known = {name: figures[main] for name, figures in baselines.items() if figures.get(main) is not None}
     best = max(known, key=lambda name: known[name] or 0.0) if known else None
@@ -245,7 +246,7 @@ def _figure(values: list[float | None], baseline: float | None) -> Figure:
     mean = _mean(values)
     if mean is None or len(known) < 2:
         return Figure(values, mean, None, None, None, baseline)
-    sd = math.sqrt(sum((value - mean) ** 2 for value in known) / (len(known) - 1))
+    sd = stdev(known)
     half = float(t.ppf((1 + CONFIDENCE) / 2, len(known) - 1)) * sd / math.sqrt(len(known))
     return Figure(values, mean, sd, mean - half, mean + half, baseline)
 

@@ -5,7 +5,7 @@ those for men. The audit says how well the source alone, and words that have not
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from datasets import Dataset, DatasetDict
@@ -89,18 +89,12 @@ def confounding(dataset: Mapping[str, Dataset], sources: Mapping[str, str]) -> d
     from bioft.datasets.texts.baselines import TfIdfLogistic
 
     train, test = dataset["train"], dataset["test"]
-    counts: dict[str, Counter[str]] = {}
-    named: Counter[str] = Counter()
-    total: Counter[str] = Counter()
-    for rows in dataset.values():
-        for identifier, text, label in zip(rows["id"], rows["text"], rows["label"], strict=True):
-            counts.setdefault(sources[identifier], Counter())[label] += 1
-            total[label] += 1
-            named[label] += bool(MALE.search(text) or FEMALE.search(text))
-    by_source: dict[str, Counter[str]] = {}
-    for identifier, label in zip(train["id"], train["label"], strict=True):
-        by_source.setdefault(sources[identifier], Counter())[label] += 1
-    usual = {source: found.most_common(1)[0][0] for source, found in by_source.items()}
+    every = [row for rows in dataset.values() for row in zip(rows["id"], rows["text"], rows["label"], strict=True)]
+    total = Counter(label for *_, label in every)
+    named = Counter(label for _, text, label in every if MALE.search(text) or FEMALE.search(text))
+    counts = _by_source(((identifier, label) for identifier, _, label in every), sources)
+    in_train = _by_source(zip(train["id"], train["label"], strict=True), sources)
+    usual = {source: found.most_common(1)[0][0] for source, found in in_train.items()}
     majority = Counter(train["label"]).most_common(1)[0][0]
     topic = TfIdfLogistic(LABELS, multi_label=False).fit(
         [without_sex(text) for text in train["text"]], [[label] for label in train["label"]]
@@ -117,6 +111,13 @@ def confounding(dataset: Mapping[str, Dataset], sources: Mapping[str, str]) -> d
         **{name: _agreement(test["label"][:], labels) for name, labels in predicted.items()},
         "names_sex": {label: round(named[label] / total[label], 4) for label in LABELS if total[label]},
     }
+
+
+def _by_source(labels: Iterable[tuple[str, str]], sources: Mapping[str, str]) -> dict[str, Counter[str]]:
+    counts: dict[str, Counter[str]] = {}
+    for identifier, label in labels:
+        counts.setdefault(sources[identifier], Counter())[label] += 1
+    return counts
 
 
 def _agreement(truth: Sequence[str], predicted: Sequence[str]) -> dict[str, float]:
