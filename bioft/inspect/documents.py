@@ -4,7 +4,7 @@ The part of `bioft inspect` for documents; see `bioft.inspect.inspect`.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,22 @@ from rich.text import Text
 
 from bioft.datasets.documents import corpus as documents
 from bioft.datasets.documents.pubtator import concepts
-from bioft.inspect.tables import QUANTILES, new_table, print_audit, quantiles, rows_table
+from bioft.inspect.tables import QUANTILES, new_table, print_audit, quantile_cells, quantiles, rows_table
 
 Rows = list[dict[str, Any]]
+MARK = "texts"
+"""What only the report of such data has."""
+
+
+def holds(columns: set[str]) -> bool:
+    """Whether rows with these columns are documents."""
+    return "entities" in columns
+
+
+def inspect(dataset: Mapping[str, Any], top: int) -> tuple[dict[str, Any], Callable[[Path], None]]:
+    """The report (`inspect_rows`) of a dataset, and what draws its plot into a folder."""
+    splits = {split: rows.to_list() for split, rows in dataset.items()}
+    return inspect_rows(splits, top), lambda folder: draw(splits, folder / "mentions.png")
 
 
 def inspect_rows(splits: Mapping[str, Rows], top: int = 10) -> dict[str, Any]:
@@ -56,7 +69,7 @@ def print_report(report: dict[str, Any], console: Console) -> None:
     table = new_table("Length of the texts", "split", "unit", "documents", "mean", *QUANTILES)
     for split, lengths in report["texts"].items():
         for unit, values in lengths.items():
-            table.add_row(split, unit, *_numbers(values))
+            table.add_row(split, unit, *quantile_cells(values))
     console.print(table)
 
     columns = ("mentions", "without id", "several ids", "names", "concepts")
@@ -69,7 +82,7 @@ def print_report(report: dict[str, Any], console: Console) -> None:
     table = new_table("Mentions", "type", "unit", "counted", "mean", *QUANTILES)
     for entity_type, found in report["entities"].items():
         for key, unit in (("per_document", "mentions per document"), ("words", "words per mention")):
-            table.add_row(Text(entity_type), unit, *_numbers(found[key]))
+            table.add_row(Text(entity_type), unit, *quantile_cells(found[key]))
     console.print(table)
 
     for entity_type, frequent in report["most_frequent"].items():
@@ -114,10 +127,6 @@ def draw(splits: Mapping[str, Rows], path: Path) -> None:
     if axes.lines:
         axes.legend()
     figure.savefig(path, dpi=150)
-
-
-def _numbers(values: dict[str, float]) -> list[str]:
-    return [f"{values['n']:,}", f"{values['mean']:.1f}", *(f"{round(values[q], 1):,g}" for q in QUANTILES)]
 
 
 def _lengths(rows: Rows) -> dict[str, dict[str, float]]:

@@ -1,5 +1,6 @@
 """Tables that all kinds of datasets share."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -90,3 +91,8 @@ def quantiles(values: np.ndarray) -> dict[str, float]:
         "mean": float(np.mean(values)),
         **{name: float(np.quantile(values, q)) for name, q in QUANTILES.items()},
     }
+
+
+def quantile_cells(values: Mapping[str, float]) -> list[str]:
+    """What a table shows of `quantiles`: how many, their mean, and each of `QUANTILES`."""
+    return [f"{values['n']:,}", f"{values['mean']:.1f}", *(f"{round(values[q], 1):,g}" for q in QUANTILES)]

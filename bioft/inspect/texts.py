@@ -5,7 +5,7 @@ The part of `bioft inspect` for such data; see `bioft.inspect.inspect`.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import pandas as pd
 from rich.console import Console
 from rich.text import Text
 
-from bioft.inspect.tables import QUANTILES, new_table, print_audit, quantiles, rows_table
+from bioft.inspect.tables import QUANTILES, new_table, print_audit, quantile_cells, quantiles, rows_table
 from bioft.metrics import plots
 from bioft.storage.text_lines import normalise
 
@@ -25,11 +25,25 @@ RELATED = 0.5
 """The score from which two texts belong together, as in `bioft.tasks.retrieval.encoder`."""
 _WORD = re.compile(r"\w[\w'-]+")
 
+MARK = "kind"
+"""What only the report of such data has."""
 Frames = Mapping[str, pd.DataFrame]
 
 
-def holds_pairs(columns: Iterable[str]) -> bool:
-    """Whether rows with these columns are pairs of texts."""
+def holds(columns: set[str]) -> bool:
+    """Whether rows with these columns are texts or pairs of texts."""
+    return "text" in columns or _hold_pairs(columns)
+
+
+def inspect(dataset: Mapping[str, Any], top: int) -> tuple[dict[str, Any], Callable[[Path], None]]:
+    """The report (`inspect_pairs` or `inspect_texts`) of a dataset, and what draws its plots into a folder."""
+    frames = {split: rows.to_pandas() for split, rows in dataset.items()}
+    pairs = all(_hold_pairs(frame.columns) for frame in frames.values())
+    report = inspect_pairs(frames, top) if pairs else inspect_texts(frames, top)
+    return report, lambda folder: draw(frames, report, folder)
+
+
+def _hold_pairs(columns: Iterable[str]) -> bool:
     return any({*names[:2], "group"} <= set(columns) for names in PAIR_COLUMNS)
 
 
@@ -257,8 +271,7 @@ def _quantile_table(title: str, first: str, found: Mapping[str, Mapping[str, Map
     table = new_table(title, first, "unit", "counted", "mean", *QUANTILES)
     for unit, splits in found.items():
         for split, values in splits.items():
-            numbers = [f"{values['n']:,}", f"{values['mean']:.1f}", *(f"{round(values[q], 1):,g}" for q in QUANTILES)]
-            table.add_row(split, unit, *numbers)
+            table.add_row(split, unit, *quantile_cells(values))
     return table
 
 

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from bioft.datasets.gene_disease import ctd
 from bioft.errors import BioftError
-from bioft.inspect import inspect as inspection, tables
+from bioft.inspect import inspect as inspection, pairs as pair_inspection, tables
 from bioft.storage import datasets as storage
 
 
@@ -49,7 +49,7 @@ def frames() -> dict[str, pd.DataFrame]:
 
 
 def test_counts_are_those_of_the_rows(frames: dict[str, pd.DataFrame]) -> None:
-    report = inspection.inspect_frames(frames, top=2)
+    report = pair_inspection.inspect_frames(frames, top=2)
     assert report["rows"] == {
         "train": {"positive": 2, "negative": 1},
         "test": {"positive": 1, "negative": 3},
@@ -75,7 +75,7 @@ def test_counts_are_those_of_the_rows(frames: dict[str, pd.DataFrame]) -> None:
 
 
 def test_degrees_count_positives_only(frames: dict[str, pd.DataFrame]) -> None:
-    degrees = inspection.inspect_frames(frames)["degrees"]
+    degrees = pair_inspection.inspect_frames(frames)["degrees"]
     assert degrees["gene"]["all"]["n"] == 1
     assert degrees["gene"]["all"]["max"] == 3  # TP53
     assert degrees["disease"]["all"] == {"n": 3, "mean": 1.0, **dict.fromkeys(tables.QUANTILES, 1.0)}
@@ -83,7 +83,7 @@ def test_degrees_count_positives_only(frames: dict[str, pd.DataFrame]) -> None:
 
 
 def test_most_frequent_and_name_lengths(frames: dict[str, pd.DataFrame]) -> None:
-    report = inspection.inspect_frames(frames, top=2)
+    report = pair_inspection.inspect_frames(frames, top=2)
     assert report["most_frequent"]["gene"] == [
         {"name": "TP53", "id": "id-TP53", "positive": 3, "negative": 1},
         {"name": "BRCA1", "id": "id-BRCA1", "positive": 0, "negative": 1},
@@ -96,7 +96,7 @@ def test_most_frequent_and_name_lengths(frames: dict[str, pd.DataFrame]) -> None
 
 def test_a_split_without_rows_or_positives_is_no_crash(frames: dict[str, pd.DataFrame]) -> None:
     negatives = frames["test"][frames["test"]["label"] == 0]
-    report = inspection.inspect_frames({"train": negatives, "test": frames["test"].head(0)})
+    report = pair_inspection.inspect_frames({"train": negatives, "test": frames["test"].head(0)})
     assert report["degrees"]["gene"]["train"]["n"] == 0
     assert report["overlap"][0]["rows"] == {"gene": 0.0, "disease": 0.0, "both": 0.0}
     json.dumps(report, allow_nan=False)
@@ -136,7 +136,7 @@ def test_writes_report_and_plots(built: Path, tmp_path: Path) -> None:
 def test_the_overlap_agrees_with_the_audit(built: Path, tmp_path: Path) -> None:
     report, _ = inspection.inspect_dataset(built, tmp_path)
     pair = next(pair for pair in report["overlap"] if pair["splits"] == ["train", "test"])
-    for side in inspection.SIDES:
+    for side in pair_inspection.SIDES:
         audited = report["audit"]["entity_overlap"][side]["test"]
         assert pair[f"{side}s"] == {"shared": audited["in_train"], "of": audited["entities"]}
         assert pair["rows"][side] == audited["rows_in_train_fraction"]
