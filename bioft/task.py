@@ -63,8 +63,14 @@ class Source:
     """What `bioft download` writes for it below `data/`; None where it needs no file."""
     folder: bool = False
     """The files that it reads may lie in a folder, which is named in their place."""
-    dataset: str = ""
-    """The name by which recipes take it, where that is another ("sample")."""
+    dataset: str | None = ""
+    """The name by which recipes take it, where that is another ("sample"); None where no recipe trains on it."""
+    fetch: str = ""
+    """What `bioft download` calls the files that it is built from, if it fetches them."""
+
+    def dataset_name(self) -> str | None:
+        """The name by which recipes take it; None where none does."""
+        return None if self.dataset is None else self.dataset or self.name
 
     def builder(self) -> Callable[..., Any]:
         """The function that builds, imported now."""
@@ -91,6 +97,10 @@ class Task:
     main_metric: str
     columns: tuple[str, ...] = ()
     """Those of its datasets."""
+    other_columns: tuple[str, ...] = ()
+    """Those of datasets of another form, where it takes these too."""
+    data: str = ""
+    """What a row of its datasets is, in the plural ("gene–disease pairs")."""
     sources: tuple[Source, ...] = ()
     """Datasets that it can build by name."""
     metrics: Mapping[str, tuple[str, str]] = field(default_factory=dict)
@@ -122,6 +132,8 @@ class Task:
     """The share of answers that may be others; None where answers follow from scores, which are compared."""
     sampled: bool = True
     """Whether `bioft verify --sample` can make some of the test predictions again without the others."""
+    not_asked: str = ""
+    """What can be done with a run instead, where `bioft predict` asks it nothing."""
     not_in_demo: str = ""
     """What can be done with a run instead, where the task has no tab in the demo: "index articles with it"."""
 

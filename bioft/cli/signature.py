@@ -15,7 +15,7 @@ from typer.main import get_command_from_info
 from typer.models import CommandInfo
 
 from bioft.cli.options import renamed
-from bioft.datasets.options import Option
+from bioft.datasets.options import Option, described
 
 FILES = ("path", "paths")
 
@@ -76,14 +76,9 @@ def command(
 
 def parameters_of(function: Callable[..., Any]) -> list[inspect.Parameter]:
     """Typer's parameters for those of a function that are annotated with a help text."""
-    hints = get_type_hints(function, include_extras=True)
-    found = []
-    for parameter in inspect.signature(function).parameters.values():
-        about = next((each for each in getattr(hints[parameter.name], "__metadata__", ())), None)
-        if about is not None:
-            about = Option(about) if isinstance(about, str) else about
-            found.append(_parameter(parameter, get_args(hints[parameter.name])[0], about))
-    return found
+    about, hints = described(function), get_type_hints(function)
+    parameters = inspect.signature(function).parameters
+    return [_parameter(parameters[name], hints[name], each) for name, each in about.items()]
 
 
 def _parameter(parameter: inspect.Parameter, hint: Any, about: Option) -> inspect.Parameter:

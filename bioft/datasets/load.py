@@ -1,214 +1,102 @@
 """A dataset by name: built from its source, read from a folder that `bioft build` wrote, or pulled from the Hub."""
 
+import inspect
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
-from datasets import DatasetDict
+from datasets import DatasetDict, concatenate_datasets
 
-from bioft.datasets.documents import bc5cdr, chemdisgene, corpus as documents, sample
-from bioft.datasets.gene_disease import ctd, pairs as gene_disease
-from bioft.datasets.hpo import definitions as hpo_definitions, gene_disease as hpo, synonyms as hpo_synonyms
-from bioft.datasets.metabolites import build as metabolites, namespaces as metabolite_namespaces
-from bioft.datasets.metabolites.names import plain_text
-from bioft.datasets.metabolites.pairs import KINDS
-from bioft.datasets.texts import corpus as texts, stop_reasons
-from bioft.datasets.trials import gender, texts as trial_texts
+from bioft.datasets.options import described
 from bioft.errors import BioftError
 from bioft.hub import pull
 from bioft.storage import datasets as storage
-
-# Names of the datasets of each kind that are built here; any other is a folder or on the Hub, and built already.
-GENE_DISEASE = ("hpo", "ctd")
-DOCUMENTS = ("sample", "bc5cdr", "chemdisgene")
-TEXTS = ("hpo_definitions", "trials")
-LABELLED_TEXTS = ("sample", "stop_reasons_weak", "gender", "stop_reasons")
-TEXT_PAIRS = ("hpo_synonyms", "metabolites")
-EMBEDDED = ("hpo", "sample", "hpo_definitions", "hpo_synonyms")
-"""Those among them that come with bioft and its dependencies, and are made of no file of the user's."""
+from bioft.task import Source, Task, registered
 
 logger = logging.getLogger(__name__)
-PAIRS = ("anchor", "positive", "group")
-SCORED_PAIRS = ("sentence1", "sentence2", "score", "group")
+Loaded = tuple[DatasetDict, dict[str, Any]]
+SAID_ELSEWHERE = {
+    "path": "dataset_path",
+    "paths": "dataset_path",
+    "seed": "split_seed",
+    "revision": "dataset_revision",
+}
+"""What recipes call an option of builders, where that is something else."""
 
 
-def load_or_build(
+def load(
+    task: Task,
     dataset: str,
     *,
     dataset_path: str | None = None,
     dataset_revision: str | None = None,
-    split_seed: int = 0,
-    max_train_pairs: int | None = None,
     validation_only: bool = False,
+    train_on: str = "train",
+    max_train_pairs: int | None = None,
     **options: Any,
-) -> tuple[DatasetDict, dict[str, Any]]:
-    """Get gene–disease pairs with their manifest.
+) -> Loaded:
+    """Get a dataset of a task with its manifest.
 
     Args:
-        dataset: "hpo", "ctd" (with `dataset_path`), a folder written by `bioft build`, or `user/name` on the Hub.
-        dataset_path: the CTD file.
-        dataset_revision: branch, tag or commit of a dataset on the Hub; the manifest's `hub` says which commit it was.
-        split_seed: seed of splits and negatives.
-        max_train_pairs: keep the first N of the shuffled training pairs; the manifest says so.
+        task: its sources are the datasets that have a name, its columns those that the rows must have.
+        dataset: the name of a source, a folder written by `bioft build`, or `user/name` on the Hub.
+        dataset_path: the file or folder that the source is built from.
+        dataset_revision: branch, tag or commit of what comes from the Hub; the manifest's `hub` says which commit of
+            a dataset it was.
         validation_only: nothing of the test split: see `validation_as_test`.
-        options: split, negatives, … of the builders. A folder was built with its own.
+        train_on: "train+validation" makes the training split both of them; the validation split stays as it is.
+        max_train_pairs: keep the first N rows of the training split; the manifest says so.
+        options: of the builders, with `split_seed` for their seed; a builder gets those that it has. A folder was
+            built with its own.
 
     Raises:
-        BioftError: unknown dataset, a missing file, what the builder finds wrong in it, or a folder whose dataset
-            has no gene–disease pairs.
+        BioftError: unknown dataset, a missing file, what the builder finds wrong in it, a folder with other columns,
+            or a validation split that is to be trained on and evaluated on.
     """
-    _check_revision(dataset, dataset_revision, GENE_DISEASE)
-    if dataset == "hpo":
-        splits, manifest = hpo.build(seed=split_seed, **options)
-    elif dataset == "ctd":
-        if dataset_path is None:
-            raise BioftError("The ctd dataset needs --dataset_path FILE. Fetch the file with: bioft download ctd")
-        splits, manifest = ctd.build(dataset_path, seed=split_seed, **options)
+    if validation_only and train_on == "train+validation":
+        raise BioftError("validation_only evaluates on the validation split: it can't be trained on (train_on).")
+    if (source := named(task.sources, dataset)) is not None:
+        splits, manifest = _build(source, dataset, dataset_path, dataset_revision, options)
     else:
-        splits, manifest = _load(dataset, dataset_revision, GENE_DISEASE, validation_only)
-        _check_columns(dataset, splits, gene_disease.COLUMNS, "gene–disease pairs")
+        known = [name for each in task.sources if (name := each.dataset_name()) is not None]
+        splits, manifest = _read(dataset, dataset_revision, known, validation_only)
+        _check_columns(dataset, splits, task)
+    if train_on == "train+validation":
+        splits["train"] = concatenate_datasets([splits["train"], splits["validation"]])
     if max_train_pairs is not None and max_train_pairs < len(splits["train"]):
         splits["train"] = splits["train"].select(range(max_train_pairs))
         manifest["max_train_pairs"] = max_train_pairs
     return validation_as_test(splits, manifest) if validation_only else (splits, manifest)
 
 
-def load_documents(
-    dataset: str,
-    *,
-    dataset_path: str | None = None,
-    dataset_revision: str | None = None,
-    skip_bad: bool = False,
-    train_on: str = "train",
-    validation_only: bool = False,
-    **options: Any,
-) -> tuple[DatasetDict, dict[str, Any]]:
-    """Get documents with entities and relations, and their manifest.
-
-    Args:
-        dataset: "sample" (the small corpus that comes with bioft), "bc5cdr", "chemdisgene" (both with
-            `dataset_path`), a folder written by `bioft build`, or `user/name` on the Hub.
-        dataset_path: the folder or zip file of BC5CDR; the file or folder of ChemDisGene.
-        dataset_revision: as for `load_or_build`.
-        skip_bad: leave out documents in which something is wrong, and count them in the manifest.
-        train_on: "train+validation" where both will be trained on (`documents.training_documents`).
-        validation_only: nothing of the test split: see `validation_as_test`.
-        options: those of the builder. A folder was built with its own.
-
-    Raises:
-        BioftError: unknown dataset, a missing file, what the builder finds wrong in it, a folder whose dataset has no
-            documents, or a validation split that is to be trained on and evaluated on.
-    """
-    _check_revision(dataset, dataset_revision, DOCUMENTS)
-    if validation_only and train_on == "train+validation":
-        raise BioftError("validation_only evaluates on the validation split: it can't be trained on (train_on).")
-    if dataset == "sample":
-        splits, manifest = sample.build(**options)
-    elif dataset == "bc5cdr":
-        splits, manifest = bc5cdr.build(_path(dataset, dataset_path), skip_bad=skip_bad, **options)
-    elif dataset == "chemdisgene":
-        splits, manifest = chemdisgene.build(_path(dataset, dataset_path), skip_bad=skip_bad, **options)
-    else:
-        splits, manifest = _load(dataset, dataset_revision, DOCUMENTS, validation_only)
-        _check_columns(dataset, splits, documents.COLUMNS, "documents")
-    return validation_as_test(splits, manifest) if validation_only else (splits, manifest)
+def load_or_build(dataset: str, **options: Any) -> Loaded:
+    """Get gene–disease pairs: see `load`."""
+    return load(registered()["gene-disease-association"], dataset, **options)
 
 
-def load_texts(
-    dataset: str,
-    *,
-    dataset_path: str | None = None,
-    dataset_revision: str | None = None,
-    exclude: str | None = None,
-    strip_symbols: bool = False,
-    skip_bad: bool = False,
-    validation_only: bool = False,
-) -> tuple[DatasetDict, dict[str, Any]]:
-    """Get texts with ids, and their manifest.
-
-    Args:
-        dataset: "hpo_definitions" (ships with bioft), "trials" (with `dataset_path`), a folder written by
-            `bioft build trials`, or `user/name` on the Hub.
-        dataset_path: file, zip file or folder of trial records.
-        dataset_revision: as for `load_or_build`.
-        exclude: as for `trial_texts.build`, like the two others.
-        strip_symbols: remove brackets, % and other symbols.
-        skip_bad: leave out wrong records.
-        validation_only: nothing of the test split: see `validation_as_test`.
-
-    Raises:
-        BioftError: unknown dataset, a missing file, what the builder finds wrong in it, or a folder whose dataset
-            has no texts.
-    """
-    _check_revision(dataset, dataset_revision, TEXTS)
-    if dataset == "trials":
-        path = _path(dataset, dataset_path)
-        splits, manifest = trial_texts.build(path, exclude=exclude, strip_symbols=strip_symbols, skip_bad=skip_bad)
-    elif exclude or strip_symbols or skip_bad:
-        raise BioftError(f"exclude, strip_symbols and skip_bad are for the dataset trials, not for {dataset}.")
-    elif dataset == "hpo_definitions":
-        splits, manifest = hpo_definitions.build()
-    else:
-        splits, manifest = _load(dataset, dataset_revision, TEXTS, validation_only)
-        _check_columns(dataset, splits, texts.COLUMNS, "texts with ids")
-    return validation_as_test(splits, manifest) if validation_only else (splits, manifest)
+def load_documents(dataset: str, **options: Any) -> Loaded:
+    """Get documents with entities and relations: see `load`."""
+    return load(registered()["entity-recognition"], dataset, **options)
 
 
-def load_labelled_texts(
-    dataset: str,
-    *,
-    dataset_path: str | None = None,
-    dataset_revision: str | None = None,
-    split_seed: int = 0,
-    skip_bad: bool = False,
-    validation_only: bool = False,
-    **options: Any,
-) -> tuple[DatasetDict, dict[str, Any]]:
-    """Get texts with their labels, and their manifest.
-
-    Args:
-        dataset: "sample" (the small set that comes with bioft), "stop_reasons" (expert labels; from the Hub, or with
-            `dataset_path`), "stop_reasons_weak" (predicted labels), "gender" (both with `dataset_path`), a folder
-            written by `bioft build`, or `user/name` on the Hub.
-        dataset_path: the file of stop reasons; the file or folder of trial records.
-        dataset_revision: as for `load_or_build`; also of the expert labels.
-        split_seed: seed of the splits.
-        skip_bad: leave out rows in which something is wrong, and count them in the manifest.
-        validation_only: nothing of the test split: see `validation_as_test`.
-        options: those of the builder. A folder was built with its own.
-
-    Raises:
-        BioftError: unknown dataset, a missing file, what the builder finds wrong in it, or a folder whose dataset
-            has no labelled texts.
-    """
-    # Expert labels of stop reasons are fetched from the Hub, where they have revisions.
-    _check_revision(dataset, dataset_revision, tuple(name for name in LABELLED_TEXTS if name != "stop_reasons"))
-    building = {"seed": split_seed, "skip_bad": skip_bad, **options}
-    if dataset == "sample":
-        splits, manifest = stop_reasons.build_sample(seed=split_seed, **options)
-    elif dataset == "stop_reasons":
-        splits, manifest = stop_reasons.build_gold(dataset_path, revision=dataset_revision, **building)
-    elif dataset == "stop_reasons_weak":
-        path = _given(dataset, dataset_path, "the TSV file of predicted reasons")
-        splits, manifest = stop_reasons.build_weak(path, **building)
-    elif dataset == "gender":
-        path = _given(dataset, dataset_path, "a file or folder of trial records")
-        splits, manifest = gender.build(path, **building)
-    else:
-        splits, manifest = _load(dataset, dataset_revision, LABELLED_TEXTS, validation_only)
-        label = "labels" if manifest.get("multi_label") else "label"
-        _check_columns(dataset, splits, ("id", "text", label), "labelled texts")
-        if "labels" not in manifest:
-            raise BioftError(f"{dataset} is no dataset of labelled texts: its manifest names no labels.")
-    return validation_as_test(splits, manifest) if validation_only else (splits, manifest)
+def load_texts(dataset: str, **options: Any) -> Loaded:
+    """Get texts with ids: see `load`; options that say how trials are read are refused for other texts."""
+    task = registered()["masked-language-model"]
+    source = named(task.sources, dataset)
+    taken = {"dataset_path"} | (builder_options([source]) if source else set())
+    if given := sorted(key for key in builder_options(task.sources) - taken if options.get(key)):
+        raise BioftError(f"{', '.join(given)} are for the dataset trials, not for {dataset}.")
+    return load(task, dataset, **options)
 
 
-def _given(dataset: str, path: str | None, what: str) -> str:
-    if path is None:
-        raise BioftError(f"The {dataset} dataset needs --dataset_path: {what}.")
-    return path
+def load_labelled_texts(dataset: str, **options: Any) -> Loaded:
+    """Get texts with their labels, which the manifest names: see `load`."""
+    splits, manifest = load(registered()["text-classification"], dataset, **options)
+    if "labels" not in manifest:
+        raise BioftError(f"{dataset} is no dataset of labelled texts: its manifest names no labels.")
+    return splits, manifest
 
 
 class PairData(NamedTuple):
@@ -219,74 +107,61 @@ class PairData(NamedTuple):
     names: tuple[DatasetDict, pd.DataFrame] | None = None
 
 
-def load_pairs(
-    dataset: str,
-    *,
-    dataset_revision: str | None = None,
-    namespace: str = "cobra",
-    modelseed: str | None = None,
-    held_out_models: Sequence[str] | None = None,
-    kinds: Sequence[str] | None = None,
-    max_compounds: int = 10_000,
-    split_seed: int = 0,
-    validation_only: bool = False,
-) -> PairData:
-    """Get pairs of texts for contrastive training, and what they are evaluated on.
+def load_pairs(dataset: str, *, validation_only: bool = False, **options: Any) -> PairData:
+    """Get pairs of texts for contrastive training, and what they are evaluated on: see `load`.
 
-    Args:
-        dataset: "hpo_synonyms" (comes with bioft), "metabolites" (built from what the next arguments name), a folder
-            written by `bioft build`, or `user/name` on the Hub.
-        dataset_revision: as for `load_or_build`.
-        namespace: "cobra" (comes with the installation), or a file that `metabolite_namespaces.read_namespace` reads.
-        modelseed: folder with the two files of `bioft download modelseed`, for real synonyms.
-        held_out_models: models whose compounds are in no training pair; their names are matched to the namespace.
-        kinds: of the pairs of metabolite names, by default all of `metabolite_pairs.KINDS`.
-        max_compounds: compounds of a split whose names are paired, at most.
-        split_seed: seed of splits, pairs and queries.
-        validation_only: nothing of the test split: see `validation_as_test`.
-
-    Metabolite names come without mark-up, as the encoder reads them (`metabolite_names.plain_text`); the fingerprints
-    in the manifest are of the pairs before.
+    Names of metabolites ("metabolites") come without mark-up, as the encoder reads them (`metabolites.names`); the
+    fingerprints in the manifest are of the pairs before.
 
     Raises:
-        BioftError: unknown dataset, a missing file, what the builder finds wrong in it, a folder whose dataset has no
-            pairs of texts, or metabolites with `validation_only`.
+        BioftError: as `load`, or metabolites with `validation_only`.
     """
-    _check_revision(dataset, dataset_revision, TEXT_PAIRS)
-    names = None
-    if validation_only and dataset == "metabolites":
+    names = registered()["name-alignment"]
+    if named(names.sources, dataset) is None:
+        return PairData(*load(registered()["text-retrieval"], dataset, validation_only=validation_only, **options))
+    if validation_only:
         raise BioftError(
             "Metabolite names have no split to choose on: those of the validation split teach the aligner what its "
             "scores mean. Leave out validation_only."
         )
-    if dataset == "hpo_synonyms":
-        splits, manifest = hpo_synonyms.build(seed=split_seed)
-    elif dataset == "metabolites":
-        synonyms, aliases = metabolite_namespaces.modelseed_files(modelseed) if modelseed else (None, None)
-        compounds = metabolites.read_compounds(
-            namespace=namespace,
-            synonyms=synonyms,
-            aliases=aliases,
-            held_out_models=held_out_models or (),
-            seed=split_seed,
-        )
-        queries, table, described = metabolites.build_queries(compounds, seed=split_seed)
-        names = queries, table
-        splits, manifest = metabolites.build_pairs(
-            compounds, kinds=kinds or KINDS, max_compounds=max_compounds, seed=split_seed
-        )
-        manifest["queries"] = {key: described[key] for key in ("arguments", "rows", "namespace", "fingerprints")}
-        splits = splits.map(
-            lambda row: {column: plain_text(row[column]) for column in ("sentence1", "sentence2")}, desc="Names"
-        )
-    else:
-        splits, manifest = _load(dataset, dataset_revision, TEXT_PAIRS, validation_only)
-        columns = next(iter(splits.values())).column_names
-        _check_columns(dataset, splits, PAIRS if "anchor" in columns else SCORED_PAIRS, "pairs of texts")
-    return PairData(*(validation_as_test(splits, manifest) if validation_only else (splits, manifest)), names)
+    from bioft.datasets.metabolites import build as metabolites
+
+    _check_revision(dataset, options.pop("dataset_revision", None))
+    return PairData(*metabolites.build_with_queries(**_arguments(metabolites.build, options)))
 
 
-def validation_as_test(splits: DatasetDict, manifest: dict[str, Any]) -> tuple[DatasetDict, dict[str, Any]]:
+def named(sources: Iterable[Source], dataset: str) -> Source | None:
+    """The source that a recipe, or a manifest, calls by that name; None if there is none."""
+    return next((each for each in sources if dataset in (each.name, each.dataset) and each.dataset is not None), None)
+
+
+def builder_options(sources: Iterable[Source]) -> set[str]:
+    """What recipes call the options of the builders of some sources; not those that are for the Hub too."""
+    names = {name for source in sources for name in inspect.signature(source.builder()).parameters}
+    return {SAID_ELSEWHERE.get(name, name) for name in names - {"revision"}}
+
+
+def _build(source: Source, dataset: str, path: str | None, revision: str | None, options: dict[str, Any]) -> Loaded:
+    build = source.builder()
+    parameters = inspect.signature(build).parameters
+    if "revision" not in parameters:
+        _check_revision(dataset, revision)
+    needed = next((parameters[name] for name in ("path", "paths") if name in parameters), None)
+    if needed is not None and path is None and needed.default is needed.empty:
+        what = described(build)[needed.name].help
+        fetch = f" Fetch it with: bioft download {source.fetch}" if source.fetch else ""
+        raise BioftError(f"The {dataset} dataset needs --dataset_path PATH. {what}{fetch}")
+    given = {"path": path, "paths": path and [path], "revision": revision, **options}
+    return build(**_arguments(build, given))
+
+
+def _arguments(build: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """Of the options those that the builder has and that are given."""
+    options = {"seed": options.get("split_seed"), **options}
+    return {key: options[key] for key in inspect.signature(build).parameters if options.get(key) is not None}
+
+
+def validation_as_test(splits: DatasetDict, manifest: dict[str, Any]) -> Loaded:
     """The dataset with its validation split in the place of the test split, of which nothing is left.
 
     This is how configurations are chosen between, so that the test split is touched once, for the chosen one. The
@@ -304,13 +179,11 @@ def _with_validation_as_test(value: Any) -> Any:
     return described | ({"test": described["validation"]} if {"validation", "test"} <= described.keys() else {})
 
 
-def _load(
-    dataset: str, revision: str | None, known: Sequence[str], validation_only: bool
-) -> tuple[DatasetDict, dict[str, Any]]:
+def _read(dataset: str, revision: str | None, known: Sequence[str], validation_only: bool) -> Loaded:
     """A dataset in a folder, else on the Hub; `hub` of the manifest says which commit of which repository it is."""
     folder = Path(dataset)
     if folder.is_dir():
-        _check_revision(dataset, revision, (dataset,))
+        _check_revision(dataset, revision)
     elif not pull.is_repository_name(dataset):
         raise BioftError(
             f"No dataset {dataset!r}: give {', '.join(known)}, a folder written by `bioft build`, or user/name on the "
@@ -330,26 +203,19 @@ def _load(
     return splits, manifest
 
 
-def _check_columns(dataset: str, splits: DatasetDict, columns: tuple[str, ...], what: str) -> None:
+def _check_columns(dataset: str, splits: DatasetDict, task: Task) -> None:
+    forms = [form for form in (task.columns, task.other_columns) if form]
     for split, rows in splits.items():
-        if not set(columns) <= set(rows.column_names):
+        if forms and not any(set(form) <= set(rows.column_names) for form in forms):
             raise BioftError(
-                f"{dataset} is no dataset of {what}: split {split} has the columns {', '.join(rows.column_names)}; "
-                f"needed: {', '.join(columns)}."
+                f"{dataset} is no dataset of {task.data or task.unit}: split {split} has the columns "
+                f"{', '.join(rows.column_names)}; needed: {', or '.join(map(', '.join, forms))}."
             )
 
 
-def _check_revision(dataset: str, revision: str | None, local: tuple[str, ...]) -> None:
-    if revision is not None and dataset in local:
+def _check_revision(dataset: str, revision: str | None) -> None:
+    if revision is not None:
         raise BioftError(f"--dataset_revision is for datasets on the Hub; {dataset} is none.")
-
-
-def _path(dataset: str, path: str | None) -> str:
-    if path is None:
-        raise BioftError(
-            f"The {dataset} dataset needs --dataset_path PATH. Fetch the corpus with: bioft download {dataset}"
-        )
-    return path
 
 
 def describe(manifest: dict[str, Any]) -> dict[str, Any]:

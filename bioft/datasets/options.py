@@ -5,9 +5,9 @@ text, alone or in an `Option`, is an option of that name, and `path` or `paths` 
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
 PathName = str | os.PathLike[str]
 
@@ -25,6 +25,13 @@ class Option:
     """Its name on the command line, where that is another: "--from"."""
     variable: str = ""
     """Environment variable that gives it too."""
+
+
+def described(function: Callable[..., Any]) -> dict[str, Option]:
+    """The parameters of a function that have a help text, with what it says."""
+    hints = get_type_hints(function, include_extras=True)
+    about = {name: hint.__metadata__[0] for name, hint in hints.items() if hasattr(hint, "__metadata__")}
+    return {name: Option(each) if isinstance(each, str) else each for name, each in about.items()}
 
 
 Seed = Annotated[int, Option("Same seed, same source: same dataset.", low=0, high=2**32 - 1)]

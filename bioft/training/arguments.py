@@ -18,7 +18,7 @@ from rich.text import Text
 from trl import TrlParser
 
 from bioft.datasets import load
-from bioft.datasets.arguments import FOR_BUILT_DATA, FOR_FILES, DataArguments
+from bioft.datasets.arguments import DataArguments
 from bioft.errors import BioftError
 from bioft.storage import run_directory, yaml_config
 from bioft.training import presets, seeds as seed_runs
@@ -191,14 +191,19 @@ def _trainer_frame(error: Exception) -> str | None:
 def _check_data_options(data_args: Any, given: set[str]) -> None:
     """Refuse options of a command line that would change nothing; a preset may hold those of its own dataset."""
     name, options = data_args.dataset, {item.name for item in dataclasses.fields(data_args)}
-    elsewhere = name not in data_args.built_here and (Path(name).is_dir() or "/" in name)
-    if elsewhere and (unused := sorted(given & options - FOR_BUILT_DATA)):
+    source = load.named(data_args.sources, name)
+    building = given & options & load.builder_options(data_args.sources)
+    if source is not None:
+        taken = load.builder_options([source])
+        if unused := sorted(building - taken):
+            why = f"not for {name}" if "dataset_path" in taken else f"{name} comes with bioft"
+            raise BioftError(f"--{unused[0]} is for another --dataset: {why}.")
+    elif building and (Path(name).is_dir() or "/" in name):
+        known = ", ".join(each for source in data_args.sources if (each := source.dataset_name()) is not None)
         raise BioftError(
-            f"--{unused[0]} is for a dataset that is built here ({', '.join(data_args.built_here)}): {name} was built "
-            "already. Build another with `bioft build`, or leave it out."
+            f"--{min(building)} is for a dataset that is built here ({known}): {name} was built already. Build "
+            "another with `bioft build`, or leave it out."
         )
-    if name in load.EMBEDDED and (unused := sorted(given & options & FOR_FILES)):
-        raise BioftError(f"--{unused[0]} is for another --dataset: {name} comes with bioft.")
 
 
 def _take_config(recipe: str, arguments: list[str], script: Path | None) -> Path:

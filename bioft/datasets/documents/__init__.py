@@ -8,6 +8,7 @@ BC5CDR = Source(
     title="BC5CDR",
     build="bioft.datasets.documents.bc5cdr:build",
     purpose="Build BC5CDR (chemicals, diseases, chemical-induced diseases) in its official splits.",
+    fetch="bc5cdr",
     download="CDR_Data.zip",
     folder=True,
 )
@@ -16,6 +17,7 @@ CHEMDISGENE = Source(
     title="ChemDisGene",
     build="bioft.datasets.documents.chemdisgene:build",
     purpose="Build ChemDisGene (chemicals, diseases, genes and the relations between them).",
+    fetch="chemdisgene",
     download="curated",
 )
 PUBTATOR = Source(

@@ -13,6 +13,7 @@ CTD = Source(
     title="CTD curated gene–disease associations",
     build="bioft.datasets.gene_disease.ctd:build",
     purpose="Build gene–disease pairs from a file of the Comparative Toxicogenomics Database.",
+    fetch="ctd",
     download="CTD_curated_genes_diseases.csv.gz",
 )
 SOURCES = (HPO, CTD)

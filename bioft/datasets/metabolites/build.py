@@ -21,7 +21,7 @@ from datasets import Dataset, DatasetDict
 from bioft.datasets.documents.corpus import source as source_of
 from bioft.datasets.metabolites import queries as metabolite_queries
 from bioft.datasets.metabolites.compounds import group_compounds, one_to_one
-from bioft.datasets.metabolites.names import normalise
+from bioft.datasets.metabolites.names import normalise, plain_text
 from bioft.datasets.metabolites.namespaces import (
     EMBEDDED,
     MODELSEED_CITATION,
@@ -165,11 +165,9 @@ def build(
     seed: Seed = 0,
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Build contrastive pairs: `read_compounds` of the first arguments, then `build_pairs` with the others."""
-    synonyms, aliases = modelseed_files(modelseed) if modelseed else (None, None)
-    compounds = read_compounds(
+    compounds = _compounds(
+        modelseed,
         namespace=namespace,
-        synonyms=synonyms,
-        aliases=aliases,
         held_out_models=held_out_models,
         validation_size=validation_size,
         test_size=test_size,
@@ -178,6 +176,30 @@ def build(
     return build_pairs(
         compounds, kinds=kinds, pairs_per_compound=pairs_per_compound, max_compounds=max_compounds, seed=seed
     )
+
+
+def build_with_queries(
+    *, modelseed: PathName | None = None, seed: int = 0, **options: Any
+) -> tuple[DatasetDict, dict[str, Any], tuple[DatasetDict, pd.DataFrame]]:
+    """Build pairs to train on and queries to evaluate on; the options are those of `build`.
+
+    Returns the pairs without mark-up in their names, as an encoder reads them, their manifest with what there is to
+    know of the queries, and the queries with the namespace that they are matched to.
+    """
+    own = {key: options.pop(key) for key in ("kinds", "pairs_per_compound", "max_compounds") if key in options}
+    compounds = _compounds(modelseed, seed=seed, **options)
+    queries, namespace, about = build_queries(compounds, seed=seed)
+    splits, manifest = build_pairs(compounds, seed=seed, **own)
+    manifest["queries"] = {key: about[key] for key in ("arguments", "rows", "namespace", "fingerprints")}
+    splits = splits.map(
+        lambda row: {column: plain_text(row[column]) for column in ("sentence1", "sentence2")}, desc="Names"
+    )
+    return splits, manifest, (queries, namespace)
+
+
+def _compounds(modelseed: PathName | None, **options: Any) -> Compounds:
+    synonyms, aliases = modelseed_files(modelseed) if modelseed else (None, None)
+    return read_compounds(synonyms=synonyms, aliases=aliases, **options)
 
 
 def build_pairs(

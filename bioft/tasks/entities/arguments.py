@@ -6,15 +6,16 @@ from typing import ClassVar
 import transformers
 from transformers.trainer_utils import IntervalStrategy
 
-from bioft.datasets import load
 from bioft.datasets.arguments import DataArguments
+from bioft.task import Source
+from bioft.tasks.entities import TASK
 
 
 @dataclass
 class DocumentArguments(DataArguments):
     """Which documents with entities and relations to train and test on."""
 
-    built_here: ClassVar[tuple[str, ...]] = load.DOCUMENTS
+    sources: ClassVar[tuple[Source, ...]] = TASK.sources
 
     dataset: str = field(
         default="sample",

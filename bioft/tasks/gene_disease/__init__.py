@@ -20,7 +20,8 @@ TASK = Task(
         "possible ones is far smaller than in the data.",
     ),
     main_metric="auroc",
-    columns=("gene", "disease", "label"),
+    data="gene–disease pairs",
+    columns=("gene", "gene_id", "disease", "disease_id", "label", "evidence", "pmids"),
     sources=gene_disease.SOURCES,
     baselines={
         "majority": "majority class",

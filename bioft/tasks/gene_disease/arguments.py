@@ -3,16 +3,17 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from bioft.datasets import load
 from bioft.datasets.arguments import DataArguments
 from bioft.models.arguments import RecipeArguments
+from bioft.task import Source
+from bioft.tasks.gene_disease import TASK
 
 
 @dataclass
 class GeneDiseaseArguments(DataArguments):
     """Which gene–disease pairs to train and test on."""
 
-    built_here: ClassVar[tuple[str, ...]] = load.GENE_DISEASE
+    sources: ClassVar[tuple[Source, ...]] = TASK.sources
 
     dataset: str = field(
         default="hpo",

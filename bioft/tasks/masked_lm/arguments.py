@@ -3,15 +3,16 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from bioft.datasets import load
 from bioft.datasets.arguments import DataArguments
+from bioft.task import Source
+from bioft.tasks.masked_lm import TASK
 
 
 @dataclass
 class TextArguments(DataArguments):
     """Which texts to adapt a model to."""
 
-    built_here: ClassVar[tuple[str, ...]] = load.TEXTS
+    sources: ClassVar[tuple[Source, ...]] = TASK.sources
 
     dataset: str = field(
         default="hpo_definitions",

@@ -19,6 +19,7 @@ TASK = Task(
         "The figures are of the encoder together with the scorer; the row of the base model is of cosines alone.",
     ),
     main_metric="accuracy",
+    data="pairs of names",
     columns=("sentence1", "sentence2", "score"),
     sources=metabolites.SOURCES,
     baselines={
@@ -34,6 +35,7 @@ TASK = Task(
     command="align draft.xml --namespace bigg --run model",
     library="sentence-transformers",
     sampled=False,
+    not_asked="match the names of a model with it: `bioft align`",
     not_in_demo="match the names of a model with it: `bioft align`",
     score_tolerance={"float32": 0.0},
     allowed_changed=0.01,

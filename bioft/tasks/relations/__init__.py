@@ -18,6 +18,7 @@ TASK = Task(
         "Figures hold for abstracts like those of the test split; other kinds of text were not measured.",
     ),
     main_metric="f1",
+    data="documents",
     columns=("document_id", "text", "entities", "relations"),
     sources=documents.SOURCES,
     baselines={"tfidf": "TF-IDF of the names"},

@@ -3,23 +3,26 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from bioft.datasets import load
+from bioft.datasets import metabolites
 from bioft.datasets.arguments import DataArguments
+from bioft.task import Source
+from bioft.tasks.retrieval import TASK
 
 
 @dataclass
 class PairArguments(DataArguments):
     """Which pairs of texts to train and test on."""
 
-    built_here: ClassVar[tuple[str, ...]] = load.TEXT_PAIRS
+    sources: ClassVar[tuple[Source, ...]] = (*TASK.sources, *metabolites.SOURCES)
 
     dataset: str = field(
         default="hpo_synonyms",
         metadata={
-            "help": "hpo_synonyms (ships with bioft), metabolites, a folder written by `bioft build`, or user/name on "
-            "the Hub."
+            "help": "hpo_synonyms (ships with bioft), metabolites, pubmed, pubmed_headings, pubmed_pairs, a folder "
+            "written by `bioft build`, or user/name on the Hub."
         },
     )
+    dataset_path: str | None = field(default=None, metadata={"help": "PubMed: file or folder of articles or pairs."})
     dataset_revision: str | None = field(
         default=None, metadata={"help": "Branch, tag or commit of a dataset on the Hub (by default main)."}
     )

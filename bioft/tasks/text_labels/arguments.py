@@ -3,15 +3,16 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from bioft.datasets import load
 from bioft.datasets.arguments import DataArguments
+from bioft.task import Source
+from bioft.tasks.text_labels import TASK
 
 
 @dataclass
 class LabelledTextArguments(DataArguments):
     """Which labelled texts to train and test on."""
 
-    built_here: ClassVar[tuple[str, ...]] = load.LABELLED_TEXTS
+    sources: ClassVar[tuple[Source, ...]] = TASK.sources
 
     dataset: str = field(
         default="sample",

@@ -158,7 +158,7 @@ def test_offline_the_gold_set_says_how_else_to_get_it():
 
 
 def test_the_weak_set_needs_its_file():
-    with pytest.raises(BioftError, match="needs --dataset_path: the TSV file"):
+    with pytest.raises(BioftError, match=r"needs --dataset_path PATH\. The TSV file"):
         load_labelled_texts("stop_reasons_weak")
 
 
