@@ -44,6 +44,16 @@ def check_new(output: Path) -> None:
         raise BioftError(f"{output} exists and is not empty. Name another folder.")
 
 
+def check_new_file(output: Path, source: Path | None, overwrite: bool) -> None:
+    """Raise BioftError where a file may not be written: it is there, is the input, or its folder is missing."""
+    if output.exists() and (not overwrite or not output.is_file()):
+        raise BioftError(f"{output} exists already. Name another file, or replace it with --overwrite.")
+    if output.exists() and source is not None and output.samefile(source):
+        raise BioftError(f"{output} is the input itself. Name another file.")
+    if not output.parent.is_dir():
+        raise BioftError(f"The folder {output.parent} does not exist. Create it first.")
+
+
 @contextmanager
 def new_folder(output: Path, *, existing: Literal["refuse", "replace", "keep"] = "refuse") -> Iterator[Path]:
     """A folder to write to, which becomes `output` at the end; if anything goes wrong all is as it was before.

@@ -1,0 +1,53 @@
+"""What `bioft predict` was asked: every task's `ask` takes what it can answer of it, and says which that is."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from bioft.errors import BioftError
+from bioft.storage.files import check_new_file
+
+
+class QuestionError(BioftError):
+    """What was asked is incomplete, or a question for another kind of run."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The options of `bioft predict`, as they were given."""
+
+    text: str | None = None
+    gene: str | None = None
+    disease: str | None = None
+    nct_id: Sequence[str] = ()
+    input: Path | None = None
+    output: Path | None = None
+    html: Path | None = None
+    skip_bad: bool = False
+    batch_size: int | None = None
+    overwrite: bool = False
+
+    def given(self) -> list[str]:
+        """The names of the options that were given, as on the command line."""
+        return [
+            f"--{each.name.replace('_', '-')}" for each in fields(self) if getattr(self, each.name) != each.default
+        ]
+
+    def check_output(self, output: Path) -> None:
+        """Raise BioftError where a file may not be written: see `bioft.storage.files.check_new_file`."""
+        check_new_file(output, self.input, self.overwrite)
+
+
+def tell(message: str) -> None:
+    """Say on standard error what is not an answer."""
+    print(message, file=sys.stderr)
+
+
+def tell_left_out(messages: Iterable[str]) -> None:
+    """Say on standard error what was left out of the input."""
+    for message in messages:
+        Console(stderr=True).print(Text(f"Left out: {message}", style="yellow"), soft_wrap=True)

@@ -1,0 +1,68 @@
+"""What `bioft predict` asks a run on documents: the entities and relations in a text or a file of texts."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from bioft.errors import BioftError
+from bioft.hub.pull import task_of
+from bioft.storage import runs
+from bioft.task import function
+from bioft.tasks.asked import Asked, QuestionError, tell, tell_left_out
+from bioft.tasks.entities import files as document_files, highlight as highlighting
+
+OPTIONS = ("--text", "--input", "--output", "--html", "--skip-bad", "--batch-size", "--overwrite")
+
+
+def answer(run: Path, asked: Asked) -> None:
+    """Find entities and relations in what is asked about; show them where no file is written."""
+    skipped: list[str] = []
+    documents = _documents(asked, skipped)
+    output, html = asked.output, asked.html
+    for path in (output, html):
+        if path is not None:
+            asked.check_output(path)
+    if output is not None and document_files.format_of(output) not in ("jsonl", "pubtator"):
+        raise BioftError(f"{output} is neither .jsonl nor .pubtator: what is found can be written as one of these.")
+
+    record = runs.read(run)
+    load, find, entity_types = (
+        function(task_of(run, record), "predict", name, "can be asked") for name in ("load", "find", "entity_types")
+    )
+    found = find(load(run), documents, record)
+    types = entity_types(record, found)
+    shown = [
+        highlighting.Highlighted(document.document_id, document.text, each.entities, each.statements(document.text))
+        for document, each in zip(documents, found, strict=True)
+    ]
+    if output is not None:
+        document_files.write(output, documents, found, overwrite=asked.overwrite)
+    if html is not None:
+        title = f"Entities found by {record['name']}"
+        document_files.write_whole(html, [highlighting.to_html(shown, types, title)])
+    if output is None and html is None:
+        console = Console()
+        for document in shown:
+            if asked.input is not None:
+                console.print(Text(document.document_id, style="bold"))
+            console.print(highlighting.to_terminal(document, types), soft_wrap=True)
+    if asked.input is not None:
+        n = sum(len(each.entities) for each in found)
+        related = sum(len(each.relations or ()) for each in found)
+        what = f"{n:,} entities and {related:,} relations" if related else f"{n:,} entities"
+        tell(f"{what} in {len(documents):,} documents")
+    for path in (output, html):
+        if path is not None:
+            tell(f"Written to {path}")
+    tell_left_out(skipped)
+
+
+def _documents(asked: Asked, skipped: list[str]) -> list[document_files.InputDocument]:
+    if (asked.text is None) == (asked.input is None):
+        raise QuestionError("give either --text or --input with a file of texts.")
+    if asked.input is not None:
+        return document_files.read(asked.input, skipped if asked.skip_bad else None)
+    if asked.text is None or not asked.text.strip():
+        raise QuestionError("--text must not be empty.")
+    return [document_files.InputDocument("text", asked.text)]

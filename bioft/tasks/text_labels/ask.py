@@ -1,0 +1,42 @@
+"""What `bioft predict` asks a run on labelled texts: the labels of a text, of a file of texts, or of trials."""
+
+from pathlib import Path
+
+from bioft.errors import BioftError
+from bioft.tasks.asked import Asked, QuestionError, tell, tell_left_out
+from bioft.tasks.text_labels import predict as text_prediction
+
+OPTIONS = ("--text", "--input", "--nct-id", "--output", "--skip-bad", "--batch-size", "--overwrite")
+SHOWN = 3
+"""Labels of a text whose scores are shown."""
+
+
+def answer(run: Path, asked: Asked) -> None:
+    """Label what is asked about; show the labels where no file is written."""
+    if asked.text is not None and (asked.input is not None or asked.nct_id):
+        raise QuestionError("give --text, --input or --nct-id (this one also with --input).")
+    left_out: list[str] = []
+    if asked.text is not None:
+        if not asked.text.strip():
+            raise QuestionError("--text must not be empty.")
+        texts = [text_prediction.InputText("text", asked.text)]
+    elif asked.input is None and not asked.nct_id:
+        raise QuestionError("give --text, --input or --nct-id.")
+    else:
+        texts = text_prediction.read_input(run, asked.input, asked.nct_id, left_out, skip_bad=asked.skip_bad)
+    output = asked.output
+    if output is not None:
+        if output.suffix not in text_prediction.OUTPUTS:
+            raise BioftError(f"{output} is neither .csv nor .jsonl: labels can be written as one of these.")
+        asked.check_output(output)
+    progress = "Texts" if output is not None else None  # the answers alone are what goes to standard output
+    answers = text_prediction.predict_with_run(run, [each.text for each in texts], progress=progress)
+    if output is None:
+        for each, found in zip(texts, answers, strict=True):
+            likely = sorted(found.scores.items(), key=lambda item: -item[1])[:SHOWN]
+            scores = ", ".join(f"{label} {score:.3f}" for label, score in likely)
+            print(f"{each.id}: {', '.join(found.labels) or 'no label'} ({scores})")
+    else:
+        text_prediction.write(output, texts, answers)
+        tell(f"{len(texts):,} texts labelled, written to {output}")
+    tell_left_out(left_out)
