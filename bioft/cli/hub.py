@@ -1,0 +1,164 @@
+"""Commands that send to the Hub and fetch from it: `push-…`, `pull-…`, `verify`."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bioft.cli.options import BuiltFolder, Json, Revision
+
+if TYPE_CHECKING:
+    from bioft.hub.push import PushResult
+
+app = typer.Typer()
+
+
+Repository = Annotated[str, typer.Argument(help="user/name on the Hub.", show_default=False)]
+Public = Annotated[bool, typer.Option("--public", help="Visible to everyone; without it a new repository is private.")]
+CreatePr = Annotated[bool, typer.Option("--create-pr", help="Open a pull request instead of committing to main.")]
+Branch = Annotated[
+    str | None, typer.Option("--revision", help="Branch to commit to, made if missing.", show_default="main")
+]
+Tag = Annotated[str | None, typer.Option(help="Tag for the commit, as in v1.0.", show_default=False)]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Check, and list what would be sent; send nothing.")]
+PulledTo = Annotated[
+    Path | None, typer.Argument(help="New folder for it.", show_default="in the cache of bioft, by commit")
+]
+
+
+@app.command("push-adapter")
+def push_adapter(
+    run: Annotated[Path, typer.Argument(help="Run directory.", show_default=False)],
+    repository: Repository,
+    public: Public = False,
+    create_pr: CreatePr = False,
+    revision: Branch = None,
+    tag: Tag = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Push a finished run to the Hub, in one commit: adapter, record, predictions, card."""
+    from bioft.hub import push as hub
+
+    result = hub.push_adapter(
+        run, repository, private=not public, create_pr=create_pr, revision=revision, tag=tag, dry_run=dry_run
+    )
+    _print_push(result)
+
+
+@app.command("push-dataset")
+def push_dataset(
+    dataset: BuiltFolder,
+    repository: Repository,
+    accept_terms: Annotated[
+        bool, typer.Option("--accept-terms", help="You meet the terms of the sources for passing their data on.")
+    ] = False,
+    public: Public = False,
+    create_pr: CreatePr = False,
+    revision: Branch = None,
+    tag: Tag = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Push a dataset to the Hub, in one commit: Parquet, manifest, card."""
+    from bioft.hub import push as hub
+
+    result = hub.push_dataset(
+        dataset,
+        repository,
+        private=not public,
+        accept_terms=accept_terms,
+        create_pr=create_pr,
+        revision=revision,
+        tag=tag,
+        dry_run=dry_run,
+    )
+    _print_push(result)
+
+
+@app.command("pull-adapter")
+def pull_adapter(repository: Repository, directory: PulledTo = None, revision: Revision = None) -> None:
+    """Fetch a run from the Hub and check it: checksums, base model, no pickles and no code of its own."""
+    from bioft.hub import pull as hub_pull
+
+    _print_pulled(hub_pull.pull_adapter(repository, directory, revision=revision))
+
+
+@app.command("pull-dataset")
+def pull_dataset(repository: Repository, directory: PulledTo = None, revision: Revision = None) -> None:
+    """Fetch a dataset from the Hub and check that its rows are those of its manifest."""
+    from bioft.hub import pull as hub_pull
+
+    _print_pulled(hub_pull.pull_dataset(repository, directory, revision=revision))
+
+
+@app.command()
+def verify(
+    name: Annotated[str, typer.Argument(help="user/name on the Hub, or a run directory.", show_default=False)],
+    revision: Revision = None,
+    sample: Annotated[
+        int | None, typer.Option(min=1, help="Make only so many predictions again.", show_default="all of them")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**32 - 1, help="Which ones --sample draws.", show_default="fresh")
+    ] = None,
+    dataset_path: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            help="The data, if they are neither on the Hub nor where the run was trained on them: their source file, "
+            "or a folder of `bioft build`.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Evaluate a published run again: verified (exit code 0), not reproduced (1) or cannot be checked (2), and why."""
+
+    from bioft.verify import verify as verification
+
+    found = verification.verify(
+        name, revision=revision, sample=sample, seed=seed, dataset_path=dataset_path, progress=not as_json
+    )
+    if as_json:
+        typer.echo(json.dumps(found.to_json(), indent=2))
+    else:
+        verification.print_verification(found)
+    raise typer.Exit(verification.EXIT_CODES[found.status])
+
+
+def _print_push(result: "PushResult") -> None:
+    """Print what was sent or, after a dry run, the files and the card that would be."""
+    from bioft.storage import runs
+
+    console = Console()
+    if result.commit is None:
+        typer.echo(f"Would be sent to {result.url}:")
+        table = Table()
+        table.add_column("file", overflow="fold")
+        table.add_column("bytes", justify="right")
+        for name, size in result.files:
+            table.add_row(Text(name), f"{size:,}")
+        table.add_row("together", f"{sum(size for _, size in result.files):,}")
+        console.print(table)
+        typer.echo(f"\n{runs.CARD}:\n\n{result.card}")
+    elif result.changed:
+        where = result.pull_request or result.url
+        console.print(Text(f"Pushed {len(result.files)} files to {where}", style="green"), soft_wrap=True)
+        console.print(f"Commit {result.commit}")
+    else:
+        where = f"Pull request {result.pull_request}" if result.pull_request else result.url
+        console.print(
+            Text(f"{where} has these files already, at commit {result.commit}", style="green"), soft_wrap=True
+        )
+
+
+def _print_pulled(folder: Path) -> None:
+    from bioft.hub import pull as hub_pull
+
+    source = hub_pull.origin(folder)
+    assert source is not None
+    console = Console()
+    console.print(Text(f"{source['id']} at {source['revision']}, checked:", style="green"), soft_wrap=True)
+    console.print(Text(str(folder)), soft_wrap=True)

@@ -1,0 +1,68 @@
+"""`bioft recipes`: lists, shows and copies the presets of the recipes."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bioft.cli.options import Overwrite, say_new_name
+
+app = typer.Typer(invoke_without_command=True, help="List, show and copy the presets of the recipes (alone: list).")
+
+
+@app.callback()
+def _recipes(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        recipes_list()
+
+
+@app.command("list")
+def recipes_list() -> None:
+    """List the presets of every recipe."""
+    from bioft.training import presets
+
+    table = Table(title=f"Presets in {presets.recipes_directory() / 'configs'}", title_justify="left")
+    for column in ("recipe", "preset", "what it is"):
+        table.add_column(column, overflow="fold")
+    recipe = ""
+    for preset in presets.list_presets():
+        if recipe and preset.recipe != recipe:
+            table.add_section()
+        table.add_row(preset.recipe if preset.recipe != recipe else "", preset.name, Text(preset.description))
+        recipe = preset.recipe
+    Console().print(table)
+
+
+Recipe = Annotated[str, typer.Argument(help="For example sft_gda.", show_default=False)]
+Preset = Annotated[str, typer.Argument(help="For example llama3_8b.")]
+
+
+@app.command("show")
+def recipes_show(recipe: Recipe, preset: Preset = "default") -> None:
+    """Print a preset's YAML."""
+    from bioft.training import presets
+
+    typer.echo(presets.resolve_config(recipe, preset).read_text(encoding="utf-8"), nl=False)
+
+
+@app.command("copy")
+def recipes_copy(
+    recipe: Recipe,
+    preset: Preset = "default",
+    destination: Annotated[Path | None, typer.Argument(hidden=True)] = None,
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="File, or existing folder, to copy to.", show_default="this folder"),
+    ] = Path(),
+    overwrite: Overwrite = False,
+) -> None:
+    """Copy a preset's YAML, to change it."""
+    from bioft.training import presets
+
+    if destination is not None:
+        say_new_name(f"recipes copy … {destination}", f"--output {destination}")
+    path = presets.copy_preset(recipe, preset, destination or output, overwrite=overwrite)
+    typer.echo(f"Copied to {path}")

@@ -1,0 +1,198 @@
+"""Commands on what an encoder of texts or names is for: `align`, `index`, `search`, `topics`, `mteb`."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bioft.cli.options import Overwrite, SkipBad, renamed
+from bioft.errors import BioftError
+from bioft.storage.files import check_new_file
+
+app = typer.Typer()
+
+
+@app.command()
+def align(
+    model: Annotated[
+        Path,
+        typer.Argument(
+            help="Model (SBML, JSON, MAT, YAML), table with the columns id and name, or list with one name a line.",
+            show_default=False,
+        ),
+    ],
+    namespace: Annotated[
+        str,
+        typer.Option(
+            help="bigg or modelseed (from `bioft download`), cobra (comes with bioft), or a file of such a kind.",
+            show_default=False,
+        ),
+    ],
+    output_file: Annotated[
+        Path, typer.Option("--output", "-o", help="Table of matches to write (.tsv).", show_default=False)
+    ],
+    run: Annotated[
+        Path | None,
+        typer.Option(help="Run of contrastive on metabolites, for its encoder.", show_default="no encoder"),
+    ] = None,
+    one_to_one: Annotated[bool, typer.Option("--one-to-one", help="Give no id of the namespace twice.")] = False,
+    target_precision: Annotated[
+        float, typer.Option(help="How often what nobody checks is to be right, such as 0.95.")
+    ] = 0.95,
+    annotate: Annotated[
+        Path | None, typer.Option(help="Model to write, with the matches as annotations.", show_default=False)
+    ] = None,
+    directory: Annotated[Path, typer.Option(help="Folder with what `bioft download` fetched.")] = Path("data"),
+    overwrite: Overwrite = False,
+) -> None:
+    """Match the metabolites of a model to a namespace: match, no match, or a short list to check by hand."""
+    if not model.is_file():
+        raise BioftError(f"There is no model and no list of names at {model}.")
+    for path in filter(None, (output_file, annotate)):
+        check_new_file(path, model, overwrite)
+    from bioft.datasets.metabolites.namespaces import read_namespace
+    from bioft.tasks.name_alignment import files as alignment_files
+
+    metabolites, known = read_namespace(model), read_namespace(namespace, directory)
+    name = alignment_files.annotation_name(known) if annotate is not None else ""
+    notice = Console(stderr=True, soft_wrap=True)
+    if run is None:
+        notice.print("No --run: names are compared by their letters and the chemistry in them, without an encoder.")
+    found = alignment_files.load_aligner(known, run).align(
+        metabolites, target_precision=target_precision, one_to_one=one_to_one
+    )
+    alignment_files.write_table(found, output_file)
+    Console().print(alignment_files.summary(found, target_precision))
+    typer.echo(f"Written to {output_file}")
+    if annotate is not None:
+        counts = alignment_files.annotate(model, found, name, annotate)
+        what = ", ".join(f"{n:,} {kind}" for kind, n in counts.items()) or "no match"
+        typer.echo(f"Annotated model written to {annotate} (metabolites: {what})")
+    notice.print(Text(f"Terms of the namespace: {known.attrs['source']['terms']}"))
+
+
+@app.command()
+def index(
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="Run of contrastive, or a base model such as embedded:all-minilm-l6-v2.", show_default=False
+        ),
+    ],
+    articles: Annotated[
+        list[Path],
+        typer.Argument(
+            help="PubMed XML, folders of it, or .csv or .jsonl files with id, text, title, year, mesh.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the index.", show_default=False)],
+    add: Annotated[bool, typer.Option("--add", help="Add what an index that is there does not hold yet.")] = False,
+    backend: Annotated[
+        Literal["pytorch", "onnx-int8"],
+        typer.Option(help="What embeds the articles: onnx-int8 is faster on a CPU and a little less exact."),
+    ] = "pytorch",
+    skip_bad: SkipBad = False,
+) -> None:
+    """Embed articles and keep them on disk in an index for `bioft search`."""
+    from bioft.search import articles as search_articles, encoder as search_encoder, index as search_index
+
+    read, counts = search_articles.read_articles(articles, skip_bad=skip_bad)
+    encoder = search_encoder.load_encoder(model, backend)
+    made, new = search_index.index_articles(output, encoder, read, add=add, progress="Articles")
+    console = Console(soft_wrap=True)
+    met = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in counts.items() if count)
+    console.print(Text(f"Read: {met}"))
+    console.print(Text(f"Indexed {new:,} articles; {output} now holds {len(made):,}.", style="green"))
+
+
+@app.command()
+def search(
+    index: Annotated[Path, typer.Argument(help="Folder of `bioft index`.", show_default=False)],
+    query: Annotated[str, typer.Argument(help="What to look for, in words.", show_default=False)] = "",
+    k: Annotated[int, typer.Option("-k", min=1, help="Articles to show.")] = 10,
+    from_year: Annotated[int | None, typer.Option(help="Published in this year or later.", show_default=False)] = None,
+    to_year: Annotated[int | None, typer.Option(help="Published in this year or before.", show_default=False)] = None,
+    mesh: Annotated[
+        list[str] | None, typer.Option(help="MeSH term that an article must have; repeat.", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
+    near_duplicates: Annotated[
+        bool, typer.Option("--near-duplicates", help="Without a query: list the articles that are almost the same.")
+    ] = False,
+    threshold: Annotated[float, typer.Option(help="Cosine from which on articles are near duplicates.")] = 0.95,
+    model: Annotated[
+        str | None, typer.Option(help="Where the run of the index is now.", show_default="as it was indexed")
+    ] = None,
+) -> None:
+    """Find the articles of an index that are nearest in meaning to a query, or nearly the same as each other."""
+    if near_duplicates == bool(query.strip()):
+        problem = "--near-duplicates takes no query." if near_duplicates else "The query is empty."
+        raise BioftError(f'{problem} Say what to look for, such as "lung cancer treatment options".')
+    from bioft.search import index as search_index
+
+    opened = search_index.open_index(index)
+    found: list[Any]
+    if near_duplicates:
+        found = opened.near_duplicates(threshold)
+    else:
+        vector = search_index.load_encoder_of(opened, model).encode_query(query)
+        found = opened.search(vector, k, from_year=from_year, to_year=to_year, mesh=mesh or ())
+    _print_found([each._asdict() for each in found], as_json)
+
+
+@app.command()
+def topics(
+    index: Annotated[Path, typer.Argument(help="Folder of `bioft index`.", show_default=False)],
+    n: Annotated[int, typer.Option("-n", min=1, help="Topics to make.")] = 10,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the clusters.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the topics as JSON.")] = False,
+) -> None:
+    """Group the articles of an index into topics, each with its MeSH terms and the article in its middle."""
+    from bioft.search import index as search_index
+    from bioft.search.topics import find_topics
+
+    found = find_topics(search_index.open_index(index), n, seed)
+    rows = [
+        {"articles": t.size, "terms": list(t.terms) if as_json else ", ".join(t.terms), "title": t.title, "id": t.id}
+        for t in found
+    ]
+    _print_found(rows, as_json)
+
+
+@app.command(cls=renamed({"--out": "--output"}))
+def mteb(
+    run: Annotated[Path, typer.Argument(help="Finished run of contrastive.", show_default=False)],
+    task: Annotated[list[str], typer.Argument(help="Its tasks, such as NFCorpus and BIOSSES.", show_default=False)],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results, as JSON.")] = Path(
+        "mteb_results"
+    ),
+    batch_size: Annotated[int, typer.Option(min=1, help="Texts that are encoded at a time.")] = 32,
+) -> None:
+    """Evaluate the encoder of a run, and its base model, on tasks of MTEB; data come from the Hub."""
+    from bioft.tasks.retrieval import mteb as mteb_evaluation
+
+    rows = mteb_evaluation.evaluate(run, mteb_evaluation.find_tasks(task), output, batch_size=batch_size)
+    Console().print(mteb_evaluation.table(rows))
+    typer.echo(f"Results written to {output / mteb_evaluation.SUMMARY}")
+
+
+def _print_found(rows: list[dict[str, Any]], as_json: bool) -> None:
+    """Print rows as JSON or as a table; what a model found may be nothing."""
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    if not rows:
+        typer.echo("Nothing found.")
+        return
+    table = Table(*(name.replace("_", " ") for name in rows[0]))
+    for row in rows:
+        cells = {name: f"{value:.3f}" if name == "score" else str(value) for name, value in row.items()}
+        cells |= {name: "retracted" if row[name] else "" for name in {"retracted"} & row.keys()}
+        cells |= {name: "" for name, value in row.items() if value is None}
+        table.add_row(*(Text(cells[name]) for name in row))
+    Console().print(table)

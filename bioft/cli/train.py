@@ -1,0 +1,125 @@
+"""Commands that train, and those that make other models of a run: `sweep`, `reproduce`, `merge`, `export`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from bioft.cli.options import Data, Revision, RunName
+
+app = typer.Typer()
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def sweep(
+    context: typer.Context,
+    recipe: Annotated[
+        str, typer.Argument(help="Name of the recipe, such as text_classification.", show_default=False)
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the sweep.", show_default=False)],
+    grid: Annotated[
+        list[str] | None, typer.Option(help="key=value,value: values of one key of the recipe; repeat for others.")
+    ] = None,
+    ranges: Annotated[
+        list[str] | None, typer.Option("--range", help="key=low,high or key=low,high,log; with --trials.")
+    ] = None,
+    trials: Annotated[
+        int | None,
+        typer.Option(min=1, help="Configurations that Optuna's TPE sampler draws.", show_default="all of the grid"),
+    ] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="What to choose by.", show_default="the main metric of the task")
+    ] = None,
+    minimize: Annotated[bool, typer.Option("--minimize", help="Choose the lowest value.")] = False,
+    skip_failed: Annotated[
+        bool, typer.Option("--skip-failed", help="Choose among the others where a configuration failed.")
+    ] = False,
+) -> None:
+    """Train a recipe with many configurations, choose one on the validation split, and test only that one.
+
+    All other options are those of the recipe, such as --config and --dataset_path. An interrupted sweep continues with
+    the same command.
+    """
+    from bioft.training import sweep as sweeping
+
+    found = sweeping.sweep(
+        recipe,
+        context.args,
+        output,
+        grid=sweeping.parse_values(grid or []),
+        ranges=sweeping.parse_values(ranges or []),
+        trials=trials,
+        metric=metric,
+        minimize=minimize,
+        skip_failed=skip_failed,
+    )
+    sweeping.print_sweep(found)
+    print(f"Written to {output}")
+    raise typer.Exit(0 if found.test is not None and not found.failed else 1)
+
+
+@app.command()
+def reproduce(
+    name: RunName,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder of the new run.", show_default="runs/<recipe>/<name>-reproduced"),
+    ] = None,
+    revision: Revision = None,
+    dataset_path: Data = None,
+) -> None:
+    """Train a run again as its record says: reproduced (exit code 0), or how far off its figures are (1)."""
+    from bioft.training import reproduce as reproduction
+
+    found = reproduction.reproduce(name, output, revision=revision, dataset_path=dataset_path)
+    reproduction.print_reproduction(found)
+    raise typer.Exit(0 if found.holds else 1)
+
+
+@app.command()
+def merge(
+    run: Annotated[
+        str, typer.Argument(help="Run directory with an adapter, or user/name on the Hub.", show_default=False)
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="New folder for the model.", show_default=False)],
+    dtype: Annotated[
+        Literal["float32", "bfloat16", "float16"] | None,
+        typer.Option(help="Type of the weights.", show_default="that of the base model"),
+    ] = None,
+    dataset_path: Data = None,
+) -> None:
+    """Merge the adapter of a run into its base model; both must give the same outputs on test examples."""
+    from bioft.export import merge as merging
+
+    found = merging.merge(run, output, dtype=dtype, dataset_path=dataset_path)
+    base = "its base model, dequantised from 4 bits" if found.dequantized else "its base model"
+    typer.echo(
+        f"Merged into {base}, in {found.dtype}. On the worst of {found.examples} test examples the outputs differ by "
+        f"{found.drift:.2g} of their standard deviation ({found.tolerance:g} is allowed)."
+    )
+    Console().print(Text(f"Written to {found.directory}", style="green"), soft_wrap=True)
+
+
+@app.command()
+def export(
+    run: RunName,
+    output: Annotated[Path, typer.Option("--output", "-o", help="New folder.", show_default=False)],
+    to: Annotated[str, typer.Option("--to", help="The format: onnx.")] = "onnx",
+    quantize: Annotated[
+        Literal["int8"] | None, typer.Option(help="Round the weights to 8 bits.", show_default="float32")
+    ] = None,
+    dataset_path: Data = None,
+) -> None:
+    """Export the encoder of a run for other software; both must give the same predictions on test examples."""
+    if to != "onnx":
+        raise typer.BadParameter(
+            f"bioft writes no {to}. For GGUF merge the run (bioft merge), and convert that with llama.cpp: see "
+            "docs/export.md."
+        )
+    from bioft.export import onnx as export_onnx
+
+    found = export_onnx.export(run, output, quantize=quantize, dataset_path=dataset_path)
+    typer.echo(f"Exported to {found.format}. {found.parity.sentence()}")
+    Console().print(Text(f"Written to {found.path}", style="green"), soft_wrap=True)
