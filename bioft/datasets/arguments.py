@@ -8,11 +8,14 @@ from bioft.task import Source
 
 @dataclass
 class DataArguments:
-    """Which split to evaluate on, whatever the data."""
+    """Which version of the data, and which split to evaluate on, whatever they are."""
 
     sources: ClassVar[tuple[Source, ...]] = ()
     """The datasets that a recipe builds itself, by their names; any other is a folder or on the Hub."""
 
+    dataset_revision: str | None = field(
+        default=None, metadata={"help": "Branch, tag or commit of a dataset on the Hub (by default main)."}
+    )
     validation_only: bool = field(
         default=False,
         metadata={

@@ -27,9 +27,6 @@ class DocumentArguments(DataArguments):
     dataset_path: str | None = field(
         default=None, metadata={"help": "Folder of BC5CDR or file of ChemDisGene, from `bioft download`."}
     )
-    dataset_revision: str | None = field(
-        default=None, metadata={"help": "Branch, tag or commit of a dataset on the Hub (by default main)."}
-    )
     skip_bad: bool = field(default=False, metadata={"help": "Leave out documents that are not valid, and count them."})
     train_on: str = field(
         default="train",

@@ -22,9 +22,6 @@ class GeneDiseaseArguments(DataArguments):
     dataset_path: str | None = field(
         default=None, metadata={"help": "CTD file, for example from `bioft download ctd`."}
     )
-    dataset_revision: str | None = field(
-        default=None, metadata={"help": "Branch, tag or commit of a dataset on the Hub (by default main)."}
-    )
     split: str = field(default="pair", metadata={"help": "pair, gene_held_out, disease_held_out or both_held_out."})
     negatives: str = field(default="degree_matched", metadata={"help": "degree_matched or uniform."})
     negatives_per_positive: int = field(default=1, metadata={"help": "Negatives drawn for each positive."})

@@ -24,9 +24,6 @@ class TextArguments(DataArguments):
     dataset_path: str | None = field(
         default=None, metadata={"help": "Trials: file, zip file or folder, from `bioft download trials` or the site."}
     )
-    dataset_revision: str | None = field(
-        default=None, metadata={"help": "Branch, tag or commit of a dataset on the Hub (by default main)."}
-    )
     exclude: str | None = field(
         default=None, metadata={"help": "File of NCT ids to leave out: trials that the base model has seen."}
     )

@@ -23,9 +23,6 @@ class PairArguments(DataArguments):
         },
     )
     dataset_path: str | None = field(default=None, metadata={"help": "PubMed: file or folder of articles or pairs."})
-    dataset_revision: str | None = field(
-        default=None, metadata={"help": "Branch, tag or commit of a dataset on the Hub (by default main)."}
-    )
     namespace: str = field(
         default="cobra",
         metadata={"help": "Metabolites: cobra (ships with it), or a file such as that of `bioft download bigg`."},

@@ -28,9 +28,6 @@ class LabelledTextArguments(DataArguments):
             "trial records for gender."
         },
     )
-    dataset_revision: str | None = field(
-        default=None, metadata={"help": "Branch, tag or commit of a dataset on the Hub (by default main)."}
-    )
     split_seed: int = field(default=0, metadata={"help": "Seed of the splits."})
     skip_bad: bool = field(default=False, metadata={"help": "Leave out rows that are not valid, and count them."})
 
