@@ -107,6 +107,8 @@ class Task:
     """By name in the record the Hub's name of a metric and its words; those that all tasks share are in the cards."""
     baselines: Mapping[str, str] = field(default_factory=dict)
     """By name in the record what a baseline is, in words."""
+    baselines_need: str = ""
+    """What its baselines need besides a dataset, where that is not enough: "the tokenizer of a base model"."""
     tags: tuple[str, ...] = ()
     auto_class: str | None = None
     """The class of Transformers that loads a model for it; None if it needs a class of bioft."""

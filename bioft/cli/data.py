@@ -37,16 +37,19 @@ def inspect(
 @app.command()
 def baselines(
     dataset: BuiltFolder,
+    task: Annotated[
+        str | None, typer.Option(help="Of several that the dataset is for.", show_default="the first of them")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Score what needs no language model (popularity, names, graph) on the test split of a dataset."""
+    """Score what needs no language model (popularity, dictionaries, TF-IDF, …) on the test split of a dataset."""
     from bioft.metrics import report as metrics_report
-    from bioft.storage import datasets as storage
-    from bioft.tasks.gene_disease import evaluate as evaluation
+    from bioft.tasks.of_dataset import baselines_of
 
-    splits, _ = storage.load(dataset)
-    results = {name: found.metrics for name, found in evaluation.evaluate_baselines(splits).items()}
+    found = baselines_of(dataset, task)
     if as_json:
-        typer.echo(json.dumps(results, indent=2))
+        typer.echo(json.dumps(found.metrics, indent=2))
     else:
-        Console().print(metrics_report.results_table(results, Console().width, evaluation.SHOWN))
+        Console().print(metrics_report.results_table(found.metrics, Console().width, found.shown))
+    if task is None and found.others:
+        typer.echo(f"Task: {found.task.name}. With --task also: {', '.join(found.others)}.", err=True)

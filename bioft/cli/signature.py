@@ -78,7 +78,7 @@ def parameters_of(function: Callable[..., Any]) -> list[inspect.Parameter]:
     """Typer's parameters for those of a function that are annotated with a help text."""
     about, hints = described(function), get_type_hints(function)
     parameters = inspect.signature(function).parameters
-    return [_parameter(parameters[name], get_args(hints[name])[0], each) for name, each in about.items()]
+    return [_parameter(parameters[name], hints[name], each) for name, each in about.items()]
 
 
 def _parameter(parameter: inspect.Parameter, hint: Any, about: Option) -> inspect.Parameter:

@@ -20,40 +20,6 @@ from bioft.storage.files import new_folder, write_json
 
 ENCODER = "encoder"
 """Folder of the encoder in a Space."""
-<<<<<<< HEAD
-=======
-APP = '''\
-"""The page of `bioft demo` as a Space; the package that it was made with lies beside it."""
-
-from pathlib import Path
-
-from bioft.demo import app
-
-HERE = Path(__file__).parent
-MODEL = {model}
-RUNS = {runs}
-ABOUT = {about}
-
-app.launch(app.open_and_build(HERE / "index", MODEL and str(HERE / MODEL), [HERE / run for run in RUNS], ABOUT))
-'''
-CARD = """\
----
-title: {title}
-sdk: gradio
-sdk_version: {gradio}
-python_version: "3.11"
-app_file: app.py
----
-
-# {title}
-
-Semantic search over {articles:,} articles, made with `bioft demo --output` of bioft {bioft}.
-
-Encoder: {encoder}.
-
-{about}
-"""
->>>>>>> f3b940f (Split the command line into files of one thing each, and say --output everywhere)
 
 
 def export(

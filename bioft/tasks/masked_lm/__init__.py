@@ -23,6 +23,7 @@ TASK = Task(
     data="texts with ids",
     columns=("id", "text"),
     sources=(hpo.DEFINITIONS, trials.TEXTS),
+    baselines_need="the tokenizer of a base model",
     baselines={"frequency": "most frequent token"},
     tags=("biology", "medical", "fill-mask", "domain-adaptation"),
     auto_class="AutoModelForMaskedLM",

@@ -22,6 +22,7 @@ TASK = Task(
     data="pairs of names",
     columns=("sentence1", "sentence2", "score"),
     sources=metabolites.SOURCES,
+    baselines_need="the names that a run of contrastive matches to a namespace",
     baselines={
         "exact": "the same name",
         "normalised": "the same name but for case and delimiters",

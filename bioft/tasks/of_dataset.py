@@ -1,0 +1,61 @@
+"""The tasks that a dataset can be used for, and what their baselines get on it without any run."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bioft.errors import BioftError, suggestion
+from bioft.storage import datasets as storage
+from bioft.task import Task, part, registered
+
+
+class Baselines(NamedTuple):
+    """The metrics of each baseline on the test split, which of them are shown, and what they are metrics of."""
+
+    task: Task
+    others: list[str]
+    """The names of the other tasks whose baselines the dataset is for."""
+    metrics: dict[str, dict[str, Any]]
+    shown: dict[str, str]
+
+
+def tasks_of(manifest: Mapping[str, Any], columns: set[str]) -> list[Task]:
+    """The tasks that a dataset is for: those that have its source, then others that take its columns."""
+    every = [
+        task
+        for task in registered().values()
+        if any(form and set(form) <= columns for form in (task.columns, task.other_columns))
+    ]
+    builder = manifest.get("builder")
+    return sorted(every, key=lambda task: builder not in {source.name for source in task.sources})
+
+
+def baselines_of(directory: Path, wanted: str | None = None) -> Baselines:
+    """Fit the baselines of a task on a dataset folder and evaluate them on its test split.
+
+    Args:
+        directory: a folder that `bioft build` wrote.
+        wanted: the name of the task; by default the first whose baselines need nothing but the dataset.
+
+    Raises:
+        BioftError: no dataset there, none whose baselines can be had without a run, or another task than those.
+    """
+    splits, manifest = storage.load(directory)
+    tasks = tasks_of(manifest, set(splits["test"].column_names))
+    able = {task.name: task for task in tasks if not task.baselines_need and hasattr(_evaluate(task), "baselines")}
+    if wanted is not None and wanted not in able:
+        raise BioftError(f"{directory} has no baselines of the task {wanted!r}. {suggestion(wanted, able)}")
+    if not able:
+        why = "; ".join(f"those of {task.name} need {task.baselines_need}" for task in tasks if task.baselines_need)
+        raise BioftError(f"{directory} has no baselines that need a dataset alone{why and f': {why}'}.")
+    task = able[wanted or next(iter(able))]
+    evaluate = _evaluate(task)
+    record = {"task": task.name, "train_on": "train", "labels": manifest.get("labels"), "dataset": manifest}
+    tables = evaluate.baselines(splits, record, progress=True)
+    metrics = {name: evaluate.figures(table, splits, record) for name, table in tables.items()}
+    shown = {name: words for name, words in evaluate.SHOWN.items() if all(name in found for found in metrics.values())}
+    return Baselines(task, [name for name in able if name != task.name], metrics, shown)
+
+
+def _evaluate(task: Task) -> Any:
+    return part(task, "evaluate")
