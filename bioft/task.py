@@ -17,7 +17,7 @@ There is no class to inherit from and no decorator: a module that has these func
 """
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
@@ -142,6 +142,13 @@ class Task:
     def tolerance(self, record: Mapping[str, Any]) -> float:
         """How far a score of a run that is made again may be from the stored one."""
         return self.score_tolerance.get(record["base_model"].get("dtype"), max(self.score_tolerance.values()))
+
+    def lacks(self, columns: Iterable[str]) -> str:
+        """In words the columns that its datasets have, if these columns are not those of one; "" if they are."""
+        forms = [form for form in (self.columns, self.other_columns) if form]
+        if not forms or any(set(form) <= set(columns) for form in forms):
+            return ""
+        return ", or ".join(", ".join(form) for form in forms)
 
 
 @cache

@@ -204,12 +204,11 @@ def _read(dataset: str, revision: str | None, known: Sequence[str], validation_o
 
 
 def _check_columns(dataset: str, splits: DatasetDict, task: Task) -> None:
-    forms = [form for form in (task.columns, task.other_columns) if form]
     for split, rows in splits.items():
-        if forms and not any(set(form) <= set(rows.column_names) for form in forms):
+        if needed := task.lacks(rows.column_names):
             raise BioftError(
                 f"{dataset} is no dataset of {task.data or task.unit}: split {split} has the columns "
-                f"{', '.join(rows.column_names)}; needed: {', or '.join(map(', '.join, forms))}."
+                f"{', '.join(rows.column_names)}; needed: {needed}."
             )
 
 

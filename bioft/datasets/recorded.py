@@ -57,8 +57,8 @@ def recorded_data(
     if recorded.get("evaluated_on") == "validation":
         splits, manifest = validation_as_test(splits, manifest)
     for split, rows in splits.items():
-        if missing := set(task.columns) - set(rows.column_names):
-            raise BioftError(f"That is no dataset for {task.name}: the split {split} lacks {', '.join(missing)}.")
+        if needed := task.lacks(rows.column_names):
+            raise BioftError(f"That is no dataset for {task.name}: the split {split} needs the columns {needed}.")
     return RecordedData(splits, manifest, _other_splits(recorded, manifest))
 
 
@@ -95,7 +95,7 @@ def _built_again(task: tasks.Task, recorded: Mapping[str, Any], path: Path | Non
     if path is not None and not path.exists():
         raise BioftError(
             f"The data are missing: there is no {path}. They were built from {sources_in_words(recorded)}. Fetch them "
-            f"with `bioft download {builder}`, or name them with --dataset-path."
+            f"with `bioft download {source.fetch or builder}`, or name them with --dataset-path."
         )
     given = [[path] if files[0].name == "paths" else path] if path is not None and files else []
     return source.builder()(*given, **{name: value for name, value in arguments.items() if name in parameters})

@@ -21,11 +21,7 @@ class Baselines(NamedTuple):
 
 def tasks_of(manifest: Mapping[str, Any], columns: set[str]) -> list[Task]:
     """The tasks that a dataset is for: those that have its source, then others that take its columns."""
-    every = [
-        task
-        for task in registered().values()
-        if any(form and set(form) <= columns for form in (task.columns, task.other_columns))
-    ]
+    every = [task for task in registered().values() if not task.lacks(columns)]
     builder = manifest.get("builder")
     return sorted(every, key=lambda task: builder not in {source.name for source in task.sources})
 
