@@ -45,11 +45,9 @@ GENERIC = ("cards", "cli", "compare", "demo", "export", "hub", "inspect", "metri
 """The rooms that are the same for all tasks."""
 NAMED = {
     "bioft.cards.dataset": "the Hub's names of task categories, some of which are those of tasks here",
-    "bioft.cli.predict": "trials by their NCT id",
 }
 """Generic files that name tasks or recipes all the same, and why."""
 LARGE = {
-    "bioft/cli/main.py": "all commands",
     "bioft/tasks/entities": "a module more than it should have",
     "bioft/metrics": "a module a metric, and plots",
     "bioft.datasets.gene_disease.pairs.build_pairs": "the steps of building pairs in order",
