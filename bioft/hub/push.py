@@ -12,7 +12,7 @@ from bioft.errors import BioftError
 from bioft.hub import checks, publication
 from bioft.hub.client import Access, connection
 from bioft.hub.commit import Wanted, bring_to
-from bioft.hub.pull import COMMIT_ID, check_repository_name
+from bioft.hub.pull import COMMIT_ID, check_repository_name, task_of
 from bioft.hub.repository import MAIN, Kind, Repository
 from bioft.storage import runs
 from bioft.storage.retries import RetryPolicy
@@ -70,6 +70,7 @@ def push_adapter(
     check_repository_name(repo_id)
     access = Access.of(endpoint, token, policy)
     run = Path(run)
+    task_of(run, runs.read(run))  # a card names its task: of a run from the Hub no module outside bioft is imported
     files = publication.run_files(run, repo_id, access.token)
     wanted = Wanted(f"Push run {run.resolve().name}", files, private, create_pr, revision or MAIN, tag)
     return _push("model", repo_id, wanted, access, dry_run)

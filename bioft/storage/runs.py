@@ -57,11 +57,13 @@ def read(directory: str | Path) -> dict[str, Any]:
 def read_trained(directory: str | Path, *tasks: str) -> dict[str, Any]:
     """The record of a finished run on one of these tasks, whose files are as the run left them.
 
+    A task outside bioft, whose module names functions of one of these, is as good: it says itself what fits it.
+
     Raises:
         BioftError: no such run, one on another task, or files missing or changed since.
     """
     record = read(directory)
-    if record.get("task") not in tasks:
+    if record.get("task") not in tasks and str(record.get("module", "bioft.")).startswith("bioft."):
         raise BioftError(f"{directory} is a run on {record.get('task')}; one on {' or '.join(tasks)} is needed.")
     check_files(directory, record)
     return record

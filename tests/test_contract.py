@@ -1,0 +1,136 @@
+"""Every task of bioft keeps its contract: train → record and card → compare → push → pull → verify, on tiny models.
+
+The settings are those of the golden runs, so that the same command must also give the same record as before the move.
+What predicting, analysing and verifying say is tested on the golden runs themselves, a task of one's own in
+`tests/docs/test_add_your_own_task.py`.
+"""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from huggingface_hub import HfApi
+from typer.testing import CliRunner
+
+from bioft import task as tasks
+from bioft.cli.main import app
+from bioft.hub import pull, push
+from bioft.storage import runs
+from bioft.storage.files import file_sha256
+from bioft.tasks.joint.model import JointConfig
+from tests.hub_server.server import HubServer
+from tests.recipe import load_recipe, run_recipe
+
+GOLDEN = Path("tests/golden")
+NAMES = [module.rpartition(".")[2] for module in tasks.REGISTERED]
+OF_THE_RUN = {"command", "created", "bioft", "packages", "python", "hardware", "timings", "files", "name"}
+"""What of a record is of its time and machine."""
+NEW = {"module"}
+SPEED = {"seconds", "examples_per_second", "train_runtime", "train_samples_per_second", "train_steps_per_second"}
+
+
+@pytest.fixture(autouse=True)
+def repository(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The settings name their base models and data relatively to the checkout."""
+    monkeypatch.chdir(Path(__file__).parents[1])
+    monkeypatch.setenv("BIOFT_CACHE", str(tmp_path / "cache"))
+
+
+def train(name: str, output: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Train as a golden run was; its record and that of the new run."""
+    if name == "joint":  # as in golden/make.py: no option of the recipe
+        complete = JointConfig.__init__
+        monkeypatch.setattr(
+            JointConfig,
+            "__init__",
+            lambda self, *values, **named: complete(self, *values, **{"relation_hidden_size": 16} | named),
+        )
+    golden = GOLDEN / "runs" / name
+    record = runs.read(golden)
+    config = output.with_name(f"{record['preset']}.yaml")
+    shutil.copy(golden / runs.CONFIG, config)
+    options = ["--config", str(config), "--output_dir", str(output), "--disable_tqdm", "True"]
+    run_recipe(load_recipe(record["recipe"]), *options)
+    return record, runs.read(output)
+
+
+def comparable(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record as flat numbers and words, without what differs from run to run."""
+    flat: dict[str, Any] = {}
+
+    def walk(path: str, value: Any) -> None:
+        if isinstance(value, Mapping):
+            for key, its in value.items():
+                if key not in SPEED:
+                    walk(f"{path}/{key}", its)
+        elif isinstance(value, list):
+            for number, its in enumerate(value):
+                walk(f"{path}/{number}", its)
+        else:
+            flat[path] = value
+
+    walk("", {key: value for key, value in record.items() if key not in OF_THE_RUN | NEW | {"schema_version"}})
+    del flat["/base_model/source"]  # names a folder of the machine
+    return flat
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_a_run_is_recorded_as_before_and_goes_through_the_hub(
+    name: str, tmp_path: Path, hub: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    before, record = train(name, run, monkeypatch)
+    assert (record["schema_version"], record["module"]) == (runs.SCHEMA_VERSION, f"bioft.tasks.{name}")
+    expected, found = comparable(before), comparable(record)
+    assert found.keys() == expected.keys()
+    near = {key: pytest.approx(its, abs=1e-6) if isinstance(its, float) else its for key, its in expected.items()}
+    assert {key: found[key] for key, its in near.items() if found[key] != its} == {}
+    assert {file for file in record["files"] if not file.startswith("plots/")} == before["files"].keys()
+
+    result = CliRunner().invoke(app, ["compare", str(run), str(GOLDEN / "runs" / name)])
+    assert result.exit_code == 0 and "in no ranking" not in result.output, result.output
+
+    # A base model that others can load, as the Hub wants it.
+    access = {"endpoint": hub.endpoint, "token": hub.tokens["write"]}
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.endpoint)
+    template = hub.endpoint + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
+    api = HfApi(**access)
+    base = api.create_repo("user/base", private=False).repo_id
+    commit = api.upload_folder(repo_id=base, folder_path=record["base_model"]["name_or_path"]).oid
+    name_base(run, record, base, commit)
+
+    pushed = push.push_adapter(run, "user/run", **access)
+    pulled = pull.pull_adapter("user/run", tmp_path / "pulled", **access)
+    assert pull.origin(pulled) == {"id": "user/run", "revision": pushed.commit}
+    assert "user/base" in (pulled / runs.CARD).read_text()
+    data = [] if (path := data_of(run)) is None else ["--dataset-path", str(path)]
+    result = CliRunner().invoke(app, ["verify", str(pulled), *data, "--json"])
+    assert json.loads(result.stdout)["status"] == "verified", result.output
+
+
+def name_base(run: Path, record: dict[str, Any], base: str, commit: str) -> None:
+    """Let a run name its base model on the Hub, as if it had been trained on that one; its card is made anew."""
+    source = {"source": f"Hub, commit {commit}", "sha256": None}
+    record["base_model"] |= {"id": base, "name_or_path": base, "revision": commit} | source
+    if (adapter := run / "adapter_config.json").is_file():
+        config = json.loads(adapter.read_text()) | {"base_model_name_or_path": base, "revision": commit}
+        adapter.write_text(json.dumps(config))
+        record["files"][adapter.name] = file_sha256(adapter)
+    (run / runs.RECORD).write_text(json.dumps(record))
+    (run / runs.CARD).unlink()
+
+
+def data_of(run: Path) -> Path | None:
+    """The data that a run's configuration names: a pulled run may not choose them itself."""
+    import yaml
+
+    config = yaml.safe_load((run / runs.CONFIG).read_text())
+    for key in ("dataset_path", "namespace", "dataset"):
+        if key in config and Path(config[key]).exists():
+            return Path(config[key])
+    return None
