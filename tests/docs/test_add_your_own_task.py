@@ -168,7 +168,7 @@ def test_a_pulled_run_does_not_choose_code_of_this_machine(
     ):
         result = bioft(words[0], pulled, *words[1:])
         assert result.exit_code != 0, words
-        assert "is not part of bioft" in " ".join(result.output.split()), (words, result.output)
+        assert "may not choose code of this machine" in " ".join(result.output.split()), (words, result.output)
     with pytest.raises(BioftError, match="is not part of bioft"):
         push.push_adapter(pulled, "user/again", **access)
     assert not Path("imported").exists()
