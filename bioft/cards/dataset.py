@@ -170,7 +170,8 @@ def build_command(manifest: dict[str, Any]) -> str | None:
             return None
         files = ["."]
     words = ["bioft", "build", source.name.replace("_", "-"), *files]
-    arguments = {key: value for key, value in manifest["arguments"].items() if value not in (None, False, [])}
+    # A seed of 0 is an option; what was not given is none.
+    arguments = {key: value for key, value in manifest["arguments"].items() if value or type(value) in (int, float)}
     if set(arguments) - options.keys():
         return None
     # Options that are given several times come first.

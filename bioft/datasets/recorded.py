@@ -45,7 +45,9 @@ def recorded_data(
     """
     task, recorded = pull.task_of(directory, record), record["dataset"]
     if (build_again := getattr(tasks.part(task, "evaluate"), "recorded", None)) is not None:
-        splits, manifest = build_again(record, dataset_path)
+        # What comes from the Hub may not choose a file of this machine.
+        here = Path("data") if pull.origin(directory) is not None else None
+        splits, manifest = build_again(record, dataset_path or here)
         return RecordedData(splits, manifest, [])
     path = dataset_path or (None if recorded.get("hub") else _trained_on(directory))
     if path is not None and (path / storage.MANIFEST).is_file():
