@@ -10,21 +10,16 @@ from rich.text import Text
 from typer.core import TyperCommand
 
 from bioft.cli import signature
-from bioft.cli.options import Overwrite, say_new_name
+from bioft.cli.options import Overwrite, output_option, say_new_name
 from bioft.errors import BioftError
 from bioft.task import Source, registered
 
 if TYPE_CHECKING:
     from datasets import DatasetDict
 
-Output = Annotated[Path, typer.Option("--output", "-o", help="Folder to write the dataset to.", show_default=False)]
+Output = Annotated[Path, output_option("Folder to write the dataset to.")]
 ArticlesOut = Annotated[Path | None, typer.Option("--articles-out", hidden=True)]
-OLD_NAMES = {
-    "--out": "--output",
-    "--input": "FILE",
-    "--kind": "--kinds",
-    "--held-out": "--held-out-models",
-}
+OLD_NAMES = {"--out": "--output", "--input": "FILE", "--kind": "--kinds", "--held-out": "--held-out-models"}
 ARTICLES = "pubmed-articles"
 
 
@@ -39,15 +34,15 @@ class BuildGroup(signature.FunctionGroup):
         """The command that builds a dataset of a source."""
         source = _sources()[name]
         options = signature.parameters_of(source.builder())
-        folder: list[tuple[str, Any, Any]] = [
-            ("output", Output, inspect.Parameter.empty),
-            ("overwrite", Overwrite, False),
-        ]
+        folder: dict[str, tuple[Any, Any]] = {
+            "output": (Output, inspect.Parameter.empty),
+            "overwrite": (Overwrite, False),
+        }
         if name == "pubmed":  # what this one wrote beside the pairs is a dataset of its own now
-            folder.append(("articles_out", ArticlesOut, None))
+            folder["articles_out"] = ArticlesOut, None
         options += [
             inspect.Parameter(own, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default)
-            for own, kind, default in folder
+            for own, (kind, default) in folder.items()
         ]
         names = {option.name for option in options}
         old = {word: new for word, new in OLD_NAMES.items() if new != "FILE" or names & set(signature.FILES)}

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from bioft.cli.options import BootstrapSeed, Data, Resamples, RunNames
+from bioft.cli.options import BootstrapSeed, Data, Resamples, RunNames, argument, option, output_option
 
 app = typer.Typer()
 
@@ -15,15 +15,8 @@ app = typer.Typer()
 @app.command()
 def compare(
     names: RunNames,
-    metric: Annotated[
-        str | None, typer.Option(help="What to rank by.", show_default="the main metric of the task")
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", help="Write Markdown, CSV, HTML and a plot into this new folder.", show_default=False
-        ),
-    ] = None,
+    metric: Annotated[str | None, option("What to rank by.", default="the main metric of the task")] = None,
+    output: Annotated[Path | None, output_option("Write Markdown, CSV, HTML and a plot into this new folder.")] = None,
     resamples: Resamples = 10_000,
     seed: BootstrapSeed = 0,
 ) -> None:
@@ -41,16 +34,9 @@ def compare(
 @app.command()
 def seeds(
     names: Annotated[
-        list[str],
-        typer.Argument(
-            help="Runs that differ in their seed only, or the folder that a recipe made with --seeds.",
-            show_default=False,
-        ),
+        list[str], argument("Runs that differ in their seed only, or the folder that a recipe made with --seeds.")
     ],
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Write seeds.json and seeds.md into this folder.", show_default=False),
-    ] = None,
+    output: Annotated[Path | None, output_option("Write seeds.json and seeds.md into this folder.")] = None,
 ) -> None:
     """Summarise runs that differ in their seed only: mean, standard deviation and interval over the seeds."""
     from bioft.training import seeds as seed_runs
@@ -65,14 +51,12 @@ def seeds(
 @app.command()
 def analyze(
     names: RunNames,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="New folder for the page and its files.", show_default=False)
-    ],
+    output: Annotated[Path, output_option("New folder for the page and its files.")],
     embeddings: Annotated[
-        bool, typer.Option("--embeddings", help="Also embed test examples with the base model and the fine-tuned one.")
+        bool, option("Also embed test examples with the base model and the fine-tuned one.", "--embeddings")
     ] = False,
-    sample: Annotated[int, typer.Option(min=20, help="Test examples to embed, at most.")] = 500,
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the sample, the map and the probe.")] = 0,
+    sample: Annotated[int, option("Test examples to embed, at most.", min=20)] = 500,
+    seed: Annotated[int, option("Seed of the sample, the map and the probe.", min=0, max=2**32 - 1)] = 0,
     dataset_path: Data = None,
 ) -> None:
     """Show why a run is better or worse than its base model: what changed, and which examples are hard."""
@@ -86,10 +70,9 @@ def analyze(
 @app.command()
 def leaderboard(
     names: RunNames,
-    output: Annotated[Path, typer.Option("--output", "-o", help="New folder for the page.", show_default=False)],
+    output: Annotated[Path, output_option("New folder for the page.")],
     verifications: Annotated[
-        Path | None,
-        typer.Option(help="Folder of JSON files, one a run, from `bioft verify RUN --json`.", show_default=False),
+        Path | None, option("Folder of JSON files, one a run, from `bioft verify RUN --json`.")
     ] = None,
     resamples: Resamples = 10_000,
     seed: BootstrapSeed = 0,

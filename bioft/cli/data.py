@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from bioft.cli.options import BuiltFolder, Json, Overwrite, renamed
+from bioft.cli.options import BuiltFolder, Json, Overwrite, option, output_option, renamed
 
 app = typer.Typer()
 
@@ -17,10 +17,9 @@ app = typer.Typer()
 def inspect(
     dataset: BuiltFolder,
     output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Folder for `inspection/`.", show_default="the dataset's own folder"),
+        Path | None, output_option("Folder for `inspection/`.", default="the dataset's own folder")
     ] = None,
-    top: Annotated[int, typer.Option(min=1, help="How many frequent names, concepts or words to list.")] = 10,
+    top: Annotated[int, option("How many frequent names, concepts or words to list.", min=1)] = 10,
     overwrite: Overwrite = False,
 ) -> None:
     """Show what is in a dataset: counts, overlap of splits, lengths, frequent names and words, labels, audit."""
@@ -37,9 +36,7 @@ def inspect(
 @app.command()
 def baselines(
     dataset: BuiltFolder,
-    task: Annotated[
-        str | None, typer.Option(help="Of several that the dataset is for.", show_default="the first of them")
-    ] = None,
+    task: Annotated[str | None, option("Of several that the dataset is for.", default="the first of them")] = None,
     as_json: Json = False,
 ) -> None:
     """Score what needs no language model (popularity, dictionaries, TF-IDF, …) on the test split of a dataset."""

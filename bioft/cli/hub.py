@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
-from bioft.cli.options import BuiltFolder, Json, Revision
+from bioft.cli.options import BuiltFolder, Json, Revision, argument, option
 
 if TYPE_CHECKING:
     from bioft.hub.push import PushResult
@@ -17,22 +17,18 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 
-Repository = Annotated[str, typer.Argument(help="user/name on the Hub.", show_default=False)]
-Public = Annotated[bool, typer.Option("--public", help="Visible to everyone; without it a new repository is private.")]
-CreatePr = Annotated[bool, typer.Option("--create-pr", help="Open a pull request instead of committing to main.")]
-Branch = Annotated[
-    str | None, typer.Option("--revision", help="Branch to commit to, made if missing.", show_default="main")
-]
-Tag = Annotated[str | None, typer.Option(help="Tag for the commit, as in v1.0.", show_default=False)]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Check, and list what would be sent; send nothing.")]
-PulledTo = Annotated[
-    Path | None, typer.Argument(help="New folder for it.", show_default="in the cache of bioft, by commit")
-]
+Repository = Annotated[str, argument("user/name on the Hub.")]
+Public = Annotated[bool, option("Visible to everyone; without it a new repository is private.", "--public")]
+CreatePr = Annotated[bool, option("Open a pull request instead of committing to main.", "--create-pr")]
+Branch = Annotated[str | None, option("Branch to commit to, made if missing.", "--revision", default="main")]
+Tag = Annotated[str | None, option("Tag for the commit, as in v1.0.")]
+DryRun = Annotated[bool, option("Check, and list what would be sent; send nothing.", "--dry-run")]
+PulledTo = Annotated[Path | None, argument("New folder for it.", default="in the cache of bioft, by commit")]
 
 
 @app.command("push-adapter")
 def push_adapter(
-    run: Annotated[Path, typer.Argument(help="Run directory.", show_default=False)],
+    run: Annotated[Path, argument("Run directory.")],
     repository: Repository,
     public: Public = False,
     create_pr: CreatePr = False,
@@ -43,10 +39,8 @@ def push_adapter(
     """Push a finished run to the Hub, in one commit: adapter, record, predictions, card."""
     from bioft.hub import push as hub
 
-    result = hub.push_adapter(
-        run, repository, private=not public, create_pr=create_pr, revision=revision, tag=tag, dry_run=dry_run
-    )
-    _print_push(result)
+    options = hub.PushOptions(private=not public, create_pr=create_pr, revision=revision, tag=tag, dry_run=dry_run)
+    _print_push(hub.push_adapter(run, repository, **options))
 
 
 @app.command("push-dataset")
@@ -54,7 +48,7 @@ def push_dataset(
     dataset: BuiltFolder,
     repository: Repository,
     accept_terms: Annotated[
-        bool, typer.Option("--accept-terms", help="You meet the terms of the sources for passing their data on.")
+        bool, option("You meet the terms of the sources for passing their data on.", "--accept-terms")
     ] = False,
     public: Public = False,
     create_pr: CreatePr = False,
@@ -65,17 +59,8 @@ def push_dataset(
     """Push a dataset to the Hub, in one commit: Parquet, manifest, card."""
     from bioft.hub import push as hub
 
-    result = hub.push_dataset(
-        dataset,
-        repository,
-        private=not public,
-        accept_terms=accept_terms,
-        create_pr=create_pr,
-        revision=revision,
-        tag=tag,
-        dry_run=dry_run,
-    )
-    _print_push(result)
+    options = hub.PushOptions(private=not public, create_pr=create_pr, revision=revision, tag=tag, dry_run=dry_run)
+    _print_push(hub.push_dataset(dataset, repository, accept_terms=accept_terms, **options))
 
 
 @app.command("pull-adapter")
@@ -96,20 +81,16 @@ def pull_dataset(repository: Repository, directory: PulledTo = None, revision: R
 
 @app.command()
 def verify(
-    name: Annotated[str, typer.Argument(help="user/name on the Hub, or a run directory.", show_default=False)],
+    name: Annotated[str, argument("user/name on the Hub, or a run directory.")],
     revision: Revision = None,
-    sample: Annotated[
-        int | None, typer.Option(min=1, help="Make only so many predictions again.", show_default="all of them")
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option(min=0, max=2**32 - 1, help="Which ones --sample draws.", show_default="fresh")
-    ] = None,
+    sample: Annotated[int | None, option("Make only so many predictions again.", default="all of them", min=1)] = None,
+    seed: Annotated[int | None, option("Which ones --sample draws.", default="fresh", min=0, max=2**32 - 1)] = None,
     dataset_path: Annotated[
         Path | None,
-        typer.Option(
-            exists=True,
-            help="The data, if they are neither on the Hub nor where the run was trained on them: their source file, "
+        option(
+            "The data, if they are neither on the Hub nor where the run was trained on them: their source file, "
             "or a folder of `bioft build`.",
+            exists=True,
         ),
     ] = None,
     as_json: Json = False,
@@ -135,9 +116,7 @@ def _print_push(result: "PushResult") -> None:
     console = Console()
     if result.commit is None:
         typer.echo(f"Would be sent to {result.url}:")
-        table = Table()
-        table.add_column("file", overflow="fold")
-        table.add_column("bytes", justify="right")
+        table = Table(Column("file", overflow="fold"), Column("bytes", justify="right"))
         for name, size in result.files:
             table.add_row(Text(name), f"{size:,}")
         table.add_row("together", f"{sum(size for _, size in result.files):,}")
@@ -149,9 +128,8 @@ def _print_push(result: "PushResult") -> None:
         console.print(f"Commit {result.commit}")
     else:
         where = f"Pull request {result.pull_request}" if result.pull_request else result.url
-        console.print(
-            Text(f"{where} has these files already, at commit {result.commit}", style="green"), soft_wrap=True
-        )
+        there = f"{where} has these files already, at commit {result.commit}"
+        console.print(Text(there, style="green"), soft_wrap=True)
 
 
 def _print_pulled(folder: Path) -> None:

@@ -13,9 +13,8 @@ from typer.core import TyperGroup
 
 from bioft import __version__
 from bioft.cli import build, compare, data, download, hub, recipes, search, train
-from bioft.cli.options import Json, renamed
+from bioft.cli.options import Json, option, renamed
 from bioft.cli.predict import predict
-from bioft.demo.command import demo
 from bioft.errors import BioftError
 from bioft.storage.files import disk_error
 
@@ -49,7 +48,7 @@ for name, group in (("build", build), ("download", download), ("recipes", recipe
 for module in (data, hub, compare, train, search):
     app.add_typer(module.app)
 app.command()(predict)
-app.command(cls=renamed({"--export-space": "--output"}))(demo)
+app.command(cls=renamed({"--export-space": "--output"}))(search.demo)
 
 
 def main() -> None:
@@ -68,16 +67,14 @@ def _version(asked: bool) -> None:
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+        bool, option("Show the version and exit.", "--version", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
     pass
 
 
 @app.command()
-def doctor(
-    as_json: Json = False,
-) -> None:
+def doctor(as_json: Json = False) -> None:
     """Check hardware, packages, the Hub, and which weights are here; says how to mend what is missing."""
     from bioft.cli import doctor as checks
 

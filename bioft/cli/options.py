@@ -7,24 +7,32 @@ from typing import Annotated, Any, ClassVar
 import typer
 from typer.core import TyperCommand
 
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there already.")]
-Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit on the Hub.", show_default="main")]
-SkipBad = Annotated[
-    bool, typer.Option("--skip-bad", help="Leave out documents in which something is wrong, and count them.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-RunName = Annotated[str, typer.Argument(help="Run directory, or user/name on the Hub.", show_default=False)]
-RunNames = Annotated[
-    list[str],
-    typer.Argument(help="Run directories, or user/name (or user/name@revision) on the Hub.", show_default=False),
-]
-BuiltFolder = Annotated[Path, typer.Argument(help="Folder that `bioft build` wrote.", show_default=False)]
-Data = Annotated[
-    Path | None,
-    typer.Option(help="The data, if elsewhere now: their source file, or a folder of `bioft build`."),
-]
-Resamples = Annotated[int, typer.Option(min=100, help="Resamples of the paired bootstrap.")]
-BootstrapSeed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the bootstrap.")]
+
+def option(help: str, *names: str, default: bool | str = True, **more: Any) -> Any:
+    """An option; where its default says nothing, the help shows `default` in its place."""
+    return typer.Option(*names, help=help, show_default=default, **more)
+
+
+def output_option(help: str, **more: Any) -> Any:
+    """The option that says where a command writes to."""
+    return option(help, "--output", "-o", **more)
+
+
+def argument(help: str, *, default: bool | str = False) -> Any:
+    """An argument; where it may be left out, the help shows `default`."""
+    return typer.Argument(help=help, show_default=default)
+
+
+Overwrite = Annotated[bool, option("Replace what is there already.", "--overwrite")]
+Revision = Annotated[str | None, option("Branch, tag or commit on the Hub.", default="main")]
+SkipBad = Annotated[bool, option("Leave out documents in which something is wrong, and count them.", "--skip-bad")]
+Json = Annotated[bool, option("Print JSON instead of a table.", "--json")]
+RunName = Annotated[str, argument("Run directory, or user/name on the Hub.")]
+RunNames = Annotated[list[str], argument("Run directories, or user/name (or user/name@revision) on the Hub.")]
+BuiltFolder = Annotated[Path, argument("Folder that `bioft build` wrote.")]
+Data = Annotated[Path | None, option("The data, if elsewhere now: their source file, or a folder of `bioft build`.")]
+Resamples = Annotated[int, option("Resamples of the paired bootstrap.", min=100)]
+BootstrapSeed = Annotated[int, option("Seed of the bootstrap.", min=0, max=2**32 - 1)]
 
 
 class _Renamed(TyperCommand):

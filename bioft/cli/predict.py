@@ -5,52 +5,41 @@ from typing import Annotated
 
 import typer
 
-from bioft.cli.options import Overwrite, SkipBad
+from bioft.cli.options import Overwrite, SkipBad, argument, option, output_option
 from bioft.errors import BioftError
 
 
 def predict(
-    run: Annotated[Path, typer.Argument(help="Run directory.", show_default=False)],
-    text: Annotated[str | None, typer.Option(help="Text to find entities or labels in.", show_default=False)] = None,
+    run: Annotated[Path, argument("Run directory.")],
+    text: Annotated[str | None, option("Text to find entities or labels in.")] = None,
     nct_id: Annotated[
         list[str] | None,
-        typer.Option(
+        option(
+            "Trial to label; repeat for several. Looked up in the records of --input, or on ClinicalTrials.gov.",
             "--nct-id",
-            help="Trial to label; repeat for several. Looked up in the records of --input, or on ClinicalTrials.gov.",
-            show_default=False,
         ),
     ] = None,
-    gene: Annotated[str | None, typer.Option(help="Name of the gene, as in BRCA1.", show_default=False)] = None,
-    disease: Annotated[
-        str | None, typer.Option(help='Name of the disease, as in "Breast Neoplasms".', show_default=False)
-    ] = None,
+    gene: Annotated[str | None, option("Name of the gene, as in BRCA1.")] = None,
+    disease: Annotated[str | None, option('Name of the disease, as in "Breast Neoplasms".')] = None,
     input_file: Annotated[
         Path | None,
-        typer.Option(
+        option(
+            "Texts as .txt (one document; for labels a text a line), .jsonl or .csv (rows with text) or "
+            ".pubtator; trial records; pairs as CSV with the columns gene and disease.",
             "--input",
             "-i",
-            help="Texts as .txt (one document; for labels a text a line), .jsonl or .csv (rows with text) or "
-            ".pubtator; trial records; pairs as CSV with the columns gene and disease.",
-            show_default=False,
         ),
     ] = None,
     output_file: Annotated[
         Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            help="File to write: .jsonl or .pubtator with the entities; .jsonl or .csv with the labels; for pairs CSV "
-            "with score and prediction.",
-            show_default=False,
+        output_option(
+            "File to write: .jsonl or .pubtator with the entities; .jsonl or .csv with the labels; for pairs CSV with "
+            "score and prediction."
         ),
     ] = None,
-    html: Annotated[
-        Path | None, typer.Option(help="Web page to write, with the entities highlighted.", show_default=False)
-    ] = None,
+    html: Annotated[Path | None, option("Web page to write, with the entities highlighted.")] = None,
     skip_bad: SkipBad = False,
-    batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Pairs scored at once.", show_default="as many as fit")
-    ] = None,
+    batch_size: Annotated[int | None, option("Pairs scored at once.", default="as many as fit", min=1)] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Ask a finished run: for entities and relations in texts, for labels of texts, or to score gene–disease pairs."""

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bioft.cli.options import Overwrite, say_new_name
+from bioft.cli.options import Overwrite, argument, output_option, say_new_name
 
 app = typer.Typer(invoke_without_command=True, help="List, show and copy the presets of the recipes (alone: list).")
 
@@ -36,8 +36,8 @@ def recipes_list() -> None:
     Console().print(table)
 
 
-Recipe = Annotated[str, typer.Argument(help="For example sft_gda.", show_default=False)]
-Preset = Annotated[str, typer.Argument(help="For example llama3_8b.")]
+Recipe = Annotated[str, argument("For example sft_gda.")]
+Preset = Annotated[str, argument("For example llama3_8b.", default=True)]
 
 
 @app.command("show")
@@ -53,10 +53,7 @@ def recipes_copy(
     recipe: Recipe,
     preset: Preset = "default",
     destination: Annotated[Path | None, typer.Argument(hidden=True)] = None,
-    output: Annotated[
-        Path,
-        typer.Option("--output", "-o", help="File, or existing folder, to copy to.", show_default="this folder"),
-    ] = Path(),
+    output: Annotated[Path, output_option("File, or existing folder, to copy to.", default="this folder")] = Path(),
     overwrite: Overwrite = False,
 ) -> None:
     """Copy a preset's YAML, to change it."""

@@ -1,4 +1,4 @@
-"""Commands on what an encoder of texts or names is for: `align`, `index`, `search`, `topics`, `mteb`."""
+"""Commands on what an encoder of texts or names is for: `align`, `index`, `search`, `topics`, `mteb`, `demo`."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bioft.cli.options import Overwrite, SkipBad, renamed
+from bioft.cli.options import Overwrite, SkipBad, argument, option, output_option, renamed
+from bioft.demo import check_installed
 from bioft.errors import BioftError
 from bioft.storage.files import check_new_file
 
@@ -20,33 +21,19 @@ app = typer.Typer()
 def align(
     model: Annotated[
         Path,
-        typer.Argument(
-            help="Model (SBML, JSON, MAT, YAML), table with the columns id and name, or list with one name a line.",
-            show_default=False,
-        ),
+        argument("Model (SBML, JSON, MAT, YAML), table with the columns id and name, or list with one name a line."),
     ],
     namespace: Annotated[
-        str,
-        typer.Option(
-            help="bigg or modelseed (from `bioft download`), cobra (comes with bioft), or a file of such a kind.",
-            show_default=False,
-        ),
+        str, option("bigg or modelseed (from `bioft download`), cobra (comes with bioft), or a file of such a kind.")
     ],
-    output_file: Annotated[
-        Path, typer.Option("--output", "-o", help="Table of matches to write (.tsv).", show_default=False)
-    ],
+    output_file: Annotated[Path, output_option("Table of matches to write (.tsv).")],
     run: Annotated[
-        Path | None,
-        typer.Option(help="Run of contrastive on metabolites, for its encoder.", show_default="no encoder"),
+        Path | None, option("Run of contrastive on metabolites, for its encoder.", default="no encoder")
     ] = None,
-    one_to_one: Annotated[bool, typer.Option("--one-to-one", help="Give no id of the namespace twice.")] = False,
-    target_precision: Annotated[
-        float, typer.Option(help="How often what nobody checks is to be right, such as 0.95.")
-    ] = 0.95,
-    annotate: Annotated[
-        Path | None, typer.Option(help="Model to write, with the matches as annotations.", show_default=False)
-    ] = None,
-    directory: Annotated[Path, typer.Option(help="Folder with what `bioft download` fetched.")] = Path("data"),
+    one_to_one: Annotated[bool, option("Give no id of the namespace twice.", "--one-to-one")] = False,
+    target_precision: Annotated[float, option("How often what nobody checks is to be right, such as 0.95.")] = 0.95,
+    annotate: Annotated[Path | None, option("Model to write, with the matches as annotations.")] = None,
+    directory: Annotated[Path, option("Folder with what `bioft download` fetched.")] = Path("data"),
     overwrite: Overwrite = False,
 ) -> None:
     """Match the metabolites of a model to a namespace: match, no match, or a short list to check by hand."""
@@ -77,24 +64,15 @@ def align(
 
 @app.command()
 def index(
-    model: Annotated[
-        str,
-        typer.Argument(
-            help="Run of contrastive, or a base model such as embedded:all-minilm-l6-v2.", show_default=False
-        ),
-    ],
+    model: Annotated[str, argument("Run of contrastive, or a base model such as embedded:all-minilm-l6-v2.")],
     articles: Annotated[
-        list[Path],
-        typer.Argument(
-            help="PubMed XML, folders of it, or .csv or .jsonl files with id, text, title, year, mesh.",
-            show_default=False,
-        ),
+        list[Path], argument("PubMed XML, folders of it, or .csv or .jsonl files with id, text, title, year, mesh.")
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the index.", show_default=False)],
-    add: Annotated[bool, typer.Option("--add", help="Add what an index that is there does not hold yet.")] = False,
+    output: Annotated[Path, output_option("Folder of the index.")],
+    add: Annotated[bool, option("Add what an index that is there does not hold yet.", "--add")] = False,
     backend: Annotated[
         Literal["pytorch", "onnx-int8"],
-        typer.Option(help="What embeds the articles: onnx-int8 is faster on a CPU and a little less exact."),
+        option("What embeds the articles: onnx-int8 is faster on a CPU and a little less exact."),
     ] = "pytorch",
     skip_bad: SkipBad = False,
 ) -> None:
@@ -112,22 +90,18 @@ def index(
 
 @app.command()
 def search(
-    index: Annotated[Path, typer.Argument(help="Folder of `bioft index`.", show_default=False)],
-    query: Annotated[str, typer.Argument(help="What to look for, in words.", show_default=False)] = "",
-    k: Annotated[int, typer.Option("-k", min=1, help="Articles to show.")] = 10,
-    from_year: Annotated[int | None, typer.Option(help="Published in this year or later.", show_default=False)] = None,
-    to_year: Annotated[int | None, typer.Option(help="Published in this year or before.", show_default=False)] = None,
-    mesh: Annotated[
-        list[str] | None, typer.Option(help="MeSH term that an article must have; repeat.", show_default=False)
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
+    index: Annotated[Path, argument("Folder of `bioft index`.")],
+    query: Annotated[str, argument("What to look for, in words.")] = "",
+    k: Annotated[int, option("Articles to show.", "-k", min=1)] = 10,
+    from_year: Annotated[int | None, option("Published in this year or later.")] = None,
+    to_year: Annotated[int | None, option("Published in this year or before.")] = None,
+    mesh: Annotated[list[str] | None, option("MeSH term that an article must have; repeat.")] = None,
+    as_json: Annotated[bool, option("Print what was found as JSON.", "--json")] = False,
     near_duplicates: Annotated[
-        bool, typer.Option("--near-duplicates", help="Without a query: list the articles that are almost the same.")
+        bool, option("Without a query: list the articles that are almost the same.", "--near-duplicates")
     ] = False,
-    threshold: Annotated[float, typer.Option(help="Cosine from which on articles are near duplicates.")] = 0.95,
-    model: Annotated[
-        str | None, typer.Option(help="Where the run of the index is now.", show_default="as it was indexed")
-    ] = None,
+    threshold: Annotated[float, option("Cosine from which on articles are near duplicates.")] = 0.95,
+    model: Annotated[str | None, option("Where the run of the index is now.", default="as it was indexed")] = None,
 ) -> None:
     """Find the articles of an index that are nearest in meaning to a query, or nearly the same as each other."""
     if near_duplicates == bool(query.strip()):
@@ -147,10 +121,10 @@ def search(
 
 @app.command()
 def topics(
-    index: Annotated[Path, typer.Argument(help="Folder of `bioft index`.", show_default=False)],
-    n: Annotated[int, typer.Option("-n", min=1, help="Topics to make.")] = 10,
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the clusters.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the topics as JSON.")] = False,
+    index: Annotated[Path, argument("Folder of `bioft index`.")],
+    n: Annotated[int, option("Topics to make.", "-n", min=1)] = 10,
+    seed: Annotated[int, option("Seed of the clusters.", min=0, max=2**32 - 1)] = 0,
+    as_json: Annotated[bool, option("Print the topics as JSON.", "--json")] = False,
 ) -> None:
     """Group the articles of an index into topics, each with its MeSH terms and the article in its middle."""
     from bioft.search import index as search_index
@@ -166,12 +140,10 @@ def topics(
 
 @app.command(cls=renamed({"--out": "--output"}))
 def mteb(
-    run: Annotated[Path, typer.Argument(help="Finished run of contrastive.", show_default=False)],
-    task: Annotated[list[str], typer.Argument(help="Its tasks, such as NFCorpus and BIOSSES.", show_default=False)],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results, as JSON.")] = Path(
-        "mteb_results"
-    ),
-    batch_size: Annotated[int, typer.Option(min=1, help="Texts that are encoded at a time.")] = 32,
+    run: Annotated[Path, argument("Finished run of contrastive.")],
+    task: Annotated[list[str], argument("Its tasks, such as NFCorpus and BIOSSES.")],
+    output: Annotated[Path, output_option("Folder for the results, as JSON.")] = Path("mteb_results"),
+    batch_size: Annotated[int, option("Texts that are encoded at a time.", min=1)] = 32,
 ) -> None:
     """Evaluate the encoder of a run, and its base model, on tasks of MTEB; data come from the Hub."""
     from bioft.tasks.retrieval import mteb as mteb_evaluation
@@ -179,6 +151,45 @@ def mteb(
     rows = mteb_evaluation.evaluate(run, mteb_evaluation.find_tasks(task), output, batch_size=batch_size)
     Console().print(mteb_evaluation.table(rows))
     typer.echo(f"Results written to {output / mteb_evaluation.SUMMARY}")
+
+
+def demo(
+    index: Annotated[
+        Path | None, argument("Folder of `bioft index`.", default="1,000 terms of HPO, built once")
+    ] = None,
+    run: Annotated[list[Path] | None, option("Finished run that gets a tab of its own; repeat for several.")] = None,
+    model: Annotated[str | None, option("Where the run of the index is now.", default="as it was indexed")] = None,
+    host: Annotated[str, option("Address to serve at; 0.0.0.0 for all.")] = "127.0.0.1",
+    port: Annotated[int | None, option("Port to serve at.", default="the first free from 7860")] = None,
+    share: Annotated[bool, option("Give out a public address through Gradio's servers.", "--share")] = False,
+    output: Annotated[
+        Path | None, output_option("Instead of serving, write a folder that can be pushed as a Space.")
+    ] = None,
+) -> None:
+    """Show a page: search an index, compare texts, see a map of the articles, and try finished runs."""
+    check_installed()
+    if model is not None and index is None:
+        raise typer.BadParameter("--model needs the folder of an index.")
+    from bioft.demo import app, default_index, space
+    from bioft.search import index as search_index
+
+    directories, about = run or [], ""
+    if index is None:
+        (opened, encoder), about = default_index.open_or_build(), default_index.about()
+        typer.echo(
+            f"No index was given: {len(opened):,} terms of the Human Phenotype Ontology, encoded by {encoder.name}"
+        )
+    else:
+        opened = search_index.open_index(index)
+        encoder = search_index.load_encoder_of(opened, model)
+    built = app.build(opened, encoder, directories, about)
+    if output is None:
+        app.launch(built, host, port, share=share)
+        return
+    space.export(output, opened, encoder, directories, about)
+    typer.echo(f"Written to {output}. To push it:")
+    for command in space.push_commands(output):
+        typer.echo(f"  {command}")
 
 
 def _print_found(rows: list[dict[str, Any]], as_json: bool) -> None:

@@ -39,10 +39,9 @@ class FunctionGroup(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """One command; None if there is none of that name."""
-        helps = self.helps()
-        if cmd_name not in helps:
+        if (help := self.helps().get(cmd_name)) is None:
             return None
-        return TyperCommand(cmd_name, help=helps[cmd_name]) if self._only_names else self.make(cmd_name)
+        return TyperCommand(cmd_name, help=help) if self._only_names else self.make(cmd_name)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help of the group, for which the names of the commands are enough."""
@@ -54,11 +53,7 @@ class FunctionGroup(TyperGroup):
 
 
 def command(
-    name: str,
-    help: str,
-    run: Callable[..., None],
-    parameters: Iterable[inspect.Parameter],
-    old: dict[str, str],
+    name: str, help: str, run: Callable[..., None], parameters: Iterable[inspect.Parameter], old: dict[str, str]
 ) -> TyperCommand:
     """A command that calls `run` with the values of `parameters`; `old`: see `bioft.cli.options.renamed`."""
 

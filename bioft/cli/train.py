@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from bioft.cli.options import Data, Revision, RunName
+from bioft.cli.options import Data, Revision, RunName, argument, option, output_option
 
 app = typer.Typer()
 
@@ -15,26 +15,19 @@ app = typer.Typer()
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def sweep(
     context: typer.Context,
-    recipe: Annotated[
-        str, typer.Argument(help="Name of the recipe, such as text_classification.", show_default=False)
-    ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the sweep.", show_default=False)],
+    recipe: Annotated[str, argument("Name of the recipe, such as text_classification.")],
+    output: Annotated[Path, output_option("Folder for the sweep.")],
     grid: Annotated[
-        list[str] | None, typer.Option(help="key=value,value: values of one key of the recipe; repeat for others.")
+        list[str] | None, option("key=value,value: values of one key of the recipe; repeat for others.")
     ] = None,
-    ranges: Annotated[
-        list[str] | None, typer.Option("--range", help="key=low,high or key=low,high,log; with --trials.")
-    ] = None,
+    ranges: Annotated[list[str] | None, option("key=low,high or key=low,high,log; with --trials.", "--range")] = None,
     trials: Annotated[
-        int | None,
-        typer.Option(min=1, help="Configurations that Optuna's TPE sampler draws.", show_default="all of the grid"),
+        int | None, option("Configurations that Optuna's TPE sampler draws.", default="all of the grid", min=1)
     ] = None,
-    metric: Annotated[
-        str | None, typer.Option(help="What to choose by.", show_default="the main metric of the task")
-    ] = None,
-    minimize: Annotated[bool, typer.Option("--minimize", help="Choose the lowest value.")] = False,
+    metric: Annotated[str | None, option("What to choose by.", default="the main metric of the task")] = None,
+    minimize: Annotated[bool, option("Choose the lowest value.", "--minimize")] = False,
     skip_failed: Annotated[
-        bool, typer.Option("--skip-failed", help="Choose among the others where a configuration failed.")
+        bool, option("Choose among the others where a configuration failed.", "--skip-failed")
     ] = False,
 ) -> None:
     """Train a recipe with many configurations, choose one on the validation split, and test only that one.
@@ -64,8 +57,7 @@ def sweep(
 def reproduce(
     name: RunName,
     output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Folder of the new run.", show_default="runs/<recipe>/<name>-reproduced"),
+        Path | None, output_option("Folder of the new run.", default="runs/<recipe>/<name>-reproduced")
     ] = None,
     revision: Revision = None,
     dataset_path: Data = None,
@@ -80,13 +72,11 @@ def reproduce(
 
 @app.command()
 def merge(
-    run: Annotated[
-        str, typer.Argument(help="Run directory with an adapter, or user/name on the Hub.", show_default=False)
-    ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="New folder for the model.", show_default=False)],
+    run: Annotated[str, argument("Run directory with an adapter, or user/name on the Hub.")],
+    output: Annotated[Path, output_option("New folder for the model.")],
     dtype: Annotated[
         Literal["float32", "bfloat16", "float16"] | None,
-        typer.Option(help="Type of the weights.", show_default="that of the base model"),
+        option("Type of the weights.", default="that of the base model"),
     ] = None,
     dataset_path: Data = None,
 ) -> None:
@@ -105,11 +95,9 @@ def merge(
 @app.command()
 def export(
     run: RunName,
-    output: Annotated[Path, typer.Option("--output", "-o", help="New folder.", show_default=False)],
-    to: Annotated[str, typer.Option("--to", help="The format: onnx.")] = "onnx",
-    quantize: Annotated[
-        Literal["int8"] | None, typer.Option(help="Round the weights to 8 bits.", show_default="float32")
-    ] = None,
+    output: Annotated[Path, output_option("New folder.")],
+    to: Annotated[str, option("The format: onnx.", "--to")] = "onnx",
+    quantize: Annotated[Literal["int8"] | None, option("Round the weights to 8 bits.", default="float32")] = None,
     dataset_path: Data = None,
 ) -> None:
     """Export the encoder of a run for other software; both must give the same predictions on test examples."""

@@ -34,10 +34,7 @@ def recorded_names(record: dict[str, Any], where: Path | str) -> list[str]:
     files = record.get("files")
     if not isinstance(files, dict) or not all(isinstance(part, str) for item in files.items() for part in item):
         raise BioftError(f"{where} does not list the files of the run with their checksums.")
-    names = [name for name in files if name != runs.CARD]
-    for name in names:
-        check_name(name, where)
-    return names
+    return _safe([name for name in files if name != runs.CARD], where)
 
 
 def listed_files(path: Path) -> list[str]:
@@ -60,27 +57,25 @@ def split_files(manifest: dict[str, Any], where: Path | str) -> list[str]:
     """
     if not isinstance(manifest.get("fingerprints"), dict):
         raise BioftError(f"{where} does not list the splits with their fingerprints.")
-    names = [f"{split}.parquet" for split in manifest["fingerprints"]]
+    return _safe([f"{split}.parquet" for split in manifest["fingerprints"]], where)
+
+
+def _safe(names: list[str], where: Path | str) -> list[str]:
+    """Names of files that stay in their folder on every system and are of kinds that hold no code; else BioftError."""
     for name in names:
-        check_name(name, where)
+        parts, suffix = name.split("/"), Path(name).suffix.lower()
+        if re.search(r"[\\:\0-\x1f]", name) or any(part in ("", ".", "..") for part in parts):
+            raise BioftError(f"{where} lists a file outside its folder ({name!r}). It is not sent or fetched.")
+        if any(part.startswith(".") for part in parts):
+            raise BioftError(f"{where} lists a hidden file ({name!r}). Only files of the run itself are published.")
+        if suffix in PICKLE_SUFFIXES:
+            raise BioftError(f"{where} lists {name}, a pickle, which can run code when it is loaded. Use safetensors.")
+        if TRAINER_STATE.search(name):
+            raise BioftError(f"{where} lists {name}, the state of a training, which is of no use to others.")
+        if suffix not in SAFE_SUFFIXES:
+            known = ", ".join(sorted(SAFE_SUFFIXES))
+            raise BioftError(f"{where} lists {name}, a kind of file that a run does not have (it has {known}).")
     return names
-
-
-def check_name(name: str, where: Path | str) -> None:
-    """Raise BioftError unless a file stays in its folder on every system and is of a kind that holds no code."""
-    parts = name.split("/")
-    if re.search(r"[\\:\0-\x1f]", name) or any(part in ("", ".", "..") for part in parts):
-        raise BioftError(f"{where} lists a file outside its folder ({name!r}). It is not sent or fetched.")
-    if any(part.startswith(".") for part in parts):
-        raise BioftError(f"{where} lists a hidden file ({name!r}). Only files of the run itself are published.")
-    suffix = Path(name).suffix.lower()
-    if suffix in PICKLE_SUFFIXES:
-        raise BioftError(f"{where} lists {name}, a pickle, which can run code when it is loaded. Use safetensors.")
-    if TRAINER_STATE.search(name):
-        raise BioftError(f"{where} lists {name}, the state of a training, which is of no use to others.")
-    if suffix not in SAFE_SUFFIXES:
-        known = ", ".join(sorted(SAFE_SUFFIXES))
-        raise BioftError(f"{where} lists {name}, a kind of file that a run does not have (it has {known}).")
 
 
 def check_no_pickles(run: Path) -> None:

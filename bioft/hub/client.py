@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, TypedDict
 
 import httpx2
 import huggingface_hub
@@ -31,6 +31,14 @@ TOKEN = re.compile(r"hf_[A-Za-z0-9]{20,}")
 TOKENS_PAGE = "https://huggingface.co/settings/tokens"
 
 
+class AccessOptions(TypedDict, total=False):
+    """Another Hub than that of `HF_ENDPOINT`, another token than that of `hf auth login` or `HF_TOKEN`, more tries."""
+
+    endpoint: str | None
+    token: str | None
+    policy: RetryPolicy | None
+
+
 @dataclass(frozen=True)
 class Access:
     """Which Hub, as whom, and how patiently."""
@@ -40,9 +48,10 @@ class Access:
     policy: RetryPolicy
 
     @classmethod
-    def of(cls, endpoint: str | None, token: str | None, policy: RetryPolicy | None) -> "Access":
-        """By default the Hub of `HF_ENDPOINT`, with the token of `hf auth login` or `HF_TOKEN`."""
-        return cls(endpoint, token or huggingface_hub.get_token(), policy or RetryPolicy())
+    def of(cls, options: AccessOptions) -> "Access":
+        """What the options say, else the usual."""
+        token = options.get("token") or huggingface_hub.get_token()
+        return cls(options.get("endpoint"), token, options.get("policy") or RetryPolicy())
 
     def check_token(self) -> None:
         """Raise BioftError where there is no token."""
@@ -112,9 +121,7 @@ def _ssl_context() -> ssl.SSLContext:
 def connection(subject: str, access: Access) -> Iterator[HfApi]:
     """Talk to the Hub through `HfApi`, with timeouts and bounded retries; every failure is one BioftError.
 
-    Args:
-        subject: what the errors are about, as in "the model user/name".
-        access: which Hub, as whom, and how patiently.
+    The errors are about the `subject`, as in "the model user/name".
     """
     if huggingface_hub.is_offline_mode():
         raise BioftError("HF_HUB_OFFLINE forbids every request to the Hub. Unset it for this command.")
@@ -142,12 +149,12 @@ def connection(subject: str, access: Access) -> Iterator[HfApi]:
 def explain(error: BaseException, subject: str) -> str | None:
     """What to tell the user of an error of the Hub's client; None for one that is not the Hub's."""
     causes = list(_causes(error))
-    told: tuple[tuple[type[BaseException], Callable[[Any], str]], ...] = (
-        (BioftError, str),
-        (HfHubHTTPError, lambda cause: _http_problem(cause, subject)),
-        (httpx2.HTTPError, lambda cause: str(unreachable(_network_problem(cause), 1))),
-    )
-    for kind, words in told:
+    told: dict[type[BaseException], Callable[[Any], str]] = {
+        BioftError: str,
+        HfHubHTTPError: lambda cause: _http_problem(cause, subject),
+        httpx2.HTTPError: lambda cause: str(unreachable(_network_problem(cause), 1)),
+    }
+    for kind, words in told.items():
         if found := [cause for cause in causes if isinstance(cause, kind)]:
             return words(found[0])
     if any(isinstance(cause, OSError) and cause.errno is not None for cause in causes):
@@ -203,14 +210,15 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 def _http_problem(error: HfHubHTTPError, subject: str) -> str:
     status = error.response.status_code
     said = " ".join((error.server_message or "").split())
-    if isinstance(error, GatedRepoError):
-        return f"{capital(subject)} is gated: ask for access on its page, then log in with `hf auth login`."
-    if isinstance(error, RepositoryNotFoundError):
-        return str(missing(subject))
-    if isinstance(error, RevisionNotFoundError):
-        return f"{capital(subject)} has no such branch, tag or commit. Check --revision."
-    if isinstance(error, EntryNotFoundError):
-        return f"{capital(subject)} lacks a file that it should have ({error.response.url.path})."
+    told = {
+        GatedRepoError: " is gated: ask for access on its page, then log in with `hf auth login`.",
+        RepositoryNotFoundError: str(missing("")),
+        RevisionNotFoundError: " has no such branch, tag or commit. Check --revision.",
+        EntryNotFoundError: f" lacks a file that it should have ({error.response.url.path}).",
+    }
+    for kind, words in told.items():
+        if isinstance(error, kind):
+            return capital(subject) + words
     if status == 401:
         return (
             "The Hub does not accept the token: it is missing, wrong or expired. Make one at "

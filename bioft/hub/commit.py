@@ -3,7 +3,7 @@
 import logging
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from io import BytesIO
@@ -105,12 +105,10 @@ def bring_to(repository: Repository, wanted: Wanted) -> Committed:
 
 
 def _find_or_create(repository: Repository, private: bool) -> None:
-    is_private = repository.is_private()
-    if is_private is None:
+    if (is_private := repository.is_private()) is None:
         repository.api.create_repo(repository.id, repo_type=repository.kind, private=private, exist_ok=True)
-        is_private = repository.is_private()
-    if is_private is None:
-        raise missing(repository.subject)
+        if (is_private := repository.is_private()) is None:
+            raise missing(repository.subject)
     if private and not is_private:
         raise BioftError(f"{capital(repository.subject)} is public. Add --public, or choose a private repository.")
     if not private and is_private:
@@ -174,12 +172,19 @@ def _check_no_remote_edits(repository: Repository, branch: str, change: _Change,
         )
 
 
+def _attempts(repository: Repository) -> Iterator[int]:
+    for attempt in range(1, repository.policy.attempts + 1):
+        if attempt > 1:
+            time.sleep(repository.policy.wait(attempt - 1))
+        yield attempt
+
+
 def _commit(repository: Repository, branch: str, change: _Change) -> str:
     """Commit to a branch; returns the commit.
 
     The Hub refuses a commit whose parent is no longer the head, so one that is sent again can't be made twice.
     """
-    for attempt in range(1, repository.policy.attempts + 1):
+    for _ in _attempts(repository):
         lost = None
         try:
             return _create_commit(repository, change, revision=branch).oid
@@ -193,8 +198,6 @@ def _commit(repository: Repository, branch: str, change: _Change) -> str:
             return head
         if head != change.head or lost is None:
             raise conflict(repository.subject)
-        if attempt < repository.policy.attempts:
-            time.sleep(repository.policy.wait(attempt))
     raise unreachable(str(lost), repository.policy.attempts)
 
 
@@ -204,7 +207,7 @@ def _propose(repository: Repository, change: _Change) -> Committed:
     Such a one is this same push, made by an earlier call or by a try whose answer was lost.
     """
     lost = ""
-    for attempt in range(1, repository.policy.attempts + 1):
+    for attempt in _attempts(repository):
         if (found := _open_pull_request(repository, change)) is not None:
             return Committed(found[0], attempt > 1, found[1])
         try:
@@ -212,8 +215,6 @@ def _propose(repository: Repository, change: _Change) -> Committed:
             return Committed(info.oid, True, info.pr_url)
         except LostAnswerError as error:
             lost = str(error)
-        if attempt < repository.policy.attempts:
-            time.sleep(repository.policy.wait(attempt))
     raise unreachable(lost, repository.policy.attempts)
 
 

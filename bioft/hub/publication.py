@@ -11,16 +11,7 @@ from typing import Any
 from bioft.cards import dataset as cards_dataset, model as cards
 from bioft.cards.words import PLACEHOLDER
 from bioft.errors import BioftError
-from bioft.hub.checks import (
-    TOKEN,
-    check_base_model,
-    check_card,
-    check_no_pickles,
-    check_no_remote_code,
-    check_weights,
-    recorded_names,
-    split_files,
-)
+from bioft.hub import checks
 from bioft.storage import files as storage_files, runs
 
 
@@ -56,14 +47,14 @@ def run_files(run: Path, repository: str, token: str | None = None) -> list[Publ
     """
     record = runs.read(run)
     runs.check_tested(run, record)
-    names = recorded_names(record, run / runs.RECORD)
-    check_no_pickles(run)
+    names = checks.recorded_names(record, run / runs.RECORD)
+    checks.check_no_pickles(run)
     for name in names:
         _check_inside(run, name)
     runs.check_files(run, record)
-    check_weights(names, run / runs.RECORD)
-    check_no_remote_code(run)
-    check_base_model(record, run)
+    checks.check_weights(names, run / runs.RECORD)
+    checks.check_no_remote_code(run)
+    checks.check_base_model(record, run)
     card = _card(run, repository, lambda: cards.model_card(record))
     files = [PublishedFile.of(name, run / name) for name in (*names, runs.RECORD)]
     return _checked([*files, card], token)
@@ -79,7 +70,7 @@ def dataset_files(directory: Path, repository: str, token: str | None = None) ->
     from bioft.storage import datasets as storage
 
     dataset, manifest = storage.load(directory)
-    names = [*split_files(manifest, directory / storage.MANIFEST), storage.MANIFEST]
+    names = [*checks.split_files(manifest, directory / storage.MANIFEST), storage.MANIFEST]
     for name in names:
         _check_inside(directory, name)
     card = _card(directory, repository, lambda: cards_dataset.dataset_card(manifest, dataset))
@@ -109,7 +100,7 @@ def _card(directory: Path, repository: str, render: Callable[[], str]) -> Publis
             raise BioftError(f"{path} is not UTF-8 ({error.reason}). Save it as UTF-8.") from None
     else:
         text = render()
-    check_card(text, path)
+    checks.check_card(text, path)
     return PublishedFile.of(runs.CARD, text.replace(PLACEHOLDER, repository).encode())
 
 
@@ -135,8 +126,8 @@ def _checked(files: list[PublishedFile], token: str | None) -> list[PublishedFil
 def _holds_token(file: PublishedFile, token: str | None) -> bool:
     if not file.size:
         return False
-    patterns = [TOKEN] + ([re.compile(re.escape(token.encode()))] if token else [])
+    pattern = re.compile(checks.TOKEN.pattern + (b"|" + re.escape(token.encode()) if token else b""))
     if isinstance(file.content, bytes):
-        return any(pattern.search(file.content) for pattern in patterns)
+        return bool(pattern.search(file.content))
     with file.content.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return any(pattern.search(content) for pattern in patterns)
+        return bool(pattern.search(content))

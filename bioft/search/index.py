@@ -35,15 +35,8 @@ if TYPE_CHECKING:  # the encoder brings PyTorch along, which near duplicates and
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 VECTORS, ARTICLES = "vectors-{}.usearch", "articles-{}.parquet"
-SCHEMA = pa.schema(
-    {
-        "id": pa.string(),
-        "title": pa.string(),
-        "year": pa.int32(),
-        "mesh": pa.list_(pa.string()),
-        "retracted": pa.bool_(),
-    }
-)
+_TEXT = pa.string()
+SCHEMA = pa.schema({"id": _TEXT, "title": _TEXT, "year": pa.int32(), "mesh": pa.list_(_TEXT), "retracted": pa.bool_()})
 GRAPH: dict[str, Any] = {"metric": "cos", "dtype": "f16", "connectivity": 16, "expansion_add": 128}
 EXPANSION_SEARCH = 128
 """Candidates that a search keeps: more find more of the true neighbours and take longer."""
@@ -95,14 +88,6 @@ class SearchIndex:
 
     def __len__(self) -> int:
         return self.manifest["count"]
-
-    def check_encoder(self, encoder: "SearchEncoder") -> None:
-        """Refuse an encoder other than the one that the index was made with.
-
-        Raises:
-            BioftError: says which one it needs.
-        """
-        _check_encoder(self.directory, self.manifest, encoder)
 
     def search(
         self,
@@ -186,9 +171,7 @@ class SearchIndex:
         passed = np.ones(len(self), bool)
         if from_year is not None or to_year is not None:
             years = pc.fill_null(self.articles["year"], -1).to_numpy()
-            passed &= years >= max(from_year or 0, 0)
-            if to_year is not None:
-                passed &= years <= to_year
+            passed = (years >= max(from_year or 0, 0)) & (years <= (np.inf if to_year is None else to_year))
         if mesh:
             column = self.mesh.combine_chunks()
             parents, terms = pc.list_parent_indices(column).to_numpy(), pc.utf8_lower(pc.list_flatten(column))
@@ -197,9 +180,7 @@ class SearchIndex:
                 if not len(having):
                     near = nearest(term.strip().lower(), pc.unique(terms).to_pylist(), n=3)
                     raise BioftError(f"No article of the index has the MeSH term {term!r}. {near}".strip())
-                has = np.zeros(len(self), bool)
-                has[having] = True
-                passed &= has
+                passed &= np.isin(np.arange(len(self)), having)
         return np.flatnonzero(passed)
 
     def _hits(self, rows: NDArray[np.int64], scores: NDArray[np.float32]) -> list[Hit]:
@@ -260,8 +241,13 @@ def index_articles(
         manifest = _read_manifest(directory)
         vectors, known = index_class()(ndim=encoder.dimensions, **GRAPH), SCHEMA.empty_table()
         if manifest is not None:
-            _check_encoder(directory, manifest, encoder)
-            _check_backend(directory, manifest, encoder)
+            check_encoder(directory, manifest, encoder)
+            # The indexes of the first versions, which name no backend, are PyTorch's.
+            if encoder.backend != (backend := manifest["model"].get("backend", "pytorch")):
+                raise BioftError(
+                    f"The articles of {directory} were encoded by {backend}, not by {encoder.backend}. Add with "
+                    f"--backend {backend}, so that their embeddings are as exact as each other."
+                )
             _check_sums(directory, manifest)
             vectors, known = _load(directory, manifest, view=False), pq.read_table(directory / _names(manifest)[1])
         ids = set(known["id"].to_pylist())
@@ -280,17 +266,13 @@ def _write(
     directory: Path, old: dict[str, Any] | None, vectors: "Index", articles: pa.Table, encoder: "SearchEncoder"
 ) -> None:
     """Write the files of the next generation, then the manifest that names them; remove what it does not name."""
+    model = {"name": encoder.name, "identity": encoder.identity, "max_length": encoder.model.max_seq_length}
     manifest: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "generation": old["generation"] + 1 if old else 1,
         "written": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "bioft": __version__,
-        "model": {
-            "name": encoder.name,
-            "identity": encoder.identity,
-            "max_length": encoder.model.max_seq_length,
-            "backend": encoder.backend,
-        },
+        "model": {**model, "backend": encoder.backend},
         "dimensions": encoder.dimensions,
         "count": len(articles),
     }
@@ -347,22 +329,13 @@ def _load(directory: Path, manifest: dict[str, Any], *, view: bool) -> "Index":
     return vectors
 
 
-def _check_encoder(directory: Path, manifest: dict[str, Any], encoder: "SearchEncoder") -> None:
+def check_encoder(directory: Path, manifest: dict[str, Any], encoder: "SearchEncoder") -> None:
+    """Refuse an encoder other than the one that an index was made with: BioftError says which one it needs."""
     if encoder.identity != manifest["model"]["identity"]:
         raise BioftError(
             f"The index {directory} was made with {manifest['model']['name']}, not with {encoder.name} as it is now: "
             "their embeddings can't be compared. Name that model, or index the articles with the new one into another "
             "folder."
-        )
-
-
-def _check_backend(directory: Path, manifest: dict[str, Any], encoder: "SearchEncoder") -> None:
-    """Refuse to mix embeddings; indexes of the first versions, which name no backend, are PyTorch's."""
-    backend = manifest["model"].get("backend", "pytorch")
-    if encoder.backend != backend:
-        raise BioftError(
-            f"The articles of {directory} were encoded by {backend}, not by {encoder.backend}. Add with --backend "
-            f"{backend}, so that their embeddings are as exact as each other."
         )
 
 
@@ -424,5 +397,5 @@ def load_encoder_of(index: SearchIndex, name: str | None = None) -> "SearchEncod
             "(`bioft search --model`)."
         )
     encoder = load_encoder(name or recorded)
-    index.check_encoder(encoder)
+    check_encoder(index.directory, index.manifest, encoder)
     return encoder

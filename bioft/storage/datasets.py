@@ -113,15 +113,13 @@ def load(directory: str | os.PathLike[str], *, without: Collection[str] = ()) ->
     """
     manifest = load_manifest(directory)
     dataset = DatasetDict()
-    for split, expected in manifest["fingerprints"].items():
-        if split in without:
-            continue
+    for split in [name for name in manifest["fingerprints"] if name not in without]:
         path = Path(directory) / f"{split}.parquet"
         try:
             rows = Dataset(pq.read_table(path))
         except (OSError, ValueError) as error:
             raise BioftError(f"Can't read split '{split}' from {path}: {error}. Build it again.") from error
-        if fingerprint(rows) != expected:
+        if fingerprint(rows) != manifest["fingerprints"][split]:
             raise BioftError(
                 f"{path} is not the split that {MANIFEST} describes: its rows were edited or replaced. "
                 "Build the dataset again (same arguments and seed give the same rows)."

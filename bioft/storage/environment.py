@@ -5,6 +5,7 @@ import platform
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -25,10 +26,8 @@ def environment() -> dict[str, Any]:
     """The parts of a record that describe code, packages, hardware and command, as they are now."""
     packages = {}
     for name in PACKAGES:
-        try:
+        with suppress(PackageNotFoundError):
             packages[name] = version(name)
-        except PackageNotFoundError:
-            continue
     return {
         "schema_version": SCHEMA_VERSION,
         "created": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -46,33 +45,37 @@ def git_state() -> dict[str, Any]:
     A wheel may be installed inside somebody else's repository, whose commit says nothing about bioft.
     """
     folder = Path(bioft.__file__).resolve().parent.parent
-    try:
-        if Path(_git(folder, "rev-parse", "--show-toplevel")).resolve() != folder:
-            return {"git_commit": None, "git_dirty": None}
-        commit = _git(folder, "rev-parse", "HEAD")
-        return {"git_commit": commit, "git_dirty": bool(_git(folder, "status", "--porcelain"))}
-    except (OSError, subprocess.CalledProcessError):
-        return {"git_commit": None, "git_dirty": None}
+    with suppress(OSError, subprocess.CalledProcessError):
+        if Path(_git(folder, "rev-parse", "--show-toplevel")).resolve() == folder:
+            commit = _git(folder, "rev-parse", "HEAD")
+            return {"git_commit": commit, "git_dirty": bool(_git(folder, "status", "--porcelain"))}
+    return {"git_commit": None, "git_dirty": None}
 
 
 def hardware() -> dict[str, Any]:
     """Processor, cores that this process may use, memory and GPUs."""
     import torch
 
-    cpu = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
-        names = [line.split(":", 1)[1].strip() for line in lines if "model name" in line]
-        cpu = names[0] if names else cpu
-    gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     return {
-        "cpu": cpu,
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cpu": cpu_model(),
+        "cores": cores(),
         "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
-        "gpus": gpus,
+        "gpus": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
         "num_processes": int(os.environ.get("WORLD_SIZE", "1")),
     }
+
+
+def cpu_model() -> str:
+    """The processor's name, or its kind where the system does not tell; may be empty."""
+    info = Path("/proc/cpuinfo")
+    text = info.read_text(encoding="utf-8", errors="replace") if info.is_file() else ""
+    found = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
+    return found[1].strip() if found else platform.processor() or platform.machine()
+
+
+def cores() -> int | None:
+    """Cores that a scheduler or a container allows, or those of the machine where that can't be told (macOS)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def command_line() -> list[str]:

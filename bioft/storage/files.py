@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -35,11 +35,7 @@ def file_sha256(*paths: str | os.PathLike[str]) -> str:
 
 
 def check_new(output: Path) -> None:
-    """Refuse a folder that holds something.
-
-    Raises:
-        BioftError: `output` exists and is not an empty folder.
-    """
+    """Raise BioftError where `output` exists and is not an empty folder."""
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise BioftError(f"{output} exists and is not empty. Name another folder.")
 
@@ -110,6 +106,12 @@ def _beside(output: Path) -> Iterator[Path]:
             shutil.rmtree(place, ignore_errors=True)
 
 
+def remove(paths: Iterable[Path]) -> None:
+    """Remove files, and folders with all that is in them."""
+    for path in list(paths):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file (UTF-8) in one step: it is there whole, or as it was before."""
     with new_file(path) as partial:
@@ -136,9 +138,8 @@ def disk_errors(path: Path) -> Iterator[None]:
 def disk_error(error: BaseException, path: Path | None = None) -> BioftError | None:
     """What to tell a user whose disk is full or not writable; None for an error that is not the disk's.
 
-    Args:
-        error: as it was raised; libraries wrap the one of a full disk, so that its causes are looked through.
-        path: what was being written; by default the file that the error names.
+    Libraries wrap the error of a full disk, so that the causes of `error` are looked through. `path` is what was being
+    written, by default the file that the error names.
     """
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, BioftError):

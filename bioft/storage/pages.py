@@ -11,12 +11,7 @@ def html(package: str, template: str, **values: Any) -> Markup:
     """Fill a template in the folder `templates` of a package; what is filled in is escaped, but for `Markup`.
 
     Every template can extend `page.html.j2` (a page with the style sheet `style.css.j2` inside) and import from
-    `table.html.j2`, which are of this package.
-
-    Args:
-        package: such as "bioft.compare".
-        template: the name of the file.
-        values: what the template calls by their names; one that it lacks is an error.
+    `table.html.j2`, which are of this package. A value that the template names and does not get is an error.
     """
     return Markup(_environment(package).get_template(template).render(**values))
 

@@ -41,27 +41,18 @@ class PassingError(Exception):
         self.wait = wait
 
 
-def is_passing(error: Exception) -> bool:
-    """Whether an error of `requests`, or what one's own code made of one, may pass."""
-    return isinstance(error, PassingError | requests.RequestException)
-
-
 def repeat(
     send: Callable[[], Result],
     policy: RetryPolicy,
     site: str,
     *,
-    passing: Callable[[Exception], bool] = is_passing,
+    passing: Callable[[Exception], bool] = lambda error: isinstance(error, PassingError | requests.RequestException),
     progress: Callable[[], int] = lambda: 0,
 ) -> Result:
     """The result of `send`, which is called again after an error that may pass; the last error is raised.
 
-    Args:
-        send: makes the request.
-        policy: how patiently.
-        site: who is asked, for the word in the log while a longer wait lasts.
-        passing: which errors may pass.
-        progress: bytes received; whenever they have grown, the tries are counted anew.
+    The log names the `site` while a longer wait lasts. Whenever `progress`, the bytes received, has grown, the tries
+    are counted anew.
     """
     most, failures = progress(), 0
     while True:

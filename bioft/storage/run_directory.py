@@ -42,8 +42,7 @@ def prepare(directory: Path, config: dict[str, Any], *, overwrite: bool = False)
         shutil.rmtree(directory)
     elif CONFIG in names:
         earlier = yaml.safe_load((directory / CONFIG).read_text(encoding="utf-8")) or {}
-        changed = [f"{key}: {was!r}, now {now!r}" for key, was, now in differing_settings(earlier, config)]
-        if changed:
+        if changed := [f"{key}: {was!r}, now {now!r}" for key, was, now in differing_settings(earlier, config)]:
             raise BioftError(
                 f"{directory} holds an unfinished run with other settings ({'; '.join(changed)}). "
                 "Choose another --output_dir, or give --overwrite to start anew."

@@ -19,11 +19,9 @@ MANIFEST = "manifest.json"
 
 
 def describe_start(run: str | None, directory: str | Path | None = None) -> dict[str, str]:
-    """What a record says of the run that a training went on from: its name, and the checksum of its weights.
+    """What a record says of the run that a training went on from, if any: its name, and the checksum of its weights.
 
-    Args:
-        run: as the user named it; None if the training did not go on from another.
-        directory: where it is here, by default `run` itself.
+    `run` is as the user named it, `directory` where it is here, by default `run` itself.
     """
     if run is None:
         return {}
@@ -89,16 +87,12 @@ def check_files(directory: str | Path, record: dict[str, Any]) -> None:
     Raises:
         ChangedFilesError: names the files that are missing or were changed since the run.
     """
-    directory = Path(directory)
     wrong = []
+    # The first versions recorded the card too; see `checksums`.
     for name, digest in record.get("files", {}).items():
-        if name == CARD:
-            continue  # recorded by the first versions; see `checksums`
-        path = directory / name
-        if not path.is_file():
-            wrong.append(f"{name} is missing")
-        elif file_sha256(path) != digest:
-            wrong.append(f"{name} was changed")
+        path = Path(directory) / name
+        if name != CARD and (not path.is_file() or file_sha256(path) != digest):
+            wrong.append(f"{name} was changed" if path.is_file() else f"{name} is missing")
     if wrong:
         raise ChangedFilesError(f"The files in {directory} are not those of the recorded run: {'; '.join(wrong)}.")
 

@@ -167,13 +167,11 @@ def user_errors() -> Iterator[None]:
     warnings.filterwarnings("ignore", message="Could not find a config file in .* vocabulary was not modified")
     try:
         yield
-    except BioftError as error:
-        Console(stderr=True, soft_wrap=True).print(Text(f"Error: {error}", style="red"))
-        raise SystemExit(1) from None
-    except (ValueError, ImportError) as error:
-        if (place := _trainer_frame(error)) is None:
+    except (BioftError, ValueError, ImportError) as error:
+        place = "" if isinstance(error, BioftError) else _trainer_frame(error)
+        if place is None:
             raise
-        Console(stderr=True, soft_wrap=True).print(Text(f"Error: {error} ({place})", style="red"))
+        Console(stderr=True, soft_wrap=True).print(Text(f"Error: {error}{place}", style="red"))
         raise SystemExit(1) from None
     except KeyboardInterrupt:
         Console(stderr=True).print("Interrupted. The same command continues from the last checkpoint.")
@@ -185,7 +183,7 @@ def _trainer_frame(error: Exception) -> str | None:
     frame = traceback.extract_tb(error.__traceback__)[-1]
     parts = Path(frame.filename).parts
     package = parts[parts.index("site-packages") + 1] if "site-packages" in parts else None
-    return f"{package}, {parts[-1]} line {frame.lineno}" if package in TRAINER_PACKAGES else None
+    return f" ({package}, {parts[-1]} line {frame.lineno})" if package in TRAINER_PACKAGES else None
 
 
 def _check_data_options(data_args: Any, given: set[str]) -> None:

@@ -43,15 +43,7 @@ def list_presets() -> list[Preset]:
     """Return every preset, recipes in alphabetical order, `default` first, launch configs last."""
     configs = recipes_directory() / "configs"
     presets = [Preset(path.parent.name, path.stem, path, _description(path)) for path in configs.glob("*/*.yaml")]
-    return sorted(
-        presets,
-        key=lambda preset: (
-            preset.recipe == LAUNCH_CONFIGS,
-            preset.recipe,
-            preset.name != "default",
-            preset.name,
-        ),
-    )
+    return sorted(presets, key=lambda its: (its.recipe == LAUNCH_CONFIGS, its.recipe, its.name != "default", its.name))
 
 
 def resolve_config(recipe: str, preset: str = "default") -> Path:
@@ -99,10 +91,8 @@ def check_keys(config: dict[str, Any], known: Collection[str], path: Path) -> No
     if not unknown:
         return
     lines = dict(key_lines(path.read_text(encoding="utf-8"))) if path.is_file() else {}
-    messages = []
-    for key in unknown:
-        where = f"{path}, line {lines[key]}" if key in lines else str(path)
-        messages.append(f"{where}: unknown key {key!r}. {nearest(key, sorted(known))}".rstrip())
+    where = {key: f"{path}, line {lines[key]}" if key in lines else str(path) for key in unknown}
+    messages = (f"{where[key]}: unknown key {key!r}. {nearest(key, sorted(known))}".rstrip() for key in unknown)
     raise BioftError("\n".join(messages))
 
 

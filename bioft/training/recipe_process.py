@@ -19,12 +19,7 @@ def run_recipe(script: Path, words: Sequence[str], environment: Mapping[str, str
     """Run the script of a recipe with these words of a command line and return its exit code; its output is shown.
 
     It does not outlive this process, also where that is killed (on Linux): else the same command, given again, would
-    train into the same folder.
-
-    Args:
-        script: of the recipe.
-        words: of its command line.
-        environment: variables beside those of this process.
+    train into the same folder. `environment` are variables beside those of this process.
     """
     command = [sys.executable, str(script), *words]
     return subprocess.run(command, env=os.environ | dict(environment or {}), preexec_fn=_end_with_parent()).returncode

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import yaml
 from rich.console import Console
@@ -16,6 +16,7 @@ from rich.text import Text
 from bioft.datasets.configuration import recorded_configuration
 from bioft.errors import BioftError, suggestion
 from bioft.hub import checks, pull
+from bioft.hub.client import AccessOptions
 from bioft.storage import environment, run_directory, runs
 from bioft.task import FINE_TUNED
 from bioft.training import presets
@@ -25,22 +26,20 @@ from bioft.verify.report import print_figures, print_verdict
 BASE_MODEL = "base model"
 # `compare_with` names runs to compare with, which change nothing in the training.
 LEFT_OUT = run_directory.NOT_COMPARED | {"compare_with", "output_dir"}
+PRESET = re.compile(r"\w[\w.-]*")
 COMPARED_HARDWARE = ("cpu", "cores", "gpus")
 
 
 @dataclass
 class Reproduction:
-    """The run that was trained again in `directory`, beside the recorded one.
-
-    `figures` are all that both records state, `notes` what differs between the two environments, and `reasons` why
-    the run is not reproduced.
-    """
+    """The run that was trained again in `directory`, beside the recorded one, and what differs."""
 
     name: str
     directory: Path
     figures: list[Figure] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
+    """Why the run is not reproduced."""
 
     @property
     def holds(self) -> bool:
@@ -54,32 +53,26 @@ def reproduce(
     *,
     revision: str | None = None,
     dataset_path: Path | None = None,
-    endpoint: str | None = None,
-    token: str | None = None,
+    **access: Unpack[AccessOptions],
 ) -> Reproduction:
     """Train a finished run again: the same recipe and configuration, base model and data as its record says.
 
     A recipe of the user's own, which the recorded command names, is started as `python SCRIPT --config FILE.yaml` like
-    bioft's; that of a run from the Hub never is.
-
-    The recipe runs as a program of its own, whose output is shown; an interrupted one continues with the same call.
+    bioft's; that of a run from the Hub never is. An interrupted one continues with the same call.
 
     Args:
         name: a run directory, or `user/name` on the Hub.
         output: where the new run goes, by default `runs/<recipe>/<name>-reproduced`.
         revision: branch, tag or commit on the Hub; by default main.
         dataset_path: the data, if they are elsewhere now (see `recorded_configuration`).
-        endpoint: another Hub than that of `HF_ENDPOINT`, for the run itself.
-        token: by default the one of `hf auth login` or `HF_TOKEN`.
+        access: which Hub has the run itself, as whom.
 
     Raises:
         BioftError: no finished run, files changed since, a recipe that is not here, no `config.yaml`, a base model or
             data that are missing or not the recorded ones, an `output` that holds a finished run, or a recipe that
             failed.
     """
-    directory = pull.run_directory(name, revision=revision, endpoint=endpoint, token=token)
-    record = runs.read(directory)
-    runs.check_files(directory, record)
+    directory, record = pull.open_run(name, revision=revision, **access)
     try:
         recipe, config = _recipe(directory, record), recorded_configuration(directory, record, dataset_path)
         if config.get("mlm_run") is None:  # else the base is the adapted one, which the recipe makes and records
@@ -100,7 +93,7 @@ def reproduce(
         found.notes.append(
             f"The recorded run had {processes} processes; here one accumulates the gradients of as many steps."
         )
-    _train(recipe, config, _preset(record))
+    _train(recipe, config, str(record.get("preset")))
     _compare(record, runs.read(output), found)
     return found
 
@@ -108,10 +101,11 @@ def reproduce(
 def environment_differences(recorded: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
     """What of code, Python, packages and hardware is not as recorded, a sentence each."""
     then, now = recorded.get("bioft", {}), here["bioft"]
+    packages = recorded.get("packages", {}), here["packages"]
     differing = [
-        f"{name} {_or_none(recorded.get('packages', {}).get(name))}, now {_or_none(here['packages'].get(name))}"
-        for name in sorted({*recorded.get("packages", {}), *here["packages"]})
-        if recorded.get("packages", {}).get(name) != here["packages"].get(name)
+        "{} {}, now {}".format(name, *(_or_none(each.get(name)) for each in packages))
+        for name in sorted({*packages[0], *packages[1]})
+        if packages[0].get(name) != packages[1].get(name)
     ]
     notes = []
     if (then.get("version"), then.get("git_commit")) != (now["version"], now["git_commit"]):
@@ -162,16 +156,11 @@ def _check_base(directory: Path, record: dict[str, Any]) -> None:
         raise BioftError(reasons[0])
 
 
-def _preset(record: Mapping[str, Any]) -> str:
-    """The preset's name, if it is one: the new record gets it too."""
-    name = str(record.get("preset"))
-    return name if re.fullmatch(r"\w[\w.-]*", name) else "config"
-
-
 def _train(recipe: Path, config: dict[str, Any], preset: str) -> None:
     """Run the recipe with this configuration."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"{preset}.yaml"
+        # The new record gets the preset's name, if it is one, too.
+        path = Path(folder) / f"{preset if PRESET.fullmatch(preset) else 'config'}.yaml"
         path.write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
         ended = subprocess.run([sys.executable, str(recipe), "--config", str(path)])
     if ended.returncode:
@@ -183,16 +172,15 @@ def _train(recipe: Path, config: dict[str, Any], preset: str) -> None:
 
 def _compare(recorded: Mapping[str, Any], now: Mapping[str, Any], found: Reproduction) -> None:
     """Compare the figures, and whether they are of the same test examples."""
-    models = {FINE_TUNED: (recorded["metrics"], now["metrics"])}
-    models[BASE_MODEL] = recorded.get("base_model_metrics") or {}, now.get("base_model_metrics") or {}
-    models |= {
-        name: (figures, now["baselines"].get(name, {})) for name, figures in recorded.get("baselines", {}).items()
-    }
-    for model, (stated, measured) in models.items():
-        found.figures += [
-            figure_of(model, metric, figure, measured.get(metric, {}).get("value"))
-            for metric, figure in stated.items()
-        ]
+    then, after = (
+        {FINE_TUNED: each["metrics"], BASE_MODEL: each.get("base_model_metrics") or {}, **each.get("baselines", {})}
+        for each in (recorded, now)
+    )
+    found.figures += [
+        figure_of(model, metric, figure, after.get(model, {}).get(metric, {}).get("value"))
+        for model, stated in then.items()
+        for metric, figure in stated.items()
+    ]
     was, is_now = (record["dataset"]["fingerprints"] for record in (recorded, now))
     if changed := [split for split in was if was[split] != is_now.get(split)]:
         found.reasons.append(f"The data are others than the recorded ones: {', '.join(changed)} differ.")

@@ -62,16 +62,8 @@ def train_seeds(script: Path, config_path: Path, config: Mapping[str, Any], word
     """Train a recipe once for each seed, into `seed_<seed>` in its output directory, and summarise those finished.
 
     A seed that fails does not stop the others; a finished one is not trained again. In a launch of several processes
-    each of them calls this, and the first one reports.
-
-    Args:
-        script: of the recipe.
-        config_path: what `--config` names, with the content `config`.
-        words: the others of the command line, without `--seeds`.
-        seeds: such as "1,2,3".
-
-    Returns:
-        The exit code: 0, or 1 if a seed failed.
+    each of them calls this, and the first one reports. `words` are those of the command line without `--config`, whose
+    content is `config`, and without `--seeds`, such as "1,2,3". Returns the exit code: 0, or 1 if a seed failed.
 
     Raises:
         BioftError: seeds that are no numbers or are given twice, no output directory, one that holds something else,
@@ -90,8 +82,8 @@ def train_seeds(script: Path, config_path: Path, config: Mapping[str, Any], word
     if first_process:
         run_directory.prepare(directory, settings, overwrite=overwrite)
     failed = []
-    for index, seed in enumerate(numbers):
-        run = _directory(directory, seed)
+    folders = {seed: directory / f"seed_{seed}" for seed in numbers}
+    for index, (seed, run) in enumerate(folders.items()):
         if (run / runs.RECORD).is_file() and not overwrite:
             continue
         its = ["--config", str(config_path), *words, "--seed", str(seed), "--output_dir", str(run)]
@@ -102,7 +94,7 @@ def train_seeds(script: Path, config_path: Path, config: Mapping[str, Any], word
             print(f"Seed {seed} failed with exit code {code}; its message stands above.")
     if not first_process:
         return 0  # the exit code of one process would end the others before they have reported
-    if finished := [str(_directory(directory, seed)) for seed in numbers if seed not in failed]:
+    if finished := [str(run) for seed, run in folders.items() if seed not in failed]:
         summary = summarise(finished)
         write_summary(summary, directory)
         print_summary(summary)
@@ -143,43 +135,31 @@ def summarise(names: Sequence[str]) -> SeedSummary:
                 f"{name} and {names[0]} differ in more than the seed: {'; '.join(differing)}. Only runs that are the "
                 "same but for their seed say how much depends on it."
             )
-    order = sorted(range(len(names)), key=lambda index: records[index]["seed"])
-    seeds = [records[index]["seed"] for index in order]
+    runs_by_seed = sorted(zip(records, directories, names, strict=True), key=lambda run: run[0]["seed"])
+    records = [record for record, _, _ in runs_by_seed]
+    seeds = [record["seed"] for record in records]
     if doubled := sorted({seed for seed in seeds if seeds.count(seed) > 1}):
         raise BioftError(f"Two of the runs have the seed {doubled[0]}: {', '.join(names)}.")
-    records = [records[index] for index in order]
-    main = main_metric(directories[order[0]], records[0])
-    baselines = {
-        name: {
-            metric: _mean(_values([record["baselines"].get(name, {}) for record in records], metric)) for metric in its
-        }
-        for name, its in records[0].get("baselines", {}).items()
-    }
+    main = main_metric(runs_by_seed[0][1], records[0])
+    stated = {name: [each["baselines"].get(name, {}) for each in records] for name in records[0].get("baselines", {})}
+    baselines = {name: {metric: _mean(_values(all_, metric)) for metric in all_[0]} for name, all_ in stated.items()}
     known = {name: figures[main] for name, figures in baselines.items() if figures.get(main) is not None}
     best = max(known, key=lambda name: known[name] or 0.0) if known else None
-    metrics = [main, *(name for name in records[0]["metrics"] if name != main)]
-    return SeedSummary(
-        recipe=records[0]["recipe"],
-        seeds=seeds,
-        runs=[names[index] for index in order],
-        metric=main,
-        baseline=best,
-        labels=[str(label) for label in records[0].get("labels", [])],
-        metrics={
-            name: _figure(
-                _values([record["metrics"] for record in records], name),
-                baselines[best].get(name) if best else None,
-            )
-            for name in metrics
-        },
-    )
+    measured = [record["metrics"] for record in records]
+    metrics = {
+        name: _figure(_values(measured, name), baselines[best].get(name) if best else None)
+        for name in dict.fromkeys([main, *measured[0]])
+    }
+    labels = [str(label) for label in records[0].get("labels", [])]
+    return SeedSummary(records[0]["recipe"], seeds, [name for *_, name in runs_by_seed], main, best, labels, metrics)
 
 
 def print_summary(summary: SeedSummary, console: Console | None = None) -> None:
     """Print the metrics, but for those of single labels, which the files of `write_summary` have."""
     console = console or Console()
     table = Table(title=_title(summary), title_justify="left", box=box.SIMPLE_HEAD)
-    columns = _columns(summary, _overall(summary))
+    of_labels = tuple(f"{label.lower()}_" for label in summary.labels)
+    columns = _columns(summary, [name for name in summary.metrics if not name.startswith(of_labels)])
     for column in columns:
         table.add_column(column, justify="left" if column == "metric" else "right", no_wrap=True)
     for row in zip(*columns.values(), strict=True):
@@ -213,10 +193,6 @@ def _seeds(text: str) -> list[int]:
     return numbers
 
 
-def _directory(directory: Path, seed: int) -> Path:
-    return directory / f"seed_{seed}"
-
-
 def _differences(first: Path, its: Mapping[str, Any], second: Path, others: Mapping[str, Any]) -> list[str]:
     """What but the seed differs between two runs: base model, data, configuration."""
     settings = [yaml_config.load_config(directory / runs.CONFIG) for directory in (first, second)]
@@ -225,13 +201,10 @@ def _differences(first: Path, its: Mapping[str, Any], second: Path, others: Mapp
         for key, one, other in run_directory.differing_settings(*settings)
         if key not in NOT_COMPARED
     ]
-    for part in ("recipe", "task"):
-        if its[part] != others[part]:
-            found.append(f"{part}: {others[part]} and {its[part]}")
-    for part in ("id", "revision", "sha256"):
-        one, other = (record["base_model"].get(part) for record in (its, others))
-        if one != other:
-            found.append(f"base model, {part}: {other} and {one}")
+    parts = [(part, its[part], others[part]) for part in ("recipe", "task")]
+    bases = its["base_model"], others["base_model"]
+    parts += [(f"base model, {part}", *(base.get(part) for base in bases)) for part in ("id", "revision", "sha256")]
+    found += [f"{part}: {other} and {one}" for part, one, other in parts if one != other]
     prints = [record["dataset"]["fingerprints"] for record in (its, others)]
     if changed := [split for split in prints[0] if prints[0][split] != prints[1].get(split)]:
         found.append(f"other data ({', '.join(changed)})")
@@ -258,11 +231,6 @@ def _values(figures: Sequence[Mapping[str, Any]], metric: str) -> list[float | N
 def _mean(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if len(known) == len(values) else None
-
-
-def _overall(summary: SeedSummary) -> list[str]:
-    prefixes = tuple(f"{label.lower()}_" for label in summary.labels)
-    return [name for name in summary.metrics if not name.startswith(prefixes)]
 
 
 def _note(summary: SeedSummary) -> str:

@@ -1,7 +1,6 @@
 """How every recipe begins and ends its run; what lies between is the recipe's own."""
 
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -20,7 +19,7 @@ from bioft.hub import push as hub
 from bioft.metrics import plots, report
 from bioft.models import base as models, embedded, lora
 from bioft.storage import environment, run_directory, runs
-from bioft.storage.files import disk_errors, write_json, write_text
+from bioft.storage.files import disk_errors, remove, write_json, write_text
 from bioft.storage.runs import CARD, RECORD, RESUMPTION, checksums, is_tested
 from bioft.training import arguments, launch
 
@@ -50,9 +49,7 @@ def begin(script_args: Any, model_args: Any, training_args: Any) -> tuple[dict[s
 def prepare(script_args: Any, *other_args: Any) -> tuple[str | None, bool]:
     """Make the run directory ready, unless the run is dry: before this nothing is written.
 
-    Args:
-        script_args: those of the recipe itself.
-        other_args: the others, the trainer's as the last.
+    The trainer's arguments come last.
 
     Returns:
         The checkpoint from which to go on, None to begin at the start; and whether this process writes the run.
@@ -78,20 +75,16 @@ def prepare(script_args: Any, *other_args: Any) -> tuple[str | None, bool]:
 def finish(trainer: Any, record: dict[str, Any], shown: Mapping[str, str], push_to_hub: str | None = None) -> None:
     """Write the record as the run's last file, log its figures to the trackers, print its table, and push it if asked.
 
-    Args:
-        trainer: a Transformers trainer after its training; its output directory is the run's.
-        record: all of the record but the checksums, the name and the trainer's log.
-        shown: the metrics of the table, and their words.
-        push_to_hub: `user/name` of a model repository.
+    `record` is all of the record but the checksums, the name and the trainer's log; `shown` are the metrics of the
+    table, and their words. The output directory of the trainer, which has trained, is the run's.
     """
-    directory = Path(trainer.args.output_dir)
+    directory, console = Path(trainer.args.output_dir), Console()
     record["log_history"] = trainer.state.log_history
     (directory / "plots").mkdir(exist_ok=True)
     plots.metrics(report.result_rows(record), shown, directory / "plots" / "metrics.png")
     complete(directory, record)
     if runs.is_tested(record):
         log_figures(trainer, record)
-    console = Console()
     report.print_results(record, shown, console)
     for table in _of_task(record, "tables", lambda record: ())(record):
         console.print(table)
@@ -147,20 +140,14 @@ def complete(directory: Path, record: dict[str, Any]) -> None:
             write_text(directory / CARD, cards.model_card(record))
         write_json(directory / RECORD, record, allow_nan=False)
     # Not before the record stands: until then the same command must be able to continue.
-    for path in directory.iterdir():
-        if RESUMPTION.match(path.name):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    remove(path for path in directory.iterdir() if RESUMPTION.match(path.name))
 
 
 def training_summary(trainer: Any, metrics: dict[str, float], checkpoint: str | None) -> dict[str, Any]:
     """Parameters, steps and speed of a finished training, for the record.
 
-    Args:
-        trainer: a Transformers trainer; its model is trained whole or with PEFT.
-        metrics: what `trainer.train()` returned.
-        checkpoint: what the training was resumed from; seconds and speed count the steps after it only.
+    `metrics` are what `trainer.train()` returned; seconds and speed count the steps after `checkpoint` only.
     """
-
     trainable, total = lora.parameter_counts(trainer.model)
     args, steps = trainer.args, trainer.state.global_step
     per_step = args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size

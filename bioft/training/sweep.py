@@ -4,7 +4,6 @@ import hashlib
 import itertools
 import re
 import runpy
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -97,8 +96,7 @@ def sweep(
         trials: how many configurations the sampler draws; None tries all of the grid.
         metric: what to choose by, by default the main metric of the task.
         minimize: choose the lowest value.
-        skip_failed: choose among the finished trials if some failed; else nothing is chosen, and the test split is
-            left alone.
+        skip_failed: choose among the finished trials if some failed, else nothing.
 
     Raises:
         BioftError: an unknown recipe, key, value or metric, a key that a sweep can't set, a folder with another sweep,
@@ -181,20 +179,17 @@ def print_sweep(found: Sweep, console: Console | None = None) -> None:
         console.print(table)
     for parameters in found.failed:
         console.print(Text(f"Failed: {_words_of(parameters)}", style="red"), soft_wrap=True)
+    verdict = (
+        "Nothing was chosen, and the test split was left alone. The same command tries again what failed; "
+        "--skip-failed chooses among the others."
+    )
     if found.test is not None:
-        console.print(
+        verdict = (
             f"Chosen on the validation split: {_words_of(found.trials[0].parameters)}\n"
             f"On the test split, used for this one only: {found.metric} {report.interval_text(found.test)}, "
-            f"n = {found.test['n']:,} ({found.chosen})",
-            highlight=False,
-            soft_wrap=True,
+            f"n = {found.test['n']:,} ({found.chosen})"
         )
-    else:
-        console.print(
-            "Nothing was chosen, and the test split was left alone. The same command tries again what failed; "
-            "--skip-failed chooses among the others.",
-            soft_wrap=True,
-        )
+    console.print(verdict, highlight=found.test is None, soft_wrap=True)
 
 
 def _distributions(
@@ -207,17 +202,18 @@ def _distributions(
         raise BioftError("A range has no end of values: say with --trials how many configurations to try.")
     if both := sorted(grid.keys() & ranges.keys()):
         raise BioftError(f"{both[0]} is in --grid and in --range.")
-    found: dict[str, Any] = {}
-    for key, values in grid.items():
-        found[key] = optuna.distributions.CategoricalDistribution(list(dict.fromkeys(values)))
+    kinds = optuna.distributions
+    found: dict[str, Any] = {
+        key: kinds.CategoricalDistribution(list(dict.fromkeys(values))) for key, values in grid.items()
+    }
     for key, (*ends, last) in ranges.items():
         log = last == "log"
         try:
             low, high = ends if log else (*ends, last)
             if all(re.fullmatch(r"[+-]?\d+", end) for end in (low, high)):
-                found[key] = optuna.distributions.IntDistribution(int(low), int(high), log=log)
+                found[key] = kinds.IntDistribution(int(low), int(high), log=log)
             else:
-                found[key] = optuna.distributions.FloatDistribution(float(low), float(high), log=log)
+                found[key] = kinds.FloatDistribution(float(low), float(high), log=log)
         except ValueError as error:
             raise BioftError(f"--range {key}: give low,high or low,high,log with low < high ({error}).") from None
     return found
@@ -251,11 +247,8 @@ def _todo(study: Any, grid: Mapping[str, Sequence[str]], trials: int | None) -> 
     if trials is None:
         product = (dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values()))
         return [parameters for parameters in product if _name(parameters) not in finished]
-    unfinished = {
-        _name(trial.params): trial.params
-        for trial in study.get_trials(states=(states.FAIL,))
-        if _name(trial.params) not in finished
-    }
+    failed = {_name(trial.params): trial.params for trial in study.get_trials(states=(states.FAIL,))}
+    unfinished = {name: parameters for name, parameters in failed.items() if name not in finished}
     drawn = max(0, trials - len(complete) - len(unfinished))
     return [*unfinished.values(), *[None] * drawn]
 
@@ -277,9 +270,7 @@ def _trial(run: Path, parameters: Parameters, metric: str | None) -> Trial:
 
 def _keep_record(run: Path) -> None:
     """Remove the model of a trial: it is trained again if it is chosen."""
-    for path in run.iterdir():
-        if path.name not in (runs.RECORD, runs.CONFIG):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    files.remove(path for path in run.iterdir() if path.name not in (runs.RECORD, runs.CONFIG))
 
 
 def _results(

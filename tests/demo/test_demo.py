@@ -398,7 +398,8 @@ def test_a_space_holds_an_encoder_that_is_a_folder(index: SearchIndex, tmp_path:
     assert "MODEL = 'encoder'" in (tmp_path / "space" / "app.py").read_text()
     opened = search_index.open_index(tmp_path / "space" / "index")
     assert opened.manifest["model"]["name"] == "encoder"
-    opened.check_encoder(search_encoder.load_encoder(str(tmp_path / "space" / "encoder")))
+    found = search_encoder.load_encoder(str(tmp_path / "space" / "encoder"))
+    search_index.check_encoder(opened.directory, opened.manifest, found)
 
 
 def refused(*words: object) -> str:

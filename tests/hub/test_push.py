@@ -797,7 +797,7 @@ def test_the_token_in_use_is_looked_for_whatever_it_looks_like(run: Path, hub_se
 def test_a_name_that_passes_stays_in_its_folder_on_every_system(stem: str, suffix: str) -> None:
     name = stem + suffix
     try:
-        checks.check_name(name, "run.json")
+        checks.recorded_names({"files": {name: "its checksum"}}, "run.json")
     except BioftError:
         return
     for path in (PurePosixPath(name), PureWindowsPath(name)):

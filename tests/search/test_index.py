@@ -236,7 +236,7 @@ def test_a_run_is_told_by_its_weights(tmp_path: Path) -> None:
     first = load_encoder(str(folder))
     index, _ = search_index.index_articles(tmp_path / "index", first, [article(1, "heart pain")])
     moved = folder.rename(tmp_path / "moved")
-    index.check_encoder(load_encoder(str(moved)))
+    search_index.check_encoder(index.directory, index.manifest, load_encoder(str(moved)))
     found = run("search", index.directory, "heart", "--model", moved, "--json")
     assert json.loads(found)[0]["id"] == "1"
     message = run("search", index.directory, "heart", code=1)
