@@ -181,7 +181,9 @@ def find(record: Mapping[str, Any], *, pulled: bool) -> Task:
     Raises:
         BioftError: an unknown task, a module outside bioft in a pulled record, or one that is not here.
     """
-    name, module = str(record.get("task")), record.get("module")
+    if record.get("task") is None:
+        raise BioftError("The record names no task: it was not written by a finished run.")
+    name, module = str(record["task"]), record.get("module")
     if module is None or module in REGISTERED:
         if name not in registered():
             raise BioftError(f"There is no task {name!r} in this bioft. {suggestion(name, registered())}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
-from datasets import DatasetDict, concatenate_datasets
+from datasets import DatasetDict
 
 from bioft.datasets.options import described
 from bioft.errors import BioftError
@@ -46,7 +46,8 @@ def load(
         dataset_revision: branch, tag or commit of what comes from the Hub; the manifest's `hub` says which commit of
             a dataset it was.
         validation_only: nothing of the test split: see `validation_as_test`.
-        train_on: "train+validation" makes the training split both of them; the validation split stays as it is.
+        train_on: splits of documents that are to be trained on, for which they are put together by the recipe; here it
+            is refused to train on what is to be evaluated on.
         max_train_pairs: keep the first N rows of the training split; the manifest says so.
         options: of the builders, with `split_seed` for their seed; a builder gets those that it has. A folder was
             built with its own.
@@ -63,8 +64,6 @@ def load(
         known = [name for each in task.sources if (name := each.dataset_name()) is not None]
         splits, manifest = _read(dataset, dataset_revision, known, validation_only)
         _check_columns(dataset, splits, task)
-    if train_on == "train+validation":
-        splits["train"] = concatenate_datasets([splits["train"], splits["validation"]])
     if max_train_pairs is not None and max_train_pairs < len(splits["train"]):
         splits["train"] = splits["train"].select(range(max_train_pairs))
         manifest["max_train_pairs"] = max_train_pairs

@@ -298,10 +298,11 @@ def test_predict_reads_and_writes_pubtator(finished: Path, tmp_path: Path) -> No
 
 
 def test_predict_with_the_wrong_question_or_run(finished: Path, tmp_path: Path) -> None:
-    assert "one on gene-disease-association is needed" in predict(finished, "--gene", "a", "--disease", "b").output
+    refused = predict(finished, "--gene", "a", "--disease", "b")
+    assert refused.exit_code == 2 and "no question for a run on entity-recognition" in refused.output
     for arguments_ in (["--text", "a", "--gene", "b"], ["--text", " "], ["--html", "a.html"], []):
         assert predict(finished, *arguments_).exit_code == 2, arguments_
     assert "neither .jsonl nor .pubtator" in predict(finished, "--text", "a", "--output", tmp_path / "o.csv").output
     (tmp_path / "run.json").write_text(json.dumps({"schema_version": 1, "recipe": "sft_gda"}))
-    assert "one on entity-recognition is needed" in predict(tmp_path, "--text", "a").output
+    assert "names no task" in predict(tmp_path, "--text", "a").output
     assert entity_evaluation.shown_metrics(["O", "B-Gene", "I-Gene"])["gene_f1"] == "F1, Gene"
