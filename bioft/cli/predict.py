@@ -65,7 +65,8 @@ def predict(
         overwrite=overwrite,
     )
     if others := [option for option in asked.given() if option not in ask.OPTIONS]:
-        raise typer.BadParameter(f"{others[0]} is no question for a run on {task.name}. It takes {', '.join(ask.OPTIONS)}.")
+        known = ", ".join(ask.OPTIONS)
+        raise typer.BadParameter(f"{others[0]} is no question for a run on {task.name}. It takes {known}.")
     try:
         ask.answer(run, asked)
     except QuestionError as error:
