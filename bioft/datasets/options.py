@@ -6,7 +6,7 @@ text, alone or in an `Option`, is an option of that name, and `path` or `paths` 
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, get_type_hints
 
 PathName = str | os.PathLike[str]
@@ -32,6 +32,11 @@ def described(function: Callable[..., Any]) -> dict[str, Option]:
     hints = get_type_hints(function, include_extras=True)
     about = {name: hint.__metadata__[0] for name, hint in hints.items() if hasattr(hint, "__metadata__")}
     return {name: Option(each) if isinstance(each, str) else each for name, each in about.items()}
+
+
+def argument(default: Any, help: str) -> Any:
+    """A field of a recipe's options, with its default and its help text."""
+    return field(default=default, metadata={"help": help})
 
 
 Seed = Annotated[int, Option("Same seed, same source: same dataset.", low=0, high=2**32 - 1)]

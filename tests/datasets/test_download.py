@@ -292,7 +292,7 @@ def test_chemdisgene_is_laid_out_as_by_its_authors(
         monkeypatch.setitem(SOURCES, name, source._replace(base_url=site.url, sha256=None))
     assert downloads.chemdisgene(tmp_path, training=training) == tmp_path
     data = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.gz")}
-    expected = {f"curated/{name}" for name in (chemdisgene.CURATED[0], *chemdisgene.CURATED[1])}
+    expected = {f"curated/{name}" for name in chemdisgene.CURATED}
     if training:
         expected |= {
             f"ctd_derived/{part}_{kind}"

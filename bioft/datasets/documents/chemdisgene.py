@@ -56,11 +56,6 @@ RELATION_TYPES = (
 CHOICES = ("benchmark", "all")
 CURATED_COUNTS = {"documents": 523, "Chemical": 5739, "Disease": 2931, "Gene": 5578, "relations": 3911}
 """What the curated corpus holds, all types of relations counted."""
-CURATED = ("abstracts.txt.gz", ("approved_relns_ctd_v1.tsv.gz", "approved_relns_new_v1.tsv.gz"))
-TRAINING = {
-    "train": ("train_abstracts.txt.gz", ("train_relationships.tsv.gz",)),
-    "validation": ("dev_abstracts.txt.gz", ("dev_relationships.tsv.gz",)),
-}
 REVISION = "03834f3afecd5ea9942cbfd3e13b906affa21efd"
 FILES = {
     "curated": {
@@ -76,6 +71,12 @@ FILES = {
     },
 }
 """The authors' files at `REVISION`, with the SHA-256 that Git LFS has on record there."""
+CURATED = tuple(FILES["curated"])
+"""Abstracts and relations; those of training by split, after the JSON file that may hold the same."""
+TRAINING = {
+    "train": ("train.json", "train_abstracts.txt.gz", "train_relationships.tsv.gz"),
+    "validation": ("valid.json", "dev_abstracts.txt.gz", "dev_relationships.tsv.gz"),
+}
 HINT = "Get the corpus with `bioft download chemdisgene`."
 
 
@@ -108,7 +109,7 @@ def build(
     files: list[Path] = []
     skipped: dict[str, list[str]] = {}
 
-    def take(name: str, path: Path, layout: tuple[str, tuple[str, ...]]) -> list[Document]:
+    def take(name: str, path: Path, layout: tuple[str, ...]) -> list[Document]:
         skipped[name] = []
         found, used = _read(path, layout, skipped[name] if skip_bad else None)
         files.extend(used)
@@ -134,7 +135,10 @@ def build(
         }
     else:
         folder = Path(train_path)
-        splits = {name: take(name, _json_or_folder(folder, name), layout) for name, layout in TRAINING.items()}
+        splits = {
+            name: take(name, folder / json_file if (folder / json_file).is_file() else folder, tuple(layout))
+            for name, (json_file, *layout) in TRAINING.items()
+        }
         splits["test"] = curated
         split = {
             "strategy": "official",
@@ -157,18 +161,14 @@ def build(
     )
 
 
-def _json_or_folder(folder: Path, split: str) -> Path:
-    file = folder / {"train": "train.json", "validation": "valid.json"}[split]
-    return file if file.is_file() else folder
-
-
-def _read(
-    path: Path, layout: tuple[str, tuple[str, ...]], skipped: list[str] | None
-) -> tuple[list[Document], list[Path]]:
+def _read(path: Path, layout: tuple[str, ...], skipped: list[str] | None) -> tuple[list[Document], list[Path]]:
     """The documents of a JSON file, or of a folder in the authors' layout; and the files they were read from."""
     if not path.is_dir():
         return list(_from_json(path, skipped)), [path]
-    abstracts, *relation_files = (_unpacked_or_not(path / name) for name in (layout[0], *layout[1]))
+    packed = [path / name for name in layout]
+    abstracts, *relation_files = (
+        file.with_suffix("") if file.with_suffix("").is_file() and not file.is_file() else file for file in packed
+    )
     relations: dict[str, list[tuple[str, Relation]]] = {}
     for file in relation_files:
         _add_relations(file, relations)
@@ -177,11 +177,6 @@ def _read(
         place, _ = next(iter(relations.values()))[0]
         raise BioftError(f"{place}: a relation of document {next(iter(relations))}, which is not in {abstracts}.")
     return found, [abstracts, *relation_files]
-
-
-def _unpacked_or_not(path: Path) -> Path:
-    plain = path.with_suffix("")
-    return plain if plain.is_file() and not path.is_file() else path
 
 
 def _add_relations(path: Path, relations: dict[str, list[tuple[str, Relation]]]) -> None:
@@ -201,8 +196,7 @@ def _with_relations(
     for document in found:
         places = relations.pop(document.document_id, [])
         document.relations = [relation for _, relation in places]
-        problem = _relation_problem(document)
-        if problem is None:
+        if (problem := _relation_problem(document)) is None:
             yield document
             continue
         message = f"{places[problem.position][0]}, document {document.document_id}: {problem.message}"

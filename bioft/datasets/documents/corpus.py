@@ -19,26 +19,16 @@ from bioft.storage.files import file_sha256
 from bioft.storage.text_lines import normalise
 
 COLUMNS = ("document_id", "text", "entities", "relations")
-_ENTITY = pa.struct(
-    [("id", pa.string()), ("type", pa.string()), ("start", pa.int64()), ("end", pa.int64()), ("text", pa.string())]
-)
-_RELATION = pa.struct([("type", pa.string()), ("head", pa.string()), ("tail", pa.string())])
+_TEXT, _PLACE = pa.string(), pa.int64()
+_ENTITY = pa.struct({"id": _TEXT, "type": _TEXT, "start": _PLACE, "end": _PLACE, "text": _TEXT})
+_RELATION = pa.struct(dict.fromkeys(("type", "head", "tail"), _TEXT))
 SCHEMA = pa.schema(
-    [
-        ("document_id", pa.string()),
-        ("text", pa.string()),
-        ("entities", pa.list_(_ENTITY)),
-        ("relations", pa.list_(_RELATION)),
-    ]
+    dict(zip(COLUMNS, (_TEXT, _TEXT, pa.list_(_ENTITY), pa.list_(_RELATION)), strict=True)),
 )
 
 
 def to_row(document: Document) -> dict[str, Any]:
-    """The row of a document.
-
-    `text` is title + space + abstract; entities are ordered by their place in it; a relation that stands twice is
-    there once.
-    """
+    """The row of a document: entities are ordered by their place; a relation that stands twice is there once."""
     mentions = sorted(document.mentions, key=lambda mention: mention.start)
     return {
         "document_id": document.document_id,
@@ -50,14 +40,9 @@ def to_row(document: Document) -> dict[str, Any]:
 
 def count(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     """How many documents there are, how many mentions of each entity type, and how many relations of each type."""
-    documents = 0
-    entities: Counter[str] = Counter()
-    relations: Counter[str] = Counter()
-    for row in rows:
-        documents += 1
-        entities.update(entity["type"] for entity in row["entities"])
-        relations.update(relation["type"] for relation in row["relations"])
-    return {"documents": documents, **dict(sorted(entities.items())), **dict(sorted(relations.items()))}
+    rows = list(rows)
+    entities, relations = (Counter(item["type"] for row in rows for item in row[column]) for column in COLUMNS[2:])
+    return {"documents": len(rows), **dict(sorted(entities.items())), **dict(sorted(relations.items()))}
 
 
 def expected_supports(manifest: Mapping[str, Any], kind: str) -> dict[str, int]:
@@ -116,10 +101,7 @@ def split_at_random(
     """Put each document into train, validation or test; the sizes are fractions of the documents."""
     rng = np.random.default_rng(seed)
     codes = grouped_split([document.document_id for document in found], validation_size, test_size, rng)
-    return {
-        name: [document for document, code in zip(found, codes, strict=True) if code == index]
-        for index, name in enumerate(SPLITS)
-    }
+    return {name: [found[row] for row in np.flatnonzero(codes == index).tolist()] for index, name in enumerate(SPLITS)}
 
 
 def build_from_pubtator(
@@ -242,7 +224,7 @@ class _Seen:
     def __init__(self, rows: list[dict[str, Any]]) -> None:
         self.names = {(normalise(entity["text"]), entity["type"]) for row in rows for entity in row["entities"]}
         self.concepts = {c for row in rows for entity in row["entities"] for c in concepts(entity["id"])}
-        self.relations = {_key(relation) for row in rows for relation in row["relations"]}
+        self.relations = {tuple(relation.values()) for row in rows for relation in row["relations"]}
 
     def fractions(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
         """Per type: how many mentions or relations `rows` have, and which part of them was seen."""
@@ -262,13 +244,9 @@ class _Seen:
             chosen = [relation for relation in relations if relation["type"] == relation_type]
             result[relation_type] = {
                 "relations": len(chosen),
-                "seen": _fraction(_key(relation) in self.relations for relation in chosen),
+                "seen": _fraction(tuple(relation.values()) in self.relations for relation in chosen),
             }
         return result
-
-
-def _key(relation: Mapping[str, str]) -> tuple[str, str, str]:
-    return relation["type"], relation["head"], relation["tail"]
 
 
 def _fraction(flags: Iterable[bool]) -> float:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal, NamedTuple, TextIO
+from typing import Literal, NamedTuple
 
 from bioft.errors import BioftError
 from bioft.storage.files import new_file
@@ -92,21 +92,18 @@ def find_problem(document: Document, *, allow_empty_abstract: bool = False) -> P
         return Problem("abstract", 0, "the abstract is empty. Write it, or remove the document.")
     text = document.text
     for index, mention in enumerate(document.mentions):
-        message = _mention_problem(mention, text)
-        if message:
+        if message := _mention_problem(mention, text):
             return Problem("mention", index, message)
-    overlap = _overlap(document.mentions)
-    if overlap:
+    if overlap := _overlap(document.mentions):
         return overlap
     borne = {concept for mention in document.mentions for concept in (mention.id, *concepts(mention.id))}
     borne.difference_update(UNLINKED)
     for index, relation in enumerate(document.relations):
         if not (relation.type and relation.head and relation.tail):
             return Problem("relation", index, "the relation lacks its type, head or tail.")
-        for concept in (relation.head, relation.tail):
-            if concept not in borne:
-                message = f"the {relation.type} relation names the id {concept}, which no mention bears."
-                return Problem("relation", index, message)
+        if missing := [concept for concept in (relation.head, relation.tail) if concept not in borne]:
+            message = f"the {relation.type} relation names the id {missing[0]}, which no mention bears."
+            return Problem("relation", index, message)
     return None
 
 
@@ -149,15 +146,15 @@ def _overlap(mentions: list[Mention]) -> Problem | None:
     return None
 
 
+@dataclass
 class _Lines:
     """The lines of one document with their numbers."""
 
-    def __init__(self, path: Path, after_blank: bool = True) -> None:
-        self.path = path
-        self.after_blank = after_blank
-        self.lines: list[tuple[int, str]] = []
-        self.number_after_gap: int | None = None
-        """The line of this document that comes after a blank one, which there must not be."""
+    path: Path
+    after_blank: bool = True
+    lines: list[tuple[int, str]] = field(default_factory=list)
+    number_after_gap: int | None = None
+    """The line of this document that comes after a blank one, which there must not be."""
 
     @property
     def first(self) -> int:
@@ -173,10 +170,7 @@ def _name(line: str) -> str:
 
 
 def read(
-    path: str | os.PathLike[str],
-    *,
-    skipped: list[str] | None = None,
-    allow_empty_abstract: bool = False,
+    path: str | os.PathLike[str], *, skipped: list[str] | None = None, allow_empty_abstract: bool = False
 ) -> Iterator[Document]:
     """Stream the documents of a PubTator file (plain or gzip, LF or CRLF, with or without byte order mark).
 
@@ -192,9 +186,8 @@ def read(
     A file that is missing, empty, no UTF-8 or damaged raises BioftError in any case, as `TextLines` does.
     """
     seen: dict[str, int] = {}
-    found = False
+    block = None
     for block in _blocks(TextLines(path, "Give the path of a PubTator file.")):
-        found = True
         try:
             document = _document(block, allow_empty_abstract)
             first = seen.setdefault(document.document_id, block.first)
@@ -206,24 +199,17 @@ def read(
             skipped.append(str(error))
             continue
         yield document
-    if not found:
+    if block is None:
         raise BioftError(f"{path} holds no document: all its lines are blank.")
 
 
-def write(
-    documents: Iterable[Document], path_or_stream: str | os.PathLike[str] | TextIO, *, overwrite: bool = False
-) -> None:
-    """Write documents in PubTator format, each followed by a blank line; a file is written all or nothing.
+def write(documents: Iterable[Document], path: Path, *, overwrite: bool = False) -> None:
+    """Write documents in PubTator format, each followed by a blank line; the file is written all or nothing.
 
     What is written reads back as the same documents (an empty abstract with `allow_empty_abstract`). Raises
     BioftError for a document that can't be written so: line breaks in the text, a tab inside a mention or id,
     or anything that `read` finds wrong; and for a file that exists, unless `overwrite`.
     """
-    if not isinstance(path_or_stream, str | os.PathLike):
-        for text in _written(documents):
-            path_or_stream.write(text)
-        return
-    path = Path(path_or_stream)
     if path.exists() and (path.is_dir() or not overwrite):
         raise BioftError(f"{path} exists already. Name another file, or move it away.")
     if not path.parent.is_dir():
@@ -254,8 +240,7 @@ def _check_writable(document: Document, lines: list[str]) -> None:
         raise BioftError(f"{problem}: its id must not be empty, nor hold spaces or '|'.")
     if any("\n" in line or "\r" in line for line in lines):
         raise BioftError(f"{problem}: it holds a line break. Put a space there: the offsets stay the same.")
-    block = _Lines(Path("(to be written)"))
-    block.lines = list(enumerate(lines, 1))
+    block = _Lines(Path("(to be written)"), lines=list(enumerate(lines, 1)))
     if _document(block, allow_empty_abstract=True) != document:
         raise BioftError(f"{problem}: a mention, type or id holds a tab. Put a space there.")
 
@@ -297,12 +282,7 @@ def _document(block: _Lines, allow_empty_abstract: bool) -> Document:
     if of != name:
         raise block.error(block.lines[1][0], f"the abstract is that of document {of}.")
     document = Document(name, title, abstract)
-    numbers: dict[str, list[int]] = {
-        "title": [block.first],
-        "abstract": [block.lines[1][0]],
-        "mention": [],
-        "relation": [],
-    }
+    numbers = {"title": [block.first], "abstract": [block.lines[1][0]], "mention": [], "relation": []}
     for number, line in block.lines[2:]:
         fields = line.split("\t")
         if fields[0] != name:
@@ -319,19 +299,18 @@ def _document(block: _Lines, allow_empty_abstract: bool) -> Document:
                 f"{len(fields)} tab-separated fields: {line[:60]!r}. A mention has 6, or 7 if it is composite (id, "
                 "start, end, text, type, concept id; individual mentions), a relation 4 (id, type, head, tail).",
             )
-    problem = find_problem(document, allow_empty_abstract=allow_empty_abstract)
-    if problem:
+    if problem := find_problem(document, allow_empty_abstract=allow_empty_abstract):
         raise block.error(numbers[problem.part][problem.position], problem.message)
     return document
 
 
 def _text_line(block: _Lines, index: int, letter: str) -> tuple[str, str]:
     """Document id and text of the title ("t") or abstract ("a") line."""
-    what = {"t": "title", "a": "abstract"}[letter]
-    number, line = block.lines[min(index, len(block.lines) - 1)]
-    match = _TEXT_LINE.fullmatch(line) if index < len(block.lines) else None
+    there = index < len(block.lines)
+    number, line = block.lines[index if there else -1]
+    match = _TEXT_LINE.fullmatch(line) if there else None
     if match is None or match[2] != letter:
-        place = "here" if index < len(block.lines) else "after it"
+        what, place = {"t": "title", "a": "abstract"}[letter], "here" if there else "after it"
         raise block.error(number, f"the {what} line (ID|{letter}|text) should stand {place}: {line[:60]!r}.")
     return match[1], match[3]
 

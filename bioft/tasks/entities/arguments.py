@@ -1,12 +1,13 @@
 """Options of the recipes on documents."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 import transformers
 from transformers.trainer_utils import IntervalStrategy
 
 from bioft.datasets.arguments import DataArguments
+from bioft.datasets.options import argument
 from bioft.task import Source
 from bioft.tasks.entities import TASK
 
@@ -17,22 +18,14 @@ class DocumentArguments(DataArguments):
 
     sources: ClassVar[tuple[Source, ...]] = TASK.sources
 
-    dataset: str = field(
-        default="sample",
-        metadata={
-            "help": "sample (ships with bioft), bc5cdr, chemdisgene, a folder written by `bioft build`, or user/name "
-            "on the Hub."
-        },
+    dataset: str = argument(
+        "sample",
+        "sample (ships with bioft), bc5cdr, chemdisgene, a folder written by `bioft build`, or user/name on the Hub.",
     )
-    dataset_path: str | None = field(
-        default=None, metadata={"help": "Folder of BC5CDR or file of ChemDisGene, from `bioft download`."}
-    )
-    skip_bad: bool = field(default=False, metadata={"help": "Leave out documents that are not valid, and count them."})
-    train_on: str = field(
-        default="train",
-        metadata={
-            "help": "train, or train+validation: then the last checkpoint is kept, as nothing is left to choose by."
-        },
+    dataset_path: str | None = argument(None, "Folder of BC5CDR or file of ChemDisGene, from `bioft download`.")
+    skip_bad: bool = argument(False, "Leave out documents that are not valid, and count them.")
+    train_on: str = argument(
+        "train", "train, or train+validation: then the last checkpoint is kept, as nothing is left to choose by."
     )
 
     def __post_init__(self) -> None:
@@ -45,12 +38,8 @@ class DocumentArguments(DataArguments):
 class WindowArguments:
     """How documents are cut for the encoder: windows that overlap, so that nothing is lost."""
 
-    window_length: int = field(
-        default=192, metadata={"help": "Tokens of a window, with the special ones at its ends."}
-    )
-    window_overlap: int = field(
-        default=48, metadata={"help": "Tokens that neighbouring windows share (`stride` in Hugging Face tokenizers)."}
-    )
+    window_length: int = argument(192, "Tokens of a window, with the special ones at its ends.")
+    window_overlap: int = argument(48, "Tokens that neighbouring windows share (`stride` in Hugging Face tokenizers).")
 
 
 def keep_last_checkpoint(training_args: transformers.TrainingArguments, train_on: str) -> None:

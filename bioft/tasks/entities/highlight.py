@@ -25,12 +25,9 @@ class Highlighted(NamedTuple):
 def to_terminal(document: Highlighted, types: Sequence[str]) -> Text:
     """The text for a terminal: each entity in the colour of its type and followed by it, `clonidine⟨Chemical⟩`.
 
-    Args:
-        document: its entities are in order and do not overlap.
-        types: all types that may occur; the place of one in them decides its colour.
+    Entities are in order and do not overlap. `types` are all that may occur; its place in them decides a colour.
     """
-    shown = Text()
-    place = 0
+    shown, place = Text(), 0
     for entity in document.entities:
         style = f"black on {_colour(entity.type, types)}"
         shown.append(document.text[place : entity.start])
@@ -44,12 +41,9 @@ def to_terminal(document: Highlighted, types: Sequence[str]) -> Text:
 
 
 def to_html(documents: Iterable[Highlighted], types: Sequence[str], title: str) -> str:
-    """One web page with all documents; nothing is fetched from anywhere.
+    """One web page with all documents, as for `to_terminal`; nothing is fetched from anywhere.
 
-    Args:
-        documents: as for `to_terminal`; the probability of an entity shows when the pointer rests on it.
-        types: as for `to_terminal`.
-        title: of the page.
+    The probability of an entity shows when the pointer rests on it.
     """
     documents = list(documents)
     counted = Counter(entity.type for document in documents for entity in document.entities)

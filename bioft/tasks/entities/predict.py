@@ -27,14 +27,9 @@ def find_entities(
 ) -> list[list[Entity]]:
     """Find the entities of each text, in order; they do not overlap.
 
-    Args:
-        model: a token classification model, with or without a PEFT adapter, and its fast tokenizer, as from `load`.
-        texts: of any length.
-        record: that of the run: `labels` in the model's order, and how long its `windows` are.
-        progress: text of a progress bar; None shows none.
-
-    Raises:
-        BioftError: a window that does not suit the model (`windows.window_size`).
+    `model` is a token classification model, with or without a PEFT adapter, and its fast tokenizer, as from `load`;
+    of the record its `labels`, in the model's order, and `windows` are read. Without `progress`, the text of a
+    progress bar, none is shown. Raises BioftError for a window that does not suit the model (`windows.window_size`).
     """
     encoder, tokenizer, *_ = model
     labels, kept = record["labels"], record["windows"]
@@ -57,19 +52,17 @@ def spans_of(documents: Sequence[Sequence[Entity]]) -> list[list[Span]]:
     return [[entity.span for entity in entities] for entities in documents]
 
 
-def load(directory: str | Path) -> tuple[Any, Any, dict[str, Any]]:
-    """The model of a finished run on entities, on this process's device, its tokenizer and its record.
+def load(
+    directory: str | Path, task: str = TASK.name, auto_class: Any = AutoModelForTokenClassification
+) -> tuple[Any, Any, dict[str, Any]]:
+    """The model of a finished run on a task, on this process's device, its tokenizer and its record.
 
     Raises:
         BioftError: no finished run, one on another task, files changed since, or another base model.
     """
-    record = runs.read_trained(directory, TASK.name)
-    model, tokenizer = models.load_trained_encoder(
-        Path(directory),
-        record["base_model"],
-        AutoModelForTokenClassification,
-        id2label=dict(enumerate(record["labels"])),
-    )
+    record = runs.read_trained(directory, task)
+    labels = dict(enumerate(record["labels"]))
+    model, tokenizer = models.load_trained_encoder(Path(directory), record["base_model"], auto_class, id2label=labels)
     return model.to(models.local_device()).eval(), tokenizer, record
 
 
@@ -91,11 +84,7 @@ def predict(
 ) -> pd.DataFrame:
     """The predictions table of documents: `id`, and as JSON lists `label` and `prediction`, with scores.
 
-    Args:
-        model: the model and its tokenizer, such as `load` gives.
-        rows: documents.
-        record: that of the run, of which `labels` and `windows` are read.
-        progress: text of a progress bar; None shows none.
+    The arguments are those of `find_entities`.
     """
     found = find_entities(model, list(rows["text"]), record, progress)
     return table_of(rows, [[(*entity.span, entity.score) for entity in entities] for entities in found])
@@ -122,10 +111,6 @@ def entity_types(record: Mapping[str, Any], found: Sequence[Found]) -> list[str]
 def predict_with_run(
     directory: str | Path, texts: Sequence[str], *, progress: str | None = "Entities"
 ) -> list[list[Entity]]:
-    """The entities of each text, found with a finished run.
-
-    Raises:
-        BioftError: as `load`.
-    """
+    """The entities of each text, found with a finished run; BioftError as `load`."""
     *model, record = load(directory)
     return find_entities(model, texts, record, progress)

@@ -11,6 +11,7 @@ import numpy as np
 from datasets import Dataset
 
 from bioft.errors import BioftError
+from bioft.metrics import entity_f1
 from bioft.tasks.entities.tagging import IGNORED, Tokens, align
 
 
@@ -33,7 +34,7 @@ def split_into_windows(lengths: Sequence[int], size: int, overlap: int) -> list[
     """
     windows = []
     for document, length in enumerate(lengths):
-        if length == 0:
+        if not length:
             continue
         number = max(1, math.ceil((length - overlap) / (size - overlap)))
         # All of one document are equally long: full ones and a rest would read some tokens twice for nothing.
@@ -71,18 +72,10 @@ def window_dataset(
 ) -> tuple[Dataset, int]:
     """The windows of annotated documents as a trainer takes them, and how many documents were cut (see `align`).
 
-    Args:
-        tokenizer: a fast tokenizer.
-        documents: rows with `text` and `entities`.
-        labels: as from `bio_labels`, in the order of the model.
-        size: tokens of text in a window.
-        overlap: tokens that neighbouring windows share.
-
-    Returns:
-        Columns `input_ids`, `attention_mask`, `labels` and `length`, one row for each window.
+    Columns: `input_ids`, `attention_mask`, `labels` and `length`, one row for each window. `labels` are in the order
+    of the model, `size` and `overlap` counted in tokens of text.
     """
-    spans = [[(e["start"], e["end"], e["type"]) for e in entities] for entities in documents["entities"]]
-    tokens, tags, cut = align(tokenizer, list(documents["text"]), spans, labels)
+    tokens, tags, cut = align(tokenizer, list(documents["text"]), entity_f1.spans(documents), labels)
     windows = split_into_windows([len(found.ids) for found in tokens], size, overlap)
     inputs = window_inputs(tokenizer, tokens, windows)
     columns = {
@@ -97,16 +90,9 @@ def window_dataset(
 def merge(
     windows: Sequence[Window], scores: Sequence[np.ndarray], lengths: Sequence[int], n_labels: int
 ) -> list[np.ndarray]:
-    """Put the scores of windows together to those of whole documents.
+    """Put the scores of windows together to those of whole documents, for each an array of shape (tokens, labels).
 
-    Args:
-        windows: as from `split_into_windows`, in any order.
-        scores: of each window's tokens without the special ones, shape (tokens, labels).
-        lengths: tokens of each document.
-        n_labels: how many labels there are.
-
-    Returns:
-        For each document an array of shape (tokens, labels).
+    The windows come in any order; `scores` are of their tokens without the special ones, `lengths` those of documents.
     """
     merged = [np.zeros((length, n_labels), dtype=np.float32) for length in lengths]
     for w, values in zip(windows, scores, strict=True):

@@ -1,48 +1,35 @@
 """Options of the recipe joint_ner_re."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from bioft.datasets.options import argument
 
 
 @dataclass
 class JointArguments:
     """How much each head of a joint model is trained, and what the finished model is compared with."""
 
-    entity_loss_weight: float = field(
-        default=1.0, metadata={"help": "Weight of the entity head's loss; 0 trains the relation head only."}
+    entity_loss_weight: float = argument(1.0, "Weight of the entity head's loss; 0 trains the relation head only.")
+    relation_loss_weight: float = argument(1.0, "Weight of the relation head's loss; 0 trains the entity head only.")
+    positive_weight: float = argument(1.0, "How much a related pair counts in the loss; an unrelated one counts 1.")
+    start_from: str | None = argument(
+        None, "Finished run of token_classification on these data: go on from its encoder and its tags."
     )
-    relation_loss_weight: float = field(
-        default=1.0, metadata={"help": "Weight of the relation head's loss; 0 trains the entity head only."}
+    trained_layers: int | None = argument(
+        None, "Train the last N layers of the encoder and the heads only; 0 trains the heads alone."
     )
-    positive_weight: float = field(
-        default=1.0, metadata={"help": "How much a related pair counts in the loss; an unrelated one counts 1."}
+    relation_layer: int | None = argument(
+        None, "Layer of the encoder that the relation head reads, from 1; by default the last one."
     )
-    start_from: str | None = field(
-        default=None,
-        metadata={"help": "Finished run of token_classification on these data: go on from its encoder and its tags."},
+    relation_words: bool = argument(
+        False, "Let the relation head also read the words at, around and between two mentions."
     )
-    trained_layers: int | None = field(
-        default=None,
-        metadata={"help": "Train the last N layers of the encoder and the heads only; 0 trains the heads alone."},
+    relation_dropout: float = argument(0.3, "Share of what the relation head reads that is hidden in training.")
+    threshold: float | None = argument(
+        None, "Score from which on a relation is predicted; by default the best one on validation."
     )
-    relation_layer: int | None = field(
-        default=None,
-        metadata={"help": "Layer of the encoder that the relation head reads, from 1; by default the last one."},
-    )
-    relation_words: bool = field(
-        default=False,
-        metadata={"help": "Let the relation head also read the words at, around and between two mentions."},
-    )
-    relation_dropout: float = field(
-        default=0.3,
-        metadata={"help": "Share of what the relation head reads that is hidden in training."},
-    )
-    threshold: float | None = field(
-        default=None,
-        metadata={"help": "Score from which on a relation is predicted; by default the best one on validation."},
-    )
-    compare_with: list[str] | None = field(
-        default=None,
-        metadata={"help": "Finished runs on the same test documents, each compared by paired bootstrap."},
+    compare_with: list[str] | None = argument(
+        None, "Finished runs on the same test documents, each compared by paired bootstrap."
     )
 
     def __post_init__(self) -> None:

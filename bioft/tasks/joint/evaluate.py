@@ -70,14 +70,11 @@ def test_rows(dataset: DatasetDict) -> pd.DataFrame:
 def baselines(dataset: DatasetDict, record: Mapping[str, Any], progress: bool = False) -> dict[str, pd.DataFrame]:
     """What each baseline for what the trained heads do finds in the test split: predictions tables."""
     heads = heads_of(record)
-    result: dict[str, pd.DataFrame] = {}
-    if "entities" in heads:
-        result |= entity_evaluation.baselines(dataset, record)
+    result = entity_evaluation.baselines(dataset, record) if "entities" in heads else {}
     if "relations" in heads:
         names = {theirs: ours for ours, theirs in RELATED.items()}
-        result |= {
-            name: table.rename(columns=names) for name, table in relation_evaluation.baselines(dataset, record).items()
-        }
+        found = relation_evaluation.baselines(dataset, record)
+        result |= {name: table.rename(columns=names) for name, table in found.items()}
     return result
 
 
@@ -88,9 +85,7 @@ def figures(table: pd.DataFrame, dataset: DatasetDict, record: Mapping[str, Any]
     between annotated entities, `end_to_end_f1` and so on of relations between the model's own, linked by the
     dictionary.
     """
-    result: Metrics = {}
-    if "prediction" in table:
-        result |= entity_evaluation.figures(table, dataset, record)
+    result = entity_evaluation.figures(table, dataset, record) if "prediction" in table else {}
     if "relation_prediction" in table:
         found = relation_evaluation.figures(_related(table), dataset, record)
         end_to_end = relation_evaluation.END_TO_END
@@ -163,13 +158,7 @@ def check_comparable(runs_to_compare: Sequence[str], manifest: Mapping[str, Any]
 def compare_with_runs(
     record: Mapping[str, Any], table: pd.DataFrame, test: Dataset, others: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Paired bootstraps of a finished evaluation against other runs on the same test documents.
-
-    Args:
-        record: of this run, with `metrics`, `dataset` and `training`.
-        table: the predictions table of this run.
-        test: the test documents.
-        others: runs that `check_comparable` accepts.
+    """Paired bootstraps of a finished evaluation against other runs, which `check_comparable` accepts.
 
     Returns:
         For each metric that a run shares with this one: the other run's `name` and `recipe`, the `metric`, this one's

@@ -11,6 +11,7 @@ import torch
 from datasets import Dataset
 from transformers import Trainer
 
+from bioft.metrics import entity_f1
 from bioft.tasks.entities import tagging, windows as entities_windows
 from bioft.tasks.entities.tagging import Tokens
 from bioft.tasks.entities.windows import Window
@@ -30,13 +31,9 @@ def relation_inputs(
 ) -> dict[str, np.ndarray]:
     """What the relation head needs to know about candidates.
 
-    Args:
-        documents: the tokens of each document.
-        windows: of all documents, in their order.
-        found: candidates, their `document` an index into `documents`.
-        features: `marking.pair_features` of the candidates.
-        words: `candidate_words` of the candidates, or nothing for a model that does not read them.
-        tokens_before: special tokens at the beginning of each window.
+    `windows` are those of all documents, in their order; `features` and `words` of the candidates are those of
+    `marking.pair_features` and `candidate_words` (none for a model that does not read words); `tokens_before` are the
+    special tokens at the beginning of each window.
 
     Returns:
         `mentions`, `mention_pairs`, `pair_features` and `pair_words` as `JointModel.forward` takes them; indices of
@@ -63,23 +60,18 @@ def relation_inputs(
         for head, tail in relations.mention_pairs(candidate.head.places, candidate.tail.places):
             key = mention(candidate.document, *head), mention(candidate.document, *tail)
             pairs.append((*key, index, _distance_bucket(head[0] - tail[0])))
+    buckets = [sorted({zlib.crc32(word.encode()) % WORD_BUCKETS for word in its}) for its in words]
+    pair_words = [(index, bucket) for index, its in enumerate(buckets) for bucket in its]
     return {
         "mentions": np.array(mentions, dtype=np.int64).reshape(-1, 3),
         "mention_pairs": np.array(pairs, dtype=np.int64).reshape(-1, 4),
         "pair_features": features.astype(np.float32),
-        "pair_words": np.array(
-            [(index, bucket) for index, its in enumerate(words) for bucket in sorted(set(map(_word_bucket, its)))],
-            dtype=np.int64,
-        ).reshape(-1, 2),
+        "pair_words": np.array(pair_words, dtype=np.int64).reshape(-1, 2),
     }
 
 
 def training_dataset(
-    tokenizer: Any,
-    rows: Sequence[Mapping[str, Any]],
-    config: JointConfig,
-    window_length: int,
-    window_overlap: int,
+    tokenizer: Any, rows: Sequence[Mapping[str, Any]], config: JointConfig, window_length: int, window_overlap: int
 ) -> Dataset:
     """One example for each document: its windows with their tags, and its candidates with their labels.
 
@@ -88,8 +80,7 @@ def training_dataset(
     """
     labels, arguments = labels_of(config), arguments_of(config)
     texts = [row["text"] for row in rows]
-    spans = [[(e["start"], e["end"], e["type"]) for e in row["entities"]] for row in rows]
-    documents, tags, _ = tagging.align(tokenizer, texts, spans, labels)
+    documents, tags, _ = tagging.align(tokenizer, texts, entity_f1.spans(rows), labels)
     before, after = entities_windows.special_tokens(tokenizer)
     size = window_length - len(before) - len(after)
     by_document: defaultdict[int, list[Candidate]] = defaultdict(list)
@@ -105,13 +96,10 @@ def training_dataset(
         words = candidate_words([rows[index]], found) if config.relation_words else []
         arrays = relation_inputs([tokens], windows, found, features, words, len(before))
         arrays["relation_labels"] = relations.true_labels(found, arguments).astype(np.float32)
+        tagged = entities_windows.window_labels(tokenizer, [tags[index]], windows)
         examples.append(
-            {
-                "input_ids": inputs,
-                "labels": entities_windows.window_labels(tokenizer, [tags[index]], windows),
-                "length": sum(map(len, inputs)),
-                **{key: values.tolist() for key, values in arrays.items()},
-            }
+            {"input_ids": inputs, "labels": tagged, "length": sum(map(len, inputs))}
+            | {key: values.tolist() for key, values in arrays.items()}
         )
     return Dataset.from_list(examples)
 
@@ -143,9 +131,8 @@ class JointCollator:
             mentions += len(arrays["mentions"])
             candidates += len(arrays["relation_labels"])
         for key in self.columns:
-            joined = np.concatenate([arrays[key] for arrays in matrices])
-            whole = key in ("mentions", "mention_pairs", "pair_words")
-            batch[key] = torch.from_numpy(joined.astype(np.int64 if whole else np.float32))
+            kind = np.float32 if key in ("pair_features", "relation_labels") else np.int64
+            batch[key] = torch.from_numpy(np.concatenate([arrays[key] for arrays in matrices]).astype(kind))
         return batch
 
 
@@ -184,10 +171,6 @@ def _token_range(tokens: Tokens, start: int, end: int) -> tuple[int, int]:
     last = int(np.searchsorted(tokens.offsets[:, 0], end, side="left")) - 1
     first = min(first, len(tokens.ids) - 1)
     return first, max(first, last)
-
-
-def _word_bucket(word: str) -> int:
-    return zlib.crc32(word.encode()) % WORD_BUCKETS
 
 
 def _distance_bucket(characters: int) -> int:

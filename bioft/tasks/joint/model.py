@@ -102,13 +102,8 @@ class JointModel(PreTrainedModel):
         self.encoder = AutoModel.from_config(config.encoder)
         self.dropout = nn.Dropout(config.dropout)
         self.entity_classifier = nn.Linear(hidden, config.num_labels)
-        self.relation_classifier = RelationHead(
-            hidden,
-            config.relation_hidden_size,
-            len(arguments_of(config)),
-            config.relation_dropout,
-            words=config.relation_words,
-        )
+        size, types = config.relation_hidden_size, len(arguments_of(config))
+        self.relation_classifier = RelationHead(hidden, size, types, config.relation_dropout, config.relation_words)
         self.post_init()
 
     def encode(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -192,15 +187,9 @@ class RelationHead(nn.Module):
         features: torch.Tensor,
         words: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Logits of shape (candidates, types).
+        """Logits of shape (candidates, types), from states of shape (windows, tokens, hidden size).
 
-        Args:
-            states: of tokens, shape (windows, tokens, hidden size).
-            lengths: tokens of each window that are no padding.
-            mentions: as `JointModel.forward` takes them, like what follows.
-            pairs: of mentions.
-            features: of candidates.
-            words: of candidates; a head without weights of words reads none.
+        `lengths` are the tokens of each window that are no padding; what follows is as `JointModel.forward` takes it.
         """
         states = self.dropout(states)
         window, first, last = mentions.unbind(1)
@@ -232,9 +221,8 @@ class RelationHead(nn.Module):
 def means_between(states: torch.Tensor, ranges: torch.Tensor) -> torch.Tensor:
     """The mean state of ranges of tokens, shape (ranges, hidden size); zero for those empty or longer than `NEAR`.
 
-    Args:
-        states: shape (windows, tokens, hidden size).
-        ranges: window, first token and the token after the last of each, shape (3, ranges).
+    `states` are of shape (windows, tokens, hidden size); `ranges`, of shape (3, ranges), are window, first token and
+    the token after the last of each.
     """
     window, start, end = ranges
     # In float32 also where the encoder computes in less: these are differences of long sums.
@@ -263,14 +251,9 @@ def new_model(
     trained_layers: int | None = None,
     **options: Any,
 ) -> Any:
-    """A `JointModel` with new heads on a pretrained encoder.
+    """A `JointModel` with new heads on a pretrained encoder, whose weights are kept; `labels` are BIO tags.
 
-    Args:
-        encoder: its weights are kept.
-        labels: BIO tags.
-        arguments: of each relation type.
-        trained_layers: leave the others as they are; by default all are trained.
-        options: those of `JointConfig`.
+    Layers other than the last `trained_layers` are left as they are; the options are those of `JointConfig`.
 
     Raises:
         BioftError: a `relation_layer` or `trained_layers` that the encoder does not have.

@@ -65,18 +65,11 @@ def find_in_texts(
     name_unlinked: bool = False,
     progress: str | None = None,
 ) -> JointPrediction:
-    """Find the entities of documents and the relations between them; each document is encoded once.
+    """Find the entities of documents of any length and the relations between them; each document is encoded once.
 
-    Args:
-        model: a `JointModel`.
-        tokenizer: its tokenizer.
-        texts: of the documents, of any length.
-        dictionary: gives entities the concept ids between which relations are looked for.
-        window_length: tokens of a window, with the special ones.
-        window_overlap: tokens that neighbouring windows share.
-        annotated: entities of each document, whose relations are scored too (with gold entities).
-        name_unlinked: look for relations also between concepts that the dictionary does not know, by their names.
-        progress: text of a progress bar; None shows none.
+    Relations are looked for between the concept ids that the dictionary gives to entities, with `name_unlinked` also
+    between concepts that it does not know, by their names; those between the `annotated` entities of each document are
+    scored too. Without `progress`, the text of a progress bar, none is shown.
     """
     labels, arguments = labels_of(model.config), arguments_of(model.config)
     before, _ = entities_windows.special_tokens(tokenizer)
@@ -113,11 +106,7 @@ def find_in_texts(
                 pieces[kind] += [(batch[pair.document], pair, row) for pair, row in scored]
     finally:
         model.train(was_training)
-    return JointPrediction(
-        entities,
-        linked,
-        *(_in_order(pieces[kind], arguments) for kind in ("linked", "annotated")),
-    )
+    return JointPrediction(entities, linked, *(_in_order(its, arguments) for its in pieces.values()))
 
 
 def _score_pairs(
@@ -185,11 +174,8 @@ def load(directory: str | Path) -> tuple[Any, Any, ConceptDictionary, dict[str, 
 def heads_of(record: Mapping[str, Any]) -> tuple[str, ...]:
     """Which of "entities" and "relations" are learnt, here (their loss has a weight) or in the run begun from."""
     kept = record["joint"]
-    learnt = {
-        "entities": kept["entity_loss_weight"] or kept.get("start_from"),
-        "relations": kept["relation_loss_weight"],
-    }
-    return tuple(head for head, whether in learnt.items() if whether)
+    learnt = kept["entity_loss_weight"] or kept.get("start_from"), kept["relation_loss_weight"]
+    return tuple(head for head, whether in zip(("entities", "relations"), learnt, strict=True) if whether)
 
 
 def predict_split(
@@ -206,11 +192,8 @@ def predict(
 ) -> pd.DataFrame:
     """The predictions table of documents, with columns for what the trained heads find: see `table_of`.
 
-    Args:
-        model: the model, its tokenizer and its dictionary, such as `load` gives.
-        rows: documents.
-        record: that of the run, of which `joint`, `relations` and `windows` are read.
-        progress: text of a progress bar; None shows none.
+    `model` is the model, its tokenizer and its dictionary, such as `load` gives; of the record of the run `joint`,
+    `relations` and `windows` are read.
     """
     found = predict_split(model, rows, record, progress)
     return table_of(rows, found, record["relations"]["threshold"], heads_of(record))
@@ -223,25 +206,22 @@ def table_of(rows: Dataset, prediction: JointPrediction, threshold: float, heads
     `relation_label`, `relation_prediction` (type, head, tail, score; between annotated entities) and
     `end_to_end_prediction`.
     """
-    columns: dict[str, list[str]] = {"id": list(rows["document_id"])}
+    columns: dict[str, Any] = {}
     if "entities" in heads:
-        columns["label"] = predictions.to_json(entity_f1.spans(rows))
-        columns["prediction"] = predictions.to_json(prediction.entities)
+        columns |= {"label": entity_f1.spans(rows), "prediction": prediction.entities}
     if "relations" in heads:
-        columns["relation_label"] = predictions.to_json(relation_f1.relations(rows))
-        columns["relation_prediction"] = predictions.to_json(prediction.annotated.found(len(rows), threshold))
+        found = prediction.annotated.found(len(rows), threshold)
+        columns |= {"relation_label": relation_f1.relations(rows), "relation_prediction": found}
     if len(heads) == 2:
-        columns["end_to_end_prediction"] = predictions.to_json(prediction.end_to_end.found(len(rows), threshold))
-    return pd.DataFrame(columns)
+        columns["end_to_end_prediction"] = prediction.end_to_end.found(len(rows), threshold)
+    lists = {name: predictions.to_json(items) for name, items in columns.items()}
+    return pd.DataFrame({"id": list(rows["document_id"]), **lists})
 
 
 def find(
     model: Sequence[Any], documents: Sequence[InputDocument], record: Mapping[str, Any], progress: str | None = None
 ) -> list[Found]:
-    """The entities of documents and the relations between them, also of those that the dictionary does not know.
-
-    The arguments are those of `predict`, with documents that may be of anywhere.
-    """
+    """The entities of documents and the relations between them, also of those that the dictionary does not know."""
     network, tokenizer, dictionary, *_ = model
     texts = [document.text for document in documents]
     found = find_in_texts(

@@ -19,15 +19,8 @@ def load_entity_weights(
 ) -> dict[str, torch.Tensor]:
     """The weights of a joint model, its encoder and entity head as a finished run of `token_classification` has them.
 
-    Args:
-        run: its directory; None changes none of the model's weights.
-        model: the joint model, on the same base model; it is not changed.
-        base: the base model.
-        manifest: of the dataset.
-        chooses_threshold: the validation documents will choose the threshold of relations.
-
-    Returns:
-        A whole `state_dict`; what the run does not have is the model's own.
+    A whole `state_dict`; what the run does not have, without a run all of it, is the model's own. `chooses_threshold`:
+    the validation documents will choose the threshold of relations.
 
     Raises:
         BioftError: no such run, one of another recipe, on another base model, with other tags or another test split,

@@ -1,40 +1,31 @@
 """Options of the recipe sequence_classification."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from bioft.datasets.options import argument
 
 
 @dataclass
 class RelationArguments:
     """How pairs of concepts become texts for a classifier, and relations of its scores."""
 
-    marker_style: str = field(
-        default="typed",
-        metadata={
-            "help": "typed (@ chemical: aspirin @), entity (@ aspirin @) or masked (@ chemical): how the mentions of "
-            "the two concepts are marked."
-        },
+    marker_style: str = argument(
+        "typed",
+        "typed (@ chemical: aspirin @), entity (@ aspirin @) or masked (@ chemical): how the mentions of the two "
+        "concepts are marked.",
     )
-    add_marker_tokens: bool = field(
-        default=False, metadata={"help": "Add the markers to the vocabulary; they are saved with the model."}
+    add_marker_tokens: bool = argument(False, "Add the markers to the vocabulary; they are saved with the model.")
+    summary: bool = argument(
+        True, "Begin each text with a few words on how often and where the document names the concepts."
     )
-    summary: bool = field(
-        default=True,
-        metadata={"help": "Begin each text with a few words on how often and where the document names the concepts."},
+    max_length: int = argument(128, "Tokens of a text; sentences that do not fit are left out, and counted.")
+    positive_weight: float = argument(1.0, "How much a related pair counts in the loss; an unrelated one counts 1.")
+    trained_layers: int | None = argument(
+        None, "Train the last N layers of the encoder and the head only, which saves time."
     )
-    max_length: int = field(
-        default=128, metadata={"help": "Tokens of a text; sentences that do not fit are left out, and counted."}
+    threshold: float | None = argument(
+        None, "Score from which on a relation is predicted; by default the best one on validation."
     )
-    positive_weight: float = field(
-        default=1.0, metadata={"help": "How much a related pair counts in the loss; an unrelated one counts 1."}
-    )
-    trained_layers: int | None = field(
-        default=None, metadata={"help": "Train the last N layers of the encoder and the head only, which saves time."}
-    )
-    threshold: float | None = field(
-        default=None,
-        metadata={"help": "Score from which on a relation is predicted; by default the best one on validation."},
-    )
-    entity_run: str | None = field(
-        default=None,
-        metadata={"help": "Finished run of token_classification: evaluate end to end too, on the entities it finds."},
+    entity_run: str | None = argument(
+        None, "Finished run of token_classification: evaluate end to end too, on the entities it finds."
     )

@@ -18,8 +18,7 @@ def for_merge(directory: Path, record: dict[str, Any], dtype: Any) -> ForMerge:
 def for_onnx(directory: Path, record: dict[str, Any], rows: Any) -> ForOnnx:
     """The model with marked texts of some pairs; a prediction is whether they have a relation of a type."""
     model, tokenizer, _ = relation_prediction.load(directory)
-    kept = record["relations"]
-    arguments = {kind: [tuple(pair) for pair in pairs] for kind, pairs in kept["arguments"].items()}
+    kept, arguments = record["relations"], relation_prediction.recorded_arguments(record)
     found = relations.candidates(rows, arguments)
     found = [found[index] for index in evenly(len(found))]
     labels = relation_prediction.labels_of(model)

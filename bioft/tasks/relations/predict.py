@@ -17,10 +17,8 @@ from bioft.datasets.documents.pubtator import concepts
 from bioft.errors import BioftError
 from bioft.metrics import counts, relation_f1, thresholds
 from bioft.metrics.relation_f1 import Relation
-from bioft.models import base as models
 from bioft.models.batches import logits_of
-from bioft.storage import runs
-from bioft.tasks.entities import predictions, windows
+from bioft.tasks.entities import predict as entity_prediction, predictions, windows
 from bioft.tasks.entities.files import InputDocument
 from bioft.tasks.entities.found import Found, FoundRelation
 from bioft.tasks.entities.tagging import Entity
@@ -89,6 +87,11 @@ class RelationScores:
         return counts.metrics(counts.count(found, references, type_index=0), n_resamples=0)["f1"]
 
 
+def recorded_arguments(record: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
+    """The entity types of head and tail of each relation type, as a record has them."""
+    return {kind: [(head, tail) for head, tail in pairs] for kind, pairs in record["relations"]["arguments"].items()}
+
+
 def labels_of(model: Any) -> list[str]:
     """The labels of a classifier in the order of its logits."""
     return [model.config.id2label[index] for index in range(model.config.num_labels)]
@@ -99,15 +102,11 @@ def score(
 ) -> RelationScores:
     """Score all candidates of documents, whose `entities` may be annotated or predicted.
 
-    Args:
-        model: a sequence classification model with the labels of `relations.label_names`, in any order, and its fast
-            tokenizer, such as `load` gives.
-        rows: of documents, with `text` and `entities`.
-        record: that of the run: its `relations` hold the entity types of each relation type, and the markers.
-        progress: text of a progress bar; None shows none.
+    `model` is a sequence classification model with the labels of `relations.label_names`, in any order, and its fast
+    tokenizer, such as `load` gives; of the record `relations` hold the entity types of each relation type, and the
+    markers. Without `progress`, the text of a progress bar, none is shown.
     """
-    kept = record["relations"]
-    arguments = {kind: [tuple(pair) for pair in pairs] for kind, pairs in kept["arguments"].items()}
+    kept, arguments = record["relations"], recorded_arguments(record)
     found = relations.candidates(rows, arguments)
     inputs, _ = Markers(**kept["markers"]).encode(model[1], [row["text"] for row in rows], found)
     logits = np.array(logits_of(model[0], model[1], inputs, progress))
@@ -133,37 +132,20 @@ def modules_to_save(model: Any, markers: Markers) -> list[str]:
 def pair_dataset(
     tokenizer: Any, rows: Sequence[Row], arguments: relations.Arguments, labels: Sequence[str], markers: Markers
 ) -> tuple[Dataset, dict[str, int]]:
-    """A training example (`input_ids`, `labels`) for each candidate of documents.
+    """A training example (`input_ids`, `labels`) for each candidate of documents; `labels` in the classifier's order.
 
-    Args:
-        tokenizer: a fast one.
-        rows: documents with `text`, `entities` and `relations`.
-        arguments: the entity types of each relation type.
-        labels: of the classifier, in its order.
-        markers: how candidates become texts.
-
-    Returns:
-        The examples, and counts: those of `relations.count_labels`, `missed` (relations without a candidate) and
-        those of `Markers.encode`.
+    Beside it counts: those of `relations.count_labels`, `missed` (relations without a candidate) and those of
+    `Markers.encode`.
     """
     found = relations.candidates(rows, arguments)
     inputs, left_out = markers.encode(tokenizer, [row["text"] for row in rows], found)
-    values = [relations.encode_labels(candidate, labels) for candidate in found]
-    missed = relations.count_missed(rows, found)
-    return Dataset.from_dict({"input_ids": inputs, "labels": values}), {
-        **relations.count_labels(found),
-        "missed": missed,
-        **left_out,
-    }
+    examples = {"input_ids": inputs, "labels": [relations.encode_labels(candidate, labels) for candidate in found]}
+    missed = {"missed": relations.count_missed(rows, found)}
+    return Dataset.from_dict(examples), relations.count_labels(found) | missed | left_out
 
 
 def weighted_loss(positive_weight: float, labels: Sequence[str]) -> Callable[..., torch.Tensor] | None:
-    """A loss for `transformers.Trainer` in which relations count `positive_weight` times; None if that is 1.
-
-    Args:
-        positive_weight: of a relation; "no relation" counts once.
-        labels: of the classifier, in its order.
-    """
+    """A loss for `transformers.Trainer` in which relations count `positive_weight` times; None if that is 1."""
     if positive_weight == 1.0:
         return None
     weights = torch.tensor([1.0 if label == relations.NO_RELATION else positive_weight for label in labels])
@@ -185,10 +167,8 @@ def choose_threshold(
 ) -> tuple[float, str]:
     """The score from which on a relation is predicted, and where it comes from.
 
-    Args:
-        scores: of the validation documents; None where they chose nothing, because the model was trained on them.
-        rows: those documents, with their relations.
-        given: a threshold that the user chose; None takes the best one.
+    `scores` are those of the validation documents `rows`, None where they choose nothing because the model was trained
+    on them; `given` is a threshold that the user chose.
     """
     if given is not None:
         return given, "given"
@@ -251,19 +231,8 @@ def table_of(
 
 
 def load(directory: str | Path) -> tuple[Any, Any, dict[str, Any]]:
-    """The model of a finished run on relations, on this process's device, its tokenizer, its record.
-
-    Raises:
-        BioftError: no finished run, one on another task, files changed since, or another base model.
-    """
-    record = runs.read_trained(directory, TASK.name)
-    model, tokenizer = models.load_trained_encoder(
-        Path(directory),
-        record["base_model"],
-        AutoModelForSequenceClassification,
-        id2label=dict(enumerate(record["labels"])),
-    )
-    return model.to(models.local_device()).eval(), tokenizer, record
+    """The model of a finished run on relations, its tokenizer, its record; see `entities.predict.load`."""
+    return entity_prediction.load(directory, TASK.name, AutoModelForSequenceClassification)
 
 
 def predict(
@@ -271,11 +240,7 @@ def predict(
 ) -> pd.DataFrame:
     """The predictions table of documents: `id`, and as JSON lists `label` and `prediction`, with scores.
 
-    Args:
-        model: the model and its tokenizer, such as `load` gives.
-        rows: documents.
-        record: that of the run, of which `relations` are read.
-        progress: text of a progress bar; None shows none.
+    The arguments are those of `score`.
     """
     scores = score(model, rows.to_list(), record, progress)
     return table_of(rows, scores.found(len(rows), record["relations"]["threshold"]))
