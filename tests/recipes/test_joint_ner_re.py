@@ -20,8 +20,7 @@ from bioft.metrics import counts, entity_f1, relation_f1
 from bioft.models.embedded import BaseModel
 from bioft.storage import runs, yaml_config
 from bioft.tasks.entities import predict as entity_prediction
-from bioft.tasks.entities.files import InputDocument
-from bioft.tasks.entities.found import Found
+from bioft.tasks.entities.files import Found, InputDocument
 from bioft.tasks.joint import evaluate as joint_evaluation, model as joint, predict as joint_prediction
 from bioft.tasks.joint.start import load_entity_weights
 from bioft.tasks.relations import baselines as relation_baselines

@@ -20,7 +20,7 @@ from bioft.metrics import counts, relation_f1
 from bioft.models import base as models
 from bioft.storage import datasets as storage, runs, yaml_config
 from bioft.tasks.entities import predict as entity_prediction
-from bioft.tasks.entities.found import FoundRelation
+from bioft.tasks.entities.files import FoundRelation
 from bioft.tasks.relations import candidates as relations, predict as relation_prediction
 from bioft.tasks.relations.answers import KEY
 from bioft.training import presets, steps as training_run

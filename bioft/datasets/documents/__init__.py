@@ -27,3 +27,7 @@ PUBTATOR = Source(
     purpose="Build a dataset of entities and relations from PubTator files of your own.",
 )
 SOURCES = (SAMPLE, BC5CDR, CHEMDISGENE, PUBTATOR)
+COLUMNS = ("document_id", "text", "entities", "relations")
+ABSTRACTS_ONLY = "Figures hold for abstracts like those of the test split; other kinds of text were not measured."
+STATED = "It says what a text states, not whether that is true."
+"""Limits of models that are trained on these."""

@@ -55,16 +55,14 @@ def build(
     and counted in the manifest, and numbers are compared only where nothing was left out.
     """
     path = Path(path)
+    skipped: dict[str, list[str]] = {split: [] for split in FILES}
+    found = {}
+    sources = []
     with _folder(path) as folder:
         files = {split: _find(folder, name, path) for split, name in FILES.items()}
-        skipped: dict[str, list[str]] = {split: [] for split in files}
-        found = {
-            split: list(pubtator.read(file, skipped=skipped[split] if skip_bad else None))
-            for split, file in files.items()
-        }
-        sources = [
-            documents.source(file, version=VERSION, url=URL, terms=TERMS, citation=CITATION) for file in files.values()
-        ]
+        for split, file in files.items():
+            found[split] = list(pubtator.read(file, skipped=skipped[split] if skip_bad else None))
+            sources.append(documents.source(file, version=VERSION, url=URL, terms=TERMS, citation=CITATION))
     dataset, manifest = documents.build(
         found,
         builder="bc5cdr",
@@ -74,11 +72,11 @@ def build(
         split={"strategy": "official"},
         skipped=skipped,
     )
+    hint = f"{HINT} Your own corpora are built with `bioft build pubtator`."
     for split, expected in COUNTS.items():
         if not skipped[split]:
-            hint = f"{HINT} Your own corpora are built with `bioft build pubtator`."
-            file = f"{files[split].name} is not the official file"
-            documents.check_counts(manifest["rows"][split], expected, "official", file, hint)
+            what = f"{files[split].name} is not the official file"
+            documents.check_counts(manifest["rows"][split], expected, "official", what, hint)
     return dataset, manifest
 
 

@@ -30,29 +30,19 @@ CITATION = (
     "Between Chemicals, Diseases and Genes. LREC 2022."
 )
 BENCHMARK_TYPES = (
-    "chem_disease:marker/mechanism",
-    "chem_disease:therapeutic",
-    "chem_gene:affects^binding",
-    "chem_gene:affects^expression",
-    "chem_gene:affects^localization",
-    "chem_gene:decreases^activity",
-    "chem_gene:decreases^expression",
-    "chem_gene:decreases^metabolic_processing",
-    "chem_gene:increases^activity",
-    "chem_gene:increases^expression",
-    "chem_gene:increases^metabolic_processing",
+    "chem_disease:marker/mechanism", "chem_disease:therapeutic",
+    "chem_gene:affects^binding", "chem_gene:affects^expression", "chem_gene:affects^localization",
+    "chem_gene:decreases^activity", "chem_gene:decreases^expression", "chem_gene:decreases^metabolic_processing",
+    "chem_gene:increases^activity", "chem_gene:increases^expression", "chem_gene:increases^metabolic_processing",
     "chem_gene:increases^transport",
-    "gene_disease:marker/mechanism",
-    "gene_disease:therapeutic",
-)
+    "gene_disease:marker/mechanism", "gene_disease:therapeutic",
+)  # fmt: skip
 """The relation types of the training corpus, which the benchmark keeps."""
 RELATION_TYPES = (
     *BENCHMARK_TYPES,
-    "chem_gene:affects^activity",
-    "chem_gene:affects^metabolic_processing",
-    "chem_gene:affects^transport",
+    "chem_gene:affects^activity", "chem_gene:affects^metabolic_processing", "chem_gene:affects^transport",
     "chem_gene:decreases^transport",
-)
+)  # fmt: skip
 CHOICES = ("benchmark", "all")
 CURATED_COUNTS = {"documents": 523, "Chemical": 5739, "Disease": 2931, "Gene": 5578, "relations": 3911}
 """What the curated corpus holds, all types of relations counted."""
@@ -126,7 +116,7 @@ def build(
     if train_path is None:
         sizes = {"validation_size": validation_size, "test_size": test_size}
         arguments |= {**sizes, "seed": seed}
-        splits = documents.split_at_random(curated, validation_size, test_size, seed)
+        splits = documents.split_at_random(curated, **sizes, seed=seed)
         split: dict[str, Any] = {
             "strategy": "document",
             **sizes,
@@ -196,13 +186,13 @@ def _with_relations(
     for document in found:
         places = relations.pop(document.document_id, [])
         document.relations = [relation for _, relation in places]
-        if (problem := _relation_problem(document)) is None:
+        if problem := _relation_problem(document):
+            message = f"{places[problem.position][0]}, document {document.document_id}: {problem.message}"
+            if skipped is None:
+                raise BioftError(message)
+            skipped.append(message)
+        else:
             yield document
-            continue
-        message = f"{places[problem.position][0]}, document {document.document_id}: {problem.message}"
-        if skipped is None:
-            raise BioftError(message)
-        skipped.append(message)
 
 
 def _relation_problem(document: Document) -> pubtator.Problem | None:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 from datasets import Dataset, DatasetDict, concatenate_datasets
 
-from bioft.datasets.documents import pubtator
+from bioft.datasets.documents import COLUMNS, pubtator
 from bioft.datasets.documents.pubtator import Document, concepts
 from bioft.datasets.options import PathName, Seed, SkipBad, TestSize, ValidationSize
 from bioft.datasets.splits import SPLITS, check_disjoint, grouped_split, straddling
@@ -18,7 +18,6 @@ from bioft.storage.datasets import SCHEMA_VERSION, fingerprint
 from bioft.storage.files import file_sha256
 from bioft.storage.text_lines import normalise
 
-COLUMNS = ("document_id", "text", "entities", "relations")
 _TEXT, _PLACE = pa.string(), pa.int64()
 _ENTITY = pa.struct({"id": _TEXT, "type": _TEXT, "start": _PLACE, "end": _PLACE, "text": _TEXT})
 _RELATION = pa.struct(dict.fromkeys(("type", "head", "tail"), _TEXT))
@@ -126,24 +125,17 @@ def build_from_pubtator(
         list(pubtator.read(file, skipped=messages if skip_bad else None))
         for file, messages in zip(files, skipped.values(), strict=True)
     ]
-    arguments: dict[str, Any] = {"skip_bad": skip_bad}
-    if len(files) == 1:
-        sizes = {"validation_size": validation_size, "test_size": test_size}
-        arguments |= {**sizes, "seed": seed}
-        splits = split_at_random(found[0], validation_size, test_size, seed)
-        split = {"strategy": "document", **sizes}
-    else:
-        splits = dict(zip(SPLITS, found, strict=True))
-        split = {"strategy": "given"}
+    sizes = {"validation_size": validation_size, "test_size": test_size}
+    at_random = len(files) == 1
     return build(
-        splits,
+        split_at_random(found[0], **sizes, seed=seed) if at_random else dict(zip(SPLITS, found, strict=True)),
         builder="pubtator",
-        arguments=arguments,
+        arguments={"skip_bad": skip_bad, **sizes, "seed": seed} if at_random else {"skip_bad": skip_bad},
         sources=[source(file) for file in files],
         license={"license": "unknown"},
-        split=split,
+        split={"strategy": "document", **sizes} if at_random else {"strategy": "given"},
         skipped=skipped,
-        seed=seed if len(files) == 1 else None,
+        seed=seed if at_random else None,
     )
 
 
@@ -228,7 +220,7 @@ class _Seen:
 
     def fractions(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
         """Per type: how many mentions or relations `rows` have, and which part of them was seen."""
-        entities = [entity for row in rows for entity in row["entities"]]
+        entities, relations = ([item for row in rows for item in row[column]] for column in COLUMNS[2:])
         result: dict[str, Any] = {}
         for entity_type in [*sorted({entity["type"] for entity in entities}), "all"]:
             chosen = [entity for entity in entities if entity_type in (entity["type"], "all")]
@@ -239,13 +231,10 @@ class _Seen:
                 "linked": len(linked),
                 "concept_seen": _fraction(any(c in self.concepts for c in found) for found in linked),
             }
-        relations = [relation for row in rows for relation in row["relations"]]
         for relation_type in sorted({relation["type"] for relation in relations}):
             chosen = [relation for relation in relations if relation["type"] == relation_type]
-            result[relation_type] = {
-                "relations": len(chosen),
-                "seen": _fraction(tuple(relation.values()) in self.relations for relation in chosen),
-            }
+            seen = _fraction(tuple(relation.values()) in self.relations for relation in chosen)
+            result[relation_type] = {"relations": len(chosen), "seen": seen}
         return result
 
 

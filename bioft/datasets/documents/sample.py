@@ -23,7 +23,7 @@ def build(
     """Build the sample corpus, split by document; returns the splits and the manifest."""
     sizes = {"validation_size": validation_size, "test_size": test_size}
     return documents.build(
-        documents.split_at_random(list(pubtator.read(FILE)), validation_size, test_size, seed),
+        documents.split_at_random(list(pubtator.read(FILE)), **sizes, seed=seed),
         builder="sample",
         arguments={**sizes, "seed": seed},
         sources=[

@@ -43,8 +43,7 @@ def write(directory: Path, table: pd.DataFrame, baselines: Mapping[str, pd.DataF
 def read(directory: Path, record: Mapping[str, Any]) -> pd.DataFrame:
     """The predictions table that `write` wrote, a row for each test document.
 
-    Raises:
-        BioftError: the file is missing, can't be read or lacks a column.
+    Raises BioftError: the file is missing, can't be read or lacks a column.
     """
     return read_table(directory, ("id", "label", "prediction"))
 
@@ -61,11 +60,11 @@ def differences(made: pd.DataFrame, stored: pd.DataFrame, record: Mapping[str, A
 
 def outcomes_of_documents(table: pd.DataFrame, columns: dict[str, tuple[str, str]]) -> Outcomes:
     """The same for predictions with a row for each document; `columns` has labels and predictions by metric."""
-    metrics: dict[str, Metric] = {}
-    for name, (label, prediction) in columns.items():
-        if prediction in table:
-            there, found = (list(map(set, predictions.without_scores(table[c]))) for c in (label, prediction))
-            metrics[name] = f1_of_sets(there, found)
+    metrics: dict[str, Metric] = {
+        name: f1_of_sets(*(list(map(set, predictions.without_scores(table[column]))) for column in pair))
+        for name, pair in columns.items()
+        if pair[1] in table
+    }
     return Outcomes(list(table["id"].astype(str)), metrics)
 
 
@@ -85,6 +84,7 @@ def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:
         for system, column in columns.items()
     }
     units = [(row, *mention) for row, mentions in enumerate(labels) for mention in mentions]
+    spans = [{mention[:2] for mention in mentions} for mentions in labels]
     types = sorted({mention[3] for mention in units})
     given = {"truth": [mention[3] for mention in units]} | {
         system: [its[row].get((start, end), (0, 0, NONE))[2] for row, start, end, _ in units]
@@ -92,13 +92,9 @@ def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:
     }
     confusion, probabilities = {}, {}
     for system, its in found.items():
-        there = [{mention[:2] for mention in mentions} for mentions in labels]
-        spurious = [item[2] for row, items in enumerate(its) for span, item in items.items() if span not in there[row]]
-        confusion[system] = crosstab(
-            [*given["truth"], *[NONE] * len(spurious)],
-            [*given[system], *spurious],
-            [*sorted({*types, *spurious}), NONE],
-        )
+        spurious = [item[2] for row, items in enumerate(its) for span, item in items.items() if span not in spans[row]]
+        truth, answered = [*given["truth"], *[NONE] * len(spurious)], [*given[system], *spurious]
+        confusion[system] = crosstab(truth, answered, [*sorted({*types, *spurious}), NONE])
         scored = [
             (tuple(item[:3]) in mentions, item[3])
             for items, mentions in zip(its, map(set, labels), strict=True)
@@ -108,8 +104,8 @@ def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:
         if scored:
             right, scores = zip(*scored, strict=True)
             probabilities[system] = np.array(right, dtype=np.int64), np.array(scores, dtype=float)
-    frame = pd.DataFrame(given)
-    ids = table["id"].astype(str).to_list()
+    frame, ids = pd.DataFrame(given), table["id"].astype(str).to_list()
+    lengths = [end - start for _, start, end, _ in units]
     missing = {} if BASE in columns else {"base model": NO_BASE if len(columns) > 1 else ALONE}
     return Answers(
         "mentions",
@@ -121,9 +117,7 @@ def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:
         np.array([row for row, *_ in units]),
         probabilities=probabilities,
         confusion=confusion,
-        properties=pd.DataFrame(
-            {"type": frame["truth"], "characters of the mention": [end - start for _, start, end, _ in units]}
-        ),
+        properties=pd.DataFrame({"type": frame["truth"], "characters of the mention": lengths}),
         missing=missing,
     )
 
@@ -133,20 +127,23 @@ def properties(answers: Answers, table: pd.DataFrame, splits: Any) -> pd.DataFra
     train, test = splits["train"].to_list(), splits["test"].to_list()
     names = Counter(normalise(entity["text"]) for row in train for entity in row["entities"])
     texts = {row["document_id"]: row["text"] for row in test}
-    rows = []
-    for identifier in answers.ids:
-        document, _, span = identifier.rpartition(":")
-        check_same(document in texts)
-        start, end = map(int, span.split("-"))
-        name = texts[document][start:end]
-        rows.append(
-            {
-                "mentions of the same name in training": names[normalise(name)],
-                "words of the mention": len(name.split()),
-                "words of the document": len(texts[document].split()),
-            }
-        )
-    return pd.DataFrame(rows)
+    places = [_place(identifier) for identifier in answers.ids]
+    check_same(all(document in texts for document, *_ in places))
+    found = [texts[document][start:end] for document, start, end in places]
+    return pd.DataFrame(
+        {
+            "mentions of the same name in training": [names[normalise(name)] for name in found],
+            "words of the mention": [len(name.split()) for name in found],
+            "words of the document": [len(texts[document].split()) for document, *_ in places],
+        }
+    )
+
+
+def _place(identifier: str) -> tuple[str, int, int]:
+    """Document, start and end of a mention, from its id in `answers`."""
+    document, _, span = identifier.rpartition(":")
+    start, end = map(int, span.split("-"))
+    return document, start, end
 
 
 def embed(run: Sampled) -> Embedded:
@@ -166,16 +163,13 @@ def embed_mentions(run: Sampled, encoder: Any, tokenizer: Any) -> Embedded:
     record, answers, test, drawn = run.record, run.answers, run.test(), run.drawn()
     base, base_tokenizer = base_encoder(record, None)
     texts = dict(zip(test["document_id"][:], test["text"][:], strict=True))
-    places = [(document, *map(int, span.split("-"))) for document, _, span in (i.rpartition(":") for i in answers.ids)]
+    places = [_place(identifier) for identifier in answers.ids]
     documents = list(dict.fromkeys(places[row][0] for row in drawn))
 
     def means(encoder: Any, its: Any) -> list[Floats | None]:
-        encoded = its(
-            [texts[document] for document in documents],
-            truncation=True,
-            max_length=min(longest_input(its, encoder), 512),
-            return_offsets_mapping=True,
-        )
+        length = min(longest_input(its, encoder), 512)
+        read = [texts[document] for document in documents]
+        encoded = its(read, truncation=True, max_length=length, return_offsets_mapping=True)
         with torch.inference_mode():
             states = last_states(encoder, its, encoded["input_ids"])
         found: list[Floats | None] = []

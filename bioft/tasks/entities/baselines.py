@@ -34,8 +34,7 @@ class Dictionary:
     def fit(self, train: Dataset) -> Self:
         """Fit on a training split (columns `text` and `entities`) and return the baseline itself.
 
-        Raises:
-            BioftError: a column is missing, or no document has a mention.
+        Raises BioftError: a column is missing, or no document has a mention.
         """
         rows = document_rows(train, ("text", "entities"))
         types: dict[Name, Counter[str | None]] = defaultdict(Counter)
@@ -53,18 +52,14 @@ class Dictionary:
             for name, start, end in self._find(row["text"]):
                 types[name][annotated.get((start, end))] += 1
         # A name that is always part of a longer one was not found, and keeps its type.
-        self._set_types(
-            {name: types[name].most_common(1)[0][0] if name in types else t for name, t in self.types.items()}
-        )
+        most_frequent = {name: count.most_common(1)[0][0] for name, count in types.items()}
+        self._set_types({**self.types, **most_frequent})
         return self
 
     def predict(self, dataset: Dataset) -> list[list[Span]]:
         """Return the mentions of each document, (start, end, type), in the order of the text; they don't overlap.
 
-        Only the column `text` is looked at.
-
-        Raises:
-            BioftError: the column is missing, or the baseline was not fitted.
+        Only the column `text` is looked at. Raises BioftError: the column is missing, or the baseline was not fitted.
         """
         if not hasattr(self, "types"):
             raise BioftError("The Dictionary baseline is not fitted: call fit(train) first.")
@@ -100,11 +95,7 @@ ENTITIES: dict[str, Callable[[], Dictionary]] = {"dictionary": Dictionary}
 
 
 def document_rows(dataset: Dataset, columns: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Return the rows of a document dataset with these columns only.
-
-    Raises:
-        BioftError: a column is missing.
-    """
+    """Return the rows of a document dataset with these columns only. Raises BioftError: a column is missing."""
     missing = [column for column in columns if column not in dataset.column_names]
     if missing:
         raise BioftError(f"The dataset has no column {', '.join(missing)}; it has {', '.join(dataset.column_names)}.")
@@ -113,12 +104,8 @@ def document_rows(dataset: Dataset, columns: tuple[str, ...]) -> list[dict[str, 
 
 def _tokens(text: str) -> list[tuple[str, int, int]]:
     """Return (token, start, end) of a text; tokens that differ in case only are the same, but abbreviations."""
+    found = ((match.group(), *match.span()) for match in _TOKEN.finditer(text))
     return [
-        (
-            token if token.isupper() and len(token) <= ABBREVIATION_LENGTH else token.lower(),
-            match.start(),
-            match.end(),
-        )
-        for match in _TOKEN.finditer(text)
-        for token in (match.group(),)
+        (token if token.isupper() and len(token) <= ABBREVIATION_LENGTH else token.lower(), start, end)
+        for token, start, end in found
     ]

@@ -9,8 +9,7 @@ import gradio as gr
 from bioft.storage.pages import html
 from bioft.tasks import tabs
 from bioft.tasks.entities import highlight as highlighting, predict as prediction, tagging
-from bioft.tasks.entities.files import InputDocument
-from bioft.tasks.entities.found import Found
+from bioft.tasks.entities.files import Found, InputDocument
 
 TAB = "Entities"
 EXAMPLE = "Naloxone reverses the antihypertensive effect of clonidine in rats with hypertension."

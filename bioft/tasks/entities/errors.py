@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
+import numpy as np
 from rich import box
 from rich.table import Table
 
@@ -66,8 +67,7 @@ def analyse(
         in the list), ``reference`` and ``prediction`` as ``{"type", "start", "end", "text"}`` or None, and
         ``context``, where the reference (or the spurious prediction) is in square brackets.
 
-    Raises:
-        BioftError: not one text, list of references and list of predictions for each document.
+    Raises BioftError: not one text, list of references and list of predictions for each document.
     """
     texts = list(texts)  # a column of a dataset is slow to index
     ids = list(map(str, range(len(texts)))) if document_ids is None else document_ids
@@ -102,8 +102,9 @@ def analyse(
         for pair in _align(set(expected), set(predicted))
     ]
     confusion: dict[str, Counter[str]] = defaultdict(Counter)
-    for _, reference, prediction in aligned:
-        confusion[reference[2] if reference else "none"][prediction[2] if prediction else "none"] += 1
+    for _, *pair in aligned:
+        label, answer = (span[2] if span else "none" for span in pair)
+        confusion[label][answer] += 1
     by = ("by_length", LENGTHS, length)
     found = summarise(aligned, tuple(COLOURS), by, 2, example, n_examples, seed)
     counted = {type_: dict(sorted(confusion[type_].items())) for type_ in sorted(confusion)}
@@ -114,22 +115,20 @@ def tables(analysis: Mapping[str, Any]) -> list[Table]:
     """Return the outcomes by type, and recall and precision by group, as tables for the terminal."""
     outcomes: Mapping[str, Mapping[str, int]] = analysis["outcomes"]
     names = list(next(iter(outcomes.values()), ()))
-    rows = [(type_, *(count[name] for name in names)) for type_, count in outcomes.items()]
     title, groups = _groups(analysis)
-    by_type = _table("Outcomes by type", ["type", *names], rows)
+    by_type = _table("Outcomes by type", ["type", *names], outcomes)
     if len(outcomes) > 1:
         by_type.add_section()
         by_type.add_row("all", *(f"{sum(count[name] for count in outcomes.values()):,}" for name in names))
-    by_group = [(group, *(values[name] for name in GROUP)) for group, values in groups.items()]
-    return [by_type, _table(f"By {title.lower()}", [title, *GROUP], by_group)]
+    return [by_type, _table(f"By {title.lower()}", [title, *GROUP], groups)]
 
 
-def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
+def _table(title: str, columns: Sequence[str], rows: Mapping[str, Mapping[str, Any]]) -> Table:
     table = Table(title=title, box=box.SIMPLE_HEAD)
     for number, name in enumerate(columns):
         table.add_column(name[0].upper() + name[1:], justify="right" if number else "left")
-    for name, *values in rows:
-        table.add_row(name, *map(_cell, values))
+    for name, values in rows.items():
+        table.add_row(name, *(_cell(values[column]) for column in columns[1:]))
     return table
 
 
@@ -140,22 +139,18 @@ def _cell(value: int | float | None) -> str:
 def plot(analysis: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
     """Draw the outcomes by type, and recall and precision by group.
 
-    Raises:
-        BioftError: there is nothing to draw, or the file can't be written.
+    Raises BioftError: there is nothing to draw, or the file can't be written.
     """
     outcomes = analysis["outcomes"]
     if not outcomes:
         raise BioftError("There are no errors to plot: neither the references nor the predictions hold anything.")
     figure, (left, right) = plots.new_figure(columns=2, height=3.2 + 0.25 * len(outcomes))
-    types = list(outcomes)
-    start = [0] * len(types)
+    types, start = list(outcomes), np.zeros(len(outcomes))
     for name in next(iter(outcomes.values())):
         widths = [outcomes[type_][name] for type_ in types]
-        hatch = "///" if name == "spurious" else None
-        left.barh(
-            types, widths, left=start, label=name, color=COLOURS[name], hatch=hatch, edgecolor="white", linewidth=0.5
-        )
-        start = [a + b for a, b in zip(start, widths, strict=True)]
+        look = {"color": COLOURS[name], "hatch": "///" if name == "spurious" else None, "edgecolor": "white"}
+        left.barh(types, widths, left=start, label=name, linewidth=0.5, **look)
+        start += widths
     left.invert_yaxis()
     left.tick_params(axis="y", labelsize=8)
     left.xaxis.set_major_formatter("{x:,.0f}")
@@ -185,12 +180,12 @@ def _groups(analysis: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
 
 def _align(references: set[Span], predictions: set[Span]) -> Iterator[tuple[Span | None, Span | None]]:
     """Yield reference and prediction that belong together, then those that are left over."""
+    # By the characters in common by the characters of either, in (0, 1] for spans that overlap.
     overlapping = [
-        (-_agreement(reference, prediction), reference[2] != prediction[2], reference, prediction)
-        for reference, prediction in product(references, predictions)
-        if reference[0] < prediction[1] and prediction[0] < reference[1]
+        (-(min(a[1], b[1]) - max(a[0], b[0])) / (max(a[1], b[1]) - min(a[0], b[0])), a[2] != b[2], a, b)
+        for a, b in product(references, predictions)
+        if a[0] < b[1] and b[0] < a[1]
     ]
-    references, predictions = set(references), set(predictions)
     for _, _, reference, prediction in sorted(overlapping):
         if reference in references and prediction in predictions:
             references.remove(reference)
@@ -198,11 +193,6 @@ def _align(references: set[Span], predictions: set[Span]) -> Iterator[tuple[Span
             yield reference, prediction
     yield from ((reference, None) for reference in sorted(references))
     yield from ((None, prediction) for prediction in sorted(predictions))
-
-
-def _agreement(a: Span, b: Span) -> float:
-    """Return the characters in common by the characters of either, in (0, 1] for spans that overlap."""
-    return (min(a[1], b[1]) - max(a[0], b[0])) / (max(a[1], b[1]) - min(a[0], b[0]))
 
 
 def _outcome(reference: Sequence[Any] | None, prediction: Sequence[Any] | None) -> str:
@@ -231,11 +221,10 @@ def summarise(
     counted: dict[str, Counter[str]] = defaultdict(Counter)
     grouped: dict[str, Counter[str]] = defaultdict(Counter)
     ends: dict[str, list[Aligned]] = defaultdict(list)
-    for each in aligned:
-        document, reference, prediction = each
+    for document, reference, prediction in aligned:
         outcome = _outcome(reference, prediction)
         counted[(reference or prediction)[type_index]][outcome] += 1
-        ends[outcome].append(each)
+        ends[outcome].append((document, reference, prediction))
         if reference:
             grouped[group_of(document, reference)].update(references=1, found=int(reference == prediction))
         if prediction:
@@ -248,7 +237,7 @@ def summarise(
 
     rng = random.Random(seed)
     drawn = {
-        name: sorted(rng.sample(range(len(ends[name])), min(n_examples, len(ends[name])))) for name in sorted(ends)
+        name: sorted(rng.sample(range(len(its)), min(n_examples, len(its)))) for name, its in sorted(ends.items())
     }
     wrong = [name for name in COLOURS if name in drawn and name != "correct"]
     return {
@@ -268,8 +257,5 @@ def context(text: str, places: Sequence[tuple[int, int]]) -> str:
             pieces += [text[position:first], "[", text[first:last], "]"]
             position = last
     pieces += [text[position:end], "…" if end < len(text) else ""]
-    context = "".join(pieces)
-    if len(context) > LONGEST_CONTEXT:
-        half = LONGEST_CONTEXT // 2
-        context = f"{context[:half]} […] {context[-half:]}"
-    return context
+    context, half = "".join(pieces), LONGEST_CONTEXT // 2
+    return context if len(context) <= LONGEST_CONTEXT else f"{context[:half]} […] {context[-half:]}"

@@ -50,10 +50,8 @@ def baselines(dataset: DatasetDict, record: Mapping[str, Any], progress: bool = 
 def figures(table: pd.DataFrame, dataset: DatasetDict, record: Mapping[str, Any]) -> Metrics:
     """Metrics of `bioft.metrics.entity_f1`, each with value, low, high (95 % bootstrap interval over documents) and n.
 
-    Mentions with a name that does not occur in the documents trained on are also measured apart.
-
-    Raises:
-        BioftError: the predictions table is not about the test split of `dataset`.
+    Mentions with a name that does not occur in the documents trained on are also measured apart. Raises BioftError:
+    the predictions table is not about the test split of `dataset`.
     """
     test = dataset["test"]
     predictions.check_ids(table, test)

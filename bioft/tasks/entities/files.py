@@ -5,16 +5,15 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, NamedTuple
 
 from bioft.datasets.documents import pubtator
 from bioft.errors import BioftError
 from bioft.storage.files import new_file
 from bioft.storage.text_lines import TextLines
-from bioft.tasks.entities.found import Found
+from bioft.tasks.entities.tagging import Entity
 
-Format = Literal["text", "jsonl", "pubtator"]
-FORMATS: dict[str, Format] = {".jsonl": "jsonl", ".txt": "text"}
+FORMATS = {".jsonl": "jsonl", ".txt": "text"}
 ID_KEYS = ("document_id", "id")
 # PubTator has one line for a title and one for an abstract; a blank in place of a line break keeps the offsets.
 BLANKS = str.maketrans("\n\r\t", "   ")
@@ -31,7 +30,37 @@ class InputDocument:
     mentions: list[pubtator.Mention] = field(default_factory=list)
 
 
-def format_of(path: Path) -> Format | None:
+class FoundRelation(NamedTuple):
+    """A relation between two concepts of a document, with its probability."""
+
+    type: str
+    head: str
+    tail: str
+    score: float
+
+
+class Found(NamedTuple):
+    """What was found in a document; `ids` are the concept ids of its entities, in their order.
+
+    `ids` and `relations` are None where a run does not look for relations.
+    """
+
+    entities: Sequence[Entity]
+    ids: Sequence[str] | None = None
+    relations: Sequence[FoundRelation] | None = None
+
+    def statements(self, text: str) -> list[str]:
+        """The relations in words, each concept by its first name in the text: "naloxone —CID→ pain (.93)"."""
+        names: dict[str, str] = {}
+        for entity, identifier in zip(self.entities, self.ids or (), strict=False):
+            for concept in pubtator.concepts(identifier):
+                names.setdefault(concept, text[entity.start : entity.end])
+        return [
+            f"{names[each.head]} —{each.type}→ {names[each.tail]} ({each.score:.2f})" for each in self.relations or ()
+        ]
+
+
+def format_of(path: Path) -> str | None:
     """The format that a file's name tells: .jsonl, .pubtator (also .PubTator.txt), else .txt; None for others."""
     suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"]
     if ".pubtator" in suffixes:
@@ -43,15 +72,10 @@ def read(path: Path, skipped: list[str] | None = None) -> list[InputDocument]:
     """Read the documents of a file; a .txt file is one document, a .jsonl file has one in each row.
 
     A JSONL row needs `text`; it may have `document_id` (or `id`) and any other keys but `entities` and `relations`.
-    Annotations in a PubTator file must be valid; only a model that needs entities looks at them.
-
-    Args:
-        path: the file, plain or gzip.
-        skipped: a list that takes one message for each document that is left out because something is wrong in it;
-            without it the first such document raises.
-
-    Raises:
-        BioftError: with file and line: no such file, a format that is not known, or a document that cannot be read.
+    Annotations in a PubTator file must be valid; only a model that needs entities looks at them. The file may be gzip.
+    `skipped` takes one message for each document that is left out because something is wrong in it; without it the
+    first such document raises. Raises BioftError: with file and line: no such file, a format that is not known, or a
+    document that cannot be read.
     """
     kind = format_of(path)
     if kind is None:
@@ -86,10 +110,8 @@ def write(path: Path, documents: Sequence[InputDocument], found: Sequence[Found]
     A JSONL row has the keys of the input row, `document_id`, `text` and `entities`, a list of objects with start, end,
     type, text and score. Where there are concept ids, these have `id` too; where relations were looked for, the row
     has `relations`: objects with type, head, tail and score. In PubTator there are no scores, and an entity without an
-    id has "-1"; the first line of a text is its title.
-
-    Raises:
-        BioftError: another format, or a document that PubTator has no way to write.
+    id has "-1"; the first line of a text is its title. Raises BioftError: another format, or a document that PubTator
+    has no way to write.
     """
     pairs = list(zip(documents, found, strict=True))
     if format_of(path) == "pubtator":
@@ -126,14 +148,8 @@ def _from_row(line: str, place: str, default_id: str) -> InputDocument:
 def _to_row(document: InputDocument, found: Found) -> str:
     row: dict[str, Any] = {**document.fields, "document_id": document.document_id, "text": document.text}
     row["entities"] = [
-        {
-            "start": entity.start,
-            "end": entity.end,
-            "type": entity.type,
-            "text": document.text[entity.start : entity.end],
-            "score": round(entity.score, 4),
-        }
-        for entity in found.entities
+        {"start": start, "end": end, "type": kind, "text": document.text[start:end], "score": round(score, 4)}
+        for start, end, kind, score in found.entities
     ]
     if found.ids is not None:
         for entity, identifier in zip(row["entities"], found.ids, strict=True):

@@ -14,8 +14,7 @@ from bioft.models import base as models
 from bioft.models.batches import logits_of
 from bioft.storage import runs
 from bioft.tasks.entities import TASK, predictions, tagging, windows
-from bioft.tasks.entities.files import InputDocument
-from bioft.tasks.entities.found import Found
+from bioft.tasks.entities.files import Found, InputDocument
 from bioft.tasks.entities.tagging import Entity, Span
 
 TEXTS_AT_ONCE = 1024
@@ -57,8 +56,7 @@ def load(
 ) -> tuple[Any, Any, dict[str, Any]]:
     """The model of a finished run on a task, on this process's device, its tokenizer and its record.
 
-    Raises:
-        BioftError: no finished run, one on another task, files changed since, or another base model.
+    Raises BioftError: no finished run, one on another task, files changed since, or another base model.
     """
     record = runs.read_trained(directory, task)
     labels = dict(enumerate(record["labels"]))
@@ -69,8 +67,7 @@ def load(
 def check_not_trained_on(run: str | Path, manifest: Mapping[str, Any]) -> None:
     """Stop unless a run was tested on the test split of a dataset: else it may have been trained on its documents.
 
-    Raises:
-        BioftError: another test split, or no finished run.
+    Raises BioftError: another test split, or no finished run.
     """
     if runs.read(run)["dataset"]["fingerprints"].get("test") != manifest["fingerprints"]["test"]:
         raise BioftError(

@@ -19,9 +19,7 @@ def to_json(documents: Iterable[Sequence[Sequence[Any]]], digits: int | None = 4
     def rounded(value: Any) -> Any:
         return round(value, digits) if isinstance(value, float) and digits is not None else value
 
-    return [
-        json.dumps([[rounded(value) for value in item] for item in found], ensure_ascii=False) for found in documents
-    ]
+    return [json.dumps([list(map(rounded, item)) for item in found], ensure_ascii=False) for found in documents]
 
 
 def items(cells: Iterable[str]) -> list[Items]:
@@ -43,8 +41,7 @@ def check_ids(table: pd.DataFrame, rows: Any) -> None:
 def of_rows(table: pd.DataFrame, rows: Any) -> pd.DataFrame:
     """The table with a row for each of these documents, in their order; of those that it does not name it has nothing.
 
-    Raises:
-        BioftError: it has another document.
+    Raises BioftError: it has another document.
     """
     ids = list(rows["document_id"])
     if unknown := sorted(set(table["id"]) - set(ids)):

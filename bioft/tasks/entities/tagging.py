@@ -103,8 +103,7 @@ def align(
         The tokens of each text; the index in `labels` of each token's tag, `IGNORED` for tokens that begin no word;
         how many texts were cut.
 
-    Raises:
-        BioftError: spans that overlap, are empty, reach beyond the text, or have a type that `labels` lacks.
+    Raises BioftError: spans that overlap, are empty, reach beyond the text, or have a type that `labels` lacks.
     """
     documents = tokenize(tokenizer, texts)
     tags: list[np.ndarray] = []
@@ -187,27 +186,17 @@ def one_sense_per_discourse(text: str, entities: Sequence[Entity]) -> list[Entit
 
 
 def _entities(tokens: Tokens, tags: np.ndarray, scores: np.ndarray, labels: Sequence[str]) -> list[Entity]:
-    found: list[Entity] = []
-    current: list[int] = []
-    kind = ""
-
-    def close() -> None:
-        if current:
-            start, end = tokens.words[current[0], 0], tokens.words[current[-1], 1]
-            found.append(Entity(int(start), int(end), kind, float(np.mean(scores[current]))))
-            current.clear()
-
+    found: list[tuple[str, list[int]]] = []
+    previous = "O"
     for index in np.flatnonzero(tokens.tagged).tolist():
         label = labels[tags[index]]
-        if label == "O":
-            close()
-            continue
-        if label[0] == "B" or label[2:] != kind:
-            close()
-        kind = label[2:]
-        current.append(index)
-    close()
-    return found
+        if label[0] == "B" or not _may_follow(previous, label):
+            found.append((label[2:], []))
+        if label != "O":
+            found[-1][1].append(index)
+        previous = label
+    starts, ends = tokens.words.T
+    return [Entity(int(starts[its[0]]), int(ends[its[-1]]), kind, float(np.mean(scores[its]))) for kind, its in found]
 
 
 def _tag(tokens: Tokens, spans: Sequence[Span], labels: Sequence[str]) -> np.ndarray:
@@ -313,13 +302,12 @@ def _places(text: str, name: str) -> list[int]:
 
 def _viterbi(scores: Sequence[np.ndarray], labels: Sequence[str]) -> list[np.ndarray]:
     """The best valid sequence of label indices for each matrix of log-probabilities."""
-    order = np.argsort([len(values) for values in scores], kind="stable")
-    paths: list[np.ndarray] = [np.empty(0, dtype=np.int64)] * len(scores)
+    order = np.argsort([len(values) for values in scores], kind="stable").tolist()
+    paths: dict[int, np.ndarray] = {}
     # Documents of about the same length together: one long document pads few others.
     for batch in (order[first : first + VITERBI_BATCH] for first in range(0, len(order), VITERBI_BATCH)):
-        for index, path in zip(batch, _viterbi_batch([scores[index] for index in batch], labels), strict=True):
-            paths[index] = path
-    return paths
+        paths.update(zip(batch, _viterbi_batch([scores[index] for index in batch], labels), strict=True))
+    return [paths[index] for index in range(len(scores))]
 
 
 def _viterbi_batch(scores: Sequence[np.ndarray], labels: Sequence[str]) -> list[np.ndarray]:

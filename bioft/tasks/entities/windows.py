@@ -4,7 +4,7 @@ import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,7 @@ def split_into_windows(lengths: Sequence[int], size: int, overlap: int) -> list[
     A token belongs to the window in which it is farthest from an edge inside the document. A document that fits into
     one window has one, an empty document none.
     """
-    windows = []
+    windows: list[Window] = []
     for document, length in enumerate(lengths):
         if not length:
             continue
@@ -42,10 +42,7 @@ def split_into_windows(lengths: Sequence[int], size: int, overlap: int) -> list[
         starts = [index * (length + shared) // number - index * overlap for index in range(number)]
         ends = [*(start + overlap for start in starts[1:]), length]
         borders = [0, *(start + overlap // 2 for start in starts[1:]), length]
-        windows += [
-            Window(document, start, end, *owned)
-            for start, end, owned in zip(starts, ends, pairwise(borders), strict=True)
-        ]
+        windows += map(Window, repeat(document), starts, ends, borders, borders[1:])
     return windows
 
 
@@ -111,8 +108,7 @@ def longest_input(tokenizer: Any, model: Any) -> int:
 def window_size(tokenizer: Any, model: Any, window_length: int, window_overlap: int) -> int:
     """How many tokens of text a window of `window_length` tokens holds.
 
-    Raises:
-        BioftError: a window that is longer than the model can read, or not longer than its overlap.
+    Raises BioftError: a window that is longer than the model can read, or not longer than its overlap.
     """
     size = window_length - sum(map(len, special_tokens(tokenizer)))
     limit = longest_input(tokenizer, model)

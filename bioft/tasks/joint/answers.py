@@ -7,20 +7,15 @@ from typing import Any
 import pandas as pd
 
 from bioft.storage.runs import PREDICTIONS
-from bioft.task import FINE_TUNED
 from bioft.tasks.answers import Outcomes, read_table
 from bioft.tasks.embedded import Embedded, Sampled
 from bioft.tasks.entities import predictions
 from bioft.tasks.entities.answers import answers, embed_mentions, outcomes_of_documents, properties
+from bioft.tasks.relations.answers import systems
 
-__all__ = ["answers", "embed", "outcomes", "properties"]  # of mentions: as for entities alone
+__all__ = ["answers", "embed", "outcomes", "properties", "systems"]  # of mentions: as for entities alone
 
-
-FOUND = {
-    "prediction": "entities",
-    "relation_prediction": "relations",
-    "end_to_end_prediction": "end to end",
-}
+FOUND = {"prediction": "entities", "relation_prediction": "relations", "end_to_end_prediction": "end to end"}
 """The columns of what was found, each with its words."""
 
 
@@ -32,15 +27,9 @@ def write(directory: Path, table: pd.DataFrame) -> None:
 def read(directory: Path, record: Mapping[str, Any]) -> pd.DataFrame:
     """The predictions table of what `write` wrote, a row for each test document.
 
-    Raises:
-        BioftError: the file is missing, can't be read or lacks a column.
+    Raises BioftError: the file is missing, can't be read or lacks a column.
     """
     return read_table(directory, ["id"])
-
-
-def systems(table: pd.DataFrame, record: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
-    """By system its predictions table: only the model's is stored."""
-    return {FINE_TUNED: table}
 
 
 def differences(made: pd.DataFrame, stored: pd.DataFrame, record: Mapping[str, Any]) -> pd.DataFrame:

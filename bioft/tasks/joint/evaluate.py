@@ -144,8 +144,7 @@ def analyse_errors(test: Dataset, table: pd.DataFrame) -> dict[str, dict[str, An
 def check_comparable(runs_to_compare: Sequence[str], manifest: Mapping[str, Any]) -> None:
     """Stop unless all runs are finished, find entities or relations, and have the test split of this dataset.
 
-    Raises:
-        BioftError: names the first run that is not so.
+    Raises BioftError: names the first run that is not so.
     """
     for directory in runs_to_compare:
         record = runs.read(directory)

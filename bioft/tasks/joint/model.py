@@ -253,10 +253,8 @@ def new_model(
 ) -> Any:
     """A `JointModel` with new heads on a pretrained encoder, whose weights are kept; `labels` are BIO tags.
 
-    Layers other than the last `trained_layers` are left as they are; the options are those of `JointConfig`.
-
-    Raises:
-        BioftError: a `relation_layer` or `trained_layers` that the encoder does not have.
+    Layers other than the last `trained_layers` are left as they are; the options are those of `JointConfig`. Raises
+    BioftError: a `relation_layer` or `trained_layers` that the encoder does not have.
     """
     layer, layers = options.get("relation_layer"), encoder.config.num_hidden_layers
     if layer is not None and not 1 <= layer <= layers:

@@ -17,8 +17,7 @@ from bioft.models import base as models
 from bioft.models.batches import batches_by_length
 from bioft.storage import runs
 from bioft.tasks.entities import predictions, tagging, windows as entities_windows
-from bioft.tasks.entities.files import InputDocument
-from bioft.tasks.entities.found import Found
+from bioft.tasks.entities.files import Found, InputDocument
 from bioft.tasks.entities.predict import entity_types
 from bioft.tasks.entities.tagging import Entity, Tokens
 from bioft.tasks.entities.windows import Window
@@ -163,8 +162,7 @@ def _in_order(pieces: list[tuple[int, Candidate, np.ndarray]], arguments: relati
 def load(directory: str | Path) -> tuple[Any, Any, ConceptDictionary, dict[str, Any]]:
     """The model of a finished run on both, its tokenizer, its dictionary of concepts and its record.
 
-    Raises:
-        BioftError: no finished run, one on another task, or files changed since.
+    Raises BioftError: no finished run, one on another task, or files changed since.
     """
     record = runs.read_trained(directory, TASK.name)
     model = JointModel.from_pretrained(directory, dtype=torch.float32).to(models.local_device()).eval()

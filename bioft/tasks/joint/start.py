@@ -20,12 +20,9 @@ def load_entity_weights(
     """The weights of a joint model, its encoder and entity head as a finished run of `token_classification` has them.
 
     A whole `state_dict`; what the run does not have, without a run all of it, is the model's own. `chooses_threshold`:
-    the validation documents will choose the threshold of relations.
-
-    Raises:
-        BioftError: no such run, one of another recipe, on another base model, with other tags or another test split,
-            one trained on the validation documents that choose the threshold, or of an architecture (ModernBERT) with
-            more than an encoder and a linear layer for tags.
+    the validation documents will choose the threshold of relations. Raises BioftError: no such run, one of another
+    recipe, on another base model, with other tags or another test split, one trained on the validation documents that
+    choose the threshold, or of an architecture (ModernBERT) with more than an encoder and a linear layer for tags.
     """
     if run is None:
         return model.state_dict()

@@ -11,15 +11,10 @@ TASK = Task(
     unit="documents",
     purpose="Given a text in which entities are marked, the model says which of them the text relates. It is meant "
     "for research: to find candidates for a curator, and to compare ways of training on this task.",
-    limits=(
-        NOT_FOR_PATIENTS,
-        "It says what a text states, not whether that is true.",
-        NOT_ANNOTATED,
-        "Figures hold for abstracts like those of the test split; other kinds of text were not measured.",
-    ),
+    limits=(NOT_FOR_PATIENTS, documents.STATED, NOT_ANNOTATED, documents.ABSTRACTS_ONLY),
     main_metric="f1",
     data="documents",
-    columns=("document_id", "text", "entities", "relations"),
+    columns=documents.COLUMNS,
     sources=documents.SOURCES,
     baselines={"tfidf": "TF-IDF of the names"},
     tags=("biology", "medical", "relation-extraction"),

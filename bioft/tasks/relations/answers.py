@@ -37,10 +37,8 @@ def read(directory: Path, record: Mapping[str, Any]) -> pd.DataFrame:
     """The predictions table of what `write` wrote, a row for each document that is named there.
 
     Columns, with JSON lists of (type, head, tail): `id`, `label`, `prediction`, and where it was evaluated end to end
-    `end_to_end_prediction`; of predictions the score follows.
-
-    Raises:
-        BioftError: a file is missing, can't be read or lacks a column.
+    `end_to_end_prediction`; of predictions the score follows. Raises BioftError: a file is missing, can't be read or
+    lacks a column.
     """
     table = read_table(directory, [*KEY, "label", "score", "prediction"])
     rows = {"prediction": table[table["prediction"] == 1]}

@@ -25,7 +25,7 @@ from bioft.metrics.relation_f1 import Relation
 from bioft.tasks.entities.baselines import document_rows
 from bioft.tasks.relations import candidates as relations
 from bioft.tasks.relations.candidates import Candidate
-from bioft.tasks.relations.marking import SentenceNumbers
+from bioft.tasks.relations.marking import PAIR_FEATURES, SentenceNumbers, pair_features
 from bioft.tasks.relations.words import candidate_words, in_one_sentence
 
 FOLDS = 5
@@ -33,6 +33,9 @@ FOLDS = 5
 
 # Chosen on the development set of BC5CDR. Numbers are scaled below one: a row of TF-IDF has length one.
 REGULARISATION, NUMBERS_SCALE = 3, 0.3
+
+PLACES = "gap", "head in title", "tail in title"
+"""Those of `PAIR_FEATURES` that `TfIdf` reads."""
 
 Floats = NDArray[np.float64]
 Rows = Sequence[Mapping[str, Any]]
@@ -44,8 +47,7 @@ class RelationBaseline(ABC):
     def fit(self, train: Dataset) -> Self:
         """Fit on a training split (columns `text`, `entities`, `relations`) and return the baseline itself.
 
-        Raises:
-            BioftError: a column is missing, or no relation is between concepts that are mentioned.
+        Raises BioftError: a column is missing, or no relation is between concepts that are mentioned.
         """
         rows = document_rows(train, ("text", "entities", "relations"))
         self.arguments = relations.argument_types(rows)
@@ -56,10 +58,8 @@ class RelationBaseline(ABC):
     def predict(self, dataset: Dataset) -> list[list[Relation]]:
         """Return the relations (type, head, tail) of each document.
 
-        The columns `text` and `entities` are looked at; `relations` need not be there.
-
-        Raises:
-            BioftError: a column is missing, or the baseline was not fitted.
+        The columns `text` and `entities` are looked at; `relations` need not be there. Raises BioftError: a column is
+        missing, or the baseline was not fitted.
         """
         if not hasattr(self, "arguments"):
             raise BioftError(f"The {type(self).__name__} baseline is not fitted: call fit(train) first.")
@@ -134,11 +134,9 @@ class TfIdf(RelationBaseline):
         truth = relations.true_labels(candidates, self.arguments)
         self.classifiers: dict[str, _Classifier] = {}
         for name, labels in zip(self.arguments, truth.T, strict=True):
-            possible = self._possible(name, candidates)
-            chosen_words = [words[i] for i in possible]
-            self.classifiers[name] = _Classifier(
-                chosen_words, numbers[possible], labels[possible], documents[possible]
-            )
+            its = self._possible(name, candidates)
+            chosen_words = [words[i] for i in its]
+            self.classifiers[name] = _Classifier(chosen_words, numbers[its], labels[its], documents[its])
 
     def _predict(self, rows: Rows, candidates: Sequence[Candidate]) -> Iterator[tuple[str, Candidate]]:
         words, numbers = _features(rows, candidates)
@@ -202,26 +200,21 @@ class _Classifier:
 
 def _features(rows: Rows, candidates: Sequence[Candidate]) -> tuple[list[list[str]], Floats]:
     """Return the words of each candidate, marked with the place where they are, and its numbers, (candidates, 6)."""
-    sentences = SentenceNumbers(row["text"] for row in rows)
+    texts = [row["text"] for row in rows]
+    sentences = SentenceNumbers(texts)
     # Document → concept id → number of mentions.
-    heads: dict[int, dict[str, int]] = {candidate.document: {} for candidate in candidates}
-    tails: dict[int, dict[str, int]] = {candidate.document: {} for candidate in candidates}
-    for candidate in candidates:
-        heads[candidate.document][candidate.head.id] = len(candidate.head.places)
-        tails[candidate.document][candidate.tail.id] = len(candidate.tail.places)
-    numbers = np.empty((len(candidates), 6))
-    for i, candidate in enumerate(candidates):
-        document, head, tail = candidate.document, candidate.head, candidate.tail
-        shared = list(in_one_sentence(sentences, candidate))
-        numbers[i] = (
-            np.log1p(len(shared)),
-            np.log1p(relations.smallest_gap(head.places, tail.places)),
-            sentences.of(document, head.places[0]) == 0,
-            sentences.of(document, tail.places[0]) == 0,
-            np.log1p(sum(n > len(head.places) for n in heads[document].values())),
-            np.log1p(sum(n > len(tail.places) for n in tails[document].values())),
-        )
-    return candidate_words(rows, candidates), numbers
+    heads: dict[int, dict[str, int]] = defaultdict(dict)
+    tails: dict[int, dict[str, int]] = defaultdict(dict)
+    for document, head, tail, _ in candidates:
+        heads[document][head.id], tails[document][tail.id] = len(head.places), len(tail.places)
+    shared = [len(list(in_one_sentence(sentences, candidate))) for candidate in candidates]
+    more = [
+        [sum(n > len(of.places) for n in its[document].values()) for of, its in ((head, heads), (tail, tails))]
+        for document, head, tail, _ in candidates
+    ]
+    places = pair_features(texts, candidates)[:, [PAIR_FEATURES.index(name) for name in PLACES]]
+    counts = np.log1p(np.array(more, dtype=np.int64).reshape(-1, 2))
+    return candidate_words(rows, candidates), np.column_stack([np.log1p(shared), places, counts])
 
 
 def _as_they_are(words: list[str]) -> list[str]:

@@ -59,8 +59,7 @@ def concepts_in(entities: Iterable[Mapping[str, Any]]) -> list[Concept]:
 def argument_types(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[tuple[str, str]]]:
     """The entity types between which each relation type was annotated, both in alphabetical order.
 
-    Raises:
-        BioftError: there is no relation between mentioned concepts.
+    Raises BioftError: there is no relation between mentioned concepts.
     """
     found: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
     for row in rows:
@@ -83,13 +82,11 @@ def candidates(rows: Iterable[Mapping[str, Any]], arguments: Arguments) -> list[
         stated: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         for relation in row.get("relations") or ():
             stated[relation["head"], relation["tail"]].add(relation["type"])
-        mentioned = concepts_in(row["entities"])
-        for head in mentioned:
-            for tail in mentioned:
-                kinds = head.type, tail.type
-                if kinds in taken and head.id != tail.id:
-                    types = frozenset(t for t in stated[head.id, tail.id] if kinds in arguments.get(t, ()))
-                    found.append(Candidate(index, head, tail, types))
+        for head, tail in product(concepts_in(row["entities"]), repeat=2):
+            kinds = head.type, tail.type
+            if kinds in taken and head.id != tail.id:
+                types = frozenset(t for t in stated[head.id, tail.id] if kinds in arguments.get(t, ()))
+                found.append(Candidate(index, head, tail, types))
     return found
 
 
@@ -156,11 +153,9 @@ def type_scores(
 ) -> np.ndarray:
     """Probabilities of each relation type (in the order of `arguments`), shape `(candidates, types)`.
 
-    Args:
-        logits: of a classifier with the labels `names`, in its order, shape `(candidates, labels)`.
-        found: the candidates; a type that does not take their entity types gets probability 0.
-        arguments: of each relation type.
-        names: as from `label_names`, in any order; by default the types in the order of `arguments`.
+    The logits, shape `(candidates, labels)`, are of a classifier with labels `names`: those of `label_names` in any
+    order, by default the types in the order of `arguments`. A type that does not take the entity types of a candidate
+    gets probability 0.
     """
     names = list(arguments) if names is None else names
     logits = np.asarray(logits, dtype=np.float64).reshape(-1, len(names))

@@ -30,8 +30,7 @@ def analyse_relations(
         ``head`` and ``tail`` as ``{"id", "text"}`` (the first mention, or None), and ``context``, the text around
         their nearest mentions, which are in square brackets; None if one is not mentioned.
 
-    Raises:
-        BioftError: not one list of predictions for each row.
+    Raises BioftError: not one list of predictions for each row.
     """
     if len(rows) != len(predictions):
         raise BioftError(f"There are {len(rows):,} documents and predictions for {len(predictions):,} of them.")
@@ -48,13 +47,12 @@ def analyse_relations(
         return min(pairs, key=lambda pair: max(pair[0][0], pair[1][0]) - min(pair[0][1], pair[1][1]), default=None)
 
     def distance(document: int, relation: Relation) -> str:
-        _, head, tail = relation
-        head_sentences, tail_sentences = (
-            {sentences.of(document, place) for place in places[document].get(concept, ())} for concept in (head, tail)
+        of_head, of_tail = (
+            {sentences.of(document, place) for place in places[document].get(concept, ())} for concept in relation[1:]
         )
-        if not head_sentences or not tail_sentences:
+        if not of_head or not of_tail:
             return "not mentioned"
-        return "different sentences" if head_sentences.isdisjoint(tail_sentences) else "same sentence"
+        return "different sentences" if of_head.isdisjoint(of_tail) else "same sentence"
 
     def described(document: int, concept: str) -> dict[str, Any]:
         start, end = min(places[document].get(concept, ()), default=(0, 0))

@@ -61,11 +61,9 @@ def baselines(
 def figures(table: pd.DataFrame, dataset: DatasetDict, record: Mapping[str, Any]) -> Metrics:
     """Metrics of `bioft.metrics.relation_f1`, each with value, 95 % bootstrap interval over documents, and n.
 
-    They are of relations between annotated entities; where the table has those between found entities, their micro
-    F1, precision and recall are added as `end_to_end_f1` and so on.
-
-    Raises:
-        BioftError: the predictions table has a document that the test split lacks.
+    They are of relations between annotated entities; where the table has those between found entities, their micro F1,
+    precision and recall are added as `end_to_end_f1` and so on. Raises BioftError: the predictions table has a
+    document that the test split lacks.
     """
     test = dataset["test"]
     table, references = predictions.of_rows(table, test), relation_f1.relations(test)
@@ -123,11 +121,8 @@ def find_and_link(
 ) -> Dataset | None:
     """The test documents with the entities that a run of `token_classification` finds; None without a run.
 
-    Each gets the concept id that the dictionary has for it.
-
-    Raises:
-        BioftError: the run was evaluated on another test split, so these documents may be among those that it was
-            trained on; or there is no such run.
+    Each gets the concept id that the dictionary has for it. Raises BioftError: the run was evaluated on another test
+    split, so these documents may be among those that it was trained on; or there is no such run.
     """
     if run is None:
         return None
@@ -151,9 +146,7 @@ def describe_links(run: str | None, linked: Dataset | None) -> dict[str, Any] | 
 def pair_f1(names: Sequence[str], missed: int) -> Callable[[Any], dict[str, float]]:
     """A function for a trainer's `compute_metrics`: the highest micro F1 that any threshold gives.
 
-    Args:
-        names: the labels of the classifier in its order.
-        missed: relations of the documents that are between no candidates.
+    `names` are the labels of the classifier in its order, `missed` counts relations that are between no candidates.
     """
 
     def compute(prediction: Any) -> dict[str, float]:

@@ -79,11 +79,7 @@ class ConceptDictionary:
 
     @classmethod
     def load(cls, directory: Path) -> Self:
-        """Read what `save` wrote.
-
-        Raises:
-            BioftError: there is no such file, or it holds something else.
-        """
+        """Read what `save` wrote. Raises BioftError: there is no such file, or it holds something else."""
         path = directory / FILE
         try:
             return cls(json.loads(path.read_text(encoding="utf-8")))

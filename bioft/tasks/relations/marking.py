@@ -30,10 +30,9 @@ class MarkedText(NamedTuple):
 
 def marker_tokens(style: str, arguments: Arguments) -> list[str]:
     """The tokens to add to a vocabulary when markers shall be tokens of their own."""
-    roles = {("head", head) for pairs in arguments.values() for head, _ in pairs}
-    roles |= {("tail", tail) for pairs in arguments.values() for _, tail in pairs}
-    words = {word for role, kind in sorted(roles) for word in _markers(style, True, role, kind) if word}
-    return sorted(word.strip() for word in words)
+    roles = {end for pairs in arguments.values() for pair in pairs for end in zip(SIGNS, pair, strict=True)}
+    words = {word.strip() for end in roles for word in _markers(style, True, *end) if word}
+    return sorted(words)
 
 
 def mark(
@@ -52,18 +51,11 @@ def mark(
     long for itself is cut around a mention. At least one mention of each concept is kept, in the same sentence where
     there is one.
 
-    Args:
-        texts: of the documents.
-        found: the candidates, their `document` an index into `texts`.
-        tokenizer: a fast one.
-        max_length: tokens, with the special ones at the ends.
-        style: "entity" (`@ aspirin @ … # asthma #`), "typed" (`@ chemical: aspirin @`) or "masked" (`@ chemical`,
-            the mention's own text is left out).
-        added_tokens: use the `marker_tokens` of the style, which the tokenizer must have.
-        summary: begin with a few words on where the document mentions the two concepts (`summarise`).
-
-    Raises:
-        BioftError: an unknown style, or a `max_length` that has no room for two mentions.
+    `max_length` counts the special tokens at the ends too. The style is "entity" (`@ aspirin @ … # asthma #`), "typed"
+    (`@ chemical: aspirin @`) or "masked" (`@ chemical`, the mention's own text is left out); with `added_tokens` its
+    `marker_tokens` are used, which the tokenizer must have. A `summary` begins the text with a few words on where the
+    document mentions the two concepts (`summarise`). Raises BioftError: an unknown style, or a `max_length` that has
+    no room for two mentions.
     """
     if style not in MARKER_STYLES:
         raise BioftError(f"marker_style is {style!r}; it must be one of {', '.join(MARKER_STYLES)}.")
@@ -71,14 +63,13 @@ def mark(
     marked = _Markers(tokenizer, style, added_tokens)
     if room < 16:
         raise BioftError(f"max_length is {max_length}: too short for two marked mentions and words between them.")
-    needed = sorted({candidate.document for candidate in found})
-    tokens = tagging.tokenize(tokenizer, [texts[index] for index in needed])
     places: defaultdict[int, set[Place]] = defaultdict(set)
-    for candidate in found:
-        places[candidate.document].update(candidate.head.places, candidate.tail.places)
+    for document, head, tail, _ in found:
+        places[document].update(head.places, tail.places)
+    tokens = tagging.tokenize(tokenizer, [texts[index] for index in places])
     documents = {
-        index: _Document(texts[index], its_tokens.offsets[its_tokens.visible], places[index])
-        for index, its_tokens in zip(needed, tokens, strict=True)
+        index: _Document(texts[index], its_tokens.offsets[its_tokens.visible], its_places)
+        for (index, its_places), its_tokens in zip(places.items(), tokens, strict=True)
     }
     openings = summarise(texts, found) if summary else [""] * len(found)
     lengths = dict(zip(openings, (len(each.ids) for each in tagging.tokenize(tokenizer, openings)), strict=True))
@@ -101,8 +92,7 @@ def summarise(texts: Sequence[str], found: Sequence[Candidate]) -> list[str]:
         parts = []
         for role, concept in (("head", candidate.head), ("tail", candidate.tail)):
             rank = RANKS[min(counts[f"{role}s mentioned more often"], len(RANKS) - 1)]
-            in_title = ", in title" if counts[f"{role} in title"] else ""
-            parts.append(f"{concept.type.lower()} {rank}{in_title}")
+            parts.append(f"{concept.type.lower()} {rank}{', in title' if counts[f'{role} in title'] else ''}")
         together = TIMES[min(counts["sentences with both"], len(TIMES) - 1)]
         openings.append(f"{'; '.join(parts)}; {together}. ")
     return openings
@@ -180,10 +170,10 @@ def _marked_text(document: _Document, candidate: Candidate, markers: _Markers, o
         kept.append((piece, its_mentions))
         used += _cost(piece, its_mentions, markers)
     for sentence in order:
-        piece = document.sentences[sentence]
-        cost = _cost(piece, mentions[sentence], markers)
+        piece, its_mentions = document.sentences[sentence], mentions[sentence]
+        cost = _cost(piece, its_mentions, markers)
         if used + cost <= room:
-            kept.append((piece, mentions[sentence]))
+            kept.append((piece, its_mentions))
             used += cost
     kept.sort()
     written = [_write(document, piece, its_mentions, markers) for piece, its_mentions in kept]
@@ -207,11 +197,10 @@ def _nearest_and_order(
         near = min(pairs, key=lambda pair: (abs(pair[0] - pair[1]), pair))
         anchors = [(near[0], [head[near[0]]]), (near[1], [tail[near[1]]])]
 
-    shared = set(both)
-
     def rank(sentence: int) -> tuple[bool, int, int]:
+        alone = sentence not in head or sentence not in tail
         others = of_tail if sentence in head else of_head
-        return sentence not in shared, min(abs(sentence - other) for other in _neighbours(others, sentence)), sentence
+        return alone, min(abs(sentence - other) for other in _neighbours(others, sentence)), sentence
 
     rest = (head.keys() | tail.keys()) - {sentence for sentence, _ in anchors}
     return anchors, sorted(rest, key=rank)
@@ -239,13 +228,8 @@ def _cost(piece: tuple[int, int], mentions: Sequence[_Mention], markers: _Marker
 
 
 def _cut(
-    document: _Document,
-    piece: tuple[int, int],
-    anchor: tuple[int, int],
-    mentions: Sequence[_Mention],
-    markers: _Markers,
-    room: int,
-) -> tuple[int, int]:
+    document: _Document, piece: Place, anchor: Place, mentions: Sequence[_Mention], markers: _Markers, room: int
+) -> Place:
     """Shorten a piece evenly on both sides of its anchor until it fits; no word is cut in two."""
     start, end = piece
     if _cost(piece, mentions, markers) <= room:

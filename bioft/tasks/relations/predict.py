@@ -19,8 +19,7 @@ from bioft.metrics import counts, relation_f1, thresholds
 from bioft.metrics.relation_f1 import Relation
 from bioft.models.batches import logits_of
 from bioft.tasks.entities import predict as entity_prediction, predictions, windows
-from bioft.tasks.entities.files import InputDocument
-from bioft.tasks.entities.found import Found, FoundRelation
+from bioft.tasks.entities.files import Found, FoundRelation, InputDocument
 from bioft.tasks.entities.tagging import Entity
 from bioft.tasks.relations import TASK, candidates as relations, marking
 from bioft.tasks.relations.answers import KEY
@@ -251,8 +250,7 @@ def find(
 ) -> list[Found]:
     """The relations between the entities of documents, which are given in PubTator files.
 
-    Raises:
-        BioftError: a document has no entity with a concept id.
+    Raises BioftError: a document has no entity with a concept id.
     """
     for document in documents:
         if not any(concepts(mention.id) for mention in document.mentions):

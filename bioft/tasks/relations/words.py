@@ -23,10 +23,6 @@ def candidate_words(rows: Rows, candidates: Sequence[Candidate]) -> list[list[st
     The names of both concepts, as a whole and by words; words and word pairs between a head and a tail mention in one
     sentence, with their order, and the words on either side. Other mentions are their entity type there. A word that
     stands there several times is there several times.
-
-    Args:
-        rows: documents, the columns `text` and `entities`.
-        candidates: their `document` an index into `rows`.
     """
     sentences = SentenceNumbers(row["text"] for row in rows)
     tokens = {document: _masked_tokens(rows[document]) for document in {c.document for c in candidates}}

@@ -10,8 +10,7 @@ from hypothesis import given, strategies as st
 from bioft.datasets.documents import pubtator
 from bioft.errors import BioftError
 from bioft.tasks.entities import files as document_files
-from bioft.tasks.entities.files import InputDocument
-from bioft.tasks.entities.found import Found
+from bioft.tasks.entities.files import Found, InputDocument
 from bioft.tasks.entities.tagging import Entity
 
 TEXT = "Heparin and bleeding.\nHeparin caused bleeding\tin two patients."
