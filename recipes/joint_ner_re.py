@@ -28,7 +28,6 @@ from bioft.tasks.entities.evaluate import check_supports
 from bioft.tasks.joint import TASK, answers, evaluate, inputs, model as joint
 from bioft.tasks.joint.arguments import JointArguments
 from bioft.tasks.joint.predict import heads_of, predict_split, table_of
-from bioft.tasks.joint.start import load_entity_weights
 from bioft.tasks.relations import candidates as relations, evaluate as relation_evaluation
 from bioft.tasks.relations.linking import ConceptDictionary
 from bioft.tasks.relations.predict import choose_threshold
@@ -72,7 +71,7 @@ def main(
     model = joint.new_model(encoder, labels, types, joint_args.trained_layers, **joint_args.model_options())
     entities_windows.window_size(tokenizer, encoder, **vars(window_args))
     chooses_threshold = data_args.train_on == "train" and joint_args.threshold is None
-    entity_weights = load_entity_weights(joint_args.start_from, model, base, manifest, chooses_threshold)
+    entity_weights = joint.load_entity_weights(joint_args.start_from, model, base, manifest, chooses_threshold)
     train_documents = inputs.training_dataset(tokenizer, train, model.config, **vars(window_args))
 
     # What can go wrong before the first step has now been tried: only from here on is anything written.

@@ -22,7 +22,7 @@ from bioft.storage import runs, yaml_config
 from bioft.tasks.entities import predict as entity_prediction
 from bioft.tasks.entities.files import Found, InputDocument
 from bioft.tasks.joint import evaluate as joint_evaluation, model as joint, predict as joint_prediction
-from bioft.tasks.joint.start import load_entity_weights
+from bioft.tasks.joint.model import load_entity_weights
 from bioft.tasks.relations import baselines as relation_baselines
 from bioft.training import presets, steps as training_run
 from tests.recipe import command_line, load_recipe, run_recipe

@@ -170,7 +170,6 @@ def _read(path: Path, layout: tuple[str, ...], skipped: list[str] | None) -> tup
 
 
 def _add_relations(path: Path, relations: dict[str, list[tuple[str, Relation]]]) -> None:
-    """Add the relations of a TSV file, with their places, to those of each document."""
     lines = TextLines(path, HINT)
     for line in lines:
         fields = line.rstrip("\r\n").split("\t")

@@ -165,7 +165,6 @@ class _Lines:
 
 
 def _name(line: str) -> str:
-    """What a line says of which document it is."""
     return re.split(r"[|\t]", line, maxsplit=1)[0].strip()
 
 
@@ -234,7 +233,6 @@ def _written(documents: Iterable[Document]) -> Iterator[str]:
 
 
 def _check_writable(document: Document, lines: list[str]) -> None:
-    """Raise BioftError unless the lines give the document back when they are read."""
     problem = f"Document {document.document_id!r} can't be written in PubTator format"
     if not _DOCUMENT_ID.fullmatch(document.document_id):
         raise BioftError(f"{problem}: its id must not be empty, nor hold spaces or '|'.")

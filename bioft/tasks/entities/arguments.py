@@ -29,7 +29,6 @@ class DocumentArguments(DataArguments):
     )
 
     def __post_init__(self) -> None:
-        """Refuse a value that names no splits."""
         if self.train_on not in ("train", "train+validation"):
             raise ValueError(f"train_on is train or train+validation, not {self.train_on!r}")
 

@@ -33,7 +33,6 @@ class JointArguments:
     )
 
     def __post_init__(self) -> None:
-        """Refuse a model of which nothing is trained."""
         weights = (self.entity_loss_weight, self.relation_loss_weight)
         if min(weights) < 0 or not any(weights):
             raise ValueError("entity_loss_weight and relation_loss_weight must be 0 or more, and one of them more")

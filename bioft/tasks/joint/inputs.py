@@ -108,7 +108,6 @@ class JointCollator:
     """Makes a batch of documents: windows padded to the longest, indices of mentions and candidates moved along."""
 
     def __init__(self, pad_token_id: int, n_types: int) -> None:
-        """Take the id that pads, and the number of relation types."""
         self.pad_token_id = pad_token_id
         self.columns = {"mentions": 3, "mention_pairs": 4, "pair_words": 2}
         self.columns |= {"pair_features": len(marking.PAIR_FEATURES), "relation_labels": n_types}
@@ -140,7 +139,6 @@ class DocumentTrainer(Trainer):
     """A trainer that evaluates on whole documents: what it would gather from batches are their tokens."""
 
     def __init__(self, *args: Any, evaluate_documents: Callable[[Any], dict[str, float]], **kwargs: Any) -> None:
-        """Take a function that returns metrics of a model; the other arguments are those of `Trainer`."""
         super().__init__(*args, **kwargs)
         self.evaluate_documents = evaluate_documents
 

@@ -11,8 +11,9 @@ Wide & Deep learning (Cheng et al. 2016, DLRS). From few documents it learns nam
 Importing this module registers the model with the Auto classes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,7 +22,10 @@ from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedMode
 from transformers.utils import ModelOutput
 
 from bioft.errors import BioftError
-from bioft.models import lora
+from bioft.models import base as models, lora
+from bioft.models.embedded import BaseModel
+from bioft.storage import runs
+from bioft.tasks.entities import predict as entity_prediction
 from bioft.tasks.relations import candidates as relations, marking
 
 DISTANCES = 32
@@ -283,3 +287,45 @@ def arguments_of(config: JointConfig) -> dict[str, list[tuple[str, str]]]:
 def labels_of(config: JointConfig) -> list[str]:
     """The tags of a model in the order of its logits."""
     return [config.id2label[index] for index in range(config.num_labels)]
+
+
+def load_entity_weights(
+    run: str | None, model: JointModel, base: BaseModel, manifest: Mapping[str, Any], chooses_threshold: bool
+) -> dict[str, torch.Tensor]:
+    """The weights of a joint model, its encoder and entity head as a finished run of `token_classification` has them.
+
+    A whole `state_dict`; what the run does not have, without a run all of it, is the model's own. `chooses_threshold`:
+    the validation documents will choose the threshold of relations. Raises BioftError: no such run, one of another
+    recipe, on another base model, with other tags or another test split, one trained on the validation documents that
+    choose the threshold, or of an architecture (ModernBERT) with more than an encoder and a linear layer for tags.
+    """
+    if run is None:
+        return model.state_dict()
+    entity_prediction.check_not_trained_on(run, manifest)
+    record = runs.read(run)
+    if chooses_threshold and record["train_on"] == "train+validation":
+        raise BioftError(
+            f"{run} was trained on the validation documents too. Of documents that its encoder knows the model is too "
+            "sure, and a threshold chosen on them is too high for others. Give a run that was trained with --train_on "
+            "train, or a --threshold."
+        )
+    models.check_goes_on_from(run, record["base_model"], base)
+    tagger, _, record = entity_prediction.load(Path(run))
+    if hasattr(tagger, "merge_and_unload"):
+        tagger = tagger.merge_and_unload()
+    tags, wanted = record["labels"], labels_of(model.config)
+    if sorted(tags) != sorted(wanted):
+        raise BioftError(f"{run} has the tags {', '.join(tags)}; the training documents have {', '.join(wanted)}.")
+    taken = f"{tagger.base_model_prefix}.", "classifier."
+    if more := [name for name, _ in tagger.named_parameters() if not name.startswith(taken)]:
+        raise BioftError(
+            f"The model of {run} has layers between encoder and tags ({more[0]}); a joint model has no place for them."
+        )
+    order = [tags.index(tag) for tag in wanted]
+    encoder = {name: weight for name, weight in tagger.base_model.state_dict().items() if "pooler" not in name}
+    heads = {name: weight[order] for name, weight in tagger.classifier.state_dict().items()}
+    return (
+        model.state_dict()
+        | {f"encoder.{name}": weight for name, weight in encoder.items()}
+        | {f"entity_classifier.{name}": weight for name, weight in heads.items()}
+    )

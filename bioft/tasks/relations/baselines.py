@@ -148,7 +148,6 @@ class TfIdf(RelationBaseline):
                     yield name, candidates[i]
 
     def _possible(self, name: str, candidates: Sequence[Candidate]) -> NDArray[np.int64]:
-        """Return the indices of the candidates that a relation type takes."""
         return np.flatnonzero([_entity_types(candidate) in self.arguments[name] for candidate in candidates])
 
 

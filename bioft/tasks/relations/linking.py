@@ -4,6 +4,7 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,6 +19,7 @@ FILE = "concepts.json"
 _DEFINITION = re.compile(r"\s*[(\[]\s*")
 
 
+@dataclass(frozen=True)
 class ConceptDictionary:
     """The id that each name of an entity type had most often in training.
 
@@ -27,9 +29,8 @@ class ConceptDictionary:
     training documents do not mention.
     """
 
-    def __init__(self, ids: Mapping[str, Mapping[str, str]]) -> None:
-        """Take the id of each name of each entity type."""
-        self.ids = ids
+    ids: Mapping[str, Mapping[str, str]]
+    """By entity type and name."""
 
     @classmethod
     def fit(cls, rows: Iterable[Mapping[str, Any]]) -> Self:

@@ -221,7 +221,6 @@ def _inside(piece: tuple[int, int], mentions: Sequence[_Mention]) -> list[_Menti
 
 
 def _cost(piece: tuple[int, int], mentions: Sequence[_Mention], markers: _Markers) -> int:
-    """The tokens of a piece with its markers."""
     inside = _inside(piece, mentions)
     cost = piece[1] - piece[0] + sum(markers.length(m.role, m.kind) for m in inside)
     return cost - sum(m.tokens[1] - m.tokens[0] for m in inside) if markers.masks else cost
