@@ -29,6 +29,7 @@ from bioft.tasks.answers import (
 )
 from bioft.tasks.embedded import Embedded, Floats, Sampled, base_encoder, encoder_of, last_states
 from bioft.tasks.entities import predictions
+from bioft.tasks.entities.predictions import Record
 
 
 def write(directory: Path, table: pd.DataFrame, baselines: Mapping[str, pd.DataFrame]) -> None:
@@ -40,7 +41,7 @@ def write(directory: Path, table: pd.DataFrame, baselines: Mapping[str, pd.DataF
     table.assign(**others).to_parquet(directory / PREDICTIONS, index=False)
 
 
-def read(directory: Path, record: Mapping[str, Any]) -> pd.DataFrame:
+def read(directory: Path, record: Record) -> pd.DataFrame:
     """The predictions table that `write` wrote, a row for each test document.
 
     Raises BioftError: the file is missing, can't be read or lacks a column.
@@ -48,12 +49,12 @@ def read(directory: Path, record: Mapping[str, Any]) -> pd.DataFrame:
     return read_table(directory, ("id", "label", "prediction"))
 
 
-def systems(table: pd.DataFrame, record: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
+def systems(table: pd.DataFrame, record: Record) -> dict[str, pd.DataFrame]:
     """By system its predictions table: the model, and each baseline."""
     return systems_of(table, "prediction", ("id", "label"))
 
 
-def differences(made: pd.DataFrame, stored: pd.DataFrame, record: Mapping[str, Any]) -> pd.DataFrame:
+def differences(made: pd.DataFrame, stored: pd.DataFrame, record: Record) -> pd.DataFrame:
     """How far predictions made again are from the stored ones of the same documents: see `predictions.differences`."""
     return predictions.differences(made, stored, {"prediction": "entities"})
 
@@ -73,7 +74,7 @@ def outcomes(table: pd.DataFrame) -> Outcomes:
     return outcomes_of_documents(table, {"f1": ("label", "prediction")})
 
 
-def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:
+def answers(table: pd.DataFrame, record: Record) -> Answers:
     """What all systems of the run answered."""
     if "label" not in table:
         raise BioftError("The run looks for relations only; mentions are what is analysed of a joint model.")

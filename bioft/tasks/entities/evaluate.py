@@ -15,6 +15,7 @@ from bioft.metrics import counts, entity_f1, intervals, report
 from bioft.tasks.entities import errors as error_analysis, predictions, tagging
 from bioft.tasks.entities.baselines import ENTITIES
 from bioft.tasks.entities.predict import table_of
+from bioft.tasks.entities.predictions import Record
 
 SHOWN = {"f1": "F1", "precision": "Precision", "recall": "Recall", "unseen_f1": "F1, unseen", "macro_f1": "Macro F1"}
 
@@ -41,13 +42,13 @@ def test_rows(dataset: DatasetDict) -> pd.DataFrame:
     return table_of(dataset["test"]).drop(columns="prediction")
 
 
-def baselines(dataset: DatasetDict, record: Mapping[str, Any], progress: bool = False) -> dict[str, pd.DataFrame]:
+def baselines(dataset: DatasetDict, record: Record, progress: bool = False) -> dict[str, pd.DataFrame]:
     """What each baseline of `ENTITIES`, fitted on what `record` says, finds in the test split: predictions tables."""
     train, test = training_documents(dataset, record["train_on"]), dataset["test"]
     return {name: table_of(test, kind().fit(train).predict(test)) for name, kind in ENTITIES.items()}
 
 
-def figures(table: pd.DataFrame, dataset: DatasetDict, record: Mapping[str, Any]) -> Metrics:
+def figures(table: pd.DataFrame, dataset: DatasetDict, record: Record) -> Metrics:
     """Metrics of `bioft.metrics.entity_f1`, each with value, low, high (95 % bootstrap interval over documents) and n.
 
     Mentions with a name that does not occur in the documents trained on are also measured apart. Raises BioftError:
@@ -65,7 +66,7 @@ def figures(table: pd.DataFrame, dataset: DatasetDict, record: Mapping[str, Any]
 
 
 def comparisons(
-    table: pd.DataFrame, baselines: Mapping[str, pd.DataFrame], dataset: DatasetDict, record: Mapping[str, Any]
+    table: pd.DataFrame, baselines: Mapping[str, pd.DataFrame], dataset: DatasetDict, record: Record
 ) -> dict[str, dict[str, Any]]:
     """Paired bootstrap over documents of the model's micro F1 against the best baseline's on the same documents."""
     references, found = entity_f1.spans(dataset["test"]), predictions.without_scores(table["prediction"])
@@ -76,7 +77,7 @@ def comparisons(
     return {"comparison": report.describe_best(results, "F1")}
 
 
-def check_data(dataset: DatasetDict, record: Mapping[str, Any]) -> list[str]:
+def check_data(dataset: DatasetDict, record: Record) -> list[str]:
     """Why the documents are not those of the record: their audit, made anew of the rows, is another.
 
     What a manifest says of itself proves nothing. LeakageError if a document is in two splits.
@@ -93,14 +94,14 @@ def analyse_errors(test: Dataset, table: pd.DataFrame) -> dict[str, Any]:
     )
 
 
-def plot(directory: Path, record: Mapping[str, Any]) -> None:
+def plot(directory: Path, record: Record) -> None:
     """Draw the analyses of errors that a record holds into `plots/`."""
     for name in ("error_analysis", "relation_error_analysis"):
         if name in record:
             error_analysis.plot(record[name], directory / "plots" / f"{name}.png")
 
 
-def tables(record: Mapping[str, Any]) -> list[Table]:
+def tables(record: Record) -> list[Table]:
     """The analysis of errors that a record holds, for the terminal."""
     return error_analysis.tables(record["error_analysis"]) if "error_analysis" in record else []
 

@@ -15,6 +15,7 @@ from bioft.models.batches import logits_of
 from bioft.storage import runs
 from bioft.tasks.entities import TASK, predictions, tagging, windows
 from bioft.tasks.entities.files import Found, InputDocument
+from bioft.tasks.entities.predictions import Record
 from bioft.tasks.entities.tagging import Entity, Span
 
 TEXTS_AT_ONCE = 1024
@@ -22,7 +23,7 @@ TEXTS_AT_ONCE = 1024
 
 
 def find_entities(
-    model: Sequence[Any], texts: Sequence[str], record: Mapping[str, Any], progress: str | None = None
+    model: Sequence[Any], texts: Sequence[str], record: Record, progress: str | None = None
 ) -> list[list[Entity]]:
     """Find the entities of each text, in order; they do not overlap.
 
@@ -76,9 +77,7 @@ def check_not_trained_on(run: str | Path, manifest: Mapping[str, Any]) -> None:
         )
 
 
-def predict(
-    model: Sequence[Any], rows: Dataset, record: Mapping[str, Any], progress: str | None = None
-) -> pd.DataFrame:
+def predict(model: Sequence[Any], rows: Dataset, record: Record, progress: str | None = None) -> pd.DataFrame:
     """The predictions table of documents: `id`, and as JSON lists `label` and `prediction`, with scores.
 
     The arguments are those of `find_entities`.
@@ -94,13 +93,13 @@ def table_of(rows: Dataset, found: Sequence[Sequence[Sequence[Any]]] | None = No
 
 
 def find(
-    model: Sequence[Any], documents: Sequence[InputDocument], record: Mapping[str, Any], progress: str | None = None
+    model: Sequence[Any], documents: Sequence[InputDocument], record: Record, progress: str | None = None
 ) -> list[Found]:
     """The entities of documents, found with what `load` gives."""
     return list(map(Found, find_entities(model, [each.text for each in documents], record, progress)))
 
 
-def entity_types(record: Mapping[str, Any], found: Sequence[Found]) -> list[str]:
+def entity_types(record: Record, found: Sequence[Found]) -> list[str]:
     """The entity types that a run may find, in alphabetical order."""
     return tagging.types_of(record["labels"])
 

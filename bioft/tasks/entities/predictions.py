@@ -9,6 +9,8 @@ import pandas as pd
 from bioft.errors import BioftError
 from bioft.storage.runs import PREDICTIONS
 
+Record = Mapping[str, Any]
+"""What `run.json` holds of a run."""
 Items = list[tuple[Any, ...]]
 """Mentions (start, end, type) or relations (type, head, tail) of a document; a score may follow."""
 

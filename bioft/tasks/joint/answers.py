@@ -1,8 +1,6 @@
 """What a joint model answered, from its stored predictions."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -11,6 +9,7 @@ from bioft.tasks.answers import Outcomes, read_table
 from bioft.tasks.embedded import Embedded, Sampled
 from bioft.tasks.entities import predictions
 from bioft.tasks.entities.answers import answers, embed_mentions, outcomes_of_documents, properties
+from bioft.tasks.entities.predictions import Record
 from bioft.tasks.relations.answers import systems
 
 __all__ = ["answers", "embed", "outcomes", "properties", "systems"]  # of mentions: as for entities alone
@@ -24,7 +23,7 @@ def write(directory: Path, table: pd.DataFrame) -> None:
     table.to_parquet(directory / PREDICTIONS, index=False)
 
 
-def read(directory: Path, record: Mapping[str, Any]) -> pd.DataFrame:
+def read(directory: Path, record: Record) -> pd.DataFrame:
     """The predictions table of what `write` wrote, a row for each test document.
 
     Raises BioftError: the file is missing, can't be read or lacks a column.
@@ -32,7 +31,7 @@ def read(directory: Path, record: Mapping[str, Any]) -> pd.DataFrame:
     return read_table(directory, ["id"])
 
 
-def differences(made: pd.DataFrame, stored: pd.DataFrame, record: Mapping[str, Any]) -> pd.DataFrame:
+def differences(made: pd.DataFrame, stored: pd.DataFrame, record: Record) -> pd.DataFrame:
     """How far predictions made again are from the stored ones of the same documents: see `predictions.differences`."""
     return predictions.differences(made, stored, FOUND)
 

@@ -16,6 +16,7 @@ from bioft.tasks import entities, joint as itself, relations
 from bioft.tasks.entities import answers as entity_answers, evaluate as entity_evaluation, predictions
 from bioft.tasks.entities.evaluate import Metrics, check_data, plot, tables
 from bioft.tasks.entities.predict import spans_of
+from bioft.tasks.entities.predictions import Record
 from bioft.tasks.joint import answers as joint_answers
 from bioft.tasks.joint.predict import JointPrediction, heads_of, predict_split
 from bioft.tasks.relations import answers as relation_answers, evaluate as relation_evaluation
@@ -67,7 +68,7 @@ def test_rows(dataset: DatasetDict) -> pd.DataFrame:
     return pd.DataFrame({"id": list(test["document_id"]), "label": mentions, "relation_label": related})
 
 
-def baselines(dataset: DatasetDict, record: Mapping[str, Any], progress: bool = False) -> dict[str, pd.DataFrame]:
+def baselines(dataset: DatasetDict, record: Record, progress: bool = False) -> dict[str, pd.DataFrame]:
     """What each baseline for what the trained heads do finds in the test split: predictions tables."""
     heads = heads_of(record)
     result = entity_evaluation.baselines(dataset, record) if "entities" in heads else {}
@@ -78,7 +79,7 @@ def baselines(dataset: DatasetDict, record: Mapping[str, Any], progress: bool = 
     return result
 
 
-def figures(table: pd.DataFrame, dataset: DatasetDict, record: Mapping[str, Any]) -> Metrics:
+def figures(table: pd.DataFrame, dataset: DatasetDict, record: Record) -> Metrics:
     """The metrics of each head that the predictions table has something of, with intervals.
 
     Those of entities are as `bioft.tasks.entities.evaluate.figures` has them; `relation_f1` and so on are of relations
@@ -94,7 +95,7 @@ def figures(table: pd.DataFrame, dataset: DatasetDict, record: Mapping[str, Any]
 
 
 def comparisons(
-    table: pd.DataFrame, baselines: Mapping[str, pd.DataFrame], dataset: DatasetDict, record: Mapping[str, Any]
+    table: pd.DataFrame, baselines: Mapping[str, pd.DataFrame], dataset: DatasetDict, record: Record
 ) -> dict[str, dict[str, Any]]:
     """Paired bootstrap against the best baseline of relations, or of entities where there is none of relations."""
     if "relation_prediction" in table:
@@ -104,7 +105,7 @@ def comparisons(
     return entity_evaluation.comparisons(table, theirs, dataset, record)
 
 
-def check_choices(model: Sequence[Any], dataset: DatasetDict, record: Mapping[str, Any]) -> list[str]:
+def check_choices(model: Sequence[Any], dataset: DatasetDict, record: Record) -> list[str]:
     """Why the recorded threshold is not the one that validation gives; empty where it is, or was not chosen there."""
     if record["relations"]["threshold_chosen_on"] != "validation" or "relations" not in heads_of(record):
         return []
@@ -155,7 +156,7 @@ def check_comparable(runs_to_compare: Sequence[str], manifest: Mapping[str, Any]
 
 
 def compare_with_runs(
-    record: Mapping[str, Any], table: pd.DataFrame, test: Dataset, others: Sequence[str]
+    record: Record, table: pd.DataFrame, test: Dataset, others: Sequence[str]
 ) -> list[dict[str, Any]]:
     """Paired bootstraps of a finished evaluation against other runs, which `check_comparable` accepts.
 

@@ -19,6 +19,7 @@ from bioft.storage import runs
 from bioft.tasks.entities import predictions, tagging, windows as entities_windows
 from bioft.tasks.entities.files import Found, InputDocument
 from bioft.tasks.entities.predict import entity_types
+from bioft.tasks.entities.predictions import Record
 from bioft.tasks.entities.tagging import Entity, Tokens
 from bioft.tasks.entities.windows import Window
 from bioft.tasks.joint import TASK
@@ -169,25 +170,21 @@ def load(directory: str | Path) -> tuple[Any, Any, ConceptDictionary, dict[str, 
     return model, AutoTokenizer.from_pretrained(directory), ConceptDictionary.load(Path(directory)), record
 
 
-def heads_of(record: Mapping[str, Any]) -> tuple[str, ...]:
+def heads_of(record: Record) -> tuple[str, ...]:
     """Which of "entities" and "relations" are learnt, here (their loss has a weight) or in the run begun from."""
     kept = record["joint"]
     learnt = kept["entity_loss_weight"] or kept.get("start_from"), kept["relation_loss_weight"]
     return tuple(head for head, whether in zip(("entities", "relations"), learnt, strict=True) if whether)
 
 
-def predict_split(
-    model: Sequence[Any], rows: Dataset, record: Mapping[str, Any], progress: str | None = None
-) -> JointPrediction:
+def predict_split(model: Sequence[Any], rows: Dataset, record: Record, progress: str | None = None) -> JointPrediction:
     """What is found in a split, also the relations between the entities that are annotated there; see `predict`."""
     network, tokenizer, dictionary, *_ = model
     options: dict[str, Any] = {**record["windows"], "annotated": list(rows["entities"]), "progress": progress}
     return find_in_texts(network, tokenizer, list(rows["text"]), dictionary, **options)
 
 
-def predict(
-    model: Sequence[Any], rows: Dataset, record: Mapping[str, Any], progress: str | None = None
-) -> pd.DataFrame:
+def predict(model: Sequence[Any], rows: Dataset, record: Record, progress: str | None = None) -> pd.DataFrame:
     """The predictions table of documents, with columns for what the trained heads find: see `table_of`.
 
     `model` is the model, its tokenizer and its dictionary, such as `load` gives; of the record of the run `joint`,
@@ -217,7 +214,7 @@ def table_of(rows: Dataset, prediction: JointPrediction, threshold: float, heads
 
 
 def find(
-    model: Sequence[Any], documents: Sequence[InputDocument], record: Mapping[str, Any], progress: str | None = None
+    model: Sequence[Any], documents: Sequence[InputDocument], record: Record, progress: str | None = None
 ) -> list[Found]:
     """The entities of documents and the relations between them, also of those that the dictionary does not know."""
     network, tokenizer, dictionary, *_ = model

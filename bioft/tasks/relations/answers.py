@@ -1,7 +1,7 @@
 """What a run of relation extraction answered, from its stored predictions."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from bioft.task import FINE_TUNED
 from bioft.tasks.answers import ALONE, Answers, Outcomes, crosstab, f1_of, read_table
 from bioft.tasks.embedded import Embedded, Sampled
 from bioft.tasks.entities import predictions
+from bioft.tasks.entities.predictions import Record
 
 KEY = ["document_id", "type", "head", "tail"]
 """The columns that say which relation a prediction is about."""
@@ -33,7 +34,7 @@ def write(directory: Path, candidates: pd.DataFrame, table: pd.DataFrame) -> Non
         pd.DataFrame(found, columns=[*KEY, "score"]).to_parquet(directory / END_TO_END, index=False)
 
 
-def read(directory: Path, record: Mapping[str, Any]) -> pd.DataFrame:
+def read(directory: Path, record: Record) -> pd.DataFrame:
     """The predictions table of what `write` wrote, a row for each document that is named there.
 
     Columns, with JSON lists of (type, head, tail): `id`, `label`, `prediction`, and where it was evaluated end to end
@@ -54,12 +55,12 @@ of_rows = predictions.of_rows
 """Makes of it a table with a row for each test document: one that holds no candidate is not in the file."""
 
 
-def systems(table: pd.DataFrame, record: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
+def systems(table: pd.DataFrame, record: Record) -> dict[str, pd.DataFrame]:
     """By system its predictions table: only the model's is stored."""
     return {FINE_TUNED: table}
 
 
-def differences(made: pd.DataFrame, stored: pd.DataFrame, record: Mapping[str, Any]) -> pd.DataFrame:
+def differences(made: pd.DataFrame, stored: pd.DataFrame, record: Record) -> pd.DataFrame:
     """How far predictions made again are from the stored ones of the same documents: see `predictions.differences`."""
     return predictions.differences(made, stored, {"prediction": "relations", "end_to_end_prediction": "end to end"})
 
@@ -78,7 +79,7 @@ def outcomes(table: pd.DataFrame) -> Outcomes:
     return Outcomes(list(sums.index.astype(str)), {"f1": f1_of(*(sums[name].to_numpy() for name in sums))})
 
 
-def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:
+def answers(table: pd.DataFrame, record: Record) -> Answers:
     """What all systems of the run answered."""
     words = np.array(["no relation", "relation"])
     truth, answer = table["label"].to_numpy(np.int64), table["prediction"].to_numpy(np.int64)

@@ -13,6 +13,7 @@ from bioft.datasets.documents.pubtator import concepts
 from bioft.metrics import counts, intervals, relation_f1, report, thresholds
 from bioft.tasks.entities import predict as entity_prediction, predictions
 from bioft.tasks.entities.evaluate import check_data, plot, tables
+from bioft.tasks.entities.predictions import Record
 from bioft.tasks.relations import candidates as relations, errors
 from bioft.tasks.relations.baselines import RELATIONS
 from bioft.tasks.relations.linking import ConceptDictionary
@@ -44,7 +45,7 @@ def test_rows(dataset: DatasetDict) -> pd.DataFrame:
 
 
 def baselines(
-    dataset: DatasetDict, record: Mapping[str, Any], progress: bool = False, linked: Dataset | None = None
+    dataset: DatasetDict, record: Record, progress: bool = False, linked: Dataset | None = None
 ) -> dict[str, pd.DataFrame]:
     """What each baseline of `RELATIONS`, fitted on what `record` says, finds in the test split: predictions tables.
 
@@ -58,7 +59,7 @@ def baselines(
     }
 
 
-def figures(table: pd.DataFrame, dataset: DatasetDict, record: Mapping[str, Any]) -> Metrics:
+def figures(table: pd.DataFrame, dataset: DatasetDict, record: Record) -> Metrics:
     """Metrics of `bioft.metrics.relation_f1`, each with value, 95 % bootstrap interval over documents, and n.
 
     They are of relations between annotated entities; where the table has those between found entities, their micro F1,
@@ -80,7 +81,7 @@ def figures(table: pd.DataFrame, dataset: DatasetDict, record: Mapping[str, Any]
 
 
 def comparisons(
-    table: pd.DataFrame, baselines: Mapping[str, pd.DataFrame], dataset: DatasetDict, record: Mapping[str, Any]
+    table: pd.DataFrame, baselines: Mapping[str, pd.DataFrame], dataset: DatasetDict, record: Record
 ) -> dict[str, dict[str, Any]]:
     """Paired bootstrap over documents of the model's micro F1 against the best baseline's on the same documents."""
     test = dataset["test"]
@@ -91,7 +92,7 @@ def comparisons(
     return {"comparison": report.describe_best(results, "F1")}
 
 
-def check_choices(model: Sequence[Any], dataset: DatasetDict, record: Mapping[str, Any]) -> list[str]:
+def check_choices(model: Sequence[Any], dataset: DatasetDict, record: Record) -> list[str]:
     """Why the recorded threshold is not the one that validation gives; empty where it is, or was not chosen there."""
     if record["relations"]["threshold_chosen_on"] != "validation":
         return []
@@ -99,7 +100,7 @@ def check_choices(model: Sequence[Any], dataset: DatasetDict, record: Mapping[st
     return check_threshold(score(model, validation.to_list(), record), validation, record)
 
 
-def check_threshold(scores: RelationScores, validation: Dataset, record: Mapping[str, Any]) -> list[str]:
+def check_threshold(scores: RelationScores, validation: Dataset, record: Record) -> list[str]:
     """Why validation, of which these are the scores, does not give the recorded threshold; empty where it does."""
     recorded, references = record["relations"]["threshold"], relation_f1.relations(validation)
     best, _ = choose_threshold(scores, validation)
@@ -116,9 +117,7 @@ def analyse_errors(test: Dataset, table: pd.DataFrame, column: str = "prediction
     return errors.analyse_relations(test.to_list(), _found(table, test, column))
 
 
-def find_and_link(
-    run: str | None, test: Dataset, manifest: Mapping[str, Any], dictionary: ConceptDictionary
-) -> Dataset | None:
+def find_and_link(run: str | None, test: Dataset, manifest: Record, dictionary: ConceptDictionary) -> Dataset | None:
     """The test documents with the entities that a run of `token_classification` finds; None without a run.
 
     Each gets the concept id that the dictionary has for it. Raises BioftError: the run was evaluated on another test

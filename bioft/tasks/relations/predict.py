@@ -20,6 +20,7 @@ from bioft.metrics.relation_f1 import Relation
 from bioft.models.batches import logits_of
 from bioft.tasks.entities import predict as entity_prediction, predictions, windows
 from bioft.tasks.entities.files import Found, FoundRelation, InputDocument
+from bioft.tasks.entities.predictions import Record
 from bioft.tasks.entities.tagging import Entity
 from bioft.tasks.relations import TASK, candidates as relations, marking
 from bioft.tasks.relations.answers import KEY
@@ -86,7 +87,7 @@ class RelationScores:
         return counts.metrics(counts.count(found, references, type_index=0), n_resamples=0)["f1"]
 
 
-def recorded_arguments(record: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
+def recorded_arguments(record: Record) -> dict[str, list[tuple[str, str]]]:
     """The entity types of head and tail of each relation type, as a record has them."""
     return {kind: [(head, tail) for head, tail in pairs] for kind, pairs in record["relations"]["arguments"].items()}
 
@@ -96,9 +97,7 @@ def labels_of(model: Any) -> list[str]:
     return [model.config.id2label[index] for index in range(model.config.num_labels)]
 
 
-def score(
-    model: Sequence[Any], rows: Sequence[Row], record: Mapping[str, Any], progress: str | None = None
-) -> RelationScores:
+def score(model: Sequence[Any], rows: Sequence[Row], record: Record, progress: str | None = None) -> RelationScores:
     """Score all candidates of documents, whose `entities` may be annotated or predicted.
 
     `model` is a sequence classification model with the labels of `relations.label_names`, in any order, and its fast
@@ -234,9 +233,7 @@ def load(directory: str | Path) -> tuple[Any, Any, dict[str, Any]]:
     return entity_prediction.load(directory, TASK.name, AutoModelForSequenceClassification)
 
 
-def predict(
-    model: Sequence[Any], rows: Dataset, record: Mapping[str, Any], progress: str | None = None
-) -> pd.DataFrame:
+def predict(model: Sequence[Any], rows: Dataset, record: Record, progress: str | None = None) -> pd.DataFrame:
     """The predictions table of documents: `id`, and as JSON lists `label` and `prediction`, with scores.
 
     The arguments are those of `score`.
@@ -246,7 +243,7 @@ def predict(
 
 
 def find(
-    model: Sequence[Any], documents: Sequence[InputDocument], record: Mapping[str, Any], progress: str | None = None
+    model: Sequence[Any], documents: Sequence[InputDocument], record: Record, progress: str | None = None
 ) -> list[Found]:
     """The relations between the entities of documents, which are given in PubTator files.
 
@@ -266,6 +263,6 @@ def find(
     ]
 
 
-def entity_types(record: Mapping[str, Any], found: Sequence[Found]) -> list[str]:
+def entity_types(record: Record, found: Sequence[Found]) -> list[str]:
     """The types of the entities that were given, in alphabetical order."""
     return sorted({entity.type for document in found for entity in document.entities})
