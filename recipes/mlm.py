@@ -21,7 +21,6 @@ from bioft.models.arguments import EncoderModelArguments, EncoderTrainingArgumen
 from bioft.storage import files, runs
 from bioft.tasks.masked_lm import TASK, evaluate, models as masked_models, packing
 from bioft.tasks.masked_lm.arguments import MaskingArguments, TextArguments
-from bioft.tasks.masked_lm.head import use_masked_head
 from bioft.tasks.masked_lm.masking import collator_for
 from bioft.tasks.masked_lm.predict import predict
 from bioft.training import arguments, steps as training_run
@@ -58,7 +57,7 @@ def main(
         "base_model": models.describe(base, model_args, model),
         "masking": vars(masking_args) | {"evaluated_share": evaluate.PROBABILITY},
     }
-    use_masked_head(model.to(training_args.device))
+    masked_models.use_masked_head(model.to(training_args.device))
     if writes:
         baselines = evaluate.baselines(dataset, record)
         before = predict((model, tokenizer), dataset["test"], record, progress="Base")

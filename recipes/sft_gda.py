@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from datasets import DatasetDict
+from peft import PeftModel
 from trl import SFTTrainer
 
 from bioft.datasets.load import describe, load_or_build
@@ -21,10 +22,10 @@ from bioft.models import base as models, dry_run, lora, sharding
 from bioft.models.arguments import LanguageModelArguments, TrainingArguments
 from bioft.storage import files, run_directory, runs
 from bioft.task import BASE, FINE_TUNED
-from bioft.tasks.gene_disease import TASK, adapter_start, evaluate, predict as prediction
+from bioft.tasks.gene_disease import TASK, evaluate, predict as prediction
 from bioft.tasks.gene_disease.arguments import GeneDiseaseArguments, PromptArguments
-from bioft.tasks.gene_disease.completion_head import use_completion_head
 from bioft.tasks.gene_disease.prompts import PairPrompts
+from bioft.tasks.gene_disease.scoring import use_completion_head
 from bioft.training import arguments, steps as training_run
 
 
@@ -42,7 +43,7 @@ def main(
     # 1. Data: positives are split first, negatives are drawn inside each split, and the audit must pass.
     dataset, manifest = load_or_build(**vars(data_args))
     evaluate.check_not_trained_on(dataset)
-    earlier_run = adapter_start.find_start(script_args.start_from, base, manifest)
+    earlier_run = prediction.find_start(script_args.start_from, base, manifest)
 
     # The model, prompts that it can read, and the adapter that it gets.
     dtype = models.compute_dtype(model_args.dtype)
@@ -70,7 +71,7 @@ def main(
     columns = dataset["train"].column_names
     examples = {split: dataset[split].map(prompts.example, remove_columns=columns, desc="Prompts") for split in splits}
     trainer = SFTTrainer(
-        model=adapter_start.with_adapter(model, earlier_run),
+        model=PeftModel.from_pretrained(model, str(earlier_run), is_trainable=True) if earlier_run else model,
         args=training_args,
         train_dataset=examples["train"],
         eval_dataset=examples.get("validation"),

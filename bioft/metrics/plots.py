@@ -177,6 +177,23 @@ def save_figure(figure: "Figure", path: StrPath) -> None:
         raise BioftError(f"The figure {path} can't be written: {error}.") from error
 
 
+def two_histograms(axes: "Axes", labels: Any, values: Any, edges: Any, names: tuple[str, str]) -> None:
+    """Draw histograms of the values with label 0 and of those with label 1, one over the other, with their numbers."""
+    for label, (name, colour, hatch) in enumerate(zip(names, (ORANGE, BLUE), ("", "//"), strict=True)):
+        chosen = values[labels == label]
+        style: dict[str, Any] = {"facecolor": (colour, 0.3), "edgecolor": colour, "hatch": hatch, "linewidth": 1.5}
+        axes.hist(chosen, edges, histtype="stepfilled", label=f"{name} (n = {len(chosen):,})", **style)
+
+
+def shares_at_least(axes: "Axes", counts: Any, colour: str, marker: str, label: str) -> None:
+    """Draw which share of the counts is at least as large as each of them, on logarithmic axes."""
+    values, first = np.unique(counts, return_index=True)
+    style: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 4, "linewidth": 1}
+    axes.plot(values, 1 - first / len(counts), label=label, **style)
+    axes.set(xscale="log", yscale="log")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+
+
 def comparison(rankings: Sequence[tuple[str, Any]], path: StrPath) -> None:
     """Draw each run with the 95 % interval of its metric, the best at the top; one panel for each ranking.
 

@@ -30,8 +30,8 @@ from bioft.datasets.trials import texts as trial_texts
 from bioft.datasets.trials.records import read_trials, trial_text
 from bioft.models import base as models
 from bioft.tasks.masked_lm import models as masked_models, packing
-from bioft.tasks.masked_lm.head import use_masked_head
 from bioft.tasks.masked_lm.masking import collator_for
+from bioft.tasks.masked_lm.models import use_masked_head
 
 ROWS = 8
 BASE = "embedded:all-minilm-l6-v2"

@@ -220,8 +220,9 @@ def run_directory(tmp_path):
 
 
 def test_plot_run(run_directory, figures):
-    paths = pair_plots.plot_run(run_directory)
-    names = ["loss.png", "learning_rate.png", "roc_pr.png", "calibration.png", "score_distribution.png"]
+    run = json.loads((run_directory / "run.json").read_text())
+    paths = pair_plots.plot_run(run_directory, run)
+    names = ["roc_pr.png", "calibration.png", "score_distribution.png"]
     assert paths == [run_directory / "plots" / name for name in names]
     assert sorted(path.name for path in (run_directory / "plots").iterdir()) == sorted(names)
     assert all(map(is_drawing, paths))
@@ -233,53 +234,36 @@ def test_plot_run(run_directory, figures):
         "popularity, logistic",
         "TF-IDF",
     ]
-    recorded = json.loads((run_directory / "run.json").read_text())["metrics"]["auroc"]
+    recorded = run["metrics"]["auroc"]
     assert rows[0].endswith(f"{recorded['value']:.3f} [{recorded['low']:.3f}, {recorded['high']:.3f}]")
     assert legend(figures["roc_pr.png"].axes[1])[2] == "majority: 0.123 [0.100, 0.200]"
     assert "threshold 0.450" in legend(figures["score_distribution.png"].axes[0])
-    assert pair_plots.plot_run(run_directory) == paths  # figures are made from the record: drawn anew
+    assert pair_plots.plot_run(run_directory, run) == paths  # figures are made from the record: drawn anew
 
 
-def test_plot_run_before_its_record_is_written(run_directory, figures):
-    record = run_directory / "run.json"
-    run = json.loads(record.read_text())
-    record.unlink()
-    assert len(pair_plots.plot_run(run_directory, run)) == 5
-    assert "threshold 0.450" in legend(figures["score_distribution.png"].axes[0])
-
-
-def test_plot_run_without_training_or_base_model(run_directory):
-    (run_directory / "run.json").write_text("{}")
+def test_plot_run_without_base_model(run_directory, figures):
     predictions = pd.read_parquet(run_directory / "predictions.parquet")[["label", "score"]]
     predictions.assign(base_score=np.nan).to_parquet(run_directory / "predictions.parquet")
-    assert [path.stem for path in pair_plots.plot_run(run_directory)] == [
+    assert [path.stem for path in pair_plots.plot_run(run_directory, {})] == [
         "roc_pr",
         "calibration",
         "score_distribution",
     ]
+    assert len(legend(figures["roc_pr.png"].axes[0])) == 1
 
 
 def test_plot_run_of_something_else(run_directory):
     predictions = run_directory / "predictions.parquet"
     frame = pd.read_parquet(predictions)
     frame.drop(columns="score").to_parquet(predictions)
-    with pytest.raises(BioftError, match="has no column score; it has label, prediction"):
-        pair_plots.plot_run(run_directory)
+    with pytest.raises(BioftError, match="has no column score"):
+        pair_plots.plot_run(run_directory, {})
     predictions.write_bytes(b"PAR1 cut")
-    with pytest.raises(BioftError, match=r"predictions\.parquet can't be read as Parquet"):
-        pair_plots.plot_run(run_directory)
+    with pytest.raises(BioftError, match=r"predictions\.parquet can't be read"):
+        pair_plots.plot_run(run_directory, {})
     predictions.unlink()
-    with pytest.raises(BioftError, match=r"predictions\.parquet is missing"):
-        pair_plots.plot_run(run_directory)
-    (run_directory / "run.json").write_text('{"metrics": ')
-    with pytest.raises(BioftError, match=r"run\.json can't be read: .*line 1"):
-        pair_plots.plot_run(run_directory)
-    (run_directory / "run.json").write_text("[]")
-    with pytest.raises(BioftError, match="no JSON object"):
-        pair_plots.plot_run(run_directory)
-    (run_directory / "run.json").unlink()
-    with pytest.raises(BioftError, match="not the directory of a finished run"):
-        pair_plots.plot_run(run_directory)
+    with pytest.raises(BioftError, match=r"predictions\.parquet can't be read"):
+        pair_plots.plot_run(run_directory, {})
     assert not (run_directory / "plots").exists()
 
 

@@ -20,7 +20,7 @@ from bioft.errors import BioftError
 from bioft.models import base as models
 from bioft.storage import files, runs
 from bioft.tasks.masked_lm import evaluate as masked_evaluation, models as masked_models
-from bioft.tasks.masked_lm.head import use_masked_head
+from bioft.tasks.masked_lm.models import use_masked_head
 from bioft.training import presets
 from bioft.verify import verify as verification
 from tests.recipe import command_line, load_recipe, run_recipe

@@ -29,7 +29,7 @@ from bioft.hub import push
 from bioft.models import base as models, lora
 from bioft.models.arguments import LanguageModelArguments, TrainingArguments
 from bioft.storage import runs, yaml_config
-from bioft.tasks.gene_disease import adapter_start, predict as prediction
+from bioft.tasks.gene_disease import predict as prediction
 from bioft.tasks.gene_disease.arguments import GeneDiseaseArguments, PromptArguments
 from bioft.training import arguments, presets
 from tests.hub_server.server import HubServer
@@ -260,18 +260,18 @@ def test_a_training_goes_on_with_the_same_weights_and_evaluation_splits_only(fin
     record = runs.read(finished)
     recorded, manifest = record["base_model"], {"fingerprints": record["dataset"]["fingerprints"]}
     base = models.resolve_recorded(recorded)
-    assert adapter_start.find_start(str(finished), base, manifest) == finished
-    assert adapter_start.find_start(None, base, manifest) is None
+    assert prediction.find_start(str(finished), base, manifest) == finished
+    assert prediction.find_start(None, base, manifest) is None
     with pytest.raises(BioftError, match=r"The weights of .* are not those that .* was trained on"):
-        adapter_start.find_start(str(finished), replace(base, sha256="0" * 64), manifest)
+        prediction.find_start(str(finished), replace(base, sha256="0" * 64), manifest)
     with pytest.raises(BioftError, match=r"The weights of .* are not those that .* was trained on"):
-        adapter_start.find_start(str(finished), replace(base, revision="0" * 40), manifest)
+        prediction.find_start(str(finished), replace(base, revision="0" * 40), manifest)
     for split in ("validation", "test"):
         other = {"fingerprints": manifest["fingerprints"] | {split: "0" * 64}}
         with pytest.raises(BioftError, match=f"another {split} split"):
-            adapter_start.find_start(str(finished), base, other)
+            prediction.find_start(str(finished), base, other)
     more_training = {"fingerprints": manifest["fingerprints"] | {"train": "0" * 64}}
-    assert adapter_start.find_start(str(finished), base, more_training) == finished
+    assert prediction.find_start(str(finished), base, more_training) == finished
 
 
 def start(preset: str, *more: str, launcher: tuple[str, ...] = (sys.executable,)) -> subprocess.Popen[str]:

@@ -18,14 +18,15 @@ from bioft.metrics.thresholds import most_accurate_threshold
 from bioft.storage.runs import PREDICTIONS
 from bioft.task import BASE, FINE_TUNED
 from bioft.tasks.gene_disease import TASK, pair_plots
+from bioft.tasks.gene_disease.answers import PAIR, predictions, thresholds
 from bioft.tasks.gene_disease.prompts import PairPrompts
-from bioft.tasks.gene_disease.table import PAIR, predictions, thresholds
 
 COMPARED = "auroc"
 SHOWN = {"auroc": "AUROC", "accuracy": "Accuracy", "f1": "F1", "auprc": "AUPRC", "ece": "ECE", "mcc": "MCC"}
 WITHOUT_THRESHOLD = ("auroc", "auprc", "ece")
 Scores = Mapping[str, np.ndarray]
 """Of a model, by split, shape `(n,)`."""
+plot = pair_plots.plot_run
 
 
 def choose_threshold(dataset: DatasetDict, scores: Scores) -> float:
@@ -176,8 +177,3 @@ def describe_scoring(prompts: PairPrompts, thresholds: Mapping[str, float]) -> d
 def labels_of(rows: Dataset) -> np.ndarray:
     """The labels of a split, shape `(n,)`, 0 or 1."""
     return np.asarray(rows["label"][:])
-
-
-def plot(directory: Path, record: Mapping[str, Any]) -> None:
-    """Draw curves, calibration and scores of a run into `plots/`; its training is drawn for every task."""
-    pair_plots.plot_run(directory, {**record, "log_history": []})

@@ -6,9 +6,9 @@ from typing import Any
 from peft import PeftModel
 from transformers import AutoTokenizer
 
-from bioft.errors import BioftError
 from bioft.models import base as models
 from bioft.tasks.exported import ForMerge, saver
+from bioft.tasks.gene_disease.predict import load_base
 from bioft.tasks.gene_disease.prompts import PairPrompts
 
 
@@ -18,12 +18,8 @@ def for_merge(directory: Path, record: dict[str, Any], dtype: Any) -> ForMerge:
     Raises:
         BioftError: no bitsandbytes for a base in 4 bits; as `models.resolve_recorded`.
     """
-    recorded = record["base_model"]
-    quantization = models.nf4(dtype) if recorded["quantization"] == "nf4" else None
-    if recorded["quantization"] == "nf4" and quantization is None:
-        raise BioftError("This run was trained on a 4-bit base model: install bitsandbytes to merge it.")
-    base, _ = models.load_causal_lm(models.resolve_recorded(recorded), quantization, dtype)
-    if quantization is not None:
+    base, _ = load_base(record["base_model"], dtype, "merge")
+    if record["base_model"]["quantization"] == "nf4":
         base = base.dequantize(dtype)
     tokenizer = AutoTokenizer.from_pretrained(directory)
     prompts = PairPrompts(record["scoring"]["prompt_style"], tokenizer)

@@ -1,6 +1,5 @@
 """Plots of scored pairs: ROC and PR curves, calibration, scores, degrees."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,8 @@ from numpy.typing import ArrayLike
 
 from bioft.errors import BioftError
 from bioft.metrics import intervals, plots
+from bioft.task import FINE_TUNED
+from bioft.tasks.answers import BASE, columns_of, read_table
 
 
 def roc_pr(
@@ -129,19 +130,7 @@ def score_distribution(labels: ArrayLike, scores: ArrayLike, threshold: float, p
     accuracy = float(((values >= threshold) == truth).mean())
     low, high = intervals.wilson_interval(round(accuracy * len(truth)), len(truth))
     figure, axes = plots.new_figure()
-    edges = np.linspace(0, 1, 41)
-    for label, name, colour, hatch in ((0, "negative", plots.ORANGE, ""), (1, "positive", plots.BLUE, "//")):
-        chosen = values[truth == label]
-        axes.hist(
-            chosen,
-            edges,
-            histtype="stepfilled",
-            facecolor=(colour, 0.3),
-            edgecolor=colour,
-            hatch=hatch,
-            linewidth=1.5,
-            label=f"{name} (n = {len(chosen):,})",
-        )
+    plots.two_histograms(axes, truth, values, np.linspace(0, 1, 41), ("negative", "positive"))
     axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.axvline(threshold, color="black", linestyle="--", linewidth=1.2, label=f"threshold {threshold:.3f}")
     axes.set(
@@ -170,86 +159,36 @@ def degree_distribution(gene_degrees: ArrayLike, disease_degrees: ArrayLike, pat
         values = np.sort(np.asarray(degrees, dtype=np.float64))
         if not len(values) or not values[0] >= 1:
             raise BioftError(f"The degrees of the {name} must be at least 1, and there must be some.")
-        distinct, first = np.unique(values, return_index=True)
-        axes.plot(
-            distinct,
-            1 - first / len(values),
-            color=colour,
-            marker=marker,
-            markersize=4,
-            linewidth=1,
-            label=f"{name}: n = {len(values):,}, median {np.median(values):g}, highest {values[-1]:,.0f}",
-        )
+        label = f"{name}: n = {len(values):,}, median {np.median(values):g}, highest {values[-1]:,.0f}"
+        plots.shares_at_least(axes, values, colour, marker, label)
     axes.set(
-        xscale="log",
-        yscale="log",
         xlabel="Degree (associations of one gene or disease)",
         ylabel="Fraction with at least that degree",
         title="Degree distribution",
     )
-    axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.legend()
     plots.save_figure(figure, path)
 
 
-def plot_run(run_directory: plots.StrPath, run: Mapping[str, Any] | None = None) -> list[Path]:
-    """Draw the figures of a run from its files into ``plots/``, and return their paths.
-
-    Reads ``predictions.parquet`` and ``run.json``; ``run`` is the content of the latter, for a run that hasn't
-    written it yet (it is written last). Writes ``loss.png`` and ``learning_rate.png`` (where such was logged),
-    ``roc_pr.png`` with the base model and the baselines beside the fine-tuned model,
-    ``calibration.png`` and ``score_distribution.png``.
+def plot_run(directory: Path, record: Mapping[str, Any]) -> list[Path]:
+    """Draw curves, calibration and scores of a run into `plots/`, and return the paths; `record` is that of the run.
 
     Raises:
-        BioftError: a file is missing or unreadable, or a column is missing.
+        BioftError: the stored predictions are missing, unreadable or lack a column.
     """
-    directory = Path(run_directory)
-    run = _read_run(directory / "run.json") if run is None else run
-    predictions = _read_predictions(directory / "predictions.parquet")
-    labels, scores = predictions["label"], predictions["score"]
-    threshold = run.get("scoring", {}).get("threshold", 0.5)
-
-    compared, metrics = {"fine-tuned model": scores}, {"fine-tuned model": run.get("metrics")}
-    if "base_score" in predictions and predictions["base_score"].notna().all():
-        compared["base model, zero-shot"] = predictions["base_score"]
-        metrics["base model, zero-shot"] = run.get("base_model_metrics")
-    for column in predictions:
-        if str(column).startswith("baseline_"):
-            name = str(column).removeprefix("baseline_")
-            shown = "TF-IDF" if name == "tfidf" else name.replace("_", ", ")
-            compared[shown] = predictions[column]
-            metrics[shown] = run.get("baselines", {}).get(name)
-
-    paths = plots.plot_training(directory, run.get("log_history") or [])
+    table = read_table(directory, ["label", "score"])
+    columns = columns_of(table, "score", "base_score")
+    shown = {FINE_TUNED: "fine-tuned model", BASE: "base model, zero-shot", "tfidf": "TF-IDF"}
+    names = {system: shown.get(system, system.replace("_", ", ")) for system in columns}
+    metrics = record.get("baselines", {}) | {FINE_TUNED: record.get("metrics"), BASE: record.get("base_model_metrics")}
+    (directory / "plots").mkdir(exist_ok=True)
     drawn = [directory / "plots" / f"{name}.png" for name in ("roc_pr", "calibration", "score_distribution")]
-    roc_pr(labels, compared, drawn[0], metrics={name: value for name, value in metrics.items() if value})
-    calibration(labels, scores, drawn[1])
-    score_distribution(labels, scores, threshold, drawn[2])
-    return paths + drawn
-
-
-def _read_run(path: Path) -> dict[str, Any]:
-    try:
-        run = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise BioftError(f"{path} is missing: {path.parent} is not the directory of a finished run.") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise BioftError(f"{path} can't be read: {error}.") from error
-    if not isinstance(run, dict):
-        raise BioftError(f"{path} is no record of a run: it holds no JSON object.")
-    return run
-
-
-def _read_predictions(path: Path) -> Any:
-    import pandas as pd
-
-    if not path.is_file():
-        raise BioftError(f"{path} is missing: {path.parent} is not the directory of a finished run.")
-    try:
-        predictions = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise BioftError(f"{path} can't be read as Parquet: {error}.") from error
-    missing = [column for column in ("label", "score") if column not in predictions]
-    if missing:
-        raise BioftError(f"{path} has no column {', '.join(missing)}; it has {', '.join(map(str, predictions))}.")
-    return predictions
+    roc_pr(
+        table["label"],
+        {names[system]: table[column] for system, column in columns.items()},
+        drawn[0],
+        metrics={names[system]: metrics[system] for system in columns if metrics.get(system)},
+    )
+    calibration(table["label"], table["score"], drawn[1])
+    score_distribution(table["label"], table["score"], record.get("scoring", {}).get("threshold", 0.5), drawn[2])
+    return drawn

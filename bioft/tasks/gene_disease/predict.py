@@ -12,12 +12,13 @@ from accelerate.utils import gather_object
 from datasets import Dataset
 
 from bioft.errors import BioftError
+from bioft.hub import pull
 from bioft.models import base as models, embedded, sharding
 from bioft.storage import runs
 from bioft.task import BASE, FINE_TUNED
 from bioft.tasks.gene_disease import TASK, scoring
+from bioft.tasks.gene_disease.answers import predictions, thresholds
 from bioft.tasks.gene_disease.prompts import PairPrompts
-from bioft.tasks.gene_disease.table import predictions, thresholds
 
 
 def score_pairs(
@@ -61,6 +62,40 @@ def whole_model(trainer: Any, base: embedded.BaseModel, quantized: bool, dtype: 
     return PeftModel.from_pretrained(model, str(directory))
 
 
+def find_start(run: str | None, base: embedded.BaseModel, manifest: Mapping[str, Any]) -> Path | None:
+    """The folder of the run of `sft_gda` that a training goes on from; nothing is loaded yet.
+
+    Args:
+        run: its directory or `user/name` on the Hub; None if the training begins with a new adapter.
+        base: the base model.
+        manifest: of the dataset.
+
+    Raises:
+        BioftError: no such run, one of another recipe, on another base model or other weights of it, or with other
+            validation or test pairs, of which it may have been trained on some.
+    """
+    if run is None:
+        return None
+    folder = pull.run_directory(run)
+    record = runs.read_trained(folder, TASK.name)
+    recorded = record["base_model"]
+    models.check_goes_on_from(run, recorded, base)
+    # Weights from the Hub are told apart by their commit, others by their content.
+    if (recorded["revision"], recorded["sha256"]) != (base.revision, base.sha256):
+        revision = f" --model_revision {recorded['revision']}" if recorded["revision"] else ""
+        raise BioftError(
+            f"The weights of {base.id} from {base.source} are not those that {run} was trained on, from "
+            f"{recorded['source']}: give --model_name_or_path {recorded['name_or_path']}{revision}."
+        )
+    earlier, now = record["dataset"]["fingerprints"], manifest["fingerprints"]
+    if different := [split for split in ("validation", "test") if earlier.get(split) != now[split]]:
+        raise BioftError(
+            f"The run in {run} has another {different[0]} split: it may have been trained on these pairs. Give a run "
+            "on the same dataset and split, with the same split_seed and sizes."
+        )
+    return folder
+
+
 def load_run(directory: str | Path, dtype: torch.dtype | None = None) -> tuple[Any, PairPrompts, dict[str, Any]]:
     """The fine-tuned model of a finished run with its prompts and its record.
 
@@ -73,14 +108,18 @@ def load_run(directory: str | Path, dtype: torch.dtype | None = None) -> tuple[A
     from peft import PeftModel
 
     record = runs.read_trained(directory, TASK.name)
-    recorded = record["base_model"]
-    base = models.resolve_recorded(recorded)
-    quantization = models.nf4(dtype) if recorded["quantization"] == "nf4" else None
-    if recorded["quantization"] == "nf4" and quantization is None:
-        raise BioftError("This run was trained on a 4-bit base model: install bitsandbytes to use it.")
-    model, tokenizer = models.load_causal_lm(base, quantization, dtype)
+    model, tokenizer = load_base(record["base_model"], dtype, "use")
     model = PeftModel.from_pretrained(model, str(directory))
     return model, PairPrompts(record["scoring"]["prompt_style"], tokenizer), record
+
+
+def load_base(recorded: dict[str, Any], dtype: torch.dtype | None, purpose: str) -> tuple[Any, Any]:
+    """The base model of a run, quantized as it was, and its tokenizer; BioftError without bitsandbytes for 4 bits."""
+    base, quantized = models.resolve_recorded(recorded), recorded["quantization"] == "nf4"
+    quantization = models.nf4(dtype) if quantized else None
+    if quantized and quantization is None:
+        raise BioftError(f"This run was trained on a 4-bit base model: install bitsandbytes to {purpose} it.")
+    return models.load_causal_lm(base, quantization, dtype)
 
 
 def load(directory: str | Path) -> tuple[Any, PairPrompts, dict[str, Any]]:
@@ -105,12 +144,7 @@ def predict_base(model: Any, rows: Dataset, record: Mapping[str, Any], progress:
 def predict_pairs(
     run: str | Path, pairs: list[tuple[str, str]], batch_size: int | None = None
 ) -> list[dict[str, Any]]:
-    """Ask a finished run about (gene, disease) pairs.
-
-    Args:
-        run: a run directory.
-        pairs: names of genes and diseases.
-        batch_size: pairs in one forward pass; by default as many as suit the hardware.
+    """Ask a finished run about (gene, disease) pairs, `batch_size` at once; by default as many as suit the hardware.
 
     Returns:
         For each pair a dict of gene, disease, score (0 to 1) and prediction (1 at or above the threshold that

@@ -5,6 +5,7 @@ to rank by. Here one forward pass over the prompt gives `P(positive) / (P(positi
 """
 
 import copy
+import types
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -176,10 +177,14 @@ def _pad(rows: list[list[int]], device: torch.device) -> torch.Tensor:
     return torch.tensor([row + [0] * (width - len(row)) for row in rows], device=device)
 
 
+def causal_lm_of(model: Any) -> Any:
+    """The language model itself, adapters included, with or without PEFT around it."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
 def backbone_of(model: Any) -> Any:
     """The transformer below the language-model head, adapters included."""
-    causal_lm = model.get_base_model() if hasattr(model, "get_base_model") else model
-    return causal_lm.base_model
+    return causal_lm_of(model).base_model
 
 
 def postprocess(model: Any, logits: torch.Tensor) -> torch.Tensor:
@@ -198,3 +203,44 @@ def _progress(batches: list[list[int]], description: str | None) -> Any:
     if description is None:
         return batches
     return track(batches, description=description, total=len(batches), transient=True)
+
+
+def use_completion_head(trainer: Any) -> None:
+    """Let an `SFTTrainer`'s model run its head on the positions with loss only, where TRL does not (on a CPU).
+
+    The loss, its gradients and the logged entropy and accuracy stay what they are; evaluation and generation go the
+    usual way. TRL does the same on GPUs only: an answer has two tokens and the prompt before it fifteen, and the head
+    of SmolLM2-135M holds a fifth of its weights.
+    """
+    from trl.trainer.utils import FusedCausalLMOutput
+
+    model = trainer.model
+    if next(model.parameters()).device.type != "cpu":
+        return
+    causal_lm = causal_lm_of(model)
+    usual_forward = causal_lm.forward
+
+    def forward(self: Any, *args: Any, fused_lm_head: bool = False, labels: Any = None, **options: Any) -> Any:
+        if not fused_lm_head or labels is None:
+            return usual_forward(*args, fused_lm_head=fused_lm_head, labels=labels, **options)
+        options.pop("num_items_in_batch", None)
+        hidden = backbone_of(self)(*args, **options | {"use_cache": False}).last_hidden_state[:, :-1]
+        targets = labels[:, 1:]
+        mask = targets != -100
+        logits = postprocess(self, self.get_output_embeddings()(hidden[mask]).float())
+        log_probabilities = logits.log_softmax(-1)
+        picked = log_probabilities.gather(-1, targets[mask][:, None]).squeeze(-1)
+        with torch.no_grad():
+            entropy = -(log_probabilities.exp() * log_probabilities).sum(-1)
+            is_top1 = logits.argmax(-1) == targets[mask]
+        empty = torch.zeros(mask.shape, dtype=picked.dtype)
+        log_probs = empty.masked_scatter(mask, picked)
+        return FusedCausalLMOutput(
+            loss=-picked.sum() / mask.sum().clamp(min=1),
+            log_probs=log_probs,
+            entropy=empty.masked_scatter(mask, entropy),
+            is_top1=torch.zeros_like(mask).masked_scatter(mask, is_top1),
+            label_mask=mask,
+        )
+
+    causal_lm.forward = types.MethodType(forward, causal_lm)

@@ -12,7 +12,7 @@ from bioft.models import base as models
 from bioft.storage import runs
 from bioft.tasks.masked_lm import TASK
 from bioft.tasks.masked_lm.evaluate import answer, fixed_questions, with_ids
-from bioft.tasks.masked_lm.head import use_masked_head
+from bioft.tasks.masked_lm.models import use_masked_head
 
 
 def load(directory: str | Path) -> tuple[Any, Any]:

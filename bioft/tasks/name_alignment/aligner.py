@@ -10,7 +10,6 @@ import pandas as pd
 from bioft.datasets.metabolites.names import normalise, plain_text
 from bioft.datasets.metabolites.tables import resolve_ids
 from bioft.errors import BioftError
-from bioft.tasks.name_alignment.assignment import assign
 from bioft.tasks.name_alignment.candidates import CandidateFinder
 from bioft.tasks.name_alignment.features import Metabolite, pair_features, reasons
 from bioft.tasks.name_alignment.scorer import Answer, Candidate, Scorer
@@ -20,6 +19,8 @@ COLUMNS = ("id", "name", "match_id", "match_name", "probability", "decision", "r
 NaN where there is no name to judge by. `candidates`: the next best ids, joined by "|"."""
 MATCH, REVIEW, NO_MATCH = "match", "review", "no match"
 SHOWN_CANDIDATES = 4
+_LEAST = 1e-6
+"""Values of 0 would be missing edges of an assignment."""
 
 
 @dataclass(frozen=True)
@@ -157,3 +158,46 @@ def _by_id(same_id: str) -> tuple[Answer, str, list[str]]:
     """What can be said of a metabolite without a name: nothing, or that the namespace has its id."""
     words = "has no name" + (f"; {same_id} of the namespace has the same id" if same_id else "")
     return Answer("", [same_id] if same_id else [], math.nan), REVIEW, [words]
+
+
+def assign(
+    every: Sequence[Sequence[Candidate]], probabilities: Sequence[tuple[float, float]]
+) -> list[list[Candidate]]:
+    """Give each id to one name at most, so that as many answers as can be expected are right.
+
+    Args:
+        every: the candidates of each name, best first.
+        probabilities: for each name that its best candidate is right, and that it has none.
+
+    Returns:
+        The candidates of each name without those that went to another one, best first; the id that went to the name
+        itself leads.
+    """
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import min_weight_full_bipartite_matching
+
+    if not every:
+        return []
+    columns: dict[str, int] = {}
+    rows, cols, values = [], [], []
+    for index, (ranked, (right, _)) in enumerate(zip(every, probabilities, strict=True)):
+        for candidate in ranked:
+            rows.append(index)
+            cols.append(columns.setdefault(candidate.id, len(columns)))
+            # How probable the others are tells the pairs, in proportion to the best.
+            values.append(max(_LEAST, right * candidate.probability / max(ranked[0].probability, _LEAST)))
+    ids = list(columns)
+    for index, (_, no_match) in enumerate(probabilities):  # each name has a column of its own for "no match"
+        rows.append(index)
+        cols.append(len(ids) + index)
+        values.append(max(_LEAST, no_match))
+    shape = (len(every), len(ids) + len(every))
+    # Sparse, and of the same result as `scipy.optimize.linear_sum_assignment`, whose matrix would be 2,000 x 20,000.
+    graph = csr_array((values, (rows, cols)), shape=shape)
+    assigned = dict(zip(*min_weight_full_bipartite_matching(graph, maximize=True), strict=True))
+    owner = {ids[column]: int(index) for index, column in assigned.items() if column < len(ids)}
+    # Sorting is stable: the own id leads, the others stay as they were.
+    return [
+        sorted((each for each in ranked if owner.get(each.id, index) == index), key=lambda each: each.id not in owner)
+        for index, ranked in enumerate(every)
+    ]

@@ -9,8 +9,8 @@ from datasets import Dataset, DatasetDict
 
 from bioft.metrics import bootstrap, plots
 from bioft.metrics.intervals import auroc
-from bioft.models.embed import encode_texts
 from bioft.tasks.retrieval.encoder import RELATED, training_rows
+from bioft.tasks.retrieval.similarity import cosines
 
 PAIRS = 1000
 """Test pairs whose similarity is drawn."""
@@ -39,39 +39,20 @@ def draw(dataset: DatasetDict, encoders: Mapping[str, Any], directory: Path, see
 
 def _draw_similarity(rows: Dataset, encoders: Mapping[str, Any], path: Path, seed: int) -> None:
     scored = training_rows(rows, "CosineSimilarityLoss", seed)
-    drawn = np.sort(np.random.default_rng(seed).permutation(len(scored))[:PAIRS])
-    scored = scored.select(drawn)
+    scored = scored.select(np.sort(np.random.default_rng(seed).permutation(len(scored))[:PAIRS]))
     related = (np.array(scored["score"][:]) >= RELATED).astype(int)
-    texts = list(dict.fromkeys([*scored["sentence1"][:], *scored["sentence2"][:]]))
-    place = {text: index for index, text in enumerate(texts)}
-    first, second = ([place[text] for text in scored[column][:]] for column in ("sentence1", "sentence2"))
     figure, panels = plots.new_figure(columns=len(encoders), height=4.4)
-    for axes, (name, encoder) in zip(np.atleast_1d(panels), encoders.items(), strict=True):
-        vectors = encode_texts(encoder, texts)
-        vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-        cosines = (vectors[first] * vectors[second]).sum(axis=1).astype(float)
-        edges = np.linspace(min(0.0, cosines.min()), 1, 41)
-        for label, words, colour, hatch in (
-            (0, "unrelated", plots.ORANGE, ""),
-            (1, "related", plots.BLUE, "//"),
-        ):
-            axes.hist(
-                cosines[related == label],
-                edges,
-                histtype="stepfilled",
-                facecolor=(colour, 0.3),
-                edgecolor=colour,
-                hatch=hatch,
-                linewidth=1.5,
-                label=f"{words} (n = {(related == label).sum():,})",
-            )
-        axes.set(xlabel="Cosine of the embeddings", ylabel="Pairs", title=f"{name}\nAUROC {_auroc(related, cosines)}")
+    panels = np.atleast_1d(panels)
+    for axes, (name, encoder) in zip(panels, encoders.items(), strict=True):
+        found = cosines(scored, encoder)
+        edges = np.linspace(min(0.0, found.min()), 1, 41)
+        plots.two_histograms(axes, related, found, edges, ("unrelated", "related"))
+        axes.set(xlabel="Cosine of the embeddings", ylabel="Pairs", title=f"{name}\nAUROC {_auroc(related, found)}")
         axes.title.set_fontsize(11)
-    first_panel = np.atleast_1d(panels)[0]
-    highest = max(axes.get_ylim()[1] for axes in np.atleast_1d(panels))
-    for axes in np.atleast_1d(panels):
+    highest = max(axes.get_ylim()[1] for axes in panels)
+    for axes in panels:
         axes.set_ylim(0, highest)
-    figure.legend(*first_panel.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     figure.suptitle("Similarity of test pairs")
     plots.save_figure(figure, path)
 
@@ -115,16 +96,8 @@ def _draw_dataset(dataset: DatasetDict, path: Path) -> None:
         dataset.items(), (plots.BLUE, plots.ORANGE, plots.GREEN), "os^", strict=False
     ):
         _, found = np.unique(rows["group"][:], return_counts=True)
-        values, first = np.unique(np.sort(found), return_index=True)
-        label = f"{split}: {len(found):,} groups, median {np.median(found):g}, largest {values[-1]:,}"
-        sizes.plot(values, 1 - first / len(found), color=colour, marker=marker, markersize=4, linewidth=1, label=label)
-    sizes.set(
-        xscale="log",
-        yscale="log",
-        xlabel="Pairs of a group",
-        ylabel="Share of groups with at least as many",
-        title="Pairs of each group",
-    )
-    sizes.xaxis.set_major_formatter("{x:,.0f}")
+        label = f"{split}: {len(found):,} groups, median {np.median(found):g}, largest {found.max():,}"
+        plots.shares_at_least(sizes, np.sort(found), colour, marker, label)
+    sizes.set(xlabel="Pairs of a group", ylabel="Share of groups with at least as many", title="Pairs of each group")
     sizes.legend(fontsize=8)
     plots.save_figure(figure, path)

@@ -30,10 +30,11 @@ def measure(rows: Dataset, encoders: Mapping[str, Any], *, n_resamples: int = 10
         for chunk in bootstrap.resample_weights(len(rows), n_resamples, seed, group_index)
         for weights in chunk
     ]
-    return {name: _with_intervals(_cosines(rows, encoder), scores, drawn) for name, encoder in encoders.items()}
+    return {name: _with_intervals(cosines(rows, encoder), scores, drawn) for name, encoder in encoders.items()}
 
 
-def _cosines(rows: Dataset, encoder: Any) -> np.ndarray:
+def cosines(rows: Dataset, encoder: Any) -> np.ndarray:
+    """The cosine of sentence1 and sentence2 in each row, shape (rows,)."""
     texts = list(dict.fromkeys([*rows["sentence1"][:], *rows["sentence2"][:]]))
     vectors = encoder.encode(texts, normalize_embeddings=True, show_progress_bar=False)
     row_of = {text: row for row, text in enumerate(texts)}

@@ -14,8 +14,8 @@ import pandas as pd
 
 from bioft.errors import BioftError
 from bioft.storage import runs
+from bioft.storage.files import new_file
 from bioft.storage.text_lines import TextLines
-from bioft.tasks.entities import files as document_files
 
 OUTPUTS = (".csv", ".jsonl")
 
@@ -132,23 +132,13 @@ def write(path: Path, texts: Sequence[InputText], answers: Sequence[LabelledAnsw
                 f"The input has a column {clash[0]} already. Rename it: nothing of the input may get lost."
             )
         rows.append({"id": text.id, "text": text.text, **text.fields, **added})
-    if path.suffix == ".jsonl":
-        document_files.write_whole(path, (json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-        return
-    parts: list[str] = []
-    writer = csv.DictWriter(
-        _Parts(parts), list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n"
-    )
-    writer.writeheader()
-    writer.writerows(rows)
-    document_files.write_whole(path, parts)
-
-
-class _Parts:
-    """Collects what a CSV writer writes."""
-
-    def __init__(self, parts: list[str]) -> None:
-        self.write = parts.append
+    with new_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        if path.suffix == ".jsonl":
+            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+            return
+        writer = csv.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def _lines(path: Path) -> list[InputText]:

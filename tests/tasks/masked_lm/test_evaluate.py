@@ -10,8 +10,8 @@ from datasets import Dataset
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
 from bioft.tasks.masked_lm import answers as masked_answers, evaluate as masked_evaluation
-from bioft.tasks.masked_lm.head import use_masked_head
 from bioft.tasks.masked_lm.masking import NOT_PREDICTED, MaskingCollator
+from bioft.tasks.masked_lm.models import use_masked_head
 from tests.tiny import write_encoder
 
 TEXTS = ["Naloxone reverses the effect of clonidine in rats. " * 3, "Lithium was given to 12 patients.", "", "No."]

@@ -7,8 +7,8 @@ import torch
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
 from bioft.tasks.masked_lm import packing
-from bioft.tasks.masked_lm.head import use_masked_head
 from bioft.tasks.masked_lm.masking import NOT_PREDICTED, MaskingCollator, collator_for
+from bioft.tasks.masked_lm.models import use_masked_head
 from tests.tiny import write_encoder
 
 TEXTS = ["Naloxone reverses the effect of clonidine.", "Lithium was given to 12 patients.", "No toxicity."]

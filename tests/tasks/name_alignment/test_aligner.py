@@ -21,8 +21,7 @@ from bioft.datasets.metabolites.models import read_model
 from bioft.datasets.metabolites.namespaces import BIGG_URL, modelseed_files
 from bioft.errors import BioftError
 from bioft.tasks.name_alignment import files as alignment_files, scorer as alignment_scorer
-from bioft.tasks.name_alignment.aligner import COLUMNS, Aligner, candidate_pairs
-from bioft.tasks.name_alignment.assignment import assign
+from bioft.tasks.name_alignment.aligner import COLUMNS, Aligner, assign, candidate_pairs
 from bioft.tasks.name_alignment.candidates import CandidateFinder
 from bioft.tasks.name_alignment.features import FEATURES, SIMILARITY, Metabolite, pair_features, reasons
 from bioft.tasks.name_alignment.scorer import EMBEDDED, Candidate, Logistic, Scorer, load
