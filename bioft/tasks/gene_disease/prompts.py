@@ -89,10 +89,6 @@ class PairPrompts:
     def check_length(self, pairs: Dataset, max_length: int | None) -> None:
         """Check that no training prompt is cut: TRL leaves out, without a word, those that lose their answer.
 
-        Args:
-            pairs: with `gene`, `disease` and `label`.
-            max_length: tokens of an example that are kept; None keeps all.
-
         Raises:
             BioftError: the longest prompt with its answer and the token that ends it has more.
         """

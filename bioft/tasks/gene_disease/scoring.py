@@ -37,17 +37,12 @@ def score(
     reuse_prefix: bool = True,
     progress: str | None = None,
 ) -> np.ndarray:
-    """Score prompts by the two answers that may follow them.
+    """Score prompts, given as token ids, by the two answers that may follow them, each of one or several tokens.
 
     Args:
         model: a causal language model, with or without a PEFT adapter.
-        tokenizer: its tokenizer.
-        prompts: token ids of each prompt, for example from `PairPrompts.token_ids`.
-        positive: the answer whose probability is wanted (one or several tokens).
-        negative: the answer it is weighed against.
         batch_tokens: padded tokens in one forward pass; by default what suits the model's device.
         reuse_prefix: compute the tokens that all prompts begin with once.
-        progress: text of a progress bar; None shows none.
 
     Returns:
         Probabilities of `positive` among the two, shape `(len(prompts),)`, float64, in the order given.
@@ -102,7 +97,8 @@ def _answer_logits(
     weight, bias = head.weight[answer_ids].float(), getattr(head, "bias", None)
     bias = None if bias is None else bias[answer_ids].float()
     result = np.zeros((len(prompts), 2))
-    for batch in _progress(batches_by_length(list(map(len, rows)), batch_tokens), progress):
+    batches = batches_by_length(list(map(len, rows)), batch_tokens)
+    for batch in track(batches, progress or "", disable=progress is None, transient=True):
         # Padding stands on the right and attention is causal, so no real token ever sees it.
         ids = _pad([rows[index] for index in batch], device)
         options: dict[str, Any] = {"use_cache": False}
@@ -128,7 +124,8 @@ def _answer_log_probabilities(
     device = head.weight.device
     for column, answer in enumerate(answers):
         rows = [prompt + answer for prompt in prompts]
-        for batch in _progress(batches_by_length(list(map(len, rows)), batch_tokens), progress):
+        batches = batches_by_length(list(map(len, rows)), batch_tokens)
+        for batch in track(batches, progress or "", disable=progress is None, transient=True):
             ids = _pad([rows[index] for index in batch], device)
             hidden = backbone(input_ids=ids, use_cache=False).last_hidden_state
             # The token at position p is predicted from position p - 1.
@@ -197,12 +194,6 @@ def postprocess(model: Any, logits: torch.Tensor) -> torch.Tensor:
     if (scaling := getattr(config, "logits_scaling", None)) is not None:
         logits = logits / scaling
     return logits
-
-
-def _progress(batches: list[list[int]], description: str | None) -> Any:
-    if description is None:
-        return batches
-    return track(batches, description=description, total=len(batches), transient=True)
 
 
 def use_completion_head(trainer: Any) -> None:

@@ -23,17 +23,11 @@ PIECES_TOGETHER = 10_000
 FEATURES = Features({"input_ids": List(Value("int32")), "word_starts": List(Value("bool"))})
 
 
-def pack_texts(texts: Dataset, tokenizer: Any, block_length: int, progress: str = "Packing") -> Dataset:
+def pack_texts(texts: Dataset, tokenizer: Any, block_length: int) -> Dataset:
     """The texts as blocks of at most `block_length` tokens, on disk.
 
     Columns: `input_ids`; `word_starts`, which of them begin a word; `lengths`, how many tokens each piece in the block
     has; `length`, how many all have.
-
-    Args:
-        texts: with the column `text`.
-        tokenizer: a fast tokenizer.
-        block_length: tokens of a block, special ones counted.
-        progress: words of the progress bar.
 
     Raises:
         BioftError: a block length that leaves no room for a word, or a full disk.
@@ -52,7 +46,7 @@ def pack_texts(texts: Dataset, tokenizer: Any, block_length: int, progress: str 
     folder = cache_directory() / "packed" / key
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        options = {"load_from_cache_file": True, "desc": progress}
+        options = {"load_from_cache_file": True, "desc": "Packing"}
         found = texts.map(
             cut,
             batched=True,

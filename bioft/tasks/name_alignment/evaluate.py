@@ -70,11 +70,7 @@ def check_data(dataset: Any, record: Mapping[str, Any]) -> list[str]:
 
 
 def recorded(record: Mapping[str, Any], dataset_path: Path | None) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The names of a run, built again from files of the recorded names in a folder.
-
-    Args:
-        record: that of the run.
-        dataset_path: the folder; by default the files are where they were in the training.
+    """The names of a run, built again from files of the recorded names: in a folder, by default where they were.
 
     Returns:
         Pairs in `train` and `validation`, `Names` in `test`, and the fingerprints of the names in `queries`; and the

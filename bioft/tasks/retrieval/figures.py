@@ -22,11 +22,8 @@ COLUMNS = ("anchor", "positive", "negative", "sentence1", "sentence2")
 def draw(dataset: DatasetDict, encoders: Mapping[str, Any], directory: Path, seed: int = 0) -> list[Path]:
     """Draw `similarity.png`, `text_lengths.png` and `dataset.png` into `plots/` of a run; return their paths.
 
-    Args:
-        dataset: pairs, in splits.
-        encoders: by name `SentenceTransformer`s, such as the untrained and the trained one.
-        directory: the run.
-        seed: of the sample of test pairs, and of the unrelated texts where the data have none.
+    `encoders` are `SentenceTransformer`s by name, such as the untrained and the trained one. `seed` is that of the
+    sample of test pairs, and of the unrelated texts where the data have none.
     """
     folder = directory / "plots"
     folder.mkdir(exist_ok=True)

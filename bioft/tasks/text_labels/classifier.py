@@ -88,20 +88,19 @@ def encode(tokenizer: Any, texts: Sequence[str], max_length: int) -> tuple[list[
     return short, sum(len(a) > len(b) for a, b in zip(whole, short, strict=True))
 
 
+def probabilities(logits: Floats, multi_label: bool) -> Floats:
+    """The probability of each label for each text, of their logits, both of shape (texts, labels)."""
+    values = torch.from_numpy(logits).double()
+    return (values.sigmoid() if multi_label else values.softmax(dim=1)).numpy()
+
+
 def score_texts(
-    model: Any,
-    tokenizer: Any,
-    texts: Sequence[str],
-    *,
-    max_length: int,
-    multi_label: bool,
-    progress: str | None = None,
+    model: Any, tokenizer: Any, texts: Sequence[str], max_length: int, multi_label: bool, progress: str | None = None
 ) -> Floats:
     """The probability of each label for each text, shape (texts, labels), in the order of the model's labels."""
     inputs, _ = encode(tokenizer, texts, max_length)
     found = np.array(logits_of(model, tokenizer, inputs, progress)).reshape(-1, model.config.num_labels)
-    logits = torch.from_numpy(found).double()
-    return (logits.sigmoid() if multi_label else logits.softmax(dim=1)).numpy()
+    return probabilities(found, multi_label)
 
 
 def classification_loss(
@@ -114,7 +113,6 @@ def classification_loss(
             texts without it over those with it; of one, inversely to its frequency), at most `MAX_WEIGHT` times;
             "focal": a text counts the less the surer it is decided right (Lin et al. 2017, ICCV).
         truth: the labels of the training texts, 0 or 1, shape (texts, labels).
-        multi_label: a text may have several.
         focal_gamma: how strongly "focal" leaves out what is sure.
     """
     if class_imbalance == "none":
@@ -161,12 +159,11 @@ def validation_f1(multi_label: bool) -> Callable[[Any], dict[str, float]]:
     """A function for a trainer's `compute_metrics`: micro and macro F1, with the thresholds that suit best."""
 
     def compute(prediction: Any) -> dict[str, float]:
-        logits, truth = torch.from_numpy(prediction.predictions).double(), prediction.label_ids
+        scores, truth = probabilities(prediction.predictions, multi_label), prediction.label_ids
         if multi_label:
-            scores = logits.sigmoid().numpy()
             predicted, truth = scores >= np.asarray(choose_thresholds(truth, scores)), truth.astype(bool)
         else:
-            predicted = logits.argmax(dim=1).numpy()
+            predicted = prediction.predictions.argmax(axis=1)
         averages = {"f1": "micro", "macro_f1": "macro"}
         return {
             name: float(f1_score(truth, predicted, average=average, zero_division=0))

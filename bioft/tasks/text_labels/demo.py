@@ -6,21 +6,21 @@ import gradio as gr
 
 from bioft.storage.pages import html
 from bioft.tasks import tabs
-from bioft.tasks.text_labels import classifier as text_classification, models as text_models
+from bioft.tasks.text_labels.classifier import decide
+from bioft.tasks.text_labels.predict import load, scores_of
 
 TAB = "Labels"
 
 
 def add(run: Path, label: str) -> None:
-    """Load the run and add its tab to the page that is being built; BioftError as `text_models.load_run`."""
-    model, tokenizer, record = text_models.load_run(run)
-    kept, names = record["classifier"], record["labels"]
-    options = {"max_length": kept["max_length"], "multi_label": kept["multi_label"]}
+    """Load the run and add its tab to the page that is being built; BioftError as `models.load_run`."""
+    _, _, record = model = load(run)
+    names = record["labels"]
 
     @tabs.explained
     def classify(text: str) -> str:
-        scores = text_classification.score_texts(model, tokenizer, [tabs.given(text)], **options)
-        (decided,) = text_classification.decide(scores, names, kept["thresholds"])
+        scores = scores_of(model, [tabs.given(text)], record)
+        (decided,) = decide(scores, names, record["classifier"]["thresholds"])
         scored = list(zip(names, scores[0].tolist(), strict=True))
         return html(__package__, "labels.html.j2", decided=decided, scores=scored)
 

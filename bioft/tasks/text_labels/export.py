@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from bioft.tasks.exported import ForMerge, ForOnnx, Outputs
 from bioft.tasks.text_labels import classifier as text_classification, models as text_models
@@ -23,8 +22,7 @@ def for_onnx(directory: Path, record: dict[str, Any], rows: Any) -> ForOnnx:
     inputs, _ = text_classification.encode(tokenizer, rows["text"][:], kept["max_length"])
 
     def predictions(outputs: Outputs) -> np.ndarray:
-        logits = torch.from_numpy(np.stack(outputs)).double()
-        scores = (logits.sigmoid() if kept["multi_label"] else logits.softmax(dim=1)).numpy()
+        scores = text_classification.probabilities(np.stack(outputs), kept["multi_label"])
         decided = text_classification.decide(scores, record["labels"], kept["thresholds"])
         return np.array([[label in its for label in record["labels"]] for its in decided])
 

@@ -36,10 +36,8 @@ class Start:
 def find_start(options: ClassifierArguments, base: embedded.BaseModel, push_to_hub: str | None = None) -> Start:
     """Find what a training starts from; nothing is loaded yet.
 
-    Args:
-        options: `mlm_run` and `start_from`, each a run directory or `user/name` on the Hub.
-        base: the base model where neither is given.
-        push_to_hub: the finished run is to be pushed, so others must be able to load its base model.
+    `mlm_run` and `start_from` are each a run directory or `user/name` on the Hub; without them it is `base`. A run
+    that is to be pushed needs a base model that others can load.
 
     Raises:
         BioftError: no such run, one of another recipe, another base model than `base`, or one that can't be published.

@@ -49,8 +49,7 @@ def scores_of(model: Any, texts: Sequence[str], record: Mapping[str, Any], progr
     from bioft.tasks.text_labels.classifier import score_texts
 
     kept = record["classifier"]
-    options = {"max_length": kept["max_length"], "multi_label": kept["multi_label"]}
-    return score_texts(model[0], model[1], texts, **options, progress=progress)
+    return score_texts(model[0], model[1], texts, kept["max_length"], kept["multi_label"], progress)
 
 
 def predict(model: Any, rows: Any, record: Mapping[str, Any], progress: str | None = None) -> pd.DataFrame:
@@ -62,15 +61,10 @@ def predict(model: Any, rows: Any, record: Mapping[str, Any], progress: str | No
 
 
 def predict_with_run(run: str | Path, texts: Sequence[str], *, progress: str | None = "Texts") -> list[LabelledAnswer]:
-    """Ask a finished run of text_classification for the labels of texts.
-
-    Raises:
-        BioftError: as `models.load_run`.
-    """
+    """Ask a finished run of text_classification for the labels of texts; BioftError as `models.load_run`."""
     from bioft.tasks.text_labels.classifier import decide
 
-    model = load(run)
-    record = model[2]
+    _, _, record = model = load(run)
     scores = scores_of(model, texts, record, progress)
     return [
         LabelledAnswer(labels, dict(zip(record["labels"], row, strict=True)))
@@ -92,9 +86,7 @@ def read_input(
     Args:
         run: the run, whose record says which part of a trial record is its text.
         path: a file, or for trial records also a zip file or folder.
-        nct_ids: the trials asked about.
         left_out: takes a message for each trial without such a text.
-        skip_bad: leave out rows in which something is wrong.
 
     Raises:
         BioftError: a file that can't be read, a row without a text, an NCT id that is none or is not found.
@@ -157,10 +149,9 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]] | None:
         reader = csv.DictReader(lines, strict=True)
         return _csv_rows(path, reader) if "text" in (reader.fieldnames or ()) else None
     if name.endswith(".jsonl"):
-        found = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
-        number, line = next(found, (1, "{}"))
-        if "text" in _json(path, number, line):
-            return ((number, _json(path, number, line)) for number, line in chain([(number, line)], found))
+        rows = ((number, _json(path, number, line)) for number, line in enumerate(lines, 1) if line.strip())
+        number, first = next(rows, (1, {}))
+        return chain([(number, first)], rows) if "text" in first else None
     return None
 
 
