@@ -23,7 +23,7 @@ from bioft.models import base as models
 from bioft.models.batches import batches_by_length
 from bioft.task import BASE
 from bioft.tasks.masked_lm import packing
-from bioft.tasks.masked_lm.answers import systems
+from bioft.tasks.masked_lm.answers import COUNTS, systems
 from bioft.tasks.masked_lm.masking import NOT_PREDICTED, MaskingCollator, collator_for
 
 SHOWN = {"masked_accuracy": "Masked accuracy", "perplexity": "Perplexity"}
@@ -45,13 +45,10 @@ class Questions:
 def fixed_questions(texts: Sequence[str], tokenizer: Any, block_length: int, seed: int = 0) -> Questions:
     """Cut the texts into pieces of at most `block_length` tokens, each with the seed of its mask."""
     found = packing.pieces(texts, tokenizer, block_length)
-    blocks = [
-        (
-            text,
-            {"input_ids": ids, "lengths": [len(ids)], "word_starts": starts, "mask_seed": seed * 1_000_003 + number},
-        )
-        for number, (text, ids, starts) in enumerate(found)
-    ]
+    blocks: list[tuple[int, dict[str, Any]]] = []
+    for number, (text, ids, starts) in enumerate(found):
+        block = {"input_ids": ids, "lengths": [len(ids)], "word_starts": starts}
+        blocks.append((text, block | {"mask_seed": seed * 1_000_003 + number}))
     return Questions(len(texts), blocks)
 
 
@@ -79,7 +76,7 @@ def answer(model: Any, tokenizer: Any, questions: Questions, progress: str | Non
         for row, values in enumerate((np.ones(len(text)), (logits.argmax(-1) == wanted).numpy(), loss.numpy())):
             totals[row] += np.bincount(text, values, minlength=questions.texts)
     model.train(was_training)
-    return _table(totals)
+    return pd.DataFrame(totals.T, columns=COUNTS)
 
 
 def answer_by_frequency(texts: Sequence[str], tokenizer: Any, questions: Questions) -> pd.DataFrame:
@@ -99,7 +96,7 @@ def answer_by_frequency(texts: Sequence[str], tokenizer: Any, questions: Questio
         for (text, _), labels in zip(members, collator([block for _, block in members])["labels"], strict=True):
             wanted = labels[labels != NOT_PREDICTED].numpy()
             totals[:, text] += len(wanted), (wanted == first).sum(), loss[wanted].sum()
-    return _table(totals)
+    return pd.DataFrame(totals.T, columns=COUNTS)
 
 
 def baselines(dataset: DatasetDict, record: Mapping[str, Any], progress: bool = False) -> dict[str, pd.DataFrame]:
@@ -176,16 +173,12 @@ def stored(table: pd.DataFrame, base: pd.DataFrame, baselines: Mapping[str, pd.D
     return table.assign(**{f"{name}_{c}": its[c] for name, its in others.items() for c in ("correct", "loss")})
 
 
-def _table(totals: Floats) -> pd.DataFrame:
-    return pd.DataFrame(dict(zip(("hidden", "correct", "loss"), totals, strict=True)))
-
-
 def _batches(questions: Questions) -> list[list[tuple[int, dict[str, Any]]]]:
     lengths = [len(block["input_ids"]) for _, block in questions.pieces]
     return [[questions.pieces[index] for index in batch] for batch in batches_by_length(lengths, _BATCH_TOKENS)]
 
 
 def _values(table: pd.DataFrame, weights: Floats) -> dict[str, Floats]:
-    masked, correct, loss = (weights @ table[column].to_numpy(float) for column in ("hidden", "correct", "loss"))
+    masked, correct, loss = (weights @ table[column].to_numpy(float) for column in COUNTS)
     masked = np.maximum(masked, 1)
     return {"masked_accuracy": correct / masked, "perplexity": np.exp(loss / masked)}

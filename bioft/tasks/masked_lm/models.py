@@ -14,7 +14,6 @@ from transformers.modeling_outputs import MaskedLMOutput
 from bioft.errors import BioftError
 from bioft.models import base as models, embedded
 from bioft.storage import files as storage_files, runs
-from bioft.storage.files import cache_directory
 from bioft.tasks.entities.windows import longest_input
 from bioft.tasks.masked_lm import TASK
 
@@ -63,7 +62,7 @@ def load_adapted_encoder(run: str | Path) -> embedded.BaseModel:
     base = models.resolve_recorded(record["base_model"])
     weights = sorted((name, digest) for name, digest in record["files"].items() if name.endswith(".safetensors"))
     digest = hashlib.sha256(repr((base.id, base.revision, base.sha256, weights)).encode()).hexdigest()
-    folder = cache_directory() / "adapted" / digest[:24]
+    folder = storage_files.cache_directory() / "adapted" / digest[:24]
     if not folder.is_dir():
         _write_encoder(directory, record, base, folder)
     source = f"{base.id} ({base.source}), adapted by the run {directory.name} of recipes/mlm.py"

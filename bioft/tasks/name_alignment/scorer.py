@@ -84,13 +84,7 @@ class Logistic:
         if len(classes) == 2:  # the first class is the reference
             coefficients = np.vstack([np.zeros_like(coefficients), coefficients])
             intercepts = np.append(0.0, intercepts)
-        return cls(
-            [int(each) for each in classes],
-            mean.tolist(),
-            scale.tolist(),
-            coefficients.tolist(),
-            intercepts.tolist(),
-        )
+        return cls(classes.tolist(), mean.tolist(), scale.tolist(), coefficients.tolist(), intercepts.tolist())
 
     def probabilities(self, features: Floats, n_classes: int) -> Floats:
         """Return the probabilities of classes 0 to n_classes - 1, shape (n, n_classes)."""
@@ -138,18 +132,15 @@ class Scorer:
             )
         width = max(each.shape[1] for each in features if each.size)
         fold = np.random.default_rng(0).permutation(len(golds)) % FOLDS
-        ranked: list[list[Candidate]] = [[] for _ in golds]
-        for number in range(FOLDS):
-            model = _fit_pairs(features, labels, fold != number)
-            for index in np.flatnonzero(fold == number).tolist():
-                ranked[index] = _rank(model, features[index], ids[index], range(len(ids[index])))
+        pairs = [_fit_pairs(features, labels, fold != number) for number in range(FOLDS)]
+        ranked = [
+            _rank(pairs[number], its, found, range(len(found)))
+            for number, its, found in zip(fold, features, ids, strict=True)
+        ]
         described = np.array([_describe(each, width) for each in ranked])
         truth = outcomes([[(c.id, c.probability) for c in each] for each in ranked], golds)
-        answers: list[Answer] = [Answer("", [], 0.0)] * len(golds)
-        for number in range(FOLDS):
-            model = Logistic.fit(described[fold != number], truth[fold != number])
-            for index in np.flatnonzero(fold == number).tolist():
-                answers[index] = _answer(model, ranked[index], width)
+        names = [Logistic.fit(described[fold != number], truth[fold != number]) for number in range(FOLDS)]
+        answers = [_answer(names[number], each, width) for number, each in zip(fold, ranked, strict=True)]
         right = [(each, is_right(each.id, gold)) for each, gold in zip(answers, golds, strict=True)]
         return cls(
             features=[*FEATURES, SIMILARITY][:width],
@@ -270,9 +261,8 @@ def load(path: Path) -> Scorer:
 
 def _fit_pairs(features: Sequence[Floats], labels: Sequence[Any], chosen: NDArray[np.bool_]) -> Logistic:
     picked = [index for index in np.flatnonzero(chosen).tolist() if len(features[index])]
-    return Logistic.fit(
-        np.concatenate([features[index] for index in picked]), np.concatenate([labels[index] for index in picked])
-    )
+    its_features, its_labels = (np.concatenate([every[index] for index in picked]) for every in (features, labels))
+    return Logistic.fit(its_features, its_labels)
 
 
 def _rank(model: Logistic, features: Floats, ids: Sequence[str], rows: Sequence[int]) -> list[Candidate]:
@@ -292,14 +282,8 @@ def _describe(ranked: Sequence[Candidate], width: int) -> list[float]:
     best, second, *_ = [*odds, _NOTHING, _NOTHING]
     features = ranked[0].features if ranked else np.zeros(width)
     shown = [float(features[FEATURES.index(name)]) for name in _SHOWN_TO_ANSWER]
-    return [
-        best,
-        best - second,
-        float(np.log1p(np.exp(odds).sum())),
-        max(best, 0.0),
-        *shown,
-        *features[len(FEATURES) :],
-    ]
+    told = [best, best - second, float(np.log1p(np.exp(odds).sum())), max(best, 0.0)]
+    return [*told, *shown, *features[len(FEATURES) :]]
 
 
 def _log_odds(probability: float) -> float:

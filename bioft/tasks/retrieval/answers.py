@@ -91,10 +91,7 @@ def _words(text: str) -> frozenset[str]:
 
 def _in_words(shares: Sequence[float]) -> pd.Categorical:
     """Shares as groups in their order: most queries have no word in common, which a quantile would hide."""
-    names = ["none", "up to 1/4", "1/4 to 1/2", "more than 1/2"]
-    return pd.Categorical(
-        [names[int(np.searchsorted([0, 0.25, 0.5], share))] for share in shares], names, ordered=True
-    )
+    return pd.cut(shares, [-1, 0, 0.25, 0.5, 1], labels=["none", "up to 1/4", "1/4 to 1/2", "more than 1/2"])
 
 
 def properties(answers: Answers, table: pd.DataFrame, splits: Any) -> pd.DataFrame:

@@ -73,6 +73,7 @@ def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:
     multi_label = record["classifier"]["multi_label"]
     truth = [set(cell) for cell in table["label"]]
     answers = {system: [set(cell) for cell in table[column]] for system, column in columns.items()}
+    words = {system: list(map(_joined, its)) for system, its in {"truth": truth, **answers}.items()}
     scores = np.stack(table["scores"].tolist())
     there = np.array([[name in each for name in names] for each in truth], dtype=np.int64)
     if multi_label:
@@ -95,25 +96,15 @@ def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:
         "texts",
         "exact match" if multi_label else "accuracy",
         table["id"].astype(str).to_list(),
-        pd.DataFrame(
-            {
-                system: [float(one == other) for one, other in zip(truth, its, strict=True)]
-                for system, its in answers.items()
-            }
-        ),
-        pd.DataFrame(
-            {"truth": list(map(_joined, truth)), **{s: list(map(_joined, its)) for s, its in answers.items()}}
-        ),
+        pd.DataFrame({system: (pd.Series(its) == pd.Series(truth)).astype(float) for system, its in answers.items()}),
+        pd.DataFrame(words),
         np.ones(len(table)),
         np.arange(len(table)),
         scores=pd.DataFrame({FINE_TUNED: share}),
         probabilities=probabilities,
         confusion=confusion,
         properties=pd.DataFrame(
-            {
-                "texts with the label in training": _label_frequency(truth, record),
-                "label": list(map(_joined, truth)),
-            }
+            {"texts with the label in training": _label_frequency(truth, record), "label": words["truth"]}
         ),
         missing={"base model": NO_BASE},
     )
