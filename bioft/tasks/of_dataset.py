@@ -27,14 +27,10 @@ def tasks_of(manifest: Mapping[str, Any], columns: set[str]) -> list[Task]:
 
 
 def baselines_of(directory: Path, wanted: str | None = None) -> Baselines:
-    """Fit the baselines of a task on a dataset folder and evaluate them on its test split.
+    """Fit the baselines of a task on a folder that `bioft build` wrote and evaluate them on its test split.
 
-    Args:
-        directory: a folder that `bioft build` wrote.
-        wanted: the name of the task; by default the first whose baselines need nothing but the dataset.
-
-    Raises:
-        BioftError: no dataset there, none whose baselines can be had without a run, or another task than those.
+    `wanted` is the name of the task; by default the first whose baselines need nothing but the dataset. BioftError: no
+    dataset there, none whose baselines can be had without a run, or another task than those.
     """
     splits, manifest = storage.load(directory)
     tasks = tasks_of(manifest, set(splits["test"].column_names))

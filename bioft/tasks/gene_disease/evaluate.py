@@ -91,11 +91,7 @@ def test_rows(dataset: DatasetDict) -> pd.DataFrame:
 
 
 def check_data(dataset: DatasetDict, record: Mapping[str, Any]) -> list[str]:
-    """Why the pairs are not those of the record: their audit, made anew, is another.
-
-    Raises:
-        LeakageError: a pair, or what the splits hold out, is in the training split and in another one.
-    """
+    """Why the pairs are not those of the record, as another audit says; LeakageError if a pair was trained on."""
     check_not_trained_on(dataset)
     ours, recorded = audit(dataset, split=record["dataset"]["arguments"]["split"]), record["audit"]
     checks = {name: recorded["checks"].get(name) for name in ours["checks"]}
@@ -104,11 +100,7 @@ def check_data(dataset: DatasetDict, record: Mapping[str, Any]) -> list[str]:
 
 
 def check_not_trained_on(dataset: DatasetDict) -> None:
-    """Stop before a pair is scored that the model was trained on.
-
-    Raises:
-        LeakageError: names the first such pair and how many there are.
-    """
+    """Raise LeakageError, with the first and their number, before pairs are scored that the model was trained on."""
     trained = set(zip(dataset["train"]["gene"], dataset["train"]["disease"], strict=True))
     for split in ("validation", "test"):
         pairs = list(zip(dataset[split]["gene"], dataset[split]["disease"], strict=True))

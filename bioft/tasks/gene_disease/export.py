@@ -13,11 +13,7 @@ from bioft.tasks.gene_disease.prompts import PairPrompts
 
 
 def for_merge(directory: Path, record: dict[str, Any], dtype: Any) -> ForMerge:
-    """The adapter on its base, of which weights in 4 bits are dequantised; it reads the prompts of pairs.
-
-    Raises:
-        BioftError: no bitsandbytes for a base in 4 bits; as `models.resolve_recorded`.
-    """
+    """The adapter on its base, of which weights in 4 bits are dequantised; BioftError as `predict.load_base`."""
     base, _ = load_base(record["base_model"], dtype, "merge")
     if record["base_model"]["quantization"] == "nf4":
         base = base.dequantize(dtype)

@@ -20,14 +20,11 @@ def roc_pr(
     *,
     metrics: Mapping[str, Mapping[str, plots.Interval]] | None = None,
 ) -> None:
-    """Draw ROC and precision–recall curves of one or several score vectors on the same examples.
+    """Draw ROC and precision–recall curves of one or several score vectors on the same examples, the first thickest.
 
-    ``scores`` maps the name in the legend to scores in [0, 1]. The areas with their 95 % intervals are
-    computed, unless ``metrics`` has them for a name (in the form of `bioft.metrics.intervals.nest`). The
-    first is drawn thickest. With one class only there are no curves, and the figure says so.
-
-    Raises:
-        BioftError: no score vector, bad labels or scores, or the file can't be written.
+    `scores` maps the name in the legend to scores in [0, 1]. The areas with their 95 % intervals are computed, unless
+    `metrics` has them for a name. With one class only there are no curves, and the figure says so. BioftError: no
+    score vector, bad labels or scores, or a file that can't be written.
     """
     from sklearn.metrics import precision_recall_curve, roc_curve
 
@@ -72,10 +69,8 @@ def roc_pr(
 def calibration(labels: ArrayLike, scores: ArrayLike, path: plots.StrPath) -> None:
     """Draw the reliability diagram: in each bin of scores, the fraction of positives against the mean score.
 
-    The bins are those of the expected calibration error in `bioft.metrics`; bars are Wilson intervals.
-
-    Raises:
-        BioftError: bad labels or scores, or the file can't be written.
+    The bins are those of the expected calibration error in `bioft.metrics`; bars are Wilson intervals. BioftError: bad
+    labels or scores, or a file that can't be written.
     """
     truth, values = intervals.check_labels_and_scores(labels, scores)
     bins = intervals.calibration_bins(values)
@@ -121,11 +116,7 @@ def calibration(labels: ArrayLike, scores: ArrayLike, path: plots.StrPath) -> No
 
 
 def score_distribution(labels: ArrayLike, scores: ArrayLike, threshold: float, path: plots.StrPath) -> None:
-    """Draw histograms of the scores of positives and of negatives, and the threshold between them.
-
-    Raises:
-        BioftError: bad labels or scores, or the file can't be written.
-    """
+    """Draw histograms of the scores of positives and of negatives, and the threshold; BioftError as `calibration`."""
     truth, values = intervals.check_labels_and_scores(labels, scores)
     accuracy = float(((values >= threshold) == truth).mean())
     low, high = intervals.wilson_interval(round(accuracy * len(truth)), len(truth))
@@ -146,10 +137,7 @@ def score_distribution(labels: ArrayLike, scores: ArrayLike, threshold: float, p
 def degree_distribution(gene_degrees: ArrayLike, disease_degrees: ArrayLike, path: plots.StrPath) -> None:
     """Draw how many entities have at least so many associations, genes and diseases, on logarithmic axes.
 
-    The degree of an entity is its number of positive pairs, at least 1.
-
-    Raises:
-        BioftError: a degree below 1, no degrees at all, or the file can't be written.
+    The degree of an entity is its number of positive pairs; BioftError for one below 1, or none at all.
     """
     figure, axes = plots.new_figure()
     for name, degrees, colour, marker in (
@@ -171,11 +159,7 @@ def degree_distribution(gene_degrees: ArrayLike, disease_degrees: ArrayLike, pat
 
 
 def plot_run(directory: Path, record: Mapping[str, Any]) -> list[Path]:
-    """Draw curves, calibration and scores of a run into `plots/`, and return the paths; `record` is that of the run.
-
-    Raises:
-        BioftError: the stored predictions are missing, unreadable or lack a column.
-    """
+    """Draw curves, calibration and scores of a run into `plots/`, and return the paths; the predictions are read."""
     table = read_table(directory, ["label", "score"])
     columns = columns_of(table, "score", "base_score")
     shown = {FINE_TUNED: "fine-tuned model", BASE: "base model, zero-shot", "tfidf": "TF-IDF"}

@@ -96,11 +96,8 @@ def find_start(run: str | None, base: embedded.BaseModel, manifest: Mapping[str,
 def load_run(directory: str | Path, dtype: torch.dtype | None = None) -> tuple[Any, PairPrompts, dict[str, Any]]:
     """The fine-tuned model of a finished run with its prompts and its record.
 
-    The base is loaded as it was trained on (quantized or not), from where the record says, and computes in `dtype`,
-    by default `models.compute_dtype()`.
-
-    Raises:
-        BioftError: no finished run, files changed since, or a base model that is not the recorded one.
+    The base is loaded as it was trained on, from where the record says, and computes in `dtype`, by default
+    `models.compute_dtype()`. BioftError: no finished run, files changed since, or another base model.
     """
     from peft import PeftModel
 
@@ -143,12 +140,8 @@ def predict_pairs(
 ) -> list[dict[str, Any]]:
     """Ask a finished run about (gene, disease) pairs, `batch_size` at once; by default as many as suit the hardware.
 
-    Returns:
-        For each pair a dict of gene, disease, score (0 to 1) and prediction (1 at or above the threshold that
-        validation chose, else 0).
-
-    Raises:
-        BioftError: as `load_run`.
+    Returns for each pair a dict of gene, disease, score (0 to 1) and prediction (1 at or above the threshold that
+    validation chose, else 0). BioftError as `load_run`.
     """
     model, prompts, record = load_run(run)
     columns = {"gene": [gene for gene, _ in pairs], "disease": [disease for _, disease in pairs]}

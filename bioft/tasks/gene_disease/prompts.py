@@ -46,8 +46,7 @@ class PairPrompts:
     def __init__(self, style: str, tokenizer: Any) -> None:
         """Take a style's name; `auto` is `chat` where the tokenizer has a chat template, else `plain`.
 
-        Raises:
-            BioftError: an unknown style, or `chat` for a tokenizer without a template.
+        BioftError: an unknown style, or `chat` for a tokenizer without a template.
         """
         has_template = bool(getattr(tokenizer, "chat_template", None))
         if style == "auto":
@@ -87,11 +86,7 @@ class PairPrompts:
         return {"prompt": prompt, "completion": [{"role": "assistant", "content": answer}] if chat else answer}
 
     def check_length(self, pairs: Dataset, max_length: int | None) -> None:
-        """Check that no training prompt is cut: TRL leaves out, without a word, those that lose their answer.
-
-        Raises:
-            BioftError: the longest prompt with its answer and the token that ends it has more.
-        """
+        """Raise BioftError if a training example would be cut: TRL leaves it out without a word."""
         if max_length is None or not len(pairs):
             return
         lengths = list(map(len, self.token_ids(list(pairs["gene"]), list(pairs["disease"]))))

@@ -56,9 +56,8 @@ def fixed_questions(texts: Sequence[str], tokenizer: Any, block_length: int, see
 def answer(model: Any, tokenizer: Any, questions: Questions, progress: str | None = None) -> pd.DataFrame:
     """Let a model (with `use_masked_head`) predict every masked token.
 
-    Returns:
-        For each text how many tokens were masked (`hidden`), for how many the model's first choice is `correct`, and
-        their `loss`: the sum of their negative log-probabilities (natural logarithm).
+    Returns for each text how many tokens were masked (`hidden`), for how many the model's first choice is `correct`,
+    and their `loss`: the sum of their negative log-probabilities (natural logarithm).
     """
     collator = collator_for(model, tokenizer, probability=PROBABILITY, always_mask=True)
     device = next(model.parameters()).device

@@ -27,11 +27,8 @@ def load_masked_lm(base: embedded.BaseModel, block_length: int) -> tuple[Any, An
     """Load a masked language model and its tokenizer; the third value names the modules of the head that are new.
 
     A checkpoint without a head (a plain encoder, such as a sentence encoder) gets one: a random transformation, whose
-    result is scored against the encoder's own word embeddings. Seed the random numbers before.
-
-    Raises:
-        BioftError: as `models.load_encoder`; a tokenizer without a mask token; a model that does not read
-            `block_length` tokens at once.
+    result is scored against the encoder's own word embeddings. Seed the random numbers before. BioftError: as
+    `models.load_encoder`; no mask token; a model that does not read `block_length` tokens at once.
     """
     (model, loading), tokenizer = models.load_encoder(base, AutoModelForMaskedLM, output_loading_info=True)
     if tokenizer.mask_token is None:
@@ -52,10 +49,7 @@ def load_adapted_encoder(run: str | Path) -> embedded.BaseModel:
     """The encoder of a finished run of `recipes/mlm.py` as a base model for other tasks; an adapter is merged.
 
     Everything that the run did not train (such as BERT's pooler) is as in the run's own base model. The merged
-    encoder is kept in bioft's cache.
-
-    Raises:
-        BioftError: no finished run on that task there, changed files, or a base model that is missing or another.
+    encoder is kept in bioft's cache. BioftError: no finished run of that task, changed files, or another base model.
     """
     directory = Path(run)
     record = runs.read_trained(directory, TASK.name)

@@ -24,13 +24,10 @@ FEATURES = Features({"input_ids": List(Value("int32")), "word_starts": List(Valu
 
 
 def pack_texts(texts: Dataset, tokenizer: Any, block_length: int) -> Dataset:
-    """The texts as blocks of at most `block_length` tokens, on disk.
+    """The texts (column `text`) as blocks of at most `block_length` tokens, special ones counted, on disk.
 
     Columns: `input_ids`; `word_starts`, which of them begin a word; `lengths`, how many tokens each piece in the block
-    has; `length`, how many all have.
-
-    Raises:
-        BioftError: a block length that leaves no room for a word, or a full disk.
+    has; `length`, how many all have. BioftError: a block with no room for a word, or a full disk.
     """
     if block_length < 8:
         raise BioftError(f"block_length is {block_length}; a block needs 8 tokens or more.")

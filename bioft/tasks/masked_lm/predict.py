@@ -16,11 +16,7 @@ from bioft.tasks.masked_lm.models import use_masked_head
 
 
 def load(directory: str | Path) -> tuple[Any, Any]:
-    """The model of a finished run on this process's device, and its tokenizer.
-
-    Raises:
-        BioftError: no finished run, one on another task, files changed since, or another base model.
-    """
+    """The model of a finished run on this process's device, and its tokenizer; BioftError as `runs.read_trained`."""
     record = runs.read_trained(directory, TASK.name)
     model, tokenizer = models.load_trained_encoder(Path(directory), record["base_model"], AutoModelForMaskedLM)
     return use_masked_head(model.to(models.local_device())), tokenizer

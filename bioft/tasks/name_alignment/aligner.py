@@ -165,13 +165,8 @@ def assign(
 ) -> list[list[Candidate]]:
     """Give each id to one name at most, so that as many answers as can be expected are right.
 
-    Args:
-        every: the candidates of each name, best first.
-        probabilities: for each name that its best candidate is right, and that it has none.
-
-    Returns:
-        The candidates of each name without those that went to another one, best first; the id that went to the name
-        itself leads.
+    `every` has the candidates of each name, best first, `probabilities` that its best candidate is right, and that it
+    has none. Returns the candidates without those that went to another name; the id that went to the name leads.
     """
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import min_weight_full_bipartite_matching

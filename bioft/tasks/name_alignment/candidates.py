@@ -36,15 +36,10 @@ class Candidates:
 
 
 class CandidateFinder:
-    """Finds candidates in a namespace.
+    """Finds candidates in a namespace with the columns id and name; BioftError if no row has a name.
 
-    Args:
-        namespace: the columns id and name; rows without a name are never candidates.
-        encoder: a `SentenceTransformer`, or None for n-grams only.
-        cache: name of the file that keeps the namespace's embeddings; None keeps them in memory only.
-
-    Raises:
-        BioftError: no row has a name.
+    Rows without a name are never candidates. `encoder` is a `SentenceTransformer`, or None for n-grams only; `cache`
+    names the file that keeps the namespace's embeddings, None keeps them in memory only.
     """
 
     def __init__(self, namespace: pd.DataFrame, encoder: Any = None, cache: str | None = None) -> None:

@@ -72,12 +72,8 @@ def check_data(dataset: Any, record: Mapping[str, Any]) -> list[str]:
 def recorded(record: Mapping[str, Any], dataset_path: Path | None) -> tuple[dict[str, Any], dict[str, Any]]:
     """The names of a run, built again from files of the recorded names: in a folder, by default where they were.
 
-    Returns:
-        Pairs in `train` and `validation`, `Names` in `test`, and the fingerprints of the names in `queries`; and the
-        manifest.
-
-    Raises:
-        BioftError: a file is missing; what is wrong in it.
+    Returns pairs in `train` and `validation`, `Names` in `test`, and the fingerprints of the names in `queries`; and
+    the manifest. BioftError: a file is missing; what is wrong in it.
     """
     from bioft.datasets.load import load_pairs
 

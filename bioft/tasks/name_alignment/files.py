@@ -25,10 +25,8 @@ ANNOTATIONS = {BIGG_URL: "bigg.metabolite", MODELSEED_URL: "seed.compound"}
 def load_aligner(namespace: pd.DataFrame, run: Path | None = None) -> Aligner:
     """Return an aligner: with the encoder and the scorer of a finished run, else with the scorer that needs none.
 
-    The embeddings of the namespace are kept in the cache of bioft.
-
-    Raises:
-        BioftError: no finished run of `contrastive` on metabolite names there, or a namespace without names.
+    The embeddings of the namespace are kept in the cache of bioft. BioftError: no finished run of `contrastive` on
+    metabolite names there, or a namespace without names.
     """
     if run is None:
         return Aligner(namespace, CandidateFinder(namespace), alignment_scorer.load(alignment_scorer.EMBEDDED))
@@ -53,11 +51,7 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
 
 
 def annotation_name(namespace: pd.DataFrame) -> str:
-    """Return the name under which models keep the ids of a namespace.
-
-    Raises:
-        BioftError: one that identifiers.org has no name for.
-    """
+    """The name under which models keep the ids of a namespace; BioftError where identifiers.org has none."""
     url = namespace.attrs["source"].get("url")
     if url not in ANNOTATIONS:
         raise BioftError("Only ids of BiGG and ModelSEED can be written into a model; leave --annotate out.")
@@ -67,13 +61,9 @@ def annotation_name(namespace: pd.DataFrame) -> str:
 def annotate(source: Path, table: pd.DataFrame, name: str, target: Path) -> Counter[str]:
     """Write the model in `source` to `target` with the ids of all matches as annotations of its metabolites.
 
-    Nothing else in the model is changed, and an id that a metabolite has already stays.
-
-    Returns:
-        How many metabolites were "annotated", had the id ("already there"), or have another one that was "kept".
-
-    Raises:
-        BioftError: `source` is no model, or the name of `target` says no format.
+    Nothing else in the model is changed, and an id that a metabolite has already stays. Returns how many metabolites
+    were "annotated", had the id ("already there"), or have another one that was "kept". BioftError: `source` is no
+    model, or the name of `target` says no format.
     """
     model = read_model(source)
     matches = table[table["decision"] == MATCH]

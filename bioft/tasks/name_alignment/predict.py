@@ -86,9 +86,8 @@ load: Callable[[str | Path], Any] = retrieval.load
 def predict(model: Any, rows: Names, record: Mapping[str, Any], progress: Any = None) -> pd.DataFrame:
     """What the aligner answers with a run's `SentenceTransformer`, with its scorer fitted on the validation names.
 
-    Returns:
-        The predictions table: `id` is the name, `label` the right ids joined by "|", `prediction` an id or "" for no
-        match, `score` the probability that it is right, and `ranked` the first 5 candidates as a JSON list.
+    In the predictions table `id` is the name, `label` the right ids joined by "|", `prediction` an id or "" for no
+    match, `score` the probability that it is right, and `ranked` the first 5 candidates as a JSON list.
     """
     return rows.align(FILE, model)
 

@@ -113,13 +113,8 @@ class Scorer:
     def fit(cls, features: Sequence[Floats], ids: Sequence[Sequence[str]], golds: Sequence[str]) -> "Scorer":
         """Fit on names whose ids are known.
 
-        Args:
-            features: per name those of its candidates, shape (candidates, features).
-            ids: per name the ids of its candidates.
-            golds: per name the right ids joined by "|", "" where there is none.
-
-        Raises:
-            BioftError: fewer names than folds, or no name whose right id is among its candidates.
+        Each name has the features of its candidates, shape (candidates, features), their ids, and as gold the right
+        ids joined by "|". BioftError: fewer names than folds, or no right id among the candidates.
         """
         labels = [
             np.array([bool(gold) and is_right(identifier, gold) for identifier in found], dtype=np.int64)
@@ -213,8 +208,7 @@ def score_features(rankings: Sequence[Ranking]) -> Floats:
 class ScoreMeaning:
     """What scores alone mean: learnt on names with known ids, as the baselines have nothing else.
 
-    Raises:
-        BioftError: no names, or not a ranking for each.
+    BioftError: no names, or not a ranking for each.
     """
 
     def __init__(self, rankings: Sequence[Ranking], golds: Sequence[str]) -> None:
@@ -235,11 +229,7 @@ class ScoreMeaning:
 
 
 def load(path: Path) -> Scorer:
-    """Read a scorer.
-
-    Raises:
-        BioftError: the file is missing, is something else, or was written for other features.
-    """
+    """Read a scorer; BioftError if it is missing, is something else, or was written for other features."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         features, n_features = content["features"], len(content["features"])

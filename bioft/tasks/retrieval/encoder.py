@@ -81,8 +81,7 @@ class ContrastiveTrainingArguments(MixedPrecision, SentenceTransformerTrainingAr
 def load_model(base: embedded.BaseModel, args: ContrastiveArguments) -> SentenceTransformer:
     """Load an encoder with mean pooling, in float32.
 
-    Raises:
-        BioftError: the model cannot be loaded, or has fewer layers or dimensions than were asked for.
+    BioftError: it cannot be loaded, or has fewer layers or dimensions than were asked for.
     """
     model = _with_mean_pooling(base.path, args.max_length, base.hub_revision)
     dimensions = model.get_embedding_dimension() or 0
@@ -111,8 +110,7 @@ def save(model: SentenceTransformer, base: embedded.BaseModel, directory: Path) 
 def load_run(directory: str | Path) -> tuple[SentenceTransformer, dict[str, Any]]:
     """The encoder of a finished run on texts or on names, on this process's device, and its record.
 
-    Raises:
-        BioftError: no finished run, one of another task, files changed since, or another base model.
+    BioftError: no finished run, one of another task, files changed since, or another base model.
     """
     directory, record = Path(directory), runs.read_trained(directory, *TASKS)
     if (directory / "adapter_config.json").is_file():

@@ -33,11 +33,7 @@ SOURCE = "evaluated_run.json"
 
 
 def find_tasks(names: Sequence[str]) -> "list[AbsTask]":
-    """Return the tasks of these names.
-
-    Raises:
-        BioftError: mteb is not installed; there is no task of a name (with the nearest ones).
-    """
+    """The tasks of these names; BioftError without mteb, or with the nearest names where there is no such task."""
     try:
         import mteb
         from mteb.get_tasks import TASK_LIST
@@ -61,12 +57,9 @@ def evaluate(
     `<out>/summary.json`. A task whose files are there is not evaluated again, so that a long list can go on after an
     interruption; files of another encoder are refused.
 
-    Returns:
-        What the summary holds, for each task: `task`, `type`, `metric` (its main one), `base` and `fine-tuned` (their
-        mean over splits and subsets) and `difference`.
-
-    Raises:
-        BioftError: no finished run of contrastive; data that can't be had; a folder with results of another encoder.
+    Returns what the summary holds, for each task: `task`, `type`, `metric` (its main one), `base` and `fine-tuned`
+    (their mean over splits and subsets) and `difference`. BioftError: no finished run of contrastive; data that can't
+    be had; a folder with results of another encoder.
     """
     out = Path(out)
     tuned, record = contrastive.load_run(directory)

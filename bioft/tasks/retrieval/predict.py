@@ -76,9 +76,8 @@ def load(directory: str | Path) -> Any:
 def predict(model: Any, rows: Dataset, record: Mapping[str, Any], progress: Any = None) -> pd.DataFrame:
     """What the cosines of a `SentenceTransformer`'s embeddings find for each query of a split.
 
-    Returns:
-        The predictions table: `id` is the query; `label` and `prediction` are the right texts and those that were
-        found, as JSON lists of the first 10; `ranked` has the indices of all that were ranked.
+    In the predictions table `id` is the query; `label` and `prediction` are the right texts and those that were found,
+    as JSON lists of the first 10; `ranked` has the indices of all that were ranked.
     """
 
     def how(queries: Sequence[str], texts: Sequence[str], depth: int) -> Sequence[Sequence[int]]:

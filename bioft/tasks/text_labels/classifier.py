@@ -32,10 +32,8 @@ def classifier_class(base: embedded.BaseModel, head: str) -> Any:
     """The class that loads an encoder with a head for labels.
 
     "linear" is what Transformers has for the encoder. "two_layer" puts a hidden layer as wide as the encoder before
-    it; such a model is of a class of its own, so that nothing loads it without that layer.
-
-    Raises:
-        BioftError: an encoder whose own head has two layers already, such as RoBERTa's.
+    it; such a model is of a class of its own, so that nothing loads it without that layer. BioftError: an encoder
+    whose own head has two layers already, such as RoBERTa's.
     """
     if head == "linear":
         return AutoModelForSequenceClassification
@@ -74,8 +72,7 @@ def token_dataset(
 def encode(tokenizer: Any, texts: Sequence[str], max_length: int) -> tuple[list[list[int]], int]:
     """The vocabulary ids of each text, at most `max_length`, and how many texts lost their end.
 
-    Raises:
-        BioftError: a `max_length` that the model does not reach.
+    BioftError: a `max_length` that the model does not reach.
     """
     if not 8 <= max_length <= tokenizer.model_max_length:
         raise BioftError(

@@ -101,8 +101,7 @@ def test_rows(dataset: DatasetDict) -> pd.DataFrame:
 def check_files(directory: Path, dataset: DatasetDict, record: Mapping[str, Any]) -> list[str]:
     """Whether the run says that it was trained on the training split; it lacks some of it otherwise.
 
-    Raises:
-        LeakageError: it was trained on texts of the test split.
+    LeakageError: it was trained on texts of the test split.
     """
     trained_on = read_trained_on(directory)
     check_not_trained_on(dataset["test"]["text"], trained_on)
@@ -122,11 +121,7 @@ def checksums_of(texts: Iterable[str]) -> set[str]:
 
 
 def check_not_trained_on(texts: Iterable[str], trained_on: Collection[str]) -> None:
-    """Stop before a text is scored that the model was trained on.
-
-    Raises:
-        LeakageError: names the first such text and how many there are.
-    """
+    """Raise LeakageError, with the first and their number, before texts are scored that the model was trained on."""
     texts, trained = list(texts), frozenset(trained_on)
     if seen := [text for text in texts if checksums_of([text]) <= trained]:
         raise LeakageError(
@@ -141,11 +136,7 @@ def write_trained_on(checksums: Collection[str], directory: Path) -> None:
 
 
 def read_trained_on(directory: str | Path) -> set[str]:
-    """The checksums of the texts that a run was trained on.
-
-    Raises:
-        BioftError: the run does not say.
-    """
+    """The checksums of the texts that a run was trained on; BioftError if the run does not say."""
     path = Path(directory) / TRAINED_ON
     if not path.is_file():
         raise BioftError(f"{directory} has no {TRAINED_ON}: which texts it was trained on is not known.")

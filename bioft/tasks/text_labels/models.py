@@ -58,8 +58,7 @@ def find_start(options: ClassifierArguments, base: embedded.BaseModel, push_to_h
 def load_start(start: Start, labels: Sequence[str], multi_label: bool, head: str) -> tuple[Any, Any]:
     """The model to be trained, and its tokenizer; with an earlier run its adapter, head and labels go on.
 
-    Raises:
-        BioftError: the model can't be loaded, or the earlier run has other labels or another head.
+    BioftError: the model can't be loaded, or the earlier run has other labels or another head.
     """
     if start.earlier_run is None:
         return models.load_encoder(
@@ -88,8 +87,7 @@ def describe(start: Start, model_args: ModelConfig, model: Any) -> dict[str, Any
 def load_run(directory: str | Path) -> tuple[Any, Any, dict[str, Any]]:
     """The model of a finished run of text_classification on this process's device, its tokenizer and its record.
 
-    Raises:
-        BioftError: no finished run, one of another recipe, files changed since, or another base model.
+    BioftError: no finished run, one of another recipe, files changed since, or another base model.
     """
     record = runs.read_trained(Path(directory), TASK.name)
     model, tokenizer = _load(Path(directory), record)

@@ -105,10 +105,8 @@ def read_input(
 def write(path: Path, texts: Sequence[InputText], answers: Sequence[LabelledAnswer]) -> None:
     """Write a row for each text as .csv or .jsonl, in one step: what was read, then the labels and their scores.
 
-    In CSV several labels are joined by "|", and each label has a column `score_<label>`.
-
-    Raises:
-        BioftError: another kind of file, or an input column that the answer would take the name of.
+    In CSV several labels are joined by "|", and each label has a column `score_<label>`. BioftError: another kind of
+    file, or an input column that the answer would take the name of.
     """
     if path.suffix not in OUTPUTS:
         raise BioftError(f"{path} is neither .csv nor .jsonl: labels can be written as one of these.")
