@@ -28,7 +28,6 @@ from bioft.tasks.retrieval import (
     evaluate as retrieval_evaluation,
     figures as contrastive_figures,
     predict as retrieval_prediction,
-    similarity as pair_similarity,
 )
 from bioft.tasks.retrieval.arguments import PairArguments
 from bioft.tasks.retrieval.encoder import ContrastiveArguments, ContrastiveTrainingArguments
@@ -100,7 +99,7 @@ def main(
     seconds = time.perf_counter() - started
 
     untrained = contrastive.load_model(base, contrastive_args).to(training_args.device)
-    similarity = pair_similarity.measure(rows, {"base": untrained, "fine-tuned": model})
+    similarity = contrastive_figures.measure(rows, {"base": untrained, "fine-tuned": model})
     contrastive_figures.draw(dataset, {"base model": untrained, "fine-tuned": model}, directory)
 
     # 7. Record.

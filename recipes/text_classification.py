@@ -10,7 +10,6 @@ itself. Texts that are the same but for case and punctuation are one, so none of
 """
 
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,14 +53,10 @@ def main(
     set_seed(training_args.seed)
     model, tokenizer = text_models.load_start(start, manifest["labels"], multi_label, classifier_args.head)
     labels = [model.config.id2label[index] for index in range(model.config.num_labels)]
-    tokens = partial(
-        classifier.token_dataset,
-        tokenizer,
-        labels=labels,
-        max_length=classifier_args.max_length,
-        multi_label=multi_label,
+    (train_tokens, train_cut), (validation_tokens, _) = (
+        classifier.token_dataset(tokenizer, rows, labels, classifier_args.max_length, multi_label)
+        for rows in (train, validation)
     )
-    (train_tokens, train_cut), (validation_tokens, _) = tokens(train), tokens(validation)
     if classifier_args.trained_layers is not None:
         lora.freeze_lower_layers(model, classifier_args.trained_layers)
     adapter = None

@@ -209,8 +209,8 @@ def check_same(same: bool) -> None:
         raise BioftError("The predictions are not about the test split of the recorded data.")
 
 
-def words_of_texts(answers: Answers, splits: Any) -> pd.DataFrame:
-    """How many words each text of the test split has, by its id."""
+def words_of_texts(answers: Answers, table: pd.DataFrame, splits: Any) -> pd.DataFrame:
+    """What the splits tell of each text: how many words it has."""
     texts = dict(zip(splits["test"]["id"][:], splits["test"]["text"][:], strict=True))
     check_same(set(answers.ids) <= texts.keys())
     return pd.DataFrame({"words of the text": [len(texts[each].split()) for each in answers.ids]})

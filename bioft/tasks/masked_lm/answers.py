@@ -12,6 +12,7 @@ from bioft.task import BASE, FINE_TUNED
 from bioft.tasks.answers import BASE as BASE_MODEL, Answers, Outcomes, Ratio, read_table, words_of_texts
 from bioft.tasks.embedded import Embedded, Sampled
 
+properties = words_of_texts
 COUNTS = ["hidden", "correct", "loss"]
 """What is stored of a text: how many tokens were masked, how many of them were found, the sum of their losses."""
 
@@ -79,11 +80,6 @@ def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:
             "errors by frequency": "By frequency of the tokens: which were masked is not among the predictions.",
         },
     )
-
-
-def properties(answers: Answers, table: pd.DataFrame, splits: Any) -> pd.DataFrame:
-    """What the splits tell of each text: its length."""
-    return words_of_texts(answers, splits)
 
 
 def embed(run: Sampled) -> Embedded:

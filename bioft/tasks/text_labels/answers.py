@@ -24,6 +24,8 @@ from bioft.tasks.answers import (
 )
 from bioft.tasks.embedded import Embedded, Floats, Sampled, base_encoder, encoder_of, last_states
 
+properties = words_of_texts
+
 
 def read(directory: Path, record: Mapping[str, Any]) -> pd.DataFrame:
     """The stored predictions; BioftError if they can't be read."""
@@ -82,14 +84,10 @@ def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:
     else:
         best = scores.argmax(axis=1)
         probabilities = {FINE_TUNED: (there[np.arange(len(table)), best], scores.max(axis=1))}
-        known = [name for name in names if there[:, names.index(name)].any() or any(name in each for each in truth)]
+        known = [name for name in names if name in words["truth"]]
         confusion = {
-            system: crosstab(
-                [min(each) for each in truth],
-                [min(each, default=NONE) for each in its],
-                known + sorted({min(each, default=NONE) for each in its} - set(known)),
-            )
-            for system, its in answers.items()
+            system: crosstab(words["truth"], words[system], known + sorted(set(words[system]) - set(known)))
+            for system in answers
         }
     share = (there * scores).sum(axis=1) / np.maximum(there.sum(axis=1), 1)
     return Answers(
@@ -124,11 +122,6 @@ def _label_counts(truth: Sequence[set[str]], found: Sequence[set[str]], names: S
 
 def _joined(labels: Iterable[str]) -> str:
     return ", ".join(sorted(labels)) or NONE
-
-
-def properties(answers: Answers, table: pd.DataFrame, splits: Any) -> pd.DataFrame:
-    """What the splits tell of each text: its length."""
-    return words_of_texts(answers, splits)
 
 
 def embed(run: Sampled) -> Embedded:

@@ -19,7 +19,7 @@ def answer(run: Path, asked: Asked) -> None:
     if asked.text is not None:
         if not asked.text.strip():
             raise QuestionError("--text must not be empty.")
-        texts = [text_prediction.InputText("text", asked.text)]
+        texts = [text_prediction.InputDocument("text", asked.text)]
     elif asked.input is None and not asked.nct_id:
         raise QuestionError("give --text, --input or --nct-id.")
     else:
@@ -35,7 +35,7 @@ def answer(run: Path, asked: Asked) -> None:
         for each, found in zip(texts, answers, strict=True):
             likely = sorted(found.scores.items(), key=lambda item: -item[1])[:SHOWN]
             scores = ", ".join(f"{label} {score:.3f}" for label, score in likely)
-            print(f"{each.id}: {', '.join(found.labels) or 'no label'} ({scores})")
+            print(f"{each.document_id}: {', '.join(found.labels) or 'no label'} ({scores})")
     else:
         text_prediction.write(output, texts, answers)
         tell(f"{len(texts):,} texts labelled, written to {output}")

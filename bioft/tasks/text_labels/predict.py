@@ -4,7 +4,7 @@ import csv
 import json
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -16,17 +16,9 @@ from bioft.errors import BioftError
 from bioft.storage import runs
 from bioft.storage.files import new_file
 from bioft.storage.text_lines import TextLines
+from bioft.tasks.entities.files import InputDocument
 
 OUTPUTS = (".csv", ".jsonl")
-
-
-@dataclass(frozen=True)
-class InputText:
-    """A text with its id; `fields` are the other columns of its row."""
-
-    id: str
-    text: str
-    fields: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -76,7 +68,7 @@ def predict_with_run(run: str | Path, texts: Sequence[str], *, progress: str | N
 
 def read_input(
     run: str | Path, path: Path | None, nct_ids: Sequence[str], left_out: list[str], *, skip_bad: bool = False
-) -> list[InputText]:
+) -> list[InputDocument]:
     """Read the texts that a run is asked about.
 
     A .txt file has a text on each line; .csv and .jsonl rows have `text` (and may have `id`). Other files, and these
@@ -102,7 +94,7 @@ def read_input(
     return _texts_of_trials(path, nct_ids, trial_field, left_out, skip_bad)
 
 
-def write(path: Path, texts: Sequence[InputText], answers: Sequence[LabelledAnswer]) -> None:
+def write(path: Path, texts: Sequence[InputDocument], answers: Sequence[LabelledAnswer]) -> None:
     """Write a row for each text as .csv or .jsonl, in one step: what was read, then the labels and their scores.
 
     In CSV several labels are joined by "|", and each label has a column `score_<label>`. BioftError: another kind of
@@ -121,7 +113,7 @@ def write(path: Path, texts: Sequence[InputText], answers: Sequence[LabelledAnsw
             raise BioftError(
                 f"The input has a column {clash[0]} already. Rename it: nothing of the input may get lost."
             )
-        rows.append({"id": text.id, "text": text.text, **text.fields, **added})
+        rows.append({"id": text.document_id, "text": text.text, **text.fields, **added})
     with new_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         if path.suffix == ".jsonl":
             file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
@@ -131,9 +123,9 @@ def write(path: Path, texts: Sequence[InputText], answers: Sequence[LabelledAnsw
         writer.writerows(rows)
 
 
-def _lines(path: Path) -> list[InputText]:
+def _lines(path: Path) -> list[InputDocument]:
     lines = TextLines(path, "Give the path of a text file.")
-    texts = [InputText(f"line-{lines.number}", line.strip()) for line in lines if line.strip()]
+    texts = [InputDocument(f"line-{lines.number}", line.strip()) for line in lines if line.strip()]
     if not texts:
         raise BioftError(f"{path} is blank: there is nothing to read in it.")
     return texts
@@ -175,7 +167,7 @@ def _json(path: Path, number: int, line: str) -> dict[str, Any]:
 
 def _checked(
     rows: Iterable[tuple[int, dict[str, Any]]], path: Path, left_out: list[str], skip_bad: bool
-) -> Iterator[InputText]:
+) -> Iterator[InputDocument]:
     found = False
     for number, row in rows:
         text = row.get("text")
@@ -186,14 +178,14 @@ def _checked(
             continue
         found = True
         others = {key: value for key, value in row.items() if key not in ("id", "text")}
-        yield InputText(str(row.get("id") or f"line-{number}"), text, others)
+        yield InputDocument(str(row.get("id") or f"line-{number}"), text, fields=others)
     if not found:
         raise BioftError(f"{path} has no row with a text.")
 
 
 def _texts_of_trials(
     path: Path | None, nct_ids: Sequence[str], trial_field: str, left_out: list[str], skip_bad: bool
-) -> list[InputText]:
+) -> list[InputDocument]:
     from bioft.datasets.trials.download import download_trials
     from bioft.datasets.trials.records import NCT_ID, read_trials, trial_text
 
@@ -214,7 +206,7 @@ def _texts_of_trials(
         trial = found[nct_id]
         text = trial.why_stopped if trial_field == "why_stopped" else trial_text(trial)
         if text.strip():
-            texts.append(InputText(nct_id, text))
+            texts.append(InputDocument(nct_id, text))
         else:
             left_out.append(f"{nct_id} has no {'reason why it stopped' if trial_field == 'why_stopped' else 'text'}.")
     if not texts:

@@ -5,7 +5,7 @@ import pytest
 from datasets import Dataset
 from scipy.stats import spearmanr
 
-from bioft.tasks.retrieval.similarity import measure
+from bioft.tasks.retrieval.figures import measure
 
 # Texts are their own angle: the cosine of a pair falls with the difference.
 ROWS = Dataset.from_dict(
