@@ -18,8 +18,8 @@ from bioft.metrics.thresholds import most_accurate_threshold
 from bioft.storage.runs import PREDICTIONS
 from bioft.task import BASE, FINE_TUNED
 from bioft.tasks.gene_disease import TASK, pair_plots
-from bioft.tasks.gene_disease.answers import PAIR, predictions, thresholds
 from bioft.tasks.gene_disease.prompts import PairPrompts
+from bioft.tasks.gene_disease.table import PAIR, predictions, thresholds
 
 COMPARED = "auroc"
 SHOWN = {"auroc": "AUROC", "accuracy": "Accuracy", "f1": "F1", "auprc": "AUPRC", "ece": "ECE", "mcc": "MCC"}

@@ -17,8 +17,8 @@ from bioft.models import base as models, embedded, sharding
 from bioft.storage import runs
 from bioft.task import BASE, FINE_TUNED
 from bioft.tasks.gene_disease import TASK, scoring
-from bioft.tasks.gene_disease.answers import predictions, thresholds
 from bioft.tasks.gene_disease.prompts import PairPrompts
+from bioft.tasks.gene_disease.table import predictions, thresholds
 
 
 def score_pairs(
