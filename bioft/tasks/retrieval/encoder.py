@@ -20,6 +20,7 @@ from sentence_transformers.sentence_transformer import losses
 from sentence_transformers.sentence_transformer.modules import Pooling
 from trl import ModelConfig
 
+from bioft.datasets.options import argument
 from bioft.errors import BioftError
 from bioft.models import base as models, dry_run, embedded, lora
 from bioft.models.arguments import MixedPrecision
@@ -42,23 +43,15 @@ RELATED = 0.5
 class ContrastiveArguments:
     """What the encoder learns by."""
 
-    loss: str = field(
-        default="MultipleNegativesRankingLoss", metadata={"help": ", ".join((*SCORED_LOSSES, *RANKING_LOSSES)) + "."}
-    )
-    margin: float = field(
-        default=0.5, metadata={"help": "Cosine distance that unrelated texts must have (contrastive losses)."}
-    )
-    scale: float = field(default=20.0, metadata={"help": "Inverse temperature of the ranking losses."})
-    mini_batch_size: int = field(
-        default=32, metadata={"help": "Texts in memory at once, with CachedMultipleNegativesRankingLoss."}
-    )
+    loss: str = argument("MultipleNegativesRankingLoss", ", ".join((*SCORED_LOSSES, *RANKING_LOSSES)) + ".")
+    margin: float = argument(0.5, "Cosine distance that unrelated texts must have (contrastive losses).")
+    scale: float = argument(20.0, "Inverse temperature of the ranking losses.")
+    mini_batch_size: int = argument(32, "Texts in memory at once, with CachedMultipleNegativesRankingLoss.")
     matryoshka_dimensions: list[int] | None = field(
         default=None, metadata={"help": "Train the first N dimensions of an embedding as well, for each N."}
     )
-    max_length: int = field(default=128, metadata={"help": "Tokens of a text; what is longer is cut off."})
-    trained_layers: int | None = field(
-        default=None, metadata={"help": "Train the last N layers of the encoder only, which saves time."}
-    )
+    max_length: int = argument(128, "Tokens of a text; what is longer is cut off.")
+    trained_layers: int | None = argument(None, "Train the last N layers of the encoder only, which saves time.")
 
     def __post_init__(self) -> None:
         """Refuse a loss that is not known."""

@@ -1,9 +1,10 @@
 """Options of the recipe text_classification."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 from bioft.datasets.arguments import DataArguments
+from bioft.datasets.options import argument
 from bioft.task import Source
 from bioft.tasks.text_labels import TASK
 
@@ -14,45 +15,38 @@ class LabelledTextArguments(DataArguments):
 
     sources: ClassVar[tuple[Source, ...]] = TASK.sources
 
-    dataset: str = field(
-        default="sample",
-        metadata={
-            "help": "sample (ships with bioft), stop_reasons (expert labels), stop_reasons_weak (predicted labels), "
-            "gender, a folder written by `bioft build`, or user/name on the Hub."
-        },
+    dataset: str = argument(
+        "sample",
+        "sample (ships with bioft), stop_reasons (expert labels), stop_reasons_weak (predicted labels), gender, a "
+        "folder written by `bioft build`, or user/name on the Hub.",
     )
-    dataset_path: str | None = field(
-        default=None,
-        metadata={
-            "help": "File of stop reasons (those with expert labels are fetched without it), or file or folder of "
-            "trial records for gender."
-        },
+    dataset_path: str | None = argument(
+        None,
+        "File of stop reasons (those with expert labels are fetched without it), or file or folder of trial records "
+        "for gender.",
     )
-    split_seed: int = field(default=0, metadata={"help": "Seed of the splits."})
-    skip_bad: bool = field(default=False, metadata={"help": "Leave out rows that are not valid, and count them."})
+    split_seed: int = argument(0, "Seed of the splits.")
+    skip_bad: bool = argument(False, "Leave out rows that are not valid, and count them.")
 
 
 @dataclass
 class ClassifierArguments:
     """What a classifier of texts reads, how it is trained, and what it starts from."""
 
-    max_length: int = field(default=128, metadata={"help": "Tokens of a text, with the special ones at its ends."})
-    head: str = field(default="linear", metadata={"help": "linear, or two_layer: a hidden layer before it."})
-    class_imbalance: str = field(
-        default="none",
-        metadata={"help": "none; pos_weight: rare labels count more in the loss; focal: hard texts count more."},
+    max_length: int = argument(128, "Tokens of a text, with the special ones at its ends.")
+    head: str = argument("linear", "linear, or two_layer: a hidden layer before it.")
+    class_imbalance: str = argument(
+        "none", "none; pos_weight: rare labels count more in the loss; focal: hard texts count more."
     )
-    focal_gamma: float = field(default=2.0, metadata={"help": "How much less easy texts count with focal."})
-    trained_layers: int | None = field(
-        default=None, metadata={"help": "Train the last N layers of the encoder and the head only, which saves time."}
+    focal_gamma: float = argument(2.0, "How much less easy texts count with focal.")
+    trained_layers: int | None = argument(
+        None, "Train the last N layers of the encoder and the head only, which saves time."
     )
-    mlm_run: str | None = field(
-        default=None,
-        metadata={"help": "Finished run of mlm, or user/name on the Hub: its adapter is merged into the base model."},
+    mlm_run: str | None = argument(
+        None, "Finished run of mlm, or user/name on the Hub: its adapter is merged into the base model."
     )
-    start_from: str | None = field(
-        default=None,
-        metadata={"help": "Finished run of text_classification, or user/name on the Hub, to be trained further."},
+    start_from: str | None = argument(
+        None, "Finished run of text_classification, or user/name on the Hub, to be trained further."
     )
 
     def __post_init__(self) -> None:
