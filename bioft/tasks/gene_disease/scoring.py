@@ -64,7 +64,8 @@ def score(
     model.eval()
     try:
         if len(answers[0]) == len(answers[1]) == 1:
-            logits = _answer_logits(model, prompts, answers, batch_tokens, reuse_prefix, progress)
+            prefix = shared_prefix(prompts) if reuse_prefix else []
+            logits = _answer_logits(model, prompts, answers, batch_tokens, prefix, progress)
         else:
             # What two answers have in common changes nothing, but their lengths may differ: full log-probabilities.
             logits = _answer_log_probabilities(model, prompts, answers, batch_tokens, progress)
@@ -74,15 +75,9 @@ def score(
 
 
 def _answer_logits(
-    model: Any,
-    prompts: list[list[int]],
-    answers: list[list[int]],
-    batch_tokens: int,
-    reuse_prefix: bool,
-    progress: str | None,
+    model: Any, prompts: list[list[int]], answers: list[list[int]], batch_tokens: int, prefix: list[int], progress: Any
 ) -> np.ndarray:
-    """Logits of two one-token answers at the last position, shape `(n, 2)`."""
-    prefix = shared_prefix(prompts) if reuse_prefix else []
+    """Logits of two one-token answers at the last position, shape `(n, 2)`, of prompts that begin with a prefix."""
     if len(prefix) < PAYING_PREFIX or len(prompts) < 2:
         prefix = []
     rows = [prompt[len(prefix) :] for prompt in prompts]

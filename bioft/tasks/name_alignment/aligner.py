@@ -33,12 +33,9 @@ class Pairs:
 
 
 class Aligner:
-    """Matches metabolites to one namespace.
+    """Matches metabolites to one namespace, which has the columns of `metabolite_tables.COLUMNS`.
 
-    Args:
-        namespace: the columns of `metabolite_tables.COLUMNS`.
-        finder: finds candidates in this very namespace; with an encoder exactly if the scorer needs one.
-        scorer: what the candidates are judged by.
+    The finder finds candidates in this very namespace; with an encoder exactly if the scorer needs one.
     """
 
     def __init__(self, namespace: pd.DataFrame, finder: CandidateFinder, scorer: Scorer) -> None:
@@ -46,11 +43,9 @@ class Aligner:
             raise BioftError("A scorer that needs an encoder goes with candidates found with it, and only such a one.")
         self.namespace, self.finder, self.scorer = namespace, finder, scorer
         self.known = list(metabolites_of(namespace))
-        self.ids_by_name: dict[str, list[str]] = {}
+        self.ids_by_name: dict[str, dict[str, None]] = {}
         for identifier, known in zip(namespace["id"], self.known, strict=True):
-            ids = self.ids_by_name.setdefault(normalise(known.name), [])
-            if identifier not in ids:
-                ids.append(identifier)
+            self.ids_by_name.setdefault(normalise(known.name), {})[identifier] = None
 
     def rank(self, metabolites: pd.DataFrame) -> list[list[Candidate]]:
         """Return the scored candidates of each metabolite (columns name, formula, charge), best first."""

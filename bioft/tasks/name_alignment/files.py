@@ -92,8 +92,7 @@ def summary(table: pd.DataFrame, target_precision: float) -> Table:
         REVIEW: "to be checked by hand: the best answer is not certain enough",
         NO_MATCH: f"not in the namespace, as certain as {target_precision:.0%}",
     }
-    shown = Table(title=f"{len(table):,} metabolites", title_justify="left")
-    shown.add_column("decision")
+    shown = Table("decision", title=f"{len(table):,} metabolites", title_justify="left")
     shown.add_column("n", justify="right")
     shown.add_column("meaning", overflow="fold")
     for decision, meaning in meanings.items():

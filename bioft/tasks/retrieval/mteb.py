@@ -83,9 +83,7 @@ def evaluate(
 
 def table(rows: Sequence[dict[str, Any]]) -> Table:
     """The rows of `evaluate` as a table."""
-    shown = Table(title="MTEB, mean over splits and subsets", box=box.SIMPLE_HEAD)
-    for column in ("Task", "Metric"):
-        shown.add_column(column)
+    shown = Table("Task", "Metric", title="MTEB, mean over splits and subsets", box=box.SIMPLE_HEAD)
     for column in ("Base", "Fine-tuned", "Difference"):
         shown.add_column(column, justify="right")
     for row in rows:

@@ -83,8 +83,8 @@ def comparisons(
 ) -> dict[str, dict[str, Any]]:
     """Paired bootstrap over texts of the model's micro and macro F1 against those of the best baseline."""
     labels, ours = (list(map(list, table[column])) for column in ("label", "prediction"))
-    results: dict[str, dict[str, Any]] = {"comparison": {}, "macro_comparison": {}}
-    for key, metric in zip(results, ("f1", "macro_f1"), strict=True):
+    results: dict[str, dict[str, Any]] = {}
+    for key, metric in {"comparison": "f1", "macro_comparison": "macro_f1"}.items():
         compared = {
             name: multilabel.paired_f1_bootstrap(labels, ours, list(map(list, its["prediction"])), metric=metric)
             for name, its in baselines.items()
