@@ -65,11 +65,9 @@ def whole_model(trainer: Any, base: embedded.BaseModel, quantized: bool, dtype: 
 def find_start(run: str | None, base: embedded.BaseModel, manifest: Mapping[str, Any]) -> Path | None:
     """The folder of the run of `sft_gda` that a training goes on from; nothing is loaded yet.
 
-    `run` is its directory or `user/name` on the Hub; None if the training begins with a new adapter.
-
-    Raises:
-        BioftError: no such run, one of another recipe, on another base model or other weights of it, or with other
-            validation or test pairs, of which it may have been trained on some.
+    `run` is its directory or `user/name` on the Hub; None if the training begins with a new adapter. BioftError: no
+    such run, one of another recipe, on another base model or other weights of it, or with other validation or test
+    pairs, of which it may have been trained on some.
     """
     if run is None:
         return None

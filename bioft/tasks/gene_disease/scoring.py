@@ -39,16 +39,12 @@ def score(
 ) -> np.ndarray:
     """Score prompts, given as token ids, by the two answers that may follow them, each of one or several tokens.
 
-    Args:
-        model: a causal language model, with or without a PEFT adapter.
-        batch_tokens: padded tokens in one forward pass; by default what suits the model's device.
-        reuse_prefix: compute the tokens that all prompts begin with once.
+    The model is a causal language model, with or without a PEFT adapter; `batch_tokens` are padded tokens in one
+    forward pass, by default what suits its device. With `reuse_prefix` the tokens that all prompts begin with are
+    computed once. BioftError: an empty prompt, or answers that do not differ.
 
     Returns:
         Probabilities of `positive` among the two, shape `(len(prompts),)`, float64, in the order given.
-
-    Raises:
-        BioftError: an empty prompt, or answers that do not differ.
     """
     answers = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in (positive, negative)]
     if answers[0] == answers[1]:

@@ -59,20 +59,17 @@ class Aligner:
     def align(
         self, metabolites: pd.DataFrame, *, target_precision: float = 0.95, one_to_one: bool = False
     ) -> pd.DataFrame:
-        """Match metabolites to the namespace.
+        """Match metabolites (columns id, name, formula, charge) to the namespace.
 
         Args:
-            metabolites: columns id, name, formula, charge, as `read_namespace` returns them.
             target_precision: how often a decision that nobody checks is to be right. The thresholds for it are chosen
                 on the validation names of the scorer; answers below them are for review.
             one_to_one: give no id of the namespace twice, so that the answers together are as probable as can be.
 
         Returns:
             One row for each metabolite, columns `COLUMNS`. A name that several ids of the namespace have, and a
-            metabolite without a name, are for review whatever the probability.
-
-        Raises:
-            BioftError: a precision that is not between 0 and 1.
+            metabolite without a name, are for review whatever the probability. BioftError: a precision that is not
+            between 0 and 1.
         """
         if not 0 < target_precision < 1:
             raise BioftError(f"The target precision is {target_precision}; give one between 0 and 1, such as 0.95.")

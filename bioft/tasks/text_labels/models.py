@@ -37,10 +37,8 @@ def find_start(options: ClassifierArguments, base: embedded.BaseModel, push_to_h
     """Find what a training starts from; nothing is loaded yet.
 
     `mlm_run` and `start_from` are each a run directory or `user/name` on the Hub; without them it is `base`. A run
-    that is to be pushed needs a base model that others can load.
-
-    Raises:
-        BioftError: no such run, one of another recipe, another base model than `base`, or one that can't be published.
+    that is to be pushed needs a base model that others can load. BioftError: no such run, one of another recipe,
+    another base model than `base`, or one that can't be published.
     """
     if options.mlm_run is not None:
         adapted = masked_models.load_adapted_encoder(pull.run_directory(options.mlm_run))

@@ -74,14 +74,8 @@ def read_input(
     A .txt file has a text on each line; .csv and .jsonl rows have `text` (and may have `id`). Other files, and these
     without `text`, are trial records: the run's own kind of text is taken from each, such as why the trial stopped.
     With `nct_ids` these trials only, in this order; without a `path` they are fetched from ClinicalTrials.gov.
-
-    Args:
-        run: the run, whose record says which part of a trial record is its text.
-        path: a file, or for trial records also a zip file or folder.
-        left_out: takes a message for each trial without such a text.
-
-    Raises:
-        BioftError: a file that can't be read, a row without a text, an NCT id that is none or is not found.
+    `left_out` takes a message for each trial without such a text, or with `skip_bad` each row. BioftError: a file that
+    can't be read, a row without a text, an NCT id that is none or is not found.
     """
     if path is not None and not nct_ids:
         if path.name.lower().removesuffix(".gz").endswith(".txt"):
