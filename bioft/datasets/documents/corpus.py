@@ -21,9 +21,7 @@ from bioft.storage.text_lines import normalise
 _TEXT, _PLACE = pa.string(), pa.int64()
 _ENTITY = pa.struct({"id": _TEXT, "type": _TEXT, "start": _PLACE, "end": _PLACE, "text": _TEXT})
 _RELATION = pa.struct(dict.fromkeys(("type", "head", "tail"), _TEXT))
-SCHEMA = pa.schema(
-    dict(zip(COLUMNS, (_TEXT, _TEXT, pa.list_(_ENTITY), pa.list_(_RELATION)), strict=True)),
-)
+SCHEMA = pa.schema(dict(zip(COLUMNS, (_TEXT, _TEXT, pa.list_(_ENTITY), pa.list_(_RELATION)), strict=True)))
 
 
 def to_row(document: Document) -> dict[str, Any]:

@@ -31,18 +31,14 @@ SHOWN = {
 }
 RELATED = {"relation_label": "label", "relation_prediction": "prediction"}
 """The columns of relations, and what those of a run on relations alone are called."""
+COLUMNS = {"f1": "prediction", "relation_f1": "relation_prediction", "end_to_end_f1": "end_to_end_prediction"}
+"""By metric the column of the predictions that it measures."""
 COMPARABLE = {
-    entities.TASK.name: (entity_answers.read, {"f1": "prediction"}),
-    relations.TASK.name: (
-        relation_answers.read,
-        {"relation_f1": "prediction", "end_to_end_f1": "end_to_end_prediction"},
-    ),
-    itself.TASK.name: (
-        joint_answers.read,
-        {"f1": "prediction", "relation_f1": "relation_prediction", "end_to_end_f1": "end_to_end_prediction"},
-    ),
+    entities.TASK.name: (entity_answers.read, COLUMNS),
+    relations.TASK.name: (relation_answers.read, COLUMNS | {"f1": "", "relation_f1": "prediction"}),
+    itself.TASK.name: (joint_answers.read, COLUMNS),
 }
-"""The tasks whose runs can be compared: what reads their predictions, and in which column those of a metric are."""
+"""The tasks whose runs can be compared: what reads their predictions, and in which column those of a metric are, if in any."""
 TRAINING = ("seconds", "examples_seen", "steps")
 
 
@@ -166,13 +162,12 @@ def compare_with_runs(
         trained (`seconds`, `other_seconds`) on how many examples and steps.
     """
     compared = []
-    _, columns = COMPARABLE[itself.TASK.name]
     for other in others:
         its_record = runs.read(other)
         read, its_columns = COMPARABLE[its_record["task"]]
         theirs = predictions.of_rows(read(Path(other), its_record), test)
-        for metric, column in columns.items():
-            if column not in table or its_columns.get(metric) not in theirs:
+        for metric, column in COLUMNS.items():
+            if column not in table or its_columns[metric] not in theirs:
                 continue
             module: Any = entity_f1 if metric == "f1" else relation_f1
             sides = predictions.without_scores(table[column]), predictions.without_scores(theirs[its_columns[metric]])

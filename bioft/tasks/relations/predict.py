@@ -172,7 +172,7 @@ def choose_threshold(
         return given, "given"
     if scores is None:
         return 0.5, "not chosen"
-    stated = [{(each["type"], each["head"], each["tail"]) for each in row["relations"]} for row in rows]
+    stated = list(map(set, relation_f1.relations(rows)))
     truth = np.array(
         [[(kind, c.head.id, c.tail.id) in stated[c.document] for kind in scores.arguments] for c in scores.candidates]
     )
@@ -196,11 +196,10 @@ def candidates_table(rows: Sequence[Row], scores: RelationScores, threshold: flo
     Columns: id, document_id, type, head, tail, label, score, prediction. From them all figures follow.
     """
     table = []
-    for candidate, values in zip(scores.candidates, scores.scores.tolist(), strict=True):
+    for (document, head, tail, types), values in zip(scores.candidates, scores.scores.tolist(), strict=True):
         for (kind, pairs), score in zip(scores.arguments.items(), values, strict=True):
-            if (candidate.head.type, candidate.tail.type) in pairs:
-                key = rows[candidate.document]["document_id"], kind, candidate.head.id, candidate.tail.id
-                table.append((*key, int(kind in candidate.types), score))
+            if (head.type, tail.type) in pairs:
+                table.append((rows[document]["document_id"], kind, head.id, tail.id, int(kind in types), score))
     there = {row[:4] for row in table}
     for row in rows:
         annotated = {(row["document_id"], r["type"], r["head"], r["tail"]) for r in row["relations"]}
