@@ -67,7 +67,7 @@ def main(
     model, tokenizer = models.load_encoder(
         base, AutoModelForSequenceClassification, id2label=dict(enumerate(names)), problem_type=problem
     )
-    labels, markers = prediction.labels_of(model), prediction.Markers.of(relation_args)
+    labels, markers = prediction.labels_of(model), relation_args.markers()
     prediction.add_marker_tokens(model, tokenizer, markers, types)
     if relation_args.trained_layers is not None:
         lora.freeze_lower_layers(model, relation_args.trained_layers)

@@ -38,7 +38,7 @@ COMPARABLE = {
     relations.TASK.name: (relation_answers.read, COLUMNS | {"f1": "", "relation_f1": "prediction"}),
     itself.TASK.name: (joint_answers.read, COLUMNS),
 }
-"""The tasks whose runs can be compared: what reads their predictions, and in which column those of a metric are, if in any."""
+"""The tasks whose runs can be compared: what reads their predictions, and the column of each metric, if any."""
 TRAINING = ("seconds", "examples_seen", "steps")
 
 

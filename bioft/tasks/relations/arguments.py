@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from bioft.datasets.options import argument
+from bioft.tasks.relations.marking import Markers
 
 
 @dataclass
@@ -29,3 +30,7 @@ class RelationArguments:
     entity_run: str | None = argument(
         None, "Finished run of token_classification: evaluate end to end too, on the entities it finds."
     )
+
+    def markers(self) -> Markers:
+        """How mentions are marked."""
+        return Markers(self.marker_style, self.add_marker_tokens, self.summary, self.max_length)

@@ -27,7 +27,7 @@ def for_onnx(directory: Path, record: dict[str, Any], rows: Any) -> ForOnnx:
         return relations.type_scores(np.stack(outputs), found, arguments, labels) >= kept["threshold"]
 
     markers = relation_prediction.Markers(**kept["markers"])
-    inputs, _ = markers.encode(tokenizer, rows["text"][:], found)
+    inputs, _ = relation_prediction.encode(markers, tokenizer, rows["text"][:], found)
     usage = (
         f"It reads a text for each pair of concepts, at most {markers.max_length} tokens long, in which "
         "`bioft.tasks.relations.marking.mark` has marked the two as in the training. `logits` has the shape "

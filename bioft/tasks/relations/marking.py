@@ -4,7 +4,8 @@ import re
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache, partial
+from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -28,41 +29,50 @@ class MarkedText(NamedTuple):
     left_out: int
 
 
-def marker_tokens(style: str, arguments: Arguments) -> list[str]:
-    """The tokens to add to a vocabulary when markers shall be tokens of their own."""
-    roles = {end for pairs in arguments.values() for pair in pairs for end in zip(SIGNS, pair, strict=True)}
-    words = {word.strip() for end in roles for word in _markers(style, True, *end) if word}
-    return sorted(words)
+@dataclass(frozen=True)
+class Markers:
+    """How the two concepts of a candidate are marked, in texts of at most `max_length` tokens, special ones counted.
+
+    The style is "entity" (`@ aspirin @ … # asthma #`), "typed" (`@ chemical: aspirin @`) or "masked" (`@ chemical`,
+    the mention's own text is left out). With `added_tokens` the markers are tokens that the tokenizer must have. A
+    `summary` begins the text with a few words on where the document mentions the two concepts (`summarise`).
+    """
+
+    style: str
+    added_tokens: bool
+    summary: bool
+    max_length: int
+
+    def around(self, role: str, kind: str) -> tuple[str, str]:
+        """What stands before and after a mention of an entity type in a role ("head", "tail")."""
+        name = f"{role}:{kind.lower()}" if self.style != "entity" else role
+        if self.added_tokens:
+            return (f"<{name}>", "") if self.style == "masked" else (f"<{name}> ", f" </{name}>")
+        sign = SIGNS[role]
+        if self.style == "masked":
+            return f"{sign} {kind.lower()}", ""
+        return (f"{sign} {kind.lower()}: " if self.style == "typed" else f"{sign} "), f" {sign}"
+
+    def tokens(self, arguments: Arguments) -> list[str]:
+        """Those to add to a vocabulary when markers shall be tokens of their own."""
+        roles = {end for pairs in arguments.values() for pair in pairs for end in zip(SIGNS, pair, strict=True)}
+        return sorted({word.strip() for end in roles for word in self.around(*end) if word})
 
 
-def mark(
-    texts: Sequence[str],
-    found: Sequence[Candidate],
-    tokenizer: Any,
-    max_length: int,
-    style: str,
-    added_tokens: bool = False,
-    summary: bool = False,
-) -> list[MarkedText]:
-    """Write for each candidate a text in which its two concepts are marked, of at most `max_length` tokens.
+def mark(texts: Sequence[str], found: Sequence[Candidate], tokenizer: Any, markers: Markers) -> list[MarkedText]:
+    """Write for each candidate a text in which its two concepts are marked.
 
     Only sentences that mention one of the two concepts are kept, in their order. Where they do not all fit, those
     that mention both come first, then those nearest to one that mentions the other concept; a sentence that is too
     long for itself is cut around a mention. At least one mention of each concept is kept, in the same sentence where
-    there is one.
-
-    `max_length` counts the special tokens at the ends too. The style is "entity" (`@ aspirin @ … # asthma #`), "typed"
-    (`@ chemical: aspirin @`) or "masked" (`@ chemical`, the mention's own text is left out); with `added_tokens` its
-    `marker_tokens` are used, which the tokenizer must have. A `summary` begins the text with a few words on where the
-    document mentions the two concepts (`summarise`). Raises BioftError: an unknown style, or a `max_length` that has
-    no room for two mentions.
+    there is one. Raises BioftError: an unknown style, or a `max_length` that has no room for two mentions.
     """
-    if style not in MARKER_STYLES:
-        raise BioftError(f"marker_style is {style!r}; it must be one of {', '.join(MARKER_STYLES)}.")
-    room = max_length - sum(map(len, windows.special_tokens(tokenizer)))
-    marked = _Markers(tokenizer, style, added_tokens)
+    if markers.style not in MARKER_STYLES:
+        raise BioftError(f"marker_style is {markers.style!r}; it must be one of {', '.join(MARKER_STYLES)}.")
+    length = markers.max_length
+    room = length - sum(map(len, windows.special_tokens(tokenizer)))
     if room < 16:
-        raise BioftError(f"max_length is {max_length}: too short for two marked mentions and words between them.")
+        raise BioftError(f"max_length is {length}: too short for two marked mentions and words between them.")
     places: defaultdict[int, set[Place]] = defaultdict(set)
     for document, head, tail, _ in found:
         places[document].update(head.places, tail.places)
@@ -71,7 +81,8 @@ def mark(
         index: _Document(texts[index], its_tokens.offsets[its_tokens.visible], its_places)
         for (index, its_places), its_tokens in zip(places.items(), tokens, strict=True)
     }
-    openings = summarise(texts, found) if summary else [""] * len(found)
+    openings = summarise(texts, found) if markers.summary else [""] * len(found)
+    marked = _Markers(tokenizer, markers)
     lengths = dict(zip(openings, (len(each.ids) for each in tagging.tokenize(tokenizer, openings)), strict=True))
     return [
         _marked_text(documents[candidate.document], candidate, marked, opening, room - lengths[opening])
@@ -124,23 +135,11 @@ class _Document:
 class _Markers:
     """What stands around (or in place of) the mentions of head and tail, and how many tokens that takes."""
 
-    def __init__(self, tokenizer: Any, style: str, added_tokens: bool) -> None:
-        self.masks = style == "masked"
-        self.around: Callable[[str, str], tuple[str, str]] = partial(_markers, style, added_tokens)
+    def __init__(self, tokenizer: Any, markers: Markers) -> None:
+        self.masks, self.around = markers.style == "masked", markers.around
         self.length: Callable[[str, str], int] = cache(
             lambda role, kind: len(tokenizer("".join(self.around(role, kind)), add_special_tokens=False)["input_ids"])
         )
-
-
-def _markers(style: str, added_tokens: bool, role: str, kind: str) -> tuple[str, str]:
-    """The marker before and after a mention of an entity type in a role ("head", "tail")."""
-    name = f"{role}:{kind.lower()}" if style != "entity" else role
-    if added_tokens:
-        return (f"<{name}>", "") if style == "masked" else (f"<{name}> ", f" </{name}>")
-    sign = SIGNS[role]
-    if style == "masked":
-        return f"{sign} {kind.lower()}", ""
-    return (f"{sign} {kind.lower()}: " if style == "typed" else f"{sign} "), f" {sign}"
 
 
 class _Mention(NamedTuple):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,43 +24,28 @@ from bioft.tasks.entities.predictions import Record
 from bioft.tasks.entities.tagging import Entity
 from bioft.tasks.relations import TASK, candidates as relations, marking
 from bioft.tasks.relations.answers import KEY
-from bioft.tasks.relations.arguments import RelationArguments
 from bioft.tasks.relations.candidates import Candidate
+from bioft.tasks.relations.marking import Markers
 
 Row = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Markers:
-    """How candidates become texts: see `marking.mark`."""
+def encode(
+    markers: Markers, tokenizer: Any, texts: Sequence[str], found: Sequence[Candidate]
+) -> tuple[list[list[int]], dict[str, int]]:
+    """The vocabulary ids of each candidate's marked text, and what did not fit into them.
 
-    style: str
-    added_tokens: bool
-    summary: bool
-    max_length: int
-
-    @classmethod
-    def of(cls, options: RelationArguments) -> Self:
-        """As a recipe was told."""
-        return cls(options.marker_style, options.add_marker_tokens, options.summary, options.max_length)
-
-    def encode(
-        self, tokenizer: Any, texts: Sequence[str], found: Sequence[Candidate]
-    ) -> tuple[list[list[int]], dict[str, int]]:
-        """The vocabulary ids of each candidate's text, and what did not fit into them.
-
-        The counts are `texts_without_some_mentions` (of the two concepts), `mentions_left_out`, and `texts_cut`: those
-        that were still too long and lost their end.
-        """
-        marked = marking.mark(texts, found, tokenizer, self.max_length, self.style, self.added_tokens, self.summary)
-        ids = tokenizer([each.text for each in marked], verbose=False)["input_ids"] if marked else []
-        end = windows.special_tokens(tokenizer)[1]
-        short = [row if len(row) <= self.max_length else [*row[: self.max_length - len(end)], *end] for row in ids]
-        return short, {
-            "texts_without_some_mentions": sum(each.left_out > 0 for each in marked),
-            "mentions_left_out": sum(each.left_out for each in marked),
-            "texts_cut": sum(len(row) > self.max_length for row in ids),
-        }
+    The counts are `texts_without_some_mentions` (of the two concepts), `mentions_left_out`, and `texts_cut`: those
+    that were still too long and lost their end.
+    """
+    marked, length = marking.mark(texts, found, tokenizer, markers), markers.max_length
+    ids = tokenizer([each.text for each in marked], verbose=False)["input_ids"] if marked else []
+    end = windows.special_tokens(tokenizer)[1]
+    return [row if len(row) <= length else [*row[: length - len(end)], *end] for row in ids], {
+        "texts_without_some_mentions": sum(each.left_out > 0 for each in marked),
+        "mentions_left_out": sum(each.left_out for each in marked),
+        "texts_cut": sum(len(row) > length for row in ids),
+    }
 
 
 @dataclass(frozen=True)
@@ -106,7 +91,7 @@ def score(model: Sequence[Any], rows: Sequence[Row], record: Record, progress: s
     """
     kept, arguments = record["relations"], recorded_arguments(record)
     found = relations.candidates(rows, arguments)
-    inputs, _ = Markers(**kept["markers"]).encode(model[1], [row["text"] for row in rows], found)
+    inputs, _ = encode(Markers(**kept["markers"]), model[1], [row["text"] for row in rows], found)
     logits = np.array(logits_of(model[0], model[1], inputs, progress))
     return RelationScores(found, relations.type_scores(logits, found, arguments, labels_of(model[0])), arguments)
 
@@ -114,7 +99,7 @@ def score(model: Sequence[Any], rows: Sequence[Row], record: Record, progress: s
 def add_marker_tokens(model: Any, tokenizer: Any, markers: Markers, arguments: relations.Arguments) -> None:
     """Give the vocabulary and the model the tokens of markers that are tokens of their own; else do nothing."""
     if markers.added_tokens:
-        tokenizer.add_tokens(marking.marker_tokens(markers.style, arguments))
+        tokenizer.add_tokens(markers.tokens(arguments))
         model.resize_token_embeddings(len(tokenizer))
 
 
@@ -133,10 +118,10 @@ def pair_dataset(
     """A training example (`input_ids`, `labels`) for each candidate of documents; `labels` in the classifier's order.
 
     Beside it counts: those of `relations.count_labels`, `missed` (relations without a candidate) and those of
-    `Markers.encode`.
+    `encode`.
     """
     found = relations.candidates(rows, arguments)
-    inputs, left_out = markers.encode(tokenizer, [row["text"] for row in rows], found)
+    inputs, left_out = encode(markers, tokenizer, [row["text"] for row in rows], found)
     examples = {"input_ids": inputs, "labels": [relations.encode_labels(candidate, labels) for candidate in found]}
     missed = {"missed": relations.count_missed(rows, found)}
     return Dataset.from_dict(examples), relations.count_labels(found) | missed | left_out

@@ -20,7 +20,7 @@ from bioft.models import base as models
 from bioft.tasks.relations import candidates as relations, marking, predict as relation_prediction
 from bioft.tasks.relations.candidates import NO_RELATION, Candidate, Concept
 from bioft.tasks.relations.linking import ConceptDictionary
-from bioft.tasks.relations.predict import Markers
+from bioft.tasks.relations.marking import Markers
 from bioft.tasks.relations.words import candidate_words
 from tests.tiny import ENCODERS, encoder_tokenizer, write_encoder
 
@@ -110,7 +110,7 @@ def test_one_type_has_the_scores_of_a_classifier_of_two_labels_in_any_order(row:
 def test_marked_texts_keep_the_sentences_of_both_concepts(row: dict[str, Any], style: str, marked: str) -> None:
     """Not those that mention neither; other concepts stay as they are."""
     stroke, pain, _ = relations.candidates([row], ARGUMENTS)
-    texts = marking.mark([TEXT], [stroke, pain], encoder_tokenizer("bert"), 128, style)
+    texts = marking.mark([TEXT], [stroke, pain], encoder_tokenizer("bert"), Markers(style, False, False, 128))
     assert texts[0].text.startswith(marked)
     assert [text.left_out for text in texts] == [0, 0]
     assert "Rats" not in texts[1].text
@@ -124,7 +124,7 @@ def test_what_does_not_fit_is_left_out_and_counted(row: dict[str, Any]) -> None:
         len(tokenizer(text)["input_ids"]) for text in ("@ Naloxone @ and # stroke #.", "Rats often had a # stroke #.")
     ]
     assert lengths[0] <= 18 < sum(lengths) - 2
-    text = marking.mark([TEXT], [stroke], tokenizer, 18, "entity")[0]
+    text = marking.mark([TEXT], [stroke], tokenizer, Markers("entity", False, False, 18))[0]
     assert text.text == "@ Naloxone @ and # stroke #."
     assert text.left_out == 2
 
@@ -138,7 +138,7 @@ def test_added_markers_are_single_tokens_and_the_vocabulary_grows_only_if_asked(
     relation_prediction.add_marker_tokens(model, tokenizer, Markers("typed", True, False, 64), ARGUMENTS)
     assert len(tokenizer) == before[0] + 4 == model.get_input_embeddings().num_embeddings
     found = [Candidate(0, Concept("D1", "Chemical", [(0, 8)]), Concept("D2", "Disease", [(13, 19)]), frozenset())]
-    text = marking.mark([TEXT], found, tokenizer, 64, "typed", added_tokens=True)[0].text
+    text = marking.mark([TEXT], found, tokenizer, Markers("typed", True, False, 64))[0].text
     tokens = tokenizer.tokenize(text)
     assert [token for token in tokens if ":" in token] == [
         "<head:chemical>", "</head:chemical>", "<tail:disease>", "</tail:disease>"
@@ -173,7 +173,7 @@ def test_every_text_marks_both_concepts_and_is_short_enough(
     """With any tokenizer, however often they are mentioned; what the markers show and what is left out add up."""
     text, found = document
     tokenizer = TOKENIZERS[architecture]
-    marked = marking.mark([text], found, tokenizer, max_length, style)[0]
+    marked = marking.mark([text], found, tokenizer, Markers(style, False, False, max_length))[0]
     per_mention = 1 if style == "masked" else 2
     heads, tails = marked.text.count("@"), marked.text.count("#")
     assert heads >= per_mention and tails >= per_mention
@@ -183,7 +183,7 @@ def test_every_text_marks_both_concepts_and_is_short_enough(
         # Nothing but markers is added, and the words keep their order.
         remaining = iter(text.split())
         assert all(word in remaining for word in marked.text.replace("@", "").replace("#", "").split())
-    inputs, counts = Markers(style, False, False, max_length).encode(tokenizer, [text], found)
+    inputs, counts = relation_prediction.encode(Markers(style, False, False, max_length), tokenizer, [text], found)
     assert len(inputs[0]) <= max_length
     assert counts["mentions_left_out"] == marked.left_out
 
@@ -201,7 +201,7 @@ def test_two_mentions_far_apart_in_one_long_sentence_are_both_kept() -> None:
             frozenset(),
         )
     ]
-    marked = marking.mark([text], found, TOKENIZERS["bert"], 40, "entity")[0]
+    marked = marking.mark([text], found, TOKENIZERS["bert"], Markers("entity", False, False, 40))[0]
     assert marked.text.startswith("@ naloxone @ effect") and marked.text.endswith("rats # stroke #")
     assert marked.left_out == 0
 
@@ -211,7 +211,7 @@ def test_a_sentence_does_not_end_inside_a_mention() -> None:
     text = "Pain is old. Rats with St. John's wort felt pain."
     places = [(text.index("St."), text.index(" felt"))], [(text.rindex("pain"), len(text) - 1)]
     found = [Candidate(0, Concept("1", "Chemical", places[0]), Concept("2", "Disease", places[1]), frozenset())]
-    marked = marking.mark([text], found, TOKENIZERS["bert"], 64, "entity")[0]
+    marked = marking.mark([text], found, TOKENIZERS["bert"], Markers("entity", False, False, 64))[0]
     assert marked.text == "Rats with @ St. John's wort @ felt # pain #."
 
 
@@ -221,8 +221,9 @@ def test_a_sentence_does_not_end_inside_a_mention() -> None:
 )
 def test_wrong_marker_options_are_refused(row: dict[str, Any], options: tuple[str, int], message: str) -> None:
     style, max_length = options
+    found = relations.candidates([row], ARGUMENTS)
     with pytest.raises(BioftError, match=message):
-        marking.mark([TEXT], relations.candidates([row], ARGUMENTS), TOKENIZERS["bert"], max_length, style)
+        marking.mark([TEXT], found, TOKENIZERS["bert"], Markers(style, False, False, max_length))
 
 
 def test_pair_features(row: dict[str, Any]) -> None:
@@ -288,7 +289,7 @@ def test_a_document_of_thousands_of_mentions_becomes_one_short_text(
 
     all_inside = marking._inside
     monkeypatch.setattr(marking, "_inside", inside)
-    (marked,) = marking.mark([text], [candidate], tokenizer, 60, style)
+    (marked,) = marking.mark([text], [candidate], tokenizer, Markers(style, False, False, 60))
     assert sum(looked_at) < 20 * len(entities), "work in proportion to the mentions, not to their square"
     assert len(tokenizer(marked.text)["input_ids"]) <= 60
     assert marked.text.count("@") and marked.text.count("#")
@@ -308,7 +309,7 @@ def test_a_summary_says_what_the_text_leaves_out(row: dict[str, Any]) -> None:
         "chemical main, in title; disease second; together once. ",
     ]
     tokenizer = TOKENIZERS["bert"]
-    with_summary = marking.mark([TEXT], found, tokenizer, 64, "entity", summary=True)
+    with_summary = marking.mark([TEXT], found, tokenizer, Markers("entity", False, True, 64))
     assert [each.text.split(". ")[0] + ". " for each in with_summary] == marking.summarise([TEXT], found)
     assert max(len(ids) for ids in tokenizer([each.text for each in with_summary])["input_ids"]) <= 64
 
