@@ -43,6 +43,9 @@ class Source(NamedTuple):
     """What the file must be, where its publisher says so."""
 
 
+_CTD_URL = f"{ctd_source.URL}/reports"
+_CTD = (ctd_source.TERMS, ctd_source.CITATION)
+_MODELSEED = (namespaces.MODELSEED_TERMS, namespaces.MODELSEED_CITATION)
 SOURCES = {
     "bc5cdr": Source(
         bc5cdr_source.URL,
@@ -70,28 +73,15 @@ SOURCES = {
         for folder, files in chemdisgene_source.FILES.items()
         for file, sha256 in files.items()
     },
-    "ctd": Source(
-        f"{ctd_source.URL}/reports",
-        "CTD_curated_genes_diseases.csv.gz",
-        "CTD curated gene–disease associations",
-        ctd_source.TERMS,
-        ctd_source.CITATION,
-    ),
+    "ctd": Source(_CTD_URL, "CTD_curated_genes_diseases.csv.gz", "CTD curated gene–disease associations", *_CTD),
     "ctd-inferred": Source(
-        f"{ctd_source.URL}/reports",
+        _CTD_URL,
         "CTD_genes_diseases.csv.gz",
         "CTD gene–disease associations with the inferred ones (several GB)",
-        ctd_source.TERMS,
-        ctd_source.CITATION,
+        *_CTD,
     ),
     **{
-        name: Source(
-            namespaces.MODELSEED_URL,
-            file,
-            f"ModelSEED: {content} of compounds",
-            namespaces.MODELSEED_TERMS,
-            namespaces.MODELSEED_CITATION,
-        )
+        name: Source(namespaces.MODELSEED_URL, file, f"ModelSEED: {content} of compounds", *_MODELSEED)
         for name, file, content in (
             ("modelseed", namespaces.MODELSEED_FILE, "names"),
             ("modelseed-aliases", namespaces.MODELSEED_ALIASES_FILE, "ids in other databases"),
@@ -173,7 +163,8 @@ def download(
         target.parent.mkdir(parents=True, exist_ok=True)
         if not resume:
             _discard(part)
-        with _progress(console) as progress:
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
             headers = _fetch(url, part, progress)
         _check_whole(part, url, source.sha256)
         record = {
@@ -192,11 +183,6 @@ def download(
         _state_path(part).unlink(missing_ok=True)
     console.print(f"SHA-256 {record['sha256']}", highlight=False)
     return target
-
-
-def _progress(console: Console) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    return Progress(*columns, TimeRemainingColumn(), console=console)
 
 
 def _record_path(target: Path) -> Path:
@@ -326,33 +312,34 @@ def _web_page(url: str) -> BioftError:
 
 def _check_whole(part: Path, url: str, sha256: str | None) -> None:
     """Raise BioftError, and forget the file, if it is a web page, does not unpack, or is not what it must be."""
+    try:
+        _check_content(part, url, sha256)
+    except BioftError:
+        _discard(part)
+        raise
+
+
+def _check_content(part: Path, url: str, sha256: str | None) -> None:
     with part.open("rb") as stream:
         start = stream.read(512)
     if start.lstrip()[:1] == b"<" and not url.endswith(".xml"):
-        _discard(part)
         raise _web_page(url)
-    if sha256 and file_sha256(part) != sha256:
-        found = file_sha256(part)
-        _discard(part)
+    if sha256 and (found := file_sha256(part)) != sha256:
         raise BioftError(f"The file from {url} was removed: its SHA-256 is {found}, and should be {sha256}.")
-    if url.endswith(".zip"):
-        try:
+    if url.endswith(".gz") and start[:2] != b"\x1f\x8b":
+        raise BioftError(f"{url} did not send a gzip file (it begins with {start[:20]!r}). Try again later.")
+    damaged: object = None
+    try:
+        if url.endswith(".zip"):
             with zipfile.ZipFile(part) as archive:
                 damaged = archive.testzip()
-        except zipfile.BadZipFile:
-            damaged = "the archive"
-        if damaged:
-            _discard(part)
-            raise BioftError(f"The file from {url} is damaged ({damaged}) and was removed. Fetch it again.")
-    if not url.endswith(".gz"):
-        return
-    if start[:2] != b"\x1f\x8b":
-        _discard(part)
-        raise BioftError(f"{url} did not send a gzip file (it begins with {start[:20]!r}). Try again later.")
-    try:
-        with gzip.open(part) as unpacked:
-            while unpacked.read(CHUNK):
-                pass
+        elif url.endswith(".gz"):
+            with gzip.open(part) as unpacked:
+                while unpacked.read(CHUNK):
+                    pass
+    except zipfile.BadZipFile:
+        damaged = "the archive"
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        _discard(part)
-        raise BioftError(f"The file from {url} is damaged ({error}) and was removed. Fetch it again.") from None
+        damaged = error
+    if damaged:
+        raise BioftError(f"The file from {url} is damaged ({damaged}) and was removed. Fetch it again.")

@@ -1,6 +1,6 @@
 """Splitting without leakage: by pair, by held-out entity, by any group; and the audit of the result."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from bioft.errors import BioftError, LeakageError
-from bioft.storage.text_lines import normalise
 
 SPLITS = ("train", "validation", "test")
 STRATEGIES = ("pair", "gene_held_out", "disease_held_out", "both_held_out")
@@ -131,14 +130,10 @@ def check_disjoint(groups: Mapping[str, Iterable[str]], what: str) -> None:
         raise LeakageError(f"{len(shared):,} {what} straddle splits, for example {examples}.")
 
 
-def check_columns(
-    dataset: Mapping[str, Mapping[str, Any]], what: str, *columns: str, normalised: bool = False
-) -> None:
-    """Raise LeakageError if a value of these columns (but for case and punctuation: `normalised`) is in two splits."""
+def check_columns(dataset: Mapping[str, Any], what: str, *columns: str, key: Callable[[str], str] = str) -> None:
+    """Raise LeakageError if a value of these columns, or what `key` makes of it, is in two splits."""
     values = {name: {value for column in columns for value in rows[column][:]} for name, rows in dataset.items()}
-    if normalised:
-        values = {name: {normalise(value) for value in each} for name, each in values.items()}
-    check_disjoint(values, what)
+    check_disjoint({name: map(key, each) for name, each in values.items()}, what)
 
 
 def split_ids(joined: Iterable[str]) -> set[str]:

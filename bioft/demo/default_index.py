@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bioft.datasets.hpo import definitions as hpo_definitions, gene_disease as hpo
+from bioft.datasets.hpo import gene_disease as hpo, terms as hpo_terms
 from bioft.search import encoder as search_encoder, index as search_index
 from bioft.search.articles import IndexedArticle
 from bioft.search.encoder import SearchEncoder
@@ -41,7 +41,7 @@ def about() -> str:
 
 
 def _terms(seed: int) -> list[IndexedArticle]:
-    read = list(hpo_definitions.read())
+    read = list(hpo_terms.read_definitions())
     chosen = np.sort(np.random.default_rng(seed).choice(len(read), min(TERMS, len(read)), replace=False))
     return [
         IndexedArticle(identifier, text.partition(": ")[0], text, year=None, mesh=(), retracted=False)

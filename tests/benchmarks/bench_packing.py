@@ -25,7 +25,7 @@ import torch
 from datasets import Dataset
 from transformers import AutoModelForMaskedLM, DataCollatorForLanguageModeling, set_seed
 
-from bioft.datasets.hpo import definitions as hpo_definitions
+from bioft.datasets.hpo import terms as hpo_terms
 from bioft.datasets.trials import texts as trial_texts
 from bioft.datasets.trials.records import read_trials, trial_text
 from bioft.models import base as models
@@ -42,7 +42,7 @@ def measure(trials: Path | None, turns: int) -> list[dict[str, Any]]:
     base = models.resolve_base_model(BASE)
     set_seed(0)
     length = 256 if trials else 128
-    dataset, _ = trial_texts.build(trials) if trials else hpo_definitions.build()
+    dataset, _ = trial_texts.build(trials) if trials else hpo_terms.build_definitions()
     texts = dataset["train"]
     sparse, tokenizer, _ = masked_models.load_masked_lm(base, length)
     full = AutoModelForMaskedLM.from_pretrained(base.path, attention_probs_dropout_prob=0.0)

@@ -127,14 +127,14 @@ def measure_encoding(pubmed: Path, n: int) -> dict[str, object]:
 
 def measure_names(run: Path) -> dict[str, object]:
     """How much worse a run finds the synonyms of the test split of HPO among int8 embeddings than among its own."""
-    from bioft.datasets.hpo import synonyms as hpo_synonyms
+    from bioft.datasets.hpo import terms as hpo_terms
     from bioft.metrics.retrieval import paired_retrieval_bootstrap
     from bioft.models.embed import encode_texts, int8_forward
     from bioft.tasks.retrieval import encoder as contrastive
     from bioft.tasks.retrieval.predict import Queries
 
     model, _ = contrastive.load_run(run)
-    asked = Queries.of(hpo_synonyms.build()[0]["test"])
+    asked = Queries.of(hpo_terms.build_synonyms()[0]["test"])
     exact = encode_texts(model, asked.texts)
     rows = [asked.texts.index(query) for query in asked.queries]
     vectors = {"pytorch": exact, "onnx-int8": encode_texts(model, asked.texts, forward=int8_forward(model))}

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from datasets import DatasetDict
 
-from bioft.datasets.hpo import definitions as hpo_definitions, synonyms as hpo_synonyms
+from bioft.datasets.hpo import terms as hpo_terms
 from bioft.storage import datasets as storage
 from tests import warm_process
 from tests.hub_server.server import HubServer
@@ -82,7 +82,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.move(f"{curated}.gz", folder / "data")
     (folder / "names.txt").write_text("D-Glucose\nATP\nno such compound\n")
     (folder / "pairs.csv").write_text("gene,disease\nBRCA1,Breast cancer\nCFTR,Cystic fibrosis\n")
-    for name, build in (("mlm", hpo_definitions.build), ("contrastive", hpo_synonyms.build)):
+    for name, build in (("mlm", hpo_terms.build_definitions), ("contrastive", hpo_terms.build_synonyms)):
         write_first_rows(build, folder / f"{name}_rows")
     short = ["--max_steps", "1", "--test_size", "0.003", "--validation_size", "0.003"]
     run(folder, [sys.executable, "recipes/sft_gda.py", *short])

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from bioft.cards import dataset as dataset_cards, model as model_cards
 from bioft.cli import main as cli
 from bioft.datasets.documents import sample
-from bioft.datasets.hpo import definitions, gene_disease, synonyms
+from bioft.datasets.hpo import gene_disease, terms
 from bioft.datasets.texts import stop_reasons
 from bioft.hub.pull import task_of
 from bioft.storage import datasets as storage, runs
@@ -24,8 +24,8 @@ BUILDERS: dict[str, Callable[[], Any]] = {
     "hpo": gene_disease.build,
     "sample": sample.build,
     "stop_reasons_sample": stop_reasons.build_sample,
-    "hpo_definitions": definitions.build,
-    "hpo_synonyms": synonyms.build,
+    "hpo_definitions": terms.build_definitions,
+    "hpo_synonyms": terms.build_synonyms,
 }
 CHANGED_IN_CARDS = {" --out dataset\n": " --output dataset\n"}
 """What was changed in cards on purpose: the words before, and now."""

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from bioft import metrics
 from bioft.cards import model as cards
 from bioft.cli import main as cli
-from bioft.datasets.hpo import synonyms as hpo_synonyms
+from bioft.datasets.hpo import terms as hpo_terms
 from bioft.errors import BioftError
 from bioft.export import merge as merging
 from bioft.metrics import alignment
@@ -47,7 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_encoder(folder / "model")
     write_megatron(folder / "megatron")
     write_namespace(folder / "names.tsv")
-    dataset, manifest = hpo_synonyms.build()
+    dataset, manifest = hpo_terms.build_synonyms()
     small = DatasetDict({split: rows.select(range(40)) for split, rows in dataset.items()})
     manifest["fingerprints"] = {split: storage.fingerprint(rows) for split, rows in small.items()}
     manifest["rows"] = {split: {"pairs": len(rows)} for split, rows in small.items()}

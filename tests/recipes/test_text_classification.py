@@ -230,9 +230,9 @@ def test_an_encoder_adapted_to_texts_is_where_a_classifier_starts(
 
 def few_definitions(folder: Path) -> Path:
     """A small dataset of texts, so that a step of mlm takes no time."""
-    from bioft.datasets.hpo import definitions as hpo_definitions
+    from bioft.datasets.hpo import terms as hpo_terms
 
-    dataset, manifest = hpo_definitions.build()
+    dataset, manifest = hpo_terms.build_definitions()
     for split in dataset:
         dataset[split] = dataset[split].select(range(20))
         manifest["fingerprints"][split] = storage.fingerprint(dataset[split])

@@ -25,6 +25,7 @@ from bioft.datasets.options import (
     TestSize,
     ValidationSize,
 )
+from bioft.datasets.origin import Origin
 from bioft.errors import BioftError, suggestion
 from bioft.storage.text_lines import TextLines
 
@@ -42,6 +43,7 @@ CITATION = (
     "Mattingly CJ. Comparative Toxicogenomics Database's 20th anniversary: update 2025. "
     "Nucleic Acids Res. 2025;53(D1):D1328-D1334."
 )
+LICENSE = {"license": "other", "license_name": "ctd-legal-terms", "license_link": TERMS_URL}
 DIRECT_EVIDENCE = ("marker/mechanism", "therapeutic")
 INFERRED = "inferred"
 EVIDENCE = (*DIRECT_EVIDENCE, INFERRED)
@@ -205,25 +207,12 @@ def build(
     wanted = _wanted(evidence)
     header, _ = read_header(TextLines(path, HINT))
     name = Path(path).name
+    url = f"{URL}/reports/{name}" if name.startswith("CTD_") else URL
+    source = documents.source(Path(path), version=header.created, url=url, terms=TERMS, citation=CITATION)
+    chosen = (split, negatives, negatives_per_positive, validation_size, test_size, seed)
     return gene_disease.build_pairs(
         read(path, tuple({*wanted, *DIRECT_EVIDENCE})),
+        Origin("ctd", {"evidence": list(wanted)}, [source], LICENSE),
+        *chosen,
         accept=lambda found: any(part in wanted for part in found.split("|")),
-        builder="ctd",
-        arguments={"evidence": list(wanted)},
-        sources=[
-            documents.source(
-                Path(path),
-                version=header.created,
-                url=f"{URL}/reports/{name}" if name.startswith("CTD_") else URL,
-                terms=TERMS,
-                citation=CITATION,
-            )
-        ],
-        license={"license": "other", "license_name": "ctd-legal-terms", "license_link": TERMS_URL},
-        split=split,
-        negatives=negatives,
-        negatives_per_positive=negatives_per_positive,
-        validation_size=validation_size,
-        test_size=test_size,
-        seed=seed,
     )

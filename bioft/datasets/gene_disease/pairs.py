@@ -16,9 +16,9 @@ from scipy.sparse.csgraph import connected_components
 
 from bioft.datasets import splits as splitting
 from bioft.datasets.gene_disease import audit as gene_disease_audit, negatives as sampling
+from bioft.datasets.origin import Origin
 from bioft.datasets.splits import SPLITS
 from bioft.errors import BioftError, suggestion
-from bioft.storage.datasets import SCHEMA_VERSION, fingerprint
 from bioft.storage.text_lines import normalise
 
 COLUMNS = ("gene", "gene_id", "disease", "disease_id", "label", "evidence", "pmids")
@@ -87,18 +87,15 @@ class Entities:
 
 def build_pairs(
     rows: Iterable[Mapping[str, str]],
-    *,
-    builder: str,
-    arguments: Mapping[str, Any],
-    sources: list[dict[str, Any]],
-    license: Mapping[str, str],
-    accept: Callable[[str], bool] | None = None,
+    origin: Origin,
     split: str = "pair",
     negatives: str = "degree_matched",
     negatives_per_positive: int = 1,
     validation_size: float = 0.1,
     test_size: float = 0.2,
     seed: int = 0,
+    *,
+    accept: Callable[[str], bool] | None = None,
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Make a labelled, split and audited dataset of gene–disease pairs from known associations.
 
@@ -119,18 +116,16 @@ def build_pairs(
     _check_arguments(split, negatives, negatives_per_positive)
     table, n_repeated = collect(rows)
     if table.empty:
-        raise BioftError(f"The {builder} source has no gene–disease pair with the evidence asked for.")
-    genes, diseases = (
-        Entities(table["gene"], table["gene_id"]),
-        Entities(table["disease"], table["disease_id"]),
-    )
+        raise BioftError(f"The {origin.builder} source has no gene–disease pair with the evidence asked for.")
+    genes, diseases = (Entities(table[side], table[f"{side}_id"]) for side in ("gene", "disease"))
     n_diseases = len(diseases.names)
     table, n_united = _unite(table, genes.codes * n_diseases + diseases.codes)
     known = np.sort(table.index.to_numpy(np.int64))
     if accept is not None:
         table = table[[accept(evidence) for evidence in table["evidence"]]]
         if table.empty:
-            raise BioftError(f"No pair of the {builder} source has the evidence asked for: {dict(arguments)}.")
+            asked = dict(origin.arguments)
+            raise BioftError(f"No pair of the {origin.builder} source has the evidence asked for: {asked}.")
     keys = table.index.to_numpy(np.int64)
     gene_codes, disease_codes = keys // n_diseases, keys % n_diseases
 
@@ -174,22 +169,13 @@ def build_pairs(
         forbidden = np.union1d(forbidden, drawn[0] * n_diseases + drawn[1])
         dataset[name] = _rows(table[inside], (split_genes, split_diseases), drawn, genes, diseases, order_rng)
 
-    manifest: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
-        "builder": builder,
-        "arguments": {
-            **arguments,
-            "split": split,
-            "negatives": negatives,
-            "negatives_per_positive": negatives_per_positive,
-            "validation_size": validation_size,
-            "test_size": test_size,
-            "seed": seed,
-        },
-        "seed": seed,
-        "sources": sources,
-        **license,
-        "pairs": {
+    known_names = zip(genes.names[known // n_diseases], diseases.names[known % n_diseases], strict=True)
+    sizes = {"validation_size": validation_size, "test_size": test_size}
+    chosen = {"split": split, "negatives": negatives, "negatives_per_positive": negatives_per_positive}
+    return dataset, origin.manifest(
+        dataset,
+        {**chosen, **sizes, "seed": seed},
+        pairs={
             "known": len(known),
             "positive": len(keys),
             "repeated_rows": n_repeated,
@@ -199,24 +185,16 @@ def build_pairs(
             "genes_with_several_ids": genes.n_merged,
             "diseases_with_several_ids": diseases.n_merged,
         },
-        "rows": {name: count_labels(rows) for name, rows in dataset.items()},
-        "split": {
-            "strategy": split,
-            "validation_size": validation_size,
-            "test_size": test_size,
-            "dropped": int((assignment.rows < 0).sum()),
-        },
-        "negatives": {
+        rows={name: count_labels(rows) for name, rows in dataset.items()},
+        split={"strategy": split, **sizes, "dropped": int((assignment.rows < 0).sum())},
+        negatives={
             "strategy": negatives,
             "per_positive": negatives_per_positive,
             "drawn": "inside each split, after splitting the positives",
             "never": "a pair of the source (whatever its evidence) or of another split",
         },
-    }
-    known_names = zip(genes.names[known // n_diseases], diseases.names[known % n_diseases], strict=True)
-    manifest["audit"] = gene_disease_audit.audit(dataset, split=split, known_positives=known_names, seed=seed)
-    manifest["fingerprints"] = {name: fingerprint(rows) for name, rows in dataset.items()}
-    return dataset, manifest
+        audit=gene_disease_audit.audit(dataset, split=split, known_positives=known_names, seed=seed),
+    )
 
 
 def count_labels(rows: Dataset) -> dict[str, int]:

@@ -18,6 +18,7 @@ from datasets import DatasetDict
 from bioft.datasets.documents import corpus as documents
 from bioft.datasets.gene_disease import pairs as gene_disease
 from bioft.datasets.options import Negatives, NegativesPerPositive, Seed, Split, TestSize, ValidationSize
+from bioft.datasets.origin import Origin
 from bioft.errors import BioftError
 from bioft.storage.text_lines import TextLines
 
@@ -156,18 +157,11 @@ def build(
     directory = data_directory()
     rows = list(read(directory))
     named = [row for row in rows if row["gene"] != NO_SYMBOL]
+    chosen = (split, negatives, negatives_per_positive, validation_size, test_size, seed)
     dataset, manifest = gene_disease.build_pairs(
         named,
-        builder="hpo",
-        arguments={},
-        sources=[source(file, directory) for file in (GENES, DISEASES)],
-        license=LICENSE,
-        split=split,
-        negatives=negatives,
-        negatives_per_positive=negatives_per_positive,
-        validation_size=validation_size,
-        test_size=test_size,
-        seed=seed,
+        Origin("hpo", {}, [source(file, directory) for file in (GENES, DISEASES)], LICENSE),
+        *chosen,
     )
     manifest["pairs"]["without_gene_symbol"] = len(rows) - len(named)
     return dataset, manifest

@@ -6,11 +6,9 @@ MetaAlignGen makes of BiGG names (delimiters substituted; a functional group rem
 negatives. The embedded default takes its names from a model in the cobra wheel.
 """
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -34,23 +32,13 @@ from bioft.datasets.metabolites.namespaces import (
 from bioft.datasets.metabolites.pairs import KINDS, Pair, make_pairs
 from bioft.datasets.metabolites.tables import resolve_ids
 from bioft.datasets.options import Option, PathName, Seed, TestSize, ValidationSize
-from bioft.datasets.splits import SPLITS, check_disjoint, grouped_split
+from bioft.datasets.splits import SPLITS, check_columns, grouped_split
 from bioft.errors import BioftError, suggestion
 from bioft.storage.datasets import SCHEMA_VERSION, fingerprint
 
-Source = str | os.PathLike[str]
-
 HELD_OUT_VALIDATION = 1 / 3
 """Fraction of the compounds of held-out models that go to validation."""
-PAIR_SCHEMA = pa.schema(
-    [
-        ("sentence1", pa.string()),
-        ("sentence2", pa.string()),
-        ("score", pa.int64()),
-        ("group", pa.string()),
-        ("kind", pa.string()),
-    ]
-)
+PAIR_SCHEMA = pa.schema([(name, pa.int64() if name == "score" else pa.string()) for name in Pair._fields])
 
 
 @dataclass(frozen=True)
@@ -71,10 +59,9 @@ class Compounds:
 
 def read_compounds(
     *,
-    namespace: Source = EMBEDDED,
-    synonyms: Source | None = None,
-    aliases: Source | None = None,
-    held_out_models: Sequence[Source] = (),
+    namespace: PathName = EMBEDDED,
+    modelseed: PathName | None = None,
+    held_out_models: Sequence[PathName] = (),
     validation_size: float = 0.1,
     test_size: float = 0.2,
     seed: int = 0,
@@ -83,8 +70,7 @@ def read_compounds(
 
     Args:
         namespace: what `read_namespace` takes: "cobra", "bigg", a file.
-        synonyms: ModelSEED's `Unique_ModelSEED_Compound_Names.txt`; real synonyms come from it.
-        aliases: ModelSEED's `Unique_ModelSEED_Compound_Aliases.txt`, which links them to BiGG ids.
+        modelseed: folder with ModelSEED's names, for real synonyms, and its aliases, which link them to BiGG ids.
         held_out_models: models whose compounds are in validation (a third) and test, and in no training group.
             Without any, compounds are split at random by the sizes.
         validation_size: fraction of the names in validation, without held-out models.
@@ -92,11 +78,9 @@ def read_compounds(
         seed: of the split.
 
     Raises:
-        BioftError: a file that is missing or wrong, one of ModelSEED's files without the other, or sizes that leave
-            a split empty.
+        BioftError: a file that is missing or wrong, or sizes that leave a split empty.
     """
-    if (synonyms is None) != (aliases is None):
-        raise BioftError("Synonyms need both files of ModelSEED: that of names and that of aliases.")
+    synonyms, aliases = modelseed_files(modelseed) if modelseed else (None, None)
     table = read_namespace(namespace)
     models = [read_namespace(path) for path in held_out_models]
     sources = [part.attrs["source"] for part in (table, *models)]
@@ -108,14 +92,14 @@ def read_compounds(
     parts = [table[["id", "name"]], *(model[["own_id", "name"]].set_axis(["id", "name"], axis=1) for model in models)]
     links: dict[str, list[str]] = {}
     if synonyms is not None and aliases is not None:
-        modelseed = read_namespace(synonyms)
-        sources.append(modelseed.attrs["source"])
-        sources.append(source_of(Path(aliases), url=MODELSEED_URL, terms=MODELSEED_TERMS, citation=MODELSEED_CITATION))
-        parts.append(modelseed[["id", "name"]])
+        found = read_namespace(synonyms)
+        described = source_of(aliases, url=MODELSEED_URL, terms=MODELSEED_TERMS, citation=MODELSEED_CITATION)
+        sources += [found.attrs["source"], described]
+        parts.append(found[["id", "name"]])
         linked = [(identifier, other) for identifier, others in read_aliases(aliases).items() for other in others]
-        for (identifier, _), found in zip(linked, resolve_ids([other for _, other in linked], table), strict=True):
-            if found:
-                links.setdefault(identifier, []).append(found)
+        for (identifier, _), own in zip(linked, resolve_ids([other for _, other in linked], table), strict=True):
+            if own:
+                links.setdefault(identifier, []).append(own)
     names = pd.concat(parts, ignore_index=True)
     names["group"] = group_compounds(names, links)
     unique = one_to_one(links)
@@ -165,21 +149,19 @@ def build(
     seed: Seed = 0,
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Build contrastive pairs: `read_compounds` of the first arguments, then `build_pairs` with the others."""
-    compounds = _compounds(
-        modelseed,
+    compounds = read_compounds(
         namespace=namespace,
+        modelseed=modelseed,
         held_out_models=held_out_models,
         validation_size=validation_size,
         test_size=test_size,
         seed=seed,
     )
-    return build_pairs(
-        compounds, kinds=kinds, pairs_per_compound=pairs_per_compound, max_compounds=max_compounds, seed=seed
-    )
+    return build_pairs(compounds, kinds, pairs_per_compound, max_compounds, seed)
 
 
 def build_with_queries(
-    *, modelseed: PathName | None = None, seed: int = 0, **options: Any
+    *, seed: int = 0, **options: Any
 ) -> tuple[DatasetDict, dict[str, Any], tuple[DatasetDict, pd.DataFrame]]:
     """Build pairs to train on and queries to evaluate on; the options are those of `build`.
 
@@ -187,7 +169,7 @@ def build_with_queries(
     know of the queries, and the queries with the namespace that they are matched to.
     """
     own = {key: options.pop(key) for key in ("kinds", "pairs_per_compound", "max_compounds") if key in options}
-    compounds = _compounds(modelseed, seed=seed, **options)
+    compounds = read_compounds(seed=seed, **options)
     queries, namespace, about = build_queries(compounds, seed=seed)
     splits, manifest = build_pairs(compounds, seed=seed, **own)
     manifest["queries"] = {key: about[key] for key in ("arguments", "rows", "namespace", "fingerprints")}
@@ -197,14 +179,8 @@ def build_with_queries(
     return splits, manifest, (queries, namespace)
 
 
-def _compounds(modelseed: PathName | None, **options: Any) -> Compounds:
-    synonyms, aliases = modelseed_files(modelseed) if modelseed else (None, None)
-    return read_compounds(synonyms=synonyms, aliases=aliases, **options)
-
-
 def build_pairs(
     compounds: Compounds,
-    *,
     kinds: Sequence[str] = KINDS,
     pairs_per_compound: int = 4,
     max_compounds: int = 10_000,
@@ -214,7 +190,7 @@ def build_pairs(
 
     Args:
         compounds: from `read_compounds`.
-        kinds: kinds of pairs, from `metabolite_pairs.KINDS`; ("delimiter", "functional group") are MetaAlignGen's.
+        kinds: from `metabolite_pairs.KINDS`; ("delimiter", "functional group") are MetaAlignGen's.
         pairs_per_compound: positives made of a compound at most, and as many negatives where there are.
         max_compounds: of a split; those of the namespace first, then those with synonyms. The time to find neighbours
             grows with the square of their number.
@@ -286,9 +262,7 @@ def build_queries(
     namespace = namespace.reset_index(drop=True)
     names_of = names.groupby("id")["name"].agg(list).to_dict()
     synonyms = {other: names_of.get(identifier, []) for identifier, other in one_to_one(compounds.links).items()}
-    own_names: dict[str, list[str]] = {}
-    for identifier, name in zip(compounds.namespace["id"], compounds.namespace["name"], strict=True):
-        own_names.setdefault(identifier, []).append(name)
+    own_names: Any = compounds.namespace.groupby("id")["name"].agg(list).to_dict()
     claimed = _claimed(compounds, set(namespace["id"]))
     dataset = DatasetDict()
     for split in SPLITS[1:]:
@@ -313,12 +287,8 @@ def audit(dataset: DatasetDict) -> dict[str, Any]:
     Returns `checks` (what was counted, all 0) and `repeated_pairs` per split. Raises LeakageError if a group or a
     name is in two splits.
     """
-    check_disjoint({split: rows["group"][:] for split, rows in dataset.items()}, "groups of compounds")
-    texts = {
-        split: {normalise(text) for column in ("sentence1", "sentence2") for text in rows[column][:]}
-        for split, rows in dataset.items()
-    }
-    check_disjoint(texts, "names")
+    check_columns(dataset, "groups of compounds", "group")
+    check_columns(dataset, "names", "sentence1", "sentence2", key=normalise)
     repeated = {
         split: len(rows) - len(set(zip(rows["sentence1"], rows["sentence2"], strict=True)))
         for split, rows in dataset.items()

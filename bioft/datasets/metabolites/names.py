@@ -11,9 +11,9 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 MAX_LENGTH = 1_000
 """Characters of a name that are looked at: the longest name in BiGG and ModelSEED has a third of that."""
@@ -280,12 +280,8 @@ def _phosphates(text: str) -> int:
 
 
 def _oxidation(text: str) -> frozenset[str]:
-    found = set(_ROMAN.findall(text))
-    if _REDUCED.search(text):
-        found.add("reduced")
-    if _OXIDIZED.search(text):
-        found.add("oxidized")
-    return frozenset(found)
+    states = {"reduced": _REDUCED, "oxidized": _OXIDIZED}
+    return frozenset(_ROMAN.findall(text)) | {state for state, pattern in states.items() if pattern.search(text)}
 
 
 def agreement(left: NameChemistry, right: NameChemistry) -> dict[str, float]:
@@ -307,34 +303,23 @@ def agreement(left: NameChemistry, right: NameChemistry) -> dict[str, float]:
 
 def differences(left: NameChemistry, right: NameChemistry) -> list[str]:
     """Return what two names disagree in, each as a phrase such as "numbers 6 against 1"."""
-    compared = agreement(left, right)
-    shown: dict[str, tuple[str, Iterable[str | int], Iterable[str | int]]] = {
-        "chains": ("chains", left.chains, right.chains),
-        "locants": ("numbers", left.locants, right.locants),
-        "stereo": ("stereo", left.stereo, right.stereo),
-        "phosphates": ("phosphate groups", [left.phosphates], [right.phosphates]),
-        "oxidation": ("oxidation", left.oxidation, right.oxidation),
-        "groups": ("groups", _names(left.groups), _names(right.groups)),
-    }
+    words = {"locants": "numbers", "phosphates": "phosphate groups"}
     return [
-        f"{label} {_listed(ours)} against {_listed(theirs)}"
-        for aspect, (label, ours, theirs) in shown.items()
-        if compared[aspect] < 0
+        f"{words.get(aspect, aspect)} {_listed(left, aspect)} against {_listed(right, aspect)}"
+        for aspect, agreed in agreement(left, right).items()
+        if agreed < 0
     ]
 
 
-def _listed(values: Iterable[str | int]) -> str:
+def _listed(chemistry: NameChemistry, aspect: str) -> str:
+    values: Any = [chemistry.phosphates] if aspect == "phosphates" else getattr(chemistry, aspect)
+    if aspect == "groups":
+        values = [name if n == 1 else f"{n} {name}" for name, n in values]
     return ", ".join(map(str, sorted(values))) or "none"
 
 
-def _names(groups: tuple[tuple[str, int], ...]) -> list[str]:
-    return [name if n == 1 else f"{n} {name}" for name, n in groups]
-
-
 def _compare(left: frozenset[str], right: frozenset[str]) -> float:
-    if not left or not right:
-        return 0.0
-    return 1.0 if left == right else -1.0
+    return (1.0 if left == right else -1.0) if left and right else 0.0
 
 
 def _compare_numbers(left: tuple[int, ...], right: tuple[int, ...]) -> float:
@@ -359,9 +344,9 @@ def _compare_families(left: frozenset[str], right: frozenset[str], families: tup
 
 
 def _compare_groups(left: Counter[str], right: Counter[str]) -> float:
-    if not left and not right:
-        return 0.0
-    return 4 * (left & right).total() / (left.total() + right.total()) - 1 if left and right else -0.5
+    if not left or not right:
+        return -0.5 if left or right else 0.0
+    return 4 * (left & right).total() / (left.total() + right.total()) - 1
 
 
 def formula_agreement(

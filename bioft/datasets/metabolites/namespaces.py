@@ -9,11 +9,10 @@ import csv
 import logging
 import math
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from importlib.metadata import version as package_version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 
@@ -166,28 +165,19 @@ def _dictionaries(lines: TextLines, delimiter: str = "\t") -> Iterator[dict[str,
         raise BioftError(f"{lines.path}, line {lines.number}: not a row of a table ({error}). Mend it.") from None
 
 
-class _Universal(NamedTuple):
-    """One line of a BiGG table: a metabolite, or one in a compartment."""
-
-    universal: str
-    row: Row
-
-
-def _obo_rows(lines: TextLines) -> Iterator[_Universal]:
-    """Rows of obo-db-ingest's table: a metabolite in a compartment has its universal id for a parent."""
+def _obo_rows(lines: TextLines) -> Iterator[tuple[str, Row]]:
+    """Universal ids and rows of obo-db-ingest's table: one in a compartment has its universal id for a parent."""
     for row in _dictionaries(lines):
         parent = row["parents"].removeprefix("bigg.metabolite:")
         universal = parent if parent != row["parents"] else row["identifier"]
         compartment = row["identifier"].removeprefix(universal).removeprefix("_")
         old = (alternative.removeprefix("bigg.metabolite:") for alternative in row["alts"].split("|"))
-        references = joined(
-            f"bigg.metabolite:{universal_id(identifier, compartment)}" for identifier in old if identifier
-        )
-        yield _Universal(universal, Row(row["identifier"], row["name"], "", math.nan, compartment, references))
+        references = joined(f"bigg.metabolite:{universal_id(each, compartment)}" for each in old if each)
+        yield universal, Row(row["identifier"], row["name"], "", math.nan, compartment, references)
 
 
-def _bigg_rows(lines: TextLines) -> Iterator[_Universal]:
-    """Rows of BiGG's own table, which has metabolites in compartments only."""
+def _bigg_rows(lines: TextLines) -> Iterator[tuple[str, Row]]:
+    """Universal ids and rows of BiGG's own table, which has metabolites in compartments only."""
     for row in _dictionaries(lines):
         universal = row["universal_bigg_id"]
         compartment = row["bigg_id"].removeprefix(universal).removeprefix("_")
@@ -196,18 +186,18 @@ def _bigg_rows(lines: TextLines) -> Iterator[_Universal]:
         references = [":".join(parts) for parts in links if len(parts) == 2]
         old = (universal_id(identifier.strip(), compartment) for identifier in row["old_bigg_ids"].split(";"))
         references += [f"bigg.metabolite:{identifier}" for identifier in old if identifier not in ("", universal)]
-        yield _Universal(universal, Row(row["bigg_id"], row["name"], "", math.nan, compartment, joined(references)))
+        yield universal, Row(row["bigg_id"], row["name"], "", math.nan, compartment, joined(references))
 
 
-def _unite(rows: Iterable[_Universal]) -> list[Row]:
+def _unite(rows: Iterable[tuple[str, Row]]) -> list[Row]:
     """One row for each universal metabolite: its own name, or that of the first compartment without its suffix."""
     united: dict[str, list[Row]] = {}
     for universal, row in rows:
         united.setdefault(universal, []).append(row)
     result = []
     for universal, same in united.items():
-        own = next((row.name for row in same if row.id == universal), None)
-        name = own if own is not None else next((row.name for row in same if row.name), "")
+        named = next((row.name for row in same if row.name), "")
+        name = next((row.name for row in same if row.id == universal), named)
         references = joined(reference for row in same for reference in row.cross_references.split("|"))
         result.append(Row(universal, name, "", math.nan, joined(row.compartments for row in same), references))
     return result
@@ -233,17 +223,11 @@ def _own_rows(lines: TextLines, first: str) -> list[Row]:
     found = []
     for row in _dictionaries(lines, delimiter):
         values = {key.casefold(): value.strip() for key, value in row.items()}
-        name = values[name_column.casefold()]
-        found.append(
-            Row(
-                values[id_column.casefold()] if id_column else name,
-                name,
-                _present(values.get("formula", "")),
-                _charge(values.get("charge", ""), lines),
-                values.get("compartments", values.get("compartment", "")),
-                values.get("cross_references", ""),
-            )
-        )
+        identifier = values[(id_column or name_column).casefold()]
+        formula, charge = _present(values.get("formula", "")), _charge(values.get("charge", ""), lines)
+        compartments = values.get("compartments", values.get("compartment", ""))
+        references = values.get("cross_references", "")
+        found.append(Row(identifier, values[name_column.casefold()], formula, charge, compartments, references))
     return found
 
 
@@ -269,17 +253,18 @@ def modelseed_files(directory: str | os.PathLike[str]) -> tuple[Path, Path]:
     Raises:
         BioftError: one of them is not there.
     """
-    found = []
-    for name in (MODELSEED_FILE, MODELSEED_ALIASES_FILE):
-        path = next((path for path in (Path(directory, name), Path(directory, f"{name}.gz")) if path.is_file()), None)
-        if path is None:
-            raise BioftError(f"{name} is not in {directory}. Fetch it with `bioft download modelseed`.")
-        found.append(path)
-    return found[0], found[1]
+
+    def find(name: str) -> Path:
+        for path in (Path(directory, name), Path(directory, f"{name}.gz")):
+            if path.is_file():
+                return path
+        raise BioftError(f"{name} is not in {directory}. Fetch it with `bioft download modelseed`.")
+
+    return find(MODELSEED_FILE), find(MODELSEED_ALIASES_FILE)
 
 
-def read_aliases(path: str | os.PathLike[str], sources: Sequence[str] = ("BiGG",)) -> dict[str, list[str]]:
-    """Read ModelSEED's external ids of some databases: ModelSEED id → ids there, as the file spells them.
+def read_aliases(path: str | os.PathLike[str]) -> dict[str, list[str]]:
+    """Read BiGG's ids of ModelSEED's compounds: ModelSEED id → ids in BiGG, as the file spells them.
 
     Raises:
         BioftError: the file is missing or is another one.
@@ -293,6 +278,6 @@ def read_aliases(path: str | os.PathLike[str], sources: Sequence[str] = ("BiGG",
         )
     aliases: dict[str, list[str]] = {}
     for row in _dictionaries(lines):
-        if not set(row["Source"].split("|")).isdisjoint(sources):
+        if "BiGG" in row["Source"].split("|"):
             aliases.setdefault(row["ModelSEED ID"], []).append(row["External ID"])
     return aliases

@@ -1,5 +1,6 @@
 """Pairs of metabolite names for contrastive training: the same compound, or one that looks like it."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import NamedTuple
 
@@ -50,7 +51,6 @@ def make_pairs(
             synonyms. Negatives are names of another group.
         known: normalised names of all splits, and whatever else must not be made: what a perturbation makes of a
             name is left out where it is another one of them.
-        rng: decides what is drawn.
         kinds: those of `KINDS` to make.
         pairs_per_compound: positives made of a compound at most; as many negatives go with them where there are.
 
@@ -83,14 +83,8 @@ def triplets(pairs: Dataset) -> Dataset:
     frame["turn"] = frame.groupby(["sentence1", "score"], sort=False).cumcount()
     positive, negative = (frame[frame["score"] == score] for score in (1, 0))
     joined = positive.merge(negative, on=["sentence1", "turn"], suffixes=("", "_negative"))
-    return Dataset.from_dict(
-        {
-            "anchor": joined["sentence1"].tolist(),
-            "positive": joined["sentence2"].tolist(),
-            "negative": joined["sentence2_negative"].tolist(),
-            "group": joined["group"].tolist(),
-        }
-    )
+    names = {"sentence1": "anchor", "sentence2": "positive", "sentence2_negative": "negative", "group": "group"}
+    return Dataset.from_dict({name: joined[column].tolist() for column, name in names.items()})
 
 
 def _positives(name: str, names: Iterable[str], known: Set[str], rng: np.random.Generator) -> list[tuple[str, str]]:
@@ -124,11 +118,10 @@ def _negatives(
 
 def _draw(candidates: list[tuple[str, str]], n: int, rng: np.random.Generator) -> list[tuple[str, str]]:
     """Draw n candidates (text, kind), of as many kinds as there are, without repeating a text."""
-    shuffled = [candidates[i] for i in rng.permutation(len(candidates))]
-    seen: dict[str, int] = {}
+    seen: Counter[str] = Counter()
     turns = []
-    for text, kind in shuffled:
-        seen[kind] = seen.get(kind, 0) + 1
+    for text, kind in (candidates[i] for i in rng.permutation(len(candidates))):
+        seen[kind] += 1
         turns.append((seen[kind], text, kind))
     # One of each kind first, then a second of each.
     turns.sort(key=lambda each: each[0])

@@ -44,7 +44,6 @@ def make_queries(
         aliases: id → synonyms from elsewhere.
         claimed: normalised name → ids of the namespace that it is a name of, in the namespace or elsewhere. A query
             that is a name of another compound too has no right answer and is not made.
-        rng: draws the kinds and names.
 
     Returns:
         A table with the columns `COLUMNS`. Half of the metabolites that have an alias are queried by one; else the
@@ -52,18 +51,19 @@ def make_queries(
     """
     right = right_ids(namespace)
     rows = []
-    for identifier, same in metabolites.groupby(_unique_key(metabolites), sort=False):
+    # The id in the namespace, or the name of what is not there.
+    keys = metabolites["id"].where(metabolites["id"] != "", "\n" + metabolites["name"])
+    for identifier, same in metabolites.groupby(keys, sort=False):
         metabolite = same.iloc[0]
         gold = right.get(metabolite["id"], "")
         names = [name for name in dict.fromkeys(same["name"]) if name.strip() and name != identifier]
         if not names:
             continue
         model_name = str(rng.choice(names))
+        own = own_names.get(identifier, ())
         texts = {
-            "modelseed alias": _alias(
-                aliases.get(metabolite["id"], ()), [*names, *own_names.get(identifier, ())], rng
-            ),
-            "as in model": model_name if model_name not in own_names.get(identifier, ()) else "",
+            "modelseed alias": _alias(aliases.get(metabolite["id"], ()), [*names, *own], rng),
+            "as in model": model_name if model_name not in own else "",
             "delimiter": substitute_delimiters(plain_text(model_name), rng),
             "notation": rewrite_notation(plain_text(model_name), rng),
         }
@@ -78,17 +78,9 @@ def make_queries(
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _unique_key(metabolites: pd.DataFrame) -> pd.Series:
-    """The id in the namespace, or the name of what is not there."""
-    return metabolites["id"].where(metabolites["id"] != "", "\n" + metabolites["name"])
-
-
 def _alias(aliases: Iterable[str], names: Sequence[str], rng: np.random.Generator) -> str:
     """Draw an alias that differs from the names in more than case and delimiters; "" if there is none."""
     known = {normalise_text(name).replace(" ", "") for name in names}
-    other = [
-        alias
-        for alias in aliases
-        if len(alias) >= MINIMUM_ALIAS_LENGTH and normalise_text(alias).replace(" ", "") not in known
-    ]
+    long = [alias for alias in aliases if len(alias) >= MINIMUM_ALIAS_LENGTH]
+    other = [alias for alias in long if normalise_text(alias).replace(" ", "") not in known]
     return str(rng.choice(other)) if other else ""

@@ -88,7 +88,7 @@ def audit(dataset: DatasetDict) -> dict[str, Any]:
     Raises LeakageError if an article, a text or a heading (but for case and punctuation) is in two splits.
     """
     check_columns(dataset, "articles", "group")
-    check_columns(dataset, "texts", "positive", normalised=True)
-    check_columns(dataset, "headings", "anchor", normalised=True)
+    check_columns(dataset, "texts", "positive", key=normalise)
+    check_columns(dataset, "headings", "anchor", key=normalise)
     checks = ("articles_across_splits", "normalised_texts_across_splits", "headings_across_splits")
     return {"checks": dict.fromkeys(checks, 0)}

@@ -28,13 +28,14 @@ from bioft.datasets.options import (
     TestSize,
     ValidationSize,
 )
+from bioft.datasets.origin import Origin
 from bioft.datasets.pubmed import relations as pubmed_relations
 from bioft.datasets.pubmed.collection import Collection, read_collection
 from bioft.datasets.pubmed.relations import Matrix
 from bioft.datasets.rank import rank_bm25
 from bioft.datasets.splits import SPLITS, check_columns
 from bioft.errors import BioftError, LeakageError, suggestion
-from bioft.storage.datasets import SCHEMA_VERSION, fingerprint
+from bioft.storage.text_lines import normalise
 
 KINDS = ("citation", "co-citation", "coupling", "mesh")
 """What makes a positive: one article cites the other; articles of the collection cite both; both cite the same; both
@@ -50,6 +51,13 @@ ARTICLE_SCHEMA = pa.schema(
         *((name, pa.list_(pa.string())) for name in ("mesh", "cites", "cited_with", "coupled", "same_topic")),
     ]
 )
+CHECKS = ("articles_across_splits", "groups_across_splits", "normalised_texts_across_splits")
+"""What an audit counts."""
+LICENSE = {
+    "license": "other",
+    "license_name": "nlm-pubmed",
+    "license_link": "https://www.nlm.nih.gov/databases/download/terms_and_conditions.html",
+}
 BM25_NEIGHBOURS = 50
 """Most similar articles that are looked at for hard negatives."""
 
@@ -86,26 +94,15 @@ def build(
     seed: Seed = 0,
     skip_bad: SkipBad = False,
 ) -> tuple[DatasetDict, dict[str, Any]]:
-    """Build pairs: `read_collection` with the arguments that it has, then `build_pairs` with the others."""
-    collection = read_collection(paths, split, validation_size, test_size, max_heading_share, skip_bad, seed)
-    return build_pairs(
-        collection, kinds, pairs_per_article, hard_share, least_similarity, least_shared_references, seed
-    )
-
-
-def build_pairs(
-    collection: Collection,
-    kinds: Iterable[str] = KINDS,
-    pairs_per_article: int = 4,
-    hard_share: float = 0.5,
-    least_similarity: float = 0.2,
-    least_shared_references: int = 2,
-    seed: int = 0,
-) -> tuple[DatasetDict, dict[str, Any]]:
     """Build pairs of related articles, each with an unrelated one; returns the splits and the manifest.
 
+    The columns are `PAIR_COLUMNS`; `kind` joins all kinds that relate a pair by "|"; `group` is the anchor's, and no
+    article of its group is in another split. A negative is in another group, not related by any kind or a
+    shared reference, has MeSH headings, and none in common with the anchor or the positive but check tags such as
+    "Humans".
+
     Args:
-        collection: from `read_collection`.
+        paths: as `read_collection`, and so are split, max_heading_share, sizes, seed and skip_bad.
         kinds: of positives, from `KINDS`.
         pairs_per_article: of the pairs of an article in training, how many are kept, the strongest of each kind in
             turns. Validation and test have all pairs, in both directions, so that their anchors' positives are all
@@ -113,17 +110,12 @@ def build_pairs(
         hard_share: fraction of the negatives that are hard, where there are such.
         least_similarity: of the MeSH headings of two articles (`pubmed_relations.Topics`), from 0 to 1.
         least_shared_references: for the kind "coupling".
-        seed: of what is drawn.
-
-    The columns are `PAIR_COLUMNS`; `kind` joins all kinds that relate a pair by "|"; `group` is the anchor's, and no
-    article of its group is in another split. A negative is in another group, not related by any kind or a
-    shared reference, has MeSH headings, and none in common with the anchor or the positive but check tags such as
-    "Humans".
 
     Raises:
-        BioftError: an unknown kind, an argument out of its range, or a split without pairs.
+        BioftError: as `read_collection`; an unknown kind, an argument out of its range, or a split without pairs.
         LeakageError: an article, a group or a text in two splits.
     """
+    collection = read_collection(paths, split, validation_size, test_size, max_heading_share, skip_bad, seed)
     kinds = tuple(kinds)
     _check(kinds, pairs_per_article, hard_share, least_similarity, least_shared_references)
     dataset = DatasetDict()
@@ -149,10 +141,8 @@ def build_pairs(
         "least_similarity": least_similarity,
         "least_shared_references": least_shared_references,
     }
-    manifest = manifest_of(collection, "pubmed", arguments, dataset) | {"audit": audit(dataset)}
-    manifest["rows"] = {name: _count(rows) for name, rows in dataset.items()}
-    manifest["left_out"] = left_out
-    return dataset, manifest
+    checked = {"audit": audit(dataset), "rows": {name: _count(rows) for name, rows in dataset.items()}}
+    return dataset, manifest_of(collection, "pubmed", arguments, dataset) | checked | {"left_out": left_out}
 
 
 def build_article_lists(
@@ -167,35 +157,24 @@ def build_article_lists(
     seed: Seed = 0,
     skip_bad: SkipBad = False,
 ) -> tuple[DatasetDict, dict[str, Any]]:
-    """Build the articles: `read_collection` with the arguments that it has, then `build_articles` with the others."""
-    collection = read_collection(paths, split, validation_size, test_size, max_heading_share, skip_bad, seed)
-    return build_articles(
-        collection, least_similarity=least_similarity, least_shared_references=least_shared_references
-    )
-
-
-def build_articles(
-    collection: Collection, *, least_similarity: float = 0.2, least_shared_references: int = 2
-) -> tuple[DatasetDict, dict[str, Any]]:
     """Build the articles of each split with those of the same split that are to be found for them; and the manifest.
 
     The columns are pmid, title, text (title and abstract), group, journal, year, mesh, and lists of PMIDs: cites,
     cited_with, coupled and same_topic. All articles of a split are there, related to others or not: they are what a
-    search looks through.
+    search looks through. The arguments are those of `build`.
 
     Raises:
-        BioftError: an argument out of its range.
+        BioftError: as `read_collection`; an argument out of its range.
         LeakageError: an article, a group or a text in two splits.
     """
+    collection = read_collection(paths, split, validation_size, test_size, max_heading_share, skip_bad, seed)
     _check(KINDS, 1, 0, least_similarity, least_shared_references)
     dataset = DatasetDict()
     for index, name in enumerate(SPLITS):
         related = _relate(collection, index, least_similarity, least_shared_references)
         pmids = [collection.articles[row].pmid for row in related.rows]
-        lists = {"cites": related.cites} | {
-            column: related.relations[kind]
-            for column, kind in (("cited_with", "co-citation"), ("coupled", "coupling"), ("same_topic", "mesh"))
-        }
+        kinds = {"cited_with": "co-citation", "coupled": "coupling", "same_topic": "mesh"}
+        lists = {"cites": related.cites} | {column: related.relations[kind] for column, kind in kinds.items()}
         rows = []
         for position, row in enumerate(related.rows):
             article = collection.articles[row]
@@ -208,17 +187,15 @@ def build_articles(
         dataset[name] = Dataset(pa.Table.from_pylist(rows, schema=ARTICLE_SCHEMA))
     check_columns(dataset, "articles", "pmid")
     check_columns(dataset, "groups of articles", "group")
-    check_columns(dataset, "texts", "text", normalised=True)
+    check_columns(dataset, "texts", "text", key=normalise)
     arguments = {"least_similarity": least_similarity, "least_shared_references": least_shared_references}
-    manifest = manifest_of(collection, "pubmed_articles", arguments, dataset)
-    checks = {"articles_across_splits": 0, "groups_across_splits": 0, "normalised_texts_across_splits": 0}
-    manifest["audit"] = {"checks": checks}
-    manifest["rows"] = {
+    counts = {
         name: {"articles": len(rows)}
         | {f"with {column}": sum(map(bool, rows[column][:])) for column in ARTICLE_SCHEMA.names[-4:]}
         for name, rows in dataset.items()
     }
-    return dataset, manifest
+    checked = {"audit": {"checks": dict.fromkeys(CHECKS, 0)}, "rows": counts}
+    return dataset, manifest_of(collection, "pubmed_articles", arguments, dataset) | checked
 
 
 def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
@@ -230,7 +207,7 @@ def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
     roles = ("anchor", "positive", "negative")
     check_columns(dataset, "groups of articles", "group")
     check_columns(dataset, "articles", *(f"{role}_pmid" for role in roles))
-    check_columns(dataset, "texts", *roles, normalised=True)
+    check_columns(dataset, "texts", *roles, key=normalise)
     for name, rows in dataset.items():
         anchors, positives, negatives = (rows[f"{role}_pmid"][:] for role in roles)
         pairs = set(zip(anchors, positives, strict=True))
@@ -239,9 +216,7 @@ def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
         related = pairs | {(second, first) for first, second in pairs}
         if wrong := related.intersection(zip(anchors, negatives, strict=True)):
             raise LeakageError(f"{len(wrong):,} negatives of split '{name}' are positives, such as {min(wrong)}.")
-    checks = ("articles", "groups", "normalised_texts")
-    counts = dict.fromkeys((f"{what}_across_splits" for what in checks), 0)
-    return {"checks": counts | {"repeated_pairs": 0, "positives_as_negatives": 0}}
+    return {"checks": dict.fromkeys((*CHECKS, "repeated_pairs", "positives_as_negatives"), 0)}
 
 
 def _check(
@@ -323,13 +298,9 @@ def _with_negatives(
         near = set(_neighbours(joined, anchor))
         topic = topical[anchor] | topical[positive]
 
-        def unrelated(other: int, anchor: int = anchor, near: set[int] = near, topic: set[str] = topic) -> bool:
-            return (
-                bool(topical[other])
-                and groups[other] != groups[anchor]
-                and other not in near
-                and topic.isdisjoint(topical[other])
-            )
+        def unrelated(other: int, group: str = groups[anchor], near: set[int] = near, topic: set[str] = topic) -> bool:
+            same = groups[other] == group or other in near
+            return bool(topical[other]) and not same and topic.isdisjoint(topical[other])
 
         # Without headings of its own nothing says that an article with the same words has another topic.
         hard = topic and rng.random() < hard_share
@@ -343,15 +314,8 @@ def _with_negatives(
             continue
         used[anchor, negative] += 1
         chosen = (anchor, positive, negative)
-        rows.append(
-            (
-                *(texts[each] for each in chosen),
-                groups[anchor],
-                kind,
-                negative_kind,
-                *(articles[each].pmid for each in chosen),
-            )
-        )
+        pmids = [articles[each].pmid for each in chosen]
+        rows.append((*(texts[each] for each in chosen), groups[anchor], kind, negative_kind, *pmids))
     return rows
 
 
@@ -373,18 +337,11 @@ def manifest_of(
     collection: Collection, builder: str, arguments: dict[str, Any], dataset: DatasetDict
 ) -> dict[str, Any]:
     """What a manifest says of the collection and the splits made of it; rows and audit are the builder's."""
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "builder": builder,
-        "arguments": collection.arguments | arguments,
-        "seed": collection.arguments["seed"],
-        "sources": collection.sources,
-        "license": "other",
-        "license_name": "nlm-pubmed",
-        "license_link": "https://www.nlm.nih.gov/databases/download/terms_and_conditions.html",
-        "split": {"strategy": collection.arguments["split"]},
-        "read": collection.read,
-        "left_out": collection.left_out,
-        "skipped": {"all": {"documents": len(collection.broken), "first": collection.broken[:3]}},
-        "fingerprints": {name: fingerprint(rows) for name, rows in dataset.items()},
-    }
+    return Origin(builder, {}, collection.sources, LICENSE).manifest(
+        dataset,
+        collection.arguments | arguments,
+        split={"strategy": collection.arguments["split"]},
+        read=collection.read,
+        left_out=collection.left_out,
+        skipped={"all": {"documents": len(collection.broken), "first": collection.broken[:3]}},
+    )

@@ -20,9 +20,9 @@ from scipy.sparse.csgraph import connected_components
 
 from bioft.datasets.documents.corpus import source as source_of
 from bioft.datasets.options import PathName, Seed, TestSize, ValidationSize
+from bioft.datasets.origin import Origin
 from bioft.datasets.splits import SPLITS, check_columns, grouped_split
 from bioft.errors import BioftError
-from bioft.storage.datasets import SCHEMA_VERSION, fingerprint
 from bioft.storage.text_lines import TextLines, normalise
 
 COLUMNS = ("text1", "text2", "label")
@@ -112,23 +112,18 @@ def build(
         if not rows:
             raise BioftError(f"No pairs left for split '{name}'. Use more pairs or other sizes.")
         dataset[name] = Dataset(pa.Table.from_pylist(rows, schema=SCHEMA))
-    manifest = {
-        "schema_version": SCHEMA_VERSION,
-        "builder": "pubmed_pairs",
-        "arguments": {"validation_size": validation_size, "test_size": test_size, "seed": seed},
-        "seed": seed,
-        "sources": [source_of(file) for file in files],
-        "license": "unknown",
-        "rows": {
-            name: {"pairs": len(rows), "related": sum(rows["score"]), "groups": len(set(rows["group"]))}
-            for name, rows in dataset.items()
-        },
-        "left_out": left_out,
-        "split": {"strategy": "paired_text"},
-        "audit": audit(dataset) | {"published_overlap": overlap(published)},
-        "fingerprints": {name: fingerprint(rows) for name, rows in dataset.items()},
+    counts = {
+        name: {"pairs": len(rows), "related": sum(rows["score"]), "groups": len(set(rows["group"]))}
+        for name, rows in dataset.items()
     }
-    return dataset, manifest
+    return dataset, Origin("pubmed_pairs", {}, [source_of(file) for file in files], {"license": "unknown"}).manifest(
+        dataset,
+        {"validation_size": validation_size, "test_size": test_size, "seed": seed},
+        rows=counts,
+        left_out=left_out,
+        split={"strategy": "paired_text"},
+        audit=audit(dataset) | {"published_overlap": overlap(published)},
+    )
 
 
 def overlap(published: Mapping[str, Iterable[Pair]]) -> list[dict[str, Any]]:
@@ -146,7 +141,7 @@ def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
     Raises LeakageError if a group or a text (but for case and punctuation) is in two splits.
     """
     check_columns(dataset, "groups of texts", "group")
-    check_columns(dataset, "texts", "sentence1", "sentence2", normalised=True)
+    check_columns(dataset, "texts", "sentence1", "sentence2", key=normalise)
     return {"checks": {"groups_across_splits": 0, "normalised_texts_across_splits": 0}}
 
 

@@ -6,7 +6,7 @@ import re
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,10 @@ from datasets import Dataset, DatasetDict
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from bioft.datasets.origin import Origin
 from bioft.datasets.splits import SPLITS, grouped_split, straddling
 from bioft.errors import BioftError, LeakageError
-from bioft.storage.datasets import SCHEMA_VERSION, fingerprint
-from bioft.storage.files import cache_directory, new_file, new_folder
+from bioft.storage.files import cache_directory, new_folder
 from bioft.storage.text_lines import normalise
 
 COLUMNS = ("id", "text")
@@ -37,11 +37,7 @@ _BATCH = 1000
 
 def build(
     texts: Callable[[Counter[str]], Iterable[tuple[str, str]]],
-    *,
-    builder: str,
-    arguments: Mapping[str, Any],
-    sources: list[dict[str, Any]],
-    license: Mapping[str, str],
+    origin: Origin,
     validation_size: float,
     test_size: float,
     seed: int,
@@ -49,14 +45,14 @@ def build(
     """Make a dataset of texts; returns the splits, which stay on disk, and the manifest.
 
     `texts` yields ids and texts and counts what it leaves out; its result is kept in bioft's cache under the checksums
-    of `sources` and the `arguments`, so that the next call reads it there. One batch of texts is held in memory, and a
-    few numbers for each.
+    of the sources and the arguments, so that the next call reads it there. One batch of texts is held in memory, and
+    a few numbers for each.
 
     Texts go into the same split when they are equal but for case, punctuation and numbers, or share a paragraph of
     `PARAGRAPH` characters or more, also over several others. Raises BioftError when there is no text or an id comes
     twice, LeakageError when texts of different splits are equal but for case and punctuation.
     """
-    folder = _stored(texts, builder, arguments, sources)
+    folder = _stored(texts, origin)
     rows = Dataset.from_file(str(folder / "texts.arrow"))
     groups = group_like_texts(_batches(rows))
     codes = grouped_split(groups, validation_size, test_size, np.random.default_rng(seed))
@@ -64,20 +60,14 @@ def build(
     left_out = json.loads((folder / "left_out.json").read_text(encoding="utf-8"))
     sizes = {"validation_size": validation_size, "test_size": test_size}
     _, group_sizes = np.unique(groups, return_counts=True)
-    manifest: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
-        "builder": builder,
-        "arguments": {**arguments, **sizes, "seed": seed},
-        "seed": seed,
-        "sources": sources,
-        **license,
-        "rows": {name: _count(split) for name, split in dataset.items()},
-        "split": {"strategy": "text", **sizes, "groups": len(group_sizes), "largest_group": int(group_sizes.max())},
-        "left_out": left_out,
-        "audit": audit(dataset),
-    }
-    manifest["fingerprints"] = {name: fingerprint(split) for name, split in dataset.items()}
-    return dataset, manifest
+    return dataset, origin.manifest(
+        dataset,
+        {**sizes, "seed": seed},
+        rows={name: _count(split) for name, split in dataset.items()},
+        split={"strategy": "text", **sizes, "groups": len(group_sizes), "largest_group": int(group_sizes.max())},
+        left_out=left_out,
+        audit=audit(dataset),
+    )
 
 
 def group_like_texts(batches: Iterable[list[str]]) -> np.ndarray:
@@ -127,25 +117,9 @@ def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
     return {"checks": {"ids_repeated": 0, "normalised_texts_across_splits": 0}, "perhaps_not_english": foreign}
 
 
-def write_arrow(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
-    """Write record batches as they come to a file that `Dataset.from_file` maps into memory: whole, or not at all."""
-    with (
-        new_file(path) as partial,
-        pa.OSFile(str(partial), "wb") as stream,
-        pa.ipc.new_stream(stream, schema) as writer,
-    ):
-        for batch in batches:
-            writer.write_batch(batch)
-
-
-def _stored(
-    texts: Callable[[Counter[str]], Iterable[tuple[str, str]]],
-    builder: str,
-    arguments: Mapping[str, Any],
-    sources: list[dict[str, Any]],
-) -> Path:
+def _stored(texts: Callable[[Counter[str]], Iterable[tuple[str, str]]], origin: Origin) -> Path:
     """The folder in the cache with `texts.arrow` and `left_out.json`, made if it is not there."""
-    known = [builder, dict(arguments), [source["sha256"] for source in sources]]
+    known = [origin.builder, dict(origin.arguments), [source["sha256"] for source in origin.sources]]
     key = hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:24]
     folder = cache_directory() / "texts" / key
     if folder.is_dir():
@@ -153,20 +127,16 @@ def _stored(
     with new_folder(folder, existing="keep") as partial:
         left_out: Counter[str] = Counter()
         rows = iter(texts(left_out))
-        first = list(islice(rows, _BATCH))
-        if not first:
-            raise BioftError(f"No text in {', '.join(source['name'] for source in sources[:3])}: nothing to build.")
-        write_arrow(partial / "texts.arrow", SCHEMA, _record_batches(first, rows))
+        batches = iter(lambda: list(islice(rows, _BATCH)), [])
+        if (first := next(batches, None)) is None:
+            names = ", ".join(source["name"] for source in origin.sources[:3])
+            raise BioftError(f"No text in {names}: nothing to build.")
+        with pa.OSFile(str(partial / "texts.arrow"), "wb") as file, pa.ipc.new_stream(file, SCHEMA) as writer:
+            for batch in chain([first], batches):
+                ids, found = zip(*batch, strict=True)
+                writer.write_batch(pa.record_batch([pa.array(ids), pa.array(found)], schema=SCHEMA))
         (partial / "left_out.json").write_text(json.dumps(dict(left_out)), encoding="utf-8")
     return folder
-
-
-def _record_batches(first: list[tuple[str, str]], rows: Iterator[tuple[str, str]]) -> Iterator[pa.RecordBatch]:
-    batch = first
-    while batch:
-        ids, texts = zip(*batch, strict=True)
-        yield pa.record_batch([pa.array(ids), pa.array(texts)], schema=SCHEMA)
-        batch = list(islice(rows, _BATCH))
 
 
 def _batches(rows: Dataset) -> Iterator[list[str]]:

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from datasets import Dataset, DatasetDict, Features, List, Value
 
-from bioft.datasets.splits import SPLITS, IntArray, check_disjoint, check_sizes
+from bioft.datasets.origin import Origin
+from bioft.datasets.splits import SPLITS, IntArray, check_columns, check_sizes
 from bioft.errors import BioftError, suggestion
-from bioft.storage.datasets import SCHEMA_VERSION, fingerprint
 from bioft.storage.text_lines import normalise
 
 CONFLICTS_SHOWN = 5
@@ -48,9 +48,8 @@ def merge(found: Iterable[LabelledText]) -> tuple[list[LabelledText], dict[str, 
         votes = Counter(tuple(sorted(each.labels)) for each in group)
         rows.append(group[0]._replace(labels=votes.most_common(1)[0][0]))
         if len(votes) > 1:
-            conflicts.append(
-                {"id": group[0].id, "labels": {" + ".join(labels): n for labels, n in votes.most_common()}}
-            )
+            named = {" + ".join(labels): n for labels, n in votes.most_common()}
+            conflicts.append({"id": group[0].id, "labels": named})
     return rows, {
         "merged": sum(map(len, same.values())) - len(rows),
         "conflicting_labels": {"texts": len(conflicts), "first": conflicts[:CONFLICTS_SHOWN]},
@@ -83,18 +82,15 @@ def stratified_split(
 
 def build(
     found: Iterable[LabelledText],
+    origin: Origin,
+    validation_size: float,
+    test_size: float,
+    seed: int,
     *,
     labels: Sequence[str],
     multi_label: bool,
     label_source: str,
     trial_field: str,
-    builder: str,
-    arguments: Mapping[str, Any],
-    sources: list[dict[str, Any]],
-    license: Mapping[str, str],
-    validation_size: float,
-    test_size: float,
-    seed: int,
     left_out: Sequence[str] = (),
     note: str | None = None,
 ) -> tuple[DatasetDict, dict[str, Any]]:
@@ -104,17 +100,12 @@ def build(
 
     Args:
         found: texts, each with at least one label.
+        origin: of the texts.
+        validation_size: fraction of the texts, as `test_size`.
         labels: all that there may be.
         multi_label: a text may have several.
         label_source: who labelled the texts: "expert", "weak" (a classifier), "registry" or "sample".
         trial_field: which part of a trial record such a text is: "why_stopped" or "text".
-        builder: for the manifest, as the next four.
-        arguments: of the builder.
-        sources: of the texts.
-        license: of the texts, as for the Hub.
-        validation_size: fraction of the texts.
-        test_size: fraction of the texts.
-        seed: of the split.
         left_out: a message for each row of the source that was left out.
         note: what else one must know of these labels.
 
@@ -127,39 +118,34 @@ def build(
     rows, other_versions = _one_text_each(rows)
     left_out = [*left_out, *other_versions]
     if not rows:
-        raise BioftError(f"{builder}: no text has a label. {left_out[0] if left_out else ''}".strip())
+        raise BioftError(f"{origin.builder}: no text has a label. {left_out[0] if left_out else ''}".strip())
     codes = stratified_split(rows, validation_size, test_size, np.random.default_rng(seed))
     dataset = DatasetDict()
     for index, split in enumerate(SPLITS):
         chosen = [row for row, code in zip(rows, codes.tolist(), strict=True) if code == index]
         if not chosen:
-            raise BioftError(f"No text is left for split '{split}' of {builder}: {len(rows)} texts are too few.")
+            raise BioftError(
+                f"No text is left for split '{split}' of {origin.builder}: {len(rows)} texts are too few."
+            )
         dataset[split] = _to_split(chosen, labels, multi_label)
     counts = {split: count(dataset[split], labels) for split in SPLITS}
     sizes = {"validation_size": validation_size, "test_size": test_size}
-    manifest: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
-        "builder": builder,
-        "arguments": {**arguments, **sizes, "seed": seed},
-        "seed": seed,
-        "sources": sources,
-        **license,
-        "labels": [label for label in labels if any(counts[split][label] for split in SPLITS)],
-        "multi_label": multi_label,
-        "label_source": label_source,
-        "trial_field": trial_field,
-        "rows": counts,
-        "labels_without": {split: [label for label in labels if not counts[split][label]] for split in SPLITS},
-        "split": {"strategy": "normalised_text", **sizes, **({"note": note} if note else {})},
-        "skipped": {"all": {"documents": len(left_out), "first": list(left_out[:3])}},
+    without = {split: [label for label in labels if not counts[split][label]] for split in SPLITS}
+    conflicting = merging["conflicting_labels"]["texts"]
+    return dataset, origin.manifest(
+        dataset,
+        {**sizes, "seed": seed},
+        labels=[label for label in labels if any(counts[split][label] for split in SPLITS)],
+        multi_label=multi_label,
+        label_source=label_source,
+        trial_field=trial_field,
+        rows=counts,
+        labels_without=without,
+        split={"strategy": "normalised_text", **sizes, **({"note": note} if note else {})},
+        skipped={"all": {"documents": len(left_out), "first": list(left_out[:3])}},
         **merging,
-    }
-    manifest["audit"] = audit(dataset) | {
-        "labels_without_test": manifest["labels_without"]["test"],
-        "texts_with_conflicting_labels": merging["conflicting_labels"]["texts"],
-    }
-    manifest["fingerprints"] = {name: fingerprint(split) for name, split in dataset.items()}
-    return dataset, manifest
+        audit=audit(dataset) | {"labels_without_test": without["test"], "texts_with_conflicting_labels": conflicting},
+    )
 
 
 def count(rows: Dataset, labels: Sequence[str]) -> dict[str, int]:
@@ -178,8 +164,8 @@ def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
 
     Raises LeakageError if an id, or a text that is the same but for case and punctuation, is in two splits.
     """
-    check_disjoint({name: rows["id"] for name, rows in dataset.items()}, "ids")
-    check_disjoint({name: map(normalise, rows["text"]) for name, rows in dataset.items()}, "normalised texts")
+    check_columns(dataset, "ids", "id")
+    check_columns(dataset, "normalised texts", "text", key=normalise)
     return {"checks": {"ids_across_splits": 0, "normalised_texts_across_splits": 0}}
 
 
@@ -195,11 +181,10 @@ def _one_text_each(rows: Sequence[LabelledText]) -> tuple[list[LabelledText], li
 
 def _to_split(rows: Sequence[LabelledText], labels: Sequence[str], multi_label: bool) -> Dataset:
     columns: dict[str, list[Any]] = {"id": [row.id for row in rows], "text": [row.text for row in rows]}
-    features = {"id": Value("string"), "text": Value("string")}
     if multi_label:
         columns["labels"] = [sorted(row.labels, key=labels.index) for row in rows]
-        features["labels"] = List(Value("string"))
     else:
         columns["label"] = [row.labels[0] for row in rows]
-        features["label"] = Value("string")
-    return Dataset.from_dict(columns, features=Features(features))
+    text = Value("string")
+    features = Features({name: List(text) if name == "labels" else text for name in columns})
+    return Dataset.from_dict(columns, features=features)

@@ -18,6 +18,7 @@ from datasets import DatasetDict
 from bioft import __version__
 from bioft.datasets.documents import corpus as documents
 from bioft.datasets.options import Option, PathName, Seed, SkipBad, TestSize, ValidationSize
+from bioft.datasets.origin import Origin
 from bioft.datasets.texts import labelled as labelled_texts
 from bioft.datasets.texts.labelled import LabelledText, check_label
 from bioft.errors import BioftError
@@ -152,26 +153,21 @@ def build_weak(
     Arguments and errors as in `read_weak` and `labelled_texts.build`.
     """
     left_out: list[str] = []
+    source = documents.source(
+        Path(path),
+        url="https://github.com/opentargets/stopReasons",
+        terms=f"{TEXT_TERMS} The repository of the predicted labels states no licence.",
+        citation=CITATION,
+    )
+    sizes = (validation_size, test_size, seed)
     return labelled_texts.build(
         read_weak(path, skip_bad=skip_bad, left_out=left_out),
+        Origin("stop_reasons_weak", {"skip_bad": skip_bad}, [source], {"license": "unknown"}),
+        *sizes,
         **COMMON,
         multi_label=False,
         label_source="weak",
-        builder="stop_reasons_weak",
         note="the labels are weak: one for each text, predicted by a classifier, so a score on them is no accuracy",
-        arguments={"skip_bad": skip_bad},
-        sources=[
-            documents.source(
-                Path(path),
-                url="https://github.com/opentargets/stopReasons",
-                terms=f"{TEXT_TERMS} The repository of the predicted labels states no licence.",
-                citation=CITATION,
-            )
-        ],
-        license={"license": "unknown"},
-        validation_size=validation_size,
-        test_size=test_size,
-        seed=seed,
         left_out=left_out,
     )
 
@@ -192,27 +188,22 @@ def build_gold(
     """
     left_out: list[str] = []
     file, commit = (Path(path), None) if path is not None else download_gold(revision)
+    source = documents.source(
+        file,
+        version=commit,
+        url=f"https://huggingface.co/datasets/{HUB_ID}",
+        terms=f"{TEXT_TERMS} The labels are under the Apache licence 2.0.",
+        redistribution="free",
+        citation=CITATION,
+    )
+    sizes = (validation_size, test_size, seed)
     return labelled_texts.build(
         read_gold(file, skip_bad=skip_bad, left_out=left_out),
+        Origin("stop_reasons", {"skip_bad": skip_bad}, [source], {"license": "apache-2.0"}),
+        *sizes,
         **COMMON,
         multi_label=True,
         label_source="expert",
-        builder="stop_reasons",
-        arguments={"skip_bad": skip_bad},
-        sources=[
-            documents.source(
-                file,
-                version=commit,
-                url=f"https://huggingface.co/datasets/{HUB_ID}",
-                terms=f"{TEXT_TERMS} The labels are under the Apache licence 2.0.",
-                redistribution="free",
-                citation=CITATION,
-            )
-        ],
-        license={"license": "apache-2.0"},
-        validation_size=validation_size,
-        test_size=test_size,
-        seed=seed,
         left_out=left_out,
     )
 
@@ -225,22 +216,15 @@ def build_sample(
     Good for trying things out and for tests, never for a claim about a model.
     """
     rows = csv.DictReader(TextLines(SAMPLE), delimiter="\t", quoting=csv.QUOTE_NONE)
+    about = {"version": f"bioft {__version__}", "terms": "MIT, as bioft itself", "redistribution": "free"}
+    sizes = (validation_size, test_size, seed)
     return labelled_texts.build(
         [LabelledText(row["id"], row["text"], tuple(row["labels"].split("|"))) for row in rows],
+        Origin("stop_reasons_sample", {}, [documents.source(SAMPLE, **about)], {"license": "mit"}),
+        *sizes,
         **COMMON,
         multi_label=True,
         label_source="sample",
-        builder="stop_reasons_sample",
-        arguments={},
-        sources=[
-            documents.source(
-                SAMPLE, version=f"bioft {__version__}", terms="MIT, as bioft itself", redistribution="free"
-            )
-        ],
-        license={"license": "mit"},
-        validation_size=validation_size,
-        test_size=test_size,
-        seed=seed,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from datasets import Dataset, DatasetDict
 
 from bioft.datasets.options import Seed, SkipBad, TestSize, TrialRecords, ValidationSize
+from bioft.datasets.origin import Origin
 from bioft.datasets.texts import labelled as labelled_texts
 from bioft.datasets.texts.labelled import LabelledText
 from bioft.datasets.trials.records import LICENSE, URL, Trial, read_trials, source_entries, source_files, trial_text
@@ -27,14 +28,8 @@ def build(
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Build the set from trial records; returns the splits and the manifest.
 
-    Trials without any text are left out, and counted. Of trials with the same text one is kept.
-
-    Args:
-        path: a file, zip file or folder, as for `trials.read_trials`.
-        validation_size: fraction of the trials.
-        test_size: fraction of the trials.
-        seed: of the split.
-        skip_bad: leave out records in which something is wrong.
+    Trials without any text are left out, and counted. Of trials with the same text one is kept. `path` and `skip_bad`
+    as in `trials.read_trials`.
 
     Raises:
         BioftError: as `trials.read_trials` and `labelled_texts.build`.
@@ -48,19 +43,16 @@ def build(
             continue
         sources[trial.nct_id] = source_of(trial)
         found.append(LabelledText(trial.nct_id, text, (FROM_RECORD[trial.sex],)))
+    terms = LICENSE | {"license_link": f"{URL}/about-site"}
+    sizes = (validation_size, test_size, seed)
     dataset, manifest = labelled_texts.build(
         found,
+        Origin("gender", {"skip_bad": skip_bad}, source_entries(source_files(path)), terms),
+        *sizes,
         labels=LABELS,
         multi_label=False,
         label_source="registry",
         trial_field="text",
-        builder="gender",
-        arguments={"skip_bad": skip_bad},
-        sources=source_entries(source_files(path)),
-        license=LICENSE | {"license_link": f"{URL}/about-site"},
-        validation_size=validation_size,
-        test_size=test_size,
-        seed=seed,
         left_out=left_out,
     )
     manifest["audit"]["confounding"] = confounding(dataset, sources)

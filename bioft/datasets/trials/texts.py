@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from datasets import DatasetDict
 
 from bioft.datasets.options import PathName, Seed, SkipBad, TestSize, TrialRecords, ValidationSize
+from bioft.datasets.origin import Origin
 from bioft.datasets.texts import corpus as texts
 from bioft.datasets.trials.records import LICENSE, read_trials, source_entries, source_files, trial_text
 from bioft.errors import BioftError
@@ -43,21 +44,14 @@ def build(
                 counts["without text"] += 1
         left_out.update({what: n for what, n in counts.items() if what != "records"})
 
-    return texts.build(
-        trials,
-        builder="trials",
-        arguments={
-            "exclude": Path(exclude).name if exclude is not None else None,
-            "excluded": len(excluded),
-            "strip_symbols": strip_symbols,
-            "skip_bad": skip_bad,
-        },
-        sources=source_entries([*files, Path(exclude)] if exclude is not None else files),
-        license=LICENSE,
-        validation_size=validation_size,
-        test_size=test_size,
-        seed=seed,
-    )
+    arguments = {
+        "exclude": Path(exclude).name if exclude is not None else None,
+        "excluded": len(excluded),
+        "strip_symbols": strip_symbols,
+        "skip_bad": skip_bad,
+    }
+    sources = source_entries([*files, Path(exclude)] if exclude is not None else files)
+    return texts.build(trials, Origin("trials", arguments, sources, LICENSE), validation_size, test_size, seed)
 
 
 def read_nct_ids(path: str | os.PathLike[str]) -> Sequence[str]:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import assume, given, settings, strategies as st
 
 from bioft.datasets.gene_disease.pairs import COLUMNS, NEGATIVES, Entities, build_pairs
+from bioft.datasets.origin import Origin
 from bioft.datasets.splits import SPLITS, STRATEGIES
 from bioft.errors import BioftError
 from bioft.storage.text_lines import normalise
@@ -18,7 +19,7 @@ def row(gene: str, disease: str, **values: str) -> dict[str, str]:
 
 
 def build(rows: list[dict[str, str]], **arguments: Any) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
-    dataset, manifest = build_pairs(rows, builder="test", arguments={}, sources=[], license={}, **arguments)
+    dataset, manifest = build_pairs(rows, Origin("test", {}, [], {}), **arguments)
     return {name: split.to_pandas() for name, split in dataset.items()}, manifest
 
 

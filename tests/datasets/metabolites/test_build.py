@@ -168,9 +168,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             f"compound {i} of the {chr(97 + i % 26)} list",
         )
     ]
-    names = folder / "names.txt"
+    names = folder / "Unique_ModelSEED_Compound_Names.txt"
     names.write_text(header + "".join(f"{i}\t{text}\tname\n" for i, text in synonyms))
-    aliases = folder / "aliases.txt"
+    aliases = folder / "Unique_ModelSEED_Compound_Aliases.txt"
     aliases.write_text(header + "".join(f"cpd{i:05}\t{identifier}\tBiGG\n" for i, (identifier, _) in enumerate(rows)))
     held_out = folder / "held_out.tsv"
     chosen = [row for i, row in enumerate(rows) if i % 2]
@@ -179,16 +179,13 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         + "".join(f"{i}\t_{name.capitalize()}\tC2H3\t-1\tc\n" for i, name in chosen)
         + "mystery\tA mystery-compound\t\t\tc\n"
     )
-    return {"namespace": folder / "own.tsv", "synonyms": names, "aliases": aliases, "held_out": held_out}
+    return {"namespace": folder / "own.tsv", "modelseed": folder, "held_out": held_out}
 
 
 @pytest.fixture(scope="module")
 def compounds(files: dict[str, Path]) -> metabolites.Compounds:
     return metabolites.read_compounds(
-        namespace=files["namespace"],
-        synonyms=files["synonyms"],
-        aliases=files["aliases"],
-        held_out_models=[files["held_out"]],
+        namespace=files["namespace"], modelseed=files["modelseed"], held_out_models=[files["held_out"]]
     )
 
 
@@ -346,15 +343,13 @@ def test_names_that_several_compounds_have_are_not_asked() -> None:
     assert found["name"][0] == "_Same" and normalise(found["name"][1]) == "unknownthing"
 
 
-def test_bad_arguments(compounds: metabolites.Compounds, files: dict[str, Path]) -> None:
+def test_bad_arguments(compounds: metabolites.Compounds) -> None:
     with pytest.raises(BioftError, match=r"Unknown kind of pairs 'synonim'. Did you mean 'synonym'"):
         metabolites.build_pairs(compounds, kinds=("synonim",))
     with pytest.raises(BioftError, match="No pairs for split 'test'"):
         metabolites.build_pairs(compounds, kinds=("stereo",))
     with pytest.raises(BioftError, match="absent_fraction is 1"):
         metabolites.build_queries(compounds, absent_fraction=1)
-    with pytest.raises(BioftError, match="both files of ModelSEED"):
-        metabolites.read_compounds(synonyms=files["synonyms"])
 
 
 def test_the_embedded_default() -> None:
@@ -377,8 +372,7 @@ def test_real_data(shared_data: Path) -> None:
     folder = shared_data / "metabolites"
     compounds = metabolites.read_compounds(
         namespace=folder / "bigg.metabolite.tsv.gz",
-        synonyms=folder / "Unique_ModelSEED_Compound_Names.txt.gz",
-        aliases=folder / "Unique_ModelSEED_Compound_Aliases.txt.gz",
+        modelseed=folder,
         held_out_models=[folder / "iYS854.json", folder / "iSB619.xml.gz"],
     )
     queries, namespace, manifest = metabolites.build_queries(compounds)

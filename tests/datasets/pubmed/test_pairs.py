@@ -256,8 +256,8 @@ def test_articles_to_be_found(write):
     path = write(made_up(6))
     options = {"split": "article", "validation_size": 0.25, "test_size": 0.3}
     collection = pubmed_collection.read_collection([path], **options)
-    dataset, manifest = pubmed.build_articles(collection)
-    pairs, _ = pubmed.build_pairs(collection)
+    dataset, manifest = pubmed.build_article_lists([path], **options)
+    pairs, _ = pubmed.build([path], **options)
     assert sum(map(len, dataset.values())) == 70
     assert manifest["rows"]["test"]["articles"] == len(dataset["test"])
     for name, rows in dataset.items():
@@ -279,7 +279,7 @@ def test_real_articles(shared_data, tmp_path):
     """Saved and loaded; pairs of every kind in every split; no citation crosses splits."""
     collection = pubmed_collection.read_collection([shared_data / "pubmed"])
     assert collection.read["kept"] == 580
-    dataset, manifest = pubmed.build_pairs(collection)
+    dataset, manifest = pubmed.build([shared_data / "pubmed"])
     for name, rows in dataset.items():
         assert set("|".join(rows["kind"]).split("|")) == set(pubmed.KINDS)
         assert manifest["rows"][name]["pairs"] == len(rows) > 50

@@ -8,7 +8,8 @@ import pytest
 from datasets import Dataset
 
 from bioft.cards import words
-from bioft.datasets.hpo import definitions as hpo_definitions, gene_disease as hpo
+from bioft.datasets.hpo import gene_disease as hpo, terms as hpo_terms
+from bioft.datasets.origin import Origin
 from bioft.datasets.texts import corpus as texts
 from bioft.datasets.trials import texts as trial_texts
 from bioft.errors import BioftError, LeakageError
@@ -28,9 +29,7 @@ def build(rows: list[tuple[str, str]], **options: float) -> tuple:
 
     sources = [{"name": "made up", "sha256": str(hash(tuple(rows)))}]
     sizes = {"validation_size": 0.2, "test_size": 0.2, "seed": 0} | options
-    dataset, manifest = texts.build(
-        stream, builder="made_up", arguments={}, sources=sources, license={"license": "mit"}, **sizes
-    )
+    dataset, manifest = texts.build(stream, Origin("made_up", {}, sources, {"license": "mit"}), **sizes)
     return dataset, manifest, len(calls)
 
 
@@ -94,10 +93,10 @@ def test_texts_that_may_not_be_english_are_reported() -> None:
 
 
 def test_definitions_of_hpo() -> None:
-    rows = dict(hpo_definitions.read())
+    rows = dict(hpo_terms.read_definitions())
     assert len(rows) > 16_000
     assert rows["HP:0000002"].startswith("Abnormality of body height: Deviation from the norm of height")
-    dataset, manifest = hpo_definitions.build()
+    dataset, manifest = hpo_terms.build_definitions()
     assert manifest["rows"]["test"]["texts"] == len(dataset["test"]) > 1000
     assert manifest["audit"]["checks"]["normalised_texts_across_splits"] == 0
 
@@ -109,10 +108,13 @@ def test_definitions_are_read_as_obo_writes_them(tmp_path: Path) -> None:
         '[Term]\nid: X:2\nname: Old\ndef: "Gone." []\nis_obsolete: true\n\n[Term]\nid: X:3\nname: None\n\n'
         '[Term]\nid: X:4\nname: Last\ndef: "End." []\n'
     )
-    assert dict(hpo_definitions.read(tmp_path)) == {"X:1": 'One: A "quoted" word, and more.', "X:4": "Last: End."}
+    assert dict(hpo_terms.read_definitions(tmp_path)) == {
+        "X:1": 'One: A "quoted" word, and more.',
+        "X:4": "Last: End.",
+    }
     file.write_text("[Term]\nid: X:1\nname: One\ndef: bare\n\n[Term]\nid: X:2\n")
     with pytest.raises(BioftError, match="line 4: a definition without quotation marks"):
-        list(hpo_definitions.read(tmp_path))
+        list(hpo_terms.read_definitions(tmp_path))
 
 
 def test_trials_without_text_and_excluded_ones_are_left_out(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from hypothesis import given, settings, strategies as st
 from typer.testing import CliRunner
 
 from bioft.cli import main as cli
+from bioft.datasets.origin import Origin
 from bioft.datasets.splits import SPLITS
 from bioft.datasets.texts import labelled as labelled_texts
 from bioft.datasets.texts.labelled import LabelledText
@@ -21,14 +22,11 @@ KNOWN = ["common", "rare", "usual"]
 def build(found, *, multi_label=True, known=KNOWN, **options):
     return labelled_texts.build(
         found,
+        Origin("stop_reasons_sample", {}, [], {"license": "mit"}),
         labels=known,
         multi_label=multi_label,
         label_source="sample",
         trial_field="why_stopped",
-        builder="stop_reasons_sample",
-        arguments={},
-        sources=[],
-        license={"license": "mit"},
         **{"validation_size": 0.1, "test_size": 0.2, "seed": 0, **options},
     )
 

@@ -18,7 +18,7 @@ from bioft import metrics
 from bioft.cli import main as cli
 from bioft.datasets.metabolites import build as metabolites
 from bioft.datasets.metabolites.models import read_model
-from bioft.datasets.metabolites.namespaces import BIGG_URL, modelseed_files
+from bioft.datasets.metabolites.namespaces import BIGG_URL
 from bioft.errors import BioftError
 from bioft.tasks.name_alignment import files as alignment_files, scorer as alignment_scorer
 from bioft.tasks.name_alignment.aligner import COLUMNS, Aligner, assign, candidate_pairs
@@ -320,11 +320,9 @@ def test_real_names_reach_the_figures(shared_data: Path) -> None:
     The scorer that comes with bioft is the one that their validation names give.
     """
     folder = shared_data / "metabolites"
-    synonyms, aliases = modelseed_files(folder)
     compounds = metabolites.read_compounds(
         namespace=folder / "bigg.metabolite.tsv.gz",
-        synonyms=synonyms,
-        aliases=aliases,
+        modelseed=folder,
         held_out_models=[folder / "iYS854.json", folder / "iSB619.xml.gz"],
     )
     queries_, known, _ = metabolites.build_queries(compounds)

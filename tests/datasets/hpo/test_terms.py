@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bioft.cli import main as cli
-from bioft.datasets.hpo import gene_disease as hpo, synonyms as hpo_synonyms
+from bioft.datasets.hpo import gene_disease as hpo, terms as hpo_terms
 from bioft.errors import BioftError
 from bioft.storage import datasets as storage
 from bioft.storage.text_lines import normalise
@@ -37,7 +37,7 @@ def test_only_exact_synonyms_of_one_living_term_make_a_pair(tmp_path: Path) -> N
     )
     dead = TERM.format(number=99, name="Old name", lines='synonym: "Older" EXACT []\nis_obsolete: true')
     own = TERM.format(number=98, name="Nephro-lithiasis", lines=lines)
-    dataset, manifest = hpo_synonyms.build(directory=write(tmp_path, [*map(made_up, range(20)), own, dead]))
+    dataset, manifest = hpo_terms.build_synonyms(directory=write(tmp_path, [*map(made_up, range(20)), own, dead]))
     rows = [tuple(row.values()) for split in dataset.values() for row in split]
     assert {row for row in rows if row[2] == "HP:98"} == {("Nephro-lithiasis", 'Kidney "stones"', "HP:98")}
     assert "Organomegaly 1" not in {row[0] for row in rows}, "a name that another term has for a synonym"
@@ -46,13 +46,13 @@ def test_only_exact_synonyms_of_one_living_term_make_a_pair(tmp_path: Path) -> N
 
 
 def test_the_installed_ontology() -> None:
-    dataset, manifest = hpo_synonyms.build()
+    dataset, manifest = hpo_terms.build_synonyms()
     assert manifest["rows"]["train"]["pairs"] == len(dataset["train"]) > 10_000
     groups = [set(split["group"]) for split in dataset.values()]
     assert not groups[0] & groups[1] and not groups[0] & groups[2] and not groups[1] & groups[2]
     train, test = ({normalise(t) for c in ("anchor", "positive") for t in dataset[s][c]} for s in ("train", "test"))
     assert not train & test
-    assert hpo_synonyms.build()[1]["fingerprints"] == manifest["fingerprints"]
+    assert hpo_terms.build_synonyms()[1]["fingerprints"] == manifest["fingerprints"]
 
 
 def test_command_writes_pairs_with_a_card(tmp_path: Path) -> None:
@@ -68,4 +68,4 @@ def test_command_writes_pairs_with_a_card(tmp_path: Path) -> None:
 
 def test_nothing_to_train_on(tmp_path: Path) -> None:
     with pytest.raises(BioftError):
-        hpo_synonyms.build(directory=write(tmp_path, [made_up(1)]))
+        hpo_terms.build_synonyms(directory=write(tmp_path, [made_up(1)]))

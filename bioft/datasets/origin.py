@@ -1,0 +1,37 @@
+"""What a dataset is made of, and the manifest that says so."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from datasets import DatasetDict
+
+from bioft.storage.datasets import SCHEMA_VERSION, fingerprint
+
+
+class Origin(NamedTuple):
+    """Which builder makes a dataset, of which sources; the licence is that of the sources, as for the Hub."""
+
+    builder: str
+    arguments: Mapping[str, Any]
+    """Those of the builder that no other has."""
+    sources: list[dict[str, Any]]
+    license: Mapping[str, str]
+
+    def manifest(self, dataset: DatasetDict, arguments: Mapping[str, Any], **about: Any) -> dict[str, Any]:
+        """The manifest of a dataset with this origin.
+
+        Args:
+            dataset: the splits, whose fingerprints are taken.
+            arguments: the others of the builder, `seed` among them.
+            about: what else there is to say, in this order.
+        """
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "builder": self.builder,
+            "arguments": {**self.arguments, **arguments},
+            "seed": arguments["seed"],
+            "sources": self.sources,
+            **self.license,
+            **about,
+            "fingerprints": {name: fingerprint(rows) for name, rows in dataset.items()},
+        }
