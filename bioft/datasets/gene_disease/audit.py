@@ -46,7 +46,7 @@ def audit(
             ids = {name: split_ids(columns.identifiers[side]) for name, columns in frames.items()}
             check_disjoint(ids, f"ids of held-out {side}s")
             checks[f"held_out_{side}s_shared"] = 0
-    result: dict[str, Any] = {
+    return {
         "split": split,
         "checks": checks,
         "entity_overlap": {
@@ -59,7 +59,6 @@ def audit(
         },
         "shortcuts": _shortcuts(dataset, frames, seed),
     }
-    return result
 
 
 class _Columns:
@@ -100,24 +99,16 @@ def _check_pairs(frames: Mapping[str, _Columns], known_positives: Iterable[tuple
     for name, columns in frames.items():
         positives.update(pair for pair, label in zip(by_text[name], columns.label.tolist(), strict=True) if label == 1)
     for name, columns in frames.items():
-        wrong = [
-            pair
-            for pair, label in zip(by_text[name], columns.label.tolist(), strict=True)
-            if label == 0 and pair in positives
-        ]
-        if wrong:
+        labelled = zip(by_text[name], columns.label.tolist(), strict=True)
+        if wrong := [pair for pair, label in labelled if label == 0 and pair in positives]:
             raise LeakageError(
                 f"{len(wrong):,} negatives of split '{name}' are known positives, for example "
                 f"{wrong[0][0]!r} with {wrong[0][1]!r}."
             )
         if len(set(by_text[name])) < len(by_text[name]):
             raise LeakageError(f"Split '{name}' has {len(by_text[name]) - len(set(by_text[name])):,} repeated pairs.")
-    return {
-        "pairs_across_splits": 0,
-        "normalised_pairs_across_splits": 0,
-        "repeated_pairs": 0,
-        "known_positives_as_negatives": 0,
-    }
+    checks = ("pairs_across_splits", "normalised_pairs_across_splits", "repeated_pairs")
+    return dict.fromkeys((*checks, "known_positives_as_negatives"), 0)
 
 
 def _overlap(values: Sequence[str], train: Sequence[str]) -> dict[str, float]:

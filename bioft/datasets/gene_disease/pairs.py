@@ -144,25 +144,14 @@ def build_pairs(
     for index, name in enumerate(SPLITS):
         inside = assignment.rows == index
         split_genes, split_diseases = gene_codes[inside], disease_codes[inside]
+        where: dict[str, Any] = {"n_diseases": n_diseases, "forbidden": forbidden, "rng": negative_rng}
         try:
             if negatives == "uniform":
-                drawn = sampling.uniform(
-                    len(split_genes) * negatives_per_positive,
-                    assignment.genes_of(index, gene_codes),
-                    assignment.diseases_of(index, disease_codes),
-                    n_diseases=n_diseases,
-                    forbidden=forbidden,
-                    rng=negative_rng,
-                )
+                of_split = assignment.genes_of(index, gene_codes), assignment.diseases_of(index, disease_codes)
+                drawn = sampling.uniform(len(split_genes) * negatives_per_positive, *of_split, **where)
             else:
                 drawn = sampling.degree_matched(
-                    split_genes,
-                    split_diseases,
-                    n_diseases=n_diseases,
-                    forbidden=forbidden,
-                    rng=negative_rng,
-                    per_positive=negatives_per_positive,
-                    describe=describe,
+                    split_genes, split_diseases, per_positive=negatives_per_positive, describe=describe, **where
                 )
         except BioftError as error:
             raise BioftError(f"Split '{name}' ({split}): {error}") from None
@@ -235,8 +224,7 @@ def _rows(
     rng: np.random.Generator,
 ) -> Dataset:
     """The rows of one split, in random order."""
-    gene = np.concatenate([positive_codes[0], negative_codes[0]])
-    disease = np.concatenate([positive_codes[1], negative_codes[1]])
+    gene, disease = np.concatenate([positive_codes, negative_codes], axis=1)
     n_positive, n_negative = len(positive_codes[0]), len(negative_codes[0])
     empty = np.full(n_negative, "", dtype=object)
     order = rng.permutation(n_positive + n_negative)

@@ -51,8 +51,7 @@ def read_collection(
         paths: files and folders of PubMed XML.
         split: "component": articles that citations connect are in one split. In a large collection most are
             connected; "article" then splits them one by one, and citations between splits make no pairs.
-        validation_size: fraction of the articles.
-        test_size: fraction of the articles.
+        validation_size: fraction of the articles, as `test_size`.
         max_heading_share: MeSH headings that more than this fraction of the articles have relate no two of them.
         skip_bad: leave out broken records, and count them.
         seed: of the split.
@@ -74,19 +73,14 @@ def read_collection(
     cites = pubmed_relations.citations(articles) if split == "component" else None
     groups = pubmed_relations.components(articles, cites)
     codes = grouped_split(groups, validation_size, test_size, np.random.default_rng(seed))
+    sizes = {"validation_size": validation_size, "test_size": test_size}
+    about = {"max_heading_share": max_heading_share, "skip_bad": skip_bad, "seed": seed}
     return Collection(
         articles=articles,
         groups=groups,
         split=codes,
         topics=Topics(articles, max_heading_share),
-        arguments={
-            "split": split,
-            "validation_size": validation_size,
-            "test_size": test_size,
-            "max_heading_share": max_heading_share,
-            "skip_bad": skip_bad,
-            "seed": seed,
-        },
+        arguments={"split": split, **sizes, **about},
         read={"articles": len(found), "kept": len(articles), "largest_group": max(Counter(groups).values())},
         left_out={
             "books": report.books,

@@ -93,12 +93,7 @@ def collect(
             a site that can't be reached or refuses the request.
     """
     directory = Path(directory)
-    wanted = {
-        "query": query.strip(),
-        "from": _date(start),
-        "to": _date(end),
-        "max_articles": max_articles,
-    }
+    wanted = {"query": query.strip(), "from": _date(start), "to": _date(end), "max_articles": max_articles}
     if not wanted["query"]:
         raise BioftError("The query is empty. Write what you would search for in PubMed, such as lung cancer[mesh].")
     if max_articles is not None and max_articles < 1:
@@ -174,11 +169,10 @@ def _open(directory: Path, wanted: dict[str, Any]) -> dict[str, Any]:
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise BioftError(f"{directory} exists and is no download of PubMed. Choose another folder.")
     directory.mkdir(parents=True, exist_ok=True)
-    now = datetime.now(UTC)
     state = {
         "schema_version": SCHEMA_VERSION,
         **wanted,
-        "started": now.isoformat(timespec="seconds"),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "finished": False,
         "terms": TERMS,
         "citation": CITATION,

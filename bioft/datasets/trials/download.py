@@ -87,7 +87,7 @@ def _fetch_pages(
         token = content.get("nextPageToken")
     number = len(pages)
     while (number == 0 or token) and (total is None or found < total):
-        size = PAGE_SIZE if asked["max_trials"] is None else min(PAGE_SIZE, asked["max_trials"] - found)
+        size = PAGE_SIZE if total is None else min(PAGE_SIZE, total - found)
         wanted = {"format": "json", "pageSize": size, "fields": "|".join(FIELDS)}
         wanted |= {"query.term": asked["query"]} if asked["query"] else {}
         wanted |= {"filter.overallStatus": asked["overall_status"]} if asked["overall_status"] else {}
@@ -98,8 +98,7 @@ def _fetch_pages(
         _write_page(folder / f"studies-{number:05d}.json.gz", content)
         found += len(content["studies"])
         token = content.get("nextPageToken")
-        if "totalCount" in content:
-            matching = content["totalCount"]
+        if (matching := content.get("totalCount")) is not None:
             progress.update(task, total=matching if total is None else min(total, matching))
         progress.update(task, completed=found)
         if token and (total is None or found < total):

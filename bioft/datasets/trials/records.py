@@ -129,12 +129,9 @@ def read_trials(
         latest[trial.nct_id] = max(rank, latest.get(trial.nct_id, rank))
     if not counts["records"]:
         raise BioftError(f"{path} holds no trial that can be read. {_HINT}")
-    if counts["older versions"]:
-        logger.warning(
-            "%s: %d records are other versions of a trial that comes several times; the latest is kept.",
-            path,
-            counts["older versions"],
-        )
+    if older := counts["older versions"]:
+        said = "%s: %d records are other versions of a trial that comes several times; the latest is kept."
+        logger.warning(said, path, older)
     kept = {-rank[2] for rank in latest.values()}
     del latest
     for number, trial in enumerate(_records(Path(path), skip_bad, Counter(), logger.debug)):
@@ -323,11 +320,8 @@ def _xml_fields(content: str, name: str) -> Iterator[tuple[str, dict[str, str]]]
     # The declared encoding is of the bytes that were decoded already.
     root = ElementTree.fromstring(re.sub(r"^\s*<\?xml[^>]*\?>", "", content, count=1))
     for number, study in enumerate(root.iter("clinical_study"), 1):
-        texts = {
-            field: next(filter(None, (_element_text(study, path) for path in paths)), "")
-            for field, (_, paths, _) in _PLACES.items()
-        }
-        yield f"record {number}", texts
+        found = {field: (_element_text(study, path) for path in paths) for field, (_, paths, _) in _PLACES.items()}
+        yield f"record {number}", {field: next(filter(None, texts), "") for field, texts in found.items()}
 
 
 def _element_text(study: ElementTree.Element, path: str) -> str:
