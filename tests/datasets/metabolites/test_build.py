@@ -266,8 +266,8 @@ def test_manifest_and_files(
     assert [source["name"] for source in manifest["sources"]] == [
         "own.tsv",
         "held_out.tsv",
-        "names.txt",
-        "aliases.txt",
+        "Unique_ModelSEED_Compound_Names.txt",
+        "Unique_ModelSEED_Compound_Aliases.txt",
     ]
     assert manifest["arguments"]["kinds"] == list(metabolite_pairs.KINDS)
     storage.save(dataset, manifest, tmp_path / "pairs")
