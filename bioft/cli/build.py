@@ -34,16 +34,9 @@ class BuildGroup(signature.FunctionGroup):
         """The command that builds a dataset of a source."""
         source = _sources()[name]
         options = signature.parameters_of(source.builder())
-        folder: dict[str, tuple[Any, Any]] = {
-            "output": (Output, inspect.Parameter.empty),
-            "overwrite": (Overwrite, False),
-        }
-        if name == "pubmed":  # what this one wrote beside the pairs is a dataset of its own now
-            folder["articles_out"] = ArticlesOut, None
-        options += [
-            inspect.Parameter(own, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default)
-            for own, (kind, default) in folder.items()
-        ]
+        own = inspect.signature(_build).parameters
+        # What `pubmed` wrote beside the pairs is a dataset of its own now.
+        options += [own["output"], own["overwrite"], *([own["articles_out"]] if name == "pubmed" else [])]
         names = {option.name for option in options}
         old = {word: new for word, new in OLD_NAMES.items() if new != "FILE" or names & set(signature.FILES)}
         return signature.command(name, source.purpose, lambda **values: _build(source, **values), options, old)
@@ -68,7 +61,9 @@ def _sources() -> dict[str, Source]:
     }
 
 
-def _build(source: Source, *, output: Path, overwrite: bool, articles_out: Path | None = None, **options: Any) -> None:
+def _build(
+    source: Source, *, output: Output, overwrite: Overwrite = False, articles_out: ArticlesOut = None, **options: Any
+) -> None:
     for folder in filter(None, (output, articles_out)):
         _check_output(folder, overwrite)
     values = signature.given(options)

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -183,19 +184,12 @@ def print_report(checks: list[Check], console: Console) -> None:
     table = Table(title="bioft doctor", title_justify="left")
     for column in ("", "", "state", "found", "how to mend"):
         table.add_column(column, overflow="fold")
-    section = ""
-    for check in checks:
-        if section and check.section != section:
-            table.add_section()
-        # Text, not markup: "[…]" in a path or a version is no style.
-        table.add_row(
-            Text(check.section if check.section != section else "", style="bold"),
-            Text(check.name),
-            Text(check.status, style=styles[check.status]),
-            Text(check.found),
-            Text(check.mend),
-        )
-        section = check.section
+    for section, its in groupby(checks, key=lambda check: check.section):
+        table.add_section()
+        for number, check in enumerate(its):
+            # Text, not markup: "[…]" in a path or a version is no style.
+            first, status = "" if number else section, Text(check.status, style=styles[check.status])
+            table.add_row(Text(first, style="bold"), Text(check.name), status, Text(check.found), Text(check.mend))
     console.print(table)
     if missing := [check.name for check in checks if check.status == "missing"]:
         console.print(Text(f"bioft can't work yet: {', '.join(missing)} missing.", style="bold red"))

@@ -1,5 +1,6 @@
 """`bioft recipes`: lists, shows and copies the presets of the recipes."""
 
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated
 
@@ -27,12 +28,10 @@ def recipes_list() -> None:
     table = Table(title=f"Presets in {presets.recipes_directory() / 'configs'}", title_justify="left")
     for column in ("recipe", "preset", "what it is"):
         table.add_column(column, overflow="fold")
-    recipe = ""
-    for preset in presets.list_presets():
-        if recipe and preset.recipe != recipe:
-            table.add_section()
-        table.add_row(preset.recipe if preset.recipe != recipe else "", preset.name, Text(preset.description))
-        recipe = preset.recipe
+    for recipe, its in groupby(presets.list_presets(), key=lambda preset: preset.recipe):
+        table.add_section()
+        for number, preset in enumerate(its):
+            table.add_row("" if number else recipe, preset.name, Text(preset.description))
     Console().print(table)
 
 

@@ -1,25 +1,25 @@
 """The page of `bioft demo`: a tab for each thing that can be done, served on this machine."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import gradio as gr
 
-from bioft.demo import map_tab, page, search_tab, similarity_tab, task_tabs
+from bioft import task as tasks
+from bioft.demo import map_tab, page, search_tab, similarity_tab
 from bioft.demo.calibration import calibrate
 from bioft.errors import BioftError
+from bioft.hub.pull import task_of
 from bioft.search import index as search_index
 from bioft.search.encoder import SearchEncoder
 from bioft.search.index import SearchIndex
+from bioft.storage import runs
 from bioft.storage.pages import html
 
 
 def open_and_build(index: Path, model: str | None, directories: Sequence[Path], about: str = "") -> gr.Blocks:
-    """Build the page for an index in a folder, its encoder, and finished runs.
-
-    Raises:
-        BioftError: as `search_index.open_index`, `search_index.load_encoder_of` and `build`.
-    """
+    """Build the page for an index in a folder, its encoder, and finished runs, as the app of a Space does."""
     opened = search_index.open_index(index)
     return build(opened, search_index.load_encoder_of(opened, model), directories, about)
 
@@ -30,7 +30,7 @@ def build(index: SearchIndex, encoder: SearchEncoder, directories: Sequence[Path
     At its top it says `about`, such as where the articles are from.
 
     Raises:
-        BioftError: the index is empty; as `task_tabs.add_all`.
+        BioftError: the index is empty; as `add_runs`.
     """
     if not len(index):
         raise BioftError(f"The index {index.directory} holds no articles. Add some with `bioft index --add`.")
@@ -42,8 +42,26 @@ def build(index: SearchIndex, encoder: SearchEncoder, directories: Sequence[Path
             search_tab.add(index, encoder, calibration)
             similarity_tab.add(encoder, calibration)
             map_tab.add(index)
-            task_tabs.add_all(directories)
+            add_runs(directories)
     return app
+
+
+def add_runs(directories: Sequence[Path]) -> None:
+    """Load the runs and add a tab for each to the page that is being built.
+
+    Raises:
+        BioftError: a folder without a finished run, or a run on a task that has no tab; as the loading of a run.
+    """
+    records = [runs.read(directory) for directory in directories]
+    added = [task_of(directory, record) for directory, record in zip(directories, records, strict=True)]
+    for directory, task in zip(directories, added, strict=True):
+        if tasks.part(task, "demo") is None:
+            instead = task.not_in_demo or f"{task.module} has no `demo`"
+            raise BioftError(f"The demo has no tab for {directory}, a run on {task.name}: {instead}.")
+    kinds = Counter(task.name for task in added)
+    for directory, record, task in zip(directories, records, added, strict=True):
+        add, title = (tasks.function(task, "demo", name, "can be shown in the demo") for name in ("add", "TAB"))
+        add(directory, title if kinds[task.name] == 1 else f"{title}: {record['name']}")
 
 
 def launch(app: gr.Blocks, host: str | None = None, port: int | None = None, *, share: bool = False) -> None:

@@ -61,7 +61,9 @@ def calibrate(index: SearchIndex, seed: int = 0) -> Calibration:
     if len(index) > 1:
         nearest = 1 - index.vectors.search(vectors, 2).distances[:, 1]
     pairs = _random_pairs(len(rows), generator)
-    related = _sample(_related_pairs(index.mesh.take(pa.array(rows)).to_pylist()), generator)
+    related = _related_pairs(index.mesh.take(pa.array(rows)).to_pylist())
+    if len(related) > SAMPLED_PAIRS:
+        related = related[generator.choice(len(related), SAMPLED_PAIRS, replace=False)]
     return Calibration(_cosines(vectors, pairs), _cosines(vectors, related), np.sort(nearest))
 
 
@@ -84,12 +86,6 @@ def _related_pairs(mesh: list[list[str]]) -> NDArray[np.int64]:
                 having[term].append(row)
     pairs = {pair for its in having.values() for pair in combinations(its, 2)}
     return np.array(sorted(pairs), np.int64).reshape(-1, 2)
-
-
-def _sample(pairs: NDArray[np.int64], generator: np.random.Generator) -> NDArray[np.int64]:
-    if len(pairs) <= SAMPLED_PAIRS:
-        return pairs
-    return pairs[generator.choice(len(pairs), SAMPLED_PAIRS, replace=False)]
 
 
 def _cosines(vectors: NDArray[np.float32], pairs: NDArray[np.int64]) -> Cosines:

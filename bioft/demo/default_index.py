@@ -18,7 +18,7 @@ TERMS = 1000
 """Drawn at random from all, so that the first start takes a minute at most."""
 
 
-def open_or_build(seed: int = 0) -> tuple[SearchIndex, SearchEncoder]:
+def open_or_build() -> tuple[SearchIndex, SearchEncoder]:
     """Return the index and its encoder; built once for each encoder and kept in bioft's cache folder.
 
     Raises:
@@ -28,7 +28,7 @@ def open_or_build(seed: int = 0) -> tuple[SearchIndex, SearchEncoder]:
     folder = cache_directory() / "demo" / encoder.identity[:16]
     if (folder / search_index.MANIFEST).is_file():
         return search_index.open_index(folder), encoder
-    index, _ = search_index.index_articles(folder, encoder, _terms(seed), progress="Indexing terms of HPO")
+    index, _ = search_index.index_articles(folder, encoder, _terms(), progress="Indexing terms of HPO")
     return index, encoder
 
 
@@ -40,9 +40,9 @@ def about() -> str:
     )
 
 
-def _terms(seed: int) -> list[IndexedArticle]:
+def _terms() -> list[IndexedArticle]:
     read = list(hpo_terms.read_definitions())
-    chosen = np.sort(np.random.default_rng(seed).choice(len(read), min(TERMS, len(read)), replace=False))
+    chosen = np.sort(np.random.default_rng(0).choice(len(read), min(TERMS, len(read)), replace=False))
     return [
         IndexedArticle(identifier, text.partition(": ")[0], text, year=None, mesh=(), retracted=False)
         for identifier, text in (read[row] for row in chosen)

@@ -67,14 +67,7 @@ def add(index: SearchIndex, encoder: SearchEncoder, calibration: Calibration) ->
             )
         button = gr.Button("Search", variant="primary")
         found = gr.HTML(label="Results", elem_id="results")
-    gr.on(
-        [query.submit, button.click],
-        search,
-        [query, k, first, last, mesh],
-        found,
-        api_name="search",
-        **tabs.MODEL,
-    )
+    gr.on([query.submit, button.click], search, [query, k, first, last, mesh], found, api_name="search", **tabs.MODEL)
 
 
 def frequent_terms(index: SearchIndex) -> list[str]:

@@ -35,9 +35,8 @@ def export(
     """
     if folder.exists():
         raise BioftError(f"{folder} is there already. Name a new folder for the Space.")
-    _check_base(encoder.name, Path(encoder.name))
-    for directory in directories:
-        _check_base(str(directory), directory)
+    for run in (Path(encoder.name), *directories):
+        _check_base(run)
     names = [f"runs/{number}-{directory.resolve().name}" for number, directory in enumerate(directories, 1)]
     local = Path(encoder.name).is_dir()
     with new_folder(folder) as made:
@@ -54,8 +53,7 @@ def export(
         for directory, name in zip(directories, names, strict=True):
             shutil.copytree(directory, made / name)
         values = {"model": repr(ENCODER) if local else None, "runs": json.dumps(names), "about": repr(about)}
-        app = render("space_app.py.j2", __package__, **values)
-        (made / "app.py").write_text(app, encoding="utf-8")
+        (made / "app.py").write_text(render("space_app.py.j2", __package__, **values), encoding="utf-8")
         (made / "requirements.txt").write_text("".join(f"{each}\n" for each in requirements()), encoding="utf-8")
         (made / "README.md").write_text(_card(folder.name, index, encoder, about), encoding="utf-8")
 
@@ -74,22 +72,22 @@ def requirements() -> list[str]:
     return [each for each in requires("bioft") or () if "extra ==" not in each]
 
 
-def _check_base(name: str, directory: Path) -> None:
+def _check_base(run: Path) -> None:
     """Refuse a run whose base model, which its adapter needs, a Space has no way to get."""
-    if not (directory / "adapter_config.json").is_file():
+    if not (run / "adapter_config.json").is_file():
         return
-    base: dict[str, Any] = runs.read(directory)["base_model"]
+    base: dict[str, Any] = runs.read(run)["base_model"]
     known = str(base["name_or_path"])
     if known.startswith(embedded.EMBEDDED_PREFIX):
         package = embedded.EMBEDDED[known.removeprefix(embedded.EMBEDDED_PREFIX)].package
         if not any(re.match(rf"{package}\b", each) for each in requirements()):
             raise BioftError(
-                f"The base model of {name} comes with the package {package}, which a Space has no way to install. "
+                f"The base model of {run} comes with the package {package}, which a Space has no way to install. "
                 "Train on the model's id on the Hub, or leave this run out of the Space."
             )
     elif Path(known).is_dir() or known.startswith((".", "/", "~")) or known.count("/") > 1:
         raise BioftError(
-            f"The base model of {name} is the local folder {known}, which a Space does not have. Push it to the Hub "
+            f"The base model of {run} is the local folder {known}, which a Space does not have. Push it to the Hub "
             "and train on its id, or leave this run out of the Space."
         )
 

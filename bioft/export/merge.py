@@ -13,7 +13,7 @@ from bioft.cards import words
 from bioft.errors import BioftError
 from bioft.export import parity as derived_models
 from bioft.export.parity import ADAPTER
-from bioft.hub.pull import task_of
+from bioft.hub.pull import open_run, task_of
 from bioft.models import base as models
 from bioft.storage import files, runs
 from bioft.tasks.exported import ForMerge
@@ -50,9 +50,7 @@ def merge(run: str | Path, output: Path, *, dtype: str | None = None, dataset_pa
     original ones. On a CPU everything is computed in float32, whatever the type that is saved.
 
     Args:
-        run: a run directory, or `user/name` on the Hub.
-        output: a new folder.
-        dtype: of the saved weights: float32, bfloat16 or float16; by default the type of the run's base model.
+        dtype: of the saved weights; by default the type of the run's base model.
         dataset_path: the data, if they are elsewhere now (see `recorded_data`): the test examples are read.
 
     Raises:
@@ -63,7 +61,7 @@ def merge(run: str | Path, output: Path, *, dtype: str | None = None, dataset_pa
     if dtype is not None and dtype not in DTYPES:
         raise BioftError(f"{dtype!r} is no type to save weights in. Give {', '.join(DTYPES)}.")
     files.check_new(output)
-    directory, record = derived_models.open_run(run)
+    directory, record = open_run(run)
     if ADAPTER not in record["files"]:
         raise BioftError(
             f"The run in {directory} has no adapter: its model was trained whole, and can be used as it is."

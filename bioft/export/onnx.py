@@ -13,7 +13,7 @@ from bioft import task as tasks
 from bioft.errors import BioftError
 from bioft.export import parity as derived_models
 from bioft.export.parity import Exported, Parity
-from bioft.hub.pull import task_of
+from bioft.hub.pull import open_run, task_of
 from bioft.models import onnx as onnx_models
 from bioft.models.batches import CPU_BATCH_TOKENS, batches_by_length
 from bioft.storage import files, runs
@@ -38,8 +38,6 @@ def export(
     The exported graph reads the test examples in padded batches, the run's own model one by one.
 
     Args:
-        run: a run directory, or `user/name` on the Hub.
-        output: a new folder.
         quantize: "int8" stores the weights of the matrix products in 8 bits.
         dataset_path: the data, if they are elsewhere now (see `recorded_data`): the test examples are read.
 
@@ -52,13 +50,15 @@ def export(
         raise BioftError(f"{quantize!r} is no way to quantize here. Give int8, or nothing for float32.")
     onnx_models.check_installed()
     files.check_new(output)
-    directory, record = derived_models.open_run(run)
+    directory, record = open_run(run)
     for_onnx = tasks.function(task_of(directory, record), "export", "for_onnx", "can be exported to ONNX")
     loaded: ForOnnx = for_onnx(directory, record, derived_models.test_examples(directory, record, dataset_path))
     if not loaded.inputs:
         raise BioftError("The test split of the run has nothing that its model reads: there is nothing to compare on.")
     model = loaded.model.cpu().float().eval()
-    before = [loaded.pool(values) for values in _torch_outputs(model, loaded.inputs)]
+    with torch.inference_mode():  # the first output (logits, or the last hidden states) for each input, read alone
+        outputs = [model(input_ids=torch.tensor([ids]))[0][0].numpy() for ids in loaded.inputs]
+    before = [loaded.pool(values) for values in outputs]
     try:
         whole = model.merge_and_unload(safe_merge=True) if isinstance(model, PeftModel) else model
     except ValueError as error:
@@ -81,14 +81,8 @@ def export(
     return Exported(output, f"ONNX, {name}", parity)
 
 
-@torch.inference_mode()
-def _torch_outputs(model: Any, inputs: Sequence[list[int]]) -> Outputs:
-    """The first output of a model (logits, or the last hidden states) for each input, read alone."""
-    return [model(input_ids=torch.tensor([ids]))[0][0].numpy() for ids in inputs]
-
-
 def _onnx_outputs(folder: Path, tokenizer: Any, inputs: Sequence[list[int]]) -> Outputs:
-    """The same from a written graph, which reads padded batches; what it gives for padding is left out."""
+    """The first output of a written graph, which reads padded batches; what it gives for padding is left out."""
     session = onnx_models.open_session(folder)
     outputs: Outputs = [np.empty(0)] * len(inputs)
     for batch in batches_by_length([len(ids) for ids in inputs], CPU_BATCH_TOKENS):

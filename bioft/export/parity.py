@@ -1,6 +1,5 @@
 """What is made of finished runs, merged or exported: its test examples and parity, its card."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from bioft.datasets.recorded import recorded_data
 from bioft.errors import BioftError
 from bioft.hub import pull
 from bioft.storage import runs
-from bioft.tasks.exported import evenly
+from bioft.tasks.exported import Outputs, evenly
 
 ADAPTER = "adapter_model.safetensors"
 WHOLE = "model.safetensors"
@@ -37,14 +36,7 @@ class Parity:
     least_same_predictions: float
 
     @classmethod
-    def of(
-        cls,
-        before: Sequence[np.ndarray],
-        after: Sequence[np.ndarray],
-        same: np.ndarray,
-        tolerance: float,
-        least_same: float,
-    ) -> "Parity":
+    def of(cls, before: Outputs, after: Outputs, same: np.ndarray, tolerance: float, least_same: float) -> "Parity":
         """Compare the outputs of each example; `same` says of each prediction whether it is the same.
 
         Raises:
@@ -78,18 +70,6 @@ class Exported:
     parity: Parity
 
 
-def open_run(run: str | Path) -> tuple[Path, dict[str, Any]]:
-    """The folder of a finished run, given by its path or `user/name` on the Hub, and its record.
-
-    Raises:
-        BioftError: no finished run, or files changed since.
-    """
-    directory = pull.run_directory(str(run))
-    record = runs.read(directory)
-    runs.check_files(directory, record)
-    return directory, record
-
-
 def test_examples(directory: Path, record: dict[str, Any], dataset_path: Path | None) -> Any:
     """Up to 100 rows, at equal distances, of the test split that the run was evaluated on.
 
@@ -103,7 +83,7 @@ def test_examples(directory: Path, record: dict[str, Any], dataset_path: Path | 
     return found.splits[split].select(evenly(len(found.splits[split])))
 
 
-def drift(before: Sequence[np.ndarray], after: Sequence[np.ndarray]) -> float:
+def drift(before: Outputs, after: Outputs) -> float:
     """By how much the outputs of the worst example differ: root mean square, in standard deviations of all of them."""
     off = max(np.sqrt(np.mean((one - other) ** 2)) for one, other in zip(after, before, strict=True))
     return float(off / np.concatenate([values.ravel() for values in before]).std())
@@ -112,15 +92,9 @@ def drift(before: Sequence[np.ndarray], after: Sequence[np.ndarray]) -> float:
 def card(
     directory: Path, record: dict[str, Any], template: str, title: str, kinds: tuple[str, str, str], **values: Any
 ) -> str:
-    """The model card of what was made of a run.
+    """The model card of what was made of a run, by a template of this package, which `values` fill further.
 
-    Args:
-        directory: the run.
-        record: its record.
-        template: a file of this package.
-        title: the heading.
-        kinds: the library that loads the model, the Hub's word for what was made of the base model, and a tag.
-        values: what else the template names.
+    `kinds` are the library that loads the model, the Hub's word for what was made of the base model, and a tag.
     """
     task, base = pull.task_of(directory, record), cards_words.without_local_paths(record)["base_model"]
     published, license_id = bool(cards_words.HUB_ID.fullmatch(record["base_model"]["id"])), base.get("license")

@@ -11,14 +11,7 @@ from typing import Any, TypedDict
 
 import httpx2
 import huggingface_hub
-from huggingface_hub import HfApi
-from huggingface_hub.errors import (
-    EntryNotFoundError,
-    GatedRepoError,
-    HfHubHTTPError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
+from huggingface_hub import HfApi, errors
 from huggingface_hub.utils import _http, logging
 
 from bioft.errors import BioftError
@@ -151,7 +144,7 @@ def explain(error: BaseException, subject: str) -> str | None:
     causes = list(_causes(error))
     told: dict[type[BaseException], Callable[[Any], str]] = {
         BioftError: str,
-        HfHubHTTPError: lambda cause: _http_problem(cause, subject),
+        errors.HfHubHTTPError: lambda cause: _http_problem(cause, subject),
         httpx2.HTTPError: lambda cause: str(unreachable(_network_problem(cause), 1)),
     }
     for kind, words in told.items():
@@ -207,14 +200,14 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _http_problem(error: HfHubHTTPError, subject: str) -> str:
+def _http_problem(error: errors.HfHubHTTPError, subject: str) -> str:
     status = error.response.status_code
     said = " ".join((error.server_message or "").split())
     told = {
-        GatedRepoError: " is gated: ask for access on its page, then log in with `hf auth login`.",
-        RepositoryNotFoundError: str(missing("")),
-        RevisionNotFoundError: " has no such branch, tag or commit. Check --revision.",
-        EntryNotFoundError: f" lacks a file that it should have ({error.response.url.path}).",
+        errors.GatedRepoError: " is gated: ask for access on its page, then log in with `hf auth login`.",
+        errors.RepositoryNotFoundError: str(missing("")),
+        errors.RevisionNotFoundError: " has no such branch, tag or commit. Check --revision.",
+        errors.EntryNotFoundError: f" lacks a file that it should have ({error.response.url.path}).",
     }
     for kind, words in told.items():
         if isinstance(error, kind):

@@ -66,10 +66,8 @@ def pull_adapter(
     checksums must be those of the record, and the base model at its recorded commit must fit.
 
     Args:
-        repo_id: `user/name`.
         directory: a new folder for it, which is returned; by default one of the cache, by commit.
         revision: branch, tag or commit; by default main. `origin` tells which commit it was.
-        access: which Hub, as whom, how patiently.
 
     Raises:
         BioftError: no such run on the Hub; one that is damaged, was edited or could run code; a base model that does

@@ -1,6 +1,7 @@
 """Options of recipes that are the same for every task: the run, the base model, the training."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 import transformers
@@ -58,7 +59,7 @@ class LanguageModelArguments(ModelArguments):
         default="auto",
         metadata={
             "help": "Type of the weights that are not in 4 bits, and of products; auto is bfloat16 where the hardware "
-            "multiplies it, else float32 (float16 on an older GPU).",
+            "multiplies it, else float32 (float16 on an older GPU)."
         },
     )
 
@@ -77,13 +78,17 @@ class MixedPrecision:
         default=None, metadata={"help": "bfloat16 mixed precision; by default if the GPU has it."}
     )
     fp16: bool = field(default=False, metadata={"help": "float16 mixed precision, for GPUs without bfloat16."})
+    # The trainer's own push would send its state and another card: `RecipeArguments.push_to_hub` pushes the run.
+    push_to_hub: bool = field(default=False, init=False)
 
-    def choose_precision(self, use_cpu: bool) -> None:
-        """Choose where the user did not."""
-        on_gpu = torch.cuda.is_available() and not use_cpu
+    def __post_init__(self) -> None:
+        """Choose the precision where the user did not, before the trainer's own arguments check it."""
+        trainer: Any = self  # whatever inherits is the arguments of a trainer too
+        on_gpu = torch.cuda.is_available() and not trainer.use_cpu
         if self.bf16 is None and not self.fp16:
             self.bf16 = on_gpu and torch.cuda.is_bf16_supported()
             self.fp16 = on_gpu and not self.bf16
+        super().__post_init__()  # type: ignore[misc]
 
 
 @dataclass
@@ -94,22 +99,7 @@ class TrainingArguments(MixedPrecision, SFTConfig):
     in the type that is fast there (`LanguageModelArguments.dtype`).
     """
 
-    # The trainer's own push would send its state and another card: `RecipeArguments.push_to_hub` pushes the run.
-    push_to_hub: bool = field(default=False, init=False)
-
-    def __post_init__(self) -> None:
-        """Choose the precision where the user did not."""
-        self.choose_precision(self.use_cpu)
-        super().__post_init__()
-
 
 @dataclass
 class EncoderTrainingArguments(MixedPrecision, transformers.TrainingArguments):
     """The arguments of Transformers' trainer, with mixed precision by hardware; the weights are float32."""
-
-    push_to_hub: bool = field(default=False, init=False)  # as in `TrainingArguments`
-
-    def __post_init__(self) -> None:
-        """Choose the precision where the user did not."""
-        self.choose_precision(self.use_cpu)
-        super().__post_init__()

@@ -28,9 +28,7 @@ UNGATED_PRESET = "default"
 def resolve_base_model(name_or_path: str, revision: str | None = None) -> BaseModel:
     """Find a base model without loading its weights (embedded weights are converted once, about 15 s).
 
-    Args:
-        name_or_path: `embedded:<name>`, a local folder, or a Hub id.
-        revision: branch, tag or commit of a Hub id.
+    It is named by `embedded:<name>`, a local folder, or a Hub id, of which the revision is a branch, tag or commit.
 
     Raises:
         BioftError: the model is missing, gated or not reachable.
@@ -61,14 +59,9 @@ def load_causal_lm(
 ) -> tuple[Any, Any]:
     """Load a causal language model and its tokenizer (pad token set, right padding).
 
-    Args:
-        base: from `resolve_base_model`.
-        quantization: for example `nf4()`; None loads plain weights.
-        dtype: of the weights that are not quantized; by default `compute_dtype()`.
-        attention: Transformers' `attn_implementation`; by default the one that is fast here.
-
-    Returns:
-        `(model, tokenizer)`; a quantized model is placed on this process's device.
+    Without `quantization`, for example `nf4()`, plain weights are loaded; those that are not quantized are of `dtype`,
+    by default `compute_dtype()`. `attention` is Transformers' `attn_implementation`, by default the one that is fast
+    here. A quantized model is placed on this process's device.
     """
     dtype = dtype or compute_dtype()
     if attention is None and dtype == torch.bfloat16 and not torch.cuda.is_available():
@@ -116,7 +109,6 @@ def load_encoder(base: BaseModel, auto_class: Any, **config: Any) -> tuple[Any, 
     texts of 320 tokens.
 
     Args:
-        base: from `resolve_base_model`.
         auto_class: for example `AutoModelForTokenClassification`, or a model class of one's own.
         config: values for the model's configuration: `id2label`, `problem_type`, … A checkpoint that was trained on
             these same labels keeps its own order of them, so read the order from `model.config.id2label`.
@@ -152,13 +144,7 @@ def load_encoder(base: BaseModel, auto_class: Any, **config: Any) -> tuple[Any, 
 
 
 def load_trained_encoder(directory: Path, recorded: dict[str, Any], auto_class: Any, **config: Any) -> tuple[Any, Any]:
-    """The encoder that a run saved, whole or as an adapter on its base model, and its tokenizer.
-
-    Args:
-        directory: the run directory.
-        recorded: `base_model` of its record.
-        auto_class: as for `load_encoder`.
-        config: as for `load_encoder`.
+    """The encoder that a run saved, whole or as an adapter on its base model `recorded`, and its tokenizer.
 
     Raises:
         BioftError: as `load_encoder` and `resolve_recorded`.
@@ -189,13 +175,7 @@ def resolve_recorded(recorded: dict[str, Any]) -> BaseModel:
 
 
 def check_goes_on_from(run: str, recorded: dict[str, Any], base: BaseModel) -> None:
-    """Refuse a run whose training is to be continued on another base model than its own.
-
-    Args:
-        run: as the user named it.
-        recorded: `base_model` of its record.
-        base: the base model that was asked for.
-    """
+    """Refuse a run, whose base model is `recorded`, if its training is to be continued on another base model."""
     if recorded["id"] != base.id:
         raise BioftError(
             f"{run} was trained on {recorded['id']}, not on {base.id}: give --model_name_or_path "
@@ -299,10 +279,8 @@ def _missing_model_message(name: str, error: Exception) -> str:
     text = str(error)
     ungated = f"Preset {UNGATED_PRESET!r} needs no access and no Hub."
     if "gated" in text.lower() or "403" in text:
-        return (
-            f"{name} is gated. Ask for access at https://huggingface.co/{name}, then log in with "
-            f"`hf auth login`. {ungated}"
-        )
+        page = f"https://huggingface.co/{name}"
+        return f"{name} is gated. Ask for access at {page}, then log in with `hf auth login`. {ungated}"
     if os.environ.get("HF_HUB_OFFLINE") in {"1", "true", "True"}:
         return f"{name} is not in the local cache and HF_HUB_OFFLINE=1 forbids a download. {ungated}"
     return (

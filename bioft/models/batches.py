@@ -31,11 +31,7 @@ def logits_of(
 ) -> list[np.ndarray]:
     """The logits of each input in float32, in their order: of a tagger (tokens, labels), of a classifier (labels,).
 
-    Args:
-        model: a token or a sequence classification model.
-        tokenizer: its tokenizer; it knows how to pad.
-        inputs: vocabulary ids with special tokens.
-        progress: text of a progress bar; None shows none.
+    Inputs are vocabulary ids with special tokens; `progress` is the text of a progress bar.
     """
     on_gpu = model.device.type != "cpu"
     batches = batches_by_length([len(ids) for ids in inputs], GPU_BATCH_TOKENS if on_gpu else CPU_BATCH_TOKENS)

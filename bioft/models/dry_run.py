@@ -65,23 +65,22 @@ def estimate(trainer: Any) -> dict[str, Any]:
     The activations are a rough estimate after Korthikanti et al. 2022 (34 bytes a token, layer and hidden unit
     in 16 bits, twice that in 32), or one hidden state a layer with checkpointing.
     """
-    model, args = trainer.model, trainer.args
+    model, args, dataset = trainer.model, trainer.args, trainer.train_dataset
     trainable, total = lora.parameter_counts(model)
     examples_per_step = args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
     # Each epoch ends with a step, of fewer examples where they do not divide.
-    epochs_steps = math.ceil(math.ceil(len(trainer.train_dataset) / examples_per_step) * args.num_train_epochs)
+    epochs_steps = math.ceil(math.ceil(len(dataset) / examples_per_step) * args.num_train_epochs)
     config = model.config.get_text_config()
-    dataset = trainer.train_dataset
     longest = max(dataset["length"] if "length" in dataset.column_names else map(len, dataset["input_ids"]))
     tokens = args.per_device_train_batch_size * longest
     width = next(p for p in model.parameters() if p.is_floating_point()).element_size() / 2
     per_unit = 2 if args.gradient_checkpointing else 34
     activations = tokens * config.hidden_size * config.num_hidden_layers * per_unit * width
-    weights = model.get_memory_footprint()
+    memory = model.get_memory_footprint() + trainable * BYTES_PER_TRAINED_PARAMETER + activations
     return {
         "trainable_parameters": trainable,
         "total_parameters": total,
         "steps": args.max_steps if args.max_steps > 0 else epochs_steps,
         "examples_per_step": examples_per_step,
-        "memory_gb": (weights + trainable * BYTES_PER_TRAINED_PARAMETER + activations) / 1e9,
+        "memory_gb": memory / 1e9,
     }

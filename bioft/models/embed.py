@@ -31,11 +31,8 @@ def encode_texts(
 ) -> NDArray[np.float32]:
     """Return what `model.encode(texts)` returns, sooner: shape (texts, dimensions), in the order given.
 
-    Args:
-        model: a `SentenceTransformer` of one encoder and mean pooling, as `bioft.tasks.retrieval.encoder` loads them.
-        texts: of any length; what is longer than the model reads is cut off.
-        progress: text of a progress bar; None shows none.
-        forward: computes the embeddings of a batch instead of the model itself, such as `int8_forward(model)`.
+    The model is a `SentenceTransformer` of one encoder and mean pooling, as `bioft.tasks.retrieval.encoder` loads it;
+    `forward` computes the embeddings of a batch instead of it, such as `int8_forward(model)`.
     """
     on_gpu = forward is None and model.device.type != "cpu"
     forward = forward or pytorch_forward(model)

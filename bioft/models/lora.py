@@ -22,9 +22,7 @@ def lora_config(
     """The LoRA configuration of TRL's model arguments, checked against this architecture.
 
     Args:
-        model: the model that gets the adapter.
-        model_args: ranks, targets and the like.
-        task_type: of PEFT: `CAUSAL_LM`, `TOKEN_CLS`, `SEQ_CLS`; None for a model class of one's own.
+        task_type: of PEFT; None for a model class of one's own.
         heads: names of modules that are new with the task: trained whole and saved with the adapter. `classifier`
             and `score` are for `TOKEN_CLS` and `SEQ_CLS`.
 
@@ -38,11 +36,8 @@ def lora_config(
     else:
         names = [targets] if isinstance(targets, str) else list(targets)
         # Linear4bit is a torch.nn.Linear too.
-        linear = {
-            name.rsplit(".", 1)[-1]
-            for name, module in model.named_modules()
-            if isinstance(module, torch.nn.Linear | Conv1D)
-        }
+        modules = model.named_modules()
+        linear = {name.rsplit(".", 1)[-1] for name, its in modules if isinstance(its, torch.nn.Linear | Conv1D)}
         if missing := [name for name in names if name not in linear]:
             raise BioftError(
                 f"lora_target_modules: {', '.join(missing)} not in {type(model).__name__}. "

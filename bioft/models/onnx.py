@@ -19,29 +19,19 @@ GRAPH = "model.onnx"
 
 
 def check_installed() -> None:
-    """Refuse where what ONNX needs is not installed.
-
-    Raises:
-        BioftError: says what to install.
-    """
-    missing = [name for name in ("onnx", "onnxruntime", "onnxscript") if find_spec(name) is None]
-    if missing:
+    """Raise BioftError where what ONNX needs is not installed: says what to install."""
+    if missing := [name for name in ("onnx", "onnxruntime", "onnxscript") if find_spec(name) is None]:
         raise BioftError(f"ONNX needs {' and '.join(missing)}: pip install 'bioft[onnx]'.")
 
 
 def write(model: Any, pad_token_id: int, folder: Path, *, int8: bool = False) -> None:
     """Write an encoder as `model.onnx`, with its configuration and the exporter's `export.json`, into a folder.
 
-    The graph takes `input_ids` and `attention_mask`, each of shape (texts, tokens), both of any size. With `int8` the
+    The model is one of Transformers on the CPU, in float32 and without an adapter. The graph takes `input_ids` and
+    `attention_mask`, each of shape (texts, tokens), both of any size. With `int8` the
     embeddings of tokens and the weights of the matrix products are stored in 8 bits, of which 7 are used (with all 8
     the sums of processors without VNNI instructions saturate), and what these are multiplied with is quantized while
     the model runs. A head that is a product with a bias stays in float32.
-
-    Args:
-        model: a Transformers model on the CPU, in float32 and without an adapter.
-        pad_token_id: of its tokenizer.
-        folder: takes the files.
-        int8: quantize.
 
     Raises:
         BioftError: a package is missing, or this architecture can't be exported.
@@ -51,17 +41,12 @@ def write(model: Any, pad_token_id: int, folder: Path, *, int8: bool = False) ->
     from transformers.exporters import OnnxConfig, OnnxRuntimeDynamicConfig, OnnxRuntimeQuantizer
     from transformers.exporters.exporter_onnx import OnnxExporter
 
-    quantizer = OnnxRuntimeQuantizer(
-        OnnxRuntimeDynamicConfig(
-            op_types_to_quantize=["MatMul", "Gather"],
-            weight_type=QuantType.QInt8,
-            per_channel=True,
-            reduce_range=True,
-        )
+    rounding = OnnxRuntimeDynamicConfig(
+        op_types_to_quantize=["MatMul", "Gather"], weight_type=QuantType.QInt8, per_channel=True, reduce_range=True
     )
     mask = torch.tensor([[1] * 8, [1] * 5 + [0] * 3])
     ids = torch.where(mask == 1, torch.arange(8) + 10, pad_token_id)
-    config = OnnxConfig(dynamic=True, quantizer=quantizer if int8 else None)
+    config = OnnxConfig(dynamic=True, quantizer=OnnxRuntimeQuantizer(rounding) if int8 else None)
     with _quiet():
         try:
             exported = OnnxExporter().export(
@@ -83,15 +68,9 @@ def open_session(folder: Path) -> Any:
 
 
 def run(session: Any, tokenizer: Any, rows: Sequence[list[int]]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The first output of a graph for texts in one batch, and their attention mask.
+    """The first output of a graph for texts in one batch, and their attention mask, 1 where a text has a token.
 
-    Args:
-        session: from `open_session`.
-        tokenizer: knows how to pad.
-        rows: vocabulary ids of each text, with special tokens.
-
-    Returns:
-        Outputs of shape (texts, labels) or (texts, tokens, …), and the mask, 1 where a text has a token.
+    Outputs are of shape (texts, labels) or (texts, tokens, …); `rows` are vocabulary ids with special tokens.
     """
     padded = tokenizer.pad({"input_ids": list(rows)}, padding_side="right", return_tensors="np")
     feed = {name: padded[name].astype(np.int64) for name in ("input_ids", "attention_mask")}

@@ -12,11 +12,8 @@ from bioft.errors import BioftError
 def check_process_count() -> int:
     """Compare the number of processes that `accelerate launch` was asked for with the number that started.
 
-    `accelerate launch --cpu --num_processes 2` starts one process without a word: a run would then be
-    half as fast, and its effective batch half as large, as its record says.
-
-    Returns:
-        The number of processes of this run.
+    `accelerate launch --cpu --num_processes 2` starts one process without a word: a run would then be half as fast,
+    and its effective batch half as large, as its record says. Returns the number of processes of this run.
 
     Raises:
         BioftError: fewer processes run than were asked for.
@@ -42,10 +39,7 @@ def requested_processes() -> int | None:
         if "launch" not in command or not any("accelerate" in part for part in command[: command.index("launch")]):
             continue
         options, _ = launch_command_parser().parse_known_args(command[command.index("launch") + 1 :])
-        if options.num_processes is not None:
-            return int(options.num_processes)
-        if options.config_file is not None:
-            config = load_config_from_file(options.config_file)
-            return int(config.num_processes)
-        return None
+        if options.num_processes is None and options.config_file is not None:
+            options.num_processes = load_config_from_file(options.config_file).num_processes
+        return None if options.num_processes is None else int(options.num_processes)
     return None

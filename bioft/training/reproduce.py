@@ -20,8 +20,7 @@ from bioft.hub.client import AccessOptions
 from bioft.storage import environment, run_directory, runs
 from bioft.task import FINE_TUNED
 from bioft.training import presets
-from bioft.verify.findings import Figure, check_base_model, figure_of
-from bioft.verify.report import print_figures, print_verdict
+from bioft.verify.findings import Figure, check_base_model, figure_of, print_figures, print_verdict
 
 BASE_MODEL = "base model"
 # `compare_with` names runs to compare with, which change nothing in the training.
@@ -61,9 +60,7 @@ def reproduce(
     bioft's; that of a run from the Hub never is. An interrupted one continues with the same call.
 
     Args:
-        name: a run directory, or `user/name` on the Hub.
         output: where the new run goes, by default `runs/<recipe>/<name>-reproduced`.
-        revision: branch, tag or commit on the Hub; by default main.
         dataset_path: the data, if they are elsewhere now (see `recorded_configuration`).
         access: which Hub has the run itself, as whom.
 

@@ -88,14 +88,10 @@ def sweep(
     sweep that was interrupted continues with the same call: what is finished is not trained again.
 
     Args:
-        recipe: its name.
         words: of the recipe's command line, for every trial.
-        directory: where the sweep goes.
         grid: by key of the recipe the values to try, as on the command line.
         ranges: by key "low, high" or "low, high, log"; with `trials` only.
         trials: how many configurations the sampler draws; None tries all of the grid.
-        metric: what to choose by, by default the main metric of the task.
-        minimize: choose the lowest value.
         skip_failed: choose among the finished trials if some failed, else nothing.
 
     Raises:

@@ -72,15 +72,11 @@ def _indexed_figures(metadata: Any) -> list[tuple[Any, ...]]:
     """The figures of the model-index: metric's type and name, value, low, high, n, and the data they are about."""
     return [
         (
-            result.metric_type,
-            result.metric_name,
-            result.metric_value,
-            *((result.metric_args or {}).get(key) for key in ("low", "high", "n")),
-            result.dataset_type,
-            result.dataset_split,
-            result.dataset_revision,
+            *(each.metric_type, each.metric_name, each.metric_value),
+            *((each.metric_args or {}).get(key) for key in ("low", "high", "n")),
+            *(each.dataset_type, each.dataset_split, each.dataset_revision),
         )
-        for result in metadata.get("eval_results") or []
+        for each in metadata.get("eval_results") or []
     ]
 
 

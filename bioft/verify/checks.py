@@ -18,17 +18,8 @@ from bioft.datasets.recorded import RecordedData
 from bioft.errors import BioftError
 from bioft.storage.runs import PREDICTIONS, RECORD
 from bioft.task import BASE, FINE_TUNED, Task
-from bioft.verify.findings import (
-    SHOWN_ROWS,
-    Figure,
-    PredictionCheck,
-    Verification,
-    check_base_model,
-    equal,
-    figure_of,
-    interval_text,
-    number_text,
-)
+from bioft.verify import findings
+from bioft.verify.findings import SHOWN_ROWS, Figure, equal, figure_of
 
 Tables = Mapping[str, pd.DataFrame]
 PARTS = ("value", "low", "high", "n")
@@ -47,7 +38,7 @@ class Run:
     directory: Path
     record: dict[str, Any]
     task: Task
-    found: Verification
+    found: findings.Verification
     sample: int | None = None
     seed: int = 0
     progress: bool = False
@@ -103,10 +94,8 @@ def check_functions(run: Run) -> None:
 def check_stored(run: Run, dataset: Any, fitted: Tables) -> None:
     """Compare the record's figures, intervals and comparisons with those that its stored predictions give.
 
-    Args:
-        run: the run; its figures of the fine-tuned model become those of the stored predictions.
-        dataset: the splits; None where they could not be had and the figures need none.
-        fitted: baselines fitted again, in the place of those that were not stored.
+    `dataset` is None where the splits could not be had and the figures need none; baselines fitted again stand in the
+    place of those that were not stored.
     """
     found, recorded, figures = run.found, run.recorded, run.of_task("evaluate", "figures")
     again = run.of_task("answers", "differences")(run.systems[FINE_TUNED], run.table, run.record)
@@ -124,7 +113,7 @@ def check_stored(run: Run, dataset: Any, fitted: Tables) -> None:
         for metric, figure in known.items():
             ours = computed[metric]
             if any(not equal(ours[part], figure[part]) for part in PARTS):
-                wrong.append(f"{name}: {metric} {interval_text(figure)}, not {interval_text(ours)}")
+                wrong.append(f"{name}: {metric} {findings.interval_text(figure)}, not {findings.interval_text(ours)}")
         _take(found, [figure_of(name, metric, figure, computed[metric]["value"]) for metric, figure in known.items()])
     if wrong:
         found.reasons.append(f"{RECORD} states figures that do not follow from {PREDICTIONS}: {'; '.join(wrong)}.")
@@ -152,9 +141,9 @@ def fit_baselines(run: Run, dataset: Any) -> Tables:
 def check_data(run: Run, data: RecordedData) -> bool:
     """Whether the predictions are about the test split of the data; what is wrong with the data is a reason."""
     run.found.reasons += data.reasons
-    if (check_files := run.optional("evaluate", "check_files")) is not None:
+    if check_files := run.optional("evaluate", "check_files"):
         run.found.reasons += check_files(run.directory, data.splits, run.record)
-    if (check := run.optional("evaluate", "check_data")) is not None:
+    if check := run.optional("evaluate", "check_data"):
         run.found.reasons += check(data.splits, run.record)
     if (rows_of := run.optional("evaluate", "test_rows")) is None:
         return True
@@ -212,9 +201,7 @@ def check_predictions(run: Run, dataset: Any, fitted: Tables) -> None:
 def verify_run(run: Run, data: RecordedData | BioftError) -> None:
     """Compare everything that a run states with its stored predictions, its data, its baselines and its model.
 
-    Args:
-        run: what is found goes into its `found`.
-        data: the data of the record, or why they could not be had.
+    `data` are those of the record, or why they could not be had.
 
     Raises:
         BioftError: what could not be had.
@@ -232,7 +219,7 @@ def verify_run(run: Run, data: RecordedData | BioftError) -> None:
     fitted = fit_baselines(run, data.splits) if same_rows or not run.task.self_contained else {}
     if same_rows or run.task.self_contained:
         check_stored(run, data.splits, fitted)
-    run.found.reasons += check_base_model(run.directory, run.record)
+    run.found.reasons += findings.check_base_model(run.directory, run.record)
     if same_rows:
         check_predictions(run, data.splits, fitted)
 
@@ -251,7 +238,7 @@ def _compare_rows(run: Run, made: pd.DataFrame, rows: np.ndarray) -> bool:
     changed = compared["changed"].to_numpy()
     differing = off if task.allowed_changed is None else off | (changed > 0)
     answers = compared["answers"].sum() if "answers" in compared else len(rows)
-    run.found.predictions = PredictionCheck(
+    run.found.predictions = findings.PredictionCheck(
         compared=len(rows),
         total=len(run.table),
         agreeing=int((~differing).sum()),
@@ -261,9 +248,10 @@ def _compare_rows(run: Run, made: pd.DataFrame, rows: np.ndarray) -> bool:
     )
     too_many = task.allowed_changed is not None and changed.sum() > task.allowed_changed * answers
     if off.sum() > task.allowed_differing * len(rows) or too_many:
-        worst = compared[differing].sort_values("difference", ascending=False, kind="stable")["words"][:SHOWN_ROWS]
+        worst = compared[differing].sort_values("difference", ascending=False, kind="stable")["words"]
+        words = "; ".join(worst[:SHOWN_ROWS])
         run.found.reasons.append(
-            f"{int(differing.sum()):,} of {len(rows):,} predictions are not what the model gives ({'; '.join(worst)})."
+            f"{int(differing.sum()):,} of {len(rows):,} predictions are not what the model gives ({words})."
         )
     return True
 
@@ -281,12 +269,12 @@ def _check_figures(run: Run, name: str, table: pd.DataFrame, dataset: Any) -> se
     ]
     _take(run.found, compared)
     if outside := [figure for figure in compared if not figure.holds]:
-        words = (f"{figure.metric} {number_text(figure.measured)}" for figure in outside)
+        words = (f"{figure.metric} {findings.number_text(figure.measured)}" for figure in outside)
         run.found.reasons.append(f"{name}: outside the recorded intervals: {', '.join(words)}.")
     return {figure.metric for figure in compared}
 
 
-def _take(found: Verification, figures: list[Figure]) -> None:
+def _take(found: findings.Verification, figures: list[Figure]) -> None:
     """Put figures in the place of those of the same model and metric."""
     new = {(figure.model, figure.metric): figure for figure in figures}
     known = {(figure.model, figure.metric): figure for figure in found.figures}

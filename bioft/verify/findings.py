@@ -1,13 +1,19 @@
 """What a verification finds: figures and predictions made again beside the recorded ones, and the verdict."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from rich import box
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
 from bioft.errors import BioftError
 from bioft.hub import pull
 from bioft.storage import runs
+from bioft.task import FINE_TUNED
 
 Status = Literal["verified", "not reproduced", "cannot be checked"]
 EQUAL = 1e-6
@@ -118,3 +124,36 @@ def interval_text(figure: Mapping[str, Any] | None) -> str:
         return "nothing"
     value, low, high = (number_text(figure[key]) for key in ("value", "low", "high"))
     return f"{value} [{low}, {high}] of {figure['n']}"
+
+
+def print_figures(figures: Sequence[Figure], console: Console) -> None:
+    """Print the figures of the fine-tuned model and those of others that do not hold, and how many of these hold."""
+    if not figures:
+        return
+    columns = (Column(each, no_wrap=True) for each in ("recorded [95 % interval]", "now", "difference", ""))
+    figure_column = Column("figure", overflow="fold")
+    table = Table(figure_column, *columns, title="Test split", title_justify="left", box=box.SIMPLE_HEAD)
+    for figure in figures:
+        if figure.model == FINE_TUNED or not figure.holds:
+            known = figure.recorded is not None and figure.measured is not None
+            table.add_row(
+                figure.metric if figure.model == FINE_TUNED else f"{figure.model}: {figure.metric}",
+                f"{number_text(figure.recorded)} [{number_text(figure.low)}, {number_text(figure.high)}]",
+                number_text(figure.measured),
+                f"{figure.measured - figure.recorded:+.4f}" if known else "–",  # type: ignore[operator]
+                "equal" if figure.equal else "inside" if figure.holds else "outside",
+                style=None if figure.holds else "red",
+            )
+    console.print(table)
+    if others := [figure for figure in figures if figure.model != FINE_TUNED]:
+        holding = sum(figure.holds for figure in others)
+        console.print(f"Base model and baselines: {holding} of {len(others)} figures hold.")
+
+
+def print_verdict(notes: Sequence[str], reasons: Sequence[str], verdict: Text, console: Console) -> None:
+    """Print what else there is to know, the reasons and, last, the verdict."""
+    for note in notes:
+        console.print(Text(f"Note: {note}", style="yellow"), soft_wrap=True)
+    for reason in reasons:
+        console.print(Text(f"- {reason}"), soft_wrap=True)
+    console.print(verdict, soft_wrap=True)

@@ -8,6 +8,7 @@ adapter on its base model, on the recorded data, and the baselines fitted again.
 import secrets
 from functools import partial
 from pathlib import Path
+from typing import Unpack
 
 from rich.console import Console
 from rich.text import Text
@@ -15,11 +16,11 @@ from rich.text import Text
 from bioft.datasets.recorded import RecordedData, recorded_data
 from bioft.errors import BioftError, ChangedFilesError, LeakageError
 from bioft.hub import pull
+from bioft.hub.client import AccessOptions
 from bioft.storage import runs
 from bioft.verify import checks
 from bioft.verify.card import check_card
-from bioft.verify.findings import Status, Verification
-from bioft.verify.report import print_figures, print_verdict
+from bioft.verify.findings import Status, Verification, print_figures, print_verdict
 
 EXIT_CODES: dict[Status, int] = {"verified": 0, "not reproduced": 1, "cannot be checked": 2}
 
@@ -31,23 +32,17 @@ def verify(
     sample: int | None = None,
     seed: int | None = None,
     dataset_path: Path | None = None,
-    endpoint: str | None = None,
-    token: str | None = None,
     progress: bool = True,
+    **access: Unpack[AccessOptions],
 ) -> Verification:
     """Run the recorded evaluation of a run again and compare it with the card, the record and the predictions.
 
     Args:
-        name: `user/name` on the Hub, or a run directory.
-        revision: branch, tag or commit on the Hub; by default main.
         sample: make only this many of the test predictions again, drawn at random, and leave the base model and the
             baselines out; None makes all of them.
         seed: of that draw; by default a fresh one, which nobody can have prepared for.
         dataset_path: the source file that the data were built from, or a folder written by `bioft build`, where the
             record names no dataset on the Hub.
-        endpoint: another Hub than that of `HF_ENDPOINT`.
-        token: by default the one of `hf auth login` or `HF_TOKEN`.
-        progress: show progress bars.
 
     Returns:
         The verdict. "not reproduced": something that the run states is not so. "cannot be checked": the data, the base
@@ -55,7 +50,7 @@ def verify(
     """
     found = Verification(str(name))
     try:
-        directory = pull.run_directory(str(name), revision=revision, endpoint=endpoint, token=token)
+        directory = pull.run_directory(str(name), revision=revision, **access)
         found.revision = (pull.origin(directory) or {}).get("revision")
         record = runs.read(directory)
         runs.check_tested(directory, record)
@@ -68,7 +63,7 @@ def verify(
         checks.check_functions(run)
         data: RecordedData | BioftError
         try:
-            fetch = partial(pull.pull_dataset, endpoint=endpoint, token=token)
+            fetch = partial(pull.pull_dataset, **access)
             data = recorded_data(directory, record, dataset_path, fetch=fetch)
         except LeakageError:
             raise

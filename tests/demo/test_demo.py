@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 import bioft
 from bioft.cli.main import app as command_line
 from bioft.datasets.documents import sample
-from bioft.demo import app, article_map, calibration, gauge, heatmap, page, task_tabs
+from bioft.demo import app, article_map, calibration, map_tab, page, similarity_tab
 from bioft.demo.calibration import Calibration
 from bioft.demo.space import export
 from bioft.errors import BioftError
@@ -398,8 +398,9 @@ def test_a_space_holds_an_encoder_that_is_a_folder(index: SearchIndex, tmp_path:
     assert "MODEL = 'encoder'" in (tmp_path / "space" / "app.py").read_text()
     opened = search_index.open_index(tmp_path / "space" / "index")
     assert opened.manifest["model"]["name"] == "encoder"
-    found = search_encoder.load_encoder(str(tmp_path / "space" / "encoder"))
-    search_index.check_encoder(opened.directory, opened.manifest, found)
+    search_index.check_encoder(
+        opened.directory, opened.manifest, search_encoder.load_encoder(str(tmp_path / "space" / "encoder"))
+    )
 
 
 def refused(*words: object) -> str:
@@ -459,7 +460,7 @@ def test_a_port_that_is_taken() -> None:
 def asked(run: Path, name: str) -> Any:
     """The function that the tab of a run calls."""
     with app.gr.Blocks(analytics_enabled=False) as blocks:
-        task_tabs.add_all([run])
+        app.add_runs([run])
     (function,) = {each.fn for each in blocks.fns.values() if each.api_name == name}
     return function
 
@@ -539,15 +540,15 @@ def test_a_score_in_words_and_in_the_gauge() -> None:
     assert known.is_far(0.5) and not known.is_far(0.51)
     empty = np.empty(0, np.float32)
     assert Calibration(empty, empty, empty).in_words(0.5) == "" and not Calibration(empty, empty, empty).is_far(0)
-    assert "Pairs that share" in gauge.to_html(0.5, known)
-    assert "Random" not in (alone := gauge.to_html(-0.5, Calibration(empty, empty, empty)))
+    assert "Pairs that share" in similarity_tab.gauge(0.5, known)
+    assert "Random" not in (alone := similarity_tab.gauge(-0.5, Calibration(empty, empty, empty)))
     assert "Similarity -0.500 on a scale from -0.50 to 1" in alone
 
 
 def test_articles_that_cannot_be_compared(index: SearchIndex) -> None:
     with pytest.raises(BioftError, match="1 articles are chosen: choose 2 to 8"):
-        heatmap.to_html(index, ["30000000"])
+        map_tab.heatmap(index, ["30000000"])
     with pytest.raises(BioftError, match="has the id 'gone'"):
-        heatmap.to_html(index, ["30000000", "gone"])
+        map_tab.heatmap(index, ["30000000", "gone"])
     assert page.address_of("HP:0001250") == "https://hpo.jax.org/browse/term/HP:0001250"
     assert page.address_of("30000000") and page.address_of("123") is None

@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 
 from bioft import task as tasks
 from bioft.cli.main import app
-from bioft.demo import task_tabs
+from bioft.demo import app as demo_app
 from bioft.errors import BioftError
 from bioft.hub import pull, push
 from bioft.storage import datasets as storage, runs
@@ -124,7 +124,7 @@ def test_every_command_takes_the_run(words: list[str], exit_code: int, shown: st
 @pytest.mark.slow
 def test_the_demo_has_a_tab_for_the_run(folder: Path) -> None:
     with gradio.Blocks() as page:
-        task_tabs.add_all([Path(RUN)])
+        demo_app.add_runs([Path(RUN)])
     assert page.fns
 
 

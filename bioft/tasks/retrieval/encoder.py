@@ -63,13 +63,6 @@ class ContrastiveArguments:
 class ContrastiveTrainingArguments(MixedPrecision, SentenceTransformerTrainingArguments):
     """The arguments of the trainer of Sentence Transformers, with mixed precision by hardware."""
 
-    push_to_hub: bool = field(default=False, init=False)  # as in `bioft.models.arguments.TrainingArguments`
-
-    def __post_init__(self) -> None:
-        """Choose the precision where the user did not."""
-        self.choose_precision(self.use_cpu)
-        super().__post_init__()
-
 
 def load_model(base: embedded.BaseModel, args: ContrastiveArguments) -> SentenceTransformer:
     """Load an encoder with mean pooling, in float32.
