@@ -14,50 +14,6 @@ from bioft.errors import BioftError
 from bioft.metrics import bootstrap, intervals, module
 from bioft.metrics.bootstrap import Floats, Measured, PairedDifference, ratio
 
-_DESCRIPTION = """\
-Names matched to the ids of a namespace, where "no match" is an answer like any other. An answer is right when its id
-is one of those given in the reference, or when neither has one. Errors are counted as MetaAlignGen does: an id that is
-wrong is a false positive, whether another one were right or none; "no match" where there is one is a false negative;
-so accuracy, false positives and false negatives add up to all names. Coverage is the largest share of the names whose
-answers, taken by falling probability, are right to 95 %: what need not be checked by hand.
-"""
-
-_CITATION = """\
-@software{gong2024metaaligngen,
-  author = {Gong, Yige},
-  title = {{MetaAlignGen}: Fine-tuned Generative Model for Metabolite Identifier Alignment},
-  year = {2024}
-}
-@inproceedings{guo2017calibration,
-  title = {On Calibration of Modern Neural Networks},
-  author = {Guo, Chuan and Pleiss, Geoff and Sun, Yu and Weinberger, Kilian Q.},
-  booktitle = {Proceedings of the 34th International Conference on Machine Learning},
-  year = {2017}
-}
-"""
-
-_INPUTS = """
-Args:
-    predictions: for each name a dict of id (that answered, "" for no match), ranked (candidates in order, whatever was
-        answered) and probability (that the answer is right, in [0, 1]).
-    references: for each name the right ids joined by "|", "" where the namespace has none.
-
-Returns:
-    dict of floats: accuracy; precision (of the ids answered), recall (of the names that have one) and f1; hits_at_1
-    and hits_at_5 (a right id leads, or is among the first five candidates, of the names that have one);
-    coverage_at_95_precision; false_positives and false_negatives (numbers); ece, the expected calibration error of the
-    probability (15 equal-width bins); each also as <name>_low and <name>_high; n, the number of names.
-
-Examples:
-    >>> alignment = bioft.metrics.load("alignment")
-    >>> predictions = [
-    ...     {"id": "atp", "ranked": ["atp", "adp"], "probability": 0.9},
-    ...     {"id": "", "ranked": ["amp"], "probability": 0.6},
-    ... ]
-    >>> alignment.compute(predictions=predictions, references=["atp", ""])["accuracy"]
-    1.0
-"""
-
 METRICS = (
     "accuracy",
     "precision",
@@ -86,13 +42,7 @@ Answers = Sequence[Mapping[str, Any]]
 class Alignment(module.BootstrappedMetric):
     """Accuracy, precision, recall, F1, hits, coverage, errors and calibration of matched names, with intervals."""
 
-    ABOUT: ClassVar = {
-        "description": _DESCRIPTION,
-        "citation": _CITATION,
-        "inputs_description": _INPUTS,
-        "features": datasets.Features({"predictions": _ANSWER, "references": datasets.Value("string")}),
-        "reference_urls": ["https://arxiv.org/abs/1706.04599"],
-    }
+    FEATURES: ClassVar = datasets.Features({"predictions": _ANSWER, "references": datasets.Value("string")})
 
     def measure(self, predictions: Answers, references: Sequence[str]) -> Measured:
         """Return the metrics of answers."""

@@ -15,51 +15,6 @@ from bioft.metrics import counts, module
 from bioft.metrics.bootstrap import Measured, PairedDifference
 from bioft.storage.text_lines import normalise
 
-_DESCRIPTION = """\
-Precision, recall and F1 of named entities. A predicted mention is right when a reference mention of the same
-document has the same first and last character and the same type (exact match, as in seqeval and in the mention
-evaluation of BioCreative V). Micro, by type and macro, on request also on mentions that were not seen in training,
-each with a bootstrap interval over documents.
-"""
-
-_CITATION = """\
-@inproceedings{tjongkimsang2003,
-  title = {Introduction to the {CoNLL-2003} Shared Task: Language-Independent Named Entity Recognition},
-  author = {Tjong Kim Sang, Erik F. and De Meulder, Fien},
-  booktitle = {Proceedings of the Seventh Conference on Natural Language Learning},
-  year = {2003}
-}
-@article{li2016bc5cdr,
-  title = {{BioCreative V CDR} task corpus: a resource for chemical disease relation extraction},
-  author = {Li, Jiao and Sun, Yueping and Johnson, Robin J. and Sciaky, Daniela and Wei, Chih-Hsuan and others},
-  journal = {Database},
-  volume = {2016},
-  pages = {baw068},
-  year = {2016}
-}
-"""
-
-_INPUTS = """
-Args:
-    predictions: for each document a list of mentions (start, end, type), offsets in characters of its text.
-    references: the same, as annotated.
-    texts: the text of each document; needed with ``seen``. Default None.
-    seen: normalised names and types of training, see `seen_in_training`. With it the metrics are also computed on
-        the mentions whose name and type are not among them, of predictions and references alike. Default None.
-
-Returns:
-    dict of floats: f1, precision, recall (micro), macro_f1, <type>_f1, <type>_precision, <type>_recall, each also
-    as <name>_low and <name>_high; support and <type>_support, the number of reference mentions; with ``seen`` all of
-    these again as unseen_<name>; n, the number of documents. Types are in lower case.
-
-Examples:
-    >>> entity_f1 = bioft.metrics.load("entity_f1")
-    >>> references = [[(0, 9, "Chemical"), (18, 34, "Disease")]]
-    >>> result = entity_f1.compute(predictions=[[(0, 9, "Chemical")]], references=references)
-    >>> result["recall"]
-    0.5
-"""
-
 Span = tuple[int, int, str]
 """A mention: offset of its first character and of the one after its last, and its type."""
 Document = Iterable[Span]
@@ -74,13 +29,7 @@ class EntityF1(module.BootstrappedMetric):
     """Precision, recall and F1 of mentions, micro, macro and by type, with intervals."""
 
     # Arrow has no list that mixes numbers and text: `add_batch` makes a struct of each span.
-    ABOUT: ClassVar = {
-        "description": _DESCRIPTION,
-        "citation": _CITATION,
-        "inputs_description": _INPUTS,
-        "features": datasets.Features({side: [_SPAN] for side in ("predictions", "references")}),
-        "reference_urls": ["https://doi.org/10.1093/database/baw068"],
-    }
+    FEATURES: ClassVar = datasets.Features({side: [_SPAN] for side in ("predictions", "references")})
 
     def add_batch(self, *, predictions: Documents, references: Documents) -> None:
         """Add the mentions of some documents, as `compute` takes them."""

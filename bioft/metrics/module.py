@@ -1,29 +1,31 @@
 """What the metric modules of this package share: each is an `evaluate.Metric` whose figures come with intervals."""
 
+import tomllib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from importlib import resources
 from typing import Any, ClassVar
 
 import evaluate
 
 from bioft.metrics import bootstrap
 
-_RESAMPLING = """\
-    n_resamples: bootstrap resamples. Default 1000; 0 leaves the intervals out.
-    seed: of the resampling. Default 0.
-    confidence: of the intervals. Default 0.95.
-"""
-
 
 class BootstrappedMetric(evaluate.Metric, ABC):
-    """An `evaluate.Metric` of which a module states texts and features (`ABOUT`), and what is measured (`measure`)."""
+    """An `evaluate.Metric` of which a module states the features, `texts.toml` the words, and `measure` the rest."""
 
-    ABOUT: ClassVar[Mapping[str, Any]]
-    """Arguments of `evaluate.MetricInfo`; those of resampling are added to the description of the inputs."""
+    FEATURES: ClassVar[Any]
 
     def _info(self) -> evaluate.MetricInfo:
-        words = self.ABOUT["inputs_description"].replace("\nReturns:", f"{_RESAMPLING}\nReturns:")
-        return evaluate.MetricInfo(**{**self.ABOUT, "inputs_description": words})
+        texts = tomllib.loads(resources.files("bioft.metrics").joinpath("texts.toml").read_text(encoding="utf-8"))
+        # `evaluate.load` gives a module a longer name, with the same end.
+        about = texts[type(self).__module__.rpartition(".")[2]]
+        return evaluate.MetricInfo(
+            description=about["description"],
+            citation="".join(texts["citations"][key] for key in about["citations"]),
+            inputs_description="\n" + about["inputs"].replace("\nReturns:", f"{texts['resampling']}\nReturns:"),
+            features=self.FEATURES,
+            reference_urls=about["reference_urls"],
+        )
 
     @abstractmethod
     def measure(self, predictions: Any, references: Any) -> bootstrap.Measured:

@@ -18,45 +18,6 @@ from bioft.errors import BioftError
 from bioft.metrics import bootstrap, intervals, module
 from bioft.metrics.bootstrap import Floats, Measured, PairedDifference
 
-_DESCRIPTION = """\
-How well labels of texts are predicted. Precision, recall and F1 of each label; micro, macro, weighted and samples
-averages as scikit-learn defines them; subset accuracy (all labels of a text right and no other); AUROC and average
-precision of each label and their means (the latter is mAP). Each has a bootstrap interval over texts.
-"""
-
-_CITATION = """\
-@article{tsoumakas2007multi,
-  title = {Multi-label classification: an overview},
-  author = {Tsoumakas, Grigorios and Katakis, Ioannis},
-  journal = {International Journal of Data Warehousing and Mining},
-  volume = {3},
-  number = {3},
-  pages = {1--13},
-  year = {2007}
-}
-"""
-
-_INPUTS = """
-Args:
-    predictions: for each text the list of its predicted labels (of one, where a text has one).
-    references: the same, as labelled.
-    labels: all labels; by default those that occur.
-    scores: for each text a number in [0, 1] for each of `labels`; without them there are no AUROC and mAP.
-
-Returns:
-    dict of floats: f1, precision, recall (micro), the same after macro_, weighted_ and samples_, accuracy (subset
-    accuracy), and for each label <label>_f1, <label>_precision, <label>_recall; with scores also macro_auroc,
-    macro_auprc (mAP), <label>_auroc and <label>_auprc (average precision). Each also as <name>_low and <name>_high.
-    Besides, <label>_support, support, and n, the number of texts. Labels are in lower case. A label that neither
-    occurs nor is predicted is part of no average, and has no figures but its support.
-
-Examples:
-    >>> multilabel = bioft.metrics.load("multilabel")
-    >>> result = multilabel.compute(predictions=[["Negative"], []], references=[["Negative"], ["Covid19"]])
-    >>> result["recall"]
-    0.5
-"""
-
 AVERAGES = ("micro", "macro", "weighted", "samples")
 MEASURES = ("precision", "recall", "f1")
 Labels = Sequence[Iterable[str]]
@@ -73,13 +34,9 @@ class Indicators(NamedTuple):
 class MultiLabel(module.BootstrappedMetric):
     """Precision, recall and F1 of the labels of texts, by label and averaged, AUROC and mAP, with intervals."""
 
-    ABOUT: ClassVar = {
-        "description": _DESCRIPTION,
-        "citation": _CITATION,
-        "inputs_description": _INPUTS,
-        "features": datasets.Features({side: [datasets.Value("string")] for side in ("predictions", "references")}),
-        "reference_urls": ["https://scikit-learn.org/stable/modules/model_evaluation.html#multilabel-ranking-metrics"],
-    }
+    FEATURES: ClassVar = datasets.Features(
+        {side: [datasets.Value("string")] for side in ("predictions", "references")}
+    )
 
     def measure(
         self,

@@ -14,47 +14,6 @@ from bioft.errors import BioftError
 from bioft.metrics import counts, module
 from bioft.metrics.bootstrap import Measured, PairedDifference
 
-_DESCRIPTION = """\
-Precision, recall and F1 of relations at the level of documents. As in the relation evaluation of BioCreative V
-(CDR task), a prediction is right when the reference has the same document, type, head and tail, where head and tail
-are concept ids; each such relation counts once for a document, whatever mentions express it. The metric is the same
-with gold entities and end to end: with gold entities the predictions are pairs of annotated concepts. Micro, by type
-and macro, each with a bootstrap interval over documents.
-"""
-
-_CITATION = """\
-@article{wei2016cdr,
-  title = {Assessing the state of the art in biomedical relation extraction: overview of the {BioCreative V}
-    chemical-disease relation ({CDR}) task},
-  author = {Wei, Chih-Hsuan and Peng, Yifan and Leaman, Robert and Davis, Allan Peter and Mattingly, Carolyn J. and
-    Li, Jiao and Wiegers, Thomas C. and Lu, Zhiyong},
-  journal = {Database},
-  volume = {2016},
-  pages = {baw032},
-  year = {2016}
-}
-"""
-
-_INPUTS = """
-Args:
-    predictions: for each document a list of relations (type, head, tail); head and tail are concept ids. An id that
-        joins several by "|" or ";", as composite mentions have, stands for each of them: (CID, D1, D2|D3) is
-        (CID, D1, D2) and (CID, D1, D3).
-    references: the same, as annotated.
-
-Returns:
-    dict of floats: f1, precision, recall (micro), macro_f1, <type>_f1, <type>_precision, <type>_recall, each also
-    as <name>_low and <name>_high; support and <type>_support, the number of reference relations; n, the number of
-    documents. Types are in lower case.
-
-Examples:
-    >>> relation_f1 = bioft.metrics.load("relation_f1")
-    >>> predictions = [[("CID", "D003000", "D006973"), ("CID", "D003000", "D003866")]]
-    >>> result = relation_f1.compute(predictions=predictions, references=[[("CID", "D003000", "D006973")]])
-    >>> result["precision"]
-    0.5
-"""
-
 Relation = tuple[str, str, str]
 """Type, concept id of the head, concept id of the tail; the direction counts."""
 Documents = Sequence[Iterable[Sequence[str]]]
@@ -65,13 +24,9 @@ _JOINED = re.compile(r"[|;]")
 class RelationF1(module.BootstrappedMetric):
     """Precision, recall and F1 of the relations of documents, micro, macro and by type, with intervals."""
 
-    ABOUT: ClassVar = {
-        "description": _DESCRIPTION,
-        "citation": _CITATION,
-        "inputs_description": _INPUTS,
-        "features": datasets.Features({side: [[datasets.Value("string")]] for side in ("predictions", "references")}),
-        "reference_urls": ["https://doi.org/10.1093/database/baw032"],
-    }
+    FEATURES: ClassVar = datasets.Features(
+        {side: [[datasets.Value("string")]] for side in ("predictions", "references")}
+    )
 
     def measure(self, predictions: Documents, references: Documents) -> Measured:
         """Return the metrics of relations."""

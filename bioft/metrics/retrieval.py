@@ -15,43 +15,6 @@ from bioft.errors import BioftError
 from bioft.metrics import bootstrap, module
 from bioft.metrics.bootstrap import Floats, Measured, PairedDifference
 
-_DESCRIPTION = """\
-Rankings of documents for queries, each with a set of relevant documents (binary relevance): nDCG@10, reciprocal rank
-within the first 10, recall within the first 10 and 100, and average precision over the whole ranking, each the mean
-over the queries. The values per query are those of trec_eval, through ir-measures.
-"""
-
-_CITATION = """\
-@inproceedings{macavaney2022irmeasures,
-  title = {Streamlining Evaluation with ir-measures},
-  author = {MacAvaney, Sean and Macdonald, Craig and Ounis, Iadh},
-  booktitle = {Advances in Information Retrieval (ECIR)},
-  year = {2022}
-}
-@article{jarvelin2002cumulated,
-  title = {Cumulated gain-based evaluation of {IR} techniques},
-  author = {J{\\"a}rvelin, Kalervo and Kek{\\"a}l{\\"a}inen, Jaana},
-  journal = {ACM Transactions on Information Systems},
-  year = {2002}
-}
-"""
-
-_INPUTS = """
-Args:
-    predictions: for each query the ids of the documents found, best first; none twice. May be empty.
-    references: for each query the ids of the relevant documents, at least one. Ids are all strings or all integers.
-
-Returns:
-    dict of floats: ndcg_at_10, mrr_at_10, recall_at_10, recall_at_100, map, each also as <name>_low and <name>_high;
-    n, the number of queries. What is not in the ranking counts as not found: give 100 documents or more where there
-    are so many.
-
-Examples:
-    >>> retrieval = bioft.metrics.load("retrieval")
-    >>> retrieval.compute(predictions=[["a", "b"], ["c", "a"]], references=[["a"], ["a"]])["mrr_at_10"]
-    0.75
-"""
-
 METRICS = ("ndcg_at_10", "mrr_at_10", "recall_at_10", "recall_at_100", "map")
 """The metrics, in the order in which they are reported."""
 
@@ -62,16 +25,10 @@ Ids = Sequence[Sequence[str]] | Sequence[Sequence[int]]
 class Retrieval(module.BootstrappedMetric):
     """nDCG@10, MRR@10, recall@10, recall@100 and MAP of rankings, with intervals over the queries."""
 
-    ABOUT: ClassVar = {
-        "description": _DESCRIPTION,
-        "citation": _CITATION,
-        "inputs_description": _INPUTS,
-        "features": [
-            datasets.Features(dict.fromkeys(("predictions", "references"), datasets.List(datasets.Value(kind))))
-            for kind in ("string", "int64")
-        ],
-        "reference_urls": ["https://ir-measur.es"],
-    }
+    FEATURES: ClassVar = [
+        datasets.Features(dict.fromkeys(("predictions", "references"), datasets.List(datasets.Value(kind))))
+        for kind in ("string", "int64")
+    ]
 
     def measure(self, predictions: Ids, references: Ids) -> Measured:
         """Return the metrics of rankings."""
