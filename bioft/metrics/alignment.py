@@ -15,17 +15,9 @@ from bioft.metrics import bootstrap, intervals, module
 from bioft.metrics.bootstrap import Floats, Measured, PairedDifference, ratio
 
 METRICS = (
-    "accuracy",
-    "precision",
-    "recall",
-    "f1",
-    "hits_at_1",
-    "hits_at_5",
-    "coverage_at_95_precision",
-    "false_positives",
-    "false_negatives",
-    "ece",
-)
+    "accuracy", "precision", "recall", "f1", "hits_at_1", "hits_at_5", "coverage_at_95_precision",
+    "false_positives", "false_negatives", "ece",
+)  # fmt: skip
 """The metrics, in the order in which they are reported."""
 PRECISION = 0.95
 """What the answers that are covered must reach."""
@@ -76,13 +68,7 @@ class _Outcome:
             )
         if not references:
             raise BioftError("There are no names to measure on.")
-        self.probability = np.array([answer["probability"] for answer in predictions], np.float64)
-        bad = np.flatnonzero(~((self.probability >= 0) & (self.probability <= 1)))  # the negation catches NaN too
-        if len(bad):
-            raise BioftError(
-                f"{len(bad):,} of {len(references):,} probabilities are not in [0, 1]; the first is "
-                f"{self.probability[bad[0]]} at index {bad[0]}."
-            )
+        self.probability = intervals.check_shares([answer["probability"] for answer in predictions], "probabilities")
         golds = [set(filter(None, reference.split("|"))) for reference in references]
         given = [answer["id"] for answer in predictions]
         self.given = np.array([bool(identifier) for identifier in given])
@@ -90,29 +76,16 @@ class _Outcome:
         found = np.array([identifier in gold for identifier, gold in zip(given, golds, strict=True)])
         self.found = found
         self.right = found | ~(self.given | self.has_match)
+        ranked_and_gold = [(answer["ranked"], gold) for answer, gold in zip(predictions, golds, strict=True)]
         self.hits = {
-            k: np.array(
-                [
-                    bool(gold.intersection(answer["ranked"][:k]))
-                    for answer, gold in zip(predictions, golds, strict=True)
-                ]
-            )
-            for k in (1, 5)
+            k: np.array([bool(gold.intersection(ranked[:k])) for ranked, gold in ranked_and_gold]) for k in (1, 5)
         }
-        self.proportions = {
-            "accuracy": np.ones(len(golds), bool),
-            "precision": self.given,
-            "recall": self.has_match,
-            "hits_at_1": self.has_match,
-            "hits_at_5": self.has_match,
-        }
+        self.proportions = {"accuracy": np.ones(len(golds), bool), "precision": self.given}
+        self.proportions |= dict.fromkeys(("recall", "hits_at_1", "hits_at_5"), self.has_match)
         """Per metric that is a proportion: the names that it is about."""
-        self.order = np.argsort(-self.probability, kind="stable")
-        ranked = self.probability[self.order]
         # Equal probabilities are accepted together.
-        self.ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
-        self.gaps = np.zeros((len(golds), intervals.CALIBRATION_BINS))
-        self.gaps[np.arange(len(golds)), intervals.calibration_bins(self.probability)] = self.right - self.probability
+        self.order, self.ends = intervals.falling(self.probability)
+        self.gaps = intervals.calibration_gaps(self.right, self.probability)
 
     def metrics(self, weights: Floats) -> dict[str, Floats]:
         """Return each metric, shape (resamples,), for weights of shape (resamples, names); NaN if undefined."""

@@ -59,10 +59,8 @@ def count(
     return Counts(types, *counts)
 
 
-def metrics(
-    counts: Counts, *, prefix: str = "", n_resamples: int = 1000, seed: int = 0, confidence: float = 0.95
-) -> dict[str, float]:
-    """Return precision, recall and F1 as a flat dict of floats.
+def metrics(counts: Counts, **options: Any) -> dict[str, float]:
+    """Return precision, recall and F1 as a flat dict of floats; options are those of `bootstrap.figures`.
 
     Keys, each after ``prefix``: ``f1``, ``precision``, ``recall`` over all types (micro), ``macro_f1`` (the mean
     F1 of the types) and ``<type>_f1``, ``<type>_precision``, ``<type>_recall`` with the type in lower case; each
@@ -78,8 +76,7 @@ def metrics(
     Raises:
         BioftError: fewer than 0 resamples, a confidence outside (0, 1), or two types with the same key.
     """
-    options: dict[str, Any] = {"n_resamples": n_resamples, "seed": seed, "confidence": confidence}
-    return bootstrap.figures(measured(counts), prefix=prefix, **options)
+    return bootstrap.figures(measured(counts), **options)
 
 
 def measured(counts: Counts) -> Measured:
@@ -90,15 +87,11 @@ def measured(counts: Counts) -> Measured:
     for kind, concerned in (("precision", counts.true_positives + counts.false_positives), ("recall", there)):
         proportions[kind] = concerned.any(axis=1)
         proportions |= {f"{name}_{kind}": its > 0 for name, its in zip(names, concerned.T, strict=True)}
-    supports = {f"{name}_support": n for name, n in zip(names, there.sum(axis=0).tolist(), strict=True)}
+    supports = {"support": int(there.sum())}
+    supports |= {f"{name}_support": n for name, n in zip(names, there.sum(axis=0).tolist(), strict=True)}
     values, documents = partial(_values, counts), len(there)
-    return Measured(
-        values,
-        documents,
-        zero=tuple(values(np.ones((1, documents)))) if any(kind.any() for kind in counts[1:]) else (),
-        proportions=proportions,
-        others={"support": int(there.sum()), **supports},
-    )
+    zero = tuple(values(np.ones((1, documents)))) if any(kind.any() for kind in counts[1:]) else ()
+    return Measured(values, documents, zero=zero, proportions=proportions, others=supports)
 
 
 def paired_difference(first: Counts, second: Counts, *, metric: str = "f1", **options: Any) -> PairedDifference:

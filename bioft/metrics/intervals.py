@@ -7,6 +7,7 @@ import math
 import warnings
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -91,14 +92,8 @@ def measured(
         _warn_if_undefined(labels)
     proportions = {"accuracy": np.ones(len(labels), bool), "precision": scores >= threshold, "recall": labels == 1}
     values = partial(_Ranked(labels, scores, threshold).metrics, names=metrics)
-    return Measured(
-        values,
-        len(labels),
-        zero=set(METRICS) - {"auroc", "auprc"},
-        proportions=proportions,
-        groups=index,
-        others={"threshold": float(threshold)},
-    )
+    zero, others = set(METRICS) - {"auroc", "auprc"}, {"threshold": float(threshold)}
+    return Measured(values, len(labels), zero=zero, proportions=proportions, groups=index, others=others)
 
 
 def paired_bootstrap(
@@ -108,14 +103,12 @@ def paired_bootstrap(
     *,
     metric: str = "auroc",
     thresholds: tuple[float, float] = (0.5, 0.5),
-    n_resamples: int = 1000,
-    seed: int = 0,
-    confidence: float = 0.95,
     groups: ArrayLike | None = None,
+    **options: Any,
 ) -> PairedDifference:
     """Compare two score vectors on the same examples: the difference of a metric, first minus second.
 
-    ``thresholds`` are those of the first and the second; `bootstrap.paired` says the rest.
+    ``thresholds`` are those of the first and the second; options and the rest are those of `bootstrap.paired`.
 
     Raises:
         BioftError: as `bootstrap_metrics`, and an unknown metric.
@@ -126,7 +119,7 @@ def paired_bootstrap(
         measured(labels, scores, threshold=threshold, groups=groups, metrics=(metric,))
         for scores, threshold in zip((first, second), thresholds, strict=True)
     ]
-    return bootstrap.paired(metric, *systems, n_resamples=n_resamples, seed=seed, confidence=confidence)
+    return bootstrap.paired(metric, *systems, **options)
 
 
 def ranking_values(labels: ArrayLike, scores: ArrayLike, weights: Floats) -> dict[str, Floats]:
@@ -156,19 +149,55 @@ def check_labels_and_scores(labels: ArrayLike, scores: ArrayLike) -> tuple[Integ
         raise BioftError(f"Scores must be numbers: {error}.") from error
     if scores.shape != labels.shape:
         raise BioftError(f"Shapes differ: labels are {labels.shape}, scores are {scores.shape}.")
-    bad = np.flatnonzero(~((scores >= 0) & (scores <= 1)))  # the negation catches NaN too
+    help_ = " Scores are probabilities of label 1: apply a sigmoid to logits first."
+    return labels, check_shares(scores, "scores", help_)
+
+
+def check_shares(values: ArrayLike, what: str, help_: str = "") -> Floats:
+    """Return values as float64, shape (n,); BioftError says which of them is not in [0, 1]."""
+    array = np.asarray(values, dtype=np.float64)
+    bad = np.flatnonzero(~((array >= 0) & (array <= 1)))  # the negation catches NaN too
     if len(bad):
         raise BioftError(
-            f"{len(bad):,} of {len(scores):,} scores are not in [0, 1]; the first is {scores[bad[0]]} at "
-            f"index {bad[0]}. Scores are probabilities of label 1: apply a sigmoid to logits first."
+            f"{len(bad):,} of {len(array):,} {what} are not in [0, 1]; the first is {array[bad[0]]} at "
+            f"index {bad[0]}.{help_}"
         )
-    return labels, scores
+    return array
 
 
 def calibration_bins(scores: ArrayLike) -> Integers:
     """Return the bin of each score, 0 … 14. Bins are (left, right] as in Guo et al., the first holds 0 too."""
     bins = np.ceil(np.asarray(scores, dtype=np.float64) * CALIBRATION_BINS).astype(np.int64) - 1
     return np.clip(bins, 0, CALIBRATION_BINS - 1)
+
+
+def calibration_gaps(truth: ArrayLike, scores: Floats) -> Floats:
+    """Return truth minus score in the column of each score's bin, else 0; shape (n, bins)."""
+    gaps = np.zeros((len(scores), CALIBRATION_BINS))
+    gaps[np.arange(len(scores)), calibration_bins(scores)] = truth - scores
+    return gaps
+
+
+def reliability(truth: ArrayLike, scores: ArrayLike) -> tuple[Floats, Floats, Floats, Integers]:
+    """Return, of the bins that hold any scores, mean score, share that is so and the distances to the ends of its
+    Wilson interval (2, bins); and the number of scores in each of all bins.
+    """
+    place = calibration_bins(scores)
+    sizes = np.bincount(place, minlength=CALIBRATION_BINS)
+    filled = np.flatnonzero(sizes)
+    positives, sums = (np.bincount(place, each, CALIBRATION_BINS)[filled] for each in (truth, scores))
+    share = positives / sizes[filled]
+    bounds = [wilson_interval(int(k), int(n)) for k, n in zip(positives, sizes[filled], strict=True)]
+    low, high = np.array(bounds).T
+    # Rounding may put a bound a hair on the wrong side.
+    return sums / sizes[filled], share, np.maximum([share - low, high - share], 0), sizes
+
+
+def falling(scores: Floats) -> tuple[Integers, Integers]:
+    """Return the order of falling scores, and the place of the last of each run of equal ones in it."""
+    order = np.argsort(-scores, kind="stable")
+    ranked = scores[order]
+    return order, np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
 
 
 def auroc(labels: ArrayLike, scores: ArrayLike, weights: NDArray[np.floating]) -> Floats:
@@ -229,14 +258,11 @@ class _Ranked:
         if math.isnan(threshold):
             raise BioftError("The threshold is NaN: give a number, such as the most accurate one on validation.")
         self.labels, self.scores = labels, scores
-        self.order = np.argsort(-scores, kind="stable")
-        ranked = scores[self.order]
+        # Tied examples enter a curve together.
+        self.order, self.ends = falling(scores)
         self.positive = labels[self.order].astype(np.float64)
-        # The last example of each run of equal scores: tied examples enter a curve together.
-        self.ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
         self.predicted_positive = int((scores >= threshold).sum())
-        self.gaps = np.zeros((len(ranked), CALIBRATION_BINS))
-        self.gaps[np.arange(len(ranked)), calibration_bins(ranked)] = self.positive - ranked
+        self.gaps = calibration_gaps(self.positive, scores[self.order])
 
     def metrics(self, weights: Floats, names: Sequence[str]) -> dict[str, Floats]:
         """Return each named metric, shape (resamples,), for weights of shape (resamples, examples).
@@ -291,8 +317,5 @@ def _warn_if_undefined(labels: Integers) -> None:
     positives = int(labels.sum())
     if positives in (0, len(labels)):
         undefined = "AUROC and AUPRC are" if positives == 0 else "AUROC is"
-        warnings.warn(
-            f"{undefined} undefined (NaN): all {len(labels):,} labels are {labels[0]}.",
-            UserWarning,
-            stacklevel=4,
-        )
+        words = f"{undefined} undefined (NaN): all {len(labels):,} labels are {labels[0]}."
+        warnings.warn(words, UserWarning, stacklevel=4)

@@ -31,15 +31,8 @@ def describe_difference(baseline: str, result: intervals.PairedDifference, words
         f"p {'<' if result.p_value < 0.002 else '='} {max(result.p_value, 0.002):.3f} "
         f"(paired bootstrap, n = {result.n})."
     )
-    return {
-        "baseline": baseline,
-        "metric": result.metric,
-        "difference": result.difference,
-        "low": result.low,
-        "high": result.high,
-        "p_value": result.p_value,
-        "sentence": sentence,
-    }
+    figures = {key: getattr(result, key) for key in ("metric", "difference", "low", "high", "p_value")}
+    return {"baseline": baseline, **figures, "sentence": sentence}
 
 
 def describe_best(results: Mapping[str, intervals.PairedDifference], words: str) -> dict[str, Any]:

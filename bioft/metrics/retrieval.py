@@ -12,13 +12,11 @@ import datasets
 import numpy as np
 
 from bioft.errors import BioftError
-from bioft.metrics import bootstrap, module
+from bioft.metrics import MEASURES, bootstrap, module
 from bioft.metrics.bootstrap import Floats, Measured, PairedDifference
 
-METRICS = ("ndcg_at_10", "mrr_at_10", "recall_at_10", "recall_at_100", "map")
+METRICS = tuple(MEASURES["retrieval"])
 """The metrics, in the order in which they are reported."""
-
-
 Ids = Sequence[Sequence[str]] | Sequence[Sequence[int]]
 
 
@@ -63,13 +61,8 @@ def values_per_query(predictions: Ids, references: Ids) -> Floats:
             raise BioftError(f"Query {query} has no relevant document, so nothing can be found: leave it out.")
         if len(set(ranked)) < len(ranked):
             raise BioftError(f"The ranking of query {query} has a document twice: rank each document once.")
-    measures = {
-        ir_measures.nDCG @ 10: "ndcg_at_10",
-        ir_measures.RR @ 10: "mrr_at_10",
-        ir_measures.R @ 10: "recall_at_10",
-        ir_measures.R @ 100: "recall_at_100",
-        ir_measures.AP: "map",
-    }
+    # In the order of `METRICS`.
+    measures = [ir_measures.nDCG @ 10, ir_measures.RR @ 10, ir_measures.R @ 10, ir_measures.R @ 100, ir_measures.AP]
     relevance = {str(query): {str(each): 1 for each in relevant} for query, relevant in enumerate(references)}
     # Scores that fall with the rank: trec_eval orders by score, whatever the order of the entries.
     scores = {
@@ -77,8 +70,8 @@ def values_per_query(predictions: Ids, references: Ids) -> Floats:
         for query, ranked in enumerate(predictions)
     }
     values = np.zeros((len(references), len(METRICS)))
-    for found in ir_measures.iter_calc(list(measures), relevance, scores):
-        values[int(found.query_id), METRICS.index(measures[found.measure])] = found.value
+    for found in ir_measures.iter_calc(measures, relevance, scores):
+        values[int(found.query_id), measures.index(found.measure)] = found.value
     return values
 
 
@@ -104,14 +97,8 @@ def paired_retrieval_bootstrap(
     values = [values_per_query(predictions, references)[:, column] for predictions in (first, second)]
     differences = partial(_means, (values[0] - values[1])[:, None], names=(metric,))
     drawn = bootstrap.resampled(differences, len(references), n_resamples, seed)
-    return bootstrap.paired_difference(
-        metric,
-        float(values[0].mean()),
-        float(values[1].mean()),
-        drawn[metric],
-        n=len(references),
-        confidence=confidence,
-    )
+    means = (float(each.mean()) for each in values)
+    return bootstrap.paired_difference(metric, *means, drawn[metric], n=len(references), confidence=confidence)
 
 
 def _means(values: Floats, weights: Floats, names: Sequence[str] = METRICS) -> dict[str, Floats]:
