@@ -49,17 +49,14 @@ def draw_changes(table: pd.DataFrame, path: Path) -> None:
 
 def draw_confusion(tables: Mapping[str, pd.DataFrame], path: Path) -> None:
     """Draw confusion matrices side by side: rows are the truth, colours the share of the row."""
-    from matplotlib.figure import Figure
-
     rows = max(len(table) for table in tables.values())
     columns = max(len(table.columns) for table in tables.values())
     large = columns > 6
     # Many classes need the width of a page each.
     shape = (len(tables), 1) if large else (1, len(tables))
     size = (max(6.4, 3.4 + 0.5 * columns), (1.9 + 0.38 * rows) * shape[0] + 0.6)
-    figure = Figure(figsize=size if large else (4.6 * len(tables), 2.4 + 0.5 * rows), layout="constrained")
-    panels = figure.subplots(*shape, squeeze=False).ravel()
-    for axes, (name, table) in zip(panels, tables.items(), strict=True):
+    figure, panels = plots.empty_figure(size if large else (4.6 * len(tables), 2.4 + 0.5 * rows), *shape)
+    for axes, (name, table) in zip(panels.ravel(), tables.items(), strict=True):
         counts = table.to_numpy(float)
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
@@ -80,30 +77,12 @@ def draw_calibration(known: Mapping[str, tuple[np.ndarray, np.ndarray]], path: P
     """Draw the reliability of systems: in each bin of scores the share that is so, with Wilson intervals."""
     figure, (axes, histogram) = plots.new_figure(rows=2, height=6.0, height_ratios=(3, 1), sharex=True)
     axes.plot([0, 1], [0, 1], color=plots.GREY, linestyle=":", label="perfect calibration")
-    bins = intervals.CALIBRATION_BINS
     for index, (name, (truth, scores)) in enumerate(known.items()):
         colour, marker = STYLES[index % len(STYLES)]
-        place = intervals.calibration_bins(scores)
-        sizes = np.bincount(place, minlength=bins)
-        filled = np.flatnonzero(sizes)
-        positives = np.bincount(place, truth, bins)[filled]
-        mean, fraction = np.bincount(place, scores, bins)[filled] / sizes[filled], positives / sizes[filled]
-        bounds = np.array(
-            [intervals.wilson_interval(int(k), int(n)) for k, n in zip(positives, sizes[filled], strict=True)]
-        )
-        axes.errorbar(
-            mean,
-            fraction,
-            yerr=np.maximum([fraction - bounds[:, 0], bounds[:, 1] - fraction], 0),
-            color=colour,
-            marker=marker,
-            markersize=5,
-            capsize=2,
-            linewidth=1.4,
-            label=f"{_words(name)} (n = {len(truth):,})",
-        )
-        edges = np.linspace(0, 1, bins + 1)
-        histogram.stairs(sizes, edges, color=colour, linewidth=1.6)
+        means, shares, errors, sizes = intervals.reliability(truth, scores)
+        style: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 5, "capsize": 2, "linewidth": 1.4}
+        axes.errorbar(means, shares, yerr=errors, label=f"{_words(name)} (n = {len(truth):,})", **style)
+        histogram.stairs(sizes, np.linspace(0, 1, len(sizes) + 1), color=colour, linewidth=1.6)
     histogram.yaxis.set_major_formatter("{x:,.0f}")
     axes.set(ylabel="Share that is so", ylim=(-0.02, 1.02), title="Calibration, with 95 % intervals")
     axes.legend(loc="upper left", fontsize=8)
@@ -132,12 +111,9 @@ def draw_groups(tables: Mapping[str, pd.DataFrame], path: Path) -> None:
 
     Where there is an area under the ROC curve, it is drawn; else what `measure` says.
     """
-    from matplotlib.figure import Figure
-
-    rows = -(-len(tables) // 2)
-    columns = min(2, len(tables))
-    figure = Figure(figsize=(5.6 * columns, 3.5 * rows + 0.4), layout="constrained")
-    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    rows, columns = -(-len(tables) // 2), min(2, len(tables))
+    figure, grid = plots.empty_figure((5.6 * columns, 3.5 * rows + 0.4), rows, columns)
+    panels = grid.ravel()
     handles: dict[str, Any] = {}
     for axes in panels[len(tables) :]:
         axes.set_visible(False)
@@ -173,9 +149,8 @@ def draw_groups(tables: Mapping[str, pd.DataFrame], path: Path) -> None:
         axes.grid(axis="y", color="#dddddd", linewidth=0.6)
         axes.set_axisbelow(True)
         axes.set(title=name[0].upper() + name[1:], ylabel=measure[0].upper() + measure[1:])
+        axes.set(xlim=(-0.6, len(order) - 0.4), ylim=limits[measure])
         axes.title.set_fontsize(10)
-        axes.set_xlim(-0.6, len(order) - 0.4)
-        axes.set_ylim(*limits[measure])
         if measure == "AUROC":
             axes.axhline(0.5, color=plots.GREY, linestyle=":", linewidth=0.8)
     figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=len(handles), fontsize=9)

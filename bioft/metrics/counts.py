@@ -81,7 +81,7 @@ def metrics(counts: Counts, **options: Any) -> dict[str, float]:
 
 def measured(counts: Counts) -> Measured:
     """Return each metric of `metrics` as a function of how often each document counts."""
-    names = _names(counts.types)
+    names = lower_names(counts.types)
     there = counts.true_positives + counts.false_negatives
     proportions: dict[str, Any] = {}
     for kind, concerned in (("precision", counts.true_positives + counts.false_positives), ("recall", there)):
@@ -139,12 +139,12 @@ def assert_supports(found: Mapping[str, int], expected: Mapping[str, int]) -> No
         )
 
 
-def _names(types: Sequence[str]) -> list[str]:
-    """Return the name of each type in the keys of a result."""
+def lower_names(types: Sequence[str], what: str = "types") -> list[str]:
+    """Return the name of each type in the keys of a result; BioftError for two with the same."""
     names = [name.lower() for name in types]
     if doubled := [name for name, n in Counter(names).items() if n > 1]:
         same = [name for name in types if name.lower() == doubled[0]]
-        raise BioftError(f"The types {' and '.join(map(repr, same))} differ in case only: write them alike.")
+        raise BioftError(f"The {what} {' and '.join(map(repr, same))} differ in case only: write them alike.")
     return names
 
 
@@ -156,7 +156,7 @@ def _values(counts: Counts, weights: Floats) -> dict[str, Floats]:
     f1 = by_type["f1"]
     defined = ~np.isnan(f1)
     result = {**micro, "macro_f1": ratio(np.nansum(f1, axis=1), defined.sum(axis=1))}
-    for i, name in enumerate(_names(counts.types)):
+    for i, name in enumerate(lower_names(counts.types)):
         result |= {f"{name}_{kind}": values[:, i] for kind, values in by_type.items()}
     return result
 

@@ -149,18 +149,18 @@ def check_labels_and_scores(labels: ArrayLike, scores: ArrayLike) -> tuple[Integ
         raise BioftError(f"Scores must be numbers: {error}.") from error
     if scores.shape != labels.shape:
         raise BioftError(f"Shapes differ: labels are {labels.shape}, scores are {scores.shape}.")
-    help_ = " Scores are probabilities of label 1: apply a sigmoid to logits first."
-    return labels, check_shares(scores, "scores", help_)
+    advice = " Scores are probabilities of label 1: apply a sigmoid to logits first."
+    return labels, check_shares(scores, "scores", advice)
 
 
-def check_shares(values: ArrayLike, what: str, help_: str = "") -> Floats:
+def check_shares(values: ArrayLike, what: str, advice: str = "") -> Floats:
     """Return values as float64, shape (n,); BioftError says which of them is not in [0, 1]."""
     array = np.asarray(values, dtype=np.float64)
     bad = np.flatnonzero(~((array >= 0) & (array <= 1)))  # the negation catches NaN too
     if len(bad):
         raise BioftError(
             f"{len(bad):,} of {len(array):,} {what} are not in [0, 1]; the first is {array[bad[0]]} at "
-            f"index {bad[0]}.{help_}"
+            f"index {bad[0]}.{advice}"
         )
     return array
 
@@ -171,7 +171,7 @@ def calibration_bins(scores: ArrayLike) -> Integers:
     return np.clip(bins, 0, CALIBRATION_BINS - 1)
 
 
-def calibration_gaps(truth: ArrayLike, scores: Floats) -> Floats:
+def calibration_gaps(truth: NDArray[Any], scores: Floats) -> Floats:
     """Return truth minus score in the column of each score's bin, else 0; shape (n, bins)."""
     gaps = np.zeros((len(scores), CALIBRATION_BINS))
     gaps[np.arange(len(scores)), calibration_bins(scores)] = truth - scores

@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bioft.errors import BioftError
-from bioft.metrics import bootstrap, intervals, module
+from bioft.metrics import bootstrap, counts, intervals, module
 from bioft.metrics.bootstrap import Floats, Measured, PairedDifference
 
 AVERAGES = ("micro", "macro", "weighted", "samples")
 MEASURES = ("precision", "recall", "f1")
 Labels = Sequence[Iterable[str]]
+_ratio = partial(bootstrap.ratio, otherwise=0.0)
 
 
 class Indicators(NamedTuple):
@@ -56,13 +57,10 @@ def measured(compared: Indicators, scores: Floats | None = None) -> Measured:
     for measure, side in (("precision", compared.predicted), ("recall", compared.truth)):
         proportions[measure] = side.any(axis=1)
         proportions |= {f"{name}_{measure}": its for name, its in zip(_names(compared.labels), side.T, strict=True)}
-    supports = zip(_names(compared.labels), compared.truth.sum(axis=0).tolist(), strict=True)
-    return Measured(
-        partial(_values, compared, scores=scores),
-        len(compared.truth),
-        proportions=proportions,
-        others={"support": int(compared.truth.sum()), **{f"{name}_support": n for name, n in supports}},
-    )
+    by_label = zip(_names(compared.labels), compared.truth.sum(axis=0).tolist(), strict=True)
+    supports = {"support": int(compared.truth.sum()), **{f"{name}_support": n for name, n in by_label}}
+    values = partial(_values, compared, scores=scores)
+    return Measured(values, len(compared.truth), proportions=proportions, others=supports)
 
 
 def indicators(predictions: Labels, references: Labels, labels: Sequence[str] | None = None) -> Indicators:
@@ -195,20 +193,11 @@ def _measures(tp: Floats, there: Floats, found: Floats) -> dict[str, Floats]:
     return {"f1": _ratio(2 * tp, there + found), "precision": _ratio(tp, found), "recall": _ratio(tp, there)}
 
 
-def _ratio(numerator: Floats, denominator: Floats) -> Floats:
-    """0 without a denominator, as in scikit-learn."""
-    return bootstrap.ratio(numerator, denominator, 0.0)
-
-
 def _names(labels: Sequence[str]) -> list[str]:
     """The name of each label in the keys of a result."""
-    names = [label.lower() for label in labels]
-    for name in names:
-        if names.count(name) > 1:
-            same = [label for label in labels if label.lower() == name]
-            raise BioftError(f"The labels {' and '.join(map(repr, same))} differ in case only: write them alike.")
-        if name in AVERAGES:
-            raise BioftError(f"A label can't be called {name!r}, as an average is. Give it another name.")
+    names = counts.lower_names(labels, "labels")
+    if taken := [name for name in names if name in AVERAGES]:
+        raise BioftError(f"A label can't be called {taken[0]!r}, as an average is. Give it another name.")
     return names
 
 

@@ -23,16 +23,8 @@ StrPath = str | os.PathLike[str]
 Interval = Mapping[str, float | int | None]
 
 # Okabe and Ito (2008): told apart with any colour vision. Line styles repeat the distinction.
-BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW, GREY = (
-    "#0072B2",
-    "#E69F00",
-    "#009E73",
-    "#D55E00",
-    "#CC79A7",
-    "#56B4E9",
-    "#F0E442",
-    "#777777",
-)
+BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+PURPLE, SKY, YELLOW, GREY = "#CC79A7", "#56B4E9", "#F0E442", "#777777"
 COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, GREY)
 STYLES = ("-", "--", "-.", ":")
 PANELS = 4
@@ -57,20 +49,14 @@ def loss_curve(log_history: Sequence[Mapping[str, Any]], path: StrPath) -> None:
     if window > 1:
         axes.plot(steps, losses, color=SKY, linewidth=0.8, label="training, as logged")
         mean = np.convolve(losses, np.ones(window) / window, mode="valid")
-        middle = (window - 1) // 2
-        axes.plot(
-            steps[middle : middle + len(mean)],
-            mean,
-            color=BLUE,
-            linewidth=2,
-            label=f"training, mean of {window} entries",
-        )
+        places = steps[(window - 1) // 2 :][: len(mean)]
+        axes.plot(places, mean, color=BLUE, linewidth=2, label=f"training, mean of {window} entries")
     elif len(losses):
         axes.plot(steps, losses, color=BLUE, marker="o", markersize=4, linewidth=1.5, label="training")
     if len(evaluation):
         axes.plot(evaluation_steps, evaluation, color=VERMILION, marker="s", linestyle="--", label="validation")
     last = int(max([*steps, *evaluation_steps]))
-    title = f"Loss over {_count(last, 'step')}"
+    title = f"Loss over {last:,} step" + ("" if last == 1 else "s")
     axes.set_ylim(bottom=0)
     # A first loss many times the rest would leave a flat line: it is named instead of drawn.
     everything = np.concatenate([losses, evaluation])
@@ -107,10 +93,8 @@ def plot_training(run_directory: StrPath, log_history: Sequence[Mapping[str, Any
     folder = Path(run_directory) / "plots"
     folder.mkdir(exist_ok=True)
     paths = []
-    for name, keys, draw in (
-        ("loss", ("loss", "eval_loss"), loss_curve),
-        ("learning_rate", ("learning_rate",), learning_rate),
-    ):
+    drawn = {"loss": (loss_curve, ("loss", "eval_loss")), "learning_rate": (learning_rate, ("learning_rate",))}
+    for name, (draw, keys) in drawn.items():
         if any(len(_logged(log_history, key)[0]) for key in keys):
             paths.append(folder / f"{name}.png")
             draw(log_history, paths[-1])
@@ -124,21 +108,17 @@ def _logged(log_history: Sequence[Mapping[str, Any]], key: str) -> tuple[Any, An
     return array[:, 0], array[:, 1]
 
 
+def line_style(index: int) -> dict[str, str]:
+    """Colour and line style of the first, second, … of several lines."""
+    return {"color": COLOURS[index % len(COLOURS)], "linestyle": STYLES[index % len(STYLES)]}
+
+
 def interval_words(metric: Interval) -> str:
     """A metric with its interval for a legend: "0.84 [0.83, 0.85]"."""
     value, low, high = (metric.get(key) for key in ("value", "low", "high"))
     if value is None or low is None or high is None or any(map(math.isnan, (value, low, high))):
         return "undefined"
     return f"{value:.3f} [{low:.3f}, {high:.3f}]"
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n:,} {noun}" + ("" if n == 1 else "s")
-
-
-def note(axes: "Axes", text: str) -> None:
-    """Say in the middle of a plot why there is nothing in it."""
-    axes.text(0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes, color=VERMILION)
 
 
 def new_figure(
@@ -159,6 +139,14 @@ def new_figure(
         each.grid(color="#dddddd", linewidth=0.6)
         each.set_axisbelow(True)
     return figure, axes
+
+
+def empty_figure(size: tuple[float, float], rows: int, columns: int, **options: Any) -> tuple["Figure", Any]:
+    """Return a figure of a size (inches) in matplotlib's own style, and its axes as an array (rows, columns)."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False, **options)
 
 
 def save_figure(figure: "Figure", path: StrPath) -> None:
@@ -199,11 +187,9 @@ def comparison(rankings: Sequence[tuple[str, Any]], path: StrPath) -> None:
 
     ``rankings``: the name of a metric and a table with the columns ``run``, ``value``, ``low`` and ``high``.
     """
-    from matplotlib.figure import Figure
-
     rows = [len(table) for _, table in rankings]
-    figure = Figure(figsize=(8, 1.2 + 0.35 * sum(rows) + 0.6 * len(rows)), layout="constrained")
-    panels = figure.subplots(len(rankings), 1, squeeze=False, height_ratios=[count + 1 for count in rows])
+    size = (8, 1.2 + 0.35 * sum(rows) + 0.6 * len(rows))
+    figure, panels = empty_figure(size, len(rankings), 1, height_ratios=[count + 1 for count in rows])
     for (metric, table), axes in zip(rankings, panels[:, 0], strict=True):
         places = np.arange(len(table))[::-1]
         axes.hlines(places, table["low"], table["high"], color=BLUE, linewidth=2)
@@ -229,10 +215,8 @@ def metrics(rows: Mapping[str, Mapping[str, Interval]], shown: Mapping[str, str]
     drawn = list(filter(known, shown))[:PANELS]
     if not drawn:
         return
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(2.2 + 2.4 * len(drawn), 1.5 + 0.36 * len(rows)), layout="constrained")
-    panels = figure.subplots(1, len(drawn), sharey=True, squeeze=False)[0]
+    size = (2.2 + 2.4 * len(drawn), 1.5 + 0.36 * len(rows))
+    figure, [panels] = empty_figure(size, 1, len(drawn), sharey=True)
     places = np.arange(len(rows))[::-1]
     for axes, metric in zip(panels, drawn, strict=True):
         for place, figures in zip(places, rows.values(), strict=True):
@@ -240,15 +224,8 @@ def metrics(rows: Mapping[str, Mapping[str, Interval]], shown: Mapping[str, str]
             colour, marker = (BLUE, "o") if place == 0 else (GREY, "s")
             axes.plot([low, high], [place, place], color=colour, linewidth=2)
             axes.plot([value], [place], marker, color=colour)
-            axes.annotate(
-                f"{value:.3f}",
-                (value, place),
-                (0, 6),
-                textcoords="offset points",
-                ha="center",
-                fontsize=7,
-                color=colour,
-            )
+            style: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "fontsize": 7, "color": colour}
+            axes.annotate(f"{value:.3f}", (value, place), (0, 6), **style)
         axes.set(title=shown[metric], xlim=(-0.02, 1.02), ylim=(-0.6, len(rows) - 0.3))
         axes.title.set_fontsize(10)
         axes.spines[["top", "right"]].set_visible(False)
@@ -273,16 +250,9 @@ def text_lengths(lengths: Mapping[str, ArrayLike], unit: str, path: StrPath, *, 
         if not len(values):
             continue
         cut = "" if longest is None else f", cut {(values > longest).mean():.1%}"
-        axes.hist(
-            values,
-            edges,
-            weights=np.full(len(values), 1 / len(values)),
-            histtype="step",
-            color=COLOURS[index % len(COLOURS)],
-            linestyle=STYLES[index % len(STYLES)],
-            linewidth=1.8,
-            label=f"{split}: n = {len(values):,}, median {np.median(values):g}, longest {values.max():,}{cut}",
-        )
+        label = f"{split}: n = {len(values):,}, median {np.median(values):g}, longest {values.max():,}{cut}"
+        shares = np.full(len(values), 1 / len(values))
+        axes.hist(values, edges, weights=shares, histtype="step", label=label, **line_style(index), linewidth=1.8)
     if longest is not None and longest <= top:
         axes.axvline(longest, color="black", linestyle=":", label=f"read: {longest} {unit}")
     axes.set(xlabel=f"{unit.capitalize()} of a text", ylabel="Share of the texts", title="Length of the texts")
@@ -298,15 +268,12 @@ def label_counts(counts: Mapping[str, Mapping[str, int]], path: StrPath) -> None
     start = np.zeros(len(labels))
     for index, (split, found) in enumerate(counts.items()):
         widths = np.array([found.get(label, 0) for label in labels], dtype=float)
-        axes.barh(
-            labels,
-            widths,
-            left=start,
-            label=split,
-            color=COLOURS[index % len(COLOURS)],
-            hatch=("", "//", "..")[index % 3],
-            edgecolor="white",
-        )
+        style: dict[str, Any] = {
+            "color": COLOURS[index % len(COLOURS)],
+            "hatch": ("", "//", "..")[index % 3],
+            "edgecolor": "white",
+        }
+        axes.barh(labels, widths, left=start, label=split, color=COLOURS[index % len(COLOURS)], **style)
         start += widths
     for place, total in enumerate(start):
         axes.text(total, place, f" {total:,.0f}", va="center", fontsize=8)

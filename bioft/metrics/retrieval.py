@@ -97,8 +97,8 @@ def paired_retrieval_bootstrap(
     values = [values_per_query(predictions, references)[:, column] for predictions in (first, second)]
     differences = partial(_means, (values[0] - values[1])[:, None], names=(metric,))
     drawn = bootstrap.resampled(differences, len(references), n_resamples, seed)
-    means = (float(each.mean()) for each in values)
-    return bootstrap.paired_difference(metric, *means, drawn[metric], n=len(references), confidence=confidence)
+    means, n = [float(each.mean()) for each in values], len(references)
+    return bootstrap.paired_difference(metric, means[0], means[1], drawn[metric], n=n, confidence=confidence)
 
 
 def _means(values: Floats, weights: Floats, names: Sequence[str] = METRICS) -> dict[str, Floats]:

@@ -241,6 +241,13 @@ def test_plot_run(run_directory, figures):
     assert pair_plots.plot_run(run_directory, run) == paths  # figures are made from the record: drawn anew
 
 
+def test_plots_of_training(tmp_path):
+    paths = plots.plot_training(tmp_path, HISTORY)
+    assert paths == [tmp_path / "plots" / name for name in ("loss.png", "learning_rate.png")]
+    assert all(map(is_drawing, paths))
+    assert plots.plot_training(tmp_path, []) == []
+
+
 def test_plot_run_without_base_model(run_directory, figures):
     predictions = pd.read_parquet(run_directory / "predictions.parquet")[["label", "score"]]
     predictions.assign(base_score=np.nan).to_parquet(run_directory / "predictions.parquet")

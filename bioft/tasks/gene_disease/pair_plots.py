@@ -38,12 +38,7 @@ def roc_pr(
     if 0 < positives < len(truth):
         for i, (name, (_, values)) in enumerate(checked.items()):
             areas = (metrics or {}).get(name) or intervals.nest(intervals.bootstrap_metrics(truth, values))
-            style: dict[str, Any] = {
-                "color": plots.COLOURS[i % len(plots.COLOURS)],
-                "linestyle": plots.STYLES[i % len(plots.STYLES)],
-                "linewidth": 2.5 if i == 0 else 1.4,
-                "zorder": 3 if i == 0 else 2,
-            }
+            style = plots.line_style(i) | {"linewidth": 2.5 if i == 0 else 1.4, "zorder": 3 if i == 0 else 2}
             for axes, area, (x, y), more in (
                 (roc, "auroc", roc_curve(truth, values)[:2], {}),
                 (pr, "auprc", precision_recall_curve(truth, values)[1::-1], {"drawstyle": "steps-post"}),
@@ -56,7 +51,8 @@ def roc_pr(
             axes.legend(title=f"{area} [95% interval]", loc="upper center", bbox_to_anchor=(0.5, -0.16), fontsize=8)
     else:
         for axes in (roc, pr):
-            plots.note(axes, f"Undefined: all {len(truth):,} labels are {truth[0]}")
+            words = f"Undefined: all {len(truth):,} labels are {truth[0]}"
+            axes.text(0.5, 0.5, words, ha="center", va="center", transform=axes.transAxes, color=plots.VERMILION)
     roc.set(xlabel="False positive rate", ylabel="True positive rate (recall)", title="ROC")
     pr.set(xlabel="Recall", ylabel="Precision", title="Precision–recall")
     for axes in (roc, pr):
@@ -73,36 +69,14 @@ def calibration(labels: ArrayLike, scores: ArrayLike, path: plots.StrPath) -> No
     labels or scores, or a file that can't be written.
     """
     truth, values = intervals.check_labels_and_scores(labels, scores)
-    bins = intervals.calibration_bins(values)
-    sizes = np.bincount(bins, minlength=intervals.CALIBRATION_BINS)
-    filled = np.flatnonzero(sizes)
-    mean_score = np.bincount(bins, weights=values)[filled] / sizes[filled]
-    positives = np.bincount(bins, weights=truth)[filled]
-    fraction = positives / sizes[filled]
-    bounds = np.array(
-        [intervals.wilson_interval(int(k), int(n)) for k, n in zip(positives, sizes[filled], strict=True)]
-    )
-
+    means, shares, errors, sizes = intervals.reliability(truth, values)
     figure, (axes, histogram) = plots.new_figure(rows=2, height=6.2, height_ratios=(3, 1), sharex=True)
     axes.plot([0, 1], [0, 1], color=plots.GREY, linestyle=":", label="perfect calibration")
-    axes.errorbar(
-        mean_score,
-        fraction,
-        # Rounding may put a bound a hair on the wrong side.
-        yerr=np.maximum([fraction - bounds[:, 0], bounds[:, 1] - fraction], 0),
-        color=plots.BLUE,
-        marker="o",
-        capsize=3,
-        label="bins of scores, 95% intervals",
-    )
-    histogram.bar(
-        (np.arange(intervals.CALIBRATION_BINS) + 0.5) / intervals.CALIBRATION_BINS,
-        sizes,
-        width=0.9 / intervals.CALIBRATION_BINS,
-        color=plots.SKY,
-        edgecolor=plots.BLUE,
-        linewidth=0.5,
-    )
+    style = {"color": plots.BLUE, "marker": "o", "capsize": 3, "label": "bins of scores, 95% intervals"}
+    axes.errorbar(means, shares, yerr=errors, **style)
+    bins = len(sizes)
+    style = {"color": plots.SKY, "edgecolor": plots.BLUE, "linewidth": 0.5}
+    histogram.bar((np.arange(bins) + 0.5) / bins, sizes, width=0.9 / bins, **style)
     histogram.yaxis.set_major_formatter("{x:,.0f}")
     ece = intervals.calibration_error(truth, values)
     axes.set(
