@@ -10,6 +10,7 @@ from huggingface_hub import DatasetCardData
 from jinja2 import UndefinedError
 
 from bioft.cards.words import (
+    COLUMN_WORDS,
     PLACEHOLDER,
     audit_in_words,
     dataset_name,
@@ -56,39 +57,6 @@ DATASET_KINDS = {
     "text": DatasetKind("texts, to adapt language models to", "fill-mask"),
 }
 """By the first of these columns that a dataset has."""
-COLUMN_WORDS = {
-    "gene": "name of the gene as the source writes it",
-    "gene_id": "its identifier; several of one entity are joined by `\\|`",
-    "disease": "name of the disease as the source writes it",
-    "disease_id": "its identifier; several of one entity are joined by `\\|`",
-    "label": "the label; of a gene and a disease 1 = associated, 0 = not listed",
-    "labels": "the labels, any number of them",
-    "evidence": "kinds of evidence joined by `\\|`; empty for negatives",
-    "pmids": "PubMed identifiers joined by `\\|`; empty for negatives and where the source names none",
-    "document_id": "identifier of the document in the source",
-    "text": "the text; of an article title and abstract, joined by a space",
-    "entities": "mentions: `id` (several joined by `\\|`, `-1` for none), `type`, `text`, and `start` and `end`, "
-    "characters of the document's `text`",
-    "relations": "`type`, and the ids of `head` and `tail`",
-    "anchor": "a text",
-    "positive": "another text that means the same or belongs to it",
-    "negative": "a text that does not",
-    "sentence1": "a text",
-    "sentence2": "another text",
-    "score": "1 = they mean the same, 0 = they do not",
-    "group": "rows of the same group are in the same split",
-    "kind": "how the pair came about; several kinds are joined by `\\|`",
-    "negative_kind": "`hard`: alike in words (BM25); `random`: drawn at random",
-    "anchor_pmid": "PubMed identifier of the article",
-    "positive_pmid": "the same of the positive",
-    "negative_pmid": "the same of the negative",
-    "pmid": "PubMed identifier of the article",
-    "mesh": "MeSH headings",
-    "cites": "PubMed identifiers of the articles of this split that it cites",
-    "cited_with": "of those that are cited together with it",
-    "coupled": "of those that share references with it",
-    "same_topic": "of those that share rare MeSH headings with it",
-}
 
 
 def dataset_card(manifest: dict[str, Any], dataset: "DatasetDict", *, repository: str | None = None) -> str:

@@ -2,7 +2,9 @@
 
 import math
 import re
+import tomllib
 from collections.abc import Iterable, Mapping
+from importlib import resources
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -13,39 +15,10 @@ from bioft import metrics, task as tasks
 HUB = "https://huggingface.co"
 PLACEHOLDER = "<this repository>"
 """What a card says where it names its repository, as long as it is in none."""
-SPLIT_WORDS = {
-    "official": "as the corpus was published",
-    "document": "random documents",
-    "text": "random texts; alike ones (equal but for numbers, or sharing a long paragraph) are in the same split",
-    "normalised_text": "random texts, each label in every split; texts equal but for case and punctuation are one",
-    "component": "random groups of articles that citations connect: none is in two splits",
-    "article": "random articles: none is in two splits; citations between splits make no pairs",
-    "paired_text": "random groups of texts that positive pairs connect: no text is in two splits",
-    "term": "random terms: no term is in two splits",
-    "compound": "random compounds: no compound is in two splits",
-    "held-out models": "validation and test have the compounds of models of which no compound is trained on",
-    "pair": "random pairs: genes and diseases of the test split may occur in training too",
-    "gene_held_out": "no gene of the test split occurs in training",
-    "disease_held_out": "no disease of the test split occurs in training",
-    "both_held_out": "neither gene nor disease of any test pair occurs in training",
-}
-NEGATIVE_WORDS = {
-    "uniform": "drawn uniformly among the split's genes and diseases. How often a name occurs gives much "
-    "of the label away; compare with the popularity baselines",
-    "degree_matched": "the positives of each split rewired, so that every gene and disease occurs as often "
-    "among its negatives as among its positives",
-}
-# Licence ids that the Hub takes as they are (https://hf.co/docs/hub/repositories-licenses), but for "other".
-_HUB_LICENSES = """
-afl-3.0 agpl-3.0 apache-2.0 artistic-2.0 bigcode-openrail-m bigscience-bloom-rail-1.0 bigscience-openrail-m bsd
-bsd-2-clause bsd-3-clause bsd-3-clause-clear bsl-1.0 c-uda cc cc-by-2.0 cc-by-2.5 cc-by-3.0 cc-by-4.0 cc-by-nc-2.0
-cc-by-nc-3.0 cc-by-nc-4.0 cc-by-nc-nd-3.0 cc-by-nc-nd-4.0 cc-by-nc-sa-2.0 cc-by-nc-sa-3.0 cc-by-nc-sa-4.0
-cc-by-nd-4.0 cc-by-sa-3.0 cc-by-sa-4.0 cc0-1.0 cdla-permissive-1.0 cdla-permissive-2.0 cdla-sharing-1.0
-creativeml-openrail-m deepfloyd-if-license ecl-2.0 epl-1.0 epl-2.0 etalab-2.0 eupl-1.1 gemma gfdl gpl gpl-2.0
-gpl-3.0 isc lgpl lgpl-2.1 lgpl-3.0 lgpl-lr llama2 llama3 llama3.1 llama3.2 llama3.3 lppl-1.3c mit mpl-2.0 ms-pl
-ncsa odbl odc-by ofl-1.1 openrail openrail++ osl-3.0 pddl postgresql unknown unlicense wtfpl zlib
-"""
-HUB_LICENSES = frozenset(_HUB_LICENSES.split())
+_WORDS = tomllib.loads(resources.files("bioft.cards").joinpath("words.toml").read_text(encoding="utf-8"))
+SPLIT_WORDS, NEGATIVE_WORDS, COLUMN_WORDS = (_WORDS[part] for part in ("splits", "negatives", "columns"))
+HUB_LICENSES = frozenset(_WORDS["hub_licenses"].split())
+"""Licence ids that the Hub takes as they are, but for "other"."""
 HUB_ID = re.compile(r"(?!\.)[\w.-]+(?:/[\w.-]+)?")
 
 
@@ -60,75 +33,16 @@ def metric_type_and_words(name: str) -> tuple[str, str]:
 
 def audit_in_words(audit: dict[str, Any]) -> list[str]:
     """Return one sentence per finding of a dataset's audit: shortcuts, what was clean, overlap, leakage."""
-    sentences = []
-    clean = []
-    for shortcut in audit.get("shortcuts", []):
-        figure = (
-            f"AUROC {shortcut['auroc']:.3f} [{shortcut['low']:.3f}, {shortcut['high']:.3f}] on {shortcut['split']}"
-        )
-        if shortcut["flag"] == "shortcut":
-            sentences.append(
-                f"Shortcut: “{shortcut['predictor']}” alone reaches {figure}, with no knowledge of biology."
-            )
-        elif shortcut["flag"] == "inverted shortcut":
-            sentences.append(
-                f"Inverted shortcut: “{shortcut['predictor']}” alone reaches {figure}, below 0.5: a model can "
-                "learn its reverse."
-            )
-        elif shortcut["flag"]:
-            sentences.append(f"{shortcut['flag']}: “{shortcut['predictor']}”, {figure}.")
-        else:
-            clean.append(f"“{shortcut['predictor']}” ({shortcut['auroc']:.3f})")
-    if sentences:
-        sentences.append("So a score on this test split says little without those of the baselines beside it.")
-    if clean:
-        sentences.append(f"No shortcut (the interval of AUROC holds 0.5): {', '.join(clean)}.")
-    overlap = {side: splits["test"] for side, splits in audit.get("entity_overlap", {}).items() if "test" in splits}
-    if overlap:
-        fractions = [f"{found['rows_in_train_fraction']:.1%} have a {side}" for side, found in overlap.items()]
-        sentences.append(f"Of the test rows, {' and '.join(fractions)} that also occurs in train.")
-    for kind, seen in audit.get("seen_in_train", {}).get("test", {}).items():
-        if "relations" in seen:
-            sentences.append(f"{kind}: of {seen['relations']:,} relations in test, {seen['seen']:.1%} occur in train.")
-        elif kind != "all":
-            sentences.append(
-                f"{kind}: of {seen['mentions']:,} mentions in test, {seen['name_seen']:.1%} have a name that also "
-                f"occurs in train; of {seen['linked']:,} with an identifier, {seen['concept_seen']:.1%} have one that "
-                "does."
-            )
-    if unmeasured := audit.get("labels_without_test"):
-        sentences.append(f"No text of the test split has the label {' or '.join(unmeasured)}: nothing is known of it.")
-    if conflicts := audit.get("texts_with_conflicting_labels"):
-        sentences.append(f"{conflicts:,} texts had other labels elsewhere in the source; the most frequent were kept.")
-    if confounding := audit.get("confounding"):
-        figures = [
-            f"{words} {confounding[name]['macro_f1']:.3f}"
-            for name, words in (("source_alone", "the file that a text is from"), ("topic_alone", "words without sex"))
-        ]
-        sentences.append(
-            f"Confounded: macro F1 on test (n = {confounding['n']:,}) is {confounding['majority']['macro_f1']:.3f} "
-            f"with the most frequent label always, and from what is not about the label: {', '.join(figures)}."
-        )
-    for shared in audit.get("published_overlap", []):
-        sentences.append(
-            f"As published, {shared['shared']:,} of the {shared['texts']:,} texts of {shared['file']} are in "
-            f"{shared['other']} too."
-        )
-    for split, foreign in audit.get("perhaps_not_english", {}).items():
-        if foreign["texts"]:
-            sentences.append(
-                f"Perhaps not English (hardly any common English word): {foreign['texts']:,} texts of {split}, first "
-                f"{', '.join(foreign['first'])}."
-            )
-    checks = audit.get("checks", {})
-    leaks = [f"{check.replace('_', ' ')}: {count:,}" for check, count in checks.items() if count]
-    if leaks:
-        sentences.append(f"Leakage found: {'; '.join(leaks)}.")
-    elif checks:
-        sentences.append(
-            f"No leakage found; checked, 0 each: {', '.join(check.replace('_', ' ') for check in checks)}."
-        )
-    return sentences
+    shortcuts = audit.get("shortcuts", [])
+    words = render(
+        "audit.md.j2",
+        audit=audit,
+        flagged=[each for each in shortcuts if each["flag"]],
+        clean=[each for each in shortcuts if not each["flag"]],
+        overlap={side: its["test"] for side, its in audit.get("entity_overlap", {}).items() if "test" in its},
+        leaks={check: count for check, count in audit.get("checks", {}).items() if count},
+    )
+    return words.split("\n")[:-1]
 
 
 def without_local_paths(value: Any) -> Any:
