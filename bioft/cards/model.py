@@ -6,7 +6,7 @@ Cards say only what the record says, and name no local path: what is published m
 import re
 import shlex
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 from jinja2 import UndefinedError
@@ -30,19 +30,7 @@ from bioft.cards.words import (
 from bioft.errors import BioftError
 from bioft.task import Task
 
-if TYPE_CHECKING:
-    pass
-
-
-OPTIONAL_FIELDS = (
-    "audit",
-    "base_model_metrics",
-    "command",
-    "comparison",
-    "files",
-    "scoring",
-    "timings",
-)
+OPTIONAL_FIELDS = ("audit", "base_model_metrics", "command", "comparison", "files", "scoring", "timings")
 
 
 def model_card(run: dict[str, Any], *, repository: str | None = None) -> str:

@@ -9,13 +9,12 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
-from rich.text import Text
 
 from bioft.datasets.documents import corpus as documents
 from bioft.datasets.documents.pubtator import concepts
-from bioft.inspect.tables import QUANTILES, new_table, print_audit, quantile_cells, quantiles, rows_table
+from bioft.inspect.tables import filled, lengths, ordered, print_audit, quantile_table, quantiles, rows_table
+from bioft.metrics import plots
 
 Rows = list[dict[str, Any]]
 MARK = "texts"
@@ -52,7 +51,9 @@ def inspect_rows(splits: Mapping[str, Rows], top: int = 10) -> dict[str, Any]:
     types = sorted({entity["type"] for row in everything for entity in row["entities"]})
     return {
         "rows": {split: documents.count(rows) for split, rows in splits.items()},
-        "texts": {split: _lengths(rows) for split, rows in {**splits, "all": everything}.items()},
+        "texts": {
+            split: lengths([row["text"] for row in rows]) for split, rows in {**splits, "all": everything}.items()
+        },
         "entities": {entity_type: _entities(everything, entity_type) for entity_type in types},
         "most_frequent": {entity_type: _most_frequent(everything, entity_type, top) for entity_type in types},
         "relations": {
@@ -66,46 +67,35 @@ def print_report(report: dict[str, Any], console: Console) -> None:
     """Print the report of a document dataset as tables."""
     console.print(rows_table(report["rows"]))
 
-    table = new_table("Length of the texts", "split", "unit", "documents", "mean", *QUANTILES)
-    for split, lengths in report["texts"].items():
-        for unit, values in lengths.items():
-            table.add_row(split, unit, *quantile_cells(values))
-    console.print(table)
+    rows = [(split, unit, its) for split, units in report["texts"].items() for unit, its in units.items()]
+    console.print(quantile_table("Length of the texts", "split", rows, counted="documents"))
 
-    columns = ("mentions", "without id", "several ids", "names", "concepts")
-    table = new_table("Entities", "type", *columns)
-    for entity_type, found in report["entities"].items():
-        counts = ("mentions", "without_id", "several_ids", "distinct_names", "distinct_concepts")
-        table.add_row(Text(entity_type), *(f"{found[key]:,}" for key in counts))
-    console.print(table)
+    columns: tuple[str, ...] = ("type", "mentions", "without id", "several ids", "names", "concepts")
+    keys: tuple[str, ...] = ("mentions", "without_id", "several_ids", "distinct_names", "distinct_concepts")
+    counts = ((kind, *(found[key] for key in keys)) for kind, found in report["entities"].items())
+    console.print(filled("Entities", columns, counts))
 
-    table = new_table("Mentions", "type", "unit", "counted", "mean", *QUANTILES)
-    for entity_type, found in report["entities"].items():
-        for key, unit in (("per_document", "mentions per document"), ("words", "words per mention")):
-            table.add_row(Text(entity_type), unit, *quantile_cells(found[key]))
-    console.print(table)
+    units = {"per_document": "mentions per document", "words": "words per mention"}
+    rows = [(kind, unit, its[key]) for kind, its in report["entities"].items() for key, unit in units.items()]
+    console.print(quantile_table("Mentions", "type", rows))
 
-    for entity_type, frequent in report["most_frequent"].items():
-        table = new_table(f"Most frequent {entity_type} concepts", "name", "id", "mentions", "documents")
-        for concept in frequent:
-            name, identifier = Text(concept["name"]), Text(concept["id"])
-            table.add_row(name, identifier, f"{concept['mentions']:,}", f"{concept['documents']:,}")
-        console.print(table)
+    keys = ("name", "id", "mentions", "documents")
+    for kind, frequent in report["most_frequent"].items():
+        concept_rows = ([concept[key] for key in keys] for concept in frequent)
+        console.print(filled(f"Most frequent {kind} concepts", keys, concept_rows))
 
-    table = new_table("Relations", "type", "between", "relations", "candidate pairs", "related")
-    for relation_type, found in report["relations"].items():
-        numbers = [f"{found['relations']:,}", f"{found['candidate_pairs']:,}", f"{found['related_fraction']:.1%}"]
-        table.add_row(Text(relation_type), Text(found["between"]), *numbers)
-    console.print(table)
+    columns = ("type", "between", "relations", "candidate pairs", "related")
+    relation_rows = (
+        (kind, found["between"], found["relations"], found["candidate_pairs"], f"{found['related_fraction']:.1%}")
+        for kind, found in report["relations"].items()
+    )
+    console.print(filled("Relations", columns, relation_rows))
     print_audit(report["audit"], console)
 
 
 def draw(splits: Mapping[str, Rows], path: Path) -> None:
     """Draw how many concepts of each type have at least so many mentions, on logarithmic axes (PNG)."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
-    axes = figure.subplots()
+    figure, [[axes]] = plots.empty_figure((6.4, 4.2), 1, 1)
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for rows in splits.values():
         for row in rows:
@@ -113,27 +103,14 @@ def draw(splits: Mapping[str, Rows], path: Path) -> None:
                 counts[entity["type"]].update(concepts(entity["id"]))
     for entity_type, found in sorted(counts.items()):
         if found:
-            values, first = np.unique(np.sort(list(found.values())), return_index=True)
-            label = f"{entity_type}: n = {len(found):,}, highest {values[-1]:,}"
-            axes.plot(values, 1 - first / len(found), marker="o", markersize=3, linewidth=1, label=label)
-    axes.set(
-        xscale="log",
-        yscale="log",
-        xlabel="Mentions of one concept",
-        ylabel="Fraction with at least as many",
-        title="Mentions per concept",
-    )
+            label = f"{entity_type}: n = {len(found):,}, highest {max(found.values()):,}"
+            plots.at_least(axes, list(found.values()), marker="o", markersize=3, label=label)
+    words = {"xlabel": "Mentions of one concept", "ylabel": "Fraction with at least as many"}
+    axes.set(xscale="log", yscale="log", title="Mentions per concept", **words)
     axes.grid(color="#dddddd", linewidth=0.6)
     if axes.lines:
         axes.legend()
     figure.savefig(path, dpi=150)
-
-
-def _lengths(rows: Rows) -> dict[str, dict[str, float]]:
-    return {
-        "characters": quantiles(np.array([len(row["text"]) for row in rows])),
-        "words": quantiles(np.array([len(row["text"].split()) for row in rows])),
-    }
 
 
 def _entities(rows: Rows, entity_type: str) -> dict[str, Any]:
@@ -146,8 +123,8 @@ def _entities(rows: Rows, entity_type: str) -> dict[str, Any]:
         "several_ids": sum(len(found) > 1 for found in ids),
         "distinct_names": len({entity["text"] for entity in mentions}),
         "distinct_concepts": len({concept for found in ids for concept in found}),
-        "per_document": quantiles(np.array([len(found) for found in per_document])),
-        "words": quantiles(np.array([len(entity["text"].split()) for entity in mentions])),
+        "per_document": quantiles([len(found) for found in per_document]),
+        "words": quantiles([len(entity["text"].split()) for entity in mentions]),
     }
 
 
@@ -161,16 +138,9 @@ def _most_frequent(rows: Rows, entity_type: str, top: int) -> list[dict[str, Any
         in_documents.update({concept for concept, _ in here})
         for concept, name in here:
             names[concept][name] += 1
-    # The id settles ties, so that the list does not depend on the order of the rows.
-    ordered = sorted(mentions, key=lambda concept: (-mentions[concept], concept))[:top]
     return [
-        {
-            "id": concept,
-            "name": min(names[concept], key=lambda name: (-names[concept][name], name)),
-            "mentions": mentions[concept],
-            "documents": in_documents[concept],
-        }
-        for concept in ordered
+        {"id": concept, "name": ordered(names[concept])[0][0], "mentions": n, "documents": in_documents[concept]}
+        for concept, n in ordered(mentions)[:top]
     ]
 
 

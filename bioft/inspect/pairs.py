@@ -12,9 +12,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from rich.console import Console
-from rich.text import Text
 
-from bioft.inspect.tables import QUANTILES, new_table, print_audit, quantile_cells, quantiles, rows_table
+from bioft.inspect.tables import (
+    QUANTILES,
+    filled,
+    lengths,
+    new_table,
+    print_audit,
+    quantile_cells,
+    quantile_table,
+    quantiles,
+    rows_table,
+)
 
 SIDES = ("gene", "disease")
 MARK = "degrees"
@@ -73,7 +82,7 @@ def inspect_frames(frames: dict[str, pd.DataFrame], top: int = 10) -> dict[str, 
             Counter(part for value in positives["evidence"] for part in value.split("|") if part).most_common()
         ),
         "pmids": _pmids(positives),
-        "name_lengths": {side: _name_lengths(everything, side) for side in SIDES},
+        "name_lengths": {side: lengths(everything[side].drop_duplicates()) for side in SIDES},
     }
 
 
@@ -100,31 +109,19 @@ def print_report(report: dict[str, Any], console: Console) -> None:
     console.print(table)
 
     for side in SIDES:
-        table = new_table(f"Most frequent {side}s", side, "id", "positives", "negatives")
-        for entity in report["most_frequent"][side]:
-            table.add_row(
-                Text(entity["name"]),
-                Text(entity["id"]),
-                f"{entity['positive']:,}",
-                f"{entity['negative']:,}",
-            )
-        console.print(table)
-
-    table = new_table("Evidence of the positives", "evidence", "positives")
-    for evidence, count in report["evidence"].items():
-        table.add_row(Text(evidence), f"{count:,}")
-    console.print(table)
+        rows = (
+            [each[key] for key in ("name", "id", "positive", "negative")] for each in report["most_frequent"][side]
+        )
+        console.print(filled(f"Most frequent {side}s", (side, "id", "positives", "negatives"), rows))
+    console.print(filled("Evidence of the positives", ("evidence", "positives"), report["evidence"].items()))
 
     pmids = report["pmids"]
     console.print(
         f"Articles: {pmids['articles']:,} distinct; {pmids['positives_without']:,} positives name none; "
         f"per positive: median {pmids['per_positive']['median']:g}, most {pmids['per_positive']['max']:g}."
     )
-    table = new_table("Length of distinct names", "names", "unit", "names counted", "mean", *QUANTILES)
-    for side in SIDES:
-        for unit, values in report["name_lengths"][side].items():
-            table.add_row(side, unit, *quantile_cells(values))
-    console.print(table)
+    units = [(side, unit, its) for side in SIDES for unit, its in report["name_lengths"][side].items()]
+    console.print(quantile_table("Length of distinct names", "names", units, counted="names counted"))
     print_audit(report["audit"], console)
 
 
@@ -174,12 +171,4 @@ def _pmids(positives: pd.DataFrame) -> dict[str, Any]:
         "articles": len({pmid for pmids in per_row for pmid in pmids}),
         "positives_without": int((counts == 0).sum()),
         "per_positive": quantiles(counts),
-    }
-
-
-def _name_lengths(frame: pd.DataFrame, side: str) -> dict[str, dict[str, float]]:
-    names = frame[side].drop_duplicates()
-    return {
-        "characters": quantiles(np.array([len(name) for name in names])),
-        "words": quantiles(np.array([len(name.split()) for name in names])),
     }

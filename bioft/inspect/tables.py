@@ -1,6 +1,6 @@
 """Tables that all kinds of datasets share."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,24 +10,20 @@ from rich.text import Text
 
 from bioft.cards.words import audit_in_words
 
+UNITS = {"characters": len, "words": lambda text: len(text.split())}
 QUANTILES = {"min": 0.0, "q25": 0.25, "median": 0.5, "q75": 0.75, "q90": 0.9, "q99": 0.99, "max": 1.0}
 
 
 def rows_table(rows: dict[str, dict[str, int]]) -> Table:
     """Return the table of what each split holds (`rows` of the manifest): gene–disease pairs, or what is counted."""
     if not all("positive" in counts for counts in rows.values()):
-        table = new_table("Rows", "what", *rows, "all")
-        for what in dict.fromkeys(what for counts in rows.values() for what in counts):
-            values = [counts.get(what, 0) for counts in rows.values()]
-            table.add_row(Text(what), *(f"{value:,}" for value in (*values, sum(values))))
-        return table
-    table = new_table("Rows", "split", "positive", "negative", "total")
-    for split, counts in rows.items():
-        positive, negative = counts["positive"], counts["negative"]
-        table.add_row(split, f"{positive:,}", f"{negative:,}", f"{positive + negative:,}")
+        kinds = dict.fromkeys(what for counts in rows.values() for what in counts)
+        numbers = {what: [counts.get(what, 0) for counts in rows.values()] for what in kinds}
+        return filled("Rows", ("what", *rows, "all"), ((what, *its, sum(its)) for what, its in numbers.items()))
+    found: list[tuple[Any, ...]] = [(split, counts["positive"], counts["negative"]) for split, counts in rows.items()]
+    table = filled("Rows", ("split", "positive", "negative", "total"), ((*its, its[1] + its[2]) for its in found))
     table.add_section()
-    positive = sum(counts["positive"] for counts in rows.values())
-    negative = sum(counts["negative"] for counts in rows.values())
+    positive, negative = (sum(its[place] for its in found) for place in (1, 2))
     table.add_row("all", f"{positive:,}", f"{negative:,}", f"{positive + negative:,}")
     return table
 
@@ -47,29 +43,23 @@ def print_audit(audit: dict[str, Any], console: Console) -> None:
         )
     for side, splits in audit.get("entity_overlap", {}).items():
         for split, overlap in splits.items():
-            table.add_row(
-                f"{side}s of {split} that are in train",
-                f"{overlap['in_train']:,} of {overlap['entities']:,} "
-                f"({overlap['rows_in_train_fraction']:.1%} of the rows)",
-            )
+            share = f"({overlap['rows_in_train_fraction']:.1%} of the rows)"
+            found = f"{overlap['in_train']:,} of {overlap['entities']:,} {share}"
+            table.add_row(f"{side}s of {split} that are in train", found)
     console.print(table)
     if audit.get("shortcuts"):
-        console.print(_shortcuts_table(audit["shortcuts"]))
+        columns = ("predictor", "split", "AUROC", "95 % interval", "")
+        console.print(
+            filled("Audit: what predicts without biology", columns, map(_shortcut_cells, audit["shortcuts"]))
+        )
     for sentence in audit_in_words(audit):
         console.print(Text(sentence))
 
 
-def _shortcuts_table(shortcuts: list[dict[str, Any]]) -> Table:
-    table = new_table("Audit: what predicts without biology", "predictor", "split", "AUROC", "95 % interval", "")
-    for shortcut in shortcuts:
-        table.add_row(
-            shortcut["predictor"],
-            shortcut["split"],
-            f"{shortcut['auroc']:.3f}",
-            f"{shortcut['low']:.3f} to {shortcut['high']:.3f}",
-            Text(shortcut["flag"] or "", style="bold yellow"),
-        )
-    return table
+def _shortcut_cells(shortcut: dict[str, Any]) -> tuple[str | Text, ...]:
+    interval = f"{shortcut['low']:.3f} to {shortcut['high']:.3f}"
+    flag = Text(shortcut["flag"] or "", style="bold yellow")
+    return shortcut["predictor"], shortcut["split"], f"{shortcut['auroc']:.3f}", interval, flag
 
 
 def new_table(title: str, first: str, *columns: str) -> Table:
@@ -82,7 +72,35 @@ def new_table(title: str, first: str, *columns: str) -> Table:
     return table
 
 
-def quantiles(values: np.ndarray) -> dict[str, float]:
+def filled(title: str, columns: Iterable[str], rows: Iterable[Iterable[str | int | Text]]) -> Table:
+    """Return a table with rows; no markup is read from its words, which come from data."""
+    table = new_table(title, *columns)
+    for row in rows:
+        table.add_row(
+            *(f"{cell:,}" if isinstance(cell, int) else Text(cell) if isinstance(cell, str) else cell for cell in row)
+        )
+    return table
+
+
+def quantile_table(
+    title: str, first: str, rows: Iterable[tuple[str, str, Mapping[str, float]]], counted: str = "counted"
+) -> Table:
+    """Return a table of `quantiles`, each with a name and its unit; `counted` says what they are of."""
+    cells = ((name, unit, *quantile_cells(values)) for name, unit, values in rows)
+    return filled(title, (first, "unit", counted, "mean", *QUANTILES), cells)
+
+
+def ordered(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """The most frequent first; names settle ties, so that the list does not depend on the order of the rows."""
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
+def lengths(texts: Collection[str]) -> dict[str, dict[str, float]]:
+    """Return the quantiles of characters and of words of texts."""
+    return {unit: quantiles([measure(text) for text in texts]) for unit, measure in UNITS.items()}
+
+
+def quantiles(values: Sequence[int] | np.ndarray) -> dict[str, float]:
     """Return how many values there are, their mean and their `QUANTILES`; all 0 without values."""
     if len(values) == 0:
         return {"n": 0, "mean": 0.0, **dict.fromkeys(QUANTILES, 0.0)}

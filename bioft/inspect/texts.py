@@ -15,7 +15,18 @@ import pandas as pd
 from rich.console import Console
 from rich.text import Text
 
-from bioft.inspect.tables import QUANTILES, new_table, print_audit, quantile_cells, quantiles, rows_table
+from bioft.inspect.tables import (
+    QUANTILES,
+    UNITS,
+    filled,
+    lengths,
+    new_table,
+    ordered,
+    print_audit,
+    quantile_table,
+    quantiles,
+    rows_table,
+)
 from bioft.metrics import plots
 from bioft.storage.text_lines import normalise
 
@@ -69,7 +80,7 @@ def inspect_pairs(splits: Frames, top: int = 10) -> dict[str, Any]:
     return {
         "kind": "pairs",
         "rows": {split: _pair_counts(frame, len(texts[split])) for split, frame in splits.items()},
-        "lengths": _lengths(texts),
+        "lengths": {unit: {split: lengths(its)[unit] for split, its in texts.items()} for unit in UNITS},
         "pairs_per_group": {
             split: quantiles(frame["group"].value_counts().to_numpy()) for split, frame in splits.items()
         },
@@ -87,7 +98,7 @@ def inspect_pairs(splits: Frames, top: int = 10) -> dict[str, Any]:
             words: quantiles(common[chosen]) for words, chosen in (("related", related), ("unrelated", ~related))
         },
         "most_frequent_words": _most_frequent_words({text for its in texts.values() for text in its}, top),
-        "most_frequent_texts": [{"text": text, "pairs": n} for text, n in _ordered(in_pairs)[:top]],
+        "most_frequent_texts": [{"text": text, "pairs": n} for text, n in ordered(in_pairs)[:top]],
     }
 
 
@@ -107,16 +118,14 @@ def inspect_texts(splits: Frames, top: int = 10) -> dict[str, Any]:
     texts = {split: list(dict.fromkeys(frame["text"])) for split, frame in splits.items()}
     normalised = {split: set(map(normalise, its)) for split, its in texts.items()}
     labels = {split: _labels_of(frame) for split, frame in splits.items()}
-    counts = {split: dict(_ordered(Counter(label for each in its for label in each))) for split, its in labels.items()}
+    counts = {split: dict(ordered(Counter(label for each in its for label in each))) for split, its in labels.items()}
     labelled = any(map(len, counts.values()))
     return {
         "kind": "texts",
         "rows": {split: {"texts": len(frame)} for split, frame in splits.items()},
         "labels": counts if labelled else {},
-        "labels_per_text": {s: quantiles(np.array(list(map(len, its)))) for s, its in labels.items()}
-        if labelled
-        else {},
-        "lengths": _lengths(texts),
+        "labels_per_text": {s: quantiles(list(map(len, its))) for s, its in labels.items()} if labelled else {},
+        "lengths": {unit: {split: lengths(its)[unit] for split, its in texts.items()} for unit in UNITS},
         "shared": [
             {
                 "splits": [one, other],
@@ -140,16 +149,19 @@ def print_report(report: dict[str, Any], console: Console) -> None:
         total: Counter[str] = Counter()
         for found in report["labels"].values():
             total.update(found)
-        for label, count in _ordered(total):
+        for label, count in ordered(total):
             numbers = [f"{report['labels'][split].get(label, 0):,}" for split in splits]
             table.add_row(Text(label), *numbers, f"{count:,}", f"{count / n:.1%}")
         console.print(table)
         if any(found["max"] > 1 for found in report["labels_per_text"].values()):
-            console.print(_quantile_table("Labels of a text", "split", {"labels": report["labels_per_text"]}))
+            found = ((split, "labels", its) for split, its in report["labels_per_text"].items())
+            console.print(quantile_table("Labels of a text", "split", found))
 
-    console.print(_quantile_table("Length of distinct texts", "split", report["lengths"]))
+    units = ((split, unit, its) for unit, splits in report["lengths"].items() for split, its in splits.items())
+    console.print(quantile_table("Length of distinct texts", "split", units))
     if "pairs_per_group" in report:
-        console.print(_quantile_table("Pairs of a group", "split", {"pairs": report["pairs_per_group"]}))
+        found = ((split, "pairs", its) for split, its in report["pairs_per_group"].items())
+        console.print(quantile_table("Pairs of a group", "split", found))
         known = {words: found for words, found in report["words_in_common"].items() if found["n"]}
         table = new_table("Share of their words that two texts have in common", "pairs", "counted", "mean", *QUANTILES)
         for words, found in known.items():
@@ -163,20 +175,14 @@ def print_report(report: dict[str, Any], console: Console) -> None:
         table.add_row(f"{pair['splits'][1]} in {pair['splits'][0]}", *cells)
     console.print(table)
 
-    table = new_table("Most frequent words", "word", "texts")
-    for found in report["most_frequent_words"]:
-        table.add_row(Text(found["word"]), f"{found['texts']:,}")
-    console.print(table)
+    frequent = ((each["word"], each["texts"]) for each in report["most_frequent_words"])
+    console.print(filled("Most frequent words", ("word", "texts"), frequent))
     if report.get("most_frequent_texts"):
-        table = new_table("Texts in most pairs", "text", "pairs")
-        for found in report["most_frequent_texts"]:
-            table.add_row(Text(_short(found["text"])), f"{found['pairs']:,}")
-        console.print(table)
+        frequent = ((_short(each["text"]), each["pairs"]) for each in report["most_frequent_texts"])
+        console.print(filled("Texts in most pairs", ("text", "pairs"), frequent))
     if report.get("words_of_labels"):
-        table = new_table("Words of each label", "label", "")
-        for label, words in report["words_of_labels"].items():
-            table.add_row(Text(label), Text(", ".join(words) or "–"))
-        console.print(table)
+        words = ((label, ", ".join(its) or "–") for label, its in report["words_of_labels"].items())
+        console.print(filled("Words of each label", ("label", ""), words))
     print_audit(report["audit"], console)
 
 
@@ -207,22 +213,13 @@ def _pair_counts(frame: pd.DataFrame, texts: int) -> dict[str, int]:
     related = int(_related(frame).sum())
     counts = {"pairs": len(frame), "related": related, "unrelated": len(frame) - related}
     kinds = Counter(frame["kind"]) if "kind" in frame else Counter()
-    return counts | {"groups": int(frame["group"].nunique()), "texts": texts} | dict(_ordered(kinds))
+    return counts | {"groups": int(frame["group"].nunique()), "texts": texts} | dict(ordered(kinds))
 
 
 def _labels_of(frame: pd.DataFrame) -> list[list[str]]:
     if "labels" in frame:
         return [list(each) for each in frame["labels"]]
     return [[str(each)] for each in frame["label"]] if "label" in frame else []
-
-
-def _lengths(texts: Mapping[str, list[str]]) -> dict[str, dict[str, dict[str, float]]]:
-    """By unit and split."""
-    units = {"characters": len, "words": lambda text: len(text.split())}
-    return {
-        unit: {split: quantiles(np.array([measure(text) for text in its])) for split, its in texts.items()}
-        for unit, measure in units.items()
-    }
 
 
 def _words(text: str) -> set[str]:
@@ -240,7 +237,7 @@ def _in_common(first: str, second: str) -> float:
 
 def _most_frequent_words(texts: Iterable[str], top: int) -> list[dict[str, Any]]:
     counts = Counter(word for text in texts for word in _words(text))
-    return [{"word": word, "texts": n} for word, n in _ordered(counts)[:top]]
+    return [{"word": word, "texts": n} for word, n in ordered(counts)[:top]]
 
 
 def _words_of_labels(splits: Frames, labels: Mapping[str, list[list[str]]], shown: int = 5) -> dict[str, list[str]]:
@@ -257,22 +254,9 @@ def _words_of_labels(splits: Frames, labels: Mapping[str, list[list[str]]], show
                 by_label.setdefault(label, Counter()).update(words)
                 sizes[label] += 1
     return {
-        label: [w for w, count in _ordered(found) if count / sizes[label] >= 2 * everywhere[w] / n][:shown]
+        label: [w for w, count in ordered(found) if count / sizes[label] >= 2 * everywhere[w] / n][:shown]
         for label, found in sorted(by_label.items())
     }
-
-
-def _ordered(counts: Mapping[str, int]) -> list[tuple[str, int]]:
-    """The most frequent first; names settle ties, so that the list does not depend on the order of the rows."""
-    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-
-
-def _quantile_table(title: str, first: str, found: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Any:
-    table = new_table(title, first, "unit", "counted", "mean", *QUANTILES)
-    for unit, splits in found.items():
-        for split, values in splits.items():
-            table.add_row(split, unit, *quantile_cells(values))
-    return table
 
 
 def _short(text: str, length: int = 60) -> str:

@@ -268,11 +268,7 @@ def label_counts(counts: Mapping[str, Mapping[str, int]], path: StrPath) -> None
     start = np.zeros(len(labels))
     for index, (split, found) in enumerate(counts.items()):
         widths = np.array([found.get(label, 0) for label in labels], dtype=float)
-        style: dict[str, Any] = {
-            "color": COLOURS[index % len(COLOURS)],
-            "hatch": ("", "//", "..")[index % 3],
-            "edgecolor": "white",
-        }
+        style: dict[str, Any] = {"hatch": ("", "//", "..")[index % 3], "edgecolor": "white"}
         axes.barh(labels, widths, left=start, label=split, color=COLOURS[index % len(COLOURS)], **style)
         start += widths
     for place, total in enumerate(start):
