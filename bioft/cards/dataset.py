@@ -3,7 +3,6 @@
 import inspect
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from huggingface_hub import DatasetCardData
@@ -11,6 +10,7 @@ from jinja2 import UndefinedError
 
 from bioft.cards.words import (
     COLUMN_WORDS,
+    DATASET_KINDS,
     PLACEHOLDER,
     audit_in_words,
     dataset_name,
@@ -27,36 +27,6 @@ if TYPE_CHECKING:
     from datasets import DatasetDict
 
 PREVIEW_ROWS = 5
-
-
-@dataclass(frozen=True)
-class DatasetKind:
-    """What a card says about datasets of a kind; `rows` follows their number."""
-
-    rows: str
-    task_category: str
-    tags: tuple[str, ...] = ()
-
-
-DATASET_KINDS = {
-    "entities": DatasetKind(
-        "documents with the entities and relations that are annotated in them",
-        "token-classification",
-        ("named-entity-recognition", "relation-extraction"),
-    ),
-    "same_topic": DatasetKind("articles, with those that are to be found for each", "text-retrieval"),
-    "anchor": DatasetKind("pairs of texts to train and test encoders on", "sentence-similarity"),
-    "sentence1": DatasetKind("pairs of texts to train and test encoders on", "sentence-similarity"),
-    "gene": DatasetKind(
-        "pairs of a gene and a disease; label 1: the source lists the association, 0: it does not",
-        "text-classification",
-        ("gene-disease-association",),
-    ),
-    "label": DatasetKind("texts with labels", "text-classification"),
-    "labels": DatasetKind("texts with labels", "text-classification"),
-    "text": DatasetKind("texts, to adapt language models to", "fill-mask"),
-}
-"""By the first of these columns that a dataset has."""
 
 
 def dataset_card(manifest: dict[str, Any], dataset: "DatasetDict", *, repository: str | None = None) -> str:
@@ -87,9 +57,9 @@ def dataset_card(manifest: dict[str, Any], dataset: "DatasetDict", *, repository
         data = DatasetCardData(
             language="en",
             pretty_name=name,
-            task_categories=[kind.task_category],
+            task_categories=[kind["task_category"]],
             size_categories=[_size_category(total)],
-            tags=["biology", "medical", *kind.tags, "bioft"],
+            tags=["biology", "medical", *kind["tags"], "bioft"],
             configs=[
                 {
                     "config_name": "default",

@@ -75,7 +75,7 @@ def model_card(run: dict[str, Any], *, repository: str | None = None) -> str:
             results=_results(run, task),
             metric_words={name: metric_type_and_words(name)[1] for name in main},
             detail_words={name: metric_type_and_words(name)[1] for name in run["metrics"] if name not in main},
-            n_test=_test_size(run),
+            n_test=max((figures["n"] for figures in run["metrics"].values() if figures.get("n")), default=0),
             start=next((part for part in (run["training"], run.get("joint") or {}) if "start_from" in part), None),
             examples_seen=run["training"].get("examples_seen", run["training"].get("pairs_seen")),
             speeds={
@@ -149,7 +149,3 @@ def _results(run: dict[str, Any], task: Task) -> list[tuple[str, dict[str, Any]]
     if run["base_model_metrics"]:
         rows.append((f"{run['base_model']['id']}, not fine-tuned", run["base_model_metrics"]))
     return [*rows, ("**this model**", run["metrics"])]
-
-
-def _test_size(run: dict[str, Any]) -> int:
-    return max((figures["n"] for figures in run["metrics"].values() if figures.get("n")), default=0)

@@ -17,6 +17,8 @@ PLACEHOLDER = "<this repository>"
 """What a card says where it names its repository, as long as it is in none."""
 _WORDS = tomllib.loads(resources.files("bioft.cards").joinpath("words.toml").read_text(encoding="utf-8"))
 SPLIT_WORDS, NEGATIVE_WORDS, COLUMN_WORDS = (_WORDS[part] for part in ("splits", "negatives", "columns"))
+DATASET_KINDS = _WORDS["kinds"]
+"""By the first of these columns that a dataset has."""
 HUB_LICENSES = frozenset(_WORDS["hub_licenses"].split())
 """Licence ids that the Hub takes as they are, but for "other"."""
 HUB_ID = re.compile(r"(?!\.)[\w.-]+(?:/[\w.-]+)?")

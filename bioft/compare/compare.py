@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -136,10 +137,9 @@ def write_comparison(found: Comparison, directory: Path) -> list[Path]:
     from bioft.metrics import plots
 
     with new_folder(directory) as partial:
-        tables = [ranking.table.assign(task=ranking.task, metric=ranking.metric) for ranking in found.rankings]
-        pd.concat(tables).to_csv(partial / "comparison.csv", index=False)
-        pairs = [ranking.pairs.assign(task=ranking.task, metric=ranking.metric) for ranking in found.rankings]
-        pd.concat(pairs).to_csv(partial / "pairs.csv", index=False)
+        for name, part in (("comparison.csv", "table"), ("pairs.csv", "pairs")):
+            tables = [getattr(each, part).assign(task=each.task, metric=each.metric) for each in found.rankings]
+            pd.concat(tables).to_csv(partial / name, index=False)
         (partial / "comparison.md").write_text(to_markdown(found), encoding="utf-8")
         plots.comparison([(ranking.metric, ranking.table) for ranking in found.rankings], partial / "comparison.png")
         page = {"title": "Comparison of runs", "rankings": found.rankings, "apart": found.apart, "cells": _cells}
@@ -241,15 +241,14 @@ def _pairs(
     group: Sequence[_Run], measured: Sequence[Metric], metric: str, point: Floats, values: Floats, n: int
 ) -> pd.DataFrame:
     rows = []
-    for first in range(len(group)):
-        for second in range(first + 1, len(group)):
-            differences = values[:, first] - values[:, second]
-            found = bootstrap.paired_difference(metric, point[first], point[second], differences, n=n)
-            row = found._asdict() | {"first": group[first].name, "second": group[second].name}
-            ours, theirs = measured[first].right, measured[second].right
-            if ours is not None and theirs is not None:
-                row["p_mcnemar"] = bootstrap.sign_test(ours, theirs).p_value
-            rows.append(row)
+    for first, second in combinations(range(len(group)), 2):
+        differences = values[:, first] - values[:, second]
+        found = bootstrap.paired_difference(metric, point[first], point[second], differences, n=n)
+        row = found._asdict() | {"first": group[first].name, "second": group[second].name}
+        ours, theirs = measured[first].right, measured[second].right
+        if ours is not None and theirs is not None:
+            row["p_mcnemar"] = bootstrap.sign_test(ours, theirs).p_value
+        rows.append(row)
     columns = ["first", "second", "difference", "low", "high", "p_value", "n"]
     table = pd.DataFrame(rows, columns=[*columns, *(["p_mcnemar"] if rows and "p_mcnemar" in rows[0] else [])])
     table["p_corrected"] = holm(table["p_value"].to_list())
@@ -258,7 +257,6 @@ def _pairs(
 
 def _cells(ranking: Ranking) -> pd.DataFrame:
     """The table of a ranking as text."""
-    rows: list[dict[str, Any]] = ranking.table.to_dict("records")  # type: ignore[assignment]
     cells = [
         {
             "": str(row["rank"]),
@@ -272,7 +270,7 @@ def _cells(ranking: Ranking) -> pd.DataFrame:
             "training": _seconds(row["training_seconds"]),
             "examples/s": _count(row["examples_per_second"]),
         }
-        for row in rows
+        for row in ranking.table.to_dict("records")
     ]
     return pd.DataFrame(cells)
 

@@ -4,12 +4,10 @@ The probe is a logistic regression on frozen embeddings, cross-validated within 
 is asked about was trained on, neither by the encoder nor by itself.
 """
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
-from bioft.compare.errors import area, mean, share
+from bioft.compare.errors import area, mean, row, share
 from bioft.errors import BioftError
 from bioft.metrics import bootstrap
 from bioft.metrics.report import p_words
@@ -44,6 +42,8 @@ def measure(embedded: Embedded, seed: int = 0) -> tuple[pd.DataFrame, list[str]]
     Raises:
         BioftError: fewer than two classes with enough examples.
     """
+    from sklearn.metrics import silhouette_samples
+
     rows, sentences, right = [], [], {}
     truth, groups = embedded.labels, embedded.groups
     if embedded.pairs is None:
@@ -60,22 +60,21 @@ def measure(embedded: Embedded, seed: int = 0) -> tuple[pd.DataFrame, list[str]]
         groups = groups[first]
         vectors = {name: np.abs(values[first] - values[second]) for name, values in embedded.vectors.items()}
     names, most = np.unique(truth, return_counts=True)
-    rows.append(
-        _row("(no model)", "majority", len(truth), share((truth == names[most.argmax()]).astype(float), *_of(groups)))
-    )
+    majority = share((truth == names[most.argmax()]).astype(float), *_of(groups))
+    rows.append(row("majority", len(truth), majority, model="(no model)"))
     for name, values in vectors.items():
         right[name] = (_cross_validated(values, truth, groups, seed) == truth).astype(float)
-        rows.append(_row(name, "probe accuracy", len(truth), share(right[name], *_of(groups))))
+        rows.append(row("probe accuracy", len(truth), share(right[name], *_of(groups)), model=name))
     for name, values in embedded.vectors.items():
         if embedded.pairs is not None:
             first, second, together = embedded.pairs.T
             unit = values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
             curve = area(together, (unit[first] * unit[second]).sum(axis=1), seed)
             assert curve is not None
-            rows.append(_row(name, "AUROC of the cosine", len(together), curve))
+            rows.append(row("AUROC of the cosine", len(together), curve, model=name))
         else:
-            found = _silhouettes(vectors[name], truth)
-            rows.append(_row(name, "silhouette", len(found), mean(found, *_of(groups), seed)))
+            found = silhouette_samples(vectors[name], truth, metric="cosine")
+            rows.append(row("silhouette", len(found), mean(found, *_of(groups), seed), model=name))
     gained, lost, p_value = bootstrap.sign_test(right[FINE_TUNED], right[BASE])
     sentences.append(
         f"The probe gets {gained:,} right on the fine-tuned embeddings only and {lost:,} on the base model's only "
@@ -88,10 +87,6 @@ def _of(groups: np.ndarray) -> tuple[Floats, np.ndarray]:
     return np.ones(len(groups)), groups
 
 
-def _row(model: str, what: str, n: int, found: tuple[float, float, float]) -> dict[str, Any]:
-    return {"model": model, "measure": what, "n": n, "value": found[0], "low": found[1], "high": found[2]}
-
-
 def _cross_validated(values: Floats, truth: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
@@ -102,9 +97,3 @@ def _cross_validated(values: Floats, truth: np.ndarray, groups: np.ndarray, seed
     # Strong regularisation: there are about as many dimensions as examples.
     probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000))
     return cross_val_predict(probe, values, truth, groups=groups, cv=folds)
-
-
-def _silhouettes(values: Floats, truth: np.ndarray) -> Floats:
-    from sklearn.metrics import silhouette_samples
-
-    return silhouette_samples(values, truth, metric="cosine")

@@ -166,20 +166,19 @@ def by_group(answers: Answers, group: pd.Series, shown: Sequence[str]) -> pd.Dat
         places = group.index[group == name].to_numpy()
         for system in shown:
             if system in answers.values:
-                found = share(
-                    answers.values[system].to_numpy()[places], answers.weights[places], answers.documents[places]
-                )
-                rows.append(_row(name, system, answers.measure, len(places), found))
+                values = answers.values[system].to_numpy()[places]
+                found = share(values, answers.weights[places], answers.documents[places])
+                rows.append(row(answers.measure, len(places), found, group=name, system=system))
             if answers.labels is not None and system in answers.scores:
                 curve = area(answers.labels[places], answers.scores[system].to_numpy()[places])
                 if curve is not None:
-                    rows.append(_row(name, system, "AUROC", len(places), curve))
+                    rows.append(row("AUROC", len(places), curve, group=name, system=system))
     return pd.DataFrame(rows)
 
 
-def _row(group: str, system: str, measure: str, n: int, found: tuple[float, float, float]) -> dict[str, object]:
-    value, low, high = found
-    return {"group": group, "system": system, "measure": measure, "n": n, "value": value, "low": low, "high": high}
+def row(measure: str, n: int, found: tuple[float, float, float], **of: object) -> dict[str, object]:
+    """A row of a table: what it is of, measure, n, value, low, high."""
+    return {**of, "measure": measure, "n": n, **dict(zip(("value", "low", "high"), found, strict=True))}
 
 
 def trend(table: pd.DataFrame, name: str) -> str | None:

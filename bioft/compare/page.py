@@ -67,9 +67,9 @@ def print_chapters(chapters: list[Chapter], console: Console | None = None) -> N
 
 def cells(table: pd.DataFrame) -> pd.DataFrame:
     """A table as text: a value and its interval in one column, figures with three digits, counts whole."""
-    shown = table.copy()
     if {"group", "system", "value"} <= set(table):
         return _beside_one_another(table)
+    shown = table.copy()
     if {"value", "low", "high"} <= set(table):
         shown["value [95 %]"] = [
             f"{value:.3f} [{low:.3f}, {high:.3f}]"

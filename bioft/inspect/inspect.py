@@ -4,7 +4,6 @@ This is the exploratory analysis that should come before any training: which ent
 the test split was seen in training, and which shortcuts the audit found.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,6 @@ FOLDER = "inspection"
 REPORT = "inspection.json"
 KINDS: tuple[Any, ...] = (documents, pairs, texts)
 """Each inspects one kind of data: the first whose `holds` says yes to the columns."""
-Draw = Callable[[Path], None]
-"""Draws the plots of an inspection into a folder."""
 
 
 def inspect_dataset(
@@ -42,7 +39,8 @@ def inspect_dataset(
     """
     target = (out or directory) / FOLDER
     dataset, manifest = storage.load(directory)
-    if target.exists() and not overwrite and not (target / REPORT).is_file() and _holds_anything(target):
+    holds_anything = target.exists() and (not target.is_dir() or any(target.iterdir()))
+    if holds_anything and not overwrite and not (target / REPORT).is_file():
         raise BioftError(
             f"{target} holds something else than an inspection. Name another folder with --output, or replace "
             "it with --overwrite."
@@ -63,7 +61,9 @@ def inspect_dataset(
         "audit": manifest.get("audit", {}),
         "notes": notes(manifest),
     }
-    _write(report, draw, target)
+    with new_folder(target, existing="replace") as new:
+        draw(new)
+        write_json(new / REPORT, report, allow_nan=False)
     return report, target
 
 
@@ -80,13 +80,3 @@ def notes(manifest: dict[str, Any]) -> list[str]:
             found.append(f"{split}: {left_out['documents']:,} documents left out. First: {left_out['first'][0]}")
     found += [f"left out, {what}: {n:,}" for what, n in manifest.get("left_out", {}).items() if n]
     return [f"Note: {note}" for note in found]
-
-
-def _holds_anything(folder: Path) -> bool:
-    return not folder.is_dir() or any(folder.iterdir())
-
-
-def _write(report: dict[str, Any], draw: Draw, target: Path) -> None:
-    with new_folder(target, existing="replace") as new:
-        draw(new)
-        write_json(new / REPORT, report, allow_nan=False)
