@@ -41,25 +41,16 @@ def together(runs: Mapping[str, tuple[str, Answers]]) -> tuple[list[Together], d
         if len(names) < 2:
             apart[names[0]] = f"No other run is on {key[0]} with the same test examples."
             continue
-        first = runs[names[0]][1]
-        scored = all(FINE_TUNED in runs[name][1].scores for name in names)
-        given = {name: runs[name][1].given for name in names}
-        has_answers = all(FINE_TUNED in its for its in given.values())
-        found.append(
-            Together(
-                key[0],
-                replace(
-                    first,
-                    values=pd.DataFrame({name: runs[name][1].values[FINE_TUNED] for name in names}),
-                    scores=pd.DataFrame({name: runs[name][1].scores[FINE_TUNED] for name in names} if scored else {}),
-                    given=pd.DataFrame(
-                        {"truth": first.given["truth"]} | {n: its[FINE_TUNED] for n, its in given.items()}
-                    )
-                    if has_answers
-                    else pd.DataFrame(),
-                ),
-            )
-        )
+        of = {name: runs[name][1] for name in names}
+        first = of[names[0]]
+        values = {name: its.values[FINE_TUNED] for name, its in of.items()}
+        scores, given = {}, {}
+        if all(FINE_TUNED in its.scores for its in of.values()):
+            scores = {name: its.scores[FINE_TUNED] for name, its in of.items()}
+        if all(FINE_TUNED in its.given for its in of.values()):
+            given = {"truth": first.given["truth"]} | {name: its.given[FINE_TUNED] for name, its in of.items()}
+        own, scored, answered = (pd.DataFrame(part) for part in (values, scores, given))
+        found.append(Together(key[0], replace(first, values=own, scores=scored, given=answered)))
     return found, apart
 
 

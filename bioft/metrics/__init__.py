@@ -60,8 +60,6 @@ def load(name: str, **options: Any) -> "evaluate.Metric":
     import evaluate
 
     module = importlib.import_module(f"bioft.metrics.{name}")
-    for member in vars(module).values():
-        # The module's own class, not one that it imports.
-        if isinstance(member, type) and issubclass(member, evaluate.Metric) and member.__module__ == module.__name__:
-            return member(**options)
-    raise BioftError(f"bioft.metrics.{name} defines no evaluate.Metric.")
+    # The module's own class, not one that it imports.
+    own = [its for its in vars(module).values() if isinstance(its, type) and its.__module__ == module.__name__]
+    return next(member for member in own if issubclass(member, evaluate.Metric))(**options)

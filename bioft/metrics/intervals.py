@@ -52,14 +52,10 @@ def bootstrap_metrics(
     confidence: float = 0.95,
     groups: ArrayLike | None = None,
 ) -> dict[str, float]:
-    """Return every metric of `METRICS` with its bootstrap interval, as a flat dict of floats.
+    """Return every metric (see `metric_values`) as `bootstrap.figures` does, with ``n`` and ``threshold``.
 
-    Keys: ``<metric>``, ``<metric>_low`` and ``<metric>_high`` for each metric (see `metric_values`), ``n``
-    (number of examples) and ``threshold``. `nest` turns it into one entry per metric.
-
-    Examples are drawn with replacement; with ``groups`` (one value per example, such as its document or
-    gene) whole groups are, which is right when examples of a group are not independent. `bootstrap.figures`
-    says what the intervals are.
+    With ``groups`` (one value per example, such as its document or gene) whole groups are drawn, which is right when
+    examples of a group are not independent.
 
     Raises:
         BioftError: as `metric_values`; fewer than 1 resample; a confidence outside (0, 1); groups of another
