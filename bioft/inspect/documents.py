@@ -9,6 +9,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 
 from bioft.datasets.documents import corpus as documents
@@ -104,7 +105,8 @@ def draw(splits: Mapping[str, Rows], path: Path) -> None:
     for entity_type, found in sorted(counts.items()):
         if found:
             label = f"{entity_type}: n = {len(found):,}, highest {max(found.values()):,}"
-            plots.at_least(axes, list(found.values()), marker="o", markersize=3, label=label)
+            values, first = np.unique(np.sort(list(found.values())), return_index=True)
+            axes.plot(values, 1 - first / len(found), marker="o", markersize=3, linewidth=1, label=label)
     words = {"xlabel": "Mentions of one concept", "ylabel": "Fraction with at least as many"}
     axes.set(xscale="log", yscale="log", title="Mentions per concept", **words)
     axes.grid(color="#dddddd", linewidth=0.6)
