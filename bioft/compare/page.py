@@ -104,7 +104,7 @@ def _cell(name: str, value: object) -> str:
 
 def _words_of(table: pd.DataFrame) -> list[str]:
     """The columns of a table of text that hold words, and not only numbers."""
-    return [str(name) for name in table if table[name].str.contains("[A-Za-z]{2}", regex=True).any()]
+    return [str(name) for name in table if table[name].astype(str).str.contains("[A-Za-z]{2}").any()]
 
 
 def _terminal_table(table: pd.DataFrame) -> Table:

@@ -169,6 +169,15 @@ def test_runs_together(
     assert len(table) == (right != base_right).sum() and (table["rare"] != table["other"]).all()
 
 
+def test_two_runs_with_the_same_answers(tmp_path: Path) -> None:
+    """Nothing differs between them: the table of what differs is empty."""
+    dataset, manifest = build_dataset(tmp_path)
+    right = np.arange(len(dataset["test"])) % 3 > 0
+    folders = [write_pairs_run(tmp_path / name, dataset, manifest, right, ~right) for name in ("one", "other")]
+    *_, together = analysis.analyse([str(folder) for folder in folders], tmp_path / "out")
+    assert together.sections[0].tables["differing1.csv"].empty
+
+
 def test_mentions_of_new_names(tmp_path: Path) -> None:
     """A tagger that finds what training has, and no new name; one mention that is not there; one of another type."""
     dataset, manifest = sample.build()

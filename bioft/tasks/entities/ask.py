@@ -10,7 +10,7 @@ from bioft.hub.pull import task_of
 from bioft.storage import runs
 from bioft.task import function
 from bioft.tasks.asked import Asked, QuestionError, tell, tell_left_out
-from bioft.tasks.entities import files as document_files, highlight as highlighting
+from bioft.tasks.entities import files as document_files
 
 OPTIONS = ("--text", "--input", "--output", "--html", "--skip-bad", "--batch-size", "--overwrite")
 
@@ -33,20 +33,20 @@ def answer(run: Path, asked: Asked) -> None:
     found = find(load(run), documents, record)
     types = entity_types(record, found)
     shown = [
-        highlighting.Highlighted(document.document_id, document.text, each.entities, each.statements(document.text))
+        document_files.Highlighted(document.document_id, document.text, each.entities, each.statements(document.text))
         for document, each in zip(documents, found, strict=True)
     ]
     if output is not None:
         document_files.write(output, documents, found, overwrite=asked.overwrite)
     if html is not None:
         title = f"Entities found by {record['name']}"
-        document_files.write_whole(html, [highlighting.to_html(shown, types, title)])
+        document_files.write_whole(html, [document_files.to_html(shown, types, title)])
     if output is None and html is None:
         console = Console()
         for document in shown:
             if asked.input is not None:
                 console.print(Text(document.document_id, style="bold"))
-            console.print(highlighting.to_terminal(document, types), soft_wrap=True)
+            console.print(document_files.to_terminal(document, types), soft_wrap=True)
     if asked.input is not None:
         n = sum(len(each.entities) for each in found)
         related = sum(len(each.relations or ()) for each in found)

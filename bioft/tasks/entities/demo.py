@@ -8,7 +8,7 @@ import gradio as gr
 
 from bioft.storage.pages import html
 from bioft.tasks import tabs
-from bioft.tasks.entities import highlight as highlighting, predict as prediction, tagging
+from bioft.tasks.entities import files, predict as prediction, tagging
 from bioft.tasks.entities.files import Found, InputDocument
 
 TAB = "Entities"
@@ -27,7 +27,7 @@ def add_finder(label: str, model: Sequence[Any], find: Finder) -> None:
     """Add a tab that marks what a model, whose record comes last, finds in a text."""
     record = model[-1]
     types = tagging.types_of(record["labels"])
-    colours = {kind: highlighting.COLOURS[at % len(highlighting.COLOURS)] for at, kind in enumerate(types)}
+    colours = {kind: files.COLOURS[at % len(files.COLOURS)] for at, kind in enumerate(types)}
 
     @tabs.explained
     def show(text: str) -> str:

@@ -7,8 +7,8 @@ from itertools import pairwise
 
 from hypothesis import given, strategies as st
 
-from bioft.tasks.entities import highlight as highlighting
-from bioft.tasks.entities.highlight import Highlighted
+from bioft.tasks.entities import files
+from bioft.tasks.entities.files import Highlighted
 from bioft.tasks.entities.tagging import Entity
 
 TYPES = ["Chemical", "Disease"]
@@ -39,7 +39,7 @@ class Balanced(HTMLParser):
 
 @given(documents())
 def test_the_page_holds_the_text_and_marks_the_entities(document: Highlighted) -> None:
-    page = highlighting.to_html([document], TYPES, "Found")
+    page = files.to_html([document], TYPES, "Found")
     parser = Balanced()
     parser.feed(page)
     assert parser.depth == 0
@@ -55,7 +55,7 @@ def test_the_page_holds_the_text_and_marks_the_entities(document: Highlighted) -
 
 @given(documents())
 def test_the_terminal_shows_the_text_with_types_after_entities(document: Highlighted) -> None:
-    shown = highlighting.to_terminal(document, TYPES).plain
+    shown = files.to_terminal(document, TYPES).plain
     expected, place = "", 0
     for e in document.entities:
         expected += f"{document.text[place : e.end]}⟨{e.type}⟩"
@@ -64,8 +64,8 @@ def test_the_terminal_shows_the_text_with_types_after_entities(document: Highlig
 
 
 def test_each_type_has_a_colour_of_its_own_that_does_not_depend_on_the_document() -> None:
-    one = highlighting.to_terminal(Highlighted("a", "xy", [Entity(1, 2, "Disease", 1.0)]), TYPES)
-    two = highlighting.to_terminal(Highlighted("a", "xy", [Entity(0, 1, t, 1.0) for t in TYPES[:1]]), TYPES)
+    one = files.to_terminal(Highlighted("a", "xy", [Entity(1, 2, "Disease", 1.0)]), TYPES)
+    two = files.to_terminal(Highlighted("a", "xy", [Entity(0, 1, t, 1.0) for t in TYPES[:1]]), TYPES)
     assert one.spans[0].style != two.spans[0].style
-    page = highlighting.to_html([Highlighted("a", "xy", [])], TYPES, "t")
+    page = files.to_html([Highlighted("a", "xy", [])], TYPES, "t")
     assert str(one.spans[0].style).split()[-1] in page
