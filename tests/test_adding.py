@@ -21,6 +21,7 @@ import csv
 from pathlib import Path
 from typing import Annotated
 
+from bioft.datasets.origin import Origin
 from bioft.datasets.texts import labelled
 from bioft.storage.files import file_sha256
 
@@ -30,12 +31,13 @@ def build(path: Annotated[Path, "The CSV file."], *, seed: Annotated[int, "Seed 
     rows = list(csv.DictReader(path.open()))
     return labelled.build(
         [labelled.LabelledText(str(number), row["text"], (row["label"],)) for number, row in enumerate(rows)],
-        labels=["a", "b"], multi_label=False, label_source="expert", trial_field="text", builder="new_corpus",
-        arguments={"seed": seed},
-        sources=[
-            {"name": path.name, "version": "1", "sha256": file_sha256(path), "bytes": path.stat().st_size},
-        ],
-        license={"license": "other", "terms": "Made up.", "citation": "Nobody."},
+        Origin(
+            "new_corpus",
+            {},
+            [{"name": path.name, "version": "1", "sha256": file_sha256(path), "bytes": path.stat().st_size}],
+            {"license": "other", "terms": "Made up.", "citation": "Nobody."},
+        ),
+        labels=["a", "b"], multi_label=False, label_source="expert", trial_field="text",
         validation_size=0.1, test_size=0.2, seed=seed,
     )
 '''
