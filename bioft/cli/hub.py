@@ -95,7 +95,11 @@ def verify(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Evaluate a published run again: verified (exit code 0), not reproduced (1) or cannot be checked (2), and why."""
+    """Evaluate a published run again: verified (exit code 0), not reproduced (1), cannot be checked (2), and why.
+
+    Where all holds, but the data could not be built again from their source: verified on the publisher's data (3); of
+    a record of an earlier schema: verified in part (4).
+    """
 
     from bioft.verify import verify as verification
 

@@ -135,10 +135,10 @@ def _verification(
             same = place == folder.resolve() or (complete and place.name == folder.resolve().name)
         if same and agreeing and found["status"] == "not reproduced":
             return "not reproduced"
-        if same and complete and found["status"] == "verified":
+        if same and complete and found["status"].startswith("verified"):
             made = found["predictions"]
             whole = made is None or made["compared"] == made["total"]
-            words = "verified" if whole else f"verified ({made['compared']:,} of {made['total']:,} predictions)"
+            words = found["status"] + ("" if whole else f" ({made['compared']:,} of {made['total']:,} predictions)")
     return words
 
 

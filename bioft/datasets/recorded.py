@@ -12,15 +12,23 @@ from bioft.hub import pull
 from bioft.storage import datasets as storage, runs, yaml_config
 
 
+AS_GIVEN = (
+    "The data were not built again from their source, but are {} as somebody wrote them: whether their source gives "
+    "them was not checked. Name the source file with --dataset-path."
+)
+
+
 class RecordedData(NamedTuple):
     """The splits that a run was evaluated on, their manifest, and why they are not the recorded ones, if they aren't.
 
-    The training split is whole also where the run was trained on a part of it (`max_train_pairs`).
+    The training split is whole also where the run was trained on a part of it (`max_train_pairs`). `not_rebuilt` says
+    that they were read as somebody wrote them; it is empty where they were built here from their source.
     """
 
     splits: Any
     manifest: dict[str, Any]
     reasons: list[str]
+    not_rebuilt: str = ""
 
 
 def recorded_data(
@@ -50,10 +58,13 @@ def recorded_data(
         splits, manifest = build_again(record, dataset_path or here)
         return RecordedData(splits, manifest, [])
     path = dataset_path or (None if recorded.get("hub") else _trained_on(directory))
+    not_rebuilt = ""
     if path is not None and (path / storage.MANIFEST).is_file():
         splits, manifest = storage.load(path)
+        not_rebuilt = AS_GIVEN.format(f"in {path}")
     elif path is None and recorded.get("hub"):
         splits, manifest = storage.load(fetch(recorded["hub"]["id"], revision=recorded["hub"]["revision"]))
+        not_rebuilt = AS_GIVEN.format(f"those of {recorded['hub']['id']} on the Hub")
     else:
         splits, manifest = _built_again(task, recorded, path)
     if recorded.get("evaluated_on") == "validation":
@@ -61,7 +72,7 @@ def recorded_data(
     for split, rows in splits.items():
         if needed := task.lacks(rows.column_names):
             raise BioftError(f"That is no dataset for {task.name}: the split {split} needs the columns {needed}.")
-    return RecordedData(splits, manifest, _other_splits(recorded, manifest))
+    return RecordedData(splits, manifest, _other_splits(recorded, manifest), not_rebuilt)
 
 
 def recorded_splits(directory: Path, record: Mapping[str, Any], dataset_path: Path | None = None) -> Any:
@@ -70,9 +81,10 @@ def recorded_splits(directory: Path, record: Mapping[str, Any], dataset_path: Pa
     Raises:
         BioftError: the data are missing, or other ones than the recorded.
     """
-    splits, _, reasons = recorded_data(directory, record, dataset_path)
-    if reasons:
-        raise BioftError(" ".join(reasons))
+    found = recorded_data(directory, record, dataset_path)
+    if found.reasons:
+        raise BioftError(" ".join(found.reasons))
+    splits = found.splits
     if (limit := record["dataset"].get("max_train_pairs")) is not None:
         splits["train"] = splits["train"].select(range(min(limit, len(splits["train"]))))
     return splits

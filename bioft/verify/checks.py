@@ -23,6 +23,12 @@ from bioft.verify.findings import SHOWN_ROWS, Figure, equal, figure_of
 
 Tables = Mapping[str, pd.DataFrame]
 PARTS = ("value", "low", "high", "n")
+FULL = 3
+"""The first schema of records whose intervals, comparisons and set of baselines can be verified."""
+EARLIER = (
+    "The record was written before intervals of schema 3: its intervals, comparisons and set of baselines cannot be "
+    "verified fully."
+)
 OTHER_ROWS = f"The rows of {PREDICTIONS} are not those of the test split."
 BASELINE_DIFFERING = 0.05
 """The share of a baseline's answers that may be others when it is fitted again, with other versions of packages."""
@@ -42,6 +48,11 @@ class Run:
     sample: int | None = None
     seed: int = 0
     progress: bool = False
+
+    @property
+    def full(self) -> bool:
+        """Whether the record is of a schema that can be verified fully."""
+        return int(self.record["schema_version"]) >= FULL
 
     def of_task(self, module: str, name: str) -> Any:
         """A function of the run's task; BioftError names it if it is not there."""
@@ -112,11 +123,13 @@ def check_stored(run: Run, dataset: Any, fitted: Tables) -> None:
         known = {metric: figure for metric, figure in stated.items() if metric in computed}
         for metric, figure in known.items():
             ours = computed[metric]
-            if any(not equal(ours[part], figure[part]) for part in PARTS):
+            if any(not equal(ours[part], figure[part]) for part in (PARTS if run.full else ("value", "n"))):
                 wrong.append(f"{name}: {metric} {findings.interval_text(figure)}, not {findings.interval_text(ours)}")
         _take(found, [figure_of(name, metric, figure, computed[metric]["value"]) for metric, figure in known.items()])
     if wrong:
         found.reasons.append(f"{RECORD} states figures that do not follow from {PREDICTIONS}: {'; '.join(wrong)}.")
+    if not run.full:
+        return
     baselines = dict(fitted) | {name: its for name, its in stored.items() if name not in (FINE_TUNED, BASE)}
     compared = run.of_task("evaluate", "comparisons")(run.table, baselines, dataset, run.record)
     for key, comparison in compared.items():
@@ -141,6 +154,9 @@ def fit_baselines(run: Run, dataset: Any) -> Tables:
 def check_data(run: Run, data: RecordedData) -> bool:
     """Whether the predictions are about the test split of the data; what is wrong with the data is a reason."""
     run.found.reasons += data.reasons
+    if data.not_rebuilt:
+        run.found.notes.append(data.not_rebuilt)
+        run.found.best = "verified on the publisher's data" if run.full else run.found.best
     if check_files := run.optional("evaluate", "check_files"):
         run.found.reasons += check_files(run.directory, data.splits, run.record)
     if check := run.optional("evaluate", "check_data"):
@@ -207,6 +223,9 @@ def verify_run(run: Run, data: RecordedData | BioftError) -> None:
         BioftError: what could not be had.
         LeakageError: rows of the test split were trained on.
     """
+    if not run.full:
+        run.found.best = "verified in part"
+        run.found.notes.append(EARLIER)
     if isinstance(data, BioftError):
         if run.task.self_contained:
             check_stored(run, None, {})

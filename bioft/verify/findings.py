@@ -15,7 +15,9 @@ from bioft.hub import pull
 from bioft.storage import runs
 from bioft.task import FINE_TUNED
 
-Status = Literal["verified", "not reproduced", "cannot be checked"]
+Status = Literal[
+    "verified", "not reproduced", "cannot be checked", "verified on the publisher's data", "verified in part"
+]
 EQUAL = 1e-6
 """Figures that differ by less are the same figure."""
 SHOWN_ROWS = 5
@@ -64,6 +66,8 @@ class Verification:
     name: str
     revision: str | None = None
     status: Status = "cannot be checked"
+    best: Status = "verified"
+    """What it is at most, if there are no reasons; a note says why."""
     reasons: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     figures: list[Figure] = field(default_factory=list)
@@ -72,7 +76,7 @@ class Verification:
     def to_json(self) -> dict[str, Any]:
         """Everything as JSON; each figure says whether it holds and whether it is equal."""
         figures = [asdict(figure) | {"holds": figure.holds, "equal": figure.equal} for figure in self.figures]
-        return asdict(self) | {"figures": figures}
+        return {key: its for key, its in asdict(self).items() if key != "best"} | {"figures": figures}
 
 
 def check_base_model(directory: Path, record: Mapping[str, Any]) -> list[str]:

@@ -22,7 +22,13 @@ from bioft.verify import checks
 from bioft.verify.card import check_card
 from bioft.verify.findings import Status, Verification, print_figures, print_verdict
 
-EXIT_CODES: dict[Status, int] = {"verified": 0, "not reproduced": 1, "cannot be checked": 2}
+EXIT_CODES: dict[Status, int] = {
+    "verified": 0,
+    "not reproduced": 1,
+    "cannot be checked": 2,
+    "verified on the publisher's data": 3,
+    "verified in part": 4,
+}
 
 
 def verify(
@@ -46,7 +52,9 @@ def verify(
 
     Returns:
         The verdict. "not reproduced": something that the run states is not so. "cannot be checked": the data, the base
-        model or the run itself could not be had. What went wrong is in `reasons`, never raised.
+        model or the run itself could not be had. "verified on the publisher's data": everything holds, but nobody has
+        built the data again from their source. "verified in part": the same of a record of an earlier schema. What
+        went wrong is in `reasons`, never raised.
     """
     found = Verification(str(name))
     try:
@@ -70,7 +78,7 @@ def verify(
         except BioftError as error:
             data = error
         checks.verify_run(run, data)
-        found.status = "not reproduced" if found.reasons else "verified"
+        found.status = "not reproduced" if found.reasons else found.best
     except (ChangedFilesError, LeakageError) as error:
         found.reasons.append(str(error))
         found.status = "not reproduced"
@@ -98,5 +106,5 @@ def print_verification(found: Verification, console: Console | None = None) -> N
             highlight=False,
         )
     where = f"{found.name}, commit {found.revision}" if found.revision else found.name
-    style = "green" if found.status == "verified" else "red" if found.status == "not reproduced" else "yellow"
+    style = {"verified": "green", "not reproduced": "red"}.get(found.status, "yellow")
     print_verdict(found.notes, found.reasons, Text(f"{where}: {found.status}", style=style), console)

@@ -358,7 +358,7 @@ def test_data_that_are_missing_or_others_cannot_be_checked(
 def test_a_built_dataset_stands_in_for_its_source(finished: Path, ctd: Path, tmp_path: Path) -> None:
     command = ["build", "ctd", str(ctd), "--output", str(tmp_path / "data"), "--negatives", "uniform"]
     assert CliRunner().invoke(app, [*command, "--validation-size", "0.1"]).exit_code == 0
-    assert verify(finished, tmp_path / "data", sample=5).status == "verified"
+    assert verify(finished, tmp_path / "data", sample=5).status == "verified on the publisher's data"
 
 
 @pytest.mark.parametrize("field", ["base_model", "dataset", "scoring", "metrics", "baselines", "comparison", "task"])
@@ -443,10 +443,12 @@ def test_a_published_run_is_verified_on_its_pinned_data_and_base(published: dict
     assert published["record"]["base_model"]["revision"] == published["base_commit"]
     assert published["record"]["dataset"]["hub"] == {"id": "user/pairs", "revision": published["dataset_commit"]}
     found = published["verified"]
-    assert (found["status"], found["reasons"], found["notes"]) == ("verified", [], [])
+    assert (found["status"], found["reasons"]) == ("verified on the publisher's data", [])
+    (note,) = found["notes"]
+    assert "those of user/pairs on the Hub as somebody wrote them" in note
     assert found["predictions"]["agreeing"] == found["predictions"]["total"] == N_TEST
     assert found["revision"] is not None
-    assert published["sampled"]["status"] == "verified"
+    assert published["sampled"]["status"] == "verified on the publisher's data"
     assert published["sampled"]["predictions"]["compared"] == 10
 
 
@@ -459,7 +461,7 @@ def test_a_card_edited_on_the_hub_is_found_and_the_commit_before_it_holds(publis
     found = published["forged"]
     assert (found["status"], found["revision"]) == ("not reproduced", published["forged_commit"])
     assert "0.999" in found["reasons"][0]
-    assert published["before"]["status"] == "verified"
+    assert published["before"]["status"] == "verified on the publisher's data"
 
 
 def test_the_hub_reads_the_cards(published: dict[str, Any]) -> None:
