@@ -11,7 +11,6 @@ from bioft.errors import BioftError
 from bioft.hub import pull
 from bioft.storage import datasets as storage, runs, yaml_config
 
-
 AS_GIVEN = (
     "The data were not built again from their source, but are {} as somebody wrote them: whether their source gives "
     "them was not checked. Name the source file with --dataset-path."
