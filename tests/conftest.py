@@ -5,11 +5,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.hub_server.server import HubServer
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+# How long an example takes says how busy the machine is, and nothing of the code.
+settings.register_profile("bioft", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("bioft")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

@@ -34,11 +34,11 @@ def compare(
 @app.command()
 def seeds(
     names: Annotated[
-        list[str], argument("Runs that differ in their seed only, or the folder that a recipe made with --seeds.")
+        list[str], argument("Runs that differ in their seeds only, or the folder of --seeds or --split_seeds.")
     ],
     output: Annotated[Path | None, output_option("Write seeds.json and seeds.md into this folder.")] = None,
 ) -> None:
-    """Summarise runs that differ in their seed only: mean, standard deviation and interval over the seeds."""
+    """Summarise runs that differ in the seeds of training or splits only: how far their figures depend on chance."""
     from bioft.training import seeds as seed_runs
 
     summary = seed_runs.summarise(seed_runs.expand(names))

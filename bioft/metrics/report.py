@@ -8,6 +8,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from bioft import task as tasks
 from bioft.metrics import intervals
 from bioft.storage import runs
 
@@ -77,6 +78,16 @@ def results_table(
         cells = [interval_text(values.get(metric, {"value": None})) for metric in columns]
         table.add_row(name.replace("_", " "), *cells, style="bold" if name == "fine-tuned" else None)
     return table
+
+
+def rests_on(record: Mapping[str, Any], seeds: int = 1, splits: int = 1) -> str:
+    """What the figures of a run, or of several that differ in their seeds, rest on, as one sentence."""
+    n, unit = next(iter(record["metrics"].values()))["n"], tasks.find(record, pulled=False).unit
+    counts = " and ".join(
+        f"{each} {what}{'s' if each > 1 else ''}" for each, what in ((seeds, "seed"), (splits, "split"))
+    )
+    more = " --seeds and --split_seeds say how far they depend on these." if seeds * splits == 1 else ""
+    return f"These figures rest on {counts}, with {n:,} {unit} to test on.{more}"
 
 
 def p_words(value: float | None, symbol: str = "p ") -> str:

@@ -27,6 +27,13 @@ class RecipeArguments:
             "mean and interval over them. On the command line only."
         },
     )
+    split_seeds: str | None = field(
+        default=None,
+        metadata={
+            "help": "The same for seeds of the splits, such as 0,1,2, each with all of --seeds: how far the figures "
+            "depend on which examples are tested. On the command line only."
+        },
+    )
 
 
 @dataclass

@@ -21,7 +21,8 @@ BEGUN_HERE: set[Path] = set()
 # What makes no difference to the trained model may change between a kill and its resumption. The same folder may be
 # spelt in another way, or may have been moved.
 NOT_COMPARED = {
-    "overwrite", "dry_run", "push_to_hub", "seeds", "logging_steps", "report_to", "disable_tqdm", "output_dir",
+    "overwrite", "dry_run", "push_to_hub", "seeds", "split_seeds", "logging_steps", "report_to", "disable_tqdm",
+    "output_dir",
 }  # fmt: skip
 logger = logging.getLogger(__name__)
 

@@ -57,8 +57,8 @@ def run(main: Callable[..., None]) -> None:
     logging.getLogger("bioft").setLevel(logging.INFO)
     with user_errors():
         script, groups, words = Path(inspect.getfile(main)), groups_of(main), sys.argv[1:]
-        seeds = _take_option("--seeds", words)
-        if seeds is None or "dry_run" in _option_names(words):
+        given = {name: its for name in seed_runs.OPTIONS if (its := _take_option(f"--{name}", words)) is not None}
+        if not given or "dry_run" in _option_names(words):
             parsed = parse(script.stem, groups, words, script=script)
             directory = next(Path(group.output_dir) for group in parsed if hasattr(group, "output_dir"))
             try:
@@ -71,12 +71,19 @@ def run(main: Callable[..., None]) -> None:
         else:
             # Before the trainer's arguments exist: they would begin the process group that each seed needs.
             path, config = configuration(script.stem, groups, words, script)
-            raise SystemExit(seed_runs.train_seeds(script, path, config, words, seeds))
+            if "split_seeds" in given and "split_seed" not in fields_of(groups):
+                raise BioftError(f"{script.stem} reads data that come with their splits: there is no split_seed.")
+            raise SystemExit(seed_runs.train_seeds(script, path, config, words, given))
 
 
 def groups_of(main: Callable[..., None]) -> list[Any]:
     """The dataclasses that a recipe's `main` takes, in the order of its parameters."""
     return [kind for kind in get_type_hints(main).values() if dataclasses.is_dataclass(kind)]
+
+
+def fields_of(groups: Sequence[Any]) -> set[str]:
+    """The options that some dataclasses have."""
+    return {item.name for kind in groups for item in dataclasses.fields(kind) if item.init}
 
 
 def parse(
@@ -115,9 +122,9 @@ def configuration(
         BioftError: an unknown preset, or a key in the file or on the command line that no dataclass has.
     """
     path = _take_config(recipe, words, script)
-    known = {item.name for kind in dataclass_types for item in dataclasses.fields(kind) if item.init}
+    known = fields_of(dataclass_types)
     config = yaml_config.load_config(path)
-    presets.check_keys(config, known - {"seeds"}, path)
+    presets.check_keys(config, known - seed_runs.OPTIONS.keys(), path)
     presets.check_keys(dict.fromkeys(_option_names(words)), known, Path("command line"))
     return path, config
 

@@ -1,14 +1,18 @@
-"""Runs that differ in nothing but their seed: trained one after the other, and summarised over the seeds."""
+"""Runs that differ in nothing but their seeds: trained one after the other, and summarised over them.
 
-import math
+Two kinds of seeds say how far a figure depends on chance: that of the training, and that of the splits of the data.
+"""
+
+import itertools
 import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import stdev
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -17,141 +21,186 @@ from rich.text import Text
 from bioft.datasets.configuration import FILES
 from bioft.errors import BioftError
 from bioft.hub import pull
+from bioft.metrics import report
 from bioft.storage import files as storage_files, run_directory, runs, yaml_config
 from bioft.training.recipe_process import main_metric, options, run_recipe
 
 CONFIDENCE = 0.95
-NOTE = (
-    "The intervals are over seeds (t distribution, n = {n}): how far the figures depend on the seed of the training, "
-    "on one and the same test split. They are not those over test examples, which each run has for itself."
+OPTIONS = {"seeds": "seed", "split_seeds": "split_seed"}
+"""What recipes call several seeds, and one."""
+# What may differ between the runs of a summary beside what never matters: the seeds, and where the same data lie.
+NOT_COMPARED = {*OPTIONS.values(), "run_name", *FILES}
+FOLDER = re.compile(r"(split_(?P<split>\d+))?_?(seed_(?P<seed>\d+))?")
+ONE_SPLIT = (
+    "The runs share their test split, so the interval over seeds alone (Student's t) leaves out that other test "
+    "examples would have given other figures. In the last one both stand together: the squares of its half width and "
+    "of that of the runs' own intervals are added."
 )
-# What may differ between the runs of a summary beside what never matters: the seed, and where the same data lie.
-NOT_COMPARED = {"seed", "run_name", *FILES}
+SPLITS = (
+    "Each split is another draw of training and test examples from the same data. The interval over splits is "
+    "Student's t for their means with the variance times 1/splits + test/training examples, since splits overlap "
+    "(Nadeau and Bengio 2003): it counts training seed, split and sample together."
+)
+
+
+Interval = tuple[float, float]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A metric of every seed, in the order of the seeds; mean, standard deviation and interval, None if undefined."""
+    """A metric of every run, in the order of the runs, and what chance does to it; None where that is undefined.
+
+    `seed_sd` is the standard deviation of runs on one split, `split_sd` that of the means of the splits. `over_seeds`
+    is the 95 % interval of the mean on one and the same test split, `overall` that which counts seeds, splits and test
+    examples. `baseline` is the mean of the best baseline.
+    """
 
     values: list[float | None]
     mean: float | None
-    sd: float | None
-    low: float | None
-    high: float | None
+    seed_sd: float | None
+    split_sd: float | None
+    over_seeds: Interval | None
+    overall: Interval | None
     baseline: float | None
 
 
 @dataclass(frozen=True)
 class SeedSummary:
-    """What runs that differ in their seed reached: figures by metric, the main one of the task first.
+    """What runs that differ in their seeds reached: figures by metric, the main one of the task first.
 
-    `baseline` is the name of the baseline that is the best by the main metric (None if there is none): its mean over
-    the runs is the `baseline` of each figure.
+    `seeds` and `split_seeds` have a value for each run. `baseline` is the name of the baseline that is the best by the
+    main metric (None if there is none), and `difference` the main metric minus its, on the same splits.
     """
 
     recipe: str
     seeds: list[int]
+    split_seeds: list[int]
     runs: list[str]
     metric: str
     baseline: str | None
+    difference: Figure | None
     labels: list[str]
+    rests_on: str
     metrics: dict[str, Figure]
 
 
-def train_seeds(script: Path, config_path: Path, config: Mapping[str, Any], words: Sequence[str], seeds: str) -> int:
-    """Train a recipe once for each seed, into `seed_<seed>` in its output directory, and summarise those finished.
+def train_seeds(
+    script: Path, config_path: Path, config: Mapping[str, Any], words: Sequence[str], given: Mapping[str, str]
+) -> int:
+    """Train a recipe once for each seed and split, each into a folder of its own, and summarise those finished.
 
-    A seed that fails does not stop the others; a finished one is not trained again. In a launch of several processes
+    One that fails does not stop the others; a finished one is not trained again. In a launch of several processes
     each of them calls this, and the first one reports. `words` are those of the command line without `--config`, whose
-    content is `config`, and without `--seeds`, such as "1,2,3". Returns the exit code: 0, or 1 if a seed failed.
+    content is `config`, and without the options `given`, such as `{"seeds": "1,2,3"}`. Returns the exit code: 0, or 1
+    if a run failed.
 
     Raises:
         BioftError: seeds that are no numbers or are given twice, no output directory, one that holds something else,
             or an option that makes no sense for several runs.
     """
-    numbers, settings = _seeds(seeds), {**config, **options(words)}
-    if "seed" in options(words):
-        raise BioftError("Give --seed or --seeds.")
+    chosen, settings = _runs_of(given), {**config, **options(words)}
+    for several in given:
+        if OPTIONS[several] in options(words):
+            raise BioftError(f"Give --{OPTIONS[several]} or --{several}.")
     if "push_to_hub" in settings:
         raise BioftError("--push_to_hub is for one run. Push the one that you choose with: bioft push-adapter")
     if "output_dir" not in settings:
-        raise BioftError("--seeds needs --output_dir: the folder for a run of each seed.")
+        raise BioftError(f"--{next(iter(given))} needs --output_dir: the folder for the runs.")
     directory = Path(settings["output_dir"])
     overwrite = str(settings.get("overwrite", False)).lower() in ("", "true")  # "" is the option without a value
     first_process = int(os.environ.get("RANK", "0")) == 0
     if first_process:
         run_directory.prepare(directory, settings, overwrite=overwrite)
     failed = []
-    folders = {seed: directory / f"seed_{seed}" for seed in numbers}
-    for index, (seed, run) in enumerate(folders.items()):
-        if (run / runs.RECORD).is_file() and not overwrite:
+    for index, (folder, its) in enumerate(chosen.items()):
+        if (directory / folder / runs.RECORD).is_file() and not overwrite:
             continue
-        its = ["--config", str(config_path), *words, "--seed", str(seed), "--output_dir", str(run)]
-        # The processes of each seed meet under keys of their own in the store that torchrun keeps for all of them.
-        code = run_recipe(script, its, {"TORCHELASTIC_RESTART_COUNT": str(index)})
-        if code:
-            failed.append(seed)
-            print(f"Seed {seed} failed with exit code {code}; its message stands above.")
+        seeds = [word for name, value in its.items() for word in (f"--{name}", str(value))]
+        line = ["--config", str(config_path), *words, *seeds, "--output_dir", str(directory / folder)]
+        # The processes of each run meet under keys of their own in the store that torchrun keeps for all of them.
+        if code := run_recipe(script, line, {"TORCHELASTIC_RESTART_COUNT": str(index)}):
+            failed.append(folder)
+            print(f"{folder} failed with exit code {code}; its message stands above.")
     if not first_process:
         return 0  # the exit code of one process would end the others before they have reported
-    if finished := [str(run) for seed, run in folders.items() if seed not in failed]:
+    if finished := [str(directory / folder) for folder in chosen if folder not in failed]:
         summary = summarise(finished)
         write_summary(summary, directory)
         print_summary(summary)
         print(f"Written to {directory}")
     if failed:
         print(
-            f"{len(failed)} of {len(numbers)} seeds failed: {', '.join(map(str, failed))}. The same command trains "
-            "only them; the others are kept."
+            f"{len(failed)} of {len(chosen)} runs failed: {', '.join(failed)}. The same command trains only them; the "
+            "others are kept."
         )
     return 1 if failed else 0
 
 
 def expand(names: Sequence[str]) -> list[str]:
-    """The names of runs, with the folder of `--seeds` replaced by the runs of its seeds."""
+    """The names of runs, with the folder that `--seeds` or `--split_seeds` made replaced by its runs."""
     found = []
     for name in names:
-        folders = [path for path in Path(name).glob("seed_*") if re.fullmatch(r"seed_\d+", path.name)]
-        folders.sort(key=lambda path: int(path.name.removeprefix("seed_")))
-        found += [str(path) for path in folders] or [name]
+        known = [(match, path) for path in Path(name).glob("s*_*") if (match := FOLDER.fullmatch(path.name))]
+        known.sort(key=lambda run: [int(each or 0) for each in run[0].groups()])
+        found += [str(path) for _, path in known] or [name]
     return found
 
 
 def summarise(names: Sequence[str]) -> SeedSummary:
-    """Summarise finished runs that differ in nothing but their seed: directories, or `user/name` on the Hub.
+    """Summarise finished runs that differ in nothing but their seeds: directories, or `user/name` on the Hub.
 
     Raises:
-        BioftError: no finished run, one without test figures or with files that were changed since, one seed twice, or
-            runs that differ in more than the seed, with what differs.
+        BioftError: no finished run, one without test figures or with files that were changed since, the same seeds
+            twice, or runs that differ in more than their seeds, with what differs.
     """
     directories = [pull.run_directory(name) for name in names]
-    records = [runs.read(directory) for directory in directories]
-    for directory, record in zip(directories, records, strict=True):
-        runs.check_tested(directory, record)
-        runs.check_files(directory, record)
-    for name, directory, record in zip(names[1:], directories[1:], records[1:], strict=True):
-        if differing := _differences(directories[0], records[0], directory, record):
+    all_ = [
+        _Run(name, runs.read(path), yaml_config.load_config(path / runs.CONFIG))
+        for name, path in zip(names, directories, strict=True)
+    ]
+    for directory, run in zip(directories, all_, strict=True):
+        runs.check_tested(directory, run.record)
+        runs.check_files(directory, run.record)
+    for run in all_[1:]:
+        if differing := _differences(all_[0], run):
             raise BioftError(
-                f"{name} and {names[0]} differ in more than the seed: {'; '.join(differing)}. Only runs that are the "
-                "same but for their seed say how much depends on it."
+                f"{run.name} and {all_[0].name} differ in more than the seed: {'; '.join(differing)}. Only runs that "
+                "are the same but for their seeds say how much depends on them."
             )
-    runs_by_seed = sorted(zip(records, directories, names, strict=True), key=lambda run: run[0]["seed"])
-    records = [record for record, _, _ in runs_by_seed]
-    seeds = [record["seed"] for record in records]
-    if doubled := sorted({seed for seed in seeds if seeds.count(seed) > 1}):
-        raise BioftError(f"Two of the runs have the seed {doubled[0]}: {', '.join(names)}.")
-    main = main_metric(runs_by_seed[0][1], records[0])
-    stated = {name: [each["baselines"].get(name, {}) for each in records] for name in records[0].get("baselines", {})}
-    baselines = {name: {metric: _mean(_values(all_, metric)) for metric in all_[0]} for name, all_ in stated.items()}
-    known = {name: figures[main] for name, figures in baselines.items() if figures.get(main) is not None}
-    best = max(known, key=lambda name: known[name] or 0.0) if known else None
-    measured = [record["metrics"] for record in records]
-    metrics = {
-        name: _figure(_values(measured, name), baselines[best].get(name) if best else None)
-        for name in dict.fromkeys([main, *measured[0]])
-    }
-    labels = [str(label) for label in records[0].get("labels", [])]
-    return SeedSummary(records[0]["recipe"], seeds, [name for *_, name in runs_by_seed], main, best, labels, metrics)
+    all_.sort(key=lambda run: run.seeds)
+    places = [run.seeds for run in all_]
+    if doubled := next((place for place in places if places.count(place) > 1), None):
+        raise BioftError(f"Two of the runs have the seed {doubled[1]}: {', '.join(names)}.")
+    records = [run.record for run in all_]
+    main = main_metric(directories[0], records[0])
+    stated = {name: _mean(_of_baseline(records, name, main)) for name in records[0].get("baselines", {})}
+    known = {name: mean for name, mean in stated.items() if mean is not None}
+    best = max(known, key=lambda name: known[name]) if known else None
+    splits, seeds = (np.array(each) for each in zip(*places, strict=True))
+    difference = None
+    if best is not None:
+        ours = _floats([run["metrics"].get(main, {}).get("value") for run in records])
+        sample = [run.get("comparison") or {} for run in records]
+        difference = _figure(ours - _of_baseline(records, best, main), splits, _overlap(records), _half(sample))
+    metrics = {}
+    for name in dict.fromkeys([main, *records[0]["metrics"]]):
+        its = [run["metrics"].get(name, {}) for run in records]
+        baseline = None if best is None else _mean(_of_baseline(records, best, name))
+        values = _floats([each.get("value") for each in its])
+        metrics[name] = _figure(values, splits, _overlap(records), _half(its), baseline)
+    return SeedSummary(
+        recipe=records[0]["recipe"],
+        seeds=seeds.tolist(),
+        split_seeds=splits.tolist(),
+        runs=[run.name for run in all_],
+        metric=main,
+        baseline=best,
+        difference=difference,
+        labels=[str(label) for label in records[0].get("labels", [])],
+        rests_on=report.rests_on(records[0], seeds=len(set(seeds)), splits=len(set(splits))),
+        metrics=metrics,
+    )
 
 
 def print_summary(summary: SeedSummary, console: Console | None = None) -> None:
@@ -174,86 +223,164 @@ def write_summary(summary: SeedSummary, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
     content = asdict(summary) | {"note": _note(summary), "confidence": CONFIDENCE}
     storage_files.write_json(directory / "seeds.json", content, allow_nan=False)
+    several = len(set(summary.split_seeds)) > 1
     columns = _columns(summary, list(summary.metrics)) | {
-        f"seed {seed}": [_text(figure.values[place]) for figure in summary.metrics.values()]
-        for place, seed in enumerate(summary.seeds)
+        (f"split {split}, " if several else "") + f"seed {seed}": [
+            _text(its.values[place]) for its in summary.metrics.values()
+        ]
+        for place, (split, seed) in enumerate(zip(summary.split_seeds, summary.seeds, strict=True))
     }
     rows = [list(columns), ["---"] * len(columns), *map(list, zip(*columns.values(), strict=True))]
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     storage_files.write_text(directory / "seeds.md", f"## {_title(summary)}\n\n{table}\n\n{content['note']}\n")
 
 
-def _seeds(text: str) -> list[int]:
+@dataclass(frozen=True)
+class _Run:
+    """A finished run by its name, with its record and its configuration."""
+
+    name: str
+    record: dict[str, Any]
+    config: dict[str, Any]
+
+    @property
+    def seeds(self) -> tuple[int, int]:
+        """Those of the split and of the training."""
+        return int(self.config.get("split_seed") or 0), self.record["seed"]
+
+
+def _runs_of(given: Mapping[str, str]) -> dict[str, dict[str, int]]:
+    """The folder of each run, with the options that name its seeds."""
+    numbers = {OPTIONS[several]: _numbers(several, text) for several, text in sorted(given.items(), reverse=True)}
+    combined = [dict(zip(numbers, each, strict=True)) for each in itertools.product(*numbers.values())]
+    return {"_".join(f"{name.removesuffix('_seed')}_{its}" for name, its in each.items()): each for each in combined}
+
+
+def _numbers(option: str, text: str) -> list[int]:
     try:
         numbers = [int(each) for each in text.split(",")]
     except ValueError:
-        raise BioftError(f"--seeds takes whole numbers with commas, such as 1,2,3, not {text!r}.") from None
+        raise BioftError(f"--{option} takes whole numbers with commas, such as 1,2,3, not {text!r}.") from None
     if len(set(numbers)) != len(numbers) or min(numbers) < 0:
-        raise BioftError(f"--seeds takes different numbers from 0, not {text!r}.")
+        raise BioftError(f"--{option} takes different numbers from 0, not {text!r}.")
     return numbers
 
 
-def _differences(first: Path, its: Mapping[str, Any], second: Path, others: Mapping[str, Any]) -> list[str]:
-    """What but the seed differs between two runs: base model, data, configuration."""
-    settings = [yaml_config.load_config(directory / runs.CONFIG) for directory in (first, second)]
+def _differences(one: _Run, other: _Run) -> list[str]:
+    """What but the seeds differs between two runs: base model, data, configuration."""
     found = [
-        f"{key}: {other!r} and {one!r}"
-        for key, one, other in run_directory.differing_settings(*settings)
+        f"{key}: {second!r} and {first!r}"
+        for key, first, second in run_directory.differing_settings(one.config, other.config)
         if key not in NOT_COMPARED
     ]
-    parts = [(part, its[part], others[part]) for part in ("recipe", "task")]
-    bases = its["base_model"], others["base_model"]
+    parts = [(part, one.record[part], other.record[part]) for part in ("recipe", "task")]
+    bases = one.record["base_model"], other.record["base_model"]
     parts += [(f"base model, {part}", *(base.get(part) for base in bases)) for part in ("id", "revision", "sha256")]
-    found += [f"{part}: {other} and {one}" for part, one, other in parts if one != other]
-    prints = [record["dataset"]["fingerprints"] for record in (its, others)]
-    if changed := [split for split in prints[0] if prints[0][split] != prints[1].get(split)]:
+    found += [f"{part}: {second} and {first}" for part, first, second in parts if first != second]
+    same_split = one.seeds[0] == other.seeds[0]
+    prints, others = (_data(run.record, same_split) for run in (one, other))
+    if changed := [name for name in prints if prints[name] != others.get(name)]:
         found.append(f"other data ({', '.join(changed)})")
     return found
 
 
-def _figure(values: list[float | None], baseline: float | None) -> Figure:
-    """Mean, standard deviation (n - 1) and Student's t interval of the mean."""
+def _data(record: Mapping[str, Any], same_split: bool) -> dict[str, Any]:
+    """What must be the same: the splits, or with another split seed the files that they were made from."""
+    if same_split:
+        return dict(record["dataset"]["fingerprints"])
+    return {source["name"]: source["sha256"] for source in record["dataset"]["sources"]}
+
+
+def _figure(
+    values: Floats, splits: NDArray[np.int64], overlap: float, half: float, baseline: float | None = None
+) -> Figure:
+    """A metric over runs: shape (runs,), with the seed of each run's split, and the half width of a run's interval."""
     from scipy.stats import t
 
-    known = [value for value in values if value is not None]
-    mean = _mean(values)
-    if mean is None or len(known) < 2:
-        return Figure(values, mean, None, None, None, baseline)
-    sd = stdev(known)
-    half = float(t.ppf((1 + CONFIDENCE) / 2, len(known) - 1)) * sd / math.sqrt(len(known))
-    return Figure(values, mean, sd, mean - half, mean + half, baseline)
+    listed = [None if np.isnan(value) else float(value) for value in values]
+    if np.isnan(values).any():
+        return Figure(listed, None, None, None, None, None, baseline)
+    by_split = [values[splits == split] for split in np.unique(splits)]
+    means = np.array([each.mean() for each in by_split])
+    mean, n_splits, more = float(means.mean()), len(means), len(values) - len(means)
+    seed_sd = split_sd = over_seeds = overall = None
+    if more:
+        seed_sd = float(np.sqrt(sum(((each - each.mean()) ** 2).sum() for each in by_split) / more))
+    if n_splits > 1:
+        split_sd = float(means.std(ddof=1))
+        error = float(t.ppf((1 + CONFIDENCE) / 2, n_splits - 1)) * split_sd * (1 / n_splits + overlap) ** 0.5
+        overall = mean - error, mean + error
+    elif seed_sd is not None:
+        error = float(t.ppf((1 + CONFIDENCE) / 2, more)) * seed_sd / len(values) ** 0.5
+        over_seeds = mean - error, mean + error
+        if not np.isnan(half):
+            both = float(np.hypot(error, half))
+            overall = mean - both, mean + both
+    return Figure(listed, mean, seed_sd, split_sd, over_seeds, overall, baseline)
 
 
-def _values(figures: Sequence[Mapping[str, Any]], metric: str) -> list[float | None]:
-    return [each.get(metric, {}).get("value") for each in figures]
+def _overlap(records: Sequence[Mapping[str, Any]]) -> float:
+    """Test examples for each training example, in the mean: how far other splits repeat the same examples."""
+    rows = [record["dataset"]["rows"] for record in records]  # of each split what was split stands first
+    counts = [[next(iter(its[split].values())) for split in ("test", "train")] for its in rows]
+    return float(np.mean([test / train for test, train in counts]))
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if len(known) == len(values) else None
+def _half(figures: Sequence[Mapping[str, Any]]) -> float:
+    """Half the width of the intervals over test examples, in the mean; NaN if one has none."""
+    return float(np.mean([(_floats([each.get("high")]) - _floats([each.get("low")])) / 2 for each in figures]))
+
+
+def _of_baseline(records: Sequence[Mapping[str, Any]], name: str, metric: str) -> Floats:
+    return _floats([record["baselines"].get(name, {}).get(metric, {}).get("value") for record in records])
+
+
+def _floats(values: Sequence[float | None]) -> Floats:
+    """Shape (n,), NaN for None."""
+    return np.array(values, dtype=np.float64)
+
+
+def _mean(values: Floats) -> float | None:
+    mean = float(np.mean(values))
+    return None if np.isnan(mean) else mean
 
 
 def _note(summary: SeedSummary) -> str:
-    if len(summary.seeds) == 1:
-        return "One seed does not say how far the figures depend on it: there is no interval."
-    return NOTE.format(n=len(summary.seeds))
+    if len(summary.runs) == 1:
+        return f"One run does not say how far the figures depend on its seeds. {summary.rests_on}"
+    sentence = ""
+    if (its := summary.difference) is not None and its.mean is not None and its.overall is not None:
+        low, high = its.overall
+        verdict = "apart from 0" if low > 0 or high < 0 else "not apart from 0"
+        sentence = (
+            f" Minus the best baseline ({str(summary.baseline).replace('_', ' ')}), {summary.metric} is "
+            f"{its.mean:+.3f}, 95 % interval {low:+.3f} to {high:+.3f} ({verdict})."
+        )
+    return f"{SPLITS if len(set(summary.split_seeds)) > 1 else ONE_SPLIT}{sentence} {summary.rests_on}"
 
 
 def _title(summary: SeedSummary) -> str:
-    return f"{summary.recipe}, seeds {', '.join(map(str, summary.seeds))}"
+    parts = {"seeds": summary.seeds, "split seeds": summary.split_seeds}
+    several = [f"{name} {', '.join(map(str, sorted(set(its))))}" for name, its in parts.items() if len(set(its)) > 1]
+    return ", ".join([summary.recipe, *(several or [f"seeds {summary.seeds[0]}"])])
 
 
 def _columns(summary: SeedSummary, metrics: Sequence[str]) -> dict[str, list[str]]:
     figures = [summary.metrics[name] for name in metrics]
-    columns = {
-        "metric": list(metrics),
-        "mean ± sd": [_text(each.mean) + ("" if each.sd is None else f" ± {each.sd:.3f}") for each in figures],
-        "95 % over seeds": [
-            "–" if each.low is None else f"[{_text(each.low)}, {_text(each.high)}]" for each in figures
-        ],
-    }
+
+    def interval(its: Interval | None) -> str:
+        return "–" if its is None else f"[{its[0]:.3f}, {its[1]:.3f}]"
+
+    columns = {"metric": list(metrics), "mean": [_text(its.mean) for its in figures]}
+    if len(set(summary.split_seeds)) > 1:
+        columns["sd of splits"] = [_text(its.split_sd) for its in figures]
+    if any(its.seed_sd is not None for its in figures):
+        columns["sd of seeds"] = [_text(its.seed_sd) for its in figures]
+    if any(its.over_seeds is not None for its in figures):
+        columns["95 % seeds"] = [interval(its.over_seeds) for its in figures]
+    columns["95 % in all"] = [interval(its.overall) for its in figures]
     if summary.baseline is not None:
-        columns[summary.baseline.replace("_", " ")] = [_text(each.baseline) for each in figures]
+        columns[summary.baseline.replace("_", " ")] = [_text(its.baseline) for its in figures]
     return columns
 
 

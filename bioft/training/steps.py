@@ -89,6 +89,7 @@ def finish(trainer: Any, record: dict[str, Any], shown: Mapping[str, str], push_
     for table in _of_task(record, "tables", lambda record: ())(record):
         console.print(table)
     print(f"Run recorded in {directory}")
+    print(report.rests_on(record))
     if push_to_hub:
         hub.push_finished_run(directory, push_to_hub)
 

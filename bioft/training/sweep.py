@@ -36,6 +36,7 @@ NOT_TO_SET = {
     "dry_run": "try one configuration with the recipe itself",
     "overwrite": "name another folder, or remove the old one",
     "seeds": "train the chosen configuration with --seeds afterwards",
+    "split_seeds": "train the chosen configuration with --split_seeds afterwards",
     "push_to_hub": "push the chosen run afterwards",
     "entity_run": "it is for test documents; give it to the chosen configuration afterwards",
     "compare_with": "it is for test documents; compare the chosen run afterwards",
@@ -220,8 +221,10 @@ def _check(recipe: str, groups: Sequence[Any], words: list[str], tried: Mapping[
     given = [f"--{key}={value}" for key, values in tried.items() for value in values]
     path, config = arguments.configuration(recipe, groups, words)
     arguments.configuration(recipe, groups, ["--config", str(path), *given])
-    if "seed" in tried:
-        raise BioftError("A seed is nothing to choose: train the chosen configuration with --seeds afterwards.")
+    if seed := tried.keys() & {"seed", "split_seed"}:
+        raise BioftError(
+            f"A seed is nothing to choose: train the chosen configuration with --{min(seed)}s afterwards."
+        )
     set_here = options([*words, *given]).keys() | {
         key for key, value in config.items() if value and key != "output_dir"
     }
