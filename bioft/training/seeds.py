@@ -30,7 +30,7 @@ OPTIONS = {"seeds": "seed", "split_seeds": "split_seed"}
 """What recipes call several seeds, and one."""
 # What may differ between the runs of a summary beside what never matters: the seeds, and where the same data lie.
 NOT_COMPARED = {*OPTIONS.values(), "run_name", *FILES}
-FOLDER = re.compile(r"(split_(?P<split>\d+))?_?(seed_(?P<seed>\d+))?")
+FOLDER = re.compile(r"(?:split_(\d+))?_?(?:seed_(\d+))?")
 ONE_SPLIT = (
     "The runs share their test split, so the interval over seeds alone (Student's t) leaves out that other test "
     "examples would have given other figures. In the last one both stand together: the squares of its half width and "
