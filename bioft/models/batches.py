@@ -1,6 +1,7 @@
 """Batches of inputs of like lengths, so that little of a batch is padding."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,17 @@ def batches_by_length(lengths: Sequence[int], batch_tokens: int) -> list[list[in
     return batches
 
 
+@contextmanager
+def evaluating(model: Any) -> Iterator[None]:
+    """Switch what is random in training off, such as dropout, for as long as it is needed."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)
+
+
 @torch.inference_mode()
 def logits_of(
     model: Any, tokenizer: Any, inputs: Sequence[list[int]], progress: str | None = None
@@ -36,9 +48,7 @@ def logits_of(
     on_gpu = model.device.type != "cpu"
     batches = batches_by_length([len(ids) for ids in inputs], GPU_BATCH_TOKENS if on_gpu else CPU_BATCH_TOKENS)
     logits: list[np.ndarray] = [np.empty(0)] * len(inputs)
-    was_training = model.training
-    model.eval()
-    try:
+    with evaluating(model):
         for batch in track(batches, progress or "", disable=progress is None, transient=True):
             rows = {"input_ids": [inputs[index] for index in batch]}
             # On the right, whatever the tokenizer says: encoders count positions from the left.
@@ -46,6 +56,4 @@ def logits_of(
             values = model(**padded.to(model.device)).logits.float().cpu().numpy()
             for index, row in zip(batch, values, strict=True):
                 logits[index] = row[: len(inputs[index])] if row.ndim == 2 else row
-    finally:
-        model.train(was_training)
     return logits

@@ -89,7 +89,14 @@ def test_a_record_is_read_and_its_card_is_the_same(name: str) -> None:
 def test_a_dataset_has_the_same_manifest_and_card(name: str) -> None:
     dataset, manifest = BUILDERS[name]()
     stored = HERE / "datasets" / name
-    assert json.loads(json.dumps(manifest)) == json.loads((stored / storage.MANIFEST).read_text())
+    then = json.loads((stored / storage.MANIFEST).read_text())
+    # A fitted shortcut differs in its last digits from processor to processor.
+    pairs = zip(manifest["audit"].get("shortcuts", []), then["audit"].get("shortcuts", []), strict=True)
+    for now, before in pairs:
+        near = {key: pytest.approx(before[key], abs=5e-4) for key in ("auroc", "low", "high")}
+        assert now == before | near
+        now |= {key: before[key] for key in near}
+    assert json.loads(json.dumps(manifest)) == then
     card = dataset_cards.dataset_card(manifest, dataset)
     assert (BUILT_AGAIN in card) == (name == "hpo_synonyms")
     assert card.replace(BUILT_AGAIN, "") == as_today((stored / storage.CARD).read_text())

@@ -15,7 +15,7 @@ import torch
 from rich.progress import track
 
 from bioft.errors import BioftError
-from bioft.models.batches import batches_by_length
+from bioft.models.batches import batches_by_length, evaluating
 
 CPU_BATCH_TOKENS, GPU_BATCH_TOKENS = 512, 16384
 """Padded tokens in one forward pass. More fill a GPU; on a CPU they only add padding, as lengths differ more."""
@@ -56,17 +56,13 @@ def score(
     if batch_tokens is None:
         on_cpu = model.get_output_embeddings().weight.device.type == "cpu"
         batch_tokens = CPU_BATCH_TOKENS if on_cpu else GPU_BATCH_TOKENS
-    was_training = model.training
-    model.eval()
-    try:
+    with evaluating(model):
         if len(answers[0]) == len(answers[1]) == 1:
             prefix = shared_prefix(prompts) if reuse_prefix else []
             logits = _answer_logits(model, prompts, answers, batch_tokens, prefix, progress)
         else:
             # What two answers have in common changes nothing, but their lengths may differ: full log-probabilities.
             logits = _answer_log_probabilities(model, prompts, answers, batch_tokens, progress)
-    finally:
-        model.train(was_training)
     return 1 / (1 + np.exp(logits[:, 1] - logits[:, 0]))
 
 

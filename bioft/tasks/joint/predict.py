@@ -14,7 +14,7 @@ from transformers import AutoTokenizer
 
 from bioft.metrics import entity_f1, relation_f1
 from bioft.models import base as models
-from bioft.models.batches import batches_by_length
+from bioft.models.batches import batches_by_length, evaluating
 from bioft.storage import runs
 from bioft.tasks.entities import predictions, tagging, windows as entities_windows
 from bioft.tasks.entities.files import Found, InputDocument
@@ -79,9 +79,7 @@ def find_in_texts(
     linked: list[list[dict[str, Any]]] = [[] for _ in texts]
     given = annotated or [[] for _ in texts]
     pieces: dict[str, list[tuple[int, Candidate, np.ndarray]]] = {"linked": [], "annotated": []}
-    was_training = model.training
-    model.eval()
-    try:
+    with evaluating(model):
         filled = [index for index, tokens in enumerate(documents) if tokens.ids]
         batches = batches_by_length([len(documents[index].ids) for index in filled], BATCH_TOKENS)
         for numbers in track(batches, progress or "", disable=progress is None, transient=True):
@@ -104,8 +102,6 @@ def find_in_texts(
                 rows = [{"text": texts[index], "entities": source[index]} for index in batch]
                 scored = _score_pairs(model, rows, chosen, windows, states, lengths, len(before))
                 pieces[kind] += [(batch[pair.document], pair, row) for pair, row in scored]
-    finally:
-        model.train(was_training)
     return JointPrediction(entities, linked, *(_in_order(its, arguments) for its in pieces.values()))
 
 

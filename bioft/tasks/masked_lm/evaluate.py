@@ -20,7 +20,7 @@ from transformers import AutoTokenizer
 from bioft.metrics import bootstrap, report
 from bioft.metrics.bootstrap import Measured, PairedDifference
 from bioft.models import base as models
-from bioft.models.batches import batches_by_length
+from bioft.models.batches import batches_by_length, evaluating
 from bioft.task import BASE
 from bioft.tasks.masked_lm import packing
 from bioft.tasks.masked_lm.answers import COUNTS, systems
@@ -62,19 +62,17 @@ def answer(model: Any, tokenizer: Any, questions: Questions, progress: str | Non
     collator = collator_for(model, tokenizer, probability=PROBABILITY, always_mask=True)
     device = next(model.parameters()).device
     totals = np.zeros((3, questions.texts))
-    was_training = model.training
-    model.eval()
-    for members in track(_batches(questions), progress or "", transient=True, disable=progress is None):
-        batch = collator([block for _, block in members])
-        labels = batch["labels"]
-        logits = model(**{name: tensor.to(device) for name, tensor in batch.items()}).logits.float().cpu()
-        masked = labels != NOT_PREDICTED
-        wanted = labels[masked]
-        loss = torch.nn.functional.cross_entropy(logits, wanted, reduction="none")
-        text = torch.tensor([number for number, _ in members])[:, None].expand_as(labels)[masked].numpy()
-        for row, values in enumerate((np.ones(len(text)), (logits.argmax(-1) == wanted).numpy(), loss.numpy())):
-            totals[row] += np.bincount(text, values, minlength=questions.texts)
-    model.train(was_training)
+    with evaluating(model):
+        for members in track(_batches(questions), progress or "", transient=True, disable=progress is None):
+            batch = collator([block for _, block in members])
+            labels = batch["labels"]
+            logits = model(**{name: tensor.to(device) for name, tensor in batch.items()}).logits.float().cpu()
+            masked = labels != NOT_PREDICTED
+            wanted = labels[masked]
+            loss = torch.nn.functional.cross_entropy(logits, wanted, reduction="none")
+            text = torch.tensor([number for number, _ in members])[:, None].expand_as(labels)[masked].numpy()
+            for row, values in enumerate((np.ones(len(text)), (logits.argmax(-1) == wanted).numpy(), loss.numpy())):
+                totals[row] += np.bincount(text, values, minlength=questions.texts)
     return pd.DataFrame(totals.T, columns=COUNTS)
 
 
