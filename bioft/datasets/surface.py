@@ -1,0 +1,256 @@
+"""What the surface of a dataset gives away: how well its labels are predicted without reading a word.
+
+Of every column a small forest sees what nobody would call knowledge: how long a value is, its case, digits and
+punctuation, the spaces around it, the number and the letters of an id, how many rows have it. Trees find what several
+of these say together. Labels that they predict on the test split leak, however good a model looks beside them.
+"""
+
+import re
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+PERMUTATIONS = 20
+"""Of the training labels: the fewest with which p < .05 is possible (1 of 21)."""
+ENOUGH = 3
+"""Times that chance does as well, after which no more permutations are drawn."""
+MAX_TRAIN, MAX_TEST = 20_000, 50_000
+"""Rows of the splits that the forest sees, drawn at random; how many rows have a value is counted in all."""
+LEAST_TRAIN, LEAST_TEST = 200, 50
+"""Rows below which nothing is measured: it would be noise."""
+LEAST_OF_LABEL = 5
+"""Rows of either split that have a label, and that lack it, for it to be measured."""
+SHOWN = 3
+"""Features that a result names."""
+_CODED = 50
+"""Distinct values up to which the forest may tell those of a column that is no input apart."""
+_OTHERWISE = 0.95
+"""A column that is the same for all rows of a label tells it if fewer of the other rows have that value."""
+_KINDS = ("capitals", "small letters", "digits", "spaces", "punctuation", "other characters")
+_NUMBER = re.compile(r"\d{1,15}")
+
+
+def surface(train: pd.DataFrame, test: pd.DataFrame, label: str, inputs: Sequence[str]) -> dict[str, Any]:
+    """How well the labels of a dataset are predicted from its surface; the part of an audit that JSON can hold.
+
+    Args:
+        train: a split, with all its columns.
+        test: the same.
+        label: the column to predict: 0 and 1, one of several values, or lists of them.
+        inputs: the columns that models read.
+
+    Returns:
+        `inputs`, of the surface of these, and `every_column`, of that of all columns and of the order of the rows: see
+        `surface_baseline`; and `telling_columns` (see there), which are left out of both.
+    """
+    found = telling_columns(train, label, inputs)
+    telling = {each["column"] for each in found}
+    others = [name for name in train if name not in {label, *inputs} | telling]
+    return {
+        "inputs": surface_baseline(train, test, label, inputs),
+        "every_column": surface_baseline(train, test, label, inputs, others, order=True),
+        "telling_columns": found,
+    }
+
+
+def surface_baseline(
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+    label: str,
+    inputs: Sequence[str],
+    others: Sequence[str] = (),
+    *,
+    order: bool = False,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Predict labels from the surface of some columns with a forest that is fitted on train.
+
+    Args:
+        train: a split.
+        test: the same.
+        label: as in `surface`.
+        inputs: columns that models read.
+        others: further ones; the forest may tell their values apart where these are few.
+        order: the place of a row in its split is a feature too.
+        seed: of the forest, and of what is drawn.
+
+    Returns:
+        `columns`; `auroc` on the test split, the mean over labels where there are several (each against the rest); `p`,
+        that of a permutation test of it in both directions, for which the training labels were shuffled up to
+        `PERMUTATIONS` times (Besag and Clifford 1991: fewer where chance often does as well); `n` test rows; and the
+        features (`top`) without which it falls most. `auroc` and `p` are None where rows or labels are too few.
+    """
+    from sklearn.ensemble import RandomForestRegressor
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    rng = np.random.default_rng(seed)
+    (x, truth), (x_test, truth_test) = _arrays(train, test, label, inputs, others, order, rng)
+    result = {"columns": [*inputs, *others], "auroc": None, "p": None, "n": len(x_test), "top": []}
+    if len(x) < LEAST_TRAIN or len(x_test) < LEAST_TEST or not truth.shape[1] or x.empty:
+        return result
+    sample = min(2_000, len(x) // 2)
+    forest = RandomForestRegressor(20, max_depth=6, min_samples_leaf=5, max_features=0.33, max_samples=sample)
+    forest.set_params(random_state=seed)
+
+    def area(predicted: Floats) -> float:
+        return float(np.mean(auroc(truth_test, predicted.reshape(truth_test.shape))))
+
+    def target(rows: Bools) -> Floats:
+        return rows.astype(np.float64).squeeze(axis=1) if rows.shape[1] == 1 else rows.astype(np.float64)
+
+    with threadpool_limits(1):  # small trees: threads only get in each other's way
+        forest.fit(x, target(truth))
+        value = area(forest.predict(x_test))
+        result |= {"auroc": round(value, 3), "top": _top(forest, x_test, area, value, rng)}
+        as_far, drawn = 0, 0
+        while drawn < PERMUTATIONS and as_far < ENOUGH:
+            forest.fit(x, target(truth[rng.permutation(len(truth))]))
+            as_far += abs(area(forest.predict(x_test)) - 0.5) >= abs(value - 0.5)
+            drawn += 1
+    # Besag and Clifford: where drawing stopped early, the share of the draws is the p value itself.
+    return result | {"p": round(as_far / drawn if as_far == ENOUGH else (1 + as_far) / (1 + drawn), 3)}
+
+
+def telling_columns(rows: pd.DataFrame, label: str, inputs: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """The columns that are no input and empty, or the same, for all rows of a label, while those of others differ.
+
+    Returns for each of them `column`, `label`, `value` ("" for empty) and `of_others`, the share of the rows without
+    that label that have the value too.
+    """
+    known = _known(rows[label])
+    truth = indicators(rows[label], known)
+    found = []
+    for column in [name for name in rows if name not in {label, *inputs}]:
+        texts = np.array([_as_text(value) for value in rows[column]], dtype=object)
+        for name, its in zip(known, truth.T, strict=True):
+            values = set(texts[its]) if its.sum() >= LEAST_OF_LABEL else set()
+            if len(values) == 1 and not its.all():
+                value = values.pop()
+                share = float((texts[~its] == value).mean())
+                if share < _OTHERWISE:
+                    found.append({"column": column, "label": name, "value": value[:40], "of_others": round(share, 4)})
+    return found
+
+
+def features(
+    rows: pd.DataFrame, inputs: Sequence[str], others: Sequence[str] = (), order: bool = False
+) -> pd.DataFrame:
+    """The surface of columns, all numbers, one row for each row: "column: feature"; NaN where there is nothing.
+
+    Of texts characters, words, the shares of `_KINDS`, the spaces before and after, and how many rows have the same
+    one; of ids (no space in any) also their first number and the letters before it; of lists how many items they have;
+    of numbers the number. Those of `others` with few values give these too.
+    """
+    found: dict[str, Any] = {}
+    for name in (*inputs, *others):
+        column = rows[name]
+        first = next((value for value in column if value is not None), None)
+        if isinstance(first, str):
+            texts = [value or "" for value in column]
+            its = _text_features(texts)
+            its["rows with it"] = column.map(column.value_counts()).fillna(0)
+            if name in others and column.nunique() <= _CODED:
+                its["value"] = [zlib.crc32(text.encode()) for text in texts]
+        elif isinstance(first, Sequence | np.ndarray):
+            its = {"items": [0 if value is None else len(value) for value in column]}
+        else:
+            its = {"value": pd.to_numeric(column, errors="coerce")}
+        found |= {f"{name}: {what}": values for what, values in its.items()}
+    if order:
+        found["order of the rows"] = np.arange(len(rows)) / max(len(rows) - 1, 1)
+    return pd.DataFrame({name: np.asarray(its, dtype=np.float64) for name, its in found.items()})
+
+
+def indicators(labels: Sequence[Any] | pd.Series, known: Sequence[Any]) -> Bools:
+    """Whether each row has each of the known labels, shape (rows, labels)."""
+    place = {label: index for index, label in enumerate(known)}
+    found = np.zeros((len(labels), len(known)), dtype=bool)
+    for row, its in enumerate(labels):
+        found[row, [place[each] for each in (its if _is_list(its) else (its,)) if each in place]] = True
+    return found
+
+
+def auroc(truth: Bools, scores: Floats) -> Floats:
+    """The area under the ROC curve of each column, shape (columns,); both kinds of rows are in each."""
+    positives = truth.sum(axis=0)
+    above = (rankdata(scores, axis=0) * truth).sum(axis=0) - positives * (positives + 1) / 2
+    return above / (positives * (len(truth) - positives))
+
+
+def _arrays(
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+    label: str,
+    inputs: Sequence[str],
+    others: Sequence[str],
+    order: bool,
+    rng: np.random.Generator,
+) -> list[tuple[pd.DataFrame, Bools]]:
+    """The features of either split, and the labels that both have: of two that exclude each other the second."""
+    known = _known(train[label])
+    if len(known) == 2 and not any(map(_is_list, train[label])):
+        known = known[1:]
+    truths = [indicators(rows[label], known) for rows in (train, test)]
+    enough = [(np.minimum(its.sum(axis=0), (~its).sum(axis=0)) >= LEAST_OF_LABEL) for its in truths]
+    found = []
+    for rows, truth, most in zip((train, test), truths, (MAX_TRAIN, MAX_TEST), strict=True):
+        chosen = np.sort(rng.choice(len(rows), min(most, len(rows)), replace=False))
+        table = features(rows, inputs, others, order).fillna(-1.0).astype(np.float32)
+        found.append((table.iloc[chosen], truth[chosen][:, enough[0] & enough[1]]))
+    return found
+
+
+def _top(forest: Any, test: pd.DataFrame, area: Any, value: float, rng: np.random.Generator) -> list[str]:
+    """The features whose shuffling on the test split brings the area nearest to chance, those that matter first."""
+    lost = {}
+    for name in test:
+        shuffled = test.assign(**{str(name): rng.permutation(test[name])})
+        lost[str(name)] = abs(value - 0.5) - abs(area(forest.predict(shuffled)) - 0.5)
+    return [name for name, loss in sorted(lost.items(), key=lambda each: -each[1])[:SHOWN] if loss > 0.005]
+
+
+def _text_features(texts: list[str]) -> dict[str, Any]:
+    sizes = np.array([len(text) for text in texts])
+    encoded = (np.frombuffer(text.encode("utf-8", "replace"), np.uint8) for text in texts)
+    kinds = np.array([np.bincount(_KIND_OF[its], minlength=len(_KINDS)) for its in encoded]).reshape(-1, len(_KINDS))
+    shares = kinds / np.maximum(sizes, 1)[:, None]
+    found: dict[str, Any] = {"characters": sizes, "words": [len(text.split()) for text in texts]}
+    found |= {what: shares[:, index] for index, what in enumerate(_KINDS)}
+    found["spaces before"] = [len(text) - len(text.lstrip()) for text in texts]
+    found["spaces after"] = [len(text) - len(text.rstrip()) for text in texts]
+    if not any(" " in text.strip() for text in texts):
+        numbers = [_NUMBER.search(text) for text in texts]
+        letters = [text[: its.start()] if its else text for text, its in zip(texts, numbers, strict=True)]
+        found["number"] = [float(its[0]) if its else np.nan for its in numbers]
+        # As one number in alphabetical order.
+        found["letters"] = [int.from_bytes(its.encode("utf-8", "replace")[:3].ljust(3, b"\0")) for its in letters]
+    return found
+
+
+def _kind_of(byte: int) -> int:
+    character = chr(byte)
+    tests = (str.isupper, str.islower, str.isdigit, str.isspace, str.isprintable)
+    return next((kind for kind, test in enumerate(tests) if byte < 128 and test(character)), len(tests))
+
+
+_KIND_OF = np.array([_kind_of(byte) for byte in range(256)])
+
+
+def _known(labels: pd.Series) -> list[Any]:
+    return sorted({each for its in labels for each in (its if _is_list(its) else (its,))})
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple | np.ndarray)
+
+
+def _as_text(value: Any) -> str:
+    return "" if value is None or (_is_list(value) and not len(value)) else str(value)

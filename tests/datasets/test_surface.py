@@ -1,0 +1,121 @@
+"""The surface of a dataset: what gives labels away is found, alone and together with others, and nothing else is."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bioft.datasets.surface import features, surface, surface_baseline, telling_columns
+
+WORDS = "trial stopped because enrolment was slow and funding ended the sponsor withdrew support for safety".split()
+
+
+def splits(change: Any, n: int = 450, labels: tuple[Any, ...] = (0, 1)) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Texts of random words with random labels, after `change` (of a row, its label and the generator)."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for index in range(n):
+        label = labels[rng.integers(len(labels))]
+        row = {"id": f"NCT{rng.integers(10_000_000):08d}", "text": " ".join(rng.choice(WORDS, rng.integers(5, 12)))}
+        rows.append(change(row | {"index": index}, label, rng) | {"label": label})
+    frame = pd.DataFrame(rows).drop(columns="index")
+    return frame[: n * 2 // 3].reset_index(drop=True), frame[n * 2 // 3 :].reset_index(drop=True)
+
+
+def nothing(row: dict[str, Any], label: Any, rng: Any) -> dict[str, Any]:
+    return row
+
+
+def trailing_space(row: dict[str, Any], label: Any, rng: Any) -> dict[str, Any]:
+    return row | {"text": row["text"] + " " * bool(label)}
+
+
+def longer(row: dict[str, Any], label: Any, rng: Any) -> dict[str, Any]:
+    return row | {"text": row["text"] + " and the sponsor" * bool(label)}
+
+
+def either_not_both(row: dict[str, Any], label: Any, rng: Any) -> dict[str, Any]:
+    """Neither capitals nor a full stop says anything alone."""
+    capitals = bool(rng.integers(2))
+    text = row["text"].upper() if capitals else row["text"]
+    return row | {"text": text + "..." * (capitals == bool(label))}
+
+
+def number_of_id(row: dict[str, Any], label: Any, rng: Any) -> dict[str, Any]:
+    return row | {"id": f"NCT{rng.integers(4_000_000) + 5_000_000 * label:08d}"}
+
+
+def letters_of_id(row: dict[str, Any], label: Any, rng: Any) -> dict[str, Any]:
+    return row | {"id": ("DOID:", "MESH:")[label] + row["id"][3:]}
+
+
+def site(row: dict[str, Any], label: Any, rng: Any) -> dict[str, Any]:
+    return row | {"site": f"site {rng.integers(10) * 2 + label}"}
+
+
+@pytest.mark.parametrize("change", [trailing_space, longer, either_not_both])
+def test_what_is_in_the_input_is_found(change: Any) -> None:
+    found = surface_baseline(*splits(change), "label", ["text"])
+    assert found["auroc"] > 0.85 and found["p"] < 0.05 and found["top"]
+
+
+@pytest.mark.parametrize("change", [number_of_id, letters_of_id, site])
+def test_what_is_in_other_columns_is_found_there_only(change: Any) -> None:
+    found = surface(*splits(change), "label", ["text"])
+    assert found["every_column"]["auroc"] > 0.9 and found["every_column"]["p"] < 0.05
+    assert found["inputs"]["p"] > 0.05
+
+
+def test_rows_in_the_order_of_their_labels_are_found() -> None:
+    train, test = (rows.sort_values("label", ignore_index=True) for rows in splits(nothing))
+    found = surface(train, test, "label", ["text"])["every_column"]
+    assert found["auroc"] > 0.9 and found["top"] == ["order of the rows"]
+
+
+def test_random_labels_are_not_predicted() -> None:
+    """Of 120 draws of labels 7 had p < .05; this one has not."""
+    found = surface_baseline(*splits(nothing), "label", ["text"], ["id"], order=True, seed=1)
+    assert found["p"] > 0.05 and abs(found["auroc"] - 0.5) < 0.1
+
+
+def test_the_reverse_of_what_was_learnt_counts_too() -> None:
+    train, test = splits(longer)
+    found = surface_baseline(train, test.assign(label=1 - test["label"]), "label", ["text"])
+    assert found["auroc"] < 0.15 and found["p"] < 0.05
+
+
+def test_several_labels_a_row_and_one_of_several() -> None:
+    """The mean over labels: of three one can be told from the length."""
+    train, test = splits(lambda row, label, rng: longer(row, label == "b", rng), labels=("a", "b", "c"))
+    one = surface_baseline(train, test, "label", ["text"])
+    lists = [rows.assign(label=[np.array([label]) for label in rows["label"]]) for rows in (train, test)]
+    assert one["auroc"] == surface_baseline(lists[0], lists[1], "label", ["text"])["auroc"]
+    assert 0.6 < one["auroc"] < 0.95 and one["p"] < 0.05
+
+
+def test_few_rows_are_not_measured() -> None:
+    train, test = splits(longer)
+    for rows in ((train[:150], test), (train, test[:40]), (train.assign(label=1), test)):
+        assert surface_baseline(*rows, "label", ["text"])["auroc"] is None
+
+
+def test_a_column_that_is_empty_for_one_label_only_is_named() -> None:
+    train, _ = splits(lambda row, label, rng: row | {"evidence": "marker" * label, "pmids": [1] * label})
+    found = telling_columns(train, "label", ["text"])
+    wanted = [("evidence", 0), ("evidence", 1), ("pmids", 0), ("pmids", 1)]
+    assert [(each["column"], each["label"]) for each in found] == wanted
+    assert [found[i]["value"] for i in (0, 1, 2)] == ["", "marker", ""]
+
+
+def test_a_column_that_is_the_same_for_all_rows_tells_nothing() -> None:
+    train, _ = splits(lambda row, label, rng: row | {"source": "registry", "note": ""})
+    assert not telling_columns(train, "label", ["text"])
+
+
+def test_features_see_spaces_and_missing_values() -> None:
+    rows = pd.DataFrame({"text": [" A1 ", "b, ", None], "mesh": [["x", "y"], [], None], "year": [1999, None, 2001]})
+    found = features(rows, ["text"], ["mesh", "year"])
+    assert found["text: spaces before"].tolist() == [1, 0, 0] and found["text: spaces after"].tolist() == [1, 1, 0]
+    assert found["text: characters"].tolist() == [4, 3, 0] and found["mesh: items"].tolist() == [2, 0, 0]
+    assert found["text: digits"].tolist() == [0.25, 0, 0] and np.isnan(found["year: value"][1])
