@@ -12,12 +12,28 @@ from typing import IO, Any, cast
 
 from bioft.errors import BioftError
 
+LONGEST_LINE = 32 << 20
+"""Bytes; what goes on for longer without a line break is no line of a text, a table or JSON rows."""
+_START = 1 << 16
+_NO_TEXT = {
+    b"PK\x03\x04": "a zip file or an Excel workbook: unpack it, or save the sheet as CSV",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook: save the sheet as CSV",
+    b"PAR1": "a Parquet file, not text",
+    b"%PDF": "a PDF, not text",
+    b"BZh": "packed by bzip2: unpack it, or pack it by gzip",
+    b"\xfd7zXZ": "packed by xz: unpack it, or pack it by gzip",
+    b"\x28\xb5\x2f\xfd": "packed by zstd: unpack it, or pack it by gzip",
+}
+"""How files begin that are no text, and what to say of them."""
+_HTML = re.compile(rb"<(?:!doctype\s+html|html)[\s>]", re.IGNORECASE)
+
 
 class TextLines:
-    """The decoded lines of a UTF-8 text file, plain or gzip, one at a time in bounded memory.
+    """The decoded lines of a text file, plain or gzip, one at a time in bounded memory.
 
-    `number` is the line last yielded (from 1). A missing, empty, truncated or corrupt file and a byte that is
-    not UTF-8 raise BioftError with the place.
+    UTF-8, or UTF-16 as spreadsheets write it; lines end with LF, CR LF or, where the file begins so, CR alone.
+    `number` is the line last yielded (from 1). A missing, empty, truncated or corrupt file, a byte that is not UTF-8,
+    a line of more than `LONGEST_LINE`, a web page and a packed or binary file raise BioftError with the place.
     """
 
     def __init__(self, path: str | os.PathLike[str], hint: str = "") -> None:
@@ -52,27 +68,70 @@ class TextLines:
     def __iter__(self) -> Iterator[str]:
         """Yield each line with its line break; restarts from the first line."""
         self.number = 0
-        offset = 0
+        encoding, lone_returns = self._look_at_start()
         with self.open_bytes() as stream:
             try:
-                for raw in stream:
-                    self.number += 1
-                    try:
-                        line = raw.decode("utf-8")
-                    except UnicodeDecodeError as error:
-                        raise self._error(
-                            f", line {self.number}: byte 0x{raw[error.start]:02x} at byte {error.start} of "
-                            f"the line (byte {offset + error.start} of the unpacked file) is not UTF-8",
-                            "Download the file again, or convert it to UTF-8 (iconv -f latin1 -t utf-8).",
-                        ) from None
-                    offset += len(raw)
-                    yield line.removeprefix("\ufeff") if self.number == 1 else line
+                if encoding == "utf-8" and not lone_returns:
+                    yield from self._utf8_lines(stream)
+                else:
+                    yield from self._text_lines(io.TextIOWrapper(stream, encoding, newline=""))
             except EOFError:
                 raise self._error(f" is a truncated gzip file: it breaks off after line {self.number}") from None
             except (gzip.BadGzipFile, zlib.error) as error:
                 raise self._error(f" is a corrupt gzip file after line {self.number} ({error})") from None
-        if offset == 0:
+        if self.number == 0:
             raise self._error(" is empty: a gzip file with no content")
+
+    def _look_at_start(self) -> tuple[str, bool]:
+        """The encoding, and whether lines end with CR alone; BioftError for what is no text."""
+        with self.open_bytes() as stream:
+            try:
+                start = stream.read(_START)
+            except (EOFError, gzip.BadGzipFile, zlib.error):
+                return "utf-8", False  # told, with its line, when the lines are read
+        for magic, kind in _NO_TEXT.items():
+            if start.startswith(magic):
+                raise self._error(f" is {kind}")
+        if start.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<" and _HTML.search(start[:2000]):
+            raise self._error(" is a web page (HTML), not data")
+        encoding = "utf-8"
+        if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            encoding = "utf-16"
+        elif start[1::2][:2] == b"\0\0" and b"\0" not in start[::2][:2]:
+            encoding = "utf-16-le"
+        elif start[::2][:2] == b"\0\0" and b"\0" not in start[1::2][:2]:
+            encoding = "utf-16-be"
+        return encoding, b"\n" not in start and b"\r" in start
+
+    def _utf8_lines(self, stream: IO[bytes]) -> Iterator[str]:
+        offset = 0
+        while raw := stream.readline(LONGEST_LINE + 1):
+            self.number += 1
+            self._check_length(len(raw))
+            try:
+                line = raw.decode("utf-8")
+            except UnicodeDecodeError as error:
+                raise self._error(
+                    f", line {self.number}: byte 0x{raw[error.start]:02x} at byte {error.start} of "
+                    f"the line (byte {offset + error.start} of the unpacked file) is not UTF-8",
+                    "Download the file again, or convert it to UTF-8 (iconv -f latin1 -t utf-8).",
+                ) from None
+            offset += len(raw)
+            yield line.removeprefix("\ufeff") if self.number == 1 else line
+
+    def _text_lines(self, stream: IO[str]) -> Iterator[str]:
+        try:
+            while line := stream.readline(LONGEST_LINE + 1):
+                self.number += 1
+                self._check_length(len(line))
+                yield line.removeprefix("\ufeff") if self.number == 1 else line
+        except UnicodeError as error:
+            problem = f": not {getattr(error, 'encoding', 'UTF-16')} ({getattr(error, 'reason', error)})"
+            raise self._error(f", after line {self.number}{problem}", "Save the file as UTF-8.") from None
+
+    def _check_length(self, length: int) -> None:
+        if length > LONGEST_LINE:
+            raise self._error(f", line {self.number}: more than {LONGEST_LINE >> 20} MiB without a line break")
 
 
 class _Gzip(gzip.GzipFile):

@@ -1,0 +1,67 @@
+"""JSON of users' files: what can be wrong with it is one message, and nothing of it is lost without a word."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from bioft.errors import BioftError
+from bioft.storage.text_lines import TextLines
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+# Two halves of one character, half of one, or another escape (so that "\\ud800" is a backslash and letters).
+_ESCAPES = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
+)
+
+
+def without_lone_surrogates(text: str) -> str:
+    """JSON in which half characters (such as "\\ud83d" alone), which no tokenizer and no file takes, are U+FFFD."""
+    if not _SURROGATE.search(text):
+        return text
+    return _ESCAPES.sub(lambda match: "\\ufffd" if match[1] else match[0], text)
+
+
+def parse(text: str, place: str, hint: str = "") -> Any:
+    """The value that JSON says; half characters become U+FFFD.
+
+    Raises:
+        BioftError: no JSON, a key that comes twice in an object, or values nested too deeply; after `place`, with
+            `hint` at the end.
+    """
+    try:
+        return json.loads(without_lone_surrogates(text), object_pairs_hook=_distinct)
+    except RecursionError:
+        problem = "lists and objects are nested too deeply"
+    except ValueError as error:
+        problem = f"not valid JSON ({error})"
+    raise BioftError(f"{place}: {problem}. {hint}".strip())
+
+
+def rows(lines: TextLines, skipped: list[str] | None = None) -> Iterator[dict[str, Any]]:
+    """The objects of a file with one on each line; blank lines are none, and `lines.number` is the line.
+
+    `skipped` takes a message for each line that is left out because it is no object; without it the first raises.
+    """
+    for line in lines:
+        if not line.strip():
+            continue
+        place = f"{lines.path}, line {lines.number}"
+        try:
+            row = parse(line, place)
+            if not isinstance(row, dict):
+                raise BioftError(f"{place}: a {type(row).__name__} where a JSON object should be.")
+        except BioftError as error:
+            if skipped is None:
+                raise
+            skipped.append(str(error))
+            continue
+        yield row
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(key for n, (key, _) in enumerate(pairs) if key in {other for other, _ in pairs[:n]})
+        raise ValueError(f"the key {twice[:40]!r} comes twice in an object")
+    return found
