@@ -53,7 +53,7 @@ def surface(train: pd.DataFrame, test: pd.DataFrame, label: str, inputs: Sequenc
     """
     found = telling_columns(train, label, inputs)
     telling = {each["column"] for each in found}
-    others = [name for name in train if name not in {label, *inputs} | telling]
+    others = [str(name) for name in train if name not in {label, *inputs} | telling]
     return {
         "inputs": surface_baseline(train, test, label, inputs),
         "every_column": surface_baseline(train, test, label, inputs, others, order=True),
@@ -83,8 +83,8 @@ def surface_baseline(
         seed: of the forest, and of what is drawn.
 
     Returns:
-        `columns`; `auroc` on the test split, the mean over labels where there are several (each against the rest); `p`,
-        that of a permutation test of it in both directions, for which the training labels were shuffled up to
+        `columns`; `auroc` on the test split, the mean over labels where there are several (each against the rest);
+        `p`, that of a permutation test of it in both directions, for which the training labels were shuffled up to
         `PERMUTATIONS` times (Besag and Clifford 1991: fewer where chance often does as well); `n` test rows; and the
         features (`top`) without which it falls most. `auroc` and `p` are None where rows or labels are too few.
     """
@@ -93,7 +93,7 @@ def surface_baseline(
 
     rng = np.random.default_rng(seed)
     (x, truth), (x_test, truth_test) = _arrays(train, test, label, inputs, others, order, rng)
-    result = {"columns": [*inputs, *others], "auroc": None, "p": None, "n": len(x_test), "top": []}
+    result: dict[str, Any] = {"columns": [*inputs, *others], "auroc": None, "p": None, "n": len(x_test), "top": []}
     if len(x) < LEAST_TRAIN or len(x_test) < LEAST_TEST or not truth.shape[1] or x.empty:
         return result
     sample = min(2_000, len(x) // 2)

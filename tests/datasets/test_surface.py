@@ -8,7 +8,7 @@ import pytest
 
 from bioft.datasets.surface import features, surface, surface_baseline, telling_columns
 
-WORDS = "trial stopped because enrolment was slow and funding ended the sponsor withdrew support for safety".split()
+WORDS = ("trial", "stopped", "because", "enrolment", "was", "slow", "and", "funding", "ended", "the", "sponsor")
 
 
 def splits(change: Any, n: int = 450, labels: tuple[Any, ...] = (0, 1)) -> tuple[pd.DataFrame, pd.DataFrame]:
