@@ -89,7 +89,7 @@ def _save_dataset(built: tuple["DatasetDict", dict[str, Any]], output: Path, ove
 
     dataset, manifest = built
     storage.save(dataset, manifest, output, overwrite=overwrite, card=dataset_card(manifest, dataset))
-    console = Console()
+    console = Console(markup=False)
     console.print(tables.rows_table(manifest["rows"]))
     tables.print_audit(manifest["audit"], console)
     for note in inspection.notes(manifest):

@@ -85,7 +85,7 @@ def leaderboard(
         seed_runs.expand(names), output, verifications=verifications, n_resamples=resamples, seed=seed
     )
     for name, reason in found.apart.items():
-        Console(stderr=True).print(Text(f"Not ranked: {name}. {reason}", style="yellow"), soft_wrap=True)
+        Console(stderr=True, markup=False).print(Text(f"Not ranked: {name}. {reason}", style="yellow"), soft_wrap=True)
     typer.echo(f"{len(found.rows):,} runs, written to {output / board.PAGE}")
     typer.echo("To publish it: hf repos create USER/leaderboard --type space --sdk static")
     typer.echo(

@@ -26,7 +26,7 @@ def inspect(
     from bioft.inspect import inspect as inspection
 
     report, folder = inspection.inspect_dataset(dataset, output, top=top, overwrite=overwrite)
-    console = Console()
+    console = Console(markup=False)
     inspection.print_report(report, console)
     for note in report["notes"]:
         console.print(Text(note, style="yellow"), soft_wrap=True)
@@ -47,6 +47,6 @@ def baselines(
     if as_json:
         typer.echo(json.dumps(found.metrics, indent=2))
     else:
-        Console().print(metrics_report.results_table(found.metrics, Console().width, found.shown))
+        Console(markup=False).print(metrics_report.results_table(found.metrics, Console().width, found.shown))
     if task is None and found.others:
         typer.echo(f"Task: {found.task.name}. With --task also: {', '.join(found.others)}.", err=True)

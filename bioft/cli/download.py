@@ -64,7 +64,7 @@ class DownloadGroup(signature.FunctionGroup):
         def run(**values: Any) -> None:
             found = function(**values)
             for path in [found] if isinstance(found, Path) else found:
-                Console().print(Text(f"{label}: {path}", style="green"), soft_wrap=True)
+                Console(markup=False).print(Text(f"{label}: {path}", style="green"), soft_wrap=True)
 
         return signature.command(name, purpose, run, signature.parameters_of(function), OLD_NAMES)
 

@@ -117,7 +117,7 @@ def _print_push(result: "PushResult") -> None:
     """Print what was sent or, after a dry run, the files and the card that would be."""
     from bioft.storage import runs
 
-    console = Console()
+    console = Console(markup=False)
     if result.commit is None:
         typer.echo(f"Would be sent to {result.url}:")
         table = Table(Column("file", overflow="fold"), Column("bytes", justify="right"))
@@ -141,6 +141,6 @@ def _print_pulled(folder: Path) -> None:
 
     source = hub_pull.origin(folder)
     assert source is not None
-    console = Console()
+    console = Console(markup=False)
     console.print(Text(f"{source['id']} at {source['revision']}, checked:", style="green"), soft_wrap=True)
     console.print(Text(str(folder)), soft_wrap=True)

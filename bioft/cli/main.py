@@ -32,7 +32,7 @@ class ErrorGroup(TyperGroup):
             if (explained := disk_error(error)) is None:
                 raise
             message = str(explained)
-        Console(stderr=True, soft_wrap=True).print(Text(f"Error: {message}", style="red"))
+        Console(stderr=True, markup=False, soft_wrap=True).print(Text(f"Error: {message}", style="red"))
         raise typer.Exit(1)
 
 
@@ -82,6 +82,6 @@ def doctor(as_json: Json = False) -> None:
     if as_json:
         typer.echo(checks.to_json(found))
     else:
-        checks.print_report(found, Console())
+        checks.print_report(found, Console(markup=False))
     if any(check.status == "missing" for check in found):
         raise typer.Exit(1)

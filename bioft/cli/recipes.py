@@ -32,7 +32,7 @@ def recipes_list() -> None:
         table.add_section()
         for number, preset in enumerate(its):
             table.add_row("" if number else recipe, preset.name, Text(preset.description))
-    Console().print(table)
+    Console(markup=False).print(table)
 
 
 Recipe = Annotated[str, argument("For example sft_gda.")]

@@ -46,14 +46,14 @@ def align(
 
     metabolites, known = read_namespace(model), read_namespace(namespace, directory)
     name = alignment_files.annotation_name(known) if annotate is not None else ""
-    notice = Console(stderr=True, soft_wrap=True)
+    notice = Console(stderr=True, markup=False, soft_wrap=True)
     if run is None:
         notice.print("No --run: names are compared by their letters and the chemistry in them, without an encoder.")
     found = alignment_files.load_aligner(known, run).align(
         metabolites, target_precision=target_precision, one_to_one=one_to_one
     )
     alignment_files.write_table(found, output_file)
-    Console().print(alignment_files.summary(found, target_precision))
+    Console(markup=False).print(alignment_files.summary(found, target_precision))
     typer.echo(f"Written to {output_file}")
     if annotate is not None:
         counts = alignment_files.annotate(model, found, name, annotate)
@@ -82,7 +82,7 @@ def index(
     read, counts = search_articles.read_articles(articles, skip_bad=skip_bad)
     encoder = search_encoder.load_encoder(model, backend)
     made, new = search_index.index_articles(output, encoder, read, add=add, progress="Articles")
-    console = Console(soft_wrap=True)
+    console = Console(soft_wrap=True, markup=False)
     met = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in counts.items() if count)
     console.print(Text(f"Read: {met}"))
     console.print(Text(f"Indexed {new:,} articles; {output} now holds {len(made):,}.", style="green"))
@@ -149,7 +149,7 @@ def mteb(
     from bioft.tasks.retrieval import mteb as mteb_evaluation
 
     rows = mteb_evaluation.evaluate(run, mteb_evaluation.find_tasks(task), output, batch_size=batch_size)
-    Console().print(mteb_evaluation.table(rows))
+    Console(markup=False).print(mteb_evaluation.table(rows))
     typer.echo(f"Results written to {output / mteb_evaluation.SUMMARY}")
 
 
@@ -206,4 +206,4 @@ def _print_found(rows: list[dict[str, Any]], as_json: bool) -> None:
         cells |= {name: "retracted" if row[name] else "" for name in {"retracted"} & row.keys()}
         cells |= {name: "" for name, value in row.items() if value is None}
         table.add_row(*(Text(cells[name]) for name in row))
-    Console().print(table)
+    Console(markup=False).print(table)

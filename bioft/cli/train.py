@@ -89,7 +89,7 @@ def merge(
         f"Merged into {base}, in {found.dtype}. On the worst of {found.examples} test examples the outputs differ by "
         f"{found.drift:.2g} of their standard deviation ({found.tolerance:g} is allowed)."
     )
-    Console().print(Text(f"Written to {found.directory}", style="green"), soft_wrap=True)
+    Console(markup=False).print(Text(f"Written to {found.directory}", style="green"), soft_wrap=True)
 
 
 @app.command()
@@ -110,4 +110,4 @@ def export(
 
     found = export_onnx.export(run, output, quantize=quantize, dataset_path=dataset_path)
     typer.echo(f"Exported to {found.format}. {found.parity.sentence()}")
-    Console().print(Text(f"Written to {found.path}", style="green"), soft_wrap=True)
+    Console(markup=False).print(Text(f"Written to {found.path}", style="green"), soft_wrap=True)

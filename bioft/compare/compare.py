@@ -108,7 +108,7 @@ def compare(
 
 def print_comparison(found: Comparison, console: Console | None = None) -> None:
     """Print a table for each ranking, and the runs that are in none with the reason."""
-    console = console or Console()
+    console = console or Console(markup=False)
     for ranking in found.rankings:
         title = f"{ranking.task}: {ranking.metric}, n = {ranking.n:,}, test split {ranking.fingerprint[:12]}"
         table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)

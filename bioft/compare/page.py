@@ -51,7 +51,7 @@ def write_page(chapters: list[Chapter], folder: Path) -> None:
 
 def print_chapters(chapters: list[Chapter], console: Console | None = None) -> None:
     """Print the sentences, short tables and reasons of all chapters."""
-    console = console or Console()
+    console = console or Console(markup=False)
     for chapter in chapters:
         console.print(Text(f"\n{chapter.title}", style="bold underline"), soft_wrap=True)
         for section in chapter.sections:

@@ -153,7 +153,7 @@ def download(
     source = SOURCES[name]
     url = f"{(base_url or source.base_url).rstrip('/')}/{source.file}"
     target = Path(directory) / source.file
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False)
     console.print(f"{source.title}\n{source.terms}\nCite: {source.citation}", highlight=False, markup=False)
     if _already_there(target):
         console.print(f"{target} is there already and matches its record.", highlight=False)

@@ -161,7 +161,7 @@ def _relations(rows: Rows, relation_type: str) -> dict[str, Any]:
                     for side in ("head", "tail")
                 )
                 between.update(product(heads, tails))
-    (head, tail), _ = between.most_common(1)[0]
+    (head, tail), _ = (between.most_common(1) or [(("", ""), 0)])[0]
     n_relations = sum(relation["type"] == relation_type for row in rows for relation in row["relations"])
     candidates = sum(a != b for found in by_type for a, b in product(found[head], found[tail]))
     return {

@@ -19,9 +19,10 @@ def report(trainer: Any, console: Console | None = None, show: Callable[[Any, in
 
     `show` makes the text of an example, by default `marked_example`.
     """
-    console = console or Console()
+    console = console or Console(markup=False)
     for index in range(min(2, len(trainer.train_dataset))):
-        console.print(f"Example {index + 1} ([green underline]to be learnt[/], [dim]no loss[/]):")
+        words = f"Example {index + 1} ([green underline]to be learnt[/], [dim]no loss[/]):"
+        console.print(Text.from_markup(words))
         console.print((show or marked_example)(trainer, index), soft_wrap=True)
     costs = estimate(trainer)
     console.print(

@@ -1,16 +1,16 @@
 """Articles to be indexed: from PubMed XML, or from a CSV or JSONL file with id, text and what else is known."""
 
-import csv
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from bioft.datasets.pubmed import articles as pubmed_articles
 from bioft.errors import BioftError
+from bioft.storage import json_text
+from bioft.storage.tables import Table
 from bioft.storage.text_lines import TextLines
 
-TABLES = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz")
+TABLES = tuple(f"{suffix}{packed}" for suffix in (".csv", ".tsv", ".jsonl") for packed in ("", ".gz"))
 
 
 class IndexedArticle(NamedTuple):
@@ -30,25 +30,25 @@ class IndexedArticle(NamedTuple):
 def read_articles(paths: Iterable[Path], *, skip_bad: bool = False) -> tuple[list[IndexedArticle], dict[str, int]]:
     """Read articles, each id once, and count what was met.
 
-    PubMed XML and folders of it are read as `pubmed_articles.read` does. A .csv or .jsonl file needs the columns id
-    and text; title, year and mesh (a list of terms; in CSV joined by "|") are optional. Articles without any text are
-    left out; of several with one id the first is kept.
+    PubMed XML and folders of it are read as `pubmed_articles.read` does. A .csv, .tsv or .jsonl file needs the columns
+    id and text; title, year and mesh (a list of terms; in CSV joined by "|") are optional. Articles without any text
+    are left out, with `skip_bad` also wrong rows; of several with one id the first is kept.
 
     Returns:
         the articles, and the counts `articles`, `without_abstract`, `without_text`, `retracted`, `duplicates`,
-        `books` and `bad`.
+        `books`, `deleted` and `bad`.
 
     Raises:
         BioftError: as `pubmed_articles.read`; a row without id or text, a year that is no number; no articles.
     """
     paths = list(paths)
     tables = [path for path in paths if path.name.lower().endswith(TABLES)]
-    counts = dict.fromkeys(("without_abstract", "duplicates", "books", "bad"), 0)
+    counts = dict.fromkeys(("without_abstract", "duplicates", "books", "deleted", "bad"), 0)
     read: list[IndexedArticle] = []
     if sources := [path for path in paths if path not in tables]:
         articles, report = pubmed_articles.read(sources, skip_bad=skip_bad)
         counts |= {name: getattr(report, name) for name in ("without_abstract", "duplicates", "books")}
-        counts["bad"] = len(report.bad)
+        counts |= {"bad": len(report.bad), "deleted": len(report.deleted)}
         read += [
             IndexedArticle(
                 each.pmid, each.title, each.text, each.year, tuple(h.term for h in each.mesh), each.retracted
@@ -56,7 +56,9 @@ def read_articles(paths: Iterable[Path], *, skip_bad: bool = False) -> tuple[lis
             for each in articles
         ]
     for path in tables:
-        read += _rows_of(path)
+        left_out: list[str] = []
+        read += _rows_of(path, left_out if skip_bad else None)
+        counts["bad"] += len(left_out)
     found: dict[str, IndexedArticle] = {}
     for article in read:
         found.setdefault(article.id, article)
@@ -68,35 +70,42 @@ def read_articles(paths: Iterable[Path], *, skip_bad: bool = False) -> tuple[lis
     return kept, {"articles": len(kept), **counts}
 
 
-def _rows_of(path: Path) -> Iterator[IndexedArticle]:
-    lines = TextLines(path, "Give a file with the columns id and text.")
-    for row in csv.DictReader(lines) if ".csv" in path.name.lower() else _json_rows(lines):
-        place = f"{path}, line {lines.number}"
-        if lacking := [name for name in ("id", "text") if not str(row.get(name) or "").strip()]:
-            raise BioftError(f"{place}: no {' and no '.join(lacking)}. Every row needs an id and a text.")
-        year = str(row.get("year") or "").strip()
-        if year and not (year.isascii() and year.isdigit()):
-            raise BioftError(f"{place}: the year is {year!r}. Give a number, or leave it empty.")
-        mesh = row.get("mesh") or []
-        terms = mesh.split("|") if isinstance(mesh, str) else mesh
-        yield IndexedArticle(
-            id=str(row["id"]).strip(),
-            title=" ".join(str(row.get("title") or "").split()),
-            text=" ".join(str(row["text"]).split()),
-            year=int(year) if year else None,
-            mesh=tuple(term for each in terms if (term := str(each).strip())),
-            retracted=False,
-        )
-
-
-def _json_rows(lines: TextLines) -> Iterator[dict[str, Any]]:
-    for line in lines:
-        if not line.strip():
-            continue
+def _rows_of(path: Path, skipped: list[str] | None) -> Iterator[IndexedArticle]:
+    hint = "Give a file with the columns id and text."
+    if ".jsonl" in path.name.lower():
+        lines = TextLines(path, hint)
+        found = ((lines.number, row) for row in json_text.rows(lines, skipped))
+    else:
+        table = Table(path, ("id", "text"), hint=hint, skipped=skipped)
+        found = ((table.line, row) for row in table)
+    for number, row in found:
         try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise BioftError(f"{lines.path}, line {lines.number} is not JSON: {error}.") from None
-        if not isinstance(row, dict):
-            raise BioftError(f"{lines.path}, line {lines.number} is no JSON object with id and text.")
-        yield row
+            yield _article(row, f"{path}, line {number}")
+        except BioftError as error:
+            if skipped is None:
+                raise
+            skipped.append(str(error))
+
+
+def _article(row: Mapping[str, Any], place: str) -> IndexedArticle:
+    # A number is an id, also 0; it is no text.
+    identifier, text, year = ("" if row.get(name) is None else row[name] for name in ("id", "text", "year"))
+    values = {"id": identifier if isinstance(identifier, str | int) else "", "text": text}
+    if lacking := [name for name, value in values.items() if not str(value).strip()]:
+        raise BioftError(f"{place}: no {' and no '.join(lacking)}. Every row needs an id and a text.")
+    if not isinstance(text, str):
+        raise BioftError(f"{place}: the text is a {type(text).__name__}. Give a string.")
+    if (year := str(year).strip()) and not (year.isascii() and year.isdigit() and len(year) <= 4):
+        raise BioftError(f"{place}: the year is {year[:40]!r}. Give a number, or leave it empty.")
+    mesh = row.get("mesh") or []
+    terms = mesh.split("|") if isinstance(mesh, str) else mesh
+    if not isinstance(terms, list):
+        raise BioftError(f"{place}: mesh is a {type(mesh).__name__}. Give a list of terms.")
+    return IndexedArticle(
+        id=str(identifier).strip(),
+        title=" ".join(str(row.get("title") or "").split()),
+        text=" ".join(text.split()),
+        year=int(year) if year else None,
+        mesh=tuple(term for each in terms if (term := str(each).strip())),
+        retracted=False,
+    )

@@ -14,12 +14,19 @@ _ESCAPES = re.compile(
     r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
 )
 
+_HALF = re.compile("[\ud800-\udfff]")
+
 
 def without_lone_surrogates(text: str) -> str:
     """JSON in which half characters (such as "\\ud83d" alone), which no tokenizer and no file takes, are U+FFFD."""
     if not _SURROGATE.search(text):
         return text
     return _ESCAPES.sub(lambda match: "\\ufffd" if match[1] else match[0], text)
+
+
+def without_halves(text: str) -> str:
+    """A text that JSON said, in which half characters are U+FFFD."""
+    return text if text.isascii() else _HALF.sub("\ufffd", text)
 
 
 def parse(text: str, place: str, hint: str = "") -> Any:

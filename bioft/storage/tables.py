@@ -9,7 +9,7 @@ than there are columns, two columns of one name, a header that comes again.
 import csv
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 
 from bioft.errors import BioftError, nearest
@@ -143,10 +143,8 @@ class Table:
             )
 
     def _problem(self, fields: list[str]) -> str:
-        """What is wrong with a row, "" if nothing is; fields that are too many and empty are taken off."""
+        """What is wrong with a row, "" if nothing is."""
         n_fields = self._n_fields
-        if len(fields) > n_fields and not any(fields[n_fields:]):
-            del fields[n_fields:]
         if len(fields) != n_fields:
             mend = "" if self.delimiter == "\t" else " A text with the delimiter in it needs quotation marks around."
             return f"{len(fields)} fields where the header has {n_fields} columns.{mend}"
@@ -171,7 +169,7 @@ class Table:
                 yield [_unquoted(field) for field in fields] if '"' in content else fields
 
     def _quoted_rows(self) -> Iterator[list[str]]:
-        rows = csv.reader(self._data_lines(), delimiter=self.delimiter, strict=True)
+        rows = fields_of(self._data_lines(), self.delimiter)
         before = self.lines.number - (not self._has_header)
         while True:
             self.line = before + 1
@@ -202,6 +200,17 @@ class Table:
             if len(inner) == self._n_fields > 1 and not any(each[:1].isspace() for each in inner[1:]):
                 return True
         return False
+
+
+def fields_of(lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:
+    """The fields of each row of lines that begin after a header; csv.Error for a quotation mark that is not closed."""
+    return csv.reader(lines, delimiter=delimiter, strict=True, quoting=csv.QUOTE_NONE if delimiter == "\t" else 0)
+
+
+def delimiter_of(header: str, known: Collection[str]) -> str:
+    """The delimiter with which a header line has most known columns, then most columns."""
+    fields = {each: [name.strip().strip('"') for name in _split(header.strip(), each)] for each in DELIMITERS}
+    return max(DELIMITERS, key=lambda each: (len({*known} & {*fields[each]}), len(fields[each])))
 
 
 def _start_of(lines: TextLines) -> list[str]:

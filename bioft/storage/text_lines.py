@@ -82,6 +82,20 @@ class TextLines:
         if self.number == 0:
             raise self._error(" is empty: a gzip file with no content")
 
+    def read(self) -> str:
+        """The whole text, whose lines may have any length, as those of a JSON document."""
+        encoding, _ = self._look_at_start()
+        with self.open_bytes() as stream:
+            try:
+                return stream.read().decode("utf-8-sig" if encoding == "utf-8" else encoding)
+            except EOFError:
+                raise self._error(" is a truncated gzip file") from None
+            except (gzip.BadGzipFile, zlib.error) as error:
+                raise self._error(f" is a corrupt gzip file ({error})") from None
+            except UnicodeDecodeError as error:
+                problem = f": byte 0x{error.object[error.start]:02x} at {error.start:,} is not {error.encoding}"
+                raise self._error(problem, "Convert the file to UTF-8.") from None
+
     def _look_at_start(self) -> tuple[str, bool]:
         """The encoding, and whether lines end with CR alone; BioftError for what is no text."""
         with self.open_bytes() as stream:

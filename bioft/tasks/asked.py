@@ -50,4 +50,4 @@ def tell(message: str) -> None:
 def tell_left_out(messages: Iterable[str]) -> None:
     """Say on standard error what was left out of the input."""
     for message in messages:
-        Console(stderr=True).print(Text(f"Left out: {message}", style="yellow"), soft_wrap=True)
+        Console(stderr=True, markup=False).print(Text(f"Left out: {message}", style="yellow"), soft_wrap=True)

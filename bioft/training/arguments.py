@@ -178,10 +178,10 @@ def user_errors() -> Iterator[None]:
         place = "" if isinstance(error, BioftError) else _trainer_frame(error)
         if place is None:
             raise
-        Console(stderr=True, soft_wrap=True).print(Text(f"Error: {error}{place}", style="red"))
+        Console(stderr=True, markup=False, soft_wrap=True).print(Text(f"Error: {error}{place}", style="red"))
         raise SystemExit(1) from None
     except KeyboardInterrupt:
-        Console(stderr=True).print("Interrupted. The same command continues from the last checkpoint.")
+        Console(stderr=True, markup=False).print("Interrupted. The same command continues from the last checkpoint.")
         raise SystemExit(130) from None
 
 

@@ -123,7 +123,7 @@ def environment_differences(recorded: Mapping[str, Any], here: Mapping[str, Any]
 
 def print_reproduction(found: Reproduction, console: Console | None = None) -> None:
     """Print the figures of the fine-tuned model metric by metric, others that differ, and the verdict."""
-    console = console or Console()
+    console = console or Console(markup=False)
     print_figures(found.figures, console)
     verdict = "reproduced" if found.holds else "not reproduced"
     text = Text(f"{found.name}: {verdict}; the new run is {found.directory}", style="green" if found.holds else "red")

@@ -205,7 +205,7 @@ def summarise(names: Sequence[str]) -> SeedSummary:
 
 def print_summary(summary: SeedSummary, console: Console | None = None) -> None:
     """Print the metrics, but for those of single labels, which the files of `write_summary` have."""
-    console = console or Console()
+    console = console or Console(markup=False)
     table = Table(title=_title(summary), title_justify="left", box=box.SIMPLE_HEAD)
     of_labels = tuple(f"{label.lower()}_" for label in summary.labels)
     columns = _columns(summary, [name for name in summary.metrics if not name.startswith(of_labels)])

@@ -78,7 +78,7 @@ def finish(trainer: Any, record: dict[str, Any], shown: Mapping[str, str], push_
     `record` is all of the record but the checksums, the name and the trainer's log; `shown` are the metrics of the
     table, and their words. The output directory of the trainer, which has trained, is the run's.
     """
-    directory, console = Path(trainer.args.output_dir), Console()
+    directory, console = Path(trainer.args.output_dir), Console(markup=False)
     record["log_history"] = trainer.state.log_history
     (directory / "plots").mkdir(exist_ok=True)
     plots.metrics(report.result_rows(record), shown, directory / "plots" / "metrics.png")

@@ -161,7 +161,7 @@ def parse_values(given: Sequence[str]) -> dict[str, list[str]]:
 
 def print_sweep(found: Sweep, console: Console | None = None) -> None:
     """Print the trials, the best first, and how the chosen configuration did on the test split."""
-    console = console or Console()
+    console = console or Console(markup=False)
     if found.trials:
         title = f"{found.recipe}: {found.metric} on the validation split, n = {found.trials[0].n:,}"
         table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)

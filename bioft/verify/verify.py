@@ -95,7 +95,7 @@ def verify(
 
 def print_verification(found: Verification, console: Console | None = None) -> None:
     """Print the verdict, the figures of the fine-tuned model, how many of the others hold, and the reasons."""
-    console = console or Console()
+    console = console or Console(markup=False)
     print_figures(found.figures, console)
     if (made := found.predictions) is not None:
         console.print(

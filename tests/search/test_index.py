@@ -276,11 +276,11 @@ def test_tables_are_read(tmp_path: Path) -> None:
     ("name", "content", "message"),
     [
         ("a.csv", "id,text\n1,\n", "line 2: no text"),
-        ("a.csv", "text\nwords\n", "line 2: no id"),
+        ("a.csv", "text\nwords\n", "has no column id"),
         ("a.csv", "id,text,year\n1,words,MMXX\n", "the year is 'MMXX'"),
         ("a.csv", "id,text\n", "No article with a text"),
-        ("a.jsonl", '{"id": 1, "text": "a"}\n{"id"\n', "line 2 is not JSON"),
-        ("a.jsonl", "[1]\n", "no JSON object"),
+        ("a.jsonl", '{"id": 1, "text": "a"}\n{"id"\n', "line 2: not valid JSON"),
+        ("a.jsonl", "[1]\n", "a list where a JSON object should be"),
         ("a.xml", "<PubmedArticleSet>", "a.xml"),
     ],
 )

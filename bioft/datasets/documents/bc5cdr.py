@@ -4,6 +4,7 @@
 concepts of an abstract. Read from the PubTator files of `CDR_Data.zip`.
 """
 
+import lzma
 import tempfile
 import zipfile
 import zlib
@@ -94,7 +95,8 @@ def _folder(path: Path) -> Iterator[Path]:
                 for member in archive.infolist():
                     if Path(member.filename).name in FILES.values():
                         archive.extract(member, temporary)
-        except (zipfile.BadZipFile, zlib.error) as error:
+        # An encrypted member is a RuntimeError, an unknown compression a NotImplementedError.
+        except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, EOFError, OSError) as error:
             raise BioftError(
                 f"{path} is no folder and no whole zip file ({error}): give CDR_Data.zip, or the folder with its "
                 f"files. {HINT}"

@@ -6,7 +6,6 @@ derived from CTD by distant supervision, hence noisy, of 14 types. Read in the l
 files with the relations in a TSV beside them) or as the JSON list that their `tsv2json.py` makes of it.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from bioft.datasets.documents import corpus as documents, pubtator
 from bioft.datasets.documents.pubtator import Document, Mention, Relation
 from bioft.datasets.options import PathName, Seed, SkipBad, TestSize, ValidationSize
 from bioft.errors import BioftError, suggestion
+from bioft.storage import json_text
 from bioft.storage.text_lines import TextLines
 
 URL = "https://github.com/chanzuckerberg/ChemDisGene"
@@ -203,11 +203,7 @@ def _relation_problem(document: Document) -> pubtator.Problem | None:
 
 
 def _from_json(path: Path, skipped: list[str] | None) -> Iterator[Document]:
-    text = "".join(TextLines(path, HINT))
-    try:
-        content = json.loads(text)
-    except ValueError as error:
-        raise BioftError(f"{path} is not JSON ({error}). {HINT}") from None
+    content = json_text.parse(TextLines(path, HINT).read(), str(path), HINT)
     if not isinstance(content, list):
         raise BioftError(f"{path} is no list of documents, which ChemDisGene's JSON is. {HINT}")
     seen: set[str] = set()
@@ -230,6 +226,11 @@ def _document(item: Any, place: str) -> Document:
         mentions = [Mention(e["start"], e["end"], e["mention"], e["type"], e["id"]) for e in item["entity"]]
         relations = [Relation(r["type"], r["subj"], r["obj"]) for r in item["relation"]]
         document = Document(item["docid"], item["title"], item["abstract"], mentions, relations)
+        words = [document.document_id, document.title, document.abstract]
+        words += [word for each in mentions for word in (each.text, each.type, each.id)]
+        words += [word for each in relations for word in (each.type, each.head, each.tail)]
+        if wrong := [word for word in words if not isinstance(word, str)]:
+            raise TypeError(f"{str(wrong[0])[:40]} where a text should be")
         problem = _relation_problem(document)
     except (KeyError, TypeError, AttributeError) as error:
         raise BioftError(

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
@@ -21,6 +21,10 @@ from bioft.storage.text_lines import normalise
 _TEXT, _PLACE = pa.string(), pa.int64()
 _ENTITY = pa.struct({"id": _TEXT, "type": _TEXT, "start": _PLACE, "end": _PLACE, "text": _TEXT})
 _RELATION = pa.struct(dict.fromkeys(("type", "head", "tail"), _TEXT))
+Overlapping = Annotated[
+    Literal["keep", "longest", "refuse"],
+    "Mentions that overlap or are nested: keep them (relations), take the longest (entities), or refuse.",
+]
 SCHEMA = pa.schema(dict(zip(COLUMNS, (_TEXT, _TEXT, pa.list_(_ENTITY), pa.list_(_RELATION)), strict=True)))
 
 
@@ -31,7 +35,10 @@ def to_row(document: Document) -> dict[str, Any]:
         "document_id": document.document_id,
         "text": document.text,
         "entities": [{"id": m.id, "type": m.type, "start": m.start, "end": m.end, "text": m.text} for m in mentions],
-        "relations": [{"type": r.type, "head": r.head, "tail": r.tail} for r in dict.fromkeys(document.relations)],
+        "relations": [
+            {"type": kind, "head": head, "tail": tail}
+            for kind, head, tail in dict.fromkeys((r.type, r.head, r.tail) for r in document.relations)
+        ],
     }
 
 
@@ -108,12 +115,13 @@ def build_from_pubtator(
     test_size: TestSize = 0.2,
     seed: Seed = 0,
     skip_bad: SkipBad = False,
+    overlapping: Overlapping = "keep",
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Build a dataset from PubTator files of your own; returns the splits and the manifest.
 
-    `paths`: three files (train, validation, test), or one whose documents are split at random. Raises BioftError
-    for another number of files and for what `pubtator.read` finds wrong; with `skip_bad` wrong documents are left
-    out and counted in the manifest.
+    `paths`: three files (train, validation, test), or one whose documents are split at random. `overlapping` as in
+    `settle_overlaps`. Raises BioftError for another number of files and for what `pubtator.read` finds wrong; with
+    `skip_bad` wrong documents are left out and counted in the manifest.
     """
     files = [Path(path) for path in paths]
     if len(files) not in (1, 3):
@@ -123,18 +131,49 @@ def build_from_pubtator(
         list(pubtator.read(file, skipped=messages if skip_bad else None))
         for file, messages in zip(files, skipped.values(), strict=True)
     ]
+    left_out: Counter[str] = Counter()
+    found = [settle_overlaps(its, overlapping, left_out) for its in found]
     sizes = {"validation_size": validation_size, "test_size": test_size}
     at_random = len(files) == 1
-    return build(
+    chosen = {"skip_bad": skip_bad} | ({} if overlapping == "keep" else {"overlapping": overlapping})
+    dataset, manifest = build(
         split_at_random(found[0], **sizes, seed=seed) if at_random else dict(zip(SPLITS, found, strict=True)),
         builder="pubtator",
-        arguments={"skip_bad": skip_bad, **sizes, "seed": seed} if at_random else {"skip_bad": skip_bad},
+        arguments={**chosen, **sizes, "seed": seed} if at_random else chosen,
         sources=[source(file) for file in files],
         license={"license": "unknown"},
         split={"strategy": "document", **sizes} if at_random else {"strategy": "given"},
         skipped=skipped,
         seed=seed if at_random else None,
     )
+    if left_out:
+        manifest["left_out"] = dict(left_out)
+    return dataset, manifest
+
+
+def settle_overlaps(found: Iterable[Document], overlapping: str, left_out: Counter[str]) -> list[Document]:
+    """Documents with their overlapping and nested mentions kept ("keep"), the "longest" of them, or none ("refuse").
+
+    `left_out` counts the mentions, and the relations to what only they mention, that are not kept. Raises BioftError
+    for the first two that overlap, with "refuse".
+    """
+    documents = list(found)
+    if overlapping == "keep":
+        return documents
+    kept = []
+    for document in documents:
+        pair = pubtator.first_overlap(document.mentions)
+        if pair and overlapping == "refuse":
+            shown = " and ".join(f"{each.text[:60]!r} ({each.start} to {each.end}, {each.type})" for each in pair)
+            raise BioftError(
+                f"Document {document.document_id}: the mentions {shown} overlap. Keep one, or take the longest with "
+                "--overlapping longest."
+            )
+        settled = pubtator.without_overlaps(document) if pair else document
+        left_out["overlapping mentions"] += len(document.mentions) - len(settled.mentions)
+        left_out["relations of overlapping mentions"] += len(document.relations) - len(settled.relations)
+        kept.append(settled)
+    return kept
 
 
 def build(

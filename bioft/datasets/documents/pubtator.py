@@ -4,13 +4,14 @@ The format (Wei et al., Nucleic Acids Res. 2013, https://www.ncbi.nlm.nih.gov/re
 line `ID|t|title`, a line `ID|a|abstract`, then tab-separated mentions (ID, start, end, text, type, concept id and,
 for a composite mention such as "renal and hepatic failure", the individual mentions joined by "|") and relations
 (ID, type, head, tail); a blank line ends the document. Offsets count characters of title + one space + abstract,
-exactly as written: an HTML entity such as `&gt;` counts four.
+exactly as written: an HTML entity such as `&gt;` counts four. What corpora add is kept: a fifth column of relations
+(Novel or No in BioRED, a score in submissions), further columns of mentions (tmVar), mentions without an id column.
 """
 
 import os
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -26,12 +27,23 @@ SHIFTS = sorted(range(-20, 21), key=abs)
 
 _DOCUMENT_ID = re.compile(r"[^\s|\ufeff]+")
 _TEXT_LINE = re.compile(rf"({_DOCUMENT_ID.pattern})\|([ta])\|(.*)", re.DOTALL)
-_JOINED = re.compile(r"[|;]")
+_JOINED = re.compile(r"[|;,]")
+# What stands alone as an id of a database: D001943, MESH:D001943, 7157, rs113488022, CVCL_0030, NM_000546.5.
+_ACCESSION = re.compile(r"(?:[A-Za-z][\w.-]*:)?[A-Za-z]*_?\d[\w.]*")
 
 
 def concepts(identifier: str) -> list[str]:
-    """The concept ids in a mention's id: "D1|D2" or "D1;D2" is several, "-1" and "-" are none."""
-    return [part for part in _JOINED.split(identifier) if part not in UNLINKED]
+    """The concept ids in a mention's id: "D1|D2", "D1;D2" and "101,102" are several, "-1" and "-" are none.
+
+    An id is opaque: it is several only where each part is an id of a database on its own, so that a variant such as
+    "p|SUB|A|10|G" is one.
+    """
+    return [part for part in _parts(identifier) if part not in UNLINKED]
+
+
+def _parts(identifier: str) -> list[str]:
+    parts = _JOINED.split(identifier)
+    return parts if all(part in UNLINKED or _ACCESSION.fullmatch(part) for part in parts) else [identifier]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +59,9 @@ class Mention:
     id: str
     """The concept id as written: several are joined by "|", "-1" is none. See `concepts`."""
     individual: str | None = None
-    """The individual mentions of a composite one, joined by "|"."""
+    """The individual mentions of a composite one, joined by "|"; or the seventh column of another corpus."""
+    extra: tuple[str, ...] = ()
+    """Further columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +71,8 @@ class Relation:
     type: str
     head: str
     tail: str
+    note: str | None = None
+    """The fifth column: "Novel" or "No" in BioRED, a score in submissions."""
 
 
 @dataclass(slots=True)
@@ -94,10 +110,7 @@ def find_problem(document: Document, *, allow_empty_abstract: bool = False) -> P
     for index, mention in enumerate(document.mentions):
         if message := _mention_problem(mention, text):
             return Problem("mention", index, message)
-    if overlap := _overlap(document.mentions):
-        return overlap
-    borne = {concept for mention in document.mentions for concept in (mention.id, *concepts(mention.id))}
-    borne.difference_update(UNLINKED)
+    borne = borne_ids(document.mentions)
     for index, relation in enumerate(document.relations):
         if not (relation.type and relation.head and relation.tail):
             return Problem("relation", index, "the relation lacks its type, head or tail.")
@@ -123,8 +136,11 @@ def _mention_problem(mention: Mention, text: str) -> str | None:
             return f"{problem}. Offsets count characters of title, one space and abstract."
         return f"{problem}. It stands at {start + shift} to {start + shift + len(mention.text)}."
     if mention.individual is not None:
-        n_mentions, n_concepts = len(mention.individual.split("|")), len(_JOINED.split(mention.id))
-        if n_mentions != n_concepts:
+        individuals = mention.individual.lower().split("|")
+        n_mentions, n_concepts = len(individuals), len(_parts(mention.id))
+        # In other corpora the column is no list of mentions, such as tmVar's form of a variant.
+        words = {*mention.text.lower().split()}
+        if n_mentions != n_concepts and (n_concepts > 1 or any(words & {*each.split()} for each in individuals)):
             return (
                 f"the composite mention {mention.text!r} has {n_mentions} individual mentions and {n_concepts} "
                 "concept ids."
@@ -132,18 +148,31 @@ def _mention_problem(mention: Mention, text: str) -> str | None:
     return None
 
 
-def _overlap(mentions: list[Mention]) -> Problem | None:
-    order = sorted(range(len(mentions)), key=lambda index: (mentions[index].start, mentions[index].end))
-    for pair in pairwise(order):
-        first, second = (mentions[index] for index in sorted(pair))
-        if mentions[pair[1]].start < mentions[pair[0]].end:
-            return Problem(
-                "mention",
-                max(pair),
-                f"the mention {second.text!r} ({second.start} to {second.end}, {second.type}) overlaps {first.text!r} "
-                f"({first.start} to {first.end}, {first.type}). Mentions must not overlap or be nested: keep one.",
-            )
-    return None
+def first_overlap(mentions: Sequence[Mention]) -> tuple[Mention, Mention] | None:
+    """Two mentions that overlap or are nested, those that begin first; None where all stand apart."""
+    order = sorted(mentions, key=lambda mention: (mention.start, mention.end))
+    return next(((one, other) for one, other in pairwise(order) if other.start < one.end), None)
+
+
+def without_overlaps(document: Document) -> Document:
+    """The document with the longest of mentions that overlap (of equally long ones the first in the text).
+
+    A relation to a concept that no mention bears any more is not in it.
+    """
+    kept: list[Mention] = []
+    for mention in sorted(document.mentions, key=lambda each: (each.start - each.end, each.start)):
+        if all(mention.end <= other.start or other.end <= mention.start for other in kept):
+            kept.append(mention)
+    chosen = {id(mention) for mention in kept}
+    mentions = [mention for mention in document.mentions if id(mention) in chosen]
+    borne = borne_ids(mentions)
+    relations = [each for each in document.relations if {each.head, each.tail} <= borne]
+    return replace(document, mentions=mentions, relations=relations)
+
+
+def borne_ids(mentions: Iterable[Mention]) -> set[str]:
+    """The concept ids that mentions bear, also those of several concepts as they are written."""
+    return {each for mention in mentions for each in (mention.id, *concepts(mention.id))} - {*UNLINKED}
 
 
 @dataclass
@@ -179,8 +208,9 @@ def read(
 
     Wrong are: a title or abstract line that is missing, empty or of another document, no blank line before a
     document, a document id that comes twice, a line that is neither mention nor relation, offsets that do not
-    give the mention's text, mentions that overlap, as many individual mentions as there are not concept ids, and
-    a relation to an id that no mention bears. Nothing is mended: what is not an error comes out as it is written.
+    give the mention's text, as many individual mentions as there are not concept ids, and a relation to an id that no
+    mention bears. Mentions may overlap and be nested: see `without_overlaps`. Nothing is mended: what is not an error
+    comes out as it is written.
 
     A file that is missing, empty, no UTF-8 or damaged raises BioftError in any case, as `TextLines` does.
     """
@@ -202,6 +232,13 @@ def read(
         raise BioftError(f"{path} holds no document: all its lines are blank.")
 
 
+def looks_like(path: str | os.PathLike[str]) -> bool:
+    """Whether the first line of a text file that is not blank is a title as in PubTator."""
+    first = next((line for line in TextLines(path, "Give the path of a text file.") if line.strip()), "")
+    match = _TEXT_LINE.fullmatch(first.rstrip("\r\n"))
+    return match is not None and match[2] == "t"
+
+
 def write(documents: Iterable[Document], path: Path, *, overwrite: bool = False) -> None:
     """Write documents in PubTator format, each followed by a blank line; the file is written all or nothing.
 
@@ -217,6 +254,12 @@ def write(documents: Iterable[Document], path: Path, *, overwrite: bool = False)
         stream.writelines(_written(documents))
 
 
+def check_writable(documents: Iterable[Document]) -> None:
+    """Raise BioftError for documents that `write` can't write."""
+    for _ in _written(documents):
+        pass
+
+
 def _written(documents: Iterable[Document]) -> Iterator[str]:
     seen: dict[str, int] = {}
     for number, document in enumerate(documents, 1):
@@ -224,8 +267,11 @@ def _written(documents: Iterable[Document]) -> Iterator[str]:
         lines = [f"{name}|t|{document.title}", f"{name}|a|{document.abstract}"]
         for mention in document.mentions:
             fields = [name, str(mention.start), str(mention.end), mention.text, mention.type, mention.id]
-            lines.append("\t".join(fields if mention.individual is None else [*fields, mention.individual]))
-        lines += ["\t".join((name, relation.type, relation.head, relation.tail)) for relation in document.relations]
+            individual = [] if mention.individual is None else [mention.individual]
+            lines.append("\t".join([*fields, *individual, *mention.extra]))
+        for relation in document.relations:
+            fields = [name, relation.type, relation.head, relation.tail]
+            lines.append("\t".join(fields if relation.note is None else [*fields, relation.note]))
         if seen.setdefault(name, number) != number:
             raise BioftError(f"Document {name} can't be written: the id was used before. Give each document its own.")
         _check_writable(document, lines)
@@ -285,17 +331,18 @@ def _document(block: _Lines, allow_empty_abstract: bool) -> Document:
         fields = line.split("\t")
         if fields[0] != name:
             raise block.error(number, f"belongs to no document above it: {line[:60]!r}.")
-        if len(fields) in (6, 7):
+        if len(fields) >= 6 or (len(fields) == 5 and fields[1].isdigit() and fields[2].isdigit()):
             document.mentions.append(_mention(block, number, fields))
             numbers["mention"].append(number)
-        elif len(fields) == 4:
+        elif len(fields) in (4, 5):
             document.relations.append(Relation(*fields[1:]))
             numbers["relation"].append(number)
         else:
             raise block.error(
                 number,
-                f"{len(fields)} tab-separated fields: {line[:60]!r}. A mention has 6, or 7 if it is composite (id, "
-                "start, end, text, type, concept id; individual mentions), a relation 4 (id, type, head, tail).",
+                f"{len(fields)} tab-separated fields: {line[:60]!r}. A mention has 6, or more in some corpora (id, "
+                "start, end, text, type, concept id; individual mentions), a relation 4 or 5 (id, type, head, tail; "
+                "Novel or No).",
             )
     if problem := find_problem(document, allow_empty_abstract=allow_empty_abstract):
         raise block.error(numbers[problem.part][problem.position], problem.message)
@@ -314,7 +361,9 @@ def _text_line(block: _Lines, index: int, letter: str) -> tuple[str, str]:
 
 
 def _mention(block: _Lines, number: int, fields: list[str]) -> Mention:
-    _, start, end, text, mention_type, identifier, *individual = fields
-    if not all(value.isascii() and value.isdigit() for value in (start, end)):
-        raise block.error(number, f"offsets that are no whole numbers: {start!r} and {end!r}.")
-    return Mention(int(start), int(end), text, mention_type, identifier, *individual)
+    _, start, end, text, mention_type, *rest = fields
+    if not all(value.isascii() and value.isdigit() and len(value) < 10 for value in (start, end)):
+        raise block.error(number, f"offsets that are no whole numbers: {start[:40]!r} and {end[:40]!r}.")
+    identifier = rest[0] if rest else ""
+    individual = rest[1] if len(rest) > 1 else None
+    return Mention(int(start), int(end), text, mention_type, identifier, individual, tuple(rest[2:]))

@@ -15,6 +15,7 @@ from datasets import DatasetDict
 
 from bioft.datasets.documents import corpus as documents
 from bioft.datasets.gene_disease import pairs as gene_disease
+from bioft.datasets.gene_disease.excel_dates import is_date, warn_of_dates
 from bioft.datasets.options import (
     Negatives,
     NegativesPerPositive,
@@ -27,6 +28,7 @@ from bioft.datasets.options import (
 )
 from bioft.datasets.origin import Origin
 from bioft.errors import BioftError, suggestion
+from bioft.storage.tables import delimiter_of, fields_of
 from bioft.storage.text_lines import TextLines
 
 URL = "https://ctdbase.org"
@@ -52,6 +54,7 @@ KEYS = ("gene", "gene_id", "disease", "disease_id", "evidence", "pmids")
 """What `read` calls them."""
 INFERENCE = "InferenceChemicalName"
 """The column that only the report with inferred rows has."""
+COMMENT = ("#", '"#')
 HINT = "Get the file with `bioft download ctd`."
 
 
@@ -65,9 +68,9 @@ class Header(NamedTuple):
 
 
 def _columns(line: str) -> tuple[tuple[str, ...], str]:
-    line = line.removeprefix("#").strip()
-    delimiter = "\t" if "\t" in line else ","
-    return tuple(next(csv.reader([line], delimiter=delimiter), ())), delimiter
+    line = line.strip().removeprefix('"').removeprefix("#").strip()
+    delimiter = delimiter_of(line, COLUMNS)
+    return tuple(name.strip().strip('"') for name in line.split(delimiter)), delimiter
 
 
 def read_header(lines: TextLines) -> tuple[Header, Iterator[str]]:
@@ -83,19 +86,19 @@ def read_header(lines: TextLines) -> tuple[Header, Iterator[str]]:
     delimiter = ","
     rest = iter(lines)
     for line in rest:
-        if after_fields or not line.startswith("#"):
+        if after_fields or not line.startswith(COMMENT):
             columns, delimiter = _columns(line)
             break
-        text = line[1:].strip()
+        # Spreadsheets quote comments and put an empty field into each column.
+        text = line.strip().rstrip(",;\t").strip('"# ')
         if text.startswith("Report created:"):
             created = text.removeprefix("Report created:").strip()
         after_fields = text == "Fields:"
     missing = [column for column in COLUMNS if column not in columns]
     if missing:
         found = ", ".join(column[:40] for column in columns[:12]) or "none"
-        kind = " (it looks like a web page)" if found.lstrip().startswith("<") else ""
         raise BioftError(
-            f"{lines.path} is not a gene–disease report of CTD{kind}. Columns found in line {lines.number}: "
+            f"{lines.path} is not a gene–disease report of CTD. Columns found in line {lines.number}: "
             f"{found}. Missing: {', '.join(missing)}. {HINT}"
         )
     return Header(columns, delimiter, created), rest
@@ -133,15 +136,15 @@ def read(path: str | os.PathLike[str], evidence: str | Sequence[str] | None = No
 
     def data() -> Iterator[str]:
         for line in rest:
-            if line.strip() and not line.startswith("#"):
+            if line.strip(" ,;\t\r\n") and not line.startswith(COMMENT):
                 consumed.append(lines.number)
                 yield line
 
-    tabs = header.delimiter == "\t"
-    rows = csv.reader(data(), "excel-tab" if tabs else "excel", quoting=csv.QUOTE_NONE if tabs else 0, strict=True)
+    rows = fields_of(data(), header.delimiter)
     # The evidence to write for each DirectEvidence seen, or None to skip the row.
     accepted: dict[str, str | None] = {}
     n_rows = 0
+    dates: dict[str, None] = {}
 
     def error(problem: str) -> BioftError:
         return BioftError(f"{path}, line {consumed[0]}: {problem}. Mend the row, or download the file again.")
@@ -174,7 +177,10 @@ def read(path: str | os.PathLike[str], evidence: str | Sequence[str] | None = No
         for index in places[:4]:
             if not row[index].strip():
                 raise error(f"{header.columns[index]} is empty")
+        if is_date(row[places[0]]):
+            dates[row[places[0]]] = None
         yield dict(zip(KEYS, (row[index] for index in places), strict=True)) | {"evidence": found}
+    warn_of_dates(path, dates)
     if n_rows == 0:
         raise BioftError(f"{path} has a CTD header but no rows. {HINT}")
 

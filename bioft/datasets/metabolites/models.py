@@ -3,6 +3,10 @@
 import logging
 import math
 import os
+import pickle
+import subprocess
+import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,13 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bioft.datasets.metabolites.tables import Row, joined, to_table, universal_id
+from bioft.datasets.metabolites.tables import Row, ends_with_compartment, joined, to_table, universal_id
 from bioft.errors import BioftError
 from bioft.storage.files import new_file
 
 if TYPE_CHECKING:
     import cobra
 
+MAT_SECONDS = 600
+"""A genome-scale model as MAT takes less than one minute."""
 SBML = (".xml", ".sbml")
 FORMATS = dict.fromkeys(SBML, ("read_sbml_model", "write_sbml_model")) | {
     ".json": ("load_json_model", "save_json_model"),
@@ -46,6 +52,8 @@ def read_model(path: str | os.PathLike[str]) -> "cobra.Model":
         raise BioftError(f"{path} is no model that can be read: give {', '.join(FORMATS)}; only SBML may be packed.")
     if path.stat().st_size == 0:
         raise BioftError(f"{path} is empty (0 bytes).")
+    if suffix == ".mat":
+        return _in_own_process(path)
     with _quiet_cobra():
         try:
             return getattr(cobra.io, FORMATS[suffix][0])(str(path))
@@ -57,13 +65,43 @@ def read_model(path: str | os.PathLike[str]) -> "cobra.Model":
             ) from error
 
 
+_READ_MAT = """
+import logging, pickle, sys
+import cobra.io
+logging.getLogger("cobra").setLevel(logging.CRITICAL + 1)
+try:
+    model = cobra.io.load_matlab_model(sys.argv[1])
+except Exception as error:
+    sys.exit(f"{type(error).__name__}: {error}")
+with open(sys.argv[2], "wb") as file:
+    pickle.dump(model, file)
+"""
+
+
+def _in_own_process(path: Path) -> "cobra.Model":
+    """Read a MAT file where a crash, which damaged files cause in compiled code, ends another process than this."""
+    with tempfile.TemporaryDirectory(prefix="bioft-") as folder:
+        command = [sys.executable, "-c", _READ_MAT, str(path.absolute()), f"{folder}/model"]
+        try:
+            ended = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=MAT_SECONDS)
+        except subprocess.TimeoutExpired:
+            problem = f"it took more than {MAT_SECONDS} seconds"
+        else:
+            if ended.returncode == 0:
+                # Written by the lines above, in a folder that nobody else can write to.
+                return pickle.loads(Path(folder, "model").read_bytes())
+            lines = ended.stderr.strip().splitlines()
+            problem = "the file is damaged: reading it crashes" if ended.returncode < 0 or not lines else lines[-1]
+    raise BioftError(f"cobra can't read {path}: {problem[:300].rstrip('.')}. Mend the model or export it again.")
+
+
 def model_metabolites(model: "cobra.Model", *, by_compartment: bool = False) -> pd.DataFrame:
     """Return the metabolites of a model as a namespace (columns `COLUMNS`).
 
     One row for each universal metabolite, with its most frequent name and all its compartments; or, by compartment,
     one row for each metabolite of the model, under its own id.
     """
-    universal = universal_ids(model)
+    universal, names = universal_ids(model), _names(model)
     united: dict[str, list[cobra.Metabolite]] = {}
     for metabolite in model.metabolites:
         identifier = metabolite.id if by_compartment else universal[metabolite.id]
@@ -71,7 +109,7 @@ def model_metabolites(model: "cobra.Model", *, by_compartment: bool = False) -> 
     return to_table(
         Row(
             identifier,
-            Counter(str(m.name or "") for m in same).most_common(1)[0][0],
+            Counter(names[m.id] for m in same).most_common(1)[0][0],
             next((str(m.formula) for m in same if m.formula), ""),
             next((charge for m in same if not math.isnan(charge := _charge(m.charge))), math.nan),
             joined(str(m.compartment or "") for m in same),
@@ -84,15 +122,38 @@ def model_metabolites(model: "cobra.Model", *, by_compartment: bool = False) -> 
 def universal_ids(model: "cobra.Model") -> dict[str, str]:
     """Return for the id of each metabolite of a model the one without its compartment."""
     known = {metabolite.compartment for metabolite in model.metabolites}
+    bare = ends_with_compartment((m.id, m.compartment) for m in model.metabolites)
+    marked = any(
+        ends_with_compartment(((m.id, m.compartment) for m in model.metabolites), sign)
+        for sign in ("_", "-", ".", ":")
+    )
     universal = {}
     for metabolite in model.metabolites:
         identifier = universal_id(metabolite.id, metabolite.compartment)
+        if bare and not marked and identifier == metabolite.id:
+            identifier = identifier.removesuffix(metabolite.compartment or "") or identifier
         end = identifier.rpartition("_")[2]
         # Boundary metabolites of older models, and those whose compartment is not given beside the id.
         if end == "b" or (end in known and not metabolite.compartment):
             identifier = universal_id(identifier, end)
         universal[metabolite.id] = identifier
     return universal
+
+
+def _names(model: "cobra.Model") -> dict[str, str]:
+    """The name of each metabolite of a model without its compartment, which some put behind it ("H2O-c0")."""
+    in_words = {key: name for key, name in (model.compartments or {}).items() if name}
+    named = [(str(m.name or ""), m.compartment) for m in model.metabolites]
+    # A sign and one letter may belong to a name ("cytochrome-c"), unless most names end so.
+    signs = [sign for sign in "-_ " if ends_with_compartment(named, sign)]
+    names = {}
+    for metabolite, (name, compartment) in zip(model.metabolites, named, strict=True):
+        ends = [end for end in (compartment, in_words.get(compartment)) if end]
+        suffixes = [f"{left}{end}{right}" for end in ends for left, right in ("[]", "()")]
+        suffixes += [f"{sign}{compartment}" for sign in signs] if compartment else []
+        found = next((each for each in suffixes if name.endswith(each) and len(name) > len(each)), "")
+        names[metabolite.id] = name.removesuffix(found).rstrip()
+    return names
 
 
 def write_model(model: "cobra.Model", path: str | os.PathLike[str]) -> None:

@@ -43,7 +43,8 @@ _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 _LATEX_COMMAND = re.compile(r"\\([A-Za-z]+)")
 _PRIMES = str.maketrans({"′": "'", "’": "'", "‘": "'", "`": "'", "´": "'", "″": "''", "“": '"', "”": '"'})
 _DASHES = re.compile(r"[‐‑‒–—―−]")
-_COMPARTMENT = re.compile(r"\s*(?:\[[a-z]{1,2}\]|\(in [A-Za-z ]{1,60}\))$")
+# "[c]" and "(in cytosol)" of models; "-c0", "_c0" and "[c0]" of ModelSEED and gapseq ("-d3" is deuterium).
+_COMPARTMENT = re.compile(r"\s*(?:\[[a-z]{1,2}\d?\]|\(in [A-Za-z ]{1,60}\)|[-_ ][a-z]{1,2}0)$")
 _ELEMENT = re.compile(r"([A-Z][a-z]?)(\d*)")
 _FORMULA = re.compile(r"(?:[A-Z][a-z]?\d*)+")
 _SIGN = re.compile(r"\(([+-]|\+/-|±)\)")
@@ -58,7 +59,7 @@ def plain_text(name: str) -> str:
     """Return a name without mark-up, for people and encoders; case and delimiters stay.
 
     HTML and LaTeX are undone, Greek letters spelt out, typographic primes and dashes made plain, underscores made
-    spaces; a compartment at the end ("[c]", "(in cytosol)") and a formula at the end, as the names of some BiGG
+    spaces; a compartment at the end ("[c]", "(in cytosol)", "-c0") and a formula at the end, as the names of some BiGG
     models have ("ATP C10H12N5O13P3"), are left out. Only the first `MAX_LENGTH` characters are looked at.
     """
     text = html.unescape(name[: 4 * MAX_LENGTH])
@@ -70,7 +71,7 @@ def plain_text(name: str) -> str:
         text = _DASHES.sub("-", text.translate(_PRIMES))
         text = "".join(GREEK.get(character.lower(), character) for character in unicodedata.normalize("NFKC", text))
     text = " ".join(text.translate(_PRIMES).replace("_", " ").split())[:MAX_LENGTH].strip()
-    text = _COMPARTMENT.sub("", text)
+    text = _COMPARTMENT.sub("", text) or text
     head, formula = split_formula(text)
     return head if formula else text
 

@@ -5,7 +5,6 @@ an ontology table made by obo-db-ingest. ModelSEED (https://modelseed.org) lists
 compounds in the folder Biochemistry/Aliases of its repository. Models are read by cobra.
 """
 
-import csv
 import logging
 import math
 import os
@@ -20,6 +19,7 @@ from bioft.datasets.documents.corpus import source as source_of
 from bioft.datasets.metabolites.models import FORMATS, format_suffix, model_metabolites, read_model
 from bioft.datasets.metabolites.tables import Row, joined, problems, to_table, universal_id
 from bioft.errors import BioftError
+from bioft.storage.tables import Table, delimiter_of
 from bioft.storage.text_lines import TextLines
 
 logger = logging.getLogger(__name__)
@@ -140,34 +140,14 @@ def _read_table(path: Path) -> tuple[list[Row], str, str | None, str | None]:
     if set(_BIGG_COLUMNS) <= set(columns):
         return _unite(_bigg_rows(lines)), BIGG_TERMS, BIGG_URL, BIGG_CITATION
     if tuple(columns) == _MODELSEED_COLUMNS:
-        rows = [Row(row["ModelSEED ID"], row["External ID"]) for row in _dictionaries(lines)]
+        rows = [Row(row["ModelSEED ID"], row["External ID"]) for row in Table(lines)]
         return list(dict.fromkeys(rows)), MODELSEED_TERMS, MODELSEED_URL, MODELSEED_CITATION
     return _own_rows(lines, first), UNKNOWN_TERMS, None, None
 
 
-def _dictionaries(lines: TextLines, delimiter: str = "\t") -> Iterator[dict[str, str]]:
-    """Yield the rows of a table with a header; raises BioftError with the line of a row that is too short or long."""
-    # Tab-separated tables have no quoting: a quotation mark in a name is only that.
-    rows = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE) if delimiter == "\t" else csv.reader(lines)
-    header: list[str] = []
-    try:
-        for row in rows:
-            if not header:
-                header = [column.strip().lstrip("#") for column in row]
-            elif len(row) == len(header):
-                yield dict(zip(header, row, strict=True))
-            elif any(row):
-                raise BioftError(
-                    f"{lines.path}, line {lines.number}: {len(row)} fields where line 1 names {len(header)} columns. "
-                    "Mend the row, or get the file again."
-                )
-    except csv.Error as error:
-        raise BioftError(f"{lines.path}, line {lines.number}: not a row of a table ({error}). Mend it.") from None
-
-
 def _obo_rows(lines: TextLines) -> Iterator[tuple[str, Row]]:
     """Universal ids and rows of obo-db-ingest's table: one in a compartment has its universal id for a parent."""
-    for row in _dictionaries(lines):
+    for row in Table(lines):
         parent = row["parents"].removeprefix("bigg.metabolite:")
         universal = parent if parent != row["parents"] else row["identifier"]
         compartment = row["identifier"].removeprefix(universal).removeprefix("_")
@@ -178,7 +158,7 @@ def _obo_rows(lines: TextLines) -> Iterator[tuple[str, Row]]:
 
 def _bigg_rows(lines: TextLines) -> Iterator[tuple[str, Row]]:
     """Universal ids and rows of BiGG's own table, which has metabolites in compartments only."""
-    for row in _dictionaries(lines):
+    for row in Table(lines):
         universal = row["universal_bigg_id"]
         compartment = row["bigg_id"].removeprefix(universal).removeprefix("_")
         # "KEGG Compound: http://identifiers.org/kegg.compound/C00234; …"
@@ -205,29 +185,33 @@ def _unite(rows: Iterable[tuple[str, Row]]) -> list[Row]:
 
 def _own_rows(lines: TextLines, first: str) -> list[Row]:
     """Rows of a table or list of the user's own."""
-    delimiter = "\t" if "\t" in first else ","
-    header = next(csv.reader([first.strip("\r\n").lstrip("#")], delimiter=delimiter), [])
-    columns = {column.strip().casefold(): column.strip() for column in header}
-    id_column = next((columns[name] for name in _ID_COLUMNS if name in columns), None)
-    name_column = next((columns[name] for name in _NAME_COLUMNS if name in columns), None)
+    header = first.strip().lstrip("#")
+    known = (*_ID_COLUMNS, *_NAME_COLUMNS)
+    delimiter = delimiter_of(header.casefold(), known)
+    columns = [column.strip().strip('"').strip() for column in header.split(delimiter)]
     # Names have commas themselves: without a known column the lines of a file are names.
-    if len(header) == 1 or (name_column is None and id_column is None and delimiter == ","):
+    if len(columns) == 1 or (delimiter != "\t" and not {*known} & {column.casefold() for column in columns}):
         listed = [name for line in lines if (name := line.strip())]
-        if listed and listed[0].casefold() in (*_ID_COLUMNS, *_NAME_COLUMNS):
+        if listed and listed[0].casefold() in known:
             del listed[0]
         return [Row(name, name) for name in listed]
+    table = Table(lines, [column for column in columns if column.casefold() in known])
+    columns_of = {column.casefold(): column for column in table.columns}
+    id_column = next((columns_of[name] for name in _ID_COLUMNS if name in columns_of), None)
+    name_column = next((columns_of[name] for name in _NAME_COLUMNS if name in columns_of), None)
     if name_column is None:
         raise BioftError(
-            f"{lines.path} has no column of names. Columns found in line 1: {', '.join(header[:12])[:200]}. {_HINT}"
+            f"{lines.path} has no column of names. Columns found in line 1: {', '.join(columns[:12])[:200]}. {_HINT}"
         )
     found = []
-    for row in _dictionaries(lines, delimiter):
+    for row in table:
         values = {key.casefold(): value.strip() for key, value in row.items()}
-        identifier = values[(id_column or name_column).casefold()]
-        formula, charge = _present(values.get("formula", "")), _charge(values.get("charge", ""), lines)
+        identifier, name = row[id_column or name_column].strip(), row[name_column].strip()
+        if not identifier and not name:
+            continue  # as spreadsheets leave rows behind
+        formula, charge = _present(values.get("formula", "")), _charge(values.get("charge", ""), table)
         compartments = values.get("compartments", values.get("compartment", ""))
-        references = values.get("cross_references", "")
-        found.append(Row(identifier, values[name_column.casefold()], formula, charge, compartments, references))
+        found.append(Row(identifier, name, formula, charge, compartments, values.get("cross_references", "")))
     return found
 
 
@@ -235,14 +219,14 @@ def _present(value: str) -> str:
     return "" if value.casefold() in _MISSING else value
 
 
-def _charge(value: str, lines: TextLines) -> float:
+def _charge(value: str, table: Table) -> float:
     if not _present(value):
         return math.nan
     try:
         charge = float(value)
     except ValueError:
         raise BioftError(
-            f"{lines.path}, line {lines.number}: the charge {value[:40]!r} is no number. Mend it, or leave it empty."
+            f"{table.path}, line {table.line}: the charge {value[:40]!r} is no number. Mend it, or leave it empty."
         ) from None
     return charge if abs(charge) < _UNKNOWN_CHARGE else math.nan
 
@@ -277,7 +261,7 @@ def read_aliases(path: str | os.PathLike[str]) -> dict[str, list[str]]:
             f"{', '.join(_MODELSEED_COLUMNS)}."
         )
     aliases: dict[str, list[str]] = {}
-    for row in _dictionaries(lines):
+    for row in Table(lines):
         if "BiGG" in row["Source"].split("|"):
             aliases.setdefault(row["ModelSEED ID"], []).append(row["External ID"])
     return aliases

@@ -16,6 +16,7 @@ COLUMNS = ("id", "name", "formula", "charge", "compartments", "cross_references"
 """The columns of a namespace. All are text ("" where missing) but charge, a float (NaN where missing); compartments
 and cross references are joined by "|", cross references as "database:identifier"."""
 
+_AS_A_RULE = 0.8
 _PUNCTUATION = re.compile(r"_DASH_|_LPAREN_|_RPAREN_|[\W_]+")
 _COMPARTMENT_SUFFIX = re.compile(r"(?:_[a-z]{1,2}\d?|\[[a-z]{1,2}\d?\]|\([a-z]{1,2}\d?\))$")
 
@@ -76,13 +77,24 @@ def universal_id(identifier: str, compartment: str | None) -> str:
     """Return the id of a metabolite without the compartment at its end: "atp_c", "atp[c]" and "atp(c)" are "atp".
 
     Only the compartment that the metabolite is in is taken off, also where its id is longer ("C_c"): "cs_e" in
-    compartment c stays. Without a compartment the id stays as it is.
+    compartment c stays. Without a compartment the id stays as it is. See `ends_with_compartment` for ids of models
+    that have no sign before it.
     """
     end = (compartment or "").rpartition("_")[2]
-    for suffix in (f"_{compartment}", f"_{end}", f"[{end}]", f"({end})") if end else ():
+    signs = [f"{sign}{end}" for sign in "_-.:@"]
+    for suffix in (f"_{compartment}", *signs, f"[{end}]", f"({end})") if end else ():
         if len(identifier) > len(suffix) and identifier.endswith(suffix):
             return identifier.removesuffix(suffix)
     return identifier
+
+
+def ends_with_compartment(texts: Iterable[tuple[str, str | None]], sign: str = "") -> bool:
+    """Whether texts (with the compartment of each) end with it behind a sign as a rule, as MAM01371c and MAM01371m.
+
+    Where most of a model do, it is no accident, as it is of "g6p" in compartment p.
+    """
+    found = [len(text) > len(sign + end) and text.endswith(sign + end) for text, end in texts if end]
+    return bool(found) and sum(found) >= _AS_A_RULE * len(found)
 
 
 def resolve_ids(identifiers: Iterable[str], namespace: pd.DataFrame) -> list[str]:

@@ -92,6 +92,8 @@ class ReadReport:
     """Messages on what is broken and was left out."""
     duplicates: int = 0
     """Further records of a PMID; the latest version is kept."""
+    deleted: list[str] = field(default_factory=list)
+    """PMIDs that the files say are deleted; they are not among the articles."""
     retracted: list[str] = field(default_factory=list)
     """PMIDs of articles that were retracted; they are among the articles, and marked."""
     without_abstract: int = 0
@@ -102,14 +104,16 @@ def iterate(
 ) -> Iterator[Article]:
     """Yield the articles of one PubMed XML file (plain or gzip) in its order, duplicates too.
 
-    Memory is bounded by the largest article. `report` takes the counts of files, articles, books and, with
-    `skip_bad`, the messages on broken records.
+    Memory is bounded by the largest article. Articles that the file itself says are deleted are left out. `report`
+    takes the counts of files, articles and books, the deleted PMIDs and, with `skip_bad`, the messages on broken
+    records.
 
     Raises:
         BioftError: as `pubmed_xml.articles`; a record without PMID; full text of PubMed Central.
     """
     report = ReadReport() if report is None else report
     report.files += 1
+    deleted = pubmed_xml.deleted(path)
     for piece in pubmed_xml.articles(path, report.bad if skip_bad else None):
         if piece.tag == "PubmedBookArticle":
             report.books += 1
@@ -126,6 +130,9 @@ def iterate(
                 raise BioftError(f"{message}. Remove it, or leave broken articles out with --skip-bad.")
             report.bad.append(message)
             continue
+        if article.pmid in deleted:
+            report.deleted.append(article.pmid)
+            continue
         report.articles += 1
         yield article
 
@@ -134,7 +141,8 @@ def read(paths: Iterable[str | os.PathLike[str]], *, skip_bad: bool = False) -> 
     """Read files and folders (their .xml and .xml.gz); returns each PMID once, and what was met.
 
     Of several records of a PMID the one with the latest version is kept, then the one that was revised last, then
-    the one that was read last; it stands where the first one stood.
+    the one that was read last; it stands where the first one stood. What a file says is deleted goes also from the
+    files before it.
 
     Raises:
         BioftError: as `iterate`; a folder without such files; no articles at all.
@@ -147,6 +155,9 @@ def read(paths: Iterable[str | os.PathLike[str]], *, skip_bad: bool = False) -> 
             report.duplicates += known is not None
             if known is None or (article.version, article.revised) >= (known.version, known.revised):
                 found[article.pmid] = article
+        for pmid in found.keys() & pubmed_xml.deleted(path):
+            del found[pmid]
+            report.deleted.append(pmid)
     if not found:
         left_out = f" ({report.books:,} records of books, {len(report.bad):,} broken ones)"
         raise BioftError(f"No articles in {', '.join(map(str, paths))}{left_out}.")
@@ -192,7 +203,11 @@ def parse(record: etree._Element) -> Article:
         ),
         journal=text_of(article.find("Journal/Title")),
         year=_year(article),
-        mesh=tuple(_mesh(heading) for heading in citation.iterfind("MeshHeadingList/MeshHeading")),
+        mesh=tuple(
+            _mesh(heading)
+            for heading in citation.iterfind("MeshHeadingList/MeshHeading")
+            if len(heading) and text_of(heading[0])
+        ),
         references=tuple(_references(data, corrections)),
         publication_types=types,
         languages=tuple(text_of(each).lower() for each in article.iterfind("Language")),

@@ -85,6 +85,7 @@ def read_collection(
         left_out={
             "books": report.books,
             "further records of an article": report.duplicates,
+            "deleted articles": len(report.deleted),
             "retracted articles": len(report.retracted),
             "articles without title or abstract": sum(not (each.title and each.abstract) for each in found),
         },

@@ -99,7 +99,7 @@ def collect(
     if max_articles is not None and max_articles < 1:
         raise BioftError(f"max_articles is {max_articles}; ask for at least one.")
     state = _open(directory, wanted)
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False)
     console.print(f"{TERMS}\nCite: {CITATION}", highlight=False, markup=False)
     if state["finished"]:
         console.print(f"{directory} is complete already: {state['articles']:,} articles.", highlight=False)

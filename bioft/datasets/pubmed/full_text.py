@@ -14,12 +14,12 @@ from lxml import etree
 
 from bioft.datasets.pubmed import xml as pubmed_xml
 from bioft.datasets.pubmed.articles import Passage
-from bioft.datasets.pubmed.xml import find, text_of
+from bioft.datasets.pubmed.xml import BLOCKS, BREAK, find, marked_text, text_of
 from bioft.errors import BioftError
 
 _LINK = "{http://www.w3.org/1999/xlink}href"
 # No sentences of the article: figures, tables and formulas that would run into the words around them.
-_NOT_TEXT = ("table-wrap", "fig", "fig-group", "disp-formula", "tex-math", "supplementary-material", "xref")
+_NOT_TEXT = ("table-wrap", "fig", "fig-group", "disp-formula", "tex-math", "supplementary-material")
 # What marks of references leave behind.
 _EMPTY_BRACKETS = re.compile(r"\s*[\[(][\s,;–-]*[\])]")
 
@@ -101,9 +101,8 @@ def _abstract(meta: etree._Element) -> Iterator[Passage]:
     """The abstract proper; those for other readers (graphical, of the editor) have a type."""
     for abstract in meta.iterfind("abstract"):
         if not abstract.get("abstract-type"):
-            for part in abstract.findall("sec") or [abstract]:
-                label = "" if part is abstract else text_of(part.find("title")).rstrip(":")
-                yield Passage(label, _paragraphs(part).replace("\n", " "))
+            for titles, text in _sections(abstract, ()):
+                yield Passage(": ".join(title.rstrip(":") for title in titles), text.replace("\n", " "))
 
 
 def _sections(parent: etree._Element, titles: tuple[str, ...]) -> Iterator[Section]:
@@ -112,34 +111,24 @@ def _sections(parent: etree._Element, titles: tuple[str, ...]) -> Iterator[Secti
     if text:
         yield Section(titles, text)
     for section in parent.iterfind("sec"):
-        yield from _sections(section, (*titles, text_of(section.find("title"))))
+        title = text_of(section.find("title"))
+        yield from _sections(section, (*titles, title) if title else titles)
 
 
 def _paragraphs(parent: etree._Element) -> str:
-    """The paragraphs of an element itself and of its lists and boxes, but not of its sections."""
-    found = []
+    """The paragraphs of an element, of its lists and boxes (with the sections in these), but not of its sections.
+
+    Figures, tables, formulas and marks of references are left out.
+    """
+    found = [parent.text or ""]
     for child in parent:
-        if child.tag == "p":
-            found.append(_running_text(child))
-        elif child.tag in ("list", "list-item", "boxed-text", "disp-quote", "def-list", "def-item", "def"):
-            found += _paragraphs(child).split("\n")
-    return "\n".join(text for text in found if text)
-
-
-def _running_text(element: etree._Element) -> str:
-    """The text of a paragraph without figures, tables, formulas and marks of references."""
-    parts: list[str] = []
-
-    def walk(each: etree._Element) -> None:
-        parts.append(each.text or "")
-        for child in each:
-            if child.tag not in _NOT_TEXT or (child.tag == "xref" and child.get("ref-type") != "bibr"):
-                walk(child)
-            parts.append(child.tail or "")
-
-    walk(element)
-    text = " ".join(_EMPTY_BRACKETS.sub("", "".join(parts)).split())
-    return re.sub(r" (?=[.,;:])", "", text)
+        if child.tag not in ("sec", "title", "label", *_NOT_TEXT):
+            block = child.tag in BLOCKS
+            found += [BREAK * block, marked_text(child, spaces=_NOT_TEXT, marks=("xref",)), BREAK * block]
+        found.append(child.tail or "")
+    paragraphs = (" ".join(_EMPTY_BRACKETS.sub("", text).split()) for text in "".join(found).split(BREAK))
+    # What was left out leaves a space before the sign after it, and "^" of a mark that was raised.
+    return "\n".join(re.sub(r" (?=[.,;:])", "", text) for text in paragraphs if text)
 
 
 def _reference(entry: etree._Element) -> Reference:

@@ -4,7 +4,6 @@ Published sets of such pairs are often split by pair: most texts of the test set
 on it says little. What the published files share is measured and reported.
 """
 
-import csv
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,7 +22,8 @@ from bioft.datasets.options import PathName, Seed, TestSize, ValidationSize
 from bioft.datasets.origin import Origin
 from bioft.datasets.splits import SPLITS, check_columns, grouped_split
 from bioft.errors import BioftError
-from bioft.storage.text_lines import TextLines, normalise
+from bioft.storage.tables import Table
+from bioft.storage.text_lines import normalise
 
 COLUMNS = ("text1", "text2", "label")
 SCHEMA = pa.schema(
@@ -46,26 +46,14 @@ def read(path: str | os.PathLike[str]) -> Iterator[Pair]:
         BioftError: a file that is missing, empty or damaged, lacks a column, or has a row with another number of
             fields, an empty text or a label other than 0 and 1; with file and line.
     """
-    lines = TextLines(path, "Give a CSV file with the columns text1, text2 and label.")
-    reader = csv.DictReader(lines, strict=True)
-    try:
-        missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
-        if missing:
-            raise BioftError(
-                f"{path} has no column {', no column '.join(missing)}. Columns found: "
-                f"{', '.join(reader.fieldnames or ()) or 'none'}. The first line must name text1, text2 and label."
-            )
-        for row in reader:
-            where = f"{path}, line {lines.number}"
-            if None in row or None in row.values():
-                raise BioftError(f"{where}: not as many fields as in the header. Texts with a comma need quotes.")
-            if row["label"] not in ("0", "1"):
-                raise BioftError(f"{where}: the label is {row['label']!r}; write 1 for related texts, else 0.")
-            if not row["text1"].strip() or not row["text2"].strip():
-                raise BioftError(f"{where}: a text is empty. Fill it, or remove the row.")
-            yield Pair(row["text1"], row["text2"], int(row["label"]))
-    except csv.Error as error:
-        raise BioftError(f"{path}, line {lines.number}: not valid CSV ({error}).") from None
+    table = Table(path, COLUMNS, hint="The first line must name text1, text2 and label.")
+    for row in table:
+        where = f"{path}, line {table.line}"
+        if row["label"].strip() not in ("0", "1"):
+            raise BioftError(f"{where}: the label is {row['label'][:40]!r}; write 1 for related texts, else 0.")
+        if not row["text1"].strip() or not row["text2"].strip():
+            raise BioftError(f"{where}: a text is empty. Fill it, or remove the row.")
+        yield Pair(row["text1"], row["text2"], int(row["label"]))
 
 
 def build(

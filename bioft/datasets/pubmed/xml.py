@@ -8,7 +8,7 @@ import gzip
 import os
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from lxml import etree
@@ -19,17 +19,16 @@ from bioft.storage.text_lines import TextLines
 LARGEST_ARTICLE = 64 << 20
 """Bytes; what goes on for longer without an end is no article."""
 _BLOCK = 1 << 20
-_START = re.compile(rb"<(PubmedArticle|PubmedBookArticle|article)(?=[\s>])")
-_ROOTS = "PubmedArticleSet|pmc-articleset|PubmedBookArticleSet"
-# What may stand between articles.
-_BETWEEN = re.compile(
-    rb"(?:\s+|\xef\xbb\xbf|<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*(?:\[.*?\]\s*)?>|"
-    rb"</?(?:%(roots)b)(?:\s[^>]*)?/?>|<DeleteCitation>.*?</DeleteCitation>)*" % {b"roots": _ROOTS.encode()},
-    re.DOTALL,
-)
-_ROOT_START = re.compile(rb"<(%b)(?:\s[^>]*[^/>]|\s*)>" % _ROOTS.encode())
+_START = re.compile(rb"<((?:[\w.-]+:)?(?:PubmedArticle|PubmedBookArticle|article))(?=[\s>])")
+_ROOTS = (b"PubmedArticleSet", b"pmc-articleset", b"PubmedBookArticleSet")
+# What an answer of an OAI server (Open Archives Initiative, as that of PubMed Central) has around articles.
+_ENVELOPES = (b"OAI-PMH", b"GetRecord", b"ListRecords", b"record", b"metadata")
+_ASIDE = (b"responseDate", b"request", b"header", b"about", b"resumptionToken")
+_BLANK = re.compile(rb"\s+")
+_TAG = re.compile(rb"<(/?)(?:[\w.-]+:)?([\w.-]+)(?=[\s/>])")
+_NAMESPACE = re.compile(rb"\sxmlns:[\w.-]{1,99}\s*=\s*(?:\"[^\"<>]{0,999}\"|'[^'<>]{0,999}')")
 _ENCODING = re.compile(rb"<\?xml[^>]*encoding\s*=\s*[\"']([^\"']+)")
-_PMID = re.compile(rb"<(?:PMID[^>]*|article-id pub-id-type=\"pmid\")>\s*(\d+)")
+_PMID = re.compile(rb"<(?:PMID[^<>]{0,200}|article-id pub-id-type=\"pmid\")>\s*(\d+)")
 _HINT = "Download the file again, or leave broken articles out with --skip-bad."
 
 
@@ -39,13 +38,69 @@ def find(element: etree._Element, path: str) -> etree._Element:
     return etree.Element("none") if found is None else found
 
 
+BLOCKS = frozenset({
+    "AbstractText", "DispFormula", "array", "boxed-text", "break", "caption", "code", "def", "def-item", "def-list",
+    "disp-formula", "disp-formula-group", "disp-quote", "fig", "fig-group", "hr", "kwd", "label", "list", "list-item",
+    "media", "p", "preformat", "sec", "speech", "statement", "sub-article", "supplementary-material", "table",
+    "table-wrap", "td", "term", "th", "title", "tr", "verse-group", "verse-line",
+})  # fmt: skip
+"""Elements that stand apart from the text around them, so that their words are not glued to it."""
+BREAK = "\0"
+"""What stands between them: no character of XML."""
+# How MathML writes a power, a part and an index: the second part after the first.
+_BETWEEN_PARTS = {"msup": "^", "mfrac": "/", "sup": "^"}
+
+
 def text_of(element: etree._Element | None) -> str:
-    """All text inside, that of inline markup too, with single spaces."""
+    """All text inside, that of inline markup too, with single spaces; "10<sup>6</sup>" is "10^6"."""
     if element is None:
         return ""
     # Most elements have no markup inside: walking through them would take most of the time.
-    text = "".join(element.itertext()) if len(element) else element.text or ""
-    return " ".join(text.split())
+    return " ".join((marked_text(element) if len(element) else element.text or "").replace(BREAK, " ").split())
+
+
+def marked_text(element: etree._Element, spaces: Collection[str] = (), marks: Collection[str] = ()) -> str:
+    """The text inside an element, with `BREAK` around the `BLOCKS` in it.
+
+    Elements of `spaces` are a space each; of `marks` (of references) nothing is left.
+    """
+    parts: list[str] = []
+
+    def walk(each: etree._Element) -> None:
+        parts.append(each.text or "")
+        for number, child in enumerate(each):
+            kind = child.tag
+            if number == 1 and each.tag in ("msup", "mfrac"):
+                parts.append(_BETWEEN_PARTS[each.tag])
+            if kind in spaces:
+                parts.append(" ")
+            elif not (kind in marks and child.get("ref-type") == "bibr"):
+                first = len(parts)
+                walk(child)
+                if kind in BLOCKS:
+                    parts.insert(first, BREAK)
+                    parts.append(BREAK)
+                elif kind == "sup" and _is_power(parts, first):
+                    parts.insert(first, _BETWEEN_PARTS[kind])
+            parts.append(child.tail or "")
+
+    walk(element)
+    return "".join(parts)
+
+
+def _is_power(parts: Sequence[str], first: int) -> bool:
+    """Whether a superscript is raised behind what it belongs to: 10<sup>6</sup>, and not <sup>13</sup>C."""
+    before = next((part for part in reversed(parts[max(first - 9, 0) : first]) if part), "")
+    inside = "".join(parts[first:]).strip()
+    return before[-1:].strip() not in ("", BREAK) and (inside[:1].isalnum() or inside[:1] in tuple("+-−–±"))
+
+
+def without_namespaces(root: etree._Element) -> etree._Element:
+    """The same elements by their local names."""
+    for element in root.iter():
+        if isinstance(element.tag, str) and element.tag.startswith("{"):
+            element.tag = element.tag.rpartition("}")[2]
+    return root
 
 
 class Piece(NamedTuple):
@@ -74,7 +129,9 @@ def articles(path: str | os.PathLike[str], skipped: list[str] | None = None) -> 
         problem, line = piece.problem, piece.line
         if not problem:
             try:
-                root = etree.fromstring(piece.content, parser)
+                # Prefixes that were declared around the article stay known in a wrapper.
+                around = b"<r" + piece.namespaces + b">" + piece.content + b"</r>"
+                root = etree.fromstring(around if piece.namespaces else piece.content, parser)
             except etree.XMLSyntaxError as error:
                 # Its own line and column count from the start of the article.
                 problem = re.sub(r", line \d+, column \d+.*", "", str(error.msg)).strip()
@@ -82,7 +139,7 @@ def articles(path: str | os.PathLike[str], skipped: list[str] | None = None) -> 
             else:
                 pmid = _PMID.search(piece.content)
                 last_good = pmid[1].decode() if pmid else last_good
-                yield Piece(piece.tag, line, root)
+                yield Piece(piece.tag, line, without_namespaces(root[0] if piece.namespaces else root))
                 continue
         own = _PMID.search(piece.content)
         where = f" in the article with PMID {own[1].decode()}" if own else ""
@@ -100,6 +157,28 @@ class _Raw(NamedTuple):
     line: int
     content: bytes
     problem: str = ""
+    namespaces: bytes = b""
+    """Declarations of prefixes in the elements around it."""
+
+
+def deleted(path: str | os.PathLike[str]) -> set[str]:
+    """The PMIDs that an update file of PubMed says are deleted (`DeleteCitation`)."""
+    found: set[str] = set()
+    inside, tail = False, b""
+    opening, closing = b"<DeleteCitation>", b"</DeleteCitation>"
+    for block in _blocks(path):
+        content = tail + block
+        while True:
+            mark = closing if inside else opening
+            place = content.find(mark)
+            if inside:
+                kept = content if place == -1 else content[:place]
+                found |= {each.decode() for each in re.findall(rb">\s*(\d{1,12})\s*</PMID>", kept)}
+            if place == -1:
+                tail = content[-200:]  # a mark or a PMID that the end of the block cuts
+                break
+            content, inside = content[place + len(mark) :], not inside
+    return found
 
 
 def _pieces(path: str | os.PathLike[str]) -> Iterator[_Raw]:
@@ -107,17 +186,22 @@ def _pieces(path: str | os.PathLike[str]) -> Iterator[_Raw]:
     blocks = _blocks(path)
     buffer = next(blocks)
     _check_start(path, buffer)
-    position, line = 0, 1
-    root_open = False
+    position, line, seek = 0, 1, 0
+    outside = _Outside()
+    start, closing = None, re.compile(b"")
     while True:
-        start = _START.search(buffer, position)
-        closing = b"</" + start[1] + b">" if start else b""
-        end = buffer.find(closing, start.end()) if start else -1
-        if start is None or end == -1:
+        if start is None and (start := _START.search(buffer, max(position, seek))):
+            closing, seek = re.compile(rb"</" + re.escape(start[1]) + rb"\s*>"), start.end()
+        end = closing.search(buffer, max(start.end(), seek)) if start else None
+        if start is None or end is None:
             block = next(blocks, None)
             if block is None:
                 break
+            # What has been searched is not searched again, but for a tag that the end of a block cuts.
+            seek = max(len(buffer) - position - 200, 0)
+            begun = start.start() - position if start else None
             buffer, position = buffer[position:] + block, 0
+            start = _START.match(buffer, begun) if begun is not None else None
             if len(buffer) > LARGEST_ARTICLE:
                 raise BioftError(
                     f"{path}, line {line}: no article ends within {LARGEST_ARTICLE >> 20} MiB. The file is damaged: "
@@ -125,46 +209,81 @@ def _pieces(path: str | os.PathLike[str]) -> Iterator[_Raw]:
                 )
             continue
         before = buffer[position : start.start()]
-        root_open = _root_open(before, root_open)
-        yield from _between(before, line)
+        yield from outside.read(before, line)
         line += before.count(b"\n")
-        position, end = start.start(), end + len(closing)
+        position, tag = start.start(), start[1].rpartition(b":")[2].decode()
         # A start inside an article means that the first one has no end.
-        for inner in _START.finditer(buffer, start.end(), end):
+        for inner in _START.finditer(buffer, start.end(), end.start()):
             if inner[1] == start[1]:
                 lost = buffer[position : inner.start()]
-                yield _Raw(start[1].decode(), line, lost, f"the article has no {closing.decode()}")
+                yield _Raw(tag, line, lost, f"the article has no </{start[1].decode()}>")
                 line += lost.count(b"\n")
                 position = inner.start()
-        content = buffer[position:end]
-        yield _Raw(start[1].decode(), line, content)
+        content = buffer[position : end.end()]
+        yield _Raw(tag, line, content, namespaces=outside.namespaces)
         line += content.count(b"\n")
-        position = end
+        position = seek = end.end()
+        start = None
     rest = buffer[position:]
     cut = _START.search(rest)
     before = rest[: cut.start()] if cut else rest
-    yield from _between(before, line)
+    yield from outside.read(before, line)
     line += before.count(b"\n")
     if cut:
-        yield _Raw(cut[1].decode(), line, rest[cut.start() :], f"the file breaks off before {closing.decode()}")
-    elif _root_open(before, root_open):
+        name = cut[1].decode()
+        yield _Raw(name, line, rest[cut.start() :], f"the file breaks off before </{name}>")
+    elif outside.open:
         yield _Raw("", line, b"", "the file breaks off: its root element is not closed")
 
 
-def _between(content: bytes, line: int) -> Iterator[_Raw]:
-    allowed = _BETWEEN.match(content)
-    assert allowed is not None
-    if allowed.end() < len(content):
-        strange = content[allowed.end() :]
-        shown = strange[:40].decode("utf-8", "replace").split("\n")[0]
-        yield _Raw("", line + content.count(b"\n", 0, allowed.end()), strange, f"{shown!r} is between articles")
+class _Outside:
+    """Reads what stands outside of articles: which sets of them are open, and which prefixes are declared."""
 
+    def __init__(self) -> None:
+        self.open = False
+        self.namespaces = b""
 
-def _root_open(content: bytes, before: bool) -> bool:
-    """Whether a set of articles is open after this content."""
-    opened = [(found.start(), True) for found in _ROOT_START.finditer(content)]
-    closed = [(found.start(), False) for found in re.finditer(rb"</(?:%b)\s*>" % _ROOTS.encode(), content)]
-    return max([*opened, *closed])[1] if opened or closed else before
+    def read(self, content: bytes, line: int) -> Iterator[_Raw]:
+        """Read on; what may not stand there comes out. Each byte is looked at a few times at most."""
+        place = 0
+        while place < len(content) and (end := self._end(content, place)) > place:
+            place = end
+        if place < len(content):
+            strange = content[place:]
+            shown = strange[:40].decode("utf-8", "replace").split("\n")[0]
+            yield _Raw("", line + content.count(b"\n", 0, place), strange, f"{shown!r} is between articles")
+
+    def _end(self, content: bytes, place: int) -> int:
+        """Where that ends what begins at a place and may stand outside of articles; the place itself if nothing."""
+
+        def after(mark: bytes, start: int = place) -> int:
+            found = content.find(mark, start)
+            return place if found == -1 else found + len(mark)
+
+        if blank := _BLANK.match(content, place):
+            return blank.end()
+        if content.startswith(b"\xef\xbb\xbf", place):
+            return place + 3
+        for opening, closing in ((b"<?", b"?>"), (b"<!--", b"-->")):
+            if content.startswith(opening, place):
+                return after(closing)
+        tag_end = after(b">")
+        if content.startswith(b"<!DOCTYPE", place):
+            inner = content.find(b"[", place, tag_end)
+            return after(b">", max(after(b"]"), place)) if inner != -1 else tag_end
+        tag = _TAG.match(content, place)
+        if tag is None or tag_end == place:
+            return place
+        name, shown = tag[2], content[place:tag_end]
+        if name == b"DeleteCitation" or (name in _ASIDE and not tag[1]):
+            return tag_end if shown.endswith(b"/>") else after(b"</" + content[place + 1 : tag.end()] + b">")
+        if name not in (*_ROOTS, *_ENVELOPES):
+            return place
+        if name in (*_ROOTS, b"OAI-PMH") and not shown.endswith(b"/>"):
+            self.open = not tag[1]
+        if not tag[1] and (found := b"".join(_NAMESPACE.findall(shown))) and found not in self.namespaces:
+            self.namespaces = found
+        return tag_end
 
 
 def _blocks(path: str | os.PathLike[str]) -> Iterator[bytes]:
@@ -195,10 +314,11 @@ def _check_start(path: str | os.PathLike[str], start: bytes) -> None:
     if head[:2] in (b"\xff\xfe", b"\xfe\xff") or declared not in (b"utf-8", b"utf8", b"us-ascii"):
         name = encoding[1].decode() if encoding else "UTF-16"
         raise BioftError(f"{path} is encoded in {name}. Convert it to UTF-8 (iconv -t utf-8).")
-    error = re.search(rb"<ERROR>(.*?)</ERROR>", head, re.DOTALL)
+    error = re.search(rb"<(?:ERROR|error code=\"\w{1,40}\")>([^<]{1,500})", head)
     if error:
         raise BioftError(f"{path} holds an error message of NCBI: {error[1].decode('utf-8', 'replace').strip()}")
-    if not (_START.search(head) or re.search(rb"<(?:%b)[\s/>]" % _ROOTS.encode(), head)):
+    roots = b"|".join([*_ROOTS, b"(?:\\w+:)?OAI-PMH"])
+    if not (_START.search(head) or re.search(rb"<(?:%b)[\s/>]" % roots, head)):
         shown = head[:60].decode("utf-8", "replace").strip()
         raise BioftError(
             f"{path} is no XML of PubMed or PubMed Central: it begins with {shown!r}. Give a PubmedArticleSet, or a "

@@ -5,8 +5,6 @@ larger and has one reason a text, predicted by the classifier of the same author
 repeats that classifier, and is no accuracy.
 """
 
-import csv
-import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -22,6 +20,8 @@ from bioft.datasets.origin import Origin
 from bioft.datasets.texts import labelled as labelled_texts
 from bioft.datasets.texts.labelled import LabelledText, check_label
 from bioft.errors import BioftError
+from bioft.storage import json_text
+from bioft.storage.tables import Table
 from bioft.storage.text_lines import TextLines
 
 LABELS = (
@@ -63,7 +63,7 @@ def read_weak(
             label, with its line.
     """
     lines = TextLines(path, "Give the TSV file of predicted stop reasons.")
-    rows = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+    rows = (line.rstrip("\r\n").split("\t") for line in lines)
     header = next(rows)
     if missing := [name for name in WEAK_COLUMNS if name not in header]:
         raise BioftError(
@@ -108,7 +108,9 @@ def read_gold(
 
     def parse(line: str, place: str) -> LabelledText:
         row = _json_row(line, place)
-        labels, text = _gold_labels(row, place), _clean(str(row.get("text") or ""))
+        if not isinstance(row.get("text") or "", str):
+            raise BioftError(f"{place}: the text is a {type(row['text']).__name__}. Give a string.")
+        labels, text = _gold_labels(row, place), _clean(row.get("text") or "")
         if not text or not labels:
             raise _NoUseError(f"{place}: no {'label' if text else 'text'}.")
         return LabelledText(f"line-{lines.number}", text, labels)
@@ -215,7 +217,7 @@ def build_sample(
 
     Good for trying things out and for tests, never for a claim about a model.
     """
-    rows = csv.DictReader(TextLines(SAMPLE), delimiter="\t", quoting=csv.QUOTE_NONE)
+    rows = Table(SAMPLE, ("id", "text", "labels"))
     about = {"version": f"bioft {__version__}", "terms": "MIT, as bioft itself", "redistribution": "free"}
     sizes = (validation_size, test_size, seed)
     return labelled_texts.build(
@@ -257,10 +259,7 @@ def _clean(text: str) -> str:
 
 
 def _json_row(line: str, place: str) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise BioftError(f"{place}: not a line of JSON ({error}). Give {HUB_FILE} of {HUB_ID}.") from None
+    row = json_text.parse(line, place, f"Give {HUB_FILE} of {HUB_ID}.")
     if not isinstance(row, dict):
         raise BioftError(f"{place}: a {type(row).__name__} where a JSON object should be.")
     return row
@@ -274,8 +273,10 @@ def _gold_labels(row: dict[str, Any], place: str) -> tuple[str, ...]:
             raise BioftError(f"{place}: neither label_descriptions nor a key for each label.")
         return tuple(sorted(flagged))
     listed = [listed] if isinstance(listed, str) else listed
+    if not isinstance(listed, list):
+        raise BioftError(f"{place}: label_descriptions is a {type(listed).__name__}. Give a list of labels.")
     for label in listed:
-        check_label(str(label), LABELS, place)
+        check_label(str(label)[:100], LABELS, place)
     if any(name in row for name in LABELS) and flagged != set(listed):
         raise BioftError(f"{place}: label_descriptions and the keys of the labels do not say the same.")
     return tuple(sorted(set(listed)))

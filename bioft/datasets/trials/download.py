@@ -63,7 +63,7 @@ def download_trials(
     folder = Path(directory)
     base = os.environ.get("BIOFT_CLINICALTRIALS_URL", URL).rstrip("/")
     asked = {"query": query, "overall_status": overall_status, "max_trials": max_trials}
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False)
     console.print(f"Trials of ClinicalTrials.gov\n{TERMS}\nCite: {CITATION}", highlight=False, markup=False)
     with disk_errors(folder):
         pages = _prepare(folder, asked, f"{base}/api/v2/studies")

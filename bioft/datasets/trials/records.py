@@ -10,6 +10,7 @@ import gzip
 import io
 import json
 import logging
+import lzma
 import os
 import re
 import zipfile
@@ -19,6 +20,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any, cast
 from xml.etree import ElementTree
@@ -26,6 +28,8 @@ from xml.etree import ElementTree
 from bioft.datasets.documents import corpus as documents
 from bioft.datasets.trials.sections import clean_text
 from bioft.errors import BioftError
+from bioft.storage import json_text
+from bioft.storage.tables import delimiter_of, fields_of
 
 logger = logging.getLogger(__name__)
 
@@ -228,8 +232,36 @@ def _members(file: Path) -> Iterator[tuple[str, IO[bytes]]]:
         if not members:
             raise BioftError(f"{file} holds no file of trials ({', '.join(SUFFIXES)}). {_HINT}")
         for member in members:
-            with archive.open(member) as stream:
-                yield f"{file.name}/{member}", stream
+            name = f"{file.name}/{member}"
+            yield name, cast(IO[bytes], _Member(archive, member, name))
+
+
+class _Member(io.RawIOBase):
+    """The unpacked bytes of a member of a zip file, opened when it is read, so that what is wrong is told then."""
+
+    def __init__(self, archive: zipfile.ZipFile, member: str, name: str) -> None:
+        self.archive, self.member, self.name = archive, member, name
+        self.stream: IO[bytes] | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if self.stream is None:
+            self.stream = self._open()
+        found = self.stream.read(len(buffer))
+        buffer[: len(found)] = found
+        return len(found)
+
+    def _open(self) -> IO[bytes]:
+        try:
+            stream = io.BufferedReader(cast(Any, self.archive.open(self.member)))
+        except RuntimeError as error:
+            encrypted = "encrypt" in str(error) or "password" in str(error)
+            problem = "is encrypted" if encrypted else f"can't be unpacked ({error})"
+            raise _BadFileError(f"{self.name} {problem}. Unpack the zip file, and give the folder.") from None
+        packed = stream.peek(2)[:2] == b"\x1f\x8b"
+        return cast(IO[bytes], gzip.GzipFile(fileobj=stream)) if packed else stream
 
 
 @contextmanager
@@ -239,12 +271,12 @@ def _read_errors(name: str) -> Iterator[None]:
         yield
     except EOFError:
         raise _BadFileError(f"{name} is truncated: the gzip file breaks off. Download it again.") from None
-    except (gzip.BadGzipFile, zipfile.BadZipFile, zlib.error) as error:
+    except (gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError) as error:
         raise _BadFileError(f"{name} is damaged ({error}). Download it again.") from None
     except UnicodeDecodeError as error:
-        byte = error.object[error.start]
         raise _BadFileError(
-            f"{name}: byte 0x{byte:02x} is not UTF-8. Convert the file (iconv -f latin1 -t utf-8)."
+            f"{name}: byte 0x{error.object[error.start]:02x} is not {error.encoding.upper()}. Convert the file "
+            "(iconv -f latin1 -t utf-8)."
         ) from None
     except ElementTree.ParseError as error:
         raise _BadFileError(f"{name} is not well-formed XML ({error}). Download it again.") from None
@@ -254,7 +286,9 @@ def _read_errors(name: str) -> Iterator[None]:
 
 def _fields(stream: IO[bytes], name: str) -> Iterator[tuple[str, dict[str, str]]]:
     """The place and the raw fields of each record; the content decides the format, not the name."""
-    text = io.TextIOWrapper(io.BufferedReader(cast(Any, stream), _CHUNK), encoding="utf-8-sig", newline="")
+    unpacked = io.BufferedReader(cast(Any, stream), _CHUNK)
+    utf16 = unpacked.peek(2)[:2] in (b"\xff\xfe", b"\xfe\xff")
+    text = io.TextIOWrapper(unpacked, encoding="utf-16" if utf16 else "utf-8-sig", newline="")
     start = text.read(_CHUNK)
     first = start.lstrip()[:1]
     if not first:
@@ -262,6 +296,8 @@ def _fields(stream: IO[bytes], name: str) -> Iterator[tuple[str, dict[str, str]]
     if first in "{[":
         for number, study in enumerate(_studies(start, text, name), 1):
             yield f"record {number}", _json_fields(study)
+    elif re.match(r"\s*<(!doctype html|html)", start, re.IGNORECASE):
+        raise _BadFileError(f"{name} is a web page, not trial records. {_HINT}")
     elif first == "<":
         yield from _xml_fields(start + text.read(), name)
     else:
@@ -281,6 +317,8 @@ def _studies(buffer: str, text: IO[str], name: str) -> Iterator[Any]:
             value, end = decode(buffer, position)
             if end == len(buffer) and not ended:
                 raise ValueError  # a number or a word may go on; so may the file
+        except RecursionError:
+            raise _BadFileError(f"{name} is no list of trials: lists and objects are nested too deeply.") from None
         except ValueError as error:
             # Not whole yet: read on, at least as much again, so that a long value is not decoded too often.
             more = "" if ended else text.read(max(_CHUNK, len(buffer) - position))
@@ -309,14 +347,12 @@ def _json_fields(study: Any) -> dict[str, str]:
         value: Any = section
         for key in path.split("."):
             value = value.get(key) if isinstance(value, dict) else None
-        return value if isinstance(value, str) else ""
+        return json_text.without_halves(value) if isinstance(value, str) else ""
 
     return {field: next(filter(None, map(get, paths)), "") for field, (_, _, paths) in _PLACES.items()}
 
 
 def _xml_fields(content: str, name: str) -> Iterator[tuple[str, dict[str, str]]]:
-    if re.match(r"\s*<(!doctype html|html)", content, re.IGNORECASE):
-        raise _BadFileError(f"{name} is a web page, not trial records. {_HINT}")
     # The declared encoding is of the bytes that were decoded already.
     root = ElementTree.fromstring(re.sub(r"^\s*<\?xml[^>]*\?>", "", content, count=1))
     for number, study in enumerate(root.iter("clinical_study"), 1):
@@ -340,18 +376,10 @@ def _lines(start: str, text: IO[str]) -> Iterator[str]:
 
 
 def _csv_fields(lines: Iterator[str], name: str) -> Iterator[tuple[str, dict[str, str]]]:
-    # The places of a trial of thousands of sites are longer than the csv module's limit, which is one for all readers
-    # of the process and comes back when the file has been read.
-    limit = csv.field_size_limit(max(csv.field_size_limit(), 1 << 27))
-    try:
-        yield from _csv_rows(lines, name)
-    finally:
-        csv.field_size_limit(limit)
-
-
-def _csv_rows(lines: Iterator[str], name: str) -> Iterator[tuple[str, dict[str, str]]]:
-    rows = csv.reader(lines, strict=True)
-    header = next(rows, [])
+    first = next(lines, "")
+    known = [each for names, _, _ in _PLACES.values() for each in names]
+    rows: Any = fields_of(chain([first], lines), delimiter_of(first, known))
+    header = [column.strip() for column in next(rows, [])]
     columns = {
         field: next((header.index(known) for known in names if known in header), None)
         for field, (names, _, _) in _PLACES.items()

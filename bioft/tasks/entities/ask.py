@@ -25,6 +25,8 @@ def answer(run: Path, asked: Asked) -> None:
             asked.check_output(path)
     if output is not None and document_files.format_of(output) not in ("jsonl", "pubtator"):
         raise BioftError(f"{output} is neither .jsonl nor .pubtator: what is found can be written as one of these.")
+    if output is not None:
+        document_files.check_writable(output, documents)
 
     record = runs.read(run)
     load, find, entity_types = (
@@ -42,7 +44,7 @@ def answer(run: Path, asked: Asked) -> None:
         title = f"Entities found by {record['name']}"
         document_files.write_whole(html, [document_files.to_html(shown, types, title)])
     if output is None and html is None:
-        console = Console()
+        console = Console(markup=False)
         for document in shown:
             if asked.input is not None:
                 console.print(Text(document.document_id, style="bold"))

@@ -1,6 +1,7 @@
 """Documents to be read by a model, from text, JSONL or PubTator files, and what it finds in them, written as such."""
 
 import json
+import logging
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -12,11 +13,15 @@ from rich.text import Text
 
 from bioft.datasets.documents import pubtator
 from bioft.errors import BioftError
+from bioft.storage import json_text
 from bioft.storage.files import new_file
 from bioft.storage.pages import html
 from bioft.storage.text_lines import TextLines
 from bioft.tasks.entities.tagging import Entity
 
+logger = logging.getLogger(__name__)
+
+READ = "A run on documents reads .txt (one document), .jsonl (rows with `text`) and .pubtator, each also as .gz."
 FORMATS = {".jsonl": "jsonl", ".txt": "text"}
 ID_KEYS = ("document_id", "id")
 # PubTator has one line for a title and one for an abstract; a blank in place of a line break keeps the offsets.
@@ -83,7 +88,10 @@ def read(path: Path, skipped: list[str] | None = None) -> list[InputDocument]:
     """
     kind = format_of(path)
     if kind is None:
-        raise BioftError(f"{path} is neither .txt, .jsonl nor .pubtator: name it after what is in it.")
+        raise BioftError(f"{path} is neither .txt, .jsonl nor .pubtator. {READ} Rows of a table go into .jsonl.")
+    if kind == "text" and pubtator.looks_like(path):
+        logger.warning("%s looks like PubTator and is read as such: name it .pubtator.", path.name)
+        kind = "pubtator"
     if kind == "pubtator":
         found = pubtator.read(path, skipped=skipped, allow_empty_abstract=True)
         return [InputDocument(each.document_id, each.text, each.title, mentions=each.mentions) for each in found]
@@ -94,11 +102,9 @@ def read(path: Path, skipped: list[str] | None = None) -> list[InputDocument]:
             raise BioftError(f"{path} is blank: there is nothing to read in it.")
         return [InputDocument(re.sub(r"[\s|]+", "_", path.name.split(".")[0]), text)]
     documents = []
-    for line in lines:
-        if not line.strip():
-            continue
+    for row in json_text.rows(lines, skipped):
         try:
-            documents.append(_from_row(line, f"{path}, line {lines.number}", f"line-{lines.number}"))
+            documents.append(_from_row(row, f"{path}, line {lines.number}", f"line-{lines.number}"))
         except BioftError as error:
             if skipped is None:
                 raise
@@ -132,16 +138,20 @@ def write_whole(path: Path, parts: Iterable[str]) -> None:
         stream.writelines(parts)
 
 
-def _from_row(line: str, place: str, default_id: str) -> InputDocument:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise BioftError(f"{place}: not valid JSON ({error}).") from None
-    if not isinstance(row, dict):
-        raise BioftError(f"{place}: expected an object with the key text, found {type(row).__name__}.")
+def check_writable(path: Path, documents: Iterable[InputDocument]) -> None:
+    """Raise BioftError for documents that `write` can't write to this file, before a model reads them."""
+    if format_of(path) == "pubtator":
+        pubtator.check_writable(_to_pubtator(each, Found(())) for each in documents)
+
+
+def _from_row(row: dict[str, Any], place: str, default_id: str) -> InputDocument:
     if not isinstance(row.get("text"), str) or not row["text"].strip():
-        problem = "its text is empty" if isinstance(row.get("text"), str) else "there is no text"
-        raise BioftError(f"{place}: {problem}. Put a string under the key text; found: {', '.join(row) or 'no keys'}.")
+        text = row.get("text")
+        kind = "there is no text" if text is None else f"its text is a {type(text).__name__}"
+        problem = "its text is empty" if isinstance(text, str) else kind
+        raise BioftError(
+            f"{place}: {problem}. Put a string under the key text; found: {', '.join(row)[:200] or 'no keys'}."
+        )
     text = row.pop("text")
     if taken := [key for key in ("entities", "relations") if key in row]:
         raise BioftError(f"{place}: the row has the key {taken[0]} already. Rename it: nothing of it may get lost.")

@@ -244,7 +244,8 @@ def _check_spans(spans: Sequence[Span], text: str, labels: Sequence[str], place:
         if first[1] > second[0]:
             raise BioftError(
                 f"{place}: {text[first[0] : first[1]]!r} ({first[0]}–{first[1]}) and {text[second[0] : second[1]]!r} "
-                f"({second[0]}–{second[1]}) overlap: a token has one tag only."
+                f"({second[0]}–{second[1]}) overlap: a token has one tag only. Build the data with --overlapping "
+                "longest."
             )
 
 

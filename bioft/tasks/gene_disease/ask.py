@@ -4,8 +4,10 @@ import csv
 from pathlib import Path
 from typing import Any
 
+from bioft.datasets.gene_disease.excel_dates import warn_of_dates
 from bioft.errors import BioftError
 from bioft.storage.files import new_file
+from bioft.storage.tables import Table
 from bioft.tasks.asked import Asked, QuestionError
 
 OPTIONS = ("--gene", "--disease", "--input", "--output", "--skip-bad", "--batch-size", "--overwrite")
@@ -42,28 +44,11 @@ def answer(run: Path, asked: Asked) -> None:
 
 
 def _read_pairs(path: Path) -> list[dict[str, Any]]:
-    """Read the rows of a CSV file that has the columns gene and disease, all filled."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            columns = list(reader.fieldnames or ())
-            _check_columns(path, columns)
-            rows = []
-            for row in reader:
-                if None in row or None in row.values():
-                    raise BioftError(
-                        f"{path}, line {reader.line_num}: not {len(columns)} fields as in the header. Names "
-                        "with a comma need quotes around them."
-                    )
-                rows.append((reader.line_num, row))
-    except FileNotFoundError:
-        raise BioftError(f"{path} does not exist.") from None
-    except IsADirectoryError:
-        raise BioftError(f"{path} is a folder, not a CSV file.") from None
-    except UnicodeDecodeError as error:
-        raise BioftError(f"{path} is not UTF-8 ({error.reason}). Save it as UTF-8.") from None
-    except csv.Error as error:
-        raise BioftError(f"{path}, line {reader.line_num}: not valid CSV ({error}).") from None
+    """Read the rows of a table that has the columns gene and disease, all filled."""
+    table = Table(path, ("gene", "disease"), hint="The first line must name gene and disease.")
+    if taken := [column for column in ("score", "prediction") if column in table.columns]:
+        raise BioftError(f"{path} has a column {taken[0]} already. Rename it: nothing of the input may get lost.")
+    rows = [(table.line, row) for row in table]
     if not rows:
         raise BioftError(f"{path} has a header and no rows.")
     for column in ("gene", "disease"):
@@ -74,18 +59,5 @@ def _read_pairs(path: Path) -> list[dict[str, Any]]:
                 f"{path}: column {column} is empty in line {', '.join(empty[:10])}{more}. Fill the cells, or "
                 "remove the rows."
             )
+    warn_of_dates(path, (row["gene"] for _, row in rows))
     return [row for _, row in rows]
-
-
-def _check_columns(path: Path, columns: list[str]) -> None:
-    missing = [column for column in ("gene", "disease") if column not in columns]
-    if missing:
-        raise BioftError(
-            f"{path} has no column {' and no column '.join(missing)}. Columns found: "
-            f"{', '.join(columns) or 'none (the file is empty)'}. The first line must name gene and disease, "
-            "separated by commas."
-        )
-    taken = [column for column in ("score", "prediction") if column in columns]
-    if taken or len(set(columns)) < len(columns):
-        problem = f"has a column {taken[0]} already" if taken else "has two columns of one name"
-        raise BioftError(f"{path} {problem}. Rename it: nothing of the input may get lost.")

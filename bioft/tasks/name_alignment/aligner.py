@@ -19,6 +19,7 @@ COLUMNS = ("id", "name", "match_id", "match_name", "probability", "decision", "r
 NaN where there is no name to judge by. `candidates`: the next best ids, joined by "|"."""
 MATCH, REVIEW, NO_MATCH = "match", "review", "no match"
 SHOWN_CANDIDATES = 4
+_CHEMISTRY = ("formula", "charge")
 _LEAST = 1e-6
 """Values of 0 would be missing edges of an assignment."""
 
@@ -64,7 +65,8 @@ class Aligner:
         Args:
             target_precision: how often a decision that nobody checks is to be right. The thresholds for it are chosen
                 on the validation names of the scorer; answers below them are for review.
-            one_to_one: give no id of the namespace twice, so that the answers together are as probable as can be.
+            one_to_one: give no id of the namespace to two names, so that the answers together are as probable as can
+                be. Rows with the same name, formula and charge are one compound and get the same.
 
         Returns:
             One row for each metabolite, columns `COLUMNS`. A name that several ids of the namespace have, and a
@@ -77,7 +79,16 @@ class Aligner:
         lost = [""] * len(every)
         if one_to_one:
             best = [ranked[0].id if ranked else "" for ranked in every]
-            every = assign(every, [self.scorer.probabilities(ranked) for ranked in every])
+            # One compound in several compartments, which differ in ids only, is one question with one answer.
+            columns = (metabolites["name"].map(plain_text), *(metabolites[each].astype(str) for each in _CHEMISTRY))
+            keys = list(zip(*columns, strict=True))
+            first = {key: index for index, key in reversed(list(enumerate(keys)))}
+            asked = sorted(first.values())
+            answered = assign(
+                [every[index] for index in asked], [self.scorer.probabilities(every[index]) for index in asked]
+            )
+            answer_of = dict(zip(asked, answered, strict=True))
+            every = [answer_of[first[key]] for key in keys]
             lost = [
                 identifier if not ranked or ranked[0].id != identifier else ""
                 for identifier, ranked in zip(best, every, strict=True)

@@ -250,16 +250,22 @@ def _cut(
 
 
 def _write(document: _Document, piece: tuple[int, int], mentions: Sequence[_Mention], markers: _Markers) -> str:
-    parts = []
     place, last = document.starts[piece[0]], document.ends[piece[1] - 1]
+    at: dict[Place, _Mention] = {}  # of several at one place, of a concept that is mentioned twice there, the first
     for mention in sorted(_inside(piece, mentions), key=lambda mention: mention.place):
-        start, end = mention.place
-        if start < place:  # the same place, of a concept that is mentioned twice there
-            continue
+        at.setdefault(mention.place, mention)
+    # What is written at which character: ends before starts, the inner of nested mentions inside the outer one.
+    marks: list[tuple[int, int, int, str]] = []
+    for (start, end), mention in at.items():
         before, after = markers.around(mention.role, mention.kind)
-        shown = "" if markers.masks else document.text[start:end]
-        parts += [document.text[place:start], before, shown, after]
-        place = end
+        if markers.masks:
+            marks.append((start, end, -end, before + after))
+        else:
+            marks += [(end, end, -start, after), (start, start, len(document.text) - end, before)]
+    parts = []
+    for start, end, _, shown in sorted(marks, key=lambda mark: (mark[0], mark[2])):
+        parts += [document.text[place:start], shown]
+        place = max(place, end)
     return "".join([*parts, document.text[place:last]])
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from bioft.errors import BioftError
+from bioft.storage import runs
 from bioft.tasks.asked import Asked, QuestionError, tell, tell_left_out
 from bioft.tasks.text_labels import predict as text_prediction
 
@@ -29,6 +30,7 @@ def answer(run: Path, asked: Asked) -> None:
         if output.suffix not in text_prediction.OUTPUTS:
             raise BioftError(f"{output} is neither .csv nor .jsonl: labels can be written as one of these.")
         asked.check_output(output)
+        text_prediction.check_columns(output, texts, runs.read(run)["labels"])
     progress = "Texts" if output is not None else None  # the answers alone are what goes to standard output
     answers = text_prediction.predict_with_run(run, [each.text for each in texts], progress=progress)
     if output is None:

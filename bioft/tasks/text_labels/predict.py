@@ -12,13 +12,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bioft.datasets.documents import pubtator
 from bioft.errors import BioftError
-from bioft.storage import runs
+from bioft.storage import json_text, runs
 from bioft.storage.files import new_file
+from bioft.storage.tables import Table
 from bioft.storage.text_lines import TextLines
+from bioft.tasks.entities import files
 from bioft.tasks.entities.files import InputDocument
 
 OUTPUTS = (".csv", ".jsonl")
+OF_TRIALS, OF_TRIALS_JSON = "NCT Number", "protocolSection"
+"""The column and the key that records of ClinicalTrials.gov have."""
+_HINT = (
+    "A run on labelled texts reads .txt (a text on each line), .csv, .tsv and .jsonl (rows with `text`), and one that "
+    "was trained on trials their records too (JSON, XML, CSV)."
+)
 
 
 @dataclass(frozen=True)
@@ -71,8 +80,9 @@ def read_input(
 ) -> list[InputDocument]:
     """Read the texts that a run is asked about.
 
-    A .txt file has a text on each line; .csv and .jsonl rows have `text` (and may have `id`). Other files, and these
-    without `text`, are trial records: the run's own kind of text is taken from each, such as why the trial stopped.
+    A .txt file has a text on each line (or is PubTator); .csv, .tsv and .jsonl rows have `text` (and may have `id`).
+    Other files, and tables without `text`, are trial records: the run's own kind of text is taken from each, such as
+    why the trial stopped.
     With `nct_ids` these trials only, in this order; without a `path` they are fetched from ClinicalTrials.gov.
     `left_out` takes a message for each trial without such a text, or with `skip_bad` each row. BioftError: a file that
     can't be read, a row without a text, an NCT id that is none or is not found.
@@ -80,11 +90,13 @@ def read_input(
     if path is not None and not nct_ids:
         if path.name.lower().removesuffix(".gz").endswith(".txt"):
             return _lines(path)
-        if (rows := _rows(path)) is not None:
+        if (rows := _rows(path, left_out if skip_bad else None)) is not None:
             return list(_checked(rows, path, left_out, skip_bad))
     trial_field = runs.read(run)["dataset"].get("trial_field")
     if trial_field is None:
-        raise BioftError(f"The run in {run} was not trained on texts of trial records: give it texts, not trials.")
+        raise BioftError(
+            f"The run in {run} was not trained on texts of trial records: give it texts, not trials. {_HINT}"
+        )
     return _texts_of_trials(path, nct_ids, trial_field, left_out, skip_bad)
 
 
@@ -94,19 +106,13 @@ def write(path: Path, texts: Sequence[InputDocument], answers: Sequence[Labelled
     In CSV several labels are joined by "|", and each label has a column `score_<label>`. BioftError: another kind of
     file, or an input column that the answer would take the name of.
     """
-    if path.suffix not in OUTPUTS:
-        raise BioftError(f"{path} is neither .csv nor .jsonl: labels can be written as one of these.")
-    taken = {key for text in texts for key in text.fields}
+    check_columns(path, texts, list(answers[0].scores) if answers else [])
     rows: list[dict[str, Any]] = []
     for text, answer in zip(texts, answers, strict=True):
         added: dict[str, Any] = {"labels": answer.labels, "scores": answer.scores}
         if path.suffix == ".csv":
             scores = {f"score_{label}": f"{score:.4f}" for label, score in answer.scores.items()}
             added = {"labels": "|".join(answer.labels), **scores}
-        if clash := sorted(taken & added.keys()):
-            raise BioftError(
-                f"The input has a column {clash[0]} already. Rename it: nothing of the input may get lost."
-            )
         rows.append({"id": text.document_id, "text": text.text, **text.fields, **added})
     with new_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         if path.suffix == ".jsonl":
@@ -117,7 +123,18 @@ def write(path: Path, texts: Sequence[InputDocument], answers: Sequence[Labelled
         writer.writerows(rows)
 
 
+def check_columns(path: Path, texts: Iterable[InputDocument], labels: Sequence[str]) -> None:
+    """Raise BioftError for what `write` can't write: another kind of file, an input column that an answer has."""
+    if path.suffix not in OUTPUTS:
+        raise BioftError(f"{path} is neither .csv nor .jsonl: labels can be written as one of these.")
+    added = {"labels", *(f"score_{label}" for label in labels)} if path.suffix == ".csv" else {"labels", "scores"}
+    if clash := sorted({key for text in texts for key in text.fields} & added):
+        raise BioftError(f"The input has a column {clash[0]} already. Rename it: nothing of the input may get lost.")
+
+
 def _lines(path: Path) -> list[InputDocument]:
+    if pubtator.looks_like(path):
+        return files.read(path)
     lines = TextLines(path, "Give the path of a text file.")
     texts = [InputDocument(f"line-{lines.number}", line.strip()) for line in lines if line.strip()]
     if not texts:
@@ -125,38 +142,22 @@ def _lines(path: Path) -> list[InputDocument]:
     return texts
 
 
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]] | None:
-    """The number and the content of each row of a .csv or .jsonl file with texts; None for trial records."""
+def _rows(path: Path, skipped: list[str] | None) -> Iterator[tuple[int, dict[str, Any]]] | None:
+    """The number and the content of each row of a table or .jsonl file with texts; None for trial records."""
     name = path.name.lower().removesuffix(".gz")
-    lines = TextLines(path, "Give the path of a file with texts.")
-    if name.endswith(".csv"):
-        reader = csv.DictReader(lines, strict=True)
-        return _csv_rows(path, reader) if "text" in (reader.fieldnames or ()) else None
+    if name.endswith((".csv", ".tsv")):
+        table = Table(path, hint=_HINT, skipped=skipped)
+        if OF_TRIALS in table.columns:
+            return None
+        if "text" not in table.columns:
+            Table(path, ["text"], hint=_HINT)  # says what is missing
+        return ((table.line, row) for row in table)
     if name.endswith(".jsonl"):
-        rows = ((number, _json(path, number, line)) for number, line in enumerate(lines, 1) if line.strip())
-        number, first = next(rows, (1, {}))
-        return chain([(number, first)], rows) if "text" in first else None
+        lines = TextLines(path, _HINT)
+        rows = ((lines.number, row) for row in json_text.rows(lines, skipped))
+        first = next(rows, (1, {}))
+        return chain([first], rows) if OF_TRIALS_JSON not in first[1] else None
     return None
-
-
-def _csv_rows(path: Path, reader: Any) -> Iterator[tuple[int, dict[str, Any]]]:
-    try:
-        for row in reader:
-            if None in row or None in row.values():
-                raise BioftError(f"{path}, line {reader.line_num}: not as many fields as the header has.")
-            yield reader.line_num, row
-    except csv.Error as error:
-        raise BioftError(f"{path}, line {reader.line_num}: not valid CSV ({error}).") from None
-
-
-def _json(path: Path, number: int, line: str) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise BioftError(f"{path}, line {number}: not valid JSON ({error}).") from None
-    if not isinstance(row, dict):
-        raise BioftError(f"{path}, line {number}: a {type(row).__name__} where a JSON object should be.")
-    return row
 
 
 def _checked(
@@ -166,13 +167,19 @@ def _checked(
     for number, row in rows:
         text = row.get("text")
         if not isinstance(text, str) or not text.strip():
+            what = "no text" if not text or isinstance(text, str) else f"the text is a {type(text).__name__}"
             if not skip_bad:
-                raise BioftError(f"{path}, line {number}: no text. Fill it in, remove the row, or give --skip-bad.")
-            left_out.append(f"{path}, line {number}: no text.")
+                keys = ", ".join(key[:40] for key in list(row)[:12]) or "nothing"
+                raise BioftError(
+                    f"{path}, line {number}: {what}; found: {keys}. Fill in `text`, remove the row, or give "
+                    "--skip-bad."
+                )
+            left_out.append(f"{path}, line {number}: {what}.")
             continue
         found = True
         others = {key: value for key, value in row.items() if key not in ("id", "text")}
-        yield InputDocument(str(row.get("id") or f"line-{number}"), text, fields=others)
+        identifier = row.get("id")
+        yield InputDocument(f"line-{number}" if identifier in (None, "") else str(identifier), text, fields=others)
     if not found:
         raise BioftError(f"{path} has no row with a text.")
 

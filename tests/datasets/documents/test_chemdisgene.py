@@ -161,7 +161,8 @@ def changed(tmp_path: Path, content: list[dict[str, Any]], change: Any) -> Path:
             lambda c: c[1]["entity"][2].update(start=c[1]["entity"][2]["start"] + 1),
             "item 2, document .*, mention 3: .*",
         ),
-        (lambda c: c[0]["entity"].append(dict(c[0]["entity"][0])), "item 1, document .*, mention .* overlaps"),
+        (lambda c: c[0].update(docid=7), "item 1 is no document of ChemDisGene .*7 where a text should be"),
+        (lambda c: c[0]["entity"][0].update(id=["D1"]), "item 1 is no document of ChemDisGene"),
         (lambda c: c[0]["relation"][0].update(obj="MESH:X9"), "item 1, .*, relation 1: .* names the id MESH:X9"),
         (
             lambda c: c[0]["relation"][0].update(type="chem_gene:binding"),
@@ -190,7 +191,7 @@ def test_another_version_of_the_corpus(content: list[dict[str, Any]], tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("text", "problem"), [("{", "is not JSON"), ("{}", "is no list of documents"), ("[]", "it has 0 documents")]
+    ("text", "problem"), [("{", "not valid JSON"), ("{}", "is no list of documents"), ("[]", "it has 0 documents")]
 )
 def test_what_is_no_such_file(tmp_path: Path, text: str, problem: str) -> None:
     (tmp_path / "x.json").write_text(text)

@@ -11,9 +11,9 @@ import pytest
 from cobra.io import load_json_model, save_json_model, save_yaml_model, write_sbml_model
 from hypothesis import given, strategies as st
 
-from bioft.datasets.metabolites import namespaces
-from bioft.datasets.metabolites.models import model_metabolites, read_model
-from bioft.datasets.metabolites.names import MAX_LENGTH
+from bioft.datasets.metabolites import models, namespaces
+from bioft.datasets.metabolites.models import model_metabolites, read_model, universal_ids
+from bioft.datasets.metabolites.names import MAX_LENGTH, plain_text
 from bioft.datasets.metabolites.namespaces import read_namespace
 from bioft.datasets.metabolites.tables import COLUMNS, Row, problems, resolve_ids, to_table, universal_id
 from bioft.errors import BioftError
@@ -247,15 +247,17 @@ def test_problems_of_names_are_counted_with_an_example(tmp_path: Path, caplog: p
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("id\tname\na\n", r"line 2: 1 fields where line 1 names 2 columns"),
+        ("id\tname\na\n", r"line 2: 1 fields where the header has 2 columns"),
         ("id\tname\tcharge\na\tA\tmany\n", r"line 2: the charge 'many' is no number"),
         ("id\tname\na\t\nb\t \n", r"has no names: the name of each of its 2 metabolites is empty"),
         ("id\tformula\na\tC2\n", r"no column of names. Columns found in line 1: id, formula"),
         ("\n\n", r"has no names"),
+        ("<!DOCTYPE html><html></html>", r"is a web page"),
+        ('id,name\na,"ATP\nb,NAD\n', r"line 2: not a row of a table"),
         ("", r"is empty \(0 bytes\)"),
         (b"id\tname\na\t\xff\n", r"line 2: byte 0xff"),
-        (OBO_HEADER + "abc\tAbc\n", r"line 2: 2 fields where line 1 names 7 columns"),
-        ('id,name\na,"' + "x" * 200_000 + "\n", r"line 2: not a row of a table \(field larger than field limit"),
+        (OBO_HEADER + "abc\tAbc\n", r"line 2: 2 fields where the header has 7 columns"),
+        ('id,name\na,"' + "x" * 200_000 + "\n", r"line 2: not a row of a table \(unexpected end of data"),
     ],
 )
 def test_tables_that_cannot_be_read(tmp_path: Path, content: str | bytes, message: str) -> None:
@@ -349,3 +351,52 @@ def test_charges_that_are_no_numbers_are_missing(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace('"charge": -4', '"charge": ""'))
     charges = read_namespace(path).set_index("id")["charge"]
     assert math.isnan(charges["13dpg"]) and charges["2pg"] == -3
+
+
+# Compartments, as the ids and names of models mark them
+
+COMPARTMENTS = {
+    "Human-GEM": (("MAM01371c", "ATP", "c"), ("MAM01371m", "ATP", "m"), ("MAM02040e", "H2O", "e")),
+    "gapseq": (("cpd00002_c0", "ATP-c0", "c0"), ("cpd00002_m0", "ATP-m0", "m0"), ("cpd00001_e0", "H2O-e0", "e0")),
+    "ModelSEED": (("cpd00002[c0]", "ATP [c0]", "c0"), ("cpd00002[m0]", "ATP [m0]", "m0"), ("x[e0]", "H2O [e0]", "e0")),
+    "KBase": (("cpd00002_c0", "ATP_c0", "c0"), ("cpd00002_m0", "ATP_m0", "m0"), ("cpd00001_e0", "H2O_e0", "e0")),
+    "BiGG": (("atp_c", "ATP", "c"), ("atp_m", "ATP", "m"), ("h2o_e", "H2O", "e")),
+    "words": (("atp-c", "ATP [cytosol]", "c"), ("atp-m", "ATP [mitochondria]", "m"), ("w-e", "H2O [outside]", "e")),
+}
+
+
+@pytest.mark.parametrize("kind", COMPARTMENTS)
+def test_one_compound_in_several_compartments_is_one_row(kind: str) -> None:
+    made = cobra.Model(kind)
+    made.add_metabolites([cobra.Metabolite(i, None, name, None, end) for i, name, end in COMPARTMENTS[kind]])
+    made.compartments = {"c": "cytosol", "m": "mitochondria", "e": "outside"}
+    table = model_metabolites(made)
+    assert table["name"].tolist() == ["ATP", "H2O"]
+    assert len(table["compartments"][0].split("|")) == 2
+    ids = universal_ids(made)
+    assert list(ids.values())[0] == list(ids.values())[1] == table["id"][0]
+
+
+def test_letters_that_are_no_compartments_stay() -> None:
+    made = cobra.Model("x")
+    named = (("g6p", "Vitamin-c", "p"), ("glc", "Cytochrome-c", "c"), ("s_0434", "ATP", "c"), ("s_0439", "ATP", "m"))
+    made.add_metabolites([cobra.Metabolite(i, None, name, None, end) for i, name, end in named])
+    table = model_metabolites(made)
+    assert table["id"].tolist() == ["g6p", "glc", "s_0434", "s_0439"]
+    assert table["name"].tolist() == ["Vitamin-c", "Cytochrome-c", "ATP", "ATP"]
+
+
+def test_a_crash_of_the_reader_of_mat_files_is_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models, "_READ_MAT", "import os; os.kill(os.getpid(), 11)")
+    (tmp_path / "m.mat").write_bytes(b"x")
+    with pytest.raises(BioftError, match="can't read .*m.mat: the file is damaged: reading it crashes"):
+        read_namespace(tmp_path / "m.mat")
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_tables_with_any_delimiter_and_the_id_0(tmp_path: Path, delimiter: str) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("id,name,formula\n0,D-Glucose,C6H12O6\n1,ATP-c0,\n".replace(",", delimiter))
+    table = read_namespace(path)
+    assert table["id"].tolist() == ["0", "1"]
+    assert [plain_text(name) for name in table["name"]] == ["D-Glucose", "ATP"]

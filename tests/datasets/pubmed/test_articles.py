@@ -253,3 +253,70 @@ def test_several_sets_deletions_and_bare_articles_in_one_file(write):
     assert [article.pmid for article in pubmed_articles.iterate(joined)] == ["1", "2"]
     assert [article.pmid for article in pubmed_articles.iterate(write(record(3), head="", tail=""))] == ["3"]
     assert list(pubmed_articles.iterate(write(head="", tail="<PubmedArticleSet/>"))) == []
+
+
+def test_deleted_articles_go_from_their_file_and_those_before_it_and_are_counted(write):
+    deletion = '<DeleteCitation><PMID Version="1">2</PMID>\n<PMID>4</PMID><PMID>99</PMID></DeleteCitation>'
+    first, update = write(record(1), record(2), name="a.xml"), write(record(3), record(4), deletion, name="b.xml")
+    report = ReadReport()
+    assert [article.pmid for article in pubmed_articles.iterate(update, report=report)] == ["3"]
+    assert (report.articles, report.deleted) == (1, ["4"])
+    articles, report = pubmed_articles.read([first, update])
+    assert [article.pmid for article in articles] == ["1", "3"]
+    assert sorted(report.deleted) == ["2", "4"]
+
+
+@pytest.mark.parametrize("block", [17, 50, 1 << 20])
+def test_deletions_are_found_whatever_the_blocks_that_are_read(write, monkeypatch, block):
+    pmids = [str(n) for n in range(100, 140)]
+    path = write(
+        f"<DeleteCitation>{''.join(f'<PMID Version={chr(34)}1{chr(34)}>{n}</PMID>' for n in pmids)}</DeleteCitation>"
+    )
+    monkeypatch.setattr(pubmed_xml, "_BLOCK", block)
+    assert pubmed_xml.deleted(path) == set(pmids)
+
+
+@pytest.mark.parametrize(
+    ("inside", "text"),
+    [
+        ("10<sup>6</sup> PFU", "10^6 PFU"),
+        ("Ca<sup>2+</sup>, 10<sup>-3</sup> M", "Ca^2+, 10^-3 M"),
+        ("x<sup>2</sup>=4, m<i>x</i><sup>3</sup>", "x^2=4, mx^3"),
+        ("<sup>13</sup>C and CO<sub>2</sub>", "13C and CO2"),
+        ("one<p>two</p>three<list><item>four</item></list>five", "one two three four five"),
+        ("be<mml:math><mml:msup><mml:mn>10</mml:mn><mml:mn>6</mml:mn></mml:msup></mml:math>", "be10^6"),
+        ("<mml:mfrac><mml:mi>a</mml:mi><mml:mi>b</mml:mi></mml:mfrac>", "a/b"),
+    ],
+)
+def test_what_mark_up_says_is_kept_and_nothing_is_glued(write, inside, text):
+    head = HEAD.replace("<PubmedArticleSet>", '<PubmedArticleSet xmlns:mml="http://www.w3.org/1998/Math/MathML">')
+    (article,) = pubmed_articles.iterate(write(record(1, abstract="@").replace("@", inside), head=head))
+    assert article.abstract_text == text
+
+
+def test_empty_headings_are_left_out(write):
+    headings = (
+        "<MeshHeadingList><MeshHeading></MeshHeading><MeshHeading><DescriptorName/></MeshHeading></MeshHeadingList>"
+    )
+    path = write(record(1).replace("</MedlineCitation>", headings + "</MedlineCitation>"))
+    assert next(pubmed_articles.iterate(path)).mesh == ()
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"<PubmedArticleSet " + b'a="b" ' * 300_000,
+        b"<PubmedArticleSet " * 100_000,
+        b"<PubmedArticleSet><!--" + b"<!-- -" * 300_000,
+        b"<PubmedArticleSet>" + b"<!-- a -->" * 100_000 + b"<!-- ",
+        b"<PubmedArticleSet>" + b"<DeleteCitation>" * 100_000,
+        b"<PubmedArticle>" * 100_000,
+        b"<PubmedArticleSet><PubmedArticle>" + b"<PMID " * 300_000 + b"</PubmedArticle>",
+    ],
+)
+def test_a_start_that_never_ends_takes_linear_time(tmp_path, start):
+    """About two million bytes each: what takes quadratic time would take hours."""
+    (tmp_path / "x.xml").write_bytes(start)
+    report = ReadReport()
+    assert list(pubmed_articles.iterate(tmp_path / "x.xml", report=report, skip_bad=True)) == []
+    assert report.bad

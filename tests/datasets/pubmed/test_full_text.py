@@ -93,3 +93,56 @@ def test_real_files(shared_data):
     assert counts == [(64, 56), (31, 25), (34, 31), (58, 52), (40, 30), (32, 21), (33, 26), (58, 44)]
     assert {name for name, each in found.items() if not each.licence} == {"6605965a.nxml", "pone.0000217.nxml"}
     assert found["mds526.nxml"].licence == "http://creativecommons.org/licenses/by-nc/3.0"
+
+
+def body(text, attributes="", abstract="<p>A.</p>"):
+    meta = f"<front><article-meta><abstract>{abstract}</abstract></article-meta></front>"
+    return f"<article{attributes}>{meta}<body>{text}</body></article>"
+
+
+@pytest.mark.parametrize(
+    ("inside", "sections"),
+    [
+        ("<p>Of:<list><list-item><p>a</p></list-item><list-item><p>b</p></list-item></list></p>", [((), "Of:\na\nb")]),
+        ("<p>written<disp-formula>x</disp-formula>in</p>", [((), "written in")]),
+        ("<p>shown<sup><xref ref-type='bibr'>1</xref></sup>. Of 10<sup>6</sup></p>", [((), "shown. Of 10^6")]),
+        ("<boxed-text><sec><title>Key</title><p>k</p></sec></boxed-text><p>b</p>", [((), "Key\nk\nb")]),
+        ("<sec><title/><p>a</p><sec><title>In</title><p>b</p></sec></sec>", [((), "a"), (("In",), "b")]),
+        ("Bare <italic>words</italic> too<p>a</p>", [((), "Bare words too\na")]),
+        ("<p>a</p><verse-group><verse-line>b</verse-line></verse-group><preformat>c</preformat>", [((), "a\nb\nc")]),
+        ("<p>a<break/>b<table-wrap><p>no</p></table-wrap>c</p>", [((), "a\nb c")]),
+    ],
+)
+def test_no_paragraph_is_lost_or_glued(write, inside, sections):
+    (found,) = pubmed_central.iterate(write(body(inside)))
+    assert [tuple(section) for section in found.sections] == sections
+
+
+def test_an_abstract_of_paragraphs_and_sections(write):
+    abstract = (
+        "<title>Abstract</title><p>Lead.</p><sec><title>Aim:</title><p>a</p><sec><title>In</title><p>b</p></sec></sec>"
+    )
+    (found,) = pubmed_central.iterate(write(body("<p>B</p>", abstract=abstract)))
+    assert found.abstract == (Passage("", "Lead."), Passage("Aim", "a"), Passage("Aim: In", "b"))
+
+
+@pytest.mark.parametrize(
+    "attributes", ["", ' xmlns="https://jats.nlm.nih.gov/ns/archiving/1.3/"', ' xmlns="urn:other"']
+)
+def test_any_namespace_and_envelopes_of_oai(write, attributes):
+    article = body("<p>Text.</p>", attributes)
+    record = f"<record><header><identifier>x</identifier></header><metadata>{article}</metadata></record>"
+    oai = (
+        '<?xml version="1.0"?><OAI-PMH xmlns="http://www.openarchives.org/OAI/2.0/" xmlns:xlink="urn:x"><responseDate>'
+        f'2020</responseDate><request verb="ListRecords">y</request><ListRecords>{record}{record}'
+        "<resumptionToken>z</resumptionToken></ListRecords></OAI-PMH>"
+    )
+    prefixed = body("<p>Text.</p>").replace("</", "</j:").replace("<", "<j:").replace("<j:/j:", "</j:")
+    prefixed = prefixed.replace("<j:article>", '<j:article xmlns:j="urn:j">')
+    for content, number in ((article, 1), (oai, 2), (prefixed, 1)):
+        found = list(pubmed_central.iterate(write(content)))
+        assert [each.sections for each in found] == [(Section((), "Text."),)] * number
+        assert found[0].abstract == (Passage("", "A."),)
+    error = '<OAI-PMH><error code="idDoesNotExist">No such id</error></OAI-PMH>'
+    with pytest.raises(BioftError, match="No such id"):
+        list(pubmed_central.iterate(write(error)))

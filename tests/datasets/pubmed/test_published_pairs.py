@@ -81,12 +81,12 @@ def test_positives_stay_together_and_negatives_between_splits_go(write):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("a,b\nx,y\n", r"has no column text1, no column text2, no column label\. Columns found: a, b"),
+        ("a,b\nx,y\n", r"has no column text1 and no column text2 and no column label\. Columns found .*: a, b"),
         (HEAD + "x,y,1\nx,z,2\n", r"line 3: the label is '2'"),
         (HEAD + "x,y,1\n\n\nx, ,0\n", r"line 5: a text is empty"),
-        (HEAD + "x,y\n", r"line 2: not as many fields"),
-        (HEAD + "x,y,1,z\n", r"line 2: not as many fields"),
-        (HEAD + 'x,"y\nz,0\n', r"not valid CSV"),
+        (HEAD + "x,y\n", r"line 2: . fields where the header has 3 columns"),
+        (HEAD + "x,y,1,z\n", r"line 2: . fields where the header has 3 columns"),
+        (HEAD + 'x,"y\nz,0\n', r"not a row of a table"),
         (HEAD, "No pairs in"),
         (gzip.compress((HEAD + "x,y,1\n" * 99).encode(), mtime=0)[:40], "truncated gzip file"),
         (HEAD.encode() + b"\xe4,y,1\n", "line 2: byte 0xe4"),

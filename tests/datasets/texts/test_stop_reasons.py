@@ -127,7 +127,7 @@ def test_gold_rows_may_have_several_labels_in_either_layout(tmp_path):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("{", "line 1: not a line of JSON"),
+        ("{", "line 1: not valid JSON"),
         ("[1]", "line 1: a list where a JSON object"),
         ('{"text": "x"}', "line 1: neither label_descriptions nor"),
         (json.dumps(gold_row("x", "Covid")), "unknown label 'Covid'. Did you mean 'Covid19'"),

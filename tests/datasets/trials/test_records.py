@@ -1,10 +1,10 @@
 """Trial records: each format read alike, the latest version kept, bad input named, and texts cleaned with care."""
 
-import csv
 import gzip
 import json
 import zipfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -209,8 +209,59 @@ def test_the_real_downloads_hold_what_their_description_says(shared_data: Path) 
     assert sum(not trial_text(trial) for trial in trials) == 3
 
 
-def test_a_long_field_is_read_and_other_readers_keep_their_limit(tmp_path: Path) -> None:
-    limit = csv.field_size_limit()
-    path = write(tmp_path / "long.csv", f'NCT Number,Study Title\nNCT00000001,"{"x" * (limit + 1)}"\n')
-    assert len(next(iter(read_trials(path))).title) == limit + 1
-    assert csv.field_size_limit() == limit
+def test_a_long_field_is_read(tmp_path: Path) -> None:
+    path = write(tmp_path / "long.csv", f'NCT Number,Study Title\nNCT00000001,"{"x" * 200_000}"\n')
+    assert len(next(iter(read_trials(path))).title) == 200_000
+
+
+@pytest.mark.parametrize("change", [lambda text: text.replace(",", ";"), lambda text: text.replace("\n", "\r")])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_what_spreadsheets_make_of_an_export_is_read(
+    tmp_path: Path, change: Callable[[str], str], encoding: str
+) -> None:
+    content = change("NCT Number,Study Title\nNCT00000001,One\nNCT00000002,Two\n")
+    path = tmp_path / "x.csv"
+    path.write_bytes(content.encode(encoding))
+    assert [trial.title for trial in read_trials(path)] == ["One", "Two"]
+
+
+def test_packed_members_of_a_zip_file_are_read(tmp_path: Path) -> None:
+    record = '{"protocolSection": {"identificationModule": {"nctId": "NCT00000001", "briefTitle": "One"}}}'
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr("a.json.gz", gzip.compress(record.encode()))
+        archive.writestr("b.json", record.replace("0001", "0002"))
+    assert [trial.nct_id for trial in read_trials(tmp_path / "x.zip")] == ["NCT00000001", "NCT00000002"]
+
+
+@pytest.mark.parametrize(("flags", "method", "problem"), [(1, 0, "is encrypted"), (0, 97, "can't be unpacked")])
+def test_members_that_can_not_be_unpacked_are_named(tmp_path: Path, flags: int, method: int, problem: str) -> None:
+    """The bytes of a zip file's headers say encryption and the method of compression."""
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr("a.json", "{}")
+    content = bytearray((tmp_path / "x.zip").read_bytes())
+    for start, place in ((content.index(b"PK\1\2"), 8), (content.index(b"PK\3\4"), 6)):
+        content[start + place], content[start + place + 2] = flags, method
+    path = tmp_path / "x.zip"
+    path.write_bytes(content)
+    with pytest.raises(BioftError, match=f"x.zip/a.json {problem}"):
+        list(read_trials(path))
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ('[{"a":' + "[" * 20_000, "nested too deeply"),
+        ('{"a":' * 20_000, "nested too deeply"),
+        ("<html>", "is a web page"),
+    ],
+)
+def test_what_no_reader_survives_is_one_message(tmp_path: Path, content: str, problem: str) -> None:
+    with pytest.raises(BioftError, match=problem):
+        list(read_trials(write(tmp_path / "x.json", content)))
+
+
+def test_half_characters_are_replaced(tmp_path: Path) -> None:
+    title = "A \\ud83d \\ud83d\\ude00"
+    content = f'{{"protocolSection": {{"identificationModule": {{"nctId": "NCT00000001", "briefTitle": "{title}"}}}}}}'
+    (trial,) = read_trials(write(tmp_path / "x.json", content))
+    assert trial.title == "A \ufffd \U0001f600"
