@@ -373,8 +373,8 @@ def test_one_compound_in_several_compartments_is_one_row(kind: str) -> None:
     table = model_metabolites(made)
     assert table["name"].tolist() == ["ATP", "H2O"]
     assert len(table["compartments"][0].split("|")) == 2
-    ids = universal_ids(made)
-    assert list(ids.values())[0] == list(ids.values())[1] == table["id"][0]
+    first, second, _ = universal_ids(made).values()
+    assert first == second == table["id"][0]
 
 
 def test_letters_that_are_no_compartments_stay() -> None:
@@ -389,7 +389,7 @@ def test_letters_that_are_no_compartments_stay() -> None:
 def test_a_crash_of_the_reader_of_mat_files_is_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(models, "_READ_MAT", "import os; os.kill(os.getpid(), 11)")
     (tmp_path / "m.mat").write_bytes(b"x")
-    with pytest.raises(BioftError, match="can't read .*m.mat: the file is damaged: reading it crashes"):
+    with pytest.raises(BioftError, match=r"can't read .*m\.mat: the file is damaged: reading it crashes"):
         read_namespace(tmp_path / "m.mat")
 
 
