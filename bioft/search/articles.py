@@ -94,13 +94,13 @@ def _article(row: Mapping[str, Any], place: str) -> IndexedArticle:
     if lacking := [name for name, value in values.items() if not str(value).strip()]:
         raise BioftError(f"{place}: no {' and no '.join(lacking)}. Every row needs an id and a text.")
     if not isinstance(text, str):
-        raise BioftError(f"{place}: the text is a {type(text).__name__}. Give a string.")
+        raise BioftError(f"{place}: the text is of type {type(text).__name__}. Give a string.")
     if (year := str(year).strip()) and not (year.isascii() and year.isdigit() and len(year) <= 4):
         raise BioftError(f"{place}: the year is {year[:40]!r}. Give a number, or leave it empty.")
     mesh = row.get("mesh") or []
     terms = mesh.split("|") if isinstance(mesh, str) else mesh
     if not isinstance(terms, list):
-        raise BioftError(f"{place}: mesh is a {type(mesh).__name__}. Give a list of terms.")
+        raise BioftError(f"{place}: mesh is of type {type(mesh).__name__}. Give a list of terms.")
     return IndexedArticle(
         id=str(identifier).strip(),
         title=" ".join(str(row.get("title") or "").split()),

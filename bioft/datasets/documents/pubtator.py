@@ -10,6 +10,7 @@ exactly as written: an HTML entity such as `&gt;` counts four. What corpora add 
 
 import os
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -159,10 +160,12 @@ def without_overlaps(document: Document) -> Document:
 
     A relation to a concept that no mention bears any more is not in it.
     """
-    kept: list[Mention] = []
+    kept: list[Mention] = []  # in order, and apart
     for mention in sorted(document.mentions, key=lambda each: (each.start - each.end, each.start)):
-        if all(mention.end <= other.start or other.end <= mention.start for other in kept):
-            kept.append(mention)
+        place = bisect_left(kept, mention.start, key=lambda each: each.start)
+        near = kept[max(place - 1, 0) : place + 1]
+        if all(mention.end <= other.start or other.end <= mention.start for other in near):
+            kept.insert(place, mention)
     chosen = {id(mention) for mention in kept}
     mentions = [mention for mention in document.mentions if id(mention) in chosen]
     borne = borne_ids(mentions)

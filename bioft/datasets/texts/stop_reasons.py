@@ -109,7 +109,7 @@ def read_gold(
     def parse(line: str, place: str) -> LabelledText:
         row = _json_row(line, place)
         if not isinstance(row.get("text") or "", str):
-            raise BioftError(f"{place}: the text is a {type(row['text']).__name__}. Give a string.")
+            raise BioftError(f"{place}: the text is of type {type(row['text']).__name__}. Give a string.")
         labels, text = _gold_labels(row, place), _clean(row.get("text") or "")
         if not text or not labels:
             raise _NoUseError(f"{place}: no {'label' if text else 'text'}.")
@@ -274,7 +274,7 @@ def _gold_labels(row: dict[str, Any], place: str) -> tuple[str, ...]:
         return tuple(sorted(flagged))
     listed = [listed] if isinstance(listed, str) else listed
     if not isinstance(listed, list):
-        raise BioftError(f"{place}: label_descriptions is a {type(listed).__name__}. Give a list of labels.")
+        raise BioftError(f"{place}: label_descriptions is of type {type(listed).__name__}. Give a list of labels.")
     for label in listed:
         check_label(str(label)[:100], LABELS, place)
     if any(name in row for name in LABELS) and flagged != set(listed):

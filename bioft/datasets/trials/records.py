@@ -299,7 +299,7 @@ def _fields(stream: IO[bytes], name: str) -> Iterator[tuple[str, dict[str, str]]
     elif re.match(r"\s*<(!doctype html|html)", start, re.IGNORECASE):
         raise _BadFileError(f"{name} is a web page, not trial records. {_HINT}")
     elif first == "<":
-        yield from _xml_fields(start + text.read(), name)
+        yield from _xml_fields(start, text)
     else:
         yield from _csv_fields(_lines(start, text), name)
 
@@ -352,12 +352,25 @@ def _json_fields(study: Any) -> dict[str, str]:
     return {field: next(filter(None, map(get, paths)), "") for field, (_, _, paths) in _PLACES.items()}
 
 
-def _xml_fields(content: str, name: str) -> Iterator[tuple[str, dict[str, str]]]:
+def _xml_fields(start: str, text: IO[str]) -> Iterator[tuple[str, dict[str, str]]]:
+    """The fields of one study at a time; memory holds no other."""
+    parser: Any = ElementTree.XMLPullParser(["end"])
     # The declared encoding is of the bytes that were decoded already.
-    root = ElementTree.fromstring(re.sub(r"^\s*<\?xml[^>]*\?>", "", content, count=1))
-    for number, study in enumerate(root.iter("clinical_study"), 1):
-        found = {field: (_element_text(study, path) for path in paths) for field, (_, paths, _) in _PLACES.items()}
-        yield f"record {number}", {field: next(filter(None, texts), "") for field, texts in found.items()}
+    piece, number = re.sub(r"^\s*<\?xml[^>]{0,200}\?>", "", start, count=1), 0
+    while piece:
+        parser.feed(piece)
+        for _, study in parser.read_events():
+            if study.tag == "clinical_study":
+                number += 1
+                yield f"record {number}", _xml_study(study)
+                study.clear()
+        piece = text.read(_CHUNK)
+    parser.close()
+
+
+def _xml_study(study: ElementTree.Element) -> dict[str, str]:
+    found = {field: (_element_text(study, path) for path in paths) for field, (_, paths, _) in _PLACES.items()}
+    return {field: next(filter(None, texts), "") for field, texts in found.items()}
 
 
 def _element_text(study: ElementTree.Element, path: str) -> str:

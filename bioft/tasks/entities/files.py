@@ -4,7 +4,7 @@ import json
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,13 +16,16 @@ from bioft.errors import BioftError
 from bioft.storage import json_text
 from bioft.storage.files import new_file
 from bioft.storage.pages import html
+from bioft.storage.tables import Table
 from bioft.storage.text_lines import TextLines
 from bioft.tasks.entities.tagging import Entity
 
 logger = logging.getLogger(__name__)
 
-READ = "A run on documents reads .txt (one document), .jsonl (rows with `text`) and .pubtator, each also as .gz."
-FORMATS = {".jsonl": "jsonl", ".txt": "text"}
+READ = (
+    "A run on documents reads .txt (one document), .jsonl, .csv and .tsv (rows with `text`) and .pubtator, also .gz."
+)
+FORMATS = {".jsonl": "jsonl", ".csv": "table", ".tsv": "table", ".txt": "text"}
 ID_KEYS = ("document_id", "id")
 # PubTator has one line for a title and one for an abstract; a blank in place of a line break keeps the offsets.
 BLANKS = str.maketrans("\n\r\t", "   ")
@@ -78,9 +81,9 @@ def format_of(path: Path) -> str | None:
 
 
 def read(path: Path, skipped: list[str] | None = None) -> list[InputDocument]:
-    """Read the documents of a file; a .txt file is one document, a .jsonl file has one in each row.
+    """Read the documents of a file; a .txt file is one document, a .jsonl, .csv or .tsv file has one in each row.
 
-    A JSONL row needs `text`; it may have `document_id` (or `id`) and any other keys but `entities` and `relations`.
+    A row needs `text`; it may have `document_id` (or `id`) and any other keys but `entities` and `relations`.
     Annotations in a PubTator file must be valid; only a model that needs entities looks at them. The file may be gzip.
     `skipped` takes one message for each document that is left out because something is wrong in it; without it the
     first such document raises. Raises BioftError: with file and line: no such file, a format that is not known, or a
@@ -88,7 +91,7 @@ def read(path: Path, skipped: list[str] | None = None) -> list[InputDocument]:
     """
     kind = format_of(path)
     if kind is None:
-        raise BioftError(f"{path} is neither .txt, .jsonl nor .pubtator. {READ} Rows of a table go into .jsonl.")
+        raise BioftError(f"{path} is none of these. {READ}")
     if kind == "text" and pubtator.looks_like(path):
         logger.warning("%s looks like PubTator and is read as such: name it .pubtator.", path.name)
         kind = "pubtator"
@@ -102,9 +105,9 @@ def read(path: Path, skipped: list[str] | None = None) -> list[InputDocument]:
             raise BioftError(f"{path} is blank: there is nothing to read in it.")
         return [InputDocument(re.sub(r"[\s|]+", "_", path.name.split(".")[0]), text)]
     documents = []
-    for row in json_text.rows(lines, skipped):
+    for number, row in _rows(lines, kind, skipped):
         try:
-            documents.append(_from_row(row, f"{path}, line {lines.number}", f"line-{lines.number}"))
+            documents.append(_from_row(row, f"{path}, line {number}", f"line-{number}"))
         except BioftError as error:
             if skipped is None:
                 raise
@@ -144,10 +147,18 @@ def check_writable(path: Path, documents: Iterable[InputDocument]) -> None:
         pubtator.check_writable(_to_pubtator(each, Found(())) for each in documents)
 
 
+def _rows(lines: TextLines, kind: str, skipped: list[str] | None) -> Iterator[tuple[int, dict[str, Any]]]:
+    if kind == "jsonl":
+        yield from ((lines.number, row) for row in json_text.rows(lines, skipped))
+    else:
+        table = Table(lines, ["text"], skipped=skipped)
+        yield from ((table.line, row) for row in table)
+
+
 def _from_row(row: dict[str, Any], place: str, default_id: str) -> InputDocument:
     if not isinstance(row.get("text"), str) or not row["text"].strip():
         text = row.get("text")
-        kind = "there is no text" if text is None else f"its text is a {type(text).__name__}"
+        kind = "there is no text" if text is None else f"its text is of type {type(text).__name__}"
         problem = "its text is empty" if isinstance(text, str) else kind
         raise BioftError(
             f"{place}: {problem}. Put a string under the key text; found: {', '.join(row)[:200] or 'no keys'}."

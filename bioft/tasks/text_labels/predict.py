@@ -167,7 +167,7 @@ def _checked(
     for number, row in rows:
         text = row.get("text")
         if not isinstance(text, str) or not text.strip():
-            what = "no text" if not text or isinstance(text, str) else f"the text is a {type(text).__name__}"
+            what = "no text" if not text or isinstance(text, str) else f"the text is of type {type(text).__name__}"
             if not skip_bad:
                 keys = ", ".join(key[:40] for key in list(row)[:12]) or "nothing"
                 raise BioftError(
@@ -194,7 +194,10 @@ def _texts_of_trials(
     if wrong := [each for each in wanted if not NCT_ID.fullmatch(each)]:
         raise BioftError(f"'{wrong[0][:40]}' is no NCT id (NCT and eight digits).")
     if path is not None:
-        found = {t.nct_id: t for t in read_trials(path, skip_bad) if not wanted or t.nct_id in wanted}
+        try:
+            found = {t.nct_id: t for t in read_trials(path, skip_bad) if not wanted or t.nct_id in wanted}
+        except BioftError as error:
+            raise BioftError(f"{error} {_HINT}") from None
     else:
         with tempfile.TemporaryDirectory() as folder:
             query = f"AREA[NCTId]({' OR '.join(wanted)})"

@@ -45,7 +45,7 @@ def test_rows_of_jsonl_keep_their_keys(tmp_path: Path) -> None:
     [
         ('{"title": "a"}', r"in\.jsonl, line 2: there is no text.*found: title"),
         ('{"text": "  "}', "line 2: its text is empty"),
-        ('{"text": 3}', "line 2: its text is a int"),
+        ('{"text": 3}', "line 2: its text is of type int"),
         ('["text"]', "line 2: a list where a JSON object should be"),
         ('{"text": "a"', "line 2: not valid JSON"),
         ('{"text": "a", "entities": []}', "line 2: the row has the key entities already"),
