@@ -29,7 +29,8 @@ INPUTS = 40
 """Damaged files of each kind; a larger number is tried by hand."""
 PIECES = [
     b"", b"", b"\0", b"\xff", b"\n", b"\r", b"\t", b'"', b"'", b",", b";", b"|", b"<", b">", b"</", b"<!--",
-    b"<![CDATA[",     b"&", b"&x;", b"[", b"]", b"{", b"}", b":", b"\\", b"\\ud83d", b"-1", b"0", b"1e999", b"null", b"NaN", b"true",
+    b"<![CDATA[",
+    b"&", b"&x;", b"[", b"]", b"{", b"}", b":", b"\\", b"\\ud83d", b"-1", b"0", b"1e999", b"null", b"NaN", b"true",
     b'{"a": [1]}', b"\xef\xbb\xbf", b"\xff\xfe", b"\xe2\x80\xa8", b"9" * 30, b"x" * 300, b"[/b]",
 ]  # fmt: skip
 
