@@ -111,3 +111,16 @@ def test_what_else_one_must_know_is_said() -> None:
         "Note: train: 2 documents left out. First: x.txt, line 3: wrong",
     ]
     assert inspection.notes({"split": {"strategy": "pair"}}) == []
+
+
+def test_types_with_brackets_are_shown_as_written(
+    splits: dict[str, list[dict[str, Any]]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Words of data are no mark-up of rich, which takes [/b] for an end without a start."""
+    for row in (row for rows in splits.values() for row in rows):
+        for each in (*row["entities"], *row["relations"]):
+            each["type"] += "[/b]"
+    report = document_inspection.inspect_rows(splits) | {"audit": {}}
+    document_inspection.print_report(report, Console(markup=False))
+    shown = capsys.readouterr().out
+    assert "Chemical[/b]" in shown and "Most frequent Disease[/b] concepts" in shown

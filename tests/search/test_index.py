@@ -318,3 +318,23 @@ def test_pubmed_from_xml_to_answers(shared_data: Path, tmp_path: Path) -> None:
     assert "No article of the index has" in run("search", index, "lung", "--mesh", "No such thing", code=1)
     assert json.loads(run("topics", index, "-n", 2, "--json"))[0]["articles"] >= 13
     assert "Nothing found" in run("search", index, "--near-duplicates", "--threshold", 1)
+
+
+def test_an_id_0_is_an_id_and_wrong_rows_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    rows = [
+        '{"id": 0, "text": "a"}',
+        '{"id": 1, "text": 5}',
+        "[1]",
+        '{"id": 2, "text": "b", "mesh": 7}',
+        '{"text": "c"}',
+    ]
+    path.write_text("\n".join([*rows, '{"id": 3, "text": "d"}']))
+    articles, counts = read_articles([path], skip_bad=True)
+    assert [article.id for article in articles] == ["0", "3"]
+    assert counts["bad"] == 4
+    with pytest.raises(BioftError, match="line 2: the text is of type int"):
+        read_articles([path])
+    (tmp_path / "a.csv").write_text('id,text\n1,a\n2,"b\n3,c\n4,"d"\n')
+    with pytest.raises(BioftError, match="line 3: not a row of a table"):
+        read_articles([tmp_path / "a.csv"])

@@ -264,7 +264,7 @@ def _write(document: _Document, piece: tuple[int, int], mentions: Sequence[_Ment
             marks += [(end, end, -start, after), (start, start, len(document.text) - end, before)]
     parts = []
     for start, end, _, shown in sorted(marks, key=lambda mark: (mark[0], mark[2])):
-        parts += [document.text[place:start], shown]
+        parts += [document.text[place:start] if place <= start else " ", shown]
         place = max(place, end)
     return "".join([*parts, document.text[place:last]])
 

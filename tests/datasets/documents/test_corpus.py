@@ -260,3 +260,25 @@ def test_what_is_no_document_dataset(tmp_path: Path) -> None:
         BioftError, match="is no dataset of gene–disease pairs: split train has the columns document_id"
     ):
         load_or_build(str(corpus))
+
+
+NESTED = "".join(
+    f"{n}|t|JC virus infection {n}\n{n}|a|Text number{n}.\n{n}\t0\t18\tJC virus infection\tDisease[/b]\tD1\n"
+    f"{n}\t0\t8\tJC virus\tSpecies\t7\n{n}\tBy\t7\tD1\tNovel\n\n"
+    for n in range(10)
+)
+
+
+def test_nested_mentions_are_kept_or_the_longest_or_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.pubtator").write_text(NESTED)
+    dataset, manifest = documents.build_from_pubtator([tmp_path / "x.pubtator"])
+    assert all(len(row["entities"]) == 2 for split in dataset.values() for row in split)
+    assert dataset["test"][0]["relations"] == [{"type": "By", "head": "7", "tail": "D1"}]
+    assert "left_out" not in manifest
+    dataset, manifest = documents.build_from_pubtator([tmp_path / "x.pubtator"], overlapping="longest")
+    assert [e["text"] for split in dataset.values() for row in split for e in row["entities"]] == [
+        "JC virus infection"
+    ] * 10
+    assert manifest["left_out"] == {"overlapping mentions": 10, "relations of overlapping mentions": 10}
+    with pytest.raises(BioftError, match=r"Document 0: the mentions 'JC virus' .* overlap.*--overlapping longest"):
+        documents.build_from_pubtator([tmp_path / "x.pubtator"], overlapping="refuse")

@@ -15,8 +15,10 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings, strategies as st
 
 from bioft.datasets.gene_disease import ctd
+from bioft.datasets.gene_disease.excel_dates import is_date
 from bioft.errors import BioftError
 from bioft.storage.files import file_sha256
+from bioft.storage.text_lines import TextLines
 
 CURATED = "GeneSymbol,GeneID,DiseaseName,DiseaseID,DirectEvidence,OmimIDs,PubMedIDs"
 FULL = "GeneSymbol,GeneID,DiseaseName,DiseaseID,DirectEvidence,InferenceChemicalName,InferenceScore,OmimIDs,PubMedIDs"
@@ -337,3 +339,46 @@ def test_a_gene_with_every_disease(tmp_path: Path) -> None:
     assert "gene 'HUB' (20 known associations" in message
     assert "uniform" in message
     ctd.build(path, negatives="uniform")
+
+
+def test_a_report_that_a_spreadsheet_saved_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Empty fields behind comments, blank rows of commas, another delimiter, and genes that became dates."""
+    rows = [
+        '"A, B",1,"Disease 1, type I",MESH:D1,therapeutic,,1',
+        "2-Sep,2,Disease 2,MESH:D2,therapeutic,,2",
+        ",,,,,,",
+    ]
+    content = (
+        report(tmp_path / "x.csv", rows)
+        .read_text()
+        .replace("# Fields:", "# Fields:,,,,,,")
+        .replace("#\n", "#,,,,,,\n")
+    )
+    (tmp_path / "x.csv").write_text('"# One, two",,,,,,\n' + content)
+    found = list(ctd.read(tmp_path / "x.csv"))
+    assert [row["disease_id"] for row in found] == ["MESH:D1", "MESH:D2"]
+    assert "1 gene is a date" in caplog.text and "2-Sep" in caplog.text
+    header, _ = ctd.read_header(TextLines(tmp_path / "x.csv"))
+    assert header.created == "Wed Aug 27 14:25:10 EDT 2025"
+    semicolons = content.replace('"A, B",1,"Disease 1, type I",', "A,1,Disease 1,").replace(",", ";")
+    (tmp_path / "x.csv").write_text(semicolons)
+    assert [row["disease_id"] for row in ctd.read(tmp_path / "x.csv")] == ["MESH:D1", "MESH:D2"]
+
+
+def test_dates_that_were_genes() -> None:
+    dates = (
+        "2-Sep",
+        "Sep-02",
+        "1-Mar",
+        "01-Dec",
+        "2001-03-01",
+        "3/1/2001",
+        "01.03.2001",
+        "1. Mrz",
+        "1-Mar-20",
+        "1.Okt",
+    )
+    assert all(map(is_date, dates))
+    assert not any(
+        map(is_date, ("SEPT2", "MARCH1", "DEC1", "NKX2-5", "HLA-A", "OCT4", "H1-2", "MIR-17", "A.1", "1-AGPAT"))
+    )

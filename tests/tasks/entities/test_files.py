@@ -106,7 +106,7 @@ def test_any_text_goes_into_pubtator(text: str) -> None:
 
 def test_what_cannot_be_read_or_written(tmp_path: Path) -> None:
     for name in ("in.docx", "in"):
-        with pytest.raises(BioftError, match=r"neither \.txt, \.jsonl nor \.pubtator"):
+        with pytest.raises(BioftError, match="is none of these"):
             document_files.read(tmp_path / name)
     with pytest.raises(BioftError, match=r"absent\.jsonl does not exist"):
         document_files.read(tmp_path / "absent.jsonl")
@@ -131,3 +131,36 @@ def test_a_cut_off_write_leaves_what_was_there(tmp_path: Path) -> None:
     with pytest.raises(BioftError, match="No space"):
         document_files.write_whole(path, broken())
     assert path.read_text() == "mine" and list(tmp_path.iterdir()) == [path]
+
+
+def test_pubtator_is_told_by_its_content(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Nested mentions too: a model for entities reads the text alone."""
+    path = tmp_path / "notes.txt"
+    path.write_text("1|t|JC virus infection\n1|a|Text.\n1\t0\t18\tJC virus infection\tD\t1\n1\t0\t8\tJC virus\tS\t2\n")
+    (found,) = document_files.read(path)
+    assert (found.document_id, found.text, len(found.mentions)) == ("1", "JC virus infection Text.", 2)
+    assert "notes.txt looks like PubTator" in caplog.text
+
+
+def test_tables_and_half_characters_are_read(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text('id;text;year\n0;"Pain; fever";2001\n')
+    assert document_files.read(tmp_path / "in.csv") == [
+        InputDocument("0", "Pain; fever", fields={"id": "0", "year": "2001"})
+    ]
+    (tmp_path / "in.jsonl").write_text('{"id": 0, "text": "A \\ud83d b"}\n')
+    (found,) = document_files.read(tmp_path / "in.jsonl")
+    assert (found.document_id, found.text) == ("0", "A \ufffd b")
+
+
+def test_what_can_not_be_written_is_told_before_a_model_reads_it(tmp_path: Path) -> None:
+    twice = [InputDocument("1", "Pain."), InputDocument("1", "Fever.")]
+    with pytest.raises(BioftError, match="the id was used before"):
+        document_files.check_writable(tmp_path / "out.pubtator", twice)
+    document_files.check_writable(tmp_path / "out.jsonl", twice)
+
+
+@pytest.mark.parametrize("name", ["in.xml", "in.json", "in.docx"])
+def test_other_files_are_refused_with_what_is_read(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("x")
+    with pytest.raises(BioftError, match=r"reads \.txt \(one document\), \.jsonl, \.csv and \.tsv"):
+        document_files.read(tmp_path / name)

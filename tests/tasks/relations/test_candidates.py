@@ -421,3 +421,47 @@ def test_candidates_of_bc5cdr_are_those_that_were_counted(shared_data: Path) -> 
         counts = relations.count_labels(found)
         assert (counts["candidates"], counts["CID"]) == expected
         assert relations.count_missed(rows, found) == 0
+
+
+VARIANT = "A10G or 101/102 cause pain"
+
+
+def test_ids_with_signs_are_one_concept_and_reach_the_candidates() -> None:
+    """Where a relation names an id as a whole it is one, also one that could be several."""
+    arguments = {"Causes": [("Gene", "Disease")]}
+    entities = [entity(VARIANT, "A10G", "Gene", "p|SUB|A|10|G"), entity(VARIANT, "101/102", "Gene", "101,102")]
+    entities.append(entity(VARIANT, "pain", "Disease", "D1"))
+    row = {"text": VARIANT, "entities": entities}
+
+    def related(*heads: str) -> set[str]:
+        stated = [{"type": "Causes", "head": head, "tail": "D1"} for head in heads]
+        found = relations.candidates([row | {"relations": stated}], arguments)
+        assert relations.count_missed([row | {"relations": stated}], found) == 0
+        return {candidate.head.id for candidate in found if candidate.types}
+
+    assert related("p|SUB|A|10|G", "101") == {"p|SUB|A|10|G", "101"}
+    assert related("101,102") == {"101,102"}
+    assert relations.argument_types([row | {"relations": [{"type": "C", "head": "p|SUB|A|10|G", "tail": "D1"}]}])
+
+
+@pytest.mark.parametrize(
+    ("style", "nested", "crossed"),
+    [
+        ("entity", "@ # JC virus # infection @ of it.", "@ JC # virus @ infection # of it."),
+        (
+            "typed",
+            "@ disease: # species: JC virus # infection @ of it.",
+            "@ disease: JC # gene: virus @ infection # of it.",
+        ),
+        ("masked", "@ disease # species of it.", "@ disease # gene of it."),
+    ],
+)
+def test_nested_and_crossing_mentions_are_both_marked(style: str, nested: str, crossed: str) -> None:
+    text, tokenizer = "JC virus infection of it.", encoder_tokenizer("bert")
+
+    def marked(head: Concept, tail: Concept) -> str:
+        candidate = Candidate(0, head, tail, frozenset())
+        return marking.mark([text], [candidate], tokenizer, Markers(style, False, False, 64))[0].text
+
+    assert marked(Concept("1", "Disease", [(0, 18)]), Concept("7", "Species", [(0, 8)])) == nested
+    assert marked(Concept("1", "Disease", [(0, 8)]), Concept("9", "Gene", [(3, 18)])) == crossed
