@@ -510,15 +510,15 @@ def test_predict_never_overwrites_silently(predictor: list[Any], run: Path, tmp_
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"", "none (the file is empty)"),
-        (b"gene;disease\nA;B\n", "Columns found: gene;disease"),
-        (b"symbol,disease\nA,B\n", "no column gene. Columns found: symbol, disease"),
+        (b"", "is empty"),
+        (b"gene;illness\nA;B\n", "no column disease. Columns found in line 1, separated by semicolons: gene, illness"),
+        (b"symbol,disease\nA,B\n", "no column gene. Columns found in line 1, separated by commas: symbol, disease"),
         (b"gene,disease\n", "no rows"),
         (b"gene,disease\nA,B\n,B\nA,B\n  ,B\n", "column gene is empty in line 3, 5"),
         (b"gene,disease\n" + b"A,\n" * 30, "line 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 20 more"),
-        (b"gene,disease\nA,B\nA,B, chronic\n", "line 3: not 2 fields"),
-        (b"gene,disease\nA,B\nA\n", "line 3: not 2 fields"),
-        (b'gene,disease\nA,"B\n', "not valid CSV"),
+        (b"gene,disease\nA,B\nA,B, chronic\n", "line 3: 3 fields where the header has 2"),
+        (b"gene,disease\nA,B\nA\n", "line 3: 1 fields where the header has 2"),
+        (b'gene,disease\nA,"B\n', "line 2: not a row of a table"),
         (b"gene,disease\nA,caf\xe9\n", "not UTF-8"),
         (b"gene,disease,score\nA,B,1\n", "a column score already"),
         (b"gene,disease,gene\nA,B,C\n", "two columns of one name"),
@@ -535,7 +535,7 @@ def test_predict_with_a_bad_file(predictor: list[Any], run: Path, tmp_path: Path
 def test_predict_without_input(predictor: list[Any], run: Path, tmp_path: Path) -> None:
     absent = tmp_path / "absent.csv"
     assert f"{absent} does not exist" in message(invoke("predict", run, "-i", absent, "-o", "out.csv"))
-    assert "is a folder" in message(invoke("predict", run, "-i", tmp_path, "-o", "out.csv"))
+    assert "is a directory" in message(invoke("predict", run, "-i", tmp_path, "-o", "out.csv"))
     for arguments in (
         [],
         ["--gene", "EGFR"],

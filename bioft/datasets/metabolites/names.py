@@ -44,7 +44,7 @@ _LATEX_COMMAND = re.compile(r"\\([A-Za-z]+)")
 _PRIMES = str.maketrans({"′": "'", "’": "'", "‘": "'", "`": "'", "´": "'", "″": "''", "“": '"', "”": '"'})
 _DASHES = re.compile(r"[‐‑‒–—―−]")
 # "[c]" and "(in cytosol)" of models; "-c0", "_c0" and "[c0]" of ModelSEED and gapseq ("-d3" is deuterium).
-_COMPARTMENT = re.compile(r"\s*(?:\[[a-z]{1,2}\d?\]|\(in [A-Za-z ]{1,60}\)|[-_ ][a-z]{1,2}0)$")
+_COMPARTMENT = re.compile(r"\s*(?:\[[a-z]{1,2}\d?\]|\(in [A-Za-z ]{1,60}\)|[-_ ][ceghlmnprsuvwx]0)$")
 _ELEMENT = re.compile(r"([A-Z][a-z]?)(\d*)")
 _FORMULA = re.compile(r"(?:[A-Z][a-z]?\d*)+")
 _SIGN = re.compile(r"\(([+-]|\+/-|±)\)")
