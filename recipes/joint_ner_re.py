@@ -30,7 +30,7 @@ from bioft.tasks.joint.arguments import JointArguments
 from bioft.tasks.joint.predict import heads_of, predict_split, table_of
 from bioft.tasks.relations import candidates as relations, evaluate as relation_evaluation
 from bioft.tasks.relations.linking import ConceptDictionary
-from bioft.tasks.relations.predict import choose_threshold
+from bioft.tasks.relations.predict import choose_threshold, threshold_chosen_on
 from bioft.training import arguments, steps as training_run
 
 
@@ -60,6 +60,9 @@ def main(
     record |= {"recipe": "joint_ner_re", "preset": preset, "task": TASK.name, "train_on": data_args.train_on}
     record["joint"] = joint_args.model_options() | runs.describe_start(joint_args.start_from)
     heads = heads_of(record)
+    chooses_threshold = data_args.train_on == "train" and joint_args.threshold is None
+    if chooses_threshold and "relations" in heads:
+        training_run.note_thresholds(record, {"relations": threshold_chosen_on(validation.to_list(), types)})
 
     # 2. Baselines that need no model.
     baselines = evaluate.baselines(dataset, record)
@@ -70,7 +73,6 @@ def main(
     labels = tagging.bio_labels(entity["type"] for row in train for entity in row["entities"])
     model = joint.new_model(encoder, labels, types, joint_args.trained_layers, **joint_args.model_options())
     entities_windows.window_size(tokenizer, encoder, **vars(window_args))
-    chooses_threshold = data_args.train_on == "train" and joint_args.threshold is None
     entity_weights = joint.load_entity_weights(joint_args.start_from, model, base, manifest, chooses_threshold)
     train_documents = inputs.training_dataset(tokenizer, train, model.config, **vars(window_args))
 

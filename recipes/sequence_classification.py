@@ -56,6 +56,10 @@ def main(
         "task": TASK.name,
         "train_on": data_args.train_on,
     }
+    chooses_threshold = data_args.train_on == "train" and relation_args.threshold is None
+    if chooses_threshold:
+        chosen_on = prediction.threshold_chosen_on(validation.to_list(), types)
+        training_run.note_thresholds(record, {TASK.name: chosen_on})
 
     # 2. Baselines that need no model.
     baselines = evaluate.baselines(dataset, record, linked=linked)
@@ -108,9 +112,7 @@ def main(
 
     # 6. Choose the threshold on validation, and evaluate on whole test documents.
     score = partial(prediction.score, (trainer.model, tokenizer), record=record)
-    validation_scores = None
-    if data_args.train_on == "train" and relation_args.threshold is None:
-        validation_scores = score(validation.to_list(), progress="Validation")
+    validation_scores = score(validation.to_list(), progress="Validation") if chooses_threshold else None
     threshold, chosen_on = prediction.choose_threshold(validation_scores, validation, relation_args.threshold)
     started = time.perf_counter()
     scores = score(test.to_list(), progress="Fine-tuned")

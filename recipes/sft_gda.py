@@ -43,6 +43,8 @@ def main(
     # 1. Data: positives are split first, negatives are drawn inside each split, and the audit must pass.
     dataset, manifest = load_or_build(**vars(data_args))
     evaluate.check_not_trained_on(dataset)
+    chosen_on = evaluate.threshold_chosen_on(dataset)
+    training_run.note_thresholds(record, {TASK.name: chosen_on})
     earlier_run = prediction.find_start(script_args.start_from, base, manifest)
 
     # The model, prompts that it can read, and the adapter that it gets.
@@ -99,7 +101,7 @@ def main(
     if not writes:
         return
     scored = {FINE_TUNED: scores, BASE: base_scores, **scored}
-    thresholds = {name: evaluate.choose_threshold(dataset, its) for name, its in scored.items()}
+    thresholds = {name: evaluate.choose_threshold(dataset, its, chosen_on) for name, its in scored.items()}
     tables = {
         name: evaluate.predictions(dataset["test"], its["test"], thresholds[name]) for name, its in scored.items()
     }
@@ -116,7 +118,7 @@ def main(
         "base_model": models.describe(base, model_args, model),
         "dataset": describe(manifest),
         "audit": manifest["audit"],
-        "scoring": evaluate.describe_scoring(prompts, thresholds),
+        "scoring": evaluate.describe_scoring(prompts, thresholds, chosen_on),
         "metrics": figures.pop(FINE_TUNED),
         "base_model_metrics": figures.pop(BASE),
         "baselines": figures,

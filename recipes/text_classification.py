@@ -68,6 +68,9 @@ def main(
 
     # 2. Baselines that need no model. 3. The base model before any training: a new head knows nothing yet.
     record |= {"labels": labels, "classifier": vars(classifier_args) | {"multi_label": multi_label}}
+    if (chosen_on := evaluate.chosen_on(dataset, labels)) is not None:
+        record["classifier"]["thresholds_chosen_on"] = list(chosen_on.values())
+        training_run.note_thresholds(record, chosen_on)
     if writes:
         baselines = evaluate.baselines(dataset, record)
         before, _ = choose_and_predict((model.to(training_args.device), tokenizer), dataset, record, "Base")
@@ -129,7 +132,7 @@ def main(
 def choose_and_predict(model: Any, dataset: DatasetDict, record: dict[str, Any], name: str) -> tuple[Any, float]:
     """Choose thresholds on validation, into the record, then label the test texts; returns these and the seconds."""
     scores = scores_of(model, dataset["validation"]["text"][:], record, f"{name}, validation")
-    record["classifier"]["thresholds"] = evaluate.choose(dataset, record["labels"], scores)
+    record["classifier"]["thresholds"] = evaluate.choose(dataset, record, scores)
     started = time.perf_counter()
     return predict(model, dataset["test"], record, f"{name}, test"), time.perf_counter() - started
 

@@ -30,7 +30,7 @@ from bioft.cards.words import (
 from bioft.errors import BioftError
 from bioft.task import Task
 
-OPTIONAL_FIELDS = ("audit", "base_model_metrics", "command", "comparison", "files", "scoring", "timings")
+OPTIONAL_FIELDS = ("audit", "base_model_metrics", "command", "comparison", "files", "notes", "scoring", "timings")
 
 
 def model_card(run: dict[str, Any], *, repository: str | None = None) -> str:

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from bioft.errors import BioftError
 from bioft.inspect import documents, pairs, texts
+from bioft.metrics import thresholds
 from bioft.storage import datasets as storage
 from bioft.storage.files import new_folder, write_json
 
@@ -78,5 +79,10 @@ def notes(manifest: dict[str, Any]) -> list[str]:
     for split, left_out in manifest.get("skipped", {}).items():
         if left_out["documents"]:
             found.append(f"{split}: {left_out['documents']:,} documents left out. First: {left_out['first'][0]}")
+    counts = manifest.get("rows", {}).get("validation", {})
+    rows = sum(counts.get(label, 0) for label in ("positive", "negative"))
+    rows = rows or (counts.get("documents", 0) if manifest.get("multi_label") else 0)
+    if rows and (few := thresholds.too_few(rows)) is not None:
+        found.append(f"{few}: a model's threshold is not chosen on it, but .5")
     found += [f"left out, {what}: {n:,}" for what, n in manifest.get("left_out", {}).items() if n]
     return [f"Note: {note}" for note in found]

@@ -1,5 +1,6 @@
 """How every recipe begins and ends its run; what lies between is the recipe's own."""
 
+import logging
 import os
 import tempfile
 from collections.abc import Callable, Mapping
@@ -16,12 +17,14 @@ from bioft import task as tasks
 from bioft.cards import model as cards
 from bioft.errors import BioftError
 from bioft.hub import push as hub
-from bioft.metrics import plots, report
+from bioft.metrics import plots, report, thresholds
 from bioft.models import base as models, embedded, lora
 from bioft.storage import environment, run_directory, runs
 from bioft.storage.files import disk_errors, remove, write_json, write_text
 from bioft.storage.runs import CARD, RECORD, RESUMPTION, checksums, is_tested
 from bioft.training import arguments, launch
+
+logger = logging.getLogger(__name__)
 
 
 def begin(script_args: Any, model_args: Any, training_args: Any) -> tuple[dict[str, Any], embedded.BaseModel]:
@@ -70,6 +73,17 @@ def prepare(script_args: Any, *other_args: Any) -> tuple[str | None, bool]:
         other_args[-1].run_name = other_args[-1].run_name or f"{directory.name}-{begun:%Y%m%d-%H%M%S}"
     state.wait_for_everyone()
     return run_directory.last_checkpoint(directory), state.is_main_process
+
+
+def note_thresholds(record: dict[str, Any], chosen: Mapping[str, str]) -> None:
+    """Say on stderr, and in the record's `notes` that its card shows, which thresholds no validation split chooses.
+
+    `chosen` is by the names of what they decide what `thresholds.chosen_on` says.
+    """
+    if (sentence := thresholds.note(chosen)) is not None:
+        record.setdefault("notes", []).append(sentence)
+        if PartialState().is_main_process:
+            logger.warning(sentence)
 
 
 def finish(trainer: Any, record: dict[str, Any], shown: Mapping[str, str], push_to_hub: str | None = None) -> None:

@@ -80,7 +80,12 @@ def test_the_run_directory_is_complete_and_safe(finished: Path) -> None:
     assert not [path for path in finished.rglob("*") if path.suffix in forbidden or "checkpoint" in path.name]
     assert record["labels"] == [relations.NO_RELATION, "CID"]
     assert record["relations"]["arguments"] == {"CID": [["Chemical", "Disease"]]}
-    assert record["relations"]["threshold_chosen_on"] == "validation"
+    few = record["relations"]["threshold_chosen_on"]
+    assert few.startswith("default .5: validation has") and record["relations"]["threshold"] == 0.5
+    assert (
+        record["notes"] == [f"The threshold is the {few}."]
+        and record["notes"][0] in (finished / "README.md").read_text()
+    )
     assert set(record["baselines"]) == {"co_occurrence", "sentence_co_occurrence", "known_pair", "tfidf"}
     for figures in (record["metrics"], record["base_model_metrics"], *record["baselines"].values()):
         assert {"f1", "precision", "recall", "cid_f1", "macro_f1"} <= figures.keys()

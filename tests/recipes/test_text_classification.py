@@ -32,8 +32,8 @@ from bioft.verify import verify as verification
 from tests.tiny import write_encoder
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
-TRAINING: dict[str, object] = {"num_train_epochs": 3, "learning_rate": 1e-2, "per_device_train_batch_size": 32}
-TRAINING |= {"logging_steps": 2, "class_imbalance": "none"}
+TRAINING: dict[str, object] = {"num_train_epochs": 6, "learning_rate": 1e-2, "per_device_train_batch_size": 32}
+TRAINING |= {"logging_steps": 2, "class_imbalance": "pos_weight"}
 
 
 def load_recipe(name: str) -> ModuleType:

@@ -276,7 +276,14 @@ def test_a_threshold_tuned_on_the_test_split_is_found(finished: Path, ctd: Path,
     def label(table: pd.DataFrame) -> None:
         table["prediction"] = (table["score"] >= best).astype(int)
 
-    copy = forge(finished, tmp_path, tune, label)
+    def say_chosen(record: dict[str, Any]) -> None:
+        tune(record)
+        record["scoring"]["threshold_chosen_on"] = "validation"
+
+    copy = forge(finished, tmp_path / "default", tune, label)
+    state_what_the_predictions_give(copy)
+    assert_reason(verify(copy, ctd), "fine-tuned: the threshold is not .5, which the record says it is.")
+    copy = forge(finished, tmp_path / "chosen", say_chosen, label)
     state_what_the_predictions_give(copy)
     assert_reason(verify(copy, ctd), f"fine-tuned: validation does not give the recorded threshold {best:.4f}")
 

@@ -13,8 +13,7 @@ from bioft import metrics
 from bioft.datasets.gene_disease.audit import audit
 from bioft.datasets.gene_disease.baselines import GENE_DISEASE
 from bioft.errors import LeakageError
-from bioft.metrics import bootstrap, intervals, report
-from bioft.metrics.thresholds import most_accurate_threshold
+from bioft.metrics import bootstrap, intervals, report, thresholds as choosing
 from bioft.storage.runs import PREDICTIONS
 from bioft.task import BASE, FINE_TUNED
 from bioft.tasks.gene_disease import TASK, pair_plots
@@ -29,9 +28,14 @@ Scores = Mapping[str, np.ndarray]
 plot = pair_plots.plot_run
 
 
-def choose_threshold(dataset: DatasetDict, scores: Scores) -> float:
-    """The threshold with the highest accuracy on the validation split."""
-    return most_accurate_threshold(labels_of(dataset["validation"]), scores["validation"])
+def choose_threshold(dataset: DatasetDict, scores: Scores, on: str) -> float:
+    """The threshold with the highest accuracy on the validation split, or .5, as `threshold_chosen_on` says."""
+    return choosing.choose_most_accurate(labels_of(dataset["validation"]), scores["validation"], on)
+
+
+def threshold_chosen_on(dataset: DatasetDict) -> str:
+    """What chooses the thresholds of all systems: "validation", or why they are .5."""
+    return choosing.chosen_on(labels_of(dataset["validation"]))
 
 
 def fit_baselines(
@@ -47,8 +51,9 @@ def fit_baselines(
 
 def baselines(dataset: DatasetDict, record: Mapping[str, Any], progress: bool = False) -> dict[str, pd.DataFrame]:
     """The predictions table of every baseline, fitted on the training split, in the order of `GENE_DISEASE`."""
+    on = record["scoring"]["threshold_chosen_on"] if "scoring" in record else threshold_chosen_on(dataset)
     return {
-        name: predictions(dataset["test"], scores["test"], choose_threshold(dataset, scores))
+        name: predictions(dataset["test"], scores["test"], choose_threshold(dataset, scores, on))
         for name, scores in fit_baselines(dataset, record, progress)
     }
 
@@ -120,6 +125,11 @@ def check_choices(model: Any, dataset: DatasetDict, record: Mapping[str, Any]) -
 
     language_model, prompts, _ = model
     rows, recorded, tolerance = dataset["validation"], thresholds(record), TASK.tolerance(record)
+    if (stated := record["scoring"]["threshold_chosen_on"]) != choosing.VALIDATION:
+        if stated != (chosen := threshold_chosen_on(dataset)):
+            return [f"The thresholds are said to be the {stated}; by its validation split it is: {chosen}."]
+        others = [name for name, its in recorded.items() if its != choosing.DEFAULT]
+        return [f"{name}: the threshold is not .5, which the record says it is." for name in others]
     scores = {FINE_TUNED: score_pairs(language_model, prompts, rows)}
     with language_model.disable_adapter():
         scores[BASE] = score_pairs(language_model, prompts, rows)
@@ -128,11 +138,12 @@ def check_choices(model: Any, dataset: DatasetDict, record: Mapping[str, Any]) -
     for name, its in scores.items():
         if (threshold := recorded.get(name)) is None:
             continue
-        best = most_accurate_threshold(labels, its)
+        best = choosing.most_accurate_threshold(labels, its)
         accuracy, highest = (intervals.metric_values(labels, its, threshold=t)["accuracy"] for t in (threshold, best))
-        # Scores this near to a threshold may fall on its other side when they are computed again.
+        # Scores this near to a threshold may fall on its other side when they are computed again. Without any, the
+        # threshold is this one: of equally accurate ones another would be chosen by what it does on test.
         near = sum(float(np.mean(np.abs(its - t) <= tolerance)) for t in (threshold, best))
-        if highest - accuracy > near + 1e-6:
+        if abs(threshold - best) > tolerance and (not near or highest - accuracy > near + 1e-6):
             reasons.append(
                 f"{name}: validation does not give the recorded threshold {threshold:.4f} (accuracy {accuracy:.3f}) "
                 f"but {best:.4f} (accuracy {highest:.3f})."
@@ -150,10 +161,10 @@ def write_predictions(
     table.to_parquet(directory / PREDICTIONS, index=False)
 
 
-def describe_scoring(prompts: PairPrompts, thresholds: Mapping[str, float]) -> dict[str, Any]:
+def describe_scoring(prompts: PairPrompts, thresholds: Mapping[str, float], chosen_on: str) -> dict[str, Any]:
     """How scores came about and became labels: all that is needed to compute the figures from the predictions.
 
-    `thresholds` are those of all systems, by name.
+    `thresholds` are those of all systems, by name, and `chosen_on` is what `threshold_chosen_on` says of them.
     """
     return {
         "prompt_style": prompts.name,
@@ -162,7 +173,7 @@ def describe_scoring(prompts: PairPrompts, thresholds: Mapping[str, float]) -> d
         "threshold": thresholds[FINE_TUNED],
         "base_model_threshold": thresholds[BASE],
         "baseline_thresholds": {name: its for name, its in thresholds.items() if name not in (FINE_TUNED, BASE)},
-        "threshold_chosen_on": "validation",
+        "threshold_chosen_on": chosen_on,
     }
 
 

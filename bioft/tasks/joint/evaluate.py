@@ -20,7 +20,7 @@ from bioft.tasks.entities.predictions import Record
 from bioft.tasks.joint import answers as joint_answers
 from bioft.tasks.joint.predict import JointPrediction, heads_of, predict_split
 from bioft.tasks.relations import answers as relation_answers, evaluate as relation_evaluation
-from bioft.tasks.relations.predict import choose_threshold
+from bioft.tasks.relations.predict import highest_f1
 
 __all__ = ["check_data", "plot", "tables"]  # as for entities
 SHOWN = {
@@ -52,8 +52,7 @@ def validation_metrics(rows: Dataset, prediction: JointPrediction, heads: Sequen
         compared = counts.count(spans_of(prediction.entities), entity_f1.spans(rows), type_index=2)
         found["entity_f1"] = counts.metrics(compared, n_resamples=0)["f1"]
     if "relations" in heads:
-        threshold, _ = choose_threshold(prediction.annotated, rows)
-        found["relation_f1"] = prediction.annotated.f1(relation_f1.relations(rows), threshold)
+        found["relation_f1"] = highest_f1(prediction.annotated, rows)
     return {**found, "f1": sum(found.values()) / len(found)}
 
 
@@ -103,8 +102,10 @@ def comparisons(
 
 def check_choices(model: Sequence[Any], dataset: DatasetDict, record: Record) -> list[str]:
     """Why the recorded threshold is not the one that validation gives; empty where it is, or was not chosen there."""
-    if record["relations"]["threshold_chosen_on"] != "validation" or "relations" not in heads_of(record):
+    if "relations" not in heads_of(record):
         return []
+    if (wrong := relation_evaluation.check_default(dataset, record)) is not None:
+        return wrong
     validation = dataset["validation"]
     found = predict_split(model, validation, record)
     return relation_evaluation.check_threshold(found.annotated, validation, record)

@@ -17,7 +17,14 @@ from bioft.tasks.entities.predictions import Record
 from bioft.tasks.relations import candidates as relations, errors
 from bioft.tasks.relations.baselines import RELATIONS
 from bioft.tasks.relations.linking import ConceptDictionary
-from bioft.tasks.relations.predict import RelationScores, choose_threshold, score, table_of
+from bioft.tasks.relations.predict import (
+    RelationScores,
+    recorded_arguments,
+    score,
+    table_of,
+    threshold_chosen_on,
+    truth_of,
+)
 
 __all__ = ["check_data", "plot", "tables"]  # as for entities
 THRESHOLD_TOLERANCE = 0.005 + 1e-6
@@ -94,16 +101,30 @@ def comparisons(
 
 def check_choices(model: Sequence[Any], dataset: DatasetDict, record: Record) -> list[str]:
     """Why the recorded threshold is not the one that validation gives; empty where it is, or was not chosen there."""
-    if record["relations"]["threshold_chosen_on"] != "validation":
-        return []
+    if (wrong := check_default(dataset, record)) is not None:
+        return wrong
     validation = dataset["validation"]
     return check_threshold(score(model, validation.to_list(), record), validation, record)
+
+
+def check_default(dataset: DatasetDict, record: Record) -> list[str] | None:
+    """Why a recorded threshold is not the default that the record says it is; None where validation chose it."""
+    stated, threshold = record["relations"]["threshold_chosen_on"], record["relations"]["threshold"]
+    if stated == thresholds.VALIDATION:
+        return None
+    if stated == "given":
+        return []
+    chosen_on = threshold_chosen_on(dataset["validation"].to_list(), recorded_arguments(record))
+    if stated != "not chosen" and stated != chosen_on:
+        return [f"The threshold is said to be the {stated}; by the validation split it is: {chosen_on}."]
+    return [] if threshold == thresholds.DEFAULT else [f"The threshold is {threshold:.4f}, and not .5 as recorded."]
 
 
 def check_threshold(scores: RelationScores, validation: Dataset, record: Record) -> list[str]:
     """Why validation, of which these are the scores, does not give the recorded threshold; empty where it does."""
     recorded, references = record["relations"]["threshold"], relation_f1.relations(validation)
-    best, _ = choose_threshold(scores, validation)
+    truth, missed = truth_of(scores.candidates, list(scores.arguments), validation.to_list())
+    best, _ = thresholds.best_threshold(truth, scores.scores, missed)
     if not scores.f1(references, best) - scores.f1(references, recorded) > THRESHOLD_TOLERANCE:
         return []
     return [

@@ -156,13 +156,33 @@ def choose_threshold(
     if given is not None:
         return given, "given"
     if scores is None:
-        return 0.5, "not chosen"
+        return thresholds.DEFAULT, "not chosen"
+    truth, missed = truth_of(scores.candidates, list(scores.arguments), rows)
+    on = thresholds.chosen_on(truth)
+    return thresholds.choose_highest_f1(truth, scores.scores, on, missed), on
+
+
+def threshold_chosen_on(rows: Sequence[Row], arguments: relations.Arguments) -> str:
+    """What a model chooses its threshold on, that was not trained on the validation documents `rows`."""
+    return thresholds.chosen_on(relations.true_labels(relations.candidates(rows, arguments), arguments))
+
+
+def highest_f1(scores: RelationScores, rows: Sequence[Row]) -> float:
+    """The highest micro F1 that any threshold gives on documents."""
+    truth, missed = truth_of(scores.candidates, list(scores.arguments), rows)
+    return thresholds.best_threshold(truth, scores.scores, missed)[1]
+
+
+def truth_of(found: Sequence[Any], types: Sequence[str], rows: Sequence[Row]) -> tuple[np.ndarray, int]:
+    """Which relations of each type the documents state between their candidates, shape (candidates, types).
+
+    Beside it how many they state between no candidates.
+    """
     stated = list(map(set, relation_f1.relations(rows)))
     truth = np.array(
-        [[(kind, c.head.id, c.tail.id) in stated[c.document] for kind in scores.arguments] for c in scores.candidates]
+        [[(kind, c.head.id, c.tail.id) in stated[c.document] for kind in types] for c in found], dtype=bool
     )
-    missed = sum(map(len, stated)) - int(truth.sum())
-    return thresholds.best_threshold(truth, scores.scores, missed)[0], "validation"
+    return truth.reshape(-1, len(types)), sum(map(len, stated)) - int(truth.sum())
 
 
 def shown_example(trainer: Any, index: int) -> Text:

@@ -4,7 +4,7 @@ With one label a text, the labels exclude each other (softmax, the highest wins)
 (sigmoid, a threshold for each label).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification
 from bioft.datasets.texts.baselines import indicator_matrix
 from bioft.datasets.texts.labelled import labels_of
 from bioft.errors import BioftError
-from bioft.metrics.thresholds import best_threshold
+from bioft.metrics.thresholds import best_threshold, choose_highest_f1
 from bioft.models import embedded
 from bioft.models.batches import logits_of
 
@@ -134,14 +134,12 @@ def classification_loss(
     return loss
 
 
-def choose_thresholds(truth: Floats, scores: Floats) -> list[float]:
-    """For each label the score from which on it is predicted, such that its F1 is highest. Choose on VALIDATION.
+def choose_thresholds(truth: Floats, scores: Floats, on: Iterable[str]) -> list[float]:
+    """For each label the score from which on it is predicted, such that its F1 is highest on VALIDATION.
 
-    A label that no text has keeps 0.5.
+    It is .5 where `on` says so of a label (`thresholds.chosen_on`).
     """
-    return [
-        best_threshold(there, its)[0] if there.any() else 0.5 for there, its in zip(truth.T, scores.T, strict=True)
-    ]
+    return [choose_highest_f1(there, its, why) for there, its, why in zip(truth.T, scores.T, on, strict=True)]
 
 
 def decide(scores: Floats, labels: Sequence[str], thresholds: Sequence[float] | None) -> list[list[str]]:
@@ -158,7 +156,8 @@ def validation_f1(multi_label: bool) -> Callable[[Any], dict[str, float]]:
     def compute(prediction: Any) -> dict[str, float]:
         scores, truth = probabilities(prediction.predictions, multi_label), prediction.label_ids
         if multi_label:
-            predicted, truth = scores >= np.asarray(choose_thresholds(truth, scores)), truth.astype(bool)
+            best = [best_threshold(there, its)[0] for there, its in zip(truth.T, scores.T, strict=True)]
+            predicted, truth = scores >= np.asarray(best), truth.astype(bool)
         else:
             predicted = prediction.predictions.argmax(axis=1)
         averages = {"f1": "micro", "macro_f1": "macro"}

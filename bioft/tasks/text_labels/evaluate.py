@@ -11,15 +11,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from datasets import Dataset, DatasetDict
+from sklearn.metrics import f1_score
 
 from bioft import metrics
 from bioft.datasets.texts.baselines import baselines_for, indicator_matrix
 from bioft.datasets.texts.labelled import audit, labels_of
 from bioft.errors import BioftError, LeakageError
-from bioft.metrics import intervals, multilabel, plots, report as metrics_report
+from bioft.metrics import intervals, multilabel, plots, report as metrics_report, thresholds
 from bioft.storage.runs import PREDICTIONS
 from bioft.storage.text_lines import normalise
-from bioft.tasks.text_labels.classifier import choose_thresholds, decide
+from bioft.tasks.text_labels.classifier import choose_thresholds, decide, score_texts
 
 SHOWN = {
     "f1": "Micro F1",
@@ -31,16 +32,35 @@ SHOWN = {
 TRAINED_ON = "trained_on.parquet"
 """The file of a run that says which texts it was trained on, as checksums of them."""
 REPORT = "classification_report.txt"
+THRESHOLD_TOLERANCE = 0.005 + 1e-6
+"""How much higher a label's F1 on validation may be at another threshold than at the recorded one."""
 
 Metrics = dict[str, dict[str, float | int | None]]
 
 
-def choose(dataset: DatasetDict, labels: Sequence[str], validation_scores: np.ndarray) -> list[float] | None:
-    """The threshold of each label, chosen on validation; None where a text has one label."""
+def choose(dataset: DatasetDict, record: Mapping[str, Any], validation_scores: np.ndarray) -> list[float] | None:
+    """The threshold of each label of a record, chosen on what it says; None where a text has one label."""
+    validation, labels = dataset["validation"], record["labels"]
+    if "labels" not in validation.column_names:
+        return None
+    truth = indicator_matrix(labels_of(validation), labels)
+    # Without a run there is no record of it yet.
+    on = recorded_choice(record) if "classifier" in record else (chosen_on(dataset, labels) or {}).values()
+    return choose_thresholds(truth, validation_scores, on)
+
+
+def recorded_choice(record: Mapping[str, Any]) -> list[str]:
+    """What chose the threshold of each label: validation did all of a record from before it had to have a size."""
+    return record["classifier"].get("thresholds_chosen_on", [thresholds.VALIDATION] * len(record["labels"]))
+
+
+def chosen_on(dataset: DatasetDict, labels: Sequence[str]) -> dict[str, str] | None:
+    """By label what chooses its threshold: "validation", or why it is .5; None where a text has one label."""
     validation = dataset["validation"]
     if "labels" not in validation.column_names:
         return None
-    return choose_thresholds(indicator_matrix(labels_of(validation), labels), validation_scores)
+    truth = indicator_matrix(labels_of(validation), labels)
+    return {label: thresholds.chosen_on(there) for label, there in zip(labels, truth.T, strict=True)}
 
 
 def predictions(
@@ -59,7 +79,7 @@ def baselines(dataset: DatasetDict, record: Mapping[str, Any], progress: bool = 
     for name, kind in baselines_for(labels).items():
         baseline = kind(labels, multi_label="labels" in train.column_names).fit(train["text"][:], labels_of(train))
         validation, test = (baseline.scores(dataset[split]["text"]) for split in ("validation", "test"))
-        found[name] = predictions(dataset["test"], labels, test, choose(dataset, labels, validation))
+        found[name] = predictions(dataset["test"], labels, test, choose(dataset, record, validation))
     return found
 
 
@@ -113,6 +133,31 @@ def check_data(dataset: DatasetDict, record: Mapping[str, Any]) -> list[str]:
     """Raises LeakageError if a text is in two splits."""
     audit(dataset)
     return []
+
+
+def check_choices(model: Any, dataset: DatasetDict, record: Mapping[str, Any]) -> list[str]:
+    """For which labels validation does not give the recorded threshold, or it is not the default that it should be."""
+    labels, kept = record["labels"], record["classifier"]
+    if kept["thresholds"] is None:
+        return []
+    validation, chosen, reasons = dataset["validation"], chosen_on(dataset, labels) or {}, []
+    stated = recorded_choice(record)
+    truth = indicator_matrix(labels_of(validation), labels)
+    scores = score_texts(model[0], model[1], validation["text"][:], kept["max_length"], kept["multi_label"])
+    for label, threshold, why, there, its in zip(labels, kept["thresholds"], stated, truth.T, scores.T, strict=True):
+        if why not in (thresholds.VALIDATION, chosen[label]):
+            reasons.append(f"{label}: the threshold is said to be the {why}; by validation it is: {chosen[label]}.")
+        elif why != thresholds.VALIDATION and threshold != thresholds.DEFAULT:
+            reasons.append(f"{label}: the threshold is {threshold:.4f}, and not .5 as recorded.")
+        elif why == thresholds.VALIDATION and there.any():
+            best, highest = thresholds.best_threshold(there, its)
+            f1 = float(f1_score(there, its >= threshold, zero_division=0))
+            if highest - f1 > THRESHOLD_TOLERANCE:
+                reasons.append(
+                    f"{label}: validation does not give the recorded threshold {threshold:.4f} (F1 {f1:.3f}) but "
+                    f"{best:.4f} (F1 {highest:.3f})."
+                )
+    return reasons
 
 
 def checksums_of(texts: Iterable[str]) -> set[str]:

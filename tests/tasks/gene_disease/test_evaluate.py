@@ -31,11 +31,23 @@ def test_the_threshold_comes_from_validation_and_not_from_test(dataset: DatasetD
     labels = np.array([1, 0] * 100)
     # Validation is perfect at 0.8; test would be perfect at 0.2, and is half right at 0.8.
     validation, test = np.where(labels, 0.9, 0.7), np.where(labels, 0.3, 0.1)
-    threshold = evaluation.choose_threshold(dataset, {"validation": validation, "test": test})
+    threshold = evaluation.choose_threshold(dataset, {"validation": validation, "test": test}, "validation")
     assert threshold == pytest.approx(0.8)
     found = evaluation.figures(evaluation.predictions(dataset["test"], test, threshold), dataset, {})
     assert found["accuracy"]["value"] == 0.5
     assert found["auroc"]["value"] == 1.0
+
+
+def test_a_validation_split_that_is_too_small_chooses_no_threshold(dataset: DatasetDict) -> None:
+    """Of 199 rows the perfect threshold .8 is not taken, and the record says why."""
+    assert evaluation.threshold_chosen_on(dataset) == "validation"
+    dataset["validation"] = dataset["validation"].select(range(199))
+    on = evaluation.threshold_chosen_on(dataset)
+    assert on == "default .5: validation has 199 rows, fewer than 200"
+    scores = {"validation": np.where(dataset["validation"]["label"], 0.9, 0.7)}
+    assert evaluation.choose_threshold(dataset, scores, on) == 0.5
+    dataset["validation"] = pairs("validation", [1] * 9 + [0] * 300)
+    assert evaluation.threshold_chosen_on(dataset) == "default .5: validation has 9 positives, fewer than 10"
 
 
 def test_figures_of_scores_without_a_threshold_are_those_that_need_none(dataset: DatasetDict) -> None:

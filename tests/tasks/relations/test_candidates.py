@@ -341,8 +341,15 @@ def test_a_threshold_is_given_or_chosen_on_validation_or_neither(row: dict[str, 
     found = relations.candidates([row], ARGUMENTS)
     scores = relation_prediction.RelationScores(found, np.array([[0.3], [0.2], [0.4]]), ARGUMENTS)
     without_types = [candidate._replace(types=frozenset()) for candidate in found]
-    threshold, source = relation_prediction.choose_threshold(replace(scores, candidates=without_types), [row])
+    rows = [row] * thresholds.LEAST_ROWS
+    many = [each._replace(document=place) for place in range(len(rows)) for each in without_types]
+    enough = replace(scores, candidates=many, scores=np.tile(scores.scores, (len(rows), 1)))
+    threshold, source = relation_prediction.choose_threshold(enough, rows)
     assert 0.3 < threshold <= 0.4 and source == "validation"
+    few = (0.5, "default .5: validation has 3 rows, fewer than 200")
+    assert relation_prediction.choose_threshold(replace(scores, candidates=without_types), [row]) == few
+    assert relation_prediction.threshold_chosen_on([row], ARGUMENTS) == few[1]
+    assert relation_prediction.threshold_chosen_on(rows, ARGUMENTS) == "validation"
     assert relation_prediction.choose_threshold(None, [row], 0.7) == (0.7, "given")
     assert relation_prediction.choose_threshold(None, [row]) == (0.5, "not chosen")
     assert [[each[:3] for each in found] for found in scores.found(1, 0.35)] == [[("CID", "D9270", "D11")]]

@@ -7,6 +7,7 @@ from datasets import Dataset, DatasetDict
 from torch import nn
 
 from bioft.errors import BioftError, LeakageError
+from bioft.metrics.thresholds import chosen_on, note
 from bioft.models import base as models
 from bioft.tasks.text_labels import (
     classifier as text_classification,
@@ -66,10 +67,13 @@ def test_what_was_trained_on_is_remembered_with_the_run(tmp_path):
 
 
 def test_thresholds_are_chosen_for_each_label_on_validation():
-    truth = np.array([[1, 0], [1, 0], [0, 0], [0, 0]])
-    scores = np.array([[0.3, 0.9], [0.2, 0.1], [0.1, 0.2], [0.05, 0.3]])
-    thresholds = text_classification.choose_thresholds(truth, scores)
-    assert 0.1 < thresholds[0] <= 0.2 and thresholds[1] == 0.5, "0.5 where validation has no such label"
+    truth = np.array([[1, 0], [1, 0], [0, 0], [0, 0]] * 50)
+    truth[:9, 1] = 1
+    scores = np.array([[0.3, 0.9], [0.2, 0.1], [0.1, 0.2], [0.05, 0.3]] * 50)
+    on = [chosen_on(each) for each in truth.T]
+    thresholds = text_classification.choose_thresholds(truth, scores, on)
+    assert 0.1 < thresholds[0] <= 0.2 and thresholds[1] == 0.5, "0.5 where validation has nine texts with a label"
+    assert {chosen_on(each) for each in truth[:199].T} == {"default .5: validation has 199 rows, fewer than 200"}
     assert text_classification.decide(scores, LABELS, thresholds)[:2] == [["Covid19", "Negative"], ["Covid19"]]
     assert text_classification.decide(scores, LABELS, None)[:2] == [["Negative"], ["Covid19"]], (
         "one label: the highest"
@@ -77,11 +81,23 @@ def test_thresholds_are_chosen_for_each_label_on_validation():
 
 
 def test_predicted_labels_use_thresholds_of_the_validation_split_only():
-    dataset = DatasetDict(validation=rows("a", "b"), test=rows("c", "d"))
-    validation = np.array([[0.1, 0.4], [0.3, 0.1]])
-    thresholds = text_evaluation.choose(dataset, LABELS, validation)
+    dataset = DatasetDict(validation=rows(*["a", "b"] * 100), test=rows("c", "d"))
+    validation = np.array([[0.1, 0.4], [0.3, 0.1]] * 100)
+    record = {"labels": LABELS}
+    thresholds = text_evaluation.choose(dataset, record, validation)
     found = text_evaluation.predictions(dataset["test"], LABELS, np.array([[0.25, 0.1], [0.1, 0.3]]), thresholds)
     assert found["prediction"].tolist() == [["Covid19"], ["Negative"]]
+    assert text_evaluation.chosen_on(dataset, LABELS) == dict.fromkeys(LABELS, "validation")
+    small = DatasetDict(validation=rows("a", "b"), test=rows("c", "d"))
+    few = text_evaluation.chosen_on(small, LABELS)
+    assert few == dict.fromkeys(LABELS, "default .5: validation has 2 rows, fewer than 200")
+
+
+def test_what_a_note_says_of_thresholds():
+    some = {"Covid19": "validation", "Negative": "default .5: validation has 3 positives, fewer than 10"}
+    assert note(some) == "The threshold of Negative is the default .5: validation has 3 positives, fewer than 10."
+    assert note(dict.fromkeys(LABELS, "default .5: few")) == "The threshold is the default .5: few."
+    assert note(dict.fromkeys(LABELS, "validation")) is None
 
 
 # --- the loss
