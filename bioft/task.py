@@ -67,10 +67,12 @@ class Source:
     """The name by which recipes take it, where that is another ("sample"); None where no recipe trains on it."""
     fetch: str = ""
     """What `bioft download` calls the files that it is built from, if it fetches them."""
+    own: bool = False
+    """It builds of files of one's own, or of any dataset on the Hub: recipes take these in the place of a name."""
 
     def dataset_name(self) -> str | None:
-        """The name by which recipes take it; None where none does."""
-        return None if self.dataset is None else self.dataset or self.name
+        """The name by which recipes take it; None where none does, and where they take the files themselves."""
+        return None if self.dataset is None or self.own else self.dataset or self.name
 
     def builder(self) -> Callable[..., Any]:
         """The function that builds, imported now."""

@@ -17,18 +17,19 @@ from pathlib import Path
 from transformers import AutoModel, set_seed
 
 from bioft.datasets.documents.corpus import training_documents
-from bioft.datasets.load import describe, load_documents
+from bioft.datasets.load import describe, load_relations
 from bioft.errors import BioftError
 from bioft.models import base as models, dry_run
 from bioft.models.arguments import EncoderModelArguments, EncoderTrainingArguments, RecipeArguments
 from bioft.storage import files, runs
 from bioft.tasks.entities import arguments as entities_arguments, tagging, windows as entities_windows
-from bioft.tasks.entities.arguments import DocumentArguments, WindowArguments
+from bioft.tasks.entities.arguments import WindowArguments
 from bioft.tasks.entities.evaluate import check_supports
 from bioft.tasks.joint import TASK, answers, evaluate, inputs, model as joint
 from bioft.tasks.joint.arguments import JointArguments
 from bioft.tasks.joint.predict import heads_of, predict_split, table_of
 from bioft.tasks.relations import candidates as relations, evaluate as relation_evaluation
+from bioft.tasks.relations.arguments import RelationDocumentArguments
 from bioft.tasks.relations.linking import ConceptDictionary
 from bioft.tasks.relations.predict import choose_threshold, threshold_chosen_on
 from bioft.training import arguments, steps as training_run
@@ -36,7 +37,7 @@ from bioft.training import arguments, steps as training_run
 
 def main(
     script_args: RecipeArguments,
-    data_args: DocumentArguments,
+    data_args: RelationDocumentArguments,
     window_args: WindowArguments,
     joint_args: JointArguments,
     model_args: EncoderModelArguments,
@@ -50,7 +51,7 @@ def main(
         raise BioftError("joint_ner_re trains no adapter: leave out --use_peft.")
 
     # 1. Data: whole documents in each split.
-    dataset, manifest = load_documents(**vars(data_args))
+    dataset, manifest = load_relations(**vars(data_args))
     entities_arguments.keep_last_checkpoint(training_args, data_args.train_on)
     train, validation, test = training_documents(dataset, data_args.train_on), dataset["validation"], dataset["test"]
     check_supports(test, manifest)

@@ -18,21 +18,20 @@ from peft import get_peft_model
 from transformers import AutoModelForSequenceClassification, DataCollatorWithPadding, Trainer, set_seed
 
 from bioft.datasets.documents.corpus import training_documents
-from bioft.datasets.load import describe, load_documents
+from bioft.datasets.load import describe, load_relations
 from bioft.models import base as models, dry_run, lora
 from bioft.models.arguments import EncoderModelArguments, EncoderTrainingArguments, RecipeArguments
 from bioft.storage import files
 from bioft.tasks.entities import arguments as entities_arguments
-from bioft.tasks.entities.arguments import DocumentArguments
 from bioft.tasks.relations import TASK, answers, candidates as relations, evaluate, predict as prediction
-from bioft.tasks.relations.arguments import RelationArguments
+from bioft.tasks.relations.arguments import RelationArguments, RelationDocumentArguments
 from bioft.tasks.relations.linking import ConceptDictionary
 from bioft.training import arguments, steps as training_run
 
 
 def main(
     script_args: RecipeArguments,
-    data_args: DocumentArguments,
+    data_args: RelationDocumentArguments,
     relation_args: RelationArguments,
     model_args: EncoderModelArguments,
     training_args: EncoderTrainingArguments,
@@ -43,7 +42,7 @@ def main(
     directory = Path(training_args.output_dir)
 
     # 1. Data: whole documents in each split; for the evaluation end to end also with entities that a run finds.
-    dataset, manifest = load_documents(**vars(data_args))
+    dataset, manifest = load_relations(**vars(data_args))
     entities_arguments.keep_last_checkpoint(training_args, data_args.train_on)
     train, validation, test = training_documents(dataset, data_args.train_on), dataset["validation"], dataset["test"]
     evaluate.check_supports(test, manifest)

@@ -126,7 +126,8 @@ def main(
         | runs.describe_start(classifier_args.start_from, start.earlier_run),
         "timings": {"predict_seconds": seconds, "examples_per_second": len(test) / seconds},
     }
-    training_run.finish(trainer, record, evaluate.SHOWN, script_args.push_to_hub)
+    shown = evaluate.shown_metrics(labels, multi_label=multi_label)
+    training_run.finish(trainer, record, shown, script_args.push_to_hub)
 
 
 def choose_and_predict(model: Any, dataset: DatasetDict, record: dict[str, Any], name: str) -> tuple[Any, float]:

@@ -103,6 +103,10 @@ def build_command(manifest: dict[str, Any]) -> str | None:
         return None
     options = inspect.signature(source.builder()).parameters
     files = [each["name"] for each in manifest["sources"]] if {"path", "paths"} & options.keys() else []
+    if source.own:
+        # Those of given splits are named there.
+        named = {name for value in manifest["arguments"].values() if isinstance(value, list) for name in value}
+        files = [name for name in files if name not in named]
     if "path" in options and len(files) > 1:
         if not source.folder:
             return None

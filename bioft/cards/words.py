@@ -167,4 +167,6 @@ def dataset_name(record: dict[str, Any]) -> str:
         if key in arguments
     ]
     source = tasks.source(builder)
+    if record.get("title"):
+        return record["title"]
     return (source.title if source else builder) + (f" ({', '.join(details)})" if details else "")

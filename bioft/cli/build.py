@@ -46,6 +46,8 @@ class BuildGroup(signature.FunctionGroup):
         if args[:1] == ["stop-reasons"] and "--weak" in args:
             say_new_name("stop-reasons --weak", "stop-reasons-weak")
             args = ["stop-reasons-weak", *(word for word in args[1:] if word != "--weak")]
+        if args[:1] and "." in args[0] and Path(args[0]).exists():
+            raise BioftError(_nearest_command(args[0]))
         return super().resolve_command(ctx, args)
 
 
@@ -59,6 +61,16 @@ def _sources() -> dict[str, Source]:
         for source in task.sources
         if source.purpose
     }
+
+
+def _nearest_command(file: str) -> str:
+    """What to say where a file stands in the place of what is to be built."""
+    from bioft.datasets.formats import inputs
+
+    kind = inputs.tell(Path(file))
+    what = "entities" if kind in inputs.DOCUMENTS else "labels"
+    others = ", ".join(name for name, source in _sources().items() if source.own and name != what)
+    return f"What is to be built of {file}? For example: bioft build {what} {file} --output FOLDER (or {others})."
 
 
 def _build(
@@ -84,7 +96,8 @@ def _check_output(output: Path, overwrite: bool) -> None:
 def _save_dataset(built: tuple["DatasetDict", dict[str, Any]], output: Path, overwrite: bool) -> None:
     """Save a dataset with its card and print what it holds."""
     from bioft.cards.dataset import dataset_card
-    from bioft.inspect import inspect as inspection, tables
+    from bioft.datasets.load import notes
+    from bioft.inspect import tables
     from bioft.storage import datasets as storage
 
     dataset, manifest = built
@@ -92,6 +105,6 @@ def _save_dataset(built: tuple["DatasetDict", dict[str, Any]], output: Path, ove
     console = Console(markup=False)
     console.print(tables.rows_table(manifest["rows"]))
     tables.print_audit(manifest["audit"], console)
-    for note in inspection.notes(manifest):
+    for note in notes(manifest):
         console.print(Text(note, style="yellow"))
     console.print(Text(f"Dataset written to {output}", style="green"), soft_wrap=True)

@@ -6,12 +6,16 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import huggingface_hub
 import pandas as pd
 from datasets import DatasetDict
 
 from bioft.datasets.options import described
+from bioft.datasets.splits import split_in
 from bioft.errors import BioftError
 from bioft.hub import pull
+from bioft.hub.client import Access, connection
+from bioft.metrics import thresholds
 from bioft.storage import datasets as storage
 from bioft.task import Source, Task, registered
 
@@ -41,7 +45,8 @@ def load(
 
     Args:
         task: its sources are the datasets that have a name, its columns those that the rows must have.
-        dataset: the name of a source, a folder written by `bioft build`, or `user/name` on the Hub.
+        dataset: the name of a source, a folder written by `bioft build`, `user/name` on the Hub, or a file or folder
+            of one's own in one of the formats that the task's source of such reads (`Source.own`).
         dataset_path: the file or folder that the source is built from.
         dataset_revision: branch, tag or commit of what comes from the Hub; the manifest's `hub` says which commit of
             a dataset it was.
@@ -60,10 +65,14 @@ def load(
         raise BioftError("validation_only evaluates on the validation split: it can't be trained on (train_on).")
     if (source := named(task.sources, dataset)) is not None:
         splits, manifest = _build(source, dataset, dataset_path, dataset_revision, options)
+    elif (source := own(task.sources, dataset)) is not None and not _is_built_on_hub(dataset, dataset_revision):
+        splits, manifest = _build(source, dataset, dataset, dataset_revision, options)
+        say(manifest)
     else:
         known = [name for each in task.sources if (name := each.dataset_name()) is not None]
         splits, manifest = _read(dataset, dataset_revision, known, validation_only)
         _check_columns(dataset, splits, task)
+    _say_unseen(manifest)
     if max_train_pairs is not None and max_train_pairs < len(splits["train"]):
         splits["train"] = splits["train"].select(range(max_train_pairs))
         manifest["max_train_pairs"] = max_train_pairs
@@ -80,10 +89,15 @@ def load_documents(dataset: str, **options: Any) -> Loaded:
     return load(registered()["entity-recognition"], dataset, **options)
 
 
+def load_relations(dataset: str, **options: Any) -> Loaded:
+    """Get documents with entities and relations between them: see `load`."""
+    return load(registered()["relation-extraction"], dataset, **options)
+
+
 def load_texts(dataset: str, **options: Any) -> Loaded:
     """Get texts with ids: see `load`; options that say how trials are read are refused for other texts."""
     task = registered()["masked-language-model"]
-    source = named(task.sources, dataset)
+    source = named(task.sources, dataset) or own(task.sources, dataset)
     taken = {"dataset_path"} | (builder_options([source]) if source else set())
     if given := sorted(key for key in builder_options(task.sources) - taken if options.get(key)):
         raise BioftError(f"{', '.join(given)} are for the dataset trials, not for {dataset}.")
@@ -131,7 +145,67 @@ def load_pairs(dataset: str, *, validation_only: bool = False, **options: Any) -
 
 def named(sources: Iterable[Source], dataset: str) -> Source | None:
     """The source that a recipe, or a manifest, calls by that name; None if there is none."""
-    return next((each for each in sources if dataset in (each.name, each.dataset) and each.dataset is not None), None)
+    taken = (each for each in sources if each.dataset is not None and not each.own)
+    return next((each for each in taken if dataset in (each.name, each.dataset)), None)
+
+
+def own(sources: Iterable[Source], dataset: str) -> Source | None:
+    """The source that builds what is no dataset of bioft yet: a file or folder, or perhaps a dataset on the Hub.
+
+    A folder is one where it has files that are named after splits, or texts with annotations of brat.
+    """
+    path = Path(dataset)
+    here = path.is_file() or (path.is_dir() and _is_raw(path))
+    elsewhere = not path.exists() and pull.is_repository_name(dataset)
+    return next((each for each in sources if each.own), None) if here or elsewhere else None
+
+
+def _is_raw(folder: Path) -> bool:
+    """Whether a folder holds one's own data, and no dataset of bioft."""
+    if (folder / storage.MANIFEST).is_file():
+        return False
+    return any(each.suffix == ".ann" or split_in(each.name) for each in folder.iterdir())
+
+
+def _is_built_on_hub(dataset: str, revision: str | None) -> bool:
+    """Whether a name is that of a dataset that `bioft push-dataset` sent; so too where the Hub can't be asked."""
+    if Path(dataset).exists():
+        return False
+    if huggingface_hub.is_offline_mode():
+        return True
+    with connection(f"the dataset {dataset}", Access.of({})) as api:
+        return api.file_exists(dataset, storage.MANIFEST, repo_type="dataset", revision=revision)
+
+
+def say(manifest: dict[str, Any]) -> None:
+    """Log what one must know of data that were built just now: what was taken as what, and what was left out."""
+    for note in notes(manifest):
+        logger.info("%s", note)
+
+
+def notes(manifest: dict[str, Any]) -> list[str]:
+    """What else one must know of a dataset: a split that is not the usual one, what was read and left out."""
+    found = [manifest["split"]["note"]] if "note" in manifest.get("split", {}) else []
+    found += manifest.get("notes", [])
+    found += [f"read: {n:,} {what}" for what, n in manifest.get("read", {}).items()]
+    for split, left_out in manifest.get("skipped", {}).items():
+        if left_out["documents"]:
+            found.append(f"{split}: {left_out['documents']:,} documents left out. First: {left_out['first'][0]}")
+    counts = manifest.get("rows", {}).get("validation", {})
+    rows = sum(counts.get(label, 0) for label in ("positive", "negative"))
+    rows = rows or (counts.get("documents", 0) if manifest.get("multi_label") else 0)
+    if rows and (few := thresholds.too_few(rows)) is not None:
+        found.append(f"{few}: a model's threshold is not chosen on it, but .5")
+    found += [f"left out, {what}: {n:,}" for what, n in manifest.get("left_out", {}).items() if n]
+    return [f"Note: {note}" for note in found]
+
+
+def _say_unseen(manifest: dict[str, Any]) -> None:
+    if unseen := manifest.get("audit", {}).get("not_in_training"):
+        logger.warning(
+            "In the test split and not in training: %s. Nothing of it can be learnt, and all of it counts as missed.",
+            ", ".join(unseen),
+        )
 
 
 def builder_options(sources: Iterable[Source]) -> set[str]:

@@ -62,3 +62,18 @@ LeastSimilarity = Annotated[
     float, Option("Cosine of the MeSH headings from which on two articles pair.", low=0.0, high=1.0)
 ]
 LeastSharedReferences = Annotated[int, Option("From which on two articles pair.", low=1)]
+Inputs = Annotated[Sequence[PathName], "Your files or a folder; for data on the Hub its name, such as user/name."]
+Train = Annotated[Sequence[PathName] | None, "File of the training split, where the splits are given."]
+Validation = Annotated[
+    Sequence[PathName] | None, "File of the validation split; where it is missing, part of training is taken."
+]
+Test = Annotated[Sequence[PathName] | None, "File of the test split: it is kept row by row."]
+SplitColumn = Annotated[str | None, "Column that says the split of each row: train, validation (dev) or test."]
+IdColumn = Annotated[str | None, Option("Column of the ids.", default="id, else rows are numbered")]
+GroupColumn = Annotated[str | None, "Column of what must not be in two splits: patients, documents."]
+DataRevision = Annotated[str | None, "Branch, tag or commit of data on the Hub."]
+Subset = Annotated[str | None, "Configuration of data on the Hub, where it has several."]
+Title = Annotated[str | None, "What cards call the data."]
+License = Annotated[str | None, "Licence of the data, as the Hub writes it, such as cc-by-4.0."]
+Terms = Annotated[str | None, "What users of the data must know or keep to."]
+Citation = Annotated[str | None, "How the data are to be cited."]

@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 
 from bioft import task as tasks
 from bioft.datasets.load import validation_as_test
+from bioft.datasets.splits import SPLITS
 from bioft.errors import BioftError
 from bioft.hub import pull
 from bioft.storage import datasets as storage, runs, yaml_config
 
+ON_HUB = "https://huggingface.co/datasets/"
 AS_GIVEN = (
     "The data were not built again from their source, but are {} as somebody wrote them: whether their source gives "
     "them was not checked. Name the source file with --dataset-path."
@@ -95,12 +97,14 @@ def _built_again(task: tasks.Task, recorded: Mapping[str, Any], path: Path | Non
     parameters = inspect.signature(source.builder()).parameters if source is not None else {}
     if source is None or any(its.kind is its.VAR_KEYWORD for its in parameters.values()):
         raise BioftError(f"This bioft can't build the data of {builder!r} again. Give them with --dataset-path.")
-    for name in parameters.keys() & arguments.keys():
+    for name in parameters.keys() & arguments.keys() - (set(SPLITS) if source.own else set()):
         if arguments[name] and "Path" in str(parameters[name].annotation):
             raise BioftError(
                 f"The data were built with a file for {name} ({arguments[name]}), which the record does not hold. "
                 "Give the dataset as built with --dataset-path."
             )
+    if source.own:
+        return _own_again(source, recorded, path)
     path = path if source.download is None else path or Path("data") / source.download
     files = [its for its in parameters.values() if its.kind is its.POSITIONAL_OR_KEYWORD]
     if path is None and any(its.default is its.empty for its in files):
@@ -112,6 +116,22 @@ def _built_again(task: tasks.Task, recorded: Mapping[str, Any], path: Path | Non
         )
     given = [[path] if files[0].name == "paths" else path] if path is not None and files else []
     return source.builder()(*given, **{name: value for name, value in arguments.items() if name in parameters})
+
+
+def _own_again(source: tasks.Source, recorded: Mapping[str, Any], path: Path | None) -> tuple[Any, dict[str, Any]]:
+    """Build somebody's own data again: of the file or folder they were built of, or from the Hub at their commit."""
+    arguments = dict(recorded["arguments"])
+    files = {name: arguments.pop(name) for name in SPLITS if name in arguments}
+    known = inspect.signature(source.builder()).parameters
+    options = {name: value for name, value in arguments.items() if name in known}
+    first = recorded["sources"][0]
+    if path is None and (first.get("url") or "").startswith(ON_HUB):
+        return source.builder()([first["name"]], **options | files | {"revision": first["version"]})
+    if path is None:
+        raise BioftError(f"The data were built from {sources_in_words(recorded)}: name them with --dataset-path.")
+    folder = path if path.is_dir() else path.parent
+    given = {name: [folder / file for file in its] for name, its in files.items()}
+    return source.builder()(() if given else [path], **options, **given)
 
 
 def _trained_on(directory: Path) -> Path | None:
@@ -126,7 +146,7 @@ def _trained_on(directory: Path) -> Path | None:
     source, folder = named.get("dataset_path"), named.get("dataset")
     if isinstance(source, str) and Path(source).exists():
         return Path(source)
-    if isinstance(folder, str) and (Path(folder) / storage.MANIFEST).is_file():
+    if isinstance(folder, str) and ((Path(folder) / storage.MANIFEST).is_file() or Path(folder).is_file()):
         return Path(folder)
     return None
 

@@ -1,6 +1,7 @@
 """Splitting without leakage: by pair, by held-out entity, by any group; and the audit of the result."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +12,21 @@ from bioft.errors import BioftError, LeakageError
 
 SPLITS = ("train", "validation", "test")
 STRATEGIES = ("pair", "gene_held_out", "disease_held_out", "both_held_out")
+SPLIT_OF_WORD = {
+    **dict.fromkeys(("train", "training", "trn"), "train"),
+    **dict.fromkeys(("validation", "valid", "val", "dev", "devel", "development", "tune"), "validation"),
+    **dict.fromkeys(("test", "testing", "tst", "eval", "evaluation"), "test"),
+}
+"""How splits are called in columns and in names of files."""
 DROPPED = -1
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
+
+
+def split_in(name: str) -> str | None:
+    """The split that the name of a file or folder says; None if it says none."""
+    words = re.split(r"[^a-z]+", name.lower())
+    return next((SPLIT_OF_WORD[word] for word in words if word in SPLIT_OF_WORD), None)
 
 
 def check_sizes(validation_size: float, test_size: float) -> None:
@@ -132,8 +145,21 @@ def check_disjoint(groups: Mapping[str, Iterable[str]], what: str) -> None:
 
 def check_columns(dataset: Mapping[str, Any], what: str, *columns: str, key: Callable[[str], str] = str) -> None:
     """Raise LeakageError if a value of these columns, or what `key` makes of it, is in two splits."""
-    values = {name: {value for column in columns for value in rows[column][:]} for name, rows in dataset.items()}
-    check_disjoint({name: map(key, each) for name, each in values.items()}, what)
+    first: dict[int, int] = {}
+    shared: dict[str, set[str]] = {}
+    names = list(dataset)
+    for index, name in enumerate(names):
+        for value in (key(value) for column in columns for value in _in_batches(dataset[name][column])):
+            # A number for each text: the texts of a large dataset twice would not fit into memory.
+            if (other := first.setdefault(hash(value), index)) != index:
+                shared.setdefault(value, {names[other]}).add(name)
+    if shared:
+        check_disjoint({name: [value for value, its in shared.items() if name in its] for name in names}, what)
+
+
+def _in_batches(column: Any, size: int = 1000) -> Iterator[Any]:
+    for start in range(0, len(column), size):
+        yield from column[start : start + size]
 
 
 def split_ids(joined: Iterable[str]) -> set[str]:

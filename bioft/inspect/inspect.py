@@ -9,9 +9,9 @@ from typing import Any
 
 from rich.console import Console
 
+from bioft.datasets.load import notes
 from bioft.errors import BioftError
 from bioft.inspect import documents, pairs, texts
-from bioft.metrics import thresholds
 from bioft.storage import datasets as storage
 from bioft.storage.files import new_folder, write_json
 
@@ -71,18 +71,3 @@ def inspect_dataset(
 def print_report(report: dict[str, Any], console: Console) -> None:
     """Print the report of `inspect_dataset` as tables."""
     next(kind for kind in KINDS if kind.MARK in report).print_report(report, console)
-
-
-def notes(manifest: dict[str, Any]) -> list[str]:
-    """Return what else one must know of a dataset: a split that is not the usual one, documents left out."""
-    found = [manifest["split"]["note"]] if "note" in manifest.get("split", {}) else []
-    for split, left_out in manifest.get("skipped", {}).items():
-        if left_out["documents"]:
-            found.append(f"{split}: {left_out['documents']:,} documents left out. First: {left_out['first'][0]}")
-    counts = manifest.get("rows", {}).get("validation", {})
-    rows = sum(counts.get(label, 0) for label in ("positive", "negative"))
-    rows = rows or (counts.get("documents", 0) if manifest.get("multi_label") else 0)
-    if rows and (few := thresholds.too_few(rows)) is not None:
-        found.append(f"{few}: a model's threshold is not chosen on it, but .5")
-    found += [f"left out, {what}: {n:,}" for what, n in manifest.get("left_out", {}).items() if n]
-    return [f"Note: {note}" for note in found]

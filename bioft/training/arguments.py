@@ -196,18 +196,20 @@ def _trainer_frame(error: Exception) -> str | None:
 def _check_data_options(data_args: Any, given: set[str]) -> None:
     """Refuse options of a command line that would change nothing; a preset may hold those of its own dataset."""
     name, options = data_args.dataset, {item.name for item in dataclasses.fields(data_args)}
-    source = load.named(data_args.sources, name)
+    source = load.named(data_args.sources, name) or load.own(data_args.sources, name)
     building = given & options & load.builder_options(data_args.sources)
-    if source is not None:
+    if source is not None and source.own:
+        building -= load.builder_options([source]) - {"dataset_path"}
+    if source is not None and not source.own:
         taken = load.builder_options([source])
         if unused := sorted(building - taken):
             why = f"not for {name}" if "dataset_path" in taken else f"{name} comes with bioft"
             raise BioftError(f"--{unused[0]} is for another --dataset: {why}.")
-    elif building and (Path(name).is_dir() or "/" in name):
+    elif building and (source is not None or Path(name).is_dir() or "/" in name):
         known = ", ".join(each for source in data_args.sources if (each := source.dataset_name()) is not None)
         raise BioftError(
-            f"--{min(building)} is for a dataset that is built here ({known}): {name} was built already. Build "
-            "another with `bioft build`, or leave it out."
+            f"--{min(building)} is for a dataset that is built here ({known}), and not for {name}. Leave it "
+            "out, or build another with `bioft build`."
         )
 
 

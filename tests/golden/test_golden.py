@@ -28,7 +28,13 @@ BUILDERS: dict[str, Callable[[], Any]] = {
     "hpo_definitions": terms.build_definitions,
     "hpo_synonyms": terms.build_synonyms,
 }
-CHANGED_IN_CARDS = {" --out dataset\n": " --output dataset\n"}
+CHANGED_IN_CARDS = {
+    " --out dataset\n": " --output dataset\n",
+    "- clinical-trials\n": "",
+    "classification of clinical-trial texts": "classification of biomedical texts",
+    "The model gives a text from the record of a clinical trial one": "The model gives a text one",
+    "to sort trials for a later reading": "to sort texts for a later reading",
+}
 """What was changed in cards on purpose: the words before, and now."""
 BUILT_AGAIN = """\
 To build it again:

@@ -103,7 +103,7 @@ def test_the_run_directory_is_complete_and_safe(finished: Path) -> None:
             assert figure["value"] is None or figure["low"] <= figure["value"] <= figure["high"], name
     assert record["dataset"]["label_source"] == "sample" and record["comparison"]["metric"] == "f1"
     assert record["macro_comparison"]["metric"] == "macro_f1"
-    assert "classification of clinical-trial texts" in (finished / "README.md").read_text()
+    assert "classification of biomedical texts" in (finished / "README.md").read_text()
     assert str(finished.parent) not in (finished / "config.json").read_text(), "no local path is published"
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -26,6 +27,16 @@ Overlapping = Annotated[
     "Mentions that overlap or are nested: keep them (relations), take the longest (entities), or refuse.",
 ]
 SCHEMA = pa.schema(dict(zip(COLUMNS, (_TEXT, _TEXT, pa.list_(_ENTITY), pa.list_(_RELATION)), strict=True)))
+
+
+@dataclass(slots=True)
+class AnnotatedText(Document):
+    """A document that is one text, which stands in the place of its title."""
+
+    @property
+    def text(self) -> str:
+        """The text: what the offsets count in."""
+        return self.title
 
 
 def to_row(document: Document) -> dict[str, Any]:
@@ -227,7 +238,8 @@ def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
     an earlier document of it has) and `seen_in_train`: for validation and test, per entity type and for all,
     `mentions` and the fraction of them whose name (normalised, with this type) occurs in train; `linked` (mentions
     that have a concept id) and the fraction of them of which any concept does; and per relation type `relations`
-    and the fraction whose (type, head, tail) does.
+    and the fraction whose (type, head, tail) does. `not_in_training`, where there are such: the types of the test
+    split that no training document has.
     """
     ids = {name: rows["document_id"][:] for name, rows in dataset.items()}
     texts = {name: [normalise(text) for text in rows["text"][:]] for name, rows in dataset.items()}
@@ -240,7 +252,12 @@ def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
         )
     rows = {name: split.to_list() for name, split in dataset.items()}
     train = _Seen(rows["train"])
-    return {
+    trained, tested = (
+        {its["type"] for row in rows.get(name, ()) for its in row["entities"] + row["relations"]}
+        for name in ("train", "test")
+    )
+    unseen = sorted(tested - trained)
+    return ({"not_in_training": unseen} if unseen else {}) | {
         "checks": {"document_ids_across_splits": 0, "normalised_texts_across_splits": 0},
         "repeated_texts": {name: len(values) - len(set(values)) for name, values in texts.items()},
         "seen_in_train": {name: train.fractions(split) for name, split in rows.items() if name != "train"},

@@ -63,7 +63,7 @@ def build(
     return dataset, origin.manifest(
         dataset,
         {**sizes, "seed": seed},
-        rows={name: _count(split) for name, split in dataset.items()},
+        rows={name: count(split) for name, split in dataset.items()},
         split={"strategy": "text", **sizes, "groups": len(group_sizes), "largest_group": int(group_sizes.max())},
         left_out=left_out,
         audit=audit(dataset),
@@ -144,7 +144,8 @@ def _batches(rows: Dataset) -> Iterator[list[str]]:
         yield batch["text"]
 
 
-def _count(rows: Dataset) -> dict[str, int]:
+def count(rows: Dataset) -> dict[str, int]:
+    """How many texts there are, and how many characters."""
     return {"texts": len(rows), "characters": sum(len(text) for batch in _batches(rows) for text in batch)}
 
 

@@ -24,7 +24,9 @@ class LabelledText(NamedTuple):
 
     id: str
     text: str
-    labels: tuple[str, ...]
+    labels: tuple[str, ...] = ()
+    group: str | None = None
+    """What must not be in two splits, such as a patient."""
 
 
 def check_label(label: str, known: Sequence[str], place: str) -> None:
@@ -40,18 +42,26 @@ def merge(found: Iterable[LabelledText]) -> tuple[list[LabelledText], dict[str, 
     rows, and for the manifest how many were `merged` into another and which had `conflicting_labels`: their number
     and the first of them, each with its id and how often it has which labels.
     """
-    same: dict[str, list[LabelledText]] = {}
+    # By the hash of a text: the texts themselves twice would not fit into memory.
+    same: dict[int, list[LabelledText]] = {}
+    merged = 0
     for each in found:
-        same.setdefault(normalise(each.text), []).append(each)
+        group = same.setdefault(hash(normalise(each.text)), [])
+        merged += bool(group)
+        group.append(each)
     rows, conflicts = [], []
     for group in same.values():
+        if len(group) == 1:
+            ordered = tuple(sorted(group[0].labels))
+            rows.append(group[0] if group[0].labels == ordered else group[0]._replace(labels=ordered))
+            continue
         votes = Counter(tuple(sorted(each.labels)) for each in group)
         rows.append(group[0]._replace(labels=votes.most_common(1)[0][0]))
         if len(votes) > 1:
             named = {" + ".join(labels): n for labels, n in votes.most_common()}
             conflicts.append({"id": group[0].id, "labels": named})
     return rows, {
-        "merged": sum(map(len, same.values())) - len(rows),
+        "merged": merged,
         "conflicting_labels": {"texts": len(conflicts), "first": conflicts[:CONFLICTS_SHOWN]},
     }
 
@@ -69,7 +79,7 @@ def stratified_split(
     frequency = Counter(label for row in rows for label in row.labels)
     strata: dict[str, list[int]] = {}
     for index, row in enumerate(rows):
-        strata.setdefault(min(row.labels, key=lambda label: (frequency[label], label)), []).append(index)
+        strata.setdefault(min(row.labels, key=lambda label: (frequency[label], label), default=""), []).append(index)
     codes = np.full(len(rows), SPLITS.index("train"), np.int64)
     for _, members in sorted(strata.items()):
         order = rng.permutation(members)
@@ -120,31 +130,77 @@ def build(
     if not rows:
         raise BioftError(f"{origin.builder}: no text has a label. {left_out[0] if left_out else ''}".strip())
     codes = stratified_split(rows, validation_size, test_size, np.random.default_rng(seed))
-    dataset = DatasetDict()
-    for index, split in enumerate(SPLITS):
-        chosen = [row for row, code in zip(rows, codes.tolist(), strict=True) if code == index]
-        if not chosen:
-            raise BioftError(
-                f"No text is left for split '{split}' of {origin.builder}: {len(rows)} texts are too few."
-            )
-        dataset[split] = _to_split(chosen, labels, multi_label)
-    counts = {split: count(dataset[split], labels) for split in SPLITS}
+    chosen = {
+        split: [row for row, code in zip(rows, codes.tolist(), strict=True) if code == index]
+        for index, split in enumerate(SPLITS)
+    }
     sizes = {"validation_size": validation_size, "test_size": test_size}
-    without = {split: [label for label in labels if not counts[split][label]] for split in SPLITS}
-    conflicting = merging["conflicting_labels"]["texts"]
+    return assemble(
+        chosen,
+        origin,
+        {**sizes, "seed": seed},
+        labels=labels,
+        multi_label=multi_label,
+        split={"strategy": "normalised_text", **sizes, **({"note": note} if note else {})},
+        left_out=left_out,
+        merging=merging,
+        about={"label_source": label_source, "trial_field": trial_field},
+    )
+
+
+def assemble(
+    rows_of: Mapping[str, Sequence[LabelledText]],
+    origin: Origin,
+    arguments: Mapping[str, Any],
+    *,
+    labels: Sequence[str],
+    multi_label: bool,
+    split: Mapping[str, Any],
+    left_out: Sequence[str] = (),
+    merging: Mapping[str, Any] | None = None,
+    about: Mapping[str, Any] | None = None,
+) -> tuple[DatasetDict, dict[str, Any]]:
+    """Make a dataset of texts that are split already; returns the splits and the manifest.
+
+    Args:
+        rows_of: the texts of each split.
+        origin: see `build`, as labels, multi_label and left_out.
+        arguments: others of the builder, `seed` among them.
+        split: how they were split.
+        merging: what `merge` counted.
+        about: what else a manifest says of such texts.
+
+    Raises:
+        BioftError: an empty split.
+        LeakageError: as `audit`.
+    """
+    dataset = DatasetDict()
+    for name in SPLITS:
+        if not rows_of[name]:
+            n = sum(map(len, rows_of.values()))
+            raise BioftError(f"No text is left for split '{name}' of {origin.builder}: {n} texts are too few.")
+        dataset[name] = _to_split(rows_of[name], labels, multi_label)
+    counts = {name: count(dataset[name], labels) for name in SPLITS}
+    without = {name: [label for label in labels if not counts[name][label]] for name in SPLITS}
+    merging = merging or {"merged": 0, "conflicting_labels": {"texts": 0, "first": []}}
+    unseen = [label for label in without["train"] if counts["test"][label]]
     return dataset, origin.manifest(
         dataset,
-        {**sizes, "seed": seed},
-        labels=[label for label in labels if any(counts[split][label] for split in SPLITS)],
+        arguments,
+        labels=[label for label in labels if any(counts[name][label] for name in SPLITS)],
         multi_label=multi_label,
-        label_source=label_source,
-        trial_field=trial_field,
+        **about or {},
         rows=counts,
         labels_without=without,
-        split={"strategy": "normalised_text", **sizes, **({"note": note} if note else {})},
+        split=dict(split),
         skipped={"all": {"documents": len(left_out), "first": list(left_out[:3])}},
         **merging,
-        audit=audit(dataset) | {"labels_without_test": without["test"], "texts_with_conflicting_labels": conflicting},
+        audit=audit(dataset)
+        | {
+            "labels_without_test": without["test"],
+            "texts_with_conflicting_labels": merging["conflicting_labels"]["texts"],
+        }
+        | ({"not_in_training": unseen} if unseen else {}),
     )
 
 

@@ -1,6 +1,6 @@
 """Entity recognition: BIO tags on windows of documents."""
 
-from bioft.datasets import documents
+from bioft.datasets import documents, formats
 from bioft.task import NOT_ANNOTATED, NOT_FOR_PATIENTS, Task
 
 TASK = Task(
@@ -20,7 +20,7 @@ TASK = Task(
     main_metric="f1",
     data="documents",
     columns=documents.COLUMNS,
-    sources=documents.SOURCES,
+    sources=(*documents.SOURCES, formats.ENTITIES),
     tags=("biology", "medical", "named-entity-recognition"),
     auto_class="AutoModelForTokenClassification",
     usage='--text "Naloxone reverses the effect of clonidine."',

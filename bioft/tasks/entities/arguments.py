@@ -6,21 +6,23 @@ from typing import ClassVar
 import transformers
 from transformers.trainer_utils import IntervalStrategy
 
-from bioft.datasets.arguments import DataArguments
+from bioft.datasets.arguments import with_own
+from bioft.datasets.formats import ENTITIES
 from bioft.datasets.options import argument
 from bioft.task import Source
 from bioft.tasks.entities import TASK
 
 
 @dataclass
-class DocumentArguments(DataArguments):
+class DocumentArguments(with_own(ENTITIES)):  # type: ignore[misc]
     """Which documents with entities and relations to train and test on."""
 
     sources: ClassVar[tuple[Source, ...]] = TASK.sources
 
     dataset: str = argument(
         "sample",
-        "sample (ships with bioft), bc5cdr, chemdisgene, a folder written by `bioft build`, or user/name on the Hub.",
+        "sample (ships with bioft), bc5cdr, chemdisgene, your own file or folder, a folder written by "
+        "`bioft build`, or user/name on the Hub.",
     )
     dataset_path: str | None = argument(None, "Folder of BC5CDR or file of ChemDisGene, from `bioft download`.")
     skip_bad: bool = argument(False, "Leave out documents that are not valid, and count them.")

@@ -1,6 +1,6 @@
 """Gene–disease association with a language model: prompts, scores, figures."""
 
-from bioft.datasets import gene_disease
+from bioft.datasets import formats, gene_disease
 from bioft.task import NOT_FOR_PATIENTS, Task
 
 TASK = Task(
@@ -22,7 +22,7 @@ TASK = Task(
     main_metric="auroc",
     data="gene–disease pairs",
     columns=("gene", "gene_id", "disease", "disease_id", "label", "evidence", "pmids"),
-    sources=gene_disease.SOURCES,
+    sources=(*gene_disease.SOURCES, formats.GENE_DISEASE),
     baselines={
         "majority": "majority class",
         "popularity_logistic": "popularity (degree), logistic regression",

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from bioft.datasets.arguments import DataArguments
+from bioft.datasets.arguments import with_own
+from bioft.datasets.formats import GENE_DISEASE
 from bioft.datasets.options import argument
 from bioft.models.arguments import RecipeArguments
 from bioft.task import Source
@@ -11,13 +12,14 @@ from bioft.tasks.gene_disease import TASK
 
 
 @dataclass
-class GeneDiseaseArguments(DataArguments):
+class GeneDiseaseArguments(with_own(GENE_DISEASE)):  # type: ignore[misc]
     """Which gene–disease pairs to train and test on."""
 
     sources: ClassVar[tuple[Source, ...]] = TASK.sources
 
     dataset: str = argument(
-        "hpo", "hpo (ships with bioft), ctd, a folder written by `bioft build`, or user/name on the Hub."
+        "hpo",
+        "hpo (ships with bioft), ctd, your own file, a folder written by `bioft build`, or user/name on the Hub.",
     )
     dataset_path: str | None = argument(None, "CTD file, for example from `bioft download ctd`.")
     split: str = argument("pair", "pair, gene_held_out, disease_held_out or both_held_out.")

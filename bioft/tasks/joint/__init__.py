@@ -1,6 +1,6 @@
 """Entities and the relations between them on one encoder."""
 
-from bioft.datasets import documents
+from bioft.datasets import documents, formats
 from bioft.task import NOT_ANNOTATED, NOT_FOR_PATIENTS, Task
 
 TASK = Task(
@@ -15,7 +15,7 @@ TASK = Task(
     main_metric="end_to_end_f1",
     data="documents",
     columns=documents.COLUMNS,
-    sources=documents.SOURCES,
+    sources=(*documents.SOURCES, formats.RELATIONS),
     baselines={"tfidf": "TF-IDF of the names"},
     tags=("biology", "medical", "named-entity-recognition", "relation-extraction"),
     usage='--text "Naloxone reverses the effect of clonidine."',

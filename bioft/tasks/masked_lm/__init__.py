@@ -1,6 +1,6 @@
 """Masked-language-model adaptation of an encoder to a kind of text."""
 
-from bioft.datasets import hpo, trials
+from bioft.datasets import formats, hpo, trials
 from bioft.task import NOT_FOR_PATIENTS, Task
 
 TASK = Task(
@@ -22,7 +22,7 @@ TASK = Task(
     main_metric="masked_accuracy",
     data="texts with ids",
     columns=("id", "text"),
-    sources=(hpo.DEFINITIONS, trials.TEXTS),
+    sources=(hpo.DEFINITIONS, trials.TEXTS, formats.TEXTS),
     baselines_need="the tokenizer of a base model",
     baselines={"frequency": "most frequent token"},
     tags=("biology", "medical", "fill-mask", "domain-adaptation"),

@@ -3,22 +3,23 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from bioft.datasets.arguments import DataArguments
+from bioft.datasets.arguments import with_own
+from bioft.datasets.formats import TEXTS
 from bioft.datasets.options import argument
 from bioft.task import Source
 from bioft.tasks.masked_lm import TASK
 
 
 @dataclass
-class TextArguments(DataArguments):
+class TextArguments(with_own(TEXTS)):  # type: ignore[misc]
     """Which texts to adapt a model to."""
 
     sources: ClassVar[tuple[Source, ...]] = TASK.sources
 
     dataset: str = argument(
         "hpo_definitions",
-        "hpo_definitions (ships with bioft), trials, a folder written by `bioft build trials`, or user/name on the "
-        "Hub.",
+        "hpo_definitions (ships with bioft), trials, your own file, a folder written by `bioft build`, or "
+        "user/name on the Hub.",
     )
     dataset_path: str | None = argument(
         None, "Trials: file, zip file or folder, from `bioft download trials` or the site."

@@ -1,6 +1,6 @@
 """Relation extraction: candidate pairs of concepts, marked in their text."""
 
-from bioft.datasets import documents
+from bioft.datasets import documents, formats
 from bioft.task import NOT_ANNOTATED, NOT_FOR_PATIENTS, Task
 
 TASK = Task(
@@ -15,7 +15,7 @@ TASK = Task(
     main_metric="f1",
     data="documents",
     columns=documents.COLUMNS,
-    sources=documents.SOURCES,
+    sources=(*documents.SOURCES, formats.RELATIONS),
     baselines={"tfidf": "TF-IDF of the names"},
     tags=("biology", "medical", "relation-extraction"),
     auto_class="AutoModelForSequenceClassification",

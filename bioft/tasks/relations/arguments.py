@@ -1,9 +1,20 @@
 """Options of the recipe sequence_classification."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from bioft.datasets.options import argument
+from bioft.task import Source
+from bioft.tasks.entities.arguments import DocumentArguments
+from bioft.tasks.relations import TASK
 from bioft.tasks.relations.marking import Markers
+
+
+@dataclass
+class RelationDocumentArguments(DocumentArguments):
+    """Which documents with relations to train and test on; by default their mentions may overlap."""
+
+    sources: ClassVar[tuple[Source, ...]] = TASK.sources
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """Texts found by their embeddings: contrastive encoders, rankings, similarity."""
 
-from bioft.datasets import hpo, pubmed
+from bioft.datasets import formats, hpo, pubmed
 from bioft.task import NOT_FOR_PATIENTS, Task
 
 TASK = Task(
@@ -22,7 +22,7 @@ TASK = Task(
     data="pairs of texts",
     columns=("anchor", "positive", "group"),
     other_columns=("sentence1", "sentence2", "score", "group"),
-    sources=(hpo.SYNONYMS, *pubmed.SOURCES),
+    sources=(hpo.SYNONYMS, *pubmed.SOURCES, formats.PAIRS),
     baselines={"bm25": "BM25", "tfidf": "TF-IDF of the names"},
     tags=("biology", "medical", "sentence-transformers", "sentence-similarity"),
     library="sentence-transformers",

@@ -4,22 +4,23 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from bioft.datasets import metabolites
-from bioft.datasets.arguments import DataArguments
+from bioft.datasets.arguments import with_own
+from bioft.datasets.formats import PAIRS
 from bioft.datasets.options import argument
 from bioft.task import Source
 from bioft.tasks.retrieval import TASK
 
 
 @dataclass
-class PairArguments(DataArguments):
+class PairArguments(with_own(PAIRS)):  # type: ignore[misc]
     """Which pairs of texts to train and test on."""
 
     sources: ClassVar[tuple[Source, ...]] = (*TASK.sources, *metabolites.SOURCES)
 
     dataset: str = argument(
         "hpo_synonyms",
-        "hpo_synonyms (ships with bioft), metabolites, pubmed, pubmed_headings, pubmed_pairs, a folder written by "
-        "`bioft build`, or user/name on the Hub.",
+        "hpo_synonyms (ships with bioft), metabolites, pubmed, pubmed_headings, pubmed_pairs, your own file, a "
+        "folder written by `bioft build`, or user/name on the Hub.",
     )
     dataset_path: str | None = argument(None, "PubMed: file or folder of articles or pairs.")
     namespace: str = argument(

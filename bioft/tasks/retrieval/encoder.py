@@ -140,7 +140,11 @@ def training_rows(rows: Dataset, loss: str, seed: int) -> Dataset:
         if min(rows["score"]) < RELATED:
             from bioft.datasets.metabolites.pairs import triplets
 
-            return triplets(rows.map(lambda row: {"score": int(row["score"] >= RELATED)}))
+            joined = triplets(rows.map(lambda row: {"score": int(row["score"] >= RELATED)}))
+            rows = rows.filter(lambda row: row["score"] >= RELATED)
+            # Where few positives have a negative of the same first text, the other texts of a batch are negatives.
+            if 2 * len(joined) >= len(rows):
+                return joined
         return Dataset.from_dict(
             {"anchor": rows["sentence1"][:], "positive": rows["sentence2"][:], "group": rows["group"][:]}
         )

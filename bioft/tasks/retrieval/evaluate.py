@@ -2,9 +2,12 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from rich import box
+from rich.table import Table
 
 from bioft import metrics
 from bioft.datasets.rank import rank_bm25, rank_tfidf
@@ -16,6 +19,10 @@ SHOWN = {
     "ndcg_at_10": "nDCG@10", "mrr_at_10": "MRR@10", "recall_at_10": "Recall@10", "recall_at_100": "Recall@100",
     "map": "MAP",
 }  # fmt: skip
+
+SAME = 0.001
+"""How far correlations and cosines that are computed again may be from recorded ones."""
+CORRELATIONS = {"spearman": "Spearman", "pearson": "Pearson"}
 
 
 def baselines(dataset: Any, record: Mapping[str, Any], progress: Any = False) -> dict[str, pd.DataFrame]:
@@ -59,6 +66,36 @@ def details(tables: Mapping[str, pd.DataFrame], dataset: Any, record: Mapping[st
         for name, table in tables.items()
     }
     return {"texts": len(queries.texts), "queries_without_a_right_text_found": missed}
+
+
+def check_files(directory: Path, dataset: Any, record: Mapping[str, Any]) -> list[str]:
+    """Whether the correlations with the scores of pairs are those of the encoder in a run's folder."""
+    from bioft.tasks.retrieval import encoder, figures as similarity
+
+    if not (recorded := (record.get("pair_similarity") or {}).get("fine-tuned")):
+        return []
+    model, _ = encoder.load_run(directory)
+    found = similarity.measure(dataset["test"], {"found": model}, n_resamples=1).get("found", {})
+    return [
+        f"{CORRELATIONS.get(name, name)} on the test pairs is {found[name]['value']:.4f}, not {its['value']:.4f}."
+        for name, its in recorded.items()
+        if name not in found or abs(found[name]["value"] - its["value"]) > SAME
+    ]
+
+
+def tables(record: Mapping[str, Any]) -> list[Table]:
+    """For the terminal: how the cosines of pairs with scores correlate with these, before and after training."""
+    if not (found := record.get("pair_similarity")):
+        return []
+    n = next(iter(found.values()))["spearman"]["n"]
+    table = Table(title=f"Test pairs with scores, n = {n:,}, with 95 % intervals", box=box.SIMPLE_HEAD)
+    table.add_column("Encoder")
+    for words in CORRELATIONS.values():
+        table.add_column(words, justify="right", no_wrap=True)
+    for name, its in found.items():
+        # Records of before have no Pearson correlation.
+        table.add_row(name, *(report.interval_text(its.get(key, {"value": None})) for key in CORRELATIONS))
+    return [table]
 
 
 def _ranked(table: pd.DataFrame, queries: Queries) -> list[list[int]]:

@@ -16,8 +16,8 @@ PAIRS = 1000
 """Test pairs whose similarity is drawn."""
 TEXTS = 20_000
 """Texts of each split whose tokens are counted."""
-MEASURES = ("spearman", "auroc", "cosine_related", "cosine_unrelated")
-"""Rank correlation of cosine and score; how often a related pair is nearer than an unrelated one; mean cosines."""
+MEASURES = ("spearman", "pearson", "auroc", "cosine_related", "cosine_unrelated")
+"""Correlations of cosine and score, of ranks and linear; how often a related pair is nearer; mean cosines."""
 COLUMNS = ("anchor", "positive", "negative", "sentence1", "sentence2")
 
 
@@ -142,13 +142,14 @@ def _with_intervals(cosines: np.ndarray, scores: np.ndarray, drawn: list[np.ndar
     return found
 
 
-def _values(cosines: np.ndarray, scores: np.ndarray) -> tuple[float, float, float, float]:
+def _values(cosines: np.ndarray, scores: np.ndarray) -> tuple[float, ...]:
     # From ranks: SciPy's and scikit-learn's own functions take several times as long, for each resample.
     related, ranks = scores >= RELATED, stats.rankdata(cosines)
     n, n_related = len(scores), related.sum()
     above = ranks[related].sum() - n_related * (n_related + 1) / 2
     return (
         float(np.corrcoef(ranks, stats.rankdata(scores))[0, 1]),
+        float(np.corrcoef(cosines, scores)[0, 1]),
         float(above / (n_related * (n - n_related))),
         float(cosines[related].mean()),
         float(cosines[~related].mean()),

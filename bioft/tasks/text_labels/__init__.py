@@ -1,16 +1,16 @@
 """Texts with one label or several."""
 
-from bioft.datasets import texts, trials
+from bioft.datasets import formats, texts, trials
 from bioft.task import NOT_FOR_PATIENTS, Task
 
 TASK = Task(
     name="text-classification",
     module="bioft.tasks.text_labels",
-    title="classification of clinical-trial texts",
+    title="classification of biomedical texts",
     pipeline_tag="text-classification",
     unit="texts",
-    purpose="The model gives a text from the record of a clinical trial one or more of the labels that it was trained "
-    "on. It is meant for research: to sort trials for a later reading, and to compare ways of training.",
+    purpose="The model gives a text one or more of the labels that it was trained on. It is meant for research: to "
+    "sort texts for a later reading, and to compare ways of training.",
     limits=(
         NOT_FOR_PATIENTS,
         "It says what a text states, not whether that is why.",
@@ -21,9 +21,9 @@ TASK = Task(
     data="labelled texts",
     columns=("id", "text", "label"),
     other_columns=("id", "text", "labels"),
-    sources=(*texts.LABELLED, trials.GENDER),
+    sources=(*texts.LABELLED, trials.GENDER, formats.LABELS),
     baselines={"majority": "majority class"},
-    tags=("biology", "medical", "clinical-trials"),
+    tags=("biology", "medical"),
     auto_class="AutoModelForSequenceClassification",
     usage='--text "Terminated because too few patients could be enrolled."',
     self_contained=True,

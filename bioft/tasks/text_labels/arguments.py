@@ -3,22 +3,23 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from bioft.datasets.arguments import DataArguments
+from bioft.datasets.arguments import with_own
+from bioft.datasets.formats import LABELS
 from bioft.datasets.options import argument
 from bioft.task import Source
 from bioft.tasks.text_labels import TASK
 
 
 @dataclass
-class LabelledTextArguments(DataArguments):
+class LabelledTextArguments(with_own(LABELS)):  # type: ignore[misc]
     """Which labelled texts to train and test on."""
 
     sources: ClassVar[tuple[Source, ...]] = TASK.sources
 
     dataset: str = argument(
         "sample",
-        "sample (ships with bioft), stop_reasons (expert labels), stop_reasons_weak (predicted labels), gender, a "
-        "folder written by `bioft build`, or user/name on the Hub.",
+        "sample (ships with bioft), stop_reasons (expert labels), stop_reasons_weak (predicted labels), gender, your "
+        "own file, a folder written by `bioft build`, or user/name on the Hub.",
     )
     dataset_path: str | None = argument(
         None,

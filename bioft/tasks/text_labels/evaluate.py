@@ -29,6 +29,8 @@ SHOWN = {
     "macro_auroc": "AUROC, mean",
     "macro_auprc": "mAP",
 }
+DECIDED_FROM = ".5"
+"""The score from which on one of two labels is the higher one."""
 TRAINED_ON = "trained_on.parquet"
 """The file of a run that says which texts it was trained on, as checksums of them."""
 REPORT = "classification_report.txt"
@@ -36,6 +38,14 @@ THRESHOLD_TOLERANCE = 0.005 + 1e-6
 """How much higher a label's F1 on validation may be at another threshold than at the recorded one."""
 
 Metrics = dict[str, dict[str, float | int | None]]
+
+
+def shown_metrics(labels: Sequence[str], *, multi_label: bool) -> dict[str, str]:
+    """The metrics of a results table and their words; of two labels that exclude each other F1 of the second first."""
+    if multi_label or len(labels) != 2:
+        return SHOWN
+    positive = labels[1]
+    return {f"{positive.lower()}_f1": f"F1, {positive} (from {DECIDED_FROM})", **SHOWN}
 
 
 def choose(dataset: DatasetDict, record: Mapping[str, Any], validation_scores: np.ndarray) -> list[float] | None:

@@ -1,0 +1,198 @@
+"""BioC files, XML or JSON (Comeau et al., Database 2013): passages or sentences with annotations and relations.
+
+Passages are put one after another with a space between them, and offsets are counted anew in that text. A concept id
+is the annotation's `identifier` (or the like); a relation is between the concepts that it names.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from lxml import etree
+
+from bioft.datasets.documents.corpus import AnnotatedText
+from bioft.datasets.documents.pubtator import UNLINKED, Mention, Relation
+from bioft.datasets.formats import conll, inputs
+from bioft.errors import BioftError
+from bioft.storage import json_text
+from bioft.storage.text_lines import TextLines
+
+IDENTIFIERS = ("identifier", "Identifier", "MESH", "mesh", "concept_id", "ncbi gene", "NCBI GENE", "GeneID", "id")
+ENDS = (("entity1", "entity2"), ("role1", "role2"), ("head", "tail"))
+NO_RELATION = "relations whose ends no annotation bears"
+PIECES = "mentions in several pieces, taken from first to last"
+_ARRAY = re.compile(r'"(?:documents|PubTator3)"\s*:\s*\[|\A\s*\[')
+_NEXT = re.compile(r"[^{\]]*")
+
+
+def read(path: Path, *, skipped: list[str] | None, counted: Counter[str]) -> Iterator[AnnotatedText]:
+    """Yield the documents of a file, one in memory at a time (of JSON, beside its text).
+
+    Raises BioftError for a file that is broken, and for an annotation that does not stand at its offsets; with
+    `skipped` such a document is left out.
+    """
+    with TextLines(path).open_bytes() as stream:
+        is_xml = stream.read(200).lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<")
+    for number, raw in enumerate(_xml(path) if is_xml else _json(path), 1):
+        try:
+            try:
+                yield _document(raw, f"{path}, document {number}", str(number), counted)
+            except (AttributeError, TypeError, KeyError, IndexError) as error:
+                raise BioftError(f"{path}, document {number}: it is not as BioC has it ({error}).") from None
+        except BioftError as error:
+            if skipped is None:
+                raise
+            skipped.append(str(error))
+
+
+def _xml(path: Path) -> Iterator[dict[str, Any]]:
+    with TextLines(path).open_bytes() as stream:
+        try:
+            events = etree.iterparse(
+                stream, tag="{*}document", huge_tree=True, no_network=True, resolve_entities=False, load_dtd=False
+            )
+            for _, element in events:
+                yield _element(element)
+                element.clear()
+                while element.getprevious() is not None:
+                    del element.getparent()[0]
+        except (etree.XMLSyntaxError, OSError, EOFError) as error:
+            raise BioftError(f"{path} is broken XML ({error}). Download it again.") from None
+
+
+def _element(element: Any) -> dict[str, Any]:
+    """A document or a part of it as BioC JSON has it."""
+    found: dict[str, Any] = {"id": element.get("id", ""), "infons": {}}
+    for child in element:
+        kind = etree.QName(child).localname if isinstance(child.tag, str) else ""
+        if kind == "infon":
+            found["infons"][child.get("key", "")] = child.text or ""
+        elif kind in ("id", "text", "offset"):
+            found[kind] = child.text or ""
+        elif kind in ("passage", "sentence", "annotation", "relation"):
+            found.setdefault(f"{kind}s", []).append(_element(child))
+        elif kind in ("location", "node"):
+            found.setdefault(f"{kind}s", []).append(dict(child.attrib))
+    return found
+
+
+def _json(path: Path) -> Iterator[dict[str, Any]]:
+    with TextLines(path).open_bytes() as stream:
+        try:
+            text = json_text.without_lone_surrogates(stream.read().decode("utf-8-sig"))
+        except (UnicodeDecodeError, OSError, EOFError) as error:
+            raise BioftError(f"{path} can't be read as UTF-8 ({error}). Download it again.") from None
+    decoder, place = json.JSONDecoder(), 0
+    # One document after another, so that not all of them are objects at once.
+    if (match := _ARRAY.search(text)) and '"passages"' not in text[: match.start()]:
+        place = match.end()
+    while (start := _NEXT.match(text, place)) and start.end() < len(text):
+        if text[start.end()] == "]":
+            following = _ARRAY.search(text, start.end())
+            if following is None:
+                return
+            place = following.end()
+            continue
+        try:
+            value, place = decoder.raw_decode(text, start.end())
+        except (ValueError, RecursionError) as error:
+            raise BioftError(f"{path} is broken JSON ({error}). Download it again.") from None
+        yield from [value] if "passages" in value else value.get("documents") or []
+
+
+def _document(raw: Mapping[str, Any], place: str, number: str, counted: Counter[str]) -> AnnotatedText:
+    name = str(raw.get("id") or number)
+    parts: list[str] = []
+    length = 0
+    mentions: dict[str, Mention] = {}
+    related: list[Mapping[str, Any]] = list(raw.get("relations") or ())
+    for passage in raw.get("passages") or ():
+        related += passage.get("relations") or ()
+        pieces = [passage] if passage.get("text") else passage.get("sentences") or ()
+        inside = [each for part in passage.get("sentences") or () for each in part.get("annotations") or ()]
+        for piece in pieces:
+            text = str(piece.get("text") or "")
+            if parts and text:
+                parts.append(" ")
+                length += 1
+            annotations = [*(piece.get("annotations") or ()), *(inside if piece is passage else ())]
+            for each in annotations:
+                key = str(each.get("id", len(mentions)))
+                key = key if key not in mentions else f"{key} {len(mentions)}"
+                mentions[key] = _mention(each, text, _number(piece.get("offset"), place), length, place, counted)
+            parts.append(text)
+            length += len(text)
+    text = "".join(parts)
+    if not text.strip():
+        raise BioftError(f"{place}: it has no text.")
+    if related:
+        mentions = {
+            key: its if its.id not in UNLINKED else Mention(its.start, its.end, its.text, its.type, f"{name}:{key}")
+            for key, its in mentions.items()
+        }
+    relations = []
+    for each in related:
+        if (found := _relation(each, mentions)) is None:
+            counted[NO_RELATION] += 1
+        else:
+            relations.append(found)
+    return inputs.check(AnnotatedText(name, text, "", list(mentions.values()), list(dict.fromkeys(relations))), place)
+
+
+def _number(value: Any, place: str) -> int:
+    try:
+        return int(value or 0)
+    except (TypeError, ValueError):
+        raise BioftError(f"{place}: the offset {value!r} is no whole number.") from None
+
+
+def _mention(
+    each: Mapping[str, Any], text: str, offset: int, length: int, place: str, counted: Counter[str]
+) -> Mention:
+    infons = each.get("infons") or {}
+    words, kind = str(each.get("text") or ""), str(infons.get("type") or infons.get("label") or "")
+    places = [
+        (_number(its.get("offset"), place), _number(its.get("length"), place)) for its in each.get("locations") or ()
+    ]
+    if not places:
+        raise BioftError(f"{place}: the annotation {words!r} has no location.")
+    start = min(first for first, _ in places)
+    end = max(first + size for first, size in places)
+    counted[PIECES] += len(places) > 1
+    identifier = next((str(infons[name]) for name in IDENTIFIERS if infons.get(name)), conll.NOT_LINKED)
+    for before in (offset, 0):
+        there = text[start - before : end - before] if start >= before else ""
+        if there and (there == words or len(places) > 1):
+            return Mention(length + start - before, length + end - before, there, kind, identifier)
+    # Some files count bytes of UTF-8.
+    raw = text.encode()
+    if start >= offset and raw[start - offset : end - offset] == words.encode() and words:
+        characters = len(raw[: start - offset].decode(errors="replace"))
+        return Mention(length + characters, length + characters + len(words), words, kind, identifier)
+    there = text[max(0, start - offset) : max(0, end - offset)]
+    raise BioftError(
+        f"{place}: the annotation {words!r} is said to stand at {start} to {end}, where the text has {there[:60]!r}."
+    )
+
+
+def _relation(each: Mapping[str, Any], mentions: Mapping[str, Mention]) -> Relation | None:
+    infons = each.get("infons") or {}
+    kind = str(infons.get("type") or infons.get("relation") or infons.get("relation type") or "relation")
+    borne = {its.id for its in mentions.values()}
+    joined = {part: its for its in borne for part in re.split(r"[|;,]", its)}
+    for pair in ENDS:
+        if all(infons.get(name) for name in pair):
+            # PubTator3 writes the type before the id: "Chemical|MESH:D000082".
+            ends = [str(infons[name]) for name in pair]
+            ends = [its if its in borne or its in joined else its.partition("|")[2] for its in ends]
+            return Relation(kind, *ends) if all(its in borne or its in joined for its in ends) else None
+    named = [str(its) for name, its in infons.items() if name not in ("type", "relation") and str(its) in joined]
+    if len(named) == 2:
+        return Relation(kind, *named)
+    nodes = [str(node.get("refid")) for node in each.get("nodes") or ()]
+    if len(nodes) == 2 and all(node in mentions for node in nodes):
+        return Relation(kind, mentions[nodes[0]].id, mentions[nodes[1]].id)
+    return None

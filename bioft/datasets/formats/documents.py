@@ -1,0 +1,239 @@
+"""Documents of one's own with entities and relations, whatever their format: kept, dropped and merged types."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from datasets import DatasetDict
+
+from bioft.datasets.documents import corpus, pubtator
+from bioft.datasets.documents.corpus import Overlapping
+from bioft.datasets.documents.pubtator import Document, Mention, Relation
+from bioft.datasets.formats import bioc, brat, conll, inputs, splits, tokens
+from bioft.datasets.options import (
+    Citation,
+    DataRevision,
+    Inputs,
+    License,
+    Seed,
+    SkipBad,
+    Subset,
+    Terms,
+    Test,
+    TestSize,
+    Title,
+    Train,
+    Validation,
+    ValidationSize,
+)
+from bioft.errors import BioftError, suggestion
+from bioft.storage.text_lines import normalise
+
+Types = Annotated[str | None, "Types to keep, such as Chemical,Disease; or the one type of tags that name none."]
+MapType = Annotated[Sequence[str] | None, "Give a type another name: SpecificDisease=Disease; repeat for several."]
+NotOverlapping = Annotated[
+    Literal["refuse", "longest"], "What of mentions that overlap: refuse them, or keep the longest of them."
+]
+
+
+def build_entities(
+    paths: Inputs = (),
+    *,
+    types: Types = None,
+    map_type: MapType = None,
+    overlapping: NotOverlapping = "refuse",
+    tokens_column: tokens.TokensColumn = None,
+    tags_column: tokens.TagsColumn = None,
+    tag_names: tokens.TagNames = None,
+    train: Train = None,
+    validation: Validation = None,
+    test: Test = None,
+    revision: DataRevision = None,
+    subset: Subset = None,
+    validation_size: ValidationSize = 0.1,
+    test_size: TestSize = 0.2,
+    seed: Seed = 0,
+    skip_bad: SkipBad = False,
+    title: Title = None,
+    license: License = None,
+    terms: Terms = None,
+    citation: Citation = None,
+) -> tuple[DatasetDict, dict[str, Any]]:
+    """Build a dataset of documents with entities; returns the splits and the manifest.
+
+    The columns are those of `bioft.datasets.documents`. Raises BioftError for a file of another format, what its
+    reader finds wrong, mentions that overlap (unless `overlapping` is "longest"), unknown types, or an empty split.
+    """
+    return _build("entities", dict(locals()))
+
+
+def build_relations(
+    paths: Inputs = (),
+    *,
+    types: Types = None,
+    map_type: MapType = None,
+    overlapping: Overlapping = "keep",
+    train: Train = None,
+    validation: Validation = None,
+    test: Test = None,
+    validation_size: ValidationSize = 0.1,
+    test_size: TestSize = 0.2,
+    seed: Seed = 0,
+    skip_bad: SkipBad = False,
+    title: Title = None,
+    license: License = None,
+    terms: Terms = None,
+    citation: Citation = None,
+) -> tuple[DatasetDict, dict[str, Any]]:
+    """Build a dataset of documents with entities and relations: as `build_entities`, and mentions may overlap
+    (`overlapping`).
+
+    Raises BioftError also where no document has a relation.
+    """
+    return _build("relations", dict(locals()))
+
+
+def _build(builder: str, asked: dict[str, Any]) -> tuple[DatasetDict, dict[str, Any]]:
+    opened = splits.open_inputs(asked)
+    seed, sizes = asked.pop("seed"), {name: asked.pop(name) for name in ("validation_size", "test_size")}
+    renamed, kept = _mapping(asked["map_type"]), _names(asked["types"])
+    counted: Counter[str] = Counter()
+    left_out: Counter[str] = Counter()
+    skipped: dict[str, list[str]] = {name: [] for name in opened.files}
+    found = {
+        name: list(_read(opened, name, asked, skipped[name] if asked["skip_bad"] else None, kept, counted))
+        for name in opened.files
+    }
+    there = {each.type for its in found.values() for document in its for each in _annotated(document)}
+    if not there:
+        raise BioftError("No document has an entity: there is nothing to learn from.")
+    _check_names(renamed, there, "--map-type")
+    _check_names(kept, {renamed.get(name, name) for name in there}, "--types")
+    for name, documents in found.items():
+        prepared = (_kept(_renamed(document, renamed), kept, left_out) for document in documents)
+        found[name] = corpus.settle_overlaps(prepared, asked["overlapping"], left_out)
+        _check_ids(found[name])
+    if builder == "relations" and not any(each.relations for its in found.values() for each in its):
+        raise BioftError("No document has a relation. For their entities: bioft build entities.")
+    divided = splits.divide(
+        found,
+        identity=lambda each: each.document_id,
+        same=lambda each: (normalise(each.text),),
+        group=lambda each: None,
+        **sizes,
+        seed=seed,
+        what="documents",
+    )
+    dataset, manifest = corpus.build(
+        divided.rows,
+        builder=builder,
+        arguments=inputs.given(**asked, **opened.named()) | sizes | {"seed": seed},
+        sources=opened.sources,
+        license=opened.license,
+        split=divided.split,
+        skipped=skipped,
+        seed=seed,
+    )
+    read = {"documents": sum(map(len, found.values())), **{key: n for key, n in counted.items() if n}}
+    return dataset, manifest | {
+        "read": read,
+        "left_out": {key: n for key, n in {**left_out, **divided.left_out}.items() if n},
+        "notes": divided.notes,
+    }
+
+
+def _read(
+    opened: splits.Opened,
+    split: str,
+    asked: Mapping[str, Any],
+    skipped: list[str] | None,
+    kept: Sequence[str],
+    counted: Counter[str],
+) -> Iterator[Document]:
+    only_type = kept[0] if len(kept) == 1 else None
+    for number, file in enumerate(opened.files[split], 1):
+        path = Path(file)
+        prefix = (path.name.partition(".")[0] if split == splits.ALL else split) + (f"-{number}" if number > 1 else "")
+        if opened.on_hub:
+            yield from tokens.of_table(opened.on_hub[file], prefix, asked, only_type, skipped=skipped, counted=counted)
+            continue
+        kind = inputs.tell(path)
+        if kind == "pubtator":
+            yield from pubtator.read(path, skipped=skipped)
+        elif kind == "conll":
+            yield from conll.read(path, prefix, only_type=only_type, skipped=skipped, counted=counted)
+        elif kind == "bioc":
+            yield from bioc.read(path, skipped=skipped, counted=counted)
+        elif kind == "brat":
+            yield from brat.read(path, skipped=skipped, counted=counted)
+        elif kind in ("documents", "tokens"):
+            yield from tokens.read(path, prefix, asked, only_type, skipped=skipped, counted=counted)
+        elif kind == "dataset":
+            raise BioftError(f"{path} was written by `bioft build`: give it to a recipe as --dataset.")
+        else:
+            raise BioftError(
+                f"{path} is {inputs.NAMES[kind]}: that holds no documents with entities. Documents are read from "
+                f"{inputs.OF_DOCUMENTS}. For texts with labels: bioft build labels {path} --output FOLDER."
+            )
+
+
+def _names(joined: str | None) -> list[str]:
+    return [each.strip() for each in (joined or "").split(",") if each.strip()]
+
+
+def _mapping(words: Iterable[str] | None) -> dict[str, str]:
+    found = {}
+    for word in words or ():
+        for pair in word.split(","):
+            before, equals, after = pair.partition("=")
+            if not (equals and before.strip() and after.strip()):
+                raise BioftError(f"--map-type is {pair!r}; write OLD=NEW, such as SpecificDisease=Disease.")
+            found[before.strip()] = after.strip()
+    return found
+
+
+def _renamed(document: Document, names: Mapping[str, str]) -> Document:
+    if not names:
+        return document
+    mentions = [replace(each, type=names.get(each.type, each.type)) for each in document.mentions]
+    relations = [replace(each, type=names.get(each.type, each.type)) for each in document.relations]
+    return replace(document, mentions=mentions, relations=relations)
+
+
+def _check_names(asked: Iterable[str], there: Collection[str], option: str) -> None:
+    for name in asked:
+        if name not in there:
+            raise BioftError(f"{option} names {name!r}, which nothing is of. {suggestion(name, sorted(there))}")
+
+
+def _annotated(document: Document) -> list[Mention | Relation]:
+    return [*document.mentions, *document.relations]
+
+
+def _kept(document: Document, kept: Sequence[str], left_out: Counter[str]) -> Document:
+    """The document with the types to keep, and with the relations whose ends are still there."""
+    if not kept:
+        return document
+    mentions = [each for each in document.mentions if each.type in kept]
+    left_out["mentions of other types"] += len(document.mentions) - len(mentions)
+    # Names of entity types alone say nothing of the types of relations.
+    of_relations = {each.type for each in document.relations} & set(kept)
+    relations = [each for each in document.relations if not of_relations or each.type in kept]
+    left_out["relations of other types"] += len(document.relations) - len(relations)
+    return _with(replace(document, relations=relations), mentions, left_out)
+
+
+def _with(document: Document, mentions: list[Mention], left_out: Counter[str]) -> Document:
+    """The document with these of its mentions, and the relations whose ends they bear."""
+    borne = pubtator.borne_ids(mentions)
+    relations = [each for each in document.relations if {each.head, each.tail} <= borne]
+    left_out["relations whose ends were left out"] += len(document.relations) - len(relations)
+    return replace(document, mentions=mentions, relations=relations)
+
+
+def _check_ids(documents: Iterable[Document]) -> None:
+    counts = Counter(each.document_id for each in documents)
+    if (most := counts.most_common(1)) and most[0][1] > 1:
+        raise BioftError(f"The document id {most[0][0]!r} comes {most[0][1]} times. Give each document its own.")

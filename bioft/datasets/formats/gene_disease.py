@@ -1,0 +1,222 @@
+"""Genes and diseases from tables of one's own: known associations with negatives to be drawn, or labelled pairs."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import count
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa  # type: ignore[import-untyped]
+from datasets import Dataset, DatasetDict
+
+from bioft.datasets import splits as splitting
+from bioft.datasets.formats import splits
+from bioft.datasets.formats.tables import Table, text_of
+from bioft.datasets.gene_disease import audit as auditing, pairs as known
+from bioft.datasets.options import (
+    Citation,
+    DataRevision,
+    Inputs,
+    License,
+    Negatives,
+    NegativesPerPositive,
+    Seed,
+    SkipBad,
+    Split,
+    SplitColumn,
+    Subset,
+    Terms,
+    Test,
+    TestSize,
+    Title,
+    Train,
+    Validation,
+    ValidationSize,
+)
+from bioft.datasets.origin import Origin
+from bioft.errors import BioftError
+from bioft.storage.text_lines import normalise
+
+GENE, GENE_ID = (
+    ("gene", "gene_name", "gene_symbol", "symbol", "genesymbol"),
+    ("gene_id", "geneid", "entrez", "ncbi_gene"),
+)
+DISEASE = ("disease", "disease_name", "diseasename", "phenotype")
+DISEASE_ID = ("disease_id", "diseaseid", "mesh", "mesh_id", "omim", "doid", "mondo", "umls")
+LABEL = ("label", "association", "associated", "class", "y")
+POSITIVE = {"1": 1, "yes": 1, "true": 1, "positive": 1, "pos": 1, "0": 0, "no": 0, "false": 0, "negative": 0, "neg": 0}
+GeneColumn = Annotated[str | None, "Column of the names of genes (by default gene, symbol)."]
+GeneIdColumn = Annotated[str | None, "Column of their ids (by default gene_id; without one names are the ids)."]
+DiseaseColumn = Annotated[str | None, "Column of the names of diseases (by default disease)."]
+DiseaseIdColumn = Annotated[str | None, "Column of their ids (by default disease_id; without one names are the ids)."]
+LabelColumn = Annotated[
+    str | None, "Column of 1 for associated, 0 for not (by default label); none: all are, and negatives are drawn."
+]
+
+
+class Row(NamedTuple):
+    """A pair of a gene and a disease; `label` is None where all pairs are associated."""
+
+    gene: str
+    gene_id: str
+    disease: str
+    disease_id: str
+    label: int | None
+    evidence: str
+    pmids: str
+    place: str
+
+    def pair(self) -> tuple[str, str]:
+        """The names, normalised."""
+        return normalise(self.gene), normalise(self.disease)
+
+
+def build_gene_disease(
+    paths: Inputs = (),
+    *,
+    gene_column: GeneColumn = None,
+    gene_id_column: GeneIdColumn = None,
+    disease_column: DiseaseColumn = None,
+    disease_id_column: DiseaseIdColumn = None,
+    label_column: LabelColumn = None,
+    split_column: SplitColumn = None,
+    train: Train = None,
+    validation: Validation = None,
+    test: Test = None,
+    revision: DataRevision = None,
+    subset: Subset = None,
+    split: Split = "pair",
+    negatives: Negatives = "degree_matched",
+    negatives_per_positive: NegativesPerPositive = 1,
+    validation_size: ValidationSize = 0.1,
+    test_size: TestSize = 0.2,
+    seed: Seed = 0,
+    skip_bad: SkipBad = False,
+    title: Title = None,
+    license: License = None,
+    terms: Terms = None,
+    citation: Citation = None,
+) -> tuple[DatasetDict, dict[str, Any]]:
+    """Build gene–disease pairs of a table of one's own; returns the splits and the manifest.
+
+    Without labels every row is a known association, and all is as in `gene_disease.pairs.build_pairs`. With labels
+    the negatives are those of the table, and the splits are made by `split`, or given.
+
+    Raises:
+        BioftError: no table, a missing column or name, a label that is none, given splits without labels, a pair that
+            has both labels, or a split left empty.
+    """
+    asked = dict(locals())
+    drawn = {name: asked.pop(name) for name in ("split", "negatives", "negatives_per_positive")}
+    sizes: dict[str, Any] = {"validation_size": validation_size, "test_size": test_size}
+    labelled: set[bool] = set()
+    columns = (gene_column, gene_id_column, disease_column, disease_id_column, label_column)
+    read = splits.collect(asked, lambda table, start: _maker(table, asked, labelled), columns)
+    origin = Origin("gene_disease", read.arguments, read.sources, read.license)
+    told = {
+        "read": {"rows": read.n_rows},
+        "notes": read.notes,
+        "skipped": {"all": {"documents": len(read.skipped), "first": read.skipped[:3]}},
+    }
+    if labelled == {False}:
+        if splits.ALL not in read.rows:
+            raise BioftError(
+                "Given splits need a column of labels: negatives are drawn for splits that are made here."
+            )
+        rows = (row._asdict() for row in read.rows[splits.ALL])
+        dataset, manifest = known.build_pairs(rows, origin, **drawn, **sizes, seed=seed)
+        return dataset, manifest | told
+    if len(labelled) > 1:
+        raise BioftError("Some of the files have a column of labels, and others have none.")
+    return _of_labelled(read, origin, drawn["split"], sizes, seed, told)
+
+
+def _of_labelled(
+    read: splits.Collected, origin: Origin, strategy: str, sizes: dict[str, float], seed: int, told: dict[str, Any]
+) -> tuple[DatasetDict, dict[str, Any]]:
+    """The dataset of pairs whose negatives are given."""
+    left_out = Counter[str]()
+    given = splits.ALL not in read.rows
+    rows_of = {name: _distinct(rows, left_out) for name, rows in read.rows.items()}
+    divided = splits.divide(
+        rows_of,
+        identity=lambda row: row.place,
+        same=lambda row: (row.pair(), (row.gene_id, row.disease_id)),
+        group=lambda row: None,
+        **sizes,
+        seed=seed,
+        what="pairs",
+        assign=lambda rows: _assigned(rows, strategy, sizes, seed, left_out),
+    )
+    rng = np.random.default_rng(seed)
+    dataset = DatasetDict()
+    for name, rows in divided.rows.items():
+        order = range(len(rows)) if given and name == "test" else rng.permutation(len(rows)).tolist()
+        frame = pd.DataFrame([rows[index]._asdict() for index in order])[list(known.COLUMNS)]
+        dataset[name] = Dataset(pa.Table.from_pandas(frame, preserve_index=False))
+    counts = {name: known.count_labels(rows) for name, rows in dataset.items()}
+    if empty := [name for name, its in counts.items() if not (its["positive"] and its["negative"])]:
+        raise BioftError(f"The split '{empty[0]}' has {counts[empty[0]]}: both kinds are needed. Use other sizes.")
+    return dataset, origin.manifest(
+        dataset,
+        {"split": "given" if given else strategy, "negatives": "given", **sizes, "seed": seed},
+        rows=counts,
+        split=divided.split | ({} if given else {"strategy": strategy}),
+        left_out={key: n for key, n in {**left_out, **divided.left_out}.items() if n},
+        **told | {"notes": [*read.notes, *divided.notes]},
+        audit=auditing.audit(dataset, split="pair" if given else strategy, seed=seed),
+    )
+
+
+def _assigned(
+    rows: Sequence[Row], strategy: str, sizes: dict[str, float], seed: int, left_out: Counter[str]
+) -> splitting.IntArray:
+    """The split of each pair, or `DROPPED`; entities are those that share a name or an id."""
+    frame = pd.DataFrame([row._asdict() for row in rows])
+    genes, diseases = (known.Entities(frame[side], frame[f"{side}_id"]).codes for side in ("gene", "disease"))
+    codes = splitting.assign(strategy, genes, diseases, **sizes, rng=np.random.default_rng(seed)).rows
+    left_out["pairs between the partitions"] = int((codes == splitting.DROPPED).sum())
+    return codes
+
+
+def _distinct(rows: Sequence[Row], left_out: Counter[str]) -> list[Row]:
+    """Each pair once, by names; BioftError for one that has both labels."""
+    seen: dict[tuple[str, str], Row] = {}
+    for row in rows:
+        first = seen.setdefault(row.pair(), row)
+        if first.label != row.label:
+            raise BioftError(
+                f"{row.place}: {row.gene} and {row.disease} have the label {row.label} here, and "
+                f"{first.label} in {first.place}. Keep one of the rows."
+            )
+        left_out["pairs that come again"] += first is not row
+    return list(seen.values())
+
+
+def _maker(table: Table, asked: dict[str, Any], labelled: set[bool]) -> Callable[[str, Sequence[Any]], Row]:
+    def find(name: str, known_names: Sequence[str], *, needed: bool = False) -> int | None:
+        return table.find(asked[name], known_names, f"--{name.replace('_', '-')}", needed=needed)
+
+    gene, disease = find("gene_column", GENE, needed=True), find("disease_column", DISEASE, needed=True)
+    gene_id, disease_id = find("gene_id_column", GENE_ID), find("disease_id_column", DISEASE_ID)
+    label = find("label_column", LABEL)
+    evidence, pmids = (table.find(None, (name,), name, needed=False) for name in ("evidence", "pmids"))
+    labelled.add(label is not None)
+    numbers = count(1)
+
+    def cell(cells: Sequence[Any], place: int | None) -> str:
+        return "" if place is None else text_of(cells[place]).strip()
+
+    def make(place: str, cells: Sequence[Any]) -> Row:
+        names = cell(cells, gene), cell(cells, disease)
+        if not all(names):
+            raise BioftError(f"{place}: the name of a gene or disease is empty. Fill it in, or give --skip-bad.")
+        value = None
+        if label is not None and (value := POSITIVE.get(cell(cells, label).lower())) is None:
+            raise BioftError(f"{place}: the label is {cell(cells, label)[:40]!r}; write 1 for associated, else 0.")
+        ids = cell(cells, gene_id) or names[0], cell(cells, disease_id) or names[1]
+        others = cell(cells, evidence), cell(cells, pmids)
+        return Row(names[0], ids[0], names[1], ids[1], value, *others, f"{place} ({next(numbers)})")
+
+    return make

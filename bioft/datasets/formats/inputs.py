@@ -1,0 +1,179 @@
+"""What somebody's own files are, told by their content, and what a manifest says of them."""
+
+import codecs
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bioft.datasets.documents.corpus import AnnotatedText, source as file_source
+from bioft.errors import BioftError
+from bioft.storage.files import file_sha256
+from bioft.storage.runs import MANIFEST
+from bioft.storage.text_lines import TextLines
+
+HEAD = 1 << 16
+"""Bytes from the start of a file by which its format is told."""
+DOCUMENTS = ("pubtator", "bioc", "conll", "brat", "documents", "tokens")
+TABLES = ("delimited", "records", "parquet")
+NAMES = {
+    "pubtator": "PubTator",
+    "bioc": "BioC (XML or JSON)",
+    "conll": "CoNLL/IOB",
+    "brat": "a brat folder (.txt and .ann)",
+    "documents": "JSONL of documents (text, entities)",
+    "tokens": "JSONL or Parquet with tokens and ner_tags",
+    "delimited": "CSV or TSV",
+    "records": "JSONL",
+    "parquet": "Parquet",
+}
+"""The formats by what `tell` calls them."""
+OF_DOCUMENTS, OF_TABLES = (", ".join(NAMES[kind] for kind in kinds) for kinds in (DOCUMENTS, TABLES))
+_PUBTATOR = re.compile(r"\s*[^\s|]+\|[ta]\|")
+_TAG = re.compile(r"(?:O|[BIESLUM](?:[-_].+)?)")
+_WORDS_OF_TABLES = frozenset({"text", "label", "labels"})
+_BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+
+
+class About(NamedTuple):
+    """What cards say of somebody's data."""
+
+    title: str | None = None
+    license: str | None = None
+    terms: str | None = None
+    citation: str | None = None
+
+    def license_fields(self) -> dict[str, str]:
+        """What a manifest says of title and licence."""
+        return {"license": (self.license or "unknown").lower()} | ({"title": self.title} if self.title else {})
+
+
+def given(**options: Any) -> dict[str, Any]:
+    """The options that were given, as a manifest keeps them."""
+    return {key: value for key, value in options.items() if value not in (None, (), [], False)}
+
+
+def tell(path: Path) -> str:
+    """The format of a file or folder, one of `NAMES`, or "dataset" for a folder that `bioft build` wrote.
+
+    Raises:
+        BioftError: there is no such file, it is empty, or of a format that is not read.
+    """
+    if path.is_dir():
+        return _tell_folder(path)
+    with TextLines(path, "Name a file or folder of yours, or user/name on the Hub.").open_bytes() as stream:
+        raw = stream.read(HEAD)
+    if raw.startswith(b"PAR1"):
+        return _tell_columns(_parquet_columns(path), "parquet")
+    text = raw.decode(next((name for mark, name in _BOMS.items() if raw.startswith(mark)), "utf-8"), "replace")
+    text = text.removeprefix("\ufeff").lstrip()
+    if "\0" in text or raw.startswith(b"PK\x03\x04"):
+        raise unknown(path, "a binary file", "An Excel or zip file must be saved as CSV or unpacked first.")
+    if not text:
+        raise BioftError(f"{path} has no content.")
+    if text.startswith("<"):
+        return _tell_markup(path, text)
+    if text[0] in "{[":
+        return _tell_json(text)
+    lines = [line for line in text.splitlines()[: None if len(raw) < HEAD else -1] if line.strip()] or [text]
+    if _PUBTATOR.match(lines[0]):
+        return "pubtator"
+    return "conll" if _is_tagged(lines) else "delimited"
+
+
+def unknown(path: Path, what: str, mend: str = "") -> BioftError:
+    """The error that a file is of no format that is read: says which would do."""
+    return BioftError(f"{path} is {what}. {mend + ' ' if mend else ''}What is read: {OF_DOCUMENTS}; {OF_TABLES}.")
+
+
+def _tell_folder(path: Path) -> str:
+    if (path / MANIFEST).is_file():
+        return "dataset"
+    if any(path.glob("*.ann")):
+        return "brat"
+    raise unknown(path, "a folder without .ann files and without files named train and test")
+
+
+def _tell_markup(path: Path, text: str) -> str:
+    start = text[:4000].lower()
+    if "<html" in start or "<!doctype html" in start:
+        raise unknown(path, "a web page, not data", "Download the file itself.")
+    if "bioc" in start or re.search(r"<collection\b", start):
+        return "bioc"
+    command = "bioft build pubmed" if "pubmedarticle" in text.lower() else "bioft build trials"
+    known = "pubmedarticle" in text.lower() or "clinical_study" in start
+    raise unknown(path, "XML that is no BioC", f"Try `{command} {path}`." if known else "")
+
+
+def _tell_json(text: str) -> str:
+    if '"passages"' in text:
+        return "bioc"
+    try:
+        first = json.JSONDecoder().raw_decode(text.lstrip("[ \r\n\t"))[0]
+    except ValueError:
+        return "records"
+    return _tell_columns(list(first) if isinstance(first, dict) else [], "records")
+
+
+def _tell_columns(columns: Sequence[str], otherwise: str) -> str:
+    if {"text", "entities"} <= set(columns):
+        return "documents"
+    return "tokens" if any("tokens" in name for name in columns) and len(columns) > 1 else otherwise
+
+
+def _parquet_columns(path: Path) -> list[str]:
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]
+
+    try:
+        return list(pq.read_schema(path).names)
+    except (OSError, ValueError) as error:
+        raise BioftError(f"{path} can't be read as Parquet ({error}). Write it again.") from None
+
+
+def _is_tagged(lines: Sequence[str]) -> bool:
+    """Whether lines are tokens with tags: at least two columns, of which the last is a tag in all lines but a few."""
+    if lines[0].startswith("-DOCSTART-"):
+        return True
+    found = [line.split("\t") if "\t" in line else line.split() for line in lines[:500]]
+    tagged = [len(cells) > 1 and bool(_TAG.fullmatch(cells[-1].strip())) for cells in found]
+    return sum(tagged) >= max(1, 0.9 * len(tagged)) and not _WORDS_OF_TABLES & {cell.lower() for cell in found[0]}
+
+
+def check(document: AnnotatedText, place: str) -> AnnotatedText:
+    """The document, if its mentions stand where they say; BioftError, with the place, if one does not."""
+    for mention in document.mentions:
+        if not mention.type:
+            raise BioftError(f"{place}: the mention {mention.text!r} has no type.")
+        if not 0 <= mention.start < mention.end or document.text[mention.start : mention.end] != mention.text:
+            there = document.text[max(0, mention.start) : max(0, mention.end)][:60]
+            raise BioftError(
+                f"{place}: the mention {mention.text!r} is said to stand at {mention.start} to {mention.end}, where "
+                f"the text has {there!r}. Offsets count characters."
+            )
+    return document
+
+
+def sources(files: Iterable[str | os.PathLike[str]], about: About) -> list[dict[str, Any]]:
+    """What a manifest says of files and folders of one's own; terms and citation as they were given."""
+    return [_source(Path(file), about) for file in files]
+
+
+def _source(path: Path, about: About) -> dict[str, Any]:
+    given = {"terms": about.terms or "not stated", "citation": about.citation}
+    if path.is_dir():
+        digest, size = hashlib.sha256(), 0
+        for file in sorted(its for its in path.iterdir() if its.suffix in (".txt", ".ann")):
+            digest.update(f"{file.name} {file_sha256(file)}\n".encode())
+            size += file.stat().st_size
+        return {
+            "name": path.resolve().name,
+            "sha256": digest.hexdigest(),
+            "bytes": size,
+            "version": None,
+            "url": None,
+            "redistribution": "ask",
+        } | given
+    return file_source(path) | given

@@ -1,0 +1,306 @@
+"""Labelled texts, and texts alone, from tables of one's own."""
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count
+from typing import Annotated, Any
+
+import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+from datasets import Dataset, DatasetDict
+
+from bioft.datasets.formats import splits
+from bioft.datasets.formats.tables import Table, text_of
+from bioft.datasets.options import (
+    Citation,
+    DataRevision,
+    GroupColumn,
+    IdColumn,
+    Inputs,
+    License,
+    Seed,
+    SkipBad,
+    SplitColumn,
+    Subset,
+    Terms,
+    Test,
+    TestSize,
+    Title,
+    Train,
+    Validation,
+    ValidationSize,
+)
+from bioft.datasets.origin import Origin
+from bioft.datasets.splits import IntArray
+from bioft.datasets.texts import corpus, labelled
+from bioft.datasets.texts.labelled import LabelledText
+from bioft.errors import BioftError
+from bioft.storage.text_lines import normalise
+
+MOST_LABELS = 1000
+"""A column of more labels than that is none of labels."""
+TEXT = ("text", "sentence", "abstract", "texts", "sentence1")
+LABEL = ("label", "labels", "class", "target", "category")
+YES = {"1": True, "true": True, "yes": True, "x": True, "0": False, "false": False, "no": False, "": False}
+LabelColumns = Annotated[
+    Sequence[str] | None, "Column of the labels (by default label); repeat it for a column of 0 and 1 for each label."
+]
+LabelSeparator = Annotated[str | None, "What parts several labels in one column, such as ';'."]
+TextColumn = Annotated[str | None, "Column of the texts, by name or number (by default text)."]
+
+
+def build_labels(
+    paths: Inputs = (),
+    *,
+    text_column: TextColumn = None,
+    label_column: LabelColumns = None,
+    label_separator: LabelSeparator = None,
+    id_column: IdColumn = None,
+    group_column: GroupColumn = None,
+    split_column: SplitColumn = None,
+    train: Train = None,
+    validation: Validation = None,
+    test: Test = None,
+    revision: DataRevision = None,
+    subset: Subset = None,
+    validation_size: ValidationSize = 0.1,
+    test_size: TestSize = 0.2,
+    seed: Seed = 0,
+    skip_bad: SkipBad = False,
+    title: Title = None,
+    license: License = None,
+    terms: Terms = None,
+    citation: Citation = None,
+) -> tuple[DatasetDict, dict[str, Any]]:
+    """Build labelled texts of a table of one's own; returns the splits and the manifest.
+
+    The columns are id, text and label, or labels where a text may have several. Where the splits are made here, texts
+    that are the same but for case and punctuation are one row, and each label is in every split, unless there are
+    groups; given splits are kept row by row.
+
+    Raises:
+        BioftError: no table, a missing column, a row without text or label, more than `MOST_LABELS` labels, an id in
+            two splits, or a split left empty.
+    """
+    asked = dict(locals())
+    sizes = {"validation_size": validation_size, "test_size": test_size}
+    several: set[bool] = set()
+    read = splits.collect(
+        asked,
+        lambda table, start: _maker(table, start, asked, several),
+        (text_column, *(label_column or ()), id_column, group_column),
+    )
+    found, multi_label = read.rows, any(several)
+    labels = sorted({label for rows in found.values() for row in rows for label in row.labels})
+    _check_labels(labels, sum(map(len, found.values())))
+    divided, merging = _divide(found, group_column is not None, validation_size, test_size, seed)
+    origin = Origin("labels", read.arguments, read.sources, read.license)
+    dataset, manifest = labelled.assemble(
+        divided.rows,
+        origin,
+        {**sizes, "seed": seed},
+        labels=labels,
+        multi_label=multi_label,
+        split=divided.split,
+        left_out=read.skipped,
+        merging=merging,
+        about={"label_source": "own"},
+    )
+    repeated = {
+        name: len(rows) - len({hash(normalise(row.text)) for row in rows}) for name, rows in divided.rows.items()
+    }
+    manifest["audit"]["repeated_texts"] = repeated
+    return dataset, manifest | {
+        "read": {"rows": read.n_rows},
+        "left_out": divided.left_out,
+        "notes": [*read.notes, *divided.notes],
+    }
+
+
+def _divide(
+    found: Mapping[str, list[LabelledText]], grouped: bool, validation_size: float, test_size: float, seed: int
+) -> tuple[splits.Division, dict[str, Any] | None]:
+    """The texts by split, and what `labelled.merge` says where texts that are the same were made one row."""
+    merging = None
+    if splits.ALL in found and not grouped:
+        merged, merging = labelled.merge(found[splits.ALL])
+        found = {splits.ALL: merged}
+
+    def stratified(rows: Sequence[LabelledText]) -> IntArray:
+        return labelled.stratified_split(rows, validation_size, test_size, np.random.default_rng(seed))
+
+    divided = splits.divide(
+        found,
+        identity=lambda row: row.id,
+        same=lambda row: (normalise(row.text),),
+        group=lambda row: row.group,
+        validation_size=validation_size,
+        test_size=test_size,
+        seed=seed,
+        what="texts",
+        assign=None if grouped else stratified,
+    )
+    if merging is not None:
+        divided.split["strategy"] = "normalised_text"
+    return divided, merging
+
+
+def _check_labels(labels: Sequence[str], n_rows: int) -> None:
+    if len(labels) > MOST_LABELS or (len(labels) > 20 and len(labels) > n_rows / 2):
+        raise BioftError(
+            f"The labels have {len(labels):,} different values in {n_rows:,} rows, such as {labels[0][:40]!r}: that "
+            "column is none of labels. Name another with --label-column; several labels in one are parted with "
+            "--label-separator."
+        )
+    if len(labels) < 2:
+        raise BioftError(f"There is one label only, {labels[0]!r}." if labels else "No text has a label.")
+
+
+def _maker(
+    table: Table, start: str, asked: Mapping[str, Any], several: set[bool]
+) -> Callable[[str, Sequence[Any]], LabelledText]:
+    """What makes a row of the cells of a table; `several` gets whether its texts may have several labels."""
+    text_place, label_places = _places(table, asked)
+    id_place = table.find(asked["id_column"], ("id",), "--id-column", needed=False)
+    group_place = table.find(asked["group_column"], (), "--group-column", needed=False)
+    separator, ids = asked["label_separator"], set[str]()
+    names = [table.columns[place] for place in label_places]
+    if len(names) > 1 or separator:
+        several.add(True)
+    numbers, known = count(1), dict[str, tuple[str, ...]]()
+
+    def labels_of(place: str, cells: Sequence[Any]) -> tuple[str, ...]:
+        if len(names) > 1:
+            values = [text_of(cells[column]).strip().lower() for column in label_places]
+            if wrong := [value for value in values if value not in YES]:
+                raise BioftError(f"{place}: {wrong[0][:40]!r} in a column for one label; write 1 or 0.")
+            return tuple(name for name, value in zip(names, values, strict=True) if YES[value])
+        value = cells[label_places[0]]
+        if isinstance(value, list):
+            several.add(True)
+            return tuple(sorted({text_of(each).strip() for each in value} - {""}))
+        if separator:
+            return tuple(sorted({each.strip() for each in text_of(value).split(separator)} - {""}))
+        if not (label := text_of(value).strip()):
+            raise BioftError(f"{place}: the text has no label. Fill it in, or leave such rows out with --skip-bad.")
+        return known.setdefault(label, (label,))
+
+    def make(place: str, cells: Sequence[Any]) -> LabelledText:
+        number = next(numbers)
+        row = LabelledText(
+            _id(place, cells, id_place, ids) or f"{start}-{number}",
+            _text(place, cells[text_place]),
+            labels_of(place, cells),
+            None if group_place is None else text_of(cells[group_place]),
+        )
+        return row
+
+    return make
+
+
+def _text(place: str, value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        what = "empty" if value in (None, "") or isinstance(value, str) else f"a {type(value).__name__}"
+        raise BioftError(f"{place}: the text is {what}. Fill it in, or leave such rows out with --skip-bad.")
+    return value
+
+
+def _id(place: str, cells: Sequence[Any], column: int | None, seen: set[str]) -> str:
+    if column is None:
+        return ""
+    found = text_of(cells[column]).strip()
+    if not found:
+        raise BioftError(f"{place}: the id is empty. Fill it in, or leave out --id-column to number the rows.")
+    if found in seen:
+        raise BioftError(f"{place}: the id {found!r} comes again. Each text needs its own; name another --id-column.")
+    seen.add(found)
+    return found
+
+
+def _places(table: Table, asked: Mapping[str, Any]) -> tuple[int, list[int]]:
+    """The places of text and labels: as asked, by usual names, or of two columns without names by what they hold."""
+    text, labels = asked["text_column"], asked["label_column"]
+    if not table.header and len(table.columns) == 2 and not (labels and labels[0].isdigit()):
+        # Texts are longer than labels.
+        first, second = map(len, table.sample[0])
+        return (0, [1]) if first >= second else (1, [0])
+    label_places = [table.find(each, LABEL, "--label-column") for each in labels or (None,)]
+    text_place = table.find(text, TEXT, "--text-column")
+    places = [place for place in label_places if place is not None]
+    if text_place is None or text_place in places:
+        raise BioftError(f"{table.name}: the column of the text is one of labels too. Name another --text-column.")
+    return text_place, places
+
+
+def build_texts(
+    paths: Inputs = (),
+    *,
+    text_column: TextColumn = None,
+    id_column: IdColumn = None,
+    group_column: GroupColumn = None,
+    split_column: SplitColumn = None,
+    train: Train = None,
+    validation: Validation = None,
+    test: Test = None,
+    revision: DataRevision = None,
+    subset: Subset = None,
+    validation_size: ValidationSize = 0.1,
+    test_size: TestSize = 0.2,
+    seed: Seed = 0,
+    skip_bad: SkipBad = False,
+    title: Title = None,
+    license: License = None,
+    terms: Terms = None,
+    citation: Citation = None,
+) -> tuple[DatasetDict, dict[str, Any]]:
+    """Build texts, to adapt language models to, of a table of one's own or of lines; returns splits and manifest.
+
+    The columns are id and text. Texts that are the same but for case and punctuation are in one split. Raises
+    BioftError as `build_labels`.
+    """
+    asked = dict(locals())
+    sizes = {"validation_size": validation_size, "test_size": test_size}
+
+    def maker(table: Table, start: str) -> Callable[[str, Sequence[Any]], LabelledText]:
+        known = TEXT if len(table.columns) > 1 else (table.columns[0].lower(),)
+        text_place = table.find(text_column, known, "--text-column") or 0
+        id_place = table.find(id_column, ("id",), "--id-column", needed=False)
+        group_place = table.find(group_column, (), "--group-column", needed=False)
+        numbers, ids = count(1), set[str]()
+
+        def make(place: str, cells: Sequence[Any]) -> LabelledText:
+            number = next(numbers)
+            group = None if group_place is None else text_of(cells[group_place])
+            text = _text(place, cells[text_place])
+            return LabelledText(_id(place, cells, id_place, ids) or f"{start}-{number}", text, group=group)
+
+        return make
+
+    read = splits.collect(asked, maker, (text_column, id_column, group_column), lines=True)
+    divided = splits.divide(
+        read.rows,
+        identity=lambda row: row.id,
+        same=lambda row: (normalise(row.text),),
+        group=lambda row: row.group,
+        validation_size=validation_size,
+        test_size=test_size,
+        seed=seed,
+        what="texts",
+    )
+    schema = corpus.SCHEMA
+    dataset = DatasetDict(
+        {
+            name: Dataset(pa.table({"id": [row.id for row in rows], "text": [row.text for row in rows]}, schema))
+            for name, rows in divided.rows.items()
+        }
+    )
+    return dataset, Origin("texts", read.arguments, read.sources, read.license).manifest(
+        dataset,
+        {**sizes, "seed": seed},
+        rows={name: corpus.count(split) for name, split in dataset.items()},
+        split=divided.split,
+        read={"rows": read.n_rows},
+        skipped={"all": {"documents": len(read.skipped), "first": read.skipped[:3]}},
+        left_out=divided.left_out,
+        notes=[*read.notes, *divided.notes],
+        audit=corpus.audit(dataset),
+    )

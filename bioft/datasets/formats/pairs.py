@@ -1,0 +1,270 @@
+"""Pairs of texts from tables of one's own: with a graded score or a label, or anchors with their positives."""
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from itertools import count
+from typing import Annotated, Any, NamedTuple
+
+import pyarrow as pa  # type: ignore[import-untyped]
+from datasets import Dataset, DatasetDict
+
+from bioft.datasets.formats import splits
+from bioft.datasets.formats.tables import Table, text_of
+from bioft.datasets.options import (
+    Citation,
+    DataRevision,
+    GroupColumn,
+    Inputs,
+    License,
+    Seed,
+    SkipBad,
+    SplitColumn,
+    Subset,
+    Terms,
+    Test,
+    TestSize,
+    Title,
+    Train,
+    Validation,
+    ValidationSize,
+)
+from bioft.datasets.origin import Origin
+from bioft.datasets.splits import check_columns
+from bioft.errors import BioftError
+from bioft.storage.text_lines import normalise
+
+FIRST = ("anchor", "sentence1", "text1", "query", "sentence_a", "text_a", "premise", "question")
+SECOND = ("positive", "sentence2", "text2", "passage", "sentence_b", "text_b", "hypothesis", "answer")
+NEGATIVE, SCORE = ("negative",), ("score", "similarity", "similarity_score", "relatedness", "label")
+RELATED = 0.5
+"""Score from which on two texts belong together."""
+FirstColumn = Annotated[str | None, "Column of the first text (by default anchor, sentence1, text1)."]
+SecondColumn = Annotated[str | None, "Column of the second text (by default positive, sentence2, text2)."]
+NegativeColumn = Annotated[str | None, "Column of a text that does not belong to the first (by default negative)."]
+ScoreColumn = Annotated[
+    str | None,
+    "Column of the graded score, or of 1 and 0 (by default score or label; none: all pairs belong together).",
+]
+ScoreRange = Annotated[str | None, "Lowest and highest score that there may be, such as 0,5."]
+
+
+class Row(NamedTuple):
+    """A pair of texts; `negative` is "" where there is none, `score` None where all pairs belong together."""
+
+    first: str
+    second: str
+    negative: str
+    score: float | None
+    group: str | None
+    place: str
+
+    def texts(self) -> tuple[str, ...]:
+        """The texts, normalised."""
+        return tuple(normalise(text) for text in self[:3] if text)
+
+
+def build_pairs(
+    paths: Inputs = (),
+    *,
+    first_column: FirstColumn = None,
+    second_column: SecondColumn = None,
+    negative_column: NegativeColumn = None,
+    score_column: ScoreColumn = None,
+    score_range: ScoreRange = None,
+    group_column: GroupColumn = None,
+    split_column: SplitColumn = None,
+    train: Train = None,
+    validation: Validation = None,
+    test: Test = None,
+    revision: DataRevision = None,
+    subset: Subset = None,
+    validation_size: ValidationSize = 0.1,
+    test_size: TestSize = 0.2,
+    seed: Seed = 0,
+    skip_bad: SkipBad = False,
+    title: Title = None,
+    license: License = None,
+    terms: Terms = None,
+    citation: Citation = None,
+) -> tuple[DatasetDict, dict[str, Any]]:
+    """Build pairs of texts of a table of one's own; returns the splits and the manifest.
+
+    The columns are sentence1, sentence2, score (from 0 to 1) and group, or without scores anchor, positive, negative
+    where there is one, and group. Texts that a pair joins are in one split, also over several pairs; of scored pairs
+    those that belong together join, if all of them would join too much, and the others between splits are left out.
+
+    Raises:
+        BioftError: no table, a missing column, an empty text, a score that is none or out of its range, or a split
+            left empty.
+    """
+    asked = dict(locals())
+    scored: set[bool] = set()
+    columns = (first_column, second_column, negative_column, score_column, group_column)
+    read = splits.collect(asked, lambda table, start: _maker(table, asked, scored), columns)
+    if len(scored) > 1:
+        raise BioftError("Some of the files have a column of scores, and others have none.")
+    rows, left_out = read.rows, Counter[str]()
+    if True in scored:
+        low, high = _range(score_range, [row.score for its in rows.values() for row in its])
+        rows = {name: [row._replace(score=_scaled(row, low, high)) for row in its] for name, its in rows.items()}
+        read.arguments["score_range"] = f"{low:g},{high:g}"
+    if splits.ALL in rows:
+        rows[splits.ALL] = _distinct(rows[splits.ALL], left_out)
+    joins = _joins(rows.get(splits.ALL, []))
+    divided = splits.divide(
+        rows,
+        identity=lambda row: row.place,
+        same=joins if splits.ALL in rows else Row.texts,
+        group=lambda row: row.group,
+        validation_size=validation_size,
+        test_size=test_size,
+        seed=seed,
+        what="pairs",
+    )
+    if splits.ALL in rows:
+        left_out["pairs between splits"] = _without_shared(divided.rows)
+        divided.split["strategy"] = "paired_text"
+    whole = all(row.score in (0, 1) for its in divided.rows.values() for row in its)
+    kind = None if True not in scored else pa.int64() if whole else pa.float64()
+    dataset = DatasetDict({name: _to_split(its, kind) for name, its in divided.rows.items()})
+    return dataset, Origin("pairs", read.arguments, read.sources, read.license).manifest(
+        dataset,
+        {"validation_size": validation_size, "test_size": test_size, "seed": seed},
+        rows={name: _count(its) for name, its in dataset.items()},
+        split=divided.split,
+        read={"rows": read.n_rows},
+        skipped={"all": {"documents": len(read.skipped), "first": read.skipped[:3]}},
+        left_out={key: n for key, n in {**left_out, **divided.left_out}.items() if n},
+        notes=[*read.notes, *divided.notes],
+        graded=kind == pa.float64(),
+        audit=audit(dataset),
+    )
+
+
+def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
+    """Check pairs for leaks: returns `checks` (what was counted, all 0).
+
+    Raises LeakageError if a text (but for case and punctuation) is in two splits.
+    """
+    columns = [name for name in dataset["train"].column_names if name not in ("score", "group")]
+    check_columns(dataset, "texts", *columns, key=normalise)
+    return {"checks": {"normalised_texts_across_splits": 0}}
+
+
+def _maker(table: Table, asked: Mapping[str, Any], scored: set[bool]) -> Callable[[str, Sequence[Any]], Row]:
+    def find(name: str, known: Sequence[str], *, needed: bool = False) -> int | None:
+        return table.find(asked[name], known, f"--{name.replace('_', '-')}", needed=needed)
+
+    first, second = (find(*each, needed=True) for each in (("first_column", FIRST), ("second_column", SECOND)))
+    negative, score = find("negative_column", NEGATIVE), find("score_column", SCORE)
+    group = find("group_column", ())
+    if negative is not None and score is not None:
+        score = None
+    scored.add(score is not None)
+    numbers = count(1)
+
+    def make(place: str, cells: Sequence[Any]) -> Row:
+        texts = [text_of(cells[column]) if column is not None else "" for column in (first, second, negative)]
+        if not all(text.strip() for text in texts[: 3 if negative is not None else 2]):
+            raise BioftError(f"{place}: a text is empty. Fill it in, or leave such rows out with --skip-bad.")
+        number = None
+        if score is not None:
+            try:
+                number = float(text_of(cells[score]))
+            except ValueError:
+                raise BioftError(
+                    f"{place}: the score {text_of(cells[score])[:40]!r} is no number. Name another --score-column."
+                ) from None
+        named = None if group is None else text_of(cells[group])
+        return Row(texts[0], texts[1], texts[2], number, named, f"{place} ({next(numbers)})")
+
+    return make
+
+
+def _range(asked: str | None, scores: Sequence[float | None]) -> tuple[float, float]:
+    there = [score for score in scores if score is not None]
+    if asked is None:
+        if min(there) >= 0 and max(there) <= 1:
+            return 0.0, 1.0
+        raise BioftError(
+            f"The scores go from {min(there):g} to {max(there):g}. Say from where to where they may, with "
+            f"--score-range, such as --score-range 0,{max(5, int(max(there) + 0.999))}."
+        )
+    try:
+        low, high = map(float, asked.split(","))
+    except ValueError:
+        low, high = 0.0, 0.0
+    if not low < high:
+        raise BioftError(f"--score-range is {asked!r}; give the lowest and the highest score, such as 0,5.")
+    return low, high
+
+
+def _scaled(row: Row, low: float, high: float) -> float:
+    if row.score is None or not low <= row.score <= high:
+        place = row.place.rpartition(" (")[0]
+        raise BioftError(f"{place}: the score {row.score} is not from {low:g} to {high:g} (--score-range).")
+    return (row.score - low) / (high - low)
+
+
+def _distinct(rows: Sequence[Row], left_out: Counter[str]) -> list[Row]:
+    """Each pair once, without those of a text with itself."""
+    seen: dict[Hashable, Row] = {}
+    for row in rows:
+        key = row.texts()
+        if key[0] == key[1]:
+            left_out["pairs of a text with itself"] += 1
+        elif seen.setdefault(key, row) is not row:
+            left_out["pairs that come again, of which the first is kept"] += 1
+    return list(seen.values())
+
+
+def _joins(rows: Sequence[Row]) -> Callable[[Row], tuple[str, ...]]:
+    """What keeps a pair with others: all its texts; where that would join most pairs, those of pairs with high scores.
+
+    A pair that joins nothing goes with its first text.
+    """
+    groups = Counter(splits.components(rows, Row.texts, lambda row: row.group).tolist())
+    if not rows or groups.most_common(1)[0][1] <= len(rows) / 2 or all(row.score is None for row in rows):
+        return Row.texts
+    return lambda row: row.texts() if (row.score or 0) >= RELATED else row.texts()[:1]
+
+
+def _without_shared(rows_of: dict[str, list[Row]]) -> int:
+    """Leave out the pairs, not of high scores, that have a text of another split; returns how many.
+
+    The split of a text is that of the pairs that keep it.
+    """
+    home: dict[str, str] = {}
+    for name, rows in rows_of.items():
+        for row in rows:
+            for text in row.texts() if row.score is None or row.score >= RELATED else row.texts()[:1]:
+                home.setdefault(text, name)
+    n = 0
+    for name, rows in rows_of.items():
+        kept = [row for row in rows if all(home.setdefault(text, name) == name for text in row.texts())]
+        n += len(rows) - len(kept)
+        rows_of[name] = kept
+        if not kept:
+            raise BioftError(f"No pairs are left for the split '{name}'. Use more pairs or other sizes.")
+    return n
+
+
+def _to_split(rows: Sequence[Row], kind: Any) -> Dataset:
+    """The rows of a split; `kind` is the type of the scores, None where there are none."""
+    firsts: dict[str, int] = {}
+    # Rows of one first text are one group: a batch of a ranking loss then holds each of them once.
+    groups = [row.group or str(firsts.setdefault(normalise(row.first), len(firsts))) for row in rows]
+    names = ("anchor", "positive") if kind is None else ("sentence1", "sentence2")
+    columns: dict[str, Any] = {name: [row[place] for row in rows] for place, name in enumerate(names)}
+    if kind is None and any(row.negative for row in rows):
+        columns["negative"] = [row.negative for row in rows]
+    if kind is not None:
+        columns["score"] = pa.array([row.score for row in rows], pa.float64()).cast(kind)
+    return Dataset(pa.table(columns | {"group": groups}))
+
+
+def _count(rows: Dataset) -> dict[str, int]:
+    counts = {"pairs": len(rows), "groups": len(set(rows["group"]))}
+    if "score" in rows.column_names:
+        counts["related"] = sum(score >= RELATED for score in rows["score"])
+    return counts

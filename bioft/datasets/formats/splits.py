@@ -1,0 +1,329 @@
+"""Splits of one's own data: given as files, by a column, or made here by group; a given test split stays as it is."""
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from bioft.datasets.formats import inputs, tables
+from bioft.datasets.options import PathName
+from bioft.datasets.splits import SPLIT_OF_WORD, SPLITS, IntArray, check_sizes, grouped_split, split_in
+from bioft.errors import BioftError, suggestion
+
+ALL = "all"
+"""In the place of a split, for rows that are to be split here."""
+T = TypeVar("T")
+
+
+class Division(NamedTuple):
+    """Rows by split, and what a manifest says of how they came there."""
+
+    rows: dict[str, list[Any]]
+    split: dict[str, Any]
+    left_out: dict[str, int]
+    notes: list[str]
+
+
+def files_of(
+    paths: Iterable[PathName],
+    train: Iterable[PathName] | None,
+    validation: Iterable[PathName] | None,
+    test: Iterable[PathName] | None,
+) -> dict[str, list[str]]:
+    """The files of each split, or those of `ALL`; what `tell` reads of a folder are its files where they name splits.
+
+    Files that are named train, dev, test and the like are the splits that they are named after.
+
+    Raises:
+        BioftError: no file; a test split without training data, or the other way round; names of which only some
+            say a split.
+    """
+    inputs = [str(each) for path in paths for each in _in_folder(path)]
+    given = {
+        name: [str(file) for file in files or ()]
+        for name, files in zip(SPLITS, (train, validation, test), strict=True)
+    }
+    given = {name: files for name, files in given.items() if files}
+    if not given:
+        return _by_name(inputs)
+    if inputs and "train" in given:
+        raise BioftError("The training data are given twice: as INPUT and with --train. Leave one of them out.")
+    if inputs:
+        given = {"train": inputs, **given}
+    for name in ("train", "test"):
+        if name not in given:
+            raise BioftError(f"There is no {name} split among the files given. Give it with --{name} FILE.")
+    return given
+
+
+def _in_folder(path: PathName) -> list[Path]:
+    folder = Path(path)
+    if not folder.is_dir() or any(folder.glob("*.ann")):
+        return [folder]
+    found = sorted(file for file in folder.iterdir() if file.is_file() and split_in(file.name))
+    inside = sorted(file for file in folder.iterdir() if file.is_dir() and split_in(file.name))
+    return found or inside or [folder]
+
+
+def _by_name(inputs: list[str]) -> dict[str, list[str]]:
+    if not inputs:
+        raise BioftError("No data: name your file, or give --train FILE and --test FILE.")
+    named = {file: split_in(Path(file).name) for file in inputs}
+    if len(inputs) == 1 or not any(named.values()):
+        return {ALL: inputs}
+    if not all(named.values()) or not {"train", "test"} <= set(named.values()):
+        found = ", ".join(f"{Path(file).name} ({split or 'none'})" for file, split in named.items())
+        raise BioftError(f"Which split is each file? Their names say: {found}. Give --train, --validation and --test.")
+    return {name: [file for file in inputs if named[file] == name] for name in SPLITS if name in named.values()}
+
+
+def split_of(word: str, column: str) -> str:
+    """The split that a word of a split column means; BioftError for any other word."""
+    if (found := SPLIT_OF_WORD.get(word.strip().lower())) is None:
+        raise BioftError(f"The column {column} says {word[:40]!r}, which is no split. {suggestion(word, SPLITS)}")
+    return found
+
+
+def divide(
+    found: Mapping[str, Sequence[T]],
+    *,
+    identity: Callable[[T], str],
+    same: Callable[[T], Iterable[Hashable]],
+    group: Callable[[T], Hashable | None],
+    validation_size: float,
+    test_size: float,
+    seed: int,
+    what: str,
+    assign: Callable[[Sequence[T]], IntArray] | None = None,
+) -> Division:
+    """Divide rows into splits, none of which shares a group or a text with another.
+
+    Args:
+        found: rows by split, or under `ALL`.
+        identity: the id of a row, which may be in one split only.
+        same: what rows of two splits must not share: texts, normalised.
+        group: the group of a row; None where there are no groups.
+        validation_size: fraction of the rows, as `test_size`; where validation is missing, of the training rows.
+        test_size: see there.
+        seed: of what is drawn.
+        what: the rows in words ("texts").
+        assign: what splits rows of `ALL`, where that is not by group; its rows share nothing.
+
+    A test split that is given stays as it is: rows of training and validation that share a text with it are left out
+    and counted.
+
+    Raises:
+        BioftError: an id or a group in two given splits, or a split that is left empty.
+    """
+    sizes = {"validation_size": validation_size, "test_size": test_size}
+    rng = np.random.default_rng(seed)
+    if ALL in found:
+        rows = list(found[ALL])
+        codes = grouped_split(components(rows, same, group), **sizes, rng=rng) if assign is None else assign(rows)
+        kept = np.flatnonzero(codes >= 0)
+        rows, codes = [rows[index] for index in kept.tolist()], codes[kept]
+        strategy = "group" if any(group(row) is not None for row in rows[:1]) else "same_text"
+        return Division(_by_code(rows, codes), {"strategy": strategy, **sizes}, {}, [])
+    rows_of = {name: list(its) for name, its in found.items()}
+    _check_apart(rows_of, identity, "id", "Each row needs its own id; leave --id-column out to number them.")
+    _check_apart(rows_of, group, "group", "Leave out --group-column, or put all rows of the group into one split.")
+    left_out = _without_repeats(rows_of, same, what)
+    description: dict[str, Any] = {"strategy": "given"}
+    notes = []
+    if "validation" not in rows_of:
+        check_sizes(validation_size, test_size)
+        train = rows_of["train"]
+        codes = _share(components(train, same, group), validation_size, rng)
+        rows_of = _by_code(train, codes) | {"test": rows_of["test"]}
+        description |= {"validation": "taken from train", "validation_size": validation_size}
+        taken = len(rows_of["validation"])
+        notes.append(f"no validation split was given: {taken:,} of the {len(train):,} {what} of train are it")
+    for name in SPLITS:
+        if not rows_of[name]:
+            raise BioftError(f"No {what} are left for the split '{name}'. Give more data, or other splits.")
+    return Division({name: rows_of[name] for name in SPLITS}, description, left_out, notes)
+
+
+def _by_code(rows: Sequence[T], codes: IntArray) -> dict[str, list[T]]:
+    found: dict[str, list[T]] = {name: [] for name in SPLITS}
+    for row, code in zip(rows, codes.tolist(), strict=True):
+        found[SPLITS[code]].append(row)
+    return found
+
+
+def _share(groups: IntArray, size: float, rng: np.random.Generator) -> IntArray:
+    """Validation for about that share of the rows, whole groups in random order; train for the others."""
+    order = rng.permutation(int(groups.max()) + 1)
+    counts = np.bincount(groups)[order]
+    chosen = order[: max(1, int(np.searchsorted(np.cumsum(counts), round(size * len(groups)), side="right")))]
+    return np.where(np.isin(groups, chosen), SPLITS.index("validation"), SPLITS.index("train"))
+
+
+def components(
+    rows: Sequence[T], same: Callable[[T], Iterable[Hashable]], group: Callable[[T], Hashable | None]
+) -> IntArray:
+    """The number of what each row must stay together with, shape (rows,): rows that share a text or a group."""
+    code_of: dict[Hashable, int] = {}
+    owners, nodes = [], []
+    for index, row in enumerate(rows):
+        keys: list[Hashable] = [("text", key) for key in same(row)]
+        if (its := group(row)) is not None:
+            keys.append(("group", its))
+        for key in keys:
+            owners.append(index)
+            nodes.append(code_of.setdefault(key, len(code_of)))
+    size = len(rows) + len(code_of)
+    edges = coo_array((np.ones(len(nodes), np.int8), (owners, np.add(nodes, len(rows)))), shape=(size, size))
+    return np.unique(connected_components(edges, directed=False)[1][: len(rows)], return_inverse=True)[1]
+
+
+def _check_apart(rows_of: Mapping[str, Sequence[T]], key: Callable[[T], Any], what: str, mend: str) -> None:
+    first: dict[Any, str] = {}
+    for name, rows in rows_of.items():
+        for value in {key(row) for row in rows} - {None}:
+            if first.setdefault(value, name) != name:
+                raise BioftError(f"The {what} {value!r} is in {first[value]} and in {name}. {mend}")
+
+
+def _without_repeats(
+    rows_of: dict[str, list[T]], same: Callable[[T], Iterable[Hashable]], what: str
+) -> dict[str, int]:
+    """Take out of training and validation what test has too, then out of training what validation has; count it."""
+    left_out: Counter[str] = Counter()
+    for name, others in (("validation", ("test",)), ("train", ("test", "validation"))):
+        for other in others:
+            if name not in rows_of or other not in rows_of:
+                continue
+            held = {key for row in rows_of[other] for key in same(row)}
+            kept = [row for row in rows_of[name] if held.isdisjoint(same(row))]
+            if len(kept) < len(rows_of[name]):
+                left_out[f"{what} of {name} that {other} has too"] = len(rows_of[name]) - len(kept)
+            rows_of[name] = kept
+    return dict(left_out)
+
+
+class Opened(NamedTuple):
+    """The inputs of a builder by split, and what a manifest says of them."""
+
+    files: dict[str, list[str]]
+    """Or the names of splits on the Hub."""
+    on_hub: dict[str, tables.Table]
+    sources: list[dict[str, Any]]
+    license: dict[str, str]
+
+    def named(self) -> dict[str, list[str]]:
+        """The names of the files of given splits, as a manifest keeps them."""
+        return {name: [Path(file).name for file in its] for name, its in self.files.items() if name != ALL}
+
+
+def open_inputs(asked: dict[str, Any]) -> Opened:
+    """Find the files that were asked for, or the dataset on the Hub; takes out of `asked` what says so.
+
+    Raises:
+        BioftError: as `files_of` and `tables.of_hub`, or splits on the Hub that are not named train and test.
+    """
+    about = inputs.About(*(asked.pop(name) for name in inputs.About._fields))
+    paths, *given = [asked.pop(name) for name in ("paths", *SPLITS)]
+    license = about.license_fields()
+    if not tables.is_on_hub(paths):
+        files = files_of(paths, *given)
+        return Opened(files, {}, inputs.sources([each for its in files.values() for each in its], about), license)
+    name = str(paths[0])
+    by_split, source = tables.of_hub(name, asked.get("revision"), asked.get("subset"))
+    if about.license is None and source["license"]:
+        license["license"] = str(source["license"])
+    source |= {"terms": about.terms or "not stated", "citation": about.citation}
+    return Opened(_splits_of_hub(by_split, given, name), by_split, [source], license)
+
+
+class Collected(NamedTuple):
+    """What was read of tables: rows by split, and what a manifest says of them."""
+
+    rows: dict[str, list[Any]]
+    n_rows: int
+    skipped: list[str]
+    notes: list[str]
+    sources: list[dict[str, Any]]
+    license: dict[str, str]
+    arguments: dict[str, Any]
+
+
+def collect(
+    asked: dict[str, Any],
+    maker: Callable[[tables.Table, str], Callable[[str, Sequence[Any]], T]],
+    columns: Iterable[str | None],
+    *,
+    lines: bool = False,
+) -> Collected:
+    """Read the rows of all tables that were asked for: files, or the splits of a dataset on the Hub.
+
+    Args:
+        asked: the arguments of a builder; those of files, splits and cards are taken out, the others are kept as
+            `arguments`.
+        maker: takes a table and the start of ids for its rows; returns what makes a row of its place and cells, or
+            raises BioftError for a wrong one.
+        columns: the names of columns that were given.
+        lines: a file in which no column has a usual name is a text on each line, and no table.
+
+    Raises:
+        BioftError: for a wrong row, unless `skip_bad`; and as `files_of` and `tables.read`.
+    """
+    opened = open_inputs(asked)
+    for name in ("validation_size", "test_size", "seed"):
+        asked.pop(name)
+    skipped: list[str] = []
+    messages = skipped if asked["skip_bad"] else None
+    wanted = [*columns, asked.get("split_column")]
+
+    def table_of(file: str) -> tables.Table:
+        return opened.on_hub[file] if opened.on_hub else tables.read(Path(file), wanted, messages, lines=lines)
+
+    rows: dict[str, list[Any]] = {}
+    n_rows, notes = 0, []
+    for name, files in opened.files.items():
+        for number, table in enumerate(map(table_of, files), 1):
+            start = ("row" if name == ALL else name) + (f"-{number}" if number > 1 else "")
+            make = maker(table, start)
+            place_of_split = table.find(asked.get("split_column"), (), "--split-column", needed=False)
+            if not table.header:
+                notes.append(f"{Path(table.name).name} has no line with the names of its columns")
+            for place, cells in table.rows:
+                n_rows += 1
+                try:
+                    of_row = name
+                    if asked.get("split_column") and place_of_split is not None:
+                        of_row = split_of(tables.text_of(cells[place_of_split]), str(asked["split_column"]))
+                    rows.setdefault(of_row, []).append(make(place, cells))
+                except BioftError as error:
+                    if messages is None:
+                        raise
+                    messages.append(str(error))
+    if not rows:
+        raise BioftError(f"There is no row to build of. {skipped[0] if skipped else ''}".strip())
+    arguments = inputs.given(**asked, **opened.named())
+    return Collected(rows, n_rows, skipped, notes, opened.sources, opened.license, arguments)
+
+
+def _splits_of_hub(
+    there: Mapping[str, Any], given: Sequence[Sequence[PathName] | None], name: str
+) -> dict[str, list[str]]:
+    """Which splits of a dataset on the Hub are which here: as named with --train and the others, or by their names."""
+    chosen = {split: list(map(str, its)) for split, its in zip(SPLITS, given, strict=True) if its}
+    for split, its in chosen.items():
+        if missing := [each for each in its if each not in there]:
+            raise BioftError(f"{name} has no split {missing[0]!r} (--{split}). {suggestion(missing[0], there)}")
+    if chosen:
+        chosen.setdefault("train", ["train"] if "train" in there else [])
+        if not chosen["train"] or "test" not in chosen:
+            raise BioftError(f"{name} has the splits {', '.join(there)}: name one with --train and one with --test.")
+        return chosen
+    named = {SPLIT_OF_WORD.get(each, ""): [each] for each in there}
+    if {"train", "test"} <= named.keys():
+        return {split: named[split] for split in SPLITS if split in named}
+    if len(there) == 1:
+        return {ALL: list(there)}
+    raise BioftError(f"{name} has the splits {', '.join(there)}: name one with --train and one with --test.")

@@ -1,0 +1,276 @@
+"""Tables of one's own: CSV, TSV, JSONL and Parquet files, and data on the Hub by name; columns by name or number."""
+
+import csv
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import datasets.config
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
+from datasets import ClassLabel, Dataset, get_dataset_config_names, load_dataset
+
+from bioft.datasets.formats import inputs
+from bioft.datasets.options import PathName
+from bioft.errors import BioftError, suggestion
+from bioft.hub import pull
+from bioft.hub.client import Access, connection
+from bioft.storage import json_text, tables as delimited
+from bioft.storage.text_lines import TextLines
+
+PEEKED = 200
+"""Rows by which it is told whether the first one names the columns."""
+KNOWN = frozenset(
+    (
+        "id", "index", "text", "texts", "sentence", "abstract", "title", "label", "labels", "class", "score", "split",
+        "sentence1", "sentence2", "text1", "text2", "anchor", "positive", "negative", "gene", "disease", "question",
+    )
+)  # fmt: skip
+"""Names of columns that no row of data has."""
+
+
+@dataclass
+class Table:
+    """The rows of one file or Hub split, each with its place ("line 3") for messages, and the names of columns."""
+
+    name: str
+    columns: list[str]
+    rows: Iterator[tuple[str, Sequence[Any]]]
+    header: bool = True
+    """Without one the columns are called 1, 2, …"""
+    types: Mapping[str, Any] | None = None
+    """The features of Parquet files that `datasets` wrote and of data on the Hub."""
+    sample: Sequence[Sequence[Any]] = ()
+    """The first rows, where there is no header."""
+
+    def find(self, asked: str | None, known: Iterable[str], option: str, *, needed: bool = True) -> int | None:
+        """The place of a column: the one that was asked for by name or number, else the first of the known names.
+
+        Raises:
+            BioftError: there is none; suggests the nearest name.
+        """
+        lower = [column.strip().lower() for column in self.columns]
+        if asked is None:
+            found = next((lower.index(name) for name in known if name in lower), None)
+            if found is None and needed:
+                raise BioftError(f"{self.name} has no column for {option}: name it. {self.in_words()}")
+            return found
+        if asked in self.columns:
+            return self.columns.index(asked)
+        if asked.lower() in lower:
+            return lower.index(asked.lower())
+        if not self.header or not asked.isdigit():
+            mend = suggestion(asked, self.columns) if self.header else self.in_words()
+            raise BioftError(f"{self.name} has no column {asked!r} ({option}). {mend}")
+        if not 1 <= int(asked) <= len(self.columns):
+            raise BioftError(f"{self.name} has {len(self.columns)} columns, no column {asked} ({option}).")
+        return int(asked) - 1
+
+    def in_words(self) -> str:
+        """The columns, for messages."""
+        if self.header:
+            return f"Its columns: {', '.join(self.columns)}."
+        first = "; ".join(f"{n} {str(cell)[:30]!r}" for n, cell in zip(self.columns, self.sample[0], strict=False))
+        return f"It has no line with the names of its columns; they are called by number. The first row: {first}."
+
+
+def read(path: Path, asked: Iterable[str | None], skipped: list[str] | None, *, lines: bool = False) -> Table:
+    """The table in a file; rows that are wrong raise BioftError, or with `skipped` are left out with a message.
+
+    `asked`: the names of columns that were given; `lines`: see `_delimited`. Raises BioftError for other files.
+    """
+    kind = inputs.tell(path)
+    if kind == "parquet" or (kind == "tokens" and path.read_bytes()[:4] == b"PAR1"):
+        try:
+            return of_dataset(str(path), Dataset(pq.read_table(path)))
+        except (OSError, ValueError) as error:
+            raise BioftError(f"{path} can't be read as Parquet ({error}). Write it again.") from None
+    if kind in ("records", "documents", "tokens"):
+        return _records(path, skipped)
+    if kind != "delimited":
+        command = "entities" if kind != "dataset" else ""
+        mend = f"For its entities: bioft build {command} {path} --output FOLDER." if command else (
+            "It was built already: give it to a recipe as --dataset."
+        )  # fmt: skip
+        what = inputs.NAMES.get(kind, "a dataset of bioft")
+        raise BioftError(f"{path} is {what}, no table of rows. Read are {inputs.OF_TABLES}. {mend}")
+    return _delimited(path, [name for name in asked if name], skipped, lines)
+
+
+def of_dataset(name: str, rows: Dataset) -> Table:
+    """The table of rows that `datasets` holds, with the names of class labels in the place of their numbers."""
+    columns = rows.column_names
+
+    def cells() -> Iterator[tuple[str, Sequence[Any]]]:
+        number = 0
+        for batch in rows.iter(batch_size=1000):
+            for values in zip(*(batch[column] for column in columns), strict=True):
+                number += 1
+                yield (
+                    f"{name}, row {number}",
+                    [_label(value, rows.features[column]) for value, column in zip(values, columns, strict=True)],
+                )
+
+    return Table(name, columns, cells(), types=dict(rows.features))
+
+
+def _label(value: Any, feature: Any) -> Any:
+    if isinstance(feature, ClassLabel):
+        # The Hub writes -1 for labels that are kept secret.
+        return None if value is None or value < 0 else feature.int2str(value)
+    inner = getattr(feature, "feature", None)
+    if isinstance(value, list) and isinstance(inner, ClassLabel):
+        return [inner.int2str(each) for each in value]
+    return value
+
+
+def text_of(value: Any) -> str:
+    """A cell as text: "" for nothing, whole numbers without a point, lists as JSON."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else str(value)
+
+
+def _records(path: Path, skipped: list[str] | None) -> Table:
+    """JSON lines, or an array of objects; the columns are the keys of the first object and any later ones."""
+    objects = _objects(path, skipped)
+    first = list(islice(objects, PEEKED))
+    if not first:
+        raise BioftError(f"{path} has no row that can be read. {skipped[0] if skipped else ''}".strip())
+    columns = list(dict.fromkeys(key for _, each in first for key in each))
+
+    def cells() -> Iterator[tuple[str, Sequence[Any]]]:
+        for place, each in chain(first, objects):
+            yield place, [each.get(column) for column in columns]
+
+    return Table(str(path), columns, cells())
+
+
+def _objects(path: Path, skipped: list[str] | None) -> Iterator[tuple[str, dict[str, Any]]]:
+    lines = TextLines(path)
+    start = next((line.lstrip()[:1] for line in lines if line.strip()), "")
+    if start != "[":
+        for row in json_text.rows(lines, skipped):
+            yield f"{path}, line {lines.number}", row
+        return
+    values = json_text.parse("".join(lines), str(path))
+    for number, value in enumerate(values, 1):
+        place = f"{path}, object {number}"
+        if isinstance(value, dict):
+            yield place, value
+        elif skipped is None:
+            raise BioftError(f"{place}: a {type(value).__name__} where an object with columns should be.")
+        else:
+            skipped.append(f"{place}: no object with columns.")
+
+
+def _delimited(path: Path, asked: Sequence[str], skipped: list[str] | None, lines: bool) -> Table:
+    """A CSV file or its like; with `lines`, where no column has a usual name or one asked for, a text on each line."""
+    start = [line.rstrip("\r\n") for line in islice(TextLines(path), PEEKED) if line.strip()]
+    parted = {each: [_split(line, each) for line in start] for each in delimited.DELIMITERS}
+    alike = {each: sum(len(row) == len(rows[0]) > 1 for row in rows) for each, rows in parted.items()}
+    separator = max(alike, key=lambda each: (alike[each], len(parted[each][0])))
+    names = [cell.strip() for cell in parted[separator][0]]
+    named = {name.lower() for name in names} & (KNOWN | {name.lower() for name in asked})
+    if alike[separator] < max(1, len(start) / 2) or (lines and not named):
+        return _lines(path, start, asked)
+    if _names_columns(names, parted[separator][1:], asked):
+        found = delimited.Table(path, [name for name in asked if name in names][:1], skipped=skipped)
+        sample = []
+    else:
+        found = delimited.Table(path, header=[str(n) for n in range(1, len(names) + 1)], skipped=skipped)
+        sample = [names]
+    rows = ((f"{path}, line {found.line}", list(row.values())) for row in found)
+    return Table(str(path), found.columns, rows, not sample, sample=sample)
+
+
+def _lines(path: Path, start: Sequence[str], asked: Sequence[str]) -> Table:
+    """A table of one column: a text on each line."""
+    header = start[0].strip().lower() in KNOWN | {name.lower() for name in asked if not name.isdigit()}
+    lines = TextLines(path)
+    rows = ((f"{path}, line {lines.number}", [line.rstrip("\r\n")]) for line in lines if line.strip())
+    if header:
+        next(rows)
+    return Table(str(path), [start[0].strip() if header else "1"], rows, header, sample=[start[:1]])
+
+
+def _split(line: str, separator: str) -> list[str]:
+    if separator == "\t":
+        return line.split("\t")
+    try:
+        return next(csv.reader([line], delimiter=separator), [""])
+    except csv.Error:
+        return [""]
+
+
+def _names_columns(first: Sequence[str], others: Sequence[Sequence[str]], asked: Sequence[str]) -> bool:
+    """Whether the first row names the columns: it has a name that was asked for or is usual, or no value of theirs."""
+    lower = {cell.lower() for cell in first}
+    if lower & {name.lower() for name in asked if not name.isdigit()} or lower & KNOWN:
+        return True
+    for column, cell in enumerate(first):
+        values = [row[column] for row in others if column < len(row)]
+        if cell in values or (values and _is_number(cell) and all(map(_is_number, values))):
+            return False
+    return True
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def is_on_hub(paths: Sequence[PathName]) -> bool:
+    """Whether the data that were asked for are no files here, but have a name on the Hub."""
+    return len(paths) == 1 and not Path(paths[0]).exists() and pull.is_repository_name(str(paths[0]))
+
+
+def of_hub(name: str, revision: str | None, subset: str | None) -> tuple[dict[str, Table], dict[str, Any]]:
+    """The splits of a dataset on the Hub as tables, at one commit, and what a manifest says of it.
+
+    Raises:
+        BioftError: no such dataset, one that needs code of its own, or one with several configurations and no
+            `subset`; and where the Hub can't be asked.
+    """
+    # Nothing is asked for but the files of that commit: no copy of another one, no count of downloads.
+    datasets.config.USE_PARQUET_EXPORT = datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False
+    with connection(f"the dataset {name}", Access.of({})) as api:
+        info = api.dataset_info(name, revision=revision, files_metadata=True)
+        files = sorted(info.siblings or (), key=lambda each: each.rfilename)
+        if f"{name.rpartition('/')[2]}.py" in {each.rfilename for each in files}:
+            raise BioftError(
+                f"The dataset {name} needs code of its own, which bioft does not run. The Hub keeps a copy as "
+                "Parquet: --revision refs/convert/parquet"
+            )
+        configurations = get_dataset_config_names(name, revision=info.sha)
+        if subset is None and len(configurations) > 1 and "default" not in configurations:
+            raise BioftError(
+                f"The dataset {name} has several configurations. Give --subset: {', '.join(configurations)}."
+            )
+        if subset is not None and subset not in configurations:
+            raise BioftError(f"{name} has no configuration {subset!r}. {suggestion(subset, configurations)}")
+        loaded = load_dataset(name, subset, revision=info.sha)
+    card: Any = info.card_data or {}
+    content = "\n".join(f"{each.rfilename} {each.blob_id}" for each in files)
+    source = {
+        "name": name,
+        "sha256": hashlib.sha256(content.encode()).hexdigest(),
+        "bytes": sum(each.size or 0 for each in files),
+        "version": info.sha,
+        "url": f"https://huggingface.co/datasets/{name}",
+        "redistribution": "ask",
+        "license": card.get("license"),
+    }
+    return {split: of_dataset(f"{name} {split}", rows) for split, rows in loaded.items()}, source

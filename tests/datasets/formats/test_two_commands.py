@@ -1,0 +1,123 @@
+"""A file of one's own becomes a finished run by a recipe's --dataset; others count the same figures."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from seqeval.metrics import f1_score as seqeval_f1
+from sklearn.metrics import f1_score
+from typer.testing import CliRunner
+
+from bioft.cli import main as cli
+from bioft.errors import BioftError
+from bioft.storage import runs
+from bioft.verify import verify as verification
+from tests.datasets.formats.test_conll import write as write_conll
+from tests.datasets.formats.test_documents import documents, write_bioc_xml
+from tests.datasets.formats.test_labels import texts, write
+from tests.recipe import command_line, load_recipe, run_recipe
+from tests.tiny import write_encoder
+
+WORDS = ["we", "gave", "the", "drug", "to", "all", "of", "them", "and", "saw", "no", "pain", "at", "that", "time"]
+TRAINING: dict[str, Any] = {"per_device_train_batch_size": 16, "learning_rate": 0.01, "logging_steps": 5}
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_encoder(tmp_path_factory.mktemp("encoder") / "model")
+
+
+def sentences(n: int, of: str) -> list[tuple[list[str], list[tuple[str, int, int]]]]:
+    """Sentences whose fourth word, and the one after it in every other sentence, is a mention."""
+    found = []
+    for i in range(n):
+        words = [*WORDS[i % 5 : i % 5 + 8], of, str(i)]
+        found.append((words, [("Drug" if i % 3 else "Gene", 3, 4 + i % 2)]))
+    return found
+
+
+def test_iob_files_become_a_run_whose_f1_seqeval_counts_too(tmp_path: Path, encoder: Path) -> None:
+    train = write_conll(tmp_path / "train.txt", sentences(60, "train"), "IOB1")
+    test = write_conll(tmp_path / "test.txt", sentences(30, "test"), "IOBES", " ")
+    options = {"model_name_or_path": encoder, "dataset": train, "test": test, "num_train_epochs": 6}
+    run_recipe(load_recipe("token_classification"), *command_line(**TRAINING, **options, output_dir=tmp_path / "run"))
+    record = runs.read(tmp_path / "run")
+    assert record["dataset"]["builder"] == "entities" and record["dataset"]["read"]["documents"] == 90
+    table = pd.read_parquet(tmp_path / "run" / "predictions.parquet")
+    assert len(table) == 30
+
+    def tags(cell: str, words: list[str]) -> list[str]:
+        starts = [sum(map(len, words[:i])) + i for i in range(len(words))]
+        found = ["O"] * len(words)
+        for start, end, kind, *_ in json.loads(cell):
+            inside = [i for i, place in enumerate(starts) if start <= place < end]
+            assert (starts[inside[0]], starts[inside[-1]] + len(words[inside[-1]])) == (start, end)
+            found[inside[0]] = f"B-{kind}"
+            found[inside[0] + 1 : inside[-1] + 1] = [f"I-{kind}"] * (len(inside) - 1)
+        return found
+
+    words = [its for its, _ in sentences(30, "test")]
+    # A prediction that ends inside a word is no word's tag: such are wrong in both counts, and none here.
+    truth, found = (
+        [tags(cell, its) for cell, its in zip(table[name], words, strict=True)] for name in ("label", "prediction")
+    )
+    assert record["metrics"]["f1"]["value"] == pytest.approx(seqeval_f1(truth, found))
+    assert record["metrics"]["f1"]["value"] > 0
+    assert verification.verify(str(tmp_path / "run")).status == "verified"
+
+
+def test_sentences_with_0_and_1_become_a_run_whose_f1_scikit_learn_counts_too(tmp_path: Path, encoder: Path) -> None:
+    train = write(tmp_path / "train.tsv", [(text, n % 2) for n, text in enumerate(texts(80, "train"))])
+    rows = [(n, text, n % 2) for n, text in enumerate(texts(30, "test"))]
+    test = write(tmp_path / "test.tsv", [*rows, (30, rows[0][1], 1)], ("index", "sentence", "label"))
+    built = tmp_path / "built"
+    words = [
+        "build",
+        "labels",
+        "--train",
+        str(train),
+        "--test",
+        str(test),
+        "--title",
+        "Own relations",
+        "-o",
+        str(built),
+    ]
+    answer = CliRunner().invoke(cli.app, [*words, "--license", "cc-by-4.0", "--terms", "Ask us."])
+    assert answer.exit_code == 0, answer.output
+    assert "no validation split was given" in " ".join(answer.output.split())
+    card = (built / "README.md").read_text()
+    assert "Own relations" in card and "license: cc-by-4.0" in card and "Ask us." in card
+    options = {"model_name_or_path": encoder, "dataset": built, "num_train_epochs": 2, "max_length": 32}
+    run_recipe(load_recipe("text_classification"), *command_line(**TRAINING, **options, output_dir=tmp_path / "run"))
+    record = runs.read(tmp_path / "run")
+    table = pd.read_parquet(tmp_path / "run" / "predictions.parquet")
+    truth, found = ([label for (label,) in table[name]] for name in ("label", "prediction"))
+    assert truth == [str(n % 2) for n in range(30)] + ["1"]
+    assert record["metrics"]["1_f1"]["value"] == pytest.approx(f1_score(truth, found, pos_label="1"))
+    assert record["metrics"]["macro_f1"]["value"] == pytest.approx(f1_score(truth, found, average="macro"))
+    card = (tmp_path / "run" / "README.md").read_text()
+    assert "Own relations" in card and "clinical trial" not in card and "clinical-trial" not in card
+
+
+def test_a_dry_run_says_which_types_training_has_not(
+    tmp_path: Path, encoder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    train = write_bioc_xml(documents(12), tmp_path)
+    test = tmp_path / "held_out.xml"
+    write_bioc_xml(documents()[12:], tmp_path).rename(test)
+    test.write_text(test.read_text().replace("SpecificDisease", "Modifier"))
+    write_bioc_xml(documents(12), tmp_path)
+    options = command_line(model_name_or_path=encoder, dataset=train, test=test, output_dir=tmp_path / "run")
+    run_recipe(load_recipe("token_classification"), *options, "--dry_run")
+    assert "In the test split and not in training: Modifier" in caplog.text
+
+
+def test_an_option_that_the_data_do_not_take_is_refused(tmp_path: Path, encoder: Path) -> None:
+    train = write(tmp_path / "own.tsv", [(text, n % 2) for n, text in enumerate(texts(80, "train"))])
+    with pytest.raises(BioftError, match="--text_column is for"):
+        run_recipe(load_recipe("text_classification"), *command_line(dataset="sample", text_column="text"))
+    with pytest.raises(BioftError, match="--dataset_path is for"):
+        run_recipe(load_recipe("text_classification"), *command_line(dataset=train, dataset_path=train))

@@ -1,0 +1,70 @@
+"""Every command of docs/own_data.md runs: each dataset is built of a file in its layout, recipes run dry on it."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from bioft.cli import main as cli
+from tests.datasets.formats.test_conll import write as write_conll
+from tests.datasets.formats.test_documents import documents, write_bioc_xml, write_brat, write_pubtator
+from tests.datasets.formats.test_labels import texts, write
+from tests.datasets.formats.test_pairs import HEADER, genes, scored
+from tests.recipe import command_line, load_recipe, run_recipe
+from tests.tiny import write_encoder, write_model
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "own_data.md").read_text()
+COMMANDS = re.findall(r"`((?:bioft build|python recipes)[^`]* --output[^`]*)`", PAGE)
+COMMANDS += [line for block in re.findall(r"```bash\n(.*?)```", PAGE, flags=re.DOTALL) for line in block.splitlines()]
+ELSEWHERE = "tests/datasets/formats/test_hub.py"
+"""Where commands on a dataset on the Hub are run."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files that the page names."""
+    folder = tmp_path_factory.mktemp("own")
+    for name, n in (("train", 40), ("devel", 10), ("test", 10)):
+        sentences = [(["the", "drug", f"{name}{i}", "helps"], [("Drug", 1, 3)]) for i in range(n)]
+        write_conll(folder / f"{name}.tsv", sentences, "IOB2")
+    write_pubtator(documents(), folder).rename(folder / "own.pubtator")
+    write_bioc_xml(documents(), folder).rename(folder / "own.bioc.xml")
+    write_brat(documents(), folder).rename(folder / "brat_folder")
+    write(folder / "sentences.tsv", [(text, n % 2) for n, text in enumerate(texts(80, "train"))])
+    held_out = [(n, text, n % 2) for n, text in enumerate(texts(20, "test"))]
+    write(folder / "held_out.tsv", held_out, ("index", "sentence", "label"))
+    notes = [(text, ("a", "a;b", "b")[n % 3], n // 4) for n, text in enumerate(texts(80, "note"))]
+    write(folder / "notes.csv", notes, ("text", "labels", "patient"), ",")
+    write(folder / "scored.tsv", scored(), HEADER)
+    questions = [(f"what is {i}", f"it is {i}") for i in range(40)]
+    write(folder / "questions.csv", questions, ("question", "answer"), ",")
+    write(folder / "lines.txt", [(text,) for text in texts(60, "line")])
+    write(folder / "genes.csv", genes(), ("gene", "disease", "label"), ",")
+    write_encoder(folder / "encoder")
+    write_model(folder / "language_model")
+    return folder
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_command_runs(folder: Path, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    if "user/ner_corpus" in command or "own/hub" in command:
+        assert (Path(__file__).resolve().parents[2] / ELSEWHERE).is_file()
+        return
+    program, *words = shlex.split(command)
+    if program == "bioft":
+        answer = CliRunner().invoke(cli.app, words)
+        assert answer.exit_code == 0, answer.output
+        return
+    recipe = load_recipe(Path(words[0]).stem)
+    # The dataset was built by the command before it.
+    model = "language_model" if recipe.__name__ == "sft_gda" else "encoder"
+    run_recipe(recipe, *words[1:], *command_line(model_name_or_path=model, dry_run=True))
+    assert not Path("runs").exists()
+
+
+def test_the_page_names_every_builder_of_own_data() -> None:
+    for name in ("entities", "relations", "labels", "texts", "pairs", "gene-disease"):
+        assert any(command.startswith(f"bioft build {name} ") for command in COMMANDS)
