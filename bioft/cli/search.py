@@ -44,6 +44,8 @@ def align(
     from bioft.datasets.metabolites.namespaces import read_namespace
     from bioft.tasks.name_alignment import files as alignment_files
 
+    if annotate is not None:
+        alignment_files.check_annotated(model, annotate)
     metabolites, known = read_namespace(model), read_namespace(namespace, directory)
     name = alignment_files.annotation_name(known) if annotate is not None else ""
     notice = Console(stderr=True, markup=False, soft_wrap=True)

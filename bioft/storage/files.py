@@ -3,10 +3,14 @@
 import errno
 import hashlib
 import json
+import lzma
 import os
 import re
 import shutil
+import struct
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +18,11 @@ from typing import Any, Literal
 
 from bioft.errors import BioftError
 
+ZIP_ERRORS = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(RuntimeError, EOFError, OSError, ValueError),
+)
+"""What `zipfile` raises for a damaged file; an encrypted member is a RuntimeError, as an unknown compression."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _NO_PERMISSION = (errno.EACCES, errno.EPERM, errno.EROFS)
 # Libraries that write from compiled code tell a full disk in words of their own.

@@ -14,7 +14,7 @@ import pytest
 
 from bioft.datasets.documents import chemdisgene, pubtator
 from bioft.datasets.gene_disease import ctd
-from bioft.datasets.metabolites.namespaces import read_namespace
+from bioft.datasets.metabolites.namespaces import read_aliases, read_namespace
 from bioft.datasets.pubmed import articles as pubmed, full_text, published_pairs
 from bioft.datasets.texts import stop_reasons
 from bioft.datasets.trials import records
@@ -154,6 +154,24 @@ KINDS = [
         "id,name,formula,charge\n",
     ),
     Kind("names.txt", lambda n: f"Name number{n}\n", lambda path, _: read_namespace(path)["name"]),
+    Kind(
+        "bigg.txt",
+        lambda n: f"m{n}_c\tm{n}\tName number{n}\tiX\tKEGG Compound: http://x/kegg.compound/C{n}; \told{n}\n",
+        lambda path, _: read_namespace(path)["name"],
+        "bigg_id\tuniversal_bigg_id\tname\tmodel_list\tdatabase_links\told_bigg_ids\n",
+    ),
+    Kind(
+        "modelseed.txt",
+        lambda n: f"cpd{n}\tName number{n}\tname\n",
+        lambda path, _: read_namespace(path)["name"],
+        "ModelSEED ID\tExternal ID\tSource\n",
+    ),
+    Kind(
+        "aliases.txt",
+        lambda n: f"cpd{n}\tnumber{n}\tBiGG|KEGG\n",
+        lambda path, _: (each for found in read_aliases(path).values() for each in found),
+        "ModelSEED ID\tExternal ID\tSource\n",
+    ),
     Kind("nct.txt", lambda n: f"NCT0000number{n} # a trial\n", lambda path, _: read_nct_ids(path)),
     Kind("trials.json", trial_json, of_trials),
     Kind("trials.json.gz", trial_json, of_trials, pack=gzip.compress),
@@ -242,12 +260,12 @@ def check(kind: Kind, content: bytes, path: Path, said: Callable[[], str]) -> bo
         assert len(str(error)) < 2_000, str(error)[:3_000]
         return False
     if kind.pack is bytes:
-        borders = [kind.head.encode(), kind.tail.encode()]
-        whole = (
-            {str(n) for n in range(5) if kind.record(n).encode() in content}
-            if all(b in content for b in borders)
-            else set()
-        )
+        # What stands before a record may have made it a part of another one.
+        before = {n: (kind.head + "".join(map(kind.record, range(n))))[-1:] for n in range(5)}
+        at_breaks = b"\n" + content if not kind.head else content
+        whole = {str(n) for n in range(5) if ((before[n] or "\n") + kind.record(n)).encode() in at_breaks}
+        if not all(part.encode() in content for part in (kind.head, kind.tail)):
+            whole = set()
         assert not whole - found or skipped or said(), (kind.name, whole - found, content)
     return True
 

@@ -4,10 +4,8 @@
 concepts of an abstract. Read from the PubTator files of `CDR_Data.zip`.
 """
 
-import lzma
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +16,7 @@ from datasets import DatasetDict
 from bioft.datasets.documents import corpus as documents, pubtator
 from bioft.datasets.options import PathName, SkipBad
 from bioft.errors import BioftError
+from bioft.storage.files import ZIP_ERRORS
 
 URL = "https://ftp.ncbi.nlm.nih.gov/pub/lu/BC5CDR"
 """The organisers' site; that of the task, biocreative.org, does not answer any more."""
@@ -95,8 +94,7 @@ def _folder(path: Path) -> Iterator[Path]:
                 for member in archive.infolist():
                     if Path(member.filename).name in FILES.values():
                         archive.extract(member, temporary)
-        # An encrypted member is a RuntimeError, an unknown compression a NotImplementedError.
-        except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, EOFError, OSError) as error:
+        except ZIP_ERRORS as error:
             raise BioftError(
                 f"{path} is no folder and no whole zip file ({error}): give CDR_Data.zip, or the folder with its "
                 f"files. {HINT}"

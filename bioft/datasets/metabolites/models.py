@@ -165,11 +165,17 @@ def write_model(model: "cobra.Model", path: str | os.PathLike[str]) -> None:
     import cobra.io
 
     path = Path(path)
+    suffix = writable_suffix(path)
+    with new_file(path) as partial, _quiet_cobra():
+        getattr(cobra.io, FORMATS[suffix][1])(model, str(partial))
+
+
+def writable_suffix(path: Path) -> str:
+    """The end of the name of a model to be written; BioftError where it says no format."""
     suffix = format_suffix(path)
     if suffix not in FORMATS or (path.suffix.lower() != suffix and suffix not in SBML):
         raise BioftError(f"{path} can't be written as a model: its name must end in {', '.join(FORMATS)}.")
-    with new_file(path) as partial, _quiet_cobra():
-        getattr(cobra.io, FORMATS[suffix][1])(model, str(partial))
+    return suffix
 
 
 def format_suffix(path: Path) -> str:

@@ -40,9 +40,9 @@ def find(element: etree._Element, path: str) -> etree._Element:
 
 BLOCKS = frozenset({
     "AbstractText", "DispFormula", "array", "boxed-text", "break", "caption", "code", "def", "def-item", "def-list",
-    "disp-formula", "disp-formula-group", "disp-quote", "fig", "fig-group", "hr", "kwd", "label", "list", "list-item",
-    "media", "p", "preformat", "sec", "speech", "statement", "sub-article", "supplementary-material", "table",
-    "table-wrap", "td", "term", "th", "title", "tr", "verse-group", "verse-line",
+    "disp-formula", "disp-formula-group", "disp-quote", "fig", "fig-group", "fn", "hr", "kwd", "label", "list",
+    "list-item", "media", "p", "preformat", "sec", "speech", "statement", "sub-article", "supplementary-material",
+    "table", "table-wrap", "td", "term", "th", "title", "tr", "verse-group", "verse-line",
 })  # fmt: skip
 """Elements that stand apart from the text around them, so that their words are not glued to it."""
 BREAK = "\0"

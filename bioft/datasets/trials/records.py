@@ -29,6 +29,7 @@ from bioft.datasets.documents import corpus as documents
 from bioft.datasets.trials.sections import clean_text
 from bioft.errors import BioftError
 from bioft.storage import json_text
+from bioft.storage.files import ZIP_ERRORS
 from bioft.storage.tables import delimiter_of, fields_of
 
 logger = logging.getLogger(__name__)
@@ -225,10 +226,10 @@ def _streams(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
 def _members(file: Path) -> Iterator[tuple[str, IO[bytes]]]:
     try:
         archive = zipfile.ZipFile(file)
-    except zipfile.BadZipFile:
+    except ZIP_ERRORS:
         raise BioftError(f"{file} is a damaged zip file. Download it again.") from None
     with archive:
-        members = sorted(info.filename for info in archive.infolist() if not info.is_dir() and _is_data(info.filename))
+        members = sorted(name for name in archive.namelist() if _is_data(name))
         if not members:
             raise BioftError(f"{file} holds no file of trials ({', '.join(SUFFIXES)}). {_HINT}")
         for member in members:
@@ -256,12 +257,14 @@ class _Member(io.RawIOBase):
     def _open(self) -> IO[bytes]:
         try:
             stream = io.BufferedReader(cast(Any, self.archive.open(self.member)))
-        except RuntimeError as error:
+        except ZIP_ERRORS as error:
             encrypted = "encrypt" in str(error) or "password" in str(error)
             problem = "is encrypted" if encrypted else f"can't be unpacked ({error})"
             raise _BadFileError(f"{self.name} {problem}. Unpack the zip file, and give the folder.") from None
-        packed = stream.peek(2)[:2] == b"\x1f\x8b"
-        return cast(IO[bytes], gzip.GzipFile(fileobj=stream)) if packed else stream
+        magic = stream.peek(4)[:4]
+        if magic == b"PK\x03\x04":
+            raise _BadFileError(f"{self.name} is a zip file in a zip file. Unpack it, and give the folder.")
+        return cast(IO[bytes], gzip.GzipFile(fileobj=stream)) if magic[:2] == b"\x1f\x8b" else stream
 
 
 @contextmanager
@@ -347,9 +350,14 @@ def _json_fields(study: Any) -> dict[str, str]:
         value: Any = section
         for key in path.split("."):
             value = value.get(key) if isinstance(value, dict) else None
-        return json_text.without_halves(value) if isinstance(value, str) else ""
+        if value is not None and not isinstance(value, str):
+            raise ValueError(f"{path.rpartition('.')[2]} is of type {type(value).__name__} where a text should be")
+        return json_text.without_halves(value or "")
 
-    return {field: next(filter(None, map(get, paths)), "") for field, (_, _, paths) in _PLACES.items()}
+    try:
+        return {field: next(filter(None, map(get, paths)), "") for field, (_, _, paths) in _PLACES.items()}
+    except ValueError as error:
+        return {"problem": str(error)}
 
 
 def _xml_fields(start: str, text: IO[str]) -> Iterator[tuple[str, dict[str, str]]]:

@@ -10,7 +10,14 @@ from typing import Any
 import pandas as pd
 from rich.table import Table
 
-from bioft.datasets.metabolites.models import read_model, universal_ids, write_model
+from bioft.datasets.metabolites.models import (
+    FORMATS,
+    format_suffix,
+    read_model,
+    universal_ids,
+    writable_suffix,
+    write_model,
+)
 from bioft.datasets.metabolites.namespaces import BIGG_URL, MODELSEED_URL
 from bioft.errors import BioftError
 from bioft.storage.files import new_file
@@ -48,6 +55,13 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_NONE, quotechar=None)
         writer.writerow(table.columns)
         writer.writerows([_cell(value) for value in row] for row in table.itertuples(index=False))
+
+
+def check_annotated(model: Path, target: Path) -> None:
+    """Raise BioftError, before anything is matched, for a list that has nothing to annotate and a name of no model."""
+    writable_suffix(target)
+    if format_suffix(model) not in FORMATS:
+        raise BioftError(f"{model} is no model ({', '.join(FORMATS)}): nothing in it can be annotated.")
 
 
 def annotation_name(namespace: pd.DataFrame) -> str:

@@ -289,6 +289,12 @@ def test_only_known_namespaces_are_written_into_a_model() -> None:
     known = namespace()
     with pytest.raises(BioftError, match="Only ids of BiGG and ModelSEED"):
         alignment_files.annotation_name(known)
+    for model, target, problem in (
+        ("m.csv", "out.xml", "m.csv is no model"),
+        ("m.xml", "out.tsv", "can't be written"),
+    ):
+        with pytest.raises(BioftError, match=problem):
+            alignment_files.check_annotated(Path(model), Path(target))
     known.attrs["source"]["url"] = BIGG_URL
     assert alignment_files.annotation_name(known) == "bigg.metabolite"
 
