@@ -4,7 +4,6 @@ Load it with ``bioft.metrics.load("relation_f1")`` or with ``evaluate.load("path
 """
 
 # `evaluate.load` reads the imports line by line: one import a line here, not parenthesised.
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -13,12 +12,11 @@ import datasets
 from bioft.errors import BioftError
 from bioft.metrics import counts, module
 from bioft.metrics.bootstrap import Measured, PairedDifference
+from bioft.storage.identifiers import parts
 
 Relation = tuple[str, str, str]
 """Type, concept id of the head, concept id of the tail; the direction counts."""
 Documents = Sequence[Iterable[Sequence[str]]]
-
-_JOINED = re.compile(r"[|;]")
 
 
 class RelationF1(module.BootstrappedMetric):
@@ -72,6 +70,6 @@ def _taken_apart(documents: Documents, name: str) -> list[set[Relation]]:
                     f"Each relation must be (type, head, tail); document {i} of the {name} has {tuple(relation)}."
                 )
             type_, head, tail = relation
-            single |= {(type_, h, t) for h in _JOINED.split(head) for t in _JOINED.split(tail)}
+            single |= {(type_, h, t) for h in parts(head) for t in parts(tail)}
         result.append(single)
     return result

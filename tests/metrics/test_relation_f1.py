@@ -114,6 +114,7 @@ def test_composite_ids_stand_for_each_of_their_concepts(metric):
     result = metric.compute(predictions=[[("CID", "D4;D9", "D2")]], references=references, n_resamples=0)
     assert result["precision"] == 0.5
     assert relation_f1.supports([[("CID", "D1", "D2|D3")]]) == {"CID": 2}
+    assert relation_f1.supports([[("CID", "p|SUB|A|10|G", "D2")]]) == {"CID": 1}
 
 
 def test_an_unlinked_concept_is_a_wrong_prediction(metric):

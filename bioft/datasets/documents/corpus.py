@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -40,7 +41,10 @@ class AnnotatedText(Document):
 
 
 def to_row(document: Document) -> dict[str, Any]:
-    """The row of a document: entities are ordered by their place; a relation that stands twice is there once."""
+    """The row of a document: entities are ordered by their place; a relation that stands twice is there once.
+
+    A relation to several concepts in one id ("101,102") is one to each of them.
+    """
     mentions = sorted(document.mentions, key=lambda mention: mention.start)
     return {
         "document_id": document.document_id,
@@ -48,7 +52,11 @@ def to_row(document: Document) -> dict[str, Any]:
         "entities": [{"id": m.id, "type": m.type, "start": m.start, "end": m.end, "text": m.text} for m in mentions],
         "relations": [
             {"type": kind, "head": head, "tail": tail}
-            for kind, head, tail in dict.fromkeys((r.type, r.head, r.tail) for r in document.relations)
+            for kind, head, tail in dict.fromkeys(
+                (each.type, *ends)
+                for each in document.relations
+                for ends in product(concepts(each.head), concepts(each.tail))
+            )
         ],
     }
 

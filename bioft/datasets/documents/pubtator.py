@@ -19,32 +19,19 @@ from typing import Literal, NamedTuple
 
 from bioft.errors import BioftError
 from bioft.storage.files import new_file
+from bioft.storage.identifiers import UNLINKED, parts
 from bioft.storage.text_lines import TextLines
 
-UNLINKED = ("-1", "-", "")
-"""What corpora write for a mention that is linked to no concept."""
 SHIFTS = sorted(range(-20, 21), key=abs)
 """Where a mention that is not at its offsets is looked for, to say how far off they are."""
 
 _DOCUMENT_ID = re.compile(r"[^\s|\ufeff]+")
 _TEXT_LINE = re.compile(rf"({_DOCUMENT_ID.pattern})\|([ta])\|(.*)", re.DOTALL)
-_JOINED = re.compile(r"[|;,]")
-# What stands alone as an id of a database: D001943, MESH:D001943, 7157, rs113488022, CVCL_0030, NM_000546.5.
-_ACCESSION = re.compile(r"(?:[A-Za-z][\w.-]*:)?[A-Za-z]*_?\d[\w.]*")
 
 
 def concepts(identifier: str) -> list[str]:
-    """The concept ids in a mention's id: "D1|D2", "D1;D2" and "101,102" are several, "-1" and "-" are none.
-
-    An id is opaque: it is several only where each part is an id of a database on its own, so that a variant such as
-    "p|SUB|A|10|G" is one.
-    """
-    return [part for part in _parts(identifier) if part not in UNLINKED]
-
-
-def _parts(identifier: str) -> list[str]:
-    parts = _JOINED.split(identifier)
-    return parts if all(part in UNLINKED or _ACCESSION.fullmatch(part) for part in parts) else [identifier]
+    """The concept ids in a mention's id: "D1|D2" and "101,102" are several, "-1" is none; see `identifiers.parts`."""
+    return [part for part in parts(identifier) if part not in UNLINKED]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +125,7 @@ def _mention_problem(mention: Mention, text: str) -> str | None:
         return f"{problem}. It stands at {start + shift} to {start + shift + len(mention.text)}."
     if mention.individual is not None:
         individuals = mention.individual.lower().split("|")
-        n_mentions, n_concepts = len(individuals), len(_parts(mention.id))
+        n_mentions, n_concepts = len(individuals), len(parts(mention.id))
         # In other corpora the column is no list of mentions, such as tmVar's form of a variant.
         words = {*mention.text.lower().split()}
         if n_mentions != n_concepts and (n_concepts > 1 or any(words & {*each.split()} for each in individuals)):

@@ -7,13 +7,13 @@ negatives, all of them.
 
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate, product
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from bioft.datasets.documents.pubtator import UNLINKED, concepts
+from bioft.datasets.documents.pubtator import concepts
 from bioft.errors import BioftError
 
 NO_RELATION = "no relation"
@@ -44,15 +44,14 @@ class Candidate(NamedTuple):
     types: frozenset[str]
 
 
-def concepts_in(entities: Iterable[Mapping[str, Any]], whole: Collection[str] = ()) -> list[Concept]:
+def concepts_in(entities: Iterable[Mapping[str, Any]]) -> list[Concept]:
     """The concepts that are mentioned, in the order of their first mention; unlinked mentions belong to none.
 
-    A composite mention ("D1|D2") belongs to each of its concepts, but to one where its id is in `whole`: those that
-    relations name.
+    A composite mention ("D1|D2") belongs to each of its concepts.
     """
     places: defaultdict[tuple[str, str], list[Place]] = defaultdict(list)
     for entity in sorted(entities, key=lambda entity: entity["start"]):
-        for identifier in [entity["id"]] if entity["id"] in whole else concepts(entity["id"]):
+        for identifier in concepts(entity["id"]):
             places[identifier, entity["type"]].append((entity["start"], entity["end"]))
     return [Concept(identifier, kind, found) for (identifier, kind), found in places.items()]
 
@@ -65,7 +64,7 @@ def argument_types(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[tuple[st
     found: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
     for row in rows:
         types: defaultdict[str, set[str]] = defaultdict(set)
-        for concept in concepts_in(row["entities"], _named(row)):
+        for concept in concepts_in(row["entities"]):
             types[concept.id].add(concept.type)
         for relation in row["relations"]:
             found[relation["type"]] |= {(h, t) for h in types[relation["head"]] for t in types[relation["tail"]]}
@@ -83,17 +82,12 @@ def candidates(rows: Iterable[Mapping[str, Any]], arguments: Arguments) -> list[
         stated: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         for relation in row.get("relations") or ():
             stated[relation["head"], relation["tail"]].add(relation["type"])
-        for head, tail in product(concepts_in(row["entities"], _named(row)), repeat=2):
+        for head, tail in product(concepts_in(row["entities"]), repeat=2):
             kinds = head.type, tail.type
             if kinds in taken and head.id != tail.id:
                 types = frozenset(t for t in stated[head.id, tail.id] if kinds in arguments.get(t, ()))
                 found.append(Candidate(index, head, tail, types))
     return found
-
-
-def _named(row: Mapping[str, Any]) -> set[str]:
-    """The ids that the relations of a document name."""
-    return {relation[side] for relation in row.get("relations") or () for side in ("head", "tail")} - {*UNLINKED}
 
 
 def mention_pairs(heads: Sequence[Place], tails: Sequence[Place]) -> list[tuple[Place, Place]]:

@@ -13,9 +13,11 @@ from datasets import Dataset
 from hypothesis import given, settings, strategies as st
 from transformers import AutoModelForSequenceClassification
 
+from bioft.datasets.documents.corpus import to_row
+from bioft.datasets.documents.pubtator import Document, Mention, Relation, find_problem
 from bioft.datasets.load import load_documents
 from bioft.errors import BioftError
-from bioft.metrics import thresholds
+from bioft.metrics import relation_f1, thresholds
 from bioft.models import base as models
 from bioft.tasks.relations import candidates as relations, marking, predict as relation_prediction
 from bioft.tasks.relations.candidates import NO_RELATION, Candidate, Concept
@@ -433,22 +435,18 @@ def test_candidates_of_bc5cdr_are_those_that_were_counted(shared_data: Path) -> 
 VARIANT = "A10G or 101/102 cause pain"
 
 
-def test_ids_with_signs_are_one_concept_and_reach_the_candidates() -> None:
-    """Where a relation names an id as a whole it is one, also one that could be several."""
-    arguments = {"Causes": [("Gene", "Disease")]}
-    entities = [entity(VARIANT, "A10G", "Gene", "p|SUB|A|10|G"), entity(VARIANT, "101/102", "Gene", "101,102")]
-    entities.append(entity(VARIANT, "pain", "Disease", "D1"))
-    row = {"text": VARIANT, "entities": entities}
-
-    def related(*heads: str) -> set[str]:
-        stated = [{"type": "Causes", "head": head, "tail": "D1"} for head in heads]
-        found = relations.candidates([row | {"relations": stated}], arguments)
-        assert relations.count_missed([row | {"relations": stated}], found) == 0
-        return {candidate.head.id for candidate in found if candidate.types}
-
-    assert related("p|SUB|A|10|G", "101") == {"p|SUB|A|10|G", "101"}
-    assert related("101,102") == {"101,102"}
-    assert relations.argument_types([row | {"relations": [{"type": "C", "head": "p|SUB|A|10|G", "tail": "D1"}]}])
+def test_ids_with_signs_are_one_concept_and_reach_candidates_and_metric() -> None:
+    """A variant is one concept; a relation to two genes in one id is one to each of them."""
+    mentions = [Mention(0, 4, "A10G", "Gene", "p|SUB|A|10|G"), Mention(8, 15, "101/102", "Gene", "101,102")]
+    mentions.append(Mention(22, 26, "pain", "Disease", "D1"))
+    stated = [Relation("Causes", "p|SUB|A|10|G", "D1", "Novel"), Relation("Causes", "101,102", "D1")]
+    document = Document("1", VARIANT, "So it is.", mentions, stated)
+    assert find_problem(document) is None
+    row = to_row(document)
+    found = relations.candidates([row], relations.argument_types([row]))
+    assert {each.head.id for each in found if each.types} == {"p|SUB|A|10|G", "101", "102"}
+    assert relations.count_missed([row], found) == 0
+    assert relation_f1.supports(relation_f1.relations([row])) == {"Causes": 3}
 
 
 @pytest.mark.parametrize(
