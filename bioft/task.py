@@ -97,6 +97,8 @@ class Task:
     purpose: str
     limits: tuple[str, ...]
     main_metric: str
+    shared: str = ""
+    """What test rows share, by which intervals and tests are cluster-robust: "genes and diseases"."""
     columns: tuple[str, ...] = ()
     """Those of its datasets."""
     other_columns: tuple[str, ...] = ()

@@ -24,6 +24,7 @@ from bioft.cards.words import (
     metric_type_and_words,
     render,
     source_words,
+    test_words,
     unique,
     without_local_paths,
 )
@@ -63,6 +64,7 @@ def model_card(run: dict[str, Any], *, repository: str | None = None) -> str:
             card_data=_model_data(run, task, published, adapter).to_yaml(),
             run=run,
             task=task,
+            **test_words(run, task),
             base=run["base_model"],
             base_published=published,
             adapter=adapter,

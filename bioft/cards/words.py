@@ -11,8 +11,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bioft import metrics, task as tasks
+from bioft.task import Task
 
 HUB = "https://huggingface.co"
+ROBUST = 3
+"""The schema of records from which on intervals know what test examples share; before they were of a bootstrap."""
 PLACEHOLDER = "<this repository>"
 """What a card says where it names its repository, as long as it is in none."""
 _WORDS = tomllib.loads(resources.files("bioft.cards").joinpath("words.toml").read_text(encoding="utf-8"))
@@ -99,6 +102,14 @@ def source_words(record: dict[str, Any]) -> dict[str, Any]:
         "split_words": SPLIT_WORDS.get(split, ""),
         "negative_words": NEGATIVE_WORDS.get(arguments.get("negatives", ""), ""),
     }
+
+
+def test_words(run: Mapping[str, Any], task: Task) -> dict[str, str]:
+    """How the intervals and the comparison of a record were made: `interval_words` and `test_words`."""
+    if run.get("schema_version", ROBUST) < ROBUST:
+        return {"interval_words": "", "test_words": "paired bootstrap"}
+    by = f"cluster-robust by {task.shared}" if task.shared else f"over {task.unit}"
+    return {"interval_words": f", {by}", "test_words": f"a paired test {by}"}
 
 
 def unique(values: Iterable[str]) -> list[str]:

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from bioft.cli.options import BootstrapSeed, Data, Resamples, RunNames, argument, option, output_option
+from bioft.cli.options import Data, Needless, RunNames, argument, option, output_option
 
 app = typer.Typer()
 
@@ -17,14 +17,14 @@ def compare(
     names: RunNames,
     metric: Annotated[str | None, option("What to rank by.", default="the main metric of the task")] = None,
     output: Annotated[Path | None, output_option("Write Markdown, CSV, HTML and a plot into this new folder.")] = None,
-    resamples: Resamples = 10_000,
-    seed: BootstrapSeed = 0,
+    resamples: Needless = None,
+    seed: Needless = None,
 ) -> None:
     """Rank runs on the same test examples, with intervals and paired tests corrected for their number."""
     from bioft.compare import compare as run_comparison
     from bioft.training import seeds as seed_runs
 
-    found = run_comparison.compare(seed_runs.expand(names), metric=metric, n_resamples=resamples, seed=seed)
+    found = run_comparison.compare(seed_runs.expand(names), metric=metric)
     run_comparison.print_comparison(found)
     if output is not None:
         run_comparison.write_comparison(found, output)
@@ -74,16 +74,14 @@ def leaderboard(
     verifications: Annotated[
         Path | None, option("Folder of JSON files, one a run, from `bioft verify RUN --json`.")
     ] = None,
-    resamples: Resamples = 10_000,
-    seed: BootstrapSeed = 0,
+    resamples: Needless = None,
+    seed: Needless = None,
 ) -> None:
     """Write a web page of ranked runs that opens without a network, and its rows as CSV and Parquet."""
     from bioft.compare import leaderboard as board
     from bioft.training import seeds as seed_runs
 
-    found = board.build_leaderboard(
-        seed_runs.expand(names), output, verifications=verifications, n_resamples=resamples, seed=seed
-    )
+    found = board.build_leaderboard(seed_runs.expand(names), output, verifications=verifications)
     for name, reason in found.apart.items():
         Console(stderr=True, markup=False).print(Text(f"Not ranked: {name}. {reason}", style="yellow"), soft_wrap=True)
     typer.echo(f"{len(found.rows):,} runs, written to {output / board.PAGE}")

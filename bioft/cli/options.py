@@ -31,8 +31,15 @@ RunName = Annotated[str, argument("Run directory, or user/name on the Hub.")]
 RunNames = Annotated[list[str], argument("Run directories, or user/name (or user/name@revision) on the Hub.")]
 BuiltFolder = Annotated[Path, argument("Folder that `bioft build` wrote.")]
 Data = Annotated[Path | None, option("The data, if elsewhere now: their source file, or a folder of `bioft build`.")]
-Resamples = Annotated[int, option("Resamples of the paired bootstrap.", min=100)]
-BootstrapSeed = Annotated[int, option("Seed of the bootstrap.", min=0, max=2**32 - 1)]
+
+
+def _needless(value: int | None) -> None:
+    if value is not None:
+        typer.echo("Intervals are no longer drawn at random: --resamples and --seed change nothing.", err=True)
+
+
+Needless = Annotated[int | None, typer.Option(hidden=True, callback=_needless)]
+"""An option of earlier versions, when intervals were resampled."""
 
 
 class _Renamed(TyperCommand):

@@ -17,7 +17,7 @@ from bioft.compare.outcomes import check_distinct, finished_run, read_answers
 from bioft.compare.page import Chapter, Section, write_page
 from bioft.errors import BioftError
 from bioft.hub.pull import task_of
-from bioft.metrics import intervals
+from bioft.metrics.calibration import calibration_error
 from bioft.metrics.report import p_words
 from bioft.storage import runs
 from bioft.storage.files import check_new, new_folder
@@ -136,17 +136,10 @@ def _changes(answers: Answers, shown: Sequence[str], place: Path) -> Section:
     if table.empty:
         section.reasons.append("Nothing is stored that the fine-tuned model's answers could be compared with.")
         return section
-    binary = answers.values.isin([0.0, 1.0]).all(axis=None)
-    test = "McNemar's exact test" if binary else "the sign test (answers are right by degrees)"
-    independent = len(set(answers.documents.tolist())) == len(answers.ids)
     for row in table[table["system"].isin(shown)].to_dict("records"):
         section.sentences.append(
             f"Against {row['system'].replace('_', ' ')}: {row['gained']:,} gained, {row['lost']:,} lost of "
-            f"{row['n']:,} ({p_words(row['p_value'])}, {test})."
-        )
-    if not independent:
-        section.sentences.append(
-            f"The {answers.units} of one document are not independent, as the test takes them to be: its p is too low."
+            f"{row['n']:,} ({p_words(row['p_value'])}, paired)."
         )
     section.tables["changes.csv"] = table
     figures.draw_changes(table, place / "changes.png")
@@ -181,11 +174,16 @@ def _calibration(answers: Answers, shown: Sequence[str], place: Path) -> Section
     figures.draw_calibration(known, place / "calibration.png")
     section.figures["calibration.png"] = "Share that is so against the probability given"
     rows = [
-        {"system": name, "measure": "ECE", **intervals.calibration_error(*each, n_resamples=200)}
+        errors.row(
+            "ECE", len(each.truth), errors.with_interval(calibration_error(*each[:2]), each.groups), system=name
+        )
         for name, each in known.items()
     ]
-    section.tables["calibration.csv"] = pd.DataFrame(rows)[["system", "measure", "n", "value", "low", "high"]]
-    section.sentences.append("ECE is the expected calibration error over 15 bins: 0 for a calibrated system.")
+    section.tables["calibration.csv"] = pd.DataFrame(rows)
+    section.sentences.append(
+        "ECE is the expected calibration error over 15 bins: 0 for a calibrated system, but of few answers higher; "
+        "its interval takes that into account."
+    )
     if missing := [system for system in shown if system not in known]:
         section.reasons.append(f"No probabilities of {', '.join(missing)} are stored.")
     return section
@@ -274,8 +272,8 @@ def _all_together(read: Sequence[_Run], root: Path) -> Chapter:
         answers, table = group.answers, analysis_runs.pairs(group.answers)
         section = Section(f"{group.task}: {', '.join(group.names)}")
         section.sentences.append(
-            f"{len(answers.ids):,} {answers.units}; p-values are of the sign test, and corrected for the number of "
-            "pairs (Holm)."
+            f"{len(answers.ids):,} {answers.units}; p-values are of the paired test of how right runs are, and "
+            "corrected for the number of pairs (Holm)."
         )
         section.tables[f"pairs{number}.csv"] = table
         section.tables[f"differing{number}.csv"] = analysis_runs.differing(answers)

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from bioft.compare.compare import holm
-from bioft.metrics.bootstrap import sign_test
+from bioft.compare.errors import compared
 from bioft.task import FINE_TUNED
 from bioft.tasks.answers import Answers
 
@@ -58,14 +58,14 @@ def pairs(answers: Answers) -> pd.DataFrame:
     """Return a row for each pair of runs.
 
     Columns: first, second, n, correlation (Spearman, of scores, else of how right the answers are), equal, only_first
-    and only_second (units that one is righter on), p_value (sign test; McNemar's exact test where answers are right or
-    wrong), p_corrected (Holm 1979).
+    and only_second (units that one is righter on), p_value (paired test of how right both are), p_corrected (Holm
+    1979).
     """
     rows = []
     for first, second in combinations(answers.values, 2):
         ours, theirs = answers.values[first], answers.values[second]
         numbers = answers.scores if len(answers.scores.columns) else answers.values
-        more, fewer, p_value = sign_test(ours, theirs)
+        more, fewer, p_value = compared(answers, ours.to_numpy(), theirs.to_numpy())
         varying = min(numbers[first].nunique(), numbers[second].nunique()) > 1
         rows.append(
             {

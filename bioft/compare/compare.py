@@ -1,6 +1,5 @@
 """Runs beside each other: those on the same test examples ranked, with intervals and paired tests; others apart."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -16,15 +15,14 @@ from rich.text import Text
 
 from bioft.compare import outcomes as run_outcomes
 from bioft.errors import BioftError, suggestion
-from bioft.metrics import bootstrap
-from bioft.metrics.bootstrap import Floats
+from bioft.metrics.estimates import Estimate, difference
+from bioft.metrics.groups import Floats, Groups
 from bioft.metrics.report import p_words
 from bioft.storage import runs
 from bioft.storage.files import new_folder
 from bioft.storage.pages import html
-from bioft.tasks.answers import Metric, Outcomes
+from bioft.tasks.answers import Outcomes
 
-CONFIDENCE = 0.95
 WIDE = 150
 """Characters of a terminal that shows the whole table."""
 
@@ -41,8 +39,8 @@ class Ranking:
     """Runs on the same task and test examples.
 
     `table` has a row for each run, the best first; `pairs` one for each pair of runs, with the difference of the
-    metric (the first minus the second), its interval, the p-value of the paired bootstrap and that p-value corrected
-    for the number of pairs (Holm 1979).
+    metric (the first minus the second), its interval, the p-value of the paired test and that p-value corrected for
+    the number of pairs (Holm 1979).
     """
 
     task: str
@@ -61,16 +59,12 @@ class Comparison:
     apart: dict[str, str] = field(default_factory=dict)
 
 
-def compare(
-    names: Sequence[str], *, metric: str | None = None, n_resamples: int = 10_000, seed: int = 0
-) -> Comparison:
+def compare(names: Sequence[str], *, metric: str | None = None) -> Comparison:
     """Compare finished runs by their stored predictions; the figures are computed anew, all by the same code.
 
     Args:
         names: run directories, or `user/name` or `user/name@revision` on the Hub.
         metric: the metric to rank by; None takes the main one of the task.
-        n_resamples: bootstrap resamples, the same ones for all runs.
-        seed: of the resampling.
 
     Returns:
         A ranking for each task and test split that at least one run has. A run without a record, with files that were
@@ -99,7 +93,7 @@ def compare(
                 run.name: f"It has no metric {metric!r}. {suggestion(metric, run.outcomes.metrics)}" for run in same
             }
             continue
-        result.rankings.append(_rank(same, metric or shared[0], task, fingerprint, n_resamples, seed))
+        result.rankings.append(_rank(same, metric or shared[0], task, fingerprint))
     if not result.rankings:
         reasons = "\n".join(f"{name}: {reason}" for name, reason in result.apart.items())
         raise BioftError(f"There is nothing to compare.\n{reasons}")
@@ -171,17 +165,6 @@ def holm(p_values: Sequence[float]) -> Floats:
     return corrected
 
 
-def resampled_values(metrics: Sequence[Metric], n: int, n_resamples: int, seed: int) -> Floats:
-    """The value of each metric in the same bootstrap resamples over n examples, shape (resamples, metrics)."""
-
-    def values(weights: Floats) -> dict[str, Floats]:
-        # As `auroc` takes them without a copy for each run.
-        drawn = np.asfortranarray(weights, dtype=np.float32)
-        return {"all": np.stack([metric.values(drawn) for metric in metrics], axis=1)}
-
-    return bootstrap.resampled(values, n, n_resamples, seed, threads=os.cpu_count() or 1)["all"]
-
-
 def _read(name: str) -> _Run:
     directory, record = run_outcomes.finished_run(name)
     return _Run(name, record, run_outcomes.outcomes(directory, record))
@@ -199,25 +182,23 @@ def _on_the_same_examples(group: Sequence[_Run]) -> tuple[list[_Run], dict[str, 
     return same, others
 
 
-def _rank(group: Sequence[_Run], metric: str, task: str, fingerprint: str, n_resamples: int, seed: int) -> Ranking:
-    n = len(group[0].outcomes.ids)
-    measured = [run.outcomes.metrics[metric] for run in group]
-    point = np.array([each.values(np.ones((1, n)))[0] for each in measured])
-    order = np.argsort(-point, kind="stable")
-    group, measured, point = [group[i] for i in order], [measured[i] for i in order], point[order]
-    values = resampled_values(measured, n, n_resamples, seed)
-    pairs = _pairs(group, measured, metric, point, values, n)
+def _rank(group: Sequence[_Run], metric: str, task: str, fingerprint: str) -> Ranking:
+    found = [run.outcomes.metrics[metric].estimate() for run in group]
+    n, groups = len(group[0].outcomes.ids), Groups(len(group[0].outcomes.ids), group[0].outcomes.groups)
+    order = np.argsort([-each.value for each in found], kind="stable")
+    group, found = [group[i] for i in order], [found[i] for i in order]
+    pairs = _pairs(group, found, metric, groups)
     against_best = {row["second"]: row for row in pairs.to_dict("records") if row["first"] == group[0].name}
     rows = []
     for index, run in enumerate(group):
-        low, high = bootstrap.percentiles(values[:, index], CONFIDENCE, point[index])
+        low, high = found[index].interval(groups)
         baseline, training = run.record.get("comparison") or {}, run.record.get("training") or {}
         pair = against_best.get(run.name)
         rows.append(
             {
                 "rank": index + 1,
                 "run": run.name,
-                "value": point[index],
+                "value": found[index].value,
                 "low": low,
                 "high": high,
                 "to_best": -pair["difference"] if pair else None,
@@ -237,20 +218,12 @@ def _rank(group: Sequence[_Run], metric: str, task: str, fingerprint: str, n_res
     return Ranking(task, fingerprint, metric, n, table, pairs)
 
 
-def _pairs(
-    group: Sequence[_Run], measured: Sequence[Metric], metric: str, point: Floats, values: Floats, n: int
-) -> pd.DataFrame:
+def _pairs(group: Sequence[_Run], found: Sequence[Estimate], metric: str, groups: Groups) -> pd.DataFrame:
     rows = []
     for first, second in combinations(range(len(group)), 2):
-        differences = values[:, first] - values[:, second]
-        found = bootstrap.paired_difference(metric, point[first], point[second], differences, n=n)
-        row = found._asdict() | {"first": group[first].name, "second": group[second].name}
-        ours, theirs = measured[first].right, measured[second].right
-        if ours is not None and theirs is not None:
-            row["p_mcnemar"] = bootstrap.sign_test(ours, theirs).p_value
-        rows.append(row)
-    columns = ["first", "second", "difference", "low", "high", "p_value", "n"]
-    table = pd.DataFrame(rows, columns=[*columns, *(["p_mcnemar"] if rows and "p_mcnemar" in rows[0] else [])])
+        compared = difference(metric, found[first], found[second], groups)
+        rows.append(compared._asdict() | {"first": group[first].name, "second": group[second].name})
+    table = pd.DataFrame(rows, columns=["first", "second", "difference", "low", "high", "p_value", "n"])
     table["p_corrected"] = holm(table["p_value"].to_list())
     return table
 

@@ -7,9 +7,10 @@ is asked about was trained on, neither by the encoder nor by itself.
 import numpy as np
 import pandas as pd
 
-from bioft.compare.errors import area, mean, row, share
+from bioft.compare.errors import area, row, share, with_interval
 from bioft.errors import BioftError
-from bioft.metrics import bootstrap
+from bioft.metrics import estimates
+from bioft.metrics.groups import Groups
 from bioft.metrics.report import p_words
 from bioft.task import FINE_TUNED
 from bioft.tasks.answers import BASE
@@ -69,22 +70,28 @@ def measure(embedded: Embedded, seed: int = 0) -> tuple[pd.DataFrame, list[str]]
         if embedded.pairs is not None:
             first, second, together = embedded.pairs.T
             unit = values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
-            curve = area(together, (unit[first] * unit[second]).sum(axis=1), seed)
+            # Pairs share their first texts and their second ones.
+            shared = embedded.groups[first], embedded.groups[second]
+            curve = area(together, (unit[first] * unit[second]).sum(axis=1), shared)
             assert curve is not None
             rows.append(row("AUROC of the cosine", len(together), curve, model=name))
         else:
             found = silhouette_samples(vectors[name], truth, metric="cosine")
-            rows.append(row("silhouette", len(found), mean(found, *_of(groups), seed), model=name))
-    gained, lost, p_value = bootstrap.sign_test(right[FINE_TUNED], right[BASE])
+            silhouette = with_interval(estimates.mean(found, estimates.CORRELATION), [groups])
+            rows.append(row("silhouette", len(found), silhouette, model=name))
+    ours, theirs = right[FINE_TUNED], right[BASE]
+    compared = estimates.difference(
+        "accuracy", estimates.mean(ours), estimates.mean(theirs), Groups(len(ours), [groups])
+    )
     sentences.append(
-        f"The probe gets {gained:,} right on the fine-tuned embeddings only and {lost:,} on the base model's only "
-        f"(McNemar's exact test: {p_words(p_value)})."
+        f"The probe gets {int((ours > theirs).sum()):,} right on the fine-tuned embeddings only and "
+        f"{int((ours < theirs).sum()):,} on the base model's only ({p_words(compared.p_value)}, paired)."
     )
     return pd.DataFrame(rows), sentences
 
 
-def _of(groups: np.ndarray) -> tuple[Floats, np.ndarray]:
-    return np.ones(len(groups)), groups
+def _of(groups: np.ndarray) -> tuple[Floats, list[np.ndarray]]:
+    return np.ones(len(groups)), [groups]
 
 
 def _cross_validated(values: Floats, truth: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:

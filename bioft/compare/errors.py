@@ -1,22 +1,19 @@
 """Where the fine-tuned model and other systems differ: changed answers, errors by group, correlation, calibration.
 
-Every share comes with its number of units and a 95 % interval: Wilson's where units are independent and right or
-wrong, else a percentile bootstrap over documents.
+Every share comes with its number of units and a 95 % interval that knows which units share a document, a gene, ….
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from bioft.metrics import bootstrap
-from bioft.metrics.bootstrap import Floats
-from bioft.metrics.intervals import auroc
+from bioft.metrics.estimates import Estimate, difference, ratio
+from bioft.metrics.groups import Floats, Groups
+from bioft.metrics.ranking import auroc
 from bioft.task import FINE_TUNED
 from bioft.tasks.answers import BASE, Answers
 
-RESAMPLES = 1000
-CONFIDENCE = 0.95
 MANY, FEWEST = 17, 5
 """Categories that are shown one by one, and units that one needs for it; the others are taken together."""
 FREQUENCIES = ((0, 0), (1, 1), (2, 4), (5, 19), (20, 99), (100, 999), (1000, None))
@@ -26,40 +23,22 @@ COUNTED = "in training"
 OTHERS = "all others"
 
 
-def share(values: Floats, weights: Floats, documents: np.ndarray, seed: int = 0) -> tuple[float, float, float]:
+def share(values: Floats, weights: Floats, groups: Sequence[np.ndarray]) -> tuple[float, float, float]:
     """The weighted mean of values in [0, 1] with its interval: value, low, high.
 
-    All arrays have shape (n,), n at least 1; units of one document are drawn together.
+    All arrays have shape (n,), n at least 1; units of one group, such as a document, are not independent.
     """
-    n = len(np.unique(documents))
-    value = float((values * weights).sum() / weights.sum())
-    independent = n == len(values) and np.isin(values, (0.0, 1.0)).all() and (weights == 1).all()
-    if value in (0.0, 1.0) or independent:
-        return value, *bootstrap.wilson_interval(round(value * n), n, CONFIDENCE)
-    return mean(values, weights, documents, seed)
+    return with_interval(ratio(values * weights, weights), groups)
 
 
-def mean(values: Floats, weights: Floats, documents: np.ndarray, seed: int = 0) -> tuple[float, float, float]:
-    """The weighted mean with its bootstrap interval over documents: value, low, high."""
-    place = bootstrap.group_index(documents)
-    n = int(place.max()) + 1
-    value = float((values * weights).sum() / weights.sum())
-    right, total = (np.bincount(place, each, n) for each in (values * weights, weights))
-    return value, *_interval(lambda drawn: (drawn @ right) / np.maximum(drawn @ total, 1e-12), n, value, seed)
+def area(labels: np.ndarray, scores: Floats, groups: Sequence[np.ndarray]) -> tuple[float, float, float] | None:
+    """AUROC with its interval: value, low, high; None with one class only."""
+    return None if len(set(labels.tolist())) < 2 else with_interval(auroc(labels, scores), groups)
 
 
-def area(labels: np.ndarray, scores: Floats, seed: int = 0) -> tuple[float, float, float] | None:
-    """AUROC with its bootstrap interval: value, low, high; None with one class only."""
-    if len(set(labels.tolist())) < 2:
-        return None
-    n = len(labels)
-    value = float(auroc(labels, scores, np.ones((1, n)))[0])
-    return value, *_interval(lambda drawn: auroc(labels, scores, drawn), n, value, seed)
-
-
-def _interval(values: Callable[[Floats], Floats], n: int, value: float, seed: int) -> tuple[float, float]:
-    drawn = bootstrap.resampled(lambda weights: {"value": values(weights)}, n, RESAMPLES, seed)
-    return bootstrap.percentiles(drawn["value"], CONFIDENCE, value)
+def with_interval(estimate: Estimate, groups: Sequence[np.ndarray]) -> tuple[float, float, float]:
+    """An estimate over units of which those of a group are not independent: value, low, high."""
+    return estimate.value, *estimate.interval(Groups(len(estimate.influence), groups))
 
 
 def systems(answers: Answers) -> pd.DataFrame:
@@ -72,13 +51,13 @@ def changes(answers: Answers) -> pd.DataFrame:
     """Each other system against the fine-tuned model, on the same units.
 
     Columns: system, n, both_right (as right as the fine-tuned model, and right), both_wrong, gained (the fine-tuned
-    model is righter), lost, and p_value of McNemar's exact test, which for graded answers is the sign test.
+    model is righter), lost, and p_value of the paired test of how right both are (`bioft.metrics.estimates.paired`).
     """
     rows = []
     ours = answers.values[FINE_TUNED]
     for system in answers.values.columns[1:]:
         theirs = answers.values[system]
-        gained, lost, p_value = bootstrap.sign_test(ours, theirs)
+        gained, lost, p_value = compared(answers, ours.to_numpy(), theirs.to_numpy())
         rows.append(
             {
                 "system": system,
@@ -91,6 +70,16 @@ def changes(answers: Answers) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def compared(answers: Answers, first: Floats, second: Floats) -> tuple[int, int, float]:
+    """How many units only the first, or only the second of two systems is righter on, and the p-value.
+
+    Both say how right each unit is, shape (n,).
+    """
+    ours, theirs = (ratio(values * answers.weights, answers.weights) for values in (first, second))
+    found = difference(answers.measure, ours, theirs, Groups(len(first), answers.groups))
+    return int((first > second).sum()), int((first < second).sum()), found.p_value
 
 
 def changed(answers: Answers, other: str) -> pd.DataFrame:
@@ -164,13 +153,14 @@ def by_group(answers: Answers, group: pd.Series, shown: Sequence[str]) -> pd.Dat
     rows = []
     for name in group.cat.categories if isinstance(group.dtype, pd.CategoricalDtype) else group.unique():
         places = group.index[group == name].to_numpy()
+        groups = [kind[places] for kind in answers.groups]
         for system in shown:
             if system in answers.values:
                 values = answers.values[system].to_numpy()[places]
-                found = share(values, answers.weights[places], answers.documents[places])
+                found = share(values, answers.weights[places], groups)
                 rows.append(row(answers.measure, len(places), found, group=name, system=system))
             if answers.labels is not None and system in answers.scores:
-                curve = area(answers.labels[places], answers.scores[system].to_numpy()[places])
+                curve = area(answers.labels[places], answers.scores[system].to_numpy()[places], groups)
                 if curve is not None:
                     rows.append(row("AUROC", len(places), curve, group=name, system=system))
     return pd.DataFrame(rows)

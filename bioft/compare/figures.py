@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bioft.metrics import intervals, plots
+from bioft.metrics import calibration, plots
 from bioft.task import FINE_TUNED
+from bioft.tasks.answers import Probabilities
 
 STYLES = ((plots.BLUE, "o"), (plots.VERMILION, "s"), (plots.GREEN, "^"), (plots.ORANGE, "D"))
 """Colour and marker of the systems, in the order in which they are shown."""
@@ -73,15 +74,15 @@ def draw_confusion(tables: Mapping[str, pd.DataFrame], path: Path) -> None:
     plots.save_figure(figure, path)
 
 
-def draw_calibration(known: Mapping[str, tuple[np.ndarray, np.ndarray]], path: Path) -> None:
-    """Draw the reliability of systems: in each bin of scores the share that is so, with Wilson intervals."""
+def draw_calibration(known: Mapping[str, Probabilities], path: Path) -> None:
+    """Draw the reliability of systems: in each bin of scores the share that is so, with intervals."""
     figure, (axes, histogram) = plots.new_figure(rows=2, height=6.0, height_ratios=(3, 1), sharex=True)
     axes.plot([0, 1], [0, 1], color=plots.GREY, linestyle=":", label="perfect calibration")
-    for index, (name, (truth, scores)) in enumerate(known.items()):
+    for index, (name, given) in enumerate(known.items()):
         colour, marker = STYLES[index % len(STYLES)]
-        means, shares, errors, sizes = intervals.reliability(truth, scores)
+        means, shares, errors, sizes = calibration.reliability(*given)
         style: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 5, "capsize": 2, "linewidth": 1.4}
-        axes.errorbar(means, shares, yerr=errors, label=f"{_words(name)} (n = {len(truth):,})", **style)
+        axes.errorbar(means, shares, yerr=errors, label=f"{_words(name)} (n = {len(given.truth):,})", **style)
         histogram.stairs(sizes, np.linspace(0, 1, len(sizes) + 1), color=colour, linewidth=1.6)
     histogram.yaxis.set_major_formatter("{x:,.0f}")
     axes.set(ylabel="Share that is so", ylim=(-0.02, 1.02), title="Calibration, with 95 % intervals")

@@ -45,8 +45,6 @@ def build_leaderboard(
     directory: Path,
     *,
     verifications: Path | None = None,
-    n_resamples: int = 10_000,
-    seed: int = 0,
 ) -> Leaderboard:
     """Rank runs as `run_comparison.compare` does, and write `index.html`, `leaderboard.csv`, `.parquet` and a card.
 
@@ -55,8 +53,6 @@ def build_leaderboard(
         directory: a new folder.
         verifications: folder of JSON files that `bioft verify RUN --json` printed, one a run. A run counts as verified
             if one of them is about it and about the figures that its record states.
-        n_resamples: bootstrap resamples.
-        seed: of the resampling.
 
     Raises:
         BioftError: no run at all that can be ranked, a file of `verifications` that is none, or a folder that holds
@@ -64,7 +60,7 @@ def build_leaderboard(
     """
     check_new(directory)
     verified = _read_verifications(verifications) if verifications is not None else []
-    found = run_comparison.compare(names, n_resamples=n_resamples, seed=seed)
+    found = run_comparison.compare(names)
     rows: list[dict[Any, Any]] = []
     for ranking in found.rankings:
         described = [_describe(str(name), directory, verified) for name in ranking.table["run"]]

@@ -4,15 +4,22 @@ Load it with ``bioft.metrics.load("alignment")`` or with ``evaluate.load("path/t
 """
 
 # `evaluate.load` reads the imports line by line: one import a line here, not parenthesised.
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import datasets
 import numpy as np
+from numpy.typing import ArrayLike
+from scipy import special, stats
 
 from bioft.errors import BioftError
-from bioft.metrics import bootstrap, intervals, module
-from bioft.metrics.bootstrap import Floats, Measured, PairedDifference, ratio
+from bioft.metrics import estimates, intervals, module
+from bioft.metrics.calibration import calibration_error
+from bioft.metrics.estimates import CONFIDENCE, F1, Estimate, Measured, PairedDifference, count_of, ratio
+from bioft.metrics.groups import Floats, Groups, Mask
+from bioft.metrics.ranking import falling
 
 METRICS = (
     "accuracy", "precision", "recall", "f1", "hits_at_1", "hits_at_5", "coverage_at_95_precision",
@@ -31,7 +38,7 @@ _ANSWER = {
 Answers = Sequence[Mapping[str, Any]]
 
 
-class Alignment(module.BootstrappedMetric):
+class Alignment(module.MetricWithIntervals):
     """Accuracy, precision, recall, F1, hits, coverage, errors and calibration of matched names, with intervals."""
 
     FEATURES: ClassVar = datasets.Features({"predictions": _ANSWER, "references": datasets.Value("string")})
@@ -41,69 +48,105 @@ class Alignment(module.BootstrappedMetric):
         return measured(predictions, references)
 
 
-def measured(predictions: Answers, references: Sequence[str]) -> Measured:
-    """Return the metrics as functions of how often each name counts; errors as of the metric."""
-    outcome = _Outcome(predictions, references)
-    return Measured(outcome.metrics, len(references), METRICS, outcome.proportions)
+def measured(predictions: Answers, references: Sequence[str], groups: Sequence[ArrayLike] = ()) -> Measured:
+    """Return the metrics as estimates over names, of which those of a group share a compound."""
+    if len(predictions) != len(references):
+        raise BioftError(f"There are {len(predictions):,} answers for {len(references):,} names: give one for each.")
+    if not references:
+        raise BioftError("There are no names to measure on.")
+    probability = intervals.check_shares([answer["probability"] for answer in predictions], "probabilities")
+    golds = [set(filter(None, reference.split("|"))) for reference in references]
+    answered = [answer["id"] for answer in predictions]
+    given, has_match = np.array([bool(each) for each in answered]), np.array([bool(gold) for gold in golds])
+    found = np.array([identifier in gold for identifier, gold in zip(answered, golds, strict=True)])
+    right = found | ~(given | has_match)
+    hits = {
+        k: np.array([bool(gold & {*answer["ranked"][:k]}) for answer, gold in zip(predictions, golds, strict=True)])
+        for k in (1, 5)
+    }
+    found_of = {
+        "accuracy": estimates.mean(right),
+        "precision": ratio(found, given),
+        "recall": ratio(found, has_match),
+        "f1": ratio(2 * found, given.astype(int) + has_match, F1),
+        "hits_at_1": ratio(hits[1], has_match),
+        "hits_at_5": ratio(hits[5], has_match),
+        "coverage_at_95_precision": Coverage.of(right, probability),
+        "false_positives": _number(given & ~found),
+        "false_negatives": _number(has_match & ~given),
+        "ece": calibration_error(right, probability),
+    }
+    return Measured(found_of, len(references), tuple(groups))
 
 
-def paired_alignment_bootstrap(
-    references: Sequence[str], first: Answers, second: Answers, *, metric: str = "accuracy", **options: Any
+def paired_alignment(
+    references: Sequence[str],
+    first: Answers,
+    second: Answers,
+    *,
+    metric: str = "accuracy",
+    groups: Sequence[ArrayLike] = (),
+    confidence: float = CONFIDENCE,
 ) -> PairedDifference:
-    """Compare the answers of two systems to the same names; options and result are those of `bootstrap.paired`.
+    """Compare the answers of two systems to the same names: see `estimates.paired`.
 
     Raises:
         BioftError: an unknown metric, or what the metric itself does not take.
     """
-    return bootstrap.paired(metric, measured(first, references), measured(second, references), **options)
+    systems = [measured(answers, references, groups) for answers in (first, second)]
+    return estimates.paired(metric, *systems, confidence=confidence)
 
 
-class _Outcome:
-    """What is right about each answer, as vectors over names."""
+@dataclass(frozen=True)
+class Coverage(Estimate):
+    """The largest share of names whose answers, taken by falling probability, are right to 95 %.
 
-    def __init__(self, predictions: Answers, references: Sequence[str]) -> None:
-        if len(predictions) != len(references):
-            raise BioftError(
-                f"There are {len(predictions):,} answers for {len(references):,} names: give one for each."
-            )
-        if not references:
-            raise BioftError("There are no names to measure on.")
-        self.probability = intervals.check_shares([answer["probability"] for answer in predictions], "probabilities")
-        golds = [set(filter(None, reference.split("|"))) for reference in references]
-        given = [answer["id"] for answer in predictions]
-        self.given = np.array([bool(identifier) for identifier in given])
-        self.has_match = np.array([bool(gold) for gold in golds])
-        found = np.array([identifier in gold for identifier, gold in zip(given, golds, strict=True)])
-        self.found = found
-        self.right = found | ~(self.given | self.has_match)
-        ranked_and_gold = [(answer["ranked"], gold) for answer, gold in zip(predictions, golds, strict=True)]
-        self.hits = {
-            k: np.array([bool(gold.intersection(ranked[:k])) for ranked, gold in ranked_and_gold]) for k in (1, 5)
-        }
-        self.proportions = {"accuracy": np.ones(len(golds), bool), "precision": self.given}
-        self.proportions |= dict.fromkeys(("recall", "hits_at_1", "hits_at_5"), self.has_match)
-        """Per metric that is a proportion: the names that it is about."""
-        # Equal probabilities are accepted together.
-        self.order, self.ends = intervals.falling(self.probability)
-        self.gaps = intervals.calibration_gaps(self.right, self.probability)
+    It is no smooth function of the names, and has no test of differences. The interval reaches from the last place at
+    which the precision is significantly above 95 % to the last at which it is not significantly below, by the binomial
+    distribution (as Woodruff 1952 has them for quantiles), each with Wilson's interval of a share of names as large.
+    """
 
-    def metrics(self, weights: Floats) -> dict[str, Floats]:
-        """Return each metric, shape (resamples,), for weights of shape (resamples, names); NaN if undefined."""
-        total = weights.sum(axis=1)
-        found, given, has_match = (weights @ part for part in (self.found, self.given, self.has_match))
-        accepted = np.cumsum(weights[:, self.order], axis=1)[:, self.ends]
-        right = np.cumsum((weights * self.right)[:, self.order], axis=1)[:, self.ends]
+    right: Mask = None  # type: ignore[assignment]
+    probability: Floats = None  # type: ignore[assignment]
+
+    @classmethod
+    def of(cls, right: Mask, probability: Floats) -> "Coverage":
+        """The coverage of answers, each array of shape (n,)."""
+        excess, accepted = _excess(right, probability)
         # The margin is for rounding: 0.95 is no binary fraction.
-        covered = np.where(right >= PRECISION * accepted - 1e-9, accepted, 0).max(axis=1)
-        return {
-            "accuracy": weights @ self.right / total,
-            "precision": ratio(found, given),
-            "recall": ratio(found, has_match),
-            "f1": ratio(2 * found, given + has_match),
-            "hits_at_1": ratio(weights @ self.hits[1], has_match),
-            "hits_at_5": ratio(weights @ self.hits[5], has_match),
-            "coverage_at_95_precision": covered / total,
-            "false_positives": weights @ (self.given & ~self.found),
-            "false_negatives": weights @ (self.has_match & ~self.given),
-            "ece": np.abs(weights @ self.gaps).sum(axis=1) / total,
-        }
+        value = float(np.where(excess >= -1e-9, accepted, 0).max()) / len(right)
+        return cls(value, np.full(len(right), np.nan), right=right, probability=probability)
+
+    def interval(self, groups: Groups, confidence: float = CONFIDENCE) -> tuple[float, float]:
+        """The interval, as the class says."""
+        n, quantile = len(self.right), float(stats.norm.ppf((1 + confidence) / 2))
+        excess, accepted = _excess(self.right, self.probability)
+        alone = estimates.mean(self.right).influence
+        variance = float(alone @ alone)
+        design = max(1.0, groups.variance(alone) / variance) if variance else n / max(groups.degrees, 1)
+        if not math.isfinite(design):
+            return 0.0, 1.0
+        right, wrong = (excess + PRECISION * accepted) / design, ((1 - PRECISION) * accepted - excess) / design
+        above = special.betainc(right + 1e-9, wrong + 1, PRECISION)
+        below = special.betainc(wrong + 1e-9, right + 1, 1 - PRECISION)
+        tail = (1 - confidence) / 2
+        low, high = (float(np.where(kept, accepted, 0).max()) / n for kept in (above < tail, below > tail))
+        size = n / design
+        return (
+            min(self.value, estimates.wilson(low, size, quantile)[0]),
+            max(self.value, estimates.wilson(high, size, quantile)[1]),
+        )
+
+
+def _excess(right: Mask, probability: Floats) -> tuple[Floats, Floats]:
+    """At each probability: the right answers beyond 95 % of those accepted, and the number accepted."""
+    # Equal probabilities are accepted together.
+    order, ends = falling(probability)
+    accepted = (ends + 1).astype(np.float64)
+    return np.cumsum(right[order])[ends] - PRECISION * accepted, accepted
+
+
+def _number(what: Mask) -> Estimate:
+    share = estimates.mean(what)
+    n = len(what)
+    return replace(share, value=float(what.sum()), influence=share.influence * n, scale=count_of(n))

@@ -2,21 +2,21 @@
 
 An item is a tuple that is right or wrong as a whole: a mention (start, end, type) or a relation (type, head,
 tail). Everything follows from three counts for each document and type: true positives, false positives and false
-negatives. A bootstrap resample is how often each document was drawn, so resampled totals are one matrix product.
+negatives.
 """
 
+import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bioft.errors import BioftError
-from bioft.metrics import bootstrap
-from bioft.metrics.bootstrap import Floats, Measured, PairedDifference, ratio
+from bioft.metrics import estimates
+from bioft.metrics.estimates import F1, Average, Estimate, Measured, PairedDifference, ratio
 
 Item = tuple[Any, ...]
 
@@ -60,57 +60,58 @@ def count(
 
 
 def metrics(counts: Counts, **options: Any) -> dict[str, float]:
-    """Return precision, recall and F1 as a flat dict of floats; options are those of `bootstrap.figures`.
+    """Return precision, recall and F1 as a flat dict of floats; options are those of `estimates.figures`.
 
     Keys, each after ``prefix``: ``f1``, ``precision``, ``recall`` over all types (micro), ``macro_f1`` (the mean
     F1 of the types) and ``<type>_f1``, ``<type>_precision``, ``<type>_recall`` with the type in lower case; each
-    also with ``_low`` and ``_high``, unless ``n_resamples`` is 0. ``support`` and ``<type>_support`` are numbers of
+    also with ``_low`` and ``_high``, unless ``confidence`` is None. ``support`` and ``<type>_support`` are numbers of
     reference items.
 
     A ratio without a denominator is 0, as in scikit-learn and seqeval, but everything is NaN where there is
-    neither a reference item nor a predicted one. Intervals are percentile intervals of the bootstrap over
-    documents, whose items are not independent of each other. Resamples in which a metric has no denominator are
-    left out. Precision or recall of exactly 0 or 1 is the same in every resample: its interval is Wilson's on
-    the number of documents concerned.
+    neither a reference item nor a predicted one. Intervals are over documents, whose items are not independent of each
+    other.
 
     Raises:
-        BioftError: fewer than 0 resamples, a confidence outside (0, 1), or two types with the same key.
+        BioftError: a confidence outside (0, 1), or two types with the same key.
     """
-    return bootstrap.figures(measured(counts), **options)
+    return estimates.figures(measured(counts), **options)
 
 
 def measured(counts: Counts) -> Measured:
-    """Return each metric of `metrics` as a function of how often each document counts."""
+    """Return each metric of `metrics` as an estimate over documents."""
     names = lower_names(counts.types)
     there = counts.true_positives + counts.false_negatives
-    proportions: dict[str, Any] = {}
-    for kind, concerned in (("precision", counts.true_positives + counts.false_positives), ("recall", there)):
-        proportions[kind] = concerned.any(axis=1)
-        proportions |= {f"{name}_{kind}": its > 0 for name, its in zip(names, concerned.T, strict=True)}
     supports = {"support": int(there.sum())}
     supports |= {f"{name}_support": n for name, n in zip(names, there.sum(axis=0).tolist(), strict=True)}
-    values, documents = partial(_values, counts), len(there)
-    zero = tuple(values(np.ones((1, documents)))) if any(kind.any() for kind in counts[1:]) else ()
-    return Measured(values, documents, zero=zero, proportions=proportions, others=supports)
+    # Nothing is defined where there is nothing in either.
+    undefined = 0.0 if any(kind.any() for kind in counts[1:]) else math.nan
+    by_type = [_ratios([kind[:, column] for kind in counts[1:]], undefined) for column in range(len(names))]
+    found = _ratios([kind.sum(axis=1) for kind in counts[1:]], undefined)
+    found["macro_f1"] = Average.of([its["f1"] for its in by_type], len(there))
+    for name, its in zip(names, by_type, strict=True):
+        found |= {f"{name}_{kind}": estimate for kind, estimate in its.items()}
+    return Measured(found, len(there), others=supports)
 
 
 def paired_difference(first: Counts, second: Counts, *, metric: str = "f1", **options: Any) -> PairedDifference:
     """Compare two systems on the same documents: the difference of a metric, the first minus the second.
 
-    ``metric`` is any of `metrics` (without a prefix); options and result are those of `bootstrap.paired`.
+    ``metric`` is any of `metrics` (without a prefix); options and result are those of `estimates.paired`.
 
     Raises:
-        BioftError: counts of different numbers of documents, or as `bootstrap.paired`.
+        BioftError: counts of different numbers of documents, or as `estimates.paired`.
     """
     if len(first.true_positives) != len(second.true_positives):
         raise BioftError(
             f"The first system has predictions for {len(first.true_positives):,} documents, the second for "
             f"{len(second.true_positives):,}: only the same documents can be compared."
         )
-    systems = [measured(first), measured(second)]
     # Who predicts nothing where there is nothing has found nothing, too.
-    zero = {name for system in systems for name in system.point()}
-    return bootstrap.paired(metric, *(replace(system, zero=zero) for system in systems), **options)
+    systems = [
+        replace(its, estimates={name: _or_nothing(estimate) for name, estimate in its.estimates.items()})
+        for its in map(measured, (first, second))
+    ]
+    return estimates.paired(metric, *systems, **options)
 
 
 def supports(documents: Iterable[Iterable[Item]], *, type_index: int) -> dict[str, int]:
@@ -148,22 +149,15 @@ def lower_names(types: Sequence[str], what: str = "types") -> list[str]:
     return names
 
 
-def _values(counts: Counts, weights: Floats) -> dict[str, Floats]:
-    """Return each metric, shape (resamples,), for weights of shape (resamples, documents); NaN if undefined."""
-    tp, fp, fn = (weights @ kind for kind in counts[1:])  # each of shape (resamples, types)
-    micro = _ratios(tp.sum(axis=1), fp.sum(axis=1), fn.sum(axis=1))
-    by_type = _ratios(tp, fp, fn)
-    f1 = by_type["f1"]
-    defined = ~np.isnan(f1)
-    result = {**micro, "macro_f1": ratio(np.nansum(f1, axis=1), defined.sum(axis=1))}
-    for i, name in enumerate(lower_names(counts.types)):
-        result |= {f"{name}_{kind}": values[:, i] for kind, values in by_type.items()}
-    return result
-
-
-def _ratios(tp: Floats, fp: Floats, fn: Floats) -> dict[str, Floats]:
+def _ratios(of_documents: Sequence[NDArray[np.int64]], undefined: float) -> dict[str, Estimate]:
+    """F1, precision and recall of what is right, wrong and missed in documents, each of shape (documents,)."""
+    right, wrong, missed = of_documents
     return {
-        "f1": ratio(2 * tp, 2 * tp + fp + fn),
-        "precision": ratio(tp, tp + fp),
-        "recall": ratio(tp, tp + fn),
+        "f1": ratio(2 * right, 2 * right + wrong + missed, F1, undefined),
+        "precision": ratio(right, right + wrong, otherwise=undefined),
+        "recall": ratio(right, right + missed, otherwise=undefined),
     }
+
+
+def _or_nothing(estimate: Estimate) -> Estimate:
+    return replace(estimate, value=0.0) if math.isnan(estimate.value) else estimate

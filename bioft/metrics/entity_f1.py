@@ -12,7 +12,7 @@ import datasets
 
 from bioft.errors import BioftError
 from bioft.metrics import counts, module
-from bioft.metrics.bootstrap import Measured, PairedDifference
+from bioft.metrics.estimates import Measured, PairedDifference
 from bioft.storage.text_lines import normalise
 
 Span = tuple[int, int, str]
@@ -25,7 +25,7 @@ Structs = Sequence[Sequence[Mapping[str, Any]]]
 _SPAN = {"start": datasets.Value("int64"), "end": datasets.Value("int64"), "type": datasets.Value("string")}
 
 
-class EntityF1(module.BootstrappedMetric):
+class EntityF1(module.MetricWithIntervals):
     """Precision, recall and F1 of mentions, micro, macro and by type, with intervals."""
 
     # Arrow has no list that mixes numbers and text: `add_batch` makes a struct of each span.
@@ -55,7 +55,8 @@ class EntityF1(module.BootstrappedMetric):
         result = super()._compute(predictions, references, **options)
         if seen is not None:
             unseen = [_unseen(_spans(side), texts, seen) for side in (predictions, references)]
-            result |= counts.metrics(counts.count(*unseen, type_index=2), prefix="unseen_", **options)
+            measured = counts.measured(counts.count(*unseen, type_index=2))
+            result |= self.figures(measured, prefix="unseen_", **options)
         return result
 
 
@@ -74,7 +75,7 @@ def supports(references: Sequence[Iterable[Span]]) -> dict[str, int]:
     return counts.supports(references, type_index=2)
 
 
-def paired_f1_bootstrap(
+def paired_f1(
     references: Sequence[Collection[Span]],
     first: Sequence[Collection[Span]],
     second: Sequence[Collection[Span]],

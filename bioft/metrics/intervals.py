@@ -1,4 +1,4 @@
-"""Binary classification metrics with bootstrap intervals, and paired tests of two score vectors.
+"""Binary classification metrics with intervals, and paired tests of two score vectors.
 
 Everything works on two vectors: ``labels`` (0 or 1) and ``scores`` (probability of label 1, in [0, 1]).
 """
@@ -6,22 +6,19 @@ Everything works on two vectors: ``labels`` (0 or 1) and ``scores`` (probability
 import math
 import warnings
 from collections.abc import Sequence
-from functools import partial
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from numpy.typing import ArrayLike
 
 from bioft.errors import BioftError
-from bioft.metrics import bootstrap
-from bioft.metrics.bootstrap import Floats, Integers, Measured, PairedDifference, nest, ratio, wilson_interval  # noqa: F401
+from bioft.metrics import estimates
+from bioft.metrics.calibration import calibration_error
+from bioft.metrics.estimates import CONFIDENCE, CORRELATION, F1, Estimate, Measured, PairedDifference, ratio
+from bioft.metrics.groups import Floats, Integers
+from bioft.metrics.ranking import auprc, auroc
 
 METRICS = ("accuracy", "f1", "precision", "recall", "auroc", "auprc", "ece", "mcc")
 """The metrics, in the order in which they are reported."""
-
-CALIBRATION_BINS = 15
-"""Equal-width bins of the expected calibration error, the number that Guo et al. (2017) use."""
 
 
 def metric_values(labels: ArrayLike, scores: ArrayLike, *, threshold: float = 0.5) -> dict[str, float]:
@@ -42,29 +39,24 @@ def metric_values(labels: ArrayLike, scores: ArrayLike, *, threshold: float = 0.
     return measured(labels, scores, threshold=threshold).point()
 
 
-def bootstrap_metrics(
+def metrics_with_intervals(
     labels: ArrayLike,
     scores: ArrayLike,
     *,
     threshold: float = 0.5,
-    n_resamples: int = 1000,
-    seed: int = 0,
-    confidence: float = 0.95,
-    groups: ArrayLike | None = None,
+    confidence: float = CONFIDENCE,
+    groups: Sequence[ArrayLike] = (),
 ) -> dict[str, float]:
-    """Return every metric (see `metric_values`) as `bootstrap.figures` does, with ``n`` and ``threshold``.
+    """Return every metric (see `metric_values`) as `estimates.figures` does, with ``n`` and ``threshold``.
 
-    With ``groups`` (one value per example, such as its document or gene) whole groups are drawn, which is right when
-    examples of a group are not independent.
+    ``groups`` has for each kind of group (documents; genes and diseases) one value per example: examples of a group
+    are not independent.
 
     Raises:
-        BioftError: as `metric_values`; fewer than 1 resample; a confidence outside (0, 1); groups of another
-            length.
+        BioftError: as `metric_values`; a confidence outside (0, 1); groups of another length.
     """
-    bootstrap.check_resampling(n_resamples, confidence)
     found = measured(labels, scores, threshold=threshold, groups=groups)
-    flat = bootstrap.figures(found, n_resamples=n_resamples, seed=seed, confidence=confidence)
-    return {**flat, "n": found.n}
+    return {**estimates.figures(found, confidence=confidence), "n": found.n}
 
 
 def measured(
@@ -72,42 +64,46 @@ def measured(
     scores: ArrayLike,
     *,
     threshold: float = 0.5,
-    groups: ArrayLike | None = None,
+    groups: Sequence[ArrayLike] = (),
     metrics: Sequence[str] = METRICS,
 ) -> Measured:
-    """Return some of the metrics as functions of how often each example counts; errors as `bootstrap_metrics`."""
+    """Return some of the metrics as estimates; errors as `metric_values`, and a threshold that is NaN."""
     labels, scores = check_labels_and_scores(labels, scores)
-    index = None
-    if groups is not None:
-        if np.shape(groups) != labels.shape:
-            raise BioftError(
-                f"One group per example is needed: groups have shape {np.shape(groups)}, expected {labels.shape}."
-            )
-        index = bootstrap.group_index(groups)
+    if math.isnan(threshold):
+        raise BioftError("The threshold is NaN: give a number, such as the most accurate one on validation.")
     if {"auroc", "auprc"} & set(metrics):
         _warn_if_undefined(labels)
-    proportions = {"accuracy": np.ones(len(labels), bool), "precision": scores >= threshold, "recall": labels == 1}
-    values = partial(_Ranked(labels, scores, threshold).metrics, names=metrics)
-    zero, others = set(METRICS) - {"auroc", "auprc"}, {"threshold": float(threshold)}
-    return Measured(values, len(labels), zero=zero, proportions=proportions, groups=index, others=others)
+    there, found = labels == 1, scores >= threshold
+    formulas = {
+        "accuracy": lambda: estimates.mean(there == found),
+        "f1": lambda: ratio(2.0 * (there & found), there.astype(float) + found, F1),
+        "precision": lambda: ratio(there & found, found),
+        "recall": lambda: ratio(there & found, there),
+        "auroc": lambda: auroc(labels, scores),
+        "auprc": lambda: auprc(labels, scores),
+        "ece": lambda: calibration_error(labels, scores),
+        "mcc": lambda: _correlation(there, found),
+    }
+    known = {name: formulas[name]() for name in metrics}
+    return Measured(known, len(labels), tuple(groups), {"threshold": float(threshold)})
 
 
-def paired_bootstrap(
+def paired(
     labels: ArrayLike,
     first: ArrayLike,
     second: ArrayLike,
     *,
     metric: str = "auroc",
     thresholds: tuple[float, float] = (0.5, 0.5),
-    groups: ArrayLike | None = None,
-    **options: Any,
+    groups: Sequence[ArrayLike] = (),
+    confidence: float = CONFIDENCE,
 ) -> PairedDifference:
     """Compare two score vectors on the same examples: the difference of a metric, first minus second.
 
-    ``thresholds`` are those of the first and the second; options and the rest are those of `bootstrap.paired`.
+    ``thresholds`` are those of the first and the second; the rest is as in `estimates.paired`.
 
     Raises:
-        BioftError: as `bootstrap_metrics`, and an unknown metric.
+        BioftError: as `metrics_with_intervals`, and an unknown metric.
     """
     if metric not in METRICS:
         raise BioftError(f"Unknown metric {metric!r}. Known: {', '.join(METRICS)}.")
@@ -115,21 +111,7 @@ def paired_bootstrap(
         measured(labels, scores, threshold=threshold, groups=groups, metrics=(metric,))
         for scores, threshold in zip((first, second), thresholds, strict=True)
     ]
-    return bootstrap.paired(metric, *systems, **options)
-
-
-def ranking_values(labels: ArrayLike, scores: ArrayLike, weights: Floats) -> dict[str, Floats]:
-    """Return AUROC and AUPRC in each resample, shape (resamples,), for weights of shape (resamples, examples).
-
-    They are NaN where they are undefined. Raises BioftError as `metric_values`.
-    """
-    return _Ranked(*check_labels_and_scores(labels, scores), 0.5).metrics(weights, ("auroc", "auprc"))
-
-
-def calibration_error(labels: ArrayLike, scores: ArrayLike, n_resamples: int = 1000) -> dict[str, float | int | None]:
-    """Return the expected calibration error with its interval: value, low, high, n; errors as `metric_values`."""
-    found = measured(labels, scores, metrics=("ece",))
-    return bootstrap.nest({**bootstrap.figures(found, n_resamples=n_resamples), "n": found.n})["ece"]
+    return estimates.paired(metric, *systems, confidence=confidence)
 
 
 def check_labels_and_scores(labels: ArrayLike, scores: ArrayLike) -> tuple[Integers, Floats]:
@@ -161,139 +143,21 @@ def check_shares(values: ArrayLike, what: str, advice: str = "") -> Floats:
     return array
 
 
-def calibration_bins(scores: ArrayLike) -> Integers:
-    """Return the bin of each score, 0 … 14. Bins are (left, right] as in Guo et al., the first holds 0 too."""
-    bins = np.ceil(np.asarray(scores, dtype=np.float64) * CALIBRATION_BINS).astype(np.int64) - 1
-    return np.clip(bins, 0, CALIBRATION_BINS - 1)
-
-
-def calibration_gaps(truth: NDArray[Any], scores: Floats) -> Floats:
-    """Return truth minus score in the column of each score's bin, else 0; shape (n, bins)."""
-    gaps = np.zeros((len(scores), CALIBRATION_BINS))
-    gaps[np.arange(len(scores)), calibration_bins(scores)] = truth - scores
-    return gaps
-
-
-def reliability(truth: ArrayLike, scores: ArrayLike) -> tuple[Floats, Floats, Floats, Integers]:
-    """Return, of the bins that hold any scores, mean score, share that is so and the distances to the ends of its
-    Wilson interval (2, bins); and the number of scores in each of all bins.
-    """
-    place = calibration_bins(scores)
-    sizes = np.bincount(place, minlength=CALIBRATION_BINS)
-    filled = np.flatnonzero(sizes)
-    positives, sums = (np.bincount(place, each, CALIBRATION_BINS)[filled] for each in (truth, scores))
-    share = positives / sizes[filled]
-    bounds = [wilson_interval(int(k), int(n)) for k, n in zip(positives, sizes[filled], strict=True)]
-    low, high = np.array(bounds).T
-    # Rounding may put a bound a hair on the wrong side.
-    return sums / sizes[filled], share, np.maximum([share - low, high - share], 0), sizes
-
-
-def falling(scores: Floats) -> tuple[Integers, Integers]:
-    """Return the order of falling scores, and the place of the last of each run of equal ones in it."""
-    order = np.argsort(-scores, kind="stable")
-    ranked = scores[order]
-    return order, np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
-
-
-def auroc(labels: ArrayLike, scores: ArrayLike, weights: NDArray[np.floating]) -> Floats:
-    """Return AUROC in each resample, shape (resamples,), for weights of shape (resamples, n); NaN with one class only.
-
-    The share of pairs of a positive and a negative example in which the positive one scores higher, ties as half (Mann
-    and Whitney 1947). Weights are whole numbers, so all sums are exact; weights in float32 whose columns are
-    contiguous (``order="F"``) are not copied.
-    """
-    labels, scores = np.asarray(labels), np.asarray(scores)
-    drawn = np.ascontiguousarray(weights.T, dtype=np.float32)
-    positives, negatives = (np.flatnonzero(labels == label) for label in (1, 0))
-    negatives = negatives[np.argsort(scores[negatives], kind="stable")]
-    below, up_to = (np.searchsorted(scores[negatives], scores[positives], side=side) for side in ("left", "right"))
-    there, sums = drawn[positives], _running_sums(drawn[negatives])
-    wins = sums[below]
-    if (below != up_to).any():
-        wins = (wins + sums[up_to]) * np.float32(0.5)
-    total = there.sum(axis=0, dtype=np.float64) * sums[-1]
-    return ratio(np.einsum("ij,ij->j", there, wins, dtype=np.float64), total)
-
-
-def _running_sums(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The sum of the first 0, 1, … rows, shape (n + 1 or more, columns).
-
-    In blocks, whose rows are added side by side, which is faster than numpy's cumsum along the first axis.
-    """
-    n, columns = rows.shape
-    size = max(1, int(np.sqrt(n)))
-    blocks = np.zeros((-(-(n + 1) // size), size, columns), rows.dtype)
-    blocks.reshape(-1, columns)[1 : n + 1] = rows
-    for place in range(1, size):
-        blocks[:, place] += blocks[:, place - 1]
-    for place in range(1, len(blocks)):
-        blocks[place] += blocks[place - 1, -1]
-    return blocks.reshape(-1, columns)
-
-
-def delong_interval(labels: ArrayLike, scores: ArrayLike) -> tuple[float, float, float]:
-    """AUROC and its 95 % interval by DeLong's variance (fast form: Sun and Xu, IEEE SPL 2014)."""
-    labels, scores = np.asarray(labels), np.asarray(scores)
-    positive, negative = scores[labels == 1], scores[labels == 0]
-    n_positive, n_negative = len(positive), len(negative)
-    ranks = stats.rankdata(np.concatenate([positive, negative]))
-    # For each example: the fraction of the other class that it is ranked right against.
-    of_positive = (ranks[:n_positive] - stats.rankdata(positive)) / n_negative
-    of_negative = 1 - (ranks[n_positive:] - stats.rankdata(negative)) / n_positive
-    area = float(of_positive.mean())
-    variance = sum(float(part.var(ddof=1)) / len(part) for part in (of_positive, of_negative) if len(part) > 1)
-    margin = 1.959963984540054 * variance**0.5
-    return area, max(0.0, area - margin), min(1.0, area + margin)
-
-
-class _Ranked:
-    """Labels and scores sorted once by falling score, for weighted metrics of many resamples."""
-
-    def __init__(self, labels: Integers, scores: Floats, threshold: float) -> None:
-        if math.isnan(threshold):
-            raise BioftError("The threshold is NaN: give a number, such as the most accurate one on validation.")
-        self.labels, self.scores = labels, scores
-        # Tied examples enter a curve together.
-        self.order, self.ends = falling(scores)
-        self.positive = labels[self.order].astype(np.float64)
-        self.predicted_positive = int((scores >= threshold).sum())
-        self.gaps = calibration_gaps(self.positive, scores[self.order])
-
-    def metrics(self, weights: Floats, names: Sequence[str]) -> dict[str, Floats]:
-        """Return each named metric, shape (resamples,), for weights of shape (resamples, examples).
-
-        NaN where a metric is undefined.
-        """
-        drawn, weights = weights, weights[:, self.order]
-        positive = np.cumsum(weights * self.positive, axis=1)
-        total = np.cumsum(weights, axis=1)
-        all_positive, all_total = positive[:, -1], total[:, -1]
-        all_negative = all_total - all_positive
-        k = self.predicted_positive
-        predicted = total[:, k - 1] if k else np.zeros(len(weights))
-        tp = positive[:, k - 1] if k else np.zeros(len(weights))
-        fp = predicted - tp
-        fn = all_positive - tp
-        tn = all_negative - fp
-
-        def auprc() -> Floats:
-            true, predicted = positive, total
-            if len(self.ends) < positive.shape[1]:
-                true, predicted = positive[:, self.ends], total[:, self.ends]
-            return ratio((np.diff(true, prepend=0) * ratio(true, predicted, 0.0)).sum(axis=1), all_positive)
-
-        formulas = {
-            "accuracy": lambda: (tp + tn) / all_total,
-            "f1": lambda: ratio(2 * tp, 2 * tp + fp + fn),
-            "precision": lambda: ratio(tp, predicted),
-            "recall": lambda: ratio(tp, all_positive),
-            "auroc": lambda: auroc(self.labels, self.scores, drawn),
-            "auprc": auprc,
-            "ece": lambda: np.abs(weights @ self.gaps).sum(axis=1) / all_total,
-            "mcc": lambda: ratio(tp * tn - fp * fn, np.sqrt(predicted * all_positive * all_negative * (tn + fn))),
-        }
-        return {name: formulas[name]() for name in names}
+def _correlation(there: np.ndarray, found: np.ndarray) -> Estimate:
+    """Matthews' correlation of what is there and what was found; 0 where either is all or nothing."""
+    n, positives, predicted, both = len(there), there.sum(), found.sum(), (there & found).sum()
+    about = (there, ~there, found, ~found)
+    spread = float(positives) * predicted * (n - positives) * (n - predicted)
+    if not spread:
+        return Estimate(0.0, np.zeros(n), about, CORRELATION)
+    root = math.sqrt(spread)
+    value = float(n * both - positives * predicted) / root
+    # The derivatives with respect to the weights of all, of positives, of predicted and of both.
+    of_all = both / root - value / 2 * (1 / (n - positives) + 1 / (n - predicted))
+    of_there = -predicted / root - value / 2 * (1 / positives - 1 / (n - positives))
+    of_found = -positives / root - value / 2 * (1 / predicted - 1 / (n - predicted))
+    influence = of_all + of_there * there + of_found * found + n / root * (there & found)
+    return Estimate(value, influence, about, CORRELATION)
 
 
 def _check_labels(labels: ArrayLike) -> Integers:

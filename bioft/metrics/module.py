@@ -2,15 +2,16 @@
 
 import tomllib
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from importlib import resources
 from typing import Any, ClassVar
 
 import evaluate
 
-from bioft.metrics import bootstrap
+from bioft.metrics import estimates
 
 
-class BootstrappedMetric(evaluate.Metric, ABC):
+class MetricWithIntervals(evaluate.Metric, ABC):
     """An `evaluate.Metric` of which a module states the features, `texts.toml` the words, and `measure` the rest."""
 
     FEATURES: ClassVar[Any]
@@ -22,16 +23,21 @@ class BootstrappedMetric(evaluate.Metric, ABC):
         return evaluate.MetricInfo(
             description=about["description"],
             citation="".join(texts["citations"][key] for key in about["citations"]),
-            inputs_description="\n" + about["inputs"].replace("\nReturns:", f"{texts['resampling']}\nReturns:"),
+            inputs_description="\n" + about["inputs"].replace("\nReturns:", f"{texts['options']}\nReturns:"),
             features=self.FEATURES,
             reference_urls=about["reference_urls"],
         )
 
     @abstractmethod
-    def measure(self, predictions: Any, references: Any) -> bootstrap.Measured:
-        """Return the metrics as functions of how often each example counts; may take options of `compute`."""
+    def measure(self, predictions: Any, references: Any) -> estimates.Measured:
+        """Return the metrics as estimates over examples; may take options of `compute`."""
 
     def _compute(self, predictions: Any, references: Any, **options: Any) -> dict[str, float]:
-        resampling = {name: options.pop(name) for name in ("n_resamples", "seed", "confidence") if name in options}
+        ours = {name: options.pop(name) for name in ("groups", "confidence") if name in options}
         measured = self.measure(predictions, references, **options)
-        return {**bootstrap.figures(measured, **resampling), "n": measured.n}
+        return {**self.figures(measured, **ours), "n": measured.n}
+
+    def figures(self, measured: estimates.Measured, groups: Any = None, **options: Any) -> dict[str, float]:
+        """Return what was measured with intervals; `groups` has one value per example, or is a tuple of such."""
+        kinds = () if groups is None else groups if isinstance(groups, tuple) else (groups,)
+        return estimates.figures(replace(measured, groups=kinds), **options)

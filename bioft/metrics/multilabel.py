@@ -7,7 +7,6 @@ with ``evaluate.load("path/to/bioft/metrics/multilabel.py")``.
 # `evaluate.load` reads the imports line by line: one import a line here, not parenthesised.
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 import datasets
@@ -15,13 +14,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bioft.errors import BioftError
-from bioft.metrics import bootstrap, counts, intervals, module
-from bioft.metrics.bootstrap import Floats, Measured, PairedDifference
+from bioft.metrics import counts, estimates, module, ranking
+from bioft.metrics.estimates import CONFIDENCE, F1, Average, Estimate, Measured, PairedDifference, ratio
+from bioft.metrics.groups import Floats, Mask
+from bioft.metrics.intervals import check_shares
 
 AVERAGES = ("micro", "macro", "weighted", "samples")
 MEASURES = ("precision", "recall", "f1")
 Labels = Sequence[Iterable[str]]
-_ratio = partial(bootstrap.ratio, otherwise=0.0)
 
 
 class Indicators(NamedTuple):
@@ -32,7 +32,7 @@ class Indicators(NamedTuple):
     predicted: NDArray[np.bool_]
 
 
-class MultiLabel(module.BootstrappedMetric):
+class MultiLabel(module.MetricWithIntervals):
     """Precision, recall and F1 of the labels of texts, by label and averaged, AUROC and mAP, with intervals."""
 
     FEATURES: ClassVar = datasets.Features(
@@ -52,15 +52,27 @@ class MultiLabel(module.BootstrappedMetric):
 
 
 def measured(compared: Indicators, scores: Floats | None = None) -> Measured:
-    """Return the metrics as functions of how often each text counts; AUROC and mAP with scores of (texts, labels)."""
-    proportions: dict[str, Any] = {"accuracy": np.ones(len(compared.truth), bool)}
-    for measure, side in (("precision", compared.predicted), ("recall", compared.truth)):
-        proportions[measure] = side.any(axis=1)
-        proportions |= {f"{name}_{measure}": its for name, its in zip(_names(compared.labels), side.T, strict=True)}
-    by_label = zip(_names(compared.labels), compared.truth.sum(axis=0).tolist(), strict=True)
-    supports = {"support": int(compared.truth.sum()), **{f"{name}_support": n for name, n in by_label}}
-    values = partial(_values, compared, scores=scores)
-    return Measured(values, len(compared.truth), proportions=proportions, others=supports)
+    """Return the metrics as estimates over texts; AUROC and mAP with scores of shape (texts, labels)."""
+    truth, predicted, names = compared.truth, compared.predicted, _names(compared.labels)
+    n, known = len(truth), np.flatnonzero((truth | predicted).any(axis=0)).tolist()
+    by_label = {names[column]: _measures(truth[:, column], predicted[:, column]) for column in known}
+    found: dict[str, Estimate] = _measures(truth, predicted)
+    for measure in MEASURES:
+        # A label that neither occurs nor is predicted tells nothing about the mean over labels.
+        labels = [its[measure] for its in by_label.values()]
+        found[f"macro_{measure}"] = Average.of(labels, n) if labels else ratio(np.zeros(n), np.zeros(n))
+        found[f"weighted_{measure}"] = _weighted(labels, truth[:, known])
+        found[f"samples_{measure}"] = estimates.mean(_of_texts(truth, predicted, measure))
+    found["accuracy"] = estimates.mean((truth == predicted).all(axis=1))
+    found |= {f"{name}_{measure}": its[measure] for name, its in by_label.items() for measure in MEASURES}
+    if scores is not None:
+        occurring = np.flatnonzero(truth.any(axis=0)).tolist()
+        for kind, area in {"auroc": ranking.auroc, "auprc": ranking.auprc}.items():
+            areas = {names[column]: area(truth[:, column], scores[:, column]) for column in occurring}
+            found |= {f"{name}_{kind}": its for name, its in areas.items()}
+            found[f"macro_{kind}"] = Average.of(list(areas.values()), n)
+    supports = zip((f"{name}_support" for name in names), truth.sum(axis=0).tolist(), strict=True)
+    return Measured(found, n, others={"support": int(truth.sum()), **dict(supports)})
 
 
 def indicators(predictions: Labels, references: Labels, labels: Sequence[str] | None = None) -> Indicators:
@@ -91,20 +103,20 @@ def indicators(predictions: Labels, references: Labels, labels: Sequence[str] | 
     return Indicators(known, truth, predicted)
 
 
-def paired_f1_bootstrap(
-    references: Labels, first: Labels, second: Labels, *, metric: str = "f1", **options: Any
+def paired_f1(
+    references: Labels, first: Labels, second: Labels, *, metric: str = "f1", confidence: float = CONFIDENCE
 ) -> PairedDifference:
-    """Compare the labels that two systems predict for the same texts: the difference of a metric, first minus second.
+    """Compare the labels that two systems predict for the same texts: the difference of a metric.
 
-    ``metric`` is any that the metric returns without scores, such as ``macro_f1``. Both are resampled together. Both
-    are averaged over the labels that occur, or that either predicts.
+    ``metric`` is any that the metric returns without scores, such as ``macro_f1``. Each is averaged over the labels
+    that occur, or that it predicts.
 
     Raises:
-        BioftError: as `indicators`; a metric that there is not; fewer than 1 resample.
+        BioftError: as `indicators`; a metric that there is not; a confidence outside (0, 1).
     """
     labels = sorted({label for side in (references, first, second) for its in side for label in its})
     systems = [measured(indicators(predictions, references, labels)) for predictions in (first, second)]
-    return bootstrap.paired(metric, *systems, **options)
+    return estimates.paired(metric, *systems, confidence=confidence)
 
 
 def classification_report(
@@ -149,48 +161,34 @@ def classification_report(
     return report
 
 
-def _values(compared: Indicators, weights: Floats, scores: Floats | None = None) -> dict[str, Floats]:
-    """Return each metric, shape (resamples,), for weights of shape (resamples, texts); NaN if it is undefined."""
-    truth, predicted = compared.truth.astype(np.float64), compared.predicted.astype(np.float64)
-    both = truth * predicted
-    tp, there, found = weights @ both, weights @ truth, weights @ predicted
-    texts = weights.sum(axis=1)
-    present = (there + found) > 0
-    by_label = _measures(tp, there, found)
-    total = [kind.sum(axis=1) for kind in (tp, there, found)]
-    sizes = [array.sum(axis=1) for array in (both, truth, predicted)]
-    micro, samples = _measures(*total), _measures(*sizes)
-    result: dict[str, Floats] = dict(micro)
-    for measure in MEASURES:
-        values = by_label[measure]
-        # A label that is not in a resample at all tells nothing about the mean over labels.
-        result[f"macro_{measure}"] = _ratio((values * present).sum(axis=1), present.sum(axis=1).astype(np.float64))
-        result[f"weighted_{measure}"] = _ratio((values * there).sum(axis=1), total[1])
-        result[f"samples_{measure}"] = _ratio(weights @ samples[measure], texts)
-    result["accuracy"] = _ratio(weights @ (truth == predicted).all(axis=1).astype(np.float64), texts)
-    measured = (compared.truth | compared.predicted).any(axis=0)
-    names = _names(compared.labels)
-    for index in np.flatnonzero(measured).tolist():
-        for measure in MEASURES:
-            values = np.where(present[:, index], by_label[measure][:, index], np.nan)
-            result[f"{names[index]}_{measure}"] = values
-    if scores is not None:
-        ranked: dict[str, list[Floats]] = {"auroc": [], "auprc": []}
-        for index in np.flatnonzero(compared.truth.any(axis=0)).tolist():
-            rankings = intervals.ranking_values(compared.truth[:, index], scores[:, index], weights)
-            for kind, drawn in rankings.items():
-                result[f"{names[index]}_{kind}"] = drawn
-                ranked[kind].append(drawn)
-        for kind, columns in ranked.items():
-            stacked = np.stack(columns)
-            defined = ~np.isnan(stacked)
-            mean = _ratio(np.where(defined, stacked, 0.0).sum(axis=0), defined.sum(axis=0).astype(np.float64))
-            result[f"macro_{kind}"] = np.where(defined.any(axis=0), mean, np.nan)
-    return result
+def _measures(truth: Mask, predicted: Mask) -> dict[str, Estimate]:
+    """F1, precision and recall of a label, shape (texts,), or of all labels, shape (texts, labels)."""
+    right, there, found = (each.reshape(len(each), -1).sum(axis=1) for each in (truth & predicted, truth, predicted))
+    return {
+        "f1": ratio(2 * right, there + found, F1), "precision": ratio(right, found), "recall": ratio(right, there),
+    }  # fmt: skip
 
 
-def _measures(tp: Floats, there: Floats, found: Floats) -> dict[str, Floats]:
-    return {"f1": _ratio(2 * tp, there + found), "precision": _ratio(tp, found), "recall": _ratio(tp, there)}
+def _weighted(labels: Sequence[Estimate], truth: Mask) -> Estimate:
+    """The mean over labels, each counted as often as it occurs; truth has the same labels."""
+    total = int(truth.sum())
+    if not total:
+        return Estimate(0.0, np.zeros(len(truth)), (_any(truth),))
+    there, values = truth.sum(axis=0), np.array([each.value for each in labels])
+    value = float((there * values).sum()) / total
+    influence = sum(n * each.influence for n, each in zip(there / total, labels, strict=True))
+    return Estimate(value, influence + truth @ (values - value) / total, (_any(truth),))
+
+
+def _any(truth: Mask) -> Mask:
+    return np.asarray(truth.any(axis=1))
+
+
+def _of_texts(truth: Mask, predicted: Mask, measure: str) -> Floats:
+    """A measure of the labels of each text, shape (texts,); 0 without a denominator."""
+    right, there, found = ((each.sum(axis=1)).astype(np.float64) for each in (truth & predicted, truth, predicted))
+    above, below = {"f1": (2 * right, there + found), "precision": (right, found), "recall": (right, there)}[measure]
+    return np.divide(above, below, out=np.zeros(len(below)), where=below > 0)
 
 
 def _names(labels: Sequence[str]) -> list[str]:
@@ -207,4 +205,5 @@ def _check_scores(scores: ArrayLike, compared: Indicators) -> Floats:
         raise BioftError(
             f"Scores have shape {array.shape}; needed is {compared.truth.shape}, one for each text and label."
         )
+    check_shares(array.ravel(), "scores")
     return array

@@ -11,7 +11,7 @@ import datasets
 
 from bioft.errors import BioftError
 from bioft.metrics import counts, module
-from bioft.metrics.bootstrap import Measured, PairedDifference
+from bioft.metrics.estimates import Measured, PairedDifference
 from bioft.storage.identifiers import parts
 
 Relation = tuple[str, str, str]
@@ -19,7 +19,7 @@ Relation = tuple[str, str, str]
 Documents = Sequence[Iterable[Sequence[str]]]
 
 
-class RelationF1(module.BootstrappedMetric):
+class RelationF1(module.MetricWithIntervals):
     """Precision, recall and F1 of the relations of documents, micro, macro and by type, with intervals."""
 
     FEATURES: ClassVar = datasets.Features(
@@ -41,7 +41,7 @@ def supports(references: Sequence[Iterable[Sequence[str]]]) -> dict[str, int]:
     return counts.supports(_taken_apart(references, "references"), type_index=0)
 
 
-def paired_f1_bootstrap(
+def paired_f1(
     references: Documents, first: Documents, second: Documents, *, metric: str = "f1", **options: Any
 ) -> PairedDifference:
     """Compare the relations that two systems predict for the same documents: see `counts.paired_difference`.

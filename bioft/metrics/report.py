@@ -9,16 +9,17 @@ from rich.console import Console
 from rich.table import Table
 
 from bioft import task as tasks
-from bioft.metrics import intervals
+from bioft.metrics.estimates import PairedDifference
 from bioft.storage import runs
 
 SIGNIFICANCE_LEVEL = 0.05
 
 
-def describe_difference(baseline: str, result: intervals.PairedDifference, words: str) -> dict[str, Any]:
+def describe_difference(baseline: str, result: PairedDifference, words: str, shared: str = "") -> dict[str, Any]:
     """The comparison of a model with its best baseline as `run.json` holds it, with the conclusion in one sentence.
 
-    `words` name the metric. Different is what has an interval without 0 and p < .05: at the edge the two may differ.
+    `words` name the metric, `shared` what the test examples share, by which the test is cluster-robust. Different is
+    what has p < .05, which is an interval without 0.
     """
     if result.low > 0 and result.p_value < SIGNIFICANCE_LEVEL:
         verdict = "is significantly better than"
@@ -26,23 +27,24 @@ def describe_difference(baseline: str, result: intervals.PairedDifference, words
         verdict = "is significantly worse than"
     else:
         verdict = "does not differ significantly from"
+    robust = f", cluster-robust by {shared}" if shared else ""
     sentence = (
         f"The fine-tuned model {verdict} the best baseline ({baseline.replace('_', ' ')}): difference in {words} "
         f"{result.difference:+.3f}, 95% interval {result.low:+.3f} to {result.high:+.3f}, "
-        f"p {'<' if result.p_value < 0.002 else '='} {max(result.p_value, 0.002):.3f} "
-        f"(paired bootstrap, n = {result.n})."
+        f"{p_words(result.p_value)} (paired test{robust}, n = {result.n:,})."
     )
     figures = {key: getattr(result, key) for key in ("metric", "difference", "low", "high", "p_value")}
     return {"baseline": baseline, **figures, "sentence": sentence}
 
 
-def describe_best(results: Mapping[str, intervals.PairedDifference], words: str) -> dict[str, Any]:
+def describe_best(results: Mapping[str, PairedDifference], words: str, shared: str = "") -> dict[str, Any]:
     """The comparison with the best baseline: the one with the highest value on this same test split.
 
-    That choice favours the baselines. `results` are the comparisons with each of them; `words` name the metric.
+    That choice favours the baselines. `results` are the comparisons with each of them; the rest is as in
+    `describe_difference`.
     """
     best = max(results, key=lambda name: results[name].second)
-    return describe_difference(best, results[best], words)
+    return describe_difference(best, results[best], words, shared)
 
 
 def print_results(record: Mapping[str, Any], shown: Mapping[str, str], console: Console) -> None:
@@ -109,5 +111,5 @@ def interval_text(figure: Mapping[str, Any]) -> str:
     """`.812 [.790–.833]`, or a dash for a metric that is not defined."""
     if figure["value"] is None:
         return "–"
-    value, low, high = (decimals(figure[key]) for key in ("value", "low", "high"))
+    value, low, high = ("–" if figure[key] is None else decimals(figure[key]) for key in ("value", "low", "high"))
     return f"{value} [{low}–{high}]"

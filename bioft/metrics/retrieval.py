@@ -5,22 +5,23 @@ Load it with ``bioft.metrics.load("retrieval")`` or with ``evaluate.load("path/t
 
 # `evaluate.load` reads the imports line by line: one import a line here, not parenthesised.
 from collections.abc import Sequence
-from functools import partial
 from typing import ClassVar
 
 import datasets
 import numpy as np
+from numpy.typing import ArrayLike
 
 from bioft.errors import BioftError
-from bioft.metrics import MEASURES, bootstrap, module
-from bioft.metrics.bootstrap import Floats, Measured, PairedDifference
+from bioft.metrics import MEASURES, estimates, module
+from bioft.metrics.estimates import CONFIDENCE, Measured, PairedDifference
+from bioft.metrics.groups import Floats
 
 METRICS = tuple(MEASURES["retrieval"])
 """The metrics, in the order in which they are reported."""
 Ids = Sequence[Sequence[str]] | Sequence[Sequence[int]]
 
 
-class Retrieval(module.BootstrappedMetric):
+class Retrieval(module.MetricWithIntervals):
     """nDCG@10, MRR@10, recall@10, recall@100 and MAP of rankings, with intervals over the queries."""
 
     FEATURES: ClassVar = [
@@ -30,13 +31,13 @@ class Retrieval(module.BootstrappedMetric):
 
     def measure(self, predictions: Ids, references: Ids) -> Measured:
         """Return the metrics of rankings."""
-        values = values_per_query(predictions, references)
-        return Measured(
-            partial(_means, values),
-            len(values),
-            proportions=dict.fromkeys(METRICS, np.ones(len(values), bool)),
-            means={name: float(column.mean()) for name, column in zip(METRICS, values.T, strict=True)},
-        )
+        return measured(predictions, references)
+
+
+def measured(predictions: Ids, references: Ids, groups: Sequence[ArrayLike] = ()) -> Measured:
+    """Return the metrics as estimates over queries, of which those of a group belong together."""
+    columns = zip(METRICS, values_per_query(predictions, references).T, strict=True)
+    return Measured({name: estimates.mean(column) for name, column in columns}, len(references), tuple(groups))
 
 
 def values_per_query(predictions: Ids, references: Ids) -> Floats:
@@ -75,32 +76,19 @@ def values_per_query(predictions: Ids, references: Ids) -> Floats:
     return values
 
 
-def paired_retrieval_bootstrap(
+def paired_retrieval(
     references: Ids,
     first: Ids,
     second: Ids,
     *,
     metric: str = "ndcg_at_10",
-    n_resamples: int = 1000,
-    seed: int = 0,
-    confidence: float = 0.95,
+    groups: Sequence[ArrayLike] = (),
+    confidence: float = CONFIDENCE,
 ) -> PairedDifference:
-    """Compare the rankings of two systems for the same queries: see `bootstrap.paired`.
+    """Compare the rankings of two systems for the same queries: see `estimates.paired`.
 
     Raises:
         BioftError: an unknown metric, or what the metric itself does not take.
     """
-    if metric not in METRICS:
-        raise BioftError(f"Unknown metric {metric!r}. Known: {', '.join(METRICS)}.")
-    bootstrap.check_resampling(n_resamples, confidence)
-    column = METRICS.index(metric)
-    values = [values_per_query(predictions, references)[:, column] for predictions in (first, second)]
-    differences = partial(_means, (values[0] - values[1])[:, None], names=(metric,))
-    drawn = bootstrap.resampled(differences, len(references), n_resamples, seed)
-    means, n = [float(each.mean()) for each in values], len(references)
-    return bootstrap.paired_difference(metric, means[0], means[1], drawn[metric], n=n, confidence=confidence)
-
-
-def _means(values: Floats, weights: Floats, names: Sequence[str] = METRICS) -> dict[str, Floats]:
-    """Return the means over the queries drawn, each of shape (resamples,); values have shape (queries, names)."""
-    return dict(zip(names, (weights @ values / len(values)).T, strict=True))
+    systems = [measured(predictions, references, groups) for predictions in (first, second)]
+    return estimates.paired(metric, *systems, confidence=confidence)

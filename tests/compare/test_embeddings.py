@@ -34,7 +34,7 @@ def test_probe_and_silhouette_tell_separable_classes() -> None:
     wrong = round((1 - base["value"]) * 120)
     assert sentences == [
         f"The probe gets {wrong} right on the fine-tuned embeddings only and 0 on the base model's only "
-        "(McNemar's exact test: p < .001)."
+        "(p < .001, paired)."
     ]
 
 

@@ -92,7 +92,7 @@ def test_the_page_has_a_row_for_each_run_and_needs_no_network(tmp_path: Path) ->
         write(tmp_path / "runs" / "newer", 3, schema_version=99),
     ]
     out = tmp_path / "pages" / "board"
-    result = CliRunner().invoke(app, ["leaderboard", *map(str, names), "-o", str(out), "--resamples", "200"])
+    result = CliRunner().invoke(app, ["leaderboard", *map(str, names), "-o", str(out)])
     assert result.exit_code == 0, result.output
     assert "3 runs, written to" in " ".join(result.output.split()) and "Update bioft" in result.output
     text = (out / "index.html").read_text()
@@ -119,7 +119,7 @@ def test_the_page_has_a_row_for_each_run_and_needs_no_network(tmp_path: Path) ->
 
 def test_the_table_has_what_the_page_shows(tmp_path: Path) -> None:
     run = write(tmp_path / "run", 1)
-    board = leaderboard.build_leaderboard([str(run)], tmp_path / "board", n_resamples=200)
+    board = leaderboard.build_leaderboard([str(run)], tmp_path / "board")
     rows = pd.read_parquet(tmp_path / "board" / "leaderboard.parquet")
     pd.testing.assert_frame_equal(rows, board.rows)
     assert len(pd.read_csv(tmp_path / "board" / "leaderboard.csv")) == 1
@@ -153,7 +153,7 @@ def test_only_a_verification_of_this_run_and_its_figures_counts(tmp_path: Path) 
         verification(sampled, predictions={"compared": 7, "total": 400}),
     )
     names = [str(run) for run in (verified, forged, refuted, other, unchecked, moved, sampled)]
-    board = leaderboard.build_leaderboard(names, tmp_path / "board", verifications=folder, n_resamples=200)
+    board = leaderboard.build_leaderboard(names, tmp_path / "board", verifications=folder)
     found = {Path(row["run"]).name: row["verification"] for row in board.rows.to_dict("records")}
     assert found == {
         "verified": "verified",
@@ -177,7 +177,6 @@ def test_a_run_from_the_hub_links_to_its_card_and_is_verified_at_its_commit(tmp_
             ["user/adapter"],
             tmp_path / f"board-{folder}",
             verifications=save(tmp_path / folder, content),
-            n_resamples=200,
         )
         assert board.rows.iloc[0]["verification"] == expected
     assert board.rows.iloc[0]["card"] == f"https://huggingface.co/user/adapter/blob/{commit}/README.md"

@@ -58,7 +58,7 @@ import bioft.metrics
 results = []
 for metric in (bioft.metrics.load("gda"), evaluate.load(PATH)):
     scores, labels = [0.9, 0.2, 0.7, 0.4, 0.6, 0.1], [1, 0, 1, 0, 0, 1]
-    results.append(metric.compute(predictions=scores, references=labels, threshold=0.3, n_resamples=40))
+    results.append(metric.compute(predictions=scores, references=labels, threshold=0.3))
 print(json.dumps(results))
 """
 
@@ -68,7 +68,7 @@ def test_both_ways_of_loading_offline(tmp_path):
     by_name, by_path = json.loads(run_offline(BOTH_WAYS.replace("PATH", repr(path)), tmp_path))
     scores, labels = [0.9, 0.2, 0.7, 0.4, 0.6, 0.1], [1, 0, 1, 0, 0, 1]
     assert by_name == by_path
-    assert by_name == intervals.bootstrap_metrics(labels, scores, threshold=0.3, n_resamples=40)
+    assert by_name == intervals.metrics_with_intervals(labels, scores, threshold=0.3)
 
 
 def test_importing_the_package_imports_nothing_heavy(tmp_path):
@@ -81,7 +81,7 @@ def test_importing_the_package_imports_nothing_heavy(tmp_path):
 
 def test_result_is_flat_and_savable(gda, tmp_path):
     scores, labels = data()
-    result = gda.compute(predictions=scores, references=labels, n_resamples=50)
+    result = gda.compute(predictions=scores, references=labels)
     expected = {f"{name}{end}" for name in intervals.METRICS for end in ("", "_low", "_high")}
     assert set(result) == expected | {"n", "threshold"}
     assert result["n"] == 500 and result["threshold"] == 0.5
@@ -97,28 +97,21 @@ def test_arguments_reach_the_intervals(gda):
     scores, labels = data()
     arguments = {
         "threshold": 0.4,
-        "n_resamples": 60,
-        "seed": 3,
         "confidence": 0.8,
-        "groups": np.arange(500) // 5,
     }
-    result = gda.compute(predictions=scores, references=labels, **arguments)
-    assert result == intervals.bootstrap_metrics(labels, scores, **arguments)
-
-
-def test_defaults_are_a_thousand_resamples_and_95_percent(gda):
-    scores, labels = data(60)
-    result = gda.compute(predictions=scores, references=labels)
-    assert result == intervals.bootstrap_metrics(
-        labels, scores, threshold=0.5, n_resamples=1000, seed=0, confidence=0.95
-    )
+    groups = np.arange(500) // 5
+    result = gda.compute(predictions=scores, references=labels, groups=groups, **arguments)
+    assert result == intervals.metrics_with_intervals(labels, scores, groups=[groups], **arguments)
+    crossed = (groups, np.arange(500) % 7)
+    result = gda.compute(predictions=scores, references=labels, groups=crossed, **arguments)
+    assert result == intervals.metrics_with_intervals(labels, scores, groups=crossed, **arguments)
 
 
 def test_batches_and_no_intervals(gda):
     scores, labels = data()
     for start in range(0, 500, 128):
         gda.add_batch(predictions=scores[start : start + 128], references=labels[start : start + 128])
-    result = gda.compute(n_resamples=0)
+    result = gda.compute(confidence=None)
     assert result == {**intervals.metric_values(labels, scores), "n": 500, "threshold": 0.5}
 
 
@@ -131,12 +124,12 @@ def test_bad_input_is_explained_and_the_metric_stays_usable(gda, tmp_path):
         gda.compute(predictions=[0.2, 0.1], references=[0.7, 1])
     with pytest.raises(ValueError, match=r"predictions \(1\) and references \(2\)"):
         bioft.metrics.load("gda", cache_dir=str(tmp_path)).compute(predictions=[0.2], references=[0, 1])
-    assert gda.compute(predictions=[0.2, 0.9], references=[0, 1], n_resamples=0)["accuracy"] == 1
+    assert gda.compute(predictions=[0.2, 0.9], references=[0, 1], confidence=None)["accuracy"] == 1
 
 
 def test_one_class(gda):
     with pytest.warns(UserWarning, match="AUROC is undefined"):
-        result = gda.compute(predictions=[0.2, 0.9], references=[1, 1], n_resamples=20)
+        result = gda.compute(predictions=[0.2, 0.9], references=[1, 1])
     assert result["accuracy"] == 0.5
     assert np.isnan(result["auroc"])
 
@@ -147,8 +140,8 @@ def test_two_metrics_at_once_do_not_mix(tmp_path):
     other.add_batch(predictions=[0.9], references=[0])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        assert gda.compute(n_resamples=0)["accuracy"] == 1
-        assert other.compute(n_resamples=0)["accuracy"] == 0
+        assert gda.compute(confidence=None)["accuracy"] == 1
+        assert other.compute(confidence=None)["accuracy"] == 0
 
 
 def test_unknown_name():

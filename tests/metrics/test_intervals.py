@@ -1,4 +1,4 @@
-"""Point values against scikit-learn, intervals against simulation, and what bad input does."""
+"""Values of binary classification against scikit-learn, their intervals and tests, and what bad input does."""
 
 import math
 
@@ -8,8 +8,8 @@ from hypothesis import given, settings, strategies as st
 from sklearn import metrics as sk
 
 from bioft.errors import BioftError
-from bioft.metrics import bootstrap, intervals
-from bioft.metrics.intervals import METRICS, bootstrap_metrics, metric_values, nest, paired_bootstrap, wilson_interval
+from bioft.metrics.estimates import nest, wilson_interval
+from bioft.metrics.intervals import METRICS, metric_values, metrics_with_intervals, paired
 from bioft.metrics.thresholds import most_accurate_threshold
 
 
@@ -54,22 +54,6 @@ def test_point_values_are_those_of_scikit_learn(data, threshold):
         assert values[name] == pytest.approx(expected, abs=1e-12), name
 
 
-@settings(max_examples=40, deadline=None)
-@given(labelled_scores(), st.integers(0, 100))
-def test_a_resample_has_the_value_of_the_examples_drawn(data, seed):
-    """A weight is how often an example was drawn: the weighted formula equals the plain one on the copies."""
-    labels, scores = data
-    weights = np.random.default_rng(seed).integers(0, 4, len(labels))
-    weights[:2] += 1  # both classes drawn
-    ranked = intervals._Ranked(labels, scores, 0.5)
-    values = ranked.metrics(weights[None].astype(float), METRICS)
-    expected = metric_values(np.repeat(labels, weights), np.repeat(scores, weights))
-    for name in METRICS:
-        assert np.nan_to_num(values[name][0]) == pytest.approx(expected[name], abs=1e-12), name
-    for name, value in by_scikit_learn(labels, scores, 0.5, weights).items():
-        assert expected[name] == pytest.approx(value, abs=1e-12), name
-
-
 def test_ece_by_hand():
     # Bins of width 1/15: 0 and 1/15 share the first, 0.07 is in the second, 1 in the last.
     labels = [0, 1, 1, 0]
@@ -99,44 +83,14 @@ def sk_calibration_curve(labels, scores):
 def test_intervals_hold_the_value_and_shrink_with_n():
     widths = []
     for n in (300, 4_800):
-        flat = bootstrap_metrics(*simulated(n), n_resamples=300)
+        flat = metrics_with_intervals(*simulated(n))
         for name in METRICS:
-            assert flat[f"{name}_low"] <= flat[name] <= flat[f"{name}_high"], name
+            assert flat[f"{name}_low"] < flat[name] <= flat[f"{name}_high"], name
         widths.append(flat["auroc_high"] - flat["auroc_low"])
     assert widths[0] / widths[1] == pytest.approx(4, rel=0.3)
 
 
-def test_coverage_of_the_true_value():
-    """Of 150 samples, an interval of 90 % holds the true value in about 135 (standard deviation 3.7)."""
-    truth = metric_values(*simulated(400_000, seed=99))
-    names = ("accuracy", "f1", "precision", "recall", "auroc", "auprc", "mcc")
-    covered = dict.fromkeys(names, 0)
-    for seed in range(150):
-        flat = bootstrap_metrics(*simulated(200, seed=seed), n_resamples=200, confidence=0.9, seed=seed)
-        for name in names:
-            covered[name] += flat[f"{name}_low"] <= truth[name] <= flat[f"{name}_high"]
-    for name in names:
-        assert 120 <= covered[name] <= 149, (name, covered[name])
-
-
-def test_coverage_of_ece_beats_percentiles():
-    """A percentile interval of the ECE of a miscalibrated model lies above the true value nearly always."""
-
-    def miscalibrated(n, seed):
-        rng = np.random.default_rng(seed)
-        scores = rng.random(n)
-        return (rng.random(n) < 0.1 + 0.8 * scores).astype(int), scores
-
-    truth = 0.0498
-    assert metric_values(*miscalibrated(1_000_000, 7))["ece"] == pytest.approx(truth, abs=0.002)
-    covered = 0
-    for seed in range(60):
-        flat = bootstrap_metrics(*miscalibrated(500, seed), n_resamples=200, seed=seed)
-        covered += flat["ece_low"] <= truth <= flat["ece_high"]
-    assert covered >= 45
-
-
-def test_cluster_bootstrap_widens_when_groups_agree():
+def test_intervals_widen_when_groups_agree():
     labels, scores = simulated(400, seed=3)
     copies = 9  # each example nine times, as if a document repeated it: no new information
     groups = np.repeat([f"document {i}" for i in range(400)], copies)
@@ -145,50 +99,45 @@ def test_cluster_bootstrap_widens_when_groups_agree():
     def width(flat):
         return flat["auroc_high"] - flat["auroc_low"]
 
-    honest = width(bootstrap_metrics(labels, scores))
-    assert width(bootstrap_metrics(*repeated, groups=groups)) == pytest.approx(honest, rel=0.15)
-    assert width(bootstrap_metrics(*repeated)) == pytest.approx(honest / 3, rel=0.2)
+    honest = width(metrics_with_intervals(labels, scores))
+    assert width(metrics_with_intervals(*repeated, groups=[groups])) == pytest.approx(honest, rel=0.05)
+    # A second kind of group that crosses the first adds nothing: the copies differ in it only.
+    crossed = [groups, np.arange(len(groups))]
+    assert width(metrics_with_intervals(*repeated, groups=crossed)) == pytest.approx(honest, rel=0.05)
+    assert width(metrics_with_intervals(*repeated)) == pytest.approx(honest / 3, rel=0.1)
 
 
-def test_groups_of_one_are_the_plain_bootstrap():
+def test_groups_of_one_are_no_groups():
     labels, scores = simulated(80)
-    assert bootstrap_metrics(labels, scores, groups=np.arange(80)) == bootstrap_metrics(labels, scores)
+    assert metrics_with_intervals(labels, scores, groups=[np.arange(80)]) == metrics_with_intervals(labels, scores)
 
 
-def test_chunks_do_not_change_the_result(monkeypatch):
-    labels, scores = simulated(123)
-    whole = bootstrap_metrics(labels, scores, n_resamples=50)
-    monkeypatch.setattr(bootstrap, "_CHUNK_ELEMENTS", 123 * 7)
-    assert bootstrap_metrics(labels, scores, n_resamples=50) == pytest.approx(whole)
-
-
-def test_seed_decides():
-    labels, scores = simulated(100)
-    first, again, other = (bootstrap_metrics(labels, scores, n_resamples=50, seed=s) for s in (0, 0, 1))
-    assert first == again
-    assert first["auroc"] == other["auroc"]
-    assert first["auroc_low"] != other["auroc_low"]
-
-
-def test_perfect_and_hopeless_proportions_get_wilson_intervals():
+@pytest.mark.parametrize("right", [True, False])
+def test_perfect_and_hopeless_figures_have_wide_intervals(right):
+    """Also with groups: ten of four examples each say less than 40 examples do."""
     labels = np.array([0, 1] * 20)
-    perfect = bootstrap_metrics(labels, labels.astype(float))
-    assert (perfect["accuracy"], perfect["accuracy_high"]) == (1, 1)
-    assert perfect["accuracy_low"] == pytest.approx(wilson_interval(40, 40)[0])
-    assert perfect["recall_low"] == pytest.approx(wilson_interval(20, 20)[0])
-    groups = np.arange(40) // 4
-    assert bootstrap_metrics(labels, labels.astype(float), groups=groups)["accuracy_low"] == pytest.approx(
-        wilson_interval(10, 10)[0]
-    )
-    nothing = bootstrap_metrics(labels, np.full(40, 0.1))
+    scores = np.where(labels == right, 0.9, 0.1)
+    alone, grouped = (metrics_with_intervals(labels, scores, groups=g) for g in ([], [np.arange(40) // 4]))
+    for name in METRICS:
+        assert alone[f"{name}_high"] - alone[f"{name}_low"] > 0.03, name
+    for name in ("accuracy", "auroc", "recall", "precision", "f1")[: None if right else 2]:
+        assert alone[f"{name}_high"] - alone[f"{name}_low"] < grouped[f"{name}_high"] - grouped[f"{name}_low"], name
+    assert alone["accuracy"] == right and abs(alone["accuracy_low" if right else "accuracy_high"] - right) < 0.12
+    nothing = metrics_with_intervals(labels, np.full(40, 0.1))
     assert (nothing["precision_low"], nothing["precision"], nothing["precision_high"]) == (0, 0, 1)
-    assert (nothing["mcc_low"], nothing["mcc"], nothing["mcc_high"]) == (0, 0, 0)
-    assert nothing["auroc"] == nothing["auroc_low"] == nothing["auroc_high"] == 0.5
+    assert (nothing["mcc_low"], nothing["mcc"], nothing["mcc_high"]) == (-1, 0, 1)
+    assert nothing["auroc_low"] < nothing["auroc"] == 0.5 < nothing["auroc_high"]
+
+
+def test_one_group_tells_nothing():
+    flat = metrics_with_intervals([0, 1, 1], [0.2, 0.4, 0.9], groups=[["a", "a", "a"]])
+    assert all((flat[f"{name}_low"], flat[f"{name}_high"]) == (0, 1) for name in METRICS if name != "mcc")
+    assert paired([0, 1, 1], [0.2, 0.4, 0.9], [0.2, 0.9, 0.1], groups=[["a", "a", "a"]]).p_value == 1
 
 
 def test_one_class():
     with pytest.warns(UserWarning, match="AUROC is undefined .* all 3 labels are 1"):
-        flat = bootstrap_metrics([1, 1, 1], [0.2, 0.7, 0.9], n_resamples=20)
+        flat = metrics_with_intervals([1, 1, 1], [0.2, 0.7, 0.9])
     assert flat["accuracy"] == pytest.approx(2 / 3)
     assert math.isnan(flat["auroc"]) and math.isnan(flat["auroc_low"])
     assert flat["auprc"] == 1
@@ -200,7 +149,7 @@ def test_one_class():
 
 def test_nest():
     with pytest.warns(UserWarning, match="undefined"):
-        flat = bootstrap_metrics([1, 1, 0][:2], [0.4, 0.7], n_resamples=20)
+        flat = metrics_with_intervals([1, 1, 0][:2], [0.4, 0.7])
     nested = nest(flat)
     assert set(nested) == set(METRICS)
     assert nested["auroc"] == {"value": None, "low": None, "high": None, "n": 2}
@@ -228,25 +177,24 @@ def test_nest():
     ],
 )
 def test_bad_input(labels, scores, message):
-    for function in (metric_values, bootstrap_metrics, most_accurate_threshold):
+    for function in (metric_values, metrics_with_intervals, most_accurate_threshold):
         with pytest.raises(BioftError, match=message):
             function(labels, scores)
     with pytest.raises(BioftError, match=message):
-        paired_bootstrap(labels, scores, scores)
+        paired(labels, scores, scores)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"n_resamples": 0}, "n_resamples"),
         ({"confidence": 95}, "confidence"),
-        ({"groups": [1]}, r"\(1,\), expected \(2,\)"),
+        ({"groups": [[1]]}, r"\(1,\), expected \(2,\)"),
         ({"threshold": math.nan}, "threshold is NaN"),
     ],
 )
 def test_bad_arguments(arguments, message):
     with pytest.raises(BioftError, match=message):
-        bootstrap_metrics([0, 1], [0.1, 0.9], **arguments)
+        metrics_with_intervals([0, 1], [0.1, 0.9], **arguments)
 
 
 @settings(max_examples=100, deadline=None)
@@ -297,86 +245,64 @@ def test_wilson_against_its_formula():
         wilson_interval(11, 10)
 
 
-def test_wilson_and_bootstrap_agree_on_accuracy():
-    labels, scores = simulated(2_000)
-    flat = bootstrap_metrics(labels, scores, n_resamples=2_000)
-    low, high = wilson_interval(round(flat["accuracy"] * 2_000), 2_000)
-    assert flat["accuracy_low"] == pytest.approx(low, abs=0.003)
-    assert flat["accuracy_high"] == pytest.approx(high, abs=0.003)
-
-
 @pytest.mark.parametrize("metric", METRICS)
-def test_paired_bootstrap_of_the_same_scores(metric):
+def test_the_same_scores_do_not_differ(metric):
     labels, scores = simulated(100)
-    result = paired_bootstrap(labels, scores, scores, metric=metric, n_resamples=50)
-    assert (result.difference, result.low, result.high, result.p_value) == (0, 0, 0, 1)
+    result = paired(labels, scores, scores, metric=metric)
+    assert (result.difference, result.p_value) == (0, 1)
+    assert -0.1 < result.low < 0 < result.high < 0.1, "100 examples can't say that there is no difference at all"
 
 
-def test_paired_bootstrap_sees_what_unpaired_intervals_hide():
+def test_pairing_sees_what_intervals_hide():
     labels, good = simulated(600)
     rng = np.random.default_rng(5)
     worse = np.clip(good + rng.normal(0, 0.2, 600), 0, 1)
-    result = paired_bootstrap(labels, good, worse, metric="auroc")
+    result = paired(labels, good, worse, metric="auroc")
     assert result.difference == pytest.approx(
         sk.roc_auc_score(labels, good) - sk.roc_auc_score(labels, worse), abs=1e-12
     )
     assert 0 < result.low < result.difference < result.high
     assert result.p_value < 0.05
-    first, second = bootstrap_metrics(labels, good), bootstrap_metrics(labels, worse)
+    first, second = metrics_with_intervals(labels, good), metrics_with_intervals(labels, worse)
     assert first["auroc_low"] < second["auroc_high"]  # apart they would overlap
-    mirrored = paired_bootstrap(labels, worse, good, metric="auroc")
+    mirrored = paired(labels, worse, good, metric="auroc")
     assert mirrored.difference == -result.difference
     assert (mirrored.low, mirrored.high) == pytest.approx((-result.high, -result.low))
-    assert mirrored.p_value == result.p_value
+    assert mirrored.p_value == pytest.approx(result.p_value)
 
 
-def test_paired_bootstrap_rarely_finds_a_difference_where_there_is_none():
-    significant = 0
-    for seed in range(100):
-        rng = np.random.default_rng(seed)
-        truth = rng.random(150)
-        labels = (rng.random(150) < truth).astype(int)
-        noisy = np.clip(truth + rng.normal(0, 0.2, (2, 150)), 0, 1)
-        significant += paired_bootstrap(labels, *noisy, n_resamples=199, seed=seed).p_value < 0.05
-    assert significant <= 12  # 5 expected, standard deviation 2.2
+def test_p_values_have_no_floor_and_go_with_intervals():
+    labels, scores = simulated(2_000)
+    assert paired(labels, scores, 1 - scores).p_value < 1e-12
+    for seed in range(30):
+        noisy = np.clip(scores + np.random.default_rng(seed).normal(0, 0.1, 2_000), 0, 1)
+        result = paired(labels, scores[:], noisy, metric="accuracy")
+        assert (result.p_value < 0.05) == (result.low > 0 or result.high < 0)
 
 
-def test_paired_bootstrap_against_a_constant():
-    """A majority baseline has no MCC in any resample: 0 by convention, so there is a difference to test."""
+def test_a_constant_can_be_compared():
+    """A majority baseline has no MCC: 0 by convention, so there is a difference to test."""
     labels, scores = simulated(200)
-    result = paired_bootstrap(labels, scores, np.full(200, 0.5), metric="mcc", n_resamples=100)
+    result = paired(labels, scores, np.full(200, 0.5), metric="mcc")
     assert result.second == 0
-    assert result.low > 0 and result.p_value == pytest.approx(2 / 101)
+    assert result.low > 0 and result.p_value < 0.001
 
 
-def test_paired_bootstrap_uses_each_threshold():
+def test_each_system_has_its_threshold():
     labels, scores = simulated(300)
-    result = paired_bootstrap(labels, scores, scores / 2, metric="accuracy", thresholds=(0.5, 0.25))
+    result = paired(labels, scores, scores / 2, metric="accuracy", thresholds=(0.5, 0.25))
     assert result.difference == 0
     with pytest.raises(BioftError, match=r"Unknown metric 'auc'.*auroc"):
-        paired_bootstrap(labels, scores, scores, metric="auc")
+        paired(labels, scores, scores, metric="auc")
 
 
-def test_paired_bootstrap_with_groups_and_one_class():
+def test_differences_with_groups_and_one_class():
     labels, scores = simulated(60)
     groups = np.arange(60) // 6
-    clustered = paired_bootstrap(labels, scores, scores**3, metric="ece", groups=groups)
-    plain = paired_bootstrap(labels, scores, scores**3, metric="ece")
+    clustered = paired(labels, scores, scores**3, metric="ece", groups=[groups])
+    plain = paired(labels, scores, scores**3, metric="ece")
     assert clustered.difference == plain.difference
     assert clustered.low != plain.low
     with pytest.warns(UserWarning, match="undefined"):
-        result = paired_bootstrap([1, 1], [0.2, 0.3], [0.4, 0.5], n_resamples=5)
+        result = paired([1, 1], [0.2, 0.3], [0.4, 0.5])
     assert math.isnan(result.difference) and math.isnan(result.p_value)
-
-
-def test_the_sign_test_is_mcnemars():
-    first, second = np.ones(30, bool), np.ones(30, bool)
-    second[:9] = False
-    first[9] = False
-    result = bootstrap.sign_test(first, second)
-    assert (result.first, result.second) == (9, 1)
-    # Exact: 2 * P(at most 1 of 10 coins) = 2 * 11 / 1024.
-    assert result.p_value == pytest.approx(22 / 1024)
-    assert bootstrap.sign_test(first, first).p_value == 1
-    with pytest.raises(BioftError, match="Shapes differ"):
-        bootstrap.sign_test([0, 1], [0, 1, 1])

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from bioft.errors import BioftError
-from bioft.metrics import intervals, plots
+from bioft.metrics import estimates, intervals, plots
 from bioft.tasks.gene_disease import pair_plots
 
 HISTORY = [
@@ -107,12 +107,12 @@ def test_roc_pr_shows_the_areas_that_the_metrics_report(figures, tmp_path):
     assert is_drawing(tmp_path / "roc.png")
     figure = figures["roc.png"]
     roc, pr = figure.axes
-    flat = intervals.bootstrap_metrics(labels, scores)
+    flat = intervals.metrics_with_intervals(labels, scores)
     for axes, name in ((roc, "auroc"), (pr, "auprc")):
         expected = f"model: {flat[name]:.3f} [{flat[f'{name}_low']:.3f}, {flat[f'{name}_high']:.3f}]"
         assert legend(axes)[0] == expected
         assert axes.get_xlabel() and axes.get_ylabel()
-    assert legend(roc)[1] == "constant: 0.500 [0.500, 0.500]"
+    assert legend(roc)[1] == "constant: 0.500 [0.495, 0.505]"
     curve = line(roc, "model")
     assert np.trapezoid(curve[:, 1], curve[:, 0]) == pytest.approx(flat["auroc"])
     assert figure.get_suptitle() == f"n = 400 ({labels.sum()} positive; dotted: chance)"
@@ -139,7 +139,7 @@ def test_calibration(figures, tmp_path):
     pair_plots.calibration(labels, scores, tmp_path / "calibration.png")
     assert is_drawing(tmp_path / "calibration.png")
     axes, histogram = figures["calibration.png"].axes
-    flat = intervals.bootstrap_metrics(labels, scores)
+    flat = intervals.metrics_with_intervals(labels, scores)
     assert axes.get_title() == (
         f"Calibration: ECE {flat['ece']:.3f} [{flat['ece_low']:.3f}, {flat['ece_high']:.3f}], n = 3,000"
     )
@@ -210,7 +210,7 @@ def run_directory(tmp_path):
     ).to_parquet(tmp_path / "predictions.parquet")
     run = {
         "scoring": {"threshold": 0.45},
-        "metrics": intervals.nest(intervals.bootstrap_metrics(labels, scores, threshold=0.45, seed=5)),
+        "metrics": estimates.nest(intervals.metrics_with_intervals(labels, scores, threshold=0.45)),
         "baselines": {"majority": {"auroc": {"value": 0.5, "low": 0.5, "high": 0.5, "n": 400}}},
         "log_history": HISTORY,
     }

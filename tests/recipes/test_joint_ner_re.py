@@ -111,7 +111,7 @@ def test_recorded_metrics_follow_from_the_predictions(finished: Path) -> None:
         ("end_to_end_f1", "end_to_end_prediction", "relation_label", 0),
     ):
         compared = counts.count(column(finished, predicted), column(finished, label), type_index=index)
-        assert record["metrics"][metric]["value"] == pytest.approx(counts.metrics(compared, n_resamples=0)["f1"])
+        assert record["metrics"][metric]["value"] == pytest.approx(counts.metrics(compared, confidence=None)["f1"])
 
 
 def test_training_teaches_it_entities(finished: Path) -> None:
@@ -132,7 +132,7 @@ def test_the_best_checkpoint_is_the_one_that_is_kept(finished: Path) -> None:
     # The threshold is the best one: no worse than the lowest, with which all pairs are related.
     all_pairs = relation_baselines.CoOccurrence().fit(load_documents("sample")[0]["train"]).predict(validation)
     compared = counts.count(all_pairs, relation_f1.relations(validation), type_index=0)
-    assert values["relation_f1"] >= counts.metrics(compared, n_resamples=0)["f1"] > 0
+    assert values["relation_f1"] >= counts.metrics(compared, confidence=None)["f1"] > 0
 
 
 def found_by(run: Path, texts: list[str]) -> list[Found]:

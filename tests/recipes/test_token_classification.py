@@ -104,7 +104,7 @@ def test_recorded_metrics_follow_from_the_predictions(finished: Path) -> None:
     table = pd.read_parquet(finished / "predictions.parquet")
     labels = [[tuple(span) for span in json.loads(cell)] for cell in table.label]
     assert len(table) == record["dataset"]["rows"]["test"]["documents"]
-    found = counts.metrics(counts.count(predictions(finished), labels, type_index=2), n_resamples=0)
+    found = counts.metrics(counts.count(predictions(finished), labels, type_index=2), confidence=None)
     for name in ("f1", "precision", "recall", "chemical_f1", "gene_recall"):
         assert record["metrics"][name]["value"] == pytest.approx(found[name]), name
     outcomes = record["error_analysis"]["outcomes"]
@@ -134,7 +134,7 @@ def test_the_best_checkpoint_is_the_one_that_is_kept(finished: Path) -> None:
         tokens = tagging.Tokens("", kept, places, places)
         found.append([entity.span for entity in tagging.most_probable([tokens], [logits[kept]], labels)[0]])
         wanted.append(tagging.to_spans(tokens, pd.Series(tags)[kept].to_numpy(), labels))
-    f1 = counts.metrics(counts.count(found, wanted, type_index=2), n_resamples=0)["f1"]
+    f1 = counts.metrics(counts.count(found, wanted, type_index=2), confidence=None)["f1"]
     assert f1 == pytest.approx(max(logged), abs=1e-3)
 
 

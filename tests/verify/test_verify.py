@@ -19,7 +19,7 @@ from bioft.cli.main import app
 from bioft.datasets import recorded as recorded_data
 from bioft.errors import BioftError
 from bioft.hub import pull as hub_pull
-from bioft.metrics import intervals, thresholds
+from bioft.metrics import estimates, thresholds
 from bioft.storage import datasets as storage, runs
 from bioft.tasks.gene_disease import evaluate as evaluation
 from bioft.verify import verify as verification
@@ -98,7 +98,7 @@ def state_what_the_predictions_give(copy: Path) -> None:
 
     def figures(column: str, threshold: float) -> Any:
         flat = metrics.load("gda").compute(predictions=table[column], references=labels, threshold=threshold)
-        return intervals.nest(flat)
+        return estimates.nest(flat)
 
     record["metrics"] = figures("score", scoring["threshold"])
     record["baselines"] = {

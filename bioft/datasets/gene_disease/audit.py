@@ -9,7 +9,8 @@ from datasets import Dataset, DatasetDict
 
 from bioft.datasets.splits import FloatArray, check_disjoint, split_ids
 from bioft.errors import LeakageError
-from bioft.metrics.intervals import delong_interval
+from bioft.metrics.groups import Groups
+from bioft.metrics.ranking import auroc
 from bioft.storage.text_lines import normalise
 
 AUDIT_ROWS = 50_000
@@ -142,11 +143,12 @@ def _shortcuts(
             "degree in the test positives": np.log1p(_degrees(test, test)).sum(axis=1),
             "spelling of the names (TF-IDF)": fitted("tfidf", AUDIT_ROWS),
         }
-    found = []
+    groups, found = Groups(len(test.label), list(test.identifiers.values())), []
     for name, score in scores.items():
-        area, low, high = delong_interval(test.label, score)
+        area = auroc(test.label, score)
+        low, high = area.interval(groups)
         flag = "shortcut" if low > 0.5 else "inverted shortcut" if high < 0.5 else None
-        values = {"auroc": round(area, 4), "low": round(low, 4), "high": round(high, 4)}
+        values = {"auroc": round(area.value, 4), "low": round(low, 4), "high": round(high, 4)}
         found.append({"predictor": name, "split": "test", "n": len(score), **values, "flag": flag})
     return found
 

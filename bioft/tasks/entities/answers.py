@@ -20,6 +20,7 @@ from bioft.tasks.answers import (
     Answers,
     Metric,
     Outcomes,
+    Probabilities,
     check_same,
     columns_of,
     crosstab,
@@ -97,14 +98,14 @@ def answers(table: pd.DataFrame, record: Record) -> Answers:
         truth, answered = [*given["truth"], *[NONE] * len(spurious)], [*given[system], *spurious]
         confusion[system] = crosstab(truth, answered, [*sorted({*types, *spurious}), NONE])
         scored = [
-            (tuple(item[:3]) in mentions, item[3])
-            for items, mentions in zip(its, map(set, labels), strict=True)
+            (tuple(item[:3]) in mentions, item[3], row)
+            for row, (items, mentions) in enumerate(zip(its, map(set, labels), strict=True))
             for item in items.values()
             if len(item) > 3
         ]
         if scored:
-            right, scores = zip(*scored, strict=True)
-            probabilities[system] = np.array(right, dtype=np.int64), np.array(scores, dtype=float)
+            right, scores, rows = map(np.array, zip(*scored, strict=True))
+            probabilities[system] = Probabilities(right.astype(np.int64), scores.astype(float), (rows,))
     frame, ids = pd.DataFrame(given), table["id"].astype(str).to_list()
     lengths = [end - start for _, start, end, _ in units]
     missing = {} if BASE in columns else {"base model": NO_BASE if len(columns) > 1 else ALONE}
@@ -115,7 +116,7 @@ def answers(table: pd.DataFrame, record: Record) -> Answers:
         pd.DataFrame({system: (frame[system] == frame["truth"]).astype(float) for system in columns}),
         frame,
         np.ones(len(units)),
-        np.array([row for row, *_ in units]),
+        (np.array([row for row, *_ in units]),),
         probabilities=probabilities,
         confusion=confusion,
         properties=pd.DataFrame({"type": frame["truth"], "characters of the mention": lengths}),

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from bioft import metrics
 from bioft.datasets.documents.corpus import audit, expected_supports, training_documents
-from bioft.metrics import counts, entity_f1, intervals, report
+from bioft.metrics import counts, entity_f1, estimates, report
 from bioft.tasks.entities import errors as error_analysis, predictions, tagging
 from bioft.tasks.entities.baselines import ENTITIES
 from bioft.tasks.entities.predict import table_of
@@ -49,7 +49,7 @@ def baselines(dataset: DatasetDict, record: Record, progress: bool = False) -> d
 
 
 def figures(table: pd.DataFrame, dataset: DatasetDict, record: Record) -> Metrics:
-    """Metrics of `bioft.metrics.entity_f1`, each with value, low, high (95 % bootstrap interval over documents) and n.
+    """Metrics of `bioft.metrics.entity_f1`, each with value, low, high (95 % interval over documents) and n.
 
     Mentions with a name that does not occur in the documents trained on are also measured apart. Raises BioftError:
     the predictions table is not about the test split of `dataset`.
@@ -62,16 +62,16 @@ def figures(table: pd.DataFrame, dataset: DatasetDict, record: Record) -> Metric
         texts=list(test["text"]),
         seen=entity_f1.seen_in_training(training_documents(dataset, record["train_on"])),
     )
-    return intervals.nest(flat)
+    return estimates.nest(flat)
 
 
 def comparisons(
     table: pd.DataFrame, baselines: Mapping[str, pd.DataFrame], dataset: DatasetDict, record: Record
 ) -> dict[str, dict[str, Any]]:
-    """Paired bootstrap over documents of the model's micro F1 against the best baseline's on the same documents."""
+    """Paired test over documents of the model's micro F1 against the best baseline's on the same documents."""
     references, found = entity_f1.spans(dataset["test"]), predictions.without_scores(table["prediction"])
     results = {
-        name: entity_f1.paired_f1_bootstrap(references, found, predictions.without_scores(its["prediction"]))
+        name: entity_f1.paired_f1(references, found, predictions.without_scores(its["prediction"]))
         for name, its in baselines.items()
     }
     return {"comparison": report.describe_best(results, "F1")}
@@ -124,7 +124,7 @@ def window_f1(labels: Sequence[str]) -> Callable[[Any], dict[str, float]]:
             scores.append(values[kept])
             references.append(tagging.to_spans(tokens, tags[kept], labels))
         found = [[entity.span for entity in entities] for entities in tagging.most_probable(documents, scores, labels)]
-        result = counts.metrics(counts.count(found, references, type_index=2), n_resamples=0)
+        result = counts.metrics(counts.count(found, references, type_index=2), confidence=None)
         return {name: result[name] for name in ("f1", "precision", "recall")}
 
     return compute

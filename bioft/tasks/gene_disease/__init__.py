@@ -9,6 +9,7 @@ TASK = Task(
     title="gene–disease association",
     pipeline_tag="text-classification",
     unit="pairs",
+    shared="genes and diseases",
     purpose="Given the name of a gene and the name of a disease, the model gives a score between 0 and 1 for "
     "“a curated association of the two is recorded”. It is meant for research: to rank candidate "
     "pairs for a curator, and to compare ways of training on this task.",

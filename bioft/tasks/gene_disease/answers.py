@@ -12,6 +12,7 @@ from bioft.tasks.answers import (
     BASE as BASE_MODEL,
     Answers,
     Outcomes,
+    Probabilities,
     Ranking,
     accuracy_of,
     check_same,
@@ -21,7 +22,7 @@ from bioft.tasks.answers import (
     systems_of,
 )
 from bioft.tasks.embedded import Embedded, Floats, Sampled, last_states
-from bioft.tasks.gene_disease.table import PAIR, thresholds
+from bioft.tasks.gene_disease.table import PAIR, pairs_share, thresholds
 
 
 def read(directory: Path, record: Mapping[str, Any]) -> pd.DataFrame:
@@ -62,6 +63,7 @@ def outcomes(table: pd.DataFrame) -> Outcomes:
             "accuracy": accuracy_of(label == prediction),
             "f1": f1_of(label & prediction, label, prediction),
         },
+        pairs_share(table),
     )
 
 
@@ -84,10 +86,10 @@ def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:
         pd.DataFrame({system: (its == truth).astype(float) for system, its in answers.items()}),
         pd.DataFrame({"truth": words[truth], **{system: words[its] for system, its in answers.items()}}),
         np.ones(len(table)),
-        np.arange(len(table)),
+        pairs_share(table),
         scores=pd.DataFrame(given),
         labels=truth,
-        probabilities={system: (truth, scores) for system, scores in given.items()},
+        probabilities={system: Probabilities(truth, scores, pairs_share(table)) for system, scores in given.items()},
         confusion={system: crosstab(words[truth], words[its], list(words)) for system, its in answers.items()},
         properties=pd.DataFrame(
             {

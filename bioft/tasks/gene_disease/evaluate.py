@@ -13,12 +13,12 @@ from bioft import metrics
 from bioft.datasets.gene_disease.audit import audit
 from bioft.datasets.gene_disease.baselines import GENE_DISEASE
 from bioft.errors import LeakageError
-from bioft.metrics import bootstrap, intervals, report, thresholds as choosing
+from bioft.metrics import estimates, intervals, report, thresholds as choosing
 from bioft.storage.runs import PREDICTIONS
 from bioft.task import BASE, FINE_TUNED
 from bioft.tasks.gene_disease import TASK, pair_plots
 from bioft.tasks.gene_disease.prompts import PairPrompts
-from bioft.tasks.gene_disease.table import PAIR, predictions, thresholds
+from bioft.tasks.gene_disease.table import PAIR, pairs_share, predictions, thresholds
 
 COMPARED = "auroc"
 SHOWN = {"auroc": "AUROC", "accuracy": "Accuracy", "f1": "F1", "auprc": "AUPRC", "ece": "ECE", "mcc": "MCC"}
@@ -58,10 +58,8 @@ def baselines(dataset: DatasetDict, record: Mapping[str, Any], progress: bool = 
     }
 
 
-def figures(
-    table: pd.DataFrame, dataset: Any, record: Mapping[str, Any], *, n_resamples: int = 1000, seed: int = 0
-) -> dict[str, dict[str, float | int | None]]:
-    """Metrics of `bioft.metrics.gda`, each with value, low, high (95 % bootstrap interval) and n.
+def figures(table: pd.DataFrame, dataset: Any, record: Mapping[str, Any]) -> dict[str, dict[str, float | int | None]]:
+    """Metrics of `bioft.metrics.gda`, each with value, low, high (95 % interval, by genes and by diseases) and n.
 
     A table without predictions, of a model whose threshold is not on record, gives those that need none.
     """
@@ -72,22 +70,23 @@ def figures(
         references=table["label"],
         # Any threshold between the scores of the two answers gives the same figures.
         threshold=positive.min() if len(positive) else np.nextafter(table["score"].max(), 2),
-        n_resamples=n_resamples,
-        seed=seed,
+        groups=pairs_share(table),
     )
-    measured = bootstrap.nest(flat)
+    measured = estimates.nest(flat)
     return {name: its for name, its in measured.items() if answered is not None or name in WITHOUT_THRESHOLD}
 
 
 def comparisons(
     table: pd.DataFrame, baselines: Mapping[str, pd.DataFrame], dataset: Any, record: Mapping[str, Any]
 ) -> dict[str, dict[str, Any]]:
-    """Paired bootstrap of the model's AUROC against the best baseline's, with the conclusion in one sentence."""
+    """Paired test of the model's AUROC against the best baseline's, with the conclusion in one sentence."""
     results = {
-        name: intervals.paired_bootstrap(table["label"], table["score"], its["score"], metric=COMPARED)
+        name: intervals.paired(
+            table["label"], table["score"], its["score"], metric=COMPARED, groups=pairs_share(table)
+        )
         for name, its in baselines.items()
     }
-    return {"comparison": report.describe_best(results, SHOWN[COMPARED])}
+    return {"comparison": report.describe_best(results, SHOWN[COMPARED], TASK.shared)}
 
 
 def test_rows(dataset: DatasetDict) -> pd.DataFrame:

@@ -8,9 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bioft.errors import BioftError
-from bioft.metrics import intervals, plots
+from bioft.metrics import estimates, intervals, plots
+from bioft.metrics.calibration import calibration_error, reliability
+from bioft.metrics.groups import Groups
 from bioft.task import FINE_TUNED
 from bioft.tasks.answers import BASE, columns_of, read_table
+from bioft.tasks.gene_disease.table import PAIR, pairs_share
 
 
 def roc_pr(
@@ -19,12 +22,13 @@ def roc_pr(
     path: plots.StrPath,
     *,
     metrics: Mapping[str, Mapping[str, plots.Interval]] | None = None,
+    groups: tuple[ArrayLike, ...] = (),
 ) -> None:
     """Draw ROC and precision–recall curves of one or several score vectors on the same examples, the first thickest.
 
     `scores` maps the name in the legend to scores in [0, 1]. The areas with their 95 % intervals are computed, unless
-    `metrics` has them for a name. With one class only there are no curves, and the figure says so. BioftError: no
-    score vector, bad labels or scores, or a file that can't be written.
+    `metrics` has them for a name; `groups` are the genes and the diseases. With one class only there are no curves,
+    and the figure says so. BioftError: no score vector, bad labels or scores, or a file that can't be written.
     """
     from sklearn.metrics import precision_recall_curve, roc_curve
 
@@ -37,7 +41,9 @@ def roc_pr(
     prior = positives / len(truth)
     if 0 < positives < len(truth):
         for i, (name, (_, values)) in enumerate(checked.items()):
-            areas = (metrics or {}).get(name) or intervals.nest(intervals.bootstrap_metrics(truth, values))
+            areas = (metrics or {}).get(name) or estimates.nest(
+                intervals.metrics_with_intervals(truth, values, groups=groups)
+            )
             style = plots.line_style(i) | {"linewidth": 2.5 if i == 0 else 1.4, "zorder": 3 if i == 0 else 2}
             for axes, area, (x, y), more in (
                 (roc, "auroc", roc_curve(truth, values)[:2], {}),
@@ -62,14 +68,16 @@ def roc_pr(
     plots.save_figure(figure, path)
 
 
-def calibration(labels: ArrayLike, scores: ArrayLike, path: plots.StrPath) -> None:
+def calibration(
+    labels: ArrayLike, scores: ArrayLike, path: plots.StrPath, *, groups: tuple[ArrayLike, ...] = ()
+) -> None:
     """Draw the reliability diagram: in each bin of scores, the fraction of positives against the mean score.
 
-    The bins are those of the expected calibration error in `bioft.metrics`; bars are Wilson intervals. BioftError: bad
-    labels or scores, or a file that can't be written.
+    The bins are those of the expected calibration error in `bioft.metrics`; bars are intervals of which `groups`,
+    the genes and the diseases, are known. BioftError: bad labels or scores, or a file that can't be written.
     """
     truth, values = intervals.check_labels_and_scores(labels, scores)
-    means, shares, errors, sizes = intervals.reliability(truth, values)
+    means, shares, errors, sizes = reliability(truth, values, groups)
     figure, (axes, histogram) = plots.new_figure(rows=2, height=6.2, height_ratios=(3, 1), sharex=True)
     axes.plot([0, 1], [0, 1], color=plots.GREY, linestyle=":", label="perfect calibration")
     style = {"color": plots.BLUE, "marker": "o", "capsize": 3, "label": "bins of scores, 95% intervals"}
@@ -78,22 +86,30 @@ def calibration(labels: ArrayLike, scores: ArrayLike, path: plots.StrPath) -> No
     style = {"color": plots.SKY, "edgecolor": plots.BLUE, "linewidth": 0.5}
     histogram.bar((np.arange(bins) + 0.5) / bins, sizes, width=0.9 / bins, **style)
     histogram.yaxis.set_major_formatter("{x:,.0f}")
-    ece = intervals.calibration_error(truth, values)
+    ece = calibration_error(truth, values)
+    low, high = ece.interval(Groups(len(truth), groups))
     axes.set(
         ylabel="Fraction of positives",
         ylim=(-0.02, 1.02),
-        title=f"Calibration: ECE {plots.interval_words(ece)}, n = {len(truth):,}",
+        title=f"Calibration: ECE {ece.value:.3f} [{low:.3f}, {high:.3f}], n = {len(truth):,}",
     )
     axes.legend(loc="upper left")
     histogram.set(xlabel="Score (predicted probability of association)", ylabel="Pairs", xlim=(-0.02, 1.02))
     plots.save_figure(figure, path)
 
 
-def score_distribution(labels: ArrayLike, scores: ArrayLike, threshold: float, path: plots.StrPath) -> None:
+def score_distribution(
+    labels: ArrayLike,
+    scores: ArrayLike,
+    threshold: float,
+    path: plots.StrPath,
+    *,
+    groups: tuple[ArrayLike, ...] = (),
+) -> None:
     """Draw histograms of the scores of positives and of negatives, and the threshold; BioftError as `calibration`."""
     truth, values = intervals.check_labels_and_scores(labels, scores)
-    accuracy = float(((values >= threshold) == truth).mean())
-    low, high = intervals.wilson_interval(round(accuracy * len(truth)), len(truth))
+    accuracy = estimates.mean((values >= threshold) == truth)
+    low, high = accuracy.interval(Groups(len(truth), groups))
     figure, axes = plots.new_figure()
     plots.two_histograms(axes, truth, values, np.linspace(0, 1, 41), ("negative", "positive"))
     axes.yaxis.set_major_formatter("{x:,.0f}")
@@ -102,7 +118,7 @@ def score_distribution(labels: ArrayLike, scores: ArrayLike, threshold: float, p
         xlabel="Score (predicted probability of association)",
         ylabel="Pairs",
         xlim=(-0.02, 1.02),
-        title=f"Scores: accuracy {accuracy:.3f} [{low:.3f}, {high:.3f}], n = {len(truth):,}",
+        title=f"Scores: accuracy {accuracy.value:.3f} [{low:.3f}, {high:.3f}], n = {len(truth):,}",
     )
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3)
     plots.save_figure(figure, path)
@@ -134,7 +150,8 @@ def degree_distribution(gene_degrees: ArrayLike, disease_degrees: ArrayLike, pat
 
 def plot_run(directory: Path, record: Mapping[str, Any]) -> list[Path]:
     """Draw curves, calibration and scores of a run into `plots/`, and return the paths; the predictions are read."""
-    table = read_table(directory, ["label", "score"])
+    table = read_table(directory, [*PAIR, "score"])
+    groups = pairs_share(table)
     columns = columns_of(table, "score", "base_score")
     shown = {FINE_TUNED: "fine-tuned model", BASE: "base model, zero-shot", "tfidf": "TF-IDF"}
     names = {system: shown.get(system, system.replace("_", ", ")) for system in columns}
@@ -146,7 +163,9 @@ def plot_run(directory: Path, record: Mapping[str, Any]) -> list[Path]:
         {names[system]: table[column] for system, column in columns.items()},
         drawn[0],
         metrics={names[system]: metrics[system] for system in columns if metrics.get(system)},
+        groups=groups,
     )
-    calibration(table["label"], table["score"], drawn[1])
-    score_distribution(table["label"], table["score"], record.get("scoring", {}).get("threshold", 0.5), drawn[2])
+    calibration(table["label"], table["score"], drawn[1], groups=groups)
+    threshold = record.get("scoring", {}).get("threshold", 0.5)
+    score_distribution(table["label"], table["score"], threshold, drawn[2], groups=groups)
     return drawn

@@ -19,6 +19,11 @@ def predictions(rows: Dataset, scores: np.ndarray, threshold: float | None) -> p
     return table if threshold is None else table.assign(prediction=(table["score"] >= threshold).astype(int))
 
 
+def pairs_share(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """The gene and the disease of each pair: pairs that share one are not independent."""
+    return table["gene_id"].astype(str).to_numpy(), table["disease_id"].astype(str).to_numpy()
+
+
 def thresholds(record: Mapping[str, Any]) -> dict[str, float]:
     """By system the score from which on a pair is predicted to be associated, as far as it is on record."""
     scoring = record["scoring"]

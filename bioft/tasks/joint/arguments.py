@@ -29,7 +29,7 @@ class JointArguments:
         None, "Score from which on a relation is predicted; by default the best one on validation."
     )
     compare_with: list[str] | None = argument(
-        None, "Finished runs on the same test documents, each compared by paired bootstrap."
+        None, "Finished runs on the same test documents, each compared by a paired test."
     )
 
     def __post_init__(self) -> None:

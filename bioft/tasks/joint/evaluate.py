@@ -10,7 +10,7 @@ from datasets import Dataset, DatasetDict
 from bioft.datasets.documents.pubtator import concepts
 from bioft.errors import BioftError
 from bioft.metrics import counts, entity_f1, relation_f1
-from bioft.metrics.intervals import PairedDifference
+from bioft.metrics.estimates import PairedDifference
 from bioft.storage import runs
 from bioft.tasks import entities, joint as itself, relations
 from bioft.tasks.entities import answers as entity_answers, evaluate as entity_evaluation, predictions
@@ -50,7 +50,7 @@ def validation_metrics(rows: Dataset, prediction: JointPrediction, heads: Sequen
     found = {}
     if "entities" in heads:
         compared = counts.count(spans_of(prediction.entities), entity_f1.spans(rows), type_index=2)
-        found["entity_f1"] = counts.metrics(compared, n_resamples=0)["f1"]
+        found["entity_f1"] = counts.metrics(compared, confidence=None)["f1"]
     if "relations" in heads:
         found["relation_f1"] = highest_f1(prediction.annotated, rows)
     return {**found, "f1": sum(found.values()) / len(found)}
@@ -92,7 +92,7 @@ def figures(table: pd.DataFrame, dataset: DatasetDict, record: Record) -> Metric
 def comparisons(
     table: pd.DataFrame, baselines: Mapping[str, pd.DataFrame], dataset: DatasetDict, record: Record
 ) -> dict[str, dict[str, Any]]:
-    """Paired bootstrap against the best baseline of relations, or of entities where there is none of relations."""
+    """Paired test against the best baseline of relations, or of entities where there is none of relations."""
     if "relation_prediction" in table:
         theirs = {name: _related(found) for name, found in baselines.items() if "relation_prediction" in found}
         return relation_evaluation.comparisons(_related(table), theirs, dataset, record)
@@ -155,7 +155,7 @@ def check_comparable(runs_to_compare: Sequence[str], manifest: Mapping[str, Any]
 def compare_with_runs(
     record: Record, table: pd.DataFrame, test: Dataset, others: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Paired bootstraps of a finished evaluation against other runs, which `check_comparable` accepts.
+    """Paired tests of a finished evaluation against other runs, which `check_comparable` accepts.
 
     Returns:
         For each metric that a run shares with this one: the other run's `name` and `recipe`, the `metric`, this one's
@@ -173,7 +173,7 @@ def compare_with_runs(
             module: Any = entity_f1 if metric == "f1" else relation_f1
             sides = predictions.without_scores(table[column]), predictions.without_scores(theirs[its_columns[metric]])
             references = entity_f1.spans(test) if metric == "f1" else relation_f1.relations(test)
-            difference: PairedDifference = module.paired_f1_bootstrap(references, *sides)
+            difference: PairedDifference = module.paired_f1(references, *sides)
             compared.append(
                 difference._asdict()
                 | {"metric": metric, "name": its_record["name"], "recipe": its_record["recipe"]}

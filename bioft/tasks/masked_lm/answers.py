@@ -71,7 +71,6 @@ def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:
         pd.DataFrame({name: its["correct"] / masked for name, its in found.items()}),
         pd.DataFrame(index=table.index),
         masked,
-        np.arange(len(table)),
         scores=pd.DataFrame({name: its["loss"] / masked for name, its in found.items()}),
         properties=pd.DataFrame({"hidden tokens": table["hidden"]}),
         missing={

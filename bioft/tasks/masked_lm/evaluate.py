@@ -6,8 +6,7 @@ seed. So models, baselines and later runs answer the very same questions.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,8 +16,8 @@ from datasets import Dataset, DatasetDict
 from rich.progress import track
 from transformers import AutoTokenizer
 
-from bioft.metrics import bootstrap, report
-from bioft.metrics.bootstrap import Measured, PairedDifference
+from bioft.metrics import estimates, report
+from bioft.metrics.estimates import LOGARITHM, Measured, PairedDifference, ratio
 from bioft.models import base as models
 from bioft.models.batches import batches_by_length, evaluating
 from bioft.task import BASE
@@ -30,7 +29,6 @@ SHOWN = {"masked_accuracy": "Masked accuracy", "perplexity": "Perplexity"}
 PROBABILITY = 0.15
 _BATCH_TOKENS = 4096
 TEXTS_AT_ONCE = 1000
-Floats = np.ndarray
 
 
 @dataclass(frozen=True)
@@ -109,22 +107,20 @@ def baselines(dataset: DatasetDict, record: Mapping[str, Any], progress: bool = 
     return {"frequency": with_ids(found, test)}
 
 
-def figures(
-    table: pd.DataFrame, dataset: Any, record: Mapping[str, Any], *, n_resamples: int = 1000, seed: int = 0
-) -> dict[str, dict[str, float | int | None]]:
+def figures(table: pd.DataFrame, dataset: Any, record: Mapping[str, Any]) -> dict[str, dict[str, float | int | None]]:
     """Accuracy on masked tokens and perplexity, each with value, low, high and n (texts).
 
-    Whole texts are resampled: tokens of one text are not independent. Perplexity is the exponential of the mean loss
-    of a masked token.
+    Intervals are over whole texts: tokens of one text are not independent. Perplexity is the exponential of the mean
+    loss of a masked token.
     """
-    measured = Measured(partial(_values, table), len(table))
-    return bootstrap.nest({**bootstrap.figures(measured, n_resamples=n_resamples, seed=seed), "n": measured.n})
+    found = measured(table)
+    return estimates.nest({**estimates.figures(found), "n": found.n})
 
 
 def comparisons(
     table: pd.DataFrame, baselines: Mapping[str, pd.DataFrame], dataset: Any, record: Mapping[str, Any]
 ) -> dict[str, dict[str, Any]]:
-    """Paired bootstrap of the accuracy on masked tokens against the best of base model and baselines.
+    """Paired test of the accuracy on masked tokens against the best of base model and baselines.
 
     `adaptation` says what the training changed. The answers of the base model are read from `table`, as it is stored.
     """
@@ -144,18 +140,15 @@ def describe_adaptation(after: pd.DataFrame, before: pd.DataFrame) -> dict[str, 
     result = difference(after, before)
     sentence = (
         f"Accuracy on hidden tokens of held-out texts: {result.second:.3f} before, {result.first:.3f} after: "
-        f"{result.difference:+.3f}, 95% interval {result.low:+.3f} to {result.high:+.3f} (paired bootstrap, "
+        f"{result.difference:+.3f}, 95% interval {result.low:+.3f} to {result.high:+.3f} (paired, "
         f"n = {result.n} texts)."
     )
     return {**result._asdict(), "sentence": sentence}
 
 
-def difference(
-    first: pd.DataFrame, second: pd.DataFrame, *, n_resamples: int = 1000, seed: int = 0
-) -> PairedDifference:
-    """Paired bootstrap over texts of the difference in accuracy on masked tokens, first minus second."""
-    systems = [Measured(partial(_values, table), len(table)) for table in (first, second)]
-    return bootstrap.paired("masked_accuracy", *systems, n_resamples=n_resamples, seed=seed)
+def difference(first: pd.DataFrame, second: pd.DataFrame) -> PairedDifference:
+    """Paired test over texts of the difference in accuracy on masked tokens, first minus second."""
+    return estimates.paired("masked_accuracy", measured(first), measured(second))
 
 
 def with_ids(answers: pd.DataFrame, rows: Dataset) -> pd.DataFrame:
@@ -175,7 +168,10 @@ def _batches(questions: Questions) -> list[list[tuple[int, dict[str, Any]]]]:
     return [[questions.pieces[index] for index in batch] for batch in batches_by_length(lengths, _BATCH_TOKENS)]
 
 
-def _values(table: pd.DataFrame, weights: Floats) -> dict[str, Floats]:
-    masked, correct, loss = (weights @ table[column].to_numpy(float) for column in COUNTS)
-    masked = np.maximum(masked, 1)
-    return {"masked_accuracy": correct / masked, "perplexity": np.exp(loss / masked)}
+def measured(table: pd.DataFrame) -> Measured:
+    """Accuracy on masked tokens and perplexity as estimates over texts, of the columns `COUNTS`."""
+    masked, correct, loss = (table[column].to_numpy(float) for column in COUNTS)
+    mean = ratio(loss, masked, LOGARITHM)
+    value = float(np.exp(mean.value))
+    perplexity = replace(mean, value=value, influence=mean.influence * value)
+    return Measured({"masked_accuracy": ratio(correct, masked), "perplexity": perplexity}, len(table))

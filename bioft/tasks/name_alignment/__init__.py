@@ -9,6 +9,7 @@ TASK = Task(
     title="matching metabolite names",
     pipeline_tag="sentence-similarity",
     unit="names",
+    shared="compounds",
     purpose="The model embeds names of metabolites so that names of one compound are near each other. With the scorer "
     "that was fitted beside it, the names of a genome-scale metabolic model are matched to the ids of a "
     "namespace, each with a probability. It is meant for those who build and merge such models.",

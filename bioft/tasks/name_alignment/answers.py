@@ -11,6 +11,7 @@ from bioft.task import FINE_TUNED
 from bioft.tasks.answers import (
     Answers,
     Outcomes,
+    Probabilities,
     accuracy_of,
     columns_of,
     correctness,
@@ -25,6 +26,11 @@ from bioft.tasks.retrieval.answers import embed_together
 def read(directory: Path, record: Mapping[str, Any]) -> pd.DataFrame:
     """The stored predictions of a run."""
     return read_table(directory, ["id", "label", "kind", "prediction", "score", "ranked"])
+
+
+def names_share(table: pd.DataFrame) -> tuple[np.ndarray]:
+    """The compound of each name; names without one in the namespace are independent of the others."""
+    return (np.where(table["label"] == "", table["id"], table["label"]),)
 
 
 def systems(table: pd.DataFrame, record: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
@@ -47,7 +53,7 @@ def outcomes(table: pd.DataFrame) -> Outcomes:
     from bioft.tasks.name_alignment.scorer import is_right
 
     right = np.array([is_right(found, gold) for found, gold in zip(table["prediction"], table["label"], strict=True)])
-    return Outcomes(numbered(table["id"].to_list()), {"accuracy": accuracy_of(right)})
+    return Outcomes(numbered(table["id"].to_list()), {"accuracy": accuracy_of(right)}, names_share(table))
 
 
 def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:
@@ -71,8 +77,12 @@ def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:
             }
         ),
         np.ones(len(table)),
-        np.arange(len(table)),
-        probabilities={FINE_TUNED: (values[FINE_TUNED].to_numpy(np.int64), table["score"].to_numpy(float))},
+        names_share(table),
+        probabilities={
+            FINE_TUNED: Probabilities(
+                values[FINE_TUNED].to_numpy(np.int64), table["score"].to_numpy(float), names_share(table)
+            )
+        },
         confusion={
             system: pd.crosstab(truth, its).reindex(columns=["right id", "wrong id", "no match"], fill_value=0)
             for system, its in answered.items()

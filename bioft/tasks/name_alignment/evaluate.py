@@ -10,8 +10,11 @@ import pandas as pd
 from bioft import metrics
 from bioft.datasets.metabolites.baselines import NAMES
 from bioft.errors import BioftError
-from bioft.metrics import intervals, report
-from bioft.metrics.alignment import paired_alignment_bootstrap
+from bioft.metrics import estimates, report
+from bioft.metrics.alignment import paired_alignment
+from bioft.metrics.groups import Groups
+from bioft.tasks.name_alignment import TASK
+from bioft.tasks.name_alignment.answers import names_share
 from bioft.tasks.name_alignment.predict import Names
 from bioft.tasks.name_alignment.scorer import WITHOUT_ENCODER, is_right
 
@@ -35,29 +38,33 @@ def figures(table: pd.DataFrame, dataset: Any, record: Mapping[str, Any]) -> dic
 
     Of a stored table of a baseline, which has nothing but answers, they are `OF_THE_ANSWER`.
     """
-    found = metrics.load("alignment").compute(predictions=_answers(table), references=table["label"].tolist())
+    found = metrics.load("alignment").compute(
+        predictions=_answers(table), references=table["label"].tolist(), groups=names_share(table)
+    )
     return {
-        name: figure for name, figure in intervals.nest(found).items() if "ranked" in table or name in OF_THE_ANSWER
+        name: figure for name, figure in estimates.nest(found).items() if "ranked" in table or name in OF_THE_ANSWER
     }
 
 
 def comparisons(
     table: pd.DataFrame, baselines: Mapping[str, pd.DataFrame], dataset: Any, record: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Paired bootstrap over names of the accuracy against the best baseline's."""
-    golds, own = table["label"].tolist(), _answers(table)
-    results = {name: paired_alignment_bootstrap(golds, own, _answers(its)) for name, its in baselines.items()}
-    return {"comparison": report.describe_best(results, "accuracy")}
+    """Paired test of the accuracy against the best baseline's."""
+    golds, own, groups = table["label"].tolist(), _answers(table), names_share(table)
+    results = {name: paired_alignment(golds, own, _answers(its), groups=groups) for name, its in baselines.items()}
+    return {"comparison": report.describe_best(results, "accuracy", TASK.shared)}
 
 
 def details(tables: Mapping[str, pd.DataFrame], dataset: Any, record: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The accuracy per kind of name and system, with a Wilson interval."""
+    """The accuracy per kind of name and system, with an interval."""
     result: dict[str, dict[str, Any]] = {}
     for name, table in tables.items():
-        right = pd.Series(list(map(is_right, table["prediction"], table["label"])), index=table.index)
-        for kind, its in right.groupby(table["kind"]):
-            low, high = intervals.wilson_interval(int(its.sum()), len(its))
-            figure = {"value": int(its.sum()) / len(its), "low": low, "high": high, "n": len(its)}
+        right = pd.Series(list(map(is_right, table["prediction"], table["label"])))
+        groups = names_share(table)
+        for kind, its in right.groupby(table["kind"].to_numpy()):
+            share = estimates.mean(its)
+            low, high = share.interval(Groups(len(its), [groups[0][its.index]]))
+            figure = {"value": share.value, "low": low, "high": high, "n": len(its)}
             result.setdefault(str(kind), {})[name] = figure
     return result
 

@@ -11,7 +11,7 @@ import pandas as pd
 from bioft.errors import BioftError
 from bioft.storage.runs import PREDICTIONS
 from bioft.task import FINE_TUNED
-from bioft.tasks.answers import ALONE, Answers, Outcomes, crosstab, f1_of, read_table
+from bioft.tasks.answers import ALONE, Answers, Outcomes, Probabilities, crosstab, f1_of, read_table
 from bioft.tasks.embedded import Embedded, Sampled
 from bioft.tasks.entities import predictions
 from bioft.tasks.entities.predictions import Record
@@ -82,6 +82,7 @@ def outcomes(table: pd.DataFrame) -> Outcomes:
 def answers(table: pd.DataFrame, record: Record) -> Answers:
     """What all systems of the run answered."""
     words = np.array(["no relation", "relation"])
+    documents = (table["document_id"].to_numpy(str),)
     truth, answer = table["label"].to_numpy(np.int64), table["prediction"].to_numpy(np.int64)
     return Answers(
         "candidates",
@@ -90,10 +91,10 @@ def answers(table: pd.DataFrame, record: Record) -> Answers:
         pd.DataFrame({FINE_TUNED: (truth == answer).astype(float)}),
         pd.DataFrame({"truth": words[truth], FINE_TUNED: words[answer]}),
         np.ones(len(table)),
-        table["document_id"].to_numpy(str),
+        documents,
         scores=pd.DataFrame({FINE_TUNED: table["score"]}),
         labels=truth,
-        probabilities={FINE_TUNED: (truth, table["score"].to_numpy(float))},
+        probabilities={FINE_TUNED: Probabilities(truth, table["score"].to_numpy(float), documents)},
         confusion={FINE_TUNED: crosstab(words[truth], words[answer], list(words))},
         properties=pd.DataFrame({"type of the relation": table["type"]}),
         missing={"base model": ALONE},

@@ -10,7 +10,7 @@ from datasets import Dataset, DatasetDict
 from bioft import metrics
 from bioft.datasets.documents.corpus import expected_supports, training_documents
 from bioft.datasets.documents.pubtator import concepts
-from bioft.metrics import counts, intervals, relation_f1, report, thresholds
+from bioft.metrics import counts, estimates, relation_f1, report, thresholds
 from bioft.tasks.entities import predict as entity_prediction, predictions
 from bioft.tasks.entities.evaluate import check_data, plot, tables
 from bioft.tasks.entities.predictions import Record
@@ -67,7 +67,7 @@ def baselines(
 
 
 def figures(table: pd.DataFrame, dataset: DatasetDict, record: Record) -> Metrics:
-    """Metrics of `bioft.metrics.relation_f1`, each with value, 95 % bootstrap interval over documents, and n.
+    """Metrics of `bioft.metrics.relation_f1`, each with value, 95 % interval over documents, and n.
 
     They are of relations between annotated entities; where the table has those between found entities, their micro F1,
     precision and recall are added as `end_to_end_f1` and so on. Raises BioftError: the predictions table has a
@@ -78,7 +78,7 @@ def figures(table: pd.DataFrame, dataset: DatasetDict, record: Record) -> Metric
 
     def compute(column: str) -> Metrics:
         found = predictions.without_scores(table[column])
-        return intervals.nest(metrics.load("relation_f1").compute(predictions=found, references=references))
+        return estimates.nest(metrics.load("relation_f1").compute(predictions=found, references=references))
 
     result = compute("prediction")
     if "end_to_end_prediction" in table:
@@ -90,12 +90,10 @@ def figures(table: pd.DataFrame, dataset: DatasetDict, record: Record) -> Metric
 def comparisons(
     table: pd.DataFrame, baselines: Mapping[str, pd.DataFrame], dataset: DatasetDict, record: Record
 ) -> dict[str, dict[str, Any]]:
-    """Paired bootstrap over documents of the model's micro F1 against the best baseline's on the same documents."""
+    """Paired test over documents of the model's micro F1 against the best baseline's on the same documents."""
     test = dataset["test"]
     references, found = relation_f1.relations(test), _found(table, test)
-    results = {
-        name: relation_f1.paired_f1_bootstrap(references, found, _found(its, test)) for name, its in baselines.items()
-    }
+    results = {name: relation_f1.paired_f1(references, found, _found(its, test)) for name, its in baselines.items()}
     return {"comparison": report.describe_best(results, "F1")}
 
 

@@ -69,7 +69,7 @@ class RelationScores:
     def f1(self, references: Sequence[Sequence[Relation]], threshold: float) -> float:
         """Micro F1 of what is found from a threshold on, against the relations of each document."""
         found = [[each[:3] for each in its] for its in self.found(len(references), threshold)]
-        return counts.metrics(counts.count(found, references, type_index=0), n_resamples=0)["f1"]
+        return counts.metrics(counts.count(found, references, type_index=0), confidence=None)["f1"]
 
 
 def recorded_arguments(record: Record) -> dict[str, list[tuple[str, str]]]:

@@ -9,6 +9,7 @@ TASK = Task(
     title="finding texts that belong together",
     pipeline_tag="sentence-similarity",
     unit="queries",
+    shared="groups of pairs",
     purpose=(
         "The model embeds texts so that those that belong together are near each other. It is meant for research: to "
         "search in texts like those that it was trained on, and to group them."

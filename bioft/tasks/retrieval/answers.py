@@ -36,6 +36,11 @@ def systems(table: pd.DataFrame, record: Mapping[str, Any]) -> dict[str, pd.Data
     return systems_of(table, "prediction", ["id", "label"])
 
 
+def queries_share(table: pd.DataFrame) -> tuple[np.ndarray, ...]:
+    """The group of each query; runs of earlier versions have stored none."""
+    return (table["group"].to_numpy(str),) if "group" in table else ()
+
+
 def differences(made: pd.DataFrame, stored: pd.DataFrame, record: Mapping[str, Any]) -> pd.DataFrame:
     """Whether something else was found for each query than is stored; there are no scores to compare."""
     changed = (made["prediction"].to_numpy() != stored["prediction"].to_numpy()).astype(bool)
@@ -49,7 +54,7 @@ def outcomes(table: pd.DataFrame) -> Outcomes:
 
     right, found = ([json.loads(cell) for cell in table[column]] for column in ("label", "prediction"))
     gains = values_per_query(found, right)[:, METRICS.index("ndcg_at_10")]
-    return Outcomes(numbered(table["id"].to_list()), {"ndcg_at_10": mean_of(gains)})
+    return Outcomes(numbered(table["id"].to_list()), {"ndcg_at_10": mean_of(gains)}, queries_share(table))
 
 
 def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:
@@ -69,7 +74,7 @@ def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:
         correctness(table, outcomes, columns, "prediction"),
         pd.DataFrame({"truth": [" | ".join(texts) for texts in right], **first}),
         np.ones(len(table)),
-        np.arange(len(table)),
+        queries_share(table),
         properties=pd.DataFrame(
             {
                 "share of words in common with a right text": _in_words(shared),

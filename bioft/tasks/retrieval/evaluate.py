@@ -11,8 +11,9 @@ from rich.table import Table
 
 from bioft import metrics
 from bioft.datasets.rank import rank_bm25, rank_tfidf
-from bioft.metrics import intervals, report
-from bioft.metrics.retrieval import paired_retrieval_bootstrap
+from bioft.metrics import estimates, report
+from bioft.metrics.retrieval import paired_retrieval
+from bioft.tasks.retrieval import TASK
 from bioft.tasks.retrieval.predict import RANKED, STORED, Queries, asked
 
 SHOWN = {
@@ -37,10 +38,12 @@ def figures(table: pd.DataFrame, dataset: Any, record: Mapping[str, Any]) -> dic
     Of a stored table, which has the first 10 texts, they are those at 10.
     """
     queries = asked(dataset["test"], record)
-    found = metrics.load("retrieval").compute(predictions=_ranked(table, queries), references=queries.relevant)
+    found = metrics.load("retrieval").compute(
+        predictions=_ranked(table, queries), references=queries.relevant, groups=queries.groups
+    )
     return {
         name: figure
-        for name, figure in intervals.nest(found).items()
+        for name, figure in estimates.nest(found).items()
         if RANKED in table or name.endswith(f"_at_{STORED}")
     }
 
@@ -48,14 +51,14 @@ def figures(table: pd.DataFrame, dataset: Any, record: Mapping[str, Any]) -> dic
 def comparisons(
     table: pd.DataFrame, baselines: Mapping[str, pd.DataFrame], dataset: Any, record: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Paired bootstrap over queries of nDCG@10 against the best baseline's."""
+    """Paired test of nDCG@10 against the best baseline's."""
     queries = asked(dataset["test"], record)
     ranked = _ranked(table, queries)
     results = {
-        name: paired_retrieval_bootstrap(queries.relevant, ranked, _ranked(its, queries))
+        name: paired_retrieval(queries.relevant, ranked, _ranked(its, queries), groups=[queries.groups])
         for name, its in baselines.items()
     }
-    return {"comparison": report.describe_best(results, "nDCG@10")}
+    return {"comparison": report.describe_best(results, "nDCG@10", TASK.shared)}
 
 
 def details(tables: Mapping[str, pd.DataFrame], dataset: Any, record: Mapping[str, Any]) -> dict[str, Any]:
@@ -75,7 +78,7 @@ def check_files(directory: Path, dataset: Any, record: Mapping[str, Any]) -> lis
     if not (recorded := (record.get("pair_similarity") or {}).get("fine-tuned")):
         return []
     model, _ = encoder.load_run(directory)
-    found = similarity.measure(dataset["test"], {"found": model}, n_resamples=1).get("found", {})
+    found = similarity.measure(dataset["test"], {"found": model}).get("found", {})
     return [
         f"{CORRELATIONS.get(name, name)} on the test pairs is {found[name]['value']:.4f}, not {its['value']:.4f}."
         for name, its in recorded.items()

@@ -1,6 +1,6 @@
 """Figures of a run of `contrastive`: how well cosines tell related texts from others, lengths of texts, the data."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +8,10 @@ import numpy as np
 from datasets import Dataset, DatasetDict
 from scipy import stats
 
-from bioft.metrics import bootstrap, plots
-from bioft.metrics.intervals import auroc
+from bioft.metrics import estimates, plots
+from bioft.metrics.estimates import CORRELATION, NUMBER, Estimate, Measured, ratio
+from bioft.metrics.groups import Groups
+from bioft.metrics.ranking import auroc
 from bioft.tasks.retrieval.encoder import RELATED, training_rows
 
 PAIRS = 1000
@@ -40,13 +42,15 @@ def _draw_similarity(rows: Dataset, encoders: Mapping[str, Any], path: Path, see
     scored = training_rows(rows, "CosineSimilarityLoss", seed)
     scored = scored.select(np.sort(np.random.default_rng(seed).permutation(len(scored))[:PAIRS]))
     related = (np.array(scored["score"][:]) >= RELATED).astype(int)
+    groups = [np.array(scored["group"][:], str)] if "group" in scored.features else []
     figure, panels = plots.new_figure(columns=len(encoders), height=4.4)
     panels = np.atleast_1d(panels)
     for axes, (name, encoder) in zip(panels, encoders.items(), strict=True):
         found = cosines(scored, encoder)
         edges = np.linspace(min(0.0, found.min()), 1, 41)
         plots.two_histograms(axes, related, found, edges, ("unrelated", "related"))
-        axes.set(xlabel="Cosine of the embeddings", ylabel="Pairs", title=f"{name}\nAUROC {_auroc(related, found)}")
+        title = f"{name}\nAUROC {_auroc(related, found, groups)}"
+        axes.set(xlabel="Cosine of the embeddings", ylabel="Pairs", title=title)
         axes.title.set_fontsize(11)
     highest = max(axes.get_ylim()[1] for axes in panels)
     for axes in panels:
@@ -56,11 +60,11 @@ def _draw_similarity(rows: Dataset, encoders: Mapping[str, Any], path: Path, see
     plots.save_figure(figure, path)
 
 
-def _auroc(related: np.ndarray, cosines: np.ndarray) -> str:
+def _auroc(related: np.ndarray, cosines: np.ndarray, groups: Sequence[np.ndarray]) -> str:
     if len(set(related.tolist())) < 2:
         return "undefined"
-    measured = bootstrap.Measured(lambda drawn: {"auroc": auroc(related, cosines, drawn)}, len(related))
-    return "{auroc:.3f} [{auroc_low:.3f}, {auroc_high:.3f}]".format(**bootstrap.figures(measured))
+    area = auroc(related, cosines)
+    return "{:.3f} [{:.3f}, {:.3f}]".format(area.value, *area.interval(Groups(len(related), groups)))
 
 
 def _draw_lengths(dataset: DatasetDict, encoder: Any, path: Path) -> None:
@@ -102,23 +106,21 @@ def _draw_dataset(dataset: DatasetDict, path: Path) -> None:
     plots.save_figure(figure, path)
 
 
-def measure(rows: Dataset, encoders: Mapping[str, Any], *, n_resamples: int = 1000, seed: int = 0) -> dict[str, Any]:
+def measure(rows: Dataset, encoders: Mapping[str, Any]) -> dict[str, Any]:
     """Return for each encoder (a `SentenceTransformer`) the `MEASURES`, each with value, low, high and n.
 
-    The intervals (95 %) are bootstrapped over the groups of the pairs, since pairs of a group share texts. Rows
-    without the columns sentence1, sentence2 and score, or of which all or none are related, give an empty dict.
+    The intervals (95 %) are over the groups of the pairs, since pairs of a group share texts. Rows without the columns
+    sentence1, sentence2 and score, or of which all or none are related, give an empty dict.
     """
     related = np.array(rows["score"][:]) >= RELATED if "score" in rows.features else np.array([])
     if not (related.any() and not related.all()):
         return {}
-    scores = np.array(rows["score"][:], float)
-    _, group_index = np.unique(rows["group"][:], return_inverse=True)
-    drawn = [
-        np.repeat(np.arange(len(rows)), weights.astype(int))
-        for chunk in bootstrap.resample_weights(len(rows), n_resamples, seed, group_index)
-        for weights in chunk
-    ]
-    return {name: _with_intervals(cosines(rows, encoder), scores, drawn) for name, encoder in encoders.items()}
+    scores, groups = np.array(rows["score"][:], float), (np.array(rows["group"][:], str),)
+    found = {}
+    for name, encoder in encoders.items():
+        measured = Measured(estimates_of(cosines(rows, encoder), scores), len(rows), groups)
+        found[name] = estimates.nest({**estimates.figures(measured), "n": len(rows)})
+    return found
 
 
 def cosines(rows: Dataset, encoder: Any) -> np.ndarray:
@@ -130,27 +132,20 @@ def cosines(rows: Dataset, encoder: Any) -> np.ndarray:
     return (first * second).sum(axis=1)
 
 
-def _with_intervals(cosines: np.ndarray, scores: np.ndarray, drawn: list[np.ndarray]) -> dict[str, Any]:
-    values = _values(cosines, scores)
-    # A resample of one kind only says nothing of the other.
-    both = [each for each in drawn if len(np.unique(scores[each] >= RELATED)) == 2]
-    resampled = np.array([_values(cosines[each], scores[each]) for each in both]).reshape(-1, len(MEASURES))
-    found = {}
-    for column, (name, value) in enumerate(zip(MEASURES, values, strict=True)):
-        low, high = bootstrap.percentiles(resampled[:, column], 0.95, value)
-        found[name] = {"value": value, "low": low, "high": high, "n": len(scores)}
-    return found
+def estimates_of(cosines: np.ndarray, scores: np.ndarray) -> dict[str, Estimate]:
+    """The `MEASURES` of cosines and scores of the same pairs, each of shape (n,)."""
+    related = scores >= RELATED
+    return {
+        "spearman": _correlation(stats.rankdata(cosines), stats.rankdata(scores)),
+        "pearson": _correlation(cosines, scores),
+        "auroc": auroc(related, cosines),
+        "cosine_related": ratio(cosines * related, related, NUMBER),
+        "cosine_unrelated": ratio(cosines * ~related, ~related, NUMBER),
+    }
 
 
-def _values(cosines: np.ndarray, scores: np.ndarray) -> tuple[float, ...]:
-    # From ranks: SciPy's and scikit-learn's own functions take several times as long, for each resample.
-    related, ranks = scores >= RELATED, stats.rankdata(cosines)
-    n, n_related = len(scores), related.sum()
-    above = ranks[related].sum() - n_related * (n_related + 1) / 2
-    return (
-        float(np.corrcoef(ranks, stats.rankdata(scores))[0, 1]),
-        float(np.corrcoef(cosines, scores)[0, 1]),
-        float(above / (n_related * (n - n_related))),
-        float(cosines[related].mean()),
-        float(cosines[~related].mean()),
-    )
+def _correlation(first: np.ndarray, second: np.ndarray) -> Estimate:
+    """Pearson's correlation; of ranks, which are taken as they are, Spearman's."""
+    first, second = ((each - each.mean()) / each.std() for each in (first, second))
+    value = float((first * second).mean())
+    return Estimate(value, (first * second - value * (first**2 + second**2) / 2) / len(first), (), CORRELATION)

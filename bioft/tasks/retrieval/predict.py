@@ -29,6 +29,8 @@ class Queries:
     texts: list[str]
     relevant: list[list[int]]
     """Per query the indices of the right texts: those that a pair of the split joins it to."""
+    groups: list[str]
+    """Per query that of its first pair: queries of a group are not independent. Without groups, the query."""
 
     @classmethod
     def of(cls, rows: Dataset, candidates: Sequence[str] | None = None) -> "Queries":
@@ -42,11 +44,14 @@ class Queries:
         texts = list(dict.fromkeys(text for column in columns for text in rows[column][:]))
         index = {text: i for i, text in enumerate(texts)}
         scores = rows["score"][:] if "score" in rows.features else [1.0] * len(rows)
+        of_pairs = rows["group" if "group" in rows.features else names[0]][:]
         relevant: dict[str, dict[int, None]] = {}
-        for query, text, score in zip(rows[names[0]][:], rows[names[1]][:], scores, strict=True):
+        groups: dict[str, str] = {}
+        for query, text, score, group in zip(rows[names[0]][:], rows[names[1]][:], scores, of_pairs, strict=True):
             if score >= contrastive.RELATED and text != query:
                 relevant.setdefault(query, {})[index[text]] = None
-        return cls(list(relevant), texts, [list(found) for found in relevant.values()])
+                groups.setdefault(query, str(group))
+        return cls(list(relevant), texts, [list(found) for found in relevant.values()], list(groups.values()))
 
     def rank(self, how: Callable[[Sequence[str], Sequence[str], int], Sequence[Sequence[int]]]) -> pd.DataFrame:
         """The predictions table of what ranks texts (queries, texts and their number): best first."""
@@ -57,7 +62,7 @@ class Queries:
             for query, its in zip(self.queries, found, strict=True)
         ]
         table = {"id": self.queries, "label": self._named(self.relevant), "prediction": self._named(ranked)}
-        return pd.DataFrame({**table, RANKED: ranked})
+        return pd.DataFrame({**table, "group": self.groups, RANKED: ranked})
 
     def _named(self, found: Sequence[Sequence[int]]) -> list[str]:
         return [json.dumps([self.texts[text] for text in each[:STORED]], ensure_ascii=False) for each in found]

@@ -14,6 +14,7 @@ from bioft.tasks.answers import (
     NONE,
     Answers,
     Outcomes,
+    Probabilities,
     accuracy_of,
     columns_of,
     crosstab,
@@ -79,11 +80,12 @@ def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:
     scores = np.stack(table["scores"].tolist())
     there = np.array([[name in each for name in names] for each in truth], dtype=np.int64)
     if multi_label:
-        probabilities = {FINE_TUNED: (there.ravel(), scores.ravel())}
+        texts = np.repeat(np.arange(len(table)), len(names))
+        probabilities = {FINE_TUNED: Probabilities(there.ravel(), scores.ravel(), (texts,))}
         confusion = {system: _label_counts(truth, its, names) for system, its in answers.items()}
     else:
         best = scores.argmax(axis=1)
-        probabilities = {FINE_TUNED: (there[np.arange(len(table)), best], scores.max(axis=1))}
+        probabilities = {FINE_TUNED: Probabilities(there[np.arange(len(table)), best], scores.max(axis=1))}
         known = [name for name in names if name in words["truth"]]
         confusion = {
             system: crosstab(words["truth"], words[system], known + sorted(set(words[system]) - set(known)))
@@ -97,7 +99,6 @@ def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:
         pd.DataFrame({system: (pd.Series(its) == pd.Series(truth)).astype(float) for system, its in answers.items()}),
         pd.DataFrame(words),
         np.ones(len(table)),
-        np.arange(len(table)),
         scores=pd.DataFrame({FINE_TUNED: share}),
         probabilities=probabilities,
         confusion=confusion,

@@ -17,7 +17,7 @@ from bioft import metrics
 from bioft.datasets.texts.baselines import baselines_for, indicator_matrix
 from bioft.datasets.texts.labelled import audit, labels_of
 from bioft.errors import BioftError, LeakageError
-from bioft.metrics import intervals, multilabel, plots, report as metrics_report, thresholds
+from bioft.metrics import estimates, multilabel, plots, report as metrics_report, thresholds
 from bioft.storage.runs import PREDICTIONS
 from bioft.storage.text_lines import normalise
 from bioft.tasks.text_labels.classifier import choose_thresholds, decide, score_texts
@@ -93,8 +93,8 @@ def baselines(dataset: DatasetDict, record: Mapping[str, Any], progress: bool = 
     return found
 
 
-def figures(table: pd.DataFrame, dataset: Any, record: Mapping[str, Any], *, n_resamples: int = 1000) -> Metrics:
-    """Metrics of `bioft.metrics.multilabel`, each with value, 95 % bootstrap interval over texts, and n.
+def figures(table: pd.DataFrame, dataset: Any, record: Mapping[str, Any]) -> Metrics:
+    """Metrics of `bioft.metrics.multilabel`, each with value, 95 % interval over texts, and n.
 
     A table without scores gives those that need none.
     """
@@ -103,20 +103,19 @@ def figures(table: pd.DataFrame, dataset: Any, record: Mapping[str, Any], *, n_r
         references=table["label"].tolist(),
         labels=list(record["labels"]),
         scores=np.stack(table["scores"].tolist()) if "scores" in table else None,
-        n_resamples=n_resamples,
     )
-    return intervals.nest(flat)
+    return estimates.nest(flat)
 
 
 def comparisons(
     table: pd.DataFrame, baselines: Mapping[str, pd.DataFrame], dataset: Any, record: Mapping[str, Any]
 ) -> dict[str, dict[str, Any]]:
-    """Paired bootstrap over texts of the model's micro and macro F1 against those of the best baseline."""
+    """Paired test over texts of the model's micro and macro F1 against those of the best baseline."""
     labels, ours = (list(map(list, table[column])) for column in ("label", "prediction"))
     results: dict[str, dict[str, Any]] = {}
     for key, metric in {"comparison": "f1", "macro_comparison": "macro_f1"}.items():
         compared = {
-            name: multilabel.paired_f1_bootstrap(labels, ours, list(map(list, its["prediction"])), metric=metric)
+            name: multilabel.paired_f1(labels, ours, list(map(list, its["prediction"])), metric=metric)
             for name, its in baselines.items()
         }
         results[key] = metrics_report.describe_best(compared, SHOWN[metric])

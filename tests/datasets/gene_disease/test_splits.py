@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 from datasets import Dataset, DatasetDict
 from hypothesis import assume, given, settings, strategies as st
-from sklearn.metrics import roc_auc_score
 
 from bioft.datasets.gene_disease import ctd
 from bioft.datasets.gene_disease.audit import audit
@@ -18,7 +17,6 @@ from bioft.datasets.gene_disease.negatives import degree_matched
 from bioft.datasets.gene_disease.pairs import Entities
 from bioft.datasets.splits import SPLITS, STRATEGIES, assign, check_disjoint, grouped_split, straddling
 from bioft.errors import BioftError, LeakageError
-from bioft.metrics.intervals import delong_interval
 from bioft.storage.text_lines import normalise
 
 
@@ -126,27 +124,6 @@ def test_straddling() -> None:
     with pytest.raises(LeakageError, match=r"1 documents straddle splits, for example 'b' in train and test"):
         check_disjoint(groups, "documents")
     check_disjoint({"train": ["a"], "test": ["b"]}, "documents")
-
-
-@settings(deadline=None)
-@given(st.lists(st.tuples(st.booleans(), st.integers(0, 5)), min_size=4, max_size=60))
-def test_auroc_is_that_of_scikit_learn(rows: list[tuple[bool, int]]) -> None:
-    labels, scores = np.array([row[0] for row in rows], np.int64), np.array([row[1] for row in rows], float)
-    assume(0 < labels.sum() < len(labels))
-    area, low, high = delong_interval(labels, scores)
-    assert area == pytest.approx(roc_auc_score(labels, scores))
-    assert low <= area <= high
-
-
-def test_the_interval_covers_as_often_as_it_says() -> None:
-    """Normal scores one standard deviation apart have AUROC 0.7602."""
-    rng = np.random.default_rng(0)
-    labels = np.repeat([0, 1], 100)
-    hits = 0
-    for _ in range(500):
-        _, low, high = delong_interval(labels, rng.normal(size=200) + labels)
-        hits += low <= 0.7602 <= high
-    assert 0.92 <= hits / 500 <= 0.975
 
 
 # The audit

@@ -53,7 +53,7 @@ def test_a_validation_split_that_is_too_small_chooses_no_threshold(dataset: Data
 def test_figures_of_scores_without_a_threshold_are_those_that_need_none(dataset: DatasetDict) -> None:
     scores = noisy(np.array([1, 0] * 100), 1.0, 0)
     tables = [evaluation.predictions(dataset["test"], scores, threshold) for threshold in (None, 0.5, 2.0)]
-    without, usual, none = (evaluation.figures(table, dataset, {}, n_resamples=50) for table in tables)
+    without, usual, none = (evaluation.figures(table, dataset, {}) for table in tables)
     assert set(without) == {"auroc", "auprc", "ece"} and set(without) < set(usual)
     assert all(without[name] == usual[name] for name in without)
     assert none["recall"]["value"] == 0 and none["accuracy"]["value"] == 0.5, "no pair reaches the threshold"
@@ -107,7 +107,7 @@ def test_the_table_fits_a_terminal_of_80_columns(dataset: DatasetDict) -> None:
     labels = np.array([1, 0] * 100)
     scores = noisy(labels, 1.0, 0)
     table = evaluation.predictions(dataset["test"], scores, 0.5)
-    metrics = evaluation.figures(table, dataset, {}, n_resamples=50)
+    metrics = evaluation.figures(table, dataset, {})
     console = Console(width=80, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
     names = ("majority", "popularity_logistic", "fine-tuned")
     console.print(report.results_table(dict.fromkeys(names, metrics), 80, evaluation.SHOWN))

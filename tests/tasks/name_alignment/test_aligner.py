@@ -102,7 +102,7 @@ def test_a_fitted_scorer_is_saved_and_answers_alike(encoder: object, tmp_path: P
     assert [each.id for each in first] == [each.id for each in second]
     assert [each.probability for each in first] == pytest.approx([each.probability for each in second], abs=1e-4)
     found = metrics.load("alignment").compute(
-        predictions=[each._asdict() for each in first], references=golds, n_resamples=0
+        predictions=[each._asdict() for each in first], references=golds, confidence=None
     )
     assert found["accuracy"] > 0.95
     assert len(scorer.matches) + len(scorer.no_matches) == len(golds)
@@ -346,7 +346,7 @@ def test_real_names_reach_the_figures(shared_data: Path) -> None:
     np.testing.assert_allclose(fitted.pair.coefficients, embedded.pair.coefficients, atol=0.02)
     answers = Aligner(known, finder, embedded).answer(test)
     found = metrics.load("alignment").compute(
-        predictions=[each._asdict() for each in answers], references=test["gold"].tolist(), n_resamples=0
+        predictions=[each._asdict() for each in answers], references=test["gold"].tolist(), confidence=None
     )
     assert found["accuracy"] > 0.756
     assert found["false_positives"] < 44

@@ -50,7 +50,7 @@ def test_a_text_that_was_trained_on_cannot_be_evaluated(tmp_path):
     (reason,) = text_evaluation.check_files(tmp_path, DatasetDict(train=rows("Not said"), test=held_out), {})
     assert "lacks texts of the training split" in reason
     table = text_evaluation.predictions(held_out, LABELS, np.array([[0.4, 0.6], [0.6, 0.4]]), None)
-    result = text_evaluation.figures(table, None, {"labels": LABELS}, n_resamples=50)
+    result = text_evaluation.figures(table, None, {"labels": LABELS})
     assert result["f1"]["value"] == 1.0
 
 

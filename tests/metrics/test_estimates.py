@@ -1,0 +1,202 @@
+"""What intervals and tests of all metrics share: influences, groups, coverage and error rates in simulations."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bioft import metrics
+from bioft.metrics import alignment, counts, entity_f1, estimates, intervals, multilabel, relation_f1, retrieval
+from bioft.metrics.estimates import Measured
+from bioft.metrics.groups import Groups
+from bioft.tasks.masked_lm import evaluate as masked_lm
+
+SIZE = 60
+SMOOTH = {"coverage_at_95_precision": "it jumps from one name to another", "ece": "a gap of 0 has no derivative"}
+
+
+def simulated(name: str, size: int = SIZE) -> list[Any]:
+    """References and the predictions of two systems, as the metric takes them."""
+    rng = np.random.default_rng(5)
+    if name == "gda":
+        labels = rng.integers(0, 2, size)
+        return [labels, *(np.clip(labels * 0.3 + rng.random(size) * 0.7, 0, 1).round(2) for _ in range(2))]
+    if name == "multilabel":
+        there = rng.random((size, 3)) < 0.4
+        sides = [there, *(there ^ (rng.random(there.shape) < share) for share in (0.1, 0.3))]
+        return [
+            [[label for label, its in zip("abc", row, strict=True) if its] for row in side.tolist()] for side in sides
+        ]
+    if name == "alignment":
+        references = [f"c{i % 9}" if i % 4 else "" for i in range(size)]
+        systems: list[Any] = []
+        for wrong in (0.2, 0.4):
+            given = [f"c{rng.integers(9)}" if rng.random() < wrong else each for each in references]
+            answers = [
+                {"id": each, "ranked": [each or "c1", "c2"], "probability": round(rng.random(), 1)} for each in given
+            ]
+            systems.append(answers)
+        return [references, *systems]
+    if name == "retrieval":
+        names = [f"d{i}" for i in range(7)] + [f"d{i}x" for i in range(5)]
+        systems = [[rng.permutation(names)[:depth].tolist() for _ in range(size)] for depth in (12, 9)]
+        return [[[f"d{i % 7}", f"d{i % 5}x"] for i in range(size)], *systems]
+
+    def item(i: int) -> tuple[Any, ...]:
+        if name == "entity_f1":
+            return i * 10, i * 10 + 5, ("Chemical", "Disease")[i % 2]
+        return "CID" if i % 2 else "Treats", f"C{i}", f"D{i}"
+
+    documents = [[item(i) for i in range(6) if rng.random() < 0.6] for _ in range(size)]
+    systems = [
+        [[each for each in its if rng.random() < kept] + [item(7)] * int(rng.random() < 0.3) for its in documents]
+        for kept in (0.8, 0.6)
+    ]
+    return [documents, *systems]
+
+
+def measured(name: str, references: Any, predictions: Any) -> Measured:
+    """What the metric of that name measures."""
+    if name == "multilabel":
+        scores = np.array([[0.3 + 0.4 * (label in its) for label in "abc"] for its in predictions])
+        scores += np.array([len(its) for its in references])[:, None] / 10 - 0.1
+        return multilabel.measured(multilabel.indicators(predictions, references, list("abc")), scores)
+    if name in ("entity_f1", "relation_f1"):
+        return counts.measured(counts.count(predictions, references, type_index=2 if name == "entity_f1" else 0))
+    measure: Callable[..., Measured] = {
+        "gda": lambda found, there: intervals.measured(there, found),
+        "alignment": alignment.measured,
+        "retrieval": retrieval.measured,
+    }[name]
+    return measure(predictions, references)
+
+
+@pytest.mark.parametrize("name", metrics.NAMES)
+def test_an_influence_is_the_derivative_with_respect_to_a_weight(name: str) -> None:
+    """All examples many times over, and one of them once more: the value moves as its influence says."""
+    references, predictions, _ = simulated(name, 12)
+    copies = 300
+    found = measured(name, references, predictions)
+    everything = np.repeat(np.arange(len(references)), copies)
+    for example in (0, 5, 11):
+        rows = [*everything, example]
+        more = measured(name, [references[i] for i in rows], [predictions[i] for i in rows])
+        for metric, estimate in found.estimates.items():
+            if metric in SMOOTH:
+                continue
+            moved = (more.point()[metric] - estimate.value) * copies
+            influence = estimate.influence[example]
+            # AUROC has the variance of each class with its own degree of freedom; numbers of names grow with copies.
+            if "auroc" in metric or metric.startswith("false_"):
+                continue
+            assert moved == pytest.approx(influence, rel=0.02, abs=0.002), metric
+
+
+def test_auroc_has_the_variance_of_delong() -> None:
+    rng = np.random.default_rng(3)
+    labels, scores = rng.integers(0, 2, 80), rng.random(80).round(1)
+    positive, negative = scores[labels == 1], scores[labels == 0]
+    wins = (positive[:, None] > negative) + 0.5 * (positive[:, None] == negative)
+    variance = sum(np.var(wins.mean(axis=axis), ddof=1) / wins.shape[1 - axis] for axis in (0, 1))
+    estimate = intervals.measured(labels, scores).estimates["auroc"]
+    assert estimate.value == pytest.approx(wins.mean())
+    assert (estimate.influence**2).sum() == pytest.approx(variance)
+
+
+def test_variance_by_crossed_groups_is_that_of_cameron_gelbach_and_miller() -> None:
+    rng = np.random.default_rng(0)
+    influence, genes, diseases = rng.normal(size=90), rng.integers(0, 9, 90), rng.integers(0, 7, 90)
+
+    def of(*kinds: Any) -> float:
+        sums = pd.Series(influence).groupby(list(kinds)).sum().to_numpy()
+        return float((sums**2).sum() * len(sums) / (len(sums) - 1))
+
+    expected = of(genes) + of(diseases) - of(genes, diseases)
+    assert Groups(90, [genes, diseases]).variance(influence) == pytest.approx(max(expected, of(genes), of(diseases)))
+    assert Groups(90, [[f"g{gene}" for gene in genes]]).variance(influence) == pytest.approx(of(genes))
+    assert Groups(90).variance(influence) == pytest.approx((influence**2).sum() * 90 / 89)
+
+
+@pytest.mark.parametrize("name", metrics.NAMES)
+def test_every_interval_holds_its_value_and_has_a_width(name: str, tmp_path: Any) -> None:
+    """Also where everything is right or wrong, and whatever the order of the examples."""
+    references, first, second = simulated(name)
+    order = np.random.default_rng(1).permutation(SIZE)
+    compute = metrics.load(name, cache_dir=str(tmp_path)).compute
+    right = references.astype(float) if name == "gda" else first if name == "alignment" else references
+    for predictions in (first, second, right):
+        figures = estimates.nest(compute(predictions=predictions, references=references, groups=np.arange(SIZE) // 2))
+        again = estimates.nest(
+            compute(
+                predictions=[predictions[i] for i in order],
+                references=[references[i] for i in order],
+                groups=order // 2,
+            )
+        )
+        for metric, figure in figures.items():
+            assert figure["low"] <= figure["value"] <= figure["high"], metric
+            assert figure["high"] - figure["low"] > 0.01, metric
+            assert list(again[metric].values()) == pytest.approx(list(figure.values())), metric
+
+
+def test_masked_tokens_go_the_same_way() -> None:
+    rng = np.random.default_rng(2)
+    hidden = rng.integers(1, 40, SIZE).astype(float)
+    columns = {"hidden": hidden, "correct": np.floor(hidden * rng.random(SIZE)), "loss": hidden * rng.random(SIZE) * 3}
+    found = masked_lm.figures(pd.DataFrame(columns), None, {})["perplexity"]
+    # The value, and near it the interval of 1,000 resamples of texts.
+    assert found["value"] == pytest.approx(4.425768117727406, rel=1e-12)
+    assert [found["low"], found["high"]] == pytest.approx([3.400, 5.715], rel=0.03)
+
+
+@pytest.mark.parametrize("paired", [entity_f1.paired_f1, relation_f1.paired_f1])
+def test_a_system_that_predicts_nothing_where_nothing_is_can_be_compared(paired: Any) -> None:
+    """With the one that predicts something there, which is wrong: the difference is 0 and not undefined."""
+    nothing: list[list[Any]] = [[], [], []]
+    item = (0, 3, "Disease") if paired is entity_f1.paired_f1 else ("CID", "C1", "D1")
+    found = paired(nothing, [[item], [], []], nothing)
+    assert (found.first, found.second, found.p_value) == (0, 0, 1)
+
+
+def pairs(rng: np.random.Generator, share: float, crossed: bool, systems: int = 1) -> tuple[Any, ...]:
+    """Labels of 100 examples, the scores of systems that are equally good, and what the examples share."""
+    n = 100
+    kinds = (rng.integers(0, 40, n), rng.integers(0, 25, n)) if crossed else ()
+    labels = (rng.random(n) < share).astype(int)
+    scores = []
+    for _ in range(systems):
+        shift = sum((rng.normal(0, 0.6, 40)[kind] for kind in kinds), np.zeros(n))
+        spread = math.sqrt(1 - 0.72 * crossed)
+        scores.append(1 / (1 + np.exp(-(rng.normal(0, spread, n) + shift + 1.5 * labels - 0.75))))
+    return labels, scores, kinds
+
+
+@pytest.mark.parametrize(("share", "crossed"), [(0.5, False), (0.1, False), (0.5, True)])
+def test_intervals_hold_the_true_value_as_often_as_they_say(share: float, crossed: bool) -> None:
+    """In 300 samples of 100: 285 expected, standard deviation 4. Intervals without groups held .85 of crossed ones."""
+    rng = np.random.default_rng(0)
+    many = [pairs(rng, share, crossed) for _ in range(300)]
+    labels, scores = (np.concatenate(each) for each in zip(*((y, s[0]) for y, s, _ in many), strict=True))
+    truth = intervals.metric_values(labels, scores)
+    held = dict.fromkeys(("accuracy", "f1", "precision", "recall", "auroc", "auprc", "mcc"), 0)
+    for y, (s,), kinds in many:
+        flat = intervals.metrics_with_intervals(y, s, groups=kinds)
+        for name in held:
+            held[name] += flat[f"{name}_low"] <= truth[name] <= flat[f"{name}_high"]
+    assert all(270 <= count <= 300 for count in held.values()), held
+
+
+@pytest.mark.parametrize(("share", "crossed"), [(0.5, False), (0.1, False), (0.5, True)])
+def test_equal_systems_differ_as_rarely_as_tests_say(share: float, crossed: bool) -> None:
+    """In 400 comparisons: 20 significant ones expected at 5 %, standard deviation 4.4."""
+    rng = np.random.default_rng(1)
+    significant = dict.fromkeys(("accuracy", "f1", "auroc", "auprc"), 0)
+    for _ in range(400):
+        labels, scores, kinds = pairs(rng, share, crossed, systems=2)
+        for name in significant:
+            found = intervals.paired(labels, *scores, metric=name, groups=kinds)
+            significant[name] += found.p_value < 0.05
+    assert all(4 <= count <= 36 for count in significant.values()), significant
