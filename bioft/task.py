@@ -3,13 +3,16 @@
 A task is one `Task` object (`TASK`) in a module, and beside it modules with fixed names, each of which may be absent:
 
 - `evaluate`: `baselines(dataset, record)`, `figures(table, dataset, record)`, `comparisons(table, baselines, …)`; for
-  `bioft verify` also, where there is something to say: `test_rows(dataset)`, the columns that say what a predictions
-  table is about; `check_data(dataset, record)`, `check_files(directory, dataset, record)` and `check_choices(model,
-  dataset, record)`, which return why data, files of the run and thresholds are not as recorded; and
-  `recorded(record, dataset_path)`, where data are built again in a way of their own;
-- `predict`: `load(directory)`, `predict(model, rows, record)`, and `predict_base` where the loaded model has its base;
+  `bioft verify` also, where there is something to say: `baseline_names(record)`; `test_rows(dataset)`, the columns
+  that say what a predictions table is about; `audit(dataset, record)`, the audit made again; `check_data(dataset,
+  record)`, `check_files(directory, dataset, record)` and `check_choices(model, dataset, record, noise)`, which return
+  why data, files of the run and thresholds are not as recorded; and `recorded(record, dataset_path)`, where data are
+  built again in a way of their own;
+- `predict`: `load(directory)`, `predict(model, rows, record)`, and `predict_base(model, dataset, record)`, what the
+  base model answers;
 - `answers`: the only reader of its `predictions.parquet`: `read(directory, record)`, `systems(table, record)`,
-  `differences(made, stored, record)`, `outcomes(table)`, `answers(table, record)`, …;
+  `differences(made, stored, record)`, `outcomes(table)`, `answers(table, record)`, …; `measured(table, record)`, as
+  `outcomes`, where a forger may gain by other metrics too;
 - `inspect`, `export`, `demo`: what the commands of these names do with its data and its runs.
 
 There is no class to inherit from and no decorator: a module that has these functions is a task. bioft's own are in
@@ -127,7 +130,7 @@ class Task:
     score_tolerance: Mapping[str, float] = field(
         default_factory=lambda: {"float32": 0.001, "float16": 0.1, "bfloat16": 0.1}
     )
-    """By the type that the model computed in, how far a score that is made again may be from the stored one.
+    """By the type that the model computes in, how far a score that is made again may be from the stored one.
 
     The same scores computed again in float32 differed by 2e-6, those of bfloat16 and float32 by 0.053 (SmolLM2-135M
     in NF4, 96 pairs).
@@ -143,9 +146,9 @@ class Task:
     not_in_demo: str = ""
     """What can be done with a run instead, where the task has no tab in the demo: "index articles with it"."""
 
-    def tolerance(self, record: Mapping[str, Any]) -> float:
-        """How far a score of a run that is made again may be from the stored one."""
-        return self.score_tolerance.get(record["base_model"].get("dtype"), max(self.score_tolerance.values()))
+    def tolerance(self, dtype: str) -> float:
+        """How far a score that a model makes again, computing in this type, may be from the stored one."""
+        return self.score_tolerance.get(dtype, max(self.score_tolerance.values()))
 
     def lacks(self, columns: Iterable[str]) -> str:
         """In words the columns that its datasets have, if these columns are not those of one; "" if they are."""

@@ -15,7 +15,7 @@ from bioft.storage import datasets as storage, runs, yaml_config
 ON_HUB = "https://huggingface.co/datasets/"
 AS_GIVEN = (
     "The data were not built again from their source, but are {} as somebody wrote them: whether their source gives "
-    "them was not checked. Name the source file with --dataset-path."
+    "them was not checked. {}"
 )
 
 
@@ -38,6 +38,7 @@ def recorded_data(
     dataset_path: Path | None = None,
     *,
     fetch: Callable[..., Path] = pull.pull_dataset,
+    rebuild: bool = False,
 ) -> RecordedData:
     """Load the data that a run was evaluated on.
 
@@ -48,6 +49,8 @@ def recorded_data(
             wrote. By default they come from the Hub, if the record says so, else from where the run was trained on
             them, if that was on this machine, else from where `bioft download` puts them.
         fetch: `pull_dataset`, where another Hub or token is to be used.
+        rebuild: do not take a folder or a dataset on the Hub for what its manifest says that it is, but build the data
+            again from the source that the record names, where that can be had here.
 
     Raises:
         BioftError: a source that is missing, another source than the recorded, or no dataset of the run's task.
@@ -59,15 +62,22 @@ def recorded_data(
         splits, manifest = build_again(record, dataset_path or here)
         return RecordedData(splits, manifest, [])
     path = dataset_path or (None if recorded.get("hub") else _trained_on(directory))
-    not_rebuilt = ""
+    where = not_rebuilt = ""
     if path is not None and (path / storage.MANIFEST).is_file():
         splits, manifest = storage.load(path)
-        not_rebuilt = AS_GIVEN.format(f"in {path}")
+        where = f"in {path}"
     elif path is None and recorded.get("hub"):
         splits, manifest = storage.load(fetch(recorded["hub"]["id"], revision=recorded["hub"]["revision"]))
-        not_rebuilt = AS_GIVEN.format(f"those of {recorded['hub']['id']} on the Hub")
+        where = f"those of {recorded['hub']['id']} on the Hub"
     else:
         splits, manifest = _built_again(task, recorded, path)
+    if where and rebuild:
+        try:
+            built = _built_again(task, recorded, None)
+            _other_splits(recorded, built[1])
+            splits, manifest = built
+        except BioftError as error:
+            not_rebuilt = AS_GIVEN.format(where, error)
     if recorded.get("evaluated_on") == "validation":
         splits, manifest = validation_as_test(splits, manifest)
     for split, rows in splits.items():

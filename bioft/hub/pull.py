@@ -113,6 +113,15 @@ def origin(directory: str | Path) -> dict[str, str] | None:
         return None
 
 
+def unlisted(directory: str | Path) -> list[str]:
+    """The files of the repository that a folder was pulled from that its record does not list, so were not fetched."""
+    try:
+        found = json.loads((Path(directory) / ORIGIN).read_text(encoding="utf-8")).get("unlisted", [])
+    except (OSError, ValueError, AttributeError):
+        return []
+    return list(map(str, found))
+
+
 def task_of(directory: str | Path, record: Mapping[str, Any]) -> Task:
     """The task of a run in a folder; a module outside bioft is imported only if the run was made on this machine.
 
@@ -183,7 +192,8 @@ def _pull(
             except BioftError as error:
                 # The folder is gone when the user reads this.
                 raise type(error)(str(error).replace(str(partial), f"{repo_id} at {commit}")) from None
-            storage_files.write_json(partial / ORIGIN, source)
+            others = sorted(set(tree) - {path.relative_to(partial).as_posix() for path in partial.rglob("*")})
+            storage_files.write_json(partial / ORIGIN, source | {"unlisted": others})
         if origin(target) != source:  # another process put something else there meanwhile
             raise BioftError(f"{target} exists and holds something else. Choose another folder.")
     return target

@@ -233,8 +233,6 @@ def save_encoder(model: Any, tokenizer: Any, base: BaseModel, directory: Path) -
 
 def describe(base: BaseModel, model_args: ModelConfig, model: Any) -> dict[str, Any]:
     """The base model as `run.json` records it; `name_or_path` loads it again."""
-    quantized = getattr(model, "is_loaded_in_4bit", False)
-    dtype = model.config.quantization_config.bnb_4bit_compute_dtype if quantized else model.dtype
     # Of the base itself: the model around it may have another type and a larger vocabulary.
     config = AutoConfig.from_pretrained(base.path, revision=base.hub_revision)
     return {
@@ -242,9 +240,18 @@ def describe(base: BaseModel, model_args: ModelConfig, model: Any) -> dict[str, 
         "name_or_path": model_args.model_name_or_path,
         "model_type": config.model_type,
         "vocab_size": config.get_text_config().vocab_size,
-        "quantization": "nf4" if quantized else None,
-        "dtype": str(dtype).removeprefix("torch."),
+        "quantization": "nf4" if getattr(model, "is_loaded_in_4bit", False) else None,
+        "dtype": computed_in(model),
     }
+
+
+def computed_in(model: Any) -> str:
+    """The name of the floating-point type that a model computes in: "float32"."""
+    if getattr(model, "is_loaded_in_4bit", False):
+        return str(model.config.quantization_config.bnb_4bit_compute_dtype).removeprefix("torch.")
+    return str(next(model.parameters()).dtype if isinstance(model, torch.nn.Sequential) else model.dtype).removeprefix(
+        "torch."
+    )
 
 
 def _hub_license(model_id: str, revision: str | None) -> str | None:

@@ -12,6 +12,7 @@ from datasets import Dataset, DatasetDict
 
 from bioft.errors import BioftError
 from bioft.storage.files import new_folder, write_json, write_text
+from bioft.storage.parquet import check_parquet
 from bioft.storage.runs import CARD, MANIFEST
 
 SCHEMA_VERSION = 1
@@ -115,6 +116,7 @@ def load(directory: str | os.PathLike[str], *, without: Collection[str] = ()) ->
     dataset = DatasetDict()
     for split in [name for name in manifest["fingerprints"] if name not in without]:
         path = Path(directory) / f"{split}.parquet"
+        check_parquet(path)
         try:
             rows = Dataset(pq.read_table(path))
         except (OSError, ValueError) as error:

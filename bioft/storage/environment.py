@@ -18,7 +18,7 @@ from bioft.storage.runs import SCHEMA_VERSION
 
 PACKAGES = (
     "torch", "transformers", "trl", "peft", "bitsandbytes", "accelerate", "datasets", "evaluate",
-    "huggingface_hub", "tokenizers", "sentence-transformers", "scikit-learn", "numpy",
+    "huggingface_hub", "tokenizers", "sentence-transformers", "scikit-learn", "numpy", "matplotlib",
 )  # fmt: skip
 
 

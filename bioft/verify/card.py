@@ -1,20 +1,39 @@
-"""Whether a card says what the record beside it (`run.json`) says: every figure that the card states."""
+"""Whether a card says what the record beside it (`run.json`) says: nothing that looks like a figure may be added."""
 
-from collections.abc import Sequence
+import html
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 from huggingface_hub import ModelCard
+from huggingface_hub.repocard import REGEX_YAML_BLOCK
 
 from bioft.cards import model as cards
 from bioft.hub import pull
 from bioft.storage import runs
-from bioft.verify.findings import SHOWN_ROWS, Verification
+from bioft.verify.findings import Verification, equal
+
+MOST_CHARACTERS, MOST_EVENTS, DEEPEST = 1_000_000, 50_000, 20
+"""Of a card, and of its metadata, that is read: nested anchors of YAML make a few lines endless."""
+SHOWN_LINES = 20
+METRIC = re.compile(
+    r"(?i)\b(au(?:ro|pr)?c|f1|f-?score|accuracy|precision|recall|mcc|ece|n?dcg|mrr|map|hits|perplexity|sensitivity|"
+    r"specificity|p-?value|intervals?|better|worse|score[sd]?)\b"
+)
+SHARE = re.compile(r"(?<![\d.,])(?:0?[.,]\d+|1[.,]0+)(?![\d]*[.,]\d)|\d\s?(?:%|‰|per ?cent\b)|\d\s?/\s?10+\b")
+IMAGE = re.compile(r"(?i)!\[|<(?:img|svg|picture|iframe|object|embed|video)\b|data:image")
+UNVERIFIED = ("name", "preset", "recipe", "hardware", "base_model", "bioft", "packages", "python", "dataset")
+"""The fields of the record whose words stand on the card, though no evaluation says whether they are so."""
 
 
 def check_card(directory: Path, record: dict[str, Any], found: Verification) -> None:
-    """Compare the figures on the card (metadata, tables, verdict) with those that its record gives."""
+    """Compare everything that the card states with what its record gives."""
+    for path, value in _texts({name: record.get(name) for name in UNVERIFIED}):
+        if METRIC.search(value) and SHARE.search(value):
+            found.reasons.append(f"{runs.RECORD} states a figure where none belongs: {path} is {_quoted([value])}.")
     try:
         text = (directory / runs.CARD).read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -26,21 +45,37 @@ def check_card(directory: Path, record: dict[str, Any], found: Verification) -> 
     origin = pull.origin(directory)
     expected = cards.model_card(record, repository=origin["id"] if origin else None)
     try:
+        _check_simple(text)
         metadata = ModelCard(text, ignore_metadata_errors=False).data
     except (ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
         found.reasons.append(f"The metadata of the card can't be read: {' '.join(str(error).split())}")
         return
     _check_metadata(metadata, ModelCard(expected).data, found)
-    _check_text(_body(text), _body(expected), found)
+    _check_text(_body(text), _body(expected), found, strictly=int(record["schema_version"]) >= 3)
+
+
+def _check_simple(card: str) -> None:
+    """Raise ValueError for a card whose metadata are no plain lists and mappings of a sensible size."""
+    if len(card) > MOST_CHARACTERS:
+        raise ValueError(f"a card of {len(card):,} characters is not read.")
+    depth = 0
+    block = REGEX_YAML_BLOCK.search(card)
+    for number, event in enumerate(yaml.parse(block[2] if block else "", yaml.SafeLoader)):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise ValueError("they have anchors or aliases (& and *).")
+        if depth > DEEPEST or number > MOST_EVENTS:
+            raise ValueError("they are nested too deeply, or too long.")
 
 
 def _check_metadata(stated: Any, recorded: Any, found: Verification) -> None:
-    """Compare base model, data and figures in the metadata of two cards."""
-    for key, findings in (("base_model", found.reasons), ("datasets", found.notes)):
-        if stated.get(key) != recorded.get(key):
-            findings.append(
-                f"The card's metadata name {key} {stated.get(key)}; {runs.RECORD} gives {recorded.get(key)}."
-            )
+    """Compare base model, data, figures and all else in the metadata of two cards."""
+    ours, theirs = recorded.to_dict(), stated.to_dict()
+    changed = [key for key in sorted({*ours, *theirs} - {"model-index"}) if not equal(theirs.get(key), ours.get(key))]
+    for key in changed:
+        words = f"The card's metadata name {key} {theirs.get(key)}; {runs.RECORD} gives {ours.get(key)}."
+        serious = key == "base_model" or _states_figure(str(theirs.get(key, "")))
+        (found.reasons if serious else found.notes).append(words)
     figures, known = _indexed_figures(stated), _indexed_figures(recorded)
     for figure in figures:
         if figure not in known:
@@ -52,20 +87,41 @@ def _check_metadata(stated: Any, recorded: Any, found: Verification) -> None:
         found.notes.append(f"The card's metadata leave out {len(known) - len(figures)} figures of {runs.RECORD}.")
 
 
-def _check_text(text: str, expected: str, found: Verification) -> None:
-    """Compare the lines with results of two cards, and name other lines that are not bioft's."""
-    written, known = _result_lines(text), _result_lines(expected)
-    foreign = [line for line in written if line not in known]
+def _check_text(text: str, expected: str, found: Verification, *, strictly: bool) -> None:
+    """Compare the lines of two cards: others than bioft's may state nothing that looks like a figure.
+
+    Cards of earlier versions have other words around their figures: of these only the results are compared.
+    """
+    ours = set(_lines(expected))
+    added = [line for line in _lines(text) if line not in ours]
+    results = set(_result_lines(text)) - set(_result_lines(expected))
+    foreign = [line for line in added if line in results or (strictly and _states_figure(line))]
     if foreign:
         found.reasons.append(f"The card's results are not those of {runs.RECORD}: {_quoted(foreign)}.")
-    if any(line not in written for line in known):
-        found.notes.append(f"Lines with results of {runs.RECORD} were taken out of the card.")
-    ours = {" ".join(line.split()) for line in expected.splitlines()}
-    added = [" ".join(line.split()) for line in text.splitlines()]
-    if unchecked := [line for line in added if line not in ours and line not in foreign]:
+    if missing := ours - set(_lines(text)):
+        what = "Lines with results" if missing & set(_result_lines(expected)) else "Lines"
+        found.notes.append(f"{what} of {runs.RECORD} were taken out of the card: {_quoted(sorted(missing))}.")
+    if unchecked := [line for line in added if line not in foreign]:
         found.notes.append(
-            f"The card's text is not the one that this bioft writes. Not checked: {_quoted(unchecked)}."
+            f"{len(unchecked):,} lines of the card are not those that this bioft writes. Not checked: "
+            f"{_quoted(unchecked)}."
         )
+
+
+def _states_figure(line: str) -> bool:
+    """Whether a line looks as if it stated a result: a share, a metric with a number, a row of a table, a plot."""
+    without_metrics = METRIC.sub("", line)
+    numbered = METRIC.search(line) is not None and re.search(r"\d", without_metrics) is not None
+    return bool(line.startswith("|") or IMAGE.search(line) or SHARE.search(line) or numbered)
+
+
+def _lines(body: str) -> list[str]:
+    """The lines of Markdown as a reader sees them: without comments, mark-up inside numbers, and hidden characters."""
+    body = html.unescape(re.sub(r"<!--.*?(-->|\Z)", "", body, flags=re.DOTALL))
+    body = "".join(each for each in unicodedata.normalize("NFKC", body) if unicodedata.category(each) != "Cf")
+    body = re.sub(r"[*`\\]|(?<=[\d.,])_+|_+(?=[\d.,])|</?\w[^<>]{0,20}>(?=[\d.,%])", "", body)
+    body = re.sub(r"([\d.,])[ \t]*\n[ \t]*(?=[.,]?\d+[ \t]*$)", r"\1", body, flags=re.MULTILINE)
+    return [line for each in body.splitlines() if (line := " ".join(each.split()))]
 
 
 def _indexed_figures(metadata: Any) -> list[tuple[Any, ...]]:
@@ -96,7 +152,16 @@ def _result_lines(body: str) -> list[str]:
         if section.startswith("Results"):
             first, _, rest = section.partition("\n### ")
             lines += [*first.splitlines(), *(line for line in rest.splitlines() if line.startswith(("|", "**")))]
-    return [" ".join(line.split()) for line in lines if any(character.isdigit() for character in line)]
+    return _lines("\n".join(line for line in lines if any(character.isdigit() for character in line)))
+
+
+def _texts(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """The texts in a part of the record, each with its place."""
+    if isinstance(value, str):
+        yield path, value
+    items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    for key, its in items:
+        yield from _texts(its, f"{path}.{key}".lstrip("."))
 
 
 def _body(card: str) -> str:
@@ -104,4 +169,5 @@ def _body(card: str) -> str:
 
 
 def _quoted(lines: Sequence[str]) -> str:
-    return "; ".join(f"“{line[:200]}”" for line in lines[:SHOWN_ROWS])
+    more = f"; and {len(lines) - SHOWN_LINES:,} more" if len(lines) > SHOWN_LINES else ""
+    return "; ".join(f"“{line[:200]}”" for line in lines[:SHOWN_LINES]) + more

@@ -1,7 +1,9 @@
 """What a verification finds: figures and predictions made again beside the recorded ones, and the verdict."""
 
+import math
+import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,12 +22,14 @@ Status = Literal[
 ]
 EQUAL = 1e-6
 """Figures that differ by less are the same figure."""
+AUDIT = 0.005
+"""How far the figures of an audit that is made again, with other versions of packages, may be from the recorded."""
 SHOWN_ROWS = 5
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A metric of the record (with its 95 % interval) and what it was measured to be now."""
+    """A metric of the record (with its 95 % interval), what follows from stored predictions, and what was measured."""
 
     model: str
     metric: str
@@ -33,6 +37,11 @@ class Figure:
     low: float | None
     high: float | None
     measured: float | None
+    """Now, if it was; else from stored predictions."""
+    now: bool = True
+    """Whether it was measured now."""
+    stored: bool = False
+    """Whether it follows from stored predictions."""
 
     @property
     def equal(self) -> bool:
@@ -73,6 +82,15 @@ class Verification:
     figures: list[Figure] = field(default_factory=list)
     predictions: PredictionCheck | None = None
 
+    def take(self, figures: Sequence[Figure]) -> None:
+        """Put figures in the place of those of the same model and metric."""
+        known = {(figure.model, figure.metric): figure for figure in self.figures}
+        for figure in figures:
+            before = known.get((figure.model, figure.metric))
+            stored = figure.stored or (before is not None and before.stored)
+            known[figure.model, figure.metric] = replace(figure, stored=stored)
+        self.figures = list(known.values())
+
     def to_json(self) -> dict[str, Any]:
         """Everything as JSON; each figure says whether it holds and whether it is equal."""
         figures = [asdict(figure) | {"holds": figure.holds, "equal": figure.equal} for figure in self.figures]
@@ -107,14 +125,49 @@ def check_base_model(directory: Path, record: Mapping[str, Any]) -> list[str]:
 
 def equal(first: Any, second: Any) -> bool:
     """Whether two values are the same, figures but for rounding."""
+    return near(first, second, EQUAL)
+
+
+def near(first: Any, second: Any, tolerance: float) -> bool:
+    """Whether two values are the same, numbers but for a tolerance."""
     if isinstance(first, int | float) and isinstance(second, int | float):
-        return abs(first - second) <= EQUAL
+        if math.isnan(first) and math.isnan(second):  # of one class only
+            return True
+        return math.isclose(first, second, rel_tol=EQUAL, abs_tol=tolerance)
     return first == second
 
 
-def figure_of(model: str, metric: str, recorded: Mapping[str, Any], measured: float | None) -> Figure:
-    """A recorded figure beside the value measured now."""
-    return Figure(model, metric, recorded["value"], recorded["low"], recorded["high"], measured)
+def differing(ours: Any, theirs: Any, tolerance: float = EQUAL, path: str = "") -> str:
+    """In words the first values of ours that theirs lacks or has otherwise; "" if there are none.
+
+    Numbers that are no integers may differ by `tolerance`, and names of files by their folder. What of an audit a
+    number decides that is at its edge may be either.
+    """
+    if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
+        edge = any(isinstance(its, float) and abs(its - 0.5) <= tolerance for its in ours.values())
+        keys = [key for key in ours if not (edge and key == "flag")]
+        found = [differing(ours[key], theirs.get(key), tolerance, f"{path}.{key}" if path else key) for key in keys]
+        return "; ".join([words for words in found if words][:SHOWN_ROWS])
+    if isinstance(ours, list | tuple) and isinstance(theirs, list | tuple) and len(ours) == len(theirs):
+        pairs = zip(ours, theirs, strict=True)
+        found = [differing(one, other, tolerance, f"{path}[{i}]") for i, (one, other) in enumerate(pairs)]
+        return "; ".join([words for words in found if words][:SHOWN_ROWS])
+    if isinstance(ours, str | Path) and isinstance(theirs, str) and Path(ours).name == Path(theirs).name:
+        return ""
+    if (isinstance(ours, float) and near(ours, theirs, tolerance)) or ours == theirs:
+        return ""
+    return f"{path} {_short(theirs)}, not {_short(ours)}"
+
+
+def _short(value: Any) -> str:
+    return text if len(text := str(value)) <= 60 else f"{text[:60]}…"
+
+
+def figure_of(
+    model: str, metric: str, recorded: Mapping[str, Any], measured: float | None, *, now: bool = True
+) -> Figure:
+    """A recorded figure beside the value measured now, or else the one that follows from stored predictions."""
+    return Figure(model, metric, recorded["value"], recorded["low"], recorded["high"], measured, now, not now)
 
 
 def number_text(value: float | None) -> str:
@@ -131,33 +184,47 @@ def interval_text(figure: Mapping[str, Any] | None) -> str:
 
 
 def print_figures(figures: Sequence[Figure], console: Console) -> None:
-    """Print the figures of the fine-tuned model and those of others that do not hold, and how many of these hold."""
+    """Print the figures of the fine-tuned model and those of others that do not hold, and how many of these hold.
+
+    What was not measured stands under its own heading: it follows from stored predictions, which may be false.
+    """
     if not figures:
         return
-    columns = (Column(each, no_wrap=True) for each in ("recorded [95 % interval]", "now", "difference", ""))
+    measured = "now" if all(figure.now for figure in figures if figure.model == FINE_TUNED) else ""
+    heading = measured or "from stored predictions"
+    columns = (Column(each, no_wrap=True) for each in ("recorded [95 % interval]", heading, "difference", ""))
     figure_column = Column("figure", overflow="fold")
     table = Table(figure_column, *columns, title="Test split", title_justify="left", box=box.SIMPLE_HEAD)
     for figure in figures:
         if figure.model == FINE_TUNED or not figure.holds:
             known = figure.recorded is not None and figure.measured is not None
-            table.add_row(
+            holds = "equal" if figure.equal else "inside" if figure.holds else "outside"
+            cells = (
                 figure.metric if figure.model == FINE_TUNED else f"{figure.model}: {figure.metric}",
                 f"{number_text(figure.recorded)} [{number_text(figure.low)}, {number_text(figure.high)}]",
                 number_text(figure.measured),
                 f"{figure.measured - figure.recorded:+.4f}" if known else "–",  # type: ignore[operator]
-                "equal" if figure.equal else "inside" if figure.holds else "outside",
-                style=None if figure.holds else "red",
+                holds if figure.now else f"{'follows' if figure.equal else 'does not follow'}, not measured",
             )
+            table.add_row(*(Text(clean(cell)) for cell in cells), style=None if figure.holds else "red")
     console.print(table)
     if others := [figure for figure in figures if figure.model != FINE_TUNED]:
-        holding = sum(figure.holds for figure in others)
-        console.print(f"Base model and baselines: {holding} of {len(others)} figures hold.")
+        holding, now = sum(figure.holds for figure in others), sum(figure.now for figure in others)
+        console.print(
+            f"Base model and baselines: {holding} of {len(others)} figures hold"
+            + ("." if now == len(others) else f", {len(others) - now} of which were not measured again.")
+        )
+
+
+def clean(text: str) -> str:
+    """A text of somebody else's without what a terminal takes for commands, or what turns the writing around."""
+    return "".join(each if unicodedata.category(each) not in ("Cc", "Cf") or each in "\n\t" else "�" for each in text)
 
 
 def print_verdict(notes: Sequence[str], reasons: Sequence[str], verdict: Text, console: Console) -> None:
     """Print what else there is to know, the reasons and, last, the verdict."""
     for note in notes:
-        console.print(Text(f"Note: {note}", style="yellow"), soft_wrap=True)
+        console.print(Text(clean(f"Note: {note}"), style="yellow"), soft_wrap=True)
     for reason in reasons:
-        console.print(Text(f"- {reason}"), soft_wrap=True)
-    console.print(verdict, soft_wrap=True)
+        console.print(Text(clean(f"- {reason}")), soft_wrap=True)
+    console.print(Text(clean(verdict.plain), style=verdict.style), soft_wrap=True)

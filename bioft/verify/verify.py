@@ -18,8 +18,9 @@ from bioft.errors import BioftError, ChangedFilesError, LeakageError
 from bioft.hub import pull
 from bioft.hub.client import AccessOptions
 from bioft.storage import runs
-from bioft.verify import checks
+from bioft.verify import again, checks
 from bioft.verify.card import check_card
+from bioft.verify.files import check_files, check_plots
 from bioft.verify.findings import Status, Verification, print_figures, print_verdict
 
 EXIT_CODES: dict[Status, int] = {
@@ -62,9 +63,10 @@ def verify(
         found.revision = (pull.origin(directory) or {}).get("revision")
         record = runs.read(directory)
         runs.check_tested(directory, record)
-        runs.check_files(directory, record)
+        check_files(directory, record, found)
         task = pull.task_of(directory, record)
         check_card(directory, record, found)
+        check_plots(directory, record, task, found)
         if sample is not None and seed is None:
             seed = secrets.randbelow(2**32)
         run = checks.Run(directory, record, task, found, sample, seed or 0, progress)
@@ -72,12 +74,12 @@ def verify(
         data: RecordedData | BioftError
         try:
             fetch = partial(pull.pull_dataset, **access)
-            data = recorded_data(directory, record, dataset_path, fetch=fetch)
+            data = recorded_data(directory, record, dataset_path, fetch=fetch, rebuild=True)
         except LeakageError:
             raise
         except BioftError as error:
             data = error
-        checks.verify_run(run, data)
+        again.verify_run(run, data)
         found.status = "not reproduced" if found.reasons else found.best
     except (ChangedFilesError, LeakageError) as error:
         found.reasons.append(str(error))
@@ -86,10 +88,11 @@ def verify(
         # What was found before stays true: a card that contradicts its own record needs no data to be refuted.
         found.status = "not reproduced" if found.reasons else "cannot be checked"
         found.reasons.append(str(error))
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except Exception as error:
         # The record comes from someone else: any of its fields may be missing or of another kind.
         found.status = "cannot be checked"
-        found.reasons.append(f"{runs.RECORD} is not as a finished run of this bioft writes it ({error!r}).")
+        why = " ".join(repr(error).split())[:300]
+        found.reasons.append(f"{runs.RECORD} is not as a finished run of this bioft writes it ({why}).")
     return found
 
 
@@ -106,5 +109,7 @@ def print_verification(found: Verification, console: Console | None = None) -> N
             highlight=False,
         )
     where = f"{found.name}, commit {found.revision}" if found.revision else found.name
+    if made is not None and made.compared < made.total:
+        where += f" ({made.compared:,} of {made.total:,} predictions)"
     style = {"verified": "green", "not reproduced": "red"}.get(found.status, "yellow")
     print_verdict(found.notes, found.reasons, Text(f"{where}: {found.status}", style=style), console)

@@ -76,7 +76,8 @@ def test_an_honest_run_is_verified_in_every_figure(recipe: str, finished: dict[s
     assert (found.status, found.reasons) == ("verified", [])
     record = runs.read(finished[recipe])
     stated = {("fine-tuned", metric) for metric in record["metrics"]}
-    stated |= {(name, metric) for name, figures in record["baselines"].items() for metric in figures}
+    others = record["baselines"] | {"base, zero-shot": record["base_model_metrics"]}
+    stated |= {(name, metric) for name, figures in others.items() for metric in figures}
     assert {(figure.model, figure.metric) for figure in found.figures} == stated
     assert all(figure.equal for figure in found.figures)
     assert found.predictions is not None

@@ -180,7 +180,7 @@ def test_figures_edited_on_the_card_are_found(finished: Path, tmp_path: Path) ->
     }
     words = [
         "AUROC 0.99 [",
-        "**this model**",
+        "this model",
         "difference in AUROC +",
         "0.97",
         "ours",
@@ -249,7 +249,6 @@ def test_edited_predictions_are_found_one_by_one(finished: Path, ctd: Path, tmp_
     state_what_the_predictions_give(copy)
     found = verify(copy, ctd)
     assert_reason(found, f"3 of {N_TEST} predictions are not what the model gives", *pairs)
-    assert len(found.reasons) == 1, "nothing else gives this away"
     assert found.predictions is not None
     assert (found.predictions.agreeing, found.predictions.label_flips) == (N_TEST - 3, 3)
     # All but one are drawn, so at least two of the three.
@@ -397,7 +396,8 @@ def test_the_command_prints_the_verdict_and_exits_with_it(finished: Path, ctd: P
     result = CliRunner().invoke(app, ["verify", str(finished), *data, "--sample", "5", "--seed", "1"])
     assert result.exit_code == 0, result.output
     words = " ".join(result.output.split())
-    assert f"5 of 5 agree (drawn from {N_TEST})" in words and "run: verified" in words
+    assert f"5 of 5 agree (drawn from {N_TEST})" in words and f"run (5 of {N_TEST} predictions): verified" in words
+    assert "from stored predictions" in words and "follows, not measured" in words and " now " not in words
     assert f"{runs.read(finished)['metrics']['auroc']['value']:.4f}" in words
 
     def improve(record: dict[str, Any]) -> None:
@@ -425,7 +425,7 @@ def test_scores_are_made_in_the_recorded_type_and_judged_by_it(finished: Path, c
     assert found.predictions is not None
     assert found.predictions.tolerance == 0.1
     assert 1e-5 < found.predictions.max_difference < 0.1, "float32 scores beside new ones in bfloat16"
-    assert found.predictions.agreeing == 20
+    assert found.predictions.agreeing == found.predictions.compared > 20, "coarse rounding takes more rows"
 
 
 @pytest.fixture(scope="module")

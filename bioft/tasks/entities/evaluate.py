@@ -10,7 +10,8 @@ from datasets import Dataset, DatasetDict
 from rich.table import Table
 
 from bioft import metrics
-from bioft.datasets.documents.corpus import audit, expected_supports, training_documents
+from bioft.datasets.documents import corpus
+from bioft.datasets.documents.corpus import expected_supports, training_documents
 from bioft.metrics import counts, entity_f1, estimates, report
 from bioft.tasks.entities import errors as error_analysis, predictions, tagging
 from bioft.tasks.entities.baselines import ENTITIES
@@ -25,6 +26,11 @@ Metrics = dict[str, dict[str, float | int | None]]
 def shown_metrics(labels: Sequence[str]) -> dict[str, str]:
     """The metrics of a results table and their words: micro F1, F1 of each type that has BIO labels, the others."""
     return {"f1": "F1", **{f"{kind.lower()}_f1": f"F1, {kind}" for kind in tagging.types_of(labels)}} | SHOWN
+
+
+def shown(record: Record) -> dict[str, str]:
+    """The metrics that the results table of a recorded run has, and their words."""
+    return shown_metrics(record["labels"])
 
 
 def types_in(*splits: Dataset) -> set[str]:
@@ -77,13 +83,14 @@ def comparisons(
     return {"comparison": report.describe_best(results, "F1")}
 
 
-def check_data(dataset: DatasetDict, record: Record) -> list[str]:
-    """Why the documents are not those of the record: their audit, made anew of the rows, is another.
+def audit(dataset: DatasetDict, record: Record) -> dict[str, Any]:
+    """The audit of documents as the record has it, made again; LeakageError if a document is in two splits."""
+    return corpus.audit(dataset)
 
-    What a manifest says of itself proves nothing. LeakageError if a document is in two splits.
-    """
-    same = audit(dataset) == record["audit"]
-    return [] if same else ["The record states another audit than that of its dataset."]
+
+def baseline_names(record: Record) -> list[str]:
+    """The baselines that every run has."""
+    return list(ENTITIES)
 
 
 def analyse_errors(test: Dataset, table: pd.DataFrame) -> dict[str, Any]:

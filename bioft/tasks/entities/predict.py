@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 from datasets import Dataset
-from transformers import AutoModelForTokenClassification
+from transformers import AutoModelForTokenClassification, set_seed
 
 from bioft.errors import BioftError
 from bioft.metrics import entity_f1
@@ -84,6 +84,15 @@ def predict(model: Sequence[Any], rows: Dataset, record: Record, progress: str |
     """
     found = find_entities(model, list(rows["text"]), record, progress)
     return table_of(rows, [[(*entity.span, entity.score) for entity in entities] for entities in found])
+
+
+def predict_base(model: Any, dataset: Any, record: Record, progress: str | None = None) -> pd.DataFrame:
+    """What the base model finds in the test split with the new head that the recorded seed gives."""
+    set_seed(record["seed"])
+    base = models.resolve_recorded(record["base_model"])
+    labels = dict(enumerate(record["labels"]))
+    encoder, tokenizer = models.load_encoder(base, AutoModelForTokenClassification, id2label=labels)
+    return predict((encoder.to(models.local_device()), tokenizer), dataset["test"], record, progress)
 
 
 def table_of(rows: Dataset, found: Sequence[Sequence[Sequence[Any]]] | None = None) -> pd.DataFrame:

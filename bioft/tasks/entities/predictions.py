@@ -54,18 +54,19 @@ def of_rows(table: pd.DataFrame, rows: Any) -> pd.DataFrame:
 def differences(made: pd.DataFrame, stored: pd.DataFrame, kinds: Mapping[str, str]) -> pd.DataFrame:
     """What was found in each document now beside what is stored, a row for each.
 
-    Columns: `difference` (the largest of the scores of items that both have), `changed` (other items), `signed` (0)
-    and `words`, which name the first difference. `kinds` are the columns that are compared, each with what is in it.
+    Columns: `difference` (the largest of the scores of items that both have), `changed` (how many items one of them
+    lacks), `answers` (how many there are) and `words`, which name the first difference. `kinds` are the columns that
+    are compared, each with what is in it.
     """
-    rows: list[tuple[float, bool, float, str]] = [(0.0, False, 0.0, "")] * len(made)
+    rows: list[tuple[float, int, int, str]] = [(0.0, 0, 0, "")] * len(made)
     for column in (column for column in kinds if column in made and column in stored):
         for row, (new, old) in enumerate(zip(items(made[column]), items(stored[column]), strict=True)):
             now, then = ({item[:3]: item[3] if len(item) > 3 else 0.0 for item in its} for its in (new, old))
             changed = sorted(now.keys() ^ then.keys(), key=str)
             off = max((abs(now[item] - then[item]) for item in now.keys() & then.keys()), default=0.0)
-            largest, before, _, words = rows[row]
+            largest, before, answers, words = rows[row]
             if (changed and not before) or (off > max(largest, 0.0) and not words):
                 said = f"{changed[0]} only {'now' if changed[0] in now else 'stored'}" if changed else "other scores"
                 words = f"{made['id'].iloc[row]}: {kinds[column]}, {said}"
-            rows[row] = max(largest, off), before or bool(changed), 0.0, words
-    return pd.DataFrame(rows, columns=["difference", "changed", "signed", "words"])
+            rows[row] = max(largest, off), before + len(changed), answers + len(now.keys() | then.keys()), words
+    return pd.DataFrame(rows, columns=["difference", "changed", "answers", "words"])

@@ -40,7 +40,7 @@ def systems(table: pd.DataFrame, record: Mapping[str, Any]) -> dict[str, pd.Data
 
 
 def differences(made: pd.DataFrame, stored: pd.DataFrame, record: Mapping[str, Any]) -> pd.DataFrame:
-    """How far scores made again are from the stored ones of the same pairs, and these from them towards the label."""
+    """How far scores made again are from the stored ones of the same pairs, and which answers are others."""
     off = stored["score"].to_numpy() - made["score"].to_numpy()
     changed = np.zeros(len(made), dtype=bool)
     if "prediction" in made and "prediction" in stored:
@@ -49,8 +49,15 @@ def differences(made: pd.DataFrame, stored: pd.DataFrame, record: Mapping[str, A
         f"{gene} – {disease}: stored {then:.4f}, now {now:.4f}"
         for gene, disease, then, now in zip(made["gene"], made["disease"], stored["score"], made["score"], strict=True)
     ]
-    signed = off * np.where(made["label"] == 1, 1, -1)
-    return pd.DataFrame({"difference": np.abs(off), "changed": changed, "signed": signed, "words": words})
+    return pd.DataFrame({"difference": np.abs(off), "changed": changed, "words": words})
+
+
+def measured(table: pd.DataFrame, record: Mapping[str, Any]) -> Outcomes:
+    """As `outcomes`; of a table without predictions, of what has no threshold on record, the ranking alone."""
+    if "prediction" in table:
+        return outcomes(table)
+    label, score = table["label"].to_numpy(np.int64), table["score"].to_numpy(np.float64)
+    return Outcomes([], {"auroc": Ranking(label, score)})
 
 
 def outcomes(table: pd.DataFrame) -> Outcomes:

@@ -10,12 +10,13 @@ from datasets import Dataset, DatasetDict
 from rich.progress import track
 
 from bioft import metrics
-from bioft.datasets.gene_disease.audit import audit
+from bioft.datasets.gene_disease import audit as audits
 from bioft.datasets.gene_disease.baselines import GENE_DISEASE
 from bioft.errors import LeakageError
 from bioft.metrics import estimates, intervals, report, thresholds as choosing
 from bioft.storage.runs import PREDICTIONS
 from bioft.task import BASE, FINE_TUNED
+from bioft.tasks.choices import Checked, is_other_rule, not_given
 from bioft.tasks.gene_disease import TASK, pair_plots
 from bioft.tasks.gene_disease.prompts import PairPrompts
 from bioft.tasks.gene_disease.table import PAIR, pairs_share, predictions, thresholds
@@ -58,6 +59,11 @@ def baselines(dataset: DatasetDict, record: Mapping[str, Any], progress: bool = 
     }
 
 
+def baseline_names(record: Mapping[str, Any]) -> list[str]:
+    """The baselines that every run has."""
+    return list(GENE_DISEASE)
+
+
 def figures(table: pd.DataFrame, dataset: Any, record: Mapping[str, Any]) -> dict[str, dict[str, float | int | None]]:
     """Metrics of `bioft.metrics.gda`, each with value, low, high (95 % interval, by genes and by diseases) and n.
 
@@ -94,13 +100,11 @@ def test_rows(dataset: DatasetDict) -> pd.DataFrame:
     return dataset["test"].select_columns(PAIR).to_pandas()
 
 
-def check_data(dataset: DatasetDict, record: Mapping[str, Any]) -> list[str]:
-    """Why the pairs are not those of the record, as another audit says; LeakageError if a pair was trained on."""
+def audit(dataset: DatasetDict, record: Mapping[str, Any]) -> dict[str, Any]:
+    """The audit of pairs as the record has it, made again; LeakageError if a pair is in two splits."""
     check_not_trained_on(dataset)
-    ours, recorded = audit(dataset, split=record["dataset"]["arguments"]["split"]), record["audit"]
-    checks = {name: recorded["checks"].get(name) for name in ours["checks"]}
-    same = ours["checks"] == checks and ours["entity_overlap"] == recorded["entity_overlap"]
-    return [] if same else ["The record states another audit than that of its dataset."]
+    about = record["dataset"]
+    return audits.audit(dataset, split=about["arguments"]["split"], seed=about.get("seed") or 0)
 
 
 def check_not_trained_on(dataset: DatasetDict) -> None:
@@ -115,39 +119,35 @@ def check_not_trained_on(dataset: DatasetDict) -> None:
             )
 
 
-def check_choices(model: Any, dataset: DatasetDict, record: Mapping[str, Any]) -> list[str]:
-    """Whether validation gives the recorded thresholds of the model, its base and the baselines; what it does not.
+def check_choices(model: Any, dataset: DatasetDict, record: Mapping[str, Any], noise: float) -> Checked:
+    """Which recorded thresholds, of the model, its base and the baselines, are not those that validation gives.
 
-    `model` is as `bioft.tasks.gene_disease.predict.load` gives it.
+    `model` is as `bioft.tasks.gene_disease.predict.load` gives it, `noise` that of its scores.
     """
     from bioft.tasks.gene_disease.predict import score_pairs
 
-    language_model, prompts, _ = model
-    rows, recorded, tolerance = dataset["validation"], thresholds(record), TASK.tolerance(record)
-    if (stated := record["scoring"]["threshold_chosen_on"]) != choosing.VALIDATION:
-        if stated != (chosen := threshold_chosen_on(dataset)):
-            return [f"The thresholds are said to be the {stated}; by its validation split it is: {chosen}."]
+    stated, rule, recorded = record["scoring"]["threshold_chosen_on"], threshold_chosen_on(dataset), thresholds(record)
+    if is_other_rule(stated, rule, record):
+        return [f"The thresholds are said to be the {stated}; by its validation split it is: {rule}."], []
+    if stated != choosing.VALIDATION:
         others = [name for name, its in recorded.items() if its != choosing.DEFAULT]
-        return [f"{name}: the threshold is not .5, which the record says it is." for name in others]
+        return [f"{name}: the threshold is not .5, which the record says it is." for name in others], []
+    (language_model, prompts, _), rows = model, dataset["validation"]
     scores = {FINE_TUNED: score_pairs(language_model, prompts, rows)}
     with language_model.disable_adapter():
         scores[BASE] = score_pairs(language_model, prompts, rows)
     scores |= {name: its["validation"] for name, its in fit_baselines(dataset, record)}
     labels, reasons = labels_of(rows), []
-    for name, its in scores.items():
-        if (threshold := recorded.get(name)) is None:
-            continue
-        best = choosing.most_accurate_threshold(labels, its)
-        accuracy, highest = (intervals.metric_values(labels, its, threshold=t)["accuracy"] for t in (threshold, best))
-        # Scores this near to a threshold may fall on its other side when they are computed again. Without any, the
-        # threshold is this one: of equally accurate ones another would be chosen by what it does on test.
-        near = sum(float(np.mean(np.abs(its - t) <= tolerance)) for t in (threshold, best))
-        if abs(threshold - best) > tolerance and (not near or highest - accuracy > near + 1e-6):
+    for name in scores.keys() & recorded.keys():
+        its_noise = noise if name in (FINE_TUNED, BASE) else 0.0
+        best = choosing.most_accurate_threshold(labels, scores[name])
+        if not_given(
+            [recorded[name]], lambda s: [choosing.most_accurate_threshold(labels, s)], scores[name], its_noise
+        ):
             reasons.append(
-                f"{name}: validation does not give the recorded threshold {threshold:.4f} (accuracy {accuracy:.3f}) "
-                f"but {best:.4f} (accuracy {highest:.3f})."
+                f"{name}: validation does not give the recorded threshold {recorded[name]:.4f} but {best:.4f}."
             )
-    return reasons
+    return sorted(reasons), []
 
 
 def write_predictions(

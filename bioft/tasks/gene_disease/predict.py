@@ -126,8 +126,9 @@ def predict(model: Any, rows: Dataset, record: Mapping[str, Any], progress: str 
     return predictions(rows, scores, thresholds(record)[FINE_TUNED])
 
 
-def predict_base(model: Any, rows: Dataset, record: Mapping[str, Any], progress: str | None = None) -> pd.DataFrame:
-    """The same by the base model, without the adapter."""
+def predict_base(model: Any, dataset: Any, record: Mapping[str, Any], progress: str | None = None) -> pd.DataFrame:
+    """The same of the test split by the base model, without the adapter."""
+    rows = dataset["test"]
     with model[0].disable_adapter():
         scores = score_pairs(model[0], model[1], rows, progress=progress)
     return predictions(rows, scores, thresholds(record).get(BASE))

@@ -13,8 +13,9 @@ from bioft.metrics import counts, entity_f1, relation_f1
 from bioft.metrics.estimates import PairedDifference
 from bioft.storage import runs
 from bioft.tasks import entities, joint as itself, relations
+from bioft.tasks.choices import Checked
 from bioft.tasks.entities import answers as entity_answers, evaluate as entity_evaluation, predictions
-from bioft.tasks.entities.evaluate import Metrics, check_data, plot, tables
+from bioft.tasks.entities.evaluate import Metrics, audit, plot, tables
 from bioft.tasks.entities.predict import spans_of
 from bioft.tasks.entities.predictions import Record
 from bioft.tasks.joint import answers as joint_answers
@@ -22,7 +23,7 @@ from bioft.tasks.joint.predict import JointPrediction, heads_of, predict_split
 from bioft.tasks.relations import answers as relation_answers, evaluate as relation_evaluation
 from bioft.tasks.relations.predict import highest_f1
 
-__all__ = ["check_data", "plot", "tables"]  # as for entities
+__all__ = ["audit", "plot", "tables"]  # as for entities
 SHOWN = {
     "f1": "F1, entities",
     "relation_f1": "F1, relations",
@@ -100,15 +101,20 @@ def comparisons(
     return entity_evaluation.comparisons(table, theirs, dataset, record)
 
 
-def check_choices(model: Sequence[Any], dataset: DatasetDict, record: Record) -> list[str]:
-    """Why the recorded threshold is not the one that validation gives; empty where it is, or was not chosen there."""
+def baseline_names(record: Record) -> list[str]:
+    """The baselines of what the trained heads do."""
+    kinds = {"entities": entity_evaluation, "relations": relation_evaluation}
+    return [name for head in heads_of(record) for name in kinds[head].baseline_names(record)]
+
+
+def check_choices(model: Sequence[Any], dataset: DatasetDict, record: Record, noise: float) -> Checked:
+    """As for relations alone."""
     if "relations" not in heads_of(record):
-        return []
-    if (wrong := relation_evaluation.check_default(dataset, record)) is not None:
-        return wrong
+        return [], []
     validation = dataset["validation"]
-    found = predict_split(model, validation, record)
-    return relation_evaluation.check_threshold(found.annotated, validation, record)
+    return relation_evaluation.check_threshold(
+        lambda: predict_split(model, validation, record).annotated, validation, record, noise
+    )
 
 
 def _related(table: pd.DataFrame) -> pd.DataFrame:
@@ -121,6 +127,11 @@ def _related(table: pd.DataFrame) -> pd.DataFrame:
 def shown_metrics(metrics: Metrics) -> dict[str, str]:
     """The metrics of a results table and their words, those that this model has."""
     return {name: words for name, words in SHOWN.items() if name in metrics}
+
+
+def shown(record: Record) -> dict[str, str]:
+    """The same for a recorded run."""
+    return shown_metrics(record["metrics"])
 
 
 def describe_links(prediction: JointPrediction) -> dict[str, int]:

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from datasets import Dataset
 from rich.progress import track
-from transformers import AutoTokenizer
+from transformers import AutoModel, AutoTokenizer, set_seed
 
 from bioft.metrics import entity_f1, relation_f1
 from bioft.models import base as models
@@ -188,6 +188,17 @@ def predict(model: Sequence[Any], rows: Dataset, record: Record, progress: str |
     """
     found = predict_split(model, rows, record, progress)
     return table_of(rows, found, record["relations"]["threshold"], heads_of(record))
+
+
+def predict_base(model: Sequence[Any], dataset: Any, record: Record, progress: str | None = None) -> pd.DataFrame:
+    """What the base model finds in the test split with the new heads that the recorded seed gives."""
+    set_seed(record["seed"])
+    encoder, tokenizer = models.load_encoder(models.resolve_recorded(record["base_model"]), AutoModel)
+    untrained = JointModel(model[0].config)
+    untrained.encoder = encoder
+    base = untrained.to(models.local_device()), tokenizer, model[2]
+    found = predict_split(base, dataset["test"], record, progress)
+    return table_of(dataset["test"], found, 0.5, heads_of(record))
 
 
 def table_of(rows: Dataset, prediction: JointPrediction, threshold: float, heads: Sequence[str]) -> pd.DataFrame:

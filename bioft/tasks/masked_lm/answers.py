@@ -47,10 +47,16 @@ def differences(made: pd.DataFrame, stored: pd.DataFrame, record: Mapping[str, A
             "difference": np.where(other, np.maximum(before, 1), np.abs(loss - its_loss) / tokens),
             "changed": np.where(other, masked, np.abs(correct - its_correct)).astype(int),
             "answers": masked.astype(int),
-            "signed": (loss - its_loss) / tokens,
             "words": [f"{text}: {its}" for text, its in zip(made["id"], words, strict=True)],
         }
     )
+
+
+def measured(table: pd.DataFrame, record: Mapping[str, Any]) -> Outcomes:
+    """As `outcomes`, and the mean loss of masked tokens, which perplexity follows from: the lower, the better."""
+    found = outcomes(table)
+    found.metrics["loss"] = Ratio(-table["loss"].to_numpy(np.float64), table["hidden"].to_numpy(np.float64))
+    return found
 
 
 def outcomes(table: pd.DataFrame) -> Outcomes:

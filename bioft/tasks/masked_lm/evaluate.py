@@ -16,6 +16,7 @@ from datasets import Dataset, DatasetDict
 from rich.progress import track
 from transformers import AutoTokenizer
 
+from bioft.datasets.texts import corpus
 from bioft.metrics import estimates, report
 from bioft.metrics.estimates import LOGARITHM, Measured, PairedDifference, ratio
 from bioft.models import base as models
@@ -128,6 +129,16 @@ def comparisons(
     results = {name: difference(table, its) for name, its in {"base model": base, **baselines}.items()}
     comparison = report.describe_best(results, "accuracy on hidden tokens")
     return {"comparison": comparison, "adaptation": describe_adaptation(table, base)}
+
+
+def audit(dataset: DatasetDict, record: Mapping[str, Any]) -> dict[str, Any]:
+    """The audit of texts, made again; LeakageError if a text is in two splits."""
+    return corpus.audit(dataset)
+
+
+def baseline_names(record: Mapping[str, Any]) -> list[str]:
+    """The baselines that every run has."""
+    return ["frequency"]
 
 
 def test_rows(dataset: DatasetDict) -> pd.DataFrame:

@@ -6,13 +6,13 @@ from typing import Any
 
 import pandas as pd
 from datasets import Dataset
-from transformers import AutoModelForMaskedLM
+from transformers import AutoModelForMaskedLM, set_seed
 
 from bioft.models import base as models
 from bioft.storage import runs
 from bioft.tasks.masked_lm import TASK
 from bioft.tasks.masked_lm.evaluate import answer, fixed_questions, with_ids
-from bioft.tasks.masked_lm.models import use_masked_head
+from bioft.tasks.masked_lm.models import load_masked_lm, use_masked_head
 
 
 def load(directory: str | Path) -> tuple[Any, Any]:
@@ -31,3 +31,11 @@ def predict(
     """
     questions = fixed_questions(rows["text"], model[1], record["masking"]["block_length"])
     return with_ids(answer(*model, questions, progress), rows)
+
+
+def predict_base(model: Any, dataset: Any, record: Mapping[str, Any], progress: str | None = None) -> pd.DataFrame:
+    """The same of the test split by the base model, with the head that the recorded seed gives where it has none."""
+    set_seed(record["seed"])
+    base = models.resolve_recorded(record["base_model"])
+    before, tokenizer, _ = load_masked_lm(base, record["masking"]["block_length"])
+    return predict((use_masked_head(before.to(models.local_device())), tokenizer), dataset["test"], record, progress)

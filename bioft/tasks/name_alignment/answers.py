@@ -39,13 +39,17 @@ def systems(table: pd.DataFrame, record: Mapping[str, Any]) -> dict[str, pd.Data
 
 
 def differences(made: pd.DataFrame, stored: pd.DataFrame, record: Mapping[str, Any]) -> pd.DataFrame:
-    """Whether each name has another answer; its probability is not compared, as the scorer is fitted again."""
+    """Whether each name has another answer or other candidates, and how far its probability is from the stored one."""
     changed = (made["prediction"].to_numpy() != stored["prediction"].to_numpy()).astype(bool)
     words = [
         f"{name}: {now or 'no match'}, not {then or 'no match'}"
         for name, now, then in zip(made["id"], made["prediction"], stored["prediction"], strict=True)
     ]
-    return pd.DataFrame({"difference": 0.0, "changed": changed, "signed": 0.0, "words": words})
+    off = np.zeros(len(made))
+    if "ranked" in made and "ranked" in stored:
+        changed |= made["ranked"].to_numpy() != stored["ranked"].to_numpy()
+        off = np.abs(made["score"].to_numpy(float) - stored["score"].to_numpy(float))
+    return pd.DataFrame({"difference": off, "changed": changed, "words": words})
 
 
 def outcomes(table: pd.DataFrame) -> Outcomes:

@@ -33,6 +33,11 @@ def baselines(dataset: Any, record: Mapping[str, Any], progress: Any = False) ->
     return tables | {"aligner_without_encoder": names.align(WITHOUT_ENCODER)}
 
 
+def baseline_names(record: Mapping[str, Any]) -> list[str]:
+    """The baselines that every run has."""
+    return [*NAMES, "aligner_without_encoder"]
+
+
 def figures(table: pd.DataFrame, dataset: Any, record: Mapping[str, Any]) -> dict[str, Any]:
     """The metrics of `bioft.metrics.alignment`, each with value, low, high and n.
 

@@ -15,7 +15,7 @@ from bioft.storage.runs import PREDICTIONS
 from bioft.tasks.name_alignment.aligner import Aligner, candidate_pairs
 from bioft.tasks.name_alignment.candidates import CandidateFinder
 from bioft.tasks.name_alignment.scorer import FILE, Answer, ScoreMeaning, Scorer
-from bioft.tasks.retrieval import predict as retrieval
+from bioft.tasks.retrieval import encoder as encoders, predict as retrieval
 
 STORED = 5
 """Candidates of a name that are stored."""
@@ -95,6 +95,11 @@ def predict(model: Any, rows: Names, record: Mapping[str, Any], progress: Any = 
 def answer_of_base(model: Any, rows: Names, record: Mapping[str, Any], progress: Any = None) -> pd.DataFrame:
     """What the cosines of the base model's embeddings alone answer: it is a baseline like the others."""
     return rows.by_score(Encoder(model))
+
+
+def predict_base(model: Any, dataset: Any, record: Mapping[str, Any], progress: Any = None) -> pd.DataFrame:
+    """What the cosines of the base model's embeddings answer for the test names."""
+    return answer_of_base(encoders.load_base(record), dataset["test"], record, progress)
 
 
 def write(

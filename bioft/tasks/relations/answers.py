@@ -14,6 +14,7 @@ from bioft.task import FINE_TUNED
 from bioft.tasks.answers import ALONE, Answers, Outcomes, Probabilities, crosstab, f1_of, read_table
 from bioft.tasks.embedded import Embedded, Sampled
 from bioft.tasks.entities import predictions
+from bioft.tasks.entities.answers import outcomes_of_documents
 from bioft.tasks.entities.predictions import Record
 
 KEY = ["document_id", "type", "head", "tail"]
@@ -70,6 +71,12 @@ def _by_document(table: pd.DataFrame, ids: Sequence[str]) -> list[predictions.It
     for identifier, *item in table[[*KEY, "score"]].itertuples(index=False):
         found[identifier].append(tuple(item))
     return list(found.values())
+
+
+def measured(table: pd.DataFrame, record: Record) -> Outcomes:
+    """The metrics of the table that `read` gives, as `outcomes` of the file has them."""
+    columns = {"f1": ("label", "prediction"), "end_to_end_f1": ("label", "end_to_end_prediction")}
+    return outcomes_of_documents(table, columns)
 
 
 def outcomes(table: pd.DataFrame) -> Outcomes:

@@ -11,8 +11,9 @@ from bioft import metrics
 from bioft.datasets.documents.corpus import expected_supports, training_documents
 from bioft.datasets.documents.pubtator import concepts
 from bioft.metrics import counts, estimates, relation_f1, report, thresholds
+from bioft.tasks.choices import Checked, is_other_rule, not_given
 from bioft.tasks.entities import predict as entity_prediction, predictions
-from bioft.tasks.entities.evaluate import check_data, plot, tables
+from bioft.tasks.entities.evaluate import audit, plot, tables
 from bioft.tasks.entities.predictions import Record
 from bioft.tasks.relations import candidates as relations, errors
 from bioft.tasks.relations.baselines import RELATIONS
@@ -26,9 +27,7 @@ from bioft.tasks.relations.predict import (
     truth_of,
 )
 
-__all__ = ["check_data", "plot", "tables"]  # as for entities
-THRESHOLD_TOLERANCE = 0.005 + 1e-6
-"""How much higher F1 on validation may be at another threshold than at the recorded one."""
+__all__ = ["audit", "plot", "tables"]  # as for entities
 END_TO_END = "end_to_end_"
 SHOWN = {
     "f1": "F1",
@@ -97,38 +96,42 @@ def comparisons(
     return {"comparison": report.describe_best(results, "F1")}
 
 
-def check_choices(model: Sequence[Any], dataset: DatasetDict, record: Record) -> list[str]:
-    """Why the recorded threshold is not the one that validation gives; empty where it is, or was not chosen there."""
-    if (wrong := check_default(dataset, record)) is not None:
-        return wrong
+def baseline_names(record: Record) -> list[str]:
+    """The baselines that every run has."""
+    return list(RELATIONS)
+
+
+def check_choices(model: Sequence[Any], dataset: DatasetDict, record: Record, noise: float) -> Checked:
+    """Why the recorded threshold is not the one that validation gives, and what to know of it; see `check_threshold`.
+
+    `noise` is that of the model's scores.
+    """
     validation = dataset["validation"]
-    return check_threshold(score(model, validation.to_list(), record), validation, record)
+    return check_threshold(lambda: score(model, validation.to_list(), record), validation, record, noise)
 
 
-def check_default(dataset: DatasetDict, record: Record) -> list[str] | None:
-    """Why a recorded threshold is not the default that the record says it is; None where validation chose it."""
-    stated, threshold = record["relations"]["threshold_chosen_on"], record["relations"]["threshold"]
-    if stated == thresholds.VALIDATION:
-        return None
+def check_threshold(
+    scores: Callable[[], RelationScores], validation: Dataset, record: Record, noise: float
+) -> Checked:
+    """Why validation, of which these are the scores, does not give the recorded threshold; and notes.
+
+    One that the user gave is none of validation's: a note says so.
+    """
+    recorded, stated = record["relations"]["threshold"], record["relations"]["threshold_chosen_on"]
     if stated == "given":
-        return []
-    chosen_on = threshold_chosen_on(dataset["validation"].to_list(), recorded_arguments(record))
-    if stated != "not chosen" and stated != chosen_on:
-        return [f"The threshold is said to be the {stated}; by the validation split it is: {chosen_on}."]
-    return [] if threshold == thresholds.DEFAULT else [f"The threshold is {threshold:.4f}, and not .5 as recorded."]
-
-
-def check_threshold(scores: RelationScores, validation: Dataset, record: Record) -> list[str]:
-    """Why validation, of which these are the scores, does not give the recorded threshold; empty where it does."""
-    recorded, references = record["relations"]["threshold"], relation_f1.relations(validation)
-    truth, missed = truth_of(scores.candidates, list(scores.arguments), validation.to_list())
-    best, _ = thresholds.best_threshold(truth, scores.scores, missed)
-    if not scores.f1(references, best) - scores.f1(references, recorded) > THRESHOLD_TOLERANCE:
-        return []
-    return [
-        f"Validation does not give the recorded threshold {recorded:.4f} (F1 {scores.f1(references, recorded):.3f}) "
-        f"but {best:.4f} (F1 {scores.f1(references, best):.3f})."
-    ]
+        return [], [f"The threshold {recorded:.4f} was given by hand: it may have been chosen on the test split."]
+    rule = threshold_chosen_on(validation.to_list(), recorded_arguments(record))
+    if stated != "not chosen" and is_other_rule(stated, rule, record):
+        return [f"The threshold is said to be the {stated}; by the validation split it is: {rule}."], []
+    if stated != thresholds.VALIDATION:
+        wrong = recorded != thresholds.DEFAULT
+        return ([f"The threshold is {recorded:.4f}, and not .5 as recorded."] if wrong else []), []
+    made = scores()
+    truth, missed = truth_of(made.candidates, list(made.arguments), validation.to_list())
+    best, _ = thresholds.best_threshold(truth, made.scores, missed)
+    if not not_given([recorded], lambda s: [thresholds.best_threshold(truth, s, missed)[0]], made.scores, noise):
+        return [], []
+    return [f"Validation does not give the recorded threshold {recorded:.4f} but {best:.4f}."], []
 
 
 def analyse_errors(test: Dataset, table: pd.DataFrame, column: str = "prediction") -> dict[str, Any]:

@@ -11,12 +11,13 @@ import torch
 from datasets import Dataset
 from rich.text import Text
 from torch import nn
-from transformers import AutoModelForSequenceClassification
+from transformers import AutoModelForSequenceClassification, set_seed
 
 from bioft.datasets.documents.pubtator import concepts
 from bioft.errors import BioftError
 from bioft.metrics import counts, relation_f1, thresholds
 from bioft.metrics.relation_f1 import Relation
+from bioft.models import base as models
 from bioft.models.batches import logits_of
 from bioft.tasks.entities import predict as entity_prediction, predictions, windows
 from bioft.tasks.entities.files import Found, FoundRelation, InputDocument
@@ -244,6 +245,22 @@ def predict(model: Sequence[Any], rows: Dataset, record: Record, progress: str |
     """
     scores = score(model, rows.to_list(), record, progress)
     return table_of(rows, scores.found(len(rows), record["relations"]["threshold"]))
+
+
+def predict_base(model: Any, dataset: Any, record: Record, progress: str | None = None) -> pd.DataFrame:
+    """What the base model finds in the test split with the new head that the recorded seed gives."""
+    set_seed(record["seed"])
+    names = relations.label_names(recorded_arguments(record))
+    base, tokenizer = models.load_encoder(
+        models.resolve_recorded(record["base_model"]),
+        AutoModelForSequenceClassification,
+        id2label=dict(enumerate(names)),
+        problem_type="single_label_classification" if relations.NO_RELATION in names else "multi_label_classification",
+    )
+    add_marker_tokens(base, tokenizer, Markers(**record["relations"]["markers"]), recorded_arguments(record))
+    rows = dataset["test"]
+    scores = score((base.to(models.local_device()), tokenizer), rows.to_list(), record, progress)
+    return table_of(rows, scores.found(len(rows), threshold=0.5))
 
 
 def find(

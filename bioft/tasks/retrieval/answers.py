@@ -45,7 +45,7 @@ def differences(made: pd.DataFrame, stored: pd.DataFrame, record: Mapping[str, A
     """Whether something else was found for each query than is stored; there are no scores to compare."""
     changed = (made["prediction"].to_numpy() != stored["prediction"].to_numpy()).astype(bool)
     words = [f"{query}: another ranking" for query in made["id"]]
-    return pd.DataFrame({"difference": 0.0, "changed": changed, "signed": 0.0, "words": words})
+    return pd.DataFrame({"difference": 0.0, "changed": changed, "words": words})
 
 
 def outcomes(table: pd.DataFrame) -> Outcomes:

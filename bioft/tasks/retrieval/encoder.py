@@ -108,6 +108,13 @@ def load_run(directory: str | Path) -> tuple[SentenceTransformer, dict[str, Any]
     return model.to(models.local_device()).eval(), record
 
 
+def load_base(record: Mapping[str, Any]) -> SentenceTransformer:
+    """The encoder that a run was trained from, on this process's device; BioftError if it can't be had."""
+    base = models.resolve_recorded(record["base_model"])
+    model = _with_mean_pooling(base.path, record["contrastive"]["max_length"], base.hub_revision)
+    return model.to(models.local_device()).eval()
+
+
 def _with_mean_pooling(path: str, max_length: int, revision: str | None) -> SentenceTransformer:
     options = {"revision": revision} if revision else {}
     try:

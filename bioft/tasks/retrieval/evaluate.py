@@ -11,6 +11,7 @@ from rich.table import Table
 
 from bioft import metrics
 from bioft.datasets.rank import rank_bm25, rank_tfidf
+from bioft.datasets.splits import check_columns
 from bioft.metrics import estimates, report
 from bioft.metrics.retrieval import paired_retrieval
 from bioft.tasks.retrieval import TASK
@@ -30,6 +31,17 @@ def baselines(dataset: Any, record: Mapping[str, Any], progress: Any = False) ->
     """What BM25 and TF-IDF find, as predictions tables."""
     queries = asked(dataset["test"], record)
     return {"bm25": queries.rank(rank_bm25), "tfidf": queries.rank(rank_tfidf)}
+
+
+def baseline_names(record: Mapping[str, Any]) -> list[str]:
+    """The baselines that every run has."""
+    return ["bm25", "tfidf"]
+
+
+def audit(dataset: Any, record: Mapping[str, Any]) -> dict[str, Any]:
+    """Nothing of the audit is made again but what every dataset of pairs holds: LeakageError for a shared group."""
+    check_columns(dataset, "groups", "group")
+    return {}
 
 
 def figures(table: pd.DataFrame, dataset: Any, record: Mapping[str, Any]) -> dict[str, Any]:

@@ -97,6 +97,11 @@ def predict(model: Any, rows: Dataset, record: Mapping[str, Any], progress: Any 
 answer_of_base = predict
 
 
+def predict_base(model: Any, dataset: Any, record: Mapping[str, Any], progress: Any = None) -> pd.DataFrame:
+    """What the base model finds for each query of the test split."""
+    return answer_of_base(contrastive.load_base(record), dataset["test"], record, progress)
+
+
 def write(
     directory: Path, rows: Any, table: pd.DataFrame, base: pd.DataFrame, baselines: Mapping[str, pd.DataFrame]
 ) -> None:

@@ -15,6 +15,7 @@ from bioft.tasks.answers import (
     Answers,
     Outcomes,
     Probabilities,
+    Ranking,
     accuracy_of,
     columns_of,
     crosstab,
@@ -44,23 +45,31 @@ def systems(table: pd.DataFrame, record: Mapping[str, Any]) -> dict[str, pd.Data
 
 
 def differences(made: pd.DataFrame, stored: pd.DataFrame, record: Mapping[str, Any]) -> pd.DataFrame:
-    """How far scores made again are from the stored ones of the same texts, and how far towards the labels these are.
+    """How far scores made again are from the stored ones of the same texts, and which answers are others.
 
     The difference of a text is the largest of its labels.
     """
     off = np.zeros((len(made), len(record["labels"])))
     if "scores" in made and "scores" in stored:
         off = np.stack(stored["scores"].tolist()) - np.stack(made["scores"].tolist())
-    there = np.array([[name in its for name in record["labels"]] for its in made["label"]])
     new, old = (list(map(_joined, table["prediction"])) for table in (made, stored))
     return pd.DataFrame(
         {
             "difference": np.abs(off).max(axis=1),
             "changed": [one != other for one, other in zip(new, old, strict=True)],
-            "signed": (off * np.where(there, 1, -1)).mean(axis=1),
             "words": [f"{row}: stored {a}, now {b}" for row, a, b in zip(made["id"], old, new, strict=True)],
         }
     )
+
+
+def measured(table: pd.DataFrame, record: Mapping[str, Any]) -> Outcomes:
+    """As `outcomes`, and how the scores of all texts and labels rank those that are right, where there are scores."""
+    found = outcomes(table)
+    if "scores" in table:
+        there = np.array([[name in its for name in record["labels"]] for its in table["label"]])
+        scores = np.stack(table["scores"].tolist())
+        found.metrics["auroc of all labels"] = Ranking(there.ravel().astype(np.int64), scores.ravel())
+    return found
 
 
 def outcomes(table: pd.DataFrame) -> Outcomes:

@@ -11,15 +11,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from datasets import Dataset, DatasetDict
-from sklearn.metrics import f1_score
 
 from bioft import metrics
+from bioft.datasets.texts import labelled
 from bioft.datasets.texts.baselines import baselines_for, indicator_matrix
-from bioft.datasets.texts.labelled import audit, labels_of
+from bioft.datasets.texts.labelled import labels_of
 from bioft.errors import BioftError, LeakageError
 from bioft.metrics import estimates, multilabel, plots, report as metrics_report, thresholds
 from bioft.storage.runs import PREDICTIONS
 from bioft.storage.text_lines import normalise
+from bioft.tasks.choices import Checked, is_other_rule, not_given
 from bioft.tasks.text_labels.classifier import choose_thresholds, decide, score_texts
 
 SHOWN = {
@@ -34,8 +35,6 @@ DECIDED_FROM = ".5"
 TRAINED_ON = "trained_on.parquet"
 """The file of a run that says which texts it was trained on, as checksums of them."""
 REPORT = "classification_report.txt"
-THRESHOLD_TOLERANCE = 0.005 + 1e-6
-"""How much higher a label's F1 on validation may be at another threshold than at the recorded one."""
 
 Metrics = dict[str, dict[str, float | int | None]]
 
@@ -71,6 +70,11 @@ def chosen_on(dataset: DatasetDict, labels: Sequence[str]) -> dict[str, str] | N
         return None
     truth = indicator_matrix(labels_of(validation), labels)
     return {label: thresholds.chosen_on(there) for label, there in zip(labels, truth.T, strict=True)}
+
+
+def shown(record: Mapping[str, Any]) -> dict[str, str]:
+    """The metrics that the results table of a recorded run has, and their words."""
+    return shown_metrics(record["labels"], multi_label=record["classifier"]["multi_label"])
 
 
 def predictions(
@@ -128,45 +132,51 @@ def test_rows(dataset: DatasetDict) -> pd.DataFrame:
 
 
 def check_files(directory: Path, dataset: DatasetDict, record: Mapping[str, Any]) -> list[str]:
-    """Whether the run says that it was trained on the training split; it lacks some of it otherwise.
+    """Whether the run says that it was trained on the training split (it lacks some of it otherwise), and its report.
 
     LeakageError: it was trained on texts of the test split.
     """
-    trained_on = read_trained_on(directory)
+    trained_on, reasons = read_trained_on(directory), []
     check_not_trained_on(dataset["test"]["text"], trained_on)
-    whole = checksums_of(dataset["train"]["text"]) <= trained_on
-    return [] if whole else [f"{TRAINED_ON} lacks texts of the training split."]
-
-
-def check_data(dataset: DatasetDict, record: Mapping[str, Any]) -> list[str]:
-    """Raises LeakageError if a text is in two splits."""
-    audit(dataset)
-    return []
-
-
-def check_choices(model: Any, dataset: DatasetDict, record: Mapping[str, Any]) -> list[str]:
-    """For which labels validation does not give the recorded threshold, or it is not the default that it should be."""
-    labels, kept = record["labels"], record["classifier"]
-    if kept["thresholds"] is None:
-        return []
-    validation, chosen, reasons = dataset["validation"], chosen_on(dataset, labels) or {}, []
-    stated = recorded_choice(record)
-    truth = indicator_matrix(labels_of(validation), labels)
-    scores = score_texts(model[0], model[1], validation["text"][:], kept["max_length"], kept["multi_label"])
-    for label, threshold, why, there, its in zip(labels, kept["thresholds"], stated, truth.T, scores.T, strict=True):
-        if why not in (thresholds.VALIDATION, chosen[label]):
-            reasons.append(f"{label}: the threshold is said to be the {why}; by validation it is: {chosen[label]}.")
-        elif why != thresholds.VALIDATION and threshold != thresholds.DEFAULT:
-            reasons.append(f"{label}: the threshold is {threshold:.4f}, and not .5 as recorded.")
-        elif why == thresholds.VALIDATION and there.any():
-            best, highest = thresholds.best_threshold(there, its)
-            f1 = float(f1_score(there, its >= threshold, zero_division=0))
-            if highest - f1 > THRESHOLD_TOLERANCE:
-                reasons.append(
-                    f"{label}: validation does not give the recorded threshold {threshold:.4f} (F1 {f1:.3f}) but "
-                    f"{best:.4f} (F1 {highest:.3f})."
-                )
+    if not checksums_of(dataset["train"]["text"]) <= trained_on:
+        reasons.append(f"{TRAINED_ON} lacks texts of the training split.")
+    table = pd.read_parquet(directory / PREDICTIONS, columns=["label", "prediction"])
+    if (directory / REPORT).is_file() and (directory / REPORT).read_text(encoding="utf-8") != report(table, record):
+        reasons.append(f"{REPORT} does not follow from {PREDICTIONS}.")
     return reasons
+
+
+def audit(dataset: DatasetDict, record: Mapping[str, Any]) -> dict[str, Any]:
+    """The audit of texts, made again; LeakageError if a text is in two splits."""
+    return labelled.audit(dataset)
+
+
+def baseline_names(record: Mapping[str, Any]) -> list[str]:
+    """The baselines that every run with these labels has."""
+    return list(baselines_for(record["labels"]))
+
+
+def check_choices(model: Any, dataset: DatasetDict, record: Mapping[str, Any], noise: float) -> Checked:
+    """For which labels the threshold is not the one that validation gives; `noise` is that of the scores."""
+    labels, kept, rules = record["labels"], record["classifier"], chosen_on(dataset, record["labels"])
+    if rules is None or kept["thresholds"] is None:
+        return ([] if rules == kept["thresholds"] else ["Thresholds are for texts of several labels each."]), []
+    network, tokenizer, *_ = model
+    texts, reasons = dataset["validation"]["text"][:], []
+    scores = score_texts(network, tokenizer, texts, kept["max_length"], kept["multi_label"])
+    best = choose(dataset, record, scores) or []
+    wrong = not_given(kept["thresholds"], lambda its: choose(dataset, record, its) or [], scores, noise)
+    for place, (label, stated) in enumerate(zip(labels, recorded_choice(record), strict=True)):
+        threshold = kept["thresholds"][place]
+        if is_other_rule(stated, rules[label], record):
+            reasons.append(f"{label}: the threshold is said to be the {stated}; by validation it is: {rules[label]}.")
+        elif place in wrong and stated != thresholds.VALIDATION:
+            reasons.append(f"{label}: the threshold is {threshold:.4f}, and not .5 as recorded.")
+        elif place in wrong:
+            reasons.append(
+                f"{label}: validation does not give the recorded threshold {threshold:.4f} but {best[place]:.4f}."
+            )
+    return reasons, []
 
 
 def checksums_of(texts: Iterable[str]) -> set[str]:
@@ -206,11 +216,15 @@ def write_predictions(
     """
     others = {f"baseline_{name}": its["prediction"] for name, its in baselines.items()}
     table.assign(**others).to_parquet(directory / PREDICTIONS, index=False)
+    (directory / REPORT).write_text(report(table, record), encoding="utf-8")
+
+
+def report(table: pd.DataFrame, record: Mapping[str, Any]) -> str:
+    """What `classification_report.txt` says of predictions: the figures of each label, as text."""
     flat = metrics.load("multilabel").compute(
         predictions=table["prediction"].tolist(), references=table["label"].tolist(), labels=record["labels"]
     )
-    report = multilabel.classification_report(flat, record["labels"], multi_label=record["classifier"]["multi_label"])
-    (directory / REPORT).write_text(report, encoding="utf-8")
+    return multilabel.classification_report(flat, record["labels"], multi_label=record["classifier"]["multi_label"])
 
 
 def plot_labels(result: Metrics, labels: Sequence[str], rows: Mapping[str, int], directory: Path) -> None:

@@ -20,6 +20,7 @@ from bioft.storage.tables import Table
 from bioft.storage.text_lines import TextLines
 from bioft.tasks.entities import files
 from bioft.tasks.entities.files import InputDocument
+from bioft.tasks.text_labels.arguments import ClassifierArguments
 
 OUTPUTS = (".csv", ".jsonl")
 OF_TRIALS, OF_TRIALS_JSON = "NCT Number", "protocolSection"
@@ -59,6 +60,27 @@ def predict(model: Any, rows: Any, record: Mapping[str, Any], progress: str | No
 
     scores = scores_of(model, rows["text"][:], record, progress)
     return predictions(rows, record["labels"], scores, record["classifier"]["thresholds"])
+
+
+def predict_base(model: Any, dataset: Any, record: Mapping[str, Any], progress: str | None = None) -> pd.DataFrame:
+    """The predictions table of the test split by the base model, with the new head that the recorded seed gives."""
+    from transformers import set_seed
+
+    from bioft.models import base as encoders
+    from bioft.tasks.text_labels import models
+    from bioft.tasks.text_labels.evaluate import choose, predictions
+
+    kept = record["classifier"]
+    options = ClassifierArguments(mlm_run=kept.get("mlm_run"), start_from=kept.get("start_from"))
+    start = models.find_start(options, encoders.resolve_recorded(record["base_model"]))
+    set_seed(record["seed"])
+    base, tokenizer = models.load_start(start, record["dataset"]["labels"], kept["multi_label"], kept["head"])
+    asked = (base.to(encoders.local_device()), tokenizer)
+    validation, test = (
+        scores_of(asked, dataset[split]["text"][:], record, progress) for split in ("validation", "test")
+    )
+    thresholds = choose(dataset, record, validation)
+    return predictions(dataset["test"], record["labels"], test, thresholds)
 
 
 def predict_with_run(run: str | Path, texts: Sequence[str], *, progress: str | None = "Texts") -> list[LabelledAnswer]:

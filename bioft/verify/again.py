@@ -1,0 +1,297 @@
+"""Predictions made again, by the model, its base and the baselines, beside the stored ones."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bioft.datasets.recorded import RecordedData
+from bioft.errors import BioftError
+from bioft.storage.runs import PREDICTIONS, RECORD
+from bioft.task import BASE, FINE_TUNED, Task
+from bioft.verify import checks, drift, findings
+from bioft.verify.checks import OTHER_ROWS, Run, Tables, plain
+from bioft.verify.findings import SHOWN_ROWS, figure_of
+
+FITTED_TOLERANCE = 0.02
+FITTED: dict[str, Any] = {"allowed_differing": 0.05, "allowed_changed": 0.01}
+"""How far a baseline's scores may be off when it is fitted again, perhaps by other versions of packages, and which
+shares of them and of its answers by more."""
+SUSPICIOUS = 3.0
+"""From how many standard errors on a test figure that is better than that of validation is said to be suspicious."""
+
+
+def verify_run(run: Run, data: RecordedData | BioftError) -> None:
+    """Compare everything that a run states with its stored predictions, its data, its baselines and its model.
+
+    `data` are those of the record, or why they could not be had.
+
+    Raises:
+        BioftError: what could not be had.
+        LeakageError: rows of the test split were trained on.
+    """
+    if run.full:
+        checks.check_systems(run)
+    else:
+        run.in_part(checks.EARLIER)
+    if isinstance(data, BioftError):
+        if run.task.self_contained:
+            checks.check_stored(run, None, {})
+        raise data
+    if run.sample is not None and run.sample >= len(data.splits["test"]):
+        run.sample = None
+    if (of_rows := run.optional("answers", "of_rows")) is not None:
+        run.table = of_rows(run.table, data.splits["test"])
+    same_rows = checks.check_data(run, data)
+    fitted = checks.fit_baselines(run, data.splits) if same_rows or not run.task.self_contained else {}
+    if same_rows or run.task.self_contained:
+        checks.check_stored(run, data.splits, fitted)
+    run.found.reasons += findings.check_base_model(run.directory, run.record)
+    if same_rows:
+        check_predictions(run, data.splits, fitted)
+
+
+def check_predictions(run: Run, dataset: Any, fitted: Tables) -> None:
+    """Make the predictions again and compare them, and the figures that follow, with the stored ones."""
+    model = _load(run)
+    tolerance = run.task.tolerance(_computed_in(run, model))
+    rows = np.arange(len(run.table))
+    if run.sample is None:
+        made = _predict(run, model, dataset["test"])
+    else:
+        made, rows = _sample(run, model, dataset["test"], tolerance)
+    differences = _compare_rows(run, made, rows, tolerance)
+    if differences is None:
+        return
+    if run.sample is not None:
+        _describe_sample(run, len(rows))
+        return
+    noise = float(np.sqrt(np.mean(differences["difference"] ** 2)))
+    _check_all(run, model, made, dataset, fitted, tolerance)
+    if (check_choices := run.optional("evaluate", "check_choices")) is not None:
+        reasons, notes = check_choices(model, dataset, run.record, noise if math.isfinite(noise) else 0.0)
+        run.found.reasons += reasons
+        run.found.notes += notes
+    _compare_with_validation(run, model, dataset)
+
+
+def _load(run: Run) -> Any:
+    """The model of a run; BioftError whatever is wrong with its files, which are somebody else's."""
+    try:
+        return run.of_task("predict", "load")(run.directory)
+    except (BioftError, OSError):
+        raise
+    except Exception as error:
+        why = " ".join(str(error).split())[:200] or type(error).__name__
+        raise BioftError(f"The model of the run can't be loaded: {why}") from error
+
+
+def _computed_in(run: Run, model: Any) -> str:
+    """The type that the model computes in here, which decides how much rounding is allowed; the record must say so."""
+    from bioft.models.base import computed_in
+
+    network = model[0] if isinstance(model, tuple | list) else model
+    dtype, recorded = computed_in(network), run.record["base_model"].get("dtype")
+    if recorded not in (None, dtype):
+        run.found.reasons.append(f"The record says that the model computes in {recorded}; it does so in {dtype}.")
+    return dtype
+
+
+def _predict(run: Run, model: Any, rows: Any) -> pd.DataFrame:
+    return run.of_task("predict", "predict")(model, rows, run.record, run.words("Test"))
+
+
+def _sample(run: Run, model: Any, test: Any, tolerance: float) -> tuple[pd.DataFrame, np.ndarray]:
+    """Draw rows of the test split and predict them again: so many that a gain of .02 would be found.
+
+    At least as many as asked for; more where rounding is coarse, or where what is drawn differs much from what is
+    stored.
+    """
+    order = np.random.default_rng(run.seed).permutation(len(test))
+    whole = run.outcomes(run.table)
+    wanted, drawn, parts = max(run.sample or 1, drift.rows_for_tolerance(whole, tolerance)), 0, []
+    while drawn < (wanted := min(wanted, len(test))):
+        parts.append(_predict(run, model, test.select(order[drawn:wanted])))
+        drawn, made = wanted, pd.concat(parts, ignore_index=True)
+        stored = run.table.iloc[order[:drawn]].reset_index(drop=True)
+        compared = run.of_task("answers", "differences")(made, stored, run.record)
+        if _same_rows(made, stored) and not _are_others(run.task, compared, tolerance):
+            wanted = drift.rows_for_power(drift.gains(run.outcomes(made), run.outcomes(stored), whole), drawn)
+    places = np.argsort(order[:drawn])
+    return made.iloc[places].reset_index(drop=True), order[:drawn][places]
+
+
+def _describe_sample(run: Run, drawn: int) -> None:
+    # The rule of three: how many others could be false if none of the drawn ones is.
+    more = f" (more than the {run.sample:,} asked for: so many find a gain of .02)" if drawn != run.sample else ""
+    run.found.notes.append(
+        f"A sample: {drawn:,} of {len(run.table):,} predictions were made again{more} (seed {run.seed}); had "
+        f"{min(1.0, 3 / drawn):.1%} of them been false, one would have been found with a probability of 95 %. The "
+        "figures were computed from the stored predictions; base model, baselines and thresholds were not made again."
+    )
+
+
+def _same_rows(made: pd.DataFrame, stored: pd.DataFrame) -> bool:
+    shared = [column for column in ("id", "label") if column in made and column in stored]
+    return len(made) == len(stored) and plain(made[shared]) == plain(stored[shared])
+
+
+def _compare_rows(run: Run, made: pd.DataFrame, rows: np.ndarray, tolerance: float) -> pd.DataFrame | None:
+    """Compare predictions made again with those stored in `rows`, and return how far they are from one another.
+
+    None if these are not about the same examples.
+    """
+    stored = run.table.iloc[rows].reset_index(drop=True)
+    if not _same_rows(made, stored):
+        run.found.reasons.append(OTHER_ROWS)
+        return None
+    compared = run.of_task("answers", "differences")(made, stored, run.record)
+    off, changed = _off(compared, tolerance), compared["changed"].to_numpy()
+    differing = off if run.task.allowed_changed is None else off | (changed > 0)
+    run.found.predictions = findings.PredictionCheck(
+        compared=len(rows),
+        total=len(run.table),
+        agreeing=int((~differing).sum()),
+        label_flips=int(changed.sum()),
+        max_difference=float(compared["difference"].max()),
+        tolerance=tolerance,
+    )
+    if _are_others(run.task, compared, tolerance):
+        worst = compared[differing].sort_values("difference", ascending=False, kind="stable")["words"]
+        words = "; ".join(worst[:SHOWN_ROWS])
+        run.found.reasons.append(
+            f"{int(differing.sum()):,} of {len(rows):,} predictions are not what the model gives ({words})."
+        )
+    _check_drift(run, FINE_TUNED, made, stored, run.table)
+    return compared
+
+
+def _off(compared: pd.DataFrame, tolerance: float) -> np.ndarray:
+    """Whether each row's scores are others; what is no number is."""
+    return ~(compared["difference"] <= tolerance).to_numpy()
+
+
+def _are_others(task: Task, compared: pd.DataFrame, tolerance: float, least: int = 0) -> bool:
+    """Whether more scores or answers are others than may be; of answers `least` may be in any case."""
+    off, changed = _off(compared, tolerance).sum(), compared["changed"].sum()
+    answers = compared["answers"].sum() if "answers" in compared else len(compared)
+    allowed = task.allowed_changed
+    return bool(
+        off > task.allowed_differing * len(compared)
+        or (allowed is not None and changed > max(least, allowed * answers))
+    )
+
+
+def _compare_others(run: Run, name: str, made: pd.DataFrame, tolerance: float, task: Task) -> None:
+    """Compare the stored answers of the base model or a baseline, where there are any, with those made again."""
+    if (stored := run.systems.get(name)) is None:
+        return
+    compared = run.of_task("answers", "differences")(made, stored, run.record)
+    if _are_others(task, compared, tolerance, least=1):
+        differing = int((_off(compared, tolerance) | (compared["changed"] > 0)).sum())
+        run.found.reasons.append(
+            f"{name}: {differing:,} of {len(compared):,} stored answers are not those made again."
+        )
+    _check_drift(run, name, made, stored, stored)
+
+
+def _check_drift(run: Run, name: str, made: pd.DataFrame, stored: pd.DataFrame, whole: pd.DataFrame) -> None:
+    """Whether the stored answers of the model gain, or those of what it is compared with lose, by more than chance."""
+    gains = drift.gains(run.outcomes(made), run.outcomes(stored), run.outcomes(whole))
+    found = drift.drifts(gains, 1 if name == FINE_TUNED else -1)
+    if moved := [each for each in found if each.found]:
+        run.found.reasons.append(
+            f"{name}: the stored answers are {'better' if name == FINE_TUNED else 'worse'} than those made again, by "
+            f"more than rounding: {'; '.join(drift.words(each) for each in moved)}."
+        )
+
+
+def _check_all(run: Run, model: Any, made: pd.DataFrame, dataset: Any, fitted: Tables, tolerance: float) -> None:
+    """Compare figures and comparisons with those of all answers made again: of model, base model and baselines."""
+    found = run.found
+    found.reasons += _check_figures(run, FINE_TUNED, made, dataset)
+    if BASE in run.recorded:
+        _check_base(run, model, dataset, tolerance)
+    for name, table in fitted.items():
+        found.reasons += _check_figures(run, name, table, dataset)
+        _compare_others(run, name, table, FITTED_TOLERANCE, replace(run.task, **FITTED))
+    if run.full:
+        table = run.table.assign(**{str(column): made[column].to_numpy() for column in made})
+        checks.check_comparisons(run, table, fitted, dataset, "what was made again", exactly=False)
+    for name, stated in run.recorded.items():
+        its = {figure.metric: figure for figure in found.figures if figure.model == name}
+        if without := sorted(stated.keys() - its.keys()):
+            words = f"{RECORD} states figures of {name} without predictions: {', '.join(without)}."
+            (found.reasons if name == FINE_TUNED or run.full else found.notes).append(words)
+        unmeasured = [metric for metric, figure in its.items() if not figure.now]
+        if unmeasured and name == FINE_TUNED:
+            run.in_part(f"Not measured again, but computed from {PREDICTIONS}: {', '.join(sorted(unmeasured))}.")
+
+
+def _check_base(run: Run, model: Any, dataset: Any, tolerance: float) -> None:
+    """Compare the base model's figures, and its answers where they were stored, with those made again."""
+    if (predict_base := run.optional("predict", "predict_base")) is None:
+        if BASE not in run.systems:
+            run.found.notes.append("The base model's figures were not measured again.")
+        return
+    table = predict_base(model, dataset, run.record, run.words("Base"))
+    reasons = _check_figures(run, BASE, table, dataset)
+    if BASE not in run.systems and _other_versions(run.record):
+        # Of other versions the same seed may draw another head: then nothing is said about this one.
+        run.found.notes += [f"With a new head, which other versions of packages may draw: {each}" for each in reasons]
+    else:
+        run.found.reasons += reasons
+    _compare_others(run, BASE, table, tolerance, run.task)
+
+
+def _other_versions(record: Mapping[str, Any]) -> bool:
+    return any(record["packages"].get(name) != version(name) for name in ("torch", "transformers"))
+
+
+def _check_figures(run: Run, name: str, table: pd.DataFrame, dataset: Any) -> list[str]:
+    """Compare recorded figures with those of answers made again, which may lie elsewhere in their intervals.
+
+    Returns why they do not hold.
+    """
+    measured = run.of_task("evaluate", "figures")(table, dataset, run.record)
+    stated = run.recorded[name]
+    compared = [
+        figure_of(name, metric, figure, measured[metric]["value"])
+        for metric, figure in stated.items()
+        if metric in measured
+    ]
+    run.found.take(compared)
+    reasons = []
+    if outside := [figure for figure in compared if not figure.holds]:
+        words = (f"{figure.metric} {findings.number_text(figure.measured)}" for figure in outside)
+        reasons.append(f"{name}: outside the recorded intervals: {', '.join(words)}.")
+    if run.full and (missing := [metric for metric in measured if metric not in stated]):
+        reasons.append(f"{RECORD} leaves out figures of {name}: {', '.join(missing)}.")
+    return reasons
+
+
+def _compare_with_validation(run: Run, model: Any, dataset: Any) -> None:
+    """Say so if the test split is answered much better than the validation split, as by a model trained on it."""
+    metric, validation = run.task.main_metric, dataset.get("validation")
+    if validation is None or list(validation.features) != list(dataset["test"].features):
+        return
+    asked = type(dataset)({**dataset, "test": validation})
+    there = run.of_task("evaluate", "figures")(_predict(run, model, validation), asked, run.record).get(metric)
+    here = run.record["metrics"].get(metric)
+    if (sides := [_with_error(figure) for figure in (here, there)]) and None not in sides:
+        (test, its_error), (other, error) = sides  # type: ignore[misc]
+        if test - other > SUSPICIOUS * math.hypot(its_error, error):
+            run.found.notes.append(
+                f"Suspicious: {metric} is {test:.3f} on the test split and {other:.3f} on the validation split, more "
+                "than chance explains. A model that was trained on the test split looks like this."
+            )
+
+
+def _with_error(figure: Mapping[str, Any] | None) -> tuple[float, float] | None:
+    """A figure with the standard error that its interval says; None if it has none."""
+    value, low, high = ((figure or {}).get(part) for part in ("value", "low", "high"))
+    return None if value is None or low is None or high is None else (value, (high - low) / 3.92)

@@ -1,0 +1,86 @@
+"""Whether a run's files are those of its record, and whether a loader would read others in their place."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from bioft.errors import BioftError
+from bioft.hub import checks as hub_checks, pull
+from bioft.storage import runs
+from bioft.storage.parquet import check_parquet
+from bioft.task import Task
+from bioft.verify.findings import Verification
+
+WHOLE = ("model.safetensors", "model.safetensors.index.json")
+NOT_LOADED = frozenset({".md", ".png", ".svg", ".jpg", ".pdf", ".html", ".css", ".csv", ".parquet", ".yaml", ".log"})
+"""What no library loads as a model, a tokenizer or code."""
+OURS = frozenset({runs.RECORD, runs.CARD, pull.ORIGIN, ".gitattributes", ".gitignore", "LICENSE"})
+
+
+def check_files(directory: Path, record: dict[str, Any], found: Verification) -> None:
+    """Compare the files of a run with its record; those that a loader would read must be listed there.
+
+    Raises:
+        ChangedFilesError: files that are missing or were changed.
+        BioftError: a table that is not to be read.
+    """
+    runs.check_files(directory, record)
+    listed = record.get("files") or {}
+    unlisted = sorted(name for name in _names(directory) if name not in listed and name not in OURS)
+    loaded = [name for name in unlisted if Path(name).suffix.lower() not in NOT_LOADED]
+    if loaded:
+        found.reasons.append(
+            f"{runs.RECORD} does not list {', '.join(loaded)}: a loader may read them in the place of the run's own."
+        )
+    if others := [name for name in unlisted if name not in loaded]:
+        found.notes.append(f"Files that {runs.RECORD} does not list were not checked: {', '.join(others)}.")
+    if hub_checks.ADAPTER_CONFIG in listed and (both := [name for name in WHOLE if name in listed]):
+        found.reasons.append(f"The run has an adapter and a whole model ({both[0]}): which is loaded is left open.")
+    for check in (hub_checks.check_no_remote_code, hub_checks.check_no_pickles):
+        try:
+            check(directory)
+        except BioftError as error:
+            found.reasons.append(str(error))
+    for name in listed:
+        if name.endswith(".parquet"):
+            check_parquet(directory / name)
+
+
+def _names(directory: Path) -> Iterator[str]:
+    """The files in a run directory, of one from the Hub also those that were not fetched; no leftovers of training."""
+    here = (path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file())
+    for name in (*here, *pull.unlisted(directory)):
+        if not name.startswith("runs/") and not runs.RESUMPTION.match(name):
+            yield name
+
+
+def check_plots(directory: Path, record: dict[str, Any], task: Task, found: Verification) -> None:
+    """Draw the plots of a run again, and compare them; those that can't be drawn from the record are named."""
+    listed = [name for name in record.get("files") or {} if name.startswith("plots/")]
+    if not listed:
+        return
+    with tempfile.TemporaryDirectory() as place:
+        shutil.copy(directory / runs.PREDICTIONS, place)
+        draw(Path(place), record, task)
+        drawn = [name for name in listed if (Path(place) / name).is_file()]
+        others = [name for name in drawn if (Path(place) / name).read_bytes() != (directory / name).read_bytes()]
+    if others and record["packages"].get("matplotlib") == version("matplotlib"):
+        found.reasons.append(f"Plots are not those that the record gives: {', '.join(others)}.")
+        others = []
+    if unchecked := sorted({*others, *(set(listed) - set(drawn))}):
+        found.notes.append(f"Plots that were not checked: {', '.join(unchecked)}.")
+
+
+def draw(place: Path, record: dict[str, Any], task: Task) -> None:
+    """Draw into `plots/` what the end of every recipe draws, from the record and the predictions in a folder."""
+    from bioft import task as tasks
+    from bioft.metrics import plots, report
+
+    evaluate = tasks.part(task, "evaluate")
+    shown_of = getattr(evaluate, "shown", lambda record: getattr(evaluate, "SHOWN", {}))
+    plots.plot_training(place, record.get("log_history") or [])
+    plots.metrics(report.result_rows(record), shown_of(record), place / "plots" / "metrics.png")
+    getattr(evaluate, "plot", lambda directory, record: None)(place, record)

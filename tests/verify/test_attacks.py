@@ -1,0 +1,638 @@
+"""Every attack on a verification that is known: each is found, and each of these tests fails without its check.
+
+A forger is careful here: record, card and checksums agree with what was changed (`forging`), unless it is they that
+are attacked. Attacks on card, files and record are given to the part of `verify` that must find them; those on data
+and predictions to all of it.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
+import pytest
+from datasets import Dataset, DatasetDict
+from safetensors.numpy import load_file, save_file
+
+from bioft.storage import runs
+from bioft.task import FINE_TUNED
+from bioft.verify import again, checks, verify as verification
+from bioft.verify.card import check_card
+from bioft.verify.files import check_files, check_plots
+from bioft.verify.findings import Verification, print_verdict
+from tests.verify.forging import TASKS, Forged, copied, honest
+
+SCORED = ("gene_disease", "text_labels")
+
+
+@dataclass
+class Runs:
+    """Honest runs, made when they are first asked for."""
+
+    folder: Path
+    made: dict[str, Forged]
+
+    def __getitem__(self, name: str) -> Forged:
+        """The honest run of a task."""
+        if name not in self.made:
+            self.made[name] = honest(name, self.folder / name)
+        return self.made[name]
+
+
+@pytest.fixture(scope="module")
+def of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
+    """The honest runs of this module's tests, which name models and data relatively to the checkout."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(Path(__file__).parents[2])
+        yield Runs(tmp_path_factory.mktemp("honest"), {})
+
+
+def verify(run: Path, **options: Any) -> Verification:
+    return verification.verify(run, progress=False, **options)
+
+
+def assert_found(found: Verification, *words: str) -> None:
+    assert found.status == "not reproduced", found
+    assert_said(found.reasons, *words)
+
+
+def assert_said(said: list[str], *words: str) -> None:
+    text = "\n".join(said)
+    for word in words:
+        assert word in text, text
+
+
+# --- honest runs
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_an_honest_run_is_verified(name: str, of: Runs) -> None:
+    found = verify(of[name].directory)
+    # The pairs of the golden run are a part of those that their source gives.
+    expected = "verified on the publisher's data" if name == "retrieval" else "verified"
+    assert (found.status, found.reasons) == (expected, [])
+    assert all(figure.equal and figure.now for figure in found.figures if figure.model == FINE_TUNED)
+    assert {figure.model for figure in found.figures} >= {"base, zero-shot", *of[name].record["baselines"]}
+
+
+# --- the record
+
+
+def change_record(record: dict[str, Any], names: list[str]) -> dict[str, str]:
+    """Forge everything that a record states of its figures and data; returns what must be said of it."""
+    metrics, baselines = record["metrics"], record["baselines"]
+    raised, narrowed, left_out, *_ = [*metrics, *metrics, *metrics]
+    expected = {}
+    if len(metrics) > 2:
+        del metrics[left_out]
+        expected["a metric is left out"] = f"leaves out figures of {FINE_TUNED}: {left_out}"
+    if names[1:]:
+        del baselines[names[-1]]
+        expected["a baseline is left out"] = f"leaves out baselines: {names[-1]}"
+    metrics[raised] = metrics[raised] | {"value": metrics[raised]["value"] + 0.02}
+    expected["a metric is raised"] = f"{FINE_TUNED}: {raised}"
+    metrics[narrowed] = metrics[narrowed] | {"low": metrics[narrowed]["value"] - 1e-3}
+    expected["an interval is narrowed"] = f"{FINE_TUNED}: {narrowed}"
+    weakened = next(iter(baselines[names[0]]))
+    baselines[names[0]][weakened] = {"value": 0.05, "low": 0.0, "high": 1.0, "n": 30}
+    expected["a baseline is made weak within a wide interval"] = f"{names[0]}: {weakened}"
+    baselines["gpt_4"] = dict(metrics)
+    expected["a baseline is invented"] = "no baseline of the task: gpt_4"
+    sentence = "The fine-tuned model is significantly better than the best baseline (by far)"
+    record["comparison"] |= {"difference": 0.21, "low": 0.1, "high": 0.3, "sentence": sentence}
+    expected["the conclusion is another"] = "compares with the best baseline in another way (comparison)"
+    record["base_model_metrics"] = {}
+    expected["the base model is left out"] = "leaves out the figures of the base model"
+    check = next(iter(record["audit"]["checks"]))
+    record["audit"]["checks"][check] = 3
+    expected["the audit is another"] = f"another audit than that of its dataset: checks.{check} 3, not 0"
+    record["dataset"]["sources"][0]["version"] = "the newest"
+    record["dataset"]["rows"]["test"] = {"rows": 10_000}
+    expected["the data are described otherwise"] = "describes its data in another way than they are: "
+    record["preset"] = "AUROC 0.97 on patients"
+    expected["a figure in a name"] = "states a figure where none belongs: preset"
+    return expected
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_forgery_of_a_record_is_found(name: str, of: Runs, tmp_path: Path) -> None:
+    forged = copied(of[name], tmp_path / "run")
+    names = list(forged.run.of_task("evaluate", "baseline_names")(forged.record))
+    expected = change_record(forged.record, names)
+    run, splits = forged.run, forged.data.splits
+    check_card(forged.directory, forged.record, run.found)
+    checks.check_systems(run)
+    if (of_rows := run.optional("answers", "of_rows")) is not None:
+        run.table = of_rows(run.table, splits["test"])
+    checks.check_data(run, forged.data)
+    checks.check_stored(run, splits, forged.fitted)
+    for attack, words in expected.items():
+        assert any(words in reason for reason in run.found.reasons), (attack, run.found.reasons)
+
+
+def test_weak_labels_called_expert_ones_are_found(of: Runs, tmp_path: Path) -> None:
+    forged = copied(of["text_labels"], tmp_path / "run")
+    forged.record["dataset"]["label_source"] = "expert"
+    run = forged.run
+    checks.check_data(run, forged.data)
+    assert_said(run.found.reasons, "label_source expert, not sample")
+
+
+def test_shortcuts_that_an_audit_hides_are_found(of: Runs, tmp_path: Path) -> None:
+    """Set to what chance gives, and unflagged."""
+    forged = copied(of["gene_disease"], tmp_path / "run")
+    shortcut = forged.record["audit"]["shortcuts"][0]
+    shortcut |= {"auroc": 0.5, "low": 0.4, "high": 0.6, "flag": None}
+    run = forged.run
+    checks.check_data(run, forged.data)
+    assert_said(run.found.reasons, "another audit than that of its dataset: shortcuts[0].auroc 0.5")
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_an_old_schema_is_no_way_round(name: str, of: Runs, tmp_path: Path) -> None:
+    """A record may claim to be of an earlier schema, of which less can be checked: it is verified in part at most."""
+    forged = copied(of[name], tmp_path / "run")
+    forged.record["schema_version"] = 2
+    run = forged.run
+    with pytest.raises(Exception, match="stop here"):
+        again.verify_run(run, checks.BioftError("stop here"))
+    assert run.found.best == "verified in part" and "schema 3" in run.found.notes[0]
+
+
+# --- the card
+
+
+def add(text: str) -> Callable[[str], str]:
+    """Something below bioft's own words."""
+    return lambda card: f"{card}\n{text}\n"
+
+
+NAMES = "abcdefghijklmnopqrstuvwxyz"
+ANCHORS = "a: &a [x, x]\n" + "".join(f"{new}: &{new} [*{old}, *{old}]\n" for old, new in pairwise(NAMES))
+"""A list of 2^26 texts, in 26 lines."""
+CARD = {
+    "prose": (add("On a larger test set it reaches an AUROC of 0.97."), "0.97"),
+    "prose in the results": (lambda card: card.replace("## Results\n", "## Results\n\nIt is right in 97.\n"), "97"),
+    "percentage": (add("It answers 97 % of all questions."), "97 %"),
+    "of a hundred": (add("It is right in 97/100 cases."), "97/100"),
+    "metric without decimals": (add("Accuracy: 97"), "Accuracy: 97"),
+    "German decimals": (add("Genauigkeit 0,97"), "0,97"),
+    "full-width digits": (add("AUROC \uff10\uff0e\uff19\uff17"), "0.97"),
+    "entities": (add("AUROC &#48;&#46;&#57;7"), "0.97"),
+    "a comment inside": (add("AUROC 0.<!-- x -->97"), "0.97"),
+    "mark-up inside": (add("reaches 0.**97**"), "0.97"),
+    "tags inside": (add("reaches 0.<b>97</b>"), "0.97"),
+    "hidden characters inside": (add("reaches 0.\u200b97"), "0.97"),
+    "a number over two lines": (add("it reaches 0.\n97"), "0.97"),
+    "table": (add("| | AUROC |\n|---|---|\n| ours | high |"), "ours"),
+    "another heading of the table": (lambda card: card.replace("| | ", "| | Better ", 1), "| | Better"),
+    "image": (add("![ROC](https://example.org/roc.png)"), "roc.png"),
+    "image in HTML": (add('<img src="x.png">'), "x.png"),
+    "the verdict": (lambda card: card.replace("significantly worse", "significantly better"), "significantly better"),
+    "harmless lines first": (add("Thanks!\n\nTo all.\n\nOf us.\n\nAnd you.\n\nToo.\n\nF1 0.97"), "F1 0.97"),
+    "figure in the metadata": (lambda card: card.replace("      value: 0.", "      value: 0.9", 1), "metadata state"),
+    "figure in a field": (lambda card: card.replace("tags:\n", "summary: AUROC 0.97\ntags:\n", 1), "AUROC 0.97"),
+    "base model": (lambda card: card.replace("tags:\n", "base_model: other/model\ntags:\n", 1), "other/model"),
+    "broken metadata": (lambda card: card.replace("tags:\n", "tags: [\n", 1), "can't be read"),
+    "nested anchors": (lambda card: card.replace("tags:\n", f"{ANCHORS}tags:\n", 1), "anchors or aliases"),
+    "endless nesting": (lambda card: card.replace("tags:\n", f"deep: {'[' * 5000}\ntags:\n", 1), "nested too deeply"),
+    "endless card": (add("x" * 1_000_001), "characters is not read"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("attack", CARD)
+def test_what_does_not_follow_from_the_record_is_found_on_a_card(attack: str, of: Runs, tmp_path: Path) -> None:
+    change, words = CARD[attack]
+    forged = copied(of["text_labels"], tmp_path / "run")
+    card = forged.directory / runs.CARD
+    before = card.read_text()
+    card.write_text(change(before))
+    assert card.read_text() != before
+    found = Verification("run")
+    check_card(forged.directory, forged.record, found)
+    assert_said(found.reasons, words)
+
+
+def test_other_words_on_a_card_are_counted_and_shown(of: Runs, tmp_path: Path) -> None:
+    forged = copied(of["text_labels"], tmp_path / "run")
+    card = forged.directory / runs.CARD
+    limit = next(line for line in card.read_text().splitlines() if line.startswith("- Not for diagnosis"))
+    card.write_text(card.read_text().replace(limit, "- For everybody.") + "\nWith thanks to all.\nTrained in 2026.\n")
+    found = Verification("run")
+    check_card(forged.directory, forged.record, found)
+    assert found.reasons == []
+    assert_said(
+        found.notes, "3 lines of the card are not", "With thanks to all.", "taken out of the card", "Not for dia"
+    )
+
+
+def test_what_a_record_says_gives_a_terminal_no_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    reason = "\x1b]0;title\x07 \x1b[2J\u202etxet\u202c [bold]mark-up[/bold]"
+    print_verdict([reason], [reason], Text(f"name\x1b[31m: {reason}"), Console(force_terminal=False, width=200))
+    said = capsys.readouterr().out
+    assert not set(said) & set("\x1b\x07\u202e\u202c") and said.count("[bold]mark-up[/bold]") == 3
+
+
+# --- the files
+
+
+def huge(directory: Path) -> None:
+    """400 million equal rows, in little room."""
+    rows = pa.chunked_array([pa.nulls(1_000_000, pa.int8())] * 40)
+    pq.write_table(pa.table({"id": rows}), directory / runs.PREDICTIONS, compression="zstd")
+
+
+def swapped_plot(directory: Path) -> None:
+    """The plot of somebody else's figures."""
+    shutil.copy(directory / "plots" / "loss.png", directory / "plots" / "metrics.png")
+
+
+def asking_for_code(directory: Path) -> None:
+    """A configuration that names code which comes with the model."""
+    config = json.loads((directory / "config.json").read_text())
+    (directory / "config.json").write_text(json.dumps(config | {"auto_map": {"AutoModel": "evil.Model"}}))
+
+
+UNLISTED = {
+    "another model": "pytorch_model.bin",
+    "weights for another library": "model.gguf",
+    "a tokenizer": "added_tokens.json",
+    "a vocabulary": "vocab.txt",
+    "code": "modeling_evil.py",
+    "a template": "chat_template.jinja",
+}
+LISTED = {
+    "code that a configuration asks for": (asking_for_code, "asks its loader to run other code"),
+    "a pickle": (lambda directory: (directory / "head.pkl").write_bytes(b"x"), "head.pkl: pickles"),
+    "a swapped plot": (swapped_plot, "Plots are not those that the record gives: plots/metrics.png"),
+}
+
+
+@pytest.mark.parametrize("attack", UNLISTED)
+def test_files_that_a_loader_would_read_must_be_on_record(attack: str, of: Runs, tmp_path: Path) -> None:
+    forged = copied(of["text_labels"], tmp_path / "run")
+    (forged.directory / UNLISTED[attack]).write_bytes(b"x")
+    (forged.directory / "notes.md").write_text("mine")
+    found = Verification("run")
+    check_files(forged.directory, forged.record, found)
+    assert_said(found.reasons, f"does not list {UNLISTED[attack]}: a loader may read them")
+    assert_said(found.notes, "were not checked: notes.md")
+
+
+@pytest.mark.parametrize("attack", LISTED)
+def test_files_on_record_are_checked_too(attack: str, of: Runs, tmp_path: Path) -> None:
+    change, words = LISTED[attack]
+    forged = copied(of["text_labels"], tmp_path / "run")
+    change(forged.directory)
+    forged.record["files"] = runs.checksums(forged.directory)
+    found = Verification("run")
+    check_files(forged.directory, forged.record, found)
+    check_plots(forged.directory, forged.record, forged.run.task, found)
+    assert_said(found.reasons, words)
+
+
+def test_a_plot_of_another_version_is_named_as_not_checked(of: Runs, tmp_path: Path) -> None:
+    forged = copied(of["text_labels"], tmp_path / "run")
+    swapped_plot(forged.directory)
+    shutil.copy(forged.directory / "plots" / "loss.png", forged.directory / "plots" / "more.png")
+    forged.record["files"] = runs.checksums(forged.directory)
+    forged.record["packages"]["matplotlib"] = "1.0"
+    found = Verification("run")
+    check_plots(forged.directory, forged.record, forged.run.task, found)
+    assert found.reasons == []
+    assert_said(found.notes, "Plots that were not checked: plots/metrics.png, plots/more.png")
+
+
+def test_a_whole_model_beside_an_adapter_is_found_listed_or_not(of: Runs, tmp_path: Path) -> None:
+    """The card's snippet would load it."""
+    forged = copied(of["gene_disease"], tmp_path / "run")
+    save_file({"x": np.zeros(1)}, forged.directory / "model.safetensors")
+    for words in ("does not list model.safetensors", "an adapter and a whole model"):
+        found = Verification("run")
+        check_files(forged.directory, forged.record, found)
+        assert_said(found.reasons, words)
+        forged.record["files"] = runs.checksums(forged.directory)
+
+
+def test_files_of_a_repository_that_were_not_fetched_count_too(of: Runs, tmp_path: Path) -> None:
+    forged = copied(of["text_labels"], tmp_path / "run")
+    origin = {"id": "user/run", "revision": "0" * 40, "unlisted": ["pytorch_model.bin"]}
+    (forged.directory / ".bioft-hub.json").write_text(json.dumps(origin))
+    found = Verification("run")
+    check_files(forged.directory, forged.record, found)
+    assert_said(found.reasons, "does not list pytorch_model.bin")
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00" * 64, b"\xff" * 64], ids=["empty", "zeros", "garbage"])
+def test_weights_that_are_none_cannot_be_checked(content: bytes, of: Runs, tmp_path: Path) -> None:
+    forged = copied(of["masked_lm"], tmp_path / "run")
+    (forged.directory / "model.safetensors").write_bytes(content)
+    found = verify(forged.write())
+    assert found.status == "cannot be checked"
+    assert_said(found.reasons, "The model of the run can't be loaded")
+
+
+def test_a_table_that_would_fill_the_memory_is_not_read(of: Runs, tmp_path: Path) -> None:
+    forged = copied(of["masked_lm"], tmp_path / "run")
+    huge(forged.directory)
+    forged.record["files"] = runs.checksums(forged.directory)
+    (forged.directory / runs.RECORD).write_text(json.dumps(forged.record))
+    found = verify(forged.directory)
+    assert found.status == "cannot be checked"
+    assert_said(found.reasons, "40,000,000 rows", "is not read")
+
+
+@pytest.mark.parametrize(
+    "content", ["[" * 100_000, '{"schema_version": 3, "a": ' + "[" * 100_000], ids=["list", "field"]
+)
+def test_a_record_without_end_cannot_be_checked(content: str, tmp_path: Path) -> None:
+    (tmp_path / runs.RECORD).write_text(content)
+    assert verify(tmp_path).status == "cannot be checked"
+
+
+# --- the predictions: all of `verify`, with figures and comparisons that follow from what was forged
+
+
+def moved(column: str, size: float, noise: float = 0.0) -> Callable[[Forged], None]:
+    """Scores that are moved towards their labels, or from them."""
+
+    def forge(forged: Forged) -> None:
+        table, rng = forged.predictions, np.random.default_rng(0)
+        off = np.where(table["label"] == 1, size, -size) + noise * rng.normal(size=len(table))
+        table[column] = np.clip(table[column] + off, 0, 1)
+        answer(forged, table)
+
+    return forge
+
+
+def answer(forged: Forged, table: pd.DataFrame) -> None:
+    """Store pairs with the predictions that follow from their scores."""
+    table["prediction"] = (table["score"] >= forged.record["scoring"]["threshold"]).astype(int)
+    forged.store(table)
+
+
+def in_16_bits(attack: Callable[[Forged], None]) -> Callable[[Forged], None]:
+    """The record says that the model computed in 16 bits, so that more rounding is to be expected."""
+
+    def forge(forged: Forged) -> None:
+        forged.record["base_model"]["dtype"] = "bfloat16"
+        attack(forged)
+
+    return forge
+
+
+def moved_labels(size: float) -> Callable[[Forged], None]:
+    """Scores of all labels of a text that are moved towards those that it has."""
+
+    def forge(forged: Forged) -> None:
+        table, names = forged.predictions, forged.record["labels"]
+        there = np.array([[name in its for name in names] for its in table["label"]])
+        scores = np.clip(np.stack(table["scores"].tolist()) + np.where(there, size, -size), 0, 1)
+        reached = scores >= np.array(forged.record["classifier"]["thresholds"])
+        table["scores"] = list(scores)
+        table["prediction"] = [[n for n, yes in zip(names, row, strict=True) if yes] for row in reached]
+        forged.store(table)
+
+    return forge
+
+
+def column(name: str, change: Callable[[pd.DataFrame], Any]) -> Callable[[Forged], None]:
+    """Another content of a column."""
+
+    def forge(forged: Forged) -> None:
+        table = forged.predictions
+        forged.store(table.assign(**{name: change(table)}))
+
+    return forge
+
+
+def right_of_mentions(table: pd.DataFrame) -> list[str]:
+    """The annotated mentions as if they had been found."""
+    return [json.dumps([[*item, 0.9] for item in json.loads(cell)]) for cell in table["label"]]
+
+
+def without_wrong(table: pd.DataFrame, name: str = "prediction") -> list[str]:
+    """What was found, without what is not annotated."""
+    right = [{tuple(item) for item in json.loads(cell)} for cell in table["label"]]
+    return [
+        json.dumps([item for item in json.loads(cell) if tuple(item[:3]) in its])
+        for cell, its in zip(table[name], right, strict=True)
+    ]
+
+
+def first_right(table: pd.DataFrame) -> list[str]:
+    """Rankings that begin with a right text."""
+    return [
+        json.dumps(list(dict.fromkeys([*json.loads(right)[:1], *json.loads(found)]))[:10])
+        for right, found in zip(table["label"], table["prediction"], strict=True)
+    ]
+
+
+def nothing_found(name: str, cell: Any) -> Callable[[Forged], None]:
+    """A system that answers nothing in one row of two."""
+    return column(name, lambda table: [cell if row % 2 else its for row, its in enumerate(table[name])])
+
+
+def other_weights(forged: Forged) -> None:
+    """Another model than the one whose predictions are stored."""
+    (path,) = (path for path in forged.directory.glob("*model.safetensors"))
+    save_file({name: -2 * weight for name, weight in load_file(path).items()}, path, {"format": "pt"})
+
+
+def a_lower_loss(table: pd.DataFrame) -> Any:
+    """Of all masked tokens, by less than what rounding may change."""
+    return table["loss"] - 0.009 * table["hidden"]
+
+
+NOT_THE_MODELS = "predictions are not what the model gives"
+BETTER, OTHERS = "fine-tuned: the stored answers are better", "stored answers are not those made again"
+PREDICTIONS: dict[tuple[str, str], tuple[Callable[[Forged], None], str]] = {
+    ("gene_disease", "scores moved by .08 in 16 bits"): (in_16_bits(moved("score", 0.08)), BETTER),
+    ("gene_disease", "scores moved by .08"): (moved("score", 0.08), NOT_THE_MODELS),
+    ("gene_disease", "the base model made worse"): (moved("base_score", -0.05), OTHERS),
+    ("gene_disease", "a baseline made worse"): (moved("baseline_tfidf", -0.05), "tfidf: "),
+    ("gene_disease", "a baseline in noise"): (moved("baseline_graph", 0.0, 0.5), "graph: "),
+    ("gene_disease", "other weights"): (other_weights, NOT_THE_MODELS),
+    ("text_labels", "scores moved by .1 in 16 bits"): (in_16_bits(moved_labels(0.099)), "computes in bfloat16"),
+    ("text_labels", "scores moved by less than rounding"): (moved_labels(0.0009), BETTER),
+    ("text_labels", "a baseline made worse"): (nothing_found("baseline_tfidf_logistic", []), "tfidf_logistic"),
+    ("text_labels", "other weights"): (other_weights, NOT_THE_MODELS),
+    ("entities", "the labels as answers"): (column("prediction", right_of_mentions), NOT_THE_MODELS),
+    ("entities", "spurious mentions left out"): (column("prediction", without_wrong), NOT_THE_MODELS),
+    ("entities", "a baseline made worse"): (nothing_found("baseline_dictionary", "[]"), "dictionary: "),
+    ("relations", "all relations found"): (column("prediction", lambda table: table["label"]), NOT_THE_MODELS),
+    ("relations", "other weights"): (other_weights, NOT_THE_MODELS),
+    ("joint", "spurious mentions left out"): (column("prediction", without_wrong), NOT_THE_MODELS),
+    ("joint", "other weights"): (other_weights, NOT_THE_MODELS),
+    ("masked_lm", "more tokens found"): (column("correct", lambda table: table["correct"] + 1), NOT_THE_MODELS),
+    ("masked_lm", "a lower loss"): (column("loss", a_lower_loss), BETTER),
+    ("masked_lm", "the base model made worse"): (column("base_loss", lambda table: 2 * table["base_loss"]), OTHERS),
+    ("retrieval", "a right text first"): (column("prediction", first_right), NOT_THE_MODELS),
+    ("retrieval", "the base model made worse"): (nothing_found("base", "[]"), OTHERS),
+    ("name_alignment", "probabilities made sure"): (column("score", lambda table: 1.0), NOT_THE_MODELS),
+    ("name_alignment", "right ids among the candidates"): (
+        column("ranked", lambda table: [json.dumps(each.split("|")) for each in table["label"]]), NOT_THE_MODELS
+    ),
+    ("name_alignment", "the base model made worse"): (nothing_found("base", ""), OTHERS),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "attack"), PREDICTIONS, ids=str)
+def test_predictions_that_are_not_the_models_are_found(name: str, attack: str, of: Runs, tmp_path: Path) -> None:
+    change, words = PREDICTIONS[name, attack]
+    forged = copied(of[name], tmp_path / "run")
+    change(forged)
+    found = verify(forged.write())
+    assert_found(found, words)
+
+
+def test_scores_that_are_no_numbers_are_never_verified(of: Runs, tmp_path: Path) -> None:
+    """No comparison with them says that they are too far off."""
+    forged = copied(of["gene_disease"], tmp_path / "run")
+    for plots in (True, False):
+        forged.predictions.assign(score=np.nan).to_parquet(forged.directory / runs.PREDICTIONS, index=False)
+        assert verify(forged.write(drawn=False)).status in ("cannot be checked", "not reproduced")
+        if plots:
+            shutil.rmtree(forged.directory / "plots")
+
+
+@pytest.mark.parametrize("name", SCORED)
+def test_drift_is_found_in_a_sample(name: str, of: Runs, tmp_path: Path) -> None:
+    """Every draw of 20 finds it."""
+    forged = copied(of[name], tmp_path / "run")
+    (in_16_bits(moved("score", 0.08)) if name == "gene_disease" else moved_labels(0.0009))(forged)
+    forged.write()
+    for seed in range(3):
+        found = verify(forged.directory, sample=20, seed=seed)
+        assert_found(found, BETTER)
+        assert not any(figure.now for figure in found.figures), "nothing of the figures was measured"
+
+
+@pytest.mark.parametrize("name", ["gene_disease", "relations", "joint", "text_labels"])
+def test_a_threshold_that_the_rule_does_not_give_is_found(name: str, of: Runs, tmp_path: Path) -> None:
+    """Another than the default where validation is small, one that it is said to have chosen, and one of a plateau."""
+    forged = copied(of[name], tmp_path / "run")
+    run, splits = forged.run, forged.data.splits
+    model = run.of_task("predict", "load")(forged.directory)
+    choices = run.of_task("evaluate", "check_choices")
+    assert choices(model, splits, forged.record, 1e-7) == ([], [])
+
+    def state(threshold: float, rule: str | None = None) -> list[str]:
+        places = (forged.record.get(key) for key in ("scoring", "relations", "classifier"))
+        place = next(each for each in places if each and ("threshold" in each or "thresholds" in each))
+        if "thresholds" in place:
+            place["thresholds"] = [threshold, *place["thresholds"][1:]]
+            place["thresholds_chosen_on"] = (
+                [rule] * len(place["thresholds"]) if rule else place["thresholds_chosen_on"]
+            )
+        else:
+            place |= {"threshold": threshold, "threshold_chosen_on": rule or place["threshold_chosen_on"]}
+        return choices(model, splits, forged.record, 1e-7)[0]
+
+    assert_said(state(0.42), "not .5")
+    assert_said(
+        state(0.42, "validation"), "alidation split it is: default .5" if name != "text_labels" else "it is: default"
+    )
+    forged.record["schema_version"] = 2  # of which validation chose whatever its size
+    (reason, *_) = state(0.42, "validation")
+    best = float(reason.rpartition(" but ")[2].rstrip("."))
+    assert "validation does not give the recorded threshold 0.4200" in reason.replace("V", "v")
+    others = [each for each in state(best, "validation") if each.split(":")[0] == reason.split(":")[0]]
+    assert others == [] or "0.42" not in others[0], "rounded to four digits"
+    assert any(f"{best + 3e-4:.4f}" in each for each in state(best + 3e-4, "validation")), "of the same plateau"
+
+
+def test_a_threshold_given_by_hand_is_said_to_be(of: Runs) -> None:
+    forged = of["relations"]
+    about = forged.record | {"relations": forged.record["relations"] | {"threshold_chosen_on": "given"}}
+    reasons, notes = forged.run.of_task("evaluate", "check_choices")(None, forged.data.splits, about, 0.0)
+    assert reasons == []
+    assert_said(notes, "given by hand: it may have been chosen on the test split")
+
+
+# --- the data, where the publisher's own folder is all that there is
+
+
+def of_answers(forged: Forged) -> DatasetDict:
+    """The splits, with labels of the test split that are what the model answered, or how it ranked the pairs."""
+    test = forged.data.splits["test"].to_pandas()
+    if "labels" in test:
+        test["labels"] = [list(each) for each in forged.predictions["prediction"]]
+    else:
+        test["label"] = (forged.predictions["score"] > forged.predictions["score"].median()).astype(int)
+    return with_rows(forged, test=test)
+
+
+def with_rows(forged: Forged, **changed: pd.DataFrame) -> DatasetDict:
+    """The splits with other rows in some of them."""
+    splits = forged.data.splits
+    rows = {
+        name: Dataset.from_pandas(table.reset_index(drop=True), features=splits[name].features, preserve_index=False)
+        for name, table in changed.items()
+    }
+    return DatasetDict({**splits, **rows})
+
+
+def test_labels_that_are_the_models_answers_are_found_where_the_source_can_be_had(of: Runs, tmp_path: Path) -> None:
+    """A folder whose manifest cites a source that does not give it, used with and without that source."""
+    forged = copied(of["gene_disease"], tmp_path / "run")
+    folder = forged.use(of_answers(forged), tmp_path / "data")
+    found = verify(forged.write(), dataset_path=folder)
+    assert (found.status, found.reasons) == ("verified on the publisher's data", [])
+    assert_said(found.notes, f"in {folder} as somebody wrote them", "Suspicious: auroc is 1.000")
+    found = verify(forged.directory, dataset_path=Path("tests/golden/data/ctd.csv"))
+    assert_found(found, "other fingerprints for test", "are not those of the test split")
+
+
+def test_a_folder_is_not_believed_whose_source_is_embedded(of: Runs, tmp_path: Path) -> None:
+    forged = copied(of["text_labels"], tmp_path / "run")
+    folder = forged.use(of_answers(forged), tmp_path / "data")
+    assert_found(verify(forged.write(), dataset_path=folder), "other fingerprints for test")
+
+
+def test_rows_that_were_dropped_are_missed(of: Runs, tmp_path: Path) -> None:
+    """What the model answers wrongly, while the manifest counts it still."""
+    forged = copied(of["gene_disease"], tmp_path / "run")
+    right = (forged.predictions["label"] == forged.predictions["prediction"]).to_numpy()
+    test = forged.data.splits["test"].to_pandas()[right]
+    forged.predictions[right].to_parquet(forged.directory / runs.PREDICTIONS, index=False)
+    counted = forged.record["dataset"]["rows"]
+    folder = forged.use(with_rows(forged, test=test), tmp_path / "data", rows=counted)
+    assert_found(verify(forged.write(), dataset_path=folder), f"The split test has {right.sum()} rows; its manifest")
+
+
+LEAKS: dict[str, tuple[str, Callable[[pd.DataFrame], pd.DataFrame], str]] = {
+    "pairs in lower case": (
+        "gene_disease",
+        lambda rows: rows.assign(**{name: rows[name].str.lower() for name in ("gene", "disease")}),
+        "pairs",
+    ),
+    "texts with other punctuation": (
+        "text_labels", lambda rows: rows.assign(id="x-" + rows["id"], text=rows["text"].str.upper() + "!"), "texts",
+    ),
+    "documents under other names": (
+        "entities", lambda rows: rows.assign(document_id="x-" + rows["document_id"]), "texts straddle splits",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("attack", LEAKS)
+def test_test_rows_among_the_training_rows_are_found_on_every_load(attack: str, of: Runs, tmp_path: Path) -> None:
+    """The manifest says that its audit found nothing, and its source cannot be had: the rows are audited again."""
+    name, copy, words = LEAKS[attack]
+    forged = copied(of[name], tmp_path / "run")
+    train, test = (forged.data.splits[split].to_pandas() for split in ("train", "test"))
+    splits = with_rows(forged, train=pd.concat([train, copy(test.head(3))]))
+    folder = forged.use(splits, tmp_path / "data", builder="my_corpus", restated=False)
+    found = verify(forged.write(), dataset_path=folder)
+    assert_found(found, words)
