@@ -24,7 +24,7 @@ def predict(
     input_file: Annotated[
         Path | None,
         option(
-            "Texts as .txt (one document; for labels a text a line), .jsonl or .csv (rows with text) or "
+            "Texts as .txt (one document; for labels a text a line), .jsonl, .csv or .tsv (rows with text) or "
             ".pubtator; trial records; pairs as CSV with the columns gene and disease.",
             "--input",
             "-i",

@@ -68,7 +68,8 @@ def align(
 def index(
     model: Annotated[str, argument("Run of contrastive, or a base model such as embedded:all-minilm-l6-v2.")],
     articles: Annotated[
-        list[Path], argument("PubMed XML, folders of it, or .csv or .jsonl files with id, text, title, year, mesh.")
+        list[Path],
+        argument("PubMed XML, folders of it, or .csv, .tsv, .jsonl with id, text, title, year, mesh."),
     ],
     output: Annotated[Path, output_option("Folder of the index.")],
     add: Annotated[bool, option("Add what an index that is there does not hold yet.", "--add")] = False,
