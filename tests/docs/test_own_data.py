@@ -18,6 +18,13 @@ from tests.tiny import write_encoder, write_model
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "own_data.md").read_text()
 COMMANDS = re.findall(r"`((?:bioft build|python recipes)[^`]* --output[^`]*)`", PAGE)
 COMMANDS += [line for block in re.findall(r"```bash\n(.*?)```", PAGE, flags=re.DOTALL) for line in block.splitlines()]
+TINY = {
+    "token_classification": {"window_length": 96, "window_overlap": 24},
+    "joint_ner_re": {"window_length": 96, "window_overlap": 24},
+    "mlm": {"block_length": 64},
+    "contrastive": {"trained_layers": 1},
+}
+"""What the tiny models read."""
 ELSEWHERE = "tests/datasets/formats/test_hub.py"
 """Where commands on a dataset on the Hub are run."""
 
@@ -61,7 +68,9 @@ def test_the_command_runs(folder: Path, command: str, monkeypatch: pytest.Monkey
     recipe = load_recipe(Path(words[0]).stem)
     # The dataset was built by the command before it.
     model = "language_model" if recipe.__name__ == "sft_gda" else "encoder"
-    run_recipe(recipe, *words[1:], *command_line(model_name_or_path=model, dry_run=True))
+    run_recipe(
+        recipe, *words[1:], *command_line(model_name_or_path=model, dry_run=True, **TINY.get(recipe.__name__, {}))
+    )
     assert not Path("runs").exists()
 
 

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -86,7 +87,9 @@ def read(
 
 
 def _has_documents(path: Path) -> bool:
-    return any(line[0] in "-#" and _begins(line) for line in _lines(path))
+    """Whether the file begins with a document: before its first token is a line that says so."""
+    first = (line for line in _lines(path) if line.strip())
+    return any(_begins(line) for line in takewhile(lambda line: line[0] in "-#", first))
 
 
 def _begins(line: str) -> re.Match[str] | bool | None:

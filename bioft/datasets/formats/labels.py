@@ -93,6 +93,10 @@ def build_labels(
     labels = sorted({label for rows in found.values() for row in rows for label in row.labels})
     _check_labels(labels, sum(map(len, found.values())))
     divided, merging = _divide(found, group_column is not None, validation_size, test_size, seed)
+    repeated = {
+        name: len(rows) - len({hash(normalise(row.text)) for row in rows}) for name, rows in divided.rows.items()
+    }
+    read.rows.clear()
     origin = Origin("labels", read.arguments, read.sources, read.license)
     dataset, manifest = labelled.assemble(
         divided.rows,
@@ -105,9 +109,6 @@ def build_labels(
         merging=merging,
         about={"label_source": "own"},
     )
-    repeated = {
-        name: len(rows) - len({hash(normalise(row.text)) for row in rows}) for name, rows in divided.rows.items()
-    }
     manifest["audit"]["repeated_texts"] = repeated
     return dataset, manifest | {
         "read": {"rows": read.n_rows},

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from datasets import Dataset, DatasetDict, Features, List, Value
+import pyarrow as pa  # type: ignore[import-untyped]
+from datasets import Dataset, DatasetDict
 
 from bioft.datasets.origin import Origin
 from bioft.datasets.splits import SPLITS, IntArray, check_columns, check_sizes
@@ -17,6 +18,7 @@ from bioft.storage.text_lines import normalise
 
 CONFLICTS_SHOWN = 5
 """Conflicts that a manifest names; it counts all of them."""
+_PIECE = 10_000
 
 
 class LabelledText(NamedTuple):
@@ -43,17 +45,18 @@ def merge(found: Iterable[LabelledText]) -> tuple[list[LabelledText], dict[str, 
     and the first of them, each with its id and how often it has which labels.
     """
     # By the hash of a text: the texts themselves twice would not fit into memory.
-    same: dict[int, list[LabelledText]] = {}
-    merged = 0
+    first: dict[int, LabelledText] = {}
+    others: dict[int, list[LabelledText]] = {}
     for each in found:
-        group = same.setdefault(hash(normalise(each.text)), [])
-        merged += bool(group)
-        group.append(each)
+        key = hash(normalise(each.text))
+        if first.setdefault(key, each) is not each:
+            others.setdefault(key, []).append(each)
     rows, conflicts = [], []
-    for group in same.values():
+    for key, one in first.items():
+        group = [one, *others.get(key, ())]
         if len(group) == 1:
-            ordered = tuple(sorted(group[0].labels))
-            rows.append(group[0] if group[0].labels == ordered else group[0]._replace(labels=ordered))
+            ordered = tuple(sorted(one.labels))
+            rows.append(one if one.labels == ordered else one._replace(labels=ordered))
             continue
         votes = Counter(tuple(sorted(each.labels)) for each in group)
         rows.append(group[0]._replace(labels=votes.most_common(1)[0][0]))
@@ -61,7 +64,7 @@ def merge(found: Iterable[LabelledText]) -> tuple[list[LabelledText], dict[str, 
             named = {" + ".join(labels): n for labels, n in votes.most_common()}
             conflicts.append({"id": group[0].id, "labels": named})
     return rows, {
-        "merged": merged,
+        "merged": sum(map(len, others.values())),
         "conflicting_labels": {"texts": len(conflicts), "first": conflicts[:CONFLICTS_SHOWN]},
     }
 
@@ -149,7 +152,7 @@ def build(
 
 
 def assemble(
-    rows_of: Mapping[str, Sequence[LabelledText]],
+    rows_of: dict[str, list[LabelledText]],
     origin: Origin,
     arguments: Mapping[str, Any],
     *,
@@ -163,7 +166,7 @@ def assemble(
     """Make a dataset of texts that are split already; returns the splits and the manifest.
 
     Args:
-        rows_of: the texts of each split.
+        rows_of: the texts of each split, which are taken out as they are made rows: large ones are there once.
         origin: see `build`, as labels, multi_label and left_out.
         arguments: others of the builder, `seed` among them.
         split: how they were split.
@@ -175,11 +178,12 @@ def assemble(
         LeakageError: as `audit`.
     """
     dataset = DatasetDict()
+    n = sum(map(len, rows_of.values()))
     for name in SPLITS:
-        if not rows_of[name]:
-            n = sum(map(len, rows_of.values()))
+        if not (found := rows_of.pop(name)):
             raise BioftError(f"No text is left for split '{name}' of {origin.builder}: {n} texts are too few.")
-        dataset[name] = _to_split(rows_of[name], labels, multi_label)
+        dataset[name] = _to_split(found, labels, multi_label)
+        del found
     counts = {name: count(dataset[name], labels) for name in SPLITS}
     without = {name: [label for label in labels if not counts[name][label]] for name in SPLITS}
     merging = merging or {"merged": 0, "conflicting_labels": {"texts": 0, "first": []}}
@@ -236,11 +240,19 @@ def _one_text_each(rows: Sequence[LabelledText]) -> tuple[list[LabelledText], li
 
 
 def _to_split(rows: Sequence[LabelledText], labels: Sequence[str], multi_label: bool) -> Dataset:
-    columns: dict[str, list[Any]] = {"id": [row.id for row in rows], "text": [row.text for row in rows]}
-    if multi_label:
-        columns["labels"] = [sorted(row.labels, key=labels.index) for row in rows]
-    else:
-        columns["label"] = [row.labels[0] for row in rows]
-    text = Value("string")
-    features = Features({name: List(text) if name == "labels" else text for name in columns})
-    return Dataset.from_dict(columns, features=features)
+    name, kind = ("labels", pa.list_(pa.string())) if multi_label else ("label", pa.string())
+    schema = pa.schema({"id": pa.string(), "text": pa.string(), name: kind})
+    # In pieces: Arrow asks for twice the memory of a column while it grows.
+    pieces = (rows[start : start + _PIECE] for start in range(0, len(rows), _PIECE))
+    batches = [
+        pa.record_batch(
+            [
+                pa.array([row.id for row in piece], pa.string()),
+                pa.array([row.text for row in piece], pa.string()),
+                pa.array([sorted(r.labels, key=labels.index) if multi_label else r.labels[0] for r in piece], kind),
+            ],
+            schema,
+        )
+        for piece in pieces
+    ]
+    return Dataset(pa.Table.from_batches(batches, schema))

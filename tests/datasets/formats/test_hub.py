@@ -42,7 +42,8 @@ def rows(repository: str, split: str, n: int) -> Dataset:
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """What a process needs to reach a Hub that has these datasets, and one with code of its own."""
     folder = tmp_path_factory.mktemp("hub")
-    with HubServer(folder) as server:
+    with HubServer(folder) as server, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
         found = server.environment()
         api = HfApi(endpoint=server.endpoint, token=server.tokens["write"])
         for repository in ("ner", "labels", "scored"):

@@ -22,6 +22,8 @@ from tests.tiny import write_encoder
 
 WORDS = ["we", "gave", "the", "drug", "to", "all", "of", "them", "and", "saw", "no", "pain", "at", "that", "time"]
 TRAINING: dict[str, Any] = {"per_device_train_batch_size": 16, "learning_rate": 0.01, "logging_steps": 5}
+WINDOWS = {"window_length": 96, "window_overlap": 24}
+"""What the tiny encoder reads."""
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +43,7 @@ def sentences(n: int, of: str) -> list[tuple[list[str], list[tuple[str, int, int
 def test_iob_files_become_a_run_whose_f1_seqeval_counts_too(tmp_path: Path, encoder: Path) -> None:
     train = write_conll(tmp_path / "train.txt", sentences(60, "train"), "IOB1")
     test = write_conll(tmp_path / "test.txt", sentences(30, "test"), "IOBES", " ")
-    options = {"model_name_or_path": encoder, "dataset": train, "test": test, "num_train_epochs": 6}
+    options = {"model_name_or_path": encoder, "dataset": train, "test": test, "num_train_epochs": 6, **WINDOWS}
     run_recipe(load_recipe("token_classification"), *command_line(**TRAINING, **options, output_dir=tmp_path / "run"))
     record = runs.read(tmp_path / "run")
     assert record["dataset"]["builder"] == "entities" and record["dataset"]["read"]["documents"] == 90
@@ -110,7 +112,9 @@ def test_a_dry_run_says_which_types_training_has_not(
     write_bioc_xml(documents()[12:], tmp_path).rename(test)
     test.write_text(test.read_text().replace("SpecificDisease", "Modifier"))
     write_bioc_xml(documents(12), tmp_path)
-    options = command_line(model_name_or_path=encoder, dataset=train, test=test, output_dir=tmp_path / "run")
+    options = command_line(
+        model_name_or_path=encoder, dataset=train, test=test, output_dir=tmp_path / "run", **WINDOWS
+    )
     run_recipe(load_recipe("token_classification"), *options, "--dry_run")
     assert "In the test split and not in training: Modifier" in caplog.text
 
