@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 from datasets import Dataset, DatasetDict
+from datasets.fingerprint import generate_random_fingerprint
 
 from bioft.datasets.origin import Origin
 from bioft.datasets.splits import SPLITS, IntArray, check_columns, check_sizes
@@ -255,4 +256,5 @@ def _to_split(rows: Sequence[LabelledText], labels: Sequence[str], multi_label: 
         )
         for piece in pieces
     ]
-    return Dataset(pa.Table.from_batches(batches, schema))
+    # Without a fingerprint `datasets` pickles the table to make one, in four times its memory.
+    return Dataset(pa.Table.from_batches(batches, schema), fingerprint=generate_random_fingerprint())
