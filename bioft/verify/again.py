@@ -19,8 +19,7 @@ from bioft.verify.findings import SHOWN_ROWS, figure_of
 
 FITTED_TOLERANCE = 0.02
 FITTED: dict[str, Any] = {"allowed_differing": 0.05, "allowed_changed": 0.01}
-"""How far a baseline's scores may be off when it is fitted again, perhaps by other versions of packages, and which
-shares of them and of its answers by more."""
+"""How far scores of a baseline fitted again may be off, which share by more, and which share of answers be others."""
 SUSPICIOUS = 3.0
 """From how many standard errors on a test figure that is better than that of validation is said to be suspicious."""
 
@@ -193,9 +192,8 @@ def _compare_others(run: Run, name: str, made: pd.DataFrame, tolerance: float, t
     compared = run.of_task("answers", "differences")(made, stored, run.record)
     if _are_others(task, compared, tolerance, least=1):
         differing = int((_off(compared, tolerance) | (compared["changed"] > 0)).sum())
-        run.found.reasons.append(
-            f"{name}: {differing:,} of {len(compared):,} stored answers are not those made again."
-        )
+        words = f"{differing:,} of {len(compared):,} stored answers are not those made again"
+        run.found.reasons.append(f"{name}: {words}.")
     _check_drift(run, name, made, stored, stored)
 
 

@@ -1,7 +1,8 @@
 """Honest runs of every task, and what a careful forger makes of them.
 
 The golden runs are trained and small, but were recorded by an earlier schema. `honest` records one as its recipe would
-today: the same model and predictions, with figures, comparisons, audit, plots and card by today's methods.
+today: the same model, with predictions, figures, comparisons, audit and card by today's methods. Plots, which take a
+second each, are drawn where a test is about them.
 """
 
 import json
@@ -31,7 +32,7 @@ TASKS = sorted(path.name for path in (Path(__file__).parents[1] / "golden" / "ru
 
 @dataclass
 class Forged:
-    """A copy of a run that is being changed; `write` makes record, checksums and card agree with the change."""
+    """A copy of a run that is being changed; `write` makes record, checksums and card agree."""
 
     directory: Path
     record: dict[str, Any]
@@ -90,18 +91,18 @@ class Forged:
             table = self.predictions
             expected = self.run.of_task("evaluate", "test_rows")(splits)
             for name, its in self.fitted.items():
-                table[f"baseline_{name}"] = its[
-                    "score" if "score" in its and "ranked" not in its else "prediction"
-                ].to_numpy()
+                table[f"baseline_{name}"] = answers_of(its)
             self.store(table.assign(**{column: expected[column].to_numpy() for column in expected}))
         storage.save(splits, manifest, folder)
         return folder
 
-    def write(self, *, drawn: bool = True) -> Path:
-        """Draw the plots, and write checksums, record and card."""
-        if drawn:
-            (self.directory / "plots").mkdir(exist_ok=True)
-            files.draw(self.directory, self.record, self.run.task)
+    def draw(self) -> None:
+        """Draw the plots of a run, as its recipe would."""
+        (self.directory / "plots").mkdir()
+        files.draw(self.directory, self.record, self.run.task)
+
+    def write(self) -> Path:
+        """Write checksums, record and card."""
         self.record["files"] = runs.checksums(self.directory)
         (self.directory / runs.RECORD).write_text(json.dumps(self.record))
         (self.directory / runs.CARD).write_text(cards.model_card(self.record), encoding="utf-8")
@@ -164,12 +165,15 @@ def store_predictions(
         table = table.assign(**{str(name): made[name].to_numpy() for name in made if name in table})
         for name, its in fitted.items():
             if f"baseline_{name}" in table:
-                table[f"baseline_{name}"] = its[
-                    "score" if "score" in its and "ranked" not in its else "prediction"
-                ].to_numpy()
+                table[f"baseline_{name}"] = answers_of(its)
     table.to_parquet(folder / runs.PREDICTIONS, index=False)
     if (folder / text_evaluation.REPORT).is_file():
         (folder / text_evaluation.REPORT).write_text(text_evaluation.report(table, record))
+
+
+def answers_of(table: pd.DataFrame) -> Any:
+    """The column of a baseline's table that is stored: scores of pairs, else answers."""
+    return table["score" if "score" in table and "ranked" not in table else "prediction"].to_numpy()
 
 
 def copied(run: Forged, folder: Path) -> Forged:
