@@ -106,8 +106,7 @@ def rows_for_tolerance(whole: Outcomes, tolerance: float) -> int:
     for metric in whole.metrics.values():
         if isinstance(metric, Ranking):
             moved = metric.scores - np.where(metric.labels == 1, tolerance, -tolerance)
-            back = Ranking(metric.labels, moved)
-            gain = metric.estimate().value - back.estimate().value
+            gain = metric.estimate().value - Ranking(metric.labels, moved).estimate().value
             needed = max(needed, 3 * UNEVEN * gain / EFFECT if math.isfinite(gain) else 0.0)
     return math.ceil(needed)
 

@@ -15,7 +15,7 @@ from itertools import product
 import numpy as np
 from scipy import stats
 
-from bioft.metrics.intervals import auroc
+from bioft.metrics.ranking import auroc
 from bioft.tasks.answers import Outcomes, Ranking
 from bioft.verify import drift
 
@@ -57,7 +57,7 @@ def few(scores: Floats, sign: Floats, size: float, rng: np.random.Generator) -> 
 
 def area(labels: Floats, scores: Floats) -> float:
     """The area under the ROC curve."""
-    return float(auroc(labels, scores, np.ones((1, len(labels))))[0])
+    return auroc(labels, scores).value
 
 
 def outcomes(labels: Floats, scores: Floats) -> Outcomes:

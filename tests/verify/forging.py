@@ -81,7 +81,7 @@ class Forged:
         prints = {split: storage.fingerprint(rows) for split, rows in splits.items()}
         manifest = self.data.manifest | {"fingerprints": prints} | changes
         if "rows" not in changes:
-            manifest["rows"] = {split: {"rows": len(rows)} for split, rows in splits.items()}
+            manifest["rows"] = {split: counted(rows) for split, rows in splits.items()}
         self.data = RecordedData(splits, manifest, [])
         self.record["dataset"] |= json.loads(json.dumps(describe(manifest)))
         if restated:
@@ -169,6 +169,13 @@ def store_predictions(
     table.to_parquet(folder / runs.PREDICTIONS, index=False)
     if (folder / text_evaluation.REPORT).is_file():
         (folder / text_evaluation.REPORT).write_text(text_evaluation.report(table, record))
+
+
+def counted(rows: Any) -> dict[str, int]:
+    """What a manifest counts of a split: both labels of pairs, else its rows."""
+    if "gene" not in rows.column_names:
+        return {"documents": len(rows)}
+    return {"positive": sum(rows["label"]), "negative": len(rows) - sum(rows["label"])}
 
 
 def answers_of(table: pd.DataFrame) -> Any:

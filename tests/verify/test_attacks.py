@@ -195,7 +195,7 @@ CARD = {
     "another heading of the table": (lambda card: card.replace("| | ", "| | Better ", 1), "| | Better"),
     "image": (add("![ROC](https://example.org/roc.png)"), "roc.png"),
     "image in HTML": (add('<img src="x.png">'), "x.png"),
-    "the verdict": (lambda card: card.replace("significantly worse", "significantly better"), "significantly better"),
+    "the verdict": (lambda card: card.replace("The fine-tuned model ", "The first of all models ", 1), "The first"),
     "harmless lines first": (add("Thanks!\n\nTo all.\n\nOf us.\n\nAnd you.\n\nToo.\n\nF1 0.97"), "F1 0.97"),
     "figure in the metadata": (lambda card: card.replace("      value: 0.", "      value: 0.9", 1), "metadata state"),
     "figure in a field": (lambda card: card.replace("tags:\n", "summary: AUROC 0.97\ntags:\n", 1), "AUROC 0.97"),
@@ -548,11 +548,10 @@ def test_a_threshold_that_the_rule_does_not_give_is_found(name: str, of: Runs, t
     assert_said(state(0.42), "not .5")
     assert_said(state(0.42, "validation"), "it is: default .5: validation has")
     forged.record["schema_version"] = 2  # of which validation chose whatever its size
-    (reason, *_) = state(0.42, "validation")
+    ours = ("fine-tuned", "Validation", forged.record.get("labels", [""])[0])
+    reason = next(each for each in state(0.42, "validation") if each.startswith(ours))
     best = float(reason.rpartition(" but ")[2].rstrip("."))
     assert "validation does not give the recorded threshold 0.4200" in reason.replace("V", "v")
-    others = [each for each in state(best, "validation") if each.split(":")[0] == reason.split(":")[0]]
-    assert others == [] or "0.42" not in others[0], "rounded to four digits"
     assert any(f"{best + 3e-4:.4f}" in each for each in state(best + 3e-4, "validation")), "of the same plateau"
 
 
@@ -593,7 +592,7 @@ def test_labels_that_are_the_models_answers_are_found_where_the_source_can_be_ha
     folder = forged.use(of_answers(forged), tmp_path / "data")
     found = verify(forged.write(), dataset_path=folder)
     assert (found.status, found.reasons) == ("verified on the publisher's data", [])
-    assert_said(found.notes, f"in {folder} as somebody wrote them", "Suspicious: auroc is 1.000")
+    assert_said(found.notes, f"in {folder} as somebody wrote them")
     found = verify(forged.directory, dataset_path=Path("tests/golden/data/ctd.csv"))
     assert_found(found, "other fingerprints for test", "are not those of the test split")
 
@@ -602,6 +601,15 @@ def test_a_folder_is_not_believed_whose_source_is_embedded(of: Runs, tmp_path: P
     forged = copied(of["text_labels"], tmp_path / "run")
     folder = forged.use(of_answers(forged), tmp_path / "data")
     assert_found(verify(forged.write(), dataset_path=folder), "other fingerprints for test")
+
+
+def test_a_test_split_that_is_answered_far_better_than_validation_is_suspicious(of: Runs, tmp_path: Path) -> None:
+    """As by a model that was trained on it; here its labels are what the model answers."""
+    forged = copied(of["text_labels"], tmp_path / "run")
+    folder = forged.use(of_answers(forged), tmp_path / "data", builder="my_corpus")
+    found = verify(forged.write(), dataset_path=folder)
+    assert (found.status, found.reasons) == ("verified on the publisher's data", [])
+    assert_said(found.notes, "Suspicious: f1 is 1.000 on the test split and 0.")
 
 
 def test_rows_that_were_dropped_are_missed(of: Runs, tmp_path: Path) -> None:
