@@ -1,12 +1,13 @@
-"""Every task of bioft keeps its contract: train → record and card → compare → push → pull → verify, on tiny models.
+"""Every task keeps its contract: train → record and card → compare → push → pull → verify, on tiny models.
 
 The settings are those of the golden runs, so that the same command must also give the same record as before the move.
-What predicting, analysing and verifying say is tested on the golden runs themselves, a task of one's own in
-`tests/docs/test_add_your_own_task.py`.
+What predicting, analysing and verifying say is tested on the golden runs themselves. A task of one's own, that of
+docs/add_your_own_task.md, does as much, but that what comes from the Hub may not choose its code.
 """
 
 import json
 import shutil
+import sys
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,12 @@ from typer.testing import CliRunner
 
 from bioft import task as tasks
 from bioft.cli.main import app
+from bioft.errors import BioftError
 from bioft.hub import pull, push
 from bioft.storage import runs
 from bioft.storage.files import file_sha256
 from bioft.tasks.joint.model import JointConfig
+from tests import own_task
 from tests.hub_server.server import HubServer
 from tests.recipe import load_recipe, run_recipe
 
@@ -33,7 +36,7 @@ THRESHOLD = {"threshold", "thresholds", "threshold_chosen_on", "thresholds_chose
 DECIDED = {"f1", "precision", "recall"}
 CHANGED: dict[str, set[str]] = {
     # Blocks of tokens are packed by TRL, so the training sees other ones.
-    "masked_lm": {"log_history", "metrics", "comparison", "packing", "training"},
+    "masked_lm": {"log_history", "metrics", "comparison", "adaptation", "packing", "training"},
     # Validation is too small to choose thresholds, which are .5 now: what is decided by them changes too.
     "gene_disease": THRESHOLD | DECIDED | {"base_model_threshold", "baseline_thresholds", "accuracy", "mcc"},
     "relations": THRESHOLD | DECIDED | {"comparison", "error_analysis"},
@@ -41,6 +44,8 @@ CHANGED: dict[str, set[str]] = {
     "text_labels": THRESHOLD | DECIDED | {"comparison", "macro_comparison", "accuracy"},
 }
 """What was changed on purpose, by task: keys of the record at any depth, or what they end in ("chemical_f1")."""
+SHORTER = {"masked_lm": ("--max_steps", "4")}
+"""What is trained for fewer steps, since what it learns is another thing anyway."""
 SPEED = {"seconds", "examples_per_second", "train_runtime", "train_samples_per_second", "train_steps_per_second"}
 
 
@@ -65,7 +70,7 @@ def train(name: str, output: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[dic
     config = output.with_name(f"{record['preset']}.yaml")
     shutil.copy(golden / runs.CONFIG, config)
     options = ["--config", str(config), "--output_dir", str(output), "--disable_tqdm", "True"]
-    run_recipe(load_recipe(record["recipe"]), *options)
+    run_recipe(load_recipe(record["recipe"]), *options, *SHORTER.get(name, ()), draw=True)
     return record, runs.read(output)
 
 
@@ -126,6 +131,58 @@ def test_a_run_is_recorded_as_before_and_goes_through_the_hub(
     # Pairs of a folder cannot be built again from their source.
     expected = "verified on the publisher's data" if name == "retrieval" else "verified"
     assert json.loads(result.stdout)["status"] == expected, result.output
+
+
+@pytest.mark.slow
+def test_a_task_of_ones_own_is_recorded_shown_and_published_but_never_chosen_by_a_pulled_run(
+    tmp_path: Path, hub: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own_task.train(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    record = runs.read(own_task.RUN)
+    runs.check_files(own_task.RUN, record)
+    assert (record["schema_version"], record["task"], record["module"]) == (
+        runs.SCHEMA_VERSION,
+        "abstract-sections",
+        "abstract_sections",
+    )
+    assert set(record["baselines"]) == {"majority", "label_priors", "tfidf_svm", "tfidf_logistic"}
+    assert record["metrics"]["f1"]["n"] == record["dataset"]["rows"]["test"]["documents"] > 10
+    assert record["audit"]["checks"] == {"ids_across_splits": 0, "normalised_texts_across_splits": 0}
+    assert "difference in Micro F1" in record["comparison"]["sentence"]
+    card = (own_task.RUN / runs.CARD).read_text()
+    assert "which part of an abstract" in card and 'bioft predict model --text "We enrolled 120 patients."' in card
+    for words, shown in {
+        ("compare", "-o", "comparison"): "abstract-sections: f1",
+        ("analyze", "-o", "analysis"): "Written to analysis",
+    }.items():
+        result = CliRunner().invoke(app, [words[0], str(own_task.RUN), *words[1:]])
+        assert result.exit_code == 0 and shown in result.output, result.output
+
+    access = {"endpoint": hub.endpoint, "token": hub.tokens["write"]}
+    name_base(own_task.RUN, record, "user/base", "c" * 40)
+    pushed = push.push_adapter(own_task.RUN, "user/sections", **access)
+    pulled = pull.pull_adapter("user/sections", tmp_path / "pulled", **access)
+    assert pull.origin(pulled) == {"id": "user/sections", "revision": pushed.commit}
+    # Its module is not even imported, by whatever command.
+    sys.modules.pop("abstract_sections", None)
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    (elsewhere / "abstract_sections.py").write_text("open('imported', 'w').close()\n")
+    monkeypatch.chdir(elsewhere)
+    for words in (
+        ("verify",),
+        ("predict", "--text", "a"),
+        ("analyze", "-o", "o"),
+        ("export", "-o", "x"),
+        ("reproduce",),
+    ):
+        result = CliRunner().invoke(app, [words[0], str(pulled), *words[1:]])
+        assert result.exit_code != 0, words
+        assert "may not choose code of this machine" in " ".join(result.output.split()), (words, result.output)
+    with pytest.raises(BioftError, match="is not part of bioft"):
+        push.push_adapter(pulled, "user/again", **access)
+    assert not Path("imported").exists()
 
 
 def name_base(run: Path, record: dict[str, Any], base: str, commit: str) -> None:

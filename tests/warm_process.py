@@ -1,17 +1,35 @@
 """Run command lines in processes forked from one that has imported the large libraries already.
 
 Importing them takes most of the time of a short command. What is shared is the state after import: each command still
-has a process, working directory, arguments and exit code of its own.
+has a process, environment, working directory, arguments and exit code of its own.
 """
 
+import gc
+import importlib
 import multiprocessing
 import os
 import runpy
+import socket
+import subprocess
 import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.drawing import without_drawing
+
+if TYPE_CHECKING:  # not in the process itself
+    import pytest
 
 PRELOADED = [
     "accelerate",
+    "bioft.compare.analyze",
+    "bioft.datasets.load",
+    "bioft.training.steps",
+    "bioft.verify.verify",
     "bitsandbytes",
     "datasets",
     "evaluate",
@@ -25,33 +43,105 @@ PRELOADED = [
     "transformers.trainer",
     "trl",
 ]
+READ_AT_IMPORT = ("huggingface_hub.constants", "datasets.config")
+"""Modules that hold what the environment said when they were imported."""
 
 
-def run(folder: Path, words: list[str]) -> tuple[int, str]:
-    """Run `python SCRIPT …` or a console script of this environment in `folder`: exit code and what it printed."""
+class Started:
+    """A process that runs a command line; what it prints can be read while it runs."""
+
+    def __init__(self, process: BaseProcess, output: Connection) -> None:
+        self.kill = process.kill
+        self._process, self._output = process, output
+
+    def lines(self) -> Iterator[str]:
+        """The lines that it prints, until it ends."""
+        with self._output, open(self._output.fileno(), closefd=False) as stream:
+            yield from stream
+
+    def wait(self) -> int:
+        """Its exit code, negative for the signal that killed it."""
+        self._process.join()
+        assert self._process.exitcode is not None
+        return self._process.exitcode
+
+
+def run(
+    folder: Path, words: Sequence[str], environment: Mapping[str, str] | None = None, *, draw: bool = False
+) -> tuple[int, str]:
+    """Run `python SCRIPT …`, `python -m MODULE …` or a console script in `folder`: exit code and what it printed.
+
+    Its figures are drawn only where asked for: see `tests.drawing`.
+    """
+    started = start(folder, words, environment, draw=draw)
+    text = "".join(started.lines())
+    return started.wait(), text
+
+
+def start(
+    folder: Path, words: Sequence[str], environment: Mapping[str, str] | None = None, *, draw: bool = False
+) -> Started:
+    """As `run`, but come back at once."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
-    output = folder / f".output-{os.getpid()}"
-    process = context.Process(target=_run, args=(str(folder), words, str(output)))
+    reader, writer = context.Pipe(duplex=False)
+    given = dict(os.environ if environment is None else environment)
+    process = context.Process(target=_run, args=(str(folder), list(words), given, writer, draw))
     process.start()
-    process.join()
-    text = output.read_text()
-    output.unlink()
-    assert process.exitcode is not None
-    return process.exitcode, text
+    writer.close()
+    return Started(process, reader)
 
 
-def _run(folder: str, words: list[str], output: str) -> None:
-    descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+def run_in_parallel(folder: Path, words: Sequence[str], processes: int) -> list[tuple[int, str]]:
+    """Run a command line in as many processes that know of each other, as `torchrun` does."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    known = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    known |= dict.fromkeys(("WORLD_SIZE", "LOCAL_WORLD_SIZE"), str(processes))
+    ranks = [dict.fromkeys(("RANK", "LOCAL_RANK"), str(rank)) for rank in range(processes)]
+    started = [start(folder, words, os.environ | known | rank) for rank in ranks]
+    printed = ["".join(process.lines()) for process in started]
+    return [(process.wait(), text) for process, text in zip(started, printed, strict=True)]
+
+
+def instead_of_subprocess(module: str, patch: "pytest.MonkeyPatch") -> None:
+    """Let commands of this Python that a module gives to `subprocess.run` run in warm processes."""
+    really = subprocess.run
+
+    def run_words(words: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+        if words[0] != sys.executable:
+            return really(words, **options)
+        exit_code, output = run(Path.cwd(), words)
+        print(output)
+        return subprocess.CompletedProcess(words, exit_code)
+
+    patch.setattr(f"{module}.subprocess.run", run_words)
+
+
+def _run(folder: str, words: list[str], environment: dict[str, str], output: Connection, draw: bool) -> None:
+    gc.freeze()  # what was imported need not be looked through for garbage, nor its pages copied
     for stream in (1, 2):
-        os.dup2(descriptor, stream)
+        os.dup2(output.fileno(), stream)
+    output.close()
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    for name in READ_AT_IMPORT:
+        if name in sys.modules:
+            importlib.reload(sys.modules[name])
+    sys.path[:0] = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
     if Path(words[0]).name.startswith("python"):
         words = words[1:]
-        sys.path.insert(0, str(Path(words[0]).resolve().parent))
-    sys.argv = words
+        if words[0] != "-m":
+            sys.path.insert(0, str(Path(words[0]).resolve().parent))
+    sys.argv = words[1:] if words[0] == "-m" else words
     try:
-        runpy.run_path(words[0], run_name="__main__")
+        with nullcontext() if draw else without_drawing():
+            if words[0] == "-m":
+                runpy.run_module(words[1], run_name="__main__")
+            else:
+                runpy.run_path(words[0], run_name="__main__")
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -2,11 +2,9 @@
 
 import importlib.util
 import json
-import os
 import re
 import shlex
 import signal
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +30,7 @@ from bioft.storage import runs, yaml_config
 from bioft.tasks.gene_disease import predict as prediction
 from bioft.tasks.gene_disease.arguments import GeneDiseaseArguments, PromptArguments
 from bioft.training import arguments, presets
+from tests import warm_process
 from tests.hub_server.server import HubServer
 from tests.recipe import RECIPES, load_recipe, run_recipe
 from tests.tiny import PRESETS, write_ctd, write_model
@@ -274,37 +273,28 @@ def test_a_training_goes_on_with_the_same_weights_and_evaluation_splits_only(fin
     assert prediction.find_start(str(finished), base, more_training) == finished
 
 
-def start(preset: str, *more: str, launcher: tuple[str, ...] = (sys.executable,)) -> subprocess.Popen[str]:
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [*launcher, str(RECIPE), *more],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=environment,
-        cwd=RECIPE.parents[1],
-    )
+def start(command: list[str]) -> warm_process.Started:
+    """The recipe as a program of its own."""
+    return warm_process.start(RECIPE.parents[1], [sys.executable, str(RECIPE), *command])
 
 
 def test_a_killed_run_resumes_to_the_same_metrics(finished: Path, ctd: Path, tmp_path: Path) -> None:
     more = {"max_steps": 12, "save_steps": 4, "load_in_4bit": False, "disable_tqdm": True, "max_train_pairs": 96}
     command = options("default", finished.parent / "model", ctd, tmp_path / "run", **more)
-    process = start("default", *command)
-    assert process.stdout is not None
+    process = start(command)
     lines, steps = [], 0
-    for line in process.stdout:
+    for line in process.lines():
         lines.append(line)
         steps += "'loss'" in line
         if steps == 7:  # past the first checkpoint, before the second
-            process.send_signal(signal.SIGKILL)
+            process.kill()
             break
-    process.communicate()
-    assert steps == 7, "".join(lines[-20:])
+    assert process.wait() == -signal.SIGKILL, "".join(lines[-20:])
     assert not (tmp_path / "run" / "run.json").exists()
 
-    process = start("default", *command)
-    output, _ = process.communicate()
-    assert process.returncode == 0, output
+    process = start(command)
+    output = "".join(process.lines())
+    assert process.wait() == 0, output
     resumed, whole = runs.read(tmp_path / "run"), runs.read(finished)
     assert resumed["training"]["resumed_from"] == 4
     for metric, figure in whole["metrics"].items():
@@ -315,14 +305,10 @@ def test_two_processes_see_every_example_once_and_agree_with_one(finished: Path,
     """Two processes with half the batch each take the same steps as one, over an epoch of 96 examples."""
     more = {"max_steps": 12, "save_steps": 4, "load_in_4bit": False, "max_train_pairs": 96}
     more |= {"per_device_train_batch_size": 4, "ddp_backend": "gloo"}
-    torchrun = str(Path(sys.executable).with_name("torchrun"))
-    process = start(
-        "default",
-        *options("default", finished.parent / "model", ctd, tmp_path / "run", **more),
-        launcher=(torchrun, "--standalone", "--nproc_per_node", "2", str(RECORDER), str(tmp_path)),
-    )
-    output, _ = process.communicate()
-    assert process.returncode == 0, output
+    command = options("default", finished.parent / "model", ctd, tmp_path / "run", **more)
+    words = [sys.executable, str(RECORDER), str(tmp_path), str(RECIPE), *command]
+    for exit_code, output in warm_process.run_in_parallel(RECIPE.parents[1], words, processes=2):
+        assert exit_code == 0, output
     decode = AutoTokenizer.from_pretrained(finished).decode
     processes = [json.loads((tmp_path / f"process-{rank}.json").read_text()) for rank in range(2)]
     # One that is left when the interpreter goes aborts, now and then, a process that has finished.
@@ -357,20 +343,20 @@ def test_a_failed_push_loses_nothing_and_names_the_command_that_finishes_it(
     environment = hub.environment(BIOFT_CACHE=str(tmp_path / "cache"), OMP_NUM_THREADS="1")
     more = {"max_steps": 2, "load_in_4bit": False, "push_to_hub": "user/adapter", "disable_tqdm": True}
     command = [str(RECIPE), *options("default", Path("user/tiny-llama"), ctd, tmp_path / "run", **more)]
-    recipe = subprocess.run([sys.executable, *command], env=environment, capture_output=True, text=True)
-    assert recipe.returncode == 1
+    exit_code, shown = warm_process.run(tmp_path, [sys.executable, *command], environment)
+    assert exit_code == 1
     assert hub.faults_hit == 1
-    assert "Traceback" not in recipe.stderr
-    assert "Error: This token may not write to the model user/adapter" in recipe.stderr
+    assert "Traceback" not in shown
+    assert "Error: This token may not write to the model user/adapter" in shown
     record = runs.read(tmp_path / "run")
     runs.check_files(tmp_path / "run", record)
     assert "adapter_model.safetensors" not in hub.repository("model", "user/adapter").commit().tree
 
-    printed = recipe.stderr.split("To push it: ")[1].strip()
+    printed = shown.split("To push it: ")[1].splitlines()[0]
     assert printed == f"bioft push-adapter {tmp_path / 'run'} user/adapter"
     bioft = str(Path(sys.executable).with_name("bioft"))
-    finish = subprocess.run([bioft, *shlex.split(printed)[1:]], env=environment, capture_output=True, text=True)
-    assert finish.returncode == 0, finish.stderr
+    exit_code, shown = warm_process.run(tmp_path, [bioft, *shlex.split(printed)[1:]], environment)
+    assert exit_code == 0, shown
     pushed = hub.repository("model", "user/adapter")
     assert pushed.private
     assert record["files"].keys() | {"run.json", "README.md"} <= pushed.commit().tree.keys()
@@ -453,17 +439,17 @@ def test_a_lora_target_that_does_not_exist_is_refused(recipe: ModuleType, ctd: P
 def test_what_the_trainer_itself_refuses_leaves_nothing_new_behind(ctd: Path, tmp_path: Path) -> None:
     """In the directory of an unfinished run it leaves everything as it was."""
     command = options("default", write_model(tmp_path / "model"), ctd, tmp_path / "run", load_in_4bit=False)
-    process = start("default", *command, "--padding_free=true")
-    output, _ = process.communicate()
-    assert process.returncode == 1
+    process = start([*command, "--padding_free=true"])
+    output = "".join(process.lines())
+    assert process.wait() == 1
     assert "Error: When `padding_free=True` without packing" in output and "Traceback" not in output
     assert not (tmp_path / "run").exists()
 
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "config.yaml").write_text("mine: 1\n")
-    process = start("default", *command, "--padding_free=true")
-    output, _ = process.communicate()
-    assert process.returncode == 1 and "unfinished run with other settings" in output
+    process = start([*command, "--padding_free=true"])
+    output = "".join(process.lines())
+    assert process.wait() == 1 and "unfinished run with other settings" in output
     assert (tmp_path / "run" / "config.yaml").read_text() == "mine: 1\n"
 
 

@@ -1,7 +1,6 @@
 """The recipe of text classification end to end on tiny encoders: what it trains, records, reloads and refuses."""
 
 import csv
-import importlib.util
 import json
 import runpy
 import shutil
@@ -27,21 +26,13 @@ from bioft.errors import BioftError
 from bioft.metrics import multilabel
 from bioft.storage import datasets as storage, files, runs
 from bioft.tasks.text_labels import evaluate as text_evaluation, predict as text_prediction
-from bioft.training import arguments, presets
+from bioft.training import presets
 from bioft.verify import verify as verification
+from tests.recipe import RECIPES, command_line, load_recipe, run_recipe
 from tests.tiny import write_encoder
 
-RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 TRAINING: dict[str, object] = {"num_train_epochs": 6, "learning_rate": 1e-2, "per_device_train_batch_size": 32}
 TRAINING |= {"logging_steps": 2, "class_imbalance": "pos_weight"}
-
-
-def load_recipe(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, RECIPES / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
@@ -50,20 +41,9 @@ def recipe() -> ModuleType:
 
 
 def run(recipe: ModuleType, preset: str, model: Path, output: Path, **more: object) -> None:
-    values: dict[str, object] = {
-        "config": preset,
-        "model_name_or_path": model,
-        "dataset": "sample",
-        "max_length": 32,
-        "output_dir": output,
-        "use_cpu": True,
-        "report_to": "none",
-        "disable_tqdm": True,
-        **more,
-    }
-    values = {key: value for key, value in values.items() if value is not None}
-    options = [f"--{key}={value}" for key, value in values.items()]
-    recipe.main(*arguments.parse(recipe.__name__, arguments.groups_of(recipe.main), options))
+    values: dict[str, object] = {"config": preset, "model_name_or_path": model, "output_dir": output}
+    values |= {"dataset": "sample", "max_length": 32, **more}
+    run_recipe(recipe, *command_line(**{key: value for key, value in values.items() if value is not None}))
 
 
 @pytest.fixture(scope="module")

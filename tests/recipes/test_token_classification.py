@@ -1,8 +1,6 @@
 """The entity recipe end to end on tiny encoders: what it trains, records, resumes, reloads and refuses."""
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -28,6 +26,7 @@ from bioft.tasks.entities import (
 )
 from bioft.tasks.entities.arguments import DocumentArguments, WindowArguments
 from bioft.training import arguments, presets
+from tests import warm_process
 from tests.recipe import RECIPES, command_line, load_recipe, run_recipe
 from tests.tiny import write_encoder
 
@@ -244,14 +243,10 @@ def test_what_cannot_work_is_said_before_anything_is_written(recipe: ModuleType,
 def test_two_processes_train_and_record_one_run(tmp_path: Path) -> None:
     """Under torchrun each process sees its share; one of them evaluates and writes, and none waits for ever."""
     model = write_encoder(tmp_path / "model")
-    torchrun = str(Path(sys.executable).with_name("torchrun"))
-    command = [torchrun, "--standalone", "--nproc_per_node", "2", str(RECIPE)]
-    command += options("default", model, tmp_path / "run", num_train_epochs=1, ddp_backend="gloo")
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-    found = subprocess.run(
-        command, capture_output=True, text=True, env=environment, cwd=RECIPE.parents[1], check=False
-    )
-    assert found.returncode == 0, found.stderr[-3000:]
+    more = options("default", model, tmp_path / "run", num_train_epochs=1, ddp_backend="gloo")
+    words = [sys.executable, str(RECIPE), *more]
+    for exit_code, output in warm_process.run_in_parallel(RECIPE.parents[1], words, processes=2):
+        assert exit_code == 0, output
     record = runs.read(tmp_path / "run")
     assert record["hardware"]["num_processes"] == 2
     assert record["training"]["examples_seen"] == record["windows"]["training"]

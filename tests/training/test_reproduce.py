@@ -15,6 +15,7 @@ from bioft.errors import BioftError
 from bioft.hub import pull
 from bioft.storage import environment, runs
 from bioft.training import reproduce as reproduction
+from tests import warm_process
 from tests.recipe import command_line, load_recipe, run_recipe
 from tests.tiny import write_encoder
 
@@ -50,8 +51,11 @@ def copy_of(finished: Path, folder: Path, config: dict[str, Any] | None = None, 
     return copy
 
 
-def test_a_run_trained_again_has_the_same_figures(finished: Path, tmp_path: Path) -> None:
+def test_a_run_trained_again_has_the_same_figures(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The recipe runs as a program of its own; on the same machine all figures are equal."""
+    warm_process.instead_of_subprocess("bioft.training.reproduce", monkeypatch)
     result = CliRunner().invoke(app, ["reproduce", str(finished), "-o", str(tmp_path / "again")])
     assert result.exit_code == 0, result.output
     assert ": reproduced" in " ".join(result.output.split())

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +22,7 @@ from bioft.metrics import estimates, thresholds
 from bioft.storage import datasets as storage, runs
 from bioft.tasks.gene_disease import evaluate as evaluation
 from bioft.verify import verify as verification
+from tests import warm_process
 from tests.hub_server.server import HubServer
 from tests.recipe import RECIPES, command_line, load_recipe, run_recipe
 from tests.tiny import write_ctd, write_model
@@ -434,14 +434,9 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("published")
     with HubServer(folder) as server:
         environment = server.environment(BIOFT_CACHE=str(folder / "cache"))
-        process = subprocess.run(
-            [sys.executable, "-m", "tests.publish_and_verify", str(folder)],
-            env=environment,
-            cwd=RECIPES.parent,
-            text=True,
-            capture_output=True,
-        )
-        assert process.returncode == 0, process.stdout + process.stderr
+        words = [sys.executable, "-m", "tests.publish_and_verify", str(folder)]
+        exit_code, shown = warm_process.run(RECIPES.parent, words, environment)
+        assert exit_code == 0, shown
         assert len(server.repository("model", "user/adapter").commits()) == 3, "made, pushed once, edited by hand"
     return json.loads((folder / "results.json").read_text())
 
