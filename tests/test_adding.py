@@ -1,22 +1,27 @@
-"""Adding a corpus is one module and one entry: its commands, its card and its terms follow from the entry.
+"""Adding a corpus or a metric is one module and one entry: all else that shows it follows from the entry.
 
 A task is added in `tests/docs/test_add_your_own_task.py`, by one file and one YAML file.
 """
 
+import json
+import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
-from bioft import task as tasks
+from bioft import metrics, task as tasks
+from bioft.cards import model as cards
 from bioft.cli.main import app
+from bioft.metrics import intervals, report
 from bioft.storage import datasets as storage
 from bioft.task import Source
 from bioft.tasks import text_labels
 
-MODULE = '''
+CORPUS = '''
 import csv
 from pathlib import Path
 from typing import Annotated
@@ -46,7 +51,7 @@ def build(path: Annotated[Path, "The CSV file."], *, seed: Annotated[int, "Seed 
 @pytest.fixture
 def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Source]:
     """A new corpus: its module, and its entry in the task whose data it gives."""
-    (tmp_path / "new_corpus.py").write_text(MODULE)
+    (tmp_path / "new_corpus.py").write_text(CORPUS)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.chdir(tmp_path)
     source = Source(name="new_corpus", title="a new corpus", build="new_corpus:build", purpose="Build a new corpus.")
@@ -70,3 +75,62 @@ def test_a_corpus_is_one_module_and_one_entry(corpus: Source) -> None:
     assert "# a new corpus" in card
     assert CliRunner().invoke(app, ["inspect", "dataset"]).exit_code == 0
     assert CliRunner().invoke(app, ["baselines", "dataset"]).exit_code == 0
+
+
+METRIC = '''
+import datasets
+import numpy as np
+
+from bioft.metrics import estimates, module
+
+
+class ErrorRate(module.MetricWithIntervals):
+    """The share of wrong answers."""
+
+    FEATURES = datasets.Features(dict.fromkeys(("predictions", "references"), datasets.Value("int64")))
+
+    def measure(self, predictions, references):
+        """Return the share of wrong answers."""
+        return estimates.Measured({"wrong": estimates.mean(np.not_equal(predictions, references))}, len(references))
+'''
+ENTRY = '''
+[error_rate]
+description = "How many answers are wrong."
+citations = ["efron1993bootstrap"]
+reference_urls = []
+inputs = """
+Args:
+    predictions: the answers.
+    references: the right ones.
+
+Returns:
+    dict of floats: wrong.
+"""
+
+[measures]
+wrong = ["error_rate", "share of wrong answers"]
+'''
+
+
+def test_a_metric_is_one_module_and_one_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "error_rate.py").write_text(METRIC)
+    monkeypatch.setattr(metrics, "__path__", [*metrics.__path__, str(tmp_path)])
+    entry = tomllib.loads(ENTRY)
+    monkeypatch.setitem(metrics.TEXTS, "error_rate", entry["error_rate"])
+    monkeypatch.setitem(metrics.TEXTS["measures"], "wrong", entry["measures"]["wrong"])
+
+    metric = metrics.load("error_rate", cache_dir=str(tmp_path))
+    assert metric.description == "How many answers are wrong." and "confidence" in metric.inputs_description
+    found = intervals.nest(metric.compute(predictions=[1, 0, 0, 1] * 10, references=[1, 0, 1, 1] * 10))
+    assert found["wrong"]["value"] == 0.25 and found["wrong"]["low"] < 0.25 < found["wrong"]["high"]
+
+    run = Path(__file__).parent / "golden" / "runs" / "text_labels"
+    record = json.loads((run / "run.json").read_text())
+    for figures in (record["metrics"], record["base_model_metrics"], *record["baselines"].values()):
+        figures["wrong"] = found["wrong"]
+    card = cards.model_card(record)
+    assert "name: share of wrong answers\n" in card and "type: error_rate\n" in card
+    assert "| share of wrong answers |" in card
+    console = Console(record=True, width=200)
+    report.print_results(record, {"wrong": metrics.WORDS["wrong"][1]}, console)
+    assert "share of wrong answers" in console.export_text()

@@ -19,6 +19,10 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import datasets.config
+import huggingface_hub.constants
+import huggingface_hub.hf_api
+
 from tests.drawing import without_drawing
 
 if TYPE_CHECKING:  # not in the process itself
@@ -43,7 +47,7 @@ PRELOADED = [
     "transformers.trainer",
     "trl",
 ]
-READ_AT_IMPORT = ("huggingface_hub.constants", "datasets.config")
+READ_AT_IMPORT = (huggingface_hub.constants, datasets.config)
 """Modules that hold what the environment said when they were imported."""
 
 
@@ -127,9 +131,9 @@ def _run(folder: str, words: list[str], environment: dict[str, str], output: Con
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
-    for name in READ_AT_IMPORT:
-        if name in sys.modules:
-            importlib.reload(sys.modules[name])
+    for module in READ_AT_IMPORT:
+        importlib.reload(module)
+    huggingface_hub.hf_api.api.endpoint = huggingface_hub.constants.ENDPOINT
     sys.path[:0] = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
     if Path(words[0]).name.startswith("python"):
         words = words[1:]

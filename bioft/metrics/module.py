@@ -1,14 +1,12 @@
 """What the metric modules of this package share: each is an `evaluate.Metric` whose figures come with intervals."""
 
-import tomllib
 from abc import ABC, abstractmethod
 from dataclasses import replace
-from importlib import resources
 from typing import Any, ClassVar
 
 import evaluate
 
-from bioft.metrics import estimates
+from bioft.metrics import TEXTS, estimates
 
 
 class MetricWithIntervals(evaluate.Metric, ABC):
@@ -17,13 +15,12 @@ class MetricWithIntervals(evaluate.Metric, ABC):
     FEATURES: ClassVar[Any]
 
     def _info(self) -> evaluate.MetricInfo:
-        texts = tomllib.loads(resources.files("bioft.metrics").joinpath("texts.toml").read_text(encoding="utf-8"))
         # `evaluate.load` gives a module a longer name, with the same end.
-        about = texts[type(self).__module__.rpartition(".")[2]]
+        about = TEXTS[type(self).__module__.rpartition(".")[2]]
         return evaluate.MetricInfo(
             description=about["description"],
-            citation="".join(texts["citations"][key] for key in about["citations"]),
-            inputs_description="\n" + about["inputs"].replace("\nReturns:", f"{texts['options']}\nReturns:"),
+            citation="".join(TEXTS["citations"][key] for key in about["citations"]),
+            inputs_description="\n" + about["inputs"].replace("\nReturns:", f"{TEXTS['options']}\nReturns:"),
             features=self.FEATURES,
             reference_urls=about["reference_urls"],
         )

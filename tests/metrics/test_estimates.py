@@ -74,7 +74,7 @@ def measured(name: str, references: Any, predictions: Any) -> Measured:
     return measure(predictions, references)
 
 
-@pytest.mark.parametrize("name", metrics.NAMES)
+@pytest.mark.parametrize("name", metrics.names())
 def test_an_influence_is_the_derivative_with_respect_to_a_weight(name: str) -> None:
     """All examples many times over, and one of them once more: the value moves as its influence says."""
     references, predictions, _ = simulated(name, 12)
@@ -120,7 +120,7 @@ def test_variance_by_crossed_groups_is_that_of_cameron_gelbach_and_miller() -> N
     assert Groups(90).variance(influence) == pytest.approx((influence**2).sum() * 90 / 89)
 
 
-@pytest.mark.parametrize("name", metrics.NAMES)
+@pytest.mark.parametrize("name", metrics.names())
 def test_every_interval_holds_its_value_and_has_a_width(name: str, tmp_path: Any) -> None:
     """Also where everything is right or wrong, and whatever the order of the examples."""
     references, first, second = simulated(name)

@@ -149,9 +149,9 @@ def test_full_report_gives_the_same_dataset_as_the_curated_one(tmp_path: Path) -
 
 
 def peak(action: Any) -> int:
-    """Bytes that one call allocates at most: the least of three calls, since other threads are counted with them."""
+    """Bytes that one call allocates at most: the least of two calls, since other threads are counted with them."""
     found = []
-    for _ in range(3):
+    for _ in range(2):
         gc.collect()
         tracemalloc.start()
         try:
