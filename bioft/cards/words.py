@@ -31,7 +31,8 @@ def metric_type_and_words(name: str) -> tuple[str, str]:
     """Return the Hub's name of a metric of the record, and its name in words: ("f1", "F1, chemical")."""
     group, _, measure = name.rpartition("_")
     if name in metrics.WORDS or measure not in metrics.WORDS:
-        return metrics.WORDS.get(name, (name, name.replace("_", " ")))
+        kind, words = metrics.WORDS.get(name, (name, name.replace("_", " ")))
+        return kind, words
     kind, words = metrics.WORDS[measure]
     return kind, f"{words}, {group.replace('_', ' ')}"
 
