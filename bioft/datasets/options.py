@@ -25,6 +25,8 @@ class Option:
     """Its name on the command line, where that is another: "--from"."""
     variable: str = ""
     """Environment variable that gives it too."""
+    before: Any = None
+    """What it was before it was an option, of which datasets and runs of then say nothing."""
 
 
 def described(function: Callable[..., Any]) -> dict[str, Option]:
@@ -44,8 +46,19 @@ ValidationSize = Annotated[float, Option("Fraction for validation.", low=0.0, hi
 TestSize = Annotated[float, Option("Fraction for test.", low=0.0, high=1.0)]
 SkipBad = Annotated[bool, "Leave out documents in which something is wrong, and count them."]
 Split = Annotated[
-    Literal["pair", "gene_held_out", "disease_held_out", "both_held_out"],
-    "What the test split must not share with training.",
+    Literal["pair", "gene_held_out", "disease_held_out", "both_held_out", "time"],
+    "What the test split must not share with training; time: it became known later.",
+]
+KnownUntil = Annotated[
+    float | None,
+    Option(
+        "Of --split time: last PubMed id of training, or the share of the pairs that were known by then.",
+        low=0,
+        default="what the sizes leave",
+    ),
+]
+LeastValidationRows = Annotated[
+    int, Option("Of --split both_held_out: hold out more genes and diseases until validation has them.", 0, before=0)
 ]
 Negatives = Annotated[
     Literal["degree_matched", "uniform"], "How pairs that are not associated are drawn, inside each split."

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from bioft import task as tasks
 from bioft.datasets.load import validation_as_test
+from bioft.datasets.options import described
 from bioft.datasets.splits import SPLITS
 from bioft.errors import BioftError
 from bioft.hub import pull
@@ -124,6 +125,9 @@ def _built_again(task: tasks.Task, recorded: Mapping[str, Any], path: Path | Non
             f"The data are missing: there is no {path}. They were built from {sources_in_words(recorded)}. Fetch them "
             f"with `bioft download {source.fetch or builder}`, or name them with --dataset-path."
         )
+    # An option that the record does not name was none when the dataset was built.
+    before = {name: its.before for name, its in described(source.builder()).items() if its.before is not None}
+    arguments = before | dict(arguments)
     given = [[path] if files[0].name == "paths" else path] if path is not None and files else []
     return source.builder()(*given, **{name: value for name, value in arguments.items() if name in parameters})
 

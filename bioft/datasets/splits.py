@@ -12,6 +12,7 @@ from bioft.errors import BioftError, LeakageError
 
 SPLITS = ("train", "validation", "test")
 STRATEGIES = ("pair", "gene_held_out", "disease_held_out", "both_held_out")
+"""How pairs are split at random; by time is another way."""
 SPLIT_OF_WORD = {
     **dict.fromkeys(("train", "training", "trn"), "train"),
     **dict.fromkeys(("validation", "valid", "val", "dev", "devel", "development", "tune"), "validation"),
@@ -52,21 +53,29 @@ def grouped_split(
     a split empty.
     """
     check_sizes(validation_size, test_size)
-    _, codes, counts = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)
-    order = rng.permutation(len(counts))
-    middle = (np.cumsum(counts[order]) - counts[order] / 2) / max(len(codes), 1)
-    of_group = np.empty(len(counts), np.int64)
-    of_group[order] = np.select(
-        [middle < test_size, middle < test_size + validation_size],
-        [SPLITS.index("test"), SPLITS.index("validation")],
-        SPLITS.index("train"),
-    )
-    rows = of_group[codes]
-    _check_not_empty(rows, f"{len(codes):,} rows in {len(counts):,} groups")
+    places = _places(groups, rng)
+    rows = _cut(places, validation_size, test_size)
+    check_not_empty(rows, f"{len(rows):,} rows in {len(np.unique(places)):,} groups")
     return rows
 
 
-def _check_not_empty(rows: IntArray, what: str) -> None:
+def _places(groups: Sequence[Any] | npt.NDArray[Any], rng: np.random.Generator) -> FloatArray:
+    """Where the middle of each row's group lies on a line from 0 to 1, on which the groups are in random order."""
+    _, codes, counts = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)
+    order = rng.permutation(len(counts))
+    middle = np.empty(len(counts))
+    middle[order] = (np.cumsum(counts[order]) - counts[order] / 2) / max(len(codes), 1)
+    return middle[codes]
+
+
+def _cut(places: FloatArray, validation_size: float, test_size: float) -> IntArray:
+    """The split of each row by its place: the test split comes first, then validation."""
+    splits = [SPLITS.index("test"), SPLITS.index("validation")]
+    return np.select([places < test_size, places < test_size + validation_size], splits, SPLITS.index("train"))
+
+
+def check_not_empty(rows: IntArray, what: str) -> None:
+    """Raise BioftError if a split has no row; `what` says of which data."""
     empty = [name for index, name in enumerate(SPLITS) if not (rows == index).any()]
     if empty:
         raise BioftError(f"No rows left for split '{empty[0]}' ({what}). Use more data, other sizes or another split.")
@@ -82,14 +91,21 @@ class Assignment:
     """Per pair: the split that owns its gene, where genes are held out."""
     disease_rows: IntArray | None = None
     """Per pair: the split that owns its disease, where diseases are held out."""
+    among: npt.NDArray[np.bool_] | None = None
+    """Per pair: whether its gene and disease may be used by a split; by default those of all pairs."""
 
     def genes_of(self, index: int, genes: IntArray) -> IntArray:
         """The distinct gene codes that split `index` may use."""
-        return np.unique(genes if self.gene_rows is None else genes[self.gene_rows == index])
+        return self._of(index, genes, self.gene_rows)
 
     def diseases_of(self, index: int, diseases: IntArray) -> IntArray:
         """The distinct disease codes that split `index` may use."""
-        return np.unique(diseases if self.disease_rows is None else diseases[self.disease_rows == index])
+        return self._of(index, diseases, self.disease_rows)
+
+    def _of(self, index: int, codes: IntArray, owned: IntArray | None) -> IntArray:
+        if owned is not None:
+            return np.unique(codes[owned == index])
+        return np.unique(codes if self.among is None else codes[self.among])
 
 
 def assign(
@@ -99,12 +115,14 @@ def assign(
     validation_size: float,
     test_size: float,
     rng: np.random.Generator,
+    least_validation: int = 0,
 ) -> Assignment:
     """Assign positive pairs (gene and disease codes, shape (n,)) to splits by one of `STRATEGIES`.
 
     With "both_held_out" genes and diseases are partitioned each on its own, by the sizes given, and a pair
     whose gene and disease belong to different splits is dropped: with sizes 0.1 and 0.2 about 54 % of the
-    pairs remain.
+    pairs remain. A split has the square of its size then, 0.01 of the pairs for 0.1: where validation would have
+    fewer than `least_validation` pairs, it gets more genes and diseases of training, but no more than test has.
     """
     sizes = (validation_size, test_size, rng)
     if strategy == "pair":
@@ -117,9 +135,16 @@ def assign(
         return Assignment(rows, disease_rows=rows)
     if strategy != "both_held_out":
         raise BioftError(f"Unknown split '{strategy}'. Known: {', '.join(STRATEGIES)}.")
-    gene_rows, disease_rows = grouped_split(genes, *sizes), grouped_split(diseases, *sizes)
+    check_sizes(validation_size, test_size)
+    gene_places, disease_places = _places(genes, rng), _places(diseases, rng)
+    # Up to where validation must reach to hold each pair that is not test's.
+    reach = np.sort(np.maximum(gene_places, disease_places)[np.minimum(gene_places, disease_places) >= test_size])
+    if 0 < least_validation <= len(reach):
+        needed = reach[least_validation - 1] - test_size + 1e-9
+        validation_size = max(validation_size, needed) if needed <= test_size else validation_size
+    gene_rows, disease_rows = (_cut(places, validation_size, test_size) for places in (gene_places, disease_places))
     rows = np.where(gene_rows == disease_rows, gene_rows, DROPPED)
-    _check_not_empty(rows, f"{(rows >= 0).sum():,} of {len(rows):,} pairs lie within one partition")
+    check_not_empty(rows, f"{(rows >= 0).sum():,} of {len(rows):,} pairs lie within one partition")
     return Assignment(rows, gene_rows, disease_rows)
 
 

@@ -175,7 +175,14 @@ def _assigned(
     """The split of each pair, or `DROPPED`; entities are those that share a name or an id."""
     frame = pd.DataFrame([row._asdict() for row in rows])
     genes, diseases = (known.Entities(frame[side], frame[f"{side}_id"]).codes for side in ("gene", "disease"))
-    codes = splitting.assign(strategy, genes, diseases, **sizes, rng=np.random.default_rng(seed)).rows
+    codes = splitting.assign(
+        strategy,
+        genes,
+        diseases,
+        validation_size=sizes["validation_size"],
+        test_size=sizes["test_size"],
+        rng=np.random.default_rng(seed),
+    ).rows
     left_out["pairs between the partitions"] = int((codes == splitting.DROPPED).sum())
     return codes
 

@@ -21,13 +21,13 @@ def audit(
     dataset: DatasetDict | Mapping[str, Dataset],
     *,
     split: str = "pair",
-    known_positives: Iterable[tuple[str, str]] | None = None,
+    known_positives: Mapping[str, Iterable[tuple[str, str]]] | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
     """Check a gene–disease dataset for leaks, and measure what can be predicted without knowing any biology.
 
     `dataset`: splits with the columns gene, gene_id, disease, disease_id and label. `split`: the strategy it
-    claims. `known_positives`: further (gene, disease) name pairs that no negative may be.
+    claims. `known_positives`: by split further (gene, disease) name pairs that none of its negatives may be.
 
     Raises LeakageError when a pair (by ids or by normalised names) straddles splits or is both positive and
     negative, or when an entity that the strategy holds out is in two splits.
@@ -80,7 +80,9 @@ class _Columns:
         return list(zip(self.text["gene"], self.text["disease"], strict=True))
 
 
-def _check_pairs(frames: Mapping[str, _Columns], known_positives: Iterable[tuple[str, str]] | None) -> dict[str, int]:
+def _check_pairs(
+    frames: Mapping[str, _Columns], known_positives: Mapping[str, Iterable[tuple[str, str]]] | None
+) -> dict[str, int]:
     by_text = {name: columns.pairs() for name, columns in frames.items()}
     check_disjoint(
         {name: ["\t".join(pair) for pair in pairs] for name, pairs in by_text.items()},
@@ -93,15 +95,20 @@ def _check_pairs(frames: Mapping[str, _Columns], known_positives: Iterable[tuple
         },
         "pairs (ids)",
     )
-    known_positives = list(known_positives or ())
-    names = {name for pair in known_positives for name in pair}
-    normalised = {name: normalise(name) for name in names}
-    positives = {(normalised[gene], normalised[disease]) for gene, disease in known_positives}
+    folded: dict[str, str] = {}
+    positives = {
+        pair
+        for name, columns in frames.items()
+        for pair, label in zip(by_text[name], columns.label.tolist(), strict=True)
+        if label == 1
+    }
     for name, columns in frames.items():
-        positives.update(pair for pair, label in zip(by_text[name], columns.label.tolist(), strict=True) if label == 1)
-    for name, columns in frames.items():
+        known = {
+            (folded.setdefault(gene, normalise(gene)), folded.setdefault(disease, normalise(disease)))
+            for gene, disease in (known_positives or {}).get(name, ())
+        }
         labelled = zip(by_text[name], columns.label.tolist(), strict=True)
-        if wrong := [pair for pair, label in labelled if label == 0 and pair in positives]:
+        if wrong := [pair for pair, label in labelled if label == 0 and (pair in positives or pair in known)]:
             raise LeakageError(
                 f"{len(wrong):,} negatives of split '{name}' are known positives, for example "
                 f"{wrong[0][0]!r} with {wrong[0][1]!r}."

@@ -16,9 +16,11 @@ from scipy.sparse.csgraph import connected_components
 
 from bioft.datasets import splits as splitting
 from bioft.datasets.gene_disease import audit as gene_disease_audit, negatives as sampling
+from bioft.datasets.gene_disease.timeline import Timeline
 from bioft.datasets.origin import Origin
 from bioft.datasets.splits import SPLITS
 from bioft.errors import BioftError, suggestion
+from bioft.metrics.thresholds import LEAST_ROWS
 from bioft.storage.text_lines import normalise
 
 COLUMNS = ("gene", "gene_id", "disease", "disease_id", "label", "evidence", "pmids")
@@ -95,6 +97,8 @@ def build_pairs(
     test_size: float = 0.2,
     seed: int = 0,
     *,
+    known_until: float | None = None,
+    least_validation_rows: int = LEAST_ROWS,
     accept: Callable[[str], bool] | None = None,
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Make a labelled, split and audited dataset of gene–disease pairs from known associations.
@@ -104,86 +108,161 @@ def build_pairs(
     it refuses are still known and never become negatives.
 
     `split`: "pair" (random pairs), "gene_held_out", "disease_held_out" (a gene or disease occurs in one split
-    only) or "both_held_out" (both; pairs between partitions are dropped). Positives are split first, by the
-    fractions `validation_size` and `test_size` (of the pairs; for "both_held_out" of each side).
+    only), "both_held_out" (both; pairs between partitions are dropped) or "time" (what became known later, between
+    genes and diseases that training knows: see `timeline`). Positives are split first, by the fractions
+    `validation_size` and `test_size` (of the pairs; for "both_held_out" of each side, where validation is enlarged to
+    `least_validation_rows`, if it is not larger than test then). `known_until` is for "time": see `Timeline.of`.
     `negatives`: "degree_matched" or "uniform", drawn inside each split, `negatives_per_positive` for each
-    positive; no pair of `rows` and no pair of another split is ever a negative.
+    positive; no pair of `rows` and no pair of another split is ever a negative, but that by time, training and
+    validation do not know the future: a pair that they drew is then left out of the later splits.
 
     Returns the `DatasetDict` (train, validation, test; columns `COLUMNS`; rows in random order) and the
     manifest. Same rows, arguments and seed give the same dataset. Raises BioftError for arguments or data
     from which no such dataset can be made, and LeakageError if the audit finds a leak.
     """
-    _check_arguments(split, negatives, negatives_per_positive)
+    _check_arguments(split, negatives, negatives_per_positive, known_until)
     table, n_repeated = collect(rows)
     if table.empty:
         raise BioftError(f"The {origin.builder} source has no gene–disease pair with the evidence asked for.")
     genes, diseases = (Entities(table[side], table[f"{side}_id"]) for side in ("gene", "disease"))
-    n_diseases = len(diseases.names)
-    table, n_united = _unite(table, genes.codes * n_diseases + diseases.codes)
-    known = np.sort(table.index.to_numpy(np.int64))
+    table, n_united = _unite(table, genes.codes * len(diseases.names) + diseases.codes)
+    everything = table["pmids"]
     if accept is not None:
         table = table[[accept(evidence) for evidence in table["evidence"]]]
         if table.empty:
             asked = dict(origin.arguments)
             raise BioftError(f"No pair of the {origin.builder} source has the evidence asked for: {asked}.")
-    keys = table.index.to_numpy(np.int64)
-    gene_codes, disease_codes = keys // n_diseases, keys % n_diseases
-
     split_rng, negative_rng, order_rng = (
         np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(3)
     )
-    assignment = splitting.assign(split, gene_codes, disease_codes, validation_size, test_size, split_rng)
-
-    def describe(side: str, code: int) -> str:
-        names, codes = (genes.names, gene_codes) if side == "gene" else (diseases.names, disease_codes)
-        degree = int((codes == code).sum())
-        return f"{side} '{names[code]}' ({degree} known associations in all splits)"
-
+    drawing = _Drawing(table, genes, diseases, np.sort(everything.index.to_numpy(np.int64)))
+    sizes = {"validation_size": validation_size, "test_size": test_size}
+    left_out: dict[str, int] = {}
+    if split == "time":
+        drawing.timeline = Timeline.of(everything, drawing.keys, known_until, **sizes)
+        assignment, left_out = drawing.timeline.assign(drawing.keys, drawing.gene_codes, drawing.disease_codes)
+    else:
+        least = -(-least_validation_rows // (1 + negatives_per_positive))
+        assignment = splitting.assign(
+            split, drawing.gene_codes, drawing.disease_codes, **sizes, rng=split_rng, least_validation=least
+        )
     dataset = DatasetDict()
-    forbidden = known
     for index, name in enumerate(SPLITS):
-        inside = assignment.rows == index
-        split_genes, split_diseases = gene_codes[inside], disease_codes[inside]
-        where: dict[str, Any] = {"n_diseases": n_diseases, "forbidden": forbidden, "rng": negative_rng}
         try:
-            if negatives == "uniform":
-                of_split = assignment.genes_of(index, gene_codes), assignment.diseases_of(index, disease_codes)
-                drawn = sampling.uniform(len(split_genes) * negatives_per_positive, *of_split, **where)
-            else:
-                drawn = sampling.degree_matched(
-                    split_genes, split_diseases, per_positive=negatives_per_positive, describe=describe, **where
-                )
+            dataset[name] = drawing.rows(index, assignment, negatives, negatives_per_positive, negative_rng, order_rng)
         except BioftError as error:
             raise BioftError(f"Split '{name}' ({split}): {error}") from None
-        forbidden = np.union1d(forbidden, drawn[0] * n_diseases + drawn[1])
-        dataset[name] = _rows(table[inside], (split_genes, split_diseases), drawn, genes, diseases, order_rng)
 
-    known_names = zip(genes.names[known // n_diseases], diseases.names[known % n_diseases], strict=True)
-    sizes = {"validation_size": validation_size, "test_size": test_size}
-    chosen = {"split": split, "negatives": negatives, "negatives_per_positive": negatives_per_positive}
+    chosen: dict[str, Any] = {"split": split, "negatives": negatives, "negatives_per_positive": negatives_per_positive}
+    of_split: dict[str, Any] = {"least_validation_rows": least_validation_rows} if split == "both_held_out" else {}
+    if split == "time":
+        of_split = {} if known_until is None else {"known_until": known_until}
     return dataset, origin.manifest(
         dataset,
-        {**chosen, **sizes, "seed": seed},
+        {**chosen, **sizes, **of_split, "seed": seed},
         pairs={
-            "known": len(known),
-            "positive": len(keys),
+            "known": len(everything),
+            "positive": len(table),
             "repeated_rows": n_repeated,
             "united_by_name_or_id": n_united,
-            "genes": len(np.unique(gene_codes)),
-            "diseases": len(np.unique(disease_codes)),
+            "genes": len(np.unique(drawing.gene_codes)),
+            "diseases": len(np.unique(drawing.disease_codes)),
             "genes_with_several_ids": genes.n_merged,
             "diseases_with_several_ids": diseases.n_merged,
         },
         rows={name: count_labels(rows) for name, rows in dataset.items()},
-        split={"strategy": split, **sizes, "dropped": int((assignment.rows < 0).sum())},
+        split={"strategy": split, **sizes, "dropped": int((assignment.rows < 0).sum()), **drawing.described()},
         negatives={
             "strategy": negatives,
             "per_positive": negatives_per_positive,
             "drawn": "inside each split, after splitting the positives",
-            "never": "a pair of the source (whatever its evidence) or of another split",
+            "never": "a pair of the source (whatever its evidence) or of another split"
+            if drawing.timeline is None
+            else "a pair that the source knows at the end of the split, or a pair of an earlier split",
+            **({"became_positive": drawing.became_positive} if drawing.timeline is not None else {}),
         },
-        audit=gene_disease_audit.audit(dataset, split=split, known_positives=known_names, seed=seed),
+        **({"left_out": left_out | drawing.left_out} if split == "time" else {}),
+        audit=gene_disease_audit.audit(
+            dataset, split=split, known_positives={name: drawing.known_names(name) for name in SPLITS}, seed=seed
+        ),
     )
+
+
+class _Drawing:
+    """The rows of one split after the other: its positives, and negatives that no earlier split has drawn."""
+
+    def __init__(self, table: pd.DataFrame, genes: Entities, diseases: Entities, known: npt.NDArray[np.int64]) -> None:
+        self.table, self.genes, self.diseases, self.known = table, genes, diseases, known
+        self.n_diseases = len(diseases.names)
+        self.keys = table.index.to_numpy(np.int64)
+        self.gene_codes, self.disease_codes = self.keys // self.n_diseases, self.keys % self.n_diseases
+        self.drawn = np.empty(0, np.int64)
+        self.timeline: Timeline | None = None
+        self.became_positive: dict[str, dict[str, float]] = {}
+        self.left_out: dict[str, int] = {}
+
+    def known_by(self, name: str) -> npt.NDArray[np.int64]:
+        """The keys of the pairs that must not be negatives of a split, sorted."""
+        return self.known if self.timeline is None else self.timeline.known_by(SPLITS.index(name))
+
+    def known_names(self, name: str) -> Iterable[tuple[str, str]]:
+        """The names of these pairs."""
+        keys = self.known_by(name)
+        return zip(self.genes.names[keys // self.n_diseases], self.diseases.names[keys % self.n_diseases], strict=True)
+
+    def rows(
+        self,
+        index: int,
+        assignment: splitting.Assignment,
+        negatives: str,
+        per_positive: int,
+        rng: np.random.Generator,
+        order_rng: np.random.Generator,
+    ) -> Dataset:
+        """The rows of split `index`, in random order."""
+        inside = assignment.rows == index
+        # Only by time: elsewhere no negative is a pair of the source.
+        taken = inside & np.isin(self.keys, self.drawn)
+        inside &= ~taken
+        forbidden = np.union1d(self.known_by(SPLITS[index]), self.drawn)
+        where: dict[str, Any] = {"n_diseases": self.n_diseases, "forbidden": forbidden, "rng": rng}
+        of_split = self.gene_codes[inside], self.disease_codes[inside]
+        if negatives == "uniform":
+            among = (
+                assignment.genes_of(index, self.gene_codes),
+                assignment.diseases_of(index, self.disease_codes),
+            )
+            drawn = sampling.uniform(int(inside.sum()) * per_positive, *among, **where)
+        else:
+            drawn = sampling.degree_matched(*of_split, per_positive=per_positive, describe=self._describe, **where)
+        keys = drawn[0] * self.n_diseases + drawn[1]
+        self.drawn = np.union1d(self.drawn, keys)
+        if self.timeline is not None:
+            self.became_positive[SPLITS[index]] = self.timeline.became_positive(keys)
+            what = f"of {SPLITS[index]}, drawn as negatives before they were known"
+            self.left_out |= {what: int(taken.sum())} if index else {}
+        return _rows(self.table[inside], of_split, drawn, self.genes, self.diseases, order_rng)
+
+    def _describe(self, side: str, code: int) -> str:
+        names, codes = (
+            (self.genes.names, self.gene_codes) if side == "gene" else (self.diseases.names, self.disease_codes)
+        )
+        degree = int((codes == code).sum())
+        return f"{side} '{names[code]}' ({degree} known associations in all splits)"
+
+    def described(self) -> dict[str, Any]:
+        """What the manifest says of a split by time: its days, and in words how many negatives became positive."""
+        if self.timeline is None:
+            return {}
+        known, validated = self.timeline.until
+        of_training = self.became_positive["train"]
+        return {
+            "train_until_pmid": known,
+            "validation_until_pmid": validated,
+            "note": f"associations by their first article: training until PubMed id {known}, validation until "
+            f"{validated}, test after it; of the negatives of training {of_training['became_positive']:,} of "
+            f"{of_training['negatives']:,} ({of_training['share']:.2%}) became known as positives later",
+        }
 
 
 def count_labels(rows: Dataset) -> dict[str, int]:
@@ -192,9 +271,12 @@ def count_labels(rows: Dataset) -> dict[str, int]:
     return {"positive": int((labels == 1).sum()), "negative": int((labels == 0).sum())}
 
 
-def _check_arguments(split: str, negatives: str, negatives_per_positive: int) -> None:
-    if split not in splitting.STRATEGIES:
-        raise BioftError(f"Unknown split '{split}'. {suggestion(split, splitting.STRATEGIES)}")
+def _check_arguments(split: str, negatives: str, negatives_per_positive: int, known_until: float | None) -> None:
+    strategies = (*splitting.STRATEGIES, "time")
+    if split not in strategies:
+        raise BioftError(f"Unknown split '{split}'. {suggestion(split, strategies)}")
+    if known_until is not None and split != "time":
+        raise BioftError(f"known_until is for the split 'time', not for '{split}'. Leave it out.")
     if negatives not in NEGATIVES:
         raise BioftError(f"Unknown negatives '{negatives}'. {suggestion(negatives, NEGATIVES)}")
     if not isinstance(negatives_per_positive, int) or negatives_per_positive < 1:

@@ -17,9 +17,18 @@ from datasets import DatasetDict
 
 from bioft.datasets.documents import corpus as documents
 from bioft.datasets.gene_disease import pairs as gene_disease
-from bioft.datasets.options import Negatives, NegativesPerPositive, Seed, Split, TestSize, ValidationSize
+from bioft.datasets.options import (
+    LeastValidationRows,
+    Negatives,
+    NegativesPerPositive,
+    Seed,
+    Split,
+    TestSize,
+    ValidationSize,
+)
 from bioft.datasets.origin import Origin
 from bioft.errors import BioftError
+from bioft.metrics.thresholds import LEAST_ROWS
 from bioft.storage.text_lines import TextLines
 
 URL = "https://hpo.jax.org"
@@ -148,11 +157,13 @@ def build(
     validation_size: ValidationSize = 0.1,
     test_size: TestSize = 0.2,
     seed: Seed = 0,
+    least_validation_rows: LeastValidationRows = LEAST_ROWS,
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Build the gene–disease dataset from the installed HPO files; returns the splits and the manifest.
 
     Genes without a symbol are left out (a text model can't tell them apart) and counted in the manifest. The
-    arguments are those of `gene_disease.build_pairs`.
+    arguments are those of `gene_disease.build_pairs`. HPO names no articles of its associations: it has no split by
+    time.
     """
     directory = data_directory()
     rows = list(read(directory))
@@ -162,6 +173,7 @@ def build(
         named,
         Origin("hpo", {}, [source(file, directory) for file in (GENES, DISEASES)], LICENSE),
         *chosen,
+        least_validation_rows=least_validation_rows,
     )
     manifest["pairs"]["without_gene_symbol"] = len(rows) - len(named)
     return dataset, manifest

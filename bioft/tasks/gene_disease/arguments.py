@@ -6,6 +6,7 @@ from typing import ClassVar
 from bioft.datasets.arguments import with_own
 from bioft.datasets.formats import GENE_DISEASE
 from bioft.datasets.options import argument
+from bioft.metrics.thresholds import LEAST_ROWS
 from bioft.models.arguments import RecipeArguments
 from bioft.task import Source
 from bioft.tasks.gene_disease import TASK
@@ -22,11 +23,17 @@ class GeneDiseaseArguments(with_own(GENE_DISEASE)):  # type: ignore[misc]
         "hpo (ships with bioft), ctd, your own file, a folder written by `bioft build`, or user/name on the Hub.",
     )
     dataset_path: str | None = argument(None, "CTD file, for example from `bioft download ctd`.")
-    split: str = argument("pair", "pair, gene_held_out, disease_held_out or both_held_out.")
+    split: str = argument("pair", "pair, gene_held_out, disease_held_out, both_held_out or time.")
+    known_until: float | None = argument(
+        None, "Of the split time: last PubMed id of training, or the share of the pairs known by then."
+    )
     negatives: str = argument("degree_matched", "degree_matched or uniform.")
     negatives_per_positive: int = argument(1, "Negatives drawn for each positive.")
     validation_size: float = argument(0.1, "Share of the positives for validation.")
     test_size: float = argument(0.2, "Share of the positives for the test split.")
+    least_validation_rows: int = argument(
+        LEAST_ROWS, "Of the split both_held_out: hold out more genes and diseases until validation has them."
+    )
     split_seed: int = argument(0, "Seed of splits and negatives.")
     max_train_pairs: int | None = argument(None, "Train on the first N pairs of the shuffled training split.")
 
