@@ -2,12 +2,14 @@
 
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.drawing import without_drawing
 from tests.hub_server.server import HubServer
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -52,3 +54,10 @@ def pytest_collection_finish() -> None:
     """Leave what all modules imported out of the search for garbage, which takes a second with it, in every run."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Draw figures only where a test says so, and in what fixtures make for it first."""
+    with nullcontext() if item.get_closest_marker("draws") else without_drawing():
+        return (yield)

@@ -1,12 +1,10 @@
 """A recipe as tests call it: its module, its command line, one run."""
 
 import importlib.util
-from contextlib import nullcontext
 from pathlib import Path
 from types import ModuleType
 
 from bioft.training import arguments
-from tests.drawing import without_drawing
 from tests.tiny import write_ctd, write_model
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
@@ -27,10 +25,9 @@ def command_line(**values: object) -> list[str]:
     return [f"--{key}={value}" for key, value in (defaults | values).items()]
 
 
-def run_recipe(recipe: ModuleType, *words: str, draw: bool = False) -> None:
-    """Call the recipe's `main` with what these words of a command line say; figures are drawn only where asked for."""
-    with nullcontext() if draw else without_drawing():
-        recipe.main(*arguments.parse(recipe.__name__, arguments.groups_of(recipe.main), words))
+def run_recipe(recipe: ModuleType, *words: str) -> None:
+    """Call the recipe's `main` with what these words of a command line say."""
+    recipe.main(*arguments.parse(recipe.__name__, arguments.groups_of(recipe.main), words))
 
 
 def write_quantized_run(folder: Path) -> Path:

@@ -75,7 +75,7 @@ def train(name: str, output: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[dic
     config = output.with_name(f"{record['preset']}.yaml")
     shutil.copy(golden / runs.CONFIG, config)
     options = ["--config", str(config), "--output_dir", str(output), "--disable_tqdm", "True"]
-    run_recipe(load_recipe(record["recipe"]), *options, *SHORTER.get(name, ()), draw=True)
+    run_recipe(load_recipe(record["recipe"]), *options, *SHORTER.get(name, ()))
     return record, runs.read(output)
 
 
@@ -101,6 +101,7 @@ def comparable(record: Mapping[str, Any], without: Collection[str]) -> dict[str,
 
 
 @pytest.mark.slow
+@pytest.mark.draws
 @pytest.mark.parametrize("name", NAMES)
 def test_a_run_is_recorded_as_before_and_goes_through_the_hub(
     name: str, tmp_path: Path, hub: HubServer, monkeypatch: pytest.MonkeyPatch
@@ -142,6 +143,7 @@ def test_a_run_is_recorded_as_before_and_goes_through_the_hub(
 
 
 @pytest.mark.slow
+@pytest.mark.draws
 def test_a_task_of_ones_own_is_recorded_shown_and_published_but_never_chosen_by_a_pulled_run(
     tmp_path: Path, hub: HubServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

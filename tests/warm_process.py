@@ -23,7 +23,7 @@ import datasets.config
 import huggingface_hub.constants
 import huggingface_hub.hf_api
 
-from tests.drawing import without_drawing
+from tests.drawing import is_left_out, without_drawing
 
 if TYPE_CHECKING:  # not in the process itself
     import pytest
@@ -70,27 +70,20 @@ class Started:
         return self._process.exitcode
 
 
-def run(
-    folder: Path, words: Sequence[str], environment: Mapping[str, str] | None = None, *, draw: bool = False
-) -> tuple[int, str]:
-    """Run `python SCRIPT …`, `python -m MODULE …` or a console script in `folder`: exit code and what it printed.
-
-    Its figures are drawn only where asked for: see `tests.drawing`.
-    """
-    started = start(folder, words, environment, draw=draw)
+def run(folder: Path, words: Sequence[str], environment: Mapping[str, str] | None = None) -> tuple[int, str]:
+    """Run `python SCRIPT …`, `python -m MODULE …` or a console script in `folder`: exit code and what it printed."""
+    started = start(folder, words, environment)
     text = "".join(started.lines())
     return started.wait(), text
 
 
-def start(
-    folder: Path, words: Sequence[str], environment: Mapping[str, str] | None = None, *, draw: bool = False
-) -> Started:
+def start(folder: Path, words: Sequence[str], environment: Mapping[str, str] | None = None) -> Started:
     """As `run`, but come back at once."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
     reader, writer = context.Pipe(duplex=False)
     given = dict(os.environ if environment is None else environment)
-    process = context.Process(target=_run, args=(str(folder), list(words), given, writer, draw))
+    process = context.Process(target=_run, args=(str(folder), list(words), given, writer, is_left_out()))
     process.start()
     writer.close()
     return Started(process, reader)
@@ -122,7 +115,7 @@ def instead_of_subprocess(module: str, patch: "pytest.MonkeyPatch") -> None:
     patch.setattr(f"{module}.subprocess.run", run_words)
 
 
-def _run(folder: str, words: list[str], environment: dict[str, str], output: Connection, draw: bool) -> None:
+def _run(folder: str, words: list[str], environment: dict[str, str], output: Connection, undrawn: bool) -> None:
     gc.freeze()  # what was imported need not be looked through for garbage, nor its pages copied
     for stream in (1, 2):
         os.dup2(output.fileno(), stream)
@@ -141,7 +134,7 @@ def _run(folder: str, words: list[str], environment: dict[str, str], output: Con
             sys.path.insert(0, str(Path(words[0]).resolve().parent))
     sys.argv = words[1:] if words[0] == "-m" else words
     try:
-        with nullcontext() if draw else without_drawing():
+        with without_drawing() if undrawn else nullcontext():
             if words[0] == "-m":
                 runpy.run_module(words[1], run_name="__main__")
             else:

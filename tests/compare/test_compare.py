@@ -152,6 +152,7 @@ def test_f1_of_labelled_texts_is_scikit_learns() -> None:
     assert metrics["accuracy"].estimate().value == pytest.approx((there == found).all(axis=1).mean())
 
 
+@pytest.mark.draws
 def test_the_command_prints_the_table_and_writes_it(three: list[Path], tmp_path: Path) -> None:
     command = ["compare", *map(str, three), "--resamples", "300", "--output", str(tmp_path / "out")]
     result = CliRunner().invoke(app, command)

@@ -79,6 +79,7 @@ def test_the_map_has_a_place_for_each_example() -> None:
     assert (nearer == one).mean() > 0.95
 
 
+@pytest.mark.draws
 def test_a_real_run_is_embedded_by_both_models(tmp_path: Path) -> None:
     encoder = tiny.write_encoder(tmp_path / "encoder")
     run = tmp_path / "run"

@@ -99,16 +99,16 @@ def workplace(environment: None, tmp_path_factory: pytest.TempPathFactory) -> Pa
     (folder / "pairs.csv").write_text("gene,disease\nBRCA1,Breast cancer\nCFTR,Cystic fibrosis\n")
     short = ["--max_steps=1", "--test_size=0.02", "--validation_size=0.01"]
     short += ["--per_device_train_batch_size=4", "--max_train_pairs=96"]
-    run(folder, [sys.executable, "recipes/sft_gda.py", *short], draw=True)
+    run(folder, [sys.executable, "recipes/sft_gda.py", *short])
     return folder
 
 
-def run(folder: Path, words: list[str], *, draw: bool = False) -> str:
+def run(folder: Path, words: list[str]) -> str:
     if words[0] == "make" or "launch" in words:
         result = subprocess.run(words, cwd=folder, capture_output=True, text=True)
         assert result.returncode == 0, result.stdout + result.stderr
         return result.stdout
-    code, shown = warm_process.run(folder, words, draw=draw)
+    code, shown = warm_process.run(folder, words)
     assert code == 0, shown
     return shown
 

@@ -130,6 +130,7 @@ def test_compare_ranks_the_same(name: str, tmp_path: Path) -> None:
     same_tables(tmp_path / "out", said(name)["compare"])
 
 
+@pytest.mark.draws
 @pytest.mark.parametrize("name", RUNS)
 def test_analyze_finds_the_same(name: str, tmp_path: Path) -> None:
     result = CliRunner().invoke(cli.app, ["analyze", str(HERE / "runs" / name), "-o", str(tmp_path / "out")])

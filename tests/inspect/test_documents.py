@@ -75,6 +75,7 @@ def test_counts_are_those_of_the_documents(splits: dict[str, list[dict[str, Any]
     }
 
 
+@pytest.mark.draws
 def test_the_sample_dataset_is_inspected_from_disk(tmp_path: Path) -> None:
     dataset, manifest = sample.build()
     directory = storage.save(dataset, manifest, tmp_path / "dataset")
@@ -93,6 +94,7 @@ def test_the_sample_dataset_is_inspected_from_disk(tmp_path: Path) -> None:
     assert f"{sum(counts['CID'] for counts in manifest['rows'].values())} " in printed
 
 
+@pytest.mark.draws
 def test_documents_without_anything_annotated(tmp_path: Path) -> None:
     rows = {"train": [{"document_id": "1", "text": "x", "entities": [], "relations": []}]}
     report = document_inspection.inspect_rows(rows)

@@ -117,6 +117,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return storage.save(dataset, manifest, folder / "dataset")
 
 
+@pytest.mark.draws
 def test_writes_report_and_plots(built: Path, tmp_path: Path) -> None:
     report, folder = inspection.inspect_dataset(built, tmp_path / "out")
     assert folder == tmp_path / "out" / "inspection"

@@ -13,6 +13,8 @@ from bioft.errors import BioftError
 from bioft.metrics import estimates, intervals, plots
 from bioft.tasks.gene_disease import pair_plots
 
+pytestmark = pytest.mark.draws
+
 HISTORY = [
     *({"step": step, "loss": 2.0 / step, "learning_rate": 1e-4 * (40 - step)} for step in range(1, 41)),
     {"step": 20, "eval_loss": 0.5},

@@ -302,6 +302,7 @@ def test_files_on_record_are_checked_too(attack: str, of: Runs, tmp_path: Path) 
     assert_said(found.reasons, words)
 
 
+@pytest.mark.draws
 def test_plots_are_drawn_again(of: Runs, tmp_path: Path) -> None:
     forged = copied(of["gene_disease"], tmp_path / "run")
     forged.draw()

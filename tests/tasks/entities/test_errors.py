@@ -256,6 +256,7 @@ def test_tables():
     assert "same sentence 2 1 .500 1 1.000" in lines
 
 
+@pytest.mark.draws
 def test_plots(tmp_path):
     for i, analysis in enumerate(analyses()):
         path = tmp_path / f"errors{i}.png"

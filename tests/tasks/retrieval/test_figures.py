@@ -12,6 +12,8 @@ from bioft.models import embedded
 from bioft.tasks.retrieval import encoder as contrastive, figures as contrastive_figures
 from tests import tiny
 
+pytestmark = pytest.mark.draws
+
 
 @pytest.fixture
 def figures(monkeypatch: pytest.MonkeyPatch) -> dict:
