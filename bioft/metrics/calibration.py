@@ -2,11 +2,10 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special, stats
+from scipy import optimize, special, stats
 
 from bioft.metrics.estimates import CONFIDENCE, Estimate, ratio
 from bioft.metrics.groups import Floats, Groups, Integers
@@ -25,10 +24,11 @@ def bins_of(scores: ArrayLike) -> Integers:
 class CalibrationError(Estimate):
     """The expected calibration error, which is biased upwards: a calibrated system has one above 0, too.
 
-    In each bin the gap between the share that is so and the mean score is a normal variable whose absolute value is
-    taken. The interval has the sizes of gaps, as multiples of those found, of which an error such as this one is to be
-    expected; it reaches down to 0 where a calibrated system may have it, and up to the value at least, which lies
-    above what is likely where n is small.
+    In each bin the gap between the share that is so and the mean score is a normal variable (its variance with the one
+    example more that intervals of shares have) whose absolute value is taken. The interval has the sizes of the gaps
+    of which an error such as this one is to be expected, as multiples of those found, and for the upper end also of
+    gaps alike in all bins. It reaches down to 0 where a calibrated system may have such an error, and up to the value
+    at least, which lies above what is likely where n is small.
     """
 
     gaps: Floats = None  # type: ignore[assignment]
@@ -38,43 +38,42 @@ class CalibrationError(Estimate):
     def interval(self, groups: Groups, confidence: float = CONFIDENCE) -> tuple[float, float]:
         """The interval, as the class says."""
         n, place = len(self.gaps), bins_of(self.scores)
-        sums = np.bincount(place, self.gaps, BINS) / n
         sizes = np.bincount(place, minlength=BINS)
+        sums = np.bincount(place, self.gaps, BINS) / n
+        deviations, shared = self._deviations(groups)
+        if not np.isfinite(deviations).all():
+            return 0.0, 1.0
+        quantile = float(stats.norm.ppf((1 + confidence) / 2))
+
+        def limit(shape: Floats, sign: int) -> float:
+            """The error with gaps of this shape that is so many standard deviations from the value."""
+
+            def expected(multiple: float) -> float:
+                means, variances = _folded(multiple * shape, deviations)
+                return float(means.sum() + sign * quantile * math.sqrt(variances.sum() * shared)) - self.value
+
+            if expected(0.0) >= 0:
+                return 0.0
+            most = (self.value + 10 * float(deviations.sum())) / float(shape.sum())
+            return float(optimize.brentq(expected, 0.0, most, xtol=1e-6)) * float(shape.sum())
+
+        found, alike = np.abs(sums) if self.value else deviations, sizes / n
+        low, high = limit(found, 1), max(limit(found, -1), limit(alike, -1))
+        return min(low, self.value), min(1.0, max(high, self.value))
+
+    def _deviations(self, groups: Groups) -> tuple[Floats, float]:
+        """The standard deviation of each bin's part, and by what groups raise the variance of their sum."""
+        n, place = len(self.gaps), bins_of(self.scores)
+        sizes = np.bincount(place, minlength=BINS)
+        sums = np.bincount(place, self.gaps, BINS) / n
+        shares = (np.bincount(place, self.gaps + self.scores, BINS) + 0.5) / (sizes + 1)
         alone = np.bincount(place, self.gaps**2, BINS) / n**2 - sums**2 / n
-        # What a calibrated system would have, with one example more that is half right: of a bin with few examples
-        # its own variance says little, and scores of 0 and 1 say that there is none.
-        shrunk = (sizes[place] * self.scores + 0.5) / (sizes[place] + 1)
-        calibrated = np.bincount(place, shrunk * (1 - shrunk), BINS) / n**2
         together = np.array(
             [groups.variance(np.where(place == each, self.gaps / n, 0.0) - sums[each] / n) for each in range(BINS)]
         )
-        if not np.isfinite(together).all():
-            return 0.0, 1.0
         design = np.maximum(1.0, np.divide(together, alone, out=np.ones(BINS), where=alone > 1e-15))
-        deviations = np.sqrt((together * sizes + calibrated * design) / (sizes + 1))
-        # Bins share groups, so that their gaps vary together.
-        shared = max(1.0, groups.variance(self.influence) / max(float(together.sum()), 1e-15))
-        quantile = float(stats.norm.ppf((1 + confidence) / 2))
-        shape = np.abs(sums) if self.value else deviations
-
-        def expected(multiple: float, quantiles: float) -> float:
-            means, variances = _folded(multiple * shape, deviations)
-            return float(means.sum() + quantiles * math.sqrt(variances.sum() * shared))
-
-        low, high = (float(shape.sum()) * self._multiple(expected, sign * quantile) for sign in (1, -1))
-        return min(low, self.value), min(1.0, max(high, self.value))
-
-    def _multiple(self, expected: Any, quantiles: float) -> float:
-        """The multiple of the gaps at which the value is so many standard deviations from what is expected."""
-        if expected(0.0, quantiles) >= self.value:
-            return 0.0
-        low, high = 0.0, 1.0
-        while expected(high, quantiles) < self.value:
-            high *= 2
-        for _ in range(40):
-            middle = (low + high) / 2
-            low, high = (middle, high) if expected(middle, quantiles) < self.value else (low, middle)
-        return low
+        shared = groups.variance(self.influence) / float(together.sum()) if together.any() else 1.0
+        return np.sqrt(sizes * shares * (1 - shares) * design) / n, max(1.0, shared)
 
 
 def calibration_error(truth: ArrayLike, scores: ArrayLike) -> CalibrationError:

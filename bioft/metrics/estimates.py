@@ -6,9 +6,10 @@ groups of examples that belong together it is cluster-robust (`bioft.metrics.gro
 the intervals hold the true value in simulations.
 
 **Intervals** of shares are Wilson's (1927), with the number of independent examples that would give the same variance
-in place of n, as surveys have it (Korn and Graubard 1998). To the examples that a metric is about one more is added,
-half of it right and half wrong, before that number is computed: so an interval has a width also where all examples
-are right. F1 is such a share after F1 / (2 - F1), the right items among all that are there or were found.
+in place of n, as surveys have it (Korn and Graubard 1998). To the examples that a metric is about a quarter of one is
+added, half right and half wrong, before that number is computed: so an interval has a width also where all examples
+are right, and for right and wrong answers it is Wilson's own. F1 is such a share after F1 / (2 - F1): the right items
+among all that are there or were found.
 
 **Differences** of two systems on the same examples are tested by t, with the variance of the difference of influences.
 One more group that differs as those do that differ is added (Agresti and Min 2005 do so with 2 x 2 tables).
@@ -27,7 +28,8 @@ from bioft.errors import BioftError
 from bioft.metrics.groups import Floats, Groups, Mask
 
 CONFIDENCE = 0.95
-_CEILING = 1 - 1e-12
+MORE = 0.25
+"""How much of an example is added. In simulations 0.1 to 1 held as often as they should, the more the wider."""
 
 
 class Scale(NamedTuple):
@@ -65,6 +67,8 @@ class Estimate:
     about: tuple[Mask, ...] = ()
     """The examples that it is about, each of shape (n,); of several kinds it needs all (positives and negatives)."""
     scale: Scale = SHARE
+    bias: float = 0.0
+    """How far the value is expected to lie above what it is of very many examples."""
 
     def units(self, groups: Groups) -> float:
         """How many groups of examples it is about; of several kinds of examples the harmonic mean."""
@@ -92,7 +96,8 @@ class Estimate:
     def share(self, groups: Groups) -> tuple[float, float, float]:
         """The value as a share, how many groups it is about, and its variance."""
         slope = self.scale.slope(self.value)
-        return self.scale.to(self.value), self.units(groups), groups.variance(self.influence) * slope**2
+        share = min(max(self.scale.to(self.value - self.bias), 0.0), 1.0)
+        return share, self.units(groups), groups.variance(self.influence) * slope**2
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,7 @@ class Average(Estimate):
 
     What there is of rare parts misleads: the F1 of a label with one text is 0 or 1, without a variance, and on average
     below its true value, since F1 is concave in the share of right items. So to the variance each part adds what its
-    own interval has more, by the added example, and the centre is the value less its bias to second order.
+    own interval has more, by what it adds, and the centre is the value less its bias to second order.
     """
 
     parts: tuple[Estimate, ...] = ()
@@ -132,10 +137,10 @@ class Average(Estimate):
         variance = bias = 0.0
         for part in self.parts:
             share, units, of_share = part.share(groups)
-            shrunk, wider = _with_one_more(share, of_share, units)
+            shrunk, wider = _with_more(share, of_share, units)
             slope = 1 / part.scale.slope(part.scale.back(shrunk))
             variance += max(0.0, wider * slope**2 - groups.variance(part.influence)) / len(self.parts) ** 2
-            bias += _curvature(part.scale, shrunk) * wider / 2 / len(self.parts)
+            bias += (part.bias + _curvature(part.scale, shrunk) * wider / 2) / len(self.parts)
         return variance, bias
 
 
@@ -293,15 +298,15 @@ def _quantile(groups: Groups, confidence: float) -> float:
 
 def _effective_size(share: float, variance: float, units: float) -> float:
     """The number of independent examples whose share would have this variance."""
-    shrunk, variance = _with_one_more(share, variance, units)
+    shrunk, variance = _with_more(share, variance, units)
     return shrunk * (1 - shrunk) / variance if units else 0.0
 
 
-def _with_one_more(share: float, variance: float, units: float) -> tuple[float, float]:
-    """A share of some units and its variance, with one unit more, half of it right and half wrong."""
-    shrunk = (units * share + 0.5) / (units + 1)
-    spread = units * (units * variance + (share - shrunk) ** 2) + ((1 - shrunk) ** 2 + shrunk**2) / 2
-    return shrunk, spread / (units + 1) / max(units, 1e-12)
+def _with_more(share: float, variance: float, units: float) -> tuple[float, float]:
+    """A share of some units and its variance, with a little of a unit more, half of it right and half wrong."""
+    shrunk = (units * share + MORE / 2) / (units + MORE)
+    spread = units * (units * variance + (share - shrunk) ** 2) + MORE * ((1 - shrunk) ** 2 + shrunk**2) / 2
+    return shrunk, spread / (units + MORE) / max(units, 1e-12)
 
 
 def _curvature(scale: Scale, share: float) -> float:

@@ -201,6 +201,8 @@ def run_directory(tmp_path):
     weak = np.random.default_rng(1).random(400)
     pd.DataFrame(
         {
+            "gene_id": np.arange(400) // 2,
+            "disease_id": np.arange(400) % 50,
             "label": labels,
             "score": scores,
             "prediction": (scores >= 0.45).astype(int),
@@ -251,7 +253,7 @@ def test_plots_of_training(tmp_path):
 
 
 def test_plot_run_without_base_model(run_directory, figures):
-    predictions = pd.read_parquet(run_directory / "predictions.parquet")[["label", "score"]]
+    predictions = pd.read_parquet(run_directory / "predictions.parquet")[["gene_id", "disease_id", "label", "score"]]
     predictions.assign(base_score=np.nan).to_parquet(run_directory / "predictions.parquet")
     assert [path.stem for path in pair_plots.plot_run(run_directory, {})] == [
         "roc_pr",

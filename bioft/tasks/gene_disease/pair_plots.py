@@ -13,7 +13,7 @@ from bioft.metrics.calibration import calibration_error, reliability
 from bioft.metrics.groups import Groups
 from bioft.task import FINE_TUNED
 from bioft.tasks.answers import BASE, columns_of, read_table
-from bioft.tasks.gene_disease.table import PAIR, pairs_share
+from bioft.tasks.gene_disease.table import pairs_share
 
 
 def roc_pr(
@@ -150,7 +150,7 @@ def degree_distribution(gene_degrees: ArrayLike, disease_degrees: ArrayLike, pat
 
 def plot_run(directory: Path, record: Mapping[str, Any]) -> list[Path]:
     """Draw curves, calibration and scores of a run into `plots/`, and return the paths; the predictions are read."""
-    table = read_table(directory, [*PAIR, "score"])
+    table = read_table(directory, ["gene_id", "disease_id", "label", "score"])
     groups = pairs_share(table)
     columns = columns_of(table, "score", "base_score")
     shown = {FINE_TUNED: "fine-tuned model", BASE: "base model, zero-shot", "tfidf": "TF-IDF"}

@@ -66,7 +66,7 @@ def test_the_baseline_answers_the_same_questions_with_the_most_frequent_token(
     assert found.loss[0] / found.hidden[0] == pytest.approx(-math.log(5 / total), rel=0.01)
 
 
-def test_figures_and_differences_come_from_resampled_texts() -> None:
+def test_figures_and_differences_are_of_texts() -> None:
     rng = np.random.default_rng(0)
     hidden = rng.integers(5, 50, 300).astype(float)
     before = answers(hidden, np.floor(hidden * 0.2), hidden * 3.0)
@@ -81,7 +81,7 @@ def test_figures_and_differences_come_from_resampled_texts() -> None:
     change = masked_evaluation.describe_adaptation(after, before)
     assert change["low"] > 0.05
     assert change["difference"] == pytest.approx((after.correct - before.correct).sum() / hidden.sum())
-    assert masked_evaluation.describe_adaptation(after, after)["low"] == 0.0
+    assert -0.02 < masked_evaluation.describe_adaptation(after, after)["low"] < 0
     worse = answers(hidden, hidden * 0, hidden)
     table = masked_evaluation.stored(before, worse, {"after": after})
     compared = masked_evaluation.comparisons(table, {"after": after}, None, {})["comparison"]
