@@ -116,10 +116,10 @@ def load(directory: str | os.PathLike[str], *, without: Collection[str] = ()) ->
     dataset = DatasetDict()
     for split in [name for name in manifest["fingerprints"] if name not in without]:
         path = Path(directory) / f"{split}.parquet"
-        check_parquet(path)
         try:
+            check_parquet(path)
             rows = Dataset(pq.read_table(path))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, BioftError) as error:
             raise BioftError(f"Can't read split '{split}' from {path}: {error}. Build it again.") from error
         if fingerprint(rows) != manifest["fingerprints"][split]:
             raise BioftError(
