@@ -223,9 +223,9 @@ def check_data(run: Run, data: RecordedData) -> bool:
     audit = dict(data.manifest.get("audit") or {})
     if (audit_again := run.optional("evaluate", "audit")) is not None:
         audit |= audit_again(data.splits, run.record)
-    if other := findings.differing(audit, run.record.get("audit") or {}, tolerance=findings.AUDIT):
+    if other := findings.differing(audit, run.record.get("audit") or {}, findings.AUDIT, earlier=not run.full):
         found.reasons.append(f"The record states another audit than that of its dataset: {other}.")
-    if other := findings.differing(_described(data.manifest), run.record["dataset"]):
+    if other := findings.differing(_described(data.manifest), run.record["dataset"], earlier=not run.full):
         found.reasons.append(f"The record describes its data in another way than they are: {other}.")
     for split, counts in (data.manifest.get("rows") or {}).items():
         rows = data.splits.get(split)

@@ -24,6 +24,8 @@ EQUAL = 1e-6
 """Figures that differ by less are the same figure."""
 AUDIT = 0.005
 """How far the figures of an audit that is made again, with other versions of packages, may be from the recorded."""
+INTERVAL = {"low", "high", "flag"}
+"""What of an audit's figure follows from its interval."""
 SHOWN_ROWS = 5
 
 
@@ -137,26 +139,30 @@ def near(first: Any, second: Any, tolerance: float) -> bool:
     return first == second
 
 
-def differing(ours: Any, theirs: Any, tolerance: float = EQUAL, path: str = "") -> str:
+def differing(ours: Any, theirs: Any, tolerance: float = EQUAL, path: str = "", *, earlier: bool = False) -> str:
     """In words the first values of ours that theirs lacks or has otherwise; "" if there are none.
 
     Numbers that are no integers may differ by `tolerance`, and names of files by their folder. What of an audit a
-    number decides that is at its edge may be either.
+    number decides that is at its edge may be either. What an `earlier` version wrote is compared as far as it goes:
+    it may lack parts, and its intervals are made in another way.
     """
     if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
         edge = any(isinstance(its, float) and abs(its - 0.5) <= tolerance for its in ours.values())
-        keys = [key for key in ours if not (edge and key == "flag")]
-        found = [differing(ours[key], theirs.get(key), tolerance, f"{path}.{key}" if path else key) for key in keys]
-        return "; ".join([words for words in found if words][:SHOWN_ROWS])
-    if isinstance(ours, list | tuple) and isinstance(theirs, list | tuple) and len(ours) == len(theirs):
-        pairs = zip(ours, theirs, strict=True)
-        found = [differing(one, other, tolerance, f"{path}[{i}]") for i, (one, other) in enumerate(pairs)]
-        return "; ".join([words for words in found if words][:SHOWN_ROWS])
-    if isinstance(ours, str | Path) and isinstance(theirs, str) and Path(ours).name == Path(theirs).name:
+        left_out = INTERVAL if earlier else {"flag"} if edge else set()
+        pairs = [(f"{path}.{key}".lstrip("."), ours[key], theirs.get(key)) for key in ours if key not in left_out]
+        pairs = [pair for pair in pairs if not earlier or pair[2] is not None]
+    elif isinstance(ours, list | tuple) and isinstance(theirs, list | tuple) and (earlier or len(ours) == len(theirs)):
+        pairs = [(f"{path}[{i}]", one, other) for i, (one, other) in enumerate(zip(ours, theirs, strict=False))]
+    elif (
+        (isinstance(ours, str | Path) and isinstance(theirs, str) and Path(ours).name == Path(theirs).name)
+        or (isinstance(ours, float) and near(ours, theirs, tolerance))
+        or ours == theirs
+    ):
         return ""
-    if (isinstance(ours, float) and near(ours, theirs, tolerance)) or ours == theirs:
-        return ""
-    return f"{path} {_short(theirs)}, not {_short(ours)}"
+    else:
+        return f"{path} {_short(theirs)}, not {_short(ours)}"
+    found = [differing(one, other, tolerance, place, earlier=earlier) for place, one, other in pairs]
+    return "; ".join([words for words in found if words][:SHOWN_ROWS])
 
 
 def _short(value: Any) -> str:

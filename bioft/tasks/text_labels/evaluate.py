@@ -20,7 +20,7 @@ from bioft.errors import BioftError, LeakageError
 from bioft.metrics import estimates, multilabel, plots, report as metrics_report, thresholds
 from bioft.storage.runs import PREDICTIONS
 from bioft.storage.text_lines import normalise
-from bioft.tasks.choices import Checked, is_other_rule, not_given
+from bioft.tasks.choices import FIRST, Checked, is_other_rule, not_given
 from bioft.tasks.text_labels.classifier import choose_thresholds, decide, score_texts
 
 SHOWN = {
@@ -141,7 +141,10 @@ def check_files(directory: Path, dataset: DatasetDict, record: Mapping[str, Any]
     if not checksums_of(dataset["train"]["text"]) <= trained_on:
         reasons.append(f"{TRAINED_ON} lacks texts of the training split.")
     table = pd.read_parquet(directory / PREDICTIONS, columns=["label", "prediction"])
-    if (directory / REPORT).is_file() and (directory / REPORT).read_text(encoding="utf-8") != report(table, record):
+    written = directory / REPORT
+    # Earlier versions wrote it in other words.
+    current = written.is_file() and int(record["schema_version"]) >= FIRST
+    if current and written.read_text(encoding="utf-8") != report(table, record):
         reasons.append(f"{REPORT} does not follow from {PREDICTIONS}.")
     return reasons
 
