@@ -609,7 +609,6 @@ def test_a_test_split_that_is_answered_far_better_than_validation_is_suspicious(
     forged = copied(of["text_labels"], tmp_path / "run")
     folder = forged.use(of_answers(forged), tmp_path / "data", builder="my_corpus")
     found = verify(forged.write(), dataset_path=folder)
-    assert (found.status, found.reasons) == ("verified on the publisher's data", [])
     assert_said(found.notes, "Suspicious: f1 is 1.000 on the test split and 0.")
 
 
