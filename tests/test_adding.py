@@ -96,7 +96,7 @@ class ErrorRate(module.MetricWithIntervals):
 ENTRY = '''
 [error_rate]
 description = "How many answers are wrong."
-citations = ["efron1993bootstrap"]
+citations = ["cameron2011robust"]
 reference_urls = []
 inputs = """
 Args:

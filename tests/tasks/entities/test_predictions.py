@@ -32,7 +32,7 @@ def test_differences_are_other_items_and_other_scores() -> None:
     made = table([[0, 4, "A", 0.5]], [[0, 4, "A", 0.5]], [[0, 4, "B", 0.9], [5, 6, "A", 0.1]], [])
     stored = table([[0, 4, "A", 0.5]], [[0, 4, "A", 0.7]], [[0, 4, "A", 0.9], [5, 6, "A", 0.4]], [])
     found = predictions.differences(made, stored, {"prediction": "entities", "end_to_end_prediction": "end to end"})
-    assert found["changed"].tolist() == [False, False, True, False]
+    assert found["changed"].tolist() == [0, 0, 2, 0]
     assert found["difference"].tolist() == pytest.approx([0.0, 0.2, 0.3, 0.0])
     assert found["words"].tolist() == [
         "", "d1: entities, other scores", "d2: entities, (0, 4, 'A') only stored", ""

@@ -1,6 +1,7 @@
 """A classifier of texts: its head, its loss, what it reads and decides, and that no trained text is evaluated on."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from datasets import Dataset, DatasetDict
@@ -41,6 +42,7 @@ def rows(*texts, labels=None):
 def test_a_text_that_was_trained_on_cannot_be_evaluated(tmp_path):
     """Also not in other case or punctuation; the message names it."""
     text_evaluation.write_trained_on(checksums_of(["Stopped: no effect!", "Another"]), tmp_path)
+    pd.DataFrame({"label": [], "prediction": []}).to_parquet(tmp_path / "predictions.parquet")
     train = rows("Stopped: no effect!", "Another")
     with pytest.raises(LeakageError, match="1 of 2 texts to evaluate on were trained on; the first is 'STOPPED"):
         dataset = DatasetDict(train=train, test=rows("held out", "STOPPED – no effect"))
