@@ -121,7 +121,7 @@ def test_a_metric_is_one_module_and_one_entry(tmp_path: Path, monkeypatch: pytes
 
     metric = metrics.load("error_rate", cache_dir=str(tmp_path))
     assert metric.description == "How many answers are wrong." and "confidence" in metric.inputs_description
-    found = intervals.nest(metric.compute(predictions=[1, 0, 0, 1] * 10, references=[1, 0, 1, 1] * 10))
+    found = estimates.nest(metric.compute(predictions=[1, 0, 0, 1] * 10, references=[1, 0, 1, 1] * 10))
     assert found["wrong"]["value"] == 0.25 and found["wrong"]["low"] < 0.25 < found["wrong"]["high"]
 
     run = Path(__file__).parent / "golden" / "runs" / "text_labels"
