@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from bioft import metrics, task as tasks
 from bioft.cards import model as cards
 from bioft.cli.main import app
-from bioft.metrics import intervals, report
+from bioft.metrics import estimates, report
 from bioft.storage import datasets as storage
 from bioft.task import Source
 from bioft.tasks import text_labels
