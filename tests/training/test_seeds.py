@@ -212,15 +212,6 @@ def test_a_wrong_command_trains_nothing(
     assert message in " ".join(capsys.readouterr().err.split()) and not (tmp_path / "run").exists()
 
 
-def test_splits_that_come_with_the_data_have_no_seed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("sys.argv", ["recipe", "--split_seeds", "0,1", "--output_dir", str(tmp_path / "run")])
-    with pytest.raises(SystemExit):
-        arguments.run(load_recipe("token_classification").main)
-    assert "come with their splits" in " ".join(capsys.readouterr().err.split())
-
-
 def test_options_are_read_in_every_form() -> None:
     assert options(["--a=1", "--b", "2", "3", "--flag", "--c="]) == {"a": "1", "b": "2 3", "flag": "", "c": ""}
 
