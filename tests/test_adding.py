@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 from bioft import metrics, task as tasks
 from bioft.cards import model as cards
 from bioft.cli.main import app
-from bioft.metrics import estimates, report
+from bioft.metrics import report
+from bioft.metrics.estimation import estimates
 from bioft.storage import datasets as storage
 from bioft.task import Source
 from bioft.tasks import text_labels
@@ -81,7 +82,8 @@ METRIC = '''
 import datasets
 import numpy as np
 
-from bioft.metrics import estimates, module
+from bioft.metrics import module
+from bioft.metrics.estimation import estimates
 
 
 class ErrorRate(module.MetricWithIntervals):

@@ -48,7 +48,6 @@ NAMED = {
 }
 """Generic files that name tasks or recipes all the same, and why."""
 LARGE = {
-    "bioft/metrics": "what estimates and tests are made of stands beside the metrics that use them",
     "bioft.datasets.gene_disease.pairs.build_pairs": "the steps of building pairs in order",
 }
 """Files and functions that are larger all the same, and why."""

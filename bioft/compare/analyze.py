@@ -17,7 +17,7 @@ from bioft.compare.outcomes import check_distinct, finished_run, read_answers
 from bioft.compare.page import Chapter, Section, write_page
 from bioft.errors import BioftError
 from bioft.hub.pull import task_of
-from bioft.metrics.calibration import calibration_error
+from bioft.metrics.estimation.calibration import calibration_error
 from bioft.metrics.report import p_words
 from bioft.storage import runs
 from bioft.storage.files import check_new, new_folder

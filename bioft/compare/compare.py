@@ -15,8 +15,8 @@ from rich.text import Text
 
 from bioft.compare import outcomes as run_outcomes
 from bioft.errors import BioftError, suggestion
-from bioft.metrics.estimates import Estimate, difference
-from bioft.metrics.groups import Floats, Groups
+from bioft.metrics.estimation.estimates import Estimate, difference
+from bioft.metrics.estimation.groups import Floats, Groups
 from bioft.metrics.report import p_words
 from bioft.storage import runs
 from bioft.storage.files import new_folder

@@ -9,8 +9,8 @@ import pandas as pd
 
 from bioft.compare.errors import area, row, share, with_interval
 from bioft.errors import BioftError
-from bioft.metrics import estimates
-from bioft.metrics.groups import Groups
+from bioft.metrics.estimation import estimates
+from bioft.metrics.estimation.groups import Groups
 from bioft.metrics.report import p_words
 from bioft.task import FINE_TUNED
 from bioft.tasks.answers import BASE

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from bioft.metrics.estimates import Estimate, difference, ratio
-from bioft.metrics.groups import Floats, Groups
-from bioft.metrics.ranking import auroc
+from bioft.metrics.estimation.estimates import Estimate, difference, ratio
+from bioft.metrics.estimation.groups import Floats, Groups
+from bioft.metrics.estimation.ranking import auroc
 from bioft.task import FINE_TUNED
 from bioft.tasks.answers import BASE, Answers
 
@@ -51,7 +51,7 @@ def changes(answers: Answers) -> pd.DataFrame:
     """Each other system against the fine-tuned model, on the same units.
 
     Columns: system, n, both_right (as right as the fine-tuned model, and right), both_wrong, gained (the fine-tuned
-    model is righter), lost, and p_value of the paired test of how right both are (`bioft.metrics.estimates.paired`).
+    model is righter), lost, and p_value of the paired test of how right both are (`estimates.paired`).
     """
     rows = []
     ours = answers.values[FINE_TUNED]

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bioft.metrics import calibration, plots
+from bioft.metrics import plots
+from bioft.metrics.estimation import calibration
 from bioft.task import FINE_TUNED
 from bioft.tasks.answers import Probabilities
 

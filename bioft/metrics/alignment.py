@@ -15,11 +15,12 @@ from numpy.typing import ArrayLike
 from scipy import special, stats
 
 from bioft.errors import BioftError
-from bioft.metrics import estimates, intervals, module
-from bioft.metrics.calibration import calibration_error
-from bioft.metrics.estimates import CONFIDENCE, F1, Estimate, Measured, PairedDifference, count_of, ratio
-from bioft.metrics.groups import Floats, Groups, Mask
-from bioft.metrics.ranking import falling
+from bioft.metrics import intervals, module
+from bioft.metrics.estimation import estimates
+from bioft.metrics.estimation.calibration import calibration_error
+from bioft.metrics.estimation.estimates import CONFIDENCE, F1, Estimate, Measured, PairedDifference, count_of, ratio
+from bioft.metrics.estimation.groups import Floats, Groups, Mask
+from bioft.metrics.estimation.ranking import falling
 
 METRICS = (
     "accuracy", "precision", "recall", "f1", "hits_at_1", "hits_at_5", "coverage_at_95_precision",

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioft.errors import BioftError
-from bioft.metrics import estimates
-from bioft.metrics.estimates import F1, Average, Estimate, Measured, PairedDifference, ratio
+from bioft.metrics.estimation import estimates
+from bioft.metrics.estimation.estimates import F1, Average, Estimate, Measured, PairedDifference, ratio
 
 Item = tuple[Any, ...]
 

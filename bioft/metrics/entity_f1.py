@@ -12,7 +12,7 @@ import datasets
 
 from bioft.errors import BioftError
 from bioft.metrics import counts, module
-from bioft.metrics.estimates import Measured, PairedDifference
+from bioft.metrics.estimation.estimates import Measured, PairedDifference
 from bioft.storage.text_lines import normalise
 
 Span = tuple[int, int, str]

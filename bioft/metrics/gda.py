@@ -10,7 +10,7 @@ from typing import ClassVar
 import datasets
 
 from bioft.metrics import intervals, module
-from bioft.metrics.estimates import Measured
+from bioft.metrics.estimation.estimates import Measured
 
 
 class Gda(module.MetricWithIntervals):

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bioft.errors import BioftError
-from bioft.metrics import estimates
-from bioft.metrics.calibration import calibration_error
-from bioft.metrics.estimates import CONFIDENCE, CORRELATION, F1, Estimate, Measured, PairedDifference, ratio
-from bioft.metrics.groups import Floats, Integers
-from bioft.metrics.ranking import auprc, auroc
+from bioft.metrics.estimation import estimates
+from bioft.metrics.estimation.calibration import calibration_error
+from bioft.metrics.estimation.estimates import CONFIDENCE, CORRELATION, F1, Estimate, Measured, PairedDifference, ratio
+from bioft.metrics.estimation.groups import Floats, Integers
+from bioft.metrics.estimation.ranking import auprc, auroc
 
 METRICS = ("accuracy", "f1", "precision", "recall", "auroc", "auprc", "ece", "mcc")
 """The metrics, in the order in which they are reported."""

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 import evaluate
 
-from bioft.metrics import TEXTS, estimates
+from bioft.metrics import TEXTS
+from bioft.metrics.estimation import estimates
 
 
 class MetricWithIntervals(evaluate.Metric, ABC):

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bioft.errors import BioftError
-from bioft.metrics import counts, estimates, module, ranking
-from bioft.metrics.estimates import CONFIDENCE, F1, Average, Estimate, Measured, PairedDifference, ratio
-from bioft.metrics.groups import Floats, Mask
+from bioft.metrics import counts, module
+from bioft.metrics.estimation import estimates, ranking
+from bioft.metrics.estimation.estimates import CONFIDENCE, F1, Average, Estimate, Measured, PairedDifference, ratio
+from bioft.metrics.estimation.groups import Floats, Mask
 from bioft.metrics.intervals import check_shares
 
 AVERAGES = ("micro", "macro", "weighted", "samples")

@@ -11,7 +11,7 @@ import datasets
 
 from bioft.errors import BioftError
 from bioft.metrics import counts, module
-from bioft.metrics.estimates import Measured, PairedDifference
+from bioft.metrics.estimation.estimates import Measured, PairedDifference
 from bioft.storage.identifiers import parts
 
 Relation = tuple[str, str, str]

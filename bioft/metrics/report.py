@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bioft import task as tasks
-from bioft.metrics.estimates import PairedDifference
+from bioft.metrics.estimation.estimates import PairedDifference
 from bioft.storage import runs
 
 SIGNIFICANCE_LEVEL = 0.05

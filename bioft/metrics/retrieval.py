@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bioft.errors import BioftError
-from bioft.metrics import estimates, module
-from bioft.metrics.estimates import CONFIDENCE, Measured, PairedDifference
-from bioft.metrics.groups import Floats
+from bioft.metrics import module
+from bioft.metrics.estimation import estimates
+from bioft.metrics.estimation.estimates import CONFIDENCE, Measured, PairedDifference
+from bioft.metrics.estimation.groups import Floats
 
 METRICS = ("ndcg_at_10", "mrr_at_10", "recall_at_10", "recall_at_100", "map")
 """The metrics, in the order in which they are reported."""

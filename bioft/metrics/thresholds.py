@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bioft.metrics.groups import Floats, Integers
+from bioft.metrics.estimation.groups import Floats, Integers
 from bioft.metrics.intervals import check_labels_and_scores
 
 DEFAULT: Final = 0.5

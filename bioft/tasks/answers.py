@@ -10,9 +10,9 @@ import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from bioft.errors import BioftError
-from bioft.metrics.estimates import F1, SHARE, Estimate, Scale, ratio
-from bioft.metrics.groups import Floats, Integers
-from bioft.metrics.ranking import auroc
+from bioft.metrics.estimation.estimates import F1, SHARE, Estimate, Scale, ratio
+from bioft.metrics.estimation.groups import Floats, Integers
+from bioft.metrics.estimation.ranking import auroc
 from bioft.storage.runs import PREDICTIONS
 from bioft.task import BASE as BASE_MODEL, FINE_TUNED
 
@@ -60,7 +60,7 @@ class Outcomes:
     ids: list[str]
     metrics: dict[str, Metric]
     groups: tuple[np.ndarray, ...] = ()
-    """For each kind of group one value per example: see `bioft.metrics.groups`."""
+    """For each kind of group one value per example: see `bioft.metrics.estimation.groups`."""
 
     def in_order(self, ids: Sequence[str]) -> "Outcomes":
         """The same for the same examples in another order."""
@@ -132,7 +132,7 @@ class Answers:
     weights: np.ndarray
     """How much each unit counts, shape (n,)."""
     groups: tuple[np.ndarray, ...] = ()
-    """Units that share a document, a gene, … are not independent: see `bioft.metrics.groups`."""
+    """Units that share a document, a gene, … are not independent: see `bioft.metrics.estimation.groups`."""
     scores: pd.DataFrame = field(default_factory=pd.DataFrame)
     """Numbers that systems gave, for correlations."""
     labels: np.ndarray | None = None

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bioft.metrics.groups import Floats
+from bioft.metrics.estimation.groups import Floats
 from bioft.metrics.thresholds import VALIDATION
 
 FIRST = 3

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from bioft.metrics.groups import Floats
+from bioft.metrics.estimation.groups import Floats
 from bioft.tasks.answers import Metric, Outcomes, Ranking, Ratio
 
 EFFECT = 0.02

@@ -20,9 +20,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from bioft.metrics import alignment, counts, estimates, intervals, multilabel
-from bioft.metrics.estimates import Measured
-from bioft.metrics.groups import Groups
+from bioft.metrics import alignment, counts, intervals, multilabel
+from bioft.metrics.estimation import estimates
+from bioft.metrics.estimation.estimates import Measured
+from bioft.metrics.estimation.groups import Groups
 from bioft.tasks.masked_lm import evaluate as masked_lm
 from bioft.tasks.retrieval import figures as similarity
 

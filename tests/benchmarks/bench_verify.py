@@ -15,7 +15,7 @@ from itertools import product
 import numpy as np
 from scipy import stats
 
-from bioft.metrics.ranking import auroc
+from bioft.metrics.estimation.ranking import auroc
 from bioft.tasks.answers import Outcomes, Ranking
 from bioft.verify import drift
 

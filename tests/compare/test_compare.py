@@ -14,7 +14,7 @@ from bioft.cli.main import app
 from bioft.compare import compare as run_comparison, outcomes as run_outcomes
 from bioft.errors import BioftError
 from bioft.metrics import counts, intervals
-from bioft.metrics.groups import Groups
+from bioft.metrics.estimation.groups import Groups
 from bioft.storage import runs
 from bioft.tasks.entities import answers as entity_answers
 from bioft.tasks.text_labels import answers as label_answers

@@ -12,7 +12,8 @@ from hypothesis import given, settings, strategies as st
 
 import bioft.metrics
 from bioft.errors import BioftError
-from bioft.metrics import counts, entity_f1, estimates
+from bioft.metrics import counts, entity_f1
+from bioft.metrics.estimation import estimates
 from tests.metrics.test_gda import run_offline
 
 REPOSITORY = Path(__file__).resolve().parents[2]

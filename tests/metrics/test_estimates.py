@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 from bioft import metrics
-from bioft.metrics import alignment, counts, entity_f1, estimates, intervals, multilabel, relation_f1, retrieval
-from bioft.metrics.estimates import Measured
-from bioft.metrics.groups import Groups
+from bioft.metrics import alignment, counts, entity_f1, intervals, multilabel, relation_f1, retrieval
+from bioft.metrics.estimation import estimates
+from bioft.metrics.estimation.estimates import Measured
+from bioft.metrics.estimation.groups import Groups
 from bioft.tasks.masked_lm import evaluate as masked_lm
 
 SIZE = 60

@@ -8,7 +8,7 @@ from hypothesis import given, settings, strategies as st
 from sklearn import metrics as sk
 
 from bioft.errors import BioftError
-from bioft.metrics.estimates import nest, wilson_interval
+from bioft.metrics.estimation.estimates import nest, wilson_interval
 from bioft.metrics.intervals import METRICS, metric_values, metrics_with_intervals, paired
 from bioft.metrics.thresholds import most_accurate_threshold
 

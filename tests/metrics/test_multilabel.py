@@ -7,7 +7,8 @@ from sklearn.metrics import average_precision_score, classification_report, f1_s
 
 from bioft import metrics
 from bioft.errors import BioftError
-from bioft.metrics import estimates, multilabel
+from bioft.metrics import multilabel
+from bioft.metrics.estimation import estimates
 
 LABELS = ["Another_Study", "Covid19", "Negative", "Success"]
 

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from bioft.errors import BioftError
-from bioft.metrics import estimates, intervals, plots
+from bioft.metrics import intervals, plots
+from bioft.metrics.estimation import estimates
 from bioft.tasks.gene_disease import pair_plots
 
 pytestmark = pytest.mark.draws

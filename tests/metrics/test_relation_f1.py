@@ -11,7 +11,8 @@ from sklearn.metrics import f1_score, precision_score, recall_score
 
 import bioft.metrics
 from bioft.errors import BioftError
-from bioft.metrics import counts, estimates, relation_f1
+from bioft.metrics import counts, relation_f1
+from bioft.metrics.estimation import estimates
 from tests.metrics.test_gda import run_offline
 
 REPOSITORY = Path(__file__).resolve().parents[2]

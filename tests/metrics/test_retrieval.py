@@ -11,7 +11,7 @@ from sklearn.metrics import ndcg_score
 
 import bioft.metrics
 from bioft.errors import BioftError
-from bioft.metrics.estimates import nest, wilson_interval
+from bioft.metrics.estimation.estimates import nest, wilson_interval
 from bioft.metrics.retrieval import METRICS, paired_retrieval, values_per_query
 
 

@@ -18,7 +18,8 @@ from bioft.cli.main import app
 from bioft.datasets import recorded as recorded_data
 from bioft.errors import BioftError
 from bioft.hub import pull as hub_pull
-from bioft.metrics import estimates, thresholds
+from bioft.metrics import thresholds
+from bioft.metrics.estimation import estimates
 from bioft.storage import datasets as storage, runs
 from bioft.tasks.gene_disease import evaluate as evaluation
 from bioft.verify import verify as verification

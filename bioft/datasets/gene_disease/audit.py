@@ -9,8 +9,8 @@ from datasets import Dataset, DatasetDict
 
 from bioft.datasets.splits import FloatArray, check_disjoint, split_ids
 from bioft.errors import LeakageError
-from bioft.metrics.groups import Groups
-from bioft.metrics.ranking import auroc
+from bioft.metrics.estimation.groups import Groups
+from bioft.metrics.estimation.ranking import auroc
 from bioft.storage.text_lines import normalise
 
 AUDIT_ROWS = 50_000

@@ -12,7 +12,8 @@ from rich.table import Table
 from bioft import metrics
 from bioft.datasets.documents import corpus
 from bioft.datasets.documents.corpus import expected_supports, training_documents
-from bioft.metrics import counts, entity_f1, estimates, report
+from bioft.metrics import counts, entity_f1, report
+from bioft.metrics.estimation import estimates
 from bioft.tasks.entities import errors as error_analysis, predictions, tagging
 from bioft.tasks.entities.baselines import ENTITIES
 from bioft.tasks.entities.predict import table_of

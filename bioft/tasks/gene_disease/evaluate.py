@@ -13,7 +13,8 @@ from bioft import metrics
 from bioft.datasets.gene_disease import audit as audits
 from bioft.datasets.gene_disease.baselines import GENE_DISEASE
 from bioft.errors import LeakageError
-from bioft.metrics import estimates, intervals, report, thresholds as choosing
+from bioft.metrics import intervals, report, thresholds as choosing
+from bioft.metrics.estimation import estimates
 from bioft.storage.runs import PREDICTIONS
 from bioft.task import BASE, FINE_TUNED
 from bioft.tasks.choices import Checked, is_other_rule, not_given

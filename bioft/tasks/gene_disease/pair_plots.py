@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bioft.errors import BioftError
-from bioft.metrics import estimates, intervals, plots
-from bioft.metrics.calibration import calibration_error, reliability
-from bioft.metrics.groups import Groups
+from bioft.metrics import intervals, plots
+from bioft.metrics.estimation import estimates
+from bioft.metrics.estimation.calibration import calibration_error, reliability
+from bioft.metrics.estimation.groups import Groups
 from bioft.task import FINE_TUNED
 from bioft.tasks.answers import BASE, columns_of, read_table
 from bioft.tasks.gene_disease.table import pairs_share

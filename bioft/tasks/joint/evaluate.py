@@ -10,7 +10,7 @@ from datasets import Dataset, DatasetDict
 from bioft.datasets.documents.pubtator import concepts
 from bioft.errors import BioftError
 from bioft.metrics import counts, entity_f1, relation_f1
-from bioft.metrics.estimates import PairedDifference
+from bioft.metrics.estimation.estimates import PairedDifference
 from bioft.storage import runs
 from bioft.tasks import entities, joint as itself, relations
 from bioft.tasks.choices import Checked

@@ -17,8 +17,9 @@ from rich.progress import track
 from transformers import AutoTokenizer
 
 from bioft.datasets.texts import corpus
-from bioft.metrics import estimates, report
-from bioft.metrics.estimates import LOGARITHM, Measured, PairedDifference, ratio
+from bioft.metrics import report
+from bioft.metrics.estimation import estimates
+from bioft.metrics.estimation.estimates import LOGARITHM, Measured, PairedDifference, ratio
 from bioft.models import base as models
 from bioft.models.batches import batches_by_length, evaluating
 from bioft.task import BASE

@@ -10,9 +10,10 @@ import pandas as pd
 from bioft import metrics
 from bioft.datasets.metabolites.baselines import NAMES
 from bioft.errors import BioftError
-from bioft.metrics import estimates, report
+from bioft.metrics import report
 from bioft.metrics.alignment import paired_alignment
-from bioft.metrics.groups import Groups
+from bioft.metrics.estimation import estimates
+from bioft.metrics.estimation.groups import Groups
 from bioft.tasks.name_alignment import TASK
 from bioft.tasks.name_alignment.answers import names_share
 from bioft.tasks.name_alignment.predict import Names

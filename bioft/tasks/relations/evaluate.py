@@ -10,7 +10,8 @@ from datasets import Dataset, DatasetDict
 from bioft import metrics
 from bioft.datasets.documents.corpus import expected_supports, training_documents
 from bioft.datasets.documents.pubtator import concepts
-from bioft.metrics import counts, estimates, relation_f1, report, thresholds
+from bioft.metrics import counts, relation_f1, report, thresholds
+from bioft.metrics.estimation import estimates
 from bioft.tasks.choices import Checked, is_other_rule, not_given
 from bioft.tasks.entities import predict as entity_prediction, predictions
 from bioft.tasks.entities.evaluate import audit, plot, tables

@@ -12,7 +12,8 @@ from rich.table import Table
 from bioft import metrics
 from bioft.datasets.rank import rank_bm25, rank_tfidf
 from bioft.datasets.splits import check_columns
-from bioft.metrics import estimates, report
+from bioft.metrics import report
+from bioft.metrics.estimation import estimates
 from bioft.metrics.retrieval import paired_retrieval
 from bioft.tasks.retrieval import TASK
 from bioft.tasks.retrieval.predict import RANKED, STORED, Queries, asked

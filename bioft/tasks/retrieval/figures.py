@@ -8,10 +8,11 @@ import numpy as np
 from datasets import Dataset, DatasetDict
 from scipy import stats
 
-from bioft.metrics import estimates, plots
-from bioft.metrics.estimates import CORRELATION, NUMBER, Estimate, Measured, ratio
-from bioft.metrics.groups import Groups
-from bioft.metrics.ranking import auroc
+from bioft.metrics import plots
+from bioft.metrics.estimation import estimates
+from bioft.metrics.estimation.estimates import CORRELATION, NUMBER, Estimate, Measured, ratio
+from bioft.metrics.estimation.groups import Groups
+from bioft.metrics.estimation.ranking import auroc
 from bioft.tasks.retrieval.encoder import RELATED, training_rows
 
 PAIRS = 1000

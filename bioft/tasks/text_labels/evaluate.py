@@ -17,7 +17,8 @@ from bioft.datasets.texts import labelled
 from bioft.datasets.texts.baselines import baselines_for, indicator_matrix
 from bioft.datasets.texts.labelled import labels_of
 from bioft.errors import BioftError, LeakageError
-from bioft.metrics import estimates, multilabel, plots, report as metrics_report, thresholds
+from bioft.metrics import multilabel, plots, report as metrics_report, thresholds
+from bioft.metrics.estimation import estimates
 from bioft.storage.runs import PREDICTIONS
 from bioft.storage.text_lines import normalise
 from bioft.tasks.choices import FIRST, Checked, is_other_rule, not_given

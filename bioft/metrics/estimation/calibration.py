@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, special, stats
 
-from bioft.metrics.estimates import CONFIDENCE, Estimate, ratio
-from bioft.metrics.groups import Floats, Groups, Integers
+from bioft.metrics.estimation.estimates import CONFIDENCE, Estimate, ratio
+from bioft.metrics.estimation.groups import Floats, Groups, Integers
 
 BINS = 15
 """Equal-width bins of the expected calibration error, the number that Guo et al. (2017) use."""

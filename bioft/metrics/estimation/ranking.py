@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from bioft.metrics.estimates import Estimate
-from bioft.metrics.groups import Floats, Integers
+from bioft.metrics.estimation.estimates import Estimate
+from bioft.metrics.estimation.groups import Floats, Integers
 
 
 def falling(scores: Floats) -> tuple[Integers, Integers]:

@@ -2,7 +2,7 @@
 
 Every metric is a function of how much each example counts. Its derivative with respect to that weight is the example's
 *influence*; the sum of squared influences is the metric's variance (infinitesimal jackknife, Jaeckel 1972), and by
-groups of examples that belong together it is cluster-robust (`bioft.metrics.groups`). docs/intervals.md says how often
+groups of examples that belong together it is cluster-robust (`Groups`). docs/intervals.md says how often
 the intervals hold the true value in simulations.
 
 **Intervals** of shares are Wilson's (1927), with the number of independent examples that would give the same variance
@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from bioft.errors import BioftError
-from bioft.metrics.groups import Floats, Groups, Mask
+from bioft.metrics.estimation.groups import Floats, Groups, Mask
 
 CONFIDENCE = 0.95
 MORE = 0.25

@@ -1,0 +1,1 @@
+"""Estimates: what metrics are made of, with their intervals and tests, by what examples share."""
