@@ -192,15 +192,18 @@ def interval_text(figure: Mapping[str, Any] | None) -> str:
 def print_figures(figures: Sequence[Figure], console: Console) -> None:
     """Print the figures of the fine-tuned model and those of others that do not hold, and how many of these hold.
 
-    What was not measured stands under its own heading: it follows from stored predictions, which may be false.
+    What was not measured stands under its own title: it follows from stored predictions, which may be false.
     """
     if not figures:
         return
-    measured = "now" if all(figure.now for figure in figures if figure.model == FINE_TUNED) else ""
-    heading = measured or "from stored predictions"
-    columns = (Column(each, no_wrap=True) for each in ("recorded [95 % interval]", heading, "difference", ""))
+    measured = all(figure.now for figure in figures if figure.model == FINE_TUNED)
+    title = "Test split" if measured else "Test split: what follows from stored predictions, not measured"
+    columns = (
+        Column(each, no_wrap=True)
+        for each in ("recorded [95 % interval]", "now" if measured else "computed", "difference", "")
+    )
     figure_column = Column("figure", overflow="fold")
-    table = Table(figure_column, *columns, title="Test split", title_justify="left", box=box.SIMPLE_HEAD)
+    table = Table(figure_column, *columns, title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for figure in figures:
         if figure.model == FINE_TUNED or not figure.holds:
             known = figure.recorded is not None and figure.measured is not None
@@ -210,7 +213,7 @@ def print_figures(figures: Sequence[Figure], console: Console) -> None:
                 f"{number_text(figure.recorded)} [{number_text(figure.low)}, {number_text(figure.high)}]",
                 number_text(figure.measured),
                 f"{figure.measured - figure.recorded:+.4f}" if known else "–",  # type: ignore[operator]
-                holds if figure.now else f"{'follows' if figure.equal else 'does not follow'}, not measured",
+                holds if figure.now else "follows" if figure.equal else "does not follow",
             )
             table.add_row(*(Text(clean(cell)) for cell in cells), style=None if figure.holds else "red")
     console.print(table)

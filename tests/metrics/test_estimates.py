@@ -90,8 +90,8 @@ def test_an_influence_is_the_derivative_with_respect_to_a_weight(name: str) -> N
                 continue
             moved = (more.point()[metric] - estimate.value) * copies
             influence = estimate.influence[example]
-            # AUROC has the variance of each class with its own degree of freedom; numbers of names grow with copies.
-            if "auroc" in metric or metric.startswith("false_"):
+            # Areas have variances of their own, tested below; numbers of names grow with copies.
+            if "auroc" in metric or "auprc" in metric or metric.startswith("false_"):
                 continue
             assert moved == pytest.approx(influence, rel=0.02, abs=0.002), metric
 
@@ -105,6 +105,19 @@ def test_auroc_has_the_variance_of_delong() -> None:
     estimate = intervals.measured(labels, scores).estimates["auroc"]
     assert estimate.value == pytest.approx(wins.mean())
     assert (estimate.influence**2).sum() == pytest.approx(variance)
+
+
+def test_auprc_has_the_influences_of_positives_left_out() -> None:
+    """The derivative with respect to a weight, as of one positive fewer."""
+    rng = np.random.default_rng(3)
+    labels, scores, copies = rng.integers(0, 2, 40), rng.random(40).round(1), 300
+    estimate = intervals.measured(labels, scores, metrics=["auprc"]).estimates["auprc"]
+    positives = labels.sum()
+    for example in range(40):
+        rows = [*np.repeat(np.arange(40), copies), example]
+        moved = intervals.metric_values(labels[rows], scores[rows])["auprc"] - estimate.value
+        expected = moved * copies * positives / (positives - 1)
+        assert estimate.influence[example] == pytest.approx(expected, rel=0.02, abs=0.002)
 
 
 def test_variance_by_crossed_groups_is_that_of_cameron_gelbach_and_miller() -> None:

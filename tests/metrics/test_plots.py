@@ -111,11 +111,13 @@ def test_roc_pr_shows_the_areas_that_the_metrics_report(figures, tmp_path):
     figure = figures["roc.png"]
     roc, pr = figure.axes
     flat = intervals.metrics_with_intervals(labels, scores)
-    for axes, name in ((roc, "auroc"), (pr, "auprc")):
-        expected = f"model: {flat[name]:.3f} [{flat[f'{name}_low']:.3f}, {flat[f'{name}_high']:.3f}]"
-        assert legend(axes)[0] == expected
-        assert axes.get_xlabel() and axes.get_ylabel()
-    assert legend(roc)[1] == "constant: 0.500 [0.495, 0.505]"
+    constant = intervals.metrics_with_intervals(labels, np.full(400, 0.5))
+    for place, (system, its) in enumerate({"model": flat, "constant": constant}.items()):
+        for axes, name in ((roc, "auroc"), (pr, "auprc")):
+            interval = f"[{its[f'{name}_low']:.3f}, {its[f'{name}_high']:.3f}]"
+            assert legend(axes)[place] == f"{system}: {its[name]:.3f} {interval}"
+            assert axes.get_xlabel() and axes.get_ylabel()
+    assert legend(roc)[1].startswith("constant: 0.500 [0.49")
     curve = line(roc, "model")
     assert np.trapezoid(curve[:, 1], curve[:, 0]) == pytest.approx(flat["auroc"])
     assert figure.get_suptitle() == f"n = 400 ({labels.sum()} positive; dotted: chance)"

@@ -183,8 +183,8 @@ def test_a_threshold_that_validation_does_not_give_is_found(finished: dict[str, 
     for number, (change, reason) in enumerate(
         {
             state: f"The threshold is {tuned:.4f}, and not .5 as recorded.",
-            choose: "Validation does not give the recorded threshold",
-            enough: "said to be the default .5: validation has 3 rows",
+            choose: "is said to be: validation; by the validation split it is: default .5: validation has 123",
+            enough: "said to be: default .5: validation has 3 rows",
         }.items()
     ):
         copy = forge(finished["sequence_classification"], tmp_path / str(number), change, predict)

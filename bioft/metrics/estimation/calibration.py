@@ -54,7 +54,8 @@ class CalibrationError(Estimate):
 
             if expected(0.0) >= 0:
                 return 0.0
-            most = (self.value + 10 * float(deviations.sum())) / float(shape.sum())
+            # A folded variable has at least the mean and at most the deviation of its own: the root is below this.
+            most = (self.value + (quantile + 1) * math.sqrt(shared) * float(deviations.sum())) / float(shape.sum())
             return float(optimize.brentq(expected, 0.0, most, xtol=1e-6)) * float(shape.sum())
 
         found, alike = np.abs(sums) if self.value else deviations, sizes / n

@@ -58,6 +58,8 @@ def auprc(labels: ArrayLike, scores: ArrayLike) -> Estimate:
     lowered = np.cumsum((gained * precision / taken)[::-1])[::-1][run]
     influence = np.empty(len(scores))
     influence[order] = (positive[order] * (precision[run] - area + raised) - lowered) / positives
+    # As if each had been left out of what it is compared with (jackknife): a positive lifts its own precision.
+    influence *= positives / max(positives - 1, 1)
     return Estimate(area, influence, (positive,), bias=_bias(area, gained, found, taken, len(scores)))
 
 

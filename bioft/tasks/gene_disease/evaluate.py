@@ -129,7 +129,7 @@ def check_choices(model: Any, dataset: DatasetDict, record: Mapping[str, Any], n
 
     stated, rule, recorded = record["scoring"]["threshold_chosen_on"], threshold_chosen_on(dataset), thresholds(record)
     if is_other_rule(stated, rule, record):
-        return [f"The thresholds are said to be the {stated}; by its validation split it is: {rule}."], []
+        return [f"What chose the thresholds is said to be: {stated}; by the validation split it is: {rule}."], []
     if stated != choosing.VALIDATION:
         others = [name for name, its in recorded.items() if its != choosing.DEFAULT]
         return [f"{name}: the threshold is not .5, which the record says it is." for name in others], []

@@ -123,7 +123,7 @@ def check_threshold(
         return [], [f"The threshold {recorded:.4f} was given by hand: it may have been chosen on the test split."]
     rule = threshold_chosen_on(validation.to_list(), recorded_arguments(record))
     if stated != "not chosen" and is_other_rule(stated, rule, record):
-        return [f"The threshold is said to be the {stated}; by the validation split it is: {rule}."], []
+        return [f"What chose the threshold is said to be: {stated}; by the validation split it is: {rule}."], []
     if stated != thresholds.VALIDATION:
         wrong = recorded != thresholds.DEFAULT
         return ([f"The threshold is {recorded:.4f}, and not .5 as recorded."] if wrong else []), []

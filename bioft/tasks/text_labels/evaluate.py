@@ -173,7 +173,9 @@ def check_choices(model: Any, dataset: DatasetDict, record: Mapping[str, Any], n
     for place, (label, stated) in enumerate(zip(labels, recorded_choice(record), strict=True)):
         threshold = kept["thresholds"][place]
         if is_other_rule(stated, rules[label], record):
-            reasons.append(f"{label}: the threshold is said to be the {stated}; by validation it is: {rules[label]}.")
+            reasons.append(
+                f"{label}: what chose the threshold is said to be: {stated}; by validation it is: {rules[label]}."
+            )
         elif place in wrong and stated != thresholds.VALIDATION:
             reasons.append(f"{label}: the threshold is {threshold:.4f}, and not .5 as recorded.")
         elif place in wrong:

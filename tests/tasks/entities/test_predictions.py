@@ -38,9 +38,7 @@ def test_differences_are_other_items_and_other_scores() -> None:
         "", "d1: entities, other scores", "d2: entities, (0, 4, 'A') only stored", ""
     ]  # fmt: skip
     without = table([[0, 4, "A"]], [[0, 4, "A"]], [], [])
-    assert predictions.differences(without, stored, {"prediction": "entities"})["changed"].tolist() == [
-        False, False, True, False
-    ]  # fmt: skip
+    assert predictions.differences(without, stored, {"prediction": "entities"})["changed"].tolist() == [0, 0, 2, 0]
 
 
 def test_a_table_has_a_row_for_each_document_in_their_order() -> None:
