@@ -173,8 +173,16 @@ def _is_built_on_hub(dataset: str, revision: str | None) -> bool:
         return False
     if huggingface_hub.is_offline_mode():
         return True
-    with connection(f"the dataset {dataset}", Access.of({})) as api:
-        return api.file_exists(dataset, storage.MANIFEST, repo_type="dataset", revision=revision)
+    try:
+        with connection(f"the dataset {dataset}", Access.of({})) as api:
+            files = api.dataset_info(dataset, revision=revision).siblings or []
+            return any(file.rfilename == storage.MANIFEST for file in files)
+    except BioftError as error:
+        raise _cannot_be_had(dataset, error) from error
+
+
+def _cannot_be_had(dataset: str, error: BioftError) -> BioftError:
+    return BioftError(f"There is no folder {dataset}, and from the Hub it can't be had: {error}")
 
 
 def say(manifest: dict[str, Any]) -> None:
@@ -266,7 +274,7 @@ def _read(dataset: str, revision: str | None, known: Sequence[str], validation_o
         try:
             folder = pull.pull_dataset(dataset, revision=revision)
         except BioftError as error:
-            raise BioftError(f"There is no folder {dataset}, and from the Hub it can't be had: {error}") from error
+            raise _cannot_be_had(dataset, error) from error
     splits, manifest = storage.load(folder, without=("test",) if validation_only else ())
     built_with = ", ".join(f"{key} {value}" for key, value in manifest.get("arguments", {}).items())
     builder = manifest.get("builder", "another program")

@@ -21,7 +21,7 @@ from bioft.datasets import load
 from bioft.datasets.arguments import DataArguments
 from bioft.errors import BioftError
 from bioft.storage import run_directory, yaml_config
-from bioft.training import presets, seeds as seed_runs
+from bioft.training import presets, recipe_process, seeds as seed_runs
 
 TRAINER_PACKAGES = ("accelerate", "peft", "sentence_transformers", "torch", "transformers", "trl")
 FROM_ONE = (
@@ -71,8 +71,8 @@ def run(main: Callable[..., None]) -> None:
         else:
             # Before the trainer's arguments exist: they would begin the process group that each seed needs.
             path, config = configuration(script.stem, groups, words, script)
-            if "split_seeds" in given and "split_seed" not in fields_of(groups):
-                raise BioftError(f"{script.stem} reads data that come with their splits: there is no split_seed.")
+            if "split_seeds" in given:
+                _check_split_seeds(script.stem, groups, {**config, **recipe_process.options(words)})
             raise SystemExit(seed_runs.train_seeds(script, path, config, words, given))
 
 
@@ -211,6 +211,16 @@ def _check_data_options(data_args: Any, given: set[str]) -> None:
             f"--{min(building)} is for a dataset that is built here ({known}), and not for {name}. Leave it "
             "out, or build another with `bioft build`."
         )
+
+
+def _check_split_seeds(recipe: str, groups: Sequence[Any], values: Mapping[str, Any]) -> None:
+    """Refuse seeds of splits, before the first is trained, of data that come with theirs; `values` are the options."""
+    if "split_seed" not in fields_of(groups):
+        raise BioftError(f"{recipe} reads data that come with their splits: there is no split_seed.")
+    for kind in groups:
+        if issubclass(kind, DataArguments):
+            name = values.get("dataset")
+            _check_data_options(kind() if name is None else kind(dataset=name), {"split_seed"})
 
 
 def _take_config(recipe: str, arguments: list[str], script: Path | None) -> Path:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 from datasets import DatasetDict
 from typer.testing import CliRunner
 
@@ -288,7 +289,8 @@ def test_queries_by_what_words_tell(tmp_path: Path) -> None:
     (base, bm25) = analysis_errors.changes(found).to_dict("records")
     assert (base["gained"], base["lost"], base["both_wrong"]) == (2, 0, 1)
     assert (bm25["gained"], bm25["lost"], bm25["both_right"]) == (1, 0, 1)
-    assert bm25["p_value"] > 0.3
+    t_test = scipy.stats.ttest_1samp([0, 1 / np.log2(3), 0], 0)
+    assert bm25["p_value"] == pytest.approx(t_test.pvalue, rel=0.05), "of one example more"
 
 
 def test_names_and_hidden_tokens(tmp_path: Path) -> None:

@@ -408,7 +408,7 @@ def test_recipes_take_a_dataset_from_the_hub_and_pin_it(
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub_server.endpoint)
     monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
     monkeypatch.setenv("HF_TOKEN", hub_server.tokens["read"])
-    with pytest.raises(BioftError, match=r"user/pears does not exist on the Hub"):
+    with pytest.raises(BioftError, match=r"no folder user/pears, and from the Hub.*does not exist"):
         load.load_or_build("user/pears")
     with pytest.raises(BioftError, match="--dataset_revision is for datasets on the Hub; hpo is none"):
         load.load_or_build("hpo", dataset_revision=commit)

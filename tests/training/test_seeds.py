@@ -212,6 +212,30 @@ def test_a_wrong_command_trains_nothing(
     assert message in " ".join(capsys.readouterr().err.split()) and not (tmp_path / "run").exists()
 
 
+def test_splits_that_come_with_the_data_have_no_seed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Said before the first of the runs, each of which would be refused; documents of one's own have a seed."""
+    words = ["--dataset", "bc5cdr", "--split_seeds", "0,1", "--output_dir", str(tmp_path / "run")]
+    monkeypatch.setattr("sys.argv", ["recipe", *words])
+    monkeypatch.setattr(seed_runs, "train_seeds", None)
+    with pytest.raises(SystemExit):
+        arguments.run(load_recipe("token_classification").main)
+    assert "--split_seed is for another --dataset: not for bc5cdr" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_recipe_without_seeds_of_splits_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["recipe", "--split_seeds", "0,1", "--output_dir", str(tmp_path / "run")])
+    recipe = load_recipe("token_classification")
+    monkeypatch.setattr(arguments, "fields_of", lambda groups: {"output_dir", "seeds", "split_seeds", "dataset"})
+    monkeypatch.setattr(arguments, "configuration", lambda *given: (tmp_path / "own.yaml", {}))
+    with pytest.raises(SystemExit):
+        arguments.run(recipe.main)
+    assert "come with their splits" in " ".join(capsys.readouterr().err.split())
+
+
 def test_options_are_read_in_every_form() -> None:
     assert options(["--a=1", "--b", "2", "3", "--flag", "--c="]) == {"a": "1", "b": "2 3", "flag": "", "c": ""}
 

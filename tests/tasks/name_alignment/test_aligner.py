@@ -317,6 +317,9 @@ def test_command_on_a_list_of_names(tmp_path: Path) -> None:
     assert refused.exit_code == 1 and "exists already" in refused.output
     refused = CliRunner().invoke(cli.app, [*command, "--overwrite", "--annotate", str(tmp_path / "out.xml")])
     assert refused.exit_code == 1 and "is no model" in refused.output
+    model = ["align", str(mini_model(tmp_path / "mini.xml")), *command[2:], "--overwrite"]
+    refused = CliRunner().invoke(cli.app, [*model, "--annotate", str(tmp_path / "out.xml")])
+    assert refused.exit_code == 1 and "Only ids of BiGG" in refused.output
     missing = CliRunner().invoke(cli.app, ["align", str(tmp_path / "absent.xml"), *command[2:], "--overwrite"])
     assert missing.exit_code == 1 and "no list of names at" in missing.output
 
