@@ -40,15 +40,17 @@ CHANGED: dict[str, set[str]] = {
     # Blocks of tokens are packed by TRL, so the training sees other ones.
     "masked_lm": {"log_history", "metrics", "comparison", "adaptation", "packing", "training"},
     # Validation is too small to choose thresholds, which are .5 now: what is decided by them changes too.
-    "gene_disease": THRESHOLD | DECIDED | {"base_model_threshold", "baseline_thresholds", "accuracy", "mcc"},
+    "gene_disease": THRESHOLD
+    | DECIDED
+    | {"base_model_threshold", "baseline_thresholds", "accuracy", "mcc", "baseline"},
     "relations": THRESHOLD | DECIDED | {"comparison", "error_analysis"},
     "joint": THRESHOLD | DECIDED | {"comparison", "relation_error_analysis"},
     "text_labels": THRESHOLD | DECIDED | {"comparison", "macro_comparison", "accuracy"},
 }
 """What was changed on purpose, by task: keys of the record at any depth, or what they end in ("chemical_f1")."""
-OF_THE_PROCESSOR = {"log_history", "metrics", "base_model_metrics", "comparison", "macro_comparison"}
-OF_THE_PROCESSOR |= {"error_analysis", "relation_error_analysis", "mentions"}
-"""What follows from arithmetic that differs in its last digits from processor to processor, more with each step."""
+OF_THE_PROCESSOR = {"grad_norm", "error_analysis", "relation_error_analysis", "mentions"}
+"""What follows from arithmetic that differs in its last digits from processor to processor, more with each step: what
+is counted, gradients, and losses after the twentieth step."""
 SHORTER = {"masked_lm": ("--max_steps", "4")}
 """What is trained for fewer steps, since what it learns is another thing anyway."""
 SPEED = {"seconds", "examples_per_second", "train_runtime", "train_samples_per_second", "train_steps_per_second"}
@@ -109,12 +111,14 @@ def test_a_run_is_recorded_as_before_and_goes_through_the_hub(
     run = tmp_path / "run"
     before, record = train(name, run, monkeypatch)
     assert (record["schema_version"], record["module"]) == (runs.SCHEMA_VERSION, f"bioft.tasks.{name}")
-    left_out = CHANGED.get(name, set()) | INTERVALS
+    compared = [before, record]
+    left_out, tolerance = CHANGED.get(name, set()) | INTERVALS, 1e-6
     if record["hardware"]["cpu"] != before["hardware"]["cpu"]:
-        left_out = left_out | OF_THE_PROCESSOR | THRESHOLD
-    expected, found = (comparable(its, left_out) for its in (before, record))
+        left_out, tolerance = left_out | OF_THE_PROCESSOR, 0.02
+        compared = [its | {"log_history": its["log_history"][:20]} for its in compared]
+    expected, found = (comparable(its, left_out) for its in compared)
     assert found.keys() == expected.keys()
-    near = {key: pytest.approx(its, abs=1e-6) if isinstance(its, float) else its for key, its in expected.items()}
+    near = {key: pytest.approx(its, abs=tolerance) if isinstance(its, float) else its for key, its in expected.items()}
     assert {key: found[key] for key, its in near.items() if found[key] != its} == {}
     assert {file for file in record["files"] if not file.startswith("plots/")} == before["files"].keys()
 

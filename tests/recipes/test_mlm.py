@@ -84,7 +84,7 @@ def finished(recipe: ModuleType, trials: Path, tmp_path_factory: pytest.TempPath
     folder = tmp_path_factory.mktemp("finished")
     model = write_encoder(folder / "model")
     AutoModel.from_pretrained(model).save_pretrained(model)  # with a pooler, as checkpoints of BERT have one
-    run_recipe(recipe, *options("default", model, trials, folder / "run", **TRAINING))
+    run_recipe(recipe, *options("default", model, trials, folder / "run", **TRAINING, test_size=0.4))
     return folder / "run"
 
 
@@ -105,10 +105,8 @@ def test_the_record_holds_what_was_done_and_found(finished: Path) -> None:
 
 def test_training_teaches_it_something(finished: Path) -> None:
     record = runs.read(finished)
-    # On so few texts the intervals are wide.
-    assert record["metrics"]["masked_accuracy"]["value"] > record["base_model_metrics"]["masked_accuracy"]["value"]
-    assert record["metrics"]["perplexity"]["value"] < record["base_model_metrics"]["perplexity"]["value"]
-    assert record["adaptation"]["difference"] > 0
+    assert record["metrics"]["perplexity"]["high"] < record["base_model_metrics"]["perplexity"]["low"]
+    assert record["adaptation"]["low"] > 0
 
 
 def test_figures_follow_from_the_predictions(finished: Path) -> None:
