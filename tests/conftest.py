@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 from collections.abc import Generator, Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -39,6 +40,9 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
     """
     with HubServer(tmp_path) as server:
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+        # A client that was made for the Hub of an earlier test would wait for that, which is gone.
+        if (transformers := sys.modules.get("transformers.utils.hub")) is not None:
+            monkeypatch.setattr(transformers, "_hf_api", None)
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "downloads"))
         monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path / "token"))
         monkeypatch.delenv("HF_TOKEN", raising=False)
