@@ -1,5 +1,6 @@
 """Text files read line by line, whatever their compression, and text folded for comparison."""
 
+import functools
 import gzip
 import io
 import os
@@ -156,12 +157,35 @@ class _Gzip(gzip.GzipFile):
 
 
 _NOT_A_WORD = re.compile(r"[\W_]+")
+_ALPHABETS = ("CYRILLIC", "ARMENIAN", "CHEROKEE", "COPTIC")
+_ACCENT = re.compile("[\u0300-\u036f]")
 
 
 def normalise(text: str) -> str:
-    """Text reduced to what makes it the same name: no case, no punctuation, single spaces, compatible forms.
+    """Text reduced to what makes it the same name: no case, accents or punctuation, single spaces, compatible forms.
 
-    Two texts with the same result count as duplicates. A text of punctuation only keeps it.
+    Two texts with the same result count as duplicates: also where one has characters that nobody sees (soft hyphens,
+    spaces without width), or letters that look like Latin ones. A text of punctuation only keeps it.
     """
-    folded = unicodedata.normalize("NFKC", text).casefold()
+    folded = text.casefold() if text.isascii() else _folded(text)
     return _NOT_A_WORD.sub(" ", folded).strip() or folded.strip()
+
+
+def _folded(text: str) -> str:
+    """In small letters without accents, without what is not seen, and with Latin letters for those that look so."""
+    seen = "".join(each for each in text if unicodedata.category(each) != "Cf")
+    plain = _ACCENT.sub("", unicodedata.normalize("NFKD", seen)).translate(_look_alikes())
+    return unicodedata.normalize("NFKC", plain).casefold()
+
+
+@functools.cache
+def _look_alikes() -> dict[int, str]:
+    """Latin letters for letters that look like them (Unicode, UTS #39); Greek ones mean something else in names."""
+    from confusable_homoglyphs.confusables import confusables_data
+
+    found = {}
+    for letter, alike in confusables_data.items():
+        latin = [each["c"] for each in alike if re.fullmatch("[A-Za-z]", each["c"])]
+        if len(letter) == 1 and latin and unicodedata.name(letter, "").startswith(_ALPHABETS):
+            found[ord(letter)] = latin[0]
+    return found

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from datasets import Dataset
 
 from bioft.datasets.surface import features, surface, surface_baseline, telling_columns
 
@@ -62,14 +63,14 @@ def test_what_is_in_the_input_is_found(change: Any) -> None:
 
 @pytest.mark.parametrize("change", [number_of_id, letters_of_id, site])
 def test_what_is_in_other_columns_is_found_there_only(change: Any) -> None:
-    found = surface(*splits(change), "label", ["text"])
+    found = surface(*map(Dataset.from_pandas, splits(change)), "label", ["text"])
     assert found["every_column"]["auroc"] > 0.9 and found["every_column"]["p"] < 0.05
     assert found["inputs"]["p"] > 0.05
 
 
 def test_rows_in_the_order_of_their_labels_are_found() -> None:
     train, test = (rows.sort_values("label", ignore_index=True) for rows in splits(nothing))
-    found = surface(train, test, "label", ["text"])["every_column"]
+    found = surface(Dataset.from_pandas(train), Dataset.from_pandas(test), "label", ["text"])["every_column"]
     assert found["auroc"] > 0.9 and found["top"][0] == "order of the rows"
 
 

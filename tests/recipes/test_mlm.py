@@ -34,6 +34,7 @@ ARCHITECTURES = {
 }
 """The architecture of each preset."""
 TRAINING = {"num_train_epochs": 6, "learning_rate": 1e-2, "per_device_train_batch_size": 4, "eval_strategy": "no"}
+TRAINING["test_size"] = 0.4  # enough texts for intervals to tell what was learnt
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +85,7 @@ def finished(recipe: ModuleType, trials: Path, tmp_path_factory: pytest.TempPath
     folder = tmp_path_factory.mktemp("finished")
     model = write_encoder(folder / "model")
     AutoModel.from_pretrained(model).save_pretrained(model)  # with a pooler, as checkpoints of BERT have one
-    run_recipe(recipe, *options("default", model, trials, folder / "run", **TRAINING, test_size=0.4))
+    run_recipe(recipe, *options("default", model, trials, folder / "run", **TRAINING))
     return folder / "run"
 
 

@@ -13,6 +13,7 @@ from datasets import Dataset, DatasetDict, concatenate_datasets
 
 from bioft.datasets.documents import COLUMNS, pubtator
 from bioft.datasets.documents.pubtator import Document, concepts
+from bioft.datasets.near_duplicates import near_duplicates
 from bioft.datasets.options import PathName, Seed, SkipBad, TestSize, ValidationSize
 from bioft.datasets.splits import SPLITS, check_disjoint, grouped_split, straddling
 from bioft.errors import BioftError, LeakageError
@@ -243,11 +244,11 @@ def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
     one split.
 
     Returns what can be written as JSON: `checks` (what was counted, all 0), `repeated_texts` (per split, texts that
-    an earlier document of it has) and `seen_in_train`: for validation and test, per entity type and for all,
-    `mentions` and the fraction of them whose name (normalised, with this type) occurs in train; `linked` (mentions
-    that have a concept id) and the fraction of them of which any concept does; and per relation type `relations`
-    and the fraction whose (type, head, tail) does. `not_in_training`, where there are such: the types of the test
-    split that no training document has.
+    an earlier document of it has), `near_duplicates` (see there) and `seen_in_train`: for validation and test, per
+    entity type and for all, `mentions` and the fraction of them whose name (normalised, with this type) occurs in train; `linked`
+    (mentions that have a concept id) and the fraction of them of which any concept does; and per relation type
+    `relations` and the fraction whose (type, head, tail) does. `not_in_training`, where there are such: the types of
+    the test split that no training document has.
     """
     ids = {name: rows["document_id"][:] for name, rows in dataset.items()}
     texts = {name: [normalise(text) for text in rows["text"][:]] for name, rows in dataset.items()}
@@ -268,6 +269,7 @@ def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
     return ({"not_in_training": unseen} if unseen else {}) | {
         "checks": {"document_ids_across_splits": 0, "normalised_texts_across_splits": 0},
         "repeated_texts": {name: len(values) - len(set(values)) for name, values in texts.items()},
+        "near_duplicates": near_duplicates(dataset, key="document_id"),
         "seen_in_train": {name: train.fractions(split) for name, split in rows.items() if name != "train"},
     }
 

@@ -8,6 +8,7 @@ import numpy as np
 from datasets import Dataset, DatasetDict
 
 from bioft.datasets.splits import FloatArray, check_disjoint, split_ids
+from bioft.datasets.surface import surface
 from bioft.errors import LeakageError
 from bioft.metrics.estimation.groups import Groups
 from bioft.metrics.estimation.ranking import auroc
@@ -36,7 +37,8 @@ def audit(
     validation and test with train: entities, how many are in train, and the fraction of rows that have them)
     and `shortcuts`: AUROC on the test split, with 95 % interval (DeLong et al., Biometrics 1988), of
     predictors that know only how often names occur or how they are spelt. One whose interval excludes 0.5 is
-    flagged "shortcut" (above) or "inverted shortcut" (below: a model can learn the reverse).
+    flagged "shortcut" (above) or "inverted shortcut" (below: a model can learn the reverse), and what the `surface`
+    of names and of the other columns tells (`bioft.datasets.surface`).
     """
     frames = {name: _Columns(rows) for name, rows in dataset.items()}
     checks = _check_pairs(frames, known_positives)
@@ -59,6 +61,7 @@ def audit(
             for side in sides
         },
         "shortcuts": _shortcuts(dataset, frames, seed),
+        "surface": surface(dataset["train"], dataset["test"], "label", ["gene", "disease"]),
     }
 
 

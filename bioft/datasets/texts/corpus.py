@@ -16,6 +16,7 @@ from datasets import Dataset, DatasetDict
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from bioft.datasets.near_duplicates import near_duplicates
 from bioft.datasets.origin import Origin
 from bioft.datasets.splits import SPLITS, grouped_split, straddling
 from bioft.errors import BioftError, LeakageError
@@ -89,7 +90,7 @@ def group_like_texts(batches: Iterable[list[str]]) -> np.ndarray:
 
 
 def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
-    """Check texts for leaks; returns `checks` (counted, all 0) and what may not be English.
+    """Check texts for leaks; returns `checks` (counted, all 0), `near_duplicates` and what may not be English.
 
     `perhaps_not_english`: per split how many texts of 20 words or more have hardly any common English word, and the
     first ids of them. Raises BioftError for an id that comes twice, LeakageError for a text that is in two splits but
@@ -114,7 +115,11 @@ def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
         raise BioftError(f"The id {most[0][0]!r} belongs to {most[0][1]} texts. Each text needs its own.")
     if shared := straddling(digests):
         raise LeakageError(f"{len(shared):,} texts straddle splits: they are the same but for case and punctuation.")
-    return {"checks": {"ids_repeated": 0, "normalised_texts_across_splits": 0}, "perhaps_not_english": foreign}
+    return {
+        "checks": {"ids_repeated": 0, "normalised_texts_across_splits": 0},
+        "perhaps_not_english": foreign,
+        "near_duplicates": near_duplicates(dataset),
+    }
 
 
 def _stored(texts: Callable[[Counter[str]], Iterable[tuple[str, str]]], origin: Origin) -> Path:

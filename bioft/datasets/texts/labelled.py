@@ -12,8 +12,10 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from datasets import Dataset, DatasetDict
 from datasets.fingerprint import generate_random_fingerprint
 
+from bioft.datasets.near_duplicates import near_duplicates
 from bioft.datasets.origin import Origin
 from bioft.datasets.splits import SPLITS, IntArray, check_columns, check_sizes
+from bioft.datasets.surface import surface
 from bioft.errors import BioftError, suggestion
 from bioft.storage.text_lines import normalise
 
@@ -217,17 +219,27 @@ def count(rows: Dataset, labels: Sequence[str]) -> dict[str, int]:
 
 def labels_of(rows: Dataset) -> list[list[str]]:
     """The labels of each row, also where a row has one."""
-    return rows["labels"][:] if "labels" in rows.column_names else [[label] for label in rows["label"]]
+    name = _label_column(rows)
+    return rows[name][:] if name == "labels" else [[label] for label in rows[name]]
+
+
+def _label_column(rows: Dataset) -> str:
+    return "labels" if "labels" in rows.column_names else "label"
 
 
 def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
-    """Check labelled texts for leaks: returns `checks` (what was counted, all 0).
+    """Check labelled texts for leaks, and measure what their labels can be told from without reading.
 
-    Raises LeakageError if an id, or a text that is the same but for case and punctuation, is in two splits.
+    Returns `checks` (what was counted, all 0), `near_duplicates` of training texts and what the `surface` tells.
+    Raises LeakageError if an id, or a text that is the same but for case, accents and punctuation, is in two splits.
     """
     check_columns(dataset, "ids", "id")
     check_columns(dataset, "normalised texts", "text", key=normalise)
-    return {"checks": {"ids_across_splits": 0, "normalised_texts_across_splits": 0}}
+    return {
+        "checks": {"ids_across_splits": 0, "normalised_texts_across_splits": 0},
+        "near_duplicates": near_duplicates(dataset),
+        "surface": surface(dataset["train"], dataset["test"], _label_column(dataset["train"]), ["text"]),
+    }
 
 
 def _one_text_each(rows: Sequence[LabelledText]) -> tuple[list[LabelledText], list[str]]:

@@ -1,0 +1,173 @@
+"""Texts of one split that are nearly those of another: edited, cut, put together, or the same but for numbers.
+
+Folded texts (`bioft.storage.text_lines.normalise`) that are equal are duplicates. Nearly so are texts of `LEAST_WORDS`
+words or more that are equal but for their numbers, whose sets of words and neighbouring words overlap by `ALIKE`
+(Jaccard; candidates by MinHash with bands, Broder 1997), or of which one has a sentence and half of the words of the other.
+Shorter ones are names and phrases: "type 1" and "type 2" are not the same there.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from bioft.storage.text_lines import normalise
+
+LEAST_WORDS = 8
+ALIKE = 0.6
+"""Jaccard similarity of the sets of words and pairs of words: one of eight words is another, .64."""
+SHARED = 0.5
+"""Share of the words and pairs of words of the shorter text that are in the longer one, if they share a sentence."""
+LEAST_OF_SENTENCE = 5
+"""Words of a sentence that counts as shared; "Methods and results" is in many texts."""
+COMMON = 5
+"""Texts of a split that may have a sentence before it is one that many write (of a licence, of a trial's phase)."""
+HASHES, BANDS = 96, 32
+"""Of MinHash: a pair at .6 is a candidate with a probability of .9996, one at .2 with .22."""
+SHOWN = 3
+MOST = 200_000
+"""Texts of a split that are looked at: about two minutes and a gigabyte."""
+_BATCH = 2_000
+_SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+")
+_NUMBER = re.compile(r"\d+")
+
+
+def near_duplicates(dataset: Mapping[str, Any], text: str = "text", key: str = "id") -> dict[str, Any]:
+    """Which texts of each other split are nearly one of the training split; the part of an audit that JSON can hold.
+
+    Args:
+        dataset: splits with these two columns, `train` among them.
+        text: the column of texts.
+        key: the column that names them.
+
+    Returns:
+        By split: `texts`, how many were looked up; `among` how many training texts; `near`, how many are nearly one
+        of these; `first`, the first of them (`id`, `of` the training text, and `because`: "folded", "numbers",
+        "words" or "sentences"). Of more than `MOST` texts so many are taken, at even distances.
+    """
+    train = _at_most(dataset["train"], MOST)
+    texts = Texts(_column(train, text))
+    found = {}
+    for split, rows in dataset.items():
+        if split != "train":
+            tested = _at_most(rows, MOST)
+            near = texts.find(_column(tested, text))
+            first = [{"id": tested[row][key], "of": train[of][key], "because": why} for row, of, why in near[:SHOWN]]
+            found[split] = {"texts": len(tested), "among": len(train), "near": len(near), "first": first}
+    return found
+
+
+def _at_most(rows: Any, most: int) -> Any:
+    return rows if len(rows) <= most else rows.select(range(0, len(rows), -(-len(rows) // most)))
+
+
+def _column(rows: Any, name: str) -> Iterable[str]:
+    """A column in pieces: that of a large dataset would not fit into memory."""
+    for start in range(0, len(rows), _BATCH):
+        yield from rows[start : start + _BATCH][name]
+
+
+class Texts:
+    """Texts among which those are looked up that are nearly another one."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        from rensa import RMinHashLSH
+
+        self.texts: list[str] = []
+        self.folded: dict[int, int] = {}
+        self.without_numbers: dict[int, int] = {}
+        self.sentences: dict[int, list[int]] = defaultdict(list)
+        self.bands = RMinHashLSH(ALIKE, HASHES, BANDS)
+        for start, batch in _batches(texts):
+            parts = [_sentences(each) for each in batch]
+            self.texts += (texts := [" ".join(its) for its in parts])
+            for row, (sentences, folded) in enumerate(zip(parts, texts, strict=True), start):
+                self.folded.setdefault(hash(folded), row)
+                if _is_long(folded):
+                    self.without_numbers.setdefault(hash(_without_numbers(folded)), row)
+                for sentence in _keys(sentences):
+                    if len(rows := self.sentences[sentence]) <= COMMON:
+                        rows.append(row)
+            self.bands.insert_pairs(list(enumerate(_hashes(texts), start)))
+
+    def find(self, texts: Iterable[str]) -> list[tuple[int, int, str]]:
+        """The texts that are nearly one of these: the row, that of the other text, and why it is."""
+        found: list[tuple[int, int, str]] = []
+        for start, batch in _batches(texts):
+            parts = [_sentences(each) for each in batch]
+            hashes = _hashes([" ".join(its) for its in parts])
+            for row, sentences in enumerate(parts):
+                if (near := self._nearest(sentences, hashes[row])) is not None:
+                    found.append((start + row, *near))
+        return found
+
+    def _nearest(self, sentences: list[str], hashes: Any) -> tuple[int, str] | None:
+        folded = " ".join(sentences)
+        if (of := self.folded.get(hash(folded))) is not None:
+            return of, "folded"
+        if not _is_long(folded):
+            return None
+        if (of := self.without_numbers.get(hash(_without_numbers(folded)))) is not None:
+            return of, "numbers"
+        shingles = _shingles(folded)
+        for of in sorted(self.bands.query(hashes)):
+            others = _shingles(self.texts[of])
+            if _is_long(self.texts[of]) and len(shingles & others) >= ALIKE * len(shingles | others):
+                return of, "words"
+        for of in self._sharing(sentences):
+            others = _shingles(self.texts[of])
+            shorter = min(len(shingles), len(others))
+            if _is_long(self.texts[of]) and len(shingles & others) >= SHARED * shorter:
+                return of, "sentences"
+        return None
+
+    def _sharing(self, sentences: list[str]) -> list[int]:
+        """The texts that have a sentence of these which few have."""
+        rows = (self.sentences.get(each, ()) for each in _keys(sentences))
+        return sorted({row for its in rows if len(its) <= COMMON for row in its})
+
+
+def _batches(texts: Iterable[str]) -> Iterable[tuple[int, Sequence[str]]]:
+    """Pieces of the texts with the place of their first, so that no column is in memory twice."""
+    batch: list[str] = []
+    start = 0
+    for text in texts:
+        batch.append(text)
+        if len(batch) == _BATCH:
+            yield start, batch
+            start, batch = start + len(batch), []
+    yield start, batch
+
+
+def _words(folded: str) -> int:
+    return folded.count(" ") + 1
+
+
+def _is_long(folded: str) -> bool:
+    return _words(folded) >= LEAST_WORDS
+
+
+def _shingles(folded: str) -> set[str]:
+    words = folded.split()
+    return {*words, *map(" ".join, pairwise(words))}
+
+
+def _hashes(many: list[str]) -> list[Any]:
+    from rensa import RMinHash
+
+    return RMinHash.from_token_sets(map(_shingles, many), HASHES, 0)
+
+
+def _sentences(text: str) -> list[str]:
+    """The folded sentences of a text; together they are the folded text."""
+    return [normalise(each) for each in _SENTENCE.split(text) if any(map(str.isalnum, each))] or [normalise(text)]
+
+
+def _keys(sentences: list[str]) -> set[int]:
+    """A hash of each sentence that is long enough, whatever its numbers."""
+    return {hash(_without_numbers(each)) for each in sentences if _words(each) >= LEAST_OF_SENTENCE}
+
+
+def _without_numbers(text: str) -> str:
+    return _NUMBER.sub("0", text)

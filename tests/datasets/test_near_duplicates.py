@@ -1,0 +1,119 @@
+"""Near duplicates: each kind of edit is found, and other abstracts, names and phrases are not."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import pytest
+from datasets import Dataset
+from hypothesis import given, strategies as st
+
+from bioft.datasets.documents import bc5cdr, sample
+from bioft.datasets.near_duplicates import LEAST_WORDS, Texts, near_duplicates
+from bioft.storage.text_lines import normalise
+
+Edit = Callable[[str, Random, str], str]
+
+
+def another_word(text: str, rng: Random, other: str) -> str:
+    words = text.split()
+    words[rng.randrange(len(words))] = "elephant"
+    return " ".join(words)
+
+
+def shuffled(text: str, rng: Random, other: str) -> str:
+    sentences = re.split(r"(?<=[.!?])\s+", text)
+    rng.shuffle(sentences)
+    return " ".join(sentences)
+
+
+EDITS: dict[str, Edit] = {
+    "a space without width": lambda text, rng, other: text[:7] + "\u200b" + text[7:],
+    "soft hyphens": lambda text, rng, other: re.sub(r"(\w{4})(\w{3})", "\\1\u00ad\\2", text, count=5),
+    "Cyrillic letters": lambda text, rng, other: text.replace("a", "а"),
+    "accents": lambda text, rng, other: text.replace("e", "é", 4).replace("o", "ö", 3),
+    "another word": another_word,
+    "other numbers": lambda text, rng, other: re.sub(r"\d+", lambda its: str(rng.randrange(1000)), text),
+    "shuffled sentences": shuffled,
+    "the end cut off": lambda text, rng, other: text[: len(text) * 6 // 10],
+    "the second of two": lambda text, rng, other: f"{other} {text}",
+    "the first of two": lambda text, rng, other: f"{text} {other}",
+}
+
+
+@pytest.fixture(scope="module")
+def abstracts(shared_data: Path) -> tuple[list[str], list[str]]:
+    splits = bc5cdr.build(path=shared_data / "bc5cdr")[0]
+    return splits["train"]["text"][:], splits["test"]["text"][:]
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_an_edited_abstract_is_found(edit: str, abstracts: tuple[list[str], list[str]]) -> None:
+    """500 abstracts of BC5CDR: of each kind 95 % at least, and each as near the one that it was made of."""
+    train, test = abstracts
+    rng = Random(0)
+    edited = [EDITS[edit](text, rng, test[row]) for row, text in enumerate(train)]
+    found = Texts(train).find(edited)
+    assert len(found) >= 0.95 * len(train)
+    assert sum(row == of for row, of, _ in found) >= 0.99 * len(found)
+
+
+def test_other_abstracts_are_none(abstracts: tuple[list[str], list[str]]) -> None:
+    train, test = abstracts
+    assert len(Texts(train).find(test)) <= 0.005 * len(test)
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_an_edited_text_of_the_sample_is_found(edit: str) -> None:
+    splits = sample.build()[0]
+    train, other = splits["train"]["text"][:], splits["test"]["text"][:]
+    rng = Random(0)
+    edited = [EDITS[edit](text, rng, other[row % len(other)]) for row, text in enumerate(train)]
+    assert len(Texts(train).find(edited)) >= 0.95 * len(train)
+    assert not Texts(train).find(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Spinocerebellar ataxia type 1", "Spinocerebellar ataxia type 2"),
+        ("slow accrual of patients", "slow recruitment of patients"),
+        ("Patients with fever were seen. They recovered.", "Rats were given a drug. They recovered."),
+    ],
+)
+def test_short_texts_are_near_only_if_they_are_the_same(one: str, other: str) -> None:
+    assert not Texts([one]).find([other])
+    assert Texts([one]).find([one.upper().replace(" ", "  ")]) == [(0, 0, "folded")]
+
+
+def test_what_many_texts_say_makes_none_near() -> None:
+    phrase = "The study was conducted in accordance with the Declaration of Helsinki."
+    words = [f"{a} {b} {c} {d}" for a in "uvwxyz" for b in "klmn" for c in "gh" for d in "ef"]
+    texts = [f"Of {each} we found {each} in {each}. {phrase}" for each in words]
+    near = {row for row, of, why in Texts(texts[:48]).find(texts[48:]) if why == "sentences"}
+    assert not near
+
+
+def test_what_was_found_is_told_with_ids() -> None:
+    text = "Hepatitis was seen in 3 of 40 patients who had taken isoniazid for a year."
+    train = Dataset.from_dict({"id": ["t1", "t2"], "text": ["Something else altogether.", text]})
+    test = Dataset.from_dict({"id": ["a", "b"], "text": [text.replace("40", "41"), "Nothing of the kind."]})
+    found = near_duplicates({"train": train, "test": test})
+    first = [{"id": "a", "of": "t2", "because": "numbers"}]
+    assert found == {"test": {"texts": 2, "among": 2, "near": 1, "first": first}}
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8"), max_size=60), min_size=1, max_size=6))
+def test_every_text_is_near_itself(texts: list[str]) -> None:
+    """Whatever it is made of, and as the first of those that are the same."""
+    found = Texts(texts).find(texts)
+    assert [row for row, _, _ in found] == list(range(len(texts)))
+    assert all(
+        normalise(texts[of]).split() == normalise(texts[row]).split() or why != "folded" for row, of, why in found
+    )
+
+
+def test_least_words() -> None:
+    text = " ".join(f"word{chr(97 + i)}" for i in range(LEAST_WORDS))
+    assert Texts([text]).find([text.replace("wordc", "other")]) == [(0, 0, "words")]
