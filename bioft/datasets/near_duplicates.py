@@ -2,8 +2,8 @@
 
 Folded texts (`bioft.storage.text_lines.normalise`) that are equal are duplicates. Nearly so are texts of `LEAST_WORDS`
 words or more that are equal but for their numbers, whose sets of words and neighbouring words overlap by `ALIKE`
-(Jaccard; candidates by MinHash with bands, Broder 1997), or of which one has a sentence and half of the words of the other.
-Shorter ones are names and phrases: "type 1" and "type 2" are not the same there.
+(Jaccard; candidates by MinHash with bands, Broder 1997), or of which one has a sentence and half of the words of
+the other. Shorter ones are names and phrases: "type 1" and "type 2" are not the same there.
 """
 
 import re

@@ -52,7 +52,9 @@ def print_results(record: Mapping[str, Any], shown: Mapping[str, str], console: 
     rows = result_rows(record)
     split = "Test" if runs.is_tested(record) else "Validation"
     console.print(results_table(rows, console.width, shown, split))
-    console.print(record["comparison"]["sentence"], soft_wrap=True, highlight=False)
+    for key in ("comparison", "by_neighbour"):
+        if key in record:
+            console.print(record[key]["sentence"], soft_wrap=True, highlight=False)
 
 
 def result_rows(record: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

@@ -44,6 +44,7 @@ METRICS = {
 BASELINES = {
     "Popularity, logistic": "popularity_logistic",
     "Popularity, boosted": "popularity_boosted",
+    "Names, surface": "surface",
     "Names, TF-IDF": "tfidf",
     "Graph, SVD": "graph",
 }

@@ -245,10 +245,10 @@ def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
 
     Returns what can be written as JSON: `checks` (what was counted, all 0), `repeated_texts` (per split, texts that
     an earlier document of it has), `near_duplicates` (see there) and `seen_in_train`: for validation and test, per
-    entity type and for all, `mentions` and the fraction of them whose name (normalised, with this type) occurs in train; `linked`
-    (mentions that have a concept id) and the fraction of them of which any concept does; and per relation type
-    `relations` and the fraction whose (type, head, tail) does. `not_in_training`, where there are such: the types of
-    the test split that no training document has.
+    entity type and for all, `mentions` and the fraction of them whose name (normalised, with this type) occurs in
+    train; `linked` (mentions that have a concept id) and the fraction of them of which any concept does; and per
+    relation type `relations` and the fraction whose (type, head, tail) does. `not_in_training`, where there are such:
+    the types of the test split that no training document has.
     """
     ids = {name: rows["document_id"][:] for name, rows in dataset.items()}
     texts = {name: [normalise(text) for text in rows["text"][:]] for name, rows in dataset.items()}

@@ -14,10 +14,12 @@ from bioft.datasets.documents import corpus
 from bioft.datasets.documents.corpus import expected_supports, training_documents
 from bioft.metrics import counts, entity_f1, report
 from bioft.metrics.estimation import estimates
+from bioft.task import FINE_TUNED
 from bioft.tasks.entities import errors as error_analysis, predictions, tagging
 from bioft.tasks.entities.baselines import ENTITIES
 from bioft.tasks.entities.predict import table_of
 from bioft.tasks.entities.predictions import Record
+from bioft.tasks.neighbours import by_neighbour
 
 SHOWN = {"f1": "F1", "precision": "Precision", "recall": "Recall", "unseen_f1": "F1, unseen", "macro_f1": "Macro F1"}
 
@@ -81,7 +83,9 @@ def comparisons(
         name: entity_f1.paired_f1(references, found, predictions.without_scores(its["prediction"]))
         for name, its in baselines.items()
     }
-    return {"comparison": report.describe_best(results, "F1")}
+    best = report.describe_best(results, "F1")
+    systems = {FINE_TUNED: table, **baselines}
+    return {"comparison": best} | by_neighbour(figures, systems, best["baseline"], ("f1", "F1"), dataset, record)
 
 
 def audit(dataset: DatasetDict, record: Record) -> dict[str, Any]:

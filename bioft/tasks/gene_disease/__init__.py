@@ -28,6 +28,7 @@ TASK = Task(
         "majority": "majority class",
         "popularity_logistic": "popularity (degree), logistic regression",
         "popularity_boosted": "popularity (degree), gradient boosting",
+        "surface": "surface of the names (length, case, digits), gradient boosting",
         "tfidf": "TF-IDF of the names",
         "graph": "training graph (SVD), reads no text",
     },

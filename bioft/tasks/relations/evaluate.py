@@ -12,10 +12,12 @@ from bioft.datasets.documents.corpus import expected_supports, training_document
 from bioft.datasets.documents.pubtator import concepts
 from bioft.metrics import counts, relation_f1, report, thresholds
 from bioft.metrics.estimation import estimates
+from bioft.task import FINE_TUNED
 from bioft.tasks.choices import Checked, is_other_rule, not_given
 from bioft.tasks.entities import predict as entity_prediction, predictions
 from bioft.tasks.entities.evaluate import audit, plot, tables
 from bioft.tasks.entities.predictions import Record
+from bioft.tasks.neighbours import by_neighbour
 from bioft.tasks.relations import candidates as relations, errors
 from bioft.tasks.relations.baselines import RELATIONS
 from bioft.tasks.relations.linking import ConceptDictionary
@@ -94,7 +96,9 @@ def comparisons(
     test = dataset["test"]
     references, found = relation_f1.relations(test), _found(table, test)
     results = {name: relation_f1.paired_f1(references, found, _found(its, test)) for name, its in baselines.items()}
-    return {"comparison": report.describe_best(results, "F1")}
+    best = report.describe_best(results, "F1")
+    systems = {FINE_TUNED: table, **baselines}
+    return {"comparison": best} | by_neighbour(figures, systems, best["baseline"], ("f1", "F1"), dataset, record)
 
 
 def baseline_names(record: Record) -> list[str]:

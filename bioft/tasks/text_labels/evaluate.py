@@ -21,7 +21,9 @@ from bioft.metrics import multilabel, plots, report as metrics_report, threshold
 from bioft.metrics.estimation import estimates
 from bioft.storage.runs import PREDICTIONS
 from bioft.storage.text_lines import normalise
+from bioft.task import FINE_TUNED
 from bioft.tasks.choices import FIRST, Checked, is_other_rule, not_given
+from bioft.tasks.neighbours import by_neighbour
 from bioft.tasks.text_labels.classifier import choose_thresholds, decide, score_texts
 
 SHOWN = {
@@ -124,7 +126,9 @@ def comparisons(
             for name, its in baselines.items()
         }
         results[key] = metrics_report.describe_best(compared, SHOWN[metric])
-    return results
+    best = results["comparison"]["baseline"]
+    systems = {FINE_TUNED: table, **baselines}
+    return results | by_neighbour(figures, systems, best, ("f1", SHOWN["f1"]), dataset, record)
 
 
 def test_rows(dataset: DatasetDict) -> pd.DataFrame:
