@@ -3,6 +3,7 @@
 import inspect
 import logging
 from collections.abc import Iterable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ import pandas as pd
 from datasets import DatasetDict
 
 from bioft.datasets.options import described
-from bioft.datasets.splits import split_in
+from bioft.datasets.splits import SPLITS, split_in
 from bioft.errors import BioftError
 from bioft.hub import pull
 from bioft.hub.client import Access, connection
@@ -72,6 +73,7 @@ def load(
         known = [name for each in task.sources if (name := each.dataset_name()) is not None]
         splits, manifest = _read(dataset, dataset_revision, known, validation_only)
         _check_columns(dataset, splits, task)
+        _audit(task, splits, manifest)
     _say_unseen(manifest)
     if max_train_pairs is not None and max_train_pairs < len(splits["train"]):
         splits["train"] = splits["train"].select(range(max_train_pairs))
@@ -282,6 +284,17 @@ def _read(dataset: str, revision: str | None, known: Sequence[str], validation_o
     if (source := pull.origin(folder)) is not None:
         manifest["hub"] = source
     return splits, manifest
+
+
+def _audit(task: Task, splits: DatasetDict, manifest: dict[str, Any]) -> None:
+    """Audit what is built already as if it were built now: its manifest says what was so when that was written.
+
+    Raises:
+        LeakageError: rows of the test split are in training.
+    """
+    audit = getattr(import_module(f"{task.module}.evaluate"), "audit", None)
+    if audit is not None and "audit" in manifest and set(SPLITS) <= splits.keys():
+        manifest["audit"] |= audit(splits, {"dataset": describe(manifest)})
 
 
 def _check_columns(dataset: str, splits: DatasetDict, task: Task) -> None:

@@ -1,11 +1,18 @@
 """A dataset by name: what the sources of a task say decides which names, options and files there are."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from datasets import Dataset, concatenate_datasets
 
 from bioft.datasets import load
-from bioft.errors import BioftError
+from bioft.datasets.documents import sample
+from bioft.datasets.hpo import gene_disease as hpo
+from bioft.datasets.texts import stop_reasons
+from bioft.errors import BioftError, LeakageError
+from bioft.storage import datasets as storage
 from bioft.task import registered
 
 
@@ -42,3 +49,28 @@ def test_options_are_those_of_the_builders() -> None:
     assert load.builder_options([sources["bc5cdr"]]) == {"dataset_path", "skip_bad"}
     assert "split_seed" in load.builder_options([sources["hpo"]])
     assert "revision" not in load.builder_options([sources["stop_reasons"]])
+
+
+@pytest.mark.parametrize(
+    ("build", "get", "key", "text"),
+    [
+        (hpo.build, load.load_or_build, "evidence", "disease"),
+        (sample.build, load.load_documents, "document_id", "text"),
+        (stop_reasons.build_sample, load.load_labelled_texts, "id", "text"),
+    ],
+)
+def test_a_folder_is_audited_again_when_it_is_loaded(
+    build: Callable[[], Any], get: Callable[[str], Any], key: str, text: str, tmp_path: Path
+) -> None:
+    """Test rows that somebody has put into training in another spelling, with fingerprints that fit."""
+    splits, manifest = build()
+    storage.save(splits, manifest, tmp_path / "honest")
+    assert get(str(tmp_path / "honest"))[1]["audit"] == manifest["audit"]
+    added = [row | {key: "another", text: row[text].upper() + "\u200b"} for row in splits["test"].to_list()[:3]]
+    splits["train"] = concatenate_datasets(
+        [splits["train"], Dataset.from_list(added, features=splits["train"].features)]
+    )
+    manifest["fingerprints"]["train"] = storage.fingerprint(splits["train"])
+    storage.save(splits, manifest, tmp_path / "leaking")
+    with pytest.raises(LeakageError, match="straddle splits"):
+        get(str(tmp_path / "leaking"))

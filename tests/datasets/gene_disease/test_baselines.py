@@ -284,3 +284,9 @@ def test_ctd_both_held_out_leaves_no_degree(ctd, name):
 def test_ctd_held_out_genes_leave_the_popularity_of_diseases(ctd):
     """Degrees that leave out the row itself only come out inverted here (.54): see `Popularity`."""
     assert measure(ctd, "popularity_boosted", "gene_held_out", "uniform")["auroc"] > 0.85
+
+
+@pytest.mark.parametrize(("split", "area"), [("disease_held_out", 0.763), ("both_held_out", 0.790)])
+def test_ctd_looks_of_names_tell_uniform_negatives(ctd, split, area):
+    """About as well as TF-IDF where it has seen no such name."""
+    assert measure(ctd, "surface", split, "uniform")["auroc"] == pytest.approx(area, abs=0.03)
