@@ -205,10 +205,13 @@ def _arrays(
         known = known[1:]
     truths = [indicators(rows[label], known) for rows in (train, test)]
     enough = [(np.minimum(its.sum(axis=0), (~its).sum(axis=0)) >= LEAST_OF_LABEL) for its in truths]
-    found = []
+    found: list[tuple[pd.DataFrame, Bools]] = []
     for rows, truth, most in zip((train, test), truths, (MAX_TRAIN, MAX_TEST), strict=True):
         chosen = np.sort(rng.choice(len(rows), min(most, len(rows)), replace=False))
-        table = features(rows, inputs, others, order).fillna(-1.0).astype(np.float32)
+        table = features(rows, inputs, others, order)
+        if found:  # a short split may look as if it had other columns
+            table = table.reindex(columns=found[0][0].columns)
+        table = table.fillna(-1.0).astype(np.float32)
         found.append((table.iloc[chosen], truth[chosen][:, enough[0] & enough[1]]))
     return found
 

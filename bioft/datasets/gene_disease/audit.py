@@ -1,5 +1,6 @@
 """Leakage between the splits of gene–disease pairs, and the shortcuts that remain."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -14,6 +15,8 @@ from bioft.metrics.estimation.groups import Groups
 from bioft.metrics.estimation.ranking import auroc
 from bioft.storage.text_lines import normalise
 
+_MEMBER = re.compile(r"(?:\btype )?\d.*$|(?<= )(?:type )?[ivx]+(?: [a-z])?$")
+"""A number, Arabic or Roman, to the end of a folded name."""
 AUDIT_ROWS = 50_000
 """Training rows that the spelling model of the audit sees at most, which takes it a few seconds."""
 
@@ -34,8 +37,9 @@ def audit(
     negative, or when an entity that the strategy holds out is in two splits.
 
     Returns what can be written as JSON: `checks` (what was counted, all 0), `entity_overlap` (per side, of
-    validation and test with train: entities, how many are in train, and the fraction of rows that have them)
-    and `shortcuts`: AUROC on the test split, with 95 % interval (DeLong et al., Biometrics 1988), of
+    validation and test with train: entities, how many are in train, and the fraction of rows that have them),
+    `families` (of those that train lacks, how many have one there whose name is the same but for its number: BRCA1
+    and BRCA2, ataxia 1 and 2) and `shortcuts`: AUROC on the test split, with 95 % interval by genes and diseases, of
     predictors that know only how often names occur or how they are spelt. One whose interval excludes 0.5 is
     flagged "shortcut" (above) or "inverted shortcut" (below: a model can learn the reverse), and what the `surface`
     of names and of the other columns tells (`bioft.datasets.surface`).
@@ -55,6 +59,14 @@ def audit(
         "entity_overlap": {
             side: {
                 name: _overlap(columns.text[side], frames["train"].text[side])
+                for name, columns in frames.items()
+                if name != "train"
+            }
+            for side in sides
+        },
+        "families": {
+            side: {
+                name: _families(columns.text[side], frames["train"].text[side])
                 for name, columns in frames.items()
                 if name != "train"
             }
@@ -129,6 +141,17 @@ def _overlap(values: Sequence[str], train: Sequence[str]) -> dict[str, float]:
         "in_train": len(entities & seen),
         "rows_in_train_fraction": round(sum(value in seen for value in values) / max(len(values), 1), 4),
     }
+
+
+def _families(values: Sequence[str], train: Sequence[str]) -> dict[str, int]:
+    seen = set(train)
+    stems, unseen = set(map(_stem, seen)), set(values) - seen
+    return {"unseen": len(unseen), "family_in_train": sum(_stem(value) in stems for value in unseen)}
+
+
+def _stem(name: str) -> str:
+    """A symbol or a name up to what tells the members of its family apart: a number and what is after it."""
+    return _MEMBER.sub("", name).strip() or name
 
 
 def _shortcuts(
