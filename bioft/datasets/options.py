@@ -67,8 +67,8 @@ NegativesPerPositive = Annotated[int, Option("How many negatives for each positi
 TrialRecords = Annotated[PathName, "File, zip file or folder of trial records (JSON, XML, CSV, .gz)."]
 Articles = Annotated[Sequence[PathName], "PubMed XML (.xml, .xml.gz) or folders of such."]
 ArticleSplit = Annotated[
-    Literal["component", "article"],
-    "Keep articles that citations connect in one split, or split them one by one.",
+    Literal["component", "article", "time"],
+    "Keep articles that citations connect in one split, split them one by one, or by when they came.",
 ]
 MaxHeadingShare = Annotated[float, Option("More frequent MeSH headings relate no two articles.", low=0.0, high=1.0)]
 LeastSimilarity = Annotated[

@@ -2,18 +2,19 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from bioft.datasets.documents.corpus import source as source_of
 from bioft.datasets.pubmed import articles as pubmed_articles, relations as pubmed_relations
 from bioft.datasets.pubmed.articles import CITATION, TERMS, URL, Article
 from bioft.datasets.pubmed.relations import Topics
-from bioft.datasets.splits import grouped_split
+from bioft.datasets.splits import check_not_empty, check_sizes, grouped_split
 from bioft.errors import BioftError, suggestion
 
 
@@ -50,7 +51,8 @@ def read_collection(
     Args:
         paths: files and folders of PubMed XML.
         split: "component": articles that citations connect are in one split. In a large collection most are
-            connected; "article" then splits them one by one, and citations between splits make no pairs.
+            connected; "article" then splits them one by one, and citations between splits make no pairs. "time":
+            the articles that came last are the test split, those before them validation.
         validation_size: fraction of the articles, as `test_size`.
         max_heading_share: MeSH headings that more than this fraction of the articles have relate no two of them.
         skip_bad: leave out broken records, and count them.
@@ -72,7 +74,10 @@ def read_collection(
         )
     cites = pubmed_relations.citations(articles) if split == "component" else None
     groups = pubmed_relations.components(articles, cites)
-    codes = grouped_split(groups, validation_size, test_size, np.random.default_rng(seed))
+    if split == "time":
+        codes = split_by_time(articles, groups, validation_size, test_size)
+    else:
+        codes = grouped_split(groups, validation_size, test_size, np.random.default_rng(seed))
     sizes = {"validation_size": validation_size, "test_size": test_size}
     about = {"max_heading_share": max_heading_share, "skip_bad": skip_bad, "seed": seed}
     return Collection(
@@ -94,5 +99,23 @@ def read_collection(
     )
 
 
-STRATEGIES = ("component", "article")
-"""What a split keeps together: articles that citations connect, or nothing but articles with the same text."""
+STRATEGIES = ("component", "article", "time")
+"""What a split keeps together: articles that citations connect, nothing but articles with the same text, or those of
+the same time."""
+
+
+def split_by_time(
+    articles: Sequence[Article], groups: Sequence[str], validation_size: float, test_size: float
+) -> NDArray[np.int64]:
+    """Split articles by when PubMed got them, which the order of their PMIDs is; an index into `SPLITS` per article.
+
+    The articles of a group stay together, where the first of them is. Raises BioftError for a split without any.
+    """
+    check_sizes(validation_size, test_size)
+    first: dict[str, int] = {}
+    for article, group in zip(articles, groups, strict=True):
+        first[group] = min(first.get(group, int(article.pmid)), int(article.pmid))
+    order = rankdata([first[group] for group in groups], method="average") / len(groups)
+    codes = np.searchsorted([1 - validation_size - test_size, 1 - test_size], order, side="left").astype(np.int64)
+    check_not_empty(codes, f"{len(articles):,} articles by time")
+    return codes

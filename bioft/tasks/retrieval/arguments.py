@@ -23,6 +23,7 @@ class PairArguments(with_own(PAIRS)):  # type: ignore[misc]
         "folder written by `bioft build`, or user/name on the Hub.",
     )
     dataset_path: str | None = argument(None, "PubMed: file or folder of articles or pairs.")
+    split: str = argument("component", "PubMed articles: component, article or time (the newest are to be found).")
     namespace: str = argument(
         "cobra", "Metabolites: cobra (ships with it), or a file such as that of `bioft download bigg`."
     )

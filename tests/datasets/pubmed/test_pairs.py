@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 from datasets import DatasetDict
+from hypothesis import given, strategies as st
 
 from bioft.datasets.pubmed import collection as pubmed_collection, pairs as pubmed, relations as pubmed_relations
 from bioft.datasets.pubmed.articles import Article, MeshHeading, Passage
@@ -181,6 +182,32 @@ def test_positives_are_related_and_negatives_are_not(write, seed, split):
             assert pairs <= both
             assert len(pairs) + left_out == len(both)
     assert set(dataset["train"]["negative_kind"]) == {"hard", "random"}
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 10**8), st.integers(0, 9)), min_size=10, max_size=60, unique_by=lambda its: its[0]
+    )
+)
+def test_the_newest_articles_are_the_test_split_of_time(found):
+    """Every article of training came before every one of validation, and these before those of test; groups stay."""
+    articles = [article(pmid) for pmid, _ in found]
+    groups = [str(group) if group < 3 else f"own {pmid}" for pmid, group in found]
+    try:
+        codes = pubmed_collection.split_by_time(articles, groups, 0.2, 0.3)
+    except BioftError as error:
+        assert "No rows left" in str(error)
+        return
+    first = {
+        group: min(pmid for (pmid, _), its in zip(found, groups, strict=True) if its == group) for group in groups
+    }
+    by_code = [
+        [first[group] for group, code in zip(groups, codes, strict=True) if code == index] for index in range(3)
+    ]
+    assert max(by_code[0]) < min(by_code[1]) and max(by_code[1]) < min(by_code[2])
+    assert len({(group, code) for group, code in zip(groups, codes.tolist(), strict=True)}) == len(set(groups))
+    if len(set(groups)) == len(groups):
+        assert len(by_code[2]) == pytest.approx(0.3 * len(groups), abs=1)
 
 
 def test_hard_negatives_are_nearer_in_words_than_random_ones(write):
