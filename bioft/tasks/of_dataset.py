@@ -45,7 +45,8 @@ def baselines_of(directory: Path, wanted: str | None = None) -> Baselines:
     record = {"task": task.name, "train_on": "train", "labels": manifest.get("labels"), "dataset": manifest}
     tables = evaluate.baselines(splits, record, progress=True)
     metrics = {name: evaluate.figures(table, splits, record) for name, table in tables.items()}
-    shown = {name: words for name, words in evaluate.SHOWN.items() if all(name in found for found in metrics.values())}
+    words = evaluate.shown(record) if record["labels"] else evaluate.SHOWN
+    shown = {name: its for name, its in words.items() if all(name in found for found in metrics.values())}
     return Baselines(task, [name for name in able if name != task.name], metrics, shown)
 
 

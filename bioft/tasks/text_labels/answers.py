@@ -13,6 +13,7 @@ from bioft.tasks.answers import (
     NO_BASE,
     NONE,
     Answers,
+    Metric,
     Outcomes,
     Probabilities,
     Ranking,
@@ -73,10 +74,19 @@ def measured(table: pd.DataFrame, record: Mapping[str, Any]) -> Outcomes:
 
 
 def outcomes(table: pd.DataFrame) -> Outcomes:
-    """The ids of the test examples and the metrics of the run on them, the main one first."""
+    """The ids of the test examples and the metrics of the run on them, the main one first.
+
+    Of two labels that exclude each other that is F1 of the second: micro F1 is their accuracy.
+    """
     there, found = ([set(cell) for cell in table[column]] for column in ("label", "prediction"))
     exact = np.array([one == other for one, other in zip(there, found, strict=True)])
-    return Outcomes(list(table["id"].astype(str)), {"f1": f1_of_sets(there, found), "accuracy": accuracy_of(exact)})
+    metrics: dict[str, Metric] = {"f1": f1_of_sets(there, found), "accuracy": accuracy_of(exact)}
+    labels = sorted({label for its in (*there, *found) for label in its})
+    if len(labels) == 2 and all(len(its) == 1 for its in (*there, *found)):
+        positive = {labels[1]}
+        of_positive = f1_of_sets([its & positive for its in there], [its & positive for its in found])
+        metrics = {f"{labels[1].lower()}_f1": of_positive, **metrics}
+    return Outcomes(list(table["id"].astype(str)), metrics)
 
 
 def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:

@@ -77,7 +77,8 @@ def chosen_on(dataset: DatasetDict, labels: Sequence[str]) -> dict[str, str] | N
 
 def shown(record: Mapping[str, Any]) -> dict[str, str]:
     """The metrics that the results table of a recorded run has, and their words."""
-    return shown_metrics(record["labels"], multi_label=record["classifier"]["multi_label"])
+    about = record.get("classifier") or record["dataset"]  # the dataset tells it without a run
+    return shown_metrics(record["labels"], multi_label=about["multi_label"])
 
 
 def predictions(
@@ -117,18 +118,20 @@ def figures(table: pd.DataFrame, dataset: Any, record: Mapping[str, Any]) -> Met
 def comparisons(
     table: pd.DataFrame, baselines: Mapping[str, pd.DataFrame], dataset: Any, record: Mapping[str, Any]
 ) -> dict[str, dict[str, Any]]:
-    """Paired test over texts of the model's micro and macro F1 against those of the best baseline."""
+    """Paired test over texts of the model's main metric and macro F1 against those of the best baseline."""
     labels, ours = (list(map(list, table[column])) for column in ("label", "prediction"))
     results: dict[str, dict[str, Any]] = {}
-    for key, metric in {"comparison": "f1", "macro_comparison": "macro_f1"}.items():
+    words = shown(record)
+    main = next(iter(words))
+    for key, metric in {"comparison": main, "macro_comparison": "macro_f1"}.items():
         compared = {
             name: multilabel.paired_f1(labels, ours, list(map(list, its["prediction"])), metric=metric)
             for name, its in baselines.items()
         }
-        results[key] = metrics_report.describe_best(compared, SHOWN[metric])
+        results[key] = metrics_report.describe_best(compared, words[metric])
     best = results["comparison"]["baseline"]
     systems = {FINE_TUNED: table, **baselines}
-    return results | by_neighbour(figures, systems, best, ("f1", SHOWN["f1"]), dataset, record)
+    return results | by_neighbour(figures, systems, best, (main, words[main]), dataset, record)
 
 
 def test_rows(dataset: DatasetDict) -> pd.DataFrame:
