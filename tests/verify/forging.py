@@ -140,7 +140,7 @@ def choose_by_rule(run: checks.Run, splits: Any) -> None:
     record, evaluate = run.record, tasks.part(run.task, "evaluate")
     if "scoring" in record:
         default = {"threshold": 0.5, "base_model_threshold": 0.5}
-        others = dict.fromkeys(record["scoring"]["baseline_thresholds"], 0.5)
+        others = dict.fromkeys(evaluate.baseline_names(record), 0.5)  # type: ignore[union-attr]
         rule = evaluate.threshold_chosen_on(splits)  # type: ignore[union-attr]
         record["scoring"] |= default | {"baseline_thresholds": others, "threshold_chosen_on": rule}
     if "classifier" in record:
