@@ -2,7 +2,7 @@
 
     python -m tests.figures runs/sft_gda/default recipes/results/sft_gda/default.json
 
-keeps the figures of a run, of its base model and of its baselines, with what binds them to data, base model and code.
+keeps the record of a run, and its predictions where they are small: `tests/docs/test_kept_runs.py` verifies these.
 
     python -m tests.figures draw docs/results.png
 
@@ -10,6 +10,7 @@ draws the picture of README.md from those records.
 """
 
 import json
+import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from bioft.cards.words import without_local_paths
 from bioft.metrics.report import interval_text
 from bioft.storage import runs
 
@@ -34,20 +36,20 @@ DRAWN = {
     "contrastive/articles": ("ndcg_at_10", "PubMed headings, nDCG@10"),
     "contrastive/metabolites": ("accuracy", "Metabolite names, accuracy"),
 }
-KEPT = ["created", "bioft", "recipe", "preset", "seed", "task", "metrics", "base_model_metrics", "baselines"]
-KEPT += ["comparison"]
-KEPT_OF_BASE_MODEL = ["id", "revision", "sha256"]
-KEPT_OF_DATASET = ["builder", "fingerprints", "hub"]
+LARGEST = 1 << 20
+"""Bytes of stored predictions that are kept beside the record; of larger ones it has the checksum."""
 
 
 def keep(directory: Path, path: Path) -> None:
-    """Write the figures of a run to a file of recipes/results."""
-    record = runs.read(directory)
-    kept = {key: record[key] for key in KEPT}
-    for name, keys in (("base_model", KEPT_OF_BASE_MODEL), ("dataset", KEPT_OF_DATASET)):
-        kept[name] = {key: record[name][key] for key in keys if key in record[name]}
+    """Write the record of a run to a file of recipes/results, and small tables to a folder beside it."""
+    record = without_local_paths(runs.read(directory))
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(kept, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(record | {"log_history": []}, ensure_ascii=False) + "\n", encoding="utf-8")
+    tables = [file for file in directory.iterdir() if file.suffix == ".parquet" or file.name.endswith("report.txt")]
+    if sum(file.stat().st_size for file in tables) <= LARGEST:
+        path.with_suffix("").mkdir(exist_ok=True)
+        for file in tables:
+            shutil.copyfile(file, path.with_suffix("") / file.name)
 
 
 def rows(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
