@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
+
 from bioft.storage.text_lines import normalise
 
 LEAST_WORDS = 8
@@ -25,6 +27,9 @@ COMMON = 5
 """Texts of a split that may have a sentence before it is one that many write (of a licence, of a trial's phase)."""
 HASHES, BANDS = 96, 32
 """Of MinHash: a pair at .6 is a candidate with a probability of .9996, one at .2 with .22."""
+LOOKED_UP, COMPARED = 500, 20
+"""Candidates whose hashes are compared, and of these the likeliest, whose words are: where all texts are of the same
+few words each is a candidate of every other."""
 SHOWN = 3
 MOST = 200_000
 """Texts of a split that are looked at: about two minutes and a gigabyte."""
@@ -79,6 +84,7 @@ class Texts:
         self.without_numbers: dict[int, int] = {}
         self.sentences: dict[int, list[int]] = defaultdict(list)
         self.bands = RMinHashLSH(ALIKE, HASHES, BANDS)
+        digests: list[list[int]] = []
         for start, batch in _batches(texts):
             parts = [_sentences(each) for each in batch]
             self.texts += (texts := [" ".join(its) for its in parts])
@@ -89,7 +95,10 @@ class Texts:
                 for sentence in _keys(sentences):
                     if len(rows := self.sentences[sentence]) <= COMMON:
                         rows.append(row)
-            self.bands.insert_pairs(list(enumerate(_hashes(texts), start)))
+            hashes = _hashes(texts)
+            self.bands.insert_pairs(list(enumerate(hashes, start)))
+            digests += [each.digest() for each in hashes]
+        self.digests = np.array(digests, np.uint32).reshape(-1, HASHES)
 
     def find(self, texts: Iterable[str]) -> list[tuple[int, int, str]]:
         """The texts that are nearly one of these: the row, that of the other text, and why it is."""
@@ -111,7 +120,7 @@ class Texts:
         if (of := self.without_numbers.get(hash(_without_numbers(folded)))) is not None:
             return of, "numbers"
         shingles = _shingles(folded)
-        for of in sorted(self.bands.query(hashes)):
+        for of in self._likely(hashes):
             others = _shingles(self.texts[of])
             if _is_long(self.texts[of]) and len(shingles & others) >= ALIKE * len(shingles | others):
                 return of, "words"
@@ -121,6 +130,12 @@ class Texts:
             if _is_long(self.texts[of]) and len(shingles & others) >= SHARED * shorter:
                 return of, "sentences"
         return None
+
+    def _likely(self, hashes: Any) -> list[int]:
+        """The texts whose hashes agree with these most, of the first of those that a band has in common."""
+        rows = sorted(self.bands.query(hashes))[:LOOKED_UP]
+        agreeing = (self.digests[rows] == np.array(hashes.digest(), np.uint32)).sum(axis=1)
+        return [rows[place] for place in np.argsort(-agreeing, kind="stable")[:COMPARED]]
 
     def _sharing(self, sentences: list[str]) -> list[int]:
         """The texts that have a sentence of these which few have."""
