@@ -37,16 +37,22 @@ def inspect(
 def baselines(
     dataset: BuiltFolder,
     task: Annotated[str | None, option("Of several that the dataset is for.", default="the first of them")] = None,
+    encoder: Annotated[
+        list[str] | None,
+        option("Of pairs of texts: evaluate this run, embedded:NAME or Hub id too; repeat for several."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Score what needs no language model (popularity, dictionaries, TF-IDF, …) on the test split of a dataset."""
     from bioft.metrics import report as metrics_report
     from bioft.tasks.of_dataset import baselines_of
 
-    found = baselines_of(dataset, task)
+    found = baselines_of(dataset, task, encoder or ())
     if as_json:
         typer.echo(json.dumps(found.metrics, indent=2))
     else:
-        Console(markup=False).print(metrics_report.results_table(found.metrics, Console().width, found.shown))
+        console = Console(markup=False)
+        for table in (metrics_report.results_table(found.metrics, console.width, found.shown), *found.tables):
+            console.print(table)
     if task is None and found.others:
         typer.echo(f"Task: {found.task.name}. With --task also: {', '.join(found.others)}.", err=True)

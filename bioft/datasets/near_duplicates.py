@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bioft.storage.text_lines import normalise
 
@@ -31,11 +32,12 @@ LOOKED_UP, COMPARED = 500, 20
 """Candidates whose hashes are compared, and of these the likeliest, whose words are: where all texts are of the same
 few words each is a candidate of every other."""
 SHOWN = 3
-MOST = 200_000
-"""Texts of a split that are looked at: about two minutes and a gigabyte."""
+MOST = 100_000
+"""Texts of a split that are looked at, which takes half a minute."""
 _BATCH = 2_000
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+")
-_NUMBER = re.compile(r"\d+")
+_NUMBER = re.compile(r"\b\d+")
+"""Not those at the end of a name: BRCA1 is not BRCA2."""
 
 
 def near_duplicates(dataset: Mapping[str, Any], text: str = "text", key: str = "id") -> dict[str, Any]:
@@ -51,19 +53,20 @@ def near_duplicates(dataset: Mapping[str, Any], text: str = "text", key: str = "
         of these; `first`, the first of them (`id`, `of` the training text, and `because`: "folded", "numbers",
         "words" or "sentences"). Of more than `MOST` texts so many are taken, at even distances.
     """
-    train = _at_most(dataset["train"], MOST)
+    train = at_most(dataset["train"])
     texts = Texts(_column(train, text))
     found = {}
     for split, rows in dataset.items():
         if split != "train":
-            tested = _at_most(rows, MOST)
+            tested = at_most(rows)
             near = texts.find(_column(tested, text))
             first = [{"id": tested[row][key], "of": train[of][key], "because": why} for row, of, why in near[:SHOWN]]
             found[split] = {"texts": len(tested), "among": len(train), "near": len(near), "first": first}
     return found
 
 
-def _at_most(rows: Any, most: int) -> Any:
+def at_most(rows: Any, most: int = MOST) -> Any:
+    """The rows of a split, or as many of them at even distances."""
     return rows if len(rows) <= most else rows.select(range(0, len(rows), -(-len(rows) // most)))
 
 
@@ -84,7 +87,7 @@ class Texts:
         self.without_numbers: dict[int, int] = {}
         self.sentences: dict[int, list[int]] = defaultdict(list)
         self.bands = RMinHashLSH(ALIKE, HASHES, BANDS)
-        digests: list[list[int]] = []
+        digests: list[NDArray[np.uint32]] = []
         for start, batch in _batches(texts):
             parts = [_sentences(each) for each in batch]
             self.texts += (texts := [" ".join(its) for its in parts])
@@ -97,8 +100,8 @@ class Texts:
                         rows.append(row)
             hashes = _hashes(texts)
             self.bands.insert_pairs(list(enumerate(hashes, start)))
-            digests += [each.digest() for each in hashes]
-        self.digests = np.array(digests, np.uint32).reshape(-1, HASHES)
+            digests.append(np.array([each.digest() for each in hashes], np.uint32).reshape(-1, HASHES))
+        self.digests = np.concatenate(digests)
 
     def find(self, texts: Iterable[str]) -> list[tuple[int, int, str]]:
         """The texts that are nearly one of these: the row, that of the other text, and why it is."""

@@ -16,13 +16,15 @@ from datasets import Dataset
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from bioft.datasets.near_duplicates import at_most
+
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 PERMUTATIONS = 999
 """Of the labels of the test split."""
 MAX_TRAIN, MAX_TEST = 20_000, 50_000
-"""Rows of the splits that the forest sees, drawn at random; how many rows have a value is counted in all."""
+"""Rows of the splits that the forest sees, drawn at random; how many have a value is counted in `MOST` of them."""
 LEAST_TRAIN, LEAST_TEST = 200, 50
 """Rows below which nothing is measured: it would be noise."""
 LEAST_OF_LABEL = 5
@@ -50,7 +52,7 @@ def surface(train: Dataset, test: Dataset, label: str, inputs: Sequence[str]) ->
         `inputs`, of the surface of these, and `every_column`, of that of all columns and of the order of the rows: see
         `surface_baseline`; and `telling_columns` (see there), which are left out of both.
     """
-    train, test = (rows.with_format(None).to_pandas() for rows in (train, test))
+    train, test = (at_most(rows).with_format(None).to_pandas() for rows in (train, test))
     found = telling_columns(train, label, inputs)
     telling = {each["column"] for each in found}
     others = [str(name) for name in train if name not in {label, *inputs} | telling]

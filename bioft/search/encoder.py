@@ -11,13 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioft.errors import BioftError
-from bioft.models import base as models, embed as encoding, onnx as onnx_models
-from bioft.storage import runs
+from bioft.models import embed as encoding, onnx as onnx_models
 from bioft.tasks.retrieval import encoder as contrastive
-from bioft.tasks.retrieval.encoder import ContrastiveArguments
-
-MAX_LENGTH = 256
-"""Tokens of a text that a base model reads; a run reads as many as in its training."""
 
 
 @dataclass(frozen=True)
@@ -68,19 +63,9 @@ def load_encoder(name: str, backend: str = encoding.PYTORCH) -> SearchEncoder:
     """
     if backend == encoding.ONNX_INT8:
         onnx_models.check_installed()
+    model, told_by = contrastive.load_named(name)
     folder = Path(name)
-    if (folder / runs.RECORD).is_file() or (folder / runs.CONFIG).is_file():
-        model, record = contrastive.load_run(folder)
-        weights = {file: digest for file, digest in record["files"].items() if file.endswith(".safetensors")}
-        base = record["base_model"]
-        told_by = [weights, base["id"], base["revision"], base["sha256"], model.max_seq_length]
-        return SearchEncoder(model, str(folder.resolve()), _identity(told_by), backend)
-    found = models.resolve_base_model(name)
-    model = contrastive.load_model(found, ContrastiveArguments(max_length=MAX_LENGTH))
-    model.max_seq_length = min(MAX_LENGTH, model.tokenizer.model_max_length)
-    told_by = [found.sha256 or [found.id, found.revision], model.max_seq_length]
-    name = str(folder.resolve()) if folder.is_dir() else name
-    return SearchEncoder(model.to(models.local_device()).eval(), name, _identity(told_by), backend)
+    return SearchEncoder(model, str(folder.resolve()) if folder.is_dir() else name, _identity(told_by), backend)
 
 
 def _identity(told_by: list[Any]) -> str:

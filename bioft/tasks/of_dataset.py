@@ -1,8 +1,10 @@
 """The tasks that a dataset can be used for, and what their baselines get on it without any run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from rich.table import Table
 
 from bioft.errors import BioftError, suggestion
 from bioft.storage import datasets as storage
@@ -17,6 +19,8 @@ class Baselines(NamedTuple):
     """The names of the other tasks whose baselines the dataset is for."""
     metrics: dict[str, dict[str, Any]]
     shown: dict[str, str]
+    tables: Sequence[Table] = ()
+    """For the terminal: what else there is of encoders."""
 
 
 def tasks_of(manifest: Mapping[str, Any], columns: set[str]) -> list[Task]:
@@ -26,11 +30,12 @@ def tasks_of(manifest: Mapping[str, Any], columns: set[str]) -> list[Task]:
     return sorted(every, key=lambda task: builder not in {source.name for source in task.sources})
 
 
-def baselines_of(directory: Path, wanted: str | None = None) -> Baselines:
+def baselines_of(directory: Path, wanted: str | None = None, encoders: Sequence[str] = ()) -> Baselines:
     """Fit the baselines of a task on a folder that `bioft build` wrote and evaluate them on its test split.
 
-    `wanted` is the name of the task; by default the first whose baselines need nothing but the dataset. BioftError: no
-    dataset there, none whose baselines can be had without a run, or another task than those.
+    `wanted` is the name of the task; by default the first whose baselines need nothing but the dataset. `encoders` are
+    evaluated beside them: run folders, embedded models, or ids on the Hub. BioftError: no dataset there, none whose
+    baselines can be had without a run, another task than those, or one for which an encoder alone is nothing.
     """
     splits, manifest = storage.load(directory)
     tasks = tasks_of(manifest, set(splits["test"].column_names))
@@ -43,11 +48,17 @@ def baselines_of(directory: Path, wanted: str | None = None) -> Baselines:
     task = able[wanted or next(iter(able))]
     evaluate = _evaluate(task)
     record = {"task": task.name, "train_on": "train", "labels": manifest.get("labels"), "dataset": manifest}
-    tables = evaluate.baselines(splits, record, progress=True)
-    metrics = {name: evaluate.figures(table, splits, record) for name, table in tables.items()}
+    of_encoder = getattr(evaluate, "of_encoder", None)
+    if encoders and of_encoder is None:
+        raise BioftError(f"{directory} is for {task.name}: an encoder has to be trained for it. Leave out --encoder.")
+    answers = evaluate.baselines(splits, record, progress=True)
+    metrics = {name: evaluate.figures(table, splits, record) for name, table in answers.items()}
+    for name in encoders:
+        metrics[name] = of_encoder(name, splits, record)  # type: ignore[misc]
+    tables = evaluate.tables({"pair_similarity": {name: metrics[name] for name in encoders}}) if encoders else []
     words = evaluate.shown(record) if record["labels"] else evaluate.SHOWN
     shown = {name: its for name, its in words.items() if all(name in found for found in metrics.values())}
-    return Baselines(task, [name for name in able if name != task.name], metrics, shown)
+    return Baselines(task, [name for name in able if name != task.name], metrics, shown, tables)
 
 
 def _evaluate(task: Task) -> Any:

@@ -39,6 +39,10 @@ RELATED = 0.5
 """Score from which on two texts count as related."""
 
 
+MAX_LENGTH = 256
+"""Tokens of a text that a base model reads; a run reads as many as in its training."""
+
+
 @dataclass
 class ContrastiveArguments:
     """What the encoder learns by."""
@@ -106,6 +110,25 @@ def load_run(directory: str | Path) -> tuple[SentenceTransformer, dict[str, Any]
     else:
         model = _with_mean_pooling(str(directory), record["contrastive"]["max_length"], None)
     return model.to(models.local_device()).eval(), record
+
+
+def load_named(name: str) -> tuple[SentenceTransformer, list[Any]]:
+    """The encoder of a finished run (its folder), or a base model with mean pooling; and by what it is told apart.
+
+    Raises:
+        BioftError: as `load_run`, `models.resolve_base_model` and `load_model`.
+    """
+    folder = Path(name)
+    if (folder / runs.RECORD).is_file() or (folder / runs.CONFIG).is_file():
+        model, record = load_run(folder)
+        weights = {file: digest for file, digest in record["files"].items() if file.endswith(".safetensors")}
+        base = record["base_model"]
+        return model, [weights, base["id"], base["revision"], base["sha256"], model.max_seq_length]
+    found = models.resolve_base_model(name)
+    model = load_model(found, ContrastiveArguments(max_length=MAX_LENGTH))
+    model.max_seq_length = min(MAX_LENGTH, model.tokenizer.model_max_length)
+    told_by = [found.sha256 or [found.id, found.revision], model.max_seq_length]
+    return model.to(models.local_device()).eval(), told_by
 
 
 def load_base(record: Mapping[str, Any]) -> SentenceTransformer:

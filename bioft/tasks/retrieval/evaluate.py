@@ -74,6 +74,18 @@ def comparisons(
     return {"comparison": report.describe_best(results, "nDCG@10", TASK.shared)}
 
 
+def of_encoder(name: str, dataset: Any, record: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures of an encoder on the test split, and the correlations of its cosines with scores of pairs.
+
+    `name` is a run folder, an embedded model, or an id on the Hub; BioftError if it can't be had.
+    """
+    from bioft.tasks.retrieval import encoder, figures as similarity, predict
+
+    model, _ = encoder.load_named(name)
+    table = predict.predict(model, dataset["test"], record)
+    return figures(table, dataset, record) | similarity.measure(dataset["test"], {"it": model}).get("it", {})
+
+
 def details(tables: Mapping[str, pd.DataFrame], dataset: Any, record: Mapping[str, Any]) -> dict[str, Any]:
     """How many texts were looked through, and how often each system found nothing that is right."""
     queries = asked(dataset["test"], record)
@@ -101,7 +113,8 @@ def check_files(directory: Path, dataset: Any, record: Mapping[str, Any]) -> lis
 
 def tables(record: Mapping[str, Any]) -> list[Table]:
     """For the terminal: how the cosines of pairs with scores correlate with these, before and after training."""
-    if not (found := record.get("pair_similarity")):
+    found = {name: its for name, its in (record.get("pair_similarity") or {}).items() if "spearman" in its}
+    if not found:
         return []
     n = next(iter(found.values()))["spearman"]["n"]
     table = Table(title=f"Test pairs with scores, n = {n:,}, with 95 % intervals", box=box.SIMPLE_HEAD)
