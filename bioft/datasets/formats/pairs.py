@@ -126,7 +126,8 @@ def build_pairs(
         divided.split["strategy"] = "paired_text"
     whole = all(row.score in (0, 1) for its in divided.rows.values() for row in its)
     kind = None if True not in scored else pa.int64() if whole else pa.float64()
-    dataset = DatasetDict({name: _to_split(its, kind) for name, its in divided.rows.items()})
+    firsts: dict[str, int] = {}
+    dataset = DatasetDict({name: _to_split(its, kind, firsts) for name, its in divided.rows.items()})
     return dataset, Origin("pairs", read.arguments, read.sources, read.license).manifest(
         dataset,
         {"validation_size": validation_size, "test_size": test_size, "seed": seed},
@@ -249,9 +250,11 @@ def _without_shared(rows_of: dict[str, list[Row]]) -> int:
     return n
 
 
-def _to_split(rows: Sequence[Row], kind: Any) -> Dataset:
-    """The rows of a split; `kind` is the type of the scores, None where there are none."""
-    firsts: dict[str, int] = {}
+def _to_split(rows: Sequence[Row], kind: Any, firsts: dict[str, int]) -> Dataset:
+    """The rows of a split; `kind` is the type of the scores, None where there are none.
+
+    `firsts` has a number for each first text so far: no group of one split has the name of one of another.
+    """
     # Rows of one first text are one group: a batch of a ranking loss then holds each of them once.
     groups = [row.group or str(firsts.setdefault(normalise(row.first), len(firsts))) for row in rows]
     names = ("anchor", "positive") if kind is None else ("sentence1", "sentence2")
