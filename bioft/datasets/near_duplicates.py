@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from datasets import Dataset
 from numpy.typing import NDArray
 
 from bioft.storage.text_lines import normalise
@@ -74,6 +75,15 @@ def _column(rows: Any, name: str) -> Iterable[str]:
     """A column in pieces: that of a large dataset would not fit into memory."""
     for start in range(0, len(rows), _BATCH):
         yield from rows[start : start + _BATCH][name]
+
+
+def near_duplicates_in(dataset: Mapping[str, Dataset], *columns: str) -> dict[str, Any]:
+    """The same where rows have several texts: of the distinct ones in these columns, named by how they begin."""
+    distinct: dict[str, Dataset] = {}
+    for split, rows in dataset.items():
+        texts = list(dict.fromkeys(text for column in columns for text in _column(at_most(rows), column)))
+        distinct[split] = Dataset.from_dict({"id": [text[:60] for text in texts], "text": texts})
+    return near_duplicates(distinct)
 
 
 class Texts:

@@ -10,7 +10,7 @@ from datasets import Dataset
 from hypothesis import given, strategies as st
 
 from bioft.datasets.documents import bc5cdr, sample
-from bioft.datasets.near_duplicates import LEAST_WORDS, Texts, near_duplicates
+from bioft.datasets.near_duplicates import LEAST_WORDS, Texts, near_duplicates, near_duplicates_in
 from bioft.storage.text_lines import normalise
 
 Edit = Callable[[str, Random, str], str]
@@ -102,6 +102,14 @@ def test_what_was_found_is_told_with_ids() -> None:
     found = near_duplicates({"train": train, "test": test})
     first = [{"id": "a", "of": "t2", "because": "numbers"}]
     assert found == {"test": {"texts": 2, "among": 2, "near": 1, "first": first}}
+
+
+def test_texts_of_several_columns_are_looked_up_once() -> None:
+    text = "Hepatitis was seen in 3 of 40 patients who had taken isoniazid for a year."
+    train = Dataset.from_dict({"one": [text, text], "other": ["Something else.", "Nothing."]})
+    test = Dataset.from_dict({"one": ["A word.", "A word."], "other": [text.replace("40", "41")] * 2})
+    found = near_duplicates_in({"train": train, "test": test}, "one", "other")["test"]
+    assert (found["texts"], found["among"], found["near"], found["first"][0]["of"]) == (2, 3, 1, text[:60])
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8"), max_size=60), min_size=1, max_size=6))

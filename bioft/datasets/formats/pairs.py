@@ -10,6 +10,7 @@ from datasets import Dataset, DatasetDict
 
 from bioft.datasets.formats import splits
 from bioft.datasets.formats.tables import Table, text_of
+from bioft.datasets.near_duplicates import near_duplicates_in
 from bioft.datasets.options import (
     Citation,
     DataRevision,
@@ -149,7 +150,10 @@ def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
     """
     columns = [name for name in dataset["train"].column_names if name not in ("score", "group")]
     check_columns(dataset, "texts", *columns, key=normalise)
-    return {"checks": {"normalised_texts_across_splits": 0}}
+    return {
+        "checks": {"normalised_texts_across_splits": 0},
+        "near_duplicates": near_duplicates_in(dataset, *columns),
+    }
 
 
 def _maker(table: Table, asked: Mapping[str, Any], scored: set[bool]) -> Callable[[str, Sequence[Any]], Row]:

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa  # type: ignore[import-untyped]
 from datasets import Dataset, DatasetDict
 
+from bioft.datasets.near_duplicates import near_duplicates_in
 from bioft.datasets.options import Articles, ArticleSplit, MaxHeadingShare, Seed, SkipBad, TestSize, ValidationSize
 from bioft.datasets.pubmed import pairs as pubmed
 from bioft.datasets.pubmed.collection import Collection, read_collection
@@ -91,4 +92,4 @@ def audit(dataset: DatasetDict) -> dict[str, Any]:
     check_columns(dataset, "texts", "positive", key=normalise)
     check_columns(dataset, "headings", "anchor", key=normalise)
     checks = ("articles_across_splits", "normalised_texts_across_splits", "headings_across_splits")
-    return {"checks": dict.fromkeys(checks, 0)}
+    return {"checks": dict.fromkeys(checks, 0), "near_duplicates": near_duplicates_in(dataset, "positive")}

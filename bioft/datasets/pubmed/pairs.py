@@ -16,6 +16,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from datasets import Dataset, DatasetDict
 from numpy.typing import NDArray
 
+from bioft.datasets.near_duplicates import near_duplicates_in
 from bioft.datasets.options import (
     Articles,
     ArticleSplit,
@@ -201,8 +202,9 @@ def build_article_lists(
 def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
     """Check pairs for leaks.
 
-    Returns `checks` (what was counted, all 0). Raises LeakageError if an article, a group or a text (but for case and
-    punctuation) is in two splits, a pair is there twice, or a negative of an article is a positive of it.
+    Returns `checks` (what was counted, all 0) and `near_duplicates`. Raises LeakageError if an article, a group or a
+    text (but for case and punctuation) is in two splits, a pair is there twice, or a negative of an article is a
+    positive of it.
     """
     roles = ("anchor", "positive", "negative")
     check_columns(dataset, "groups of articles", "group")
@@ -216,7 +218,10 @@ def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
         related = pairs | {(second, first) for first, second in pairs}
         if wrong := related.intersection(zip(anchors, negatives, strict=True)):
             raise LeakageError(f"{len(wrong):,} negatives of split '{name}' are positives, such as {min(wrong)}.")
-    return {"checks": dict.fromkeys((*CHECKS, "repeated_pairs", "positives_as_negatives"), 0)}
+    return {
+        "checks": dict.fromkeys((*CHECKS, "repeated_pairs", "positives_as_negatives"), 0),
+        "near_duplicates": near_duplicates_in(dataset, *roles),
+    }
 
 
 def _check(

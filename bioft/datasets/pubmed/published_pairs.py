@@ -18,6 +18,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from bioft.datasets.documents.corpus import source as source_of
+from bioft.datasets.near_duplicates import near_duplicates_in
 from bioft.datasets.options import PathName, Seed, TestSize, ValidationSize
 from bioft.datasets.origin import Origin
 from bioft.datasets.splits import SPLITS, check_columns, grouped_split
@@ -130,7 +131,10 @@ def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
     """
     check_columns(dataset, "groups of texts", "group")
     check_columns(dataset, "texts", "sentence1", "sentence2", key=normalise)
-    return {"checks": {"groups_across_splits": 0, "normalised_texts_across_splits": 0}}
+    return {
+        "checks": {"groups_across_splits": 0, "normalised_texts_across_splits": 0},
+        "near_duplicates": near_duplicates_in(dataset, "sentence1", "sentence2"),
+    }
 
 
 def _distinct(pairs: Iterable[Pair]) -> tuple[list[Pair], dict[str, int]]:
