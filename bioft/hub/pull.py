@@ -15,7 +15,7 @@ from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidat
 from huggingface_hub.utils import validate_repo_id
 
 from bioft import task as tasks
-from bioft.errors import BioftError
+from bioft.errors import BioftError, suggestion
 from bioft.hub import checks
 from bioft.hub.client import Access, AccessOptions, capital, connection, explain, missing
 from bioft.hub.repository import MAIN, Kind, Repository
@@ -40,6 +40,9 @@ def run_directory(name: str, *, revision: str | None = None, **access: Unpack[Ac
         return Path(name)
     if not is_repository_name(name):
         raise BioftError(f"There is no folder {name}, and it is no user/name on the Hub.")
+    beside = [str(path) for path in Path(name).parent.glob("*") if (path / runs.RECORD).is_file()]
+    if beside and Path(name).parent != Path():
+        raise BioftError(f"There is no folder {name}. {suggestion(name, beside)}")
     if huggingface_hub.is_offline_mode() and not (revision and COMMIT_ID.fullmatch(revision)):
         raise BioftError(f"There is no folder {name}, and HF_HUB_OFFLINE forbids looking for it on the Hub.")
     return pull_adapter(name, revision=revision, **access)

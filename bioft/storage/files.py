@@ -77,6 +77,7 @@ def new_folder(output: Path, *, existing: Literal["refuse", "replace", "keep"] =
         partial = place / output.name
         partial.mkdir()
         yield partial
+        open_to_all(partial)
         if existing == "replace" and output.exists():
             old = output.rename(place / f"old-{output.name}")
             try:
@@ -90,6 +91,15 @@ def new_folder(output: Path, *, existing: Literal["refuse", "replace", "keep"] =
             except OSError:
                 if existing != "keep" or not output.is_dir():
                     raise
+
+
+def open_to_all(folder: Path) -> None:
+    """Give the files of a folder the rights of any new file: libraries write weights that nobody else may read."""
+    umask = os.umask(0)
+    os.umask(umask)
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            path.chmod(path.stat().st_mode | (0o666 & ~umask))
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from bioft.hub import push as hub
 from bioft.metrics import plots, report, thresholds
 from bioft.models import base as models, embedded, lora
 from bioft.storage import environment, run_directory, runs
-from bioft.storage.files import disk_errors, remove, write_json, write_text
+from bioft.storage.files import disk_errors, open_to_all, remove, write_json, write_text
 from bioft.storage.runs import CARD, RECORD, RESUMPTION, checksums, is_tested
 from bioft.training import arguments, launch
 
@@ -150,6 +150,7 @@ def complete(directory: Path, record: dict[str, Any]) -> None:
     with disk_errors(directory):
         plots.plot_training(directory, record["log_history"])
         _of_task(record, "plot", lambda directory, record: None)(directory, record)
+        open_to_all(directory)
         record["files"] = checksums(directory)
         if is_tested(record):  # a card is about figures on a test split
             write_text(directory / CARD, cards.model_card(record))

@@ -11,7 +11,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
+from typer.testing import CliRunner
 
+from bioft.cli.main import app
 from bioft.errors import BioftError
 from bioft.storage import environment, files as storage_files, run_directory, runs
 
@@ -211,3 +213,31 @@ def test_cached_arrays_are_computed_once(tmp_path: Path) -> None:
     first = run_directory.cached(tmp_path / "scores.npz", lambda: {"test": np.array([1.0, 2.0])})
     second = run_directory.cached(tmp_path / "scores.npz", lambda: pytest.fail("computed again"))
     assert (first["test"] == second["test"]).all()
+
+
+def test_what_is_written_may_be_read_by_others(tmp_path: Path) -> None:
+    """Libraries write weights by temporary files, which have the rights of their owner only."""
+    (tmp_path / "usual").write_text("")
+    with storage_files.new_folder(tmp_path / "out") as partial:
+        (partial / "inner").mkdir()
+        for name in ("model.safetensors", "inner/tokenizer.json"):
+            (partial / name).write_text("x")
+            (partial / name).chmod(0o600)
+    usual = (tmp_path / "usual").stat().st_mode
+    assert {path.stat().st_mode for path in (tmp_path / "out").rglob("*") if path.is_file()} == {usual}
+
+
+@pytest.mark.parametrize("command", ["compare", "verify", "merge", "reproduce", "seeds"])
+def test_a_mistyped_run_is_missing_whatever_the_hub_has(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside runs: before any Hub is asked, with the nearest name."""
+    (tmp_path / "runs" / "entities_1").mkdir(parents=True)
+    (tmp_path / "runs" / "entities_1" / runs.RECORD).write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("bioft.hub.pull.pull_adapter", None)
+    more = ["-o", "merged"] if command == "merge" else []
+    result = CliRunner().invoke(app, [command, "runs/entites_1", *more])
+    assert result.exit_code != 0
+    assert "There is no folder runs/entites_1. Did you mean 'runs/entities_1'?" in " ".join(result.output.split())
