@@ -78,6 +78,11 @@ def test_texts_with_a_near_neighbour_are_measured_apart(answered: tuple[list[str
     assert f"{found['near']['worse']['value']:.3f} and {found['rest']['worse']['value']:.3f}" in found["sentence"]
 
 
+def test_texts_without_a_word_are_near_nothing() -> None:
+    assert neighbours.nearest(["...", "–"], ["a word", "..."]).tolist() == [0.0, 0.0]
+    assert neighbours.nearest(["a word of ours"], ["...", "a word of ours"]).tolist() == [0.0, 1.0]
+
+
 def test_few_texts_on_either_side_have_no_figures(answered: tuple[list[str], ...]) -> None:
     truth, ours, theirs = answered
     dataset = DatasetDict(train=texts("train", 8, ""), test=texts("test", 90, "too"))
