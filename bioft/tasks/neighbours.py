@@ -20,7 +20,7 @@ NEAR = 0.8
 LEAST = 20
 """Texts without which no figure is given."""
 MOST = 20_000
-"""Training texts that are looked at, at even distances, and test texts up to which that is done: in a minute or two."""
+"""Training texts that are looked at, at even distances, and test texts up to which it is done: two minutes at most."""
 _ROWS = 500
 
 Figures = Callable[[pd.DataFrame, Any, Mapping[str, Any]], Mapping[str, Mapping[str, Any]]]
