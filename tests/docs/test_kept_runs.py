@@ -14,6 +14,7 @@ import pytest
 from bioft import task as tasks
 from bioft.datasets.recorded import recorded_data
 from bioft.storage import runs
+from bioft.task import FINE_TUNED
 from bioft.verify import checks
 from bioft.verify.findings import Verification
 from tests.figures import RESULTS
@@ -41,7 +42,9 @@ def findings(kept: Path, folder: Path) -> Verification:
 def test_every_figure_of_a_kept_run_follows(name: Path, tmp_path: Path) -> None:
     found = findings(RESULTS / name, tmp_path)
     assert (found.best, found.reasons) == ("verified", [])
-    assert len(found.figures) > 10 and all(figure.holds for figure in found.figures)
+    baselines = json.loads((RESULTS / name).with_suffix(".json").read_text(encoding="utf-8"))["baselines"]
+    assert {figure.model for figure in found.figures} >= {FINE_TUNED, *baselines}
+    assert all(figure.holds for figure in found.figures)
 
 
 def test_a_kept_run_that_is_edited_is_found(tmp_path: Path) -> None:
