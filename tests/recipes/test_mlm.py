@@ -130,7 +130,7 @@ def test_a_reloaded_run_answers_as_recorded(finished: Path, trials: Path) -> Non
     """Adapter and new head, loaded on the base as the card says, give the recorded predictions."""
     record = runs.read(finished)
     model, tokenizer = models.load_trained_encoder(finished, record["base_model"], AutoModelForMaskedLM)
-    texts = load_texts("trials", dataset_path=str(trials))[0]["test"]["text"]
+    texts = load_texts("trials", dataset_path=str(trials), test_size=TRAINING["test_size"])[0]["test"]["text"]
     questions = masked_evaluation.fixed_questions(texts, tokenizer, 64)
     found = masked_evaluation.answer(use_masked_head(model), tokenizer, questions)
     table = pd.read_parquet(finished / "predictions.parquet")
