@@ -173,19 +173,28 @@ def normalise(text: str) -> str:
 
 def _folded(text: str) -> str:
     """In small letters without accents, without what is not seen, and with Latin letters for those that look so."""
-    seen = "".join(each for each in text if unicodedata.category(each) != "Cf")
-    plain = _ACCENT.sub("", unicodedata.normalize("NFKD", seen)).translate(_look_alikes())
-    return unicodedata.normalize("NFKC", plain).casefold()
+    for character in set(text):
+        if not character.isascii() and (plain := _plain(character)) != character:
+            text = text.replace(character, plain)
+    return (text if text.isascii() else unicodedata.normalize("NFKC", text)).casefold()
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _plain(character: str) -> str:
+    if unicodedata.category(character) == "Cf":
+        return ""
+    parts = _ACCENT.sub("", unicodedata.normalize("NFKD", character))
+    return unicodedata.normalize("NFKC", "".join(_look_alikes().get(each, each) for each in parts))
 
 
 @functools.cache
-def _look_alikes() -> dict[int, str]:
-    """Latin letters for letters that look like them (Unicode, UTS #39); Greek ones mean something else in names."""
+def _look_alikes() -> dict[str, str]:
+    """Letters that look like Latin ones (Unicode, UTS #39), with these; Greek ones mean something else in names."""
     from confusable_homoglyphs.confusables import confusables_data
 
-    found = {}
+    letters = {}
     for letter, alike in confusables_data.items():
         latin = [each["c"] for each in alike if re.fullmatch("[A-Za-z]", each["c"])]
         if len(letter) == 1 and latin and unicodedata.name(letter, "").startswith(_ALPHABETS):
-            found[ord(letter)] = latin[0]
-    return found
+            letters[letter] = latin[0]
+    return letters
