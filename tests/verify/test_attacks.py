@@ -108,6 +108,9 @@ def change_record(record: dict[str, Any], names: list[str]) -> dict[str, str]:
     sentence = "The fine-tuned model is significantly better than the best baseline (by far)"
     record["comparison"] |= {"difference": 0.21, "low": 0.1, "high": 0.3, "sentence": sentence}
     expected["the conclusion is another"] = "compares with the best baseline in another way (comparison)"
+    if "by_neighbour" in record:
+        record["by_neighbour"]["rest"]["n"] += 1
+        expected["figures beside neighbours are others"] = "in another way (by_neighbour)"
     record["base_model_metrics"] = {}
     expected["the base model is left out"] = "leaves out the figures of the base model"
     check = next(iter(record["audit"]["checks"]))
@@ -153,6 +156,25 @@ def test_shortcuts_that_an_audit_hides_are_found(of: Runs, tmp_path: Path) -> No
     run = forged.run
     checks.check_data(run, forged.data)
     assert_said(run.found.reasons, "another audit than that of its dataset: shortcuts[0].auroc 0.5")
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "change", "words"),
+    [
+        ("text_labels", "near_duplicates", {"test": {"near": 0, "texts": 9, "among": 9, "first": []}}, "test.texts 9"),
+        ("entities", "near_duplicates", {}, "near_duplicates.validation None"),
+        ("gene_disease", "families", {"gene": {}}, "families.gene.validation None"),
+        ("gene_disease", "surface", {"telling_columns": []}, "surface.telling_columns []"),
+    ],
+)
+def test_what_else_an_audit_hides_is_found(
+    name: str, part: str, change: dict[str, Any], words: str, of: Runs, tmp_path: Path
+) -> None:
+    forged = copied(of[name], tmp_path / "run")
+    forged.record["audit"][part] = forged.record["audit"][part] | change if change else {}
+    run = forged.run
+    checks.check_data(run, forged.data)
+    assert_said(run.found.reasons, "another audit than that of its dataset: ", words)
 
 
 @pytest.mark.parametrize("name", TASKS)
