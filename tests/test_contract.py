@@ -124,6 +124,12 @@ def test_a_run_is_recorded_as_before_and_goes_through_the_hub(
     assert {key: found[key] for key, its in near.items() if found[key] != its} == {}
     assert {file for file in record["files"] if not file.startswith("plots/")} == before["files"].keys()
 
+    (tmp_path / "usual").write_text("")
+    usual = (tmp_path / "usual").stat().st_mode
+    assert {path.stat().st_mode for path in run.iterdir() if path.is_file()} == {usual}, "others may read it"
+    if "by_neighbour" in record:
+        assert record["by_neighbour"]["sentence"] in (run / runs.CARD).read_text()
+
     result = CliRunner().invoke(app, ["compare", str(run), str(GOLDEN / "runs" / name)])
     assert result.exit_code == 0 and "in no ranking" not in result.output, result.output
 

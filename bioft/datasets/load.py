@@ -73,7 +73,7 @@ def load(
         known = [name for each in task.sources if (name := each.dataset_name()) is not None]
         splits, manifest = _read(dataset, dataset_revision, known, validation_only)
         _check_columns(dataset, splits, task)
-        _audit(task, splits, manifest)
+        audit_again(task, splits, manifest)
     _say_unseen(manifest)
     if max_train_pairs is not None and max_train_pairs < len(splits["train"]):
         splits["train"] = splits["train"].select(range(max_train_pairs))
@@ -286,15 +286,17 @@ def _read(dataset: str, revision: str | None, known: Sequence[str], validation_o
     return splits, manifest
 
 
-def _audit(task: Task, splits: DatasetDict, manifest: dict[str, Any]) -> None:
+def audit_again(task: Task, splits: DatasetDict, manifest: dict[str, Any]) -> None:
     """Audit what is built already as if it were built now: its manifest says what was so when that was written.
+
+    A manifest without an audit gets one. Without a test split, to choose on validation, there is none to be leaked.
 
     Raises:
         LeakageError: rows of the test split are in training.
     """
     audit = getattr(import_module(f"{task.module}.evaluate"), "audit", None)
-    if audit is not None and "audit" in manifest and set(SPLITS) <= splits.keys():
-        manifest["audit"] |= audit(splits, {"dataset": describe(manifest)})
+    if audit is not None and set(SPLITS) <= splits.keys():
+        manifest["audit"] = manifest.get("audit", {}) | audit(splits, {"dataset": describe(manifest)})
 
 
 def _check_columns(dataset: str, splits: DatasetDict, task: Task) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from datasets import DatasetDict
+from datasets import Dataset, DatasetDict
 
 from bioft.datasets.near_duplicates import at_most
 from bioft.metrics.estimation.groups import Floats
@@ -47,7 +47,8 @@ def by_neighbour(
     tables: Mapping[str, pd.DataFrame],
     baseline: str,
     metric: tuple[str, str],
-    dataset: DatasetDict | None,
+    dataset: DatasetDict,
+    trained_on: Dataset,
     record: Mapping[str, Any],
 ) -> dict[str, dict[str, Any]]:
     """The main figure of the model and its best baseline on either kind of test texts, for the record.
@@ -57,16 +58,17 @@ def by_neighbour(
         tables: the predictions of the model (`FINE_TUNED`) and of the baselines, a row for each test text.
         baseline: the best of these.
         metric: its key among the figures, and its name.
-        dataset: with the texts; without one nothing is returned.
+        dataset: with the texts of the test split.
+        trained_on: the rows that the model was trained on, which may be of more than the training split.
         record: of the run.
 
     Returns:
         `{"by_neighbour": …}`: `cosine` (`NEAR`), `near` and `rest` (`n` and the figure of each system, where there are
         `LEAST` texts) and a `sentence`; nothing of more than `MOST` test texts.
     """
-    if dataset is None or len(dataset["test"]) > MOST:
+    if len(dataset["test"]) > MOST:
         return {}
-    near = nearest(at_most(dataset["train"], MOST)["text"], dataset["test"]["text"]) >= NEAR
+    near = nearest(at_most(trained_on, MOST)["text"], dataset["test"]["text"]) >= NEAR
     key, words = metric
     parts: dict[str, dict[str, Any]] = {}
     for name, rows in {"near": np.flatnonzero(near), "rest": np.flatnonzero(~near)}.items():

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from rich.table import Table
 
+from bioft.datasets.load import audit_again
 from bioft.errors import BioftError, suggestion
 from bioft.storage import datasets as storage
 from bioft.task import Task, part, registered
@@ -47,6 +48,7 @@ def baselines_of(directory: Path, wanted: str | None = None, encoders: Sequence[
         raise BioftError(f"{directory} has no baselines that need a dataset alone{why and f': {why}'}.")
     task = able[wanted or next(iter(able))]
     evaluate = _evaluate(task)
+    audit_again(task, splits, manifest)
     record = {"task": task.name, "train_on": "train", "labels": manifest.get("labels"), "dataset": manifest}
     of_encoder = getattr(evaluate, "of_encoder", None)
     if encoders and of_encoder is None:

@@ -587,3 +587,28 @@ def test_leaks_and_unknown_flags_are_never_left_out() -> None:
 @pytest.mark.parametrize(("rows", "category"), [(999, "n<1K"), (68_442, "10K<n<100K"), (10**9, "1B<n<10B")])
 def test_size_categories(rows: int, category: str) -> None:
     assert cards_dataset._size_category(rows) == category
+
+
+def test_what_audits_look_for_is_said() -> None:
+    """Near copies, the surface where chance does not explain it, columns that tell the label, and families."""
+    near = {"texts": 40, "among": 90, "near": 3, "first": [{"id": "a", "of": "b", "because": "words"}]}
+    tells = {"columns": ["text"], "auroc": 0.71, "p": 0.001, "n": 40, "top": ["text: digits"]}
+    column = {"column": "pmids", "value": "", "of_others": 0.01}
+    audit = {
+        "near_duplicates": {"validation": near | {"near": 0, "first": []}, "test": near},
+        "surface": {
+            "inputs": tells,
+            "every_column": tells | {"p": 0.3},
+            "telling_columns": [column | {"label": 0}, column | {"label": 1}],
+        },
+        "families": {"gene": {"test": {"unseen": 8, "family_in_train": 2}}, "disease": {}},
+    }
+    family, copies, looks, empty = cards_words.audit_in_words(audit)
+    assert family.startswith("Of the 8 genes of test that train lacks, 25.0% have one of their family there")
+    assert copies.startswith("Nearly a training text: 3 of 40 texts of test") and copies.endswith("first a of b.")
+    assert looks.startswith("The surface of text (length, case,") and "AUROC 0.710 on test (p = 0.001" in looks
+    assert looks.endswith("by text: digits.")
+    assert empty.startswith("The column pmids tells the label 0: all its rows have nothing there, 1.0% of the others.")
+    below = cards_words.audit_in_words({"surface": {"inputs": tells | {"auroc": 0.3}, "telling_columns": []}})
+    assert "predicts the reverse of labels: AUROC 0.300" in below[0]
+    assert cards_words.audit_in_words({"surface": {"inputs": tells | {"auroc": None, "p": None}}}) == []

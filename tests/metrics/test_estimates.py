@@ -11,6 +11,7 @@ import pytest
 from bioft import metrics
 from bioft.metrics import alignment, counts, entity_f1, intervals, multilabel, relation_f1, retrieval
 from bioft.metrics.estimation import estimates
+from bioft.metrics.estimation.calibration import CalibrationError, calibration_error
 from bioft.metrics.estimation.estimates import Measured
 from bioft.metrics.estimation.groups import Groups
 from bioft.tasks.masked_lm import evaluate as masked_lm
@@ -214,3 +215,15 @@ def test_equal_systems_differ_as_rarely_as_tests_say(share: float, crossed: bool
             found = intervals.paired(labels, *scores, metric=name, groups=kinds)
             significant[name] += found.p_value < 0.05
     assert all(4 <= count <= 36 for count in significant.values()), significant
+
+
+def test_a_calibration_error_has_an_interval_whatever_groups_share(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its ends lie further out than ten deviations of the bins where they hang together much."""
+    rng = np.random.default_rng(0)
+    error = calibration_error(rng.integers(0, 2, 60), rng.random(60))
+    deviations, _ = error._deviations(Groups(60, ()))
+    monkeypatch.setattr(CalibrationError, "_deviations", lambda self, groups: (deviations, 1000.0))
+    low, high = error.interval(Groups(60, ()))
+    assert low == 0.0 and high == 1.0

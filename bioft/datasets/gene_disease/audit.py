@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,22 +56,8 @@ def audit(
     return {
         "split": split,
         "checks": checks,
-        "entity_overlap": {
-            side: {
-                name: _overlap(columns.text[side], frames["train"].text[side])
-                for name, columns in frames.items()
-                if name != "train"
-            }
-            for side in sides
-        },
-        "families": {
-            side: {
-                name: _families(columns.text[side], frames["train"].text[side])
-                for name, columns in frames.items()
-                if name != "train"
-            }
-            for side in sides
-        },
+        "entity_overlap": _beside_train(_overlap, frames),
+        "families": _beside_train(_families, frames),
         "shortcuts": _shortcuts(dataset, frames, seed),
         "surface": surface(dataset["train"], dataset["test"], "label", ["gene", "disease"]),
     }
@@ -132,6 +118,20 @@ def _check_pairs(
             raise LeakageError(f"Split '{name}' has {len(by_text[name]) - len(set(by_text[name])):,} repeated pairs.")
     checks = ("pairs_across_splits", "normalised_pairs_across_splits", "repeated_pairs")
     return dict.fromkeys((*checks, "known_positives_as_negatives"), 0)
+
+
+def _beside_train(
+    measure: Callable[[Sequence[str], Sequence[str]], dict[str, Any]], frames: Mapping[str, _Columns]
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """By side and split what is measured of its names beside those of train."""
+    return {
+        side: {
+            name: measure(columns.text[side], frames["train"].text[side])
+            for name, columns in frames.items()
+            if name != "train"
+        }
+        for side in ("gene", "disease")
+    }
 
 
 def _overlap(values: Sequence[str], train: Sequence[str]) -> dict[str, float]:

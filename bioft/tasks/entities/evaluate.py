@@ -85,7 +85,10 @@ def comparisons(
     }
     best = report.describe_best(results, "F1")
     systems = {FINE_TUNED: table, **baselines}
-    return {"comparison": best} | by_neighbour(figures, systems, best["baseline"], ("f1", "F1"), dataset, record)
+    trained_on = training_documents(dataset, record["train_on"])
+    return {"comparison": best} | by_neighbour(
+        figures, systems, best["baseline"], ("f1", "F1"), dataset, trained_on, record
+    )
 
 
 def audit(dataset: DatasetDict, record: Record) -> dict[str, Any]:

@@ -103,7 +103,7 @@ def test_rows(dataset: DatasetDict) -> pd.DataFrame:
 def audit(dataset: DatasetDict, record: Mapping[str, Any]) -> dict[str, Any]:
     """The audit of pairs as the record has it, made again; LeakageError if a pair is in two splits."""
     about = record["dataset"]
-    return audits.audit(dataset, split=about["arguments"]["split"], seed=about.get("seed") or 0)
+    return audits.audit(dataset, split=about.get("arguments", {}).get("split", "pair"), seed=about.get("seed") or 0)
 
 
 def check_choices(model: Any, dataset: DatasetDict, record: Mapping[str, Any], noise: float) -> Checked:

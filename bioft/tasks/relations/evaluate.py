@@ -98,7 +98,10 @@ def comparisons(
     results = {name: relation_f1.paired_f1(references, found, _found(its, test)) for name, its in baselines.items()}
     best = report.describe_best(results, "F1")
     systems = {FINE_TUNED: table, **baselines}
-    return {"comparison": best} | by_neighbour(figures, systems, best["baseline"], ("f1", "F1"), dataset, record)
+    trained_on = training_documents(dataset, record["train_on"])
+    return {"comparison": best} | by_neighbour(
+        figures, systems, best["baseline"], ("f1", "F1"), dataset, trained_on, record
+    )
 
 
 def baseline_names(record: Record) -> list[str]:

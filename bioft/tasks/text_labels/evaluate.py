@@ -131,7 +131,9 @@ def comparisons(
         results[key] = metrics_report.describe_best(compared, words[metric])
     best = results["comparison"]["baseline"]
     systems = {FINE_TUNED: table, **baselines}
-    return results | by_neighbour(figures, systems, best, (main, words[main]), dataset, record)
+    if dataset is None:
+        return results
+    return results | by_neighbour(figures, systems, best, (main, words[main]), dataset, dataset["train"], record)
 
 
 def test_rows(dataset: DatasetDict) -> pd.DataFrame:

@@ -59,6 +59,21 @@ def test_figures_of_scores_without_a_threshold_are_those_that_need_none(dataset:
     assert none["recall"]["value"] == 0 and none["accuracy"]["value"] == 0.5, "no pair reaches the threshold"
 
 
+def test_families_are_names_that_differ_by_a_number(dataset: DatasetDict) -> None:
+    """Of the entities that training lacks; one that stands alone in its family there is none, nor is another name."""
+    train, test = dataset["train"].to_list(), dataset["test"].to_list()
+    names = ("ataxia type 1", "glycogen disease ii", "hla b", "gout")
+    for row, name in enumerate(names):
+        train[row] |= {"disease": name, "disease_id": f"t{row}"}
+    for row, name in enumerate(("ataxia type 2", "glycogen disease iv", "hla c", "Gout 3", "anaemia")):
+        test[row] |= {"disease": name, "disease_id": f"x{row}"}
+    dataset["train"], dataset["test"] = Dataset.from_list(train), Dataset.from_list(test)
+    found = evaluation.audit(dataset, {"dataset": {}})["families"]
+    # The others are test5, test6, …, whose family is not that of train5.
+    assert found["disease"]["test"] == {"unseen": 200, "family_in_train": 3}
+    assert found["gene"]["test"] == {"unseen": 200, "family_in_train": 0}
+
+
 @pytest.mark.parametrize(
     "change",
     [
