@@ -106,6 +106,8 @@ def main(
     }
     figures = {name: evaluate.figures(table, dataset, record) for name, table in tables.items()}
     table, base_table, baselines = tables.pop(FINE_TUNED), tables.pop(BASE), tables
+    scoring = evaluate.describe_scoring(prompts, thresholds, chosen_on)
+    record["scoring"] = scoring | evaluate.combine(dataset, scored, chosen_on)
 
     # 7. Record.
     lora.save_adapter(model, tokenizer, base, directory)
@@ -117,7 +119,6 @@ def main(
         "base_model": models.describe(base, model_args, model),
         "dataset": describe(manifest),
         "audit": manifest["audit"],
-        "scoring": evaluate.describe_scoring(prompts, thresholds, chosen_on),
         "metrics": figures.pop(FINE_TUNED),
         "base_model_metrics": figures.pop(BASE),
         "baselines": figures,

@@ -148,6 +148,8 @@ def _is_dequantized(base_model: dict[str, Any]) -> bool:
 
 def _results(run: dict[str, Any], task: Task) -> list[tuple[str, dict[str, Any]]]:
     rows = [(task.baselines.get(name, name), metrics) for name, metrics in run["baselines"].items()]
+    if "added" in run:
+        rows.append(("all baselines with this model", run["added"]["metrics"]))
     if run["base_model_metrics"]:
         rows.append((f"{run['base_model']['id']}, not fine-tuned", run["base_model_metrics"]))
     return [*rows, ("**this model**", run["metrics"])]

@@ -37,6 +37,25 @@ def describe_difference(baseline: str, result: PairedDifference, words: str, sha
     return {"baseline": baseline, **figures, "sentence": sentence}
 
 
+def describe_added(result: PairedDifference, words: str, shared: str) -> dict[str, Any]:
+    """What a model adds to all baselines together: the first of `result` is with it, the second without.
+
+    Returned as `describe_difference` does, for `run.json`.
+    """
+    if result.p_value >= SIGNIFICANCE_LEVEL:
+        verdict = "nothing that could be told from chance"
+    else:
+        verdict = "something" if result.difference > 0 else "less than nothing"
+    sentence = (
+        f"To all baselines together the model adds {verdict}: difference in {words} {result.difference:+.3f}, from "
+        f"{decimals(result.second)} to {decimals(result.first)}, 95% interval {result.low:+.3f} to "
+        f"{result.high:+.3f}, "
+        f"{p_words(result.p_value)} (paired test, cluster-robust by {shared}, n = {result.n:,})."
+    )
+    figures = {key: getattr(result, key) for key in ("metric", "first", "second", "difference", "low", "high")}
+    return figures | {"p_value": result.p_value, "sentence": sentence}
+
+
 def describe_best(results: Mapping[str, PairedDifference], words: str, shared: str = "") -> dict[str, Any]:
     """The comparison with the best baseline: the one with the highest value on this same test split.
 
@@ -52,14 +71,16 @@ def print_results(record: Mapping[str, Any], shown: Mapping[str, str], console: 
     rows = result_rows(record)
     split = "Test" if runs.is_tested(record) else "Validation"
     console.print(results_table(rows, console.width, shown, split))
-    for key in ("comparison", "by_neighbour"):
+    for key in ("comparison", "added", "by_neighbour"):
         if key in record:
             console.print(record[key]["sentence"], soft_wrap=True, highlight=False)
 
 
 def result_rows(record: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """The metrics of the baselines, the base model and the fine-tuned model, in this order."""
-    return {**record["baselines"], "base, zero-shot": record["base_model_metrics"], "fine-tuned": record["metrics"]}
+    """The metrics of the baselines, of these with the model, of the base model and the fine-tuned, in this order."""
+    added = {"all with the model": record["added"]["metrics"]} if "added" in record else {}
+    base = {"base, zero-shot": record["base_model_metrics"]}
+    return {**record["baselines"], **added, **base, "fine-tuned": record["metrics"]}
 
 
 def results_table(

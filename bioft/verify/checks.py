@@ -197,7 +197,7 @@ def check_comparisons(
 
 def _conclusion(comparison: Mapping[str, Any]) -> str:
     """The sentence of a comparison without its figures and the baseline's name: who is better."""
-    return str(comparison.get("sentence")).partition(" the best baseline")[0]
+    return str(comparison.get("sentence")).partition(" the best baseline")[0].partition(": difference")[0]
 
 
 def _at_the_edge(comparison: Mapping[str, Any]) -> bool:

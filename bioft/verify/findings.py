@@ -131,7 +131,9 @@ def equal(first: Any, second: Any) -> bool:
 
 
 def near(first: Any, second: Any, tolerance: float) -> bool:
-    """Whether two values are the same, numbers but for a tolerance."""
+    """Whether two values are the same, numbers, also those inside, but for a tolerance."""
+    if isinstance(first, Mapping) and isinstance(second, Mapping):
+        return first.keys() == second.keys() and all(near(first[key], second[key], tolerance) for key in first)
     if isinstance(first, int | float) and isinstance(second, int | float):
         if math.isnan(first) and math.isnan(second):  # of one class only
             return True

@@ -117,7 +117,7 @@ def test_the_run_directory_is_complete_and_safe(finished: Path) -> None:
     assert any(name.startswith("plots/") for name in record["files"])
     forbidden = {".bin", ".pt", ".pth", ".pkl", ".npz"}
     assert not [name for name in record["files"] if Path(name).suffix in forbidden or "checkpoint" in name]
-    baselines = {"majority", "popularity_logistic", "popularity_boosted", "surface", "tfidf", "graph"}
+    baselines = {"majority", "popularity_logistic", "popularity_boosted", "surface", "tfidf", "graph", "likeness"}
     assert set(record["baselines"]) == baselines
     for figures in (record["metrics"], record["base_model_metrics"], *record["baselines"].values()):
         for name, figure in figures.items():

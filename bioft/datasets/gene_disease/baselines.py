@@ -28,6 +28,7 @@ Floats = NDArray[np.float64]
 COLUMNS = ("gene", "gene_id", "disease", "disease_id")
 """The columns that a baseline may look at, beside `label` in training."""
 
+SIDES = ("gene", "disease")
 FOLDS = 10
 """Parts of the training split for cross-fitting: see `Popularity`."""
 
@@ -223,6 +224,94 @@ class Graph(Baseline):
         return scores
 
 
+class Likeness(Baseline):
+    """How alike the disease is to the known diseases of the gene, and the gene to the known genes of the disease.
+
+    Alike by name (TF-IDF of characters: the largest cosine, the mean, the mean of the three largest) and by the graph
+    of training positives (the share of genes, or of diseases, that two have in common). Boosted trees learn from these
+    and from how many are known. A training positive is no test positive: its gene knows its disease. So what the pair
+    itself adds is taken away, and from a negative, whose gene and disease would else know one more than those of a
+    positive do, one known disease and one known gene at random.
+    """
+
+    def _fit(self, train: pd.DataFrame) -> None:
+        edges = train.loc[train["label"] == 1, ["gene_id", "disease_id"]].drop_duplicates()
+        self.ids = {column: pd.Index(train[f"{column}_id"].unique()) for column in SIDES}
+        places = [self.ids[column].get_indexer(pd.Index(edges[f"{column}_id"])) for column in SIDES]
+        shape = tuple(len(ids) for ids in self.ids.values())
+        self.graph = sparse.csr_array((np.ones(len(edges)), places), shape=shape)
+        self.vectorizers, self.names = {}, {}
+        for column in SIDES:
+            first = train.drop_duplicates(f"{column}_id")[column]
+            self.vectorizers[column] = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True)
+            self.names[column] = sparse.csr_array(self.vectorizers[column].fit_transform(first))
+        features = self._features(train, train["label"].to_numpy() == 1)
+        features[:, np.isnan(features).all(axis=0)] = 0  # such a column breaks the trees
+        self.classifier = HistGradientBoostingClassifier(random_state=0).fit(features, train["label"])
+
+    def _predict(self, frame: pd.DataFrame) -> Floats:
+        return self.classifier.predict_proba(self._features(frame))[:, 1]
+
+    def _features(self, frame: pd.DataFrame, is_edge: NDArray[np.bool_] | None = None) -> Floats:
+        """Of the disease and the diseases of the gene, then of the gene and the genes of the disease: shape (n, 12).
+
+        `is_edge` says of training rows which are positives.
+        """
+        gene, disease = SIDES
+        return np.hstack(
+            [
+                self._of_side(frame, disease, gene, self.graph, is_edge),
+                self._of_side(frame, gene, disease, sparse.csr_array(self.graph.T), is_edge),
+            ]
+        )
+
+    def _of_side(
+        self, frame: pd.DataFrame, own: str, other: str, graph: sparse.csr_array, is_edge: NDArray[np.bool_] | None
+    ) -> Floats:
+        codes, names = pd.factorize(frame[own])
+        vectors = sparse.csr_array(self.vectorizers[own].transform(names))[codes]
+        places = self.ids[own].get_indexer(pd.Index(frame[f"{own}_id"]))
+        by = graph.tocsc()
+        degrees = np.diff(by.indptr)
+        random = np.random.default_rng(0)
+        features = np.full((len(frame), 6), np.nan)
+        features[:, 5] = 0
+        ids = self.ids[other].get_indexer(pd.Index(frame[f"{other}_id"]))
+        rows_of = pd.Series(np.arange(len(frame))).groupby(ids)
+        for at, rows in ((int(at), its.to_numpy()) for at, its in rows_of if at >= 0):
+            known = graph.indices[graph.indptr[at] : graph.indptr[at + 1]]
+            if not len(known):
+                continue
+            kept = np.ones((len(rows), len(known)), bool)
+            mine = places[rows]
+            shared = np.zeros((len(rows), len(known)))
+            seen = mine >= 0
+            shared[seen] = (by[:, mine[seen]].T @ by[:, known]).toarray()
+            own_degree = np.where(seen, degrees[mine], 0).astype(float)
+            if is_edge is not None:
+                positive = is_edge[rows]
+                kept[positive] = known != mine[positive, None]
+                negative = np.flatnonzero(~positive)
+                kept[negative, random.integers(len(known), size=len(negative))] = False
+                shared[positive] -= 1  # the row's own `other` is one that all of its known ones share
+                own_degree -= 1
+            n = kept.sum(axis=1)
+            some = n > 0
+            cosines = np.where(kept, (vectors[rows] @ self.names[own][known].T).toarray(), 0)
+            together = np.where(kept, shared / np.sqrt(np.maximum(own_degree, 1)[:, None] * degrees[known]), 0)
+            three = np.sort(cosines, axis=1)[:, -3:].sum(axis=1) / np.clip(n, 1, 3)
+            found = (
+                cosines.max(axis=1),
+                cosines.sum(axis=1) / np.maximum(n, 1),
+                three,
+                together.sum(axis=1) / np.sqrt(np.maximum(n, 1)),
+                together.max(axis=1),
+                n,
+            )
+            features[rows[some]] = np.stack(found, axis=1)[some]
+        return features
+
+
 GENE_DISEASE: dict[str, Callable[[], Baseline]] = {
     "majority": Majority,
     "popularity_logistic": lambda: Popularity(make_pipeline(StandardScaler(), LogisticRegression())),
@@ -230,6 +319,7 @@ GENE_DISEASE: dict[str, Callable[[], Baseline]] = {
     "surface": Surface,
     "tfidf": TfIdf,
     "graph": Graph,
+    "likeness": Likeness,
 }
 """The baselines of gene–disease association by name, each a function that makes an unfitted one."""
 

@@ -31,6 +31,8 @@ TASK = Task(
         "surface": "surface of the names (length, case, digits), gradient boosting",
         "tfidf": "TF-IDF of the names",
         "graph": "training graph (SVD), reads no text",
+        "likeness": "names and graph: likeness to what is known of the gene and of the disease, gradient boosting",
+        "all_together": "all baselines together, logistic regression on validation",
     },
     tags=("biology", "medical", "gene-disease-association"),
     auto_class="AutoModelForCausalLM",

@@ -14,10 +14,11 @@ from bioft.datasets.gene_disease import audit as audits
 from bioft.datasets.gene_disease.baselines import GENE_DISEASE
 from bioft.metrics import intervals, report, thresholds as choosing
 from bioft.metrics.estimation import estimates
+from bioft.metrics.estimation.estimates import PairedDifference
 from bioft.storage.runs import PREDICTIONS
 from bioft.task import BASE, FINE_TUNED
 from bioft.tasks.choices import Checked, is_other_rule, not_given
-from bioft.tasks.gene_disease import TASK, pair_plots
+from bioft.tasks.gene_disease import TASK, pair_plots, together
 from bioft.tasks.gene_disease.prompts import PairPrompts
 from bioft.tasks.gene_disease.table import PAIR, pairs_share, predictions, thresholds
 
@@ -45,9 +46,15 @@ def fit_baselines(
     """Fit every baseline on the pairs that a run was trained on; yields its name and its scores by split."""
     train, limit = dataset["train"], record.get("dataset", {}).get("max_train_pairs")
     train = train if limit is None else train.select(range(min(limit, len(train))))
+    each: dict[str, dict[str, np.ndarray]] = {}
     for name in track(GENE_DISEASE, "Baselines", transient=True, disable=not progress):
         baseline = GENE_DISEASE[name]().fit(train)
-        yield name, {split: baseline.predict(dataset[split]) for split in ("validation", "test")}
+        each[name] = {split: baseline.predict(dataset[split]) for split in ("validation", "test")}
+        yield name, each[name]
+    if threshold_chosen_on(dataset) == choosing.VALIDATION:
+        by_split = {split: {name: its[split] for name, its in each.items()} for split in ("validation", "test")}
+        weights = together.fit(labels_of(dataset["validation"]), by_split["validation"])
+        yield together.TOGETHER, {split: together.score(weights, its) for split, its in by_split.items()}
 
 
 def baselines(dataset: DatasetDict, record: Mapping[str, Any], progress: bool = False) -> dict[str, pd.DataFrame]:
@@ -60,8 +67,20 @@ def baselines(dataset: DatasetDict, record: Mapping[str, Any], progress: bool = 
 
 
 def baseline_names(record: Mapping[str, Any]) -> list[str]:
-    """The baselines that every run has."""
-    return list(GENE_DISEASE)
+    """The baselines that a run has: all of them and, where validation is large enough to fit it, their combination."""
+    fitted = record["scoring"]["threshold_chosen_on"] == choosing.VALIDATION
+    return [*GENE_DISEASE, *([together.TOGETHER] if fitted else [])]
+
+
+def combine(dataset: DatasetDict, scored: Mapping[str, Scores], on: str) -> dict[str, Any]:
+    """The combination of the model with all baselines as the record's scoring holds it; none if validation is small.
+
+    `scored` are the scores of all systems by name, and `on` is what `threshold_chosen_on` says.
+    """
+    if on != choosing.VALIDATION:
+        return {}
+    scores = {name: its["validation"] for name, its in scored.items()}
+    return {"combination": together.with_model(labels_of(dataset["validation"]), scores)}
 
 
 def figures(table: pd.DataFrame, dataset: Any, record: Mapping[str, Any]) -> dict[str, dict[str, float | int | None]]:
@@ -85,14 +104,22 @@ def figures(table: pd.DataFrame, dataset: Any, record: Mapping[str, Any]) -> dic
 def comparisons(
     table: pd.DataFrame, baselines: Mapping[str, pd.DataFrame], dataset: Any, record: Mapping[str, Any]
 ) -> dict[str, dict[str, Any]]:
-    """Paired test of the model's AUROC against the best baseline's, with the conclusion in one sentence."""
-    results = {
-        name: intervals.paired(
-            table["label"], table["score"], its["score"], metric=COMPARED, groups=pairs_share(table)
+    """Paired tests of AUROC: the model against the best baseline; all baselines with the model against without it."""
+
+    def compare(ours: pd.DataFrame, theirs: pd.DataFrame) -> PairedDifference:
+        return intervals.paired(
+            ours["label"], ours["score"], theirs["score"], metric=COMPARED, groups=pairs_share(table)
         )
-        for name, its in baselines.items()
-    }
-    return {"comparison": report.describe_best(results, SHOWN[COMPARED], TASK.shared)}
+
+    best = report.describe_best(
+        {name: compare(table, its) for name, its in baselines.items()}, SHOWN[COMPARED], TASK.shared
+    )
+    combination = record.get("scoring", {}).get("combination")
+    if combination is None or not baselines.keys() >= {together.TOGETHER, *combination["weights"]} - {FINE_TUNED}:
+        return {"comparison": best}
+    combined = together.table(combination, table, baselines)
+    added = report.describe_added(compare(combined, baselines[together.TOGETHER]), SHOWN[COMPARED], TASK.shared)
+    return {"comparison": best, "added": added | {"metrics": figures(combined, dataset, record)}}
 
 
 def test_rows(dataset: DatasetDict) -> pd.DataFrame:
@@ -134,6 +161,11 @@ def check_choices(model: Any, dataset: DatasetDict, record: Mapping[str, Any], n
             reasons.append(
                 f"{name}: validation does not give the recorded threshold {recorded[name]:.4f} but {best:.4f}."
             )
+    recorded_weights = record["scoring"].get("combination")
+    if recorded_weights is not None and together.differs(recorded_weights, labels, scores):
+        reasons.append("Validation does not give the recorded weights of the model beside all baselines.")
+    elif recorded_weights is None and together.TOGETHER in scores:
+        reasons.append("The record does not say what the model adds to all baselines.")
     return sorted(reasons), []
 
 

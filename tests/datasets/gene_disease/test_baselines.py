@@ -216,6 +216,27 @@ def test_a_missing_name_is_an_empty_one():
     assert np.isfinite(fitted("tfidf", train).predict(train)).all()
 
 
+def test_a_training_positive_is_seen_as_if_it_were_not_known():
+    """What likeness says of it is what it says where the pair has no label, and all other pairs have theirs."""
+    rng = np.random.default_rng(3)
+    genes, diseases = (part.ravel() for part in np.meshgrid(np.arange(6), np.arange(7)))
+    labels = (rng.random(len(genes)) < 0.4).astype(int)
+    train = pairs(genes.tolist(), diseases.tolist(), labels.tolist())
+    seen = fitted("likeness", train)._features(train.to_pandas(), labels == 1)
+    for row in np.flatnonzero(labels):
+        others = labels.copy()
+        others[row] = 0
+        without = fitted("likeness", pairs(genes.tolist(), diseases.tolist(), others.tolist()))
+        np.testing.assert_allclose(seen[row], without._features(train.to_pandas().iloc[[row]])[0], atol=1e-12)
+
+
+def test_a_training_negative_loses_a_known_disease_and_a_known_gene_as_a_positive_does():
+    train = pairs([1, 1, 1, 2, 2], [1, 2, 3, 1, 3], [1, 1, 1, 1, 0])
+    seen = fitted("likeness", train)._features(train.to_pandas(), np.array([1, 1, 1, 1, 0]) == 1)
+    known = seen[:, [5, 11]]  # of the gene, of the disease
+    assert known.tolist() == [[2, 1], [2, 0], [2, 0], [0, 1], [0, 0]]
+
+
 # --- CTD, against figures measured by a sketch without bioft (other negatives and splits of the same kind)
 
 
@@ -268,9 +289,10 @@ def test_ctd_uniform_negatives_are_told_apart_by_shortcuts(ctd, name, accuracy, 
         ("popularity_boosted", 0.507),
         ("tfidf", 0.50),
         ("graph", 0.635),
+        ("likeness", 0.72),
     ],
 )
-def test_ctd_degree_matched_negatives_leave_the_graph_only(ctd, name, area):
+def test_ctd_degree_matched_negatives_leave_the_graph_and_likeness(ctd, name, area):
     assert measure(ctd, name, "pair", "degree_matched")["auroc"] == pytest.approx(area, abs=0.03)
 
 

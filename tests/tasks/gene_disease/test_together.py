@@ -1,0 +1,132 @@
+"""What a model adds to all baselines: the combination, a run's record of it, and forgeries of that record."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from bioft.cards import model as cards
+from bioft.metrics import thresholds
+from bioft.storage import runs
+from bioft.task import FINE_TUNED
+from bioft.tasks.gene_disease import together
+from bioft.verify import verify as verification
+from tests.recipe import command_line, load_recipe, run_recipe
+from tests.tiny import write_ctd, write_model
+
+
+def systems(n: int, adds: float) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Labels, and scores of two baselines and of a model that sees `adds` of what they don't."""
+    rng = np.random.default_rng(1)
+    labels = rng.integers(2, size=n)
+    noisy = {"one": 1.0, "two": 0.8, FINE_TUNED: adds}
+    scores = {name: 1 / (1 + np.exp(-(its * (2 * labels - 1) + rng.normal(size=n)))) for name, its in noisy.items()}
+    return labels, scores
+
+
+def test_a_combination_is_better_than_each_of_its_systems() -> None:
+    labels, scores = systems(4000, adds=1.0)
+    combination = together.fit(labels[:2000], {name: its[:2000] for name, its in scores.items()})
+    test = {name: its[2000:] for name, its in scores.items()}
+    best = max(roc_auc_score(labels[2000:], its) for name, its in test.items())
+    assert roc_auc_score(labels[2000:], together.score(combination, test)) > best + 0.02
+
+
+def test_a_system_that_knows_nothing_or_says_always_the_same_hardly_counts() -> None:
+    labels, scores = systems(4000, adds=0.0)
+    scores["constant"] = np.full(len(labels), 0.3)
+    weights = together.fit(labels, scores)["weights"]
+    assert weights["constant"] == pytest.approx(0)
+    assert abs(weights[FINE_TUNED]) < 0.1 < 0.5 < weights["two"]
+
+
+def test_other_weights_than_those_of_validation_are_told() -> None:
+    labels, scores = systems(500, adds=1.0)
+    combination = together.with_model(labels, scores)
+    assert not together.differs(combination, labels, scores)
+    more = combination["weights"] | {FINE_TUNED: combination["weights"][FINE_TUNED] * 1.5}
+    assert together.differs(combination | {"weights": more}, labels, scores)
+    assert together.differs(combination | {"threshold": combination["threshold"] + 0.1}, labels, scores)
+    assert together.differs({"intercept": 0.0, "weights": {}}, labels, scores)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A run on tiny data, of which the validation split counts as large enough."""
+    folder = tmp_path_factory.mktemp("together")
+    options = {
+        "model_name_or_path": write_model(folder / "model"),
+        "dataset": "ctd",
+        "dataset_path": write_ctd(folder / "CTD_curated_genes_diseases.csv"),
+        "max_train_pairs": 96,
+        "validation_size": 0.1,
+        "test_size": 0.2,
+        "output_dir": folder / "run",
+        "max_steps": 2,
+        "load_in_4bit": False,
+        "dtype": "float32",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(thresholds, "LEAST_ROWS", 20)
+        run_recipe(load_recipe("sft_gda"), *command_line(**options))
+        yield folder / "run"
+
+
+def test_a_run_says_what_its_model_adds(finished: Path) -> None:
+    record, table = runs.read(finished), pd.read_parquet(finished / "predictions.parquet")
+    added, combination = record["added"], record["scoring"]["combination"]
+    assert added["second"] == pytest.approx(roc_auc_score(table.label, table.baseline_all_together))
+    assert record["baselines"][together.TOGETHER]["auroc"]["value"] == pytest.approx(added["second"])
+    scores = {name: table[f"baseline_{name}"] for name in combination["weights"] if name != FINE_TUNED}
+    made = together.score(combination, {FINE_TUNED: table.score, **scores})
+    assert added["first"] == added["metrics"]["auroc"]["value"] == pytest.approx(roc_auc_score(table.label, made))
+    card = (finished / runs.CARD).read_text(encoding="utf-8")
+    assert added["sentence"] in card
+    assert "all baselines with this model" in card
+
+
+def test_what_it_adds_is_verified(finished: Path) -> None:
+    found = verification.verify(finished)
+    assert found.status.startswith("verified"), found.reasons
+
+
+def without_it(record: dict[str, Any]) -> None:
+    del record["added"], record["scoring"]["combination"]
+
+
+def more_than_it_is(record: dict[str, Any]) -> None:
+    record["added"]["first"] += 0.05
+    record["added"]["metrics"]["auroc"]["value"] += 0.05
+
+
+def weights_that_suit_the_test(record: dict[str, Any]) -> None:
+    record["scoring"]["combination"]["weights"][FINE_TUNED] += 5
+
+
+@pytest.mark.parametrize(
+    ("forge", "reason"),
+    [
+        (without_it, "does not say what the model adds"),
+        (more_than_it_is, "(added)"),
+        (weights_that_suit_the_test, "Validation does not give the recorded weights"),
+    ],
+)
+def test_forgeries_of_it_are_found(
+    forge: Callable[[dict[str, Any]], None], reason: str, finished: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "forged"
+    shutil.copytree(finished, copy)
+    record = runs.read(copy)
+    forge(record)
+    record["files"] = runs.checksums(copy)
+    (copy / runs.RECORD).write_text(json.dumps(record))
+    (copy / runs.CARD).write_text(cards.model_card(record), encoding="utf-8")
+    found = verification.verify(copy)
+    assert found.status == "not reproduced"
+    assert any(reason in each for each in found.reasons), found.reasons
