@@ -1,6 +1,10 @@
 """Errors that are meant for the user: the command line prints their message and no traceback."""
 
-from collections.abc import Iterable
+import io
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 
 
 class BioftError(Exception):
@@ -13,6 +17,33 @@ class ChangedFilesError(BioftError):
 
 class LeakageError(BioftError):
     """A dataset build was stopped because its splits share information that they must not share."""
+
+
+@contextmanager
+def extra(name: str, what: str) -> Iterator[None]:
+    """Import an optional package; where it is missing, a `BioftError` says that `what` needs the extra `name`."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise BioftError(f"{what} needs {error.name}, which is not installed: pip install 'bioft[{name}]'") from None
+
+
+@contextmanager
+def any_output() -> Iterator[None]:
+    """Write also to a terminal that lacks letters, which become "?", and to a pipe that nobody reads any more."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        yield
+    except BrokenPipeError:
+        raise SystemExit(1) from None
+    finally:
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:  # else the interpreter tries again at its end, and complains
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def nearest(wrong: str, known: Iterable[str], n: int = 1) -> str:

@@ -15,12 +15,34 @@ from bioft import __version__
 from bioft.cli import build, compare, data, download, hub, recipes, search, train
 from bioft.cli.options import Json, option, renamed
 from bioft.cli.predict import predict
-from bioft.errors import BioftError
+from bioft.errors import BioftError, any_output
 from bioft.storage.files import disk_error
+
+PANELS = {
+    "Data": ("download", "build"),
+    "Train": ("doctor", "train", "recipes", "sweep", "reproduce"),
+    "Look": ("inspect", "baselines", "analyze"),
+    "Compare": ("compare", "seeds", "leaderboard", "mteb"),
+    "Publish": ("push-adapter", "push-dataset", "pull-adapter", "pull-dataset", "verify", "merge", "export"),
+    "Use": ("predict", "demo", "serve", "align", "index", "search", "topics"),
+}
+"""The commands in the order of the help, by what they are for."""
 
 
 class ErrorGroup(TyperGroup):
     """A group whose commands end with one clear message on stderr and exit code 1 for what users can mend."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The commands in the order of `PANELS`."""
+        names = super().list_commands(ctx)
+        return sorted(names, key=[name for panel in PANELS.values() for name in panel].index)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """One command, with the panel that it stands in."""
+        found: Any = super().get_command(ctx, cmd_name)
+        if found is not None:
+            found.rich_help_panel = next(panel for panel, names in PANELS.items() if found.name in names)
+        return found
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""
@@ -28,6 +50,11 @@ class ErrorGroup(TyperGroup):
             return super().invoke(ctx)
         except BioftError as error:
             message = str(error)
+        except KeyboardInterrupt:
+            Console(stderr=True, markup=False).print(
+                "Interrupted. What was finished is kept, nothing is half-written."
+            )
+            raise typer.Exit(130) from None
         except Exception as error:
             if (explained := disk_error(error)) is None:
                 raise
@@ -41,6 +68,8 @@ app = typer.Typer(
     no_args_is_help=True,
     # The values of local variables may hold a token.
     pretty_exceptions_show_locals=False,
+    # Every option can be written with underscores too, as those of recipes are in YAML.
+    context_settings={"token_normalize_func": lambda name: name.replace("_", "-")},
     help="Task recipes for biomedical language models, honest by construction.",
 )
 for name, group in (("build", build), ("download", download), ("recipes", recipes)):
@@ -55,7 +84,8 @@ def main() -> None:
     """Run the command line (the entry point `bioft`)."""
     # What the libraries plan to change in themselves is nothing that a user can mend.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers|trl|peft")
-    app()
+    with any_output():
+        app()
 
 
 def _version(asked: bool) -> None:
