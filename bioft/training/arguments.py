@@ -4,6 +4,8 @@ import dataclasses
 import inspect
 import logging
 import math
+import os
+import re
 import sys
 import traceback
 import warnings
@@ -19,9 +21,9 @@ from trl import TrlParser
 
 from bioft.datasets import load
 from bioft.datasets.arguments import DataArguments
-from bioft.errors import BioftError
+from bioft.errors import BioftError, any_output
 from bioft.storage import run_directory, yaml_config
-from bioft.training import presets, recipe_process, seeds as seed_runs
+from bioft.training import presets, recipe_help, recipe_process, seeds as seed_runs
 
 TRAINER_PACKAGES = ("accelerate", "peft", "sentence_transformers", "torch", "transformers", "trl")
 FROM_ONE = (
@@ -41,7 +43,22 @@ RANGES: dict[str, tuple[float, float, str]] = {
 
 
 class Parser(TrlParser):
-    """TRL's parser, whose errors are one message instead of a page of usage."""
+    """TRL's parser with one spelling of each option, errors of one message, and a help of two screens.
+
+    `recipe` is what `bioft train` calls the recipe, and `known` the names of its presets; `in_full` shows all options.
+    """
+
+    def __init__(self, groups: Sequence[Any], recipe: str = "RECIPE", known: str = "", in_full: bool = False) -> None:
+        super().__init__(groups, usage=f"bioft train {recipe} [PRESET] [--key value …]")
+        self.known, self.in_full = known, in_full
+        for action in self._actions:
+            action.option_strings = action.option_strings[:1]
+
+    def format_help(self) -> str:
+        """The help of the recipe."""
+        if self.in_full:
+            return super().format_help()
+        return recipe_help.short_help(self.usage, self.known, self.dataclass_types, self._actions)
 
     def error(self, message: str) -> NoReturn:
         """Raise a `BioftError` of a wrong command line."""
@@ -55,8 +72,8 @@ def run(main: Callable[..., None]) -> None:
     """
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger("bioft").setLevel(logging.INFO)
-    with user_errors():
-        script, groups, words = Path(inspect.getfile(main)), groups_of(main), sys.argv[1:]
+    with any_output(), user_errors():
+        script, groups, words = Path(inspect.getfile(main)), groups_of(main), with_underscores(sys.argv[1:])
         given = {name: its for name in seed_runs.OPTIONS if (its := _take_option(f"--{name}", words)) is not None}
         if not given or "dry_run" in _option_names(words):
             parsed = parse(script.stem, groups, words, script=script)
@@ -74,6 +91,11 @@ def run(main: Callable[..., None]) -> None:
             if "split_seeds" in given:
                 _check_split_seeds(script.stem, groups, {**config, **recipe_process.options(words)})
             raise SystemExit(seed_runs.train_seeds(script, path, config, words, given))
+
+
+def with_underscores(words: Sequence[str]) -> list[str]:
+    """The words of a command line with options as YAML spells them: `--max_steps` for `--max-steps`."""
+    return [re.sub(r"^--[^=]+", lambda name: f"--{name[0][2:].replace('-', '_')}", word) for word in words]
 
 
 def groups_of(main: Callable[..., None]) -> list[Any]:
@@ -100,10 +122,14 @@ def parse(
         BioftError: an unknown preset, a key that no dataclass has (with the nearest name, file and line), a number out
             of its range, or an option that says how to build a dataset which is built already.
     """
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    arguments = with_underscores(sys.argv[1:] if argv is None else argv)
     path, _ = configuration(recipe, dataclass_types, arguments, script)
+    in_full = "--help_all" in arguments
+    name = recipe if script is None or _is_ours(script) else os.path.relpath(script)
+    known = ", ".join(its.stem for its in sorted(path.parent.glob("*.yaml")))
+    parser = Parser(dataclass_types, name, known, in_full)
     try:
-        parsed = Parser(list(dataclass_types)).parse_args_and_config(["--config", str(path), *arguments])
+        parsed = parser.parse_args_and_config(["--config", str(path), *(["--help"] if in_full else arguments)])
     except (ValueError, TypeError) as error:
         raise BioftError(f"{error} ({path}, or the command line)") from error
     for group in parsed:
@@ -181,7 +207,9 @@ def user_errors() -> Iterator[None]:
         Console(stderr=True, markup=False, soft_wrap=True).print(Text(f"Error: {error}{place}", style="red"))
         raise SystemExit(1) from None
     except KeyboardInterrupt:
-        Console(stderr=True, markup=False).print("Interrupted. The same command continues from the last checkpoint.")
+        if os.environ.get("RANK", "0") == "0":
+            told = "Interrupted. The same command continues from the last checkpoint."
+            Console(stderr=True, markup=False).print(told)
         raise SystemExit(130) from None
 
 
@@ -223,11 +251,15 @@ def _check_split_seeds(recipe: str, groups: Sequence[Any], values: Mapping[str, 
             _check_data_options(kind() if name is None else kind(dataset=name), {"split_seed"})
 
 
+def _is_ours(script: Path) -> bool:
+    return script.resolve().parent == presets.recipes_directory().resolve()
+
+
 def _take_config(recipe: str, arguments: list[str], script: Path | None) -> Path:
     """Remove `--config` from the arguments and return the file that it names."""
     value = _take_option("--config", arguments)
-    if value is None or not (value.endswith((".yaml", ".yml")) or "/" in value):
-        if script is None or script.resolve().parent == presets.recipes_directory().resolve():
+    if value is None or not presets.is_path(value):
+        if script is None or _is_ours(script):
             return presets.resolve_config(recipe, value or "default")
         value = str(script.with_name(f"{value or script.stem}.yaml"))
     if not Path(value).is_file():
@@ -252,4 +284,4 @@ def _take_option(name: str, arguments: list[str]) -> str | None:
 
 def _option_names(arguments: Sequence[str]) -> list[str]:
     names = [argument[2:].split("=")[0] for argument in arguments if argument.startswith("--")]
-    return [name.removeprefix("no_") for name in names if name not in {"help"}]
+    return [name.removeprefix("no_") for name in names if name not in {"help", "help_all"}]

@@ -99,11 +99,8 @@ def sweep(
         BioftError: an unknown recipe, key, value or metric, a key that a sweep can't set, a folder with another sweep,
             or a chosen configuration that could not be trained.
     """
-    script = presets.recipes_directory() / f"{recipe}.py"
-    if not script.is_file():
-        names = sorted(path.stem for path in script.parent.glob("*.py"))
-        raise BioftError(f"There is no recipe {recipe!r}. {suggestion(recipe, names)}")
-    words, ranges = list(words), ranges or {}
+    script = presets.script(recipe)
+    recipe, words, ranges = script.stem, arguments.with_underscores(words), ranges or {}
     distributions = _distributions(grid, ranges, trials)
     groups = arguments.groups_of(runpy.run_path(str(script), run_name=recipe)["main"])
     config_path = _check(recipe, groups, words, {**grid, **{key: value[:2] for key, value in ranges.items()}})
@@ -230,7 +227,7 @@ def _check(recipe: str, groups: Sequence[Any], words: list[str], tried: Mapping[
     }
     if refused := [key for key in NOT_TO_SET if key in set_here]:
         raise BioftError(f"A sweep can't set {refused[0]}: {NOT_TO_SET[refused[0]]}.")
-    parser = arguments.Parser(list(groups))
+    parser = arguments.Parser(groups)
     for option in given:
         arguments.check_ranges(vars(parser.parse_args([*words, option])))
     return path
