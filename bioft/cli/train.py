@@ -1,18 +1,73 @@
-"""Commands that train, and those that make other models of a run: `sweep`, `reproduce`, `merge`, `export`."""
+"""Commands that train, and that make other models of a run: `train`, `sweep`, `reproduce`, `merge`, `export`."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from bioft.cli.options import Data, Revision, RunName, argument, option, output_option
+from bioft.errors import BioftError
 
 app = typer.Typer()
+OF_RECIPES = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@app.command(context_settings={**OF_RECIPES, "help_option_names": []})
+def train(
+    context: typer.Context,
+    recipe: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RECIPE [PRESET] [--key value …]",
+            help="A recipe of bioft or a script of your own, and a preset of it or a YAML file. Alone: list them.",
+            show_default=False,
+        ),
+    ] = None,
+    processes: Annotated[int | None, option("How many: one on each GPU.", default="1", min=1)] = None,
+    accelerate: Annotated[
+        str | None,
+        option("Configuration of `accelerate launch`: a file, or a name such as fsdp_qlora.", default="none"),
+    ] = None,
+) -> None:
+    """Train a recipe. All other options are its own: see `bioft train RECIPE --help`.
+
+    The same command continues a training that was interrupted.
+    """
+    from bioft.training import launch, presets
+
+    if recipe is None:
+        _print_recipes()
+    elif recipe in ("--help", "-h"):
+        typer.echo(context.get_help(), nl=False)
+    else:
+        script, words = presets.script(recipe), list(context.args)
+        if words and not words[0].startswith("-"):
+            if any(word.partition("=")[0] == "--config" for word in words):
+                raise BioftError(f"Give the preset once: {words[0]}, or --config.")
+            words.insert(0, "--config")
+            if script in presets.scripts().values() and not presets.is_path(words[1]):
+                presets.resolve_config(script.stem, words[1])
+        config = None if accelerate is None else Path(accelerate)
+        if accelerate is not None and not presets.is_path(accelerate):
+            config = presets.resolve_config(presets.LAUNCH_CONFIGS, accelerate)
+        launch.start(script, words, processes, config)
+
+
+def _print_recipes() -> None:
+    """Print what can be trained, and how to go on."""
+    from bioft.training import presets
+
+    table = Table("recipe", "what it does", box=None, padding=(0, 2, 0, 0))
+    for name, script in presets.scripts().items():
+        table.add_row(name, Text(presets.about(script)))
+    Console(markup=False).print(table)
+    typer.echo("\nTheir options: bioft train RECIPE --help    Their presets: bioft recipes list")
+
+
+@app.command(context_settings=OF_RECIPES)
 def sweep(
     context: typer.Context,
     recipe: Annotated[str, argument("Name of the recipe, such as text_classification.")],

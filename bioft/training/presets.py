@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import bioft
-from bioft.errors import BioftError, nearest
+from bioft.errors import BioftError, nearest, suggestion
 from bioft.storage import files
 from bioft.storage.yaml_config import key_lines
 
@@ -37,6 +37,38 @@ def recipes_directory() -> Path:
         if (folder / "configs").is_dir():
             return folder
     raise BioftError(f"No recipes found beside {package}. Reinstall bioft, or run it from a clone of its repository.")
+
+
+def scripts() -> dict[str, Path]:
+    """The scripts of bioft's recipes, by name."""
+    return {path.stem: path for path in sorted(recipes_directory().glob("*.py"))}
+
+
+def script(recipe: str) -> Path:
+    """The script of a recipe: one of bioft's by its name, or a file of one's own.
+
+    Raises:
+        BioftError: when there is none; the message names the nearest recipe.
+    """
+    known = scripts()
+    if (name := recipe.replace("-", "_")) in known:
+        return known[name]
+    if recipe.endswith(".py"):
+        if Path(recipe).is_file():
+            return Path(recipe)
+        raise BioftError(f"There is no script {recipe}. Recipes of bioft: {', '.join(known)}.")
+    raise BioftError(f"There is no recipe {recipe!r}. {suggestion(recipe, known)}")
+
+
+def is_path(preset: str) -> bool:
+    """Whether a preset is given as a file instead of by its name."""
+    return preset.endswith((".yaml", ".yml")) or "/" in preset
+
+
+def about(recipe: Path) -> str:
+    """What a recipe does: the first line of its script."""
+    with recipe.open(encoding="utf-8") as file:
+        return file.readline().strip().strip('"')
 
 
 def list_presets() -> list[Preset]:

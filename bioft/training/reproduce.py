@@ -132,7 +132,7 @@ def print_reproduction(found: Reproduction, console: Console | None = None) -> N
 
 def _recipe(directory: Path, record: Mapping[str, Any]) -> Path:
     """The script of a run's recipe: bioft's, or for a run of this machine the user's own that its command names."""
-    scripts = {path.stem: path for path in presets.recipes_directory().glob("*.py")}
+    scripts = presets.scripts()
     recipe = record["recipe"]
     if recipe in scripts:
         return scripts[recipe]
@@ -142,7 +142,7 @@ def _recipe(directory: Path, record: Mapping[str, Any]) -> Path:
             return own
         raise BioftError(f"The recipe {own} is not here. Run the command in the folder from which it was trained.")
     pulled = " What comes from the Hub may not choose code of this machine." if own.stem == recipe else ""
-    raise BioftError(f"This bioft has no recipe {recipe!r}.{pulled} {suggestion(str(recipe), sorted(scripts))}")
+    raise BioftError(f"This bioft has no recipe {recipe!r}.{pulled} {suggestion(str(recipe), scripts)}")
 
 
 def _check_base(directory: Path, record: dict[str, Any]) -> None:

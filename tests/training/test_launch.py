@@ -27,7 +27,7 @@ def test_two_cpu_processes_asked_for_but_one_started(script: str) -> None:
     result = accelerate_launch(script, "--cpu", "--num_processes", "2")
     assert result.returncode != 0
     assert "asked for 2 processes but 1 started" in result.stderr
-    assert "torchrun --nproc_per_node 2" in result.stderr
+    assert "bioft train RECIPE --processes 2" in result.stderr
     assert "started 1" not in result.stdout
 
 
