@@ -42,11 +42,13 @@ def environment() -> dict[str, Any]:
 def git_state() -> dict[str, Any]:
     """Commit of the checkout that bioft runs from and whether files were changed; None outside a checkout.
 
-    A wheel may be installed inside somebody else's repository, whose commit says nothing about bioft.
+    A wheel may be installed inside somebody else's repository, also at its top, whose commit says nothing about bioft:
+    only one that holds this very file counts.
     """
     folder = Path(bioft.__file__).resolve().parent.parent
     with suppress(OSError, subprocess.CalledProcessError):
         if Path(_git(folder, "rev-parse", "--show-toplevel")).resolve() == folder:
+            _git(folder, "ls-files", "--error-unmatch", "bioft/__init__.py")
             commit = _git(folder, "rev-parse", "HEAD")
             return {"git_commit": commit, "git_dirty": bool(_git(folder, "status", "--porcelain"))}
     return {"git_commit": None, "git_dirty": None}
@@ -79,8 +81,13 @@ def cores() -> int | None:
 
 
 def command_line() -> list[str]:
-    """The command of this process, relative to the working directory, without the values of tokens."""
-    words = [os.path.relpath(sys.argv[0]), *sys.argv[1:]]
+    """The command of this process, without the values of tokens.
+
+    A recipe of bioft is one by its name wherever it is installed, another script relative to the working directory.
+    """
+    script, package = Path(sys.argv[0]), Path(bioft.__file__).resolve().parent
+    ours = script.resolve().parent in (package / "_recipes", package.parent / "recipes")
+    words = [*(["bioft", "train", script.stem] if ours else [os.path.relpath(script)]), *sys.argv[1:]]
     hidden = [
         "***" if "token" in before and before.startswith("--") and "=" not in before else word
         for before, word in zip(["", *words], words, strict=False)

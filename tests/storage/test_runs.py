@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from bioft.cli.main import app
 from bioft.errors import BioftError
 from bioft.storage import environment, files as storage_files, run_directory, runs
+from bioft.training import presets
 
 
 def checkpoint(directory: Path, step: int, *, whole: bool = True) -> Path:
@@ -133,9 +134,21 @@ def test_changed_and_missing_files_are_named(tmp_path: Path) -> None:
 
 
 def test_tokens_do_not_reach_the_recorded_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.argv", ["recipes/sft_gda.py", "--hub_token", "secret", "--hub_token=hf_x", "--seed", "1"])
-    command = environment.command_line()
-    assert command == ["recipes/sft_gda.py", "--hub_token", "***", "--hub_token=***", "--seed", "1"]
+    monkeypatch.setattr("sys.argv", ["own.py", "--hub_token", "secret", "--hub_token=hf_x", "--seed", "1"])
+    assert environment.command_line() == ["own.py", "--hub_token", "***", "--hub_token=***", "--seed", "1"]
+
+
+def test_the_recorded_command_names_a_recipe_of_bioft_wherever_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in (presets.recipes_directory(), tmp_path / "site-packages" / "bioft" / "_recipes"):
+        monkeypatch.setattr("sys.argv", [str(folder / "mlm.py"), "--seed", "1"])
+        if "site-packages" in folder.parts:
+            monkeypatch.setattr(environment.bioft, "__file__", str(folder.parent / "__init__.py"))
+        assert environment.command_line() == ["bioft", "train", "mlm", "--seed", "1"]
+    monkeypatch.setattr("sys.argv", [str(tmp_path / "mlm.py")])
+    assert environment.command_line() == ["mlm.py"]
 
 
 def test_a_full_disk_is_a_message_and_leaves_no_partial_file(tmp_path: Path) -> None:
@@ -198,14 +211,19 @@ def test_what_a_killed_run_left_half_written_is_no_file_of_the_run(tmp_path: Pat
 
 
 def test_the_commit_of_another_repository_is_not_bioft_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """bioft as a wheel in a virtual environment inside a repository of the user's own."""
+    """bioft as a wheel in a virtual environment inside a repository of the user's own, or at its top."""
     for command in ("init -q", "-c user.name=a -c user.email=a@b commit -q --allow-empty -m first"):
         subprocess.run(["git", *command.split()], cwd=tmp_path, check=True)
     package = tmp_path / ".venv" / "site-packages" / "bioft"
     package.mkdir(parents=True)
     monkeypatch.setattr(environment.bioft, "__file__", str(package / "__init__.py"))
     assert environment.git_state() == {"git_commit": None, "git_dirty": None}
-    monkeypatch.setattr(environment.bioft, "__file__", str(tmp_path / "bioft" / "__init__.py"))
+    installed = tmp_path / "bioft" / "__init__.py"
+    installed.parent.mkdir()
+    installed.touch()
+    monkeypatch.setattr(environment.bioft, "__file__", str(installed))
+    assert environment.git_state()["git_commit"] is None
+    subprocess.run(["git", "add", "bioft"], cwd=tmp_path, check=True)
     assert environment.git_state()["git_commit"] is not None
 
 
