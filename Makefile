@@ -19,7 +19,7 @@ help: ## Show this help
 demo: .venv/installed ## Fine-tune SmolLM2 on gene–disease association (ten minutes or so on 2 cores, no Hub)
 	@if [ -f runs/sft_gda/default/run.json ]; then \
 		echo "The demo has run already: runs/sft_gda/default. To train again: rm -r runs/sft_gda/default && make demo"; \
-	else HF_HUB_OFFLINE=1 $(BIN)/python recipes/sft_gda.py; fi
+	else HF_HUB_OFFLINE=1 $(BIN)/bioft train sft_gda; fi
 	@HF_HUB_OFFLINE=1 $(BIN)/bioft predict runs/sft_gda/default --gene FANCA --disease "Fanconi anemia"
 
 test: .venv/installed ## Run all tests (no network needed)

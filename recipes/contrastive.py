@@ -1,9 +1,9 @@
 """Fine-tune a text encoder on pairs of texts that mean the same, with Sentence Transformers.
 
-    python recipes/contrastive.py                                    # MiniLM on HPO synonyms, on a laptop's CPU
-    python recipes/contrastive.py --config metabolites --namespace data/bigg_models_metabolites.txt \
+    bioft train contrastive                                          # MiniLM on HPO synonyms, on a laptop's CPU
+    bioft train contrastive metabolites --namespace data/bigg_models_metabolites.txt \
         --modelseed data --held_out_models data/iYS854.json data/iSB619.xml.gz
-    accelerate launch recipes/contrastive.py --config pubmedbert --dataset data/pubmed
+    bioft train contrastive pubmedbert --dataset data/pubmed
 
 Every key of recipes/configs/contrastive/*.yaml can be given on the command line; a killed run resumes by itself. What
 is measured depends on the data: metabolite names are matched to a namespace, other texts are looked for among all

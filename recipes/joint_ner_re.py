@@ -1,10 +1,10 @@
 """Train one encoder on entities and on the relations between them, with a head for each (Transformers' Trainer).
 
-    python recipes/joint_ner_re.py                                   # MiniLM on a small sample, on a laptop's CPU
-    python recipes/joint_ner_re.py --config bc5cdr --dataset_path data/CDR_Data.zip \
+    bioft train joint_ner_re                                         # MiniLM on a small sample, on a laptop's CPU
+    bioft train joint_ner_re bc5cdr --dataset_path data/CDR_Data.zip \
         --compare_with runs/joint_ner_re/bc5cdr_entities runs/joint_ner_re/bc5cdr_relations
-    python recipes/joint_ner_re.py --config bc5cdr_from_entities --dataset_path data/CDR_Data.zip  # on an entity run
-    accelerate launch recipes/joint_ner_re.py --config scibert --dataset_path data/CDR_Data.zip
+    bioft train joint_ner_re bc5cdr_from_entities --dataset_path data/CDR_Data.zip  # on an entity run
+    bioft train joint_ner_re scibert --dataset_path data/CDR_Data.zip
 
 Every key of recipes/configs/joint_ner_re/*.yaml can be given on the command line; a killed run resumes by itself.
 With a loss weight of 0 only the other head is trained, which makes the single models to compare with.

@@ -1,8 +1,8 @@
 """Adapt an encoder to a kind of text by masked-language-model training, LoRA or whole (Transformers' Trainer).
 
-    python recipes/mlm.py                                            # MiniLM on HPO definitions, on a laptop's CPU
-    python recipes/mlm.py --config trials --dataset_path data/trials
-    accelerate launch recipes/mlm.py --config clinicaltrialbiobert --dataset_path data/trials --exclude seen.txt
+    bioft train mlm                                                  # MiniLM on HPO definitions, on a laptop's CPU
+    bioft train mlm trials --dataset_path data/trials
+    bioft train mlm clinicaltrialbiobert --dataset_path data/trials --exclude seen.txt
 
 Every key of recipes/configs/mlm/*.yaml can be given on the command line; a killed run resumes by itself. Texts are
 packed into blocks without losing a token, and no token attends to another text (BERT, RoBERTa, ELECTRA). The adapted

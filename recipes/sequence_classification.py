@@ -1,9 +1,9 @@
 """Fine-tune an encoder on relations between the concepts of a document: a classifier of marked texts.
 
-    python recipes/sequence_classification.py                        # MiniLM on a small sample, on a laptop's CPU
-    python recipes/sequence_classification.py --config bc5cdr --dataset_path data/CDR_Data.zip \
+    bioft train sequence_classification                              # MiniLM on a small sample, on a laptop's CPU
+    bioft train sequence_classification bc5cdr --dataset_path data/CDR_Data.zip \
         --entity_run runs/token_classification/bc5cdr                # end to end too, on the entities of that run
-    accelerate launch recipes/sequence_classification.py --config scibert --dataset_path data/CDR_Data.zip
+    bioft train sequence_classification scibert --dataset_path data/CDR_Data.zip
 
 Every key of recipes/configs/sequence_classification/*.yaml can be given on the command line; a killed run resumes by
 itself. Each pair of concepts that may be related is a candidate, and all that the corpus does not relate are

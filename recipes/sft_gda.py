@@ -1,9 +1,8 @@
 """Fine-tune a language model on gene–disease association with QLoRA (TRL's SFTTrainer).
 
-    python recipes/sft_gda.py                                        # SmolLM2-135M on HPO, on a laptop's CPU
-    accelerate launch recipes/sft_gda.py --config llama3_8b          # Llama 3 8B on CTD, on a GPU
-    accelerate launch --config_file recipes/configs/accelerate/multi_gpu.yaml recipes/sft_gda.py \
-        --config mistral_7b --dataset_path data/CTD_curated_genes_diseases.csv.gz
+    bioft train sft_gda                                              # SmolLM2-135M on HPO, on a laptop's CPU
+    bioft train sft_gda llama3_8b                                    # Llama 3 8B on CTD, on a GPU
+    bioft train sft_gda mistral_7b --processes 8 --dataset_path data/CTD_curated_genes_diseases.csv.gz
 
 Every key of recipes/configs/sft_gda/*.yaml can be given on the command line; a killed run resumes by itself.
 """

@@ -1,9 +1,9 @@
 """Fine-tune an encoder on labels of texts: one label each, or any number (Transformers' Trainer).
 
-    python recipes/text_classification.py                            # MiniLM on a small sample, on a laptop's CPU
-    python recipes/text_classification.py --config stop_reasons --dataset_path data/stopped_predictions.tsv.gz
-    python recipes/text_classification.py --config gender --dataset_path data/trials --mlm_run runs/mlm/trials
-    accelerate launch recipes/text_classification.py --config pubmedbert
+    bioft train text_classification                                  # MiniLM on a small sample, on a laptop's CPU
+    bioft train text_classification stop_reasons --dataset_path data/stopped_predictions.tsv.gz
+    bioft train text_classification gender --dataset_path data/trials --mlm_run runs/mlm/trials
+    bioft train text_classification pubmedbert
 
 Every key of recipes/configs/text_classification/*.yaml can be given on the command line; a killed run resumes by
 itself. Texts that are the same but for case and punctuation are one, so none of them is trained on and tested.

@@ -1,8 +1,8 @@
 """Fine-tune an encoder on named entities: BIO tags, full fine-tuning or LoRA (Transformers' Trainer).
 
-    python recipes/token_classification.py                           # MiniLM on a small sample, on a laptop's CPU
-    python recipes/token_classification.py --config bc5cdr --dataset_path data/CDR_Data.zip
-    accelerate launch recipes/token_classification.py --config pubmedbert --dataset_path data/CDR_Data.zip
+    bioft train token_classification                                 # MiniLM on a small sample, on a laptop's CPU
+    bioft train token_classification bc5cdr --dataset_path data/CDR_Data.zip
+    bioft train token_classification pubmedbert --dataset_path data/CDR_Data.zip
 
 Every key of recipes/configs/token_classification/*.yaml can be given on the command line; a killed run resumes by
 itself. Long documents are read in overlapping windows: nothing is cut off.
