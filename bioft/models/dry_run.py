@@ -2,28 +2,32 @@
 
 import math
 from collections.abc import Callable
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-from bioft.models import lora
+from bioft.models import lora, progress
 
+OPEN, CLOSE, LEARNT = "⟦", "⟧", "green underline"
+"""How what is to be learnt is shown: in brackets that no text has, and where there is colour in colour."""
 BYTES_PER_TRAINED_PARAMETER = 16
 """Weight, gradient and the two moments of AdamW, in 32 bits each."""
 
 
 def report(trainer: Any, console: Console | None = None, show: Callable[[Any, int], Text] | None = None) -> None:
-    """Print two training examples with what is to be learnt marked, and the cost of the training.
+    """Print two training examples with what is to be learnt in brackets, and the cost of the training.
 
     `show` makes the text of an example, by default `marked_example`.
     """
+    progress.end()
     console = console or Console(markup=False)
     for index in range(min(2, len(trainer.train_dataset))):
-        words = f"Example {index + 1} ([green underline]to be learnt[/], [dim]no loss[/]):"
-        console.print(Text.from_markup(words))
-        console.print((show or marked_example)(trainer, index), soft_wrap=True)
+        words = Text.assemble(f"Example {index + 1} (", (f"{OPEN}to be learnt{CLOSE}", LEARNT), "):")
+        console.print(words)
+        console.print((show or marked_example)(trainer, index), soft_wrap=not console.is_terminal)
     costs = estimate(trainer)
     console.print(
         f"Trainable parameters: {costs['trainable_parameters']:,} of {costs['total_parameters']:,} "
@@ -39,24 +43,32 @@ def report(trainer: Any, console: Console | None = None, show: Callable[[Any, in
 
 
 def marked_example(trainer: Any, index: int) -> Text:
-    """One example as the collator gives it to the model; tokens that carry loss are underlined."""
-    batch = trainer.data_collator([trainer.train_dataset[index]])
+    """One example as the collator gives it to the model; what carries loss is in brackets."""
+    batch, tokenizer = trainer.data_collator([trainer.train_dataset[index]]), trainer.processing_class
+    pairs = zip(batch["input_ids"][0].tolist(), batch["labels"][0].tolist(), strict=True)
     text = Text()
-    for token, label in zip(batch["input_ids"][0].tolist(), batch["labels"][0].tolist(), strict=True):
-        shown = trainer.processing_class.decode([token])
-        text.append(shown, style="green underline" if label != -100 else "dim")
+    # Several tokens in a row are decoded together, so that the spaces between words are there.
+    for learnt, group in groupby(pairs, key=lambda pair: pair[1] != -100):
+        tokens, labels = zip(*group, strict=True)
+        shown = tokenizer.decode(tokens)
+        if learnt and tokens != labels:
+            shown += f" = {tokenizer.decode(labels)}"
+        if text and not shown[:1].isspace() and not text.plain[-1:].isspace() and tokenizer.mask_token_id is not None:
+            text.append(" ")
+        text.append(f"{OPEN}{shown}{CLOSE}" if learnt else shown, style=LEARNT if learnt else "dim")
     return text
 
 
 def tagged_example(trainer: Any, index: int) -> Text:
-    """One window of a document as the collator gives it to the model; tokens of entities are followed by their tag."""
+    """One window of a document as the collator gives it to the model; a token that carries loss is followed by its tag."""
     batch = trainer.data_collator([trainer.train_dataset[index]])
     tokens = trainer.processing_class.convert_ids_to_tokens(batch["input_ids"][0].tolist())
     text = Text()
     for token, label in zip(tokens, batch["labels"][0].tolist(), strict=True):
         tag = "" if label == -100 else trainer.model.config.id2label[label]
-        style = "dim" if not tag else "" if tag == "O" else "green underline"
-        text.append(f"{token}/{tag}" if style.startswith("green") else token, style=style).append(" ")
+        style = "dim" if not tag else "" if tag == "O" else LEARNT
+        tagged = f"{token}/{tag}" if tag else token
+        text.append(f"{OPEN}{tagged}{CLOSE}" if style == LEARNT else tagged, style=style).append(" ")
     return text
 
 
