@@ -49,6 +49,8 @@ def answer(run: Path, asked: Asked) -> None:
             if asked.input is not None:
                 console.print(Text(document.document_id, style="bold"))
             console.print(document_files.to_terminal(document, types), soft_wrap=True)
+        if (threshold := record.get("relations", {}).get("threshold")) is not None:
+            tell(f"Relations are shown with a score of {threshold:.2f} or more.")
     if asked.input is not None:
         n = sum(len(each.entities) for each in found)
         related = sum(len(each.relations or ()) for each in found)

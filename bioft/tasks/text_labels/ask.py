@@ -34,9 +34,14 @@ def answer(run: Path, asked: Asked) -> None:
     progress = "Texts" if output is not None else None  # the answers alone are what goes to standard output
     answers = text_prediction.predict_with_run(run, [each.text for each in texts], progress=progress)
     if output is None:
+        record = runs.read(run)
+        thresholds = record["classifier"]["thresholds"] or ()
+        needed = {label: f" of {needs:.3f}" for label, needs in zip(record["labels"], thresholds, strict=False)}
+        if needed:
+            tell("Beside each score the threshold from which on a text gets the label.")
         for each, found in zip(texts, answers, strict=True):
             likely = sorted(found.scores.items(), key=lambda item: -item[1])[:SHOWN]
-            scores = ", ".join(f"{label} {score:.3f}" for label, score in likely)
+            scores = ", ".join(f"{label} {score:.3f}{needed.get(label, '')}" for label, score in likely)
             print(f"{each.document_id}: {', '.join(found.labels) or 'no label'} ({scores})")
     else:
         text_prediction.write(output, texts, answers)
