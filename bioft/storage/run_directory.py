@@ -79,6 +79,23 @@ def remove_untrained(directory: Path) -> None:
         shutil.rmtree(directory, ignore_errors=True)
 
 
+def after_interrupt(directory: Path | None) -> str:
+    """What a recipe that was stopped leaves in its directory, None for a dry run, and what the same command does next.
+
+    A directory that it began, and in which it has computed nothing, is removed.
+    """
+    if directory is not None and not any(directory.glob(f"{BASE_SCORES}*")):
+        remove_untrained(directory)
+    if directory is None or not directory.is_dir():
+        return "Nothing was written."
+    if (directory / RECORD).is_file():
+        return f"The run in {directory} is finished."
+    if (checkpoint := last_checkpoint(directory)) is not None:
+        return f"The same command continues from {Path(checkpoint).name} in {directory}."
+    scores = "; the scores of the base model are kept" if any(directory.glob(f"{BASE_SCORES}*")) else ""
+    return f"No checkpoint was saved: the same command begins the training anew{scores}."
+
+
 def differing_settings(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
     """Key, first and second value (None if not set) of what two configurations say differently about a training."""
     return [
