@@ -100,6 +100,8 @@ class Task:
     purpose: str
     limits: tuple[str, ...]
     main_metric: str
+    new_head: bool = False
+    """The base model gets a head that nothing has trained: before training it knows nothing of the task."""
     shared: str = ""
     """What test rows share, by which intervals and tests are cluster-robust: "genes and diseases"."""
     columns: tuple[str, ...] = ()

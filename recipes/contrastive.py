@@ -14,13 +14,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import bioft  # noqa: F401  # isort: skip  (keeps back what the libraries say while they are imported)
 from sentence_transformers import SentenceTransformerTrainer
 from transformers import set_seed
 
 from bioft.datasets.load import describe, load_pairs
-from bioft.models import base as models
+from bioft.models import base as models, progress
 from bioft.models.arguments import EncoderModelArguments, RecipeArguments
-from bioft.storage import files
 from bioft.tasks import name_alignment, retrieval
 from bioft.tasks.name_alignment import evaluate as name_evaluation, predict as name_prediction
 from bioft.tasks.retrieval import (
@@ -32,6 +32,7 @@ from bioft.tasks.retrieval import (
 from bioft.tasks.retrieval.arguments import PairArguments
 from bioft.tasks.retrieval.encoder import ContrastiveArguments, ContrastiveTrainingArguments
 from bioft.training import arguments, steps as training_run
+from bioft.training.following import followed
 
 
 def main(
@@ -66,14 +67,15 @@ def main(
     # What can go wrong before the first step has now been tried: only from here on is anything written.
     checkpoint, writes = training_run.prepare(script_args, data_args, contrastive_args, model_args, training_args)
 
-    # 2. Baselines that need no model, and 3. the base model, before any training.
     baselines: dict[str, Any] = {}
     base_found: Any = None
     if writes:
+        progress.stage(2)  # baselines that need no model
         baselines = evaluation.baselines(asked, about)
-        base_found = prediction.answer_of_base(model.to(training_args.device), rows, about)
+        progress.stage(3)  # the base model, before any training
+        base_found = prediction.answer_of_base(model.to(training_args.device), rows, about, "")
 
-    # 4. The whole encoder is trained, or an adapter.
+    progress.stage(4)  # the whole encoder is trained, or an adapter
     if model_args.use_peft:
         contrastive.add_adapter(model, model_args)
     trainer = SentenceTransformerTrainer(
@@ -88,21 +90,21 @@ def main(
         return
 
     # 5. Train, from the last checkpoint if there is one.
-    with files.disk_errors(directory):
+    with followed(trainer):
         training = trainer.train(resume_from_checkpoint=checkpoint).metrics
     if not writes:
         return
 
-    # 6. Evaluate on the test split.
+    progress.stage(6)  # evaluate on the test split
     started = time.perf_counter()
-    found = prediction.predict(model, rows, about)
+    found = prediction.predict(model, rows, about, "")
     seconds = time.perf_counter() - started
 
     untrained = contrastive.load_model(base, contrastive_args).to(training_args.device)
     similarity = contrastive_figures.measure(rows, {"base": untrained, "fine-tuned": model})
     contrastive_figures.draw(dataset, {"base model": untrained, "fine-tuned": model}, directory)
 
-    # 7. Record.
+    progress.stage(7)  # record
     contrastive.save(model, base, directory)
     prediction.write(directory, rows, found, base_found, baselines)
     tables = baselines | {"base": base_found, "fine-tuned": found}

@@ -14,14 +14,15 @@ import time
 from functools import partial
 from pathlib import Path
 
+import bioft  # noqa: F401  # isort: skip  (keeps back what the libraries say while they are imported)
 from transformers import AutoModel, set_seed
 
 from bioft.datasets.documents.corpus import training_documents
 from bioft.datasets.load import describe, load_relations
 from bioft.errors import BioftError
-from bioft.models import base as models, dry_run
+from bioft.models import base as models, dry_run, progress
 from bioft.models.arguments import EncoderModelArguments, EncoderTrainingArguments, RecipeArguments
-from bioft.storage import files, runs
+from bioft.storage import runs
 from bioft.tasks.entities import arguments as entities_arguments, tagging, windows as entities_windows
 from bioft.tasks.entities.arguments import WindowArguments
 from bioft.tasks.entities.evaluate import check_supports
@@ -33,6 +34,7 @@ from bioft.tasks.relations.arguments import RelationDocumentArguments
 from bioft.tasks.relations.linking import ConceptDictionary
 from bioft.tasks.relations.predict import choose_threshold, threshold_chosen_on
 from bioft.training import arguments, steps as training_run
+from bioft.training.following import followed
 
 
 def main(
@@ -65,7 +67,7 @@ def main(
     if chooses_threshold and "relations" in heads:
         training_run.note_thresholds(record, {"relations": threshold_chosen_on(validation.to_list(), types)})
 
-    # 2. Baselines that need no model.
+    progress.stage(2)  # baselines that need no model
     baselines = evaluate.baselines(dataset, record)
 
     # The model, and its examples.
@@ -81,13 +83,13 @@ def main(
     options = (data_args, window_args, joint_args, model_args, training_args)
     checkpoint, writes = training_run.prepare(script_args, *options)
 
-    # 3. The base model, before any training: with new heads it knows nothing yet.
     record["windows"] = vars(window_args)
     if writes:
-        untrained = predict_split((model.to(training_args.device), tokenizer, dictionary), test, record, "Base")
+        progress.stage(3)  # the base model, before any training: with new heads it knows nothing yet
+        untrained = predict_split((model.to(training_args.device), tokenizer, dictionary), test, record, "")
         base_table = table_of(test, untrained, 0.5, heads)
 
-    # 4. The model is trained on whole documents.
+    progress.stage(4)  # the model is trained on whole documents
     model.load_state_dict(entity_weights)
     training_args.remove_unused_columns = False  # the column `length`, by which documents are sorted
     trainer = inputs.DocumentTrainer(
@@ -106,21 +108,21 @@ def main(
         return
 
     # 5. Train, from the last checkpoint if there is one.
-    with files.disk_errors(directory):
+    with followed(trainer):
         training = trainer.train(resume_from_checkpoint=checkpoint).metrics
     if not writes:
         return
 
-    # 6. Choose the threshold of relations on validation, and evaluate on whole test documents.
+    progress.stage(6)  # threshold of relations from validation, figures from whole test documents
     predict = partial(predict_split, (trainer.model, tokenizer, dictionary), record=record)
-    scores = predict(validation, progress="Validation").annotated if chooses_threshold else None
+    scores = predict(validation, progress="validation").annotated if chooses_threshold else None
     threshold, chosen_on = choose_threshold(scores, validation, joint_args.threshold)
     started = time.perf_counter()
-    prediction = predict(test, progress="Fine-tuned")
+    prediction = predict(test, progress="test")
     predict_seconds = time.perf_counter() - started
     table = table_of(test, prediction, threshold, heads)
 
-    # 7. Record.
+    progress.stage(7)  # record
     models.save_encoder(trainer.model, tokenizer, base, directory)
     dictionary.save(directory)
     answers.write(directory, table)
@@ -141,8 +143,6 @@ def main(
     }
     record["comparisons"] = evaluate.compare_with_runs(record, table, test, joint_args.compare_with or [])
     training_run.finish(trainer, record, evaluate.shown_metrics(record["metrics"]), script_args.push_to_hub)
-    for comparison in record["comparisons"]:
-        print(evaluate.comparison_in_words(comparison))
 
 
 if __name__ == "__main__":

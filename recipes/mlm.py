@@ -12,18 +12,20 @@ encoder is the start of a classifier: `bioft.tasks.masked_lm.models.load_adapted
 import time
 from pathlib import Path
 
+import bioft  # noqa: F401  # isort: skip  (keeps back what the libraries say while they are imported)
 from peft import get_peft_model
 from transformers import Trainer, set_seed
 
 from bioft.datasets.load import describe, load_texts
-from bioft.models import base as models, dry_run, lora
+from bioft.models import base as models, dry_run, lora, progress
 from bioft.models.arguments import EncoderModelArguments, EncoderTrainingArguments, RecipeArguments
-from bioft.storage import files, runs
+from bioft.storage import runs
 from bioft.tasks.masked_lm import TASK, evaluate, models as masked_models, packing
 from bioft.tasks.masked_lm.arguments import MaskingArguments, TextArguments
 from bioft.tasks.masked_lm.masking import collator_for
 from bioft.tasks.masked_lm.predict import predict
 from bioft.training import arguments, steps as training_run
+from bioft.training.following import followed
 
 
 def main(
@@ -52,17 +54,18 @@ def main(
     # What can go wrong before the first step has now been tried: only from here on is anything written.
     checkpoint, writes = training_run.prepare(script_args, data_args, masking_args, model_args, training_args)
 
-    # 2. A baseline that needs no model. 3. The base model, before any training: a new head knows nothing yet.
     record |= {
         "base_model": models.describe(base, model_args, model),
         "masking": vars(masking_args) | {"evaluated_share": evaluate.PROBABILITY},
     }
     masked_models.use_masked_head(model.to(training_args.device))
     if writes:
+        progress.stage(2)  # baselines that need no model
         baselines = evaluate.baselines(dataset, record)
-        before = predict((model, tokenizer), dataset["test"], record, progress="Base")
+        progress.stage(3)  # the base model, before any training: a new head knows nothing yet
+        before = predict((model, tokenizer), dataset["test"], record, "")
 
-    # 4. The whole model is trained, or an adapter, and the head where it is new.
+    progress.stage(4)  # the whole model is trained, or an adapter, and the head where it is new
     training_args.remove_unused_columns = False  # the collator reads how long each text of a block is
     collator = collator_for(
         model, tokenizer, probability=masking_args.mask_probability, whole_words=masking_args.whole_words
@@ -80,20 +83,18 @@ def main(
         return
 
     # 5. Train, from the last checkpoint if there is one.
-    with files.disk_errors(directory):
+    with followed(trainer):
         training = trainer.train(resume_from_checkpoint=checkpoint).metrics
     if not writes:
         return
 
-    # 6. Evaluate: the same masked tokens of the test texts as before.
+    progress.stage(6)  # evaluate on the same masked tokens of the test texts as before
     started = time.perf_counter()
-    after = predict((trainer.model, tokenizer), dataset["test"], record, progress="Adapted")
+    after = predict((trainer.model, tokenizer), dataset["test"], record, "")
     seconds = time.perf_counter() - started
     table = evaluate.stored(after, before, baselines)
-    comparisons = evaluate.comparisons(table, baselines, dataset, record)
-    print(comparisons["adaptation"]["sentence"])
 
-    # 7. Record.
+    progress.stage(7)  # record
     models.save_encoder(trainer.model, tokenizer, base, directory)
     table.to_parquet(directory / runs.PREDICTIONS, index=False)
     tokens = sum(train["length"])
@@ -113,7 +114,7 @@ def main(
         "metrics": evaluate.figures(after, dataset, record),
         "base_model_metrics": evaluate.figures(before, dataset, record),
         "baselines": {name: evaluate.figures(its, dataset, record) for name, its in baselines.items()},
-        **comparisons,
+        **evaluate.comparisons(table, baselines, dataset, record),
         "training": training_run.training_summary(trainer, training, checkpoint),
         "timings": {"predict_seconds": seconds, "texts_per_second": len(after) / seconds},
     }

@@ -14,19 +14,20 @@ import time
 from functools import partial
 from pathlib import Path
 
+import bioft  # noqa: F401  # isort: skip  (keeps back what the libraries say while they are imported)
 from peft import get_peft_model
 from transformers import AutoModelForSequenceClassification, DataCollatorWithPadding, Trainer, set_seed
 
 from bioft.datasets.documents.corpus import training_documents
 from bioft.datasets.load import describe, load_relations
-from bioft.models import base as models, dry_run, lora
+from bioft.models import base as models, dry_run, lora, progress
 from bioft.models.arguments import EncoderModelArguments, EncoderTrainingArguments, RecipeArguments
-from bioft.storage import files
 from bioft.tasks.entities import arguments as entities_arguments
 from bioft.tasks.relations import TASK, answers, candidates as relations, evaluate, predict as prediction
 from bioft.tasks.relations.arguments import RelationArguments, RelationDocumentArguments
 from bioft.tasks.relations.linking import ConceptDictionary
 from bioft.training import arguments, steps as training_run
+from bioft.training.following import followed
 
 
 def main(
@@ -60,7 +61,7 @@ def main(
         chosen_on = prediction.threshold_chosen_on(validation.to_list(), types)
         training_run.note_thresholds(record, {TASK.name: chosen_on})
 
-    # 2. Baselines that need no model.
+    progress.stage(2)  # baselines that need no model
     baselines = evaluate.baselines(dataset, record, linked=linked)
 
     # The model, and a text for each candidate pair.
@@ -82,13 +83,13 @@ def main(
     # What can go wrong before the first step has now been tried: only from here on is anything written.
     checkpoint, writes = training_run.prepare(script_args, data_args, relation_args, model_args, training_args)
 
-    # 3. The base model, before any training: with a new head it knows nothing yet.
     record["relations"] = {"arguments": types, "markers": vars(markers)}
     if writes:
-        base_scores = prediction.score((model.to(training_args.device), tokenizer), test.to_list(), record, "Base")
+        progress.stage(3)  # the base model, before any training: with a new head it knows nothing yet
+        base_scores = prediction.score((model.to(training_args.device), tokenizer), test.to_list(), record, "")
         base_table = prediction.table_of(test, base_scores.found(len(test), threshold=0.5))
 
-    # 4. The whole model is trained, or an adapter and the head.
+    progress.stage(4)  # the whole model is trained, or an adapter and the head
     trainer = Trainer(
         model=model if adapter is None else get_peft_model(model, adapter),
         args=training_args,
@@ -104,22 +105,22 @@ def main(
         return
 
     # 5. Train, from the last checkpoint if there is one.
-    with files.disk_errors(directory):
+    with followed(trainer):
         training = trainer.train(resume_from_checkpoint=checkpoint).metrics
     if not writes:
         return
 
-    # 6. Choose the threshold on validation, and evaluate on whole test documents.
+    progress.stage(6)  # threshold from validation, figures from whole test documents
     score = partial(prediction.score, (trainer.model, tokenizer), record=record)
-    validation_scores = score(validation.to_list(), progress="Validation") if chooses_threshold else None
+    validation_scores = score(validation.to_list(), progress="validation") if chooses_threshold else None
     threshold, chosen_on = prediction.choose_threshold(validation_scores, validation, relation_args.threshold)
     started = time.perf_counter()
-    scores = score(test.to_list(), progress="Fine-tuned")
+    scores = score(test.to_list(), progress="test")
     score_seconds = time.perf_counter() - started
     end_to_end = score(linked.to_list()).found(len(test), threshold) if linked is not None else None
     table = prediction.table_of(test, scores.found(len(test), threshold), end_to_end)
 
-    # 7. Record.
+    progress.stage(7)  # record
     models.save_encoder(trainer.model, tokenizer, base, directory)
     dictionary.save(directory)
     answers.write(directory, prediction.candidates_table(test.to_list(), scores, threshold), table)

@@ -11,21 +11,23 @@ import time
 from pathlib import Path
 from typing import Any
 
+import bioft  # noqa: F401  # isort: skip  (keeps back what the libraries say while they are imported)
 import numpy as np
 from datasets import DatasetDict
 from peft import PeftModel
 from trl import SFTTrainer
 
 from bioft.datasets.load import describe, load_or_build
-from bioft.models import base as models, dry_run, lora, sharding
+from bioft.models import base as models, dry_run, lora, progress, sharding
 from bioft.models.arguments import LanguageModelArguments, TrainingArguments
-from bioft.storage import files, run_directory, runs
+from bioft.storage import run_directory, runs
 from bioft.task import BASE, FINE_TUNED
 from bioft.tasks.gene_disease import TASK, evaluate, predict as prediction
 from bioft.tasks.gene_disease.arguments import GeneDiseaseArguments, PromptArguments
 from bioft.tasks.gene_disease.prompts import PairPrompts
 from bioft.tasks.gene_disease.scoring import use_completion_head
 from bioft.training import arguments, steps as training_run
+from bioft.training.following import followed
 
 
 def main(
@@ -56,17 +58,21 @@ def main(
     # What can go wrong before the first step has now been tried: only from here on is anything written.
     checkpoint, writes = training_run.prepare(script_args, data_args, model_args, training_args)
 
-    # 2. Baselines that need no model.
-    scored = dict(evaluate.fit_baselines(dataset, record, progress=True)) if writes else {}
+    scored = {}
+    if writes:
+        progress.stage(2)  # baselines that need no model
+        scored = dict(evaluate.fit_baselines(dataset, record, progress=True))
 
-    # 3. The base model, before any training.
     base_scores: dict[str, np.ndarray] = {}
     if not script_args.dry_run and not sharding.is_sharded():
+        progress.stage(3)  # the base model, before any training
         # Kept beside the checkpoints, so that a resumed run need not score the base again.
         cache = directory / f"{runs.BASE_SCORES}{manifest['fingerprints']['test'][:12]}.npz"
-        base_scores = run_directory.cached(cache, lambda: score_splits(model, prompts, dataset, "Base"))
+        base_scores = run_directory.cached(cache, lambda: score_splits(model, prompts, dataset))
 
-    # 4. The adapter, new or that of an earlier run, on prompt–completion data: loss on the answer only.
+    progress.stage(
+        4
+    )  # the adapter, new or that of an earlier run, on prompt–completion data: loss on the answer only.
     splits = ["train"] if training_args.eval_strategy == "no" else ["train", "validation"]
     columns = dataset["train"].column_names
     examples = {split: dataset[split].map(prompts.example, remove_columns=columns, desc="Prompts") for split in splits}
@@ -85,17 +91,17 @@ def main(
         return
 
     # 5. Train, from the last checkpoint if there is one.
-    with files.disk_errors(directory):
+    with followed(trainer):
         training = trainer.train(resume_from_checkpoint=checkpoint).metrics
 
-    # 6. Evaluate the adapter on the splits that the base model was evaluated on.
+    progress.stage(6)  # evaluate on the splits that the base model was evaluated on
     started = time.perf_counter()
     model = prediction.whole_model(trainer, base, model_args.load_in_4bit, dtype, directory)
-    scores = score_splits(model, prompts, dataset, "Fine-tuned")
+    scores = score_splits(model, prompts, dataset)
     score_seconds = time.perf_counter() - started
     if not base_scores:
         with model.disable_adapter():
-            base_scores = score_splits(model, prompts, dataset, "Base")
+            base_scores = score_splits(model, prompts, dataset)
     if not writes:
         return
     scored = {FINE_TUNED: scores, BASE: base_scores, **scored}
@@ -108,7 +114,7 @@ def main(
     scoring = evaluate.describe_scoring(prompts, thresholds, chosen_on)
     record["scoring"] = scoring | evaluate.combine(dataset, scored, chosen_on)
 
-    # 7. Record.
+    progress.stage(7)  # record
     lora.save_adapter(model, tokenizer, base, directory)
     evaluate.write_predictions(table, base_table, baselines, directory)
     record |= {
@@ -132,10 +138,10 @@ def main(
     training_run.finish(trainer, record, evaluate.SHOWN, script_args.push_to_hub)
 
 
-def score_splits(model: Any, prompts: PairPrompts, dataset: DatasetDict, name: str) -> dict[str, np.ndarray]:
+def score_splits(model: Any, prompts: PairPrompts, dataset: DatasetDict) -> dict[str, np.ndarray]:
     """Score validation (for the threshold) and test."""
     return {
-        split: prediction.score_pairs(model, prompts, dataset[split], progress=f"{name}, {split}")
+        split: prediction.score_pairs(model, prompts, dataset[split], progress=split)
         for split in ("validation", "test")
     }
 

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import bioft  # noqa: F401  # isort: skip  (keeps back what the libraries say while they are imported)
 from datasets import DatasetDict
 from peft import PeftModel, get_peft_model
 from transformers import DataCollatorWithPadding, Trainer, set_seed
@@ -20,13 +21,14 @@ from transformers import DataCollatorWithPadding, Trainer, set_seed
 from bioft.datasets.load import describe, load_labelled_texts
 from bioft.datasets.texts.baselines import indicator_matrix
 from bioft.datasets.texts.labelled import labels_of
-from bioft.models import base as models, dry_run, lora
+from bioft.models import base as models, dry_run, lora, progress
 from bioft.models.arguments import EncoderModelArguments, EncoderTrainingArguments, RecipeArguments
-from bioft.storage import files, runs
+from bioft.storage import runs
 from bioft.tasks.text_labels import TASK, classifier, evaluate, models as text_models
 from bioft.tasks.text_labels.arguments import ClassifierArguments, LabelledTextArguments
 from bioft.tasks.text_labels.predict import predict, scores_of
 from bioft.training import arguments, steps as training_run
+from bioft.training.following import followed
 
 
 def main(
@@ -66,16 +68,17 @@ def main(
     # What can go wrong before the first step has now been tried: only from here on is anything written.
     checkpoint, writes = training_run.prepare(script_args, data_args, classifier_args, model_args, training_args)
 
-    # 2. Baselines that need no model. 3. The base model before any training: a new head knows nothing yet.
     record |= {"labels": labels, "classifier": vars(classifier_args) | {"multi_label": multi_label}}
     if (chosen_on := evaluate.chosen_on(dataset, labels)) is not None:
         record["classifier"]["thresholds_chosen_on"] = list(chosen_on.values())
         training_run.note_thresholds(record, chosen_on)
     if writes:
+        progress.stage(2)  # baselines that need no model
         baselines = evaluate.baselines(dataset, record)
-        before, _ = choose_and_predict((model.to(training_args.device), tokenizer), dataset, record, "Base")
+        progress.stage(3)  # the base model, before any training: a new head knows nothing yet
+        before, _ = choose_and_predict((model.to(training_args.device), tokenizer), dataset, record)
 
-    # 4. The whole model is trained, or an adapter and the head.
+    progress.stage(4)  # the whole model is trained, or an adapter and the head
     trainer = Trainer(
         model=model if adapter is None else get_peft_model(model, adapter),
         args=training_args,
@@ -96,17 +99,17 @@ def main(
         return
 
     # 5. Train, from the last checkpoint if there is one.
-    with files.disk_errors(directory):
+    with followed(trainer):
         training = trainer.train(resume_from_checkpoint=checkpoint).metrics
     if not writes:
         return
 
-    # 6. Thresholds (of several labels a text) from validation, figures from test.
-    table, seconds = choose_and_predict((trainer.model, tokenizer), dataset, record, "Fine-tuned")
+    progress.stage(6)  # thresholds (of several labels a text) from validation, figures from test
+    table, seconds = choose_and_predict((trainer.model, tokenizer), dataset, record)
     record["classifier"]["training_texts_cut"] = train_cut
     figures = evaluate.figures(table, dataset, record)
 
-    # 7. Record.
+    progress.stage(7)  # record
     models.save_encoder(trainer.model, tokenizer, start.base, directory)
     evaluate.write_trained_on(trained_on, directory)
     evaluate.write_predictions(table, baselines, record, directory)
@@ -130,12 +133,12 @@ def main(
     training_run.finish(trainer, record, shown, script_args.push_to_hub)
 
 
-def choose_and_predict(model: Any, dataset: DatasetDict, record: dict[str, Any], name: str) -> tuple[Any, float]:
+def choose_and_predict(model: Any, dataset: DatasetDict, record: dict[str, Any]) -> tuple[Any, float]:
     """Choose thresholds on validation, into the record, then label the test texts; returns these and the seconds."""
-    scores = scores_of(model, dataset["validation"]["text"][:], record, f"{name}, validation")
+    scores = scores_of(model, dataset["validation"]["text"][:], record, "validation")
     record["classifier"]["thresholds"] = evaluate.choose(dataset, record, scores)
     started = time.perf_counter()
-    return predict(model, dataset["test"], record, f"{name}, test"), time.perf_counter() - started
+    return predict(model, dataset["test"], record, "test"), time.perf_counter() - started
 
 
 if __name__ == "__main__":

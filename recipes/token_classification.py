@@ -11,14 +11,14 @@ itself. Long documents are read in overlapping windows: nothing is cut off.
 import time
 from pathlib import Path
 
+import bioft  # noqa: F401  # isort: skip  (keeps back what the libraries say while they are imported)
 from peft import get_peft_model
 from transformers import AutoModelForTokenClassification, DataCollatorForTokenClassification, Trainer, set_seed
 
 from bioft.datasets.documents.corpus import training_documents
 from bioft.datasets.load import describe, load_documents
-from bioft.models import base as models, dry_run, lora
+from bioft.models import base as models, dry_run, lora, progress
 from bioft.models.arguments import EncoderModelArguments, EncoderTrainingArguments, RecipeArguments
-from bioft.storage import files
 from bioft.tasks.entities import (
     TASK,
     answers,
@@ -30,6 +30,7 @@ from bioft.tasks.entities import (
 from bioft.tasks.entities.arguments import DocumentArguments, WindowArguments
 from bioft.tasks.entities.predict import predict
 from bioft.training import arguments, steps as training_run
+from bioft.training.following import followed
 
 
 def main(
@@ -53,7 +54,7 @@ def main(
     names = tagging.bio_labels(evaluate.types_in(train, validation))
     record |= {"recipe": "token_classification", "preset": preset, "task": TASK.name, "train_on": data_args.train_on}
 
-    # 2. Baselines that need no model.
+    progress.stage(2)  # baselines that need no model
     baselines = evaluate.baselines(dataset, record)
 
     # The base model with a head, and the windows of tagged tokens that it will read.
@@ -70,11 +71,11 @@ def main(
 
     record |= {"labels": labels, "windows": vars(window_args)}
 
-    # 3. The base model, before any training: with a new head it knows nothing yet.
     if writes:
-        base_table = predict((model.to(training_args.device), tokenizer), test, record, "Base")
+        progress.stage(3)  # the base model, before any training: with a new head it knows nothing yet
+        base_table = predict((model.to(training_args.device), tokenizer), test, record, "")
 
-    # 4. The whole model is trained, or an adapter and the head.
+    progress.stage(4)  # the whole model is trained, or an adapter and the head
     trainer = Trainer(
         model=model if adapter is None else get_peft_model(model, adapter),
         args=training_args,
@@ -89,17 +90,17 @@ def main(
         return
 
     # 5. Train, from the last checkpoint if there is one.
-    with files.disk_errors(directory):
+    with followed(trainer):
         training = trainer.train(resume_from_checkpoint=checkpoint).metrics
     if not writes:
         return
 
-    # 6. Evaluate on whole test documents.
+    progress.stage(6)  # evaluate on whole test documents
     started = time.perf_counter()
-    table = predict((trainer.model, tokenizer), test, record, "Fine-tuned")
+    table = predict((trainer.model, tokenizer), test, record, "")
     seconds = time.perf_counter() - started
 
-    # 7. Record.
+    progress.stage(7)  # record
     models.save_encoder(trainer.model, tokenizer, base, directory)
     answers.write(directory, table, baselines)
     record |= {

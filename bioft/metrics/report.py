@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from bioft import task as tasks
@@ -13,6 +15,8 @@ from bioft.metrics.estimation.estimates import PairedDifference
 from bioft.storage import runs
 
 SIGNIFICANCE_LEVEL = 0.05
+NAME_WIDTH, UNLIMITED = 15, 10_000
+"""Of a column with names, which may take several lines; and of a terminal on which everything fits."""
 
 
 def describe_difference(baseline: str, result: PairedDifference, words: str, shared: str = "") -> dict[str, Any]:
@@ -68,19 +72,32 @@ def describe_best(results: Mapping[str, PairedDifference], words: str, shared: s
 
 def print_results(record: Mapping[str, Any], shown: Mapping[str, str], console: Console) -> None:
     """Print the one table of a run record: baselines, the base model, the fine-tuned model, with intervals."""
-    rows = result_rows(record)
+    rows = {base_words(record) if name == tasks.BASE else name: its for name, its in result_rows(record).items()}
     split = "Test" if runs.is_tested(record) else "Validation"
     console.print(results_table(rows, console.width, shown, split))
-    for key in ("comparison", "added", "by_neighbour"):
+    for key in ("adaptation", "comparison", "added", "by_neighbour"):
         if key in record:
-            console.print(record[key]["sentence"], soft_wrap=True, highlight=False)
+            say(record[key]["sentence"], console)
+
+
+def say(sentence: str, console: Console) -> None:
+    """Print a sentence: a terminal gets it in lines that end between words, a file as one line."""
+    console.print(sentence, soft_wrap=not console.is_terminal, highlight=False)
 
 
 def result_rows(record: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """The metrics of the baselines, of these with the model, of the base model and the fine-tuned, in this order."""
     added = {"all with the model": record["added"]["metrics"]} if "added" in record else {}
-    base = {"base, zero-shot": record["base_model_metrics"]}
-    return {**record["baselines"], **added, **base, "fine-tuned": record["metrics"]}
+    models = {tasks.BASE: record["base_model_metrics"], tasks.FINE_TUNED: record["metrics"]}
+    return {**record["baselines"], **added, **models}
+
+
+def base_words(record: Mapping[str, Any]) -> str:
+    """What tables call the base model of a run: with a head that nothing has trained it is not zero-shot."""
+    if record.get("new_head", tasks.find(record, pulled=False).new_head):
+        trained = "start_from" in record["training"] or record["base_model"]["source"].startswith("local folder")
+        return "base" if trained else "base, untrained head"
+    return tasks.BASE
 
 
 def results_table(
@@ -91,17 +108,30 @@ def results_table(
     `shown` are the metrics and their words, the most important first: a narrow terminal gets those that fit on it;
     `run.json` and the card have all of them.
     """
-    columns = list(shown)[: max(1, (width - 22) // 19)]
-    n = next(iter(rows.values()))[columns[0]]["n"]
+    n = next(iter(rows.values()))[next(iter(shown))]["n"]
     table = Table(title=f"{split} split, n = {n:,}, with 95 % intervals", box=box.SIMPLE_HEAD)
-    table.add_column("Model", no_wrap=True)
-    for metric in columns:
-        table.add_column(shown[metric], justify="right", no_wrap=True)
+    table.add_column("Model")
+    for words in shown.values():
+        table.add_column(words, justify="right")
     for name, values in rows.items():
-        if name == "fine-tuned":
+        if name == tasks.FINE_TUNED:
             table.add_section()
-        cells = [interval_text(values.get(metric, {"value": None})) for metric in columns]
-        table.add_row(name.replace("_", " "), *cells, style="bold" if name == "fine-tuned" else None)
+        cells = [interval_text(values.get(metric, {"value": None})) for metric in shown]
+        table.add_row(name.replace("_", " "), *cells, style="bold" if name == tasks.FINE_TUNED else None)
+    return fitting(table, width)
+
+
+def fitting(table: Table, width: int) -> Table:
+    """A table without the last of its columns, as many as a terminal of this width has no room for.
+
+    Then no word and no number is broken: names and headings go to another line between words, figures stay whole.
+    """
+    console = Console(width=UNLIMITED)
+    for column in table.columns:
+        longest = max((cell_len(str(cell)) for cell in column.cells), default=0)
+        column.min_width = longest if column.justify == "right" else min(NAME_WIDTH, longest)
+    while len(table.columns) > 2 and Measurement.get(console, console.options, table).minimum > width:
+        table.columns.pop()
     return table
 
 

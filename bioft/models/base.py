@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,14 @@ def _keep_gradients_of_quantized(model: Any) -> None:
 def load_encoder(base: BaseModel, auto_class: Any, **config: Any) -> tuple[Any, Any]:
     """Load an encoder with a task head and its fast tokenizer; the weights are in float32.
 
+    Arguments and errors as `load_with_info`, which returns also what of the model was not in the checkpoint.
+    """
+    return load_with_info(base, auto_class, **config)[:2]
+
+
+def load_with_info(base: BaseModel, auto_class: Any, **config: Any) -> tuple[Any, Any, dict[str, Any]]:
+    """An encoder, its tokenizer, and what Transformers says of the loading (`missing_keys`, …).
+
     Mixed precision is the trainer's affair: its master weights are float32 too. Without a GPU no attention weights are
     dropped in training: PyTorch's fast attention for processors cannot, and MiniLM then took 1.8 times as long on
     texts of 320 tokens.
@@ -133,14 +142,27 @@ def load_encoder(base: BaseModel, auto_class: Any, **config: Any) -> tuple[Any, 
             config |= {"id2label": labels, "label2id": {label: index for index, label in labels.items()}}
         tokenizer = AutoTokenizer.from_pretrained(base.path, revision=base.hub_revision)
         # A head of the same name that belongs to another task is no part of this model.
-        model = auto_class.from_pretrained(
-            base.path, revision=base.hub_revision, dtype=torch.float32, ignore_mismatched_sizes=not same_head, **config
+        config |= {"ignore_mismatched_sizes": not same_head, "output_loading_info": True}
+        model, loading = auto_class.from_pretrained(
+            base.path, revision=base.hub_revision, dtype=torch.float32, **config
         )
     except (OSError, ValueError) as error:
         raise BioftError(_missing_model_message(base.id, error)) from error
     if not tokenizer.is_fast:
         raise BioftError(f"{base.id} has no fast tokenizer, which maps tokens to characters. Choose another model.")
-    return model, tokenizer
+    _warn_of_missing(base, model, loading["missing_keys"])
+    return model, tokenizer, loading
+
+
+def _warn_of_missing(base: BaseModel, model: Any, missing: Iterable[str]) -> None:
+    """Say what of the encoder itself the checkpoint does not hold; a head, and a pooler, may be new."""
+    prefix = "" if model.base_model is model else f"{model.base_model_prefix}."
+    lacking = sorted(name for name in missing if name.startswith(prefix) and "pooler" not in name)
+    if lacking:
+        logger.warning(
+            "%s holds no weights for %d parts of the encoder, which begin at random: %s, … Is it the right model?",
+            *(base.id, len(lacking), lacking[0]),
+        )
 
 
 def load_trained_encoder(directory: Path, recorded: dict[str, Any], auto_class: Any, **config: Any) -> tuple[Any, Any]:

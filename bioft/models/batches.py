@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.progress import track
+
+from bioft.models.progress import track
 
 CPU_BATCH_TOKENS, GPU_BATCH_TOKENS = 2048, 32768
 """Padded tokens in one forward pass. More fill a GPU; a processor is full already."""
@@ -49,7 +50,7 @@ def logits_of(
     batches = batches_by_length([len(ids) for ids in inputs], GPU_BATCH_TOKENS if on_gpu else CPU_BATCH_TOKENS)
     logits: list[np.ndarray] = [np.empty(0)] * len(inputs)
     with evaluating(model):
-        for batch in track(batches, progress or "", disable=progress is None, transient=True):
+        for batch in track(batches, progress):
             rows = {"input_ids": [inputs[index] for index in batch]}
             # On the right, whatever the tokenizer says: encoders count positions from the left.
             padded = tokenizer.pad(rows, padding_side="right", return_tensors="pt")

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from peft import PeftModel
-from rich.progress import Progress
 
 from bioft.models import onnx as onnx_models
 from bioft.models.batches import batches_by_length, evaluating
+from bioft.models.progress import Work
 
 CPU_BATCH_TOKENS, GPU_BATCH_TOKENS = 1024, 32768
 """Padded tokens in one forward pass. On a processor 8192 took 1.5 times as long as 1024."""
@@ -37,14 +37,13 @@ def encode_texts(
     on_gpu = forward is None and model.device.type != "cpu"
     forward = forward or pytorch_forward(model)
     embeddings = np.empty((len(texts), model.get_embedding_dimension()), np.float32)
-    with evaluating(model), Progress(transient=True, disable=progress is None) as bar:
-        task = bar.add_task(progress or "", total=len(texts))
+    with evaluating(model), Work(progress, len(texts)) as work:
         for first in range(0, len(texts), TEXTS_AT_ONCE):
             part = list(texts[first : first + TEXTS_AT_ONCE])
             ids = model.tokenizer(part, truncation=True, max_length=model.max_seq_length)["input_ids"]
             for batch in batches_by_length(list(map(len, ids)), GPU_BATCH_TOKENS if on_gpu else CPU_BATCH_TOKENS):
                 embeddings[[first + index for index in batch]] = forward([ids[index] for index in batch])
-                bar.advance(task, len(batch))
+                work.advance(len(batch))
     return embeddings
 
 

@@ -8,7 +8,6 @@ import os
 import re
 import sys
 import traceback
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +21,7 @@ from trl import TrlParser
 from bioft.datasets import load
 from bioft.datasets.arguments import DataArguments
 from bioft.errors import BioftError, any_output
+from bioft.models import progress, quiet
 from bioft.storage import run_directory, yaml_config
 from bioft.training import presets, recipe_help, recipe_process, seeds as seed_runs
 
@@ -83,6 +83,13 @@ def run(main: Callable[..., None]) -> None:
             except (BioftError, ValueError, ImportError):
                 run_directory.remove_untrained(directory)
                 raise
+            except KeyboardInterrupt:
+                place = progress.where()
+                progress.end()
+                left = run_directory.after_interrupt(
+                    None if any(getattr(group, "dry_run", False) for group in parsed) else directory
+                )
+                raise KeyboardInterrupt(f"Stopped{place and f' in {place}'}. {left}") from None
             # Threads of gloo that are still there when the interpreter goes can abort it: a finished run would fail.
             PartialState().destroy_process_group()
         else:
@@ -193,11 +200,7 @@ def check_ranges(values: Mapping[str, Any]) -> None:
 @contextmanager
 def user_errors() -> Iterator[None]:
     """Print a `BioftError`, or a setting that a trainer refuses, as one red message and leave with exit code 1."""
-    # What the libraries plan to change in themselves is nothing that a user can mend.
-    warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers|trl|peft")
-    warnings.filterwarnings("ignore", message=".*'pin_memory' argument is set as true but no accelerator")
-    # PEFT looks on the Hub whether embeddings of a new size must be saved; the recipes name those that they save.
-    warnings.filterwarnings("ignore", message="Could not find a config file in .* vocabulary was not modified")
+    quiet.quieten()
     try:
         yield
     except (BioftError, ValueError, ImportError) as error:
@@ -206,10 +209,9 @@ def user_errors() -> Iterator[None]:
             raise
         Console(stderr=True, markup=False, soft_wrap=True).print(Text(f"Error: {error}{place}", style="red"))
         raise SystemExit(1) from None
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         if os.environ.get("RANK", "0") == "0":
-            told = "Interrupted. The same command continues from the last checkpoint."
-            Console(stderr=True, markup=False).print(told)
+            progress.say(str(interrupt) or "Interrupted. The same command continues from the last checkpoint.")
         raise SystemExit(130) from None
 
 

@@ -2,6 +2,8 @@
 
 import logging
 import os
+import re
+import shlex
 import tempfile
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -10,7 +12,6 @@ from typing import Any
 
 from accelerate import PartialState
 from rich.console import Console
-from transformers import PrinterCallback
 from transformers.integrations import get_available_reporting_integrations
 
 from bioft import task as tasks
@@ -18,7 +19,7 @@ from bioft.cards import model as cards
 from bioft.errors import BioftError
 from bioft.hub import push as hub
 from bioft.metrics import plots, report, thresholds
-from bioft.models import base as models, embedded, lora
+from bioft.models import base as models, embedded, lora, progress, quiet
 from bioft.storage import environment, run_directory, runs
 from bioft.storage.files import disk_errors, open_to_all, remove, write_json, write_text
 from bioft.storage.runs import CARD, RECORD, RESUMPTION, checksums, is_tested
@@ -38,6 +39,8 @@ def begin(script_args: Any, model_args: Any, training_args: Any) -> tuple[dict[s
         BioftError: fewer processes than were asked for, a tracker that is not installed, a finished run in the output
             directory, no such base model, or no right to push to `push_to_hub`.
     """
+    quiet.quieten()
+    progress.stage(1)
     PartialState()
     launch.check_process_count()
     if not script_args.dry_run:
@@ -100,12 +103,25 @@ def finish(trainer: Any, record: dict[str, Any], shown: Mapping[str, str], push_
     if runs.is_tested(record):
         log_figures(trainer, record)
     report.print_results(record, shown, console)
-    for table in _of_task(record, "tables", lambda record: ())(record):
-        console.print(table)
-    print(f"Run recorded in {directory}")
-    print(report.rests_on(record))
+    for each in _of_task(record, "tables", lambda record: ())(record):
+        report.say(each, console) if isinstance(each, str) else console.print(report.fitting(each, console.width))
+    report.say(report.rests_on(record), console)
+    report.say(f"Run recorded in {directory}", console)
+    if runs.is_tested(record):
+        console.print("Next:", *next_commands(directory, record), sep="\n  ", soft_wrap=True, highlight=False)
     if push_to_hub:
         hub.push_finished_run(directory, push_to_hub)
+
+
+def next_commands(directory: Path, record: Mapping[str, Any]) -> list[str]:
+    """What one may do with a finished run: ask it (or verify it, where it has no answer), look at it, publish it."""
+    task, folder = tasks.find(record, pulled=False), shlex.quote(str(directory))
+    asked = f"bioft {task.command} {task.usage}" if task.usage else "bioft verify model"
+    return [
+        re.sub(r"\bmodel\b", lambda _: folder, asked),
+        f"bioft analyze {folder} --output {shlex.quote(f'{directory}-analysis')}",
+        f"bioft push-adapter {folder} USER/{directory.name}",
+    ]
 
 
 def _of_task(record: Mapping[str, Any], name: str, default: Callable[..., Any]) -> Callable[..., Any]:
@@ -120,7 +136,6 @@ def log_figures(trainer: Any, record: Mapping[str, Any]) -> None:
     """
     groups = {"": record["metrics"], "base_model/": record["base_model_metrics"]}
     groups |= {f"baselines/{name}/": figures for name, figures in record["baselines"].items()}
-    trainer.remove_callback(PrinterCallback)  # the table says the same
     trainer.log(
         {
             f"test_{group}{name}": figure["value"]

@@ -18,6 +18,7 @@ TASK = Task(
         documents.ABSTRACTS_ONLY,
     ),
     main_metric="f1",
+    new_head=True,
     data="documents",
     columns=documents.COLUMNS,
     sources=(*documents.SOURCES, formats.ENTITIES),

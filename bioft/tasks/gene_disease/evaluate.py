@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from datasets import Dataset, DatasetDict
-from rich.progress import track
 
 from bioft import metrics
 from bioft.datasets.gene_disease import audit as audits
@@ -15,6 +14,7 @@ from bioft.datasets.gene_disease.baselines import GENE_DISEASE
 from bioft.metrics import intervals, report, thresholds as choosing
 from bioft.metrics.estimation import estimates
 from bioft.metrics.estimation.estimates import PairedDifference
+from bioft.models.progress import track
 from bioft.storage.runs import PREDICTIONS
 from bioft.task import BASE, FINE_TUNED
 from bioft.tasks.choices import Checked, is_other_rule, not_given
@@ -47,7 +47,7 @@ def fit_baselines(
     train, limit = dataset["train"], record.get("dataset", {}).get("max_train_pairs")
     train = train if limit is None else train.select(range(min(limit, len(train))))
     each: dict[str, dict[str, np.ndarray]] = {}
-    for name in track(GENE_DISEASE, "Baselines", transient=True, disable=not progress):
+    for name in track(GENE_DISEASE, "Baselines" if progress else None):
         baseline = GENE_DISEASE[name]().fit(train)
         each[name] = {split: baseline.predict(dataset[split]) for split in ("validation", "test")}
         yield name, each[name]

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.progress import track
 
 from bioft.errors import BioftError
 from bioft.models.batches import batches_by_length, evaluating
+from bioft.models.progress import track
 
 CPU_BATCH_TOKENS, GPU_BATCH_TOKENS = 512, 16384
 """Padded tokens in one forward pass. More fill a GPU; on a CPU they only add padding, as lengths differ more."""
@@ -85,7 +85,7 @@ def _answer_logits(
     bias = None if bias is None else bias[answer_ids].float()
     result = np.zeros((len(prompts), 2))
     batches = batches_by_length(list(map(len, rows)), batch_tokens)
-    for batch in track(batches, progress or "", disable=progress is None, transient=True):
+    for batch in track(batches, progress):
         # Padding stands on the right and attention is causal, so no real token ever sees it.
         ids = _pad([rows[index] for index in batch], device)
         options: dict[str, Any] = {"use_cache": False}
@@ -112,7 +112,7 @@ def _answer_log_probabilities(
     for column, answer in enumerate(answers):
         rows = [prompt + answer for prompt in prompts]
         batches = batches_by_length(list(map(len, rows)), batch_tokens)
-        for batch in track(batches, progress or "", disable=progress is None, transient=True):
+        for batch in track(batches, progress):
             ids = _pad([rows[index] for index in batch], device)
             hidden = backbone(input_ids=ids, use_cache=False).last_hidden_state
             # The token at position p is predicted from position p - 1.

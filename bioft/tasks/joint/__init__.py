@@ -13,6 +13,7 @@ TASK = Task(
     "is meant for research: to find candidates for a curator, and to compare ways of training on this task.",
     limits=(NOT_FOR_PATIENTS, documents.STATED, NOT_ANNOTATED, documents.ABSTRACTS_ONLY),
     main_metric="end_to_end_f1",
+    new_head=True,
     data="documents",
     columns=documents.COLUMNS,
     sources=(*documents.SOURCES, formats.RELATIONS),

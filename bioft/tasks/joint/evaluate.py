@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 from datasets import Dataset, DatasetDict
+from rich.table import Table
 
 from bioft.datasets.documents.pubtator import concepts
 from bioft.errors import BioftError
@@ -15,7 +16,7 @@ from bioft.storage import runs
 from bioft.tasks import entities, joint as itself, relations
 from bioft.tasks.choices import Checked
 from bioft.tasks.entities import answers as entity_answers, evaluate as entity_evaluation, predictions
-from bioft.tasks.entities.evaluate import Metrics, audit, plot, tables
+from bioft.tasks.entities.evaluate import Metrics, audit, plot
 from bioft.tasks.entities.predict import spans_of
 from bioft.tasks.entities.predictions import Record
 from bioft.tasks.joint import answers as joint_answers
@@ -23,7 +24,7 @@ from bioft.tasks.joint.predict import JointPrediction, heads_of, predict_split
 from bioft.tasks.relations import answers as relation_answers, evaluate as relation_evaluation
 from bioft.tasks.relations.predict import highest_f1
 
-__all__ = ["audit", "plot", "tables"]  # as for entities
+__all__ = ["audit", "plot"]  # as for entities
 SHOWN = {
     "f1": "F1, entities",
     "relation_f1": "F1, relations",
@@ -194,7 +195,13 @@ def compare_with_runs(
     return compared
 
 
-def comparison_in_words(compared: Mapping[str, Any]) -> str:
+def tables(record: Record) -> list[Table | str]:
+    """The analysis of errors that a record holds, and the comparisons with other runs, for the terminal."""
+    sentences = (_comparison_in_words(compared) for compared in record.get("comparisons") or ())
+    return [*entity_evaluation.tables(record), *sentences]
+
+
+def _comparison_in_words(compared: Mapping[str, Any]) -> str:
     """One sentence for an entry of `compare_with_runs`."""
     return (
         f"{SHOWN[compared['metric']]}: {compared['first']:.3f}, against {compared['second']:.3f} of the run "

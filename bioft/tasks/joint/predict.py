@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import torch
 from datasets import Dataset
-from rich.progress import track
 from transformers import AutoModel, AutoTokenizer, set_seed
 
 from bioft.metrics import entity_f1, relation_f1
 from bioft.models import base as models
 from bioft.models.batches import batches_by_length, evaluating
+from bioft.models.progress import track
 from bioft.storage import runs
 from bioft.tasks.entities import predictions, tagging, windows as entities_windows
 from bioft.tasks.entities.files import Found, InputDocument
@@ -82,7 +82,7 @@ def find_in_texts(
     with evaluating(model):
         filled = [index for index, tokens in enumerate(documents) if tokens.ids]
         batches = batches_by_length([len(documents[index].ids) for index in filled], BATCH_TOKENS)
-        for numbers in track(batches, progress or "", disable=progress is None, transient=True):
+        for numbers in track(batches, progress):
             batch = [filled[number] for number in numbers]
             chosen = [documents[index] for index in batch]
             windows = entities_windows.split_into_windows([len(tokens.ids) for tokens in chosen], size, window_overlap)

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 import torch
 from datasets import Dataset, DatasetDict
-from rich.progress import track
 from transformers import AutoTokenizer
 
 from bioft.datasets.texts import corpus
@@ -22,6 +21,7 @@ from bioft.metrics.estimation import estimates
 from bioft.metrics.estimation.estimates import LOGARITHM, Measured, PairedDifference, ratio
 from bioft.models import base as models
 from bioft.models.batches import batches_by_length, evaluating
+from bioft.models.progress import track
 from bioft.task import BASE
 from bioft.tasks.masked_lm import packing
 from bioft.tasks.masked_lm.answers import COUNTS, systems
@@ -63,7 +63,7 @@ def answer(model: Any, tokenizer: Any, questions: Questions, progress: str | Non
     device = next(model.parameters()).device
     totals = np.zeros((3, questions.texts))
     with evaluating(model):
-        for members in track(_batches(questions), progress or "", transient=True, disable=progress is None):
+        for members in track(_batches(questions), progress):
             batch = collator([block for _, block in members])
             labels = batch["labels"]
             logits = model(**{name: tensor.to(device) for name, tensor in batch.items()}).logits.float().cpu()

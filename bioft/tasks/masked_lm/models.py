@@ -30,7 +30,7 @@ def load_masked_lm(base: embedded.BaseModel, block_length: int) -> tuple[Any, An
     result is scored against the encoder's own word embeddings. Seed the random numbers before. BioftError: as
     `models.load_encoder`; no mask token; a model that does not read `block_length` tokens at once.
     """
-    (model, loading), tokenizer = models.load_encoder(base, AutoModelForMaskedLM, output_loading_info=True)
+    model, tokenizer, loading = models.load_with_info(base, AutoModelForMaskedLM)
     if tokenizer.mask_token is None:
         raise BioftError(f"{base.id} has no mask token, so it is no masked language model. Choose an encoder.")
     if block_length > (limit := longest_input(tokenizer, model)):

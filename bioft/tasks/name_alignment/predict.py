@@ -11,6 +11,7 @@ import pandas as pd
 from datasets import DatasetDict
 
 from bioft.datasets.metabolites.baselines import Encoder, NameBaseline
+from bioft.models.progress import Work
 from bioft.storage.runs import PREDICTIONS
 from bioft.tasks.name_alignment.aligner import Aligner, candidate_pairs
 from bioft.tasks.name_alignment.candidates import CandidateFinder
@@ -89,12 +90,14 @@ def predict(model: Any, rows: Names, record: Mapping[str, Any], progress: Any = 
     In the predictions table `id` is the name, `label` the right ids joined by "|", `prediction` an id or "" for no
     match, `score` the probability that it is right, and `ranked` the first 5 candidates as a JSON list.
     """
-    return rows.align(FILE, model)
+    with Work(progress, 0):
+        return rows.align(FILE, model)
 
 
 def answer_of_base(model: Any, rows: Names, record: Mapping[str, Any], progress: Any = None) -> pd.DataFrame:
     """What the cosines of the base model's embeddings alone answer: it is a baseline like the others."""
-    return rows.by_score(Encoder(model))
+    with Work(progress, 0):
+        return rows.by_score(Encoder(model))
 
 
 def predict_base(model: Any, dataset: Any, record: Mapping[str, Any], progress: Any = None) -> pd.DataFrame:

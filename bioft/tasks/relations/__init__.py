@@ -13,6 +13,7 @@ TASK = Task(
     "for research: to find candidates for a curator, and to compare ways of training on this task.",
     limits=(NOT_FOR_PATIENTS, documents.STATED, NOT_ANNOTATED, documents.ABSTRACTS_ONLY),
     main_metric="f1",
+    new_head=True,
     data="documents",
     columns=documents.COLUMNS,
     sources=(*documents.SOURCES, formats.RELATIONS),

@@ -79,6 +79,7 @@ def load_model(base: embedded.BaseModel, args: ContrastiveArguments) -> Sentence
         raise BioftError(f"matryoshka_dimensions: {base.id} has {dimensions} dimensions; give numbers up to that.")
     if args.trained_layers is not None:
         lora.freeze_lower_layers(model[0].model, args.trained_layers)
+    model.model_card_data.widget = [{}]  # else the trainer looks for examples for a card that nobody sees
     return model
 
 

@@ -1,6 +1,7 @@
 """What an encoder finds for each first text of a pair among all other texts of the split."""
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,12 @@ import pandas as pd
 from datasets import Dataset
 
 from bioft.datasets.rank import rank_embeddings
+from bioft.models.progress import Work
 from bioft.storage.runs import PREDICTIONS
 from bioft.tasks.retrieval import encoder as contrastive
 
+BATCH = 32
+"""Texts that are embedded at once."""
 DEPTH = 1000
 """Texts that are ranked for a query."""
 STORED = 10
@@ -87,7 +91,11 @@ def predict(model: Any, rows: Dataset, record: Mapping[str, Any], progress: Any 
 
     def how(queries: Sequence[str], texts: Sequence[str], depth: int) -> Sequence[Sequence[int]]:
         named = list(dict.fromkeys([*texts, *queries]))
-        vectors = dict(zip(named, model.encode(named, show_progress_bar=False), strict=True))
+        with Work(progress, math.ceil(len(named) / BATCH)) as work:
+            counted = model[0].register_forward_hook(lambda *_: work.advance())
+            embeddings = model.encode(named, batch_size=BATCH, show_progress_bar=False)
+            counted.remove()
+        vectors = dict(zip(named, embeddings, strict=True))
         of_queries, of_texts = ([vectors[text] for text in each] for each in (queries, texts))
         return rank_embeddings(of_queries, of_texts, depth)[0].tolist()
 

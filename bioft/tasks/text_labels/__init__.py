@@ -18,6 +18,7 @@ TASK = Task(
         "Figures hold for texts like those of the test split; other kinds of text were not measured.",
     ),
     main_metric="f1",
+    new_head=True,
     data="labelled texts",
     columns=("id", "text", "label"),
     other_columns=("id", "text", "labels"),
