@@ -47,7 +47,7 @@ def main(
     record, base = training_run.begin(script_args, model_args, training_args)
     directory = Path(training_args.output_dir)
 
-    # 1. Data: pairs whose groups are in one split each, and as the loss takes them.
+    progress.stage(1)  # data: pairs whose groups are in one split each, and as the loss takes them
     dataset, manifest, names = load_pairs(**vars(data_args))
     task, evaluation, prediction, rows = (
         (name_alignment.TASK, name_evaluation, name_prediction, name_prediction.Names.of(*names))
@@ -89,7 +89,7 @@ def main(
         contrastive.report(trainer)
         return
 
-    # 5. Train, from the last checkpoint if there is one.
+    progress.stage(5)  # train, from the last checkpoint if there is one
     with followed(trainer):
         training = trainer.train(resume_from_checkpoint=checkpoint).metrics
     if not writes:

@@ -52,7 +52,7 @@ def main(
     if model_args.use_peft:
         raise BioftError("joint_ner_re trains no adapter: leave out --use_peft.")
 
-    # 1. Data: whole documents in each split.
+    progress.stage(1)  # data: whole documents in each split
     dataset, manifest = load_relations(**vars(data_args))
     entities_arguments.keep_last_checkpoint(training_args, data_args.train_on)
     train, validation, test = training_documents(dataset, data_args.train_on), dataset["validation"], dataset["test"]
@@ -107,7 +107,7 @@ def main(
         dry_run.report(trainer, show=dry_run.tagged_example)
         return
 
-    # 5. Train, from the last checkpoint if there is one.
+    progress.stage(5)  # train, from the last checkpoint if there is one
     with followed(trainer):
         training = trainer.train(resume_from_checkpoint=checkpoint).metrics
     if not writes:

@@ -40,7 +40,7 @@ def main(
     record, base = training_run.begin(script_args, model_args, training_args)
     directory = Path(training_args.output_dir)
 
-    # 1. Data: texts, split so that like ones stay together, then packed into blocks of tokens.
+    progress.stage(1)  # data: texts, split so that like ones stay together, then packed into blocks of tokens
     dataset, manifest = load_texts(**vars(data_args))
     set_seed(training_args.seed)
     length = masking_args.block_length
@@ -82,7 +82,7 @@ def main(
         dry_run.report(trainer)
         return
 
-    # 5. Train, from the last checkpoint if there is one.
+    progress.stage(5)  # train, from the last checkpoint if there is one
     with followed(trainer):
         training = trainer.train(resume_from_checkpoint=checkpoint).metrics
     if not writes:

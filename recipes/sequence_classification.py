@@ -42,7 +42,7 @@ def main(
     record, base = training_run.begin(script_args, model_args, training_args)
     directory = Path(training_args.output_dir)
 
-    # 1. Data: whole documents in each split; for the evaluation end to end also with entities that a run finds.
+    progress.stage(1)  # data: whole documents in each split; end to end also with entities that a run finds
     dataset, manifest = load_relations(**vars(data_args))
     entities_arguments.keep_last_checkpoint(training_args, data_args.train_on)
     train, validation, test = training_documents(dataset, data_args.train_on), dataset["validation"], dataset["test"]
@@ -104,7 +104,7 @@ def main(
         dry_run.report(trainer, show=prediction.shown_example)
         return
 
-    # 5. Train, from the last checkpoint if there is one.
+    progress.stage(5)  # train, from the last checkpoint if there is one
     with followed(trainer):
         training = trainer.train(resume_from_checkpoint=checkpoint).metrics
     if not writes:

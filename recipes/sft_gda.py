@@ -41,7 +41,7 @@ def main(
     record, base = training_run.begin(script_args, model_args, training_args)
     directory = Path(training_args.output_dir)
 
-    # 1. Data: positives are split first, negatives are drawn inside each split, and the audit must pass.
+    progress.stage(1)  # data: positives are split first, negatives are drawn inside each split
     dataset, manifest = load_or_build(**vars(data_args))
     chosen_on = evaluate.threshold_chosen_on(dataset)
     training_run.note_thresholds(record, {TASK.name: chosen_on})
@@ -58,10 +58,8 @@ def main(
     # What can go wrong before the first step has now been tried: only from here on is anything written.
     checkpoint, writes = training_run.prepare(script_args, data_args, model_args, training_args)
 
-    scored = {}
-    if writes:
-        progress.stage(2)  # baselines that need no model
-        scored = dict(evaluate.fit_baselines(dataset, record, progress=True))
+    progress.stage(2)  # baselines that need no model
+    scored = dict(evaluate.fit_baselines(dataset, record, progress=True)) if writes else {}
 
     base_scores: dict[str, np.ndarray] = {}
     if not script_args.dry_run and not sharding.is_sharded():
@@ -70,9 +68,7 @@ def main(
         cache = directory / f"{runs.BASE_SCORES}{manifest['fingerprints']['test'][:12]}.npz"
         base_scores = run_directory.cached(cache, lambda: score_splits(model, prompts, dataset))
 
-    progress.stage(
-        4
-    )  # the adapter, new or that of an earlier run, on prompt–completion data: loss on the answer only.
+    progress.stage(4)  # the adapter, new or of an earlier run, on prompts and answers: loss on the answer only
     splits = ["train"] if training_args.eval_strategy == "no" else ["train", "validation"]
     columns = dataset["train"].column_names
     examples = {split: dataset[split].map(prompts.example, remove_columns=columns, desc="Prompts") for split in splits}
@@ -90,7 +86,7 @@ def main(
         dry_run.report(trainer)
         return
 
-    # 5. Train, from the last checkpoint if there is one.
+    progress.stage(5)  # train, from the last checkpoint if there is one
     with followed(trainer):
         training = trainer.train(resume_from_checkpoint=checkpoint).metrics
 

@@ -43,7 +43,7 @@ def main(
     record, base = training_run.begin(script_args, model_args, training_args)
     directory = Path(training_args.output_dir)
 
-    # 1. Data: texts with their labels, each text in one split.
+    progress.stage(1)  # data: texts with their labels, each text in one split
     dataset, manifest = load_labelled_texts(**vars(data_args))
     train, validation, test = dataset["train"], dataset["validation"], dataset["test"]
     multi_label = manifest["multi_label"]
@@ -98,7 +98,7 @@ def main(
         dry_run.report(trainer, show=classifier.shown_example)
         return
 
-    # 5. Train, from the last checkpoint if there is one.
+    progress.stage(5)  # train, from the last checkpoint if there is one
     with followed(trainer):
         training = trainer.train(resume_from_checkpoint=checkpoint).metrics
     if not writes:

@@ -45,7 +45,7 @@ def main(
     record, base = training_run.begin(script_args, model_args, training_args)
     directory = Path(training_args.output_dir)
 
-    # 1. Data: whole documents in each split.
+    progress.stage(1)  # data: whole documents in each split
     dataset, manifest = load_documents(**vars(data_args))
     entities_arguments.keep_last_checkpoint(training_args, data_args.train_on)
     validation, test = dataset["validation"], dataset["test"]
@@ -89,7 +89,7 @@ def main(
         dry_run.report(trainer, show=dry_run.tagged_example)
         return
 
-    # 5. Train, from the last checkpoint if there is one.
+    progress.stage(5)  # train, from the last checkpoint if there is one
     with followed(trainer):
         training = trainer.train(resume_from_checkpoint=checkpoint).metrics
     if not writes:

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import ModuleType
 
 from bioft.training import arguments
+from tests import said
 from tests.tiny import write_ctd, write_model
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
@@ -26,8 +27,11 @@ def command_line(**values: object) -> list[str]:
 
 
 def run_recipe(recipe: ModuleType, *words: str) -> None:
-    """Call the recipe's `main` with what these words of a command line say."""
-    recipe.main(*arguments.parse(recipe.__name__, arguments.groups_of(recipe.main), words))
+    """Call the recipe's `main` with what these words of a command line say; what it says is kept (`tests.said`)."""
+    parsed = arguments.parse(recipe.__name__, arguments.groups_of(recipe.main), words)
+    (directory,) = (Path(group.output_dir) for group in parsed if hasattr(group, "output_dir"))
+    with said.keeping(directory):
+        recipe.main(*parsed)
 
 
 def write_quantized_run(folder: Path) -> Path:

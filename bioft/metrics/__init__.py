@@ -3,6 +3,7 @@
 `evaluate` takes seconds to import, so nothing is imported before `load` is called.
 """
 
+import tempfile
 import tomllib
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -41,4 +42,10 @@ def load(name: str, **options: Any) -> "evaluate.Metric":
     module = importlib.import_module(f"bioft.metrics.{name}")
     # The module's own class, not one that it imports.
     own = [its for its in vars(module).values() if isinstance(its, type) and its.__module__ == module.__name__]
-    return next(member for member in own if issubclass(member, evaluate.Metric))(**options)
+    metric = next(member for member in own if issubclass(member, evaluate.Metric))
+    # One process needs no files, which a home that is read-only could not take after a long training.
+    options = {"keep_in_memory": options.get("num_process", 1) == 1} | options
+    try:
+        return metric(**options)
+    except OSError:
+        return metric(**{"cache_dir": tempfile.gettempdir()} | options)

@@ -60,7 +60,7 @@ def marked_example(trainer: Any, index: int) -> Text:
 
 
 def tagged_example(trainer: Any, index: int) -> Text:
-    """One window of a document as the collator gives it to the model; a token that carries loss is followed by its tag."""
+    """One window of a document as the collator gives it to the model; what carries loss is followed by its tag."""
     batch = trainer.data_collator([trainer.train_dataset[index]])
     tokens = trainer.processing_class.convert_ids_to_tokens(batch["input_ids"][0].tolist())
     text = Text()

@@ -3,6 +3,7 @@
 A terminal gets a bar; a file gets no bar, and a line every 30 seconds at most. Of several processes the first speaks.
 """
 
+import logging
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -41,8 +42,7 @@ class _Now:
 
 def stage(number: int) -> None:
     """Name a stage of a recipe, from 1, with its place among all of them."""
-    if number > 1:
-        _name_pending()
+    _name_pending()
     _Now.stage, _Now.step = f"{number}/{len(STAGES)} {STAGES[number - 1]}", ""
     _Now.pending = True
     if number not in MEASURED:
@@ -51,7 +51,7 @@ def stage(number: int) -> None:
 
 def end() -> None:
     """There is no stage any more, and no bar, also where something went wrong."""
-    _name_pending()
+    _Now.pending = False
     while _Now.bars:
         _Now.bars.pop().stop()
     _Now.stage = _Now.step = ""
@@ -120,7 +120,8 @@ class Work:
         now = time.monotonic()
         if now - self._begun >= ESTIMATE_SECONDS or self.done >= self.total:
             self.estimate()
-        if now - self._last_line >= LINE_SECONDS and (self._bar is None or self.found):
+        due = now - self._last_line >= LINE_SECONDS and self.done < self.total
+        if due and (self._bar is None or self.found):
             self._last_line = now
             self._say_line(f"{duration(self._seconds_a_step() * (self.total - self.done))} left")
 
@@ -162,6 +163,14 @@ def track(items: Sequence[Item], name: str | None) -> Iterator[Item]:
         for item in items:
             yield item
             work.advance()
+
+
+class Lines(logging.Handler):
+    """What is logged, each message as a line that `say` says."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say what the message says."""
+        say(self.format(record))
 
 
 def duration(seconds: float) -> str:

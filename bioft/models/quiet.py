@@ -1,5 +1,6 @@
 """What libraries say at work and a user of bioft can do nothing about: it is not said, or in words of bioft's own."""
 
+import io
 import logging
 import sys
 import warnings
@@ -16,25 +17,33 @@ WARNINGS = {
     "Could not find a config file in .* vocabulary was not modified": (Warning, ""),
 }
 """Beginnings of warnings, with their category and the module that gives them."""
-LOADING = "transformers.modeling_utils"
-OF_LOADING = ("LOAD REPORT", "This checkpoint seem corrupted")
-"""Said of every new head; `models.base` says itself what an encoder lacks."""
+NO_NEWS = {
+    # Said of every new head; `models.base` says itself what an encoder lacks.
+    "transformers.modeling_utils": ("LOAD REPORT", "This checkpoint seem corrupted"),
+    # Checkpoints are then told apart by their numbers, which is as good.
+    "transformers.trainer_utils": ("mtime may not be reliable",),
+}
+"""By logger what its messages hold that tell a user nothing."""
 
 
 def quieten() -> None:
-    """Switch off, in this process, what says nothing. Can be called again."""
+    """Switch off, in this process, what says nothing, and say the rest in any encoding. Can be called again."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # one that has no "–" gets a "?"
     transformers_logging.disable_progress_bar()
     datasets.disable_progress_bars()
     if not sys.stderr.isatty():
         disable_progress_bars()  # of downloads, which are worth a bar where there is a terminal
     for message, (category, module) in WARNINGS.items():
         warnings.filterwarnings("ignore", message, category, module)
-    logging.getLogger(LOADING).addFilter(_is_news)
+    for name in NO_NEWS:
+        logging.getLogger(name).addFilter(_is_news)
     logging.getLogger("bm25s").addFilter(_is_warning)  # which lets itself say everything
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    return not any(words in record.getMessage() for words in OF_LOADING)
+    return not any(words in record.getMessage() for words in NO_NEWS[record.name])
 
 
 def _is_warning(record: logging.LogRecord) -> bool:

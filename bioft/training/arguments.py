@@ -70,7 +70,7 @@ def run(main: Callable[..., None]) -> None:
 
     What a user can mend ends in one red message, without a traceback.
     """
-    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.basicConfig(format="%(message)s", level=logging.WARNING, handlers=[progress.Lines()])
     logging.getLogger("bioft").setLevel(logging.INFO)
     with any_output(), user_errors():
         script, groups, words = Path(inspect.getfile(main)), groups_of(main), with_underscores(sys.argv[1:])

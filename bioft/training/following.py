@@ -8,14 +8,13 @@ from typing import Any
 from transformers import PrinterCallback, ProgressCallback, TrainerCallback
 
 from bioft.metrics import WORDS
-from bioft.models.progress import Work, stage
+from bioft.models.progress import Work
 from bioft.storage.files import disk_errors
 
 
 @contextmanager
 def followed(trainer: Any) -> Iterator[None]:
     """Say how far a training is, while it goes on in a `with` statement; BioftError for a disk that is full."""
-    stage(5)
     following = _Following()
     for theirs in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(theirs)

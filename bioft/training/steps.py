@@ -40,12 +40,12 @@ def begin(script_args: Any, model_args: Any, training_args: Any) -> tuple[dict[s
             directory, no such base model, or no right to push to `push_to_hub`.
     """
     quiet.quieten()
-    progress.stage(1)
+    progress.end()  # what an earlier run in this process was at
     PartialState()
     launch.check_process_count()
     if not script_args.dry_run:
         run_directory.refuse_taken(Path(training_args.output_dir), overwrite=script_args.overwrite)
-    check_trackers(training_args.report_to)
+    check_trackers(training_args.report_to, Path(training_args.output_dir))
     base = models.resolve_base_model(model_args.model_name_or_path, model_args.model_revision)
     if script_args.push_to_hub:
         hub.check_before_training(script_args.push_to_hub, vars(base), Path(training_args.output_dir))
@@ -146,13 +146,22 @@ def log_figures(trainer: Any, record: Mapping[str, Any]) -> None:
     )
 
 
-def check_trackers(names: list[str]) -> None:
-    """Stop before a training whose trackers are not installed: BioftError, with what would install them."""
+def check_trackers(names: list[str], directory: Path) -> None:
+    """Stop before a training whose trackers can't follow it: BioftError, with what would mend it."""
     if unknown := sorted(set(names) - set(get_available_reporting_integrations())):
         raise BioftError(
             f"No tracker {', '.join(unknown)} is installed here (report_to). For trackio and wandb: "
             "pip install 'bioft[trackers]'"
         )
+    try:
+        str(directory.absolute()).encode()
+    except UnicodeEncodeError:
+        # As under LC_ALL=C where Python may not switch to UTF-8 by itself.
+        if "tensorboard" in names:
+            raise BioftError(
+                "tensorboard can't write to an output_dir with letters that this locale does not know. Set "
+                "PYTHONUTF8=1, choose another --output_dir, or give --report_to none."
+            ) from None
 
 
 def complete(directory: Path, record: dict[str, Any]) -> None:

@@ -149,3 +149,9 @@ def test_unknown_name():
         bioft.metrics.load("gdaa")
     with pytest.raises(BioftError, match="Known: gda"):
         bioft.metrics.load("intervals")
+
+
+def test_a_home_that_may_not_be_written_to_is_no_hindrance(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evaluate.config.HF_METRICS_CACHE", Path(os.devnull) / "metrics")
+    found = bioft.metrics.load("gda").compute(predictions=[0.9, 0.2], references=[1, 0])
+    assert found["accuracy"] == 1

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
+from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoModelForSequenceClassification, AutoModelForTokenClassification
 from trl import ModelConfig
 
@@ -155,6 +156,20 @@ def test_attention_is_chosen_by_type_unless_it_is_named(tmp_path: Path) -> None:
     assert chosen(torch.bfloat16, "sdpa") == "sdpa"
     with pytest.raises(BioftError, match="leave out an --attn_implementation"):
         chosen(torch.bfloat16, "flash_attention_2")
+
+
+def test_an_encoder_that_lacks_weights_is_told_and_a_new_head_is_not(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = write_encoder(tmp_path / "model")
+    base = models.resolve_base_model(str(folder))
+    models.load_encoder(base, AutoModelForSequenceClassification, id2label={0: "no", 1: "yes"})
+    assert "begin at random" not in caplog.text
+    (weights,) = folder.glob("*.safetensors")
+    kept = {name: value for name, value in load_file(weights).items() if "layer.1.output" not in name}
+    save_file(kept, weights, {"format": "pt"})
+    models.load_encoder(base, AutoModelForSequenceClassification, id2label={0: "no", 1: "yes"})
+    assert "parts of the encoder, which begin at random: bert.encoder.layer.1.output" in caplog.text
 
 
 def test_evaluating_a_4_bit_model_does_not_stop_its_later_training(

@@ -27,6 +27,7 @@ from bioft.tasks.name_alignment import scorer as alignment_scorer
 from bioft.tasks.retrieval import encoder as contrastive, predict as retrieval_prediction
 from bioft.training import presets
 from bioft.verify import verify as verification
+from tests import said
 from tests.metabolite_samples import write_namespace
 from tests.recipe import command_line, load_recipe, run_recipe
 from tests.tiny import encoder_tokenizer, write_encoder
@@ -89,6 +90,10 @@ def finished(recipe: ModuleType, folder: Path) -> Path:
     """A finished run on metabolite names, trained whole, shared by the tests below."""
     run_recipe(recipe, *options("metabolites", folder, folder / "run", **TRAINING))
     return folder / "run"
+
+
+def test_it_says_nothing_that_bioft_did_not_choose_to_say(finished: Path) -> None:
+    said.check(finished)
 
 
 def test_the_run_directory_is_complete_and_safe(finished: Path) -> None:

@@ -25,6 +25,7 @@ from bioft.tasks.joint import evaluate as joint_evaluation, model as joint, pred
 from bioft.tasks.joint.model import load_entity_weights
 from bioft.tasks.relations import baselines as relation_baselines
 from bioft.training import presets, steps as training_run
+from tests import said
 from tests.recipe import command_line, load_recipe, run_recipe
 from tests.tiny import write_encoder
 
@@ -58,6 +59,10 @@ def finished(recipe: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Pa
     folder = tmp_path_factory.mktemp("finished")
     run_recipe(recipe, *options("default", write_encoder(folder / "model"), folder / "run", **TRAINING))
     return folder / "run"
+
+
+def test_it_says_nothing_that_bioft_did_not_choose_to_say(finished: Path) -> None:
+    said.check(finished)
 
 
 @pytest.fixture(scope="module")

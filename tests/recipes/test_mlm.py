@@ -23,6 +23,7 @@ from bioft.tasks.masked_lm import evaluate as masked_evaluation, models as maske
 from bioft.tasks.masked_lm.models import use_masked_head
 from bioft.training import presets
 from bioft.verify import verify as verification
+from tests import said
 from tests.recipe import command_line, load_recipe, run_recipe
 from tests.tiny import write_encoder
 
@@ -87,6 +88,10 @@ def finished(recipe: ModuleType, trials: Path, tmp_path_factory: pytest.TempPath
     AutoModel.from_pretrained(model).save_pretrained(model)  # with a pooler, as checkpoints of BERT have one
     run_recipe(recipe, *options("default", model, trials, folder / "run", **TRAINING))
     return folder / "run"
+
+
+def test_it_says_nothing_that_bioft_did_not_choose_to_say(finished: Path) -> None:
+    said.check(finished)
 
 
 def test_the_record_holds_what_was_done_and_found(finished: Path) -> None:

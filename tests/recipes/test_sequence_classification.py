@@ -24,6 +24,7 @@ from bioft.tasks.entities.files import FoundRelation
 from bioft.tasks.relations import candidates as relations, predict as relation_prediction
 from bioft.tasks.relations.answers import KEY
 from bioft.training import presets, steps as training_run
+from tests import said
 from tests.recipe import command_line, load_recipe, run_recipe
 from tests.tiny import write_encoder
 
@@ -62,6 +63,10 @@ def finished(recipe: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Pa
     model = write_encoder(folder / "model")
     run_recipe(recipe, *options("default", model, folder / "run", **TRAINING))
     return folder / "run"
+
+
+def test_it_says_nothing_that_bioft_did_not_choose_to_say(finished: Path) -> None:
+    said.check(finished)
 
 
 def test_rows() -> list[dict[str, Any]]:

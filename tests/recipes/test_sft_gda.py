@@ -30,7 +30,7 @@ from bioft.storage import runs, yaml_config
 from bioft.tasks.gene_disease import predict as prediction
 from bioft.tasks.gene_disease.arguments import GeneDiseaseArguments, PromptArguments
 from bioft.training import arguments, presets
-from tests import warm_process
+from tests import said, warm_process
 from tests.hub_server.server import HubServer
 from tests.recipe import RECIPES, load_recipe, run_recipe
 from tests.tiny import PRESETS, write_ctd, write_model
@@ -108,6 +108,10 @@ def finished(recipe: ModuleType, ctd: Path, tmp_path_factory: pytest.TempPathFac
     more = {"max_steps": 12, "save_steps": 4, "load_in_4bit": False, "max_train_pairs": 96}
     run_recipe(recipe, *options("default", model, ctd, folder / "run", **more))
     return folder / "run"
+
+
+def test_it_says_nothing_that_bioft_did_not_choose_to_say(finished: Path) -> None:
+    said.check(finished)
 
 
 def test_the_run_directory_is_complete_and_safe(finished: Path) -> None:

@@ -28,6 +28,7 @@ from bioft.storage import datasets as storage, files, runs
 from bioft.tasks.text_labels import evaluate as text_evaluation, predict as text_prediction
 from bioft.training import presets
 from bioft.verify import verify as verification
+from tests import said
 from tests.recipe import RECIPES, command_line, load_recipe, run_recipe
 from tests.tiny import write_encoder
 
@@ -52,6 +53,10 @@ def finished(recipe: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Pa
     folder = tmp_path_factory.mktemp("finished")
     run(recipe, "default", write_encoder(folder / "model"), folder / "run", **TRAINING)
     return folder / "run"
+
+
+def test_it_says_nothing_that_bioft_did_not_choose_to_say(finished: Path) -> None:
+    said.check(finished)
 
 
 @pytest.fixture(scope="module")

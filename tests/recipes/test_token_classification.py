@@ -26,7 +26,7 @@ from bioft.tasks.entities import (
 )
 from bioft.tasks.entities.arguments import DocumentArguments, WindowArguments
 from bioft.training import arguments, presets
-from tests import warm_process
+from tests import said, warm_process
 from tests.recipe import RECIPES, command_line, load_recipe, run_recipe
 from tests.tiny import write_encoder
 
@@ -76,6 +76,10 @@ def finished(recipe: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Pa
 def predictions(directory: Path) -> list[list[tagging.Span]]:
     table = pd.read_parquet(directory / "predictions.parquet")
     return [[(start, end, kind) for start, end, kind, _ in json.loads(cell)] for cell in table.prediction]
+
+
+def test_it_says_nothing_that_bioft_did_not_choose_to_say(finished: Path) -> None:
+    said.check(finished)
 
 
 def test_the_run_directory_is_complete_and_safe(finished: Path) -> None:

@@ -108,6 +108,24 @@ def test_a_run_under_a_path_with_an_accent_is_resumed_under_ascii(tmp_path: Path
     assert "größer" in (place / "config.yaml").read_text(encoding="utf-8")
 
 
+def test_what_an_interrupted_training_leaves_is_said(tmp_path: Path) -> None:
+    """Nothing at all, where nothing was computed; else what the same command goes on from."""
+    run = tmp_path / "run"
+    assert run_directory.after_interrupt(None) == run_directory.after_interrupt(run) == "Nothing was written."
+    run_directory.prepare(run, {"seed": 0})
+    assert run_directory.after_interrupt(run) == "Nothing was written." and not run.exists()
+    run_directory.prepare(run, {"seed": 0})
+    (run / f"{runs.BASE_SCORES}abc.npz").touch()
+    left = run_directory.after_interrupt(run)
+    assert left.endswith("begins the training anew; the scores of the base model are kept.") and run.is_dir()
+    for step, content in ((30, "{}"), (40, '{"half')):
+        (run / f"checkpoint-{step}").mkdir()
+        (run / f"checkpoint-{step}" / "trainer_state.json").write_text(content)
+    assert run_directory.after_interrupt(run) == f"The same command continues from checkpoint-30 in {run}."
+    (run / runs.RECORD).touch()
+    assert run_directory.after_interrupt(run) == f"The run in {run} is finished."
+
+
 def test_reading_says_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(BioftError, match=r"no run.json"):
         runs.read(tmp_path)

@@ -1,0 +1,69 @@
+"""Tables and sentences of a run for terminals of any width."""
+
+import io
+import re
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from bioft.metrics import report
+from bioft.task import BASE, FINE_TUNED
+
+SHOWN = {"f1": "F1", "precision": "Precision", "recall": "Recall", "unseen_f1": "F1, not seen in training"}
+
+
+def figure(value: float) -> dict[str, Any]:
+    return {"value": value, "low": value - 0.1, "high": value + 0.1, "n": 1200}
+
+
+def shown(width: int, rows: dict[str, dict[str, Any]]) -> str:
+    console = Console(file=io.StringIO(), width=width)
+    console.print(report.results_table(rows, width, SHOWN))
+    return console.file.getvalue()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("width", "columns"), [(200, 4), (80, 3), (60, 2), (40, 1)])
+def test_a_table_drops_columns_and_breaks_neither_words_nor_numbers(width: int, columns: int) -> None:
+    rows = {
+        "sentence_co_occurrence": {name: figure(0.5) for name in SHOWN},
+        BASE: {name: figure(0.05) for name in SHOWN},
+        FINE_TUNED: {name: figure(0.875) for name in SHOWN},
+    }
+    text = shown(width, rows)
+    assert "…" not in text and max(map(len, text.splitlines())) <= width
+    assert text.count(".875 [.775–.975]") == columns == text.count(".050 [-.050–.150]")
+    words = set(re.findall(r"[a-z]+", text))
+    assert {"sentence", "co", "occurrence", "base", "fine", "tuned"} <= words
+
+
+def test_numbers_keep_their_digits() -> None:
+    """Also where a "0." stands inside of them."""
+    assert [report.decimals(value) for value in (10.4, 110.25, 0.5, -0.041, 1.0)] == [
+        "10.400", "110.250", ".500", "-.041", "1.000",
+    ]  # fmt: skip
+    assert report.interval_text({"value": 10.4, "low": 0.5, "high": 20.0}) == "10.400 [.500–20.000]"
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        ({"task": "entity-recognition"}, "base, untrained head"),
+        ({"task": "text-classification", "training": {"start_from": "runs/a"}}, "base"),
+        ({"task": "text-classification", "base_model": {"source": "local folder runs/a"}}, "base"),
+        ({"task": "gene-disease-association"}, BASE),
+        ({"task": "masked-language-model", "new_head": []}, BASE),
+        ({"task": "masked-language-model", "new_head": ["cls"]}, "base, untrained head"),
+    ],
+)
+def test_what_nothing_has_trained_is_not_called_zero_shot(record: dict[str, Any], words: str) -> None:
+    record = {"schema_version": 1, "training": {}, "base_model": {"source": "Hub, commit abc"}} | record
+    assert report.base_words(record) == words
+
+
+def test_a_sentence_is_broken_on_a_terminal_only() -> None:
+    sentence = "word " * 40
+    for terminal, lines in ((True, 5), (False, 1)):
+        console = Console(file=io.StringIO(), width=48, force_terminal=terminal, no_color=True)
+        report.say(sentence, console)
+        assert len(console.file.getvalue().splitlines()) == lines  # type: ignore[attr-defined]

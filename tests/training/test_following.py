@@ -1,0 +1,46 @@
+"""A training that is followed in words, and one that is stopped."""
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from bioft.errors import BioftError
+from bioft.models import progress
+from bioft.storage import run_directory
+from bioft.training import arguments, steps
+
+
+@pytest.mark.parametrize("saved", [True, False])
+def test_ctrl_c_says_where_it_stopped_and_what_is_left(
+    saved: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    asked = SimpleNamespace(output_dir=str(run), dry_run=False)
+
+    def main(*_: Any) -> None:
+        run_directory.prepare(run, {"seed": 0})
+        if saved:
+            (run / "checkpoint-30").mkdir()
+            (run / "checkpoint-30" / "trainer_state.json").write_text("{}")
+        progress.stage(5)
+        progress.Work("120 steps", 120, unit="step ").advance(40)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(arguments, "parse", lambda *_, **__: (asked, "default"))
+    monkeypatch.setattr(sys, "argv", ["recipe.py"])
+    with pytest.raises(SystemExit) as exit_:
+        arguments.run(main)
+    left = f"The same command continues from checkpoint-30 in {run}." if saved else "Nothing was written."
+    assert capsys.readouterr().err.endswith(f"Stopped in 5/7 training, step 40 of 120. {left}\n")
+    assert exit_.value.code == 130 and run.exists() is saved
+
+
+def test_a_folder_that_tensorboard_can_not_name_is_refused_before_training() -> None:
+    """As Python reads a name with an accent from a command line under plain ASCII."""
+    folder = Path("runs/\udcc3\udca9")
+    steps.check_trackers([], folder)
+    with pytest.raises(BioftError, match="PYTHONUTF8=1"):
+        steps.check_trackers(["tensorboard"], folder)
