@@ -1,5 +1,6 @@
 """What libraries say at work and a user of bioft can do nothing about: it is not said, or in words of bioft's own."""
 
+import codecs
 import io
 import logging
 import sys
@@ -29,7 +30,7 @@ NO_NEWS = {
 def quieten() -> None:
     """Switch off, in this process, what says nothing, and say the rest in any encoding. Can be called again."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
+        if isinstance(stream, io.TextIOWrapper) and codecs.lookup(stream.encoding).name != "utf-8":
             stream.reconfigure(errors="replace")  # one that has no "–" gets a "?"
     transformers_logging.disable_progress_bar()
     datasets.disable_progress_bars()

@@ -462,7 +462,7 @@ def predictor(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         calls.append((run, pairs, batch_size))
         scores = [sum(letter.isalpha() for letter in gene) / len(gene) for gene, _ in pairs]
         return [
-            {"gene": gene, "disease": disease, "score": score, "prediction": int(score >= 0.9)}
+            {"gene": gene, "disease": disease, "score": score, "threshold": 0.9, "prediction": int(score >= 0.9)}
             for (gene, disease), score in zip(pairs, scores, strict=True)
         ]
 
@@ -474,7 +474,7 @@ def predictor(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 def test_predict_one_pair(predictor: list[Any], run: Path, tmp_path: Path) -> None:
     result = invoke("predict", run, "--gene", "BRCA1", "--disease", "Breast Neoplasms", "--batch-size", 4)
-    assert result.stdout == "BRCA1 – Breast Neoplasms: score 0.8000, not associated\n"
+    assert result.stdout == "BRCA1 – Breast Neoplasms: score 0.8000, not associated (threshold 0.9000)\n"
     assert predictor == [(run, [("BRCA1", "Breast Neoplasms")], 4)]
     assert ", associated" in invoke("predict", run, "--gene", "EGFR", "--disease", "x").stdout
 

@@ -1,7 +1,9 @@
 """What libraries say without news is kept back, and what is news is not."""
 
 import ast
+import io
 import logging
+import sys
 
 import pytest
 
@@ -36,3 +38,12 @@ def test_a_recipe_imports_bioft_before_what_speaks_while_it_is_imported(path: ob
     modules = [node.module if isinstance(node, ast.ImportFrom) else node.names[0].name for node in imports]
     speaking = {"datasets", "numpy", "peft", "sentence_transformers", "transformers", "trl"}
     assert modules.index(bioft.__name__) < min(modules.index(name) for name in speaking & set(modules))
+
+
+def test_output_that_has_no_dash_gets_a_question_mark(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", stream)
+    quiet.quieten()
+    stream.write(".790–.833")
+    stream.flush()
+    assert stream.buffer.getvalue() == b".790?.833"  # type: ignore[attr-defined]

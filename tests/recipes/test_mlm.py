@@ -1,6 +1,7 @@
 """The masked-language-model recipe end to end on tiny encoders: trains, records, resumes, reloads, refuses."""
 
 import json
+import re
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -253,7 +254,9 @@ def test_dry_run_shows_what_is_masked_and_writes_nothing(
     model = write_encoder(tmp_path / "model")
     run_recipe(recipe, *options("default", model, trials, tmp_path / "run", dry_run=True))
     shown = capsys.readouterr().out
-    assert "[MASK]" in shown and "Trainable parameters" in shown
+    assert "Trainable parameters" in shown
+    assert re.search(r" ⟦\[MASK\].* = [^⟧]+⟧ ", shown), "in brackets, with what is hidden, and spaces around"
+    assert "[CLS][" not in shown and "]##" not in shown
     assert not (tmp_path / "run").exists()
 
 

@@ -217,6 +217,7 @@ def test_dry_run_shows_examples_and_costs(recipe: ModuleType, ctd: Path, tmp_pat
     run_recipe(recipe, *options("default", model, ctd, tmp_path / "run", dry_run=True, max_steps=7))
     shown = capsys.readouterr().out
     assert "GEN" in shown and "Trainable parameters" in shown and "Steps: 7 of 8 examples" in shown
+    assert set(re.findall("⟦ ?(.*?)⟧", shown)) - {"to be learnt"} in ({"yes</s>"}, {"no</s>"}, {"yes</s>", "no</s>"})
     assert not (tmp_path / "run").exists(), "a dry run writes nothing"
     epochs = {"max_steps": -1, "num_train_epochs": 3, "max_train_pairs": 20}
     run_recipe(recipe, *options("default", model, ctd, tmp_path / "run", dry_run=True, **epochs))

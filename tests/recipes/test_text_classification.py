@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import runpy
 import shutil
 import threading
@@ -329,7 +330,13 @@ def predict(*words: object) -> object:
 def test_predict_labels_a_text(finished: Path) -> None:
     result = predict(finished, "--text", "Too few patients could be enrolled.")
     assert result.exit_code == 0, result.output
-    assert result.stdout.startswith("text: ") and result.stdout.count(".") == 3
+    answer, _, scores = result.stdout.removeprefix("text: ").strip("\n)").partition(" (")
+    # The threshold of a label stands beside its score.
+    shown = [re.fullmatch(r"(.+) (\d\.\d{3}) ([≥<]) (\d\.\d{3})", each) for each in scores.split(", ")]
+    assert len(shown) == 3 and all(found is not None for found in shown)
+    thresholds = dict(zip(runs.read(finished)["labels"], runs.read(finished)["classifier"]["thresholds"], strict=True))
+    for found in filter(None, shown):
+        assert found[4] == f"{thresholds[found[1]]:.3f}" and (found[1] in answer.split(", ")) is (found[3] == "≥")
 
 
 def test_predict_labels_csv_and_keeps_its_columns(finished: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The entity recipe end to end on tiny encoders: what it trains, records, resumes, reloads and refuses."""
 
 import json
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -227,7 +228,8 @@ def test_dry_run_shows_tags_and_costs_and_writes_nothing(recipe: ModuleType, tmp
     model = write_encoder(tmp_path / "model")
     run_recipe(recipe, *options("default", model, tmp_path / "runs" / "new", dry_run=True))
     shown = capsys.readouterr().out
-    assert "/B-Chemical" in shown and "/I-Disease" in shown and "Trainable parameters" in shown
+    assert re.search(r"⟦\w+/B-Chemical⟧", shown) and "/I-Disease⟧" in shown and "Trainable parameters" in shown
+    assert "[CLS] " in shown and re.search(r"\w+/O ", shown), "what carries loss has a tag, and special tokens none"
     assert not (tmp_path / "runs").exists(), "nor the folders above"
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from bioft.datasets.gene_disease.excel_dates import warn_of_dates
 from bioft.errors import BioftError
-from bioft.storage import runs
 from bioft.storage.files import new_file
 from bioft.storage.tables import Table
 from bioft.tasks.asked import Asked, QuestionError
@@ -33,9 +32,8 @@ def answer(run: Path, asked: Asked) -> None:
     if asked.output is None:
         found = predictions[0]
         words = "associated" if found["prediction"] else "not associated"
-        threshold = runs.read(run)["scoring"]["threshold"]
-        scored = f"score {found['score']:.4f}, threshold {threshold:.4f}"
-        print(f"{found['gene']} – {found['disease']}: {scored}: {words}")
+        words += f" (threshold {found['threshold']:.4f})"
+        print(f"{found['gene']} – {found['disease']}: score {found['score']:.4f}, {words}")
         return
     for row, found in zip(rows, predictions, strict=True):
         row.update(score=found["score"], prediction=found["prediction"])

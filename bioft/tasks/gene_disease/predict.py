@@ -139,8 +139,8 @@ def predict_pairs(
 ) -> list[dict[str, Any]]:
     """Ask a finished run about (gene, disease) pairs, `batch_size` at once; by default as many as suit the hardware.
 
-    Returns for each pair a dict of gene, disease, score (0 to 1) and prediction (1 at or above the threshold that
-    validation chose, else 0). BioftError as `load_run`.
+    Returns for each pair a dict of gene, disease, score (0 to 1), threshold, which validation chose, and prediction (1
+    at or above it, else 0). BioftError as `load_run`.
     """
     model, prompts, record = load_run(run)
     columns = {"gene": [gene for gene, _ in pairs], "disease": [disease for _, disease in pairs]}
@@ -151,6 +151,7 @@ def predict_pairs(
     scores = score_pairs(model, prompts, columns, batch_tokens=batch_tokens, progress="Scoring")
     threshold = record["scoring"]["threshold"]
     return [
-        {"gene": gene, "disease": disease, "score": float(score), "prediction": int(score >= threshold)}
+        {"gene": gene, "disease": disease, "score": float(score), "threshold": threshold}
+        | {"prediction": int(score >= threshold)}
         for (gene, disease), score in zip(pairs, scores, strict=True)
     ]

@@ -36,14 +36,19 @@ def answer(run: Path, asked: Asked) -> None:
     if output is None:
         record = runs.read(run)
         thresholds = record["classifier"]["thresholds"] or ()
-        needed = {label: f" of {needs:.3f}" for label, needs in zip(record["labels"], thresholds, strict=False)}
-        if needed:
-            tell("Beside each score the threshold from which on a text gets the label.")
+        needed = dict(zip(record["labels"], thresholds, strict=False))
         for each, found in zip(texts, answers, strict=True):
             likely = sorted(found.scores.items(), key=lambda item: -item[1])[:SHOWN]
-            scores = ", ".join(f"{label} {score:.3f}{needed.get(label, '')}" for label, score in likely)
+            scores = ", ".join(f"{label} {_beside(score, needed.get(label))}" for label, score in likely)
             print(f"{each.document_id}: {', '.join(found.labels) or 'no label'} ({scores})")
     else:
         text_prediction.write(output, texts, answers)
         tell(f"{len(texts):,} texts labelled, written to {output}")
     tell_left_out(left_out)
+
+
+def _beside(score: float, threshold: float | None) -> str:
+    """A score, and whether it reaches the threshold of its label, where there is one."""
+    if threshold is None:
+        return f"{score:.3f}"
+    return f"{score:.3f} {'≥' if score >= threshold else '<'} {threshold:.3f}"
