@@ -20,6 +20,7 @@ def inspect(
         Path | None, output_option("Folder for `inspection/`.", default="the dataset's own folder")
     ] = None,
     top: Annotated[int, option("How many frequent names, concepts or words to list.", min=1)] = 10,
+    full: Annotated[bool, option("Print all of inspection.json, not one page.", "--full")] = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Show what is in a dataset: counts, overlap of splits, lengths, frequent names and words, labels, audit."""
@@ -27,7 +28,7 @@ def inspect(
 
     report, folder = inspection.inspect_dataset(dataset, output, top=top, overwrite=overwrite)
     console = Console(markup=False)
-    inspection.print_report(report, console)
+    inspection.print_report(report, console, full)
     for note in report["notes"]:
         console.print(Text(note, style="yellow"), soft_wrap=True)
     console.print(Text(f"Plots and {inspection.REPORT} written to {folder}", style="green"), soft_wrap=True)
@@ -52,7 +53,7 @@ def baselines(
         typer.echo(json.dumps(found.metrics, indent=2))
     else:
         console = Console(markup=False)
-        for table in (metrics_report.results_table(found.metrics, console.width, found.shown), *found.tables):
+        for table in (metrics_report.results_table(found.metrics, console, found.shown), *found.tables):
             console.print(table)
     if task is None and found.others:
         typer.echo(f"Task: {found.task.name}. With --task also: {', '.join(found.others)}.", err=True)

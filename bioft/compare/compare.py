@@ -1,7 +1,7 @@
 """Runs beside each other: those on the same test examples ranked, with intervals and paired tests; others apart."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,17 @@ from bioft.compare import outcomes as run_outcomes
 from bioft.errors import BioftError, suggestion
 from bioft.metrics.estimation.estimates import Estimate, difference
 from bioft.metrics.estimation.groups import Floats, Groups
-from bioft.metrics.report import p_words
+from bioft.metrics.report import difference_text, fitted, interval_text
 from bioft.storage import runs
 from bioft.storage.files import new_folder
 from bioft.storage.pages import html
-from bioft.tasks.answers import Outcomes
+from bioft.task import BASE, FINE_TUNED
+from bioft.tasks.answers import BASE as BASE_MODEL, Outcomes
 
-WIDE = 150
-"""Characters of a terminal that shows the whole table."""
+RUN, BASELINE = "run", "baseline"
+"""Kinds of rows, beside `BASE`."""
+WORDS = ("run", "best baseline")
+"""Columns of words."""
 
 
 @dataclass(frozen=True)
@@ -32,15 +35,18 @@ class _Run:
     name: str
     record: dict[str, Any]
     outcomes: Outcomes
+    others: dict[str, Outcomes]
+    """Of the base model and the baselines, where their answers were stored."""
 
 
 @dataclass
 class Ranking:
     """Runs on the same task and test examples.
 
-    `table` has a row for each run, the best first; `pairs` one for each pair of runs, with the difference of the
-    metric (the first minus the second), its interval, the p-value of the paired test and that p-value corrected for
-    the number of pairs (Holm 1979).
+    `table` has a row for each run, and for the base models and baselines whose answers the runs hold (by `kind`), the
+    best first; runs have a `rank`, which ties share. `pairs` has a row for each pair of runs, with the difference of
+    the metric (the first minus the second), its interval, the p-value of the paired test and that p-value corrected
+    for the number of pairs (Holm 1979).
     """
 
     task: str
@@ -49,6 +55,11 @@ class Ranking:
     n: int
     table: pd.DataFrame
     pairs: pd.DataFrame
+
+    @property
+    def runs(self) -> list[str]:
+        """The names of the runs, the best first."""
+        return self.table.loc[self.table["kind"] == RUN, "run"].to_list()
 
 
 @dataclass
@@ -104,17 +115,16 @@ def print_comparison(found: Comparison, console: Console | None = None) -> None:
     """Print a table for each ranking, and the runs that are in none with the reason."""
     console = console or Console(markup=False)
     for ranking in found.rankings:
-        title = f"{ranking.task}: {ranking.metric}, n = {ranking.n:,}, test split {ranking.fingerprint[:12]}"
-        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+        table = Table(title=_title(ranking), title_justify="left", box=box.SIMPLE_HEAD)
         cells = _cells(ranking)
-        # A narrow terminal gets the first columns whole; files have all of them.
-        cells = cells.iloc[:, : len(cells.columns) if console.width >= WIDE else 4]
         for column in map(str, cells):
-            left = column == "run"
-            table.add_column(column, justify="left" if left else "right", overflow="fold", no_wrap=not left)
+            table.add_column(column, justify="left" if column in WORDS else "right", overflow="fold")
         for row in cells.itertuples(index=False):
             table.add_row(*row)
-        console.print(table)
+        # A narrow terminal gets the first columns; files have all of them.
+        console.print(fitted(table, console, list(map(str, cells))[:2:-1]))
+        if len(ranking.runs) > 1:
+            console.print("p-values are corrected for the number of tests (Holm).")
     if len(found.rankings) > 1:
         console.print(
             "Runs on other tasks or other test examples are ranked apart: their figures say nothing together."
@@ -132,13 +142,23 @@ def write_comparison(found: Comparison, directory: Path) -> list[Path]:
 
     with new_folder(directory) as partial:
         for name, part in (("comparison.csv", "table"), ("pairs.csv", "pairs")):
-            tables = [getattr(each, part).assign(task=each.task, metric=each.metric) for each in found.rankings]
-            pd.concat(tables).to_csv(partial / name, index=False)
+            rows = [
+                {**row, "task": each.task, "metric": each.metric}
+                for each in found.rankings
+                for row in getattr(each, part).to_dict("records")
+            ]
+            columns = [*getattr(found.rankings[0], part), "task", "metric"]
+            pd.DataFrame(rows, columns=columns).to_csv(partial / name, index=False)
         (partial / "comparison.md").write_text(to_markdown(found), encoding="utf-8")
         plots.comparison([(ranking.metric, ranking.table) for ranking in found.rankings], partial / "comparison.png")
-        page = {"title": "Comparison of runs", "rankings": found.rankings, "apart": found.apart, "cells": _cells}
-        (partial / "comparison.html").write_text(html(__package__, "comparison.html.j2", **page), encoding="utf-8")
+        (partial / "comparison.html").write_text(to_html(found), encoding="utf-8")
     return sorted(directory.iterdir())
+
+
+def to_html(found: Comparison) -> str:
+    """A comparison as a page, which shows `comparison.png` beside it."""
+    page = {"title": "Comparison of runs", "rankings": found.rankings, "apart": found.apart}
+    return html(__package__, "comparison.html.j2", **page, cells=_cells, title_of=_title, words=WORDS)
 
 
 def to_markdown(found: Comparison) -> str:
@@ -146,7 +166,7 @@ def to_markdown(found: Comparison) -> str:
     parts = []
     for ranking in found.rankings:
         cells = _cells(ranking)
-        lines = [f"## {ranking.task}: {ranking.metric}, n = {ranking.n:,}", ""]
+        lines = [f"## {_title(ranking)}", ""]
         lines += ["| " + " | ".join(map(str, cells)) + " |", "|" + "---|" * len(cells.columns)]
         lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in cells.to_numpy()]
         parts.append("\n".join(lines))
@@ -167,7 +187,9 @@ def holm(p_values: Sequence[float]) -> Floats:
 
 def _read(name: str) -> _Run:
     directory, record = run_outcomes.finished_run(name)
-    return _Run(name, record, run_outcomes.outcomes(directory, record))
+    found = run_outcomes.outcomes(directory, record)
+    ours = found.pop(FINE_TUNED)
+    return _Run(name, record, ours, {system: replace(its, ids=ours.ids) for system, its in found.items()})
 
 
 def _on_the_same_examples(group: Sequence[_Run]) -> tuple[list[_Run], dict[str, str]]:
@@ -176,36 +198,39 @@ def _on_the_same_examples(group: Sequence[_Run]) -> tuple[list[_Run], dict[str, 
     same, others = [], {}
     for run in group:
         if sorted(run.outcomes.ids) == sorted(first):
-            same.append(_Run(run.name, run.record, run.outcomes.in_order(first)))
+            others_in_order = {name: its.in_order(first) for name, its in run.others.items()}
+            same.append(_Run(run.name, run.record, run.outcomes.in_order(first), others_in_order))
         else:
             others[run.name] = f"Its predictions are not about the same test examples as those of {group[0].name}."
     return same, others
 
 
 def _rank(group: Sequence[_Run], metric: str, task: str, fingerprint: str) -> Ranking:
-    found = [run.outcomes.metrics[metric].estimate() for run in group]
     n, groups = len(group[0].outcomes.ids), Groups(len(group[0].outcomes.ids), group[0].outcomes.groups)
-    order = np.argsort([-each.value for each in found], kind="stable")
-    group, found = [group[i] for i in order], [found[i] for i in order]
-    pairs = _pairs(group, found, metric, groups)
-    against_best = {row["second"]: row for row in pairs.to_dict("records") if row["first"] == group[0].name}
-    rows = []
-    for index, run in enumerate(group):
-        low, high = found[index].interval(groups)
-        baseline, training = run.record.get("comparison") or {}, run.record.get("training") or {}
-        pair = against_best.get(run.name)
+    found = {run.name: run.outcomes.metrics[metric].estimate() for run in group}
+    # The sum of rounding is no difference.
+    order = sorted(group, key=lambda run: -round(found[run.name].value, 12))
+    pairs = _pairs({run.name: found[run.name] for run in order}, metric, groups)
+    against_best = pairs[pairs["first"] == order[0].name].set_index("second")
+    rows: list[dict[str, Any]] = []
+    others: dict[tuple[Any, ...], tuple[str, dict[str, float]]] = {}
+    for run in order:
+        its = {name: each.metrics[metric].estimate() for name, each in run.others.items() if metric in each.metrics}
+        # The same baseline of several runs is one row.
+        for name, figure in (
+            _recorded(run, metric) | {name: _figure(each, groups) for name, each in its.items()}
+        ).items():
+            others.setdefault((name, *(round(value, 9) for value in figure.values())), (run.name, figure))
+        training = run.record.get("training") or {}
+        best = run.name in against_best.index
         rows.append(
             {
-                "rank": index + 1,
+                "kind": RUN,
                 "run": run.name,
-                "value": found[index].value,
-                "low": low,
-                "high": high,
-                "to_best": -pair["difference"] if pair else None,
-                "p_best": pair["p_corrected"] if pair else None,
-                "best_baseline": baseline.get("baseline"),
-                "above_baseline": baseline.get("difference"),
-                "p_baseline": baseline.get("p_value"),
+                **_figure(found[run.name], groups),
+                "to_best": -against_best.at[run.name, "difference"] if best else None,
+                "p_best": against_best.at[run.name, "p_corrected"] if best else None,
+                **_to_baseline(run, metric, found[run.name], its, groups),
                 "seed": run.record.get("seed"),
                 "trainable_parameters": training.get("trainable_parameters"),
                 "training_seconds": training.get("seconds"),
@@ -215,41 +240,103 @@ def _rank(group: Sequence[_Run], metric: str, task: str, fingerprint: str) -> Ra
     table = pd.DataFrame(rows)
     known = table["p_baseline"].notna()
     table.loc[known, "p_baseline"] = holm(table.loc[known, "p_baseline"].to_list())
+    table.insert(0, "rank", table["value"].round(12).rank(method="min", ascending=False).astype("Int64"))
+    names = [name for name, *_ in others]
+    beside = [
+        {
+            "kind": BASE if name == BASE else BASELINE,
+            "run": f"{name} of {run}" if names.count(name) > 1 else name,
+            **figure,
+        }
+        for (name, *_), (run, figure) in others.items()
+    ]
+    table = pd.concat([table, pd.DataFrame(beside)], ignore_index=True) if beside else table
+    table = table.sort_values("value", ascending=False, kind="stable", ignore_index=True)
     return Ranking(task, fingerprint, metric, n, table, pairs)
 
 
-def _pairs(group: Sequence[_Run], found: Sequence[Estimate], metric: str, groups: Groups) -> pd.DataFrame:
-    rows = []
-    for first, second in combinations(range(len(group)), 2):
-        compared = difference(metric, found[first], found[second], groups)
-        rows.append(compared._asdict() | {"first": group[first].name, "second": group[second].name})
+def _figure(estimate: Estimate, groups: Groups) -> dict[str, float]:
+    low, high = estimate.interval(groups)
+    return {"value": estimate.value, "low": low, "high": high}
+
+
+def _recorded(run: _Run, metric: str) -> dict[str, dict[str, float]]:
+    """The figures of the base model and the baselines on record, for those whose answers were not stored."""
+    stated = {**(run.record.get("baselines") or {}), BASE: run.record.get("base_model_metrics") or {}}
+    known = {name: its[metric] for name, its in stated.items() if (its.get(metric) or {}).get("value") is not None}
+    return {name: {part: its[part] for part in ("value", "low", "high")} for name, its in known.items()}
+
+
+def _to_baseline(
+    run: _Run, metric: str, ours: Estimate, others: Mapping[str, Estimate], groups: Groups
+) -> dict[str, Any]:
+    """The paired difference to the best baseline; as recorded where the answers of baselines were not stored."""
+    baselines = {name: estimate for name, estimate in others.items() if name != BASE}
+    if baselines:
+        best = max(baselines, key=lambda name: baselines[name].value)
+        apart = difference(metric, ours, baselines[best], groups)
+        found = {"baseline": best, "difference": apart.difference, "p_value": apart.p_value}
+    else:
+        found = run.record.get("comparison") or {}
+        found = found if found.get("metric", metric) == metric else {}
+    return {
+        "best_baseline": found.get("baseline"),
+        "above_baseline": found.get("difference"),
+        "p_baseline": found.get("p_value"),
+    }
+
+
+def _pairs(found: Mapping[str, Estimate], metric: str, groups: Groups) -> pd.DataFrame:
+    rows = [
+        difference(metric, found[first], found[second], groups)._asdict() | {"first": first, "second": second}
+        for first, second in combinations(found, 2)
+    ]
     table = pd.DataFrame(rows, columns=["first", "second", "difference", "low", "high", "p_value", "n"])
     table["p_corrected"] = holm(table["p_value"].to_list())
     return table
+
+
+def _title(ranking: Ranking) -> str:
+    return f"{ranking.task}: {ranking.metric}, n = {ranking.n:,}, test split {ranking.fingerprint[:12]}"
+
+
+def rank_words(ranks: pd.Series) -> list[str]:
+    """Ranks as texts show them: "1", "2=" of those that are shared, nothing of what has none."""
+    shared = ranks.duplicated(keep=False)
+    return ["" if pd.isna(rank) else f"{rank}{'=' * tied}" for rank, tied in zip(ranks, shared, strict=True)]
+
+
+def system_words(row: Mapping[Any, Any]) -> str:
+    """The name of a run, or what texts call the base model or a baseline."""
+    if row["kind"] == RUN:
+        return str(row["run"])
+    name, of, run = str(row["run"]).partition(" of ")
+    return f"{BASE_MODEL if name == BASE else name.replace('_', ' ') + ' (baseline)'}{of}{run}"
 
 
 def _cells(ranking: Ranking) -> pd.DataFrame:
     """The table of a ranking as text."""
     cells = [
         {
-            "": str(row["rank"]),
-            "run": row["run"],
-            f"{ranking.metric} [95 %]": f"{row['value']:.3f} [{row['low']:.3f}–{row['high']:.3f}]",
-            "to the best (p)": _difference(row["to_best"], row["p_best"]),
-            "to its best baseline (p)": " ".join(
-                [_difference(row["above_baseline"], row["p_baseline"]), row["best_baseline"] or ""]
-            ).strip(),
+            "": rank,
+            "run": system_words(row),
+            f"{ranking.metric} [95 %]": interval_text(row),
+            "to its best baseline": difference_text(row["above_baseline"], row["p_baseline"]),
+            "best baseline": str(row["best_baseline"] or "–").replace("_", " "),
+            "to the best run": difference_text(row["to_best"], row["p_best"]),
             "parameters": _count(row["trainable_parameters"]),
             "training": _seconds(row["training_seconds"]),
             "examples/s": _count(row["examples_per_second"]),
         }
-        for row in ranking.table.to_dict("records")
+        for rank, row in zip(rank_words(ranking.table["rank"]), plain_rows(ranking.table), strict=True)
     ]
-    return pd.DataFrame(cells)
+    # What nothing is known of, such as differences of a run alone, is no column.
+    return pd.DataFrame(cells).loc[:, lambda table: [*[True] * 3, *(table.iloc[:, 3:] != "–").any()]]
 
 
-def _difference(value: float | None, p_value: float | None) -> str:
-    return "–" if value is None or pd.isna(value) else f"{value:+.3f} ({p_words(p_value, '')})"
+def plain_rows(table: pd.DataFrame) -> list[dict[Any, Any]]:
+    """The rows with None for what is missing."""
+    return table.astype(object).where(table.notna(), None).to_dict("records")  # type: ignore[call-overload]
 
 
 def _count(value: float | None) -> str:

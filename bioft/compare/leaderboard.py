@@ -17,7 +17,7 @@ from bioft.compare import compare as run_comparison
 from bioft.compare.outcomes import run_of
 from bioft.errors import BioftError
 from bioft.hub import pull
-from bioft.metrics.report import p_words
+from bioft.metrics.report import difference_text, interval_text
 from bioft.storage import runs
 from bioft.storage.files import check_new, new_folder
 from bioft.storage.pages import html
@@ -32,12 +32,17 @@ NOT_KNOWN = "–"
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """`rows` has a row for each ranked run, the best of each task and test split first; `apart` says why others have
-    none.
+    """`rows` has a row for each ranked run, base model and baseline (by `kind`), the best of each task and test split
+    first; `apart` says why other runs have none.
     """
 
     rows: pd.DataFrame
     apart: dict[str, str]
+
+    @property
+    def runs(self) -> int:
+        """How many runs are ranked."""
+        return int((self.rows["kind"] == run_comparison.RUN).sum())
 
 
 def build_leaderboard(
@@ -63,29 +68,33 @@ def build_leaderboard(
     found = run_comparison.compare(names)
     rows: list[dict[Any, Any]] = []
     for ranking in found.rankings:
-        described = [_describe(str(name), directory, verified) for name in ranking.table["run"]]
+        described = {name: _describe(name, directory, verified) for name in ranking.runs}
         ranked = {"task": ranking.task, "metric": ranking.metric, "n": ranking.n, "test_split": ranking.fingerprint}
-        figures = ranking.table.to_dict("records")
-        rows += [ranked | about | row for about, row in zip(described, figures, strict=True)]
+        # Base models and baselines are about the same split.
+        first = described[ranking.runs[0]]
+        other = first | {"card": None, "base_model": None, "verification": NOT_KNOWN}
+        rows += [ranked | described.get(row["run"], other) | row for row in ranking.table.to_dict("records")]
     board = Leaderboard(pd.DataFrame(rows), found.apart)
     with new_folder(directory) as partial:
         board.rows.to_csv(partial / "leaderboard.csv", index=False)
         board.rows.to_parquet(partial / "leaderboard.parquet", index=False)
         (partial / PAGE).write_text(to_html(board), encoding="utf-8")
         # As a Space the folder shows the page, as a dataset it has the rows.
-        counts = {"runs": len(board.rows), "tasks": board.rows["task"].nunique()}
+        counts = {"runs": board.runs, "tasks": board.rows["task"].nunique()}
         (partial / "README.md").write_text(html(__package__, "leaderboard_card.md.j2", **counts), encoding="utf-8")
     return board
 
 
 def to_html(board: Leaderboard) -> str:
     """The leaderboard as one page, with its style and its script inside."""
-    known = board.rows.astype(object).where(board.rows.notna(), None)  # type: ignore[call-overload]
-    groups = known.groupby(["task", "test_split"], sort=False)
-    tables = [(_title(its.iloc[0]), its.to_dict("records")) for _, its in groups]
-    menus = {name: sorted(set(map(str, known[name]))) for name in FILTERS}
-    values = {"title": "Leaderboard", "menus": menus, "tables": tables, "apart": board.apart, "p_words": p_words}
-    return html(__package__, "leaderboard.html.j2", **values)
+    tables = [
+        (_title(its.iloc[0]), run_comparison.plain_rows(its.assign(shown_rank=run_comparison.rank_words(its["rank"]))))
+        for _, its in board.rows.groupby(["task", "test_split"], sort=False)
+    ]
+    menus = {name: sorted(set(map(str, board.rows[name]))) for name in FILTERS}
+    texts = {"interval_text": interval_text, "difference_text": difference_text}
+    values = {"title": "Leaderboard", "menus": menus, "tables": tables, "apart": board.apart, **texts}
+    return html(__package__, "leaderboard.html.j2", **values, words_of=run_comparison.system_words)
 
 
 def _describe(name: str, directory: Path, verified: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

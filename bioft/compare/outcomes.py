@@ -12,7 +12,7 @@ from bioft.hub import pull
 from bioft.hub.pull import task_of
 from bioft.storage import runs
 from bioft.storage.runs import PREDICTIONS
-from bioft.task import function
+from bioft.task import FINE_TUNED, function, part
 from bioft.tasks.answers import Answers, Outcomes
 
 
@@ -41,16 +41,22 @@ def check_distinct(names: Sequence[str]) -> None:
         raise BioftError(f"{', '.join(doubled)} is given twice.")
 
 
-def outcomes(directory: Path, record: dict[str, Any]) -> Outcomes:
-    """Read what a finished run got right in each test example.
+def outcomes(directory: Path, record: dict[str, Any]) -> dict[str, Outcomes]:
+    """Read what each system of a finished run got right in each test example: the fine-tuned model, then the others.
 
     Raises:
         BioftError: a task that this bioft does not know, or predictions that can't be read.
     """
-    found: Outcomes = _read(directory, record, "outcomes", "can be compared")
-    if len(set(found.ids)) != len(found.ids):
+    answers = part(task_of(directory, record), "answers")
+    ours: Outcomes = _read(directory, record, "outcomes", "can be compared")
+    if len(set(ours.ids)) != len(ours.ids):
         raise BioftError(f"{directory / PREDICTIONS} has more than one row for the same test example.")
-    return found
+    if not hasattr(answers, "systems"):
+        return {FINE_TUNED: ours}
+    measure = getattr(answers, "measured", lambda table, record: answers.outcomes(table))
+    others = _read(directory, record, "systems", "can be compared", record)
+    measured = {name: measure(table, record) for name, table in others.items() if name != FINE_TUNED}
+    return {FINE_TUNED: ours} | measured
 
 
 def read_answers(directory: Path, record: Mapping[str, Any]) -> Answers:

@@ -10,11 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
 from bioft.datasets.documents import corpus as documents
 from bioft.datasets.documents.pubtator import concepts
-from bioft.inspect.tables import filled, lengths, ordered, print_audit, quantile_table, quantiles, rows_table
+from bioft.inspect.tables import (
+    Parts,
+    filled,
+    in_words,
+    lengths,
+    ordered,
+    quantile_table,
+    quantiles,
+    quantiles_in_words,
+    rows_table,
+)
 from bioft.metrics import plots
 
 Rows = list[dict[str, Any]]
@@ -64,34 +73,33 @@ def inspect_rows(splits: Mapping[str, Rows], top: int = 10) -> dict[str, Any]:
     }
 
 
-def print_report(report: dict[str, Any], console: Console) -> None:
-    """Print the report of a document dataset as tables."""
-    console.print(rows_table(report["rows"]))
-
-    rows = [(split, unit, its) for split, units in report["texts"].items() for unit, its in units.items()]
-    console.print(quantile_table("Length of the texts", "split", rows, counted="documents"))
-
+def parts(report: dict[str, Any], full: bool) -> Parts:
+    """What is printed of the report of a document dataset."""
+    yield rows_table(report["rows"])
+    entities = report["entities"].items()
     columns: tuple[str, ...] = ("type", "mentions", "without id", "several ids", "names", "concepts")
     keys: tuple[str, ...] = ("mentions", "without_id", "several_ids", "distinct_names", "distinct_concepts")
-    counts = ((kind, *(found[key] for key in keys)) for kind, found in report["entities"].items())
-    console.print(filled("Entities", columns, counts))
-
-    units = {"per_document": "mentions per document", "words": "words per mention"}
-    rows = [(kind, unit, its[key]) for kind, its in report["entities"].items() for key, unit in units.items()]
-    console.print(quantile_table("Mentions", "type", rows))
-
-    keys = ("name", "id", "mentions", "documents")
-    for kind, frequent in report["most_frequent"].items():
-        concept_rows = ([concept[key] for key in keys] for concept in frequent)
-        console.print(filled(f"Most frequent {kind} concepts", keys, concept_rows))
-
+    yield filled("Entities", columns, ((kind, *(its[key] for key in keys)) for kind, its in entities))
     columns = ("type", "between", "relations", "candidate pairs", "related")
-    relation_rows = (
-        (kind, found["between"], found["relations"], found["candidate_pairs"], f"{found['related_fraction']:.1%}")
-        for kind, found in report["relations"].items()
-    )
-    console.print(filled("Relations", columns, relation_rows))
-    print_audit(report["audit"], console)
+    if report["relations"]:
+        counted = (
+            (kind, its["between"], its["relations"], its["candidate_pairs"], f"{its['related_fraction']:.1%}")
+            for kind, its in report["relations"].items()
+        )
+        yield filled("Relations", columns, counted)
+    if full:
+        rows = [(split, unit, its) for split, units in report["texts"].items() for unit, its in units.items()]
+        yield quantile_table("Length of the texts", "split", rows, counted="documents")
+        units = {"per_document": "mentions of a document", "words": "words of a mention"}
+        rows = [(kind, unit, its[key]) for kind, its in entities for key, unit in units.items()]
+        yield quantile_table("Mentions", "type", rows)
+        keys = ("name", "id", "mentions", "documents")
+        for kind, frequent in report["most_frequent"].items():
+            yield filled(f"Most frequent {kind} concepts", keys, ([each[key] for key in keys] for each in frequent))
+        return
+    yield quantiles_in_words(report["texts"]["all"]["words"], "Words of a text")
+    for kind, frequent in report["most_frequent"].items():
+        yield in_words(((each["name"], each["mentions"]) for each in frequent), f"Most frequent {kind} concepts")
 
 
 def draw(splits: Mapping[str, Rows], path: Path) -> None:
@@ -112,7 +120,7 @@ def draw(splits: Mapping[str, Rows], path: Path) -> None:
     axes.grid(color="#dddddd", linewidth=0.6)
     if axes.lines:
         axes.legend()
-    figure.savefig(path, dpi=150)
+    plots.save_figure(figure, path)
 
 
 def _entities(rows: Rows, entity_type: str) -> dict[str, Any]:

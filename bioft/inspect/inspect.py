@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.text import Text
 
 from bioft.datasets.load import notes
 from bioft.errors import BioftError
 from bioft.inspect import documents, pairs, texts
+from bioft.inspect.tables import audit_parts, print_parts
 from bioft.storage import datasets as storage
 from bioft.storage.files import new_folder, write_json
 
@@ -68,6 +70,10 @@ def inspect_dataset(
     return report, target
 
 
-def print_report(report: dict[str, Any], console: Console) -> None:
-    """Print the report of `inspect_dataset` as tables."""
-    next(kind for kind in KINDS if kind.MARK in report).print_report(report, console)
+def print_report(report: dict[str, Any], console: Console, full: bool = False) -> None:
+    """Print the report of `inspect_dataset`: about a page of it, or all."""
+    kind = next(kind for kind in KINDS if kind.MARK in report)
+    print_parts(kind.parts(report, full), console)
+    if report["audit"]:
+        console.print(Text("\nAudit, as `bioft build` recorded it (it was not made again):", style="bold"))
+    print_parts(audit_parts(report["audit"], full), console)

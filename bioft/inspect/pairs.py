@@ -11,21 +11,22 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
 
 from bioft.inspect.tables import (
     QUANTILES,
+    Parts,
     filled,
+    in_words,
     lengths,
     new_table,
-    print_audit,
     quantile_cells,
     quantile_table,
     quantiles,
-    rows_table,
+    quantiles_in_words,
 )
 
 SIDES = ("gene", "disease")
+COUNTED = ("positive", "negative", "total", "genes", "diseases", "known gene", "known disease", "both known")
 MARK = "degrees"
 """What only the report of such data has."""
 
@@ -86,43 +87,43 @@ def inspect_frames(frames: dict[str, pd.DataFrame], top: int = 10) -> dict[str, 
     }
 
 
-def print_report(report: dict[str, Any], console: Console) -> None:
-    """Print the report of a dataset of gene–disease pairs as tables."""
-    console.print(rows_table(report["rows"]))
+def parts(report: dict[str, Any], full: bool) -> Parts:
+    """What is printed of the report of a dataset of gene–disease pairs."""
+    known = {pair["splits"][1]: pair for pair in report["overlap"] if pair["splits"][0] == "train"}
+    table = new_table("Rows, and the shares of them with a gene and a disease of train", "rows", *COUNTED)
+    total = dict.fromkeys(("positive", "negative"), 0)
+    for split, counts in report["rows"].items():
+        its = known.get(split, {}).get("rows")
+        shares = [f"{its[kind]:.1%}" for kind in (*SIDES, "both")] if its else ["–"] * 3
+        table.add_row(split, *_cells(counts, report["entities"][split]), *shares)
+        total = {kind: n + counts[kind] for kind, n in total.items()}
+    table.add_row("all", *_cells(total, report["entities"]["all"]), "", "", "")
+    yield table
+    frequent, pmids = report["most_frequent"], report["pmids"]
+    if full:
+        columns = ("entity", "split", "entities", "mean", *QUANTILES)
+        rows = ((s, split, *quantile_cells(its)) for s in SIDES for split, its in report["degrees"][s].items())
+        yield filled("Positives per entity (degree)", columns, rows)
+        for side in SIDES:
+            rows = ([each[key] for key in ("name", "id", "positive", "negative")] for each in frequent[side])
+            yield filled(f"Most frequent {side}s", (side, "id", "positives", "negatives"), rows)
+        yield filled("Evidence of the positives", ("evidence", "positives"), report["evidence"].items())
+        units = [(side, unit, its) for side in SIDES for unit, its in report["name_lengths"][side].items()]
+        yield quantile_table("Length of distinct names", "names", units, counted="names")
+    else:
+        for side in SIDES:
+            yield in_words(((each["name"], each["positive"]) for each in frequent[side]), f"Most frequent {side}s")
+            yield quantiles_in_words(report["degrees"][side]["all"], f"Positives of a {side}")
+        yield quantiles_in_words(report["name_lengths"]["disease"]["characters"], "Characters of a disease's name")
+        yield in_words(report["evidence"].items(), "Evidence of the positives")
+    if pmids["articles"]:
+        yield quantiles_in_words(pmids["per_positive"], f"{pmids['articles']:,} articles; of a positive")
+        if pmids["positives_without"]:
+            yield f"{pmids['positives_without']:,} positives name no article."
 
-    table = new_table("Entities shared between splits", "splits", "genes", "diseases")
-    for column in ("rows with a known gene", "known disease", "both known"):
-        table.add_column(column, justify="right")
-    for pair in report["overlap"]:
-        table.add_row(
-            f"{pair['splits'][1]} in {pair['splits'][0]}",
-            *(f"{pair[f'{side}s']['shared']:,} of {pair[f'{side}s']['of']:,}" for side in SIDES),
-            *(f"{pair['rows'][kind]:.1%}" for kind in ("gene", "disease", "both")),
-        )
-    console.print(table)
 
-    table = new_table("Positives per entity (degree)", "entity", "split", "entities", "mean", *QUANTILES)
-    for side in SIDES:
-        for split, values in report["degrees"][side].items():
-            table.add_row(side, split, *quantile_cells(values))
-        table.add_section()
-    console.print(table)
-
-    for side in SIDES:
-        rows = (
-            [each[key] for key in ("name", "id", "positive", "negative")] for each in report["most_frequent"][side]
-        )
-        console.print(filled(f"Most frequent {side}s", (side, "id", "positives", "negatives"), rows))
-    console.print(filled("Evidence of the positives", ("evidence", "positives"), report["evidence"].items()))
-
-    pmids = report["pmids"]
-    console.print(
-        f"Articles: {pmids['articles']:,} distinct; {pmids['positives_without']:,} positives name none; "
-        f"per positive: median {pmids['per_positive']['median']:g}, most {pmids['per_positive']['max']:g}."
-    )
-    units = [(side, unit, its) for side in SIDES for unit, its in report["name_lengths"][side].items()]
-    console.print(quantile_table("Length of distinct names", "names", units, counted="names counted"))
-    print_audit(report["audit"], console)
+def _cells(counts: Mapping[str, int], entities: Mapping[str, int]) -> list[str]:
+    return [f"{n:,}" for n in (counts["positive"], counts["negative"], sum(counts.values()), *entities.values())]
 
 
 def _rows(frame: pd.DataFrame) -> dict[str, int]:

@@ -4,56 +4,75 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from bioft.cards.words import audit_in_words
+from bioft.metrics.report import fitted
 
 UNITS = {"characters": len, "words": lambda text: len(text.split())}
 QUANTILES = {"min": 0.0, "q25": 0.25, "median": 0.5, "q75": 0.75, "q90": 0.9, "q99": 0.99, "max": 1.0}
 
 
+LEAST = (
+    "q25", "min", "q99", "q75", "mean", "several ids", "both known", "split", "unit", "negatives", "without id",
+    "between", "total", "known disease", "known gene", "id", "q90", "validation", "diseases", "genes", "share",
+)  # fmt: skip
+"""Columns that a narrow terminal does without, in this order."""
+Parts = Iterable[Table | str]
+"""What is printed of a report: tables, and sentences."""
+
+
+def print_parts(parts: Parts, console: Console) -> None:
+    """Print tables, as wide as the terminal at the most, and sentences."""
+    for part in parts:
+        if isinstance(part, Table):
+            console.print(fitted(part, console, LEAST))
+            console.print()
+        else:
+            console.print(Text(part))
+
+
 def rows_table(rows: dict[str, dict[str, int]]) -> Table:
     """Return the table of what each split holds (`rows` of the manifest): gene–disease pairs, or what is counted."""
-    if not all("positive" in counts for counts in rows.values()):
-        kinds = dict.fromkeys(what for counts in rows.values() for what in counts)
-        numbers = {what: [counts.get(what, 0) for counts in rows.values()] for what in kinds}
-        return filled("Rows", ("what", *rows, "all"), ((what, *its, sum(its)) for what, its in numbers.items()))
-    found: list[tuple[Any, ...]] = [(split, counts["positive"], counts["negative"]) for split, counts in rows.items()]
-    table = filled("Rows", ("split", "positive", "negative", "total"), ((*its, its[1] + its[2]) for its in found))
-    table.add_section()
-    positive, negative = (sum(its[place] for its in found) for place in (1, 2))
-    table.add_row("all", f"{positive:,}", f"{negative:,}", f"{positive + negative:,}")
-    return table
+    kinds = dict.fromkeys(what for counts in rows.values() for what in counts)
+    numbers = {what: [counts.get(what, 0) for counts in rows.values()] for what in kinds}
+    if all("positive" in counts for counts in rows.values()):
+        numbers["total"] = [sum(counts.values()) for counts in rows.values()]
+    return filled("Rows", ("what", *rows, "all"), ((what, *its, sum(its)) for what, its in numbers.items()))
 
 
 def print_audit(audit: dict[str, Any], console: Console) -> None:
     """Print a manifest's audit: leakage checks, overlap with train, shortcuts, and what they mean."""
+    print_parts(audit_parts(audit), console)
+
+
+def audit_parts(audit: dict[str, Any], full: bool = True) -> Parts:
+    """A manifest's audit: the tables of all that was found, if in full, and sentences on what it means."""
     if not audit:
-        console.print(Text("The manifest holds no audit.", style="yellow"))
+        yield "The manifest holds no audit."
         return
-    table = new_table("Audit: leakage", "check", "found")
-    for check, count in audit.get("checks", {}).items():
-        table.add_row(check.replace("_", " "), Text(f"{count:,}", style="red" if count else "green"))
-    for shared in audit.get("published_overlap", []):
-        table.add_row(
-            f"as published: texts of {shared['file']} that are in {shared['other']}",
-            f"{shared['shared']:,} of {shared['texts']:,}",
-        )
-    for side, splits in audit.get("entity_overlap", {}).items():
-        for split, overlap in splits.items():
-            share = f"({overlap['rows_in_train_fraction']:.1%} of the rows)"
-            found = f"{overlap['in_train']:,} of {overlap['entities']:,} {share}"
-            table.add_row(f"{side}s of {split} that are in train", found)
-    console.print(table)
-    if audit.get("shortcuts"):
-        columns = ("predictor", "split", "AUROC", "95 % interval", "")
-        console.print(
-            filled("Audit: what predicts without biology", columns, map(_shortcut_cells, audit["shortcuts"]))
-        )
-    for sentence in audit_in_words(audit):
-        console.print(Text(sentence))
+    if full:
+        table = new_table("Audit: leakage", "check", "found")
+        for check, count in audit.get("checks", {}).items():
+            table.add_row(check.replace("_", " "), Text(f"{count:,}", style="red" if count else "green"))
+        for shared in audit.get("published_overlap", []):
+            table.add_row(
+                f"as published: texts of {shared['file']} that are in {shared['other']}",
+                f"{shared['shared']:,} of {shared['texts']:,}",
+            )
+        for side, splits in audit.get("entity_overlap", {}).items():
+            for split, overlap in splits.items():
+                share = f"({overlap['rows_in_train_fraction']:.1%} of the rows)"
+                found = f"{overlap['in_train']:,} of {overlap['entities']:,} {share}"
+                table.add_row(f"{side}s of {split} that are in train", found)
+        yield table
+        if audit.get("shortcuts"):
+            columns = ("predictor", "split", "AUROC", "95 % interval", "")
+            yield filled("Audit: what predicts without biology", columns, map(_shortcut_cells, audit["shortcuts"]))
+    yield from audit_in_words(audit)
 
 
 def _shortcut_cells(shortcut: dict[str, Any]) -> tuple[str | Text, ...]:
@@ -64,10 +83,10 @@ def _shortcut_cells(shortcut: dict[str, Any]) -> tuple[str | Text, ...]:
 
 def new_table(title: str, first: str, *columns: str) -> Table:
     """Return an empty table in the style of the inspection: columns of text to the left, numbers to the right."""
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False)
     table.add_column(first, overflow="fold")
     for column in columns:
-        text = column in ("id", "split", "unit", "between", "predictor", "")
+        text = column in ("id", "split", "unit", "between", "predictor", "found", "")
         table.add_column(column, justify="left" if text else "right", overflow="fold")
     return table
 
@@ -80,6 +99,17 @@ def filled(title: str, columns: Iterable[str], rows: Iterable[Iterable[str | int
             *(f"{cell:,}" if isinstance(cell, int) else Text(cell) if isinstance(cell, str) else cell for cell in row)
         )
     return table
+
+
+def in_words(counts: Iterable[tuple[Any, int]], title: str, shown: int = 3) -> str:
+    """The first of what is counted, as a sentence: "Most frequent genes: PIK3CA (26), COL2A1 (25)."."""
+    return f"{title}: {', '.join(f'{name} ({n:,})' for name, n in list(counts)[:shown]) or 'none'}."
+
+
+def quantiles_in_words(values: Mapping[str, float], what: str) -> str:
+    """Quantiles as a sentence: "Words of a text: median 12, one in ten above 30, most 95."."""
+    median, high, most = (f"{round(values[q], 1):,g}" for q in ("median", "q90", "max"))
+    return f"{what}: median {median}, one in ten above {high}, most {most}."
 
 
 def quantile_table(

@@ -12,19 +12,20 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
 from rich.text import Text
 
 from bioft.inspect.tables import (
     QUANTILES,
     UNITS,
+    Parts,
     filled,
+    in_words,
     lengths,
     new_table,
     ordered,
-    print_audit,
     quantile_table,
     quantiles,
+    quantiles_in_words,
     rows_table,
 )
 from bioft.metrics import plots
@@ -34,6 +35,8 @@ PAIR_COLUMNS = (("anchor", "positive", "negative"), ("sentence1", "sentence2"))
 """The texts of a row, in the two forms that pairs have."""
 RELATED = 0.5
 """The score from which two texts belong together, as in `bioft.tasks.retrieval.encoder`."""
+LABELS = 9
+"""Labels that are shown if not in full."""
 _WORD = re.compile(r"\w[\w'-]+")
 
 MARK = "kind"
@@ -139,51 +142,64 @@ def inspect_texts(splits: Frames, top: int = 10) -> dict[str, Any]:
     }
 
 
-def print_report(report: dict[str, Any], console: Console) -> None:
-    """Print the report of a dataset of texts or pairs as tables."""
-    console.print(rows_table(report["rows"]))
+def parts(report: dict[str, Any], full: bool) -> Parts:
+    """What is printed of the report of a dataset of texts or pairs."""
+    yield rows_table(report["rows"])
     if report.get("labels"):
-        splits = list(report["labels"])
-        table = new_table("Labels", "label", *splits, "all", "share of the texts")
-        n = sum(rows["texts"] for rows in report["rows"].values())
-        total: Counter[str] = Counter()
-        for found in report["labels"].values():
-            total.update(found)
-        for label, count in ordered(total):
-            numbers = [f"{report['labels'][split].get(label, 0):,}" for split in splits]
-            table.add_row(Text(label), *numbers, f"{count:,}", f"{count / n:.1%}")
-        console.print(table)
-        if any(found["max"] > 1 for found in report["labels_per_text"].values()):
-            found = ((split, "labels", its) for split, its in report["labels_per_text"].items())
-            console.print(quantile_table("Labels of a text", "split", found))
-
-    units = ((split, unit, its) for unit, splits in report["lengths"].items() for split, its in splits.items())
-    console.print(quantile_table("Length of distinct texts", "split", units))
-    if "pairs_per_group" in report:
+        yield from _labels(report, full)
+    if full:
+        units = ((split, unit, its) for unit, splits in report["lengths"].items() for split, its in splits.items())
+        yield quantile_table("Length of distinct texts", "split", units)
+    else:
+        yield quantiles_in_words(report["lengths"]["words"]["train"], "Words of a text of train")
+    common = {words: its for words, its in report.get("words_in_common", {}).items() if its["n"]}
+    if full and common:
         found = ((split, "pairs", its) for split, its in report["pairs_per_group"].items())
-        console.print(quantile_table("Pairs of a group", "split", found))
-        known = {words: found for words, found in report["words_in_common"].items() if found["n"]}
-        table = new_table("Share of their words that two texts have in common", "pairs", "counted", "mean", *QUANTILES)
-        for words, found in known.items():
-            table.add_row(words, f"{found['n']:,}", f"{found['mean']:.2f}", *(f"{found[q]:.2f}" for q in QUANTILES))
-        console.print(table)
-
-    columns = ["texts", *(["groups"] if "groups" in report["shared"][0] else [])] if report["shared"] else []
-    table = new_table("Shared between splits", "splits", *columns)
+        yield quantile_table("Pairs of a group", "split", found)
+        shares = (
+            (words, f"{its['n']:,}", *(f"{its[q]:.2f}" for q in ("mean", *QUANTILES))) for words, its in common.items()
+        )
+        columns = ("pairs", "counted", "mean", *QUANTILES)
+        yield filled("Share of their words that two texts have in common", columns, shares)
+    for words, its in () if full else common.items():
+        yield f"Share of words in common, {words} pairs: mean {its['mean']:.2f}, median {its['median']:.2f}."
     for pair in report["shared"]:
-        cells = [f"{pair[column]:,} of {pair[f'of_{column}']:,}" for column in columns]
-        table.add_row(f"{pair['splits'][1]} in {pair['splits'][0]}", *cells)
-    console.print(table)
-
-    frequent = ((each["word"], each["texts"]) for each in report["most_frequent_words"])
-    console.print(filled("Most frequent words", ("word", "texts"), frequent))
-    if report.get("most_frequent_texts"):
-        frequent = ((_short(each["text"]), each["pairs"]) for each in report["most_frequent_texts"])
-        console.print(filled("Texts in most pairs", ("text", "pairs"), frequent))
+        counted = [f"{pair[kind]:,} of {pair[f'of_{kind}']:,} {kind}" for kind in ("texts", "groups") if kind in pair]
+        yield f"Of {pair['splits'][1]}, also in {pair['splits'][0]}: {', '.join(counted)}."
+    words = [(each["word"], each["texts"]) for each in report["most_frequent_words"]]
+    texts = [(_short(each["text"]), each["pairs"]) for each in report.get("most_frequent_texts", [])]
+    if not full:
+        yield in_words(words, "Most frequent words", shown=6)
+        return
+    yield filled("Most frequent words", ("word", "texts"), words)
+    if texts:
+        yield filled("Texts in most pairs", ("text", "pairs"), texts)
     if report.get("words_of_labels"):
-        words = ((label, ", ".join(its) or "–") for label, its in report["words_of_labels"].items())
-        console.print(filled("Words of each label", ("label", ""), words))
-    print_audit(report["audit"], console)
+        by_label = ((label, ", ".join(its) or "–") for label, its in report["words_of_labels"].items())
+        yield filled("Words of each label", ("label", ""), by_label)
+
+
+def _labels(report: Mapping[str, Any], full: bool) -> Parts:
+    splits = list(report["labels"])
+    table = new_table("Labels", "label", *splits, "all", "share")
+    n = sum(rows["texts"] for rows in report["rows"].values())
+    total: Counter[str] = Counter()
+    for found in report["labels"].values():
+        total.update(found)
+    shown = ordered(total) if full else ordered(total)[:LABELS]
+    for label, count in shown:
+        numbers = [f"{report['labels'][split].get(label, 0):,}" for split in splits]
+        table.add_row(Text(label), *numbers, f"{count:,}", f"{count / n:.1%}")
+    yield table
+    if len(shown) < len(total):
+        yield f"and {len(total) - len(shown):,} labels more."
+    if any(found["max"] > 1 for found in report["labels_per_text"].values()):
+        counted = ((split, "labels", its) for split, its in report["labels_per_text"].items())
+        yield (
+            quantile_table("Labels of a text", "split", counted)
+            if full
+            else quantiles_in_words(report["labels_per_text"]["train"], "Labels of a text of train")
+        )
 
 
 def draw(splits: Frames, report: Mapping[str, Any], folder: Path) -> None:

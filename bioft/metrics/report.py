@@ -1,7 +1,8 @@
 """The figures of a run in words and in one table: baselines, base model, fine-tuned model."""
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich import box
@@ -74,7 +75,7 @@ def print_results(record: Mapping[str, Any], shown: Mapping[str, str], console: 
     """Print the one table of a run record: baselines, the base model, the fine-tuned model, with intervals."""
     rows = {base_words(record) if name == tasks.BASE else name: its for name, its in result_rows(record).items()}
     split = "Test" if runs.is_tested(record) else "Validation"
-    console.print(results_table(rows, console.width, shown, split))
+    console.print(results_table(rows, console, shown, split))
     for key in ("adaptation", "comparison", "added", "by_neighbour"):
         if key in record:
             say(record[key]["sentence"], console)
@@ -101,7 +102,7 @@ def base_words(record: Mapping[str, Any]) -> str:
 
 
 def results_table(
-    rows: Mapping[str, Mapping[str, Any]], width: int, shown: Mapping[str, str], split: str = "Test"
+    rows: Mapping[str, Mapping[str, Any]], console: Console, shown: Mapping[str, str], split: str = "Test"
 ) -> Table:
     """A table of metrics with intervals, a row for each name; the last row is set apart if there is a base model.
 
@@ -118,20 +119,23 @@ def results_table(
             table.add_section()
         cells = [interval_text(values.get(metric, {"value": None})) for metric in shown]
         table.add_row(name.replace("_", " "), *cells, style="bold" if name == tasks.FINE_TUNED else None)
-    return fitting(table, width)
+    return fitted(table, console)
 
 
-def fitting(table: Table, width: int) -> Table:
-    """A table without the last of its columns, as many as a terminal of this width has no room for.
+def fitted(table: Table, console: Console, least: Sequence[str] | None = None) -> Table:
+    """A table without as many of its columns as the terminal has no room for.
 
     Then no word and no number is broken: names and headings go to another line between words, figures stay whole.
+    Columns named in `least` go first, in their order; by default the last ones, down to two.
     """
-    console = Console(width=UNLIMITED)
+    unlimited = Console(width=UNLIMITED)
     for column in table.columns:
         longest = max((cell_len(str(cell)) for cell in column.cells), default=0)
         column.min_width = longest if column.justify == "right" else min(NAME_WIDTH, longest)
-    while len(table.columns) > 2 and Measurement.get(console, console.options, table).minimum > width:
-        table.columns.pop()
+    for name in [column.header for column in table.columns[:1:-1]] if least is None else least:
+        if Measurement.get(unlimited, unlimited.options, table).minimum <= console.width:
+            break
+        table.columns = [column for column in table.columns if column.header != name]
     return table
 
 
@@ -154,10 +158,17 @@ def p_words(value: float | None, symbol: str = "p ") -> str:
     return f"{symbol}= {decimals(value)}" if symbol else decimals(value)
 
 
-def decimals(value: float, places: int = 3) -> str:
-    """A number as tables show it: `.812`, `-.041`, `10.400`."""
-    text = f"{value:.{places}f}"
-    return text.replace("0.", ".", 1) if text.removeprefix("-").startswith("0.") else text
+def decimals(value: float, places: int = 3, sign: str = "-") -> str:
+    """A number as tables show it: `.812`, `-.041`, `10.400`; with "+" as `sign` a difference: `+.041`, `.000`."""
+    text = f"{value:{sign}.{places}f}"
+    if not float(text):
+        text = text.lstrip("+-")
+    return re.sub(r"^([+-]?)0\.", r"\1.", text)
+
+
+def difference_text(value: float | None, p_value: float | None) -> str:
+    """`+.041 (p = .020)`, or a dash."""
+    return "–" if value is None or math.isnan(value) else f"{decimals(value, sign='+')} ({p_words(p_value)})"
 
 
 def interval_text(figure: Mapping[str, Any]) -> str:

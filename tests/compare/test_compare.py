@@ -1,5 +1,6 @@
 """What `bioft compare` ranks and what it sets apart; and that it declares no difference where there is none."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -7,28 +8,39 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 from sklearn.metrics import f1_score, roc_auc_score
 from typer.testing import CliRunner
 
 from bioft.cli.main import app
 from bioft.compare import compare as run_comparison, outcomes as run_outcomes
 from bioft.errors import BioftError
-from bioft.metrics import counts, intervals
+from bioft.metrics import counts, intervals, report
 from bioft.metrics.estimation.groups import Groups
 from bioft.storage import runs
+from bioft.task import BASE, FINE_TUNED
 from bioft.tasks.entities import answers as entity_answers
 from bioft.tasks.text_labels import answers as label_answers
 
 N = 400
-ENVIRONMENT = {"schema_version": 1, "seed": 0}
+THRESHOLDS = {"threshold": 0.5, "base_model_threshold": 0.5, "baseline_thresholds": {"near": 0.5, "far": 0.5}}
+ENVIRONMENT = {"schema_version": 1, "seed": 0, "scoring": THRESHOLDS}
 
 
-def write_run(folder: Path, scores: np.ndarray, labels: np.ndarray, **changes: Any) -> Path:
-    """A finished gene–disease run with these scores, as far as a comparison reads it."""
+def write_run(
+    folder: Path, scores: np.ndarray, labels: np.ndarray, answers: dict[str, int] | None = None, **changes: Any
+) -> Path:
+    """A finished gene–disease run with these scores, as far as a comparison reads it.
+
+    `answers` are those of other systems: the column, and the seed and strength of `simulated` scores.
+    """
     folder.mkdir(parents=True)
     table = pd.DataFrame({"gene_id": [f"g{i}" for i in range(len(labels))], "label": labels})
     table["disease_id"] = [f"d{i}" for i in range(len(labels))]
+    table["gene"], table["disease"] = table["gene_id"], table["disease_id"]
     table["score"], table["prediction"] = scores, (scores >= 0.5).astype(int)
+    for column, seed in (answers or {}).items():
+        table[column] = simulated(seed, len(labels), strength=0.3 + seed)[1]
     table.to_parquet(folder / "predictions.parquet", index=False)
     record = ENVIRONMENT | {
         "task": "gene-disease-association",
@@ -94,10 +106,59 @@ def test_runs_on_pairs_that_share_genes_are_less_sure(tmp_path: Path) -> None:
         folder = write_run(tmp_path / f"run{number}", scores, labels)
         table = pd.read_parquet(folder / "predictions.parquet")
         table.assign(gene_id=[str(i % genes) for i in range(N)]).to_parquet(folder / "predictions.parquet")
-        outcomes = run_outcomes.outcomes(folder, json.loads((folder / runs.RECORD).read_text()))
+        outcomes = run_outcomes.outcomes(folder, json.loads((folder / runs.RECORD).read_text()))[FINE_TUNED]
         low, high = outcomes.metrics["auroc"].estimate().interval(Groups(N, outcomes.groups))
         widths[genes] = high - low
     assert widths[N] < widths[2] and widths[40] < widths[2]
+
+
+def test_ties_share_a_rank_and_no_difference_has_no_sign(tmp_path: Path) -> None:
+    labels, scores = simulated(0)
+    best = write_run(tmp_path / "best", simulated(1, strength=1.5)[1], labels)
+    same = [write_run(tmp_path / name, scores, labels) for name in ("one", "other")]
+    found = run_comparison.compare(list(map(str, [*same, best])))
+    assert list(found.rankings[0].table["rank"]) == [1, 2, 2]
+    text = run_comparison.to_markdown(found)
+    assert text.count("| 2= |") == 2 and "| 1 |" in text
+    both = run_comparison.to_markdown(run_comparison.compare(list(map(str, same))))
+    assert ".000 (p = 1.000)" in both and "-.000" not in both and "+.000" not in both
+
+
+def test_baselines_stand_beside_a_run_alone(tmp_path: Path) -> None:
+    """From its stored answers, and the difference to the best of them is that of the metric that was asked for."""
+    labels, scores = simulated(0)
+    answers = {"baseline_near": 1, "baseline_far": 0, "base_score": 0}
+    run = write_run(tmp_path / "run", scores, labels, answers)
+    (ranking,) = run_comparison.compare([str(run)]).rankings
+    rows = ranking.table.set_index("run")
+    assert ranking.table["run"].iloc[0] == "near" and set(rows.index) == {"near", "far", BASE, str(run)}
+    predicted = pd.read_parquet(run / "predictions.parquet")
+    assert rows.at["far", "value"] == pytest.approx(roc_auc_score(labels, predicted["baseline_far"]))
+    expected = intervals.paired(labels, scores, predicted["baseline_near"].to_numpy())
+    of_run = rows.loc[str(run)]
+    assert (of_run["best_baseline"], of_run["above_baseline"]) == ("near", pytest.approx(expected.difference))
+    assert of_run["p_baseline"] == pytest.approx(expected.p_value)
+    (by_accuracy,) = run_comparison.compare([str(run)], metric="accuracy").rankings
+    other = intervals.paired(labels, scores, predicted["baseline_near"].to_numpy(), metric="accuracy")
+    assert by_accuracy.table.set_index("run").at[str(run), "above_baseline"] == pytest.approx(other.difference)
+    console = Console(file=io.StringIO(), width=80)
+    run_comparison.print_comparison(run_comparison.compare([str(run)]), console)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "near (baseline)" in text and "far (baseline)" in text and "base model" in text
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_no_interval_is_broken_on_a_narrow_terminal(three: list[Path], width: int, monkeypatch: Any) -> None:
+    """Columns are left out, not cut: each figure that is shown is whole."""
+    monkeypatch.chdir(three[0].parent)
+    found = run_comparison.compare([path.name for path in three])
+    console = Console(file=io.StringIO(), width=width)
+    run_comparison.print_comparison(found, console)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert max(map(len, text.splitlines())) <= width and "…" not in text
+    for row in found.rankings[0].table.to_dict("records"):
+        assert report.interval_text(row) in text and row["run"] in text
+    assert text.count("(p ") == text.count("(p = ") + text.count("(p < "), "no p-value is broken"
 
 
 def test_holms_correction_is_the_textbooks() -> None:

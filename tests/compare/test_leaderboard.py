@@ -10,14 +10,19 @@ import pandas as pd
 import pytest
 from datasets import load_dataset
 from huggingface_hub import RepoCard
+from sklearn.metrics import roc_auc_score
 from typer.testing import CliRunner
 
 from bioft.cli.main import app
 from bioft.compare import leaderboard
 from bioft.errors import BioftError
 from bioft.hub import pull
+from bioft.metrics import report
 from bioft.storage import runs
+from bioft.task import BASE
 from tests.compare.test_compare import simulated, write_run
+
+COIN = {"auroc": {"value": 0.5, "low": 0.4, "high": 0.6, "n": 400}}
 
 
 class Page(HTMLParser):
@@ -33,7 +38,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = dict(attrs)
-        self.inside = tag
+        self.inside = "td" if found.get("scope") == "row" else tag
         self.addresses += [value or "" for key, value in attrs if key in ("href", "src")]
         self.sections += tag == "section"
         if tag == "select":
@@ -41,7 +46,7 @@ class Page(HTMLParser):
             self.options[self.menu] = []
         elif tag == "tr" and "data-task" in found:
             self.rows.append({key.removeprefix("data-"): value for key, value in attrs} | {"cells": []})
-        elif tag == "td":
+        elif self.inside == "td":
             self.rows[-1]["cells"].append("")
         elif tag == "a":
             self.rows[-1]["href"] = found["href"]
@@ -131,8 +136,25 @@ def test_the_table_has_what_the_page_shows(tmp_path: Path) -> None:
     assert row["low"] < row["value"] < row["high"] and row["base_model"] == "user/base<1>"
     cells = Page((tmp_path / "board" / "index.html").read_text()).rows[0]["cells"]
     value, baseline, difference = cells[3:6]
-    assert value == f"{row['value']:.3f} [{row['low']:.3f}–{row['high']:.3f}]"
-    assert (baseline, difference) == ("popularity", "+0.050 (.020)")
+    assert value == report.interval_text(row)
+    assert (baseline, difference) == ("popularity", "+.050 (p = .020)")
+
+
+def test_baselines_and_base_model_are_rows_of_their_own(tmp_path: Path) -> None:
+    """Computed from the answers that the run holds, or as recorded; they have no rank, no card, no verification."""
+    run = write(tmp_path / "run", 1, answers={"baseline_popularity": 0, "base_score": 2}, baselines={"coin": COIN})
+    board = leaderboard.build_leaderboard([str(run)], tmp_path / "board")
+    assert board.runs == 1
+    rows = board.rows.set_index("run")
+    assert rows.index[rows["rank"].notna()].tolist() == [str(run)]
+    labels, scores = simulated(0)
+    assert rows.at["popularity", "value"] == pytest.approx(roc_auc_score(labels, scores))
+    assert rows.at["coin", "value"] == 0.5 and rows.at[BASE, "value"] > rows.at[str(run), "value"]
+    page = Page((tmp_path / "board" / "index.html").read_text())
+    shown = {row["cells"][1]: row for row in page.rows}
+    assert {"base model", "popularity (baseline)", "coin (baseline)", str(run)} == shown.keys()
+    assert "href" not in shown["coin (baseline)"] and shown["coin (baseline)"]["cells"][-1] == "–"
+    assert {row["split"] for row in page.rows} == {"pair"}, "the menus find them with the run"
 
 
 def test_only_a_verification_of_this_run_and_its_figures_counts(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def test_the_sample_dataset_is_inspected_from_disk(tmp_path: Path) -> None:
     assert len(report["most_frequent"]["Gene"]) == 3
     assert matplotlib.image.imread(folder / "mentions.png").std() > 0.05
     stream = io.StringIO()
-    inspection.print_report(report, Console(file=stream, width=160))
+    inspection.print_report(report, Console(file=stream, width=160), full=True)
     printed = stream.getvalue()
     for heading in ("Rows", "Length of the texts", "Entities", "Most frequent Disease concepts", "Relations", "Audit"):
         assert heading in printed
@@ -123,6 +123,6 @@ def test_types_with_brackets_are_shown_as_written(
         for each in (*row["entities"], *row["relations"]):
             each["type"] += "[/b]"
     report = document_inspection.inspect_rows(splits) | {"audit": {}}
-    document_inspection.print_report(report, Console(markup=False))
+    inspection.print_report(report, Console(markup=False), full=True)
     shown = capsys.readouterr().out
     assert "Chemical[/b]" in shown and "Most frequent Disease[/b] concepts" in shown

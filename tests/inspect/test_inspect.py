@@ -191,7 +191,25 @@ def test_flagged_shortcuts_are_told_in_words(built: Path, tmp_path: Path) -> Non
     assert "holds no audit" in printed(report)
 
 
-def printed(report: dict[str, Any]) -> str:
-    console = Console(file=io.StringIO(), width=200)
-    inspection.print_report(report, console)
+def test_what_is_printed_is_one_page_and_full_has_the_rest(built: Path, tmp_path: Path) -> None:
+    report, _ = inspection.inspect_dataset(built, tmp_path)
+    page = printed(report, width=80)
+    assert len(page.splitlines()) <= 40 < len(printed(report, width=80, full=True).splitlines())
+    assert "Positives per entity" not in page and "(it was not made again)" in page
+    report["pmids"] |= {"articles": 0}
+    assert "articles" not in printed(report) and "articles" in page
+
+
+@pytest.mark.parametrize("width", [40, 80])
+@pytest.mark.parametrize("full", [False, True])
+def test_no_word_is_broken_on_a_narrow_terminal(built: Path, tmp_path: Path, width: int, full: bool) -> None:
+    report, _ = inspection.inspect_dataset(built, tmp_path)
+    narrow, wide = (set(printed(report, width=each, full=full).split()) for each in (width, 400))
+    rules = {word for word in narrow if set(word) == {"─"}}
+    assert narrow - rules <= wide, "each word is one of those of a terminal that has room for all"
+
+
+def printed(report: dict[str, Any], width: int = 200, full: bool = False) -> str:
+    console = Console(file=io.StringIO(), width=width)
+    inspection.print_report(report, console, full)
     return console.file.getvalue()  # type: ignore[attr-defined]

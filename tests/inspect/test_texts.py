@@ -68,7 +68,7 @@ def test_texts_without_labels() -> None:
 
 def printed(report: dict) -> str:
     console = Console(file=io.StringIO(), width=120)
-    inspection.print_report(report, console)
+    inspection.print_report(report, console, full=True)
     return console.file.getvalue()  # type: ignore[attr-defined]
 
 

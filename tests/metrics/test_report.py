@@ -19,7 +19,7 @@ def figure(value: float) -> dict[str, Any]:
 
 def shown(width: int, rows: dict[str, dict[str, Any]]) -> str:
     console = Console(file=io.StringIO(), width=width)
-    console.print(report.results_table(rows, width, SHOWN))
+    console.print(report.results_table(rows, console, SHOWN))
     return console.file.getvalue()  # type: ignore[attr-defined]
 
 

@@ -26,6 +26,7 @@ from bioft.datasets.texts.stop_reasons import build_weak
 from bioft.errors import BioftError
 from bioft.metrics import multilabel
 from bioft.storage import datasets as storage, files, runs
+from bioft.task import FINE_TUNED
 from bioft.tasks.text_labels import evaluate as text_evaluation, predict as text_prediction
 from bioft.training import presets
 from bioft.verify import verify as verification
@@ -315,7 +316,7 @@ def test_the_leak_is_shown_in_numbers(
 
 def test_two_runs_are_compared_on_the_same_texts(finished: Path) -> None:
     """With the micro F1 of the record."""
-    found = run_outcomes.outcomes(finished, runs.read(finished))
+    found = run_outcomes.outcomes(finished, runs.read(finished))[FINE_TUNED]
     name, metric = next(iter(found.metrics.items()))
     assert (name, metric.estimate().value) == ("f1", pytest.approx(runs.read(finished)["metrics"]["f1"]["value"]))
 

@@ -137,7 +137,7 @@ def test_the_table_fits_a_terminal_of_80_columns(dataset: DatasetDict) -> None:
     metrics = evaluation.figures(table, dataset, {})
     console = Console(width=80, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
     names = ("majority", "popularity_logistic", "fine-tuned")
-    console.print(report.results_table(dict.fromkeys(names, metrics), 80, evaluation.SHOWN))
+    console.print(report.results_table(dict.fromkeys(names, metrics), console, evaluation.SHOWN))
     text = console.export_text()
     assert "…" not in text and "popularity logistic" in text
     assert report.interval_text(metrics["auroc"]) in text
