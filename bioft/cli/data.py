@@ -44,7 +44,9 @@ def baselines(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Score what needs no language model (popularity, dictionaries, TF-IDF, …) on the test split of a dataset."""
+    """Score what needs no language model (popularity, dictionaries, TF-IDF, …) on the test split of a dataset: of
+    gene–disease pairs, entities, relations, labelled texts, or pairs of texts.
+    """
     from bioft.metrics import report as metrics_report
     from bioft.tasks.of_dataset import baselines_of
 
@@ -55,5 +57,5 @@ def baselines(
         console = Console(markup=False)
         for table in (metrics_report.results_table(found.metrics, console, found.shown), *found.tables):
             console.print(table)
-    if task is None and found.others:
-        typer.echo(f"Task: {found.task.name}. With --task also: {', '.join(found.others)}.", err=True)
+    others = f" With --task also: {', '.join(found.others)}." if task is None and found.others else ""
+    typer.echo(f"Task: {found.task.name}.{others}", err=True)

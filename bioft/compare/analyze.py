@@ -263,10 +263,11 @@ def _short_names(read: Sequence[_Run]) -> dict[str, _Run]:
 
 def _all_together(read: Sequence[_Run], root: Path) -> Chapter:
     place = root / TOGETHER
-    place.mkdir()
     groups, apart = analysis_runs.together(
         {name: (run.record["task"], run.answers) for name, run in _short_names(read).items()}
     )
+    if groups:
+        place.mkdir()
     sections = []
     for number, group in enumerate(groups, 1):
         answers, table = group.answers, analysis_runs.pairs(group.answers)

@@ -11,6 +11,7 @@ import pandas as pd
 from bioft.metrics.estimation.estimates import Estimate, difference, ratio
 from bioft.metrics.estimation.groups import Floats, Groups
 from bioft.metrics.estimation.ranking import auroc
+from bioft.metrics.report import interval_text
 from bioft.task import FINE_TUNED
 from bioft.tasks.answers import BASE, Answers
 
@@ -180,10 +181,7 @@ def trend(table: pd.DataFrame, name: str) -> str | None:
     first, last = ours.iloc[0], ours.iloc[-1]
     apart = first["high"] < last["low"] or last["high"] < first["low"]
     verdict = "the intervals don't overlap" if apart else "the intervals overlap"
-    ends = ", ".join(
-        f"{each['value']:.3f} [{each['low']:.3f}, {each['high']:.3f}] at {each['group']} (n = {each['n']:,})"
-        for each in (first, last)
-    )
+    ends = ", ".join(f"{interval_text(each)} at {each['group']} (n = {each['n']:,})" for each in (first, last))
     return f"{measure} by {name}: {ends}; {verdict}."
 
 

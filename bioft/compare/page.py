@@ -9,13 +9,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bioft.metrics.report import p_words
+from bioft.metrics.report import decimals, fitted, interval_text, p_words
 from bioft.storage.pages import html
 
 PAGE = "index.html"
 ROWS, SHORT = 60, 15
 """Rows of a table that the page shows, the file having all, and of one that need not be opened first."""
 COUNTS = {"n", "both_right", "both_wrong", "gained", "lost", "only_first", "only_second", "equal", "dimensions"}
+LEAST = ("equal", "correlation", "both wrong", "both right", "p value", "n")
+"""Columns that a narrow terminal does without, in this order."""
 
 
 @dataclass
@@ -58,9 +60,17 @@ def print_chapters(chapters: list[Chapter], console: Console | None = None) -> N
             console.print(Text(section.title, style="bold"))
             for sentence in section.sentences:
                 console.print(Text(f"  {sentence}"), soft_wrap=True)
-            for table in section.tables.values():
-                if not {"id", "truth"} & set(table):
-                    console.print(_terminal_table(table))
+            # Lists of examples, and large tables, are for the page.
+            short = {
+                name: table
+                for name, table in section.tables.items()
+                if "id" not in table and len(table.columns) <= SHORT
+            }
+            for name, table in short.items():
+                title = f"  {Path(name).stem.replace('_', ' ')}" if len(short) > 1 else None
+                console.print(_terminal_table(table, console, title))
+            if not (section.sentences or short or section.reasons):
+                console.print(Text(f"  On the page: {', '.join([*section.figures, *section.tables])}"))
             for reason in section.reasons:
                 console.print(Text(f"  Not done: {reason}", style="yellow"), soft_wrap=True)
 
@@ -71,10 +81,7 @@ def cells(table: pd.DataFrame) -> pd.DataFrame:
         return _beside_one_another(table)
     shown = table.copy()
     if {"value", "low", "high"} <= set(table):
-        shown["value [95 %]"] = [
-            f"{value:.3f} [{low:.3f}, {high:.3f}]"
-            for value, low, high in zip(table["value"], table["low"], table["high"], strict=True)
-        ]
+        shown["value [95 %]"] = [interval_text(row) for row in table.to_dict("records")]
         shown = shown.drop(columns=["value", "low", "high"])
     for name in map(str, shown):
         shown[name] = [_cell(name, value) for value in shown[name]]
@@ -99,7 +106,7 @@ def _cell(name: str, value: object) -> str:
         return p_words(float(value), "")  # type: ignore[arg-type]
     if name in COUNTS or isinstance(value, int):
         return f"{value:,.0f}"
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    return decimals(value) if isinstance(value, float) else str(value)
 
 
 def _words_of(table: pd.DataFrame) -> list[str]:
@@ -107,11 +114,11 @@ def _words_of(table: pd.DataFrame) -> list[str]:
     return [str(name) for name in table if table[name].astype(str).str.contains("[A-Za-z]{2}").any()]
 
 
-def _terminal_table(table: pd.DataFrame) -> Table:
+def _terminal_table(table: pd.DataFrame, console: Console, title: str | None) -> Table:
     shown = cells(table)
-    drawn, words = Table(box=box.SIMPLE_HEAD), _words_of(shown)
+    drawn, words = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left"), _words_of(shown)
     for column in shown:
         drawn.add_column(str(column), justify="left" if column in words else "right", overflow="fold")
     for row in shown.to_numpy():
         drawn.add_row(*map(Text, row))
-    return drawn
+    return fitted(drawn, console, LEAST)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, NamedTuple
 
 from bioft.datasets.pubmed import articles as pubmed_articles
@@ -12,6 +13,9 @@ from bioft.storage.text_lines import TextLines
 
 TABLES = tuple(f"{suffix}{packed}" for suffix in (".csv", ".tsv", ".jsonl") for packed in ("", ".gz"))
 
+TITLE = 80
+"""Characters of a text that stand for its title."""
+
 
 class IndexedArticle(NamedTuple):
     """An article as an index holds it, and the text that is embedded."""
@@ -19,6 +23,7 @@ class IndexedArticle(NamedTuple):
     id: str
     """PMID, or the id in a file of one's own."""
     title: str
+    """The beginning of the text where there is none."""
     text: str
     """Title and abstract; it is not kept in the index."""
     year: int | None
@@ -71,7 +76,12 @@ def read_articles(paths: Iterable[Path], *, skip_bad: bool = False) -> tuple[lis
     found: dict[str, IndexedArticle] = {}
     for article in read:
         found.setdefault(article.id, article)
-    kept = [article for article in found.values() if article.text]
+    # What has no title is shown by the beginning of its text.
+    kept = [
+        article if article.title else article._replace(title=shorten(article.text, TITLE, placeholder="…"))
+        for article in found.values()
+        if article.text
+    ]
     if not kept:
         raise BioftError(f"No article with a text in {', '.join(map(str, paths))}.")
     counts["duplicates"] += len(read) - len(found)

@@ -1,16 +1,19 @@
 """Research topics of an index: clusters of its embeddings, named by the MeSH terms that set them apart."""
 
+import re
 from collections import Counter
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.cluster import MiniBatchKMeans
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from bioft.errors import BioftError
 from bioft.search.index import SearchIndex
 
 TERMS = 5
 """MeSH terms that name a topic."""
+_WORD = re.compile(r"[^\W\d_][\w-]{2,}")
 
 
 class Topic(NamedTuple):
@@ -18,7 +21,7 @@ class Topic(NamedTuple):
 
     size: int
     terms: tuple[str, ...]
-    """MeSH terms that set the cluster apart, the most telling first; none if its articles have no headings."""
+    """MeSH terms, or else words of titles, that set the cluster apart, the most telling first."""
     title: str
     """Of the article nearest to the middle."""
     id: str
@@ -30,7 +33,8 @@ def find_topics(index: SearchIndex, n: int = 10, seed: int = 0) -> list[Topic]:
     """Split the articles into n clusters by k-means over unit-length embeddings; return them, the largest first.
 
     A MeSH term tells of a cluster by p log(p / q): the share p of the cluster's articles that have it, against the
-    share q of all articles. Clusters that get no article are left out.
+    share q of all articles; where no article has any, words of the titles do. Clusters that get no article are left
+    out.
 
     Raises:
         BioftError: n is not between 1 and the number of articles.
@@ -41,6 +45,8 @@ def find_topics(index: SearchIndex, n: int = 10, seed: int = 0) -> list[Topic]:
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     means = MiniBatchKMeans(n, random_state=seed, n_init=3).fit(vectors)
     ids, titles, mesh = (each.to_pylist() for each in (index.articles["id"], index.articles["title"], index.mesh))
+    if not any(mesh):
+        mesh = [[word for word in _WORD.findall(title.lower()) if word not in ENGLISH_STOP_WORDS] for title in titles]
     everywhere = Counter(term for terms in mesh for term in set(terms))
     topics = []
     for cluster, centre in enumerate(means.cluster_centers_):

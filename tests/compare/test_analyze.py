@@ -1,7 +1,10 @@
 """What `bioft analyze` says of runs whose errors are known: where they lie, what changed, and what can't be told."""
 
+import io
 import json
 import re
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +13,16 @@ import pandas as pd
 import pytest
 import scipy.stats
 from datasets import DatasetDict
+from rich.console import Console
 from typer.testing import CliRunner
 
 from bioft.cli.main import app
-from bioft.compare import analyze as analysis, analyzed_run as analysis_runs, errors as analysis_errors
+from bioft.compare import (
+    analyze as analysis,
+    analyzed_run as analysis_runs,
+    errors as analysis_errors,
+    page as analysis_page,
+)
 from bioft.compare.outcomes import read_answers
 from bioft.compare.page import Chapter, Section
 from bioft.datasets.documents import sample
@@ -113,6 +122,36 @@ def test_systems_confusion_and_calibration(
     bins = [table["score"] == score for score in (0.9, 0.1)]
     expected = sum(its.mean() * abs(table["label"][its].mean() - table["score"][its].mean()) for its in bins)
     assert row(calibration, system="fine-tuned")["value"] == pytest.approx(expected)
+
+
+def test_every_heading_that_is_printed_has_something_below_it(analysed: tuple[Path, Chapter]) -> None:
+    """Also one with a figure only; a small confusion matrix is printed."""
+    chapter = replace(analysed[1], sections=[*analysed[1].sections, Section("Map", figures={"map.png": "A map"})])
+    console = Console(file=io.StringIO(), width=80)
+    analysis_page.print_chapters([chapter], console)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    lines = [line for line in text.splitlines() if line.strip()]
+    titles = [each.title for each in chapter.sections]
+    for title in titles:
+        below = lines[lines.index(title) + 1]
+        assert below not in titles and below.startswith(" "), title
+    assert "confusion fine tuned" in text and "On the page: map.png" in text
+
+
+def test_runs_that_cannot_be_set_together_leave_no_empty_folder(
+    built: tuple[Path, DatasetDict, dict[str, Any]], rare: tuple[Path, np.ndarray, np.ndarray], tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(rare[0], other)
+    record = json.loads((other / runs.RECORD).read_text()) | {"task": "gene-disease-association"}
+    table = pd.read_parquet(other / "predictions.parquet").iloc[1:]
+    table.to_parquet(other / "predictions.parquet", index=False)
+    write_record(other, **{key: its for key, its in record.items() if key not in ("files", "name", "schema_version")})
+    output = tmp_path / "out"
+    *_, together = analysis.analyse([str(rare[0]), str(other)], output)
+    assert [each.title for each in together.sections] == ["Runs that can't be set beside another"]
+    folders = [path for path in output.iterdir() if path.is_dir()]
+    assert sorted(path.name for path in folders) == ["run1", "run2"] and all(any(path.iterdir()) for path in folders)
 
 
 def test_the_page_shows_files_of_its_own(analysed: tuple[Path, Chapter]) -> None:

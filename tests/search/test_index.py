@@ -265,11 +265,33 @@ def test_tables_are_read(tmp_path: Path) -> None:
     lines.write_text('{"id": 2, "text": "again"}\n\n{"id": "3", "text": "T", "title": "U", "mesh": ["Rats"]}\n')
     articles, counts = read_articles([rows, lines])
     assert articles == [
-        IndexedArticle("1", "", "Two lines", 2001, ("Humans", "Mice"), False),
-        IndexedArticle("2", "", "Other", None, (), False),
+        IndexedArticle("1", "Two lines", "Two lines", 2001, ("Humans", "Mice"), False),
+        IndexedArticle("2", "Other", "Other", None, (), False),
         IndexedArticle("3", "U", "T", None, ("Rats",), False),
     ]
     assert (counts["articles"], counts["duplicates"]) == (3, 1)
+
+
+def test_texts_without_titles_and_terms_are_shown_by_their_words(tmp_path: Path) -> None:
+    long = "lithium " * 30
+    rows = [
+        ("1", "1 0 0 0", f"{long} tremor"),
+        ("2", "1 0.1 0 0", "The lithium"),
+        ("3", "0 1 0 0", "Aspirin"),
+        ("4", "0.1 1 0 0", "aspirin"),
+    ]
+    (tmp_path / "a.csv").write_text("id,text\n" + "".join(f"{key},{text}\n" for key, _, text in rows))
+    read, _ = read_articles([tmp_path / "a.csv"])
+    assert (
+        read[0].title.endswith("lithium…")
+        and len(read[0].title) <= 80
+        and read[0].text == f"{long} tremor".replace("  ", " ")
+    )
+    vectors = [each._replace(text=vector) for each, (_, vector, _) in zip(read, rows, strict=True)]
+    index, _ = search_index.index_articles(tmp_path / "index", encoder_of(), vectors)
+    assert {topic.terms for topic in find_topics(index, 2)} == {("lithium",), ("aspirin",)}
+    shown = run("topics", tmp_path / "index", "-n", "2")
+    assert "aspirin" in shown and "lithium" in shown
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,17 @@ def normalise(name: str) -> str:
     return key or text.strip()
 
 
+_OPTIONAL = re.compile(r"(?<=[A-Z])\([A-Z]\)")
+
+
+def optional_parts(name: str) -> tuple[str, ...]:
+    """Return the letters that a name has in brackets behind a letter: "(P)" in NAD(P)H, which is not NADPH alone.
+
+    `normalise` drops the brackets, as it does those that are delimiters.
+    """
+    return tuple(_OPTIONAL.findall(plain_text(name)))
+
+
 _ANY = "[^a-z0-9]*"  # delimiters, whichever
 _STANDARD_TERMS = tuple(
     (re.compile(pattern), replacement)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bioft.datasets.metabolites.names import normalise, plain_text
+from bioft.datasets.metabolites.names import normalise, optional_parts, plain_text
 from bioft.datasets.metabolites.tables import resolve_ids
 from bioft.errors import BioftError
 from bioft.tasks.name_alignment.candidates import CandidateFinder
@@ -44,9 +44,11 @@ class Aligner:
             raise BioftError("A scorer that needs an encoder goes with candidates found with it, and only such a one.")
         self.namespace, self.finder, self.scorer = namespace, finder, scorer
         self.known = list(metabolites_of(namespace))
-        self.ids_by_name: dict[str, dict[str, None]] = {}
+        self.ids_by_name: dict[str, dict[str, set[tuple[str, ...]]]] = {}
+        """By normalised name the ids that have it, with what their names leave open by brackets."""
         for identifier, known in zip(namespace["id"], self.known, strict=True):
-            self.ids_by_name.setdefault(normalise(known.name), {})[identifier] = None
+            ids = self.ids_by_name.setdefault(normalise(known.name), {})
+            ids.setdefault(identifier, set()).add(optional_parts(known.name))
 
     def rank(self, metabolites: pd.DataFrame) -> list[list[Candidate]]:
         """Return the scored candidates of each metabolite (columns name, formula, charge), best first."""
@@ -127,11 +129,20 @@ class Aligner:
         decided = answer.probability >= threshold
         if not answer.id:
             return (NO_MATCH if decided else REVIEW), [f"nearest is {best.id}, {name[:80]}: {compared}"]
-        words = [compared]
-        others = [each for each in self.ids_by_name[normalise(name)] if each != best.id]
+        words, own = [compared], optional_parts(query.name)
+        # NADPH is not NAD(P)H; but which of both NADP(H) is, nobody knows.
+        same = normalise(query.name) == normalise(name)
+        vague = same and own != optional_parts(name)
+        others = [
+            each
+            for each, parts in self.ids_by_name[normalise(name)].items()
+            if each != best.id and (vague or not same or own in parts)
+        ]
         if others:
             words.append(f"{', '.join(others[:3])}{' and more' * (len(others) > 3)} have this name too")
-        return (MATCH if decided and not others else REVIEW), words
+        if vague:
+            words.append("brackets leave open what is meant")
+        return (MATCH if decided and not others and not vague else REVIEW), words
 
 
 def candidate_pairs(finder: CandidateFinder, namespace: pd.DataFrame, metabolites: pd.DataFrame) -> list[Pairs]:

@@ -20,6 +20,7 @@ from bioft.datasets.metabolites.models import (
 )
 from bioft.datasets.metabolites.namespaces import BIGG_URL, MODELSEED_URL
 from bioft.errors import BioftError
+from bioft.metrics.report import decimals
 from bioft.storage.files import new_file
 from bioft.tasks.name_alignment import scorer as alignment_scorer
 from bioft.tasks.name_alignment.aligner import MATCH, NO_MATCH, REVIEW, Aligner
@@ -101,10 +102,12 @@ def annotate(source: Path, table: pd.DataFrame, name: str, target: Path) -> Coun
 
 def summary(table: pd.DataFrame, target_precision: float) -> Table:
     """A table of how many names got which decision, and what each means."""
+    least = table.loc[table["decision"] == MATCH, "probability"].min()
+    alone = "" if pd.isna(least) else f"; the least certain alone has a probability of {decimals(least, 2)}"
     meanings: Mapping[str, str] = {
-        MATCH: f"an id, expected to be right in {target_precision:.0%} of cases or more",
+        MATCH: f"an id; of such answers together {target_precision:.0%} or more are expected to be right{alone}",
         REVIEW: "to be checked by hand: the best answer is not certain enough",
-        NO_MATCH: f"not in the namespace, as certain as {target_precision:.0%}",
+        NO_MATCH: f"not in the namespace; of such answers together {target_precision:.0%} or more",
     }
     shown = Table("decision", title=f"{len(table):,} metabolites", title_justify="left")
     shown.add_column("n", justify="right")

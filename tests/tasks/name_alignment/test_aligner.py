@@ -1,6 +1,7 @@
 """Names matched to a namespace: candidates, calibrated answers, decisions, reasons, assignment and files."""
 
 import csv
+import io
 import json
 import math
 import subprocess
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings, strategies as st
+from rich.console import Console
 from scipy.optimize import linear_sum_assignment
 from typer.testing import CliRunner
 
@@ -45,6 +47,30 @@ class Letters:
     def encode(self, sentences: list[str], **options: object) -> np.ndarray:
         vectors = np.array([[text.lower().count(chr(code)) for code in range(97, 123)] for text in sentences]) + 1e-3
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def test_brackets_that_leave_something_open_are_no_delimiters() -> None:
+    """NADPH has a name of its own beside NAD(P)H; NADP(H) may be either of two."""
+    nadph = alignment_files.load_aligner(namespace((("x", "NADPH"), ("y", "NAD(P)H"), ("z", "Fe(III)"))))
+    found = align(nadph, ["NADPH", "NAD(P)H", "NADP(H)", "Fe III"], target_precision=0.9)
+    assert found["match_id"].tolist() == ["x", "y", "x", "z"]
+    assert found["decision"].tolist() == ["match", "match", "review", "match"]
+    assert "brackets leave open" in found["reasons"][2] and "y have this name too" in found["reasons"][2]
+    alone = alignment_files.load_aligner(namespace((("x", "NADPH"),)))
+    assert align(alone, ["NADP(H)"], target_precision=0.9)["decision"].tolist() == ["review"]
+    twins = alignment_files.load_aligner(namespace((("x", "NADPH"), ("y", "nadph"))))
+    assert align(twins, ["NADPH"], target_precision=0.9)["decision"].tolist() == ["review"]
+
+
+def test_the_summary_says_how_certain_the_least_match_is(aligner: Aligner) -> None:
+    found = align(aligner, ["NADPH", "nothing"]).assign(decision="match", probability=[0.47, 0.99])
+    console = Console(file=io.StringIO(), width=200)
+    console.print(alignment_files.summary(found, 0.95))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "of such answers together 95% or more are expected to be right" in text
+    assert "the least certain alone has a probability of .47" in text
+    console.print(alignment_files.summary(found.assign(decision="review"), 0.95))
+    assert console.file.getvalue().count("least certain") == 1  # type: ignore[attr-defined]
 
 
 def test_features_see_what_differs() -> None:
