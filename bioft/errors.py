@@ -46,6 +46,17 @@ def any_output() -> Iterator[None]:
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+@contextmanager
+def leaving_out(messages: list[str] | None) -> Iterator[None]:
+    """Where there is a list, give it the message of what is wrong inside, which is left out; else raise as ever."""
+    try:
+        yield
+    except BioftError as error:
+        if messages is None:
+            raise
+        messages.append(str(error))
+
+
 def nearest(wrong: str, known: Iterable[str], n: int = 1) -> str:
     """The question whether one of the known names was meant that are most like a wrong one; "" if none is like it."""
     from difflib import get_close_matches

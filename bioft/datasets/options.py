@@ -4,12 +4,16 @@
 text, alone or in an `Option`, is an option of that name, and `path` or `paths` are the files to read.
 """
 
+import functools
+import inspect
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, get_type_hints
+from dataclasses import dataclass, field, fields
+from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
 PathName = str | os.PathLike[str]
+Options = TypeVar("Options")
+Built = TypeVar("Built")
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,36 @@ def described(function: Callable[..., Any]) -> dict[str, Option]:
     hints = get_type_hints(function, include_extras=True)
     about = {name: hint.__metadata__[0] for name, hint in hints.items() if hasattr(hint, "__metadata__")}
     return {name: Option(each) if isinstance(each, str) else each for name, each in about.items()}
+
+
+def takes(options: type[Options]) -> Callable[[Callable[[Options], Built]], Callable[..., Built]]:
+    """Give a function of options, a dataclass with `paths`, their fields as its parameters: `paths` may be positional.
+
+    What a class adds to those that it inherits from comes before them, as help texts show options.
+    """
+    hints, kinds = get_type_hints(options, include_extras=True), inspect.Parameter
+    classes = reversed([*enumerate(options.__mro__)])
+    order = {name: place for place, each in classes for name in inspect.get_annotations(each)} | {"paths": -1}
+    parameters = [
+        kinds(
+            its.name,
+            kinds.POSITIONAL_OR_KEYWORD if its.name == "paths" else kinds.KEYWORD_ONLY,
+            default=its.default,
+            annotation=hints[its.name],
+        )
+        for its in sorted(fields(options), key=lambda its: order[its.name])  # type: ignore[arg-type]
+    ]
+
+    def decorated(function: Callable[[Options], Built]) -> Callable[..., Built]:
+        @functools.wraps(function)
+        def build(paths: Sequence[PathName] = (), **values: Any) -> Built:
+            return function(options(paths=paths, **values))  # type: ignore[call-arg]
+
+        build.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        build.__annotations__ = {each.name: each.annotation for each in parameters}
+        return build
+
+    return decorated
 
 
 def argument(default: Any, help: str) -> Any:
@@ -75,18 +109,56 @@ LeastSimilarity = Annotated[
     float, Option("Cosine of the MeSH headings from which on two articles pair.", low=0.0, high=1.0)
 ]
 LeastSharedReferences = Annotated[int, Option("From which on two articles pair.", low=1)]
-Inputs = Annotated[Sequence[PathName], "Your files or a folder; for data on the Hub its name, such as user/name."]
-Train = Annotated[Sequence[PathName] | None, "File of the training split, where the splits are given."]
-Validation = Annotated[
-    Sequence[PathName] | None, "File of the validation split; where it is missing, part of training is taken."
-]
-Test = Annotated[Sequence[PathName] | None, "File of the test split: it is kept row by row."]
-SplitColumn = Annotated[str | None, "Column that says the split of each row: train, validation (dev) or test."]
 IdColumn = Annotated[str | None, Option("Column of the ids.", default="id, else rows are numbered")]
 GroupColumn = Annotated[str | None, "Column of what must not be in two splits: patients, documents."]
-DataRevision = Annotated[str | None, "Branch, tag or commit of data on the Hub."]
-Subset = Annotated[str | None, "Configuration of data on the Hub, where it has several."]
-Title = Annotated[str | None, "What cards call the data."]
-License = Annotated[str | None, "Licence of the data, as the Hub writes it, such as cc-by-4.0."]
-Terms = Annotated[str | None, "What users of the data must know or keep to."]
-Citation = Annotated[str | None, "How the data are to be cited."]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnData:
+    """Options of everything that builds a dataset of one's own data; other ones are added where they are used."""
+
+    paths: Annotated[
+        Sequence[PathName], "Your files or a folder; for data on the Hub its name, such as user/name."
+    ] = ()
+    train: Annotated[Sequence[PathName] | None, "File of the training split, where the splits are given."] = None
+    validation: Annotated[
+        Sequence[PathName] | None, "File of the validation split; where it is missing, part of training is taken."
+    ] = None
+    test: Annotated[Sequence[PathName] | None, "File of the test split: it is kept row by row."] = None
+    revision: Annotated[str | None, "Branch, tag or commit of data on the Hub."] = None
+    subset: Annotated[str | None, "Configuration of data on the Hub, where it has several."] = None
+    max_rows: Annotated[
+        int | None, Option("Of data on the Hub, read only the first rows of each split, as they come.", low=1)
+    ] = None
+    validation_size: ValidationSize = 0.1
+    test_size: TestSize = 0.2
+    seed: Seed = 0
+    skip_bad: SkipBad = False
+    title: Annotated[str | None, "What cards call the data."] = None
+    license: Annotated[str | None, "Licence of the data, as the Hub writes it, such as cc-by-4.0."] = None
+    terms: Annotated[str | None, "What users of the data must know or keep to."] = None
+    citation: Annotated[str | None, "How the data are to be cited."] = None
+
+    def sizes(self) -> dict[str, Any]:
+        """The fractions of validation and test."""
+        return {"validation_size": self.validation_size, "test_size": self.test_size}
+
+    def columns(self) -> list[str | None]:
+        """The names of columns that were given, as the fields that end so say them."""
+        named = [getattr(self, its.name) for its in fields(self) if its.name.endswith("_column")]
+        return [each for name in named for each in ([name] if isinstance(name, str) else name or ())]
+
+    def arguments(self, *without: str) -> dict[str, Any]:
+        """The options that a manifest keeps: what was given of those that say how files are read."""
+        apart = {its.name for its in fields(OwnData)} - {"revision", "subset", "max_rows", "skip_bad"} | {*without}
+        found = {its.name: getattr(self, its.name) for its in fields(self) if its.name not in apart}
+        return {name: value for name, value in found.items() if value not in (None, (), [], False)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnTable(OwnData):
+    """Options of everything that builds of rows, of which a column may say the split."""
+
+    split_column: Annotated[str | None, "Column that says the split of each row: train, validation (dev) or test."] = (
+        None
+    )

@@ -16,7 +16,7 @@ from datasets import DatasetDict
 from bioft.datasets.documents import corpus as documents, pubtator
 from bioft.datasets.documents.pubtator import Document, Mention, Relation
 from bioft.datasets.options import PathName, Seed, SkipBad, TestSize, ValidationSize
-from bioft.errors import BioftError, suggestion
+from bioft.errors import BioftError, leaving_out, suggestion
 from bioft.storage import json_text
 from bioft.storage.text_lines import TextLines
 
@@ -208,17 +208,12 @@ def _from_json(path: Path, skipped: list[str] | None) -> Iterator[Document]:
         raise BioftError(f"{path} is no list of documents, which ChemDisGene's JSON is. {HINT}")
     seen: set[str] = set()
     for position, item in enumerate(content, 1):
-        try:
+        with leaving_out(skipped):
             document = _document(item, f"{path}, item {position}")
             if document.document_id in seen:
                 raise BioftError(f"{path}, item {position}: document {document.document_id} comes twice.")
             seen.add(document.document_id)
-        except BioftError as error:
-            if skipped is None:
-                raise
-            skipped.append(str(error))
-            continue
-        yield document
+            yield document
 
 
 def _document(item: Any, place: str) -> Document:

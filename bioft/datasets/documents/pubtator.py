@@ -17,7 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from bioft.errors import BioftError
+from bioft.errors import BioftError, leaving_out
 from bioft.storage.files import new_file
 from bioft.storage.identifiers import UNLINKED, parts
 from bioft.storage.text_lines import TextLines
@@ -207,17 +207,12 @@ def read(
     seen: dict[str, int] = {}
     block = None
     for block in _blocks(TextLines(path, "Give the path of a PubTator file.")):
-        try:
+        with leaving_out(skipped):
             document = _document(block, allow_empty_abstract)
             first = seen.setdefault(document.document_id, block.first)
             if first != block.first:
                 raise block.error(block.first, f"the document id comes twice; first in line {first}. Remove one.")
-        except BioftError as error:
-            if skipped is None:
-                raise
-            skipped.append(str(error))
-            continue
-        yield document
+            yield document
     if block is None:
         raise BioftError(f"{path} holds no document: all its lines are blank.")
 

@@ -16,7 +16,7 @@ from lxml import etree
 from bioft.datasets.documents.corpus import AnnotatedText
 from bioft.datasets.documents.pubtator import UNLINKED, Mention, Relation
 from bioft.datasets.formats import conll, inputs
-from bioft.errors import BioftError
+from bioft.errors import BioftError, leaving_out
 from bioft.storage import json_text
 from bioft.storage.text_lines import TextLines
 
@@ -25,7 +25,7 @@ ENDS = (("entity1", "entity2"), ("role1", "role2"), ("head", "tail"))
 NO_RELATION = "relations whose ends no annotation bears"
 PIECES = "mentions in several pieces, taken from first to last"
 _ARRAY = re.compile(r'"(?:documents|PubTator3)"\s*:\s*\[|\A\s*\[')
-_NEXT = re.compile(r"[^{\]]*")
+_NEXT = re.compile(r"[\s,]*")
 
 
 def read(path: Path, *, skipped: list[str] | None, counted: Counter[str]) -> Iterator[AnnotatedText]:
@@ -36,16 +36,12 @@ def read(path: Path, *, skipped: list[str] | None, counted: Counter[str]) -> Ite
     """
     with TextLines(path).open_bytes() as stream:
         is_xml = stream.read(200).lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<")
-    for number, raw in enumerate(_xml(path) if is_xml else _json(path), 1):
-        try:
+    for number, raw in enumerate(_xml(path) if is_xml else _json(path, skipped), 1):
+        with leaving_out(skipped):
             try:
                 yield _document(raw, f"{path}, document {number}", str(number), counted)
             except (AttributeError, TypeError, KeyError, IndexError) as error:
                 raise BioftError(f"{path}, document {number}: it is not as BioC has it ({error}).") from None
-        except BioftError as error:
-            if skipped is None:
-                raise
-            skipped.append(str(error))
 
 
 def _xml(path: Path) -> Iterator[dict[str, Any]]:
@@ -79,28 +75,33 @@ def _element(element: Any) -> dict[str, Any]:
     return found
 
 
-def _json(path: Path) -> Iterator[dict[str, Any]]:
-    with TextLines(path).open_bytes() as stream:
-        try:
-            text = json_text.without_lone_surrogates(stream.read().decode("utf-8-sig"))
-        except (UnicodeDecodeError, OSError, EOFError) as error:
-            raise BioftError(f"{path} can't be read as UTF-8 ({error}). Download it again.") from None
-    decoder, place = json.JSONDecoder(), 0
+def _json(path: Path, skipped: list[str] | None) -> Iterator[dict[str, Any]]:
+    """The documents of a collection, of a list of them, or of a file with one on each line."""
+    text = json_text.without_lone_surrogates(TextLines(path).read())
+    array = _ARRAY.search(text)
+    if array is None or '"passages"' in text[: array.start()]:
+        yield from json_text.rows(TextLines(path), skipped) if _is_lines(text) else [json_text.parse(text, str(path))]
+        return
+    decoder = json.JSONDecoder()
     # One document after another, so that not all of them are objects at once.
-    if (match := _ARRAY.search(text)) and '"passages"' not in text[: match.start()]:
-        place = match.end()
-    while (start := _NEXT.match(text, place)) and start.end() < len(text):
-        if text[start.end()] == "]":
-            following = _ARRAY.search(text, start.end())
-            if following is None:
-                return
-            place = following.end()
-            continue
-        try:
-            value, place = decoder.raw_decode(text, start.end())
-        except (ValueError, RecursionError) as error:
-            raise BioftError(f"{path} is broken JSON ({error}). Download it again.") from None
-        yield from [value] if "passages" in value else value.get("documents") or []
+    while array is not None:
+        place = _NEXT.match(text, array.end()).end()  # type: ignore[union-attr]
+        while text[place : place + 1] != "]":
+            try:
+                value, end = decoder.raw_decode(text, place)
+            except (ValueError, RecursionError) as error:
+                raise BioftError(f"{path} is broken JSON ({error}). Download it again.") from None
+            yield value
+            place = _NEXT.match(text, end).end()  # type: ignore[union-attr]
+        array = _ARRAY.search(text, place)
+        if '"passages"' in text[place : array.start() if array else None]:
+            raise BioftError(f"{path} is broken JSON: documents follow after the end of their list. Mend it.")
+
+
+def _is_lines(text: str) -> bool:
+    """Whether the first line of several is an object of its own."""
+    first, _, others = text.lstrip().partition("\n")
+    return bool(others.strip()) and first.rstrip().endswith("}")
 
 
 def _document(raw: Mapping[str, Any], place: str, number: str, counted: Counter[str]) -> AnnotatedText:

@@ -12,7 +12,7 @@ from pathlib import Path
 from bioft.datasets.documents.corpus import AnnotatedText
 from bioft.datasets.documents.pubtator import Mention, Relation
 from bioft.datasets.formats import conll, inputs
-from bioft.errors import BioftError
+from bioft.errors import BioftError, leaving_out
 
 _ENTITY = re.compile(r"(\S+) (\d+ \d+(?:;\d+ \d+)*)")
 _RELATION = re.compile(r"(\S+) \S+?:(\S+) \S+?:(\S+)\s*")
@@ -30,14 +30,10 @@ def read(folder: Path, *, skipped: list[str] | None, counted: Counter[str]) -> I
     """
     for path in sorted(folder.glob("*.ann")):
         text_file = path.with_suffix(".txt")
-        try:
+        with leaving_out(skipped):
             if not text_file.is_file():
                 raise BioftError(f"{path} has no text beside it: {text_file.name} is missing.")
             yield _document(path, text_file, counted)
-        except BioftError as error:
-            if skipped is None:
-                raise
-            skipped.append(str(error))
     counted["texts without an .ann file"] += sum(
         not file.with_suffix(".ann").exists() for file in folder.glob("*.txt")
     )

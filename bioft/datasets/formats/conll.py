@@ -2,7 +2,8 @@
 
 Tags may be IOB1, IOB2 or IOBES (BILOU, BMEWO); columns are parted by tabs or spaces, the first is the token and the
 last the tag. `-DOCSTART-` begins a document, and so does a line `# doc_id = …`; without either each sentence is one.
-The text is built of the tokens with a space between them, sentences with a line break: offsets count in it.
+Other lines `# name = …` are comments. The text is built of the tokens with a space between them, sentences with a
+line break: offsets count in it.
 """
 
 import re
@@ -24,6 +25,8 @@ BROKEN = "mentions that begin with I or E, as in IOB1"
 BEGINS, INSIDE, ENDS, SINGLE = frozenset("B"), frozenset("IM"), frozenset("EL"), frozenset("SUW")
 _TAG = re.compile(r"([BIESLUMW])(?:[-_](.+))?")
 _DOCUMENT = re.compile(r"#\s*(?:doc_id|document_id|newdoc id|id|pmid)\s*[=:]\s*(\S+)", re.IGNORECASE)
+_COMMENT = re.compile(r"#\s*(?:new(?:doc|par)\b|\w+(?: \w+)?\s*=\s)")
+"""What other programs write above a sentence: "# text = …"."""
 
 
 class Token(NamedTuple):
@@ -96,6 +99,11 @@ def _begins(line: str) -> re.Match[str] | bool | None:
     return _DOCUMENT.match(line) or line.startswith("-DOCSTART-")
 
 
+def is_no_token(line: str) -> bool:
+    """Whether a line begins a document, or is a comment."""
+    return bool(_begins(line) or _COMMENT.match(line))
+
+
 def _lines(path: Path) -> TextLines:
     return TextLines(path, "Give a file of tokens and tags.")
 
@@ -110,9 +118,9 @@ def _sentences(path: Path) -> Iterator[tuple[list[tuple[int, list[str]]], str | 
             if sentence:
                 yield sentence, starts
             sentence, starts = [], _name(line, match)
-        elif line.strip():
+        elif line.strip() and not (line[0] == "#" and _COMMENT.match(line)):
             sentence.append((number, line.split("\t") if "\t" in line else line.split()))
-        elif sentence:
+        elif sentence and not line.strip():
             yield sentence, starts
             sentence, starts = [], None
     if sentence:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,98 +12,59 @@ from bioft.datasets.documents import corpus, pubtator
 from bioft.datasets.documents.corpus import Overlapping
 from bioft.datasets.documents.pubtator import Document, Mention, Relation
 from bioft.datasets.formats import bioc, brat, conll, inputs, splits, tokens
-from bioft.datasets.options import (
-    Citation,
-    DataRevision,
-    Inputs,
-    License,
-    Seed,
-    SkipBad,
-    Subset,
-    Terms,
-    Test,
-    TestSize,
-    Title,
-    Train,
-    Validation,
-    ValidationSize,
-)
+from bioft.datasets.options import OwnData, takes
 from bioft.errors import BioftError, suggestion
 from bioft.storage.text_lines import normalise
 
-Types = Annotated[str | None, "Types to keep, such as Chemical,Disease; or the one type of tags that name none."]
-MapType = Annotated[Sequence[str] | None, "Give a type another name: SpecificDisease=Disease; repeat for several."]
-NotOverlapping = Annotated[
-    Literal["refuse", "longest"], "What of mentions that overlap: refuse them, or keep the longest of them."
-]
+
+@dataclass(frozen=True, kw_only=True)
+class DocumentOptions(OwnData):
+    """Options of documents, whatever is annotated in them."""
+
+    types: Annotated[str | None, "Types to keep, such as Chemical,Disease; or the one of tags that name none."] = None
+    map_type: Annotated[
+        Sequence[str] | None, "Give a type another name: SpecificDisease=Disease; repeat for several."
+    ] = None
+    overlapping: Overlapping = "keep"
 
 
-def build_entities(
-    paths: Inputs = (),
-    *,
-    types: Types = None,
-    map_type: MapType = None,
-    overlapping: NotOverlapping = "refuse",
-    tokens_column: tokens.TokensColumn = None,
-    tags_column: tokens.TagsColumn = None,
-    tag_names: tokens.TagNames = None,
-    train: Train = None,
-    validation: Validation = None,
-    test: Test = None,
-    revision: DataRevision = None,
-    subset: Subset = None,
-    validation_size: ValidationSize = 0.1,
-    test_size: TestSize = 0.2,
-    seed: Seed = 0,
-    skip_bad: SkipBad = False,
-    title: Title = None,
-    license: License = None,
-    terms: Terms = None,
-    citation: Citation = None,
-) -> tuple[DatasetDict, dict[str, Any]]:
+@dataclass(frozen=True, kw_only=True)
+class EntityOptions(tokens.TagOptions, DocumentOptions):
+    """Options of documents for entities."""
+
+    overlapping: Annotated[
+        Literal["refuse", "longest"], "What of mentions that overlap: refuse them, or keep the longest of them."
+    ] = "refuse"
+
+
+@takes(EntityOptions)
+def build_entities(asked: EntityOptions) -> tuple[DatasetDict, dict[str, Any]]:
     """Build a dataset of documents with entities; returns the splits and the manifest.
 
     The columns are those of `bioft.datasets.documents`. Raises BioftError for a file of another format, what its
     reader finds wrong, mentions that overlap (unless `overlapping` is "longest"), unknown types, or an empty split.
     """
-    return _build("entities", dict(locals()))
+    return _build("entities", asked)
 
 
-def build_relations(
-    paths: Inputs = (),
-    *,
-    types: Types = None,
-    map_type: MapType = None,
-    overlapping: Overlapping = "keep",
-    train: Train = None,
-    validation: Validation = None,
-    test: Test = None,
-    validation_size: ValidationSize = 0.1,
-    test_size: TestSize = 0.2,
-    seed: Seed = 0,
-    skip_bad: SkipBad = False,
-    title: Title = None,
-    license: License = None,
-    terms: Terms = None,
-    citation: Citation = None,
-) -> tuple[DatasetDict, dict[str, Any]]:
+@takes(DocumentOptions)
+def build_relations(asked: DocumentOptions) -> tuple[DatasetDict, dict[str, Any]]:
     """Build a dataset of documents with entities and relations: as `build_entities`, and mentions may overlap
     (`overlapping`).
 
     Raises BioftError also where no document has a relation.
     """
-    return _build("relations", dict(locals()))
+    return _build("relations", asked)
 
 
-def _build(builder: str, asked: dict[str, Any]) -> tuple[DatasetDict, dict[str, Any]]:
+def _build(builder: str, asked: DocumentOptions) -> tuple[DatasetDict, dict[str, Any]]:
     opened = splits.open_inputs(asked)
-    seed, sizes = asked.pop("seed"), {name: asked.pop(name) for name in ("validation_size", "test_size")}
-    renamed, kept = _mapping(asked["map_type"]), _names(asked["types"])
+    renamed, kept = _mapping(asked.map_type), _names(asked.types)
     counted: Counter[str] = Counter()
     left_out: Counter[str] = Counter()
     skipped: dict[str, list[str]] = {name: [] for name in opened.files}
     found = {
-        name: list(_read(opened, name, asked, skipped[name] if asked["skip_bad"] else None, kept, counted))
+        name: list(_read(opened, name, asked, skipped[name] if asked.skip_bad else None, kept, counted))
         for name in opened.files
     }
     there = {each.type for its in found.values() for document in its for each in _annotated(document)}
@@ -113,7 +74,7 @@ def _build(builder: str, asked: dict[str, Any]) -> tuple[DatasetDict, dict[str, 
     _check_names(kept, {renamed.get(name, name) for name in there}, "--types")
     for name, documents in found.items():
         prepared = (_kept(_renamed(document, renamed), kept, left_out) for document in documents)
-        found[name] = corpus.settle_overlaps(prepared, asked["overlapping"], left_out)
+        found[name] = corpus.settle_overlaps(prepared, asked.overlapping, left_out)
         _check_ids(found[name])
     if builder == "relations" and not any(each.relations for its in found.values() for each in its):
         raise BioftError("No document has a relation. For their entities: bioft build entities.")
@@ -122,32 +83,32 @@ def _build(builder: str, asked: dict[str, Any]) -> tuple[DatasetDict, dict[str, 
         identity=lambda each: each.document_id,
         same=lambda each: (normalise(each.text),),
         group=lambda each: None,
-        **sizes,
-        seed=seed,
+        asked=asked,
         what="documents",
     )
     dataset, manifest = corpus.build(
         divided.rows,
         builder=builder,
-        arguments=inputs.given(**asked, **opened.named()) | sizes | {"seed": seed},
+        arguments=asked.arguments() | opened.named() | asked.sizes() | {"seed": asked.seed},
         sources=opened.sources,
         license=opened.license,
         split=divided.split,
         skipped=skipped,
-        seed=seed,
+        seed=asked.seed,
     )
-    read = {"documents": sum(map(len, found.values())), **{key: n for key, n in counted.items() if n}}
+    n_read = sum(len(each) for its in (found, skipped) for each in its.values())
+    read = {"documents": n_read, **{key: n for key, n in counted.items() if n}}
     return dataset, manifest | {
         "read": read,
         "left_out": {key: n for key, n in {**left_out, **divided.left_out}.items() if n},
-        "notes": divided.notes,
+        "notes": [*opened.notes, *divided.notes],
     }
 
 
 def _read(
     opened: splits.Opened,
     split: str,
-    asked: Mapping[str, Any],
+    asked: DocumentOptions,
     skipped: list[str] | None,
     kept: Sequence[str],
     counted: Counter[str],

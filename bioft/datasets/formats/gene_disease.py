@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import count
 from typing import Annotated, Any, NamedTuple
 
@@ -14,26 +15,7 @@ from bioft.datasets import splits as splitting
 from bioft.datasets.formats import splits
 from bioft.datasets.formats.tables import Table, text_of
 from bioft.datasets.gene_disease import audit as auditing, pairs as known
-from bioft.datasets.options import (
-    Citation,
-    DataRevision,
-    Inputs,
-    License,
-    Negatives,
-    NegativesPerPositive,
-    Seed,
-    SkipBad,
-    Split,
-    SplitColumn,
-    Subset,
-    Terms,
-    Test,
-    TestSize,
-    Title,
-    Train,
-    Validation,
-    ValidationSize,
-)
+from bioft.datasets.options import Negatives, NegativesPerPositive, OwnTable, Split, takes
 from bioft.datasets.origin import Origin
 from bioft.errors import BioftError
 from bioft.storage.text_lines import normalise
@@ -46,13 +28,28 @@ DISEASE = ("disease", "disease_name", "diseasename", "phenotype")
 DISEASE_ID = ("disease_id", "diseaseid", "mesh", "mesh_id", "omim", "doid", "mondo", "umls")
 LABEL = ("label", "association", "associated", "class", "y")
 POSITIVE = {"1": 1, "yes": 1, "true": 1, "positive": 1, "pos": 1, "0": 0, "no": 0, "false": 0, "negative": 0, "neg": 0}
-GeneColumn = Annotated[str | None, "Column of the names of genes (by default gene, symbol)."]
-GeneIdColumn = Annotated[str | None, "Column of their ids (by default gene_id; without one names are the ids)."]
-DiseaseColumn = Annotated[str | None, "Column of the names of diseases (by default disease)."]
-DiseaseIdColumn = Annotated[str | None, "Column of their ids (by default disease_id; without one names are the ids)."]
-LabelColumn = Annotated[
-    str | None, "Column of 1 for associated, 0 for not (by default label); none: all are, and negatives are drawn."
-]
+DRAWN = ("split", "negatives", "negatives_per_positive")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneDiseaseOptions(OwnTable):
+    """Options of gene–disease pairs in tables."""
+
+    gene_column: Annotated[str | None, "Column of the names of genes (by default gene, symbol)."] = None
+    gene_id_column: Annotated[
+        str | None, "Column of their ids (by default gene_id; without one names are the ids)."
+    ] = None
+    disease_column: Annotated[str | None, "Column of the names of diseases (by default disease)."] = None
+    disease_id_column: Annotated[
+        str | None, "Column of their ids (by default disease_id; without one names are the ids)."
+    ] = None
+    label_column: Annotated[
+        str | None,
+        "Column of 1 for associated, 0 for not (by default label); none: all are, and negatives are drawn.",
+    ] = None
+    split: Split = "pair"
+    negatives: Negatives = "degree_matched"
+    negatives_per_positive: NegativesPerPositive = 1
 
 
 class Row(NamedTuple):
@@ -72,32 +69,8 @@ class Row(NamedTuple):
         return normalise(self.gene), normalise(self.disease)
 
 
-def build_gene_disease(
-    paths: Inputs = (),
-    *,
-    gene_column: GeneColumn = None,
-    gene_id_column: GeneIdColumn = None,
-    disease_column: DiseaseColumn = None,
-    disease_id_column: DiseaseIdColumn = None,
-    label_column: LabelColumn = None,
-    split_column: SplitColumn = None,
-    train: Train = None,
-    validation: Validation = None,
-    test: Test = None,
-    revision: DataRevision = None,
-    subset: Subset = None,
-    split: Split = "pair",
-    negatives: Negatives = "degree_matched",
-    negatives_per_positive: NegativesPerPositive = 1,
-    validation_size: ValidationSize = 0.1,
-    test_size: TestSize = 0.2,
-    seed: Seed = 0,
-    skip_bad: SkipBad = False,
-    title: Title = None,
-    license: License = None,
-    terms: Terms = None,
-    citation: Citation = None,
-) -> tuple[DatasetDict, dict[str, Any]]:
+@takes(GeneDiseaseOptions)
+def build_gene_disease(asked: GeneDiseaseOptions) -> tuple[DatasetDict, dict[str, Any]]:
     """Build gene–disease pairs of a table of one's own; returns the splits and the manifest.
 
     Without labels every row is a known association, and all is as in `gene_disease.pairs.build_pairs`. With labels
@@ -107,49 +80,42 @@ def build_gene_disease(
         BioftError: no table, a missing column or name, a label that is none, given splits without labels, a pair that
             has both labels, or a split left empty.
     """
-    asked = dict(locals())
-    drawn = {name: asked.pop(name) for name in ("split", "negatives", "negatives_per_positive")}
-    sizes: dict[str, Any] = {"validation_size": validation_size, "test_size": test_size}
     labelled: set[bool] = set()
-    columns = (gene_column, gene_id_column, disease_column, disease_id_column, label_column)
-    read = splits.collect(asked, lambda table, start: _maker(table, asked, labelled), columns)
+    read = splits.collect(asked, lambda table, start: _maker(table, asked, labelled), apart=DRAWN)
     origin = Origin("gene_disease", read.arguments, read.sources, read.license)
-    told = {
-        "read": {"rows": read.n_rows},
-        "notes": read.notes,
-        "skipped": {"all": {"documents": len(read.skipped), "first": read.skipped[:3]}},
-    }
     if labelled == {False}:
         if splits.ALL not in read.rows:
             raise BioftError(
                 "Given splits need a column of labels: negatives are drawn for splits that are made here."
             )
         rows = (row._asdict() for row in read.rows[splits.ALL])
-        dataset, manifest = known.build_pairs(rows, origin, **drawn, **sizes, seed=seed)
-        return dataset, manifest | told
+        dataset, manifest = known.build_pairs(
+            rows, origin, **{name: getattr(asked, name) for name in DRAWN}, **asked.sizes(), seed=asked.seed
+        )
+        return dataset, manifest | read.told | {"notes": read.notes}
     if len(labelled) > 1:
         raise BioftError("Some of the files have a column of labels, and others have none.")
-    return _of_labelled(read, origin, drawn["split"], sizes, seed, told)
+    return _of_labelled(read, origin, asked)
 
 
 def _of_labelled(
-    read: splits.Collected, origin: Origin, strategy: str, sizes: dict[str, float], seed: int, told: dict[str, Any]
+    read: splits.Collected, origin: Origin, asked: GeneDiseaseOptions
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """The dataset of pairs whose negatives are given."""
     left_out = Counter[str]()
     given = splits.ALL not in read.rows
+    strategy = asked.split
     rows_of = {name: _distinct(rows, left_out) for name, rows in read.rows.items()}
     divided = splits.divide(
         rows_of,
         identity=lambda row: row.place,
         same=lambda row: (row.pair(), (row.gene_id, row.disease_id)),
         group=lambda row: None,
-        **sizes,
-        seed=seed,
+        asked=asked,
         what="pairs",
-        assign=lambda rows: _assigned(rows, strategy, sizes, seed, left_out),
+        assign=lambda rows: _assigned(rows, asked, left_out),
     )
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(asked.seed)
     dataset = DatasetDict()
     for name, rows in divided.rows.items():
         order = range(len(rows)) if given and name == "test" else rng.permutation(len(rows)).tolist()
@@ -160,29 +126,21 @@ def _of_labelled(
         raise BioftError(f"The split '{empty[0]}' has {counts[empty[0]]}: both kinds are needed. Use other sizes.")
     return dataset, origin.manifest(
         dataset,
-        {"split": "given" if given else strategy, "negatives": "given", **sizes, "seed": seed},
+        {"split": "given" if given else strategy, "negatives": "given", **asked.sizes(), "seed": asked.seed},
         rows=counts,
         split=divided.split | ({} if given else {"strategy": strategy}),
         left_out={key: n for key, n in {**left_out, **divided.left_out}.items() if n},
-        **told | {"notes": [*read.notes, *divided.notes]},
-        audit=auditing.audit(dataset, split="pair" if given else strategy, seed=seed),
+        **read.told,
+        notes=[*read.notes, *divided.notes],
+        audit=auditing.audit(dataset, split="pair" if given else strategy, seed=asked.seed),
     )
 
 
-def _assigned(
-    rows: Sequence[Row], strategy: str, sizes: dict[str, float], seed: int, left_out: Counter[str]
-) -> splitting.IntArray:
+def _assigned(rows: Sequence[Row], asked: GeneDiseaseOptions, left_out: Counter[str]) -> splitting.IntArray:
     """The split of each pair, or `DROPPED`; entities are those that share a name or an id."""
     frame = pd.DataFrame([row._asdict() for row in rows])
     genes, diseases = (known.Entities(frame[side], frame[f"{side}_id"]).codes for side in ("gene", "disease"))
-    codes = splitting.assign(
-        strategy,
-        genes,
-        diseases,
-        validation_size=sizes["validation_size"],
-        test_size=sizes["test_size"],
-        rng=np.random.default_rng(seed),
-    ).rows
+    codes = splitting.assign(asked.split, genes, diseases, **asked.sizes(), rng=np.random.default_rng(asked.seed)).rows
     left_out["pairs between the partitions"] = int((codes == splitting.DROPPED).sum())
     return codes
 
@@ -201,9 +159,9 @@ def _distinct(rows: Sequence[Row], left_out: Counter[str]) -> list[Row]:
     return list(seen.values())
 
 
-def _maker(table: Table, asked: dict[str, Any], labelled: set[bool]) -> Callable[[str, Sequence[Any]], Row]:
+def _maker(table: Table, asked: GeneDiseaseOptions, labelled: set[bool]) -> Callable[[str, Sequence[Any]], Row]:
     def find(name: str, known_names: Sequence[str], *, needed: bool = False) -> int | None:
-        return table.find(asked[name], known_names, f"--{name.replace('_', '-')}", needed=needed)
+        return table.find(getattr(asked, name), known_names, f"--{name.replace('_', '-')}", needed=needed)
 
     gene, disease = find("gene_column", GENE, needed=True), find("disease_column", DISEASE, needed=True)
     gene_id, disease_id = find("gene_id_column", GENE_ID), find("disease_id_column", DISEASE_ID)

@@ -3,13 +3,14 @@
 import codecs
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from bioft.datasets.documents.corpus import AnnotatedText, source as file_source
+from bioft.datasets.formats import conll
+from bioft.datasets.options import OwnData, PathName
 from bioft.errors import BioftError
 from bioft.storage.files import file_sha256
 from bioft.storage.runs import MANIFEST
@@ -36,24 +37,6 @@ _PUBTATOR = re.compile(r"\s*[^\s|]+\|[ta]\|")
 _TAG = re.compile(r"(?:O|[BIESLUM](?:[-_].+)?)")
 _WORDS_OF_TABLES = frozenset({"text", "label", "labels"})
 _BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-
-
-class About(NamedTuple):
-    """What cards say of somebody's data."""
-
-    title: str | None = None
-    license: str | None = None
-    terms: str | None = None
-    citation: str | None = None
-
-    def license_fields(self) -> dict[str, str]:
-        """What a manifest says of title and licence."""
-        return {"license": (self.license or "unknown").lower()} | ({"title": self.title} if self.title else {})
-
-
-def given(**options: Any) -> dict[str, Any]:
-    """The options that were given, as a manifest keeps them."""
-    return {key: value for key, value in options.items() if value not in (None, (), [], False)}
 
 
 def tell(path: Path) -> str:
@@ -84,6 +67,12 @@ def tell(path: Path) -> str:
     return "conll" if _is_tagged(lines) else "delimited"
 
 
+def is_parquet(path: Path) -> bool:
+    """Whether a file begins as Parquet does."""
+    with path.open("rb") as stream:
+        return stream.read(4) == b"PAR1"
+
+
 def unknown(path: Path, what: str, mend: str = "") -> BioftError:
     """The error that a file is of no format that is read: says which would do."""
     return BioftError(f"{path} is {what}. {mend + ' ' if mend else ''}What is read: {OF_DOCUMENTS}; {OF_TABLES}.")
@@ -110,16 +99,16 @@ def _tell_markup(path: Path, text: str) -> str:
 
 def _tell_json(text: str) -> str:
     if '"passages"' in text:
-        return "bioc"
+        return "documents" if '"entities"' in text else "bioc"
     try:
         first = json.JSONDecoder().raw_decode(text.lstrip("[ \r\n\t"))[0]
-    except ValueError:
+    except (ValueError, RecursionError):
         return "records"
     return _tell_columns(list(first) if isinstance(first, dict) else [], "records")
 
 
 def _tell_columns(columns: Sequence[str], otherwise: str) -> str:
-    if {"text", "entities"} <= set(columns):
+    if "entities" in columns and {"text", "passages"} & {*columns}:
         return "documents"
     return "tokens" if any("tokens" in name for name in columns) and len(columns) > 1 else otherwise
 
@@ -135,9 +124,10 @@ def _parquet_columns(path: Path) -> list[str]:
 
 def _is_tagged(lines: Sequence[str]) -> bool:
     """Whether lines are tokens with tags: at least two columns, of which the last is a tag in all lines but a few."""
-    if lines[0].startswith("-DOCSTART-"):
-        return True
-    found = [line.split("\t") if "\t" in line else line.split() for line in lines[:500]]
+    tokens = [line for line in lines[:500] if not conll.is_no_token(line)]
+    if lines[0].startswith("-DOCSTART-") or not tokens:
+        return lines[0].startswith("-DOCSTART-")
+    found = [line.split("\t") if "\t" in line else line.split() for line in tokens]
     tagged = [len(cells) > 1 and bool(_TAG.fullmatch(cells[-1].strip())) for cells in found]
     return sum(tagged) >= max(1, 0.9 * len(tagged)) and not _WORDS_OF_TABLES & {cell.lower() for cell in found[0]}
 
@@ -156,13 +146,13 @@ def check(document: AnnotatedText, place: str) -> AnnotatedText:
     return document
 
 
-def sources(files: Iterable[str | os.PathLike[str]], about: About) -> list[dict[str, Any]]:
+def sources(files: Iterable[PathName], asked: OwnData) -> list[dict[str, Any]]:
     """What a manifest says of files and folders of one's own; terms and citation as they were given."""
-    return [_source(Path(file), about) for file in files]
+    return [_source(Path(file), asked) for file in files]
 
 
-def _source(path: Path, about: About) -> dict[str, Any]:
-    given = {"terms": about.terms or "not stated", "citation": about.citation}
+def _source(path: Path, asked: OwnData) -> dict[str, Any]:
+    given = {"terms": asked.terms or "not stated", "citation": asked.citation}
     if path.is_dir():
         digest, size = hashlib.sha256(), 0
         for file in sorted(its for its in path.iterdir() if its.suffix in (".txt", ".ann")):

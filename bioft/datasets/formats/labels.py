@@ -1,6 +1,7 @@
 """Labelled texts, and texts alone, from tables of one's own."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import count
 from typing import Annotated, Any
 
@@ -10,25 +11,7 @@ from datasets import Dataset, DatasetDict
 
 from bioft.datasets.formats import splits
 from bioft.datasets.formats.tables import Table, text_of
-from bioft.datasets.options import (
-    Citation,
-    DataRevision,
-    GroupColumn,
-    IdColumn,
-    Inputs,
-    License,
-    Seed,
-    SkipBad,
-    SplitColumn,
-    Subset,
-    Terms,
-    Test,
-    TestSize,
-    Title,
-    Train,
-    Validation,
-    ValidationSize,
-)
+from bioft.datasets.options import GroupColumn, IdColumn, OwnTable, takes
 from bioft.datasets.origin import Origin
 from bioft.datasets.splits import IntArray
 from bioft.datasets.texts import corpus, labelled
@@ -41,36 +24,30 @@ MOST_LABELS = 1000
 TEXT = ("text", "sentence", "abstract", "texts", "sentence1")
 LABEL = ("label", "labels", "class", "target", "category")
 YES = {"1": True, "true": True, "yes": True, "x": True, "0": False, "false": False, "no": False, "": False}
-LabelColumns = Annotated[
-    Sequence[str] | None, "Column of the labels (by default label); repeat it for a column of 0 and 1 for each label."
-]
-LabelSeparator = Annotated[str | None, "What parts several labels in one column, such as ';'."]
-TextColumn = Annotated[str | None, "Column of the texts, by name or number (by default text)."]
 
 
-def build_labels(
-    paths: Inputs = (),
-    *,
-    text_column: TextColumn = None,
-    label_column: LabelColumns = None,
-    label_separator: LabelSeparator = None,
-    id_column: IdColumn = None,
-    group_column: GroupColumn = None,
-    split_column: SplitColumn = None,
-    train: Train = None,
-    validation: Validation = None,
-    test: Test = None,
-    revision: DataRevision = None,
-    subset: Subset = None,
-    validation_size: ValidationSize = 0.1,
-    test_size: TestSize = 0.2,
-    seed: Seed = 0,
-    skip_bad: SkipBad = False,
-    title: Title = None,
-    license: License = None,
-    terms: Terms = None,
-    citation: Citation = None,
-) -> tuple[DatasetDict, dict[str, Any]]:
+@dataclass(frozen=True, kw_only=True)
+class TextOptions(OwnTable):
+    """Options of texts in tables."""
+
+    text_column: Annotated[str | None, "Column of the texts, by name or number (by default text)."] = None
+    id_column: IdColumn = None
+    group_column: GroupColumn = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelOptions(TextOptions):
+    """Options of labelled texts in tables."""
+
+    label_column: Annotated[
+        Sequence[str] | None,
+        "Column of the labels (by default label); repeat it for a column of 0 and 1 for each label.",
+    ] = None
+    label_separator: Annotated[str | None, "What parts several labels in one column, such as ';'."] = None
+
+
+@takes(LabelOptions)
+def build_labels(asked: LabelOptions) -> tuple[DatasetDict, dict[str, Any]]:
     """Build labelled texts of a table of one's own; returns the splits and the manifest.
 
     The columns are id, text and label, or labels where a text may have several. Where the splits are made here, texts
@@ -81,18 +58,12 @@ def build_labels(
         BioftError: no table, a missing column, a row without text or label, more than `MOST_LABELS` labels, an id in
             two splits, or a split left empty.
     """
-    asked = dict(locals())
-    sizes = {"validation_size": validation_size, "test_size": test_size}
     several: set[bool] = set()
-    read = splits.collect(
-        asked,
-        lambda table, start: _maker(table, start, asked, several),
-        (text_column, *(label_column or ()), id_column, group_column),
-    )
+    read = splits.collect(asked, lambda table, start: _maker(table, start, asked, several))
     found, multi_label = read.rows, any(several)
     labels = sorted({label for rows in found.values() for row in rows for label in row.labels})
     _check_labels(labels, sum(map(len, found.values())))
-    divided, merging = _divide(found, group_column is not None, validation_size, test_size, seed)
+    divided, merging = _divide(found, asked)
     repeated = {
         name: len(rows) - len({hash(normalise(row.text)) for row in rows}) for name, rows in divided.rows.items()
     }
@@ -101,7 +72,7 @@ def build_labels(
     dataset, manifest = labelled.assemble(
         divided.rows,
         origin,
-        {**sizes, "seed": seed},
+        {**asked.sizes(), "seed": asked.seed},
         labels=labels,
         multi_label=multi_label,
         split=divided.split,
@@ -111,32 +82,30 @@ def build_labels(
     )
     manifest["audit"]["repeated_texts"] = repeated
     return dataset, manifest | {
-        "read": {"rows": read.n_rows},
+        **read.told,
         "left_out": divided.left_out,
         "notes": [*read.notes, *divided.notes],
     }
 
 
 def _divide(
-    found: Mapping[str, list[LabelledText]], grouped: bool, validation_size: float, test_size: float, seed: int
+    found: Mapping[str, list[LabelledText]], asked: LabelOptions
 ) -> tuple[splits.Division, dict[str, Any] | None]:
     """The texts by split, and what `labelled.merge` says where texts that are the same were made one row."""
-    merging = None
+    merging, grouped = None, asked.group_column is not None
     if splits.ALL in found and not grouped:
         merged, merging = labelled.merge(found[splits.ALL])
         found = {splits.ALL: merged}
 
     def stratified(rows: Sequence[LabelledText]) -> IntArray:
-        return labelled.stratified_split(rows, validation_size, test_size, np.random.default_rng(seed))
+        return labelled.stratified_split(rows, **asked.sizes(), rng=np.random.default_rng(asked.seed))
 
     divided = splits.divide(
         found,
         identity=lambda row: row.id,
         same=lambda row: (normalise(row.text),),
         group=lambda row: row.group,
-        validation_size=validation_size,
-        test_size=test_size,
-        seed=seed,
+        asked=asked,
         what="texts",
         assign=None if grouped else stratified,
     )
@@ -157,13 +126,13 @@ def _check_labels(labels: Sequence[str], n_rows: int) -> None:
 
 
 def _maker(
-    table: Table, start: str, asked: Mapping[str, Any], several: set[bool]
+    table: Table, start: str, asked: LabelOptions, several: set[bool]
 ) -> Callable[[str, Sequence[Any]], LabelledText]:
     """What makes a row of the cells of a table; `several` gets whether its texts may have several labels."""
     text_place, label_places = _places(table, asked)
-    id_place = table.find(asked["id_column"], ("id",), "--id-column", needed=False)
-    group_place = table.find(asked["group_column"], (), "--group-column", needed=False)
-    separator, ids = asked["label_separator"], set[str]()
+    id_place = table.find(asked.id_column, ("id",), "--id-column", needed=False)
+    group_place = table.find(asked.group_column, (), "--group-column", needed=False)
+    separator, ids = asked.label_separator, set[str]()
     names = [table.columns[place] for place in label_places]
     if len(names) > 1 or separator:
         several.add(True)
@@ -217,9 +186,9 @@ def _id(place: str, cells: Sequence[Any], column: int | None, seen: set[str]) ->
     return found
 
 
-def _places(table: Table, asked: Mapping[str, Any]) -> tuple[int, list[int]]:
+def _places(table: Table, asked: LabelOptions) -> tuple[int, list[int]]:
     """The places of text and labels: as asked, by usual names, or of two columns without names by what they hold."""
-    text, labels = asked["text_column"], asked["label_column"]
+    text, labels = asked.text_column, asked.label_column
     if not table.header and len(table.columns) == 2 and not (labels and labels[0].isdigit()):
         # Texts are longer than labels.
         first, second = map(len, table.sample[0])
@@ -232,40 +201,19 @@ def _places(table: Table, asked: Mapping[str, Any]) -> tuple[int, list[int]]:
     return text_place, places
 
 
-def build_texts(
-    paths: Inputs = (),
-    *,
-    text_column: TextColumn = None,
-    id_column: IdColumn = None,
-    group_column: GroupColumn = None,
-    split_column: SplitColumn = None,
-    train: Train = None,
-    validation: Validation = None,
-    test: Test = None,
-    revision: DataRevision = None,
-    subset: Subset = None,
-    validation_size: ValidationSize = 0.1,
-    test_size: TestSize = 0.2,
-    seed: Seed = 0,
-    skip_bad: SkipBad = False,
-    title: Title = None,
-    license: License = None,
-    terms: Terms = None,
-    citation: Citation = None,
-) -> tuple[DatasetDict, dict[str, Any]]:
+@takes(TextOptions)
+def build_texts(asked: TextOptions) -> tuple[DatasetDict, dict[str, Any]]:
     """Build texts, to adapt language models to, of a table of one's own or of lines; returns splits and manifest.
 
     The columns are id and text. Texts that are the same but for case and punctuation are in one split. Raises
     BioftError as `build_labels`.
     """
-    asked = dict(locals())
-    sizes = {"validation_size": validation_size, "test_size": test_size}
 
     def maker(table: Table, start: str) -> Callable[[str, Sequence[Any]], LabelledText]:
         known = TEXT if len(table.columns) > 1 else (table.columns[0].lower(),)
-        text_place = table.find(text_column, known, "--text-column") or 0
-        id_place = table.find(id_column, ("id",), "--id-column", needed=False)
-        group_place = table.find(group_column, (), "--group-column", needed=False)
+        text_place = table.find(asked.text_column, known, "--text-column") or 0
+        id_place = table.find(asked.id_column, ("id",), "--id-column", needed=False)
+        group_place = table.find(asked.group_column, (), "--group-column", needed=False)
         numbers, ids = count(1), set[str]()
 
         def make(place: str, cells: Sequence[Any]) -> LabelledText:
@@ -276,15 +224,13 @@ def build_texts(
 
         return make
 
-    read = splits.collect(asked, maker, (text_column, id_column, group_column), lines=True)
+    read = splits.collect(asked, maker, lines=True)
     divided = splits.divide(
         read.rows,
         identity=lambda row: row.id,
         same=lambda row: (normalise(row.text),),
         group=lambda row: row.group,
-        validation_size=validation_size,
-        test_size=test_size,
-        seed=seed,
+        asked=asked,
         what="texts",
     )
     schema = corpus.SCHEMA
@@ -296,11 +242,10 @@ def build_texts(
     )
     return dataset, Origin("texts", read.arguments, read.sources, read.license).manifest(
         dataset,
-        {**sizes, "seed": seed},
+        {**asked.sizes(), "seed": asked.seed},
         rows={name: corpus.count(split) for name, split in dataset.items()},
         split=divided.split,
-        read={"rows": read.n_rows},
-        skipped={"all": {"documents": len(read.skipped), "first": read.skipped[:3]}},
+        **read.told,
         left_out=divided.left_out,
         notes=[*read.notes, *divided.notes],
         audit=corpus.audit(dataset),

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import count
 from typing import Annotated, Any, NamedTuple
 
@@ -11,24 +12,7 @@ from datasets import Dataset, DatasetDict
 from bioft.datasets.formats import splits
 from bioft.datasets.formats.tables import Table, text_of
 from bioft.datasets.near_duplicates import near_duplicates_in
-from bioft.datasets.options import (
-    Citation,
-    DataRevision,
-    GroupColumn,
-    Inputs,
-    License,
-    Seed,
-    SkipBad,
-    SplitColumn,
-    Subset,
-    Terms,
-    Test,
-    TestSize,
-    Title,
-    Train,
-    Validation,
-    ValidationSize,
-)
+from bioft.datasets.options import GroupColumn, OwnTable, takes
 from bioft.datasets.origin import Origin
 from bioft.datasets.splits import check_columns
 from bioft.errors import BioftError
@@ -39,14 +23,23 @@ SECOND = ("positive", "sentence2", "text2", "passage", "sentence_b", "text_b", "
 NEGATIVE, SCORE = ("negative",), ("score", "similarity", "similarity_score", "relatedness", "label")
 RELATED = 0.5
 """Score from which on two texts belong together."""
-FirstColumn = Annotated[str | None, "Column of the first text (by default anchor, sentence1, text1)."]
-SecondColumn = Annotated[str | None, "Column of the second text (by default positive, sentence2, text2)."]
-NegativeColumn = Annotated[str | None, "Column of a text that does not belong to the first (by default negative)."]
-ScoreColumn = Annotated[
-    str | None,
-    "Column of the graded score, or of 1 and 0 (by default score or label; none: all pairs belong together).",
-]
-ScoreRange = Annotated[str | None, "Lowest and highest score that there may be, such as 0,5."]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairOptions(OwnTable):
+    """Options of pairs of texts in tables."""
+
+    first_column: Annotated[str | None, "Column of the first text (by default anchor, sentence1, text1)."] = None
+    second_column: Annotated[str | None, "Column of the second text (by default positive, sentence2, text2)."] = None
+    negative_column: Annotated[
+        str | None, "Column of a text that does not belong to the first (by default negative)."
+    ] = None
+    score_column: Annotated[
+        str | None,
+        "Column of the graded score, or of 1 and 0 (by default score or label; none: all pairs belong together).",
+    ] = None
+    score_range: Annotated[str | None, "Lowest and highest score that there may be, such as 0,5."] = None
+    group_column: GroupColumn = None
 
 
 class Row(NamedTuple):
@@ -64,30 +57,8 @@ class Row(NamedTuple):
         return tuple(normalise(text) for text in self[:3] if text)
 
 
-def build_pairs(
-    paths: Inputs = (),
-    *,
-    first_column: FirstColumn = None,
-    second_column: SecondColumn = None,
-    negative_column: NegativeColumn = None,
-    score_column: ScoreColumn = None,
-    score_range: ScoreRange = None,
-    group_column: GroupColumn = None,
-    split_column: SplitColumn = None,
-    train: Train = None,
-    validation: Validation = None,
-    test: Test = None,
-    revision: DataRevision = None,
-    subset: Subset = None,
-    validation_size: ValidationSize = 0.1,
-    test_size: TestSize = 0.2,
-    seed: Seed = 0,
-    skip_bad: SkipBad = False,
-    title: Title = None,
-    license: License = None,
-    terms: Terms = None,
-    citation: Citation = None,
-) -> tuple[DatasetDict, dict[str, Any]]:
+@takes(PairOptions)
+def build_pairs(asked: PairOptions) -> tuple[DatasetDict, dict[str, Any]]:
     """Build pairs of texts of a table of one's own; returns the splits and the manifest.
 
     The columns are sentence1, sentence2, score (from 0 to 1) and group, or without scores anchor, positive, negative
@@ -98,15 +69,13 @@ def build_pairs(
         BioftError: no table, a missing column, an empty text, a score that is none or out of its range, or a split
             left empty.
     """
-    asked = dict(locals())
     scored: set[bool] = set()
-    columns = (first_column, second_column, negative_column, score_column, group_column)
-    read = splits.collect(asked, lambda table, start: _maker(table, asked, scored), columns)
+    read = splits.collect(asked, lambda table, start: _maker(table, asked, scored))
     if len(scored) > 1:
         raise BioftError("Some of the files have a column of scores, and others have none.")
     rows, left_out = read.rows, Counter[str]()
     if True in scored:
-        low, high = _range(score_range, [row.score for its in rows.values() for row in its])
+        low, high = _range(asked.score_range, [row.score for its in rows.values() for row in its])
         rows = {name: [row._replace(score=_scaled(row, low, high)) for row in its] for name, its in rows.items()}
         read.arguments["score_range"] = f"{low:g},{high:g}"
     if splits.ALL in rows:
@@ -117,9 +86,7 @@ def build_pairs(
         identity=lambda row: row.place,
         same=joins if splits.ALL in rows else Row.texts,
         group=lambda row: row.group,
-        validation_size=validation_size,
-        test_size=test_size,
-        seed=seed,
+        asked=asked,
         what="pairs",
     )
     if splits.ALL in rows:
@@ -131,11 +98,10 @@ def build_pairs(
     dataset = DatasetDict({name: _to_split(its, kind, firsts) for name, its in divided.rows.items()})
     return dataset, Origin("pairs", read.arguments, read.sources, read.license).manifest(
         dataset,
-        {"validation_size": validation_size, "test_size": test_size, "seed": seed},
+        {**asked.sizes(), "seed": asked.seed},
         rows={name: _count(its) for name, its in dataset.items()},
         split=divided.split,
-        read={"rows": read.n_rows},
-        skipped={"all": {"documents": len(read.skipped), "first": read.skipped[:3]}},
+        **read.told,
         left_out={key: n for key, n in {**left_out, **divided.left_out}.items() if n},
         notes=[*read.notes, *divided.notes],
         graded=kind == pa.float64(),
@@ -156,9 +122,9 @@ def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
     }
 
 
-def _maker(table: Table, asked: Mapping[str, Any], scored: set[bool]) -> Callable[[str, Sequence[Any]], Row]:
+def _maker(table: Table, asked: PairOptions, scored: set[bool]) -> Callable[[str, Sequence[Any]], Row]:
     def find(name: str, known: Sequence[str], *, needed: bool = False) -> int | None:
-        return table.find(asked[name], known, f"--{name.replace('_', '-')}", needed=needed)
+        return table.find(getattr(asked, name), known, f"--{name.replace('_', '-')}", needed=needed)
 
     first, second = (find(*each, needed=True) for each in (("first_column", FIRST), ("second_column", SECOND)))
     negative, score = find("negative_column", NEGATIVE), find("score_column", SCORE)

@@ -10,9 +10,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from bioft.datasets.formats import inputs, tables
-from bioft.datasets.options import PathName
+from bioft.datasets.options import OwnData, OwnTable, PathName
 from bioft.datasets.splits import SPLIT_OF_WORD, SPLITS, IntArray, check_sizes, grouped_split, split_in
-from bioft.errors import BioftError, suggestion
+from bioft.errors import BioftError, leaving_out, suggestion
 
 ALL = "all"
 """In the place of a split, for rows that are to be split here."""
@@ -94,9 +94,7 @@ def divide(
     identity: Callable[[T], str],
     same: Callable[[T], Iterable[Hashable]],
     group: Callable[[T], Hashable | None],
-    validation_size: float,
-    test_size: float,
-    seed: int,
+    asked: OwnData,
     what: str,
     assign: Callable[[Sequence[T]], IntArray] | None = None,
 ) -> Division:
@@ -107,9 +105,7 @@ def divide(
         identity: the id of a row, which may be in one split only.
         same: what rows of two splits must not share: texts, normalised.
         group: the group of a row; None where there are no groups.
-        validation_size: fraction of the rows, as `test_size`; where validation is missing, of the training rows.
-        test_size: see there.
-        seed: of what is drawn.
+        asked: its sizes are fractions of the rows, and that of validation, where only that is missing, of training.
         what: the rows in words ("texts").
         assign: what splits rows of `ALL`, where that is not by group; its rows share nothing.
 
@@ -119,8 +115,7 @@ def divide(
     Raises:
         BioftError: an id or a group in two given splits, or a split that is left empty.
     """
-    sizes = {"validation_size": validation_size, "test_size": test_size}
-    rng = np.random.default_rng(seed)
+    sizes, rng = asked.sizes(), np.random.default_rng(asked.seed)
     if ALL in found:
         rows = list(found[ALL])
         codes = grouped_split(components(rows, same, group), **sizes, rng=rng) if assign is None else assign(rows)
@@ -135,11 +130,11 @@ def divide(
     description: dict[str, Any] = {"strategy": "given"}
     notes = []
     if "validation" not in rows_of:
-        check_sizes(validation_size, test_size)
+        check_sizes(**sizes)
         train = rows_of["train"]
-        codes = _share(components(train, same, group), validation_size, rng)
+        codes = _share(components(train, same, group), asked.validation_size, rng)
         rows_of = _by_code(train, codes) | {"test": rows_of["test"]}
-        description |= {"validation": "taken from train", "validation_size": validation_size}
+        description |= {"validation": "taken from train", "validation_size": asked.validation_size}
         taken = len(rows_of["validation"])
         notes.append(f"no validation split was given: {taken:,} of the {len(train):,} {what} of train are it")
     for name in SPLITS:
@@ -214,98 +209,95 @@ class Opened(NamedTuple):
     on_hub: dict[str, tables.Table]
     sources: list[dict[str, Any]]
     license: dict[str, str]
+    notes: list[str]
 
     def named(self) -> dict[str, list[str]]:
         """The names of the files of given splits, as a manifest keeps them."""
         return {name: [Path(file).name for file in its] for name, its in self.files.items() if name != ALL}
 
 
-def open_inputs(asked: dict[str, Any]) -> Opened:
-    """Find the files that were asked for, or the dataset on the Hub; takes out of `asked` what says so.
+def open_inputs(asked: OwnData) -> Opened:
+    """Find the files that were asked for, or the dataset on the Hub.
 
     Raises:
         BioftError: as `files_of` and `tables.of_hub`, or splits on the Hub that are not named train and test.
     """
-    about = inputs.About(*(asked.pop(name) for name in inputs.About._fields))
-    paths, *given = [asked.pop(name) for name in ("paths", *SPLITS)]
-    license = about.license_fields()
-    if not tables.is_on_hub(paths):
-        files = files_of(paths, *given)
-        return Opened(files, {}, inputs.sources([each for its in files.values() for each in its], about), license)
-    name = str(paths[0])
-    by_split, source = tables.of_hub(name, asked.get("revision"), asked.get("subset"))
-    if about.license is None and source["license"]:
+    given = (asked.train, asked.validation, asked.test)
+    license = {"license": (asked.license or "unknown").lower()} | ({"title": asked.title} if asked.title else {})
+    if not tables.is_on_hub(asked.paths):
+        if asked.max_rows is not None:
+            raise BioftError("--max-rows is for data on the Hub; files are read whole. Leave it out.")
+        files = files_of(asked.paths, *given)
+        return Opened(files, {}, inputs.sources([each for its in files.values() for each in its], asked), license, [])
+    name = str(asked.paths[0])
+    by_split, source, notes = tables.of_hub(name, asked.revision, asked.subset, asked.max_rows)
+    if asked.license is None and source["license"]:
         license["license"] = str(source["license"])
-    source |= {"terms": about.terms or "not stated", "citation": about.citation}
-    return Opened(_splits_of_hub(by_split, given, name), by_split, [source], license)
+    source |= {"terms": asked.terms or "not stated", "citation": asked.citation}
+    return Opened(_splits_of_hub(by_split, given, name), by_split, [source], license, notes)
 
 
 class Collected(NamedTuple):
     """What was read of tables: rows by split, and what a manifest says of them."""
 
     rows: dict[str, list[Any]]
-    n_rows: int
     skipped: list[str]
     notes: list[str]
+    told: dict[str, Any]
+    """What the manifest says of all that was read."""
     sources: list[dict[str, Any]]
     license: dict[str, str]
     arguments: dict[str, Any]
 
 
 def collect(
-    asked: dict[str, Any],
+    asked: OwnTable,
     maker: Callable[[tables.Table, str], Callable[[str, Sequence[Any]], T]],
-    columns: Iterable[str | None],
     *,
+    apart: Sequence[str] = (),
     lines: bool = False,
 ) -> Collected:
     """Read the rows of all tables that were asked for: files, or the splits of a dataset on the Hub.
 
     Args:
-        asked: the arguments of a builder; those of files, splits and cards are taken out, the others are kept as
-            `arguments`.
+        asked: the options of a builder, which are kept as `arguments` but for those that are said `apart`.
         maker: takes a table and the start of ids for its rows; returns what makes a row of its place and cells, or
             raises BioftError for a wrong one.
-        columns: the names of columns that were given.
+        apart: see `asked`.
         lines: a file in which no column has a usual name is a text on each line, and no table.
 
     Raises:
         BioftError: for a wrong row, unless `skip_bad`; and as `files_of` and `tables.read`.
     """
     opened = open_inputs(asked)
-    for name in ("validation_size", "test_size", "seed"):
-        asked.pop(name)
     skipped: list[str] = []
-    messages = skipped if asked["skip_bad"] else None
-    wanted = [*columns, asked.get("split_column")]
+    messages = skipped if asked.skip_bad else None
+    wanted = asked.columns()
 
     def table_of(file: str) -> tables.Table:
         return opened.on_hub[file] if opened.on_hub else tables.read(Path(file), wanted, messages, lines=lines)
 
     rows: dict[str, list[Any]] = {}
-    n_rows, notes = 0, []
+    notes = opened.notes
     for name, files in opened.files.items():
         for number, table in enumerate(map(table_of, files), 1):
             start = ("row" if name == ALL else name) + (f"-{number}" if number > 1 else "")
             make = maker(table, start)
-            place_of_split = table.find(asked.get("split_column"), (), "--split-column", needed=False)
+            place_of_split = table.find(asked.split_column, (), "--split-column", needed=False)
             if not table.header:
                 notes.append(f"{Path(table.name).name} has no line with the names of its columns")
             for place, cells in table.rows:
-                n_rows += 1
-                try:
+                with leaving_out(messages):
                     of_row = name
-                    if asked.get("split_column") and place_of_split is not None:
-                        of_row = split_of(tables.text_of(cells[place_of_split]), str(asked["split_column"]))
+                    if asked.split_column and place_of_split is not None:
+                        of_row = split_of(tables.text_of(cells[place_of_split]), asked.split_column)
                     rows.setdefault(of_row, []).append(make(place, cells))
-                except BioftError as error:
-                    if messages is None:
-                        raise
-                    messages.append(str(error))
     if not rows:
         raise BioftError(f"There is no row to build of. {skipped[0] if skipped else ''}".strip())
-    arguments = inputs.given(**asked, **opened.named())
-    return Collected(rows, n_rows, skipped, notes, opened.sources, opened.license, arguments)
+    n_read = sum(map(len, rows.values())) + len(skipped)
+    arguments = asked.arguments(*apart) | opened.named()
+    told = {"read": {"rows": n_read}, "skipped": {"all": {"documents": len(skipped), "first": skipped[:3]}}}
+    return Collected(rows, skipped, notes, told, opened.sources, opened.license, arguments)
 
 
 def _splits_of_hub(

@@ -1,6 +1,5 @@
 """Tables of one's own: CSV, TSV, JSONL and Parquet files, and data on the Hub by name; columns by name or number."""
 
-import csv
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,7 +10,8 @@ from typing import Any
 
 import datasets.config
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
-from datasets import ClassLabel, Dataset, get_dataset_config_names, load_dataset
+from datasets import ClassLabel, Dataset, IterableDataset, get_dataset_config_names, load_dataset_builder
+from huggingface_hub import HfFileSystem
 
 from bioft.datasets.formats import inputs
 from bioft.datasets.options import PathName
@@ -21,6 +21,8 @@ from bioft.hub.client import Access, connection
 from bioft.storage import json_text, tables as delimited
 from bioft.storage.text_lines import TextLines
 
+LARGEST = 2_000_000_000
+"""Bytes of a dataset on the Hub from which on not all of it is fetched."""
 PEEKED = 200
 """Rows by which it is told whether the first one names the columns."""
 KNOWN = frozenset(
@@ -83,7 +85,7 @@ def read(path: Path, asked: Iterable[str | None], skipped: list[str] | None, *, 
     `asked`: the names of columns that were given; `lines`: see `_delimited`. Raises BioftError for other files.
     """
     kind = inputs.tell(path)
-    if kind == "parquet" or (kind == "tokens" and path.read_bytes()[:4] == b"PAR1"):
+    if path.is_file() and inputs.is_parquet(path):
         try:
             return of_dataset(str(path), Dataset(pq.read_table(path)))
         except (OSError, ValueError) as error:
@@ -100,30 +102,31 @@ def read(path: Path, asked: Iterable[str | None], skipped: list[str] | None, *, 
     return _delimited(path, [name for name in asked if name], skipped, lines)
 
 
-def of_dataset(name: str, rows: Dataset) -> Table:
-    """The table of rows that `datasets` holds, with the names of class labels in the place of their numbers."""
-    columns = rows.column_names
+def of_dataset(name: str, rows: Dataset | IterableDataset) -> Table:
+    """The table of rows that `datasets` holds or streams, with the names of class labels in the place of numbers."""
+    features = dict(rows.features or {})
 
     def cells() -> Iterator[tuple[str, Sequence[Any]]]:
         number = 0
         for batch in rows.iter(batch_size=1000):
-            for values in zip(*(batch[column] for column in columns), strict=True):
+            for values in zip(*(batch[column] for column in features), strict=True):
                 number += 1
-                yield (
-                    f"{name}, row {number}",
-                    [_label(value, rows.features[column]) for value, column in zip(values, columns, strict=True)],
-                )
+                named = map(_named, values, features.values())
+                yield f"{name}, row {number}", list(named)
 
-    return Table(name, columns, cells(), types=dict(rows.features))
+    return Table(name, list(features), cells(), types=features)
 
 
-def _label(value: Any, feature: Any) -> Any:
+def _named(value: Any, feature: Any) -> Any:
+    """A cell with the names of class labels, also of those inside lists and objects."""
     if isinstance(feature, ClassLabel):
         # The Hub writes -1 for labels that are kept secret.
         return None if value is None or value < 0 else feature.int2str(value)
-    inner = getattr(feature, "feature", None)
-    if isinstance(value, list) and isinstance(inner, ClassLabel):
-        return [inner.int2str(each) for each in value]
+    inner = feature if isinstance(feature, dict) else getattr(feature, "feature", None)
+    if isinstance(value, dict) and isinstance(inner, dict):
+        return {key: _named(each, inner.get(key)) for key, each in value.items()}
+    if isinstance(value, list) and isinstance(inner, ClassLabel | dict):
+        return [_named(each, inner) for each in value]
     return value
 
 
@@ -162,7 +165,7 @@ def _objects(path: Path, skipped: list[str] | None) -> Iterator[tuple[str, dict[
         for row in json_text.rows(lines, skipped):
             yield f"{path}, line {lines.number}", row
         return
-    values = json_text.parse("".join(lines), str(path))
+    values = json_text.parse(lines.read(), str(path))
     for number, value in enumerate(values, 1):
         place = f"{path}, object {number}"
         if isinstance(value, dict):
@@ -176,7 +179,7 @@ def _objects(path: Path, skipped: list[str] | None) -> Iterator[tuple[str, dict[
 def _delimited(path: Path, asked: Sequence[str], skipped: list[str] | None, lines: bool) -> Table:
     """A CSV file or its like; with `lines`, where no column has a usual name or one asked for, a text on each line."""
     start = [line.rstrip("\r\n") for line in islice(TextLines(path), PEEKED) if line.strip()]
-    parted = {each: [_split(line, each) for line in start] for each in delimited.DELIMITERS}
+    parted = {each: [delimited.split(line, each) for line in start] for each in delimited.DELIMITERS}
     alike = {each: sum(len(row) == len(rows[0]) > 1 for row in rows) for each, rows in parted.items()}
     separator = max(alike, key=lambda each: (alike[each], len(parted[each][0])))
     names = [cell.strip() for cell in parted[separator][0]]
@@ -201,15 +204,6 @@ def _lines(path: Path, start: Sequence[str], asked: Sequence[str]) -> Table:
     if header:
         next(rows)
     return Table(str(path), [start[0].strip() if header else "1"], rows, header, sample=[start[:1]])
-
-
-def _split(line: str, separator: str) -> list[str]:
-    if separator == "\t":
-        return line.split("\t")
-    try:
-        return next(csv.reader([line], delimiter=separator), [""])
-    except csv.Error:
-        return [""]
 
 
 def _names_columns(first: Sequence[str], others: Sequence[Sequence[str]], asked: Sequence[str]) -> bool:
@@ -237,12 +231,16 @@ def is_on_hub(paths: Sequence[PathName]) -> bool:
     return len(paths) == 1 and not Path(paths[0]).exists() and pull.is_repository_name(str(paths[0]))
 
 
-def of_hub(name: str, revision: str | None, subset: str | None) -> tuple[dict[str, Table], dict[str, Any]]:
-    """The splits of a dataset on the Hub as tables, at one commit, and what a manifest says of it.
+def of_hub(
+    name: str, revision: str | None, subset: str | None, max_rows: int | None = None
+) -> tuple[dict[str, Table], dict[str, Any], list[str]]:
+    """The splits of a dataset on the Hub as tables, at one commit; what a manifest says of it; and notes.
+
+    With `max_rows` the first rows of each split are streamed, and no more is fetched than these need.
 
     Raises:
-        BioftError: no such dataset, one that needs code of its own, or one with several configurations and no
-            `subset`; and where the Hub can't be asked.
+        BioftError: no such dataset, one that needs code of its own, one of more than `LARGEST` bytes without
+            `max_rows`, or one with several configurations and no `subset`; and where the Hub can't be asked.
     """
     # Nothing is asked for but the files of that commit: no copy of another one, no count of downloads.
     datasets.config.USE_PARQUET_EXPORT = datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False
@@ -261,7 +259,14 @@ def of_hub(name: str, revision: str | None, subset: str | None) -> tuple[dict[st
             )
         if subset is not None and subset not in configurations:
             raise BioftError(f"{name} has no configuration {subset!r}. {suggestion(subset, configurations)}")
-        loaded = load_dataset(name, subset, revision=info.sha)
+        builder = load_dataset_builder(name, subset, revision=info.sha)
+        size = sum(each.size or 0 for each in files if _is_of(builder, each.rfilename))
+        if max_rows is None and size > LARGEST:
+            raise BioftError(
+                f"The dataset {name} has {size / 1e9:.1f} GB, and is read whole up to {LARGEST / 1e9:.1f} GB. Say how "
+                "many rows are enough: --max-rows 100000 streams the first ones of each split."
+            )
+        splits, notes = _loaded(name, builder, max_rows)
     card: Any = info.card_data or {}
     content = "\n".join(f"{each.rfilename} {each.blob_id}" for each in files)
     source = {
@@ -273,4 +278,39 @@ def of_hub(name: str, revision: str | None, subset: str | None) -> tuple[dict[st
         "redistribution": "ask",
         "license": card.get("license"),
     }
-    return {split: of_dataset(f"{name} {split}", rows) for split, rows in loaded.items()}, source
+    return splits, source, notes
+
+
+def _is_of(builder: Any, file: str) -> bool:
+    """Whether a file of a dataset is one of those that a configuration reads."""
+    found = (url for urls in (builder.config.data_files or {}).values() for url in urls)
+    return any(str(url).endswith(f"/{file}") for url in found)
+
+
+def _loaded(name: str, builder: Any, max_rows: int | None) -> tuple[dict[str, Table], list[str]]:
+    if max_rows is None:
+        builder.download_and_prepare()
+        return {split: of_dataset(f"{name} {split}", rows) for split, rows in builder.as_dataset().items()}, []
+    found, notes = {}, []
+    for split, rows in builder.as_streaming_dataset().items():
+        rows = rows if rows.features else rows._resolve_features()
+        # As one list, so that what fails on the way is told as of the Hub.
+        first = [*rows.take(max_rows + 1)]
+        found[split] = of_dataset(f"{name} {split}", Dataset.from_list(first[:max_rows], features=rows.features))
+        if len(first) > max_rows:
+            of = _number_of_rows(builder, split)
+            notes.append(f"of {name}, {split}, the first {max_rows:,} rows of {of} were read (--max-rows)")
+    return found, notes
+
+
+def _number_of_rows(builder: Any, split: str) -> str:
+    """How many rows a split has: as its card says, else as the ends of Parquet files do, else "more"."""
+    if known := (builder.info.splits or {}).get(split):
+        return f"{known.num_examples:,}"
+    if type(builder).__name__ != "Parquet":
+        return "more"
+    n_rows = 0
+    for url in builder.config.data_files[split]:
+        with HfFileSystem().open(url) as stream:
+            n_rows += pq.read_metadata(stream).num_rows
+    return f"{n_rows:,}"

@@ -1,85 +1,107 @@
-"""Rows that are documents: text with entities in the columns of bioft's datasets, or tokens with their tags."""
+"""Rows that are documents: text with entities in the columns of bioft's datasets, BigBio's, or tokens with tags."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 from bioft.datasets.documents.corpus import AnnotatedText
 from bioft.datasets.documents.pubtator import Mention, Relation
 from bioft.datasets.formats import conll, inputs, tables
-from bioft.errors import BioftError
+from bioft.datasets.formats.brat import PIECES
+from bioft.datasets.options import OwnData
+from bioft.errors import BioftError, leaving_out
 
-TokensColumn = Annotated[str | None, "Column of the tokens of tables and data on the Hub (by default tokens)."]
-TagsColumn = Annotated[str | None, "Column of their tags (by default ner_tags or tags)."]
-TagNames = Annotated[str | None, "Names of tags that are numbers, in their order: O,B-Chemical,I-Chemical."]
 TOKENS, TAGS = ("tokens", "words"), ("ner_tags", "tags", "labels", "ner_labels")
+Maker = Callable[[str, str, dict[str, Any]], AnnotatedText]
+IDS = ("document_id", "id", "sent_id", "guid")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TagOptions(OwnData):
+    """Options of rows of tokens and tags."""
+
+    tokens_column: Annotated[str | None, "Column of the tokens of tables and data on the Hub (by default tokens)."] = (
+        None
+    )
+    tags_column: Annotated[str | None, "Column of their tags (by default ner_tags or tags)."] = None
+    tag_names: Annotated[str | None, "Names of tags that are numbers, in their order: O,B-Chemical,I-Chemical."] = None
 
 
 def read(
-    path: Path,
-    prefix: str,
-    asked: Mapping[str, Any],
-    only_type: str | None,
-    *,
-    skipped: list[str] | None,
-    counted: Counter[str],
+    path: Path, prefix: str, asked: OwnData, only_type: str | None, *, skipped: list[str] | None, counted: Counter[str]
 ) -> Iterator[AnnotatedText]:
     """Yield the documents of a JSONL or Parquet file."""
-    columns = [asked.get(name) for name in ("tokens_column", "tags_column")]
-    table = tables.read(path, columns, skipped)
+    table = tables.read(path, asked.columns(), skipped)
     yield from of_table(table, prefix, asked, only_type, skipped=skipped, counted=counted)
 
 
 def of_table(
     table: tables.Table,
     prefix: str,
-    asked: Mapping[str, Any],
+    asked: OwnData,
     only_type: str | None,
     *,
     skipped: list[str] | None,
     counted: Counter[str],
 ) -> Iterator[AnnotatedText]:
-    """Yield a document for each row: of text and entities, or of tokens and tags (names, or numbers that have names).
+    """Yield a document for each row: of text and entities, of BigBio's passages and entities, or of tokens and tags.
 
-    Raises BioftError for a missing column, a row with more or fewer tags than tokens, and numbers without names.
+    Raises BioftError for a missing column, a row that is none of a document, more or fewer tags than tokens, and tags
+    that are numbers without names; with `skipped` such rows are left out.
     """
-    if {"text", "entities"} <= set(table.columns):
-        yield from _documents(table, prefix, skipped)
-        return
-    token_column = table.find(asked.get("tokens_column"), TOKENS, "--tokens-column")
-    tag_column = table.find(asked.get("tags_column"), TAGS, "--tags-column")
-    id_column = table.find(None, ("document_id", "id", "sent_id", "guid"), "the id", needed=False)
-    names = [each.strip() for each in (asked.get("tag_names") or "").split(",") if each.strip()]
+    columns = set(table.columns)
+    if {"text", "entities"} <= columns:
+        make: Maker = _of_text
+    elif {"passages", "entities"} <= columns:
+        make = partial(_of_bigbio, counted=counted)
+    elif isinstance(asked, TagOptions):
+        make = _of_tags(table, asked, only_type, counted)
+    else:
+        raise BioftError(
+            f"{table.name} has no columns text, entities and relations, nor BigBio's passages, entities and "
+            f"relations. {table.in_words()}"
+        )
+    id_column = table.find(None, IDS, "the id", needed=False)
     seen: set[str] = set()
     for number, (place, cells) in enumerate(table.rows, 1):
+        with leaving_out(skipped):
+            name = tables.text_of(cells[id_column]) if id_column is not None else ""
+            if "entities" not in columns:
+                # Ids of sentences such as 0, 1, 2 begin again in each split.
+                name = f"{prefix}-{name}" if name.isdigit() else name
+                name = "" if name in seen else name
+                seen.add(name)
+            document = make(name or f"{prefix}-{number}", place, dict(zip(table.columns, cells, strict=True)))
+            if document.text:
+                yield inputs.check(document, place)
+            else:
+                counted["rows without tokens, of which nothing is made"] += 1
+
+
+def _of_tags(table: tables.Table, asked: TagOptions, only_type: str | None, counted: Counter[str]) -> Maker:
+    token_column = table.columns[table.find(asked.tokens_column, TOKENS, "--tokens-column") or 0]
+    tag_column = table.columns[table.find(asked.tags_column, TAGS, "--tags-column") or 0]
+    names = [each.strip() for each in (asked.tag_names or "").split(",") if each.strip()]
+
+    def make(name: str, place: str, row: dict[str, Any]) -> AnnotatedText:
+        words, tags = row[token_column], row[tag_column]
+        if not isinstance(words, list) or not isinstance(tags, list) or len(words) != len(tags):
+            raise BioftError(f"{place}: tokens and tags must be lists that are equally long.")
         try:
-            words, tags = cells[token_column or 0], cells[tag_column or 0]
-            if not isinstance(words, list) or not isinstance(tags, list) or len(words) != len(tags):
-                raise BioftError(f"{place}: tokens and tags must be lists that are equally long.")
-            if not words:
-                continue
-            try:
-                sentence = [
-                    conll.Token(str(word), *conll.read_tag(_tag(tag, names), only_type))
-                    for word, tag in zip(words, tags, strict=True)
-                ]
-            except BioftError as error:
-                raise BioftError(f"{place}: {error}") from None
+            sentence = [
+                conll.Token(str(word), *conll.read_tag(_tag(tag, names), only_type))
+                for word, tag in zip(words, tags, strict=True)
+            ]
         except BioftError as error:
-            if skipped is None:
-                raise
-            skipped.append(str(error))
-            continue
-        name = tables.text_of(cells[id_column]) if id_column is not None else ""
-        # Ids such as 0, 1, 2 begin again in each split.
-        name = f"{prefix}-{name or number}" if not name or name.isdigit() else name
-        if name in seen:
-            name = f"{prefix}-{number}"
-        seen.add(name)
-        counted["sentences"] += 1
+            raise BioftError(f"{place}: {error}") from None
+        counted["sentences"] += bool(sentence)
         counted["tokens"] += len(sentence)
-        yield conll.assemble(name, [sentence], counted)
+        return conll.assemble(name, [sentence], counted)
+
+    return make
 
 
 def _tag(tag: Any, names: Sequence[str]) -> str:
@@ -91,43 +113,71 @@ def _tag(tag: Any, names: Sequence[str]) -> str:
     return names[tag]
 
 
-def _documents(table: tables.Table, prefix: str, skipped: list[str] | None) -> Iterator[AnnotatedText]:
-    id_column = table.find(None, ("document_id", "id"), "the id", needed=False)
-    text_column, entities = (table.columns.index(name) for name in ("text", "entities"))
-    relations = table.find(None, ("relations",), "relations", needed=False)
-    for number, (place, cells) in enumerate(table.rows, 1):
-        try:
-            text = cells[text_column]
-            if not isinstance(text, str) or not text.strip():
-                raise BioftError(f"{place}: the text is empty or no text.")
-            name = tables.text_of(cells[id_column]) if id_column is not None else ""
-            mentions = [_mention(its, text, place) for its in cells[entities] or ()]
-            found = [_relation(its, place) for its in (cells[relations] if relations is not None else None) or ()]
-            document = AnnotatedText(name or f"{prefix}-{number}", text, "", mentions, found)
-            yield inputs.check(document, place)
-        except BioftError as error:
-            if skipped is None:
-                raise
-            skipped.append(str(error))
+def _of_text(name: str, place: str, row: dict[str, Any]) -> AnnotatedText:
+    text = row["text"]
+    if not isinstance(text, str) or not text.strip():
+        raise BioftError(f"{place}: the text is empty or no text.")
+    mentions = [_mention(its, text, place) for its in _objects(row["entities"], place)]
+    relations = [_relation(its, place) for its in _objects(row.get("relations"), place)]
+    return AnnotatedText(name, text, "", mentions, relations)
 
 
-def _mention(its: Any, text: str, place: str) -> Mention:
-    try:
-        start, end = its["start"], its["end"]
-        kind = its.get("type", its.get("label"))
-        if type(start) is not int or type(end) is not int or not isinstance(kind, str):
-            raise TypeError
-    except (KeyError, TypeError, AttributeError):
+def _objects(value: Any, place: str) -> list[dict[str, Any]]:
+    """The objects of a cell: a list of them or, as older datasets on the Hub have it, lists by key."""
+    if isinstance(value, dict) and all(isinstance(each, list) for each in value.values()):
+        value = [dict(zip(value, each, strict=False)) for each in zip(*value.values(), strict=False)]
+    if not isinstance(value or [], list) or not all(isinstance(each, dict) for each in value or ()):
+        raise BioftError(f"{place}: {str(value)[:80]} is no list of objects.")
+    return value or []
+
+
+def _mention(its: dict[str, Any], text: str, place: str) -> Mention:
+    start, end, kind = its.get("start"), its.get("end"), its.get("type", its.get("label"))
+    if type(start) is not int or type(end) is not int or not isinstance(kind, str):
         raise BioftError(
             f"{place}: an entity is {str(its)[:80]}; needed are start and end (whole numbers) and type; text and id "
             "may be there too."
-        ) from None
+        )
     identifier = tables.text_of(its.get("id")) or conll.NOT_LINKED
     return Mention(start, end, its.get("text") or text[max(0, start) : max(0, end)], kind, identifier)
 
 
-def _relation(its: Any, place: str) -> Relation:
-    values = [tables.text_of(its.get(name)) for name in ("type", "head", "tail")] if isinstance(its, dict) else [""]
+def _relation(its: dict[str, Any], place: str) -> Relation:
+    values = [tables.text_of(its.get(name)) for name in ("type", "head", "tail")]
     if not all(values):
         raise BioftError(f"{place}: a relation is {str(its)[:80]}; needed are type, head and tail (ids of entities).")
     return Relation(*values)
+
+
+def _of_bigbio(name: str, place: str, row: dict[str, Any], counted: Counter[str]) -> AnnotatedText:
+    """A document of BigBio's schema for knowledge bases (`bigbio_kb`), whose offsets count through all passages.
+
+    Ids are the concepts that entities were normalised to; without, where there are relations, those of the entities.
+    """
+    try:
+        text = ""
+        for passage in sorted(_objects(row["passages"], place), key=lambda its: its["offsets"][0][0]):
+            (start, _), *_ = passage["offsets"]
+            text = text.ljust(start) + " ".join(passage["text"])
+        related = _objects(row.get("relations"), place)
+        mentions = {}
+        for its in _objects(row["entities"], place):
+            start, end = min(each[0] for each in its["offsets"]), max(each[1] for each in its["offsets"])
+            counted[PIECES] += len(its["offsets"]) > 1
+            words = text[start:end] if len(its["offsets"]) > 1 else " ".join(its["text"])
+            concepts = [_concept(each) for each in _objects(its.get("normalized"), place) if each.get("db_id")]
+            other = f"{name}:{its['id']}" if related else conll.NOT_LINKED
+            mentions[its["id"]] = Mention(start, end, words, str(its["type"]), "|".join(concepts) or other)
+        relations = [
+            Relation(str(its["type"]), mentions[its["arg1_id"]].id, mentions[its["arg2_id"]].id) for its in related
+        ]
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise BioftError(f"{place}: it is not as BigBio's schema has it ({type(error).__name__}: {error}).") from None
+    if not text.strip():
+        raise BioftError(f"{place}: it has no text.")
+    return AnnotatedText(name, text, "", list(mentions.values()), list(dict.fromkeys(relations)))
+
+
+def _concept(its: dict[str, Any]) -> str:
+    database, identifier = str(its.get("db_name") or ""), str(its["db_id"])
+    return identifier if not database or identifier.startswith(f"{database}:") else f"{database}:{identifier}"

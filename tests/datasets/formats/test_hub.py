@@ -10,6 +10,7 @@ import pytest
 from datasets import ClassLabel, Dataset, Features, List, Value
 from huggingface_hub import HfApi
 
+from bioft.datasets.formats.documents import build_relations
 from bioft.storage import datasets as storage
 from tests.hub_server.server import HubServer
 
@@ -30,12 +31,52 @@ def rows(repository: str, split: str, n: int) -> Dataset:
         features = {"text": Value("string"), "label": ClassLabel(names=["no", "yes"])}
         columns = {"text": [f"text {i} of {split}" for i in range(n)], "label": [i % 2 for i in range(n)]}
         return Dataset.from_dict(columns, features=Features(features))
+    if repository == "entities_and_relations":
+        return Dataset.from_list([own_document(f"{split}{i}") for i in range(n)])
+    if repository == "bigbio":
+        return Dataset.from_list([bigbio_document(f"{split}{i}", i) for i in range(n)])
     columns = {
         "sentence1": [f"one {i} {split}" for i in range(n)],
         "sentence2": [f"other {i} {split}" for i in range(n)],
         "score": [i % 5 / 4 for i in range(n)],
     }
     return Dataset.from_dict(columns)
+
+
+def own_document(name: str) -> dict[str, Any]:
+    """A document as bioft's own datasets have it."""
+    text = f"Drug{name} causes pain{name}."
+    place = text.index("pain")
+    entities = [
+        {"id": f"C{name}", "type": "Chemical", "start": 0, "end": 4 + len(name), "text": f"Drug{name}"},
+        {"id": f"D{name}", "type": "Disease", "start": place, "end": len(text) - 1, "text": f"pain{name}"},
+    ]
+    relations = [{"type": "Causes", "head": f"C{name}", "tail": f"D{name}"}]
+    return {"document_id": name, "text": text, "entities": entities, "relations": relations}
+
+
+def bigbio_document(name: str, number: int) -> dict[str, Any]:
+    """The same in BigBio's schema: a title, two spaces, an abstract; entities of it, one in pieces, one not linked."""
+    title, abstract = f"On drug{name}.", f"It causes severe renal and liver pain{name}."
+    start = len(title) + 2
+    severe, pain = start + abstract.index("severe"), start + abstract.index("pain")
+    return {
+        "id": str(number),
+        "document_id": f"doc-{name}",
+        "passages": [
+            {"id": "p2", "type": "abstract", "text": [abstract], "offsets": [[start, start + len(abstract)]]},
+            {"id": "p1", "type": "title", "text": [title], "offsets": [[0, len(title)]]},
+        ],
+        "entities": [
+            {"id": "e1", "type": "Chemical", "text": [f"drug{name}"], "offsets": [[3, 7 + len(name)]],
+             "normalized": [{"db_name": "MESH", "db_id": f"D{name}"}, {"db_name": "", "db_id": f"C{name}"}]},
+            {"id": "e2", "type": "Disease", "text": ["severe", f"pain{name}"],
+             "offsets": [[severe, severe + 6], [pain, pain + 4 + len(name)]], "normalized": []},
+        ],
+        "events": [],
+        "coreferences": [],
+        "relations": [{"id": "r1", "type": "CID", "arg1_id": "e1", "arg2_id": "e2", "normalized": []}],
+    }  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +87,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Any:
         patch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
         found = server.environment()
         api = HfApi(endpoint=server.endpoint, token=server.tokens["write"])
-        for repository in ("ner", "labels", "scored"):
+        for repository in ("ner", "labels", "scored", "entities_and_relations", "bigbio"):
             api.create_repo(f"user/{repository}", repo_type="dataset")
             for split, n in SPLITS.items():
                 path = folder / f"{split}.parquet"
@@ -89,9 +130,80 @@ def test_labels_and_pairs(environment: dict[str, str], tmp_path: Path) -> None:
     assert storage.load(tmp_path / "pairs")[0]["test"]["score"][:3] == [0.0, 0.25, 0.5]
 
 
+def test_entities_with_relations(environment: dict[str, str], tmp_path: Path) -> None:
+    answer = build(environment, "relations", "user/entities_and_relations", "-o", str(tmp_path / "out"))
+    assert answer.returncode == 0, answer.stderr
+    dataset, _ = storage.load(tmp_path / "out")
+    assert {name: its.to_list() for name, its in dataset.items()} == {
+        split: [own_document(f"{split}{i}") for i in range(n)] for split, n in SPLITS.items()
+    }
+
+
+def test_bigbio_documents(environment: dict[str, str], tmp_path: Path) -> None:
+    answer = build(environment, "relations", "user/bigbio", "-o", str(tmp_path / "relations"))
+    assert answer.returncode == 0, answer.stderr
+    dataset, manifest = storage.load(tmp_path / "relations")
+    assert {name: len(its) for name, its in dataset.items()} == SPLITS
+    assert manifest["read"] == {"documents": 62, "mentions in several pieces, taken from first to last": 62}
+    row = dataset["test"][3]
+    text = "On drugtest3.  It causes severe renal and liver paintest3."
+    concepts = ["MESH:Dtest3|Ctest3", "doc-test3:e2"]
+    assert (row["document_id"], row["text"]) == ("doc-test3", text)
+    assert row["entities"] == [
+        {"id": concepts[0], "type": "Chemical", "start": 3, "end": 12, "text": "drugtest3"},
+        {"id": concepts[1], "type": "Disease", "start": 25, "end": 57, "text": "severe renal and liver paintest3"},
+    ]
+    # One to each of the concepts of a mention, as in PubTator.
+    heads = concepts[0].split("|")
+    assert row["relations"] == [{"type": "CID", "head": head, "tail": concepts[1]} for head in heads]
+    answer = build(environment, "entities", "user/bigbio", "--types", "Chemical", "-o", str(tmp_path / "entities"))
+    assert answer.returncode == 0, answer.stderr
+    assert storage.load(tmp_path / "entities")[1]["rows"]["test"] == {"documents": 12, "Chemical": 12}
+
+
+def test_a_folder_that_looks_like_such_a_dataset_reads_the_same(tmp_path: Path) -> None:
+    for repository, start in (("entities_and_relations", "train0"), ("bigbio", "doc-train0")):
+        folder = tmp_path / repository
+        folder.mkdir()
+        for split, n in SPLITS.items():
+            rows(repository, split, n).to_parquet(str(folder / f"{split}-00000-of-00001.parquet"))
+        dataset, _ = build_relations([folder])
+        assert {name: len(its) for name, its in dataset.items()} == SPLITS
+        assert dataset["train"][0]["document_id"] == start and dataset["train"][0]["relations"]
+
+
+def test_the_first_rows_of_a_dataset_are_streamed_and_the_rest_is_counted(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    answer = build(environment, "labels", "user/labels", "--max-rows", "11", "-o", str(tmp_path / "out"))
+    assert answer.returncode == 0, answer.stderr
+    dataset, manifest = storage.load(tmp_path / "out")
+    assert {name: len(its) for name, its in dataset.items()} == {"train": 11, "validation": 10, "test": 11}
+    assert dataset["train"]["text"][:] == [f"text {i} of train" for i in range(11)]
+    assert manifest["notes"] == [
+        "of user/labels, train, the first 11 rows of 40 were read (--max-rows)",
+        "of user/labels, test, the first 11 rows of 12 were read (--max-rows)",
+    ]
+    assert manifest["arguments"]["max_rows"] == 11
+    prepared = [file for file in Path(environment["HF_HOME"]).rglob("*.arrow") if "labels" in str(file)]
+    assert len(prepared) <= len(SPLITS), "the whole dataset was fetched"
+
+
+def test_a_large_dataset_is_refused_without_a_number_of_rows(environment: dict[str, str], tmp_path: Path) -> None:
+    script = (
+        "from bioft.datasets.formats import tables; tables.LARGEST = 1000; tables.of_hub('user/labels', None, None)"
+    )
+    answer = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+    assert "is read whole up to 0.0 GB. Say how many rows are enough: --max-rows 100000" in answer.stderr
+    answer = build(environment, "labels", __file__, "--max-rows", "3", "-o", str(tmp_path / "out"))
+    assert "--max-rows is for data on the Hub; files are read whole" in answer.stderr
+
+
 def test_what_can_not_be_read_is_said(environment: dict[str, str], tmp_path: Path) -> None:
     answer = build(environment, "labels", "user/ner", "-o", str(tmp_path / "out"))
     assert "no column for --label-column: name it. Its columns: id, tokens, ner_tags" in answer.stderr
+    answer = build(environment, "relations", "user/ner", "-o", str(tmp_path / "out"))
+    assert "user/ner train has no columns text, entities and relations, nor BigBio's passages" in answer.stderr
     answer = build(environment, "labels", "user/coded", "-o", str(tmp_path / "out"))
     assert "needs code of its own, which bioft does not run" in answer.stderr
     assert "--revision refs/convert/parquet" in answer.stderr
