@@ -132,15 +132,37 @@ def _built_again(task: tasks.Task, recorded: Mapping[str, Any], path: Path | Non
     return source.builder()(*given, **{name: value for name, value in arguments.items() if name in parameters})
 
 
+def is_own(recorded: Mapping[str, Any]) -> bool:
+    """Whether recorded data are somebody's own, read from a format of the field."""
+    source = tasks.source(recorded.get("builder", ""))
+    return source is not None and source.own
+
+
+def own_on_hub(recorded: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The name and the commit of a dataset on the Hub whose columns were read; None for other data.
+
+    Raises:
+        BioftError: the name is that of a file or folder here, or of no dataset on the Hub.
+    """
+    if not is_own(recorded) or not recorded.get("sources"):
+        return None
+    first = recorded["sources"][0]
+    name, url, commit = (str(first.get(key) or "") for key in ("name", "url", "version"))
+    if not url.startswith(ON_HUB):
+        return None
+    if not pull.is_repository_name(name) or Path(name).exists():
+        raise BioftError(f"The record names {name!r} as a dataset on the Hub: it is none, or a file of this machine.")
+    return name, commit
+
+
 def _own_again(source: tasks.Source, recorded: Mapping[str, Any], path: Path | None) -> tuple[Any, dict[str, Any]]:
     """Build somebody's own data again: of the file or folder they were built of, or from the Hub at their commit."""
     arguments = dict(recorded["arguments"])
     files = {name: arguments.pop(name) for name in SPLITS if name in arguments}
     known = inspect.signature(source.builder()).parameters
-    options = {name: value for name, value in arguments.items() if name in known}
-    first = recorded["sources"][0]
-    if path is None and (first.get("url") or "").startswith(ON_HUB):
-        return source.builder()([first["name"]], **options | files | {"revision": first["version"]})
+    options = {name: value for name, value in arguments.items() if name in known and name != "paths"}
+    if path is None and (on_hub := own_on_hub(recorded)):
+        return source.builder()([on_hub[0]], **options | files | {"revision": on_hub[1]})
     if path is None:
         raise BioftError(f"The data were built from {sources_in_words(recorded)}: name them with --dataset-path.")
     folder = path if path.is_dir() else path.parent

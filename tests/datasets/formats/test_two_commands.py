@@ -1,19 +1,26 @@
 """A file of one's own becomes a finished run by a recipe's --dataset; others count the same figures."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 from seqeval.metrics import f1_score as seqeval_f1
 from sklearn.metrics import f1_score
 from typer.testing import CliRunner
 
 from bioft.cli import main as cli
+from bioft.datasets.configuration import recorded_configuration
+from bioft.datasets.recorded import recorded_data
 from bioft.errors import BioftError
+from bioft.hub import pull
 from bioft.storage import runs
+from bioft.training.reproduce import reproduce
 from bioft.verify import verify as verification
+from tests import warm_process
 from tests.datasets.formats.test_conll import write as write_conll
 from tests.datasets.formats.test_documents import documents, write_bioc_xml
 from tests.datasets.formats.test_labels import texts, write
@@ -40,14 +47,21 @@ def sentences(n: int, of: str) -> list[tuple[list[str], list[tuple[str, int, int
     return found
 
 
-def test_iob_files_become_a_run_whose_f1_seqeval_counts_too(tmp_path: Path, encoder: Path) -> None:
-    train = write_conll(tmp_path / "train.txt", sentences(60, "train"), "IOB1")
-    test = write_conll(tmp_path / "test.txt", sentences(30, "test"), "IOBES", " ")
+@pytest.fixture(scope="module")
+def tagged(tmp_path_factory: pytest.TempPathFactory, encoder: Path) -> Path:
+    """A run on two IOB files that lie beside it."""
+    folder = tmp_path_factory.mktemp("tagged")
+    train = write_conll(folder / "train.txt", sentences(60, "train"), "IOB1")
+    test = write_conll(folder / "test.txt", sentences(30, "test"), "IOBES", " ")
     options = {"model_name_or_path": encoder, "dataset": train, "test": test, "num_train_epochs": 6, **WINDOWS}
-    run_recipe(load_recipe("token_classification"), *command_line(**TRAINING, **options, output_dir=tmp_path / "run"))
-    record = runs.read(tmp_path / "run")
+    run_recipe(load_recipe("token_classification"), *command_line(**TRAINING, **options, output_dir=folder / "run"))
+    return folder / "run"
+
+
+def test_iob_files_become_a_run_whose_f1_seqeval_counts_too(tagged: Path) -> None:
+    record = runs.read(tagged)
     assert record["dataset"]["builder"] == "entities" and record["dataset"]["read"]["documents"] == 90
-    table = pd.read_parquet(tmp_path / "run" / "predictions.parquet")
+    table = pd.read_parquet(tagged / "predictions.parquet")
     assert len(table) == 30
 
     def tags(cell: str, words: list[str]) -> list[str]:
@@ -67,7 +81,86 @@ def test_iob_files_become_a_run_whose_f1_seqeval_counts_too(tmp_path: Path, enco
     )
     assert record["metrics"]["f1"]["value"] == pytest.approx(seqeval_f1(truth, found))
     assert record["metrics"]["f1"]["value"] > 0
-    assert verification.verify(str(tmp_path / "run")).status == "verified"
+    assert verification.verify(str(tagged)).status == "verified"
+
+
+def test_a_run_on_files_of_ones_own_is_trained_again(
+    tagged: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warm_process.instead_of_subprocess("bioft.training.reproduce", monkeypatch)
+    assert reproduce(str(tagged), tmp_path / "again").holds
+    recorded, again = runs.read(tagged), runs.read(tmp_path / "again")
+    assert again["metrics"] == recorded["metrics"] and again["dataset"] == recorded["dataset"]
+
+
+def test_files_that_were_changed_or_moved_are_told_before_any_training(tagged: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "moved"
+    shutil.copytree(tagged.parent, folder)
+    run, record = folder / "run", runs.read(tagged)
+    config = yaml.safe_load((run / runs.CONFIG).read_text())
+    assert recorded_configuration(run, record, folder / "train.txt") == config | {
+        "dataset": str(folder / "train.txt"),
+        "test": [str(folder / "test.txt")],
+        "model_name_or_path": record["base_model"]["name_or_path"],
+    }
+    assert verification.verify(str(run), dataset_path=folder / "train.txt").status == "verified"
+    with (folder / "test.txt").open("a") as stream:
+        stream.write("new O\n")
+    with pytest.raises(BioftError, match=r"test\.txt has changed since the run was trained on it.*--dataset-path"):
+        reproduce(str(run), tmp_path / "out", dataset_path=folder)
+    found = verification.verify(str(run), dataset_path=folder)
+    assert found.status == "cannot be checked" and "Here is another source: " in str(found.reasons)
+    (folder / "test.txt").unlink()
+    with pytest.raises(BioftError, match=r"The data are missing: there is no .*test\.txt.*Name them with"):
+        reproduce(str(run), tmp_path / "out", dataset_path=folder)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"dataset": "/etc/passwd"},
+        {"dataset": "notes.csv"},
+        {"dataset": "user/own", "test": ["notes.csv"]},
+        {"dataset": "user/own", "validation": ["../notes.csv"]},
+        {"dataset": "user/own", "deepspeed": "~/settings.json"},
+        {"dataset": "user/own", "lr_scheduler_kwargs": {"file": "/etc/passwd"}},
+    ],
+)
+def test_a_run_from_the_hub_can_not_have_files_of_this_machine_read(
+    tagged: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: dict[str, Any]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("notes.csv").write_text("secret\tO\n")
+    run = tmp_path / "run"
+    shutil.copytree(tagged, run)
+    content = yaml.safe_load((run / runs.CONFIG).read_text())
+    given = {key: value for key, value in content.items() if key not in ("dataset", "test")}
+    (run / runs.CONFIG).write_text(yaml.safe_dump(given | named))
+    (run / pull.ORIGIN).write_text('{"id": "user/tagger", "revision": "c"}')
+    with pytest.raises(BioftError, match="What comes from the Hub may not choose files"):
+        recorded_configuration(run, runs.read(run))
+    with pytest.raises(BioftError, match="name them with --dataset-path"):
+        recorded_data(run, runs.read(run))
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "notes.csv", "folder/notes"])
+def test_a_record_can_not_call_a_file_of_this_machine_a_dataset_on_the_hub(
+    tagged: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("folder").mkdir()
+    for path in ("notes.csv", "folder/notes"):
+        Path(path).write_text("secret\tO\n")
+    run, record = tmp_path / "run", runs.read(tagged)
+    shutil.copytree(tagged, run)
+    (run / pull.ORIGIN).write_text('{"id": "user/tagger", "revision": "c"}')
+    record["dataset"]["sources"] = [
+        {"name": name, "sha256": "0", "url": "https://huggingface.co/datasets/x", "version": "0"}
+    ]
+    for read in (recorded_configuration, recorded_data):
+        with pytest.raises(BioftError, match="as a dataset on the Hub: it is none, or a file of this machine"):
+            read(run, record)
 
 
 def test_sentences_with_0_and_1_become_a_run_whose_f1_scikit_learn_counts_too(tmp_path: Path, encoder: Path) -> None:
