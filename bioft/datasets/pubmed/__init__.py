@@ -1,4 +1,4 @@
-"""PubMed and PMC articles: download, reading, pairs by citation and by MeSH."""
+"""PubMed articles: download, reading, pairs by citation and by MeSH."""
 
 from bioft.task import Source
 
