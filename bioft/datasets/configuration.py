@@ -30,15 +30,9 @@ def recorded_configuration(
 ) -> dict[str, Any]:
     """What `config.yaml` of a run says, with the base model and a dataset on the Hub pinned to the recorded commits.
 
-    Args:
-        directory: the run directory.
-        record: its record.
-        dataset_path: the data, if they are elsewhere now: their source file, a folder of `bioft build`, or for
-            metabolite names a folder with the recorded files.
-
-    Raises:
-        BioftError: no `config.yaml`, data that are missing or not the recorded ones, or a run from the Hub whose
-            configuration names data or runs in folders of another machine.
+    `dataset_path` are the data, if they are elsewhere now: their source file, a folder of `bioft build`, or for
+    metabolite names a folder with the recorded files. BioftError: no `config.yaml`, data that are missing or not the
+    recorded ones, or a run from the Hub whose configuration names data or runs in folders of another machine.
     """
     path = directory / runs.CONFIG
     if not path.is_file() or runs.CONFIG not in record.get("files", {}):

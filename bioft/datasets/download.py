@@ -138,15 +138,12 @@ def download(
 ) -> Path:
     """Fetch one of `SOURCES` into `directory` and return the file's path.
 
-    Shows progress and the source's terms. The data grows in `<file>.part`, which a later call continues
-    (`resume`) if the site still has the same version; the file takes its name only when it is whole.
-    `<file>.source.json` beside it records URL, date, size and SHA-256. A file that is there already, and
-    matches its record, is not fetched again; any other existing file is left alone with an error.
+    Shows progress and the source's terms. The data grows in `<file>.part`, which a later call continues if the site
+    still has the same version; the file takes its name only when it is whole. `<file>.source.json` beside it records
+    URL, date, size and SHA-256. A file that is there already, and matches its record, is not fetched again; any other
+    existing file is left alone with an error.
 
-    `base_url`: another site with the same file, such as a mirror.
-
-    Raises BioftError when the site can't be reached, answers with an error or a web page, or sends a file that
-    is not whole.
+    BioftError: the site can't be reached, answers with an error or a web page, or sends a file that is not whole.
     """
     if name not in SOURCES:
         raise BioftError(f"Unknown source '{name}'. {suggestion(name, SOURCES)}")

@@ -44,23 +44,14 @@ def load(
 ) -> Loaded:
     """Get a dataset of a task with its manifest.
 
-    Args:
-        task: its sources are the datasets that have a name, its columns those that the rows must have.
-        dataset: the name of a source, a folder written by `bioft build`, `user/name` on the Hub, or a file or folder
-            of one's own in one of the formats that the task's source of such reads (`Source.own`).
-        dataset_path: the file or folder that the source is built from.
-        dataset_revision: branch, tag or commit of what comes from the Hub; the manifest's `hub` says which commit of
-            a dataset it was.
-        validation_only: nothing of the test split: see `validation_as_test`.
-        train_on: splits of documents that are to be trained on, for which they are put together by the recipe; here it
-            is refused to train on what is to be evaluated on.
-        max_train_pairs: keep the first N rows of the training split; the manifest says so.
-        options: of the builders, with `split_seed` for their seed; a builder gets those that it has. A folder was
-            built with its own.
+    `dataset` is the name of one of the task's sources, a folder written by `bioft build`, `user/name` on the Hub (its
+    commit is `hub` in the manifest), or a file or folder of one's own in a format that the task's source of such
+    reads. `dataset_path` is what the source is built from, `dataset_revision` of what comes from the Hub.
+    `validation_only`: see `validation_as_test`; then it is refused to `train_on` validation. `max_train_pairs` keeps
+    the first rows of training. A builder gets those of the `options` that it has, `split_seed` as its seed.
 
-    Raises:
-        BioftError: unknown dataset, a missing file, what the builder finds wrong in it, a folder with other columns,
-            or a validation split that is to be trained on and evaluated on.
+    BioftError: unknown dataset, a missing file, what the builder finds wrong in it, a folder with other columns, or a
+    validation split that is to be trained on and evaluated on.
     """
     if validation_only and train_on == "train+validation":
         raise BioftError("validation_only evaluates on the validation split: it can't be trained on (train_on).")
@@ -125,11 +116,8 @@ class PairData(NamedTuple):
 def load_pairs(dataset: str, *, validation_only: bool = False, **options: Any) -> PairData:
     """Get pairs of texts for contrastive training, and what they are evaluated on: see `load`.
 
-    Names of metabolites ("metabolites") come without mark-up, as the encoder reads them (`metabolites.names`); the
-    fingerprints in the manifest are of the pairs before.
-
-    Raises:
-        BioftError: as `load`, or metabolites with `validation_only`.
+    Names of metabolites ("metabolites") come without mark-up, as the encoder reads them; the fingerprints in the
+    manifest are of the pairs before. BioftError: as `load`, or metabolites with `validation_only`.
     """
     names = registered()["name-alignment"]
     if named(names.sources, dataset) is None:
@@ -289,10 +277,7 @@ def _read(dataset: str, revision: str | None, known: Sequence[str], validation_o
 def audit_again(task: Task, splits: DatasetDict, manifest: dict[str, Any]) -> None:
     """Audit what is built already as if it were built now: its manifest says what was so when that was written.
 
-    A manifest without an audit gets one. Without a test split, to choose on validation, there is none to be leaked.
-
-    Raises:
-        LeakageError: rows of the test split are in training.
+    Without a test split, to choose on validation, there is none to be leaked. LeakageError: test rows are in training.
     """
     audit = getattr(import_module(f"{task.module}.evaluate"), "audit", None)
     if audit is not None and set(SPLITS) <= splits.keys():

@@ -44,15 +44,10 @@ _NUMBER = re.compile(r"\b\d+")
 def near_duplicates(dataset: Mapping[str, Any], text: str = "text", key: str = "id") -> dict[str, Any]:
     """Which texts of each other split are nearly one of the training split; the part of an audit that JSON can hold.
 
-    Args:
-        dataset: splits with these two columns, `train` among them.
-        text: the column of texts.
-        key: the column that names them.
-
-    Returns:
-        By split: `texts`, how many were looked up; `among` how many training texts; `near`, how many are nearly one
-        of these; `first`, the first of them (`id`, `of` the training text, and `because`: "folded", "numbers",
-        "words" or "sentences"). Of more than `MOST` texts so many are taken, at even distances.
+    Of the columns `text` and `key`, which names them. By split: `texts`, how many were looked up; `among` how many
+    training texts; `near`, how many are nearly one of these; `first`, the first of them (`id`, `of` the training text,
+    and `because`: "folded", "numbers", "words" or "sentences"). Of more than `MOST` texts so many are taken, at even
+    distances.
     """
     train = at_most(dataset["train"])
     texts = Texts(_column(train, text))

@@ -18,12 +18,10 @@ class Origin(NamedTuple):
     license: Mapping[str, str]
 
     def manifest(self, dataset: DatasetDict, arguments: Mapping[str, Any], **about: Any) -> dict[str, Any]:
-        """The manifest of a dataset with this origin.
+        """The manifest of a dataset with this origin, whose fingerprints are taken.
 
-        Args:
-            dataset: the splits, whose fingerprints are taken.
-            arguments: the others of the builder, `seed` among them.
-            about: what else there is to say, in this order.
+        `arguments` are the others of the builder, `seed` among them; `about` is what else there is to say, in this
+        order.
         """
         return {
             "schema_version": SCHEMA_VERSION,

@@ -18,10 +18,8 @@ def rank_bm25(queries: Sequence[str], documents: Sequence[str], k: int) -> list[
     """Return for each query the indices of the k documents with the highest BM25 score, best first.
 
     Lucene's variant with k1 = 1.5 and b = 0.75, over lower-case words without English stop words (bm25s). Documents
-    that share no word with the query are left out, so a list may be shorter than k. Of equal scores the first leads.
-
-    Raises:
-        BioftError: no documents, or none with a word; k below 1.
+    that share no word with the query are left out. Of equal scores the first leads. BioftError: no documents, or none
+    with a word; k below 1.
     """
     import bm25s
 
@@ -38,11 +36,8 @@ def rank_bm25(queries: Sequence[str], documents: Sequence[str], k: int) -> list[
 def rank_tfidf(queries: Sequence[str], documents: Sequence[str], k: int) -> list[list[int]]:
     """Return for each query the indices of the k documents with the highest TF-IDF cosine, best first.
 
-    Over lower-case words, the logarithm of their counts, without English stop words (scikit-learn). Documents that
-    share no word with the query are left out, so a list may be shorter than k. Of equal scores the first leads.
-
-    Raises:
-        BioftError: no documents, or none with a word; k below 1.
+    Over lower-case words, the logarithm of their counts, without English stop words (scikit-learn); the rest as
+    `rank_bm25`.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -68,10 +63,8 @@ def rank_embeddings(
     """Return the k documents with the highest cosine for each query, best first, by comparing all.
 
     Takes embeddings of shape (queries, dimensions) and (documents, dimensions). Returns the indices of the documents
-    and the cosines, both of shape (queries, min(k, documents)). Of equal cosines the first document leads.
-
-    Raises:
-        BioftError: dimensions that differ, no documents, an embedding that is all 0 or not finite; k below 1.
+    and the cosines, both of shape (queries, min(k, documents)). Of equal cosines the first document leads. BioftError:
+    dimensions that differ, no documents, an embedding that is all 0 or not finite; k below 1.
     """
     queries = _unit_length(query_embeddings, "query")
     documents = _unit_length(document_embeddings, "document")

@@ -23,8 +23,8 @@ AS_GIVEN = (
 class RecordedData(NamedTuple):
     """The splits that a run was evaluated on, their manifest, and why they are not the recorded ones, if they aren't.
 
-    The training split is whole also where the run was trained on a part of it (`max_train_pairs`). `not_rebuilt` says
-    that they were read as somebody wrote them; it is empty where they were built here from their source.
+    The training split is whole also where the run was trained on a part of it. `not_rebuilt` says that they were read
+    as somebody wrote them; it is empty where they were built here from their source.
     """
 
     splits: Any
@@ -43,18 +43,13 @@ def recorded_data(
 ) -> RecordedData:
     """Load the data that a run was evaluated on.
 
-    Args:
-        directory: the run directory.
-        record: its record.
-        dataset_path: where the data are now: the source that they were built from, or a folder that `bioft build`
-            wrote. By default they come from the Hub, if the record says so, else from where the run was trained on
-            them, if that was on this machine, else from where `bioft download` puts them.
-        fetch: `pull_dataset`, where another Hub or token is to be used.
-        rebuild: do not take a folder or a dataset on the Hub for what its manifest says that it is, but build the data
-            again from the source that the record names, where that can be had here.
+    `dataset_path` is where they are now: the source that they were built from, or a folder that `bioft build` wrote.
+    By default they come from the Hub, if the record says so, else from where the run was trained on them, if that was
+    on this machine, else from where `bioft download` puts them. `fetch` is `pull_dataset`, where another Hub or token
+    is to be used. With `rebuild` a folder or a dataset on the Hub is not taken for what its manifest says, but built
+    again from the source that the record names, where that can be had here.
 
-    Raises:
-        BioftError: a source that is missing, another source than the recorded, or no dataset of the run's task.
+    BioftError: a source that is missing, another source than the recorded, or no dataset of the run's task.
     """
     task, recorded = pull.task_of(directory, record), record["dataset"]
     if (build_again := getattr(tasks.part(task, "evaluate"), "recorded", None)) is not None:
@@ -88,10 +83,8 @@ def recorded_data(
 
 
 def recorded_splits(directory: Path, record: Mapping[str, Any], dataset_path: Path | None = None) -> Any:
-    """The splits that a run was trained and evaluated on, as `recorded_data` loads them.
-
-    Raises:
-        BioftError: the data are missing, or other ones than the recorded.
+    """The splits that a run was trained and evaluated on, as `recorded_data` loads them; BioftError if they are
+    others.
     """
     found = recorded_data(directory, record, dataset_path)
     if found.reasons:
@@ -171,10 +164,7 @@ def _own_again(source: tasks.Source, recorded: Mapping[str, Any], path: Path | N
 
 
 def _trained_on(directory: Path) -> Path | None:
-    """Where a run of this machine says that its data are, if they still are there.
-
-    What comes from the Hub may not choose a file of this machine.
-    """
+    """Where a run of this machine says that its data are, if they still are there."""
     path = directory / runs.CONFIG
     if pull.origin(directory) is not None or not path.is_file():
         return None

@@ -45,12 +45,11 @@ def grouped_split(
     test_size: float,
     rng: np.random.Generator,
 ) -> IntArray:
-    """Split rows so that all rows of a group are in one split.
+    """Split rows so that all rows of a group are in one split; an index into `SPLITS` per row.
 
-    `groups`: the group of each row. The groups are put in random order on a line, each as long as its number
-    of rows, and fall into the split where their middle lies: so the sizes (fractions of the rows) are met as
-    nearly as the groups allow. Returns an index into `SPLITS` per row. Raises BioftError for sizes that leave
-    a split empty.
+    The groups are put in random order on a line, each as long as its number of rows, and fall into the split where
+    their middle lies: so the sizes (fractions of the rows) are met as nearly as the groups allow. BioftError: sizes
+    that leave a split empty.
     """
     check_sizes(validation_size, test_size)
     places = _places(groups, rng)
@@ -119,10 +118,10 @@ def assign(
 ) -> Assignment:
     """Assign positive pairs (gene and disease codes, shape (n,)) to splits by one of `STRATEGIES`.
 
-    With "both_held_out" genes and diseases are partitioned each on its own, by the sizes given, and a pair
-    whose gene and disease belong to different splits is dropped: with sizes 0.1 and 0.2 about 54 % of the
-    pairs remain. A split has the square of its size then, 0.01 of the pairs for 0.1: where validation would have
-    fewer than `least_validation` pairs, it gets more genes and diseases of training, but no more than test has.
+    With "both_held_out" genes and diseases are partitioned each on its own, and a pair whose gene and disease belong
+    to different splits is dropped: with sizes 0.1 and 0.2 about 54 % of the pairs remain. A split has the square of
+    its size then: where validation would have fewer than `least_validation` pairs, it gets more genes and diseases of
+    training, but no more than test has.
     """
     sizes = (validation_size, test_size, rng)
     if strategy == "pair":
@@ -149,10 +148,7 @@ def assign(
 
 
 def straddling(groups: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
-    """The values that occur in more than one split, and the splits they are in.
-
-    `groups`: per split, the value of each row (a group, a document id, a normalised text).
-    """
+    """The values (a group, a document id, a text) that occur in more than one split, and the splits they are in."""
     seen: dict[str, list[str]] = {}
     for split, values in groups.items():
         for value in set(values):

@@ -90,13 +90,11 @@ def iterate(
     skip_bad: bool = False,
     deleted: set[str] | None = None,
 ) -> Iterator[Article]:
-    """Yield the articles of one PubMed XML file (plain or gzip) in its order, duplicates too.
+    """Yield the articles of one PubMed XML file (plain or gzip) in its order, duplicates too, one in memory at a time.
 
-    Memory is bounded by the largest article. `report` takes the counts of files, articles and books and, with
-    `skip_bad`, the messages on broken records; `deleted` takes the PMIDs that the file says are deleted.
-
-    Raises:
-        BioftError: as `pubmed_xml.articles`; a record without PMID.
+    `report` takes the counts of files, articles and books and, with `skip_bad`, the messages on broken records;
+    `deleted` takes the PMIDs that the file says are deleted. BioftError: as `pubmed_xml.articles`; a record without
+    PMID.
     """
     report = ReadReport() if report is None else report
     report.files += 1
@@ -118,12 +116,9 @@ def iterate(
 def read(paths: Iterable[str | os.PathLike[str]], *, skip_bad: bool = False) -> tuple[list[Article], ReadReport]:
     """Read files and folders (their .xml and .xml.gz); returns each PMID once, and what was met.
 
-    Of several records of a PMID the one with the latest version is kept, then the one that was revised last, then
-    the one that was read last; it stands where the first one stood. What a file says is deleted goes from it and from
-    the files before it.
-
-    Raises:
-        BioftError: as `iterate`; a folder without such files; no articles at all.
+    Of several records of a PMID the one with the latest version is kept, then the one that was revised last, then the
+    one that was read last; it stands where the first one stood. What a file says is deleted goes from it and from the
+    files before it. BioftError: as `iterate`; a folder without such files; no articles at all.
     """
     report = ReadReport()
     found: dict[str, Article] = {}

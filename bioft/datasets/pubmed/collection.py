@@ -46,22 +46,14 @@ def read_collection(
     skip_bad: bool = False,
     seed: int = 0,
 ) -> Collection:
-    """Read PubMed XML and decide which split each article is in.
+    """Read PubMed XML (files and folders) and decide which split each article is in.
 
-    Args:
-        paths: files and folders of PubMed XML.
-        split: "component": articles that citations connect are in one split. In a large collection most are
-            connected; "article" then splits them one by one, and citations between splits make no pairs. "time":
-            the articles that came last are the test split, those before them validation.
-        validation_size: fraction of the articles, as `test_size`.
-        max_heading_share: MeSH headings that more than this fraction of the articles have relate no two of them.
-        skip_bad: leave out broken records, and count them.
-        seed: of the split.
+    By "component" articles that citations connect are in one split. In a large collection most are connected;
+    "article" then splits them one by one, and citations between splits make no pairs. By "time" the articles that came
+    last are the test split, those before them validation. Articles without title or abstract and retracted ones are
+    left out, and counted, with `skip_bad` also broken records.
 
-    Articles without title or abstract and retracted ones are left out, and counted.
-
-    Raises:
-        BioftError: what `pubmed_articles.read` finds wrong, an unknown split, or sizes that leave a split empty.
+    BioftError: what `pubmed_articles.read` finds wrong, an unknown split, or sizes that leave a split empty.
     """
     if split not in STRATEGIES:
         raise BioftError(f"Unknown split '{split}'. {suggestion(split, STRATEGIES)}")
@@ -109,7 +101,7 @@ def split_by_time(
 ) -> NDArray[np.int64]:
     """Split articles by when PubMed got them, which the order of their PMIDs is; an index into `SPLITS` per article.
 
-    The articles of a group stay together, where the first of them is. Raises BioftError for a split without any.
+    The articles of a group stay together, where the first of them is. BioftError: a split without any.
     """
     check_sizes(validation_size, test_size)
     first: dict[str, int] = {}

@@ -1,9 +1,8 @@
 """Collect articles of PubMed by a query, through NCBI's E-utilities: in pages, resumed where it was interrupted.
 
 The PMIDs come first (ESearch), then the records (EPost to the history server, EFetch of pages from it), as
-https://www.ncbi.nlm.nih.gov/books/NBK25499 describes. ESearch gives 9,999 PMIDs of a query and no more, so a larger
-result is searched by ranges of Entrez dates (the day a record entered PubMed). Whatever was received is on disk before
-the next request, and is not asked for again.
+https://www.ncbi.nlm.nih.gov/books/NBK25499 describes. ESearch gives 9,999 PMIDs of a query, so a larger result is
+searched by ranges of Entrez dates (the day a record entered PubMed).
 """
 
 import gzip
@@ -75,22 +74,13 @@ def collect(
 ) -> Path:
     """Fetch the articles that a query finds in PubMed into `directory`, and return that.
 
-    Args:
-        query: as in PubMed's search field.
-        directory: new, empty, or of an earlier call with the same query, dates and limit, which is then continued.
-            Gets `articles-000001.xml.gz`, … (PubmedArticleSet, as received), `download.json` (what was asked for, and
-            what came), `searches.jsonl` and `pages.jsonl` (what is on disk already).
-        start: first date of publication, as YYYY, YYYY-MM or YYYY-MM-DD.
-        end: last date of publication.
-        max_articles: the most recent ones of each search, up to that many.
-        api_key: of an NCBI account; allows 10 requests a second instead of 3. It is not written to disk.
-        email: to be reached by NCBI about the use of the service.
+    The directory is new, empty, or of an earlier call with the same query, dates and limit, which is then continued.
+    It gets `articles-000001.xml.gz`, … (PubmedArticleSet, as received), `download.json` (what was asked for, and what
+    came), `searches.jsonl` and `pages.jsonl` (what is on disk already). Of each search the most recent `max_articles`
+    come. The `api_key` is not written to disk.
 
-    Shows progress and PubMed's terms.
-
-    Raises:
-        BioftError: an empty query, a wrong date, nothing found, a directory of another download or with other files,
-            a site that can't be reached or refuses the request.
+    BioftError: an empty query, a wrong date, nothing found, a directory of another download or with other files, a
+    site that can't be reached or refuses the request.
     """
     directory = Path(directory)
     wanted = {"query": query.strip(), "from": _date(start), "to": _date(end), "max_articles": max_articles}
@@ -252,10 +242,7 @@ class _Pages:
             self.number += 1
 
     def add(self, content: bytes) -> None:
-        """Check a page and keep it, unless nothing in it is new.
-
-        Raises PassingError if it is not whole.
-        """
+        """Check a page and keep it, unless nothing in it is new; PassingError if it is not whole."""
         file = f"articles-{self.number + 1:06}.xml.gz"
         part = self.directory / f"{file}.part"
         part.write_bytes(gzip.compress(content, mtime=0))

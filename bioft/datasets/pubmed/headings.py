@@ -1,7 +1,6 @@
 """Pairs of a MeSH heading and a PubMed article: a topic in a few words, and the articles that indexers gave it to.
 
-This is the question of a search by topic. Articles are split as `pubmed` splits them, and headings are split too:
-those of the articles that are tested on are in no pair that is trained on.
+Headings are split too: those of the articles that are tested on are in no pair that is trained on.
 """
 
 from typing import Any
@@ -41,16 +40,13 @@ def build(
 def build_pairs(collection: Collection) -> tuple[DatasetDict, dict[str, Any]]:
     """Build all pairs of a heading and an article of the same split that has it; returns the splits and the manifest.
 
-    Headings that say who was studied (`pubmed_relations.CHECK_TAGS`) make no pair, nor do those that more articles
-    have than the collection's `max_heading_share`. A heading that articles of several splits have is in the test
-    split, else in the validation split: the others' pairs with it are left out, and counted.
+    Headings that say who was studied (`CHECK_TAGS`) make no pair, nor do those that more articles have than the
+    collection's `max_heading_share`. A heading that articles of several splits have is in the test split, else in the
+    validation split: the others' pairs with it are left out, and counted. The columns are anchor (the heading),
+    positive (title and abstract) and group (the article's PMID). Articles without such a heading are in no split:
+    nobody knows what they are about.
 
-    The columns are anchor (the heading), positive (title and abstract) and group (the article's PMID). The articles of
-    a split are those with such a heading: of one that was never indexed nobody knows what it is about.
-
-    Raises:
-        BioftError: a split without pairs.
-        LeakageError: an article, a text or a heading in two splits.
+    BioftError: a split without pairs. LeakageError: an article, a text or a heading in two splits.
     """
     rows: dict[str, list[dict[str, str]]] = {name: [] for name in SPLITS}
     for article, split, terms in zip(
@@ -86,7 +82,7 @@ def build_pairs(collection: Collection) -> tuple[DatasetDict, dict[str, Any]]:
 def audit(dataset: DatasetDict) -> dict[str, Any]:
     """Check pairs for leaks: returns `checks` (what was counted, all 0).
 
-    Raises LeakageError if an article, a text or a heading (but for case and punctuation) is in two splits.
+    LeakageError: an article, a text or a heading (but for case and punctuation) is in two splits.
     """
     check_columns(dataset, "articles", "group")
     check_columns(dataset, "texts", "positive", key=normalise)

@@ -98,23 +98,13 @@ def build(
     """Build pairs of related articles, each with an unrelated one; returns the splits and the manifest.
 
     The columns are `PAIR_COLUMNS`; `kind` joins all kinds that relate a pair by "|"; `group` is the anchor's, and no
-    article of its group is in another split. A negative is in another group, not related by any kind or a
-    shared reference, has MeSH headings, and none in common with the anchor or the positive but check tags such as
-    "Humans".
+    article of its group is in another split. A negative is in another group, not related by any kind or a shared
+    reference, has MeSH headings, and none in common with the anchor or the positive but check tags such as "Humans".
+    Of the pairs of an article in training the strongest of each kind in turns are kept; validation and test have all
+    pairs, in both directions, so that their anchors' positives are all that is to be found for them.
 
-    Args:
-        paths: as `read_collection`, and so are split, max_heading_share, sizes, seed and skip_bad.
-        kinds: of positives, from `KINDS`.
-        pairs_per_article: of the pairs of an article in training, how many are kept, the strongest of each kind in
-            turns. Validation and test have all pairs, in both directions, so that their anchors' positives are all
-            that is to be found for them.
-        hard_share: fraction of the negatives that are hard, where there are such.
-        least_similarity: of the MeSH headings of two articles (`pubmed_relations.Topics`), from 0 to 1.
-        least_shared_references: for the kind "coupling".
-
-    Raises:
-        BioftError: as `read_collection`; an unknown kind, an argument out of its range, or a split without pairs.
-        LeakageError: an article, a group or a text in two splits.
+    BioftError: as `read_collection`; an unknown kind, an argument out of its range, or a split without pairs.
+    LeakageError: an article, a group or a text in two splits.
     """
     collection = read_collection(paths, split, validation_size, test_size, max_heading_share, skip_bad, seed)
     kinds = tuple(kinds)
@@ -160,13 +150,8 @@ def build_article_lists(
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Build the articles of each split with those of the same split that are to be found for them; and the manifest.
 
-    The columns are pmid, title, text (title and abstract), group, journal, year, mesh, and lists of PMIDs: cites,
-    cited_with, coupled and same_topic. All articles of a split are there, related to others or not: they are what a
-    search looks through. The arguments are those of `build`.
-
-    Raises:
-        BioftError: as `read_collection`; an argument out of its range.
-        LeakageError: an article, a group or a text in two splits.
+    The columns are those of `ARTICLE_SCHEMA`, of which the last four are lists of PMIDs. All articles of a split are
+    there, related to others or not: they are what a search looks through. Arguments and errors are those of `build`.
     """
     collection = read_collection(paths, split, validation_size, test_size, max_heading_share, skip_bad, seed)
     _check(KINDS, 1, 0, least_similarity, least_shared_references)
@@ -199,11 +184,10 @@ def build_article_lists(
 
 
 def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
-    """Check pairs for leaks.
+    """Check pairs for leaks; returns `checks` (what was counted, all 0) and `near_duplicates`.
 
-    Returns `checks` (what was counted, all 0) and `near_duplicates`. Raises LeakageError if an article, a group or a
-    text (but for case and punctuation) is in two splits, a pair is there twice, or a negative of an article is a
-    positive of it.
+    LeakageError: an article, a group or a text (but for case and punctuation) is in two splits, a pair is there twice,
+    or a negative of an article is a positive of it.
     """
     roles = ("anchor", "positive", "negative")
     check_columns(dataset, "groups of articles", "group")

@@ -43,9 +43,7 @@ class Pair(NamedTuple):
 def read(path: str | os.PathLike[str]) -> Iterator[Pair]:
     """Yield the pairs of a CSV file (UTF-8, plain or gzip) that has the columns text1, text2 and label.
 
-    Raises:
-        BioftError: a file that is missing, empty or damaged, lacks a column, or has a row with another number of
-            fields, an empty text or a label other than 0 and 1; with file and line.
+    BioftError, with file and line: what `Table` finds wrong, an empty text or a label other than 0 and 1.
     """
     table = Table(path, COLUMNS, hint="The first line must name text1, text2 and label.")
     for row in table:
@@ -66,15 +64,12 @@ def build(
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Put the pairs of all files together and split them by text; returns the splits and the manifest.
 
-    Texts that positives connect are in one split, and negatives between splits are left out, as are pairs of a text
-    with itself, repeated ones and those that have both labels (texts are the same if they are but for case and
-    punctuation). What is left out is counted in the manifest's `left_out`.
+    Texts that positives connect are in one split. Left out, and counted in the manifest, are negatives between splits,
+    pairs of a text with itself, repeated ones and those that have both labels (texts are the same but for case and
+    punctuation). The columns are sentence1, sentence2, score (1 or 0) and group (of the first text). The manifest's
+    audit has, as `published_overlap`, how many texts of each file are in each other one.
 
-    The columns are sentence1, sentence2, score (1 or 0) and group (of the first text). The manifest's audit has, as
-    `published_overlap`, how many texts of each file are in each other one.
-
-    Raises:
-        BioftError: what `read` finds wrong, no pairs, or sizes that leave a split empty.
+    BioftError: what `read` finds wrong, no pairs, or sizes that leave a split empty.
     """
     files = [Path(path) for path in paths]
     published = {file.name: list(read(file)) for file in files}
@@ -127,7 +122,7 @@ def overlap(published: Mapping[str, Iterable[Pair]]) -> list[dict[str, Any]]:
 def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
     """Check pairs for leaks: returns `checks` (what was counted, all 0).
 
-    Raises LeakageError if a group or a text (but for case and punctuation) is in two splits.
+    LeakageError: a group or a text (but for case and punctuation) is in two splits.
     """
     check_columns(dataset, "groups of texts", "group")
     check_columns(dataset, "texts", "sentence1", "sentence2", key=normalise)

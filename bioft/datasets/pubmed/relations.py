@@ -46,10 +46,7 @@ def cocitations(cites: Matrix) -> Matrix:
 
 
 def bibliographic_coupling(articles: Sequence[Article]) -> Matrix:
-    """Return how many references two articles share, in the collection or not (Kessler, Am. Doc. 1963).
-
-    There is nothing on the diagonal.
-    """
+    """Return how many references two articles share (Kessler, Am. Doc. 1963); nothing on the diagonal."""
     column_of: dict[str, int] = {}
     pairs = {
         (row, column_of.setdefault(pmid, len(column_of)))
@@ -61,11 +58,10 @@ def bibliographic_coupling(articles: Sequence[Article]) -> Matrix:
 
 
 class Topics:
-    """The MeSH headings of a collection of articles, weighted by how rare they are in it.
+    """The MeSH headings of a collection of articles, weighted by log(articles with headings / articles with this one).
 
-    A heading weighs log(articles with headings / articles with this one). Headings that more than `max_share` of them
-    have ("Humans", or what the whole collection is about) say nothing about two articles' having one topic: they
-    lengthen an article's vector, but two articles don't share them.
+    Headings that more than `max_share` of the articles have ("Humans", or what the whole collection is about) say
+    nothing about two articles' having one topic: they lengthen an article's vector, but two articles don't share them.
     """
 
     def __init__(self, articles: Sequence[Article], max_share: float = 0.05) -> None:
@@ -88,10 +84,7 @@ class Topics:
         self._vectors = sparse.csr_array((values, (rows, columns)), shape=(len(articles), len(column_of)))
 
     def similarity(self, rows: NDArray[np.int64], least: float) -> Matrix:
-        """Return the cosine of each two of these articles (rows of the collection) where it is at least `least`.
-
-        The product is over the headings that can be shared, the lengths over all. There is nothing on the diagonal.
-        """
+        """The cosine of each two of these articles (rows of the collection) where it is at least `least`."""
         chosen = self._vectors[rows]
         parts = []
         for start in range(0, len(rows), _CHUNK):
@@ -103,10 +96,9 @@ class Topics:
 
 
 def components(articles: Sequence[Article], cites: Matrix | None) -> list[str]:
-    """Return the group of each article: the articles that citations connect, and those with the same text.
+    """Return the group of each article: those that citations connect, and those with the same folded text.
 
-    Without `cites` only the same text (but for case and punctuation) connects. A group is named after the first
-    PMID in it.
+    Without `cites` only the text connects. A group is named after the first PMID in it.
     """
     first_with: dict[str, int] = {}
     same = {(row, first_with.setdefault(normalise(article.text), row)) for row, article in enumerate(articles)}

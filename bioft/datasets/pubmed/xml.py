@@ -106,9 +106,8 @@ def articles(
     With `skipped`, what is broken is left out and said there, one message each; otherwise the first raises. `deleted`
     takes the PMIDs that an update file of PubMed says are deleted (`DeleteCitation`), once all of it is read.
 
-    Raises:
-        BioftError: a file that is missing, empty, cut off, not UTF-8 or not of these kinds, or broken XML; with file,
-            line and the last good PMID.
+    BioftError: a file that is missing, empty, cut off, not UTF-8 or not of these kinds, or broken XML; with file, line
+    and the last good PMID.
     """
     # Without a DTD there are no entities to expand, and nothing is fetched.
     parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
