@@ -50,13 +50,12 @@ def download_trials(
 ) -> Path:
     """Fetch the trials that a query finds into `directory`, as `studies-00001.json.gz` and so on; returns it.
 
-    `query`: words as in the site's search field; empty finds every trial. `overall_status`: such as "TERMINATED", or
-    several with "|" between them. `max_trials` ends after as many. Each page is written whole before the next one is
-    asked for, and holds the token of the next: so a later call with the same arguments goes on after the last page,
-    and asks for none twice. `download.source.json` beside them records query, address and date.
+    Each page is written whole before the next one is asked for, and holds the token of the next: so a later call with
+    the same arguments goes on after the last page, and asks for none twice. `download.source.json` beside them records
+    query, address and date.
 
-    Raises BioftError for another query than the one whose pages lie there, a query that the API does not understand
-    (in its own words), and a site that does not answer after `ATTEMPTS` tries.
+    BioftError: another query than the one whose pages lie there, one that the API does not understand (in its own
+    words), and a site that does not answer after `ATTEMPTS` tries.
     """
     if max_trials is not None and max_trials < 1:
         raise BioftError(f"max_trials is {max_trials}; at least 1 trial can be fetched.")
@@ -77,15 +76,11 @@ def download_trials(
 def _fetch_pages(
     session: requests.Session, url: str, folder: Path, pages: list[Path], asked: dict[str, Any], progress: Progress
 ) -> None:
-    found = 0
-    token: str | None = None
-    total = asked["max_trials"]
+    there = [_read_page(page) for page in pages]
+    found = sum(len(content["studies"]) for content in there)
+    token: str | None = there[-1].get("nextPageToken") if there else None
+    number, total = len(pages), asked["max_trials"]
     task = progress.add_task("Trials", total=total)
-    for page in pages:
-        content = _read_page(page)
-        found += len(content["studies"])
-        token = content.get("nextPageToken")
-    number = len(pages)
     while (number == 0 or token) and (total is None or found < total):
         size = PAGE_SIZE if total is None else min(PAGE_SIZE, total - found)
         wanted = {"format": "json", "pageSize": size, "fields": "|".join(FIELDS)}

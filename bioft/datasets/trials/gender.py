@@ -14,7 +14,7 @@ from bioft.datasets.options import Seed, SkipBad, TestSize, TrialRecords, Valida
 from bioft.datasets.origin import Origin
 from bioft.datasets.texts import labelled as labelled_texts
 from bioft.datasets.texts.labelled import LabelledText
-from bioft.datasets.trials.records import LICENSE, URL, Trial, read_trials, source_entries, source_files, trial_text
+from bioft.datasets.trials.records import LICENSE, URL, read_trials, source_entries, source_files, trial_text
 from bioft.datasets.trials.sexes import FEMALE, FROM_RECORD, LABELS, MALE, without_sex
 
 
@@ -28,11 +28,8 @@ def build(
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Build the set from trial records; returns the splits and the manifest.
 
-    Trials without any text are left out, and counted. Of trials with the same text one is kept. `path` and `skip_bad`
-    as in `trials.read_trials`.
-
-    Raises:
-        BioftError: as `trials.read_trials` and `labelled_texts.build`.
+    Trials without any text are left out, and counted. Of trials with the same text one is kept. BioftError: as
+    `read_trials` and `labelled_texts.build`.
     """
     sources: dict[str, str] = {}
     found, left_out = [], []
@@ -41,14 +38,13 @@ def build(
         if not text:
             left_out.append(f"{trial.nct_id}: no text.")
             continue
-        sources[trial.nct_id] = source_of(trial)
+        sources[trial.nct_id] = trial.source.partition("/")[0]  # the file, or the zip file
         found.append(LabelledText(trial.nct_id, text, (FROM_RECORD[trial.sex],)))
     terms = LICENSE | {"license_link": f"{URL}/about-site"}
-    sizes = (validation_size, test_size, seed)
     dataset, manifest = labelled_texts.build(
         found,
         Origin("gender", {"skip_bad": skip_bad}, source_entries(source_files(path)), terms),
-        *sizes,
+        *(validation_size, test_size, seed),
         labels=LABELS,
         multi_label=False,
         label_source="registry",
@@ -59,24 +55,14 @@ def build(
     return dataset, manifest
 
 
-def source_of(trial: Trial) -> str:
-    """The file, or the zip file, that a trial comes from."""
-    return trial.source.partition("/")[0]
-
-
 def confounding(dataset: Mapping[str, Dataset], sources: Mapping[str, str]) -> dict[str, Any]:
     """How well the label of a test trial is predicted by what says nothing about who may take part.
 
-    Args:
-        dataset: splits with `id`, `text` and `label`.
-        sources: the source of each id.
-
-    Returns:
-        `labels_by_source` (how many trials of each source have which label, all splits), and the accuracy and macro F1
-        on the test split of three predictors that were fitted on train: `majority`, `source_alone` (the most frequent
-        label of the trial's source) and `topic_alone` (TF-IDF and logistic regression on texts from which every word
-        of `MALE` and `FEMALE` was taken). `names_sex`: the fraction of trials of each label whose text has such a
-        word.
+    Returns `labels_by_source` (how many trials of each source have which label, all splits), and the accuracy and
+    macro F1 on the test split of three predictors that were fitted on train: `majority`, `source_alone` (the most
+    frequent label of the trial's source) and `topic_alone` (TF-IDF and logistic regression on texts from which every
+    word of `MALE` and `FEMALE` was taken). `names_sex`: the fraction of trials of each label whose text has such a
+    word.
     """
     from bioft.datasets.texts.baselines import TfIdfLogistic
 

@@ -20,6 +20,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import IO, Any, cast
@@ -107,14 +108,12 @@ def read_trials(
     """Stream the trials of a file, zip file or folder, each NCT id once and in the order of the files.
 
     Of a record that comes several times the latest version is kept; of equal dates the one with most text, then
-    the first. To know it, everything is read twice; one id with its date is held per trial, not its text.
+    the first. To know it, everything is read twice; one id with its date is held per trial, not its text. `skip_bad`
+    leaves out records in which something is wrong, and what follows a place where a file is broken. `exclude` are NCT
+    ids to leave out. `counts` receives how many `records` there were, `bad`, `excluded` and `older versions`.
 
-    `skip_bad`: leave out records in which something is wrong, and what follows a place where a file is broken.
-    `exclude`: NCT ids to leave out, such as the trials that a base model has seen. `counts` receives how many
-    `records` there were and how many of them were `bad`, `excluded` or `older versions`.
-
-    Raises BioftError, naming file, record and id, for a malformed NCT id, an unknown sex, a date that is none, a
-    web page in place of data, a truncated or corrupt file, and a place without any trial.
+    BioftError, naming file, record and id: a malformed NCT id, an unknown sex, a date that is none, a web page in
+    place of data, a truncated or corrupt file, and a place without any trial.
     """
     counts = Counter() if counts is None else counts
     excluded = {nct_id.strip().upper() for nct_id in exclude}
@@ -190,9 +189,9 @@ def _is_data(name: str) -> bool:
 
 def _records(path: Path, skip_bad: bool, counts: Counter[str], warn: Callable[..., None]) -> Iterator[Trial]:
     """Every record of every file, also those of one trial; wrong ones are skipped and counted, or raise."""
-    for name, stream in _streams(path):
+    for name, opened in _streams(path):
         try:
-            with _read_errors(name):
+            with _read_errors(name), opened() as stream:
                 for place, fields in _fields(stream, name):
                     try:
                         yield _trial(fields, name)
@@ -209,62 +208,38 @@ def _records(path: Path, skip_bad: bool, counts: Counter[str], warn: Callable[..
             warn("Left out, from there on: %s", error)
 
 
-def _streams(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
-    """The name and the unpacked bytes of each file; of a zip file, those of its members."""
+def _streams(path: Path) -> Iterator[tuple[str, Callable[[], IO[bytes]]]]:
+    """The name of each file, of a zip file those of its members, and what opens its unpacked bytes."""
     for file in source_files(path):
         with file.open("rb") as raw:
-            magic = raw.read(4)
-            raw.seek(0)
-            if magic[:2] == b"\x1f\x8b":
-                yield file.name, cast(IO[bytes], gzip.GzipFile(fileobj=raw))
-            elif magic == b"PK\x03\x04":
-                yield from _members(file)
-            else:
-                yield file.name, raw
-
-
-def _members(file: Path) -> Iterator[tuple[str, IO[bytes]]]:
-    try:
-        archive = zipfile.ZipFile(file)
-    except ZIP_ERRORS:
-        raise BioftError(f"{file} is a damaged zip file. Download it again.") from None
-    with archive:
-        members = sorted(name for name in archive.namelist() if _is_data(name))
-        if not members:
-            raise BioftError(f"{file} holds no file of trials ({', '.join(SUFFIXES)}). {_HINT}")
-        for member in members:
-            name = f"{file.name}/{member}"
-            yield name, cast(IO[bytes], _Member(archive, member, name))
-
-
-class _Member(io.RawIOBase):
-    """The unpacked bytes of a member of a zip file, opened when it is read, so that what is wrong is told then."""
-
-    def __init__(self, archive: zipfile.ZipFile, member: str, name: str) -> None:
-        self.archive, self.member, self.name = archive, member, name
-        self.stream: IO[bytes] | None = None
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        if self.stream is None:
-            self.stream = self._open()
-        found = self.stream.read(len(buffer))
-        buffer[: len(found)] = found
-        return len(found)
-
-    def _open(self) -> IO[bytes]:
+            is_zip = raw.read(4) == b"PK\x03\x04"
+        if not is_zip:
+            yield file.name, partial(_unpacked, partial(file.open, "rb"), file.name)
+            continue
         try:
-            stream = io.BufferedReader(cast(Any, self.archive.open(self.member)))
-        except ZIP_ERRORS as error:
-            encrypted = "encrypt" in str(error) or "password" in str(error)
-            problem = "is encrypted" if encrypted else f"can't be unpacked ({error})"
-            raise _BadFileError(f"{self.name} {problem}. Unpack the zip file, and give the folder.") from None
-        magic = stream.peek(4)[:4]
-        if magic == b"PK\x03\x04":
-            raise _BadFileError(f"{self.name} is a zip file in a zip file. Unpack it, and give the folder.")
-        return cast(IO[bytes], gzip.GzipFile(fileobj=stream)) if magic[:2] == b"\x1f\x8b" else stream
+            archive = zipfile.ZipFile(file)
+        except ZIP_ERRORS:
+            raise BioftError(f"{file} is a damaged zip file. Download it again.") from None
+        with archive:
+            members = sorted(name for name in archive.namelist() if _is_data(name))
+            if not members:
+                raise BioftError(f"{file} holds no file of trials ({', '.join(SUFFIXES)}). {_HINT}")
+            for member in members:
+                name = f"{file.name}/{member}"
+                yield name, partial(_unpacked, partial(archive.open, member), name)
+
+
+def _unpacked(opened: Callable[[], IO[bytes]], name: str) -> IO[bytes]:
+    try:
+        stream = io.BufferedReader(cast(Any, opened()))
+    except ZIP_ERRORS as error:
+        encrypted = "encrypt" in str(error) or "password" in str(error)
+        problem = "is encrypted" if encrypted else f"can't be unpacked ({error})"
+        raise _BadFileError(f"{name} {problem}. Unpack the zip file, and give the folder.") from None
+    magic = stream.peek(4)[:4]
+    if magic == b"PK\x03\x04":
+        raise _BadFileError(f"{name} is a zip file in a zip file. Unpack it, and give the folder.")
+    return cast(IO[bytes], gzip.GzipFile(fileobj=stream)) if magic[:2] == b"\x1f\x8b" else stream
 
 
 @contextmanager
@@ -304,7 +279,7 @@ def _fields(stream: IO[bytes], name: str) -> Iterator[tuple[str, dict[str, str]]
     elif first == "<":
         yield from _xml_fields(start, text)
     else:
-        yield from _csv_fields(_lines(start, text), name)
+        yield from _csv_fields(chain(io.StringIO(start + text.readline(), newline=""), text), name)
 
 
 def _studies(buffer: str, text: IO[str], name: str) -> Iterator[Any]:
@@ -377,23 +352,13 @@ def _xml_fields(start: str, text: IO[str]) -> Iterator[tuple[str, dict[str, str]
 
 
 def _xml_study(study: ElementTree.Element) -> dict[str, str]:
-    found = {field: (_element_text(study, path) for path in paths) for field, (_, paths, _) in _PLACES.items()}
-    return {field: next(filter(None, texts), "") for field, texts in found.items()}
+    def get(path: str) -> str:
+        element = study.find(path)
+        text = "" if element is None else "".join(element.itertext()).strip()
+        # Paragraphs are wrapped and indented; only an empty line, or an item of a list, begins a new one.
+        return re.sub(r"[ \t]*\n[ \t]+(?=[^\s\-*•\d])", " ", text)
 
-
-def _element_text(study: ElementTree.Element, path: str) -> str:
-    element = study.find(path)
-    if element is None:
-        return ""
-    # Paragraphs are wrapped and indented; only an empty line, or an item of a list, begins a new one.
-    text = "".join(element.itertext()).strip()
-    return re.sub(r"[ \t]*\n[ \t]+(?=[^\s\-*•\d])", " ", text)
-
-
-def _lines(start: str, text: IO[str]) -> Iterator[str]:
-    """The lines of a text of which `start` has been read."""
-    yield from io.StringIO(start + text.readline(), newline="")
-    yield from text
+    return {field: next(filter(None, map(get, paths)), "") for field, (_, paths, _) in _PLACES.items()}
 
 
 def _csv_fields(lines: Iterator[str], name: str) -> Iterator[tuple[str, dict[str, str]]]:
@@ -412,13 +377,13 @@ def _csv_fields(lines: Iterator[str], name: str) -> Iterator[tuple[str, dict[str
             f"{found}. {_HINT}"
         )
     for row in rows:
-        place = f"record that ends in line {rows.line_num}"
-        if not row:
+        if row and len(row) != len(header):
+            fields = {"problem": f"{len(row)} fields where the header names {len(header)}"}
+        elif row:
+            fields = {field: "" if column is None else row[column] for field, column in columns.items()}
+        else:
             continue
-        if len(row) != len(header):
-            yield place, {"problem": f"{len(row)} fields where the header names {len(header)}"}
-            continue
-        yield place, {field: "" if column is None else row[column] for field, column in columns.items()}
+        yield f"record that ends in line {rows.line_num}", fields
 
 
 def _trial(fields: Mapping[str, str], source: str) -> Trial:

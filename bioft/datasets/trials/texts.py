@@ -28,9 +28,8 @@ def build(
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Build the dataset of trial texts (id: the NCT id) of a file, zip file or folder; returns splits and manifest.
 
-    `exclude`: a file of NCT ids, one a line, to leave out: trials that the base model has seen. `strip_symbols` as
-    in `trial_text`, `skip_bad` as in `read_trials`. Trials without text are left out. Splits as in `texts.build`, so
-    that no trial, and no paragraph that trials share, is in two of them. Manifest `left_out`: how many of what.
+    Trials without text are left out. Splits as in `texts.build`, so that no trial, and no paragraph that trials share,
+    is in two of them. Manifest `left_out`: how many of what.
     """
     files = source_files(path)
     excluded = read_nct_ids(exclude) if exclude is not None else []
