@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
-from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.pipeline import make_pipeline, make_union
 from sklearn.svm import LinearSVC
 
 from bioft.datasets.trials import sexes
@@ -32,13 +32,9 @@ class TextBaseline(ABC):
         self.multi_label = multi_label
 
     def fit(self, texts: Sequence[str], labels: Sequence[Sequence[str]]) -> Self:
-        """Fit on texts with the labels of each, and return the baseline itself.
-
-        Raises:
-            BioftError: no texts, or not as many as label lists.
-        """
-        if not len(texts) or len(texts) != len(labels):
-            raise BioftError(f"{len(texts):,} texts and {len(labels):,} lists of labels to fit a baseline on.")
+        """Fit on texts with the labels of each, and return the baseline itself; BioftError: no texts."""
+        if not len(texts):
+            raise BioftError("There are no texts to fit a baseline on.")
         self._fit(list(texts), indicator_matrix(labels, self.labels))
         return self
 
@@ -88,11 +84,9 @@ class TfIdfLogistic(TextBaseline):
     def _fit(self, texts: list[str], truth: Floats) -> None:
         self.known = np.flatnonzero(truth.any(axis=0) & ~truth.all(axis=0))
         self.always = truth.all(axis=0)
-        features = FeatureUnion(
-            [
-                ("words", TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b")),
-                ("characters", TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True, min_df=2)),
-            ]
+        features = make_union(
+            TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b"),
+            TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True, min_df=2),
         )
         self.pipeline = make_pipeline(features, OneVsRestClassifier(self.classifier(**self.options)))
         if len(self.known):

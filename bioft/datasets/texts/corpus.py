@@ -23,7 +23,6 @@ from bioft.errors import BioftError, LeakageError
 from bioft.storage.files import cache_directory, new_folder
 from bioft.storage.text_lines import normalise
 
-COLUMNS = ("id", "text")
 SCHEMA = pa.schema([("id", pa.string()), ("text", pa.string())])
 PARAGRAPH = 200
 """Characters from which on a paragraph that two texts share makes them alike."""
@@ -46,12 +45,9 @@ def build(
     """Make a dataset of texts; returns the splits, which stay on disk, and the manifest.
 
     `texts` yields ids and texts and counts what it leaves out; its result is kept in bioft's cache under the checksums
-    of the sources and the arguments, so that the next call reads it there. One batch of texts is held in memory, and
-    a few numbers for each.
-
-    Texts go into the same split when they are equal but for case, punctuation and numbers, or share a paragraph of
-    `PARAGRAPH` characters or more, also over several others. Raises BioftError when there is no text or an id comes
-    twice, LeakageError when texts of different splits are equal but for case and punctuation.
+    of the sources and the arguments. One batch of texts is held in memory, and a few numbers for each. Texts go into
+    the same split when they are equal but for case, punctuation and numbers, or share a paragraph of `PARAGRAPH`
+    characters or more, also over several others. BioftError: no text, or an id that comes twice.
     """
     folder = _stored(texts, origin)
     rows = Dataset.from_file(str(folder / "texts.arrow"))
@@ -73,15 +69,12 @@ def build(
 
 def group_like_texts(batches: Iterable[list[str]]) -> np.ndarray:
     """The group of each text, shape (n,), in order of their first texts: see `build` for which texts are alike."""
-    keys, owners = array("Q"), array("q")
-    count = 0
-    for batch in batches:
-        for text in batch:
-            long = (paragraph for paragraph in text.split("\n") if len(paragraph) >= PARAGRAPH)
-            for part in (text, *long):
-                keys.append(_digest(_NUMBER.sub("", normalise(part)).strip()))
-                owners.append(count)
-            count += 1
+    keys, owners, count = array("Q"), array("q"), 0
+    for text in chain.from_iterable(batches):
+        for part in (text, *(paragraph for paragraph in text.split("\n") if len(paragraph) >= PARAGRAPH)):
+            keys.append(_digest(_NUMBER.sub("", normalise(part)).strip()))
+            owners.append(count)
+        count += 1
     # A graph of texts and what they have in common; its connected parts are the groups.
     _, codes = np.unique(np.asarray(keys), return_inverse=True)
     size = count + len(codes)
@@ -151,7 +144,7 @@ def _batches(rows: Dataset) -> Iterator[list[str]]:
 
 def count(rows: Dataset) -> dict[str, int]:
     """How many texts there are, and how many characters."""
-    return {"texts": len(rows), "characters": sum(len(text) for batch in _batches(rows) for text in batch)}
+    return {"texts": len(rows), "characters": sum(map(len, chain.from_iterable(_batches(rows))))}
 
 
 def _digest(text: str) -> int:

@@ -57,15 +57,12 @@ def merge(found: Iterable[LabelledText]) -> tuple[list[LabelledText], dict[str, 
     rows, conflicts = [], []
     for key, one in first.items():
         group = [one, *others.get(key, ())]
-        if len(group) == 1:
-            ordered = tuple(sorted(one.labels))
-            rows.append(one if one.labels == ordered else one._replace(labels=ordered))
-            continue
         votes = Counter(tuple(sorted(each.labels)) for each in group)
-        rows.append(group[0]._replace(labels=votes.most_common(1)[0][0]))
+        ordered = votes.most_common(1)[0][0]
+        rows.append(one if one.labels == ordered else one._replace(labels=ordered))
         if len(votes) > 1:
             named = {" + ".join(labels): n for labels, n in votes.most_common()}
-            conflicts.append({"id": group[0].id, "labels": named})
+            conflicts.append({"id": one.id, "labels": named})
     return rows, {
         "merged": sum(map(len, others.values())),
         "conflicting_labels": {"texts": len(conflicts), "first": conflicts[:CONFLICTS_SHOWN]},
@@ -110,30 +107,20 @@ def build(
     left_out: Sequence[str] = (),
     note: str | None = None,
 ) -> tuple[DatasetDict, dict[str, Any]]:
-    """Make a dataset of labelled texts; returns the splits and the manifest.
+    """Make a dataset of labelled texts, each with at least one of `labels`; returns the splits and the manifest.
 
     Columns: `id`, `text`, and `labels` (a list, in the order of the known ones) or, where each text has one, `label`.
+    Of an id that has several texts the first is kept. The manifest holds `label_source`, who labelled the texts
+    ("expert", "weak": a classifier, "registry" or "sample"), `trial_field`, which part of a trial record such a text
+    is ("why_stopped" or "text"), the messages `left_out` on rows of the source, and a `note` on the labels.
 
-    Args:
-        found: texts, each with at least one label.
-        origin: of the texts.
-        validation_size: fraction of the texts, as `test_size`.
-        labels: all that there may be.
-        multi_label: a text may have several.
-        label_source: who labelled the texts: "expert", "weak" (a classifier), "registry" or "sample".
-        trial_field: which part of a trial record such a text is: "why_stopped" or "text".
-        left_out: a message for each row of the source that was left out.
-        note: what else one must know of these labels.
-
-    Of an id that has several texts the first is kept.
-
-    Raises:
-        BioftError: no texts, an empty split, or sizes that leave nothing to train on.
+    BioftError: no texts, an empty split, or sizes that leave nothing to train on.
     """
-    rows, merging = merge(found)
-    rows, other_versions = _one_text_each(rows)
-    left_out = [*left_out, *other_versions]
-    if not rows:
+    merged, merging = merge(found)
+    first: dict[str, LabelledText] = {}
+    again = [row.id for row in merged if first.setdefault(row.id, row) is not row]
+    left_out = [*left_out, *(f"{each} comes again with another text: the first is kept." for each in again)]
+    if not (rows := list(first.values())):
         raise BioftError(f"{origin.builder}: no text has a label. {left_out[0] if left_out else ''}".strip())
     codes = stratified_split(rows, validation_size, test_size, np.random.default_rng(seed))
     chosen = {
@@ -168,17 +155,9 @@ def assemble(
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Make a dataset of texts that are split already; returns the splits and the manifest.
 
-    Args:
-        rows_of: the texts of each split, which are taken out as they are made rows: large ones are there once.
-        origin: see `build`, as labels, multi_label and left_out.
-        arguments: others of the builder, `seed` among them.
-        split: how they were split.
-        merging: what `merge` counted.
-        about: what else a manifest says of such texts.
-
-    Raises:
-        BioftError: an empty split.
-        LeakageError: as `audit`.
+    The texts are taken out of `rows_of` as they are made rows: large ones are there once. `arguments` are others of
+    the builder, `seed` among them; `merging` is what `merge` counted, `about` what else a manifest says of such texts.
+    BioftError: an empty split. LeakageError: as `audit`.
     """
     dataset = DatasetDict()
     n = sum(map(len, rows_of.values()))
@@ -242,31 +221,14 @@ def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
     }
 
 
-def _one_text_each(rows: Sequence[LabelledText]) -> tuple[list[LabelledText], list[str]]:
-    """The first text of each id, and a message for each further one (another version of the same trial)."""
-    kept: dict[str, LabelledText] = {}
-    messages = []
-    for row in rows:
-        if kept.setdefault(row.id, row) is not row:
-            messages.append(f"{row.id} comes again with another text: the first is kept.")
-    return list(kept.values()), messages
-
-
 def _to_split(rows: Sequence[LabelledText], labels: Sequence[str], multi_label: bool) -> Dataset:
     name, kind = ("labels", pa.list_(pa.string())) if multi_label else ("label", pa.string())
     schema = pa.schema({"id": pa.string(), "text": pa.string(), name: kind})
     # In pieces: Arrow asks for twice the memory of a column while it grows.
-    pieces = (rows[start : start + _PIECE] for start in range(0, len(rows), _PIECE))
-    batches = [
-        pa.record_batch(
-            [
-                pa.array([row.id for row in piece], pa.string()),
-                pa.array([row.text for row in piece], pa.string()),
-                pa.array([sorted(r.labels, key=labels.index) if multi_label else r.labels[0] for r in piece], kind),
-            ],
-            schema,
-        )
-        for piece in pieces
-    ]
+    batches = []
+    for piece in (rows[start : start + _PIECE] for start in range(0, len(rows), _PIECE)):
+        its = [sorted(row.labels, key=labels.index) if multi_label else row.labels[0] for row in piece]
+        columns = [[row.id for row in piece], [row.text for row in piece], its]
+        batches.append(pa.record_batch(list(map(pa.array, columns, schema.types)), schema))
     # Without a fingerprint `datasets` pickles the table to make one, in four times its memory.
     return Dataset(pa.Table.from_batches(batches, schema), fingerprint=generate_random_fingerprint())

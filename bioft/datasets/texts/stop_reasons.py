@@ -51,16 +51,9 @@ def read_weak(
     """Read the file of predicted ("weak") reasons: TSV with the columns `WEAK_COLUMNS` among others.
 
     Rows without a prediction or without a text, and rows in which two records run together (the fields after the
-    prediction are filled), are always left out; `left_out` receives a message for each.
-
-    Args:
-        path: the file, plain or gzip.
-        skip_bad: leave out other wrong rows too.
-        left_out: takes the messages.
-
-    Raises:
-        BioftError: a column is missing; a row with another number of fields, an NCT id that is none, or an unknown
-            label, with its line.
+    prediction are filled), are always left out, with `skip_bad` other wrong ones too; `left_out` receives a message
+    for each. BioftError: a column is missing; a row with another number of fields, an NCT id that is none, or an
+    unknown label, with its line.
     """
     lines = TextLines(path, "Give the TSV file of predicted stop reasons.")
     rows = (line.rstrip("\r\n").split("\t") for line in lines)
@@ -94,20 +87,15 @@ def read_gold(
     """Read the expert labels as Open Targets publishes them: lines of JSON with `text` and its labels.
 
     The labels are a list of names in `label_descriptions`, or true and false in a key for each label; where a row has
-    both, they must say the same. Rows without a text or a label are always left out.
-
-    Args:
-        path: the file, plain or gzip.
-        skip_bad: leave out wrong rows too.
-        left_out: takes a message for each row that is left out.
-
-    Raises:
-        BioftError: a line that is no JSON object, has no labels or an unknown one, with its number.
+    both, they must say the same. Rows without a text or a label are always left out, as in `read_weak`. BioftError: a
+    line that is no JSON object, has no labels or an unknown one, with its number.
     """
     lines = TextLines(path, f"Give {HUB_FILE} of {HUB_ID}.")
 
     def parse(line: str, place: str) -> LabelledText:
-        row = _json_row(line, place)
+        row = json_text.parse(line, place, lines.hint)
+        if not isinstance(row, dict):
+            raise BioftError(f"{place}: a {type(row).__name__} where a JSON object should be.")
         if not isinstance(row.get("text") or "", str):
             raise BioftError(f"{place}: the text is of type {type(row['text']).__name__}. Give a string.")
         labels, text = _gold_labels(row, place), _clean(row.get("text") or "")
@@ -161,11 +149,10 @@ def build_weak(
         terms=f"{TEXT_TERMS} The repository of the predicted labels states no licence.",
         citation=CITATION,
     )
-    sizes = (validation_size, test_size, seed)
     return labelled_texts.build(
         read_weak(path, skip_bad=skip_bad, left_out=left_out),
         Origin("stop_reasons_weak", {"skip_bad": skip_bad}, [source], {"license": "unknown"}),
-        *sizes,
+        *(validation_size, test_size, seed),
         **COMMON,
         multi_label=False,
         label_source="weak",
@@ -198,11 +185,10 @@ def build_gold(
         redistribution="free",
         citation=CITATION,
     )
-    sizes = (validation_size, test_size, seed)
     return labelled_texts.build(
         read_gold(file, skip_bad=skip_bad, left_out=left_out),
         Origin("stop_reasons", {"skip_bad": skip_bad}, [source], {"license": "apache-2.0"}),
-        *sizes,
+        *(validation_size, test_size, seed),
         **COMMON,
         multi_label=True,
         label_source="expert",
@@ -219,11 +205,10 @@ def build_sample(
     """
     rows = Table(SAMPLE, ("id", "text", "labels"))
     about = {"version": f"bioft {__version__}", "terms": "MIT, as bioft itself", "redistribution": "free"}
-    sizes = (validation_size, test_size, seed)
     return labelled_texts.build(
         [LabelledText(row["id"], row["text"], tuple(row["labels"].split("|"))) for row in rows],
         Origin("stop_reasons_sample", {}, [documents.source(SAMPLE, **about)], {"license": "mit"}),
-        *sizes,
+        *(validation_size, test_size, seed),
         **COMMON,
         multi_label=True,
         label_source="sample",
@@ -231,11 +216,7 @@ def build_sample(
 
 
 def download_gold(revision: str | None = None) -> tuple[Path, str]:
-    """Fetch the file of expert labels from the Hub into its cache; returns it and its commit.
-
-    Raises:
-        BioftError: the Hub, or the file at this revision, is out of reach.
-    """
+    """Fetch the file of expert labels from the Hub into its cache; the file and its commit, or BioftError."""
     from huggingface_hub import hf_hub_download
     from transformers.utils.hub import extract_commit_hash
 
@@ -256,13 +237,6 @@ def _clean(text: str) -> str:
     if len(text) > 1 and text.startswith('"') and text.endswith('"'):
         text = text[1:-1].replace('""', '"').strip()
     return text
-
-
-def _json_row(line: str, place: str) -> dict[str, Any]:
-    row = json_text.parse(line, place, f"Give {HUB_FILE} of {HUB_ID}.")
-    if not isinstance(row, dict):
-        raise BioftError(f"{place}: a {type(row).__name__} where a JSON object should be.")
-    return row
 
 
 def _gold_labels(row: dict[str, Any], place: str) -> tuple[str, ...]:

@@ -58,5 +58,5 @@ def test_keywords_are_for_the_labels_of_gender_only():
 
 
 def test_nothing_to_fit_on_is_refused():
-    with pytest.raises(BioftError, match="0 texts and 0 lists"):
+    with pytest.raises(BioftError, match="no texts to fit"):
         Majority(LABELS, multi_label=False).fit([], [])
