@@ -47,12 +47,11 @@ HINT = "Get the corpus with `bioft download bc5cdr`."
 def build(
     path: Annotated[PathName, "CDR_Data.zip, or the folder with its PubTator files."], *, skip_bad: SkipBad = False
 ) -> tuple[DatasetDict, dict[str, Any]]:
-    """Build BC5CDR from `CDR_Data.zip`, or from a folder that holds the three PubTator files (plain or gzip).
+    """Build BC5CDR from `CDR_Data.zip`, or from its folder (files plain or gzip); returns splits and manifest.
 
-    Training, development and test set become train, validation and test. Returns the splits and the manifest.
-    Raises BioftError for a missing file, for what `pubtator.read` finds wrong, and when documents, mentions and
-    relations are not as many as in the official files (`COUNTS`). With `skip_bad` wrong documents are left out
-    and counted in the manifest, and numbers are compared only where nothing was left out.
+    BioftError: a missing file, what `pubtator.read` finds wrong, or other numbers of documents, mentions and relations
+    than those of the official files (`COUNTS`). With `skip_bad` wrong documents are left out and counted in the
+    manifest, and numbers are compared only where nothing was left out.
     """
     path = Path(path)
     skipped: dict[str, list[str]] = {split: [] for split in FILES}

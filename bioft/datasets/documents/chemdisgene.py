@@ -84,15 +84,14 @@ def build(
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Build ChemDisGene from the curated corpus and, where given, the training corpus.
 
-    `path`: the curated corpus, a JSON file or the authors' folder (`data/curated`). `train_path`: the folder of
-    the training corpus (`data/ctd_derived`), or one with `train.json` and `valid.json`; with it the curated
-    documents are the test split, as in the benchmark. Without it the curated documents themselves are split, by
-    document, into parts of `validation_size` and `test_size`; the manifest says so, and figures on that test split
-    are not comparable with published ones. `relation_types`: "benchmark" keeps `BENCHMARK_TYPES`, "all" every type.
+    `path` is a JSON file or the authors' folder (`data/curated`), `train_path` the folder of the training corpus
+    (`data/ctd_derived`), or one with `train.json` and `valid.json`; with it the curated documents are the test split,
+    as in the benchmark. Without it the curated documents themselves are split at random; the manifest says so, and
+    figures on that test split are not comparable with published ones.
 
-    Raises BioftError for missing files, for what is wrong in a document (as in `pubtator.read`) and when the
-    curated corpus has not as many documents, mentions and relations as the authors report. With `skip_bad` wrong
-    documents are left out and counted in the manifest.
+    BioftError: missing files, what is wrong in a document (as in `pubtator.read`), or another number of documents,
+    mentions and relations in the curated corpus than the authors report. With `skip_bad` wrong documents are left out
+    and counted in the manifest.
     """
     if relation_types not in CHOICES:
         raise BioftError(f"Unknown relation_types {relation_types!r}. {suggestion(relation_types, CHOICES)}")

@@ -139,9 +139,8 @@ def build_from_pubtator(
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Build a dataset from PubTator files of your own; returns the splits and the manifest.
 
-    `paths`: three files (train, validation, test), or one whose documents are split at random. `overlapping` as in
-    `settle_overlaps`. Raises BioftError for another number of files and for what `pubtator.read` finds wrong; with
-    `skip_bad` wrong documents are left out and counted in the manifest.
+    The documents of a single file are split at random. BioftError: another number of files, what `pubtator.read`
+    finds wrong (with `skip_bad` such documents are left out and counted), and as `settle_overlaps`.
     """
     files = [Path(path) for path in paths]
     if len(files) not in (1, 3):
@@ -174,8 +173,8 @@ def build_from_pubtator(
 def settle_overlaps(found: Iterable[Document], overlapping: str, left_out: Counter[str]) -> list[Document]:
     """Documents with their overlapping and nested mentions kept ("keep"), the "longest" of them, or none ("refuse").
 
-    `left_out` counts the mentions, and the relations to what only they mention, that are not kept. Raises BioftError
-    for the first two that overlap, with "refuse".
+    `left_out` counts the mentions, and the relations to what only they mention, that are not kept. BioftError: the
+    first two that overlap, with "refuse".
     """
     documents = list(found)
     if overlapping == "keep":
@@ -210,9 +209,8 @@ def build(
     """Make a document dataset of documents that are split already; returns it with its manifest.
 
     `split`: how they were split, for the manifest (with `strategy`). `skipped`: per split, why documents were left
-    out. Columns: `COLUMNS`; the rows keep the order of the documents. Manifest `rows`: per split what `count`
-    counts. Raises LeakageError if a document id or a normalised text is in two splits, BioftError for an empty
-    split or for one name that is both an entity and a relation type.
+    out. Columns: `COLUMNS`; the rows keep the order of the documents. LeakageError: as `audit`. BioftError: an empty
+    split.
     """
     dataset = DatasetDict()
     for name, documents in splits.items():
@@ -240,15 +238,12 @@ def build(
 def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
     """Check a document dataset for leaks, and measure how much of each split was seen in training.
 
-    Raises LeakageError if a document id, or a text that is the same but for case and punctuation, is in more than
-    one split.
-
-    Returns what can be written as JSON: `checks` (what was counted, all 0), `repeated_texts` (per split, texts that
-    an earlier document of it has), `near_duplicates` (see there) and `seen_in_train`: for validation and test, per
-    entity type and for all, `mentions` and the fraction of them whose name (normalised, with this type) occurs in
-    train; `linked` (mentions that have a concept id) and the fraction of them of which any concept does; and per
-    relation type `relations` and the fraction whose (type, head, tail) does. `not_in_training`, where there are such:
-    the types of the test split that no training document has.
+    Returns `checks` (what was counted, all 0), `repeated_texts` (per split, texts that an earlier document of it has),
+    `near_duplicates` and `seen_in_train`: for validation and test, per entity type and for all, `mentions` and the
+    fraction of them whose name (normalised, with this type) occurs in train; `linked` (mentions that have a concept
+    id) and the fraction of them of which any concept does; and per relation type `relations` and the fraction whose
+    (type, head, tail) does. `not_in_training`, where there are such: the types of the test split that no training
+    document has. LeakageError: a document id or a folded text is in two splits.
     """
     ids = {name: rows["document_id"][:] for name, rows in dataset.items()}
     texts = {name: [normalise(text) for text in rows["text"][:]] for name, rows in dataset.items()}
@@ -303,5 +298,4 @@ class _Seen:
 
 
 def _fraction(flags: Iterable[bool]) -> float:
-    values = list(flags)
-    return round(sum(values) / len(values), 4) if values else 0.0
+    return round(float(np.mean(values)), 4) if (values := list(flags)) else 0.0

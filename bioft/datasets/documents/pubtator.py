@@ -115,14 +115,14 @@ def _mention_problem(mention: Mention, text: str) -> str | None:
     if start < 0 or start >= end:
         return f"the mention {mention.text!r} goes from {start} to {end}."
     if text[start:end] != mention.text:
-        problem = (
+        places = [start + shift for shift in SHIFTS if start + shift >= 0]
+        place = next((each for each in places if text.startswith(mention.text, each)), None)
+        mend = "Offsets count characters of title, one space and abstract."
+        mend = mend if place is None else f"It stands at {place} to {place + len(mention.text)}."
+        return (
             f"the mention {mention.text!r} is said to stand at {start} to {end}, where the text (of {len(text):,} "
-            f"characters) has {text[start:end][:80]!r}"
+            f"characters) has {text[start:end][:80]!r}. {mend}"
         )
-        shift = next((s for s in SHIFTS if start + s >= 0 and text.startswith(mention.text, start + s)), None)
-        if shift is None:
-            return f"{problem}. Offsets count characters of title, one space and abstract."
-        return f"{problem}. It stands at {start + shift} to {start + shift + len(mention.text)}."
     if mention.individual is not None:
         individuals = mention.individual.lower().split("|")
         n_mentions, n_concepts = len(individuals), len(parts(mention.id))
@@ -192,17 +192,12 @@ def read(
 ) -> Iterator[Document]:
     """Stream the documents of a PubTator file (plain or gzip, LF or CRLF, with or without byte order mark).
 
-    `skipped`: a list that takes one message for each document that is left out because something is wrong in it;
-    without it the first such document raises BioftError with file, document and line. `allow_empty_abstract`:
-    take documents that have a title only.
-
-    Wrong are: a title or abstract line that is missing, empty or of another document, no blank line before a
-    document, a document id that comes twice, a line that is neither mention nor relation, offsets that do not
-    give the mention's text, as many individual mentions as there are not concept ids, and a relation to an id that no
-    mention bears. Mentions may overlap and be nested: see `without_overlaps`. Nothing is mended: what is not an error
-    comes out as it is written.
-
-    A file that is missing, empty, no UTF-8 or damaged raises BioftError in any case, as `TextLines` does.
+    `skipped` takes one message for each document that is left out because something is wrong in it; without it the
+    first such document raises BioftError with file, document and line. Wrong are: a title or abstract line that is
+    missing, empty or of another document, no blank line before a document, a document id that comes twice, a line that
+    is neither mention nor relation, offsets that do not give the mention's text, another number of individual mentions
+    than of concept ids, and a relation to an id that no mention bears. Mentions may overlap and be nested. Nothing is
+    mended: what is not an error comes out as it is written. A file that can't be read raises as `TextLines` does.
     """
     seen: dict[str, int] = {}
     block = None
@@ -227,9 +222,9 @@ def looks_like(path: str | os.PathLike[str]) -> bool:
 def write(documents: Iterable[Document], path: Path, *, overwrite: bool = False) -> None:
     """Write documents in PubTator format, each followed by a blank line; the file is written all or nothing.
 
-    What is written reads back as the same documents (an empty abstract with `allow_empty_abstract`). Raises
-    BioftError for a document that can't be written so: line breaks in the text, a tab inside a mention or id,
-    or anything that `read` finds wrong; and for a file that exists, unless `overwrite`.
+    What is written reads back as the same documents. BioftError: a document that can't be written so (line breaks in
+    the text, a tab inside a mention or id, anything that `read` finds wrong), or a file that exists, unless
+    `overwrite`.
     """
     if path.exists() and (path.is_dir() or not overwrite):
         raise BioftError(f"{path} exists already. Name another file, or move it away.")
