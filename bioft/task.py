@@ -13,6 +13,8 @@ A task is one `Task` object (`TASK`) in a module, and beside it modules with fix
 - `answers`: the only reader of its `predictions.parquet`: `read(directory, record)`, `systems(table, record)`,
   `differences(made, stored, record)`, `outcomes(table)`, `answers(table, record)`, …; `measured(table, record)`, as
   `outcomes`, where a forger may gain by other metrics too;
+- `ask`: what `bioft predict` asks a run, `OPTIONS` and `answer(run, asked)`, and what `bioft serve` does: `Row`, a
+  dataclass, and `load(run)`, which returns a function from rows to answers;
 - `inspect`, `export`, `demo`: what the commands of these names do with its data and its runs.
 
 There is no class to inherit from and no decorator: a module that has these functions is a task. bioft's own are in

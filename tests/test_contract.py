@@ -195,6 +195,7 @@ def test_a_task_of_ones_own_is_recorded_shown_and_published_but_never_chosen_by_
     for words in (
         ("verify",),
         ("predict", "--text", "a"),
+        ("serve",),
         ("analyze", "-o", "o"),
         ("export", "-o", "x"),
         ("reproduce",),

@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 from bioft import __version__
 from bioft.cli import build, compare, data, download, hub, recipes, search, train
 from bioft.cli.options import Json, option, renamed
-from bioft.cli.predict import predict
+from bioft.cli.predict import predict, serve
 from bioft.errors import BioftError, any_output
 from bioft.storage.files import disk_error
 
@@ -77,6 +77,7 @@ for name, group in (("build", build), ("download", download), ("recipes", recipe
 for module in (data, hub, compare, train, search):
     app.add_typer(module.app)
 app.command()(predict)
+app.command()(serve)
 app.command(cls=renamed({"--export-space": "--output"}))(search.demo)
 
 

@@ -1,5 +1,6 @@
-"""The command `bioft predict`: asks a trained run about pairs, texts, documents or trials."""
+"""The commands `bioft predict` and `bioft serve`: ask trained runs about pairs, texts, documents or trials."""
 
+import secrets
 from pathlib import Path
 from typing import Annotated
 
@@ -71,3 +72,37 @@ def predict(
         ask.answer(run, asked)
     except QuestionError as error:
         raise typer.BadParameter(str(error)) from None
+
+
+def serve(
+    run: Annotated[
+        list[str],
+        argument("Run directories, or user/name (or user/name@revision) on the Hub; NAME=RUN serves one as NAME."),
+    ],
+    host: Annotated[str, option("Address to serve at; 0.0.0.0 for all. Other than loopback it needs a token.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, option("Port to serve at; 0 for any that is free.", min=0, max=65535)] = 8000,
+    token: Annotated[
+        str | None,
+        option(
+            "What requests must bear. Best given as BIOFT_TOKEN: others on this machine can read a command line.",
+            default="none on loopback, else a new one",
+            envvar="BIOFT_TOKEN",
+        ),
+    ] = None,
+    max_rows: Annotated[int, option("Rows of a request, and of requests that are answered together.", min=1)] = 256,
+    max_bytes: Annotated[int, option("Bytes of a request.", min=1)] = 4_000_000,
+) -> None:
+    """Answer questions to finished runs over HTTP, as `bioft predict` does; see docs/serve.md."""
+    from bioft.serve import check_installed
+
+    check_installed()
+    from bioft.serve import app
+
+    if token is None and host not in app.LOOPBACK:
+        token = secrets.token_urlsafe(32)
+        typer.echo(f"The token, which is shown only now: {token}")
+    elif token is not None and not token.strip():
+        raise typer.BadParameter("--token must not be empty.")
+    app.serve(app.open_runs(run), host, port, token, max_rows, max_bytes)

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any, ClassVar
 
 from rich.console import Console
 from rich.text import Text
@@ -40,6 +41,19 @@ class Asked:
     def check_output(self, output: Path) -> None:
         """Raise BioftError where a file may not be written: see `bioft.storage.files.check_new_file`."""
         check_new_file(output, self.input, self.overwrite)
+
+
+@dataclass
+class Row:
+    """A row of what `bioft serve` is asked: every task's `ask` has one, and `load`, which gives what answers it."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    def __post_init__(self) -> None:
+        """Refuse names and texts that are blank: ValueError, as pydantic takes it."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        if blank := [name for name, value in values.items() if isinstance(value, str) and not value.strip()]:
+            raise ValueError(f"{blank[0]} is empty")
 
 
 def tell(message: str) -> None:

@@ -1,6 +1,9 @@
 """What `bioft predict` asks a run on documents: the entities and relations in a text or a file of texts."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -9,10 +12,37 @@ from bioft.errors import BioftError
 from bioft.hub.pull import task_of
 from bioft.storage import runs
 from bioft.task import function
+from bioft.tasks import asked as questions
 from bioft.tasks.asked import Asked, QuestionError, tell, tell_left_out
 from bioft.tasks.entities import files as document_files
 
 OPTIONS = ("--text", "--input", "--output", "--html", "--skip-bad", "--batch-size", "--overwrite")
+
+
+@dataclass
+class Row(questions.Row):
+    """A text, and an id to know it by."""
+
+    text: str
+    document_id: str | None = None
+
+    def document(self) -> document_files.InputDocument:
+        """The row as a document to be read."""
+        return document_files.InputDocument(self.document_id or "text", self.text)
+
+
+def load(run: Path) -> Callable[[Sequence[Row]], list[dict[str, Any]]]:
+    """What answers rows: for each a dict as `files.to_row` gives, of a run whose task has `predict.find`."""
+    load_model, find = _functions(run, runs.read(run), "load", "find")
+    *_, record = model = load_model(run)
+
+    def answer_rows(rows: Sequence[Row]) -> list[dict[str, Any]]:
+        documents = [row.document() for row in rows]
+        found = find(model, documents, record)
+        answers = map(document_files.to_row, documents, found)
+        return [answer | {"document_id": row.document_id} for row, answer in zip(rows, answers, strict=True)]
+
+    return answer_rows
 
 
 def answer(run: Path, asked: Asked) -> None:
@@ -29,9 +59,7 @@ def answer(run: Path, asked: Asked) -> None:
         document_files.check_writable(output, documents)
 
     record = runs.read(run)
-    load, find, entity_types = (
-        function(task_of(run, record), "predict", name, "can be asked") for name in ("load", "find", "entity_types")
-    )
+    load, find, entity_types = _functions(run, record, "load", "find", "entity_types")
     found = find(load(run), documents, record)
     types = entity_types(record, found)
     shown = [
@@ -60,6 +88,11 @@ def answer(run: Path, asked: Asked) -> None:
         if path is not None:
             tell(f"Written to {path}")
     tell_left_out(skipped)
+
+
+def _functions(run: Path, record: dict[str, Any], *names: str) -> list[Callable[..., Any]]:
+    """Functions of the `predict` of the run's task: others on documents have the same."""
+    return [function(task_of(run, record), "predict", name, "can be asked") for name in names]
 
 
 def _documents(asked: Asked, skipped: list[str]) -> list[document_files.InputDocument]:

@@ -132,7 +132,7 @@ def write(path: Path, documents: Sequence[InputDocument], found: Sequence[Found]
         return
     if format_of(path) != "jsonl":
         raise BioftError(f"{path} is neither .jsonl nor .pubtator: what was found can be written as one of these.")
-    write_whole(path, (_to_row(*pair) for pair in pairs))
+    write_whole(path, (json.dumps(to_row(*pair), ensure_ascii=False) + "\n" for pair in pairs))
 
 
 def write_whole(path: Path, parts: Iterable[str]) -> None:
@@ -170,7 +170,8 @@ def _from_row(row: dict[str, Any], place: str, default_id: str) -> InputDocument
     return InputDocument(document_id, text, fields=row)
 
 
-def _to_row(document: InputDocument, found: Found) -> str:
+def to_row(document: InputDocument, found: Found) -> dict[str, Any]:
+    """A document with what was found in it, as a row of JSONL has it: see `write`."""
     row: dict[str, Any] = {**document.fields, "document_id": document.document_id, "text": document.text}
     row["entities"] = [
         {"start": start, "end": end, "type": kind, "text": document.text[start:end], "score": round(score, 4)}
@@ -181,7 +182,7 @@ def _to_row(document: InputDocument, found: Found) -> str:
             entity["id"] = identifier
     if found.relations is not None:
         row["relations"] = [each._asdict() | {"score": round(each.score, 4)} for each in found.relations]
-    return json.dumps(row, ensure_ascii=False) + "\n"
+    return row
 
 
 def _to_pubtator(document: InputDocument, found: Found) -> pubtator.Document:

@@ -1,6 +1,8 @@
 """What `bioft predict` asks a run on gene–disease pairs: the score of a pair, or of all pairs of a CSV file."""
 
 import csv
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +10,26 @@ from bioft.datasets.gene_disease.excel_dates import warn_of_dates
 from bioft.errors import BioftError
 from bioft.storage.files import new_file
 from bioft.storage.tables import Table
+from bioft.tasks import asked as questions
 from bioft.tasks.asked import Asked, QuestionError
 
 OPTIONS = ("--gene", "--disease", "--input", "--output", "--skip-bad", "--batch-size", "--overwrite")
+
+
+@dataclass
+class Row(questions.Row):
+    """A pair: the symbol of a gene and the name of a disease."""
+
+    gene: str
+    disease: str
+
+
+def load(run: Path) -> Callable[[Sequence[Row]], list[dict[str, Any]]]:
+    """What answers rows: for each gene, disease, score and prediction, as `predict.predict_pairs`."""
+    from bioft.tasks.gene_disease.predict import answer_pairs, load_run
+
+    model = load_run(run)
+    return lambda rows: answer_pairs(model, [astuple(row) for row in rows])
 
 
 def answer(run: Path, asked: Asked) -> None:

@@ -1,6 +1,6 @@
 """Scores from a finished run: load its adapter on the recorded base model and ask it about new pairs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -137,18 +137,28 @@ def predict_base(model: Any, dataset: Any, record: Mapping[str, Any], progress: 
 def predict_pairs(
     run: str | Path, pairs: list[tuple[str, str]], batch_size: int | None = None
 ) -> list[dict[str, Any]]:
-    """Ask a finished run about (gene, disease) pairs, `batch_size` at once; by default as many as suit the hardware.
+    """Ask a finished run about (gene, disease) pairs: `answer_pairs`. BioftError as `load_run`."""
+    return answer_pairs(load_run(run), pairs, batch_size, "Scoring")
+
+
+def answer_pairs(
+    run: tuple[Any, PairPrompts, Mapping[str, Any]],
+    pairs: Sequence[tuple[str, str]],
+    batch_size: int | None = None,
+    progress: str | None = None,
+) -> list[dict[str, Any]]:
+    """Ask what `load_run` gives about (gene, disease) pairs, `batch_size` at once or as many as suit the hardware.
 
     Returns for each pair a dict of gene, disease, score (0 to 1), threshold, which validation chose, and prediction (1
     at or above it, else 0). BioftError as `load_run`.
     """
-    model, prompts, record = load_run(run)
+    model, prompts, record = run
     columns = {"gene": [gene for gene, _ in pairs], "disease": [disease for _, disease in pairs]}
     batch_tokens = None
     if batch_size is not None:
         longest = max((len(ids) for ids in prompts.token_ids(columns["gene"], columns["disease"])), default=1)
         batch_tokens = batch_size * longest
-    scores = score_pairs(model, prompts, columns, batch_tokens=batch_tokens, progress="Scoring")
+    scores = score_pairs(model, prompts, columns, batch_tokens=batch_tokens, progress=progress)
     threshold = record["scoring"]["threshold"]
     return [
         {"gene": gene, "disease": disease, "score": float(score), "threshold": threshold}

@@ -1,15 +1,38 @@
 """What `bioft predict` asks a run on labelled texts: the labels of a text, of a file of texts, or of trials."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from bioft.errors import BioftError
 from bioft.storage import runs
+from bioft.tasks import asked as questions
 from bioft.tasks.asked import Asked, QuestionError, tell, tell_left_out
 from bioft.tasks.text_labels import predict as text_prediction
 
 OPTIONS = ("--text", "--input", "--nct-id", "--output", "--skip-bad", "--batch-size", "--overwrite")
 SHOWN = 3
 """Labels of a text whose scores are shown."""
+
+
+@dataclass
+class Row(questions.Row):
+    """A text, and an id to know it by."""
+
+    text: str
+    id: str | None = None
+
+
+def load(run: Path) -> Callable[[Sequence[Row]], list[dict[str, Any]]]:
+    """What answers rows: for each id, text, labels (those that reach their threshold) and the scores of all."""
+    model = text_prediction.load(run)
+
+    def answer_rows(rows: Sequence[Row]) -> list[dict[str, Any]]:
+        answers = text_prediction.answer_texts(model, [row.text for row in rows])
+        return [asdict(row) | asdict(answer) for row, answer in zip(rows, answers, strict=True)]
+
+    return answer_rows
 
 
 def answer(run: Path, asked: Asked) -> None:

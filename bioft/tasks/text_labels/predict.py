@@ -85,9 +85,14 @@ def predict_base(model: Any, dataset: Any, record: Mapping[str, Any], progress: 
 
 def predict_with_run(run: str | Path, texts: Sequence[str], *, progress: str | None = "Texts") -> list[LabelledAnswer]:
     """Ask a finished run of text_classification for the labels of texts; BioftError as `models.load_run`."""
+    return answer_texts(load(run), texts, progress)
+
+
+def answer_texts(model: Any, texts: Sequence[str], progress: str | None = None) -> list[LabelledAnswer]:
+    """The labels of texts by the model that `load` gives."""
     from bioft.tasks.text_labels.classifier import decide
 
-    _, _, record = model = load(run)
+    *_, record = model
     scores = scores_of(model, texts, record, progress)
     return [
         LabelledAnswer(labels, dict(zip(record["labels"], row, strict=True)))
