@@ -64,7 +64,10 @@ def read_articles(paths: Iterable[Path], *, skip_bad: bool = False) -> tuple[lis
         counts |= {name: getattr(report, name) for name in ("without_abstract", "duplicates", "books")}
         counts |= {"bad": len(report.bad), "deleted": len(report.deleted)}
         read += [
-            IndexedArticle(each.pmid, each.title, each.text, each.year, each.mesh, each.retracted) for each in articles
+            IndexedArticle(
+                each.pmid, each.title, each.text, each.year, tuple(h.term for h in each.mesh), each.retracted
+            )
+            for each in articles
         ]
     for path in tables:
         left_out: list[str] = []

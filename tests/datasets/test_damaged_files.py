@@ -21,7 +21,7 @@ from bioft.datasets.gene_disease import ctd
 from bioft.datasets.hpo import gene_disease as hpo
 from bioft.datasets.metabolites.models import write_model
 from bioft.datasets.metabolites.namespaces import read_aliases, read_namespace
-from bioft.datasets.pubmed import articles as pubmed, published_pairs
+from bioft.datasets.pubmed import articles as pubmed, full_text, published_pairs
 from bioft.datasets.texts import stop_reasons
 from bioft.datasets.trials import records
 from bioft.datasets.trials.texts import read_nct_ids
@@ -236,6 +236,17 @@ KINDS = [
         of_pubmed,
         '<?xml version="1.0"?>\n<PubmedArticleSet xmlns:m="urn:m">\n',
         "<DeleteCitation><PMID>99</PMID></DeleteCitation></PubmedArticleSet>\n",
+    ),
+    Kind(
+        "full.nxml",
+        lambda n: (
+            f"<article><front><article-meta><title-group><article-title>On number{n}</article-title></title-group>"
+            "<abstract><p>a</p><sec><title>b</title><p>c</p></sec></abstract></article-meta></front><body><p>d<list>"
+            "<list-item><p>e</p></list-item></list></p></body></article>\n"
+        ),
+        lambda path, skipped: (each.title for each in full_text.iterate(path, skipped=skipped)),
+        "<pmc-articleset>\n",
+        "</pmc-articleset>\n",
     ),
     Kind(
         "pairs.csv",

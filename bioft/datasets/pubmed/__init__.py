@@ -1,4 +1,4 @@
-"""PubMed articles: download, reading, pairs by citation and by MeSH."""
+"""PubMed and PMC articles: download, reading, pairs by citation and by MeSH."""
 
 from bioft.task import Source
 

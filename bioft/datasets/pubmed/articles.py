@@ -29,6 +29,17 @@ SUFFIXES = (".xml", ".xml.gz")
 _YEAR = re.compile(r"\b(?:1[5-9]|20)\d\d\b")
 
 
+class MeshHeading(NamedTuple):
+    """A topic that an indexer gave an article."""
+
+    term: str
+    id: str
+    """Of the descriptor, such as "D008175"; "" in files without ids."""
+    major: bool
+    """Whether the descriptor, or one of its qualifiers, is a major topic of the article."""
+    qualifiers: tuple[str, ...]
+
+
 class Passage(NamedTuple):
     """A part of an abstract; `label` is "" where the abstract is not structured."""
 
@@ -47,11 +58,16 @@ class Article(NamedTuple):
     abstract: tuple[Passage, ...]
     journal: str
     year: int | None
-    mesh: tuple[str, ...]
-    """The terms of the MeSH headings that an indexer gave it."""
+    mesh: tuple[MeshHeading, ...]
     references: tuple[str, ...]
     """PMIDs, each once."""
+    publication_types: tuple[str, ...]
+    languages: tuple[str, ...]
+    """Codes of three letters, such as "eng"; of the article, not of the abstract."""
     retracted: bool
+    doi: str
+    pmc: str
+    """Id in PubMed Central, such as "PMC123"; "" if there is none."""
 
     @property
     def abstract_text(self) -> str:
@@ -84,30 +100,35 @@ class ReadReport:
 
 
 def iterate(
-    path: str | os.PathLike[str],
-    *,
-    report: ReadReport | None = None,
-    skip_bad: bool = False,
-    deleted: set[str] | None = None,
+    path: str | os.PathLike[str], *, report: ReadReport | None = None, skip_bad: bool = False
 ) -> Iterator[Article]:
     """Yield the articles of one PubMed XML file (plain or gzip) in its order, duplicates too, one in memory at a time.
 
-    `report` takes the counts of files, articles and books and, with `skip_bad`, the messages on broken records;
-    `deleted` takes the PMIDs that the file says are deleted. BioftError: as `pubmed_xml.articles`; a record without
-    PMID.
+    Articles that the file itself says are deleted are left out. `report` takes the counts of files, articles and
+    books, the deleted PMIDs and, with `skip_bad`, the messages on broken records. BioftError: as
+    `pubmed_xml.articles`; a record without PMID; full text of PubMed Central.
     """
     report = ReadReport() if report is None else report
     report.files += 1
-    for piece in pubmed_xml.articles(path, report.bad if skip_bad else None, deleted):
+    deleted = pubmed_xml.deleted(path)
+    for piece in pubmed_xml.articles(path, report.bad if skip_bad else None):
         if piece.tag == "PubmedBookArticle":
             report.books += 1
             continue
+        if piece.tag == "article":
+            raise BioftError(
+                f"{path} is full text of PubMed Central, which has no MeSH headings. Read it with "
+                "bioft.datasets.pubmed.full_text."
+            )
         article = parse(piece.root)
         if not article.pmid:
             message = f"{path}, line {piece.line}: an article without PMID"
             if not skip_bad:
                 raise BioftError(f"{message}. Remove it, or leave broken articles out with --skip-bad.")
             report.bad.append(message)
+            continue
+        if article.pmid in deleted:
+            report.deleted.append(article.pmid)
             continue
         report.articles += 1
         yield article
@@ -123,13 +144,12 @@ def read(paths: Iterable[str | os.PathLike[str]], *, skip_bad: bool = False) -> 
     report = ReadReport()
     found: dict[str, Article] = {}
     for path in files(paths):
-        deleted: set[str] = set()
-        for article in iterate(path, report=report, skip_bad=skip_bad, deleted=deleted):
+        for article in iterate(path, report=report, skip_bad=skip_bad):
             known = found.get(article.pmid)
             report.duplicates += known is not None
             if known is None or (article.version, article.revised) >= (known.version, known.revised):
                 found[article.pmid] = article
-        for pmid in found.keys() & deleted:
+        for pmid in found.keys() & pubmed_xml.deleted(path):
             del found[pmid]
             report.deleted.append(pmid)
     if not found:
@@ -160,8 +180,11 @@ def parse(record: etree._Element) -> Article:
     """Read one `PubmedArticle` element; what a record lacks is empty."""
     citation, data = find(record, "MedlineCitation"), find(record, "PubmedData")
     article, pmid = find(citation, "Article"), find(citation, "PMID")
-    types = [text_of(each) for each in article.iterfind("PublicationTypeList/PublicationType")]
+    types = tuple(text_of(each) for each in article.iterfind("PublicationTypeList/PublicationType"))
     corrections = citation.findall("CommentsCorrectionsList/CommentsCorrections")
+    # Of the article itself; the lists of its references are deeper.
+    identifiers = {each.get("IdType", ""): text_of(each) for each in data.iterfind("ArticleIdList/ArticleId")}
+    dois = [identifiers.get("doi", ""), *(text_of(e) for e in article.iterfind("ELocationID[@EIdType='doi']"))]
     return Article(
         pmid=text_of(pmid),
         version=_number(pmid.get("Version", "")) or 1,
@@ -174,9 +197,17 @@ def parse(record: etree._Element) -> Article:
         ),
         journal=text_of(article.find("Journal/Title")),
         year=_year(article),
-        mesh=tuple(filter(None, map(text_of, citation.iterfind("MeshHeadingList/MeshHeading/DescriptorName")))),
+        mesh=tuple(
+            _mesh(heading)
+            for heading in citation.iterfind("MeshHeadingList/MeshHeading")
+            if len(heading) and text_of(heading[0])
+        ),
         references=tuple(_references(data, corrections)),
+        publication_types=types,
+        languages=tuple(text_of(each).lower() for each in article.iterfind("Language")),
         retracted="Retracted Publication" in types or any(e.get("RefType") == "RetractionIn" for e in corrections),
+        doi=next(filter(None, dois), ""),
+        pmc=identifiers.get("pmc", ""),
     )
 
 
@@ -199,8 +230,23 @@ def _year(article: etree._Element) -> int | None:
     return None
 
 
+def _mesh(heading: etree._Element) -> MeshHeading:
+    descriptor, *qualifiers = heading
+    return MeshHeading(
+        term=text_of(descriptor),
+        id=descriptor.get("UI", ""),
+        major="Y" in [part.get("MajorTopicYN") for part in heading],
+        qualifiers=tuple([text_of(each) for each in qualifiers]),
+    )
+
+
 def _references(data: etree._Element, corrections: Sequence[etree._Element]) -> dict[str, None]:
     """PMIDs from the list of references and, in older files, from the comments."""
-    listed = [text_of(e) for e in data.iterfind("ReferenceList//ArticleId") if e.get("IdType") == "pubmed"]
-    cited = [text_of(e.find("PMID")) for e in corrections if e.get("RefType") == "Cites"]
-    return dict.fromkeys(filter(_number, listed + cited))
+    found: dict[str, None] = {}
+    for each in data.iterfind("ReferenceList//ArticleId"):
+        if each.get("IdType") == "pubmed" and _number(text := text_of(each)):
+            found[text] = None
+    for each in corrections:
+        if each.get("RefType") == "Cites" and _number(text := text_of(each.find("PMID"))):
+            found[text] = None
+    return found

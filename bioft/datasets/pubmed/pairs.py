@@ -168,7 +168,8 @@ def build_article_lists(
                 column: [pmids[other] for other in _neighbours(matrix, position)] for column, matrix in lists.items()
             }
             own = {name: getattr(article, name) for name in ("pmid", "title", "text", "journal", "year")}
-            rows.append(own | {"group": collection.groups[row], "mesh": list(article.mesh)} | found)
+            mesh = [heading.term for heading in article.mesh]
+            rows.append(own | {"group": collection.groups[row], "mesh": mesh} | found)
         dataset[name] = Dataset(pa.Table.from_pylist(rows, schema=ARTICLE_SCHEMA))
     check_columns(dataset, "articles", "pmid")
     check_columns(dataset, "groups of articles", "group")

@@ -1,4 +1,4 @@
-"""Split the XML of PubMed into its articles, one at a time, whatever is broken between them.
+"""Split the XML of PubMed and PubMed Central into its articles, one at a time, whatever is broken between them.
 
 A file of PubMed is one document with thousands of articles, so that a parser of the whole gives up at the first
 error. Here each article is cut out and parsed on its own: memory holds one, and a broken one costs no other.
@@ -8,7 +8,7 @@ import gzip
 import os
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from lxml import etree
@@ -19,18 +19,16 @@ from bioft.storage.text_lines import TextLines
 LARGEST_ARTICLE = 64 << 20
 """Bytes; what goes on for longer without an end is no article."""
 _BLOCK = 1 << 20
-_START = re.compile(rb"<(PubmedArticle|PubmedBookArticle)(?=[\s>])")
-_END = re.compile(rb"</(?:PubmedArticle|PubmedBookArticle)\s*>")
-# What may stand between articles, one at a time.
-_BETWEEN = re.compile(
-    rb"\s+|\xef\xbb\xbf|<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^\[>]*(?:\[.*?\][^>]*)?>"
-    rb"|<DeleteCitation\s*(?:/>|>(?P<deleted>.*?)</DeleteCitation>)"
-    rb"|<(?P<closing>/?)(?:PubmedArticleSet|PubmedBookArticleSet)(?=[\s/>])[^>]*>",
-    re.DOTALL,
-)
+_START = re.compile(rb"<((?:[\w.-]+:)?(?:PubmedArticle|PubmedBookArticle|article))(?=[\s>])")
+_ROOTS = (b"PubmedArticleSet", b"pmc-articleset", b"PubmedBookArticleSet")
+# What an answer of an OAI server (Open Archives Initiative, as that of PubMed Central) has around articles.
+_ENVELOPES = (b"OAI-PMH", b"GetRecord", b"ListRecords", b"record", b"metadata")
+_ASIDE = (b"responseDate", b"request", b"header", b"about", b"resumptionToken")
+_BLANK = re.compile(rb"\s+")
+_TAG = re.compile(rb"<(/?)(?:[\w.-]+:)?([\w.-]+)(?=[\s/>])")
 _NAMESPACE = re.compile(rb"\sxmlns:[\w.-]{1,99}\s*=\s*(?:\"[^\"<>]{0,999}\"|'[^'<>]{0,999}')")
 _ENCODING = re.compile(rb"<\?xml[^>]*encoding\s*=\s*[\"']([^\"']+)")
-_PMID = re.compile(rb"<PMID[^<>]{0,200}>\s*(\d{1,12})\s*</PMID>")
+_PMID = re.compile(rb"<(?:PMID[^<>]{0,200}|article-id pub-id-type=\"pmid\")>\s*(\d+)")
 _HINT = "Download the file again, or leave broken articles out with --skip-bad."
 
 
@@ -47,6 +45,8 @@ BLOCKS = frozenset({
     "table", "table-wrap", "td", "term", "th", "title", "tr", "verse-group", "verse-line",
 })  # fmt: skip
 """Elements that stand apart from the text around them, so that their words are not glued to it."""
+BREAK = "\0"
+"""What stands between them: no character of XML."""
 # How MathML writes a power, a part and an index: the second part after the first.
 _BETWEEN_PARTS = {"msup": "^", "mfrac": "/", "sup": "^"}
 
@@ -56,25 +56,32 @@ def text_of(element: etree._Element | None) -> str:
     if element is None:
         return ""
     # Most elements have no markup inside: walking through them would take most of the time.
-    return " ".join((_marked_text(element) if len(element) else element.text or "").split())
+    return " ".join((marked_text(element) if len(element) else element.text or "").replace(BREAK, " ").split())
 
 
-def _marked_text(element: etree._Element) -> str:
-    """The text inside an element, with a space around the `BLOCKS` in it."""
+def marked_text(element: etree._Element, spaces: Collection[str] = (), marks: Collection[str] = ()) -> str:
+    """The text inside an element, with `BREAK` around the `BLOCKS` in it.
+
+    Elements of `spaces` are a space each; of `marks` (of references) nothing is left.
+    """
     parts: list[str] = []
 
     def walk(each: etree._Element) -> None:
         parts.append(each.text or "")
         for number, child in enumerate(each):
+            kind = child.tag
             if number == 1 and each.tag in ("msup", "mfrac"):
                 parts.append(_BETWEEN_PARTS[each.tag])
-            first = len(parts)
-            walk(child)
-            if child.tag in BLOCKS:
-                parts.insert(first, " ")
+            if kind in spaces:
                 parts.append(" ")
-            elif child.tag == "sup" and _is_power(parts, first):
-                parts.insert(first, _BETWEEN_PARTS["sup"])
+            elif not (kind in marks and child.get("ref-type") == "bibr"):
+                first = len(parts)
+                walk(child)
+                if kind in BLOCKS:
+                    parts.insert(first, BREAK)
+                    parts.append(BREAK)
+                elif kind == "sup" and _is_power(parts, first):
+                    parts.insert(first, _BETWEEN_PARTS[kind])
             parts.append(child.tail or "")
 
     walk(element)
@@ -85,26 +92,31 @@ def _is_power(parts: Sequence[str], first: int) -> bool:
     """Whether a superscript is raised behind what it belongs to: 10<sup>6</sup>, and not <sup>13</sup>C."""
     before = next((part for part in reversed(parts[max(first - 9, 0) : first]) if part), "")
     inside = "".join(parts[first:]).strip()
-    return before[-1:].strip() != "" and (inside[:1].isalnum() or inside[:1] in tuple("+-−–±"))
+    return before[-1:].strip() not in ("", BREAK) and (inside[:1].isalnum() or inside[:1] in tuple("+-−–±"))
+
+
+def without_namespaces(root: etree._Element) -> etree._Element:
+    """The same elements by their local names."""
+    for element in root.iter():
+        if isinstance(element.tag, str) and element.tag.startswith("{"):
+            element.tag = element.tag.rpartition("}")[2]
+    return root
 
 
 class Piece(NamedTuple):
     """An article in a file."""
 
     tag: str
-    """ "PubmedArticle" or "PubmedBookArticle"."""
+    """ "PubmedArticle", "PubmedBookArticle" or "article" (of PubMed Central)."""
     line: int
     """Where it starts, from 1."""
     root: etree._Element
 
 
-def articles(
-    path: str | os.PathLike[str], skipped: list[str] | None = None, deleted: set[str] | None = None
-) -> Iterator[Piece]:
-    """Yield the articles of a file, plain or gzip: a PubmedArticleSet, or articles one after another.
+def articles(path: str | os.PathLike[str], skipped: list[str] | None = None) -> Iterator[Piece]:
+    """Yield the articles of a file, plain or gzip: a PubmedArticleSet, a pmc-articleset, or one JATS article.
 
-    With `skipped`, what is broken is left out and said there, one message each; otherwise the first raises. `deleted`
-    takes the PMIDs that an update file of PubMed says are deleted (`DeleteCitation`), once all of it is read.
+    With `skipped`, what is broken is left out and said there, one message each; otherwise the first raises.
 
     BioftError: a file that is missing, empty, cut off, not UTF-8 or not of these kinds, or broken XML; with file, line
     and the last good PMID.
@@ -112,24 +124,24 @@ def articles(
     # Without a DTD there are no entities to expand, and nothing is fetched.
     parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
     last_good = ""
-    for piece in _pieces(path, set() if deleted is None else deleted):
+    for piece in _pieces(path):
         problem, line = piece.problem, piece.line
-        pmid = _PMID.search(piece.content)
         if not problem:
             try:
                 # Prefixes that were declared around the article stay known in a wrapper.
-                root = etree.fromstring(b"<r" + piece.namespaces + b">" + piece.content + b"</r>", parser)[0]
+                around = b"<r" + piece.namespaces + b">" + piece.content + b"</r>"
+                root = etree.fromstring(around if piece.namespaces else piece.content, parser)
             except etree.XMLSyntaxError as error:
                 # Its own line and column count from the start of the article.
                 problem = re.sub(r", line \d+, column \d+.*", "", str(error.msg)).strip()
                 line += error.position[0] - 1
             else:
-                for element in root.iter():
-                    element.tag = element.tag.rpartition("}")[2]
+                pmid = _PMID.search(piece.content)
                 last_good = pmid[1].decode() if pmid else last_good
-                yield Piece(piece.tag, line, root)
+                yield Piece(piece.tag, line, without_namespaces(root[0] if piece.namespaces else root))
                 continue
-        where = f" in the article with PMID {pmid[1].decode()}" if pmid else ""
+        own = _PMID.search(piece.content)
+        where = f" in the article with PMID {own[1].decode()}" if own else ""
         after = f"the last good article is PMID {last_good}" if last_good else "no good article is before it"
         message = f"{path}, line {line}: broken XML{where}: {problem}; {after}"
         if skipped is None:
@@ -148,61 +160,134 @@ class _Raw(NamedTuple):
     """Declarations of prefixes in the elements around it."""
 
 
-def _pieces(path: str | os.PathLike[str], deleted: set[str]) -> Iterator[_Raw]:
+def deleted(path: str | os.PathLike[str]) -> set[str]:
+    """The PMIDs that an update file of PubMed says are deleted (`DeleteCitation`)."""
+    found: set[str] = set()
+    inside, tail = False, b""
+    opening, closing = b"<DeleteCitation>", b"</DeleteCitation>"
+    for block in _blocks(path):
+        content = tail + block
+        while True:
+            mark = closing if inside else opening
+            place = content.find(mark)
+            if inside:
+                kept = content if place == -1 else content[:place]
+                found |= {each.decode() for each in re.findall(rb">\s*(\d{1,12})\s*</PMID>", kept)}
+            if place == -1:
+                tail = content[-200:]  # a mark or a PMID that the end of the block cuts
+                break
+            content, inside = content[place + len(mark) :], not inside
+    return found
+
+
+def _pieces(path: str | os.PathLike[str]) -> Iterator[_Raw]:
     """Cut a file into articles. What stands before, between and after them must be what may stand there."""
-    is_open, namespaces = False, b""
-    for line, content in _up_to_ends(path):
-        starts = list(_START.finditer(content))
-        ends = content.endswith(b">") and _END.search(content, len(content) - 200) is not None
-        if not ends:  # the rest: what is cut off goes on to the end of the file
-            del starts[1:]
-        before = content[: starts[0].start()] if starts else content
+    blocks = _blocks(path)
+    buffer = next(blocks)
+    _check_start(path, buffer)
+    position, line, seek = 0, 1, 0
+    outside = _Outside()
+    start, closing = None, re.compile(b"")
+    while True:
+        if start is None and (start := _START.search(buffer, max(position, seek))):
+            closing, seek = re.compile(rb"</" + re.escape(start[1]) + rb"\s*>"), start.end()
+        end = closing.search(buffer, max(start.end(), seek)) if start else None
+        if start is None or end is None:
+            block = next(blocks, None)
+            if block is None:
+                break
+            # What has been searched is not searched again, but for a tag that the end of a block cuts.
+            seek = max(len(buffer) - position - 200, 0)
+            begun = start.start() - position if start else None
+            buffer, position = buffer[position:] + block, 0
+            start = _START.match(buffer, begun) if begun is not None else None
+            if len(buffer) > LARGEST_ARTICLE:
+                raise BioftError(
+                    f"{path}, line {line}: no article ends within {LARGEST_ARTICLE >> 20} MiB. The file is damaged: "
+                    "download it again."
+                )
+            continue
+        before = buffer[position : start.start()]
+        yield from outside.read(before, line)
+        line += before.count(b"\n")
+        position, tag = start.start(), start[1].rpartition(b":")[2].decode()
+        # A start inside an article means that the first one has no end.
+        for inner in _START.finditer(buffer, start.end(), end.start()):
+            if inner[1] == start[1]:
+                lost = buffer[position : inner.start()]
+                yield _Raw(tag, line, lost, f"the article has no </{start[1].decode()}>")
+                line += lost.count(b"\n")
+                position = inner.start()
+        content = buffer[position : end.end()]
+        yield _Raw(tag, line, content, namespaces=outside.namespaces)
+        line += content.count(b"\n")
+        position = seek = end.end()
+        start = None
+    rest = buffer[position:]
+    cut = _START.search(rest)
+    before = rest[: cut.start()] if cut else rest
+    yield from outside.read(before, line)
+    line += before.count(b"\n")
+    if cut:
+        name = cut[1].decode()
+        yield _Raw(name, line, rest[cut.start() :], f"the file breaks off before </{name}>")
+    elif outside.open:
+        yield _Raw("", line, b"", "the file breaks off: its root element is not closed")
+
+
+class _Outside:
+    """Reads what stands outside of articles: which sets of them are open, and which prefixes are declared."""
+
+    def __init__(self) -> None:
+        self.open = False
+        self.namespaces = b""
+
+    def read(self, content: bytes, line: int) -> Iterator[_Raw]:
+        """Read on; what may not stand there comes out. Each byte is looked at a few times at most."""
         place = 0
-        while place < len(before) and (found := _BETWEEN.match(before, place)):
-            place = found.end()
-            deleted |= {each.decode() for each in _PMID.findall(found["deleted"] or b"")}
-            if found["closing"] is not None and not found[0].endswith(b"/>"):
-                is_open = not found["closing"]
-                namespaces = b"".join(_NAMESPACE.findall(found[0])) or namespaces
-        if place < len(before):
-            shown = before[place : place + 40].decode("utf-8", "replace").split("\n")[0]
-            problem = f"{shown!r} is between articles"
-            yield _Raw("", line + before.count(b"\n", 0, place), before[place:], problem)
-        for number, start in enumerate(starts, 1):
-            end = starts[number].start() if number < len(starts) else len(content)
-            name, own = start[1].decode(), content[start.start() : end]
-            # A start inside an article means that the first one has no end.
-            lost = f"the article has no </{name}>" if number < len(starts) else ""
-            problem = lost if ends else f"the file breaks off before </{name}>"
-            yield _Raw(name, line + content.count(b"\n", 0, start.start()), own, problem, namespaces)
-        if not ends and not starts and is_open:
-            yield _Raw("", line + content.count(b"\n"), b"", "the file breaks off: its root element is not closed")
+        while place < len(content) and (end := self._end(content, place)) > place:
+            place = end
+        if place < len(content):
+            strange = content[place:]
+            shown = strange[:40].decode("utf-8", "replace").split("\n")[0]
+            yield _Raw("", line + content.count(b"\n", 0, place), strange, f"{shown!r} is between articles")
 
+    def _end(self, content: bytes, place: int) -> int:
+        """Where that ends what begins at a place and may stand outside of articles; the place itself if nothing."""
 
-def _up_to_ends(path: str | os.PathLike[str]) -> Iterator[tuple[int, bytes]]:
-    """What a file has up to each end of an article, with its first line; last the rest."""
-    line, seek, buffer = 1, 0, b""
-    for number, block in enumerate(_blocks(path)):
-        if number == 0:
-            _check_start(path, block)
-        buffer += block
-        position = 0
-        while end := _END.search(buffer, max(position, seek)):
-            yield line, buffer[position : end.end()]
-            line += buffer.count(b"\n", position, end.end())
-            position = end.end()
-        # What has been searched is not searched again, but for a tag that the end of a block cuts.
-        buffer, seek = buffer[position:], max(len(buffer) - position - 200, 0)
-        if len(buffer) > LARGEST_ARTICLE:
-            raise BioftError(
-                f"{path}, line {line}: no article ends within {LARGEST_ARTICLE >> 20} MiB. The file is damaged: "
-                "download it again."
-            )
-    yield line, buffer
+        def after(mark: bytes, start: int = place) -> int:
+            found = content.find(mark, start)
+            return place if found == -1 else found + len(mark)
+
+        if blank := _BLANK.match(content, place):
+            return blank.end()
+        if content.startswith(b"\xef\xbb\xbf", place):
+            return place + 3
+        for opening, closing in ((b"<?", b"?>"), (b"<!--", b"-->")):
+            if content.startswith(opening, place):
+                return after(closing)
+        tag_end = after(b">")
+        if content.startswith(b"<!DOCTYPE", place):
+            inner = content.find(b"[", place, tag_end)
+            return after(b">", max(after(b"]"), place)) if inner != -1 else tag_end
+        tag = _TAG.match(content, place)
+        if tag is None or tag_end == place:
+            return place
+        name, shown = tag[2], content[place:tag_end]
+        if name == b"DeleteCitation" or (name in _ASIDE and not tag[1]):
+            return tag_end if shown.endswith(b"/>") else after(b"</" + content[place + 1 : tag.end()] + b">")
+        if name not in (*_ROOTS, *_ENVELOPES):
+            return place
+        if name in (*_ROOTS, b"OAI-PMH") and not shown.endswith(b"/>"):
+            self.open = not tag[1]
+        if not tag[1] and (found := b"".join(_NAMESPACE.findall(shown))) and found not in self.namespaces:
+            self.namespaces = found
+        return tag_end
 
 
 def _blocks(path: str | os.PathLike[str]) -> Iterator[bytes]:
-    with TextLines(path, "Download the file again.").open_bytes() as stream:
+    lines = TextLines(path, "Download the file again.")
+    with lines.open_bytes() as stream:
         read = 0
         try:
             while block := stream.read(_BLOCK):
@@ -228,11 +313,13 @@ def _check_start(path: str | os.PathLike[str], start: bytes) -> None:
     if head[:2] in (b"\xff\xfe", b"\xfe\xff") or declared not in (b"utf-8", b"utf8", b"us-ascii"):
         name = encoding[1].decode() if encoding else "UTF-16"
         raise BioftError(f"{path} is encoded in {name}. Convert it to UTF-8 (iconv -t utf-8).")
-    if error := re.search(rb"<ERROR>([^<]{1,500})", head):
+    error = re.search(rb"<(?:ERROR|error code=\"\w{1,40}\")>([^<]{1,500})", head)
+    if error:
         raise BioftError(f"{path} holds an error message of NCBI: {error[1].decode('utf-8', 'replace').strip()}")
-    if not _START.search(head) and not re.search(rb"<Pubmed(?:Book)?ArticleSet[\s/>]", head):
+    roots = b"|".join([*_ROOTS, b"(?:\\w+:)?OAI-PMH"])
+    if not (_START.search(head) or re.search(rb"<(?:%b)[\s/>]" % roots, head)):
         shown = head[:60].decode("utf-8", "replace").strip()
-        kind = "XML of PubMed"
-        if re.search(rb"<(?:[\w.-]+:)?(?:article|pmc-articleset)[\s>]", head):
-            kind += ", but full text of PubMed Central, which has no MeSH headings"
-        raise BioftError(f"{path} is no {kind}: it begins with {shown!r}. Give a PubmedArticleSet.")
+        raise BioftError(
+            f"{path} is no XML of PubMed or PubMed Central: it begins with {shown!r}. Give a PubmedArticleSet, or a "
+            "full text (.nxml) of PubMed Central."
+        )

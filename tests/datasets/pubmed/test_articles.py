@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from bioft.datasets.pubmed import articles as pubmed_articles, xml as pubmed_xml
-from bioft.datasets.pubmed.articles import Passage, ReadReport
+from bioft.datasets.pubmed.articles import MeshHeading, Passage, ReadReport
 from bioft.errors import BioftError
 
 HEAD = (
@@ -21,10 +21,12 @@ FULL = """<PubmedArticle><MedlineCitation Status="MEDLINE"><PMID Version="2">11<
 <Article><Journal><JournalIssue><PubDate><MedlineDate>1998 Dec-1999 Jan</MedlineDate></PubDate></JournalIssue>
 <Title>Journal of Made-up Results</Title></Journal>
 <ArticleTitle>Effect of <i>H. fictus</i> on
-  CO<sub>2</sub>.</ArticleTitle>
+  CO<sub>2</sub>.</ArticleTitle><ELocationID EIdType="pii">x</ELocationID>
+<ELocationID EIdType="doi">10.1/own</ELocationID>
 <Abstract><AbstractText Label="AIM" NlmCategory="OBJECTIVE">To <b>test &amp; see</b>.</AbstractText>
 <AbstractText Label="RESULT"/><AbstractText>It works.</AbstractText>
 <CopyrightInformation>C</CopyrightInformation></Abstract>
+<Language>ENG</Language><Language>fre</Language>
 <PublicationTypeList><PublicationType UI="D016428">Journal Article</PublicationType></PublicationTypeList></Article>
 <CommentsCorrectionsList><CommentsCorrections RefType="Cites"><PMID>5</PMID></CommentsCorrections>
 <CommentsCorrections RefType="CommentIn"><PMID>6</PMID></CommentsCorrections></CommentsCorrectionsList>
@@ -33,7 +35,9 @@ FULL = """<PubmedArticle><MedlineCitation Status="MEDLINE"><PMID Version="2">11<
 <QualifierName UI="Q2" MajorTopicYN="N">surgery</QualifierName>
 </MeshHeading><MeshHeading><DescriptorName UI="D2" MajorTopicYN="N">Humans</DescriptorName></MeshHeading>
 </MeshHeadingList>
-</MedlineCitation><PubmedData><ReferenceList><Title>References</Title><Reference><Citation>A</Citation><ArticleIdList>
+</MedlineCitation><PubmedData><ArticleIdList><ArticleId IdType="pubmed">11</ArticleId>
+<ArticleId IdType="pmc">PMC7</ArticleId>
+</ArticleIdList><ReferenceList><Title>References</Title><Reference><Citation>A</Citation><ArticleIdList>
 <ArticleId IdType="pubmed">9</ArticleId><ArticleId IdType="doi">10.1/cited</ArticleId></ArticleIdList></Reference>
 <ReferenceList><Reference><ArticleIdList><ArticleId IdType="pubmed">8</ArticleId>
 <ArticleId IdType="pubmed">5</ArticleId>
@@ -94,9 +98,13 @@ def test_every_field(write):
         abstract=(Passage("AIM", "To test & see."), Passage("", "It works.")),
         journal="Journal of Made-up Results",
         year=1998,
-        mesh=("Lung", "Humans"),
+        mesh=(MeshHeading("Lung", "D1", True, ("drug effects", "surgery")), MeshHeading("Humans", "D2", False, ())),
         references=("9", "8", "5"),
+        publication_types=("Journal Article",),
+        languages=("eng", "fre"),
         retracted=False,
+        doi="10.1/own",
+        pmc="PMC7",
     )
     assert article.text == "Effect of H. fictus on CO2. AIM: To test & see. It works."
 
@@ -250,24 +258,22 @@ def test_several_sets_deletions_and_bare_articles_in_one_file(write):
 def test_deleted_articles_go_from_their_file_and_those_before_it_and_are_counted(write):
     deletion = '<DeleteCitation><PMID Version="1">2</PMID>\n<PMID>4</PMID><PMID>99</PMID></DeleteCitation>'
     first, update = write(record(1), record(2), name="a.xml"), write(record(3), record(4), deletion, name="b.xml")
-    articles, report = pubmed_articles.read([update])
-    assert [article.pmid for article in articles] == ["3"]
+    report = ReadReport()
+    assert [article.pmid for article in pubmed_articles.iterate(update, report=report)] == ["3"]
     assert (report.articles, report.deleted) == (1, ["4"])
     articles, report = pubmed_articles.read([first, update])
     assert [article.pmid for article in articles] == ["1", "3"]
     assert sorted(report.deleted) == ["2", "4"]
 
 
-@pytest.mark.parametrize("block", [250, 333, 1 << 20])
+@pytest.mark.parametrize("block", [17, 50, 1 << 20])
 def test_deletions_are_found_whatever_the_blocks_that_are_read(write, monkeypatch, block):
     pmids = [str(n) for n in range(100, 140)]
     path = write(
         f"<DeleteCitation>{''.join(f'<PMID Version={chr(34)}1{chr(34)}>{n}</PMID>' for n in pmids)}</DeleteCitation>"
     )
     monkeypatch.setattr(pubmed_xml, "_BLOCK", block)
-    deleted = set()
-    assert list(pubmed_xml.articles(path, deleted=deleted)) == []
-    assert deleted == set(pmids)
+    assert pubmed_xml.deleted(path) == set(pmids)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,146 @@
+"""Full text of PubMed Central: read from its XML (JATS), with sections, references and licence.
+
+Format: Journal Article Tag Suite, ANSI/NISO Z39.96 (https://jats.nlm.nih.gov). Each article has its own licence: look
+at it before a text is passed on.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from itertools import chain
+from typing import NamedTuple
+
+from lxml import etree
+
+from bioft.datasets.pubmed import xml as pubmed_xml
+from bioft.datasets.pubmed.articles import Passage
+from bioft.datasets.pubmed.xml import BLOCKS, BREAK, find, marked_text, text_of
+from bioft.errors import BioftError
+
+_LINK = "{http://www.w3.org/1999/xlink}href"
+# No sentences of the article: figures, tables and formulas that would run into the words around them.
+_NOT_TEXT = ("table-wrap", "fig", "fig-group", "disp-formula", "tex-math", "supplementary-material")
+# What marks of references leave behind.
+_EMPTY_BRACKETS = re.compile(r"\s*[\[(][\s,;–-]*[\])]")
+
+
+class Section(NamedTuple):
+    """A section of the body, its subsections in it not included."""
+
+    titles: tuple[str, ...]
+    """Its title after those of the sections that it is in."""
+    text: str
+    """Its paragraphs, one a line."""
+
+
+class Reference(NamedTuple):
+    """An entry of the list of references; "" for what it does not give."""
+
+    id: str
+    """In this article, such as "B12"."""
+    title: str
+    pmid: str
+    doi: str
+
+
+class FullText(NamedTuple):
+    """An article of PubMed Central."""
+
+    pmid: str
+    pmc: str
+    doi: str
+    title: str
+    abstract: tuple[Passage, ...]
+    journal: str
+    year: int | None
+    sections: tuple[Section, ...]
+    references: tuple[Reference, ...]
+    licence: str
+    """The address of the licence, else the words in which it is given; "" if the file states none."""
+
+
+def iterate(path: str | os.PathLike[str], *, skipped: list[str] | None = None) -> Iterator[FullText]:
+    """Yield the articles of one file (plain or gzip): a single one (.nxml), or a pmc-articleset.
+
+    With `skipped`, what is broken is left out and said there.
+
+    Raises:
+        BioftError: as `pubmed_xml.articles`; records of PubMed, which have no full text.
+    """
+    for piece in pubmed_xml.articles(path, skipped):
+        if piece.tag != "article":
+            raise BioftError(
+                f"{path}, line {piece.line}: a record of PubMed, which has no full text. Read it with "
+                "bioft.datasets.pubmed.articles."
+            )
+        yield parse(piece.root)
+
+
+def parse(article: etree._Element) -> FullText:
+    """Read one `article` element of JATS; what it lacks is empty."""
+    meta = find(article, "front/article-meta")
+    ids = {each.get("pub-id-type", ""): text_of(each) for each in meta.iterfind("article-id")}
+    pmc = (ids.get("pmc") or ids.get("pmcid", "")).removeprefix("PMC")
+    years = [int(year) for each in meta.iterfind("pub-date/year") if (year := text_of(each)).isdigit()]
+    return FullText(
+        pmid=ids.get("pmid", ""),
+        pmc=f"PMC{pmc}" if pmc else "",
+        doi=ids.get("doi", ""),
+        title=text_of(meta.find("title-group/article-title")),
+        abstract=tuple(_abstract(meta)),
+        # In a group of titles since JATS, alone before.
+        journal=text_of(article.find("front/journal-meta//journal-title")),
+        year=min(years, default=None),
+        sections=tuple(_sections(find(article, "body"), ())),
+        references=tuple(_reference(each) for each in article.iterfind("back//ref")),
+        licence=_licence(meta),
+    )
+
+
+def _abstract(meta: etree._Element) -> Iterator[Passage]:
+    """The abstract proper; those for other readers (graphical, of the editor) have a type."""
+    for abstract in meta.iterfind("abstract"):
+        if not abstract.get("abstract-type"):
+            for titles, text in _sections(abstract, ()):
+                yield Passage(": ".join(title.rstrip(":") for title in titles), text.replace("\n", " "))
+
+
+def _sections(parent: etree._Element, titles: tuple[str, ...]) -> Iterator[Section]:
+    """Sections in the order of reading; what a section or the body says before its first subsection is first."""
+    text = _paragraphs(parent)
+    if text:
+        yield Section(titles, text)
+    for section in parent.iterfind("sec"):
+        title = text_of(section.find("title"))
+        yield from _sections(section, (*titles, title) if title else titles)
+
+
+def _paragraphs(parent: etree._Element) -> str:
+    """The paragraphs of an element, of its lists and boxes (with the sections in these), but not of its sections.
+
+    Figures, tables, formulas and marks of references are left out.
+    """
+    found = [parent.text or ""]
+    for child in parent:
+        if child.tag not in ("sec", "title", "label", *_NOT_TEXT):
+            block = child.tag in BLOCKS
+            found += [BREAK * block, marked_text(child, spaces=_NOT_TEXT, marks=("xref",)), BREAK * block]
+        found.append(child.tail or "")
+    paragraphs = (" ".join(_EMPTY_BRACKETS.sub("", text).split()) for text in "".join(found).split(BREAK))
+    # What was left out leaves a space before the sign after it, and "^" of a mark that was raised.
+    return "\n".join(re.sub(r" (?=[.,;:])", "", text) for text in paragraphs if text)
+
+
+def _reference(entry: etree._Element) -> Reference:
+    ids = {each.get("pub-id-type", ""): text_of(each) for each in entry.iter("pub-id")}
+    title = next(entry.iter("article-title"), None)
+    return Reference(entry.get("id", ""), text_of(title), ids.get("pmid", ""), ids.get("doi", ""))
+
+
+def _licence(meta: etree._Element) -> str:
+    # Before JATS the licence stood beside the copyright, or in it.
+    licence = next(chain(meta.iterfind("permissions/license"), meta.iter("license")), None)
+    if licence is None:
+        return ""
+    links = [link for each in licence.iter() if (link := each.get(_LINK)) and "creativecommons.org" in link]
+    return links[0] if links else text_of(licence)
