@@ -1,4 +1,4 @@
-"""The records behind the figures of recipes/README.md: what of a run is kept in recipes/results, and how it is shown.
+"""The records behind the figures of the documentation: what of a run is kept in recipes/results, and how it is shown.
 
     python -m tests.figures runs/sft_gda/default recipes/results/sft_gda/default.json
 

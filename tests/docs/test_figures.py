@@ -1,4 +1,4 @@
-"""Every figure with an interval in recipes/README.md is that of a run record, kept in recipes/results.
+"""Every figure with an interval on the pages of documentation is that of a run record, kept in recipes/results.
 
 A comment `<!-- figures: recipe/name -->` before a table or a paragraph says of which.
 """
@@ -14,9 +14,10 @@ from matplotlib.image import imread
 
 from bioft.metrics.report import interval_text
 from tests import figures
+from tests.docs.pages import PAGES, text
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
-PAGE = (RECIPES / "README.md").read_text(encoding="utf-8")
+PAGE = "\n\n".join(text(page) for page in PAGES if page != "README.md")
 INTERVAL = re.compile(r"-?\d*\.\d{3} \[-?\d*\.\d{3}–-?\d*\.\d{3}\]")
 SPREAD = re.compile(r"\.\d{3} ± \.\d{3}")
 METRICS = {
@@ -126,7 +127,7 @@ def test_baselines_of_every_split_are_those_of_their_files() -> None:
 
 
 def test_the_front_page_shows_figures_of_each_recipe_and_the_picture_of_them(tmp_path: Path) -> None:
-    lines = re.findall(r"^\| `(\w+)\.py` \|(.*)$", FRONT_PAGE, flags=re.MULTILINE)
+    lines = re.findall(r"^\| \[`(\w+)`\]\(\S+\) \|(.*)$", FRONT_PAGE, flags=re.MULTILINE)
     assert {name for name, _ in lines} == {path.stem for path in RECIPES.glob("*.py")}
     for name, line in lines:
         kept = {f"{name}/{path.stem}" for path in (RECIPES / "results" / name).glob("*.json")}
@@ -135,3 +136,10 @@ def test_the_front_page_shows_figures_of_each_recipe_and_the_picture_of_them(tmp
     figures.draw(tmp_path / "results.png")
     committed = RECIPES.parent / "docs" / "results.png"
     np.testing.assert_allclose(imread(tmp_path / "results.png"), imread(committed), atol=0.1)
+
+
+def test_the_time_of_the_default_is_that_of_its_record() -> None:
+    training = record("sft_gda/default")["training"]
+    assert f"trains its {training['steps']} steps in {training['seconds']:.0f} s" in " ".join(
+        text("docs/gpus.md").split()
+    )
