@@ -37,8 +37,9 @@ format: .venv/installed ## Format the code and mend what the linter can
 bench: .venv/installed ## Measure speed against the usual ways; results go to tests/benchmarks/RESULTS.md
 	HF_HUB_OFFLINE=1 $(BIN)/python tests/benchmarks/run.py
 
-docs: .venv/installed ## Write the API's documentation to docs/api, from the docstrings
-	HF_HUB_OFFLINE=1 $(BIN)/pdoc bioft --output-directory docs/api
+docs: .venv/installed ## Build the documentation as a site in site/, links checked
+	HF_HUB_OFFLINE=1 NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+	@echo "Open site/index.html; for the search: $(BIN)/python -m mkdocs serve"
 
 lock: .venv/installed ## Write the installed versions into constraints.txt
 	{ sed -n 1p constraints.txt; $(BIN)/pip freeze --exclude-editable | sed 's/+cpu//'; } > constraints.new
