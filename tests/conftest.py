@@ -51,7 +51,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest test first, so that no worker is left alone with it at the end."""
-    items.sort(key=lambda item: item.path.name != "test_readme.py")
+    items.sort(key=lambda item: item.path.name != "test_commands.py")
 
 
 def pytest_collection_finish() -> None:

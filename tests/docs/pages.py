@@ -4,14 +4,14 @@ import re
 from pathlib import Path
 from typing import Any
 
-import click
 import typer
 
 from bioft.cli.main import app
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ["README.md", "docs/index.md"]
-PAGES += sorted({str(path.relative_to(ROOT)) for path in ROOT.glob("docs/**/*.md")} - {*PAGES})
+PAGES += sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("docs/tasks/*.md"))
+PAGES += sorted({str(path.relative_to(ROOT)) for path in ROOT.glob("docs/*.md")} - {*PAGES})
 PAGES += ["CONTRIBUTING.md", "recipes/README.md"]
 PROGRAMS = ("bioft", "python", "make", "accelerate", "pip")
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE)
@@ -32,7 +32,7 @@ def commands(page: str) -> list[str]:
 
     `bioft compare` in a sentence names a command, as does `bioft train RECIPE`; `names` gives these.
     """
-    lines = [line for block in blocks(page, "bash") for line in block.splitlines()]
+    lines = [line for block in blocks(page, "bash") for line in block.replace("\\\n", "").splitlines()]
     return list(dict.fromkeys([*lines, *(words for words in _in_text(page) if not _is_name(words))]))
 
 
@@ -41,7 +41,7 @@ def names(page: str) -> list[str]:
     return [" ".join(_named(words)) for words in _in_text(page) if _is_name(words)]
 
 
-def command_of(words: list[str]) -> tuple[click.Command, typer.Context, list[str]]:
+def command_of(words: list[str]) -> tuple[Any, typer.Context, list[str]]:
     """The command of `bioft` that these words call, the context in which, and the words that are left for it.
 
     Raises:
@@ -49,7 +49,7 @@ def command_of(words: list[str]) -> tuple[click.Command, typer.Context, list[str
     """
     command: Any = typer.main.get_command(app)
     context = typer.Context(command, info_name="bioft")
-    while isinstance(command, click.Group | typer.core.TyperGroup) and words and not words[0].startswith("-"):
+    while hasattr(command, "list_commands") and words and not words[0].startswith("-"):
         if (found := command.get_command(context, words[0])) is None:
             raise LookupError(f"bioft has no command {words[0]}")
         context, command, words = typer.Context(found, info_name=words[0], parent=context), found, words[1:]
@@ -71,7 +71,7 @@ def _named(words: str) -> list[str]:
 def _is_name(words: str) -> bool:
     program, *named = _named(words)
     if program != "bioft":
-        return not named
+        return named in ([], ["launch"])
     try:
         return not command_of(named)[2]
     except LookupError:
