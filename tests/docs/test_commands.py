@@ -56,7 +56,8 @@ ELSEWHERE = {
     "bioft train joint_ner_re chemdisgene": f"recipes/test_joint_ner_re.py::{PRESETS}",
     "bioft train mlm trials": f"recipes/test_mlm.py::{PRESETS}",
     "bioft train sequence_classification bc5cdr": f"recipes/test_sequence_classification.py::{PRESETS}",
-    "bioft train sft_gda --processes": "training/test_launch.py::test_x",
+    "bioft train sft_gda --processes": "cli/test_train.py::"
+    "test_several_processes_and_a_configuration_are_launched_by_accelerate",
     "bioft train sft_gda llama3_8b": "recipes/test_sft_gda.py::test_every_gpu_preset_trains_the_intended_modules",
     "bioft train sft_gda mistral_7b": "recipes/test_sft_gda.py::test_every_gpu_preset_trains_the_intended_modules",
     "bioft train sft_gda phi3_mini": "recipes/test_sft_gda.py::test_every_gpu_preset_trains_the_intended_modules",
@@ -76,9 +77,10 @@ ELSEWHERE = {
 }
 OWN = list(dict.fromkeys(line for page in PAGES if page not in PAGES_WITH_A_TEST for line in commands(page)))
 """A command that several pages show runs once: a second training into the same folder is refused, as it should be."""
-LONG_TEXTS = {"mlm": ["--block_length=64"], "token_classification": ["--window_length=96", "--window_overlap=24"]}
-LONG_TEXTS["joint_ner_re"] = LONG_TEXTS["token_classification"]
-"""What a tiny encoder reads."""
+WINDOWS = ["--window_length=96", "--window_overlap=24"]
+TINY = {"contrastive": ["--trained_layers=1"], "joint_ner_re": WINDOWS, "mlm": ["--block_length=64"]}
+TINY["token_classification"] = WINDOWS
+"""What a tiny encoder has and reads."""
 ARTICLE = """<PubmedArticle><MedlineCitation><PMID>{n}</PMID><Article><Journal><JournalIssue><PubDate><Year>2012</Year>
 </PubDate></JournalIssue></Journal><ArticleTitle>{title}</ArticleTitle><Abstract><AbstractText>{title} was studied.
 </AbstractText></Abstract></Article><MeshHeadingList><MeshHeading><DescriptorName>Humans</DescriptorName></MeshHeading>
@@ -150,7 +152,7 @@ def shortened(command: str, index: int) -> list[str]:
     words += ["--max_steps=1", "--report_to=none", "--use_cpu"]
     words += ["--output_dir=runs/by_script"] if words[1] != "train" else []  # `bioft train` has the other
     if recipe != "sft_gda":
-        return [*words, "--model_name_or_path=encoder", *LONG_TEXTS.get(recipe, [])]
+        return [*words, "--model_name_or_path=encoder", *TINY.get(recipe, [])]
     words += [
         "--model_name_or_path=llama",
         "--max_train_pairs=96",

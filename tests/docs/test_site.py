@@ -36,13 +36,16 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.mark.slow
-def test_the_site_has_every_page_command_and_package(site: Path) -> None:
+def test_the_site_has_every_page_command_recipe_and_package(site: Path) -> None:
     pages = {path.relative_to(ROOT / "docs").with_suffix(".html") for path in (ROOT / "docs").rglob("*.md")}
     assert all((site / page).is_file() for page in pages)
     commands = (site / "commands.html").read_text(encoding="utf-8")
     names = list(commands_below(typer.main.get_command(app)))
     assert len(names) > 40
     assert not [name for name in names if f"<code>bioft {name}</code>" not in commands]
+    recipes = (site / "recipes.html").read_text(encoding="utf-8")
+    for name in ("bioft train mlm", "--mask_probability", "--dataset_path", "--learning_rate", "smollm2_ctd"):
+        assert f"<code>{name}</code>" in recipes
     packages = {path.name for path in Path(bioft.__file__).parent.iterdir() if (path / "__init__.py").is_file()}
     assert {path.stem for path in (site / "api").iterdir()} >= packages - {"cli"}
     assert "wilson" in (site / "api" / "metrics.html").read_text(encoding="utf-8").lower()
