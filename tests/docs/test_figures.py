@@ -62,7 +62,7 @@ def record(name: str) -> dict[str, Any]:
 
 def blocks() -> list[tuple[str, str]]:
     """Each marked table or paragraph with the name of its record."""
-    return re.findall(r"<!-- figures: (\S+) -->\n(.*?)(?:\n\n|\Z)", PAGE, flags=re.DOTALL)
+    return re.findall(r"<!-- figures: (\S+) -->\n(.*?)(?:\n\n|\Z)", f"{FRONT_PAGE}\n\n{PAGE}", flags=re.DOTALL)
 
 
 def cells(line: str) -> list[str]:

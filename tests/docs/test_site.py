@@ -86,3 +86,7 @@ def test_a_broken_link_stops_the_build(tmp_path: Path, monkeypatch: pytest.Monke
 def test_links_beside_the_site_lead_somewhere(page: str) -> None:
     assert (links := re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", text(page)))
     assert not [link for link in links if not (ROOT / page).parent.joinpath(link).exists()]
+
+
+def test_the_front_page_is_short() -> None:
+    assert len(text("README.md").splitlines()) <= 150
