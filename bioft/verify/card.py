@@ -25,7 +25,10 @@ METRIC = re.compile(
 )
 SHARE = re.compile(r"(?<![\d.,])(?:0?[.,]\d+|1[.,]0+)(?![\d]*[.,]\d)|\d\s?(?:%|‰|per ?cent\b)|\d\s?/\s?10+\b")
 IMAGE = re.compile(r"(?i)!\[|<(?:img|svg|picture|iframe|object|embed|video)\b|data:image")
-UNVERIFIED = ("name", "preset", "recipe", "hardware", "base_model", "bioft", "packages", "python", "dataset")
+UNVERIFIED = (
+    *("name", "preset", "recipe", "hardware", "base_model", "bioft", "packages", "python", "dataset"),
+    *("created", "labels", "relations", "scoring"),
+)
 """The fields of the record whose words stand on the card, though no evaluation says whether they are so."""
 
 

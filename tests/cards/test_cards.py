@@ -337,38 +337,13 @@ def test_every_task_has_a_card_that_the_hub_reads(task: str, tagger: dict[str, A
 
 
 @pytest.mark.parametrize("whole", [False, True])
-def test_the_snippet_loads_a_tagger(tagger: dict[str, Any], tmp_path: Path, whole: bool) -> None:
-    """Both an adapter with its head and a model trained whole give, loaded as the card says, the same logits."""
-    import torch
-    from peft import LoraConfig, get_peft_model
-    from transformers import AutoTokenizer, BertConfig, BertForTokenClassification
-
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=64, hidden_size=32, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2, num_labels=3
-    )
-    model = BertForTokenClassification(config)
-    model.save_pretrained(tmp_path / "base")
+def test_a_model_that_was_trained_whole_is_no_adapter(tagger: dict[str, Any], whole: bool) -> None:
     if whole:
         del tagger["files"]["adapter_config.json"]
-    else:
-        model = get_peft_model(model, LoraConfig(task_type="TOKEN_CLS", target_modules=["query"]))
-    torch.nn.init.normal_(model.get_base_model().classifier.weight if not whole else model.classifier.weight)
-    model.save_pretrained(tmp_path / "run")
-    card = cards.model_card(tagger, repository=str(tmp_path / "run"))
-    assert ("A LoRA adapter for" in card) == (not whole)
+    card = cards.model_card(tagger)
+    assert ("A LoRA adapter for" in card) == ("PeftModel" in card) == (not whole)
     assert parse(card).data.library_name == ("transformers" if whole else "peft")
     assert ("lora" in parse(card).data.tags) == (not whole)
-    snippet = card.split("```python\n")[1].split("```")[0].replace(tagger["base_model"]["id"], str(tmp_path / "base"))
-    found: dict[str, Any] = {}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(AutoTokenizer, "from_pretrained", lambda path: path)  # the tiny model has none
-        exec(snippet, found)
-    if not whole:
-        assert found["model"].config.id2label[1] == "B-Chemical"
-    ids = torch.tensor([[1, 2, 3]])
-    with torch.no_grad():
-        assert torch.equal(found["model"].eval()(ids).logits, model.eval()(ids).logits)
 
 
 def test_a_dataset_on_the_hub_is_linked_at_its_commit(run: dict[str, Any]) -> None:

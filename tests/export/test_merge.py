@@ -17,6 +17,7 @@ from bioft.export import merge as merging
 from bioft.storage import runs
 from bioft.tasks.entities import predict as entity_prediction
 from bioft.tasks.gene_disease import predict as prediction
+from tests import snippets
 from tests.compare.test_compare import simulated, write_run
 from tests.recipe import command_line, load_recipe, run_recipe, write_quantized_run
 from tests.tiny import write_ctd, write_encoder
@@ -69,7 +70,7 @@ def test_sixteen_bit_weights_are_rounded_and_said_to_be(in_4_bits: Path, tmp_pat
     assert model.dtype == torch.bfloat16
 
 
-def test_an_adapter_with_a_trained_head_is_merged_with_it(tmp_path: Path) -> None:
+def test_an_adapter_with_a_trained_head_is_merged_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     options = {
         "model_name_or_path": write_encoder(tmp_path / "model"),
         "output_dir": tmp_path / "run",
@@ -95,6 +96,12 @@ def test_an_adapter_with_a_trained_head_is_merged_with_it(tmp_path: Path) -> Non
     with torch.no_grad():
         torch.testing.assert_close(whole(**inputs).logits, model(**inputs).logits, atol=1e-4, rtol=1e-4)
     assert list(whole.config.id2label.values()) == record["labels"]
+    monkeypatch.chdir(tmp_path / "merged")  # as the lines on the card are run
+    found: dict[str, Any] = {}
+    exec(snippets.of(Path("README.md").read_text()), found)
+    with torch.no_grad():
+        assert torch.equal(found["model"](**inputs).logits, whole(**inputs).logits)
+    assert found["find"]("Naloxone reverses the effect of clonidine.") is not None
 
 
 def test_what_has_no_adapter_or_other_data_is_refused(in_4_bits: Path, tmp_path: Path) -> None:

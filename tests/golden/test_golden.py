@@ -32,11 +32,8 @@ BUILDERS: dict[str, Callable[[], Any]] = {
 CHANGED_IN_CARDS = {
     " --out dataset\n": " --output dataset\n",
     "- clinical-trials\n": "",
-    "classification of clinical-trial texts": "classification of biomedical texts",
-    "The model gives a text from the record of a clinical trial one": "The model gives a text one",
-    "to sort trials for a later reading": "to sort texts for a later reading",
 }
-"""What was changed in cards on purpose: the words before, and now."""
+"""What was changed in cards of datasets on purpose: the words before, and now."""
 BUILT_AGAIN = """\
 To build it again:
 
@@ -86,7 +83,7 @@ def test_a_record_is_read_and_its_card_is_the_same(name: str) -> None:
     record = runs.read(directory)
     runs.check_files(directory, record)
     assert task_of(directory, record).module == f"bioft.tasks.{name}"
-    assert model_cards.model_card(record) == as_today((directory / runs.CARD).read_text())
+    assert model_cards.model_card(record) == (directory / runs.CARD).read_text()
 
 
 @pytest.mark.parametrize("name", BUILDERS)

@@ -186,6 +186,7 @@ def describe_scoring(prompts: PairPrompts, thresholds: Mapping[str, float], chos
     """
     return {
         "prompt_style": prompts.name,
+        "prompt": prompts.prompt("{gene}", "{disease}"),
         "positive": prompts.style.positive,
         "negative": prompts.style.negative,
         "threshold": thresholds[FINE_TUNED],

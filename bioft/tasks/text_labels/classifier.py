@@ -142,6 +142,12 @@ def choose_thresholds(truth: Floats, scores: Floats, on: Iterable[str]) -> list[
     return [choose_highest_f1(there, its, why) for there, its, why in zip(truth.T, scores.T, on, strict=True)]
 
 
+def keep_thresholds(model: Any, labels: Sequence[str], thresholds: Sequence[float] | None) -> None:
+    """Let a model's configuration hold the threshold of each label, if there are any, for those without bioft."""
+    if thresholds is not None:
+        model.config.thresholds = dict(zip(labels, thresholds, strict=True))
+
+
 def decide(scores: Floats, labels: Sequence[str], thresholds: Sequence[float] | None) -> list[list[str]]:
     """The labels of each text: all that reach their threshold; without thresholds the one with the highest score."""
     if thresholds is None:

@@ -12,6 +12,7 @@ from bioft.tasks.text_labels import classifier as text_classification, models as
 def for_merge(directory: Path, record: dict[str, Any], dtype: Any) -> ForMerge:
     """The adapter on its base; it reads texts."""
     model, tokenizer, _ = text_models.load_run(directory)
+    text_classification.keep_thresholds(model, record["labels"], record["classifier"]["thresholds"])
     return ForMerge.of_encoder(model, tokenizer)
 
 

@@ -1,0 +1,148 @@
+"""The snippet of a model's card, run where bioft can't be imported, against what `bioft predict` answers."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from bioft.models import base as models
+from bioft.storage import runs
+from bioft.tasks.entities import predict as entities
+from bioft.tasks.gene_disease import predict as gene_disease
+from bioft.tasks.relations import marking, predict as relations
+from bioft.tasks.retrieval import encoder
+from bioft.tasks.text_labels import predict as text_labels
+
+WITHOUT_BIOFT = """
+import json, sys
+sys.modules["bioft"] = None
+try:
+    import bioft
+except ImportError:
+    exec(compile(open(sys.argv[1]).read(), "snippet", "exec"))
+    print("ANSWER" + json.dumps(eval(sys.argv[2])))
+"""
+TEXTS = (
+    "Naloxone reverses the antihypertensive effect of clonidine.",
+    "Two patients had seizures after lidocaine; carbamazepine-induced hyponatraemia was treated in 3 of 12.",
+)
+SENTENCE = "Lidocaine caused seizures in two patients."
+MASKED = "Naloxone reverses the effect of {}."
+
+
+def of(card: str) -> str:
+    """The Python code on a card."""
+    assert "```python\n" in card, "no snippet"
+    return card.split("```python\n")[1].partition("```")[0]
+
+
+def answer(card: str, expression: str, folder: Path, environment: Mapping[str, str]) -> Any:
+    """The value of an expression after the card's snippet has run in a process without bioft."""
+    (folder / "snippet.py").write_text(of(card))
+    words = [sys.executable, "-c", WITHOUT_BIOFT, "snippet.py", expression]
+    done = subprocess.run(words, cwd=folder, env=dict(environment), capture_output=True, text=True, check=False)
+    assert "ANSWER" in done.stdout, done.stdout + done.stderr
+    return json.loads(done.stdout.partition("ANSWER")[2])
+
+
+def gene_disease_score(run: Path) -> Any:
+    """The score of a pair, in the floating-point type that the card names."""
+    model, prompts, _ = gene_disease.load(run)
+    return gene_disease.score_pairs(model, prompts, {"gene": ["BRCA1"], "disease": ["Breast Neoplasms"]})[0]
+
+
+def spans(run: Path) -> Any:
+    """The most probable entities of each text, with how sure their first word is."""
+    *model, record = entities.load(run)
+    return [[list(each.span) for each in its] for its in entities.find_entities(model, TEXTS, record)]
+
+
+def labels(run: Path) -> Any:
+    """The labels of a text and all scores."""
+    (found,) = text_labels.predict_with_run(run, ["Terminated because too few patients could be enrolled."])
+    return [sorted(found.labels), found.scores]
+
+
+def related(run: Path) -> Any:
+    """The text that the model reads of two marked concepts, and the score of a relation between them."""
+    model, tokenizer, record = relations.load(run)
+    mentions = [("Lidocaine", "Chemical", "MESH:D008012"), ("seizures", "Disease", "MESH:D012640")]
+    row = {
+        "text": SENTENCE,
+        "entities": [
+            {"id": i, "type": kind, "start": SENTENCE.index(name), "end": SENTENCE.index(name) + len(name)}
+            for name, kind, i in mentions
+        ],
+    }
+    scores = relations.score((model, tokenizer), [row], record)
+    (marked,) = marking.mark(
+        [SENTENCE], scores.candidates, tokenizer, marking.Markers(**record["relations"]["markers"])
+    )
+    return [marked.text, scores.scores[0].tolist()]
+
+
+def hidden_word(run: Path) -> Any:
+    """The most probable tokens behind the mask, and how probable they are."""
+    from transformers import AutoModelForMaskedLM
+
+    record = runs.read(run)
+    model, tokenizer = models.load_trained_encoder(run, record["base_model"], AutoModelForMaskedLM)
+    tokens = tokenizer(MASKED.format(tokenizer.mask_token), return_tensors="pt")
+    with torch.no_grad():
+        logits = model.eval()(**tokens).logits[0]
+    (place,) = (tokens["input_ids"][0] == tokenizer.mask_token_id).nonzero()
+    best = logits[place[0]].softmax(-1).topk(5)
+    return [best.indices.tolist(), best.values.tolist()]
+
+
+def embeddings(*texts: str) -> Callable[[Path], Any]:
+    """The embeddings of texts."""
+    return lambda run: encoder.load_run(run)[0].encode(list(texts)).tolist()
+
+
+CHECKS: dict[str, tuple[str, Callable[[Path], Any]]] = {
+    "gene_disease": ('score("BRCA1", "Breast Neoplasms")', gene_disease_score),
+    "entities": (
+        f'[[[e["start"], e["end"], e["entity_group"]] for e in its] for its in find({list(TEXTS)!r})]',
+        spans,
+    ),
+    "text_labels": ("[sorted(label for label in scores if scores[label] >= thresholds[label]), scores]", labels),
+    "relations": ("[text, [s for i, s in enumerate(logits.sigmoid().tolist()) if i != 0]]", related),
+    "masked_lm": (
+        '[[a["token"] for a in fill(MASKED)], [a["score"] for a in fill(MASKED)]]'.replace(
+            "MASKED", repr(MASKED) + ".format(tokenizer.mask_token)"
+        ),
+        hidden_word,
+    ),
+    "retrieval": ("embeddings.tolist()", embeddings("loss of hearing", "deafness", "a broken leg")),
+    "name_alignment": ("embeddings.tolist()", embeddings("D-glucose", "dextrose", "pyruvate")),
+}
+"""By task what is asked after its snippet, and what bioft answers."""
+
+
+def check(name: str, run: Path, folder: Path, environment: Mapping[str, str]) -> None:
+    """The snippet of a run from the Hub gives the answers of bioft, or its card says that it needs bioft."""
+    card = (run / runs.CARD).read_text()
+    if name not in CHECKS:
+        assert "loads with bioft only" in card and "```python" not in card
+        return
+    if name == "text_labels":
+        record = runs.read(run)
+        stored = json.loads((run / "config.json").read_text())["thresholds"]
+        assert stored == dict(zip(record["labels"], record["classifier"]["thresholds"], strict=True))
+    expression, expected = CHECKS[name]
+    assert answer(card, expression, folder, environment) == near(expected(run)), name
+
+
+def near(value: Any) -> Any:
+    """A value whose numbers may differ in their last digits."""
+    if isinstance(value, Mapping):
+        return {key: near(its) for key, its in value.items()}
+    if isinstance(value, list):
+        return [near(its) for its in value]
+    return pytest.approx(value, abs=1e-5) if isinstance(value, float) else value
