@@ -22,6 +22,7 @@ Public = Annotated[bool, option("Visible to everyone; without it a new repositor
 CreatePr = Annotated[bool, option("Open a pull request instead of committing to main.", "--create-pr")]
 Branch = Annotated[str | None, option("Branch to commit to, made if missing.", "--revision", default="main")]
 Tag = Annotated[str | None, option("Tag for the commit, as in v1.0.")]
+AcceptTerms = Annotated[bool, option("You meet the terms of the sources for passing their data on.", "--accept-terms")]
 DryRun = Annotated[bool, option("Check, and list what would be sent; send nothing.", "--dry-run")]
 PulledTo = Annotated[Path | None, argument("New folder for it.", default="in the cache of bioft, by commit")]
 
@@ -30,6 +31,7 @@ PulledTo = Annotated[Path | None, argument("New folder for it.", default="in the
 def push_adapter(
     run: Annotated[Path, argument("Run directory.")],
     repository: Repository,
+    accept_terms: AcceptTerms = False,
     public: Public = False,
     create_pr: CreatePr = False,
     revision: Branch = None,
@@ -40,16 +42,14 @@ def push_adapter(
     from bioft.hub import push as hub
 
     options = hub.PushOptions(private=not public, create_pr=create_pr, revision=revision, tag=tag, dry_run=dry_run)
-    _print_push(hub.push_adapter(run, repository, **options))
+    _print_push(hub.push_adapter(run, repository, accept_terms=accept_terms, **options))
 
 
 @app.command("push-dataset")
 def push_dataset(
     dataset: BuiltFolder,
     repository: Repository,
-    accept_terms: Annotated[
-        bool, option("You meet the terms of the sources for passing their data on.", "--accept-terms")
-    ] = False,
+    accept_terms: AcceptTerms = False,
     public: Public = False,
     create_pr: CreatePr = False,
     revision: Branch = None,

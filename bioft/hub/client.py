@@ -4,7 +4,7 @@ import re
 import ssl
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypedDict
@@ -99,9 +99,23 @@ class _Client(httpx2.Client):
         except PassingError as error:
             raise unreachable(str(error), policy.attempts) from None
 
-    def stream(self, method: Any, url: Any, **options: Any) -> Any:
-        """Send a request whose answer is read piece by piece (a download, which `huggingface_hub` resumes)."""
-        return super().stream(method, url, **options | {"timeout": self._policy.timeout_seconds})
+    @contextmanager
+    def stream(self, method: Any, url: Any, **options: Any) -> Iterator[httpx2.Response]:
+        """Send a request whose answer is read piece by piece (a download, which `huggingface_hub` resumes).
+
+        Raises:
+            PassingError: the Hub does not send it now. `huggingface_hub` would wait for half a minute, without a word.
+        """
+        with ExitStack() as stack:
+            try:
+                asked = super().stream(method, url, **options | {"timeout": self._policy.timeout_seconds})
+                response = stack.enter_context(asked)
+            except REPEATED_ERRORS as error:
+                raise PassingError(_network_problem(error)) from None
+            if response.status_code in REPEATED_STATUS:
+                problem = f"it answers with HTTP status {response.status_code}"
+                raise PassingError(problem, asked_wait(response.headers))
+            yield response
 
 
 @cache
@@ -146,6 +160,7 @@ def explain(error: BaseException, subject: str) -> str | None:
         BioftError: str,
         errors.HfHubHTTPError: lambda cause: _http_problem(cause, subject),
         httpx2.HTTPError: lambda cause: str(unreachable(_network_problem(cause), 1)),
+        PassingError: lambda cause: str(unreachable(str(cause), 1)),
     }
     for kind, words in told.items():
         if found := [cause for cause in causes if isinstance(cause, kind)]:

@@ -1,6 +1,7 @@
 """What of a run or a dataset goes to the Hub, and what must be true of it before anything is sent."""
 
 import hashlib
+import json
 import mmap
 import re
 from collections.abc import Callable
@@ -8,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from bioft.cards import dataset as cards_dataset, model as cards
-from bioft.cards.words import PLACEHOLDER
+from bioft.cards.words import PLACEHOLDER, without_local_paths
 from bioft.errors import BioftError
 from bioft.hub import checks
-from bioft.storage import files as storage_files, runs
+from bioft.storage import files as storage_files, runs, yaml_config
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,24 @@ def run_files(run: Path, repository: str, token: str | None = None) -> list[Publ
     checks.check_no_remote_code(run)
     checks.check_base_model(record, run)
     card = _card(run, repository, lambda: cards.model_card(record))
-    files = [PublishedFile.of(name, run / name) for name in (*names, runs.RECORD)]
-    return _checked([*files, card], token)
+    contents: dict[str, Path | bytes] = {name: run / name for name in (*names, runs.RECORD)} | _without_paths(
+        run, record
+    )
+    return _checked([*(PublishedFile.of(*item) for item in contents.items()), card], token)
+
+
+def _without_paths(run: Path, record: dict[str, Any]) -> dict[str, bytes]:
+    """Record and configuration without absolute paths, where they have any: a home folder names its owner."""
+    changed: dict[str, bytes] = {}
+    if runs.CONFIG in record["files"]:
+        config = yaml_config.load_config(run / runs.CONFIG)
+        if (shown := without_local_paths(config, in_texts=False)) != config:
+            changed[runs.CONFIG] = yaml.safe_dump(shown, sort_keys=True, allow_unicode=True).encode()
+    shown = without_local_paths(record, in_texts=False)
+    shown["files"] = record["files"] | {name: hashlib.sha256(its).hexdigest() for name, its in changed.items()}
+    if shown != record:
+        changed[runs.RECORD] = (json.dumps(shown, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    return changed
 
 
 def dataset_files(directory: Path, repository: str, token: str | None = None) -> list[PublishedFile]:
@@ -77,8 +96,8 @@ def dataset_files(directory: Path, repository: str, token: str | None = None) ->
     return _checked([*(PublishedFile.of(name, directory / name) for name in names), card], token)
 
 
-def terms_to_accept(manifest: dict[str, Any]) -> list[str]:
-    """The terms, with the files they hold for, of those sources of a dataset whose data not everyone may pass on.
+def check_terms(manifest: dict[str, Any], what: str) -> None:
+    """Refuse to pass on data of sources that ask something for it: BioftError, with their terms and files.
 
     A source that does not say otherwise (`"redistribution": "free"`) is one of them.
     """
@@ -86,7 +105,12 @@ def terms_to_accept(manifest: dict[str, Any]) -> list[str]:
     for source in manifest.get("sources", []):
         if source.get("redistribution") != "free":
             files.setdefault(str(source.get("terms")), []).append(str(source.get("name")))
-    return [f"{', '.join(names)}: {terms}" for terms, names in files.items()]
+    if files:
+        raise BioftError(
+            f"{what} of sources that ask something of everyone who passes their data on:\n\n"
+            + "\n\n".join(f"{', '.join(names)}: {terms}" for terms, names in files.items())
+            + "\n\nNothing was sent. If you meet these terms, push again with --accept-terms; the card carries them."
+        )
 
 
 def _card(directory: Path, repository: str, render: Callable[[], str]) -> PublishedFile:

@@ -21,6 +21,7 @@ from bioft.hub.client import Access, AccessOptions, capital, connection, explain
 from bioft.hub.repository import MAIN, Kind, Repository
 from bioft.storage import files as storage_files, runs
 from bioft.storage.files import cache_directory
+from bioft.storage.retries import PassingError
 from bioft.task import Task
 
 logger = logging.getLogger(__name__)
@@ -246,7 +247,7 @@ def _base_config(api: HfApi, name: str, revision: str | None) -> dict[str, Any] 
         return checks.read_json(Path(api.hf_hub_download(name, "config.json", revision=revision)))
     except RevisionNotFoundError:
         raise BioftError(f"The base model {name} has no commit {revision} on the Hub any more.") from None
-    except (HfHubHTTPError, EntryNotFoundError, httpx2.HTTPError, BioftError) as error:
+    except (HfHubHTTPError, EntryNotFoundError, httpx2.HTTPError, PassingError, BioftError) as error:
         logger.warning("The base model could not be checked. %s", explain(error, f"the model {name}") or error)
         return None
 

@@ -49,21 +49,27 @@ class PushOptions(AccessOptions, total=False):
     """Check everything and send nothing; needs no network and no token."""
 
 
-def push_adapter(run: str | Path, repo_id: str, **options: Unpack[PushOptions]) -> PushResult:
+def push_adapter(
+    run: str | Path, repo_id: str, *, accept_terms: bool = False, **options: Unpack[PushOptions]
+) -> PushResult:
     """Push a finished run to a model repository, in one commit: what `publication.run_files` lists.
 
     Safe to repeat: a push that was cut off leaves the repository as it was, and one that changes nothing makes no
     commit. What somebody else changed on the Hub since the last push is never overwritten.
 
-    The repository `user/name` is made if it is missing.
+    The repository `user/name` is made if it is missing. With `accept_terms` you meet the terms of sources that ask
+    something of everyone who passes their data on: a public run does so with its predictions.
 
     Raises:
-        BioftError: a run that must not be published (see `publication.run_files`), a repository that is somebody
-            else's, of another type or changed meanwhile, or a Hub that does not answer.
+        BioftError: a run that must not be published (see `publication.run_files`), terms that were not accepted, a
+            repository that is somebody else's, of another type or changed meanwhile, or a Hub that does not answer.
     """
     check_repository_name(repo_id)
     run = Path(run)
-    task_of(run, runs.read(run))  # a card names its task: of a run from the Hub no module outside bioft is imported
+    record = runs.read(run)
+    if not options.get("private", True) and not accept_terms:
+        publication.check_terms(record.get("dataset", {}), "The predictions of this run show data")
+    task_of(run, record)  # a card names its task: of a run from the Hub no module outside bioft is imported
     return _push("model", repo_id, f"Push run {run.resolve().name}", partial(publication.run_files, run), options)
 
 
@@ -118,13 +124,8 @@ def push_dataset(
 
     check_repository_name(repo_id)
     directory = Path(directory)
-    terms = publication.terms_to_accept(storage.load_manifest(directory))
-    if terms and not accept_terms:
-        raise BioftError(
-            "The sources of this dataset ask something of everyone who passes their data on:\n\n"
-            + "\n\n".join(terms)
-            + "\n\nNothing was sent. If you meet these terms, push again with --accept-terms; the card carries them."
-        )
+    if not accept_terms:
+        publication.check_terms(storage.load_manifest(directory), "This dataset holds data")
     title, files = f"Push dataset {directory.resolve().name}", partial(publication.dataset_files, directory)
     return _push("dataset", repo_id, title, files, options)
 

@@ -5,14 +5,14 @@ from typing import Literal, NamedTuple
 
 import httpx2
 from huggingface_hub import HfApi
-from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
+from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 from huggingface_hub.hf_api import RepoFile
 
 from bioft.errors import BioftError
-from bioft.hub.client import REPEATED_STATUS, capital
+from bioft.hub.client import capital, unreachable
 from bioft.hub.publication import PublishedFile
 from bioft.storage import runs
-from bioft.storage.retries import RetryPolicy, repeat
+from bioft.storage.retries import PassingError, RetryPolicy, repeat
 
 Kind = Literal["model", "dataset"]
 Tree = dict[str, RepoFile]
@@ -74,20 +74,19 @@ class Repository(NamedTuple):
         """Fetch one file to its place in `folder`; BioftError if its content is not that of the commit."""
         if name not in tree:
             raise BioftError(f"{capital(self.subject)} lacks {name}, which its record lists.")
-        repeat(
-            lambda: self.api.hf_hub_download(self.id, name, repo_type=self.kind, revision=commit, local_dir=folder),
-            self.policy,
-            "The Hub",
-            passing=_is_passing,
-        )
+        try:
+            repeat(
+                lambda: self.api.hf_hub_download(
+                    self.id, name, repo_type=self.kind, revision=commit, local_dir=folder
+                ),
+                self.policy,
+                f"The Hub, asked for {name}",
+                passing=lambda error: isinstance(error, PassingError | httpx2.NetworkError),
+            )
+        except PassingError as error:
+            raise unreachable(str(error), self.policy.attempts) from None
         if not same(PublishedFile.of(name, folder / name), tree[name]):
             raise BioftError(f"{name} of {self.subject} arrived damaged. Pull again.")
-
-
-def _is_passing(error: Exception) -> bool:
-    """Whether a download that broke off may be tried again: what the client repeats by itself does not come here."""
-    refused = isinstance(error, HfHubHTTPError) and error.response.status_code in REPEATED_STATUS
-    return refused or isinstance(error, httpx2.NetworkError)
 
 
 def same(file: PublishedFile, remote: RepoFile | None) -> bool:

@@ -14,9 +14,11 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from types import SimpleNamespace
 from typing import Any
 
+import huggingface_hub
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from datasets import load_dataset
 from huggingface_hub import HfApi
 from hypothesis import given, strategies as st
@@ -76,7 +78,7 @@ def write_run(folder: Path, *, seed: int = 0, values: int = 20_000, base: dict[s
         "dataset": {
             "builder": "hpo",
             "arguments": {"split": "pair", "negatives": "uniform"},
-            "sources": [source | {"terms": "None.", "citation": "Nobody."}],
+            "sources": [source | {"terms": "None.", "citation": "Nobody.", "redistribution": "free"}],
             "rows": {split: {"positive": 50, "negative": 50} for split in ("train", "validation", "test")},
             "fingerprints": dict.fromkeys(("train", "validation", "test"), "ab" * 32),
         },
@@ -390,13 +392,46 @@ def test_a_dataset_without_a_card_gets_one(
 def test_only_sources_that_say_so_are_free_to_pass_on(pairs: Path) -> None:
     manifest = storage.load_manifest(pairs)
     assert [source["redistribution"] for source in manifest["sources"]] == ["ask"]
-    (terms,) = publication.terms_to_accept(manifest)
-    assert terms == f"CTD_curated_genes_diseases.csv: {ctd.TERMS}"
+    with pytest.raises(BioftError, match="Nothing was sent") as refused:
+        publication.check_terms(manifest, "This holds data")
+    assert f"\n\nCTD_curated_genes_diseases.csv: {ctd.TERMS}\n\n" in str(refused.value)
     _, free = hpo.build()
-    assert publication.terms_to_accept(free) == []
+    publication.check_terms(free, "This holds data")
     for source in free["sources"]:
         del source["redistribution"]
-    assert len(publication.terms_to_accept(free)) == 1
+    with pytest.raises(BioftError, match="--accept-terms"):
+        publication.check_terms(free, "This holds data")
+
+
+def test_a_public_run_needs_the_terms_of_its_data_accepted(
+    hub_server: HubServer, access: dict[str, Any], run: Path, pairs: Path
+) -> None:
+    """Its predictions show their rows; a private one is nobody else's."""
+    dataset = runs.read(run)["dataset"] | {"sources": storage.load_manifest(pairs)["sources"]}
+    edit_record(run, dataset=dataset)
+    hub.push_adapter(run, "user/private", **access)
+    asked = ["push-adapter", str(run), "user/adapter", "--public", "--dry-run"]
+    result = CliRunner().invoke(app, asked)
+    assert isinstance(result.exception, BioftError) and ctd.TERMS in str(result.exception)
+    assert CliRunner().invoke(app, [*asked, "--accept-terms"]).exit_code == 0
+    hub.push_adapter(run, "user/adapter", private=False, accept_terms=True, **access)
+    assert stored(hub_server).keys() == published(run).keys()
+
+
+def test_no_home_folder_is_published(hub_server: HubServer, access: dict[str, Any], run: Path, tmp_path: Path) -> None:
+    config = {"dataset": "hpo", "dataset_path": "/home/jane/my data/x.csv", "output_dir": str(run), "seed": 0}
+    (run / runs.CONFIG).write_text(yaml.safe_dump(config))
+    command = ["recipes/sft_gda.py", "--dataset_path", "/home/jane/my data/x.csv", "--output_dir=/home/jane/run"]
+    edit_record(run, command=command, files=runs.checksums(run))
+    hub.push_adapter(run, "user/adapter", **access)
+    assert not [name for name, content in stored(hub_server).items() if b"jane" in content or b"/tmp" in content]
+    pulled = hub_pull.pull_adapter("user/adapter", tmp_path / "pulled", **access)
+    shown = config | {"dataset_path": "x.csv", "output_dir": "run"}
+    assert yaml.safe_load((pulled / runs.CONFIG).read_text()) == shown
+    assert runs.read(pulled)["command"] == [*command[:2], "x.csv", "--output_dir=run"]
+    assert hub.push_adapter(run, "user/adapter", **access).changed is False
+    assert hub.push_adapter(pulled, "user/adapter", **access).changed is False
+    assert yaml.safe_load((run / runs.CONFIG).read_text()) == config, "the run itself is as it was"
 
 
 def test_recipes_take_a_dataset_from_the_hub_and_pin_it(
@@ -589,6 +624,28 @@ def test_what_is_waited_for_is_said(
     hub_pull.pull_adapter("user/adapter", tmp_path / "pulled", **access)
     assert waits == [55]
     assert "The Hub: it answers with HTTP status 429. Waiting 55 seconds before try 2 of 3." in caplog.text
+
+
+def test_a_download_that_the_hub_refuses_is_waited_for_once_and_aloud(
+    hub_server: HubServer,
+    access: dict[str, Any],
+    run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The Hub's own client would wait in silence between the tries that are told."""
+    hub.push_adapter(run, "user/adapter", **access)
+    told: list[float] = []
+    silent: list[float] = []
+    monkeypatch.setattr(retries, "time", SimpleNamespace(sleep=told.append))
+    monkeypatch.setattr(huggingface_hub.utils._http, "time", SimpleNamespace(sleep=silent.append, time=lambda: 0.0))
+    hub_server.fail("GET", "/resolve/", status=429, times=99)
+    policy = RetryPolicy(attempts=3, wait_seconds=4)
+    with pytest.raises(BioftError, match="can't be reached after 3 tries: it answers with HTTP status 429"):
+        hub_pull.pull_adapter("user/adapter", tmp_path / "pulled", **access | {"policy": policy})
+    assert (told, silent) == ([4, 8], [])
+    assert "The Hub, asked for run.json: it answers with HTTP status 429. Waiting 4 seconds" in caplog.text
 
 
 def test_a_full_disk_is_told_of_the_folder_that_is_pulled_to(
