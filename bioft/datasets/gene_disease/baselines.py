@@ -277,9 +277,10 @@ class Likeness(Baseline):
         features = np.full((len(frame), 6), np.nan)
         features[:, 5] = 0
         ids = self.ids[other].get_indexer(pd.Index(frame[f"{other}_id"]))
-        rows_of = pd.Series(np.arange(len(frame))).groupby(ids)
-        for at, rows in ((int(at), its.to_numpy()) for at, its in rows_of if at >= 0):
-            known = graph.indices[graph.indptr[at] : graph.indptr[at + 1]]
+        order = np.argsort(ids, kind="stable")
+        for rows in np.split(order, np.flatnonzero(np.diff(ids[order])) + 1):
+            at = ids[rows[0]]
+            known = graph.indices[graph.indptr[at] : graph.indptr[at + 1]] if at >= 0 else []
             if not len(known):
                 continue
             kept = np.ones((len(rows), len(known)), bool)

@@ -47,7 +47,7 @@ def fit_baselines(
     train, limit = dataset["train"], record.get("dataset", {}).get("max_train_pairs")
     train = train if limit is None else train.select(range(min(limit, len(train))))
     each: dict[str, dict[str, np.ndarray]] = {}
-    for name in track(GENE_DISEASE, "Baselines" if progress else None):
+    for name in track(list(GENE_DISEASE), "Baselines" if progress else None):
         baseline = GENE_DISEASE[name]().fit(train)
         each[name] = {split: baseline.predict(dataset[split]) for split in ("validation", "test")}
         yield name, each[name]
