@@ -53,10 +53,11 @@ def keep(directory: Path, path: Path) -> None:
 
 
 def rows(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The metrics in the order of a result table: baselines, base model, fine-tuned model."""
+    """The metrics in the order of a result table: baselines, these with the model, base model, fine-tuned model."""
     if "baselines" not in record:  # what `bioft baselines --json` printed
         return list(record.values())
-    return [*record["baselines"].values(), record["base_model_metrics"], record["metrics"]]
+    added = [record["added"]["metrics"]] if "added" in record else []
+    return [*record["baselines"].values(), *added, record["base_model_metrics"], record["metrics"]]
 
 
 def intervals(record: Mapping[str, Any]) -> Iterator[str]:

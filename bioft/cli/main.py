@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 from bioft import __version__
 from bioft.cli import build, compare, data, download, hub, recipes, search, train
 from bioft.cli.options import Json, option, renamed
-from bioft.cli.predict import predict, serve
+from bioft.cli.predict import predict, rank, serve
 from bioft.errors import BioftError, any_output
 from bioft.storage.files import disk_error
 
@@ -24,7 +24,7 @@ PANELS = {
     "Look": ("inspect", "baselines", "analyze"),
     "Compare": ("compare", "seeds", "leaderboard", "mteb"),
     "Publish": ("push-adapter", "push-dataset", "pull-adapter", "pull-dataset", "verify", "merge", "export"),
-    "Use": ("predict", "demo", "serve", "align", "index", "search", "topics"),
+    "Use": ("predict", "rank", "demo", "serve", "align", "index", "search", "topics"),
 }
 """The commands in the order of the help, by what they are for."""
 
@@ -77,6 +77,7 @@ for name, group in (("build", build), ("download", download), ("recipes", recipe
 for module in (data, hub, compare, train, search):
     app.add_typer(module.app)
 app.command()(predict)
+app.command()(rank)
 app.command()(serve)
 app.command(cls=renamed({"--export-space": "--output"}))(search.demo)
 

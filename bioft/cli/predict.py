@@ -74,6 +74,54 @@ def predict(
         raise typer.BadParameter(str(error)) from None
 
 
+def rank(
+    run: Annotated[Path, argument("Run directory.")],
+    disease: Annotated[str | None, option("Disease, by name or id, to rank genes for.")] = None,
+    gene: Annotated[str | None, option("Gene, by name or id, to rank diseases for.")] = None,
+    candidates: Annotated[
+        Path | None, option("CSV or TSV with a column gene, or disease: what to rank.", default="all of the data")
+    ] = None,
+    top: Annotated[int, option("How many of the first the model reads, as the baselines rank them.", min=1)] = 1000,
+    output_file: Annotated[Path | None, output_option("CSV to write, a row for each candidate.")] = None,
+    test_queries: Annotated[
+        int | None,
+        option("Instead: how far up known ones of the test split stand, for so many diseases.", min=1),
+    ] = None,
+    of_genes: Annotated[bool, option("With --test-queries: for so many genes, whose diseases are ranked.")] = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Rank all genes for a disease, or all diseases for a gene, by a run and its baselines together."""
+    from rich.console import Console
+
+    from bioft.hub.pull import task_of
+    from bioft.metrics import report
+    from bioft.storage import runs
+    from bioft.storage.files import check_new_file, new_file
+    from bioft.task import part
+
+    task = task_of(run, runs.read(run))
+    if (ranking := part(task, "rank")) is None:
+        raise BioftError(f"`bioft rank` serves runs that score pairs; this one is on {task.name}.")
+    if (disease is None) + (gene is None) + (test_queries is None) != 2:
+        raise typer.BadParameter("give one of --disease, --gene and --test-queries.")
+    console = Console(markup=False)
+    if test_queries is not None:
+        figures, notes = ranking.test(run, "gene" if of_genes else "disease", test_queries, top)
+        console.print(report.results_table(figures, console, ranking.SHOWN))
+    else:
+        if output_file is not None:
+            check_new_file(output_file, candidates, overwrite)
+        side, name = ("gene", str(gene)) if disease is None else ("disease", disease)
+        ranked, notes = ranking.rank(run, side, name, candidates, top)
+        console.print(report.fitted(ranking.first_rows(ranked, side), console))
+        if output_file is not None:
+            with new_file(output_file) as partial:
+                ranked.to_csv(partial, index=False)
+            notes.append(f"{len(ranked):,} candidates ranked, written to {output_file}")
+    for note in notes:
+        report.say(note, console)
+
+
 def serve(
     run: Annotated[
         list[str],

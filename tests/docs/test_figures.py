@@ -48,6 +48,8 @@ BASELINES = {
     "Names, surface": "surface",
     "Names, TF-IDF": "tfidf",
     "Graph, SVD": "graph",
+    "Names and graph": "likeness",
+    "All together": "all_together",
 }
 
 
@@ -121,6 +123,9 @@ def test_baselines_of_every_split_are_those_of_their_files() -> None:
         its = dict(zip(header, row, strict=True))
         found = record(f"sft_gda/baselines/{its['Split']}-{its['Negatives']}")
         for word, name in BASELINES.items():
+            if its[word] == "–":  # validation is too small to fit it
+                assert name not in found
+                continue
             figure = found[name]["auroc"]
             assert its[word] in ((shown := interval_text(figure)), shown.split(" ")[0]), row
             assert figure["n"] == int(its["n"].replace(",", ""))

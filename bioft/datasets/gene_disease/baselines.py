@@ -29,6 +29,8 @@ COLUMNS = ("gene", "gene_id", "disease", "disease_id")
 """The columns that a baseline may look at, beside `label` in training."""
 
 SIDES = ("gene", "disease")
+CHUNK = 100_000
+"""Pairs that are scored at once, which bounds the memory."""
 FOLDS = 10
 """Parts of the training split for cross-fitting: see `Popularity`."""
 
@@ -73,7 +75,8 @@ class Baseline(ABC):
         frame = _frame(dataset, COLUMNS)
         if frame.empty:
             return np.empty(0)
-        return np.clip(self._predict(frame), 0, 1)
+        parts = (self._predict(frame.iloc[at : at + CHUNK]) for at in range(0, len(frame), CHUNK))
+        return np.clip(np.concatenate(list(parts)), 0, 1)
 
     @abstractmethod
     def _fit(self, train: pd.DataFrame) -> None: ...

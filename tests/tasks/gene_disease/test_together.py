@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,10 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from bioft.cards import model as cards
-from bioft.metrics import thresholds
 from bioft.storage import runs
 from bioft.task import FINE_TUNED
 from bioft.tasks.gene_disease import together
 from bioft.verify import verify as verification
-from tests.recipe import command_line, load_recipe, run_recipe
-from tests.tiny import write_ctd, write_model
 
 
 def systems(n: int, adds: float) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -56,43 +53,21 @@ def test_other_weights_than_those_of_validation_are_told() -> None:
     assert together.differs({"intercept": 0.0, "weights": {}}, labels, scores)
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A run on tiny data, of which the validation split counts as large enough."""
-    folder = tmp_path_factory.mktemp("together")
-    options = {
-        "model_name_or_path": write_model(folder / "model"),
-        "dataset": "ctd",
-        "dataset_path": write_ctd(folder / "CTD_curated_genes_diseases.csv"),
-        "max_train_pairs": 96,
-        "validation_size": 0.1,
-        "test_size": 0.2,
-        "output_dir": folder / "run",
-        "max_steps": 2,
-        "load_in_4bit": False,
-        "dtype": "float32",
-    }
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(thresholds, "LEAST_ROWS", 20)
-        run_recipe(load_recipe("sft_gda"), *command_line(**options))
-        yield folder / "run"
-
-
-def test_a_run_says_what_its_model_adds(finished: Path) -> None:
-    record, table = runs.read(finished), pd.read_parquet(finished / "predictions.parquet")
+def test_a_run_says_what_its_model_adds(combined: Path) -> None:
+    record, table = runs.read(combined), pd.read_parquet(combined / "predictions.parquet")
     added, combination = record["added"], record["scoring"]["combination"]
     assert added["second"] == pytest.approx(roc_auc_score(table.label, table.baseline_all_together))
     assert record["baselines"][together.TOGETHER]["auroc"]["value"] == pytest.approx(added["second"])
     scores = {name: table[f"baseline_{name}"] for name in combination["weights"] if name != FINE_TUNED}
     made = together.score(combination, {FINE_TUNED: table.score, **scores})
     assert added["first"] == added["metrics"]["auroc"]["value"] == pytest.approx(roc_auc_score(table.label, made))
-    card = (finished / runs.CARD).read_text(encoding="utf-8")
+    card = (combined / runs.CARD).read_text(encoding="utf-8")
     assert added["sentence"] in card
     assert "all baselines with this model" in card
 
 
-def test_what_it_adds_is_verified(finished: Path) -> None:
-    found = verification.verify(finished)
+def test_what_it_adds_is_verified(combined: Path) -> None:
+    found = verification.verify(combined)
     assert found.status.startswith("verified"), found.reasons
 
 
@@ -118,10 +93,10 @@ def weights_that_suit_the_test(record: dict[str, Any]) -> None:
     ],
 )
 def test_forgeries_of_it_are_found(
-    forge: Callable[[dict[str, Any]], None], reason: str, finished: Path, tmp_path: Path
+    forge: Callable[[dict[str, Any]], None], reason: str, combined: Path, tmp_path: Path
 ) -> None:
     copy = tmp_path / "forged"
-    shutil.copytree(finished, copy)
+    shutil.copytree(combined, copy)
     record = runs.read(copy)
     forge(record)
     record["files"] = runs.checksums(copy)

@@ -1,0 +1,239 @@
+"""All genes of a disease or all diseases of a gene, ranked; and how far up the held-out ones stand.
+
+The baselines rank all candidates together; the model reads the first of these, and what it adds reorders them.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from datasets import Dataset, DatasetDict
+from rich import box, table
+
+from bioft.datasets.recorded import recorded_data
+from bioft.errors import BioftError, nearest
+from bioft.hub import pull
+from bioft.metrics import report
+from bioft.metrics.estimation import estimates
+from bioft.storage import runs
+from bioft.storage.tables import Table
+from bioft.storage.text_lines import normalise
+from bioft.task import FINE_TUNED
+from bioft.tasks.gene_disease import TASK, evaluate, predict as prediction, together
+
+SIDES = ("gene", "disease")
+FIRST = (10, 100)
+"""How many at the top a curator looks through."""
+SHOWN = {"mrr": "MRR", "hits_at_10": "Hits@10", "hits_at_100": "Hits@100", "recall_at_100": "Recall@100"}
+ROWS = 20
+
+
+def rank(run: str | Path, side: str, name: str, candidates: Path | None, top: int) -> tuple[pd.DataFrame, list[str]]:
+    """Rank the candidates for one gene or disease.
+
+    Args:
+        run: a finished run, whose data can be had here.
+        side: of `SIDES`, what `name` (or its id) is.
+        name: the gene or the disease.
+        candidates: a CSV or TSV file with a column of the other side; by default all that the data know.
+        top: how many of the first, as the baselines rank them, the model reads.
+
+    Returns:
+        A row for each candidate, the best first, with gene, gene_id, disease, disease_id, score (of model and
+        baselines together) and model, both NaN where the model did not read the pair, the scores of the baselines,
+        and known (the split that has the pair as a positive, else ""); and notes for the user.
+
+    Raises:
+        BioftError: a run that is not finished, data that cannot be had, a name of several ids or nothing like it.
+    """
+    directory = pull.run_directory(str(run))
+    record = runs.read_trained(directory, TASK.name)
+    splits = recorded_data(directory, record).splits
+    names = {each: _names(splits, each) for each in SIDES}
+    other = SIDES[1 - SIDES.index(side)]
+    notes: list[str] = []
+    asked = _asked(side, name, names[side], notes)
+    others = names[other] if candidates is None else _from_file(candidates, other, names[other], notes)
+    rows = _pairs({side: pd.DataFrame([asked]), other: others})
+    ranked = _ranked(directory, record, splits, rows, top, notes)
+    ranked.loc[ranked["model"].isna(), "score"] = np.nan
+    ranked["known"] = _known(splits, ranked)
+    return ranked, notes
+
+
+def test(run: str | Path, side: str, queries: int, top: int) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """How far up the test positives stand among all candidates, other known ones left out ("filtered").
+
+    Args:
+        run: a finished run, whose data can be had here.
+        side: what is asked for: "disease" ranks genes, "gene" diseases.
+        queries: how many of those with a test positive are drawn (always the same ones).
+        top: as in `rank`.
+
+    Returns:
+        By system (each baseline, all together, these with the model) the mean reciprocal rank (`mrr`), the share of
+        positives among the first (`hits_at_10`, `hits_at_100`) and, by query, the share found among the first 100
+        (`recall_at_100`), each with value, low, high (by query) and n; and notes for the user.
+    """
+    directory = pull.run_directory(str(run))
+    record = runs.read_trained(directory, TASK.name)
+    splits = recorded_data(directory, record).splits
+    names, other = {each: _names(splits, each) for each in SIDES}, SIDES[1 - SIDES.index(side)]
+    positives = {split: _positives(rows) for split, rows in splits.items()}
+    answers = positives["test"].groupby(f"{side}_id")[f"{other}_id"].agg(set)
+    drawn = answers.sample(min(queries, len(answers)), random_state=0)
+    asked = names[side][names[side]["id"].isin(drawn.index)]
+    notes: list[str] = []
+    rows = _pairs({side: asked, other: names[other]})
+    ranked = _ranked(directory, record, splits, rows, top, notes)
+    known = pd.concat(positives.values()).groupby(f"{side}_id")[f"{other}_id"].agg(set)
+    systems = [str(column) for column in ranked if column == "score" or column in TASK.baselines]
+    found: dict[str, list[pd.DataFrame]] = {system: [] for system in systems}
+    for query, its in ranked.groupby(f"{side}_id"):
+        for system in systems:
+            found[system].append(_places(its[f"{other}_id"], its[system], answers[query], known[query]))
+    return {
+        "with_model" if system == "score" else system: _figures(pd.concat(its, keys=range(len(its))))
+        for system, its in found.items()
+    }, notes
+
+
+def first_rows(ranked: pd.DataFrame, side: str) -> table.Table:
+    """The first candidates of a ranking for one of `side` as a table for a terminal."""
+    other = SIDES[1 - SIDES.index(side)]
+    words = f"{other.capitalize()}s for the {side} {ranked[side].iloc[0]}, the first of {len(ranked):,}"
+    shown = table.Table(title=words, box=box.SIMPLE_HEAD)
+    shown.add_column("Place", justify="right")
+    for heading in (other.capitalize(), "Id"):
+        shown.add_column(heading)
+    shown.add_column("Score", justify="right")
+    shown.add_column("Known in")
+    shown.add_column("Model", justify="right")
+    for place, row in enumerate(ranked.head(ROWS).to_dict("records"), 1):
+        scores = ["–" if np.isnan(row[each]) else report.decimals(row[each]) for each in ("score", "model")]
+        shown.add_row(str(place), row[other], row[f"{other}_id"], scores[0], row["known"], scores[1])
+    return shown
+
+
+def _ranked(
+    directory: Path, record: Mapping[str, Any], splits: Any, rows: pd.DataFrame, top: int, notes: list[str]
+) -> pd.DataFrame:
+    """Pairs in the order of their scores, with those of the baselines; the first of each query read by the model."""
+    asked = Dataset.from_pandas(rows.assign(label=0), preserve_index=False)
+    dataset = DatasetDict({"train": splits["train"], "validation": splits["validation"], "test": asked})
+    by_system = {name: its["test"] for name, its in evaluate.fit_baselines(dataset, record, progress=True)}
+    combination = record["scoring"].get("combination")
+    rows = rows.assign(**by_system)
+    if combination is None:
+        notes.append("Validation is too small to weigh baselines: the model alone ranks all candidates.")
+        read = np.ones(len(rows), bool)
+    else:
+        side = min(SIDES, key=lambda each: rows[f"{each}_id"].nunique())
+        places = rows.groupby(f"{side}_id")[together.TOGETHER].rank(ascending=False, method="first")
+        read = (places <= top).to_numpy()
+        if not read.all():
+            notes.append(f"The model read the first {top:,} of each list, as the baselines rank it; the rest follows.")
+    model, prompts, _ = prediction.load_run(directory)
+    rows.loc[read, "model"] = prediction.score_pairs(
+        model, prompts, {each: rows.loc[read, each].tolist() for each in SIDES}, progress="Model"
+    )
+    rows["score"] = rows["model"]
+    if combination is not None:
+        scores = {name: rows.loc[read, name].to_numpy() for name in by_system}
+        rows.loc[read, "score"] = together.score(
+            combination, {FINE_TUNED: rows.loc[read, "model"].to_numpy(), **scores}
+        )
+        # What the model did not read stays behind what it read, in the baselines' order.
+        floor = rows.loc[read, "score"].min()
+        rows.loc[~read, "score"] = rows.loc[~read, together.TOGETHER] * floor
+    return rows.sort_values("score", ascending=False, kind="stable").reset_index(drop=True)
+
+
+def _places(candidates: pd.Series, scores: pd.Series, answers: set[str], known: set[str]) -> pd.DataFrame:
+    """The filtered place of each answer among the candidates of a query; of equal scores the mean place."""
+    is_answer, is_known = candidates.isin(answers).to_numpy(), candidates.isin(known).to_numpy()
+    unknown = np.sort(scores.to_numpy()[~is_known])
+    its = scores.to_numpy()[is_answer]
+    above = len(unknown) - np.searchsorted(unknown, its, side="right")
+    equal = len(unknown) - np.searchsorted(unknown, its, side="left") - above
+    return pd.DataFrame({"place": 1 + above + equal / 2})
+
+
+def _figures(places: pd.DataFrame) -> dict[str, Any]:
+    place, query = places["place"].to_numpy(), places.index.get_level_values(0).to_numpy()
+    each = {"mrr": 1 / place} | {f"hits_at_{n}": (place <= n).astype(float) for n in FIRST}
+    by_positive = estimates.Measured({name: estimates.mean(its) for name, its in each.items()}, len(place), (query,))
+    recall = pd.Series(each[f"hits_at_{FIRST[-1]}"]).groupby(query).mean().to_numpy()
+    by_query = estimates.Measured({f"recall_at_{FIRST[-1]}": estimates.mean(recall)}, len(recall))
+    return {
+        name: figure
+        for its in (by_positive, by_query)
+        for name, figure in estimates.nest(estimates.figures(its) | {"n": its.n}).items()
+    }
+
+
+def _names(splits: Mapping[str, Any], side: str) -> pd.DataFrame:
+    """The genes or the diseases of all splits, each once: id and name."""
+    rows = pd.concat([rows.select_columns([f"{side}_id", side]).to_pandas() for rows in splits.values()])
+    return rows.set_axis(["id", "name"], axis=1).drop_duplicates("id").sort_values("id", ignore_index=True)
+
+
+def _asked(side: str, name: str, known: pd.DataFrame, notes: list[str]) -> dict[str, str]:
+    """The id and name of what was asked for; what the data do not know has its name for an id."""
+    same = known[(known["id"] == name) | (known["name"].map(normalise) == normalise(name))]
+    if len(same) > 1:
+        several = ", ".join(f"{its.id} ({its.name})" for its in same.itertuples(index=False))
+        raise BioftError(f"{name!r} is the name of several: {several}. Give the id of one.")
+    if len(same):
+        return {str(key): str(value) for key, value in same.iloc[0].items()}
+    if not name.strip():
+        raise BioftError(f"--{side} must not be empty.")
+    meant = nearest(name, known["name"])
+    notes.append(
+        f"The data know no {side} {name!r}{f' ({meant.strip()})' if meant else ''}: its scores rest on the name alone."
+    )
+    return {"id": name, "name": name}
+
+
+def _from_file(path: Path, side: str, known: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+    """The candidates of a table, with the ids of those that the data know by name or id."""
+    rows = Table(path, (side,), hint=f"The first line must name the column {side}.")
+    given = list(dict.fromkeys(row[side].strip() for row in rows if row[side].strip()))
+    if not given:
+        raise BioftError(f"{path} has no {side} in it.")
+    by_name = {normalise(name): (id_, name) for id_, name in zip(known["id"], known["name"], strict=True)}
+    by_id = {id_: (id_, name) for id_, name in zip(known["id"], known["name"], strict=True)}
+    found = [by_id.get(each) or by_name.get(normalise(each)) or (each, each) for each in given]
+    unknown = [each for each in given if each not in by_id and normalise(each) not in by_name]
+    if unknown:
+        more = f" and {len(unknown) - 10:,} more" if len(unknown) > 10 else ""
+        notes.append(
+            f"{len(unknown):,} of {len(given):,} candidates are not in the data, and are scored by their names: "
+            f"{', '.join(unknown[:10])}{more}."
+        )
+    return pd.DataFrame(found, columns=["id", "name"]).drop_duplicates("id")
+
+
+def _pairs(sides: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Each gene with each disease."""
+    renamed = (its.rename(columns={"id": f"{side}_id", "name": side}) for side, its in sides.items())
+    first, second = renamed
+    return first.merge(second, how="cross")[["gene", "gene_id", "disease", "disease_id"]]
+
+
+def _positives(rows: Any) -> pd.DataFrame:
+    table = rows.select_columns(["gene_id", "disease_id", "label"]).to_pandas()
+    return table[table["label"] == 1]
+
+
+def _known(splits: Mapping[str, Any], rows: pd.DataFrame) -> list[str]:
+    """For each row the split that has it as a positive, or ""."""
+    where = {pair: split for split, its in splits.items() for pair in _ids(_positives(its))}
+    return [where.get(pair, "") for pair in _ids(rows)]
+
+
+def _ids(rows: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    columns: Sequence[Any] = (rows["gene_id"], rows["disease_id"])
+    return zip(*columns, strict=True)

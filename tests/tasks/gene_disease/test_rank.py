@@ -1,0 +1,111 @@
+"""Ranked candidates: every pair once, the best first, and places counted as the definition says."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from bioft.cli.main import app
+from bioft.datasets.recorded import recorded_data
+from bioft.metrics import thresholds
+from bioft.storage import runs
+from bioft.task import FINE_TUNED
+from bioft.tasks.gene_disease import predict as prediction, rank, together
+
+
+def splits_of(run: Path) -> dict[str, pd.DataFrame]:
+    return {split: rows.to_pandas() for split, rows in recorded_data(run, runs.read(run)).splits.items()}
+
+
+def test_all_candidates_are_ranked_by_the_combined_score(combined: Path, tmp_path: Path) -> None:
+    everything = pd.concat(splits_of(combined).values())
+    disease = everything["disease"].iloc[0]
+    output = tmp_path / "ranked.csv"
+    result = CliRunner().invoke(
+        app, ["rank", str(combined), "--disease", disease.upper(), "--output", str(output), "--top", "7"]
+    )
+    assert result.exit_code == 0, result.output
+    ranked = pd.read_csv(output, keep_default_na=False, na_values=[""])
+    assert sorted(ranked.gene_id.astype(str)) == sorted(everything.gene_id.unique())
+    read = ranked.head(7)
+    assert ranked.model.notna().sum() == 7 == read.model.notna().sum()
+    assert set(read.gene_id) == set(ranked.sort_values("all_together", ascending=False).gene_id.head(7))
+    combination = runs.read(combined)["scoring"]["combination"]
+    scores = {name: read[name].to_numpy() for name in combination["weights"] if name != FINE_TUNED}
+    made = together.score(combination, {FINE_TUNED: read.model.to_numpy(), **scores})
+    np.testing.assert_allclose(read.score, made, atol=1e-9)
+    assert read.score.is_monotonic_decreasing
+    asked = [(gene, disease) for gene in read.gene]
+    again = [its["score"] for its in prediction.predict_pairs(combined, asked)]
+    np.testing.assert_allclose(read.model, again, atol=1e-5)
+    rest = ranked.iloc[7:]
+    assert rest.score.isna().all()
+    assert rest.all_together.is_monotonic_decreasing
+
+
+def test_known_pairs_are_marked_with_their_split(combined: Path) -> None:
+    splits = splits_of(combined)
+    train = splits["train"]
+    gene = train[train.label == 1].gene_id.iloc[0]
+    ranked, _ = rank.rank(combined, "gene", gene, None, 5)
+    for split, rows in splits.items():
+        positives = set(rows[(rows.gene_id == gene) & (rows.label == 1)].disease_id)
+        assert set(ranked[ranked.known == split].disease_id) == positives
+
+
+def test_candidates_of_a_file(combined: Path, tmp_path: Path) -> None:
+    everything = pd.concat(splits_of(combined).values())
+    known = everything["gene"].iloc[0]
+    file = tmp_path / "genes.csv"
+    file.write_text(f"gene,why\n{known.lower()},seen\nNEWGENE1,new\n{known},again\n")
+    ranked, notes = rank.rank(combined, "disease", "Some disease of ours", file, 10)
+    assert set(ranked.gene) == {known, "NEWGENE1"}
+    assert any("NEWGENE1" in note and "1 of 3" in note for note in notes)
+    assert any("know no disease 'Some disease of ours'" in note for note in notes)
+
+
+def test_without_weights_the_model_alone_ranks(combined: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = runs.read(combined)
+    del record["scoring"]["combination"]
+    monkeypatch.setattr(runs, "read_trained", lambda *words: record)
+    monkeypatch.setattr(thresholds, "LEAST_ROWS", 10_000)
+    disease = splits_of(combined)["train"]["disease_id"].iloc[0]
+    ranked, notes = rank.rank(combined, "disease", disease, None, 3)
+    assert ranked.model.notna().all()
+    assert ranked.model.is_monotonic_decreasing
+    assert any("the model alone" in note for note in notes)
+
+
+def test_places_are_filtered_and_ties_share_one() -> None:
+    candidates, scores = pd.Series(list("abcdef")), pd.Series([0.9, 0.8, 0.7, 0.7, 0.7, 0.1])
+    # a is known from training; of c, d, e with the same score c is the answer.
+    places = rank._places(candidates, scores, {"c", "f"}, {"a", "c", "f"})
+    assert places.place.tolist() == [3.0, 4.0]
+
+
+def test_how_far_up_held_out_pairs_stand(combined: Path) -> None:
+    figures, _ = rank.test(combined, "disease", 100, 10_000)
+    assert set(figures) >= {"popularity_boosted", "likeness", "all_together", "with_model"}
+    splits = splits_of(combined)
+    test = splits["test"][splits["test"].label == 1]
+    assert figures["with_model"]["mrr"]["n"] == len(test)
+    assert figures["with_model"]["recall_at_100"]["n"] == test.disease_id.nunique()
+    for its in figures.values():
+        assert its["hits_at_10"]["value"] <= its["hits_at_100"]["value"]
+        assert its["mrr"]["low"] <= its["mrr"]["value"] <= its["mrr"]["high"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "give one of --disease, --gene and --test-queries"),
+        (["--disease", "a", "--gene", "b"], "give one of"),
+        (["--disease", " "], "must not be empty"),
+    ],
+)
+def test_what_can_not_be_ranked(words: list[str], message: str, combined: Path) -> None:
+    result = CliRunner().invoke(app, ["rank", str(combined), *words])
+    assert result.exit_code != 0
+    assert message in " ".join(result.output.replace("│", " ").split())
