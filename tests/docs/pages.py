@@ -1,6 +1,7 @@
 """The pages of documentation, and the commands that they show: in blocks of code and in running text."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,11 @@ PAGES = ["README.md", "docs/index.md"]
 PAGES += sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("docs/tasks/*.md"))
 PAGES += sorted({str(path.relative_to(ROOT)) for path in ROOT.glob("docs/*.md")} - {*PAGES})
 PAGES += ["CONTRIBUTING.md", "recipes/README.md"]
-PROGRAMS = ("bioft", "python", "make", "accelerate", "pip")
-FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE)
+PROGRAMS = ("bioft ", "python ", "make ", "accelerate ", "pip ")
+SHOWN = re.compile(
+    r"^```(?P<language>\w*)\n(?P<code>.*?)^```$|(?<!`)`(?P<span>[^`]+)`(?!`)", flags=re.DOTALL | re.MULTILINE
+)
+"""Blocks of code, and code in sentences."""
 
 
 def text(page: str) -> str:
@@ -24,21 +28,20 @@ def text(page: str) -> str:
 
 def blocks(page: str, language: str) -> list[str]:
     """Its blocks of code in a language."""
-    return [code for its, code in FENCED.findall(text(page)) if its == language]
+    return [found["code"] for found in SHOWN.finditer(text(page)) if found["language"] == language]
 
 
 def commands(page: str) -> list[str]:
-    """What it shows to be run: the lines of its shell blocks, and commands in running text that say more than a name.
+    """What it shows to be run, in order: the lines of its shell blocks, and what sentences say more of than a name.
 
     `bioft compare` in a sentence names a command, as does `bioft train RECIPE`; `names` gives these.
     """
-    lines = [line for block in blocks(page, "bash") for line in block.replace("\\\n", "").splitlines()]
-    return list(dict.fromkeys([*lines, *(words for words in _in_text(page) if not _is_name(words))]))
+    return [words for words, named in _found(page) if not named]
 
 
 def names(page: str) -> list[str]:
     """The commands that its sentences name, without `--help` and what stands for an argument."""
-    return [" ".join(_named(words)) for words in _in_text(page) if _is_name(words)]
+    return [" ".join(_named(words)) for words, named in _found(page) if named]
 
 
 def command_of(words: list[str]) -> tuple[Any, typer.Context, list[str]]:
@@ -56,9 +59,17 @@ def command_of(words: list[str]) -> tuple[Any, typer.Context, list[str]]:
     return command, context, words
 
 
-def _in_text(page: str) -> list[str]:
-    spans = re.findall(r"(?<!`)`([^`]+)`(?!`)", FENCED.sub("", text(page)))
-    return [words for words in (" ".join(span.split()) for span in spans) if words.split()[0] in PROGRAMS]
+def _found(page: str) -> Iterator[tuple[str, bool]]:
+    """Each command once, and whether it is only named."""
+    seen = set()
+    for found in SHOWN.finditer(text(page)):
+        if found["language"] == "bash":
+            lines = [(line, False) for line in found["code"].replace("\\\n", "").splitlines()]
+        else:
+            words = " ".join((found["span"] or "").split())
+            lines = [(words, _is_name(words))] if words.startswith(PROGRAMS) else []
+        yield from (line for line in lines if line not in seen)
+        seen.update(lines)
 
 
 def _named(words: str) -> list[str]:

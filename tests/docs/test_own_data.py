@@ -1,6 +1,5 @@
 """Every command of docs/own_data.md runs: each dataset is built of a file in its layout, recipes run dry on it."""
 
-import re
 import shlex
 from pathlib import Path
 
@@ -12,12 +11,11 @@ from tests.datasets.formats.test_conll import write as write_conll
 from tests.datasets.formats.test_documents import documents, write_bioc_xml, write_brat, write_pubtator
 from tests.datasets.formats.test_labels import texts, write
 from tests.datasets.formats.test_pairs import HEADER, genes, scored
+from tests.docs.pages import commands
 from tests.recipe import command_line, load_recipe, run_recipe
 from tests.tiny import write_encoder, write_model
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "own_data.md").read_text()
-COMMANDS = re.findall(r"`((?:bioft build|python recipes)[^`]* --output[^`]*)`", PAGE)
-COMMANDS += [line for block in re.findall(r"```bash\n(.*?)```", PAGE, flags=re.DOTALL) for line in block.splitlines()]
+COMMANDS = commands("docs/own_data.md")
 TINY = {
     "token_classification": {"window_length": 96, "window_overlap": 24},
     "joint_ner_re": {"window_length": 96, "window_overlap": 24},
@@ -61,15 +59,17 @@ def test_the_command_runs(folder: Path, command: str, monkeypatch: pytest.Monkey
         assert (Path(__file__).resolve().parents[2] / ELSEWHERE).is_file()
         return
     program, *words = shlex.split(command)
-    if program == "bioft":
+    if program == "bioft" and words[0] != "train":
         answer = CliRunner().invoke(cli.app, words)
         assert answer.exit_code == 0, answer.output
         return
-    recipe = load_recipe(Path(words[0]).stem)
+    recipe = load_recipe(Path(words[1] if program == "bioft" else words[0]).stem)
     # The dataset was built by the command before it.
     model = "language_model" if recipe.__name__ == "sft_gda" else "encoder"
     run_recipe(
-        recipe, *words[1:], *command_line(model_name_or_path=model, dry_run=True, **TINY.get(recipe.__name__, {}))
+        recipe,
+        *words[2 if program == "bioft" else 1 :],
+        *command_line(model_name_or_path=model, dry_run=True, **TINY.get(recipe.__name__, {})),
     )
     assert not Path("runs").exists()
 
