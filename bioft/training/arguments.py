@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import traceback
+from argparse import ArgumentError, ArgumentParser
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -75,7 +76,7 @@ def run(main: Callable[..., None]) -> None:
     with any_output(), user_errors():
         script, groups, words = Path(inspect.getfile(main)), groups_of(main), with_underscores(sys.argv[1:])
         given = {name: its for name in seed_runs.OPTIONS if (its := _take_option(f"--{name}", words)) is not None}
-        if not given or "dry_run" in _option_names(words):
+        if not given or "dry_run" in _option_names(words) or {"-h", "--help", "--help_all"} & set(words):
             parsed = parse(script.stem, groups, words, script=script)
             directory = next(Path(group.output_dir) for group in parsed if hasattr(group, "output_dir"))
             try:
@@ -271,17 +272,14 @@ def _take_config(recipe: str, arguments: list[str], script: Path | None) -> Path
 
 def _take_option(name: str, arguments: list[str]) -> str | None:
     """Remove an option and its value from the arguments; return the value, None if it is not there."""
-    for index, argument in enumerate(arguments):
-        if argument == name:
-            if index + 1 == len(arguments):
-                raise BioftError(f"{name} needs a value.")
-            value = arguments[index + 1]
-            del arguments[index : index + 2]
-            return value
-        if argument.startswith(f"{name}="):
-            del arguments[index]
-            return argument.removeprefix(f"{name}=")
-    return None
+    parser = ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument(name, dest="value")
+    try:
+        found, arguments[:] = parser.parse_known_args(arguments)
+    except ArgumentError:
+        raise BioftError(f"{name} needs a value.") from None
+    value: str | None = found.value
+    return value
 
 
 def _option_names(arguments: Sequence[str]) -> list[str]:
