@@ -25,7 +25,8 @@ def extra(name: str, what: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        raise BioftError(f"{what} needs {error.name}, which is not installed: pip install 'bioft[{name}]'") from None
+        package = (error.name or name).partition(".")[0]
+        raise BioftError(f"{what} needs {package}, which is not installed: pip install 'bioft[{name}]'") from None
 
 
 @contextmanager

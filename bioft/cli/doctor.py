@@ -104,7 +104,7 @@ def check_four_bit() -> Check:
     try:
         version = importlib.metadata.version("bitsandbytes")
     except importlib.metadata.PackageNotFoundError:
-        return Check(section, name, "note", "not installed", "pip install bitsandbytes (QLoRA needs it)")
+        return Check(section, name, "note", "not installed", "pip install 'bioft[llm]' (QLoRA needs it)")
     mend = "train without quantization (load_in_4bit: false), or reinstall bitsandbytes and torch together"
     try:
         trial = subprocess.run(

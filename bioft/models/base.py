@@ -232,7 +232,8 @@ def nf4(dtype: torch.dtype | None = None) -> BitsAndBytesConfig | None:
     try:
         import bitsandbytes  # noqa: F401
     except (ImportError, RuntimeError, OSError) as error:
-        logger.warning("bitsandbytes does not load (%s): training plain LoRA without quantization.", error)
+        mend = "For QLoRA: pip install 'bioft[llm]'"
+        logger.warning("bitsandbytes does not load (%s): training plain LoRA without quantization. %s", error, mend)
         return None
     return BitsAndBytesConfig(
         load_in_4bit=True,

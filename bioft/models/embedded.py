@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from bioft.errors import BioftError
+from bioft.errors import BioftError, extra
 from bioft.storage.files import cache_directory, file_sha256, new_folder
 
 logger = logging.getLogger(__name__)
@@ -96,6 +96,8 @@ def _embedded(name: str) -> BaseModel:
 
 def _convert_gguf(gguf: Path, target: Path) -> None:
     """Dequantize a GGUF file into a Transformers checkpoint, in one atomic step."""
+    with extra("llm", gguf.name):
+        import gguf as _gguf  # noqa: F401 – Transformers reads the file with it
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 

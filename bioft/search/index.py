@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from bioft import __version__
 from bioft.datasets.rank import rank_embeddings
-from bioft.errors import BioftError, nearest
+from bioft.errors import BioftError, extra, nearest
 from bioft.search.articles import IndexedArticle
 from bioft.storage import files as storage_files
 
@@ -199,7 +199,8 @@ def index_class() -> type["Index"]:
     """
     with suppress(ImportError):
         import onnxruntime  # noqa: F401
-    from usearch.index import Index
+    with extra("search", "A search index"):
+        from usearch.index import Index
 
     return Index
 

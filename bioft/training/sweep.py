@@ -15,16 +15,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bioft.errors import BioftError, suggestion
+from bioft.errors import BioftError, extra, suggestion
 from bioft.metrics import plots, report
 from bioft.storage import files, run_directory, runs, yaml_config
 from bioft.training import arguments, presets
 from bioft.training.recipe_process import main_metric, options, run_recipe
 
-try:
+with extra("sweep", "A sweep"):
     import optuna
-except ImportError:
-    raise BioftError("Sweeps need Optuna: pip install 'bioft[sweep]'") from None
 
 STUDY = "trials.db"
 TRIALS = "trials"

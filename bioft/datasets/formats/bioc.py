@@ -11,12 +11,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from lxml import etree
-
 from bioft.datasets.documents.corpus import AnnotatedText
 from bioft.datasets.documents.pubtator import UNLINKED, Mention, Relation
 from bioft.datasets.formats import conll, inputs
-from bioft.errors import BioftError, leaving_out
+from bioft.errors import BioftError, extra, leaving_out
 from bioft.storage import json_text
 from bioft.storage.text_lines import TextLines
 
@@ -45,6 +43,9 @@ def read(path: Path, *, skipped: list[str] | None, counted: Counter[str]) -> Ite
 
 
 def _xml(path: Path) -> Iterator[dict[str, Any]]:
+    with extra("pubmed", f"{path.name}, which is BioC XML,"):
+        from lxml import etree
+
     with TextLines(path).open_bytes() as stream:
         try:
             events = etree.iterparse(
@@ -63,7 +64,7 @@ def _element(element: Any) -> dict[str, Any]:
     """A document or a part of it as BioC JSON has it."""
     found: dict[str, Any] = {"id": element.get("id", ""), "infons": {}}
     for child in element:
-        kind = etree.QName(child).localname if isinstance(child.tag, str) else ""
+        kind = child.tag.rpartition("}")[2] if isinstance(child.tag, str) else ""
         if kind == "infon":
             found["infons"][child.get("key", "")] = child.text or ""
         elif kind in ("id", "text", "offset"):

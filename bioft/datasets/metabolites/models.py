@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bioft.datasets.metabolites.tables import Row, ends_with_compartment, joined, to_table, universal_id
-from bioft.errors import BioftError
+from bioft.errors import BioftError, extra
 from bioft.storage.files import new_file
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ def read_model(path: str | os.PathLike[str]) -> "cobra.Model":
         BioftError: no such file, another format, or a file that cobra can't read, with the first errors that
             libSBML finds where it is SBML that does not validate.
     """
-    import cobra.io
+    with extra("metabolites", "A metabolic model"):
+        import cobra.io
 
     path = Path(path)
     suffix = format_suffix(path)

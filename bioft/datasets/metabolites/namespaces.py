@@ -10,7 +10,6 @@ import math
 import os
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version as package_version
-from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
@@ -18,7 +17,7 @@ import pandas as pd
 from bioft.datasets.documents.corpus import source as source_of
 from bioft.datasets.metabolites.models import FORMATS, format_suffix, model_metabolites, read_model
 from bioft.datasets.metabolites.tables import Row, joined, problems, to_table, universal_id
-from bioft.errors import BioftError
+from bioft.errors import BioftError, extra
 from bioft.storage.tables import Table, delimiter_of
 from bioft.storage.text_lines import TextLines
 
@@ -119,10 +118,10 @@ def read_namespace(source: str | os.PathLike[str], directory: str | os.PathLike[
 
 
 def _embedded() -> pd.DataFrame:
-    spec = find_spec("cobra")
-    if spec is None or not spec.submodule_search_locations:
-        raise BioftError("The package cobra is not installed. pip install cobra")
-    path = Path(next(iter(spec.submodule_search_locations))) / "data" / EMBEDDED_MODEL
+    with extra("metabolites", "The namespace cobra"):
+        import cobra
+
+    path = Path(cobra.__file__).parent / "data" / EMBEDDED_MODEL
     table = model_metabolites(read_model(path))
     table.attrs["source"] = source_of(path, url=BIGG_URL, terms=BIGG_TERMS, citation=BIGG_CITATION) | {
         "name": f"{path.name} (iYS1720, in cobra {package_version('cobra')})"

@@ -11,10 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from lxml import etree
-
 from bioft.datasets.pubmed import xml as pubmed_xml
-from bioft.datasets.pubmed.xml import find, text_of
+from bioft.datasets.pubmed.xml import Element, find, text_of
 from bioft.errors import BioftError
 
 URL = "https://pubmed.ncbi.nlm.nih.gov"
@@ -176,7 +174,7 @@ def files(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
     return found
 
 
-def parse(record: etree._Element) -> Article:
+def parse(record: Element) -> Article:
     """Read one `PubmedArticle` element; what a record lacks is empty."""
     citation, data = find(record, "MedlineCitation"), find(record, "PubmedData")
     article, pmid = find(citation, "Article"), find(citation, "PMID")
@@ -215,13 +213,13 @@ def _number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() else None
 
 
-def _date(element: etree._Element | None) -> str:
+def _date(element: Element | None) -> str:
     if element is None:
         return ""
     return "-".join((element.findtext(part) or "01").strip().zfill(2) for part in ("Year", "Month", "Day"))
 
 
-def _year(article: etree._Element) -> int | None:
+def _year(article: Element) -> int | None:
     """Of the journal's issue, else of the electronic publication; "1998 Dec-1999 Jan" is 1998."""
     issue = "Journal/JournalIssue/PubDate"
     for path in (f"{issue}/Year", f"{issue}/MedlineDate", "ArticleDate/Year"):
@@ -230,7 +228,7 @@ def _year(article: etree._Element) -> int | None:
     return None
 
 
-def _mesh(heading: etree._Element) -> MeshHeading:
+def _mesh(heading: Element) -> MeshHeading:
     descriptor, *qualifiers = heading
     return MeshHeading(
         term=text_of(descriptor),
@@ -240,7 +238,7 @@ def _mesh(heading: etree._Element) -> MeshHeading:
     )
 
 
-def _references(data: etree._Element, corrections: Sequence[etree._Element]) -> dict[str, None]:
+def _references(data: Element, corrections: Sequence[Element]) -> dict[str, None]:
     """PMIDs from the list of references and, in older files, from the comments."""
     found: dict[str, None] = {}
     for each in data.iterfind("ReferenceList//ArticleId"):

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import requests
-from lxml import etree
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 
@@ -25,7 +24,8 @@ from bioft import __version__
 from bioft.datasets.options import Option, PathName
 from bioft.datasets.pubmed import xml as pubmed_xml
 from bioft.datasets.pubmed.articles import CITATION, TERMS
-from bioft.errors import BioftError
+from bioft.datasets.pubmed.xml import Element
+from bioft.errors import BioftError, extra
 from bioft.storage.files import write_json
 from bioft.storage.retries import PassingError, RetryPolicy, check_status, reason_of, repeat
 
@@ -260,7 +260,7 @@ class _Pages:
         self.received.update(pmids)
 
 
-def _pmid(record: etree._Element) -> str:
+def _pmid(record: Element) -> str:
     """Of an article or of a book."""
     return (record.findtext("MedlineCitation/PMID") or record.findtext("BookDocument/PMID") or "").strip()
 
@@ -357,8 +357,11 @@ class _Service:
         return text.replace(key, "…") if key else text
 
 
-def _parsed(content: bytes) -> etree._Element:
+def _parsed(content: bytes) -> Element:
     """The answer of ESearch or EPost."""
+    with extra("pubmed", "What PubMed answers"):
+        from lxml import etree
+
     try:
         root = etree.fromstring(content, etree.XMLParser(resolve_entities=False, no_network=True))
     except etree.XMLSyntaxError as error:

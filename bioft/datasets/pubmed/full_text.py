@@ -10,11 +10,9 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import NamedTuple
 
-from lxml import etree
-
 from bioft.datasets.pubmed import xml as pubmed_xml
 from bioft.datasets.pubmed.articles import Passage
-from bioft.datasets.pubmed.xml import BLOCKS, BREAK, find, marked_text, text_of
+from bioft.datasets.pubmed.xml import BLOCKS, BREAK, Element, find, marked_text, text_of
 from bioft.errors import BioftError
 
 _LINK = "{http://www.w3.org/1999/xlink}href"
@@ -76,7 +74,7 @@ def iterate(path: str | os.PathLike[str], *, skipped: list[str] | None = None) -
         yield parse(piece.root)
 
 
-def parse(article: etree._Element) -> FullText:
+def parse(article: Element) -> FullText:
     """Read one `article` element of JATS; what it lacks is empty."""
     meta = find(article, "front/article-meta")
     ids = {each.get("pub-id-type", ""): text_of(each) for each in meta.iterfind("article-id")}
@@ -97,7 +95,7 @@ def parse(article: etree._Element) -> FullText:
     )
 
 
-def _abstract(meta: etree._Element) -> Iterator[Passage]:
+def _abstract(meta: Element) -> Iterator[Passage]:
     """The abstract proper; those for other readers (graphical, of the editor) have a type."""
     for abstract in meta.iterfind("abstract"):
         if not abstract.get("abstract-type"):
@@ -105,7 +103,7 @@ def _abstract(meta: etree._Element) -> Iterator[Passage]:
                 yield Passage(": ".join(title.rstrip(":") for title in titles), text.replace("\n", " "))
 
 
-def _sections(parent: etree._Element, titles: tuple[str, ...]) -> Iterator[Section]:
+def _sections(parent: Element, titles: tuple[str, ...]) -> Iterator[Section]:
     """Sections in the order of reading; what a section or the body says before its first subsection is first."""
     text = _paragraphs(parent)
     if text:
@@ -115,7 +113,7 @@ def _sections(parent: etree._Element, titles: tuple[str, ...]) -> Iterator[Secti
         yield from _sections(section, (*titles, title) if title else titles)
 
 
-def _paragraphs(parent: etree._Element) -> str:
+def _paragraphs(parent: Element) -> str:
     """The paragraphs of an element, of its lists and boxes (with the sections in these), but not of its sections.
 
     Figures, tables, formulas and marks of references are left out.
@@ -131,13 +129,13 @@ def _paragraphs(parent: etree._Element) -> str:
     return "\n".join(re.sub(r" (?=[.,;:])", "", text) for text in paragraphs if text)
 
 
-def _reference(entry: etree._Element) -> Reference:
+def _reference(entry: Element) -> Reference:
     ids = {each.get("pub-id-type", ""): text_of(each) for each in entry.iter("pub-id")}
     title = next(entry.iter("article-title"), None)
     return Reference(entry.get("id", ""), text_of(title), ids.get("pmid", ""), ids.get("doi", ""))
 
 
-def _licence(meta: etree._Element) -> str:
+def _licence(meta: Element) -> str:
     # Before JATS the licence stood beside the copyright, or in it.
     licence = next(chain(meta.iterfind("permissions/license"), meta.iter("license")), None)
     if licence is None:

@@ -9,11 +9,9 @@ import os
 import re
 import zlib
 from collections.abc import Collection, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from lxml import etree
-
-from bioft.errors import BioftError
+from bioft.errors import BioftError, extra
 from bioft.storage.text_lines import TextLines
 
 LARGEST_ARTICLE = 64 << 20
@@ -32,10 +30,14 @@ _PMID = re.compile(rb"<(?:PMID[^<>]{0,200}|article-id pub-id-type=\"pmid\")>\s*(
 _HINT = "Download the file again, or leave broken articles out with --skip-bad."
 
 
-def find(element: etree._Element, path: str) -> etree._Element:
+Element = Any
+"""One of lxml, which is imported where XML is read: an optional package."""
+
+
+def find(element: Element, path: str) -> Element:
     """The first element at a path, or an empty one."""
     found = element.find(path)
-    return etree.Element("none") if found is None else found
+    return element.makeelement("none") if found is None else found
 
 
 BLOCKS = frozenset({
@@ -51,7 +53,7 @@ BREAK = "\0"
 _BETWEEN_PARTS = {"msup": "^", "mfrac": "/", "sup": "^"}
 
 
-def text_of(element: etree._Element | None) -> str:
+def text_of(element: Element | None) -> str:
     """All text inside, that of inline markup too, with single spaces; "10<sup>6</sup>" is "10^6"."""
     if element is None:
         return ""
@@ -59,14 +61,14 @@ def text_of(element: etree._Element | None) -> str:
     return " ".join((marked_text(element) if len(element) else element.text or "").replace(BREAK, " ").split())
 
 
-def marked_text(element: etree._Element, spaces: Collection[str] = (), marks: Collection[str] = ()) -> str:
+def marked_text(element: Element, spaces: Collection[str] = (), marks: Collection[str] = ()) -> str:
     """The text inside an element, with `BREAK` around the `BLOCKS` in it.
 
     Elements of `spaces` are a space each; of `marks` (of references) nothing is left.
     """
     parts: list[str] = []
 
-    def walk(each: etree._Element) -> None:
+    def walk(each: Element) -> None:
         parts.append(each.text or "")
         for number, child in enumerate(each):
             kind = child.tag
@@ -95,7 +97,7 @@ def _is_power(parts: Sequence[str], first: int) -> bool:
     return before[-1:].strip() not in ("", BREAK) and (inside[:1].isalnum() or inside[:1] in tuple("+-−–±"))
 
 
-def without_namespaces(root: etree._Element) -> etree._Element:
+def without_namespaces(root: Element) -> Element:
     """The same elements by their local names."""
     for element in root.iter():
         if isinstance(element.tag, str) and element.tag.startswith("{"):
@@ -110,7 +112,7 @@ class Piece(NamedTuple):
     """ "PubmedArticle", "PubmedBookArticle" or "article" (of PubMed Central)."""
     line: int
     """Where it starts, from 1."""
-    root: etree._Element
+    root: Element
 
 
 def articles(path: str | os.PathLike[str], skipped: list[str] | None = None) -> Iterator[Piece]:
@@ -121,6 +123,9 @@ def articles(path: str | os.PathLike[str], skipped: list[str] | None = None) -> 
     BioftError: a file that is missing, empty, cut off, not UTF-8 or not of these kinds, or broken XML; with file, line
     and the last good PMID.
     """
+    with extra("pubmed", "XML of PubMed"):
+        from lxml import etree
+
     # Without a DTD there are no entities to expand, and nothing is fetched.
     parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
     last_good = ""

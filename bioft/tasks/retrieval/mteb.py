@@ -16,7 +16,7 @@ from huggingface_hub.errors import HfHubHTTPError
 from rich import box
 from rich.table import Table
 
-from bioft.errors import BioftError, nearest
+from bioft.errors import BioftError, extra, nearest
 from bioft.models import base as models
 from bioft.storage import files as storage_files
 from bioft.tasks.retrieval import encoder as contrastive
@@ -34,11 +34,9 @@ SOURCE = "evaluated_run.json"
 
 def find_tasks(names: Sequence[str]) -> "list[AbsTask]":
     """The tasks of these names; BioftError without mteb, or with the nearest names where there is no such task."""
-    try:
+    with extra("mteb", "A task of MTEB"):
         import mteb
         from mteb.get_tasks import TASK_LIST
-    except ImportError:
-        raise BioftError("Tasks of MTEB need a package more. Install it: pip install 'bioft[mteb]'") from None
     logging.getLogger("mteb").setLevel(logging.WARNING)
     known = {task.metadata.name.casefold(): task.metadata.name for task in TASK_LIST}
     for name in names:
