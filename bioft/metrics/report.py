@@ -96,7 +96,8 @@ def result_rows(record: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 def base_words(record: Mapping[str, Any]) -> str:
     """What tables call the base model of a run: with a head that nothing has trained it is not zero-shot."""
     if record.get("new_head", tasks.find(record, pulled=False).new_head):
-        trained = "start_from" in record["training"] or record["base_model"]["source"].startswith("local folder")
+        source = record.get("base_model", {}).get("source", "")
+        trained = "start_from" in record.get("training", {}) or source.startswith("local folder")
         return "base" if trained else "base, untrained head"
     return tasks.BASE
 

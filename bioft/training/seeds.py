@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from rich import box
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from bioft.datasets.configuration import FILES
 from bioft.errors import BioftError
@@ -210,11 +209,11 @@ def print_summary(summary: SeedSummary, console: Console | None = None) -> None:
     of_labels = tuple(f"{label.lower()}_" for label in summary.labels)
     columns = _columns(summary, [name for name in summary.metrics if not name.startswith(of_labels)])
     for column in columns:
-        table.add_column(column, justify="left" if column == "metric" else "right", no_wrap=True)
+        table.add_column(column, justify="left" if column == "metric" else "right")
     for row in zip(*columns.values(), strict=True):
         table.add_row(*row)
-    console.print(table)
-    console.print(Text(_note(summary)), soft_wrap=True)
+    console.print(report.fitting(table, console.width))
+    report.say(_note(summary), console)
 
 
 def write_summary(summary: SeedSummary, directory: Path) -> None:
@@ -369,7 +368,7 @@ def _columns(summary: SeedSummary, metrics: Sequence[str]) -> dict[str, list[str
     figures = [summary.metrics[name] for name in metrics]
 
     def interval(its: Interval | None) -> str:
-        return "–" if its is None else f"[{its[0]:.3f}, {its[1]:.3f}]"
+        return "–" if its is None else f"[{_text(its[0])}–{_text(its[1])}]"
 
     columns = {"metric": list(metrics), "mean": [_text(its.mean) for its in figures]}
     if len(set(summary.split_seeds)) > 1:
@@ -385,4 +384,4 @@ def _columns(summary: SeedSummary, metrics: Sequence[str]) -> dict[str, list[str
 
 
 def _text(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
+    return "–" if value is None else report.decimals(value)

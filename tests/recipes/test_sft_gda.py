@@ -287,15 +287,10 @@ def start(command: list[str]) -> warm_process.Started:
 def test_a_killed_run_resumes_to_the_same_metrics(finished: Path, ctd: Path, tmp_path: Path) -> None:
     more = {"max_steps": 12, "save_steps": 4, "load_in_4bit": False, "disable_tqdm": True, "max_train_pairs": 96}
     command = options("default", finished.parent / "model", ctd, tmp_path / "run", **more)
-    process = start(command)
-    lines, steps = [], 0
-    for line in process.lines():
-        lines.append(line)
-        steps += "'loss'" in line
-        if steps == 7:  # past the first checkpoint, before the second
-            process.kill()
-            break
-    assert process.wait() == -signal.SIGKILL, "".join(lines[-20:])
+    # At step 7, past the first checkpoint, before the second.
+    words = [sys.executable, str(RECIPE.parents[1] / "tests/recipes/kill_at_step.py"), "7", str(RECIPE), *command]
+    exit_code, shown = warm_process.run(RECIPE.parents[1], words)
+    assert exit_code == -signal.SIGKILL, shown
     assert not (tmp_path / "run" / "run.json").exists()
 
     process = start(command)
