@@ -9,8 +9,9 @@ from bioft.metrics import plots
 
 
 def leave_out(figure: object, path: Path) -> None:
-    """Write a file in the place of a figure, another one for each name."""
-    Path(path).write_bytes(b"\x89PNG of no figure: " + Path(path).name.encode())
+    """Write files in the place of a figure, others for each name."""
+    for suffix in {Path(path).suffix, *plots.BESIDE}:
+        Path(path).with_suffix(suffix).write_bytes(b"\x89PNG of no figure: " + Path(path).name.encode())
 
 
 @contextmanager

@@ -150,7 +150,11 @@ def write_comparison(found: Comparison, directory: Path) -> list[Path]:
             columns = [*getattr(found.rankings[0], part), "task", "metric"]
             pd.DataFrame(rows, columns=columns).to_csv(partial / name, index=False)
         (partial / "comparison.md").write_text(to_markdown(found), encoding="utf-8")
-        plots.comparison([(ranking.metric, ranking.table) for ranking in found.rankings], partial / "comparison.png")
+        drawn = [
+            (each.metric, each.table.assign(words=list(map(system_words, each.table.to_dict("records")))))
+            for each in found.rankings
+        ]
+        plots.comparison(drawn, partial / "comparison.png")
         (partial / "comparison.html").write_text(to_html(found), encoding="utf-8")
     return sorted(directory.iterdir())
 

@@ -1,4 +1,4 @@
-"""The figures of an analysis, as PNG files in the style of `bioft.metrics.plots`."""
+"""The figures of an analysis, in the style of `bioft.metrics.plots`."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,8 +13,6 @@ from bioft.metrics.estimation import calibration
 from bioft.task import FINE_TUNED
 from bioft.tasks.answers import Probabilities
 
-STYLES = ((plots.BLUE, "o"), (plots.VERMILION, "s"), (plots.GREEN, "^"), (plots.ORANGE, "D"))
-"""Colour and marker of the systems, in the order in which they are shown."""
 COLOURS = (
     plots.BLUE, plots.VERMILION, plots.GREEN, plots.ORANGE, plots.PURPLE, plots.SKY, plots.YELLOW, "#000000",
 )  # fmt: skip
@@ -45,7 +43,7 @@ def draw_changes(table: pd.DataFrame, path: Path) -> None:
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.grid(axis="y", visible=False)
     axes.set(xlabel="Units of the test split", title="To the fine-tuned model")
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
+    plots.legend_below(figure, axes, columns=2)
     plots.save_figure(figure, path)
 
 
@@ -56,12 +54,12 @@ def draw_confusion(tables: Mapping[str, pd.DataFrame], path: Path) -> None:
     large = columns > 6
     # Many classes need the width of a page each.
     shape = (len(tables), 1) if large else (1, len(tables))
-    size = (max(6.4, 3.4 + 0.5 * columns), (1.9 + 0.38 * rows) * shape[0] + 0.6)
-    figure, panels = plots.empty_figure(size if large else (4.6 * len(tables), 2.4 + 0.5 * rows), *shape)
+    size = (plots.PAGE, (1.9 + 0.38 * rows) * shape[0] + 0.6)
+    figure, panels = plots.empty_figure(size if large else (plots.COLUMN * len(tables), 2.4 + 0.5 * rows), *shape)
     for axes, (name, table) in zip(panels.ravel(), tables.items(), strict=True):
         counts = table.to_numpy(float)
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
         if max(counts.shape) <= READABLE:
             for (row, column), count in np.ndenumerate(counts):
                 colour = "white" if shares[row, column] > 0.55 else "black" if count else "#bbbbbb"
@@ -72,30 +70,39 @@ def draw_confusion(tables: Mapping[str, pd.DataFrame], path: Path) -> None:
         axes.tick_params(length=0, labelsize=8)
         axes.spines[:].set_visible(False)
         axes.set(ylabel="Truth", xlabel="Answer", title=_words(name))
+    _colour_bar(figure, image, panels, "Share of what is so (row)")
     plots.save_figure(figure, path)
+
+
+def _colour_bar(figure: Any, image: Any, panels: Any, words: str) -> None:
+    bar = figure.colorbar(image, ax=panels, label=words, fraction=0.05, pad=0.02)
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(labelsize=plots.SMALL)
 
 
 def draw_calibration(known: Mapping[str, Probabilities], path: Path) -> None:
     """Draw the reliability of systems: in each bin of scores the share that is so, with intervals."""
     figure, (axes, histogram) = plots.new_figure(rows=2, height=6.0, height_ratios=(3, 1), sharex=True)
     axes.plot([0, 1], [0, 1], color=plots.GREY, linestyle=":", label="perfect calibration")
-    for index, (name, given) in enumerate(known.items()):
-        colour, marker = STYLES[index % len(STYLES)]
+    for name, given in known.items():
+        look = plots.style_of(name)
         means, shares, errors, sizes = calibration.reliability(*given)
-        style: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 5, "capsize": 2, "linewidth": 1.4}
+        style: dict[str, Any] = look | {"markersize": 5, "capsize": 2, "linewidth": 1.4}
         axes.errorbar(means, shares, yerr=errors, label=f"{_words(name)} (n = {len(given.truth):,})", **style)
-        histogram.stairs(sizes, np.linspace(0, 1, len(sizes) + 1), color=colour, linewidth=1.6)
+        edges = np.linspace(0, 1, len(sizes) + 1)
+        histogram.stairs(sizes, edges, color=look["color"], linestyle=look["linestyle"], linewidth=1.6)
     histogram.yaxis.set_major_formatter("{x:,.0f}")
     axes.set(ylabel="Share that is so", ylim=(-0.02, 1.02), title="Calibration, with 95 % intervals")
-    axes.legend(loc="upper left", fontsize=8)
+    plots.legend_below(figure, axes)
     histogram.set(xlabel="Probability that the system gave", ylabel="Answers", xlim=(-0.02, 1.02))
     plots.save_figure(figure, path)
 
 
 def draw_correlation(table: pd.DataFrame, title: str, path: Path) -> None:
     """Draw a matrix of correlations, -1 to 1, each with its value."""
-    figure, axes = plots.new_figure(height=2.2 + 0.45 * len(table))
-    axes.imshow(table.to_numpy(), cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
+    figure, axes = plots.new_figure(height=2.2 + 0.4 * len(table))
+    image = axes.imshow(table.to_numpy(), cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
+    _colour_bar(figure, image, axes, "Spearman's correlation")
     for (row, column), value in np.ndenumerate(table.to_numpy()):
         colour = "white" if abs(value) > 0.6 else "black"
         axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=9, color=colour)
@@ -114,7 +121,7 @@ def draw_groups(tables: Mapping[str, pd.DataFrame], path: Path) -> None:
     Where there is an area under the ROC curve, it is drawn; else what `measure` says.
     """
     rows, columns = -(-len(tables) // 2), min(2, len(tables))
-    figure, grid = plots.empty_figure((5.6 * columns, 3.5 * rows + 0.4), rows, columns)
+    figure, grid = plots.empty_figure((plots.COLUMN * columns, 3.5 * rows + 0.4), rows, columns)
     panels = grid.ravel()
     handles: dict[str, Any] = {}
     for axes in panels[len(tables) :]:
@@ -126,6 +133,11 @@ def draw_groups(tables: Mapping[str, pd.DataFrame], path: Path) -> None:
     }
     # One colour for a system in all panels, whether or not it is in each.
     names = list(dict.fromkeys(system for table in tables.values() for system in table["system"]))
+    of_runs = [{"color": colour, "marker": marker} for colour, marker in zip(COLOURS, MARKERS, strict=True)]
+    styles = {
+        system: plots.style_of(system) if FINE_TUNED in names else of_runs[index % len(of_runs)]
+        for index, system in enumerate(names)
+    }
     for axes, (name, table) in zip(panels, tables.items(), strict=False):
         measure = "AUROC" if "AUROC" in set(table["measure"]) else table["measure"].iloc[0]
         drawn = table[table["measure"] == measure]
@@ -135,16 +147,16 @@ def draw_groups(tables: Mapping[str, pd.DataFrame], path: Path) -> None:
             its = drawn[drawn["system"] == system]
             if its.empty:
                 continue
-            colour, marker = STYLES[index % len(STYLES)]
+            look = styles[system]
             places = np.array([order.index(group) for group in its["group"]]) + (index - (len(names) - 1) / 2) * 0.16
             spread = np.maximum([its["value"] - its["low"], its["high"] - its["value"]], 0)
             handles[_words(system)] = axes.errorbar(
-                places, its["value"], yerr=spread, fmt=marker, color=colour, capsize=2, markersize=5, linewidth=1.4
+                places, its["value"], yerr=spread, **look | {"linestyle": "none"}, capsize=2, markersize=5
             )
         few = len(order) <= 5
         labels = [f"{_words(group)} (n = {sizes[group]:,})" for group in order]
         if few:
-            labels = [f"{fill(_words(group).replace('|', ' + '), 15)}\nn = {sizes[group]:,}" for group in order]
+            labels = [f"{fill(_words(group).replace('|', ' + '), 12)}\nn = {sizes[group]:,}" for group in order]
         axes.set_xticks(range(len(order)), labels, rotation=0 if few else 40, ha="center" if few else "right")
         axes.tick_params(axis="x", labelsize=8)
         axes.spines[["top", "right"]].set_visible(False)
@@ -153,8 +165,9 @@ def draw_groups(tables: Mapping[str, pd.DataFrame], path: Path) -> None:
         axes.set(title=name[0].upper() + name[1:], ylabel=measure[0].upper() + measure[1:])
         axes.set(xlim=(-0.6, len(order) - 0.4), ylim=limits[measure])
         axes.title.set_fontsize(10)
-        if measure == "AUROC":
-            axes.axhline(0.5, color=plots.GREY, linestyle=":", linewidth=0.8)
+        if (guessing := plots.chance_of(str(measure))) is not None:
+            axes.axhline(guessing, color=plots.GREY, linestyle=":", linewidth=0.8, label="chance")
+            handles["chance"] = axes.get_lines()[-1]
     figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=len(handles), fontsize=9)
     plots.save_figure(figure, path)
 
@@ -165,7 +178,7 @@ def draw_maps(maps: Mapping[str, np.ndarray], labels: Sequence[str], path: Path)
     The most frequent labels are told apart, the others are grey.
     """
     names = pd.Series(labels).value_counts(sort=True).index[: len(COLOURS)].to_list()
-    figure, panels = plots.new_figure(columns=len(maps), height=5.2)
+    figure, panels = plots.new_figure(columns=len(maps), height=4.8)
     given = np.asarray(labels, dtype=object)
     for axes, (title, points) in zip(np.atleast_1d(panels), maps.items(), strict=True):
         others = ~np.isin(given, names)
@@ -180,7 +193,7 @@ def draw_maps(maps: Mapping[str, np.ndarray], labels: Sequence[str], path: Path)
         axes.grid(visible=False)
         axes.set_box_aspect(1)
     handles = np.atleast_1d(panels)[0].get_legend_handles_labels()
-    figure.legend(*handles, loc="outside lower center", ncols=3, fontsize=8, markerscale=1.5)
+    figure.legend(*handles, loc="outside lower center", ncols=3, fontsize=plots.SMALL, markerscale=1.5)
     figure.suptitle(f"t-SNE of the embeddings, n = {len(labels):,}")
     plots.save_figure(figure, path)
 
@@ -197,9 +210,12 @@ def draw_agreement(table: pd.DataFrame, path: Path) -> None:
     widest = 1.25 * max(table["only_first"].max(), table["only_second"].max(), 1)
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_yticks(
-        places, [f"{_short(a)}\nor {_short(b)}" for a, b in zip(table["first"], table["second"], strict=True)]
+        places,
+        [f"{_short(a)}\nor {_short(b)}" for a, b in zip(table["first"], table["second"], strict=True)],
+        fontsize=plots.SMALL,
     )
-    axes.set(xlim=(-widest, widest), xlabel="Units: ← the first is righter, the second →", title="Where runs differ")
+    axes.set(xlim=(-widest, widest), title="Units that one is righter on")
+    axes.set_xlabel("← the first   the second →", fontsize=plots.SMALL)
     axes.xaxis.set_major_formatter(lambda value, _: f"{abs(value):,.0f}")
     axes.grid(axis="y", visible=False)
     plots.save_figure(figure, path)

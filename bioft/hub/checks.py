@@ -13,7 +13,7 @@ from bioft.storage import runs
 
 # No other kind of file is needed, and none of these is executed or unpickled when it is read.
 SAFE_SUFFIXES = frozenset(
-    {".safetensors", ".json", ".jinja", ".yaml", ".md", ".parquet", ".png", ".svg", ".html", ".txt", ".model"}
+    {".safetensors", ".json", ".jinja", ".yaml", ".md", ".parquet", ".png", ".svg", ".pdf", ".html", ".txt", ".model"}
 )
 PICKLE_SUFFIXES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".dill"})
 TRAINER_STATE = re.compile(r"(^|/)(checkpoint-\d+/|(optimizer|scheduler|scaler|rng_state)[\w-]*\.(safetensors|json)$)")

@@ -104,7 +104,7 @@ def parts(report: dict[str, Any], full: bool) -> Parts:
 
 def draw(splits: Mapping[str, Rows], path: Path) -> None:
     """Draw how many concepts of each type have at least so many mentions, on logarithmic axes (PNG)."""
-    figure, [[axes]] = plots.empty_figure((6.4, 4.2), 1, 1)
+    figure, [[axes]] = plots.empty_figure((plots.COLUMN, 3.6), 1, 1)
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for rows in splits.values():
         for row in rows:
@@ -118,8 +118,7 @@ def draw(splits: Mapping[str, Rows], path: Path) -> None:
     words = {"xlabel": "Mentions of one concept", "ylabel": "Fraction with at least as many"}
     axes.set(xscale="log", yscale="log", title="Mentions per concept", **words)
     axes.grid(color="#dddddd", linewidth=0.6)
-    if axes.lines:
-        axes.legend()
+    plots.legend_below(figure, axes)
     plots.save_figure(figure, path)
 
 

@@ -1,10 +1,11 @@
-"""The figures of a run and of a dataset, as PNG files (or whatever the suffix of the path says).
+"""The figures of a run and of a dataset, as PNG files with SVG and PDF beside them.
 
-They are drawn without pyplot: no display is needed, no window or open figure is left behind.
+They are drawn without pyplot: no display is needed, no window or open figure is left behind. A figure with one panel
+is made for a column of 85 mm, one with several side by side for a page of 170 mm: there no letter is below 6 points.
 """
 
-import math
 import os
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bioft.errors import BioftError
+from bioft.metrics.report import decimals
 from bioft.storage import files
 
 if TYPE_CHECKING:
@@ -21,12 +23,24 @@ if TYPE_CHECKING:
 
 StrPath = str | os.PathLike[str]
 Interval = Mapping[str, float | int | None]
+SALT = 1990
+"""Chosen so that no two baselines of a task look the same."""
 
 # Okabe and Ito (2008): told apart with any colour vision. Line styles repeat the distinction.
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, SKY, YELLOW, GREY = "#CC79A7", "#56B4E9", "#F0E442", "#777777"
 COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, GREY)
-STYLES = ("-", "--", "-.", ":")
+STYLES, MARKERS = ("-", "--", "-.", ":"), "^Dv<>pP"
+COLUMN, PAGE = 4.4, 8.8
+"""Inches of a figure for a column of 85 mm and for a page of 170 mm, on which `SMALL` is 6 points."""
+SMALL = 8
+"""Points of the smallest letters."""
+BESIDE = (".svg", ".pdf")
+"""What is written beside a PNG file."""
+SAME: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+"""Metadata by format: the same figure is the same file, whenever it is drawn."""
+CHANCE = {"auroc": 0.5, "mcc": 0.0}
+"""What guessing gives, whatever the data."""
 PANELS = 4
 """Metrics that the figure of a run shows."""
 
@@ -65,7 +79,7 @@ def loss_curve(log_history: Sequence[Mapping[str, Any]], path: StrPath) -> None:
         axes.set_ylim(top=usual)
         title += f" (highest {everything.max():.2f}, above the axis)"
     axes.set(xlabel="Optimizer step", ylabel="Loss", title=title)
-    axes.legend()
+    legend_below(figure, axes)
     save_figure(figure, path)
 
 
@@ -113,31 +127,51 @@ def line_style(index: int) -> dict[str, str]:
     return {"color": COLOURS[index % len(COLOURS)], "linestyle": STYLES[index % len(STYLES)]}
 
 
-def interval_words(metric: Interval) -> str:
-    """A metric with its interval for a legend: "0.84 [0.83, 0.85]"."""
-    value, low, high = (metric.get(key) for key in ("value", "low", "high"))
-    if value is None or low is None or high is None or any(map(math.isnan, (value, low, high))):
-        return "undefined"
-    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
+def style_of(system: str, index: int = 0) -> dict[str, str]:
+    """Colour, line style and marker of a system, the same in every figure; of runs, which are all new, by `index`."""
+    name = system.lower().replace("-", "").replace(", ", "_").replace(" ", "_")
+    for known, colour, marker in (("finetuned", BLUE, "o"), ("base", VERMILION, "s")):
+        if name == known or name.startswith(f"{known}_"):
+            return {"color": colour, "linestyle": "-", "marker": marker}
+    place = zlib.crc32(f"{SALT}{name}".encode())
+    colours = COLOURS[2:]
+    return {
+        "color": colours[place % len(colours)],
+        "linestyle": STYLES[1:][place // 8 % 3],
+        "marker": MARKERS[place // 64 % len(MARKERS)],
+    }
+
+
+def chance_of(metric: str) -> float | None:
+    """What guessing gives of a metric ("auroc", "macro_auroc"); None where that depends on the data."""
+    return CHANCE.get(metric.lower().rpartition("_")[2])
+
+
+def legend_below(figure: "Figure", axes: "Axes", columns: int = 1) -> None:
+    """Set the legend of axes below the figure, where it hides no data."""
+    handles, labels = axes.get_legend_handles_labels()
+    if labels:
+        figure.legend(handles, labels, loc="outside lower center", ncols=columns, fontsize=SMALL)
 
 
 def new_figure(
     rows: int = 1,
     columns: int = 1,
     *,
-    height: float = 4.2,
+    height: float = 3.4,
     height_ratios: Sequence[float] | None = None,
     sharex: bool = False,
 ) -> tuple["Figure", Any]:
     """Return an empty figure in the style of all, and its axes (an array of them if there are several)."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6.4 if columns == 1 else 9.2, height), layout="constrained")
+    figure = Figure(figsize=(COLUMN if columns == 1 else PAGE, height), layout="constrained")
     axes = figure.subplots(rows, columns, height_ratios=height_ratios, sharex=sharex)
     for each in np.atleast_1d(axes).ravel():
         each.spines[["top", "right"]].set_visible(False)
         each.grid(color="#dddddd", linewidth=0.6)
         each.set_axisbelow(True)
+        each.title.set_fontsize(10)
     return figure, axes
 
 
@@ -150,17 +184,23 @@ def empty_figure(size: tuple[float, float], rows: int, columns: int, **options: 
 
 
 def save_figure(figure: "Figure", path: StrPath) -> None:
-    """Write a figure in the format of the path's suffix; what was there stays if that fails.
+    """Write a figure in the format of the path's suffix, a PNG file with SVG and PDF beside it.
+
+    What was there stays if that fails.
 
     Raises:
         BioftError: the file can't be written.
     """
+    import matplotlib
+
     path = Path(path)
     if not path.parent.is_dir():
         raise BioftError(f"The figure {path} can't be written: there is no folder {path.parent}.")
     try:
-        with files.new_file(path) as partial:
-            figure.savefig(partial, format=path.suffix.removeprefix(".") or "png", dpi=150)
+        for each in (path, *(path.with_suffix(suffix) for suffix in BESIDE if path.suffix == ".png")):
+            kind = each.suffix.removeprefix(".") or "png"
+            with files.new_file(each) as partial, matplotlib.rc_context({"svg.hashsalt": "bioft"}):
+                figure.savefig(partial, format=kind, dpi=220, metadata=SAME.get(kind))
     except ValueError as error:
         raise BioftError(f"The figure {path} can't be written: {error}.") from error
 
@@ -185,16 +225,24 @@ def shares_at_least(axes: "Axes", counts: Any, colour: str, marker: str, label: 
 def comparison(rankings: Sequence[tuple[str, Any]], path: StrPath) -> None:
     """Draw each run with the 95 % interval of its metric, the best at the top; one panel for each ranking.
 
-    ``rankings``: the name of a metric and a table with the columns ``run``, ``value``, ``low`` and ``high``.
+    ``rankings``: the name of a metric and a table with the columns ``run``, ``value``, ``low`` and ``high``, and
+    ``kind`` and ``words`` where it has other systems than runs, which are drawn in their own colours.
     """
     rows = [len(table) for _, table in rankings]
-    size = (8, 1.2 + 0.35 * sum(rows) + 0.6 * len(rows))
+    size = (PAGE, 1.2 + 0.3 * sum(rows) + 0.6 * len(rows))
     figure, panels = empty_figure(size, len(rankings), 1, height_ratios=[count + 1 for count in rows])
     for (metric, table), axes in zip(rankings, panels[:, 0], strict=True):
         places = np.arange(len(table))[::-1]
-        axes.hlines(places, table["low"], table["high"], color=BLUE, linewidth=2)
-        axes.plot(table["value"], places, "o", color=BLUE)
-        axes.set_yticks(places, [name if len(name) <= 40 else f"…{name[-39:]}" for name in table["run"]])
+        for place, row in zip(places, table.to_dict("records"), strict=True):
+            is_run = row.get("kind", "run") == "run"
+            style = {"color": BLUE, "marker": "o"} if is_run else style_of(row["run"]) | {"linestyle": "-"}
+            axes.plot([row["low"], row["high"]], [place, place], color=style["color"], linewidth=2)
+            axes.plot(row["value"], place, **style)
+        if (guessing := chance_of(metric)) is not None:
+            axes.axvline(guessing, color="black", linestyle=":", linewidth=1)
+            metric += " (dotted: chance)"
+        names = [name if len(name) <= 40 else f"…{name[-39:]}" for name in table.get("words", table["run"])]
+        axes.set_yticks(places, names, fontsize=SMALL)
         axes.set_ylim(-0.7, len(table) - 0.3)
         axes.set_xlabel(f"{metric}, with 95 % interval")
         axes.grid(axis="x", alpha=0.3)
@@ -215,24 +263,28 @@ def metrics(rows: Mapping[str, Mapping[str, Interval]], shown: Mapping[str, str]
     drawn = list(filter(known, shown))[:PANELS]
     if not drawn:
         return
-    size = (2.2 + 2.4 * len(drawn), 1.5 + 0.36 * len(rows))
+    size = (COLUMN if len(drawn) == 1 else PAGE, 1.5 + 0.36 * len(rows))
     figure, [panels] = empty_figure(size, 1, len(drawn), sharey=True)
     places = np.arange(len(rows))[::-1]
     for axes, metric in zip(panels, drawn, strict=True):
-        for place, figures in zip(places, rows.values(), strict=True):
+        for place, (name, figures) in zip(places, rows.items(), strict=True):
             value, low, high = (figures[metric][key] for key in ("value", "low", "high"))
-            colour, marker = (BLUE, "o") if place == 0 else (GREY, "s")
-            axes.plot([low, high], [place, place], color=colour, linewidth=2)
-            axes.plot([value], [place], marker, color=colour)
-            style: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "fontsize": 7, "color": colour}
-            axes.annotate(f"{value:.3f}", (value, place), (0, 6), **style)
-        axes.set(title=shown[metric], xlim=(-0.02, 1.02), ylim=(-0.6, len(rows) - 0.3))
+            look = style_of(name) | {"linestyle": "-"}
+            axes.plot([low, high], [place, place], color=look["color"], linewidth=2)
+            axes.plot([value], [place], **look)
+            style: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "fontsize": SMALL}
+            axes.annotate(decimals(value), (value, place), (0, 6), **style)
+        if (guessing := chance_of(metric)) is not None:
+            axes.axvline(guessing, color="black", linestyle=":", linewidth=1)
+        limits = {"xlim": (-0.02, 1.02), "xticks": [0, 0.5, 1], "ylim": (-0.6, len(rows) - 0.3)}
+        axes.set(title=shown[metric], **limits)
         axes.title.set_fontsize(10)
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="x", color="#dddddd", linewidth=0.6)
-    panels[0].set_yticks(places, [name.replace("_", " ") for name in rows])
+    panels[0].set_yticks(places, [name.replace("_", " ") for name in rows], fontsize=SMALL)
     n = next(iter(next(iter(rows.values())).values()))["n"]
-    figure.supxlabel(f"With 95 % intervals, n = {n:,}", fontsize=9)
+    chance = "; dotted: chance" if any(chance_of(metric) is not None for metric in drawn) else ""
+    figure.supxlabel(f"With 95 % intervals, n = {n:,}{chance}", fontsize=9)
     save_figure(figure, path)
 
 
@@ -256,7 +308,7 @@ def text_lengths(lengths: Mapping[str, ArrayLike], unit: str, path: StrPath, *, 
     if longest is not None and longest <= top:
         axes.axvline(longest, color="black", linestyle=":", label=f"read: {longest} {unit}")
     axes.set(xlabel=f"{unit.capitalize()} of a text", ylabel="Share of the texts", title="Length of the texts")
-    axes.legend(fontsize=8)
+    legend_below(figure, axes)
     save_figure(figure, path)
 
 
@@ -272,11 +324,11 @@ def label_counts(counts: Mapping[str, Mapping[str, int]], path: StrPath) -> None
         axes.barh(labels, widths, left=start, label=split, color=COLOURS[index % len(COLOURS)], **style)
         start += widths
     for place, total in enumerate(start):
-        axes.text(total, place, f" {total:,.0f}", va="center", fontsize=8)
+        axes.text(total, place, f" {total:,.0f}", va="center", fontsize=SMALL)
     axes.margins(x=0.12)
     axes.tick_params(axis="y", labelsize=8)
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.grid(axis="y", visible=False)
     axes.set(xlabel="Texts", title="Labels")
-    axes.legend(fontsize=8, loc="lower right")
+    legend_below(figure, axes, columns=3)
     save_figure(figure, path)

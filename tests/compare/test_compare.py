@@ -221,7 +221,15 @@ def test_the_command_prints_the_table_and_writes_it(three: list[Path], tmp_path:
     assert "no longer drawn at random" in result.output
     assert "gene-disease-association: auroc, n = 400" in result.output
     written = {path.name for path in (tmp_path / "out").iterdir()}
-    assert written == {"comparison.csv", "comparison.html", "comparison.md", "comparison.png", "pairs.csv"}
+    assert written == {
+        "comparison.csv",
+        "comparison.html",
+        "comparison.md",
+        "comparison.png",
+        "comparison.svg",
+        "comparison.pdf",
+        "pairs.csv",
+    }
     assert (
         len(pd.read_csv(tmp_path / "out" / "comparison.csv")) == len(pd.read_csv(tmp_path / "out" / "pairs.csv")) == 3
     )

@@ -12,7 +12,10 @@ import pytest
 from bioft.errors import BioftError
 from bioft.metrics import intervals, plots
 from bioft.metrics.estimation import estimates
+from bioft.metrics.report import decimals, interval_text
 from bioft.tasks.gene_disease import pair_plots
+from bioft.tasks.gene_disease.evaluate import GENE_DISEASE
+from bioft.tasks.relations.evaluate import RELATIONS
 
 pytestmark = pytest.mark.draws
 
@@ -53,7 +56,9 @@ def is_drawing(path):
 
 
 def legend(axes):
-    return [text.get_text() for text in axes.get_legend().get_texts()]
+    """The words of the figure's legend, which lies outside the axes."""
+    assert axes.get_legend() is None
+    return [text.get_text() for legend in axes.figure.legends for text in legend.get_texts()]
 
 
 def line(axes, label):
@@ -113,14 +118,16 @@ def test_roc_pr_shows_the_areas_that_the_metrics_report(figures, tmp_path):
     flat = intervals.metrics_with_intervals(labels, scores)
     constant = intervals.metrics_with_intervals(labels, np.full(400, 0.5))
     for place, (system, its) in enumerate({"model": flat, "constant": constant}.items()):
-        for axes, name in ((roc, "auroc"), (pr, "auprc")):
-            interval = f"[{its[f'{name}_low']:.3f}, {its[f'{name}_high']:.3f}]"
-            assert legend(axes)[place] == f"{system}: {its[name]:.3f} {interval}"
-            assert axes.get_xlabel() and axes.get_ylabel()
-    assert legend(roc)[1].startswith("constant: 0.500 [0.49")
+        areas = [
+            interval_text({"value": its[name], "low": its[f"{name}_low"], "high": its[f"{name}_high"]})
+            for name in ("auroc", "auprc")
+        ]
+        assert legend(roc)[place] == f"{system}: AUROC {areas[0]}, AUPRC {areas[1]}"
+    assert all(axes.get_xlabel() and axes.get_ylabel() for axes in (roc, pr))
+    assert legend(roc)[1].startswith("constant: AUROC .500 [.49")
     curve = line(roc, "model")
     assert np.trapezoid(curve[:, 1], curve[:, 0]) == pytest.approx(flat["auroc"])
-    assert figure.get_suptitle() == f"n = 400 ({labels.sum()} positive; dotted: chance)"
+    assert figure.get_suptitle() == f"n = 400 ({labels.sum()} positive; dotted: chance; 95 % intervals)"
 
 
 def test_roc_pr_takes_recorded_metrics(figures, tmp_path):
@@ -128,9 +135,8 @@ def test_roc_pr_takes_recorded_metrics(figures, tmp_path):
     recorded = {name: {"value": 0.9, "low": 0.8, "high": None} for name in ("auroc", "auprc")}
     recorded["auprc"]["high"] = 0.95
     pair_plots.roc_pr(labels, {"model": scores}, tmp_path / "roc.png", metrics={"model": recorded})
-    roc, pr = figures["roc.png"].axes
-    assert legend(roc) == ["model: undefined"]
-    assert legend(pr) == ["model: 0.900 [0.800, 0.950]"]
+    roc, _ = figures["roc.png"].axes
+    assert legend(roc) == ["model: AUROC .900 [.800––], AUPRC .900 [.800–.950]"]
 
 
 def test_roc_pr_of_one_class_says_why_it_is_empty(figures, tmp_path):
@@ -145,9 +151,8 @@ def test_calibration(figures, tmp_path):
     assert is_drawing(tmp_path / "calibration.png")
     axes, histogram = figures["calibration.png"].axes
     flat = intervals.metrics_with_intervals(labels, scores)
-    assert axes.get_title() == (
-        f"Calibration: ECE {flat['ece']:.3f} [{flat['ece_low']:.3f}, {flat['ece_high']:.3f}], n = 3,000"
-    )
+    ece = {"value": flat["ece"], "low": flat["ece_low"], "high": flat["ece_high"]}
+    assert axes.get_title() == f"ECE {interval_text(ece)}, n = 3,000"
     points = axes.containers[0].lines[0].get_xydata()
     assert points.shape == (15, 2)
     assert np.abs(points[:, 0] - points[:, 1]).max() < 0.15  # calibrated
@@ -172,7 +177,7 @@ def test_score_distribution(figures, tmp_path):
         "threshold 0.400",
     ]
     accuracy = intervals.metric_values(labels, scores, threshold=0.4)["accuracy"]
-    assert axes.get_title().startswith(f"Scores: accuracy {accuracy:.3f} [")
+    assert axes.get_title().startswith(f"Accuracy {decimals(accuracy)} [")
     assert line(axes, "threshold")[:, 0].tolist() == [0.4, 0.4]
 
 
@@ -231,7 +236,8 @@ def test_plot_run(run_directory, figures):
     paths = pair_plots.plot_run(run_directory, run)
     names = ["roc_pr.png", "calibration.png", "score_distribution.png"]
     assert paths == [run_directory / "plots" / name for name in names]
-    assert sorted(path.name for path in (run_directory / "plots").iterdir()) == sorted(names)
+    written = [Path(name).with_suffix(suffix).name for name in names for suffix in (".png", ".svg", ".pdf")]
+    assert sorted(path.name for path in (run_directory / "plots").iterdir()) == sorted(written)
     assert all(map(is_drawing, paths))
     rows = legend(figures["roc_pr.png"].axes[0])
     assert [row.split(":")[0] for row in rows] == [
@@ -241,11 +247,80 @@ def test_plot_run(run_directory, figures):
         "popularity, logistic",
         "TF-IDF",
     ]
-    recorded = run["metrics"]["auroc"]
-    assert rows[0].endswith(f"{recorded['value']:.3f} [{recorded['low']:.3f}, {recorded['high']:.3f}]")
-    assert legend(figures["roc_pr.png"].axes[1])[2] == "majority: 0.123 [0.100, 0.200]"
+    assert f"AUROC {interval_text(run['metrics']['auroc'])}" in rows[0]
+    assert rows[2] == "majority: AUROC .500 [.500–.500], AUPRC .123 [.100–.200]"
     assert "threshold 0.450" in legend(figures["score_distribution.png"].axes[0])
     assert pair_plots.plot_run(run_directory, run) == paths  # figures are made from the record: drawn anew
+
+
+def test_a_figure_is_the_same_file_whenever_it_is_drawn(tmp_path):
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        plots.learning_rate(HISTORY, tmp_path / name / "rate.png")
+    for suffix in (".png", ".svg", ".pdf"):
+        first, second = ((tmp_path / name / f"rate{suffix}").read_bytes() for name in ("one", "other"))
+        assert first == second and len(first) > 1000
+    assert b"CreationDate" not in (tmp_path / "one" / "rate.pdf").read_bytes()
+    assert b"<dc:date>" not in (tmp_path / "one" / "rate.svg").read_bytes()
+
+
+def test_letters_can_be_read_on_paper_and_legends_hide_nothing(run_directory, figures, tmp_path):
+    """A column has 85 mm, a page 170; letters have 6 points at least. Boxes as they are drawn."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.text import Text
+
+    pair_plots.plot_run(run_directory, json.loads((run_directory / "run.json").read_text()))
+    plots.plot_training(run_directory, HISTORY)
+    pair_plots.degree_distribution([1, 1, 2, 10], [1, 1, 5], tmp_path / "degrees.png")
+    figure = {"value": 0.4, "low": 0.3, "high": 0.5, "n": 50}
+    shown = {name: name.upper() for name in ("auroc", "f1", "recall", "mcc")}
+    rows = {name: dict.fromkeys(shown, figure) for name in ("popularity_logistic", "base, zero-shot", "fine-tuned")}
+    plots.metrics(rows, shown, tmp_path / "metrics.png")
+    plots.label_counts({"train": {"a label": 1}, "test": {"another": 2}}, tmp_path / "labels.png")
+    plots.text_lengths({"train": [2, 4, 9], "test": [1]}, "tokens", tmp_path / "lengths.png", longest=5)
+    table = pd.DataFrame({"run": ["one"], "value": [0.6], "low": [0.5], "high": [0.7]})
+    plots.comparison([("auroc", table)], tmp_path / "comparison.png")
+    assert len(figures) == 10
+    for name, drawn in figures.items():
+        renderer = FigureCanvasAgg(drawn).get_renderer()
+        drawn.draw(renderer)
+        inches = drawn.get_size_inches()[0]
+        assert inches in (plots.COLUMN, plots.PAGE), name
+        scale = (85 if inches == plots.COLUMN else 170) / 25.4 / inches
+        words = [text for text in drawn.findobj(Text) if text.get_text().strip() and text.get_visible()]
+        assert min(text.get_fontsize() for text in words) * scale >= 6, name
+        for legend in drawn.legends:
+            box = legend.get_window_extent(renderer)
+            assert not any(box.overlaps(axes.get_window_extent(renderer)) for axes in drawn.axes), name
+            assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= drawn.bbox.x1, name
+
+
+def test_a_system_has_one_look_in_every_figure(run_directory, figures, tmp_path):
+    pair_plots.plot_run(run_directory, json.loads((run_directory / "run.json").read_text()))
+    curves = {each.get_label().split(":")[0]: each.get_color() for each in figures["roc_pr.png"].axes[0].get_lines()}
+    figure = {"f1": {"value": 0.4, "low": 0.3, "high": 0.5, "n": 50}}
+    names = ["majority", "popularity_logistic", "tfidf", "base, zero-shot", "fine-tuned"]
+    plots.metrics(dict.fromkeys(names, figure), {"f1": "F1"}, tmp_path / "metrics.png")
+    bars = [each.get_color() for each in figures["metrics.png"].axes[0].get_lines()][::2]
+    shown = ["majority", "popularity, logistic", "TF-IDF", "base model, zero-shot", "fine-tuned model"]
+    assert bars == [curves[name] for name in shown]
+    assert bars[-2:] == [plots.VERMILION, plots.BLUE] and not {plots.VERMILION, plots.BLUE} & set(bars[:3])
+    for baselines in (
+        list(GENE_DISEASE),
+        ["tfidf_svm", "tfidf_logistic", "majority", "label_priors"],
+        list(RELATIONS),
+    ):
+        looks = [tuple(sorted(plots.style_of(name).items())) for name in baselines]
+        assert len(set(looks)) == len(looks)
+
+
+def test_chance_is_drawn_where_a_metric_has_one(figures, tmp_path):
+    figure = {"value": 0.6, "low": 0.5, "high": 0.7, "n": 50}
+    rows = {"fine-tuned": {"auroc": figure, "f1": figure}}
+    plots.metrics(rows, {"auroc": "AUROC", "f1": "F1"}, tmp_path / "metrics.png")
+    auroc, f1 = figures["metrics.png"].axes
+    assert [each.get_xdata() for each in auroc.get_lines()][-1] == [0.5, 0.5] and len(f1.get_lines()) == 2
+    assert "dotted: chance" in figures["metrics.png"].get_supxlabel()
 
 
 def test_plots_of_training(tmp_path):
@@ -309,7 +384,7 @@ def test_metrics_of_all_systems(figures, tmp_path):
     assert is_drawing(tmp_path / "metrics.png")
     f1, recall = figures["metrics.png"].axes
     assert (f1.get_title(), recall.get_title()) == ("F1", "Recall")
-    assert [text.get_text() for text in f1.texts] == ["0.400", "0.700"]
+    assert [text.get_text() for text in f1.texts] == [".400", ".700"]
     lines = [each.get_xdata().tolist() for each in recall.get_lines()]
     assert lines == [[0.4, 0.6], [0.5], pytest.approx([0.7, 0.9]), [0.8]]
     assert [label.get_text() for label in f1.get_yticklabels()] == ["tf idf", "fine-tuned"]

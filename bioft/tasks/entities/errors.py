@@ -165,7 +165,7 @@ def plot(analysis: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
         for i, values in enumerate(groups.values()):
             label = name if i == 0 else None
             right.bar(i + shift, values[name] or 0, 0.38, color=colour, hatch=hatch, edgecolor="white", label=label)
-            right.text(i + shift, (values[name] or 0) + 0.01, f"{values[count]:,}", ha="center", fontsize=7)
+            right.text(i + shift, (values[name] or 0) + 0.01, f"{values[count]:,}", ha="center", fontsize=8)
     right.set_xticks(range(len(groups)), [group.replace(" ", "\n") for group in groups])
     right.set(xlabel=f"{title} (bars: n)", ylim=(0, 1.08), title="Recall and precision")
     figure.legend(*right.get_legend_handles_labels(), loc="outside lower right", ncols=2, fontsize=8)

@@ -12,6 +12,7 @@ from bioft.metrics import intervals, plots
 from bioft.metrics.estimation import estimates
 from bioft.metrics.estimation.calibration import calibration_error, reliability
 from bioft.metrics.estimation.groups import Groups
+from bioft.metrics.report import interval_text
 from bioft.task import FINE_TUNED
 from bioft.tasks.answers import BASE, columns_of, read_table
 from bioft.tasks.gene_disease.table import pairs_share
@@ -45,17 +46,14 @@ def roc_pr(
             areas = (metrics or {}).get(name) or estimates.nest(
                 intervals.metrics_with_intervals(truth, values, groups=groups)
             )
-            style = plots.line_style(i) | {"linewidth": 2.5 if i == 0 else 1.4, "zorder": 3 if i == 0 else 2}
-            for axes, area, (x, y), more in (
-                (roc, "auroc", roc_curve(truth, values)[:2], {}),
-                (pr, "auprc", precision_recall_curve(truth, values)[1::-1], {"drawstyle": "steps-post"}),
-            ):
-                axes.plot(x, y, label=f"{name}: {plots.interval_words(areas[area])}", **more, **style)
+            style: dict[str, Any] = {"linewidth": 2.5 if i == 0 else 1.4, "zorder": 3 if i == 0 else 2}
+            style |= {key: its for key, its in plots.style_of(name).items() if key != "marker"}
+            words = f"{name}: AUROC {interval_text(areas['auroc'])}, AUPRC {interval_text(areas['auprc'])}"
+            roc.plot(*roc_curve(truth, values)[:2], label=words, **style)
+            pr.plot(*precision_recall_curve(truth, values)[1::-1], drawstyle="steps-post", **style)
         roc.plot([0, 1], [0, 1], color=plots.GREY, linewidth=0.8, linestyle=":", zorder=1)
         pr.axhline(prior, color=plots.GREY, linewidth=0.8, linestyle=":", zorder=1)
-        for axes, area in ((roc, "AUROC"), (pr, "AUPRC")):
-            # Below the axes: inside, seven rows would hide the curves.
-            axes.legend(title=f"{area} [95% interval]", loc="upper center", bbox_to_anchor=(0.5, -0.16), fontsize=8)
+        plots.legend_below(figure, roc)
     else:
         for axes in (roc, pr):
             words = f"Undefined: all {len(truth):,} labels are {truth[0]}"
@@ -65,7 +63,7 @@ def roc_pr(
     for axes in (roc, pr):
         axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
         axes.set_box_aspect(1)
-    figure.suptitle(f"n = {len(truth):,} ({positives:,} positive; dotted: chance)")
+    figure.suptitle(f"n = {len(truth):,} ({positives:,} positive; dotted: chance; 95 % intervals)")
     plots.save_figure(figure, path)
 
 
@@ -92,9 +90,9 @@ def calibration(
     axes.set(
         ylabel="Fraction of positives",
         ylim=(-0.02, 1.02),
-        title=f"Calibration: ECE {ece.value:.3f} [{low:.3f}, {high:.3f}], n = {len(truth):,}",
+        title=f"ECE {interval_text({'value': ece.value, 'low': low, 'high': high})}, n = {len(truth):,}",
     )
-    axes.legend(loc="upper left")
+    plots.legend_below(figure, axes, columns=2)
     histogram.set(xlabel="Score (predicted probability of association)", ylabel="Pairs", xlim=(-0.02, 1.02))
     plots.save_figure(figure, path)
 
@@ -119,9 +117,9 @@ def score_distribution(
         xlabel="Score (predicted probability of association)",
         ylabel="Pairs",
         xlim=(-0.02, 1.02),
-        title=f"Scores: accuracy {accuracy.value:.3f} [{low:.3f}, {high:.3f}], n = {len(truth):,}",
+        title=f"Accuracy {interval_text({'value': accuracy.value, 'low': low, 'high': high})}, n = {len(truth):,}",
     )
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3)
+    plots.legend_below(figure, axes, columns=2)
     plots.save_figure(figure, path)
 
 
@@ -145,7 +143,7 @@ def degree_distribution(gene_degrees: ArrayLike, disease_degrees: ArrayLike, pat
         ylabel="Fraction with at least that degree",
         title="Degree distribution",
     )
-    axes.legend()
+    plots.legend_below(figure, axes)
     plots.save_figure(figure, path)
 
 

@@ -13,6 +13,7 @@ from bioft.metrics.estimation import estimates
 from bioft.metrics.estimation.estimates import CORRELATION, NUMBER, Estimate, Measured, ratio
 from bioft.metrics.estimation.groups import Groups
 from bioft.metrics.estimation.ranking import auroc
+from bioft.metrics.report import interval_text
 from bioft.tasks.retrieval.encoder import RELATED, training_rows
 
 PAIRS = 1000
@@ -52,7 +53,7 @@ def _draw_similarity(rows: Dataset, encoders: Mapping[str, Any], path: Path, see
         plots.two_histograms(axes, related, found, edges, ("unrelated", "related"))
         title = f"{name}\nAUROC {_auroc(related, found, groups)}"
         axes.set(xlabel="Cosine of the embeddings", ylabel="Pairs", title=title)
-        axes.title.set_fontsize(11)
+        axes.title.set_fontsize(10)
     highest = max(axes.get_ylim()[1] for axes in panels)
     for axes in panels:
         axes.set_ylim(0, highest)
@@ -65,7 +66,8 @@ def _auroc(related: np.ndarray, cosines: np.ndarray, groups: Sequence[np.ndarray
     if len(set(related.tolist())) < 2:
         return "undefined"
     area = auroc(related, cosines)
-    return "{:.3f} [{:.3f}, {:.3f}]".format(area.value, *area.interval(Groups(len(related), groups)))
+    low, high = area.interval(Groups(len(related), groups))
+    return interval_text({"value": area.value, "low": low, "high": high})
 
 
 def _draw_lengths(dataset: DatasetDict, encoder: Any, path: Path) -> None:
@@ -90,7 +92,7 @@ def _draw_dataset(dataset: DatasetDict, path: Path) -> None:
         counts.bar(
             splits, unrelated, bottom=related, color=plots.ORANGE, hatch="//", edgecolor="white", label="unrelated"
         )
-        counts.legend(fontsize=8)
+        counts.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2, fontsize=plots.SMALL)
     for place, rows in enumerate(dataset.values()):
         counts.text(place, len(rows), f"{len(rows):,}", ha="center", va="bottom")
     counts.yaxis.set_major_formatter("{x:,.0f}")
@@ -103,7 +105,7 @@ def _draw_dataset(dataset: DatasetDict, path: Path) -> None:
         label = f"{split}: {len(found):,} groups, median {np.median(found):g}, largest {found.max():,}"
         plots.shares_at_least(sizes, np.sort(found), colour, marker, label)
     sizes.set(xlabel="Pairs of a group", ylabel="Share of groups with at least as many", title="Pairs of each group")
-    sizes.legend(fontsize=8)
+    sizes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=plots.SMALL)
     plots.save_figure(figure, path)
 
 

@@ -8,6 +8,7 @@ from datasets import Dataset, DatasetDict
 from sklearn.metrics import roc_auc_score
 
 from bioft.metrics import plots
+from bioft.metrics.report import decimals
 from bioft.models import embedded
 from bioft.tasks.retrieval import encoder as contrastive, figures as contrastive_figures
 from tests import tiny
@@ -45,14 +46,14 @@ def test_figures_of_pairs(figures: dict, tmp_path: Path) -> None:
     expected = roc_auc_score(columns["score"], (vectors[0] * vectors[1]).sum(axis=1))
     panels = figures["similarity.png"].axes
     assert [axes.get_title().split("\n")[0] for axes in panels] == ["base model", "fine-tuned"]
-    assert f"AUROC {expected:.3f} [" in panels[0].get_title()
+    assert f"AUROC {decimals(expected)} [" in panels[0].get_title()
     names = [text.get_text() for text in figures["similarity.png"].legends[0].get_texts()]
     assert names == ["unrelated (n = 6)", "related (n = 15)"]
 
     texts = list(dict.fromkeys([*columns["sentence1"], *columns["sentence2"]]))
     lengths = [len(ids) for ids in encoder.tokenizer(texts)["input_ids"]]
     cut = np.mean(np.array(lengths) > 8)
-    legend = [text.get_text() for text in figures["text_lengths.png"].axes[0].get_legend().get_texts()]
+    legend = [text.get_text() for text in figures["text_lengths.png"].legends[0].get_texts()]
     words_of_train = f"train: n = {len(texts)}, median {np.median(lengths):g}, longest {max(lengths)}, cut {cut:.1%}"
     assert words_of_train in legend
 
