@@ -4,6 +4,7 @@ What a task's predictions are, which figures follow from them and how they are m
 (`bioft.task`). What is made again is compared in `bioft.verify.again`.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -160,8 +161,23 @@ def check_stored(run: Run, dataset: Any, fitted: Tables) -> None:
     if wrong:
         found.reasons.append(f"{RECORD} states figures that do not follow from {PREDICTIONS}: {'; '.join(wrong)}.")
     baselines = dict(fitted) | {name: its for name, its in stored.items() if name not in (FINE_TUNED, BASE)}
+    if run.full and dataset is not None:
+        check_analyses(run, baselines | {name: its for name, its in stored.items() if name not in baselines}, dataset)
     if run.full:
         check_comparisons(run, run.table, baselines, dataset, PREDICTIONS, exactly=baselines.keys() <= stored.keys())
+
+
+def check_analyses(run: Run, tables: Tables, dataset: Any) -> None:
+    """Compare the analyses on record, such as those of errors, with those of the stored predictions of all systems."""
+    if (analyses := run.optional("evaluate", "analyses")) is None:
+        return
+    for key, analysis in analyses(tables, dataset, run.record).items():
+        ours, stated = json.loads(json.dumps(analysis)), run.record.get(key)
+        other = findings.differing(ours, stated, path=key)
+        if not other and run.recorded.keys() <= tables.keys():
+            other = findings.differing(stated, ours, path=key) and "more than that"
+        if other:
+            run.found.reasons.append(f"{RECORD} analyses its predictions in another way than they give: {other}.")
 
 
 def _follows(run: Run, stated: Mapping[str, Any], computed: Mapping[str, Any], *, exactly: bool) -> bool:

@@ -72,6 +72,9 @@ class Forged:
             stated |= figures(table, splits, self.record)
         baselines = self.fitted | {name: its for name, its in run.systems.items() if name not in (FINE_TUNED, BASE)}
         self.record |= run.of_task("evaluate", "comparisons")(run.table, baselines, splits, self.record)
+        if (analyses := run.optional("evaluate", "analyses")) is not None:
+            every = baselines | {name: its for name, its in run.systems.items() if name not in baselines}
+            self.record |= json.loads(json.dumps(analyses(every, splits, self.record)))
 
     def use(self, splits: Any, folder: Path, *, restated: bool = True, **changes: Any) -> Path:
         """Say that other data were used, which are saved in a folder with a manifest that fits them; returns it.

@@ -111,6 +111,9 @@ def change_record(record: dict[str, Any], names: list[str]) -> dict[str, str]:
     if "by_neighbour" in record:
         record["by_neighbour"]["rest"]["n"] += 1
         expected["figures beside neighbours are others"] = "in another way (by_neighbour)"
+    for key in {"error_analysis", "relation_error_analysis", "details"} & record.keys():
+        change_a_number(record[key])
+        expected[f"{key} is another"] = f"analyses its predictions in another way than they give: {key}"
     record["base_model_metrics"] = {}
     expected["the base model is left out"] = "leaves out the figures of the base model"
     check = next(iter(record["audit"]["checks"]))
@@ -122,6 +125,25 @@ def change_record(record: dict[str, Any], names: list[str]) -> dict[str, str]:
     record["preset"] = "AUROC 0.97 on patients"
     expected["a figure in a name"] = "states a figure where none belongs: preset"
     return expected
+
+
+def change_a_number(part: dict[str, Any]) -> None:
+    """Change the first number in a part of a record."""
+    for key, its in part.items():
+        if isinstance(its, dict) and its:
+            return change_a_number(its)
+        if isinstance(its, int | float):
+            part[key] = its + 1
+            return None
+    return None
+
+
+def test_an_invented_part_of_an_analysis_is_found(of: Runs, tmp_path: Path) -> None:
+    forged = copied(of["entities"], tmp_path / "run")
+    forged.record["error_analysis"]["outcomes"]["Gene"] = {"correct": 900}
+    run = forged.run
+    checks.check_analyses(run, {**forged.fitted, **run.systems}, forged.data.splits)
+    assert_said(run.found.reasons, "analyses its predictions in another way than they give: more than that")
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -331,6 +353,20 @@ def test_plots_are_drawn_again(of: Runs, tmp_path: Path) -> None:
     found = Verification("run")
     check_plots(forged.directory, forged.record | {"files": runs.checksums(forged.directory)}, forged.run.task, found)
     assert (found.reasons, found.notes) == ([], [])
+
+
+def test_plots_of_before_figures_had_svg_files_are_named_as_not_checked(of: Runs, tmp_path: Path) -> None:
+    """They were drawn in another way: a run with PNG files only is still verified."""
+    forged = copied(of["text_labels"], tmp_path / "run")
+    forged.draw()
+    swapped_plot(forged.directory)
+    for path in (forged.directory / "plots").iterdir():
+        if path.suffix != ".png":
+            path.unlink()
+    found = Verification("run")
+    check_plots(forged.directory, forged.record | {"files": runs.checksums(forged.directory)}, forged.run.task, found)
+    assert found.reasons == []
+    assert_said(found.notes, "Plots that were not checked: plots/metrics.png")
 
 
 def test_a_plot_of_another_version_is_named_as_not_checked(of: Runs, tmp_path: Path) -> None:

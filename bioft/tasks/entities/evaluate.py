@@ -109,6 +109,11 @@ def analyse_errors(test: Dataset, table: pd.DataFrame) -> dict[str, Any]:
     )
 
 
+def analyses(tables: Mapping[str, pd.DataFrame], dataset: Any, record: Record) -> dict[str, Any]:
+    """What a record holds of the predictions of all systems beside figures."""
+    return {"error_analysis": analyse_errors(dataset["test"], tables[FINE_TUNED])}
+
+
 def plot(directory: Path, record: Record) -> None:
     """Draw the analyses of errors that a record holds into `plots/`."""
     for name in ("error_analysis", "relation_error_analysis"):

@@ -13,6 +13,7 @@ from bioft.errors import BioftError
 from bioft.metrics import counts, entity_f1, relation_f1
 from bioft.metrics.estimation.estimates import PairedDifference
 from bioft.storage import runs
+from bioft.task import FINE_TUNED
 from bioft.tasks import entities, joint as itself, relations
 from bioft.tasks.choices import Checked
 from bioft.tasks.entities import answers as entity_answers, evaluate as entity_evaluation, predictions
@@ -149,6 +150,11 @@ def analyse_errors(test: Dataset, table: pd.DataFrame) -> dict[str, dict[str, An
     if "relation_prediction" in table:
         found["relation_error_analysis"] = relation_evaluation.analyse_errors(test, table, "relation_prediction")
     return found
+
+
+def analyses(tables: Mapping[str, pd.DataFrame], dataset: Any, record: Record) -> dict[str, Any]:
+    """What a record holds of the predictions of all systems beside figures."""
+    return analyse_errors(dataset["test"], tables[FINE_TUNED])
 
 
 def check_comparable(runs_to_compare: Sequence[str], manifest: Mapping[str, Any]) -> None:

@@ -14,6 +14,7 @@ from bioft.metrics import report
 from bioft.metrics.alignment import paired_alignment
 from bioft.metrics.estimation import estimates
 from bioft.metrics.estimation.groups import Groups
+from bioft.task import BASE
 from bioft.tasks.name_alignment import TASK
 from bioft.tasks.name_alignment.answers import names_share
 from bioft.tasks.name_alignment.predict import Names
@@ -73,6 +74,13 @@ def details(tables: Mapping[str, pd.DataFrame], dataset: Any, record: Mapping[st
             figure = {"value": share.value, "low": low, "high": high, "n": len(its)}
             result.setdefault(str(kind), {})[name] = figure
     return result
+
+
+def analyses(tables: Mapping[str, pd.DataFrame], dataset: Any, record: Mapping[str, Any]) -> dict[str, Any]:
+    """What a record holds of the predictions of all systems beside figures."""
+    return {
+        "details": details({"base" if name == BASE else name: its for name, its in tables.items()}, dataset, record)
+    }
 
 
 def check_data(dataset: Any, record: Mapping[str, Any]) -> list[str]:

@@ -147,6 +147,11 @@ def analyse_errors(test: Dataset, table: pd.DataFrame, column: str = "prediction
     return errors.analyse_relations(test.to_list(), _found(table, test, column))
 
 
+def analyses(tables: Mapping[str, pd.DataFrame], dataset: Any, record: Record) -> dict[str, Any]:
+    """What a record holds of the predictions of all systems beside figures."""
+    return {"error_analysis": analyse_errors(dataset["test"], tables[FINE_TUNED])}
+
+
 def find_and_link(run: str | None, test: Dataset, manifest: Record, dictionary: ConceptDictionary) -> Dataset | None:
     """The test documents with the entities that a run of `token_classification` finds; None without a run.
 

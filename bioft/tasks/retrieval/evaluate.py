@@ -15,6 +15,7 @@ from bioft.datasets.splits import check_columns
 from bioft.metrics import report
 from bioft.metrics.estimation import estimates
 from bioft.metrics.retrieval import paired_retrieval
+from bioft.task import BASE
 from bioft.tasks.retrieval import TASK
 from bioft.tasks.retrieval.predict import RANKED, STORED, Queries, asked
 
@@ -94,6 +95,13 @@ def details(tables: Mapping[str, pd.DataFrame], dataset: Any, record: Mapping[st
         for name, table in tables.items()
     }
     return {"texts": len(queries.texts), "queries_without_a_right_text_found": missed}
+
+
+def analyses(tables: Mapping[str, pd.DataFrame], dataset: Any, record: Mapping[str, Any]) -> dict[str, Any]:
+    """What a record holds of the predictions of all systems beside figures."""
+    return {
+        "details": details({"base" if name == BASE else name: its for name, its in tables.items()}, dataset, record)
+    }
 
 
 def check_files(directory: Path, dataset: Any, record: Mapping[str, Any]) -> list[str]:
