@@ -241,20 +241,15 @@ def _rank(group: Sequence[_Run], metric: str, task: str, fingerprint: str) -> Ra
                 "examples_per_second": training.get("examples_per_second"),
             }
         )
+    names = [name for name, *_ in others]
+    for (name, *_), (run_name, figure) in others.items():
+        shown = f"{name} of {run_name}" if names.count(name) > 1 else name
+        rows.append({"kind": BASE if name == BASE else BASELINE, "run": shown, **figure})
     table = pd.DataFrame(rows)
     known = table["p_baseline"].notna()
     table.loc[known, "p_baseline"] = holm(table.loc[known, "p_baseline"].to_list())
-    table.insert(0, "rank", table["value"].round(12).rank(method="min", ascending=False).astype("Int64"))
-    names = [name for name, *_ in others]
-    beside = [
-        {
-            "kind": BASE if name == BASE else BASELINE,
-            "run": f"{name} of {run}" if names.count(name) > 1 else name,
-            **figure,
-        }
-        for (name, *_), (run, figure) in others.items()
-    ]
-    table = pd.concat([table, pd.DataFrame(beside)], ignore_index=True) if beside else table
+    values = table["value"].where(table["kind"] == RUN).round(12)
+    table.insert(0, "rank", values.rank(method="min", ascending=False).astype("Int64"))
     table = table.sort_values("value", ascending=False, kind="stable", ignore_index=True)
     return Ranking(task, fingerprint, metric, n, table, pairs)
 
@@ -265,24 +260,24 @@ def _figure(estimate: Estimate, groups: Groups) -> dict[str, float]:
 
 
 def _recorded(run: _Run, metric: str) -> dict[str, dict[str, float]]:
-    """The figures of the base model and the baselines on record, for those whose answers were not stored."""
+    """The figures on record of base model and baselines, whose answers need not have been stored."""
     stated = {**(run.record.get("baselines") or {}), BASE: run.record.get("base_model_metrics") or {}}
-    known = {name: its[metric] for name, its in stated.items() if (its.get(metric) or {}).get("value") is not None}
-    return {name: {part: its[part] for part in ("value", "low", "high")} for name, its in known.items()}
+    figures = {name: its.get(metric) or {} for name, its in stated.items()}
+    found = {name: {part: its.get(part) for part in ("value", "low", "high")} for name, its in figures.items()}
+    return {name: its for name, its in found.items() if None not in its.values()}
 
 
 def _to_baseline(
     run: _Run, metric: str, ours: Estimate, others: Mapping[str, Estimate], groups: Groups
 ) -> dict[str, Any]:
-    """The paired difference to the best baseline; as recorded where the answers of baselines were not stored."""
+    """The paired difference to the best baseline; as recorded where the answers of that one were not stored."""
     baselines = {name: estimate for name, estimate in others.items() if name != BASE}
-    if baselines:
+    stated = run.record.get("comparison") or {}
+    found = stated if stated.get("metric", metric) == metric else {}
+    if baselines and found.get("baseline", BASE) in (BASE, *baselines):
         best = max(baselines, key=lambda name: baselines[name].value)
         apart = difference(metric, ours, baselines[best], groups)
         found = {"baseline": best, "difference": apart.difference, "p_value": apart.p_value}
-    else:
-        found = run.record.get("comparison") or {}
-        found = found if found.get("metric", metric) == metric else {}
     return {
         "best_baseline": found.get("baseline"),
         "above_baseline": found.get("difference"),

@@ -128,7 +128,7 @@ def test_baselines_stand_beside_a_run_alone(tmp_path: Path) -> None:
     """From its stored answers, and the difference to the best of them is that of the metric that was asked for."""
     labels, scores = simulated(0)
     answers = {"baseline_near": 1, "baseline_far": 0, "base_score": 0}
-    run = write_run(tmp_path / "run", scores, labels, answers)
+    run = write_run(tmp_path / "run", scores, labels, answers, comparison=None)
     (ranking,) = run_comparison.compare([str(run)]).rankings
     rows = ranking.table.set_index("run")
     assert ranking.table["run"].iloc[0] == "near" and set(rows.index) == {"near", "far", BASE, str(run)}
