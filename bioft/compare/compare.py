@@ -215,7 +215,7 @@ def _rank(group: Sequence[_Run], metric: str, task: str, fingerprint: str) -> Ra
     # The sum of rounding is no difference.
     order = sorted(group, key=lambda run: -round(found[run.name].value, 12))
     pairs = _pairs({run.name: found[run.name] for run in order}, metric, groups)
-    against_best = pairs[pairs["first"] == order[0].name].set_index("second")
+    against_best = {row["second"]: row for row in pairs.to_dict("records") if row["first"] == order[0].name}
     rows: list[dict[str, Any]] = []
     others: dict[tuple[Any, ...], tuple[str, dict[str, float]]] = {}
     for run in order:
@@ -226,14 +226,14 @@ def _rank(group: Sequence[_Run], metric: str, task: str, fingerprint: str) -> Ra
         ).items():
             others.setdefault((name, *(round(value, 9) for value in figure.values())), (run.name, figure))
         training = run.record.get("training") or {}
-        best = run.name in against_best.index
+        pair = against_best.get(run.name)
         rows.append(
             {
                 "kind": RUN,
                 "run": run.name,
                 **_figure(found[run.name], groups),
-                "to_best": -against_best.at[run.name, "difference"] if best else None,
-                "p_best": against_best.at[run.name, "p_corrected"] if best else None,
+                "to_best": -pair["difference"] if pair else None,
+                "p_best": pair["p_corrected"] if pair else None,
                 **_to_baseline(run, metric, found[run.name], its, groups),
                 "seed": run.record.get("seed"),
                 "trainable_parameters": training.get("trainable_parameters"),
@@ -329,8 +329,9 @@ def _cells(ranking: Ranking) -> pd.DataFrame:
         }
         for rank, row in zip(rank_words(ranking.table["rank"]), plain_rows(ranking.table), strict=True)
     ]
+    table = pd.DataFrame(cells)
     # What nothing is known of, such as differences of a run alone, is no column.
-    return pd.DataFrame(cells).loc[:, lambda table: [*[True] * 3, *(table.iloc[:, 3:] != "–").any()]]
+    return table[[name for place, name in enumerate(table) if place < 3 or (table[name] != "–").any()]]
 
 
 def plain_rows(table: pd.DataFrame) -> list[dict[Any, Any]]:

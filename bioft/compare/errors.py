@@ -181,7 +181,9 @@ def trend(table: pd.DataFrame, name: str) -> str | None:
     first, last = ours.iloc[0], ours.iloc[-1]
     apart = first["high"] < last["low"] or last["high"] < first["low"]
     verdict = "the intervals don't overlap" if apart else "the intervals overlap"
-    ends = ", ".join(f"{interval_text(each)} at {each['group']} (n = {each['n']:,})" for each in (first, last))
+    ends = ", ".join(
+        f"{interval_text(each.to_dict())} at {each['group']} (n = {each['n']:,})" for each in (first, last)
+    )
     return f"{measure} by {name}: {ends}; {verdict}."
 
 

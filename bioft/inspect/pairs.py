@@ -105,8 +105,8 @@ def parts(report: dict[str, Any], full: bool) -> Parts:
         rows = ((s, split, *quantile_cells(its)) for s in SIDES for split, its in report["degrees"][s].items())
         yield filled("Positives per entity (degree)", columns, rows)
         for side in SIDES:
-            rows = ([each[key] for key in ("name", "id", "positive", "negative")] for each in frequent[side])
-            yield filled(f"Most frequent {side}s", (side, "id", "positives", "negatives"), rows)
+            names = ([each[key] for key in ("name", "id", "positive", "negative")] for each in frequent[side])
+            yield filled(f"Most frequent {side}s", (side, "id", "positives", "negatives"), names)
         yield filled("Evidence of the positives", ("evidence", "positives"), report["evidence"].items())
         units = [(side, unit, its) for side in SIDES for unit, its in report["name_lengths"][side].items()]
         yield quantile_table("Length of distinct names", "names", units, counted="names")

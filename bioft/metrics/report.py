@@ -172,7 +172,7 @@ def difference_text(value: float | None, p_value: float | None) -> str:
     return "–" if value is None or math.isnan(value) else f"{decimals(value, sign='+')} ({p_words(p_value)})"
 
 
-def interval_text(figure: Mapping[str, Any]) -> str:
+def interval_text(figure: Mapping[Any, Any]) -> str:
     """`.812 [.790–.833]`, or a dash for a metric that is not defined."""
     if figure["value"] is None:
         return "–"

@@ -10,6 +10,7 @@ from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bioft.compare import analyze, compare, leaderboard
@@ -45,8 +46,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     names = [str(write(folder / f"run{seed}", seed, baselines={})) for seed in (0, 1)]
     found = compare.compare(names)
     dataset, manifest = build_dataset(folder)
-    n = len(dataset["test"])
-    pairs = write_pairs_run(folder / "pairs", dataset, manifest, [row % 3 > 0 for row in range(n)], [True] * n)
+    rows = np.arange(len(dataset["test"]))
+    pairs = write_pairs_run(folder / "pairs", dataset, manifest, rows % 3 > 0, rows % 2 > 0)
     analyze.analyse([str(pairs)], folder / "analysis", analyze.Options(dataset_path=folder / "dataset"))
     board = leaderboard.build_leaderboard(names, folder / "board")
     return {
