@@ -160,11 +160,13 @@ def _names(model: "cobra.Model") -> dict[str, str]:
     named = [(str(m.name or ""), m.compartment) for m in model.metabolites]
     # A sign and one letter may belong to a name ("cytochrome-c"), unless most names end so.
     signs = [sign for sign in "-_ " if ends_with_compartment(named, sign)]
+    after_comma = ends_with_compartment([(name, in_words.get(its, its)) for name, its in named], ", ")
     names = {}
     for metabolite, (name, compartment) in zip(model.metabolites, named, strict=True):
         ends = [end for end in (compartment, in_words.get(compartment)) if end]
         suffixes = [f"{left}{end}{right}" for end in ends for left, right in ("[]", "()")]
         suffixes += [f"{sign}{compartment}" for sign in signs] if compartment else []
+        suffixes += [f", {ends[-1]}"] if ends and after_comma else []
         found = next((each for each in suffixes if name.endswith(each) and len(name) > len(each)), "")
         names[metabolite.id] = name.removesuffix(found).rstrip()
     return names

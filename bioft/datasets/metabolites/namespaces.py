@@ -8,6 +8,7 @@ compounds in the folder Biochemistry/Aliases of its repository. Models are read 
 import logging
 import math
 import os
+import re
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version as package_version
 from pathlib import Path
@@ -132,7 +133,10 @@ def _embedded() -> pd.DataFrame:
 def _read_table(path: Path) -> tuple[list[Row], str, str | None, str | None]:
     """Return the rows of a text file, its terms, url and citation."""
     lines = TextLines(path, _HINT)
-    first = next(iter(lines), "")
+    start = iter(lines)
+    first = next(start, "")
+    if re.fullmatch(r'"?sep=.\W*', first, re.IGNORECASE):  # as Excel says the delimiter
+        first = next(start, "")
     columns = [column.strip() for column in first.lstrip("#").strip("\r\n").split("\t")]
     if set(_OBO_COLUMNS) <= set(columns):
         return _unite(_obo_rows(lines)), BIGG_TERMS, BIGG_URL, BIGG_CITATION

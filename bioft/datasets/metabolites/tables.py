@@ -18,7 +18,11 @@ and cross references are joined by "|", cross references as "database:identifier
 
 _AS_A_RULE = 0.8
 _PUNCTUATION = re.compile(r"_DASH_|_LPAREN_|_RPAREN_|[\W_]+")
-_COMPARTMENT_SUFFIX = re.compile(r"(?:_[a-z]{1,2}\d?|\[[a-z]{1,2}\d?\]|\([a-z]{1,2}\d?\))$")
+_BRACKETS = (("[", "]"), ("(", ")"), ("__91__", "__93__"), ("_LPAREN_", "_RPAREN_"), ("_LSQBKT_", "_RSQBKT_"))
+"""Around compartments, also as SBML spells them in ids."""
+_COMPARTMENT_SUFFIX = re.compile(
+    r"(?:_[a-z]{1,2}\d?|(?:\[|\(|__91__|_LPAREN_|_LSQBKT_)[a-z]{1,2}\d?(?:\]|\)|__93__|_RPAREN_|_RSQBKT_))$"
+)
 
 
 class Row(NamedTuple):
@@ -82,7 +86,8 @@ def universal_id(identifier: str, compartment: str | None) -> str:
     """
     end = (compartment or "").rpartition("_")[2]
     signs = [f"{sign}{end}" for sign in "_-.:@"]
-    for suffix in (f"_{compartment}", *signs, f"[{end}]", f"({end})") if end else ():
+    brackets = [f"{left}{end}{right}" for left, right in _BRACKETS]
+    for suffix in (f"_{compartment}", *signs, *brackets) if end else ():
         if len(identifier) > len(suffix) and identifier.endswith(suffix):
             return identifier.removesuffix(suffix)
     return identifier

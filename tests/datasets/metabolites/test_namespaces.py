@@ -361,6 +361,16 @@ COMPARTMENTS = {
     "ModelSEED": (("cpd00002[c0]", "ATP [c0]", "c0"), ("cpd00002[m0]", "ATP [m0]", "m0"), ("x[e0]", "H2O [e0]", "e0")),
     "KBase": (("cpd00002_c0", "ATP_c0", "c0"), ("cpd00002_m0", "ATP_m0", "m0"), ("cpd00001_e0", "H2O_e0", "e0")),
     "BiGG": (("atp_c", "ATP", "c"), ("atp_m", "ATP", "m"), ("h2o_e", "H2O", "e")),
+    "cobra of old": (
+        ("atp__91__c__93__", "ATP", "c"),
+        ("atp__91__m__93__", "ATP", "m"),
+        ("w_LPAREN_e_RPAREN_", "H2O", "e"),
+    ),
+    "after a comma": (
+        ("atp-c", "ATP, cytosol", "c"),
+        ("atp-m", "ATP, mitochondria", "m"),
+        ("w-e", "H2O, outside", "e"),
+    ),
     "words": (("atp-c", "ATP [cytosol]", "c"), ("atp-m", "ATP [mitochondria]", "m"), ("w-e", "H2O [outside]", "e")),
 }
 
@@ -394,9 +404,11 @@ def test_a_crash_of_the_reader_of_mat_files_is_a_message(tmp_path: Path, monkeyp
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-def test_tables_with_any_delimiter_and_the_id_0(tmp_path: Path, delimiter: str) -> None:
+@pytest.mark.parametrize("said", [False, True])
+def test_tables_with_any_delimiter_and_the_id_0(tmp_path: Path, delimiter: str, said: bool) -> None:
     path = tmp_path / "x.csv"
-    path.write_text("id,name,formula\n0,D-Glucose,C6H12O6\n1,ATP-c0,\n".replace(",", delimiter))
+    start = f"sep={delimiter}\n" if said else ""  # as Excel writes it
+    path.write_text(start + "id,name,formula\n0,D-Glucose,C6H12O6\n1,ATP-c0,\n".replace(",", delimiter))
     table = read_namespace(path)
     assert table["id"].tolist() == ["0", "1"]
     assert [plain_text(name) for name in table["name"]] == ["D-Glucose", "ATP"]
