@@ -1,7 +1,7 @@
 """Document datasets (texts with entities and relations): rows, manifest and audit, the same for every corpus."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 from datasets import Dataset, DatasetDict, concatenate_datasets
+from datasets.fingerprint import generate_random_fingerprint
 
 from bioft.datasets.documents import COLUMNS, pubtator
 from bioft.datasets.documents.pubtator import Document, concepts
@@ -29,6 +30,9 @@ Overlapping = Annotated[
     "Mentions that overlap or are nested: keep them (relations), take the longest (entities), or refuse.",
 ]
 SCHEMA = pa.schema(dict(zip(COLUMNS, (_TEXT, _TEXT, pa.list_(_ENTITY), pa.list_(_RELATION)), strict=True)))
+
+_PIECE = 10_000
+"""Rows that are made, or looked at, at a time."""
 
 
 @dataclass(slots=True)
@@ -64,9 +68,12 @@ def to_row(document: Document) -> dict[str, Any]:
 
 def count(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     """How many documents there are, how many mentions of each entity type, and how many relations of each type."""
-    rows = list(rows)
-    entities, relations = (Counter(item["type"] for row in rows for item in row[column]) for column in COLUMNS[2:])
-    return {"documents": len(rows), **dict(sorted(entities.items())), **dict(sorted(relations.items()))}
+    n, counts = 0, {column: Counter[str]() for column in COLUMNS[2:]}
+    for row in rows:
+        n += 1
+        for column, found in counts.items():
+            found.update(item["type"] for item in row[column])
+    return {"documents": n} | {kind: its[kind] for its in counts.values() for kind in sorted(its)}
 
 
 def expected_supports(manifest: Mapping[str, Any], kind: str) -> dict[str, int]:
@@ -196,7 +203,7 @@ def settle_overlaps(found: Iterable[Document], overlapping: str, left_out: Count
 
 
 def build(
-    splits: Mapping[str, Iterable[Document]],
+    splits: dict[str, list[Document]],
     *,
     builder: str,
     arguments: Mapping[str, Any],
@@ -208,17 +215,22 @@ def build(
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Make a document dataset of documents that are split already; returns it with its manifest.
 
+    `splits`: the documents, which are taken out as they are made rows, so that large ones are in memory once.
     `split`: how they were split, for the manifest (with `strategy`). `skipped`: per split, why documents were left
     out. Columns: `COLUMNS`; the rows keep the order of the documents. LeakageError: as `audit`. BioftError: an empty
     split.
     """
     dataset = DatasetDict()
-    for name, documents in splits.items():
-        rows = [to_row(document) for document in documents]
-        if not rows:
+    for name in [*splits]:
+        documents = splits.pop(name)
+        if not documents:
             left_out = f" ({len(skipped[name]):,} were left out)" if skipped and skipped.get(name) else ""
             raise BioftError(f"No documents for split '{name}' of {builder}{left_out}.")
-        dataset[name] = Dataset(pa.Table.from_pylist(rows, schema=SCHEMA))
+        pieces = (documents[start : start + _PIECE] for start in range(0, len(documents), _PIECE))
+        batches = [pa.RecordBatch.from_pylist([to_row(each) for each in piece], schema=SCHEMA) for piece in pieces]
+        # Without a fingerprint `datasets` pickles the table to make one.
+        dataset[name] = Dataset(pa.Table.from_batches(batches), fingerprint=generate_random_fingerprint())
+        del documents
     manifest: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "builder": builder,
@@ -254,28 +266,36 @@ def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
             f"{len(straddling(texts)):,} texts straddle splits: they are the same but for case and punctuation. The "
             f"first: document {' and '.join(places)}. Remove all but one."
         )
-    rows = {name: split.to_list() for name, split in dataset.items()}
-    train = _Seen(rows["train"])
-    trained, tested = (
-        {its["type"] for row in rows.get(name, ()) for its in row["entities"] + row["relations"]}
-        for name in ("train", "test")
-    )
-    unseen = sorted(tested - trained)
+    train = _Seen(_rows(dataset["train"]))
+    test = _rows(dataset["test"]) if "test" in dataset else ()
+    tested = {its["type"] for row in test for its in row["entities"] + row["relations"]}
+    unseen = sorted(tested - train.types)
     return ({"not_in_training": unseen} if unseen else {}) | {
         "checks": {"document_ids_across_splits": 0, "normalised_texts_across_splits": 0},
         "repeated_texts": {name: len(values) - len(set(values)) for name, values in texts.items()},
         "near_duplicates": near_duplicates(dataset, key="document_id"),
-        "seen_in_train": {name: train.fractions(split) for name, split in rows.items() if name != "train"},
+        "seen_in_train": {name: train.fractions(its.to_list()) for name, its in dataset.items() if name != "train"},
     }
+
+
+def _rows(split: Dataset) -> Iterator[dict[str, Any]]:
+    """The rows of a split, in memory a few at a time."""
+    for start in range(0, len(split), _PIECE):
+        yield from split.select(range(start, min(start + _PIECE, len(split)))).to_list()
 
 
 class _Seen:
     """What occurs in the training documents."""
 
-    def __init__(self, rows: list[dict[str, Any]]) -> None:
-        self.names = {(normalise(entity["text"]), entity["type"]) for row in rows for entity in row["entities"]}
-        self.concepts = {c for row in rows for entity in row["entities"] for c in concepts(entity["id"])}
-        self.relations = {tuple(relation.values()) for row in rows for relation in row["relations"]}
+    def __init__(self, rows: Iterable[dict[str, Any]]) -> None:
+        self.names: set[tuple[str, str]] = set()
+        self.concepts: set[str] = set()
+        self.relations: set[tuple[str, ...]] = set()
+        for row in rows:
+            self.names |= {(normalise(entity["text"]), entity["type"]) for entity in row["entities"]}
+            self.concepts.update(each for entity in row["entities"] for each in concepts(entity["id"]))
+            self.relations |= {tuple(relation.values()) for relation in row["relations"]}
+        self.types = {kind for _, kind in self.names} | {kind for kind, *_ in self.relations}
 
     def fractions(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
         """Per type: how many mentions or relations `rows` have, and which part of them was seen."""

@@ -324,9 +324,23 @@ def _document(block: _Lines, allow_empty_abstract: bool) -> Document:
                 "start, end, text, type, concept id; individual mentions), a relation 4 or 5 (id, type, head, tail; "
                 "Novel or No).",
             )
+    if any("|" in end for each in document.relations for end in (each.head, each.tail)):
+        document.relations = [_without_types(each, document.mentions) for each in document.relations]
     if problem := find_problem(document, allow_empty_abstract=allow_empty_abstract):
         raise block.error(numbers[problem.part][problem.position], problem.message)
     return document
+
+
+def _without_types(relation: Relation, mentions: Sequence[Mention]) -> Relation:
+    """The relation without the types that PubTator3 writes before ids, where mentions of these types bear them."""
+    borne = {(each.type, concept) for each in mentions for concept in borne_ids([each])}
+    concepts_borne = {concept for _, concept in borne}
+
+    def bare(end: str) -> str:
+        kind, _, identifier = end.partition("|")
+        return identifier if end not in concepts_borne and (kind, identifier) in borne else end
+
+    return replace(relation, head=bare(relation.head), tail=bare(relation.tail))
 
 
 def _text_line(block: _Lines, index: int, letter: str) -> tuple[str, str]:

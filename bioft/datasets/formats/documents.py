@@ -72,10 +72,13 @@ def _build(builder: str, asked: DocumentOptions) -> tuple[DatasetDict, dict[str,
         raise BioftError("No document has an entity: there is nothing to learn from.")
     _check_names(renamed, there, "--map-type")
     _check_names(kept, {renamed.get(name, name) for name in there}, "--types")
-    for name, documents in found.items():
-        prepared = (_kept(_renamed(document, renamed), kept, left_out) for document in documents)
-        found[name] = corpus.settle_overlaps(prepared, asked.overlapping, left_out)
-        _check_ids(found[name])
+    found = {
+        name: corpus.settle_overlaps(
+            (_kept(_renamed(each, renamed), kept, left_out) for each in its), asked.overlapping, left_out
+        )
+        for name, its in found.items()
+    }
+    _check_ids(found)
     if builder == "relations" and not any(each.relations for its in found.values() for each in its):
         raise BioftError("No document has a relation. For their entities: bioft build entities.")
     divided = splits.divide(
@@ -86,6 +89,8 @@ def _build(builder: str, asked: DocumentOptions) -> tuple[DatasetDict, dict[str,
         asked=asked,
         what="documents",
     )
+    n_read = sum(len(each) for its in (found, skipped) for each in its.values())
+    found.clear()
     dataset, manifest = corpus.build(
         divided.rows,
         builder=builder,
@@ -96,7 +101,6 @@ def _build(builder: str, asked: DocumentOptions) -> tuple[DatasetDict, dict[str,
         skipped=skipped,
         seed=asked.seed,
     )
-    n_read = sum(len(each) for its in (found, skipped) for each in its.values())
     read = {"documents": n_read, **{key: n for key, n in counted.items() if n}}
     return dataset, manifest | {
         "read": read,
@@ -122,7 +126,7 @@ def _read(
             continue
         kind = inputs.tell(path)
         if kind == "pubtator":
-            yield from pubtator.read(path, skipped=skipped)
+            yield from pubtator.read(path, skipped=skipped, allow_empty_abstract=True)
         elif kind == "conll":
             yield from conll.read(path, prefix, only_type=only_type, skipped=skipped, counted=counted)
         elif kind == "bioc":
@@ -194,7 +198,8 @@ def _with(document: Document, mentions: list[Mention], left_out: Counter[str]) -
     return replace(document, mentions=mentions, relations=relations)
 
 
-def _check_ids(documents: Iterable[Document]) -> None:
-    counts = Counter(each.document_id for each in documents)
-    if (most := counts.most_common(1)) and most[0][1] > 1:
-        raise BioftError(f"The document id {most[0][0]!r} comes {most[0][1]} times. Give each document its own.")
+def _check_ids(found: Mapping[str, Iterable[Document]]) -> None:
+    for documents in found.values():
+        counts = Counter(each.document_id for each in documents)
+        if (most := counts.most_common(1)) and most[0][1] > 1:
+            raise BioftError(f"The document id {most[0][0]!r} comes {most[0][1]} times. Give each document its own.")

@@ -50,6 +50,15 @@ def test_what_is_read(tmp_path: Path) -> None:
     assert second == Document("12", "Nothing | found.", "An abstract with a\ttab and |t| in it.")
 
 
+def test_types_before_ids_in_relations_are_told_from_ids_with_a_bar(tmp_path: Path) -> None:
+    document = "1|t|Aspirin, pain\n1|a|And.\n1\t0\t7\tAspirin\tChemical\tD1\n1\t9\t13\tpain\tDisease\tp|SUB|A\n"
+    for head, tail in (("Chemical|D1", "Disease|p|SUB|A"), ("D1", "p|SUB|A")):
+        (found,) = pubtator.read(write(tmp_path / "x.txt", f"{document}1\tAssociation\t{head}\t{tail}\n"))
+        assert found.relations == [Relation("Association", "D1", "p|SUB|A")]
+    with pytest.raises(BioftError, match=r"names the id Gene\|D1, which no mention bears"):
+        list(pubtator.read(write(tmp_path / "x.txt", f"{document}1\tAssociation\tGene|D1\tp|SUB|A\n")))
+
+
 def test_concepts() -> None:
     assert pubtator.concepts("D1") == ["D1"]
     assert pubtator.concepts("D1|D2") == pubtator.concepts("D1;D2") == ["D1", "D2"]

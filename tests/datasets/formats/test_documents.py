@@ -185,6 +185,15 @@ def test_damaged_files_are_read_or_refused_in_one_sentence(
             assert all(row["text"][each["start"] : each["end"]] == each["text"] for each in row["entities"])
 
 
+def test_a_title_without_an_abstract_is_a_document(tmp_path: Path) -> None:
+    found = [
+        Document(f"d{letter}", f"On {letter * 4}", "", [Mention(3, 7, letter * 4, "Drug", "-1")])
+        for letter in "abcdef"
+    ]
+    dataset, manifest = build_entities([write_pubtator(found, tmp_path)], validation_size=0.3, test_size=0.3)
+    assert sum(map(len, dataset.values())) == manifest["read"]["documents"] == 6
+
+
 def test_types_are_kept_dropped_and_merged(tmp_path: Path) -> None:
     path = write_lines(documents(), tmp_path)
     dataset, manifest = build_relations([path], types="Disease,Chemical", map_type=["SpecificDisease=Disease"])
