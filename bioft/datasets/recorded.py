@@ -159,7 +159,7 @@ def _own_again(source: tasks.Source, recorded: Mapping[str, Any], path: Path | N
     if path is None:
         raise BioftError(f"The data were built from {sources_in_words(recorded)}: name them with --dataset-path.")
     folder = path if path.is_dir() else path.parent
-    given = {name: [folder / file for file in its] for name, its in files.items()}
+    given = {name: [folder / Path(file).name for file in its] for name, its in files.items()}
     return source.builder()(() if given else [path], **options, **given)
 
 

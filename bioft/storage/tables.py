@@ -70,7 +70,7 @@ class Table:
         def fits(delimiter: str) -> tuple[int, int, int]:
             """How many needed columns, rows of the same length and columns there are with a delimiter."""
             n_fields = len(fields[delimiter] if header is None else header)
-            alike = sum(len(split(line, delimiter)) == n_fields > 1 for line in start)
+            alike = sum(len(row) == n_fields > 1 for row in rows_in(start, delimiter))
             return len({*needed} & {*fields[delimiter]}) if header is None else 0, alike, len(fields[delimiter])
 
         self.delimiter = max(fields, key=fits)
@@ -209,7 +209,7 @@ def fields_of(lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:
 
 def delimiter_of(header: str, known: Collection[str]) -> str:
     """The delimiter with which a header line has most known columns, then most columns."""
-    fields = {each: [name.strip().strip('"') for name in split(header.strip(), each)] for each in DELIMITERS}
+    fields = {each: [name.strip().strip('"') for name in _split(header.strip(), each)] for each in DELIMITERS}
     return max(DELIMITERS, key=lambda each: (len({*known} & {*fields[each]}), len(fields[each])))
 
 
@@ -224,8 +224,17 @@ def _start_of(lines: TextLines) -> list[str]:
     return start
 
 
-def split(line: str, delimiter: str) -> list[str]:
-    """The fields of a line; none where its quotation marks are not closed."""
+def rows_in(lines: Sequence[str], delimiter: str) -> list[list[str]]:
+    """The rows of lines from the start of a table, as far as they can be read; quoted fields may hold line breaks."""
+    if delimiter == "\t":
+        return [line.split("\t") for line in lines]
+    found: list[list[str]] = []
+    with suppress(csv.Error):
+        found.extend(csv.reader((f"{line}\n" for line in lines), delimiter=delimiter))
+    return found or [[]]
+
+
+def _split(line: str, delimiter: str) -> list[str]:
     try:
         return line.split("\t") if delimiter == "\t" else next(csv.reader([line], delimiter=delimiter), [])
     except csv.Error:

@@ -15,8 +15,8 @@ from bioft.datasets import splits as splitting
 from bioft.datasets.formats import splits
 from bioft.datasets.formats.tables import Table, text_of
 from bioft.datasets.gene_disease import audit as auditing, pairs as known
+from bioft.datasets.gene_disease.excel_dates import warn_of_dates
 from bioft.datasets.options import Negatives, NegativesPerPositive, OwnTable, Split, takes
-from bioft.datasets.origin import Origin
 from bioft.errors import BioftError
 from bioft.storage.text_lines import normalise
 
@@ -81,8 +81,8 @@ def build_gene_disease(asked: GeneDiseaseOptions) -> tuple[DatasetDict, dict[str
             has both labels, or a split left empty.
     """
     labelled: set[bool] = set()
-    read = splits.collect(asked, lambda table, start: _maker(table, asked, labelled), apart=DRAWN)
-    origin = Origin("gene_disease", read.arguments, read.sources, read.license)
+    read = splits.collect("gene_disease", asked, lambda table, start: _maker(table, asked, labelled), apart=DRAWN)
+    warn_of_dates(read.origin.sources[0]["name"], (row.gene for rows in read.rows.values() for row in rows))
     if labelled == {False}:
         if splits.ALL not in read.rows:
             raise BioftError(
@@ -90,17 +90,15 @@ def build_gene_disease(asked: GeneDiseaseOptions) -> tuple[DatasetDict, dict[str
             )
         rows = (row._asdict() for row in read.rows[splits.ALL])
         dataset, manifest = known.build_pairs(
-            rows, origin, **{name: getattr(asked, name) for name in DRAWN}, **asked.sizes(), seed=asked.seed
+            rows, read.origin, **{name: getattr(asked, name) for name in DRAWN}, **asked.sizes(), seed=asked.seed
         )
-        return dataset, manifest | read.told | {"notes": read.notes}
+        return dataset, manifest | read.told
     if len(labelled) > 1:
         raise BioftError("Some of the files have a column of labels, and others have none.")
-    return _of_labelled(read, origin, asked)
+    return _of_labelled(read, asked)
 
 
-def _of_labelled(
-    read: splits.Collected, origin: Origin, asked: GeneDiseaseOptions
-) -> tuple[DatasetDict, dict[str, Any]]:
+def _of_labelled(read: splits.Collected, asked: GeneDiseaseOptions) -> tuple[DatasetDict, dict[str, Any]]:
     """The dataset of pairs whose negatives are given."""
     left_out = Counter[str]()
     given = splits.ALL not in read.rows
@@ -124,14 +122,12 @@ def _of_labelled(
     counts = {name: known.count_labels(rows) for name, rows in dataset.items()}
     if empty := [name for name, its in counts.items() if not (its["positive"] and its["negative"])]:
         raise BioftError(f"The split '{empty[0]}' has {counts[empty[0]]}: both kinds are needed. Use other sizes.")
-    return dataset, origin.manifest(
+    return dataset, read.origin.manifest(
         dataset,
         {"split": "given" if given else strategy, "negatives": "given", **asked.sizes(), "seed": asked.seed},
         rows=counts,
         split=divided.split | ({} if given else {"strategy": strategy}),
-        left_out={key: n for key, n in {**left_out, **divided.left_out}.items() if n},
-        **read.told,
-        notes=[*read.notes, *divided.notes],
+        **read.telling(divided, left_out),
         audit=auditing.audit(dataset, split="pair" if given else strategy, seed=asked.seed),
     )
 
@@ -160,12 +156,14 @@ def _distinct(rows: Sequence[Row], left_out: Counter[str]) -> list[Row]:
 
 
 def _maker(table: Table, asked: GeneDiseaseOptions, labelled: set[bool]) -> Callable[[str, Sequence[Any]], Row]:
-    def find(name: str, known_names: Sequence[str], *, needed: bool = False) -> int | None:
-        return table.find(getattr(asked, name), known_names, f"--{name.replace('_', '-')}", needed=needed)
-
-    gene, disease = find("gene_column", GENE, needed=True), find("disease_column", DISEASE, needed=True)
-    gene_id, disease_id = find("gene_id_column", GENE_ID), find("disease_id_column", DISEASE_ID)
-    label = find("label_column", LABEL)
+    gene, disease = (
+        table.option(asked, f"{name}_column", usual, needed=True)
+        for name, usual in (("gene", GENE), ("disease", DISEASE))
+    )
+    gene_id, disease_id = (
+        table.option(asked, f"{name}_id_column", usual) for name, usual in (("gene", GENE_ID), ("disease", DISEASE_ID))
+    )
+    label = table.option(asked, "label_column", LABEL)
     evidence, pmids = (table.find(None, (name,), name, needed=False) for name in ("evidence", "pmids"))
     labelled.add(label is not None)
     numbers = count(1)

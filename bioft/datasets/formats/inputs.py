@@ -61,7 +61,8 @@ def tell(path: Path) -> str:
         return _tell_markup(path, text)
     if text[0] in "{[":
         return _tell_json(text)
-    lines = [line for line in text.splitlines()[: None if len(raw) < HEAD else -1] if line.strip()] or [text]
+    whole = re.split(r"\r\n|\n|\r", text)[: None if len(raw) < HEAD else -1]
+    lines = [line for line in whole if line.strip()] or [text]
     if _PUBTATOR.match(lines[0]):
         return "pubtator"
     return "conll" if _is_tagged(lines) else "delimited"

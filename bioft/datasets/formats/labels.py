@@ -12,7 +12,6 @@ from datasets import Dataset, DatasetDict
 from bioft.datasets.formats import splits
 from bioft.datasets.formats.tables import Table, text_of
 from bioft.datasets.options import GroupColumn, IdColumn, OwnTable, takes
-from bioft.datasets.origin import Origin
 from bioft.datasets.splits import IntArray
 from bioft.datasets.texts import corpus, labelled
 from bioft.datasets.texts.labelled import LabelledText
@@ -59,39 +58,10 @@ def build_labels(asked: LabelOptions) -> tuple[DatasetDict, dict[str, Any]]:
             two splits, or a split left empty.
     """
     several: set[bool] = set()
-    read = splits.collect(asked, lambda table, start: _maker(table, start, asked, several))
-    found, multi_label = read.rows, any(several)
+    read = splits.collect("labels", asked, lambda table, start: _maker(table, start, asked, several))
+    found = read.rows
     labels = sorted({label for rows in found.values() for row in rows for label in row.labels})
     _check_labels(labels, sum(map(len, found.values())))
-    divided, merging = _divide(found, asked)
-    repeated = {
-        name: len(rows) - len({hash(normalise(row.text)) for row in rows}) for name, rows in divided.rows.items()
-    }
-    read.rows.clear()
-    origin = Origin("labels", read.arguments, read.sources, read.license)
-    dataset, manifest = labelled.assemble(
-        divided.rows,
-        origin,
-        {**asked.sizes(), "seed": asked.seed},
-        labels=labels,
-        multi_label=multi_label,
-        split=divided.split,
-        left_out=read.skipped,
-        merging=merging,
-        about={"label_source": "own"},
-    )
-    manifest["audit"]["repeated_texts"] = repeated
-    return dataset, manifest | {
-        **read.told,
-        "left_out": divided.left_out,
-        "notes": [*read.notes, *divided.notes],
-    }
-
-
-def _divide(
-    found: Mapping[str, list[LabelledText]], asked: LabelOptions
-) -> tuple[splits.Division, dict[str, Any] | None]:
-    """The texts by split, and what `labelled.merge` says where texts that are the same were made one row."""
     merging, grouped = None, asked.group_column is not None
     if splits.ALL in found and not grouped:
         merged, merging = labelled.merge(found[splits.ALL])
@@ -100,18 +70,39 @@ def _divide(
     def stratified(rows: Sequence[LabelledText]) -> IntArray:
         return labelled.stratified_split(rows, **asked.sizes(), rng=np.random.default_rng(asked.seed))
 
-    divided = splits.divide(
+    divided = _divide(found, asked, None if grouped else stratified)
+    repeated = {
+        name: len(rows) - len({hash(normalise(row.text)) for row in rows}) for name, rows in divided.rows.items()
+    }
+    read.rows.clear()
+    dataset, manifest = labelled.assemble(
+        divided.rows,
+        read.origin,
+        {**asked.sizes(), "seed": asked.seed},
+        labels=labels,
+        multi_label=any(several),
+        split=divided.split | ({"strategy": "normalised_text"} if merging else {}),
+        merging=merging,
+        about={"label_source": "own"},
+    )
+    manifest["audit"]["repeated_texts"] = repeated
+    return dataset, manifest | read.telling(divided)
+
+
+def _divide(
+    found: Mapping[str, list[LabelledText]],
+    asked: TextOptions,
+    assign: Callable[[Sequence[LabelledText]], IntArray] | None = None,
+) -> splits.Division:
+    return splits.divide(
         found,
         identity=lambda row: row.id,
         same=lambda row: (normalise(row.text),),
         group=lambda row: row.group,
         asked=asked,
         what="texts",
-        assign=None if grouped else stratified,
+        assign=assign,
     )
-    if merging is not None:
-        divided.split["strategy"] = "normalised_text"
-    return divided, merging
 
 
 def _check_labels(labels: Sequence[str], n_rows: int) -> None:
@@ -130,13 +121,11 @@ def _maker(
 ) -> Callable[[str, Sequence[Any]], LabelledText]:
     """What makes a row of the cells of a table; `several` gets whether its texts may have several labels."""
     text_place, label_places = _places(table, asked)
-    id_place = table.find(asked.id_column, ("id",), "--id-column", needed=False)
-    group_place = table.find(asked.group_column, (), "--group-column", needed=False)
-    separator, ids = asked.label_separator, set[str]()
+    make, separator = _text_maker(table, start, asked, text_place), asked.label_separator
     names = [table.columns[place] for place in label_places]
     if len(names) > 1 or separator:
         several.add(True)
-    numbers, known = count(1), dict[str, tuple[str, ...]]()
+    known: dict[str, tuple[str, ...]] = {}
 
     def labels_of(place: str, cells: Sequence[Any]) -> tuple[str, ...]:
         if len(names) > 1:
@@ -154,22 +143,28 @@ def _maker(
             raise BioftError(f"{place}: the text has no label. Fill it in, or leave such rows out with --skip-bad.")
         return known.setdefault(label, (label,))
 
+    return lambda place, cells: make(place, cells)._replace(labels=labels_of(place, cells))
+
+
+def _text_maker(
+    table: Table, start: str, asked: TextOptions, text_place: int
+) -> Callable[[str, Sequence[Any]], LabelledText]:
+    """What makes a text of the cells of a table, with its id and group."""
+    id_place, group_place = table.option(asked, "id_column", ("id",)), table.option(asked, "group_column")
+    numbers, ids = count(1), set[str]()
+
     def make(place: str, cells: Sequence[Any]) -> LabelledText:
         number = next(numbers)
-        row = LabelledText(
-            _id(place, cells, id_place, ids) or f"{start}-{number}",
-            _text(place, cells[text_place]),
-            labels_of(place, cells),
-            None if group_place is None else text_of(cells[group_place]),
-        )
-        return row
+        name = _id(place, cells, id_place, ids) or f"{start}-{number}"
+        group = None if group_place is None else text_of(cells[group_place])
+        return LabelledText(name, _text(place, cells[text_place]), group=group)
 
     return make
 
 
 def _text(place: str, value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
-        what = "empty" if value in (None, "") or isinstance(value, str) else f"a {type(value).__name__}"
+        what = "empty" if value in (None, "") or isinstance(value, str) else f"of type {type(value).__name__}"
         raise BioftError(f"{place}: the text is {what}. Fill it in, or leave such rows out with --skip-bad.")
     return value
 
@@ -188,13 +183,13 @@ def _id(place: str, cells: Sequence[Any], column: int | None, seen: set[str]) ->
 
 def _places(table: Table, asked: LabelOptions) -> tuple[int, list[int]]:
     """The places of text and labels: as asked, by usual names, or of two columns without names by what they hold."""
-    text, labels = asked.text_column, asked.label_column
+    labels = asked.label_column
     if not table.header and len(table.columns) == 2 and not (labels and labels[0].isdigit()):
         # Texts are longer than labels.
         first, second = map(len, table.sample[0])
         return (0, [1]) if first >= second else (1, [0])
     label_places = [table.find(each, LABEL, "--label-column") for each in labels or (None,)]
-    text_place = table.find(text, TEXT, "--text-column")
+    text_place = table.option(asked, "text_column", TEXT, needed=True)
     places = [place for place in label_places if place is not None]
     if text_place is None or text_place in places:
         raise BioftError(f"{table.name}: the column of the text is one of labels too. Name another --text-column.")
@@ -211,28 +206,10 @@ def build_texts(asked: TextOptions) -> tuple[DatasetDict, dict[str, Any]]:
 
     def maker(table: Table, start: str) -> Callable[[str, Sequence[Any]], LabelledText]:
         known = TEXT if len(table.columns) > 1 else (table.columns[0].lower(),)
-        text_place = table.find(asked.text_column, known, "--text-column") or 0
-        id_place = table.find(asked.id_column, ("id",), "--id-column", needed=False)
-        group_place = table.find(asked.group_column, (), "--group-column", needed=False)
-        numbers, ids = count(1), set[str]()
+        return _text_maker(table, start, asked, table.option(asked, "text_column", known, needed=True) or 0)
 
-        def make(place: str, cells: Sequence[Any]) -> LabelledText:
-            number = next(numbers)
-            group = None if group_place is None else text_of(cells[group_place])
-            text = _text(place, cells[text_place])
-            return LabelledText(_id(place, cells, id_place, ids) or f"{start}-{number}", text, group=group)
-
-        return make
-
-    read = splits.collect(asked, maker, lines=True)
-    divided = splits.divide(
-        read.rows,
-        identity=lambda row: row.id,
-        same=lambda row: (normalise(row.text),),
-        group=lambda row: row.group,
-        asked=asked,
-        what="texts",
-    )
+    read = splits.collect("texts", asked, maker, lines=True)
+    divided = _divide(read.rows, asked)
     schema = corpus.SCHEMA
     dataset = DatasetDict(
         {
@@ -240,13 +217,11 @@ def build_texts(asked: TextOptions) -> tuple[DatasetDict, dict[str, Any]]:
             for name, rows in divided.rows.items()
         }
     )
-    return dataset, Origin("texts", read.arguments, read.sources, read.license).manifest(
+    return dataset, read.origin.manifest(
         dataset,
         {**asked.sizes(), "seed": asked.seed},
         rows={name: corpus.count(split) for name, split in dataset.items()},
         split=divided.split,
-        **read.told,
-        left_out=divided.left_out,
-        notes=[*read.notes, *divided.notes],
+        **read.telling(divided),
         audit=corpus.audit(dataset),
     )

@@ -1,5 +1,6 @@
 """Pairs of texts from tables of one's own: with a graded score or a label, or anchors with their positives."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,6 @@ from bioft.datasets.formats import splits
 from bioft.datasets.formats.tables import Table, text_of
 from bioft.datasets.near_duplicates import near_duplicates_in
 from bioft.datasets.options import GroupColumn, OwnTable, takes
-from bioft.datasets.origin import Origin
 from bioft.datasets.splits import check_columns
 from bioft.errors import BioftError
 from bioft.storage.text_lines import normalise
@@ -70,14 +70,14 @@ def build_pairs(asked: PairOptions) -> tuple[DatasetDict, dict[str, Any]]:
             left empty.
     """
     scored: set[bool] = set()
-    read = splits.collect(asked, lambda table, start: _maker(table, asked, scored))
+    read = splits.collect("pairs", asked, lambda table, start: _maker(table, asked, scored))
     if len(scored) > 1:
         raise BioftError("Some of the files have a column of scores, and others have none.")
-    rows, left_out = read.rows, Counter[str]()
+    rows, left_out, arguments = read.rows, Counter[str](), {**asked.sizes(), "seed": asked.seed}
     if True in scored:
         low, high = _range(asked.score_range, [row.score for its in rows.values() for row in its])
         rows = {name: [row._replace(score=_scaled(row, low, high)) for row in its] for name, its in rows.items()}
-        read.arguments["score_range"] = f"{low:g},{high:g}"
+        arguments["score_range"] = f"{low:g},{high:g}"
     if splits.ALL in rows:
         rows[splits.ALL] = _distinct(rows[splits.ALL], left_out)
     joins = _joins(rows.get(splits.ALL, []))
@@ -96,14 +96,12 @@ def build_pairs(asked: PairOptions) -> tuple[DatasetDict, dict[str, Any]]:
     kind = None if True not in scored else pa.int64() if whole else pa.float64()
     firsts: dict[str, int] = {}
     dataset = DatasetDict({name: _to_split(its, kind, firsts) for name, its in divided.rows.items()})
-    return dataset, Origin("pairs", read.arguments, read.sources, read.license).manifest(
+    return dataset, read.origin.manifest(
         dataset,
-        {**asked.sizes(), "seed": asked.seed},
+        arguments,
         rows={name: _count(its) for name, its in dataset.items()},
         split=divided.split,
-        **read.told,
-        left_out={key: n for key, n in {**left_out, **divided.left_out}.items() if n},
-        notes=[*read.notes, *divided.notes],
+        **read.telling(divided, left_out),
         graded=kind == pa.float64(),
         audit=audit(dataset),
     )
@@ -123,12 +121,12 @@ def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
 
 
 def _maker(table: Table, asked: PairOptions, scored: set[bool]) -> Callable[[str, Sequence[Any]], Row]:
-    def find(name: str, known: Sequence[str], *, needed: bool = False) -> int | None:
-        return table.find(getattr(asked, name), known, f"--{name.replace('_', '-')}", needed=needed)
-
-    first, second = (find(*each, needed=True) for each in (("first_column", FIRST), ("second_column", SECOND)))
-    negative, score = find("negative_column", NEGATIVE), find("score_column", SCORE)
-    group = find("group_column", ())
+    first, second = (
+        table.option(asked, f"{name}_column", known, needed=True)
+        for name, known in (("first", FIRST), ("second", SECOND))
+    )
+    negative, score = table.option(asked, "negative_column", NEGATIVE), table.option(asked, "score_column", SCORE)
+    group = table.option(asked, "group_column")
     if negative is not None and score is not None:
         score = None
     scored.add(score is not None)
@@ -141,7 +139,8 @@ def _maker(table: Table, asked: PairOptions, scored: set[bool]) -> Callable[[str
         number = None
         if score is not None:
             try:
-                number = float(text_of(cells[score]))
+                # Where fields are parted by semicolons, numbers have commas.
+                number = float(re.sub(r"^(-?\d+),(\d+)$", r"\1.\2", text_of(cells[score])))
             except ValueError:
                 raise BioftError(
                     f"{place}: the score {text_of(cells[score])[:40]!r} is no number. Name another --score-column."

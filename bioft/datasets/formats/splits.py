@@ -11,6 +11,7 @@ from scipy.sparse.csgraph import connected_components
 
 from bioft.datasets.formats import inputs, tables
 from bioft.datasets.options import OwnData, OwnTable, PathName
+from bioft.datasets.origin import Origin
 from bioft.datasets.splits import SPLIT_OF_WORD, SPLITS, IntArray, check_sizes, grouped_split, split_in
 from bioft.errors import BioftError, leaving_out, suggestion
 
@@ -241,16 +242,17 @@ class Collected(NamedTuple):
     """What was read of tables: rows by split, and what a manifest says of them."""
 
     rows: dict[str, list[Any]]
-    skipped: list[str]
-    notes: list[str]
+    origin: Origin
     told: dict[str, Any]
-    """What the manifest says of all that was read."""
-    sources: list[dict[str, Any]]
-    license: dict[str, str]
-    arguments: dict[str, Any]
+
+    def telling(self, divided: Division, left_out: Mapping[str, int] | None = None) -> dict[str, Any]:
+        """What a manifest says of all that was read, and of what was `left_out` until the splits were made."""
+        every = {key: n for key, n in {**(left_out or {}), **divided.left_out}.items() if n}
+        return self.told | {"left_out": every, "notes": [*self.told["notes"], *divided.notes]}
 
 
 def collect(
+    builder: str,
     asked: OwnTable,
     maker: Callable[[tables.Table, str], Callable[[str, Sequence[Any]], T]],
     *,
@@ -260,7 +262,8 @@ def collect(
     """Read the rows of all tables that were asked for: files, or the splits of a dataset on the Hub.
 
     Args:
-        asked: the options of a builder, which are kept as `arguments` but for those that are said `apart`.
+        builder: what the manifest calls the builder.
+        asked: its options, which are kept as arguments but for those that are said `apart`.
         maker: takes a table and the start of ids for its rows; returns what makes a row of its place and cells, or
             raises BioftError for a wrong one.
         apart: see `asked`.
@@ -283,21 +286,21 @@ def collect(
         for number, table in enumerate(map(table_of, files), 1):
             start = ("row" if name == ALL else name) + (f"-{number}" if number > 1 else "")
             make = maker(table, start)
-            place_of_split = table.find(asked.split_column, (), "--split-column", needed=False)
+            place_of_split = table.option(asked, "split_column")
             if not table.header:
                 notes.append(f"{Path(table.name).name} has no line with the names of its columns")
             for place, cells in table.rows:
                 with leaving_out(messages):
                     of_row = name
-                    if asked.split_column and place_of_split is not None:
-                        of_row = split_of(tables.text_of(cells[place_of_split]), asked.split_column)
+                    if place_of_split is not None:
+                        of_row = split_of(tables.text_of(cells[place_of_split]), str(asked.split_column))
                     rows.setdefault(of_row, []).append(make(place, cells))
     if not rows:
         raise BioftError(f"There is no row to build of. {skipped[0] if skipped else ''}".strip())
     n_read = sum(map(len, rows.values())) + len(skipped)
     arguments = asked.arguments(*apart) | opened.named()
     told = {"read": {"rows": n_read}, "skipped": {"all": {"documents": len(skipped), "first": skipped[:3]}}}
-    return Collected(rows, skipped, notes, told, opened.sources, opened.license, arguments)
+    return Collected(rows, Origin(builder, arguments, opened.sources, opened.license), told | {"notes": notes})
 
 
 def _splits_of_hub(

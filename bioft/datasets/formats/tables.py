@@ -14,15 +14,15 @@ from datasets import ClassLabel, Dataset, IterableDataset, get_dataset_config_na
 from huggingface_hub import HfFileSystem
 
 from bioft.datasets.formats import inputs
-from bioft.datasets.options import PathName
+from bioft.datasets.options import OwnTable, PathName
 from bioft.errors import BioftError, suggestion
 from bioft.hub import pull
 from bioft.hub.client import Access, connection
 from bioft.storage import json_text, tables as delimited
 from bioft.storage.text_lines import TextLines
 
-LARGEST = 2_000_000_000
-"""Bytes of a dataset on the Hub from which on not all of it is fetched."""
+LARGEST = 500_000_000
+"""Bytes of a dataset on the Hub from which on not all of it is fetched: in memory they are five times as many."""
 PEEKED = 200
 """Rows by which it is told whether the first one names the columns."""
 KNOWN = frozenset(
@@ -70,6 +70,10 @@ class Table:
         if not 1 <= int(asked) <= len(self.columns):
             raise BioftError(f"{self.name} has {len(self.columns)} columns, no column {asked} ({option}).")
         return int(asked) - 1
+
+    def option(self, asked: OwnTable, name: str, known: Sequence[str] = (), *, needed: bool = False) -> int | None:
+        """The place of the column that an option of a builder names: see `find`."""
+        return self.find(getattr(asked, name), known, f"--{name.replace('_', '-')}", needed=needed)
 
     def in_words(self) -> str:
         """The columns, for messages."""
@@ -179,12 +183,12 @@ def _objects(path: Path, skipped: list[str] | None) -> Iterator[tuple[str, dict[
 def _delimited(path: Path, asked: Sequence[str], skipped: list[str] | None, lines: bool) -> Table:
     """A CSV file or its like; with `lines`, where no column has a usual name or one asked for, a text on each line."""
     start = [line.rstrip("\r\n") for line in islice(TextLines(path), PEEKED) if line.strip()]
-    parted = {each: [delimited.split(line, each) for line in start] for each in delimited.DELIMITERS}
+    parted = {each: delimited.rows_in(start, each) for each in delimited.DELIMITERS}
     alike = {each: sum(len(row) == len(rows[0]) > 1 for row in rows) for each, rows in parted.items()}
     separator = max(alike, key=lambda each: (alike[each], len(parted[each][0])))
     names = [cell.strip() for cell in parted[separator][0]]
     named = {name.lower() for name in names} & (KNOWN | {name.lower() for name in asked})
-    if alike[separator] < max(1, len(start) / 2) or (lines and not named):
+    if alike[separator] < max(1, len(parted[separator]) / 2) or (lines and not named):
         return _lines(path, start, asked)
     if _names_columns(names, parted[separator][1:], asked):
         found = delimited.Table(path, [name for name in asked if name in names][:1], skipped=skipped)
@@ -307,7 +311,7 @@ def _number_of_rows(builder: Any, split: str) -> str:
     """How many rows a split has: as its card says, else as the ends of Parquet files do, else "more"."""
     if known := (builder.info.splits or {}).get(split):
         return f"{known.num_examples:,}"
-    if type(builder).__name__ != "Parquet":
+    if not type(builder).__name__.startswith("Parquet"):
         return "more"
     n_rows = 0
     for url in builder.config.data_files[split]:

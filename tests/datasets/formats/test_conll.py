@@ -81,7 +81,7 @@ def test_documents_begin_at_docstart_or_a_line_with_their_id(tmp_path: Path) -> 
     assert second.document_id == "7"
     assert counted["sentences"] == 3 and counted["tokens"] == 4
     assert counted[conll.BROKEN] == 1  # Bonn is I after nothing
-    path.write_text("# doc_id = PMC1\na O\n\nb B-X\n\n# doc_id = PMC2\nc O\n")
+    path.write_text("# doc_id = PMC1\na O\n\n# text = b\nb B-X\n\n# doc_id = PMC2\nc O\n")
     assert [(each.document_id, each.text) for each in conll.read(path, "own")] == [("PMC1", "a\nb"), ("PMC2", "c")]
 
 

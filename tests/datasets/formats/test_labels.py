@@ -55,11 +55,14 @@ def test_files_are_the_splits_that_their_names_say(given_files: tuple[Path, Path
         assert by_name[split].to_list() == given[split].to_list() == by_folder[split].to_list()
 
 
-@pytest.mark.parametrize("kind", ["csv", "semicolon", "jsonl", "json", "parquet", "utf-16"])
+@pytest.mark.parametrize("kind", ["csv", "line breaks", "semicolon", "jsonl", "json", "parquet", "utf-16"])
 def test_every_kind_of_table_gives_the_same_rows(tmp_path: Path, kind: str) -> None:
     frame = pd.DataFrame({"label": ["a", "b", 'c "x"'] * 20, "text": [f"{text}, or so" for text in texts(60, "x")]})
     path = tmp_path / "own.dat"
+    if kind == "line breaks":
+        frame["text"] = frame["text"].str.replace(" ", "\n")
     {
+        "line breaks": lambda: frame.to_csv(path, index=False),
         "csv": lambda: frame.to_csv(path, index=False),
         "semicolon": lambda: frame.to_csv(path, index=False, sep=";"),
         "jsonl": lambda: frame.to_json(path, orient="records", lines=True),

@@ -26,6 +26,9 @@ def test_graded_scores_are_scaled_and_their_order_kept(tmp_path: Path) -> None:
     with pytest.raises(BioftError, match=r"go from 0 to 5\. Say from where to where they may, with --score-range"):
         build_pairs([path])
     dataset, manifest = build_pairs([path], score_range="0,5")
+    german = tmp_path / "german.csv"
+    german.write_text(path.read_text().replace(".", ",").replace("\t", ";"))
+    assert build_pairs([german], score_range="0,5")[1]["fingerprints"] == manifest["fingerprints"]
     found = {row["sentence1"]: row["score"] for rows in dataset.values() for row in rows.to_list()}
     assert found == {first: pytest.approx(float(score) / 5) for first, _, score in scored()}
     assert manifest["graded"] and manifest["arguments"]["score_range"] == "0,5"
@@ -90,6 +93,12 @@ def test_given_negatives_are_those_of_the_table(tmp_path: Path) -> None:
     assert manifest["audit"]["checks"]["held_out_genes_shared"] == 0
     both, manifest = build_gene_disease([path], split="both_held_out", validation_size=0.3, test_size=0.3)
     assert sum(map(len, both.values())) + manifest["left_out"]["pairs between the partitions"] == len(genes())
+
+
+def test_genes_that_a_spreadsheet_made_dates_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rows = [("2-Sep" if gene == "GENE3" else gene, *others) for gene, *others in genes()]
+    build_gene_disease([write(tmp_path / "own.csv", rows, ("gene", "disease", "label"), ",")])
+    assert "own.csv: 1 gene is a date" in caplog.text and "2-Sep" in caplog.text
 
 
 def test_without_labels_negatives_are_drawn(tmp_path: Path) -> None:

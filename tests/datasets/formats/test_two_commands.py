@@ -158,6 +158,11 @@ def test_a_record_can_not_call_a_file_of_this_machine_a_dataset_on_the_hub(
     record["dataset"]["sources"] = [
         {"name": name, "sha256": "0", "url": "https://huggingface.co/datasets/x", "version": "0"}
     ]
+    elsewhere = record["dataset"]["arguments"] | {"train": [str(Path(name).absolute())]}
+    forged = record | {"dataset": record["dataset"] | {"arguments": elsewhere}}
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(BioftError, match=f"mine/{Path(name).name} does not exist"):
+        recorded_data(run, forged, tmp_path / "mine")
     for read in (recorded_configuration, recorded_data):
         with pytest.raises(BioftError, match="as a dataset on the Hub: it is none, or a file of this machine"):
             read(run, record)
