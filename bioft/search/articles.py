@@ -18,14 +18,14 @@ TITLE = 80
 
 
 class IndexedArticle(NamedTuple):
-    """An article as an index holds it, and the text that is embedded."""
+    """An article as an index holds it."""
 
     id: str
     """PMID, or the id in a file of one's own."""
     title: str
     """The beginning of the text where there is none."""
     text: str
-    """Title and abstract; it is not kept in the index."""
+    """Title and abstract: what is embedded."""
     year: int | None
     mesh: tuple[str, ...]
     """Terms of the MeSH headings."""

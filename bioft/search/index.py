@@ -36,7 +36,11 @@ SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 VECTORS, ARTICLES = "vectors-{}.usearch", "articles-{}.parquet"
 _TEXT = pa.string()
-SCHEMA = pa.schema({"id": _TEXT, "title": _TEXT, "year": pa.int32(), "mesh": pa.list_(_TEXT), "retracted": pa.bool_()})
+SCHEMA = pa.schema(
+    {"id": _TEXT, "title": _TEXT, "year": pa.int32(), "mesh": pa.list_(_TEXT), "retracted": pa.bool_(), "text": _TEXT}
+)
+READ_TOGETHER = 1000
+"""Rows of a group of the file of articles: the texts of an article's group are read to show it."""
 GRAPH: dict[str, Any] = {"metric": "cos", "dtype": "f16", "connectivity": 16, "expansion_add": 128}
 EXPANSION_SEARCH = 128
 """Candidates that a search keeps: more find more of the true neighbours and take longer."""
@@ -79,12 +83,32 @@ class SearchIndex:
     @cached_property
     def articles(self) -> pa.Table:
         """A row for each vector, in its order: id, title, year and retracted."""
-        return self.table.read([name for name in SCHEMA.names if name != "mesh"])
+        return self.table.read(["id", "title", "year", "retracted"])
 
     @cached_property
     def mesh(self) -> pa.ChunkedArray:
         """The MeSH terms of each article, as lists; most of what is stored, so read only where needed."""
         return self.table.read(["mesh"])["mesh"]
+
+    def texts(self, rows: Sequence[int]) -> list[str]:
+        """The texts of these rows; "" where the index was made by a bioft that did not keep them."""
+        metadata = self.table.metadata
+        ends = np.cumsum([metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)])
+        if "text" not in self.table.schema_arrow.names:
+            return [""] * len(rows)
+        groups = np.searchsorted(ends, rows, side="right").tolist()
+        read = {group: self.table.read_row_group(group, ["text"])["text"] for group in set(groups)}
+        starts = [0, *ends.tolist()]
+        return [
+            read[group][row - starts[group]].as_py() or "" for row, group in zip(map(int, rows), groups, strict=True)
+        ]
+
+    def rows_of(self, ids: Sequence[str]) -> list[int]:
+        """The rows of articles by their ids; BioftError for one that is not in the index."""
+        rows = pc.index_in(pa.array(ids, _TEXT), value_set=self.articles["id"].combine_chunks())
+        if rows.null_count:
+            raise BioftError(f"No article of the index has the id {ids[rows.is_null().index(True).as_py()]!r}.")
+        return rows.to_pylist()
 
     def __len__(self) -> int:
         return self.manifest["count"]
@@ -258,7 +282,11 @@ def index_articles(
             vectors.add(np.arange(len(known), len(known) + len(new), dtype=np.uint64), embeddings)
             rows = [{name: getattr(article, name) for name in SCHEMA.names} for article in new]
             _write(
-                directory, manifest, vectors, pa.concat_tables([known, pa.Table.from_pylist(rows, SCHEMA)]), encoder
+                directory,
+                manifest,
+                vectors,
+                pa.concat_tables([known, pa.Table.from_pylist(rows, SCHEMA)], promote_options="default"),
+                encoder,
             )
     return open_index(directory), len(new)
 
@@ -280,7 +308,7 @@ def _write(
     names = _names(manifest)
     try:
         vectors.save(str(directory / names[0]))
-        pq.write_table(articles, directory / names[1])
+        pq.write_table(articles, directory / names[1], row_group_size=READ_TOGETHER)
         manifest["files"] = {
             name: {"bytes": (directory / name).stat().st_size, "sha256": storage_files.file_sha256(directory / name)}
             for name in names

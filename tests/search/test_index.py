@@ -20,6 +20,7 @@ from bioft.search.articles import IndexedArticle, read_articles
 from bioft.search.encoder import SearchEncoder, load_encoder
 from bioft.search.topics import find_topics
 from bioft.storage import runs
+from bioft.storage.files import file_sha256
 from bioft.tasks.retrieval import encoder as contrastive
 from bioft.tasks.retrieval.encoder import ContrastiveArguments
 from tests.tiny import write_encoder
@@ -195,7 +196,7 @@ def test_a_killed_build_leaves_the_old_index(index: search_index.SearchIndex, tm
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_leaves_the_old_index(index: search_index.SearchIndex, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        search_index.pq, "write_table", lambda *_: os.write(os.open("/dev/full", os.O_WRONLY), b"content")
+        search_index.pq, "write_table", lambda *_, **__: os.write(os.open("/dev/full", os.O_WRONLY), b"content")
     )
     with pytest.raises(BioftError, match=r"No space left on device.*Make space"):
         search_index.index_articles(index.directory, encoder_of(), [article(7, "0 0 0 1")], add=True)
@@ -360,3 +361,23 @@ def test_an_id_0_is_an_id_and_wrong_rows_are_counted(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text('id,text\n1,a\n2,"b\n3,c\n4,"d"\n')
     with pytest.raises(BioftError, match="line 3: not a row of a table"):
         read_articles([tmp_path / "a.csv"])
+
+
+def test_texts_are_kept_and_read_by_their_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search_index, "READ_TOGETHER", 3)
+    made, _ = search_index.index_articles(tmp_path / "index", encoder_of(), ARTICLES)
+    assert made.table.metadata.num_row_groups == 2
+    assert made.texts([3, 0, 2]) == [ARTICLES[row].text for row in (3, 0, 2)]
+    assert made.rows_of([ARTICLES[2].id, ARTICLES[0].id]) == [2, 0]
+
+
+def test_an_index_of_a_bioft_that_kept_no_texts(index: search_index.SearchIndex) -> None:
+    """It opens, can be added to, and has the texts of what was added."""
+    (path,) = index.directory.glob("articles-*.parquet")
+    search_index.pq.write_table(search_index.pq.read_table(path).drop_columns(["text"]), path)
+    manifest = json.loads((index.directory / "manifest.json").read_text())
+    manifest["files"][path.name] = {"bytes": path.stat().st_size, "sha256": file_sha256(path)}
+    (index.directory / "manifest.json").write_text(json.dumps(manifest))
+    assert search_index.open_index(index.directory).texts([1, 0]) == ["", ""]
+    made, new = search_index.index_articles(index.directory, encoder_of(), [article(7, "0 0 0 1")], add=True)
+    assert new == 1 and made.texts([0, 4]) == ["", "0 0 0 1"]
