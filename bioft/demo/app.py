@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import gradio as gr
+from markupsafe import Markup
 
 from bioft import task as tasks
-from bioft.demo import map_tab, page, search_tab, similarity_tab
+from bioft.demo import map_tab, page, run_tab, search_tab, similarity_tab
 from bioft.demo.calibration import calibrate
 from bioft.errors import BioftError
 from bioft.hub.pull import task_of
@@ -27,22 +28,25 @@ def open_and_build(index: Path, model: str | None, directories: Sequence[Path], 
 def build(index: SearchIndex, encoder: SearchEncoder, directories: Sequence[Path] = (), about: str = "") -> gr.Blocks:
     """Build the page: search, similarity and map of an index, and a tab for each finished run.
 
-    At its top it says `about`, such as where the articles are from.
+    At its bottom it says `about`, such as where the articles are from.
 
     Raises:
         BioftError: the index is empty; as `add_runs`.
     """
     if not len(index):
         raise BioftError(f"The index {index.directory} holds no articles. Add some with `bioft index --add`.")
-    calibration = calibrate(index)
-    with gr.Blocks(title="bioft", analytics_enabled=False) as app:
+    calibration, what = calibrate(index), page.noun_of(index)
+    # Files to be downloaded are kept for an hour.
+    with gr.Blocks(title="bioft", analytics_enabled=False, delete_cache=(3600, 3600)) as app:
         name = "/".join(Path(encoder.name).parts[-2:])
-        gr.HTML(html(__package__, "head.html.j2", n=len(index), encoder=name, about=about))
+        gr.HTML(html(__package__, "head.html.j2", n=len(index), encoder=name, what=what))
         with gr.Tabs():
-            search_tab.add(index, encoder, calibration)
-            similarity_tab.add(encoder, calibration)
-            map_tab.add(index)
+            search_tab.add(index, encoder, calibration, what)
+            similarity_tab.add(index, encoder, calibration, what)
+            map_tab.add(index, what)
             add_runs(directories)
+        if about:
+            gr.HTML(Markup('<footer class="bioft about">{}</footer>').format(about))
     return app
 
 
@@ -60,8 +64,8 @@ def add_runs(directories: Sequence[Path]) -> None:
             raise BioftError(f"The demo has no tab for {directory}, a run on {task.name}: {instead}.")
     kinds = Counter(task.name for task in added)
     for directory, record, task in zip(directories, records, added, strict=True):
-        add, title = (tasks.function(task, "demo", name, "can be shown in the demo") for name in ("add", "TAB"))
-        add(directory, title if kinds[task.name] == 1 else f"{title}: {record['name']}")
+        title = tasks.function(task, "demo", "TAB", "can be shown in the demo")
+        run_tab.add(directory, record, task, str(title) if kinds[task.name] == 1 else f"{title}: {record['name']}")
 
 
 def launch(app: gr.Blocks, host: str | None = None, port: int | None = None, *, share: bool = False) -> None:

@@ -33,13 +33,13 @@ class Calibration:
         """Whether 99 % of the articles are nearer to another article than `score`."""
         return len(self.nearest) > 0 and score < float(np.quantile(self.nearest, ONE_PERCENT))
 
-    def in_words(self, score: float) -> str:
+    def in_words(self, score: float, what: str = "articles") -> str:
         """Say how a cosine compares: "higher than 97 % of 20,000 random pairs of articles of this index"."""
-        compared = [(self.random, "random pairs of articles of this index")]
+        compared = [(self.random, f"random pairs of {what} of this index")]
         compared += [(self.related, "pairs that share a specific MeSH heading")]
         return " and ".join(
-            f"higher than {_share_below(cosines, score)} {len(cosines):,} {what}"
-            for cosines, what in compared
+            f"higher than {_share_below(cosines, score)} {len(cosines):,} {pairs}"
+            for cosines, pairs in compared
             if len(cosines)
         )
 

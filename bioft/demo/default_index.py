@@ -35,7 +35,7 @@ def open_or_build() -> tuple[SearchIndex, SearchEncoder]:
 def about() -> str:
     """Return what the index holds and where it is from, in the words that the terms of HPO ask for."""
     return (
-        "The articles are terms of HPO with their definitions. This product uses the Human Phenotype Ontology "
+        "These are terms of HPO with their definitions. This product uses the Human Phenotype Ontology "
         f"(release {hpo.release()}). Find out more at http://www.human-phenotype-ontology.org. {hpo.CITATION}"
     )
 

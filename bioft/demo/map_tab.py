@@ -1,12 +1,10 @@
-"""The tab with the map of the articles, its topics, and the heatmap of chosen articles."""
+"""The tab with the map of the articles, its topics, and the articles that are opened, with their similarity."""
 
 from functools import cache
 from typing import Any
 
 import gradio as gr
 import numpy as np
-import pyarrow as pa  # type: ignore[import-untyped]
-import pyarrow.compute as pc  # type: ignore[import-untyped]
 
 from bioft.demo import article_map, page
 from bioft.demo.article_map import ArticleMap
@@ -14,95 +12,89 @@ from bioft.errors import BioftError
 from bioft.metrics.report import decimals
 from bioft.search.index import SearchIndex
 from bioft.storage.pages import html
-from bioft.tasks import tabs
 
 TOPICS, CHOSEN = 8, 5
 MOST_COMPARED = 8
 """Articles side by side that a phone has room for."""
+LETTERS, SIMILAR = "#111", (94, 234, 212)
+"""Of a cell, and its colour at a cosine of 1: light enough for these letters, like all from white on."""
+ON_CLICK = """
+element.addEventListener('click', event => {
+  const id = event.target.closest('[data-id]')?.dataset.id;
+  if (id) trigger('select', {index: 0, value: id});
+});
+"""
 
 
-def add(index: SearchIndex) -> None:
+def add(index: SearchIndex, what: str) -> None:
     """Add the tab to the page that is being built; the map is drawn when the tab is first opened."""
-    articles = ArticleMap(index)
-    choices = [
-        (f"{title or id_} ({id_})", id_)
-        for title, id_ in zip(articles.articles["title"], articles.articles["id"], strict=True)
-    ]
-
+    articles = ArticleMap(index, what)
+    choices = [(f"{title or id_} ({id_})", id_) for id_, title, _ in articles.articles]
     drawn = cache(articles.draw)
 
-    def draw(n_topics: int, ids: list[str] | None) -> tuple[Any, str, Any]:
-        try:
-            table, topics = drawn(int(n_topics))
-        except BioftError as error:
-            return gr.skip(), tabs.message(str(error)), gr.skip()
-        shown = set(articles.articles["id"])
-        middles = [topic.id for topic in topics if topic.id in shown][:CHOSEN]
-        coloured = list(zip(topics, article_map.COLOURS, strict=False))
-        legend = html(__package__, "topics.html.j2", topics=coloured, drawn=len(articles.rows), n=len(index))
-        # What a reader has chosen stays.
-        return table, legend, gr.skip() if ids else middles
+    def topics(n: int = TOPICS) -> dict:
+        """The topics (size, terms, title and id of the middle), and each point (id, title, year, x, y, topic)."""
+        points, found = drawn(int(n))
+        told = [{"size": t.size, "terms": list(t.terms), "title": t.title, "id": t.id} for t in found]
+        return {"topics": told, "points": [point._asdict() for point in points]}
 
-    @tabs.explained
+    def draw(n_topics: int, ids: list[str] | None) -> tuple[str, Any]:
+        points, found = drawn(int(n_topics))
+        here = {point.id for point in points}
+        middles = [topic.id for topic in found if topic.id in here][:CHOSEN]
+        values = {"points": points, "topics": found, "colours": article_map.COLOURS, "n": len(index), "what": what}
+        # What a reader has chosen stays.
+        return html(__package__, "map.html.j2", **values), gr.skip() if ids else middles
+
+    def open_point(ids: list[str] | None, event: gr.SelectData) -> list[str]:
+        return [event.value, *(each for each in ids or () if each != event.value)][:MOST_COMPARED]
+
     def compare(ids: list[str] | None) -> str:
-        return heatmap(index, ids or [])
+        return heatmap(index, ids or [], what)
 
     with gr.Tab("Map") as tab:
         n_topics = gr.Slider(2, len(article_map.COLOURS), value=TOPICS, step=1, label="Topics")
-        plot = gr.ScatterPlot(
-            x="x",
-            y="y",
-            color="Topic",
-            tooltip=["Title", "Topic", "Year"],
-            color_map={str(number): colour for number, colour in enumerate(article_map.COLOURS, 1)},
-            colors_in_legend=[],
-            x_title=" ",
-            y_title=" ",
-            x_axis_labels_visible=False,
-            height=440,
-            show_label=False,
-            elem_id="map",
-        )
-        legend = gr.HTML(label="Topics", elem_id="topics")
+        plot = gr.HTML(label="Map", elem_id="map", js_on_load=ON_CLICK)
         chosen = gr.Dropdown(
-            choices, multiselect=True, label=f"Articles to compare (2 to {MOST_COMPARED})", max_choices=MOST_COMPARED
+            choices,
+            multiselect=True,
+            label=f"Opened {what}, up to {MOST_COMPARED} to compare",
+            max_choices=MOST_COMPARED,
         )
-        compared = gr.HTML(label="Heatmap", elem_id="heatmap")
-    options = {"concurrency_id": "map", "concurrency_limit": 1}
-    inputs, outputs = [n_topics, chosen], [plot, legend, chosen]
-    tab.select(draw, inputs, outputs, api_name="map", **options)
-    n_topics.change(draw, inputs, outputs, api_name=False, **options)
-    chosen.change(compare, chosen, compared, api_name="heatmap")
+        gr.Examples([[[id_ for _, id_ in choices[start : start + 3]]] for start in {0, len(choices) // 2}], chosen)
+        compared = gr.HTML(label="Opened", elem_id="heatmap")
+        page.add_endpoint(topics, "map", concurrency_id="map", concurrency_limit=1)
+    options: dict[str, Any] = {"api_visibility": "private", "concurrency_id": "map", "concurrency_limit": 1}
+    gr.on(
+        [tab.select, n_topics.change], page.explained(draw, gr.skip()), [n_topics, chosen], [plot, chosen], **options
+    )
+    plot.select(open_point, chosen, chosen, api_visibility="private")
+    chosen.change(page.explained(compare), chosen, compared, api_visibility="private")
 
 
-def heatmap(index: SearchIndex, ids: list[str]) -> str:
-    """Return the cosine of each two of these articles as a table, and the list of their titles.
+def heatmap(index: SearchIndex, ids: list[str], what: str = "articles") -> str:
+    """Return articles with their texts and links, and where they are several the cosine of each two as a table.
 
     Raises:
-        BioftError: fewer than two articles or more than `MOST_COMPARED`, or one that is not in the index.
+        BioftError: none or more than `MOST_COMPARED`, or one that is not in the index.
     """
-    if not 2 <= len(ids) <= MOST_COMPARED:
-        raise BioftError(f"{len(ids)} articles are chosen: choose 2 to {MOST_COMPARED} to compare them.")
-    rows = pc.index_in(pa.array(ids, pa.string()), value_set=index.articles["id"].combine_chunks())
-    if rows.null_count:
-        raise BioftError(f"No article of the index has the id {ids[rows.is_null().index(True).as_py()]!r}.")
-    vectors = index.embeddings(rows.to_numpy().astype(np.int64))
+    if not 1 <= len(ids) <= MOST_COMPARED:
+        raise BioftError(f"{len(ids)} {what} are chosen: choose 1 to {MOST_COMPARED} to read and compare them.")
+    rows = index.rows_of(ids)
+    vectors = index.embeddings(np.array(rows))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    cosines = np.clip(vectors @ vectors.T, -1, 1)
-    titles = index.articles["title"].take(rows).to_pylist()
     return html(
         __package__,
         "heatmap.html.j2",
-        cells=[list(map(_cell, values)) for values in cosines],
-        articles=list(zip(titles, ids, strict=True)),
-        address_of=page.address_of,
+        cells=[list(map(cell, values)) for values in np.clip(vectors @ vectors.T, -1, 1).tolist()],
+        letters=LETTERS,
+        articles=page.shown(index, rows),
+        is_pmid=page.is_pmid,
+        marked=page.marked,
     )
 
 
-def _cell(cosine: float) -> dict[str, str]:
-    """A cell whose colour goes from white at 0 (and below) to dark teal at 1, with letters that stand out."""
-    share = max(float(cosine), 0.0)
-    red, green, blue = (round(255 + share * (end - 255)) for end in (15, 118, 110))
-    letters = "#fff" if share > 0.6 else "#111"
-    shown = decimals(cosine, 2) if abs(cosine) < 0.995 else "1"
-    return {"shown": shown, "colour": f"rgb({red},{green},{blue})", "letters": letters}
+def cell(cosine: float) -> dict[str, str]:
+    """A cell whose colour goes from white at 0 (and below) to teal at 1."""
+    red, green, blue = (round(255 + max(cosine, 0.0) * (end - 255)) for end in SIMILAR)
+    return {"shown": decimals(cosine, 2) if abs(cosine) < 0.995 else "1", "colour": f"rgb({red},{green},{blue})"}

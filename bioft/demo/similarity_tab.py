@@ -3,27 +3,33 @@
 import gradio as gr
 import numpy as np
 
+from bioft.demo import page, search_tab
 from bioft.demo.calibration import Calibration, Cosines
 from bioft.errors import BioftError
 from bioft.search.encoder import SearchEncoder
+from bioft.search.index import SearchIndex
 from bioft.storage.pages import html
-from bioft.tasks import tabs
 
 WIDTH, HEIGHT, BASE, TOP, MARGIN = 480, 150, 118, 22, 20
 """Of the gauge."""
 BINS = 60
 
 
-def add(encoder: SearchEncoder, calibration: Calibration) -> None:
+def add(index: SearchIndex, encoder: SearchEncoder, calibration: Calibration, what: str) -> None:
     """Add the tab to the page that is being built."""
 
-    @tabs.explained
-    def compare(first: str, second: str) -> str:
+    def similarity(first: str, second: str) -> dict:
+        """The cosine of two texts, and how it compares with those in the index."""
         texts = {"first": (first or "").strip(), "second": (second or "").strip()}
         if empty := [name for name, text in texts.items() if not text]:
             raise BioftError(f"The {' and the '.join(empty)} text is empty. Type or paste two texts to compare.")
         one, other = encoder.encode(list(texts.values()))
         score = float(one @ other / np.linalg.norm(one) / np.linalg.norm(other))
+        return {"cosine": score, "words": calibration.in_words(score, what)}
+
+    def show(first: str, second: str) -> str:
+        found = similarity(first, second)
+        texts = {"first": first, "second": second}
         lengths = {
             name: len(encoder.model.tokenizer(text, verbose=False)["input_ids"]) for name, text in texts.items()
         }
@@ -31,19 +37,22 @@ def add(encoder: SearchEncoder, calibration: Calibration) -> None:
         return html(
             __package__,
             "similarity.html.j2",
-            score=score,
-            gauge=gauge(score, calibration),
-            words=calibration.in_words(score),
+            score=found["cosine"],
+            gauge=gauge(found["cosine"], calibration),
+            words=found["words"],
             cut=[(name, read, tokens) for name, tokens in lengths.items() if tokens > read],
         )
 
     with gr.Tab("Similarity"):
         with gr.Row():
-            first = gr.Textbox(label="First text", lines=5, min_width=280, max_length=tabs.MAX_CHARACTERS)
-            second = gr.Textbox(label="Second text", lines=5, min_width=280, max_length=tabs.MAX_CHARACTERS)
+            first = gr.Textbox(label="First text", lines=5, min_width=280, max_length=page.MAX_CHARACTERS)
+            second = gr.Textbox(label="Second text", lines=5, min_width=280, max_length=page.MAX_CHARACTERS)
         button = gr.Button("Compare", variant="primary")
         shown = gr.HTML(label="Similarity", elem_id="similarity")
-    button.click(compare, [first, second], shown, api_name="compare", **tabs.MODEL)
+        titles = search_tab.examples(index, 4)
+        gr.Examples([titles[:2], titles[2:]], [first, second])
+        page.add_endpoint(similarity, "similarity", **page.MODEL)
+    button.click(page.explained(show), [first, second], shown, api_visibility="private", **page.MODEL)
 
 
 def gauge(score: float, calibration: Calibration) -> str:
@@ -63,7 +72,7 @@ def gauge(score: float, calibration: Calibration) -> str:
             {"name": name, "outline": _outline(cosines, low), "colour": colour, "opacity": opacity}
             for name, cosines, colour, opacity in kinds
         ],
-        ticks=[(tick, f"{x(tick):.1f}") for tick in np.arange(np.ceil(low * 4) / 4, 1.01, 0.25)],
+        ticks=[(tick + 0.0, f"{x(tick):.1f}") for tick in np.arange(np.ceil(low * 4) / 4, 1.01, 0.25)],  # no "-0"
         at=f"{x(min(score, 1.0)):.1f}",
         score=score,
         low=low,

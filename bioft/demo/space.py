@@ -11,7 +11,9 @@ from typing import Any
 
 import bioft
 from bioft.cards.words import render
+from bioft.demo import page
 from bioft.errors import BioftError
+from bioft.hub import pull
 from bioft.models import embedded
 from bioft.search.encoder import SearchEncoder
 from bioft.search.index import MANIFEST, SearchIndex
@@ -55,7 +57,9 @@ def export(
         values = {"model": repr(ENCODER) if local else None, "runs": json.dumps(names), "about": repr(about)}
         (made / "app.py").write_text(render("space_app.py.j2", __package__, **values), encoding="utf-8")
         (made / "requirements.txt").write_text("".join(f"{each}\n" for each in requirements()), encoding="utf-8")
-        (made / "README.md").write_text(_card(folder.name, index, encoder, about), encoding="utf-8")
+        (made / "README.md").write_text(
+            _card(folder.name, index, encoder, about, _models(encoder, directories)), encoding="utf-8"
+        )
 
 
 def push_commands(folder: Path) -> list[str]:
@@ -92,14 +96,29 @@ def _check_base(run: Path) -> None:
         )
 
 
-def _card(name: str, index: SearchIndex, encoder: SearchEncoder, about: str) -> str:
+def _models(encoder: SearchEncoder, directories: Sequence[Path]) -> list[str]:
+    """The models on the Hub that a Space uses: the bases of its runs, and runs that are from there."""
+    found = set()
+    for name in (encoder.name, *map(str, directories)):
+        if name.startswith(embedded.EMBEDDED_PREFIX):
+            found.add(embedded.EMBEDDED[name.removeprefix(embedded.EMBEDDED_PREFIX)].hub_id)
+        elif not (Path(name) / runs.RECORD).is_file():
+            found.add(name)
+        else:
+            found |= {str(runs.read(name)["base_model"]["id"]), (pull.origin(name) or {}).get("id", "")}
+    return sorted(each for each in found if pull.is_repository_name(each) and not Path(each).exists())
+
+
+def _card(name: str, index: SearchIndex, encoder: SearchEncoder, about: str, models: Sequence[str]) -> str:
     title = re.sub(r"[^\w.-]+", " ", name).strip() or "bioft"
+    what = page.noun_of(index)
     return render(
         "space_card.md.j2",
         __package__,
         title=title,
         gradio=version("gradio"),
-        articles=len(index),
+        articles=f"{len(index):,} {what}",
+        models=models,
         bioft=bioft.__version__,
         encoder=f"the folder {ENCODER}" if Path(encoder.name).is_dir() else encoder.name,
         about=about,

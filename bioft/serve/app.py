@@ -27,6 +27,7 @@ from bioft.serve.batches import Answer, Batches, TooBusyError
 from bioft.serve.guard import HEALTH, Guard, allowed
 from bioft.storage import runs
 from bioft.storage.pages import html
+from bioft.tasks.asked import in_words
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 NAMED = re.compile(r"([\w.-]+)=(.+)", re.DOTALL)
@@ -157,9 +158,7 @@ def _in_words(problem: Mapping[str, Any]) -> str:
         return f"The body is not JSON: {problem['ctx']['error']} at character {place[0]}."
     if not place:
         return 'The body must be JSON (Content-Type: application/json) of the form {"rows": [...]}.'
-    where = ".".join(map(str, place))
-    message = problem["msg"].removeprefix("Value error, ")
-    return f"{where}: {message[:1].lower()}{message[1:]}."
+    return in_words(problem, place)
 
 
 def serve(served: Sequence[Run], host: str, port: int, token: str | None, max_rows: int, max_bytes: int) -> None:

@@ -1,7 +1,7 @@
 """What `bioft predict` was asked: every task's `ask` takes what it can answer of it, and says which that is."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
@@ -54,6 +54,13 @@ class Row:
         values = {each.name: getattr(self, each.name) for each in fields(self)}
         if blank := [name for name, value in values.items() if isinstance(value, str) and not value.strip()]:
             raise ValueError(f"{blank[0]} is empty")
+
+
+def in_words(problem: Mapping[str, Any], place: Sequence[Any]) -> str:
+    """One thing that pydantic found wrong in rows, in one sentence: "rows.1.text: field required."."""
+    message = problem["msg"].removeprefix("Value error, ")
+    where = ".".join(map(str, place))
+    return f"{where}: {message[:1].lower()}{message[1:]}." if where else f"{message[:1].upper()}{message[1:]}."
 
 
 def tell(message: str) -> None:

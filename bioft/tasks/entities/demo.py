@@ -1,44 +1,33 @@
-"""The tab in which a run marks the entities of a text."""
+"""What the tab of a run shows: the entities marked in the text, and relations in words."""
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-import gradio as gr
-
 from bioft.storage.pages import html
-from bioft.tasks import tabs
-from bioft.tasks.entities import files, predict as prediction, tagging
-from bioft.tasks.entities.files import Found, InputDocument
+from bioft.tasks.entities import files, tagging
+from bioft.tasks.entities.files import Found, FoundRelation
+from bioft.tasks.entities.tagging import Entity
 
 TAB = "Entities"
-EXAMPLE = "Naloxone reverses the antihypertensive effect of clonidine in rats with hypertension."
-
-Finder = Callable[[Sequence[Any], Sequence[InputDocument], Mapping[str, Any]], list[Found]]
-"""The `find` of a task's `predict` module."""
-
-
-def add(run: Path, label: str) -> None:
-    """Load the run and add its tab to the page that is being built; BioftError as `predict.load`."""
-    add_finder(label, prediction.load(run), prediction.find)
+EXAMPLES = [
+    ["Naloxone reverses the antihypertensive effect of clonidine in rats with hypertension."],
+    ["Two patients on lithium carbonate developed nephrotic syndrome, which went when lithium was withdrawn."],
+]
 
 
-def add_finder(label: str, model: Sequence[Any], find: Finder) -> None:
-    """Add a tab that marks what a model, whose record comes last, finds in a text."""
-    record = model[-1]
+def show(answer: Mapping[str, Any], record: Mapping[str, Any]) -> str:
+    """What a run answers (`files.to_row`), as HTML."""
     types = tagging.types_of(record["labels"])
-    colours = {kind: files.COLOURS[at % len(files.COLOURS)] for at, kind in enumerate(types)}
-
-    @tabs.explained
-    def show(text: str) -> str:
-        (found,) = find(model, [InputDocument("text", tabs.given(text))], record)
-        statements = None if found.relations is None else found.statements(text)
-        values = {"text": text, "entities": found.entities, "statements": statements, "colours": colours}
-        return html("bioft.tasks.entities", "tab.html.j2", **values)
-
-    with gr.Tab(label):
-        gr.HTML(tabs.about_run(record))
-        text = gr.Textbox(label="Text", lines=5, value=EXAMPLE, max_length=tabs.MAX_CHARACTERS)
-        button = gr.Button("Find entities", variant="primary")
-        shown = gr.HTML(label="Entities")
-    button.click(show, text, shown, api_name="entities", **tabs.MODEL)
+    found = Found(
+        [Entity(each["start"], each["end"], each["type"], each["score"]) for each in answer["entities"]],
+        [each.get("id", "") for each in answer["entities"]],
+        [FoundRelation(**each) for each in answer.get("relations", ())],
+    )
+    return html(
+        __package__,
+        "tab.html.j2",
+        text=answer["text"],
+        entities=found.entities,
+        statements=found.statements(answer["text"]) if "relations" in answer else None,
+        colours={kind: files.COLOURS[at % len(files.COLOURS)] for at, kind in enumerate(types)},
+    )
