@@ -15,6 +15,7 @@ A task is one `Task` object (`TASK`) in a module, and beside it modules with fix
   `outcomes`, where a forger may gain by other metrics too;
 - `ask`: what `bioft predict` asks a run, `OPTIONS` and `answer(run, asked)`, and what `bioft serve` does: `Row`, a
   dataclass, and `load(run)`, which returns a function from rows to answers;
+- `usage`: `values(record)`, what `templates/usage.md.j2` of the task, which its cards show, needs beside a record;
 - `inspect`, `export`, `demo`: what the commands of these names do with its data and its runs.
 
 There is no class to inherit from and no decorator: a module that has these functions is a task. bioft's own are in

@@ -54,10 +54,11 @@ def model_card(run: dict[str, Any], *, repository: str | None = None) -> str:
     try:
         base_id = run["base_model"]["id"]
         published = bool(HUB_ID.fullmatch(base_id))  # a local folder is no base that others can load
-        run = dict.fromkeys(OPTIONAL_FIELDS) | without_local_paths(run)
-        files = run["files"] or {}
+        files = run.get("files") or {}
         # A run without an adapter is a model that was trained whole.
         adapter = not files or "adapter_config.json" in files
+        usage = how_to_use(run, task, repository or PLACEHOLDER, adapter=adapter)
+        run = dict.fromkeys(OPTIONAL_FIELDS) | without_local_paths(run)
         main = [name for name in run["metrics"] if name in metrics.WORDS] or list(run["metrics"])
         labels = run.get("labels", [])
         # Of two labels that exclude each other the second is the positive one.
@@ -77,7 +78,7 @@ def model_card(run: dict[str, Any], *, repository: str | None = None) -> str:
             adapter=adapter,
             dtype=run["base_model"].get("dtype"),
             nf4=run["base_model"].get("quantization") == "nf4",
-            usage=how_to_use(run, task, repository or PLACEHOLDER, adapter=adapter),
+            usage=usage,
             repository=repository or PLACEHOLDER,
             dataset_name=dataset_name(run["dataset"]),
             untrained=_untrained(run),
@@ -109,6 +110,8 @@ def how_to_use(run: dict[str, Any], task: Task, repository: str, *, adapter: boo
     """
     if (run.get("classifier") or {}).get("head") == "two_layer":
         task = replace(task, auto_class=None)  # Transformers has no class for it
+    published = bool(HUB_ID.fullmatch(run["base_model"]["id"]))
+    run = without_local_paths(run)
     usage, base = tasks.part(task, "usage"), run["base_model"]
     values = {"needs_torch": False} if usage is None else {"needs_torch": False} | usage.values(run)
     return render(
@@ -117,7 +120,7 @@ def how_to_use(run: dict[str, Any], task: Task, repository: str, *, adapter: boo
         run=run,
         task=task,
         base=base,
-        base_published=bool(HUB_ID.fullmatch(base["id"])),
+        base_published=published,
         revision=base["revision"] or _twin(base).get("revision"),
         adapter=adapter,
         labels=dict(enumerate(run.get("labels", []))),

@@ -221,6 +221,42 @@ def test_a_pinned_original_base_has_no_dequantized_note(run: dict[str, Any]) -> 
     assert parse(card).data.license == "llama3"
 
 
+def test_weights_of_a_wheel_are_told_by_those_of_the_hub(run: dict[str, Any]) -> None:
+    """The snippet loads a pinned commit, and the card says whether that is the same, not how alike it might be."""
+    card = cards.model_card(run)
+    twin = cards_words.TWINS[run["base_model"]["id"]]
+    assert f'    revision="{twin["revision"]}",\n' in card and "was not measured" in card
+    assert "slightly" not in card
+    run["base_model"] |= {"sha256": twin["sha256"], "source": "PyPI wheel"}
+    card = cards.model_card(run)
+    assert f"has this SHA-256 at revision `{twin['revision']}`" in card and "was not measured" not in card
+
+
+def test_the_base_model_stands_beside_the_best_baseline(run: dict[str, Any]) -> None:
+    """Where it is better than that, and only where the comparison is about the figures of the table."""
+    metric, best = run["comparison"]["metric"], run["baselines"]["popularity_boosted"]
+    run["comparison"]["difference"] = run["metrics"][metric]["value"] - best[metric]["value"]
+    said = "Without fine-tuning the base model has AUROC 0.540 [0.528, 0.552] on the same test split"
+    assert f"{said}.\n" in cards.model_card(run)
+    run["base_model_metrics"] = metrics(0.25)
+    assert "on the same test split: more than the best baseline.\n" in cards.model_card(run)
+    run["comparison"]["difference"] += 0.1
+    assert "on the same test split" not in cards.model_card(run)
+
+
+def test_of_two_labels_the_second_is_the_positive_one(tagger: dict[str, Any]) -> None:
+    figures_of = {name: figures(0.6) for name in ("f1", "accuracy", "female_f1", "male_f1")}
+    run = tagger | {"task": "text-classification", "labels": ["Male", "Female"], "metrics": figures_of}
+    run["classifier"] = {"multi_label": False, "max_length": 32, "thresholds": None, "head": "linear"}
+    card = cards.model_card(run)
+    assert "| | F1, female | F1 | accuracy |" in card and "| F1, male |" in card
+    assert parse(card).data.widget == cards_words.WIDGETS["text-classification"]
+    assert "print(max(scores, key=scores.get))" in card
+    run["classifier"]["head"] = "two_layer"
+    card = cards.model_card(run)
+    assert "the model loads with bioft only" in card and "```python" not in card
+
+
 def test_the_snippet_quantizes_as_the_run_did(run: dict[str, Any]) -> None:
     """With the recorded compute type; a record from before that was kept gets the library's default, float32."""
     run["base_model"] |= {"quantization": "nf4", "dtype": "bfloat16"}

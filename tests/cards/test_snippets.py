@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 import torch
-from peft import AutoPeftModelForTokenClassification, get_peft_model
+from peft import AutoPeftModelForTokenClassification, LoraConfig, get_peft_model
 from transformers import (
+    AutoModelForCausalLM,
     AutoModelForMaskedLM,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
@@ -22,6 +23,8 @@ from bioft.models import base as models, lora
 from bioft.storage import runs
 from bioft.storage.files import file_sha256
 from bioft.tasks.entities import tagging
+from bioft.tasks.gene_disease import predict as gene_disease
+from bioft.tasks.gene_disease.prompts import PairPrompts
 from bioft.tasks.relations import marking, predict as relations
 from bioft.tasks.retrieval import encoder
 from tests import snippets
@@ -84,6 +87,31 @@ def test_an_adapter_answers_as_bioft_does(name: str, tmp_path: Path) -> None:
         again = AutoPeftModelForTokenClassification.from_pretrained(tmp_path, id2label=found["base"].config.id2label)
         ids = torch.tensor([[2, 20, 30, 3]])
         assert torch.equal(again.eval()(ids).logits, found["model"](ids).logits)
+
+
+@pytest.mark.parametrize("style", ["chat", "alpaca"])
+def test_a_pair_is_scored_with_the_prompt_on_the_card(style: str, tmp_path: Path) -> None:
+    """Messages for a chat template as well as a text; answers of several tokens, too."""
+    record = runs.read(GOLDEN / "runs" / "gene_disease")
+    llama = GOLDEN / "models" / "llama"
+    base = models.resolve_base_model(str(llama))
+    tokenizer = AutoTokenizer.from_pretrained(llama)
+    tokenizer.chat_template = "{% for m in messages %}<s>{{ m.role }}: {{ m.content }}</s>{% endfor %}"
+    whole = AutoModelForCausalLM.from_pretrained(llama)
+    torch.manual_seed(0)
+    model = get_peft_model(whole, LoraConfig(task_type="CAUSAL_LM", init_lora_weights=False))
+    lora.save_adapter(model, tokenizer, base, tmp_path)
+    prompts = PairPrompts(style, tokenizer)
+    answers = {"positive": prompts.style.positive, "negative": prompts.style.negative, "prompt_style": style}
+    record["scoring"] |= answers | {"prompt": prompts.prompt("{gene}", "{disease}")}
+    record["base_model"] |= {"name_or_path": str(llama), "id": str(llama)}
+    record["files"] = {path.name: file_sha256(path) for path in tmp_path.iterdir() if path.is_file()}
+    (tmp_path / runs.RECORD).write_text(json.dumps(record))
+    card = cards.model_card(record, repository=str(tmp_path)).replace("<base model>", str(llama))
+    found: dict[str, Any] = {}
+    exec(snippets.of(card), found)
+    expected = gene_disease.score_pairs(model.eval(), prompts, {"gene": ["BRCA1"], "disease": ["Breast Neoplasms"]})
+    assert found["score"]("BRCA1", "Breast Neoplasms") == pytest.approx(expected[0], abs=1e-5)
 
 
 def test_entities_are_whole_words_where_tokens_do_not_mark_them(tmp_path: Path) -> None:
