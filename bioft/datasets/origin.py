@@ -17,17 +17,17 @@ class Origin(NamedTuple):
     sources: list[dict[str, Any]]
     license: Mapping[str, str]
 
-    def manifest(self, dataset: DatasetDict, arguments: Mapping[str, Any], **about: Any) -> dict[str, Any]:
+    def manifest(self, dataset: DatasetDict, others: Mapping[str, Any], **about: Any) -> dict[str, Any]:
         """The manifest of a dataset with this origin, whose fingerprints are taken.
 
-        `arguments` are the others of the builder, `seed` among them; `about` is what else there is to say, in this
-        order.
+        `others` are further arguments of the builder; `about` is what else there is to say, in this order.
         """
+        arguments = {**self.arguments, **others}
         return {
             "schema_version": SCHEMA_VERSION,
             "builder": self.builder,
-            "arguments": {**self.arguments, **arguments},
-            "seed": arguments["seed"],
+            "arguments": arguments,
+            "seed": arguments.get("seed"),
             "sources": self.sources,
             **self.license,
             **about,

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from bioft.cli import main as cli
 from bioft.datasets.documents import corpus as documents, pubtator
 from bioft.datasets.load import load_documents
+from bioft.datasets.origin import Origin
 from bioft.errors import BioftError
 from bioft.metrics import counts, relation_f1
 from bioft.models import base as models
@@ -241,9 +242,8 @@ def test_an_adapter_is_reloaded_with_its_head_and_its_markers(added: bool, recip
 def test_several_relation_types_make_a_multi_label_classifier(recipe: ModuleType, tmp_path: Path) -> None:
     """A pair may have two relations at once; types that do not take its entity types are never predicted."""
     splits = {name: [multi(row) for row in split.to_list()] for name, split in load_documents("sample")[0].items()}
-    dataset, manifest = documents.build(
-        splits, builder="pubtator", arguments={}, sources=[], license={"license": "mit"}, split={"strategy": "given"}
-    )
+    origin = Origin("pubtator", {}, [], {"license": "mit"})
+    dataset, manifest = documents.build(splits, origin, split={"strategy": "given"})
     storage.save(dataset, manifest, tmp_path / "data")
     model = write_encoder(tmp_path / "model")
     more = {"dataset": tmp_path / "data", "positive_weight": 2.0, **TRAINING, "num_train_epochs": 1}

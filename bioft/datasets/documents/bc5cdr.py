@@ -15,13 +15,18 @@ from datasets import DatasetDict
 
 from bioft.datasets.documents import corpus as documents, pubtator
 from bioft.datasets.options import PathName, SkipBad
+from bioft.datasets.origin import Origin
 from bioft.errors import BioftError
 from bioft.storage.files import ZIP_ERRORS
 
 URL = "https://ftp.ncbi.nlm.nih.gov/pub/lu/BC5CDR"
 """The organisers' site; that of the task, biocreative.org, does not answer any more."""
 VERSION = "CDR.Corpus.v010516"
-LICENSE_URL = "https://creativecommons.org/publicdomain/mark/1.0/"
+LICENSE = {
+    "license": "other",
+    "license_name": "public-domain-mark",
+    "license_link": "https://creativecommons.org/publicdomain/mark/1.0/",
+}
 TERMS = (
     "Released by the organisers (NCBI, National Library of Medicine) for public research; BigBio lists the corpus "
     "under the Public Domain Mark 1.0. The abstracts remain subject to the rights of their publishers."
@@ -64,10 +69,7 @@ def build(
             sources.append(documents.source(file, version=VERSION, url=URL, terms=TERMS, citation=CITATION))
     dataset, manifest = documents.build(
         found,
-        builder="bc5cdr",
-        arguments={"skip_bad": skip_bad},
-        sources=sources,
-        license={"license": "other", "license_name": "public-domain-mark", "license_link": LICENSE_URL},
+        Origin("bc5cdr", {"skip_bad": skip_bad}, sources, LICENSE),
         split={"strategy": "official"},
         skipped=skipped,
     )

@@ -16,6 +16,7 @@ from datasets import DatasetDict
 from bioft.datasets.documents import corpus as documents, pubtator
 from bioft.datasets.documents.pubtator import Document, Mention, Relation
 from bioft.datasets.options import PathName, Seed, SkipBad, TestSize, ValidationSize
+from bioft.datasets.origin import Origin
 from bioft.errors import BioftError, leaving_out, suggestion
 from bioft.storage import json_text
 from bioft.storage.text_lines import TextLines
@@ -138,16 +139,9 @@ def build(
     for its in splits.values():
         for document in its:
             document.relations = [relation for relation in document.relations if relation.type in kept]
-    return documents.build(
-        splits,
-        builder="chemdisgene",
-        arguments=arguments,
-        sources=[documents.source(file, url=URL, terms=TERMS, citation=CITATION) for file in files],
-        license={"license": "cc0-1.0"},
-        split=split,
-        skipped=skipped,
-        seed=seed if train_path is None else None,
-    )
+    sources = [documents.source(file, url=URL, terms=TERMS, citation=CITATION) for file in files]
+    origin = Origin("chemdisgene", arguments, sources, {"license": "cc0-1.0"})
+    return documents.build(splits, origin, split=split, skipped=skipped)
 
 
 def _read(path: Path, layout: tuple[str, ...], skipped: list[str] | None) -> tuple[list[Document], list[Path]]:

@@ -16,9 +16,9 @@ from bioft.datasets.documents import COLUMNS, pubtator
 from bioft.datasets.documents.pubtator import Document, concepts
 from bioft.datasets.near_duplicates import near_duplicates
 from bioft.datasets.options import PathName, Seed, SkipBad, TestSize, ValidationSize
+from bioft.datasets.origin import Origin
 from bioft.datasets.splits import SPLITS, check_disjoint, grouped_split, straddling
 from bioft.errors import BioftError, LeakageError
-from bioft.storage.datasets import SCHEMA_VERSION, fingerprint
 from bioft.storage.files import file_sha256
 from bioft.storage.text_lines import normalise
 
@@ -161,16 +161,14 @@ def build_from_pubtator(
     found = [settle_overlaps(its, overlapping, left_out) for its in found]
     sizes = {"validation_size": validation_size, "test_size": test_size}
     at_random = len(files) == 1
-    chosen = {"skip_bad": skip_bad} | ({} if overlapping == "keep" else {"overlapping": overlapping})
+    arguments: dict[str, Any] = {"skip_bad": skip_bad}
+    arguments |= {} if overlapping == "keep" else {"overlapping": overlapping}
+    arguments |= {**sizes, "seed": seed} if at_random else {}
     dataset, manifest = build(
         split_at_random(found[0], **sizes, seed=seed) if at_random else dict(zip(SPLITS, found, strict=True)),
-        builder="pubtator",
-        arguments={**chosen, **sizes, "seed": seed} if at_random else chosen,
-        sources=[source(file) for file in files],
-        license={"license": "unknown"},
+        Origin("pubtator", arguments, [source(file) for file in files], {"license": "unknown"}),
         split={"strategy": "document", **sizes} if at_random else {"strategy": "given"},
         skipped=skipped,
-        seed=seed if at_random else None,
     )
     if left_out:
         manifest["left_out"] = dict(left_out)
@@ -204,14 +202,10 @@ def settle_overlaps(found: Iterable[Document], overlapping: str, left_out: Count
 
 def build(
     splits: dict[str, list[Document]],
+    origin: Origin,
     *,
-    builder: str,
-    arguments: Mapping[str, Any],
-    sources: list[dict[str, Any]],
-    license: Mapping[str, str],
     split: Mapping[str, Any],
     skipped: Mapping[str, list[str]] | None = None,
-    seed: int | None = None,
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Make a document dataset of documents that are split already; returns it with its manifest.
 
@@ -225,26 +219,20 @@ def build(
         documents = splits.pop(name)
         if not documents:
             left_out = f" ({len(skipped[name]):,} were left out)" if skipped and skipped.get(name) else ""
-            raise BioftError(f"No documents for split '{name}' of {builder}{left_out}.")
+            raise BioftError(f"No documents for split '{name}' of {origin.builder}{left_out}.")
         pieces = (documents[start : start + _PIECE] for start in range(0, len(documents), _PIECE))
         batches = [pa.RecordBatch.from_pylist([to_row(each) for each in piece], schema=SCHEMA) for piece in pieces]
         # Without a fingerprint `datasets` pickles the table to make one.
         dataset[name] = Dataset(pa.Table.from_batches(batches), fingerprint=generate_random_fingerprint())
         del documents
-    manifest: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
-        "builder": builder,
-        "arguments": dict(arguments),
-        "seed": seed,
-        "sources": sources,
-        **license,
-        "rows": {name: count(rows) for name, rows in dataset.items()},
-        "split": dict(split),
-        "skipped": {name: {"documents": len(found), "first": found[:3]} for name, found in (skipped or {}).items()},
-    }
-    manifest["audit"] = audit(dataset)
-    manifest["fingerprints"] = {name: fingerprint(rows) for name, rows in dataset.items()}
-    return dataset, manifest
+    return dataset, origin.manifest(
+        dataset,
+        {},
+        rows={name: count(rows) for name, rows in dataset.items()},
+        split=dict(split),
+        skipped={name: {"documents": len(found), "first": found[:3]} for name, found in (skipped or {}).items()},
+        audit=audit(dataset),
+    )
 
 
 def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from datasets import DatasetDict
 from bioft import __version__
 from bioft.datasets.documents import corpus as documents, pubtator
 from bioft.datasets.options import Seed, TestSize, ValidationSize
+from bioft.datasets.origin import Origin
 
 FILE = Path(__file__).parent / "samples" / "chemical_disease.pubtator"
 
@@ -22,14 +23,9 @@ def build(
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Build the sample corpus, split by document; returns the splits and the manifest."""
     sizes = {"validation_size": validation_size, "test_size": test_size}
+    about = {"version": f"bioft {__version__}", "terms": "MIT, as bioft itself", "redistribution": "free"}
     return documents.build(
         documents.split_at_random(list(pubtator.read(FILE)), **sizes, seed=seed),
-        builder="sample",
-        arguments={**sizes, "seed": seed},
-        sources=[
-            documents.source(FILE, version=f"bioft {__version__}", terms="MIT, as bioft itself", redistribution="free")
-        ],
-        license={"license": "mit"},
+        Origin("sample", {**sizes, "seed": seed}, [documents.source(FILE, **about)], {"license": "mit"}),
         split={"strategy": "document", **sizes},
-        seed=seed,
     )

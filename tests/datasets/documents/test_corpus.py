@@ -12,6 +12,7 @@ import bioft
 from bioft.datasets.documents import corpus as documents, pubtator, sample
 from bioft.datasets.documents.pubtator import Document, Mention, Relation, concepts
 from bioft.datasets.load import load_documents, load_or_build
+from bioft.datasets.origin import Origin
 from bioft.errors import BioftError, LeakageError
 from bioft.storage import datasets as storage
 from bioft.storage.files import file_sha256
@@ -28,7 +29,7 @@ def document(number: int, text: str | None = None) -> Document:
 
 
 def build(**splits: list[Document]) -> Any:
-    return documents.build(splits, builder="x", arguments={}, sources=[], license={}, split={"strategy": "given"})
+    return documents.build(splits, Origin("x", {}, [], {}), split={"strategy": "given"})
 
 
 def test_rows() -> None:
