@@ -12,27 +12,8 @@ from bioft.datasets.documents import corpus, pubtator
 from bioft.datasets.documents.corpus import Overlapping
 from bioft.datasets.documents.pubtator import Document, Mention, Relation
 from bioft.datasets.formats import bioc, brat, conll, inputs, splits, tokens
-<<<<<<< HEAD
 from bioft.datasets.options import OwnData, takes
-=======
-from bioft.datasets.options import (
-    Citation,
-    DataRevision,
-    Inputs,
-    License,
-    Seed,
-    SkipBad,
-    Subset,
-    Terms,
-    Test,
-    TestSize,
-    Title,
-    Train,
-    Validation,
-    ValidationSize,
-)
 from bioft.datasets.origin import Origin
->>>>>>> e9ab706 (Make the manifest of documents where that of all other data is made)
 from bioft.errors import BioftError, suggestion
 from bioft.storage.text_lines import normalise
 
@@ -109,26 +90,12 @@ def _build(builder: str, asked: DocumentOptions) -> tuple[DatasetDict, dict[str,
         asked=asked,
         what="documents",
     )
-<<<<<<< HEAD
     n_read = sum(len(each) for its in (found, skipped) for each in its.values())
     found.clear()
-    dataset, manifest = corpus.build(
-        divided.rows,
-        builder=builder,
-        arguments=asked.arguments() | opened.named() | asked.sizes() | {"seed": asked.seed},
-        sources=opened.sources,
-        license=opened.license,
-        split=divided.split,
-        skipped=skipped,
-        seed=asked.seed,
-    )
-    read = {"documents": n_read, **{key: n for key, n in counted.items() if n}}
-=======
-    arguments = inputs.given(**asked, **opened.named()) | sizes | {"seed": seed}
+    arguments = asked.arguments() | opened.named() | asked.sizes() | {"seed": asked.seed}
     origin = Origin(builder, arguments, opened.sources, opened.license)
     dataset, manifest = corpus.build(divided.rows, origin, split=divided.split, skipped=skipped)
-    read = {"documents": sum(map(len, found.values())), **{key: n for key, n in counted.items() if n}}
->>>>>>> e9ab706 (Make the manifest of documents where that of all other data is made)
+    read = {"documents": n_read, **{key: n for key, n in counted.items() if n}}
     return dataset, manifest | {
         "read": read,
         "left_out": {key: n for key, n in {**left_out, **divided.left_out}.items() if n},
