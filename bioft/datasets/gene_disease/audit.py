@@ -3,6 +3,8 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -30,19 +32,17 @@ def audit(
 ) -> dict[str, Any]:
     """Check a gene–disease dataset for leaks, and measure what can be predicted without knowing any biology.
 
-    `dataset`: splits with the columns gene, gene_id, disease, disease_id and label. `split`: the strategy it
-    claims. `known_positives`: by split further (gene, disease) name pairs that none of its negatives may be.
+    `split` is the strategy that it claims; `known_positives` by split further (gene, disease) name pairs that none of
+    its negatives may be. Returns `checks` (what was counted, all 0), `entity_overlap` (per side, of validation and
+    test with train: entities, how many are in train, and the fraction of rows that have them), `families` (of those
+    that train lacks, how many have one there whose name is the same but for its number: BRCA1 and BRCA2, ataxia 1 and
+    2), `shortcuts`: AUROC on the test split, with 95 % interval by genes and diseases, of predictors that know only
+    how often names occur or how they are spelt (one whose interval excludes 0.5 is flagged "shortcut", above, or
+    "inverted shortcut", below: a model can learn the reverse), and what the `surface` of names and of the other
+    columns tells.
 
-    Raises LeakageError when a pair (by ids or by normalised names) straddles splits or is both positive and
-    negative, or when an entity that the strategy holds out is in two splits.
-
-    Returns what can be written as JSON: `checks` (what was counted, all 0), `entity_overlap` (per side, of
-    validation and test with train: entities, how many are in train, and the fraction of rows that have them),
-    `families` (of those that train lacks, how many have one there whose name is the same but for its number: BRCA1
-    and BRCA2, ataxia 1 and 2) and `shortcuts`: AUROC on the test split, with 95 % interval by genes and diseases, of
-    predictors that know only how often names occur or how they are spelt. One whose interval excludes 0.5 is
-    flagged "shortcut" (above) or "inverted shortcut" (below: a model can learn the reverse), and what the `surface`
-    of names and of the other columns tells (`bioft.datasets.surface`).
+    LeakageError: a pair (by ids or by folded names) straddles splits or is both positive and negative, or an entity
+    that the strategy holds out is in two splits.
     """
     frames = {name: _Columns(rows) for name, rows in dataset.items()}
     checks = _check_pairs(frames, known_positives)
@@ -71,45 +71,28 @@ class _Columns:
         self.text: dict[str, list[str]] = {}
         self.identifiers: dict[str, list[str]] = {}
         for side in ("gene", "disease"):
-            names: list[str] = rows[side][:]
-            normalised = {name: normalise(name) for name in set(names)}
-            self.text[side] = [normalised[name] for name in names]
+            self.text[side] = list(map(cache(normalise), rows[side][:]))
             self.identifiers[side] = rows[f"{side}_id"][:]
 
-    def pairs(self) -> list[tuple[str, str]]:
-        """The normalised name pair of each row."""
-        return list(zip(self.text["gene"], self.text["disease"], strict=True))
+    @staticmethod
+    def pairs(values: Mapping[str, list[str]]) -> Iterable[tuple[str, str]]:
+        """The names or the ids of the pair in each row."""
+        return zip(values["gene"], values["disease"], strict=True)
 
 
 def _check_pairs(
     frames: Mapping[str, _Columns], known_positives: Mapping[str, Iterable[tuple[str, str]]] | None
 ) -> dict[str, int]:
-    by_text = {name: columns.pairs() for name, columns in frames.items()}
-    check_disjoint(
-        {name: ["\t".join(pair) for pair in pairs] for name, pairs in by_text.items()},
-        "pairs (normalised names)",
-    )
-    check_disjoint(
-        {
-            name: map("\t".join, zip(columns.identifiers["gene"], columns.identifiers["disease"], strict=True))
-            for name, columns in frames.items()
-        },
-        "pairs (ids)",
-    )
-    folded: dict[str, str] = {}
-    positives = {
-        pair
-        for name, columns in frames.items()
-        for pair, label in zip(by_text[name], columns.label.tolist(), strict=True)
-        if label == 1
-    }
-    for name, columns in frames.items():
-        known = {
-            (folded.setdefault(gene, normalise(gene)), folded.setdefault(disease, normalise(disease)))
-            for gene, disease in (known_positives or {}).get(name, ())
-        }
-        labelled = zip(by_text[name], columns.label.tolist(), strict=True)
-        if wrong := [pair for pair, label in labelled if label == 0 and (pair in positives or pair in known)]:
+    by_text = {name: list(columns.pairs(columns.text)) for name, columns in frames.items()}
+    check_disjoint({name: map("\t".join, pairs) for name, pairs in by_text.items()}, "pairs (normalised names)")
+    by_id = {name: map("\t".join, columns.pairs(columns.identifiers)) for name, columns in frames.items()}
+    check_disjoint(by_id, "pairs (ids)")
+    labelled = {name: list(zip(by_text[name], its.label.tolist(), strict=True)) for name, its in frames.items()}
+    positives = {pair for its in labelled.values() for pair, label in its if label == 1}
+    fold = cache(normalise)
+    for name in frames:
+        known = {(fold(gene), fold(disease)) for gene, disease in (known_positives or {}).get(name, ())}
+        if wrong := [pair for pair, label in labelled[name] if label == 0 and (pair in positives or pair in known)]:
             raise LeakageError(
                 f"{len(wrong):,} negatives of split '{name}' are known positives, for example "
                 f"{wrong[0][0]!r} with {wrong[0][1]!r}."
@@ -188,20 +171,19 @@ def _shortcuts(
 
 def _degrees(of: _Columns, counted: _Columns) -> FloatArray:
     """How many positives of `counted` have each row's gene and disease; shape (n, 2)."""
-    degrees = np.empty((len(of.label), 2))
-    for column, side in enumerate(("gene", "disease")):
-        labels = counted.label.tolist()
-        count = Counter(value for value, label in zip(counted.text[side], labels, strict=True) if label == 1)
-        degrees[:, column] = [count[value] for value in of.text[side]]
-    return degrees
+    degrees = []
+    for side, names in counted.text.items():
+        count = Counter(compress(names, counted.label == 1))
+        degrees.append([count[value] for value in of.text[side]])
+    return np.array(degrees, dtype=np.float64).T
 
 
 def _degree_with_own_pair(train: _Columns, test: _Columns) -> FloatArray:
     """Scores of a boosted model of the two degrees in training, where a training positive counts itself.
 
-    The popularity baseline counts as a test pair sees it, which finds the shortcut of uniform negatives at its
-    strongest. Counted like this, what degree matching leaves shows better: degrees of genes and of diseases
-    are each the same for both labels, but not how they go together (rare genes have rare diseases).
+    The popularity baseline counts as a test pair sees it. Counted like this, what degree matching leaves shows better:
+    degrees of genes and of diseases are each the same for both labels, but not how they go together (rare genes have
+    rare diseases).
     """
     from sklearn.ensemble import HistGradientBoostingClassifier
 

@@ -39,11 +39,7 @@ class Baseline(ABC):
     """Scores gene–disease pairs after being fitted on a training split (contract columns of the dataset)."""
 
     def fit(self, train: Dataset) -> Self:
-        """Fit on a training split and return the baseline itself.
-
-        Raises:
-            BioftError: a column is missing, the split is empty or has one class only, or a label is not 0 or 1.
-        """
+        """Fit on a training split and return the baseline itself; BioftError: it is empty or has one class only."""
         frame = _frame(train, (*COLUMNS, "label"))
         labels = frame["label"]
         wrong = ~labels.isin([0, 1])
@@ -63,20 +59,12 @@ class Baseline(ABC):
         return self
 
     def predict(self, dataset: Dataset) -> Floats:
-        """Return one score per row, shape (n,), in [0, 1]: the probability that the pair is associated.
-
-        Labels are not looked at, and need not be there.
-
-        Raises:
-            BioftError: a column is missing, or the baseline was not fitted.
+        """Return one score per row, shape (n,), in [0, 1]: the probability that the pair is associated; labels are not
+        read.
         """
-        if not hasattr(self, "prior"):
-            raise BioftError(f"The {type(self).__name__} baseline is not fitted: call fit(train) first.")
         frame = _frame(dataset, COLUMNS)
-        if frame.empty:
-            return np.empty(0)
         parts = (self._predict(frame.iloc[at : at + CHUNK]) for at in range(0, len(frame), CHUNK))
-        return np.clip(np.concatenate(list(parts)), 0, 1)
+        return np.clip(np.concatenate([np.empty(0), *parts]), 0, 1)
 
     @abstractmethod
     def _fit(self, train: pd.DataFrame) -> None: ...
@@ -185,12 +173,12 @@ class Surface(Baseline):
 class Graph(Baseline):
     """How near gene and disease are in the graph of training positives: link prediction without any text.
 
-    The gene × disease matrix of training positives, each entry divided by the fourth root of both degrees
-    (which lessens the pull of popular entities), is factorised by a truncated SVD. The score is the cosine of
-    the gene's and the disease's vector. A logistic regression turns it into a probability. It is fitted by
-    cross-fitting, on cosines from graphs that lack the row's tenth of the split, since a training positive is
-    an edge of the full graph and would look far nearer than a test positive can. A gene or disease without a
-    training positive tells nothing: its pairs get the training prior.
+    The gene × disease matrix of training positives, each entry divided by the fourth root of both degrees (which
+    lessens the pull of popular entities), is factorised by a truncated SVD. The score is the cosine of the gene's and
+    the disease's vector, made a probability by a logistic regression. It is fitted by cross-fitting, on cosines from
+    graphs that lack the row's tenth of the split, since a training positive is an edge of the full graph and would
+    look far nearer than a test positive can. Pairs with a gene or disease without a training positive get the training
+    prior.
     """
 
     def __init__(self, factors: int = 64) -> None:
@@ -360,9 +348,6 @@ def _folds(n: int) -> NDArray[np.int64]:
 
 
 def _frame(dataset: Dataset, columns: tuple[str, ...]) -> pd.DataFrame:
-    missing = [column for column in columns if column not in dataset.column_names]
-    if missing:
-        raise BioftError(f"The dataset has no column {', '.join(missing)}; it has {', '.join(dataset.column_names)}.")
     frame = dataset.select_columns(list(columns)).with_format(None).to_pandas()
     text = [column for column in columns if column != "label"]
     frame[text] = frame[text].astype(object).fillna("").astype(str)

@@ -79,9 +79,8 @@ def _columns(line: str) -> tuple[tuple[str, ...], str]:
 def read_header(lines: TextLines) -> tuple[Header, Iterator[str]]:
     """Read up to the line that names the columns; returns the header and the iterator over what follows.
 
-    The columns are the comment line after `# Fields:`, or a first row that is not a comment (files saved
-    again by other programs). Raises BioftError, saying which columns were found, if it is no gene–disease
-    report of CTD.
+    The columns are the comment line after `# Fields:`, or a first row that is not a comment (files saved again by
+    other programs). BioftError, with the columns found: no gene–disease report of CTD.
     """
     created = None
     after_fields = False
@@ -120,14 +119,11 @@ def _wanted(evidence: str | Sequence[str] | None) -> tuple[str, ...]:
 
 
 def read(path: str | os.PathLike[str], evidence: str | Sequence[str] | None = None) -> Iterator[dict[str, str]]:
-    """Stream the rows of a CTD gene–disease report that have the evidence asked for.
+    """Stream the rows of a CTD gene–disease report that have the evidence asked for; None takes all direct evidence.
 
-    `evidence`: one or several of "marker/mechanism", "therapeutic" and "inferred"; None takes every row with
-    direct evidence. Yields one dict per row of the file with the keys gene, gene_id, disease, disease_id,
-    evidence and pmids (the last two joined by "|"). One row is held at a time, so that the full report
-    (about 10^8 rows) needs no more memory than the curated one.
-
-    Raises BioftError with the line number for a row that can't be right, and as `TextLines` does.
+    Yields one dict per row of the file with the keys `KEYS`, evidence and pmids joined by "|". One row is held at a
+    time: the full report has about 10^8 rows. BioftError, with the line: a row that can't be right, and as
+    `TextLines`.
     """
     wanted = _wanted(evidence)
     lines = TextLines(path, HINT)
@@ -209,12 +205,10 @@ def build(
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Build the gene–disease dataset from a CTD report; returns the splits and the manifest.
 
-    `evidence` as in `read`; the other arguments as in `gene_disease.build_pairs`. A pair with direct evidence
-    of any kind is never a negative, also when the evidence filter leaves it out. Inferred pairs count as
-    known only where they are asked for: CTD infers links between most well-studied genes and diseases, and
-    they are no curated associations. About 13 % of the curated pairs name no article: a split by time leaves them out.
-    Memory grows with the number of *different* pairs kept, not with the
-    rows of the file.
+    A pair with direct evidence of any kind is never a negative, also when the evidence filter leaves it out. Inferred
+    pairs count as known only where they are asked for: CTD infers links between most well-studied genes and diseases,
+    and they are no curated associations. About 13 % of the curated pairs name no article: a split by time leaves them
+    out. Memory grows with the number of *different* pairs kept.
     """
     wanted = _wanted(evidence)
     header, _ = read_header(TextLines(path, HINT))

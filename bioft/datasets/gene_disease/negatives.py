@@ -47,13 +47,11 @@ def uniform(
     forbidden: Codes,
     rng: np.random.Generator,
 ) -> tuple[Codes, Codes]:
-    """Draw `n` distinct pairs uniformly from `genes` × `diseases`, none of whose keys is in `forbidden`.
+    """Draw `n` distinct pairs uniformly from `genes` × `diseases`, none of whose keys is in `forbidden` (sorted).
 
-    What most of the literature does. Frequent entities of the positives are rare among such negatives, so a
-    model can score well by knowing nothing but how often a name occurs.
-
-    `genes`, `diseases`: the distinct codes to draw from; `forbidden`: sorted keys. Returns the codes of the
-    genes and of the diseases, shape (n,). Raises BioftError when there are fewer than `n` such pairs.
+    What most of the literature does. Frequent entities of the positives are rare among such negatives, so a model can
+    score well by knowing nothing but how often a name occurs. Returns the codes of the genes and of the diseases,
+    shape (n,). BioftError: there are fewer than `n` such pairs.
     """
     in_genes = np.isin(forbidden // n_diseases, genes)
     n_forbidden = int(np.isin(forbidden[in_genes] % n_diseases, diseases).sum())
@@ -90,16 +88,13 @@ def degree_matched(
 ) -> tuple[Codes, Codes]:
     """Rewire one split's positives until no pair is forbidden: a bipartite configuration model, exact.
 
-    The diseases of the positives are permuted among their genes; then conflicting pairs (forbidden, or drawn
-    twice) swap diseases with random partners. Every gene and every disease so occurs exactly `per_positive`
-    times as often among the negatives as among the positives, and how often a name occurs says nothing about
-    the label (Zietz et al., GigaScience 2024, on the degree shortcut; Maslov and Sneppen, Science 2002, on
-    degree-preserving swaps). Where swaps alone get stuck, a maximum flow finds the negatives or proves that
-    there are none.
-
-    `genes`, `diseases`: the codes of the positives, shape (n,); `forbidden`: sorted keys, which must hold the
-    positives. Returns the codes of genes and diseases, shape (n * per_positive,). Raises BioftError naming
-    the gene or disease that has too few partners left.
+    The diseases of the positives (codes of shape (n,)) are permuted among their genes; then conflicting pairs (in
+    `forbidden`, sorted keys with the positives among them, or drawn twice) swap diseases with random partners. Every
+    gene and every disease so occurs exactly `per_positive` times as often among the negatives as among the positives,
+    and how often a name occurs says nothing about the label (Zietz et al., GigaScience 2024, on the degree shortcut;
+    Maslov and Sneppen, Science 2002, on degree-preserving swaps). Where swaps alone get stuck, a maximum flow finds
+    the negatives or proves that there are none. Returns the codes of genes and diseases, shape (n * per_positive,).
+    BioftError: names the gene or disease that has too few partners left.
     """
     genes = np.repeat(genes, per_positive)
     pool = np.unique(diseases)
@@ -139,10 +134,10 @@ class _Rewiring:
         self.refresh()
 
     def refresh(self) -> None:
-        """Sort the keys that are taken.
+        """Sort the keys that are taken: at each round that would cost most of the time.
 
-        Doing so at each round would cost most of the time: new keys wait in `recent`, and keys that were
-        swapped away stay in `taken`, which only rules out more than needed.
+        New keys wait in `recent`, and keys that were swapped away stay in `taken`, which only rules out more than
+        needed.
         """
         self.taken = np.sort(self.keys())
         self.recent = np.empty(0, np.int64)
@@ -159,9 +154,8 @@ class _Rewiring:
         return np.flatnonzero(bad)
 
     def swap(self, indices: Codes) -> Codes:
-        """Swap diseases between the two halves of `indices` wherever both new pairs are allowed.
-
-        Returns the indices of the pairs that changed: none of them is in conflict now.
+        """Swap diseases between the two halves of `indices` wherever both new pairs are allowed; returns those that
+        changed.
         """
         half = len(indices) // 2
         left, right = indices[:half], indices[half : 2 * half]

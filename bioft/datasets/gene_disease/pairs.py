@@ -37,25 +37,28 @@ def _evidence(*values: str) -> str:
 
 
 def collect(rows: Iterable[Mapping[str, str]]) -> tuple[pd.DataFrame, int]:
-    """One line per (gene, gene id, disease, disease id), evidence and PubMed ids of repeated rows united.
-
-    Returns the table and the number of rows that repeated an earlier one.
+    """One line per (gene, gene id, disease, disease id), evidence and PubMed ids united; and how many rows were
+    repeated.
     """
-    pairs: dict[tuple[str, str, str, str], tuple[str, str]] = {}
-    n_rows = 0
-    for row in rows:
-        n_rows += 1
-        key = (row["gene"], row["gene_id"], row["disease"], row["disease_id"])
-        value = (row["evidence"], row["pmids"])
-        known = pairs.get(key)
-        if known is None:
-            pairs[key] = value
-        elif known != value:
-            pairs[key] = (_evidence(known[0], value[0]), _join(known[1], value[1]))
+    pairs, n_repeated = _united(
+        ((row["gene"], row["gene_id"], row["disease"], row["disease_id"]), (row["evidence"], row["pmids"]))
+        for row in rows
+    )
     table = pd.DataFrame(list(pairs), columns=["gene", "gene_id", "disease", "disease_id"], dtype=object)
     table["evidence"] = [evidence for evidence, _ in pairs.values()]
     table["pmids"] = [pmids for _, pmids in pairs.values()]
-    return table, n_rows - len(pairs)
+    return table, n_repeated
+
+
+def _united(rows: Iterable[tuple[Any, tuple[str, str]]]) -> tuple[dict[Any, tuple[str, str]], int]:
+    """Evidence and pmids by key, those of a repeated key joined, and how many rows were repeated."""
+    united: dict[Any, tuple[str, str]] = {}
+    n_rows = 0
+    for key, value in rows:
+        n_rows += 1
+        if (known := united.setdefault(key, value)) != value:
+            united[key] = (_evidence(known[0], value[0]), _join(known[1], value[1]))
+    return united, n_rows - len(united)
 
 
 class Entities:
@@ -103,22 +106,20 @@ def build_pairs(
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Make a labelled, split and audited dataset of gene–disease pairs from known associations.
 
-    `rows`: dicts with gene, gene_id, disease, disease_id, evidence and pmids, all strings; repeated pairs are
-    united. `accept`: takes a pair's evidence ("|"-joined) and says whether the pair becomes a positive; pairs
-    it refuses are still known and never become negatives.
+    `rows` are dicts of strings with gene, gene_id, disease, disease_id, evidence and pmids; repeated pairs are united.
+    Pairs whose evidence ("|"-joined) `accept` refuses are still known and never become negatives.
 
-    `split`: "pair" (random pairs), "gene_held_out", "disease_held_out" (a gene or disease occurs in one split
-    only), "both_held_out" (both; pairs between partitions are dropped) or "time" (what became known later, between
-    genes and diseases that training knows: see `timeline`). Positives are split first, by the fractions
-    `validation_size` and `test_size` (of the pairs; for "both_held_out" of each side, where validation is enlarged to
-    `least_validation_rows`, if it is not larger than test then). `known_until` is for "time": see `Timeline.of`.
-    `negatives`: "degree_matched" or "uniform", drawn inside each split, `negatives_per_positive` for each
-    positive; no pair of `rows` and no pair of another split is ever a negative, but that by time, training and
-    validation do not know the future: a pair that they drew is then left out of the later splits.
+    `split`: "pair" (random pairs), "gene_held_out", "disease_held_out" (a gene or disease occurs in one split only),
+    "both_held_out" (both; pairs between partitions are dropped, and validation is enlarged to `least_validation_rows`,
+    if it is not larger than test then) or "time" (what became known later, between genes and diseases that training
+    knows: see `Timeline`). Positives are split first, by fractions of the pairs, for "both_held_out" of each side.
+    `negatives`: "degree_matched" or "uniform", drawn inside each split, `negatives_per_positive` for each positive; no
+    pair of `rows` and no pair of another split is ever a negative, but that by time, training and validation do not
+    know the future: a pair that they drew is then left out of the later splits.
 
-    Returns the `DatasetDict` (train, validation, test; columns `COLUMNS`; rows in random order) and the
-    manifest. Same rows, arguments and seed give the same dataset. Raises BioftError for arguments or data
-    from which no such dataset can be made, and LeakageError if the audit finds a leak.
+    Returns the splits (columns `COLUMNS`; rows in random order) and the manifest, the same for the same rows,
+    arguments and seed. BioftError: arguments or data from which no such dataset can be made. LeakageError: as the
+    audit.
     """
     _check_arguments(split, negatives, negatives_per_positive, known_until)
     table, n_repeated = collect(rows)
@@ -289,12 +290,10 @@ def _unite(table: pd.DataFrame, keys: npt.NDArray[np.int64]) -> tuple[pd.DataFra
     repeated = values.index.duplicated(keep=False)
     if not repeated.any():
         return values, 0
-    united: dict[int, tuple[str, str]] = {}
-    for key, evidence, pmids in values[repeated].itertuples():
-        known = united.get(key, ("", ""))
-        united[key] = (_evidence(known[0], evidence), _join(known[1], pmids))
+    rows = values[repeated].itertuples(name=None)
+    united, n_united = _united((key, (evidence, pmids)) for key, evidence, pmids in rows)
     merged = pd.DataFrame(list(united.values()), index=pd.Index(list(united)), columns=values.columns)
-    return pd.concat([values[~repeated], merged]), int(repeated.sum()) - len(united)
+    return pd.concat([values[~repeated], merged]), n_united
 
 
 def _rows(

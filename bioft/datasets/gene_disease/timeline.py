@@ -19,11 +19,7 @@ UNDATED = 0
 
 
 def first_articles(pmids: pd.Series) -> IntArray:
-    """The lowest PubMed id of each association, shape (n,), of ids joined by "|"; `UNDATED` for one without.
-
-    Raises:
-        BioftError: something that is no PubMed id.
-    """
+    """The lowest PubMed id of each association, shape (n,), of ids joined by "|"; `UNDATED` for one without."""
     try:
         return np.array([min(map(int, each.split("|"))) if each else UNDATED for each in pmids], dtype=np.int64)
     except ValueError as error:
@@ -49,10 +45,7 @@ class Timeline:
 
         `known_until`: the last PubMed id of training, or (below 1) the share of the dated pairs that it has; by
         default what the sizes leave. The pairs after it are divided in the proportion of the sizes. Pairs of one first
-        article stay in one split.
-
-        Raises:
-            BioftError: no pair has a PubMed id, or a day with nothing before or after it.
+        article stay in one split. BioftError: no pair has a PubMed id, or a day with nothing before or after it.
         """
         check_sizes(validation_size, test_size)
         known = known.sort_index()
@@ -76,10 +69,7 @@ class Timeline:
         return cls(all_keys, first, until)
 
     def known_by(self, split: int) -> IntArray:
-        """The keys of the pairs that are known at the end of a split, sorted; the undated ones are always among them.
-
-        At the end of the last one, today, that is all of them.
-        """
+        """The keys of the pairs that are known at the end of a split, sorted; the undated ones are among them."""
         if split == SPLITS.index("test"):
             return self.keys
         return self.keys[self.first <= self.until[split]]

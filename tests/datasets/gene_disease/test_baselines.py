@@ -200,10 +200,6 @@ def test_a_training_split_that_teaches_nothing(name):
         fitted(name, pairs([1], [1], [1]).select([]))
     with pytest.raises(BioftError, match="row 1 of the training split has 2"):
         fitted(name, pairs([1, 2], [1, 2], [1, 2]))
-    with pytest.raises(BioftError, match="not fitted"):
-        GENE_DISEASE[name]().predict(pairs([1], [1], [1]))
-    with pytest.raises(BioftError, match="no column gene_id; it has gene, disease"):
-        fitted(name, pairs([1, 2], [1, 2], [0, 1]).remove_columns("gene_id"))
 
 
 def test_names_without_letters():
