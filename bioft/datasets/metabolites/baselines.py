@@ -30,11 +30,7 @@ class NameBaseline(ABC):
     """Ranks the ids of a namespace for names."""
 
     def fit(self, namespace: pd.DataFrame) -> Self:
-        """Take the namespace in (columns id and name; an id may have several names) and return the baseline itself.
-
-        Raises:
-            BioftError: no row has a name.
-        """
+        """Take the namespace in (columns id and name; an id may have several names) and return the baseline itself."""
         named = namespace[namespace["name"].map(plain_text) != ""]
         if named.empty:
             raise BioftError("The namespace has no names to be matched to.")
@@ -43,13 +39,7 @@ class NameBaseline(ABC):
         return self
 
     def predict(self, names: Sequence[str], k: int = CANDIDATES) -> list[Ranking]:
-        """Return the k best ids for each name; nothing for an empty name.
-
-        Raises:
-            BioftError: the baseline was not fitted.
-        """
-        if not hasattr(self, "ids"):
-            raise BioftError(f"The {type(self).__name__} baseline is not fitted: call fit(namespace) first.")
+        """Return the k best ids for each name; nothing for an empty name."""
         rankings: list[Ranking] = []
         for start in range(0, len(names), _CHUNK):
             chunk = list(names[start : start + _CHUNK])
@@ -65,13 +55,10 @@ class NameBaseline(ABC):
 
     def _distinct(self, rows: NDArray[np.int64], scores: Floats, k: int) -> Ranking:
         """Rank ids by the best of their rows; of equal scores the first in the namespace leads."""
-        order = np.lexsort((rows, -scores))
         best: dict[str, float] = {}
-        for i in order:
-            if len(best) == k:
-                break
+        for i in np.lexsort((rows, -scores)):
             best.setdefault(self.ids[rows[i]], float(scores[i]))
-        return list(best.items())
+        return list(best.items())[:k]
 
 
 class Lookup(NameBaseline):

@@ -18,7 +18,6 @@ from datasets import Dataset, DatasetDict
 
 from bioft.datasets.documents.corpus import source as source_of
 from bioft.datasets.metabolites import queries as metabolite_queries
-from bioft.datasets.metabolites.compounds import group_compounds, one_to_one
 from bioft.datasets.metabolites.names import normalise, plain_text
 from bioft.datasets.metabolites.namespaces import (
     EMBEDDED,
@@ -30,12 +29,14 @@ from bioft.datasets.metabolites.namespaces import (
     read_namespace,
 )
 from bioft.datasets.metabolites.pairs import KINDS, Pair, make_pairs
-from bioft.datasets.metabolites.tables import resolve_ids
+from bioft.datasets.metabolites.tables import group_compounds, one_to_one, resolve_ids
 from bioft.datasets.options import Option, PathName, Seed, TestSize, ValidationSize
 from bioft.datasets.splits import SPLITS, check_columns, grouped_split
 from bioft.errors import BioftError, suggestion
 from bioft.storage.datasets import SCHEMA_VERSION, fingerprint
 
+OF_PAIRS = ("kinds", "pairs_per_compound", "max_compounds")
+"""Options of `build` that are not about compounds."""
 HELD_OUT_VALIDATION = 1 / 3
 """Fraction of the compounds of held-out models that go to validation."""
 PAIR_SCHEMA = pa.schema([(name, pa.int64() if name == "score" else pa.string()) for name in Pair._fields])
@@ -68,17 +69,11 @@ def read_compounds(
 ) -> Compounds:
     """Read names, and decide which split each compound is in.
 
-    Args:
-        namespace: what `read_namespace` takes: "cobra", "bigg", a file.
-        modelseed: folder with ModelSEED's names, for real synonyms, and its aliases, which link them to BiGG ids.
-        held_out_models: models whose compounds are in validation (a third) and test, and in no training group.
-            Without any, compounds are split at random by the sizes.
-        validation_size: fraction of the names in validation, without held-out models.
-        test_size: the same of test.
-        seed: of the split.
+    `namespace` is what `read_namespace` takes. `modelseed` is the folder with ModelSEED's names, for real synonyms,
+    and its aliases, which link them to BiGG ids. Compounds of `held_out_models` are in validation (a third) and test,
+    and in no training group; without any, compounds are split at random by the sizes, fractions of the names.
 
-    Raises:
-        BioftError: a file that is missing or wrong, or sizes that leave a split empty.
+    BioftError: a file that is missing or wrong, or sizes that leave a split empty.
     """
     synonyms, aliases = modelseed_files(modelseed) if modelseed else (None, None)
     table = read_namespace(namespace)
@@ -149,15 +144,9 @@ def build(
     seed: Seed = 0,
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Build contrastive pairs: `read_compounds` of the first arguments, then `build_pairs` with the others."""
-    compounds = read_compounds(
-        namespace=namespace,
-        modelseed=modelseed,
-        held_out_models=held_out_models,
-        validation_size=validation_size,
-        test_size=test_size,
-        seed=seed,
-    )
-    return build_pairs(compounds, kinds, pairs_per_compound, max_compounds, seed)
+    asked = dict(locals())
+    own = {key: asked.pop(key) for key in OF_PAIRS}
+    return build_pairs(read_compounds(**asked), **own, seed=seed)
 
 
 def build_with_queries(
@@ -168,7 +157,7 @@ def build_with_queries(
     Returns the pairs without mark-up in their names, as an encoder reads them, their manifest with what there is to
     know of the queries, and the queries with the namespace that they are matched to.
     """
-    own = {key: options.pop(key) for key in ("kinds", "pairs_per_compound", "max_compounds") if key in options}
+    own = {key: options.pop(key) for key in OF_PAIRS if key in options}
     compounds = read_compounds(seed=seed, **options)
     queries, namespace, about = build_queries(compounds, seed=seed)
     splits, manifest = build_pairs(compounds, seed=seed, **own)
@@ -186,23 +175,15 @@ def build_pairs(
     max_compounds: int = 10_000,
     seed: int = 0,
 ) -> tuple[DatasetDict, dict[str, Any]]:
-    """Build contrastive pairs of metabolite names; returns the splits and the manifest.
+    """Build contrastive pairs of metabolite names; returns the splits and the manifest, which counts the rows by kind.
 
-    Args:
-        compounds: from `read_compounds`.
-        kinds: from `metabolite_pairs.KINDS`; ("delimiter", "functional group") are MetaAlignGen's.
-        pairs_per_compound: positives made of a compound at most, and as many negatives where there are.
-        max_compounds: of a split; those of the namespace first, then those with synonyms. The time to find neighbours
-            grows with the square of their number.
-        seed: of everything that is drawn.
+    `kinds` are from `KINDS`; ("delimiter", "functional group") are MetaAlignGen's. `pairs_per_compound` positives are
+    made of a compound at most, and as many negatives where there are. Of more compounds in a split than
+    `max_compounds`, those of the namespace come first, then those with synonyms: the time to find neighbours grows
+    with the square of their number. The columns are sentence1, sentence2, score (1: the same compound), group (of the
+    first name; the groups of both are in the same split) and kind.
 
-    The columns are sentence1, sentence2, score (1: the same compound), group (of the first name; the groups of both
-    are in the same split) and kind; `metabolite_pairs.triplets` makes anchors, positives and negatives of them. The
-    manifest counts the rows by kind.
-
-    Raises:
-        BioftError: an unknown kind, or a split without pairs.
-        LeakageError: a group or a name that straddles splits.
+    BioftError: an unknown kind, or a split without pairs. LeakageError: a group or a name that straddles splits.
     """
     for kind in kinds:
         if kind not in KINDS:
@@ -237,18 +218,10 @@ def build_queries(
 ) -> tuple[DatasetDict, pd.DataFrame, dict[str, Any]]:
     """Build the names to be matched: of the compounds that were held out from training, none twice.
 
-    Args:
-        compounds: from `read_compounds`.
-        absent_fraction: of the held-out compounds that are taken out of the namespace, with whatever might be the
-            same: "no match" is right for their names.
-        seed: of everything that is drawn.
-
-    Returns:
-        The queries (splits validation, to choose thresholds on, and test; columns `metabolite_queries.COLUMNS`), the
-        namespace to match them to, and the manifest, with rows by kind and how many have no match.
-
-    Raises:
-        BioftError: a fraction outside [0, 1), or a split without queries.
+    `absent_fraction` of the held-out compounds are taken out of the namespace, with whatever might be the same: "no
+    match" is right for their names. Returns the queries (splits validation, to choose thresholds on, and test; columns
+    `metabolite_queries.COLUMNS`), the namespace to match them to, and the manifest, with rows by kind and how many
+    have no match. BioftError: a fraction outside [0, 1), or a split without queries.
     """
     if not 0 <= absent_fraction < 1:
         raise BioftError(f"absent_fraction is {absent_fraction}; it is a fraction from 0 to below 1, such as 0.2.")
@@ -282,10 +255,9 @@ def build_queries(
 
 
 def audit(dataset: DatasetDict) -> dict[str, Any]:
-    """Check pairs for leaks: groups, and names but for mark-up, case and delimiters.
+    """Check pairs for leaks; returns `checks` (what was counted, all 0) and `repeated_pairs` per split.
 
-    Returns `checks` (what was counted, all 0) and `repeated_pairs` per split. Raises LeakageError if a group or a
-    name is in two splits.
+    LeakageError: a group, or a name (but for mark-up, case and delimiters), is in two splits.
     """
     check_columns(dataset, "groups of compounds", "group")
     check_columns(dataset, "names", "sentence1", "sentence2", key=normalise)

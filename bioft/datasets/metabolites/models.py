@@ -37,9 +37,8 @@ FORMATS = dict.fromkeys(SBML, ("read_sbml_model", "write_sbml_model")) | {
 def read_model(path: str | os.PathLike[str]) -> "cobra.Model":
     """Read a genome-scale model with cobra: SBML (also packed by gzip or bzip2), JSON, MAT or YAML.
 
-    Raises:
-        BioftError: no such file, another format, or a file that cobra can't read, with the first errors that
-            libSBML finds where it is SBML that does not validate.
+    BioftError: no such file, another format, or a file that cobra can't read, with the first errors that libSBML
+    finds.
     """
     with extra("metabolites", "A metabolic model"):
         import cobra.io
@@ -109,23 +108,18 @@ def _model_of(path: Path, content: dict[str, Any]) -> "cobra.Model":
     raise BioftError(f"cobra can't read {path}: {problem}. Mend the model or export it again.")
 
 
-def model_metabolites(model: "cobra.Model", *, by_compartment: bool = False) -> pd.DataFrame:
-    """Return the metabolites of a model as a namespace (columns `COLUMNS`).
-
-    One row for each universal metabolite, with its most frequent name and all its compartments; or, by compartment,
-    one row for each metabolite of the model, under its own id.
-    """
+def model_metabolites(model: "cobra.Model") -> pd.DataFrame:
+    """Return the universal metabolites of a model as a namespace, each with its most frequent name."""
     universal, names = universal_ids(model), _names(model)
     united: dict[str, list[cobra.Metabolite]] = {}
     for metabolite in model.metabolites:
-        identifier = metabolite.id if by_compartment else universal[metabolite.id]
-        united.setdefault(identifier, []).append(metabolite)
+        united.setdefault(universal[metabolite.id], []).append(metabolite)
     return to_table(
         Row(
             identifier,
             Counter(names[m.id] for m in same).most_common(1)[0][0],
             next((str(m.formula) for m in same if m.formula), ""),
-            next((charge for m in same if not math.isnan(charge := _charge(m.charge))), math.nan),
+            next((float(m.charge) for m in same if _is_number(m.charge)), math.nan),
             joined(str(m.compartment or "") for m in same),
             joined(reference for m in same for reference in _references(m.annotation)),
         )
@@ -137,10 +131,7 @@ def universal_ids(model: "cobra.Model") -> dict[str, str]:
     """Return for the id of each metabolite of a model the one without its compartment."""
     known = {metabolite.compartment for metabolite in model.metabolites}
     bare = ends_with_compartment((m.id, m.compartment) for m in model.metabolites)
-    marked = any(
-        ends_with_compartment(((m.id, m.compartment) for m in model.metabolites), sign)
-        for sign in ("_", "-", ".", ":")
-    )
+    marked = any(ends_with_compartment(((m.id, m.compartment) for m in model.metabolites), sign) for sign in "_-.:")
     universal = {}
     for metabolite in model.metabolites:
         identifier = universal_id(metabolite.id, metabolite.compartment)
@@ -173,11 +164,7 @@ def _names(model: "cobra.Model") -> dict[str, str]:
 
 
 def write_model(model: "cobra.Model", path: str | os.PathLike[str]) -> None:
-    """Write a model with cobra in the format that the name says (SBML, JSON, MAT, YAML), in one step.
-
-    Raises:
-        BioftError: the name says no such format.
-    """
+    """Write a model with cobra in the format that the name says (see `writable_suffix`), in one step."""
     import cobra.io
 
     path = Path(path)
@@ -199,9 +186,9 @@ def format_suffix(path: Path) -> str:
     return (path.with_suffix("") if path.suffix in (".gz", ".bz2") else path).suffix.lower()
 
 
-def _charge(charge: Any) -> float:
-    """A charge as cobra has it: None or text where the file had no number."""
-    return float(charge) if isinstance(charge, int | float) else math.nan
+def _is_number(charge: Any) -> bool:
+    """Whether a charge is one; cobra has None or text where the file had no number."""
+    return isinstance(charge, int | float) and not math.isnan(charge)
 
 
 def _references(annotation: Any) -> Iterator[str]:

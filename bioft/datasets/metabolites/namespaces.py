@@ -74,21 +74,14 @@ _HINT = "Give a table with the columns id and name (tab- or comma-separated), or
 def read_namespace(source: str | os.PathLike[str], directory: str | os.PathLike[str] = "data") -> pd.DataFrame:
     """Read a namespace: one row for each name of a metabolite, columns `COLUMNS`.
 
-    Args:
-        source: "cobra" (the names of a model that comes with the installation), "bigg" or "modelseed" (the file that
-            `bioft download` fetched into `directory`), or the path of a file: BiGG's table or obo-db-ingest's version
-            of it, ModelSEED's names, a model (SBML, JSON, MAT, YAML), any table with the columns id and name (and
-            formula, charge, compartments, cross_references where there are), or a list with one name a line, whose
-            ids are then the names. Text files and SBML may be packed by gzip.
-        directory: where downloaded files are.
+    `source` is "cobra" (the names of a model that comes with the installation), "bigg" or "modelseed" (the file that
+    `bioft download` fetched into `directory`), or the path of a file: BiGG's table or obo-db-ingest's version of it,
+    ModelSEED's names, a model (SBML, JSON, MAT, YAML), any table with the columns id and name (and formula, charge,
+    compartments, cross_references where there are), or a list with one name a line, whose ids are then the names. An
+    id that has several names has several rows; metabolites of BiGG and of models are universal: one row for all
+    compartments. `attrs["source"]` says where the table comes from, as manifests do.
 
-    Returns:
-        The table; an id that has several names, as in ModelSEED, has several rows. Metabolites of BiGG and of models
-        are universal: one row for all compartments. `attrs["source"]` says where the table comes from: name, sha256,
-        bytes, version, url, terms, redistribution, citation.
-
-    Raises:
-        BioftError: the file is missing, can't be read, or has no names; says which line is wrong.
+    BioftError: the file is missing, can't be read, or has no names; says which line is wrong.
     """
     if source == EMBEDDED:
         return _embedded()
@@ -235,10 +228,8 @@ def _charge(value: str, table: Table) -> float:
 
 
 def modelseed_files(directory: str | os.PathLike[str]) -> tuple[Path, Path]:
-    """Return ModelSEED's files of names and of aliases in a folder, packed by gzip or not.
-
-    Raises:
-        BioftError: one of them is not there.
+    """Return ModelSEED's files of names and of aliases in a folder, packed by gzip or not; BioftError without one of
+    them.
     """
 
     def find(name: str) -> Path:
@@ -251,10 +242,8 @@ def modelseed_files(directory: str | os.PathLike[str]) -> tuple[Path, Path]:
 
 
 def read_aliases(path: str | os.PathLike[str]) -> dict[str, list[str]]:
-    """Read BiGG's ids of ModelSEED's compounds: ModelSEED id → ids in BiGG, as the file spells them.
-
-    Raises:
-        BioftError: the file is missing or is another one.
+    """Read BiGG's ids of ModelSEED's compounds: ModelSEED id → ids in BiGG; BioftError: the file is missing or
+    another.
     """
     lines = TextLines(path, f"It is {MODELSEED_ALIASES_FILE} of the ModelSEED database: `bioft download modelseed`.")
     first = next(iter(lines), "")

@@ -44,18 +44,12 @@ def make_pairs(
     kinds: Sequence[str] = KINDS,
     pairs_per_compound: int = 4,
 ) -> list[Pair]:
-    """Make pairs of the names of one split.
+    """Make pairs of the names of one split, compound by compound.
 
-    Args:
-        compounds: the columns group, compound and name, one row for each name: names with the same compound are
-            synonyms. Negatives are names of another group.
-        known: normalised names of all splits, and whatever else must not be made: what a perturbation makes of a
-            name is left out where it is another one of them.
-        kinds: those of `KINDS` to make.
-        pairs_per_compound: positives made of a compound at most; as many negatives go with them where there are.
-
-    Returns:
-        The pairs, compound by compound.
+    `compounds` has the columns group, compound and name, one row for each name: names with the same compound are
+    synonyms, negatives are names of another group. `known` are normalised names of all splits, and whatever else must
+    not be made of a name by a perturbation. There are `pairs_per_compound` positives at most, and as many negatives
+    where there are.
     """
     anchors = compounds.drop_duplicates("compound")
     synonyms = {compound: list(names) for compound, names in compounds.groupby("compound", sort=False)["name"]}
@@ -76,8 +70,8 @@ def make_pairs(
 def triplets(pairs: Dataset) -> Dataset:
     """Return the pairs of one split as anchor, positive and negative (and group), for losses that take those.
 
-    Each positive goes with a negative of the same first name, in the order of the rows; what has no partner is left
-    out.
+    Each positive goes with a negative of the same first name, in the order of the rows; without a partner none is
+    there.
     """
     frame = pairs.select_columns(["sentence1", "sentence2", "score", "group"]).with_format(None).to_pandas()
     frame["turn"] = frame.groupby(["sentence1", "score"], sort=False).cumcount()

@@ -38,9 +38,8 @@ _REWRITES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
 
 
 def substitute_delimiters(name: str, rng: np.random.Generator) -> str:
-    """Return the name with each delimiter replaced, at even odds, by another; "" where it has none.
-
-    As MetaAlignGen makes its positive pairs. At least one is replaced.
+    """The name with each delimiter replaced, at even odds (one at least), by another, as in MetaAlignGen; "" without
+    any.
     """
     places = [match.start() for match in _SIGN_OR_DELIMITER.finditer(name) if len(match[0]) == 1]
     if not places:
@@ -68,12 +67,7 @@ def remove_functional_group(name: str, rng: np.random.Generator) -> str:
 
 
 def rewrite_notation(name: str, rng: np.random.Generator) -> str:
-    """Return the name in another notation of the same compound; "" where none of the known ways applies.
-
-    One or two of: Greek letters and HTML entities for their names, -ic acid for -ate, coenzyme A for CoA,
-    pyrophosphate, ACP, keto for oxo, sulph for sulf, typographic primes, HTML subscripts, and the descriptor at the
-    end ("glucose, D-").
-    """
+    """Return the name in one or two other notations of the same compound (`_REWRITES`); "" where none applies."""
     possible = [(pattern, replacement) for pattern, replacement in _REWRITES if re.search(pattern, name)]
     rng.shuffle(possible)
     rewritten = name

@@ -34,20 +34,14 @@ def make_queries(
     claimed: Mapping[str, set[str]],
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """Make one query for each metabolite that a query can be made of.
+    """Make one query for each metabolite that a query can be made of: a table with the columns `COLUMNS`.
 
-    Args:
-        metabolites: of models, columns id (in the namespace, or "" where it is not there), name, group, formula,
-            charge; a metabolite with several names in models has several rows.
-        namespace: what the names are to be matched to.
-        own_names: id → names in the namespace, before anything was taken out of it.
-        aliases: id → synonyms from elsewhere.
-        claimed: normalised name → ids of the namespace that it is a name of, in the namespace or elsewhere. A query
-            that is a name of another compound too has no right answer and is not made.
-
-    Returns:
-        A table with the columns `COLUMNS`. Half of the metabolites that have an alias are queried by one; else the
-        kind is any of those possible.
+    `metabolites` are of models, columns id (in the namespace, or "" where it is not there), name, group, formula,
+    charge; one with several names has several rows. `own_names` are names by id in the namespace, before anything was
+    taken out of it, `aliases` synonyms from elsewhere. `claimed` are by normalised name the ids of the namespace that
+    it is a name of, in the namespace or elsewhere: a query that is a name of another compound too has no right answer
+    and is not made. Half of the metabolites that have an alias are queried by one; else the kind is any of those
+    possible.
     """
     right = right_ids(namespace)
     rows = []

@@ -1,16 +1,19 @@
-"""Tables of metabolites: what every reader makes of a database or a model, and how ids in it are found.
+"""Tables of metabolites: what every reader makes of a database or a model, and which ids and names belong together.
 
 A table has the columns `COLUMNS`, one row for each name of a metabolite.
 """
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
-from bioft.datasets.metabolites.names import MAX_LENGTH
+from bioft.datasets.metabolites.names import MAX_LENGTH, normalise
 
 COLUMNS = ("id", "name", "formula", "charge", "compartments", "cross_references")
 """The columns of a namespace. All are text ("" where missing) but charge, a float (NaN where missing); compartments
@@ -49,10 +52,7 @@ def joined(values: Iterable[str]) -> str:
 
 
 def problems(table: pd.DataFrame) -> list[str]:
-    """Say what is wrong with names in a table with columns id and name, each kind with its number and an example.
-
-    Empty names, names that are only the id, names that several ids share, and names longer than what is looked at.
-    """
+    """Say what is wrong with names in a table with columns id and name, each kind with its number and an example."""
     names, ids = table["name"].str.strip(), table["id"]
     spelling = {"": ""} | {text: _spelling(text) for text in {*names, *ids}}
     given = names != ""
@@ -80,9 +80,8 @@ def problems(table: pd.DataFrame) -> list[str]:
 def universal_id(identifier: str, compartment: str | None) -> str:
     """Return the id of a metabolite without the compartment at its end: "atp_c", "atp[c]" and "atp(c)" are "atp".
 
-    Only the compartment that the metabolite is in is taken off, also where its id is longer ("C_c"): "cs_e" in
-    compartment c stays. Without a compartment the id stays as it is. See `ends_with_compartment` for ids of models
-    that have no sign before it.
+    Only the compartment that the metabolite is in is taken off: "cs_e" in compartment c stays. See
+    `ends_with_compartment` for ids of models that have no sign before it.
     """
     end = (compartment or "").rpartition("_")[2]
     signs = [f"{sign}{end}" for sign in "_-.:@"]
@@ -137,3 +136,39 @@ def resolve_ids(identifiers: Iterable[str], namespace: pd.DataFrame) -> list[str
 
 def _spelling(identifier: str) -> str:
     return _PUNCTUATION.sub("_", identifier)
+
+
+def group_compounds(names: pd.DataFrame, links: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return a group for each row of a table with the columns id and name.
+
+    Rows are in one group when they have the same id, when their ids are linked (`links`: id → other ids of the same
+    compound), or when their names are the same after `normalise`; and so on along chains of these. A group is called
+    by the first of its ids in the table. Two names of a group need not be of the same compound: databases err.
+    """
+    ids, first_rows = pd.factorize(names["id"])
+    keys, _ = pd.factorize(names["name"].map(normalise).where(names["name"].str.strip() != "", "\n" + names["id"]))
+    index = {identifier: code for code, identifier in enumerate(first_rows)}
+    linked = [(index[a], index[b]) for a, others in links.items() if a in index for b in others if b in index]
+    edges = np.concatenate(
+        [np.stack([ids, len(first_rows) + keys], axis=1), np.asarray(linked, np.int64).reshape(-1, 2)]
+    )
+    n_nodes = len(first_rows) + int(keys.max(initial=-1)) + 1
+    graph = coo_array((np.ones(len(edges), bool), (edges[:, 0], edges[:, 1])), shape=(n_nodes, n_nodes))
+    component = connected_components(graph, directed=False)[1][ids]
+    first = pd.Series(names["id"].to_numpy()).groupby(component).first()
+    return [str(first[label]) for label in component]
+
+
+def one_to_one(links: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Return the links between ids that each have one partner only: of several, one is a salt, a stereoisomer or an
+    error.
+    """
+    partners: dict[str, set[str]] = {}
+    for identifier, others in links.items():
+        for other in others:
+            partners.setdefault(other, set()).add(identifier)
+    return {
+        identifier: unique[0]
+        for identifier, others in links.items()
+        if len(unique := list(dict.fromkeys(others))) == 1 and len(partners[unique[0]]) == 1
+    }

@@ -118,8 +118,6 @@ def test_endless_names():
 
 
 def test_bad_input():
-    with pytest.raises(BioftError, match="TfIdf baseline is not fitted"):
-        TfIdf().predict(["a"])
     with pytest.raises(BioftError, match="no names"):
         TfIdf().fit(NAMESPACE[NAMESPACE["name"] == ""])
     with pytest.raises(BioftError, match=r"there are 1 and 2"):

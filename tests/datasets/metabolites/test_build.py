@@ -12,7 +12,6 @@ from hypothesis import given, settings, strategies as st
 
 from bioft.datasets.metabolites import build as metabolites, pairs as metabolite_pairs, queries as metabolite_queries
 from bioft.datasets.metabolites.baselines import NAMES as BASELINES
-from bioft.datasets.metabolites.compounds import group_compounds, one_to_one
 from bioft.datasets.metabolites.names import agreement, normalise, plain_text, read_chemistry
 from bioft.datasets.metabolites.perturbations import (
     DELIMITERS,
@@ -20,6 +19,7 @@ from bioft.datasets.metabolites.perturbations import (
     rewrite_notation,
     substitute_delimiters,
 )
+from bioft.datasets.metabolites.tables import group_compounds, one_to_one
 from bioft.errors import BioftError, LeakageError
 from bioft.storage import datasets as storage
 from tests.metabolite_samples import PUBLISHED_CASES
