@@ -35,58 +35,37 @@ class Source(NamedTuple):
     """A file that can be fetched."""
 
     base_url: str
-    file: str
-    title: str
     terms: str
     citation: str
+    file: str
+    title: str
     sha256: str | None = None
     """What the file must be, where its publisher says so."""
 
 
-_CTD_URL = f"{ctd_source.URL}/reports"
-_CTD = (ctd_source.TERMS, ctd_source.CITATION)
-_MODELSEED = (namespaces.MODELSEED_TERMS, namespaces.MODELSEED_CITATION)
+_BC5CDR = (bc5cdr_source.URL, bc5cdr_source.TERMS, bc5cdr_source.CITATION)
+_BIGG = (namespaces.BIGG_URL, namespaces.BIGG_TERMS, namespaces.BIGG_CITATION)
+_CHEMDISGENE = (chemdisgene_source.TERMS, chemdisgene_source.CITATION)
+_CHEMDISGENE_URL = f"{chemdisgene_source.URL}/raw/{chemdisgene_source.REVISION}/data"
+_CTD = (f"{ctd_source.URL}/reports", ctd_source.TERMS, ctd_source.CITATION)
+_MODELSEED = (namespaces.MODELSEED_URL, namespaces.MODELSEED_TERMS, namespaces.MODELSEED_CITATION)
+_INFERRED = "CTD gene–disease associations with the inferred ones (several GB)"
+_ABSTRACTS = "BC5CDR: 1,500 abstracts with chemicals, diseases and chemical-induced diseases"
+_ALIASES = "ModelSEED: ids in other databases of compounds"
 SOURCES = {
-    "bc5cdr": Source(
-        bc5cdr_source.URL,
-        "CDR_Data.zip",
-        "BC5CDR: 1,500 abstracts with chemicals, diseases and chemical-induced diseases",
-        bc5cdr_source.TERMS,
-        bc5cdr_source.CITATION,
-    ),
-    "bigg": Source(
-        namespaces.BIGG_URL,
-        namespaces.BIGG_FILE,
-        "BiGG Models: ids and names of metabolites",
-        namespaces.BIGG_TERMS,
-        namespaces.BIGG_CITATION,
-    ),
+    "bc5cdr": Source(*_BC5CDR, "CDR_Data.zip", _ABSTRACTS),
+    "bigg": Source(*_BIGG, namespaces.BIGG_FILE, "BiGG Models: ids and names of metabolites"),
     **{
         f"chemdisgene/{file}": Source(
-            f"{chemdisgene_source.URL}/raw/{chemdisgene_source.REVISION}/data/{folder}",
-            file,
-            f"ChemDisGene, {folder}: {file}",
-            chemdisgene_source.TERMS,
-            chemdisgene_source.CITATION,
-            sha256,
+            f"{_CHEMDISGENE_URL}/{folder}", *_CHEMDISGENE, file, f"ChemDisGene, {folder}: {file}", sha256
         )
         for folder, files in chemdisgene_source.FILES.items()
         for file, sha256 in files.items()
     },
-    "ctd": Source(_CTD_URL, "CTD_curated_genes_diseases.csv.gz", "CTD curated gene–disease associations", *_CTD),
-    "ctd-inferred": Source(
-        _CTD_URL,
-        "CTD_genes_diseases.csv.gz",
-        "CTD gene–disease associations with the inferred ones (several GB)",
-        *_CTD,
-    ),
-    **{
-        name: Source(namespaces.MODELSEED_URL, file, f"ModelSEED: {content} of compounds", *_MODELSEED)
-        for name, file, content in (
-            ("modelseed", namespaces.MODELSEED_FILE, "names"),
-            ("modelseed-aliases", namespaces.MODELSEED_ALIASES_FILE, "ids in other databases"),
-        )
-    },
+    "ctd": Source(*_CTD, "CTD_curated_genes_diseases.csv.gz", "CTD curated gene–disease associations"),
+    "ctd-inferred": Source(*_CTD, "CTD_genes_diseases.csv.gz", _INFERRED),
+    "modelseed": Source(*_MODELSEED, namespaces.MODELSEED_FILE, "ModelSEED: names of compounds"),
+    "modelseed-aliases": Source(*_MODELSEED, namespaces.MODELSEED_ALIASES_FILE, _ALIASES),
 }
 
 
@@ -129,13 +108,7 @@ def modelseed(output: Output = "data") -> list[Path]:
     return [download(name, output) for name in ("modelseed", "modelseed-aliases")]
 
 
-def download(
-    name: str,
-    directory: str | os.PathLike[str],
-    *,
-    resume: bool = True,
-    base_url: str | None = None,
-) -> Path:
+def download(name: str, directory: str | os.PathLike[str], *, base_url: str | None = None) -> Path:
     """Fetch one of `SOURCES` into `directory` and return the file's path.
 
     Shows progress and the source's terms. The data grows in `<file>.part`, which a later call continues if the site
@@ -158,12 +131,14 @@ def download(
     part = target.with_name(f"{target.name}.part")
     with disk_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        if not resume:
-            _discard(part)
         columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
         with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
             headers = _fetch(url, part, progress)
-        _check_whole(part, url, source.sha256)
+        try:
+            _check_content(part, url, source.sha256)
+        except BioftError:
+            _discard(part)
+            raise
         record = {
             "url": url,
             "file": source.file,
@@ -307,16 +282,8 @@ def _web_page(url: str) -> BioftError:
     )
 
 
-def _check_whole(part: Path, url: str, sha256: str | None) -> None:
-    """Raise BioftError, and forget the file, if it is a web page, does not unpack, or is not what it must be."""
-    try:
-        _check_content(part, url, sha256)
-    except BioftError:
-        _discard(part)
-        raise
-
-
 def _check_content(part: Path, url: str, sha256: str | None) -> None:
+    """Raise BioftError if a file is a web page, does not unpack, or is not what it must be."""
     with part.open("rb") as stream:
         start = stream.read(512)
     if start.lstrip()[:1] == b"<" and not url.endswith(".xml"):

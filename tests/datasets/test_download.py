@@ -153,16 +153,6 @@ def test_a_later_call_continues_what_an_earlier_one_left(site: Site, tmp_path: P
     assert [request.get("range") for request in site.requests] == ["bytes=100000-"]
 
 
-def test_without_resume_it_starts_anew(site: Site, tmp_path: Path) -> None:
-    site.faults = [cut_after(100_000)] + [status(503)] * downloads.ATTEMPTS
-    with pytest.raises(BioftError):
-        download("ctd", tmp_path, base_url=site.url)
-    site.requests.clear()
-    site.faults.clear()
-    assert download("ctd", tmp_path, base_url=site.url, resume=False).read_bytes() == CONTENT
-    assert [request.get("range") for request in site.requests] == [None]
-
-
 def test_a_file_that_changed_on_the_site_is_not_joined_to_the_old_half(site: Site, tmp_path: Path) -> None:
     def change(site: Site, request: Request) -> bool:
         site.content, site.etag = gzip.compress(b"the new report" * 20_000, compresslevel=0), '"two"'
