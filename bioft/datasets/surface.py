@@ -42,15 +42,9 @@ _NUMBER = re.compile(r"\d{1,15}")
 def surface(train: Dataset, test: Dataset, label: str, inputs: Sequence[str]) -> dict[str, Any]:
     """How well the labels of a dataset are predicted from its surface; the part of an audit that JSON can hold.
 
-    Args:
-        train: a split, with all its columns.
-        test: the same.
-        label: the column to predict: 0 and 1, one of several values, or lists of them.
-        inputs: the columns that models read.
-
-    Returns:
-        `inputs`, of the surface of these, and `every_column`, of that of all columns and of the order of the rows: see
-        `surface_baseline`; and `telling_columns` (see there), which are left out of both.
+    `label` is the column to predict (0 and 1, one of several values, or lists of them), `inputs` are those that models
+    read. Returns `inputs`, of the surface of these, and `every_column`, of that of all columns and of the order of the
+    rows: see `surface_baseline`; and `telling_columns` (see there), which are left out of both.
     """
     train, test = (at_most(rows).with_format(None).to_pandas() for rows in (train, test))
     found = telling_columns(train, label, inputs)
@@ -75,20 +69,11 @@ def surface_baseline(
 ) -> dict[str, Any]:
     """Predict labels from the surface of some columns with a forest that is fitted on train.
 
-    Args:
-        train: a split.
-        test: the same.
-        label: as in `surface`.
-        inputs: columns that models read.
-        others: further ones; the forest may tell their values apart where these are few.
-        order: the place of a row in its split is a feature too.
-        seed: of the forest, and of what is drawn.
-
-    Returns:
-        `columns`; `auroc` on the test split, the mean over labels where there are several (each against the rest);
-        `p`, that of a permutation test of it in both directions (the labels of the test split, shuffled
-        `PERMUTATIONS` times, know nothing of what was predicted); `n` test rows; and the features (`top`) without
-        which it falls most. `auroc` and `p` are None where rows or labels are too few.
+    Of `others`, columns that models do not read, the forest may tell the values apart where these are few; by `order`
+    the place of a row in its split is a feature too. Returns `columns`; `auroc` on the test split, the mean over
+    labels where there are several (each against the rest); `p`, that of a permutation test of it in both directions
+    (`PERMUTATIONS` of the test labels); `n` test rows; and the features (`top`) without which it falls most. `auroc`
+    and `p` are None where rows or labels are too few.
     """
     from sklearn.ensemble import RandomForestRegressor
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
@@ -105,11 +90,8 @@ def surface_baseline(
     def area(predicted: Floats) -> float:
         return float(np.mean(auroc(truth_test, predicted.reshape(truth_test.shape))))
 
-    def target(rows: Bools) -> Floats:
-        return rows.astype(np.float64).squeeze(axis=1) if rows.shape[1] == 1 else rows.astype(np.float64)
-
     with threadpool_limits(1):  # small trees: threads only get in each other's way
-        forest.fit(x, target(truth))
+        forest.fit(x, truth[:, 0].astype(np.float64) if truth.shape[1] == 1 else truth.astype(np.float64))
         value = area(forest.predict(x_test))
         result |= {"auroc": round(value, 3), "top": _top(forest, x_test, area, value, rng)}
         predicted = forest.predict(x_test).reshape(truth_test.shape)
