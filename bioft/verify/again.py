@@ -1,7 +1,6 @@
 """Predictions made again, by the model, its base and the baselines, beside the stored ones."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
@@ -67,7 +66,15 @@ def check_predictions(run: Run, dataset: Any, fitted: Tables) -> None:
     if differences is None:
         return
     if run.sample is not None:
-        _describe_sample(run, len(rows))
+        # The rule of three: how many others could be false if none of the drawn ones is.
+        drawn = len(rows)
+        more = f" (more than the {run.sample:,} asked for: so many find a gain of .02)" if drawn != run.sample else ""
+        run.found.notes.append(
+            f"A sample: {drawn:,} of {len(run.table):,} predictions were made again{more} (seed {run.seed}); had "
+            f"{min(1.0, 3 / drawn):.1%} of them been false, one would have been found with a probability of 95 %. The "
+            "figures were computed from the stored predictions; base model, baselines and thresholds were not made "
+            "again."
+        )
         return
     noise = float(np.sqrt(np.mean(differences["difference"] ** 2)))
     _check_all(run, model, made, dataset, fitted, tolerance)
@@ -122,16 +129,6 @@ def _sample(run: Run, model: Any, test: Any, tolerance: float) -> tuple[pd.DataF
             wanted = drift.rows_for_power(drift.gains(run.outcomes(made), run.outcomes(stored), whole), drawn)
     places = np.argsort(order[:drawn])
     return made.iloc[places].reset_index(drop=True), order[:drawn][places]
-
-
-def _describe_sample(run: Run, drawn: int) -> None:
-    # The rule of three: how many others could be false if none of the drawn ones is.
-    more = f" (more than the {run.sample:,} asked for: so many find a gain of .02)" if drawn != run.sample else ""
-    run.found.notes.append(
-        f"A sample: {drawn:,} of {len(run.table):,} predictions were made again{more} (seed {run.seed}); had "
-        f"{min(1.0, 3 / drawn):.1%} of them been false, one would have been found with a probability of 95 %. The "
-        "figures were computed from the stored predictions; base model, baselines and thresholds were not made again."
-    )
 
 
 def _same_rows(made: pd.DataFrame, stored: pd.DataFrame) -> bool:
@@ -238,16 +235,13 @@ def _check_base(run: Run, model: Any, dataset: Any, tolerance: float) -> None:
         return
     table = predict_base(model, dataset, run.record, run.words("Base"))
     reasons = _check_figures(run, BASE, table, dataset)
-    if BASE not in run.systems and _other_versions(run.record):
+    others = (name for name in ("torch", "transformers") if run.record["packages"].get(name) != version(name))
+    if BASE not in run.systems and any(others):
         # Of other versions the same seed may draw another head: then nothing is said about this one.
         run.found.notes += [f"With a new head, which other versions of packages may draw: {each}" for each in reasons]
     else:
         run.found.reasons += reasons
     _compare_others(run, BASE, table, tolerance, run.task)
-
-
-def _other_versions(record: Mapping[str, Any]) -> bool:
-    return any(record["packages"].get(name) != version(name) for name in ("torch", "transformers"))
 
 
 def _check_figures(run: Run, name: str, table: pd.DataFrame, dataset: Any) -> list[str]:
@@ -278,18 +272,14 @@ def _compare_with_validation(run: Run, model: Any, dataset: Any) -> None:
     if validation is None or list(validation.features) != list(dataset["test"].features):
         return
     asked = type(dataset)({**dataset, "test": validation})
-    there = run.of_task("evaluate", "figures")(_predict(run, model, validation), asked, run.record).get(metric)
-    here = run.record["metrics"].get(metric)
-    if (sides := [_with_error(figure) for figure in (here, there)]) and None not in sides:
-        (test, its_error), (other, error) = sides  # type: ignore[misc]
-        if test - other > SUSPICIOUS * math.hypot(its_error, error):
-            run.found.notes.append(
-                f"Suspicious: {metric} is {test:.3f} on the test split and {other:.3f} on the validation split, more "
-                "than chance explains. A model that was trained on the test split looks like this."
-            )
-
-
-def _with_error(figure: Mapping[str, Any] | None) -> tuple[float, float] | None:
-    """A figure with the standard error that its interval says; None if it has none."""
-    value, low, high = ((figure or {}).get(part) for part in ("value", "low", "high"))
-    return None if value is None or low is None or high is None else (value, (high - low) / 3.92)
+    figures = run.of_task("evaluate", "figures")(_predict(run, model, validation), asked, run.record)
+    sides = [its.get(metric) or {} for its in (run.record["metrics"], figures)]
+    if any(figure.get(part) is None for figure in sides for part in ("value", "low", "high")):
+        return
+    test, other = (figure["value"] for figure in sides)
+    errors = ((figure["high"] - figure["low"]) / 3.92 for figure in sides)
+    if test - other > SUSPICIOUS * math.hypot(*errors):
+        run.found.notes.append(
+            f"Suspicious: {metric} is {test:.3f} on the test split and {other:.3f} on the validation split, more "
+            "than chance explains. A model that was trained on the test split looks like this."
+        )

@@ -44,18 +44,14 @@ def verify(
 ) -> Verification:
     """Run the recorded evaluation of a run again and compare it with the card, the record and the predictions.
 
-    Args:
-        sample: make only this many of the test predictions again, drawn at random, and leave the base model and the
-            baselines out; None makes all of them.
-        seed: of that draw; by default a fresh one, which nobody can have prepared for.
-        dataset_path: the source file that the data were built from, or a folder written by `bioft build`, where the
-            record names no dataset on the Hub.
+    `sample` makes only this many of the test predictions again, drawn at random (by default with a fresh `seed`, which
+    nobody can have prepared for), and leaves the base model and the baselines out. `dataset_path` is the source file
+    that the data were built from, or a folder written by `bioft build`, where the record names no dataset on the Hub.
 
-    Returns:
-        The verdict. "not reproduced": something that the run states is not so. "cannot be checked": the data, the base
-        model or the run itself could not be had. "verified on the publisher's data": everything holds, but nobody has
-        built the data again from their source. "verified in part": the same of a record of an earlier schema. What
-        went wrong is in `reasons`, never raised.
+    Returns the verdict; what went wrong is in its `reasons`, never raised. "not reproduced": something that the run
+    states is not so. "cannot be checked": the data, the base model or the run itself could not be had. "verified on
+    the publisher's data": everything holds, but nobody has built the data again from their source. "verified in part":
+    the same of a record of an earlier schema.
     """
     found = Verification(str(name))
     try:
