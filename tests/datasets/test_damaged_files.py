@@ -30,7 +30,7 @@ from bioft.search.articles import read_articles
 from bioft.storage.text_lines import TextLines
 from bioft.tasks.entities import files as documents
 from bioft.tasks.gene_disease.ask import _read_pairs as read_pairs
-from bioft.tasks.text_labels.predict import _checked as checked, _rows as rows_of
+from bioft.tasks.text_labels.predict import _holds_trials as holds_trials
 
 INPUTS = int(os.environ.get("BIOFT_DAMAGED_INPUTS", 40))
 """Damaged files of each kind; a larger number is tried by hand."""
@@ -143,8 +143,9 @@ def of_articles(path: Path, skipped: list[str]) -> list[str]:
 
 
 def of_labels(path: Path, skipped: list[str]) -> list[str]:
-    rows = rows_of(path, skipped)
-    return [each.text for each in checked(rows, path, skipped, True)] if rows is not None else ["trial records"]
+    if holds_trials(path):
+        return ["trial records"]
+    return [each.text for each in documents.read(path, skipped, taken=())]
 
 
 KINDS = [

@@ -80,14 +80,15 @@ def format_of(path: Path) -> str | None:
     return FORMATS.get(suffixes[-1]) if suffixes else None
 
 
-def read(path: Path, skipped: list[str] | None = None) -> list[InputDocument]:
-    """Read the documents of a file; a .txt file is one document, a .jsonl, .csv or .tsv file has one in each row.
+def read(
+    path: Path, skipped: list[str] | None = None, *, taken: Sequence[str] = ("entities", "relations")
+) -> list[InputDocument]:
+    """Read the documents of a file (plain or gzip); a .txt file is one document, other files have one in each row.
 
-    A row needs `text`; it may have `document_id` (or `id`) and any other keys but `entities` and `relations`.
-    Annotations in a PubTator file must be valid; only a model that needs entities looks at them. The file may be gzip.
-    `skipped` takes one message for each document that is left out because something is wrong in it; without it the
-    first such document raises. Raises BioftError: with file and line: no such file, a format that is not known, or a
-    document that cannot be read.
+    A row of .jsonl, .csv or .tsv needs `text`; it may have `document_id` (or `id`) and any other keys but `entities`
+    and `relations`. Annotations in a PubTator file must be valid. `skipped` takes one message for each document that
+    is left out because something is wrong in it; without it the first such document raises. BioftError, with file and
+    line: no such file, a format that is not known, or a document that cannot be read.
     """
     kind = format_of(path)
     if kind is None:
@@ -107,7 +108,7 @@ def read(path: Path, skipped: list[str] | None = None) -> list[InputDocument]:
     documents = []
     for number, row in _rows(lines, kind, skipped):
         try:
-            documents.append(_from_row(row, f"{path}, line {number}", f"line-{number}"))
+            documents.append(_from_row(row, f"{path}, line {number}", f"line-{number}", taken))
         except BioftError as error:
             if skipped is None:
                 raise
@@ -121,10 +122,9 @@ def write(path: Path, documents: Sequence[InputDocument], found: Sequence[Found]
     """Write documents with what was found in them, as .jsonl or .pubtator, whole or not at all.
 
     A JSONL row has the keys of the input row, `document_id`, `text` and `entities`, a list of objects with start, end,
-    type, text and score. Where there are concept ids, these have `id` too; where relations were looked for, the row
-    has `relations`: objects with type, head, tail and score. In PubTator there are no scores, and an entity without an
-    id has "-1"; the first line of a text is its title. Raises BioftError: another format, or a document that PubTator
-    has no way to write.
+    type, text, score and, where there are concept ids, `id`; where relations were looked for, also `relations`:
+    objects with type, head, tail and score. In PubTator there are no scores, an entity without an id has "-1", and the
+    first line of a text is its title. BioftError: another format, or what PubTator has no way to write.
     """
     pairs = list(zip(documents, found, strict=True))
     if format_of(path) == "pubtator":
@@ -155,7 +155,7 @@ def _rows(lines: TextLines, kind: str, skipped: list[str] | None) -> Iterator[tu
         yield from ((table.line, row) for row in table)
 
 
-def _from_row(row: dict[str, Any], place: str, default_id: str) -> InputDocument:
+def _from_row(row: dict[str, Any], place: str, default_id: str, taken: Sequence[str]) -> InputDocument:
     if not isinstance(row.get("text"), str) or not row["text"].strip():
         text = row.get("text")
         kind = "there is no text" if text is None else f"its text is of type {type(text).__name__}"
@@ -164,8 +164,8 @@ def _from_row(row: dict[str, Any], place: str, default_id: str) -> InputDocument
             f"{place}: {problem}. Put a string under the key text; found: {', '.join(row)[:200] or 'no keys'}."
         )
     text = row.pop("text")
-    if taken := [key for key in ("entities", "relations") if key in row]:
-        raise BioftError(f"{place}: the row has the key {taken[0]} already. Rename it: nothing of it may get lost.")
+    if clash := [key for key in taken if key in row]:
+        raise BioftError(f"{place}: the row has the key {clash[0]} already. Rename it: nothing of it may get lost.")
     document_id = next((str(row[key]) for key in ID_KEYS if row.get(key) not in (None, "")), default_id)
     return InputDocument(document_id, text, fields=row)
 
@@ -232,10 +232,7 @@ def to_terminal(document: Highlighted, types: Sequence[str]) -> Text:
 
 
 def to_html(documents: Iterable[Highlighted], types: Sequence[str], title: str) -> str:
-    """One web page with all documents, as for `to_terminal`; nothing is fetched from anywhere.
-
-    The probability of an entity shows when the pointer rests on it.
-    """
+    """One web page with all documents, as for `to_terminal`; nothing is fetched from anywhere."""
     documents = list(documents)
     counted = Counter(entity.type for document in documents for entity in document.entities)
     values = {"documents": documents, "types": types, "title": title, "counted": counted, "colour": _colour}

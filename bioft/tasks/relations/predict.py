@@ -27,6 +27,7 @@ from bioft.tasks.relations import TASK, candidates as relations, marking
 from bioft.tasks.relations.answers import KEY
 from bioft.tasks.relations.candidates import Candidate
 from bioft.tasks.relations.marking import Markers
+from bioft.tasks.text_labels import classifier as text_classification
 
 Row = Mapping[str, Any]
 
@@ -36,8 +37,7 @@ def encode(
 ) -> tuple[list[list[int]], dict[str, int]]:
     """The vocabulary ids of each candidate's marked text, and what did not fit into them.
 
-    The counts are `texts_without_some_mentions` (of the two concepts), `mentions_left_out`, and `texts_cut`: those
-    that were still too long and lost their end.
+    The counts are `texts_without_some_mentions` (of the two concepts), `mentions_left_out`, and `texts_cut`.
     """
     marked, length = marking.mark(texts, found, tokenizer, markers), markers.max_length
     ids = tokenizer([each.text for each in marked], verbose=False)["input_ids"] if marked else []
@@ -87,8 +87,7 @@ def score(model: Sequence[Any], rows: Sequence[Row], record: Record, progress: s
     """Score all candidates of documents, whose `entities` may be annotated or predicted.
 
     `model` is a sequence classification model with the labels of `relations.label_names`, in any order, and its fast
-    tokenizer, such as `load` gives; of the record `relations` hold the entity types of each relation type, and the
-    markers. Without `progress`, the text of a progress bar, none is shown.
+    tokenizer; of the record `relations` hold the entity types of each relation type, and the markers.
     """
     kept, arguments = record["relations"], recorded_arguments(record)
     found = relations.candidates(rows, arguments)
@@ -151,8 +150,7 @@ def choose_threshold(
 ) -> tuple[float, str]:
     """The score from which on a relation is predicted, and where it comes from.
 
-    `scores` are those of the validation documents `rows`, None where they choose nothing because the model was trained
-    on them; `given` is a threshold that the user chose.
+    `scores` are those of the validation documents, None where the model was trained on them; `given` is the user's.
     """
     if given is not None:
         return given, "given"
@@ -188,19 +186,11 @@ def truth_of(found: Sequence[Any], types: Sequence[str], rows: Sequence[Row]) ->
 
 def shown_example(trainer: Any, index: int) -> Text:
     """One example as text with its label, for a dry run."""
-    example = trainer.train_dataset[index]
-    names = labels_of(trainer.model)
-    values = example["labels"]
-    kinds = [names[values]] if isinstance(values, int) else [n for n, v in zip(names, values, strict=True) if v]
-    text = Text(trainer.processing_class.decode(example["input_ids"]))
-    return text.append(f"  → {', '.join(kinds) or relations.NO_RELATION}", style="green underline")
+    return text_classification.shown_example(trainer, index, relations.NO_RELATION)
 
 
 def candidates_table(rows: Sequence[Row], scores: RelationScores, threshold: float) -> pd.DataFrame:
-    """A row for each candidate and each relation type that it may have, and for each relation without a candidate.
-
-    Columns: id, document_id, type, head, tail, label, score, prediction. From them all figures follow.
-    """
+    """A row for each candidate and each relation type that it may have, and for each relation without a candidate."""
     table = []
     for (document, head, tail, types), values in zip(scores.candidates, scores.scores.tolist(), strict=True):
         for (kind, pairs), score in zip(scores.arguments.items(), values, strict=True):
@@ -239,10 +229,7 @@ def load(directory: str | Path) -> tuple[Any, Any, dict[str, Any]]:
 
 
 def predict(model: Sequence[Any], rows: Dataset, record: Record, progress: str | None = None) -> pd.DataFrame:
-    """The predictions table of documents: `id`, and as JSON lists `label` and `prediction`, with scores.
-
-    The arguments are those of `score`.
-    """
+    """The predictions table of documents: `id`, and as JSON lists `label` and `prediction`, with scores."""
     scores = score(model, rows.to_list(), record, progress)
     return table_of(rows, scores.found(len(rows), record["relations"]["threshold"]))
 
@@ -266,10 +253,7 @@ def predict_base(model: Any, dataset: Any, record: Record, progress: str | None 
 def find(
     model: Sequence[Any], documents: Sequence[InputDocument], record: Record, progress: str | None = None
 ) -> list[Found]:
-    """The relations between the entities of documents, which are given in PubTator files.
-
-    Raises BioftError: a document has no entity with a concept id.
-    """
+    """The relations between the entities of documents, which are given in PubTator files; BioftError without any."""
     for document in documents:
         if not any(concepts(mention.id) for mention in document.mentions):
             raise BioftError(

@@ -175,10 +175,10 @@ def validation_f1(multi_label: bool) -> Callable[[Any], dict[str, float]]:
     return compute
 
 
-def shown_example(trainer: Any, index: int) -> Text:
-    """One example as text with its labels, for a dry run."""
+def shown_example(trainer: Any, index: int, none: str = "") -> Text:
+    """One example as text with its labels, or `none`, for a dry run."""
     example = trainer.train_dataset[index]
     names, values = trainer.model.config.id2label, example["labels"]
     its = [names[values]] if isinstance(values, int) else [names[i] for i, value in enumerate(values) if value]
     text = Text(trainer.processing_class.decode(example["input_ids"]))
-    return text.append(f"  → {', '.join(its)}", style="green underline")
+    return text.append(f"  → {', '.join(its) or none}", style="green underline")

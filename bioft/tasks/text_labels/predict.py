@@ -3,9 +3,8 @@
 import csv
 import json
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from bioft.datasets.documents import pubtator
+from bioft.datasets.splits import SPLITS
 from bioft.errors import BioftError
 from bioft.storage import json_text, runs
 from bioft.storage.files import new_file
@@ -76,11 +76,8 @@ def predict_base(model: Any, dataset: Any, record: Mapping[str, Any], progress: 
     set_seed(record["seed"])
     base, tokenizer = models.load_start(start, record["dataset"]["labels"], kept["multi_label"], kept["head"])
     asked = (base.to(encoders.local_device()), tokenizer)
-    validation, test = (
-        scores_of(asked, dataset[split]["text"][:], record, progress) for split in ("validation", "test")
-    )
-    thresholds = choose(dataset, record, validation)
-    return predictions(dataset["test"], record["labels"], test, thresholds)
+    validation, test = (scores_of(asked, dataset[name]["text"][:], record, progress) for name in SPLITS[1:])
+    return predictions(dataset["test"], record["labels"], test, choose(dataset, record, validation))
 
 
 def predict_with_run(run: str | Path, texts: Sequence[str], *, progress: str | None = "Texts") -> list[LabelledAnswer]:
@@ -105,20 +102,21 @@ def answer_texts(model: Any, texts: Sequence[str], progress: str | None = None) 
 def read_input(
     run: str | Path, path: Path | None, nct_ids: Sequence[str], left_out: list[str], *, skip_bad: bool = False
 ) -> list[InputDocument]:
-    """Read the texts that a run is asked about.
+    """Read the texts that a run is asked about; other files than those of `_HINT` are trial records.
 
-    A .txt file has a text on each line (or is PubTator); .csv, .tsv and .jsonl rows have `text` (and may have `id`).
-    Other files, and tables without `text`, are trial records: the run's own kind of text is taken from each, such as
-    why the trial stopped.
-    With `nct_ids` these trials only, in this order; without a `path` they are fetched from ClinicalTrials.gov.
-    `left_out` takes a message for each trial without such a text, or with `skip_bad` each row. BioftError: a file that
-    can't be read, a row without a text, an NCT id that is none or is not found.
+    Of a trial it is the run's own kind of text, such as why it stopped. With `nct_ids` these trials only, in this
+    order; without a `path` they are fetched from ClinicalTrials.gov. `left_out` takes a message for each trial without
+    such a text, or with `skip_bad` each row. BioftError: a file that can't be read, a row without a text, an NCT id
+    that is none or is not found.
     """
     if path is not None and not nct_ids:
         if path.name.lower().removesuffix(".gz").endswith(".txt"):
             return _lines(path)
-        if (rows := _rows(path, left_out if skip_bad else None)) is not None:
-            return list(_checked(rows, path, left_out, skip_bad))
+        if not _holds_trials(path):
+            if not (found := files.read(path, left_out if skip_bad else None, taken=())):
+                raise BioftError(f"{path} has no row with a text.")
+            others = ({key: value for key, value in each.fields.items() if key != "id"} for each in found)
+            return [replace(each, fields=fields) for each, fields in zip(found, others, strict=True)]
     trial_field = runs.read(run)["dataset"].get("trial_field")
     if trial_field is None:
         raise BioftError(
@@ -130,8 +128,7 @@ def read_input(
 def write(path: Path, texts: Sequence[InputDocument], answers: Sequence[LabelledAnswer]) -> None:
     """Write a row for each text as .csv or .jsonl, in one step: what was read, then the labels and their scores.
 
-    In CSV several labels are joined by "|", and each label has a column `score_<label>`. BioftError: another kind of
-    file, or an input column that the answer would take the name of.
+    In CSV several labels are joined by "|", and each label has a column `score_<label>`. BioftError: `check_columns`.
     """
     check_columns(path, texts, list(answers[0].scores) if answers else [])
     rows: list[dict[str, Any]] = []
@@ -169,46 +166,12 @@ def _lines(path: Path) -> list[InputDocument]:
     return texts
 
 
-def _rows(path: Path, skipped: list[str] | None) -> Iterator[tuple[int, dict[str, Any]]] | None:
-    """The number and the content of each row of a table or .jsonl file with texts; None for trial records."""
+def _holds_trials(path: Path) -> bool:
+    """Whether a file holds records of ClinicalTrials.gov, and not texts of one's own."""
     name = path.name.lower().removesuffix(".gz")
     if name.endswith((".csv", ".tsv")):
-        table = Table(path, hint=_HINT, skipped=skipped)
-        if OF_TRIALS in table.columns:
-            return None
-        if "text" not in table.columns:
-            Table(path, ["text"], hint=_HINT)  # says what is missing
-        return ((table.line, row) for row in table)
-    if name.endswith(".jsonl"):
-        lines = TextLines(path, _HINT)
-        rows = ((lines.number, row) for row in json_text.rows(lines, skipped))
-        first = next(rows, (1, {}))
-        return chain([first], rows) if OF_TRIALS_JSON not in first[1] else None
-    return None
-
-
-def _checked(
-    rows: Iterable[tuple[int, dict[str, Any]]], path: Path, left_out: list[str], skip_bad: bool
-) -> Iterator[InputDocument]:
-    found = False
-    for number, row in rows:
-        text = row.get("text")
-        if not isinstance(text, str) or not text.strip():
-            what = "no text" if not text or isinstance(text, str) else f"the text is of type {type(text).__name__}"
-            if not skip_bad:
-                keys = ", ".join(key[:40] for key in list(row)[:12]) or "nothing"
-                raise BioftError(
-                    f"{path}, line {number}: {what}; found: {keys}. Fill in `text`, remove the row, or give "
-                    "--skip-bad."
-                )
-            left_out.append(f"{path}, line {number}: {what}.")
-            continue
-        found = True
-        others = {key: value for key, value in row.items() if key not in ("id", "text")}
-        identifier = row.get("id")
-        yield InputDocument(f"line-{number}" if identifier in (None, "") else str(identifier), text, fields=others)
-    if not found:
-        raise BioftError(f"{path} has no row with a text.")
+        return OF_TRIALS in Table(path, hint=_HINT).columns
+    return not name.endswith(".jsonl") or OF_TRIALS_JSON in next(json_text.rows(TextLines(path, _HINT), []), {})
 
 
 def _texts_of_trials(
