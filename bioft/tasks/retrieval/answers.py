@@ -119,7 +119,6 @@ def embed(run: Sampled) -> Embedded:
 
 def embed_together(run: Sampled, together: list[tuple[str, str, str]]) -> Embedded:
     """Texts of which two each belong together, as a third text, their group, says; the encoder is that of a run."""
-    from bioft.models import base as models
     from bioft.models.embed import encode_texts
     from bioft.tasks.retrieval import encoder as contrastive
 
@@ -140,7 +139,5 @@ def embed_together(run: Sampled, together: list[tuple[str, str, str]]) -> Embedd
         others = np.flatnonzero(groups != group)
         pairs.append((place[first], int(rng.choice(others)), 0))
     tuned, _ = contrastive.load_run(run.directory)
-    options = contrastive.ContrastiveArguments(max_length=run.record["contrastive"]["max_length"])
-    base = contrastive.load_model(models.resolve_recorded(run.record["base_model"]), options).eval()
-    vectors = {BASE: encode_texts(base, texts), FINE_TUNED: encode_texts(tuned, texts)}
+    vectors = {BASE: encode_texts(contrastive.load_base(run.record), texts), FINE_TUNED: encode_texts(tuned, texts)}
     return Embedded("texts (mean of the tokens)", groups, groups, vectors, np.array(pairs))

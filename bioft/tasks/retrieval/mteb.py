@@ -17,10 +17,8 @@ from rich import box
 from rich.table import Table
 
 from bioft.errors import BioftError, extra, nearest
-from bioft.models import base as models
 from bioft.storage import files as storage_files
 from bioft.tasks.retrieval import encoder as contrastive
-from bioft.tasks.retrieval.encoder import ContrastiveArguments
 
 if TYPE_CHECKING:
     from mteb import AbsTask
@@ -51,9 +49,8 @@ def evaluate(
 ) -> list[dict[str, Any]]:
     """Evaluate the encoder of a finished run of `contrastive`, and its base model, on tasks of MTEB.
 
-    Writes `<out>/<task>/base.json` and `fine-tuned.json` (mteb's own results: every split, subset and metric), and
-    `<out>/summary.json`. A task whose files are there is not evaluated again, so that a long list can go on after an
-    interruption; files of another encoder are refused.
+    Writes `<out>/<task>/base.json` and `fine-tuned.json` (mteb's own results), and `<out>/summary.json`. A task whose
+    files are there is not evaluated again, so that a long list can go on after an interruption.
 
     Returns what the summary holds, for each task: `task`, `type`, `metric` (its main one), `base` and `fine-tuned`
     (their mean over splits and subsets) and `difference`. BioftError: no finished run of contrastive; data that can't
@@ -63,10 +60,7 @@ def evaluate(
     tuned, record = contrastive.load_run(directory)
     identity = {"recipe": record["recipe"], "name": Path(directory).resolve().name, "files": record["files"]}
     _claim(out, identity)
-    base = models.resolve_recorded(record["base_model"])
-    length = record["contrastive"]["max_length"]
-    untrained = contrastive.load_model(base, ContrastiveArguments(max_length=length)).to(models.local_device())
-    encoders = dict(zip(SYSTEMS, (untrained, tuned), strict=True))
+    encoders = dict(zip(SYSTEMS, (contrastive.load_base(record), tuned), strict=True))
     rows = []
     for task in tasks:
         scores = {name: _score(task, name, encoder, out, batch_size) for name, encoder in encoders.items()}
