@@ -25,11 +25,11 @@ def is_other_rule(stated: str, rule: str, record: Mapping[str, Any]) -> bool:
 def not_given(
     recorded: Sequence[float], choose: Callable[[Floats], Sequence[float]], scores: Floats, noise: float
 ) -> list[int]:
-    """The places of those of the recorded thresholds that the rule does not give on validation.
+    """The places of those of the recorded thresholds that the rule `choose` does not give on validation.
 
     On a plateau of thresholds that are equally good a forger may take the one that suits the test split. So it must be
-    the threshold that the rule `choose` gives on the validation `scores`, or on scores that differ from them by the
-    `noise` (its standard deviation) with which scores are made again.
+    what the rule gives on the validation `scores`, or on scores that differ from them by the `noise` (its standard
+    deviation) with which scores are made again.
     """
     rng, wanted = np.random.default_rng(0), np.asarray(recorded, dtype=float)
     given = [choose(scores)]

@@ -32,9 +32,8 @@ class ForMerge:
 class ForOnnx:
     """A run's model with what it reads and what it decides.
 
-    `inputs` are vocabulary ids of test examples. `pool` makes what is compared (logits or an embedding) of the output
-    for one of them, `predictions` an array of what the run would answer from all. `usage` says in the card how texts
-    become inputs, and outputs answers.
+    `inputs` are vocabulary ids of test examples; `pool` makes what is compared (logits or an embedding) of the output
+    for one of them, `predictions` what the run would answer from all. `usage` says so in the card.
     """
 
     model: Any

@@ -53,18 +53,12 @@ def by_neighbour(
 ) -> dict[str, dict[str, Any]]:
     """The main figure of the model and its best baseline on either kind of test texts, for the record.
 
-    Args:
-        figures: of a table and a dataset, as the task makes them.
-        tables: the predictions of the model (`FINE_TUNED`) and of the baselines, a row for each test text.
-        baseline: the best of these.
-        metric: its key among the figures, and its name.
-        dataset: with the texts of the test split.
-        trained_on: the rows that the model was trained on, which may be of more than the training split.
-        record: of the run.
+    `figures` makes those of a table and a dataset; `tables` are the predictions of the model (`FINE_TUNED`) and of the
+    baselines, a row for each test text; `metric` is a key among the figures, and its name; `trained_on` are the rows
+    that the model was trained on, which may be more than the training split.
 
-    Returns:
-        `{"by_neighbour": …}`: `cosine` (`NEAR`), `near` and `rest` (`n` and the figure of each system, where there are
-        `LEAST` texts) and a `sentence`; nothing of more than `MOST` test texts.
+    Returns `{"by_neighbour": …}`: `cosine` (`NEAR`), `near` and `rest` (`n` and the figure of each system, where there
+    are `LEAST` texts) and a `sentence`; nothing of more than `MOST` test texts.
     """
     if len(dataset["test"]) > MOST:
         return {}

@@ -34,8 +34,8 @@ def tasks_of(manifest: Mapping[str, Any], columns: set[str]) -> list[Task]:
 def baselines_of(directory: Path, wanted: str | None = None, encoders: Sequence[str] = ()) -> Baselines:
     """Fit the baselines of a task on a folder that `bioft build` wrote and evaluate them on its test split.
 
-    `wanted` is the name of the task; by default the first whose baselines need nothing but the dataset. `encoders` are
-    evaluated beside them: run folders, embedded models, or ids on the Hub. BioftError: no dataset there, none whose
+    `wanted` is the task's name; by default the first whose baselines need nothing but the dataset. `encoders` (run
+    folders, embedded models, or ids on the Hub) are evaluated beside them. BioftError: no dataset there, none whose
     baselines can be had without a run, another task than those, or one for which an encoder alone is nothing.
     """
     splits, manifest = storage.load(directory)

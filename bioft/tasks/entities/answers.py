@@ -34,19 +34,13 @@ from bioft.tasks.entities.predictions import Record
 
 
 def write(directory: Path, table: pd.DataFrame, baselines: Mapping[str, pd.DataFrame]) -> None:
-    """Write `predictions.parquet`: the predictions table of the model, and what each baseline found in its documents.
-
-    A row for each test document, its mentions and those found as JSON lists.
-    """
+    """Write `predictions.parquet`: the predictions table of the model, and what each baseline found."""
     others = {f"baseline_{name}": found["prediction"] for name, found in baselines.items()}
     table.assign(**others).to_parquet(directory / PREDICTIONS, index=False)
 
 
 def read(directory: Path, record: Record) -> pd.DataFrame:
-    """The predictions table that `write` wrote, a row for each test document.
-
-    Raises BioftError: the file is missing, can't be read or lacks a column.
-    """
+    """The predictions table that `write` wrote, a row for each test document; BioftError if it can't be read."""
     return read_table(directory, ("id", "label", "prediction"))
 
 

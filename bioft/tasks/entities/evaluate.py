@@ -19,7 +19,7 @@ from bioft.tasks.entities import errors as error_analysis, predictions, tagging
 from bioft.tasks.entities.baselines import ENTITIES
 from bioft.tasks.entities.predict import table_of
 from bioft.tasks.entities.predictions import Record
-from bioft.tasks.neighbours import by_neighbour
+from bioft.tasks.neighbours import Figures, by_neighbour
 
 SHOWN = {"f1": "F1", "precision": "Precision", "recall": "Recall", "unseen_f1": "F1, unseen", "macro_f1": "Macro F1"}
 
@@ -60,8 +60,8 @@ def baselines(dataset: DatasetDict, record: Record, progress: bool = False) -> d
 def figures(table: pd.DataFrame, dataset: DatasetDict, record: Record) -> Metrics:
     """Metrics of `bioft.metrics.entity_f1`, each with value, low, high (95 % interval over documents) and n.
 
-    Mentions with a name that does not occur in the documents trained on are also measured apart. Raises BioftError:
-    the predictions table is not about the test split of `dataset`.
+    Mentions with a name that does not occur in the documents trained on are also measured apart. BioftError: the table
+    is not about the test split.
     """
     test = dataset["test"]
     predictions.check_ids(table, test)
@@ -83,12 +83,21 @@ def comparisons(
         name: entity_f1.paired_f1(references, found, predictions.without_scores(its["prediction"]))
         for name, its in baselines.items()
     }
+    return compared(results, figures, {FINE_TUNED: table, **baselines}, dataset, record)
+
+
+def compared(
+    results: Mapping[str, estimates.PairedDifference],
+    figures: Figures,
+    tables: Mapping[str, pd.DataFrame],
+    dataset: DatasetDict,
+    record: Record,
+) -> dict[str, dict[str, Any]]:
+    """The comparison with the best baseline by its paired test, and both beside near neighbours of training."""
     best = report.describe_best(results, "F1")
-    systems = {FINE_TUNED: table, **baselines}
     trained_on = training_documents(dataset, record["train_on"])
-    return {"comparison": best} | by_neighbour(
-        figures, systems, best["baseline"], ("f1", "F1"), dataset, trained_on, record
-    )
+    near = by_neighbour(figures, tables, best["baseline"], ("f1", "F1"), dataset, trained_on, record)
+    return {"comparison": best} | near
 
 
 def audit(dataset: DatasetDict, record: Record) -> dict[str, Any]:
@@ -129,8 +138,8 @@ def tables(record: Record) -> list[Table]:
 def window_f1(labels: Sequence[str]) -> Callable[[Any], dict[str, float]]:
     """A function for a trainer's `compute_metrics`: micro F1 of exact spans, counted window by window.
 
-    The trainer shuffles windows by length, so it counts them by themselves; a mention on the border of two windows
-    counts as two halves. Good for choosing a checkpoint; the figures of a run come from whole documents.
+    A mention on the border of two windows counts as two halves. Good for choosing a checkpoint; the figures of a run
+    come from whole documents.
     """
 
     def compute(prediction: Any) -> dict[str, float]:

@@ -27,9 +27,9 @@ def find_entities(
 ) -> list[list[Entity]]:
     """Find the entities of each text, in order; they do not overlap.
 
-    `model` is a token classification model, with or without a PEFT adapter, and its fast tokenizer, as from `load`;
-    of the record its `labels`, in the model's order, and `windows` are read. Without `progress`, the text of a
-    progress bar, none is shown. Raises BioftError for a window that does not suit the model (`windows.window_size`).
+    `model` is a token classification model, with or without a PEFT adapter, and its fast tokenizer, as from `load`; of
+    the record its `labels`, in the model's order, and `windows` are read. `progress` is the text of a progress bar.
+    BioftError: a window that does not suit the model (`windows.window_size`).
     """
     encoder, tokenizer, *_ = model
     labels, kept = record["labels"], record["windows"]
@@ -57,7 +57,7 @@ def load(
 ) -> tuple[Any, Any, dict[str, Any]]:
     """The model of a finished run on a task, on this process's device, its tokenizer and its record.
 
-    Raises BioftError: no finished run, one on another task, files changed since, or another base model.
+    BioftError: no finished run, one on another task, files changed since, or another base model.
     """
     record = runs.read_trained(directory, task)
     labels = dict(enumerate(record["labels"]))
@@ -66,10 +66,7 @@ def load(
 
 
 def check_not_trained_on(run: str | Path, manifest: Mapping[str, Any]) -> None:
-    """Stop unless a run was tested on the test split of a dataset: else it may have been trained on its documents.
-
-    Raises BioftError: another test split, or no finished run.
-    """
+    """Stop unless a run was tested on the test split of a dataset: else it may have been trained on its documents."""
     if runs.read(run)["dataset"]["fingerprints"].get("test") != manifest["fingerprints"]["test"]:
         raise BioftError(
             f"The run in {run} has another test split: it may have been trained on these test documents. Give a run "
@@ -78,10 +75,7 @@ def check_not_trained_on(run: str | Path, manifest: Mapping[str, Any]) -> None:
 
 
 def predict(model: Sequence[Any], rows: Dataset, record: Record, progress: str | None = None) -> pd.DataFrame:
-    """The predictions table of documents: `id`, and as JSON lists `label` and `prediction`, with scores.
-
-    The arguments are those of `find_entities`.
-    """
+    """The predictions table of documents: `id`, and as JSON lists `label` and `prediction`, with scores."""
     found = find_entities(model, list(rows["text"]), record, progress)
     return table_of(rows, [[(*entity.span, entity.score) for entity in entities] for entities in found])
 

@@ -43,7 +43,7 @@ def check_ids(table: pd.DataFrame, rows: Any) -> None:
 def of_rows(table: pd.DataFrame, rows: Any) -> pd.DataFrame:
     """The table with a row for each of these documents, in their order; of those that it does not name it has nothing.
 
-    Raises BioftError: it has another document.
+    BioftError: it has another document.
     """
     ids = list(rows["document_id"])
     if unknown := sorted(set(table["id"]) - set(ids)):

@@ -69,8 +69,8 @@ def window_dataset(
 ) -> tuple[Dataset, int]:
     """The windows of annotated documents as a trainer takes them, and how many documents were cut (see `align`).
 
-    Columns: `input_ids`, `attention_mask`, `labels` and `length`, one row for each window. `labels` are in the order
-    of the model, `size` and `overlap` counted in tokens of text.
+    Columns: `input_ids`, `attention_mask`, `labels` and `length`. `labels` are in the order of the model, `size` and
+    `overlap` counted in tokens of text.
     """
     tokens, tags, cut = align(tokenizer, list(documents["text"]), entity_f1.spans(documents), labels)
     windows = split_into_windows([len(found.ids) for found in tokens], size, overlap)
@@ -89,7 +89,7 @@ def merge(
 ) -> list[np.ndarray]:
     """Put the scores of windows together to those of whole documents, for each an array of shape (tokens, labels).
 
-    The windows come in any order; `scores` are of their tokens without the special ones, `lengths` those of documents.
+    The windows come in any order; `scores` are of their tokens without the special ones.
     """
     merged = [np.zeros((length, n_labels), dtype=np.float32) for length in lengths]
     for w, values in zip(windows, scores, strict=True):
@@ -108,7 +108,7 @@ def longest_input(tokenizer: Any, model: Any) -> int:
 def window_size(tokenizer: Any, model: Any, window_length: int, window_overlap: int) -> int:
     """How many tokens of text a window of `window_length` tokens holds.
 
-    Raises BioftError: a window that is longer than the model can read, or not longer than its overlap.
+    BioftError: a window that is longer than the model can read, or not longer than its overlap.
     """
     size = window_length - sum(map(len, special_tokens(tokenizer)))
     limit = longest_input(tokenizer, model)

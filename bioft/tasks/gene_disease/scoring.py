@@ -8,6 +8,7 @@ import copy
 import types
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -37,14 +38,11 @@ def score(
     reuse_prefix: bool = True,
     progress: str | None = None,
 ) -> np.ndarray:
-    """Score prompts, given as token ids, by the two answers that may follow them, each of one or several tokens.
+    """The probability of `positive` among two answers (of one or several tokens) to each prompt, shape (n,), float64.
 
     The model is a causal language model, with or without a PEFT adapter; `batch_tokens` are padded tokens in one
     forward pass, by default what suits its device. With `reuse_prefix` the tokens that all prompts begin with are
     computed once. BioftError: an empty prompt, or answers that do not differ.
-
-    Returns:
-        Probabilities of `positive` among the two, shape `(len(prompts),)`, float64, in the order given.
     """
     answers = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in (positive, negative)]
     if answers[0] == answers[1]:
@@ -149,11 +147,9 @@ def _last_layer_at(backbone: Any, positions: torch.Tensor) -> Iterator[None]:
 
 def shared_prefix(prompts: list[list[int]]) -> list[int]:
     """The tokens that all prompts begin with; at least one token of each prompt is left over."""
-    first, last = min(prompts), max(prompts)
-    length = 0
-    while length < min(len(first), len(last)) and first[length] == last[length]:
-        length += 1
-    return first[: min(length, min(map(len, prompts)) - 1)]
+    pairs = zip(min(prompts), max(prompts), strict=False)
+    shared = [token for token, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)]
+    return shared[: min(map(len, prompts)) - 1]
 
 
 def _pad(rows: list[list[int]], device: torch.device) -> torch.Tensor:

@@ -14,7 +14,8 @@ from bioft.tasks.embedded import Embedded, Sampled
 
 properties = words_of_texts
 COUNTS = ["hidden", "correct", "loss"]
-"""What is stored of a text: how many tokens were masked, how many of them were found, the sum of their losses."""
+"""What is stored of a text: how many tokens were masked, how many of them the first choice is correct for, and the sum
+of their losses: negative log-probabilities (natural logarithm)."""
 
 
 def read(directory: Path, record: Mapping[str, Any]) -> pd.DataFrame:

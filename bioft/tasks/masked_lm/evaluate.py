@@ -54,11 +54,7 @@ def fixed_questions(texts: Sequence[str], tokenizer: Any, block_length: int, see
 
 @torch.no_grad()
 def answer(model: Any, tokenizer: Any, questions: Questions, progress: str | None = None) -> pd.DataFrame:
-    """Let a model (with `use_masked_head`) predict every masked token.
-
-    Returns for each text how many tokens were masked (`hidden`), for how many the model's first choice is `correct`,
-    and their `loss`: the sum of their negative log-probabilities (natural logarithm).
-    """
+    """Let a model (with `use_masked_head`) predict every masked token; returns the columns `COUNTS` for each text."""
     collator = collator_for(model, tokenizer, probability=PROBABILITY, always_mask=True)
     device = next(model.parameters()).device
     totals = np.zeros((3, questions.texts))
@@ -97,10 +93,7 @@ def answer_by_frequency(texts: Sequence[str], tokenizer: Any, questions: Questio
 
 
 def baselines(dataset: DatasetDict, record: Mapping[str, Any], progress: bool = False) -> dict[str, pd.DataFrame]:
-    """What the most frequent token would get right, as a predictions table by the name of the baseline.
-
-    Of `record` the base model, whose tokenizer it takes, and the length of blocks are read.
-    """
+    """What the most frequent token (of the base model's tokenizer) would get right, as a predictions table by name."""
     base = models.resolve_recorded(record["base_model"])
     tokenizer = AutoTokenizer.from_pretrained(base.path, revision=base.revision if base.path == base.id else None)
     test = dataset["test"]
@@ -122,10 +115,7 @@ def figures(table: pd.DataFrame, dataset: Any, record: Mapping[str, Any]) -> dic
 def comparisons(
     table: pd.DataFrame, baselines: Mapping[str, pd.DataFrame], dataset: Any, record: Mapping[str, Any]
 ) -> dict[str, dict[str, Any]]:
-    """Paired test of the accuracy on masked tokens against the best of base model and baselines.
-
-    `adaptation` says what the training changed. The answers of the base model are read from `table`, as it is stored.
-    """
+    """Paired test of the accuracy on masked tokens against the best of base model and baselines, and `adaptation`."""
     base = systems(table, record)[BASE]
     results = {name: difference(table, its) for name, its in {"base model": base, **baselines}.items()}
     comparison = report.describe_best(results, "accuracy on hidden tokens")

@@ -72,7 +72,7 @@ class MaskingCollator:
             chosen[int((~special).nonzero()[0])] = True
         labels = torch.where(chosen, ids, NOT_PREDICTED)
         fate = torch.rand(len(ids), generator=generator)
-        masked = chosen & (fate < 0.8) | (chosen if self.always_mask else torch.zeros_like(chosen))
+        masked = chosen & ((fate < 0.8) | self.always_mask)
         replaced = chosen & (fate >= 0.9) & ~masked
         random = torch.randint(len(self.tokenizer), ids.shape, generator=generator)
         return torch.where(masked, self.tokenizer.mask_token_id, torch.where(replaced, random, ids)), labels

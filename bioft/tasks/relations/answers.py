@@ -25,8 +25,7 @@ END_TO_END = "predictions_end_to_end.parquet"
 def write(directory: Path, candidates: pd.DataFrame, table: pd.DataFrame) -> None:
     """Write `predictions.parquet`: the candidates with their scores, as `predict.candidates_table` gives them.
 
-    Where the predictions table has relations between found entities, these go to `predictions_end_to_end.parquet`,
-    a row for each: document_id, type, head, tail, score.
+    Relations between found entities, where the predictions table has them, go to `predictions_end_to_end.parquet`.
     """
     candidates.to_parquet(directory / PREDICTIONS, index=False)
     if "end_to_end_prediction" in table:
@@ -39,8 +38,7 @@ def read(directory: Path, record: Record) -> pd.DataFrame:
     """The predictions table of what `write` wrote, a row for each document that is named there.
 
     Columns, with JSON lists of (type, head, tail): `id`, `label`, `prediction`, and where it was evaluated end to end
-    `end_to_end_prediction`; of predictions the score follows. Raises BioftError: a file is missing, can't be read or
-    lacks a column.
+    `end_to_end_prediction`; of predictions the score follows. BioftError: a file is missing or can't be read.
     """
     table = read_table(directory, [*KEY, "label", "score", "prediction"])
     rows = {"prediction": table[table["prediction"] == 1]}

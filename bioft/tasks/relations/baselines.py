@@ -19,7 +19,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from sklearn.preprocessing import StandardScaler
 
-from bioft.errors import BioftError
 from bioft.metrics import thresholds
 from bioft.metrics.relation_f1 import Relation
 from bioft.tasks.entities.baselines import document_rows
@@ -45,10 +44,7 @@ class RelationBaseline(ABC):
     """Says which concepts of a document are related, after being fitted on a training split."""
 
     def fit(self, train: Dataset) -> Self:
-        """Fit on a training split (columns `text`, `entities`, `relations`) and return the baseline itself.
-
-        Raises BioftError: a column is missing, or no relation is between concepts that are mentioned.
-        """
+        """Fit on a training split and return the baseline itself; BioftError: no relation between its mentions."""
         rows = document_rows(train, ("text", "entities", "relations"))
         self.arguments = relations.argument_types(rows)
         """Relation type → the entity types of head and tail that it has in training."""
@@ -56,13 +52,7 @@ class RelationBaseline(ABC):
         return self
 
     def predict(self, dataset: Dataset) -> list[list[Relation]]:
-        """Return the relations (type, head, tail) of each document.
-
-        The columns `text` and `entities` are looked at; `relations` need not be there. Raises BioftError: a column is
-        missing, or the baseline was not fitted.
-        """
-        if not hasattr(self, "arguments"):
-            raise BioftError(f"The {type(self).__name__} baseline is not fitted: call fit(train) first.")
+        """Return the relations (type, head, tail) of each document by its `text` and `entities`."""
         rows = document_rows(dataset, ("text", "entities"))
         predicted: list[list[Relation]] = [[] for _ in rows]
         for name, candidate in self._predict(rows, relations.candidates(rows, self.arguments)):
@@ -122,10 +112,9 @@ class KnownPair(RelationBaseline):
 class TfIdf(RelationBaseline):
     """Logistic regression on the words between and around the mentions of two concepts, for each relation type.
 
-    TF-IDF features: words and word pairs between a head and a tail mention in one sentence, with their order, four
-    words on either side, and the names themselves. Besides: how often both are in a sentence, how near they come,
-    whether either is in the first sentence (the title), and how many heads and tails are mentioned more often.
-    The threshold is the one with the highest F1 in cross-validation over training documents.
+    TF-IDF of `candidate_words`. Besides: how often both are in a sentence, how near they come, whether either is in
+    the first sentence (the title), and how many heads and tails are mentioned more often. The threshold is the one
+    with the highest F1 in cross-validation over training documents.
     """
 
     def _fit(self, rows: Rows, candidates: Sequence[Candidate]) -> None:

@@ -57,9 +57,8 @@ def concepts_in(entities: Iterable[Mapping[str, Any]]) -> list[Concept]:
 
 
 def argument_types(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[tuple[str, str]]]:
-    """The entity types between which each relation type was annotated, both in alphabetical order.
-
-    Raises BioftError: there is no relation between mentioned concepts.
+    """The entity types between which each relation type was annotated, both in alphabetical order; BioftError without
+    any.
     """
     found: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
     for row in rows:
@@ -91,10 +90,7 @@ def candidates(rows: Iterable[Mapping[str, Any]], arguments: Arguments) -> list[
 
 
 def mention_pairs(heads: Sequence[Place], tails: Sequence[Place]) -> list[tuple[Place, Place]]:
-    """All pairs of a head's and a tail's mentions, which are in order; of more than `MENTION_PAIRS` the nearby ones.
-
-    Each mention of the head is then paired with equally many of the tail, those that begin nearest to it.
-    """
+    """All pairs of a head's and a tail's mentions (in order); of more than `MENTION_PAIRS` the nearby ones."""
     if len(heads) * len(tails) <= MENTION_PAIRS:
         return list(product(heads, tails))
     number = max(MENTION_PAIRS // len(heads), 1)
@@ -139,10 +135,7 @@ def label_names(arguments: Arguments) -> list[str]:
 
 
 def encode_labels(candidate: Candidate, names: Sequence[str]) -> int | list[float]:
-    """The label of a candidate for a classifier: an index in `names`, or a 0 or 1 for each of them.
-
-    `names` are those of `label_names`, in any order.
-    """
+    """The label of a candidate for a classifier: an index in `names`, or a 0 or 1 for each of them."""
     if NO_RELATION in names:
         return list(names).index(next(iter(candidate.types), NO_RELATION))
     return [float(name in candidate.types) for name in names]
@@ -153,9 +146,8 @@ def type_scores(
 ) -> np.ndarray:
     """Probabilities of each relation type (in the order of `arguments`), shape `(candidates, types)`.
 
-    The logits, shape `(candidates, labels)`, are of a classifier with labels `names`: those of `label_names` in any
-    order, by default the types in the order of `arguments`. A type that does not take the entity types of a candidate
-    gets probability 0.
+    The logits, shape `(candidates, labels)`, are of a classifier with labels `names`, in any order, by default the
+    types. A type that does not take the entity types of a candidate gets probability 0.
     """
     names = list(arguments) if names is None else names
     logits = np.asarray(logits, dtype=np.float64).reshape(-1, len(names))

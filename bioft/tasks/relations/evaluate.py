@@ -10,14 +10,13 @@ from datasets import Dataset, DatasetDict
 from bioft import metrics
 from bioft.datasets.documents.corpus import expected_supports, training_documents
 from bioft.datasets.documents.pubtator import concepts
-from bioft.metrics import counts, relation_f1, report, thresholds
+from bioft.metrics import counts, relation_f1, thresholds
 from bioft.metrics.estimation import estimates
 from bioft.task import FINE_TUNED
 from bioft.tasks.choices import Checked, is_other_rule, not_given
 from bioft.tasks.entities import predict as entity_prediction, predictions
-from bioft.tasks.entities.evaluate import audit, plot, tables
+from bioft.tasks.entities.evaluate import audit, compared, plot, tables
 from bioft.tasks.entities.predictions import Record
-from bioft.tasks.neighbours import by_neighbour
 from bioft.tasks.relations import candidates as relations, errors
 from bioft.tasks.relations.baselines import RELATIONS
 from bioft.tasks.relations.linking import ConceptDictionary
@@ -72,8 +71,7 @@ def figures(table: pd.DataFrame, dataset: DatasetDict, record: Record) -> Metric
     """Metrics of `bioft.metrics.relation_f1`, each with value, 95 % interval over documents, and n.
 
     They are of relations between annotated entities; where the table has those between found entities, their micro F1,
-    precision and recall are added as `end_to_end_f1` and so on. Raises BioftError: the predictions table has a
-    document that the test split lacks.
+    precision and recall are added as `end_to_end_f1` and so on. BioftError: a document that the test split lacks.
     """
     test = dataset["test"]
     table, references = predictions.of_rows(table, test), relation_f1.relations(test)
@@ -96,12 +94,7 @@ def comparisons(
     test = dataset["test"]
     references, found = relation_f1.relations(test), _found(table, test)
     results = {name: relation_f1.paired_f1(references, found, _found(its, test)) for name, its in baselines.items()}
-    best = report.describe_best(results, "F1")
-    systems = {FINE_TUNED: table, **baselines}
-    trained_on = training_documents(dataset, record["train_on"])
-    return {"comparison": best} | by_neighbour(
-        figures, systems, best["baseline"], ("f1", "F1"), dataset, trained_on, record
-    )
+    return compared(results, figures, {FINE_TUNED: table, **baselines}, dataset, record)
 
 
 def baseline_names(record: Record) -> list[str]:
@@ -110,10 +103,7 @@ def baseline_names(record: Record) -> list[str]:
 
 
 def check_choices(model: Sequence[Any], dataset: DatasetDict, record: Record, noise: float) -> Checked:
-    """Why the recorded threshold is not the one that validation gives, and what to know of it; see `check_threshold`.
-
-    `noise` is that of the model's scores.
-    """
+    """Why the recorded threshold is not the one that validation gives, and notes: see `check_threshold`."""
     validation = dataset["validation"]
     return check_threshold(lambda: score(model, validation.to_list(), record), validation, record, noise)
 
@@ -121,10 +111,7 @@ def check_choices(model: Sequence[Any], dataset: DatasetDict, record: Record, no
 def check_threshold(
     scores: Callable[[], RelationScores], validation: Dataset, record: Record, noise: float
 ) -> Checked:
-    """Why validation, of which these are the scores, does not give the recorded threshold; and notes.
-
-    One that the user gave is none of validation's: a note says so.
-    """
+    """Why validation, of which these are the scores, does not give the recorded threshold; and notes."""
     recorded, stated = record["relations"]["threshold"], record["relations"]["threshold_chosen_on"]
     if stated == "given":
         return [], [f"The threshold {recorded:.4f} was given by hand: it may have been chosen on the test split."]
@@ -155,8 +142,7 @@ def analyses(tables: Mapping[str, pd.DataFrame], dataset: Any, record: Record) -
 def find_and_link(run: str | None, test: Dataset, manifest: Record, dictionary: ConceptDictionary) -> Dataset | None:
     """The test documents with the entities that a run of `token_classification` finds; None without a run.
 
-    Each gets the concept id that the dictionary has for it. Raises BioftError: the run was evaluated on another test
-    split, so these documents may be among those that it was trained on; or there is no such run.
+    Each gets the concept id that the dictionary has for it. BioftError: no such run, or one with another test split.
     """
     if run is None:
         return None
@@ -180,7 +166,7 @@ def describe_links(run: str | None, linked: Dataset | None) -> dict[str, Any] | 
 def pair_f1(names: Sequence[str], missed: int) -> Callable[[Any], dict[str, float]]:
     """A function for a trainer's `compute_metrics`: the highest micro F1 that any threshold gives.
 
-    `names` are the labels of the classifier in its order, `missed` counts relations that are between no candidates.
+    `names` are the labels of the classifier, `missed` counts relations that are between no candidates.
     """
 
     def compute(prediction: Any) -> dict[str, float]:

@@ -25,8 +25,7 @@ class ConceptDictionary:
 
     Names are compared without case, punctuation and plural s. A mention in brackets right behind another of its type
     ("acute renal failure (ARF)") has that one's id wherever else it stands in the document: abbreviations mean
-    something else in every article. What is in neither stays unlinked, so the dictionary knows no concept that the
-    training documents do not mention.
+    something else in every article. What is in neither stays unlinked.
     """
 
     ids: Mapping[str, Mapping[str, str]]

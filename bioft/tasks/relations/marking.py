@@ -33,9 +33,8 @@ class MarkedText(NamedTuple):
 class Markers:
     """How the two concepts of a candidate are marked, in texts of at most `max_length` tokens, special ones counted.
 
-    The style is "entity" (`@ aspirin @ … # asthma #`), "typed" (`@ chemical: aspirin @`) or "masked" (`@ chemical`,
-    the mention's own text is left out). With `added_tokens` the markers are tokens that the tokenizer must have. A
-    `summary` begins the text with a few words on where the document mentions the two concepts (`summarise`).
+    The style is "entity" (`@ aspirin @ … # asthma #`), "typed" (`@ chemical: aspirin @`) or "masked" (`@ chemical`).
+    With `added_tokens` the markers are tokens that the tokenizer must have. A `summary` begins the text (`summarise`).
     """
 
     style: str
@@ -62,10 +61,10 @@ class Markers:
 def mark(texts: Sequence[str], found: Sequence[Candidate], tokenizer: Any, markers: Markers) -> list[MarkedText]:
     """Write for each candidate a text in which its two concepts are marked.
 
-    Only sentences that mention one of the two concepts are kept, in their order. Where they do not all fit, those
-    that mention both come first, then those nearest to one that mentions the other concept; a sentence that is too
-    long for itself is cut around a mention. At least one mention of each concept is kept, in the same sentence where
-    there is one. Raises BioftError: an unknown style, or a `max_length` that has no room for two mentions.
+    Only sentences that mention one of the two concepts are kept, in their order. Where they do not all fit, those that
+    mention both come first, then those nearest to one that mentions the other concept; a sentence that is too long for
+    itself is cut around a mention. At least one mention of each concept is kept, in the same sentence where there is
+    one. BioftError: an unknown style, or a `max_length` that has no room for two mentions.
     """
     if markers.style not in MARKER_STYLES:
         raise BioftError(f"marker_style is {markers.style!r}; it must be one of {', '.join(MARKER_STYLES)}.")
@@ -91,11 +90,11 @@ def mark(texts: Sequence[str], found: Sequence[Candidate], tokenizer: Any, marke
 
 
 def summarise(texts: Sequence[str], found: Sequence[Candidate]) -> list[str]:
-    """Where the document of each candidate mentions the two concepts, in a few words.
+    """Where the document of each candidate mentions the two concepts: "chemical main, in title; disease second;
+    together once. ".
 
-    Such as "chemical main, in title; disease second; together twice. ": whether other chemicals (diseases) are
-    mentioned more often, whether the title mentions it, and in how many sentences both stand. A classifier that sees
-    a few sentences of a document does not know that, and much of what a document is about shows in it.
+    Whether other chemicals (diseases) are mentioned more often, whether the title mentions it, and in how many
+    sentences both stand. A classifier that sees a few sentences of a document does not know that.
     """
     openings = []
     for candidate, values in zip(found, _pair_counts(texts, found).tolist(), strict=True):
@@ -278,8 +277,8 @@ PAIR_FEATURES = (
 def sentences(text: str) -> list[Place]:
     """First and last place of each sentence; together they cover the text.
 
-    A sentence ends at a full stop, question or exclamation mark, white space, and then what a sentence may begin
-    with: a capital, a digit or an opening bracket. That splits after some abbreviations too, and never in a word.
+    A sentence ends at a full stop, question or exclamation mark, white space, and then what a sentence may begin with:
+    a capital, a digit or an opening bracket. That splits after some abbreviations too, and never in a word.
     """
     starts = [0, *(match.end() for match in _SENTENCE_END.finditer(text)), len(text)]
     return [(start, end) for start, end in pairwise(starts) if start < end]

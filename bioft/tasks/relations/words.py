@@ -21,8 +21,7 @@ def candidate_words(rows: Rows, candidates: Sequence[Candidate]) -> list[list[st
     """The words of each candidate, each with the role it has: "head:lithium", "between:induced", "head-tail:induced".
 
     The names of both concepts, as a whole and by words; words and word pairs between a head and a tail mention in one
-    sentence, with their order, and the words on either side. Other mentions are their entity type there. A word that
-    stands there several times is there several times.
+    sentence, with their order, and the words on either side. Other mentions are their entity type there.
     """
     sentences = SentenceNumbers(row["text"] for row in rows)
     tokens = {document: _masked_tokens(rows[document]) for document in {c.document for c in candidates}}
@@ -30,10 +29,7 @@ def candidate_words(rows: Rows, candidates: Sequence[Candidate]) -> list[list[st
 
 
 def in_one_sentence(sentences: SentenceNumbers, candidate: Candidate) -> Iterator[tuple[Place, Place]]:
-    """Yield each mention of the head with each of the tail that begins in the same sentence.
-
-    Of very many in one sentence, those of `relations.mention_pairs`.
-    """
+    """Yield each mention of the head with each of the tail that begins in the same sentence (see `mention_pairs`)."""
     of_head: defaultdict[int, list[Place]] = defaultdict(list)
     of_tail: defaultdict[int, list[Place]] = defaultdict(list)
     for found, concept in ((of_head, candidate.head), (of_tail, candidate.tail)):

@@ -120,10 +120,6 @@ def test_only_the_text_is_looked_at():
 def test_what_can_not_be_fitted():
     with pytest.raises(BioftError, match="no document of the training split has a mention"):
         Dictionary().fit(dataset(document("aspirin", ("aspirin", "Chemical"))).select([]))
-    with pytest.raises(BioftError, match="no column entities; it has text"):
-        Dictionary().fit(Dataset.from_dict({"text": ["aspirin"]}))
-    with pytest.raises(BioftError, match="not fitted"):
-        Dictionary().predict(Dataset.from_dict({"text": ["aspirin"]}))
 
 
 # --- BC5CDR

@@ -157,10 +157,6 @@ def test_relations_are_not_looked_at_and_rows_keep_their_order(name):
 def test_what_can_not_be_fitted(name):
     with pytest.raises(BioftError, match="no relation between concepts"):
         RELATIONS[name]().fit(dataset(document("ibuprofen for fever.")))
-    with pytest.raises(BioftError, match="no column relations; it has text, entities"):
-        RELATIONS[name]().fit(dataset(*TRAIN).select_columns(["text", "entities"]))
-    with pytest.raises(BioftError, match="not fitted"):
-        RELATIONS[name]().predict(dataset(*TRAIN))
 
 
 @pytest.mark.parametrize("name", NAMES)
