@@ -229,9 +229,9 @@ def _streams(path: Path) -> Iterator[tuple[str, Callable[[], IO[bytes]]]]:
                 yield name, partial(_unpacked, partial(archive.open, member), name)
 
 
-def _unpacked(opened: Callable[[], IO[bytes]], name: str) -> IO[bytes]:
+def _unpacked(opened: Callable[[], Any], name: str) -> IO[bytes]:
     try:
-        stream = io.BufferedReader(cast(Any, opened()))
+        stream = io.BufferedReader(opened())
     except ZIP_ERRORS as error:
         encrypted = "encrypt" in str(error) or "password" in str(error)
         problem = "is encrypted" if encrypted else f"can't be unpacked ({error})"
