@@ -11,14 +11,14 @@ from datasets import Dataset, DatasetDict
 from bioft import metrics
 from bioft.datasets.gene_disease import audit as audits
 from bioft.datasets.gene_disease.baselines import GENE_DISEASE
-from bioft.metrics import intervals, report, thresholds as choosing
+from bioft.metrics import combination, intervals, report, thresholds as choosing
 from bioft.metrics.estimation import estimates
 from bioft.metrics.estimation.estimates import PairedDifference
 from bioft.models.progress import track
 from bioft.storage.runs import PREDICTIONS
 from bioft.task import BASE, FINE_TUNED
 from bioft.tasks.choices import Checked, is_other_rule, not_given
-from bioft.tasks.gene_disease import TASK, pair_plots, together
+from bioft.tasks.gene_disease import TASK, pair_plots
 from bioft.tasks.gene_disease.prompts import PairPrompts
 from bioft.tasks.gene_disease.table import PAIR, pairs_share, predictions, thresholds
 
@@ -53,8 +53,8 @@ def fit_baselines(
         yield name, each[name]
     if threshold_chosen_on(dataset) == choosing.VALIDATION:
         by_split = {split: {name: its[split] for name, its in each.items()} for split in ("validation", "test")}
-        weights = together.fit(labels_of(dataset["validation"]), by_split["validation"])
-        yield together.TOGETHER, {split: together.score(weights, its) for split, its in by_split.items()}
+        weights = combination.fit(labels_of(dataset["validation"]), by_split["validation"])
+        yield combination.TOGETHER, {split: combination.score(weights, its) for split, its in by_split.items()}
 
 
 def baselines(dataset: DatasetDict, record: Mapping[str, Any], progress: bool = False) -> dict[str, pd.DataFrame]:
@@ -69,7 +69,7 @@ def baselines(dataset: DatasetDict, record: Mapping[str, Any], progress: bool = 
 def baseline_names(record: Mapping[str, Any]) -> list[str]:
     """The baselines that a run has: all of them and, where validation is large enough to fit it, their combination."""
     fitted = record["scoring"]["threshold_chosen_on"] == choosing.VALIDATION
-    return [*GENE_DISEASE, *([together.TOGETHER] if fitted else [])]
+    return [*GENE_DISEASE, *([combination.TOGETHER] if fitted else [])]
 
 
 def combine(dataset: DatasetDict, scored: Mapping[str, Scores], on: str) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def combine(dataset: DatasetDict, scored: Mapping[str, Scores], on: str) -> dict
     if on != choosing.VALIDATION:
         return {}
     scores = {name: its["validation"] for name, its in scored.items()}
-    return {"combination": together.with_model(labels_of(dataset["validation"]), scores)}
+    return {"combination": combination.with_model(labels_of(dataset["validation"]), scores)}
 
 
 def figures(table: pd.DataFrame, dataset: Any, record: Mapping[str, Any]) -> dict[str, dict[str, float | int | None]]:
@@ -114,11 +114,11 @@ def comparisons(
     best = report.describe_best(
         {name: compare(table, its) for name, its in baselines.items()}, SHOWN[COMPARED], TASK.shared
     )
-    combination = record.get("scoring", {}).get("combination")
-    if combination is None or not baselines.keys() >= {together.TOGETHER, *combination["weights"]} - {FINE_TUNED}:
+    weights = record.get("scoring", {}).get("combination")
+    if weights is None or not baselines.keys() >= {combination.TOGETHER, *weights["weights"]} - {FINE_TUNED}:
         return {"comparison": best}
-    combined = together.table(combination, table, baselines)
-    added = report.describe_added(compare(combined, baselines[together.TOGETHER]), SHOWN[COMPARED], TASK.shared)
+    combined = combination.table(weights, table, baselines)
+    added = report.describe_added(compare(combined, baselines[combination.TOGETHER]), SHOWN[COMPARED], TASK.shared)
     return {"comparison": best, "added": added | {"metrics": figures(combined, dataset, record)}}
 
 
@@ -162,9 +162,9 @@ def check_choices(model: Any, dataset: DatasetDict, record: Mapping[str, Any], n
                 f"{name}: validation does not give the recorded threshold {recorded[name]:.4f} but {best:.4f}."
             )
     recorded_weights = record["scoring"].get("combination")
-    if recorded_weights is not None and together.differs(recorded_weights, labels, scores):
+    if recorded_weights is not None and combination.differs(recorded_weights, labels, scores):
         reasons.append("Validation does not give the recorded weights of the model beside all baselines.")
-    elif recorded_weights is None and together.TOGETHER in scores:
+    elif recorded_weights is None and combination.TOGETHER in scores:
         reasons.append("The record does not say what the model adds to all baselines.")
     return sorted(reasons), []
 

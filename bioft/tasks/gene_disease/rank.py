@@ -15,13 +15,13 @@ from rich import box, table
 from bioft.datasets.recorded import recorded_data
 from bioft.errors import BioftError, nearest
 from bioft.hub import pull
-from bioft.metrics import report
+from bioft.metrics import combination, report
 from bioft.metrics.estimation import estimates
 from bioft.storage import runs
 from bioft.storage.tables import Table
 from bioft.storage.text_lines import normalise
 from bioft.task import FINE_TUNED
-from bioft.tasks.gene_disease import TASK, evaluate, predict as prediction, together
+from bioft.tasks.gene_disease import TASK, evaluate, predict as prediction
 
 SIDES = ("gene", "disease")
 FIRST = (10, 100)
@@ -124,14 +124,14 @@ def _ranked(
     asked = Dataset.from_pandas(rows.assign(label=0), preserve_index=False)
     dataset = DatasetDict({"train": splits["train"], "validation": splits["validation"], "test": asked})
     by_system = {name: its["test"] for name, its in evaluate.fit_baselines(dataset, record, progress=True)}
-    combination = record["scoring"].get("combination")
+    weights = record["scoring"].get("combination")
     rows = rows.assign(**by_system)
-    if combination is None:
+    if weights is None:
         notes.append("Validation is too small to weigh baselines: the model alone ranks all candidates.")
         read = np.ones(len(rows), bool)
     else:
         side = min(SIDES, key=lambda each: rows[f"{each}_id"].nunique())
-        places = rows.groupby(f"{side}_id")[together.TOGETHER].rank(ascending=False, method="first")
+        places = rows.groupby(f"{side}_id")[combination.TOGETHER].rank(ascending=False, method="first")
         read = (places <= top).to_numpy()
         if not read.all():
             notes.append(f"The model read the first {top:,} of each list, as the baselines rank it; the rest follows.")
@@ -140,14 +140,14 @@ def _ranked(
         model, prompts, {each: rows.loc[read, each].tolist() for each in SIDES}, progress="Model"
     )
     rows["score"] = rows["model"]
-    if combination is not None:
+    if weights is not None:
         scores = {name: rows.loc[read, name].to_numpy() for name in by_system}
-        rows.loc[read, "score"] = together.score(
-            combination, {FINE_TUNED: rows.loc[read, "model"].to_numpy(), **scores}
+        rows.loc[read, "score"] = combination.score(
+            weights, {FINE_TUNED: rows.loc[read, "model"].to_numpy(), **scores}
         )
         # What the model did not read stays behind what it read, in the baselines' order.
         floor = rows.loc[read, "score"].min()
-        rows.loc[~read, "score"] = rows.loc[~read, together.TOGETHER] * floor
+        rows.loc[~read, "score"] = rows.loc[~read, combination.TOGETHER] * floor
     return rows.sort_values("score", ascending=False, kind="stable").reset_index(drop=True)
 
 

@@ -9,10 +9,10 @@ from typer.testing import CliRunner
 
 from bioft.cli.main import app
 from bioft.datasets.recorded import recorded_data
-from bioft.metrics import thresholds
+from bioft.metrics import combination as together, thresholds
 from bioft.storage import runs
 from bioft.task import FINE_TUNED
-from bioft.tasks.gene_disease import predict as prediction, rank, together
+from bioft.tasks.gene_disease import predict as prediction, rank
 
 
 def splits_of(run: Path) -> dict[str, pd.DataFrame]:

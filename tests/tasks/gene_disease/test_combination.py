@@ -12,9 +12,9 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from bioft.cards import model as cards
+from bioft.metrics import combination as together
 from bioft.storage import runs
 from bioft.task import FINE_TUNED
-from bioft.tasks.gene_disease import together
 from bioft.verify import verify as verification
 
 
