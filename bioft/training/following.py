@@ -14,17 +14,33 @@ from bioft.storage.files import disk_errors
 
 @contextmanager
 def followed(trainer: Any) -> Iterator[None]:
-    """Say how far a training is, while it goes on in a `with` statement; BioftError for a disk that is full."""
+    """Say how far a training is, while it goes on in a `with` statement.
+
+    Raises:
+        BioftError: the disk is full.
+        KeyboardInterrupt: also where Ctrl-C met a checkpoint that was being written, which PyTorch tells as an error.
+    """
     following = _Following()
     for theirs in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(theirs)
     trainer.add_callback(following)
     try:
         with disk_errors(Path(trainer.args.output_dir)):
-            yield
+            try:
+                yield
+            except Exception as error:
+                if _was_interrupted(error):
+                    raise KeyboardInterrupt from None
+                raise
     finally:
         following.stop()
         trainer.remove_callback(following)
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 class _Following(TrainerCallback):

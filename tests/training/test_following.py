@@ -10,7 +10,7 @@ import pytest
 from bioft.errors import BioftError
 from bioft.models import progress
 from bioft.storage import run_directory
-from bioft.training import arguments, steps
+from bioft.training import arguments, following, steps
 
 
 @pytest.mark.parametrize("saved", [True, False])
@@ -36,6 +36,25 @@ def test_ctrl_c_says_where_it_stopped_and_what_is_left(
     left = f"The same command continues from checkpoint-30 in {run}." if saved else "Nothing was written."
     assert capsys.readouterr().err.endswith(f"Stopped in 5/7 training, step 40 of 120. {left}\n")
     assert exit_.value.code == 130 and run.exists() is saved
+
+
+class InterruptedWriter:
+    """Writes like PyTorch's, which fails at its end where it was left early."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        raise RuntimeError("unexpected pos 64 vs 0")
+
+
+def test_ctrl_c_while_a_checkpoint_is_written_is_an_interrupt(tmp_path: Path) -> None:
+    trainer = SimpleNamespace(args=SimpleNamespace(output_dir=str(tmp_path)))
+    trainer.remove_callback = trainer.add_callback = lambda _: None
+    with pytest.raises(KeyboardInterrupt), following.followed(trainer), InterruptedWriter():
+        raise KeyboardInterrupt
+    with pytest.raises(RuntimeError, match="unexpected pos"), following.followed(trainer), InterruptedWriter():
+        pass
 
 
 def test_a_folder_that_tensorboard_can_not_name_is_refused_before_training() -> None:
