@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,10 +92,10 @@ def predict(model: Any, rows: Dataset, record: Mapping[str, Any], progress: Any 
 
     def how(queries: Sequence[str], texts: Sequence[str], depth: int) -> Sequence[Sequence[int]]:
         named = list(dict.fromkeys([*texts, *queries]))
-        with Work(progress, math.ceil(len(named) / BATCH)) as work:
-            counted = model[0].register_forward_hook(lambda *_: work.advance())
+        with Work(progress, math.ceil(len(named) / BATCH)) as work, ExitStack() as hooks:
+            if progress is not None:
+                hooks.callback(model[0].register_forward_hook(lambda *_: work.advance()).remove)
             embeddings = model.encode(named, batch_size=BATCH, show_progress_bar=False)
-            counted.remove()
         vectors = dict(zip(named, embeddings, strict=True))
         of_queries, of_texts = ([vectors[text] for text in each] for each in (queries, texts))
         return rank_embeddings(of_queries, of_texts, depth)[0].tolist()
