@@ -97,7 +97,7 @@ class Table:
             yield dict(zip(self.columns, values, strict=False))
 
     def _separator_line(self) -> str | None:
-        line = self._first.strip().strip('"')
+        line = self._first.strip(" \r\n").strip('"')
         if not line.lower().startswith(_SEPARATOR_LINE) or len(line) != len(_SEPARATOR_LINE) + 1:
             return None
         self._first = next((line for line in self._rest if line.strip()), "")
