@@ -1,5 +1,6 @@
 """The words of cards: metrics, audits, splits, licences; and how a template is filled."""
 
+import json
 import math
 import re
 import tomllib
@@ -142,6 +143,11 @@ def _cell(value: Any, length: int = 80) -> str:
     return text.replace("\\", "\\\\").replace("|", "\\|")
 
 
+def _literal(text: str) -> str:
+    """A text as Python and JSON write it."""
+    return json.dumps(text, ensure_ascii=False)
+
+
 def _source_link(source: Mapping[str, Any]) -> str:
     """Name a source file, with a link where its source has a page."""
     name = _cell(source["name"])
@@ -175,8 +181,12 @@ def render(template: str, package: str = "bioft.cards", **values: Any) -> str:
         keep_trailing_newline=True,
         autoescape=False,  # Markdown, not HTML
     )
-    environment.filters.update(figure=_figure, cell=_cell, duration=_duration, source_link=_source_link, repr=repr)
-    return re.sub(r"\n{3,}", "\n\n", environment.get_template(template).render(**values))
+    environment.filters.update(
+        figure=_figure, cell=_cell, duration=_duration, source_link=_source_link, literal=_literal
+    )
+    parts = environment.get_template(template).render(**values).split("```")
+    parts[::2] = [re.sub(r"\n{3,}", "\n\n", part) for part in parts[::2]]  # not those of code
+    return "```".join(parts)
 
 
 def dataset_name(record: dict[str, Any]) -> str:
