@@ -148,7 +148,8 @@ def write_comparison(found: Comparison, directory: Path) -> list[Path]:
                 for row in getattr(each, part).to_dict("records")
             ]
             columns = [*getattr(found.rankings[0], part), "task", "metric"]
-            pd.DataFrame(rows, columns=columns).to_csv(partial / name, index=False)
+            whole = pd.DataFrame(rows, columns=columns).astype({"rank": "Int64"} if part == "table" else {})
+            whole.to_csv(partial / name, index=False)
         (partial / "comparison.md").write_text(to_markdown(found), encoding="utf-8")
         drawn = [
             (each.metric, each.table.assign(words=list(map(system_words, each.table.to_dict("records")))))
@@ -275,7 +276,7 @@ def _to_baseline(
     stated = run.record.get("comparison") or {}
     found = stated if stated.get("metric", metric) == metric else {}
     if baselines and found.get("baseline", BASE) in (BASE, *baselines):
-        best = max(baselines, key=lambda name: baselines[name].value)
+        best = max(baselines, key=lambda name: (round(baselines[name].value, 12), name == found.get("baseline")))
         apart = difference(metric, ours, baselines[best], groups)
         found = {"baseline": best, "difference": apart.difference, "p_value": apart.p_value}
     return {
