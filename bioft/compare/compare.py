@@ -264,8 +264,9 @@ def _recorded(run: _Run, metric: str) -> dict[str, dict[str, float]]:
     """The figures on record of base model and baselines, whose answers need not have been stored."""
     stated = {**(run.record.get("baselines") or {}), BASE: run.record.get("base_model_metrics") or {}}
     figures = {name: its.get(metric) or {} for name, its in stated.items()}
-    found = {name: {part: its.get(part) for part in ("value", "low", "high")} for name, its in figures.items()}
-    return {name: its for name, its in found.items() if None not in its.values()}
+    parts = ("value", "low", "high")
+    whole = {name: its for name, its in figures.items() if all(its.get(part) is not None for part in parts)}
+    return {name: {part: its[part] for part in parts} for name, its in whole.items()}
 
 
 def _to_baseline(

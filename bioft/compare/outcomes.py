@@ -51,9 +51,10 @@ def outcomes(directory: Path, record: dict[str, Any]) -> dict[str, Outcomes]:
     ours: Outcomes = _read(directory, record, "outcomes", "can be compared")
     if len(set(ours.ids)) != len(ours.ids):
         raise BioftError(f"{directory / PREDICTIONS} has more than one row for the same test example.")
-    if not hasattr(answers, "systems"):
+    if answers is None or not hasattr(answers, "systems"):
         return {FINE_TUNED: ours}
-    measure = getattr(answers, "measured", lambda table, record: answers.outcomes(table))
+    outcomes = answers.outcomes
+    measure = getattr(answers, "measured", lambda table, record: outcomes(table))
     others = _read(directory, record, "systems", "can be compared", record)
     measured = {name: measure(table, record) for name, table in others.items() if name != FINE_TUNED}
     return {FINE_TUNED: ours} | measured

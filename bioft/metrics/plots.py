@@ -273,7 +273,7 @@ def metrics(rows: Mapping[str, Mapping[str, Interval]], shown: Mapping[str, str]
             axes.plot([low, high], [place, place], color=look["color"], linewidth=2)
             axes.plot([value], [place], **look)
             style: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "fontsize": SMALL}
-            axes.annotate(decimals(value), (value, place), (0, 6), **style)
+            axes.annotate(decimals(value or 0.0), (value, place), (0, 6), **style)
         if (guessing := chance_of(metric)) is not None:
             axes.axvline(guessing, color="black", linestyle=":", linewidth=1)
         limits = {"xlim": (-0.02, 1.02), "xticks": [0, 0.5, 1], "ylim": (-0.6, len(rows) - 0.3)}
