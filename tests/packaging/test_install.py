@@ -79,9 +79,9 @@ def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def bioft(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """The installed command in a folder that has nothing else, for a user without a home."""
+    """The installed command in a folder that has nothing else, for a user whose home is not made yet."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    environment |= {"BIOFT_CACHE": str(folder / "cache"), "HOME": "/dev/null"}
+    environment |= {"BIOFT_CACHE": str(folder / "cache"), "HOME": str(folder / "home")}
     command = [str(folder / "env" / "bin" / "bioft"), *words]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
