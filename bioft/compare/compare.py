@@ -218,7 +218,7 @@ def _rank(group: Sequence[_Run], metric: str, task: str, fingerprint: str) -> Ra
     pairs = _pairs({run.name: found[run.name] for run in order}, metric, groups)
     against_best = {row["second"]: row for row in pairs.to_dict("records") if row["first"] == order[0].name}
     rows: list[dict[str, Any]] = []
-    others: dict[tuple[Any, ...], tuple[str, dict[str, float]]] = {}
+    others: dict[tuple[Any, ...], tuple[str, dict[str, Any]]] = {}
     for run in order:
         its = {name: each.metrics[metric].estimate() for name, each in run.others.items() if metric in each.metrics}
         # The same baseline of several runs is one row.
@@ -255,12 +255,12 @@ def _rank(group: Sequence[_Run], metric: str, task: str, fingerprint: str) -> Ra
     return Ranking(task, fingerprint, metric, n, table, pairs)
 
 
-def _figure(estimate: Estimate, groups: Groups) -> dict[str, float]:
+def _figure(estimate: Estimate, groups: Groups) -> dict[str, Any]:
     low, high = estimate.interval(groups)
     return {"value": estimate.value, "low": low, "high": high}
 
 
-def _recorded(run: _Run, metric: str) -> dict[str, dict[str, float]]:
+def _recorded(run: _Run, metric: str) -> dict[str, dict[str, Any]]:
     """The figures on record of base model and baselines, whose answers need not have been stored."""
     stated = {**(run.record.get("baselines") or {}), BASE: run.record.get("base_model_metrics") or {}}
     figures = {name: its.get(metric) or {} for name, its in stated.items()}
