@@ -174,7 +174,8 @@ def check_analyses(run: Run, tables: Tables, dataset: Any) -> None:
     for key, analysis in analyses(tables, dataset, run.record).items():
         ours, stated = json.loads(json.dumps(analysis)), run.record.get(key)
         other = findings.differing(ours, stated, path=key)
-        if not other and run.recorded.keys() <= tables.keys():
+        # Details are compared as far as the answers of each system are stored.
+        if not other and key != "details":
             other = findings.differing(stated, ours, path=key) and "more than that"
         if other:
             run.found.reasons.append(f"{RECORD} analyses its predictions in another way than they give: {other}.")
