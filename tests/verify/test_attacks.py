@@ -140,7 +140,7 @@ def change_a_number(part: dict[str, Any]) -> None:
 
 def test_an_invented_part_of_an_analysis_is_found(of: Runs, tmp_path: Path) -> None:
     forged = copied(of["entities"], tmp_path / "run")
-    forged.record["error_analysis"]["outcomes"]["Gene"] = {"correct": 900}
+    forged.record["error_analysis"]["outcomes"]["Protein"] = {"correct": 900}
     run = forged.run
     checks.check_analyses(run, {**forged.fitted, **run.systems}, forged.data.splits)
     assert_said(run.found.reasons, "analyses its predictions in another way than they give: more than that")

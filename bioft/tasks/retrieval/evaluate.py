@@ -98,10 +98,9 @@ def details(tables: Mapping[str, pd.DataFrame], dataset: Any, record: Mapping[st
 
 
 def analyses(tables: Mapping[str, pd.DataFrame], dataset: Any, record: Mapping[str, Any]) -> dict[str, Any]:
-    """What a record holds of the predictions of all systems beside figures."""
-    return {
-        "details": details({"base" if name == BASE else name: its for name, its in tables.items()}, dataset, record)
-    }
+    """What a record holds of the predictions of all systems beside figures, as far as their answers are ranked."""
+    ranked = {"base" if name == BASE else name: its for name, its in tables.items() if RANKED in its}
+    return {"details": details(ranked, dataset, record)}
 
 
 def check_files(directory: Path, dataset: Any, record: Mapping[str, Any]) -> list[str]:
