@@ -69,7 +69,7 @@ def check_plots(directory: Path, record: dict[str, Any], task: Task, found: Veri
         others = [name for name in drawn if (Path(place) / name).read_bytes() != (directory / name).read_bytes()]
     if others and not any(name.endswith(".svg") for name in listed):
         found.best = "verified in part"
-        found.notes.append("Its plots are of an earlier bioft, or false: before there were SVG files they looked other.")
+        found.notes.append("Its plots are of an earlier bioft, which had no SVG files, or they are false.")
     elif others and record["packages"].get("matplotlib") == version("matplotlib"):
         found.reasons.append(f"Plots are not those that the record gives: {', '.join(others)}.")
         others = []
