@@ -47,6 +47,8 @@ ELSEWHERE = {
     "bioft download pubmed": "cli/test_pubmed_commands.py::test_from_a_query_to_pairs",
     "bioft download trials": "datasets/trials/test_download.py::test_the_command_fetches_and_builds",
     "bioft mteb": "tasks/retrieval/test_mteb.py::test_the_command",
+    "bioft rank runs/sft_gda/default --test-queries": "tasks/gene_disease/test_rank.py::"
+    "test_how_far_up_held_out_pairs_stand",
     "bioft reproduce": "training/test_reproduce.py::test_a_run_trained_again_has_the_same_figures",
     "bioft seeds": "training/test_seeds.py::test_the_commands_take_the_folder_of_the_seeds",
     "bioft sweep": "training/test_sweep.py::test_a_sweep_from_beginning_to_end",
