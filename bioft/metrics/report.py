@@ -8,15 +8,13 @@ from typing import Any
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console
-from rich.measure import Measurement
-from rich.table import Table
+from rich.table import Column, Table
 
 from bioft import task as tasks
 from bioft.metrics.estimation.estimates import PairedDifference
 from bioft.storage import runs
 
 SIGNIFICANCE_LEVEL = 0.05
-NAME_WIDTH, UNLIMITED = 15, 10_000
 """Of a column with names, which may take several lines; and of a terminal on which everything fits."""
 
 
@@ -124,20 +122,38 @@ def results_table(
 
 
 def fitted(table: Table, console: Console, least: Sequence[str] | None = None) -> Table:
-    """A table without as many of its columns as the terminal has no room for.
+    """Make a table as wide as the terminal at the most, without breaking a word or a number.
 
-    Then no word and no number is broken: names and headings go to another line between words, figures stay whole.
-    Columns named in `least` go first, in their order; by default the last ones, down to two.
+    Columns named in `least` are left out, in their order, as far as it takes; by default the last ones, down to two.
+    Columns to the right of their numbers are kept whole. Only where the words of the others still do not fit are they
+    broken.
     """
-    unlimited = Console(width=UNLIMITED)
-    for column in table.columns:
-        longest = max((cell_len(str(cell)) for cell in column.cells), default=0)
-        column.min_width = longest if column.justify == "right" else min(NAME_WIDTH, longest)
-    for name in [column.header for column in table.columns[:1:-1]] if least is None else least:
-        if Measurement.get(unlimited, unlimited.options, table).minimum <= console.width:
+    names = iter([str(column.header) for column in table.columns[:1:-1]] if least is None else least)
+    while True:
+        whole, words = zip(*map(_widths, table.columns), strict=True)
+        # A space on either side of each column, a line between two, and one at each end.
+        room = console.width - 3 * len(whole) - 1
+        name = next(names, None) if sum(words) > room else None
+        if name is None:
             break
         table.columns = [column for column in table.columns if column.header != name]
+    spare = room - sum(words)
+    for column, natural, least_width in zip(table.columns, whole, words, strict=True):
+        wider = min(max(spare, 0), natural - least_width)
+        spare -= wider
+        if spare >= 0 or column.justify == "right":
+            column.width = least_width + wider
     return table
+
+
+def _widths(column: Column) -> tuple[int, int]:
+    """What a column takes in one line, and what it takes at least: its longest word, of numbers the longest cell."""
+    cells, header = [str(cell) for cell in column.cells], str(column.header)
+    pieces = [
+        header.split(),
+        cells if column.justify == "right" else [word for cell in cells for word in cell.split()],
+    ]
+    return max(map(cell_len, [header, *cells])), max(map(cell_len, ["", *pieces[0], *pieces[1]]))
 
 
 def rests_on(record: Mapping[str, Any], seeds: int = 1, splits: int = 1) -> str:
