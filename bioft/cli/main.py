@@ -3,6 +3,7 @@
 Nothing heavy may be imported at the top of this module: `bioft --help` must answer at once.
 """
 
+import re
 import warnings
 from typing import Annotated, Any
 
@@ -27,6 +28,7 @@ PANELS = {
     "Use": ("predict", "rank", "demo", "serve", "align", "index", "search", "topics"),
 }
 """The commands in the order of the help, by what they are for."""
+OPTION = re.compile(r"^--\w[\w-]*(?==|$)")
 
 
 class ErrorGroup(TyperGroup):
@@ -43,6 +45,10 @@ class ErrorGroup(TyperGroup):
         if found is not None:
             found.rich_help_panel = next(panel for panel, names in PANELS.items() if found.name in names)
         return found
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Every option can be written with underscores too, as those of recipes are in YAML."""
+        return super().parse_args(ctx, [OPTION.sub(lambda name: name[0].replace("_", "-"), each) for each in args])
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""
@@ -68,8 +74,6 @@ app = typer.Typer(
     no_args_is_help=True,
     # The values of local variables may hold a token.
     pretty_exceptions_show_locals=False,
-    # Every option can be written with underscores too, as those of recipes are in YAML.
-    context_settings={"token_normalize_func": lambda name: name.replace("_", "-")},
     help="Task recipes for biomedical language models, honest by construction.",
 )
 for name, group in (("build", build), ("download", download), ("recipes", recipes)):

@@ -47,6 +47,7 @@ print(json.dumps({
     "mteb": [said(lambda: mteb.find_tasks(["BIOSSES"]))],
     "sweep": [said(lambda: import_module("bioft.training.sweep"))],
     "demo": [said(import_module("bioft.demo").check_installed)],
+    "serve": [said(import_module("bioft.serve").check_installed)],
     "onnx": [said(import_module("bioft.models.onnx").check_installed)],
 }))
 """
