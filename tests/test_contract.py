@@ -32,7 +32,7 @@ NAMES = [module.rpartition(".")[2] for module in tasks.REGISTERED]
 OF_THE_RUN = {"command", "created", "bioft", "packages", "python", "hardware", "timings", "files", "name"}
 """What of a record is of its time and machine."""
 NEW = {"module", "schema_version"}
-ADDED = {"near_duplicates", "surface", "by_neighbour", "families", "prompt"}
+ADDED = {"near_duplicates", "surface", "likeness", "by_neighbour", "families", "prompt"}
 """What records have besides, at any depth: parts of the audit, a baseline of pairs, figures by neighbours, prompts."""
 INTERVALS = {"low", "high", "p_value", "sentence"}
 """How sure figures are is computed in another way."""

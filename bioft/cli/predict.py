@@ -35,7 +35,7 @@ def predict(
         Path | None,
         output_option(
             "File to write: .jsonl or .pubtator with the entities; .jsonl or .csv with the labels; for pairs CSV with "
-            "score and prediction."
+            "score, threshold and prediction."
         ),
     ] = None,
     html: Annotated[Path | None, option("Web page to write, with the entities highlighted.")] = None,

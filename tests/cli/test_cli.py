@@ -489,8 +489,15 @@ def test_predict_a_file_keeps_its_columns_and_rows(predictor: list[Any], run: Pa
     with output.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert rows == [
-        {"note": "ä", "disease": "Arthritis, Gouty", "gene": "BRCA1", "score": "0.8", "prediction": "0"},
-        {"note": "", "disease": "Glioma", "gene": "EGFR", "score": "1.0", "prediction": "1"},
+        {
+            "note": "ä",
+            "disease": "Arthritis, Gouty",
+            "gene": "BRCA1",
+            "score": "0.8",
+            "threshold": "0.9",
+            "prediction": "0",
+        },
+        {"note": "", "disease": "Glioma", "gene": "EGFR", "score": "1.0", "threshold": "0.9", "prediction": "1"},
     ]
     assert predictor[0][1] == [("BRCA1", "Arthritis, Gouty"), ("EGFR", "Glioma")]
 
@@ -503,7 +510,7 @@ def test_predict_never_overwrites_silently(predictor: list[Any], run: Path, tmp_
     assert output.read_text() == "mine"
     assert not predictor  # told before the work, not after it
     assert invoke("predict", run, "-i", source, "-o", output, "--overwrite").exit_code == 0
-    assert output.read_text().startswith("gene,disease,score,prediction\n")
+    assert output.read_text().startswith("gene,disease,score,threshold,prediction\n")
     assert "the input itself" in message(invoke("predict", run, "-i", source, "-o", source, "--overwrite"))
     assert "does not exist" in message(invoke("predict", run, "-i", source, "-o", tmp_path / "no" / "o.csv"))
 

@@ -31,7 +31,9 @@ def test_a_table_drops_columns_and_breaks_neither_words_nor_numbers(width: int, 
         FINE_TUNED: {name: figure(0.875) for name in SHOWN},
     }
     text = shown(width, rows)
-    assert len(report.results_table(rows, Console(width=width), SHOWN).columns) == 1 + columns, "rich cuts off what has no room"
+    assert len(report.results_table(rows, Console(width=width), SHOWN).columns) == 1 + columns, (
+        "rich cuts off what has no room"
+    )
     assert "…" not in text and max(map(len, text.splitlines())) <= width
     assert text.count(".875 [.775–.975]") == columns == text.count(".050 [-.050–.150]")
     words = set(re.findall(r"[a-z]+", text))

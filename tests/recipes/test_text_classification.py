@@ -414,7 +414,7 @@ def test_predict_fetches_trials_by_nct_id(finished: Path, monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("in.csv", "id,text\na,\n", "line 2: no text"),
+        ("in.csv", "id,text\na,\n", "line 2: its text is empty"),
         ("in.csv", "id,text\na\n", "line 2: 1 fields where the header has 2 columns"),
         ("in.csv", "id,text,labels\na,b,c\n", "has a column labels already"),
         ("in.jsonl", '{"text": "a"}\n[1]\n', "line 2: a list where a JSON object should be"),

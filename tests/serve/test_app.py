@@ -103,7 +103,8 @@ def predicted(name: str, tmp_path: Path) -> tuple[list[dict[str, Any]], list[dic
     if written.suffix == ".csv":
         with written.open(newline="") as file:
             return rows, [
-                row | {"score": float(row["score"]), "prediction": int(row["prediction"])}
+                row
+                | {"prediction": int(row["prediction"]), **{key: float(row[key]) for key in ("score", "threshold")}}
                 for row in csv.DictReader(file)
             ]
     return rows, [json.loads(line) for line in written.read_text().splitlines()]

@@ -13,6 +13,7 @@ from bioft.storage.tables import Table
 from bioft.tasks import asked as questions
 from bioft.tasks.asked import Asked, QuestionError
 
+ANSWERS = ("score", "threshold", "prediction")
 OPTIONS = ("--gene", "--disease", "--input", "--output", "--skip-bad", "--batch-size", "--overwrite")
 
 
@@ -55,7 +56,7 @@ def answer(run: Path, asked: Asked) -> None:
         print(f"{found['gene']} – {found['disease']}: score {found['score']:.4f}, {words}")
         return
     for row, found in zip(rows, predictions, strict=True):
-        row.update(score=found["score"], prediction=found["prediction"])
+        row.update({key: found[key] for key in ANSWERS})
     with new_file(asked.output) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
@@ -66,7 +67,7 @@ def answer(run: Path, asked: Asked) -> None:
 def _read_pairs(path: Path) -> list[dict[str, Any]]:
     """Read the rows of a table that has the columns gene and disease, all filled."""
     table = Table(path, ("gene", "disease"), hint="The first line must name gene and disease.")
-    if taken := [column for column in ("score", "prediction") if column in table.columns]:
+    if taken := [column for column in ANSWERS if column in table.columns]:
         raise BioftError(f"{path} has a column {taken[0]} already. Rename it: nothing of the input may get lost.")
     rows = [(table.line, row) for row in table]
     if not rows:

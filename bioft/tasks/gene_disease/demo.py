@@ -11,4 +11,4 @@ EXAMPLES = [["FBN1", "Marfan syndrome"], ["CFTR", "Marfan syndrome"]]
 
 def show(answer: Mapping[str, Any], record: Mapping[str, Any]) -> str:
     """What a run answers (`predict.answer_pairs`), as HTML."""
-    return html(__package__, "answer.html.j2", **answer, threshold=record["scoring"]["threshold"])
+    return html(__package__, "answer.html.j2", **answer)

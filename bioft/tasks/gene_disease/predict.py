@@ -94,12 +94,15 @@ def find_start(run: str | None, base: embedded.BaseModel, manifest: Mapping[str,
 def load_run(directory: str | Path, dtype: torch.dtype | None = None) -> tuple[Any, PairPrompts, dict[str, Any]]:
     """The fine-tuned model of a finished run with its prompts and its record.
 
-    The base is loaded as it was trained on, from where the record says, and computes in `dtype`, by default
-    `models.compute_dtype()`. BioftError: no finished run, files changed since, or another base model.
+    The base is loaded as it was trained on, from where the record says, and computes in `dtype`: by default float32 if
+    the run was evaluated so, else what is fast here (a processor without bfloat16 is slow in it). BioftError: no
+    finished run, files changed since, or another base model.
     """
     from peft import PeftModel
 
     record = runs.read_trained(directory, TASK.name)
+    if dtype is None and record["base_model"].get("dtype") == "float32":
+        dtype = torch.float32
     model, tokenizer = load_base(record["base_model"], dtype, "use")
     model = PeftModel.from_pretrained(model, str(directory))
     return model, PairPrompts(record["scoring"]["prompt_style"], tokenizer), record

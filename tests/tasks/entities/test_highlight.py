@@ -43,7 +43,7 @@ def test_the_page_holds_the_text_and_marks_the_entities(document: Highlighted) -
     parser = Balanced()
     parser.feed(page)
     assert parser.depth == 0
-    body = page.split('<div class="entities">')[1].split("</div>\n</body>")[0]
+    body = page.split('<div class="entities">')[1].split("</div>\n</main>")[0]
     marks = re.findall(r'<mark class="entity type-(\d)"[^>]*>(.*?)<span>(\w+)</span></mark>', body, re.DOTALL)
     assert [(TYPES[int(index)], unescape(name), kind) for index, name, kind in marks] == [
         (e.type, document.text[e.start : e.end], e.type) for e in document.entities
