@@ -61,12 +61,12 @@ def verify(
         runs.check_tested(directory, record)
         check_files(directory, record, found)
         task = pull.task_of(directory, record)
-        check_card(directory, record, found)
-        check_plots(directory, record, task, found)
         if sample is not None and seed is None:
             seed = secrets.randbelow(2**32)
         run = checks.Run(directory, record, task, found, sample, seed or 0, progress)
         checks.check_functions(run)
+        check_card(directory, record, found)
+        check_plots(directory, record, task, found)
         data: RecordedData | BioftError
         try:
             fetch = partial(pull.pull_dataset, **access)
