@@ -5,7 +5,7 @@ dataset of gene–disease pairs may leave open; the graph is the signal that is 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 import numpy as np
@@ -31,6 +31,8 @@ COLUMNS = ("gene", "gene_id", "disease", "disease_id")
 SIDES = ("gene", "disease")
 CHUNK = 100_000
 """Pairs that are scored at once, which bounds the memory."""
+CELLS = 4_000_000
+"""Pairs of a row and what is known that are looked at together: 32 MB for each number of them."""
 FOLDS = 10
 """Parts of the training split for cross-fitting: see `Popularity`."""
 
@@ -268,8 +270,7 @@ class Likeness(Baseline):
         features = np.full((len(frame), 6), np.nan)
         features[:, 5] = 0
         ids = self.ids[other].get_indexer(pd.Index(frame[f"{other}_id"]))
-        order = np.argsort(ids, kind="stable")
-        for rows in np.split(order, np.flatnonzero(np.diff(ids[order])) + 1):
+        for rows in _pieces(ids, np.diff(graph.indptr)):
             at = ids[rows[0]]
             known = graph.indices[graph.indptr[at] : graph.indptr[at + 1]] if at >= 0 else []
             if not len(known):
@@ -334,6 +335,14 @@ class _Embedding:
         diseases = self.diseases.get_indexer(pd.Index(frame["disease_id"]))
         cosines = np.einsum("ij,ij->i", self.gene_vectors[genes], self.disease_vectors[diseases])
         return np.where((genes >= 0) & (diseases >= 0), cosines, np.nan)
+
+
+def _pieces(ids: NDArray[np.int64], degrees: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """The rows of each id, so many at once as have `CELLS` with what is known of it; an id of -1 knows nothing."""
+    order = np.argsort(ids, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(ids[order])) + 1):
+        size = len(rows) * int(degrees[ids[rows[0]]]) if ids[rows[0]] >= 0 else 0
+        yield from np.array_split(rows, min(len(rows), 1 + size // CELLS))
 
 
 def _names_vectorizer() -> FeatureUnion:

@@ -5,6 +5,7 @@ import pytest
 from datasets import Dataset
 from hypothesis import given, settings, strategies as st
 
+from bioft.datasets.gene_disease import baselines
 from bioft.datasets.gene_disease.baselines import GENE_DISEASE, Graph, TfIdf
 from bioft.errors import BioftError
 from bioft.metrics.intervals import metric_values
@@ -224,6 +225,15 @@ def test_a_training_positive_is_seen_as_if_it_were_not_known():
         others[row] = 0
         without = fitted("likeness", pairs(genes.tolist(), diseases.tolist(), others.tolist()))
         np.testing.assert_allclose(seen[row], without._features(train.to_pandas().iloc[[row]])[0], atol=1e-12)
+
+
+def test_what_is_looked_at_in_pieces_is_scored_alike(monkeypatch):
+    train = pairs([1, 1, 2, 2, 3], [1, 2, 1, 3, 2], [1, 1, 1, 1, 0])
+    baseline = fitted("likeness", train)
+    whole = baseline.predict(train)
+    monkeypatch.setattr(baselines, "CELLS", 1)
+    monkeypatch.setattr(baselines, "CHUNK", 2)
+    np.testing.assert_array_equal(baseline.predict(train), whole)
 
 
 def test_a_training_negative_loses_a_known_disease_and_a_known_gene_as_a_positive_does():
