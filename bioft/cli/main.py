@@ -47,8 +47,17 @@ class ErrorGroup(TyperGroup):
         return found
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Every option can be written with underscores too, as those of recipes are in YAML."""
-        return super().parse_args(ctx, [OPTION.sub(lambda name: name[0].replace("_", "-"), each) for each in args])
+        """Every option can be written with underscores too; those of recipes stay as they are."""
+        command: Any = super().get_command(ctx, next((each for each in args if not each.startswith("-")), ""))
+        ours = None
+        if command is not None and command.context_settings.get("ignore_unknown_options"):
+            ours = {name for parameter in command.params for name in parameter.opts}
+
+        def with_hyphens(word: str) -> str:
+            option = OPTION.sub(lambda name: name[0].replace("_", "-"), word)
+            return option if ours is None or option.partition("=")[0] in ours else word
+
+        return super().parse_args(ctx, [with_hyphens(each) for each in args])
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""
