@@ -112,7 +112,7 @@ def results_table(
     table = Table(title=f"{split} split, n = {n:,}, with 95 % intervals", box=box.SIMPLE_HEAD)
     table.add_column("Model")
     for words in shown.values():
-        table.add_column(words, justify="right")
+        table.add_column(words, justify="right", no_wrap=True)
     for name, values in rows.items():
         if name == tasks.FINE_TUNED:
             table.add_section()
@@ -125,8 +125,8 @@ def fitted(table: Table, console: Console, least: Sequence[str] | None = None) -
     """Make a table as wide as the terminal at the most, without breaking a word or a number.
 
     Columns named in `least` are left out, in their order, as far as it takes; by default the last ones, down to two.
-    Columns to the right of their numbers are kept whole. Only where the words of the others still do not fit are they
-    broken.
+    Columns to the right of their numbers are kept whole, and headings that must not wrap. Only where the words of the
+    others still do not fit are they broken.
     """
     names = iter([str(column.header) for column in table.columns[:1:-1]] if least is None else least)
     while True:
@@ -150,7 +150,7 @@ def _widths(column: Column) -> tuple[int, int]:
     """What a column takes in one line, and what it takes at least: its longest word, of numbers the longest cell."""
     cells, header = [str(cell) for cell in column.cells], str(column.header)
     pieces = [
-        header.split(),
+        [header] if column.no_wrap else header.split(),
         cells if column.justify == "right" else [word for cell in cells for word in cell.split()],
     ]
     return max(map(cell_len, [header, *cells])), max(map(cell_len, ["", *pieces[0], *pieces[1]]))

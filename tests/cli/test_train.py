@@ -30,7 +30,7 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path.write_text(
         "import json, os, sys\n"
         "line = json.dumps([os.environ.get('WORLD_SIZE', '1'), *sys.argv[1:]])\n"
-        "print(line, flush=True)\n"
+        "sys.stdout.write(line + chr(10))  # in one piece, whatever the other process writes\n"
         "sys.exit(3 if '--fail' in sys.argv else 0)\n"
     )
     return path
