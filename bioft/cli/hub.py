@@ -101,8 +101,10 @@ def verify(
     a record of an earlier schema: verified in part (4).
     """
 
+    from bioft.models import quiet
     from bioft.verify import verify as verification
 
+    quiet.quieten()
     found = verification.verify(
         name, revision=revision, sample=sample, seed=seed, dataset_path=dataset_path, progress=not as_json
     )

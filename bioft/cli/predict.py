@@ -45,6 +45,7 @@ def predict(
 ) -> None:
     """Ask a finished run: for entities and relations in texts, for labels of texts, or to score gene–disease pairs."""
     from bioft.hub.pull import task_of
+    from bioft.models import quiet
     from bioft.storage import runs
     from bioft.task import part
     from bioft.tasks.asked import Asked, QuestionError
@@ -53,6 +54,7 @@ def predict(
     if (ask := part(task, "ask")) is None:
         mend = task.not_asked or f"{task.module} has no `ask`"
         raise BioftError(f"`bioft predict` asks no run on {task.name}: {mend}.")
+    quiet.quieten()
     asked = Asked(
         text=text,
         gene=gene,
@@ -95,6 +97,7 @@ def rank(
 
     from bioft.hub.pull import task_of
     from bioft.metrics import report
+    from bioft.models import quiet
     from bioft.storage import runs
     from bioft.storage.files import check_new_file, new_file
     from bioft.task import part
@@ -104,6 +107,7 @@ def rank(
         raise BioftError(f"`bioft rank` serves runs that score pairs; this one is on {task.name}.")
     if (disease is None) + (gene is None) + (test_queries is None) != 2:
         raise typer.BadParameter("give one of --disease, --gene and --test-queries.")
+    quiet.quieten()
     console = Console(markup=False)
     if test_queries is not None:
         figures, notes = ranking.test(run, "gene" if of_genes else "disease", test_queries, top)
@@ -146,8 +150,10 @@ def serve(
     from bioft.serve import check_installed
 
     check_installed()
+    from bioft.models import quiet
     from bioft.serve import app
 
+    quiet.quieten()
     if token is None and host not in app.LOOPBACK:
         token = secrets.token_urlsafe(32)
         typer.echo(f"The token, which is shown only now: {token}")
