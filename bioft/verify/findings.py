@@ -14,6 +14,7 @@ from rich.text import Text
 
 from bioft.errors import BioftError
 from bioft.hub import pull
+from bioft.metrics import report
 from bioft.storage import runs
 from bioft.task import FINE_TUNED
 
@@ -218,7 +219,7 @@ def print_figures(figures: Sequence[Figure], console: Console) -> None:
                 holds if figure.now else "follows" if figure.equal else "does not follow",
             )
             table.add_row(*(Text(clean(cell)) for cell in cells), style=None if figure.holds else "red")
-    console.print(table)
+    console.print(report.fitted(table, console, ["difference"]))
     if others := [figure for figure in figures if figure.model != FINE_TUNED]:
         holding, now = sum(figure.holds for figure in others), sum(figure.now for figure in others)
         console.print(
