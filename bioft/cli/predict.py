@@ -1,4 +1,4 @@
-"""The commands `bioft predict` and `bioft serve`: ask trained runs about pairs, texts, documents or trials."""
+"""The commands that ask trained runs about pairs, texts, documents or trials: `predict`, `rank` and `serve`."""
 
 import secrets
 from pathlib import Path

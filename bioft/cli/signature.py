@@ -4,6 +4,7 @@ A command is made when it is asked for, so that the help of a group imports no f
 """
 
 import inspect
+from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import NoneType, UnionType
@@ -25,13 +26,13 @@ class FunctionGroup(TyperGroup):
 
     _only_names = False
 
+    @abstractmethod
     def helps(self) -> dict[str, str]:
         """One sentence for each command, by its name."""
-        raise NotImplementedError
 
+    @abstractmethod
     def make(self, name: str) -> TyperCommand:
         """The command of that name."""
-        raise NotImplementedError
 
     def list_commands(self, ctx: Any) -> list[str]:
         """The names of all commands."""

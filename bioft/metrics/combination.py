@@ -18,7 +18,7 @@ TOGETHER = "all_together"
 """The name of the baseline that all others make together."""
 LEAST = 1e-4
 """Scores nearer to 0 or 1 count as this near."""
-NEAR = 0.02
+NEAR = 0.005
 """How far scores of a combination that is fitted again may be from those by the recorded weights."""
 
 

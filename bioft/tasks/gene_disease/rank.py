@@ -73,9 +73,10 @@ def test(run: str | Path, side: str, queries: int, top: int) -> tuple[dict[str, 
         top: as in `rank`.
 
     Returns:
-        By system (each baseline, all together, these with the model) the mean reciprocal rank (`mrr`), the share of
-        positives among the first (`hits_at_10`, `hits_at_100`) and, by query, the share found among the first 100
-        (`recall_at_100`), each with value, low, high (by query) and n; and notes for the user.
+        By system (each baseline, all together, these with the model; without weights the model alone) the mean
+        reciprocal rank (`mrr`), the share of positives among the first (`hits_at_10`, `hits_at_100`) and, by query,
+        the share found among the first 100 (`recall_at_100`), each with value, low, high (by query) and n; and notes
+        for the user.
     """
     directory = pull.run_directory(str(run))
     record = runs.read_trained(directory, TASK.name)
@@ -94,8 +95,9 @@ def test(run: str | Path, side: str, queries: int, top: int) -> tuple[dict[str, 
     for query, its in ranked.groupby(f"{side}_id"):
         for system in systems:
             found[system].append(_places(its[f"{other}_id"], its[system], answers[query], known[query]))
+    ours = FINE_TUNED if record["scoring"].get("combination") is None else "with_model"
     return {
-        "with_model" if system == "score" else system: _figures(pd.concat(its, keys=range(len(its))))
+        ours if system == "score" else system: _figures(pd.concat(its, keys=range(len(its))))
         for system, its in found.items()
     }, notes
 
@@ -127,7 +129,10 @@ def _ranked(
     weights = record["scoring"].get("combination")
     rows = rows.assign(**by_system)
     if weights is None:
-        notes.append("Validation is too small to weigh baselines: the model alone ranks all candidates.")
+        notes.append(
+            "The record has no weights of model and baselines (validation was too small, or the run is of an earlier "
+            "bioft): the model alone ranks all candidates."
+        )
         read = np.ones(len(rows), bool)
     else:
         side = min(SIDES, key=lambda each: rows[f"{each}_id"].nunique())
@@ -204,6 +209,10 @@ def _from_file(path: Path, side: str, known: pd.DataFrame, notes: list[str]) -> 
     if not given:
         raise BioftError(f"{path} has no {side} in it.")
     by_name = {normalise(name): (id_, name) for id_, name in zip(known["id"], known["name"], strict=True)}
+    folded = known["name"].map(normalise)
+    several = set(folded[folded.duplicated()]) & {normalise(each) for each in given if each not in set(known["id"])}
+    if several:
+        raise BioftError(f"{path}: names of several in the data: {', '.join(sorted(several)[:10])}. Give their ids.")
     by_id = {id_: (id_, name) for id_, name in zip(known["id"], known["name"], strict=True)}
     found = [by_id.get(each) or by_name.get(normalise(each)) or (each, each) for each in given]
     unknown = [each for each in given if each not in by_id and normalise(each) not in by_name]

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from bioft.cli.main import app
 from bioft.datasets.recorded import recorded_data
+from bioft.errors import BioftError
 from bioft.metrics import combination as together, thresholds
 from bioft.storage import runs
 from bioft.task import FINE_TUNED
@@ -66,6 +67,20 @@ def test_candidates_of_a_file(combined: Path, tmp_path: Path) -> None:
     assert any("know no disease 'Some disease of ours'" in note for note in notes)
 
 
+def test_a_name_of_several_ids_is_refused(combined: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where candidates are named and where one is asked for; the id tells them apart."""
+    known = pd.DataFrame({"id": ["1", "2", "3"], "name": ["SMN", "smn", "FBN1"]})
+    monkeypatch.setattr(rank, "_names", lambda splits, side: known)
+    file = tmp_path / "genes.csv"
+    file.write_text("gene\nFBN1\nSMN\n")
+    with pytest.raises(BioftError, match=r"names of several in the data: smn\. Give their ids"):
+        rank.rank(combined, "disease", "3", file, 5)
+    with pytest.raises(BioftError, match=r"the name of several: 1 \(SMN\), 2 \(smn\)"):
+        rank.rank(combined, "gene", "SMN", None, 5)
+    file.write_text("gene\n2\nFBN1\n")
+    assert set(rank.rank(combined, "disease", "3", file, 5)[0].gene_id) == {"2", "3"}
+
+
 def test_without_weights_the_model_alone_ranks(combined: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     record = runs.read(combined)
     del record["scoring"]["combination"]
@@ -76,6 +91,7 @@ def test_without_weights_the_model_alone_ranks(combined: Path, monkeypatch: pyte
     assert ranked.model.notna().all()
     assert ranked.model.is_monotonic_decreasing
     assert any("the model alone" in note for note in notes)
+    assert {"fine-tuned", "with_model"} & rank.test(combined, "disease", 2, 3)[0].keys() == {"fine-tuned"}
 
 
 def test_places_are_filtered_and_ties_share_one() -> None:
