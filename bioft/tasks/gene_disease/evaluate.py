@@ -164,6 +164,13 @@ def check_choices(model: Any, dataset: DatasetDict, record: Mapping[str, Any], n
     recorded_weights = record["scoring"].get("combination")
     if recorded_weights is not None and combination.differs(recorded_weights, labels, scores):
         reasons.append("Validation does not give the recorded weights of the model beside all baselines.")
+    elif recorded_weights is not None and not_given(
+        [recorded_weights.get("threshold", np.nan)],
+        lambda s: [choosing.most_accurate_threshold(labels, s)],
+        combination.score(recorded_weights, scores),
+        noise,
+    ):
+        reasons.append("Validation does not give the recorded threshold of the model beside all baselines.")
     elif recorded_weights is None and combination.TOGETHER in scores:
         reasons.append("The record does not say what the model adds to all baselines.")
     return sorted(reasons), []

@@ -12,6 +12,7 @@ import pandas as pd
 from datasets import Dataset, DatasetDict
 from rich import box, table
 
+from bioft.datasets.gene_disease.baselines import SIDES
 from bioft.datasets.recorded import recorded_data
 from bioft.errors import BioftError, nearest
 from bioft.hub import pull
@@ -23,7 +24,6 @@ from bioft.storage.text_lines import normalise
 from bioft.task import FINE_TUNED
 from bioft.tasks.gene_disease import TASK, evaluate, predict as prediction
 
-SIDES = ("gene", "disease")
 FIRST = (10, 100)
 """How many at the top a curator looks through."""
 SHOWN = {"mrr": "MRR", "hits_at_10": "Hits@10", "hits_at_100": "Hits@100", "recall_at_100": "Recall@100"}

@@ -49,7 +49,6 @@ def test_other_weights_than_those_of_validation_are_told() -> None:
     assert not together.differs(combination, labels, scores)
     more = combination["weights"] | {FINE_TUNED: combination["weights"][FINE_TUNED] * 1.5}
     assert together.differs(combination | {"weights": more}, labels, scores)
-    assert together.differs(combination | {"threshold": combination["threshold"] + 0.1}, labels, scores)
     assert together.differs({"intercept": 0.0, "weights": {}}, labels, scores)
 
 
@@ -84,12 +83,17 @@ def weights_that_suit_the_test(record: dict[str, Any]) -> None:
     record["scoring"]["combination"]["weights"][FINE_TUNED] += 5
 
 
+def a_threshold_that_suits_the_test(record: dict[str, Any]) -> None:
+    record["scoring"]["combination"]["threshold"] += 0.004
+
+
 @pytest.mark.parametrize(
     ("forge", "reason"),
     [
         (without_it, "does not say what the model adds"),
         (more_than_it_is, "(added)"),
         (weights_that_suit_the_test, "Validation does not give the recorded weights"),
+        (a_threshold_that_suits_the_test, "Validation does not give the recorded threshold of the model beside"),
     ],
 )
 def test_forgeries_of_it_are_found(
