@@ -134,8 +134,9 @@ class Repository:
         return self.store.content(self.file(path, revision)).read_bytes()
 
     def files(self, revision: str = "main") -> dict[str, bytes]:
-        """Return the content of every file at a revision."""
-        return {path: self.read(path, revision) for path in self.commit(revision).tree}
+        """Return the content of every file at a revision, all of one commit though others come meanwhile."""
+        tree = self.commit(revision).tree
+        return {path: self.store.content(file).read_bytes() for path, file in tree.items()}
 
     def add_commit(
         self,
