@@ -72,7 +72,7 @@ def push_commands(folder: Path) -> list[str]:
 
 
 def requirements() -> list[str]:
-    """Return what bioft, its search and its models need to be installed, as pip takes it; Gradio comes with the Space."""
+    """Return what bioft, its search and its models need, as pip takes it; Gradio comes with the Space."""
     wanted = re.compile(r"""; extra == ['"](search|llm)['"]$""")
     return [wanted.sub("", each) for each in requires("bioft") or () if "extra ==" not in each or wanted.search(each)]
 
