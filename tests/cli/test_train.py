@@ -89,8 +89,8 @@ def test_a_configuration_that_starts_fewer_processes_is_refused(tmp_path: Path) 
     """`accelerate launch` with the configuration of one process on the CPU starts one, whatever was asked for."""
     script = tmp_path / "recipe.py"
     script.write_text(
-        "from bioft.training.arguments import user_errors\nfrom bioft.training.launch import check_process_count\n"
-        "with user_errors():\n    print('started', check_process_count())\n"
+        "import sys\nfrom bioft.errors import BioftError\nfrom bioft.training.launch import check_process_count\n"
+        "try:\n    print('started', check_process_count())\nexcept BioftError as error:\n    sys.exit(str(error))\n"
     )
     found = bioft_command("train", str(script), "--accelerate", "cpu", "--processes", "2")
     assert found.returncode == 1 and "asked for 2 processes but 1 started" in found.stderr

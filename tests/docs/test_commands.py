@@ -47,6 +47,8 @@ ELSEWHERE = {
     "bioft download pubmed": "cli/test_pubmed_commands.py::test_from_a_query_to_pairs",
     "bioft download trials": "datasets/trials/test_download.py::test_the_command_fetches_and_builds",
     "bioft mteb": "tasks/retrieval/test_mteb.py::test_the_command",
+    "bioft rank runs/sft_gda/default --disease": "tasks/gene_disease/test_rank.py::"
+    "test_all_candidates_are_ranked_by_the_combined_score",
     "bioft rank runs/sft_gda/default --gene": "tasks/gene_disease/test_rank.py::"
     "test_known_pairs_are_marked_with_their_split",
     "bioft rank runs/sft_gda/default --test-queries": "tasks/gene_disease/test_rank.py::"

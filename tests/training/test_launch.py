@@ -17,8 +17,8 @@ def accelerate_launch(script: str, *options: str) -> subprocess.CompletedProcess
 def script(tmp_path) -> str:
     path = tmp_path / "script.py"
     path.write_text(
-        "from bioft.training.arguments import user_errors\nfrom bioft.training.launch import check_process_count\n"
-        "with user_errors():\n    print('started', check_process_count())\n"
+        "import sys\nfrom bioft.errors import BioftError\nfrom bioft.training.launch import check_process_count\n"
+        "try:\n    print('started', check_process_count())\nexcept BioftError as error:\n    sys.exit(str(error))\n"
     )
     return str(path)
 
