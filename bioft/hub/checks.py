@@ -18,6 +18,8 @@ SAFE_SUFFIXES = frozenset(
 PICKLE_SUFFIXES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".dill"})
 TRAINER_STATE = re.compile(r"(^|/)(checkpoint-\d+/|(optimizer|scheduler|scaler|rng_state)[\w-]*\.(safetensors|json)$)")
 ADAPTER_CONFIG = "adapter_config.json"
+UNLISTED = (runs.CARD, runs.EVAL_RESULTS)
+"""Of a pushed run what its record does not list, because it is written from the record."""
 REMOTE_CODE = ("auto_map", "custom_pipelines")
 # Where PEFT may look for the class of a base model (`auto_mapping`): installed libraries, not what comes with a model.
 LIBRARIES = frozenset({"transformers", "sentence_transformers", "bioft"})
@@ -38,10 +40,14 @@ def recorded_names(record: dict[str, Any], where: Path | str) -> list[str]:
 
 
 def listed_files(path: Path) -> list[str]:
-    """What a run's record or a dataset's manifest lists, and the card; BioftError as `recorded_names`."""
+    """What a run's record or a dataset's manifest lists, and what may be beside it (`UNLISTED`).
+
+    BioftError as `recorded_names`.
+    """
     if path.name == runs.RECORD:
         names = recorded_names(runs.read(path.parent), path)
         check_weights(names, path)
+        return [*names, *UNLISTED]
     else:
         from bioft.storage import datasets as storage
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import yaml
 
-from bioft.cards import dataset as cards_dataset, model as cards
+from bioft import task as tasks
+from bioft.cards import dataset as cards_dataset, eval_results, model as cards
 from bioft.cards.words import PLACEHOLDER, without_local_paths
 from bioft.errors import BioftError
 from bioft.hub import checks
@@ -41,7 +42,8 @@ class PublishedFile:
 
 
 def run_files(run: Path, repository: str, token: str | None = None) -> list[PublishedFile]:
-    """The files of a finished run that go to the model repository `repository`: what its record lists, and the card.
+    """The files of a finished run that go to the model repository `repository`: what its record lists, the card, and
+    its result for leaderboards.
 
     Raises:
         BioftError: no finished run, or one without test figures; files that were changed since, are missing, may hold
@@ -62,6 +64,8 @@ def run_files(run: Path, repository: str, token: str | None = None) -> list[Publ
     contents: dict[str, Path | bytes] = {name: run / name for name in (*names, runs.RECORD)} | _without_paths(
         run, record
     )
+    if (results := eval_results.eval_results(record, tasks.find(record, pulled=False))) is not None:
+        contents[runs.EVAL_RESULTS] = results.encode()
     return _checked([*(PublishedFile.of(*item) for item in contents.items()), card], token)
 
 

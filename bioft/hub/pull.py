@@ -189,7 +189,7 @@ def _pull(
             try:
                 repository.download(record, commit, tree, partial)
                 for name in checks.listed_files(partial / record):
-                    if name in tree or name != runs.CARD:  # the card may have been removed
+                    if name in tree or name not in checks.UNLISTED:  # these may have been removed
                         repository.download(name, commit, tree, partial)
                 shutil.rmtree(partial / ".cache")  # the client's own notes
                 check(partial, api)

@@ -15,6 +15,8 @@ intervals and the full set of systems and figures can be verified."""
 RECORD = "run.json"
 CONFIG = "config.yaml"
 CARD = "README.md"
+EVAL_RESULTS = ".eval_results/bioft.yaml"
+"""Written from the record when a run is pushed, for the Hub; the record does not list it."""
 MANIFEST = "manifest.json"
 """Of a dataset."""
 

@@ -1,4 +1,4 @@
-"""Whether a card says what the record beside it (`run.json`) says: nothing that looks like a figure may be added."""
+"""Whether card and `.eval_results` say what the record beside them (`run.json`) says: no figure may be added."""
 
 import html
 import re
@@ -11,7 +11,8 @@ import yaml
 from huggingface_hub import ModelCard
 from huggingface_hub.repocard import REGEX_YAML_BLOCK
 
-from bioft.cards import model as cards
+from bioft import task as tasks
+from bioft.cards import eval_results, model as cards
 from bioft.hub import pull
 from bioft.storage import runs
 from bioft.verify.findings import Verification, equal
@@ -37,6 +38,7 @@ def check_card(directory: Path, record: dict[str, Any], found: Verification) -> 
     for path, value in _texts({name: record.get(name) for name in UNVERIFIED}):
         if METRIC.search(value) and SHARE.search(value):
             found.reasons.append(f"{runs.RECORD} states a figure where none belongs: {path} is {_quoted([value])}.")
+    _check_eval_results(directory, record, found)
     try:
         text = (directory / runs.CARD).read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -55,6 +57,19 @@ def check_card(directory: Path, record: dict[str, Any], found: Verification) -> 
         return
     _check_metadata(metadata, ModelCard(expected).data, found)
     _check_text(_body(text), _body(expected), found, strictly=int(record["schema_version"]) >= 3)
+
+
+def _check_eval_results(directory: Path, record: dict[str, Any], found: Verification) -> None:
+    """Compare what leaderboards of the Hub read with what the record gives."""
+    folder, ours = Path(runs.EVAL_RESULTS).parent, directory / runs.EVAL_RESULTS
+    here = (path.relative_to(directory).as_posix() for path in (directory / folder).rglob("*") if path.is_file())
+    names = {*here, *(name for name in pull.unlisted(directory) if name.startswith(f"{folder}/"))}
+    if ours.is_file():
+        stated, expected = ours.read_bytes(), eval_results.eval_results(record, tasks.find(record, pulled=False))
+        if expected is not None and stated.split() == expected.encode().split():
+            names -= {runs.EVAL_RESULTS}
+    if names:
+        found.reasons.append(f"Results that {runs.RECORD} does not give are in {', '.join(sorted(names))}.")
 
 
 def _check_simple(card: str) -> None:

@@ -17,7 +17,7 @@ from bioft.verify.findings import Verification
 WHOLE = ("model.safetensors", "model.safetensors.index.json")
 NOT_LOADED = frozenset({".md", ".png", ".svg", ".jpg", ".pdf", ".html", ".css", ".csv", ".parquet", ".yaml", ".log"})
 """What no library loads as a model, a tokenizer or code."""
-OURS = frozenset({runs.RECORD, runs.CARD, pull.ORIGIN, ".gitattributes", ".gitignore", "LICENSE"})
+OURS = frozenset({runs.RECORD, *hub_checks.UNLISTED, pull.ORIGIN, ".gitattributes", ".gitignore", "LICENSE"})
 
 
 def check_files(directory: Path, record: dict[str, Any], found: Verification) -> None:

@@ -20,7 +20,7 @@ import pandas as pd
 import pytest
 import yaml
 from datasets import load_dataset
-from huggingface_hub import HfApi
+from huggingface_hub import HfApi, parse_eval_result_entries
 from hypothesis import given, strategies as st
 from safetensors.numpy import save_file
 from typer.testing import CliRunner
@@ -194,6 +194,26 @@ def test_what_is_pushed_comes_back_byte_for_byte_and_a_repeat_makes_no_commit(
     # What was pulled is a run like any other: it can be checked and pushed itself.
     runs.check_files(pulled, runs.read(pulled))
     assert hub.push_adapter(pulled, "user/adapter", **access).changed is False
+
+
+def test_a_run_on_data_of_the_hub_has_its_result_for_the_leaderboard(
+    hub_server: HubServer, access: dict[str, Any], run: Path, tmp_path: Path
+) -> None:
+    """Written at the push from the record, fetched by a pull for `bioft verify`, and gone with the data's name."""
+    dataset = runs.read(run)["dataset"]
+    edit_record(run, dataset=dataset | {"hub": {"id": "user/pairs", "revision": "d" * 40}}, created="2026-01-02")
+    hub.push_adapter(run, "user/adapter", **access)
+    content = stored(hub_server)[runs.EVAL_RESULTS]
+    (entry,) = parse_eval_result_entries(yaml.safe_load(content))
+    assert (entry.dataset_id, entry.dataset_revision) == ("user/pairs", "d" * 40)
+    assert (entry.task_id, entry.value, entry.date) == ("gene-disease-association", 0.8, "2026-01-02")
+    assert entry.notes == "AUROC, 95 % interval 0.790 to 0.810, n = 100"
+    pulled = hub_pull.pull_adapter("user/adapter", tmp_path / "pulled", **access)
+    assert (pulled / runs.EVAL_RESULTS).read_bytes() == content
+    assert hub.push_adapter(pulled, "user/adapter", **access).changed is False
+    edit_record(run, dataset=dataset)
+    hub.push_adapter(run, "user/adapter", **access)
+    assert stored(hub_server) == published(run)
 
 
 def test_a_pull_is_kept_by_commit_and_a_pinned_one_needs_no_network(

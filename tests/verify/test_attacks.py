@@ -21,6 +21,7 @@ import pytest
 from datasets import Dataset, DatasetDict
 from safetensors.numpy import load_file, save_file
 
+from bioft.cards import eval_results
 from bioft.storage import runs
 from bioft.task import FINE_TUNED
 from bioft.verify import again, checks, verify as verification
@@ -262,6 +263,29 @@ def test_what_does_not_follow_from_the_record_is_found_on_a_card(attack: str, of
     found = Verification("run")
     check_card(forged.directory, forged.record, found)
     assert_said(found.reasons, words)
+
+
+def test_a_result_for_leaderboards_that_is_not_the_records_is_found(of: Runs, tmp_path: Path) -> None:
+    forged = copied(of["text_labels"], tmp_path / "run")
+    forged.record["dataset"]["hub"] = {"id": "user/texts", "revision": "0" * 40}
+    text = eval_results.eval_results(forged.record, forged.run.task)
+    assert text is not None and str(forged.record["metrics"]["f1"]["value"]) in text
+    path = forged.directory / runs.EVAL_RESULTS
+    path.parent.mkdir()
+    for name, content, hub in (
+        (path.name, text, True),
+        (path.name, text.replace("value: 0.", "value: 0.9"), True),
+        (path.name, text, False),
+        ("other.yaml", text, True),
+    ):
+        found, stated = Verification("run"), path.with_name(name)
+        stated.write_text(content)
+        data = {key: its for key, its in forged.record["dataset"].items() if hub or key != "hub"}
+        check_card(forged.directory, forged.record | {"dataset": data}, found)
+        told = [each for each in found.reasons if ".eval_results" in each]
+        honest_one = hub and content == text and name == path.name
+        assert told == ([] if honest_one else [f"Results that run.json does not give are in .eval_results/{name}."])
+        path.write_text(text)
 
 
 def test_other_words_on_a_card_are_counted_and_shown(of: Runs, tmp_path: Path) -> None:
