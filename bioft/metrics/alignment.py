@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import datasets
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special, stats
+from scipy import special
 
 from bioft.errors import BioftError
 from bioft.metrics import intervals, module
@@ -120,7 +120,7 @@ class Coverage(Estimate):
 
     def interval(self, groups: Groups, confidence: float = CONFIDENCE) -> tuple[float, float]:
         """The interval, as the class says."""
-        n, quantile = len(self.right), float(stats.norm.ppf((1 + confidence) / 2))
+        n, quantile = len(self.right), float(special.ndtri((1 + confidence) / 2))
         excess, accepted = _excess(self.right, self.probability)
         alone = estimates.mean(self.right).influence
         variance = float(alone @ alone)

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.cells import cell_len
@@ -11,14 +11,16 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from bioft import task as tasks
-from bioft.metrics.estimation.estimates import PairedDifference
 from bioft.storage import runs
+
+if TYPE_CHECKING:
+    from bioft.metrics.estimation.estimates import PairedDifference
 
 SIGNIFICANCE_LEVEL = 0.05
 """Of a column with names, which may take several lines; and of a terminal on which everything fits."""
 
 
-def describe_difference(baseline: str, result: PairedDifference, words: str, shared: str = "") -> dict[str, Any]:
+def describe_difference(baseline: str, result: "PairedDifference", words: str, shared: str = "") -> dict[str, Any]:
     """The comparison of a model with its best baseline as `run.json` holds it, with the conclusion in one sentence.
 
     `words` name the metric, `shared` what the test examples share, by which the test is cluster-robust. Different is
@@ -40,7 +42,7 @@ def describe_difference(baseline: str, result: PairedDifference, words: str, sha
     return {"baseline": baseline, **figures, "sentence": sentence}
 
 
-def describe_added(result: PairedDifference, words: str, shared: str) -> dict[str, Any]:
+def describe_added(result: "PairedDifference", words: str, shared: str) -> dict[str, Any]:
     """What a model adds to all baselines together: the first of `result` is with it, the second without.
 
     Returned as `describe_difference` does, for `run.json`.
@@ -59,7 +61,7 @@ def describe_added(result: PairedDifference, words: str, shared: str) -> dict[st
     return figures | {"p_value": result.p_value, "sentence": sentence}
 
 
-def describe_best(results: Mapping[str, PairedDifference], words: str, shared: str = "") -> dict[str, Any]:
+def describe_best(results: Mapping[str, "PairedDifference"], words: str, shared: str = "") -> dict[str, Any]:
     """The comparison with the best baseline: the one with the highest value on this same test split.
 
     That choice favours the baselines. `results` are the comparisons with each of them; the rest is as in

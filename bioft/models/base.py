@@ -5,22 +5,23 @@ import os
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import torch
 from huggingface_hub import HfApi
-from peft import PeftModel
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.utils import CONFIG_NAME, cached_file
 from transformers.utils.hub import extract_commit_hash
-from trl import ModelConfig
 
 from bioft.errors import BioftError
 from bioft.models.embedded import EMBEDDED_PREFIX, BaseModel, _embedded
 from bioft.models.lora import save_adapter
 from bioft.models.sharding import is_sharded
 from bioft.storage.files import file_sha256
+
+if TYPE_CHECKING:
+    from trl import ModelConfig
 
 logger = logging.getLogger(__name__)
 UNGATED_PRESET = "default"
@@ -174,6 +175,8 @@ def load_trained_encoder(directory: Path, recorded: dict[str, Any], auto_class: 
     if not (directory / "adapter_config.json").is_file():
         whole = BaseModel(str(directory), str(directory), None, f"run {directory}", None, None)
         return load_encoder(whole, auto_class, **config)
+    from peft import PeftModel  # with bitsandbytes, which it imports, seconds that a whole model needs not
+
     model, _ = load_encoder(resolve_recorded(recorded), auto_class, **config)
     tokenizer = AutoTokenizer.from_pretrained(directory)
     if len(tokenizer) > model.get_input_embeddings().num_embeddings:
@@ -247,6 +250,8 @@ def nf4(dtype: torch.dtype | None = None) -> BitsAndBytesConfig | None:
 
 def save_encoder(model: Any, tokenizer: Any, base: BaseModel, directory: Path) -> None:
     """Save what was trained, an adapter with its heads or the whole encoder (safetensors), and the tokenizer."""
+    from peft import PeftModel
+
     if isinstance(model, PeftModel):
         save_adapter(model, tokenizer, base, directory)
         return
@@ -254,7 +259,7 @@ def save_encoder(model: Any, tokenizer: Any, base: BaseModel, directory: Path) -
     tokenizer.save_pretrained(directory)
 
 
-def describe(base: BaseModel, model_args: ModelConfig, model: Any) -> dict[str, Any]:
+def describe(base: BaseModel, model_args: "ModelConfig", model: Any) -> dict[str, Any]:
     """The base model as `run.json` records it; `name_or_path` loads it again."""
     # Of the base itself: the model around it may have another type and a larger vocabulary.
     config = AutoConfig.from_pretrained(base.path, revision=base.hub_revision)

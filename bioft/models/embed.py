@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from peft import PeftModel
 
 from bioft.models import onnx as onnx_models
 from bioft.models.batches import batches_by_length, evaluating
@@ -63,6 +62,8 @@ def int8_forward(model: Any) -> Forward:
     Raises:
         BioftError: as `onnx_models.write`.
     """
+    from peft import PeftModel
+
     encoder = copy.deepcopy(model[0].model).cpu()
     if isinstance(encoder, PeftModel):
         encoder = encoder.merge_and_unload()

@@ -2,23 +2,25 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from peft import LoraConfig, PeftModel
 from transformers.pytorch_utils import Conv1D
-from trl import ModelConfig
 
 from bioft.errors import BioftError
 from bioft.models.embedded import BaseModel
 from bioft.models.sharding import is_sharded
 
+if TYPE_CHECKING:
+    from peft import LoraConfig
+    from trl import ModelConfig
+
 CLASSIFIER_HEADS = ("classifier", "score")
 
 
 def lora_config(
-    model: Any, model_args: ModelConfig, task_type: str | None = "CAUSAL_LM", heads: Sequence[str] = ()
-) -> LoraConfig:
+    model: Any, model_args: "ModelConfig", task_type: str | None = "CAUSAL_LM", heads: Sequence[str] = ()
+) -> "LoraConfig":
     """The LoRA configuration of TRL's model arguments, checked against this architecture.
 
     Args:
@@ -30,6 +32,8 @@ def lora_config(
         BioftError: a target module that does not exist here, with the names that do. PEFT itself complains
             only when *none* fits, so that one wrong name would be left untrained.
     """
+    from peft import LoraConfig
+
     targets = model_args.lora_target_modules or "all-linear"
     if targets in ("all-linear", ["all-linear"]):
         names: str | list[str] = "all-linear"
@@ -94,6 +98,8 @@ def keep_adapter_in_float32(model: Any) -> None:
 
 def parameter_counts(model: Any) -> tuple[int, int]:
     """How many parameters are trained, and how many there are, with those that are packed in 4 bits counted whole."""
+    from peft import PeftModel
+
     if isinstance(model, PeftModel):
         return model.get_nb_trainable_parameters()
     sizes = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]

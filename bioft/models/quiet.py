@@ -3,10 +3,10 @@
 import codecs
 import io
 import logging
+import os
 import sys
 import warnings
 
-import datasets
 from huggingface_hub.utils import disable_progress_bars
 from transformers.utils import logging as transformers_logging
 
@@ -33,7 +33,9 @@ def quieten() -> None:
         if isinstance(stream, io.TextIOWrapper) and codecs.lookup(stream.encoding).name != "utf-8":
             stream.reconfigure(errors="replace")  # one that has no "–" gets a "?"
     transformers_logging.disable_progress_bar()
-    datasets.disable_progress_bars()
+    if "datasets" in sys.modules:  # which asking a model needs not
+        sys.modules["datasets"].disable_progress_bars()
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")  # read when it is imported
     if not sys.stderr.isatty():
         disable_progress_bars()  # of downloads, which are worth a bar where there is a terminal
     for message, (category, module) in WARNINGS.items():

@@ -43,6 +43,33 @@ def file_sha256(*paths: str | os.PathLike[str]) -> str:
     return digest.hexdigest()
 
 
+def source(
+    file: Path,
+    *,
+    version: str | None = None,
+    url: str | None = None,
+    terms: str = "not stated",
+    redistribution: str = "ask",
+    citation: str | None = None,
+) -> dict[str, Any]:
+    """What a manifest says about a source file; `redistribution` is "free" where anyone may pass the data on.
+
+    Raises BioftError where there is no such file.
+    """
+    if not file.is_file():
+        raise BioftError(f"{file} is a folder, not a file." if file.is_dir() else f"{file} does not exist.")
+    return {
+        "name": file.name,
+        "sha256": file_sha256(file),
+        "bytes": file.stat().st_size,
+        "version": version,
+        "url": url,
+        "terms": terms,
+        "redistribution": redistribution,
+        "citation": citation,
+    }
+
+
 def check_new(output: Path) -> None:
     """Raise BioftError where `output` exists and is not an empty folder."""
     if output.exists() and (not output.is_dir() or any(output.iterdir())):

@@ -19,7 +19,7 @@ from bioft.datasets.options import PathName, Seed, SkipBad, TestSize, Validation
 from bioft.datasets.origin import Origin
 from bioft.datasets.splits import SPLITS, check_disjoint, grouped_split, straddling
 from bioft.errors import BioftError, LeakageError
-from bioft.storage.files import file_sha256
+from bioft.storage.files import source as source
 from bioft.storage.text_lines import normalise
 
 _TEXT, _PLACE = pa.string(), pa.int64()
@@ -97,33 +97,6 @@ def training_documents(dataset: Mapping[str, Dataset], train_on: str) -> Dataset
     if train_on == "train":
         return dataset["train"]
     return concatenate_datasets([dataset["train"], dataset["validation"]])
-
-
-def source(
-    file: Path,
-    *,
-    version: str | None = None,
-    url: str | None = None,
-    terms: str = "not stated",
-    redistribution: str = "ask",
-    citation: str | None = None,
-) -> dict[str, Any]:
-    """What a manifest says about a source file; `redistribution` is "free" where anyone may pass the data on.
-
-    Raises BioftError where there is no such file.
-    """
-    if not file.is_file():
-        raise BioftError(f"{file} is a folder, not a file." if file.is_dir() else f"{file} does not exist.")
-    return {
-        "name": file.name,
-        "sha256": file_sha256(file),
-        "bytes": file.stat().st_size,
-        "version": version,
-        "url": url,
-        "terms": terms,
-        "redistribution": redistribution,
-        "citation": citation,
-    }
 
 
 def split_at_random(

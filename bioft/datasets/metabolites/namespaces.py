@@ -10,15 +10,16 @@ import math
 import os
 import re
 from collections.abc import Iterable, Iterator
-from importlib.metadata import version as package_version
+from importlib.metadata import distribution, version as package_version
 from pathlib import Path
 
 import pandas as pd
 
-from bioft.datasets.documents.corpus import source as source_of
+from bioft.datasets.metabolites import models, tables
 from bioft.datasets.metabolites.models import FORMATS, format_suffix, model_metabolites, read_model
 from bioft.datasets.metabolites.tables import Row, joined, problems, to_table, universal_id
 from bioft.errors import BioftError, extra
+from bioft.storage.files import cache_directory, file_sha256, new_file, source as source_of
 from bioft.storage.tables import Table, delimiter_of
 from bioft.storage.text_lines import TextLines
 
@@ -113,10 +114,16 @@ def read_namespace(source: str | os.PathLike[str], directory: str | os.PathLike[
 
 def _embedded() -> pd.DataFrame:
     with extra("metabolites", "The namespace cobra"):
-        import cobra
-
-    path = Path(cobra.__file__).parent / "data" / EMBEDDED_MODEL
-    table = model_metabolites(read_model(path))
+        path = Path(str(distribution("cobra").locate_file(f"cobra/data/{EMBEDDED_MODEL}")))
+    # cobra takes seconds to import and to read it: what is kept is of this file and of the code that reads it.
+    digest = file_sha256(path, Path(models.__file__), Path(tables.__file__))
+    kept = cache_directory() / "namespaces" / f"{digest[:24]}.parquet"
+    if kept.is_file():
+        table = pd.read_parquet(kept)
+    else:
+        table = model_metabolites(read_model(path))
+        with new_file(kept) as partial:
+            table.to_parquet(partial, index=False)
     table.attrs["source"] = source_of(path, url=BIGG_URL, terms=BIGG_TERMS, citation=BIGG_CITATION) | {
         "name": f"{path.name} (iYS1720, in cobra {package_version('cobra')})"
     }

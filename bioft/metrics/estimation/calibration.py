@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, special, stats
+from scipy import special
 
 from bioft.metrics.estimation.estimates import CONFIDENCE, Estimate, ratio
 from bioft.metrics.estimation.groups import Floats, Groups, Integers
@@ -43,7 +43,9 @@ class CalibrationError(Estimate):
         deviations, shared = self._deviations(groups)
         if not np.isfinite(deviations).all():
             return 0.0, 1.0
-        quantile = float(stats.norm.ppf((1 + confidence) / 2))
+        quantile = float(special.ndtri((1 + confidence) / 2))
+
+        from scipy.optimize import brentq  # rarely needed, and long to import
 
         def limit(shape: Floats, sign: int) -> float:
             """The error with gaps of this shape that is so many standard deviations from the value."""
@@ -56,7 +58,7 @@ class CalibrationError(Estimate):
                 return 0.0
             # A folded variable has at least the mean and at most the deviation of its own: the root is below this.
             most = (self.value + (quantile + 1) * math.sqrt(shared) * float(deviations.sum())) / float(shape.sum())
-            return float(optimize.brentq(expected, 0.0, most, xtol=1e-6)) * float(shape.sum())
+            return float(brentq(expected, 0.0, most, xtol=1e-6)) * float(shape.sum())
 
         found, alike = np.abs(sums) if self.value else deviations, sizes / n
         low, high = limit(found, 1), max(limit(found, -1), limit(alike, -1))

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy import special  # `scipy.stats` takes a second to import
 
 from bioft.errors import BioftError
 from bioft.metrics.estimation.groups import Floats, Groups, Mask
@@ -261,9 +261,9 @@ def difference(
     else:
         # Nothing differs: as if one group did, wholly.
         error, degrees = first.scale.span / max(first.units(groups), 1.0), max(1.0, float(groups.degrees))
-    margin = error * float(stats.t.ppf((1 + confidence) / 2, degrees))
+    margin = error * float(special.stdtrit(degrees, (1 + confidence) / 2))
     span = first.scale.span
-    p_value = 2 * float(stats.t.sf(abs(apart) / error, degrees))
+    p_value = 2 * float(special.stdtr(degrees, -abs(apart) / error))
     low, high = max(-span, apart - margin), min(span, apart + margin)
     return PairedDifference(metric, first.value, second.value, apart, low, high, p_value, groups.n)
 
@@ -288,12 +288,12 @@ def wilson_interval(successes: int, n: int, confidence: float = CONFIDENCE) -> t
     if not 0 <= successes <= n:
         raise BioftError(f"A proportion of {successes} out of {n} is impossible: successes must be in 0 … n.")
     _check_confidence(confidence)
-    return wilson(successes / n if n else 0.0, n, float(stats.norm.ppf((1 + confidence) / 2)))
+    return wilson(successes / n if n else 0.0, n, float(special.ndtri((1 + confidence) / 2)))
 
 
 def _quantile(groups: Groups, confidence: float) -> float:
     """Of Student's t with as many degrees of freedom as there are groups, less one."""
-    return float(stats.t.ppf((1 + confidence) / 2, groups.degrees)) if groups.degrees else math.inf
+    return float(special.stdtrit(groups.degrees, (1 + confidence) / 2)) if groups.degrees else math.inf
 
 
 def _effective_size(share: float, variance: float, units: float) -> float:

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from bioft.metrics.estimation.estimates import Estimate
 from bioft.metrics.estimation.groups import Floats, Integers
@@ -23,15 +22,17 @@ def auroc(labels: ArrayLike, scores: ArrayLike) -> Estimate:
     It is the share of pairs of a positive and a negative example in which the positive one scores higher, ties as half
     (Mann and Whitney 1947). Influences are the structural components of DeLong et al. (1988).
     """
+    from scipy.stats import rankdata  # a second of imports, which asking a model needs not
+
     positive, scores = np.asarray(np.equal(labels, 1)), np.asarray(scores, np.float64)
     positives, negatives = int(positive.sum()), int((~positive).sum())
     influence = np.zeros(len(scores))
     if not (positives and negatives):
         return Estimate(math.nan, influence)
-    ranks = stats.rankdata(scores)
+    ranks = rankdata(scores)
     # For each example: the share of the other class that it is ranked right against.
-    influence[positive] = (ranks[positive] - stats.rankdata(scores[positive])) / negatives
-    influence[~positive] = 1 - (ranks[~positive] - stats.rankdata(scores[~positive])) / positives
+    influence[positive] = (ranks[positive] - rankdata(scores[positive])) / negatives
+    influence[~positive] = 1 - (ranks[~positive] - rankdata(scores[~positive])) / positives
     area = float(influence[positive].mean())
     influence -= area
     for its, size in ((positive, positives), (~positive, negatives)):

@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from datasets import Dataset
-from transformers import AutoModelForTokenClassification, set_seed
+from transformers import AutoModelForTokenClassification
 
 from bioft.errors import BioftError
-from bioft.metrics import entity_f1
 from bioft.models import base as models
 from bioft.models.batches import logits_of
 from bioft.storage import runs
@@ -17,6 +15,9 @@ from bioft.tasks.entities import TASK, predictions, tagging, windows
 from bioft.tasks.entities.files import Found, InputDocument
 from bioft.tasks.entities.predictions import Record
 from bioft.tasks.entities.tagging import Entity, Span
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 TEXTS_AT_ONCE = 1024
 """Texts whose windows are sorted by length together: what is held in memory."""
@@ -74,7 +75,7 @@ def check_not_trained_on(run: str | Path, manifest: Mapping[str, Any]) -> None:
         )
 
 
-def predict(model: Sequence[Any], rows: Dataset, record: Record, progress: str | None = None) -> pd.DataFrame:
+def predict(model: Sequence[Any], rows: "Dataset", record: Record, progress: str | None = None) -> pd.DataFrame:
     """The predictions table of documents: `id`, and as JSON lists `label` and `prediction`, with scores."""
     found = find_entities(model, list(rows["text"]), record, progress)
     return table_of(rows, [[(*entity.span, entity.score) for entity in entities] for entities in found])
@@ -82,6 +83,8 @@ def predict(model: Sequence[Any], rows: Dataset, record: Record, progress: str |
 
 def predict_base(model: Any, dataset: Any, record: Record, progress: str | None = None) -> pd.DataFrame:
     """What the base model finds in the test split with the new head that the recorded seed gives."""
+    from transformers import set_seed  # which imports PEFT
+
     set_seed(record["seed"])
     base = models.resolve_recorded(record["base_model"])
     labels = dict(enumerate(record["labels"]))
@@ -89,8 +92,10 @@ def predict_base(model: Any, dataset: Any, record: Record, progress: str | None 
     return predict((encoder.to(models.local_device()), tokenizer), dataset["test"], record, progress)
 
 
-def table_of(rows: Dataset, found: Sequence[Sequence[Sequence[Any]]] | None = None) -> pd.DataFrame:
+def table_of(rows: "Dataset", found: Sequence[Sequence[Sequence[Any]]] | None = None) -> pd.DataFrame:
     """The predictions table of documents in which some mentions were found, with or without scores."""
+    from bioft.metrics import entity_f1
+
     columns = {"id": list(rows["document_id"]), "label": predictions.to_json(entity_f1.spans(rows))}
     return pd.DataFrame({**columns, "prediction": predictions.to_json(found or [[]] * len(rows))})
 

@@ -5,14 +5,15 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import repeat
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from datasets import Dataset
 
 from bioft.errors import BioftError
-from bioft.metrics import entity_f1
 from bioft.tasks.entities.tagging import IGNORED, Tokens, align
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 
 @dataclass(frozen=True)
@@ -65,13 +66,17 @@ def window_labels(tokenizer: Any, tags: Sequence[np.ndarray], windows: Sequence[
 
 
 def window_dataset(
-    tokenizer: Any, documents: Dataset, labels: Sequence[str], size: int, overlap: int
-) -> tuple[Dataset, int]:
+    tokenizer: Any, documents: "Dataset", labels: Sequence[str], size: int, overlap: int
+) -> tuple["Dataset", int]:
     """The windows of annotated documents as a trainer takes them, and how many documents were cut (see `align`).
 
     Columns: `input_ids`, `attention_mask`, `labels` and `length`. `labels` are in the order of the model, `size` and
     `overlap` counted in tokens of text.
     """
+    from datasets import Dataset
+
+    from bioft.metrics import entity_f1
+
     tokens, tags, cut = align(tokenizer, list(documents["text"]), entity_f1.spans(documents), labels)
     windows = split_into_windows([len(found.ids) for found in tokens], size, overlap)
     inputs = window_inputs(tokenizer, tokens, windows)

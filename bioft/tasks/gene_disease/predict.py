@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import torch
 from accelerate import PartialState
 from accelerate.utils import gather_object
-from datasets import Dataset
 
 from bioft.errors import BioftError
 from bioft.hub import pull
@@ -20,11 +19,14 @@ from bioft.tasks.gene_disease import TASK, scoring
 from bioft.tasks.gene_disease.prompts import PairPrompts
 from bioft.tasks.gene_disease.table import predictions, thresholds
 
+if TYPE_CHECKING:
+    from datasets import Dataset
+
 
 def score_pairs(
     model: Any,
     prompts: PairPrompts,
-    pairs: Dataset | dict[str, list[str]],
+    pairs: "Dataset | dict[str, list[str]]",
     *,
     batch_tokens: int | None = None,
     progress: str | None = None,
@@ -123,7 +125,7 @@ def load(directory: str | Path) -> tuple[Any, PairPrompts, dict[str, Any]]:
     return load_run(directory, None if name is None else models.compute_dtype(name))
 
 
-def predict(model: Any, rows: Dataset, record: Mapping[str, Any], progress: str | None = None) -> pd.DataFrame:
+def predict(model: Any, rows: "Dataset", record: Mapping[str, Any], progress: str | None = None) -> pd.DataFrame:
     """The predictions table of pairs, by the model that `load` gives."""
     scores = score_pairs(model[0], model[1], rows, progress=progress)
     return predictions(rows, scores, thresholds(record)[FINE_TUNED])

@@ -4,11 +4,12 @@ A style fixes the words, the two answers (verbalizers) and whether the tokenizer
 """
 
 from dataclasses import dataclass
-from typing import Any
-
-from datasets import Dataset
+from typing import TYPE_CHECKING, Any
 
 from bioft.errors import BioftError
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 Message = dict[str, str]
 INSTRUCTION = "Is the gene associated with the disease? Answer yes or no."
@@ -85,7 +86,7 @@ class PairPrompts:
         chat = not isinstance(prompt, str)
         return {"prompt": prompt, "completion": [{"role": "assistant", "content": answer}] if chat else answer}
 
-    def check_length(self, pairs: Dataset, max_length: int | None) -> None:
+    def check_length(self, pairs: "Dataset", max_length: int | None) -> None:
         """Raise BioftError if a training example would be cut: TRL leaves it out without a word."""
         if max_length is None or not len(pairs):
             return

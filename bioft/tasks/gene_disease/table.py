@@ -1,19 +1,21 @@
 """The predictions table of gene–disease pairs, and the thresholds that its predictions follow from."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from datasets import Dataset
 
 from bioft.task import BASE, FINE_TUNED
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 PAIR = ["gene", "gene_id", "disease", "disease_id", "label"]
 """The columns that say which pair a row of predictions is about."""
 
 
-def predictions(rows: Dataset, scores: np.ndarray, threshold: float | None) -> pd.DataFrame:
+def predictions(rows: "Dataset", scores: np.ndarray, threshold: float | None) -> pd.DataFrame:
     """The predictions table of pairs: the columns `PAIR`, score and, with a threshold, the prediction (0 or 1)."""
     table = rows.select_columns(PAIR).to_pandas().assign(score=np.asarray(scores))
     return table if threshold is None else table.assign(prediction=(table["score"] >= threshold).astype(int))

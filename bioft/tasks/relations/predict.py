@@ -3,20 +3,18 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import torch
-from datasets import Dataset
 from rich.text import Text
 from torch import nn
-from transformers import AutoModelForSequenceClassification, set_seed
+from transformers import AutoModelForSequenceClassification
 
 from bioft.datasets.documents.pubtator import concepts
 from bioft.errors import BioftError
-from bioft.metrics import counts, relation_f1, thresholds
-from bioft.metrics.relation_f1 import Relation
+from bioft.metrics import counts, thresholds
 from bioft.models import base as models
 from bioft.models.batches import logits_of
 from bioft.tasks.entities import predict as entity_prediction, predictions, windows
@@ -27,7 +25,11 @@ from bioft.tasks.relations import TASK, candidates as relations, marking
 from bioft.tasks.relations.answers import KEY
 from bioft.tasks.relations.candidates import Candidate
 from bioft.tasks.relations.marking import Markers
-from bioft.tasks.text_labels import classifier as text_classification
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+    from bioft.metrics.relation_f1 import Relation
 
 Row = Mapping[str, Any]
 
@@ -67,7 +69,7 @@ class RelationScores:
             result[document].append(FoundRelation(names[column], head.id, tail.id, score))
         return result
 
-    def f1(self, references: Sequence[Sequence[Relation]], threshold: float) -> float:
+    def f1(self, references: Sequence[Sequence["Relation"]], threshold: float) -> float:
         """Micro F1 of what is found from a threshold on, against the relations of each document."""
         found = [[each[:3] for each in its] for its in self.found(len(references), threshold)]
         return counts.metrics(counts.count(found, references, type_index=0), confidence=None)["f1"]
@@ -114,12 +116,14 @@ def modules_to_save(model: Any, markers: Markers) -> list[str]:
 
 def pair_dataset(
     tokenizer: Any, rows: Sequence[Row], arguments: relations.Arguments, labels: Sequence[str], markers: Markers
-) -> tuple[Dataset, dict[str, int]]:
+) -> tuple["Dataset", dict[str, int]]:
     """A training example (`input_ids`, `labels`) for each candidate of documents; `labels` in the classifier's order.
 
     Beside it counts: those of `relations.count_labels`, `missed` (relations without a candidate) and those of
     `encode`.
     """
+    from datasets import Dataset
+
     found = relations.candidates(rows, arguments)
     inputs, left_out = encode(markers, tokenizer, [row["text"] for row in rows], found)
     examples = {"input_ids": inputs, "labels": [relations.encode_labels(candidate, labels) for candidate in found]}
@@ -177,6 +181,8 @@ def truth_of(found: Sequence[Any], types: Sequence[str], rows: Sequence[Row]) ->
 
     Beside it how many they state between no candidates.
     """
+    from bioft.metrics import relation_f1  # with `evaluate`, which takes a second
+
     stated = list(map(set, relation_f1.relations(rows)))
     truth = np.array(
         [[(kind, c.head.id, c.tail.id) in stated[c.document] for kind in types] for c in found], dtype=bool
@@ -186,6 +192,8 @@ def truth_of(found: Sequence[Any], types: Sequence[str], rows: Sequence[Row]) ->
 
 def shown_example(trainer: Any, index: int) -> Text:
     """One example as text with its label, for a dry run."""
+    from bioft.tasks.text_labels import classifier as text_classification
+
     return text_classification.shown_example(trainer, index, relations.NO_RELATION)
 
 
@@ -207,7 +215,7 @@ def candidates_table(rows: Sequence[Row], scores: RelationScores, threshold: flo
 
 
 def table_of(
-    rows: Dataset,
+    rows: "Dataset",
     found: Sequence[Sequence[Sequence[Any]]] | None = None,
     end_to_end: Sequence[Sequence[Sequence[Any]]] | None = None,
 ) -> pd.DataFrame:
@@ -215,6 +223,8 @@ def table_of(
 
     `found` are those between annotated entities, `end_to_end` those between found ones.
     """
+    from bioft.metrics import relation_f1
+
     labels = [sorted(set(stated)) for stated in relation_f1.relations(rows)]
     columns = {"id": list(rows["document_id"]), "label": predictions.to_json(labels)}
     columns["prediction"] = predictions.to_json(found or [[]] * len(rows), digits=None)
@@ -228,7 +238,7 @@ def load(directory: str | Path) -> tuple[Any, Any, dict[str, Any]]:
     return entity_prediction.load(directory, TASK.name, AutoModelForSequenceClassification)
 
 
-def predict(model: Sequence[Any], rows: Dataset, record: Record, progress: str | None = None) -> pd.DataFrame:
+def predict(model: Sequence[Any], rows: "Dataset", record: Record, progress: str | None = None) -> pd.DataFrame:
     """The predictions table of documents: `id`, and as JSON lists `label` and `prediction`, with scores."""
     scores = score(model, rows.to_list(), record, progress)
     return table_of(rows, scores.found(len(rows), record["relations"]["threshold"]))
@@ -236,6 +246,8 @@ def predict(model: Sequence[Any], rows: Dataset, record: Record, progress: str |
 
 def predict_base(model: Any, dataset: Any, record: Record, progress: str | None = None) -> pd.DataFrame:
     """What the base model finds in the test split with the new head that the recorded seed gives."""
+    from transformers import set_seed  # which imports PEFT
+
     set_seed(record["seed"])
     names = relations.label_names(recorded_arguments(record))
     base, tokenizer = models.load_encoder(

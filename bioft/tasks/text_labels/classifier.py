@@ -5,22 +5,21 @@ With one label a text, the labels exclude each other (softmax, the highest wins)
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from datasets import Dataset
 from rich.text import Text
-from sklearn.metrics import f1_score
 from torch import nn
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
-from bioft.datasets.texts.baselines import indicator_matrix
-from bioft.datasets.texts.labelled import labels_of
 from bioft.errors import BioftError
 from bioft.metrics.thresholds import best_threshold, choose_highest_f1
 from bioft.models import embedded
 from bioft.models.batches import logits_of
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 MAX_WEIGHT = 20.0
 """Of a rare label in the loss: a label with a handful of texts would otherwise outweigh all others."""
@@ -60,9 +59,14 @@ def modules_to_save(model: Any) -> list[str]:
 
 
 def token_dataset(
-    tokenizer: Any, rows: Dataset, labels: Sequence[str], max_length: int, multi_label: bool
-) -> tuple[Dataset, int]:
+    tokenizer: Any, rows: "Dataset", labels: Sequence[str], max_length: int, multi_label: bool
+) -> tuple["Dataset", int]:
     """A training example (`input_ids`, `labels`) for each text, and how many texts lost their end."""
+    from datasets import Dataset
+
+    from bioft.datasets.texts.baselines import indicator_matrix
+    from bioft.datasets.texts.labelled import labels_of
+
     inputs, cut = encode(tokenizer, rows["text"][:], max_length)
     truth = indicator_matrix(labels_of(rows), labels)
     values = truth.tolist() if multi_label else truth.argmax(axis=1).tolist()
@@ -158,6 +162,8 @@ def decide(scores: Floats, labels: Sequence[str], thresholds: Sequence[float] | 
 
 def validation_f1(multi_label: bool) -> Callable[[Any], dict[str, float]]:
     """A function for a trainer's `compute_metrics`: micro and macro F1, with the thresholds that suit best."""
+
+    from sklearn.metrics import f1_score
 
     def compute(prediction: Any) -> dict[str, float]:
         scores, truth = probabilities(prediction.predictions, multi_label), prediction.label_ids

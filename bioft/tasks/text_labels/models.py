@@ -3,21 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from peft import PeftModel
 from transformers import AutoTokenizer
-from trl import ModelConfig
 
 from bioft.errors import BioftError
 from bioft.hub import checks, pull
 from bioft.models import base as models, embedded
 from bioft.storage import runs
-from bioft.tasks.masked_lm import models as masked_models
 from bioft.tasks.text_labels import TASK
-from bioft.tasks.text_labels.arguments import ClassifierArguments
 from bioft.tasks.text_labels.classifier import classifier_class
-from bioft.tasks.text_labels.evaluate import read_trained_on
+
+if TYPE_CHECKING:
+    from trl import ModelConfig
+
+    from bioft.tasks.text_labels.arguments import ClassifierArguments
 
 PROBLEM_TYPES = {True: "multi_label_classification", False: "single_label_classification"}
 
@@ -33,13 +33,16 @@ class Start:
     """Checksums of the texts that the earlier run was trained on."""
 
 
-def find_start(options: ClassifierArguments, base: embedded.BaseModel, push_to_hub: str | None = None) -> Start:
+def find_start(options: "ClassifierArguments", base: embedded.BaseModel, push_to_hub: str | None = None) -> Start:
     """Find what a training starts from; nothing is loaded yet.
 
     `mlm_run` and `start_from` are each a run directory or `user/name` on the Hub; without them it is `base`. A run
     that is to be pushed needs a base model that others can load. BioftError: no such run, one of another recipe,
     another base model than `base`, or one that can't be published.
     """
+    from bioft.tasks.masked_lm import models as masked_models
+    from bioft.tasks.text_labels.evaluate import read_trained_on
+
     if options.mlm_run is not None:
         adapted = masked_models.load_adapted_encoder(pull.run_directory(options.mlm_run))
         if push_to_hub:
@@ -76,7 +79,7 @@ def load_start(start: Start, labels: Sequence[str], multi_label: bool, head: str
     return _load(start.earlier_run, record, is_trainable=True)
 
 
-def describe(start: Start, model_args: ModelConfig, model: Any) -> dict[str, Any]:
+def describe(start: Start, model_args: "ModelConfig", model: Any) -> dict[str, Any]:
     """The base model as `run.json` records it."""
     described = models.describe(start.base, model_args, model)
     return described if start.mlm_run is None else described | {"name_or_path": start.base.id}
@@ -98,6 +101,10 @@ def _load(directory: Path, record: dict[str, Any], *, is_trainable: bool = False
     if not (directory / "adapter_config.json").is_file():
         whole = embedded.BaseModel(str(directory), str(directory), None, f"run {directory}", None, None)
         return models.load_encoder(whole, classifier_class(whole, kept["head"]), **config)
+    from peft import PeftModel
+
+    from bioft.tasks.masked_lm import models as masked_models
+
     if kept["mlm_run"] is None:
         base = models.resolve_recorded(recorded)
     else:

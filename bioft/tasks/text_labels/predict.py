@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from bioft.datasets.documents import pubtator
-from bioft.datasets.splits import SPLITS
 from bioft.errors import BioftError
 from bioft.storage import json_text, runs
 from bioft.storage.files import new_file
@@ -20,7 +19,6 @@ from bioft.storage.tables import Table
 from bioft.storage.text_lines import TextLines
 from bioft.tasks.entities import files
 from bioft.tasks.entities.files import InputDocument
-from bioft.tasks.text_labels.arguments import ClassifierArguments
 
 OUTPUTS = (".csv", ".jsonl")
 OF_TRIALS, OF_TRIALS_JSON = "NCT Number", "protocolSection"
@@ -66,8 +64,10 @@ def predict_base(model: Any, dataset: Any, record: Mapping[str, Any], progress: 
     """The predictions table of the test split by the base model, with the new head that the recorded seed gives."""
     from transformers import set_seed
 
+    from bioft.datasets.splits import SPLITS
     from bioft.models import base as encoders
     from bioft.tasks.text_labels import models
+    from bioft.tasks.text_labels.arguments import ClassifierArguments
     from bioft.tasks.text_labels.evaluate import choose, predictions
 
     kept = record["classifier"]
