@@ -10,7 +10,8 @@ import math
 import os
 import re
 from collections.abc import Iterable, Iterator
-from importlib.metadata import distribution, version as package_version
+from importlib.metadata import version as package_version
+from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
@@ -114,7 +115,9 @@ def read_namespace(source: str | os.PathLike[str], directory: str | os.PathLike[
 
 def _embedded() -> pd.DataFrame:
     with extra("metabolites", "The namespace cobra"):
-        path = Path(str(distribution("cobra").locate_file(f"cobra/data/{EMBEDDED_MODEL}")))
+        if (found := find_spec("cobra")) is None:
+            raise ModuleNotFoundError(name="cobra")
+    path = Path(str(found.origin)).parent / "data" / EMBEDDED_MODEL
     # cobra takes seconds to import and to read it: what is kept is of this file and of the code that reads it.
     digest = file_sha256(path, Path(models.__file__), Path(tables.__file__))
     kept = cache_directory() / "namespaces" / f"{digest[:24]}.parquet"
