@@ -9,11 +9,9 @@ Every key of recipes/configs/sft_gda/*.yaml can be given on the command line; a 
 
 import time
 from pathlib import Path
-from typing import Any
 
 import bioft  # noqa: F401  # isort: skip  (keeps back what the libraries say while they are imported)
 import numpy as np
-from datasets import DatasetDict
 from peft import PeftModel
 from trl import SFTTrainer
 
@@ -22,7 +20,7 @@ from bioft.models import base as models, dry_run, lora, progress, sharding
 from bioft.models.arguments import LanguageModelArguments, TrainingArguments
 from bioft.storage import run_directory, runs
 from bioft.task import BASE, FINE_TUNED
-from bioft.tasks.gene_disease import TASK, evaluate, predict as prediction
+from bioft.tasks.gene_disease import TASK, context, evaluate, predict as prediction
 from bioft.tasks.gene_disease.arguments import GeneDiseaseArguments, PromptArguments
 from bioft.tasks.gene_disease.prompts import PairPrompts
 from bioft.tasks.gene_disease.scoring import use_completion_head
@@ -51,8 +49,9 @@ def main(
     dtype = models.compute_dtype(model_args.dtype)
     quantization = models.nf4(dtype) if model_args.load_in_4bit else None
     model, tokenizer = models.load_causal_lm(base, quantization, dtype, model_args.attn_implementation)
-    prompts = PairPrompts(script_args.prompt_style, tokenizer)
-    prompts.check_length(dataset["train"], training_args.max_length)
+    known = context.build(script_args.context, dataset, script_args.gene_context)
+    prompts = PairPrompts(script_args.prompt_style, tokenizer, known)
+    prompts.check_length(dataset, training_args.max_length, record)
     adapter = None if earlier_run else lora.lora_config(model, model_args)
 
     # What can go wrong before the first step has now been tried: only from here on is anything written.
@@ -66,12 +65,17 @@ def main(
         progress.stage(3)  # the base model, before any training
         # Kept beside the checkpoints, so that a resumed run need not score the base again.
         cache = directory / f"{runs.BASE_SCORES}{manifest['fingerprints']['test'][:12]}.npz"
-        base_scores = run_directory.cached(cache, lambda: score_splits(model, prompts, dataset))
+        base_scores = run_directory.cached(cache, lambda: prediction.score_splits(model, prompts, dataset))
 
     progress.stage(4)  # the adapter, new or of an earlier run, on prompts and answers: loss on the answer only
     splits = ["train"] if training_args.eval_strategy == "no" else ["train", "validation"]
     columns = dataset["train"].column_names
-    examples = {split: dataset[split].map(prompts.example, remove_columns=columns, desc="Prompts") for split in splits}
+    examples = {
+        split: dataset[split].map(
+            prompts.example, fn_kwargs={"training": split == "train"}, remove_columns=columns, desc="Prompts"
+        )
+        for split in splits
+    }
     trainer = SFTTrainer(
         model=PeftModel.from_pretrained(model, str(earlier_run), is_trainable=True) if earlier_run else model,
         args=training_args,
@@ -93,11 +97,11 @@ def main(
     progress.stage(6)  # evaluate on the splits that the base model was evaluated on
     started = time.perf_counter()
     model = prediction.whole_model(trainer, base, model_args.load_in_4bit, dtype, directory)
-    scores = score_splits(model, prompts, dataset)
+    scores = prediction.score_splits(model, prompts, dataset)
     score_seconds = time.perf_counter() - started
     if not base_scores:
         with model.disable_adapter():
-            base_scores = score_splits(model, prompts, dataset)
+            base_scores = prediction.score_splits(model, prompts, dataset)
     if not writes:
         return
     scored = {FINE_TUNED: scores, BASE: base_scores, **scored}
@@ -112,6 +116,7 @@ def main(
 
     progress.stage(7)  # record
     lora.save_adapter(model, tokenizer, base, directory)
+    context.write(directory, known)
     evaluate.write_predictions(table, base_table, baselines, directory)
     record |= {
         "recipe": "sft_gda",
@@ -132,14 +137,6 @@ def main(
         },
     }
     training_run.finish(trainer, record, evaluate.SHOWN, script_args.push_to_hub)
-
-
-def score_splits(model: Any, prompts: PairPrompts, dataset: DatasetDict) -> dict[str, np.ndarray]:
-    """Score validation (for the threshold) and test."""
-    return {
-        split: prediction.score_pairs(model, prompts, dataset[split], progress=split)
-        for split in ("validation", "test")
-    }
 
 
 if __name__ == "__main__":

@@ -97,7 +97,7 @@ def model_card(run: dict[str, Any], *, repository: str | None = None) -> str:
             audit=audit_in_words(run["audit"] or {}),
             plots=sorted(name for name in files if re.fullmatch(r"plots/[\w.-]+\.png", name)),
             command=shlex.join(run["command"] or []),
-            **source_words(run["dataset"]),
+            **source_words({**run["dataset"], "sources": _sources(run)}),
         )
     except (KeyError, UndefinedError) as error:
         raise BioftError(f"The run record lacks a field: {error}. It was not written by a finished run.") from error
@@ -129,6 +129,11 @@ def how_to_use(run: dict[str, Any], task: Task, repository: str, *, adapter: boo
         repository=repository,
         **values,
     ).strip()
+
+
+def _sources(run: dict[str, Any]) -> list[dict[str, Any]]:
+    """The sources of the data, and of what prompts say beside them."""
+    return [*run["dataset"]["sources"], *((run["scoring"] or {}).get("context") or {}).get("sources", [])]
 
 
 def _twin(base: dict[str, Any]) -> dict[str, str]:

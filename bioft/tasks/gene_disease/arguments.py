@@ -43,6 +43,12 @@ class PromptArguments(RecipeArguments):
     """The same for a recipe that prompts a language model."""
 
     prompt_style: str = argument("auto", "auto, chat, plain or alpaca.")
+    context: str = argument(
+        "none",
+        "What the prompt says beside the names: none, graph (what training knows of the gene and of the disease), "
+        "definition (of the disease in HPO, of the gene in gene_context) or both.",
+    )
+    gene_context: str | None = argument(None, "Table with the columns gene and text, for the context of genes.")
     start_from: str | None = argument(
         None,
         "Finished run of sft_gda on the same split, or user/name on the Hub: its adapter is trained further, whatever "

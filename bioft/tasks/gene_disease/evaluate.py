@@ -18,7 +18,7 @@ from bioft.models.progress import track
 from bioft.storage.runs import PREDICTIONS
 from bioft.task import BASE, FINE_TUNED
 from bioft.tasks.choices import Checked, is_other_rule, not_given
-from bioft.tasks.gene_disease import TASK, pair_plots
+from bioft.tasks.gene_disease import TASK, context, pair_plots
 from bioft.tasks.gene_disease.prompts import PairPrompts
 from bioft.tasks.gene_disease.table import PAIR, pairs_share, predictions, thresholds
 
@@ -44,8 +44,7 @@ def fit_baselines(
     dataset: DatasetDict, record: Mapping[str, Any], progress: bool = False
 ) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
     """Fit every baseline on the pairs that a run was trained on; yields its name and its scores by split."""
-    train, limit = dataset["train"], record.get("dataset", {}).get("max_train_pairs")
-    train = train if limit is None else train.select(range(min(limit, len(train))))
+    train = _trained_on(dataset, record)
     each: dict[str, dict[str, np.ndarray]] = {}
     for name in track(list(GENE_DISEASE), "Baselines" if progress else None):
         baseline = GENE_DISEASE[name]().fit(train)
@@ -55,6 +54,11 @@ def fit_baselines(
         by_split = {split: {name: its[split] for name, its in each.items()} for split in ("validation", "test")}
         weights = combination.fit(labels_of(dataset["validation"]), by_split["validation"])
         yield combination.TOGETHER, {split: combination.score(weights, its) for split, its in by_split.items()}
+
+
+def _trained_on(dataset: DatasetDict, record: Mapping[str, Any]) -> Dataset:
+    limit = record.get("dataset", {}).get("max_train_pairs")
+    return dataset["train"] if limit is None else dataset["train"].select(range(min(limit, len(dataset["train"]))))
 
 
 def baselines(dataset: DatasetDict, record: Mapping[str, Any], progress: bool = False) -> dict[str, pd.DataFrame]:
@@ -133,6 +137,14 @@ def audit(dataset: DatasetDict, record: Mapping[str, Any]) -> dict[str, Any]:
     return audits.audit(dataset, split=about.get("arguments", {}).get("split", "pair"), seed=about.get("seed") or 0)
 
 
+def check_files(directory: Path, dataset: DatasetDict, record: Mapping[str, Any]) -> list[str]:
+    """Why the context of a run's prompts is not what its training pairs give."""
+    found = context.read(directory, record)
+    if found is None:
+        return []
+    return context.differing(found, DatasetDict({**dataset, "train": _trained_on(dataset, record)}))
+
+
 def check_choices(model: Any, dataset: DatasetDict, record: Mapping[str, Any], noise: float) -> Checked:
     """Which recorded thresholds, of the model, its base and the baselines, are not those that validation gives.
 
@@ -191,9 +203,10 @@ def describe_scoring(prompts: PairPrompts, thresholds: Mapping[str, float], chos
 
     `thresholds` are those of all systems, by name, and `chosen_on` is what `threshold_chosen_on` says of them.
     """
-    return {
+    described = {} if prompts.described is None else {"context": prompts.described}
+    return described | {
         "prompt_style": prompts.name,
-        "prompt": prompts.prompt("{gene}", "{disease}"),
+        "prompt": prompts.prompt("{gene}", "{disease}", "{context}" if prompts.context else ""),
         "positive": prompts.style.positive,
         "negative": prompts.style.negative,
         "threshold": thresholds[FINE_TUNED],

@@ -8,8 +8,8 @@ from transformers import AutoTokenizer
 
 from bioft.models import base as models
 from bioft.tasks.exported import ForMerge, saver
-from bioft.tasks.gene_disease.predict import load_base
-from bioft.tasks.gene_disease.prompts import PairPrompts
+from bioft.tasks.gene_disease import context
+from bioft.tasks.gene_disease.predict import load_base, recorded_prompts
 
 
 def for_merge(directory: Path, record: dict[str, Any], dtype: Any) -> ForMerge:
@@ -18,6 +18,11 @@ def for_merge(directory: Path, record: dict[str, Any], dtype: Any) -> ForMerge:
     if record["base_model"]["quantization"] == "nf4":
         base = base.dequantize(dtype)
     tokenizer = AutoTokenizer.from_pretrained(directory)
-    prompts = PairPrompts(record["scoring"]["prompt_style"], tokenizer)
+    prompts = recorded_prompts(directory, record, tokenizer)
     model = PeftModel.from_pretrained(base.to(models.local_device()), str(directory))
-    return ForMerge(model, lambda rows: prompts.token_ids(list(rows["gene"]), list(rows["disease"])), saver(tokenizer))
+
+    def save(whole: Any, folder: Path) -> None:
+        saver(tokenizer)(whole, folder)
+        context.write(folder, prompts.context)
+
+    return ForMerge(model, lambda rows: prompts.token_ids(list(rows["gene"]), list(rows["disease"])), save)

@@ -15,7 +15,8 @@ from bioft.hub import pull
 from bioft.models import base as models, embedded, sharding
 from bioft.storage import runs
 from bioft.task import BASE, FINE_TUNED
-from bioft.tasks.gene_disease import TASK, scoring
+from bioft.tasks.asked import tell
+from bioft.tasks.gene_disease import TASK, context, scoring
 from bioft.tasks.gene_disease.prompts import PairPrompts
 from bioft.tasks.gene_disease.table import predictions, thresholds
 
@@ -48,6 +49,11 @@ def score_pairs(
             progress=progress if state.is_main_process else None,
         )
     return np.asarray(gather_object(scores.tolist()))
+
+
+def score_splits(model: Any, prompts: PairPrompts, dataset: Mapping[str, Dataset]) -> dict[str, np.ndarray]:
+    """The scores of validation (for the threshold) and test, by split."""
+    return {split: score_pairs(model, prompts, dataset[split], progress=split) for split in ("validation", "test")}
 
 
 def whole_model(trainer: Any, base: embedded.BaseModel, quantized: bool, dtype: torch.dtype, directory: Path) -> Any:
@@ -107,7 +113,12 @@ def load_run(directory: str | Path, dtype: torch.dtype | None = None) -> tuple[A
         dtype = torch.float32
     model, tokenizer = load_base(record["base_model"], dtype, "use")
     model = PeftModel.from_pretrained(model, str(directory))
-    return model, PairPrompts(record["scoring"]["prompt_style"], tokenizer), record
+    return model, recorded_prompts(directory, record, tokenizer), record
+
+
+def recorded_prompts(directory: str | Path, record: Mapping[str, Any], tokenizer: Any) -> PairPrompts:
+    """The prompts of a run, with its context."""
+    return PairPrompts(record["scoring"]["prompt_style"], tokenizer, context.read(directory, record))
 
 
 def load_base(recorded: dict[str, Any], dtype: torch.dtype | None, purpose: str) -> tuple[Any, Any]:
@@ -143,7 +154,11 @@ def predict_pairs(
     run: str | Path, pairs: list[tuple[str, str]], batch_size: int | None = None
 ) -> list[dict[str, Any]]:
     """Ask a finished run about (gene, disease) pairs: `answer_pairs`. BioftError as `load_run`."""
-    return answer_pairs(load_run(run), pairs, batch_size, "Scoring")
+    loaded = load_run(run)
+    if (told := loaded[1].context) is not None and (unknown := context.unknown(told, pairs)):
+        more = f" and {len(unknown) - context.SHOWN:,} more" if len(unknown) > context.SHOWN else ""
+        tell(f"The run has no context for {', '.join(unknown[: context.SHOWN])}{more}: the name alone is read.")
+    return answer_pairs(loaded, pairs, batch_size, "Scoring")
 
 
 def answer_pairs(

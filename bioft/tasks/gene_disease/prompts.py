@@ -3,13 +3,15 @@
 A style fixes the words, the two answers (verbalizers) and whether the tokenizer's chat template is used.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bioft.errors import BioftError
+from bioft.tasks.gene_disease import context as contexts
 
 if TYPE_CHECKING:
-    from datasets import Dataset
+    from datasets import Dataset, DatasetDict
 
 Message = dict[str, str]
 INSTRUCTION = "Is the gene associated with the disease? Answer yes or no."
@@ -17,7 +19,7 @@ INSTRUCTION = "Is the gene associated with the disease? Answer yes or no."
 
 @dataclass(frozen=True)
 class PromptStyle:
-    """A prompt template over `{gene}` and `{disease}`, with the answers for label 1 and 0."""
+    """A prompt template over `{context}`, `{gene}` and `{disease}`, with the answers for label 1 and 0."""
 
     template: str
     positive: str
@@ -26,15 +28,15 @@ class PromptStyle:
 
 
 STYLES = {
-    "chat": PromptStyle("Gene: {gene}\nDisease: {disease}", "yes", "no", system=INSTRUCTION),
+    "chat": PromptStyle("{context}Gene: {gene}\nDisease: {disease}", "yes", "no", system=INSTRUCTION),
     # No instruction: a fine-tuned model does not need one, and on a CPU tokens are time (15 a pair, chat has 46).
-    "plain": PromptStyle("{gene} and {disease}:", " yes", " no"),
+    "plain": PromptStyle("{context}{gene} and {disease}:", " yes", " no"),
     # Word for word the prompt of BioAlign-QLoRA (2024), for comparison with its figures.
     "alpaca": PromptStyle(
         "Below is an instruction that describes a task, paired with an input that provides further context. "
         "Write a response that appropriately completes the request.\n\n"
         "### Instruction:\nDetermine if the following gene-disease association is true or false.\n\n"
-        "### Input:\n{gene} is associated with {disease}\n\n### Response:\n",
+        "### Input:\n{context}{gene} is associated with {disease}\n\n### Response:\n",
         "true",
         "false",
     ),
@@ -44,8 +46,8 @@ STYLES = {
 class PairPrompts:
     """Turns gene–disease pairs into what one model reads, in training and in scoring alike."""
 
-    def __init__(self, style: str, tokenizer: Any) -> None:
-        """Take a style's name; `auto` is `chat` where the tokenizer has a chat template, else `plain`.
+    def __init__(self, style: str, tokenizer: Any, context: dict[str, Any] | None = None) -> None:
+        """Take a style's name, of which `auto` is `chat` where the tokenizer has a template, else `plain`.
 
         BioftError: an unknown style, or `chat` for a tokenizer without a template.
         """
@@ -59,6 +61,8 @@ class PairPrompts:
         self.name = style
         self.style = STYLES[style]
         self.tokenizer = tokenizer
+        self.context = context
+        self.described: dict[str, Any] | None = None
         self.has_system_role = style == "chat" and self._renders([{"role": "system", "content": "?"}])
 
     def _renders(self, head: list[Message]) -> bool:
@@ -70,46 +74,89 @@ class PairPrompts:
             return False
         return all(message["content"] in text for message in head)
 
-    def prompt(self, gene: str, disease: str) -> str | list[Message]:
-        """The question: plain text, or messages for the chat template."""
-        content = self.style.template.format(gene=gene, disease=disease)
+    def prompt(self, gene: str, disease: str, about: str = "") -> str | list[Message]:
+        """The question, after what is said of the two: plain text, or messages for the chat template."""
+        content = self.style.template.format(context=about, gene=gene, disease=disease)
         if self.style.system is None:
             return content
         if self.has_system_role:
             return [{"role": "system", "content": self.style.system}, {"role": "user", "content": content}]
         return [{"role": "user", "content": f"{self.style.system}\n{content}"}]
 
-    def example(self, row: dict[str, Any]) -> dict[str, Any]:
-        """One training example with `prompt` and `completion`, for TRL's completion-only loss."""
-        answer = self.style.positive if row["label"] else self.style.negative
-        prompt = self.prompt(row["gene"], row["disease"])
-        chat = not isinstance(prompt, str)
-        return {"prompt": prompt, "completion": [{"role": "assistant", "content": answer}] if chat else answer}
+    def example(self, row: dict[str, Any], training: bool = False) -> dict[str, Any]:
+        """One example with `prompt` and `completion`, for TRL's completion-only loss.
 
-    def check_length(self, pairs: "Dataset", max_length: int | None) -> None:
-        """Raise BioftError if a training example would be cut: TRL leaves it out without a word."""
-        if max_length is None or not len(pairs):
-            return
-        lengths = list(map(len, self.token_ids(list(pairs["gene"]), list(pairs["disease"]))))
-        row = pairs[lengths.index(max(lengths))]
-        needed = max(self._example_length({**row, "label": label}) for label in (0, 1))
+        Of a row of `training` the context hides what `contexts.withheld` says.
+        """
+        withheld = contexts.withheld(self.context, row) if self.context is not None and training else ()
+        ((prompt, _, _),) = self._fitted([(row["gene"], row["disease"])], withheld)
+        return {"prompt": prompt, "completion": self._completion(prompt, row["label"])}
+
+    def _completion(self, prompt: str | list[Message], label: int) -> str | list[Message]:
+        answer = self.style.positive if label else self.style.negative
+        return answer if isinstance(prompt, str) else [{"role": "assistant", "content": answer}]
+
+    def check_length(self, dataset: "DatasetDict", max_length: int | None, record: dict[str, Any]) -> None:
+        """Raise BioftError if a training example would be cut: TRL leaves it out without a word.
+
+        Context is made to fit; `described` and a note of the record say what it is and how often it was cut.
+        """
+        if max_length is not None and len(dataset["train"]):
+            self._make_fit(dataset["train"], max_length)
+        if self.context is not None:
+            fitted = (each for rows in dataset.values() for each in self._fitted(_pairs_of(rows)))
+            cut = sum(most < self.context["most"] for _, _, most in fitted)
+            self.described = contexts.described(self.context, dataset, cut)
+            contexts.note(self.described, record)
+
+    def _make_fit(self, pairs: "Dataset", max_length: int) -> None:
+        bare = [self.prompt(*pair) for pair in _pairs_of(pairs)]
+        lengths = list(map(len, self._ids(bare)))
+        longest = lengths.index(max(lengths))
+        row = pairs[longest]
+        needed = max(self._example_length(bare[longest], label) for label in (0, 1))
         if needed > max_length:
             raise BioftError(
                 f"max_length is {max_length}, and {row['gene']} with {row['disease']} takes {needed} tokens with the "
                 f"answer, which would be cut off. Give --max_length {needed} or more."
             )
+        if self.context is not None:
+            self.context["longest"] = max_length - (needed - lengths[longest])
 
-    def _example_length(self, row: dict[str, Any]) -> int:
+    def _example_length(self, prompt: str | list[Message], label: int) -> int:
         """Tokens of a training example, with the one that ends the answer."""
-        example = self.example(row)
-        whole = example["prompt"] + example["completion"]
+        whole: Any = prompt + self._completion(prompt, label)  # type: ignore[operator]
         if self.name == "chat":
             return len(self.tokenizer.apply_chat_template(whole, return_dict=True)["input_ids"])
         return len(self.tokenizer(whole)["input_ids"]) + 1
 
     def token_ids(self, genes: list[str], diseases: list[str]) -> list[list[int]]:
         """The prompts' tokens, one list a pair, just as TRL tokenizes them for training."""
-        prompts = [self.prompt(gene, disease) for gene, disease in zip(genes, diseases, strict=True)]
-        if self.name != "chat":
-            return self.tokenizer(prompts)["input_ids"]
+        return [ids for _, ids, _ in self._fitted(list(zip(genes, diseases, strict=True)))]
+
+    def _fitted(
+        self, pairs: Sequence[tuple[str, str]], withheld: Sequence[str] = ()
+    ) -> list[tuple[str | list[Message], list[int], int]]:
+        """Of each pair the prompt, its tokens, and of how much context it is: the most that the window takes."""
+        most, limit = (0, None) if self.context is None else (self.context["most"], self.context["longest"])
+        found: dict[int, tuple[str | list[Message], list[int], int]] = {}
+        left = list(range(len(pairs)))
+        while left:
+            prompts = [
+                self.prompt(*pairs[i], contexts.about(self.context, *pairs[i], most, withheld) if most else "")
+                for i in left
+            ]
+            for i, prompt, ids in zip(left, prompts, self._ids(prompts), strict=True):
+                found[i] = prompt, ids, most
+            left = [i for i in left if most and limit is not None and len(found[i][1]) > limit]
+            most -= 1
+        return [found[i] for i in range(len(pairs))]
+
+    def _ids(self, prompts: Sequence[str | list[Message]]) -> list[list[int]]:
+        if self.name != "chat" or not prompts:
+            return self.tokenizer(prompts)["input_ids"] if prompts else []
         return self.tokenizer.apply_chat_template(prompts, add_generation_prompt=True, return_dict=True)["input_ids"]
+
+
+def _pairs_of(rows: "Dataset") -> list[tuple[str, str]]:
+    return list(zip(rows["gene"], rows["disease"], strict=True))

@@ -1,8 +1,10 @@
 """What the card of a run says on asking its model without bioft."""
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from bioft.tasks.gene_disease import context
 from bioft.tasks.gene_disease.prompts import STYLES
 
 
@@ -11,6 +13,12 @@ def values(record: Mapping[str, Any]) -> dict[str, Any]:
     scoring = record.get("scoring") or {}
     style = STYLES.get(scoring.get("prompt_style", ""))
     if "prompt" in scoring:
-        return {"prompt": scoring["prompt"], "needs_torch": True}
+        found = {"prompt": scoring["prompt"], "needs_torch": True}
+        if "context" in scoring:
+            source = "\n\n".join(inspect.getsource(each) for each in (context.grams, context.about))
+            found |= {"about": source.replace(": Any", "").rstrip(), "context_file": context.FILE}
+        return found
     # Before prompts were recorded: of a chat template it is not known how it takes an instruction.
-    return {} if style is None or style.system else {"prompt": style.template, "needs_torch": True}
+    if style is None or style.system is not None:
+        return {}
+    return {"prompt": style.template.replace("{context}", ""), "needs_torch": True}

@@ -12,7 +12,11 @@ from tests.tiny import write_ctd, write_model
 @pytest.fixture(scope="session")
 def combined_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("together")
+    texts = folder / "genes.tsv"
+    texts.write_text("gene\ttext\n" + "".join(f"GEN{i}\tCodes for part {i % 7} of a complex.\n" for i in range(20)))
     options = {
+        "context": "both",
+        "gene_context": texts,
         "model_name_or_path": write_model(folder / "model"),
         "dataset": "ctd",
         "dataset_path": write_ctd(folder / "CTD_curated_genes_diseases.csv"),
