@@ -39,6 +39,9 @@ def predict(
         ),
     ] = None,
     html: Annotated[Path | None, option("Web page to write, with the entities highlighted.")] = None,
+    combined: Annotated[
+        bool, option("Score pairs by all baselines and the model together, as validation weighed them.", "--combined")
+    ] = False,
     skip_bad: SkipBad = False,
     batch_size: Annotated[int | None, option("Pairs scored at once.", default="as many as fit", min=1)] = None,
     overwrite: Overwrite = False,
@@ -63,6 +66,7 @@ def predict(
         input=input_file,
         output=output_file,
         html=html,
+        combined=combined,
         skip_bad=skip_bad,
         batch_size=batch_size,
         overwrite=overwrite,

@@ -17,14 +17,14 @@ from bioft.compare import outcomes as run_outcomes
 from bioft.errors import BioftError, suggestion
 from bioft.metrics.estimation.estimates import Estimate, difference
 from bioft.metrics.estimation.groups import Floats, Groups
-from bioft.metrics.report import difference_text, fitted, interval_text
+from bioft.metrics.report import WITH_MODEL, difference_text, fitted, interval_text
 from bioft.storage import runs
 from bioft.storage.files import new_folder
 from bioft.storage.pages import html
 from bioft.task import BASE, FINE_TUNED
 from bioft.tasks.answers import BASE as BASE_MODEL, Outcomes
 
-RUN, BASELINE = "run", "baseline"
+RUN, BASELINE, COMBINED = "run", "baseline", "combined"
 """Kinds of rows, beside `BASE`."""
 WORDS = ("run", "best baseline")
 """Columns of words."""
@@ -245,7 +245,7 @@ def _rank(group: Sequence[_Run], metric: str, task: str, fingerprint: str) -> Ra
     names = [name for name, *_ in others]
     for (name, *_), (run_name, figure) in others.items():
         shown = f"{name} of {run_name}" if names.count(name) > 1 else name
-        rows.append({"kind": BASE if name == BASE else BASELINE, "run": shown, **figure})
+        rows.append({"kind": {BASE: BASE, WITH_MODEL: COMBINED}.get(name, BASELINE), "run": shown, **figure})
     table = pd.DataFrame(rows)
     known = table["p_baseline"].notna()
     table.loc[known, "p_baseline"] = holm(table.loc[known, "p_baseline"].to_list())
@@ -261,8 +261,9 @@ def _figure(estimate: Estimate, groups: Groups) -> dict[str, Any]:
 
 
 def _recorded(run: _Run, metric: str) -> dict[str, dict[str, Any]]:
-    """The figures on record of base model and baselines, whose answers need not have been stored."""
+    """The figures on record of base model and baselines, and of these with the model; answers need not be stored."""
     stated = {**(run.record.get("baselines") or {}), BASE: run.record.get("base_model_metrics") or {}}
+    stated[WITH_MODEL] = (run.record.get("added") or {}).get("metrics") or {}
     figures = {name: its.get(metric) or {} for name, its in stated.items()}
     parts = ("value", "low", "high")
     whole = {name: its for name, its in figures.items() if all(its.get(part) is not None for part in parts)}
@@ -312,7 +313,8 @@ def system_words(row: Mapping[Any, Any]) -> str:
     if row["kind"] == RUN:
         return str(row["run"])
     name, of, run = str(row["run"]).partition(" of ")
-    return f"{BASE_MODEL if name == BASE else name.replace('_', ' ') + ' (baseline)'}{of}{run}"
+    words = {BASE: BASE_MODEL, COMBINED: "all baselines with the model"}
+    return f"{words.get(row['kind'], name.replace('_', ' ') + ' (baseline)')}{of}{run}"
 
 
 def _cells(ranking: Ranking) -> pd.DataFrame:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from bioft.metrics.estimation.estimates import PairedDifference
 
 SIGNIFICANCE_LEVEL = 0.05
+WITH_MODEL = "all with the model"
+"""What tables call all baselines together with the model."""
 """Of a column with names, which may take several lines; and of a terminal on which everything fits."""
 
 
@@ -88,7 +90,7 @@ def say(sentence: str, console: Console) -> None:
 
 def result_rows(record: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """The metrics of the baselines, of these with the model, of the base model and the fine-tuned, in this order."""
-    added = {"all with the model": record["added"]["metrics"]} if "added" in record else {}
+    added = {WITH_MODEL: record["added"]["metrics"]} if "added" in record else {}
     models = {tasks.BASE: record["base_model_metrics"], tasks.FINE_TUNED: record["metrics"]}
     return {**record["baselines"], **added, **models}
 

@@ -28,6 +28,7 @@ class Asked:
     input: Path | None = None
     output: Path | None = None
     html: Path | None = None
+    combined: bool = False
     skip_bad: bool = False
     batch_size: int | None = None
     overwrite: bool = False

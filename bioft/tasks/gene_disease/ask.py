@@ -14,7 +14,7 @@ from bioft.tasks import asked as questions
 from bioft.tasks.asked import Asked, QuestionError
 
 ANSWERS = ("score", "threshold", "prediction")
-OPTIONS = ("--gene", "--disease", "--input", "--output", "--skip-bad", "--batch-size", "--overwrite")
+OPTIONS = ("--gene", "--disease", "--input", "--output", "--combined", "--skip-bad", "--batch-size", "--overwrite")
 
 
 @dataclass
@@ -36,8 +36,13 @@ def load(run: Path) -> Callable[[Sequence[Row]], list[dict[str, Any]]]:
 def answer(run: Path, asked: Asked) -> None:
     """Score a pair and show it, or the pairs of a file and write them beside their scores."""
     names, files = (asked.gene, asked.disease), (asked.input, asked.output)
+    columns: tuple[str, ...] = ANSWERS
+    if asked.combined:
+        from bioft.tasks.gene_disease import combined
+
+        columns = (*ANSWERS, *combined.columns())
     if asked.input is not None and asked.output is not None and names == (None, None):
-        rows = _read_pairs(asked.input)
+        rows = _read_pairs(asked.input, columns)
         asked.check_output(asked.output)
     elif asked.gene is not None and asked.disease is not None and files == (None, None):
         rows = [{"gene": asked.gene, "disease": asked.disease}]
@@ -46,17 +51,25 @@ def answer(run: Path, asked: Asked) -> None:
     else:
         raise QuestionError("give --gene and --disease, or --input and --output.")
 
-    from bioft.tasks.gene_disease.predict import predict_pairs
+    pairs = [(row["gene"], row["disease"]) for row in rows]
+    if asked.combined:
+        predictions, notes = combined.score_pairs(run, pairs, asked.batch_size)
+        for note in notes:
+            questions.tell(note)
+    else:
+        from bioft.tasks.gene_disease.predict import predict_pairs
 
-    predictions = predict_pairs(run, [(row["gene"], row["disease"]) for row in rows], asked.batch_size)
+        predictions = predict_pairs(run, pairs, asked.batch_size)
     if asked.output is None:
         found = predictions[0]
         words = "associated" if found["prediction"] else "not associated"
         words += f" (threshold {found['threshold']:.4f})"
+        if asked.combined:
+            words += f"; the model alone {found['model']:.4f}, all baselines together {found['all_together']:.4f}"
         print(f"{found['gene']} – {found['disease']}: score {found['score']:.4f}, {words}")
         return
     for row, found in zip(rows, predictions, strict=True):
-        row.update({key: found[key] for key in ANSWERS})
+        row.update({key: found[key] for key in columns})
     with new_file(asked.output) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
@@ -64,10 +77,10 @@ def answer(run: Path, asked: Asked) -> None:
     print(f"{len(rows):,} pairs scored, written to {asked.output}")
 
 
-def _read_pairs(path: Path) -> list[dict[str, Any]]:
+def _read_pairs(path: Path, answers: Sequence[str]) -> list[dict[str, Any]]:
     """Read the rows of a table that has the columns gene and disease, all filled."""
     table = Table(path, ("gene", "disease"), hint="The first line must name gene and disease.")
-    if taken := [column for column in ANSWERS if column in table.columns]:
+    if taken := [column for column in answers if column in table.columns]:
         raise BioftError(f"{path} has a column {taken[0]} already. Rename it: nothing of the input may get lost.")
     rows = [(table.line, row) for row in table]
     if not rows:

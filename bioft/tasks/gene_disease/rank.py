@@ -23,6 +23,7 @@ from bioft.storage.tables import Table
 from bioft.storage.text_lines import normalise
 from bioft.task import FINE_TUNED
 from bioft.tasks.gene_disease import TASK, evaluate, predict as prediction
+from bioft.tasks.gene_disease.combined import identified, names_of
 
 FIRST = (10, 100)
 """How many at the top a curator looks through."""
@@ -51,7 +52,7 @@ def rank(run: str | Path, side: str, name: str, candidates: Path | None, top: in
     directory = pull.run_directory(str(run))
     record = runs.read_trained(directory, TASK.name)
     splits = recorded_data(directory, record).splits
-    names = {each: _names(splits, each) for each in SIDES}
+    names = {each: names_of(splits, each) for each in SIDES}
     other = SIDES[1 - SIDES.index(side)]
     notes: list[str] = []
     asked = _asked(side, name, names[side], notes)
@@ -81,7 +82,7 @@ def test(run: str | Path, side: str, queries: int, top: int) -> tuple[dict[str, 
     directory = pull.run_directory(str(run))
     record = runs.read_trained(directory, TASK.name)
     splits = recorded_data(directory, record).splits
-    names, other = {each: _names(splits, each) for each in SIDES}, SIDES[1 - SIDES.index(side)]
+    names, other = {each: names_of(splits, each) for each in SIDES}, SIDES[1 - SIDES.index(side)]
     positives = {split: _positives(rows) for split, rows in splits.items()}
     answers = positives["test"].groupby(f"{side}_id")[f"{other}_id"].agg(set)
     drawn = answers.sample(min(queries, len(answers)), random_state=0)
@@ -179,12 +180,6 @@ def _figures(places: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _names(splits: Mapping[str, Any], side: str) -> pd.DataFrame:
-    """The genes or the diseases of all splits, each once: id and name."""
-    rows = pd.concat([rows.select_columns([f"{side}_id", side]).to_pandas() for rows in splits.values()])
-    return rows.set_axis(["id", "name"], axis=1).drop_duplicates("id").sort_values("id", ignore_index=True)
-
-
 def _asked(side: str, name: str, known: pd.DataFrame, notes: list[str]) -> dict[str, str]:
     """The id and name of what was asked for; what the data do not know has its name for an id."""
     same = known[(known["id"] == name) | (known["name"].map(normalise) == normalise(name))]
@@ -208,14 +203,9 @@ def _from_file(path: Path, side: str, known: pd.DataFrame, notes: list[str]) -> 
     given = list(dict.fromkeys(row[side].strip() for row in rows if row[side].strip()))
     if not given:
         raise BioftError(f"{path} has no {side} in it.")
-    by_name = {normalise(name): (id_, name) for id_, name in zip(known["id"], known["name"], strict=True)}
-    folded = known["name"].map(normalise)
-    several = set(folded[folded.duplicated()]) & {normalise(each) for each in given if each not in set(known["id"])}
-    if several:
-        raise BioftError(f"{path}: names of several in the data: {', '.join(sorted(several)[:10])}. Give their ids.")
-    by_id = {id_: (id_, name) for id_, name in zip(known["id"], known["name"], strict=True)}
-    found = [by_id.get(each) or by_name.get(normalise(each)) or (each, each) for each in given]
-    unknown = [each for each in given if each not in by_id and normalise(each) not in by_name]
+    found = identified(given, known, path)
+    ids = set(known["id"])
+    unknown = [each for each, (id_, _) in zip(given, found, strict=True) if id_ not in ids]
     if unknown:
         more = f" and {len(unknown) - 10:,} more" if len(unknown) > 10 else ""
         notes.append(
