@@ -15,12 +15,13 @@ import numpy as np
 from peft import PeftModel
 from trl import SFTTrainer
 
+from bioft.datasets.gene_disease import context
 from bioft.datasets.load import describe, load_or_build
 from bioft.models import base as models, dry_run, lora, progress, sharding
 from bioft.models.arguments import LanguageModelArguments, TrainingArguments
 from bioft.storage import run_directory, runs
 from bioft.task import BASE, FINE_TUNED
-from bioft.tasks.gene_disease import TASK, context, evaluate, predict as prediction
+from bioft.tasks.gene_disease import TASK, evaluate, predict as prediction
 from bioft.tasks.gene_disease.arguments import GeneDiseaseArguments, PromptArguments
 from bioft.tasks.gene_disease.prompts import PairPrompts
 from bioft.tasks.gene_disease.scoring import use_completion_head

@@ -38,9 +38,9 @@ def answer(run: Path, asked: Asked) -> None:
     names, files = (asked.gene, asked.disease), (asked.input, asked.output)
     columns: tuple[str, ...] = ANSWERS
     if asked.combined:
-        from bioft.tasks.gene_disease import combined
+        from bioft.tasks.gene_disease import rank
 
-        columns = (*ANSWERS, *combined.columns())
+        columns = (*ANSWERS, *rank.combined_columns())
     if asked.input is not None and asked.output is not None and names == (None, None):
         rows = _read_pairs(asked.input, columns)
         asked.check_output(asked.output)
@@ -53,7 +53,7 @@ def answer(run: Path, asked: Asked) -> None:
 
     pairs = [(row["gene"], row["disease"]) for row in rows]
     if asked.combined:
-        predictions, notes = combined.score_pairs(run, pairs, asked.batch_size)
+        predictions, notes = rank.combined(run, pairs, asked.batch_size)
         for note in notes:
             questions.tell(note)
     else:

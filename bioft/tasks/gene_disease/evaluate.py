@@ -9,7 +9,7 @@ import pandas as pd
 from datasets import Dataset, DatasetDict
 
 from bioft import metrics
-from bioft.datasets.gene_disease import audit as audits
+from bioft.datasets.gene_disease import audit as audits, context
 from bioft.datasets.gene_disease.baselines import GENE_DISEASE
 from bioft.metrics import combination, intervals, report, thresholds as choosing
 from bioft.metrics.estimation import estimates
@@ -18,7 +18,7 @@ from bioft.models.progress import track
 from bioft.storage.runs import PREDICTIONS
 from bioft.task import BASE, FINE_TUNED
 from bioft.tasks.choices import Checked, is_other_rule, not_given
-from bioft.tasks.gene_disease import TASK, context, pair_plots
+from bioft.tasks.gene_disease import TASK, pair_plots
 from bioft.tasks.gene_disease.prompts import PairPrompts
 from bioft.tasks.gene_disease.table import PAIR, pairs_share, predictions, thresholds
 

@@ -10,13 +10,14 @@ import torch
 from accelerate import PartialState
 from accelerate.utils import gather_object
 
+from bioft.datasets.gene_disease import context
 from bioft.errors import BioftError
 from bioft.hub import pull
 from bioft.models import base as models, embedded, sharding
 from bioft.storage import runs
 from bioft.task import BASE, FINE_TUNED
 from bioft.tasks.asked import tell
-from bioft.tasks.gene_disease import TASK, context, scoring
+from bioft.tasks.gene_disease import TASK, scoring
 from bioft.tasks.gene_disease.prompts import PairPrompts
 from bioft.tasks.gene_disease.table import predictions, thresholds
 

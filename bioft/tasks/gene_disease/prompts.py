@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bioft.datasets.gene_disease import context as contexts
 from bioft.errors import BioftError
-from bioft.tasks.gene_disease import context as contexts
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict

@@ -1,6 +1,7 @@
-"""All genes of a disease or all diseases of a gene, ranked; and how far up the held-out ones stand.
+"""Scores of the baselines and the model together: of pairs, and of all genes of a disease or diseases of a gene.
 
-The baselines rank all candidates together; the model reads the first of these, and what it adds reorders them.
+In a ranking the baselines order all candidates together; the model reads the first of these, and what it adds
+reorders them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ from datasets import Dataset, DatasetDict
 from rich import box, table
 
 from bioft.datasets.gene_disease.baselines import SIDES
-from bioft.datasets.recorded import recorded_data
+from bioft.datasets.recorded import recorded_data, recorded_splits
 from bioft.errors import BioftError, nearest
 from bioft.hub import pull
 from bioft.metrics import combination, report
@@ -23,12 +24,21 @@ from bioft.storage.tables import Table
 from bioft.storage.text_lines import normalise
 from bioft.task import FINE_TUNED
 from bioft.tasks.gene_disease import TASK, evaluate, predict as prediction
-from bioft.tasks.gene_disease.combined import identified, names_of
 
 FIRST = (10, 100)
 """How many at the top a curator looks through."""
 SHOWN = {"mrr": "MRR", "hits_at_10": "Hits@10", "hits_at_100": "Hits@100", "recall_at_100": "Recall@100"}
 ROWS = 20
+NOT_TRAINED = "not_in_training"
+MODEL = "model"
+LISTED = 10
+"""How many names notes list."""
+RESTS_ON = {
+    "gene": "the names, and what training knows of the disease",
+    "disease": "the names, and what training knows of the gene",
+    "gene and disease": "the names alone",
+}
+"""By what training never saw of a pair: what its score rests on."""
 
 
 def rank(run: str | Path, side: str, name: str, candidates: Path | None, top: int) -> tuple[pd.DataFrame, list[str]]:
@@ -52,7 +62,7 @@ def rank(run: str | Path, side: str, name: str, candidates: Path | None, top: in
     directory = pull.run_directory(str(run))
     record = runs.read_trained(directory, TASK.name)
     splits = recorded_data(directory, record).splits
-    names = {each: names_of(splits, each) for each in SIDES}
+    names = {each: _names(splits, each) for each in SIDES}
     other = SIDES[1 - SIDES.index(side)]
     notes: list[str] = []
     asked = _asked(side, name, names[side], notes)
@@ -82,7 +92,7 @@ def test(run: str | Path, side: str, queries: int, top: int) -> tuple[dict[str, 
     directory = pull.run_directory(str(run))
     record = runs.read_trained(directory, TASK.name)
     splits = recorded_data(directory, record).splits
-    names, other = {each: names_of(splits, each) for each in SIDES}, SIDES[1 - SIDES.index(side)]
+    names, other = {each: _names(splits, each) for each in SIDES}, SIDES[1 - SIDES.index(side)]
     positives = {split: _positives(rows) for split, rows in splits.items()}
     answers = positives["test"].groupby(f"{side}_id")[f"{other}_id"].agg(set)
     drawn = answers.sample(min(queries, len(answers)), random_state=0)
@@ -101,6 +111,69 @@ def test(run: str | Path, side: str, queries: int, top: int) -> tuple[dict[str, 
         ours if system == "score" else system: _figures(pd.concat(its, keys=range(len(its))))
         for system, its in found.items()
     }, notes
+
+
+def combined_columns() -> list[str]:
+    """What `score_pairs` says of a pair beside its names and answer: the model, each baseline, what is unknown."""
+    return [MODEL, *TASK.baselines, NOT_TRAINED]
+
+
+def combined(
+    run: str | Path, pairs: Sequence[tuple[str, str]], batch_size: int | None = None
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Score (gene, disease) pairs, by name or id, by the combination on record; the baselines are fitted again.
+
+    Returns for each pair a dict of gene, disease, score (0 to 1), threshold and prediction of the combination, the
+    scores of the model and of each baseline, and which of the two training never saw (`NOT_TRAINED`, "" for none); and
+    notes for the user.
+
+    BioftError: a run without such weights, data that can't be had, or a name of several ids.
+    """
+    directory = pull.run_directory(str(run))
+    record = runs.read_trained(directory, TASK.name)
+    if (weights := record["scoring"].get("combination")) is None:
+        raise BioftError(
+            f"The record of {run} has no weights of model and baselines: validation was too small, or the run is of "
+            "an earlier bioft. Leave out --combined."
+        )
+    splits = recorded_splits(directory, record)
+    given = dict(zip(SIDES, zip(*pairs, strict=True), strict=True))
+    rows: dict[str, list[str]] = {}
+    for side, names in given.items():
+        known = _identified(names, _names(splits, side), side)
+        rows |= {f"{side}_id": [id_ for id_, _ in known], side: [name for _, name in known]}
+    asked = Dataset.from_dict(rows | {"label": [0] * len(pairs)})
+    dataset = DatasetDict({**{split: splits[split] for split in ("train", "validation")}, "test": asked})
+    scores = {name: its["test"] for name, its in evaluate.fit_baselines(dataset, record)}
+    read = prediction.predict_pairs(directory, list(zip(asked["gene"], asked["disease"], strict=True)), batch_size)
+    table = pd.DataFrame({MODEL: [its["score"] for its in read], **scores})
+    table.insert(0, "score", combination.score(weights, {FINE_TUNED: table[MODEL].to_numpy(), **scores}))
+    table.insert(1, "threshold", weights["threshold"])
+    table.insert(2, "prediction", (table["score"] >= weights["threshold"]).astype(int))
+    trained = {side: set(splits["train"][f"{side}_id"]) for side in SIDES}
+    table[NOT_TRAINED] = [
+        " and ".join(side for side, id_ in zip(SIDES, ids, strict=True) if id_ not in trained[side])
+        for ids in zip(asked["gene_id"], asked["disease_id"], strict=True)
+    ]
+    found = [
+        {"gene": gene, "disease": disease, **{str(key): value for key, value in its.items()}}
+        for (gene, disease), its in zip(pairs, table.to_dict("records"), strict=True)
+    ]
+    return found, list(_notes(found))
+
+
+def _notes(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    notes = []
+    for missing, what in RESTS_ON.items():
+        its = [row for row in found if row[NOT_TRAINED] == missing]
+        names = dict.fromkeys(" and ".join(row[side] for side in missing.split(" and ")) for row in its)
+        if names:
+            more = f" and {len(names) - LISTED:,} more" if len(names) > LISTED else ""
+            notes.append(
+                f"Training never saw the {missing} of {len(its):,} of {len(found):,} pairs ("
+                f"{', '.join(list(names)[:LISTED])}{more}): these scores rest on {what}."
+            )
+    return notes
 
 
 def first_rows(ranked: pd.DataFrame, side: str) -> table.Table:
@@ -203,7 +276,7 @@ def _from_file(path: Path, side: str, known: pd.DataFrame, notes: list[str]) -> 
     given = list(dict.fromkeys(row[side].strip() for row in rows if row[side].strip()))
     if not given:
         raise BioftError(f"{path} has no {side} in it.")
-    found = identified(given, known, path)
+    found = _identified(given, known, path)
     ids = set(known["id"])
     unknown = [each for each, (id_, _) in zip(given, found, strict=True) if id_ not in ids]
     if unknown:
@@ -213,6 +286,26 @@ def _from_file(path: Path, side: str, known: pd.DataFrame, notes: list[str]) -> 
             f"{', '.join(unknown[:10])}{more}."
         )
     return pd.DataFrame(found, columns=["id", "name"]).drop_duplicates("id")
+
+
+def _names(splits: Mapping[str, Any], side: str) -> pd.DataFrame:
+    """The genes or the diseases of all splits, each once: id and name."""
+    rows = pd.concat([rows.select_columns([f"{side}_id", side]).to_pandas() for rows in splits.values()])
+    return rows.set_axis(["id", "name"], axis=1).drop_duplicates("id").sort_values("id", ignore_index=True)
+
+
+def _identified(given: Sequence[str], known: pd.DataFrame, source: Any) -> list[tuple[str, str]]:
+    """The id and name of each of some names or ids; of what is not known twice what was given.
+
+    BioftError: a name of several; `source` says where it stands.
+    """
+    by_name = {normalise(name): (id_, name) for id_, name in zip(known["id"], known["name"], strict=True)}
+    by_id = {id_: (id_, name) for id_, name in zip(known["id"], known["name"], strict=True)}
+    folded = known["name"].map(normalise)
+    several = set(folded[folded.duplicated()]) & {normalise(each) for each in given if each not in by_id}
+    if several:
+        raise BioftError(f"{source}: names of several in the data: {', '.join(sorted(several)[:10])}. Give their ids.")
+    return [by_id.get(each) or by_name.get(normalise(each)) or (each, each) for each in given]
 
 
 def _pairs(sides: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from bioft.errors import BioftError
 from bioft.metrics import combination
 from bioft.storage import runs
 from bioft.task import FINE_TUNED
-from bioft.tasks.gene_disease import combined as together
+from bioft.tasks.gene_disease import rank
 
 
 def test_pairs_of_a_file_get_the_combined_score_of_the_run(combined: Path, tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_without_weights_there_is_no_combined_score(combined: Path, monkeypatch:
     del record["scoring"]["combination"]
     monkeypatch.setattr(runs, "read_trained", lambda *words: record)
     with pytest.raises(BioftError, match=r"has no weights of model and baselines.*Leave out --combined"):
-        together.score_pairs(combined, [("GEN1", "X")])
+        rank.combined(combined, [("GEN1", "X")])
 
 
 def test_compare_has_the_row_with_the_model(combined: Path) -> None:

@@ -13,12 +13,13 @@ from transformers import AutoTokenizer
 from typer.testing import CliRunner
 
 from bioft.cli.main import app
+from bioft.datasets.gene_disease import context as contexts
 from bioft.datasets.hpo import gene_disease as hpo
 from bioft.datasets.recorded import recorded_data
 from bioft.errors import BioftError
 from bioft.storage import runs
 from bioft.storage.files import file_sha256
-from bioft.tasks.gene_disease import context as contexts, evaluate, predict as prediction
+from bioft.tasks.gene_disease import evaluate, predict as prediction
 from bioft.tasks.gene_disease.prompts import PairPrompts
 from tests import snippets
 from tests.tiny import write_model

@@ -70,7 +70,7 @@ def test_candidates_of_a_file(combined: Path, tmp_path: Path) -> None:
 def test_a_name_of_several_ids_is_refused(combined: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where candidates are named and where one is asked for; the id tells them apart."""
     known = pd.DataFrame({"id": ["1", "2", "3"], "name": ["SMN", "smn", "FBN1"]})
-    monkeypatch.setattr(rank, "names_of", lambda splits, side: known)
+    monkeypatch.setattr(rank, "_names", lambda splits, side: known)
     file = tmp_path / "genes.csv"
     file.write_text("gene\nFBN1\nSMN\n")
     with pytest.raises(BioftError, match=r"names of several in the data: smn\. Give their ids"):
