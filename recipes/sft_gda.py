@@ -15,7 +15,7 @@ import numpy as np
 from peft import PeftModel
 from trl import SFTTrainer
 
-from bioft.datasets.gene_disease import context
+from bioft.datasets.hpo import context
 from bioft.datasets.load import describe, load_or_build
 from bioft.models import base as models, dry_run, lora, progress, sharding
 from bioft.models.arguments import LanguageModelArguments, TrainingArguments

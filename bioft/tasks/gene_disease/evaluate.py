@@ -9,8 +9,9 @@ import pandas as pd
 from datasets import Dataset, DatasetDict
 
 from bioft import metrics
-from bioft.datasets.gene_disease import audit as audits, context
+from bioft.datasets.gene_disease import audit as audits
 from bioft.datasets.gene_disease.baselines import GENE_DISEASE
+from bioft.datasets.hpo import context
 from bioft.metrics import combination, intervals, report, thresholds as choosing
 from bioft.metrics.estimation import estimates
 from bioft.metrics.estimation.estimates import PairedDifference

@@ -6,7 +6,7 @@ from typing import Any
 from peft import PeftModel
 from transformers import AutoTokenizer
 
-from bioft.datasets.gene_disease import context
+from bioft.datasets.hpo import context
 from bioft.models import base as models
 from bioft.tasks.exported import ForMerge, saver
 from bioft.tasks.gene_disease.predict import load_base, recorded_prompts

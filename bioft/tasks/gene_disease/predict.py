@@ -10,7 +10,7 @@ import torch
 from accelerate import PartialState
 from accelerate.utils import gather_object
 
-from bioft.datasets.gene_disease import context
+from bioft.datasets.hpo import context
 from bioft.errors import BioftError
 from bioft.hub import pull
 from bioft.models import base as models, embedded, sharding

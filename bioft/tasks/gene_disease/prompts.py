@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bioft.datasets.gene_disease import context as contexts
+from bioft.datasets.hpo import context as contexts
 from bioft.errors import BioftError
 
 if TYPE_CHECKING:

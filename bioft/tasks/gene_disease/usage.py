@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from bioft.datasets.gene_disease import context
+from bioft.datasets.hpo import context
 from bioft.tasks.gene_disease.prompts import STYLES
 
 

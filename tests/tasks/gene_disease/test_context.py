@@ -13,8 +13,7 @@ from transformers import AutoTokenizer
 from typer.testing import CliRunner
 
 from bioft.cli.main import app
-from bioft.datasets.gene_disease import context as contexts
-from bioft.datasets.hpo import gene_disease as hpo
+from bioft.datasets.hpo import context as contexts, gene_disease as hpo
 from bioft.datasets.recorded import recorded_data
 from bioft.errors import BioftError
 from bioft.storage import runs
