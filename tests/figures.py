@@ -4,6 +4,10 @@
 
 keeps the record of a run, and its predictions where they are small: `tests/docs/test_kept_runs.py` verifies these.
 
+    python -m tests.figures restate recipes/results/sft_gda/default.json
+
+states what its kept predictions give by today's methods of measuring and auditing; it says so (`restated`).
+
     python -m tests.figures draw docs/results.png
 
 draws the picture of README.md from those records.
@@ -19,8 +23,11 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from bioft.cards.words import without_local_paths
+from bioft.datasets.recorded import recorded_data
 from bioft.metrics.report import interval_text
 from bioft.storage import runs
+from bioft.storage.environment import git_state
+from tests.verify.forging import Forged
 
 RESULTS = Path(__file__).resolve().parents[1] / "recipes" / "results"
 DRAWN = {
@@ -50,6 +57,20 @@ def keep(directory: Path, path: Path) -> None:
         path.with_suffix("").mkdir(exist_ok=True)
         for file in tables:
             shutil.copyfile(file, path.with_suffix("") / file.name)
+
+
+def restate(path: Path) -> None:
+    """State again what follows from kept predictions and the data: figures, intervals, comparisons, analyses, audit."""
+    record, kept = json.loads(path.read_text(encoding="utf-8")), path.with_suffix("")
+    before, record["schema_version"] = record["schema_version"], runs.SCHEMA_VERSION
+    data = recorded_data(kept, record, rebuild=True)
+    run = Forged(kept, record, data)
+    evaluate = run.run.of_task("evaluate", "audit")
+    run.fitted = run.run.of_task("evaluate", "baselines")(data.splits, record)
+    record["audit"] = json.loads(json.dumps(data.manifest["audit"] | evaluate(data.splits, record)))
+    run.restate()
+    record["restated"] = {"from_schema": before, "git_commit": git_state()["git_commit"]}
+    path.write_text(json.dumps(record, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def rows(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -93,5 +114,7 @@ def draw(path: Path) -> None:
 if __name__ == "__main__":
     if sys.argv[1] == "draw":
         draw(Path(sys.argv[2]))
+    elif sys.argv[1] == "restate":
+        restate(Path(sys.argv[2]))
     else:
         keep(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -7,7 +7,6 @@ the other. Shorter ones are names and phrases: "type 1" and "type 2" are not the
 """
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -30,12 +29,13 @@ COMMON = 5
 HASHES, BANDS = 96, 32
 """Of MinHash: a pair at .6 is a candidate with a probability of .9996, one at .2 with .22."""
 LOOKED_UP, COMPARED = 500, 20
-"""Candidates whose hashes are compared, and of these the likeliest, whose words are: where all texts are of the same
-few words each is a candidate of every other."""
+"""Candidates whose hashes are compared, those first that most bands have in common, and of these the likeliest, whose
+words are: where all texts are of the same few words each is a candidate of every other."""
 SHOWN = 3
 MOST = 100_000
 """Texts of a split that are looked at, which takes half a minute."""
 _BATCH = 2_000
+_Keys = NDArray[Any]
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+")
 _NUMBER = re.compile(r"\b\d+")
 """Not those at the end of a name: BRCA1 is not BRCA2."""
@@ -85,42 +85,45 @@ class Texts:
     """Texts among which those are looked up that are nearly another one."""
 
     def __init__(self, texts: Iterable[str]) -> None:
-        from rensa import RMinHashLSH
-
         self.texts: list[str] = []
         self.folded: dict[int, int] = {}
         self.without_numbers: dict[int, int] = {}
-        self.sentences: dict[int, list[int]] = defaultdict(list)
-        self.bands = RMinHashLSH(ALIKE, HASHES, BANDS)
-        digests: list[NDArray[np.uint32]] = []
+        sentences, digests = [], []
         for start, batch in _batches(texts):
             parts = [_sentences(each) for each in batch]
             self.texts += (texts := [" ".join(its) for its in parts])
-            for row, (sentences, folded) in enumerate(zip(parts, texts, strict=True), start):
+            for row, folded in enumerate(texts, start):
                 self.folded.setdefault(hash(folded), row)
                 if _is_long(folded):
                     self.without_numbers.setdefault(hash(_without_numbers(folded)), row)
-                for sentence in _keys(sentences):
-                    if len(rows := self.sentences[sentence]) <= COMMON:
-                        rows.append(row)
-            hashes = _hashes(texts)
-            self.bands.insert_pairs(list(enumerate(hashes, start)))
-            digests.append(np.array([each.digest() for each in hashes], np.uint32).reshape(-1, HASHES))
+            sentences.append(_keys(parts, start))
+            digests.append(_digests(texts))
         self.digests = np.concatenate(digests)
+        self.sentences = _Rows(*np.concatenate(sentences, axis=1))
+        rows = np.arange(len(self.digests))
+        self.bands = [_Rows(band, rows) for band in _bands(self.digests)]
 
     def find(self, texts: Iterable[str]) -> list[tuple[int, int, str]]:
         """The texts that are nearly one of these: the row, that of the other text, and why it is."""
         found: list[tuple[int, int, str]] = []
         for start, batch in _batches(texts):
             parts = [_sentences(each) for each in batch]
-            hashes = _hashes([" ".join(its) for its in parts])
-            for row, sentences in enumerate(parts):
-                if (near := self._nearest(sentences, hashes[row])) is not None:
+            folded = [" ".join(its) for its in parts]
+            digests = _digests(folded)
+            keys, of = _keys(parts, 0)
+            in_band = [rows.find(band) for rows, band in zip(self.bands, _bands(digests), strict=True)]
+            in_sentence, first = self.sentences.find(keys), np.searchsorted(of, np.arange(len(batch) + 1))
+            for row, text in enumerate(folded):
+                alike = np.concatenate([self.bands[i].rows[lo[row] : hi[row]] for i, (lo, hi) in enumerate(in_band)])
+                ends = (its[first[row] : first[row + 1]] for its in in_sentence)
+                sharing = [self.sentences.rows[lo:hi] for lo, hi in zip(*ends, strict=True) if hi - lo <= COMMON]
+                near = self._nearest(text, digests[row], alike, np.concatenate([alike[:0], *sharing]))
+                if near is not None:
                     found.append((start + row, *near))
         return found
 
-    def _nearest(self, sentences: list[str], hashes: Any) -> tuple[int, str] | None:
-        folded = " ".join(sentences)
+    def _nearest(self, folded: str, digest: _Keys, alike: _Keys, sharing: _Keys) -> tuple[int, str] | None:
+        """The text that this one is nearly, of those that have a band and of those that have a sentence of it."""
         if (of := self.folded.get(hash(folded))) is not None:
             return of, "folded"
         if not _is_long(folded):
@@ -128,31 +131,39 @@ class Texts:
         if (of := self.without_numbers.get(hash(_without_numbers(folded)))) is not None:
             return of, "numbers"
         shingles = _shingles(folded)
-        for of in self._likely(hashes):
+        # The share of hashes that agree estimates the overlap (standard error .05); far below ALIKE it is none.
+        for of in self._likeliest(alike, digest, (ALIKE - 0.2) * HASHES):
             others = _shingles(self.texts[of])
             if _is_long(self.texts[of]) and len(shingles & others) >= ALIKE * len(shingles | others):
                 return of, "words"
-        for of in self._sharing(sentences):
+        for of in self._likeliest(sharing, digest):
             others = _shingles(self.texts[of])
-            shorter = min(len(shingles), len(others))
-            if _is_long(self.texts[of]) and len(shingles & others) >= SHARED * shorter:
+            if _is_long(self.texts[of]) and len(shingles & others) >= SHARED * min(len(shingles), len(others)):
                 return of, "sentences"
         return None
 
-    def _likely(self, hashes: Any) -> list[int]:
-        """The texts whose hashes agree with these most, of the first of those that a band has in common.
-
-        The share that agrees estimates the overlap with a standard error of .05; far below `ALIKE` it is none.
-        """
-        rows = sorted(self.bands.query(hashes))[:LOOKED_UP]
-        agreeing = (self.digests[rows] == np.array(hashes.digest(), np.uint32)).sum(axis=1)
+    def _likeliest(self, rows: _Keys, digest: _Keys, least: float = 0) -> list[int]:
+        """The texts whose hashes agree with these most."""
+        if not len(rows):
+            return []
+        rows, times = np.unique(rows, return_counts=True)
+        rows = rows[np.argsort(-times, kind="stable")[:LOOKED_UP]]
+        agreeing = (self.digests[rows] == digest).sum(axis=1)
         likely = np.argsort(-agreeing, kind="stable")[:COMPARED]
-        return [rows[place] for place in likely if agreeing[place] >= (ALIKE - 0.2) * HASHES]
+        return [int(rows[place]) for place in likely if agreeing[place] >= least]
 
-    def _sharing(self, sentences: list[str]) -> list[int]:
-        """The texts that have a sentence of these which few have."""
-        rows = (self.sentences.get(each, ()) for each in _keys(sentences))
-        return sorted({row for its in rows if len(its) <= COMMON for row in its})
+
+class _Rows:
+    """The rows that have a key, as sorted arrays: a dictionary of lists takes twenty times the memory."""
+
+    def __init__(self, keys: _Keys, rows: _Keys) -> None:
+        order = np.argsort(keys, kind="stable")
+        self.keys, self.rows = keys[order], rows[order].astype(np.int32)
+
+    def find(self, keys: _Keys) -> tuple[_Keys, _Keys]:
+        """Where the rows of each key begin and end, of more than `LOOKED_UP` the first."""
+        first, last = (np.searchsorted(self.keys, keys, side) for side in ("left", "right"))
+        return first, np.minimum(last, first + LOOKED_UP)
 
 
 def _batches(texts: Iterable[str]) -> Iterable[tuple[int, Sequence[str]]]:
@@ -180,10 +191,21 @@ def _shingles(folded: str) -> set[str]:
     return {*words, *map(" ".join, pairwise(words))}
 
 
-def _hashes(many: list[str]) -> list[Any]:
+def _digests(many: list[str]) -> _Keys:
+    """The MinHash of each text, shape (texts, HASHES)."""
     from rensa import RMinHash
 
-    return RMinHash.from_token_sets(map(_shingles, many), HASHES, 0)
+    return np.array(RMinHash.digests_from_token_sets(map(_shingles, many), HASHES, 0), np.uint32).reshape(-1, HASHES)
+
+
+def _bands(digests: _Keys) -> Iterable[_Keys]:
+    """A key of the hashes of each text in each band."""
+    for band in np.split(digests.astype(np.uint64), BANDS, axis=1):
+        key = np.zeros(len(band), np.uint64)
+        for column in band.T:
+            key = (key ^ column) * np.uint64(0x9E3779B97F4A7C15)  # of which the high bits depend on all
+            key ^= key >> np.uint64(29)
+        yield key
 
 
 def _sentences(text: str) -> list[str]:
@@ -191,9 +213,11 @@ def _sentences(text: str) -> list[str]:
     return [normalise(each) for each in _SENTENCE.split(text) if any(map(str.isalnum, each))] or [normalise(text)]
 
 
-def _keys(sentences: list[str]) -> set[int]:
-    """A hash of each sentence that is long enough, whatever its numbers."""
-    return {hash(_without_numbers(each)) for each in sentences if _words(each) >= LEAST_OF_SENTENCE}
+def _keys(parts: Sequence[list[str]], start: int) -> _Keys:
+    """A hash of each sentence that is long enough, whatever its numbers, and its text's row; shape (2, sentences)."""
+    keys = [{hash(_without_numbers(each)) for each in its if _words(each) >= LEAST_OF_SENTENCE} for its in parts]
+    rows = np.repeat(np.arange(start, start + len(parts)), [len(its) for its in keys])
+    return np.stack([np.fromiter((key for its in keys for key in its), np.int64, len(rows)), rows])
 
 
 def _without_numbers(text: str) -> str:

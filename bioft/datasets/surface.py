@@ -75,12 +75,21 @@ def surface_baseline(
     (`PERMUTATIONS` of the test labels); `n` test rows; and the features (`top`) without which it falls most. `auroc`
     and `p` are None where rows or labels are too few.
     """
+    x, x_test = (features(rows, inputs, others, order) for rows in (train, test))
+    return {"columns": [*inputs, *others]} | predicted(x, train[label], x_test, test[label], seed)
+
+
+def predicted(
+    table: pd.DataFrame, labels: pd.Series, test_table: pd.DataFrame, test_labels: pd.Series, seed: int = 0
+) -> dict[str, Any]:
+    """What a forest predicts of labels from tables of numbers: see `surface_baseline`."""
     from sklearn.ensemble import RandomForestRegressor
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     rng = np.random.default_rng(seed)
-    (x, truth), (x_test, truth_test) = _arrays(train, test, label, inputs, others, order, rng)
-    result: dict[str, Any] = {"columns": [*inputs, *others], "auroc": None, "p": None, "n": len(x_test), "top": []}
+    test_table = test_table.reindex(columns=table.columns)  # a short split may look as if it had other columns
+    (x, truth), (x_test, truth_test) = _arrays((table, test_table), (labels, test_labels), rng)
+    result: dict[str, Any] = {"auroc": None, "p": None, "n": len(x_test), "top": []}
     if len(x) < LEAST_TRAIN or len(x_test) < LEAST_TEST or not truth.shape[1] or x.empty:
         return result
     sample = min(2_000, len(x) // 2)
@@ -175,28 +184,19 @@ def auroc(truth: Bools, scores: Floats) -> Floats:
 
 
 def _arrays(
-    train: pd.DataFrame,
-    test: pd.DataFrame,
-    label: str,
-    inputs: Sequence[str],
-    others: Sequence[str],
-    order: bool,
-    rng: np.random.Generator,
+    tables: Sequence[pd.DataFrame], labels: Sequence[pd.Series], rng: np.random.Generator
 ) -> list[tuple[pd.DataFrame, Bools]]:
     """The features of either split, and the labels that both have: of two that exclude each other the second."""
-    known = _known(train[label])
-    if len(known) == 2 and not any(map(_is_list, train[label])):
+    known = _known(labels[0])
+    if len(known) == 2 and not any(map(_is_list, labels[0])):
         known = known[1:]
-    truths = [indicators(rows[label], known) for rows in (train, test)]
+    truths = [indicators(its, known) for its in labels]
     enough = [(np.minimum(its.sum(axis=0), (~its).sum(axis=0)) >= LEAST_OF_LABEL) for its in truths]
     found: list[tuple[pd.DataFrame, Bools]] = []
-    for rows, truth, most in zip((train, test), truths, (MAX_TRAIN, MAX_TEST), strict=True):
-        chosen = np.sort(rng.choice(len(rows), min(most, len(rows)), replace=False))
-        table = features(rows, inputs, others, order)
-        if found:  # a short split may look as if it had other columns
-            table = table.reindex(columns=found[0][0].columns)
-        table = table.fillna(-1.0).astype(np.float32)
-        found.append((table.iloc[chosen], truth[chosen][:, enough[0] & enough[1]]))
+    for table, truth, most in zip(tables, truths, (MAX_TRAIN, MAX_TEST), strict=True):
+        chosen = np.sort(rng.choice(len(table), min(most, len(table)), replace=False))
+        table = table.iloc[chosen].fillna(-1.0).astype(np.float32)
+        found.append((table, truth[chosen][:, enough[0] & enough[1]]))
     return found
 
 
@@ -209,13 +209,22 @@ def _top(forest: Any, test: pd.DataFrame, area: Any, value: float, rng: np.rando
     return [name for name, loss in sorted(lost.items(), key=lambda each: -each[1])[:SHOWN] if loss > 0.005]
 
 
-def _text_features(texts: list[str]) -> dict[str, Any]:
-    sizes = np.array([len(text) for text in texts])
+def looks(texts: Sequence[str]) -> dict[str, Floats]:
+    """How many characters each text has, and the shares of `_KINDS` among them."""
+    sizes = np.array([len(text) for text in texts], dtype=np.float64)
     encoded = (np.frombuffer(text.encode("utf-8", "replace"), np.uint8) for text in texts)
     kinds = np.array([np.bincount(_KIND_OF[its], minlength=len(_KINDS)) for its in encoded]).reshape(-1, len(_KINDS))
     shares = kinds / np.maximum(sizes, 1)[:, None]
-    found: dict[str, Any] = {"characters": sizes, "words": [len(text.split()) for text in texts]}
-    found |= {what: shares[:, index] for index, what in enumerate(_KINDS)}
+    return {"characters": sizes} | {what: shares[:, index] for index, what in enumerate(_KINDS)}
+
+
+def _text_features(texts: list[str]) -> dict[str, Any]:
+    its = looks(texts)
+    found: dict[str, Any] = {
+        "characters": its.pop("characters"),
+        "words": [len(text.split()) for text in texts],
+        **its,
+    }
     found["spaces before"] = [len(text) - len(text.lstrip()) for text in texts]
     found["spaces after"] = [len(text) - len(text.rstrip()) for text in texts]
     if not any(" " in text.strip() for text in texts):

@@ -9,9 +9,10 @@ from typing import Any
 from bioft.errors import BioftError, ChangedFilesError
 from bioft.storage.files import file_sha256
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """2 also names the module of the task; records of schema 1 are read as those of bioft's own tasks. From 3 on the
-intervals and the full set of systems and figures can be verified."""
+intervals and the full set of systems and figures can be verified. From 4 on audits look at what the surface of
+documents and of pairs of texts tells."""
 RECORD = "run.json"
 CONFIG = "config.yaml"
 CARD = "README.md"

@@ -18,6 +18,7 @@ from datasets import Dataset
 from bioft import task as tasks
 from bioft.datasets.recorded import RecordedData
 from bioft.errors import BioftError
+from bioft.storage import runs
 from bioft.storage.runs import PREDICTIONS, RECORD
 from bioft.task import BASE, FINE_TUNED, Task
 from bioft.tasks.answers import Outcomes
@@ -32,6 +33,10 @@ EARLIER = (
     "The record was written before intervals of schema 3: its intervals, comparisons and set of baselines cannot be "
     "verified fully."
 )
+AUDITED_SINCE = {"entity_surface": 4, "relation_surface": 4, "pair_surface": 4}
+"""The schema of records from which on a part of an audit is in them."""
+AVERAGES = 4
+"""The first schema of records whose intervals of macro averages know how few examples their parts have."""
 OTHER_ROWS = f"The rows of {PREDICTIONS} are not those of the test split."
 NEAR = 0.01
 """How far the figure of a baseline that was not stored may be from that of one fitted again, by other packages."""
@@ -153,10 +158,14 @@ def check_stored(run: Run, dataset: Any, fitted: Tables) -> None:
         wrong += [
             f"{name}: {metric} {findings.interval_text(figure)}, not {findings.interval_text(computed[metric])}"
             for metric, figure in known.items()
-            if not _follows(run, figure, computed[metric], exactly=name in stored)
+            if not _follows(run, metric, figure, computed[metric], exactly=name in stored)
         ]
         found.take(
             [figure_of(name, metric, figure, computed[metric]["value"], now=False) for metric, figure in known.items()]
+        )
+    if run.full and any(_is_earlier_average(run, figure.metric) for figure in found.figures):
+        run.in_part(
+            f"The record was written before schema {AVERAGES}: its intervals of macro averages were not verified."
         )
     if wrong:
         found.reasons.append(f"{RECORD} states figures that do not follow from {PREDICTIONS}: {'; '.join(wrong)}.")
@@ -165,6 +174,10 @@ def check_stored(run: Run, dataset: Any, fitted: Tables) -> None:
         check_analyses(run, baselines | {name: its for name, its in stored.items() if name not in baselines}, dataset)
     if run.full:
         check_comparisons(run, run.table, baselines, dataset, PREDICTIONS, exactly=baselines.keys() <= stored.keys())
+
+
+def _is_earlier_average(run: Run, metric: str) -> bool:
+    return "macro_" in metric and int(run.record["schema_version"]) < AVERAGES
 
 
 def check_analyses(run: Run, tables: Tables, dataset: Any) -> None:
@@ -181,9 +194,9 @@ def check_analyses(run: Run, tables: Tables, dataset: Any) -> None:
             run.found.reasons.append(f"{RECORD} analyses its predictions in another way than they give: {other}.")
 
 
-def _follows(run: Run, stated: Mapping[str, Any], computed: Mapping[str, Any], *, exactly: bool) -> bool:
+def _follows(run: Run, metric: str, stated: Mapping[str, Any], computed: Mapping[str, Any], *, exactly: bool) -> bool:
     """Whether a figure is the computed one; if that is of a baseline fitted again, nearly."""
-    parts = PARTS if run.full else ("value", "n")
+    parts = PARTS if run.full and not _is_earlier_average(run, metric) else ("value", "n")
     if exactly:
         return all(equal(computed[part], stated[part]) for part in parts)
     return all(findings.near(computed[part], stated[part], NEAR) for part in parts)
@@ -243,8 +256,7 @@ def check_data(run: Run, data: RecordedData) -> bool:
     audit = dict(data.manifest.get("audit") or {})
     if (audit_again := run.optional("evaluate", "audit")) is not None:
         audit |= audit_again(data.splits, run.record)
-    if other := findings.differing(audit, run.record.get("audit") or {}, findings.AUDIT, earlier=not run.full):
-        found.reasons.append(f"The record states another audit than that of its dataset: {other}.")
+    check_audit(run, audit)
     if other := findings.differing(_described(data.manifest), run.record["dataset"], earlier=not run.full):
         found.reasons.append(f"The record describes its data in another way than they are: {other}.")
     for split, counts in (data.manifest.get("rows") or {}).items():
@@ -266,6 +278,27 @@ def check_data(run: Run, data: RecordedData) -> bool:
         return True
     found.reasons.append(OTHER_ROWS)
     return False
+
+
+def check_audit(run: Run, audit: Mapping[str, Any]) -> None:
+    """Compare the audit on record with that of the data: it may lack what came with a later schema than its own."""
+    stated, schema = run.record.get("audit") or {}, int(run.record["schema_version"])
+    later = {key for key, since in AUDITED_SINCE.items() if since > schema}
+    if claimed := sorted(later & stated.keys()):
+        run.found.reasons.append(
+            f"{RECORD} says that it is of schema {schema}, but its audit has what came later: {', '.join(claimed)}."
+        )
+    if "pair_surface" in later & audit.keys():
+        later.add("near_duplicates")  # not of all pairs before
+    lacking = [key for key in audit if key in later and key not in stated]
+    if lacking and run.full:
+        run.in_part(
+            f"The record was written before schema {runs.SCHEMA_VERSION}: of its data {', '.join(lacking)} were not "
+            "audited then."
+        )
+    audit = {key: its for key, its in audit.items() if key not in lacking}
+    if other := findings.differing(audit, stated, findings.AUDIT, earlier=not run.full):
+        run.found.reasons.append(f"The record states another audit than that of its dataset: {other}.")
 
 
 def _described(manifest: Mapping[str, Any]) -> dict[str, Any]:

@@ -44,7 +44,7 @@ bioft build hpo-synonyms --validation-size 0.1 --test-size 0.2 --seed 0 --output
 
 """
 """On the card of a source whose command the card did not name before."""
-AUDITED_SINCE = ("near_duplicates", "surface", "families")
+AUDITED_SINCE = ("near_duplicates", "surface", "families", "entity_surface", "relation_surface", "pair_surface")
 TESTED = {"low", "high", "p_best", "p_baseline", "p_value", "p_corrected", "p_mcnemar"}
 """Columns of intervals and tests, which were made in another way until records of schema 3."""
 

@@ -211,6 +211,31 @@ def test_an_old_schema_is_no_way_round(name: str, of: Runs, tmp_path: Path) -> N
     assert run.found.best == "verified in part" and "schema 3" in run.found.notes[0]
 
 
+def test_a_part_of_an_audit_that_came_later_may_lack_in_earlier_records_only(of: Runs, tmp_path: Path) -> None:
+    """What was not audited then is named; a record of today that lacks it, or one that claims two ages, is refused."""
+    forged = copied(of["entities"], tmp_path / "run")
+
+    def found(schema: int) -> Verification:
+        forged.record["schema_version"] = schema
+        run = forged.run
+        checks.check_data(run, forged.data)
+        return run.found
+
+    assert_said(
+        found(3).reasons, "says that it is of schema 3, but its audit has what came later: entity_surface, rel"
+    )
+    del forged.record["audit"]["relation_surface"]
+    assert_said(found(3).reasons, "has what came later: entity_surface")
+    del forged.record["audit"]["entity_surface"]
+    assert_said(
+        found(4).reasons, "another audit than that of its dataset: entity_surface None", "relation_surface None"
+    )
+    assert (found(3).reasons, found(3).best) == ([], "verified in part")
+    assert_said(found(3).notes, "before schema 4: of its data entity_surface, relation_surface were not audited then")
+    del forged.record["audit"]["near_duplicates"]
+    assert_said(found(3).reasons, "another audit than that of its dataset: near_duplicates None")
+
+
 # --- the card
 
 

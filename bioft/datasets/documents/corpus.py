@@ -14,6 +14,7 @@ from datasets.fingerprint import generate_random_fingerprint
 
 from bioft.datasets.documents import COLUMNS, pubtator
 from bioft.datasets.documents.pubtator import Document, concepts
+from bioft.datasets.documents.surface import surface
 from bioft.datasets.near_duplicates import near_duplicates
 from bioft.datasets.options import PathName, Seed, SkipBad, TestSize, ValidationSize
 from bioft.datasets.origin import Origin
@@ -216,7 +217,8 @@ def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
     fraction of them whose name (normalised, with this type) occurs in train; `linked` (mentions that have a concept
     id) and the fraction of them of which any concept does; and per relation type `relations` and the fraction whose
     (type, head, tail) does. `not_in_training`, where there are such: the types of the test split that no training
-    document has. LeakageError: a document id or a folded text is in two splits.
+    document has. And what the surface tells (`bioft.datasets.documents.surface`), where there is a test split.
+    LeakageError: a document id or a folded text is in two splits.
     """
     ids = {name: rows["document_id"][:] for name, rows in dataset.items()}
     texts = {name: [normalise(text) for text in rows["text"][:]] for name, rows in dataset.items()}
@@ -231,11 +233,13 @@ def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
     test = _rows(dataset["test"]) if "test" in dataset else ()
     tested = {its["type"] for row in test for its in row["entities"] + row["relations"]}
     unseen = sorted(tested - train.types)
+    told = surface(dataset["train"], dataset["test"]) if "test" in dataset else {}
     return ({"not_in_training": unseen} if unseen else {}) | {
         "checks": {"document_ids_across_splits": 0, "normalised_texts_across_splits": 0},
         "repeated_texts": {name: len(values) - len(set(values)) for name, values in texts.items()},
         "near_duplicates": near_duplicates(dataset, key="document_id"),
         "seen_in_train": {name: train.fractions(its.to_list()) for name, its in dataset.items() if name != "train"},
+        **told,
     }
 
 

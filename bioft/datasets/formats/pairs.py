@@ -10,9 +10,9 @@ from typing import Annotated, Any, NamedTuple
 import pyarrow as pa  # type: ignore[import-untyped]
 from datasets import Dataset, DatasetDict
 
+from bioft.datasets import pair_audit
 from bioft.datasets.formats import splits
 from bioft.datasets.formats.tables import Table, text_of
-from bioft.datasets.near_duplicates import near_duplicates_in
 from bioft.datasets.options import GroupColumn, OwnTable, takes
 from bioft.datasets.splits import check_columns
 from bioft.errors import BioftError
@@ -108,16 +108,13 @@ def build_pairs(asked: PairOptions) -> tuple[DatasetDict, dict[str, Any]]:
 
 
 def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
-    """Check pairs for leaks: returns `checks` (what was counted, all 0).
+    """Check pairs for leaks: returns `checks` (what was counted, all 0) and `pair_audit.audit`.
 
     Raises LeakageError if a text (but for case and punctuation) is in two splits.
     """
     columns = [name for name in dataset["train"].column_names if name not in ("score", "group")]
     check_columns(dataset, "texts", *columns, key=normalise)
-    return {
-        "checks": {"normalised_texts_across_splits": 0},
-        "near_duplicates": near_duplicates_in(dataset, *columns),
-    }
+    return {"checks": {"normalised_texts_across_splits": 0}, **pair_audit.audit(dataset)}
 
 
 def _maker(table: Table, asked: PairOptions, scored: set[bool]) -> Callable[[str, Sequence[Any]], Row]:

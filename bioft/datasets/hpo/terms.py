@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from datasets import Dataset, DatasetDict
 
+from bioft.datasets import pair_audit
 from bioft.datasets.hpo import gene_disease as hpo
 from bioft.datasets.options import Seed, TestSize, ValidationSize
 from bioft.datasets.origin import Origin
@@ -101,5 +102,5 @@ def build_synonyms(
         rows={split: {"pairs": len(part), "terms": len(set(part["group"]))} for split, part in dataset.items()},
         left_out=dict(left_out),
         split={"strategy": "term"},
-        audit={"checks": {"terms_across_splits": 0, "names_across_splits": 0}},
+        audit={"checks": {"terms_across_splits": 0, "names_across_splits": 0}, **pair_audit.audit(dataset)},
     )

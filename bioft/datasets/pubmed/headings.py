@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa  # type: ignore[import-untyped]
 from datasets import Dataset, DatasetDict
 
-from bioft.datasets.near_duplicates import near_duplicates_in
+from bioft.datasets import pair_audit
 from bioft.datasets.options import Articles, ArticleSplit, MaxHeadingShare, Seed, SkipBad, TestSize, ValidationSize
 from bioft.datasets.pubmed import pairs as pubmed
 from bioft.datasets.pubmed.collection import Collection, read_collection
@@ -80,7 +80,7 @@ def build_pairs(collection: Collection) -> tuple[DatasetDict, dict[str, Any]]:
 
 
 def audit(dataset: DatasetDict) -> dict[str, Any]:
-    """Check pairs for leaks: returns `checks` (what was counted, all 0).
+    """Check pairs for leaks: returns `checks` (what was counted, all 0) and `pair_audit.audit`.
 
     LeakageError: an article, a text or a heading (but for case and punctuation) is in two splits.
     """
@@ -88,4 +88,4 @@ def audit(dataset: DatasetDict) -> dict[str, Any]:
     check_columns(dataset, "texts", "positive", key=normalise)
     check_columns(dataset, "headings", "anchor", key=normalise)
     checks = ("articles_across_splits", "normalised_texts_across_splits", "headings_across_splits")
-    return {"checks": dict.fromkeys(checks, 0), "near_duplicates": near_duplicates_in(dataset, "positive")}
+    return {"checks": dict.fromkeys(checks, 0), **pair_audit.audit(dataset)}

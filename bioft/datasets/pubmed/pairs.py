@@ -16,7 +16,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from datasets import Dataset, DatasetDict
 from numpy.typing import NDArray
 
-from bioft.datasets.near_duplicates import near_duplicates_in
+from bioft.datasets import pair_audit
 from bioft.datasets.options import (
     Articles,
     ArticleSplit,
@@ -185,7 +185,7 @@ def build_article_lists(
 
 
 def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
-    """Check pairs for leaks; returns `checks` (what was counted, all 0) and `near_duplicates`.
+    """Check pairs for leaks; returns `checks` (what was counted, all 0) and `pair_audit.audit`.
 
     LeakageError: an article, a group or a text (but for case and punctuation) is in two splits, a pair is there twice,
     or a negative of an article is a positive of it.
@@ -204,7 +204,7 @@ def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
             raise LeakageError(f"{len(wrong):,} negatives of split '{name}' are positives, such as {min(wrong)}.")
     return {
         "checks": dict.fromkeys((*CHECKS, "repeated_pairs", "positives_as_negatives"), 0),
-        "near_duplicates": near_duplicates_in(dataset, *roles),
+        **pair_audit.audit(dataset),
     }
 
 

@@ -17,8 +17,8 @@ from datasets import Dataset, DatasetDict
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
+from bioft.datasets import pair_audit
 from bioft.datasets.documents.corpus import source as source_of
-from bioft.datasets.near_duplicates import near_duplicates_in
 from bioft.datasets.options import PathName, Seed, TestSize, ValidationSize
 from bioft.datasets.origin import Origin
 from bioft.datasets.splits import SPLITS, check_columns, grouped_split
@@ -120,7 +120,7 @@ def overlap(published: Mapping[str, Iterable[Pair]]) -> list[dict[str, Any]]:
 
 
 def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
-    """Check pairs for leaks: returns `checks` (what was counted, all 0).
+    """Check pairs for leaks: returns `checks` (what was counted, all 0) and `pair_audit.audit`.
 
     LeakageError: a group or a text (but for case and punctuation) is in two splits.
     """
@@ -128,7 +128,7 @@ def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
     check_columns(dataset, "texts", "sentence1", "sentence2", key=normalise)
     return {
         "checks": {"groups_across_splits": 0, "normalised_texts_across_splits": 0},
-        "near_duplicates": near_duplicates_in(dataset, "sentence1", "sentence2"),
+        **pair_audit.audit(dataset),
     }
 
 

@@ -31,6 +31,9 @@ CONFIDENCE = 0.95
 MORE = 0.25
 """How much of an example is added. In simulations 0.1 to 1 held as often as they should, the more the wider."""
 
+LEAST_DEGREES = 0.5
+"""Degrees of freedom of the variance of a part of an average that one group, or none, tells of."""
+
 
 class Scale(NamedTuple):
     """How a metric becomes a share or, without bounds, a number with a symmetric interval; and back."""
@@ -89,9 +92,11 @@ class Estimate:
             return -math.inf, math.inf
         return back(to(self.value) - margin), back(to(self.value) + margin)
 
-    def unseen(self, groups: Groups) -> tuple[float, float]:
-        """The variance that the influences do not show, and the bias to second order: none, but of averages."""
-        return 0.0, 0.0
+    def unseen(self, groups: Groups) -> tuple[float, float, float]:
+        """Of averages the variance that the influences do not show, the bias to second order, and the degrees of
+        freedom of the parts' variances; of others nothing, nothing and all.
+        """
+        return 0.0, 0.0, math.inf
 
     def share(self, groups: Groups) -> tuple[float, float, float]:
         """The value as a share, how many groups it is about, and its variance."""
@@ -106,7 +111,9 @@ class Average(Estimate):
 
     What there is of rare parts misleads: the F1 of a label with one text is 0 or 1, without a variance, and on average
     below its true value, since F1 is concave in the share of right items. So to the variance each part adds what its
-    own interval has more, by what it adds, and the centre is the value less its bias to second order.
+    own interval has more, by what it adds, and the centre is the value less its bias to second order. How much parts
+    of few groups vary is itself known badly: the degrees of freedom are Satterthwaite's (1946) over the parts, each of
+    which has as many as groups that it is about, less one.
     """
 
     parts: tuple[Estimate, ...] = ()
@@ -126,22 +133,26 @@ class Average(Estimate):
             return math.nan, math.nan
         if not groups.degrees:
             return 0.0, 1.0
-        unseen, bias = self.unseen(groups)
+        unseen, bias, degrees = self.unseen(groups)
         centre = min(max(self.value - bias, 1e-9), 1 - 1e-9)
         size = centre * (1 - centre) / (groups.variance(self.influence) + unseen)
-        low, high = wilson(centre, size, _quantile(groups, confidence))
+        quantile = float(stats.t.ppf((1 + confidence) / 2, min(degrees, groups.degrees)))
+        low, high = wilson(centre, size, quantile)
         return min(low, self.value), max(high, self.value)
 
-    def unseen(self, groups: Groups) -> tuple[float, float]:
-        """The variance that the parts' own intervals have beyond their influences, and the bias."""
-        variance = bias = 0.0
+    def unseen(self, groups: Groups) -> tuple[float, float, float]:
+        """The variance that the parts' own intervals have beyond their influences, the bias, and the degrees."""
+        variance = bias = total = squares = 0.0
         for part in self.parts:
             share, units, of_share = part.share(groups)
             shrunk, wider = _with_more(share, of_share, units)
             slope = 1 / part.scale.slope(part.scale.back(shrunk))
-            variance += max(0.0, wider * slope**2 - groups.variance(part.influence)) / len(self.parts) ** 2
+            seen = groups.variance(part.influence)
+            variance += max(0.0, wider * slope**2 - seen) / len(self.parts) ** 2
             bias += (part.bias + _curvature(part.scale, shrunk) * wider / 2) / len(self.parts)
-        return variance, bias
+            whole = max(wider * slope**2, seen)
+            total, squares = total + whole, squares + whole**2 / max(units - 1, LEAST_DEGREES)
+        return variance, bias, max(1.0, total**2 / squares) if squares else math.inf
 
 
 @dataclass(frozen=True)
@@ -255,9 +266,9 @@ def difference(
     if math.isnan(apart) or not groups.degrees:
         error, degrees = math.nan if math.isnan(apart) else math.inf, 1.0
     elif moving:
-        unseen = sum(each.unseen(groups)[0] for each in (first, second))
-        error = math.sqrt(groups.variance(influence) * (1 + 1 / moving) + unseen)
-        degrees = groups.effective_degrees(influence)
+        unseen, _, of_parts = zip(*(each.unseen(groups) for each in (first, second)), strict=True)
+        error = math.sqrt(groups.variance(influence) * (1 + 1 / moving) + sum(unseen))
+        degrees = min(groups.effective_degrees(influence), *of_parts)
     else:
         # Nothing differs: as if one group did, wholly.
         error, degrees = first.scale.span / max(first.units(groups), 1.0), max(1.0, float(groups.degrees))

@@ -10,6 +10,7 @@ from rich import box
 from rich.table import Table
 
 from bioft import metrics
+from bioft.datasets import pair_audit
 from bioft.datasets.rank import rank_bm25, rank_tfidf
 from bioft.datasets.splits import check_columns
 from bioft.metrics import report
@@ -41,9 +42,9 @@ def baseline_names(record: Mapping[str, Any]) -> list[str]:
 
 
 def audit(dataset: Any, record: Mapping[str, Any]) -> dict[str, Any]:
-    """Nothing of the audit is made again but what every dataset of pairs holds: LeakageError for a shared group."""
+    """What the audit of every dataset of pairs holds, made again; LeakageError for a shared group."""
     check_columns(dataset, "groups", "group")
-    return {}
+    return pair_audit.audit(dataset)
 
 
 def figures(table: pd.DataFrame, dataset: Any, record: Mapping[str, Any]) -> dict[str, Any]:

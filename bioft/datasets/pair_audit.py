@@ -1,0 +1,70 @@
+"""What the audit of all pairs of texts holds: near duplicates, and what the surface of two texts tells of them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from datasets import Dataset
+
+from bioft.datasets.near_duplicates import at_most, near_duplicates_in
+from bioft.datasets.surface import looks, predicted
+from bioft.errors import BioftError
+
+ROLES = (("anchor", "positive"), ("sentence1", "sentence2"))
+MOST = 5_000
+"""Pairs of a split whose surface is looked at."""
+
+
+def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
+    """`near_duplicates` of the texts of pairs, and `pair_surface`: the part of an audit that JSON can hold.
+
+    `pair_surface` is how well it is told from the looks of two texts (length, case, digits, punctuation, each and
+    their difference) whether they belong together (`inputs`): of each anchor its positive and that of another group,
+    or pairs with a score, above the median of training or not. `given_negatives` is the same of each positive and the
+    negative of its row, where there are such. Words are not read: what they share is what BM25 and TF-IDF find. Each:
+    see `bioft.datasets.surface.surface_baseline`.
+    """
+    known = dataset["train"].column_names
+    first, second = next((roles for roles in ROLES if set(roles) <= set(known)), ("", ""))
+    if not first:
+        raise BioftError(f"Pairs of texts have the columns {' or '.join(map(' and '.join, ROLES))}; here: {known}.")
+    texts = [name for name in (first, second, "negative") if name in known]
+    found = {"near_duplicates": near_duplicates_in(dataset, *texts)}
+    splits = [at_most(dataset[name], MOST).with_format(None).to_pandas() for name in ("train", "test")]
+    kinds = {"inputs": [_with_others(rows, first, second) for rows in splits]}
+    if "score" in known:
+        border = float(splits[0]["score"].median()) if splits[0]["score"].nunique() > 2 else 0.5
+        kinds["inputs"] = [(rows[first], rows[second], rows["score"] > border) for rows in splits]
+    if "negative" in known:
+        kinds["given_negatives"] = [_joined(rows[first], rows[second], rows["negative"]) for rows in splits]
+    return found | {"pair_surface": {kind: _surface([first, second], its) for kind, its in kinds.items()}}
+
+
+_Pairs = tuple[Sequence[str], Sequence[str], Sequence[bool]]
+
+
+def _surface(columns: list[str], splits: Sequence[_Pairs]) -> dict[str, Any]:
+    """How well the labels of pairs are told from their looks."""
+    tables = []
+    for first, second, label in splits:
+        one, other = looks(first), looks(second)
+        its = {f"{columns[0]}: {what}": values for what, values in one.items()}
+        its |= {f"{columns[1]}: {what}": values for what, values in other.items()}
+        its |= {f"difference: {what}": np.abs(one[what] - other[what]) for what in one}
+        tables.append((pd.DataFrame(its), pd.Series(np.asarray(label, dtype=int))))
+    return predicted(*tables[0], *tables[1])
+
+
+def _joined(first: pd.Series, second: pd.Series, other: pd.Series) -> _Pairs:
+    """Pairs that belong together, then those that do not."""
+    return [*first, *first], [*second, *other], [True] * len(first) + [False] * len(first)
+
+
+def _with_others(rows: pd.DataFrame, first: str, second: str) -> _Pairs:
+    """Each pair, and its first text with the second one of a pair of another group."""
+    drawn = np.random.default_rng(0).permutation(len(rows))
+    others = rows.iloc[drawn].reset_index(drop=True)
+    apart = np.ones(len(rows), dtype=bool) if "group" not in rows else (rows["group"] != others["group"]).to_numpy()
+    rows, others = rows[apart], others[apart]
+    return _joined(rows[first], rows[second], others[second])
