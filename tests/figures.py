@@ -60,7 +60,7 @@ def keep(directory: Path, path: Path) -> None:
 
 
 def restate(path: Path) -> None:
-    """State again what follows from kept predictions and the data: figures, intervals, comparisons, analyses, audit."""
+    """State again what follows from kept predictions and the data: figures, comparisons, analyses, audit."""
     record, kept = json.loads(path.read_text(encoding="utf-8")), path.with_suffix("")
     before, record["schema_version"] = record["schema_version"], runs.SCHEMA_VERSION
     data = recorded_data(kept, record, rebuild=True)

@@ -14,7 +14,7 @@ WORDS = ("trial", "stopped", "because", "enrolment", "was", "slow", "and", "fund
 
 
 def documents(n: int, rng: np.random.Generator, *, marked: bool, near: bool) -> Dataset:
-    """Texts of random words, some of which are mentions, in capitals if `marked`; relations of neighbours if `near`."""
+    """Texts of random words, some of which are mentions, capitals if `marked`; relations of neighbours if `near`."""
     rows: list[dict[str, Any]] = []
     for _ in range(n):
         words = list(rng.choice(WORDS, 30))

@@ -214,26 +214,42 @@ def test_an_old_schema_is_no_way_round(name: str, of: Runs, tmp_path: Path) -> N
 def test_a_part_of_an_audit_that_came_later_may_lack_in_earlier_records_only(of: Runs, tmp_path: Path) -> None:
     """What was not audited then is named; a record of today that lacks it, or one that claims two ages, is refused."""
     forged = copied(of["entities"], tmp_path / "run")
+    audit, stated = dict(forged.record["audit"]), forged.record["audit"]
 
     def found(schema: int) -> Verification:
         forged.record["schema_version"] = schema
         run = forged.run
-        checks.check_data(run, forged.data)
+        checks.check_audit(run, audit)
         return run.found
 
-    assert_said(
-        found(3).reasons, "says that it is of schema 3, but its audit has what came later: entity_surface, rel"
-    )
-    del forged.record["audit"]["relation_surface"]
+    assert_said(found(3).reasons, "of schema 3, but its audit has what came later: entity_surface, relation_surface")
+    del stated["relation_surface"]
     assert_said(found(3).reasons, "has what came later: entity_surface")
-    del forged.record["audit"]["entity_surface"]
+    del stated["entity_surface"]
     assert_said(
-        found(4).reasons, "another audit than that of its dataset: entity_surface None", "relation_surface None"
+        found(4).reasons, "another audit than that of its dataset: entity_surface None, not", "relation_surface"
     )
     assert (found(3).reasons, found(3).best) == ([], "verified in part")
     assert_said(found(3).notes, "before schema 4: of its data entity_surface, relation_surface were not audited then")
-    del forged.record["audit"]["near_duplicates"]
+    del stated["near_duplicates"]
     assert_said(found(3).reasons, "another audit than that of its dataset: near_duplicates None")
+
+
+def test_intervals_of_macro_averages_are_not_those_of_earlier_records(of: Runs, tmp_path: Path) -> None:
+    forged = copied(of["text_labels"], tmp_path / "run")
+    forged.record["metrics"]["macro_f1"]["low"] -= 0.01
+
+    def found(schema: int) -> Verification:
+        forged.record["schema_version"] = schema
+        run = forged.run
+        checks.check_stored(run, None, {})
+        return run.found
+
+    assert_said(found(4).reasons, "macro_f1")
+    assert (found(3).reasons, found(3).best) == ([], "verified in part")
+    assert_said(found(3).notes, "before schema 4: its intervals of macro averages")
+    forged.record["metrics"]["macro_f1"]["value"] += 0.01
+    assert_said(found(3).reasons, "macro_f1")
 
 
 # --- the card
