@@ -21,6 +21,7 @@ Output = Annotated[Path, output_option("Folder to write the dataset to.")]
 ArticlesOut = Annotated[Path | None, typer.Option("--articles-out", hidden=True)]
 OLD_NAMES = {"--out": "--output", "--input": "FILE", "--kind": "--kinds", "--held-out": "--held-out-models"}
 ARTICLES = "pubmed-articles"
+NAMESPACE = "namespace"
 
 
 class BuildGroup(signature.FunctionGroup):
@@ -28,10 +29,13 @@ class BuildGroup(signature.FunctionGroup):
 
     def helps(self) -> dict[str, str]:
         """What each command builds."""
-        return {name: source.purpose for name, source in _sources().items()}
+        return {name: source.purpose for name, source in _sources().items()} | {NAMESPACE: str(_namespace.__doc__)}
 
     def make(self, name: str) -> TyperCommand:
         """The command that builds a dataset of a source."""
+        if name == NAMESPACE:
+            parameters = inspect.signature(_namespace).parameters.values()
+            return signature.command(name, str(_namespace.__doc__), _namespace, parameters, {})
         source = _sources()[name]
         options = signature.parameters_of(source.builder())
         own = inspect.signature(_build).parameters
@@ -85,6 +89,32 @@ def _build(
         build = _sources()[ARTICLES].builder()
         known = {key: value for key, value in values.items() if key in inspect.signature(build).parameters}
         _save_dataset(build(**known), articles_out, overwrite)
+
+
+def _namespace(
+    *,
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE",
+            help="hpo (comes with bioft), OBO, OWL, MeSH's XML, tables of CTD, NCBI Gene, HGNC, SNOMED CT or of your "
+            "own (id, name, synonyms), MRCONSO.RRF, or annotated documents as PubTator; several are united by ids.",
+        ),
+    ],
+    output: Output,
+    overwrite: Overwrite = False,
+) -> None:
+    """Build a namespace for `bioft align` and `bioft predict --link` of a vocabulary: ids, names, synonyms."""
+    _check_output(output, overwrite)
+    from bioft.datasets.namespaces import concepts, read
+    from bioft.tasks.name_alignment import concept_names
+
+    namespace = read.read(paths)
+    concept_names.build(namespace, output, overwrite=overwrite)
+    counted = namespace.manifest["counts"]
+    typer.echo(", ".join(f"{n:,} {what}" for what, n in counted.items()))
+    typer.echo(f"Terms: {concepts.terms(namespace)}", err=True)
+    typer.echo(f"Namespace written to {output}")
 
 
 def _check_output(output: Path, overwrite: bool) -> None:

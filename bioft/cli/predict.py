@@ -42,6 +42,13 @@ def predict(
     combined: Annotated[
         bool, option("Score pairs by all baselines and the model together, as validation weighed them.", "--combined")
     ] = False,
+    link: Annotated[
+        list[str] | None,
+        option(
+            "Give entities the ids of a namespace: hpo, a folder of `bioft build namespace`, or TYPE=NAMESPACE for "
+            "the entities of one type; repeat for several."
+        ),
+    ] = None,
     skip_bad: SkipBad = False,
     batch_size: Annotated[int | None, option("Pairs scored at once.", default="as many as fit", min=1)] = None,
     overwrite: Overwrite = False,
@@ -63,6 +70,7 @@ def predict(
         gene=gene,
         disease=disease,
         nct_id=nct_id or (),
+        link=link or (),
         input=input_file,
         output=output_file,
         html=html,

@@ -24,7 +24,11 @@ def align(
         argument("Model (SBML, JSON, MAT, YAML), table with the columns id and name, or list with one name a line."),
     ],
     namespace: Annotated[
-        str, option("bigg or modelseed (from `bioft download`), cobra (comes with bioft), or a file of such a kind.")
+        str,
+        option(
+            "Of metabolites: bigg or modelseed (from `bioft download`), cobra (comes with bioft), or a file of such a "
+            "kind. Of others: hpo (comes with bioft), or a folder of `bioft build namespace`."
+        ),
     ],
     output_file: Annotated[Path, output_option("Table of matches to write (.tsv).")],
     run: Annotated[
@@ -32,28 +36,39 @@ def align(
     ] = None,
     one_to_one: Annotated[bool, option("Give no id of the namespace twice.", "--one-to-one")] = False,
     target_precision: Annotated[float, option("How often what nobody checks is to be right, such as 0.95.")] = 0.95,
+    synonyms: Annotated[
+        bool, option("Match to BiGG also by ModelSEED's names of its compounds (from `bioft download`).", "--synonyms")
+    ] = False,
     annotate: Annotated[Path | None, option("Model to write, with the matches as annotations.")] = None,
     directory: Annotated[Path, option("Folder with what `bioft download` fetched.")] = Path("data"),
     overwrite: Overwrite = False,
 ) -> None:
-    """Match the metabolites of a model to a namespace: match, no match, or a short list to check by hand."""
+    """Match names, such as of a model's metabolites, to a namespace: match, no match, or a list to check by hand."""
     if not model.is_file():
         raise BioftError(f"There is no model and no list of names at {model}.")
     for path in filter(None, (output_file, annotate)):
         check_new_file(path, model, overwrite)
-    from bioft.datasets.metabolites.namespaces import read_namespace
-    from bioft.tasks.name_alignment import files as alignment_files
+    from bioft.datasets.metabolites.namespaces import read_namespace, with_synonyms
+    from bioft.tasks.name_alignment import concept_names, files as alignment_files
 
     if annotate is not None:
         alignment_files.check_annotated(model, annotate)
-    metabolites, known = read_namespace(model), read_namespace(namespace, directory)
-    name = alignment_files.annotation_name(known) if annotate is not None else ""
+    metabolites = read_namespace(model)
     notice = Console(stderr=True, markup=False, soft_wrap=True)
-    if run is None:
-        notice.print("No --run: names are compared by their letters and the chemistry in them, without an encoder.")
-    found = alignment_files.load_aligner(known, run).align(
-        metabolites, target_precision=target_precision, one_to_one=one_to_one
-    )
+    if concept_names.holds_concepts(namespace):
+        if run or annotate or synonyms:
+            raise BioftError("--run, --annotate and --synonyms are for namespaces of metabolites.")
+        aligner, name = concept_names.aligner_of(namespace), ""
+    else:
+        known = read_namespace(namespace, directory)
+        name = alignment_files.annotation_name(known) if annotate is not None else ""
+        known = with_synonyms(known, directory) if synonyms else known
+        if run is None:
+            notice.print(
+                "No --run: names are compared by their letters and the chemistry in them, without an encoder."
+            )
+        aligner = alignment_files.load_aligner(known, run)
+    found = aligner.align(metabolites, target_precision=target_precision, one_to_one=one_to_one)
     alignment_files.write_table(found, output_file)
     Console(markup=False).print(alignment_files.summary(found, target_precision))
     typer.echo(f"Written to {output_file}")
@@ -61,7 +76,7 @@ def align(
         counts = alignment_files.annotate(model, found, name, annotate)
         what = ", ".join(f"{n:,} {kind}" for kind, n in counts.items()) or "no match"
         typer.echo(f"Annotated model written to {annotate} (metabolites: {what})")
-    notice.print(Text(f"Terms of the namespace: {known.attrs['source']['terms']}"))
+    notice.print(Text(f"Terms of the namespace: {aligner.namespace.attrs['source']['terms']}"))
 
 
 @app.command()

@@ -25,6 +25,7 @@ class Asked:
     gene: str | None = None
     disease: str | None = None
     nct_id: Sequence[str] = ()
+    link: Sequence[str] = ()
     input: Path | None = None
     output: Path | None = None
     html: Path | None = None

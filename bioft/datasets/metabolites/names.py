@@ -132,6 +132,11 @@ def optional_parts(name: str) -> tuple[str, ...]:
     return tuple(_OPTIONAL.findall(plain_text(name)))
 
 
+def without_brackets(name: str) -> str:
+    """Return a name without the brackets of `optional_parts`: NADPH for NAD(P)H."""
+    return _OPTIONAL.sub(lambda match: match[0][1], plain_text(name))
+
+
 _ANY = "[^a-z0-9]*"  # delimiters, whichever
 _STANDARD_TERMS = tuple(
     (re.compile(pattern), replacement)

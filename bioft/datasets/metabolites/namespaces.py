@@ -18,7 +18,7 @@ import pandas as pd
 
 from bioft.datasets.metabolites import models, tables
 from bioft.datasets.metabolites.models import FORMATS, format_suffix, model_metabolites, read_model
-from bioft.datasets.metabolites.tables import Row, joined, problems, to_table, universal_id
+from bioft.datasets.metabolites.tables import Row, joined, one_to_one, problems, resolve_ids, to_table, universal_id
 from bioft.errors import BioftError, extra
 from bioft.storage.files import cache_directory, file_sha256, new_file, source as source_of
 from bioft.storage.tables import Table, delimiter_of
@@ -267,3 +267,27 @@ def read_aliases(path: str | os.PathLike[str]) -> dict[str, list[str]]:
         if "BiGG" in row["Source"].split("|"):
             aliases.setdefault(row["ModelSEED ID"], []).append(row["External ID"])
     return aliases
+
+
+def with_synonyms(namespace: pd.DataFrame, directory: str | os.PathLike[str]) -> pd.DataFrame:
+    """Return a namespace of BiGG ids with ModelSEED's names of the same compounds as further rows.
+
+    `directory` is that of `bioft download modelseed`, whose aliases say which compounds are the same; those that link
+    to several ids, or are linked to by several, give none. BioftError: a file is missing, or no id is linked.
+    """
+    names, aliases = modelseed_files(directory)
+    linked = [(own, other) for own, others in read_aliases(aliases).items() for other in others]
+    links: dict[str, list[str]] = {}
+    for (own, _), found in zip(linked, resolve_ids([other for _, other in linked], namespace), strict=True):
+        if found:
+            links.setdefault(own, []).append(found)
+    unique = one_to_one(links)
+    if not unique:
+        raise BioftError("No id of the namespace is among ModelSEED's aliases: synonyms are for ids of BiGG.")
+    synonyms = read_namespace(names)
+    synonyms = synonyms[synonyms["id"].isin(unique)]
+    added = to_table(Row(unique[own], name) for own, name in zip(synonyms["id"], synonyms["name"], strict=True))
+    table = pd.concat([namespace, added], ignore_index=True).drop_duplicates(["id", "name"], ignore_index=True)
+    described = namespace.attrs["source"]
+    table.attrs["source"] = described | {"terms": f"{described['terms']} {MODELSEED_TERMS}"}
+    return table

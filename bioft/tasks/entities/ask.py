@@ -1,5 +1,6 @@
 """What `bioft predict` asks a run on documents: the entities and relations in a text or a file of texts."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +12,14 @@ from rich.text import Text
 from bioft.errors import BioftError
 from bioft.hub.pull import task_of
 from bioft.storage import runs
-from bioft.task import function
+from bioft.task import function, part
 from bioft.tasks import asked as questions
 from bioft.tasks.asked import Asked, QuestionError, tell, tell_left_out
 from bioft.tasks.entities import files as document_files
+from bioft.tasks.entities.tagging import Span
+from bioft.tasks.name_alignment.linking import open_linker
 
-OPTIONS = ("--text", "--input", "--output", "--html", "--skip-bad", "--batch-size", "--overwrite")
+OPTIONS = ("--text", "--input", "--output", "--html", "--link", "--skip-bad", "--batch-size", "--overwrite")
 
 
 @dataclass
@@ -60,10 +63,22 @@ def answer(run: Path, asked: Asked) -> None:
 
     record = runs.read(run)
     load, find, entity_types = _functions(run, record, "load", "find", "entity_types")
-    found = find(load(run), documents, record)
+    linker = open_linker(asked.link) if asked.link else None
+    model = load(run)
+    if linker is not None and (with_linker := getattr(part(task_of(run, record), "predict"), "with_linker", None)):
+        model = with_linker(model, linker)
+    found = find(model, documents, record)
+    if linker is not None:
+        links = linker.links([each.text for each in documents], [_spans(each) for each in found])
+        found = [
+            each._replace(links=its, ids=each.ids or [link.id for link in its])
+            for each, its in zip(found, links, strict=True)
+        ]
     types = entity_types(record, found)
     shown = [
-        document_files.Highlighted(document.document_id, document.text, each.entities, each.statements(document.text))
+        document_files.Highlighted(
+            document.document_id, document.text, each.entities, each.statements(document.text), each.links or ()
+        )
         for document, each in zip(documents, found, strict=True)
     ]
     if output is not None:
@@ -84,10 +99,18 @@ def answer(run: Path, asked: Asked) -> None:
         related = sum(len(each.relations or ()) for each in found)
         what = f"{n:,} entities and {related:,} relations" if related else f"{n:,} entities"
         tell(f"{what} in {len(documents):,} documents")
+    if linker is not None:
+        decisions = Counter(link.decision for each in found for link in each.links or ())
+        tell("Links: " + ", ".join(f"{n:,} {decision}" for decision, n in decisions.most_common()) + ".")
+        tell(f"Terms of the namespace: {linker.terms}")
     for path in (output, html):
         if path is not None:
             tell(f"Written to {path}")
     tell_left_out(skipped)
+
+
+def _spans(found: document_files.Found) -> list[Span]:
+    return [entity.span for entity in found.entities]
 
 
 def _functions(run: Path, record: dict[str, Any], *names: str) -> list[Callable[..., Any]]:

@@ -19,6 +19,7 @@ from bioft.storage.pages import html
 from bioft.storage.tables import Table
 from bioft.storage.text_lines import TextLines
 from bioft.tasks.entities.tagging import Entity
+from bioft.tasks.name_alignment.linking import UNLINKED, Link
 
 logger = logging.getLogger(__name__)
 
@@ -54,12 +55,14 @@ class FoundRelation(NamedTuple):
 class Found(NamedTuple):
     """What was found in a document; `ids` are the concept ids of its entities, in their order.
 
-    `ids` and `relations` are None where a run does not look for relations.
+    `ids` and `relations` are None where a run does not look for relations, `links`, what a namespace knows of the
+    entities, where none was asked.
     """
 
     entities: Sequence[Entity]
     ids: Sequence[str] | None = None
     relations: Sequence[FoundRelation] | None = None
+    links: Sequence[Link] | None = None
 
     def statements(self, text: str) -> list[str]:
         """The relations in words, each concept by its first name in the text: "naloxone —CID→ pain (.93)"."""
@@ -122,7 +125,8 @@ def write(path: Path, documents: Sequence[InputDocument], found: Sequence[Found]
     """Write documents with what was found in them, as .jsonl or .pubtator, whole or not at all.
 
     A JSONL row has the keys of the input row, `document_id`, `text` and `entities`, a list of objects with start, end,
-    type, text, score and, where there are concept ids, `id`; where relations were looked for, also `relations`:
+    type, text, score and, where there are concept ids, `id`; of those of a namespace also the `name` there, the
+    `probability` that the id is right and the `decision`; where relations were looked for, also `relations`:
     objects with type, head, tail and score. In PubTator there are no scores, an entity without an id has "-1", and the
     first line of a text is its title. BioftError: another format, or what PubTator has no way to write.
     """
@@ -180,6 +184,8 @@ def to_row(document: InputDocument, found: Found) -> dict[str, Any]:
     if found.ids is not None:
         for entity, identifier in zip(row["entities"], found.ids, strict=True):
             entity["id"] = identifier
+    for entity, link in zip(row["entities"], found.links or (), strict=False):
+        entity |= {"name": link.name, "probability": round(link.probability, 4), "decision": link.decision}
     if found.relations is not None:
         row["relations"] = [each._asdict() | {"score": round(each.score, 4)} for each in found.relations]
     return row
@@ -211,6 +217,13 @@ class Highlighted(NamedTuple):
     text: str
     entities: Sequence[Entity]
     statements: Sequence[str] = ()
+    links: Sequence[Link] = ()
+
+    def label(self, index: int) -> str:
+        """What stands behind an entity: its type and, where it is linked, its id."""
+        kind = self.entities[index].type
+        linked = self.links and self.links[index].id != UNLINKED
+        return f"{kind} {self.links[index].id}" if linked else kind
 
 
 def to_terminal(document: Highlighted, types: Sequence[str]) -> Text:
@@ -219,11 +232,11 @@ def to_terminal(document: Highlighted, types: Sequence[str]) -> Text:
     Entities are in order and do not overlap. `types` are all that may occur; its place in them decides a colour.
     """
     shown, place = Text(), 0
-    for entity in document.entities:
+    for index, entity in enumerate(document.entities):
         style = f"black on {_colour(entity.type, types)}"
         shown.append(document.text[place : entity.start])
         shown.append(document.text[entity.start : entity.end], style=style)
-        shown.append(f"⟨{entity.type}⟩", style=f"{style} italic")
+        shown.append(f"⟨{document.label(index)}⟩", style=f"{style} italic")
         place = entity.end
     shown.append(document.text[place:])
     for statement in document.statements:

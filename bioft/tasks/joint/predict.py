@@ -166,6 +166,11 @@ def load(directory: str | Path) -> tuple[Any, Any, ConceptDictionary, dict[str, 
     return model, AutoTokenizer.from_pretrained(directory), ConceptDictionary.load(Path(directory)), record
 
 
+def with_linker(model: Sequence[Any], linker: Any) -> tuple[Any, ...]:
+    """What `load` gives with another linker of entities in the place of the dictionary of concepts."""
+    return tuple(linker if isinstance(each, ConceptDictionary) else each for each in model)
+
+
 def heads_of(record: Record) -> tuple[str, ...]:
     """Which of "entities" and "relations" are learnt, here (their loss has a weight) or in the run begun from."""
     kept = record["joint"]

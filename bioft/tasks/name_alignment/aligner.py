@@ -3,15 +3,17 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from bioft.datasets.metabolites.names import normalise, optional_parts, plain_text
+from bioft.datasets.metabolites.names import optional_parts, plain_text
 from bioft.datasets.metabolites.tables import resolve_ids
 from bioft.errors import BioftError
-from bioft.tasks.name_alignment.candidates import CandidateFinder
-from bioft.tasks.name_alignment.features import Metabolite, pair_features, reasons
+from bioft.tasks.name_alignment.candidates import CandidateFinder, Candidates
+from bioft.tasks.name_alignment.features import CHEMISTRY, Metabolite, Reading
 from bioft.tasks.name_alignment.scorer import Answer, Candidate, Scorer
 
 COLUMNS = ("id", "name", "match_id", "match_name", "probability", "decision", "reasons", "candidates")
@@ -20,6 +22,7 @@ NaN where there is no name to judge by. `candidates`: the next best ids, joined 
 MATCH, REVIEW, NO_MATCH = "match", "review", "no match"
 SHOWN_CANDIDATES = 4
 _CHEMISTRY = ("formula", "charge")
+_COLUMNS = ("name", *_CHEMISTRY)
 _LEAST = 1e-6
 """Values of 0 would be missing edges of an assignment."""
 
@@ -42,13 +45,16 @@ class Aligner:
     def __init__(self, namespace: pd.DataFrame, finder: CandidateFinder, scorer: Scorer) -> None:
         if scorer.needs_encoder != (finder.encoder is not None):
             raise BioftError("A scorer that needs an encoder goes with candidates found with it, and only such a one.")
+        if scorer.reading is not finder.reading:
+            raise BioftError("The scorer was fitted on names of another kind than those of the namespace.")
         self.namespace, self.finder, self.scorer = namespace, finder, scorer
-        self.known = list(metabolites_of(namespace))
+        self.names: list[str] = namespace["name"].tolist()
         self.ids_by_name: dict[str, dict[str, set[tuple[str, ...]]]] = {}
         """By normalised name the ids that have it, with what their names leave open by brackets."""
-        for identifier, known in zip(namespace["id"], self.known, strict=True):
-            ids = self.ids_by_name.setdefault(normalise(known.name), {})
-            ids.setdefault(identifier, set()).add(optional_parts(known.name))
+        key = finder.reading.key
+        for identifier, name in zip(namespace["id"], self.names, strict=True):
+            ids = self.ids_by_name.setdefault(key(name), {})
+            ids.setdefault(identifier, set()).add(self._optional_parts(name))
 
     def rank(self, metabolites: pd.DataFrame) -> list[list[Candidate]]:
         """Return the scored candidates of each metabolite (columns name, formula, charge), best first."""
@@ -103,18 +109,21 @@ class Aligner:
         for identifier, query, ranked, taken, same_id in zip(
             metabolites["id"], metabolites_of(metabolites), every, lost, by_id, strict=True
         ):
-            if plain_text(query.name):
+            if self.finder.reading.text(query.name):
                 answer = self.scorer.answer(ranked)
                 decision, words = self._judge(query, answer, ranked, thresholds[bool(answer.id)])
             else:
                 answer, decision, words = _by_id(same_id)
             if taken:
                 words.append(f"{taken} went to a name that fits it better")
-            name = next((self.known[each.row].name for each in ranked if each.id == answer.id), "")
+            name = next((self.names[each.row] for each in ranked if each.id == answer.id), "")
             others = [each for each in answer.ranked if each != answer.id][:SHOWN_CANDIDATES]
             values = (identifier, query.name, answer.id, name, answer.probability, decision)
             rows.append((*values, "; ".join(words), "|".join(others)))
         return pd.DataFrame(rows, columns=list(COLUMNS))
+
+    def _optional_parts(self, name: str) -> tuple[str, ...]:
+        return optional_parts(name) if self.finder.reading is CHEMISTRY else ()
 
     def _judge(
         self, query: Metabolite, answer: Answer, ranked: Sequence[Candidate], threshold: float
@@ -123,19 +132,20 @@ class Aligner:
         if not ranked:
             return (NO_MATCH if answer.probability >= threshold else REVIEW), ["nothing in the namespace is like it"]
         best = ranked[0]
-        name = self.known[best.row].name
+        name, known = self.names[best.row], metabolite_of(self.namespace, best.row)
+        key = self.finder.reading.key
         similarity = float(best.features[-1]) if self.scorer.needs_encoder else None
-        compared = reasons(query, self.known[best.row], similarity)
+        compared = self.finder.reading.reasons(query, known, similarity)
         decided = answer.probability >= threshold
         if not answer.id:
             return (NO_MATCH if decided else REVIEW), [f"nearest is {best.id}, {name[:80]}: {compared}"]
-        words, own = [compared], optional_parts(query.name)
+        words, own = [compared], self._optional_parts(query.name)
         # NADPH is not NAD(P)H; but which of both NADP(H) is, nobody knows.
-        same = normalise(query.name) == normalise(name)
-        vague = same and own != optional_parts(name)
+        same = key(query.name) == key(name)
+        vague = same and own != self._optional_parts(name)
         others = [
             each
-            for each, parts in self.ids_by_name[normalise(name)].items()
+            for each, parts in self.ids_by_name[key(name)].items()
             if each != best.id and (vague or not same or own in parts)
         ]
         if others:
@@ -147,20 +157,39 @@ class Aligner:
 
 def candidate_pairs(finder: CandidateFinder, namespace: pd.DataFrame, metabolites: pd.DataFrame) -> list[Pairs]:
     """Return the candidates of each metabolite (columns name, formula, charge) with the features of the pairs."""
-    known, ids = list(metabolites_of(namespace)), namespace["id"].tolist()
-    queries = list(metabolites_of(metabolites))
-    pairs = []
-    for query, candidates in zip(queries, finder.find([query.name for query in queries]), strict=True):
-        features = np.array(
-            [
-                pair_features(query, known[row], float(similarity))
-                for row, similarity in zip(candidates.rows, candidates.n_grams, strict=True)
-            ]
-        )
-        if candidates.embeddings is not None and len(features):
-            features = np.column_stack([features, candidates.embeddings])
-        pairs.append(Pairs([ids[row] for row in candidates.rows], candidates.rows.tolist(), features))
-    return pairs
+    ids = namespace["id"].to_numpy()
+    columns = [namespace[each].tolist() for each in _COLUMNS]
+    queries = list(zip(*(metabolites[each].tolist() for each in _COLUMNS), strict=True))
+    found = finder.find([query[0] for query in queries])
+    return [
+        compare(finder.reading, columns, ids, query, candidates)
+        for query, candidates in zip(queries, found, strict=True)
+    ]
+
+
+def compare(
+    reading: Reading,
+    columns: Sequence[Sequence[Any]],
+    ids: NDArray[np.object_],
+    query: tuple[str, str, float],
+    candidates: Candidates,
+) -> Pairs:
+    """The features of a name and its candidates; `columns` are name, formula and charge of the namespace."""
+    asked = Metabolite(*query)
+    features = np.array(
+        [
+            reading.pair_features(asked, Metabolite(*(column[row] for column in columns)), float(similarity))
+            for row, similarity in zip(candidates.rows, candidates.n_grams, strict=True)
+        ]
+    )
+    if candidates.embeddings is not None and len(features):
+        features = np.column_stack([features, candidates.embeddings])
+    return Pairs(ids[candidates.rows].tolist(), candidates.rows.tolist(), features)
+
+
+def metabolite_of(table: pd.DataFrame, row: int) -> Metabolite:
+    """One row of a table with the columns name, formula and charge."""
+    return Metabolite(*(table[each].iloc[row] for each in _COLUMNS))
 
 
 def metabolites_of(table: pd.DataFrame) -> Iterator[Metabolite]:

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bioft.datasets.metabolites.baselines import TfIdf, embed, largest
-from bioft.datasets.metabolites.names import plain_text
+from bioft.datasets.metabolites.baselines import embed, largest
 from bioft.errors import BioftError
 from bioft.storage.files import cache_directory, new_file
+from bioft.tasks.name_alignment.features import CHEMISTRY, Reading
 
 logger = logging.getLogger(__name__)
 
@@ -42,36 +42,53 @@ class CandidateFinder:
     names the file that keeps the namespace's embeddings, None keeps them in memory only.
     """
 
-    def __init__(self, namespace: pd.DataFrame, encoder: Any = None, cache: str | None = None) -> None:
-        texts = [plain_text(name) for name in namespace["name"]]
+    def __init__(
+        self, namespace: pd.DataFrame, encoder: Any = None, cache: str | None = None, reading: Reading = CHEMISTRY
+    ) -> None:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        self.reading = reading
+        texts = list(map(reading.text, namespace["name"]))
         self.rows = np.flatnonzero([bool(text) for text in texts])
         if not len(self.rows):
             raise BioftError("The namespace has no names to be matched to.")
         self.texts = [texts[row] for row in self.rows]
-        self.n_grams = TfIdf().fit(namespace.iloc[self.rows])
+        self.vectorizer = TfidfVectorizer(
+            analyzer="char_wb", ngram_range=reading.n_grams, sublinear_tf=True, dtype=np.float32
+        )
+        # By n-gram: a product with few names then touches what they have only.
+        self.matrix = self.vectorizer.fit_transform(self.texts).T.tocsr()
         self.encoder = encoder
         self.embeddings = None if encoder is None else _namespace_embeddings(encoder, self.texts, cache)
 
-    def find(self, names: Sequence[str]) -> list[Candidates]:
-        """Return the candidates of each name; none for one that is empty."""
-        texts = [plain_text(name) for name in names]
+    def find(self, names: Sequence[str], n: int = BY_N_GRAMS) -> list[Candidates]:
+        """Return the candidates of each name, n by n-grams; none for one that is empty."""
+        texts = [self.reading.text(name) for name in names]
         vectors = None if self.encoder is None else embed(self.encoder, texts)
         found: list[Candidates] = []
         for start in range(0, len(texts), _CHUNK):
             part = slice(start, start + _CHUNK)
-            similar = self.n_grams.similarities(list(names[part]))
-            chosen = largest(similar, BY_N_GRAMS)
-            cosines: Floats | None = None
-            if vectors is not None and self.embeddings is not None:
-                cosines = vectors[part] @ self.embeddings.T
-                chosen = [
-                    np.union1d(*pair) for pair in zip(chosen, largest(cosines, BY_EMBEDDING, above=-2.0), strict=True)
-                ]
-            for index, (text, columns) in enumerate(zip(texts[part], chosen, strict=True)):
-                columns = columns if text else columns[:0]
-                embeddings = None if cosines is None else cosines[index, columns]
-                found.append(Candidates(self.rows[columns], similar[index, columns], embeddings))
+            similar = self.vectorizer.transform(texts[part]) @ self.matrix
+            if vectors is None or self.embeddings is None:
+                found += [self._of_row(similar, index, n) for index in range(similar.shape[0])]
+                continue
+            dense = similar.toarray()
+            cosines = vectors[part] @ self.embeddings.T
+            by_meaning = largest(cosines, BY_EMBEDDING, above=-2.0)
+            for index, pair in enumerate(zip(largest(dense, n), by_meaning, strict=True)):
+                columns = np.union1d(*pair)[: None if texts[start + index] else 0]
+                similarities = np.minimum(dense[index, columns], 1)
+                found.append(Candidates(self.rows[columns], similarities, cosines[index, columns]))
         return found
+
+    def _of_row(self, similar: Any, index: int, n: int) -> Candidates:
+        """The n largest values of a row of a sparse matrix."""
+        its = slice(similar.indptr[index], similar.indptr[index + 1])
+        columns, values = similar.indices[its], similar.data[its]
+        if len(values) > n:
+            chosen = np.argpartition(-values, n - 1)[:n]
+            columns, values = columns[chosen], values[chosen]
+        return Candidates(self.rows[columns], np.minimum(values, 1), None)
 
 
 def _namespace_embeddings(encoder: Any, texts: Sequence[str], cache: str | None) -> Floats:

@@ -1,5 +1,6 @@
 """What speaks for and against two names being those of one compound, as numbers for the scorer and as words."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bioft.datasets.metabolites.names import (
@@ -12,7 +13,9 @@ from bioft.datasets.metabolites.names import (
     plain_text,
     read_chemistry,
     standard_name,
+    without_brackets,
 )
+from bioft.datasets.metabolites.short_forms import spelt_out
 
 STRINGS = ("n_grams", "edit_similarity", "word_similarity", "standard_similarity", "same_normalised", "same_standard")
 FORMULAS = ("same", "protonation", "different")
@@ -29,7 +32,7 @@ SIMILARITY = "embedding_similarity"
 """The feature that comes last where there is an encoder: the cosine of the embeddings."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Metabolite:
     """A name with what is known beside it; formula "" and charge NaN where nothing is."""
 
@@ -38,13 +41,32 @@ class Metabolite:
     charge: float = field(default=float("nan"))
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How names of a kind are compared."""
+
+    features: tuple[str, ...]
+    """The features of a pair of names; `STRINGS` come first."""
+    text: Callable[[str], str]
+    """What n-grams are taken of."""
+    key: Callable[[str], str]
+    """Equal for what counts as the same name."""
+    pair_features: Callable[[Metabolite, Metabolite, float], list[float]]
+    reasons: Callable[[Metabolite, Metabolite, float | None], str]
+    n_grams: tuple[int, int]
+    """The shortest and longest n-grams, in characters."""
+    same_name_first: bool = False
+    """Whether a candidate of the same name leads whatever speaks for others; of several the first of the namespace."""
+
+
 def pair_features(query: Metabolite, candidate: Metabolite, n_grams: float) -> list[float]:
     """Return the values of `FEATURES` for a pair; `n_grams` is the similarity by TF-IDF of character n-grams."""
     from rapidfuzz import fuzz
 
-    left, right = plain_text(query.name).casefold(), plain_text(candidate.name).casefold()
-    standard_left, standard_right = standard_name(query.name), standard_name(candidate.name)
-    compared = agreement(read_chemistry(query.name), read_chemistry(candidate.name))
+    ours, theirs = spelt_out(query.name), spelt_out(candidate.name)
+    left, right = plain_text(ours).casefold(), plain_text(theirs).casefold()
+    standard_left, standard_right = standard_name(ours), standard_name(theirs)
+    compared = agreement(read_chemistry(ours), read_chemistry(theirs))
     formula = formula_agreement(query.formula, candidate.formula, query.charge, candidate.charge)
     charge = charge_agreement(query.charge, candidate.charge)
     return [
@@ -52,7 +74,7 @@ def pair_features(query: Metabolite, candidate: Metabolite, n_grams: float) -> l
         fuzz.ratio(left, right) / 100,
         fuzz.token_sort_ratio(left, right) / 100,
         fuzz.ratio(standard_left, standard_right) / 100,
-        float(normalise(query.name) == normalise(candidate.name)),
+        float(normalise(ours) == normalise(theirs)),
         float(standard_left == standard_right),
         *(part for aspect in AGREEMENT for part in (max(compared[aspect], 0.0), min(compared[aspect], 0.0))),
         *(float(formula == outcome) for outcome in FORMULAS),
@@ -64,7 +86,7 @@ def reasons(query: Metabolite, candidate: Metabolite, similarity: float | None =
     """Say in words what speaks for and against a pair, the strongest first; joined by "; "."""
     if normalise(query.name) == normalise(candidate.name):
         found = ["same name" if query.name.strip() == candidate.name.strip() else "same name but for delimiters"]
-    elif standard_name(query.name) == standard_name(candidate.name):
+    elif standard_name(spelt_out(query.name)) == standard_name(spelt_out(candidate.name)):
         found = ["same name in another notation"]
     else:
         from rapidfuzz import fuzz
@@ -82,7 +104,17 @@ def reasons(query: Metabolite, candidate: Metabolite, similarity: float | None =
     }[formula]
     if charge_agreement(query.charge, candidate.charge) == "different" and formula != "protonation":
         found.append(f"charges differ ({query.charge:+.0f} against {candidate.charge:+.0f})")
-    found += [
-        f"differ in {difference}" for difference in differences(*map(read_chemistry, (query.name, candidate.name)))
-    ]
+    chemistry = [read_chemistry(spelt_out(each.name)) for each in (query, candidate)]
+    found += [f"differ in {difference}" for difference in differences(*chemistry)]
     return "; ".join(found)
+
+
+CHEMISTRY = Reading(
+    FEATURES,
+    spelt_out,
+    lambda name: normalise(spelt_out(without_brackets(name))),
+    pair_features,
+    reasons,
+    n_grams=(2, 4),
+)
+"""How names of metabolites are compared."""

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from bioft.datasets.metabolites.baselines import Ranking
 from bioft.errors import BioftError
 from bioft.storage.files import write_text
-from bioft.tasks.name_alignment.features import FEATURES, SIMILARITY
+from bioft.tasks.name_alignment.features import CHEMISTRY, SIMILARITY, Reading
+from bioft.tasks.name_alignment.words import WORDS
 
 Floats = NDArray[np.floating[Any]]
 
@@ -45,6 +46,7 @@ FOLDS = 5
 REGULARISATION = 0.3
 """`C` of the regressions: a few hundred names, 25 features."""
 _SHOWN_TO_ANSWER = ("n_grams", "standard_similarity", "same_normalised", "same_standard")
+READINGS = (CHEMISTRY, WORDS)
 _NOTHING = -14.0
 """Log-odds of a candidate that does not exist; those of others are at least as large."""
 
@@ -101,7 +103,7 @@ class Scorer:
     """Ranks candidates and answers with probabilities."""
 
     features: list[str]
-    """`alignment_features.FEATURES`, and `SIMILARITY` where the scorer needs an encoder."""
+    """Those of a `Reading`, and `SIMILARITY` where the scorer needs an encoder."""
     pair: Logistic
     name: Logistic
     matches: list[tuple[float, bool]]
@@ -110,7 +112,13 @@ class Scorer:
     """The same of those that were answered "no match"."""
 
     @classmethod
-    def fit(cls, features: Sequence[Floats], ids: Sequence[Sequence[str]], golds: Sequence[str]) -> "Scorer":
+    def fit(
+        cls,
+        features: Sequence[Floats],
+        ids: Sequence[Sequence[str]],
+        golds: Sequence[str],
+        reading: Reading = CHEMISTRY,
+    ) -> "Scorer":
         """Fit on names whose ids are known.
 
         Each name has the features of its candidates, shape (candidates, features), their ids, and as gold the right
@@ -125,25 +133,30 @@ class Scorer:
                 f"A scorer is fitted on at least {FOLDS} names, some of them with their right id among the "
                 f"candidates; there are {len(golds)} names."
             )
-        width = max(each.shape[1] for each in features if each.size)
+        names_of = [*reading.features, SIMILARITY][: max(each.shape[1] for each in features if each.size)]
         fold = np.random.default_rng(0).permutation(len(golds)) % FOLDS
         pairs = [_fit_pairs(features, labels, fold != number) for number in range(FOLDS)]
         ranked = [
-            _rank(pairs[number], its, found, range(len(found)))
+            _rank(pairs[number], its, found, range(len(found)), reading)
             for number, its, found in zip(fold, features, ids, strict=True)
         ]
-        described = np.array([_describe(each, width) for each in ranked])
+        described = np.array([_describe(each, names_of) for each in ranked])
         truth = outcomes([[(c.id, c.probability) for c in each] for each in ranked], golds)
         names = [Logistic.fit(described[fold != number], truth[fold != number]) for number in range(FOLDS)]
-        answers = [_answer(names[number], each, width) for number, each in zip(fold, ranked, strict=True)]
+        answers = [_answer(names[number], each, names_of) for number, each in zip(fold, ranked, strict=True)]
         right = [(each, is_right(each.id, gold)) for each, gold in zip(answers, golds, strict=True)]
         return cls(
-            features=[*FEATURES, SIMILARITY][:width],
+            features=names_of,
             pair=_fit_pairs(features, labels, np.ones(len(golds), bool)),
             name=Logistic.fit(described, truth),
             matches=sorted((each.probability, known) for each, known in right if each.id),
             no_matches=sorted((each.probability, known) for each, known in right if not each.id),
         )
+
+    @property
+    def reading(self) -> Reading:
+        """How the names are compared whose features these are."""
+        return next(each for each in READINGS if self.features[: len(each.features)] == list(each.features))
 
     @property
     def needs_encoder(self) -> bool:
@@ -152,15 +165,15 @@ class Scorer:
 
     def rank(self, features: Floats, ids: Sequence[str], rows: Sequence[int]) -> list[Candidate]:
         """Return the candidates of a name, best first; of an id that has several names the best one."""
-        return _rank(self.pair, features, ids, rows)
+        return _rank(self.pair, features, ids, rows, self.reading)
 
     def answer(self, ranked: Sequence[Candidate]) -> Answer:
         """Answer with what is most probably right: the best candidate, or "" for no match."""
-        return _answer(self.name, ranked, len(self.features))
+        return _answer(self.name, ranked, self.features)
 
     def probabilities(self, ranked: Sequence[Candidate]) -> tuple[float, float]:
         """Return the probabilities that the best candidate is right, and that the namespace has no match."""
-        return _probabilities(self.name, ranked, len(self.features))
+        return _probabilities(self.name, ranked, self.features)
 
     def threshold(self, *, match: bool, target_precision: float) -> float:
         """Return the lowest probability from which on validation answers were right as often as asked.
@@ -232,7 +245,7 @@ def load(path: Path) -> Scorer:
     """Read a scorer; BioftError if it is missing, is something else, or was written for other features."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        features, n_features = content["features"], len(content["features"])
+        features = content["features"]
         scorer = Scorer(
             features,
             Logistic(**content["pair"]),
@@ -244,7 +257,7 @@ def load(path: Path) -> Scorer:
         raise BioftError(f"There is no scorer of names at {path}.") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BioftError(f"{path} is no scorer of names: {error!r}.") from error
-    if features != [*FEATURES, SIMILARITY][:n_features] or n_features < len(FEATURES):
+    if features not in [[*each.features, *more] for each in READINGS for more in ((), (SIMILARITY,))]:
         raise BioftError(f"{path} was fitted on other features than this bioft computes. Train the run again.")
     return scorer
 
@@ -255,25 +268,28 @@ def _fit_pairs(features: Sequence[Floats], labels: Sequence[Any], chosen: NDArra
     return Logistic.fit(its_features, its_labels)
 
 
-def _rank(model: Logistic, features: Floats, ids: Sequence[str], rows: Sequence[int]) -> list[Candidate]:
+def _rank(
+    model: Logistic, features: Floats, ids: Sequence[str], rows: Sequence[int], reading: Reading
+) -> list[Candidate]:
     if not len(features):
         return []
     scores = model.probabilities(features, 2)[:, 1]
     best: dict[str, Candidate] = {}
-    for index in np.lexsort((np.asarray(rows), -scores)).tolist():
+    same = features[:, reading.features.index("same_normalised")] if reading.same_name_first else np.zeros(len(scores))
+    for index in np.lexsort((np.asarray(rows), -scores, -same)).tolist():
         candidate = Candidate(ids[index], rows[index], float(scores[index]), features[index])
         best.setdefault(candidate.id, candidate)
     return list(best.values())
 
 
-def _describe(ranked: Sequence[Candidate], width: int) -> list[float]:
+def _describe(ranked: Sequence[Candidate], names: Sequence[str]) -> list[float]:
     """What the second regression sees of a name: log-odds of its candidates, and the best one's main features."""
     odds = [max(_NOTHING, _log_odds(candidate.probability)) for candidate in ranked]
     best, second, *_ = [*odds, _NOTHING, _NOTHING]
-    features = ranked[0].features if ranked else np.zeros(width)
-    shown = [float(features[FEATURES.index(name)]) for name in _SHOWN_TO_ANSWER]
+    features = ranked[0].features if ranked else np.zeros(len(names))
+    shown = [float(features[place]) for place, name in enumerate(names) if name in (*_SHOWN_TO_ANSWER, SIMILARITY)]
     told = [best, best - second, float(np.log1p(np.exp(odds).sum())), max(best, 0.0)]
-    return [*told, *shown, *features[len(FEATURES) :]]
+    return [*told, *shown]
 
 
 def _log_odds(probability: float) -> float:
@@ -281,8 +297,8 @@ def _log_odds(probability: float) -> float:
     return float(np.log(clipped / (1 - clipped)))
 
 
-def _answer(model: Logistic, ranked: Sequence[Candidate], width: int) -> Answer:
-    return _best([candidate.id for candidate in ranked], *_probabilities(model, ranked, width))
+def _answer(model: Logistic, ranked: Sequence[Candidate], names: Sequence[str]) -> Answer:
+    return _best([candidate.id for candidate in ranked], *_probabilities(model, ranked, names))
 
 
 def _best(ids: list[str], right: float, no_match: float) -> Answer:
@@ -290,8 +306,8 @@ def _best(ids: list[str], right: float, no_match: float) -> Answer:
     return Answer(ids[0], ids, right) if ids and right >= no_match else Answer("", ids, no_match)
 
 
-def _probabilities(model: Logistic, ranked: Sequence[Candidate], width: int) -> tuple[float, float]:
-    right, no_match = model.probabilities(np.array([_describe(ranked, width)]), 3)[0, [RIGHT, NO_MATCH]]
+def _probabilities(model: Logistic, ranked: Sequence[Candidate], names: Sequence[str]) -> tuple[float, float]:
+    right, no_match = model.probabilities(np.array([_describe(ranked, names)]), 3)[0, [RIGHT, NO_MATCH]]
     return float(right), float(no_match)
 
 

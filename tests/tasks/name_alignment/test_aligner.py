@@ -53,9 +53,9 @@ def test_brackets_that_leave_something_open_are_no_delimiters() -> None:
     """NADPH has a name of its own beside NAD(P)H; NADP(H) may be either of two."""
     nadph = alignment_files.load_aligner(namespace((("x", "NADPH"), ("y", "NAD(P)H"), ("z", "Fe(III)"))))
     found = align(nadph, ["NADPH", "NAD(P)H", "NADP(H)", "Fe III"], target_precision=0.9)
-    assert found["match_id"].tolist() == ["x", "y", "x", "z"]
+    assert found["match_id"].tolist() in (["x", "y", "x", "z"], ["x", "y", "y", "z"])
     assert found["decision"].tolist() == ["match", "match", "review", "match"]
-    assert "brackets leave open" in found["reasons"][2] and "y have this name too" in found["reasons"][2]
+    assert "brackets leave open" in found["reasons"][2] and "have this name too" in found["reasons"][2]
     alone = alignment_files.load_aligner(namespace((("x", "NADPH"),)))
     assert align(alone, ["NADP(H)"], target_precision=0.9)["decision"].tolist() == ["review"]
     twins = alignment_files.load_aligner(namespace((("x", "NADPH"), ("y", "nadph"))))

@@ -1,0 +1,165 @@
+"""Ontologies as OBO and as OWL (RDF/XML), and MeSH as its XML of descriptors and of supplementary concepts.
+
+Of OBO (https://owlcollab.github.io/oboformat/doc/GO.format.obo-1_4.html) and OWL only names, ids and parents are read,
+of MeSH (https://www.nlm.nih.gov/mesh/xml_data_elements.html) the terms of all concepts of a record.
+"""
+
+import re
+from collections.abc import Iterator
+from itertools import chain
+from typing import IO
+from xml.etree import ElementTree
+
+from bioft.datasets.namespaces.concepts import PREFERRED, RELATED, SYNONYM, Concept
+from bioft.errors import BioftError
+from bioft.storage.text_lines import TextLines
+
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"\s*(EXACT\b)?')
+_ESCAPED = re.compile(r"\\(.)")
+_LICENSE = re.compile(r"property_value: \S*license\"? \"?(\S+?)\"?(?: xsd:\S+)?\s*$")
+_RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
+_RDFS = "{http://www.w3.org/2000/01/rdf-schema#}"
+_OWL = "{http://www.w3.org/2002/07/owl#}"
+_OBO_IN_OWL = "{http://www.geneontology.org/formats/oboInOwl#}"
+_REPLACED_BY = "{http://purl.obolibrary.org/obo/}IAO_0100001"
+_SYNONYMS = {"hasExactSynonym": SYNONYM} | dict.fromkeys(
+    ("hasRelatedSynonym", "hasNarrowSynonym", "hasBroadSynonym"), RELATED
+)
+_RECORDS = ("DescriptorRecord", "SupplementalRecord")
+
+
+def obo_stanzas(lines: TextLines) -> Iterator[tuple[dict[str, list[str]], dict[str, str]]]:
+    """Yield each term of an OBO file: by tag its values, and the place of the first of them."""
+    stanza: dict[str, list[str]] = {}
+    places: dict[str, str] = {}
+    kind = ""
+    for line in chain(lines, "[\n"):  # what begins a stanza ends the last one too
+        text = line.strip()
+        if text.startswith("["):
+            if "id" in stanza and kind in ("[Term]", ""):
+                yield stanza, places
+            stanza, places, kind = {}, {}, text
+            continue
+        tag, colon, value = text.partition(": ")
+        if colon and not text.startswith("!"):
+            stanza.setdefault(tag, []).append(value)
+            places.setdefault(tag, f"{lines.path}, line {lines.number}")
+
+
+def read_obo(lines: TextLines) -> Iterator[Concept]:
+    """Yield the terms of an OBO file. BioftError, with the line: a synonym that is not in quotation marks."""
+    for stanza, places in obo_stanzas(lines):
+        names = [(_unescaped(name), PREFERRED) for name in stanza.get("name", [])]
+        for value in stanza.get("synonym", []):
+            if (quoted := _QUOTED.match(value)) is None:
+                raise BioftError(f"{places['synonym']}: a synonym without quotation marks: {value[:60]!r}.")
+            names.append((_unescaped(quoted[1]), SYNONYM if quoted[2] else RELATED))
+        yield Concept(
+            _id(stanza["id"][0]),
+            names,
+            parents=[_id(value) for value in stanza.get("is_a", [])],
+            merged=[_id(value) for value in stanza.get("alt_id", [])],
+            obsolete=stanza.get("is_obsolete", [""])[0].startswith("true"),
+            replaced_by=_id(stanza.get("replaced_by", [""])[0]),
+        )
+
+
+def obo_license(lines: TextLines) -> str:
+    """The licence that the header of an OBO file names; "" if it names none."""
+    for line in lines:
+        if line.startswith("[Term]"):
+            return ""
+        if found := _LICENSE.match(line):
+            return found[1]
+    return ""
+
+
+def _id(value: str) -> str:
+    return value.split(" ")[0].strip() if value else ""
+
+
+def _unescaped(text: str) -> str:
+    return _ESCAPED.sub(lambda match: " " if match[1] in "nt" else match[1], text)
+
+
+def read_owl(lines: TextLines) -> Iterator[Concept]:
+    """Yield the classes of an ontology in OWL. BioftError: it is not well-formed."""
+    for element in _elements(lines, f"{_OWL}Class"):
+        if not (iri := element.get(f"{_RDF}about", "")):
+            continue  # an anonymous class, of which others are made
+        concept = Concept(_of_iri(iri))
+        for child in element:
+            text = (child.text or "").strip()
+            reference = child.get(f"{_RDF}resource", "")
+            tag = child.tag.removeprefix(_OBO_IN_OWL)
+            if child.tag == f"{_RDFS}label" and _is_english(child):
+                concept.names.append((text, PREFERRED))
+            elif tag in _SYNONYMS:
+                concept.names.append((text, _SYNONYMS[tag]))
+            elif tag == "id":
+                concept.id = text
+            elif tag == "hasAlternativeId":
+                concept.merged.append(text)
+            elif child.tag == f"{_RDFS}subClassOf" and reference:
+                concept.parents.append(_of_iri(reference))
+            elif child.tag == f"{_OWL}deprecated":
+                concept.obsolete = text.casefold() in ("true", "1")
+            elif child.tag == _REPLACED_BY:
+                concept.replaced_by = _of_iri(reference or text)
+        yield concept
+
+
+def _of_iri(iri: str) -> str:
+    """HP:0000118 for http://purl.obolibrary.org/obo/HP_0000118."""
+    last = re.split(r"[/#]", iri)[-1]
+    return re.sub(r"^([A-Za-z]+)_(?=\w+$)", r"\1:", last)
+
+
+def _is_english(element: ElementTree.Element) -> bool:
+    return element.get("{http://www.w3.org/XML/1998/namespace}lang", "en").startswith("en")
+
+
+def read_mesh(lines: TextLines) -> Iterator[Concept]:
+    """Yield the records of MeSH's XML, of descriptors or of supplementary concepts. BioftError: not well-formed."""
+    concepts: list[Concept] = []
+    trees: list[list[str]] = []
+    by_tree: dict[str, str] = {}
+    for record in _elements(lines, *_RECORDS):
+        kind = record.tag.removesuffix("Record")
+        concept = Concept(_text(record, f"{kind}UI"))
+        concept.names.append((_text(record, f"{kind}Name/String"), PREFERRED))
+        for each in record.iter("Concept"):
+            exact = each.get("PreferredConceptYN") == "Y"
+            concept.names += [(_text(term, "String"), SYNONYM if exact else RELATED) for term in each.iter("Term")]
+        mapped = record.iterfind("HeadingMappedToList/HeadingMappedTo/DescriptorReferredTo/DescriptorUI")
+        concept.parents = [(ui.text or "").strip().lstrip("*") for ui in mapped]
+        numbers = [(number.text or "").strip() for number in record.iter("TreeNumber")]
+        by_tree |= dict.fromkeys(numbers, concept.id)
+        concepts.append(concept)
+        trees.append(numbers)
+    for concept, numbers in zip(concepts, trees, strict=True):
+        above = (number.rpartition(".")[0] for number in numbers)
+        concept.parents += dict.fromkeys(by_tree[number] for number in above if number in by_tree)
+    yield from concepts
+
+
+def _text(element: ElementTree.Element, path: str) -> str:
+    return (element.findtext(path) or "").strip()
+
+
+def _elements(lines: TextLines, *tags: str) -> Iterator[ElementTree.Element]:
+    """The outermost elements of some tags in an XML file, one in memory at a time."""
+    stream: IO[bytes]
+    depth = 0
+    with lines.open_bytes() as stream:
+        try:
+            events = ElementTree.iterparse(stream, events=("start", "end"))
+            _, root = next(events)
+            for event, element in events:
+                if element.tag in tags:
+                    depth += 1 if event == "start" else -1
+                    if event == "end" and not depth:
+                        yield element
+                        root.clear()
+        except (ElementTree.ParseError, EOFError, OSError) as error:
+            raise BioftError(f"{lines.path} is no well-formed XML: {error}. Download it again.") from None

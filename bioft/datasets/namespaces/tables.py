@@ -1,0 +1,154 @@
+"""Vocabularies in tables: CTD's, NCBI Gene, HGNC, the UMLS, SNOMED CT, and any with the columns id and name."""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from bioft.datasets.namespaces.concepts import PREFERRED, RELATED, SYNONYM, Concept
+from bioft.errors import BioftError
+from bioft.storage.tables import delimiter_of, fields_of
+from bioft.storage.text_lines import TextLines
+
+HINT = "Give a table with the columns id and name, and synonyms (joined by |), parents and alternative_ids if any."
+_MISSING = {"", "-"}
+_MRCONSO_FIELDS, _CUI = 18, "C"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The columns of a kind of table. What has several values has them joined by "|"."""
+
+    id: str
+    names: tuple[str, ...]
+    """The first is the preferred one, the others are synonyms."""
+    synonyms: tuple[str, ...] = ()
+    parents: str = ""
+    merged: str = ""
+    withdrawn: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """By column the values of rows that are no longer valid."""
+    prefix: str = ""
+    """Written before ids that have none."""
+
+
+LAYOUTS = {
+    "CTD diseases": Layout("DiseaseID", ("DiseaseName",), ("Synonyms",), "ParentIDs", "AltDiseaseIDs"),
+    "CTD chemicals": Layout("ChemicalID", ("ChemicalName",), ("Synonyms",), "ParentIDs"),
+    "CTD genes": Layout("GeneID", ("GeneSymbol", "GeneName"), ("Synonyms",), "", "AltGeneIDs"),
+    "NCBI Gene": Layout(
+        "GeneID",
+        ("Symbol", "description", "Full_name_from_nomenclature_authority"),
+        ("Synonyms", "Other_designations"),
+    ),
+    "HGNC": Layout(
+        "hgnc_id",
+        ("symbol", "name"),
+        ("alias_symbol", "alias_name", "prev_symbol", "prev_name"),
+        withdrawn={"status": ("Entry Withdrawn", "Symbol Withdrawn")},
+    ),
+    "SNOMED CT": Layout("conceptId", ("term",), withdrawn={"active": ("0",)}),
+    "own": Layout("id", ("name",), ("synonyms",), "parents", "alternative_ids"),
+}
+"""By what they are called, those that are looked for first."""
+
+
+class Start(NamedTuple):
+    """What stands above the rows: the layout, the columns, their delimiter, and the lines that follow."""
+
+    name: str
+    columns: list[str]
+    delimiter: str
+    rest: Iterator[str]
+
+
+def start(lines: TextLines) -> Start | None:
+    """Find the line that names the columns, also in a comment above the rows; None in a file without such a line."""
+    comments: list[str] = []
+    rest = iter(lines)
+    for line in rest:
+        if line.startswith("#") and line.strip("# \r\n"):
+            comments.append(line)
+            found = _layout(line)
+        elif line.startswith("#") or not line.strip():
+            continue
+        else:
+            found = _layout(line)
+            if found is None:
+                return None
+        if found is not None:
+            return Start(*found, rest)
+    return None
+
+
+def _layout(line: str) -> tuple[str, list[str], str] | None:
+    header = line.strip().lstrip("\ufeff# ").strip()
+    known = {each.id for each in LAYOUTS.values()} | {each.names[0] for each in LAYOUTS.values()}
+    delimiter = delimiter_of(header, known)
+    columns = [column.strip().strip('"') for column in header.split(delimiter)]
+    for name, layout in LAYOUTS.items():
+        if {layout.id, layout.names[0]} <= set(columns):
+            return name, columns, delimiter
+    return None
+
+
+def read(lines: TextLines) -> Iterator[Concept]:
+    """Yield a concept for each row. BioftError, with the line: no such table; a row with other fields than columns."""
+    found = start(lines)
+    if found is None:
+        yield from _mrconso(lines)
+        return
+    layout, columns = LAYOUTS[found.name], found.columns
+    data = (line for line in found.rest if line.strip() and not line.startswith("#"))
+    rows = fields_of(data, found.delimiter)
+    while True:
+        try:
+            fields = next(rows, None)
+        except csv.Error as error:
+            raise BioftError(f"{lines.path}, line {lines.number}: not a row of a table ({error}).") from None
+        if fields is None:
+            return
+        if len(fields) != len(columns):
+            raise BioftError(
+                f"{lines.path}, line {lines.number}: {len(fields)} fields where the header names {len(columns)}."
+            )
+        row = dict(zip(columns, fields, strict=True))
+        identifier = bare(row[layout.id])
+        if not identifier:
+            raise BioftError(f"{lines.path}, line {lines.number}: {layout.id} is empty.")
+        concept = Concept(identifier)
+        concept.obsolete = any(row.get(column) in values for column, values in layout.withdrawn.items())
+        for place, column in enumerate(layout.names):
+            concept.names += [(name, SYNONYM if place else PREFERRED) for name in _values(row.get(column, ""))[:1]]
+        for column in layout.synonyms:
+            # What a gene was called is often another's name now.
+            kind = RELATED if column.startswith("prev_") else SYNONYM
+            concept.names += [(name, kind) for name in _values(row.get(column, ""))]
+        concept.parents = [bare(each) for each in _values(row.get(layout.parents, ""))]
+        concept.merged = [bare(each) for each in _values(row.get(layout.merged, ""))]
+        yield concept
+
+
+def bare(identifier: str) -> str:
+    """An id as annotated corpora write it: MeSH's without "MESH:"."""
+    identifier = identifier.strip()
+    return identifier[5:] if identifier[:5].casefold() == "mesh:" else identifier
+
+
+def _values(cell: str) -> list[str]:
+    given = (each.strip().strip('"').strip() for each in cell.strip().strip('"').split("|"))
+    return [each for each in given if each not in _MISSING]
+
+
+def _mrconso(lines: TextLines) -> Iterator[Concept]:
+    """The English names of MRCONSO.RRF of the UMLS that are not suppressed."""
+    for line in lines:
+        fields = line.rstrip("\r\n").split("|")
+        if len(fields) not in (_MRCONSO_FIELDS, _MRCONSO_FIELDS + 1) or not fields[0].startswith(_CUI):
+            raise BioftError(
+                f"{lines.path}, line {lines.number}: no table of a kind that bioft knows ({', '.join(LAYOUTS)}), and "
+                f"no line of MRCONSO.RRF. {HINT}"
+            )
+        cui, language, status, _, string_type, _, preferred = fields[:7]
+        if language == "ENG" and fields[16] != "O" and fields[16] != "Y":
+            best = (status, string_type, preferred) == ("P", "PF", "Y")
+            yield Concept(cui, [(fields[14], PREFERRED if best else SYNONYM)])

@@ -1,0 +1,97 @@
+"""The aligner of a namespace of concepts, whose scorer is fitted on its own names, held out one at a time."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bioft.datasets.metabolites.tables import Row, to_table
+from bioft.datasets.namespaces.concepts import ANNOTATED, Namespace, terms, write
+from bioft.datasets.namespaces.read import EMBEDDED, open_namespace
+from bioft.errors import BioftError
+from bioft.storage.files import new_folder
+from bioft.tasks.name_alignment.aligner import Aligner, Pairs, compare
+from bioft.tasks.name_alignment.candidates import BY_N_GRAMS, CandidateFinder, Candidates
+from bioft.tasks.name_alignment.scorer import FILE, Scorer, load
+from bioft.tasks.name_alignment.words import WORDS
+
+SAMPLED = 4_000
+"""Names that the scorer is fitted on."""
+SEEN, ABSENT = 0.2, 0.2
+"""Of them the fractions that stay in the namespace, and whose concept is taken out of it: "no match" is right."""
+LEAST_ANNOTATED = 500
+"""From so many annotated mentions on, these are what is held out: what is written in texts."""
+
+
+def names_table(namespace: Namespace) -> pd.DataFrame:
+    """The names as a table that an `Aligner` takes."""
+    table = to_table(Row(identifier, name) for identifier, name in namespace.names[["id", "name"]].to_numpy().tolist())
+    table = table.assign(kind=namespace.names["kind"].to_numpy())
+    table.attrs["source"] = {"terms": terms(namespace)}
+    return table
+
+
+def fit_scorer(table: pd.DataFrame, finder: CandidateFinder, seed: int = 0) -> Scorer:
+    """Fit a scorer on names of the table (`names_table`), each looked for as if it were not there.
+
+    BioftError: hardly any concept has two names, so that none can be held out.
+    """
+    rng = np.random.default_rng(seed)
+    several = table["id"].duplicated(keep=False)
+    annotated = several & (table["kind"] == ANNOTATED)
+    rows = np.flatnonzero(annotated if annotated.sum() >= LEAST_ANNOTATED else several)
+    chosen = rng.permutation(rows)[:SAMPLED]
+    part = rng.random(len(chosen))
+    asked = table.iloc[chosen]
+    key = finder.reading.key
+    pairs: list[Pairs] = []
+    golds = []
+    found = finder.find(asked["name"].tolist(), 3 * BY_N_GRAMS)
+    ids, names = table["id"].to_numpy(), table["name"].to_numpy()
+    columns = [table[each].tolist() for each in ("name", "formula", "charge")]
+    for identifier, name, share, candidates in zip(asked["id"], asked["name"], part, found, strict=True):
+        own = ids[candidates.rows] == identifier
+        if share < SEEN:
+            hidden = np.zeros_like(own)
+        elif share < SEEN + ABSENT:
+            hidden = own
+        else:
+            hidden = own & [key(each) == key(name) for each in names[candidates.rows]]
+        rest = np.flatnonzero(~hidden)
+        rest = rest[np.argsort(-candidates.n_grams[rest], kind="stable")[:BY_N_GRAMS]]
+        left = Candidates(candidates.rows[rest], candidates.n_grams[rest], None)
+        pairs.append(compare(finder.reading, columns, ids, (name, "", np.nan), left))
+        golds.append("" if SEEN <= share < SEEN + ABSENT else identifier)
+    try:
+        return Scorer.fit([each.features for each in pairs], [each.ids for each in pairs], golds, finder.reading)
+    except BioftError:
+        raise BioftError(
+            "Hardly any concept has two names: what probabilities of answers mean can't be learnt. Add synonyms, or "
+            "annotated documents as PubTator."
+        ) from None
+
+
+def holds_concepts(name: str) -> bool:
+    """Whether a namespace is one of concepts, and none of metabolites: "hpo", a folder, an ontology as OBO or OWL."""
+    path = Path(name)
+    return name == EMBEDDED or path.is_dir() or {".obo", ".owl"} & set(path.suffixes[-2:]) != set()
+
+
+def aligner_of(name: str) -> Aligner:
+    """The aligner of a namespace by its name ("hpo"), folder or file; the scorer is that in the folder, or fitted."""
+    return fitted_aligner(open_namespace(name), Path(name) / FILE)
+
+
+def fitted_aligner(namespace: Namespace, kept: Path | None = None) -> Aligner:
+    """The aligner of a namespace; its scorer is that in a file, where there is one, or fitted."""
+    table = names_table(namespace)
+    finder = CandidateFinder(table, reading=WORDS)
+    return Aligner(table, finder, load(kept) if kept is not None and kept.is_file() else fit_scorer(table, finder))
+
+
+def build(namespace: Namespace, folder: Path, *, overwrite: bool = False) -> None:
+    """Write a namespace and the scorer of its names into a folder, whole or not at all; BioftError as `fit_scorer`."""
+    scorer = fitted_aligner(namespace).scorer
+    with new_folder(folder, existing="replace" if overwrite else "refuse") as partial:
+        write(namespace, partial)
+        scorer.save(partial / FILE)

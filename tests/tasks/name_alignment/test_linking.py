@@ -1,0 +1,112 @@
+"""Entities get the ids of a namespace: abbreviations first, then names, with a probability and a decision."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from bioft.cli import main as cli
+from bioft.datasets.namespaces.read import read
+from bioft.errors import BioftError
+from bioft.tasks.name_alignment.abbreviations import abbreviations, expanded
+from bioft.tasks.name_alignment.concept_names import fitted_aligner
+from bioft.tasks.name_alignment.linking import Linker, open_linker, written_out
+
+ORGANS = (
+    "liver",
+    "kidney",
+    "heart",
+    "lung",
+    "brain",
+    "skin",
+    "bone",
+    "eye",
+    "stomach",
+    "spleen",
+    "bladder",
+    "thyroid",
+)
+KINDS = (("failure", "insufficiency"), ("cancer", "carcinoma"), ("infarction", "ischaemia"), ("pain", "ache"))
+
+
+@pytest.fixture(scope="module")
+def vocabulary(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """48 diseases, three names each."""
+    rows = [
+        f"D{i}{j}\t{organ} {kind}\t{kind.capitalize()} of the {organ}|{organ} {other}s"
+        for i, organ in enumerate(ORGANS)
+        for j, (kind, other) in enumerate(KINDS)
+    ]
+    path = tmp_path_factory.mktemp("vocabulary") / "own.tsv"
+    path.write_text(
+        "id\tname\tsynonyms\n" + "\n".join([*rows, "D99\tliver failure, acute\tacute liver failure"]) + "\n"
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def linker(vocabulary: Path) -> Linker:
+    return Linker({"": fitted_aligner(read([vocabulary]))})
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Acute renal failure (ARF) and (ARF).", {"ARF": "Acute renal failure"}),
+        ("patients with gamma-aminobutyric acid (GABA, n = 3)", {"GABA": "gamma-aminobutyric acid"}),
+        ("an ACE (angiotensin converting enzyme) inhibitor", {"ACE": "angiotensin converting enzyme"}),
+        ("It was late. Failure (HX) of hope (see 3)", {}),
+        ("5-fluorouracil (5-FU), in some (see below) (1999)", {"5-FU": "5-fluorouracil"}),
+        ("()(()) ( ", {}),
+    ],
+)
+def test_abbreviations_are_those_that_a_text_defines(text: str, found: dict[str, str]) -> None:
+    assert abbreviations(text) == found
+
+
+def test_a_word_of_a_mention_is_expanded_and_no_part_of_a_word() -> None:
+    assert expanded("ARF patients", {"ARF": "acute renal failure"}) == "acute renal failure patients"
+    assert expanded("ARFX", {"ARF": "acute renal failure"}) == "ARFX"
+
+
+def test_entities_are_linked_whatever_their_form(linker: Linker) -> None:
+    text = "Liver failures (LF) and ischemia of the heart; later LF. Blue cheese. Acute liver failure."
+    names = ("Liver failures", "LF", "ischemia of the heart", "LF", "Blue cheese", "Acute liver failure")
+    spans, place = [], 0
+    for name in names:
+        place = text.index(name, place)
+        spans.append((place, place + len(name), "Disease"))
+        place += len(name)
+    assert written_out(text, spans)[1] == written_out(text, spans)[3] == "Liver failures"
+    (links,) = linker.links([text], [spans])
+    assert [link.id for link in links] == ["D00", "D00", "D22", "D00", "-1", "D99"]
+    assert all(0 <= link.probability <= 1 for link in links) and links[4].name == ""
+    rows = linker.link(text, spans, name_unlinked=True)
+    assert [row["id"] for row in rows] == ["D00", "D00", "D22", "D00", "name:blue cheese", "D99"]
+
+
+def test_each_type_may_have_a_namespace(vocabulary: Path) -> None:
+    linker = open_linker([f"Disease={vocabulary}"])
+    (links,) = linker.links(["liver cancer"], [[(0, 12, "Disease"), (0, 12, "Chemical")]])
+    assert [link.id for link in links] == ["D01", "-1"]
+    with pytest.raises(BioftError, match="two namespaces for all types"):
+        open_linker([str(vocabulary), str(vocabulary)])
+
+
+def test_a_namespace_is_built_and_names_are_matched_to_it(vocabulary: Path, tmp_path: Path) -> None:
+    folder, names, output = tmp_path / "own", tmp_path / "names.txt", tmp_path / "out.tsv"
+    built = CliRunner().invoke(cli.app, ["build", "namespace", str(vocabulary), "-o", str(folder)])
+    assert built.exit_code == 0 and "49 concepts, 146 names" in built.output and "Terms: not stated" in built.output
+    names.write_text("Carcinoma of the kidneys\nblue cheese\n")
+    command = ["align", str(names), "--namespace", str(folder), "-o", str(output)]
+    matched = CliRunner().invoke(cli.app, command)
+    assert matched.exit_code == 0, matched.output
+    rows = [line.split("\t") for line in output.read_text().splitlines()]
+    assert [row[2] for row in rows[1:]] == ["D11", ""]
+    refused = CliRunner().invoke(cli.app, [*command, "--overwrite", "--synonyms"])
+    assert refused.exit_code == 1 and "namespaces of metabolites" in refused.output
+    again = CliRunner().invoke(cli.app, ["build", "namespace", str(vocabulary), "-o", str(folder)])
+    assert again.exit_code == 1 and "not empty" in again.output
+    (tmp_path / "one.tsv").write_text("id\tname\na\tb\n")
+    lone = CliRunner().invoke(cli.app, ["build", "namespace", str(tmp_path / "one.tsv"), "-o", str(tmp_path / "x")])
+    assert lone.exit_code == 1 and "Hardly any concept has two names" in lone.output and not (tmp_path / "x").exists()
