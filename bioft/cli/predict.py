@@ -1,6 +1,7 @@
 """The commands that ask trained runs about pairs, texts, documents or trials: `predict`, `rank` and `serve`."""
 
 import secrets
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -70,7 +71,7 @@ def predict(
         gene=gene,
         disease=disease,
         nct_id=nct_id or (),
-        link=link or (),
+        link=link or None,
         input=input_file,
         output=output_file,
         html=html,
@@ -82,6 +83,10 @@ def predict(
     if others := [option for option in asked.given() if option not in ask.OPTIONS]:
         known = ", ".join(ask.OPTIONS)
         raise typer.BadParameter(f"{others[0]} is no question for a run on {task.name}. It takes {known}.")
+    if link:
+        from bioft.tasks.name_alignment.linking import open_linker
+
+        asked = replace(asked, link=open_linker(link))
     try:
         ask.answer(run, asked)
     except QuestionError as error:

@@ -25,7 +25,8 @@ class Asked:
     gene: str | None = None
     disease: str | None = None
     nct_id: Sequence[str] = ()
-    link: Sequence[str] = ()
+    link: Any = None
+    """A `bioft.tasks.name_alignment.linking.Linker`."""
     input: Path | None = None
     output: Path | None = None
     html: Path | None = None

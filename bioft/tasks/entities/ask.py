@@ -17,7 +17,6 @@ from bioft.tasks import asked as questions
 from bioft.tasks.asked import Asked, QuestionError, tell, tell_left_out
 from bioft.tasks.entities import files as document_files
 from bioft.tasks.entities.tagging import Span
-from bioft.tasks.name_alignment.linking import open_linker
 
 OPTIONS = ("--text", "--input", "--output", "--html", "--link", "--skip-bad", "--batch-size", "--overwrite")
 
@@ -63,7 +62,7 @@ def answer(run: Path, asked: Asked) -> None:
 
     record = runs.read(run)
     load, find, entity_types = _functions(run, record, "load", "find", "entity_types")
-    linker = open_linker(asked.link) if asked.link else None
+    linker = asked.link
     model = load(run)
     if linker is not None and (with_linker := getattr(part(task_of(run, record), "predict"), "with_linker", None)):
         model = with_linker(model, linker)

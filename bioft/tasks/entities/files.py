@@ -19,7 +19,6 @@ from bioft.storage.pages import html
 from bioft.storage.tables import Table
 from bioft.storage.text_lines import TextLines
 from bioft.tasks.entities.tagging import Entity
-from bioft.tasks.name_alignment.linking import UNLINKED, Link
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +29,20 @@ FORMATS = {".jsonl": "jsonl", ".csv": "table", ".tsv": "table", ".txt": "text"}
 ID_KEYS = ("document_id", "id")
 # PubTator has one line for a title and one for an abstract; a blank in place of a line break keeps the offsets.
 BLANKS = str.maketrans("\n\r\t", "   ")
+
+
+UNLINKED = "-1"
+
+
+class Link(NamedTuple):
+    """What an entity is linked to: an id ("-1" for none), its name, how probably that is right, and the decision."""
+
+    id: str
+    name: str
+    probability: float
+    decision: str
+    candidates: tuple[str, ...] = ()
+    """The next best ids."""
 
 
 @dataclass(frozen=True)

@@ -5,30 +5,18 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 from bioft.datasets.metabolites.tables import Row, to_table
 from bioft.errors import BioftError
 from bioft.storage.text_lines import normalise
+from bioft.tasks.entities.files import UNLINKED, Link
+from bioft.tasks.entities.tagging import Span
 from bioft.tasks.name_alignment.abbreviations import abbreviations, expanded
 from bioft.tasks.name_alignment.aligner import NO_MATCH, Aligner
 
-Span = tuple[int, int, str]
-"""Start, end and type of an entity."""
-UNLINKED = "-1"
 _DEFINITION = re.compile(r"\s*[(\[]\s*")
 _TYPED = re.compile(r"([A-Za-z][\w-]*)=(.+)")
-
-
-class Link(NamedTuple):
-    """What an entity is linked to: an id ("-1" for none), its name, how probably that is right, and the decision."""
-
-    id: str
-    name: str
-    probability: float
-    decision: str
-    candidates: tuple[str, ...] = ()
-    """The next best ids."""
 
 
 NOT_ASKED = Link(UNLINKED, "", 1.0, NO_MATCH)
