@@ -298,6 +298,31 @@ def test_predict_reads_and_writes_pubtator(finished: Path, tmp_path: Path) -> No
     assert "D003000" not in output.read_text()
 
 
+def test_predict_links_what_it_finds_to_a_namespace(finished: Path, tmp_path: Path) -> None:
+    text = "Naloxone reverses the effect of clonidine in rats with hypertension."
+    expected = entity_prediction.predict_with_run(finished, [text], progress=None)[0]
+    names = {text[entity.start : entity.end] for entity in expected}
+    rows = [f"C{n}\t{name}\t{name}s" for n, name in enumerate(sorted(names))]
+    rows += [f"X{n}\tsubstance {n} of kind {n % 7}\tkind {n % 7} substance {n}" for n in range(40)]
+    (tmp_path / "own.tsv").write_text("id\tname\tsynonyms\n" + "\n".join(rows) + "\n")
+    ids = {name: f"C{n}" for n, name in enumerate(sorted(names))}
+    source, page = tmp_path / "in.txt", tmp_path / "out.html"
+    source.write_text(text)
+    for output in (tmp_path / "out.jsonl", tmp_path / "out.pubtator"):
+        command = (finished, "--input", source, "--link", tmp_path / "own.tsv", "--output", output, "--html", page)
+        result = predict(*command, "--overwrite")
+        assert result.exit_code == 0, result.output
+        assert "Links: " in result.output and "Terms of the namespace: not stated" in result.output
+    row = json.loads((tmp_path / "out.jsonl").read_text())
+    assert [each["id"] for each in row["entities"]] == [ids[each["text"]] for each in row["entities"]]
+    assert all(each["name"] == each["text"] and 0 <= each["probability"] <= 1 for each in row["entities"])
+    lines = (tmp_path / "out.pubtator").read_text().splitlines()[2:]
+    assert [line.split("\t")[5] for line in lines if line] == [each["id"] for each in row["entities"]]
+    assert all(f"{each['type']} {each['id']}</span>" in page.read_text() for each in row["entities"])
+    refused = predict(finished, "--text", text, "--link", tmp_path / "absent")
+    assert refused.exit_code == 1 and "does not exist" in refused.output
+
+
 def test_predict_with_the_wrong_question_or_run(finished: Path, tmp_path: Path) -> None:
     refused = predict(finished, "--gene", "a", "--disease", "b")
     assert refused.exit_code == 2 and "no question for a run on entity-recognition" in refused.output
