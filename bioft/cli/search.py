@@ -110,31 +110,76 @@ def index(
 def search(
     index: Annotated[Path, argument("Folder of `bioft index`.")],
     query: Annotated[str, argument("What to look for, in words.")] = "",
-    k: Annotated[int, option("Articles to show.", "-k", min=1)] = 10,
+    words: Annotated[bool, option("By words alone (BM25).", "--words")] = False,
+    meaning: Annotated[bool, option("By meaning alone (the encoder).", "--meaning")] = False,
+    k: Annotated[int | None, option("Articles to find.", "-k", min=1, default="10; of many queries 100")] = None,
     from_year: Annotated[int | None, option("Published in this year or later.")] = None,
     to_year: Annotated[int | None, option("Published in this year or before.")] = None,
     mesh: Annotated[list[str] | None, option("MeSH term that an article must have; repeat.")] = None,
+    queries: Annotated[
+        Path | None,
+        option("Instead of a query, many: table with id and query, or JSONL with id and text.", "--input"),
+    ] = None,
+    trec: Annotated[Path | None, option("Of many queries: file for what is found, as TREC's tools read it.")] = None,
+    qrels: Annotated[Path | None, option("Of many queries: what is relevant (TREC or BEIR), to measure by.")] = None,
     as_json: Annotated[bool, option("Print what was found as JSON.", "--json")] = False,
     near_duplicates: Annotated[
         bool, option("Without a query: list the articles that are almost the same.", "--near-duplicates")
     ] = False,
     threshold: Annotated[float, option("Cosine from which on articles are near duplicates.")] = 0.95,
     model: Annotated[str | None, option("Where the run of the index is now.", default="as it was indexed")] = None,
+    overwrite: Overwrite = False,
 ) -> None:
-    """Find the articles of an index that are nearest in meaning to a query, or nearly the same as each other."""
-    if near_duplicates == bool(query.strip()):
-        problem = "--near-duplicates takes no query." if near_duplicates else "The query is empty."
+    """Find the articles of an index by words and meaning together, or those that are nearly the same as each other."""
+    asked = [name for name, given in (("a query", query.strip()), ("--input", queries)) if given]
+    if near_duplicates == bool(asked) or len(asked) > 1:
+        problem = f"{' and '.join(asked)} are given." if len(asked) > 1 else "The query is empty."
+        problem = "--near-duplicates takes no query." if near_duplicates else problem
         raise BioftError(f'{problem} Say what to look for, such as "lung cancer treatment options".')
-    from bioft.search import index as search_index
+    if words and meaning:
+        raise BioftError("--words and --meaning are both given. Leave both out to search by both.")
+    if queries is None and (trec or qrels):
+        raise BioftError("--trec and --qrels are for many queries. Give them with --input.")
+    if queries is not None and not (trec or qrels or as_json):
+        raise BioftError("Say what to do with what many queries find: --trec, --qrels or --json.")
+    from bioft.search import evaluate, index as search_index
+    from bioft.search.near_duplicates import near_duplicates as find_near_duplicates
 
+    if trec is not None:
+        check_new_file(trec, queries, overwrite)
+    many = {"": query} if queries is None else evaluate.read_queries(queries)
+    judged = None if qrels is None else evaluate.read_qrels(qrels)
     opened = search_index.open_index(index)
-    found: list[Any]
     if near_duplicates:
-        found = opened.near_duplicates(threshold)
-    else:
-        vector = search_index.load_encoder_of(opened, model).encode_query(query)
-        found = opened.search(vector, k, from_year=from_year, to_year=to_year, mesh=mesh or ())
-    _print_found([each._asdict() for each in found], as_json)
+        _print_found([each._asdict() for each in find_near_duplicates(opened, threshold)], as_json)
+        return
+    texts = list(many.values())
+    vectors = None if words else search_index.load_encoder_of(opened, model).encode_queries(texts)
+    ways = {"words": (None, texts), "meaning": (vectors, None), "hybrid": (vectors, texts)}
+    name = "words" if words else "meaning" if meaning else "hybrid"
+    k = k or (10 if queries is None else evaluate.FOUND)
+
+    def find(way: str) -> dict[str, list[Any]]:
+        ranked = opened.search_all(*ways[way], k, from_year=from_year, to_year=to_year, mesh=mesh or ())
+        return dict(zip(many, ranked, strict=True))
+
+    found = find(name)
+    if trec is not None:
+        evaluate.write_trec(trec, found, f"bioft-{name}")
+        typer.echo(f"{sum(map(len, found.values())):,} results of {len(found):,} queries written to {trec}", err=True)
+    if judged is not None:
+        systems = {name: found} | ({way: find(way) for way in ("words", "meaning")} if name == "hybrid" else {})
+        measures = evaluate.measure(judged, systems)
+        if as_json:
+            typer.echo(json.dumps(measures, indent=2, ensure_ascii=False))
+        else:
+            _print_measures(evaluate.in_words(measures), measures["not_asked"])
+    elif queries is None:
+        _print_hits(_with_sentences(opened, query, found[""]), query, as_json)
+    elif as_json:
+        for identifier, hits in found.items():
+            told = {"id": identifier, "found": _with_sentences(opened, many[identifier], hits)}
+            typer.echo(json.dumps(told, ensure_ascii=False))
 
 
 @app.command()
@@ -208,6 +253,58 @@ def demo(
     typer.echo(f"Written to {output}. To push it:")
     for command in space.push_commands(output):
         typer.echo(f"  {command}")
+
+
+def _with_sentences(opened: Any, query: str, hits: list[Any]) -> list[dict[str, Any]]:
+    """What was found as dicts, with the sentence that has most words of the query and where these stand in it."""
+    from bioft.search import words
+
+    asked, texts = words.words_of(query), opened.texts(opened.rows_of([hit.id for hit in hits]))
+    rows = []
+    for hit, text in zip(hits, texts, strict=True):
+        sentence, marks, place = words.snippet(hit.title, text, asked), [], 0
+        for piece, marked in words.pieces(sentence, asked):
+            marks += [[place, place + len(piece)]] if marked else []
+            place += len(piece)
+        rows.append({**hit._asdict(), "sentence": sentence, "marked": marks})
+    return rows
+
+
+def _print_hits(rows: list[dict[str, Any]], query: str, as_json: bool) -> None:
+    """Print what a query found as JSON, or as paragraphs in which its words stand out."""
+    from bioft.search import words
+
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    if not rows:
+        typer.echo("Nothing found.")
+        return
+    table, asked = Table.grid(padding=(0, 1)), words.words_of(query)
+    for row in rows:
+        about = [row["id"], row["year"], "retracted" if row["retracted"] else None]
+        about += [None if row["score"] is None else f"cosine {row['score']:.3f}"]
+        about += [f"{way} {row[key]}" for way, key in (("words", "by_words"), ("meaning", "by_meaning")) if row[key]]
+        told = " · ".join(str(each) for each in about if each is not None)
+        table.add_row(f"{row['rank']:>3}.", _marked(row["title"], asked, "bold"))
+        table.add_row("", _marked(row["sentence"], asked, "")) if row["sentence"] else None
+        table.add_row("", Text(told, "dim"))
+    Console(markup=False, highlight=False).print(table)
+
+
+def _marked(text: str, asked: set[str], style: str) -> Text:
+    from bioft.search import words
+
+    return Text.assemble(*((p, f"{style} underline yellow" if m else style) for p, m in words.pieces(text, asked)))
+
+
+def _print_measures(rows: list[list[str]], not_asked: int) -> None:
+    table = Table(*rows[0])
+    for row in rows[1:]:
+        table.add_row(*map(Text, row))
+    Console(markup=False).print(table)
+    if not_asked:
+        typer.echo(f"{not_asked:,} queries that were judged are not among those asked.")
 
 
 def _print_found(rows: list[dict[str, Any]], as_json: bool) -> None:

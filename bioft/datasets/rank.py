@@ -3,7 +3,8 @@
 A model is worth its training only where it finds more than words do (BM25, TF-IDF).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,16 +22,44 @@ def rank_bm25(queries: Sequence[str], documents: Sequence[str], k: int) -> list[
     that share no word with the query are left out. Of equal scores the first leads. BioftError: no documents, or none
     with a word; k below 1.
     """
+    _check(documents, k)
+    index = bm25_index(documents)
+    if index is None:
+        raise BioftError("No document has a word that BM25 can look for (all are empty, or stop words only).")
+    return [top(scores, k) for scores in bm25_scores(index, queries)]
+
+
+def bm25_index(documents: Sequence[str]) -> Any:
+    """Return the words of documents as `rank_bm25` weighs them, a `bm25s.BM25`; None if there is no word at all."""
     import bm25s
 
-    _check(documents, k)
     tokens = bm25s.tokenize(list(documents), show_progress=False)
     if not tokens.vocab:
-        raise BioftError("No document has a word that BM25 can look for (all are empty, or stop words only).")
+        return None
     index = bm25s.BM25()
     index.index(tokens, show_progress=False)
-    words = bm25s.tokenize(list(queries), return_ids=False, show_progress=False)
-    return [_top(index.get_scores(query), k) if query else [] for query in words]
+    return index
+
+
+def bm25_scores(index: Any, queries: Sequence[str]) -> Iterator[NDArray[np.float32]]:
+    """Yield for each query the BM25 score of every document of a `bm25_index`; all are 0 where no word is shared."""
+    import bm25s
+
+    for words in bm25s.tokenize(list(queries), return_ids=False, show_progress=False):
+        yield index.get_scores(words) if words else np.zeros(index.scores["num_docs"], np.float32)
+
+
+def fuse_ranks(first: Sequence[int], second: Sequence[int], weight: float, constant: float) -> list[int]:
+    """Fuse two rankings of documents, both best first, by reciprocal ranks (Cormack et al. 2009): best first.
+
+    A document gets weight / (constant + rank) from the first, (1 - weight) / (constant + rank) from the second, with
+    ranks from 1; of equal ones that of the first leads.
+    """
+    scores: dict[int, float] = {}
+    for ranking, share in ((first, weight), (second, 1 - weight)):
+        for rank, document in enumerate(ranking, 1):
+            scores[document] = scores.get(document, 0.0) + share / (constant + rank)
+    return sorted(scores, key=lambda document: -scores[document])
 
 
 def rank_tfidf(queries: Sequence[str], documents: Sequence[str], k: int) -> list[list[int]]:
@@ -53,7 +82,7 @@ def rank_tfidf(queries: Sequence[str], documents: Sequence[str], k: int) -> list
     ranked = []
     for start in range(0, len(queries), _CHUNK):
         scores = (vectorizer.transform(queries[start : start + _CHUNK]) @ matrix).toarray()
-        ranked += [_top(row, k) for row in scores]
+        ranked += [top(row, k) for row in scores]
     return ranked
 
 
@@ -92,7 +121,8 @@ def _check(documents: Sequence[str] | NDArray[np.float32], k: int) -> None:
         raise BioftError(f"k is {k}: ask for at least 1 document.")
 
 
-def _top(scores: NDArray[np.float32], k: int) -> list[int]:
+def top(scores: NDArray[np.float32], k: int) -> list[int]:
+    """Return the indices of the k highest scores above 0, best first; of equal ones the first leads."""
     best = _largest(scores, min(k, len(scores)))
     return best[scores[best] > 0].tolist()
 

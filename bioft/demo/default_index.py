@@ -25,7 +25,7 @@ def open_or_build() -> tuple[SearchIndex, SearchEncoder]:
         BioftError: the data of HPO or the weights are not installed; the disk is full.
     """
     encoder = search_encoder.load_encoder(str(RUN) if (RUN / runs.RECORD).is_file() else BASE_MODEL)
-    folder = cache_directory() / "demo" / encoder.identity[:16]
+    folder = cache_directory() / "demo" / f"{encoder.identity[:16]}-{search_index.SCHEMA_VERSION}"
     if (folder / search_index.MANIFEST).is_file():
         return search_index.open_index(folder), encoder
     index, _ = search_index.index_articles(folder, encoder, _terms(), progress="Indexing terms of HPO")

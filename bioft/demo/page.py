@@ -1,9 +1,8 @@
 """What all tabs share: theme, styles, how a message or a file is shown, and where an article is from."""
 
 import json
-import re
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,9 @@ import gradio as gr
 import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
 from markupsafe import Markup, escape
-from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from bioft.errors import BioftError
+from bioft.search import words as searched
 from bioft.search.index import SearchIndex
 
 # The fonts of the system: Gradio's own theme would fetch others.
@@ -140,19 +139,9 @@ def shown(index: SearchIndex, rows: Sequence[int]) -> list[dict[str, Any]]:
     return taken
 
 
-def words_of(query: str) -> set[str]:
-    """The words of a query that are marked in what was found, in the singular: not those that are in every text."""
-    return {_singular(word) for word in re.findall(r"\w{3,}", query.casefold()) if word not in ENGLISH_STOP_WORDS}
-
-
-def marked(text: str, words: set[str]) -> Markup:
+def marked(text: str, words: Collection[str]) -> Markup:
     """A text as HTML, in which these words stand out."""
-    pieces = re.split(r"(\w+)", text)
     return Markup("").join(
-        Markup("<mark>{}</mark>").format(piece) if _singular(piece.casefold()) in words else escape(piece)
-        for piece in pieces
+        Markup("<mark>{}</mark>").format(piece) if found else escape(piece)
+        for piece, found in searched.pieces(text, words)
     )
-
-
-def _singular(word: str) -> str:
-    return word.removesuffix("s")

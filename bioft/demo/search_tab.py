@@ -10,6 +10,7 @@ from bioft.demo.calibration import Calibration
 from bioft.errors import BioftError
 from bioft.search.encoder import SearchEncoder
 from bioft.search.index import SearchIndex
+from bioft.search.words import words_of
 from bioft.storage.pages import html
 
 OFFERED_TERMS = 1000
@@ -32,12 +33,12 @@ def add(index: SearchIndex, encoder: SearchEncoder, calibration: Calibration, wh
         to_year: int | None = None,
         mesh: list[str] | None = None,
     ) -> list[dict]:
-        """The nearest to a query, the best first: rank, score, id, title, text, year, mesh, retracted, address."""
+        """What a query finds by words and meaning: rank, score (cosine), id, title, text, year, mesh, retracted, …"""
         vector = encoder.encode_query(query or "")
-        hits = index.search(vector, int(k), from_year=from_year, to_year=to_year, mesh=mesh or ())
+        hits = index.search(vector, int(k), query, from_year=from_year, to_year=to_year, mesh=mesh or ())
         found = page.shown(index, index.rows_of([hit.id for hit in hits]))
         return [
-            {"rank": hit.rank, "score": round(hit.score, 4), **article}
+            {"rank": hit.rank, "score": round(hit.score or 0.0, 4), **article}
             for hit, article in zip(hits, found, strict=True)
         ]
 
@@ -48,8 +49,8 @@ def add(index: SearchIndex, encoder: SearchEncoder, calibration: Calibration, wh
         hits = search(query, k, first, last, mesh)
         if not hits:
             raise BioftError(f"None of the {what} pass the filters. Widen the years, or take a MeSH term away.")
-        far = calibration.is_far(hits[0]["score"])
-        values = {"words": page.words_of(query), "marked": page.marked, "is_pmid": page.is_pmid, "what": what}
+        far = calibration.is_far(best := max(hit["score"] for hit in hits))
+        values = {"words": words_of(query), "best": best, "marked": page.marked, "is_pmid": page.is_pmid, "what": what}
         return html(__package__, "results.html.j2", hits=hits, far=far, **values), page.csv_file(page.table(hits))
 
     with gr.Tab("Search"):

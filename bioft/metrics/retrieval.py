@@ -4,8 +4,8 @@ Load it with ``bioft.metrics.load("retrieval")`` or with ``evaluate.load("path/t
 """
 
 # `evaluate.load` reads the imports line by line: one import a line here, not parenthesised.
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import datasets
 import numpy as np
@@ -19,7 +19,7 @@ from bioft.metrics.estimation.groups import Floats
 
 METRICS = ("ndcg_at_10", "mrr_at_10", "recall_at_10", "recall_at_100", "map")
 """The metrics, in the order in which they are reported."""
-Ids = Sequence[Sequence[str]] | Sequence[Sequence[int]]
+Ids = Sequence[Sequence[str]] | Sequence[Sequence[int]] | Sequence[Mapping[str, int]]
 
 
 class Retrieval(module.MetricWithIntervals):
@@ -44,7 +44,7 @@ def measured(predictions: Ids, references: Ids, groups: Sequence[ArrayLike] = ()
 def values_per_query(predictions: Ids, references: Ids) -> Floats:
     """Return the metrics of each query, shape (queries, `METRICS`), each in [0, 1].
 
-    Arguments are those of the metric.
+    Arguments are those of the metric; a reference may be the grades of its documents, which nDCG counts.
 
     Raises:
         BioftError: no queries, not as many rankings as references, a query without a relevant document (its recall
@@ -65,7 +65,10 @@ def values_per_query(predictions: Ids, references: Ids) -> Floats:
             raise BioftError(f"The ranking of query {query} has a document twice: rank each document once.")
     # In the order of `METRICS`.
     measures = [ir_measures.nDCG @ 10, ir_measures.RR @ 10, ir_measures.R @ 10, ir_measures.R @ 100, ir_measures.AP]
-    relevance = {str(query): {str(each): 1 for each in relevant} for query, relevant in enumerate(references)}
+    relevance = {
+        str(query): {str(each): grade for each, grade in _grades(relevant).items()}
+        for query, relevant in enumerate(references)
+    }
     # Scores that fall with the rank: trec_eval orders by score, whatever the order of the entries.
     scores = {
         str(query): {str(each): float(-rank) for rank, each in enumerate(ranked)}
@@ -75,6 +78,10 @@ def values_per_query(predictions: Ids, references: Ids) -> Floats:
     for found in ir_measures.iter_calc(measures, relevance, scores):
         values[int(found.query_id), measures.index(found.measure)] = found.value
     return values
+
+
+def _grades(relevant: Any) -> Mapping[Any, int]:
+    return relevant if isinstance(relevant, Mapping) else dict.fromkeys(relevant, 1)
 
 
 def paired_retrieval(

@@ -106,9 +106,14 @@ def _rows_of(path: Path, skipped: list[str] | None) -> Iterator[IndexedArticle]:
             skipped.append(str(error))
 
 
+def _id_of(row: Mapping[str, Any]) -> str:
+    """BEIR's collections say `_id`."""
+    return "_id" if "id" not in row and "_id" in row else "id"
+
+
 def _article(row: Mapping[str, Any], place: str) -> IndexedArticle:
     # A number is an id, also 0; it is no text.
-    identifier, text, year = ("" if row.get(name) is None else row[name] for name in ("id", "text", "year"))
+    identifier, text, year = ("" if row.get(name) is None else row[name] for name in (_id_of(row), "text", "year"))
     values = {"id": identifier if isinstance(identifier, str | int) else "", "text": text}
     if lacking := [name for name, value in values.items() if not str(value).strip()]:
         raise BioftError(f"{place}: no {' and no '.join(lacking)}. Every row needs an id and a text.")
@@ -120,10 +125,11 @@ def _article(row: Mapping[str, Any], place: str) -> IndexedArticle:
     terms = mesh.split("|") if isinstance(mesh, str) else mesh
     if not isinstance(terms, list):
         raise BioftError(f"{place}: mesh is of type {type(mesh).__name__}. Give a list of terms.")
+    title, text = " ".join(str(row.get("title") or "").split()), " ".join(text.split())
     return IndexedArticle(
         id=str(identifier).strip(),
-        title=" ".join(str(row.get("title") or "").split()),
-        text=" ".join(text.split()),
+        title=title,
+        text=text if text.startswith(title) else f"{title} {text}",
         year=int(year) if year else None,
         mesh=tuple(term for each in terms if (term := str(each).strip())),
         retracted=False,

@@ -41,15 +41,19 @@ class SearchEncoder:
         forward = encoding.int8_forward(self.model) if self.backend == encoding.ONNX_INT8 else None
         return encoding.encode_texts(self.model, texts, progress, forward)
 
-    def encode_query(self, query: str) -> NDArray[np.float32]:
-        """Return the embedding of a query, shape (dimensions,).
+    def encode_queries(self, queries: Sequence[str]) -> NDArray[np.float32]:
+        """Return the embeddings of queries, shape (queries, dimensions).
 
         Raises:
-            BioftError: the query is empty.
+            BioftError: a query is empty.
         """
-        if not query.strip():
+        if not all(query.strip() for query in queries):
             raise BioftError('The query is empty. Say what to look for, such as "lung cancer treatment options".')
-        return encoding.encode_texts(self.model, [query])[0]
+        return encoding.encode_texts(self.model, queries)
+
+    def encode_query(self, query: str) -> NDArray[np.float32]:
+        """Return the embedding of a query, shape (dimensions,), as `encode_queries`."""
+        return self.encode_queries([query])[0]
 
 
 def load_encoder(name: str, backend: str = encoding.PYTORCH) -> SearchEncoder:

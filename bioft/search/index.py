@@ -1,4 +1,4 @@
-"""A search index on disk: vectors in a graph that is mapped into memory (usearch), and what is known of each article.
+"""A search index on disk: vectors in a graph (usearch) and words (bm25s), both mapped into memory, and the articles.
 
 An index is a folder. Its manifest names the files that belong to it; new ones are written beside the old ones, and the
 manifest is replaced in one step. So a build that is killed leaves the index as it was.
@@ -22,8 +22,9 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from bioft import __version__
-from bioft.datasets.rank import rank_embeddings
+from bioft.datasets.rank import bm25_scores, fuse_ranks, rank_embeddings, top
 from bioft.errors import BioftError, extra, nearest
+from bioft.search import words
 from bioft.search.articles import IndexedArticle
 from bioft.storage import files as storage_files
 
@@ -32,9 +33,11 @@ if TYPE_CHECKING:  # the encoder brings PyTorch along, which near duplicates and
 
     from bioft.search.encoder import SearchEncoder
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2: with words."""
 MANIFEST = "manifest.json"
 VECTORS, ARTICLES = "vectors-{}.usearch", "articles-{}.parquet"
+FILES = (VECTORS, ARTICLES, *words.FILES.values())
 _TEXT = pa.string()
 SCHEMA = pa.schema(
     {"id": _TEXT, "title": _TEXT, "year": pa.int32(), "mesh": pa.list_(_TEXT), "retracted": pa.bool_(), "text": _TEXT}
@@ -46,29 +49,24 @@ EXPANSION_SEARCH = 128
 """Candidates that a search keeps: more find more of the true neighbours and take longer."""
 EXACT_UP_TO = 10_000
 """As many articles are compared one by one, which misses nothing."""
-NEIGHBOURS = 20
-"""Nearest articles of each that are looked at for near duplicates."""
+DEPTH, CONSTANT, WEIGHT_OF_MEANING = 100, 60.0, 0.5
+"""How many that words and meaning find each are fused, and the constant and the weight of `fuse_ranks`."""
 
 
 class Hit(NamedTuple):
-    """An article that was found; `score` is the cosine of its embedding and the query's."""
+    """An article that was found."""
 
     rank: int
-    score: float
+    score: float | None
+    """The cosine of its embedding and the query's; None of a search by words alone."""
+    by_words: int | None
+    """Its rank by words alone; None if it is not among the first, or was not asked for."""
+    by_meaning: int | None
+    """Its rank by meaning alone; likewise."""
     year: int | None
     title: str
     id: str
     retracted: bool
-
-
-class NearDuplicate(NamedTuple):
-    """Two articles (ids and titles) whose embeddings have a cosine at or above the threshold."""
-
-    score: float
-    id: str
-    title: str
-    other_id: str
-    other_title: str
 
 
 @dataclass(frozen=True)
@@ -78,6 +76,8 @@ class SearchIndex:
     directory: Path
     manifest: dict[str, Any]
     vectors: "Index"
+    words: Any
+    """A `bm25s.BM25`; None where no article has a word."""
     table: pq.ParquetFile
 
     @cached_property
@@ -91,17 +91,13 @@ class SearchIndex:
         return self.table.read(["mesh"])["mesh"]
 
     def texts(self, rows: Sequence[int]) -> list[str]:
-        """The texts of these rows; "" where the index was made by a bioft that did not keep them."""
+        """The texts of these rows."""
         metadata = self.table.metadata
         ends = np.cumsum([metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)])
-        if "text" not in self.table.schema_arrow.names:
-            return [""] * len(rows)
         groups = np.searchsorted(ends, rows, side="right").tolist()
         read = {group: self.table.read_row_group(group, ["text"])["text"] for group in set(groups)}
         starts = [0, *ends.tolist()]
-        return [
-            read[group][row - starts[group]].as_py() or "" for row, group in zip(map(int, rows), groups, strict=True)
-        ]
+        return [read[group][row - starts[group]].as_py() for row, group in zip(map(int, rows), groups, strict=True)]
 
     def rows_of(self, ids: Sequence[str]) -> list[int]:
         """The rows of articles by their ids; BioftError for one that is not in the index."""
@@ -113,16 +109,25 @@ class SearchIndex:
     def __len__(self) -> int:
         return self.manifest["count"]
 
-    def search(
+    def search(self, vector: NDArray[np.float32] | None, k: int = 10, query: str = "", **filters: Any) -> list[Hit]:
+        """Return what `search_all` does, for an embedding of shape (dimensions,), a query in words, or both."""
+        vectors = None if vector is None else np.asarray(vector)[None]
+        return self.search_all(vectors, [query] if query else None, k, **filters)[0]
+
+    def search_all(
         self,
-        vector: NDArray[np.float32],
+        vectors: NDArray[np.float32] | None,
+        queries: Sequence[str] | None,
         k: int = 10,
         *,
         from_year: int | None = None,
         to_year: int | None = None,
         mesh: Sequence[str] = (),
-    ) -> list[Hit]:
-        """Return the articles nearest to an embedding of shape (dimensions,), best first: k, or all that there are.
+    ) -> list[list[Hit]]:
+        """Return for each query the k best articles, or all that there are, best first.
+
+        By meaning for embeddings of shape (queries, dimensions), by words (BM25) for queries in words, and for both by
+        their ranks fused. By words alone only what shares a word with the query is found.
 
         With filters only articles whose year is stated and lies between both years, and that have all the MeSH terms
         (upper and lower case are the same). Up to `EXACT_UP_TO` articles are compared one by one.
@@ -133,58 +138,45 @@ class SearchIndex:
         if k < 1:
             raise BioftError(f"k is {k}: ask for at least 1 article.")
         rows = self._filtered(from_year, to_year, mesh)
+        n = len(vectors if queries is None else queries)  # type: ignore[arg-type]
+        depth = min(
+            k if queries is None or vectors is None else max(k, DEPTH), len(self) if rows is None else len(rows)
+        )
+        nothing: list[list[int]] = [[] for _ in range(n)]
+        shared = nothing if queries is None or not depth else self._by_words(queries, depth, rows)
+        near = nothing if vectors is None or not depth else self._by_meaning(vectors, depth, rows)
+        each = zip(shared, near, [None] * n if vectors is None else vectors, strict=True)
+        return [self._hits(by_words, by_meaning, vector, k) for by_words, by_meaning, vector in each]
+
+    def _by_words(self, queries: Sequence[str], k: int, rows: NDArray[np.int64] | None) -> list[list[int]]:
+        if self.words is None:
+            return [[] for _ in queries]
+        ranked = bm25_scores(self.words, queries)
+        if rows is None:
+            return [top(scores, k) for scores in ranked]
+        return [rows[top(scores[rows], k)].tolist() for scores in ranked]
+
+    def _by_meaning(self, vectors: NDArray[np.float32], k: int, rows: NDArray[np.int64] | None) -> list[list[int]]:
         candidates = len(self) if rows is None else len(rows)
-        if not candidates:
-            return []
-        k = min(k, candidates)
+        ranked: list[list[int]] = [[] for _ in vectors]
         if candidates > EXACT_UP_TO:
             # As many as hold k that pass the filter, twice over; where they don't, all that pass are compared.
-            fetched = k if rows is None else 2 * k * len(self) // candidates
-            found = self.vectors.search(vector, min(fetched, len(self)))
-            keys, scores = found.keys.astype(np.int64), 1 - found.distances
-            if rows is not None:
-                passed = np.isin(keys, rows)
-                keys, scores = keys[passed], scores[passed]
-            if len(keys) >= k:
-                return self._hits(keys[:k], scores[:k])
-        considered = np.arange(len(self)) if rows is None else rows
-        best, cosines = rank_embeddings([vector], self.embeddings(considered), k)
-        return self._hits(considered[best[0]], cosines[0])
+            fetched = min(k if rows is None else 2 * k * len(self) // candidates, len(self))
+            for each, vector in zip(ranked, vectors, strict=True):
+                keys = self.vectors.search(vector, fetched).keys.astype(np.int64)
+                passed = keys if rows is None else keys[np.isin(keys, rows)]
+                each.extend(passed[:k].tolist())
+        if lacking := [number for number, each in enumerate(ranked) if len(each) < k]:
+            considered = np.arange(len(self)) if rows is None else rows
+            best, _ = rank_embeddings(vectors[lacking], self.embeddings(considered), k)
+            for number, those in zip(lacking, best, strict=True):
+                ranked[number] = considered[those].tolist()
+        return ranked
 
     def embeddings(self, rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
         """The vectors of these articles, or of all: shape (articles, dimensions)."""
         rows = np.arange(len(self)) if rows is None else rows
         return np.asarray(self.vectors.get(rows.astype(np.uint64), dtype="f32"), np.float32)
-
-    def near_duplicates(self, threshold: float = 0.95) -> list[NearDuplicate]:
-        """Return pairs of articles with a cosine from `threshold` on, the most alike first.
-
-        Each article is compared to its `NEIGHBOURS` nearest.
-
-        Raises:
-            BioftError: a threshold that is not above 0 and at most 1.
-        """
-        if not 0 < threshold <= 1:
-            raise BioftError(f"The threshold is {threshold}: give a cosine above 0 and at most 1.")
-        pairs: dict[tuple[int, int], float] = {}
-        k = min(NEIGHBOURS + 1, len(self))
-        for first in range(0, len(self), EXACT_UP_TO):
-            rows = np.arange(first, min(first + EXACT_UP_TO, len(self)))
-            vectors = self.embeddings(rows)
-            if len(self) <= EXACT_UP_TO:
-                keys, scores = rank_embeddings(vectors, vectors, k)
-            else:
-                found = self.vectors.search(vectors, k)
-                keys, scores = found.keys.astype(np.int64), 1 - found.distances
-            for at, column in zip(*np.nonzero(scores >= threshold), strict=True):
-                pair = sorted((int(rows[at]), int(keys[at, column])))
-                if pair[0] != pair[1]:
-                    pairs[pair[0], pair[1]] = float(scores[at, column])
-        ids, titles = self.articles["id"], self.articles["title"]
-        return [
-            NearDuplicate(min(score, 1.0), *(column[row].as_py() for row in pair for column in (ids, titles)))
-            for pair, score in sorted(pairs.items(), key=lambda item: -item[1])
-        ]
 
     def _filtered(self, from_year: int | None, to_year: int | None, mesh: Sequence[str]) -> NDArray[np.int64] | None:
         """Rows that pass the filters, in order; None without filters."""
@@ -207,11 +199,20 @@ class SearchIndex:
                 passed &= np.isin(np.arange(len(self)), having)
         return np.flatnonzero(passed)
 
-    def _hits(self, rows: NDArray[np.int64], scores: NDArray[np.float32]) -> list[Hit]:
-        found = self.articles.take(pa.array(rows)).to_pylist()
+    def _hits(
+        self, by_words: Sequence[int], by_meaning: Sequence[int], vector: NDArray[np.float32] | None, k: int
+    ) -> list[Hit]:
+        rows = fuse_ranks(by_meaning, by_words, WEIGHT_OF_MEANING, CONSTANT)[:k]
+        found = self.articles.take(pa.array(rows, pa.int64())).to_pylist()
+        cosines: list[float | None] = [None] * len(rows)
+        if vector is not None and rows:
+            order, values = rank_embeddings([vector], self.embeddings(np.array(rows)), len(rows))
+            for place, value in zip(order[0].tolist(), values[0].tolist(), strict=True):
+                cosines[place] = value
+        of_words, of_meaning = ({row: rank for rank, row in enumerate(each, 1)} for each in (by_words, by_meaning))
         return [
-            Hit(rank, float(score), row["year"], row["title"], row["id"], row["retracted"])
-            for rank, (score, row) in enumerate(zip(scores, found, strict=True), 1)
+            Hit(rank, cosine, of_words.get(row), of_meaning.get(row), **article)
+            for rank, (row, cosine, article) in enumerate(zip(rows, cosines, found, strict=True), 1)
         ]
 
 
@@ -240,7 +241,7 @@ def open_index(directory: str | os.PathLike[str]) -> SearchIndex:
     if manifest is None:
         raise BioftError(f"No index in {directory}: there is no {MANIFEST}. Make one with `bioft index`.")
     vectors = _load(directory, manifest, view=True)
-    return SearchIndex(directory, manifest, vectors, pq.ParquetFile(directory / _names(manifest)[1]))
+    return SearchIndex(directory, manifest, vectors, words.load(directory, manifest), _table(directory, manifest))
 
 
 def index_articles(
@@ -267,27 +268,21 @@ def index_articles(
         vectors, known = index_class()(ndim=encoder.dimensions, **GRAPH), SCHEMA.empty_table()
         if manifest is not None:
             check_encoder(directory, manifest, encoder)
-            # The indexes of the first versions, which name no backend, are PyTorch's.
-            if encoder.backend != (backend := manifest["model"].get("backend", "pytorch")):
+            if encoder.backend != (backend := manifest["model"]["backend"]):
                 raise BioftError(
                     f"The articles of {directory} were encoded by {backend}, not by {encoder.backend}. Add with "
                     f"--backend {backend}, so that their embeddings are as exact as each other."
                 )
             _check_sums(directory, manifest)
-            vectors, known = _load(directory, manifest, view=False), pq.read_table(directory / _names(manifest)[1])
+            vectors, known = _load(directory, manifest, view=False), _table(directory, manifest).read()
         ids = set(known["id"].to_pylist())
         new = [article for article in articles if article.id not in ids]
         if new or manifest is None:
             embeddings = encoder.encode([article.text for article in new], progress)
             vectors.add(np.arange(len(known), len(known) + len(new), dtype=np.uint64), embeddings)
             rows = [{name: getattr(article, name) for name in SCHEMA.names} for article in new]
-            _write(
-                directory,
-                manifest,
-                vectors,
-                pa.concat_tables([known, pa.Table.from_pylist(rows, SCHEMA)], promote_options="default"),
-                encoder,
-            )
+            table = pa.concat_tables([known, pa.Table.from_pylist(rows, SCHEMA)])
+            _write(directory, manifest, vectors, table, encoder)
     return open_index(directory), len(new)
 
 
@@ -305,13 +300,15 @@ def _write(
         "dimensions": encoder.dimensions,
         "count": len(articles),
     }
-    names = _names(manifest)
+    names = [each.format(manifest["generation"]) for each in FILES]
     try:
         vectors.save(str(directory / names[0]))
         pq.write_table(articles, directory / names[1], row_group_size=READ_TOGETHER)
+        words.save(directory, manifest["generation"], articles["text"].to_pylist())
         manifest["files"] = {
             name: {"bytes": (directory / name).stat().st_size, "sha256": storage_files.file_sha256(directory / name)}
             for name in names
+            if (directory / name).is_file()
         }
         storage_files.write_json(directory / MANIFEST, manifest)
     except Exception as error:
@@ -337,7 +334,11 @@ def _read_manifest(directory: Path) -> dict[str, Any] | None:
             f"{path} is not the manifest of an index ({error!r}). Make one with `bioft index`."
         ) from error
     if version != SCHEMA_VERSION:
-        raise BioftError(f"{path} has schema version {version}; this bioft reads {SCHEMA_VERSION}. Index again.")
+        model, other = manifest["model"]["name"], "an older" if version < SCHEMA_VERSION else "a newer"
+        raise BioftError(
+            f"The index {directory} was made by {other} bioft (layout {version}, not {SCHEMA_VERSION}). Make it anew: "
+            f"bioft index {model} ARTICLES --output {directory}-{SCHEMA_VERSION}"
+        )
     return manifest
 
 
@@ -347,10 +348,11 @@ def _load(directory: Path, manifest: dict[str, Any], *, view: bool) -> "Index":
         if not path.is_file() or path.stat().st_size != file["bytes"]:
             state = "is not the file of the manifest" if path.is_file() else "is missing"
             raise BioftError(f"{path} {state}. Index the articles again into another folder.")
-    vectors = index_class().restore(str(directory / _names(manifest)[0]), view=view)
+    vectors = index_class().restore(str(directory / VECTORS.format(manifest["generation"])), view=view)
     if vectors is None or len(vectors) != manifest["count"]:
         raise BioftError(
-            f"{directory / _names(manifest)[0]} is no index of {manifest['count']:,} vectors. Index again."
+            f"{directory / VECTORS.format(manifest['generation'])} is no index of {manifest['count']:,} vectors. "
+            "Index again."
         )
     # Neither is kept in the file; both can be set, whatever the type hints of usearch say.
     vectors.expansion_add = GRAPH["expansion_add"]  # type: ignore[misc]
@@ -390,11 +392,11 @@ def _check_target(directory: Path, add: bool) -> None:
 
 
 def _own_files(directory: Path) -> list[Path]:
-    return [path for name in (VECTORS, ARTICLES) for path in directory.glob(name.format("[0-9]*"))]
+    return [path for name in FILES for path in directory.glob(name.format("[0-9]*"))]
 
 
-def _names(manifest: dict[str, Any]) -> tuple[str, str]:
-    return VECTORS.format(manifest["generation"]), ARTICLES.format(manifest["generation"])
+def _table(directory: Path, manifest: dict[str, Any]) -> pq.ParquetFile:
+    return pq.ParquetFile(directory / ARTICLES.format(manifest["generation"]))
 
 
 @contextmanager

@@ -227,7 +227,7 @@ def test_results_are_ranked_and_linked(view: Page, index: SearchIndex) -> None:
     """The articles of the index's own search, in its order, with scores, links to PubMed, years and MeSH terms."""
     query = "drugs against tumours of the lung"
     found = search(view, query)
-    hits = index.search(search_encoder.load_encoder(EMBEDDED).encode_query(query), 10)
+    hits = index.search(search_encoder.load_encoder(EMBEDDED).encode_query(query), 10, query)
     assert hits[0].title == "Chemotherapy of lung cancer" and hits[0].retracted
     assert found.locator(".title").all_inner_texts() == [hit.title for hit in hits]
     scores = [float(score) for score in found.locator(".score").all_inner_texts()]
@@ -711,7 +711,7 @@ def test_programs_call_the_endpoints_that_the_page_documents(
     query = "drugs against tumours of the lung"
     found = client.predict(query, k=3, mesh=["Humans"], api_name="/search")
     vector = search_encoder.load_encoder(EMBEDDED).encode_query(query)
-    hits = index.search(vector, 3, mesh=["Humans"])
+    hits = index.search(vector, 3, query, mesh=["Humans"])
     assert [(each["rank"], each["id"], each["year"]) for each in found] == [(h.rank, h.id, h.year) for h in hits]
     assert found[0]["text"] == ABSTRACT and found[0]["address"].endswith("/30000000/")
     assert client.predict("Lung", "lung", api_name="/similarity")["cosine"] == pytest.approx(1, abs=1e-3)
