@@ -189,16 +189,39 @@ def topics(
     seed: Annotated[int, option("Seed of the clusters.", min=0, max=2**32 - 1)] = 0,
     as_json: Annotated[bool, option("Print the topics as JSON.", "--json")] = False,
 ) -> None:
-    """Group the articles of an index into topics, each with its MeSH terms and the article in its middle."""
+    """Group the articles of an index into topics, each with a name, its MeSH terms, years and middle."""
     from bioft.search import index as search_index
     from bioft.search.topics import find_topics
 
     found = find_topics(search_index.open_index(index), n, seed)
+    if as_json:
+        shown = ("name", "terms", "title", "id", "years")
+        _print_found([{"articles": t.size} | {key: getattr(t, key) for key in shown} for t in found], True)
+        return
     rows = [
-        {"articles": t.size, "terms": list(t.terms) if as_json else ", ".join(t.terms), "title": t.title, "id": t.id}
+        {
+            "articles": t.size,
+            "name": t.name,
+            "MeSH": "; ".join(t.terms),
+            "years": _over(t.years),
+            "middle": t.title,
+        }
         for t in found
     ]
-    _print_found(rows, as_json)
+    _print_found(rows, False)
+
+
+def _over(years: dict[int, int]) -> str:
+    """Counts over years, in at most six spans: "1990–99: 3, 2000–09: 14"."""
+    if not years:
+        return ""
+    span = next(each for each in (1, 2, 5, 10, 20, 50, 100, 10_000) if max(years) // each - min(years) // each < 6)
+    counts: dict[int, int] = {}
+    for year, count in years.items():
+        counts[year // span * span] = counts.get(year // span * span, 0) + count
+    return ", ".join(
+        f"{first}{f'–{(first + span - 1) % 100:02}' if span > 1 else ''}: {n}" for first, n in counts.items()
+    )
 
 
 @app.command(cls=renamed({"--out": "--output"}))

@@ -33,9 +33,11 @@ def add(index: SearchIndex, what: str) -> None:
     drawn = cache(articles.draw)
 
     def topics(n: int = TOPICS) -> dict:
-        """The topics (size, terms, title and id of the middle), and each point (id, title, year, x, y, topic)."""
+        """The topics (size, name, terms, title, id, years), and each point (id, title, year, x, y, topic)."""
         points, found = drawn(int(n))
-        told = [{"size": t.size, "terms": list(t.terms), "title": t.title, "id": t.id} for t in found]
+        told = [{**topic._asdict(), "terms": list(topic.terms)} for topic in found]
+        for topic in told:
+            del topic["rows"]
         return {"topics": told, "points": [point._asdict() for point in points]}
 
     def draw(n_topics: int, ids: list[str] | None) -> tuple[str, Any]:
