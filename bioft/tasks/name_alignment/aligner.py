@@ -48,7 +48,8 @@ class Aligner:
         if scorer.reading is not finder.reading:
             raise BioftError("The scorer was fitted on names of another kind than those of the namespace.")
         self.namespace, self.finder, self.scorer = namespace, finder, scorer
-        self.names: list[str] = namespace["name"].tolist()
+        self.ids, self.columns = namespace["id"].to_numpy(), _columns(namespace)
+        self.names: list[str] = self.columns[0]
         self.ids_by_name: dict[str, dict[str, set[tuple[str, ...]]]] = {}
         """By normalised name the ids that have it, with what their names leave open by brackets."""
         key = finder.reading.key
@@ -58,7 +59,7 @@ class Aligner:
 
     def rank(self, metabolites: pd.DataFrame) -> list[list[Candidate]]:
         """Return the scored candidates of each metabolite (columns name, formula, charge), best first."""
-        found = candidate_pairs(self.finder, self.namespace, metabolites)
+        found = _pairs(self.finder, self.columns, self.ids, metabolites)
         return [self.scorer.rank(each.features, each.ids, each.rows) for each in found]
 
     def answer(self, metabolites: pd.DataFrame) -> list[Answer]:
@@ -104,7 +105,10 @@ class Aligner:
         thresholds = {
             match: self.scorer.threshold(match=match, target_precision=target_precision) for match in (True, False)
         }
-        by_id = resolve_ids(metabolites["id"], self.namespace)
+        nameless = metabolites["name"].map(self.finder.reading.text) == ""
+        resolved = resolve_ids(metabolites["id"][nameless], self.namespace) if nameless.any() else []
+        by_id = np.full(len(metabolites), "", dtype=object)
+        by_id[nameless.to_numpy()] = resolved
         rows = []
         for identifier, query, ranked, taken, same_id in zip(
             metabolites["id"], metabolites_of(metabolites), every, lost, by_id, strict=True
@@ -132,7 +136,7 @@ class Aligner:
         if not ranked:
             return (NO_MATCH if answer.probability >= threshold else REVIEW), ["nothing in the namespace is like it"]
         best = ranked[0]
-        name, known = self.names[best.row], metabolite_of(self.namespace, best.row)
+        name, known = self.names[best.row], Metabolite(*(column[best.row] for column in self.columns))
         key = self.finder.reading.key
         similarity = float(best.features[-1]) if self.scorer.needs_encoder else None
         compared = self.finder.reading.reasons(query, known, similarity)
@@ -157,14 +161,20 @@ class Aligner:
 
 def candidate_pairs(finder: CandidateFinder, namespace: pd.DataFrame, metabolites: pd.DataFrame) -> list[Pairs]:
     """Return the candidates of each metabolite (columns name, formula, charge) with the features of the pairs."""
-    ids = namespace["id"].to_numpy()
-    columns = [namespace[each].tolist() for each in _COLUMNS]
-    queries = list(zip(*(metabolites[each].tolist() for each in _COLUMNS), strict=True))
+    return list(_pairs(finder, _columns(namespace), namespace["id"].to_numpy(), metabolites))
+
+
+def _columns(table: pd.DataFrame) -> list[list[Any]]:
+    return [table[each].tolist() for each in _COLUMNS]
+
+
+def _pairs(
+    finder: CandidateFinder, columns: list[list[Any]], ids: NDArray[np.object_], metabolites: pd.DataFrame
+) -> Iterator[Pairs]:
+    queries = list(zip(*_columns(metabolites), strict=True))
     found = finder.find([query[0] for query in queries])
-    return [
-        compare(finder.reading, columns, ids, query, candidates)
-        for query, candidates in zip(queries, found, strict=True)
-    ]
+    for query, candidates in zip(queries, found, strict=True):
+        yield compare(finder.reading, columns, ids, query, candidates)
 
 
 def compare(
@@ -185,11 +195,6 @@ def compare(
     if candidates.embeddings is not None and len(features):
         features = np.column_stack([features, candidates.embeddings])
     return Pairs(ids[candidates.rows].tolist(), candidates.rows.tolist(), features)
-
-
-def metabolite_of(table: pd.DataFrame, row: int) -> Metabolite:
-    """One row of a table with the columns name, formula and charge."""
-    return Metabolite(*(table[each].iloc[row] for each in _COLUMNS))
 
 
 def metabolites_of(table: pd.DataFrame) -> Iterator[Metabolite]:
