@@ -187,6 +187,24 @@ def test_predict_writes_entities_and_relations(finished: Path, tmp_path: Path) -
     assert ("—CID→" in shown.output) == bool(related[0])
 
 
+def test_relations_hold_between_the_ids_of_a_namespace(finished: Path, tmp_path: Path) -> None:
+    """In the place of those of the dictionary of training names."""
+    (text, *_) = load_documents("sample")[0]["test"]["text"]
+    (found,) = found_by(finished, [text])
+    names = sorted({text[entity.start : entity.end] for entity in found.entities})
+    rows = [f"C{n}\t{name}\t{name} (of a kind)" for n, name in enumerate(names)]
+    rows += [f"X{n}\tsubstance {n} of kind {n % 7}\tkind {n % 7} substance {n}" for n in range(40)]
+    (tmp_path / "own.tsv").write_text("id\tname\tsynonyms\n" + "\n".join(rows) + "\n")
+    (tmp_path / "in.txt").write_text(text)
+    files = ["--input", tmp_path / "in.txt", "--link", tmp_path / "own.tsv", "--output", tmp_path / "out.jsonl"]
+    result = CliRunner().invoke(cli.app, ["predict", str(finished), *map(str, files)])
+    assert result.exit_code == 0, result.output
+    row = json.loads((tmp_path / "out.jsonl").read_text())
+    ids = {f"C{n}" for n in range(len(names))}
+    assert {each["id"] for each in row["entities"]} <= ids and row["entities"]
+    assert {end for each in row["relations"] for end in (each["head"], each["tail"])} <= ids
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_trains_on_its_architecture(preset: str, recipe: ModuleType, tmp_path: Path) -> None:
     """One step of the preset as shipped; a head whose loss has no weight has no metrics and no baselines."""
