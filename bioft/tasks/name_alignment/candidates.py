@@ -86,6 +86,10 @@ class CandidateFinder:
         its = slice(similar.indptr[index], similar.indptr[index + 1])
         columns, values = similar.indices[its], similar.data[its]
         if len(values) > n:
+            # Most rows share an n-gram or two only: few are left to be ordered.
+            near = np.flatnonzero(values > values.max() / 2)
+            if len(near) > n:
+                columns, values = columns[near], values[near]
             chosen = np.argpartition(-values, n - 1)[:n]
             columns, values = columns[chosen], values[chosen]
         return Candidates(self.rows[columns], np.minimum(values, 1), None)
