@@ -38,6 +38,7 @@ def add(index: SearchIndex, what: str) -> None:
         told = [{**topic._asdict(), "terms": list(topic.terms)} for topic in found]
         for topic in told:
             del topic["rows"]
+            topic["years"] = {str(year): count for year, count in topic["years"].items()}  # as JSON has them
         return {"topics": told, "points": [point._asdict() for point in points]}
 
     def draw(n_topics: int, ids: list[str] | None) -> tuple[str, Any]:

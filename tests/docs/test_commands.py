@@ -131,6 +131,8 @@ def workplace(environment: None, tmp_path_factory: pytest.TempPathFactory) -> Pa
     subjects = ("lung cancer", "asthma", "gout", "stroke")
     articles = "".join(ARTICLE.format(n=n + 1, title=f"Treatment {n} of {subjects[n % 4]}") for n in range(24))
     (folder / "data" / "pubmed" / "a.xml").write_text(f"<PubmedArticleSet>\n{articles}\n</PubmedArticleSet>")
+    (folder / "queries.tsv").write_text("q1\ttreatment of gout\nq2\tstroke\n")
+    (folder / "qrels.txt").write_text("q1 0 3 1\nq2 0 4 1\n")
     (folder / "names.txt").write_text("D-Glucose\nATP\nno such compound\n")
     (folder / "pairs.csv").write_text("gene,disease\nBRCA1,Breast cancer\nCFTR,Cystic fibrosis\n")
     write_model(folder / "llama")

@@ -1,0 +1,100 @@
+"""Does search by words and meaning together find more than either? On terms of HPO and articles of PubMed.
+
+    python tests/benchmarks/bench_hybrid.py --pubmed FOLDER [--model embedded:all-minilm-l6-v2] [--terms 2500]
+
+Synonyms of HPO (exact ones that no other term has) look for their term among terms with their definitions; MeSH
+headings look for the articles that have them, among the articles. Half of the queries, drawn by term or heading,
+choose one constant and weight of the fusion for both; the other half is measured once.
+"""
+
+import argparse
+import itertools
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from bioft.datasets.hpo import terms as hpo_terms
+from bioft.datasets.pubmed.relations import CHECK_TAGS
+from bioft.search import evaluate, index as search_index
+from bioft.search.articles import IndexedArticle, read_articles
+from bioft.search.encoder import SearchEncoder, load_encoder
+
+CONSTANTS, WEIGHTS = (5, 10, 20, 60), (0.3, 0.5, 0.7)
+Queries = dict[str, dict[str, int]]
+
+
+def hpo_collection(n: int) -> tuple[list[IndexedArticle], Queries]:
+    """Terms that have synonyms, drawn at random, and the synonyms with the term that each looks for."""
+    dataset, _ = hpo_terms.build_synonyms()
+    rows = [row for split in dataset.values() for row in split]
+    named = {row["group"] for row in rows}
+    read = [(identifier, text) for identifier, text in hpo_terms.read_definitions() if identifier in named]
+    drawn = [read[row] for row in np.random.default_rng(0).choice(len(read), min(n, len(read)), replace=False)]
+    articles = [
+        IndexedArticle(identifier, text.partition(": ")[0], text, None, (), False) for identifier, text in drawn
+    ]
+    known = {article.id for article in articles}
+    return articles, {row["positive"]: {row["group"]: 1} for row in rows if row["group"] in known}
+
+
+def pubmed_collection(folder: Path) -> tuple[list[IndexedArticle], Queries]:
+    """Articles with headings, and the headings that at most 5 % of them have with these articles."""
+    articles = [article for article in read_articles([folder])[0] if article.mesh]
+    queries: Queries = {}
+    for article in articles:
+        for term in set(article.mesh) - CHECK_TAGS:
+            queries.setdefault(term, {})[article.id] = 1
+    return articles, {term: its for term, its in queries.items() if len(its) <= 0.05 * len(articles)}
+
+
+class Asked:
+    """An indexed collection, and its queries in two halves."""
+
+    def __init__(
+        self, name: str, encoder: SearchEncoder, articles: list[IndexedArticle], queries: Queries, folder: Path
+    ):
+        self.name, self.queries = name, queries
+        self.index, _ = search_index.index_articles(place / name, encoder, articles, progress=name)
+        # By what is looked for, so that synonyms of one term are in one half.
+        groups = {query: min(its) if name == "hpo" else query for query, its in queries.items()}
+        names = sorted(set(groups.values()))
+        tested = {*np.random.default_rng(0).permutation(names)[len(names) // 2 :].tolist()}
+        self.halves = [[query for query in queries if (groups[query] in tested) == test] for test in (False, True)]
+        self.vectors = [encoder.encode_queries(half) for half in self.halves]
+
+    def measure(self, half: int, *ways: str) -> dict:
+        """The figures of one half of the queries by each way, of which the first is paired with the others."""
+        asked, vectors = self.halves[half], self.vectors[half]
+        given = {"hybrid": (vectors, asked), "words": (None, asked), "meaning": (vectors, None)}
+        found = {
+            way: dict(zip(asked, self.index.search_all(*given[way], evaluate.FOUND), strict=True)) for way in ways
+        }
+        return evaluate.measure({query: self.queries[query] for query in asked}, found)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="embedded:all-minilm-l6-v2")
+    parser.add_argument("--terms", type=int, default=2500, help="terms of HPO, drawn at random")
+    parser.add_argument("--pubmed", type=Path, required=True, help="folder of PubMed XML")
+    arguments = parser.parse_args()
+    encoder = load_encoder(arguments.model)
+    with tempfile.TemporaryDirectory() as place:
+        collections = [
+            Asked("pubmed", encoder, *pubmed_collection(arguments.pubmed), Path(place)),
+            Asked("hpo", encoder, *hpo_collection(arguments.terms), Path(place)),
+        ]
+        chosen: dict[tuple[float, float], list[float]] = {}
+        for pair in itertools.product(CONSTANTS, WEIGHTS):
+            search_index.CONSTANT, search_index.WEIGHT_OF_MEANING = pair
+            measured = [each.measure(0, "hybrid")["systems"]["hybrid"] for each in collections]
+            chosen[pair] = [its["ndcg_at_10"]["value"] for its in measured]
+            print(pair, [round(value, 4) for value in chosen[pair]], flush=True)
+        best = max(chosen, key=lambda pair: sum(chosen[pair]))
+        search_index.CONSTANT, search_index.WEIGHT_OF_MEANING = best
+        print("chosen:", best)
+        for each in collections:
+            print(each.name, f"{len(each.index):,} articles")
+            for row in evaluate.in_words(each.measure(1, "hybrid", "words", "meaning")):
+                print(" | ".join(row), flush=True)
