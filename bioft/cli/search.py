@@ -13,6 +13,7 @@ from bioft.cli.options import Overwrite, SkipBad, argument, option, output_optio
 from bioft.demo import check_installed
 from bioft.errors import BioftError
 from bioft.storage.files import check_new_file
+from bioft.storage.text_lines import TextLines
 
 app = typer.Typer()
 
@@ -81,13 +82,16 @@ def align(
 
 @app.command()
 def index(
-    model: Annotated[str, argument("Run of contrastive, or a base model such as embedded:all-minilm-l6-v2.")],
-    articles: Annotated[
-        list[Path],
-        argument("PubMed XML, folders of it, or .csv, .tsv, .jsonl with id, text, title, year, mesh."),
-    ],
     output: Annotated[Path, output_option("Folder of the index.")],
+    model: Annotated[str, argument("Run of contrastive, or a base model such as embedded:all-minilm-l6-v2.")] = "",
+    articles: Annotated[
+        list[Path] | None,
+        argument("PubMed XML, folders of it, or .csv, .tsv, .jsonl with id, text, title, year, mesh."),
+    ] = None,
     add: Annotated[bool, option("Add what an index that is there does not hold yet.", "--add")] = False,
+    remove: Annotated[
+        Path | None, option("Instead of articles: take those out whose ids are in this file, one a line.")
+    ] = None,
     backend: Annotated[
         Literal["pytorch", "onnx-int8"],
         option("What embeds the articles: onnx-int8 is faster on a CPU and a little less exact."),
@@ -97,6 +101,15 @@ def index(
     """Embed articles and keep them on disk in an index for `bioft search`."""
     from bioft.search import articles as search_articles, encoder as search_encoder, index as search_index
 
+    if remove is not None:
+        if model or add:
+            raise BioftError("--remove takes neither a model nor articles: only the folder of the index (--output).")
+        ids = [line.strip() for line in TextLines(remove, "Give a file with one id a line.") if line.strip()]
+        left = search_index.remove_articles(output, ids)
+        typer.echo(f"Removed {len(set(ids)):,} articles; {output} now holds {len(left):,}.")
+        return
+    if not (model and articles):
+        raise BioftError("Name a model and the articles, such as: bioft index embedded:all-minilm-l6-v2 data/pubmed")
     read, counts = search_articles.read_articles(articles, skip_bad=skip_bad)
     encoder = search_encoder.load_encoder(model, backend)
     made, new = search_index.index_articles(output, encoder, read, add=add, progress="Articles")

@@ -128,14 +128,9 @@ def in_words(measures: Mapping[str, Any]) -> list[list[str]]:
         rows.append([name, *(f"{decimals(v['value'])} [{decimals(v['low'])}–{decimals(v['high'])}]" for v in each)])
     first = next(iter(measures["systems"]))
     for name, its in measures["paired"].items():
-        each = (its[metric] for metric in SHOWN)
-        rows.append(
-            [
-                f"{first} − {name}",
-                *(
-                    f"{v['difference']:+.3f} [{v['low']:+.3f}, {v['high']:+.3f}], {p_words(v['p_value'])}"
-                    for v in each
-                ),
-            ]
-        )
+        row = [f"{first} − {name}"]
+        for metric in SHOWN:
+            apart, low, high = (decimals(its[metric][key], sign="+") for key in ("difference", "low", "high"))
+            row.append(f"{apart} [{low}, {high}], {p_words(its[metric]['p_value'])}")
+        rows.append(row)
     return rows

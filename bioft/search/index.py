@@ -282,25 +282,45 @@ def index_articles(
             vectors.add(np.arange(len(known), len(known) + len(new), dtype=np.uint64), embeddings)
             rows = [{name: getattr(article, name) for name in SCHEMA.names} for article in new]
             table = pa.concat_tables([known, pa.Table.from_pylist(rows, SCHEMA)])
-            _write(directory, manifest, vectors, table, encoder)
+            model = {"name": encoder.name, "identity": encoder.identity, "backend": encoder.backend}
+            model["max_length"] = encoder.model.max_seq_length
+            _write(directory, manifest, vectors, table, model)
     return open_index(directory), len(new)
 
 
+def remove_articles(directory: str | os.PathLike[str], ids: Sequence[str]) -> SearchIndex:
+    """Take articles out of an index by their ids; returns the opened index. A killed removal leaves it as it was.
+
+    Raises:
+        BioftError: as `open_index` and `rows_of`; another process is writing it; the disk is full.
+    """
+    directory = Path(directory)
+    open_index(directory)
+    with _locked(directory):
+        old = open_index(directory)
+        _check_sums(directory, old.manifest)
+        kept = np.setdiff1d(np.arange(len(old)), old.rows_of(ids))
+        vectors = index_class()(ndim=old.manifest["dimensions"], **GRAPH)
+        vectors.add(np.arange(len(kept), dtype=np.uint64), old.embeddings(kept).reshape(len(kept), vectors.ndim))
+        _write(directory, old.manifest, vectors, old.table.read().take(pa.array(kept)), old.manifest["model"])
+    return open_index(directory)
+
+
 def _write(
-    directory: Path, old: dict[str, Any] | None, vectors: "Index", articles: pa.Table, encoder: "SearchEncoder"
+    directory: Path, old: dict[str, Any] | None, vectors: "Index", articles: pa.Table, model: dict[str, Any]
 ) -> None:
     """Write the files of the next generation, then the manifest that names them; remove what it does not name."""
-    model = {"name": encoder.name, "identity": encoder.identity, "max_length": encoder.model.max_seq_length}
     manifest: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "generation": old["generation"] + 1 if old else 1,
         "written": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "bioft": __version__,
-        "model": {**model, "backend": encoder.backend},
-        "dimensions": encoder.dimensions,
+        "model": model,
+        "dimensions": vectors.ndim,
         "count": len(articles),
     }
     names = [each.format(manifest["generation"]) for each in FILES]
+    storage_files.remove(path for path in _own_files(directory) if path.name in names)  # what a killed one left
     try:
         vectors.save(str(directory / names[0]))
         pq.write_table(articles, directory / names[1], row_group_size=READ_TOGETHER)
@@ -317,9 +337,7 @@ def _write(
         if isinstance(error, RuntimeError):  # what usearch raises, whatever was wrong
             raise BioftError(f"Can't write the index to {directory}: {error}. It is as it was before.") from error
         raise storage_files.disk_error(error, directory) or error from error
-    for path in _own_files(directory):
-        if path.name not in names:
-            path.unlink()
+    storage_files.remove(path for path in _own_files(directory) if path.name not in names)
 
 
 def _read_manifest(directory: Path) -> dict[str, Any] | None:

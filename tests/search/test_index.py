@@ -137,6 +137,23 @@ def test_adding_skips_what_is_known(index: search_index.SearchIndex) -> None:
     assert ids(index.search(QUERY, 1)) == ["1"], "an index that was open stays usable"
 
 
+def test_articles_are_taken_out(index: search_index.SearchIndex, tmp_path: Path) -> None:
+    (tmp_path / "ids.txt").write_text("1\n3\n")
+    assert "now holds 2" in run("index", "-o", index.directory, "--remove", tmp_path / "ids.txt")
+    left = search_index.open_index(index.directory)
+    assert ids(left.search(QUERY, 9)) == ["2", "4"] and left.texts([1]) == [ARTICLES[3].text]
+    assert ids(index.search(QUERY, 1)) == ["1"], "an index that was open stays usable"
+    before = sorted(path.name for path in index.directory.iterdir())
+    assert "has the id '1'" in run("index", "-o", index.directory, "--remove", tmp_path / "ids.txt", code=1)
+    with search_index._locked(index.directory), pytest.raises(BioftError, match="Another process"):
+        search_index.remove_articles(index.directory, ["2"])
+    assert sorted(path.name for path in index.directory.iterdir()) == before
+    assert len(search_index.remove_articles(index.directory, ["2", "4"])) == 0
+    assert search_index.index_articles(index.directory, encoder_of(), ARTICLES, add=True)[1] == 4
+    message = run("index", "-o", index.directory, code=1)
+    assert "Name a model and the articles" in message
+
+
 def test_what_would_spoil_an_index_is_refused(index: search_index.SearchIndex, tmp_path: Path) -> None:
     folder = index.directory
     for options, message in [({}, "Add to it with --add"), ({"add": True}, "made with encoder a, not with encoder b")]:
