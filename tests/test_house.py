@@ -15,7 +15,7 @@ from bioft import task as tasks
 
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = (
-    ("bioft.errors", "bioft.task", "bioft"),
+    ("bioft.errors", "bioft.task", "bioft.threads", "bioft"),
     ("bioft.storage",),
     ("bioft.models", "bioft.metrics"),
     ("bioft.cards",),

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bioft import __version__
+from bioft import __version__, threads
 from bioft.models.embedded import EMBEDDED
 from bioft.storage import environment
 
@@ -76,7 +76,8 @@ def check_hardware() -> list[Check]:
         Check(section, "GPU", "note", "none", "the default preset runs without; 7–8B models want one")
     ]
     return [
-        Check(section, "CPU", "ok", f"{environment.cpu_model() or 'unknown'}, {environment.cores() or 1} cores"),
+        Check(section, "CPU", "ok", f"{environment.cpu_model() or 'unknown'}, {threads.cores() or 1} cores"),
+        Check(section, "threads", "ok", threads.in_words()),
         Check.of(section, "memory", free_gb >= MEMORY_GB_WANTED, found, mend),
         Check.of(section, "disk (this folder)", enough, f"{disk_gb:.1f} GB free", space),
         *gpus,

@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 
 import bioft
+from bioft import threads
 from bioft.storage.runs import SCHEMA_VERSION
 
 PACKAGES = (
@@ -60,7 +61,7 @@ def hardware() -> dict[str, Any]:
 
     return {
         "cpu": cpu_model(),
-        "cores": cores(),
+        "cores": threads.cores(),
         "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
         "gpus": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
         "num_processes": int(os.environ.get("WORLD_SIZE", "1")),
@@ -73,11 +74,6 @@ def cpu_model() -> str:
     text = info.read_text(encoding="utf-8", errors="replace") if info.is_file() else ""
     found = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
     return found[1].strip() if found else platform.processor() or platform.machine()
-
-
-def cores() -> int | None:
-    """Cores that a scheduler or a container allows, or those of the machine where that can't be told (macOS)."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def command_line() -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 
+from bioft import threads
 from bioft.errors import BioftError
 
 REQUESTED = "BIOFT_PROCESSES"
@@ -34,6 +35,8 @@ def start(script: Path, words: Sequence[str], processes: int | None = None, conf
     from torch.distributed.elastic.multiprocessing import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
+    if threads.THREADS in threads.CHOSEN:  # for one process: the launcher shares the cores out
+        os.environ.pop(threads.THREADS, None)
     launch = [] if config is None else ["--config_file", str(config)]
     launch += [] if processes is None else ["--num_processes", str(processes)]
     if config is None:
