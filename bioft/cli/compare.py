@@ -20,7 +20,10 @@ def compare(
     resamples: Needless = None,
     seed: Needless = None,
 ) -> None:
-    """Rank runs on the same test examples, with intervals and paired tests corrected for their number."""
+    """Rank runs on the same test examples, with intervals and paired tests corrected for their number.
+
+    Exit code 1 where one that was named is in no ranking; the reason is said.
+    """
     from bioft.compare import compare as run_comparison
     from bioft.training import seeds as seed_runs
 
@@ -29,6 +32,8 @@ def compare(
     if output is not None:
         run_comparison.write_comparison(found, output)
         print(f"Written to {output}")
+    if found.apart:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -213,6 +213,12 @@ def test_f1_of_labelled_texts_is_scikit_learns() -> None:
     assert metrics["accuracy"].estimate().value == pytest.approx((there == found).all(axis=1).mean())
 
 
+def test_a_run_that_is_not_there_is_said_and_the_others_are_ranked(three: list[Path], tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["compare", *map(str, three), str(tmp_path / "missing")])
+    assert result.exit_code == 1 and "auroc, n = 400" in result.output
+    assert "There is no folder" in result.output.partition("Not compared: ")[2]
+
+
 @pytest.mark.draws
 def test_the_command_prints_the_table_and_writes_it(three: list[Path], tmp_path: Path) -> None:
     command = ["compare", *map(str, three), "--resamples", "300", "--output", str(tmp_path / "out")]
