@@ -3,14 +3,19 @@
 A terminal gets a bar; a file gets no bar, and a line every 30 seconds at most. Of several processes the first speaks.
 """
 
+import json
 import logging
 import os
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import ClassVar, Self, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from bioft.errors import BioftError
+from bioft.storage.files import cache_directory, write_json
 
 Item = TypeVar("Item")
 STAGES = (
@@ -24,7 +29,11 @@ STAGES = (
 )
 """Of every recipe, in order."""
 MEASURED = frozenset({3, 5, 6})
-"""Stages whose work is counted: the first of it says how long the rest will take, and is waited for with the name."""
+"""Stages whose work is counted: the first of it says how long the rest will take, and is waited for with the name.
+
+The others are told by what they took in the last run of the same command here."""
+TIMES, MOST_RUNS = "stage_seconds.json", 100
+"""Of the cache: seconds of stages by command, of so many commands."""
 LINE_SECONDS, ESTIMATE_SECONDS, WORTH_SAYING_SECONDS = 30, 2, 10
 """Between two lines; of work before how long it takes is told from it; shorter work of a stage is not told."""
 
@@ -36,6 +45,13 @@ class _Now:
     pending = False
     """Whether the stage is still to be named, with its estimate."""
     step = ""
+    command = ""
+    """What is run, to know it again."""
+    number, begun = 0, 0.0
+    took: ClassVar[dict[str, float]] = {}
+    """Seconds of the stages that have ended, by number."""
+    last: ClassVar[dict[str, float]] = {}
+    """The same of the last run."""
     bars: ClassVar[list[Progress]] = []
     """Those that a terminal shows now."""
 
@@ -43,15 +59,49 @@ class _Now:
 def stage(number: int) -> None:
     """Name a stage of a recipe, from 1, with its place among all of them."""
     _name_pending()
+    _note_seconds()
+    _Now.number, _Now.begun = number, time.monotonic()
     _Now.stage, _Now.step = f"{number}/{len(STAGES)} {STAGES[number - 1]}", ""
-    _Now.pending = True
-    if number not in MEASURED:
-        _name_pending()
+    _Now.pending = number in MEASURED
+    if not _Now.pending:
+        last = _Now.last.get(str(number))
+        _print(_Now.stage if last is None else f"{_Now.stage}, {duration(last)}")
+
+
+def begin(command: str) -> None:
+    """A run of stages begins, which a command names that may have been run before."""
+    _Now.command, _Now.number, _Now.took = command, 0, {}
+    _Now.last = _times().get(command, {})
+
+
+def finished() -> None:
+    """The last stage has ended: keep how long each took for the next run of the command."""
+    _note_seconds()
+    if _Now.command and _speaks():
+        others = {command: its for command, its in _times().items() if command != _Now.command}
+        kept = dict([*others.items()][1 - MOST_RUNS :]) | {_Now.command: _Now.took}
+        with suppress(OSError, BioftError):  # a run is no worse without
+            cache_directory().mkdir(parents=True, exist_ok=True)
+            write_json(cache_directory() / TIMES, kept)
+
+
+def _note_seconds() -> None:
+    if _Now.number:
+        _Now.took[str(_Now.number)] = round(time.monotonic() - _Now.begun, 1)
+    _Now.number = 0
+
+
+def _times() -> dict[str, dict[str, float]]:
+    try:
+        found = json.loads((cache_directory() / TIMES).read_text(encoding="utf-8"))
+        return {str(name): {key: float(its) for key, its in took.items()} for name, took in found.items()}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}
 
 
 def end() -> None:
     """There is no stage any more, and no bar, also where something went wrong."""
-    _Now.pending = False
+    _Now.pending, _Now.number = False, 0
     while _Now.bars:
         _Now.bars.pop().stop()
     _Now.stage = _Now.step = ""

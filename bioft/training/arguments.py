@@ -34,6 +34,8 @@ FROM_ONE = (
 FROM_ZERO = ("learning_rate", "weight_decay", "max_grad_norm", "warmup_steps")
 SHARES = ("lora_dropout",)
 SEEDS = ("seed", "data_seed", "split_seed")
+SAME_WORK = (*SEEDS, "output_dir", "overwrite", "push_to_hub", "report_to", "run_name")
+"""What does not change how long a run takes."""
 RANGES: dict[str, tuple[float, float, str]] = {
     **dict.fromkeys(FROM_ONE, (1, math.inf, "1 or more")),
     **dict.fromkeys(FROM_ZERO, (0, sys.float_info.max, "0 or more")),
@@ -79,6 +81,8 @@ def run(main: Callable[..., None]) -> None:
         if not given or "dry_run" in _option_names(words) or {"-h", "--help", "--help_all"} & set(words):
             parsed = parse(script.stem, groups, words, script=script)
             directory = next(Path(group.output_dir) for group in parsed if hasattr(group, "output_dir"))
+            options = {key: its for key, its in recipe_process.options(words).items() if key not in SAME_WORK}
+            progress.begin(" ".join([script.stem, *(f"{key}={its}" for key, its in sorted(options.items()))]))
             try:
                 main(*parsed)
             except (BioftError, ValueError, ImportError):

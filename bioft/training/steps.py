@@ -100,6 +100,7 @@ def finish(trainer: Any, record: dict[str, Any], shown: Mapping[str, str], push_
     (directory / "plots").mkdir(exist_ok=True)
     plots.metrics(report.result_rows(record), shown, directory / "plots" / "metrics.png")
     complete(directory, record)
+    progress.finished()
     if runs.is_tested(record):
         log_figures(trainer, record)
     report.print_results(record, shown, console)

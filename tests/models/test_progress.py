@@ -1,8 +1,11 @@
 """What long work says of itself: stages with estimates, a line every 30 seconds at most, bars on terminals alone."""
 
 import io
+import json
 import sys
 from collections.abc import Iterator
+from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -35,6 +38,33 @@ def test_a_measured_stage_is_named_with_its_estimate(clock: Clock, capsys: pytes
         clock.now += 1
     lines = capsys.readouterr().err.splitlines()
     assert lines == ["3/7 scoring the base model, about 1 minute", "    30 of 60, about 30 seconds left"]
+
+
+def test_a_stage_that_is_not_counted_is_told_by_the_last_run(
+    clock: Clock, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the same command, as far as that came; a file that is none, or can't be written, is as if there were none."""
+    monkeypatch.setenv("BIOFT_CACHE", str(tmp_path / "cache"))
+    for expected in ("1/7 reading the data\n2/7 fitting the baselines\n",
+                     "1/7 reading the data, about 1 minute\n2/7 fitting the baselines, a few seconds\n"):  # fmt: skip
+        progress.begin("mlm config=a.yaml")
+        for number, seconds in ((1, 60), (2, 3)):
+            progress.stage(number)
+            clock.now += seconds
+        progress.finished()
+        assert capsys.readouterr().err == expected
+    progress.begin("mlm config=b.yaml")
+    progress.stage(1)
+    progress.end()  # it failed
+    assert capsys.readouterr().err == "1/7 reading the data\n"
+    kept = tmp_path / "cache" / progress.TIMES
+    assert json.loads(kept.read_text()) == {"mlm config=a.yaml": {"1": 60, "2": 3}}
+    kept.write_text("[1]")
+    monkeypatch.setattr(progress, "write_json", Mock(side_effect=PermissionError))
+    progress.begin("mlm config=a.yaml")
+    progress.stage(1)
+    progress.finished()
+    assert capsys.readouterr().err == "1/7 reading the data\n"
 
 
 def test_a_file_gets_a_line_every_30_seconds_at_most(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
