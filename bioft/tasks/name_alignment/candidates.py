@@ -4,6 +4,7 @@ import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,27 +40,52 @@ class CandidateFinder:
     """Finds candidates in a namespace with the columns id and name; BioftError if no row has a name.
 
     Rows without a name are never candidates. `encoder` is a `SentenceTransformer`, or None for n-grams only; `cache`
-    names the file that keeps the namespace's embeddings, None keeps them in memory only.
+    names the file that keeps the namespace's embeddings, None keeps them in memory only; `kept` is what `save` wrote
+    of the same namespace.
     """
 
     def __init__(
-        self, namespace: pd.DataFrame, encoder: Any = None, cache: str | None = None, reading: Reading = CHEMISTRY
+        self,
+        namespace: pd.DataFrame,
+        encoder: Any = None,
+        cache: str | None = None,
+        reading: Reading = CHEMISTRY,
+        kept: Path | None = None,
     ) -> None:
-        from sklearn.feature_extraction.text import TfidfVectorizer
-
-        self.reading = reading
+        self.reading, self.encoder, self.embeddings = reading, encoder, None
+        if kept is not None and kept.is_file():
+            self._load(kept, len(namespace))
+            return
         texts = list(map(reading.text, namespace["name"]))
         self.rows = np.flatnonzero([bool(text) for text in texts])
         if not len(self.rows):
             raise BioftError("The namespace has no names to be matched to.")
         self.texts = [texts[row] for row in self.rows]
-        self.vectorizer = TfidfVectorizer(
-            analyzer="char_wb", ngram_range=reading.n_grams, sublinear_tf=True, dtype=np.float32
-        )
+        self.vectorizer = _vectorizer(reading)
         # By n-gram: a product with few names then touches what they have only.
         self.matrix = self.vectorizer.fit_transform(self.texts).T.tocsr()
-        self.encoder = encoder
         self.embeddings = None if encoder is None else _namespace_embeddings(encoder, self.texts, cache)
+
+    def save(self, path: Path) -> None:
+        """Write the n-grams of the namespace, which take most of the time, into an .npz file (`kept`)."""
+        parts = {name: getattr(self.matrix, name) for name in ("data", "indices", "indptr")}
+        terms = self.vectorizer.get_feature_names_out().astype(str)
+        np.savez(path, **parts, rows=self.rows, terms=terms, idf=self.vectorizer.idf_)
+
+    def _load(self, path: Path, n_names: int) -> None:
+        from scipy.sparse import csr_matrix
+
+        try:
+            with np.load(path, allow_pickle=False) as kept:
+                self.rows, terms, idf = kept["rows"], kept["terms"], kept["idf"]
+                parts = (kept["data"], kept["indices"], kept["indptr"])
+            self.matrix = csr_matrix(parts, shape=(len(terms), len(self.rows)))
+            self.vectorizer = _vectorizer(self.reading, terms.tolist())
+            self.vectorizer.idf_ = idf
+        except (OSError, ValueError, KeyError) as error:
+            raise BioftError(f"{path} is damaged ({error}). Make the namespace again.") from None
+        if len(self.rows) > n_names or self.rows.max(initial=0) >= n_names:
+            raise BioftError(f"{path} is of other names. Make the namespace again with `bioft build namespace`.")
 
     def find(self, names: Sequence[str], n: int = BY_N_GRAMS) -> list[Candidates]:
         """Return the candidates of each name, n by n-grams; none for one that is empty."""
@@ -93,6 +119,14 @@ class CandidateFinder:
             chosen = np.argpartition(-values, n - 1)[:n]
             columns, values = columns[chosen], values[chosen]
         return Candidates(self.rows[columns], np.minimum(values, 1), None)
+
+
+def _vectorizer(reading: Reading, terms: list[str] | None = None) -> Any:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    return TfidfVectorizer(
+        analyzer="char_wb", ngram_range=reading.n_grams, sublinear_tf=True, dtype=np.float32, vocabulary=terms
+    )
 
 
 def _namespace_embeddings(encoder: Any, texts: Sequence[str], cache: str | None) -> Floats:

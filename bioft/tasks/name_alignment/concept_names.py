@@ -15,6 +15,7 @@ from bioft.tasks.name_alignment.candidates import BY_N_GRAMS, CandidateFinder, C
 from bioft.tasks.name_alignment.scorer import FILE, Scorer, load
 from bioft.tasks.name_alignment.words import WORDS
 
+N_GRAMS = "n_grams.npz"
 SAMPLED = 4_000
 """Names that the scorer is fitted on."""
 SEEN, ABSENT = 0.2, 0.2
@@ -79,19 +80,24 @@ def holds_concepts(name: str) -> bool:
 
 def aligner_of(name: str) -> Aligner:
     """The aligner of a namespace by its name ("hpo"), folder or file; the scorer is that in the folder, or fitted."""
-    return fitted_aligner(open_namespace(name), Path(name) / FILE)
+    namespace, folder = open_namespace(name), Path(name)
+    if not (folder / FILE).is_file():
+        return fitted_aligner(namespace)
+    table = names_table(namespace)
+    return Aligner(table, CandidateFinder(table, reading=WORDS, kept=folder / N_GRAMS), load(folder / FILE))
 
 
-def fitted_aligner(namespace: Namespace, kept: Path | None = None) -> Aligner:
-    """The aligner of a namespace; its scorer is that in a file, where there is one, or fitted."""
+def fitted_aligner(namespace: Namespace) -> Aligner:
+    """The aligner of a namespace, with a scorer that is fitted on its names: BioftError as `fit_scorer`."""
     table = names_table(namespace)
     finder = CandidateFinder(table, reading=WORDS)
-    return Aligner(table, finder, load(kept) if kept is not None and kept.is_file() else fit_scorer(table, finder))
+    return Aligner(table, finder, fit_scorer(table, finder))
 
 
 def build(namespace: Namespace, folder: Path, *, overwrite: bool = False) -> None:
-    """Write a namespace and the scorer of its names into a folder, whole or not at all; BioftError as `fit_scorer`."""
-    scorer = fitted_aligner(namespace).scorer
+    """Write a namespace with what an aligner needs into a folder, whole or not at all; BioftError as `fit_scorer`."""
+    aligner = fitted_aligner(namespace)
     with new_folder(folder, existing="replace" if overwrite else "refuse") as partial:
         write(namespace, partial)
-        scorer.save(partial / FILE)
+        aligner.scorer.save(partial / FILE)
+        aligner.finder.save(partial / N_GRAMS)

@@ -2,14 +2,16 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 from bioft.cli import main as cli
+from bioft.datasets.metabolites.tables import Row, to_table
 from bioft.datasets.namespaces.read import read
 from bioft.errors import BioftError
 from bioft.tasks.name_alignment.abbreviations import abbreviations, expanded
-from bioft.tasks.name_alignment.concept_names import fitted_aligner
+from bioft.tasks.name_alignment.concept_names import aligner_of, fitted_aligner
 from bioft.tasks.name_alignment.linking import Linker, open_linker, written_out
 
 ORGANS = (
@@ -103,6 +105,8 @@ def test_a_namespace_is_built_and_names_are_matched_to_it(vocabulary: Path, tmp_
     assert matched.exit_code == 0, matched.output
     rows = [line.split("\t") for line in output.read_text().splitlines()]
     assert [row[2] for row in rows[1:]] == ["D11", ""]
+    asked = to_table([Row(name, name) for name in ("Carcinoma of the kidneys", "heart ache", "blue cheese")])
+    pd.testing.assert_frame_equal(aligner_of(str(folder)).align(asked), aligner_of(str(vocabulary)).align(asked))
     refused = CliRunner().invoke(cli.app, [*command, "--overwrite", "--synonyms"])
     assert refused.exit_code == 1 and "namespaces of metabolites" in refused.output
     again = CliRunner().invoke(cli.app, ["build", "namespace", str(vocabulary), "-o", str(folder)])
