@@ -110,9 +110,13 @@ def _namespace(
     from bioft.tasks.name_alignment import concept_names
 
     namespace = read.read(paths)
-    concept_names.build(namespace, output, overwrite=overwrite)
+    n, right = concept_names.build(namespace, output, overwrite=overwrite)
     counted = namespace.manifest["counts"]
     typer.echo(", ".join(f"{n:,} {what}" for what, n in counted.items()))
+    typer.echo(
+        f"{right:.0%} of {n:,} of its names get the right answer: {concept_names.SEEN:.0%} of these stayed in the "
+        f"namespace, of {concept_names.ABSENT:.0%} the concept was taken out of it, of the others the name alone."
+    )
     typer.echo(f"Terms: {concepts.terms(namespace)}", err=True)
     typer.echo(f"Namespace written to {output}")
 
