@@ -68,7 +68,11 @@ def restate(path: Path) -> None:
     evaluate = run.run.of_task("evaluate", "audit")
     run.fitted = run.run.of_task("evaluate", "baselines")(data.splits, record)
     record["audit"] = json.loads(json.dumps(data.manifest["audit"] | evaluate(data.splits, record)))
+    details = record.get("details") or {}
     run.restate()
+    for part, its in details.items():  # that of what was not stored stays
+        if isinstance(its, dict):
+            record["details"][part] = its | record["details"].get(part, {})
     record["restated"] = {"from_schema": before, "git_commit": git_state()["git_commit"]}
     path.write_text(json.dumps(record, ensure_ascii=False) + "\n", encoding="utf-8")
 

@@ -238,7 +238,8 @@ def _check_base(run: Run, model: Any, dataset: Any, tolerance: float) -> None:
     others = (name for name in ("torch", "transformers") if run.record["packages"].get(name) != version(name))
     if BASE not in run.systems and any(others):
         # Of other versions the same seed may draw another head: then nothing is said about this one.
-        run.found.notes += [f"With a new head, which other versions of packages may draw: {each}" for each in reasons]
+        for each in reasons:
+            run.in_part(f"With a new head, which other versions of packages may draw: {each}")
     else:
         run.found.reasons += reasons
     _compare_others(run, BASE, table, tolerance, run.task)

@@ -4,6 +4,7 @@ import html
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from huggingface_hub.repocard import REGEX_YAML_BLOCK
 
 from bioft import task as tasks
 from bioft.cards import eval_results, model as cards
+from bioft.datasets.hpo import context
 from bioft.hub import pull
+from bioft.metrics import thresholds
 from bioft.storage import runs
 from bioft.verify.findings import Verification, equal
 
@@ -28,7 +31,7 @@ SHARE = re.compile(r"(?<![\d.,])(?:0?[.,]\d+|1[.,]0+)(?![\d]*[.,]\d)|\d\s?(?:%|â
 IMAGE = re.compile(r"(?i)!\[|<(?:img|svg|picture|iframe|object|embed|video)\b|data:image")
 UNVERIFIED = (
     *("name", "preset", "recipe", "hardware", "base_model", "bioft", "packages", "python", "dataset"),
-    *("created", "labels", "relations", "scoring"),
+    *("created", "labels", "relations", "scoring", "command", "training", "joint"),
 )
 """The fields of the record whose words stand on the card, though no evaluation says whether they are so."""
 
@@ -39,6 +42,9 @@ def check_card(directory: Path, record: dict[str, Any], found: Verification) -> 
         if METRIC.search(value) and SHARE.search(value):
             found.reasons.append(f"{runs.RECORD} states a figure where none belongs: {path} is {_quoted([value])}.")
     _check_eval_results(directory, record, found)
+    if other := [note for note in record.get("notes") or () if note not in _notes(record)]:
+        words = _quoted(list(map(str, other)))
+        found.reasons.append(f"{runs.RECORD} has notes that do not follow from it: {words}.")
     try:
         text = (directory / runs.CARD).read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -70,6 +76,21 @@ def _check_eval_results(directory: Path, record: dict[str, Any], found: Verifica
             names -= {runs.EVAL_RESULTS}
     if names:
         found.reasons.append(f"Results that {runs.RECORD} does not give are in {', '.join(sorted(names))}.")
+
+
+def _notes(record: Mapping[str, Any]) -> list[str]:
+    """What recipes note of a record: which thresholds validation did not choose, and what context prompts give."""
+    chosen: dict[str, Any] = {}
+    notes = []
+    for place in ("scoring", "relations", "classifier"):
+        about = record.get(place) or {}
+        if (how := about.get("threshold_chosen_on")) is not None:
+            chosen[place] = how
+        chosen |= dict(zip(record.get("labels") or (), about.get("thresholds_chosen_on") or (), strict=False))
+        if "context" in about:
+            with suppress(KeyError, TypeError):  # then the record has none that follows from it
+                notes.append(context.in_words(about["context"]))
+    return [*notes, *filter(None, [thresholds.note(chosen)])]
 
 
 def _check_simple(card: str) -> None:

@@ -37,6 +37,10 @@ AUDITED_SINCE = {"entity_surface": 4, "relation_surface": 4, "pair_surface": 4}
 """The schema of records from which on a part of an audit is in them."""
 AVERAGES = 4
 """The first schema of records whose intervals of macro averages know how few examples their parts have."""
+PRINTED = ("comparison", "added", "by_neighbour", "pair_similarity")
+"""What of a record its card prints as a result, and some tasks do not have."""
+OF_THE_RUN = {"hub", "evaluated_on", "max_train_pairs"}
+"""What a record says of its dataset that no manifest does."""
 OTHER_ROWS = f"The rows of {PREDICTIONS} are not those of the test split."
 NEAR = 0.01
 """How far the figure of a baseline that was not stored may be from that of one fitted again, by other packages."""
@@ -207,6 +211,11 @@ def check_comparisons(
 ) -> None:
     """Compare the comparisons on record, sentence and all, with those of predictions; or else their conclusions."""
     compared = run.of_task("evaluate", "comparisons")(table, baselines, dataset, run.record)
+    # Correlations are of pairs with scores, whose task checks them itself.
+    known = {*compared, *(["pair_similarity"] if run.task.other_columns else [])}
+    others = [key for key in PRINTED if run.record.get(key) and key not in known]
+    if others and dataset is not None and source == PREDICTIONS:
+        run.found.reasons.append(f"{RECORD} states results that {run.task.name} does not give: {', '.join(others)}.")
     for key, ours in compared.items():
         stated = run.record.get(key) or {}
         if exactly:
@@ -257,7 +266,9 @@ def check_data(run: Run, data: RecordedData) -> bool:
     if (audit_again := run.optional("evaluate", "audit")) is not None:
         audit |= audit_again(data.splits, run.record)
     check_audit(run, audit)
-    if other := findings.differing(_described(data.manifest), run.record["dataset"], earlier=not run.full):
+    described, stated = _described(data.manifest), _without_places(run.record["dataset"])
+    other = findings.differing(described, stated, earlier=not run.full)
+    if other := other or _more(run, described, stated):
         found.reasons.append(f"The record describes its data in another way than they are: {other}.")
     for split, counts in (data.manifest.get("rows") or {}).items():
         rows = data.splits.get(split)
@@ -297,7 +308,8 @@ def check_audit(run: Run, audit: Mapping[str, Any]) -> None:
             "audited then."
         )
     audit = {key: its for key, its in audit.items() if key not in lacking}
-    if other := findings.differing(audit, stated, findings.AUDIT, earlier=not run.full):
+    other = findings.differing(audit, stated, findings.AUDIT, earlier=not run.full)
+    if other := other or _more(run, audit, stated):
         run.found.reasons.append(f"The record states another audit than that of its dataset: {other}.")
 
 
@@ -305,11 +317,18 @@ def _described(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """What a record must say of its dataset, but for the place on this machine where its files are."""
     from bioft.datasets.load import describe
 
-    described = {key: its for key, its in describe(dict(manifest)).items() if key not in ("hub", "evaluated_on")}
-    sources = [
-        {key: its for key, its in source.items() if key not in ("name", "url")} for source in manifest["sources"]
-    ]
-    return described | {"sources": sources}
+    return _without_places(describe(dict(manifest)))
+
+
+def _without_places(dataset: Mapping[str, Any]) -> dict[str, Any]:
+    sources = [{key: its for key, its in one.items() if key not in ("name", "url")} for one in dataset["sources"]]
+    return {key: its for key, its in dataset.items() if key not in OF_THE_RUN} | {"sources": sources}
+
+
+def _more(run: Run, ours: Any, stated: Any) -> str:
+    """What is stated beyond what is so; "" of an earlier record, which may have other parts."""
+    more = findings.added(json.loads(json.dumps(ours)), stated) if run.full else []
+    return f"{', '.join(more)} does not follow from them" if more else ""
 
 
 def plain(table: pd.DataFrame) -> list[list[Any]]:

@@ -28,6 +28,7 @@ AUDIT = 0.005
 INTERVAL = {"low", "high", "flag"}
 """What of an audit's figure follows from its interval."""
 SHOWN_ROWS = 5
+_NOTHING = object()
 
 
 @dataclass(frozen=True)
@@ -166,6 +167,17 @@ def differing(ours: Any, theirs: Any, tolerance: float = EQUAL, path: str = "", 
         return f"{path} {_short(theirs)}, not {_short(ours)}"
     found = [differing(one, other, tolerance, place, earlier=earlier) for place, one, other in pairs]
     return "; ".join([words for words in found if words][:SHOWN_ROWS])
+
+
+def added(ours: Any, theirs: Any, path: str = "") -> list[str]:
+    """Where theirs has keys that ours lacks, at any depth."""
+    if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
+        pairs = [(f"{path}.{key}".lstrip("."), ours.get(key, _NOTHING), its) for key, its in theirs.items()]
+    elif isinstance(ours, list | tuple) and isinstance(theirs, list | tuple):
+        pairs = [(f"{path}[{i}]", one, its) for i, (one, its) in enumerate(zip(ours, theirs, strict=False))]
+    else:
+        return []
+    return [each for place, one, its in pairs for each in ([place] if one is _NOTHING else added(one, its, place))]
 
 
 def _short(value: Any) -> str:

@@ -119,7 +119,9 @@ def honest(name: str, folder: Path) -> Forged:
     record |= {"schema_version": runs.SCHEMA_VERSION, "module": f"bioft.tasks.{name}"}
     record["packages"]["matplotlib"] = version("matplotlib")
     data = recorded_data(folder, record, rebuild=True)
-    record |= {"dataset": record["dataset"] | describe(data.manifest), "audit": data.manifest["audit"]}
+    audits = getattr(tasks.part(pull.task_of(folder, record), "evaluate"), "audit", lambda splits, record: {})
+    audit = audits(data.splits, record)
+    record |= {"dataset": record["dataset"] | describe(data.manifest), "audit": data.manifest["audit"] | audit}
     record = json.loads(json.dumps(record))
     forged = Forged(folder, record, data)
     run, splits = forged.run, data.splits

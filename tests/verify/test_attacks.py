@@ -252,6 +252,46 @@ def test_intervals_of_macro_averages_are_not_those_of_earlier_records(of: Runs, 
     assert_said(found(3).reasons, "macro_f1")
 
 
+def test_what_a_card_would_print_is_computed_or_refused(of: Runs, tmp_path: Path) -> None:
+    """Results of other tasks, parts of an audit and of the data that they do not have, words among the results."""
+    forged = copied(of["text_labels"], tmp_path / "run")
+    record = forged.record
+    far_better = {"sentence": "It is significantly better than the best baseline on texts like none in training."}
+    figure = {"value": 0.97, "low": 0.95, "high": 0.99, "n": 500}
+    record |= {"added": far_better | {"metrics": {}}, "by_neighbour": record.get("by_neighbour") or far_better}
+    record["pair_similarity"] = {"fine-tuned": {"spearman": figure}}
+    record["notes"] = ["Doctors of three hospitals agreed with all its answers."]
+    record["command"] = ["recipes/text_classification.py", "# F1 of 0.97 on patients"]
+    nothing = {"predictor": "length", "flag": None, "auroc": 0.5, "low": 0.4, "high": 0.6, "split": "test", "n": 9}
+    record["audit"]["shortcuts"] = [nothing]
+    record["audit"]["surface"]["inputs"]["by"] = "experts"
+    record["dataset"]["arguments"]["negatives"] = "degree_matched"
+    run = forged.run
+    check_card(forged.write(), record, run.found)
+    checks.check_data(run, forged.data)
+    checks.check_stored(run, forged.data.splits, forged.fitted)
+    assert_said(
+        run.found.reasons,
+        "does not give: added, ",
+        "pair_similarity",
+        "notes that do not follow from it: “Doctors",
+        "command.1 is “# F1",
+        "another audit than that of its dataset: surface.inputs.by, shortcuts does not follow",
+        "in another way than they are: arguments.negatives does not follow",
+    )
+
+
+def test_a_base_model_made_worse_is_not_verified_by_naming_other_packages(of: Runs, tmp_path: Path) -> None:
+    forged = copied(of["entities"], tmp_path / "run")
+    forged.record["packages"]["torch"] = "2.0.0"
+    forged.record["base_model_metrics"]["f1"] |= {"value": 0.0, "low": 0.0, "high": 0.01}
+    found = verify(forged.write())
+    assert (found.status, found.reasons) == ("verified in part", [])
+    assert_said(
+        found.notes, "other versions of packages may draw: base, zero-shot: outside the recorded intervals: f1"
+    )
+
+
 # --- the card
 
 

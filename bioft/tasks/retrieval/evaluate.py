@@ -115,8 +115,12 @@ def check_files(directory: Path, dataset: Any, record: Mapping[str, Any]) -> lis
     return [
         f"{CORRELATIONS.get(name, name)} on the test pairs is {found[name]['value']:.4f}, not {its['value']:.4f}."
         for name, its in recorded.items()
-        if name not in found or abs(found[name]["value"] - its["value"]) > SAME
+        if name not in found or not all(_is_same(found[name][part], its[part]) for part in found[name])
     ]
+
+
+def _is_same(one: float | None, other: float | None) -> bool:
+    return one == other or (one is not None and other is not None and abs(one - other) <= SAME)
 
 
 def tables(record: Mapping[str, Any]) -> list[Table]:
