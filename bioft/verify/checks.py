@@ -212,7 +212,7 @@ def check_comparisons(
     """Compare the comparisons on record, sentence and all, with those of predictions; or else their conclusions."""
     compared = run.of_task("evaluate", "comparisons")(table, baselines, dataset, run.record)
     # Correlations are of pairs with scores, whose task checks them itself.
-    known = {*compared, *(["pair_similarity"] if run.task.other_columns else [])}
+    known = {*compared, *(["pair_similarity"] if "score" in run.task.other_columns else [])}
     others = [key for key in PRINTED if run.record.get(key) and key not in known]
     if others and dataset is not None and source == PREDICTIONS:
         run.found.reasons.append(f"{RECORD} states results that {run.task.name} does not give: {', '.join(others)}.")
