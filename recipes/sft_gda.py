@@ -53,6 +53,8 @@ def main(
     known = context.build(script_args.context, dataset, script_args.gene_context)
     prompts = PairPrompts(script_args.prompt_style, tokenizer, known)
     prompts.check_length(dataset, training_args.max_length, record)
+    n_shots = script_args.few_shot
+    shots = prompts.with_shots(dataset["train"], n_shots, model.config) if n_shots else None
     adapter = None if earlier_run else lora.lora_config(model, model_args)
 
     # What can go wrong before the first step has now been tried: only from here on is anything written.
@@ -66,7 +68,7 @@ def main(
         progress.stage(3)  # the base model, before any training
         # Kept beside the checkpoints, so that a resumed run need not score the base again.
         cache = directory / f"{runs.BASE_SCORES}{manifest['fingerprints']['test'][:12]}.npz"
-        base_scores = run_directory.cached(cache, lambda: prediction.score_splits(model, prompts, dataset))
+        base_scores = run_directory.cached(cache, lambda: prediction.score_base(model, prompts, shots, dataset))
 
     progress.stage(4)  # the adapter, new or of an earlier run, on prompts and answers: loss on the answer only
     splits = ["train"] if training_args.eval_strategy == "no" else ["train", "validation"]
@@ -102,17 +104,20 @@ def main(
     score_seconds = time.perf_counter() - started
     if not base_scores:
         with model.disable_adapter():
-            base_scores = prediction.score_splits(model, prompts, dataset)
+            base_scores = prediction.score_base(model, prompts, shots, dataset)
     if not writes:
         return
-    scored = {FINE_TUNED: scores, BASE: base_scores, **scored}
+    if script_args.memorisation_probe:
+        with model.disable_adapter():
+            record["memorisation"] = evaluate.memorisation(model, tokenizer, dataset, script_args.memorisation_probe)
+    scored = {FINE_TUNED: scores, **scored, **prediction.by_system(base_scores)}
     thresholds = {name: evaluate.choose_threshold(dataset, its, chosen_on) for name, its in scored.items()}
     tables = {
         name: evaluate.predictions(dataset["test"], its["test"], thresholds[name]) for name, its in scored.items()
     }
     figures = {name: evaluate.figures(table, dataset, record) for name, table in tables.items()}
     table, base_table, baselines = tables.pop(FINE_TUNED), tables.pop(BASE), tables
-    scoring = evaluate.describe_scoring(prompts, thresholds, chosen_on)
+    scoring = evaluate.describe_scoring(prompts, thresholds, chosen_on, n_shots)
     record["scoring"] = scoring | evaluate.combine(dataset, scored, chosen_on)
 
     progress.stage(7)  # record

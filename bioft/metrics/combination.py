@@ -16,6 +16,8 @@ from bioft.task import BASE, FINE_TUNED
 
 TOGETHER = "all_together"
 """The name of the baseline that all others make together."""
+FEW_SHOT = "few_shot"
+"""The name of the base model that reads examples, which no combination has."""
 LEAST = 1e-4
 """Scores nearer to 0 or 1 count as this near."""
 NEAR = 0.005
@@ -47,7 +49,7 @@ def with_model(labels: np.ndarray, scores: Mapping[str, np.ndarray]) -> dict[str
 
     `labels` and `scores` are of the validation split; the scores may hold other systems too.
     """
-    others = {name: its for name, its in scores.items() if name not in (TOGETHER, FINE_TUNED, BASE)}
+    others = {name: its for name, its in scores.items() if name not in (TOGETHER, FINE_TUNED, BASE, FEW_SHOT)}
     combination = fit(labels, {FINE_TUNED: scores[FINE_TUNED], **others})
     made = score(combination, scores)
     return combination | {"threshold": choosing.most_accurate_threshold(labels, made)}

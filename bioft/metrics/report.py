@@ -78,7 +78,7 @@ def print_results(record: Mapping[str, Any], shown: Mapping[str, str], console: 
     rows = {base_words(record) if name == tasks.BASE else name: its for name, its in result_rows(record).items()}
     split = "Test" if runs.is_tested(record) else "Validation"
     console.print(results_table(rows, console, shown, split))
-    for key in ("adaptation", "comparison", "added", "by_neighbour"):
+    for key in ("adaptation", "comparison", "added", "memorisation", "by_neighbour"):
         if key in record:
             say(record[key]["sentence"], console)
 

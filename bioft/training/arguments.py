@@ -31,7 +31,7 @@ FROM_ONE = (
     "per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps", "max_length",
     "lora_r", "lora_alpha", "max_train_pairs", "negatives_per_positive", "max_compounds",
 )  # fmt: skip
-FROM_ZERO = ("learning_rate", "weight_decay", "max_grad_norm", "warmup_steps")
+FROM_ZERO = ("learning_rate", "weight_decay", "max_grad_norm", "warmup_steps", "few_shot", "memorisation_probe")
 SHARES = ("lora_dropout",)
 SEEDS = ("seed", "data_seed", "split_seed")
 SAME_WORK = (*SEEDS, "output_dir", "overwrite", "push_to_hub", "report_to", "run_name")

@@ -10,6 +10,7 @@ import pandas as pd
 
 from bioft.datasets.recorded import RecordedData
 from bioft.errors import BioftError
+from bioft.metrics.combination import FEW_SHOT
 from bioft.storage.runs import PREDICTIONS, RECORD
 from bioft.task import BASE, FINE_TUNED, Task
 from bioft.verify import checks, drift, findings
@@ -211,6 +212,8 @@ def _check_all(run: Run, model: Any, made: pd.DataFrame, dataset: Any, fitted: T
     found.reasons += _check_figures(run, FINE_TUNED, made, dataset)
     if BASE in run.recorded:
         _check_base(run, model, dataset, tolerance)
+    if (few_shot := run.optional("predict", "predict_few_shot")) is not None and FEW_SHOT in run.recorded:
+        fitted = {**fitted, FEW_SHOT: few_shot(model, dataset, run.record, run.words("Few-shot"))}
     for name, table in fitted.items():
         found.reasons += _check_figures(run, name, table, dataset)
         _compare_others(run, name, table, FITTED_TOLERANCE, replace(run.task, **FITTED))

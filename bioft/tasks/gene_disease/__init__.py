@@ -32,6 +32,7 @@ TASK = Task(
         "tfidf": "TF-IDF of the names",
         "graph": "training graph (SVD), reads no text",
         "likeness": "names and graph: likeness to what is known of the gene and of the disease, gradient boosting",
+        "few_shot": "the base model with training pairs and their answers in its prompt (few-shot)",
         "all_together": "all baselines together, logistic regression on validation",
     },
     tags=("biology", "medical", "gene-disease-association"),

@@ -49,6 +49,12 @@ class PromptArguments(RecipeArguments):
         "definition (of the disease in HPO, of the gene in gene_context) or both.",
     )
     gene_context: str | None = argument(None, "Table with the columns gene and text, for the context of genes.")
+    few_shot: int = argument(
+        0, "Also ask the base model with so many training pairs and their answers in the prompt (even; 0: don't)."
+    )
+    memorisation_probe: int = argument(
+        0, "Of so many associations of the data ask the base model for the gene: has it read them (0: don't)?"
+    )
     start_from: str | None = argument(
         None,
         "Finished run of sft_gda on the same split, or user/name on the Hub: its adapter is trained further, whatever "

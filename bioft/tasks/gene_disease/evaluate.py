@@ -15,6 +15,7 @@ from bioft.datasets.hpo import context
 from bioft.metrics import combination, intervals, report, thresholds as choosing
 from bioft.metrics.estimation import estimates
 from bioft.metrics.estimation.estimates import PairedDifference
+from bioft.models.batches import evaluating
 from bioft.models.progress import track
 from bioft.storage.runs import PREDICTIONS
 from bioft.task import BASE, FINE_TUNED
@@ -25,6 +26,9 @@ from bioft.tasks.gene_disease.table import PAIR, pairs_share, predictions, thres
 
 COMPARED = "auroc"
 SHOWN = {"auroc": "AUROC", "accuracy": "Accuracy", "f1": "F1", "auprc": "AUPRC", "ece": "ECE", "mcc": "MCC"}
+NEAREST, OTHERS = 10, 5
+"""Of the genes on either side by number of associations, from how many the memorisation probe draws how many."""
+PROBE_TOLERANCE = 0.02
 WITHOUT_THRESHOLD = ("auroc", "auprc", "ece")
 Scores = Mapping[str, np.ndarray]
 """Of a model, by split, shape `(n,)`."""
@@ -74,7 +78,8 @@ def baselines(dataset: DatasetDict, record: Mapping[str, Any], progress: bool = 
 def baseline_names(record: Mapping[str, Any]) -> list[str]:
     """The baselines that a run has: all of them and, where validation is large enough to fit it, their combination."""
     fitted = record["scoring"]["threshold_chosen_on"] == choosing.VALIDATION
-    return [*GENE_DISEASE, *([combination.TOGETHER] if fitted else [])]
+    few_shot = [combination.FEW_SHOT] if record["scoring"].get("few_shot") else []
+    return [*GENE_DISEASE, *([combination.TOGETHER] if fitted else []), *few_shot]
 
 
 def combine(dataset: DatasetDict, scored: Mapping[str, Scores], on: str) -> dict[str, Any]:
@@ -163,10 +168,14 @@ def check_choices(model: Any, dataset: DatasetDict, record: Mapping[str, Any], n
     scores = {FINE_TUNED: score_pairs(language_model, prompts, rows)}
     with language_model.disable_adapter():
         scores[BASE] = score_pairs(language_model, prompts, rows)
+        if n := record["scoring"].get("few_shot"):
+            few_shot = prompts.with_shots(dataset["train"], n, language_model.config)
+            scores[combination.FEW_SHOT] = score_pairs(language_model, few_shot, rows)
+        differing = _check_memorisation(language_model, prompts.tokenizer, dataset, record)
     scores |= {name: its["validation"] for name, its in fit_baselines(dataset, record)}
-    labels, reasons = labels_of(rows), []
+    labels, reasons = labels_of(rows), differing
     for name in scores.keys() & recorded.keys():
-        its_noise = noise if name in (FINE_TUNED, BASE) else 0.0
+        its_noise = noise if name in (FINE_TUNED, BASE, combination.FEW_SHOT) else 0.0
         best = choosing.most_accurate_threshold(labels, scores[name])
         if not_given(
             [recorded[name]], lambda s: [choosing.most_accurate_threshold(labels, s)], scores[name], its_noise
@@ -199,12 +208,16 @@ def write_predictions(
     table.to_parquet(directory / PREDICTIONS, index=False)
 
 
-def describe_scoring(prompts: PairPrompts, thresholds: Mapping[str, float], chosen_on: str) -> dict[str, Any]:
+def describe_scoring(
+    prompts: PairPrompts, thresholds: Mapping[str, float], chosen_on: str, few_shot: int = 0
+) -> dict[str, Any]:
     """How scores came about and became labels: all that is needed to compute the figures from the predictions.
 
-    `thresholds` are those of all systems, by name, and `chosen_on` is what `threshold_chosen_on` says of them.
+    `thresholds` are those of all systems, by name, `chosen_on` is what `threshold_chosen_on` says of them, and
+    `few_shot` how many examples the base model read beside.
     """
-    described = {} if prompts.described is None else {"context": prompts.described}
+    described: dict[str, Any] = {} if prompts.described is None else {"context": prompts.described}
+    described |= {"few_shot": few_shot} if few_shot else {}
     return described | {
         "prompt_style": prompts.name,
         "prompt": prompts.prompt("{gene}", "{disease}", "{context}" if prompts.context else ""),
@@ -215,6 +228,62 @@ def describe_scoring(prompts: PairPrompts, thresholds: Mapping[str, float], chos
         "baseline_thresholds": {name: its for name, its in thresholds.items() if name not in (FINE_TUNED, BASE)},
         "threshold_chosen_on": chosen_on,
     }
+
+
+def memorisation(model: Any, tokenizer: Any, dataset: DatasetDict, n: int) -> dict[str, Any]:
+    """Whether a base model has read the data: of `n` associations, drawn at random, it is asked for the gene.
+
+    Returns the share of other genes, with as many associations and none with this disease, that the model finds less
+    likely than the gene (`likelier`; .5 is chance), how often it completes its symbol (`completed`, greedily), each
+    with interval and n, and both in a sentence.
+    """
+    from bioft.tasks.gene_disease import scoring
+
+    found = pd.concat(rows.select_columns(PAIR).to_pandas() for rows in dataset.values())
+    found = found[found["label"] == 1].reset_index(drop=True)
+    random = np.random.default_rng(0)
+    degrees = found["gene"].value_counts().sample(frac=1, random_state=0).sort_values(kind="stable")
+    place, symbols = {gene: i for i, gene in enumerate(degrees.index)}, degrees.index.to_numpy()
+    of_disease = found.groupby("disease")["gene"].agg(set)
+    drawn = found.sample(min(n, len(found)), random_state=0)
+    asked: list[tuple[str, str]] = []
+    sizes = []
+    for gene, disease in zip(drawn["gene"], drawn["disease"], strict=True):
+        near = symbols[max(place[gene] - NEAREST, 0) : place[gene] + NEAREST + 1]
+        others = [each for each in near if each not in of_disease[disease]]
+        others = random.permutation(others)[:OTHERS].tolist()
+        sizes.append(len(others))
+        asked += [(each, disease) for each in (gene, *others)]
+    prompts = [tokenizer(f"Disease: {disease}\nGene:")["input_ids"] for _, disease in asked]
+    answers = [tokenizer(f" {gene}\n", add_special_tokens=False)["input_ids"] for gene, _ in asked]
+    with evaluating(model):
+        likelihoods, greedy = scoring.completions(model, prompts, answers, scoring.tokens_at_once(model), "probe")
+    starts = np.cumsum([0, *(size + 1 for size in sizes[:-1])])
+    above = [
+        np.mean(likelihoods[start] > likelihoods[start + 1 : start + 1 + size]) if size else 0.5
+        for start, size in zip(starts, sizes, strict=True)
+    ]
+    measured = {"likelier": estimates.mean(above), "completed": estimates.mean(greedy[starts])}
+    figures = estimates.nest(
+        estimates.figures(estimates.Measured(measured, len(drawn), pairs_share(drawn))) | {"n": len(drawn)}
+    )
+    likelier, completed = (report.interval_text(figures[name]) for name in measured)
+    sentence = (
+        f"Has the base model read the data? Asked for the gene of {len(drawn):,} associations, it finds it likelier "
+        f"than one with as many associations in {likelier} of cases (chance: .500), and completes its symbol in "
+        f"{completed}."
+    )
+    return figures | {"sentence": sentence}
+
+
+def _check_memorisation(model: Any, tokenizer: Any, dataset: DatasetDict, record: Mapping[str, Any]) -> list[str]:
+    if (stated := record.get("memorisation")) is None:
+        return []
+    splits = DatasetDict({**dataset, "train": _trained_on(dataset, record)})
+    again = memorisation(model, tokenizer, splits, stated["likelier"]["n"])
+    off = max(abs(again[name]["value"] - stated[name]["value"]) for name in ("likelier", "completed"))
+    same = off > 0 or again["sentence"] == stated["sentence"]
+    return [] if off <= PROBE_TOLERANCE and same else [f"The memorisation probe gives: {again['sentence']}"]
 
 
 def labels_of(rows: Dataset) -> np.ndarray:

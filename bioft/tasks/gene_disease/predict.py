@@ -13,6 +13,7 @@ from accelerate.utils import gather_object
 from bioft.datasets.hpo import context
 from bioft.errors import BioftError
 from bioft.hub import pull
+from bioft.metrics.combination import FEW_SHOT
 from bioft.models import base as models, embedded, sharding
 from bioft.storage import runs
 from bioft.task import BASE, FINE_TUNED
@@ -55,6 +56,25 @@ def score_pairs(
 def score_splits(model: Any, prompts: PairPrompts, dataset: Mapping[str, Dataset]) -> dict[str, np.ndarray]:
     """The scores of validation (for the threshold) and test, by split."""
     return {split: score_pairs(model, prompts, dataset[split], progress=split) for split in ("validation", "test")}
+
+
+def score_base(
+    model: Any, prompts: PairPrompts, few_shot: PairPrompts | None, dataset: Mapping[str, Dataset]
+) -> dict[str, np.ndarray]:
+    """The base model's scores by split, and those after examples by "few_shot/" and split."""
+    scores = score_splits(model, prompts, dataset)
+    if few_shot is not None:
+        scores |= {f"{FEW_SHOT}/{split}": its for split, its in score_splits(model, few_shot, dataset).items()}
+    return scores
+
+
+def by_system(base_scores: Mapping[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
+    """What `score_base` gives, by system."""
+    found: dict[str, dict[str, np.ndarray]] = {}
+    for name, scores in base_scores.items():
+        system, _, split = name.rpartition("/")
+        found.setdefault(system or BASE, {})[split] = scores
+    return found
 
 
 def whole_model(trainer: Any, base: embedded.BaseModel, quantized: bool, dtype: torch.dtype, directory: Path) -> Any:
@@ -149,6 +169,14 @@ def predict_base(model: Any, dataset: Any, record: Mapping[str, Any], progress: 
     with model[0].disable_adapter():
         scores = score_pairs(model[0], model[1], rows, progress=progress)
     return predictions(rows, scores, thresholds(record).get(BASE))
+
+
+def predict_few_shot(model: Any, dataset: Any, record: Mapping[str, Any], progress: str | None = None) -> pd.DataFrame:
+    """As `predict_base`, after the examples that the run's base model read."""
+    prompts = model[1].with_shots(dataset["train"], record["scoring"]["few_shot"], model[0].config)
+    with model[0].disable_adapter():
+        scores = score_pairs(model[0], prompts, dataset["test"], progress=progress)
+    return predictions(dataset["test"], scores, thresholds(record).get(FEW_SHOT))
 
 
 def predict_pairs(

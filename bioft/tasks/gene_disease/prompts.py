@@ -3,6 +3,7 @@
 A style fixes the words, the two answers (verbalizers) and whether the tokenizer's chat template is used.
 """
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -63,6 +64,7 @@ class PairPrompts:
         self.tokenizer = tokenizer
         self.context = context
         self.described: dict[str, Any] | None = None
+        self.shots: list[dict[str, Any]] = []
         self.has_system_role = style == "chat" and self._renders([{"role": "system", "content": "?"}])
 
     def _renders(self, head: list[Message]) -> bool:
@@ -130,9 +132,37 @@ class PairPrompts:
             return len(self.tokenizer.apply_chat_template(whole, return_dict=True)["input_ids"])
         return len(self.tokenizer(whole)["input_ids"]) + 1
 
+    def with_shots(self, train: Dataset, n: int, config: Any) -> "PairPrompts":
+        """The same prompts after the first `n` training pairs, as many of either label, with their answers.
+
+        BioftError: one pair only, fewer in training, or more than the window of a model of this configuration takes.
+        """
+        of_label = ([i for i, label in enumerate(train["label"]) if label == wanted][: n // 2] for wanted in (0, 1))
+        rows = sorted(i for its in of_label for i in its)
+        if n < 2 or n % 2 or len(rows) < n:
+            raise BioftError(f"few_shot is {n}: give an even number up to that of pairs of either label in training.")
+        found = copy.copy(self)
+        found.shots = [self.example(train[i], training=True) for i in rows]
+        window = getattr(config.get_text_config(), "max_position_embeddings", None)
+        pair = train[rows[-1]]
+        needed = len(found.token_ids([pair["gene"]], [pair["disease"]])[0]) + 1
+        if window is not None and needed > window:
+            raise BioftError(f"few_shot is {n}: such a prompt takes {needed:,} tokens, the model reads {window:,}.")
+        return found
+
+    def _after_shots(self, prompt: str | list[Message]) -> str | list[Message]:
+        if isinstance(prompt, str):
+            return "".join(f"{shot['prompt']}{shot['completion']}\n\n" for shot in self.shots) + prompt
+        turns = [message for shot in self.shots for message in (*shot["prompt"], *shot["completion"])]
+        whole = [*turns, *prompt]
+        return [message for place, message in enumerate(whole) if place == 0 or message["role"] != "system"]
+
     def token_ids(self, genes: list[str], diseases: list[str]) -> list[list[int]]:
         """The prompts' tokens, one list a pair, just as TRL tokenizes them for training."""
-        return [ids for _, ids, _ in self._fitted(list(zip(genes, diseases, strict=True)))]
+        fitted = self._fitted(list(zip(genes, diseases, strict=True)))
+        if self.shots:
+            return self._ids([self._after_shots(prompt) for prompt, _, _ in fitted])
+        return [ids for _, ids, _ in fitted]
 
     def _fitted(
         self, pairs: Sequence[tuple[str, str]], withheld: Sequence[str] = ()

@@ -13,7 +13,7 @@ import pandas as pd
 from datasets import Dataset, DatasetDict
 from rich import box, table
 
-from bioft.datasets.gene_disease.baselines import SIDES
+from bioft.datasets.gene_disease.baselines import GENE_DISEASE, SIDES
 from bioft.datasets.recorded import recorded_data, recorded_splits
 from bioft.errors import BioftError, nearest
 from bioft.hub import pull
@@ -115,7 +115,7 @@ def test(run: str | Path, side: str, queries: int, top: int) -> tuple[dict[str, 
 
 def combined_columns() -> list[str]:
     """What `score_pairs` says of a pair beside its names and answer: the model, each baseline, what is unknown."""
-    return [MODEL, *TASK.baselines, NOT_TRAINED]
+    return [MODEL, *GENE_DISEASE, combination.TOGETHER, NOT_TRAINED]
 
 
 def combined(

@@ -51,9 +51,7 @@ def score(
         return np.zeros(0)
     if any(not prompt for prompt in prompts):
         raise BioftError("An empty prompt cannot be scored.")
-    if batch_tokens is None:
-        on_cpu = model.get_output_embeddings().weight.device.type == "cpu"
-        batch_tokens = CPU_BATCH_TOKENS if on_cpu else GPU_BATCH_TOKENS
+    batch_tokens = batch_tokens or tokens_at_once(model)
     with evaluating(model):
         if len(answers[0]) == len(answers[1]) == 1:
             prefix = shared_prefix(prompts) if reuse_prefix else []
@@ -62,6 +60,12 @@ def score(
             # What two answers have in common changes nothing, but their lengths may differ: full log-probabilities.
             logits = _answer_log_probabilities(model, prompts, answers, batch_tokens, progress)
     return 1 / (1 + np.exp(logits[:, 1] - logits[:, 0]))
+
+
+def tokens_at_once(model: Any) -> int:
+    """Padded tokens in one forward pass that suit the device of a model."""
+    on_cpu = model.get_output_embeddings().weight.device.type == "cpu"
+    return CPU_BATCH_TOKENS if on_cpu else GPU_BATCH_TOKENS
 
 
 def _answer_logits(
@@ -104,24 +108,34 @@ def _answer_log_probabilities(
     model: Any, prompts: list[list[int]], answers: list[list[int]], batch_tokens: int, progress: str | None
 ) -> np.ndarray:
     """Summed log-probabilities of two answers of any length, shape `(n, 2)`."""
-    result = np.zeros((len(prompts), 2))
+    made = (completions(model, prompts, [answer] * len(prompts), batch_tokens, progress) for answer in answers)
+    return np.stack([sums for sums, _ in made], axis=1)
+
+
+@torch.inference_mode()
+def completions(
+    model: Any, prompts: list[list[int]], answers: list[list[int]], batch_tokens: int, progress: str | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of each prompt with its own answer the answer's log-probability, and whether it is what is most probable
+    (greedily, token by token); both of shape `(n,)`.
+    """
+    sums, greedy = np.zeros(len(prompts)), np.zeros(len(prompts), dtype=bool)
     backbone, head = backbone_of(model), model.get_output_embeddings()
     device = head.weight.device
-    for column, answer in enumerate(answers):
-        rows = [prompt + answer for prompt in prompts]
-        batches = batches_by_length(list(map(len, rows)), batch_tokens)
-        for batch in track(batches, progress):
-            ids = _pad([rows[index] for index in batch], device)
-            hidden = backbone(input_ids=ids, use_cache=False).last_hidden_state
-            # The token at position p is predicted from position p - 1.
-            first = torch.tensor([len(prompts[index]) - 1 for index in batch], device=device)
-            positions = first[:, None] + torch.arange(len(answer), device=device)
-            hidden = hidden[torch.arange(len(batch), device=device)[:, None], positions]
-            log_probabilities = postprocess(model, head(hidden).float()).log_softmax(-1)
-            tokens = torch.tensor(answer, device=device).expand(len(batch), -1)
-            picked = log_probabilities.gather(-1, tokens[..., None]).squeeze(-1)
-            result[batch, column] = picked.sum(-1).cpu().numpy()
-    return result
+    rows = [prompt + answer for prompt, answer in zip(prompts, answers, strict=True)]
+    for batch in track(batches_by_length(list(map(len, rows)), batch_tokens), progress):
+        hidden = backbone(input_ids=_pad([rows[index] for index in batch], device), use_cache=False).last_hidden_state
+        # The token at position p is predicted from position p - 1.
+        lengths = torch.tensor([len(answers[index]) for index in batch], device=device)
+        of_row = torch.repeat_interleave(torch.arange(len(batch), device=device), lengths)
+        places = [len(prompts[index]) - 1 + place for index in batch for place in range(len(answers[index]))]
+        tokens = torch.tensor([token for index in batch for token in answers[index]], device=device)
+        logits = postprocess(model, head(hidden[of_row, torch.tensor(places, device=device)]).float())
+        picked = logits.log_softmax(-1).gather(-1, tokens[:, None]).squeeze(-1)
+        sums[batch] = torch.zeros(len(batch), device=device).index_add(0, of_row, picked).cpu().numpy()
+        wrong = torch.zeros(len(batch), device=device).index_add(0, of_row, (logits.argmax(-1) != tokens).float())
+        greedy[batch] = (wrong == 0).cpu().numpy()
+    return sums, greedy
 
 
 @contextmanager

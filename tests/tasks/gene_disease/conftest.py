@@ -17,6 +17,8 @@ def combined_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     options = {
         "context": "both",
         "gene_context": texts,
+        "few_shot": 4,
+        "memorisation_probe": 20,
         "model_name_or_path": write_model(folder / "model"),
         "dataset": "ctd",
         "dataset_path": write_ctd(folder / "CTD_curated_genes_diseases.csv"),
