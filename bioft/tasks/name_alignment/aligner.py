@@ -21,6 +21,8 @@ COLUMNS = ("id", "name", "match_id", "match_name", "probability", "decision", "r
 NaN where there is no name to judge by. `candidates`: the next best ids, joined by "|"."""
 MATCH, REVIEW, NO_MATCH = "match", "review", "no match"
 SHOWN_CANDIDATES = 4
+LEAST = 0.8
+"""How probable an answer is by itself that nobody checks, however often all such answers together are right."""
 _CHEMISTRY = ("formula", "charge")
 _COLUMNS = ("name", *_CHEMISTRY)
 _LEAST = 1e-6
@@ -73,7 +75,7 @@ class Aligner:
 
         Args:
             target_precision: how often a decision that nobody checks is to be right. The thresholds for it are chosen
-                on the validation names of the scorer; answers below them are for review.
+                on the validation names of the scorer; answers below them, or below `LEAST`, are for review.
             one_to_one: give no id of the namespace to two names, so that the answers together are as probable as can
                 be. Rows with the same name, formula and charge are one compound and get the same.
 
@@ -103,7 +105,8 @@ class Aligner:
                 for identifier, ranked in zip(best, every, strict=True)
             ]
         thresholds = {
-            match: self.scorer.threshold(match=match, target_precision=target_precision) for match in (True, False)
+            match: max(LEAST, self.scorer.threshold(match=match, target_precision=target_precision))
+            for match in (True, False)
         }
         nameless = metabolites["name"].map(self.finder.reading.text) == ""
         resolved = resolve_ids(metabolites["id"][nameless], self.namespace) if nameless.any() else []

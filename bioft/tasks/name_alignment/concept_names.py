@@ -18,8 +18,9 @@ from bioft.tasks.name_alignment.words import WORDS
 N_GRAMS = "n_grams.npz"
 SAMPLED = 4_000
 """Names that the scorer is fitted on."""
-SEEN, ABSENT = 0.2, 0.2
-"""Of them the fractions that stay in the namespace, and whose concept is taken out of it: "no match" is right."""
+SEEN, ABSENT = 0.6, 0.1
+"""Of them the fractions that stay in the namespace, as most mentions in texts are names of it, and whose concept is
+taken out of it: "no match" is right."""
 LEAST_ANNOTATED = 500
 """From so many annotated mentions on, these are what is held out: what is written in texts."""
 
@@ -38,13 +39,14 @@ def fit_scorer(table: pd.DataFrame, finder: CandidateFinder, seed: int = 0) -> S
     BioftError: hardly any concept has two names, so that none can be held out.
     """
     rng = np.random.default_rng(seed)
-    several = table["id"].duplicated(keep=False)
+    key = finder.reading.key
+    shared = table["name"].map(key).duplicated(keep=False)  # of several concepts: what is right is not known
+    several = table["id"].duplicated(keep=False) & ~shared
     annotated = several & (table["kind"] == ANNOTATED)
     rows = np.flatnonzero(annotated if annotated.sum() >= LEAST_ANNOTATED else several)
     chosen = rng.permutation(rows)[:SAMPLED]
     part = rng.random(len(chosen))
     asked = table.iloc[chosen]
-    key = finder.reading.key
     pairs: list[Pairs] = []
     golds = []
     found = finder.find(asked["name"].tolist(), 3 * BY_N_GRAMS)
