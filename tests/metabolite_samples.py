@@ -15,6 +15,18 @@ PUBLISHED_CASES = (
 )
 """Names that are not in BiGG, and what BioMegatron took them for before it was trained (README of MetaAlignGen)."""
 
+SHORT_FORMS = {
+    "ATP(4-)": "atp", "NADPH": "nadph", "NAD+": "nad", "NADH": "nadh", "NADP+": "nadp", "GSH": "gthrd",
+    "L-Ala": "ala__L", "G6P": "g6p", "acetyl coenzyme A": "accoa", "GABA": "4abut", "Acetyl-CoA": "accoa",
+    "alpha-ketoglutarate": "akg", "2-oxoglutarate(2-)": "akg", "PEP": "pep", "F6P": "f6p", "FADH2": "fadh2",
+    "CO2": "co2", "H2O": "h2o", "H+": "h", "GTP(4-)": "gtp", "ADP(3-)": "adp", "D-glucose": "glc__D",
+    "L-Glu": "glu__L", "pyruvate(1-)": "pyr", "UDP-Glc": "udpg", "AMP": "amp", "Pi": "pi", "PPi": "ppi",
+    "GSSG": "gthox", "FAD": "fad", "CoA-SH": "coa", "dihydroxyacetone phosphate": "dhap", "DHAP": "dhap",
+    "fructose 1,6-bisphosphate": "fdp", "SAM": "amet", "S-adenosylmethionine": "amet", "oxaloacetate(2-)": "oaa",
+    "Mg2+": "mg2", "O2": "o2", "ammonium": "nh4",
+}  # fmt: skip
+"""Names of central metabolism as texts have them, with their ids in BiGG."""
+
 
 def namespace(extra: tuple[tuple[str, str], ...] = ()) -> pd.DataFrame:
     """64 names, an id each, with formulas for none of them."""

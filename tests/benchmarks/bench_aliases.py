@@ -16,12 +16,15 @@ import pandas as pd
 
 from bioft.datasets.metabolites import build
 from bioft.datasets.metabolites.names import normalise
-from bioft.datasets.metabolites.namespaces import with_synonyms
+from bioft.datasets.metabolites.namespaces import read_namespace, with_synonyms
+from bioft.datasets.metabolites.tables import Row, to_table
 from bioft.metrics.estimation import estimates
 from bioft.metrics.estimation.groups import Groups
 from bioft.tasks.name_alignment.aligner import Aligner, candidate_pairs
 from bioft.tasks.name_alignment.candidates import CandidateFinder
+from bioft.tasks.name_alignment.files import load_aligner
 from bioft.tasks.name_alignment.scorer import Scorer, is_right
+from tests.metabolite_samples import SHORT_FORMS
 
 
 def measure(known: pd.DataFrame, validation: pd.DataFrame, test: pd.DataFrame) -> None:
@@ -57,6 +60,10 @@ def main() -> None:
     kept = [row < len(known) or normalise(name) not in asked for row, name in enumerate(rich["name"])]
     print("and ModelSEED's, but for the names that are asked:")
     measure(rich[kept].reset_index(drop=True), validation, test)
+    forms = to_table(Row(name, name) for name in SHORT_FORMS)
+    for name in ("bigg.metabolite.tsv.gz", "Unique_ModelSEED_Compound_Names.txt.gz"):
+        found = load_aligner(read_namespace(folder / name)).align(forms)
+        print(f"{name}: {(found['decision'] == 'match').sum()} of {len(forms)} short and usual names are a match")
 
 
 if __name__ == "__main__":

@@ -20,14 +20,14 @@ from bioft import metrics
 from bioft.cli import main as cli
 from bioft.datasets.metabolites import build as metabolites
 from bioft.datasets.metabolites.models import read_model
-from bioft.datasets.metabolites.namespaces import BIGG_URL
+from bioft.datasets.metabolites.namespaces import BIGG_URL, read_namespace
 from bioft.errors import BioftError
 from bioft.tasks.name_alignment import files as alignment_files, scorer as alignment_scorer
 from bioft.tasks.name_alignment.aligner import COLUMNS, Aligner, assign, candidate_pairs
 from bioft.tasks.name_alignment.candidates import CandidateFinder
 from bioft.tasks.name_alignment.features import FEATURES, SIMILARITY, Metabolite, pair_features, reasons
 from bioft.tasks.name_alignment.scorer import EMBEDDED, Candidate, Logistic, Scorer, load
-from tests.metabolite_samples import PUBLISHED_CASES, namespace, queries, table
+from tests.metabolite_samples import PUBLISHED_CASES, SHORT_FORMS, namespace, queries, table
 
 
 @pytest.fixture(scope="module")
@@ -353,6 +353,14 @@ def test_command_on_a_list_of_names(tmp_path: Path) -> None:
 def test_the_command_line_stays_light() -> None:
     code = "import sys, bioft.cli.main; sys.exit(bool({'torch', 'pandas', 'cobra'} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_short_and_charged_forms_match_in_bigg(shared_data: Path) -> None:
+    known = read_namespace(shared_data / "metabolites" / "bigg.metabolite.tsv.gz")
+    found = align(alignment_files.load_aligner(known), list(SHORT_FORMS))
+    assert found["match_id"].tolist() == list(SHORT_FORMS.values())
+    assert found[found["decision"] != "match"]["name"].tolist() == ["D-glucose"], "two ids have this name"
+    assert align(alignment_files.load_aligner(known[known["id"] == "pi"]), ["PI"])["match_id"].tolist() == [""]
 
 
 def test_real_names_reach_the_figures(shared_data: Path) -> None:
