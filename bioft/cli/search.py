@@ -155,40 +155,59 @@ def search(
         raise BioftError("--trec and --qrels are for many queries. Give them with --input.")
     if queries is not None and not (trec or qrels or as_json):
         raise BioftError("Say what to do with what many queries find: --trec, --qrels or --json.")
-    from bioft.search import evaluate, index as search_index
+    from bioft.search import index as search_index
     from bioft.search.near_duplicates import near_duplicates as find_near_duplicates
 
-    if trec is not None:
-        check_new_file(trec, queries, overwrite)
-    many = {"": query} if queries is None else evaluate.read_queries(queries)
-    judged = None if qrels is None else evaluate.read_qrels(qrels)
-    opened = search_index.open_index(index)
     if near_duplicates:
-        _print_found([each._asdict() for each in find_near_duplicates(opened, threshold)], as_json)
+        pairs = find_near_duplicates(search_index.open_index(index), threshold)
+        _print_found([each._asdict() for each in pairs], as_json)
         return
-    texts = list(many.values())
-    vectors = None if words else search_index.load_encoder_of(opened, model).encode_queries(texts)
-    ways = {"words": (None, texts), "meaning": (vectors, None), "hybrid": (vectors, texts)}
-    name = "words" if words else "meaning" if meaning else "hybrid"
-    k = k or (10 if queries is None else evaluate.FOUND)
+    filters = {"from_year": from_year, "to_year": to_year, "mesh": mesh or ()}
+    way = "words" if words else "meaning" if meaning else "hybrid"
+    if queries is not None:
+        if trec is not None:
+            check_new_file(trec, queries, overwrite)
+        _search_many(index, model, way, queries, k, filters, trec, qrels, as_json)
+        return
+    opened = search_index.open_index(index)
+    vector = None if words else search_index.load_encoder_of(opened, model).encode_query(query)
+    hits = opened.search(vector, k or 10, "" if meaning else query, **filters)
+    _print_hits(_with_sentences(opened, query, hits), query, as_json)
+
+
+def _search_many(
+    index: Path,
+    model: str | None,
+    way: str,
+    queries: Path,
+    k: int | None,
+    filters: dict[str, Any],
+    trec: Path | None,
+    qrels: Path | None,
+    as_json: bool,
+) -> None:
+    """Search for the queries of a file; write, measure or print what is found."""
+    from bioft.search import evaluate, index as search_index
+
+    many, judged = evaluate.read_queries(queries), None if qrels is None else evaluate.read_qrels(qrels)
+    opened, texts = search_index.open_index(index), list(many.values())
+    vectors = None if way == "words" else search_index.load_encoder_of(opened, model).encode_queries(texts)
+    given = {"hybrid": (vectors, texts), "words": (None, texts), "meaning": (vectors, None)}
 
     def find(way: str) -> dict[str, list[Any]]:
-        ranked = opened.search_all(*ways[way], k, from_year=from_year, to_year=to_year, mesh=mesh or ())
-        return dict(zip(many, ranked, strict=True))
+        return dict(zip(many, opened.search_all(*given[way], k or evaluate.FOUND, **filters), strict=True))
 
-    found = find(name)
+    found = find(way)
     if trec is not None:
-        evaluate.write_trec(trec, found, f"bioft-{name}")
+        evaluate.write_trec(trec, found, f"bioft-{way}")
         typer.echo(f"{sum(map(len, found.values())):,} results of {len(found):,} queries written to {trec}", err=True)
     if judged is not None:
-        systems = {name: found} | ({way: find(way) for way in ("words", "meaning")} if name == "hybrid" else {})
-        measures = evaluate.measure(judged, systems)
+        halves = ("words", "meaning") if way == "hybrid" else ()
+        measures = evaluate.measure(judged, {way: found} | {half: find(half) for half in halves})
         if as_json:
             typer.echo(json.dumps(measures, indent=2, ensure_ascii=False))
         else:
             _print_measures(evaluate.in_words(measures), measures["not_asked"])
-    elif queries is None:
-        _print_hits(_with_sentences(opened, query, found[""]), query, as_json)
     elif as_json:
         for identifier, hits in found.items():
             told = {"id": identifier, "found": _with_sentences(opened, many[identifier], hits)}

@@ -1,6 +1,6 @@
 """Does search by words and meaning together find more than either? On terms of HPO and articles of PubMed.
 
-    python tests/benchmarks/bench_hybrid.py --pubmed FOLDER [--model embedded:all-minilm-l6-v2] [--terms 2500]
+    python tests/benchmarks/bench_hybrid.py --pubmed FOLDER [--model embedded:all-minilm-l6-v2] [--terms 1500]
 
 Synonyms of HPO (exact ones that no other term has) look for their term among terms with their definitions; MeSH
 headings look for the articles that have them, among the articles. Half of the queries, drawn by term or heading,
@@ -53,9 +53,9 @@ class Asked:
 
     def __init__(
         self, name: str, encoder: SearchEncoder, articles: list[IndexedArticle], queries: Queries, folder: Path
-    ):
+    ) -> None:
         self.name, self.queries = name, queries
-        self.index, _ = search_index.index_articles(place / name, encoder, articles, progress=name)
+        self.index, _ = search_index.index_articles(folder / name, encoder, articles, progress=name)
         # By what is looked for, so that synonyms of one term are in one half.
         groups = {query: min(its) if name == "hpo" else query for query, its in queries.items()}
         names = sorted(set(groups.values()))
@@ -76,7 +76,7 @@ class Asked:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="embedded:all-minilm-l6-v2")
-    parser.add_argument("--terms", type=int, default=2500, help="terms of HPO, drawn at random")
+    parser.add_argument("--terms", type=int, default=1500, help="terms of HPO, drawn at random")
     parser.add_argument("--pubmed", type=Path, required=True, help="folder of PubMed XML")
     arguments = parser.parse_args()
     encoder = load_encoder(arguments.model)
