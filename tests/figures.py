@@ -27,6 +27,8 @@ from bioft.datasets.recorded import recorded_data
 from bioft.metrics.report import interval_text
 from bioft.storage import runs
 from bioft.storage.environment import git_state
+from bioft.storage.files import file_sha256
+from bioft.tasks.text_labels import evaluate as text_evaluation
 from tests.verify.forging import Forged
 
 RESULTS = Path(__file__).resolve().parents[1] / "recipes" / "results"
@@ -62,7 +64,8 @@ def keep(directory: Path, path: Path) -> None:
 def restate(path: Path) -> None:
     """State again what follows from kept predictions and the data: figures, comparisons, analyses, audit."""
     record, kept = json.loads(path.read_text(encoding="utf-8")), path.with_suffix("")
-    before, record["schema_version"] = record["schema_version"], runs.SCHEMA_VERSION
+    before = record.get("restated", {}).get("from_schema", record["schema_version"])
+    record["schema_version"] = runs.SCHEMA_VERSION
     data = recorded_data(kept, record, rebuild=True)
     run = Forged(kept, record, data)
     evaluate = run.run.of_task("evaluate", "audit")
@@ -73,6 +76,9 @@ def restate(path: Path) -> None:
     for part, its in details.items():  # that of what was not stored stays
         if isinstance(its, dict):
             record["details"][part] = its | record["details"].get(part, {})
+    if (report := kept / text_evaluation.REPORT).is_file():
+        report.write_text(text_evaluation.report(run.predictions, record), encoding="utf-8")
+        record["files"][report.name] = file_sha256(report)
     record["restated"] = {"from_schema": before, "git_commit": git_state()["git_commit"]}
     path.write_text(json.dumps(record, ensure_ascii=False) + "\n", encoding="utf-8")
 
