@@ -36,6 +36,7 @@ MOST = 100_000
 """Texts of a split that are looked at, which takes half a minute."""
 _BATCH = 2_000
 _Keys = NDArray[Any]
+_NONE = np.zeros(0, np.int32)
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+")
 _NUMBER = re.compile(r"\b\d+")
 """Not those at the end of a name: BRCA1 is not BRCA2."""
@@ -114,22 +115,25 @@ class Texts:
             in_band = [rows.find(band) for rows, band in zip(self.bands, _bands(digests), strict=True)]
             in_sentence, first = self.sentences.find(keys), np.searchsorted(of, np.arange(len(batch) + 1))
             for row, text in enumerate(folded):
-                alike = np.concatenate([self.bands[i].rows[lo[row] : hi[row]] for i, (lo, hi) in enumerate(in_band)])
-                ends = (its[first[row] : first[row + 1]] for its in in_sentence)
-                sharing = [self.sentences.rows[lo:hi] for lo, hi in zip(*ends, strict=True) if hi - lo <= COMMON]
-                near = self._nearest(text, digests[row], alike, np.concatenate([alike[:0], *sharing]))
+                near = self._same(text)
+                if near is None and _is_long(text):
+                    alike = [self.bands[i].rows[lo[row] : hi[row]] for i, (lo, hi) in enumerate(in_band)]
+                    ends = (its[first[row] : first[row + 1]] for its in in_sentence)
+                    sharing = [self.sentences.rows[lo:hi] for lo, hi in zip(*ends, strict=True) if hi - lo <= COMMON]
+                    near = self._nearest(text, digests[row], np.concatenate(alike), np.concatenate([_NONE, *sharing]))
                 if near is not None:
                     found.append((start + row, *near))
         return found
 
-    def _nearest(self, folded: str, digest: _Keys, alike: _Keys, sharing: _Keys) -> tuple[int, str] | None:
-        """The text that this one is nearly, of those that have a band and of those that have a sentence of it."""
+    def _same(self, folded: str) -> tuple[int, str] | None:
+        """The text that is this one, of long ones but for numbers."""
         if (of := self.folded.get(hash(folded))) is not None:
             return of, "folded"
-        if not _is_long(folded):
-            return None
-        if (of := self.without_numbers.get(hash(_without_numbers(folded)))) is not None:
-            return of, "numbers"
+        of = self.without_numbers.get(hash(_without_numbers(folded))) if _is_long(folded) else None
+        return None if of is None else (of, "numbers")
+
+    def _nearest(self, folded: str, digest: _Keys, alike: _Keys, sharing: _Keys) -> tuple[int, str] | None:
+        """The text that this one is nearly, of those that have a band and of those that have a sentence of it."""
         shingles = _shingles(folded)
         # The share of hashes that agree estimates the overlap (standard error .05); far below ALIKE it is none.
         for of in self._likeliest(alike, digest, (ALIKE - 0.2) * HASHES):
