@@ -47,6 +47,8 @@ ELSEWHERE = {
     "bioft download pubmed": "cli/test_pubmed_commands.py::test_from_a_query_to_pairs",
     "bioft download trials": "datasets/trials/test_download.py::test_the_command_fetches_and_builds",
     "bioft mteb": "tasks/retrieval/test_mteb.py::test_the_command",
+    "bioft predict runs/sft_gda/default --combined": "tasks/gene_disease/test_combined.py::"
+    "test_pairs_of_a_file_get_the_combined_score_of_the_run",
     "bioft rank runs/sft_gda/default --disease": "tasks/gene_disease/test_rank.py::"
     "test_all_candidates_are_ranked_by_the_combined_score",
     "bioft rank runs/sft_gda/default --gene": "tasks/gene_disease/test_rank.py::"
@@ -62,6 +64,10 @@ ELSEWHERE = {
     "bioft train joint_ner_re chemdisgene": f"recipes/test_joint_ner_re.py::{PRESETS}",
     "bioft train mlm trials": f"recipes/test_mlm.py::{PRESETS}",
     "bioft train sequence_classification bc5cdr": f"recipes/test_sequence_classification.py::{PRESETS}",
+    "bioft train sft_gda --few_shot": "tasks/gene_disease/test_base_model.py::"
+    "test_few_shot_is_a_row_of_the_run_and_is_made_again",
+    "bioft train sft_gda --negatives degree_matched --validation_size": "tasks/gene_disease/test_context.py::"
+    "test_a_run_with_context_answers_with_and_without_bioft",
     "bioft train sft_gda --processes": "cli/test_train.py::"
     "test_several_processes_and_a_configuration_are_launched_by_accelerate",
     "bioft train sft_gda llama3_8b": "recipes/test_sft_gda.py::test_every_gpu_preset_trains_the_intended_modules",

@@ -16,7 +16,10 @@ def values(record: Mapping[str, Any]) -> dict[str, Any]:
         found = {"prompt": scoring["prompt"], "needs_torch": True}
         if "context" in scoring:
             source = "\n\n".join(inspect.getsource(each) for each in (context.grams, context.about))
-            found |= {"about": source.replace(": Any", "").rstrip(), "context_file": context.FILE}
+            found |= {
+                "about": source.replace(": Any = ", "=").replace(": Any", "").rstrip(),
+                "context_file": context.FILE,
+            }
         return found
     # Before prompts were recorded: of a chat template it is not known how it takes an instruction.
     if style is None or style.system is not None:
