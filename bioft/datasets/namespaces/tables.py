@@ -10,7 +10,7 @@ from bioft.errors import BioftError
 from bioft.storage.tables import delimiter_of, fields_of
 from bioft.storage.text_lines import TextLines
 
-HINT = "Give a table with the columns id and name, and synonyms (joined by |), parents and alternative_ids if any."
+HINT = "A table needs the columns id and name; synonyms (joined by |), parents and alternative_ids are read too."
 _MISSING = {"", "-"}
 _MRCONSO_FIELDS, _CUI = 18, "C"
 

@@ -109,7 +109,7 @@ def summary(table: pd.DataFrame, target_precision: float) -> Table:
         REVIEW: "to be checked by hand: the best answer is not certain enough",
         NO_MATCH: f"not in the namespace; of such answers together {target_precision:.0%} or more",
     }
-    shown = Table("decision", title=f"{len(table):,} metabolites", title_justify="left")
+    shown = Table("decision", title=f"{len(table):,} names", title_justify="left")
     shown.add_column("n", justify="right")
     shown.add_column("meaning", overflow="fold")
     for decision, meaning in meanings.items():
