@@ -49,8 +49,8 @@ EXPANSION_SEARCH = 128
 """Candidates that a search keeps: more find more of the true neighbours and take longer."""
 EXACT_UP_TO = 10_000
 """As many articles are compared one by one, which misses nothing."""
-DEPTH, CONSTANT, WEIGHT_OF_MEANING = 100, 60.0, 0.5
-"""How many that words and meaning find each are fused, and the constant and the weight of `fuse_ranks`."""
+DEPTH, CONSTANT, WEIGHT_OF_MEANING = 100, 5.0, 0.5
+"""How many of each half are fused, and constant and weight of `fuse_ranks`: chosen on MeSH headings (bench_hybrid)."""
 
 
 class Hit(NamedTuple):
@@ -159,11 +159,11 @@ class SearchIndex:
     def _by_meaning(self, vectors: NDArray[np.float32], k: int, rows: NDArray[np.int64] | None) -> list[list[int]]:
         candidates = len(self) if rows is None else len(rows)
         ranked: list[list[int]] = [[] for _ in vectors]
-        if candidates > EXACT_UP_TO:
+        if rows is None or candidates > EXACT_UP_TO:
             # As many as hold k that pass the filter, twice over; where they don't, all that pass are compared.
             fetched = min(k if rows is None else 2 * k * len(self) // candidates, len(self))
             for each, vector in zip(ranked, vectors, strict=True):
-                keys = self.vectors.search(vector, fetched).keys.astype(np.int64)
+                keys = self.vectors.search(vector, fetched, exact=candidates <= EXACT_UP_TO).keys.astype(np.int64)
                 passed = keys if rows is None else keys[np.isin(keys, rows)]
                 each.extend(passed[:k].tolist())
         if lacking := [number for number, each in enumerate(ranked) if len(each) < k]:

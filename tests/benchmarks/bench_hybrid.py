@@ -1,6 +1,6 @@
 """Does search by words and meaning together find more than either? On terms of HPO and articles of PubMed.
 
-    python tests/benchmarks/bench_hybrid.py --pubmed FOLDER [--model embedded:all-minilm-l6-v2] [--terms 1500]
+    python tests/benchmarks/bench_hybrid.py [--pubmed FOLDER] [--terms 800] [--model embedded:all-minilm-l6-v2]
 
 Synonyms of HPO (exact ones that no other term has) look for their term among terms with their definitions; MeSH
 headings look for the articles that have them, among the articles. Half of the queries, drawn by term or heading,
@@ -76,15 +76,14 @@ class Asked:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="embedded:all-minilm-l6-v2")
-    parser.add_argument("--terms", type=int, default=1500, help="terms of HPO, drawn at random")
-    parser.add_argument("--pubmed", type=Path, required=True, help="folder of PubMed XML")
+    parser.add_argument("--terms", type=int, default=800, help="terms of HPO, drawn at random; 0 for none")
+    parser.add_argument("--pubmed", type=Path, help="folder of PubMed XML; without it HPO alone")
     arguments = parser.parse_args()
     encoder = load_encoder(arguments.model)
     with tempfile.TemporaryDirectory() as place:
-        collections = [
-            Asked("pubmed", encoder, *pubmed_collection(arguments.pubmed), Path(place)),
-            Asked("hpo", encoder, *hpo_collection(arguments.terms), Path(place)),
-        ]
+        made = {} if arguments.pubmed is None else {"pubmed": pubmed_collection(arguments.pubmed)}
+        made |= {"hpo": hpo_collection(arguments.terms)} if arguments.terms else {}
+        collections = [Asked(name, encoder, *each, Path(place)) for name, each in made.items()]
         chosen: dict[tuple[float, float], list[float]] = {}
         for pair in itertools.product(CONSTANTS, WEIGHTS):
             search_index.CONSTANT, search_index.WEIGHT_OF_MEANING = pair
