@@ -22,9 +22,12 @@ KNOWN = [
     r"Dataset .*, built by .*",
     r"(The threshold is|Thresholds are|The thresholds? of) .*: validation has .*",
     r"\S+ has no head for masked tokens: a new one, tied to its embeddings, is trained\.",
+    r"Prompts give context \(context\.json\): .*\.",
     r"The model and the namespaces .*|Reading the [\d,]+ names of the namespace once.*",
     # What was found.
     r"The fine-tuned model (is significantly|does not differ) .* \(paired test.*n = [\d,]+\)\.",
+    r"To all baselines together the model adds .*\.",
+    r"Has the base model read the data\? .*\.",
     r"Accuracy on hidden tokens of held-out texts: .*\.",
     r"[\d,]+ of [\d,]+ test texts have a near neighbour in training \(.*\)\..*",
     r"[\w ,]+: \S+, against \S+ of the run .*\.",

@@ -20,7 +20,7 @@ from bioft.storage import runs
 from bioft.storage.files import file_sha256
 from bioft.tasks.gene_disease import evaluate, predict as prediction
 from bioft.tasks.gene_disease.prompts import PairPrompts
-from tests import snippets
+from tests import said, snippets
 from tests.tiny import write_model
 
 EVERYTHING = 10**6
@@ -110,6 +110,7 @@ def test_the_texts_of_a_file_are_those_of_genes_of_the_data(tmp_path: Path, capl
 
 
 def test_a_run_with_context_answers_with_and_without_bioft(combined: Path) -> None:
+    said.check(combined)
     splits, record = recorded_data(combined, runs.read(combined)).splits, runs.read(combined)
     assert record["scoring"]["context"]["kind"] == "both"
     table = pd.read_parquet(combined / runs.PREDICTIONS)
