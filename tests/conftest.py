@@ -6,10 +6,12 @@ import sys
 from collections.abc import Generator, Iterator
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.browser import executable
 from tests.drawing import without_drawing
 from tests.hub_server.server import HubServer
 
@@ -30,6 +32,17 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real data not found at {folder} (set BIOFT_SHARED_DATA)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A Chromium; tests that need it skip without one."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=executable(playwright), args=["--no-sandbox"])
+        yield opened
+        opened.close()
 
 
 @pytest.fixture

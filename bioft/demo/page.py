@@ -35,6 +35,7 @@ THEME = gr.themes.Soft(
     block_label_background_fill_dark="*primary_800",
     block_title_background_fill_dark="*primary_800",
     body_text_color_subdued="*neutral_600",
+    body_text_color_subdued_dark="*neutral_300",
     link_text_color_dark="*primary_300",
     color_accent="*primary_700",
     slider_color="*primary_700",

@@ -1,7 +1,7 @@
 """What every page keeps, whatever it shows: one style sheet, names for all that is drawn, and no request to anywhere.
 
-No browser is here: that nothing scrolls sideways on a phone follows from the rules of the style sheet and from where
-the tables stand.
+Where no browser is here, that nothing scrolls sideways on a phone follows from the rules of the style sheet and from
+where the tables stand.
 """
 
 import re
@@ -9,12 +9,14 @@ from html.parser import HTMLParser
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from bioft.compare import analyze, compare, leaderboard
 from tests.analysis_runs import build_dataset, write_pairs_run
+from tests.browser import serious_findings
 from tests.compare.test_leaderboard import write
 
 STYLE = (files("bioft.storage") / "templates" / "style.css.j2").read_text()
@@ -55,6 +57,21 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "leaderboard": leaderboard.to_html(board),
         "analysis": (folder / "analysis" / "index.html").read_text(),
     }
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1200])
+def test_axe_finds_nothing_serious(pages: dict[str, str], browser: Any, mode: str, width: int) -> None:
+    """Nor does a page ask for anything, or scroll sideways."""
+    view = browser.new_page(viewport={"width": width, "height": 850}, color_scheme=mode)
+    requested: list[str] = []
+    view.on("request", lambda request: requested.append(request.url))
+    for name, html in pages.items():
+        view.set_content(html)
+        assert serious_findings(view) == [], name
+        assert view.evaluate("document.documentElement.scrollWidth") <= width, name
+    assert [url for url in requested if not url.startswith("data:")] == []
+    view.close()
 
 
 @pytest.mark.parametrize("name", ["comparison", "leaderboard", "analysis"])

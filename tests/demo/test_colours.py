@@ -15,6 +15,7 @@ READ_ON = [
     ("body_text_color", "input_background_fill"),
     ("body_text_color_subdued", "body_background_fill"),
     ("body_text_color_subdued", "block_background_fill"),
+    ("body_text_color_subdued", "input_background_fill"),
     ("link_text_color", "body_background_fill"),
     ("block_label_text_color", "block_label_background_fill"),
     ("block_title_text_color", "block_title_background_fill"),

@@ -21,7 +21,7 @@ import yaml
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 from peft import LoraConfig, get_peft_model
-from playwright.sync_api import Locator, Page, Request, expect, sync_playwright
+from playwright.sync_api import Locator, Page, Request, expect
 from transformers import AutoModel, AutoModelForSequenceClassification, AutoModelForTokenClassification
 from typer.testing import CliRunner
 
@@ -45,6 +45,7 @@ from bioft.tasks.joint import model as joint, predict as joint_prediction
 from bioft.tasks.relations import candidates as relations
 from bioft.tasks.relations.linking import ConceptDictionary
 from bioft.tasks.text_labels import predict as text_prediction
+from tests.browser import serious_findings
 from tests.tiny import write_encoder, write_model
 
 RUNNER = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"})
@@ -166,17 +167,6 @@ def address(blocks: Any) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.skip("no chromium on the PATH: the demo is tested in it")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield opened
-        opened.close()
-
-
-@pytest.fixture(scope="session")
 def requested() -> list[str]:
     """What the pages of all tests asked for."""
     return []
@@ -221,6 +211,22 @@ def search(view: Page, query: str) -> Locator:
     box.press("Enter")
     view.locator("#results .bioft").wait_for()
     return view.locator("#results li")
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_axe_finds_nothing_serious_on_any_tab(browser: Any, address: str, mode: str) -> None:
+    opened = browser.new_page(viewport={"width": 1200, "height": 850})
+    opened.goto(f"{address}/?__theme={mode}")
+    opened.get_by_role("tab", name="Search", exact=True).wait_for()
+    found = {}
+    for name in TABS:
+        open_tab(opened, name)
+        if name == "Map":
+            opened.locator("#heatmap tbody tr").first.wait_for()
+        opened.wait_for_timeout(500)  # what fades in, or waits for an answer, is no low contrast
+        found[name] = serious_findings(opened)
+    opened.close()
+    assert not any(found.values()), found
 
 
 def test_results_are_ranked_and_linked(view: Page, index: SearchIndex) -> None:
