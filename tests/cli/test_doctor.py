@@ -1,7 +1,6 @@
 import http.server
 import io
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -12,6 +11,7 @@ import pytest
 from huggingface_hub import constants
 from rich.console import Console
 
+from bioft import threads
 from bioft.cli import doctor
 from bioft.cli.doctor import Check
 from bioft.models.embedded import EmbeddedModel
@@ -55,7 +55,7 @@ def test_hardware_is_this_machine() -> None:
     import torch
 
     checks = by_name(doctor.check_hardware())
-    assert checks["CPU"].found.endswith(f", {len(os.sched_getaffinity(0))} cores")
+    assert checks["CPU"].found.endswith(f", {threads.cores()} cores")
     assert checks["memory"].found.startswith(f"{psutil.virtual_memory().total / 1e9:.1f} GB")
     gpus = [check for check in checks.values() if check.name.startswith("GPU") and check.status == "ok"]
     assert len(gpus) == torch.cuda.device_count()
