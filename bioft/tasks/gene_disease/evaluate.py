@@ -195,7 +195,11 @@ def check_choices(model: Any, dataset: DatasetDict, record: Mapping[str, Any], n
         reasons.append("Validation does not give the recorded threshold of the model beside all baselines.")
     elif recorded_weights is None and combination.TOGETHER in scores:
         reasons.append("The record does not say what the model adds to all baselines.")
-    return sorted(reasons), []
+    texts = prompts.context["texts"]["gene"] if prompts.context else {}
+    own = (
+        f"The texts of {len(texts):,} genes in {context.FILE} are the publisher's own, and compared with nothing."
+    )
+    return sorted(reasons), [own] if texts else []
 
 
 def write_predictions(
