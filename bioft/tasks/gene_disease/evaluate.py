@@ -196,9 +196,7 @@ def check_choices(model: Any, dataset: DatasetDict, record: Mapping[str, Any], n
     elif recorded_weights is None and combination.TOGETHER in scores:
         reasons.append("The record does not say what the model adds to all baselines.")
     texts = prompts.context["texts"]["gene"] if prompts.context else {}
-    own = (
-        f"The texts of {len(texts):,} genes in {context.FILE} are the publisher's own, and compared with nothing."
-    )
+    own = f"The texts of {len(texts):,} genes in {context.FILE} are the publisher's own, and compared with nothing."
     return sorted(reasons), [own] if texts else []
 
 
