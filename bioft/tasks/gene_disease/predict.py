@@ -53,13 +53,13 @@ def score_pairs(
     return np.asarray(gather_object(scores.tolist()))
 
 
-def score_splits(model: Any, prompts: PairPrompts, dataset: Mapping[str, Dataset]) -> dict[str, np.ndarray]:
+def score_splits(model: Any, prompts: PairPrompts, dataset: "Mapping[str, Dataset]") -> dict[str, np.ndarray]:
     """The scores of validation (for the threshold) and test, by split."""
     return {split: score_pairs(model, prompts, dataset[split], progress=split) for split in ("validation", "test")}
 
 
 def score_base(
-    model: Any, prompts: PairPrompts, few_shot: PairPrompts | None, dataset: Mapping[str, Dataset]
+    model: Any, prompts: PairPrompts, few_shot: PairPrompts | None, dataset: "Mapping[str, Dataset]"
 ) -> dict[str, np.ndarray]:
     """The base model's scores by split, and those after examples by "few_shot/" and split."""
     scores = score_splits(model, prompts, dataset)

@@ -132,7 +132,7 @@ class PairPrompts:
             return len(self.tokenizer.apply_chat_template(whole, return_dict=True)["input_ids"])
         return len(self.tokenizer(whole)["input_ids"]) + 1
 
-    def with_shots(self, train: Dataset, n: int, config: Any) -> "PairPrompts":
+    def with_shots(self, train: "Dataset", n: int, config: Any) -> "PairPrompts":
         """The same prompts after the first `n` training pairs, as many of either label, with their answers.
 
         BioftError: one pair only, fewer in training, or more than the window of a model of this configuration takes.
