@@ -139,6 +139,7 @@ def workplace(environment: None, tmp_path_factory: pytest.TempPathFactory) -> Pa
     (folder / "data" / "pubmed" / "a.xml").write_text(f"<PubmedArticleSet>\n{articles}\n</PubmedArticleSet>")
     (folder / "queries.tsv").write_text("q1\ttreatment of gout\nq2\tstroke\n")
     (folder / "qrels.txt").write_text("q1 0 3 1\nq2 0 4 1\n")
+    (folder / "ids.txt").write_text("1\n")
     (folder / "names.txt").write_text("D-Glucose\nATP\nno such compound\n")
     (folder / "pairs.csv").write_text("gene,disease\nBRCA1,Breast cancer\nCFTR,Cystic fibrosis\n")
     write_model(folder / "llama")
