@@ -273,7 +273,7 @@ KINDS = [
     Kind(
         "genes.csv",
         lambda n: f'G{n},"a, number{n}"\n',
-        lambda p, _: (r["disease"] for r in read_pairs(p)),
+        lambda p, _: (r["disease"] for r in read_pairs(p, ())),
         "gene,disease\n",
     ),
 ]

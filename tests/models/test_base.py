@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -38,6 +39,8 @@ def test_the_record_says_where_the_weights_come_from(embedded: models_embedded.B
 
 def test_a_cut_off_conversion_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BIOFT_CACHE", str(tmp_path))
+    half = SimpleNamespace(save_pretrained=lambda folder: (Path(folder) / "model.safetensors").write_bytes(b"half"))
+    monkeypatch.setattr("transformers.AutoModelForCausalLM.from_pretrained", lambda *_, **__: half)
     monkeypatch.setattr(
         models.AutoTokenizer, "from_pretrained", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "full"))
     )

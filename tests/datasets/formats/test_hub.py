@@ -12,6 +12,7 @@ from huggingface_hub import HfApi
 
 from bioft.datasets.formats.documents import build_relations
 from bioft.storage import datasets as storage
+from tests import warm_process
 from tests.hub_server.server import HubServer
 
 TAGS = ["O", "B-Disease", "I-Disease"]
@@ -104,9 +105,9 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def build(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "bioft", "build", *words], env=environment, capture_output=True, text=True, timeout=300
-    )
+    words = (sys.executable, "-m", "bioft", "build", *words)
+    code, shown = warm_process.run(Path.cwd(), words, environment)
+    return subprocess.CompletedProcess(words, code, shown, shown)
 
 
 def test_tags_have_the_names_of_the_hub(environment: dict[str, str], tmp_path: Path) -> None:

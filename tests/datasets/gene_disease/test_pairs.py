@@ -30,7 +30,7 @@ def associations(pairs: set[tuple[int, int]]) -> list[dict[str, str]]:
 PAIRS = st.sets(st.tuples(st.integers(0, 39), st.integers(0, 39)), min_size=80, max_size=250)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=12)
 @given(PAIRS, st.sampled_from(STRATEGIES), st.sampled_from(NEGATIVES), st.integers(1, 2), st.integers(0, 99))
 def test_every_promise_of_a_dataset(
     pairs: set[tuple[int, int]], split: str, negatives: str, per_positive: int, seed: int
