@@ -23,7 +23,7 @@ demo: .venv/installed ## Fine-tune SmolLM2 on gene–disease association (ten mi
 	@HF_HUB_OFFLINE=1 $(BIN)/bioft predict runs/sft_gda/default --gene FANCA --disease "Fanconi anemia"
 
 test: .venv/installed ## Run all tests (no network needed)
-	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -q
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist worksteal -q
 
 check: .venv/installed ## Lint, format check and types
 	$(BIN)/ruff check .
