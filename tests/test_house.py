@@ -43,9 +43,7 @@ CIRCLES = {
 GENERIC = ("cards", "cli", "compare", "demo", "export", "hub", "inspect", "metrics", "models", "search", "serve",
            "storage", "training", "verify")  # fmt: skip
 """The rooms that are the same for all tasks."""
-NAMED = {
-    "bioft.cards.dataset": "the Hub's names of task categories, some of which are those of tasks here",
-}
+NAMED: dict[str, str] = {}
 """Generic files that name tasks or recipes all the same, and why."""
 LARGE = {
     "bioft.datasets.gene_disease.pairs.build_pairs": "the steps of building pairs in order",

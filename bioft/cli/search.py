@@ -325,15 +325,20 @@ def _with_sentences(opened: Any, query: str, hits: list[Any]) -> list[dict[str, 
     return rows
 
 
+def _print_plainly(rows: list[dict[str, Any]], as_json: bool) -> bool:
+    """Print rows as JSON, or that there are none; whether that was all."""
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+    elif not rows:
+        typer.echo("Nothing found.")
+    return as_json or not rows
+
+
 def _print_hits(rows: list[dict[str, Any]], query: str, as_json: bool) -> None:
     """Print what a query found as JSON, or as paragraphs in which its words stand out."""
     from bioft.search import words
 
-    if as_json:
-        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
-        return
-    if not rows:
-        typer.echo("Nothing found.")
+    if _print_plainly(rows, as_json):
         return
     table, asked = Table.grid(padding=(0, 1)), words.words_of(query)
     for row in rows:
@@ -364,11 +369,7 @@ def _print_measures(rows: list[list[str]], not_asked: int) -> None:
 
 def _print_found(rows: list[dict[str, Any]], as_json: bool) -> None:
     """Print rows as JSON or as a table; what a model found may be nothing."""
-    if as_json:
-        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
-        return
-    if not rows:
-        typer.echo("Nothing found.")
+    if _print_plainly(rows, as_json):
         return
     table = Table(*(name.replace("_", " ") for name in rows[0]))
     for row in rows:

@@ -82,15 +82,17 @@ def recorded_data(
     return RecordedData(splits, manifest, _other_splits(recorded, manifest), not_rebuilt)
 
 
-def recorded_splits(directory: Path, record: Mapping[str, Any], dataset_path: Path | None = None) -> Any:
-    """The splits that a run was trained and evaluated on, as `recorded_data` loads them; BioftError if they are
-    others.
+def recorded_splits(
+    directory: Path, record: Mapping[str, Any], dataset_path: Path | None = None, *, whole: bool = False
+) -> Any:
+    """The splits that a run was trained and evaluated on, as `recorded_data` loads them, or the whole ones of which it
+    took its training pairs; BioftError if they are others.
     """
     found = recorded_data(directory, record, dataset_path)
     if found.reasons:
         raise BioftError(" ".join(found.reasons))
     splits = found.splits
-    if (limit := record["dataset"].get("max_train_pairs")) is not None:
+    if not whole and (limit := record["dataset"].get("max_train_pairs")) is not None:
         splits["train"] = splits["train"].select(range(min(limit, len(splits["train"]))))
     return splits
 

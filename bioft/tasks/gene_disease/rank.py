@@ -14,7 +14,7 @@ from datasets import Dataset, DatasetDict
 from rich import box, table
 
 from bioft.datasets.gene_disease.baselines import GENE_DISEASE, SIDES
-from bioft.datasets.recorded import recorded_data, recorded_splits
+from bioft.datasets.recorded import recorded_splits
 from bioft.errors import BioftError, nearest
 from bioft.hub import pull
 from bioft.metrics import combination, report
@@ -57,11 +57,12 @@ def rank(run: str | Path, side: str, name: str, candidates: Path | None, top: in
         and known (the split that has the pair as a positive, else ""); and notes for the user.
 
     Raises:
-        BioftError: a run that is not finished, data that cannot be had, a name of several ids or nothing like it.
+        BioftError: a run that is not finished, data that cannot be had or are others, a name of several ids or nothing
+            like it.
     """
     directory = pull.run_directory(str(run))
     record = runs.read_trained(directory, TASK.name)
-    splits = recorded_data(directory, record).splits
+    splits = recorded_splits(directory, record, whole=True)
     names = {each: _names(splits, each) for each in SIDES}
     other = SIDES[1 - SIDES.index(side)]
     notes: list[str] = []
@@ -91,7 +92,7 @@ def test(run: str | Path, side: str, queries: int, top: int) -> tuple[dict[str, 
     """
     directory = pull.run_directory(str(run))
     record = runs.read_trained(directory, TASK.name)
-    splits = recorded_data(directory, record).splits
+    splits = recorded_splits(directory, record, whole=True)
     names, other = {each: _names(splits, each) for each in SIDES}, SIDES[1 - SIDES.index(side)]
     positives = {split: _positives(rows) for split, rows in splits.items()}
     answers = positives["test"].groupby(f"{side}_id")[f"{other}_id"].agg(set)

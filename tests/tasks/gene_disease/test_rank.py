@@ -1,5 +1,7 @@
 """Ranked candidates: every pair once, the best first, and places counted as the definition says."""
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +113,16 @@ def test_how_far_up_held_out_pairs_stand(combined: Path) -> None:
     for its in figures.values():
         assert its["hits_at_10"]["value"] <= its["hits_at_100"]["value"]
         assert its["mrr"]["low"] <= its["mrr"]["value"] <= its["mrr"]["high"]
+
+
+@pytest.mark.parametrize("words", [["--disease", "a"], ["--test-queries", "2"]])
+def test_other_data_than_those_of_the_run_are_refused(words: list[str], combined: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(combined, tmp_path / "run")
+    record = runs.read(run)
+    record["dataset"]["fingerprints"]["test"] = "0" * 16
+    (run / runs.RECORD).write_text(json.dumps(record))
+    result = CliRunner().invoke(app, ["rank", str(run), *words])
+    assert result.exit_code == 1 and "test" in result.output and "fingerprint" in result.output
 
 
 @pytest.mark.parametrize(
