@@ -134,6 +134,8 @@ class Work:
         self.found = ""
         """What is known by now, for the lines: "loss 0.412"."""
         self._first, self._begun = done, time.monotonic()
+        self._warm = False
+        """Whether the first step is done, which tells nothing of the rest: it has the longest texts, and warms up."""
         self._last_line, self._estimated = self._begun, False
         self._silent = name is None or not _speaks()
         console = Console(stderr=True)
@@ -163,6 +165,8 @@ class Work:
         self.done += steps
         if self.unit:
             _Now.step = f"{self.unit}{self.done} of {self.total}"
+            if not self._warm and self.done < self.total:
+                self._warm, self._first, self._begun = True, self.done, time.monotonic()
         if self._silent:
             return
         if self._bar is not None:
