@@ -28,7 +28,8 @@ FILE = "context.json"
 """In the run directory: what training knows (`known`) and definitions (`texts`), by side and name; `longest` is the
 most tokens of a prompt, `most` how many known names it gets of each side."""
 NONE, GRAPH, DEFINITION, BOTH = KINDS = ("none", "graph", "definition", "both")
-MOST = 4
+MOST = 2
+"""Known names of each side; four told boosted trees no more, and took twice as many tokens."""
 SHOWN = 10
 """How many names messages list."""
 logger = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ def about(context: Any, gene: str, disease: str, most: int, withheld: Any = ()) 
     lines = []
     for side, name in (("disease", disease), ("gene", gene)):
         if name in context["texts"][side]:
-            lines.append(f"{name}: {' '.join(context['texts'][side][name].split()[: 12 * most])}")
+            lines.append(f"{name}: {' '.join(context['texts'][side][name].split()[: 24 * most])}")
     for side, name, other in (("gene", gene, disease), ("disease", disease, gene)):
         hidden = {each.casefold() for each in (other, *withheld)}
         known = [each for each in context["known"][side].get(name, []) if each.casefold() not in hidden]
