@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from bioft.metrics.estimation.estimates import PairedDifference
 
 SIGNIFICANCE_LEVEL = 0.05
+SEEN = 0.0005
+"""A difference that three decimals show."""
 WITH_MODEL = "all with the model"
 """What tables call all baselines together with the model."""
 """Of a column with names, which may take several lines; and of a terminal on which everything fits."""
@@ -53,11 +55,14 @@ def describe_added(result: "PairedDifference", words: str, shared: str) -> dict[
         verdict = "nothing that could be told from chance"
     else:
         verdict = "something" if result.difference > 0 else "less than nothing"
+    digits = 3
+    if abs(result.difference) < SEEN and result.p_value < SIGNIFICANCE_LEVEL:
+        verdict, digits = "next to nothing", 5
     sentence = (
-        f"To all baselines together the model adds {verdict}: difference in {words} {result.difference:+.3f}, from "
-        f"{decimals(result.second)} to {decimals(result.first)}, 95% interval {result.low:+.3f} to "
-        f"{result.high:+.3f}, "
-        f"{p_words(result.p_value)} (paired test, cluster-robust by {shared}, n = {result.n:,})."
+        f"To all baselines together the model adds {verdict}: difference in {words} {result.difference:+.{digits}f}, "
+        f"from {decimals(result.second)} to {decimals(result.first)}, 95% interval {result.low:+.{digits}f} to "
+        f"{result.high:+.{digits}f}, {p_words(result.p_value)} (paired test, cluster-robust by {shared}, "
+        f"n = {result.n:,})."
     )
     figures = {key: getattr(result, key) for key in ("metric", "first", "second", "difference", "low", "high")}
     return figures | {"p_value": result.p_value, "sentence": sentence}

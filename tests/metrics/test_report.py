@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from bioft.metrics import report
+from bioft.metrics.estimation.estimates import PairedDifference
 from bioft.task import BASE, FINE_TUNED
 
 SHOWN = {"f1": "F1", "precision": "Precision", "recall": "Recall", "unseen_f1": "F1, not seen in training"}
@@ -70,3 +71,15 @@ def test_a_sentence_is_broken_on_a_terminal_only() -> None:
         console = Console(file=io.StringIO(), width=48, force_terminal=terminal, no_color=True)
         report.say(sentence, console)
         assert len(console.file.getvalue().splitlines()) == lines  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("difference", "p_value", "words"),
+    [(0.012, 1e-4, "adds something: difference in AUROC +0.012,"),
+     (0.0002, 1e-4, "adds next to nothing: difference in AUROC +0.00020,"),
+     (-0.01, 1e-4, "adds less than nothing"),
+     (0.0002, 0.4, "adds nothing that could be told from chance: difference in AUROC +0.000,")],
+)  # fmt: skip
+def test_what_a_model_adds_is_no_zero_that_is_something(difference: float, p_value: float, words: str) -> None:
+    found = PairedDifference("auroc", 0.9 + difference, 0.9, difference, difference / 2, difference * 2, p_value, 1200)
+    assert words in report.describe_added(found, "AUROC", "genes and diseases")["sentence"]
