@@ -33,6 +33,8 @@ CHUNK = 100_000
 """Pairs that are scored at once, which bounds the memory."""
 CELLS = 4_000_000
 """Pairs of a row and what is known that are looked at together: 32 MB for each number of them."""
+BLOCK = 20_000
+"""The same for those of several ids, of each of which little is known: a product for each would take longer."""
 FOLDS = 10
 """Parts of the training split for cross-fitting: see `Popularity`."""
 
@@ -270,22 +272,26 @@ class Likeness(Baseline):
         features = np.full((len(frame), 6), np.nan)
         features[:, 5] = 0
         ids = self.ids[other].get_indexer(pd.Index(frame[f"{other}_id"]))
-        for rows in _pieces(ids, np.diff(graph.indptr)):
-            at = ids[rows[0]]
-            known = graph.indices[graph.indptr[at] : graph.indptr[at + 1]] if at >= 0 else []
-            if not len(known):
-                continue
-            kept = np.ones((len(rows), len(known)), bool)
+        for block in _blocks(ids, np.diff(graph.indptr)):
+            rows = np.concatenate(block)
+            of_block = [
+                graph.indices[graph.indptr[at] : graph.indptr[at + 1]] for at in (ids[its[0]] for its in block)
+            ]
+            known, sizes = np.concatenate(of_block), list(map(len, of_block))
+            numbers = np.arange(len(block))
+            kept = np.repeat(numbers, list(map(len, block)))[:, None] == np.repeat(numbers, sizes)
             mine = places[rows]
-            shared = np.zeros((len(rows), len(known)))
+            shared = np.zeros(kept.shape)
             seen = mine >= 0
             shared[seen] = (by[:, mine[seen]].T @ by[:, known]).toarray()
             own_degree = np.where(seen, degrees[mine], 0).astype(float)
             if is_edge is not None:
                 positive = is_edge[rows]
-                kept[positive] = known != mine[positive, None]
-                negative = np.flatnonzero(~positive)
-                kept[negative, random.integers(len(known), size=len(negative))] = False
+                kept[positive] &= known != mine[positive, None]
+                negatives = [int((~is_edge[its]).sum()) for its in block]
+                drawn = [random.integers(size, size=n) for size, n in zip(sizes, negatives, strict=True)]
+                starts = np.repeat(np.cumsum([0, *sizes[:-1]]), negatives)
+                kept[np.flatnonzero(~positive), starts + np.concatenate(drawn)] = False
                 shared[positive] -= 1  # the row's own `other` is one that all of its known ones share
                 own_degree -= 1
             n = kept.sum(axis=1)
@@ -337,12 +343,24 @@ class _Embedding:
         return np.where((genes >= 0) & (diseases >= 0), cosines, np.nan)
 
 
-def _pieces(ids: NDArray[np.int64], degrees: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    """The rows of each id, so many at once as have `CELLS` with what is known of it; an id of -1 knows nothing."""
+def _blocks(ids: NDArray[np.int64], degrees: NDArray[np.int64]) -> Iterator[list[NDArray[np.int64]]]:
+    """The rows of each id, of several ids together: as many as have `BLOCK` cells with what is known of them.
+
+    An id of -1, and one of which nothing is known, has none; one of which much is known comes in several parts.
+    """
     order = np.argsort(ids, kind="stable")
+    block: list[NDArray[np.int64]] = []
+    n_rows = n_known = 0
     for rows in np.split(order, np.flatnonzero(np.diff(ids[order])) + 1):
-        size = len(rows) * int(degrees[ids[rows[0]]]) if ids[rows[0]] >= 0 else 0
-        yield from np.array_split(rows, min(len(rows), 1 + size // CELLS))
+        degree = int(degrees[ids[rows[0]]]) if len(rows) and ids[rows[0]] >= 0 else 0
+        for part in np.array_split(rows, min(len(rows), 1 + len(rows) * degree // CELLS)) if degree else ():
+            if block and (n_rows + len(part)) * (n_known + degree) > BLOCK:
+                yield block
+                block, n_rows, n_known = [], 0, 0
+            block.append(part)
+            n_rows, n_known = n_rows + len(part), n_known + degree
+    if block:
+        yield block
 
 
 def _names_vectorizer() -> FeatureUnion:
