@@ -34,7 +34,7 @@ format: .venv/installed ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: .venv/installed ## Measure speed against the usual ways; results go to tests/benchmarks/RESULTS.md
+bench: .venv/installed ## Measure speed against the usual ways; results go to tests/benchmarks/RESULTS.md (data, if there, from data/)
 	HF_HUB_OFFLINE=1 $(BIN)/python tests/benchmarks/run.py
 
 docs: .venv/installed ## Build the documentation as a site in site/, links checked

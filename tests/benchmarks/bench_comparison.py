@@ -70,7 +70,7 @@ def measure(resamples: int) -> dict[str, object]:
         "measured": f"comparing {RUNS} runs of {EXAMPLES:,} predictions, all pairs, by genes and diseases",
         "ours": f"{seconds:.1f} s",
         "theirs": f"{loop:.0f} s (of {LOOPED} resamples, {resamples:,} needed)",
-        "ratio": loop / seconds,
+        "ratio": seconds,
         "must reach": "< 30 s",
         "note": "by AUROC; scikit-learn in a loop, without the pairs",
     }

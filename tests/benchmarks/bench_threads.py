@@ -60,6 +60,14 @@ def measure_one(seconds: float) -> dict[str, float]:
             busy.kill()
 
 
+def in_own_process(policy: str, seconds: float) -> dict[str, float]:
+    """`measure_one` in a new process under a policy."""
+    environment = {key: its for key, its in os.environ.items() if key not in NAMES} | POLICIES[policy]
+    words = [sys.executable, __file__, "--one", "--seconds", str(seconds)]
+    told = subprocess.run(words, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return json.loads(told.splitlines()[-1])
+
+
 def main() -> None:
     """Print a row for each policy."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -71,13 +79,10 @@ def main() -> None:
         print(json.dumps(measure_one(args.seconds)))
         return
     print("| Policy | Step alone | Beside one busy process | Times |\n|---|---|---|---|")
-    for name, policy in POLICIES.items():
+    for name in POLICIES:
         if not name.startswith(tuple(args.only)):
             continue
-        environment = {key: its for key, its in os.environ.items() if key not in NAMES} | policy
-        words = [sys.executable, __file__, "--one", "--seconds", str(args.seconds)]
-        told = subprocess.run(words, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
-        found = json.loads(told.splitlines()[-1])
+        found = in_own_process(name, args.seconds)
         times = found["beside"] / found["alone"]
         print(f"| {name} | {found['alone']:.2f} s | {found['beside']:.2f} s | {times:.1f} |", flush=True)
 
