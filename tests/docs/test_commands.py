@@ -66,8 +66,6 @@ ELSEWHERE = {
     "bioft train sequence_classification bc5cdr": f"recipes/test_sequence_classification.py::{PRESETS}",
     "bioft train sft_gda --few_shot": "tasks/gene_disease/test_base_model.py::"
     "test_few_shot_is_a_row_of_the_run_and_is_made_again",
-    "bioft train sft_gda --negatives degree_matched --validation_size": "tasks/gene_disease/test_context.py::"
-    "test_a_run_with_context_answers_with_and_without_bioft",
     "bioft train sft_gda --processes": "cli/test_train.py::"
     "test_several_processes_and_a_configuration_are_launched_by_accelerate",
     "bioft train sft_gda llama3_8b": "recipes/test_sft_gda.py::test_every_gpu_preset_trains_the_intended_modules",

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from bioft import task as tasks
+from bioft.datasets.hpo import context as contexts
 from bioft.datasets.recorded import recorded_data
 from bioft.storage import runs
 from bioft.task import FINE_TUNED
@@ -32,6 +33,8 @@ def findings(kept: Path, folder: Path) -> Verification:
     checks.check_systems(run)
     if (of_rows := run.optional("answers", "of_rows")) is not None:
         run.table = of_rows(run.table, data.splits["test"])
+    if context := record.get("scoring", {}).get("context"):  # of a megabyte, which follows from the data: not kept
+        contexts.write(folder, contexts.build(context["kind"], data.splits))
     assert checks.check_data(run, data)
     checks.check_stored(run, data.splits, checks.fit_baselines(run, data.splits))
     return run.found
