@@ -96,13 +96,20 @@ def index(
         Literal["pytorch", "onnx-int8"],
         option("What embeds the articles: onnx-int8 is faster on a CPU and a little less exact."),
     ] = "pytorch",
+    dimensions: Annotated[
+        int | None, option("First dimensions of an embedding to keep.", default="all; as the index that is added to")
+    ] = None,
+    vectors: Annotated[
+        Literal["float32", "float16", "int8"] | None,
+        option("Numbers that the vectors are kept in.", default="float16; as the index that is added to"),
+    ] = None,
     skip_bad: SkipBad = False,
 ) -> None:
     """Embed articles and keep them on disk in an index for `bioft search`."""
     from bioft.search import articles as search_articles, encoder as search_encoder, index as search_index
 
     if remove is not None:
-        if model or add:
+        if model or add or dimensions or vectors:
             raise BioftError("--remove takes neither a model nor articles: only the folder of the index (--output).")
         ids = [line.strip() for line in TextLines(remove, "Give a file with one id a line.") if line.strip()]
         left = search_index.remove_articles(output, ids)
@@ -111,8 +118,8 @@ def index(
     if not (model and articles):
         raise BioftError("Name a model and the articles, such as: bioft index embedded:all-minilm-l6-v2 data/pubmed")
     read, counts = search_articles.read_articles(articles, skip_bad=skip_bad)
-    encoder = search_encoder.load_encoder(model, backend)
-    made, new = search_index.index_articles(output, encoder, read, add=add, progress="Articles")
+    encoder = search_encoder.load_encoder(model, backend, dimensions)
+    made, new = search_index.index_articles(output, encoder, read, add=add, stored_as=vectors, progress="Articles")
     console = Console(soft_wrap=True, markup=False)
     met = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in counts.items() if count)
     console.print(Text(f"Read: {met}"))

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from bioft.datasets.hpo import gene_disease as hpo, terms as hpo_terms
-from bioft.search import encoder as search_encoder, index as search_index
+from bioft.search import encoder as search_encoder, index as search_index, layout
 from bioft.search.articles import IndexedArticle
 from bioft.search.encoder import SearchEncoder
 from bioft.search.index import SearchIndex
@@ -25,8 +25,8 @@ def open_or_build() -> tuple[SearchIndex, SearchEncoder]:
         BioftError: the data of HPO or the weights are not installed; the disk is full.
     """
     encoder = search_encoder.load_encoder(str(RUN) if (RUN / runs.RECORD).is_file() else BASE_MODEL)
-    folder = cache_directory() / "demo" / f"{encoder.identity[:16]}-{search_index.SCHEMA_VERSION}"
-    if (folder / search_index.MANIFEST).is_file():
+    folder = cache_directory() / "demo" / f"{encoder.identity[:16]}-{layout.SCHEMA_VERSION}"
+    if (folder / layout.MANIFEST).is_file():
         return search_index.open_index(folder), encoder
     index, _ = search_index.index_articles(folder, encoder, _terms(), progress="Indexing terms of HPO")
     return index, encoder

@@ -16,7 +16,8 @@ from bioft.errors import BioftError
 from bioft.hub import pull
 from bioft.models import embedded
 from bioft.search.encoder import SearchEncoder
-from bioft.search.index import MANIFEST, SearchIndex
+from bioft.search.index import SearchIndex
+from bioft.search.layout import MANIFEST
 from bioft.storage import runs
 from bioft.storage.files import new_folder, write_json
 

@@ -26,11 +26,13 @@ class SearchEncoder:
     """SHA-256 over what decides its embeddings: weights and number of tokens read."""
     backend: str = encoding.PYTORCH
     """What computes the embeddings of articles, one of `encoding.BACKENDS`; those of queries are PyTorch's."""
+    first: int | None = None
+    """As many dimensions of an embedding are kept, the first; by default all. The cosine needs no unit length."""
 
     @property
     def dimensions(self) -> int:
         """Of an embedding."""
-        return self.model.get_embedding_dimension()
+        return self.first or self.model.get_embedding_dimension()
 
     def encode(self, texts: Sequence[str], progress: str | None = None) -> NDArray[np.float32]:
         """Return the embeddings of articles, shape (articles, dimensions).
@@ -39,7 +41,7 @@ class SearchEncoder:
             BioftError: the model can't be exported to the backend.
         """
         forward = encoding.int8_forward(self.model) if self.backend == encoding.ONNX_INT8 else None
-        return encoding.encode_texts(self.model, texts, progress, forward)
+        return self._cut(encoding.encode_texts(self.model, texts, progress, forward))
 
     def encode_queries(self, queries: Sequence[str]) -> NDArray[np.float32]:
         """Return the embeddings of queries, shape (queries, dimensions).
@@ -49,27 +51,34 @@ class SearchEncoder:
         """
         if not all(query.strip() for query in queries):
             raise BioftError('The query is empty. Say what to look for, such as "lung cancer treatment options".')
-        return encoding.encode_texts(self.model, queries)
+        return self._cut(encoding.encode_texts(self.model, queries))
+
+    def _cut(self, embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+        return embeddings if self.first is None else np.ascontiguousarray(embeddings[:, : self.first])
 
     def encode_query(self, query: str) -> NDArray[np.float32]:
         """Return the embedding of a query, shape (dimensions,), as `encode_queries`."""
         return self.encode_queries([query])[0]
 
 
-def load_encoder(name: str, backend: str = encoding.PYTORCH) -> SearchEncoder:
+def load_encoder(name: str, backend: str = encoding.PYTORCH, first: int | None = None) -> SearchEncoder:
     """Load the encoder of a finished run of `contrastive` (its folder), or a base model with mean pooling.
 
     With a `backend` other than PyTorch articles are encoded sooner and a little less exactly (`encoding.BACKENDS`).
+    With `first` an embedding is cut to so many dimensions.
 
     Raises:
         BioftError: as `contrastive.load_run`, `models.resolve_base_model` and `contrastive.load_model`; the backend
-            is not installed.
+            is not installed; the model has fewer dimensions.
     """
     if backend == encoding.ONNX_INT8:
         onnx_models.check_installed()
     model, told_by = contrastive.load_named(name)
+    dimensions = model.get_embedding_dimension() or 0
+    if first is not None and not 0 < first <= dimensions:
+        raise BioftError(f"{first} dimensions were asked for: {name} has {dimensions}; give a number up to that.")
     folder = Path(name)
-    return SearchEncoder(model, str(folder.resolve()) if folder.is_dir() else name, _identity(told_by), backend)
+    return SearchEncoder(model, str(folder.resolve()) if folder.is_dir() else name, _identity(told_by), backend, first)
 
 
 def _identity(told_by: list[Any]) -> str:

@@ -1,16 +1,8 @@
-"""A search index on disk: vectors in a graph (usearch) and words (bm25s), both mapped into memory, and the articles.
+"""A search index on disk: vectors in a graph (usearch), words (bm25s), both mapped into memory, and the articles."""
 
-An index is a folder. Its manifest names the files that belong to it; new ones are written beside the old ones, and the
-manifest is replaced in one step. So a build that is killed leaves the index as it was.
-"""
-
-import fcntl
-import json
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,32 +13,17 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from bioft import __version__
 from bioft.datasets.rank import bm25_scores, fuse_ranks, rank_embeddings, top
-from bioft.errors import BioftError, extra, nearest
-from bioft.search import words
+from bioft.errors import BioftError, nearest
+from bioft.search import layout, words
 from bioft.search.articles import IndexedArticle
-from bioft.storage import files as storage_files
+from bioft.search.layout import SCHEMA
 
 if TYPE_CHECKING:  # the encoder brings PyTorch along, which near duplicates and topics do without
     from usearch.index import Index
 
     from bioft.search.encoder import SearchEncoder
 
-SCHEMA_VERSION = 2
-"""2: with words."""
-MANIFEST = "manifest.json"
-VECTORS, ARTICLES = "vectors-{}.usearch", "articles-{}.parquet"
-FILES = (VECTORS, ARTICLES, *words.FILES.values())
-_TEXT = pa.string()
-SCHEMA = pa.schema(
-    {"id": _TEXT, "title": _TEXT, "year": pa.int32(), "mesh": pa.list_(_TEXT), "retracted": pa.bool_(), "text": _TEXT}
-)
-READ_TOGETHER = 1000
-"""Rows of a group of the file of articles: the texts of an article's group are read to show it."""
-GRAPH: dict[str, Any] = {"metric": "cos", "dtype": "f16", "connectivity": 16, "expansion_add": 128}
-EXPANSION_SEARCH = 128
-"""Candidates that a search keeps: more find more of the true neighbours and take longer."""
 EXACT_UP_TO = 10_000
 """As many articles are compared one by one, which misses nothing."""
 DEPTH, CONSTANT, WEIGHT_OF_MEANING = 100, 5.0, 0.5
@@ -101,7 +78,7 @@ class SearchIndex:
 
     def rows_of(self, ids: Sequence[str]) -> list[int]:
         """The rows of articles by their ids; BioftError for one that is not in the index."""
-        rows = pc.index_in(pa.array(ids, _TEXT), value_set=self.articles["id"].combine_chunks())
+        rows = pc.index_in(pa.array(ids, pa.string()), value_set=self.articles["id"].combine_chunks())
         if rows.null_count:
             raise BioftError(f"No article of the index has the id {ids[rows.is_null().index(True).as_py()]!r}.")
         return rows.to_pylist()
@@ -216,20 +193,6 @@ class SearchIndex:
         ]
 
 
-def index_class() -> type["Index"]:
-    """The class of the graph. ONNX Runtime is loaded before it where installed.
-
-    Loaded after usearch and without PyTorch, ONNX Runtime ends the process with a segmentation fault (seen with
-    onnxruntime 1.31.1 and usearch 2.26).
-    """
-    with suppress(ImportError):
-        import onnxruntime  # noqa: F401
-    with extra("search", "A search index"):
-        from usearch.index import Index
-
-    return Index
-
-
 def open_index(directory: str | os.PathLike[str]) -> SearchIndex:
     """Open an index to search it; its vectors stay on disk and are mapped into memory.
 
@@ -237,11 +200,13 @@ def open_index(directory: str | os.PathLike[str]) -> SearchIndex:
         BioftError: no index there, one of a newer bioft, or files that are not those of the manifest.
     """
     directory = Path(directory)
-    manifest = _read_manifest(directory)
+    manifest = layout.read_manifest(directory)
     if manifest is None:
-        raise BioftError(f"No index in {directory}: there is no {MANIFEST}. Make one with `bioft index`.")
-    vectors = _load(directory, manifest, view=True)
-    return SearchIndex(directory, manifest, vectors, words.load(directory, manifest), _table(directory, manifest))
+        raise BioftError(f"No index in {directory}: there is no {layout.MANIFEST}. Make one with `bioft index`.")
+    vectors = layout.load(directory, manifest, view=True)
+    return SearchIndex(
+        directory, manifest, vectors, words.load(directory, manifest), layout.table(directory, manifest)
+    )
 
 
 def index_articles(
@@ -250,31 +215,36 @@ def index_articles(
     articles: Sequence[IndexedArticle],
     *,
     add: bool = False,
+    stored_as: str | None = None,
     progress: str | None = None,
 ) -> tuple[SearchIndex, int]:
     """Make an index of articles, or with `add` put those into an index whose ids it does not have yet.
 
+    Vectors are kept in float16, or as `stored_as` says (`layout.STORED_AS`); an index that is added to stays as it is.
     Returns the opened index and how many articles are new in it. Until all is written the old index stays as it was.
 
     Raises:
-        BioftError: an index is there already (without `add`), or other files; an index of another encoder or with
-            changed files; another process is writing it; the disk is full.
+        BioftError: an index is there already (without `add`), or other files; an index of another encoder, of other
+            vectors than were asked for or with changed files; another process is writing it; the disk is full.
     """
     directory = Path(directory)
-    _check_target(directory, add)
+    layout.check_target(directory, add)
     directory.mkdir(parents=True, exist_ok=True)
-    with _locked(directory):
-        manifest = _read_manifest(directory)
-        vectors, known = index_class()(ndim=encoder.dimensions, **GRAPH), SCHEMA.empty_table()
-        if manifest is not None:
+    with layout.locked(directory):
+        manifest = layout.read_manifest(directory)
+        known = SCHEMA.empty_table()
+        if manifest is None:
+            vectors = layout.new_vectors(encoder.dimensions, stored_as or layout.FLOAT16)
+        else:
             check_encoder(directory, manifest, encoder)
+            encoder = _as_kept(directory, manifest, encoder, stored_as)
             if encoder.backend != (backend := manifest["model"]["backend"]):
                 raise BioftError(
                     f"The articles of {directory} were encoded by {backend}, not by {encoder.backend}. Add with "
                     f"--backend {backend}, so that their embeddings are as exact as each other."
                 )
-            _check_sums(directory, manifest)
-            vectors, known = _load(directory, manifest, view=False), _table(directory, manifest).read()
+            layout.check_sums(directory, manifest)
+            vectors, known = layout.load(directory, manifest, view=False), layout.table(directory, manifest).read()
         ids = set(known["id"].to_pylist())
         new = [article for article in articles if article.id not in ids]
         if new or manifest is None:
@@ -284,7 +254,7 @@ def index_articles(
             table = pa.concat_tables([known, pa.Table.from_pylist(rows, SCHEMA)])
             model = {"name": encoder.name, "identity": encoder.identity, "backend": encoder.backend}
             model["max_length"] = encoder.model.max_seq_length
-            _write(directory, manifest, vectors, table, model)
+            layout.write(directory, manifest, vectors, table, model)
     return open_index(directory), len(new)
 
 
@@ -296,86 +266,16 @@ def remove_articles(directory: str | os.PathLike[str], ids: Sequence[str]) -> Se
     """
     directory = Path(directory)
     open_index(directory)
-    with _locked(directory):
+    with layout.locked(directory):
         old = open_index(directory)
-        _check_sums(directory, old.manifest)
+        layout.check_sums(directory, old.manifest)
         kept = np.setdiff1d(np.arange(len(old)), old.rows_of(ids))
-        vectors = index_class()(ndim=old.manifest["dimensions"], **GRAPH)
-        vectors.add(np.arange(len(kept), dtype=np.uint64), old.embeddings(kept).reshape(len(kept), vectors.ndim))
-        _write(directory, old.manifest, vectors, old.table.read().take(pa.array(kept)), old.manifest["model"])
+        vectors = layout.new_vectors(old.manifest["dimensions"], layout.stored_as(old.manifest))
+        # As they are stored, so that none is rounded twice.
+        stored = np.asarray(old.vectors.get(kept.astype(np.uint64)))
+        vectors.add(np.arange(len(kept), dtype=np.uint64), stored.reshape(len(kept), vectors.ndim))
+        layout.write(directory, old.manifest, vectors, old.table.read().take(pa.array(kept)), old.manifest["model"])
     return open_index(directory)
-
-
-def _write(
-    directory: Path, old: dict[str, Any] | None, vectors: "Index", articles: pa.Table, model: dict[str, Any]
-) -> None:
-    """Write the files of the next generation, then the manifest that names them; remove what it does not name."""
-    manifest: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
-        "generation": old["generation"] + 1 if old else 1,
-        "written": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "bioft": __version__,
-        "model": model,
-        "dimensions": vectors.ndim,
-        "count": len(articles),
-    }
-    names = [each.format(manifest["generation"]) for each in FILES]
-    storage_files.remove(path for path in _own_files(directory) if path.name in names)  # what a killed one left
-    try:
-        vectors.save(str(directory / names[0]))
-        pq.write_table(articles, directory / names[1], row_group_size=READ_TOGETHER)
-        words.save(directory, manifest["generation"], articles["text"].to_pylist())
-        manifest["files"] = {
-            name: {"bytes": (directory / name).stat().st_size, "sha256": storage_files.file_sha256(directory / name)}
-            for name in names
-            if (directory / name).is_file()
-        }
-        storage_files.write_json(directory / MANIFEST, manifest)
-    except Exception as error:
-        for name in names:
-            (directory / name).unlink(missing_ok=True)
-        if isinstance(error, RuntimeError):  # what usearch raises, whatever was wrong
-            raise BioftError(f"Can't write the index to {directory}: {error}. It is as it was before.") from error
-        raise storage_files.disk_error(error, directory) or error from error
-    storage_files.remove(path for path in _own_files(directory) if path.name not in names)
-
-
-def _read_manifest(directory: Path) -> dict[str, Any] | None:
-    path = directory / MANIFEST
-    if not path.is_file():
-        return None
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        version, _ = manifest["schema_version"], [manifest[key] for key in ("generation", "model", "count", "files")]
-    except (ValueError, KeyError, TypeError) as error:
-        raise BioftError(
-            f"{path} is not the manifest of an index ({error!r}). Make one with `bioft index`."
-        ) from error
-    if version != SCHEMA_VERSION:
-        model, other = manifest["model"]["name"], "an older" if version < SCHEMA_VERSION else "a newer"
-        raise BioftError(
-            f"The index {directory} was made by {other} bioft (layout {version}, not {SCHEMA_VERSION}). Make it anew: "
-            f"bioft index {model} ARTICLES --output {directory}-{SCHEMA_VERSION}"
-        )
-    return manifest
-
-
-def _load(directory: Path, manifest: dict[str, Any], *, view: bool) -> "Index":
-    for name, file in manifest["files"].items():
-        path = directory / name
-        if not path.is_file() or path.stat().st_size != file["bytes"]:
-            state = "is not the file of the manifest" if path.is_file() else "is missing"
-            raise BioftError(f"{path} {state}. Index the articles again into another folder.")
-    vectors = index_class().restore(str(directory / VECTORS.format(manifest["generation"])), view=view)
-    if vectors is None or len(vectors) != manifest["count"]:
-        raise BioftError(
-            f"{directory / VECTORS.format(manifest['generation'])} is no index of {manifest['count']:,} vectors. "
-            "Index again."
-        )
-    # Neither is kept in the file; both can be set, whatever the type hints of usearch say.
-    vectors.expansion_add = GRAPH["expansion_add"]  # type: ignore[misc]
-    vectors.expansion_search = EXPANSION_SEARCH  # type: ignore[misc]
-    return vectors
 
 
 def check_encoder(directory: Path, manifest: dict[str, Any], encoder: "SearchEncoder") -> None:
@@ -388,47 +288,17 @@ def check_encoder(directory: Path, manifest: dict[str, Any], encoder: "SearchEnc
         )
 
 
-def _check_sums(directory: Path, manifest: dict[str, Any]) -> None:
-    for name, file in manifest["files"].items():
-        path = directory / name
-        if not path.is_file() or storage_files.file_sha256(path) != file["sha256"]:
-            raise BioftError(f"{path} was changed, or is missing: index the articles again into another folder.")
-
-
-def _check_target(directory: Path, add: bool) -> None:
-    if (directory / MANIFEST).is_file():
-        if not add:
-            raise BioftError(f"{directory} holds an index. Add to it with --add, or name another folder.")
-        return
-    if add:
-        raise BioftError(f"No index in {directory} to add to. Make one without --add.")
-    if directory.exists() and not directory.is_dir():
-        raise BioftError(f"{directory} is a file. Name a folder for the index.")
-    # What a build that was killed left is no obstacle.
-    if directory.is_dir() and {*directory.iterdir()} - {*_own_files(directory)}:
-        raise BioftError(f"{directory} holds other files. Name a new or empty folder for the index.")
-
-
-def _own_files(directory: Path) -> list[Path]:
-    return [path for name in FILES for path in directory.glob(name.format("[0-9]*"))]
-
-
-def _table(directory: Path, manifest: dict[str, Any]) -> pq.ParquetFile:
-    return pq.ParquetFile(directory / ARTICLES.format(manifest["generation"]))
-
-
-@contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    """Keep other processes from writing the same index; the lock ends with the process."""
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BioftError(f"Another process is writing the index {directory}. Wait until it has ended.") from None
-        yield
-    finally:
-        os.close(handle)
+def _as_kept(
+    directory: Path, manifest: dict[str, Any], encoder: "SearchEncoder", stored_as: str | None
+) -> "SearchEncoder":
+    """The encoder, cut as the index that is added to is; BioftError where other vectors were asked for."""
+    kept, kind = manifest["dimensions"], layout.stored_as(manifest)
+    if (encoder.first or kept) != kept or (stored_as or kind) != kind:
+        raise BioftError(
+            f"The vectors of {directory} have {kept} dimensions in {kind}. Add with the same, or leave --dimensions "
+            "and --vectors out."
+        )
+    return replace(encoder, first=None if kept == replace(encoder, first=None).dimensions else kept)
 
 
 def load_encoder_of(index: SearchIndex, name: str | None = None) -> "SearchEncoder":
@@ -447,4 +317,4 @@ def load_encoder_of(index: SearchIndex, name: str | None = None) -> "SearchEncod
         )
     encoder = load_encoder(name or recorded)
     check_encoder(index.directory, index.manifest, encoder)
-    return encoder
+    return _as_kept(index.directory, index.manifest, encoder, None)

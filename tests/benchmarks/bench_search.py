@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioft.datasets.rank import rank_embeddings
-from bioft.search.index import EXPANSION_SEARCH, GRAPH, index_class
+from bioft.search.layout import EXPANSION_SEARCH, index_class, new_vectors
 
 DIMENSIONS, DIRECTIONS, TOPICS, QUERIES, CHUNK, TURN = 768, 64, 1000, 500, 50_000, 64
 
@@ -44,7 +44,7 @@ def measure_search(size: int, folder: Path) -> dict[str, object]:
     """Build an index of `size` vectors, map it from disk, and search it for `QUERIES` queries."""
     made = MadeVectors()
     queries = made.draw(QUERIES)
-    index = index_class()(ndim=DIMENSIONS, **GRAPH)
+    index = new_vectors(DIMENSIONS)
     scores, keys, seconds = np.empty((QUERIES, 0), np.float32), np.empty((QUERIES, 0), np.int64), 0.0
     for first in range(0, size, CHUNK):
         vectors = made.draw(min(CHUNK, size - first))

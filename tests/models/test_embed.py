@@ -55,7 +55,7 @@ def test_an_index_in_int8_is_near_the_model_and_keeps_to_its_backend(tmp_path: P
 
 def test_an_index_can_be_opened_before_onnx_runtime_is_loaded() -> None:
     """In a process of its own, as the order in which libraries are loaded is what this is about."""
-    code = "from bioft.search import index; index.index_class(); import onnxruntime, sys; print(*sys.modules)"
+    code = "from bioft.search import layout; layout.index_class(); import onnxruntime, sys; print(*sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert "torch" not in result.stdout.split(), "which would hide it"
 

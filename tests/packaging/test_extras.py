@@ -34,13 +34,13 @@ from bioft.datasets.formats import bioc
 from bioft.datasets.metabolites import models, namespaces
 from bioft.datasets.pubmed import download, xml
 from bioft.models import embedded
-from bioft.search import index
+from bioft.search import layout
 from bioft.tasks.retrieval import mteb
 
 path = Path(sys.argv[2])
 print(json.dumps({
     "metabolites": [said(lambda: models.read_model(path)), said(lambda: namespaces.read_namespace("cobra"))],
-    "search": [said(index.index_class)],
+    "search": [said(layout.index_class)],
     "pubmed": [said(lambda: list(bioc._xml(path))), said(lambda: list(xml.articles(path))),
                said(lambda: download._parsed(b"<a/>"))],
     "llm": [said(lambda: embedded._convert_gguf(path, path.with_name("converted")))],

@@ -15,7 +15,7 @@ from bioft.cli.main import app
 from bioft.errors import BioftError
 from bioft.models import base as models
 from bioft.models.embed import encode_texts
-from bioft.search import index as search_index
+from bioft.search import index as search_index, layout
 from bioft.search.articles import IndexedArticle, read_articles
 from bioft.search.encoder import SearchEncoder, load_encoder
 from bioft.search.near_duplicates import near_duplicates
@@ -145,7 +145,7 @@ def test_articles_are_taken_out(index: search_index.SearchIndex, tmp_path: Path)
     assert ids(index.search(QUERY, 1)) == ["1"], "an index that was open stays usable"
     before = sorted(path.name for path in index.directory.iterdir())
     assert "has the id '1'" in run("index", "-o", index.directory, "--remove", tmp_path / "ids.txt", code=1)
-    with search_index._locked(index.directory), pytest.raises(BioftError, match="Another process"):
+    with layout.locked(index.directory), pytest.raises(BioftError, match="Another process"):
         search_index.remove_articles(index.directory, ["2"])
     assert sorted(path.name for path in index.directory.iterdir()) == before
     assert len(search_index.remove_articles(index.directory, ["2", "4"])) == 0
@@ -166,7 +166,7 @@ def test_what_would_spoil_an_index_is_refused(index: search_index.SearchIndex, t
     (tmp_path / "mine" / "notes.txt").write_text("mine")
     with pytest.raises(BioftError, match="holds other files"):
         search_index.index_articles(tmp_path / "mine", encoder_of(), ARTICLES)
-    with search_index._locked(folder), pytest.raises(BioftError, match="Another process"):
+    with layout.locked(folder), pytest.raises(BioftError, match="Another process"):
         search_index.index_articles(folder, encoder_of(), ARTICLES, add=True)
     (vectors,) = folder.glob("vectors-*")
     content = vectors.read_bytes()
@@ -188,8 +188,8 @@ def killed_before_the_manifest(folder: Path, add: bool) -> None:
     child = os.fork()
     if child == 0:
         try:
-            search_index.storage_files.file_sha256 = lambda path: os.kill(os.getpid(), signal.SIGKILL)
-            search_index._check_sums = lambda *_: None
+            layout.storage_files.file_sha256 = lambda path: os.kill(os.getpid(), signal.SIGKILL)
+            layout.check_sums = lambda *_: None
             search_index.index_articles(folder, encoder_of(), [article(7, "0 0 0 1")], add=add)
         finally:
             os._exit(0)  # whatever happens, the child runs no further test
@@ -213,7 +213,7 @@ def test_a_killed_build_leaves_the_old_index(index: search_index.SearchIndex, tm
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_leaves_the_old_index(index: search_index.SearchIndex, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        search_index.pq, "write_table", lambda *_, **__: os.write(os.open("/dev/full", os.O_WRONLY), b"content")
+        layout.pq, "write_table", lambda *_, **__: os.write(os.open("/dev/full", os.O_WRONLY), b"content")
     )
     with pytest.raises(BioftError, match=r"No space left on device.*Make space"):
         search_index.index_articles(index.directory, encoder_of(), [article(7, "0 0 0 1")], add=True)
@@ -381,11 +381,41 @@ def test_an_id_0_is_an_id_and_wrong_rows_are_counted(tmp_path: Path) -> None:
 
 
 def test_texts_are_kept_and_read_by_their_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search_index, "READ_TOGETHER", 3)
+    monkeypatch.setattr(layout, "READ_TOGETHER", 3)
     made, _ = search_index.index_articles(tmp_path / "index", encoder_of(), ARTICLES)
     assert made.table.metadata.num_row_groups == 2
     assert made.texts([3, 0, 2]) == [ARTICLES[row].text for row in (3, 0, 2)]
     assert made.rows_of([ARTICLES[2].id, ARTICLES[0].id]) == [2, 0]
+
+
+@pytest.mark.parametrize("kind", layout.STORED_AS)
+def test_vectors_are_kept_as_asked_cut_and_stay_so(kind: str, tmp_path: Path) -> None:
+    """What is added, taken out and looked for is cut and stored as the index was made, and finds what it must."""
+    encoder = load_encoder(str(write_encoder(tmp_path / "encoder")), first=8)
+    texts = ["heart pain", "kidney failure of the old", "fever", "a broken arm"]
+    articles = [IndexedArticle(str(n), text, text, None, (), False) for n, text in enumerate(texts)]
+    folder = tmp_path / "index"
+    search_index.index_articles(folder, encoder, articles[:3], stored_as=kind)
+    whole = load_encoder(str(tmp_path / "encoder"))
+    made, new = search_index.index_articles(folder, whole, articles, add=True)
+    assert (new, made.manifest["dimensions"], made.manifest["vectors"], made.vectors.ndim) == (1, 8, kind, 8)
+    assert made.vectors.dtype.name == layout.STORED_AS[kind].upper()
+    stored = [np.asarray(made.vectors.get(np.arange(1, 4, dtype=np.uint64))).tolist()]
+    left = search_index.remove_articles(folder, ["0"])
+    stored.append(np.asarray(left.vectors.get(np.arange(3, dtype=np.uint64))).tolist())
+    assert stored[0] == stored[1], "not rounded again"
+    asked = search_index.load_encoder_of(left)
+    vector = asked.encode_query("fever")
+    assert vector.shape == (8,) and ids(left.search(vector, 1)) == ["2"]
+    exact = whole.encode(["fever", "a broken arm"])[:, :8]
+    cosine = exact[0] @ exact[1] / np.linalg.norm(exact[0]) / np.linalg.norm(exact[1])
+    assert {hit.id: hit.score for hit in left.search(vector)}["3"] == pytest.approx(cosine, abs=0.02)
+    other = {"float32": "int8"}.get(kind, "float32")
+    for using, asked_for in ((whole, other), (load_encoder(str(tmp_path / "encoder"), first=16), None)):
+        with pytest.raises(BioftError, match=f"have 8 dimensions in {kind}"):
+            search_index.index_articles(folder, using, articles, add=True, stored_as=asked_for)
+    with pytest.raises(BioftError, match=r"64 dimensions were asked for: .* has 32"):
+        load_encoder(str(tmp_path / "encoder"), first=64)
 
 
 def test_an_index_of_an_older_layout_is_refused(index: search_index.SearchIndex) -> None:
