@@ -1,6 +1,8 @@
 """Commands on what an encoder of texts or names is for: `align`, `index`, `search`, `topics`, `mteb`, `demo`."""
 
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -147,6 +149,10 @@ def search(
         bool, option("Without a query: list the articles that are almost the same.", "--near-duplicates")
     ] = False,
     threshold: Annotated[float, option("Cosine from which on articles are near duplicates.")] = 0.95,
+    rerank: Annotated[
+        str | None, option("Cross-encoder that puts the first in order anew: a Hub id, or a folder.")
+    ] = None,
+    rerank_first: Annotated[int, option("Articles that it puts in order.", min=1)] = 50,
     model: Annotated[str | None, option("Where the run of the index is now.", default="as it was indexed")] = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -174,12 +180,23 @@ def search(
     if queries is not None:
         if trec is not None:
             check_new_file(trec, queries, overwrite)
-        _search_many(index, model, way, queries, k, filters, trec, qrels, as_json)
+        reranking = None if rerank is None else (rerank, rerank_first)
+        _search_many(index, model, way, queries, k, filters, trec, qrels, as_json, reranking)
         return
-    opened = search_index.open_index(index)
+    opened, k = search_index.open_index(index), k or 10
+    in_new_order = None if rerank is None else _reranker(opened, rerank, rerank_first)
     vector = None if words else search_index.load_encoder_of(opened, model).encode_query(query)
-    hits = opened.search(vector, k or 10, "" if meaning else query, **filters)
-    _print_hits(_with_sentences(opened, query, hits), query, as_json)
+    hits = opened.search(vector, max(k, rerank_first) if rerank else k, "" if meaning else query, **filters)
+    if in_new_order is not None:
+        (hits,) = in_new_order([query], [hits])
+    _print_hits(_with_sentences(opened, query, hits[:k]), query, as_json)
+
+
+def _reranker(opened: Any, name: str, first: int) -> Callable[[list[str], list[list[Any]]], list[list[Any]]]:
+    """Load a cross-encoder; what it returns puts what queries found in its order."""
+    from bioft.search import rerank
+
+    return partial(rerank.rerank, rerank.load_reranker(name), opened, first=first)
 
 
 def _search_many(
@@ -192,25 +209,34 @@ def _search_many(
     trec: Path | None,
     qrels: Path | None,
     as_json: bool,
+    reranking: tuple[str, int] | None,
 ) -> None:
-    """Search for the queries of a file; write, measure or print what is found."""
+    """Search for the queries of a file; write, measure or print what is found; reranked by a model, so many."""
     from bioft.search import evaluate, index as search_index
 
     many, judged = evaluate.read_queries(queries), None if qrels is None else evaluate.read_qrels(qrels)
-    opened, texts = search_index.open_index(index), list(many.values())
+    opened, texts, k = search_index.open_index(index), list(many.values()), k or evaluate.FOUND
+    in_new_order = None if reranking is None else _reranker(opened, *reranking)
     vectors = None if way == "words" else search_index.load_encoder_of(opened, model).encode_queries(texts)
     given = {"hybrid": (vectors, texts), "words": (None, texts), "meaning": (vectors, None)}
 
-    def find(way: str) -> dict[str, list[Any]]:
-        return dict(zip(many, opened.search_all(*given[way], k or evaluate.FOUND, **filters), strict=True))
+    def by_id(found: list[list[Any]]) -> dict[str, list[Any]]:
+        return {identifier: hits[:k] for identifier, hits in zip(many, found, strict=True)}
 
-    found = find(way)
+    def find(way: str, depth: int = k) -> list[list[Any]]:
+        return opened.search_all(*given[way], depth, **filters)
+
+    first = find(way, k if reranking is None else max(k, reranking[1]))
+    systems = {way: by_id(first)}
+    if in_new_order is not None:
+        systems = {"reranked": by_id(in_new_order(texts, first)), **systems}
+    found = next(iter(systems.values()))
     if trec is not None:
-        evaluate.write_trec(trec, found, f"bioft-{way}")
+        evaluate.write_trec(trec, found, f"bioft-{way}{'' if reranking is None else '-reranked'}")
         typer.echo(f"{sum(map(len, found.values())):,} results of {len(found):,} queries written to {trec}", err=True)
     if judged is not None:
         halves = ("words", "meaning") if way == "hybrid" else ()
-        measures = evaluate.measure(judged, {way: found} | {half: find(half) for half in halves})
+        measures = evaluate.measure(judged, systems | {half: by_id(find(half)) for half in halves})
         if as_json:
             typer.echo(json.dumps(measures, indent=2, ensure_ascii=False))
         else:
@@ -351,6 +377,7 @@ def _print_hits(rows: list[dict[str, Any]], query: str, as_json: bool) -> None:
     for row in rows:
         about = [row["id"], row["year"], "retracted" if row["retracted"] else None]
         about += [None if row["score"] is None else f"cosine {row['score']:.3f}"]
+        about += [None if row["cross_encoder"] is None else f"cross-encoder {row['cross_encoder']:.3f}"]
         about += [f"{way} {row[key]}" for way, key in (("words", "by_words"), ("meaning", "by_meaning")) if row[key]]
         told = " · ".join(str(each) for each in about if each is not None)
         table.add_row(f"{row['rank']:>3}.", _marked(row["title"], asked, "bold"))

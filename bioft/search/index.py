@@ -44,6 +44,8 @@ class Hit(NamedTuple):
     title: str
     id: str
     retracted: bool
+    cross_encoder: float | None = None
+    """Its score by the cross-encoder that reranked it; None if none did."""
 
 
 @dataclass(frozen=True)

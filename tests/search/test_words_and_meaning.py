@@ -2,13 +2,16 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
+from transformers import BertConfig, BertForSequenceClassification
 
 from bioft.datasets.rank import fuse_ranks, rank_bm25
 from bioft.errors import BioftError
-from bioft.search import evaluate, index as search_index, words
+from bioft.search import evaluate, index as search_index, rerank, words
 from bioft.search.articles import IndexedArticle
 from tests.search.test_index import VectorsAsTexts, encoder_of, ids, run
 from tests.tiny import write_encoder
@@ -86,7 +89,7 @@ COLLECTION = [
 ]
 
 
-def test_a_collection_is_asked_written_and_measured(tmp_path: Path) -> None:
+def test_a_collection_is_asked_written_and_measured(tmp_path: Path, cross_encoder: Path) -> None:
     """One in the layout of BEIR: with an encoder that knows nothing, words find what meaning does not."""
     write_encoder(tmp_path / "encoder")
     (tmp_path / "corpus.jsonl").write_text("\n".join(COLLECTION))
@@ -104,6 +107,17 @@ def test_a_collection_is_asked_written_and_measured(tmp_path: Path) -> None:
     assert len(lines) == 9 and all((line[1], line[5]) == ("Q0", "bioft-hybrid") for line in lines)
     assert [line[3:5] for line in lines[:2]] == [["1", "1.000000"], ["2", "0.500000"]]
     assert "--overwrite" in run(*asked, *files, code=1), "what is there stays"
+    anew = ["--rerank", cross_encoder, "--rerank-first", 2, "-k", 3]
+    told = json.loads(run(*asked, *files, "--json", "--overwrite", *anew))
+    assert list(told["systems"]) == ["reranked", "hybrid", "words", "meaning"]
+    assert told["paired"].keys() == {"hybrid", "words", "meaning"}
+    lines = [line.split() for line in (tmp_path / "run.txt").read_text().splitlines()]
+    assert len(lines) == 9 and {line[5] for line in lines} == {"bioft-hybrid-reranked"}
+    (found,) = json.loads(run("search", tmp_path / "index", "heart chest", "--json", *anew[:4], "-k", 1))
+    first = next(line[2] for line in lines if line[0] == "q0")
+    assert found["id"] == first and found["cross_encoder"] is not None, "of two, though one was asked for"
+    assert "cross-encoder" in run("search", tmp_path / "index", "heart chest", *anew)
+    assert "is no cross-encoder" in run(*asked, "--json", "--rerank", tmp_path / "encoder", code=1)
     shown = run(*asked, "--qrels", tmp_path / "qrels.tsv", "--words")
     assert "n = 2 queries" in shown and "1.000 [" in shown and "meaning" not in shown
     rows = [json.loads(line) for line in run(*asked, "--json", "-k", 1, "--words").splitlines()]
@@ -113,6 +127,50 @@ def test_a_collection_is_asked_written_and_measured(tmp_path: Path) -> None:
         ("q2", ["d3"]),
     ]
     assert rows[0]["found"][0]["sentence"] == "It hurts in the chest." and rows[0]["found"][0]["marked"] == [[16, 21]]
+
+
+@pytest.fixture(scope="module")
+def cross_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random model that scores a pair of texts, with an activation under which nearly all scores are alike."""
+    folder = write_encoder(tmp_path_factory.mktemp("cross_encoder"))
+    config = BertConfig.from_pretrained(folder, num_labels=1)
+    torch.manual_seed(1)
+    BertForSequenceClassification(config).save_pretrained(folder)
+    return folder
+
+
+def test_what_is_found_first_is_reranked_and_the_rest_stays_behind(
+    index: search_index.SearchIndex, cross_encoder: Path
+) -> None:
+    model = rerank.load_reranker(str(cross_encoder))
+    near_kidney, query = np.array([1, 0, 0, 0], np.float32), "cancer of the lung"
+    before = index.search(near_kidney, 9, query)
+    ((*found,),) = rerank.rerank(model, index, [query], [before], first=3)
+    assert {*ids(found[:3])} == {*ids(before[:3])} and found[3:] == before[3:] and before[3].cross_encoder is None
+    assert [hit.rank for hit in found] == [1, 2, 3, 4]
+    inputs = {hit.id: model.tokenizer(query, index.texts([int(hit.id)])[0], return_tensors="pt") for hit in found}
+    with torch.no_grad():
+        scores = {name: model.model(**each.to(model.device)).logits.item() for name, each in inputs.items()}
+    assert ids(found[:3]) == sorted(ids(before[:3]), key=lambda name: -scores[name])
+    assert [hit.cross_encoder for hit in found[:3]] == pytest.approx(
+        [scores[name] for name in ids(found[:3])], abs=1e-5
+    )
+    assert ids(found) != ids(before), "of three orders of six none is that of before by chance alone"
+    same = SimpleNamespace(predict=lambda pairs, **_: [0.0] * len(pairs))
+    assert ids(rerank.rerank(same, index, [query], [before])[0]) == ids(before), "of equal ones the first leads"
+    assert rerank.rerank(model, index, [query], [[]]) == [[]]
+    assert model.predict([(query, "lung " * 500)]).shape == (1,), "what is longer than the model reads is cut"
+
+
+def test_what_is_no_cross_encoder_is_refused(tmp_path: Path, cross_encoder: Path) -> None:
+    with pytest.raises(BioftError, match="is no cross-encoder but BertModel: give a model"):
+        rerank.load_reranker(str(write_encoder(tmp_path / "encoder")))
+    config = BertConfig.from_pretrained(cross_encoder, num_labels=3)
+    BertForSequenceClassification(config).save_pretrained(tmp_path / "labels")
+    with pytest.raises(BioftError, match="BertForSequenceClassification with 3 labels"):
+        rerank.load_reranker(str(tmp_path / "labels"))
+    with pytest.raises(BioftError, match="No cross-encoder could be loaded"):
+        rerank.load_reranker(str(tmp_path))
 
 
 def test_queries_and_judgements_are_read_as_others_write_them(tmp_path: Path) -> None:
