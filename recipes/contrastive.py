@@ -27,6 +27,7 @@ from bioft.tasks.retrieval import (
     encoder as contrastive,
     evaluate as retrieval_evaluation,
     figures as contrastive_figures,
+    negatives,
     predict as retrieval_prediction,
 )
 from bioft.tasks.retrieval.arguments import PairArguments
@@ -59,10 +60,14 @@ def main(
         contrastive.training_rows(dataset[split], contrastive_args.loss, data_args.split_seed)
         for split in ("train", "validation")
     )
-    train, validation = contrastive.group_batches(training_args, contrastive_args.loss, train, validation)
 
     set_seed(training_args.seed)
     model = contrastive.load_model(base, contrastive_args)
+    corpus = manifest.get("candidates", ("anchor", "positive"))
+    train, mined = negatives.with_negatives(
+        train, model.to(training_args.device), contrastive_args, corpus, data_args.split_seed
+    )
+    train, validation = contrastive.group_batches(training_args, contrastive_args.loss, train, validation)
 
     # What can go wrong before the first step has now been tried: only from here on is anything written.
     checkpoint, writes = training_run.prepare(script_args, data_args, contrastive_args, model_args, training_args)
@@ -73,7 +78,7 @@ def main(
         progress.stage(2)  # baselines that need no model
         baselines = evaluation.baselines(asked, about)
         progress.stage(3)  # the base model, before any training
-        base_found = prediction.answer_of_base(model.to(training_args.device), rows, about, "")
+        base_found = prediction.answer_of_base(model, rows, about, "")
 
     progress.stage(4)  # the whole encoder is trained, or an adapter
     if model_args.use_peft:
@@ -116,7 +121,7 @@ def main(
         "base_model": models.describe(base, model_args, model[0].model),
         **about,
         "audit": manifest["audit"],
-        "contrastive": vars(contrastive_args) | {"training_rows": len(train)},
+        "contrastive": vars(contrastive_args) | {"training_rows": len(train), "hard_negatives_found": mined},
         "metrics": figures["fine-tuned"],
         "base_model_metrics": figures["base"],
         "baselines": {name: figures[name] for name in baselines},

@@ -35,6 +35,8 @@ RANKING_LOSSES = ("MultipleNegativesRankingLoss", "CachedMultipleNegativesRankin
 """Losses that take anchor and positive (and negative); the other texts of a batch are negatives too."""
 TASKS = ("text-retrieval", "name-alignment")
 """Those whose runs are text encoders."""
+MINED = "negative_"
+"""What the columns of mined negatives are called, before their number."""
 RELATED = 0.5
 """Score from which on two texts count as related."""
 
@@ -54,13 +56,22 @@ class ContrastiveArguments:
     matryoshka_dimensions: list[int] | None = field(
         default=None, metadata={"help": "Train the first N dimensions of an embedding as well, for each N."}
     )
+    hard_negatives: int = argument(
+        0, "Negatives of each pair that the base model takes for positives (ranking losses)."
+    )
+    hard_negatives_margin: float = argument(
+        0.05, "By what share a mined negative must be less similar to its anchor than each positive."
+    )
+    hard_negatives_max_score: float | None = argument(None, "Cosine that a mined negative has at most.")
     max_length: int = argument(128, "Tokens of a text; what is longer is cut off.")
     trained_layers: int | None = argument(None, "Train the last N layers of the encoder only, which saves time.")
 
     def __post_init__(self) -> None:
-        """Refuse a loss that is not known."""
+        """Refuse a loss that is not known, and negatives that it does not take."""
         if self.loss not in (*SCORED_LOSSES, *RANKING_LOSSES):
             raise ValueError(f"loss is one of {', '.join((*SCORED_LOSSES, *RANKING_LOSSES))}, not {self.loss!r}")
+        if self.hard_negatives < 0 or (self.hard_negatives and self.loss not in RANKING_LOSSES):
+            raise ValueError(f"hard_negatives is a number of texts, for {' and '.join(RANKING_LOSSES)} alone")
 
 
 @dataclass
@@ -226,15 +237,27 @@ def make_loss(model: SentenceTransformer, args: ContrastiveArguments) -> torch.n
 class GroupBatches(DefaultBatchSampler):
     """Batches in which no group and no text occurs twice, so that no positive serves as a negative.
 
+    With mined negatives neither do their groups, nor any positive of an anchor beside its own row.
+
     Rows that don't fit into a batch wait for the next one; the last batches may be small.
     """
 
     def __init__(self, dataset: Dataset, groups: Mapping[str, str], **options: Any) -> None:
         super().__init__(dataset, **options)
         columns = [name for name in ("anchor", "positive", "negative") if name in dataset.column_names]
-        texts = zip(*(dataset[name][:] for name in columns), strict=True)
+        texts = list(zip(*(dataset[name][:] for name in columns), strict=True))
         # A text and a group can't be mistaken for each other: groups are marked.
         self.keys = [{*each, f"\n{groups[each[0]]}"} for each in texts]
+        if mined := [dataset[name][:] for name in dataset.column_names if name.startswith(MINED)]:
+            positives: dict[str, set[str]] = {}
+            for anchor, positive, *_ in texts:
+                positives.setdefault(anchor, set()).add(positive)
+            for keys, (anchor, *_), negatives in zip(self.keys, texts, zip(*mined, strict=True), strict=True):
+                keys |= {
+                    *negatives,
+                    *positives[anchor],
+                    *(f"\n{groups[each]}" for each in negatives if each in groups),
+                }
 
     def __iter__(self) -> Iterator[list[int]]:
         """Yield batches of row indices, in an order that the seed and the epoch decide."""
@@ -268,7 +291,10 @@ def group_batches(args: ContrastiveTrainingArguments, loss: str, *splits: Datase
     """
     if loss in RANKING_LOSSES:
         groups = {
-            anchor: group for split in splits for anchor, group in zip(split["anchor"], split["group"], strict=True)
+            text: group
+            for column in ("positive", "anchor")  # of a text that is both, that of the rows that it leads
+            for split in splits
+            for text, group in zip(split[column], split["group"], strict=True)
         }
         args.batch_sampler = partial(GroupBatches, groups=groups)
     return [split.remove_columns("group") for split in splits]
