@@ -105,13 +105,16 @@ def index(
         Literal["float32", "float16", "int8"] | None,
         option("Numbers that the vectors are kept in.", default="float16; as the index that is added to"),
     ] = None,
+    shard: Annotated[
+        str | None, option("Index each 8th file alone, from the 2nd on, for 2/8; into a folder in that of --output.")
+    ] = None,
     skip_bad: SkipBad = False,
 ) -> None:
     """Embed articles and keep them on disk in an index for `bioft search`."""
-    from bioft.search import articles as search_articles, encoder as search_encoder, index as search_index
+    from bioft.search import articles as search_articles, encoder as search_encoder, index as search_index, shards
 
     if remove is not None:
-        if model or add or dimensions or vectors:
+        if model or add or dimensions or vectors or shard:
             raise BioftError("--remove takes neither a model nor articles: only the folder of the index (--output).")
         ids = [line.strip() for line in TextLines(remove, "Give a file with one id a line.") if line.strip()]
         left = search_index.remove_articles(output, ids)
@@ -119,6 +122,9 @@ def index(
         return
     if not (model and articles):
         raise BioftError("Name a model and the articles, such as: bioft index embedded:all-minilm-l6-v2 data/pubmed")
+    if shard is not None:
+        articles, name = shards.part(articles, shard)
+        output /= name
     read, counts = search_articles.read_articles(articles, skip_bad=skip_bad)
     encoder = search_encoder.load_encoder(model, backend, dimensions)
     made, new = search_index.index_articles(output, encoder, read, add=add, stored_as=vectors, progress="Articles")
@@ -130,7 +136,7 @@ def index(
 
 @app.command()
 def search(
-    index: Annotated[Path, argument("Folder of `bioft index`.")],
+    index: Annotated[Path, argument("Folder of `bioft index`, or of several, such as its shards.")],
     query: Annotated[str, argument("What to look for, in words.")] = "",
     words: Annotated[bool, option("By words alone (BM25).", "--words")] = False,
     meaning: Annotated[bool, option("By meaning alone (the encoder).", "--meaning")] = False,
@@ -168,7 +174,7 @@ def search(
         raise BioftError("--trec and --qrels are for many queries. Give them with --input.")
     if queries is not None and not (trec or qrels or as_json):
         raise BioftError("Say what to do with what many queries find: --trec, --qrels or --json.")
-    from bioft.search import index as search_index
+    from bioft.search import index as search_index, shards
     from bioft.search.near_duplicates import near_duplicates as find_near_duplicates
 
     if near_duplicates:
@@ -183,7 +189,7 @@ def search(
         reranking = None if rerank is None else (rerank, rerank_first)
         _search_many(index, model, way, queries, k, filters, trec, qrels, as_json, reranking)
         return
-    opened, k = search_index.open_index(index), k or 10
+    opened, k = shards.open_searchable(index), k or 10
     in_new_order = None if rerank is None else _reranker(opened, rerank, rerank_first)
     vector = None if words else search_index.load_encoder_of(opened, model).encode_query(query)
     hits = opened.search(vector, max(k, rerank_first) if rerank else k, "" if meaning else query, **filters)
@@ -212,10 +218,10 @@ def _search_many(
     reranking: tuple[str, int] | None,
 ) -> None:
     """Search for the queries of a file; write, measure or print what is found; reranked by a model, so many."""
-    from bioft.search import evaluate, index as search_index
+    from bioft.search import evaluate, index as search_index, shards
 
     many, judged = evaluate.read_queries(queries), None if qrels is None else evaluate.read_qrels(qrels)
-    opened, texts, k = search_index.open_index(index), list(many.values()), k or evaluate.FOUND
+    opened, texts, k = shards.open_searchable(index), list(many.values()), k or evaluate.FOUND
     in_new_order = None if reranking is None else _reranker(opened, *reranking)
     vectors = None if way == "words" else search_index.load_encoder_of(opened, model).encode_queries(texts)
     given = {"hybrid": (vectors, texts), "words": (None, texts), "meaning": (vectors, None)}
@@ -347,14 +353,15 @@ def _with_sentences(opened: Any, query: str, hits: list[Any]) -> list[dict[str, 
     """What was found as dicts, with the sentence that has most words of the query and where these stand in it."""
     from bioft.search import words
 
-    asked, texts = words.words_of(query), opened.texts(opened.rows_of([hit.id for hit in hits]))
+    asked, texts = words.words_of(query), opened.texts([hit.row for hit in hits])
     rows = []
     for hit, text in zip(hits, texts, strict=True):
         sentence, marks, place = words.snippet(hit.title, text, asked), [], 0
         for piece, marked in words.pieces(sentence, asked):
             marks += [[place, place + len(piece)]] if marked else []
             place += len(piece)
-        rows.append({**hit._asdict(), "sentence": sentence, "marked": marks})
+        told = {name: value for name, value in hit._asdict().items() if name != "row"}
+        rows.append({**told, "sentence": sentence, "marked": marks})
     return rows
 
 

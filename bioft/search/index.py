@@ -1,6 +1,7 @@
 """A search index on disk: vectors in a graph (usearch), words (bm25s), both mapped into memory, and the articles."""
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -44,49 +45,53 @@ class Hit(NamedTuple):
     title: str
     id: str
     retracted: bool
+    row: int
+    """Its row in the index."""
     cross_encoder: float | None = None
     """Its score by the cross-encoder that reranked it; None if none did."""
 
 
-@dataclass(frozen=True)
-class SearchIndex:
-    """An opened index; of vectors and articles nothing is read before it is needed."""
+class Searchable(ABC):
+    """What is searched by words and meaning: an index, or several as one. Articles go by their rows."""
 
     directory: Path
     manifest: dict[str, Any]
-    vectors: "Index"
-    words: Any
-    """A `bm25s.BM25`; None where no article has a word."""
-    table: pq.ParquetFile
 
-    @cached_property
-    def articles(self) -> pa.Table:
-        """A row for each vector, in its order: id, title, year and retracted."""
-        return self.table.read(["id", "title", "year", "retracted"])
+    @abstractmethod
+    def __len__(self) -> int:
+        """How many articles there are."""
 
-    @cached_property
+    @property
+    @abstractmethod
+    def years(self) -> pa.ChunkedArray:
+        """The year of each article, or null."""
+
+    @property
+    @abstractmethod
     def mesh(self) -> pa.ChunkedArray:
         """The MeSH terms of each article, as lists; most of what is stored, so read only where needed."""
-        return self.table.read(["mesh"])["mesh"]
 
+    @abstractmethod
+    def embeddings(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The vectors of these articles: shape (articles, dimensions)."""
+
+    @abstractmethod
     def texts(self, rows: Sequence[int]) -> list[str]:
-        """The texts of these rows."""
-        metadata = self.table.metadata
-        ends = np.cumsum([metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)])
-        groups = np.searchsorted(ends, rows, side="right").tolist()
-        read = {group: self.table.read_row_group(group, ["text"])["text"] for group in set(groups)}
-        starts = [0, *ends.tolist()]
-        return [read[group][row - starts[group]].as_py() for row, group in zip(map(int, rows), groups, strict=True)]
+        """The texts of these articles."""
 
-    def rows_of(self, ids: Sequence[str]) -> list[int]:
-        """The rows of articles by their ids; BioftError for one that is not in the index."""
-        rows = pc.index_in(pa.array(ids, pa.string()), value_set=self.articles["id"].combine_chunks())
-        if rows.null_count:
-            raise BioftError(f"No article of the index has the id {ids[rows.is_null().index(True).as_py()]!r}.")
-        return rows.to_pylist()
+    @abstractmethod
+    def shown(self, rows: Sequence[int], many: bool = False) -> list[dict[str, Any]]:
+        """What is shown of these articles: id, title, year, retracted. With `many`, those of all are kept for more."""
 
-    def __len__(self) -> int:
-        return self.manifest["count"]
+    @abstractmethod
+    def by_words(self, queries: Sequence[str], k: int, rows: NDArray[np.int64] | None) -> list[dict[int, float]]:
+        """For each query the BM25 scores of the k best of these rows, or of all, best first."""
+
+    @abstractmethod
+    def by_meaning(
+        self, vectors: NDArray[np.float32], k: int, rows: NDArray[np.int64] | None
+    ) -> list[dict[int, float]]:
+        """For each vector the cosines of the k nearest of these rows, or of all, nearest first."""
 
     def search(self, vector: NDArray[np.float32] | None, k: int = 10, query: str = "", **filters: Any) -> list[Hit]:
         """Return what `search_all` does, for an embedding of shape (dimensions,), a query in words, or both."""
@@ -121,41 +126,12 @@ class SearchIndex:
         depth = min(
             k if queries is None or vectors is None else max(k, DEPTH), len(self) if rows is None else len(rows)
         )
-        nothing: list[list[int]] = [[] for _ in range(n)]
-        shared = nothing if queries is None or not depth else self._by_words(queries, depth, rows)
-        near = nothing if vectors is None or not depth else self._by_meaning(vectors, depth, rows)
+        nothing: list[dict[int, float]] = [{} for _ in range(n)]
+        many = n * k * layout.READ_TOGETHER > len(self)
+        shared = nothing if queries is None or not depth else self.by_words(queries, depth, rows)
+        near = nothing if vectors is None or not depth else self.by_meaning(vectors, depth, rows)
         each = zip(shared, near, [None] * n if vectors is None else vectors, strict=True)
-        return [self._hits(by_words, by_meaning, vector, k) for by_words, by_meaning, vector in each]
-
-    def _by_words(self, queries: Sequence[str], k: int, rows: NDArray[np.int64] | None) -> list[list[int]]:
-        if self.words is None:
-            return [[] for _ in queries]
-        ranked = bm25_scores(self.words, queries)
-        if rows is None:
-            return [top(scores, k) for scores in ranked]
-        return [rows[top(scores[rows], k)].tolist() for scores in ranked]
-
-    def _by_meaning(self, vectors: NDArray[np.float32], k: int, rows: NDArray[np.int64] | None) -> list[list[int]]:
-        candidates = len(self) if rows is None else len(rows)
-        ranked: list[list[int]] = [[] for _ in vectors]
-        if rows is None or candidates > EXACT_UP_TO:
-            # As many as hold k that pass the filter, twice over; where they don't, all that pass are compared.
-            fetched = min(k if rows is None else 2 * k * len(self) // candidates, len(self))
-            for each, vector in zip(ranked, vectors, strict=True):
-                keys = self.vectors.search(vector, fetched, exact=candidates <= EXACT_UP_TO).keys.astype(np.int64)
-                passed = keys if rows is None else keys[np.isin(keys, rows)]
-                each.extend(passed[:k].tolist())
-        if lacking := [number for number, each in enumerate(ranked) if len(each) < k]:
-            considered = np.arange(len(self)) if rows is None else rows
-            best, _ = rank_embeddings(vectors[lacking], self.embeddings(considered), k)
-            for number, those in zip(lacking, best, strict=True):
-                ranked[number] = considered[those].tolist()
-        return ranked
-
-    def embeddings(self, rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
-        """The vectors of these articles, or of all: shape (articles, dimensions)."""
-        rows = np.arange(len(self)) if rows is None else rows
-        return np.asarray(self.vectors.get(rows.astype(np.uint64), dtype="f32"), np.float32)
+        return [self._hits(list(by_words), list(by_meaning), vector, k, many) for by_words, by_meaning, vector in each]
 
     def _filtered(self, from_year: int | None, to_year: int | None, mesh: Sequence[str]) -> NDArray[np.int64] | None:
         """Rows that pass the filters, in order; None without filters."""
@@ -165,7 +141,7 @@ class SearchIndex:
             return None
         passed = np.ones(len(self), bool)
         if from_year is not None or to_year is not None:
-            years = pc.fill_null(self.articles["year"], -1).to_numpy()
+            years = pc.fill_null(self.years, -1).to_numpy()
             passed = (years >= max(from_year or 0, 0)) & (years <= (np.inf if to_year is None else to_year))
         if mesh:
             column = self.mesh.combine_chunks()
@@ -179,10 +155,15 @@ class SearchIndex:
         return np.flatnonzero(passed)
 
     def _hits(
-        self, by_words: Sequence[int], by_meaning: Sequence[int], vector: NDArray[np.float32] | None, k: int
+        self,
+        by_words: Sequence[int],
+        by_meaning: Sequence[int],
+        vector: NDArray[np.float32] | None,
+        k: int,
+        many: bool,
     ) -> list[Hit]:
-        rows = fuse_ranks(by_meaning, by_words, WEIGHT_OF_MEANING, CONSTANT)[:k]
-        found = self.articles.take(pa.array(rows, pa.int64())).to_pylist()
+        rows = self._once(fuse_ranks(by_meaning, by_words, WEIGHT_OF_MEANING, CONSTANT), k)
+        found = self.shown(rows, many)
         cosines: list[float | None] = [None] * len(rows)
         if vector is not None and rows:
             order, values = rank_embeddings([vector], self.embeddings(np.array(rows)), len(rows))
@@ -190,9 +171,111 @@ class SearchIndex:
                 cosines[place] = value
         of_words, of_meaning = ({row: rank for rank, row in enumerate(each, 1)} for each in (by_words, by_meaning))
         return [
-            Hit(rank, cosine, of_words.get(row), of_meaning.get(row), **article)
+            Hit(rank, cosine, of_words.get(row), of_meaning.get(row), row=row, **article)
             for rank, (row, cosine, article) in enumerate(zip(rows, cosines, found, strict=True), 1)
         ]
+
+    def _once(self, rows: list[int], k: int) -> list[int]:
+        """The first k of these, each article once."""
+        return rows[:k]
+
+
+@dataclass(frozen=True)
+class SearchIndex(Searchable):
+    """An opened index; of vectors and articles nothing is read before it is needed."""
+
+    directory: Path
+    manifest: dict[str, Any]
+    vectors: "Index"
+    words: Any
+    """A `bm25s.BM25`; None where no article has a word."""
+    table: pq.ParquetFile
+
+    def __len__(self) -> int:
+        return self.manifest["count"]
+
+    @cached_property
+    def articles(self) -> pa.Table:
+        """A row for each vector, in its order: id, title, year and retracted."""
+        return self.table.read(["id", "title", "year", "retracted"])
+
+    @cached_property
+    def mesh(self) -> pa.ChunkedArray:
+        """As `Searchable`."""
+        return self.table.read(["mesh"])["mesh"]
+
+    @cached_property
+    def years(self) -> pa.ChunkedArray:
+        """As `Searchable`."""
+        return self.table.read(["year"])["year"]
+
+    def shown(self, rows: Sequence[int], many: bool = False) -> list[dict[str, Any]]:
+        """As `Searchable`."""
+        if many or "articles" in vars(self):
+            return self.articles.take(pa.array(rows, pa.int64())).to_pylist()
+        return self._read(rows, ["id", "title", "year", "retracted"])
+
+    def texts(self, rows: Sequence[int]) -> list[str]:
+        """As `Searchable`."""
+        return [each["text"] for each in self._read(rows, ["text"])]
+
+    def ids(self, rows: Sequence[int]) -> list[str]:
+        """The ids of these articles."""
+        return [each["id"] for each in self._read(rows, ["id"])]
+
+    def _read(self, rows: Sequence[int], columns: list[str]) -> list[dict[str, Any]]:
+        """These columns of a few rows, from the groups of rows that they are in."""
+        metadata = self.table.metadata
+        ends = np.cumsum([metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)])
+        groups = np.searchsorted(ends, rows, side="right").tolist()
+        read = {group: self.table.read_row_group(group, columns) for group in set(groups)}
+        starts = [0, *ends.tolist()]
+        places = ((read[group], int(row) - starts[group]) for row, group in zip(rows, groups, strict=True))
+        return [{name: table[name][place].as_py() for name in columns} for table, place in places]
+
+    def rows_of(self, ids: Sequence[str]) -> list[int]:
+        """The rows of articles by their ids; BioftError for one that is not in the index."""
+        rows = pc.index_in(pa.array(ids, pa.string()), value_set=self.articles["id"].combine_chunks())
+        if rows.null_count:
+            raise BioftError(f"No article of the index has the id {ids[rows.is_null().index(True).as_py()]!r}.")
+        return rows.to_pylist()
+
+    def by_words(self, queries: Sequence[str], k: int, rows: NDArray[np.int64] | None) -> list[dict[int, float]]:
+        """As `Searchable`."""
+        if self.words is None:
+            return [{} for _ in queries]
+        found = []
+        for scores in bm25_scores(self.words, queries):
+            best = np.array(top(scores if rows is None else scores[rows], k), np.int64)
+            best = best if rows is None else rows[best]
+            found.append(dict(zip(best.tolist(), scores[best].tolist(), strict=True)))
+        return found
+
+    def by_meaning(
+        self, vectors: NDArray[np.float32], k: int, rows: NDArray[np.int64] | None
+    ) -> list[dict[int, float]]:
+        """As `Searchable`."""
+        candidates = len(self) if rows is None else len(rows)
+        ranked: list[dict[int, float]] = [{} for _ in vectors]
+        if rows is None or candidates > EXACT_UP_TO:
+            # As many as hold k that pass the filter, twice over; where they don't, all that pass are compared.
+            fetched = min(k if rows is None else 2 * k * len(self) // candidates, len(self))
+            for number, vector in enumerate(vectors):
+                found = self.vectors.search(vector, fetched, exact=candidates <= EXACT_UP_TO)
+                keys, cosines = found.keys.astype(np.int64), 1 - found.distances
+                passed = np.ones(len(keys), bool) if rows is None else np.isin(keys, rows)
+                ranked[number] = dict(zip(keys[passed][:k].tolist(), cosines[passed][:k].tolist(), strict=True))
+        if lacking := [number for number, each in enumerate(ranked) if len(each) < k]:
+            considered = np.arange(len(self)) if rows is None else rows
+            best, scores = rank_embeddings(vectors[lacking], self.embeddings(considered), k)
+            for number, those, cosines in zip(lacking, best, scores, strict=True):
+                ranked[number] = dict(zip(considered[those].tolist(), cosines.tolist(), strict=True))
+        return ranked
+
+    def embeddings(self, rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
+        """As `Searchable`, or of all articles."""
+        rows = np.arange(len(self)) if rows is None else rows
+        return np.asarray(self.vectors.get(rows.astype(np.uint64), dtype="f32"), np.float32)
 
 
 def open_index(directory: str | os.PathLike[str]) -> SearchIndex:
@@ -204,6 +287,10 @@ def open_index(directory: str | os.PathLike[str]) -> SearchIndex:
     directory = Path(directory)
     manifest = layout.read_manifest(directory)
     if manifest is None:
+        if any(directory.glob(f"*/{layout.MANIFEST}")):
+            raise BioftError(
+                f"{directory} holds several indexes, which `bioft search` takes as one. Name one of them."
+            )
         raise BioftError(f"No index in {directory}: there is no {layout.MANIFEST}. Make one with `bioft index`.")
     vectors = layout.load(directory, manifest, view=True)
     return SearchIndex(
@@ -303,7 +390,7 @@ def _as_kept(
     return replace(encoder, first=None if kept == replace(encoder, first=None).dimensions else kept)
 
 
-def load_encoder_of(index: SearchIndex, name: str | None = None) -> "SearchEncoder":
+def load_encoder_of(index: Searchable, name: str | None = None) -> "SearchEncoder":
     """Load the encoder that an index was made with; `name` says where it is now, if not where it was.
 
     Raises:

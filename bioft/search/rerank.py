@@ -9,7 +9,7 @@ from transformers import AutoConfig
 
 from bioft.errors import BioftError
 from bioft.models import base as models
-from bioft.search.index import Hit, SearchIndex
+from bioft.search.index import Hit, Searchable
 from bioft.tasks.entities import windows
 
 FIRST = 50
@@ -41,7 +41,7 @@ def load_reranker(name: str) -> CrossEncoder:
 
 
 def rerank(
-    model: Any, index: SearchIndex, queries: Sequence[str], found: Sequence[Sequence[Hit]], first: int = FIRST
+    model: Any, index: Searchable, queries: Sequence[str], found: Sequence[Sequence[Hit]], first: int = FIRST
 ) -> list[list[Hit]]:
     """Return what was found for each query with the first of it in the order of the cross-encoder, best first.
 
@@ -52,9 +52,9 @@ def rerank(
     """
     if first < 1:
         raise BioftError(f"{first} articles are to be reranked: give at least 1.")
-    ids = list(dict.fromkeys(hit.id for hits in found for hit in hits[:first]))
-    texts = dict(zip(ids, index.texts(index.rows_of(ids)), strict=True))
-    pairs = [(query, texts[hit.id]) for query, hits in zip(queries, found, strict=True) for hit in hits[:first]]
+    rows = list(dict.fromkeys(hit.row for hits in found for hit in hits[:first]))
+    texts = dict(zip(rows, index.texts(rows), strict=True))
+    pairs = [(query, texts[hit.row]) for query, hits in zip(queries, found, strict=True) for hit in hits[:first]]
     # Without the sigmoid, in which what is far above 0 is all the same.
     scores = model.predict(pairs, activation_fn=torch.nn.Identity(), show_progress_bar=False) if pairs else ()
     each = iter(float(score) for score in scores)

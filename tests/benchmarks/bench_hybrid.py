@@ -1,22 +1,29 @@
 """Does search by words and meaning together find more than either? On terms of HPO and articles of PubMed.
 
     python tests/benchmarks/bench_hybrid.py [--pubmed FOLDER] [--terms 800] [--model embedded:all-minilm-l6-v2]
+        [--dimensions 384 192 96]
 
 Synonyms of HPO (exact ones that no other term has) look for their term among terms with their definitions; MeSH
 headings look for the articles that have them, among the articles. Half of the queries, drawn by term or heading,
 choose one constant and weight of the fusion for both; the other half is measured once.
+
+With --dimensions nothing is chosen: the other half is measured with vectors cut to so many dimensions and kept in
+float32, float16 and int8, each against the whole vectors in float32. Texts are encoded once.
 """
 
 import argparse
 import itertools
 import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from bioft.datasets.hpo import terms as hpo_terms
 from bioft.datasets.pubmed.relations import CHECK_TAGS
-from bioft.search import evaluate, index as search_index
+from bioft.search import evaluate, index as search_index, layout
 from bioft.search.articles import IndexedArticle, read_articles
 from bioft.search.encoder import SearchEncoder, load_encoder
 
@@ -52,10 +59,16 @@ class Asked:
     """An indexed collection, and its queries in two halves."""
 
     def __init__(
-        self, name: str, encoder: SearchEncoder, articles: list[IndexedArticle], queries: Queries, folder: Path
+        self,
+        name: str,
+        encoder: SearchEncoder,
+        articles: list[IndexedArticle],
+        queries: Queries,
+        folder: Path,
+        stored_as: str | None = None,
     ) -> None:
         self.name, self.queries = name, queries
-        self.index, _ = search_index.index_articles(folder / name, encoder, articles, progress=name)
+        self.index, _ = search_index.index_articles(folder / name, encoder, articles, stored_as=stored_as)
         # By what is looked for, so that synonyms of one term are in one half.
         groups = {query: min(its) if name == "hpo" else query for query, its in queries.items()}
         names = sorted(set(groups.values()))
@@ -63,14 +76,46 @@ class Asked:
         self.halves = [[query for query in queries if (groups[query] in tested) == test] for test in (False, True)]
         self.vectors = [encoder.encode_queries(half) for half in self.halves]
 
-    def measure(self, half: int, *ways: str) -> dict:
-        """The figures of one half of the queries by each way, of which the first is paired with the others."""
+    def find(self, half: int, way: str) -> dict[str, list[search_index.Hit]]:
+        """What one half of the queries finds by a way."""
         asked, vectors = self.halves[half], self.vectors[half]
         given = {"hybrid": (vectors, asked), "words": (None, asked), "meaning": (vectors, None)}
-        found = {
-            way: dict(zip(asked, self.index.search_all(*given[way], evaluate.FOUND), strict=True)) for way in ways
-        }
-        return evaluate.measure({query: self.queries[query] for query in asked}, found)
+        return dict(zip(asked, self.index.search_all(*given[way], evaluate.FOUND), strict=True))
+
+    def measure(self, half: int, *ways: str) -> dict:
+        """The figures of one half of the queries by each way, of which the first is paired with the others."""
+        return evaluate.measure(self.queries, {way: self.find(half, way) for way in ways})
+
+
+class Once(SearchEncoder):
+    """An encoder that encodes the same texts once, whatever of their embeddings is kept."""
+
+    def encode(self, texts: Sequence[str], progress: str | None = None) -> np.ndarray:
+        """As `SearchEncoder`."""
+        return self._cut(_encoded(replace(self, first=None), tuple(texts)))
+
+    def encode_queries(self, queries: Sequence[str]) -> np.ndarray:
+        """As `SearchEncoder`."""
+        return self.encode(queries)
+
+
+@cache
+def _encoded(encoder: SearchEncoder, texts: tuple[str, ...]) -> np.ndarray:
+    return SearchEncoder.encode(encoder, texts, "Texts")
+
+
+def measure_vectors(encoder: SearchEncoder, name: str, made: tuple, dimensions: Sequence[int], folder: Path) -> None:
+    """Print what each size and kind of vectors finds by meaning and by both, and how large they are on disk."""
+    encoder, found = Once(encoder.model, encoder.name, encoder.identity), {}
+    for first, kind in itertools.product(dimensions, layout.STORED_AS):
+        asked = Asked(f"{name}-{first}-{kind}", replace(encoder, first=first), *made, folder, kind)
+        (file,) = asked.index.directory.glob("vectors-*")
+        print(f"{asked.name}: {file.stat().st_size / len(asked.index):,.0f} bytes an article on disk", flush=True)
+        found[f"{first} {kind}"] = {way: asked.find(1, way) for way in ("meaning", "hybrid")}
+    for way in ("meaning", "hybrid"):
+        measured = evaluate.measure(asked.queries, {each: its[way] for each, its in found.items()})
+        for row in evaluate.in_words(measured):
+            print(name, way, " | ".join(row), sep=" | ", flush=True)
 
 
 if __name__ == "__main__":
@@ -78,11 +123,17 @@ if __name__ == "__main__":
     parser.add_argument("--model", default="embedded:all-minilm-l6-v2")
     parser.add_argument("--terms", type=int, default=800, help="terms of HPO, drawn at random; 0 for none")
     parser.add_argument("--pubmed", type=Path, help="folder of PubMed XML; without it HPO alone")
+    parser.add_argument("--dimensions", type=int, nargs="*", default=[], help="to be measured, the whole first")
     arguments = parser.parse_args()
     encoder = load_encoder(arguments.model)
     with tempfile.TemporaryDirectory() as place:
         made = {} if arguments.pubmed is None else {"pubmed": pubmed_collection(arguments.pubmed)}
         made |= {"hpo": hpo_collection(arguments.terms)} if arguments.terms else {}
+        for name, each in made.items():
+            if arguments.dimensions:
+                measure_vectors(encoder, name, each, arguments.dimensions, Path(place))
+        if arguments.dimensions:
+            raise SystemExit
         collections = [Asked(name, encoder, *each, Path(place)) for name, each in made.items()]
         chosen: dict[tuple[float, float], list[float]] = {}
         for pair in itertools.product(CONSTANTS, WEIGHTS):
