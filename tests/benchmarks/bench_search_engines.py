@@ -2,6 +2,7 @@
 
     pip install lancedb
     python tests/benchmarks/bench_search_engines.py [--sizes 10000 30000] [--engines bioft lancedb fts5]
+    python tests/benchmarks/bench_search_engines.py --command 100000 [--shards 10]
 
 Vectors have 384 dimensions: clustered, made as in `bench_search.py`. A text is 150 made-up words, their frequencies by
 Zipf's law; a query is 4 words of a text. Filters that 1 % of the articles pass are a year and a MeSH term. Each engine
@@ -15,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,6 +27,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from bioft.datasets.rank import rank_embeddings
+from bioft.search.encoder import SearchEncoder
 
 DIMENSIONS, DIRECTIONS, TOPICS, QUERIES, WORDS, VOCABULARY = 384, 64, 1000, 200, 150, 50_000
 PARTS = 100
@@ -71,21 +73,23 @@ class Made:
         )
 
 
+class Numbered(SearchEncoder):
+    """An encoder of texts that begin with the number of their made-up vector."""
+
+    def encode(self, texts: Sequence[str], progress: str | None = None) -> NDArray[np.float32]:
+        """As `SearchEncoder`."""
+        return np.stack([self.model.vectors[int(text.partition(" ")[0])] for text in texts])
+
+
 class Bioft:
     """Vectors in usearch, words in bm25s, the rest in Parquet; an add makes the words anew."""
 
-    def __init__(self, made: Made, folder: Path) -> None:
+    def __init__(self, made: Made, folder: Path, name: str = "made", identity: str = "made") -> None:
         self.made, self.folder = made, folder / "index"
-        self.encoder: Any = SimpleNamespace(
-            dimensions=DIMENSIONS,
-            backend="pytorch",
-            name="made",
-            identity="made",
-            encode=lambda texts, _: np.stack([made.vectors[int(text.partition(" ")[0])] for text in texts]),
-            model=SimpleNamespace(max_seq_length=256),
-        )
+        model = SimpleNamespace(vectors=made.vectors, get_embedding_dimension=lambda: DIMENSIONS, max_seq_length=256)
+        self.encoder = Numbered(model, name, identity)
 
-    def add(self, first: int, end: int) -> None:
+    def add(self, first: int, end: int, shard: str = "") -> None:
         from bioft.search.articles import IndexedArticle
         from bioft.search.index import index_articles
 
@@ -101,7 +105,7 @@ class Bioft:
             )
             for row in range(first, end)
         ]
-        self.index, _ = index_articles(self.folder, self.encoder, articles, add=first > 0)
+        self.index, _ = index_articles(self.folder / shard, self.encoder, articles, add=first > 0 and not shard)
 
     def meaning(self, vector: NDArray[np.float32], year: int | None = None, mesh: str | None = None) -> list[int]:
         hits = self.index.search(vector, 10, from_year=year, to_year=year, mesh=[mesh] if mesh else ())
@@ -214,22 +218,27 @@ def measure(name: str, size: int) -> None:
     print({key: round(value, 3) if isinstance(value, float) else value for key, value in row.items()}, flush=True)
 
 
-def measure_command(size: int) -> None:
-    """Print how long `bioft search` takes on an index of made articles: one query, and 300 of a file."""
+def measure_command(size: int, shards: int) -> None:
+    """Print how long `bioft search` takes on made articles, in one index or shards: one query, and 300 of a file."""
     from bioft.search.encoder import load_encoder
+    from bioft.search.shards import NAME
 
     made, name = Made(size), "embedded:all-minilm-l6-v2"
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        engine = Bioft(made, folder)
-        engine.encoder.name, engine.encoder.identity = name, load_encoder(name).identity
-        engine.add(0, size)
+        engine = Bioft(made, folder, name, load_encoder(name).identity)
+        for number in range(1, shards + 1):
+            rows = size * (number - 1) // shards, size * number // shards
+            shard = NAME.format(number, shards) if shards > 1 else ""
+            print(f"build {shard}: {_seconds(partial(engine.add, *rows, shard)):.1f} s", flush=True)
+        print(f"disk: {sum(path.stat().st_size for path in folder.rglob('*') if path.is_file()) / 1e6:,.1f} MB")
         asked = (made.asked * 2)[:300]
         (folder / "queries.tsv").write_text("".join(f"{row}\t{query}\n" for row, query in enumerate(asked)))
         many = ["--input", str(folder / "queries.tsv"), "--trec", str(folder / "run.txt")]
         loading = "from bioft.search.encoder import load_encoder as load; load('embedded:all-minilm-l6-v2')"
         for what, words in (
             ("libraries and encoder", ["-c", loading]),
+            ("one query by words", ["-m", "bioft", "search", str(engine.folder), made.asked[0], "--json", "--words"]),
             ("one query", ["-m", "bioft", "search", str(engine.folder), made.asked[0], "--json"]),
             ("300 queries", ["-m", "bioft", "search", str(engine.folder), *many]),
         ):
@@ -262,10 +271,11 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="*", default=[10_000, 30_000])
     parser.add_argument("--command", type=int, help="measure `bioft search` instead, on as many articles")
+    parser.add_argument("--shards", type=int, default=1, help="indexes that these articles are in")
     parser.add_argument("--engines", nargs="*", choices=ENGINES, default=list(ENGINES))
     arguments = parser.parse_args()
     if arguments.command:
-        measure_command(arguments.command)
+        measure_command(arguments.command, arguments.shards)
     for each in () if arguments.command else arguments.sizes:
         for engine in arguments.engines:
             process = multiprocessing.get_context("spawn").Process(target=measure, args=(engine, each))
