@@ -228,10 +228,16 @@ class SearchIndex(Searchable):
         metadata = self.table.metadata
         ends = np.cumsum([metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)])
         groups = np.searchsorted(ends, rows, side="right").tolist()
-        read = {group: self.table.read_row_group(group, columns) for group in set(groups)}
         starts = [0, *ends.tolist()]
-        places = ((read[group], int(row) - starts[group]) for row, group in zip(rows, groups, strict=True))
-        return [{name: table[name][place].as_py() for name in columns} for table, place in places]
+        inside: dict[int, list[tuple[int, int]]] = {}
+        for at, (row, group) in enumerate(zip(rows, groups, strict=True)):
+            inside.setdefault(group, []).append((at, int(row) - starts[group]))
+        found: list[dict[str, Any]] = [{}] * len(rows)
+        for group, places in inside.items():
+            taken = self.table.read_row_group(group, columns).take(pa.array([place for _, place in places]))
+            for (at, _), article in zip(places, taken.to_pylist(), strict=True):
+                found[at] = article
+        return found
 
     def rows_of(self, ids: Sequence[str]) -> list[int]:
         """The rows of articles by their ids; BioftError for one that is not in the index."""

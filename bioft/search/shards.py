@@ -1,7 +1,7 @@
 """Several indexes searched as one: the shards of a collection that is too large to be indexed by one process."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -154,15 +154,25 @@ class ShardedIndex(Searchable):
             if candidates := len(shard) if rows is None else 0 if own is None else len(own):
                 for every, found in zip(merged, search(shard, min(k, candidates), own), strict=True):
                     every.update((start + row, score) for row, score in found.items())
-        ranked = [self._once(sorted(every, key=every.__getitem__, reverse=True), k) for every in merged]
-        return [{row: every[row] for row in rows} for rows, every in zip(ranked, merged, strict=True)]
+        ranked = [sorted(every, key=every.__getitem__, reverse=True) for every in merged]
+        self._learn({row for rows in ranked for row in rows[:k]})
+        return [{row: every[row] for row in self._once(rows, k)} for rows, every in zip(ranked, merged, strict=True)]
+
+    @cached_property
+    def _ids(self) -> dict[int, str]:
+        """Ids by row, of what was found so far."""
+        return {}
+
+    def _learn(self, rows: Iterable[int]) -> None:
+        missing = sorted(row for row in rows if row not in self._ids)
+        self._ids.update(zip(missing, self._gathered(missing, SearchIndex.ids), strict=True))
 
     def _once(self, rows: list[int], k: int) -> list[int]:
         known: dict[str, int] = {}
         for first in range(0, len(rows), k):
-            some = rows[first : first + k]
-            for row, identifier in zip(some, self._gathered(some, SearchIndex.ids), strict=True):
-                known.setdefault(identifier, row)
+            self._learn(rows[first : first + k])
+            for row in rows[first : first + k]:
+                known.setdefault(self._ids[row], row)
             if len(known) >= k:
                 break
         return list(known.values())[:k]

@@ -230,7 +230,10 @@ def measure_command(size: int, shards: int) -> None:
         for number in range(1, shards + 1):
             rows = size * (number - 1) // shards, size * number // shards
             shard = NAME.format(number, shards) if shards > 1 else ""
-            print(f"build {shard}: {_seconds(partial(engine.add, *rows, shard)):.1f} s", flush=True)
+            before = time.process_time()
+            wall = _seconds(partial(engine.add, *rows, shard))
+            print(f"build {shard}: {wall:.1f} s, of the processor {time.process_time() - before:.1f} s", flush=True)
+        print(f"memory in all: {_memory():,.0f} MB")
         print(f"disk: {sum(path.stat().st_size for path in folder.rglob('*') if path.is_file()) / 1e6:,.1f} MB")
         asked = (made.asked * 2)[:300]
         (folder / "queries.tsv").write_text("".join(f"{row}\t{query}\n" for row, query in enumerate(asked)))
@@ -244,7 +247,9 @@ def measure_command(size: int, shards: int) -> None:
         ):
             run = partial(subprocess.run, [sys.executable, *words], check=True, capture_output=True)
             run() if what != "300 queries" else None  # what only the first does is not counted
-            print(f"{what}: {_seconds(run):.2f} s", flush=True)
+            before = _of_children()
+            wall = _seconds(run)
+            print(f"{what}: {wall:.2f} s, of the processor {_of_children() - before:.2f} s", flush=True)
 
 
 def _timed(ask: Callable[[Any], list[int]], queries: list[Any]) -> tuple[list[list[int]], float]:
@@ -261,6 +266,11 @@ def _seconds(do: Callable[[], Any]) -> float:
     started = time.perf_counter()
     do()
     return time.perf_counter() - started
+
+
+def _of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _memory() -> float:

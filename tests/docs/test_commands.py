@@ -46,7 +46,8 @@ ELSEWHERE = {
     "bioft demo index --run": "demo/test_demo.py::test_entities_and_labels_of_runs",
     "bioft download pubmed": "cli/test_pubmed_commands.py::test_from_a_query_to_pairs",
     "bioft download trials": "datasets/trials/test_download.py::test_the_command_fetches_and_builds",
-    "bioft index embedded:all-minilm-l6-v2 data/pubmed_baseline": "search/test_shards.py::test_the_commands_take_shards",
+    "bioft index embedded:all-minilm-l6-v2 data/pubmed_baseline": "search/test_shards.py::"
+    "test_the_commands_take_shards",
     "bioft mteb": "tasks/retrieval/test_mteb.py::test_the_command",
     "bioft predict runs/sft_gda/default --combined": "tasks/gene_disease/test_combined.py::"
     "test_pairs_of_a_file_get_the_combined_score_of_the_run",
@@ -57,8 +58,7 @@ ELSEWHERE = {
     "bioft rank runs/sft_gda/default --test-queries": "tasks/gene_disease/test_rank.py::"
     "test_how_far_up_held_out_pairs_stand",
     "bioft reproduce": "training/test_reproduce.py::test_a_run_trained_again_has_the_same_figures",
-    "bioft search index --rerank": "search/test_words_and_meaning.py::"
-    "test_a_collection_is_asked_written_and_measured",
+    "bioft search index --rerank": "search/test_words_and_meaning.py::test_a_collection_is_asked_written_and_measured",
     "bioft search pubmed_index": "search/test_shards.py::test_the_commands_take_shards",
     "bioft seeds": "training/test_seeds.py::test_the_commands_take_the_folder_of_the_seeds",
     "bioft sweep": "training/test_sweep.py::test_a_sweep_from_beginning_to_end",
