@@ -19,12 +19,12 @@ from bioft.datasets.hpo import context
 from bioft.datasets.load import describe, load_or_build
 from bioft.models import base as models, dry_run, lora, progress, sharding
 from bioft.models.arguments import LanguageModelArguments, TrainingArguments
+from bioft.models.scoring import use_completion_head
 from bioft.storage import run_directory, runs
 from bioft.task import BASE, FINE_TUNED
 from bioft.tasks.gene_disease import TASK, evaluate, predict as prediction
 from bioft.tasks.gene_disease.arguments import GeneDiseaseArguments, PromptArguments
 from bioft.tasks.gene_disease.prompts import PairPrompts
-from bioft.tasks.gene_disease.scoring import use_completion_head
 from bioft.training import arguments, steps as training_run
 from bioft.training.following import followed
 

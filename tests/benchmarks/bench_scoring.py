@@ -17,8 +17,7 @@ import numpy as np
 import torch
 
 from bioft.datasets.hpo import gene_disease as hpo
-from bioft.models import base as models
-from bioft.tasks.gene_disease import scoring
+from bioft.models import base as models, scoring
 from bioft.tasks.gene_disease.prompts import PairPrompts
 
 TURNS = 2

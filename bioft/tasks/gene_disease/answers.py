@@ -136,8 +136,8 @@ def embed(run: Sampled) -> Embedded:
     """The state of the last token of the question, from which the answer is read."""
     import torch
 
+    from bioft.models.scoring import backbone_of
     from bioft.tasks.gene_disease import predict as prediction
-    from bioft.tasks.gene_disease.scoring import backbone_of
 
     table = run.table.iloc[run.drawn()]
     model, prompts, _ = prediction.load_run(run.directory)

@@ -239,7 +239,7 @@ def memorisation(model: Any, tokenizer: Any, dataset: DatasetDict, n: int) -> di
     likely than the gene (`likelier`; .5 is chance), how often it completes its symbol (`completed`, greedily), each
     with interval and n, and both in a sentence.
     """
-    from bioft.tasks.gene_disease import scoring
+    from bioft.models import scoring
 
     found = pd.concat(rows.select_columns(PAIR).to_pandas() for rows in dataset.values())
     found = found[found["label"] == 1].reset_index(drop=True)

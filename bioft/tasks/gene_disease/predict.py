@@ -14,11 +14,11 @@ from bioft.datasets.hpo import context
 from bioft.errors import BioftError
 from bioft.hub import pull
 from bioft.metrics.combination import FEW_SHOT
-from bioft.models import base as models, embedded, sharding
+from bioft.models import base as models, embedded, scoring, sharding
 from bioft.storage import runs
 from bioft.task import BASE, FINE_TUNED
 from bioft.tasks.asked import tell
-from bioft.tasks.gene_disease import TASK, scoring
+from bioft.tasks.gene_disease import TASK
 from bioft.tasks.gene_disease.prompts import PairPrompts
 from bioft.tasks.gene_disease.table import predictions, thresholds
 

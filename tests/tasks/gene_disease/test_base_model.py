@@ -15,8 +15,9 @@ from typer.testing import CliRunner
 from bioft.cli.main import app
 from bioft.datasets.recorded import recorded_splits
 from bioft.errors import BioftError
+from bioft.models import scoring
 from bioft.storage import runs
-from bioft.tasks.gene_disease import evaluate, predict as prediction, scoring
+from bioft.tasks.gene_disease import evaluate, predict as prediction
 from bioft.tasks.gene_disease.prompts import PairPrompts
 from tests.tiny import write_model
 

@@ -81,7 +81,7 @@ def _answer_logits(
     if prefix:
         cache = backbone(input_ids=torch.tensor([prefix], device=device), use_cache=True).past_key_values
     # Only two of some 50,000 rows of the head are needed, in float32: in bfloat16 a logit of 16 has steps of 1/8, and
-    # many pairs would tie.
+    # many prompts would tie.
     answer_ids = torch.tensor([answer[0] for answer in answers], device=device)
     weight, bias = head.weight[answer_ids].float(), getattr(head, "bias", None)
     bias = None if bias is None else bias[answer_ids].float()

@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import SFTTrainer
 
 from bioft.models.arguments import TrainingArguments
-from bioft.tasks.gene_disease.scoring import use_completion_head
+from bioft.models.scoring import use_completion_head
 from tests.tiny import ARCHITECTURES, write_model
 
 

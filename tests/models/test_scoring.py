@@ -10,7 +10,7 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from bioft.errors import BioftError
-from bioft.tasks.gene_disease.scoring import LAST_LAYER_SHORTENED, backbone_of, score, shared_prefix
+from bioft.models.scoring import LAST_LAYER_SHORTENED, backbone_of, score, shared_prefix
 from tests.tiny import write_model
 
 PROMPTS = [
