@@ -99,7 +99,7 @@ def main(
 
     progress.stage(6)  # evaluate on the splits that the base model was evaluated on
     started = time.perf_counter()
-    model = prediction.whole_model(trainer, base, model_args.load_in_4bit, dtype, directory)
+    model = models.whole_model(trainer, base, model_args.load_in_4bit, dtype, directory)
     scores = prediction.score_splits(model, prompts, dataset)
     score_seconds = time.perf_counter() - started
     if not base_scores:

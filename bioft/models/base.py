@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 import torch
+from accelerate import PartialState
 from huggingface_hub import HfApi
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.utils import CONFIG_NAME, cached_file
@@ -17,7 +18,7 @@ from transformers.utils.hub import extract_commit_hash
 from bioft.errors import BioftError
 from bioft.models.embedded import EMBEDDED_PREFIX, BaseModel, _embedded
 from bioft.models.lora import save_adapter
-from bioft.models.sharding import is_sharded
+from bioft.models.sharding import is_sharded, unsharded
 from bioft.storage.files import file_sha256
 
 if TYPE_CHECKING:
@@ -197,6 +198,29 @@ def resolve_recorded(recorded: dict[str, Any]) -> BaseModel:
             f"recorded {recorded['sha256']})."
         )
     return base
+
+
+def load_recorded_causal_lm(recorded: dict[str, Any], dtype: torch.dtype | None, purpose: str) -> tuple[Any, Any]:
+    """The base model of a run, quantized as it was, and its tokenizer; BioftError without bitsandbytes for 4 bits."""
+    base, quantized = resolve_recorded(recorded), recorded["quantization"] == "nf4"
+    quantization = nf4(dtype) if quantized else None
+    if quantized and quantization is None:
+        raise BioftError(f"This run was trained on a 4-bit base model: install bitsandbytes to {purpose} it.")
+    return load_causal_lm(base, quantization, dtype)
+
+
+def whole_model(trainer: Any, base: BaseModel, quantized: bool, dtype: torch.dtype, directory: Path) -> Any:
+    """The trained model, whole in this process: the trainer's own, or reloaded where FSDP or ZeRO-3 split it."""
+    if not is_sharded():
+        return trainer.model
+    from peft import PeftModel
+
+    # The trainer gathers the parts of the adapter when it saves.
+    trainer.save_model(str(directory))
+    PartialState().wait_for_everyone()
+    with unsharded():
+        model, _ = load_causal_lm(base, nf4(dtype) if quantized else None, dtype)
+    return PeftModel.from_pretrained(model, str(directory))
 
 
 def check_goes_on_from(run: str, recorded: dict[str, Any], base: BaseModel) -> None:

@@ -9,12 +9,12 @@ from transformers import AutoTokenizer
 from bioft.datasets.hpo import context
 from bioft.models import base as models
 from bioft.tasks.exported import ForMerge, saver
-from bioft.tasks.gene_disease.predict import load_base, recorded_prompts
+from bioft.tasks.gene_disease.predict import recorded_prompts
 
 
 def for_merge(directory: Path, record: dict[str, Any], dtype: Any) -> ForMerge:
-    """The adapter on its base, of which weights in 4 bits are dequantised; BioftError as `predict.load_base`."""
-    base, _ = load_base(record["base_model"], dtype, "merge")
+    """The adapter on its base, of which weights in 4 bits are dequantised; BioftError without bitsandbytes for these."""
+    base, _ = models.load_recorded_causal_lm(record["base_model"], dtype, "merge")
     if record["base_model"]["quantization"] == "nf4":
         base = base.dequantize(dtype)
     tokenizer = AutoTokenizer.from_pretrained(directory)

@@ -14,7 +14,7 @@ from bioft.datasets.hpo import context
 from bioft.errors import BioftError
 from bioft.hub import pull
 from bioft.metrics.combination import FEW_SHOT
-from bioft.models import base as models, embedded, scoring, sharding
+from bioft.models import base as models, embedded, scoring
 from bioft.storage import runs
 from bioft.task import BASE, FINE_TUNED
 from bioft.tasks.asked import tell
@@ -77,20 +77,6 @@ def by_system(base_scores: Mapping[str, np.ndarray]) -> dict[str, dict[str, np.n
     return found
 
 
-def whole_model(trainer: Any, base: embedded.BaseModel, quantized: bool, dtype: torch.dtype, directory: Path) -> Any:
-    """The trained model, whole in this process: the trainer's own, or reloaded where FSDP or ZeRO-3 split it."""
-    if not sharding.is_sharded():
-        return trainer.model
-    from peft import PeftModel
-
-    # The trainer gathers the parts of the adapter when it saves.
-    trainer.save_model(str(directory))
-    PartialState().wait_for_everyone()
-    with sharding.unsharded():
-        model, _ = models.load_causal_lm(base, models.nf4(dtype) if quantized else None, dtype)
-    return PeftModel.from_pretrained(model, str(directory))
-
-
 def find_start(run: str | None, base: embedded.BaseModel, manifest: Mapping[str, Any]) -> Path | None:
     """The folder of the run of `sft_gda` that a training goes on from; nothing is loaded yet.
 
@@ -132,7 +118,7 @@ def load_run(directory: str | Path, dtype: torch.dtype | None = None) -> tuple[A
     record = runs.read_trained(directory, TASK.name)
     if dtype is None and record["base_model"].get("dtype") == "float32":
         dtype = torch.float32
-    model, tokenizer = load_base(record["base_model"], dtype, "use")
+    model, tokenizer = models.load_recorded_causal_lm(record["base_model"], dtype, "use")
     model = PeftModel.from_pretrained(model, str(directory))
     return model, recorded_prompts(directory, record, tokenizer), record
 
@@ -140,15 +126,6 @@ def load_run(directory: str | Path, dtype: torch.dtype | None = None) -> tuple[A
 def recorded_prompts(directory: str | Path, record: Mapping[str, Any], tokenizer: Any) -> PairPrompts:
     """The prompts of a run, with its context."""
     return PairPrompts(record["scoring"]["prompt_style"], tokenizer, context.read(directory, record))
-
-
-def load_base(recorded: dict[str, Any], dtype: torch.dtype | None, purpose: str) -> tuple[Any, Any]:
-    """The base model of a run, quantized as it was, and its tokenizer; BioftError without bitsandbytes for 4 bits."""
-    base, quantized = models.resolve_recorded(recorded), recorded["quantization"] == "nf4"
-    quantization = models.nf4(dtype) if quantized else None
-    if quantized and quantization is None:
-        raise BioftError(f"This run was trained on a 4-bit base model: install bitsandbytes to {purpose} it.")
-    return models.load_causal_lm(base, quantization, dtype)
 
 
 def load(directory: str | Path) -> tuple[Any, PairPrompts, dict[str, Any]]:
