@@ -24,6 +24,8 @@ KNOWN = [
     r"\S+ has no head for masked tokens: a new one, tied to its embeddings, is trained\.",
     r"Prompts give context \(context\.json\): .*\.",
     r"The model and the namespaces .*|Reading the [\d,]+ names of the namespace once.*",
+    r"Texts are cut at their end where they do not fit .* tokens with a question: .*\.",
+    r"\w+ can't read a text once for several questions: each gets the text of its own, which takes longer\.",
     # What was found.
     r"The fine-tuned model (is significantly|does not differ) .* \(paired test.*n = [\d,]+\)\.",
     r"To all baselines together the model adds .*\.",

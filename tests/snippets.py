@@ -68,18 +68,22 @@ def labels(run: Path) -> Any:
     return [sorted(found.labels), found.scores]
 
 
-def related(run: Path) -> Any:
-    """The text that the model reads of two marked concepts, and the score of a relation between them."""
-    model, tokenizer, record = relations.load(run)
+def row_of(text: str) -> dict[str, Any]:
+    """A document that begins with `SENTENCE`, with the entities in it."""
     mentions = [("Lidocaine", "Chemical", "MESH:D008012"), ("seizures", "Disease", "MESH:D012640")]
-    row = {
-        "text": SENTENCE,
+    return {
+        "text": text,
         "entities": [
-            {"id": i, "type": kind, "start": SENTENCE.index(name), "end": SENTENCE.index(name) + len(name)}
+            {"id": i, "type": kind, "start": text.index(name), "end": text.index(name) + len(name)}
             for name, kind, i in mentions
         ],
     }
-    scores = relations.score((model, tokenizer), [row], record)
+
+
+def related(run: Path) -> Any:
+    """The text that the model reads of two marked concepts, and the score of a relation between them."""
+    model, tokenizer, record = relations.load(run)
+    scores = relations.score((model, tokenizer), [row_of(SENTENCE)], record)
     (marked,) = marking.mark(
         [SENTENCE], scores.candidates, tokenizer, marking.Markers(**record["relations"]["markers"])
     )

@@ -16,6 +16,8 @@ from transformers import (
     DebertaV2ForTokenClassification,
     LlamaConfig,
     LlamaForCausalLM,
+    MambaConfig,
+    MambaForCausalLM,
     MistralConfig,
     MistralForCausalLM,
     Phi3Config,
@@ -64,6 +66,18 @@ def write_model(folder: Path, architecture: str = "llama", *, chat_template: boo
         initializer_range=0.08,
     )
     model_type(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def write_mamba(folder: Path) -> Path:
+    """Write a random state-space model of one layer, with the tokenizer of `write_model`."""
+    tokenizer = _tokenizer(None)
+    torch.manual_seed(0)
+    size = {"hidden_size": 16, "state_size": 4, "num_hidden_layers": 1}
+    tokens = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
+    config = MambaConfig(vocab_size=len(tokenizer), pad_token_id=tokenizer.pad_token_id, **size, **tokens)
+    MambaForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 

@@ -113,7 +113,9 @@ def how_to_use(run: dict[str, Any], task: Task, repository: str, *, adapter: boo
     published = bool(HUB_ID.fullmatch(run["base_model"]["id"]))
     run = without_local_paths(run)
     usage, base = tasks.part(task, "usage"), run["base_model"]
-    values = {"needs_torch": False} if usage is None else {"needs_torch": False} | usage.values(run)
+    values: dict[str, Any] = {"needs_torch": False} if usage is None else {"needs_torch": False} | usage.values(run)
+    if "auto_class" in values:  # of a run whose model is of another class than most of its task
+        task = replace(task, auto_class=values.pop("auto_class"))
     return render(
         "usage.md.j2",
         task.module,

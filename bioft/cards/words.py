@@ -189,6 +189,14 @@ def render(template: str, package: str = "bioft.cards", **values: Any) -> str:
     return "```".join(parts)
 
 
+def texts_cut(max_length: int, counts: Mapping[str, Mapping[str, int]]) -> str | None:
+    """How many texts of each split prompts of so many tokens do not hold whole, in a sentence; None without any."""
+    if not any(its["cut"] for its in counts.values()):
+        return None
+    parts = ", ".join(f"{its['cut']:,} of {its['of']:,} in {split}" for split, its in counts.items())
+    return f"Texts are cut at their end where they do not fit {max_length:,} tokens with a question: {parts}."
+
+
 def dataset_name(record: dict[str, Any]) -> str:
     """The title of a dataset's source, with how it was split and its negatives drawn."""
     builder = record["builder"]

@@ -215,7 +215,9 @@ def use_completion_head(trainer: Any) -> None:
         hidden = backbone_of(self)(*args, **options | {"use_cache": False}).last_hidden_state[:, :-1]
         targets = labels[:, 1:]
         mask = targets != -100
-        logits = postprocess(self, self.get_output_embeddings()(hidden[mask]).float())
+        head = self.get_output_embeddings()
+        # The states of some architectures, such as Mamba, are in float32 whatever the type of the weights.
+        logits = postprocess(self, head(hidden[mask].to(head.weight.dtype)).float())
         log_probabilities = logits.log_softmax(-1)
         picked = log_probabilities.gather(-1, targets[mask][:, None]).squeeze(-1)
         with torch.no_grad():

@@ -13,7 +13,7 @@ from huggingface_hub import ModelCard
 from huggingface_hub.repocard import REGEX_YAML_BLOCK
 
 from bioft import task as tasks
-from bioft.cards import eval_results, model as cards
+from bioft.cards import eval_results, model as cards, words
 from bioft.datasets.hpo import context
 from bioft.hub import pull
 from bioft.metrics import thresholds
@@ -43,8 +43,8 @@ def check_card(directory: Path, record: dict[str, Any], found: Verification) -> 
             found.reasons.append(f"{runs.RECORD} states a figure where none belongs: {path} is {_quoted([value])}.")
     _check_eval_results(directory, record, found)
     if other := [note for note in record.get("notes") or () if note not in _notes(record)]:
-        words = _quoted(list(map(str, other)))
-        found.reasons.append(f"{runs.RECORD} has notes that do not follow from it: {words}.")
+        quoted = _quoted(list(map(str, other)))
+        found.reasons.append(f"{runs.RECORD} has notes that do not follow from it: {quoted}.")
     try:
         text = (directory / runs.CARD).read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -79,9 +79,9 @@ def _check_eval_results(directory: Path, record: dict[str, Any], found: Verifica
 
 
 def _notes(record: Mapping[str, Any]) -> list[str]:
-    """What recipes note of a record: which thresholds validation did not choose, and what context prompts give."""
+    """What recipes note of a record: thresholds that validation did not choose, the context of prompts, cut texts."""
     chosen: dict[str, Any] = {}
-    notes = []
+    notes: list[str | None] = []
     for place in ("scoring", "relations", "classifier"):
         about = record.get(place) or {}
         if (how := about.get("threshold_chosen_on")) is not None:
@@ -90,7 +90,10 @@ def _notes(record: Mapping[str, Any]) -> list[str]:
         if "context" in about:
             with suppress(KeyError, TypeError):  # then the record has none that follows from it
                 notes.append(context.in_words(about["context"]))
-    return [*notes, *filter(None, [thresholds.note(chosen)])]
+        if "texts_cut" in about:
+            with suppress(KeyError, TypeError, ValueError, AttributeError):
+                notes.append(words.texts_cut(about["prompt"]["max_length"], about["texts_cut"]))
+    return [*filter(None, notes), *filter(None, [thresholds.note(chosen)])]
 
 
 def _check_simple(card: str) -> None:

@@ -26,6 +26,7 @@ from bioft.tasks.entities import tagging
 from bioft.tasks.gene_disease import predict as gene_disease
 from bioft.tasks.gene_disease.prompts import PairPrompts
 from bioft.tasks.relations import marking, predict as relations
+from bioft.tasks.relations.prompted import prompts
 from bioft.tasks.retrieval import encoder
 from tests import snippets
 
@@ -112,6 +113,34 @@ def test_a_pair_is_scored_with_the_prompt_on_the_card(style: str, tmp_path: Path
     exec(snippets.of(card), found)
     expected = gene_disease.score_pairs(model.eval(), prompts, {"gene": ["BRCA1"], "disease": ["Breast Neoplasms"]})
     assert found["score"]("BRCA1", "Breast Neoplasms") == pytest.approx(expected[0], abs=1e-5)
+
+
+@pytest.mark.parametrize("style", ["plain", "chat"])
+def test_a_relation_is_asked_for_with_the_prompt_on_the_card(style: str, tmp_path: Path) -> None:
+    """Of a language model, with a text that must be cut; bioft finds the same of such a document."""
+    record, llama = runs.read(GOLDEN / "runs" / "relations"), GOLDEN / "models" / "llama"
+    tokenizer = AutoTokenizer.from_pretrained(llama)
+    tokenizer.chat_template = "{% for m in messages %}<s>{{ m.role }}: {{ m.content }}</s>{% endfor %}"
+    torch.manual_seed(0)
+    options = LoraConfig(task_type="CAUSAL_LM", init_lora_weights=False)
+    model = get_peft_model(AutoModelForCausalLM.from_pretrained(llama), options).eval()
+    lora.save_adapter(model, tokenizer, models.resolve_base_model(str(llama)), tmp_path)
+    types = relations.recorded_arguments(record)
+    prompt = prompts.prompt_of(tokenizer, types, style, "Is the {tail_type} {tail} due to {head}?", 160, True)
+    record["relations"] = {"arguments": types, "prompt": vars(prompt), "threshold": 0.5}
+    del record["labels"]
+    of_llama = runs.read(GOLDEN / "runs" / "gene_disease")["base_model"]
+    record["base_model"] = of_llama | {"name_or_path": str(llama), "id": str(llama)}
+    record["files"] = {path.name: file_sha256(path) for path in tmp_path.iterdir() if path.is_file()}
+    (tmp_path / runs.RECORD).write_text(json.dumps(record))
+    card = cards.model_card(record, repository=str(tmp_path)).replace("<base model>", str(llama))
+    found: dict[str, Any] = {}
+    exec(snippets.of(card), found)
+    for text in (snippets.SENTENCE, f"{snippets.SENTENCE} {'They recovered within a day. ' * 20}"):
+        *loaded, read = relations.load(tmp_path)
+        scores = relations.score(loaded, [snippets.row_of(text)], read).scores
+        assert found["score"](text, "Lidocaine", "seizures") == pytest.approx(scores[0, 0], abs=1e-5)
+    assert "the first name, and a second one in brackets" in card
 
 
 def test_entities_are_whole_words_where_tokens_do_not_mark_them(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from bioft.tasks.gene_disease.predict import recorded_prompts
 
 
 def for_merge(directory: Path, record: dict[str, Any], dtype: Any) -> ForMerge:
-    """The adapter on its base, of which weights in 4 bits are dequantised; BioftError without bitsandbytes for these."""
+    """The adapter on its base, weights in 4 bits dequantised; BioftError where these lack bitsandbytes."""
     base, _ = models.load_recorded_causal_lm(record["base_model"], dtype, "merge")
     if record["base_model"]["quantization"] == "nf4":
         base = base.dequantize(dtype)

@@ -1,4 +1,4 @@
-"""Options of the recipe sequence_classification."""
+"""Options of the recipes sequence_classification and sft_relations."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -45,3 +45,24 @@ class RelationArguments:
     def markers(self) -> Markers:
         """How mentions are marked."""
         return Markers(self.marker_style, self.add_marker_tokens, self.summary, self.max_length)
+
+
+@dataclass
+class PromptedRelationArguments:
+    """How a language model is asked about pairs of concepts."""
+
+    question: str = argument(
+        "Is the {head_type} {head} related to the {tail_type} {tail} ({relation})?",
+        "What is asked after the text of each pair and relation type: {head} and {tail} are their names, {head_type} "
+        "and {tail_type} their types, {relation} the relation type.",
+    )
+    prompt_style: str = argument("plain", "plain (answers “ yes” and “ no”), or chat for the model's chat template.")
+    share_text: bool = argument(
+        True, "Read a text once for all questions about it, where the model can; else once for each."
+    )
+    threshold: float | None = argument(
+        None, "Score from which on a relation is predicted; by default the best one on validation."
+    )
+    entity_run: str | None = argument(
+        None, "Finished run of token_classification: evaluate end to end too, on the entities it finds."
+    )

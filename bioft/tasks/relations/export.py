@@ -1,22 +1,31 @@
-"""A classifier of pairs of concepts, as `bioft merge` and `bioft export` take it."""
+"""A run on relations, as `bioft merge` and `bioft export` take it."""
 
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bioft.errors import BioftError
 from bioft.tasks.exported import ForMerge, ForOnnx, Outputs, evenly
 from bioft.tasks.relations import candidates as relations, predict as relation_prediction
+from bioft.tasks.relations.prompted import export as prompted
 
 
 def for_merge(directory: Path, record: dict[str, Any], dtype: Any) -> ForMerge:
-    """The adapter on its base; it reads texts."""
+    """The adapter on its base; a classifier reads texts, a language model a text with a question."""
+    if relation_prediction.is_prompted(record):
+        return prompted.for_merge(directory, record, dtype)
     model, tokenizer, _ = relation_prediction.load(directory)
     return ForMerge.of_encoder(model, tokenizer)
 
 
 def for_onnx(directory: Path, record: dict[str, Any], rows: Any) -> ForOnnx:
-    """The model with marked texts of some pairs; a prediction is whether they have a relation of a type."""
+    """The model with marked texts of some pairs; a prediction is whether they have a relation of a type.
+
+    BioftError: a language model.
+    """
+    if relation_prediction.is_prompted(record):
+        raise BioftError("A run of a language model can't be exported to ONNX: `bioft merge` makes one model of it.")
     model, tokenizer, _ = relation_prediction.load(directory)
     kept, arguments = record["relations"], relation_prediction.recorded_arguments(record)
     found = relations.candidates(rows, arguments)

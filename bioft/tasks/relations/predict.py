@@ -1,4 +1,7 @@
-"""Relations of documents from a classifier of marked texts: scores of all candidates, also with the model of a run."""
+"""Relations of documents: scores of all candidates, also with the model of a run.
+
+The model is a classifier of marked texts, or a language model that is asked (`prompted`): a record says which.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -17,6 +20,7 @@ from bioft.errors import BioftError
 from bioft.metrics import counts, thresholds
 from bioft.models import base as models
 from bioft.models.batches import logits_of
+from bioft.storage import runs
 from bioft.tasks.entities import predict as entity_prediction, predictions, windows
 from bioft.tasks.entities.files import Found, FoundRelation, InputDocument
 from bioft.tasks.entities.predictions import Record
@@ -25,6 +29,8 @@ from bioft.tasks.relations import TASK, candidates as relations, marking
 from bioft.tasks.relations.answers import KEY
 from bioft.tasks.relations.candidates import Candidate
 from bioft.tasks.relations.marking import Markers
+from bioft.tasks.relations.prompted import scoring
+from bioft.tasks.relations.prompted.prompts import Prompt
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -80,6 +86,11 @@ def recorded_arguments(record: Record) -> dict[str, list[tuple[str, str]]]:
     return {kind: [(head, tail) for head, tail in pairs] for kind, pairs in record["relations"]["arguments"].items()}
 
 
+def is_prompted(record: Record) -> bool:
+    """Whether the model of a run is a language model that is asked, and no classifier."""
+    return "prompt" in record["relations"]
+
+
 def labels_of(model: Any) -> list[str]:
     """The labels of a classifier in the order of its logits."""
     return [model.config.id2label[index] for index in range(model.config.num_labels)]
@@ -89,11 +100,15 @@ def score(model: Sequence[Any], rows: Sequence[Row], record: Record, progress: s
     """Score all candidates of documents, whose `entities` may be annotated or predicted.
 
     `model` is a sequence classification model with the labels of `relations.label_names`, in any order, and its fast
-    tokenizer; of the record `relations` hold the entity types of each relation type, and the markers.
+    tokenizer; of the record `relations` hold the entity types of each relation type, and the markers. Where they hold
+    a prompt, `model` is a language model and its tokenizer.
     """
     kept, arguments = record["relations"], recorded_arguments(record)
-    found = relations.candidates(rows, arguments)
-    inputs, _ = encode(Markers(**kept["markers"]), model[1], [row["text"] for row in rows], found)
+    found, texts = relations.candidates(rows, arguments), [row["text"] for row in rows]
+    if is_prompted(record):
+        probabilities = scoring.probabilities(model, texts, found, arguments, Prompt(**kept["prompt"]), progress)
+        return RelationScores(found, probabilities, arguments)
+    inputs, _ = encode(Markers(**kept["markers"]), model[1], texts, found)
     logits = np.array(logits_of(model[0], model[1], inputs, progress))
     return RelationScores(found, relations.type_scores(logits, found, arguments, labels_of(model[0])), arguments)
 
@@ -235,6 +250,9 @@ def table_of(
 
 def load(directory: str | Path) -> tuple[Any, Any, dict[str, Any]]:
     """The model of a finished run on relations, its tokenizer, its record; see `entities.predict.load`."""
+    record = runs.read_trained(directory, TASK.name)
+    if is_prompted(record):
+        return *scoring.load(Path(directory), record["base_model"]), record
     return entity_prediction.load(directory, TASK.name, AutoModelForSequenceClassification)
 
 
@@ -245,9 +263,13 @@ def predict(model: Sequence[Any], rows: "Dataset", record: Record, progress: str
 
 
 def predict_base(model: Any, dataset: Any, record: Record, progress: str | None = None) -> pd.DataFrame:
-    """What the base model finds in the test split with the new head that the recorded seed gives."""
+    """What the base model finds in the test split: a language model as it is, an encoder with its new head."""
     from transformers import set_seed  # which imports PEFT
 
+    rows = dataset["test"]
+    if is_prompted(record):
+        with model[0].disable_adapter():
+            return table_of(rows, score(model, rows.to_list(), record, progress).found(len(rows), thresholds.DEFAULT))
     set_seed(record["seed"])
     names = relations.label_names(recorded_arguments(record))
     base, tokenizer = models.load_encoder(
@@ -257,9 +279,13 @@ def predict_base(model: Any, dataset: Any, record: Record, progress: str | None 
         problem_type="single_label_classification" if relations.NO_RELATION in names else "multi_label_classification",
     )
     add_marker_tokens(base, tokenizer, Markers(**record["relations"]["markers"]), recorded_arguments(record))
-    rows = dataset["test"]
     scores = score((base.to(models.local_device()), tokenizer), rows.to_list(), record, progress)
     return table_of(rows, scores.found(len(rows), threshold=0.5))
+
+
+def score_base(model: Any, tokenizer: Any, rows: "Dataset", record: Record) -> dict[str, np.ndarray]:
+    """The `scores` of documents by a language model that is not trained yet, by their name, to be kept in a file."""
+    return {"scores": score((model, tokenizer), rows.to_list(), record, "").scores}
 
 
 def find(

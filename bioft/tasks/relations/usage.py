@@ -5,14 +5,28 @@ from typing import Any
 
 from bioft.tasks.relations.candidates import NO_RELATION
 from bioft.tasks.relations.marking import RANKS, TIMES, Markers
+from bioft.tasks.relations.prompted.prompts import Prompt
 
 SENTENCE = "{head} caused {tail} in two patients."
 HEAD, TAIL = "Lidocaine", "seizures"
 
 
 def values(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A sentence as `marking.mark` writes it for this run's model, and how it is read; {} for an older record."""
+    """A sentence as `marking.mark` writes it for this run's model, and how it is read; {} for an older record.
+
+    For a language model its prompt, and what is asked where nothing else is said.
+    """
     kept = record.get("relations") or {}
+    if "prompt" in kept:
+        relation, ((head, tail), *_) = next(iter(kept["arguments"].items()))
+        return {
+            "prompt": Prompt(**kept["prompt"]),
+            "defaults": {"head_type": head.lower(), "tail_type": tail.lower(), "relation": relation},
+            "text": SENTENCE.format(head=HEAD, tail=TAIL),
+            "names": (HEAD, TAIL),
+            "auto_class": "AutoModelForCausalLM",
+            "needs_torch": True,
+        }
     if "markers" not in kept:
         return {}
     markers = Markers(**kept["markers"])
