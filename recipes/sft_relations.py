@@ -53,13 +53,8 @@ def main(
     types = relations.argument_types(train)
     dictionary = ConceptDictionary.fit(train)
     linked = evaluate.find_and_link(relation_args.entity_run, test, manifest, dictionary)
-    record |= {
-        "recipe": "sft_relations",
-        "preset": preset,
-        "task": TASK.name,
-        "new_head": False,
-        "train_on": data_args.train_on,
-    }
+    record |= {"recipe": "sft_relations", "preset": preset, "task": TASK.name}
+    record |= {"new_head": False, "train_on": data_args.train_on}
     chooses_threshold = data_args.train_on == "train" and relation_args.threshold is None
     if chooses_threshold:
         chosen_on = prediction.threshold_chosen_on(validation.to_list(), types)

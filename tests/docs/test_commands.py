@@ -76,6 +76,7 @@ ELSEWHERE = {
     "bioft train sft_gda llama3_8b": "recipes/test_sft_gda.py::test_every_gpu_preset_trains_the_intended_modules",
     "bioft train sft_gda mistral_7b": "recipes/test_sft_gda.py::test_every_gpu_preset_trains_the_intended_modules",
     "bioft train sft_gda phi3_mini": "recipes/test_sft_gda.py::test_every_gpu_preset_trains_the_intended_modules",
+    "bioft train sft_relations": f"recipes/test_sft_relations.py::{PRESETS}",
     "bioft train text_classification --dataset sentences.tsv": "docs/test_own_data.py::test_the_command_runs",
     "bioft train text_classification --seeds": "training/test_seeds.py::test_the_summary_is_over_seeds",
     "bioft train text_classification gender": "recipes/test_text_classification.py::test_every_preset_trains_a_step",
