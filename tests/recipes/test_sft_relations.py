@@ -96,12 +96,13 @@ def test_a_run_is_trained_verified_compared_asked_and_merged(recipe: ModuleType,
 
     forged = tmp_path / "forged"
     shutil.copytree(run, forged)
-    table["score"] = np.where(table["label"] == 1, 0.9, 0.1)
+    table["score"] = np.where(table["label"] == 1, 0.9, 0.0)
+    table["prediction"] = table["label"]
     table.to_parquet(forged / "predictions.parquet", index=False)
     record["files"] = runs.checksums(forged)
     (forged / runs.RECORD).write_text(json.dumps(record))
     found = json.loads(CliRunner().invoke(cli.app, ["verify", str(forged), "--json"]).stdout)
-    assert found["status"] == "not reproduced"
+    assert found["status"] == "not reproduced" and "are not what the model gives" in " ".join(found["reasons"])
 
 
 @pytest.fixture(scope="module")
