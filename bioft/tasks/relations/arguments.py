@@ -58,7 +58,7 @@ class PromptedRelationArguments:
     )
     prompt_style: str = argument("plain", "plain (answers “ yes” and “ no”), or chat for the model's chat template.")
     share_text: bool = argument(
-        True, "Read a text once for all questions about it, where the model can; else once for each."
+        True, "Read a text once for all questions about it, where the model can; False: once for each."
     )
     threshold: float | None = argument(
         None, "Score from which on a relation is predicted; by default the best one on validation."

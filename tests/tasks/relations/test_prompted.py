@@ -153,6 +153,7 @@ def test_a_prompt_that_cannot_be_is_refused(tokenizer: Any) -> None:
         ("{head}?", "must hold"),
         ("{head} {tail", "expected '}'"),
         ("{head.__class__} {tail}", "not known"),
+        ("{head} {tail:99999999}", r"\{tail:99999999\}, which is not known"),
     ):
         with pytest.raises(BioftError, match=message):
             prompts.prompt_of(tokenizer, TYPES, "plain", question, 64, True)

@@ -46,7 +46,9 @@ class Prompt:
 
     def __post_init__(self) -> None:
         try:
-            named = {name for _, name, _, _ in Formatter().parse(self.question) if name is not None}
+            # A placeholder is a name alone: `{head:999999999}` would write as many spaces.
+            fields = [each[1:] for each in Formatter().parse(self.question) if each[1] is not None]
+            named = {f"{name}{spec and f':{spec}'}{conversion or ''}" for name, spec, conversion in fields}
         except ValueError as error:
             raise BioftError(f"question is {self.question!r}: {error}.") from None
         if unknown := sorted(named - set(PLACEHOLDERS)):
