@@ -19,7 +19,7 @@ from sentence_transformers import SentenceTransformerTrainer
 from transformers import set_seed
 
 from bioft.datasets.load import describe, load_pairs
-from bioft.models import base as models, progress
+from bioft.models import base as models, precision, progress
 from bioft.models.arguments import EncoderModelArguments, RecipeArguments
 from bioft.tasks import name_alignment, retrieval
 from bioft.tasks.name_alignment import evaluate as name_evaluation, predict as name_prediction
@@ -78,7 +78,8 @@ def main(
         progress.stage(2)  # baselines that need no model
         baselines = evaluation.baselines(asked, about)
         progress.stage(3)  # the base model, before any training
-        base_found = prediction.answer_of_base(model, rows, about, "")
+        asked = precision.lowered(model.to(training_args.device), training_args.dtype)
+        base_found = prediction.answer_of_base(asked, rows, about, "")
 
     progress.stage(4)  # the whole encoder is trained, or an adapter
     if model_args.use_peft:
@@ -101,13 +102,15 @@ def main(
         return
 
     progress.stage(6)  # evaluate on the test split
+    tuned = precision.lowered(model, training_args.dtype)
     started = time.perf_counter()
-    found = prediction.predict(model, rows, about, "")
+    found = prediction.predict(tuned, rows, about, "")
     seconds = time.perf_counter() - started
 
     untrained = contrastive.load_model(base, contrastive_args).to(training_args.device)
-    similarity = contrastive_figures.measure(rows, {"base": untrained, "fine-tuned": model})
-    contrastive_figures.draw(dataset, {"base model": untrained, "fine-tuned": model}, directory)
+    untrained = precision.lowered(untrained, training_args.dtype)
+    similarity = contrastive_figures.measure(rows, {"base": untrained, "fine-tuned": tuned})
+    contrastive_figures.draw(dataset, {"base model": untrained, "fine-tuned": tuned}, directory)
 
     progress.stage(7)  # record
     contrastive.save(model, base, directory)

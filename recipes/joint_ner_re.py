@@ -20,7 +20,7 @@ from transformers import AutoModel, set_seed
 from bioft.datasets.documents.corpus import training_documents
 from bioft.datasets.load import describe, load_relations
 from bioft.errors import BioftError
-from bioft.models import base as models, dry_run, progress
+from bioft.models import base as models, dry_run, precision, progress
 from bioft.models.arguments import EncoderModelArguments, EncoderTrainingArguments, RecipeArguments
 from bioft.storage import runs
 from bioft.tasks.entities import arguments as entities_arguments, tagging, windows as entities_windows
@@ -84,9 +84,10 @@ def main(
     checkpoint, writes = training_run.prepare(script_args, *options)
 
     record["windows"] = vars(window_args)
+    lowered = partial(precision.lowered, dtype=training_args.dtype)
     if writes:
         progress.stage(3)  # the base model, before any training: with new heads it knows nothing yet
-        untrained = predict_split((model.to(training_args.device), tokenizer, dictionary), test, record, "")
+        untrained = predict_split((lowered(model.to(training_args.device)), tokenizer, dictionary), test, record, "")
         base_table = table_of(test, untrained, 0.5, heads)
 
     progress.stage(4)  # the model is trained on whole documents
@@ -100,7 +101,7 @@ def main(
         processing_class=tokenizer,
         data_collator=inputs.JointCollator(tokenizer.pad_token_id, len(types)),
         evaluate_documents=lambda model: evaluate.validation_metrics(
-            validation, predict_split((model, tokenizer, dictionary), validation, record), heads
+            validation, predict_split((lowered(model), tokenizer, dictionary), validation, record), heads
         ),
     )
     if script_args.dry_run:
@@ -114,7 +115,7 @@ def main(
         return
 
     progress.stage(6)  # threshold of relations from validation, figures from whole test documents
-    predict = partial(predict_split, (trainer.model, tokenizer, dictionary), record=record)
+    predict = partial(predict_split, (lowered(trainer.model), tokenizer, dictionary), record=record)
     scores = predict(validation, progress="validation").annotated if chooses_threshold else None
     threshold, chosen_on = choose_threshold(scores, validation, joint_args.threshold)
     started = time.perf_counter()

@@ -17,7 +17,7 @@ from peft import get_peft_model
 from transformers import Trainer, set_seed
 
 from bioft.datasets.load import describe, load_texts
-from bioft.models import base as models, dry_run, lora, progress
+from bioft.models import base as models, dry_run, lora, precision, progress
 from bioft.models.arguments import EncoderModelArguments, EncoderTrainingArguments, RecipeArguments
 from bioft.storage import runs
 from bioft.tasks.masked_lm import TASK, evaluate, models as masked_models, packing
@@ -63,7 +63,8 @@ def main(
         progress.stage(2)  # baselines that need no model
         baselines = evaluate.baselines(dataset, record)
         progress.stage(3)  # the base model, before any training: a new head knows nothing yet
-        before = predict((model, tokenizer), dataset["test"], record, "")
+        untrained = precision.lowered(model, training_args.dtype)
+        before = predict((untrained, tokenizer), dataset["test"], record, "")
 
     progress.stage(4)  # the whole model is trained, or an adapter, and the head where it is new
     training_args.remove_unused_columns = False  # the collator reads how long each text of a block is
@@ -89,8 +90,9 @@ def main(
         return
 
     progress.stage(6)  # evaluate on the same masked tokens of the test texts as before
+    asked = precision.lowered(trainer.model, training_args.dtype)
     started = time.perf_counter()
-    after = predict((trainer.model, tokenizer), dataset["test"], record, "")
+    after = predict((asked, tokenizer), dataset["test"], record, "")
     seconds = time.perf_counter() - started
     table = evaluate.stored(after, before, baselines)
 

@@ -20,7 +20,7 @@ from transformers import AutoModelForSequenceClassification, DataCollatorWithPad
 
 from bioft.datasets.documents.corpus import training_documents
 from bioft.datasets.load import describe, load_relations
-from bioft.models import base as models, dry_run, lora, progress
+from bioft.models import base as models, dry_run, lora, precision, progress
 from bioft.models.arguments import EncoderModelArguments, EncoderTrainingArguments, RecipeArguments
 from bioft.tasks.entities import arguments as entities_arguments
 from bioft.tasks.relations import TASK, answers, candidates as relations, evaluate, predict as prediction
@@ -86,7 +86,8 @@ def main(
     record["relations"] = {"arguments": types, "markers": vars(markers)}
     if writes:
         progress.stage(3)  # the base model, before any training: with a new head it knows nothing yet
-        base_scores = prediction.score((model.to(training_args.device), tokenizer), test.to_list(), record, "")
+        untrained = precision.lowered(model.to(training_args.device), training_args.dtype)
+        base_scores = prediction.score((untrained, tokenizer), test.to_list(), record, "")
         base_table = prediction.table_of(test, base_scores.found(len(test), threshold=0.5))
 
     progress.stage(4)  # the whole model is trained, or an adapter and the head
@@ -111,7 +112,8 @@ def main(
         return
 
     progress.stage(6)  # threshold from validation, figures from whole test documents
-    score = partial(prediction.score, (trainer.model, tokenizer), record=record)
+    asked = precision.lowered(trainer.model, training_args.dtype)
+    score = partial(prediction.score, (asked, tokenizer), record=record)
     validation_scores = score(validation.to_list(), progress="validation") if chooses_threshold else None
     threshold, chosen_on = prediction.choose_threshold(validation_scores, validation, relation_args.threshold)
     started = time.perf_counter()

@@ -21,7 +21,7 @@ from transformers import DataCollatorWithPadding, Trainer, set_seed
 from bioft.datasets.load import describe, load_labelled_texts
 from bioft.datasets.texts.baselines import indicator_matrix
 from bioft.datasets.texts.labelled import labels_of
-from bioft.models import base as models, dry_run, lora, progress
+from bioft.models import base as models, dry_run, lora, precision, progress
 from bioft.models.arguments import EncoderModelArguments, EncoderTrainingArguments, RecipeArguments
 from bioft.storage import runs
 from bioft.tasks.text_labels import TASK, classifier, evaluate, models as text_models
@@ -76,7 +76,8 @@ def main(
         progress.stage(2)  # baselines that need no model
         baselines = evaluate.baselines(dataset, record)
         progress.stage(3)  # the base model, before any training: a new head knows nothing yet
-        before, _ = choose_and_predict((model.to(training_args.device), tokenizer), dataset, record)
+        untrained = precision.lowered(model.to(training_args.device), training_args.dtype)
+        before, _ = choose_and_predict((untrained, tokenizer), dataset, record)
 
     progress.stage(4)  # the whole model is trained, or an adapter and the head
     trainer = Trainer(
@@ -105,7 +106,8 @@ def main(
         return
 
     progress.stage(6)  # thresholds (of several labels a text) from validation, figures from test
-    table, seconds = choose_and_predict((trainer.model, tokenizer), dataset, record)
+    asked = precision.lowered(trainer.model, training_args.dtype)
+    table, seconds = choose_and_predict((asked, tokenizer), dataset, record)
     record["classifier"]["training_texts_cut"] = train_cut
     figures = evaluate.figures(table, dataset, record)
 

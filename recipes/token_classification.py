@@ -17,7 +17,7 @@ from transformers import AutoModelForTokenClassification, DataCollatorForTokenCl
 
 from bioft.datasets.documents.corpus import training_documents
 from bioft.datasets.load import describe, load_documents
-from bioft.models import base as models, dry_run, lora, progress
+from bioft.models import base as models, dry_run, lora, precision, progress
 from bioft.models.arguments import EncoderModelArguments, EncoderTrainingArguments, RecipeArguments
 from bioft.tasks.entities import (
     TASK,
@@ -73,7 +73,8 @@ def main(
 
     if writes:
         progress.stage(3)  # the base model, before any training: with a new head it knows nothing yet
-        base_table = predict((model.to(training_args.device), tokenizer), test, record, "")
+        untrained = precision.lowered(model.to(training_args.device), training_args.dtype)
+        base_table = predict((untrained, tokenizer), test, record, "")
 
     progress.stage(4)  # the whole model is trained, or an adapter and the head
     trainer = Trainer(
@@ -96,8 +97,9 @@ def main(
         return
 
     progress.stage(6)  # evaluate on whole test documents
+    asked = precision.lowered(trainer.model, training_args.dtype)
     started = time.perf_counter()
-    table = predict((trainer.model, tokenizer), test, record, "")
+    table = predict((asked, tokenizer), test, record, "")
     seconds = time.perf_counter() - started
 
     progress.stage(7)  # record

@@ -21,8 +21,8 @@ def load_recipe(name: str) -> ModuleType:
 
 
 def command_line(**values: object) -> list[str]:
-    """These options, on a CPU and without trackers and progress bars."""
-    defaults = {"use_cpu": True, "report_to": "none", "disable_tqdm": True}
+    """These options, on a CPU, in float32 whatever the processor, and without trackers and progress bars."""
+    defaults = {"use_cpu": True, "dtype": "float32", "report_to": "none", "disable_tqdm": True}
     return [f"--{key}={value}" for key, value in (defaults | values).items()]
 
 

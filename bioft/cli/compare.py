@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from bioft.cli.options import Data, Needless, RunNames, argument, option, output_option
+from bioft.cli.options import Data, Dtype, Needless, RunNames, argument, option, output_option
 
 app = typer.Typer()
 
@@ -63,6 +63,7 @@ def analyze(
     sample: Annotated[int, option("Test examples to embed, at most.", min=20)] = 500,
     seed: Annotated[int, option("Seed of the sample, the map and the probe.", min=0, max=2**32 - 1)] = 0,
     dataset_path: Data = None,
+    dtype: Dtype = None,
 ) -> None:
     """Show why a run is better or worse than its base model: what changed, and which examples are hard."""
     from bioft.compare import analyze as analysis, page as analysis_page

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import typer
 from typer.core import TyperCommand
@@ -31,6 +31,25 @@ RunName = Annotated[str, argument("Run directory, or user/name on the Hub.")]
 RunNames = Annotated[list[str], argument("Run directories, or user/name (or user/name@revision) on the Hub.")]
 BuiltFolder = Annotated[Path, argument("Folder that `bioft build` wrote.")]
 Data = Annotated[Path | None, option("The data, if elsewhere now: their source file, or a folder of `bioft build`.")]
+
+
+def _prefer(context: typer.Context, value: str | None) -> None:
+    if value is not None:
+        from bioft.models import precision
+
+        precision.prefer(value)
+        context.call_on_close(lambda: precision.prefer(None))
+
+
+Dtype = Annotated[
+    Literal["auto", "bfloat16", "float32"] | None,
+    option(
+        "Type that an encoder computes in; auto is bfloat16 where the hardware multiplies it, else float32.",
+        default="that of the run's figures; of a base model auto",
+        callback=_prefer,
+    ),
+]
+"""It holds for all that a command loads, and so is an argument of nothing."""
 
 
 def _needless(value: int | None) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bioft.cli.options import Overwrite, SkipBad, argument, option, output_option
+from bioft.cli.options import Dtype, Overwrite, SkipBad, argument, option, output_option
 from bioft.errors import BioftError
 
 
@@ -53,6 +53,7 @@ def predict(
     skip_bad: SkipBad = False,
     batch_size: Annotated[int | None, option("Pairs scored at once.", default="as many as fit", min=1)] = None,
     overwrite: Overwrite = False,
+    dtype: Dtype = None,
 ) -> None:
     """Ask a finished run: for entities and relations in texts, for labels of texts, or to score gene–disease pairs."""
     from bioft.hub.pull import task_of
@@ -162,6 +163,7 @@ def serve(
     ] = None,
     max_rows: Annotated[int, option("Rows of a request, and of requests that are answered together.", min=1)] = 256,
     max_bytes: Annotated[int, option("Bytes of a request.", min=1)] = 4_000_000,
+    dtype: Dtype = None,
 ) -> None:
     """Answer questions to finished runs over HTTP, as `bioft predict` does; see docs/serve.md."""
     from bioft.serve import check_installed

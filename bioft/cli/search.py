@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bioft.cli.options import Overwrite, SkipBad, argument, option, output_option, renamed
+from bioft.cli.options import Dtype, Overwrite, SkipBad, argument, option, output_option, renamed
 from bioft.demo import check_installed
 from bioft.errors import BioftError
 from bioft.storage.files import check_new_file
@@ -45,6 +45,7 @@ def align(
     annotate: Annotated[Path | None, option("Model to write, with the matches as annotations.")] = None,
     directory: Annotated[Path, option("Folder with what `bioft download` fetched.")] = Path("data"),
     overwrite: Overwrite = False,
+    dtype: Dtype = None,
 ) -> None:
     """Match names, such as of a model's metabolites, to a namespace: match, no match, or a list to check by hand."""
     if not model.is_file():
@@ -109,6 +110,7 @@ def index(
         str | None, option("Index each 8th file alone, from the 2nd on, for 2/8; into a folder in that of --output.")
     ] = None,
     skip_bad: SkipBad = False,
+    dtype: Dtype = None,
 ) -> None:
     """Embed articles and keep them on disk in an index for `bioft search`."""
     from bioft.search import articles as search_articles, encoder as search_encoder, index as search_index, shards
@@ -161,6 +163,7 @@ def search(
     rerank_first: Annotated[int, option("Articles that it puts in order.", min=1)] = 50,
     model: Annotated[str | None, option("Where the run of the index is now.", default="as it was indexed")] = None,
     overwrite: Overwrite = False,
+    dtype: Dtype = None,
 ) -> None:
     """Find the articles of an index by words and meaning together, or those that are nearly the same as each other."""
     asked = [name for name, given in (("a query", query.strip()), ("--input", queries)) if given]

@@ -7,6 +7,8 @@ import torch
 import transformers
 from trl import ModelConfig, SFTConfig
 
+from bioft.models import precision
+
 
 @dataclass
 class RecipeArguments:
@@ -50,7 +52,7 @@ class ModelArguments(ModelConfig):
 
 @dataclass
 class EncoderModelArguments(ModelArguments):
-    """The same for an encoder, whose weights are loaded in float32 whatever the trainer's precision."""
+    """The same for an encoder, whose weights are loaded in float32; `EncoderPrecision` says what it computes in."""
 
     dtype: str = field(default="float32", init=False)
     attn_implementation: str | None = field(default=None, init=False)
@@ -99,6 +101,34 @@ class MixedPrecision:
 
 
 @dataclass
+class EncoderPrecision(MixedPrecision):
+    """The type that an encoder computes in, by hardware: mixed precision in training, weights in it for evaluation."""
+
+    dtype: str = field(
+        default=precision.AUTO,
+        metadata={
+            "help": "Type of products in training, and of the weights in evaluation: auto is bfloat16 where the "
+            "hardware multiplies it, else float32."
+        },
+    )
+
+    def __post_init__(self) -> None:
+        """Choose the types, which the run's configuration then names."""
+        trainer: Any = self
+        precision.check_name(self.dtype)
+        on_gpu = torch.cuda.is_available() and not trainer.use_cpu
+        if self.dtype == precision.AUTO and self.bf16 is False:
+            self.dtype = "float32"
+        self.dtype = str(precision.choose(self.dtype, on_gpu=on_gpu)).removeprefix("torch.")
+        if self.bf16 is None and not self.fp16 and (self.dtype == "float32" or not on_gpu):
+            self.bf16 = self.dtype == "bfloat16"
+        # Transformers takes bfloat16 on a processor only where that is asked for; a configuration must not say so.
+        asked, trainer.use_cpu = trainer.use_cpu, trainer.use_cpu or (self.bf16 and not on_gpu)
+        super().__post_init__()
+        trainer.use_cpu = asked
+
+
+@dataclass
 class TrainingArguments(MixedPrecision, SFTConfig):
     """TRL's arguments, with mixed precision by hardware.
 
@@ -108,5 +138,5 @@ class TrainingArguments(MixedPrecision, SFTConfig):
 
 
 @dataclass
-class EncoderTrainingArguments(MixedPrecision, transformers.TrainingArguments):
-    """The arguments of Transformers' trainer, with mixed precision by hardware; the weights are float32."""
+class EncoderTrainingArguments(EncoderPrecision, transformers.TrainingArguments):
+    """The arguments of Transformers' trainer, with the type that an encoder computes in."""

@@ -16,6 +16,7 @@ from transformers.utils import CONFIG_NAME, cached_file
 from transformers.utils.hub import extract_commit_hash
 
 from bioft.errors import BioftError
+from bioft.models import precision
 from bioft.models.embedded import EMBEDDED_PREFIX, BaseModel, _embedded
 from bioft.models.lora import save_adapter
 from bioft.models.sharding import is_sharded, unsharded
@@ -115,9 +116,9 @@ def load_encoder(base: BaseModel, auto_class: Any, **config: Any) -> tuple[Any, 
 def load_with_info(base: BaseModel, auto_class: Any, **config: Any) -> tuple[Any, Any, dict[str, Any]]:
     """An encoder, its tokenizer, and what Transformers says of the loading (`missing_keys`, …).
 
-    Mixed precision is the trainer's affair: its master weights are float32 too. Without a GPU no attention weights are
-    dropped in training: PyTorch's fast attention for processors cannot, and MiniLM then took 1.8 times as long on
-    texts of 320 tokens.
+    Mixed precision is the trainer's affair, and the type for prediction that of `precision.lowered`. Without a GPU no
+    attention weights are dropped in training: PyTorch's fast attention for processors cannot, and MiniLM then took 1.8
+    times as long on texts of 320 tokens.
 
     Args:
         auto_class: for example `AutoModelForTokenClassification`, or a model class of one's own.
@@ -233,16 +234,12 @@ def check_goes_on_from(run: str, recorded: dict[str, Any], base: BaseModel) -> N
 
 
 def compute_dtype(name: str = "auto") -> torch.dtype:
-    """The floating-point type of this name; `auto` is the fast one here: bfloat16 where the hardware multiplies it.
-
-    A CPU without bfloat16 instructions computes a bfloat16 product more than ten times slower than a float32 one.
-    """
+    """The floating-point type of this name for a language model; `auto` is the fast one here."""
     if name != "auto":
         return {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}[name]
-    if torch.cuda.is_available():
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return torch.bfloat16 if native else torch.float32
+    if precision.multiplies_bfloat16():
+        return torch.bfloat16
+    return torch.float16 if torch.cuda.is_available() else torch.float32
 
 
 def local_device() -> str:

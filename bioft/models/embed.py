@@ -64,7 +64,7 @@ def int8_forward(model: Any) -> Forward:
     """
     from peft import PeftModel
 
-    encoder = copy.deepcopy(model[0].model).cpu()
+    encoder = copy.deepcopy(model[0].model).cpu().float()
     if isinstance(encoder, PeftModel):
         encoder = encoder.merge_and_unload()
     with tempfile.TemporaryDirectory() as folder:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from bioft.errors import BioftError
@@ -73,7 +74,7 @@ def load_encoder(name: str, backend: str = encoding.PYTORCH, first: int | None =
     """
     if backend == encoding.ONNX_INT8:
         onnx_models.check_installed()
-    model, told_by = contrastive.load_named(name)
+    model, told_by = contrastive.load_named(name, torch.float32 if backend == encoding.ONNX_INT8 else None)
     dimensions = model.get_embedding_dimension() or 0
     if first is not None and not 0 < first <= dimensions:
         raise BioftError(f"{first} dimensions were asked for: {name} has {dimensions}; give a number up to that.")

@@ -7,7 +7,9 @@ from typing import Any
 
 from transformers import PrinterCallback, ProgressCallback, TrainerCallback
 
+from bioft.errors import BioftError
 from bioft.metrics import WORDS
+from bioft.models import precision
 from bioft.models.progress import Work
 from bioft.storage.files import disk_errors
 
@@ -17,7 +19,7 @@ def followed(trainer: Any) -> Iterator[None]:
     """Say how far a training is, while it goes on in a `with` statement.
 
     Raises:
-        BioftError: the disk is full.
+        BioftError: the disk is full, or the loss of a step is no number (NaN), which no later step would mend.
         KeyboardInterrupt: also where Ctrl-C met a checkpoint that was being written, which PyTorch tells as an error.
     """
     following = _Following()
@@ -25,7 +27,7 @@ def followed(trainer: Any) -> Iterator[None]:
         trainer.remove_callback(theirs)
     trainer.add_callback(following)
     try:
-        with disk_errors(Path(trainer.args.output_dir)):
+        with disk_errors(Path(trainer.args.output_dir)), _checked(trainer), precision.trained(trainer):
             try:
                 yield
             except Exception as error:
@@ -35,6 +37,27 @@ def followed(trainer: Any) -> Iterator[None]:
     finally:
         following.stop()
         trainer.remove_callback(following)
+
+
+@contextmanager
+def _checked(trainer: Any) -> Iterator[None]:
+    """Stop a training whose loss is no longer a number: the trainer itself would go on, and log the loss of before."""
+    usual_step = trainer.training_step
+
+    def training_step(*args: Any, **options: Any) -> Any:
+        loss = usual_step(*args, **options)
+        if loss.isnan().any():
+            mends = "a lower --learning_rate"
+            if precision.is_lower(trainer):
+                mends = f"--dtype float32, which is slower and more exact, or {mends}"
+            raise BioftError(f"The loss of step {trainer.state.global_step + 1} is no number (NaN). Give {mends}.")
+        return loss
+
+    trainer.training_step = training_step
+    try:
+        yield
+    finally:
+        trainer.training_step = usual_step
 
 
 def _was_interrupted(error: BaseException | None) -> bool:

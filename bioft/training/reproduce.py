@@ -17,6 +17,7 @@ from bioft.datasets.configuration import recorded_configuration
 from bioft.errors import BioftError, suggestion
 from bioft.hub import checks, pull
 from bioft.hub.client import AccessOptions
+from bioft.models import precision
 from bioft.storage import environment, run_directory, runs
 from bioft.task import FINE_TUNED
 from bioft.training import presets
@@ -85,6 +86,9 @@ def reproduce(
     found.notes = environment_differences(record, environment.environment())
     config = {key: value for key, value in config.items() if key not in LEFT_OUT}
     config |= {"output_dir": str(output), "report_to": "none"}
+    if "bfloat16" in (record.get("precision") or {}).values() and not precision.multiplies_bfloat16():
+        config |= {"dtype": "float32", "bf16": False}
+        found.notes.append("Trained in bfloat16, which the hardware here does not multiply: trained again in float32.")
     if processes > 1:
         config["gradient_accumulation_steps"] = config.get("gradient_accumulation_steps", 1) * processes
         found.notes.append(

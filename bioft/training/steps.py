@@ -19,7 +19,7 @@ from bioft.cards import model as cards
 from bioft.errors import BioftError
 from bioft.hub import push as hub
 from bioft.metrics import plots, report, thresholds
-from bioft.models import base as models, embedded, lora, progress, quiet
+from bioft.models import base as models, embedded, lora, precision, progress, quiet
 from bioft.storage import environment, run_directory, runs
 from bioft.storage.files import disk_errors, open_to_all, remove, write_json, write_text
 from bioft.storage.runs import CARD, RECORD, RESUMPTION, checksums, is_tested
@@ -49,7 +49,7 @@ def begin(script_args: Any, model_args: Any, training_args: Any) -> tuple[dict[s
     base = models.resolve_base_model(model_args.model_name_or_path, model_args.model_revision)
     if script_args.push_to_hub:
         hub.check_before_training(script_args.push_to_hub, vars(base), Path(training_args.output_dir))
-    return environment.environment() | {"seed": training_args.seed}, base
+    return environment.environment() | {"seed": training_args.seed} | precision.record_of(training_args), base
 
 
 def prepare(script_args: Any, *other_args: Any) -> tuple[str | None, bool]:

@@ -1,5 +1,6 @@
 """Predictions made again, by the model, its base and the baselines, beside the stored ones."""
 
+import inspect
 import math
 from dataclasses import replace
 from importlib.metadata import version
@@ -20,6 +21,13 @@ from bioft.verify.findings import SHOWN_ROWS, figure_of
 FITTED_TOLERANCE = 0.02
 FITTED: dict[str, Any] = {"allowed_differing": 0.05, "allowed_changed": 0.01}
 """How far scores of a baseline fitted again may be off, which share by more, and which share of answers be others."""
+MEASURED = 100
+"""Rows of the test split, if there are more, on which it is measured how far a type alone moves answers."""
+ROOM = 2.0
+"""How many times as far they may be moved: another processor rounds other sums."""
+MOST_MOVED, MOST_CHANGED = 0.1, 0.2
+"""How far a score may be moved, and which share of answers be others, at most: weights could be made that a type moves
+more. What is left is for `drift` to find: no sum of these moves may be to the good of the run."""
 SUSPICIOUS = 3.0
 """From how many standard errors on a test figure that is better than that of validation is said to be suspicious."""
 
@@ -57,7 +65,7 @@ def verify_run(run: Run, data: RecordedData | BioftError) -> None:
 def check_predictions(run: Run, dataset: Any, fitted: Tables) -> None:
     """Make the predictions again and compare them, and the figures that follow, with the stored ones."""
     model = _load(run)
-    tolerance = run.task.tolerance(_computed_in(run, model))
+    tolerance = _tolerance(run, model, dataset["test"])
     rows = np.arange(len(run.table))
     if run.sample is None:
         made = _predict(run, model, dataset["test"])
@@ -86,10 +94,10 @@ def check_predictions(run: Run, dataset: Any, fitted: Tables) -> None:
     _compare_with_validation(run, model, dataset)
 
 
-def _load(run: Run) -> Any:
-    """The model of a run; BioftError whatever is wrong with its files, which are somebody else's."""
+def _load(run: Run, *dtype: Any) -> Any:
+    """The model of a run, in this type; BioftError whatever is wrong with its files, which are somebody else's."""
     try:
-        return run.of_task("predict", "load")(run.directory)
+        return run.of_task("predict", "load")(run.directory, *dtype)
     except (BioftError, OSError):
         raise
     except Exception as error:
@@ -97,15 +105,41 @@ def _load(run: Run) -> Any:
         raise BioftError(f"The model of the run can't be loaded: {why}") from error
 
 
-def _computed_in(run: Run, model: Any) -> str:
-    """The type that the model computes in here, which decides how much rounding is allowed; the record must say so."""
-    from bioft.models.base import computed_in
+def _tolerance(run: Run, model: Any, test: Any) -> float:
+    """How far a score may be from the stored one, by the type that the model computes in here or did then.
+
+    A task says it of float32, and of what it has measured itself. Else it is measured here, by answering some rows in
+    both types, never read from the record; so is the share of answers that may be others, which the run's task gets.
+    """
+    from bioft.models import base, precision
 
     network = model[0] if isinstance(model, tuple | list) else model
-    dtype, recorded = computed_in(network), run.record["base_model"].get("dtype")
-    if recorded not in (None, dtype):
-        run.found.reasons.append(f"The record says that the model computes in {recorded}; it does so in {dtype}.")
-    return dtype
+    here, recorded = base.computed_in(network), precision.evaluated_in(run.record)
+    if recorded != here and not (recorded == "bfloat16" and here == "float32"):
+        run.found.reasons.append(f"The record says that the model computes in {recorded}; it does so in {here}.")
+    elif recorded != here:
+        run.found.notes.append(f"Evaluated in {recorded}, which the hardware here does not multiply: made in {here}.")
+    coarse = here if here != "float32" else recorded
+    if coarse in run.task.score_tolerance:
+        return run.task.score_tolerance[coarse]
+    if "dtype" not in inspect.signature(run.of_task("predict", "load")).parameters:
+        return MOST_MOVED
+    import torch
+
+    rows = range(len(test))
+    if run.task.sampled and len(test) > MEASURED:
+        rows = np.sort(np.random.default_rng(run.seed).permutation(len(test))[:MEASURED])
+    other = _load(run, torch.float32 if here != "float32" else torch.bfloat16)
+    both = (_predict(run, each, test.select(rows)) for each in (model, other))
+    compared = run.of_task("answers", "differences")(*both, run.record)
+    if run.task.allowed_changed is not None:
+        answers = compared["answers"].sum() if "answers" in compared else len(compared)
+        changed = ROOM * compared["changed"].sum() / max(answers, 1)
+        run.task = replace(run.task, allowed_changed=max(run.task.allowed_changed, min(changed, MOST_CHANGED)))
+    moved = ROOM * float(np.nan_to_num(compared["difference"].max(), nan=0.0))
+    tolerance = max(run.task.score_tolerance["float32"], min(moved, MOST_MOVED))
+    run.found.notes.append(f"{coarse} moves a score of this model by up to {moved / ROOM:.2g} here.")
+    return tolerance
 
 
 def _predict(run: Run, model: Any, rows: Any) -> pd.DataFrame:

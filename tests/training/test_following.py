@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 from bioft.errors import BioftError
 from bioft.models import progress
@@ -49,12 +50,26 @@ class InterruptedWriter:
 
 
 def test_ctrl_c_while_a_checkpoint_is_written_is_an_interrupt(tmp_path: Path) -> None:
-    trainer = SimpleNamespace(args=SimpleNamespace(output_dir=str(tmp_path)))
+    trainer = SimpleNamespace(args=SimpleNamespace(output_dir=str(tmp_path), bf16=False), training_step=None)
     trainer.remove_callback = trainer.add_callback = lambda _: None
     with pytest.raises(KeyboardInterrupt), following.followed(trainer), InterruptedWriter():
         raise KeyboardInterrupt
     with pytest.raises(RuntimeError, match="unexpected pos"), following.followed(trainer), InterruptedWriter():
         pass
+
+
+@pytest.mark.parametrize(("bf16", "mend"), [(True, "Give --dtype float32, which"), (False, "Give a lower --learning")])
+def test_a_loss_that_is_no_number_ends_the_training_at_its_step(bf16: bool, mend: str, tmp_path: Path) -> None:
+    """The trainer of Transformers goes on, and logs the losses of before."""
+    args = SimpleNamespace(output_dir=str(tmp_path), bf16=bf16, fp16=False, device=torch.device("cpu"))
+    losses = [torch.tensor(0.5), torch.tensor(float("nan"))]
+    trainer = SimpleNamespace(args=args, model=torch.nn.Linear(1, 1), state=SimpleNamespace(global_step=6))
+    trainer.remove_callback = trainer.add_callback = lambda _: None
+    trainer.training_step = lambda: losses.pop(0)
+    message = rf"The loss of step 7 is no number \(NaN\)\. {mend}"
+    with pytest.raises(BioftError, match=message), following.followed(trainer):
+        assert trainer.training_step() == 0.5
+        trainer.training_step()
 
 
 def test_a_folder_that_tensorboard_can_not_name_is_refused_before_training() -> None:

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import torch
 from transformers import AutoModelForTokenClassification
 
 from bioft.errors import BioftError
-from bioft.models import base as models
+from bioft.models import base as models, precision
 from bioft.models.batches import logits_of
 from bioft.storage import runs
 from bioft.tasks.entities import TASK, predictions, tagging, windows
@@ -54,16 +55,21 @@ def spans_of(documents: Sequence[Sequence[Entity]]) -> list[list[Span]]:
 
 
 def load(
-    directory: str | Path, task: str = TASK.name, auto_class: Any = AutoModelForTokenClassification
+    directory: str | Path,
+    dtype: torch.dtype | None = None,
+    *,
+    task: str = TASK.name,
+    auto_class: Any = AutoModelForTokenClassification,
 ) -> tuple[Any, Any, dict[str, Any]]:
     """The model of a finished run on a task, on this process's device, its tokenizer and its record.
 
-    BioftError: no finished run, one on another task, files changed since, or another base model.
+    Its weights are in `dtype`, by default in that of the run (`precision.of_run`). BioftError: no finished run, one on
+    another task, files changed since, or another base model.
     """
     record = runs.read_trained(directory, task)
     labels = dict(enumerate(record["labels"]))
     model, tokenizer = models.load_trained_encoder(Path(directory), record["base_model"], auto_class, id2label=labels)
-    return model.to(models.local_device()).eval(), tokenizer, record
+    return model.to(models.local_device(), dtype or precision.of_run(record)).eval(), tokenizer, record
 
 
 def check_not_trained_on(run: str | Path, manifest: Mapping[str, Any]) -> None:
@@ -89,7 +95,8 @@ def predict_base(model: Any, dataset: Any, record: Record, progress: str | None 
     base = models.resolve_recorded(record["base_model"])
     labels = dict(enumerate(record["labels"]))
     encoder, tokenizer = models.load_encoder(base, AutoModelForTokenClassification, id2label=labels)
-    return predict((encoder.to(models.local_device()), tokenizer), dataset["test"], record, progress)
+    encoder.to(models.local_device(), precision.of_run(record))
+    return predict((encoder, tokenizer), dataset["test"], record, progress)
 
 
 def table_of(rows: "Dataset", found: Sequence[Sequence[Sequence[Any]]] | None = None) -> pd.DataFrame:

@@ -39,5 +39,7 @@ TASK = Task(
     auto_class="AutoModelForCausalLM",
     usage='--gene BRCA1 --disease "Breast Neoplasms"',
     self_contained=True,
+    # Those of bfloat16 and float32 differed by 0.053 (SmolLM2-135M in NF4, 96 pairs).
+    score_tolerance={"float32": 0.001, "float16": 0.1, "bfloat16": 0.1},
     allowed_changed=None,
 )

@@ -14,7 +14,7 @@ from bioft.datasets.hpo import context
 from bioft.errors import BioftError
 from bioft.hub import pull
 from bioft.metrics.combination import FEW_SHOT
-from bioft.models import base as models, embedded, scoring
+from bioft.models import base as models, embedded, precision, scoring
 from bioft.storage import runs
 from bioft.task import BASE, FINE_TUNED
 from bioft.tasks.asked import tell
@@ -109,15 +109,16 @@ def find_start(run: str | None, base: embedded.BaseModel, manifest: Mapping[str,
 def load_run(directory: str | Path, dtype: torch.dtype | None = None) -> tuple[Any, PairPrompts, dict[str, Any]]:
     """The fine-tuned model of a finished run with its prompts and its record.
 
-    The base is loaded as it was trained on, from where the record says, and computes in `dtype`: by default float32 if
-    the run was evaluated so, else what is fast here (a processor without bfloat16 is slow in it). BioftError: no
-    finished run, files changed since, or another base model.
+    The base is loaded as it was trained on, from where the record says, and computes in `dtype`: by default what is
+    preferred (`precision.prefer`), float32 if the run was evaluated so, else what is fast here (a processor without
+    bfloat16 is slow in it). BioftError: no finished run, files changed since, or another base model.
     """
     from peft import PeftModel
 
     record = runs.read_trained(directory, TASK.name)
-    if dtype is None and record["base_model"].get("dtype") == "float32":
-        dtype = torch.float32
+    if dtype is None:
+        recorded = "float32" if record["base_model"].get("dtype") == "float32" else precision.AUTO
+        dtype = models.compute_dtype(precision.preferred() or recorded)
     model, tokenizer = models.load_recorded_causal_lm(record["base_model"], dtype, "use")
     model = PeftModel.from_pretrained(model, str(directory))
     return model, recorded_prompts(directory, record, tokenizer), record

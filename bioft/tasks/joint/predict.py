@@ -12,7 +12,7 @@ from datasets import Dataset
 from transformers import AutoModel, AutoTokenizer, set_seed
 
 from bioft.metrics import entity_f1, relation_f1
-from bioft.models import base as models
+from bioft.models import base as models, precision
 from bioft.models.batches import batches_by_length, evaluating
 from bioft.models.progress import track
 from bioft.storage import runs
@@ -156,13 +156,17 @@ def _in_order(pieces: list[tuple[int, Candidate, np.ndarray]], arguments: relati
     return RelationScores([pair._replace(document=index) for index, pair, _ in pieces], scores, arguments)
 
 
-def load(directory: str | Path) -> tuple[Any, Any, ConceptDictionary, dict[str, Any]]:
+def load(
+    directory: str | Path, dtype: torch.dtype | None = None
+) -> tuple[Any, Any, ConceptDictionary, dict[str, Any]]:
     """The model of a finished run on both, its tokenizer, its dictionary of concepts and its record.
 
-    Raises BioftError: no finished run, one on another task, or files changed since.
+    Its weights are in `dtype`, by default in that of the run (`precision.of_run`). Raises BioftError: no finished run,
+    one on another task, or files changed since.
     """
     record = runs.read_trained(directory, TASK.name)
-    model = JointModel.from_pretrained(directory, dtype=torch.float32).to(models.local_device()).eval()
+    model = JointModel.from_pretrained(directory, dtype=torch.float32)
+    model = model.to(models.local_device(), dtype or precision.of_run(record)).eval()
     return model, AutoTokenizer.from_pretrained(directory), ConceptDictionary.load(Path(directory)), record
 
 
@@ -201,7 +205,7 @@ def predict_base(model: Sequence[Any], dataset: Any, record: Record, progress: s
     encoder, tokenizer = models.load_encoder(models.resolve_recorded(record["base_model"]), AutoModel)
     untrained = JointModel(model[0].config)
     untrained.encoder = encoder
-    base = untrained.to(models.local_device()), tokenizer, model[2]
+    base = untrained.to(models.local_device(), precision.of_run(record)), tokenizer, model[2]
     found = predict_split(base, dataset["test"], record, progress)
     return table_of(dataset["test"], found, 0.5, heads_of(record))
 

@@ -89,14 +89,14 @@ def use_masked_head(model: Any) -> Any:
     """
     masked_lm = model.get_base_model() if hasattr(model, "get_base_model") else model
     head = next((name for name in HEADS if isinstance(getattr(masked_lm, name, None), torch.nn.Module)), None)
-    usual_forward = masked_lm.forward
+    usual_forward = type(masked_lm).forward  # of the class: a copy of the model must call its own
 
     def forward(self: Any, *args: Any, labels: Any = None, num_items_in_batch: Any = None, **options: Any) -> Any:
         if labels is None:
-            return usual_forward(*args, **options)
+            return usual_forward(self, *args, **options)
         masked = labels != -100
         if head is None:
-            logits = usual_forward(*args, **options).logits[masked]
+            logits = usual_forward(self, *args, **options).logits[masked]
         else:
             logits = getattr(self, head)(self.base_model(*args, **options).last_hidden_state[masked])
         total = torch.nn.functional.cross_entropy(logits.float(), labels[masked], reduction="sum")

@@ -5,21 +5,25 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
 from datasets import Dataset
 from transformers import AutoModelForMaskedLM, set_seed
 
-from bioft.models import base as models
+from bioft.models import base as models, precision
 from bioft.storage import runs
 from bioft.tasks.masked_lm import TASK
 from bioft.tasks.masked_lm.evaluate import answer, fixed_questions, with_ids
 from bioft.tasks.masked_lm.models import load_masked_lm, use_masked_head
 
 
-def load(directory: str | Path) -> tuple[Any, Any]:
-    """The model of a finished run on this process's device, and its tokenizer; BioftError as `runs.read_trained`."""
+def load(directory: str | Path, dtype: torch.dtype | None = None) -> tuple[Any, Any]:
+    """The model of a finished run on this process's device, and its tokenizer; BioftError as `runs.read_trained`.
+
+    Its weights are in `dtype`, by default in that of the run (`precision.of_run`).
+    """
     record = runs.read_trained(directory, TASK.name)
     model, tokenizer = models.load_trained_encoder(Path(directory), record["base_model"], AutoModelForMaskedLM)
-    return use_masked_head(model.to(models.local_device())), tokenizer
+    return use_masked_head(model.to(models.local_device(), dtype or precision.of_run(record))), tokenizer
 
 
 def predict(
@@ -38,4 +42,5 @@ def predict_base(model: Any, dataset: Any, record: Mapping[str, Any], progress: 
     set_seed(record["seed"])
     base = models.resolve_recorded(record["base_model"])
     before, tokenizer, _ = load_masked_lm(base, record["masking"]["block_length"])
-    return predict((use_masked_head(before.to(models.local_device())), tokenizer), dataset["test"], record, progress)
+    before.to(models.local_device(), precision.of_run(record))
+    return predict((use_masked_head(before), tokenizer), dataset["test"], record, progress)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from bioft.errors import BioftError
 from bioft.tasks.exported import ForMerge, ForOnnx, Outputs, evenly
@@ -15,7 +16,7 @@ def for_merge(directory: Path, record: dict[str, Any], dtype: Any) -> ForMerge:
     """The adapter on its base; a classifier reads texts, a language model a text with a question."""
     if relation_prediction.is_prompted(record):
         return prompted.for_merge(directory, record, dtype)
-    model, tokenizer, _ = relation_prediction.load(directory)
+    model, tokenizer, _ = relation_prediction.load(directory, torch.float32)
     return ForMerge.of_encoder(model, tokenizer)
 
 
@@ -26,7 +27,7 @@ def for_onnx(directory: Path, record: dict[str, Any], rows: Any) -> ForOnnx:
     """
     if relation_prediction.is_prompted(record):
         raise BioftError("A run of a language model can't be exported to ONNX: `bioft merge` makes one model of it.")
-    model, tokenizer, _ = relation_prediction.load(directory)
+    model, tokenizer, _ = relation_prediction.load(directory, torch.float32)
     kept, arguments = record["relations"], relation_prediction.recorded_arguments(record)
     found = relations.candidates(rows, arguments)
     found = [found[index] for index in evenly(len(found))]

@@ -18,7 +18,7 @@ from transformers import AutoModelForSequenceClassification
 from bioft.datasets.documents.pubtator import concepts
 from bioft.errors import BioftError
 from bioft.metrics import counts, thresholds
-from bioft.models import base as models
+from bioft.models import base as models, precision
 from bioft.models.batches import logits_of
 from bioft.storage import runs
 from bioft.tasks.entities import predict as entity_prediction, predictions, windows
@@ -248,12 +248,12 @@ def table_of(
     return pd.DataFrame(columns)
 
 
-def load(directory: str | Path) -> tuple[Any, Any, dict[str, Any]]:
+def load(directory: str | Path, dtype: torch.dtype | None = None) -> tuple[Any, Any, dict[str, Any]]:
     """The model of a finished run on relations, its tokenizer, its record; see `entities.predict.load`."""
     record = runs.read_trained(directory, TASK.name)
     if is_prompted(record):
-        return *scoring.load(Path(directory), record["base_model"]), record
-    return entity_prediction.load(directory, TASK.name, AutoModelForSequenceClassification)
+        return *scoring.load(Path(directory), record["base_model"], dtype), record
+    return entity_prediction.load(directory, dtype, task=TASK.name, auto_class=AutoModelForSequenceClassification)
 
 
 def predict(model: Sequence[Any], rows: "Dataset", record: Record, progress: str | None = None) -> pd.DataFrame:
@@ -279,7 +279,8 @@ def predict_base(model: Any, dataset: Any, record: Record, progress: str | None 
         problem_type="single_label_classification" if relations.NO_RELATION in names else "multi_label_classification",
     )
     add_marker_tokens(base, tokenizer, Markers(**record["relations"]["markers"]), recorded_arguments(record))
-    scores = score((base.to(models.local_device()), tokenizer), rows.to_list(), record, progress)
+    base.to(models.local_device(), precision.of_run(record))
+    scores = score((base, tokenizer), rows.to_list(), record, progress)
     return table_of(rows, scores.found(len(rows), threshold=0.5))
 
 

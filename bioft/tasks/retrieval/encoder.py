@@ -22,8 +22,8 @@ from trl import ModelConfig
 
 from bioft.datasets.options import argument
 from bioft.errors import BioftError
-from bioft.models import base as models, dry_run, embedded, lora
-from bioft.models.arguments import MixedPrecision
+from bioft.models import base as models, dry_run, embedded, lora, precision
+from bioft.models.arguments import EncoderPrecision
 from bioft.storage import runs
 from bioft.tasks.entities import windows
 
@@ -75,8 +75,8 @@ class ContrastiveArguments:
 
 
 @dataclass
-class ContrastiveTrainingArguments(MixedPrecision, SentenceTransformerTrainingArguments):
-    """The arguments of the trainer of Sentence Transformers, with mixed precision by hardware."""
+class ContrastiveTrainingArguments(EncoderPrecision, SentenceTransformerTrainingArguments):
+    """The arguments of the trainer of Sentence Transformers, with the type that the encoder computes in."""
 
 
 def load_model(base: embedded.BaseModel, args: ContrastiveArguments) -> SentenceTransformer:
@@ -109,10 +109,11 @@ def save(model: SentenceTransformer, base: embedded.BaseModel, directory: Path) 
     (directory / runs.CARD).unlink(missing_ok=True)  # PEFT's card says nothing about this run
 
 
-def load_run(directory: str | Path) -> tuple[SentenceTransformer, dict[str, Any]]:
+def load_run(directory: str | Path, dtype: torch.dtype | None = None) -> tuple[SentenceTransformer, dict[str, Any]]:
     """The encoder of a finished run on texts or on names, on this process's device, and its record.
 
-    BioftError: no finished run, one of another task, files changed since, or another base model.
+    Its weights are in `dtype`, by default in that of the run (`precision.of_run`). BioftError: no finished run, one of
+    another task, files changed since, or another base model.
     """
     directory, record = Path(directory), runs.read_trained(directory, *TASKS)
     if (directory / "adapter_config.json").is_file():
@@ -121,18 +122,20 @@ def load_run(directory: str | Path) -> tuple[SentenceTransformer, dict[str, Any]
         model[0].model = PeftModel.from_pretrained(model[0].model, str(directory))
     else:
         model = _with_mean_pooling(str(directory), record["contrastive"]["max_length"], None)
-    return model.to(models.local_device()).eval(), record
+    return model.to(models.local_device(), dtype or precision.of_run(record)).eval(), record
 
 
-def load_named(name: str) -> tuple[SentenceTransformer, list[Any]]:
+def load_named(name: str, dtype: torch.dtype | None = None) -> tuple[SentenceTransformer, list[Any]]:
     """The encoder of a finished run (its folder), or a base model with mean pooling; and by what it is told apart.
+
+    Its weights are in `dtype`, by default in that of the run, and for a base model in the fast one here.
 
     Raises:
         BioftError: as `load_run`, `models.resolve_base_model` and `load_model`.
     """
     folder = Path(name)
     if (folder / runs.RECORD).is_file() or (folder / runs.CONFIG).is_file():
-        model, record = load_run(folder)
+        model, record = load_run(folder, dtype)
         weights = {file: digest for file, digest in record["files"].items() if file.endswith(".safetensors")}
         base = record["base_model"]
         return model, [weights, base["id"], base["revision"], base["sha256"], model.max_seq_length]
@@ -140,14 +143,14 @@ def load_named(name: str) -> tuple[SentenceTransformer, list[Any]]:
     model = load_model(found, ContrastiveArguments(max_length=MAX_LENGTH))
     model.max_seq_length = min(MAX_LENGTH, model.tokenizer.model_max_length)
     told_by = [found.sha256 or [found.id, found.revision], model.max_seq_length]
-    return model.to(models.local_device()).eval(), told_by
+    return model.to(models.local_device(), dtype or precision.of_base()).eval(), told_by
 
 
-def load_base(record: Mapping[str, Any]) -> SentenceTransformer:
-    """The encoder that a run was trained from, on this process's device; BioftError if it can't be had."""
+def load_base(record: Mapping[str, Any], dtype: torch.dtype | None = None) -> SentenceTransformer:
+    """The encoder that a run was trained from, as `load_run` gives the run's; BioftError if it can't be had."""
     base = models.resolve_recorded(record["base_model"])
     model = _with_mean_pooling(base.path, record["contrastive"]["max_length"], base.hub_revision)
-    return model.to(models.local_device()).eval()
+    return model.to(models.local_device(), dtype or precision.of_run(record)).eval()
 
 
 def _with_mean_pooling(path: str, max_length: int, revision: str | None) -> SentenceTransformer:

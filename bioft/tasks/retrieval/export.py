@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from bioft.tasks.exported import ForMerge, ForOnnx, Outputs, first_tokens
 from bioft.tasks.retrieval import encoder as contrastive
@@ -11,7 +12,7 @@ from bioft.tasks.retrieval import encoder as contrastive
 
 def for_merge(directory: Path, record: dict[str, Any], dtype: Any) -> ForMerge:
     """The adapter on its base; what is saved is a `SentenceTransformer`."""
-    model, _ = contrastive.load_run(directory)
+    model, _ = contrastive.load_run(directory, torch.float32)
 
     def save(whole: Any, folder: Path) -> None:
         model[0].model = whole
@@ -22,7 +23,7 @@ def for_merge(directory: Path, record: dict[str, Any], dtype: Any) -> ForMerge:
 
 def for_onnx(directory: Path, record: dict[str, Any], rows: Any) -> ForOnnx:
     """The encoder with some texts; a prediction is which other text is nearest to one."""
-    model, _ = contrastive.load_run(directory)
+    model, _ = contrastive.load_run(directory, torch.float32)
     length = model.max_seq_length
 
     def nearest(outputs: Outputs) -> np.ndarray:

@@ -1,23 +1,22 @@
 """What an encoder finds for each first text of a pair among all other texts of the split."""
 
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from datasets import Dataset
 
 from bioft.datasets.rank import rank_embeddings
-from bioft.models.progress import Work
+from bioft.models.embed import encode_texts
 from bioft.storage.runs import PREDICTIONS
 from bioft.tasks.retrieval import encoder as contrastive
 
-BATCH = 32
-"""Texts that are embedded at once."""
+if TYPE_CHECKING:
+    import torch
+
 DEPTH = 1000
 """Texts that are ranked for a query."""
 STORED = 10
@@ -78,9 +77,9 @@ def asked(rows: Dataset, record: Mapping[str, Any]) -> Queries:
     return Queries.of(rows, record["dataset"].get("candidates"))
 
 
-def load(directory: str | Path) -> Any:
+def load(directory: str | Path, dtype: "torch.dtype | None" = None) -> Any:
     """The encoder of a finished run: see `encoder.load_run`."""
-    return contrastive.load_run(directory)[0]
+    return contrastive.load_run(directory, dtype)[0]
 
 
 def predict(model: Any, rows: Dataset, record: Mapping[str, Any], progress: Any = None) -> pd.DataFrame:
@@ -92,11 +91,7 @@ def predict(model: Any, rows: Dataset, record: Mapping[str, Any], progress: Any 
 
     def how(queries: Sequence[str], texts: Sequence[str], depth: int) -> Sequence[Sequence[int]]:
         named = list(dict.fromkeys([*texts, *queries]))
-        with Work(progress, math.ceil(len(named) / BATCH)) as work, ExitStack() as hooks:
-            if progress is not None:
-                hooks.callback(model[0].register_forward_hook(lambda *_: work.advance()).remove)
-            embeddings = model.encode(named, batch_size=BATCH, show_progress_bar=False)
-        vectors = dict(zip(named, embeddings, strict=True))
+        vectors = dict(zip(named, encode_texts(model, named, progress), strict=True))
         of_queries, of_texts = ([vectors[text] for text in each] for each in (queries, texts))
         return rank_embeddings(of_queries, of_texts, depth)[0].tolist()
 

@@ -9,12 +9,13 @@ from transformers import AutoTokenizer
 
 from bioft.errors import BioftError
 from bioft.hub import checks, pull
-from bioft.models import base as models, embedded
+from bioft.models import base as models, embedded, precision
 from bioft.storage import runs
 from bioft.tasks.text_labels import TASK
 from bioft.tasks.text_labels.classifier import classifier_class
 
 if TYPE_CHECKING:
+    import torch
     from trl import ModelConfig
 
     from bioft.tasks.text_labels.arguments import ClassifierArguments
@@ -85,14 +86,15 @@ def describe(start: Start, model_args: "ModelConfig", model: Any) -> dict[str, A
     return described if start.mlm_run is None else described | {"name_or_path": start.base.id}
 
 
-def load_run(directory: str | Path) -> tuple[Any, Any, dict[str, Any]]:
+def load_run(directory: str | Path, dtype: "torch.dtype | None" = None) -> tuple[Any, Any, dict[str, Any]]:
     """The model of a finished run of text_classification on this process's device, its tokenizer and its record.
 
-    BioftError: no finished run, one of another recipe, files changed since, or another base model.
+    Its weights are in `dtype`, by default in that of the run (`precision.of_run`). BioftError: no finished run, one of
+    another recipe, files changed since, or another base model.
     """
     record = runs.read_trained(Path(directory), TASK.name)
     model, tokenizer = _load(Path(directory), record)
-    return model.to(models.local_device()).eval(), tokenizer, record
+    return model.to(models.local_device(), dtype or precision.of_run(record)).eval(), tokenizer, record
 
 
 def _load(directory: Path, record: dict[str, Any], *, is_trainable: bool = False) -> tuple[Any, Any]:

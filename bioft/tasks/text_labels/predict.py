@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,9 @@ from bioft.storage.tables import Table
 from bioft.storage.text_lines import TextLines
 from bioft.tasks.entities import files
 from bioft.tasks.entities.files import InputDocument
+
+if TYPE_CHECKING:
+    import torch
 
 OUTPUTS = (".csv", ".jsonl")
 OF_TRIALS, OF_TRIALS_JSON = "NCT Number", "protocolSection"
@@ -37,11 +40,11 @@ class LabelledAnswer:
     scores: dict[str, float]
 
 
-def load(directory: str | Path) -> tuple[Any, Any, dict[str, Any]]:
+def load(directory: str | Path, dtype: "torch.dtype | None" = None) -> tuple[Any, Any, dict[str, Any]]:
     """The model of a finished run on this process's device, its tokenizer and its record: `models.load_run`."""
     from bioft.tasks.text_labels import models
 
-    return models.load_run(directory)
+    return models.load_run(directory, dtype)
 
 
 def scores_of(model: Any, texts: Sequence[str], record: Mapping[str, Any], progress: str | None = None) -> np.ndarray:
@@ -65,7 +68,7 @@ def predict_base(model: Any, dataset: Any, record: Mapping[str, Any], progress: 
     from transformers import set_seed
 
     from bioft.datasets.splits import SPLITS
-    from bioft.models import base as encoders
+    from bioft.models import base as encoders, precision
     from bioft.tasks.text_labels import models
     from bioft.tasks.text_labels.arguments import ClassifierArguments
     from bioft.tasks.text_labels.evaluate import choose, predictions
@@ -75,7 +78,7 @@ def predict_base(model: Any, dataset: Any, record: Mapping[str, Any], progress: 
     start = models.find_start(options, encoders.resolve_recorded(record["base_model"]))
     set_seed(record["seed"])
     base, tokenizer = models.load_start(start, record["dataset"]["labels"], kept["multi_label"], kept["head"])
-    asked = (base.to(encoders.local_device()), tokenizer)
+    asked = (base.to(encoders.local_device(), precision.of_run(record)), tokenizer)
     validation, test = (scores_of(asked, dataset[name]["text"][:], record, progress) for name in SPLITS[1:])
     return predictions(dataset["test"], record["labels"], test, choose(dataset, record, validation))
 

@@ -5,22 +5,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
-from bioft.models import base as models, scoring
+from bioft.models import base as models, precision, scoring
 from bioft.models.progress import track
 from bioft.tasks.relations.candidates import Arguments, Candidate
 from bioft.tasks.relations.prompted import prompts
 from bioft.tasks.relations.prompted.prompts import Prompt
 
 
-def load(directory: Path, recorded: dict[str, Any]) -> tuple[Any, Any]:
+def load(directory: Path, recorded: dict[str, Any], dtype: torch.dtype | None = None) -> tuple[Any, Any]:
     """The model of a run, its adapter on the base model `recorded`, and its tokenizer.
 
-    It computes in the type in which the run was evaluated. BioftError: as `models.load_recorded_causal_lm`.
+    It computes in `dtype`, by default that which is preferred, or in which the run was evaluated.
+
+    BioftError: as `models.load_recorded_causal_lm`.
     """
     from peft import PeftModel
 
-    base, tokenizer = models.load_recorded_causal_lm(recorded, models.compute_dtype(recorded["dtype"]), "use")
+    dtype = dtype or models.compute_dtype(precision.preferred() or recorded["dtype"])
+    base, tokenizer = models.load_recorded_causal_lm(recorded, dtype, "use")
     return PeftModel.from_pretrained(base.to(models.local_device()), str(directory)).eval(), tokenizer
 
 

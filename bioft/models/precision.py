@@ -1,0 +1,144 @@
+"""The floating-point type that encoders are trained and asked in: bfloat16 where the hardware multiplies it.
+
+Training keeps weights in float32 and multiplies in bfloat16 (autocast). What predicts has its weights in bfloat16,
+also in a recipe, so that `bioft verify` can make the very same figures again. Without such hardware, or on request,
+all is float32. Language models have a rule of their own (`base.compute_dtype`).
+"""
+
+import copy
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel
+
+from bioft.errors import BioftError
+
+logger = logging.getLogger(__name__)
+
+AUTO = "auto"
+NAMES = (AUTO, "bfloat16", "float32")
+"""What an encoder may be asked for."""
+RECORDED = ("bfloat16", "float16", "float32")
+SLOWER = "It works, but a product takes more than ten times as long as in float32"
+_preferred: str | None = None
+
+
+def multiplies_bfloat16(*, on_gpu: bool | None = None) -> bool:
+    """Whether the GPU (by default, if there is one) or the processor has instructions for products in bfloat16.
+
+    A processor without them computes such a product more than ten times slower than one in float32.
+    """
+    if torch.cuda.is_available() if on_gpu is None else on_gpu:
+        return torch.cuda.is_bf16_supported()
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+def check_name(name: str) -> None:
+    """Refuse a type that there is not: ValueError, as the dataclasses of a command line raise it."""
+    if name not in NAMES:
+        raise ValueError(f"dtype is {', '.join(NAMES[:-1])} or {NAMES[-1]}, not {name!r}")
+
+
+def choose(name: str = AUTO, *, on_gpu: bool | None = None) -> torch.dtype:
+    """The type of this name; `auto` is the fast one here. What the hardware lacks is said, with what it costs."""
+    check_name(name)
+    native = multiplies_bfloat16(on_gpu=on_gpu)
+    if name == "bfloat16" and not native:
+        logger.warning("The hardware here does not multiply bfloat16. %s: --dtype float32 is better here.", SLOWER)
+    return torch.bfloat16 if name == "bfloat16" or (name == AUTO and native) else torch.float32
+
+
+def prefer(name: str | None) -> None:
+    """Let this process ask runs and base models in this type, whatever their records say; None: as they say."""
+    global _preferred
+    if name is not None:
+        check_name(name)
+    _preferred = name
+
+
+def preferred() -> str | None:
+    """The name of the type that `prefer` was given."""
+    return _preferred
+
+
+def of_base() -> torch.dtype:
+    """The type in which an encoder that no run has trained is asked."""
+    return choose(_preferred or AUTO)
+
+
+def evaluated_in(record: Mapping[str, Any]) -> str:
+    """The name of the type that a run was evaluated in; records of before there was a choice are of float32.
+
+    BioftError: a type that there is not.
+    """
+    name = (record.get("precision") or {}).get("evaluation") or record["base_model"].get("dtype") or "float32"
+    if name not in RECORDED:
+        raise BioftError(f"The record says that the run was evaluated in {name!r}; there are {', '.join(RECORDED)}.")
+    return str(name)
+
+
+def of_run(record: Mapping[str, Any]) -> torch.dtype:
+    """The type in which the encoder of a run is asked: that of its figures and thresholds, if the hardware has it."""
+    if _preferred is not None:
+        return choose(_preferred)
+    if evaluated_in(record) != "bfloat16":
+        return torch.float32
+    if not multiplies_bfloat16():
+        logger.info("The run was evaluated in bfloat16, which the hardware here does not multiply: it uses float32.")
+        return torch.float32
+    return torch.bfloat16
+
+
+def record_of(training_args: Any) -> dict[str, Any]:
+    """What a record says of the types that an encoder is trained and evaluated in; nothing for a language model."""
+    if not hasattr(training_args, "dtype"):
+        return {}
+    mixed = "bfloat16" if training_args.bf16 else "float16" if training_args.fp16 else "float32"
+    return {"precision": {"training": mixed, "evaluation": training_args.dtype}}
+
+
+def is_lower(trainer: Any) -> bool:
+    """Whether a training multiplies in less than float32."""
+    args = trainer.args
+    return bool(args.bf16 or args.fp16 or any(its.dtype != torch.float32 for its in trainer.model.parameters()))
+
+
+@contextmanager
+def trained(trainer: Any) -> Iterator[None]:
+    """Compute attention step by step in a training in bfloat16 on a processor, for as long as it is needed.
+
+    The gradient of PyTorch's own attention takes longer there: a step of MiniLM with 16 texts of 192 tokens 1.2 times,
+    of 32 tokens 1.4 times.
+    """
+    changed: list[tuple[Any, str]] = []
+    if trainer.args.bf16 and trainer.args.device.type == "cpu":
+        for module in trainer.model.modules():
+            if isinstance(module, PreTrainedModel) and module.config._attn_implementation == "sdpa":
+                changed.append((module, "sdpa"))
+                module.set_attn_implementation("eager")
+    try:
+        yield
+    finally:
+        for module, usual in changed:
+            module.set_attn_implementation(usual)
+
+
+def lowered(model: Any, dtype: torch.dtype | str) -> Any:
+    """A copy of a model that predicts with weights in `dtype`; the model itself, if there is nothing to change.
+
+    After a training in mixed precision the trainer's model still multiplies in it: the copy no longer does.
+    """
+    from accelerate.utils import extract_model_from_parallel
+    from sentence_transformers import SentenceTransformer
+
+    dtype = getattr(torch, dtype) if isinstance(dtype, str) else dtype
+    if dtype == torch.float32 and not hasattr(model, "_original_forward"):
+        return model
+    if isinstance(model, SentenceTransformer):  # what else it holds, such as its trainer, is no part of the copy
+        copied = SentenceTransformer(modules=[copy.deepcopy(module) for module in model], device=str(model.device))
+    else:
+        copied = extract_model_from_parallel(copy.deepcopy(model), keep_fp32_wrapper=False)
+    return copied.to(dtype).eval()
