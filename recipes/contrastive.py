@@ -78,8 +78,7 @@ def main(
         progress.stage(2)  # baselines that need no model
         baselines = evaluation.baselines(asked, about)
         progress.stage(3)  # the base model, before any training
-        asked = precision.lowered(model.to(training_args.device), training_args.dtype)
-        base_found = prediction.answer_of_base(asked, rows, about, "")
+        base_found = prediction.answer_of_base(model.to(training_args.device), rows, about, "")
 
     progress.stage(4)  # the whole encoder is trained, or an adapter
     if model_args.use_peft:
@@ -102,13 +101,12 @@ def main(
         return
 
     progress.stage(6)  # evaluate on the test split
-    tuned = precision.lowered(model, training_args.dtype)
+    tuned = precision.lowered(model, training_args.evaluated_in)
     started = time.perf_counter()
     found = prediction.predict(tuned, rows, about, "")
     seconds = time.perf_counter() - started
 
     untrained = contrastive.load_model(base, contrastive_args).to(training_args.device)
-    untrained = precision.lowered(untrained, training_args.dtype)
     similarity = contrastive_figures.measure(rows, {"base": untrained, "fine-tuned": tuned})
     contrastive_figures.draw(dataset, {"base model": untrained, "fine-tuned": tuned}, directory)
 

@@ -84,7 +84,7 @@ def main(
     checkpoint, writes = training_run.prepare(script_args, *options)
 
     record["windows"] = vars(window_args)
-    lowered = partial(precision.lowered, dtype=training_args.dtype)
+    lowered = partial(precision.lowered, dtype=training_args.evaluated_in)
     if writes:
         progress.stage(3)  # the base model, before any training: with new heads it knows nothing yet
         untrained = predict_split((lowered(model.to(training_args.device)), tokenizer, dictionary), test, record, "")

@@ -63,7 +63,7 @@ def main(
         progress.stage(2)  # baselines that need no model
         baselines = evaluate.baselines(dataset, record)
         progress.stage(3)  # the base model, before any training: a new head knows nothing yet
-        untrained = precision.lowered(model, training_args.dtype)
+        untrained = precision.lowered(model, training_args.evaluated_in)
         before = predict((untrained, tokenizer), dataset["test"], record, "")
 
     progress.stage(4)  # the whole model is trained, or an adapter, and the head where it is new
@@ -90,7 +90,7 @@ def main(
         return
 
     progress.stage(6)  # evaluate on the same masked tokens of the test texts as before
-    asked = precision.lowered(trainer.model, training_args.dtype)
+    asked = precision.lowered(trainer.model, training_args.evaluated_in)
     started = time.perf_counter()
     after = predict((asked, tokenizer), dataset["test"], record, "")
     seconds = time.perf_counter() - started

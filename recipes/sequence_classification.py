@@ -86,7 +86,7 @@ def main(
     record["relations"] = {"arguments": types, "markers": vars(markers)}
     if writes:
         progress.stage(3)  # the base model, before any training: with a new head it knows nothing yet
-        untrained = precision.lowered(model.to(training_args.device), training_args.dtype)
+        untrained = precision.lowered(model.to(training_args.device), training_args.evaluated_in)
         base_scores = prediction.score((untrained, tokenizer), test.to_list(), record, "")
         base_table = prediction.table_of(test, base_scores.found(len(test), threshold=0.5))
 
@@ -112,7 +112,7 @@ def main(
         return
 
     progress.stage(6)  # threshold from validation, figures from whole test documents
-    asked = precision.lowered(trainer.model, training_args.dtype)
+    asked = precision.lowered(trainer.model, training_args.evaluated_in)
     score = partial(prediction.score, (asked, tokenizer), record=record)
     validation_scores = score(validation.to_list(), progress="validation") if chooses_threshold else None
     threshold, chosen_on = prediction.choose_threshold(validation_scores, validation, relation_args.threshold)

@@ -76,7 +76,7 @@ def main(
         progress.stage(2)  # baselines that need no model
         baselines = evaluate.baselines(dataset, record)
         progress.stage(3)  # the base model, before any training: a new head knows nothing yet
-        untrained = precision.lowered(model.to(training_args.device), training_args.dtype)
+        untrained = precision.lowered(model.to(training_args.device), training_args.evaluated_in)
         before, _ = choose_and_predict((untrained, tokenizer), dataset, record)
 
     progress.stage(4)  # the whole model is trained, or an adapter and the head
@@ -106,7 +106,7 @@ def main(
         return
 
     progress.stage(6)  # thresholds (of several labels a text) from validation, figures from test
-    asked = precision.lowered(trainer.model, training_args.dtype)
+    asked = precision.lowered(trainer.model, training_args.evaluated_in)
     table, seconds = choose_and_predict((asked, tokenizer), dataset, record)
     record["classifier"]["training_texts_cut"] = train_cut
     figures = evaluate.figures(table, dataset, record)

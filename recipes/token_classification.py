@@ -73,7 +73,7 @@ def main(
 
     if writes:
         progress.stage(3)  # the base model, before any training: with a new head it knows nothing yet
-        untrained = precision.lowered(model.to(training_args.device), training_args.dtype)
+        untrained = precision.lowered(model.to(training_args.device), training_args.evaluated_in)
         base_table = predict((untrained, tokenizer), test, record, "")
 
     progress.stage(4)  # the whole model is trained, or an adapter and the head
@@ -97,7 +97,7 @@ def main(
         return
 
     progress.stage(6)  # evaluate on whole test documents
-    asked = precision.lowered(trainer.model, training_args.dtype)
+    asked = precision.lowered(trainer.model, training_args.evaluated_in)
     started = time.perf_counter()
     table = predict((asked, tokenizer), test, record, "")
     seconds = time.perf_counter() - started

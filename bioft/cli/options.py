@@ -45,7 +45,7 @@ Dtype = Annotated[
     Literal["auto", "bfloat16", "float32"] | None,
     option(
         "Type that an encoder computes in; auto is bfloat16 where the hardware multiplies it, else float32.",
-        default="that of the run's figures; of a base model auto",
+        default="that of the run's figures; auto for an index",
         callback=_prefer,
     ),
 ]

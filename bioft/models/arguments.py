@@ -112,6 +112,11 @@ class EncoderPrecision(MixedPrecision):
         },
     )
 
+    @property
+    def evaluated_in(self) -> str:
+        """The type of the weights that figures are made with."""
+        return self.dtype
+
     def __post_init__(self) -> None:
         """Choose the types, which the run's configuration then names."""
         trainer: Any = self

@@ -2,7 +2,8 @@
 
 Training keeps weights in float32 and multiplies in bfloat16 (autocast). What predicts has its weights in bfloat16,
 also in a recipe, so that `bioft verify` can make the very same figures again. Without such hardware, or on request,
-all is float32. Language models have a rule of their own (`base.compute_dtype`).
+all is float32, and rankings always are (`retrieval.encoder.ContrastiveTrainingArguments`); an index is not. Language
+models have a rule of their own (`base.compute_dtype`).
 """
 
 import copy
@@ -64,8 +65,8 @@ def preferred() -> str | None:
     return _preferred
 
 
-def of_base() -> torch.dtype:
-    """The type in which an encoder that no run has trained is asked."""
+def of_index() -> torch.dtype:
+    """The type in which texts are encoded for an index, for which no figures were made."""
     return choose(_preferred or AUTO)
 
 
@@ -97,7 +98,7 @@ def record_of(training_args: Any) -> dict[str, Any]:
     if not hasattr(training_args, "dtype"):
         return {}
     mixed = "bfloat16" if training_args.bf16 else "float16" if training_args.fp16 else "float32"
-    return {"precision": {"training": mixed, "evaluation": training_args.dtype}}
+    return {"precision": {"training": mixed, "evaluation": training_args.evaluated_in}}
 
 
 def is_lower(trainer: Any) -> bool:

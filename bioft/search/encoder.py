@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from bioft.errors import BioftError
-from bioft.models import embed as encoding, onnx as onnx_models
+from bioft.models import embed as encoding, onnx as onnx_models, precision
 from bioft.tasks.retrieval import encoder as contrastive
 
 
@@ -65,7 +65,8 @@ class SearchEncoder:
 def load_encoder(name: str, backend: str = encoding.PYTORCH, first: int | None = None) -> SearchEncoder:
     """Load the encoder of a finished run of `contrastive` (its folder), or a base model with mean pooling.
 
-    With a `backend` other than PyTorch articles are encoded sooner and a little less exactly (`encoding.BACKENDS`).
+    It computes in the fast type here, whatever the figures of a run were made in. With a `backend` other than PyTorch
+    articles are encoded sooner and a little less exactly (`encoding.BACKENDS`).
     With `first` an embedding is cut to so many dimensions.
 
     Raises:
@@ -74,7 +75,8 @@ def load_encoder(name: str, backend: str = encoding.PYTORCH, first: int | None =
     """
     if backend == encoding.ONNX_INT8:
         onnx_models.check_installed()
-    model, told_by = contrastive.load_named(name, torch.float32 if backend == encoding.ONNX_INT8 else None)
+    dtype = torch.float32 if backend == encoding.ONNX_INT8 else precision.of_index()
+    model, told_by = contrastive.load_named(name, dtype)
     dimensions = model.get_embedding_dimension() or 0
     if first is not None and not 0 < first <= dimensions:
         raise BioftError(f"{first} dimensions were asked for: {name} has {dimensions}; give a number up to that.")

@@ -25,7 +25,7 @@ MEASURED = 100
 """Rows of the test split, if there are more, on which it is measured how far a type alone moves answers."""
 ROOM = 2.0
 """How many times as far they may be moved: another processor rounds other sums."""
-MOST_MOVED, MOST_CHANGED = 0.1, 0.2
+MOST_MOVED, MOST_CHANGED = 0.1, 0.05
 """How far a score may be moved, and which share of answers be others, at most: weights could be made that a type moves
 more. What is left is for `drift` to find: no sum of these moves may be to the good of the run."""
 SUSPICIOUS = 3.0

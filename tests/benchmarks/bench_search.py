@@ -84,10 +84,12 @@ def measure_encoding(pubmed: Path, n: int) -> dict[str, object]:
     from bioft.datasets.pubmed import articles as pubmed_articles
     from bioft.metrics.retrieval import paired_retrieval
     from bioft.models.embed import encode_texts, int8_forward
-    from bioft.search.encoder import load_encoder
+    from bioft.models.precision import lowered
+    from bioft.tasks.retrieval.encoder import load_named
 
     torch.set_num_threads(1)
-    model = load_encoder("embedded:all-minilm-l6-v2").model
+    model, _ = load_named("embedded:all-minilm-l6-v2")
+    in_16_bits = lowered(model, torch.bfloat16)
     articles = [article for article in pubmed_articles.read([pubmed])[0] if article.text]
     chosen = np.random.default_rng(0).permutation(len(articles))[:n]
     texts, titles = [articles[i].text for i in chosen], [articles[i].title for i in chosen]
@@ -95,6 +97,7 @@ def measure_encoding(pubmed: Path, n: int) -> dict[str, object]:
     ways = {
         "plain": lambda part: model.encode(part, batch_size=32, show_progress_bar=False),
         "pytorch": lambda part: encode_texts(model, part),
+        "bfloat16": lambda part: encode_texts(in_16_bits, part),
         "onnx-int8": lambda part: encode_texts(model, part, forward=int8),
     }
     seconds, wall = dict.fromkeys(ways, 0.0), dict.fromkeys(ways, 0.0)
@@ -126,10 +129,16 @@ def measure_encoding(pubmed: Path, n: int) -> dict[str, object]:
 
 
 def measure_names(run: Path) -> dict[str, object]:
-    """How much worse a run finds the synonyms of the test split of HPO among int8 embeddings than among its own."""
+    """How much worse a run finds the synonyms of the test split of HPO with coarser embeddings than with its own.
+
+    Queries too are in bfloat16 where the texts are, as in an index that was made so; int8 has those of PyTorch.
+    """
+    import torch
+
     from bioft.datasets.hpo import terms as hpo_terms
     from bioft.metrics.retrieval import paired_retrieval
     from bioft.models.embed import encode_texts, int8_forward
+    from bioft.models.precision import lowered
     from bioft.tasks.retrieval import encoder as contrastive
     from bioft.tasks.retrieval.predict import Queries
 
@@ -137,21 +146,28 @@ def measure_names(run: Path) -> dict[str, object]:
     asked = Queries.of(hpo_terms.build_synonyms()[0]["test"])
     exact = encode_texts(model, asked.texts)
     rows = [asked.texts.index(query) for query in asked.queries]
-    vectors = {"pytorch": exact, "onnx-int8": encode_texts(model, asked.texts, forward=int8_forward(model))}
+    vectors = {
+        "pytorch": exact,
+        "bfloat16": encode_texts(lowered(model, torch.bfloat16), asked.texts),
+        "onnx-int8": encode_texts(model, asked.texts, forward=int8_forward(model)),
+    }
+    searched = vectors | {"onnx-int8": exact}
     ranked = {
         name: [
             [text for text in found if text != row][:10]
-            for row, found in zip(rows, rank_embeddings(exact[rows], those, 11)[0].tolist(), strict=True)
+            for row, found in zip(rows, rank_embeddings(searched[name][rows], those, 11)[0].tolist(), strict=True)
         ]
         for name, those in vectors.items()
     }
-    ndcg = paired_retrieval(asked.relevant, ranked["pytorch"], ranked["onnx-int8"])
-    return {
-        "queries": len(rows),
-        "nDCG@10, pytorch and onnx-int8": (ndcg.first, ndcg.second),
-        "loss": (ndcg.difference, ndcg.low, ndcg.high),
-        "least cosine": float(_cosines(*vectors.values()).min()),
-    }
+    result: dict[str, object] = {"queries": len(rows)}
+    for name in ("bfloat16", "onnx-int8"):
+        ndcg = paired_retrieval(asked.relevant, ranked["pytorch"], ranked[name])
+        result[name] = {
+            "nDCG@10, pytorch and this": (ndcg.first, ndcg.second),
+            "loss": (ndcg.difference, ndcg.low, ndcg.high),
+            "least cosine": float(_cosines(exact, vectors[name]).min()),
+        }
+    return result
 
 
 def _cosines(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:

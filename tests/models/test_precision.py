@@ -65,12 +65,12 @@ def test_a_run_is_asked_in_the_type_of_its_figures(
 ) -> None:
     on_hardware(monkeypatch, True)
     record = {"precision": {"training": "bfloat16", "evaluation": "bfloat16"}, "base_model": {"dtype": "float32"}}
-    assert precision.of_run(record) == precision.of_base() == torch.bfloat16
+    assert precision.of_run(record) == precision.of_index() == torch.bfloat16
     assert precision.of_run({"base_model": {"dtype": "float32"}}) == torch.float32, "a run of before"
     assert precision.of_run({"base_model": {}}) == torch.float32
     on_hardware(monkeypatch, False)
     with caplog.at_level(logging.INFO, "bioft"):
-        assert precision.of_run(record) == precision.of_base() == torch.float32
+        assert precision.of_run(record) == precision.of_index() == torch.float32
     assert "which the hardware here does not multiply" in caplog.text
 
 

@@ -78,6 +78,11 @@ class ContrastiveArguments:
 class ContrastiveTrainingArguments(EncoderPrecision, SentenceTransformerTrainingArguments):
     """The arguments of the trainer of Sentence Transformers, with the type that the encoder computes in."""
 
+    @property
+    def evaluated_in(self) -> str:
+        """Rankings are made in float32: in bfloat16 near texts change places, otherwise on each processor."""
+        return "float32"
+
 
 def load_model(base: embedded.BaseModel, args: ContrastiveArguments) -> SentenceTransformer:
     """Load an encoder with mean pooling, in float32.
@@ -128,14 +133,14 @@ def load_run(directory: str | Path, dtype: torch.dtype | None = None) -> tuple[S
 def load_named(name: str, dtype: torch.dtype | None = None) -> tuple[SentenceTransformer, list[Any]]:
     """The encoder of a finished run (its folder), or a base model with mean pooling; and by what it is told apart.
 
-    Its weights are in `dtype`, by default in that of the run, and for a base model in the fast one here.
+    Its weights are in `dtype`, by default in float32.
 
     Raises:
         BioftError: as `load_run`, `models.resolve_base_model` and `load_model`.
     """
     folder = Path(name)
     if (folder / runs.RECORD).is_file() or (folder / runs.CONFIG).is_file():
-        model, record = load_run(folder, dtype)
+        model, record = load_run(folder, dtype or torch.float32)
         weights = {file: digest for file, digest in record["files"].items() if file.endswith(".safetensors")}
         base = record["base_model"]
         return model, [weights, base["id"], base["revision"], base["sha256"], model.max_seq_length]
@@ -143,7 +148,7 @@ def load_named(name: str, dtype: torch.dtype | None = None) -> tuple[SentenceTra
     model = load_model(found, ContrastiveArguments(max_length=MAX_LENGTH))
     model.max_seq_length = min(MAX_LENGTH, model.tokenizer.model_max_length)
     told_by = [found.sha256 or [found.id, found.revision], model.max_seq_length]
-    return model.to(models.local_device(), dtype or precision.of_base()).eval(), told_by
+    return model.to(models.local_device(), dtype or torch.float32).eval(), told_by
 
 
 def load_base(record: Mapping[str, Any], dtype: torch.dtype | None = None) -> SentenceTransformer:

@@ -21,12 +21,15 @@ ROWS = Dataset.from_dict(
 )
 
 
-class Lengths:
-    """A stand-in for an encoder: texts of like length are alike."""
+@pytest.fixture
+def by_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Instead of an encoder: texts of like length are alike."""
 
-    def encode(self, texts: list[str], **options: object) -> np.ndarray:
+    def encode(model: object, texts: list[str], progress: object) -> np.ndarray:
         angles = np.array([len(text) / 50 for text in texts])
         return np.stack([np.cos(angles), np.sin(angles)], axis=1)
+
+    monkeypatch.setattr(predict, "encode_texts", encode)
 
 
 def dataset(rows: Dataset = ROWS, **described: object) -> tuple[dict[str, Dataset], dict[str, dict[str, object]]]:
@@ -34,7 +37,7 @@ def dataset(rows: Dataset = ROWS, **described: object) -> tuple[dict[str, Datase
     return {"test": rows}, {"dataset": described}
 
 
-def test_all_texts_are_looked_through_and_the_query_is_no_answer() -> None:
+def test_all_texts_are_looked_through_and_the_query_is_no_answer(by_length: None) -> None:
     asked = Queries.of(ROWS)
     assert asked.queries == ["kidney stone", "high blood pressure"]
     assert [[asked.texts[i] for i in right] for right in asked.relevant] == [
@@ -42,7 +45,7 @@ def test_all_texts_are_looked_through_and_the_query_is_no_answer() -> None:
         ["hypertension"],
     ]
     assert {"stone age", "low pressure"} < set(asked.texts)
-    tables = evaluate.baselines(*dataset()) | {"model": predict.predict(Lengths(), ROWS, dataset()[1])}
+    tables = evaluate.baselines(*dataset()) | {"model": predict.predict(None, ROWS, dataset()[1])}
     for table in tables.values():
         for query, found, prediction in zip(table["id"], table["ranked"], table["prediction"], strict=True):
             assert query not in [asked.texts[i] for i in found]
@@ -94,13 +97,13 @@ def test_figures_comparison_and_predictions(tmp_path: Path) -> None:
     assert answers.differences(systems["bm25"], table, {})["changed"].tolist() == [False, True]
 
 
-def test_queries_need_not_be_among_the_texts() -> None:
+def test_queries_need_not_be_among_the_texts(by_length: None) -> None:
     """With candidates given, only they are looked through, and a query is embedded all the same."""
     asked = Queries.of(ROWS, ["positive"])
     assert asked.texts == ["stone of the kidney", "nephrolithiasis", "hypertension"]
     assert asked.queries == ["kidney stone", "high blood pressure"]
     data = dataset(candidates=["positive"])
-    found = predict.predict(Lengths(), ROWS, data[1])
+    found = predict.predict(None, ROWS, data[1])
     assert [json.loads(each) for each in found["prediction"]] == [
         ["hypertension", "nephrolithiasis", "stone of the kidney"],
         ["stone of the kidney", "nephrolithiasis", "hypertension"],
