@@ -118,7 +118,7 @@ def _tolerance(run: Run, model: Any, test: Any) -> float:
     if recorded != here and not (recorded == "bfloat16" and here == "float32"):
         run.found.reasons.append(f"The record says that the model computes in {recorded}; it does so in {here}.")
     elif recorded != here:
-        run.found.notes.append(f"Evaluated in {recorded}, which the hardware here does not multiply: made in {here}.")
+        run.found.notes.append(f"The run was evaluated in {recorded}; its answers were made again in {here}.")
     coarse = here if here != "float32" else recorded
     if coarse in run.task.score_tolerance:
         return run.task.score_tolerance[coarse]
@@ -126,7 +126,7 @@ def _tolerance(run: Run, model: Any, test: Any) -> float:
         return MOST_MOVED
     import torch
 
-    rows = range(len(test))
+    rows = np.arange(len(test))
     if run.task.sampled and len(test) > MEASURED:
         rows = np.sort(np.random.default_rng(run.seed).permutation(len(test))[:MEASURED])
     other = _load(run, torch.float32 if here != "float32" else torch.bfloat16)

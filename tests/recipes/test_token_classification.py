@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import AutoModelForTokenClassification, AutoTokenizer
 from typer.testing import CliRunner
 
@@ -18,7 +19,7 @@ from bioft.datasets.load import load_documents
 from bioft.errors import BioftError
 from bioft.metrics import counts
 from bioft.models.arguments import EncoderModelArguments, EncoderTrainingArguments, RecipeArguments
-from bioft.storage import runs
+from bioft.storage import runs, yaml_config
 from bioft.tasks.entities import (
     evaluate as entity_evaluation,
     predict as entity_prediction,
@@ -27,6 +28,7 @@ from bioft.tasks.entities import (
 )
 from bioft.tasks.entities.arguments import DocumentArguments, WindowArguments
 from bioft.training import arguments, presets
+from bioft.verify.verify import verify
 from tests import said, warm_process
 from tests.recipe import RECIPES, command_line, load_recipe, run_recipe
 from tests.tiny import write_encoder
@@ -72,6 +74,23 @@ def finished(recipe: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Pa
     model = write_encoder(folder / "model")
     run_recipe(recipe, *options("default", model, folder / "run", **TRAINING))
     return folder / "run"
+
+
+def test_a_run_in_bfloat16_is_kept_in_float32_and_verified_in_bfloat16(recipe: ModuleType, tmp_path: Path) -> None:
+    """Also where the processor does not multiply bfloat16: there it takes longer."""
+    model = write_encoder(tmp_path / "model")
+    short = {**TRAINING, "num_train_epochs": 1, "eval_strategy": "no", "save_strategy": "no"}
+    more = {**short, "load_best_model_at_end": False, "dtype": "bfloat16"}
+    run_recipe(recipe, *options("default", model, tmp_path / "run", **more))
+    record = runs.read(tmp_path / "run")
+    assert record["precision"] == {"training": "bfloat16", "evaluation": "bfloat16"}
+    config = yaml_config.load_config(tmp_path / "run" / "config.yaml")
+    assert (config["dtype"], config["bf16"]) == ("bfloat16", True)
+    saved = load_file(tmp_path / "run" / "model.safetensors")
+    assert {each.dtype for each in saved.values()} == {torch.float32}
+    found = verify(tmp_path / "run", progress=False)
+    assert found.status == "verified" and found.predictions is not None, found.reasons
+    assert found.predictions.max_difference <= found.predictions.tolerance
 
 
 def predictions(directory: Path) -> list[list[tagging.Span]]:
