@@ -64,8 +64,7 @@ def predict(
 
     task = task_of(run, runs.read(run))
     if (ask := part(task, "ask")) is None:
-        mend = task.not_asked or f"{task.module} has no `ask`"
-        raise BioftError(f"`bioft predict` asks no run on {task.name}: {mend}.")
+        raise BioftError(f"`bioft predict` asks no run on {task.name}: {task.not_asked or 'it has no `ask`'}.")
     quiet.quieten()
     asked = Asked(
         text=text,

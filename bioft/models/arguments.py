@@ -122,10 +122,11 @@ class EncoderPrecision(MixedPrecision):
         trainer: Any = self
         precision.check_name(self.dtype)
         on_gpu = torch.cuda.is_available() and not trainer.use_cpu
-        if self.dtype == precision.AUTO and self.bf16 is False:
+        by_hardware = self.dtype == precision.AUTO
+        if by_hardware and self.bf16 is False:
             self.dtype = "float32"
         self.dtype = str(precision.choose(self.dtype, on_gpu=on_gpu)).removeprefix("torch.")
-        if self.bf16 is None and not self.fp16 and (self.dtype == "float32" or not on_gpu):
+        if self.bf16 is None and not self.fp16 and not (by_hardware and on_gpu):
             self.bf16 = self.dtype == "bfloat16"
         # Transformers takes bfloat16 on a processor only where that is asked for; a configuration must not say so.
         asked, trainer.use_cpu = trainer.use_cpu, trainer.use_cpu or (self.bf16 and not on_gpu)

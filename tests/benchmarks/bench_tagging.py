@@ -19,7 +19,7 @@ from transformers import AutoModelForTokenClassification, pipeline
 
 from bioft.datasets.load import load_documents
 from bioft.models import base as models, precision
-from bioft.tasks.entities import answers, evaluate, predict as entity_prediction, tagging, windows as entities_windows
+from bioft.tasks.entities import answers, predict as entity_prediction, tagging, windows as entities_windows
 
 WINDOW, OVERLAP, TURN = 512, 128, 32
 
@@ -108,7 +108,7 @@ def type_row(model: Any, tokenizer: Any, dataset: Any, labels: list[str], n: int
             seconds[name].append(time.process_time() - started)
     found = {name: pd.concat(its, ignore_index=True) for name, its in tables.items()}
     compared = answers.differences(found["bfloat16"], found["float32"], {})
-    f1 = {name: evaluate.figures(its, {"test": test}, record)["f1"]["value"] for name, its in found.items()}
+    f1 = {name: answers.outcomes(its).metrics["f1"].estimate().value for name, its in found.items()}
     ratios = np.array(seconds["float32"]) / np.array(seconds["bfloat16"])
     return {
         "measured": "entities in bfloat16, against float32, processor time of one thread",
