@@ -5,11 +5,12 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from bioft.datasets.documents.corpus import AnnotatedText, source as file_source
-from bioft.datasets.formats import conll
+from bioft.datasets.formats import annotations, conll
 from bioft.datasets.options import OwnData, PathName
 from bioft.errors import BioftError
 from bioft.storage.files import file_sha256
@@ -25,15 +26,17 @@ NAMES = {
     "bioc": "BioC (XML or JSON)",
     "conll": "CoNLL/IOB",
     "brat": "a brat folder (.txt and .ann)",
-    "documents": "JSONL of documents (text, entities)",
+    "documents": "JSON of documents (text, entities; also of spaCy, Prodigy, doccano, Label Studio)",
     "tokens": "JSONL or Parquet with tokens and ner_tags",
     "delimited": "CSV or TSV",
-    "records": "JSONL",
+    "records": "JSON or JSONL",
     "parquet": "Parquet",
 }
 """The formats by what `tell` calls them."""
 OF_DOCUMENTS, OF_TABLES = (", ".join(NAMES[kind] for kind in kinds) for kinds in (DOCUMENTS, TABLES))
 _PUBTATOR = re.compile(r"\s*[^\s|]+\|[ta]\|")
+_ROWS_TOLD = 100
+_BETWEEN = re.compile(r"[\s,]*")
 _TAG = re.compile(r"(?:O|[BIESLUM](?:[-_].+)?)")
 _WORDS_OF_TABLES = frozenset({"text", "label", "labels"})
 _BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
@@ -101,15 +104,30 @@ def _tell_markup(path: Path, text: str) -> str:
 def _tell_json(text: str) -> str:
     if '"passages"' in text:
         return "documents" if '"entities"' in text else "bioc"
-    try:
-        first = json.JSONDecoder().raw_decode(text.lstrip("[ \r\n\t"))[0]
-    except (ValueError, RecursionError):
-        return "records"
-    return _tell_columns(list(first) if isinstance(first, dict) else [], "records")
+    rows = _values(text, 1 if text[0] == "[" else 0)
+    if len(rows) < 2 and text[0] == "{" and (inner := re.search(r'"\w+"\s*:\s*\[\s*(?=[\[{])', text)):
+        rows += _values(text, inner.end())  # of one object with a list of rows
+    for row in map(annotations.as_row, rows):
+        if annotations.is_document(row):
+            return "documents"
+        if isinstance(row, dict) and (kind := _tell_columns(list(row), "records")) != "records":
+            return kind
+    return "records"
+
+
+def _values(text: str, start: int) -> list[Any]:
+    """The first JSON values in a text, one after another with nothing but commas and space between them."""
+    found: list[Any] = []
+    with suppress(ValueError, RecursionError):
+        while len(found) < _ROWS_TOLD:
+            start = _BETWEEN.match(text, start).end()  # type: ignore[union-attr]
+            value, start = json.JSONDecoder().raw_decode(text, start)
+            found.append(value)
+    return found
 
 
 def _tell_columns(columns: Sequence[str], otherwise: str) -> str:
-    if "entities" in columns and {"text", "passages"} & {*columns}:
+    if annotations.holds(columns) or {"entities", "passages"} <= {*columns}:
         return "documents"
     return "tokens" if any("tokens" in name for name in columns) and len(columns) > 1 else otherwise
 

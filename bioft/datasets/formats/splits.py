@@ -289,6 +289,8 @@ def collect(
             place_of_split = table.option(asked, "split_column")
             if not table.header:
                 notes.append(f"{Path(table.name).name} has no line with the names of its columns")
+            if table.comments:
+                notes.append(f"{Path(table.name).name} begins with {table.comments} lines of comments (#)")
             for place, cells in table.rows:
                 with leaving_out(messages):
                     of_row = name

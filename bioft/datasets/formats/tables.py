@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -13,7 +15,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from datasets import ClassLabel, Dataset, IterableDataset, get_dataset_config_names, load_dataset_builder
 from huggingface_hub import HfFileSystem
 
-from bioft.datasets.formats import inputs
+from bioft.datasets.formats import annotations, inputs
 from bioft.datasets.options import OwnTable, PathName
 from bioft.errors import BioftError, suggestion
 from bioft.hub import pull
@@ -25,6 +27,7 @@ LARGEST = 500_000_000
 """Bytes of a dataset on the Hub from which on not all of it is fetched: in memory they are five times as many."""
 PEEKED = 200
 """Rows by which it is told whether the first one names the columns."""
+_OF_PANDAS = frozenset({"columns", "index", "data"})
 KNOWN = frozenset(
     (
         "id", "index", "text", "texts", "sentence", "abstract", "title", "label", "labels", "class", "score", "split",
@@ -47,6 +50,10 @@ class Table:
     """The features of Parquet files that `datasets` wrote and of data on the Hub."""
     sample: Sequence[Sequence[Any]] = ()
     """The first rows, where there is no header."""
+    delimiter: str = ""
+    """What parts the fields of a text file."""
+    comments: int = 0
+    """How many lines of comments stand above the first row or the names of the columns."""
 
     def find(self, asked: str | None, known: Iterable[str], option: str, *, needed: bool = True) -> int | None:
         """The place of a column: the one that was asked for by name or number, else the first of the known names.
@@ -135,8 +142,8 @@ def _named(value: Any, feature: Any) -> Any:
 
 
 def text_of(value: Any) -> str:
-    """A cell as text: "" for nothing, whole numbers without a point, lists as JSON."""
-    if value is None:
+    """A cell as text: "" for nothing and for NaN, whole numbers without a point, lists as JSON."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, str):
         return value
@@ -164,14 +171,21 @@ def _records(path: Path, skipped: list[str] | None) -> Table:
 
 def _objects(path: Path, skipped: list[str] | None) -> Iterator[tuple[str, dict[str, Any]]]:
     lines = TextLines(path)
-    start = next((line.lstrip()[:1] for line in lines if line.strip()), "")
-    if start != "[":
+    all_lines = (line.lstrip() for line in lines if line.strip())
+    start = next(all_lines, "")
+    if _goes_on(start) or (start[0] == "{" and next(all_lines, None) is None):
+        yield from _of_object(json_text.parse(lines.read(), str(path)), path, skipped)
+        return
+    if start[0] != "[":
         for row in json_text.rows(lines, skipped):
             yield f"{path}, line {lines.number}", row
         return
-    values = json_text.parse(lines.read(), str(path))
+    yield from _objects_in(json_text.parse(lines.read(), str(path)), str(path), skipped)
+
+
+def _objects_in(values: Iterable[Any], where: str, skipped: list[str] | None) -> Iterator[tuple[str, dict[str, Any]]]:
     for number, value in enumerate(values, 1):
-        place = f"{path}, object {number}"
+        place, value = f"{where}, object {number}", annotations.as_row(value)
         if isinstance(value, dict):
             yield place, value
         elif skipped is None:
@@ -180,24 +194,82 @@ def _objects(path: Path, skipped: list[str] | None) -> Iterator[tuple[str, dict[
             skipped.append(f"{place}: no object with columns.")
 
 
+def _goes_on(line: str) -> bool:
+    """Whether an object begins in a line that others end, as JSON is written to be read by people."""
+    if line[0] != "{" or line.rstrip().endswith("}"):
+        return False
+    try:
+        json.JSONDecoder().raw_decode(line)
+    except (ValueError, RecursionError):
+        return re.fullmatch(r'\{\s*("(?:[^"\\]|\\.)*"\s*:\s*(?:[\[{].*)?)?', line, re.DOTALL) is not None
+    return False
+
+
+def _of_object(whole: Any, path: Path, skipped: list[str] | None) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The rows of a file that is one object: those of the list in it, or one for each key, which is its id."""
+    if not isinstance(whole, dict):
+        raise BioftError(f"{path}: a {type(whole).__name__} where objects with columns should be.")
+    lists = [
+        key
+        for key, value in whole.items()
+        if isinstance(value, list) and any(isinstance(annotations.as_row(each), dict) for each in value)
+    ]
+    if len(lists) == 1 and not KNOWN & {key.lower() for key in whole if key != lists[0]}:
+        yield from _objects_in(whole[lists[0]], f"{path}, {lists[0]}", skipped)
+    elif _OF_PANDAS <= whole.keys() or (len(whole) > 1 and all(isinstance(value, dict) for value in whole.values())):
+        if _OF_PANDAS <= whole.keys() or KNOWN & {key.lower() for key in whole}:
+            raise BioftError(
+                f"{path} has its columns one after another, as pandas writes them. Write rows: "
+                'to_json(..., orient="records", lines=True).'
+            )
+        for key, value in whole.items():
+            yield f"{path}, {key}", value if "id" in value else {"id": key, **value}
+    else:
+        yield f"{path}, line 1", whole
+
+
 def _delimited(path: Path, asked: Sequence[str], skipped: list[str] | None, lines: bool) -> Table:
     """A CSV file or its like; with `lines`, where no column has a usual name or one asked for, a text on each line."""
-    start = [line.rstrip("\r\n") for line in islice(TextLines(path), PEEKED) if line.strip()]
+    first = [line.rstrip("\r\n") for line in islice(TextLines(path), PEEKED)]
+    comments = _comments(first)
+    start = [line for line in first[comments:] if line.strip()]
     parted = {each: delimited.rows_in(start, each) for each in delimited.DELIMITERS}
     alike = {each: sum(len(row) == len(rows[0]) > 1 for row in rows) for each, rows in parted.items()}
     separator = max(alike, key=lambda each: (alike[each], len(parted[each][0])))
     names = [cell.strip() for cell in parted[separator][0]]
     named = {name.lower() for name in names} & (KNOWN | {name.lower() for name in asked})
     if alike[separator] < max(1, len(parted[separator]) / 2) or (lines and not named):
-        return _lines(path, start, asked)
+        return _lines(path, [line for line in first if line.strip()], asked)
+    source = _After(path, comments)
     if _names_columns(names, parted[separator][1:], asked):
-        found = delimited.Table(path, [name for name in asked if name in names][:1], skipped=skipped)
+        found = delimited.Table(source, [name for name in asked if name in names][:1], skipped=skipped)
         sample = []
     else:
-        found = delimited.Table(path, header=[str(n) for n in range(1, len(names) + 1)], skipped=skipped)
+        found = delimited.Table(source, header=[str(n) for n in range(1, len(names) + 1)], skipped=skipped)
         sample = [names]
     rows = ((f"{path}, line {found.line}", list(row.values())) for row in found)
-    return Table(str(path), found.columns, rows, not sample, sample=sample)
+    return Table(str(path), found.columns, rows, not sample, sample=sample, delimiter=separator, comments=comments)
+
+
+class _After(TextLines):
+    """The lines of a file after the first ones."""
+
+    def __init__(self, path: Path, n: int) -> None:
+        super().__init__(path)
+        self.n = n
+
+    def __iter__(self) -> Iterator[str]:
+        return islice(super().__iter__(), self.n, None)
+
+
+def _comments(lines: Sequence[str]) -> int:
+    """How many lines at the start are comments: begin with "#", and have other numbers of fields than the rows."""
+    n = next((place for place, line in enumerate(lines) if line.strip() and line[0] != "#"), 0)
+    if not n:
+        return 0
+    rows = {each: delimited.rows_in([lines[n - 1], *lines[n:]], each) for each in delimited.DELIMITERS}
+    separator = max(rows, key=lambda each: len(rows[each][1]) if len(rows[each]) > 1 else 0)
+    return n - (len(rows[separator][0]) == len(rows[separator][1]) > 1) if len(rows[separator]) > 1 else 0
 
 
 def _lines(path: Path, start: Sequence[str], asked: Sequence[str]) -> Table:

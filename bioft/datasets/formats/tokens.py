@@ -9,13 +9,13 @@ from typing import Annotated, Any
 
 from bioft.datasets.documents.corpus import AnnotatedText
 from bioft.datasets.documents.pubtator import Mention, Relation
-from bioft.datasets.formats import conll, inputs, tables
+from bioft.datasets.formats import annotations, conll, inputs, tables
 from bioft.datasets.formats.brat import PIECES
 from bioft.datasets.options import OwnData
 from bioft.errors import BioftError, leaving_out
 
 TOKENS, TAGS = ("tokens", "words"), ("ner_tags", "tags", "labels", "ner_labels")
-Maker = Callable[[str, str, dict[str, Any]], AnnotatedText]
+Maker = Callable[[str, str, dict[str, Any]], AnnotatedText | None]
 IDS = ("document_id", "id", "sent_id", "guid")
 
 
@@ -53,8 +53,10 @@ def of_table(
     that are numbers without names; with `skipped` such rows are left out.
     """
     columns = set(table.columns)
-    if {"text", "entities"} <= columns:
-        make: Maker = _of_text
+    if annotations.holds(columns) or (
+        "text" in columns and columns & {*annotations.SPANS} and not columns & {*TOKENS}
+    ):
+        make: Maker = partial(_of_text, counted=counted)
     elif {"passages", "entities"} <= columns:
         make = partial(_of_bigbio, counted=counted)
     elif isinstance(asked, TagOptions):
@@ -75,6 +77,8 @@ def of_table(
                 name = "" if name in seen else name
                 seen.add(name)
             document = make(name or f"{prefix}-{number}", place, dict(zip(table.columns, cells, strict=True)))
+            if document is None:
+                continue  # counted by who made it
             if document.text:
                 yield inputs.check(document, place)
             else:
@@ -113,22 +117,15 @@ def _tag(tag: Any, names: Sequence[str]) -> str:
     return names[tag]
 
 
-def _of_text(name: str, place: str, row: dict[str, Any]) -> AnnotatedText:
-    text = row["text"]
+def _of_text(name: str, place: str, row: dict[str, Any], counted: Counter[str]) -> AnnotatedText | None:
+    if (found := annotations.plain(row, name, place, counted)) is None:
+        return None
+    row, text = found, found["text"]
     if not isinstance(text, str) or not text.strip():
         raise BioftError(f"{place}: the text is empty or no text.")
-    mentions = [_mention(its, text, place) for its in _objects(row["entities"], place)]
-    relations = [_relation(its, place) for its in _objects(row.get("relations"), place)]
+    mentions = [_mention(its, text, place) for its in row["entities"]]
+    relations = [_relation(its, place) for its in row["relations"]]
     return AnnotatedText(name, text, "", mentions, relations)
-
-
-def _objects(value: Any, place: str) -> list[dict[str, Any]]:
-    """The objects of a cell: a list of them or, as older datasets on the Hub have it, lists by key."""
-    if isinstance(value, dict) and all(isinstance(each, list) for each in value.values()):
-        value = [dict(zip(value, each, strict=False)) for each in zip(*value.values(), strict=False)]
-    if not isinstance(value or [], list) or not all(isinstance(each, dict) for each in value or ()):
-        raise BioftError(f"{place}: {str(value)[:80]} is no list of objects.")
-    return value or []
 
 
 def _mention(its: dict[str, Any], text: str, place: str) -> Mention:
@@ -156,16 +153,18 @@ def _of_bigbio(name: str, place: str, row: dict[str, Any], counted: Counter[str]
     """
     try:
         text = ""
-        for passage in sorted(_objects(row["passages"], place), key=lambda its: its["offsets"][0][0]):
+        for passage in sorted(annotations.objects(row["passages"], place), key=lambda its: its["offsets"][0][0]):
             (start, _), *_ = passage["offsets"]
             text = text.ljust(start) + " ".join(passage["text"])
-        related = _objects(row.get("relations"), place)
+        related = annotations.objects(row.get("relations"), place)
         mentions = {}
-        for its in _objects(row["entities"], place):
+        for its in annotations.objects(row["entities"], place):
             start, end = min(each[0] for each in its["offsets"]), max(each[1] for each in its["offsets"])
             counted[PIECES] += len(its["offsets"]) > 1
             words = text[start:end] if len(its["offsets"]) > 1 else " ".join(its["text"])
-            concepts = [_concept(each) for each in _objects(its.get("normalized"), place) if each.get("db_id")]
+            concepts = [
+                _concept(each) for each in annotations.objects(its.get("normalized"), place) if each.get("db_id")
+            ]
             other = f"{name}:{its['id']}" if related else conll.NOT_LINKED
             mentions[its["id"]] = Mention(start, end, words, str(its["type"]), "|".join(concepts) or other)
         relations = [
