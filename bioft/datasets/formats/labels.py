@@ -1,6 +1,11 @@
 """Labelled texts, and texts alone, from tables of one's own."""
 
-from collections.abc import Callable, Mapping, Sequence
+import ast
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from typing import Annotated, Any
@@ -21,7 +26,16 @@ from bioft.storage.text_lines import normalise
 MOST_LABELS = 1000
 """A column of more labels than that is none of labels."""
 TEXT = ("text", "sentence", "abstract", "texts", "sentence1")
-LABEL = ("label", "labels", "class", "target", "category")
+BESIDE = {"abstract": "title", "sentence": "title", "text": "title", "sentence1": "sentence2"}
+"""What is read for nothing where only the first of two columns is the text."""
+LABEL = ("label", "labels", "class", "target", "category", "gold_label")
+SEPARATORS = (";", "|", ",")
+NO_LABEL = frozenset({"", "nan", "<na>"})
+"""What programs write where there is none."""
+MAYBE_NONE = frozenset({"na", "n/a", "null", "none", "-", "?"})
+_WHOLE = re.compile(r"(-?\d+)\.0+")
+_NUMBERED = re.compile(r"\d+_[01](?:,\d+_[01])+")
+"""Labels as the BLUE benchmark writes them: number and 1 or 0 of each."""
 YES = {"1": True, "true": True, "yes": True, "x": True, "0": False, "false": False, "no": False, "": False}
 
 
@@ -29,7 +43,10 @@ YES = {"1": True, "true": True, "yes": True, "x": True, "0": False, "false": Fal
 class TextOptions(OwnTable):
     """Options of texts in tables."""
 
-    text_column: Annotated[str | None, "Column of the texts, by name or number (by default text)."] = None
+    text_column: Annotated[
+        Sequence[str] | None,
+        "Column of the texts, by name or number (by default text); repeat it to put several together: title, abstract.",
+    ] = None
     id_column: IdColumn = None
     group_column: GroupColumn = None
 
@@ -43,6 +60,10 @@ class LabelOptions(TextOptions):
         "Column of the labels (by default label); repeat it for a column of 0 and 1 for each label.",
     ] = None
     label_separator: Annotated[str | None, "What parts several labels in one column, such as ';'."] = None
+
+    def columns_of_labels(self) -> bool:
+        """Whether each label has a column of its own."""
+        return len(self.label_column or ()) > 1 and not isinstance(self.label_column, str)
 
 
 @takes(LabelOptions)
@@ -58,10 +79,12 @@ def build_labels(asked: LabelOptions) -> tuple[DatasetDict, dict[str, Any]]:
             two splits, or a split left empty.
     """
     several: set[bool] = set()
-    read = splits.collect("labels", asked, lambda table, start: _maker(table, start, asked, several))
+    notes: list[str] = []
+    read = splits.collect("labels", asked, lambda table, start: _maker(table, start, asked, several, notes))
     found = read.rows
-    labels = sorted({label for rows in found.values() for row in rows for label in row.labels})
-    _check_labels(labels, sum(map(len, found.values())))
+    counts = Counter(label for rows in found.values() for row in rows for label in row.labels)
+    labels = sorted(counts)
+    _check_labels(labels, sum(map(len, found.values())), any(several) and not asked.columns_of_labels())
     merging, grouped = None, asked.group_column is not None
     if splits.ALL in found and not grouped:
         merged, merging = labelled.merge(found[splits.ALL])
@@ -86,7 +109,9 @@ def build_labels(asked: LabelOptions) -> tuple[DatasetDict, dict[str, Any]]:
         about={"label_source": "own"},
     )
     manifest["audit"]["repeated_texts"] = repeated
-    return dataset, manifest | read.telling(divided)
+    told = read.telling(divided)
+    notes = list(dict.fromkeys(notes)) + _doubtful(counts, asked, any(several))
+    return dataset, manifest | told | {"notes": told["notes"] + notes}
 
 
 def _divide(
@@ -105,7 +130,12 @@ def _divide(
     )
 
 
-def _check_labels(labels: Sequence[str], n_rows: int) -> None:
+def _check_labels(labels: Sequence[str], n_rows: int, in_lists: bool) -> None:
+    if in_lists and {*labels} <= {"0", "1"}:
+        raise BioftError(
+            "The labels are lists of 0 and 1, which do not say of what: write the names of those that are 1, or a column "
+            "for each label, and name these with --label-column."
+        )
     if len(labels) > MOST_LABELS or (len(labels) > 20 and len(labels) > n_rows / 2):
         raise BioftError(
             f"The labels have {len(labels):,} different values in {n_rows:,} rows, such as {labels[0][:40]!r}: that "
@@ -116,12 +146,76 @@ def _check_labels(labels: Sequence[str], n_rows: int) -> None:
         raise BioftError(f"There is one label only, {labels[0]!r}." if labels else "No text has a label.")
 
 
+def _doubtful(counts: Counter[str], asked: LabelOptions, several: bool) -> list[str]:
+    """What one may not have meant: labels that differ in case only, are several in one, or are words for none."""
+    notes = []
+    folded: dict[str, list[str]] = {}
+    for label in sorted(counts):
+        folded.setdefault(label.casefold(), []).append(label)
+    if alike := [" and ".join(map(repr, its)) for its in folded.values() if len(its) > 1]:
+        notes.append(f"labels that differ in case only are two: {', '.join(alike)}")
+    if none := [f"{label!r} ({n:,} texts)" for label, n in counts.items() if label.casefold() in MAYBE_NONE]:
+        notes.append(f"{', '.join(none)}: taken as a label. If it means that there is none, leave these cells empty")
+    for separator in () if several or asked.label_separator else SEPARATORS:
+        parted = Counter(piece.strip() for label in counts for piece in {*label.split(separator)})
+        joined = [label for label in counts if separator in label]
+        if len(joined) > 1 and any(parted[piece.strip()] > 1 for label in joined for piece in label.split(separator)):
+            notes.append(
+                f"{len(joined)} of the {len(counts)} labels hold {separator!r}, such as {joined[0][:60]!r}: if they are "
+                f"several in one, say --label-separator {separator!r}"
+            )
+            break
+    return notes
+
+
+def _in_list(value: Any, place: str) -> Collection[str] | None:
+    """The labels of a cell that holds any number of them: a list, also one that a program wrote as text, an object
+    with 1 or 0 for each, or numbers with them; None for another cell.
+    """
+    if isinstance(value, str) and value[:1] == "[" and value.rstrip()[-1:] == "]":
+        for parse in (json.loads, ast.literal_eval):
+            with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
+                value = parse(value)
+                break
+    if isinstance(value, list):
+        if any(isinstance(each, list | dict) for each in value):
+            raise BioftError(
+                f"{place}: {text_of(value)[:60]} is no list of labels. For entities: bioft build entities."
+            )
+        return [text_of(each) for each in value]
+    if isinstance(value, dict):
+        return [name for name, each in value.items() if _is_yes(each, place)]
+    if isinstance(value, str) and _NUMBERED.fullmatch(value):
+        return [each.partition("_")[0] for each in value.split(",") if each[-1] == "1"]
+    return None
+
+
+def _is_yes(value: Any, place: str) -> bool:
+    word = _label(value).lower()
+    if word not in YES:
+        raise BioftError(f"{place}: {word[:40]!r} in a column for one label; write 1 or 0.")
+    return YES[word]
+
+
+def _label(value: Any) -> str:
+    """A label as text: whole numbers without a point, as in files of other formats; "" for none."""
+    label = text_of(value).strip()
+    label = match[1] if (match := _WHOLE.fullmatch(label)) else label
+    return "" if label.lower() in NO_LABEL else label
+
+
 def _maker(
-    table: Table, start: str, asked: LabelOptions, several: set[bool]
+    table: Table, start: str, asked: LabelOptions, several: set[bool], notes: list[str]
 ) -> Callable[[str, Sequence[Any]], LabelledText]:
     """What makes a row of the cells of a table; `several` gets whether its texts may have several labels."""
-    text_place, label_places = _places(table, asked)
-    make, separator = _text_maker(table, start, asked, text_place), asked.label_separator
+    text_places, label_places = _places(table, asked)
+    if len(text_places) == 1 and not asked.text_column:
+        name = table.columns[text_places[0]]
+        beside = table.find(None, (BESIDE.get(name.lower(), ""),), "", needed=False)
+        if beside is not None and beside not in label_places:
+            both = " ".join(f"--text-column {table.columns[its]}" for its in sorted((text_places[0], beside)))
+            notes.append(f"the text is {name}, without {table.columns[beside]}: {both} takes both")
+    make, separator = _text_maker(table, start, asked, text_places), asked.label_separator
     names = [table.columns[place] for place in label_places]
     if len(names) > 1 or separator:
         several.add(True)
@@ -129,25 +223,28 @@ def _maker(
 
     def labels_of(place: str, cells: Sequence[Any]) -> tuple[str, ...]:
         if len(names) > 1:
-            values = [text_of(cells[column]).strip().lower() for column in label_places]
-            if wrong := [value for value in values if value not in YES]:
-                raise BioftError(f"{place}: {wrong[0][:40]!r} in a column for one label; write 1 or 0.")
-            return tuple(name for name, value in zip(names, values, strict=True) if YES[value])
+            return tuple(
+                name for name, column in zip(names, label_places, strict=True) if _is_yes(cells[column], place)
+            )
         value = cells[label_places[0]]
-        if isinstance(value, list):
+        if (found := _in_list(value, place)) is not None:
             several.add(True)
-            return tuple(sorted({text_of(each).strip() for each in value} - {""}))
-        if separator:
-            return tuple(sorted({each.strip() for each in text_of(value).split(separator)} - {""}))
-        if not (label := text_of(value).strip()):
-            raise BioftError(f"{place}: the text has no label. Fill it in, or leave such rows out with --skip-bad.")
+        elif separator:
+            found = text_of(value).split(separator)
+        if found is not None:
+            return tuple(sorted({_label(each) for each in found} - {""}))
+        if not (label := _label(value)):
+            raise BioftError(
+                f"{place}: the text has no label. Fill it in, or leave such rows out with --skip-bad; if texts have any "
+                "number of labels, say what parts them with --label-separator."
+            )
         return known.setdefault(label, (label,))
 
     return lambda place, cells: make(place, cells)._replace(labels=labels_of(place, cells))
 
 
 def _text_maker(
-    table: Table, start: str, asked: TextOptions, text_place: int
+    table: Table, start: str, asked: TextOptions, text_places: Sequence[int]
 ) -> Callable[[str, Sequence[Any]], LabelledText]:
     """What makes a text of the cells of a table, with its id and group."""
     id_place, group_place = table.option(asked, "id_column", ("id",)), table.option(asked, "group_column")
@@ -157,16 +254,25 @@ def _text_maker(
         number = next(numbers)
         name = _id(place, cells, id_place, ids) or f"{start}-{number}"
         group = None if group_place is None else text_of(cells[group_place])
-        return LabelledText(name, _text(place, cells[text_place]), group=group)
+        return LabelledText(name, "\n".join(_texts(place, [cells[column] for column in text_places])), group=group)
 
     return make
 
 
-def _text(place: str, value: Any) -> str:
-    if not isinstance(value, str) or not value.strip():
-        what = "empty" if value in (None, "") or isinstance(value, str) else f"of type {type(value).__name__}"
-        raise BioftError(f"{place}: the text is {what}. Fill it in, or leave such rows out with --skip-bad.")
-    return value
+def _texts(place: str, values: Sequence[Any]) -> list[str]:
+    """The parts of a text, those that are empty left out; a list of texts, such as sentences, is one part."""
+    values = [
+        " ".join(its) if isinstance(its, list) and all(isinstance(v, str) for v in its) else its for its in values
+    ]
+    for value in values:
+        if not (value is None or isinstance(value, str) or text_of(value) == ""):
+            raise BioftError(
+                f"{place}: the text is of type {type(value).__name__}. Name another --text-column, or leave such rows "
+                "out with --skip-bad."
+            )
+    if not (found := [value for value in values if isinstance(value, str) and value.strip()]):
+        raise BioftError(f"{place}: the text is empty. Fill it in, or leave such rows out with --skip-bad.")
+    return found
 
 
 def _id(place: str, cells: Sequence[Any], column: int | None, seen: set[str]) -> str:
@@ -181,19 +287,26 @@ def _id(place: str, cells: Sequence[Any], column: int | None, seen: set[str]) ->
     return found
 
 
-def _places(table: Table, asked: LabelOptions) -> tuple[int, list[int]]:
+def _text_places(table: Table, asked: TextOptions, known: Sequence[str]) -> list[int]:
+    """The places of the columns that are the text."""
+    named = [asked.text_column] if isinstance(asked.text_column, str) else asked.text_column
+    places = [table.find(name, known, "--text-column") for name in named or (None,)]
+    return [place for place in places if place is not None]
+
+
+def _places(table: Table, asked: LabelOptions) -> tuple[list[int], list[int]]:
     """The places of text and labels: as asked, by usual names, or of two columns without names by what they hold."""
     labels = asked.label_column
     if not table.header and len(table.columns) == 2 and not (labels and labels[0].isdigit()):
         # Texts are longer than labels.
         first, second = map(len, table.sample[0])
-        return (0, [1]) if first >= second else (1, [0])
+        return ([0], [1]) if first >= second else ([1], [0])
     label_places = [table.find(each, LABEL, "--label-column") for each in labels or (None,)]
-    text_place = table.option(asked, "text_column", TEXT, needed=True)
+    text_places = _text_places(table, asked, TEXT)
     places = [place for place in label_places if place is not None]
-    if text_place is None or text_place in places:
+    if {*text_places} & {*places}:
         raise BioftError(f"{table.name}: the column of the text is one of labels too. Name another --text-column.")
-    return text_place, places
+    return text_places, places
 
 
 @takes(TextOptions)
@@ -206,7 +319,7 @@ def build_texts(asked: TextOptions) -> tuple[DatasetDict, dict[str, Any]]:
 
     def maker(table: Table, start: str) -> Callable[[str, Sequence[Any]], LabelledText]:
         known = TEXT if len(table.columns) > 1 else (table.columns[0].lower(),)
-        return _text_maker(table, start, asked, table.option(asked, "text_column", known, needed=True) or 0)
+        return _text_maker(table, start, asked, _text_places(table, asked, known))
 
     read = splits.collect("texts", asked, maker, lines=True)
     divided = _divide(read.rows, asked)

@@ -1,5 +1,6 @@
 """Pairs of texts from tables of one's own: with a graded score or a label, or anchors with their positives."""
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -18,9 +19,21 @@ from bioft.datasets.splits import check_columns
 from bioft.errors import BioftError
 from bioft.storage.text_lines import normalise
 
-FIRST = ("anchor", "sentence1", "text1", "query", "sentence_a", "text_a", "premise", "question")
-SECOND = ("positive", "sentence2", "text2", "passage", "sentence_b", "text_b", "hypothesis", "answer")
-NEGATIVE, SCORE = ("negative",), ("score", "similarity", "similarity_score", "relatedness", "label")
+FIRST = (
+    "anchor", "sentence1", "text1", "query", "sentence_a", "text_a", "premise", "question", "sentence_1", "text_1",
+    "question1", "question_1",
+)  # fmt: skip
+SECOND = (
+    "positive", "sentence2", "text2", "passage", "sentence_b", "text_b", "hypothesis", "answer", "sentence_2", "text_2",
+    "question2", "question_2",
+)  # fmt: skip
+NEGATIVE = ("negative",)
+SCORE = (
+    "score", "similarity", "similarity_score", "relatedness", "relatedness_score", "label", "gold_label", "average",
+    "mean", "gold",
+)  # fmt: skip
+NO_SCORE = frozenset({"", "id", "index", "group", "split", "fold", "genre", "source"})
+"""Names of columns of which nothing is missed."""
 RELATED = 0.5
 """Score from which on two texts belong together."""
 
@@ -70,9 +83,11 @@ def build_pairs(asked: PairOptions) -> tuple[DatasetDict, dict[str, Any]]:
             left empty.
     """
     scored: set[bool] = set()
-    read = splits.collect("pairs", asked, lambda table, start: _maker(table, asked, scored))
+    notes: dict[str, None] = {}
+    read = splits.collect("pairs", asked, lambda table, start: _maker(table, asked, scored, notes))
     if len(scored) > 1:
         raise BioftError("Some of the files have a column of scores, and others have none.")
+    read.told["notes"] += notes
     rows, left_out, arguments = read.rows, Counter[str](), {**asked.sizes(), "seed": asked.seed}
     if True in scored:
         low, high = _range(asked.score_range, [row.score for its in rows.values() for row in its])
@@ -117,7 +132,9 @@ def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
     return {"checks": {"normalised_texts_across_splits": 0}, **pair_audit.audit(dataset)}
 
 
-def _maker(table: Table, asked: PairOptions, scored: set[bool]) -> Callable[[str, Sequence[Any]], Row]:
+def _maker(
+    table: Table, asked: PairOptions, scored: set[bool], notes: dict[str, None]
+) -> Callable[[str, Sequence[Any]], Row]:
     first, second = (
         table.option(asked, f"{name}_column", known, needed=True)
         for name, known in (("first", FIRST), ("second", SECOND))
@@ -128,6 +145,12 @@ def _maker(table: Table, asked: PairOptions, scored: set[bool]) -> Callable[[str
         score = None
     scored.add(score is not None)
     numbers = count(1)
+    used = {first, second, negative, score, group}
+    others = [name for place, name in enumerate(table.columns) if place not in used and name.lower() not in NO_SCORE]
+    if score is None and negative is None and others:
+        notes[
+            f"no column is known as that of scores: all pairs are taken to belong together. Not read: {', '.join(others)}"
+        ] = None
 
     def make(place: str, cells: Sequence[Any]) -> Row:
         texts = [text_of(cells[column]) if column is not None else "" for column in (first, second, negative)]
@@ -135,17 +158,37 @@ def _maker(table: Table, asked: PairOptions, scored: set[bool]) -> Callable[[str
             raise BioftError(f"{place}: a text is empty. Fill it in, or leave such rows out with --skip-bad.")
         number = None
         if score is not None:
-            try:
-                # Where fields are parted by semicolons, numbers have commas.
-                number = float(re.sub(r"^(-?\d+),(\d+)$", r"\1.\2", text_of(cells[score])))
-            except ValueError:
-                raise BioftError(
-                    f"{place}: the score {text_of(cells[score])[:40]!r} is no number. Name another --score-column."
-                ) from None
+            number = _number(text_of(cells[score]), table, score, place)
         named = None if group is None else text_of(cells[group])
         return Row(texts[0], texts[1], texts[2], number, named, f"{place} ({next(numbers)})")
 
     return make
+
+
+def _number(said: str, table: Table, column: int, place: str) -> float:
+    # Where fields are not parted by commas, numbers may have one for a point.
+    plain = re.sub(r"^(-?\d+),(\d+)$", r"\1.\2", said) if table.delimiter != "," else said
+    try:
+        number = float(plain)
+    except ValueError:
+        number = math.nan
+    if math.isfinite(number):
+        return number
+    mend = "Name another --score-column, or leave such rows out with --skip-bad."
+    if re.fullmatch(r"-?\d+(,\d+)+", said):
+        mend = "Write it without the comma, or with a point in its place."
+    elif any(letter.isalpha() for letter in said) and said.lower() not in ("nan", "inf", "-inf"):
+        columns = " ".join(f"--text-column {table.columns[its]}" for its in _sides(table)) or "--text-column NAME"
+        mend = (
+            "Write 1 for pairs that belong together, else 0. To learn such words as labels: bioft build labels "
+            f"{table.name} {columns} --label-column {table.columns[column]} --output FOLDER."
+        )
+    raise BioftError(f"{place}: the score {said[:40]!r} is no number. {mend}")
+
+
+def _sides(table: Table) -> list[int]:
+    found = (table.find(None, known, "", needed=False) for known in (FIRST, SECOND))
+    return [place for place in found if place is not None]
 
 
 def _range(asked: str | None, scores: Sequence[float | None]) -> tuple[float, float]:
