@@ -11,6 +11,7 @@ import huggingface_hub
 import pandas as pd
 from datasets import DatasetDict
 
+from bioft.datasets.formats import inputs
 from bioft.datasets.options import described
 from bioft.datasets.splits import SPLITS, split_in
 from bioft.errors import BioftError
@@ -154,7 +155,8 @@ def _is_raw(folder: Path) -> bool:
     """Whether a folder holds one's own data, and no dataset of bioft."""
     if (folder / storage.MANIFEST).is_file():
         return False
-    return any(each.suffix == ".ann" or split_in(each.name) for each in folder.iterdir())
+    named = any(split_in(each.name) for each in folder.iterdir())
+    return named or inputs.is_brat(folder) or bool(inputs.inside(folder))
 
 
 def _is_built_on_hub(dataset: str, revision: str | None) -> bool:

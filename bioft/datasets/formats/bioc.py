@@ -2,6 +2,9 @@
 
 Passages are put one after another with a space between them, and offsets are counted anew in that text. A concept id
 is the annotation's `identifier` (or the like); a relation is between the concepts that it names.
+
+The XML of the DDI corpus (Herrero-Zazo et al., J Biomed Inform 2013), and of the protein corpora of Pyysalo et al.
+(BMC Bioinformatics 2008), is read as if each of its sentences were a passage.
 """
 
 import json
@@ -54,8 +57,9 @@ def _xml(path: Path) -> Iterator[dict[str, Any]]:
             for _, element in events:
                 yield _element(element)
                 element.clear()
-                while element.getprevious() is not None:
-                    del element.getparent()[0]
+                parent = element.getparent()
+                while parent is not None and element.getprevious() is not None:
+                    del parent[0]
         except (etree.XMLSyntaxError, OSError, EOFError) as error:
             raise BioftError(f"{path} is broken XML ({error}). Download it again.") from None
 
@@ -69,10 +73,32 @@ def _element(element: Any) -> dict[str, Any]:
             found["infons"][child.get("key", "")] = child.text or ""
         elif kind in ("id", "text", "offset"):
             found[kind] = child.text or ""
+        elif kind == "sentence" and child.get("text") is not None:
+            found.setdefault("passages", []).append(_sentence(child))
         elif kind in ("passage", "sentence", "annotation", "relation"):
             found.setdefault(f"{kind}s", []).append(_element(child))
         elif kind in ("location", "node"):
             found.setdefault(f"{kind}s", []).append(dict(child.attrib))
+    return found
+
+
+def _sentence(element: Any) -> dict[str, Any]:
+    """A sentence of the DDI corpus as BioC JSON has a passage; its offsets name the last character of a piece."""
+    found: dict[str, Any] = {"text": element.get("text"), "offset": 0, "annotations": [], "relations": []}
+    for child in element:
+        if child.tag == "entity":
+            pieces = re.findall(r"(\d+)-(\d+)", child.get("charOffset", ""))
+            found["annotations"].append(
+                {
+                    "id": child.get("id"),
+                    "text": child.get("text"),
+                    "infons": {"type": child.get("type") or "entity"},
+                    "locations": [{"offset": a, "length": int(b) - int(a) + 1} for a, b in pieces],
+                }
+            )
+        elif child.tag == "interaction" or "true" in (child.get("ddi"), str(child.get("interaction")).lower()):
+            nodes = [{"refid": child.get(end)} for end in ("e1", "e2")]
+            found["relations"].append({"infons": {"type": child.get("type") or "interaction"}, "nodes": nodes})
     return found
 
 
@@ -188,7 +214,8 @@ def _relation(each: Mapping[str, Any], mentions: Mapping[str, Mention]) -> Relat
     for pair in ENDS:
         if all(infons.get(name) for name in pair):
             # PubTator3 writes the type before the id: "Chemical|MESH:D000082".
-            ends = [str(infons[name]) for name in pair]
+            said = [infons[name] for name in pair]
+            ends = [str(its.get("identifier") if isinstance(its, dict) else its) for its in said]
             ends = [its if its in borne or its in joined else its.partition("|")[2] for its in ends]
             return Relation(kind, *ends) if all(its in borne or its in joined for its in ends) else None
     named = [str(its) for name, its in infons.items() if name not in ("type", "relation") and str(its) in joined]

@@ -1,7 +1,8 @@
 """Folders of brat standoff: a text in each .txt file, what is annotated in it in the .ann file of the same name.
 
-See https://brat.nlplab.org/standoff.html. Entities (T), binary relations (R) and normalisations (N) are read; events,
-attributes and notes are counted. A mention in several pieces is taken from its first character to its last.
+See https://brat.nlplab.org/standoff.html. The shared tasks of BioNLP have .a1 and .a2 in the place of .ann. Entities
+(T), binary relations (R) and normalisations (N) are read; events, attributes and notes are counted. A mention in
+several pieces is taken from its first character to its last.
 """
 
 import re
@@ -28,14 +29,14 @@ def read(folder: Path, *, skipped: list[str] | None, counted: Counter[str]) -> I
     Raises BioftError, with file and line, for a line that is none of standoff, a mention that does not stand at its
     offsets, and a relation of what is not there; with `skipped` the document is left out.
     """
-    for path in sorted(folder.glob("*.ann")):
+    for path in sorted(file for file in folder.iterdir() if file.suffix in inputs.STANDOFF):
         text_file = path.with_suffix(".txt")
         with leaving_out(skipped):
             if not text_file.is_file():
                 raise BioftError(f"{path} has no text beside it: {text_file.name} is missing.")
             yield _document(path, text_file, counted)
-    counted["texts without an .ann file"] += sum(
-        not file.with_suffix(".ann").exists() for file in folder.glob("*.txt")
+    counted["texts without annotations beside them"] += sum(
+        not any(file.with_suffix(suffix).exists() for suffix in inputs.STANDOFF) for file in folder.glob("*.txt")
     )
 
 
@@ -52,9 +53,10 @@ def _document(path: Path, text_file: Path, counted: Counter[str]) -> AnnotatedTe
     mentions: dict[str, Mention] = {}
     relations: list[tuple[str, re.Match[str]]] = []
     concepts: dict[str, str] = {}
-    for number, line in enumerate(_text(path).split("\n"), 1):
+    files = [path, *(each for each in [path.with_suffix(".a2")] if path.suffix == ".a1" and each.is_file())]
+    lines = ((f"{file}, line {n}", line) for file in files for n, line in enumerate(_text(file).split("\n"), 1))
+    for place, line in lines:
         key, _, rest = line.rstrip("\r").partition("\t")
-        place = f"{path}, line {number}"
         if key.startswith("T"):
             mentions[key] = _mention(rest, text, place, counted)
         elif key.startswith("R"):

@@ -1,9 +1,10 @@
 """CoNLL/IOB files: a token with its tag in each line, a blank line after each sentence.
 
 Tags may be IOB1, IOB2 or IOBES (BILOU, BMEWO); columns are parted by tabs or spaces, the first is the token and the
-last the tag. `-DOCSTART-` begins a document, and so does a line `# doc_id = …`; without either each sentence is one.
-Other lines `# name = …` are comments. The text is built of the tokens with a space between them, sentences with a
-line break: offsets count in it.
+last the tag. `-DOCSTART-` begins a document, and so does a line `# doc_id = …`; without either, or with a single
+`-DOCSTART-` above all, each sentence is one. Other lines `# name = …` are comments. The text is built of the tokens
+with a space between them, sentences with a line break: offsets count in it. Where the first column numbers the tokens
+of a sentence, the second one is the token.
 """
 
 import re
@@ -24,8 +25,11 @@ NOT_LINKED = "-1"
 BROKEN = "mentions that begin with I or E, as in IOB1"
 BEGINS, INSIDE, ENDS, SINGLE = frozenset("B"), frozenset("IM"), frozenset("EL"), frozenset("SUW")
 _TAG = re.compile(r"([BIESLUMW])(?:[-_](.+))?")
-_DOCUMENT = re.compile(r"#\s*(?:doc_id|document_id|newdoc id|id|pmid)\s*[=:]\s*(\S+)", re.IGNORECASE)
-_COMMENT = re.compile(r"#\s*(?:new(?:doc|par)\b|\w+(?: \w+)?\s*=\s)")
+_DOCUMENT = re.compile(
+    r"#\s*(?:doc_id|document_id|newdoc id|id|pmid)\s*[=:]\s*(\S+)|###\s*(?:MEDLINE|PMID)\s*:\s*(\S+)", re.IGNORECASE
+)
+"""Also as JNLPBA has it."""
+_COMMENT = re.compile(r"#\s*(?:new(?:doc|par)\b|[\w.]+(?: \w+)?\s*=\s)")
 """What other programs write above a sentence: "# text = …"."""
 
 
@@ -70,13 +74,13 @@ def read(
             yield assemble(name or f"{prefix}-{number}", document, counted)
         document, problem = [], ""
 
-    by_sentence = not _has_documents(path)
+    by_sentence, word = not _has_documents(path), _column_of_tokens(path)
     for sentence, starts in _sentences(path):
         if starts is not None or by_sentence:
             yield from finished()
             name = starts or ""
         try:
-            document.append([_token(path, line, cells, only_type) for line, cells in sentence])
+            document.append([_token(path, line, cells[word:], only_type) for line, cells in sentence])
         except BioftError as error:
             if skipped is None:
                 raise
@@ -90,9 +94,19 @@ def read(
 
 
 def _has_documents(path: Path) -> bool:
-    """Whether the file begins with a document: before its first token is a line that says so."""
-    first = (line for line in _lines(path) if line.strip())
-    return any(_begins(line) for line in takewhile(lambda line: line[0] in "-#", first))
+    """Whether the file begins with a document, before its first token, that has a name or is not the only one."""
+    lines = (line for line in _lines(path) if line.strip())
+    for line in takewhile(lambda line: line[0] in "-#", lines):
+        if match := _begins(line):
+            return bool(_name(line, match)) or any(_begins(other) for other in lines if other[0] in "-#")
+    return False
+
+
+def _column_of_tokens(path: Path) -> int:
+    """The place of the token in a line: the second one where the first numbers the tokens of a sentence."""
+    several = (sentence for sentence, _ in _sentences(path) if len(sentence) > 1)
+    first = next(several, [])
+    return int(bool(first) and all(len(cells) > 2 and cells[0] == str(n) for n, (_, cells) in enumerate(first, 1)))
 
 
 def _begins(line: str) -> re.Match[str] | bool | None:
@@ -129,7 +143,7 @@ def _sentences(path: Path) -> Iterator[tuple[list[tuple[int, list[str]]], str | 
 
 def _name(line: str, match: re.Match[str] | bool) -> str:
     if isinstance(match, re.Match):
-        return match[1]
+        return match[1] or match[2]
     found = re.search(r"\(([^)]+)\)", line)
     return found[1] if found else ""
 

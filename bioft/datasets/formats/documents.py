@@ -11,11 +11,14 @@ from datasets import DatasetDict
 from bioft.datasets.documents import corpus, pubtator
 from bioft.datasets.documents.corpus import Overlapping
 from bioft.datasets.documents.pubtator import Document, Mention, Relation
-from bioft.datasets.formats import bioc, brat, conll, inputs, splits, tokens
+from bioft.datasets.formats import bioc, brat, chemprot, conll, inputs, splits, tokens
 from bioft.datasets.options import OwnData, takes
 from bioft.datasets.origin import Origin
-from bioft.errors import BioftError, suggestion
+from bioft.errors import BioftError, leaving_out, suggestion
 from bioft.storage.text_lines import normalise
+
+NO_RELATIONS = (bioc.NO_RELATION, "events that are not read")
+"""What is counted that could have been taken for relations."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +84,8 @@ def _build(builder: str, asked: DocumentOptions) -> tuple[DatasetDict, dict[str,
     }
     _check_ids(found)
     if builder == "relations" and not any(each.relations for its in found.values() for each in its):
-        raise BioftError("No document has a relation. For their entities: bioft build entities.")
+        found_else = "".join(f" There are {n:,} {what}." for what, n in counted.items() if n and what in NO_RELATIONS)
+        raise BioftError(f"No document has a relation.{found_else} For their entities: bioft build entities.")
     divided = splits.divide(
         found,
         identity=lambda each: each.document_id,
@@ -118,24 +122,43 @@ def _read(
         if opened.on_hub:
             yield from tokens.of_table(opened.on_hub[file], prefix, asked, only_type, skipped=skipped, counted=counted)
             continue
-        kind = inputs.tell(path)
-        if kind == "pubtator":
-            yield from pubtator.read(path, skipped=skipped, allow_empty_abstract=True)
-        elif kind == "conll":
-            yield from conll.read(path, prefix, only_type=only_type, skipped=skipped, counted=counted)
-        elif kind == "bioc":
-            yield from bioc.read(path, skipped=skipped, counted=counted)
-        elif kind == "brat":
-            yield from brat.read(path, skipped=skipped, counted=counted)
-        elif kind in ("documents", "tokens"):
-            yield from tokens.read(path, prefix, asked, only_type, skipped=skipped, counted=counted)
-        elif kind == "dataset":
-            raise BioftError(f"{path} was written by `bioft build`: give it to a recipe as --dataset.")
-        else:
-            raise BioftError(
-                f"{path} is {inputs.NAMES[kind]}: that holds no documents with entities. Documents are read from "
-                f"{inputs.OF_DOCUMENTS}. For texts with labels: bioft build labels {path} --output FOLDER."
-            )
+        if not path.is_dir() or inputs.tell(path) in ("brat", "dataset"):
+            yield from _of_file(path, prefix, asked, only_type, skipped, counted)
+            continue
+        inside = inputs.inside(path)
+        counted["files"] += len(inside)
+        for place, each in enumerate(inside, 1):
+            with leaving_out(skipped):
+                yield from _of_file(each, f"{prefix}-{place}", asked, only_type, skipped, counted)
+
+
+def _of_file(
+    path: Path,
+    prefix: str,
+    asked: DocumentOptions,
+    only_type: str | None,
+    skipped: list[str] | None,
+    counted: Counter[str],
+) -> Iterator[Document]:
+    kind = inputs.tell(path)
+    if kind == "pubtator":
+        yield from pubtator.read(path, skipped=skipped, allow_empty_abstract=True)
+    elif kind == "conll":
+        yield from conll.read(path, prefix, only_type=only_type, skipped=skipped, counted=counted)
+    elif kind == "bioc":
+        yield from bioc.read(path, skipped=skipped, counted=counted)
+    elif kind == "brat":
+        yield from brat.read(path, skipped=skipped, counted=counted)
+    elif kind == "chemprot":
+        yield from chemprot.read(path, skipped=skipped, counted=counted)
+    elif kind in ("documents", "tokens"):
+        yield from tokens.read(path, prefix, asked, only_type, skipped=skipped, counted=counted)
+    elif kind == "dataset":
+        raise BioftError(f"{path} was written by `bioft build`: give it to a recipe as --dataset.")
+    elif kind == "delimited" and isinstance(asked, EntityOptions):
+        yield from tokens.of_words(path, prefix, asked, only_type, skipped=skipped, counted=counted)
+    else:
+        raise BioftError(inputs.no_documents(path, kind))
 
 
 def _names(joined: str | None) -> list[str]:

@@ -19,13 +19,14 @@ from bioft.storage.text_lines import TextLines
 
 HEAD = 1 << 16
 """Bytes from the start of a file by which its format is told."""
-DOCUMENTS = ("pubtator", "bioc", "conll", "brat", "documents", "tokens")
+DOCUMENTS = ("pubtator", "bioc", "conll", "brat", "chemprot", "documents", "tokens")
 TABLES = ("delimited", "records", "parquet")
 NAMES = {
     "pubtator": "PubTator",
-    "bioc": "BioC (XML or JSON)",
+    "bioc": "BioC (XML or JSON; also DDI's XML)",
     "conll": "CoNLL/IOB",
-    "brat": "a brat folder (.txt and .ann)",
+    "brat": "a brat folder (.txt and .ann; BioNLP's .a1 and .a2)",
+    "chemprot": "ChemProt's or DrugProt's tables",
     "documents": "JSON of documents (text, entities; also of spaCy, Prodigy, doccano, Label Studio)",
     "tokens": "JSONL or Parquet with tokens and ner_tags",
     "delimited": "CSV or TSV",
@@ -34,6 +35,27 @@ NAMES = {
 }
 """The formats by what `tell` calls them."""
 OF_DOCUMENTS, OF_TABLES = (", ".join(NAMES[kind] for kind in kinds) for kinds in (DOCUMENTS, TABLES))
+STANDOFF = (".ann", ".a1")
+"""Endings of files with annotations of a text beside them."""
+_SINGLE = (".xml", ".json", ".biocjson")
+"""Endings of files that hold one document each in some folders."""
+_ABSTRACTS = re.compile(r"abstrac(?:t)?s", re.IGNORECASE)
+"""As one of DrugProt's files has it, too."""
+_FOREIGN = (
+    (re.compile(r"#FORMAT=WebAnno TSV"), "WebAnno TSV, as INCEpTION writes it", "Export it as CoNLL 2002."),
+    (
+        re.compile(r"(?:#.*\n|\s)*1\t[^\t\n]+(?:\t[^\t\n]*){8}\n"),
+        "CoNLL-U",
+        "Write the tag of each token as its last column.",
+    ),
+    (
+        re.compile(r'c="[^\n]*\|\|t="'),
+        "i2b2's annotations by lines and tokens",
+        "Convert them to brat, of which n2c2 is.",
+    ),
+    (re.compile(r"T\d+\t\S+ \d+ \d+"), "annotations of brat", "Name their folder, in which the .txt file is too."),
+)
+"""How other formats of the field begin, and what to do of them."""
 _PUBTATOR = re.compile(r"\s*[^\s|]+\|[ta]\|")
 _ROWS_TOLD = 100
 _BETWEEN = re.compile(r"[\s,]*")
@@ -64,6 +86,11 @@ def tell(path: Path) -> str:
         return _tell_markup(path, text)
     if text[0] in "{[":
         return _tell_json(text)
+    for start, what, mend in _FOREIGN:
+        if start.match(text):
+            raise unknown(path, what, mend)
+    if _ABSTRACTS.search(path.name) and len(beside(path)) == 2:
+        return "chemprot"
     whole = re.split(r"\r\n|\n|\r", text)[: None if len(raw) < HEAD else -1]
     lines = [line for line in whole if line.strip()] or [text]
     if _PUBTATOR.match(lines[0]):
@@ -82,23 +109,55 @@ def unknown(path: Path, what: str, mend: str = "") -> BioftError:
     return BioftError(f"{path} is {what}. {mend + ' ' if mend else ''}What is read: {OF_DOCUMENTS}; {OF_TABLES}.")
 
 
+def no_documents(path: Path, kind: str) -> str:
+    """The message that a file of some format, as `tell` calls it, holds no documents."""
+    return (
+        f"{path} is {NAMES[kind]}: that holds no documents with entities. Documents are read from {OF_DOCUMENTS}. For "
+        f"texts with labels: bioft build labels {path} --output FOLDER."
+    )
+
+
 def _tell_folder(path: Path) -> str:
     if (path / MANIFEST).is_file():
         return "dataset"
-    if any(path.glob("*.ann")):
+    if is_brat(path):
         return "brat"
-    raise unknown(path, "a folder without .ann files and without files named train and test")
+    if (files := inside(path)) and (kind := tell(files[0])) in DOCUMENTS:
+        return kind
+    names = {file.name for file in path.iterdir()}
+    if {"corpus.jsonl", "queries.jsonl"} <= names:
+        raise unknown(path, "BEIR's queries and corpus", "Join them to a table with the columns query and passage.")
+    if any(path.rglob("*.con")):
+        raise unknown(path, *_FOREIGN[2][1:])
+    raise unknown(path, "a folder without .ann files and without files named train and test", "Name files in it.")
+
+
+def is_brat(folder: Path) -> bool:
+    """Whether a folder holds texts with annotations beside them."""
+    return any(file.suffix in STANDOFF for file in folder.iterdir())
+
+
+def inside(folder: Path) -> list[Path]:
+    """The files of a folder, also of those in it, of which each holds a document."""
+    return sorted(file for file in folder.rglob("[!.]*") if file.suffix.lower() in _SINGLE and file.is_file())
+
+
+def beside(abstracts: Path) -> list[Path]:
+    """The tables of entities and, where it is there, of relations that belong to one of abstracts."""
+    found = (abstracts.with_name(_ABSTRACTS.sub(word, abstracts.name)) for word in ("entities", "relations"))
+    return [file for file in found if file != abstracts and file.is_file()]
 
 
 def _tell_markup(path: Path, text: str) -> str:
     start = text[:4000].lower()
     if "<html" in start or "<!doctype html" in start:
         raise unknown(path, "a web page, not data", "Download the file itself.")
-    if "bioc" in start or re.search(r"<collection\b", start):
+    if "bioc" in start or re.search(r"<collection\b", start) or re.search(r"<sentence\s[^>]*\btext=", text):
         return "bioc"
     command = "bioft build pubmed" if "pubmedarticle" in text.lower() else "bioft build trials"
     known = "pubmedarticle" in text.lower() or "clinical_study" in start
-    raise unknown(path, "XML that is no BioC", f"Try `{command} {path}`." if known else "")
+    root = match[1] if (match := re.search(r"<([A-Za-z][^\s/>]*)", text)) else "?"
+    raise unknown(path, f"XML that is no BioC: its root is <{root[:40]}>", f"Try `{command} {path}`." if known else "")
 
 
 def _tell_json(text: str) -> str:
@@ -167,15 +226,17 @@ def check(document: AnnotatedText, place: str) -> AnnotatedText:
 
 def sources(files: Iterable[PathName], asked: OwnData) -> list[dict[str, Any]]:
     """What a manifest says of files and folders of one's own; terms and citation as they were given."""
-    return [_source(Path(file), asked) for file in files]
+    paths = [path for file in files for path in (Path(file), *(beside(Path(file)) if Path(file).is_file() else ()))]
+    return [_source(path, asked) for path in paths]
 
 
 def _source(path: Path, asked: OwnData) -> dict[str, Any]:
     given = {"terms": asked.terms or "not stated", "citation": asked.citation}
     if path.is_dir():
         digest, size = hashlib.sha256(), 0
-        for file in sorted(its for its in path.iterdir() if its.suffix in (".txt", ".ann")):
-            digest.update(f"{file.name} {file_sha256(file)}\n".encode())
+        texts = sorted(its for its in path.iterdir() if its.suffix in (".txt", ".a2", *STANDOFF))
+        for file in texts if is_brat(path) else inside(path):
+            digest.update(f"{file.relative_to(path).as_posix()} {file_sha256(file)}\n".encode())
             size += file.stat().st_size
         return {
             "name": path.resolve().name,

@@ -45,7 +45,7 @@ class TextOptions(OwnTable):
 
     text_column: Annotated[
         Sequence[str] | None,
-        "Column of the texts, by name or number (by default text); repeat it to put several together: title, abstract.",
+        "Column of the texts, by name or number (by default text); repeat it to put several together.",
     ] = None
     id_column: IdColumn = None
     group_column: GroupColumn = None
@@ -133,8 +133,8 @@ def _divide(
 def _check_labels(labels: Sequence[str], n_rows: int, in_lists: bool) -> None:
     if in_lists and {*labels} <= {"0", "1"}:
         raise BioftError(
-            "The labels are lists of 0 and 1, which do not say of what: write the names of those that are 1, or a column "
-            "for each label, and name these with --label-column."
+            "The labels are lists of 0 and 1, which do not say of what: write the names of those that are 1, or a "
+            "column for each label, and name these with --label-column."
         )
     if len(labels) > MOST_LABELS or (len(labels) > 20 and len(labels) > n_rows / 2):
         raise BioftError(
@@ -153,7 +153,7 @@ def _doubtful(counts: Counter[str], asked: LabelOptions, several: bool) -> list[
     for label in sorted(counts):
         folded.setdefault(label.casefold(), []).append(label)
     if alike := [" and ".join(map(repr, its)) for its in folded.values() if len(its) > 1]:
-        notes.append(f"labels that differ in case only are two: {', '.join(alike)}")
+        notes.append(f"labels that differ in case only count as two: {', '.join(alike)}")
     if none := [f"{label!r} ({n:,} texts)" for label, n in counts.items() if label.casefold() in MAYBE_NONE]:
         notes.append(f"{', '.join(none)}: taken as a label. If it means that there is none, leave these cells empty")
     for separator in () if several or asked.label_separator else SEPARATORS:
@@ -161,8 +161,8 @@ def _doubtful(counts: Counter[str], asked: LabelOptions, several: bool) -> list[
         joined = [label for label in counts if separator in label]
         if len(joined) > 1 and any(parted[piece.strip()] > 1 for label in joined for piece in label.split(separator)):
             notes.append(
-                f"{len(joined)} of the {len(counts)} labels hold {separator!r}, such as {joined[0][:60]!r}: if they are "
-                f"several in one, say --label-separator {separator!r}"
+                f"{len(joined)} of the {len(counts)} labels hold {separator!r}, such as {joined[0][:60]!r}: if they "
+                f"are several in one, say --label-separator {separator!r}"
             )
             break
     return notes
@@ -235,8 +235,8 @@ def _maker(
             return tuple(sorted({_label(each) for each in found} - {""}))
         if not (label := _label(value)):
             raise BioftError(
-                f"{place}: the text has no label. Fill it in, or leave such rows out with --skip-bad; if texts have any "
-                "number of labels, say what parts them with --label-separator."
+                f"{place}: the text has no label. Fill it in, or leave such rows out with --skip-bad; if texts have "
+                "any number of labels, say what parts them with --label-separator."
             )
         return known.setdefault(label, (label,))
 

@@ -24,8 +24,8 @@ FIRST = (
     "question1", "question_1",
 )  # fmt: skip
 SECOND = (
-    "positive", "sentence2", "text2", "passage", "sentence_b", "text_b", "hypothesis", "answer", "sentence_2", "text_2",
-    "question2", "question_2",
+    "positive", "sentence2", "text2", "passage", "sentence_b", "text_b", "hypothesis", "answer", "sentence_2",
+    "text_2", "question2", "question_2",
 )  # fmt: skip
 NEGATIVE = ("negative",)
 SCORE = (
@@ -148,9 +148,10 @@ def _maker(
     used = {first, second, negative, score, group}
     others = [name for place, name in enumerate(table.columns) if place not in used and name.lower() not in NO_SCORE]
     if score is None and negative is None and others:
-        notes[
-            f"no column is known as that of scores: all pairs are taken to belong together. Not read: {', '.join(others)}"
-        ] = None
+        unread = ", ".join(others)
+        notes[f"no column is known as that of scores: all pairs are taken to belong together. Not read: {unread}"] = (
+            None
+        )
 
     def make(place: str, cells: Sequence[Any]) -> Row:
         texts = [text_of(cells[column]) if column is not None else "" for column in (first, second, negative)]

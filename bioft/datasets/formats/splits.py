@@ -43,18 +43,18 @@ def files_of(
         BioftError: no file; a test split without training data, or the other way round; names of which only some
             say a split.
     """
-    inputs = [str(each) for path in paths for each in _in_folder(path)]
+    named = [str(each) for path in paths for each in _in_folder(path)]
     given = {
         name: [str(file) for file in files or ()]
         for name, files in zip(SPLITS, (train, validation, test), strict=True)
     }
     given = {name: files for name, files in given.items() if files}
     if not given:
-        return _by_name(inputs)
-    if inputs and "train" in given:
+        return _by_name(named)
+    if named and "train" in given:
         raise BioftError("The training data are given twice: as INPUT and with --train. Leave one of them out.")
-    if inputs:
-        given = {"train": inputs, **given}
+    if named:
+        given = {"train": named, **given}
     for name in ("train", "test"):
         if name not in given:
             raise BioftError(f"There is no {name} split among the files given. Give it with --{name} FILE.")
@@ -63,9 +63,11 @@ def files_of(
 
 def _in_folder(path: PathName) -> list[Path]:
     folder = Path(path)
-    if not folder.is_dir() or any(folder.glob("*.ann")):
+    if not folder.is_dir() or inputs.is_brat(folder):
         return [folder]
     found = sorted(file for file in folder.iterdir() if file.is_file() and split_in(file.name))
+    belonging = {other for file in found for other in inputs.beside(file)}
+    found = [file for file in found if file not in belonging]
     inside = sorted(file for file in folder.iterdir() if file.is_dir() and split_in(file.name))
     return found or inside or [folder]
 

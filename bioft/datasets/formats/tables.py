@@ -216,8 +216,8 @@ def _of_object(whole: Any, path: Path, skipped: list[str] | None) -> Iterator[tu
     ]
     if len(lists) == 1 and not KNOWN & {key.lower() for key in whole if key != lists[0]}:
         yield from _objects_in(whole[lists[0]], f"{path}, {lists[0]}", skipped)
-    elif _OF_PANDAS <= whole.keys() or (len(whole) > 1 and all(isinstance(value, dict) for value in whole.values())):
-        if _OF_PANDAS <= whole.keys() or KNOWN & {key.lower() for key in whole}:
+    elif whole.keys() >= _OF_PANDAS or (len(whole) > 1 and all(isinstance(value, dict) for value in whole.values())):
+        if whole.keys() >= _OF_PANDAS or KNOWN & {key.lower() for key in whole}:
             raise BioftError(
                 f"{path} has its columns one after another, as pandas writes them. Write rows: "
                 'to_json(..., orient="records", lines=True).'

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +16,8 @@ from bioft.datasets.options import OwnData
 from bioft.errors import BioftError, leaving_out
 
 TOKENS, TAGS = ("tokens", "words"), ("ner_tags", "tags", "labels", "ner_labels")
+TOKEN, TAG = ("token", "word", *TOKENS), ("tag", "ner_tag", "ner", "label", *TAGS)
+SENTENCE = ("sentence_id", "sentence #", "sent_id", "sentence", "document_id")
 Maker = Callable[[str, str, dict[str, Any]], AnnotatedText | None]
 IDS = ("document_id", "id", "sent_id", "guid")
 
@@ -85,10 +88,60 @@ def of_table(
                 counted["rows without tokens, of which nothing is made"] += 1
 
 
+def of_words(
+    path: Path,
+    prefix: str,
+    asked: TagOptions,
+    only_type: str | None,
+    *,
+    skipped: list[str] | None,
+    counted: Counter[str],
+) -> Iterator[AnnotatedText]:
+    """Yield a document for each sentence of a table with a token in each row.
+
+    A sentence is the rows one after another with one value in the column of sentences, or with none after the first.
+    Raises BioftError for a missing column and what is no tag; with `skipped` such a sentence is left out.
+    """
+    table = tables.read(path, asked.columns(), skipped)
+    places = [
+        table.find(named, known, "", needed=False)
+        for named, known in ((None, SENTENCE), (asked.tokens_column, TOKEN), (asked.tags_column, TAG))
+    ]
+    if None in places:
+        raise BioftError(
+            f"{inputs.no_documents(path, 'delimited')} A table of tokens needs the columns sentence_id, token and tag."
+        )
+    sentence_place, word, tag = (place or 0 for place in places)
+    names = _names(asked)
+    last = ""
+
+    def key(row: tuple[str, Sequence[Any]]) -> str:
+        nonlocal last
+        last = tables.text_of(row[1][sentence_place]).strip() or last
+        return last
+
+    for number, (_, rows) in enumerate(groupby(table.rows, key), 1):
+        sentence = []
+        with leaving_out(skipped):
+            for place, cells in list(rows):
+                try:
+                    found = conll.read_tag(_tag(cells[tag], names), only_type)
+                except BioftError as error:
+                    raise BioftError(f"{place}: {error}") from None
+                sentence.append(conll.Token(tables.text_of(cells[word]), *found))
+            counted["sentences"] += 1
+            counted["tokens"] += len(sentence)
+            yield conll.assemble(f"{prefix}-{number}", [sentence], counted)
+
+
+def _names(asked: TagOptions) -> list[str]:
+    return [each.strip() for each in (asked.tag_names or "").split(",") if each.strip()]
+
+
 def _of_tags(table: tables.Table, asked: TagOptions, only_type: str | None, counted: Counter[str]) -> Maker:
     token_column = table.columns[table.find(asked.tokens_column, TOKENS, "--tokens-column") or 0]
     tag_column = table.columns[table.find(asked.tags_column, TAGS, "--tags-column") or 0]
-    names = [each.strip() for each in (asked.tag_names or "").split(",") if each.strip()]
+    names = _names(asked)
 
     def make(name: str, place: str, row: dict[str, Any]) -> AnnotatedText:
         words, tags = row[token_column], row[tag_column]

@@ -97,6 +97,71 @@ def tags(n: int) -> list[str]:
     return ["O", "B-Drug", "I-Drug", "O", "O", "B-Gene"][: len(of_tokens(n))]
 
 
+def spans(n: int) -> list[list[Any]]:
+    """A mention of the first word and one of the second."""
+    first, second, *_ = of_tokens(n)
+    return [[0, len(first), "Number"], [len(first) + 1, len(first) + 1 + len(second), "Letter"]]
+
+
+def of_label_studio(n: int) -> dict[str, Any]:
+    values = [dict(zip(("start", "end", "labels"), (a, b, [kind]), strict=True)) for a, b, kind in spans(n)]
+    results: list[dict[str, Any]] = [{"id": f"r{k}", "type": "labels", "value": each} for k, each in enumerate(values)]
+    results.append({"type": "relation", "from_id": "r0", "to_id": "r1", "labels": ["next"]})
+    return {"id": n, "data": {"text": sentence(n)}, "annotations": [{"was_cancelled": False, "result": results}]}
+
+
+def ddi_sentence(n: int) -> str:
+    words = sentence(n)
+    entities = [
+        f'<entity id="d{n}.s0.e{k}" charOffset="{a}-{b - 1}" type="{kind}" text="{words[a:b]}"/>'
+        for k, (a, b, kind) in enumerate(spans(n))
+    ]
+    pair = f'<pair id="p" e1="d{n}.s0.e0" e2="d{n}.s0.e1" ddi="true" type="effect"/>'
+    return (
+        f'<document id="d{n}"><sentence id="d{n}.s0" text="{words}">{"".join(entities)}{pair}</sentence></document>\n'
+    )
+
+
+def write_own_brat(folder: Path) -> Path:
+    return write_brat(documents(RECORDS), folder.parent)
+
+
+def write_ddi(folder: Path) -> Path:
+    """A folder of XML as the DDI corpus has it, a file for each document."""
+    (folder / "DrugBank").mkdir(parents=True)
+    for n in range(RECORDS):
+        (folder / "DrugBank" / f"d{n}.xml").write_text(f'<?xml version="1.0" encoding="UTF-8"?>\n{ddi_sentence(n)}')
+    return folder
+
+
+def write_shared_task(folder: Path) -> Path:
+    """A folder as BioNLP's shared tasks have it: given entities in .a1, what is to be found in .a2."""
+    folder.mkdir(parents=True)
+    for n in range(RECORDS):
+        lines = [f"T{k}\t{kind} {a} {b}\t{sentence(n)[a:b]}\n" for k, (a, b, kind) in enumerate(spans(n), 1)]
+        (folder / f"PMID-{n}.txt").write_text(sentence(n))
+        (folder / f"PMID-{n}.a1").write_text(lines[0])
+        (folder / f"PMID-{n}.a2").write_text(f"{lines[1]}E1\tLetter:T2 Theme:T1\nR1\tNear Arg1:T1 Arg2:T2\n")
+    return folder
+
+
+def write_chemprot(folder: Path) -> Path:
+    """The three tables of ChemProt."""
+    folder.mkdir(parents=True)
+    rows = {
+        "abstracts": [f"{n}\t{sentence(n)}\tAbstract of {n}.\n" for n in range(RECORDS)],
+        "entities": [
+            f"{n}\tT{k}\t{kind}\t{a}\t{b}\t{sentence(n)[a:b]}\n"
+            for n in range(RECORDS)
+            for k, (a, b, kind) in enumerate(spans(n), 1)
+        ],
+        "relations": [f"{n}\tCPR:{n % 2}\tY \tNEAR\tArg1:T1\tArg2:T2\n" for n in range(RECORDS)],
+    }
+    for name, lines in rows.items():
+        (folder / f"own_{name}.tsv").write_text("".join(lines))
+    return folder
+
+
 def own_files(folder: Path) -> list[Own]:
     """A file for each builder and format, but those in folders and columns."""
     bioc_xml = write_bioc_xml(documents(RECORDS), folder).read_text().replace("</document>", "</document>\n")
@@ -137,6 +202,23 @@ def own_files(folder: Path) -> list[Own]:
             head="gene,disease,label\n"),
         Own("genes.drawn.tsv", table("\t", gene, disease), build_gene_disease, (("negatives", "uniform"),),
             head="gene\tdisease\n"),
+        Own("entities.doccano.jsonl", with_objects(id=int, text=sentence, label=spans), build_entities),
+        Own("entities.prodigy.jsonl", with_objects(text=sentence, spans=lambda n: [
+            dict(zip(("start", "end", "label"), each, strict=True)) for each in spans(n)
+        ], answer=lambda n: "accept"), build_entities),
+        Own("entities.spacy.json", [json.dumps([sentence(n), {"entities": spans(n)}]) for n in range(RECORDS)],
+            build_entities, head="[", between=",\n", tail="]\n"),
+        Own("relations.studio.json", [json.dumps(of_label_studio(n)) for n in range(RECORDS)], build_relations,
+            head="[", between=",\n", tail="]\n"),
+        Own("entities.words.csv", ["".join(f"{n},{word},{tag}\n" for word, tag in zip(
+            of_tokens(n), tags(n), strict=False)) for n in range(RECORDS)], build_entities,
+            head="sentence_id,token,tag\n"),
+        Own("labels.object.json", [json.dumps({str(n): {"text": sentence(n), "label": label(n)}})[1:-1]
+            for n in range(RECORDS)], build_labels, head="{\n", between=",\n", tail="\n}\n"),
+        Own("labels.comments.tsv", table("\t", sentence, label), build_labels,
+            head="# made\n# by hand\n#text\tlabel\n"),
+        Own("labels.lists.csv", table(",", quoted(sentence), lambda n: f"\"['{label(n)}', 'all']\""), build_labels,
+            head="text,labels\n"),
     ]  # fmt: skip
 
 
@@ -182,7 +264,7 @@ def check(build: Callable[[], Built], lost: Callable[[DatasetDict], int], said: 
     return True
 
 
-@pytest.mark.parametrize("place", range(24))
+@pytest.mark.parametrize("place", range(32))
 def test_every_row_of_a_damaged_file_is_a_row_or_counted(
     place: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -215,13 +297,27 @@ def test_damaged_columns_are_one_error_or_whole(name: str, tmp_path: Path) -> No
         assert check(lambda: build([path], skip_bad=True), lambda dataset: 0, str) or number
 
 
-def test_damaged_brat_folders_are_one_error_or_every_document_is_counted(tmp_path: Path) -> None:
-    folder = write_brat(documents(RECORDS), tmp_path)
-    files, chance = sorted(folder.iterdir()), random.Random("brat")
+@pytest.mark.parametrize(
+    ("write", "named"),
+    [
+        (write_own_brat, "."),
+        (write_shared_task, "."),
+        (write_ddi, "."),
+        (write_chemprot, "own_abstracts.tsv"),
+    ],
+    ids=["brat", "shared_task", "ddi", "chemprot"],
+)
+def test_damaged_folders_are_one_error_or_every_document_is_counted(
+    tmp_path: Path, write: Callable[[Path], Path], named: str
+) -> None:
+    folder = write(tmp_path / "own")
+    files, chance = sorted(file for file in folder.rglob("*") if file.is_file()), random.Random("brat")
     for number in range(INPUTS // 5 + 1):
         file = chance.choice(files)
         content = file.read_bytes()
         if number:
             file.write_bytes(damaged(content, chance))
-        assert check(lambda: build_relations([folder], skip_bad=True), lambda dataset: 0, str)
+        assert check(lambda: build_relations([folder / named], skip_bad=True), lambda dataset: 0, str) or (
+            number and named != "."
+        )
         file.write_bytes(content)
