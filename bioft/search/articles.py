@@ -52,14 +52,9 @@ def read_articles(paths: Iterable[Path], *, skip_bad: bool = False) -> tuple[lis
     read: list[IndexedArticle] = []
     if sources := [path for path in paths if path not in tables]:
         for path in filter(Path.is_file, sources):
-            with TextLines(path).open_bytes() as stream:
-                if (
-                    not stream.read(100)
-                    .removeprefix(b"\xef\xbb\xbf")
-                    .lstrip()
-                    .startswith((b"<", b"\xff\xfe", b"\xfe\xff"))
-                ):
-                    raise BioftError(f"{path} is no PubMed XML, nor does its name end in {', '.join(TABLES)}.")
+            start = TextLines(path).head(100).removeprefix(b"\xef\xbb\xbf").lstrip()
+            if not start.startswith((b"<", b"\xff\xfe", b"\xfe\xff")):
+                raise BioftError(f"{path} is no PubMed XML, nor does its name end in {', '.join(TABLES)}.")
         articles, report = pubmed_articles.read(sources, skip_bad=skip_bad)
         counts |= {name: getattr(report, name) for name in ("without_abstract", "duplicates", "books")}
         counts |= {"bad": len(report.bad), "deleted": len(report.deleted)}

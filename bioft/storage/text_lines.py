@@ -32,7 +32,8 @@ _HTML = re.compile(rb"<(?:!doctype\s+html|html)[\s>]", re.IGNORECASE)
 class TextLines:
     """The decoded lines of a text file, plain or gzip, one at a time in bounded memory.
 
-    UTF-8, or UTF-16 as spreadsheets write it; lines end with LF, CR LF or, where the file begins so, CR alone.
+    UTF-8, or UTF-16 as spreadsheets write it, without byte order marks, which stand inside where files were put
+    together; lines end with LF, CR LF or, where the file begins so, CR alone.
     `number` is the line last yielded (from 1). A missing, empty, truncated or corrupt file, a byte that is not UTF-8,
     a line of more than `LONGEST_LINE`, a web page and a packed or binary file raise BioftError with the place.
     """
@@ -65,6 +66,16 @@ class TextLines:
             return stream
         stream.close()
         return cast(IO[bytes], io.BufferedReader(_Gzip(self.path), 1 << 20))
+
+    def head(self, size: int) -> bytes:
+        """The first bytes, unpacked; raises as `open_bytes`, and for a gzip file that is damaged there."""
+        with self.open_bytes() as stream:
+            try:
+                return stream.read(size)
+            except EOFError:
+                raise self._error(" is a truncated gzip file", "Pack or download it again.") from None
+            except (gzip.BadGzipFile, zlib.error) as error:
+                raise self._error(f" is a corrupt gzip file ({error})", "Pack or download it again.") from None
 
     def __iter__(self) -> Iterator[str]:
         """Yield each line with its line break; restarts from the first line."""
@@ -104,19 +115,11 @@ class TextLines:
                 start = stream.read(_START)
             except (EOFError, gzip.BadGzipFile, zlib.error):
                 return "utf-8", False  # told, with its line, when the lines are read
-        for magic, kind in _NO_TEXT.items():
-            if start.startswith(magic):
-                raise self._error(f" is {kind}")
+        if kind := no_text(start):
+            raise self._error(f" is {kind}")
         if start.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<" and _HTML.search(start[:2000]):
             raise self._error(" is a web page (HTML), not data")
-        encoding = "utf-8"
-        if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            encoding = "utf-16"
-        elif start[1::2][:2] == b"\0\0" and b"\0" not in start[::2][:2]:
-            encoding = "utf-16-le"
-        elif start[::2][:2] == b"\0\0" and b"\0" not in start[1::2][:2]:
-            encoding = "utf-16-be"
-        return encoding, b"\n" not in start and b"\r" in start
+        return encoding_of(start), b"\n" not in start and b"\r" in start
 
     def _utf8_lines(self, stream: IO[bytes]) -> Iterator[str]:
         offset = 0
@@ -132,14 +135,14 @@ class TextLines:
                     "Download the file again, or convert it to UTF-8 (iconv -f latin1 -t utf-8).",
                 ) from None
             offset += len(raw)
-            yield line.removeprefix("\ufeff") if self.number == 1 else line
+            yield line.removeprefix("\ufeff")
 
     def _text_lines(self, stream: IO[str]) -> Iterator[str]:
         try:
             while line := stream.readline(LONGEST_LINE + 1):
                 self.number += 1
                 self._check_length(len(line))
-                yield line.removeprefix("\ufeff") if self.number == 1 else line
+                yield line.removeprefix("\ufeff")
         except UnicodeError as error:
             problem = f": not {getattr(error, 'encoding', 'UTF-16')} ({getattr(error, 'reason', error)})"
             raise self._error(f", after line {self.number}{problem}", "Save the file as UTF-8.") from None
@@ -147,6 +150,22 @@ class TextLines:
     def _check_length(self, length: int) -> None:
         if length > LONGEST_LINE:
             raise self._error(f", line {self.number}: more than {LONGEST_LINE >> 20} MiB without a line break")
+
+
+def no_text(start: bytes) -> str:
+    """What a file is that begins so and is no text, in words; "" for any other."""
+    return next((kind for magic, kind in _NO_TEXT.items() if start.startswith(magic)), "")
+
+
+def encoding_of(start: bytes) -> str:
+    """The encoding of a text that begins so: UTF-8, or UTF-16 with or without a byte order mark."""
+    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16"
+    if start[1::2][:2] == b"\0\0" and b"\0" not in start[::2][:2]:
+        return "utf-16-le"
+    if start[::2][:2] == b"\0\0" and b"\0" not in start[1::2][:2]:
+        return "utf-16-be"
+    return "utf-8"
 
 
 class _Gzip(gzip.GzipFile):

@@ -19,7 +19,7 @@ from bioft.datasets.documents.pubtator import UNLINKED, Mention, Relation
 from bioft.datasets.formats import conll, inputs
 from bioft.errors import BioftError, extra, leaving_out
 from bioft.storage import json_text
-from bioft.storage.text_lines import TextLines
+from bioft.storage.text_lines import TextLines, encoding_of
 
 IDENTIFIERS = ("identifier", "Identifier", "MESH", "mesh", "concept_id", "ncbi gene", "NCBI GENE", "GeneID", "id")
 ENDS = (("entity1", "entity2"), ("role1", "role2"), ("head", "tail"))
@@ -35,8 +35,8 @@ def read(path: Path, *, skipped: list[str] | None, counted: Counter[str]) -> Ite
     Raises BioftError for a file that is broken, and for an annotation that does not stand at its offsets; with
     `skipped` such a document is left out.
     """
-    with TextLines(path).open_bytes() as stream:
-        is_xml = stream.read(200).lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<")
+    start = TextLines(path).head(200)
+    is_xml = start.decode(encoding_of(start), "replace").lstrip("\ufeff \r\n\t").startswith("<")
     for number, raw in enumerate(_xml(path) if is_xml else _json(path, skipped), 1):
         with leaving_out(skipped):
             try:

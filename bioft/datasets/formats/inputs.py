@@ -1,6 +1,5 @@
 """What somebody's own files are, told by their content, and what a manifest says of them."""
 
-import codecs
 import hashlib
 import json
 import re
@@ -15,7 +14,7 @@ from bioft.datasets.options import OwnData, PathName
 from bioft.errors import BioftError
 from bioft.storage.files import file_sha256
 from bioft.storage.runs import MANIFEST
-from bioft.storage.text_lines import TextLines
+from bioft.storage.text_lines import TextLines, encoding_of, no_text
 
 HEAD = 1 << 16
 """Bytes from the start of a file by which its format is told."""
@@ -61,7 +60,6 @@ _ROWS_TOLD = 100
 _BETWEEN = re.compile(r"[\s,]*")
 _TAG = re.compile(r"(?:O|[BIESLUM](?:[-_].+)?)")
 _WORDS_OF_TABLES = frozenset({"text", "label", "labels"})
-_BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
 def tell(path: Path) -> str:
@@ -72,14 +70,16 @@ def tell(path: Path) -> str:
     """
     if path.is_dir():
         return _tell_folder(path)
-    with TextLines(path, "Name a file or folder of yours, or user/name on the Hub.").open_bytes() as stream:
-        raw = stream.read(HEAD)
+    raw = TextLines(path, "Name a file or folder of yours, or user/name on the Hub.").head(HEAD)
     if raw.startswith(b"PAR1"):
         return _tell_columns(_parquet_columns(path), "parquet")
-    text = raw.decode(next((name for mark, name in _BOMS.items() if raw.startswith(mark)), "utf-8"), "replace")
+    if what := no_text(raw):
+        raise unknown(path, what)
+    text = raw.decode(encoding_of(raw), "replace")
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise unknown(path, f"a binary file, or has a NUL character in line {line:,}", "Remove it.")
     text = text.removeprefix("\ufeff").lstrip()
-    if "\0" in text or raw.startswith(b"PK\x03\x04"):
-        raise unknown(path, "a binary file", "An Excel or zip file must be saved as CSV or unpacked first.")
     if not text:
         raise BioftError(f"{path} has no content.")
     if text.startswith("<"):

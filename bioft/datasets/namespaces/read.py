@@ -60,8 +60,7 @@ def open_namespace(name: str) -> Namespace:
 
 def _tell(lines: TextLines) -> str:
     """The kind of a file, by how it begins."""
-    with lines.open_bytes() as stream:
-        begins = stream.read(_START).decode("utf-8", "replace").lstrip("\ufeff \r\n")
+    begins = lines.head(_START).decode("utf-8", "replace").lstrip("\ufeff \r\n")
     if begins.startswith("<"):
         if "RecordSet" in begins:
             return "MeSH"

@@ -1,5 +1,6 @@
 """One small corpus written as BioC XML and JSON, brat, PubTator and JSONL: each is read as what was written."""
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -272,7 +273,10 @@ def test_tokens_with_tags_that_are_numbers_need_their_names(tmp_path: Path) -> N
     ("content", "said"),
     [
         (b"<!DOCTYPE html><html><body>404</body></html>", "is a web page, not data"),
-        (b"PK\x03\x04rest", "Excel or zip file must be saved as CSV"),
+        (b"PK\x03\x04rest", "is a zip file or an Excel workbook: unpack it, or save the sheet as CSV"),
+        (b"\x28\xb5\x2f\xfdrest", "is packed by zstd: unpack it"),
+        (b"text,label\na,b\nc,\0d\n", "has a NUL character in line 3"),
+        (gzip.compress(b"text,label\na,b\n" * 99)[:40], "is a truncated gzip file"),
         (b"text,label\na,b\n", "is CSV or TSV: that holds no documents with entities.*bioft build labels"),
         (b"<PubmedArticleSet><PubmedArticle/></PubmedArticleSet>", "is XML that is no BioC.*bioft build pubmed"),
         (b"", "is empty"),
