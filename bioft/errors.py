@@ -2,9 +2,11 @@
 
 import io
 import os
+import shlex
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 
 
 class BioftError(Exception):
@@ -65,6 +67,21 @@ def nearest(wrong: str, known: Iterable[str], n: int = 1) -> str:
     # The default cutoff of 0.6 misses short names with one wrong ending ("llama" for "llama3_8b").
     near = get_close_matches(str(wrong), list(known), n=n, cutoff=0.5)
     return f"Did you mean {' or '.join(map(repr, near))}?" if near else ""
+
+
+def near_file(path: str | os.PathLike[str]) -> str:
+    """Of a file that is not there: the question whether one beside it was meant, or that its folder is not there."""
+    folder, name = os.path.split(os.fspath(path))
+    try:
+        with os.scandir(folder or ".") as found:
+            return nearest(name, [each.name for each in islice(found, 1000)])
+    except OSError:
+        return f"There is no folder {folder}."
+
+
+def command_word(path: str | os.PathLike[str]) -> str:
+    """A path as a shell takes it, in commands that messages suggest."""
+    return shlex.quote(os.fspath(path))
 
 
 def suggestion(wrong: str, known: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ from typer.core import TyperCommand
 
 from bioft.cli import signature
 from bioft.cli.options import Overwrite, output_option, say_new_name
-from bioft.errors import BioftError
+from bioft.errors import BioftError, command_word
 from bioft.task import Source, registered
 
 if TYPE_CHECKING:
@@ -74,7 +74,8 @@ def _nearest_command(file: str) -> str:
     kind = inputs.tell(Path(file))
     what = "entities" if kind in inputs.DOCUMENTS else "labels"
     others = ", ".join(name for name, source in _sources().items() if source.own and name != what)
-    return f"What is to be built of {file}? For example: bioft build {what} {file} --output FOLDER (or {others})."
+    example = f"bioft build {what} {command_word(file)} --output FOLDER"
+    return f"What is to be built of {file}? For example: {example} (or {others})."
 
 
 def _build(

@@ -17,6 +17,7 @@ from typer.models import CommandInfo
 
 from bioft.cli.options import renamed
 from bioft.datasets.options import Option, described
+from bioft.errors import suggestion
 
 FILES = ("path", "paths")
 
@@ -43,6 +44,13 @@ class FunctionGroup(TyperGroup):
         if (help := self.helps().get(cmd_name)) is None:
             return None
         return TyperCommand(cmd_name, help=help) if self._only_names else self.make(cmd_name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command of a command line; where there is none of that name, the nearest is named."""
+        known = self.helps()
+        if args and args[0] not in known and not args[0].startswith("-"):
+            ctx.fail(f"No such command {args[0]!r}. {suggestion(args[0], known)}")
+        return super().resolve_command(ctx, args)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help of the group, for which the names of the commands are enough."""

@@ -14,7 +14,7 @@ from datasets import DatasetDict
 from bioft.datasets.formats import inputs
 from bioft.datasets.options import described
 from bioft.datasets.splits import SPLITS, split_in
-from bioft.errors import BioftError
+from bioft.errors import BioftError, near_file
 from bioft.hub import pull
 from bioft.hub.client import Access, connection
 from bioft.metrics import thresholds
@@ -147,7 +147,7 @@ def own(sources: Iterable[Source], dataset: str) -> Source | None:
     """
     path = Path(dataset)
     here = path.is_file() or (path.is_dir() and _is_raw(path))
-    elsewhere = not path.exists() and pull.is_repository_name(dataset)
+    elsewhere = not path.exists() and inputs.is_hub_name(dataset)
     return next((each for each in sources if each.own), None) if here or elsewhere else None
 
 
@@ -257,10 +257,10 @@ def _read(dataset: str, revision: str | None, known: Sequence[str], validation_o
     folder = Path(dataset)
     if folder.is_dir():
         _check_revision(dataset, revision)
-    elif not pull.is_repository_name(dataset):
+    elif not inputs.is_hub_name(dataset):
         raise BioftError(
-            f"No dataset {dataset!r}: give {', '.join(known)}, a folder written by `bioft build`, or user/name on the "
-            "Hub."
+            f"No dataset {dataset!r}: give {', '.join(known)}, a file or folder of yours, a folder written by `bioft "
+            f"build`, or user/name on the Hub. {near_file(dataset)}".strip()
         )
     else:
         try:

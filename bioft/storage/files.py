@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from bioft.errors import BioftError
+from bioft.errors import BioftError, near_file
 
 ZIP_ERRORS = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
@@ -57,7 +57,8 @@ def source(
     Raises BioftError where there is no such file.
     """
     if not file.is_file():
-        raise BioftError(f"{file} is a folder, not a file." if file.is_dir() else f"{file} does not exist.")
+        missing = f"{file} does not exist. {near_file(file)}".strip()
+        raise BioftError(f"{file} is a folder, not a file." if file.is_dir() else missing)
     return {
         "name": file.name,
         "sha256": file_sha256(file),

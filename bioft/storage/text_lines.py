@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, cast
 
-from bioft.errors import BioftError
+from bioft.errors import BioftError, near_file
 
 LONGEST_LINE = 32 << 20
 """Bytes; what goes on for longer without a line break is no line of a text, a table or JSON rows."""
@@ -53,7 +53,7 @@ class TextLines:
         try:
             stream = self.path.open("rb")
         except FileNotFoundError:
-            raise self._error(" does not exist") from None
+            raise self._error(" does not exist", f"{near_file(self.path)} {self.hint}".strip()) from None
         except OSError as error:
             raise self._error(f" can't be read: {error.strerror}", "Check its permissions.") from error
         # The content decides, not the name: browsers unpack .gz files and keep the name.

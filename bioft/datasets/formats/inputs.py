@@ -11,7 +11,8 @@ from typing import Any
 from bioft.datasets.documents.corpus import AnnotatedText, source as file_source
 from bioft.datasets.formats import annotations, conll
 from bioft.datasets.options import OwnData, PathName
-from bioft.errors import BioftError
+from bioft.errors import BioftError, command_word
+from bioft.hub import pull
 from bioft.storage.files import file_sha256
 from bioft.storage.runs import MANIFEST
 from bioft.storage.text_lines import TextLines, encoding_of, no_text
@@ -36,6 +37,24 @@ NAMES = {
 OF_DOCUMENTS, OF_TABLES = (", ".join(NAMES[kind] for kind in kinds) for kinds in (DOCUMENTS, TABLES))
 STANDOFF = (".ann", ".a1")
 """Endings of files with annotations of a text beside them."""
+_OF_FILES = tuple(
+    [
+        ".csv",
+        ".tsv",
+        ".txt",
+        ".json",
+        ".jsonl",
+        ".parquet",
+        ".xml",
+        ".gz",
+        ".conll",
+        ".iob",
+        ".pubtator",
+        ".xlsx",
+        ".zip",
+    ]
+)
+"""Endings of no dataset's name, so that one who mistypes a path is told so, and the Hub is not asked."""
 _SINGLE = (".xml", ".json", ".biocjson")
 """Endings of files that hold one document each in some folders."""
 _ABSTRACTS = re.compile(r"abstrac(?:t)?s", re.IGNORECASE)
@@ -98,6 +117,11 @@ def tell(path: Path) -> str:
     return "conll" if _is_tagged(lines) else "delimited"
 
 
+def is_hub_name(name: str) -> bool:
+    """Whether what is no file here may be the name of a dataset on the Hub: user/name, but none of a file."""
+    return pull.is_repository_name(name) and not name.lower().endswith(_OF_FILES)
+
+
 def is_parquet(path: Path) -> bool:
     """Whether a file begins as Parquet does."""
     with path.open("rb") as stream:
@@ -113,7 +137,7 @@ def no_documents(path: Path, kind: str) -> str:
     """The message that a file of some format, as `tell` calls it, holds no documents."""
     return (
         f"{path} is {NAMES[kind]}: that holds no documents with entities. Documents are read from {OF_DOCUMENTS}. For "
-        f"texts with labels: bioft build labels {path} --output FOLDER."
+        f"texts with labels: bioft build labels {command_word(path)} --output FOLDER."
     )
 
 
@@ -157,7 +181,11 @@ def _tell_markup(path: Path, text: str) -> str:
     command = "bioft build pubmed" if "pubmedarticle" in text.lower() else "bioft build trials"
     known = "pubmedarticle" in text.lower() or "clinical_study" in start
     root = match[1] if (match := re.search(r"<([A-Za-z][^\s/>]*)", text)) else "?"
-    raise unknown(path, f"XML that is no BioC: its root is <{root[:40]}>", f"Try `{command} {path}`." if known else "")
+    raise unknown(
+        path,
+        f"XML that is no BioC: its root is <{root[:40]}>",
+        f"Try `{command} {command_word(path)}`." if known else "",
+    )
 
 
 def _tell_json(text: str) -> str:

@@ -20,7 +20,7 @@ from bioft.datasets.options import GroupColumn, IdColumn, OwnTable, takes
 from bioft.datasets.splits import IntArray
 from bioft.datasets.texts import corpus, labelled
 from bioft.datasets.texts.labelled import LabelledText
-from bioft.errors import BioftError
+from bioft.errors import BioftError, command_word
 from bioft.storage.text_lines import normalise
 
 MOST_LABELS = 1000
@@ -213,7 +213,9 @@ def _maker(
         name = table.columns[text_places[0]]
         beside = table.find(None, (BESIDE.get(name.lower(), ""),), "", needed=False)
         if beside is not None and beside not in label_places:
-            both = " ".join(f"--text-column {table.columns[its]}" for its in sorted((text_places[0], beside)))
+            both = " ".join(
+                f"--text-column {command_word(table.columns[its])}" for its in sorted((text_places[0], beside))
+            )
             notes.append(f"the text is {name}, without {table.columns[beside]}: {both} takes both")
     make, separator = _text_maker(table, start, asked, text_places), asked.label_separator
     names = [table.columns[place] for place in label_places]

@@ -16,7 +16,7 @@ from bioft.datasets.formats import splits
 from bioft.datasets.formats.tables import Table, text_of
 from bioft.datasets.options import GroupColumn, OwnTable, takes
 from bioft.datasets.splits import check_columns
-from bioft.errors import BioftError
+from bioft.errors import BioftError, command_word
 from bioft.storage.text_lines import normalise
 
 FIRST = (
@@ -179,10 +179,11 @@ def _number(said: str, table: Table, column: int, place: str) -> float:
     if re.fullmatch(r"-?\d+(,\d+)+", said):
         mend = "Write it without the comma, or with a point in its place."
     elif any(letter.isalpha() for letter in said) and said.lower() not in ("nan", "inf", "-inf"):
-        columns = " ".join(f"--text-column {table.columns[its]}" for its in _sides(table)) or "--text-column NAME"
+        columns = " ".join(f"--text-column {command_word(table.columns[its])}" for its in _sides(table))
+        columns = f"{columns or '--text-column NAME'} --label-column {command_word(table.columns[column])}"
         mend = (
             "Write 1 for pairs that belong together, else 0. To learn such words as labels: bioft build labels "
-            f"{table.name} {columns} --label-column {table.columns[column]} --output FOLDER."
+            f"{command_word(table.name)} {columns} --output FOLDER."
         )
     raise BioftError(f"{place}: the score {said[:40]!r} is no number. {mend}")
 

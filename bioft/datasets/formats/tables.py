@@ -17,8 +17,7 @@ from huggingface_hub import HfFileSystem
 
 from bioft.datasets.formats import annotations, inputs
 from bioft.datasets.options import OwnTable, PathName
-from bioft.errors import BioftError, suggestion
-from bioft.hub import pull
+from bioft.errors import BioftError, command_word, suggestion
 from bioft.hub.client import Access, connection
 from bioft.storage import json_text, tables as delimited
 from bioft.storage.text_lines import TextLines
@@ -105,7 +104,7 @@ def read(path: Path, asked: Iterable[str | None], skipped: list[str] | None, *, 
         return _records(path, skipped)
     if kind != "delimited":
         command = "entities" if kind != "dataset" else ""
-        mend = f"For its entities: bioft build {command} {path} --output FOLDER." if command else (
+        mend = f"For its entities: bioft build {command} {command_word(path)} --output FOLDER." if command else (
             "It was built already: give it to a recipe as --dataset."
         )  # fmt: skip
         what = inputs.NAMES.get(kind, "a dataset of bioft")
@@ -304,7 +303,7 @@ def _is_number(cell: str) -> bool:
 
 def is_on_hub(paths: Sequence[PathName]) -> bool:
     """Whether the data that were asked for are no files here, but have a name on the Hub."""
-    return len(paths) == 1 and not Path(paths[0]).exists() and pull.is_repository_name(str(paths[0]))
+    return len(paths) == 1 and not Path(paths[0]).exists() and inputs.is_hub_name(str(paths[0]))
 
 
 def of_hub(
