@@ -1,5 +1,6 @@
 """Every command of docs/own_data.md runs: each dataset is built of a file in its layout, recipes run dry on it."""
 
+import json
 import shlex
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from typer.testing import CliRunner
 
 from bioft.cli import main as cli
 from tests.datasets.formats.test_conll import write as write_conll
+from tests.datasets.formats.test_damaged_own import RECORDS, of_label_studio, write_chemprot
 from tests.datasets.formats.test_documents import documents, write_bioc_xml, write_brat, write_pubtator
 from tests.datasets.formats.test_labels import texts, write
 from tests.datasets.formats.test_pairs import HEADER, genes, scored
@@ -42,6 +44,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write(folder / "held_out.tsv", held_out, ("index", "sentence", "label"))
     notes = [(text, ("a", "a;b", "b")[n % 3], n // 4) for n, text in enumerate(texts(80, "note"))]
     write(folder / "notes.csv", notes, ("text", "labels", "patient"), ",")
+    studio = [of_label_studio(n) for n in range(RECORDS)]
+    (folder / "annotated.json").write_text(json.dumps(studio))
+    for file in write_chemprot(folder / "chemprot").iterdir():
+        file.rename(folder / file.name.replace("own", "chemprot"))
+    papers = [(f"paper {n}", text, n % 2) for n, text in enumerate(texts(80, "paper"))]
+    write(folder / "papers.csv", papers, ("title", "abstract", "label"), ",")
     write(folder / "scored.tsv", scored(), HEADER)
     questions = [(f"what is {i}", f"it is {i}") for i in range(40)]
     write(folder / "questions.csv", questions, ("question", "answer"), ",")

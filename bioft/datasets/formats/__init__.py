@@ -6,14 +6,14 @@ ENTITIES = Source(
     name="entities",
     title="documents with entities",
     build="bioft.datasets.formats.documents:build_entities",
-    purpose="Build entities of your own: PubTator, BioC, CoNLL/IOB, brat, JSONL, or tokens and tags on the Hub.",
+    purpose="Build entities of your own: PubTator, BioC, CoNLL/IOB, brat, JSON, or tokens and tags on the Hub.",
     own=True,
 )
 RELATIONS = Source(
     name="relations",
     title="documents with relations",
     build="bioft.datasets.formats.documents:build_relations",
-    purpose="Build entities and relations of your own: PubTator, BioC, brat or JSONL.",
+    purpose="Build entities and relations of your own: PubTator, BioC, brat, DDI, ChemProt or JSON.",
     own=True,
 )
 LABELS = Source(

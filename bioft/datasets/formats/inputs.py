@@ -37,23 +37,10 @@ NAMES = {
 OF_DOCUMENTS, OF_TABLES = (", ".join(NAMES[kind] for kind in kinds) for kinds in (DOCUMENTS, TABLES))
 STANDOFF = (".ann", ".a1")
 """Endings of files with annotations of a text beside them."""
-_OF_FILES = tuple(
-    [
-        ".csv",
-        ".tsv",
-        ".txt",
-        ".json",
-        ".jsonl",
-        ".parquet",
-        ".xml",
-        ".gz",
-        ".conll",
-        ".iob",
-        ".pubtator",
-        ".xlsx",
-        ".zip",
-    ]
-)
+_OF_FILES = (
+    ".csv", ".tsv", ".txt", ".json", ".jsonl", ".parquet", ".xml", ".gz", ".conll", ".iob", ".pubtator", ".xlsx",
+    ".zip",
+)  # fmt: skip
 """Endings of no dataset's name, so that one who mistypes a path is told so, and the Hub is not asked."""
 _SINGLE = (".xml", ".json", ".biocjson")
 """Endings of files that hold one document each in some folders."""
