@@ -132,7 +132,7 @@ class TextLines:
                 raise self._error(
                     f", line {self.number}: byte 0x{raw[error.start]:02x} at byte {error.start} of "
                     f"the line (byte {offset + error.start} of the unpacked file) is not UTF-8",
-                    "Download the file again, or convert it to UTF-8 (iconv -f latin1 -t utf-8).",
+                    "Download the file again, or convert it to UTF-8 (iconv -f cp1252 -t utf-8).",
                 ) from None
             offset += len(raw)
             yield line.removeprefix("\ufeff")

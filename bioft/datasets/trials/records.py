@@ -254,7 +254,7 @@ def _read_errors(name: str) -> Iterator[None]:
     except UnicodeDecodeError as error:
         raise _BadFileError(
             f"{name}: byte 0x{error.object[error.start]:02x} is not {error.encoding.upper()}. Convert the file "
-            "(iconv -f latin1 -t utf-8)."
+            "(iconv -f cp1252 -t utf-8)."
         ) from None
     except ElementTree.ParseError as error:
         raise _BadFileError(f"{name} is not well-formed XML ({error}). Download it again.") from None
