@@ -280,9 +280,9 @@ def main() -> None:
 def as_text(kept: dict[str, dict[str, Row]]) -> str:
     """All rows as a page, those of each kind of processor as a table."""
     text = (
-        "# Speed\n\nWritten by `make bench` alone (`python tests/benchmarks/run.py --data FOLDER`): ratios of two ways "
-        "by\nturns on one machine with 2 cores, seconds where there is no other way. What was measured once, or by "
-        "hand, is\nin [the notes](NOTES.md).\n"
+        "# Speed\n\nWritten by `make bench` alone (`python tests/benchmarks/run.py --data FOLDER`): ratios of two\n"
+        "ways by turns on one machine with 2 cores, seconds where there is no other way. What was measured once, or\n"
+        "by hand, is in [the notes](NOTES.md).\n"
     )
     for kind, rows in sorted(kept.items()):
         text += f"\n## {kind}\n\n| {' | '.join((*COLUMNS, 'commit')).capitalize()} |\n|{'---|' * (len(COLUMNS) + 1)}\n"
