@@ -65,7 +65,7 @@ def load_causal_lm(
 
     Without `quantization`, for example `nf4()`, plain weights are loaded; those that are not quantized are of `dtype`,
     by default `compute_dtype()`. `attention` is Transformers' `attn_implementation`, by default the one that is fast
-    here. A quantized model is placed on this process's device.
+    here. The model is placed on this process's device, unless FSDP or ZeRO-3 place its parts.
     """
     dtype = dtype or compute_dtype()
     if attention is None and dtype == torch.bfloat16 and not torch.cuda.is_available():
@@ -87,6 +87,8 @@ def load_causal_lm(
         raise BioftError(_missing_model_message(base.id, error)) from error
     if quantization is not None:
         _keep_gradients_of_quantized(model)
+    elif not is_sharded():
+        model.to(local_device())
     tokenizer.padding_side = "right"
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
