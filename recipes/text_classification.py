@@ -116,7 +116,6 @@ def main(
     models.save_encoder(trainer.model, tokenizer, start.base, directory)
     evaluate.write_trained_on(trained_on, directory)
     evaluate.write_predictions(table, baselines, record, directory)
-    evaluate.plot_labels(figures, labels, manifest["rows"]["test"], directory)
     record |= {
         "recipe": "text_classification",
         "preset": preset,

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 UNGATED_PRESET = "default"
+LOCAL = "local folder "
+"""How the source of a base model begins that is a folder."""
 
 
 def resolve_base_model(name_or_path: str, revision: str | None = None) -> BaseModel:
@@ -43,7 +45,7 @@ def resolve_base_model(name_or_path: str, revision: str | None = None) -> BaseMo
         folder = Path(name_or_path).resolve()
         weights = sorted(folder.glob("*.safetensors"))
         digest = file_sha256(*weights) if weights else None
-        return BaseModel(name_or_path, str(folder), None, f"local folder {folder}", None, digest)
+        return BaseModel(name_or_path, str(folder), None, f"{LOCAL}{folder}", None, digest)
     if name_or_path.startswith((".", "/", "~")):
         raise BioftError(f"No model folder at {name_or_path}: give a folder with config.json, or a Hub id.")
     try:
@@ -284,15 +286,20 @@ def save_encoder(model: Any, tokenizer: Any, base: BaseModel, directory: Path) -
 
 def describe(base: BaseModel, model_args: "ModelConfig", model: Any) -> dict[str, Any]:
     """The base model as `run.json` records it; `name_or_path` loads it again."""
-    # Of the base itself: the model around it may have another type and a larger vocabulary.
-    config = AutoConfig.from_pretrained(base.path, revision=base.hub_revision)
-    return {
-        **{key: value for key, value in asdict(base).items() if key != "path"},
+    return described(base) | {
         "name_or_path": model_args.model_name_or_path,
-        "model_type": config.model_type,
-        "vocab_size": config.get_text_config().vocab_size,
         "quantization": "nf4" if getattr(model, "is_loaded_in_4bit", False) else None,
         "dtype": computed_in(model),
+    }
+
+
+def described(base: BaseModel) -> dict[str, Any]:
+    """What records say of a base model whatever is trained on it."""
+    # Of the base itself: the model around it may have another type and a larger vocabulary.
+    config = AutoConfig.from_pretrained(base.path, revision=base.hub_revision)
+    return {key: value for key, value in asdict(base).items() if key != "path"} | {
+        "model_type": config.model_type,
+        "vocab_size": config.get_text_config().vocab_size,
     }
 
 

@@ -1,7 +1,9 @@
 """Predictions made again, by the model, its base and the baselines, beside the stored ones."""
 
 import inspect
+import json
 import math
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
@@ -14,7 +16,7 @@ from bioft.errors import BioftError
 from bioft.metrics.combination import FEW_SHOT
 from bioft.storage.runs import PREDICTIONS, RECORD
 from bioft.task import BASE, FINE_TUNED, Task
-from bioft.verify import checks, drift, findings
+from bioft.verify import checks, drift, files, findings, word
 from bioft.verify.checks import OTHER_ROWS, Run, Tables, plain
 from bioft.verify.findings import SHOWN_ROWS, figure_of
 
@@ -58,6 +60,9 @@ def verify_run(run: Run, data: RecordedData | BioftError) -> None:
     if same_rows or run.task.self_contained:
         checks.check_stored(run, data.splits, fitted)
     run.found.reasons += findings.check_base_model(run.directory, run.record)
+    word.check_base_model(run)
+    word.check_training(run)
+    word.name_what_is_not_checked(run)
     if same_rows:
         check_predictions(run, data.splits, fitted)
 
@@ -81,12 +86,16 @@ def check_predictions(run: Run, dataset: Any, fitted: Tables) -> None:
         run.found.notes.append(
             f"A sample: {drawn:,} of {len(run.table):,} predictions were made again{more} (seed {run.seed}); had "
             f"{min(1.0, 3 / drawn):.1%} of them been false, one would have been found with a probability of 95 %. The "
-            "figures were computed from the stored predictions; base model, baselines and thresholds were not made "
-            "again."
+            "figures were computed from the stored predictions; base model, baselines, thresholds and all else that "
+            "is measured were not made again."
         )
         return
     noise = float(np.sqrt(np.mean(differences["difference"] ** 2)))
     _check_all(run, model, made, dataset, fitted, tolerance)
+    if (check_fitted := run.optional("evaluate", "check_fitted")) is not None:
+        run.found.reasons += check_fitted(run.directory, dataset, run.record)
+    if (plot_data := run.optional("evaluate", "plot_data")) is not None:
+        files.check_plots_of_data(run, lambda place: plot_data(place, model, dataset, run.record))
     if (check_choices := run.optional("evaluate", "check_choices")) is not None:
         reasons, notes = check_choices(model, dataset, run.record, noise if math.isfinite(noise) else 0.0)
         run.found.reasons += reasons
@@ -119,6 +128,11 @@ def _tolerance(run: Run, model: Any, test: Any) -> float:
         run.found.reasons.append(f"The record says that the model computes in {recorded}; it does so in {here}.")
     elif recorded != here:
         run.found.notes.append(f"The run was evaluated in {recorded}; its answers were made again in {here}.")
+    labels, known = run.record.get("labels"), getattr(getattr(network, "config", None), "id2label", None)
+    if labels and known and sorted(labels) != sorted(known.values()):
+        run.found.reasons.append(
+            f"The record names the labels {', '.join(labels)}; the model has {', '.join(known.values())}."
+        )
     coarse = here if here != "float32" else recorded
     if coarse in run.task.score_tolerance:
         return run.task.score_tolerance[coarse]
@@ -244,14 +258,14 @@ def _check_all(run: Run, model: Any, made: pd.DataFrame, dataset: Any, fitted: T
     """Compare figures and comparisons with those of all answers made again: of model, base model and baselines."""
     found = run.found
     found.reasons += _check_figures(run, FINE_TUNED, made, dataset)
-    if BASE in run.recorded:
-        _check_base(run, model, dataset, tolerance)
+    base = _check_base(run, model, dataset, tolerance) if BASE in run.recorded else None
     if (few_shot := run.optional("predict", "predict_few_shot")) is not None and FEW_SHOT in run.recorded:
         fitted = {**fitted, FEW_SHOT: few_shot(model, dataset, run.record, run.words("Few-shot"))}
     for name, table in fitted.items():
         found.reasons += _check_figures(run, name, table, dataset)
         _compare_others(run, name, table, FITTED_TOLERANCE, replace(run.task, **FITTED))
     if run.full:
+        _check_details(run, {FINE_TUNED: made, **({} if base is None else {BASE: base}), **fitted}, dataset)
         table = run.table.assign(**{str(column): made[column].to_numpy() for column in made})
         checks.check_comparisons(run, table, fitted, dataset, "what was made again", exactly=False)
     for name, stated in run.recorded.items():
@@ -264,12 +278,34 @@ def _check_all(run: Run, model: Any, made: pd.DataFrame, dataset: Any, fitted: T
             run.in_part(f"Not measured again, but computed from {PREDICTIONS}: {', '.join(sorted(unmeasured))}.")
 
 
-def _check_base(run: Run, model: Any, dataset: Any, tolerance: float) -> None:
-    """Compare the base model's figures, and its answers where they were stored, with those made again."""
+def _check_details(run: Run, made: Tables, dataset: Any) -> None:
+    """Compare the details on record of every system with those of what it answers now: a few answers may differ."""
+    if (analyses := run.optional("evaluate", "analyses")) is None or "details" not in run.record:
+        return
+    again = json.loads(json.dumps(analyses(made, dataset, run.record).get("details", {})))
+    if wrong := list(_unlike(again, run.record["details"], "details")):
+        run.found.reasons.append(f"{RECORD} states other details than what was made again: {', '.join(wrong)}.")
+
+
+def _unlike(ours: Any, stated: Any, path: str) -> Iterator[str]:
+    """Where numbers differ by more than a few answers explain: shares by .05, counts by 2 %, at least 1."""
+    if isinstance(ours, Mapping) and isinstance(stated, Mapping):
+        for key in ours.keys() & stated.keys():
+            yield from _unlike(ours[key], stated[key], f"{path}.{key}")
+    elif isinstance(ours, int | float) and isinstance(stated, int | float):
+        room = 0.05 if isinstance(ours, float) else max(1.0, 0.02 * ours)
+        if not findings.near(ours, stated, room):
+            yield f"{path} {stated}, not {ours}"
+    elif ours != stated:
+        yield f"{path} {stated}, not {ours}"
+
+
+def _check_base(run: Run, model: Any, dataset: Any, tolerance: float) -> pd.DataFrame | None:
+    """Compare the base model's figures, and its answers if stored, with those made again, which are returned."""
     if (predict_base := run.optional("predict", "predict_base")) is None:
         if BASE not in run.systems:
             run.found.notes.append("The base model's figures were not measured again.")
-        return
+        return None
     table = predict_base(model, dataset, run.record, run.words("Base"))
     reasons = _check_figures(run, BASE, table, dataset)
     others = (name for name in ("torch", "transformers") if run.record["packages"].get(name) != version(name))
@@ -280,6 +316,7 @@ def _check_base(run: Run, model: Any, dataset: Any, tolerance: float) -> None:
     else:
         run.found.reasons += reasons
     _compare_others(run, BASE, table, tolerance, run.task)
+    return table
 
 
 def _check_figures(run: Run, name: str, table: pd.DataFrame, dataset: Any) -> list[str]:
@@ -299,9 +336,26 @@ def _check_figures(run: Run, name: str, table: pd.DataFrame, dataset: Any) -> li
     if outside := [figure for figure in compared if not figure.holds]:
         words = (f"{figure.metric} {findings.number_text(figure.measured)}" for figure in outside)
         reasons.append(f"{name}: outside the recorded intervals: {', '.join(words)}.")
+    # What follows from no stored predictions must be what is measured, but for rounding.
+    follow = {figure.metric for figure in run.found.figures if figure.model == name and figure.stored}
+    if others := [
+        f"{metric} {findings.interval_text(figure)}, not {findings.interval_text(measured[metric])}"
+        for metric, figure in stated.items()
+        if run.full and metric in measured and metric not in follow and not _is_near(figure, measured[metric])
+    ]:
+        reasons.append(f"{name}: not what is measured: {'; '.join(others)}.")
     if run.full and (missing := [metric for metric in measured if metric not in stated]):
         reasons.append(f"{RECORD} leaves out figures of {name}: {', '.join(missing)}.")
     return reasons
+
+
+def _is_near(stated: Mapping[str, Any], measured: Mapping[str, Any]) -> bool:
+    """Whether a figure and its interval are those measured, up to a tenth of the width of that interval."""
+    ends = [measured[end] for end in ("low", "high")]
+    room = checks.NEAR if None in ends else max(checks.NEAR, (ends[1] - ends[0]) / 10)
+    return stated["n"] == measured["n"] and all(
+        findings.near(measured[part], stated[part], room) for part in ("value", "low", "high")
+    )
 
 
 def _compare_with_validation(run: Run, model: Any, dataset: Any) -> None:

@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from bioft.hub import pull
 from bioft.metrics import thresholds
 from bioft.storage import runs
 from bioft.verify.findings import Verification, equal
+from bioft.verify.word import SETTINGS, WORD
 
 MOST_CHARACTERS, MOST_EVENTS, DEEPEST = 1_000_000, 50_000, 20
 """Of a card, and of its metadata, that is read: nested anchors of YAML make a few lines endless."""
@@ -27,24 +29,42 @@ METRIC = re.compile(
     r"(?i)\b(au(?:ro|pr)?c|f1|f-?score|accuracy|precision|recall|mcc|ece|n?dcg|mrr|map|hits|perplexity|sensitivity|"
     r"specificity|p-?value|intervals?|better|worse|score[sd]?)\b"
 )
-SHARE = re.compile(r"(?<![\d.,])(?:0?[.,]\d+|1[.,]0+)(?![\d]*[.,]\d)|\d\s?(?:%|‰|per ?cent\b)|\d\s?/\s?10+\b")
-IMAGE = re.compile(r"(?i)!\[|<(?:img|svg|picture|iframe|object|embed|video)\b|data:image")
-UNVERIFIED = (
-    *("name", "preset", "recipe", "hardware", "base_model", "bioft", "packages", "python", "dataset"),
-    *("created", "labels", "relations", "scoring", "command", "training", "joint"),
+NAMED = re.compile(
+    r"(?i)\b(au(?:ro|pr)?c|f1|accuracy|precision|recall|mcc|ece|n?dcg|mrr|map|hits|perplexity|sensitivity|specificity)\b"
 )
-"""The fields of the record whose words stand on the card, though no evaluation says whether they are so."""
+"""Those of them that name nothing but a result."""
+SHARE = re.compile(
+    r"(?<![\d.,])(?:0?[.,]\d+|1[.,]0+)(?![\d]*[.,]\d)|\d\s?(?:%|‰|per ?cent\b|pct\b)|\d\s?/\s?10+\b|"
+    r"(?i:\d\s(?:out\s)?(?:of|in)\s(?:every\s|an?\s|all\s)?(?:10+|hundred|ten|thousand)\b)"
+)
+IMAGE = re.compile(
+    r"(?i)!\[|data:image|url\(|"
+    r"<(?:img|image|svg|picture|iframe|object|embed|video|audio|canvas|input|style|script|link|table|t[rdh])\b"
+)
+LOOKALIKES = str.maketrans(
+    "АВЕКМНОРСТУХаеорсухіјѕΑΒΕΖΗΙΚΜΝΟΡΤΥΧο·∙⋅․‧٫、٪",
+    "ABEKMHOPCTYXaeopcyxijsABEZHIKMNOPTYXo......,%",
+)
+"""Letters, points and signs that look like others."""
+UNVERIFIED = WORD - {"log_history"} | SETTINGS | {"base_model"}
+"""The fields of the record that no evaluation shows to be so."""
+NOTED = 4
+"""The first schema of records that hold every note that follows from them."""
 
 
 def check_card(directory: Path, record: dict[str, Any], found: Verification) -> None:
     """Compare everything that the card states with what its record gives."""
-    for path, value in _texts({name: record.get(name) for name in UNVERIFIED}):
-        if METRIC.search(value) and SHARE.search(value):
+    for path, value in _texts({name: record.get(name) for name in sorted({*UNVERIFIED, "dataset"})}):
+        named = NAMED.search(path.replace("_", " ").replace(".", " ")) and not path.startswith("dataset")
+        if (METRIC.search(value) and SHARE.search(value)) or (named and re.fullmatch(r"-?[\d.e-]+", value)):
             found.reasons.append(f"{runs.RECORD} states a figure where none belongs: {path} is {_quoted([value])}.")
     _check_eval_results(directory, record, found)
-    if other := [note for note in record.get("notes") or () if note not in _notes(record)]:
-        quoted = _quoted(list(map(str, other)))
-        found.reasons.append(f"{runs.RECORD} has notes that do not follow from it: {quoted}.")
+    if other := [note for note in record.get("notes") or () if note not in notes_of(record)]:
+        words = _quoted(list(map(str, other)))
+        found.reasons.append(f"{runs.RECORD} has notes that do not follow from it: {words}.")
+    missing = [note for note in notes_of(record) if note not in (record.get("notes") or ())]
+    if missing and int(record["schema_version"]) >= NOTED:
+        found.reasons.append(f"{runs.RECORD} leaves out notes that follow from it: {_quoted(missing)}.")
     try:
         text = (directory / runs.CARD).read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -61,6 +81,8 @@ def check_card(directory: Path, record: dict[str, Any], found: Verification) -> 
     except (ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
         found.reasons.append(f"The metadata of the card can't be read: {' '.join(str(error).split())}")
         return
+    block = REGEX_YAML_BLOCK.search(text)
+    _check_index(yaml.safe_load(block[2])["model-index"] if block and metadata.eval_results else [], found)
     _check_metadata(metadata, ModelCard(expected).data, found)
     _check_text(_body(text), _body(expected), found, strictly=int(record["schema_version"]) >= 3)
 
@@ -78,8 +100,8 @@ def _check_eval_results(directory: Path, record: dict[str, Any], found: Verifica
         found.reasons.append(f"Results that {runs.RECORD} does not give are in {', '.join(sorted(names))}.")
 
 
-def _notes(record: Mapping[str, Any]) -> list[str]:
-    """What recipes note of a record: thresholds that validation did not choose, the context of prompts, cut texts."""
+def notes_of(record: Mapping[str, Any]) -> list[str]:
+    """What recipes note of a record: which thresholds validation did not choose, context of prompts, cut texts."""
     chosen: dict[str, Any] = {}
     notes: list[str | None] = []
     for place in ("scoring", "relations", "classifier"):
@@ -110,13 +132,19 @@ def _check_simple(card: str) -> None:
             raise ValueError("they are nested too deeply, or too long.")
 
 
+def _check_index(index: Sequence[Mapping[str, Any]], found: Verification) -> None:
+    """Whether a model-index has results of one model, and nothing beside: of others huggingface_hub reads nothing."""
+    if len(index) > 1 or any(entry.keys() - {"name", "results"} for entry in index):
+        found.reasons.append("The card's metadata state results of other models, or what no model-index has.")
+
+
 def _check_metadata(stated: Any, recorded: Any, found: Verification) -> None:
     """Compare base model, data, figures and all else in the metadata of two cards."""
     ours, theirs = recorded.to_dict(), stated.to_dict()
     changed = [key for key in sorted({*ours, *theirs} - {"model-index"}) if not equal(theirs.get(key), ours.get(key))]
     for key in changed:
         words = f"The card's metadata name {key} {theirs.get(key)}; {runs.RECORD} gives {ours.get(key)}."
-        serious = key == "base_model" or _states_figure(str(theirs.get(key, "")))
+        serious = key in ("base_model", "datasets") or _states_figure(f"{key.replace('_', ' ')} {theirs.get(key, '')}")
         (found.reasons if serious else found.notes).append(words)
     figures, known = _indexed_figures(stated), _indexed_figures(recorded)
     for figure in figures:
@@ -134,10 +162,17 @@ def _check_text(text: str, expected: str, found: Verification, *, strictly: bool
 
     Cards of earlier versions have other words around their figures: of these only the results are compared.
     """
-    ours = set(_lines(expected))
-    added = [line for line in _lines(text) if line not in ours]
+    ours = {*_lines(expected), *_lines(expected, comments=True)}
+    # What stands in comments is shown by some readers, as amid code.
+    shown = list(dict.fromkeys([*_lines(text), *_lines(text, comments=True)]))
+    added = [line for line in shown if line not in ours]
     results = set(_result_lines(text)) - set(_result_lines(expected))
     foreign = [line for line in added if line in results or (strictly and _states_figure(line))]
+    foreign += [
+        f"{one} {other}"
+        for one, other in pairwise(added if strictly else ())
+        if NAMED.search(_plain(one)[-30:]) and re.match(r"\W*\w{0,4}\W*\d", _plain(other))
+    ]
     if foreign:
         found.reasons.append(f"The card's results are not those of {runs.RECORD}: {_quoted(foreign)}.")
     if missing := ours - set(_lines(text)):
@@ -152,15 +187,32 @@ def _check_text(text: str, expected: str, found: Verification, *, strictly: bool
 
 def _states_figure(line: str) -> bool:
     """Whether a line looks as if it stated a result: a share, a metric with a number, a row of a table, a plot."""
-    without_metrics = METRIC.sub("", line)
-    numbered = METRIC.search(line) is not None and re.search(r"\d", without_metrics) is not None
-    return bool(line.startswith("|") or IMAGE.search(line) or SHARE.search(line) or numbered)
+    plain = _plain(line)
+    untagged = re.sub(r"</?[a-zA-Z][^<>]*>", "", plain)
+    squeezed = re.sub(r"\]\([^()]*\)|[^\w\s.,%‰/]|_", "", untagged)
+    without_metrics = METRIC.sub("", untagged)
+    numbered = METRIC.search(untagged) is not None and re.search(r"\d", without_metrics) is not None
+    in_table = plain.startswith("|") or ("|" in plain and re.search(r"\d", plain) is not None)
+    hidden = re.search(r"(?<![\w.,])0?[.,]\d", squeezed) or re.search(r"\d\s?[%‰]", squeezed)
+    return bool(in_table or IMAGE.search(line) or SHARE.search(untagged) or SHARE.search(plain) or hidden or numbered)
 
 
-def _lines(body: str) -> list[str]:
-    """The lines of Markdown as a reader sees them: without comments, mark-up inside numbers, and hidden characters."""
-    body = html.unescape(re.sub(r"<!--.*?(-->|\Z)", "", body, flags=re.DOTALL))
-    body = "".join(each for each in unicodedata.normalize("NFKC", body) if unicodedata.category(each) != "Cf")
+def _plain(line: str) -> str:
+    """A line with Latin letters, digits and points in the place of those that look like them."""
+    return "".join(str(unicodedata.digit(each, each)) for each in line.translate(LOOKALIKES))
+
+
+def _lines(body: str, *, comments: bool = False) -> list[str]:
+    """The lines of Markdown as a reader sees them: without comments, mark-up inside numbers, and hidden characters.
+
+    With `comments` what stands in these is taken for text.
+    """
+    body = re.sub(r"<!--+>?|--+!?>", " ", body) if comments else re.sub(r"<!--.*?(-->|\Z)", "", body, flags=re.DOTALL)
+    body = re.sub(r"<[^<>]*>", lambda tag: tag[0].replace("\n", " "), html.unescape(body))
+    body = re.sub(r"(?<=[\d.,])[\u2000-\u200a\u202f\u205f]+(?=[\d.,%])", "", body)
+    body = "".join(
+        each for each in unicodedata.normalize("NFKC", body) if unicodedata.category(each) not in ("Cf", "Mn", "Me")
+    )
     body = re.sub(r"[*`\\]|(?<=[\d.,])_+|_+(?=[\d.,])|</?\w[^<>]{0,20}>(?=[\d.,%])", "", body)
     body = re.sub(r"([\d.,])[ \t]*\n[ \t]*(?=[.,]?\d+[ \t]*$)", r"\1", body, flags=re.MULTILINE)
     return [line for each in body.splitlines() if (line := " ".join(each.split()))]
@@ -173,13 +225,14 @@ def _indexed_figures(metadata: Any) -> list[tuple[Any, ...]]:
             *(each.metric_type, each.metric_name, each.metric_value),
             *((each.metric_args or {}).get(key) for key in ("low", "high", "n")),
             *(each.dataset_type, each.dataset_split, each.dataset_revision),
+            sorted((name, str(its)) for name, its in vars(each).items() if its is not None),
         )
         for each in metadata.get("eval_results") or []
     ]
 
 
 def _words(figure: tuple[Any, ...]) -> str:
-    _, name, value, low, high, n, dataset, split, _ = figure
+    _, name, value, low, high, n, dataset, split, *_ = figure
     return f"{name} {value} [{low}, {high}] of {n} on {dataset}, {split}"
 
 
@@ -199,8 +252,8 @@ def _result_lines(body: str) -> list[str]:
 
 def _texts(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
     """The texts in a part of the record, each with its place."""
-    if isinstance(value, str):
-        yield path, value
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        yield path, str(value)
     items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
     for key, its in items:
         yield from _texts(its, f"{path}.{key}".lstrip("."))

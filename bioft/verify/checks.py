@@ -6,7 +6,7 @@ What a task's predictions are, which figures follow from them and how they are m
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -37,8 +37,11 @@ AUDITED_SINCE = {"entity_surface": 4, "relation_surface": 4, "pair_surface": 4}
 """The schema of records from which on a part of an audit is in them."""
 AVERAGES = 4
 """The first schema of records whose intervals of macro averages know how few examples their parts have."""
-PRINTED = ("comparison", "added", "by_neighbour", "pair_similarity")
-"""What of a record its card prints as a result, and some tasks do not have."""
+RESULTS = {
+    *("comparison", "added", "by_neighbour", "pair_similarity", "memorisation", "adaptation", "macro_comparison"),
+    *("details", "error_analysis", "relation_error_analysis"),
+}
+"""What a record holds as a result beside figures, and some tasks do not have."""
 OF_THE_RUN = {"hub", "evaluated_on", "max_train_pairs"}
 """What a record says of its dataset that no manifest does."""
 OTHER_ROWS = f"The rows of {PREDICTIONS} are not those of the test split."
@@ -60,6 +63,8 @@ class Run:
     sample: int | None = None
     seed: int = 0
     progress: bool = False
+    computed: set[str] = field(default_factory=set)
+    """The parts of the record that its predictions give."""
 
     @property
     def full(self) -> bool:
@@ -189,11 +194,16 @@ def check_analyses(run: Run, tables: Tables, dataset: Any) -> None:
     if (analyses := run.optional("evaluate", "analyses")) is None:
         return
     for key, analysis in analyses(tables, dataset, run.record).items():
+        run.computed.add(key)
         ours, stated = json.loads(json.dumps(analysis)), run.record.get(key)
         other = findings.differing(ours, stated, path=key)
-        # Details are compared as far as the answers of each system are stored.
+        # Details are compared as far as the answers of each system are stored, and hold nothing but systems beside.
         if not other and key != "details":
             other = findings.differing(stated, ours, path=key) and "more than that"
+        elif not other:
+            systems = {"base", *run.recorded}
+            more = [place for place in findings.added(ours, stated, key) if place.rpartition(".")[2] not in systems]
+            other = f"{', '.join(more)} more than that" if more else ""
         if other:
             run.found.reasons.append(f"{RECORD} analyses its predictions in another way than they give: {other}.")
 
@@ -211,11 +221,7 @@ def check_comparisons(
 ) -> None:
     """Compare the comparisons on record, sentence and all, with those of predictions; or else their conclusions."""
     compared = run.of_task("evaluate", "comparisons")(table, baselines, dataset, run.record)
-    # Correlations are of pairs with scores, whose task checks them itself.
-    known = {*compared, *(["pair_similarity"] if "score" in run.task.other_columns else [])}
-    others = [key for key in PRINTED if run.record.get(key) and key not in known]
-    if others and dataset is not None and source == PREDICTIONS:
-        run.found.reasons.append(f"{RECORD} states results that {run.task.name} does not give: {', '.join(others)}.")
+    run.computed.update(compared)
     for key, ours in compared.items():
         stated = run.record.get(key) or {}
         if exactly:
@@ -270,6 +276,7 @@ def check_data(run: Run, data: RecordedData) -> bool:
     other = findings.differing(described, stated, earlier=not run.full)
     if other := other or _more(run, described, stated):
         found.reasons.append(f"The record describes its data in another way than they are: {other}.")
+    _check_sources(run, data.manifest)
     for split, counts in (data.manifest.get("rows") or {}).items():
         rows = data.splits.get(split)
         if not isinstance(rows, Dataset):  # names are asked for in the place of pairs
@@ -323,6 +330,17 @@ def _described(manifest: Mapping[str, Any]) -> dict[str, Any]:
 def _without_places(dataset: Mapping[str, Any]) -> dict[str, Any]:
     sources = [{key: its for key, its in one.items() if key not in ("name", "url")} for one in dataset["sources"]]
     return {key: its for key, its in dataset.items() if key not in OF_THE_RUN} | {"sources": sources}
+
+
+def _check_sources(run: Run, manifest: Mapping[str, Any]) -> None:
+    """Compare where the record says that its sources come from; a file may have another name here."""
+    for stated, ours in zip(run.record["dataset"]["sources"], manifest["sources"], strict=False):
+        if (url := stated.get("url")) and url != ours.get("url"):
+            run.found.reasons.append(f"The record says that {stated['name']} comes from {url}, not {ours.get('url')}.")
+        if (name := Path(stated["name"]).name) != Path(ours["name"]).name:
+            run.found.notes.append(
+                f"What the record calls {name} is {Path(ours['name']).name} here: it is the same file."
+            )
 
 
 def _more(run: Run, ours: Any, stated: Any) -> str:

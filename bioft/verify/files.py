@@ -1,8 +1,9 @@
 """Whether a run's files are those of its record, and whether a loader would read others in their place."""
 
+import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,23 @@ from bioft.hub import checks as hub_checks, pull
 from bioft.storage import runs
 from bioft.storage.parquet import check_parquet
 from bioft.task import Task
+from bioft.verify.checks import Run
 from bioft.verify.findings import Verification
 
 WHOLE = ("model.safetensors", "model.safetensors.index.json")
+TRACKED = re.compile(r"runs/(.*/)?events\.out\.tfevents\.[^/]*$")
+"""What a tracker writes beside a run."""
 NOT_LOADED = frozenset({".md", ".png", ".svg", ".jpg", ".pdf", ".html", ".css", ".csv", ".parquet", ".yaml", ".log"})
 """What no library loads as a model, a tokenizer or code."""
+KNOWN = re.compile(
+    r"(\d\w*/)?[\w.-]+\.safetensors(\.index\.json)?|"
+    r"(\d\w*/)?(config|(adapter|generation|sentence_bert|tokenizer|preprocessor)_config|config_sentence_transformers|"
+    r"modules|tokenizer|special_tokens_map|added_tokens|vocab)\.json|(vocab|merges)\.txt|"
+    r"(sentencepiece\.bpe|spiece|tokenizer)\.model|chat_template\.jinja|"
+    r"(concepts|context|alignment_scorer(_without_encoder)?)\.json|classification_report\.txt|config\.yaml|"
+    r"(predictions(_end_to_end)?|trained_on)\.parquet|plots/[\w.-]+"
+)
+"""The files that recipes write, of which models are made or which are compared."""
 OURS = frozenset({runs.RECORD, *hub_checks.UNLISTED, pull.ORIGIN, ".gitattributes", ".gitignore", "LICENSE"})
 
 
@@ -37,6 +50,8 @@ def check_files(directory: Path, record: dict[str, Any], found: Verification) ->
         )
     if others := [name for name in unlisted if name not in loaded]:
         found.notes.append(f"Files that {runs.RECORD} does not list were not checked: {', '.join(others)}.")
+    if extra := sorted(name for name in listed if not KNOWN.fullmatch(name)):
+        found.notes.append(f"Files that no recipe writes were not checked: {', '.join(extra)}.")
     if hub_checks.ADAPTER_CONFIG in listed and (both := [name for name in WHOLE if name in listed]):
         found.reasons.append(f"The run has an adapter and a whole model ({both[0]}): which is loaded is left open.")
     for check in (hub_checks.check_no_remote_code, hub_checks.check_no_pickles):
@@ -53,7 +68,7 @@ def _names(directory: Path) -> Iterator[str]:
     """The files in a run directory, of one from the Hub also those that were not fetched; no leftovers of training."""
     here = (path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file())
     for name in (*here, *pull.unlisted(directory)):
-        if not name.startswith("runs/") and not runs.RESUMPTION.match(name):
+        if not TRACKED.match(name) and not runs.RESUMPTION.match(name):
             yield name
 
 
@@ -68,13 +83,32 @@ def check_plots(directory: Path, record: dict[str, Any], task: Task, found: Veri
         drawn = [name for name in listed if (Path(place) / name).is_file()]
         others = [name for name in drawn if (Path(place) / name).read_bytes() != (directory / name).read_bytes()]
     if others and not any(name.endswith(".svg") for name in listed):
-        found.best = "verified in part"
         found.notes.append("Its plots are of an earlier bioft, which had no SVG files, or they are false.")
     elif others and record["packages"].get("matplotlib") == version("matplotlib"):
         found.reasons.append(f"Plots are not those that the record gives: {', '.join(others)}.")
         others = []
-    if unchecked := sorted({*others, *(set(listed) - set(drawn))}):
-        found.notes.append(f"Plots that were not checked: {', '.join(unchecked)}.")
+    found.plots = sorted({*others, *(set(listed) - set(drawn))})
+
+
+def check_plots_of_data(run: Run, draw_again: Callable[[Path], None]) -> None:
+    """Draw those plots again that data and models give; of cosines, which rounding may move over the edge of a bar."""
+    with tempfile.TemporaryDirectory() as place:
+        (Path(place) / "plots").mkdir()
+        if run.found.plots:
+            draw_again(Path(place))
+        run.found.plots = [
+            name
+            for name in run.found.plots
+            if not (Path(place) / name).is_file()
+            or (Path(place) / name).read_bytes() != (run.directory / name).read_bytes()
+        ]
+
+
+def name_plots(found: Verification) -> None:
+    """Say which plots were not checked: a picture that may be false is not verified."""
+    if found.plots:
+        found.best = "verified in part"
+        found.notes.append(f"Plots that were not checked: {', '.join(found.plots)}.")
 
 
 def draw(place: Path, record: dict[str, Any], task: Task) -> None:

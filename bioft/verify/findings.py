@@ -83,6 +83,10 @@ class Verification:
     """What it is at most, if there are no reasons; a note says why."""
     reasons: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    not_checked: list[str] = field(default_factory=list)
+    """What the run says that no evaluation shows: it is the publisher's word."""
+    plots: list[str] = field(default_factory=list)
+    """Those that were not drawn again, so far."""
     figures: list[Figure] = field(default_factory=list)
     predictions: PredictionCheck | None = None
 
@@ -98,7 +102,7 @@ class Verification:
     def to_json(self) -> dict[str, Any]:
         """Everything as JSON; each figure says whether it holds and whether it is equal."""
         figures = [asdict(figure) | {"holds": figure.holds, "equal": figure.equal} for figure in self.figures]
-        return {key: its for key, its in asdict(self).items() if key != "best"} | {"figures": figures}
+        return {key: its for key, its in asdict(self).items() if key not in ("best", "plots")} | {"figures": figures}
 
 
 def check_base_model(directory: Path, record: Mapping[str, Any]) -> list[str]:

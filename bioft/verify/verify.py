@@ -20,8 +20,8 @@ from bioft.hub.client import AccessOptions
 from bioft.storage import runs
 from bioft.verify import again, checks
 from bioft.verify.card import check_card
-from bioft.verify.files import check_files, check_plots
-from bioft.verify.findings import Status, Verification, print_figures, print_verdict
+from bioft.verify.files import check_files, check_plots, name_plots
+from bioft.verify.findings import Status, Verification, clean, print_figures, print_verdict
 
 EXIT_CODES: dict[Status, int] = {
     "verified": 0,
@@ -75,7 +75,11 @@ def verify(
             raise
         except BioftError as error:
             data = error
+        if dataset_path is not None and (on_hub := record["dataset"].get("hub")):
+            found.best = "verified in part"
+            found.notes.append(f"Whether the data are those of {on_hub['id']} on the Hub was not checked.")
         again.verify_run(run, data)
+        name_plots(found)
         found.status = "not reproduced" if found.reasons else found.best
     except (ChangedFilesError, LeakageError) as error:
         found.reasons.append(str(error))
@@ -103,6 +107,10 @@ def print_verification(found: Verification, console: Console | None = None) -> N
             + f"; largest difference {made.max_difference:.2g}, allowed {made.tolerance:g}; "
             f"{made.label_flips:,} with another answer.",
             highlight=False,
+        )
+    if found.not_checked:
+        console.print(
+            Text(clean(f"Not checked, the publisher's word: {'; '.join(found.not_checked)}.")), soft_wrap=True
         )
     where = f"{found.name}, commit {found.revision}" if found.revision else found.name
     if made is not None and made.compared < made.total:

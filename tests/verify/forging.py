@@ -24,6 +24,7 @@ from bioft.task import BASE, FINE_TUNED
 from bioft.tasks.relations import predict as relation_prediction
 from bioft.tasks.text_labels import evaluate as text_evaluation
 from bioft.verify import checks, files
+from bioft.verify.card import notes_of
 from bioft.verify.findings import Verification
 
 GOLDEN = Path("tests/golden")
@@ -144,10 +145,10 @@ def choose_by_rule(run: checks.Run, splits: Any) -> None:
     """Thresholds as the recipes choose them now: .5, for the validation splits of the golden runs are small."""
     record, evaluate = run.record, tasks.part(run.task, "evaluate")
     if "scoring" in record:
-        default = {"threshold": 0.5, "base_model_threshold": 0.5}
-        others = dict.fromkeys(evaluate.baseline_names(record), 0.5)  # type: ignore[union-attr]
         rule = evaluate.threshold_chosen_on(splits)  # type: ignore[union-attr]
-        record["scoring"] |= default | {"baseline_thresholds": others, "threshold_chosen_on": rule}
+        record["scoring"] |= {"threshold": 0.5, "base_model_threshold": 0.5, "threshold_chosen_on": rule}
+        others = dict.fromkeys(evaluate.baseline_names(record), 0.5)  # type: ignore[union-attr]
+        record["scoring"]["baseline_thresholds"] = others
     if "classifier" in record:
         rules = evaluate.chosen_on(splits, record["labels"]).values()  # type: ignore[union-attr]
         record["classifier"] |= {"thresholds_chosen_on": list(rules), "thresholds": [0.5] * len(record["labels"])}
@@ -157,6 +158,7 @@ def choose_by_rule(run: checks.Run, splits: Any) -> None:
         rule = relation_prediction.threshold_chosen_on(splits["validation"].to_list(), arguments)
         record["relations"] |= {"threshold": 0.5, "threshold_chosen_on": rule}
         assert rule != "validation"
+    record["notes"] = notes_of(record)
 
 
 def store_predictions(

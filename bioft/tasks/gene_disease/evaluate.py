@@ -29,6 +29,8 @@ SHOWN = {"auroc": "AUROC", "accuracy": "Accuracy", "f1": "F1", "auprc": "AUPRC",
 NEAREST, OTHERS = 10, 5
 """Of the genes on either side by number of associations, from how many the memorisation probe draws how many."""
 PROBE_TOLERANCE = 0.02
+MEASURED = ("memorisation",)
+"""What of a record `check_choices` measures again."""
 WITHOUT_THRESHOLD = ("auroc", "auprc", "ece")
 Scores = Mapping[str, np.ndarray]
 """Of a model, by split, shape `(n,)`."""
@@ -158,22 +160,30 @@ def check_choices(model: Any, dataset: DatasetDict, record: Mapping[str, Any], n
     """
     from bioft.tasks.gene_disease.predict import score_pairs
 
+    (language_model, prompts, _), rows = model, dataset["validation"]
+    reasons = _check_scoring(prompts, dataset, record)
+    with language_model.disable_adapter():
+        reasons += _check_memorisation(language_model, prompts.tokenizer, dataset, record)
+    texts = prompts.context["texts"]["gene"] if prompts.context else {}
+    own = f"The texts of {len(texts):,} genes in {context.FILE} are the publisher's own, and compared with nothing."
+    notes = [own] if texts else []
     stated, rule, recorded = record["scoring"]["threshold_chosen_on"], threshold_chosen_on(dataset), thresholds(record)
     if is_other_rule(stated, rule, record):
-        return [f"What chose the thresholds is said to be: {stated}; by the validation split it is: {rule}."], []
+        return [f"What chose the thresholds is said to be: {stated}; by the validation split it is: {rule}."], notes
     if stated != choosing.VALIDATION:
         others = [name for name, its in recorded.items() if its != choosing.DEFAULT]
-        return [f"{name}: the threshold is not .5, which the record says it is." for name in others], []
-    (language_model, prompts, _), rows = model, dataset["validation"]
+        reasons += [f"{name}: the threshold is not .5, which the record says it is." for name in others]
+        if "combination" in record["scoring"]:
+            reasons.append("The record weighs the model beside all baselines, though validation is too small to.")
+        return reasons, notes
     scores = {FINE_TUNED: score_pairs(language_model, prompts, rows)}
     with language_model.disable_adapter():
         scores[BASE] = score_pairs(language_model, prompts, rows)
         if n := record["scoring"].get("few_shot"):
             few_shot = prompts.with_shots(dataset["train"], n, language_model.config)
             scores[combination.FEW_SHOT] = score_pairs(language_model, few_shot, rows)
-        differing = _check_memorisation(language_model, prompts.tokenizer, dataset, record)
     scores |= {name: its["validation"] for name, its in fit_baselines(dataset, record)}
-    labels, reasons = labels_of(rows), differing
+    labels = labels_of(rows)
     for name in scores.keys() & recorded.keys():
         its_noise = noise if name in (FINE_TUNED, BASE, combination.FEW_SHOT) else 0.0
         best = choosing.most_accurate_threshold(labels, scores[name])
@@ -195,9 +205,26 @@ def check_choices(model: Any, dataset: DatasetDict, record: Mapping[str, Any], n
         reasons.append("Validation does not give the recorded threshold of the model beside all baselines.")
     elif recorded_weights is None and combination.TOGETHER in scores:
         reasons.append("The record does not say what the model adds to all baselines.")
-    texts = prompts.context["texts"]["gene"] if prompts.context else {}
-    own = f"The texts of {len(texts):,} genes in {context.FILE} are the publisher's own, and compared with nothing."
-    return sorted(reasons), [own] if texts else []
+    return sorted(reasons), notes
+
+
+def _check_scoring(prompts: PairPrompts, dataset: DatasetDict, record: Mapping[str, Any]) -> list[str]:
+    """Whether the record describes prompts, answers and what has a threshold as they are."""
+    stated = record["scoring"]
+    prompts.describe(DatasetDict({**dataset, "train": _trained_on(dataset, record)}))
+    known = {name: its for name, its in thresholds(record).items() if name in (FINE_TUNED, BASE)}
+    known |= {name: stated["baseline_thresholds"].get(name) for name in baseline_names(record)}
+    ours = describe_scoring(prompts, known, stated["threshold_chosen_on"], stated.get("few_shot", 0))
+    ours |= {key: its for key, its in stated.items() if key == "combination"}
+    # Earlier records have no words of the prompt.
+    others = [
+        key for key in {**ours, **stated} if ours.get(key) != stated.get(key) and (key in stated or key != "prompt")
+    ]
+    return (
+        [f"The record describes how pairs are scored in another way than it is: {', '.join(others)}."]
+        if others
+        else []
+    )
 
 
 def write_predictions(
@@ -269,13 +296,17 @@ def memorisation(model: Any, tokenizer: Any, dataset: DatasetDict, n: int) -> di
     figures = estimates.nest(
         estimates.figures(estimates.Measured(measured, len(drawn), pairs_share(drawn))) | {"n": len(drawn)}
     )
-    likelier, completed = (report.interval_text(figures[name]) for name in measured)
-    sentence = (
-        f"Has the base model read the data? Asked for the gene of {len(drawn):,} associations, it finds it likelier "
-        f"than one with as many associations in {likelier} of cases (chance: .500), and completes its symbol in "
-        f"{completed}."
+    return figures | {"sentence": _in_words(figures)}
+
+
+def _in_words(figures: Mapping[str, Any]) -> str:
+    """What the probe found, in a sentence."""
+    likelier, completed = (report.interval_text(figures[name]) for name in ("likelier", "completed"))
+    return (
+        f"Has the base model read the data? Asked for the gene of {figures['likelier']['n']:,} associations, it finds "
+        f"it likelier than one with as many associations in {likelier} of cases (chance: .500), and completes its "
+        f"symbol in {completed}."
     )
-    return figures | {"sentence": sentence}
 
 
 def _check_memorisation(model: Any, tokenizer: Any, dataset: DatasetDict, record: Mapping[str, Any]) -> list[str]:
@@ -283,9 +314,12 @@ def _check_memorisation(model: Any, tokenizer: Any, dataset: DatasetDict, record
         return []
     splits = DatasetDict({**dataset, "train": _trained_on(dataset, record)})
     again = memorisation(model, tokenizer, splits, stated["likelier"]["n"])
-    off = max(abs(again[name]["value"] - stated[name]["value"]) for name in ("likelier", "completed"))
-    same = off > 0 or again["sentence"] == stated["sentence"]
-    return [] if off <= PROBE_TOLERANCE and same else [f"The memorisation probe gives: {again['sentence']}"]
+    same = stated.keys() == again.keys() and stated["sentence"] == _in_words(stated)
+    for name in again.keys() - {"sentence"} if same else ():
+        parts = again[name]
+        same = same and stated[name].keys() == parts.keys()
+        same = same and all(abs(its - stated[name][part]) <= PROBE_TOLERANCE for part, its in parts.items())
+    return [] if same else [f"The memorisation probe gives: {again['sentence']}"]
 
 
 def labels_of(rows: Dataset) -> np.ndarray:

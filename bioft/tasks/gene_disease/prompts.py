@@ -105,11 +105,16 @@ class PairPrompts:
         """
         if max_length is not None and len(dataset["train"]):
             self._make_fit(dataset["train"], max_length)
+        if (described := self.describe(dataset)) is not None:
+            contexts.note(described, record)
+
+    def describe(self, dataset: "DatasetDict") -> dict[str, Any] | None:
+        """What the record says of the context, from then on as `described` too; None without one."""
         if self.context is not None:
             fitted = (each for rows in dataset.values() for each in self._fitted(_pairs_of(rows)))
             cut = sum(most < self.context["most"] for _, _, most in fitted)
             self.described = contexts.described(self.context, dataset, cut)
-            contexts.note(self.described, record)
+        return self.described
 
     def _make_fit(self, pairs: "Dataset", max_length: int) -> None:
         bare = [self.prompt(*pair) for pair in _pairs_of(pairs)]

@@ -66,6 +66,9 @@ def test_rows(dataset: DatasetDict) -> pd.DataFrame:
     return pd.DataFrame({"id": list(test["document_id"]), "label": mentions, "relation_label": related})
 
 
+check_files = relation_evaluation.check_files
+
+
 def baselines(dataset: DatasetDict, record: Record, progress: bool = False) -> dict[str, pd.DataFrame]:
     """What each baseline for what the trained heads do finds in the test split: predictions tables."""
     heads = heads_of(record)

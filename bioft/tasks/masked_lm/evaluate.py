@@ -23,6 +23,7 @@ from bioft.models import base as models
 from bioft.models.batches import batches_by_length, evaluating
 from bioft.models.progress import track
 from bioft.task import BASE
+from bioft.tasks.choices import Checked
 from bioft.tasks.masked_lm import packing
 from bioft.tasks.masked_lm.answers import COUNTS, systems
 from bioft.tasks.masked_lm.masking import NOT_PREDICTED, MaskingCollator, collator_for
@@ -130,6 +131,19 @@ def audit(dataset: DatasetDict, record: Mapping[str, Any]) -> dict[str, Any]:
 def baseline_names(record: Mapping[str, Any]) -> list[str]:
     """The baselines that every run has."""
     return ["frequency"]
+
+
+def check_choices(model: Any, dataset: DatasetDict, record: Mapping[str, Any], noise: float) -> Checked:
+    """Whether the share of masked tokens, and what of the base model's head is new, are as the record says."""
+    from bioft.tasks.masked_lm.models import load_masked_lm
+
+    reasons, masking = [], record["masking"]
+    if masking["evaluated_share"] != PROBABILITY:
+        reasons.append(f"Of the test tokens {PROBABILITY:.0%} are masked, not {masking['evaluated_share']:.0%}.")
+    *_, new = load_masked_lm(models.resolve_recorded(record["base_model"]), masking["block_length"])
+    if sorted(new) != sorted(record.get("new_head") or []):
+        reasons.append(f"Of the base model's head {', '.join(new) or 'nothing'} is new, other than the record says.")
+    return reasons, []
 
 
 def test_rows(dataset: DatasetDict) -> pd.DataFrame:

@@ -18,7 +18,8 @@ from bioft.task import BASE
 from bioft.tasks.name_alignment import TASK
 from bioft.tasks.name_alignment.answers import names_share
 from bioft.tasks.name_alignment.predict import Names
-from bioft.tasks.name_alignment.scorer import WITHOUT_ENCODER, is_right
+from bioft.tasks.name_alignment.scorer import WITHOUT_ENCODER, is_right, load as load_scorer
+from bioft.tasks.retrieval import evaluate as retrieval
 
 SHOWN = {
     "accuracy": "Accuracy", "coverage_at_95_precision": "Coverage at .95", "precision": "Precision",
@@ -38,6 +39,12 @@ def baselines(dataset: Any, record: Mapping[str, Any], progress: Any = False) ->
 def baseline_names(record: Mapping[str, Any]) -> list[str]:
     """The baselines that every run has."""
     return [*NAMES, "aligner_without_encoder"]
+
+
+def test_rows(dataset: Any) -> pd.DataFrame:
+    """The names, right ids and kinds that the predictions table of a run on this dataset is about."""
+    names: Names = dataset["test"]
+    return pd.DataFrame({"id": names["name"], "label": names["gold"], "kind": names["kind"]})
 
 
 def figures(table: pd.DataFrame, dataset: Any, record: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,11 +97,26 @@ def check_data(dataset: Any, record: Mapping[str, Any]) -> list[str]:
     return []
 
 
+def check_fitted(directory: Path, dataset: Any, record: Mapping[str, Any]) -> list[str]:
+    """Which of a run's scorers, by which `bioft align` answers, are not those that were fitted here again."""
+    names: Names = dataset["test"]
+    return [
+        f"{file} is not the scorer that the validation names give."
+        for file, scorer in names.scorers.items()
+        if not scorer.is_like(load_scorer(directory / file))
+    ]
+
+
+def plot_data(directory: Path, model: Any, dataset: Any, record: Mapping[str, Any]) -> None:
+    """Draw what the recipe draws of data and encoders; `model` is the trained one."""
+    retrieval.plot_data(directory, model, dataset["pairs"], record)
+
+
 def recorded(record: Mapping[str, Any], dataset_path: Path | None) -> tuple[dict[str, Any], dict[str, Any]]:
     """The names of a run, built again from files of the recorded names: in a folder, by default where they were.
 
-    Returns pairs in `train` and `validation`, `Names` in `test`, and the fingerprints of the names in `queries`; and
-    the manifest. BioftError: a file is missing; what is wrong in it.
+    Returns pairs in `train` and `validation`, `Names` in `test`, the fingerprints of the names in `queries` and all
+    pairs in `pairs`; and the manifest. BioftError: a file is missing; what is wrong in it.
     """
     from bioft.datasets.load import load_pairs
 
@@ -122,7 +144,8 @@ def recorded(record: Mapping[str, Any], dataset_path: Path | None) -> tuple[dict
     assert pairs.names is not None
     dataset = {split: pairs.dataset[split] for split in ("train", "validation")}
     manifest = pairs.manifest
-    return dataset | {"test": Names.of(*pairs.names), "queries": manifest["queries"]["fingerprints"]}, manifest
+    asked = {"test": Names.of(*pairs.names), "queries": manifest["queries"]["fingerprints"], "pairs": pairs.dataset}
+    return dataset | asked, manifest
 
 
 def _answers(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -41,6 +41,8 @@ FILE = "alignment_scorer.json"
 EMBEDDED = Path(__file__).with_name("alignment_scorer.json")
 """The scorer that needs no encoder and comes with bioft. It was fitted on the validation names of the recipe
 `contrastive` with the preset `metabolites`, BiGG and ModelSEED, which writes it as `WITHOUT_ENCODER`."""
+LIKE = 0.02
+"""How far the numbers of a scorer may be from those of one that was fitted on another processor, relatively too."""
 WITHOUT_ENCODER = "alignment_scorer_without_encoder.json"
 FOLDS = 5
 REGULARISATION = 0.3
@@ -189,6 +191,11 @@ class Scorer:
                 chosen = probability
         return chosen
 
+    def is_like(self, other: "Scorer") -> bool:
+        """Whether another scorer is this one but for `LIKE`, as one that is fitted elsewhere on the same names."""
+        ours, theirs = (np.array(_numbers(asdict(each)), dtype=float) for each in (self, other))
+        return ours.shape == theirs.shape and np.allclose(ours, theirs, rtol=LIKE, atol=LIKE)
+
     def save(self, path: Path) -> None:
         """Write the scorer as JSON, in one step."""
         content = {"schema_version": SCHEMA_VERSION, **_rounded(asdict(self))}
@@ -309,6 +316,12 @@ def _best(ids: list[str], right: float, no_match: float) -> Answer:
 def _probabilities(model: Logistic, ranked: Sequence[Candidate], names: Sequence[str]) -> tuple[float, float]:
     right, no_match = model.probabilities(np.array([_describe(ranked, names)]), 3)[0, [RIGHT, NO_MATCH]]
     return float(right), float(no_match)
+
+
+def _numbers(value: Any) -> list[float]:
+    if isinstance(value, dict | list | tuple | np.ndarray):
+        return [each for item in (value.values() if isinstance(value, dict) else value) for each in _numbers(item)]
+    return [] if isinstance(value, str) else [float(value)]
 
 
 def _rounded(value: Any) -> Any:

@@ -17,6 +17,7 @@ from bioft.tasks.entities import predictions
 from bioft.tasks.entities.answers import outcomes_of_documents
 from bioft.tasks.entities.predictions import Record
 
+CANDIDATES = "candidates"
 KEY = ["document_id", "type", "head", "tail"]
 """The columns that say which relation a prediction is about."""
 END_TO_END = "predictions_end_to_end.parquet"
@@ -37,16 +38,17 @@ def write(directory: Path, candidates: pd.DataFrame, table: pd.DataFrame) -> Non
 def read(directory: Path, record: Record) -> pd.DataFrame:
     """The predictions table of what `write` wrote, a row for each document that is named there.
 
-    Columns, with JSON lists of (type, head, tail): `id`, `label`, `prediction`, and where it was evaluated end to end
-    `end_to_end_prediction`; of predictions the score follows. BioftError: a file is missing or can't be read.
+    Columns, with JSON lists of (type, head, tail): `id`, `label`, `prediction`, `candidates`, and where it was
+    evaluated end to end `end_to_end_prediction`; of all but labels the score follows. BioftError: a file is missing or
+    can't be read.
     """
     table = read_table(directory, [*KEY, "label", "score", "prediction"])
-    rows = {"prediction": table[table["prediction"] == 1]}
+    rows = {"prediction": table[table["prediction"] == 1], CANDIDATES: table}
     if (directory / END_TO_END).is_file():
         rows["end_to_end_prediction"] = pd.read_parquet(directory / END_TO_END)
     ids = list(dict.fromkeys(document for its in (table, *rows.values()) for document in its["document_id"]))
-    labels = [sorted({item[:3] for item in its}) for its in _by_document(table[table["label"] == 1], ids)]
-    found = {column: predictions.to_json(_by_document(its, ids), digits=None) for column, its in rows.items()}
+    labels = [sorted({item[:3] for item in its}) for its in by_document(table[table["label"] == 1], ids)]
+    found = {column: predictions.to_json(by_document(its, ids), digits=None) for column, its in rows.items()}
     return pd.DataFrame({"id": ids, "label": predictions.to_json(labels), **found})
 
 
@@ -61,10 +63,17 @@ def systems(table: pd.DataFrame, record: Record) -> dict[str, pd.DataFrame]:
 
 def differences(made: pd.DataFrame, stored: pd.DataFrame, record: Record) -> pd.DataFrame:
     """How far predictions made again are from the stored ones of the same documents: see `predictions.differences`."""
-    return predictions.differences(made, stored, {"prediction": "relations", "end_to_end_prediction": "end to end"})
+    found = predictions.differences(made, stored, {"prediction": "relations", "end_to_end_prediction": "end to end"})
+    if CANDIDATES in made and CANDIDATES in stored:  # of which most are no answers, by whose number flips are judged
+        every = predictions.differences(made, stored, {CANDIDATES: "candidates"})
+        found["difference"] = np.maximum(found["difference"], every["difference"])
+        found["changed"] = np.maximum(found["changed"], every["changed"])
+        found["words"] = found["words"].where(found["words"] != "", every["words"])
+    return found
 
 
-def _by_document(table: pd.DataFrame, ids: Sequence[str]) -> list[predictions.Items]:
+def by_document(table: pd.DataFrame, ids: Sequence[str]) -> list[predictions.Items]:
+    """The candidates of a table like the stored one by document, each with its score."""
     found: dict[str, predictions.Items] = {identifier: [] for identifier in ids}
     for identifier, *item in table[[*KEY, "score"]].itertuples(index=False):
         found[identifier].append(tuple(item))

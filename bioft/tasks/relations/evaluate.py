@@ -1,6 +1,7 @@
 """How good found relations are: metrics with intervals, the baselines on the same documents, and the comparison."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from bioft.tasks.entities.evaluate import audit, compared, plot, tables
 from bioft.tasks.entities.predictions import Record
 from bioft.tasks.relations import candidates as relations, errors
 from bioft.tasks.relations.baselines import RELATIONS
-from bioft.tasks.relations.linking import ConceptDictionary
+from bioft.tasks.relations.linking import FILE as CONCEPTS, ConceptDictionary
 from bioft.tasks.relations.predict import (
     RelationScores,
     recorded_arguments,
@@ -97,6 +98,14 @@ def comparisons(
     return compared(results, figures, {FINE_TUNED: table, **baselines}, dataset, record)
 
 
+def check_files(directory: Path, dataset: DatasetDict, record: Record) -> list[str]:
+    """Whether the dictionary of concepts holds what the training documents call them, and nothing more."""
+    fitted = ConceptDictionary.fit(training_documents(dataset, record["train_on"]))
+    if ConceptDictionary.load(directory).ids == fitted.ids:
+        return []
+    return [f"{CONCEPTS} does not hold the names that the training documents have for concepts."]
+
+
 def baseline_names(record: Record) -> list[str]:
     """The baselines that every run has."""
     return list(RELATIONS)
@@ -116,6 +125,8 @@ def check_threshold(
     if stated == "given":
         return [], [f"The threshold {recorded:.4f} was given by hand: it may have been chosen on the test split."]
     rule = threshold_chosen_on(validation.to_list(), recorded_arguments(record))
+    if stated == "not chosen" and record["train_on"] == "train":
+        return [f"The threshold is said to be not chosen, though validation was not trained on: it is {rule}."], []
     if stated != "not chosen" and is_other_rule(stated, rule, record):
         return [f"What chose the threshold is said to be: {stated}; by the validation split it is: {rule}."], []
     if stated != thresholds.VALIDATION:

@@ -26,7 +26,7 @@ from bioft.tasks.entities.files import Found, FoundRelation, InputDocument
 from bioft.tasks.entities.predictions import Record
 from bioft.tasks.entities.tagging import Entity
 from bioft.tasks.relations import TASK, candidates as relations, marking
-from bioft.tasks.relations.answers import KEY
+from bioft.tasks.relations.answers import CANDIDATES, KEY, by_document
 from bioft.tasks.relations.candidates import Candidate
 from bioft.tasks.relations.marking import Markers
 from bioft.tasks.relations.prompted import scoring
@@ -257,9 +257,11 @@ def load(directory: str | Path, dtype: torch.dtype | None = None) -> tuple[Any, 
 
 
 def predict(model: Sequence[Any], rows: "Dataset", record: Record, progress: str | None = None) -> pd.DataFrame:
-    """The predictions table of documents: `id`, and as JSON lists `label` and `prediction`, with scores."""
-    scores = score(model, rows.to_list(), record, progress)
-    return table_of(rows, scores.found(len(rows), record["relations"]["threshold"]))
+    """The predictions table of documents: `id`, as JSON lists `label`, and with scores `prediction`, `candidates`."""
+    scores, threshold = score(model, documents := rows.to_list(), record, progress), record["relations"]["threshold"]
+    table = table_of(rows, scores.found(len(rows), threshold))
+    every = by_document(candidates_table(documents, scores, threshold), table["id"].to_list())
+    return table.assign(**{CANDIDATES: predictions.to_json(every, digits=None)})
 
 
 def predict_base(model: Any, dataset: Any, record: Record, progress: str | None = None) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from bioft.datasets.splits import check_columns
 from bioft.metrics import report
 from bioft.metrics.estimation import estimates
 from bioft.metrics.retrieval import paired_retrieval
-from bioft.task import BASE
+from bioft.task import BASE, FINE_TUNED
 from bioft.tasks.retrieval import TASK
 from bioft.tasks.retrieval.predict import RANKED, STORED, Queries, asked
 
@@ -28,6 +28,8 @@ SHOWN = {
 SAME = 0.001
 """How far correlations and cosines that are computed again may be from recorded ones."""
 CORRELATIONS = {"spearman": "Spearman", "pearson": "Pearson"}
+MEASURED = ("pair_similarity",)
+"""What of a record `check_files` measures again."""
 
 
 def baselines(dataset: Any, record: Mapping[str, Any], progress: Any = False) -> dict[str, pd.DataFrame]:
@@ -45,6 +47,13 @@ def audit(dataset: Any, record: Mapping[str, Any]) -> dict[str, Any]:
     """What the audit of every dataset of pairs holds, made again; LeakageError for a shared group."""
     check_columns(dataset, "groups", "group")
     return pair_audit.audit(dataset)
+
+
+def test_rows(dataset: Any) -> pd.DataFrame:
+    """The queries, right texts and groups that the predictions table of a run on this dataset is about."""
+    queries = Queries.of(dataset["test"])
+    found = {"id": queries.queries, "label": queries.named(queries.relevant), "group": queries.groups}
+    return pd.DataFrame(found)
 
 
 def figures(table: pd.DataFrame, dataset: Any, record: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,15 +117,26 @@ def check_files(directory: Path, dataset: Any, record: Mapping[str, Any]) -> lis
     """Whether the correlations with the scores of pairs are those of the encoder in a run's folder."""
     from bioft.tasks.retrieval import encoder, figures as similarity
 
-    if not (recorded := (record.get("pair_similarity") or {}).get("fine-tuned")):
+    if not (recorded := record.get("pair_similarity")):
         return []
-    model, _ = encoder.load_run(directory)
-    found = similarity.measure(dataset["test"], {"found": model}).get("found", {})
-    return [
-        f"{CORRELATIONS.get(name, name)} on the test pairs is {found[name]['value']:.4f}, not {its['value']:.4f}."
-        for name, its in recorded.items()
-        if name not in found or not all(_is_same(found[name][part], its[part]) for part in found[name])
-    ]
+    encoders = {"base": encoder.load_base(record), FINE_TUNED: encoder.load_run(directory)[0]}
+    measured, reasons = similarity.measure(dataset["test"], encoders), []
+    for system, figures in recorded.items():
+        found = measured.get(system, {})
+        reasons += [
+            f"{system}: {CORRELATIONS.get(name, name)} on the test pairs is "
+            f"{found[name]['value'] if name in found else 'not measured'}, not {its['value']}."
+            for name, its in figures.items()
+            if name not in found or not all(_is_same(found[name][part], its[part]) for part in found[name])
+        ]
+    return reasons
+
+
+def plot_data(directory: Path, model: Any, dataset: Any, record: Mapping[str, Any]) -> None:
+    """Draw what the recipe draws of data and encoders; `model` is the trained one."""
+    from bioft.tasks.retrieval import encoder, figures as similarity
+
+    similarity.draw(dataset, {"base model": encoder.load_base(record), FINE_TUNED: model}, directory)
 
 
 def _is_same(one: float | None, other: float | None) -> bool:

@@ -242,8 +242,9 @@ def report(table: pd.DataFrame, record: Mapping[str, Any]) -> str:
     return multilabel.classification_report(flat, record["labels"], multi_label=record["classifier"]["multi_label"])
 
 
-def plot_labels(result: Metrics, labels: Sequence[str], rows: Mapping[str, int], directory: Path) -> None:
-    """Draw the F1 of each label with its interval, the most frequent at the top, into `plots/labels.png`."""
+def plot(directory: Path, record: Mapping[str, Any]) -> None:
+    """Draw the F1 of each label with its interval, the most frequent at the top, into `plots/labels.png` of a run."""
+    result, labels, rows = record["metrics"], record["labels"], record["dataset"]["rows"]["test"]
     shown = [label for label in labels if f"{label.lower()}_f1" in result]
     shown.sort(key=lambda label: rows[label])
     figure, axes = plots.new_figure(height=1.2 + 0.28 * len(shown))

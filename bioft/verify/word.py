@@ -1,0 +1,159 @@
+"""What a run says that no evaluation shows: it is named as the publisher's word, and held against itself."""
+
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from bioft import task as tasks
+from bioft.errors import BioftError
+from bioft.storage import runs, yaml_config
+from bioft.storage.runs import RECORD
+from bioft.verify.checks import RESULTS, Run
+from bioft.verify.findings import near
+
+EVALUATED = {
+    *("schema_version", "task", "module", "base_model", "dataset", "audit", "metrics", "base_model_metrics"),
+    *("baselines", "notes", "files"),
+}
+SETTINGS = {
+    *("classifier", "contrastive", "end_to_end", "joint", "labels", "masking", "new_head", "packing"),
+    *("positive_weight", "relations", "scoring", "train_on", "windows"),
+}
+"""How a run was trained and is asked: what its evaluation needs of these is checked by that, no more."""
+WORD = {
+    *("bioft", "command", "created", "hardware", "log_history", "name", "packages", "preset", "python", "recipe"),
+    *("restated", "seed", "timings", "training"),
+}
+"""What the record of every recipe says of how it came about."""
+TRAINING_PLOTS = ("plots/loss", "plots/learning_rate")
+ROWS = (("windows", "training"), ("packing", "blocks"), ("contrastive", "training_rows"))
+"""Where records count the examples that were trained on."""
+ROUNDED = 0.01
+"""How far figures of a training may be off that follow from one another."""
+
+
+def name_what_is_not_checked(run: Run) -> None:
+    """Name what of a record is the publisher's word; results and parts that nothing here measures are no such word."""
+    record, found = run.record, run.found
+    stated = {key for key, its in record.items() if its not in (None, [], {}, "")}
+    measured = run.computed | set(getattr(tasks.part(run.task, "evaluate"), "MEASURED", ()))
+    if others := sorted(RESULTS & stated - measured):
+        found.reasons.append(f"{RECORD} states results that {run.task.name} does not give: {', '.join(others)}.")
+    unknown = sorted(stated - EVALUATED - SETTINGS - WORD - RESULTS - measured)
+    if unknown and run.task.module in tasks.REGISTERED:
+        run.in_part(f"{RECORD} states what nothing here can measure: {', '.join(unknown)}.")
+    words = [*sorted(stated & WORD), *(unknown if run.task.module not in tasks.REGISTERED else ())]
+    if settings := sorted(stated & SETTINGS - {"labels", "scoring"}):
+        words.append(f"of {', '.join(settings)} what no evaluation needs")
+    if limit := record["dataset"].get("max_train_pairs"):
+        words.append(f"that it was trained on {limit:,} of the training pairs, as the baselines were")
+    listed = record.get("files") or {}
+    words += [name for name in (runs.CONFIG,) if name in listed]
+    words += sorted(name for name in listed if name.startswith(TRAINING_PLOTS) and name.endswith(".png"))
+    found.not_checked = [*words, *found.not_checked]
+
+
+def check_base_model(run: Run) -> None:
+    """Compare what the record says of the base model with what it is; where its weights come from may be said anew."""
+    from bioft.models import base as models
+
+    recorded = run.record["base_model"]
+    if (Path(recorded["name_or_path"]) / RECORD).is_file() or (run.record.get("classifier") or {}).get("mlm_run"):
+        return  # made of another run, which it is compared with where it is loaded
+    base = models.resolve_recorded(recorded)
+    ours = models.described(base)
+    if recorded.get("quantization") not in (None, "nf4"):
+        run.found.reasons.append(f"{RECORD} names no quantization: {recorded['quantization']}.")
+    for name in (name for name, its in ours.items() if name in recorded and recorded[name] != its):
+        folders = [str(each[name]).startswith(models.LOCAL) for each in (ours, recorded)]
+        if name == "source" and all(folders):
+            continue  # of the machine where it was trained
+        out_of_reach = name == "license" and ours[name] is None and base.revision is not None
+        words = f"{RECORD} says of the base model that its {name} is {recorded[name]}; here it is {ours[name]}."
+        same_weights = name == "source" and not any(folders)
+        (run.found.notes if out_of_reach or same_weights else run.found.reasons).append(words)
+
+
+def check_training(run: Run) -> None:
+    """Hold what the record says of its training against itself: steps, examples, time, losses, parameters."""
+    try:
+        run.found.reasons += [f"The training on record is none: {each}." for each in _contradictions(run)]
+    except (KeyError, TypeError, AttributeError, ValueError, ZeroDivisionError) as error:
+        run.found.reasons.append(f"{RECORD} describes no training as a recipe does ({error!r}).")
+
+
+def _contradictions(run: Run) -> Iterable[str]:
+    record = run.record
+    training, log = record["training"], record.get("log_history") or []
+    steps, seen = training["steps"], training.get("examples_seen", training.get("pairs_seen"))
+    resumed, before = training.get("resumed_from") or 0, 0
+    if stated := sorted({key for entry in log for key in entry if key.startswith("test")}):
+        yield f"its log has figures of the test split ({', '.join(stated)})"
+    yield from _of_parameters(run.directory, training)
+    last = next((entry for entry in reversed(log) if "train_runtime" in entry), None)
+    if last is None:
+        return
+    if steps != last["step"]:
+        yield f"{steps:,} steps, and {last['step']:,} in its log"
+    if not near(training["seconds"], last["train_runtime"], ROUNDED):
+        yield f"{training['seconds']} seconds, and {last['train_runtime']} in its log"
+    if (rows := _rows(record)) is not None and seen > last["epoch"] * rows + 1:
+        yield f"{seen:,} examples were seen in {last['epoch']:.2f} epochs of {rows:,}"
+    if (batch := _batch(run.directory, record)) is not None and seen > steps * batch:
+        yield f"{seen:,} examples were seen in {steps:,} steps of {batch}"
+    speed = seen * (1 - resumed / steps) / training["seconds"]
+    stated_speed = training.get("examples_per_second", training.get("pairs_per_second", speed))
+    if not math.isclose(speed, stated_speed, rel_tol=ROUNDED):
+        yield f"{stated_speed:.1f} examples a second, and by its time {speed:.1f}"
+    if "train_loss" in last and not resumed:
+        logged = [(entry["step"], entry["loss"]) for entry in log if "loss" in entry]
+        total = sum(
+            loss * (step - start) for (step, loss), start in zip(logged, [0, *(s for s, _ in logged)], strict=False)
+        )
+        before = logged[-1][0] if logged else 0
+        if before == steps and not math.isclose(total / steps, last["train_loss"], rel_tol=ROUNDED, abs_tol=ROUNDED):
+            yield f"the mean of its logged losses is {total / steps:.4f}, and its loss {last['train_loss']:.4f}"
+
+
+def _of_parameters(directory: Path, training: Mapping[str, Any]) -> Iterable[str]:
+    """Whether as many parameters were trained as an adapter has; a whole model has as many as there are at least."""
+    trained, total = training["trainable_parameters"], training["total_parameters"]
+    adapter = directory / "adapter_model.safetensors"
+    if trained > total:
+        yield f"{trained:,} of {total:,} parameters were trained"
+    if adapter.is_file() and (there := _parameters(adapter)) != trained:
+        yield f"{trained:,} parameters were trained, and the adapter has {there:,}"
+
+
+def _parameters(weights: Path) -> int:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(weights, "numpy") as opened:
+            return sum(math.prod(opened.get_slice(name).get_shape()) for name in opened.keys())  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise BioftError(f"The model of the run can't be loaded: {weights.name}: {error}") from error
+
+
+def _rows(record: Mapping[str, Any]) -> int | None:
+    """How many examples an epoch has, where the record says so."""
+    for part, name in ROWS:
+        if (count := (record.get(part) or {}).get(name)) is not None:
+            return count
+    if (pairs := (record.get("relations") or {}).get("training_pairs")) is not None:
+        return pairs["candidates"]
+    counts = record["dataset"]["rows"].get("train") or {}
+    if counts.keys() == {"positive", "negative"}:
+        return min(sum(counts.values()), record["dataset"].get("max_train_pairs") or math.inf)
+    return None
+
+
+def _batch(directory: Path, record: Mapping[str, Any]) -> int | None:
+    """How many examples a step took, where the configuration of the run says so."""
+    if not (path := directory / runs.CONFIG).is_file():
+        return None
+    config = yaml_config.load_config(path)
+    if (size := config.get("per_device_train_batch_size")) is None:
+        return None
+    return size * config.get("gradient_accumulation_steps", 1) * record["hardware"]["num_processes"]
