@@ -82,7 +82,7 @@ def check_card(directory: Path, record: dict[str, Any], found: Verification) -> 
         found.reasons.append(f"The metadata of the card can't be read: {' '.join(str(error).split())}")
         return
     block = REGEX_YAML_BLOCK.search(text)
-    _check_index(yaml.safe_load(block[2])["model-index"] if block and metadata.eval_results else [], found)
+    _check_index((yaml.safe_load(block[2]) or {}).get("model-index") or [] if block else [], found)
     _check_metadata(metadata, ModelCard(expected).data, found)
     _check_text(_body(text), _body(expected), found, strictly=int(record["schema_version"]) >= 3)
 

@@ -87,7 +87,7 @@ def _contradictions(run: Run) -> Iterable[str]:
     record = run.record
     training, log = record["training"], record.get("log_history") or []
     steps, seen = training["steps"], training.get("examples_seen", training.get("pairs_seen"))
-    resumed, before = training.get("resumed_from") or 0, 0
+    resumed = training.get("resumed_from") or 0
     if stated := sorted({key for entry in log for key in entry if key.startswith("test")}):
         yield f"its log has figures of the test split ({', '.join(stated)})"
     yield from _of_parameters(run.directory, training)
@@ -108,12 +108,11 @@ def _contradictions(run: Run) -> Iterable[str]:
         yield f"{stated_speed:.1f} examples a second, and by its time {speed:.1f}"
     if "train_loss" in last and not resumed:
         logged = [(entry["step"], entry["loss"]) for entry in log if "loss" in entry]
-        total = sum(
-            loss * (step - start) for (step, loss), start in zip(logged, [0, *(s for s, _ in logged)], strict=False)
-        )
-        before = logged[-1][0] if logged else 0
-        if before == steps and not math.isclose(total / steps, last["train_loss"], rel_tol=ROUNDED, abs_tol=ROUNDED):
-            yield f"the mean of its logged losses is {total / steps:.4f}, and its loss {last['train_loss']:.4f}"
+        ends = [0, *(step for step, _ in logged)]
+        mean = sum(loss * (step - start) for (step, loss), start in zip(logged, ends, strict=False)) / last["step"]
+        # What came after the last entry is in no other.
+        if ends[-1] == last["step"] and not math.isclose(mean, last["train_loss"], rel_tol=ROUNDED, abs_tol=ROUNDED):
+            yield f"the mean of its logged losses is {mean:.4f}, and its loss {last['train_loss']:.4f}"
 
 
 def _of_parameters(directory: Path, training: Mapping[str, Any]) -> Iterable[str]:

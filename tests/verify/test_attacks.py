@@ -18,15 +18,19 @@ import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
-from datasets import Dataset, DatasetDict
+from datasets import Dataset, DatasetDict, concatenate_datasets
 from safetensors.numpy import load_file, save_file
 
 from bioft.cards import eval_results
+from bioft.datasets.hpo import context
 from bioft.storage import runs
-from bioft.task import FINE_TUNED
-from bioft.verify import again, checks, verify as verification
-from bioft.verify.card import check_card
-from bioft.verify.files import check_files, check_plots
+from bioft.task import BASE, FINE_TUNED
+from bioft.tasks.gene_disease import evaluate as gene_disease, predict as gene_disease_prediction
+from bioft.tasks.relations.linking import ConceptDictionary
+from bioft.verify import again, checks, verify as verification, word
+from bioft.verify.card import check_card, notes_of
+from bioft.verify.checks import OTHER_ROWS
+from bioft.verify.files import check_files, check_plots, name_plots
 from bioft.verify.findings import Verification, print_verdict
 from tests.verify.forging import TASKS, Forged, copied, honest
 
@@ -66,8 +70,8 @@ def assert_found(found: Verification, *words: str) -> None:
 
 def assert_said(said: list[str], *words: str) -> None:
     text = "\n".join(said)
-    for word in words:
-        assert word in text, text
+    for each in words:
+        assert each in text, text
 
 
 # --- honest runs
@@ -123,8 +127,43 @@ def change_record(record: dict[str, Any], names: list[str]) -> dict[str, str]:
     record["dataset"]["sources"][0]["version"] = "the newest"
     record["dataset"]["rows"]["test"] = {"rows": 10_000}
     expected["the data are described otherwise"] = "describes its data in another way than they are: "
+    record["dataset"]["sources"][0]["url"] = "https://example.org/better"
+    expected["a source is from elsewhere"] = "comes from https://example.org/better, not "
     record["preset"] = "AUROC 0.97 on patients"
     expected["a figure in a name"] = "states a figure where none belongs: preset"
+    record["training"]["test_accuracy"] = 0.99
+    expected["a figure beside the steps"] = "states a figure where none belongs: training.test_accuracy"
+    return expected | change_words(record)
+
+
+def change_words(record: dict[str, Any]) -> dict[str, str]:
+    """Forge what a record says of base model and training, and add results; returns what must be said of it."""
+    expected = {"notes": "leaves out notes that follow from it"} if record.pop("notes") else {}
+    record["base_model"] |= {"license": "mit", "vocab_size": 10**6, "quantization": "nf4, as it were"}
+    expected["the licence of the base model"] = "of the base model that its license is mit"
+    expected["its vocabulary"] = "of the base model that its vocab_size is 1000000"
+    expected["its quantization"] = "names no quantization: nf4, as it were"
+    record["adaptation"] = record["memorisation"] = record["macro_comparison"] = {
+        "sentence": "It knew nothing before."
+    }
+    expected["results of other tasks"] = f"states results that {record['task']} does not give: "
+    log = record["log_history"]
+    for entry in log:
+        entry |= {"loss": entry["loss"] / 2} if "loss" in entry else {}
+    expected["losses are halved"] = "the mean of its logged losses is "
+    log.insert(0, {"test_f1": 0.99, "step": 1})
+    expected["a test figure in the log"] = "its log has figures of the test split (test_f1)"
+    record["training"] |= {"seconds": 1.5 * record["training"]["seconds"], "trainable_parameters": 10**9}
+    expected["the time"] = "seconds, and "
+    expected["the speed"] = " examples a second, and by its time "
+    expected["the parameters"] = "1,000,000,000 of "
+    record["training"]["steps"] += 1
+    expected["the steps"] = (
+        f"{record['training']['steps']:,} steps, and {record['training']['steps'] - 1:,} in its log"
+    )
+    record["training"]["examples_seen"] *= 1000
+    if record["task"] not in ("text-classification", "joint-entity-relation"):  # in which no record counts examples
+        expected["the examples"] = " examples were seen in "
     return expected
 
 
@@ -159,6 +198,9 @@ def test_every_forgery_of_a_record_is_found(name: str, of: Runs, tmp_path: Path)
         run.table = of_rows(run.table, splits["test"])
     checks.check_data(run, forged.data)
     checks.check_stored(run, splits, forged.fitted)
+    word.check_base_model(run)
+    word.check_training(run)
+    word.name_what_is_not_checked(run)
     for attack, words in expected.items():
         assert any(words in reason for reason in run.found.reasons), (attack, run.found.reasons)
 
@@ -270,6 +312,7 @@ def test_what_a_card_would_print_is_computed_or_refused(of: Runs, tmp_path: Path
     check_card(forged.write(), record, run.found)
     checks.check_data(run, forged.data)
     checks.check_stored(run, forged.data.splits, forged.fitted)
+    word.name_what_is_not_checked(run)
     assert_said(
         run.found.reasons,
         "does not give: added, ",
@@ -329,6 +372,32 @@ CARD = {
     "broken metadata": (lambda card: card.replace("tags:\n", "tags: [\n", 1), "can't be read"),
     "nested anchors": (lambda card: card.replace("tags:\n", f"{ANCHORS}tags:\n", 1), "anchors or aliases"),
     "endless nesting": (lambda card: card.replace("tags:\n", f"deep: {'[' * 5000}\ntags:\n", 1), "nested too deeply"),
+    "an unclosed comment": (add("Thanks <!-- AUROC 0.97 on patients"), "0.97"),
+    "a comment in code": (add("```\n<!-- AUROC 0.97 -->\n```"), "0.97"),
+    "a comment that is closed at once": (add("<!--> AUROC 0.97 -->"), "0.97"),
+    "Cyrillic letters": (add("\u0410UR\u041e\u0421 97"), "97"),
+    "a middle dot": (add("reaches 0\u00b797"), "97"),
+    "digits of another script": (add("reaches \u0966.\u096f\u096d"), "\u096f\u096d"),
+    "an Arabic per cent sign": (add("right in 97\u066a"), "97"),
+    "a hair space inside": (add("reaches 0.\u200a97"), "0.97"),
+    "a combining sign inside": (add("reaches 0.\ufe0f97"), "0.97"),
+    "a long tag inside": (add(f"reaches 0.<span class='{'x' * 40}'>97</span>"), "97"),
+    "a tag over two lines inside": (add("reaches 0.<span\nclass='x'>97</span>"), "97"),
+    "a link inside": (add("reaches 0.[97](https://example.org)"), "97"),
+    "a table in HTML": (add("<table><tr><td>ours</td><td>97</td></tr></table>"), "<td>ours"),
+    "a table without pipes at its sides": (add("ours | 97\n---|---\ntheirs | 12"), "ours | 97"),
+    "a metric over its number": (add("AUROC:\n97"), "AUROC: 97"),
+    "of ten": (add("right in 9 of 10 patients"), "9 of 10"),
+    "a picture as background": (add('<div style="background:url(x.png)"></div>'), "url(x.png)"),
+    "a figure that the Hub verified": (lambda card: card.replace("value: ", "verified: true\n      value: ", 1), ""),
+    "other data in the metadata": (lambda card: card.replace("name: the sample", "name: Patients", 1), "state a fig"),
+    "results of a second model": (
+        lambda card: card.replace("\n---\n", "\n- name: other\n  results: []\n---\n", 1), "other models",
+    ),
+    "a dataset that it was not trained on": (
+        lambda card: card.replace("tags:\n", "datasets:\n- all/data\ntags:\n", 1), "all/data",
+    ),
+    "a metric among the metadata": (lambda card: card.replace("tags:\n", "eval_f1: 97\ntags:\n", 1), "eval_f1 97"),
     "endless card": (add("x" * 1_000_001), "characters is not read"),
 }  # fmt: skip
 
@@ -432,10 +501,23 @@ def test_files_that_a_loader_would_read_must_be_on_record(attack: str, of: Runs,
     forged = copied(of["text_labels"], tmp_path / "run")
     (forged.directory / UNLISTED[attack]).write_bytes(b"x")
     (forged.directory / "notes.md").write_text("mine")
+    (forged.directory / "runs").mkdir()
+    for name in ("RESULTS.md", "events.out.tfevents.1"):  # of which a tracker writes one
+        (forged.directory / "runs" / name).write_text("AUROC 0.97")
     found = Verification("run")
     check_files(forged.directory, forged.record, found)
     assert_said(found.reasons, f"does not list {UNLISTED[attack]}: a loader may read them")
-    assert_said(found.notes, "were not checked: notes.md")
+    assert_said(found.notes, "were not checked: notes.md, runs/RESULTS.md.")
+
+
+def test_files_on_record_that_no_recipe_writes_are_named(of: Runs, tmp_path: Path) -> None:
+    forged = copied(of["text_labels"], tmp_path / "run")
+    (forged.directory / "all_results.json").write_text('{"auroc": 0.97}')
+    forged.record["files"] = runs.checksums(forged.directory)
+    found = Verification("run")
+    check_files(forged.directory, forged.record, found)
+    assert found.reasons == []
+    assert_said(found.notes, "Files that no recipe writes were not checked: all_results.json.")
 
 
 @pytest.mark.parametrize("attack", LISTED)
@@ -470,6 +552,7 @@ def test_plots_of_before_figures_had_svg_files_are_named_as_not_checked(of: Runs
             path.unlink()
     found = Verification("run")
     check_plots(forged.directory, forged.record | {"files": runs.checksums(forged.directory)}, forged.run.task, found)
+    name_plots(found)
     assert (found.reasons, found.best) == ([], "verified in part")
     assert_said(found.notes, "Plots that were not checked: plots/metrics.png")
 
@@ -483,7 +566,8 @@ def test_a_plot_of_another_version_is_named_as_not_checked(of: Runs, tmp_path: P
     forged.record["packages"]["matplotlib"] = "1.0"
     found = Verification("run")
     check_plots(forged.directory, forged.record, forged.run.task, found)
-    assert found.reasons == []
+    name_plots(found)
+    assert (found.reasons, found.best) == ([], "verified in part")
     assert_said(found.notes, "Plots that were not checked: plots/metrics.png, plots/more.png")
 
 
@@ -646,6 +730,9 @@ PREDICTIONS: dict[tuple[str, str], tuple[Callable[[Forged], None], str]] = {
     ("entities", "a baseline made worse"): (nothing_found("baseline_dictionary", "[]"), "dictionary: "),
     ("relations", "all relations found"): (column("prediction", lambda table: table["label"]), NOT_THE_MODELS),
     ("relations", "other weights"): (other_weights, NOT_THE_MODELS),
+    ("relations", "scores of candidates that are none"): (
+        column("score", lambda table: np.where(table["prediction"] == 1, table["score"], 0.01)), NOT_THE_MODELS
+    ),
     ("joint", "spurious mentions left out"): (column("prediction", without_wrong), NOT_THE_MODELS),
     ("joint", "other weights"): (other_weights, NOT_THE_MODELS),
     ("masked_lm", "more tokens found"): (column("correct", lambda table: table["correct"] + 1), NOT_THE_MODELS),
@@ -653,6 +740,8 @@ PREDICTIONS: dict[tuple[str, str], tuple[Callable[[Forged], None], str]] = {
     ("masked_lm", "the base model made worse"): (column("base_loss", lambda table: 2 * table["base_loss"]), OTHERS),
     ("retrieval", "a right text first"): (column("prediction", first_right), NOT_THE_MODELS),
     ("retrieval", "the base model made worse"): (nothing_found("base", "[]"), OTHERS),
+    ("retrieval", "groups of queries"): (column("group", lambda table: list(map(str, range(len(table))))), OTHER_ROWS),
+    ("name_alignment", "kinds of names"): (column("kind", lambda table: "delimiter"), OTHER_ROWS),
     ("name_alignment", "probabilities made sure"): (column("score", lambda table: 1.0), NOT_THE_MODELS),
     ("name_alignment", "right ids among the candidates"): (
         column("ranked", lambda table: [json.dumps(each.split("|")) for each in table["label"]]), NOT_THE_MODELS
@@ -668,6 +757,167 @@ def test_predictions_that_are_not_the_models_are_found(name: str, attack: str, o
     change(forged)
     found = verify(forged.write())
     assert_found(found, words)
+
+
+def within_its_interval(figures: dict[str, Any], metric: str) -> None:
+    """Lower a figure as far as its interval goes, in which what is measured lies still."""
+    figures[metric] |= {"value": figures[metric]["low"], "low": figures[metric]["low"] - 0.1}
+
+
+def forge_retrieval(forged: Forged) -> list[str]:
+    record = forged.record
+    record["metrics"]["map"]["value"] += 0.02
+    within_its_interval(record["base_model_metrics"], "map")
+    record["details"]["queries_without_a_right_text_found"]["base"] = 18
+    return [
+        "fine-tuned: not what is measured: map ",
+        "base, zero-shot: not what is measured: map ",
+        "details.queries_without_a_right_text_found.base 18, not ",
+    ]
+
+
+def forge_relations(forged: Forged) -> list[str]:
+    within_its_interval(forged.record["base_model_metrics"], "recall")
+    forged.record["relations"]["threshold_chosen_on"] = "not chosen"
+    forged.record["comparisons"] = [{"name": "gpt_4", "difference": 0.5}]
+    forged.record["notes"] = notes_of(forged.record)
+    name_test_concepts(forged)
+    return [
+        "base, zero-shot: not what is measured: recall ",
+        "said to be not chosen, though validation was not trained on",
+        "concepts.json does not hold the names that the training documents have",
+    ]
+
+
+def forge_name_alignment(forged: Forged) -> list[str]:
+    scorer = forged.directory / "alignment_scorer.json"
+    content = json.loads(scorer.read_text())
+    scorer.write_text(json.dumps(content | {"matches": [[1.0, True] for _ in content["matches"]]}))
+    within_its_interval(forged.record["base_model_metrics"], "hits_at_5")
+    forged.record["baselines"]["rapidfuzz"]["ece"] |= {"value": 0.9, "low": 0.0, "high": 1.0}
+    forged.record["details"]["patients"] = {"fine-tuned": {"value": 0.99}}
+    return [
+        "alignment_scorer.json is not the scorer that the validation names give",
+        "base, zero-shot: not what is measured: hits_at_5 ",
+        "rapidfuzz: not what is measured: ece 0.9000 ",
+        "details.patients more than that",
+    ]
+
+
+def forge_masked_lm(forged: Forged) -> list[str]:
+    forged.record["masking"]["evaluated_share"] = 0.4
+    forged.record["new_head"] = []
+    return ["Of the test tokens 15% are masked, not 40%", "Of the base model's head "]
+
+
+def name_test_concepts(forged: Forged) -> None:
+    """Put the names of the test documents into the dictionary of concepts, as if training had them."""
+    everywhere = concatenate_datasets([forged.data.splits[split] for split in ("train", "test")])
+    ConceptDictionary.fit(everywhere).save(forged.directory)
+
+
+@pytest.mark.parametrize("name", ["retrieval", "relations", "name_alignment", "masked_lm"])
+def test_what_follows_from_no_stored_prediction_is_measured(name: str, of: Runs, tmp_path: Path) -> None:
+    forged = copied(of[name], tmp_path / "run")
+    expected = globals()[f"forge_{name}"](forged)
+    assert_found(verify(forged.write()), *expected)
+
+
+def test_a_detail_of_a_system_that_the_run_does_not_have_is_found(of: Runs, tmp_path: Path) -> None:
+    forged = copied(of["retrieval"], tmp_path / "run")
+    forged.record["details"]["queries_without_a_right_text_found"]["gpt_4"] = 18
+    run = forged.run
+    checks.check_analyses(run, {**forged.fitted, **run.systems}, forged.data.splits)
+    assert_said(run.found.reasons, "queries_without_a_right_text_found.gpt_4 more than that")
+
+
+def test_a_joint_model_may_not_know_the_names_of_the_test_documents(of: Runs, tmp_path: Path) -> None:
+    """It links by them, and finds more end to end."""
+    forged = copied(of["joint"], tmp_path / "run")
+    check = forged.run.of_task("evaluate", "check_files")
+    assert check(forged.directory, forged.data.splits, forged.record) == []
+    name_test_concepts(forged)
+    assert_said(check(forged.directory, forged.data.splits, forged.record), "concepts.json does not hold")
+
+
+@pytest.fixture(scope="module")
+def informed(of: Runs, tmp_path_factory: pytest.TempPathFactory) -> tuple[Forged, Any]:
+    """A run on pairs whose prompts have context, and which was asked by examples and by the probe; and its model."""
+    forged = copied(of["gene_disease"], tmp_path_factory.mktemp("informed") / "run")
+    record, splits = forged.record, forged.data.splits
+    trained_on = DatasetDict({**splits, "train": splits["train"].select(range(48))})
+    told = context.build("graph", trained_on)
+    assert told is not None
+    context.write(forged.directory, told | {"most": 1, "longest": 4096})
+    scoring = record["scoring"] | {"context": {}, "few_shot": 2}
+    record["scoring"] = scoring
+    forged.write()
+    model, prompts, _ = loaded = gene_disease_prediction.load(forged.directory)
+    prompts.describe(trained_on)
+    names = gene_disease.baseline_names(record)
+    thresholds = dict.fromkeys([FINE_TUNED, BASE, *names], 0.5)
+    record["scoring"] = gene_disease.describe_scoring(prompts, thresholds, scoring["threshold_chosen_on"], 2)
+    with model.disable_adapter():
+        record["memorisation"] = gene_disease.memorisation(model, prompts.tokenizer, trained_on, 12)
+    return forged, loaded
+
+
+def test_what_is_said_of_prompts_and_probe_is_so(informed: tuple[Forged, Any]) -> None:
+    forged, model = informed
+    assert gene_disease.check_choices(model, forged.data.splits, forged.record, 0.0) == ([], [])
+
+
+PROMPTS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
+    "the answers": (lambda record: record["scoring"].update(positive=" yes, surely"), "it is: positive."),
+    "the prompt": (lambda record: record["scoring"].update(prompt="As a geneticist: {gene}?"), "it is: prompt."),
+    "what the context tells": (lambda record: record["scoring"]["context"].update(most=9), "it is: context."),
+    "prompts that were cut": (lambda record: record["scoring"]["context"].update(cut=99), "it is: context."),
+    "sources of the context": (lambda record: record["scoring"]["context"].update(sources=[{}]), "it is: context."),
+    "a system that has a threshold": (
+        lambda record: record["scoring"]["baseline_thresholds"].update(gpt_4=0.5), "it is: baseline_thresholds.",
+    ),
+    "a combination": (lambda record: record["scoring"].update(combination={"weights": {}}), "too small to"),
+    "another sentence of the probe": (
+        lambda record: record["memorisation"].update(sentence="It has read nothing."), "The memorisation probe gives",
+    ),
+    "another figure and sentence of it": (
+        lambda record: record.update(memorisation=probe(record["memorisation"], value=0.5, low=0.3, high=0.7)),
+        "The memorisation probe gives",
+    ),
+    "an interval of it": (
+        lambda record: record.update(memorisation=probe(record["memorisation"], low=0.0)), "The memorisation probe",
+    ),
+}  # fmt: skip
+
+
+def probe(stated: dict[str, Any], **changes: float) -> dict[str, Any]:
+    """Other figures of the probe, with the sentence that follows from them."""
+    forged = stated | {"likelier": stated["likelier"] | changes}
+    return forged | {"sentence": gene_disease.probe_in_words(forged)}
+
+
+@pytest.mark.parametrize("attack", PROMPTS)
+def test_what_is_not_so_of_prompts_and_probe_is_found(attack: str, informed: tuple[Forged, Any]) -> None:
+    change, words = PROMPTS[attack]
+    forged, model = informed
+    record = json.loads(json.dumps(forged.record))
+    change(record)
+    reasons, _ = gene_disease.check_choices(model, forged.data.splits, record, 0.0)
+    assert_said(reasons, words)
+
+
+def test_what_nothing_measures_is_verified_in_part_and_the_publishers_word_is_named(
+    of: Runs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forged = copied(of["masked_lm"], tmp_path / "run")
+    forged.record["human_evaluation"] = {"agreed": 98}
+    found = verify(forged.write())
+    assert (found.status, found.reasons) == ("verified in part", [])
+    assert_said(found.notes, "states what nothing here can measure: human_evaluation.")
+    verification.print_verification(found)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Not checked, the publisher's word: bioft; command; created; hardware; log_history;" in said
+    assert "; timings; training; of masking, new_head, packing what no evaluation needs; config.yaml." in said
 
 
 def test_scores_that_are_no_numbers_are_never_verified(of: Runs, tmp_path: Path) -> None:

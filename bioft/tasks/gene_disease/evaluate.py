@@ -296,10 +296,10 @@ def memorisation(model: Any, tokenizer: Any, dataset: DatasetDict, n: int) -> di
     figures = estimates.nest(
         estimates.figures(estimates.Measured(measured, len(drawn), pairs_share(drawn))) | {"n": len(drawn)}
     )
-    return figures | {"sentence": _in_words(figures)}
+    return figures | {"sentence": probe_in_words(figures)}
 
 
-def _in_words(figures: Mapping[str, Any]) -> str:
+def probe_in_words(figures: Mapping[str, Any]) -> str:
     """What the probe found, in a sentence."""
     likelier, completed = (report.interval_text(figures[name]) for name in ("likelier", "completed"))
     return (
@@ -314,7 +314,7 @@ def _check_memorisation(model: Any, tokenizer: Any, dataset: DatasetDict, record
         return []
     splits = DatasetDict({**dataset, "train": _trained_on(dataset, record)})
     again = memorisation(model, tokenizer, splits, stated["likelier"]["n"])
-    same = stated.keys() == again.keys() and stated["sentence"] == _in_words(stated)
+    same = stated.keys() == again.keys() and stated["sentence"] == probe_in_words(stated)
     for name in again.keys() - {"sentence"} if same else ():
         parts = again[name]
         same = same and stated[name].keys() == parts.keys()
