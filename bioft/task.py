@@ -6,8 +6,10 @@ A task is one `Task` object (`TASK`) in a module, and beside it modules with fix
   `bioft verify` also, where there is something to say: `baseline_names(record)`; `test_rows(dataset)`, the columns
   that say what a predictions table is about; `audit(dataset, record)`, the audit made again; `check_data(dataset,
   record)`, `check_files(directory, dataset, record)` and `check_choices(model, dataset, record, noise)`, which return
-  why data, files of the run and thresholds are not as recorded; and `recorded(record, dataset_path)`, where data are
-  built again in a way of their own;
+  why data, files of the run and thresholds are not as recorded (of a record they measure `MEASURED` too), as does
+  `check_fitted(directory, dataset, record)` of files that making predictions again has fitted; `own_data(directory,
+  record)`, what is compared with nothing; `plot(directory, record)`, and `plot_data(directory, model, dataset,
+  record)`, which draw; and `recorded(record, dataset_path)`, where data are built again in a way of their own;
 - `predict`: `load(directory)`, `predict(model, rows, record)`, and `predict_base(model, dataset, record)`, what the
   base model answers;
 - `answers`: the only reader of its `predictions.parquet`: `read(directory, record)`, `systems(table, record)`,
@@ -103,6 +105,8 @@ class Task:
     purpose: str
     limits: tuple[str, ...]
     main_metric: str
+    settings: tuple[str, ...] = ()
+    """Parts of its records that say how a run was trained and is asked, beside those that other tasks have too."""
     new_head: bool = False
     """The base model gets a head that nothing has trained: before training it knows nothing of the task."""
     shared: str = ""

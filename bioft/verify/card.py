@@ -54,7 +54,8 @@ NOTED = 4
 
 def check_card(directory: Path, record: dict[str, Any], found: Verification) -> None:
     """Compare everything that the card states with what its record gives."""
-    for path, value in _texts({name: record.get(name) for name in sorted({*UNVERIFIED, "dataset"})}):
+    settings = tasks.find(record, pulled=False).settings
+    for path, value in _texts({name: record.get(name) for name in sorted({*UNVERIFIED, *settings, "dataset"})}):
         named = NAMED.search(path.replace("_", " ").replace(".", " ")) and not path.startswith("dataset")
         if (METRIC.search(value) and SHARE.search(value)) or (named and re.fullmatch(r"-?[\d.e-]+", value)):
             found.reasons.append(f"{runs.RECORD} states a figure where none belongs: {path} is {_quoted([value])}.")

@@ -268,6 +268,9 @@ def check_data(run: Run, data: RecordedData) -> bool:
     if data.not_rebuilt:
         found.notes.append(data.not_rebuilt)
         found.best = "verified on the publisher's data" if run.full else found.best
+    if (own_data := run.optional("evaluate", "own_data")) and (own := own_data(run.directory, run.record)):
+        found.notes.append(own)
+        found.best = "verified on the publisher's data" if run.full else found.best
     audit = dict(data.manifest.get("audit") or {})
     if (audit_again := run.optional("evaluate", "audit")) is not None:
         audit |= audit_again(data.splits, run.record)

@@ -17,7 +17,7 @@ EVALUATED = {
     *("baselines", "notes", "files"),
 }
 SETTINGS = {
-    *("classifier", "contrastive", "end_to_end", "joint", "labels", "masking", "new_head", "packing"),
+    *("classifier", "end_to_end", "joint", "labels", "masking", "new_head", "packing"),
     *("positive_weight", "relations", "scoring", "train_on", "windows"),
 }
 """How a run was trained and is asked: what its evaluation needs of these is checked by that, no more."""
@@ -27,8 +27,8 @@ WORD = {
 }
 """What the record of every recipe says of how it came about."""
 TRAINING_PLOTS = ("plots/loss", "plots/learning_rate")
-ROWS = (("windows", "training"), ("packing", "blocks"), ("contrastive", "training_rows"))
-"""Where records count the examples that were trained on."""
+ROWS = ("training_rows", "blocks")
+"""What parts of records call the number of examples that were trained on."""
 ROUNDED = 0.01
 """How far figures of a training may be off that follow from one another."""
 
@@ -40,11 +40,12 @@ def name_what_is_not_checked(run: Run) -> None:
     measured = run.computed | set(getattr(tasks.part(run.task, "evaluate"), "MEASURED", ()))
     if others := sorted(RESULTS & stated - measured):
         found.reasons.append(f"{RECORD} states results that {run.task.name} does not give: {', '.join(others)}.")
-    unknown = sorted(stated - EVALUATED - SETTINGS - WORD - RESULTS - measured)
+    own = SETTINGS | {*run.task.settings}
+    unknown = sorted(stated - EVALUATED - own - WORD - RESULTS - measured)
     if unknown and run.task.module in tasks.REGISTERED:
         run.in_part(f"{RECORD} states what nothing here can measure: {', '.join(unknown)}.")
     words = [*sorted(stated & WORD), *(unknown if run.task.module not in tasks.REGISTERED else ())]
-    if settings := sorted(stated & SETTINGS - {"labels", "scoring"}):
+    if settings := sorted(stated & own - {"labels", "scoring"}):
         words.append(f"of {', '.join(settings)} what no evaluation needs")
     if limit := record["dataset"].get("max_train_pairs"):
         words.append(f"that it was trained on {limit:,} of the training pairs, as the baselines were")
@@ -116,11 +117,14 @@ def _contradictions(run: Run) -> Iterable[str]:
 
 
 def _of_parameters(directory: Path, training: Mapping[str, Any]) -> Iterable[str]:
-    """Whether as many parameters were trained as an adapter has; a whole model has as many as there are at least."""
+    """Whether as many parameters are on record as the weights have: of an adapter those that were trained."""
     trained, total = training["trainable_parameters"], training["total_parameters"]
     adapter = directory / "adapter_model.safetensors"
     if trained > total:
         yield f"{trained:,} of {total:,} parameters were trained"
+    whole = directory / "model.safetensors"
+    if whole.is_file() and not math.isclose(there := _parameters(whole), total, rel_tol=ROUNDED):
+        yield f"the model has {total:,} parameters, and its weights {there:,}"
     if adapter.is_file() and (there := _parameters(adapter)) != trained:
         yield f"{trained:,} parameters were trained, and the adapter has {there:,}"
 
@@ -137,9 +141,11 @@ def _parameters(weights: Path) -> int:
 
 def _rows(record: Mapping[str, Any]) -> int | None:
     """How many examples an epoch has, where the record says so."""
-    for part, name in ROWS:
-        if (count := (record.get(part) or {}).get(name)) is not None:
-            return count
+    if (windows := (record.get("windows") or {}).get("training")) is not None:
+        return windows
+    for part in record.values():
+        if isinstance(part, Mapping) and (named := [part[name] for name in ROWS if name in part]):
+            return named[0]
     if (pairs := (record.get("relations") or {}).get("training_pairs")) is not None:
         return pairs["candidates"]
     counts = record["dataset"]["rows"].get("train") or {}

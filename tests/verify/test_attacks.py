@@ -867,6 +867,20 @@ def test_what_is_said_of_prompts_and_probe_is_so(informed: tuple[Forged, Any]) -
     assert gene_disease.check_choices(model, forged.data.splits, forged.record, 0.0) == ([], [])
 
 
+def test_texts_that_are_the_publishers_own_may_name_the_answers(informed: tuple[Forged, Any], tmp_path: Path) -> None:
+    """So the run is verified on the publisher's data at most."""
+    forged = copied(informed[0], tmp_path / "run")
+    forged.record = informed[0].record
+    path = forged.directory / context.FILE
+    told = json.loads(path.read_text())
+    told["texts"]["gene"] = {"GENE1": "It causes the first disease of the test split."}
+    path.write_text(json.dumps(told))
+    run = forged.run
+    checks.check_data(run, forged.data)
+    assert run.found.best == "verified on the publisher's data"
+    assert_said(run.found.notes, "The texts of 1 genes in context.json are the publisher's own")
+
+
 PROMPTS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "the answers": (lambda record: record["scoring"].update(positive=" yes, surely"), "it is: positive."),
     "the prompt": (lambda record: record["scoring"].update(prompt="As a geneticist: {gene}?"), "it is: prompt."),

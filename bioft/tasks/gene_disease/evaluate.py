@@ -153,6 +153,14 @@ def check_files(directory: Path, dataset: DatasetDict, record: Mapping[str, Any]
     return context.differing(found, DatasetDict({**dataset, "train": _trained_on(dataset, record)}))
 
 
+def own_data(directory: Path, record: Mapping[str, Any]) -> str:
+    """What of a run is the publisher's own and compared with nothing, in words; "" if nothing is."""
+    found = context.read(directory, record)
+    texts = found["texts"]["gene"] if found else {}
+    own = f"The texts of {len(texts):,} genes in {context.FILE} are the publisher's own, and compared with nothing."
+    return own if texts else ""
+
+
 def check_choices(model: Any, dataset: DatasetDict, record: Mapping[str, Any], noise: float) -> Checked:
     """Which recorded thresholds, of the model, its base and the baselines, are not those that validation gives.
 
@@ -164,18 +172,15 @@ def check_choices(model: Any, dataset: DatasetDict, record: Mapping[str, Any], n
     reasons = _check_scoring(prompts, dataset, record)
     with language_model.disable_adapter():
         reasons += _check_memorisation(language_model, prompts.tokenizer, dataset, record)
-    texts = prompts.context["texts"]["gene"] if prompts.context else {}
-    own = f"The texts of {len(texts):,} genes in {context.FILE} are the publisher's own, and compared with nothing."
-    notes = [own] if texts else []
     stated, rule, recorded = record["scoring"]["threshold_chosen_on"], threshold_chosen_on(dataset), thresholds(record)
     if is_other_rule(stated, rule, record):
-        return [f"What chose the thresholds is said to be: {stated}; by the validation split it is: {rule}."], notes
+        return [f"What chose the thresholds is said to be: {stated}; by the validation split it is: {rule}."], []
     if stated != choosing.VALIDATION:
         others = [name for name, its in recorded.items() if its != choosing.DEFAULT]
         reasons += [f"{name}: the threshold is not .5, which the record says it is." for name in others]
         if "combination" in record["scoring"]:
             reasons.append("The record weighs the model beside all baselines, though validation is too small to.")
-        return reasons, notes
+        return reasons, []
     scores = {FINE_TUNED: score_pairs(language_model, prompts, rows)}
     with language_model.disable_adapter():
         scores[BASE] = score_pairs(language_model, prompts, rows)
@@ -205,7 +210,7 @@ def check_choices(model: Any, dataset: DatasetDict, record: Mapping[str, Any], n
         reasons.append("Validation does not give the recorded threshold of the model beside all baselines.")
     elif recorded_weights is None and combination.TOGETHER in scores:
         reasons.append("The record does not say what the model adds to all baselines.")
-    return sorted(reasons), notes
+    return sorted(reasons), []
 
 
 def _check_scoring(prompts: PairPrompts, dataset: DatasetDict, record: Mapping[str, Any]) -> list[str]:

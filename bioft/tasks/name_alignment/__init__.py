@@ -19,6 +19,7 @@ TASK = Task(
         "Probabilities hold for names and namespaces like those of the test split below. Check what is for review.",
         "The figures are of the encoder together with the scorer; the row of the base model is of cosines alone.",
     ),
+    settings=("contrastive",),
     main_metric="accuracy",
     data="pairs of names",
     columns=("sentence1", "sentence2", "score"),

@@ -19,6 +19,7 @@ TASK = Task(
         "Near texts are alike in words or topic; that says nothing about whether they are true or agree.",
         "Figures hold for texts like those of the test split below, looked for among all its texts.",
     ),
+    settings=("contrastive",),
     main_metric="ndcg_at_10",
     data="pairs of texts",
     columns=("anchor", "positive", "group"),
