@@ -190,7 +190,7 @@ def test_the_card_says_what_matters(run: dict[str, Any]) -> None:
         "[CTD_x.csv.gz](https://ctdbase.org/reports/CTD_x.csv.gz) | Aug 27 2025 | `" + "cd" * 32,
         "Cite CTD (https://ctdbase.org/about/legal.jsp).",
         "Davis AP et al.",
-        "![loss](plots/loss.png)",
+        "![loss, as the publisher's logs say](plots/loss.png)",
         "![roc pr](plots/roc_pr.png)",
         "12 min 34 s",
         "with uncommitted changes",
