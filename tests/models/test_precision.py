@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -103,3 +104,19 @@ def test_a_lowered_copy_leaves_the_model_as_it_is_and_computes_itself(tmp_path: 
     assert {each.dtype for each in model.parameters()} == {torch.float32}
     again = precision.lowered(model, torch.float32)
     assert torch.equal(again(ids).logits, expected), "in float32 too it no longer multiplies in bfloat16"
+
+
+@pytest.mark.parametrize(("apart", "attention"), [(False, "eager"), (True, "sdpa")])
+def test_attention_of_texts_in_one_row_stays_what_takes_their_masks(
+    apart: bool, attention: str, tmp_path: Path
+) -> None:
+    """A boolean mask of each token's text tells the attention that is computed step by step nothing."""
+    model = AutoModelForMaskedLM.from_pretrained(write_encoder(tmp_path / "encoder"))
+    trainer = SimpleNamespace(
+        model=model,
+        args=SimpleNamespace(bf16=True, device=torch.device("cpu")),
+        data_collator=SimpleNamespace(separate_texts=apart),
+    )
+    with precision.trained(trainer):
+        assert model.config._attn_implementation == attention
+    assert model.config._attn_implementation == "sdpa"
