@@ -18,7 +18,7 @@ EVALUATED = {
 }
 SETTINGS = {
     *("classifier", "end_to_end", "joint", "labels", "masking", "new_head", "packing"),
-    *("positive_weight", "relations", "scoring", "train_on", "windows"),
+    *("positive_weight", "precision", "relations", "scoring", "train_on", "windows"),
 }
 """How a run was trained and is asked: what its evaluation needs of these is checked by that, no more."""
 WORD = {
@@ -38,7 +38,7 @@ def name_what_is_not_checked(run: Run) -> None:
     record, found = run.record, run.found
     stated = {key for key, its in record.items() if its not in (None, [], {}, "")}
     measured = run.computed | set(getattr(tasks.part(run.task, "evaluate"), "MEASURED", ()))
-    if others := sorted(RESULTS & stated - measured):
+    if run.full and (others := sorted(RESULTS & stated - measured)):
         found.reasons.append(f"{RECORD} states results that {run.task.name} does not give: {', '.join(others)}.")
     own = SETTINGS | {*run.task.settings}
     unknown = sorted(stated - EVALUATED - own - WORD - RESULTS - measured)

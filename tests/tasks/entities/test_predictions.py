@@ -80,7 +80,7 @@ def test_relations_come_back_as_they_were_written(dataset: DatasetDict, tmp_path
     wanted = relations.table_of(test, scores.found(len(rows), 0.5), scores.found(len(rows), 0.9))
     relation_answers.write(tmp_path, relations.candidates_table(rows, scores, 0.5), wanted)
     read = relation_answers.of_rows(relation_answers.read(tmp_path, RECORD), test)
-    pd.testing.assert_frame_equal(read, wanted)
+    pd.testing.assert_frame_equal(read.drop(columns=relation_answers.CANDIDATES), wanted)
     pd.testing.assert_frame_equal(read[["id", "label"]], relation_evaluation.test_rows(dataset))
     figures = relation_evaluation.figures(read, dataset, RECORD)
     assert figures["f1"]["value"] == 1.0 and figures["end_to_end_recall"]["value"] == 0.0

@@ -106,5 +106,4 @@ def test_a_forged_probe_and_a_forged_few_shot_score_are_found(combined: Path) ->
     finally:
         (combined / runs.RECORD).write_text(honest)
     assert "The memorisation probe gives:" in verdict
-    assert "The texts of 20 genes in context.json are the publisher's own" in verdict
     assert "few_shot: validation does not give the recorded threshold" in verdict
