@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike
 from bioft.metrics.estimation.groups import Floats, Integers
 from bioft.metrics.intervals import check_labels_and_scores
 
+NOT_FROM_DATA = ("given", "not chosen")
+"""What records say of thresholds that no split chooses: nothing is noted of these."""
 DEFAULT: Final = 0.5
 VALIDATION: Final = "validation"
 """What `chosen_on` says where validation chooses."""

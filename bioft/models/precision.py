@@ -115,7 +115,7 @@ def trained(trainer: Any) -> Iterator[None]:
     of 32 tokens 1.4 times. Only PyTorch's own takes the masks by which a collator keeps the texts of a row apart.
     """
     changed: list[tuple[Any, str]] = []
-    apart = getattr(trainer.data_collator, "separate_texts", False)
+    apart = getattr(getattr(trainer, "data_collator", None), "separate_texts", False)
     if trainer.args.bf16 and trainer.args.device.type == "cpu" and not apart:
         for module in trainer.model.modules():
             if isinstance(module, PreTrainedModel) and module.config._attn_implementation == "sdpa":

@@ -42,7 +42,7 @@ def followed(trainer: Any) -> Iterator[None]:
 @contextmanager
 def _checked(trainer: Any) -> Iterator[None]:
     """Stop a training whose loss is no longer a number: the trainer itself would go on, and log the loss of before."""
-    usual_step = trainer.training_step
+    usual_step, is_own = trainer.training_step, "training_step" in vars(trainer)
 
     def training_step(*args: Any, **options: Any) -> Any:
         loss = usual_step(*args, **options)
@@ -57,7 +57,9 @@ def _checked(trainer: Any) -> Iterator[None]:
     try:
         yield
     finally:
-        trainer.training_step = usual_step
+        del trainer.training_step  # a method of itself would keep it, and the threads of its process group, alive
+        if is_own:
+            trainer.training_step = usual_step
 
 
 def _was_interrupted(error: BaseException | None) -> bool:

@@ -107,7 +107,7 @@ def notes_of(record: Mapping[str, Any]) -> list[str]:
     notes: list[str | None] = []
     for place in ("scoring", "relations", "classifier"):
         about = record.get(place) or {}
-        if (how := about.get("threshold_chosen_on")) is not None:
+        if (how := about.get("threshold_chosen_on")) not in (None, *thresholds.NOT_FROM_DATA):
             chosen[place] = how
         chosen |= dict(zip(record.get("labels") or (), about.get("thresholds_chosen_on") or (), strict=False))
         if "context" in about:

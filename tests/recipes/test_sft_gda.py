@@ -64,6 +64,7 @@ def options(preset: str, model: Path, ctd: Path, output: Path, **more: object) -
         "report_to": "none",
         "logging_steps": 1,
         "warmup_steps": 0,
+        **({"negatives": "uniform", "context": "none"} if preset == "default" else {}),
         **more,
     }
     return [f"--{key}={value}" for key, value in values.items()]
