@@ -40,6 +40,8 @@ def write_quantized_run(folder: Path) -> Path:
         "model_name_or_path": write_model(folder / "model"),
         "dataset": "ctd",
         "dataset_path": write_ctd(folder / "CTD_curated_genes_diseases.csv"),
+        "negatives": "uniform",
+        "context": "none",
         "max_train_pairs": 64,
         "output_dir": folder / "run",
         "max_steps": 4,

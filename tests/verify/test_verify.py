@@ -58,6 +58,8 @@ def finished(ctd: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "model_name_or_path": write_model(folder / "model"),
         "dataset": "ctd",
         "dataset_path": ctd,
+        "negatives": "uniform",
+        "context": "none",
         "max_train_pairs": 96,
         "validation_size": 0.1,
         "test_size": 0.2,
