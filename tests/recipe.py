@@ -42,6 +42,7 @@ def write_quantized_run(folder: Path) -> Path:
         "dataset_path": write_ctd(folder / "CTD_curated_genes_diseases.csv"),
         "negatives": "uniform",
         "context": "none",
+        "test_size": 0.16,
         "max_train_pairs": 64,
         "output_dir": folder / "run",
         "max_steps": 4,

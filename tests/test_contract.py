@@ -31,8 +31,9 @@ GOLDEN = Path("tests/golden")
 NAMES = [module.rpartition(".")[2] for module in tasks.REGISTERED]
 OF_THE_RUN = {"command", "created", "bioft", "packages", "python", "hardware", "timings", "files", "name"}
 """What of a record is of its time and machine."""
-NEW = {"module", "schema_version"}
+NEW = {"module", "precision", "schema_version"}
 ADDED = {"near_duplicates", "surface", "likeness", "by_neighbour", "families", "prompt"}
+ADDED |= {"hard_negatives", "hard_negatives_margin", "hard_negatives_max_score"}
 """What records have besides, at any depth: parts of the audit, a baseline of pairs, figures by neighbours, prompts."""
 INTERVALS = {"low", "high", "p_value", "sentence"}
 """How sure figures are is computed in another way."""
