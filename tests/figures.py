@@ -39,6 +39,7 @@ DRAWN = {
     "sft_gda/smollm2_ctd_both_held_out": ("auroc", "CTD, both unseen, AUROC"),
     "token_classification/bc5cdr": ("f1", "BC5CDR entities, F1"),
     "sequence_classification/bc5cdr": ("f1", "BC5CDR relations, by pairs, F1"),
+    "sft_relations/bc5cdr_1_epoch": ("f1", "BC5CDR relations, by questions, F1"),
     "joint_ner_re/bc5cdr_from_entities_all": ("relation_f1", "BC5CDR relations, jointly, F1"),
     "text_classification/stop_reasons_0": ("f1", "Stop reasons (weak), micro F1"),
     "mlm/default": ("masked_accuracy", "HPO definitions, hidden tokens"),

@@ -218,9 +218,9 @@ def _check_scoring(prompts: PairPrompts, dataset: DatasetDict, record: Mapping[s
     stated = record["scoring"]
     prompts.describe(DatasetDict({**dataset, "train": _trained_on(dataset, record)}))
     known = {name: its for name, its in thresholds(record).items() if name in (FINE_TUNED, BASE)}
+    its = stated["baseline_thresholds"]
     # An earlier record has fewer baselines.
-    names = [name for name in baseline_names(record) if name in record["baselines"]]
-    known |= {name: stated["baseline_thresholds"].get(name) for name in names}
+    known |= {name: its.get(name) for name in baseline_names(record) if name in {*its, *record["baselines"]}}
     ours = describe_scoring(prompts, known, stated["threshold_chosen_on"], stated.get("few_shot", 0))
     ours |= {key: its for key, its in stated.items() if key == "combination"}
     # Earlier records have no words of the prompt.
