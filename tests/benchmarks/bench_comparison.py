@@ -35,10 +35,13 @@ def write_runs(folder: Path) -> list[str]:
         run = folder / f"run{index}"
         run.mkdir()
         scores = 1 / (1 + np.exp(-(labels + 0.02 * index + rng.normal(size=EXAMPLES))))
-        table = pd.DataFrame({"gene_id": genes, "disease_id": diseases, "label": labels})
+        table = pd.DataFrame(
+            {"gene": genes, "disease": diseases, "gene_id": genes, "disease_id": diseases, "label": labels}
+        )
         table["score"], table["prediction"] = scores, (scores >= 0.5).astype(int)
         table.to_parquet(run / "predictions.parquet", index=False)
         record = {"schema_version": 1, "task": "gene-disease-association", "files": runs.checksums(run)}
+        record["scoring"] = {"threshold": 0.5, "base_model_threshold": 0.5, "baseline_thresholds": {}}
         record["dataset"] = {"fingerprints": {"test": "f" * 64}}
         (run / runs.RECORD).write_text(json.dumps(record))
         names.append(str(run))
