@@ -201,7 +201,6 @@ def save_figure(figure: "Figure", path: StrPath) -> None:
             kind = each.suffix.removeprefix(".") or "png"
             with files.new_file(each) as partial, matplotlib.rc_context({"svg.hashsalt": "bioft"}):
                 figure.savefig(partial, format=kind, dpi=220, metadata=SAME.get(kind))
-            figure.set_layout_engine(None)  # as laid out for the first: it takes most of the time
     except ValueError as error:
         raise BioftError(f"The figure {path} can't be written: {error}.") from error
 

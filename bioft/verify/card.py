@@ -51,6 +51,9 @@ UNVERIFIED = WORD - {"log_history"} | SETTINGS | {"base_model"}
 NOTED = 4
 """The first schema of records that hold every note that follows from them."""
 
+EARLIER_LINES = frozenset({"![learning rate](plots/learning_rate.png)", "![loss](plots/loss.png)"})
+"""Of cards that did not say yet whose word these plots are."""
+
 
 def check_card(directory: Path, record: dict[str, Any], found: Verification) -> None:
     """Compare everything that the card states with what its record gives."""
@@ -166,8 +169,8 @@ def _check_text(text: str, expected: str, found: Verification, *, strictly: bool
     ours = {*_lines(expected), *_lines(expected, comments=True)}
     # What stands in comments is shown by some readers, as amid code.
     shown = list(dict.fromkeys([*_lines(text), *_lines(text, comments=True)]))
-    added = [line for line in shown if line not in ours]
-    results = set(_result_lines(text)) - set(_result_lines(expected))
+    added = [line for line in shown if line not in ours | EARLIER_LINES]
+    results = set(_result_lines(text)) - set(_result_lines(expected)) - EARLIER_LINES
     foreign = [line for line in added if line in results or (strictly and _states_figure(line))]
     foreign += [
         f"{one} {other}"

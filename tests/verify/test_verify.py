@@ -533,3 +533,15 @@ def test_a_recorded_argument_that_names_a_file_is_not_built_with(finished: Path,
     copy = forge(finished, tmp_path, claim)
     with pytest.raises(BioftError, match="built with a file for directory"):
         recorded_data.recorded_data(copy, runs.read(copy))
+
+
+def test_a_card_whose_captions_do_not_say_yet_whose_word_they_are_is_no_forgery(
+    finished: Path, ctd: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(finished, copy)
+    card = (copy / runs.CARD).read_text()
+    said = ", as the publisher's logs say]"
+    assert card.count(said) == 2
+    (copy / runs.CARD).write_text(card.replace(said, "]"))
+    assert verify(copy, ctd, sample=5).reasons == []
