@@ -80,8 +80,7 @@ def main(
         progress.stage(3)  # the base model, before any training
         # Kept beside the checkpoints, so that a resumed run need not score the base again.
         cache = directory / f"{runs.BASE_SCORES}{manifest['fingerprints']['test'][:12]}.npz"
-        placed = model if quantization else model.to(training_args.device)
-        base_scores = run_directory.cached(cache, lambda: prediction.score_base(placed, tokenizer, test, record))
+        base_scores = run_directory.cached(cache, lambda: prediction.score_base(model, tokenizer, test, record))
 
     progress.stage(4)  # an adapter, on the text and all questions of a document: loss on the answers only
     trainer = SFTTrainer(

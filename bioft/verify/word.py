@@ -147,7 +147,7 @@ def _rows(record: Mapping[str, Any]) -> int | None:
         if isinstance(part, Mapping) and (named := [part[name] for name in ROWS if name in part]):
             return named[0]
     if (pairs := (record.get("relations") or {}).get("training_pairs")) is not None:
-        return pairs["candidates"]
+        return pairs.get("examples", pairs["candidates"])  # of a language model a document is one
     counts = record["dataset"]["rows"].get("train") or {}
     if counts.keys() == {"positive", "negative"}:
         return min(sum(counts.values()), record["dataset"].get("max_train_pairs") or math.inf)

@@ -196,3 +196,12 @@ def test_evaluating_a_4_bit_model_does_not_stop_its_later_training(
     gradients = {name: p.grad for name, p in model.named_parameters() if "lora_B" in name}
     assert len(gradients) == 4
     assert all(gradient is not None and gradient.abs().max() > 0 for gradient in gradients.values())
+
+
+def test_a_language_model_is_placed_where_it_computes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One in full precision too: else a base would be scored on the processor of a machine with a GPU."""
+    base = models.resolve_base_model(str(write_model(tmp_path / "model")))
+    monkeypatch.setattr(models, "local_device", lambda: "meta")
+    assert {its.device.type for its in models.load_causal_lm(base, None)[0].parameters()} == {"meta"}
+    monkeypatch.setattr(models, "is_sharded", lambda: True)
+    assert {its.device.type for its in models.load_causal_lm(base, None)[0].parameters()} == {"cpu"}

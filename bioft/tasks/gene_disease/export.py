@@ -19,7 +19,7 @@ def for_merge(directory: Path, record: dict[str, Any], dtype: Any) -> ForMerge:
         base = base.dequantize(dtype)
     tokenizer = AutoTokenizer.from_pretrained(directory)
     prompts = recorded_prompts(directory, record, tokenizer)
-    model = PeftModel.from_pretrained(base.to(models.local_device()), str(directory))
+    model = PeftModel.from_pretrained(base, str(directory))
 
     def save(whole: Any, folder: Path) -> None:
         saver(tokenizer)(whole, folder)

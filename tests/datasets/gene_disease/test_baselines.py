@@ -230,7 +230,15 @@ def test_a_training_positive_is_seen_as_if_it_were_not_known():
 def test_what_is_looked_at_in_pieces_is_scored_alike(monkeypatch):
     train = pairs([1, 1, 2, 2, 3], [1, 2, 1, 3, 2], [1, 1, 1, 1, 0])
     baseline = fitted("likeness", train)
-    whole = baseline.predict(train)
+    frame, edges = train.to_pandas(), np.array([1, 1, 1, 1, 0]) == 1
+    whole, features = baseline.predict(train), baseline._features(frame, edges)
+    ids, degrees = np.array([1, 0, 1, -1, 0]), np.array([2, 3])
+    (block,) = baselines._blocks(ids, degrees)
+    assert [its.tolist() for its in block] == [[1, 4], [0, 2]], "by id, and none of which nothing is known"
+    # Each gene and disease apart, whose known ones of training negatives are drawn as together.
+    monkeypatch.setattr(baselines, "BLOCK", 0)
+    assert len(list(baselines._blocks(ids, degrees))) == 2
+    np.testing.assert_allclose(baseline._features(frame, edges), features, atol=1e-12)
     monkeypatch.setattr(baselines, "CELLS", 1)
     monkeypatch.setattr(baselines, "CHUNK", 2)
     np.testing.assert_array_equal(baseline.predict(train), whole)

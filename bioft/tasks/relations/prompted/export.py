@@ -28,5 +28,5 @@ def for_merge(directory: Path, record: dict[str, Any], dtype: Any) -> ForMerge:
         asked = prompts.encode(prompt, tokenizer, rows["text"][:], found, arguments)
         return [(its.text + its.questions[0])[-MAX_TOKENS:] for its in asked]
 
-    model = PeftModel.from_pretrained(base.to(models.local_device()), str(directory))
+    model = PeftModel.from_pretrained(base, str(directory))
     return ForMerge(model, tokens, saver(tokenizer))

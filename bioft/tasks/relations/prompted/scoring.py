@@ -25,7 +25,7 @@ def load(directory: Path, recorded: dict[str, Any], dtype: torch.dtype | None = 
 
     dtype = dtype or models.compute_dtype(precision.preferred() or recorded["dtype"])
     base, tokenizer = models.load_recorded_causal_lm(recorded, dtype, "use")
-    return PeftModel.from_pretrained(base.to(models.local_device()), str(directory)).eval(), tokenizer
+    return PeftModel.from_pretrained(base, str(directory)).eval(), tokenizer
 
 
 def probabilities(
