@@ -80,7 +80,7 @@ def read(
             yield from finished()
             name = starts or ""
         try:
-            document.append([_token(path, line, cells[word:], only_type) for line, cells in sentence])
+            document.append([_token(f"{path}, line {line}", cells[word:], only_type) for line, cells in sentence])
         except BioftError as error:
             if skipped is None:
                 raise
@@ -148,15 +148,23 @@ def _name(line: str, match: re.Match[str] | bool) -> str:
     return found[1] if found else ""
 
 
-def _token(path: Path, line: int, cells: Sequence[str], only_type: str | None) -> Token:
+def _token(place: str, cells: Sequence[str], only_type: str | None) -> Token:
     if len(cells) < 2 or not cells[0]:
-        raise BioftError(
-            f"{path}, line {line}: {' '.join(cells)[:60]!r} is no token with a tag, parted by a tab or space."
-        )
+        raise BioftError(f"{place}: {' '.join(cells)[:60]!r} is no token with a tag, parted by a tab or space.")
+    return token(cells[0], cells[-1], only_type, place)
+
+
+def token(text: str, tag: str, only_type: str | None, place: str) -> Token:
+    """A token with its tag as a file has it; BioftError, with the place, as `read_tag`."""
     try:
-        return Token(cells[0], *read_tag(cells[-1], only_type))
+        return Token(text, *read_tag(tag, only_type))
     except BioftError as error:
-        raise BioftError(f"{path}, line {line}: {error}") from None
+        raise BioftError(f"{place}: {error}") from None
+
+
+def listed(names: str | None) -> list[str]:
+    """The names in an option that has them joined by commas."""
+    return [each.strip() for each in (names or "").split(",") if each.strip()]
 
 
 @lru_cache(maxsize=4096)

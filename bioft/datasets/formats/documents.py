@@ -11,7 +11,7 @@ from datasets import DatasetDict
 from bioft.datasets.documents import corpus, pubtator
 from bioft.datasets.documents.corpus import Overlapping
 from bioft.datasets.documents.pubtator import Document, Mention, Relation
-from bioft.datasets.formats import bioc, brat, chemprot, conll, inputs, splits, tokens
+from bioft.datasets.formats import bioc, brat, chemprot, conll, inputs, splits, tables, tokens
 from bioft.datasets.options import OwnData, takes
 from bioft.datasets.origin import Origin
 from bioft.errors import BioftError, leaving_out, suggestion
@@ -63,7 +63,7 @@ def build_relations(asked: DocumentOptions) -> tuple[DatasetDict, dict[str, Any]
 
 def _build(builder: str, asked: DocumentOptions) -> tuple[DatasetDict, dict[str, Any]]:
     opened = splits.open_inputs(asked)
-    renamed, kept = _mapping(asked.map_type), _names(asked.types)
+    renamed, kept = _mapping(asked.map_type), conll.listed(asked.types)
     counted: Counter[str] = Counter()
     left_out: Counter[str] = Counter()
     skipped: dict[str, list[str]] = {name: [] for name in opened.files}
@@ -120,7 +120,7 @@ def _read(
         path = Path(file)
         prefix = (path.name.partition(".")[0] if split == splits.ALL else split) + (f"-{number}" if number > 1 else "")
         if opened.on_hub:
-            yield from tokens.of_table(opened.on_hub[file], prefix, asked, only_type, skipped=skipped, counted=counted)
+            yield from tokens.of_table(opened.on_hub[file], prefix, asked, only_type, skipped, counted)
             continue
         if not path.is_dir() or inputs.tell(path) in ("brat", "dataset"):
             yield from _of_file(path, prefix, asked, only_type, skipped, counted)
@@ -152,17 +152,14 @@ def _of_file(
     elif kind == "chemprot":
         yield from chemprot.read(path, skipped=skipped, counted=counted)
     elif kind in ("documents", "tokens"):
-        yield from tokens.read(path, prefix, asked, only_type, skipped=skipped, counted=counted)
+        table = tables.read(path, asked.columns(), skipped)
+        yield from tokens.of_table(table, prefix, asked, only_type, skipped, counted)
     elif kind == "dataset":
         raise BioftError(f"{path} was written by `bioft build`: give it to a recipe as --dataset.")
     elif kind == "delimited" and isinstance(asked, EntityOptions):
-        yield from tokens.of_words(path, prefix, asked, only_type, skipped=skipped, counted=counted)
+        yield from tokens.of_words(path, prefix, asked, only_type, skipped, counted)
     else:
         raise BioftError(inputs.no_documents(path, kind))
-
-
-def _names(joined: str | None) -> list[str]:
-    return [each.strip() for each in (joined or "").split(",") if each.strip()]
 
 
 def _mapping(words: Iterable[str] | None) -> dict[str, str]:

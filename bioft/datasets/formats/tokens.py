@@ -33,20 +33,11 @@ class TagOptions(OwnData):
     tag_names: Annotated[str | None, "Names of tags that are numbers, in their order: O,B-Chemical,I-Chemical."] = None
 
 
-def read(
-    path: Path, prefix: str, asked: OwnData, only_type: str | None, *, skipped: list[str] | None, counted: Counter[str]
-) -> Iterator[AnnotatedText]:
-    """Yield the documents of a JSONL or Parquet file."""
-    table = tables.read(path, asked.columns(), skipped)
-    yield from of_table(table, prefix, asked, only_type, skipped=skipped, counted=counted)
-
-
 def of_table(
     table: tables.Table,
     prefix: str,
     asked: OwnData,
     only_type: str | None,
-    *,
     skipped: list[str] | None,
     counted: Counter[str],
 ) -> Iterator[AnnotatedText]:
@@ -89,13 +80,7 @@ def of_table(
 
 
 def of_words(
-    path: Path,
-    prefix: str,
-    asked: TagOptions,
-    only_type: str | None,
-    *,
-    skipped: list[str] | None,
-    counted: Counter[str],
+    path: Path, prefix: str, asked: TagOptions, only_type: str | None, skipped: list[str] | None, counted: Counter[str]
 ) -> Iterator[AnnotatedText]:
     """Yield a document for each sentence of a table with a token in each row.
 
@@ -112,7 +97,7 @@ def of_words(
             f"{inputs.no_documents(path, 'delimited')} A table of tokens needs the columns sentence_id, token and tag."
         )
     sentence_place, word, tag = (place or 0 for place in places)
-    names = _names(asked)
+    names = conll.listed(asked.tag_names)
     last = ""
 
     def key(row: tuple[str, Sequence[Any]]) -> str:
@@ -124,36 +109,24 @@ def of_words(
         sentence = []
         with leaving_out(skipped):
             for place, cells in list(rows):
-                try:
-                    found = conll.read_tag(_tag(cells[tag], names), only_type)
-                except BioftError as error:
-                    raise BioftError(f"{place}: {error}") from None
-                sentence.append(conll.Token(tables.text_of(cells[word]), *found))
+                tag_of = _tag(cells[tag], names, place)
+                sentence.append(conll.token(tables.text_of(cells[word]), tag_of, only_type, place))
             counted["sentences"] += 1
             counted["tokens"] += len(sentence)
             yield conll.assemble(f"{prefix}-{number}", [sentence], counted)
 
 
-def _names(asked: TagOptions) -> list[str]:
-    return [each.strip() for each in (asked.tag_names or "").split(",") if each.strip()]
-
-
 def _of_tags(table: tables.Table, asked: TagOptions, only_type: str | None, counted: Counter[str]) -> Maker:
     token_column = table.columns[table.find(asked.tokens_column, TOKENS, "--tokens-column") or 0]
     tag_column = table.columns[table.find(asked.tags_column, TAGS, "--tags-column") or 0]
-    names = _names(asked)
+    names = conll.listed(asked.tag_names)
 
     def make(name: str, place: str, row: dict[str, Any]) -> AnnotatedText:
         words, tags = row[token_column], row[tag_column]
         if not isinstance(words, list) or not isinstance(tags, list) or len(words) != len(tags):
             raise BioftError(f"{place}: tokens and tags must be lists that are equally long.")
-        try:
-            sentence = [
-                conll.Token(str(word), *conll.read_tag(_tag(tag, names), only_type))
-                for word, tag in zip(words, tags, strict=True)
-            ]
-        except BioftError as error:
-            raise BioftError(f"{place}: {error}") from None
+        pairs = zip(words, tags, strict=True)
+        sentence = [conll.token(str(word), _tag(tag, names, place), only_type, place) for word, tag in pairs]
         counted["sentences"] += bool(sentence)
         counted["tokens"] += len(sentence)
         return conll.assemble(name, [sentence], counted)
@@ -161,12 +134,12 @@ def _of_tags(table: tables.Table, asked: TagOptions, only_type: str | None, coun
     return make
 
 
-def _tag(tag: Any, names: Sequence[str]) -> str:
+def _tag(tag: Any, names: Sequence[str], place: str) -> str:
     if isinstance(tag, str):
         return tag
     if not isinstance(tag, int) or not 0 <= tag < len(names):
         what = f"the tag {tag!r} is a number" if not names else f"the tag {tag!r} has no name in --tag-names"
-        raise BioftError(f"{what}. Name all tags in their order: --tag-names O,B-Chemical,I-Chemical.")
+        raise BioftError(f"{place}: {what}. Name all tags in their order: --tag-names O,B-Chemical,I-Chemical.")
     return names[tag]
 
 
