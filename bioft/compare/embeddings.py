@@ -38,10 +38,7 @@ def measure(embedded: Embedded, seed: int = 0) -> tuple[pd.DataFrame, list[str]]
     "probe accuracy": of logistic regression, `FOLDS`-fold cross-validation; examples of a group are in one fold.
     "majority": what always giving the most frequent class reaches. "silhouette": the mean of Rousseeuw (1987), -1 to
     1, by cosine. Of texts without classes the probe tells from |u - v| whether two texts u and v belong together, and
-    "AUROC of the cosine" says how well their similarity does.
-
-    Raises:
-        BioftError: fewer than two classes with enough examples.
+    "AUROC of the cosine" says how well their similarity does. BioftError: fewer than two classes with enough examples.
     """
     from sklearn.metrics import silhouette_samples
 

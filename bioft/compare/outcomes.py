@@ -25,8 +25,7 @@ def run_of(name: str) -> Path:
 def finished_run(name: str) -> tuple[Path, dict[str, Any]]:
     """The folder and the record of a run.
 
-    Raises:
-        BioftError: no such run, no finished and tested one, or files that were changed.
+    BioftError: no such run, no finished and tested one, or files that were changed.
     """
     directory = run_of(name)
     record = runs.read(directory)
@@ -44,8 +43,7 @@ def check_distinct(names: Sequence[str]) -> None:
 def outcomes(directory: Path, record: dict[str, Any]) -> dict[str, Outcomes]:
     """Read what each system of a finished run got right in each test example: the fine-tuned model, then the others.
 
-    Raises:
-        BioftError: a task that this bioft does not know, or predictions that can't be read.
+    BioftError: a task that this bioft does not know, or predictions that can't be read.
     """
     answers = part(task_of(directory, record), "answers")
     ours: Outcomes = _read(directory, record, "outcomes", "can be compared")
@@ -63,8 +61,7 @@ def outcomes(directory: Path, record: dict[str, Any]) -> dict[str, Outcomes]:
 def read_answers(directory: Path, record: Mapping[str, Any]) -> Answers:
     """Read what all systems of a finished run answered.
 
-    Raises:
-        BioftError: a task that this bioft does not know, or predictions that can't be read.
+    BioftError: a task that this bioft does not know, or predictions that can't be read.
     """
     return _read(directory, record, "answers", "can be analysed", record)
 

@@ -136,8 +136,7 @@ def is_own(recorded: Mapping[str, Any]) -> bool:
 def own_on_hub(recorded: Mapping[str, Any]) -> tuple[str, str] | None:
     """The name and the commit of a dataset on the Hub whose columns were read; None for other data.
 
-    Raises:
-        BioftError: the name is that of a file or folder here, or of no dataset on the Hub.
+    BioftError: the name is that of a file or folder here, or of no dataset on the Hub.
     """
     if not is_own(recorded) or not recorded.get("sources"):
         return None

@@ -28,10 +28,7 @@ def open_and_build(index: Path, model: str | None, directories: Sequence[Path], 
 def build(index: SearchIndex, encoder: SearchEncoder, directories: Sequence[Path] = (), about: str = "") -> gr.Blocks:
     """Build the page: search, similarity and map of an index, and a tab for each finished run.
 
-    At its bottom it says `about`, such as where the articles are from.
-
-    Raises:
-        BioftError: the index is empty; as `add_runs`.
+    At its bottom it says `about`, such as where the articles are from. BioftError: the index is empty; as `add_runs`.
     """
     if not len(index):
         raise BioftError(f"The index {index.directory} holds no articles. Add some with `bioft index --add`.")
@@ -53,8 +50,7 @@ def build(index: SearchIndex, encoder: SearchEncoder, directories: Sequence[Path
 def add_runs(directories: Sequence[Path]) -> None:
     """Load the runs and add a tab for each to the page that is being built.
 
-    Raises:
-        BioftError: a folder without a finished run, or a run on a task that has no tab; as the loading of a run.
+    BioftError: a folder without a finished run, or a run on a task that has no tab; as the loading of a run.
     """
     records = [runs.read(directory) for directory in directories]
     added = [task_of(directory, record) for directory, record in zip(directories, records, strict=True)]
@@ -71,8 +67,7 @@ def add_runs(directories: Sequence[Path]) -> None:
 def launch(app: gr.Blocks, host: str | None = None, port: int | None = None, *, share: bool = False) -> None:
     """Serve the page until it is interrupted; what is not given is Gradio's default (a Space sets it).
 
-    Raises:
-        BioftError: the port is taken, or the host is no address of this machine.
+    BioftError: the port is taken, or the host is no address of this machine.
     """
     try:
         app.launch(

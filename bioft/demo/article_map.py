@@ -51,10 +51,7 @@ class ArticleMap:
     def positions(self) -> NDArray[np.float32]:
         """Return where the articles lie by t-SNE over cosine distances (van der Maaten and Hinton 2008), shape (n, 2).
 
-        Both coordinates are from 0 to 1.
-
-        Raises:
-            BioftError: too few articles for a map.
+        Both coordinates are from 0 to 1. BioftError: too few articles for a map.
         """
         if len(self.rows) < FEWEST:
             raise BioftError(f"A map needs at least {FEWEST} {self._what}; the index has {len(self.rows)}.")
@@ -70,8 +67,7 @@ class ArticleMap:
     def draw(self, n_topics: int) -> tuple[list[Point], list[Topic]]:
         """Return a point for each article on the map, and the topics of the whole index.
 
-        Raises:
-            BioftError: as `positions`.
+        BioftError: as `positions`.
         """
         positions = self.positions()
         topics = find_topics(self.index, min(n_topics, len(self.index)))

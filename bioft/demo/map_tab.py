@@ -78,8 +78,7 @@ def add(index: SearchIndex, what: str) -> None:
 def heatmap(index: SearchIndex, ids: list[str], what: str = "articles") -> str:
     """Return articles with their texts and links, and where they are several the cosine of each two as a table.
 
-    Raises:
-        BioftError: none or more than `MOST_COMPARED`, or one that is not in the index.
+    BioftError: none or more than `MOST_COMPARED`, or one that is not in the index.
     """
     if not 1 <= len(ids) <= MOST_COMPARED:
         raise BioftError(f"{len(ids)} {what} are chosen: choose 1 to {MOST_COMPARED} to read and compare them.")

@@ -31,10 +31,8 @@ def export(
     """Write the demo to a new folder, whole or not at all; page and card say `about`.
 
     The package itself goes along, as do an encoder and runs that are folders here; base models are fetched from the
-    Hub, or come with the requirements.
-
-    Raises:
-        BioftError: the folder is there already, or a base model that a Space has no way to get.
+    Hub, or come with the requirements. BioftError: the folder is there already, or a base model that a Space has no
+    way to get.
     """
     if folder.exists():
         raise BioftError(f"{folder} is there already. Name a new folder for the Space.")

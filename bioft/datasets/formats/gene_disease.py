@@ -73,12 +73,10 @@ class Row(NamedTuple):
 def build_gene_disease(asked: GeneDiseaseOptions) -> tuple[DatasetDict, dict[str, Any]]:
     """Build gene–disease pairs of a table of one's own; returns the splits and the manifest.
 
-    Without labels every row is a known association, and all is as in `gene_disease.pairs.build_pairs`. With labels
-    the negatives are those of the table, and the splits are made by `split`, or given.
-
-    Raises:
-        BioftError: no table, a missing column or name, a label that is none, given splits without labels, a pair that
-            has both labels, or a split left empty.
+    Without labels every row is a known association, and all is as in `gene_disease.pairs.build_pairs`. With labels the
+    negatives are those of the table, and the splits are made by `split`, or given. BioftError: no table, a missing
+    column or name, a label that is none, given splits without labels, a pair that has both labels, or a split left
+    empty.
     """
     labelled: set[bool] = set()
     read = splits.collect("gene_disease", asked, lambda table, start: _maker(table, asked, labelled), apart=DRAWN)

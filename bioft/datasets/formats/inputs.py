@@ -71,8 +71,7 @@ _WORDS_OF_TABLES = frozenset({"text", "label", "labels"})
 def tell(path: Path) -> str:
     """The format of a file or folder, one of `NAMES`, or "dataset" for a folder that `bioft build` wrote.
 
-    Raises:
-        BioftError: there is no such file, it is empty, or of a format that is not read.
+    BioftError: there is no such file, it is empty, or of a format that is not read.
     """
     if path.is_dir():
         return _tell_folder(path)

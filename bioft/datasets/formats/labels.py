@@ -72,11 +72,8 @@ def build_labels(asked: LabelOptions) -> tuple[DatasetDict, dict[str, Any]]:
 
     The columns are id, text and label, or labels where a text may have several. Where the splits are made here, texts
     that are the same but for case and punctuation are one row, and each label is in every split, unless there are
-    groups; given splits are kept row by row.
-
-    Raises:
-        BioftError: no table, a missing column, a row without text or label, more than `MOST_LABELS` labels, an id in
-            two splits, or a split left empty.
+    groups; given splits are kept row by row. BioftError: no table, a missing column, a row without text or label, more
+    than `MOST_LABELS` labels, an id in two splits, or a split left empty.
     """
     several: set[bool] = set()
     notes: list[str] = []

@@ -77,10 +77,8 @@ def build_pairs(asked: PairOptions) -> tuple[DatasetDict, dict[str, Any]]:
     The columns are sentence1, sentence2, score (from 0 to 1) and group, or without scores anchor, positive, negative
     where there is one, and group. Texts that a pair joins are in one split, also over several pairs; of scored pairs
     those that belong together join, if all of them would join too much, and the others between splits are left out.
-
-    Raises:
-        BioftError: no table, a missing column, an empty text, a score that is none or out of its range, or a split
-            left empty.
+    BioftError: no table, a missing column, an empty text, a score that is none or out of its range, or a split left
+    empty.
     """
     scored: set[bool] = set()
     notes: dict[str, None] = {}

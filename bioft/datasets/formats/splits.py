@@ -37,11 +37,8 @@ def files_of(
 ) -> dict[str, list[str]]:
     """The files of each split, or those of `ALL`; what `tell` reads of a folder are its files where they name splits.
 
-    Files that are named train, dev, test and the like are the splits that they are named after.
-
-    Raises:
-        BioftError: no file; a test split without training data, or the other way round; names of which only some
-            say a split.
+    Files that are named train, dev, test and the like are the splits that they are named after. BioftError: no file; a
+    test split without training data, or the other way round; names of which only some say a split.
     """
     named = [str(each) for path in paths for each in _in_folder(path)]
     given = {
@@ -222,8 +219,7 @@ class Opened(NamedTuple):
 def open_inputs(asked: OwnData) -> Opened:
     """Find the files that were asked for, or the dataset on the Hub.
 
-    Raises:
-        BioftError: as `files_of` and `tables.of_hub`, or splits on the Hub that are not named train and test.
+    BioftError: as `files_of` and `tables.of_hub`, or splits on the Hub that are not named train and test.
     """
     given = (asked.train, asked.validation, asked.test)
     license = {"license": (asked.license or "unknown").lower()} | ({"title": asked.title} if asked.title else {})

@@ -65,11 +65,8 @@ def build_synonyms(
     """Build pairs of a term's name and a synonym; returns the splits (columns `COLUMNS`) and the manifest.
 
     Split by term. Texts that several terms have, and synonyms that differ from the name in case and punctuation only,
-    are left out, and counted in the manifest.
-
-    Raises:
-        BioftError: the HPO data is missing, or sizes that leave a split empty.
-        LeakageError: a text that straddles splits.
+    are left out, and counted in the manifest. BioftError: the HPO data is missing, or sizes that leave a split empty.
+    LeakageError: a text that straddles splits.
     """
     directory = directory or hpo.data_directory()
     terms = list(read_synonyms(directory))

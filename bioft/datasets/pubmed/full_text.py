@@ -60,10 +60,8 @@ class FullText(NamedTuple):
 def iterate(path: str | os.PathLike[str], *, skipped: list[str] | None = None) -> Iterator[FullText]:
     """Yield the articles of one file (plain or gzip): a single one (.nxml), or a pmc-articleset.
 
-    With `skipped`, what is broken is left out and said there.
-
-    Raises:
-        BioftError: as `pubmed_xml.articles`; records of PubMed, which have no full text.
+    With `skipped`, what is broken is left out and said there. BioftError: as `pubmed_xml.articles`; records of PubMed,
+    which have no full text.
     """
     for piece in pubmed_xml.articles(path, skipped):
         if piece.tag != "article":
