@@ -65,6 +65,8 @@ def model_card(run: dict[str, Any], *, repository: str | None = None) -> str:
         if len(labels) == 2 and (positive := f"{labels[1].lower()}_f1") in run["metrics"]:
             main = [*([] if (run.get("classifier") or {}).get("multi_label", True) else [positive]), *main]
         twin = _twin(run["base_model"])
+        # Also those of what prompts say beside the data.
+        sources = [*run["dataset"]["sources"], *((run["scoring"] or {}).get("context") or {}).get("sources", [])]
         return render(
             "model_card.md.j2",
             card_data=_model_data(run, task, published, adapter).to_yaml(),
@@ -97,7 +99,7 @@ def model_card(run: dict[str, Any], *, repository: str | None = None) -> str:
             audit=audit_in_words(run["audit"] or {}),
             plots=sorted(name for name in files if re.fullmatch(r"plots/[\w.-]+\.png", name)),
             command=shlex.join(run["command"] or []),
-            **source_words({**run["dataset"], "sources": _sources(run)}),
+            **source_words({**run["dataset"], "sources": sources}),
         )
     except (KeyError, UndefinedError) as error:
         raise BioftError(f"The run record lacks a field: {error}. It was not written by a finished run.") from error
@@ -131,11 +133,6 @@ def how_to_use(run: dict[str, Any], task: Task, repository: str, *, adapter: boo
         repository=repository,
         **values,
     ).strip()
-
-
-def _sources(run: dict[str, Any]) -> list[dict[str, Any]]:
-    """The sources of the data, and of what prompts say beside them."""
-    return [*run["dataset"]["sources"], *((run["scoring"] or {}).get("context") or {}).get("sources", [])]
 
 
 def _twin(base: dict[str, Any]) -> dict[str, str]:

@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from importlib import resources
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
@@ -143,11 +144,6 @@ def _cell(value: Any, length: int = 80) -> str:
     return text.replace("\\", "\\\\").replace("|", "\\|")
 
 
-def _literal(text: str) -> str:
-    """A text as Python and JSON write it."""
-    return json.dumps(text, ensure_ascii=False)
-
-
 def _source_link(source: Mapping[str, Any]) -> str:
     """Name a source file, with a link where its source has a page."""
     name = _cell(source["name"])
@@ -181,8 +177,9 @@ def render(template: str, package: str = "bioft.cards", **values: Any) -> str:
         keep_trailing_newline=True,
         autoescape=False,  # Markdown, not HTML
     )
+    literal = partial(json.dumps, ensure_ascii=False)  # a text as Python and JSON write it
     environment.filters.update(
-        figure=_figure, cell=_cell, duration=_duration, source_link=_source_link, literal=_literal
+        figure=_figure, cell=_cell, duration=_duration, source_link=_source_link, literal=literal
     )
     parts = environment.get_template(template).render(**values).split("```")
     parts[::2] = [re.sub(r"\n{3,}", "\n\n", part) for part in parts[::2]]  # not those of code

@@ -255,16 +255,13 @@ def _embeddings(
     return section
 
 
-def _short_names(read: Sequence[_Run]) -> dict[str, _Run]:
-    """The runs by the last part of their name, where that tells them apart."""
-    short = [Path(run.name).name for run in read]
-    return dict(zip(short if len(set(short)) == len(short) else [run.name for run in read], read, strict=True))
-
-
 def _all_together(read: Sequence[_Run], root: Path) -> Chapter:
     place = root / TOGETHER
+    names = [Path(run.name).name for run in read]
+    if len(set(names)) < len(names):  # the last parts do not tell the runs apart
+        names = [run.name for run in read]
     groups, apart = analysis_runs.together(
-        {name: (run.record["task"], run.answers) for name, run in _short_names(read).items()}
+        {name: (run.record["task"], run.answers) for name, run in zip(names, read, strict=True)}
     )
     if groups:
         place.mkdir()

@@ -112,7 +112,7 @@ def groups(name: str, values: pd.Series) -> pd.Series | None:
     if known.empty:
         return None
     if COUNTED in name:
-        found = [_frequency(value) for value in known]
+        found = [_range(*next(each for each in reversed(FREQUENCIES) if value >= each[0])) for value in known]
         order = [_range(low, high) for low, high in FREQUENCIES]
     elif isinstance(values.dtype, pd.CategoricalDtype):
         found, order = known.astype(str).to_list(), [str(each) for each in values.dtype.categories]
@@ -134,11 +134,6 @@ def groups(name: str, values: pd.Series) -> pd.Series | None:
     if len(order) < 2:
         return None
     return pd.Series(pd.Categorical(found, order, ordered=ordered), index=known.index)
-
-
-def _frequency(value: float) -> str:
-    low, high = next((low, high) for low, high in reversed(FREQUENCIES) if value >= low)
-    return _range(low, high)
 
 
 def _range(low: int, high: int | None) -> str:

@@ -177,18 +177,14 @@ def _number(said: str, table: Table, column: int, place: str) -> float:
     if re.fullmatch(r"-?\d+(,\d+)+", said):
         mend = "Write it without the comma, or with a point in its place."
     elif any(letter.isalpha() for letter in said) and said.lower() not in ("nan", "inf", "-inf"):
-        columns = " ".join(f"--text-column {command_word(table.columns[its])}" for its in _sides(table))
+        found = [table.find(None, known, "", needed=False) for known in (FIRST, SECOND)]
+        columns = " ".join(f"--text-column {command_word(table.columns[its])}" for its in found if its is not None)
         columns = f"{columns or '--text-column NAME'} --label-column {command_word(table.columns[column])}"
         mend = (
             "Write 1 for pairs that belong together, else 0. To learn such words as labels: bioft build labels "
             f"{command_word(table.name)} {columns} --output FOLDER."
         )
     raise BioftError(f"{place}: the score {said[:40]!r} is no number. {mend}")
-
-
-def _sides(table: Table) -> list[int]:
-    found = (table.find(None, known, "", needed=False) for known in (FIRST, SECOND))
-    return [place for place in found if place is not None]
 
 
 def _range(asked: str | None, scores: Sequence[float | None]) -> tuple[float, float]:

@@ -21,6 +21,7 @@ _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 _RDFS = "{http://www.w3.org/2000/01/rdf-schema#}"
 _OWL = "{http://www.w3.org/2002/07/owl#}"
 _OBO_IN_OWL = "{http://www.geneontology.org/formats/oboInOwl#}"
+_LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 _REPLACED_BY = "{http://purl.obolibrary.org/obo/}IAO_0100001"
 _SYNONYMS = {"hasExactSynonym": SYNONYM} | dict.fromkeys(
     ("hasRelatedSynonym", "hasNarrowSynonym", "hasBroadSynonym"), RELATED
@@ -92,7 +93,7 @@ def read_owl(lines: TextLines) -> Iterator[Concept]:
             text = (child.text or "").strip()
             reference = child.get(f"{_RDF}resource", "")
             tag = child.tag.removeprefix(_OBO_IN_OWL)
-            if child.tag == f"{_RDFS}label" and _is_english(child):
+            if child.tag == f"{_RDFS}label" and child.get(_LANGUAGE, "en").startswith("en"):
                 concept.names.append((text, PREFERRED))
             elif tag in _SYNONYMS:
                 concept.names.append((text, _SYNONYMS[tag]))
@@ -113,10 +114,6 @@ def _of_iri(iri: str) -> str:
     """HP:0000118 for http://purl.obolibrary.org/obo/HP_0000118."""
     last = re.split(r"[/#]", iri)[-1]
     return re.sub(r"^([A-Za-z]+)_(?=\w+$)", r"\1:", last)
-
-
-def _is_english(element: ElementTree.Element) -> bool:
-    return element.get("{http://www.w3.org/XML/1998/namespace}lang", "en").startswith("en")
 
 
 def read_mesh(lines: TextLines) -> Iterator[Concept]:
