@@ -16,7 +16,6 @@ from bioft.task import function, part
 from bioft.tasks import asked as questions
 from bioft.tasks.asked import Asked, QuestionError, tell, tell_left_out
 from bioft.tasks.entities import files as document_files
-from bioft.tasks.entities.tagging import Span
 
 OPTIONS = ("--text", "--input", "--output", "--html", "--link", "--skip-bad", "--batch-size", "--overwrite")
 
@@ -68,29 +67,24 @@ def answer(run: Path, asked: Asked) -> None:
         model = with_linker(model, linker)
     found = find(model, documents, record)
     if linker is not None:
-        links = linker.links([each.text for each in documents], [_spans(each) for each in found])
+        spans = [[entity.span for entity in each.entities] for each in found]
+        links = linker.links([each.text for each in documents], spans)
         found = [
             each._replace(links=its, ids=each.ids or [link.id for link in its])
             for each, its in zip(found, links, strict=True)
         ]
     types = entity_types(record, found)
-    shown = [
-        document_files.Highlighted(
-            document.document_id, document.text, each.entities, each.statements(document.text), each.links or ()
-        )
-        for document, each in zip(documents, found, strict=True)
-    ]
     if output is not None:
         document_files.write(output, documents, found, overwrite=asked.overwrite)
     if html is not None:
         title = f"Entities found by {record['name']}"
-        document_files.write_whole(html, [document_files.to_html(shown, types, title)])
+        document_files.write_whole(html, [document_files.to_html(documents, found, types, title)])
     if output is None and html is None:
         console = Console(markup=False)
-        for document in shown:
+        for document, its in zip(documents, found, strict=True):
             if asked.input is not None:
                 console.print(Text(document.document_id, style="bold"))
-            console.print(document_files.to_terminal(document, types), soft_wrap=True)
+            console.print(document_files.to_terminal(document, its, types), soft_wrap=True)
         if (threshold := record.get("relations", {}).get("threshold")) is not None:
             tell(f"Relations are shown with a score of {threshold:.2f} or more.")
     if asked.input is not None:
@@ -106,10 +100,6 @@ def answer(run: Path, asked: Asked) -> None:
         if path is not None:
             tell(f"Written to {path}")
     tell_left_out(skipped)
-
-
-def _spans(found: document_files.Found) -> list[Span]:
-    return [entity.span for entity in found.entities]
 
 
 def _functions(run: Path, record: dict[str, Any], *names: str) -> list[Callable[..., Any]]:

@@ -77,6 +77,11 @@ class Found(NamedTuple):
     relations: Sequence[FoundRelation] | None = None
     links: Sequence[Link] | None = None
 
+    def label(self, index: int) -> str:
+        """What stands behind an entity that is shown: its type and, where it is linked, its id."""
+        kind, linked = self.entities[index].type, self.links[index].id if self.links else UNLINKED
+        return kind if linked == UNLINKED else f"{kind} {linked}"
+
     def statements(self, text: str) -> list[str]:
         """The relations in words, each concept by its first name in the text: "naloxone —CID→ pain (.93)"."""
         names: dict[str, str] = {}
@@ -223,45 +228,29 @@ COLOURS = ("#8fd3ff", "#ffb494", "#a8e6a1", "#ffd866", "#dcb8ff", "#f2a6d0", "#c
 """Light enough for black letters on them, in light and dark surroundings."""
 
 
-class Highlighted(NamedTuple):
-    """A document to be shown; `statements` are relations in words."""
-
-    document_id: str
-    text: str
-    entities: Sequence[Entity]
-    statements: Sequence[str] = ()
-    links: Sequence[Link] = ()
-
-    def label(self, index: int) -> str:
-        """What stands behind an entity: its type and, where it is linked, its id."""
-        kind = self.entities[index].type
-        linked = self.links and self.links[index].id != UNLINKED
-        return f"{kind} {self.links[index].id}" if linked else kind
-
-
-def to_terminal(document: Highlighted, types: Sequence[str]) -> Text:
+def to_terminal(document: InputDocument, found: Found, types: Sequence[str]) -> Text:
     """The text for a terminal: each entity in the colour of its type and followed by it, `clonidine⟨Chemical⟩`.
 
     Entities are in order and do not overlap. `types` are all that may occur; its place in them decides a colour.
     """
     shown, place = Text(), 0
-    for index, entity in enumerate(document.entities):
+    for index, entity in enumerate(found.entities):
         style = f"black on {_colour(entity.type, types)}"
         shown.append(document.text[place : entity.start])
         shown.append(document.text[entity.start : entity.end], style=style)
-        shown.append(f"⟨{document.label(index)}⟩", style=f"{style} italic")
+        shown.append(f"⟨{found.label(index)}⟩", style=f"{style} italic")
         place = entity.end
     shown.append(document.text[place:])
-    for statement in document.statements:
+    for statement in found.statements(document.text):
         shown.append(f"\n  {statement}", style="bold")
     return shown
 
 
-def to_html(documents: Iterable[Highlighted], types: Sequence[str], title: str) -> str:
+def to_html(documents: Sequence[InputDocument], found: Sequence[Found], types: Sequence[str], title: str) -> str:
     """One web page with all documents, as for `to_terminal`; nothing is fetched from anywhere."""
-    documents = list(documents)
-    counted = Counter(entity.type for document in documents for entity in document.entities)
-    values = {"documents": documents, "types": types, "title": title, "counted": counted, "colour": _colour}
+    counted = Counter(entity.type for each in found for entity in each.entities)
+    shown = list(zip(documents, found, strict=True))
+    values = {"shown": shown, "types": types, "title": title, "counted": counted, "colour": _colour}
     return html(__package__, "highlight.html.j2", **values)
 
 
