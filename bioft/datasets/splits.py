@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from bioft.errors import BioftError, LeakageError
 
@@ -145,6 +147,16 @@ def assign(
     rows = np.where(gene_rows == disease_rows, gene_rows, DROPPED)
     check_not_empty(rows, f"{(rows >= 0).sum():,} of {len(rows):,} pairs lie within one partition")
     return Assignment(rows, gene_rows, disease_rows)
+
+
+def connected(owners: Sequence[int] | IntArray, keys: Sequence[int] | IntArray, n: int) -> IntArray:
+    """The part that each of n rows is in, numbered by their first rows, shape (n,): rows with a key in common are in
+    one, also over others. `owners` are the rows that the `keys` (numbers) are of.
+    """
+    _, codes = np.unique(np.asarray(keys), return_inverse=True)
+    size = n + len(codes)
+    edges = coo_array((np.ones(len(codes), np.int8), (np.asarray(owners, np.int64), n + codes)), shape=(size, size))
+    return connected_components(edges, directed=False)[1][:n].astype(np.int64)
 
 
 def straddling(groups: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:

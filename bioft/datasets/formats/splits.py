@@ -6,13 +6,11 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from bioft.datasets.formats import inputs, tables
 from bioft.datasets.options import OwnData, OwnTable, PathName
 from bioft.datasets.origin import Origin
-from bioft.datasets.splits import SPLIT_OF_WORD, SPLITS, IntArray, check_sizes, grouped_split, split_in
+from bioft.datasets.splits import SPLIT_OF_WORD, SPLITS, IntArray, check_sizes, connected, grouped_split, split_in
 from bioft.errors import BioftError, leaving_out, suggestion
 
 ALL = "all"
@@ -171,9 +169,7 @@ def components(
         for key in keys:
             owners.append(index)
             nodes.append(code_of.setdefault(key, len(code_of)))
-    size = len(rows) + len(code_of)
-    edges = coo_array((np.ones(len(nodes), np.int8), (owners, np.add(nodes, len(rows)))), shape=(size, size))
-    return np.unique(connected_components(edges, directed=False)[1][: len(rows)], return_inverse=True)[1]
+    return connected(owners, nodes, len(rows))
 
 
 def _check_apart(rows_of: Mapping[str, Sequence[T]], key: Callable[[T], Any], what: str, mend: str) -> None:

@@ -10,10 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from bioft.datasets.metabolites.names import MAX_LENGTH, normalise
+from bioft.datasets.splits import connected
 
 COLUMNS = ("id", "name", "formula", "charge", "compartments", "cross_references")
 """The columns of a namespace. All are text ("" where missing) but charge, a float (NaN where missing); compartments
@@ -149,12 +148,10 @@ def group_compounds(names: pd.DataFrame, links: Mapping[str, Sequence[str]]) -> 
     keys, _ = pd.factorize(names["name"].map(normalise).where(names["name"].str.strip() != "", "\n" + names["id"]))
     index = {identifier: code for code, identifier in enumerate(first_rows)}
     linked = [(index[a], index[b]) for a, others in links.items() if a in index for b in others if b in index]
-    edges = np.concatenate(
-        [np.stack([ids, len(first_rows) + keys], axis=1), np.asarray(linked, np.int64).reshape(-1, 2)]
-    )
-    n_nodes = len(first_rows) + int(keys.max(initial=-1)) + 1
-    graph = coo_array((np.ones(len(edges), bool), (edges[:, 0], edges[:, 1])), shape=(n_nodes, n_nodes))
-    component = connected_components(graph, directed=False)[1][ids]
+    # A link is a key of both its ids.
+    of_links = np.repeat(len(keys) + np.arange(len(linked)), 2)
+    owners = np.concatenate([ids, np.asarray(linked, np.int64).ravel()])
+    component = connected(owners, np.concatenate([keys, of_links]), len(first_rows))[ids]
     first = pd.Series(names["id"].to_numpy()).groupby(component).first()
     return [str(first[label]) for label in component]
 

@@ -14,14 +14,12 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 from datasets import Dataset, DatasetDict
-from scipy import sparse
-from scipy.sparse.csgraph import connected_components
 
 from bioft.datasets import pair_audit
 from bioft.datasets.documents.corpus import source as source_of
 from bioft.datasets.options import PathName, Seed, TestSize, ValidationSize
 from bioft.datasets.origin import Origin
-from bioft.datasets.splits import SPLITS, check_columns, grouped_split
+from bioft.datasets.splits import SPLITS, check_columns, connected, grouped_split
 from bioft.errors import BioftError
 from bioft.storage.tables import Table
 from bioft.storage.text_lines import normalise
@@ -81,9 +79,8 @@ def build(
     code_of: dict[str, int] = {}
     ends = np.array([[code_of.setdefault(normalise(text), len(code_of)) for text in pair[:2]] for pair in pairs])
     labels = np.array([pair.label for pair in pairs])
-    first, second = ends[labels == 1].T
-    graph = sparse.coo_array((np.ones(len(first)), (first, second)), shape=(len(code_of), len(code_of)))
-    _, groups = connected_components(graph, directed=False)
+    joined = ends[labels == 1]
+    groups = connected(joined.ravel(), np.repeat(np.arange(len(joined)), 2), len(code_of))
     split_of = grouped_split(groups, validation_size, test_size, np.random.default_rng(seed))
     left_out["negatives between splits"] = int((split_of[ends[:, 0]] != split_of[ends[:, 1]]).sum())
     dataset = DatasetDict()

@@ -13,12 +13,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 from datasets import Dataset, DatasetDict
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from bioft.datasets.near_duplicates import near_duplicates
 from bioft.datasets.origin import Origin
-from bioft.datasets.splits import SPLITS, grouped_split, straddling
+from bioft.datasets.splits import SPLITS, connected, grouped_split, straddling
 from bioft.errors import BioftError, LeakageError
 from bioft.storage.files import cache_directory, new_folder
 from bioft.storage.text_lines import normalise
@@ -75,11 +73,7 @@ def group_like_texts(batches: Iterable[list[str]]) -> np.ndarray:
             keys.append(_digest(_NUMBER.sub("", normalise(part)).strip()))
             owners.append(count)
         count += 1
-    # A graph of texts and what they have in common; its connected parts are the groups.
-    _, codes = np.unique(np.asarray(keys), return_inverse=True)
-    size = count + len(codes)
-    edges = coo_array((np.ones(len(codes), np.int8), (np.asarray(owners), count + codes)), shape=(size, size))
-    return connected_components(edges, directed=False)[1][:count].astype(np.int64)
+    return connected(owners, keys, count)
 
 
 def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
