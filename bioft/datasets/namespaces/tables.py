@@ -27,8 +27,6 @@ class Layout:
     merged: str = ""
     withdrawn: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """By column the values of rows that are no longer valid."""
-    prefix: str = ""
-    """Written before ids that have none."""
 
 
 LAYOUTS = {

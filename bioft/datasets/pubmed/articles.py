@@ -80,10 +80,8 @@ class Article(NamedTuple):
 
 @dataclass
 class ReadReport:
-    """What was met while reading: numbers of articles, and why records are not among them."""
+    """What was met while reading: why records are not among the articles, and how many of these have no abstract."""
 
-    files: int = 0
-    articles: int = 0
     books: int = 0
     """Records of books, which are left out."""
     bad: list[str] = field(default_factory=list)
@@ -92,8 +90,6 @@ class ReadReport:
     """Further records of a PMID; the latest version is kept."""
     deleted: list[str] = field(default_factory=list)
     """PMIDs that the files say are deleted; they are not among the articles."""
-    retracted: list[str] = field(default_factory=list)
-    """PMIDs of articles that were retracted; they are among the articles, and marked."""
     without_abstract: int = 0
 
 
@@ -102,12 +98,11 @@ def iterate(
 ) -> Iterator[Article]:
     """Yield the articles of one PubMed XML file (plain or gzip) in its order, duplicates too, one in memory at a time.
 
-    Articles that the file itself says are deleted are left out. `report` takes the counts of files, articles and
-    books, the deleted PMIDs and, with `skip_bad`, the messages on broken records. BioftError: as
-    `pubmed_xml.articles`; a record without PMID; full text of PubMed Central.
+    Articles that the file itself says are deleted are left out. `report` takes the number of books, the deleted PMIDs
+    and, with `skip_bad`, the messages on broken records. BioftError: as `pubmed_xml.articles`; a record without PMID;
+    full text of PubMed Central.
     """
     report = ReadReport() if report is None else report
-    report.files += 1
     deleted = pubmed_xml.deleted(path)
     for piece in pubmed_xml.articles(path, report.bad if skip_bad else None):
         if piece.tag == "PubmedBookArticle":
@@ -128,7 +123,6 @@ def iterate(
         if article.pmid in deleted:
             report.deleted.append(article.pmid)
             continue
-        report.articles += 1
         yield article
 
 
@@ -154,8 +148,6 @@ def read(paths: Iterable[str | os.PathLike[str]], *, skip_bad: bool = False) -> 
         left_out = f" ({report.books:,} records of books, {len(report.bad):,} broken ones)"
         raise BioftError(f"No articles in {', '.join(map(str, paths))}{left_out}.")
     articles = list(found.values())
-    report.articles = len(articles)
-    report.retracted = [article.pmid for article in articles if article.retracted]
     report.without_abstract = sum(not article.abstract for article in articles)
     return articles, report
 

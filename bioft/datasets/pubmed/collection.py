@@ -83,7 +83,7 @@ def read_collection(
             "books": report.books,
             "further records of an article": report.duplicates,
             "deleted articles": len(report.deleted),
-            "retracted articles": len(report.retracted),
+            "retracted articles": sum(each.retracted for each in found),
             "articles without title or abstract": sum(not (each.title and each.abstract) for each in found),
         },
         broken=report.bad,
