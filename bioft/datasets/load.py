@@ -60,7 +60,9 @@ def load(
         splits, manifest = _build(source, dataset, dataset_path, dataset_revision, options)
     elif (source := own(task.sources, dataset)) is not None and not _is_built_on_hub(dataset, dataset_revision):
         splits, manifest = _build(source, dataset, dataset, dataset_revision, options)
-        say(manifest)
+        # What was taken as what, and what was left out.
+        for note in notes(manifest):
+            logger.info("%s", note)
     else:
         known = [name for each in task.sources if (name := each.dataset_name()) is not None]
         splits, manifest = _read(dataset, dataset_revision, known, validation_only)
@@ -175,12 +177,6 @@ def _is_built_on_hub(dataset: str, revision: str | None) -> bool:
 
 def _cannot_be_had(dataset: str, error: BioftError) -> BioftError:
     return BioftError(f"There is no folder {dataset}, and from the Hub it can't be had: {error}")
-
-
-def say(manifest: dict[str, Any]) -> None:
-    """Log what one must know of data that were built just now: what was taken as what, and what was left out."""
-    for note in notes(manifest):
-        logger.info("%s", note)
 
 
 def notes(manifest: dict[str, Any]) -> list[str]:

@@ -15,6 +15,7 @@ import numpy as np
 from datasets import Dataset
 from numpy.typing import NDArray
 
+from bioft.datasets.splits import in_batches
 from bioft.storage.text_lines import normalise
 
 LEAST_WORDS = 8
@@ -42,21 +43,20 @@ _NUMBER = re.compile(r"\b\d+")
 """Not those at the end of a name: BRCA1 is not BRCA2."""
 
 
-def near_duplicates(dataset: Mapping[str, Any], text: str = "text", key: str = "id") -> dict[str, Any]:
+def near_duplicates(dataset: Mapping[str, Any], key: str = "id") -> dict[str, Any]:
     """Which texts of each other split are nearly one of the training split; the part of an audit that JSON can hold.
 
-    Of the columns `text` and `key`, which names them. By split: `texts`, how many were looked up; `among` how many
-    training texts; `near`, how many are nearly one of these; `first`, the first of them (`id`, `of` the training text,
-    and `because`: "folded", "numbers", "words" or "sentences"). Of more than `MOST` texts so many are taken, at even
-    distances.
+    Texts are named by their `key`. By split: `texts`, how many were looked up; `among` how many training texts;
+    `near`, how many are nearly one of these; `first`, the first of them (`id`, `of` the training text, and `because`:
+    "folded", "numbers", "words" or "sentences"). Of more than `MOST` texts so many are taken, at even distances.
     """
     train = at_most(dataset["train"])
-    texts = Texts(_column(train, text))
+    texts = Texts(in_batches(train["text"]))
     found = {}
     for split, rows in dataset.items():
         if split != "train":
             tested = at_most(rows)
-            near = texts.find(_column(tested, text))
+            near = texts.find(in_batches(tested["text"]))
             first = [{"id": tested[row][key], "of": train[of][key], "because": why} for row, of, why in near[:SHOWN]]
             found[split] = {"texts": len(tested), "among": len(train), "near": len(near), "first": first}
     return found
@@ -67,17 +67,11 @@ def at_most(rows: Any, most: int = MOST) -> Any:
     return rows if len(rows) <= most else rows.select(range(0, len(rows), -(-len(rows) // most)))
 
 
-def _column(rows: Any, name: str) -> Iterable[str]:
-    """A column in pieces: that of a large dataset would not fit into memory."""
-    for start in range(0, len(rows), _BATCH):
-        yield from rows[start : start + _BATCH][name]
-
-
 def near_duplicates_in(dataset: Mapping[str, Dataset], *columns: str) -> dict[str, Any]:
     """The same where rows have several texts: of the distinct ones in these columns, named by how they begin."""
     distinct: dict[str, Dataset] = {}
     for split, rows in dataset.items():
-        texts = list(dict.fromkeys(text for column in columns for text in _column(at_most(rows), column)))
+        texts = list(dict.fromkeys(text for column in columns for text in in_batches(at_most(rows)[column])))
         distinct[split] = Dataset.from_dict({"id": [text[:60] for text in texts], "text": texts})
     return near_duplicates(distinct)
 

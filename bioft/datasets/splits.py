@@ -182,7 +182,7 @@ def check_columns(dataset: Mapping[str, Any], what: str, *columns: str, key: Cal
     shared: dict[str, set[str]] = {}
     names = list(dataset)
     for index, name in enumerate(names):
-        for value in (key(value) for column in columns for value in _in_batches(dataset[name][column])):
+        for value in (key(value) for column in columns for value in in_batches(dataset[name][column])):
             # A number for each text: the texts of a large dataset twice would not fit into memory.
             if (other := first.setdefault(hash(value), index)) != index:
                 shared.setdefault(value, {names[other]}).add(name)
@@ -190,9 +190,10 @@ def check_columns(dataset: Mapping[str, Any], what: str, *columns: str, key: Cal
         check_disjoint({name: [value for value, its in shared.items() if name in its] for name in names}, what)
 
 
-def _in_batches(column: Any, size: int = 1000) -> Iterator[Any]:
-    for start in range(0, len(column), size):
-        yield from column[start : start + size]
+def in_batches(column: Any) -> Iterator[Any]:
+    """The values of a column in pieces: that of a large dataset would not fit into memory."""
+    for start in range(0, len(column), 1000):
+        yield from column[start : start + 1000]
 
 
 def split_ids(joined: Iterable[str]) -> set[str]:

@@ -1,6 +1,6 @@
 """A map of articles: where each lies in two dimensions, and the topic that gives it its colour."""
 
-from threading import Lock
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -45,31 +45,27 @@ class ArticleMap:
         taken = index.articles.take(pa.array(self.rows)).select(["id", "title", "year"]).to_pylist()
         self.articles = [(each["id"], each["title"], each["year"]) for each in taken]
         self._seed, self._what = seed, what
-        self._lock = Lock()
-        self._positions: NDArray[np.float32] | None = None
 
+    @cached_property
     def positions(self) -> NDArray[np.float32]:
-        """Return where the articles lie by t-SNE over cosine distances (van der Maaten and Hinton 2008), shape (n, 2).
+        """Where the articles lie by t-SNE over cosine distances (van der Maaten and Hinton 2008), shape (n, 2).
 
         Both coordinates are from 0 to 1. BioftError: too few articles for a map.
         """
         if len(self.rows) < FEWEST:
             raise BioftError(f"A map needs at least {FEWEST} {self._what}; the index has {len(self.rows)}.")
-        with self._lock:
-            if self._positions is None:
-                perplexity = min(PERPLEXITY, (len(self.rows) - 1) / 3)
-                method = TSNE(2, perplexity=perplexity, metric="cosine", init="pca", random_state=self._seed)
-                found = method.fit_transform(self.index.embeddings(self.rows))
-                low = found.min(axis=0)
-                self._positions = (found - low) / np.maximum(found.max(axis=0) - low, 1e-9)
-            return self._positions
+        perplexity = min(PERPLEXITY, (len(self.rows) - 1) / 3)
+        method = TSNE(2, perplexity=perplexity, metric="cosine", init="pca", random_state=self._seed)
+        found = method.fit_transform(self.index.embeddings(self.rows))
+        low = found.min(axis=0)
+        return (found - low) / np.maximum(found.max(axis=0) - low, 1e-9)
 
     def draw(self, n_topics: int) -> tuple[list[Point], list[Topic]]:
         """Return a point for each article on the map, and the topics of the whole index.
 
         BioftError: as `positions`.
         """
-        positions = self.positions()
+        positions = self.positions
         topics = find_topics(self.index, min(n_topics, len(self.index)))
         topic_of = np.zeros(len(self.index), int)
         for number, topic in enumerate(topics, 1):

@@ -40,14 +40,15 @@ def baselines_of(directory: Path, wanted: str | None = None, encoders: Sequence[
     """
     splits, manifest = storage.load(directory)
     tasks = tasks_of(manifest, set(splits["test"].column_names))
-    able = {task.name: task for task in tasks if not task.baselines_need and hasattr(_evaluate(task), "baselines")}
+    found = {task.name: part(task, "evaluate") for task in tasks}
+    able = {each.name: each for each in tasks if not each.baselines_need and hasattr(found[each.name], "baselines")}
     if wanted is not None and wanted not in able:
         raise BioftError(f"{directory} has no baselines of the task {wanted!r}. {suggestion(wanted, able)}")
     if not able:
         why = "; ".join(f"those of {task.name} need {task.baselines_need}" for task in tasks if task.baselines_need)
         raise BioftError(f"{directory} has no baselines that need a dataset alone{why and f': {why}'}.")
     task = able[wanted or next(iter(able))]
-    evaluate = _evaluate(task)
+    evaluate: Any = found[task.name]
     audit_again(task, splits, manifest)
     record = {"task": task.name, "train_on": "train", "labels": manifest.get("labels"), "dataset": manifest}
     of_encoder = getattr(evaluate, "of_encoder", None)
@@ -61,7 +62,3 @@ def baselines_of(directory: Path, wanted: str | None = None, encoders: Sequence[
     words = evaluate.shown(record) if record["labels"] else evaluate.SHOWN
     shown = {name: its for name, its in words.items() if all(name in found for found in metrics.values())}
     return Baselines(task, [name for name in able if name != task.name], metrics, shown, tables)
-
-
-def _evaluate(task: Task) -> Any:
-    return part(task, "evaluate")

@@ -10,7 +10,7 @@ from datasets import DatasetDict
 
 from bioft.datasets.documents import corpus, pubtator
 from bioft.datasets.documents.corpus import Overlapping
-from bioft.datasets.documents.pubtator import Document, Mention, Relation
+from bioft.datasets.documents.pubtator import Document, Mention
 from bioft.datasets.formats import bioc, brat, chemprot, conll, inputs, splits, tables, tokens
 from bioft.datasets.options import OwnData, takes
 from bioft.datasets.origin import Origin
@@ -71,7 +71,7 @@ def _build(builder: str, asked: DocumentOptions) -> tuple[DatasetDict, dict[str,
         name: list(_read(opened, name, asked, skipped[name] if asked.skip_bad else None, kept, counted))
         for name in opened.files
     }
-    there = {each.type for its in found.values() for document in its for each in _annotated(document)}
+    there = {each.type for its in found.values() for one in its for each in (*one.mentions, *one.relations)}
     if not there:
         raise BioftError("No document has an entity: there is nothing to learn from.")
     _check_names(renamed, there, "--map-type")
@@ -185,10 +185,6 @@ def _check_names(asked: Iterable[str], there: Collection[str], option: str) -> N
     for name in asked:
         if name not in there:
             raise BioftError(f"{option} names {name!r}, which nothing is of. {suggestion(name, sorted(there))}")
-
-
-def _annotated(document: Document) -> list[Mention | Relation]:
-    return [*document.mentions, *document.relations]
 
 
 def _kept(document: Document, kept: Sequence[str], left_out: Counter[str]) -> Document:

@@ -164,7 +164,7 @@ class _Classifier:
         if folds < 2:  # too few to learn from: the more frequent label
             self.constant = bool(labels.mean() > 0.5)
             return
-        self.vectorizer = TfidfVectorizer(analyzer=_as_they_are, sublinear_tf=True).fit(words)
+        self.vectorizer = TfidfVectorizer(analyzer=list, sublinear_tf=True).fit(words)  # the words as they are
         self.scaler = StandardScaler().fit(numbers)
         features = self._features(words, numbers)
         self.classifier = LogisticRegression(C=REGULARISATION, solver="liblinear")
@@ -203,7 +203,3 @@ def _features(rows: Rows, candidates: Sequence[Candidate]) -> tuple[list[list[st
     places = pair_features(texts, candidates)[:, [PAIR_FEATURES.index(name) for name in PLACES]]
     counts = np.log1p(np.array(more, dtype=np.int64).reshape(-1, 2))
     return candidate_words(rows, candidates), np.column_stack([np.log1p(shared), places, counts])
-
-
-def _as_they_are(words: list[str]) -> list[str]:
-    return words

@@ -52,12 +52,11 @@ def shown_metrics(labels: Sequence[str], *, multi_label: bool) -> dict[str, str]
 
 def choose(dataset: DatasetDict, record: Mapping[str, Any], validation_scores: np.ndarray) -> list[float] | None:
     """The threshold of each label of a record, chosen on what it says; None where a text has one label."""
-    validation, labels = dataset["validation"], record["labels"]
-    if "labels" not in validation.column_names:
+    if (rules := chosen_on(dataset, record["labels"])) is None:
         return None
-    truth = indicator_matrix(labels_of(validation), labels)
+    truth = indicator_matrix(labels_of(dataset["validation"]), record["labels"])
     # Without a run there is no record of it yet.
-    on = recorded_choice(record) if "classifier" in record else (chosen_on(dataset, labels) or {}).values()
+    on = recorded_choice(record) if "classifier" in record else rules.values()
     return choose_thresholds(truth, validation_scores, on)
 
 
