@@ -30,19 +30,11 @@ PREVIEW_ROWS = 5
 
 
 def dataset_card(manifest: dict[str, Any], dataset: "DatasetDict", *, repository: str | None = None) -> str:
-    """Write the card of a dataset.
+    """Write the card of a dataset: YAML metadata and Markdown.
 
-    Args:
-        manifest: as the builder returned it.
-        dataset: its splits; the first five rows of the first one are shown.
-        repository: the Hub id that the dataset will have; without it the card names a placeholder.
-
-    Returns:
-        The card: YAML metadata (features and size of each split, and its Parquet file, for `load_dataset`) and
-        Markdown.
-
-    Raises:
-        BioftError: for a manifest without a field that a card needs.
+    The metadata have features and size of each split, and its Parquet file, for `load_dataset`. `manifest` is as the
+    builder returned it; of `dataset` the first five rows of the first split are shown; `repository` is the Hub id that
+    it will have, without which the card names a placeholder. BioftError: a manifest without a field that a card needs.
     """
     from datasets import DatasetInfo, SplitDict, SplitInfo
     from datasets.info import DatasetInfosDict

@@ -37,18 +37,11 @@ OPTIONAL_FIELDS = ("audit", "base_model_metrics", "command", "comparison", "file
 
 
 def model_card(run: dict[str, Any], *, repository: str | None = None) -> str:
-    """Write the model card of a finished run.
+    """Write the model card of a finished run, of the content of its `run.json`: YAML metadata and Markdown.
 
-    Args:
-        run: the content of `run.json`.
-        repository: the Hub id that the model will have; without it the card names a placeholder.
-
-    Returns:
-        The card: YAML metadata (with the model-index: the fine-tuned model's metrics on the test split, as in
-        the record) and Markdown. Plots are shown where `run["files"]` lists them.
-
-    Raises:
-        BioftError: for a task that has no card, or a record without a field that a card needs.
+    The metadata have the model-index: the fine-tuned model's metrics on the test split, as in the record. `repository`
+    is the Hub id that the model will have, without which the card names a placeholder. Plots are shown where
+    `run["files"]` lists them. BioftError: a task that has no card, or a record without a field that a card needs.
     """
     task = tasks.find(run, pulled=False)
     try:

@@ -50,18 +50,10 @@ class _Run:
 def analyse(names: Sequence[str], output: Path, options: Options | None = None) -> list[Chapter]:
     """Analyse finished runs and write `index.html` with its tables (CSV) and figures (PNG) into a new folder.
 
-    Args:
-        names: run directories, or `user/name` or `user/name@revision` on the Hub.
-        output: the folder; nothing is left there if something goes wrong.
-        options: whether to embed examples with the models, how many, and where the data are.
-
-    Returns:
-        A chapter for each run and, of several, one on all of them together. What could not be done for a run is in its
-        sections as a reason.
-
-    Raises:
-        BioftError: a name given twice, no finished run, files changed since, a task that this bioft does not know, or
-            a folder that holds anything already.
+    `names` are run directories, or `user/name` or `user/name@revision` on the Hub. Returns a chapter for each run and,
+    of several, one on all of them together; what could not be done for a run is in its sections as a reason.
+    BioftError: a name given twice, no finished run, files changed since, a task that this bioft does not know, or a
+    folder that holds anything already; nothing is left in it then.
     """
     options = options or Options()
     check_distinct(names)

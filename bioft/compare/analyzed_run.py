@@ -30,8 +30,7 @@ class Together:
 def together(runs: Mapping[str, tuple[str, Answers]]) -> tuple[list[Together], dict[str, str]]:
     """Put runs (by name: task and answers) on the same units together.
 
-    Returns:
-        The groups of two runs or more, and by name why a run is in none.
+    Returns the groups of two runs or more, and by name why a run is in none.
     """
     groups: dict[tuple[str, ...], list[str]] = {}
     for name, (task, answers) in runs.items():

@@ -73,16 +73,10 @@ class Comparison:
 def compare(names: Sequence[str], *, metric: str | None = None) -> Comparison:
     """Compare finished runs by their stored predictions; the figures are computed anew, all by the same code.
 
-    Args:
-        names: run directories, or `user/name` or `user/name@revision` on the Hub.
-        metric: the metric to rank by; None takes the main one of the task.
-
-    Returns:
-        A ranking for each task and test split that at least one run has. A run without a record, with files that were
-        changed, or from a newer bioft, is set apart with the reason.
-
-    Raises:
-        BioftError: no run at all that can be read, a name given twice, or a metric that no run has.
+    `names` are run directories, or `user/name` or `user/name@revision` on the Hub; `metric` is the one to rank by,
+    None takes the main one of the task. Returns a ranking for each task and test split that at least one run has. A
+    run without a record, with files that were changed, or from a newer bioft, is set apart with the reason.
+    BioftError: no run at all that can be read, a name given twice, or a metric that no run has.
     """
     run_outcomes.check_distinct(names)
     result = Comparison()

@@ -53,15 +53,10 @@ def build_leaderboard(
 ) -> Leaderboard:
     """Rank runs as `run_comparison.compare` does, and write `index.html`, `leaderboard.csv`, `.parquet` and a card.
 
-    Args:
-        names: run directories, or `user/name` or `user/name@revision` on the Hub.
-        directory: a new folder.
-        verifications: folder of JSON files that `bioft verify RUN --json` printed, one a run. A run counts as verified
-            if one of them is about it and about the figures that its record states.
-
-    Raises:
-        BioftError: no run at all that can be ranked, a file of `verifications` that is none, or a folder that holds
-            something. Nothing is left behind then.
+    `directory` is a new folder, `verifications` one of JSON files that `bioft verify RUN --json` printed, one a run. A
+    run counts as verified if one of them is about it and about the figures that its record states. BioftError: no run
+    at all that can be ranked, a file of `verifications` that is none, or a folder that holds something; nothing is
+    left behind then.
     """
     check_new(directory)
     verified = _read_verifications(verifications) if verifications is not None else []

@@ -43,19 +43,14 @@ def inspect(dataset: Mapping[str, Any], top: int) -> tuple[dict[str, Any], Calla
 
 
 def inspect_rows(splits: Mapping[str, Rows], top: int = 10) -> dict[str, Any]:
-    """Count what is in the splits of a document dataset.
+    """Count what is in the splits (rows with document_id, text, entities and relations) of a document dataset.
 
-    Args:
-        splits: per split its rows, with the columns document_id, text, entities and relations.
-        top: how many of the most frequent concepts of each type to list.
-
-    Returns:
-        A dict that JSON can hold, with `rows` (per split what `documents.count` counts), `texts` (characters and
-        words per document: quantiles, per split and for all), `entities` (per type, over all splits: mentions,
-        those without a concept id and with several, distinct names and concepts, quantiles of mentions per document
-        and of words per mention), `most_frequent` (concepts per type) and `relations` (per type: how many, the
-        entity types of head and tail, the pairs of concepts of these types that share a document, and the fraction
-        of these pairs that are related).
+    Returns a dict that JSON can hold, with `rows` (per split what `documents.count` counts), `texts` (characters and
+    words per document: quantiles, per split and for all), `entities` (per type, over all splits: mentions, those
+    without a concept id and with several, distinct names and concepts, quantiles of mentions per document and of words
+    per mention), `most_frequent` (concepts per type, `top` of them) and `relations` (per type: how many, the entity
+    types of head and tail, the pairs of concepts of these types that share a document, and the fraction of these pairs
+    that are related).
     """
     everything = [row for rows in splits.values() for row in rows]
     types = sorted({entity["type"] for row in everything for entity in row["entities"]})

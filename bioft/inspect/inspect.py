@@ -29,16 +29,10 @@ def inspect_dataset(
 ) -> tuple[dict[str, Any], Path]:
     """Inspect the dataset that `bioft build` wrote to `directory`.
 
-    Writes `inspection/` with `inspection.json` and the plots (PNG) into `out` (default: the dataset's own
-    directory), all or nothing. An earlier inspection there is replaced.
-
-    Returns:
-        The report (see the modules of `KINDS`; with the manifest's `builder`, `arguments`, `fingerprints` and `audit`)
-        and the folder written.
-
-    Raises:
-        BioftError: when `directory` holds no dataset, its files were edited, or the folder to be written
-            holds something else and `overwrite` is false.
+    Writes `inspection/` with `inspection.json` and the plots (PNG) into `out` (default: the dataset's own directory),
+    all or nothing. An earlier inspection there is replaced. Returns the report (see the modules of `KINDS`; with the
+    manifest's `builder`, `arguments`, `fingerprints` and `audit`) and the folder written. BioftError: `directory`
+    holds no dataset, its files were edited, or the folder to be written holds something else and `overwrite` is false.
     """
     target = (out or directory) / FOLDER
     dataset, manifest = storage.load(directory)

@@ -52,16 +52,12 @@ def inspect(dataset: Mapping[str, Any], top: int) -> tuple[dict[str, Any], Calla
 def inspect_frames(frames: dict[str, pd.DataFrame], top: int = 10) -> dict[str, Any]:
     """Count what is in the splits of a gene–disease dataset.
 
-    Args:
-        frames: per split a table with the columns gene, gene_id, disease, disease_id, label, evidence, pmids.
-        top: how many of the most frequent genes and diseases to list.
-
-    Returns:
-        A dict that JSON can hold, with `rows` (per split and label), `entities` (distinct genes and diseases
-        per split), `overlap` (per pair of splits: shared entities, and the fractions of the second split's
-        rows whose gene, disease or both occur in the first), `degrees` (positives per gene and per disease:
-        quantiles, for each split and for all), `most_frequent`, `evidence` (positives per type), `pmids`
-        (articles per positive) and `name_lengths` (characters and words of distinct names).
+    `frames` has per split a table with the columns gene, gene_id, disease, disease_id, label, evidence and pmids.
+    Returns a dict that JSON can hold, with `rows` (per split and label), `entities` (distinct genes and diseases per
+    split), `overlap` (per pair of splits: shared entities, and the fractions of the second split's rows whose gene,
+    disease or both occur in the first), `degrees` (positives per gene and per disease: quantiles, for each split and
+    for all), `most_frequent` (`top` genes and diseases), `evidence` (positives per type), `pmids` (articles per
+    positive) and `name_lengths` (characters and words of distinct names).
     """
     everything = pd.concat(frames.values(), ignore_index=True)
     positives = everything[everything["label"] == 1]

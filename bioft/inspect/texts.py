@@ -64,15 +64,11 @@ def _hold_pairs(columns: Iterable[str]) -> bool:
 def inspect_pairs(splits: Frames, top: int = 10) -> dict[str, Any]:
     """Count what is in the splits of a dataset of pairs of texts.
 
-    Args:
-        splits: per split its rows: anchor, positive (and negative), or sentence1, sentence2 and score; group; kind.
-        top: how many of the most frequent words and texts to list.
-
-    Returns:
-        A dict that JSON can hold, with `rows` (per split: pairs, related, unrelated, groups, texts, and pairs of each
-        kind), `lengths` (characters and words of distinct texts: quantiles), `pairs_per_group`, `shared` (per pair of
-        splits: texts and groups that are in both), `words_in_common` (of related and of unrelated pairs: the share of
-        their words that both texts have, quantiles), `most_frequent_words` and `most_frequent_texts` (in most pairs).
+    Rows have anchor, positive (and negative), or sentence1, sentence2 and score; group; kind. Returns a dict that JSON
+    can hold, with `rows` (per split: pairs, related, unrelated, groups, texts, and pairs of each kind), `lengths`
+    (characters and words of distinct texts: quantiles), `pairs_per_group`, `shared` (per pair of splits: texts and
+    groups that are in both), `words_in_common` (of related and of unrelated pairs: the share of their words that both
+    texts have, quantiles), `most_frequent_words` and `most_frequent_texts` (in most pairs), `top` of each.
     """
     texts = {split: _texts_of(frame) for split, frame in splits.items()}
     everything = pd.concat(splits.values(), ignore_index=True)
@@ -106,17 +102,12 @@ def inspect_pairs(splits: Frames, top: int = 10) -> dict[str, Any]:
 
 
 def inspect_texts(splits: Frames, top: int = 10) -> dict[str, Any]:
-    """Count what is in the splits of a dataset of texts.
+    """Count what is in the splits of a dataset of texts, with a label or labels (a list), or without.
 
-    Args:
-        splits: per split its rows: text and, where there are labels, label or labels (a list).
-        top: how many of the most frequent words to list.
-
-    Returns:
-        A dict that JSON can hold, with `rows` (per split: texts), `labels` (per split and label: texts),
-        `labels_per_text` (quantiles per split; both empty without labels), `lengths` and `shared` as of
-        `inspect_pairs`, `most_frequent_words`, and `words_of_labels` (per label its most frequent words that are at
-        least twice as frequent in its texts as in all).
+    Returns a dict that JSON can hold, with `rows` (per split: texts), `labels` (per split and label: texts),
+    `labels_per_text` (quantiles per split; both empty without labels), `lengths` and `shared` as of `inspect_pairs`,
+    `most_frequent_words` (`top` of them), and `words_of_labels` (per label its most frequent words that are at least
+    twice as frequent in its texts as in all).
     """
     texts = {split: list(dict.fromkeys(frame["text"])) for split, frame in splits.items()}
     normalised = {split: set(map(normalise, its)) for split, its in texts.items()}

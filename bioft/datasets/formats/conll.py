@@ -51,15 +51,10 @@ def read(
 ) -> Iterator[AnnotatedText]:
     """Yield the documents of a file, with its mentions.
 
-    Args:
-        path: the file.
-        prefix: what the ids of documents without one begin with, before their number.
-        only_type: the type of tags that name none.
-        skipped: where given, documents in which something is wrong are left out and a message is appended.
-        counted: gets "sentences", "tokens" and, of IOB that is not consistent, what was mended.
-
-    Raises:
-        BioftError: lines with another number of columns, no tag, a tag without a type; with file and line.
+    `prefix` is what the ids of documents without one begin with, before their number, `only_type` the type of tags
+    that name none. With `skipped`, documents in which something is wrong are left out and a message is appended.
+    `counted` gets "sentences", "tokens" and, of IOB that is not consistent, what was mended. BioftError: lines with
+    another number of columns, no tag, a tag without a type; with file and line.
     """
     counted = Counter() if counted is None else counted
     document: list[list[Token]] = []

@@ -98,20 +98,14 @@ def divide(
 ) -> Division:
     """Divide rows into splits, none of which shares a group or a text with another.
 
-    Args:
-        found: rows by split, or under `ALL`.
-        identity: the id of a row, which may be in one split only.
-        same: what rows of two splits must not share: texts, normalised.
-        group: the group of a row; None where there are no groups.
-        asked: its sizes are fractions of the rows, and that of validation, where only that is missing, of training.
-        what: the rows in words ("texts").
-        assign: what splits rows of `ALL`, where that is not by group; its rows share nothing.
+    `found` are rows by split, or under `ALL`; `identity` is the id of a row, which may be in one split only; `same`
+    what rows of two splits must not share (texts, normalised); `group` the group of a row, None where there are none.
+    The sizes `asked` are fractions of the rows, and that of validation, where only that is missing, of training.
+    `what` are the rows in words ("texts"). `assign` splits rows of `ALL` where that is not by group; its rows share
+    nothing.
 
     A test split that is given stays as it is: rows of training and validation that share a text with it are left out
-    and counted.
-
-    Raises:
-        BioftError: an id or a group in two given splits, or a split that is left empty.
+    and counted. BioftError: an id or a group in two given splits, or a split that is left empty.
     """
     sizes, rng = asked.sizes(), np.random.default_rng(asked.seed)
     if ALL in found:
@@ -255,16 +249,10 @@ def collect(
 ) -> Collected:
     """Read the rows of all tables that were asked for: files, or the splits of a dataset on the Hub.
 
-    Args:
-        builder: what the manifest calls the builder.
-        asked: its options, which are kept as arguments but for those that are said `apart`.
-        maker: takes a table and the start of ids for its rows; returns what makes a row of its place and cells, or
-            raises BioftError for a wrong one.
-        apart: see `asked`.
-        lines: a file in which no column has a usual name is a text on each line, and no table.
-
-    Raises:
-        BioftError: for a wrong row, unless `skip_bad`; and as `files_of` and `tables.read`.
+    `builder` is what the manifest calls the builder; the options `asked` are kept as its arguments but for those that
+    are said `apart`. `maker` takes a table and the start of ids for its rows; it returns what makes a row of its place
+    and cells, or raises BioftError for a wrong one. With `lines` a file in which no column has a usual name is a text
+    on each line, and no table. BioftError: a wrong row, unless `skip_bad`; and as `files_of` and `tables.read`.
     """
     opened = open_inputs(asked)
     skipped: list[str] = []

@@ -97,13 +97,9 @@ def align(
     """Tokenise texts and tag their words, such that `to_spans` gives the very same spans back.
 
     Where a span begins or ends inside a word, its text is cut at the ends of all its spans and tokenised piece by
-    piece. That happens in training only: no text is cut by what is to be found in it.
-
-    Returns:
-        The tokens of each text; the index in `labels` of each token's tag, `IGNORED` for tokens that begin no word;
-        how many texts were cut.
-
-    Raises BioftError: spans that overlap, are empty, reach beyond the text, or have a type that `labels` lacks.
+    piece. That happens in training only: no text is cut by what is to be found in it. Returns the tokens of each text;
+    the index in `labels` of each token's tag, `IGNORED` for tokens that begin no word; and how many texts were cut.
+    BioftError: spans that overlap, are empty, reach beyond the text, or have a type that `labels` lacks.
     """
     documents = tokenize(tokenizer, texts)
     tags: list[np.ndarray] = []

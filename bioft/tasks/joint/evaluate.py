@@ -178,10 +178,9 @@ def compare_with_runs(
 ) -> list[dict[str, Any]]:
     """Paired tests of a finished evaluation against other runs, which `check_comparable` accepts.
 
-    Returns:
-        For each metric that a run shares with this one: the other run's `name` and `recipe`, the `metric`, this one's
-        value (`first`), the other's (`second`), `difference`, `low`, `high`, `p_value`, `n`, and how long each was
-        trained (`seconds`, `other_seconds`) on how many examples and steps.
+    Returns for each metric that a run shares with this one: the other run's `name` and `recipe`, the `metric`, this
+    one's value (`first`), the other's (`second`), `difference`, `low`, `high`, `p_value`, `n`, and how long each was
+    trained (`seconds`, `other_seconds`) on how many examples and steps.
     """
     compared = []
     for other in others:

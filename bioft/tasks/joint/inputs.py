@@ -29,15 +29,12 @@ def relation_inputs(
     words: Sequence[Sequence[str]],
     tokens_before: int,
 ) -> dict[str, np.ndarray]:
-    """What the relation head needs to know about candidates.
+    """What the relation head reads of candidates: `mentions`, `mention_pairs`, `pair_features` and `pair_words`.
 
-    `windows` are those of all documents, in their order; `features` and `words` of the candidates are those of
-    `marking.pair_features` and `candidate_words` (none for a model that does not read words); `tokens_before` are the
-    special tokens at the beginning of each window.
-
-    Returns:
-        `mentions`, `mention_pairs`, `pair_features` and `pair_words` as `JointModel.forward` takes them; indices of
-        windows count those of all documents.
+    They are as `JointModel.forward` takes them; indices of windows count those of all documents. `windows` are those
+    of all documents, in their order; `features` and `words` of the candidates are those of `marking.pair_features` and
+    `candidate_words` (none for a model that does not read words); `tokens_before` are the special tokens at the
+    beginning of each window.
     """
     own: list[list[tuple[int, Window]]] = [[] for _ in documents]
     for number, window in enumerate(windows):

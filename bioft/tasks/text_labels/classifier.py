@@ -109,12 +109,10 @@ def classification_loss(
 ) -> Callable[..., torch.Tensor] | None:
     """A loss for `transformers.Trainer` in which rare labels or hard texts count more; None for the usual one.
 
-    Args:
-        class_imbalance: "none"; "pos_weight": a label counts as often as it is rarer than the others (of several, the
-            texts without it over those with it; of one, inversely to its frequency), at most `MAX_WEIGHT` times;
-            "focal": a text counts the less the surer it is decided right (Lin et al. 2017, ICCV).
-        truth: the labels of the training texts, 0 or 1, shape (texts, labels).
-        focal_gamma: how strongly "focal" leaves out what is sure.
+    With "pos_weight" a label counts as often as it is rarer than the others (of several, the texts without it over
+    those with it; of one, inversely to its frequency), at most `MAX_WEIGHT` times. With "focal" a text counts the less
+    the surer it is decided right (Lin et al. 2017, ICCV); `focal_gamma` says how strongly. `truth` are the labels of
+    the training texts, 0 or 1, shape (texts, labels).
     """
     if class_imbalance == "none":
         return None
