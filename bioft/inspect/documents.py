@@ -13,17 +13,7 @@ import numpy as np
 
 from bioft.datasets.documents import corpus as documents
 from bioft.datasets.documents.pubtator import concepts
-from bioft.inspect.tables import (
-    Parts,
-    filled,
-    in_words,
-    lengths,
-    ordered,
-    quantile_table,
-    quantiles,
-    quantiles_in_words,
-    rows_table,
-)
+from bioft.inspect import tables
 from bioft.metrics import plots
 
 Rows = list[dict[str, Any]]
@@ -57,7 +47,8 @@ def inspect_rows(splits: Mapping[str, Rows], top: int = 10) -> dict[str, Any]:
     return {
         "rows": {split: documents.count(rows) for split, rows in splits.items()},
         "texts": {
-            split: lengths([row["text"] for row in rows]) for split, rows in {**splits, "all": everything}.items()
+            split: tables.lengths([row["text"] for row in rows])
+            for split, rows in {**splits, "all": everything}.items()
         },
         "entities": {entity_type: _entities(everything, entity_type) for entity_type in types},
         "most_frequent": {entity_type: _most_frequent(everything, entity_type, top) for entity_type in types},
@@ -68,33 +59,37 @@ def inspect_rows(splits: Mapping[str, Rows], top: int = 10) -> dict[str, Any]:
     }
 
 
-def parts(report: dict[str, Any], full: bool) -> Parts:
+def parts(report: dict[str, Any], full: bool) -> tables.Parts:
     """What is printed of the report of a document dataset."""
-    yield rows_table(report["rows"])
+    yield tables.rows_table(report["rows"])
     entities = report["entities"].items()
     columns: tuple[str, ...] = ("type", "mentions", "without id", "several ids", "names", "concepts")
     keys: tuple[str, ...] = ("mentions", "without_id", "several_ids", "distinct_names", "distinct_concepts")
-    yield filled("Entities", columns, ((kind, *(its[key] for key in keys)) for kind, its in entities))
+    yield tables.filled("Entities", columns, ((kind, *(its[key] for key in keys)) for kind, its in entities))
     columns = ("type", "between", "relations", "candidate pairs", "related")
     if report["relations"]:
         counted = (
             (kind, its["between"], its["relations"], its["candidate_pairs"], f"{its['related_fraction']:.1%}")
             for kind, its in report["relations"].items()
         )
-        yield filled("Relations", columns, counted)
+        yield tables.filled("Relations", columns, counted)
     if full:
         rows = [(split, unit, its) for split, units in report["texts"].items() for unit, its in units.items()]
-        yield quantile_table("Length of the texts", "split", rows, counted="documents")
+        yield tables.quantile_table("Length of the texts", "split", rows, counted="documents")
         units = {"per_document": "mentions of a document", "words": "words of a mention"}
         rows = [(kind, unit, its[key]) for kind, its in entities for key, unit in units.items()]
-        yield quantile_table("Mentions", "type", rows)
+        yield tables.quantile_table("Mentions", "type", rows)
         keys = ("name", "id", "mentions", "documents")
         for kind, frequent in report["most_frequent"].items():
-            yield filled(f"Most frequent {kind} concepts", keys, ([each[key] for key in keys] for each in frequent))
+            yield tables.filled(
+                f"Most frequent {kind} concepts", keys, ([each[key] for key in keys] for each in frequent)
+            )
         return
-    yield quantiles_in_words(report["texts"]["all"]["words"], "Words of a text")
+    yield tables.quantiles_in_words(report["texts"]["all"]["words"], "Words of a text")
     for kind, frequent in report["most_frequent"].items():
-        yield in_words(((each["name"], each["mentions"]) for each in frequent), f"Most frequent {kind} concepts")
+        yield tables.in_words(
+            ((each["name"], each["mentions"]) for each in frequent), f"Most frequent {kind} concepts"
+        )
 
 
 def draw(splits: Mapping[str, Rows], path: Path) -> None:
@@ -127,8 +122,8 @@ def _entities(rows: Rows, entity_type: str) -> dict[str, Any]:
         "several_ids": sum(len(found) > 1 for found in ids),
         "distinct_names": len({entity["text"] for entity in mentions}),
         "distinct_concepts": len({concept for found in ids for concept in found}),
-        "per_document": quantiles([len(found) for found in per_document]),
-        "words": quantiles([len(entity["text"].split()) for entity in mentions]),
+        "per_document": tables.quantiles([len(found) for found in per_document]),
+        "words": tables.quantiles([len(entity["text"].split()) for entity in mentions]),
     }
 
 
@@ -143,8 +138,13 @@ def _most_frequent(rows: Rows, entity_type: str, top: int) -> list[dict[str, Any
         for concept, name in here:
             names[concept][name] += 1
     return [
-        {"id": concept, "name": ordered(names[concept])[0][0], "mentions": n, "documents": in_documents[concept]}
-        for concept, n in ordered(mentions)[:top]
+        {
+            "id": concept,
+            "name": tables.ordered(names[concept])[0][0],
+            "mentions": n,
+            "documents": in_documents[concept],
+        }
+        for concept, n in tables.ordered(mentions)[:top]
     ]
 
 

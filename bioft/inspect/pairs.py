@@ -12,18 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bioft.inspect.tables import (
-    QUANTILES,
-    Parts,
-    filled,
-    in_words,
-    lengths,
-    new_table,
-    quantile_cells,
-    quantile_table,
-    quantiles,
-    quantiles_in_words,
-)
+from bioft.inspect import tables
 
 SIDES = ("gene", "disease")
 COUNTED = ("positive", "negative", "total", "genes", "diseases", "known gene", "known disease", "both known")
@@ -71,7 +60,10 @@ def inspect_frames(frames: dict[str, pd.DataFrame], top: int = 10) -> dict[str, 
             _overlap(first, frames[first], second, frames[second]) for first, second in combinations(frames, 2)
         ],
         "degrees": {
-            side: {split: quantiles(_degrees(frame, side)) for split, frame in {**frames, "all": everything}.items()}
+            side: {
+                split: tables.quantiles(_degrees(frame, side))
+                for split, frame in {**frames, "all": everything}.items()
+            }
             for side in SIDES
         },
         "most_frequent": {side: _most_frequent(everything, side, top) for side in SIDES},
@@ -79,14 +71,14 @@ def inspect_frames(frames: dict[str, pd.DataFrame], top: int = 10) -> dict[str, 
             Counter(part for value in positives["evidence"] for part in value.split("|") if part).most_common()
         ),
         "pmids": _pmids(positives),
-        "name_lengths": {side: lengths(everything[side].drop_duplicates()) for side in SIDES},
+        "name_lengths": {side: tables.lengths(everything[side].drop_duplicates()) for side in SIDES},
     }
 
 
-def parts(report: dict[str, Any], full: bool) -> Parts:
+def parts(report: dict[str, Any], full: bool) -> tables.Parts:
     """What is printed of the report of a dataset of gene–disease pairs."""
     known = {pair["splits"][1]: pair for pair in report["overlap"] if pair["splits"][0] == "train"}
-    table = new_table("Rows, and the shares of them with a gene and a disease of train", "rows", *COUNTED)
+    table = tables.new_table("Rows, and the shares of them with a gene and a disease of train", "rows", *COUNTED)
     total = dict.fromkeys(("positive", "negative"), 0)
     for split, counts in report["rows"].items():
         its = known.get(split, {}).get("rows")
@@ -97,23 +89,27 @@ def parts(report: dict[str, Any], full: bool) -> Parts:
     yield table
     frequent, pmids = report["most_frequent"], report["pmids"]
     if full:
-        columns = ("entity", "split", "entities", "mean", *QUANTILES)
-        rows = ((s, split, *quantile_cells(its)) for s in SIDES for split, its in report["degrees"][s].items())
-        yield filled("Positives per entity (degree)", columns, rows)
+        columns = ("entity", "split", "entities", "mean", *tables.QUANTILES)
+        rows = ((s, split, *tables.quantile_cells(its)) for s in SIDES for split, its in report["degrees"][s].items())
+        yield tables.filled("Positives per entity (degree)", columns, rows)
         for side in SIDES:
             names = ([each[key] for key in ("name", "id", "positive", "negative")] for each in frequent[side])
-            yield filled(f"Most frequent {side}s", (side, "id", "positives", "negatives"), names)
-        yield filled("Evidence of the positives", ("evidence", "positives"), report["evidence"].items())
+            yield tables.filled(f"Most frequent {side}s", (side, "id", "positives", "negatives"), names)
+        yield tables.filled("Evidence of the positives", ("evidence", "positives"), report["evidence"].items())
         units = [(side, unit, its) for side in SIDES for unit, its in report["name_lengths"][side].items()]
-        yield quantile_table("Length of distinct names", "names", units, counted="names")
+        yield tables.quantile_table("Length of distinct names", "names", units, counted="names")
     else:
         for side in SIDES:
-            yield in_words(((each["name"], each["positive"]) for each in frequent[side]), f"Most frequent {side}s")
-            yield quantiles_in_words(report["degrees"][side]["all"], f"Positives of a {side}")
-        yield quantiles_in_words(report["name_lengths"]["disease"]["characters"], "Characters of a disease's name")
-        yield in_words(report["evidence"].items(), "Evidence of the positives")
+            yield tables.in_words(
+                ((each["name"], each["positive"]) for each in frequent[side]), f"Most frequent {side}s"
+            )
+            yield tables.quantiles_in_words(report["degrees"][side]["all"], f"Positives of a {side}")
+        yield tables.quantiles_in_words(
+            report["name_lengths"]["disease"]["characters"], "Characters of a disease's name"
+        )
+        yield tables.in_words(report["evidence"].items(), "Evidence of the positives")
     if pmids["articles"]:
-        yield quantiles_in_words(pmids["per_positive"], f"{pmids['articles']:,} articles; of a positive")
+        yield tables.quantiles_in_words(pmids["per_positive"], f"{pmids['articles']:,} articles; of a positive")
         if pmids["positives_without"]:
             yield f"{pmids['positives_without']:,} positives name no article."
 
@@ -167,5 +163,5 @@ def _pmids(positives: pd.DataFrame) -> dict[str, Any]:
     return {
         "articles": len({pmid for pmids in per_row for pmid in pmids}),
         "positives_without": int((counts == 0).sum()),
-        "per_positive": quantiles(counts),
+        "per_positive": tables.quantiles(counts),
     }

@@ -14,20 +14,7 @@ import numpy as np
 import pandas as pd
 from rich.text import Text
 
-from bioft.inspect.tables import (
-    QUANTILES,
-    UNITS,
-    Parts,
-    filled,
-    in_words,
-    lengths,
-    new_table,
-    ordered,
-    quantile_table,
-    quantiles,
-    quantiles_in_words,
-    rows_table,
-)
+from bioft.inspect import tables
 from bioft.metrics import plots
 from bioft.storage.text_lines import normalise
 
@@ -79,9 +66,9 @@ def inspect_pairs(splits: Frames, top: int = 10) -> dict[str, Any]:
     return {
         "kind": "pairs",
         "rows": {split: _pair_counts(frame, len(texts[split])) for split, frame in splits.items()},
-        "lengths": {unit: {split: lengths(its)[unit] for split, its in texts.items()} for unit in UNITS},
+        "lengths": {unit: {split: tables.lengths(its)[unit] for split, its in texts.items()} for unit in tables.UNITS},
         "pairs_per_group": {
-            split: quantiles(frame["group"].value_counts().to_numpy()) for split, frame in splits.items()
+            split: tables.quantiles(frame["group"].value_counts().to_numpy()) for split, frame in splits.items()
         },
         "shared": [
             {
@@ -94,10 +81,11 @@ def inspect_pairs(splits: Frames, top: int = 10) -> dict[str, Any]:
             for one, other in combinations(splits, 2)
         ],
         "words_in_common": {
-            words: quantiles(common[chosen]) for words, chosen in (("related", related), ("unrelated", ~related))
+            words: tables.quantiles(common[chosen])
+            for words, chosen in (("related", related), ("unrelated", ~related))
         },
         "most_frequent_words": _most_frequent_words({text for its in texts.values() for text in its}, top),
-        "most_frequent_texts": [{"text": text, "pairs": n} for text, n in ordered(in_pairs)[:top]],
+        "most_frequent_texts": [{"text": text, "pairs": n} for text, n in tables.ordered(in_pairs)[:top]],
     }
 
 
@@ -112,14 +100,16 @@ def inspect_texts(splits: Frames, top: int = 10) -> dict[str, Any]:
     texts = {split: list(dict.fromkeys(frame["text"])) for split, frame in splits.items()}
     normalised = {split: set(map(normalise, its)) for split, its in texts.items()}
     labels = {split: _labels_of(frame) for split, frame in splits.items()}
-    counts = {split: dict(ordered(Counter(label for each in its for label in each))) for split, its in labels.items()}
+    counts = {
+        split: dict(tables.ordered(Counter(label for each in its for label in each))) for split, its in labels.items()
+    }
     labelled = any(map(len, counts.values()))
     return {
         "kind": "texts",
         "rows": {split: {"texts": len(frame)} for split, frame in splits.items()},
         "labels": counts if labelled else {},
-        "labels_per_text": {s: quantiles(list(map(len, its))) for s, its in labels.items()} if labelled else {},
-        "lengths": {unit: {split: lengths(its)[unit] for split, its in texts.items()} for unit in UNITS},
+        "labels_per_text": {s: tables.quantiles(list(map(len, its))) for s, its in labels.items()} if labelled else {},
+        "lengths": {unit: {split: tables.lengths(its)[unit] for split, its in texts.items()} for unit in tables.UNITS},
         "shared": [
             {
                 "splits": [one, other],
@@ -133,25 +123,26 @@ def inspect_texts(splits: Frames, top: int = 10) -> dict[str, Any]:
     }
 
 
-def parts(report: dict[str, Any], full: bool) -> Parts:
+def parts(report: dict[str, Any], full: bool) -> tables.Parts:
     """What is printed of the report of a dataset of texts or pairs."""
-    yield rows_table(report["rows"])
+    yield tables.rows_table(report["rows"])
     if report.get("labels"):
         yield from _labels(report, full)
     if full:
         units = ((split, unit, its) for unit, splits in report["lengths"].items() for split, its in splits.items())
-        yield quantile_table("Length of distinct texts", "split", units)
+        yield tables.quantile_table("Length of distinct texts", "split", units)
     else:
-        yield quantiles_in_words(report["lengths"]["words"]["train"], "Words of a text of train")
+        yield tables.quantiles_in_words(report["lengths"]["words"]["train"], "Words of a text of train")
     common = {words: its for words, its in report.get("words_in_common", {}).items() if its["n"]}
     if full and common:
         found = ((split, "pairs", its) for split, its in report["pairs_per_group"].items())
-        yield quantile_table("Pairs of a group", "split", found)
+        yield tables.quantile_table("Pairs of a group", "split", found)
         shares = (
-            (words, f"{its['n']:,}", *(f"{its[q]:.2f}" for q in ("mean", *QUANTILES))) for words, its in common.items()
+            (words, f"{its['n']:,}", *(f"{its[q]:.2f}" for q in ("mean", *tables.QUANTILES)))
+            for words, its in common.items()
         )
-        columns = ("pairs", "counted", "mean", *QUANTILES)
-        yield filled("Share of their words that two texts have in common", columns, shares)
+        columns = ("pairs", "counted", "mean", *tables.QUANTILES)
+        yield tables.filled("Share of their words that two texts have in common", columns, shares)
     for words, its in () if full else common.items():
         yield f"Share of words in common, {words} pairs: mean {its['mean']:.2f}, median {its['median']:.2f}."
     for pair in report["shared"]:
@@ -160,24 +151,24 @@ def parts(report: dict[str, Any], full: bool) -> Parts:
     words = [(each["word"], each["texts"]) for each in report["most_frequent_words"]]
     texts = [(_short(each["text"]), each["pairs"]) for each in report.get("most_frequent_texts", [])]
     if not full:
-        yield in_words(words, "Most frequent words", shown=6)
+        yield tables.in_words(words, "Most frequent words", shown=6)
         return
-    yield filled("Most frequent words", ("word", "texts"), words)
+    yield tables.filled("Most frequent words", ("word", "texts"), words)
     if texts:
-        yield filled("Texts in most pairs", ("text", "pairs"), texts)
+        yield tables.filled("Texts in most pairs", ("text", "pairs"), texts)
     if report.get("words_of_labels"):
         by_label = ((label, ", ".join(its) or "–") for label, its in report["words_of_labels"].items())
-        yield filled("Words of each label", ("label", ""), by_label)
+        yield tables.filled("Words of each label", ("label", ""), by_label)
 
 
-def _labels(report: Mapping[str, Any], full: bool) -> Parts:
+def _labels(report: Mapping[str, Any], full: bool) -> tables.Parts:
     splits = list(report["labels"])
-    table = new_table("Labels", "label", *splits, "all", "share")
+    table = tables.new_table("Labels", "label", *splits, "all", "share")
     n = sum(rows["texts"] for rows in report["rows"].values())
     total: Counter[str] = Counter()
     for found in report["labels"].values():
         total.update(found)
-    shown = ordered(total) if full else ordered(total)[:LABELS]
+    shown = tables.ordered(total) if full else tables.ordered(total)[:LABELS]
     for label, count in shown:
         numbers = [f"{report['labels'][split].get(label, 0):,}" for split in splits]
         table.add_row(Text(label), *numbers, f"{count:,}", f"{count / n:.1%}")
@@ -187,9 +178,9 @@ def _labels(report: Mapping[str, Any], full: bool) -> Parts:
     if any(found["max"] > 1 for found in report["labels_per_text"].values()):
         counted = ((split, "labels", its) for split, its in report["labels_per_text"].items())
         yield (
-            quantile_table("Labels of a text", "split", counted)
+            tables.quantile_table("Labels of a text", "split", counted)
             if full
-            else quantiles_in_words(report["labels_per_text"]["train"], "Labels of a text of train")
+            else tables.quantiles_in_words(report["labels_per_text"]["train"], "Labels of a text of train")
         )
 
 
@@ -220,7 +211,7 @@ def _pair_counts(frame: pd.DataFrame, texts: int) -> dict[str, int]:
     related = int(_related(frame).sum())
     counts = {"pairs": len(frame), "related": related, "unrelated": len(frame) - related}
     kinds = Counter(frame["kind"]) if "kind" in frame else Counter()
-    return counts | {"groups": int(frame["group"].nunique()), "texts": texts} | dict(ordered(kinds))
+    return counts | {"groups": int(frame["group"].nunique()), "texts": texts} | dict(tables.ordered(kinds))
 
 
 def _labels_of(frame: pd.DataFrame) -> list[list[str]]:
@@ -244,7 +235,7 @@ def _in_common(first: str, second: str) -> float:
 
 def _most_frequent_words(texts: Iterable[str], top: int) -> list[dict[str, Any]]:
     counts = Counter(word for text in texts for word in _words(text))
-    return [{"word": word, "texts": n} for word, n in ordered(counts)[:top]]
+    return [{"word": word, "texts": n} for word, n in tables.ordered(counts)[:top]]
 
 
 def _words_of_labels(splits: Frames, labels: Mapping[str, list[list[str]]], shown: int = 5) -> dict[str, list[str]]:
@@ -261,7 +252,7 @@ def _words_of_labels(splits: Frames, labels: Mapping[str, list[list[str]]], show
                 by_label.setdefault(label, Counter()).update(words)
                 sizes[label] += 1
     return {
-        label: [w for w, count in ordered(found) if count / sizes[label] >= 2 * everywhere[w] / n][:shown]
+        label: [w for w, count in tables.ordered(found) if count / sizes[label] >= 2 * everywhere[w] / n][:shown]
         for label, found in sorted(by_label.items())
     }
 

@@ -14,17 +14,9 @@ from typing import Any
 
 from datasets import DatasetDict
 
+from bioft.datasets import options
 from bioft.datasets.documents import corpus as documents
 from bioft.datasets.gene_disease import pairs as gene_disease
-from bioft.datasets.options import (
-    LeastValidationRows,
-    Negatives,
-    NegativesPerPositive,
-    Seed,
-    Split,
-    TestSize,
-    ValidationSize,
-)
 from bioft.datasets.origin import Origin
 from bioft.errors import BioftError
 from bioft.metrics.thresholds import LEAST_ROWS
@@ -150,13 +142,13 @@ def read(directory: Path | None = None) -> Iterator[dict[str, str]]:
 
 def build(
     *,
-    split: Split = "pair",
-    negatives: Negatives = "degree_matched",
-    negatives_per_positive: NegativesPerPositive = 1,
-    validation_size: ValidationSize = 0.1,
-    test_size: TestSize = 0.2,
-    seed: Seed = 0,
-    least_validation_rows: LeastValidationRows = LEAST_ROWS,
+    split: options.Split = "pair",
+    negatives: options.Negatives = "degree_matched",
+    negatives_per_positive: options.NegativesPerPositive = 1,
+    validation_size: options.ValidationSize = 0.1,
+    test_size: options.TestSize = 0.2,
+    seed: options.Seed = 0,
+    least_validation_rows: options.LeastValidationRows = LEAST_ROWS,
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Build the gene–disease dataset from the installed HPO files; returns the splits and the manifest.
 

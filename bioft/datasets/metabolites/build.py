@@ -17,17 +17,8 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from datasets import Dataset, DatasetDict
 
 from bioft.datasets.documents.corpus import source as source_of
-from bioft.datasets.metabolites import queries as metabolite_queries
+from bioft.datasets.metabolites import namespaces, queries as metabolite_queries
 from bioft.datasets.metabolites.names import normalise, plain_text
-from bioft.datasets.metabolites.namespaces import (
-    EMBEDDED,
-    MODELSEED_CITATION,
-    MODELSEED_TERMS,
-    MODELSEED_URL,
-    modelseed_files,
-    read_aliases,
-    read_namespace,
-)
 from bioft.datasets.metabolites.pairs import KINDS, Pair, make_pairs
 from bioft.datasets.metabolites.tables import group_compounds, one_to_one, resolve_ids
 from bioft.datasets.options import Option, PathName, Seed, TestSize, ValidationSize
@@ -60,7 +51,7 @@ class Compounds:
 
 def read_compounds(
     *,
-    namespace: PathName = EMBEDDED,
+    namespace: PathName = namespaces.EMBEDDED,
     modelseed: PathName | None = None,
     held_out_models: Sequence[PathName] = (),
     validation_size: float = 0.1,
@@ -75,9 +66,9 @@ def read_compounds(
 
     BioftError: a file that is missing or wrong, or sizes that leave a split empty.
     """
-    synonyms, aliases = modelseed_files(modelseed) if modelseed else (None, None)
-    table = read_namespace(namespace)
-    models = [read_namespace(path) for path in held_out_models]
+    synonyms, aliases = namespaces.modelseed_files(modelseed) if modelseed else (None, None)
+    table = namespaces.read_namespace(namespace)
+    models = [namespaces.read_namespace(path) for path in held_out_models]
     sources = [part.attrs["source"] for part in (table, *models)]
     for number, model in enumerate(models):
         resolved = resolve_ids(model["id"], table)
@@ -87,14 +78,10 @@ def read_compounds(
     parts = [table[["id", "name"]], *(model[["own_id", "name"]].set_axis(["id", "name"], axis=1) for model in models)]
     links: dict[str, list[str]] = {}
     if synonyms is not None and aliases is not None:
-        found = read_namespace(synonyms)
-        described = source_of(aliases, url=MODELSEED_URL, terms=MODELSEED_TERMS, citation=MODELSEED_CITATION)
-        sources += [found.attrs["source"], described]
+        found = namespaces.read_namespace(synonyms)
+        sources += [found.attrs["source"], source_of(aliases, **namespaces.MODELSEED)]
         parts.append(found[["id", "name"]])
-        linked = [(identifier, other) for identifier, others in read_aliases(aliases).items() for other in others]
-        for (identifier, _), own in zip(linked, resolve_ids([other for _, other in linked], table), strict=True):
-            if own:
-                links.setdefault(identifier, []).append(own)
+        links = namespaces.linked_ids(aliases, table)
     names = pd.concat(parts, ignore_index=True)
     names["group"] = group_compounds(names, links)
     unique = one_to_one(links)
@@ -130,7 +117,7 @@ def build(
     *,
     namespace: Annotated[
         str, "cobra (comes with bioft), BiGG's table from `bioft download bigg`, or another file."
-    ] = EMBEDDED,
+    ] = namespaces.EMBEDDED,
     modelseed: Annotated[PathName | None, "Folder of `bioft download modelseed`, for real synonyms."] = None,
     held_out_models: Annotated[
         Sequence[PathName],

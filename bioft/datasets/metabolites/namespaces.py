@@ -54,6 +54,9 @@ MODELSEED_CITATION = (
     "Res. 2021;49(D1):D575-D588."
 )
 UNKNOWN_TERMS = "not stated in the file: ask where it comes from before you publish what is made of it"
+BIGG = {"url": BIGG_URL, "terms": BIGG_TERMS, "citation": BIGG_CITATION}
+MODELSEED = {"url": MODELSEED_URL, "terms": MODELSEED_TERMS, "citation": MODELSEED_CITATION}
+"""What manifests say of files of these."""
 
 DOWNLOADED = {"bigg": BIGG_FILE, "modelseed": MODELSEED_FILE}
 """Namespaces by name, and the file that `bioft download` fetches for them."""
@@ -99,9 +102,9 @@ def read_namespace(source: str | os.PathLike[str], directory: str | os.PathLike[
         table = model_metabolites(read_model(path))
         described = source_of(path, terms=UNKNOWN_TERMS)
     else:
-        rows, terms, url, citation = _read_table(path)
+        rows, about = _read_table(path)
         table = to_table(rows)
-        described = source_of(path, url=url, terms=terms, citation=citation)
+        described = source_of(path, **about)
     if not table["name"].str.strip().any():
         raise BioftError(
             f"{path} has no names: the name of each of its {len(table):,} metabolites is empty. Metabolites can't be "
@@ -127,14 +130,13 @@ def _embedded() -> pd.DataFrame:
         table = model_metabolites(read_model(path))
         with new_file(kept) as partial:
             table.to_parquet(partial, index=False)
-    table.attrs["source"] = source_of(path, url=BIGG_URL, terms=BIGG_TERMS, citation=BIGG_CITATION) | {
-        "name": f"{path.name} (iYS1720, in cobra {package_version('cobra')})"
-    }
+    name = f"{path.name} (iYS1720, in cobra {package_version('cobra')})"
+    table.attrs["source"] = source_of(path, **BIGG) | {"name": name}
     return table
 
 
-def _read_table(path: Path) -> tuple[list[Row], str, str | None, str | None]:
-    """Return the rows of a text file, its terms, url and citation."""
+def _read_table(path: Path) -> tuple[list[Row], dict[str, str]]:
+    """Return the rows of a text file, and what a manifest says of it."""
     lines = TextLines(path, _HINT)
     start = iter(lines)
     first = next(start, "")
@@ -142,13 +144,13 @@ def _read_table(path: Path) -> tuple[list[Row], str, str | None, str | None]:
         first = next(start, "")
     columns = [column.strip() for column in first.lstrip("#").strip("\r\n").split("\t")]
     if set(_OBO_COLUMNS) <= set(columns):
-        return _unite(_obo_rows(lines)), BIGG_TERMS, BIGG_URL, BIGG_CITATION
+        return _unite(_obo_rows(lines)), BIGG
     if set(_BIGG_COLUMNS) <= set(columns):
-        return _unite(_bigg_rows(lines)), BIGG_TERMS, BIGG_URL, BIGG_CITATION
+        return _unite(_bigg_rows(lines)), BIGG
     if tuple(columns) == _MODELSEED_COLUMNS:
         rows = [Row(row["ModelSEED ID"], row["External ID"]) for row in Table(lines)]
-        return list(dict.fromkeys(rows)), MODELSEED_TERMS, MODELSEED_URL, MODELSEED_CITATION
-    return _own_rows(lines, first), UNKNOWN_TERMS, None, None
+        return list(dict.fromkeys(rows)), MODELSEED
+    return _own_rows(lines, first), {"terms": UNKNOWN_TERMS}
 
 
 def _obo_rows(lines: TextLines) -> Iterator[tuple[str, Row]]:
@@ -269,6 +271,16 @@ def read_aliases(path: str | os.PathLike[str]) -> dict[str, list[str]]:
     return aliases
 
 
+def linked_ids(aliases: Path, namespace: pd.DataFrame) -> dict[str, list[str]]:
+    """ModelSEED id → the ids of a namespace that its aliases are resolved to, where there are any."""
+    linked = [(own, other) for own, others in read_aliases(aliases).items() for other in others]
+    links: dict[str, list[str]] = {}
+    for (own, _), found in zip(linked, resolve_ids([other for _, other in linked], namespace), strict=True):
+        if found:
+            links.setdefault(own, []).append(found)
+    return links
+
+
 def with_synonyms(namespace: pd.DataFrame, directory: str | os.PathLike[str]) -> pd.DataFrame:
     """Return a namespace of BiGG ids with ModelSEED's names of the same compounds as further rows.
 
@@ -276,12 +288,7 @@ def with_synonyms(namespace: pd.DataFrame, directory: str | os.PathLike[str]) ->
     to several ids, or are linked to by several, give none. BioftError: a file is missing, or no id is linked.
     """
     names, aliases = modelseed_files(directory)
-    linked = [(own, other) for own, others in read_aliases(aliases).items() for other in others]
-    links: dict[str, list[str]] = {}
-    for (own, _), found in zip(linked, resolve_ids([other for _, other in linked], namespace), strict=True):
-        if found:
-            links.setdefault(own, []).append(found)
-    unique = one_to_one(links)
+    unique = one_to_one(linked_ids(aliases, namespace))
     if not unique:
         raise BioftError("No id of the namespace is among ModelSEED's aliases: synonyms are for ids of BiGG.")
     synonyms = read_namespace(names)
