@@ -8,18 +8,7 @@ from typing import TYPE_CHECKING, Any
 from huggingface_hub import DatasetCardData
 from jinja2 import UndefinedError
 
-from bioft.cards.words import (
-    COLUMN_WORDS,
-    DATASET_KINDS,
-    PLACEHOLDER,
-    audit_in_words,
-    dataset_name,
-    license_fields,
-    render,
-    source_words,
-    unique,
-    without_local_paths,
-)
+from bioft.cards import words
 from bioft.errors import BioftError
 from bioft.task import source as find_source
 
@@ -39,13 +28,13 @@ def dataset_card(manifest: dict[str, Any], dataset: "DatasetDict", *, repository
     from datasets import DatasetInfo, SplitDict, SplitInfo
     from datasets.info import DatasetInfosDict
 
-    manifest = without_local_paths(manifest)
+    manifest = words.without_local_paths(manifest)
     try:
         rows = manifest["rows"]
         first = next(iter(dataset.values()))
-        kind = next(kind for column, kind in DATASET_KINDS.items() if column in first.column_names)
+        kind = next(kind for column, kind in words.DATASET_KINDS.items() if column in first.column_names)
         total = sum(map(len, dataset.values()))
-        name = dataset_name(manifest)
+        name = words.dataset_name(manifest)
         data = DatasetCardData(
             language="en",
             pretty_name=name,
@@ -58,13 +47,13 @@ def dataset_card(manifest: dict[str, Any], dataset: "DatasetDict", *, repository
                     "data_files": [{"split": split, "path": f"{split}.parquet"} for split in rows],
                 }
             ],
-            **license_fields(manifest),
+            **words.license_fields(manifest),
         )
         splits = SplitDict(
             {split: SplitInfo(split, found.data.nbytes, len(found)) for split, found in dataset.items()}
         )
         DatasetInfosDict(default=DatasetInfo(features=first.features, splits=splits)).to_dataset_card_data(data)
-        return render(
+        return words.render(
             "dataset_card.md.j2",
             card_data=data.to_yaml(),
             manifest=manifest,
@@ -73,12 +62,12 @@ def dataset_card(manifest: dict[str, Any], dataset: "DatasetDict", *, repository
             kind=kind,
             of_gene_disease_pairs="gene" in first.column_names,
             count_columns=count_columns(rows),
-            audit=audit_in_words(manifest.get("audit", {})),
-            columns={column: COLUMN_WORDS.get(column, "") for column in first.column_names},
+            audit=words.audit_in_words(manifest.get("audit", {})),
+            columns={column: words.COLUMN_WORDS.get(column, "") for column in first.column_names},
             preview=first.select(range(min(PREVIEW_ROWS, len(first)))).to_list(),
             command=build_command(manifest),
-            repository=repository or PLACEHOLDER,
-            **source_words(manifest),
+            repository=repository or words.PLACEHOLDER,
+            **words.source_words(manifest),
         )
     except (KeyError, UndefinedError) as error:
         raise BioftError(f"The manifest lacks a field: {error}. Build the dataset again.") from error
@@ -103,7 +92,7 @@ def build_command(manifest: dict[str, Any]) -> str | None:
         if not source.folder:
             return None
         files = ["."]
-    words = ["bioft", "build", source.name.replace("_", "-"), *files]
+    command = ["bioft", "build", source.name.replace("_", "-"), *files]
     # A seed of 0 is an option; what was not given is none.
     arguments = {key: value for key, value in manifest["arguments"].items() if value or type(value) in (int, float)}
     if set(arguments) - options.keys():
@@ -112,13 +101,13 @@ def build_command(manifest: dict[str, Any]) -> str | None:
     for key, value in sorted(arguments.items(), key=lambda item: not isinstance(item[1], list)):
         option = f"--{key.replace('_', '-')}"
         for each in value if isinstance(value, list) else [value]:
-            words += [option] if each is True else [option, str(each)]
-    return shlex.join([*words, "--output", "dataset"])
+            command += [option] if each is True else [option, str(each)]
+    return shlex.join([*command, "--output", "dataset"])
 
 
 def count_columns(rows: Mapping[str, Mapping[str, int]]) -> list[str]:
     """Return what is counted in any of the splits, in the order of their first mention."""
-    return unique(column for counts in rows.values() for column in counts)
+    return words.unique(column for counts in rows.values() for column in counts)
 
 
 def _size_category(rows: int) -> str:

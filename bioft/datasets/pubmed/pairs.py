@@ -16,19 +16,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from datasets import Dataset, DatasetDict
 from numpy.typing import NDArray
 
-from bioft.datasets import pair_audit
-from bioft.datasets.options import (
-    Articles,
-    ArticleSplit,
-    LeastSharedReferences,
-    LeastSimilarity,
-    MaxHeadingShare,
-    Option,
-    Seed,
-    SkipBad,
-    TestSize,
-    ValidationSize,
-)
+from bioft.datasets import options, pair_audit
 from bioft.datasets.origin import Origin
 from bioft.datasets.pubmed import relations as pubmed_relations
 from bioft.datasets.pubmed.collection import Collection, read_collection
@@ -77,23 +65,24 @@ class _Related:
 
 
 def build(
-    paths: Articles,
+    paths: options.Articles,
     *,
     kinds: Annotated[
-        Iterable[str], Option("citation, co-citation, coupling or mesh; repeat for several.", default="all kinds")
+        Iterable[str],
+        options.Option("citation, co-citation, coupling or mesh; repeat for several.", default="all kinds"),
     ] = KINDS,
-    split: ArticleSplit = "component",
-    pairs_per_article: Annotated[int, Option("Pairs of an article in training, at most.", low=1)] = 4,
+    split: options.ArticleSplit = "component",
+    pairs_per_article: Annotated[int, options.Option("Pairs of an article in training, at most.", low=1)] = 4,
     hard_share: Annotated[
-        float, Option("Fraction of the negatives that are alike in words.", low=0.0, high=1.0)
+        float, options.Option("Fraction of the negatives that are alike in words.", low=0.0, high=1.0)
     ] = 0.5,
-    least_similarity: LeastSimilarity = 0.2,
-    least_shared_references: LeastSharedReferences = 2,
-    max_heading_share: MaxHeadingShare = 0.05,
-    validation_size: ValidationSize = 0.1,
-    test_size: TestSize = 0.2,
-    seed: Seed = 0,
-    skip_bad: SkipBad = False,
+    least_similarity: options.LeastSimilarity = 0.2,
+    least_shared_references: options.LeastSharedReferences = 2,
+    max_heading_share: options.MaxHeadingShare = 0.05,
+    validation_size: options.ValidationSize = 0.1,
+    test_size: options.TestSize = 0.2,
+    seed: options.Seed = 0,
+    skip_bad: options.SkipBad = False,
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Build pairs of related articles, each with an unrelated one; returns the splits and the manifest.
 
@@ -137,16 +126,16 @@ def build(
 
 
 def build_article_lists(
-    paths: Articles,
+    paths: options.Articles,
     *,
-    least_similarity: LeastSimilarity = 0.2,
-    least_shared_references: LeastSharedReferences = 2,
-    split: ArticleSplit = "component",
-    max_heading_share: MaxHeadingShare = 0.05,
-    validation_size: ValidationSize = 0.1,
-    test_size: TestSize = 0.2,
-    seed: Seed = 0,
-    skip_bad: SkipBad = False,
+    least_similarity: options.LeastSimilarity = 0.2,
+    least_shared_references: options.LeastSharedReferences = 2,
+    split: options.ArticleSplit = "component",
+    max_heading_share: options.MaxHeadingShare = 0.05,
+    validation_size: options.ValidationSize = 0.1,
+    test_size: options.TestSize = 0.2,
+    seed: options.Seed = 0,
+    skip_bad: options.SkipBad = False,
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Build the articles of each split with those of the same split that are to be found for them; and the manifest.
 
@@ -294,8 +283,8 @@ def _with_negatives(
         # Without headings of its own nothing says that an article with the same words has another topic.
         hard = topic and rng.random() < hard_share
         # One that the anchor does not have yet, where there is one.
-        options = [other for other in similar[anchor] if unrelated(other)] if hard else []
-        negative = min(options, key=lambda other: used[anchor, other], default=None)
+        alike = [other for other in similar[anchor] if unrelated(other)] if hard else []
+        negative = min(alike, key=lambda other: used[anchor, other], default=None)
         negative_kind = "hard" if negative is not None else "random"
         if negative is None:
             negative = next((other for other in _random_order(len(articles), rng) if unrelated(other)), None)
