@@ -45,12 +45,7 @@ class Leaderboard:
         return int((self.rows["kind"] == run_comparison.RUN).sum())
 
 
-def build_leaderboard(
-    names: Sequence[str],
-    directory: Path,
-    *,
-    verifications: Path | None = None,
-) -> Leaderboard:
+def build_leaderboard(names: Sequence[str], directory: Path, *, verifications: Path | None = None) -> Leaderboard:
     """Rank runs as `run_comparison.compare` does, and write `index.html`, `leaderboard.csv`, `.parquet` and a card.
 
     `directory` is a new folder, `verifications` one of JSON files that `bioft verify RUN --json` printed, one a run. A

@@ -42,10 +42,7 @@ def check_sizes(validation_size: float, test_size: float) -> None:
 
 
 def grouped_split(
-    groups: Sequence[Any] | npt.NDArray[Any],
-    validation_size: float,
-    test_size: float,
-    rng: np.random.Generator,
+    groups: Sequence[Any] | npt.NDArray[Any], validation_size: float, test_size: float, rng: np.random.Generator
 ) -> IntArray:
     """Split rows so that all rows of a group are in one split; an index into `SPLITS` per row.
 

@@ -186,10 +186,7 @@ def systems_of(
 
 
 def correctness(
-    table: pd.DataFrame,
-    outcomes: Callable[[pd.DataFrame], Outcomes],
-    columns: Mapping[str, str],
-    fine_tuned: str,
+    table: pd.DataFrame, outcomes: Callable[[pd.DataFrame], Outcomes], columns: Mapping[str, str], fine_tuned: str
 ) -> pd.DataFrame:
     """The main metric of `outcomes` in each row, as if each system (by its column) were the run."""
     values = {}

@@ -44,8 +44,7 @@ class GeneDiseaseOptions(OwnTable):
         str | None, "Column of their ids (by default disease_id; without one names are the ids)."
     ] = None
     label_column: Annotated[
-        str | None,
-        "Column of 1 for associated, 0 for not (by default label); none: all are, and negatives are drawn.",
+        str | None, "Column of 1 for associated, 0 for not (by default label); none: all are, and negatives are drawn."
     ] = None
     split: Split = "pair"
     negatives: Negatives = "degree_matched"

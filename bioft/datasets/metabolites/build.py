@@ -120,8 +120,7 @@ def build(
     ] = namespaces.EMBEDDED,
     modelseed: Annotated[PathName | None, "Folder of `bioft download modelseed`, for real synonyms."] = None,
     held_out_models: Annotated[
-        Sequence[PathName],
-        Option("Model to test on, none of whose compounds is trained on; repeat.", default="none"),
+        Sequence[PathName], Option("Model to test on, none of whose compounds is trained on; repeat.", default="none")
     ] = (),
     kinds: Annotated[Sequence[str], Option("Kind of pairs; repeat for several.", default="all kinds")] = KINDS,
     pairs_per_compound: Annotated[int, Option("Pairs that are made of a compound, at most.", low=1)] = 4,

@@ -123,10 +123,7 @@ def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
     """
     check_columns(dataset, "groups of texts", "group")
     check_columns(dataset, "texts", "sentence1", "sentence2", key=normalise)
-    return {
-        "checks": {"groups_across_splits": 0, "normalised_texts_across_splits": 0},
-        **pair_audit.audit(dataset),
-    }
+    return {"checks": {"groups_across_splits": 0, "normalised_texts_across_splits": 0}, **pair_audit.audit(dataset)}
 
 
 def _distinct(pairs: Iterable[Pair]) -> tuple[list[Pair], dict[str, int]]:
