@@ -258,9 +258,9 @@ def _all_together(read: Sequence[_Run], root: Path) -> Chapter:
     if groups:
         place.mkdir()
     sections = []
-    for number, group in enumerate(groups, 1):
-        answers, table = group.answers, analysis_runs.pairs(group.answers)
-        section = Section(f"{group.task}: {', '.join(group.names)}")
+    for number, (task, answers) in enumerate(groups, 1):
+        together, table = list(map(str, answers.values)), analysis_runs.pairs(answers)
+        section = Section(f"{task}: {', '.join(together)}")
         section.sentences.append(
             f"{len(answers.ids):,} {answers.units}; p-values are of the paired test of how right runs are, and "
             "corrected for the number of pairs (Holm)."
@@ -270,11 +270,11 @@ def _all_together(read: Sequence[_Run], root: Path) -> Chapter:
         figures.draw_agreement(table, place / f"agreement{number}.png")
         section.figures[f"agreement{number}.png"] = "Units that only one of two runs is righter on"
         correlation = errors.correlation(answers.scores if len(answers.scores.columns) else answers.values)
-        if len(group.names) > 2 and len(correlation) > 1:
+        if len(together) > 2 and len(correlation) > 1:
             figures.draw_correlation(correlation, "Correlation between the runs", place / f"correlation{number}.png")
             section.figures[f"correlation{number}.png"] = "Correlation between the runs"
         by_property = {
-            str(name): errors.by_group(answers, group_of, group.names)
+            str(name): errors.by_group(answers, group_of, together)
             for name, values in answers.properties.items()
             if (group_of := errors.groups(str(name), values)) is not None
         }

@@ -1,7 +1,7 @@
 """Several runs on the same test examples: how their answers correlate, and where they differ."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -14,23 +14,11 @@ from bioft.task import FINE_TUNED
 from bioft.tasks.answers import Answers
 
 
-@dataclass
-class Together:
-    """Runs with the same units; `answers` has a column for each of them instead of its own systems."""
-
-    task: str
-    answers: Answers
-
-    @property
-    def names(self) -> list[str]:
-        """The runs."""
-        return [str(name) for name in self.answers.values]
-
-
-def together(runs: Mapping[str, tuple[str, Answers]]) -> tuple[list[Together], dict[str, str]]:
+def together(runs: Mapping[str, tuple[str, Answers]]) -> tuple[list[tuple[str, Answers]], dict[str, str]]:
     """Put runs (by name: task and answers) on the same units together.
 
-    Returns the groups of two runs or more, and by name why a run is in none.
+    Returns the groups of two runs or more, whose answers have a column for each run instead of its systems, and by
+    name why a run is in none.
     """
     groups: dict[tuple[str, ...], list[str]] = {}
     for name, (task, answers) in runs.items():
@@ -49,7 +37,7 @@ def together(runs: Mapping[str, tuple[str, Answers]]) -> tuple[list[Together], d
         if all(FINE_TUNED in its.given for its in of.values()):
             given = {"truth": first.given["truth"]} | {name: its.given[FINE_TUNED] for name, its in of.items()}
         own, scored, answered = (pd.DataFrame(part) for part in (values, scores, given))
-        found.append(Together(key[0], replace(first, values=own, scores=scored, given=answered)))
+        found.append((key[0], replace(first, values=own, scores=scored, given=answered)))
     return found, apart
 
 

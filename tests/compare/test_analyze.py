@@ -205,11 +205,12 @@ def test_runs_together(
     for path in (rare[0], other, short):
         record = runs.read(path)
         read[path.name] = (record["task"], read_answers(path, record))
-    (group,), apart = analysis_runs.together(read)
-    assert group.names == ["rare", "other"] and list(apart) == ["short"] and "same test examples" in apart["short"]
-    (pair,) = analysis_runs.pairs(group.answers).to_dict("records")
+    ((_, answers),), apart = analysis_runs.together(read)
+    assert list(answers.values) == ["rare", "other"]
+    assert list(apart) == ["short"] and "same test examples" in apart["short"]
+    (pair,) = analysis_runs.pairs(answers).to_dict("records")
     assert (pair["only_first"], pair["only_second"]) == ((right & ~base_right).sum(), (base_right & ~right).sum())
-    table = analysis_runs.differing(group.answers)
+    table = analysis_runs.differing(answers)
     assert len(table) == (right != base_right).sum() and (table["rare"] != table["other"]).all()
 
 

@@ -7,17 +7,40 @@ import numpy as np
 import torch
 
 from bioft.errors import BioftError
-from bioft.tasks.exported import ForMerge, ForOnnx, Outputs, evenly
+from bioft.models import base as models
+from bioft.tasks.exported import MAX_TOKENS, ForMerge, ForOnnx, Outputs, evenly, saver
 from bioft.tasks.relations import candidates as relations, predict as relation_prediction
-from bioft.tasks.relations.prompted import export as prompted
+from bioft.tasks.relations.prompted import prompts
+from bioft.tasks.relations.prompted.prompts import Prompt
 
 
 def for_merge(directory: Path, record: dict[str, Any], dtype: Any) -> ForMerge:
     """The adapter on its base; a classifier reads texts, a language model a text with a question."""
     if relation_prediction.is_prompted(record):
-        return prompted.for_merge(directory, record, dtype)
+        return _for_merge_prompted(directory, record, dtype)
     model, tokenizer, _ = relation_prediction.load(directory, torch.float32)
     return ForMerge.of_encoder(model, tokenizer)
+
+
+def _for_merge_prompted(directory: Path, record: dict[str, Any], dtype: Any) -> ForMerge:
+    """The adapter on its base, weights in 4 bits dequantised; BioftError where these lack bitsandbytes.
+
+    It reads the end of a text and the first question about it.
+    """
+    from peft import PeftModel
+
+    base, tokenizer = models.load_recorded_causal_lm(record["base_model"], dtype, "merge")
+    if record["base_model"]["quantization"] == "nf4":
+        base = base.dequantize(dtype)
+    prompt = Prompt(**record["relations"]["prompt"])
+    arguments = relation_prediction.recorded_arguments(record)
+
+    def tokens(rows: Any) -> list[list[int]]:
+        found = relations.candidates(rows, arguments)
+        asked = prompts.encode(prompt, tokenizer, rows["text"][:], found, arguments)
+        return [(its.text + its.questions[0])[-MAX_TOKENS:] for its in asked]
+
+    return ForMerge(PeftModel.from_pretrained(base, str(directory)), tokens, saver(tokenizer))
 
 
 def for_onnx(directory: Path, record: dict[str, Any], rows: Any) -> ForOnnx:

@@ -17,7 +17,7 @@ from transformers import AutoModelForSequenceClassification
 
 from bioft.datasets.documents.pubtator import concepts
 from bioft.errors import BioftError
-from bioft.metrics import counts, thresholds
+from bioft.metrics import thresholds
 from bioft.models import base as models, precision
 from bioft.models.batches import logits_of
 from bioft.storage import runs
@@ -34,8 +34,6 @@ from bioft.tasks.relations.prompted.prompts import Prompt
 
 if TYPE_CHECKING:
     from datasets import Dataset
-
-    from bioft.metrics.relation_f1 import Relation
 
 Row = Mapping[str, Any]
 
@@ -74,11 +72,6 @@ class RelationScores:
             score = float(self.scores[row, column])
             result[document].append(FoundRelation(names[column], head.id, tail.id, score))
         return result
-
-    def f1(self, references: Sequence[Sequence["Relation"]], threshold: float) -> float:
-        """Micro F1 of what is found from a threshold on, against the relations of each document."""
-        found = [[each[:3] for each in its] for its in self.found(len(references), threshold)]
-        return counts.metrics(counts.count(found, references, type_index=0), confidence=None)["f1"]
 
 
 def recorded_arguments(record: Record) -> dict[str, list[tuple[str, str]]]:
