@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bioft.compare import analyzed_run as analysis_runs, errors, figures
+from bioft.compare import errors, figures
 from bioft.compare.outcomes import check_distinct, finished_run, read_answers
 from bioft.compare.page import Chapter, Section, write_page
 from bioft.errors import BioftError
@@ -252,21 +252,21 @@ def _all_together(read: Sequence[_Run], root: Path) -> Chapter:
     names = [Path(run.name).name for run in read]
     if len(set(names)) < len(names):  # the last parts do not tell the runs apart
         names = [run.name for run in read]
-    groups, apart = analysis_runs.together(
+    groups, apart = errors.together(
         {name: (run.record["task"], run.answers) for name, run in zip(names, read, strict=True)}
     )
     if groups:
         place.mkdir()
     sections = []
     for number, (task, answers) in enumerate(groups, 1):
-        together, table = list(map(str, answers.values)), analysis_runs.pairs(answers)
+        together, table = list(map(str, answers.values)), errors.pairs(answers)
         section = Section(f"{task}: {', '.join(together)}")
         section.sentences.append(
             f"{len(answers.ids):,} {answers.units}; p-values are of the paired test of how right runs are, and "
             "corrected for the number of pairs (Holm)."
         )
         section.tables[f"pairs{number}.csv"] = table
-        section.tables[f"differing{number}.csv"] = analysis_runs.differing(answers)
+        section.tables[f"differing{number}.csv"] = errors.differing(answers)
         figures.draw_agreement(table, place / f"agreement{number}.png")
         section.figures[f"agreement{number}.png"] = "Units that only one of two runs is righter on"
         correlation = errors.correlation(answers.scores if len(answers.scores.columns) else answers.values)

@@ -199,7 +199,7 @@ def draw_maps(maps: Mapping[str, np.ndarray], labels: Sequence[str], path: Path)
 
 
 def draw_agreement(table: pd.DataFrame, path: Path) -> None:
-    """Draw for each pair of runs how many units only one of them answers better (table of `analysis_runs`)."""
+    """Draw for each pair of runs how many units only one of them answers better (table of `errors.pairs`)."""
     figure, axes = plots.new_figure(height=1.8 + 0.7 * len(table))
     places = np.arange(len(table))[::-1]
     axes.barh(places, -table["only_first"], color=plots.BLUE, hatch="//", edgecolor="white")

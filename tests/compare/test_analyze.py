@@ -17,12 +17,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from bioft.cli.main import app
-from bioft.compare import (
-    analyze as analysis,
-    analyzed_run as analysis_runs,
-    errors as analysis_errors,
-    page as analysis_page,
-)
+from bioft.compare import analyze as analysis, errors as analysis_errors, page as analysis_page
 from bioft.compare.outcomes import read_answers
 from bioft.compare.page import Chapter, Section
 from bioft.datasets.documents import sample
@@ -205,12 +200,12 @@ def test_runs_together(
     for path in (rare[0], other, short):
         record = runs.read(path)
         read[path.name] = (record["task"], read_answers(path, record))
-    ((_, answers),), apart = analysis_runs.together(read)
+    ((_, answers),), apart = analysis_errors.together(read)
     assert list(answers.values) == ["rare", "other"]
     assert list(apart) == ["short"] and "same test examples" in apart["short"]
-    (pair,) = analysis_runs.pairs(answers).to_dict("records")
+    (pair,) = analysis_errors.pairs(answers).to_dict("records")
     assert (pair["only_first"], pair["only_second"]) == ((right & ~base_right).sum(), (base_right & ~right).sum())
-    table = analysis_runs.differing(answers)
+    table = analysis_errors.differing(answers)
     assert len(table) == (right != base_right).sum() and (table["rare"] != table["other"]).all()
 
 
