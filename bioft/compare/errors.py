@@ -1,4 +1,4 @@
-"""Where the fine-tuned model and other systems, or several runs, differ: changed answers, errors by group, correlation.
+"""Where the fine-tuned model and other systems, or several runs, differ: changed answers, groups, correlation.
 
 Every share comes with its number of units and a 95 % interval that knows which units share a document, a gene, ….
 """

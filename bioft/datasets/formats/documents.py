@@ -71,7 +71,8 @@ def _build(builder: str, asked: DocumentOptions) -> tuple[DatasetDict, dict[str,
         name: list(_read(opened, name, asked, skipped[name] if asked.skip_bad else None, kept, counted))
         for name in opened.files
     }
-    there = {each.type for its in found.values() for one in its for each in (*one.mentions, *one.relations)}
+    there = {each.type for its in found.values() for document in its for each in document.mentions}
+    there |= {each.type for its in found.values() for document in its for each in document.relations}
     if not there:
         raise BioftError("No document has an entity: there is nothing to learn from.")
     _check_names(renamed, there, "--map-type")
