@@ -39,8 +39,7 @@ class Parity:
     def of(cls, before: Outputs, after: Outputs, same: np.ndarray, tolerance: float, least_same: float) -> "Parity":
         """Compare the outputs of each example; `same` says of each prediction whether it is the same.
 
-        Raises:
-            BioftError: the model computes something else than the run's.
+        BioftError: the model computes something else than the run's.
         """
         largest = max(float(np.abs(one - other).max()) for one, other in zip(before, after, strict=True))
         found = cls(len(before), drift(before, after), tolerance, largest, float(np.mean(same)), least_same)
@@ -73,8 +72,7 @@ class Exported:
 def test_examples(directory: Path, record: dict[str, Any], dataset_path: Path | None) -> Any:
     """Up to 100 rows, at equal distances, of the test split that the run was evaluated on.
 
-    Raises:
-        BioftError: the data are missing, or are not the recorded ones.
+    BioftError: the data are missing, or are not the recorded ones.
     """
     found = recorded_data(directory, record, dataset_path)
     split = "test" if runs.is_tested(record) else "validation"

@@ -30,8 +30,7 @@ TOKEN = re.compile(rb"\b(hf_[A-Za-z0-9]{30,}|hf_oauth_\w{20,}|api_org_[A-Za-z0-9
 def recorded_names(record: dict[str, Any], where: Path | str) -> list[str]:
     """The names of the files that a record lists, without the card, each safe to write and to load.
 
-    Raises:
-        BioftError: a name that leaves the folder, or a kind of file that may hold code or a trainer's state.
+    BioftError: a name that leaves the folder, or a kind of file that may hold code or a trainer's state.
     """
     files = record.get("files")
     if not isinstance(files, dict) or not all(isinstance(part, str) for item in files.items() for part in item):
@@ -56,11 +55,7 @@ def listed_files(path: Path) -> list[str]:
 
 
 def split_files(manifest: dict[str, Any], where: Path | str) -> list[str]:
-    """The Parquet files of the splits that a manifest lists.
-
-    Raises:
-        BioftError: a split whose name leaves the folder.
-    """
+    """The Parquet files of the splits that a manifest lists; BioftError: a split whose name leaves the folder."""
     if not isinstance(manifest.get("fingerprints"), dict):
         raise BioftError(f"{where} does not list the splits with their fingerprints.")
     return _safe([f"{split}.parquet" for split in manifest["fingerprints"]], where)

@@ -103,8 +103,7 @@ class _Client(httpx2.Client):
     def stream(self, method: Any, url: Any, **options: Any) -> Iterator[httpx2.Response]:
         """Send a request whose answer is read piece by piece (a download, which `huggingface_hub` resumes).
 
-        Raises:
-            PassingError: the Hub does not send it now. `huggingface_hub` would wait for half a minute, without a word.
+        PassingError: the Hub does not send it now. `huggingface_hub` would wait for half a minute, without a word.
         """
         with ExitStack() as stack:
             try:

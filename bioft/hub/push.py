@@ -58,11 +58,9 @@ def push_adapter(
     commit. What somebody else changed on the Hub since the last push is never overwritten.
 
     The repository `user/name` is made if it is missing. With `accept_terms` you meet the terms of sources that ask
-    something of everyone who passes their data on: a public run does so with its predictions.
-
-    Raises:
-        BioftError: a run that must not be published (see `publication.run_files`), terms that were not accepted, a
-            repository that is somebody else's, of another type or changed meanwhile, or a Hub that does not answer.
+    something of everyone who passes their data on: a public run does so with its predictions. BioftError: a run that
+    must not be published (see `publication.run_files`), terms that were not accepted, a repository that is somebody
+    else's, of another type or changed meanwhile, or a Hub that does not answer.
     """
     check_repository_name(repo_id)
     run = Path(run)
@@ -78,9 +76,8 @@ def check_before_training(
 ) -> None:
     """Find out before a training on a base model (its id and source) whether its run could be pushed at the end.
 
-    Raises:
-        BioftError: a wrong name, a base model in a local folder, no token or one that may only read, a repository of
-            another type, or a Hub that does not answer.
+    BioftError: a wrong name, a base model in a local folder, no token or one that may only read, a repository of
+    another type, or a Hub that does not answer.
     """
     check_repository_name(repo_id)
     checks.check_base_model({"base_model": dict(base_model)}, run)
@@ -97,8 +94,7 @@ def check_before_training(
 def push_finished_run(run: Path, repo_id: str) -> None:
     """Push a run that has just finished and print where it is.
 
-    Raises:
-        BioftError: why it was not pushed, and the command that does it. The run itself is complete.
+    BioftError: why it was not pushed, and the command that does it. The run itself is complete.
     """
     finish = f"The run is complete in {run}. To push it: {shlex.join(['bioft', 'push-adapter', str(run), repo_id])}"
     try:
@@ -116,9 +112,7 @@ def push_dataset(
     """Push a dataset of `bioft build` to a dataset repository, in one commit: Parquet, manifest and card.
 
     With `accept_terms` you meet the terms of sources that ask something of everyone who passes their data on.
-
-    Raises:
-        BioftError: as `push_adapter`; and terms that were not accepted, with their text.
+    BioftError: as `push_adapter`; and terms that were not accepted, with their text.
     """
     from bioft.storage import datasets as storage
 

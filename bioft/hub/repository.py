@@ -40,8 +40,7 @@ class Repository(NamedTuple):
     def is_private(self) -> bool | None:
         """Whether only its owner sees it; None where there is no such repository.
 
-        Raises:
-            BioftError: the name belongs to a repository of another type.
+        BioftError: the name belongs to a repository of another type.
         """
         try:
             return bool(self.api.repo_info(self.id, repo_type=self.kind).private)

@@ -27,10 +27,8 @@ def names() -> list[str]:
 def load(name: str, **options: Any) -> "evaluate.Metric":
     """Return the metric called ``name``, as `evaluate.load` would, but from this package: no network.
 
-    ``options`` go to `evaluate.Metric` (``experiment_id``, ``num_process``, ``process_id``, …).
-
-    Raises:
-        BioftError: an unknown name.
+    ``options`` go to `evaluate.Metric` (``experiment_id``, ``num_process``, ``process_id``, …). BioftError: an unknown
+    name.
     """
     if name not in names():
         raise BioftError(f"There is no metric {name!r} in bioft. {suggestion(name, names())}")

@@ -91,8 +91,7 @@ def paired_alignment(
 ) -> PairedDifference:
     """Compare the answers of two systems to the same names: see `estimates.paired`.
 
-    Raises:
-        BioftError: an unknown metric, or what the metric itself does not take.
+    BioftError: an unknown metric, or what the metric itself does not take.
     """
     systems = [measured(answers, references, groups) for answers in (first, second)]
     return estimates.paired(metric, *systems, confidence=confidence)

@@ -35,10 +35,8 @@ def count(
 ) -> Counts:
     """Compare predicted and reference items of each document; ``item[type_index]`` is the type.
 
-    An item that is listed twice counts once. Types are those that occur in either.
-
-    Raises:
-        BioftError: no documents, or not as many predictions as references.
+    An item that is listed twice counts once. Types are those that occur in either. BioftError: no documents, or not as
+    many predictions as references.
     """
     if len(predictions) != len(references):
         raise BioftError(
@@ -67,12 +65,9 @@ def metrics(counts: Counts, **options: Any) -> dict[str, float]:
     also with ``_low`` and ``_high``, unless ``confidence`` is None. ``support`` and ``<type>_support`` are numbers of
     reference items.
 
-    A ratio without a denominator is 0, as in scikit-learn and seqeval, but everything is NaN where there is
-    neither a reference item nor a predicted one. Intervals are over documents, whose items are not independent of each
-    other.
-
-    Raises:
-        BioftError: a confidence outside (0, 1), or two types with the same key.
+    A ratio without a denominator is 0, as in scikit-learn and seqeval, but everything is NaN where there is neither a
+    reference item nor a predicted one. Intervals are over documents, whose items are not independent of each other.
+    BioftError: a confidence outside (0, 1), or two types with the same key.
     """
     return estimates.figures(measured(counts), **options)
 
@@ -96,10 +91,8 @@ def measured(counts: Counts) -> Measured:
 def paired_difference(first: Counts, second: Counts, *, metric: str = "f1", **options: Any) -> PairedDifference:
     """Compare two systems on the same documents: the difference of a metric, the first minus the second.
 
-    ``metric`` is any of `metrics` (without a prefix); options and result are those of `estimates.paired`.
-
-    Raises:
-        BioftError: counts of different numbers of documents, or as `estimates.paired`.
+    ``metric`` is any of `metrics` (without a prefix); options and result are those of `estimates.paired`. BioftError:
+    counts of different numbers of documents, or as `estimates.paired`.
     """
     if len(first.true_positives) != len(second.true_positives):
         raise BioftError(
@@ -122,11 +115,8 @@ def supports(documents: Iterable[Iterable[Item]], *, type_index: int) -> dict[st
 def assert_supports(found: Mapping[str, int], expected: Mapping[str, int]) -> None:
     """Stop when the numbers of reference items are not those of the corpus: a score would be of another test set.
 
-    It finds references that were cut off with a long text or lost between tokens, and a label such as "O" that
-    was taken for a type.
-
-    Raises:
-        BioftError: names every type whose number differs.
+    It finds references that were cut off with a long text or lost between tokens, and a label such as "O" that was
+    taken for a type. BioftError: names every type whose number differs.
     """
     wrong = [
         f"{found.get(name, 0):,} of type {name} instead of {expected.get(name, 0):,}"

@@ -85,10 +85,8 @@ def paired_f1(
 ) -> PairedDifference:
     """Compare the mentions that two systems predict for the same documents: see `counts.paired_difference`.
 
-    ``metric`` is any that the metric returns, such as ``chemical_f1``, but those on unseen mentions.
-
-    Raises:
-        BioftError: as `counts.paired_difference`, or not one list for each document.
+    ``metric`` is any that the metric returns, such as ``chemical_f1``, but those on unseen mentions. BioftError: as
+    `counts.paired_difference`, or not one list for each document.
     """
     compared = [counts.count(side, references, type_index=2) for side in (first, second)]
     return counts.paired_difference(*compared, metric=metric, **options)

@@ -28,13 +28,10 @@ def metric_values(labels: ArrayLike, scores: ArrayLike, *, threshold: float = 0.
     nothing is predicted positive, …) is 0, as in scikit-learn. AUROC needs both classes and AUPRC (average
     precision) at least one positive: without them they are NaN, and a `UserWarning` says why.
 
-    ECE is the expected calibration error over 15 equal-width bins of the *score*: the mean of
-    ``|fraction of positives - mean score|`` over the bins, weighted by their size (Naeini et al. 2015 for
-    binary problems; number and width of the bins from Guo et al. 2017). It doesn't depend on the threshold.
-
-    Raises:
-        BioftError: labels other than 0 and 1, scores that are NaN or outside [0, 1], lengths that differ,
-            no examples.
+    ECE is the expected calibration error over 15 equal-width bins of the *score*: the mean of ``|fraction of positives
+    - mean score|`` over the bins, weighted by their size (Naeini et al. 2015 for binary problems; number and width of
+    the bins from Guo et al. 2017). It doesn't depend on the threshold. BioftError: labels other than 0 and 1, scores
+    that are NaN or outside [0, 1], lengths that differ, no examples.
     """
     return measured(labels, scores, threshold=threshold).point()
 
@@ -50,10 +47,7 @@ def metrics_with_intervals(
     """Return every metric (see `metric_values`) as `estimates.figures` does, with ``n`` and ``threshold``.
 
     ``groups`` has for each kind of group (documents; genes and diseases) one value per example: examples of a group
-    are not independent.
-
-    Raises:
-        BioftError: as `metric_values`; a confidence outside (0, 1); groups of another length.
+    are not independent. BioftError: as `metric_values`; a confidence outside (0, 1); groups of another length.
     """
     found = measured(labels, scores, threshold=threshold, groups=groups)
     return {**estimates.figures(found, confidence=confidence), "n": found.n}
@@ -100,10 +94,8 @@ def paired(
 ) -> PairedDifference:
     """Compare two score vectors on the same examples: the difference of a metric, first minus second.
 
-    ``thresholds`` are those of the first and the second; the rest is as in `estimates.paired`.
-
-    Raises:
-        BioftError: as `metrics_with_intervals`, and an unknown metric.
+    ``thresholds`` are those of the first and the second; the rest is as in `estimates.paired`. BioftError: as
+    `metrics_with_intervals`, and an unknown metric.
     """
     if metric not in METRICS:
         raise BioftError(f"Unknown metric {metric!r}. Known: {', '.join(METRICS)}.")
@@ -117,8 +109,7 @@ def paired(
 def check_labels_and_scores(labels: ArrayLike, scores: ArrayLike) -> tuple[Integers, Floats]:
     """Return both as arrays of shape (n,): labels int64 (0 or 1), scores float64 in [0, 1].
 
-    Raises:
-        BioftError: anything else; says which example is wrong.
+    BioftError: anything else; says which example is wrong.
     """
     labels = _check_labels(labels)
     try:

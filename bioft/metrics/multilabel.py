@@ -79,9 +79,8 @@ def measured(compared: Indicators, scores: Floats | None = None) -> Measured:
 def indicators(predictions: Labels, references: Labels, labels: Sequence[str] | None = None) -> Indicators:
     """Turn lists of labels into arrays; the labels are in the order given, or else in alphabetical order.
 
-    Raises:
-        BioftError: no texts, not as many predictions as references, a label that is not among `labels`, or two labels
-            that differ in case only.
+    BioftError: no texts, not as many predictions as references, a label that is not among `labels`, or two labels that
+    differ in case only.
     """
     if len(predictions) != len(references):
         raise BioftError(
@@ -110,10 +109,8 @@ def paired_f1(
     """Compare the labels that two systems predict for the same texts: the difference of a metric.
 
     ``metric`` is any that the metric returns without scores, such as ``macro_f1``. Each is averaged over the labels
-    that occur, or that it predicts.
-
-    Raises:
-        BioftError: as `indicators`; a metric that there is not; a confidence outside (0, 1).
+    that occur, or that it predicts. BioftError: as `indicators`; a metric that there is not; a confidence outside (0,
+    1).
     """
     labels = sorted({label for side in (references, first, second) for its in side for label in its})
     systems = [measured(indicators(predictions, references, labels)) for predictions in (first, second)]

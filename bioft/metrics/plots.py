@@ -49,10 +49,8 @@ def loss_curve(log_history: Sequence[Mapping[str, Any]], path: StrPath) -> None:
     """Draw training loss against steps, and validation loss where it was logged.
 
     ``log_history`` is that of a `transformers.Trainer`: dicts with ``step`` and, some of them, ``loss`` or
-    ``eval_loss``. Long histories get a running mean over them.
-
-    Raises:
-        BioftError: no loss was logged, or the file can't be written.
+    ``eval_loss``. Long histories get a running mean over them. BioftError: no loss was logged, or the file can't be
+    written.
     """
     steps, losses = _logged(log_history, "loss")
     evaluation_steps, evaluation = _logged(log_history, "eval_loss")
@@ -84,11 +82,7 @@ def loss_curve(log_history: Sequence[Mapping[str, Any]], path: StrPath) -> None:
 
 
 def learning_rate(log_history: Sequence[Mapping[str, Any]], path: StrPath) -> None:
-    """Draw the learning rate against steps.
-
-    Raises:
-        BioftError: no learning rate was logged, or the file can't be written.
-    """
+    """Draw the learning rate against steps; BioftError: no learning rate was logged, or the file can't be written."""
     steps, rates = _logged(log_history, "learning_rate")
     if not len(rates):
         raise BioftError(
@@ -186,10 +180,7 @@ def empty_figure(size: tuple[float, float], rows: int, columns: int, **options: 
 def save_figure(figure: "Figure", path: StrPath) -> None:
     """Write a figure in the format of the path's suffix, a PNG file with SVG and PDF beside it.
 
-    What was there stays if that fails.
-
-    Raises:
-        BioftError: the file can't be written.
+    What was there stays if that fails. BioftError: the file can't be written.
     """
     import matplotlib
 

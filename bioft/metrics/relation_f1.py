@@ -46,10 +46,8 @@ def paired_f1(
 ) -> PairedDifference:
     """Compare the relations that two systems predict for the same documents: see `counts.paired_difference`.
 
-    ``metric`` is any that the metric returns, such as ``recall`` or ``cid_f1``.
-
-    Raises:
-        BioftError: as `counts.paired_difference`, or not one list for each document.
+    ``metric`` is any that the metric returns, such as ``recall`` or ``cid_f1``. BioftError: as
+    `counts.paired_difference`, or not one list for each document.
     """
     compared = [_count(first, references, "first system"), _count(second, references, "second system")]
     return counts.paired_difference(*compared, metric=metric, **options)

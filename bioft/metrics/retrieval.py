@@ -44,11 +44,9 @@ def measured(predictions: Ids, references: Ids, groups: Sequence[ArrayLike] = ()
 def values_per_query(predictions: Ids, references: Ids) -> Floats:
     """Return the metrics of each query, shape (queries, `METRICS`), each in [0, 1].
 
-    Arguments are those of the metric; a reference may be the grades of its documents, which nDCG counts.
-
-    Raises:
-        BioftError: no queries, not as many rankings as references, a query without a relevant document (its recall
-            is undefined), a document that is ranked twice.
+    Arguments are those of the metric; a reference may be the grades of its documents, which nDCG counts. BioftError:
+    no queries, not as many rankings as references, a query without a relevant document (its recall is undefined), a
+    document that is ranked twice.
     """
     import ir_measures
 
@@ -95,8 +93,7 @@ def paired_retrieval(
 ) -> PairedDifference:
     """Compare the rankings of two systems for the same queries: see `estimates.paired`.
 
-    Raises:
-        BioftError: an unknown metric, or what the metric itself does not take.
+    BioftError: an unknown metric, or what the metric itself does not take.
     """
     systems = [measured(predictions, references, groups) for predictions in (first, second)]
     return estimates.paired(metric, *systems, confidence=confidence)

@@ -67,10 +67,8 @@ def most_accurate_threshold(labels: ArrayLike, scores: ArrayLike) -> float:
     """Return the threshold that maximises accuracy, for ``score >= threshold``.
 
     Of several equally accurate ones it is the nearest to 0.5, then the lower; predicting nothing is one of them (above
-    1 when a score is 1).
-
-    Raises:
-        BioftError: labels other than 0 and 1, scores that are NaN or outside [0, 1], lengths that differ, no examples.
+    1 when a score is 1). BioftError: labels other than 0 and 1, scores that are NaN or outside [0, 1], lengths that
+    differ, no examples.
     """
     labels, scores = check_labels_and_scores(labels, scores)
     candidates, predicted, found = _cuts(labels, scores)

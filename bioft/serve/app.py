@@ -70,10 +70,8 @@ class Answers(BaseModel):
 def open_runs(words: Sequence[str]) -> list[Run]:
     """Load runs, each a folder or `user/name` (or `user/name@revision`) on the Hub, or `NAME=` and one of these.
 
-    Without a name a run is served by that of its record.
-
-    Raises:
-        BioftError: no such run, one whose files were changed, or one on a task that is asked nothing; two of one name.
+    Without a name a run is served by that of its record. BioftError: no such run, one whose files were changed, or one
+    on a task that is asked nothing; two of one name.
     """
     opened: dict[str, Run] = {}
     for word in words:
@@ -164,8 +162,7 @@ def _in_words(problem: Mapping[str, Any]) -> str:
 def serve(served: Sequence[Run], host: str, port: int, token: str | None, max_rows: int, max_bytes: int) -> None:
     """Serve until Ctrl+C or SIGTERM; what was asked before is still answered.
 
-    Raises:
-        BioftError: the port is taken, or the host is no address of this machine.
+    BioftError: the port is taken, or the host is no address of this machine.
     """
     with _bound(host, port) as listening, ThreadPoolExecutor(1) as thread:
         app = build(served, thread, token, max_rows, max_bytes)

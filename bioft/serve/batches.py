@@ -34,8 +34,7 @@ class Batches:
     def ask(self, rows: Sequence[Any]) -> "Future[list[Answer]]":
         """Put a question in line; its result are the answers in the order of the rows.
 
-        Raises:
-            TooBusyError: too many are waiting already.
+        TooBusyError: too many are waiting already.
         """
         if len(self._waiting) >= self._most_waiting:
             raise TooBusyError(f"{self._most_waiting} requests are waiting already. Try again in a moment.")

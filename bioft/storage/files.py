@@ -134,8 +134,7 @@ def open_to_all(folder: Path) -> None:
 def new_file(output: Path) -> Iterator[Path]:
     """A file of the same name to write to, which takes the place of `output` at the end.
 
-    Raises:
-        BioftError: the disk is full. `output` is then as it was before.
+    BioftError: the disk is full. `output` is then as it was before.
     """
     with _beside(output) as place:
         yield place / output.name

@@ -32,9 +32,8 @@ def without_halves(text: str) -> str:
 def parse(text: str, place: str, hint: str = "") -> Any:
     """The value that JSON says; half characters become U+FFFD.
 
-    Raises:
-        BioftError: no JSON, a key that comes twice in an object, or values nested too deeply; after `place`, with
-            `hint` at the end.
+    BioftError: no JSON, a key that comes twice in an object, or values nested too deeply; after `place`, with `hint`
+    at the end.
     """
     try:
         return json.loads(without_lone_surrogates(text), object_pairs_hook=_distinct)

@@ -30,8 +30,7 @@ logger = logging.getLogger(__name__)
 def prepare(directory: Path, config: dict[str, Any], *, overwrite: bool = False) -> None:
     """Make a run directory ready for a run with this configuration, or for resuming one.
 
-    Raises:
-        BioftError: the directory holds a finished run, an unfinished one with other settings, or other files.
+    BioftError: the directory holds a finished run, an unfinished one with other settings, or other files.
     """
     refuse_taken(directory, overwrite=overwrite)
     config = {key: _decoded(value) for key, value in config.items()}

@@ -35,11 +35,7 @@ def describe_start(run: str | None, directory: str | Path | None = None) -> dict
 
 
 def read(directory: str | Path) -> dict[str, Any]:
-    """The record of a finished run.
-
-    Raises:
-        BioftError: no run there, an unfinished one, or a record from a newer bioft.
-    """
+    """The record of a finished run; BioftError: no run there, an unfinished one, or a record from a newer bioft."""
     directory = Path(directory)
     path = directory / RECORD
     if not path.is_file():
@@ -60,9 +56,7 @@ def read_trained(directory: str | Path, *tasks: str) -> dict[str, Any]:
     """The record of a finished run on one of these tasks, whose files are as the run left them.
 
     A task outside bioft, whose module names functions of one of these, is as good: it says itself what fits it.
-
-    Raises:
-        BioftError: no such run, one on another task, or files missing or changed since.
+    BioftError: no such run, one on another task, or files missing or changed since.
     """
     record = read(directory)
     if record.get("task") not in tasks and str(record.get("module", "bioft.")).startswith("bioft."):
@@ -88,8 +82,7 @@ def check_tested(directory: str | Path, record: Mapping[str, Any]) -> None:
 def check_files(directory: str | Path, record: dict[str, Any]) -> None:
     """Compare every file that a record names with its checksum.
 
-    Raises:
-        ChangedFilesError: names the files that are missing or were changed since the run.
+    ChangedFilesError: names the files that are missing or were changed since the run.
     """
     wrong = []
     # The first versions recorded the card too; see `checksums`.

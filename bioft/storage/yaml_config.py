@@ -11,9 +11,8 @@ from bioft.errors import BioftError
 def load_config(path: Path) -> dict[str, Any]:
     """Read a YAML configuration into a dict.
 
-    Raises:
-        BioftError: when the file is missing, is not UTF-8, is not valid YAML (with line and column), is not
-            a mapping, or names a key twice.
+    BioftError: when the file is missing, is not UTF-8, is not valid YAML (with line and column), is not a mapping, or
+    names a key twice.
     """
     try:
         text = path.read_text(encoding="utf-8")

@@ -204,10 +204,8 @@ def mean(values: ArrayLike, scale: Scale = SHARE) -> Estimate:
 def figures(measured: Measured, *, confidence: float | None = CONFIDENCE, prefix: str = "") -> dict[str, float]:
     """Return every metric with its interval as a flat dict: ``<metric>``, ``<metric>_low`` and ``<metric>_high``.
 
-    ``prefix`` stands before each; a confidence of None leaves the intervals out.
-
-    Raises:
-        BioftError: a confidence outside (0, 1), or groups of another length.
+    ``prefix`` stands before each; a confidence of None leaves the intervals out. BioftError: a confidence outside (0,
+    1), or groups of another length.
     """
     groups = Groups(measured.n, measured.groups)
     flat: dict[str, float] = {}
@@ -243,9 +241,7 @@ def paired(metric: str, first: Measured, second: Measured, *, confidence: float 
     What makes an example hard for both cancels. ``low`` and ``high`` are its interval by t, ``p_value`` is two-sided;
     the interval is without 0 just where the p-value is below 1 - confidence. A metric that only one of them has, such
     as the F1 of a type that the other never predicts, is 0 for the other. The groups are those of the first.
-
-    Raises:
-        BioftError: a metric that neither has, or whose differences can't be tested; a confidence outside (0, 1).
+    BioftError: a metric that neither has, or whose differences can't be tested; a confidence outside (0, 1).
     """
     if metric not in (known := {**first.estimates, **second.estimates}):
         raise BioftError(f"Unknown metric {metric!r}. Known: {', '.join(known)}.")
@@ -293,8 +289,7 @@ def wilson(share: float, size: float, quantile: float) -> tuple[float, float]:
 def wilson_interval(successes: int, n: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Return Wilson's score interval (1927) for a proportion of independent examples; (0, 1) when ``n`` is 0.
 
-    Raises:
-        BioftError: ``successes`` outside 0 … n, or a confidence outside (0, 1).
+    BioftError: ``successes`` outside 0 … n, or a confidence outside (0, 1).
     """
     if not 0 <= successes <= n:
         raise BioftError(f"A proportion of {successes} out of {n} is impossible: successes must be in 0 … n.")
