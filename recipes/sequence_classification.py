@@ -26,6 +26,7 @@ from bioft.tasks.entities import arguments as entities_arguments
 from bioft.tasks.relations import TASK, answers, candidates as relations, evaluate, predict as prediction
 from bioft.tasks.relations.arguments import RelationArguments, RelationDocumentArguments
 from bioft.tasks.relations.linking import ConceptDictionary
+from bioft.tasks.text_labels.classifier import shown_example
 from bioft.training import arguments, steps as training_run
 from bioft.training.following import followed
 
@@ -102,7 +103,7 @@ def main(
         compute_metrics=evaluate.pair_f1(labels, validation_counts["missed"]),
     )
     if script_args.dry_run:
-        dry_run.report(trainer, show=prediction.shown_example)
+        dry_run.report(trainer, show=partial(shown_example, none=relations.NO_RELATION))
         return
 
     progress.stage(5)  # train, from the last checkpoint if there is one

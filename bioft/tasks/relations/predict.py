@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import torch
-from rich.text import Text
 from torch import nn
 from transformers import AutoModelForSequenceClassification
 
@@ -196,13 +195,6 @@ def truth_of(found: Sequence[Any], types: Sequence[str], rows: Sequence[Row]) ->
         [[(kind, c.head.id, c.tail.id) in stated[c.document] for kind in types] for c in found], dtype=bool
     )
     return truth.reshape(-1, len(types)), sum(map(len, stated)) - int(truth.sum())
-
-
-def shown_example(trainer: Any, index: int) -> Text:
-    """One example as text with its label, for a dry run."""
-    from bioft.tasks.text_labels import classifier as text_classification
-
-    return text_classification.shown_example(trainer, index, relations.NO_RELATION)
 
 
 def candidates_table(rows: Sequence[Row], scores: RelationScores, threshold: float) -> pd.DataFrame:
