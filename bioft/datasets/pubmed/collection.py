@@ -28,12 +28,8 @@ class Collection:
     """Per article an index into `SPLITS`."""
     topics: Topics
     arguments: dict[str, Any]
-    read: dict[str, int]
-    """How many articles were read and kept, and how many the largest group has."""
-    left_out: dict[str, int]
-    """Why records are not among the articles, and how many."""
-    broken: list[str]
-    """What is wrong with each record that was skipped."""
+    told: dict[str, Any]
+    """What a manifest says of the articles that were read and kept, and why records are not among them."""
     sources: list[dict[str, Any]]
 
 
@@ -78,15 +74,18 @@ def read_collection(
         split=codes,
         topics=Topics(articles, max_heading_share),
         arguments={"split": split, **sizes, **about},
-        read={"articles": len(found), "kept": len(articles), "largest_group": max(Counter(groups).values())},
-        left_out={
-            "books": report.books,
-            "further records of an article": report.duplicates,
-            "deleted articles": len(report.deleted),
-            "retracted articles": sum(each.retracted for each in found),
-            "articles without title or abstract": sum(not (each.title and each.abstract) for each in found),
+        told={
+            "split": {"strategy": split},
+            "read": {"articles": len(found), "kept": len(articles), "largest_group": max(Counter(groups).values())},
+            "left_out": {
+                "books": report.books,
+                "further records of an article": report.duplicates,
+                "deleted articles": len(report.deleted),
+                "retracted articles": sum(each.retracted for each in found),
+                "articles without title or abstract": sum(not (each.title and each.abstract) for each in found),
+            },
+            "skipped": {"all": {"documents": len(report.bad), "first": report.bad[:3]}},
         },
-        broken=report.bad,
         sources=[source_of(file, url=URL, terms=TERMS, citation=CITATION) for file in files],
     )
 

@@ -56,7 +56,7 @@ def build_pairs(collection: Collection) -> tuple[DatasetDict, dict[str, Any]]:
             {"anchor": term, "positive": article.text, "group": article.pmid} for term in sorted(terms - CHECK_TAGS)
         ]
     dataset = DatasetDict()
-    left_out = dict(collection.left_out)
+    left_out = dict(collection.told["left_out"])
     taken: set[str] = set()
     for name in reversed(SPLITS):
         kept = [row for row in rows[name] if normalise(row["anchor"]) not in taken]

@@ -99,7 +99,7 @@ def build(
     kinds = tuple(kinds)
     _check(kinds, pairs_per_article, hard_share, least_similarity, least_shared_references)
     dataset = DatasetDict()
-    left_out = dict(collection.left_out)
+    left_out = dict(collection.told["left_out"])
     rng = np.random.default_rng([seed, 1])
     for index, name in enumerate(SPLITS):
         related = _relate(collection, index, least_similarity, least_shared_references)
@@ -315,11 +315,5 @@ def manifest_of(
     collection: Collection, builder: str, arguments: dict[str, Any], dataset: DatasetDict
 ) -> dict[str, Any]:
     """What a manifest says of the collection and the splits made of it; rows and audit are the builder's."""
-    return Origin(builder, {}, collection.sources, LICENSE).manifest(
-        dataset,
-        collection.arguments | arguments,
-        split={"strategy": collection.arguments["split"]},
-        read=collection.read,
-        left_out=collection.left_out,
-        skipped={"all": {"documents": len(collection.broken), "first": collection.broken[:3]}},
-    )
+    origin = Origin(builder, {}, collection.sources, LICENSE)
+    return origin.manifest(dataset, collection.arguments | arguments, **collection.told)

@@ -27,7 +27,7 @@ def article(pmid: int, *terms: str) -> Article:
 def collection(articles: list[Article], split: list[int], share: float = 1.0) -> Collection:
     groups = [each.pmid for each in articles]
     arguments = {"split": "article", "seed": 0}
-    return Collection(articles, groups, np.array(split), Topics(articles, share), arguments, {}, {}, [], [])
+    return Collection(articles, groups, np.array(split), Topics(articles, share), arguments, {"left_out": {}}, [])
 
 
 def test_a_heading_is_in_the_split_that_is_tested_on() -> None:

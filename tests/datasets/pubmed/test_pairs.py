@@ -235,9 +235,9 @@ def test_what_can_not_be_paired_is_left_out_and_counted(write):
     path = write([*articles, to_xml(article(501), retracted), to_xml(article(502)).replace("Abstract of 502.", "")])
     collection = pubmed_collection.read_collection([path], split="article")
     assert {each.pmid for each in collection.articles} == {each.pmid for each in articles}
-    assert collection.left_out["retracted articles"] == 1
-    assert collection.left_out["articles without title or abstract"] == 1
-    assert (collection.read["articles"], collection.read["kept"]) == (72, 70)
+    assert collection.told["left_out"]["retracted articles"] == 1
+    assert collection.told["left_out"]["articles without title or abstract"] == 1
+    assert (collection.told["read"]["articles"], collection.told["read"]["kept"]) == (72, 70)
     with pytest.raises(BioftError, match="None of the 1 articles has an abstract"):
         pubmed_collection.read_collection([write([to_xml(article(1), retracted)], "retracted.xml")])
 
@@ -305,7 +305,7 @@ def test_articles_to_be_found(write):
 def test_real_articles(shared_data, tmp_path):
     """Saved and loaded; pairs of every kind in every split; no citation crosses splits."""
     collection = pubmed_collection.read_collection([shared_data / "pubmed"])
-    assert collection.read["kept"] == 580
+    assert collection.told["read"]["kept"] == 580
     dataset, manifest = pubmed.build([shared_data / "pubmed"])
     for name, rows in dataset.items():
         assert set("|".join(rows["kind"]).split("|")) == set(pubmed.KINDS)
