@@ -18,7 +18,7 @@ import bioft  # noqa: F401  # isort: skip  (keeps back what the libraries say wh
 from transformers import AutoModel, set_seed
 
 from bioft.datasets.documents.corpus import training_documents
-from bioft.datasets.load import describe, load_relations
+from bioft.datasets.load import describe, load
 from bioft.errors import BioftError
 from bioft.models import base as models, dry_run, precision, progress
 from bioft.models.arguments import EncoderModelArguments, EncoderTrainingArguments, RecipeArguments
@@ -53,7 +53,7 @@ def main(
         raise BioftError("joint_ner_re trains no adapter: leave out --use_peft.")
 
     progress.stage(1)  # data: whole documents in each split
-    dataset, manifest = load_relations(**vars(data_args))
+    dataset, manifest = load(TASK, **vars(data_args))
     entities_arguments.keep_last_checkpoint(training_args, data_args.train_on)
     train, validation, test = training_documents(dataset, data_args.train_on), dataset["validation"], dataset["test"]
     check_supports(test, manifest)

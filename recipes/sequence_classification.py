@@ -19,7 +19,7 @@ from peft import get_peft_model
 from transformers import AutoModelForSequenceClassification, DataCollatorWithPadding, Trainer, set_seed
 
 from bioft.datasets.documents.corpus import training_documents
-from bioft.datasets.load import describe, load_relations
+from bioft.datasets.load import describe, load
 from bioft.models import base as models, dry_run, lora, precision, progress
 from bioft.models.arguments import EncoderModelArguments, EncoderTrainingArguments, RecipeArguments
 from bioft.tasks.entities import arguments as entities_arguments
@@ -44,7 +44,7 @@ def main(
     directory = Path(training_args.output_dir)
 
     progress.stage(1)  # data: whole documents in each split; end to end also with entities that a run finds
-    dataset, manifest = load_relations(**vars(data_args))
+    dataset, manifest = load(TASK, **vars(data_args))
     entities_arguments.keep_last_checkpoint(training_args, data_args.train_on)
     train, validation, test = training_documents(dataset, data_args.train_on), dataset["validation"], dataset["test"]
     evaluate.check_supports(test, manifest)

@@ -18,7 +18,7 @@ import bioft  # noqa: F401  # isort: skip  (keeps back what the libraries say wh
 from trl import SFTTrainer
 
 from bioft.datasets.documents.corpus import training_documents
-from bioft.datasets.load import describe, load_relations
+from bioft.datasets.load import describe, load
 from bioft.metrics import thresholds
 from bioft.models import base as models, dry_run, lora, progress, sharding
 from bioft.models.arguments import LanguageModelArguments, RecipeArguments, TrainingArguments
@@ -46,7 +46,7 @@ def main(
     directory = Path(training_args.output_dir)
 
     progress.stage(1)  # data: whole documents in each split; end to end also with entities that a run finds
-    dataset, manifest = load_relations(**vars(data_args))
+    dataset, manifest = load(TASK, **vars(data_args))
     entities_arguments.keep_last_checkpoint(training_args, data_args.train_on)
     train, validation, test = training_documents(dataset, data_args.train_on), dataset["validation"], dataset["test"]
     evaluate.check_supports(test, manifest)

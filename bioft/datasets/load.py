@@ -85,11 +85,6 @@ def load_documents(dataset: str, **options: Any) -> Loaded:
     return load(registered()["entity-recognition"], dataset, **options)
 
 
-def load_relations(dataset: str, **options: Any) -> Loaded:
-    """Get documents with entities and relations between them: see `load`."""
-    return load(registered()["relation-extraction"], dataset, **options)
-
-
 def load_texts(dataset: str, **options: Any) -> Loaded:
     """Get texts with ids: see `load`; options that say how trials are read are refused for other texts."""
     task = registered()["masked-language-model"]
