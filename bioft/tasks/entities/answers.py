@@ -12,22 +12,7 @@ from bioft.errors import BioftError
 from bioft.storage.runs import PREDICTIONS
 from bioft.storage.text_lines import normalise
 from bioft.task import FINE_TUNED
-from bioft.tasks.answers import (
-    ALONE,
-    BASE,
-    NO_BASE,
-    NONE,
-    Answers,
-    Metric,
-    Outcomes,
-    Probabilities,
-    check_same,
-    columns_of,
-    crosstab,
-    f1_of_sets,
-    read_table,
-    systems_of,
-)
+from bioft.tasks import answers as shared
 from bioft.tasks.embedded import Embedded, Floats, Sampled, base_encoder, encoder_of, last_states
 from bioft.tasks.entities import predictions
 from bioft.tasks.entities.predictions import Record
@@ -41,12 +26,12 @@ def write(directory: Path, table: pd.DataFrame, baselines: Mapping[str, pd.DataF
 
 def read(directory: Path, record: Record) -> pd.DataFrame:
     """The predictions table that `write` wrote, a row for each test document; BioftError if it can't be read."""
-    return read_table(directory, ("id", "label", "prediction"))
+    return shared.read_table(directory, ("id", "label", "prediction"))
 
 
 def systems(table: pd.DataFrame, record: Record) -> dict[str, pd.DataFrame]:
     """By system its predictions table: the model, and each baseline."""
-    return systems_of(table, "prediction", ("id", "label"))
+    return shared.systems_of(table, "prediction", ("id", "label"))
 
 
 def differences(made: pd.DataFrame, stored: pd.DataFrame, record: Record) -> pd.DataFrame:
@@ -54,26 +39,26 @@ def differences(made: pd.DataFrame, stored: pd.DataFrame, record: Record) -> pd.
     return predictions.differences(made, stored, {"prediction": "entities"})
 
 
-def outcomes_of_documents(table: pd.DataFrame, columns: dict[str, tuple[str, str]]) -> Outcomes:
+def outcomes_of_documents(table: pd.DataFrame, columns: dict[str, tuple[str, str]]) -> shared.Outcomes:
     """The same for predictions with a row for each document; `columns` has labels and predictions by metric."""
-    metrics: dict[str, Metric] = {
-        name: f1_of_sets(*(list(map(set, predictions.without_scores(table[column]))) for column in pair))
+    metrics: dict[str, shared.Metric] = {
+        name: shared.f1_of_sets(*(list(map(set, predictions.without_scores(table[column]))) for column in pair))
         for name, pair in columns.items()
         if pair[1] in table
     }
-    return Outcomes(list(table["id"].astype(str)), metrics)
+    return shared.Outcomes(list(table["id"].astype(str)), metrics)
 
 
-def outcomes(table: pd.DataFrame) -> Outcomes:
+def outcomes(table: pd.DataFrame) -> shared.Outcomes:
     """The ids of the test examples and the metrics of the run on them, the main one first."""
     return outcomes_of_documents(table, {"f1": ("label", "prediction")})
 
 
-def answers(table: pd.DataFrame, record: Record) -> Answers:
+def answers(table: pd.DataFrame, record: Record) -> shared.Answers:
     """What all systems of the run answered."""
     if "label" not in table:
         raise BioftError("The run looks for relations only; mentions are what is analysed of a joint model.")
-    columns = columns_of(table, "prediction", "base")
+    columns = shared.columns_of(table, "prediction", "base")
     labels = predictions.items(table["label"])
     found = {
         system: [{item[:2]: item for item in its} for its in predictions.items(table[column])]
@@ -83,14 +68,14 @@ def answers(table: pd.DataFrame, record: Record) -> Answers:
     spans = [{mention[:2] for mention in mentions} for mentions in labels]
     types = sorted({mention[3] for mention in units})
     given = {"truth": [mention[3] for mention in units]} | {
-        system: [its[row].get((start, end), (0, 0, NONE))[2] for row, start, end, _ in units]
+        system: [its[row].get((start, end), (0, 0, shared.NONE))[2] for row, start, end, _ in units]
         for system, its in found.items()
     }
     confusion, probabilities = {}, {}
     for system, its in found.items():
         spurious = [item[2] for row, items in enumerate(its) for span, item in items.items() if span not in spans[row]]
-        truth, answered = [*given["truth"], *[NONE] * len(spurious)], [*given[system], *spurious]
-        confusion[system] = crosstab(truth, answered, [*sorted({*types, *spurious}), NONE])
+        truth, answered = [*given["truth"], *[shared.NONE] * len(spurious)], [*given[system], *spurious]
+        confusion[system] = shared.crosstab(truth, answered, [*sorted({*types, *spurious}), shared.NONE])
         scored = [
             (tuple(item[:3]) in mentions, item[3], row)
             for row, (items, mentions) in enumerate(zip(its, map(set, labels), strict=True))
@@ -99,11 +84,11 @@ def answers(table: pd.DataFrame, record: Record) -> Answers:
         ]
         if scored:
             right, scores, rows = map(np.array, zip(*scored, strict=True))
-            probabilities[system] = Probabilities(right.astype(np.int64), scores.astype(float), (rows,))
+            probabilities[system] = shared.Probabilities(right.astype(np.int64), scores.astype(float), (rows,))
     frame, ids = pd.DataFrame(given), table["id"].astype(str).to_list()
     lengths = [end - start for _, start, end, _ in units]
-    missing = {} if BASE in columns else {"base model": NO_BASE if len(columns) > 1 else ALONE}
-    return Answers(
+    missing = {} if shared.BASE in columns else {"base model": shared.NO_BASE if len(columns) > 1 else shared.ALONE}
+    return shared.Answers(
         "mentions",
         "recall",
         [f"{ids[row]}:{start}-{end}" for row, start, end, _ in units],
@@ -118,13 +103,13 @@ def answers(table: pd.DataFrame, record: Record) -> Answers:
     )
 
 
-def properties(answers: Answers, table: pd.DataFrame, splits: Any) -> pd.DataFrame:
+def properties(answers: shared.Answers, table: pd.DataFrame, splits: Any) -> pd.DataFrame:
     """What the splits tell of each mention: how often its name is in training, lengths."""
     train, test = splits["train"].to_list(), splits["test"].to_list()
     names = Counter(normalise(entity["text"]) for row in train for entity in row["entities"])
     texts = {row["document_id"]: row["text"] for row in test}
     places = [_place(identifier) for identifier in answers.ids]
-    check_same(all(document in texts for document, *_ in places))
+    shared.check_same(all(document in texts for document, *_ in places))
     found = [texts[document][start:end] for document, start, end in places]
     return pd.DataFrame(
         {
@@ -179,7 +164,9 @@ def embed_mentions(run: Sampled, encoder: Any, tokenizer: Any) -> Embedded:
 
     ours, theirs = means(encoder, tokenizer), means(base, base_tokenizer)
     kept = [index for index in range(len(drawn)) if ours[index] is not None and theirs[index] is not None]
-    vectors = {name: np.array([each[index] for index in kept]) for name, each in ((BASE, theirs), (FINE_TUNED, ours))}
+    vectors = {
+        name: np.array([each[index] for index in kept]) for name, each in ((shared.BASE, theirs), (FINE_TUNED, ours))
+    }
     rows = drawn[kept]
     groups = np.array([places[row][0] for row in rows])
     return Embedded("mentions (mean of the tokens)", answers.given["truth"].to_numpy(str)[rows], groups, vectors)

@@ -8,38 +8,22 @@ import numpy as np
 import pandas as pd
 
 from bioft.task import FINE_TUNED
-from bioft.tasks.answers import (
-    BASE,
-    NO_BASE,
-    NONE,
-    Answers,
-    Metric,
-    Outcomes,
-    Probabilities,
-    Ranking,
-    accuracy_of,
-    columns_of,
-    crosstab,
-    f1_of_sets,
-    read_table,
-    systems_of,
-    words_of_texts,
-)
+from bioft.tasks import answers as shared
 from bioft.tasks.embedded import Embedded, Floats, Sampled, base_encoder, encoder_of, last_states
 
-properties = words_of_texts
+properties = shared.words_of_texts
 
 
 def read(directory: Path, record: Mapping[str, Any]) -> pd.DataFrame:
     """The stored predictions; BioftError if they can't be read."""
-    return read_table(directory, ["id", "label", "prediction", "scores"])
+    return shared.read_table(directory, ["id", "label", "prediction", "scores"])
 
 
 def systems(table: pd.DataFrame, record: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
     """By system the predictions table; the model's labels are those that follow from its scores and thresholds."""
     from bioft.tasks.text_labels.classifier import decide
 
-    found = systems_of(table, "prediction", ["id", "label"], ["scores"])
+    found = shared.systems_of(table, "prediction", ["id", "label"], ["scores"])
     scores, thresholds = np.stack(table["scores"].tolist()), record["classifier"]["thresholds"]
     found[FINE_TUNED]["prediction"] = decide(scores, record["labels"], thresholds)
     return found
@@ -63,35 +47,35 @@ def differences(made: pd.DataFrame, stored: pd.DataFrame, record: Mapping[str, A
     )
 
 
-def measured(table: pd.DataFrame, record: Mapping[str, Any]) -> Outcomes:
+def measured(table: pd.DataFrame, record: Mapping[str, Any]) -> shared.Outcomes:
     """As `outcomes`, and how the scores of all texts and labels rank those that are right, where there are scores."""
     found = outcomes(table)
     if "scores" in table:
         there = np.array([[name in its for name in record["labels"]] for its in table["label"]])
         scores = np.stack(table["scores"].tolist())
-        found.metrics["auroc of all labels"] = Ranking(there.ravel().astype(np.int64), scores.ravel())
+        found.metrics["auroc of all labels"] = shared.Ranking(there.ravel().astype(np.int64), scores.ravel())
     return found
 
 
-def outcomes(table: pd.DataFrame) -> Outcomes:
+def outcomes(table: pd.DataFrame) -> shared.Outcomes:
     """The ids of the test examples and the metrics of the run on them, the main one first.
 
     Of two labels that exclude each other that is F1 of the second: micro F1 is their accuracy.
     """
     there, found = ([set(cell) for cell in table[column]] for column in ("label", "prediction"))
     exact = np.array([one == other for one, other in zip(there, found, strict=True)])
-    metrics: dict[str, Metric] = {"f1": f1_of_sets(there, found), "accuracy": accuracy_of(exact)}
+    metrics: dict[str, shared.Metric] = {"f1": shared.f1_of_sets(there, found), "accuracy": shared.accuracy_of(exact)}
     labels = sorted({label for its in (*there, *found) for label in its})
     if len(labels) == 2 and all(len(its) == 1 for its in (*there, *found)):
         positive = {labels[1]}
-        of_positive = f1_of_sets([its & positive for its in there], [its & positive for its in found])
+        of_positive = shared.f1_of_sets([its & positive for its in there], [its & positive for its in found])
         metrics = {f"{labels[1].lower()}_f1": of_positive, **metrics}
-    return Outcomes(list(table["id"].astype(str)), metrics)
+    return shared.Outcomes(list(table["id"].astype(str)), metrics)
 
 
-def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:
+def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> shared.Answers:
     """What all systems of the run answered."""
-    columns, names = columns_of(table, "prediction", "base"), list(record["labels"])
+    columns, names = shared.columns_of(table, "prediction", "base"), list(record["labels"])
     multi_label = record["classifier"]["multi_label"]
     truth = [set(cell) for cell in table["label"]]
     answers = {system: [set(cell) for cell in table[column]] for system, column in columns.items()}
@@ -100,18 +84,18 @@ def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:
     there = np.array([[name in each for name in names] for each in truth], dtype=np.int64)
     if multi_label:
         texts = np.repeat(np.arange(len(table)), len(names))
-        probabilities = {FINE_TUNED: Probabilities(there.ravel(), scores.ravel(), (texts,))}
+        probabilities = {FINE_TUNED: shared.Probabilities(there.ravel(), scores.ravel(), (texts,))}
         confusion = {system: _label_counts(truth, its, names) for system, its in answers.items()}
     else:
         best = scores.argmax(axis=1)
-        probabilities = {FINE_TUNED: Probabilities(there[np.arange(len(table)), best], scores.max(axis=1))}
+        probabilities = {FINE_TUNED: shared.Probabilities(there[np.arange(len(table)), best], scores.max(axis=1))}
         known = [name for name in names if name in words["truth"]]
         confusion = {
-            system: crosstab(words["truth"], words[system], known + sorted(set(words[system]) - set(known)))
+            system: shared.crosstab(words["truth"], words[system], known + sorted(set(words[system]) - set(known)))
             for system in answers
         }
     share = (there * scores).sum(axis=1) / np.maximum(there.sum(axis=1), 1)
-    return Answers(
+    return shared.Answers(
         "texts",
         "exact match" if multi_label else "accuracy",
         table["id"].astype(str).to_list(),
@@ -124,7 +108,7 @@ def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:
         properties=pd.DataFrame(
             {"texts with the label in training": _label_frequency(truth, record), "label": words["truth"]}
         ),
-        missing={"base model": NO_BASE},
+        missing={"base model": shared.NO_BASE},
     )
 
 
@@ -141,7 +125,7 @@ def _label_counts(truth: Sequence[set[str]], found: Sequence[set[str]], names: S
 
 
 def _joined(labels: Iterable[str]) -> str:
-    return ", ".join(sorted(labels)) or NONE
+    return ", ".join(sorted(labels)) or shared.NONE
 
 
 def embed(run: Sampled) -> Embedded:
@@ -163,5 +147,5 @@ def embed(run: Sampled) -> Embedded:
         with torch.inference_mode():
             return np.stack([each.mean(axis=0) for each in last_states(encoder, its, ids)])
 
-    vectors = {BASE: means(base, base_tokenizer), FINE_TUNED: means(encoder_of(model), tokenizer)}
+    vectors = {shared.BASE: means(base, base_tokenizer), FINE_TUNED: means(encoder_of(model), tokenizer)}
     return Embedded("texts with one label (mean of the tokens)", truth[drawn], drawn.astype(str), vectors)
