@@ -19,11 +19,16 @@ LARGEST_ARTICLE = 64 << 20
 _BLOCK = 1 << 20
 _START = re.compile(rb"<((?:[\w.-]+:)?(?:PubmedArticle|PubmedBookArticle|article))(?=[\s>])")
 _ROOTS = (b"PubmedArticleSet", b"pmc-articleset", b"PubmedBookArticleSet")
-# What an answer of an OAI server (Open Archives Initiative, as that of PubMed Central) has around articles.
-_ENVELOPES = (b"OAI-PMH", b"GetRecord", b"ListRecords", b"record", b"metadata")
-_ASIDE = (b"responseDate", b"request", b"header", b"about", b"resumptionToken")
-_BLANK = re.compile(rb"\s+")
-_TAG = re.compile(rb"<(/?)(?:[\w.-]+:)?([\w.-]+)(?=[\s/>])")
+# What may stand outside of articles: also what an answer of an OAI server (Open Archives Initiative, as that of PubMed
+# Central) has around them, with the elements in it that are passed over whole.
+_OUTSIDE = re.compile(
+    rb"\s+|\xef\xbb\xbf|<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^\[>]*(?:\[.*?\][^>]*)?>"
+    rb"|<(?P<aside>(?:[\w.-]+:)?(?:DeleteCitation|responseDate|request|header|about|resumptionToken))(?=[\s/>])"
+    rb"(?:[^>]*/>|.*?</(?P=aside)>)"
+    rb"|<(?P<closing>/?)(?:[\w.-]+:)?(?P<name>%b|OAI-PMH|GetRecord|ListRecords|record|metadata)(?=[\s/>])[^>]*>"
+    % b"|".join(_ROOTS),
+    re.DOTALL,
+)
 _NAMESPACE = re.compile(rb"\sxmlns:[\w.-]{1,99}\s*=\s*(?:\"[^\"<>]{0,999}\"|'[^'<>]{0,999}')")
 _ENCODING = re.compile(rb"<\?xml[^>]*encoding\s*=\s*[\"']([^\"']+)")
 _PMID = re.compile(rb"<(?:PMID[^<>]{0,200}|article-id pub-id-type=\"pmid\")>\s*(\d+)")
@@ -250,44 +255,17 @@ class _Outside:
     def read(self, content: bytes, line: int) -> Iterator[_Raw]:
         """Read on; what may not stand there comes out. Each byte is looked at a few times at most."""
         place = 0
-        while place < len(content) and (end := self._end(content, place)) > place:
-            place = end
+        while found := _OUTSIDE.match(content, place):
+            place, name, opens = found.end(), found["name"], not found["closing"]
+            if name in (*_ROOTS, b"OAI-PMH") and not found[0].endswith(b"/>"):
+                self.open = opens
+            declared = b"".join(_NAMESPACE.findall(found[0])) if name and opens else b""
+            if declared and declared not in self.namespaces:
+                self.namespaces = declared
         if place < len(content):
             strange = content[place:]
             shown = strange[:40].decode("utf-8", "replace").split("\n")[0]
             yield _Raw("", line + content.count(b"\n", 0, place), strange, f"{shown!r} is between articles")
-
-    def _end(self, content: bytes, place: int) -> int:
-        """Where that ends what begins at a place and may stand outside of articles; the place itself if nothing."""
-
-        def after(mark: bytes, start: int = place) -> int:
-            found = content.find(mark, start)
-            return place if found == -1 else found + len(mark)
-
-        if blank := _BLANK.match(content, place):
-            return blank.end()
-        if content.startswith(b"\xef\xbb\xbf", place):
-            return place + 3
-        for opening, closing in ((b"<?", b"?>"), (b"<!--", b"-->")):
-            if content.startswith(opening, place):
-                return after(closing)
-        tag_end = after(b">")
-        if content.startswith(b"<!DOCTYPE", place):
-            inner = content.find(b"[", place, tag_end)
-            return after(b">", max(after(b"]"), place)) if inner != -1 else tag_end
-        tag = _TAG.match(content, place)
-        if tag is None or tag_end == place:
-            return place
-        name, shown = tag[2], content[place:tag_end]
-        if name == b"DeleteCitation" or (name in _ASIDE and not tag[1]):
-            return tag_end if shown.endswith(b"/>") else after(b"</" + content[place + 1 : tag.end()] + b">")
-        if name not in (*_ROOTS, *_ENVELOPES):
-            return place
-        if name in (*_ROOTS, b"OAI-PMH") and not shown.endswith(b"/>"):
-            self.open = not tag[1]
-        if not tag[1] and (found := b"".join(_NAMESPACE.findall(shown))) and found not in self.namespaces:
-            self.namespaces = found
-        return tag_end
 
 
 def _blocks(path: str | os.PathLike[str]) -> Iterator[bytes]:
