@@ -19,6 +19,7 @@ from bioft.storage.text_lines import normalise
 
 NO_RELATIONS = (bioc.NO_RELATION, "events that are not read")
 """What is counted that could have been taken for relations."""
+READERS = {"bioc": bioc.read, "brat": brat.read, "chemprot": chemprot.read}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,12 +147,8 @@ def _of_file(
         yield from pubtator.read(path, skipped=skipped, allow_empty_abstract=True)
     elif kind == "conll":
         yield from conll.read(path, prefix, only_type=only_type, skipped=skipped, counted=counted)
-    elif kind == "bioc":
-        yield from bioc.read(path, skipped=skipped, counted=counted)
-    elif kind == "brat":
-        yield from brat.read(path, skipped=skipped, counted=counted)
-    elif kind == "chemprot":
-        yield from chemprot.read(path, skipped=skipped, counted=counted)
+    elif kind in READERS:
+        yield from READERS[kind](path, skipped=skipped, counted=counted)
     elif kind in ("documents", "tokens"):
         table = tables.read(path, asked.columns(), skipped)
         yield from tokens.of_table(table, prefix, asked, only_type, skipped, counted)

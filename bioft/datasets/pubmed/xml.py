@@ -9,6 +9,7 @@ import os
 import re
 import zlib
 from collections.abc import Collection, Iterator, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from bioft.errors import BioftError, extra
@@ -173,20 +174,14 @@ class _Raw(NamedTuple):
 def deleted(path: str | os.PathLike[str]) -> set[str]:
     """The PMIDs that an update file of PubMed says are deleted (`DeleteCitation`)."""
     found: set[str] = set()
-    inside, tail = False, b""
-    opening, closing = b"<DeleteCitation>", b"</DeleteCitation>"
-    for block in _blocks(path):
-        content = tail + block
-        while True:
-            mark = closing if inside else opening
-            place = content.find(mark)
-            if inside:
-                kept = content if place == -1 else content[:place]
-                found |= {each.decode() for each in re.findall(rb">\s*(\d{1,12})\s*</PMID>", kept)}
-            if place == -1:
-                tail = content[-200:]  # a mark or a PMID that the end of the block cuts
-                break
-            content, inside = content[place + len(mark) :], not inside
+    tail, opening, closing = b"", b"<DeleteCitation>", b"</DeleteCitation>"
+    for block in chain(_blocks(path), [closing]):  # which what the file breaks off in has not
+        *sections, tail = (tail + block).split(closing)
+        for section in sections:
+            deletion = section.partition(opening)[2]
+            found |= {each.decode() for each in re.findall(rb">\s*(\d{1,12})\s*</PMID>", deletion)}
+        begun = tail.find(opening)
+        tail = tail[begun:] if begun != -1 else tail[-len(opening) :]  # which the end of the block may cut
     return found
 
 
