@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from bioft.datasets.options import argument
+from bioft.tasks.relations.arguments import THRESHOLD
 
 
 @dataclass
@@ -25,9 +26,7 @@ class JointArguments:
         False, "Let the relation head also read the words at, around and between two mentions."
     )
     relation_dropout: float = argument(0.3, "Share of what the relation head reads that is hidden in training.")
-    threshold: float | None = argument(
-        None, "Score from which on a relation is predicted; by default the best one on validation."
-    )
+    threshold: float | None = argument(None, THRESHOLD)
     compare_with: list[str] | None = argument(
         None, "Finished runs on the same test documents, each compared by a paired test."
     )

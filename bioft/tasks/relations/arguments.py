@@ -9,6 +9,9 @@ from bioft.tasks.entities.arguments import DocumentArguments
 from bioft.tasks.relations import TASK
 from bioft.tasks.relations.marking import Markers
 
+THRESHOLD = "Score from which on a relation is predicted; by default the best one on validation."
+ENTITY_RUN = "Finished run of token_classification: evaluate end to end too, on the entities it finds."
+
 
 @dataclass
 class RelationDocumentArguments(DocumentArguments):
@@ -35,12 +38,8 @@ class RelationArguments:
     trained_layers: int | None = argument(
         None, "Train the last N layers of the encoder and the head only, which saves time."
     )
-    threshold: float | None = argument(
-        None, "Score from which on a relation is predicted; by default the best one on validation."
-    )
-    entity_run: str | None = argument(
-        None, "Finished run of token_classification: evaluate end to end too, on the entities it finds."
-    )
+    threshold: float | None = argument(None, THRESHOLD)
+    entity_run: str | None = argument(None, ENTITY_RUN)
 
     def markers(self) -> Markers:
         """How mentions are marked."""
@@ -60,9 +59,5 @@ class PromptedRelationArguments:
     share_text: bool = argument(
         True, "Read a text once for all questions about it, where the model can; False: once for each."
     )
-    threshold: float | None = argument(
-        None, "Score from which on a relation is predicted; by default the best one on validation."
-    )
-    entity_run: str | None = argument(
-        None, "Finished run of token_classification: evaluate end to end too, on the entities it finds."
-    )
+    threshold: float | None = argument(None, THRESHOLD)
+    entity_run: str | None = argument(None, ENTITY_RUN)
