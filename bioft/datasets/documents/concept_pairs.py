@@ -50,9 +50,7 @@ def concepts_in(entities: Iterable[Mapping[str, Any]]) -> list[Concept]:
 
 
 def argument_types(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[tuple[str, str]]]:
-    """The entity types between which each relation type was annotated, both in alphabetical order; BioftError without
-    any.
-    """
+    """The entity types between which each relation type holds, in alphabetical order; BioftError without any."""
     found: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
     for row in rows:
         types: defaultdict[str, set[str]] = defaultdict(set)

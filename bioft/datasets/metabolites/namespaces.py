@@ -240,9 +240,7 @@ def _charge(value: str, table: Table) -> float:
 
 
 def modelseed_files(directory: str | os.PathLike[str]) -> tuple[Path, Path]:
-    """Return ModelSEED's files of names and of aliases in a folder, packed by gzip or not; BioftError without one of
-    them.
-    """
+    """ModelSEED's files of names and of aliases in a folder, packed by gzip or not; BioftError without one of them."""
 
     def find(name: str) -> Path:
         for path in (Path(directory, name), Path(directory, f"{name}.gz")):
@@ -254,9 +252,7 @@ def modelseed_files(directory: str | os.PathLike[str]) -> tuple[Path, Path]:
 
 
 def read_aliases(path: str | os.PathLike[str]) -> dict[str, list[str]]:
-    """Read BiGG's ids of ModelSEED's compounds: ModelSEED id → ids in BiGG; BioftError: the file is missing or
-    another.
-    """
+    """BiGG's ids of ModelSEED's compounds: ModelSEED id → ids in BiGG; BioftError: the file is missing or another."""
     lines = TextLines(path, f"It is {MODELSEED_ALIASES_FILE} of the ModelSEED database: `bioft download modelseed`.")
     first = next(iter(lines), "")
     if tuple(first.strip("\r\n").split("\t")) != _MODELSEED_COLUMNS:

@@ -38,9 +38,7 @@ _REWRITES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
 
 
 def substitute_delimiters(name: str, rng: np.random.Generator) -> str:
-    """The name with each delimiter replaced, at even odds (one at least), by another, as in MetaAlignGen; "" without
-    any.
-    """
+    """The name with delimiters replaced at even odds (one at least) by others, as in MetaAlignGen; "" without any."""
     places = [match.start() for match in _SIGN_OR_DELIMITER.finditer(name) if len(match[0]) == 1]
     if not places:
         return ""

@@ -157,9 +157,7 @@ def group_compounds(names: pd.DataFrame, links: Mapping[str, Sequence[str]]) -> 
 
 
 def one_to_one(links: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Return the links between ids that each have one partner only: of several, one is a salt, a stereoisomer or an
-    error.
-    """
+    """The links between ids that have one partner only: of several, one is a salt, a stereoisomer or an error."""
     partners: dict[str, set[str]] = {}
     for identifier, others in links.items():
         for other in others:
