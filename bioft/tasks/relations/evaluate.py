@@ -16,7 +16,7 @@ from bioft.metrics.estimation import estimates
 from bioft.task import FINE_TUNED
 from bioft.tasks.choices import Checked, is_other_rule, not_given
 from bioft.tasks.entities import predict as entity_prediction, predictions
-from bioft.tasks.entities.evaluate import audit, compared, plot, tables
+from bioft.tasks.entities.evaluate import Metrics, audit, compared, plot, tables
 from bioft.tasks.entities.predictions import Record
 from bioft.tasks.relations import candidates as relations, errors
 from bioft.tasks.relations.baselines import RELATIONS
@@ -39,8 +39,6 @@ SHOWN = {
     "end_to_end_f1": "F1, end to end",
     "macro_f1": "Macro F1",
 }
-
-Metrics = dict[str, dict[str, float | int | None]]
 
 
 def check_supports(test: Dataset, manifest: Mapping[str, Any]) -> None:
