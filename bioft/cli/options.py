@@ -1,11 +1,14 @@
-"""Options that several commands share, and names that options had before."""
+"""Options that several commands share, names that options had before, and help on narrow terminals."""
 
+import re
+import shutil
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 
 def option(help: str, *names: str, default: bool | str = True, **more: Any) -> Any:
@@ -61,7 +64,44 @@ Needless = Annotated[int | None, typer.Option(hidden=True, callback=_needless)]
 """An option of earlier versions, when intervals were resampled."""
 
 
-class _Renamed(TyperCommand):
+OTHERS = 20
+"""Columns of a table of options, beside its three wide ones, for borders and short names."""
+
+
+class _Whole:
+    """A command whose help shows every option by its whole name: on a narrow terminal each text stands below its."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help: as Typer does, unless it would cut a name."""
+        command: Any = self
+        width = shutil.get_terminal_size().columns
+        records = [each.get_help_record(ctx) for each in command.get_params(ctx) if not each.hidden]
+        # Typer's table takes from its widest columns first: names are cut where text and type are no wider than they.
+        longest = max((len(name) for term, _ in records for name in re.findall(r"--[\w-]+", term)), default=0)
+        if width >= 3 * longest + OTHERS:
+            super().format_help(ctx, formatter)  # type: ignore[misc]
+            return
+        if isinstance(command, TyperGroup):
+            made = [command.get_command(ctx, name) for name in command.list_commands(ctx)]
+            records += [(each.name, each.get_short_help_str(1000)) for each in made if not each.hidden]
+        lines = [*textwrap.wrap(command.get_usage(ctx), width), ""]
+        for paragraph in (command.help or "").split("\n\n"):
+            lines += [*textwrap.wrap(paragraph, width), ""]
+        for name, text in records:
+            lines += textwrap.wrap(name, width, subsequent_indent="  ", break_on_hyphens=False)
+            lines += textwrap.wrap(text, width, initial_indent="    ", subsequent_indent="    ")
+        formatter.write("\n".join(lines) + "\n")
+
+
+class Command(_Whole, TyperCommand):
+    """A command."""
+
+
+class Group(_Whole, TyperGroup):
+    """A group of commands."""
+
+
+class _Renamed(Command):
     """A command that takes options by the names that they had before too, and says the new ones."""
 
     old: ClassVar[Mapping[str, str]] = {}

@@ -106,7 +106,9 @@ def rank(
         int | None,
         option("Instead: how far up known ones of the test split stand, for so many diseases.", min=1),
     ] = None,
-    of_genes: Annotated[bool, option("With --test-queries: for so many genes, whose diseases are ranked.")] = False,
+    of_genes: Annotated[
+        bool, option("With --test-queries: for so many genes, whose diseases are ranked.", "--of-genes")
+    ] = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Rank all genes for a disease, or all diseases for a gene, by a run and its baselines together."""

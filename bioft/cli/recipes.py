@@ -9,9 +9,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bioft.cli.options import Overwrite, argument, output_option, say_new_name
+from bioft.cli.options import Group, Overwrite, argument, output_option, say_new_name
 
-app = typer.Typer(invoke_without_command=True, help="List, show and copy the presets of the recipes (alone: list).")
+app = typer.Typer(
+    cls=Group, invoke_without_command=True, help="List, show and copy the presets of the recipes (alone: list)."
+)
 
 
 @app.callback()

@@ -11,18 +11,18 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperCommand
 from typer.main import get_command_from_info
 from typer.models import CommandInfo
 
-from bioft.cli.options import renamed
+from bioft.cli.options import Group, renamed
 from bioft.datasets.options import Option, described
 from bioft.errors import suggestion
 
 FILES = ("path", "paths")
 
 
-class FunctionGroup(TyperGroup):
+class FunctionGroup(Group):
     """A group of commands that `make` makes, each when it is used."""
 
     _only_names = False

@@ -41,7 +41,8 @@ def train(
     if recipe is None:
         _print_recipes()
     elif recipe in ("--help", "-h"):
-        typer.echo(context.get_help(), nl=False)
+        text = context.get_help()  # nothing where it has been printed already
+        typer.echo(text, nl=text != "")
     else:
         script, words = presets.script(recipe), list(context.args)
         if words and not words[0].startswith("-"):

@@ -61,6 +61,7 @@ def test_any_encoding_and_width(variables: dict[str, str]) -> None:
     assert found.returncode == 0, found.stderr.decode()
     lines = found.stdout.decode().splitlines()
     assert max(map(len, lines)) <= int(variables.get("COLUMNS", 80))
+    assert not re.findall(r"--[\w-]+…", found.stdout.decode()), "names of options are whole"
     assert b"\x1b" not in found.stdout
 
 
