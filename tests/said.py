@@ -13,7 +13,7 @@ from typing import TextIO
 TIME = r"(a few seconds|about \d+ \w+)"
 KNOWN = [
     # Stages, and how far the longer ones are.
-    rf"[1-7]/7 [a-z -]+(, validation|, test|, [\d,]+ steps|, steps [\d,]+ to [\d,]+)?(, {TIME})?",
+    rf"[1-7]/7 [a-z -]+(, validation|, test|, [\d,]+ steps|, steps [\d,]+ to [\d,]+)?(, (usually )?{TIME})?",
     rf"    \w+, {TIME}",
     r"    step [\d,]+ of [\d,]+: ((validation )?[\w ,@-]+ -?\d+\.\d{3}, )*[\d.e+-]+ s a step(, .* left)?",
     rf"    \w+: [\d,]+ of [\d,]+, {TIME} left",

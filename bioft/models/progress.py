@@ -31,7 +31,9 @@ STAGES = (
 MEASURED = frozenset({3, 5, 6})
 """Stages whose work is counted: the first of it says how long the rest will take, and is waited for with the name.
 
-The others are told by what they took in the last run of the same command here."""
+The others are told by what they took in the last run of the same command here, before the first by `USUALLY`."""
+USUALLY = "usually a few seconds"
+"""In each recipe's default none of them takes ten on two cores."""
 TIMES, MOST_RUNS = "stage_seconds.json", 100
 """Of the cache: seconds of stages by command, of so many commands."""
 LINE_SECONDS, ESTIMATE_SECONDS, WORTH_SAYING_SECONDS = 30, 2, 10
@@ -65,7 +67,7 @@ def stage(number: int) -> None:
     _Now.pending = number in MEASURED
     if not _Now.pending:
         last = _Now.last.get(str(number))
-        _print(_Now.stage if last is None else f"{_Now.stage}, {duration(last)}")
+        _print(f"{_Now.stage}, {USUALLY if last is None else duration(last)}")
 
 
 def begin(command: str) -> None:
