@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 from datasets import Dataset
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from bioft.datasets.near_duplicates import at_most
 
@@ -109,6 +108,8 @@ def predicted(
 
 def _permutation_p(truth: Bools, scores: Floats, rng: np.random.Generator) -> float:
     """How often shuffled labels have a mean AUROC as far from .5 as these have, they themselves among them."""
+    from scipy.stats import rankdata  # a second of imports
+
     positives = truth.sum(axis=0)
     # The area is linear in the ranks: so is the mean of the areas.
     weights = (rankdata(scores, axis=0) - (len(truth) + 1) / 2) / (positives * (len(truth) - positives))
@@ -178,6 +179,8 @@ def indicators(labels: Sequence[Any] | pd.Series, known: Sequence[Any]) -> Bools
 
 def auroc(truth: Bools, scores: Floats) -> Floats:
     """The area under the ROC curve of each column, shape (columns,); both kinds of rows are in each."""
+    from scipy.stats import rankdata  # a second of imports
+
     positives = truth.sum(axis=0)
     above = (rankdata(scores, axis=0) * truth).sum(axis=0) - positives * (positives + 1) / 2
     return above / (positives * (len(truth) - positives))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bioft.errors import BioftError
 from bioft.models import embed as encoding, onnx as onnx_models, precision
-from bioft.tasks.retrieval import encoder as contrastive
+from bioft.tasks.retrieval import named
 
 
 @dataclass(frozen=True)
@@ -70,13 +70,12 @@ def load_encoder(name: str, backend: str = encoding.PYTORCH, first: int | None =
     With `first` an embedding is cut to so many dimensions.
 
     Raises:
-        BioftError: as `contrastive.load_run`, `models.resolve_base_model` and `contrastive.load_model`; the backend
-            is not installed; the model has fewer dimensions.
+        BioftError: as `named.load`; the backend is not installed; the model has fewer dimensions.
     """
     if backend == encoding.ONNX_INT8:
         onnx_models.check_installed()
     dtype = torch.float32 if backend == encoding.ONNX_INT8 else precision.of_index()
-    model, told_by = contrastive.load_named(name, dtype)
+    model, told_by = named.load(name, dtype, whole=False)
     dimensions = model.get_embedding_dimension() or 0
     if first is not None and not 0 < first <= dimensions:
         raise BioftError(f"{first} dimensions were asked for: {name} has {dimensions}; give a number up to that.")

@@ -85,7 +85,7 @@ def measure_encoding(pubmed: Path, n: int) -> dict[str, object]:
     from bioft.metrics.retrieval import paired_retrieval
     from bioft.models.embed import encode_texts, int8_forward
     from bioft.models.precision import lowered
-    from bioft.tasks.retrieval.encoder import load_named
+    from bioft.tasks.retrieval.named import load as load_named
 
     torch.set_num_threads(1)
     model, _ = load_named("embedded:all-minilm-l6-v2")

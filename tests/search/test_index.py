@@ -9,6 +9,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
+from sentence_transformers import SentenceTransformer
 from typer.testing import CliRunner
 
 from bioft.cli.main import app
@@ -21,7 +23,7 @@ from bioft.search.encoder import SearchEncoder, load_encoder
 from bioft.search.near_duplicates import near_duplicates
 from bioft.search.topics import find_topics
 from bioft.storage import runs
-from bioft.tasks.retrieval import encoder as contrastive
+from bioft.tasks.retrieval import encoder as contrastive, named
 from bioft.tasks.retrieval.encoder import ContrastiveArguments
 from tests.tiny import write_encoder
 
@@ -243,6 +245,17 @@ def test_embeddings_are_those_of_the_library(tmp_path: Path) -> None:
     assert model.training, "as it was"
     np.testing.assert_allclose(found, model.encode(texts), atol=1e-5)
     assert encode_texts(model, []).shape == (0, 32)
+
+
+def test_a_query_is_embedded_to_the_bit_as_sentence_transformers_does(tmp_path: Path) -> None:
+    """Without its imports; a run's adapter is loaded by it all the same, and so is another architecture."""
+    texts = ["heart pain " * n for n in (3, 0, 70, 1, 12, 40)]
+    for name in ("embedded:all-minilm-l6-v2", str(write_encoder(tmp_path))):
+        for dtype in (torch.float32, torch.bfloat16):
+            (whole, told_by), (plain, of_plain) = (named.load(name, dtype, whole=its) for its in (True, False))
+            assert isinstance(whole, SentenceTransformer) and isinstance(plain, named.MeanPooling)
+            np.testing.assert_array_equal(encode_texts(plain, texts), encode_texts(whole, texts))
+            assert told_by == of_plain and plain.max_seq_length == whole.max_seq_length
 
 
 def test_a_run_is_told_by_its_weights(tmp_path: Path) -> None:

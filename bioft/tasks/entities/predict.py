@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import torch
 from transformers import AutoModelForTokenClassification
 
@@ -18,6 +17,7 @@ from bioft.tasks.entities.predictions import Record
 from bioft.tasks.entities.tagging import Entity, Span
 
 if TYPE_CHECKING:
+    import pandas as pd
     from datasets import Dataset
 
 TEXTS_AT_ONCE = 1024
@@ -81,13 +81,13 @@ def check_not_trained_on(run: str | Path, manifest: Mapping[str, Any]) -> None:
         )
 
 
-def predict(model: Sequence[Any], rows: "Dataset", record: Record, progress: str | None = None) -> pd.DataFrame:
+def predict(model: Sequence[Any], rows: "Dataset", record: Record, progress: str | None = None) -> "pd.DataFrame":
     """The predictions table of documents: `id`, and as JSON lists `label` and `prediction`, with scores."""
     found = find_entities(model, list(rows["text"]), record, progress)
     return table_of(rows, [[(*entity.span, entity.score) for entity in entities] for entities in found])
 
 
-def predict_base(model: Any, dataset: Any, record: Record, progress: str | None = None) -> pd.DataFrame:
+def predict_base(model: Any, dataset: Any, record: Record, progress: str | None = None) -> "pd.DataFrame":
     """What the base model finds in the test split with the new head that the recorded seed gives."""
     from transformers import set_seed  # which imports PEFT
 
@@ -99,8 +99,10 @@ def predict_base(model: Any, dataset: Any, record: Record, progress: str | None 
     return predict((encoder, tokenizer), dataset["test"], record, progress)
 
 
-def table_of(rows: "Dataset", found: Sequence[Sequence[Sequence[Any]]] | None = None) -> pd.DataFrame:
+def table_of(rows: "Dataset", found: Sequence[Sequence[Sequence[Any]]] | None = None) -> "pd.DataFrame":
     """The predictions table of documents in which some mentions were found, with or without scores."""
+    import pandas as pd
+
     from bioft.metrics import entity_f1
 
     columns = {"id": list(rows["document_id"]), "label": predictions.to_json(entity_f1.spans(rows))}

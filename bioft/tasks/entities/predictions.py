@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from bioft.errors import BioftError
 from bioft.storage.runs import PREDICTIONS
+
+if TYPE_CHECKING:
+    import pandas as pd  # half a second, which asking a model needs not
 
 Record = Mapping[str, Any]
 """What `run.json` holds of a run."""
@@ -34,13 +35,13 @@ def without_scores(cells: Iterable[str]) -> list[Items]:
     return [[item[:3] for item in its] for its in items(cells)]
 
 
-def check_ids(table: pd.DataFrame, rows: Any) -> None:
+def check_ids(table: "pd.DataFrame", rows: Any) -> None:
     """Refuse a table that is not about these documents, in their order: BioftError."""
     if list(table["id"]) != list(rows["document_id"]):
         raise BioftError(f"The documents of {PREDICTIONS} are not those of the test split.")
 
 
-def of_rows(table: pd.DataFrame, rows: Any) -> pd.DataFrame:
+def of_rows(table: "pd.DataFrame", rows: Any) -> "pd.DataFrame":
     """The table with a row for each of these documents, in their order; of those that it does not name it has nothing.
 
     BioftError: it has another document.
@@ -51,13 +52,15 @@ def of_rows(table: pd.DataFrame, rows: Any) -> pd.DataFrame:
     return table.set_index("id").reindex(ids, fill_value="[]").rename_axis("id").reset_index()
 
 
-def differences(made: pd.DataFrame, stored: pd.DataFrame, kinds: Mapping[str, str]) -> pd.DataFrame:
+def differences(made: "pd.DataFrame", stored: "pd.DataFrame", kinds: Mapping[str, str]) -> "pd.DataFrame":
     """What was found in each document now beside what is stored, a row for each.
 
     Columns: `difference` (the largest of the scores of items that both have), `changed` (how many items one of them
     lacks), `answers` (how many there are) and `words`, which name the first difference. `kinds` are the columns that
     are compared, each with what is in it.
     """
+    import pandas as pd
+
     rows: list[tuple[float, int, int, str]] = [(0.0, 0, 0, "")] * len(made)
     for column in (column for column in kinds if column in made and column in stored):
         for row, (new, old) in enumerate(zip(items(made[column]), items(stored[column]), strict=True)):

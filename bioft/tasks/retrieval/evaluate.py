@@ -90,9 +90,9 @@ def of_encoder(name: str, dataset: Any, record: Mapping[str, Any]) -> dict[str, 
 
     `name` is a run folder, an embedded model, or an id on the Hub; BioftError if it can't be had.
     """
-    from bioft.tasks.retrieval import encoder, figures as similarity, predict
+    from bioft.tasks.retrieval import figures as similarity, named, predict
 
-    model, _ = encoder.load_named(name)
+    model, _ = named.load(name)
     table = predict.predict(model, dataset["test"], record)
     return figures(table, dataset, record) | similarity.measure(dataset["test"], {"it": model}).get("it", {})
 

@@ -1,6 +1,7 @@
 """Entities get the ids of a namespace: abbreviations first, then names, with a probability and a decision."""
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import pandas as pd
 import pytest
@@ -10,6 +11,7 @@ from bioft.cli import main as cli
 from bioft.datasets.metabolites.tables import Row, to_table
 from bioft.datasets.namespaces.read import read
 from bioft.errors import BioftError
+from bioft.tasks.name_alignment import concept_names
 from bioft.tasks.name_alignment.abbreviations import abbreviations, expanded
 from bioft.tasks.name_alignment.concept_names import aligner_of, fitted_aligner
 from bioft.tasks.name_alignment.linking import Linker, open_linker, written_out
@@ -114,3 +116,19 @@ def test_a_namespace_is_built_and_names_are_matched_to_it(vocabulary: Path, tmp_
     (tmp_path / "one.tsv").write_text("id\tname\na\tb\n")
     lone = CliRunner().invoke(cli.app, ["build", "namespace", str(tmp_path / "one.tsv"), "-o", str(tmp_path / "x")])
     assert lone.exit_code == 1 and "Hardly any concept has two names" in lone.output and not (tmp_path / "x").exists()
+
+
+def test_what_comes_with_the_installation_is_made_once(
+    vocabulary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kept in the cache it gives the same; where nothing can be kept it is made each time."""
+    opened, names = concept_names.open_namespace, {"hpo": str(vocabulary)}
+    monkeypatch.setattr(concept_names, "open_namespace", lambda name: opened(names.get(name, name)))
+    asked = to_table([Row(name, name) for name in ("Carcinoma of the kidneys", "heart ache", "blue cheese")])
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("BIOFT_CACHE", str(tmp_path / "file"))
+    made = aligner_of("hpo").align(asked)
+    monkeypatch.setenv("BIOFT_CACHE", str(tmp_path / "cache"))
+    pd.testing.assert_frame_equal(aligner_of("hpo").align(asked), made)
+    monkeypatch.setattr(concept_names, "fit_scorer", Mock(side_effect=AssertionError))
+    pd.testing.assert_frame_equal(aligner_of("hpo").align(asked), made)

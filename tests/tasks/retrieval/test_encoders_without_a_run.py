@@ -10,7 +10,7 @@ from datasets import load_dataset
 from typer.testing import CliRunner
 
 from bioft.cli.main import app
-from bioft.tasks.retrieval import encoder, figures
+from bioft.tasks.retrieval import figures, named
 from tests.labelled_texts import write_weak_labels
 from tests.tiny import write_encoder
 
@@ -41,7 +41,7 @@ def test_correlations_are_those_of_scipy(graded: Path, tmp_path: Path) -> None:
     found = json.loads(result.stdout)
     assert list(found) == ["bm25", "tfidf", model] and "ndcg_at_10" in found[model]
     rows = load_dataset("parquet", data_files=str(graded / "test.parquet"), split="train", cache_dir=str(tmp_path))
-    cosines = figures.cosines(rows, encoder.load_named(model)[0])
+    cosines = figures.cosines(rows, named.load(model)[0])
     for name, correlation in {"spearman": scipy.stats.spearmanr, "pearson": scipy.stats.pearsonr}.items():
         its = found[model][name]
         assert its["value"] == pytest.approx(correlation(cosines, rows["score"][:]).statistic)

@@ -1,0 +1,104 @@
+"""Text encoders by name, to be asked: one of a run, or a base model with mean pooling.
+
+They are trained with Sentence Transformers, whose import takes longer than all else that one query needs.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModel, AutoTokenizer
+
+from bioft.models import base as models
+from bioft.storage import runs
+from bioft.tasks.entities import windows
+from bioft.tasks.retrieval import TASKS
+
+MAX_LENGTH = 256
+"""Tokens of a text that a base model reads; a run reads as many as in its training."""
+PLAIN = ("bert",)
+"""Architectures of `MeanPooling`; of others Sentence Transformers knows what they need."""
+
+
+class _Tokens(torch.nn.Module):
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, features: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        return features | {"token_embeddings": self.model(**features).last_hidden_state}
+
+
+class _Mean(torch.nn.Module):
+    def forward(self, features: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        states = features["token_embeddings"]
+        mask = features["attention_mask"].unsqueeze(-1).to(states.dtype)
+        total, count = ((its.sum(dim=1, dtype=torch.float32)) for its in (states * mask, mask))
+        return features | {"sentence_embedding": (total / count).to(states.dtype)}
+
+
+class MeanPooling(torch.nn.Sequential):
+    """An encoder with mean pooling: to the bit what a `SentenceTransformer` of such two modules gives."""
+
+    def __init__(self, model: Any, tokenizer: Any) -> None:
+        super().__init__(_Tokens(model), _Mean())
+        self.tokenizer = tokenizer
+
+    @property
+    def device(self) -> torch.device:
+        """Where the encoder is."""
+        return self[0].model.device
+
+    @property
+    def max_seq_length(self) -> int:
+        """Tokens of a text that are read."""
+        return self.tokenizer.model_max_length
+
+    def get_embedding_dimension(self) -> int:
+        """Numbers of an embedding."""
+        return self[0].model.config.hidden_size
+
+
+def load(name: str, dtype: torch.dtype | None = None, *, whole: bool = True) -> tuple[Any, list[Any]]:
+    """The encoder of a finished run (its folder), or a base model with mean pooling; and by what it is told apart.
+
+    It is a `SentenceTransformer`, or where that need not be `whole` and gives the same a `MeanPooling`. Its weights
+    are in `dtype`, by default in float32.
+
+    Raises:
+        BioftError: as `encoder.load_run`, `models.resolve_base_model` and `encoder.load_model`.
+    """
+    folder, dtype = Path(name), dtype or torch.float32
+    if (folder / runs.RECORD).is_file() or (folder / runs.CONFIG).is_file():
+        record = runs.read_trained(folder, *TASKS)
+        weights = {file: digest for file, digest in record["files"].items() if file.endswith(".safetensors")}
+        told_by = [weights, *(record["base_model"][key] for key in ("id", "revision", "sha256"))]
+        adapted = (folder / "adapter_config.json").is_file()
+        model = None if whole or adapted else _plain(name, record["contrastive"]["max_length"])
+        if model is None:
+            from bioft.tasks.retrieval import encoder
+
+            model, _ = encoder.load_run(folder, dtype)
+    else:
+        base = models.resolve_base_model(name)
+        told_by = [base.sha256 or [base.id, base.revision]]
+        model = None if whole else _plain(base.path, MAX_LENGTH, base.hub_revision)
+        if model is None:
+            from bioft.tasks.retrieval import encoder
+
+            model = encoder.load_model(base, encoder.ContrastiveArguments(max_length=MAX_LENGTH))
+    return model.to(models.local_device(), dtype).eval(), [*told_by, model.max_seq_length]
+
+
+def _plain(path: str, max_length: int, revision: str | None = None) -> MeanPooling | None:
+    """None where Sentence Transformers has to load it, or to say what is wrong."""
+    try:
+        config = AutoConfig.from_pretrained(path, revision=revision)
+        if config.model_type not in PLAIN:
+            return None
+        model = AutoModel.from_pretrained(path, config=config, revision=revision, dtype=torch.float32)
+        tokenizer = AutoTokenizer.from_pretrained(path, revision=revision, model_max_length=max_length)
+    except (OSError, ValueError):
+        return None
+    tokenizer.model_max_length = windows.input_length(tokenizer, model, max_length, path)
+    return MeanPooling(model, tokenizer)
