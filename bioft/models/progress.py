@@ -33,7 +33,7 @@ MEASURED = frozenset({3, 5, 6})
 
 The others are told by what they took in the last run of the same command here, before the first by `USUALLY`."""
 USUALLY = "usually a few seconds"
-"""In each recipe's default none of them takes ten on two cores."""
+"""Of the defaults of entities and of pairs none of them takes ten on two cores; large data take longer."""
 TIMES, MOST_RUNS = "stage_seconds.json", 100
 """Of the cache: seconds of stages by command, of so many commands."""
 LINE_SECONDS, ESTIMATE_SECONDS, WORTH_SAYING_SECONDS = 30, 2, 10
