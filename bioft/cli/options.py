@@ -82,7 +82,7 @@ class _Whole:
             super().format_help(ctx, formatter)  # type: ignore[misc]
             return
         if isinstance(command, TyperGroup):
-            made = [command.get_command(ctx, name) for name in command.list_commands(ctx)]
+            made: list[Any] = [command.get_command(ctx, name) for name in command.list_commands(ctx)]
             records += [(each.name, each.get_short_help_str(1000)) for each in made if not each.hidden]
         lines = [*textwrap.wrap(command.get_usage(ctx), width), ""]
         for paragraph in (command.help or "").split("\n\n"):

@@ -212,7 +212,7 @@ class SearchIndex(Searchable):
     def shown(self, rows: Sequence[int], many: bool = False) -> list[dict[str, Any]]:
         """As `Searchable`."""
         if many or "articles" in vars(self):
-            return self.articles.take(pa.array(rows, pa.int64())).to_pylist()
+            return self.articles.take(_indices(rows)).to_pylist()
         return self._read(rows, ["id", "title", "year", "retracted"])
 
     def texts(self, rows: Sequence[int]) -> list[str]:
@@ -234,7 +234,7 @@ class SearchIndex(Searchable):
             inside.setdefault(group, []).append((at, int(row) - starts[group]))
         found: list[dict[str, Any]] = [{}] * len(rows)
         for group, places in inside.items():
-            taken = self.table.read_row_group(group, columns).take(pa.array([place for _, place in places]))
+            taken = self.table.read_row_group(group, columns).take(_indices([place for _, place in places]))
             for (at, _), article in zip(places, taken.to_pylist(), strict=True):
                 found[at] = article
         return found
@@ -282,6 +282,11 @@ class SearchIndex(Searchable):
         """As `Searchable`, or of all articles."""
         rows = np.arange(len(self)) if rows is None else rows
         return np.asarray(self.vectors.get(rows.astype(np.uint64), dtype="f32"), np.float32)
+
+
+def _indices(rows: Sequence[int]) -> pa.Array:
+    """The same numbers for PyArrow, whose `array` would import pandas: half a second, which one query needs not."""
+    return pa.Array.from_buffers(pa.int64(), len(rows), [None, pa.py_buffer(np.asarray(rows, np.int64))])
 
 
 def open_index(directory: str | os.PathLike[str]) -> SearchIndex:

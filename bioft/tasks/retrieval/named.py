@@ -42,12 +42,12 @@ class MeanPooling(torch.nn.Sequential):
 
     def __init__(self, model: Any, tokenizer: Any) -> None:
         super().__init__(_Tokens(model), _Mean())
-        self.tokenizer = tokenizer
+        self.config, self.tokenizer = model.config, tokenizer
 
     @property
     def device(self) -> torch.device:
         """Where the encoder is."""
-        return self[0].model.device
+        return next(self.parameters()).device
 
     @property
     def max_seq_length(self) -> int:
@@ -56,7 +56,7 @@ class MeanPooling(torch.nn.Sequential):
 
     def get_embedding_dimension(self) -> int:
         """Numbers of an embedding."""
-        return self[0].model.config.hidden_size
+        return int(self.config.hidden_size)
 
 
 def load(name: str, dtype: torch.dtype | None = None, *, whole: bool = True) -> tuple[Any, list[Any]]:
@@ -74,7 +74,7 @@ def load(name: str, dtype: torch.dtype | None = None, *, whole: bool = True) -> 
         weights = {file: digest for file, digest in record["files"].items() if file.endswith(".safetensors")}
         told_by = [weights, *(record["base_model"][key] for key in ("id", "revision", "sha256"))]
         adapted = (folder / "adapter_config.json").is_file()
-        model = None if whole or adapted else _plain(name, record["contrastive"]["max_length"])
+        model: Any = None if whole or adapted else _plain(name, record["contrastive"]["max_length"])
         if model is None:
             from bioft.tasks.retrieval import encoder
 

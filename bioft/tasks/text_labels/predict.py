@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from bioft.datasets.documents import pubtator
 from bioft.errors import BioftError
@@ -21,6 +20,7 @@ from bioft.tasks.entities import files
 from bioft.tasks.entities.files import InputDocument
 
 if TYPE_CHECKING:
+    import pandas as pd
     import torch
 
 OUTPUTS = (".csv", ".jsonl")
@@ -55,7 +55,7 @@ def scores_of(model: Any, texts: Sequence[str], record: Mapping[str, Any], progr
     return score_texts(model[0], model[1], texts, kept["max_length"], kept["multi_label"], progress)
 
 
-def predict(model: Any, rows: Any, record: Mapping[str, Any], progress: str | None = None) -> pd.DataFrame:
+def predict(model: Any, rows: Any, record: Mapping[str, Any], progress: str | None = None) -> "pd.DataFrame":
     """The predictions table of labelled texts, by the model that `load` gives."""
     from bioft.tasks.text_labels.evaluate import predictions
 
@@ -63,7 +63,7 @@ def predict(model: Any, rows: Any, record: Mapping[str, Any], progress: str | No
     return predictions(rows, record["labels"], scores, record["classifier"]["thresholds"])
 
 
-def predict_base(model: Any, dataset: Any, record: Mapping[str, Any], progress: str | None = None) -> pd.DataFrame:
+def predict_base(model: Any, dataset: Any, record: Mapping[str, Any], progress: str | None = None) -> "pd.DataFrame":
     """The predictions table of the test split by the base model, with the new head that the recorded seed gives."""
     from transformers import set_seed
 
