@@ -123,8 +123,8 @@ def _check(documents: Sequence[str] | NDArray[np.float32], k: int) -> None:
 
 def top(scores: NDArray[np.float32], k: int) -> list[int]:
     """Return the indices of the k highest scores above 0, best first; of equal ones the first leads."""
-    best = _largest(scores, min(k, len(scores)))
-    return best[scores[best] > 0].tolist()
+    above = np.flatnonzero(scores > 0)  # few of a large collection have a word of the query
+    return above[_largest(scores[above], min(k, len(above)))].tolist() if len(above) else []
 
 
 def _largest(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ from bioft.errors import BioftError
 from bioft.metrics import retrieval
 from bioft.metrics.estimation import estimates
 from bioft.metrics.report import decimals, p_words
-from bioft.search.index import Hit
+from bioft.search.searchable import Hit
 from bioft.storage import files, json_text
 from bioft.storage.tables import Table
 from bioft.storage.text_lines import TextLines

@@ -1,12 +1,11 @@
 """A search index on disk: vectors in a graph (usearch), words (bm25s), both mapped into memory, and the articles."""
 
 import os
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
@@ -14,170 +13,23 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from bioft.datasets.rank import bm25_scores, fuse_ranks, rank_embeddings, top
-from bioft.errors import BioftError, nearest
+from bioft.datasets.rank import bm25_scores, top
+from bioft.errors import BioftError
 from bioft.search import layout, words
 from bioft.search.articles import IndexedArticle
 from bioft.search.layout import SCHEMA
+from bioft.search.searchable import Searchable
 
 if TYPE_CHECKING:  # the encoder brings PyTorch along, which near duplicates and topics do without
     from usearch.index import Index
 
     from bioft.search.encoder import SearchEncoder
 
-EXACT_UP_TO = 10_000
-"""As many articles are compared one by one, which misses nothing."""
-DEPTH, CONSTANT, WEIGHT_OF_MEANING = 100, 5.0, 0.5
-"""How many of each half are fused, and constant and weight of `fuse_ranks`: chosen on MeSH headings (bench_hybrid)."""
-
-
-class Hit(NamedTuple):
-    """An article that was found."""
-
-    rank: int
-    score: float | None
-    """The cosine of its embedding and the query's; None of a search by words alone."""
-    by_words: int | None
-    """Its rank by words alone; None if it is not among the first, or was not asked for."""
-    by_meaning: int | None
-    """Its rank by meaning alone; likewise."""
-    year: int | None
-    title: str
-    id: str
-    retracted: bool
-    row: int
-    """Its row in the index."""
-    cross_encoder: float | None = None
-    """Its score by the cross-encoder that reranked it; None if none did."""
-
-
-class Searchable(ABC):
-    """What is searched by words and meaning: an index, or several as one. Articles go by their rows."""
-
-    directory: Path
-    manifest: dict[str, Any]
-
-    @abstractmethod
-    def __len__(self) -> int:
-        """How many articles there are."""
-
-    @property
-    @abstractmethod
-    def years(self) -> pa.ChunkedArray:
-        """The year of each article, or null."""
-
-    @property
-    @abstractmethod
-    def mesh(self) -> pa.ChunkedArray:
-        """The MeSH terms of each article, as lists; most of what is stored, so read only where needed."""
-
-    @abstractmethod
-    def embeddings(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """The vectors of these articles: shape (articles, dimensions)."""
-
-    @abstractmethod
-    def texts(self, rows: Sequence[int]) -> list[str]:
-        """The texts of these articles."""
-
-    @abstractmethod
-    def shown(self, rows: Sequence[int], many: bool = False) -> list[dict[str, Any]]:
-        """What is shown of these articles: id, title, year, retracted. With `many`, those of all are kept for more."""
-
-    @abstractmethod
-    def by_words(self, queries: Sequence[str], k: int, rows: NDArray[np.int64] | None) -> list[dict[int, float]]:
-        """For each query the BM25 scores of the k best of these rows, or of all, best first."""
-
-    @abstractmethod
-    def by_meaning(
-        self, vectors: NDArray[np.float32], k: int, rows: NDArray[np.int64] | None
-    ) -> list[dict[int, float]]:
-        """For each vector the cosines of the k nearest of these rows, or of all, nearest first."""
-
-    def search(self, vector: NDArray[np.float32] | None, k: int = 10, query: str = "", **filters: Any) -> list[Hit]:
-        """Return what `search_all` does, for an embedding of shape (dimensions,), a query in words, or both."""
-        vectors = None if vector is None else np.asarray(vector)[None]
-        return self.search_all(vectors, [query] if query else None, k, **filters)[0]
-
-    def search_all(
-        self,
-        vectors: NDArray[np.float32] | None,
-        queries: Sequence[str] | None,
-        k: int = 10,
-        *,
-        from_year: int | None = None,
-        to_year: int | None = None,
-        mesh: Sequence[str] = (),
-    ) -> list[list[Hit]]:
-        """Return for each query the k best articles, or all that there are, best first.
-
-        By meaning for embeddings of shape (queries, dimensions), by words (BM25) for queries in words, and for both by
-        their ranks fused. By words alone only what shares a word with the query is found.
-
-        With filters only articles whose year is stated and lies between both years, and that have all the MeSH terms
-        (upper and lower case are the same). Up to `EXACT_UP_TO` articles are compared one by one.
-
-        Raises:
-            BioftError: k below 1, years in the wrong order, or a MeSH term that no article has.
-        """
-        if k < 1:
-            raise BioftError(f"k is {k}: ask for at least 1 article.")
-        rows = self._filtered(from_year, to_year, mesh)
-        n = len(vectors if queries is None else queries)  # type: ignore[arg-type]
-        depth = min(
-            k if queries is None or vectors is None else max(k, DEPTH), len(self) if rows is None else len(rows)
-        )
-        nothing: list[dict[int, float]] = [{} for _ in range(n)]
-        many = n * k * layout.READ_TOGETHER > len(self)
-        shared = nothing if queries is None or not depth else self.by_words(queries, depth, rows)
-        near = nothing if vectors is None or not depth else self.by_meaning(vectors, depth, rows)
-        each = zip(shared, near, [None] * n if vectors is None else vectors, strict=True)
-        return [self._hits(list(by_words), list(by_meaning), vector, k, many) for by_words, by_meaning, vector in each]
-
-    def _filtered(self, from_year: int | None, to_year: int | None, mesh: Sequence[str]) -> NDArray[np.int64] | None:
-        """Rows that pass the filters, in order; None without filters."""
-        if from_year is not None and to_year is not None and from_year > to_year:
-            raise BioftError(f"No year is from {from_year} and to {to_year}. Exchange them.")
-        if from_year is None and to_year is None and not mesh:
-            return None
-        passed = np.ones(len(self), bool)
-        if from_year is not None or to_year is not None:
-            years = pc.fill_null(self.years, -1).to_numpy()
-            passed = (years >= max(from_year or 0, 0)) & (years <= (np.inf if to_year is None else to_year))
-        if mesh:
-            column = self.mesh.combine_chunks()
-            parents, terms = pc.list_parent_indices(column).to_numpy(), pc.utf8_lower(pc.list_flatten(column))
-            for term in mesh:
-                having = parents[pc.equal(terms, term.strip().lower()).to_numpy(zero_copy_only=False)]
-                if not len(having):
-                    near = nearest(term.strip().lower(), pc.unique(terms).to_pylist(), n=3)
-                    raise BioftError(f"No article of the index has the MeSH term {term!r}. {near}".strip())
-                passed &= np.isin(np.arange(len(self)), having)
-        return np.flatnonzero(passed)
-
-    def _hits(
-        self,
-        by_words: Sequence[int],
-        by_meaning: Sequence[int],
-        vector: NDArray[np.float32] | None,
-        k: int,
-        many: bool,
-    ) -> list[Hit]:
-        rows = self._once(fuse_ranks(by_meaning, by_words, WEIGHT_OF_MEANING, CONSTANT), k)
-        found = self.shown(rows, many)
-        cosines: list[float | None] = [None] * len(rows)
-        if vector is not None and rows:
-            order, values = rank_embeddings([vector], self.embeddings(np.array(rows)), len(rows))
-            for place, value in zip(order[0].tolist(), values[0].tolist(), strict=True):
-                cosines[place] = value
-        of_words, of_meaning = ({row: rank for rank, row in enumerate(each, 1)} for each in (by_words, by_meaning))
-        return [
-            Hit(rank, cosine, of_words.get(row), of_meaning.get(row), row=row, **article)
-            for rank, (row, cosine, article) in enumerate(zip(rows, cosines, found, strict=True), 1)
-        ]
-
-    def _once(self, rows: list[int], k: int) -> list[int]:
-        """The first k of these, each article once."""
-        return rows[:k]
+EXACT_UP_TO, EXACT_OF_SOME = 10_000, 20_000
+"""As many articles are compared one by one, which misses nothing; and as many of those that pass filters, for which
+the graph would have to be asked for far more than are wanted."""
+INT8 = 127
+"""What usearch multiplies the numbers of a vector of unit length by."""
 
 
 @dataclass(frozen=True)
@@ -223,12 +75,17 @@ class SearchIndex(Searchable):
         """The ids of these articles."""
         return [each["id"] for each in self._read(rows, ["id"])]
 
+    @cached_property
+    def _starts(self) -> NDArray[np.int64]:
+        """The first row of each group of rows of the file of articles."""
+        metadata = self.table.metadata
+        sizes = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
+        return np.cumsum([0, *sizes[:-1]])
+
     def _read(self, rows: Sequence[int], columns: list[str]) -> list[dict[str, Any]]:
         """These columns of a few rows, from the groups of rows that they are in."""
-        metadata = self.table.metadata
-        ends = np.cumsum([metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)])
-        groups = np.searchsorted(ends, rows, side="right").tolist()
-        starts = [0, *ends.tolist()]
+        groups = (np.searchsorted(self._starts, rows, side="right") - 1).tolist()
+        starts = self._starts.tolist()
         inside: dict[int, list[tuple[int, int]]] = {}
         for at, (row, group) in enumerate(zip(rows, groups, strict=True)):
             inside.setdefault(group, []).append((at, int(row) - starts[group]))
@@ -263,7 +120,9 @@ class SearchIndex(Searchable):
         """As `Searchable`."""
         candidates = len(self) if rows is None else len(rows)
         ranked: list[dict[int, float]] = [{} for _ in vectors]
-        if rows is None or candidates > EXACT_UP_TO:
+        if rows is not None and candidates <= EXACT_OF_SOME:
+            ranked = self._nearest(vectors, k, rows)
+        else:
             # As many as hold k that pass the filter, twice over; where they don't, all that pass are compared.
             fetched = min(k if rows is None else 2 * k * len(self) // candidates, len(self))
             for number, vector in enumerate(vectors):
@@ -271,11 +130,27 @@ class SearchIndex(Searchable):
                 keys, cosines = found.keys.astype(np.int64), 1 - found.distances
                 passed = np.ones(len(keys), bool) if rows is None else np.isin(keys, rows)
                 ranked[number] = dict(zip(keys[passed][:k].tolist(), cosines[passed][:k].tolist(), strict=True))
-        if lacking := [number for number, each in enumerate(ranked) if len(each) < k]:
+        if lacking := [number for number, each in enumerate(ranked) if len(each) < min(k, candidates)]:
             considered = np.arange(len(self)) if rows is None else rows
-            best, scores = rank_embeddings(vectors[lacking], self.embeddings(considered), k)
-            for number, those, cosines in zip(lacking, best, scores, strict=True):
-                ranked[number] = dict(zip(considered[those].tolist(), cosines.tolist(), strict=True))
+            for number, found in zip(lacking, self._nearest(vectors[lacking], k, considered), strict=True):
+                ranked[number] = found
+        return ranked
+
+    def _nearest(self, vectors: NDArray[np.float32], k: int, rows: NDArray[np.int64]) -> list[dict[int, float]]:
+        """As `by_meaning`, by comparing each of these rows as it is stored."""
+        from usearch.index import MetricKind, search
+
+        if not len(rows):
+            return [{} for _ in vectors]
+        stored = np.stack(self.vectors.get(rows.astype(np.uint64)))
+        asked = np.asarray(vectors, np.float32)
+        if stored.dtype == np.int8:  # as usearch makes them
+            asked = asked / np.linalg.norm(asked, axis=1, keepdims=True) * INT8
+        ranked = []
+        for vector in asked.astype(stored.dtype):
+            found = search(stored, vector, min(k, len(rows)), MetricKind.Cos, exact=True)
+            its = zip(rows[found.keys.astype(np.int64)].tolist(), (1 - found.distances).tolist(), strict=True)
+            ranked.append(dict(sorted(its, key=lambda each: (-each[1], each[0]))))
         return ranked
 
     def embeddings(self, rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:

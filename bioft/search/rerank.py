@@ -9,7 +9,7 @@ from transformers import AutoConfig
 
 from bioft.errors import BioftError
 from bioft.models import base as models
-from bioft.search.index import Hit, Searchable
+from bioft.search.searchable import Hit, Searchable
 from bioft.tasks.entities import windows
 
 FIRST = 50

@@ -15,7 +15,8 @@ from bioft.datasets.pubmed import articles as pubmed_articles
 from bioft.errors import BioftError
 from bioft.search import layout
 from bioft.search.articles import TABLES
-from bioft.search.index import Searchable, SearchIndex, open_index
+from bioft.search.index import SearchIndex, open_index
+from bioft.search.searchable import Searchable
 
 NAME = "shard-{}-of-{}"
 _NAMED = re.compile(r"shard-(\d+)-of-(\d+)")

@@ -23,7 +23,7 @@ import numpy as np
 
 from bioft.datasets.hpo import terms as hpo_terms
 from bioft.datasets.pubmed.relations import CHECK_TAGS
-from bioft.search import evaluate, index as search_index, layout
+from bioft.search import evaluate, index as search_index, layout, searchable
 from bioft.search.articles import IndexedArticle, read_articles
 from bioft.search.encoder import SearchEncoder, load_encoder
 
@@ -76,7 +76,7 @@ class Asked:
         self.halves = [[query for query in queries if (groups[query] in tested) == test] for test in (False, True)]
         self.vectors = [encoder.encode_queries(half) for half in self.halves]
 
-    def find(self, half: int, way: str) -> dict[str, list[search_index.Hit]]:
+    def find(self, half: int, way: str) -> dict[str, list[searchable.Hit]]:
         """What one half of the queries finds by a way."""
         asked, vectors = self.halves[half], self.vectors[half]
         given = {"hybrid": (vectors, asked), "words": (None, asked), "meaning": (vectors, None)}
@@ -137,12 +137,12 @@ if __name__ == "__main__":
         collections = [Asked(name, encoder, *each, Path(place)) for name, each in made.items()]
         chosen: dict[tuple[float, float], list[float]] = {}
         for pair in itertools.product(CONSTANTS, WEIGHTS):
-            search_index.CONSTANT, search_index.WEIGHT_OF_MEANING = pair
+            searchable.CONSTANT, searchable.WEIGHT_OF_MEANING = pair
             measured = [each.measure(0, "hybrid")["systems"]["hybrid"] for each in collections]
             chosen[pair] = [its["ndcg_at_10"]["value"] for its in measured]
             print(pair, [round(value, 4) for value in chosen[pair]], flush=True)
         best = max(chosen, key=lambda pair: sum(chosen[pair]))
-        search_index.CONSTANT, search_index.WEIGHT_OF_MEANING = best
+        searchable.CONSTANT, searchable.WEIGHT_OF_MEANING = best
         print("chosen:", best)
         for each in collections:
             print(each.name, f"{len(each.index):,} articles")
