@@ -148,7 +148,10 @@ def rank(
 def serve(
     run: Annotated[
         list[str],
-        argument("Run directories, or user/name (or user/name@revision) on the Hub; NAME=RUN serves one as NAME."),
+        argument(
+            "Run directories, or user/name (or user/name@revision) on the Hub, and folders of `bioft index`; NAME=RUN "
+            "serves one as NAME."
+        ),
     ],
     host: Annotated[str, option("Address to serve at; 0.0.0.0 for all. Other than loopback it needs a token.")] = (
         "127.0.0.1"
@@ -166,7 +169,7 @@ def serve(
     max_bytes: Annotated[int, option("Bytes of a request.", min=1)] = 4_000_000,
     dtype: Dtype = None,
 ) -> None:
-    """Answer questions to finished runs over HTTP, as `bioft predict` does; see docs/serve.md."""
+    """Answer questions to finished runs and search indexes over HTTP, as on the command line; see docs/serve.md."""
     from bioft.serve import check_installed
 
     check_installed()
@@ -179,4 +182,5 @@ def serve(
         typer.echo(f"The token, which is shown only now: {token}")
     elif token is not None and not token.strip():
         raise typer.BadParameter("--token must not be empty.")
-    app.serve(app.open_runs(run), host, port, token, max_rows, max_bytes)
+    searched, runs = app.open_indexes(run)
+    app.serve(app.open_runs(runs), host, port, token, max_rows, max_bytes, searched)

@@ -138,7 +138,13 @@ def index(
 
 @app.command()
 def search(
-    index: Annotated[Path, argument("Folder of `bioft index`, or of several, such as its shards.")],
+    index: Annotated[
+        str,
+        argument(
+            "Folder of `bioft index`, or of several, such as its shards; or the address of one that `bioft serve` "
+            "serves, or several joined by commas."
+        ),
+    ],
     query: Annotated[str, argument("What to look for, in words.")] = "",
     words: Annotated[bool, option("By words alone (BM25).", "--words")] = False,
     meaning: Annotated[bool, option("By meaning alone (the encoder).", "--meaning")] = False,
@@ -177,10 +183,12 @@ def search(
         raise BioftError("--trec and --qrels are for many queries. Give them with --input.")
     if queries is not None and not (trec or qrels or as_json):
         raise BioftError("Say what to do with what many queries find: --trec, --qrels or --json.")
-    from bioft.search import index as search_index, shards
+    from bioft.search import index as search_index, remote
     from bioft.search.near_duplicates import near_duplicates as find_near_duplicates
 
     if near_duplicates:
+        if remote.is_address(index):
+            raise BioftError("--near-duplicates is for the folder of an index, not for one that is served.")
         pairs = find_near_duplicates(search_index.open_index(index), threshold)
         _print_found([each._asdict() for each in pairs], as_json)
         return
@@ -192,7 +200,7 @@ def search(
         reranking = None if rerank is None else (rerank, rerank_first)
         _search_many(index, model, way, queries, k, filters, trec, qrels, as_json, reranking)
         return
-    opened, k = shards.open_searchable(index), k or 10
+    opened, k = remote.open_named(index), k or 10
     in_new_order = None if rerank is None else _reranker(opened, rerank, rerank_first)
     vector = None if words else search_index.load_encoder_of(opened, model).encode_query(query)
     hits = opened.search(vector, max(k, rerank_first) if rerank else k, "" if meaning else query, **filters)
@@ -209,7 +217,7 @@ def _reranker(opened: Any, name: str, first: int) -> Callable[[list[str], list[l
 
 
 def _search_many(
-    index: Path,
+    index: str,
     model: str | None,
     way: str,
     queries: Path,
@@ -221,10 +229,10 @@ def _search_many(
     reranking: tuple[str, int] | None,
 ) -> None:
     """Search for the queries of a file; write, measure or print what is found; reranked by a model, so many."""
-    from bioft.search import evaluate, index as search_index, shards
+    from bioft.search import evaluate, index as search_index, remote
 
     many, judged = evaluate.read_queries(queries), None if qrels is None else evaluate.read_qrels(qrels)
-    opened, texts, k = shards.open_searchable(index), list(many.values()), k or evaluate.FOUND
+    opened, texts, k = remote.open_named(index), list(many.values()), k or evaluate.FOUND
     in_new_order = None if reranking is None else _reranker(opened, *reranking)
     vectors = None if way == "words" else search_index.load_encoder_of(opened, model).encode_queries(texts)
     given = {"hybrid": (vectors, texts), "words": (None, texts), "meaning": (vectors, None)}

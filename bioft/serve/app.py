@@ -23,6 +23,7 @@ from bioft import __version__, task as tasks
 from bioft.compare.outcomes import run_of
 from bioft.errors import BioftError
 from bioft.hub.pull import task_of
+from bioft.serve import indexes
 from bioft.serve.batches import Answer, Batches, TooBusyError
 from bioft.serve.guard import HEALTH, Guard, allowed
 from bioft.storage import runs
@@ -90,10 +91,37 @@ def open_runs(words: Sequence[str]) -> list[Run]:
     return list(opened.values())
 
 
-def build(served: Sequence[Run], thread: Executor, token: str | None, max_rows: int, max_bytes: int) -> FastAPI:
-    """The application: `/runs/{name}/predict`, `/health`, `/openapi.json`, and a page at `/` that tells of them.
+def open_indexes(words: Sequence[str]) -> tuple[list[indexes.Served], list[str]]:
+    """Open the search indexes among these, each a folder, or `NAME=` and one; and return what is left.
 
-    Models are used in `thread` alone, an executor of one thread.
+    BioftError: one can't be opened; two of one name.
+    """
+    opened: dict[str, indexes.Served] = {}
+    left = []
+    for word in words:
+        named = None if Path(word).exists() else NAMED.fullmatch(word)
+        folder = Path(named[2] if named else word)
+        if not indexes.is_index(folder):
+            left.append(word)
+            continue
+        name = re.sub(r"[^\w.-]+", "-", named[1] if named else folder.resolve().name)
+        if name in opened:
+            raise BioftError(f"Two indexes would be served as {name}. Give one another name: other={word}.")
+        opened[name] = indexes.open_index(name, folder)
+    return list(opened.values()), left
+
+
+def build(
+    served: Sequence[Run],
+    thread: Executor,
+    token: str | None,
+    max_rows: int,
+    max_bytes: int,
+    searched: Sequence[indexes.Served] = (),
+) -> FastAPI:
+    """The application: `/runs/{name}/predict`, `/indexes/{name}/search`, `/health`, `/openapi.json` and a page at `/`.
+
+    Models and indexes are used in `thread` alone, an executor of one thread.
     """
     needs = [] if token is None else [Security(HTTPBearer(auto_error=False))]
     app = FastAPI(
@@ -107,6 +135,8 @@ def build(served: Sequence[Run], thread: Executor, token: str | None, max_rows: 
     app.add_middleware(Guard, token=token, most_bytes=max_bytes)
     for run in served:
         _add(app, run, Batches(run.answer, thread, max_rows), max_rows)
+    for index in searched:
+        indexes.add(app, index, thread, max_rows)
 
     @app.get(HEALTH)
     def health(request: Request) -> dict[str, Any]:
@@ -114,11 +144,12 @@ def build(served: Sequence[Run], thread: Executor, token: str | None, max_rows: 
         if not allowed(request.headers, token):
             return {"ready": True}
         packages = {name: version(name) for name in ("torch", "transformers")}
-        return {"ready": True, "runs": [run.about() for run in served], "versions": {"bioft": __version__, **packages}}
+        told = {"runs": [run.about() for run in served], "indexes": [index.about() for index in searched]}
+        return {"ready": True, **told, "versions": {"bioft": __version__, **packages}}
 
     @app.get("/", include_in_schema=False)
     def page() -> HTMLResponse:
-        return HTMLResponse(html(__package__, "serve.html.j2", title="bioft serve", served=served))
+        return HTMLResponse(html(__package__, "serve.html.j2", title="bioft serve", served=served, searched=searched))
 
     @app.api_route("/runs/{name}/predict", methods=["GET", "POST"], include_in_schema=False)
     def not_served(name: str) -> None:
@@ -159,18 +190,28 @@ def _in_words(problem: Mapping[str, Any]) -> str:
     return in_words(problem, place)
 
 
-def serve(served: Sequence[Run], host: str, port: int, token: str | None, max_rows: int, max_bytes: int) -> None:
+def serve(
+    served: Sequence[Run],
+    host: str,
+    port: int,
+    token: str | None,
+    max_rows: int,
+    max_bytes: int,
+    searched: Sequence[indexes.Served] = (),
+) -> None:
     """Serve until Ctrl+C or SIGTERM; what was asked before is still answered.
 
     BioftError: the port is taken, or the host is no address of this machine.
     """
     with _bound(host, port) as listening, ThreadPoolExecutor(1) as thread:
-        app = build(served, thread, token, max_rows, max_bytes)
+        app = build(served, thread, token, max_rows, max_bytes, searched)
         if token is None:  # a page of another site must not reach the server by a name of its own
             app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK])
         shown = f"[{host}]" if ":" in host else host
         told = f"http://{shown}:{listening.getsockname()[1]}"
-        print(f"Serving {', '.join(run.name for run in served)} at {told} (Ctrl+C ends it)", flush=True)
+        print(
+            f"Serving {', '.join(each.name for each in (*served, *searched))} at {told} (Ctrl+C ends it)", flush=True
+        )
         try:
             uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listening])
         except KeyboardInterrupt:
