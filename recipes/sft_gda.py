@@ -53,8 +53,7 @@ def main(
     known = context.build(script_args.context, dataset, script_args.gene_context)
     prompts = PairPrompts(script_args.prompt_style, tokenizer, known)
     prompts.check_length(dataset, training_args.max_length, record)
-    n_shots = script_args.few_shot
-    shots = prompts.with_shots(dataset["train"], n_shots, model.config) if n_shots else None
+    shots = prompts.with_shots(dataset["train"], script_args.few_shot, model.config) if script_args.few_shot else None
     adapter = None if earlier_run else lora.lora_config(model, model_args)
 
     # What can go wrong before the first step has now been tried: only from here on is anything written.
@@ -102,6 +101,7 @@ def main(
     model = models.whole_model(trainer, base, model_args.load_in_4bit, dtype, directory)
     scores = prediction.score_splits(model, prompts, dataset)
     score_seconds = time.perf_counter() - started
+    on_random_negatives = prediction.score_random_negatives(model, prompts, dataset, describe(manifest), scores)
     if not base_scores:
         with model.disable_adapter():
             base_scores = prediction.score_base(model, prompts, shots, dataset)
@@ -117,7 +117,7 @@ def main(
     }
     figures = {name: evaluate.figures(table, dataset, record) for name, table in tables.items()}
     table, base_table, baselines = tables.pop(FINE_TUNED), tables.pop(BASE), tables
-    scoring = evaluate.describe_scoring(prompts, thresholds, chosen_on, n_shots)
+    scoring = evaluate.describe_scoring(prompts, thresholds, chosen_on, script_args.few_shot)
     record["scoring"] = scoring | evaluate.combine(dataset, scored, chosen_on)
 
     progress.stage(7)  # record
@@ -134,6 +134,7 @@ def main(
         "metrics": figures.pop(FINE_TUNED),
         "base_model_metrics": figures.pop(BASE),
         "baselines": figures,
+        **evaluate.on_random_negatives(on_random_negatives, figures),
         **evaluate.comparisons(table, baselines, dataset, record),
         "training": training_run.training_summary(trainer, training, checkpoint)
         | runs.describe_start(script_args.start_from, earlier_run),

@@ -24,7 +24,7 @@ from matplotlib.figure import Figure
 
 from bioft.cards.words import without_local_paths
 from bioft.datasets.recorded import recorded_data
-from bioft.metrics.report import interval_text
+from bioft.metrics.report import interval_text, result_rows, with_random_negatives
 from bioft.storage import runs
 from bioft.storage.environment import git_state
 from bioft.storage.files import file_sha256
@@ -89,8 +89,8 @@ def rows(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The metrics in the order of a result table: baselines, these with the model, base model, fine-tuned model."""
     if "baselines" not in record:  # what `bioft baselines --json` printed
         return list(record.values())
-    added = [record["added"]["metrics"]] if "added" in record else []
-    return [*record["baselines"].values(), *added, record["base_model_metrics"], record["metrics"]]
+    shown, _ = with_random_negatives(record, result_rows(record), {})
+    return list(shown.values())
 
 
 def intervals(record: Mapping[str, Any]) -> Iterator[str]:

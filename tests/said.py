@@ -29,6 +29,7 @@ KNOWN = [
     # What was found.
     r"The fine-tuned model (is significantly|does not differ) .* \(paired test.*n = [\d,]+\)\.",
     r"To all baselines together the model adds .*\.",
+    r"Random negatives: against pairs drawn at random, .*",
     r"Has the base model read the data\? .*\.",
     r"Accuracy on hidden tokens of held-out texts: .*\.",
     r"[\d,]+ of [\d,]+ test texts have a near neighbour in training \(.*\)\..*",

@@ -15,6 +15,7 @@ from bioft import metrics, task as tasks
 from bioft.cards import words
 from bioft.cards.dataset import count_columns
 from bioft.errors import BioftError
+from bioft.metrics import report
 from bioft.task import Task
 
 OPTIONAL_FIELDS = ("audit", "base_model_metrics", "command", "comparison", "files", "notes", "scoring", "timings")
@@ -62,7 +63,9 @@ def model_card(run: dict[str, Any], *, repository: str | None = None) -> str:
             dataset_name=words.dataset_name(run["dataset"]),
             untrained=_untrained(run),
             results=_results(run, task),
-            metric_words={name: words.metric_type_and_words(name)[1] for name in main},
+            metric_words=report.with_random_negatives(
+                run, {}, {name: words.metric_type_and_words(name)[1] for name in main}
+            )[1],
             detail_words={name: words.metric_type_and_words(name)[1] for name in run["metrics"] if name not in main},
             n_test=max((figures["n"] for figures in run["metrics"].values() if figures.get("n")), default=0),
             start=next((part for part in (run["training"], run.get("joint") or {}) if "start_from" in part), None),
@@ -189,9 +192,11 @@ def _untrained(run: dict[str, Any]) -> tuple[str, Any, bool] | None:
 
 
 def _results(run: dict[str, Any], task: Task) -> list[tuple[str, dict[str, Any]]]:
-    rows = [(task.baselines.get(name, name), metrics) for name, metrics in run["baselines"].items()]
-    if "added" in run:
-        rows.append(("all baselines with this model", run["added"]["metrics"]))
-    if run["base_model_metrics"]:
-        rows.append((f"{run['base_model']['id']}, not fine-tuned", run["base_model_metrics"]))
-    return [*rows, ("**this model**", run["metrics"])]
+    rows, _ = report.with_random_negatives(run, report.result_rows(run), {})
+    words = {
+        **task.baselines,
+        report.WITH_MODEL: "all baselines with this model",
+        tasks.BASE: f"{run['base_model']['id']}, not fine-tuned",
+        tasks.FINE_TUNED: "**this model**",
+    }
+    return [(words.get(name, name), metrics) for name, metrics in rows.items() if metrics or name != tasks.BASE]

@@ -17,7 +17,7 @@ from bioft.compare import outcomes as run_outcomes
 from bioft.errors import BioftError, suggestion
 from bioft.metrics.estimation.estimates import Estimate, difference
 from bioft.metrics.estimation.groups import Floats, Groups
-from bioft.metrics.report import WITH_MODEL, difference_text, fitted, interval_text
+from bioft.metrics.report import RANDOM_NEGATIVES, WITH_MODEL, difference_text, fitted, interval_text
 from bioft.storage import runs
 from bioft.storage.files import new_folder
 from bioft.storage.pages import html
@@ -219,7 +219,8 @@ def _rank(group: Sequence[_Run], metric: str, task: str, fingerprint: str) -> Ra
         for name, figure in (
             _recorded(run, metric) | {name: _figure(each, groups) for name, each in its.items()}
         ).items():
-            others.setdefault((name, *(round(value, 9) for value in figure.values())), (run.name, figure))
+            key = name, *(round(value, 9) for value in figure.values())
+            others.setdefault(key, (run.name, figure))[1].update(_on_random_negatives(run, name, metric))
         training = run.record.get("training") or {}
         pair = against_best.get(run.name)
         rows.append(
@@ -227,6 +228,7 @@ def _rank(group: Sequence[_Run], metric: str, task: str, fingerprint: str) -> Ra
                 "kind": RUN,
                 "run": run.name,
                 **_figure(found[run.name], groups),
+                **_on_random_negatives(run, FINE_TUNED, metric),
                 "to_best": -pair["difference"] if pair else None,
                 "p_best": pair["p_corrected"] if pair else None,
                 **_to_baseline(run, metric, found[run.name], its, groups),
@@ -262,6 +264,13 @@ def _recorded(run: _Run, metric: str) -> dict[str, dict[str, Any]]:
     parts = ("value", "low", "high")
     whole = {name: its for name, its in figures.items() if all(its.get(part) is not None for part in parts)}
     return {name: {part: its[part] for part in parts} for name, its in whole.items()}
+
+
+def _on_random_negatives(run: _Run, system: str, metric: str) -> dict[str, Any]:
+    """The figure on record of a system on random negatives, as columns; {} without one."""
+    found = run.record.get(RANDOM_NEGATIVES) or {}
+    figure = found.get("figures", {}).get(system) if found.get("metric") == metric else None
+    return {} if figure is None else {f"{RANDOM_NEGATIVES}_{part}": figure[part] for part in ("value", "low", "high")}
 
 
 def _to_baseline(
@@ -318,6 +327,9 @@ def _cells(ranking: Ranking) -> pd.DataFrame:
             "": rank,
             "run": system_words(row),
             f"{ranking.metric} [95 %]": interval_text(row),
+            "random negatives [95 %]": interval_text(
+                {part: row.get(f"{RANDOM_NEGATIVES}_{part}") for part in ("value", "low", "high")}
+            ),
             "to its best baseline": difference_text(row["above_baseline"], row["p_baseline"]),
             "best baseline": str(row["best_baseline"] or "–").replace("_", " "),
             "to the best run": difference_text(row["to_best"], row["p_best"]),

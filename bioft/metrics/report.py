@@ -21,7 +21,8 @@ SEEN = 0.0005
 """A difference that three decimals show."""
 WITH_MODEL = "all with the model"
 """What tables call all baselines together with the model."""
-"""Of a column with names, which may take several lines; and of a terminal on which everything fits."""
+RANDOM_NEGATIVES, RANDOM_NEGATIVES_WORDS = "random_negatives", "Random negatives"
+"""What a record and tables call the figures on the same positives beside negatives drawn at random."""
 
 
 def describe_difference(baseline: str, result: "PairedDifference", words: str, shared: str = "") -> dict[str, Any]:
@@ -80,10 +81,11 @@ def describe_best(results: Mapping[str, "PairedDifference"], words: str, shared:
 
 def print_results(record: Mapping[str, Any], shown: Mapping[str, str], console: Console) -> None:
     """Print the one table of a run record: baselines, the base model, the fine-tuned model, with intervals."""
-    rows = {base_words(record) if name == tasks.BASE else name: its for name, its in result_rows(record).items()}
+    rows, shown = with_random_negatives(record, result_rows(record), shown)
+    rows = {base_words(record) if name == tasks.BASE else name: its for name, its in rows.items()}
     split = "Test" if runs.is_tested(record) else "Validation"
     console.print(results_table(rows, console, shown, split))
-    for key in ("adaptation", "comparison", "added", "memorisation", "by_neighbour"):
+    for key in ("adaptation", "random_negatives", "comparison", "added", "memorisation", "by_neighbour"):
         if key in record:
             say(record[key]["sentence"], console)
 
@@ -98,6 +100,22 @@ def result_rows(record: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     added = {WITH_MODEL: record["added"]["metrics"]} if "added" in record else {}
     models = {tasks.BASE: record["base_model_metrics"], tasks.FINE_TUNED: record["metrics"]}
     return {**record["baselines"], **added, **models}
+
+
+def with_random_negatives(
+    record: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]], shown: Mapping[str, str]
+) -> tuple[dict[str, Mapping[str, Any]], dict[str, str]]:
+    """Rows of metrics and the words of those shown, with a column of what a run's systems tell of random negatives.
+
+    It stands beside the metric that it is of; both are as they were where the record has none.
+    """
+    if (found := record.get(RANDOM_NEGATIVES)) is None:
+        return dict(rows), dict(shown)
+    figures = {name: {RANDOM_NEGATIVES: figure} for name, figure in found["figures"].items()}
+    words: dict[str, str] = {}
+    for key, its in shown.items():
+        words |= {key: its, **({RANDOM_NEGATIVES: RANDOM_NEGATIVES_WORDS} if key == found["metric"] else {})}
+    return {name: {**(its or {}), **figures.get(name, {})} for name, its in rows.items()}, words
 
 
 def base_words(record: Mapping[str, Any]) -> str:

@@ -39,7 +39,7 @@ AVERAGES = 4
 """The first schema of records whose intervals of macro averages know how few examples their parts have."""
 RESULTS = {
     *("comparison", "added", "by_neighbour", "pair_similarity", "memorisation", "adaptation", "macro_comparison"),
-    *("details", "error_analysis", "relation_error_analysis"),
+    *("random_negatives", "details", "error_analysis", "relation_error_analysis"),
 }
 """What a record holds as a result beside figures, and some tasks do not have."""
 OF_THE_RUN = {"hub", "evaluated_on", "max_train_pairs"}

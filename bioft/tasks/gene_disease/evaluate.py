@@ -29,7 +29,11 @@ SHOWN = {"auroc": "AUROC", "accuracy": "Accuracy", "f1": "F1", "auprc": "AUPRC",
 NEAREST, OTHERS = 10, 5
 """Of the genes on either side by number of associations, from how many the memorisation probe draws how many."""
 PROBE_TOLERANCE = 0.02
-MEASURED = ("memorisation",)
+COUNTING = "popularity_boosted"
+"""The baseline that says what counting associations tells."""
+RANDOM_TOLERANCE = 0.01
+"""How far a figure beside random negatives may be from the recorded one, with other packages or in another type."""
+MEASURED = ("memorisation", "random_negatives")
 """What of a record `check_choices` measures again."""
 WITHOUT_THRESHOLD = ("auroc", "auprc", "ece")
 Scores = Mapping[str, np.ndarray]
@@ -51,7 +55,7 @@ def fit_baselines(
     dataset: DatasetDict, record: Mapping[str, Any], progress: bool = False
 ) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
     """Fit every baseline on the pairs that a run was trained on; yields its name and its scores by split."""
-    train = _trained_on(dataset, record)
+    train = trained_on(dataset, record)
     each: dict[str, dict[str, np.ndarray]] = {}
     for name in track(list(GENE_DISEASE), "Baselines" if progress else None):
         baseline = GENE_DISEASE[name]().fit(train)
@@ -63,7 +67,8 @@ def fit_baselines(
         yield combination.TOGETHER, {split: combination.score(weights, its) for split, its in by_split.items()}
 
 
-def _trained_on(dataset: DatasetDict, record: Mapping[str, Any]) -> Dataset:
+def trained_on(dataset: DatasetDict, record: Mapping[str, Any]) -> Dataset:
+    """The pairs that a run was trained on, of whole splits."""
     limit = record.get("dataset", {}).get("max_train_pairs")
     return dataset["train"] if limit is None else dataset["train"].select(range(min(limit, len(dataset["train"]))))
 
@@ -93,6 +98,36 @@ def combine(dataset: DatasetDict, scored: Mapping[str, Scores], on: str) -> dict
         return {}
     scores = {name: its["validation"] for name, its in scored.items()}
     return {"combination": combination.with_model(labels_of(dataset["validation"]), scores)}
+
+
+def on_random_negatives(
+    made: tuple[DatasetDict, Scores] | None, baselines: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """What all systems tell beside random negatives, as `random_negatives` of the record; {} where none were drawn.
+
+    `made` is as `predict.score_random_negatives` gives it, and `baselines` are their figures on the run's own pairs.
+    Baselines, and the weights of all together, are fitted on random negatives; the model is as it was trained.
+    """
+    if made is None:
+        return {}
+    drawn, scores = made
+    scored = {FINE_TUNED: scores, **dict(fit_baselines(drawn, {}))}
+    test = {name: its["test"] for name, its in scored.items()}
+    if weights := combine(drawn, scored, threshold_chosen_on(drawn)):
+        test[report.WITH_MODEL] = combination.score(weights["combination"], test)
+    found = {name: figures(predictions(drawn["test"], its, None), drawn, {})[COMPARED] for name, its in test.items()}
+    sentence = random_negatives_in_words(found, baselines[COUNTING][COMPARED])
+    return {"random_negatives": {"metric": COMPARED, "figures": found, "sentence": sentence}}
+
+
+def random_negatives_in_words(found: Mapping[str, Any], counting: Mapping[str, Any]) -> str:
+    """What counting tells of random negatives and of the run's own, in two sentences."""
+    return (
+        "Random negatives: against pairs drawn at random, as most published figures are measured, counting "
+        f"associations alone (popularity, boosted) has an AUROC of {report.interval_text(found[COUNTING])} (n = "
+        f"{found[COUNTING]['n']:,}; baselines fitted on such pairs, the model as it is). Against pairs of genes and "
+        f"diseases that have as many, as in all other figures here, it has {report.interval_text(counting)}."
+    )
 
 
 def figures(table: pd.DataFrame, dataset: Any, record: Mapping[str, Any]) -> dict[str, dict[str, float | int | None]]:
@@ -150,7 +185,7 @@ def check_files(directory: Path, dataset: DatasetDict, record: Mapping[str, Any]
     found = context.read(directory, record)
     if found is None:
         return []
-    return context.differing(found, DatasetDict({**dataset, "train": _trained_on(dataset, record)}))
+    return context.differing(found, DatasetDict({**dataset, "train": trained_on(dataset, record)}))
 
 
 def own_data(directory: Path, record: Mapping[str, Any]) -> str:
@@ -172,6 +207,7 @@ def check_choices(model: Any, dataset: DatasetDict, record: Mapping[str, Any], n
     reasons = _check_scoring(prompts, dataset, record)
     with language_model.disable_adapter():
         reasons += _check_memorisation(language_model, prompts.tokenizer, dataset, record)
+    reasons += _check_random_negatives(language_model, prompts, dataset, record)
     stated, rule, recorded = record["scoring"]["threshold_chosen_on"], threshold_chosen_on(dataset), thresholds(record)
     if is_other_rule(stated, rule, record):
         return [f"What chose the thresholds is said to be: {stated}; by the validation split it is: {rule}."], []
@@ -216,7 +252,7 @@ def check_choices(model: Any, dataset: DatasetDict, record: Mapping[str, Any], n
 def _check_scoring(prompts: PairPrompts, dataset: DatasetDict, record: Mapping[str, Any]) -> list[str]:
     """Whether the record describes prompts, answers and what has a threshold as they are."""
     stated = record["scoring"]
-    prompts.describe(DatasetDict({**dataset, "train": _trained_on(dataset, record)}))
+    prompts.describe(DatasetDict({**dataset, "train": trained_on(dataset, record)}))
     known = {name: its for name, its in thresholds(record).items() if name in (FINE_TUNED, BASE)}
     its = stated["baseline_thresholds"]
     # An earlier record has fewer baselines.
@@ -319,7 +355,7 @@ def probe_in_words(figures: Mapping[str, Any]) -> str:
 def _check_memorisation(model: Any, tokenizer: Any, dataset: DatasetDict, record: Mapping[str, Any]) -> list[str]:
     if (stated := record.get("memorisation")) is None:
         return []
-    splits = DatasetDict({**dataset, "train": _trained_on(dataset, record)})
+    splits = DatasetDict({**dataset, "train": trained_on(dataset, record)})
     again = memorisation(model, tokenizer, splits, stated["likelier"]["n"])
     same = stated.keys() == again.keys() and stated["sentence"] == probe_in_words(stated)
     for name in again.keys() - {"sentence"} if same else ():
@@ -327,6 +363,38 @@ def _check_memorisation(model: Any, tokenizer: Any, dataset: DatasetDict, record
         same = same and stated[name].keys() == parts.keys()
         same = same and all(abs(its - stated[name][part]) <= PROBE_TOLERANCE for part, its in parts.items())
     return [] if same else [f"The memorisation probe gives: {again['sentence']}"]
+
+
+def _check_random_negatives(
+    model: Any, prompts: PairPrompts, dataset: DatasetDict, record: Mapping[str, Any]
+) -> list[str]:
+    from bioft.tasks.gene_disease.predict import score_random_negatives
+
+    if (stated := record.get("random_negatives")) is None:
+        return []
+    splits = DatasetDict({**dataset, "train": trained_on(dataset, record)})
+    if (made := score_random_negatives(model, prompts, splits, record["dataset"])) is None:
+        return ["The record has figures beside random negatives, where its own are such or none can be drawn."]
+    again = on_random_negatives(made, record["baselines"])["random_negatives"]
+    if not _differ(stated, again, record["baselines"]):
+        return []
+    areas = ", ".join(f"{name} {report.interval_text(its)}" for name, its in again["figures"].items())
+    return [f"Beside random negatives it is not as the record says. AUROC is: {areas}."]
+
+
+def _differ(stated: Mapping[str, Any], again: Mapping[str, Any], baselines: Mapping[str, Any]) -> bool:
+    """Whether what a record states of random negatives is not what was made again; `baselines` are on record."""
+    ours, theirs = again["figures"], stated["figures"]
+    if (stated.keys(), theirs.keys(), stated["metric"]) != (again.keys(), ours.keys(), again["metric"]):
+        return True
+    if stated["sentence"] != random_negatives_in_words(theirs, baselines[COUNTING][COMPARED]):
+        return True
+    return any(
+        theirs[name].keys() != its.keys()
+        or theirs[name]["n"] != its["n"]
+        or any(not abs(theirs[name][part] - value) <= RANDOM_TOLERANCE for part, value in its.items())
+        for name, its in ours.items()
+    )
 
 
 def labels_of(rows: Dataset) -> np.ndarray:

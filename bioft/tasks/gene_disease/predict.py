@@ -10,6 +10,7 @@ import torch
 from accelerate import PartialState
 from accelerate.utils import gather_object
 
+from bioft.datasets.gene_disease import random_negatives
 from bioft.datasets.hpo import context
 from bioft.errors import BioftError
 from bioft.hub import pull
@@ -23,7 +24,7 @@ from bioft.tasks.gene_disease.prompts import PairPrompts
 from bioft.tasks.gene_disease.table import predictions, thresholds
 
 if TYPE_CHECKING:
-    from datasets import Dataset
+    from datasets import Dataset, DatasetDict
 
 
 def score_pairs(
@@ -56,6 +57,31 @@ def score_pairs(
 def score_splits(model: Any, prompts: PairPrompts, dataset: "Mapping[str, Dataset]") -> dict[str, np.ndarray]:
     """The scores of validation (for the threshold) and test, by split."""
     return {split: score_pairs(model, prompts, dataset[split], progress=split) for split in ("validation", "test")}
+
+
+def score_random_negatives(
+    model: Any,
+    prompts: PairPrompts,
+    dataset: "DatasetDict",
+    about: Mapping[str, Any],
+    scores: Mapping[str, np.ndarray] | None = None,
+) -> "tuple[DatasetDict, dict[str, np.ndarray]] | None":
+    """The pairs of `random_negatives.draw`, if there are any, and the scores of validation and test, by split.
+
+    `scores` are those of the dataset, by split: its positives are not asked about again.
+    """
+    if (drawn := random_negatives.draw(dataset, about)) is None:
+        return None
+    found = {}
+    for split in ("validation", "test"):
+        rows = np.asarray(drawn[split][random_negatives.ROW][:])
+        known = rows >= 0 if scores is not None else np.zeros(len(rows), bool)
+        found[split] = np.empty(len(rows))
+        if scores is not None:
+            found[split][known] = scores[split][rows[known]]
+        asked = drawn[split].select(np.flatnonzero(~known))
+        found[split][~known] = score_pairs(model, prompts, asked, progress=f"{split}, random negatives")
+    return drawn, found
 
 
 def score_base(

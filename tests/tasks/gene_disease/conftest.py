@@ -22,7 +22,7 @@ def combined_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "model_name_or_path": write_model(folder / "model"),
         "dataset": "ctd",
         "dataset_path": write_ctd(folder / "CTD_curated_genes_diseases.csv"),
-        "negatives": "uniform",
+        "negatives": "degree_matched",
         "max_train_pairs": 96,
         "validation_size": 0.1,
         "test_size": 0.2,
