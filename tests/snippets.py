@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,33 @@ from bioft.tasks.retrieval import encoder
 from bioft.tasks.text_labels import predict as text_labels
 
 WITHOUT_BIOFT = """
-import json, sys
+import importlib, json, os, sys, traceback
 sys.modules["bioft"] = None
-try:
-    import bioft
-except ImportError:
-    exec(compile(open(sys.argv[1]).read(), "snippet", "exec"))
-    print("ANSWER" + json.dumps(eval(sys.argv[2])))
+import huggingface_hub.constants, huggingface_hub.hf_api, peft, sentence_transformers, transformers.pipelines
+for line in sys.stdin:
+    folder, expression, environment = json.loads(line)
+    if (child := os.fork()) == 0:
+        try:
+            os.chdir(folder)
+            for stream in (1, 2):
+                os.dup2(os.open("said.txt", os.O_CREAT | os.O_WRONLY | os.O_APPEND), stream)
+            os.environ.clear()
+            os.environ.update(environment)
+            importlib.reload(huggingface_hub.constants)
+            huggingface_hub.hf_api.api.endpoint = huggingface_hub.constants.ENDPOINT
+            try:
+                import bioft
+            except ImportError:
+                exec(compile(open("snippet.py").read(), "snippet", "exec"))
+                print("ANSWER" + json.dumps(eval(expression)), flush=True)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    print("done", flush=True)
 """
+"""A process that never had bioft, and has imported what snippets do: each is asked in a fork of it."""
 TEXTS = (
     "Naloxone reverses the antihypertensive effect of clonidine.",
     "Two patients had seizures after lidocaine; carbamazepine-induced hyponatraemia was treated in 3 of 12.",
@@ -44,10 +64,21 @@ def of(card: str) -> str:
 def answer(card: str, expression: str, folder: Path, environment: Mapping[str, str]) -> Any:
     """The value of an expression after the card's snippet has run in a process without bioft."""
     (folder / "snippet.py").write_text(of(card))
-    words = [sys.executable, "-c", WITHOUT_BIOFT, "snippet.py", expression]
-    done = subprocess.run(words, cwd=folder, env=dict(environment), capture_output=True, text=True, check=False)
-    assert "ANSWER" in done.stdout, done.stdout + done.stderr
-    return json.loads(done.stdout.partition("ANSWER")[2])
+    process = without_bioft()
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.write(json.dumps([str(folder), expression, dict(environment)]) + "\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == "done\n"
+    said = (folder / "said.txt").read_text()
+    assert "ANSWER" in said, said
+    return json.loads(said.partition("ANSWER")[2].partition("\n")[0])
+
+
+@cache
+def without_bioft() -> subprocess.Popen[str]:
+    """The process of `WITHOUT_BIOFT`, which ends with this one."""
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    return subprocess.Popen([sys.executable, "-c", WITHOUT_BIOFT], **pipes)
 
 
 def gene_disease_score(run: Path) -> Any:

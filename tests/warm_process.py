@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import datasets.config
+import evaluate.config
 import huggingface_hub.constants
 import huggingface_hub.hf_api
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:  # not in the process itself
 
 PRELOADED = [
     "accelerate",
+    "bioft.cli.main",
     "bioft.compare.analyze",
     "bioft.datasets.load",
     "bioft.training.steps",
@@ -44,10 +46,11 @@ PRELOADED = [
     "sklearn.ensemble",
     "sklearn.linear_model",
     "torch._inductor.compile_fx",
+    "trackio",
     "transformers.trainer",
-    "trl",
+    "trl.trainer.sft_trainer",
 ]
-READ_AT_IMPORT = (huggingface_hub.constants, datasets.config)
+READ_AT_IMPORT = (huggingface_hub.constants, datasets.config, evaluate.config)
 """Modules that hold what the environment said when they were imported."""
 
 
@@ -71,7 +74,7 @@ class Started:
 
 
 def run(folder: Path, words: Sequence[str], environment: Mapping[str, str] | None = None) -> tuple[int, str]:
-    """Run `python SCRIPT …`, `python -m MODULE …` or a console script in `folder`: exit code and what it printed."""
+    """Run `python SCRIPT …`, `-m MODULE` or `-c CODE`, or a console script in `folder`: exit code and what it said."""
     started = start(folder, words, environment)
     text = "".join(started.lines())
     return started.wait(), text
@@ -131,13 +134,15 @@ def _run(folder: str, words: list[str], environment: dict[str, str], output: Con
     sys.path[:0] = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
     if Path(words[0]).name.startswith("python"):
         words = words[1:]
-        if words[0] != "-m":
+        if words[0] not in ("-c", "-m"):
             sys.path.insert(0, str(Path(words[0]).resolve().parent))
-    sys.argv = words[1:] if words[0] == "-m" else words
+    sys.argv = {"-m": words[1:], "-c": ["-c", *words[2:]]}.get(words[0], words)
     try:
         with without_drawing() if undrawn else nullcontext():
             if words[0] == "-m":
                 runpy.run_module(words[1], run_name="__main__")
+            elif words[0] == "-c":
+                exec(words[1], {"__name__": "__main__"})
             else:
                 runpy.run_path(words[0], run_name="__main__")
     finally:

@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from importlib import resources
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
@@ -166,6 +166,14 @@ class _Missing(StrictUndefined):
 
 def render(template: str, package: str = "bioft.cards", **values: Any) -> str:
     """Fill a template in Markdown, in the folder `templates` of a package if it has it there, else of the cards."""
+    parts = _templates(package).get_template(template).render(**values).split("```")
+    parts[::2] = [re.sub(r"\n{3,}", "\n\n", part) for part in parts[::2]]  # not those of code
+    return "```".join(parts)
+
+
+@cache
+def _templates(package: str) -> Environment:
+    """The templates that a package may fill, each compiled once: that takes longer than to fill it."""
     loaders = [PackageLoader("bioft.cards")]
     with suppress(ValueError):  # a task need not have templates
         loaders.insert(0, PackageLoader(package))
@@ -181,9 +189,7 @@ def render(template: str, package: str = "bioft.cards", **values: Any) -> str:
     environment.filters.update(
         figure=_figure, cell=_cell, duration=_duration, source_link=_source_link, literal=literal
     )
-    parts = environment.get_template(template).render(**values).split("```")
-    parts[::2] = [re.sub(r"\n{3,}", "\n\n", part) for part in parts[::2]]  # not those of code
-    return "```".join(parts)
+    return environment
 
 
 def texts_cut(max_length: int, counts: Mapping[str, Mapping[str, int]]) -> str | None:

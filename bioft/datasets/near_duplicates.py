@@ -16,6 +16,7 @@ from datasets import Dataset
 from numpy.typing import NDArray
 
 from bioft.datasets.splits import in_batches
+from bioft.storage.datasets import remembered
 from bioft.storage.text_lines import normalise
 
 LEAST_WORDS = 8
@@ -43,6 +44,7 @@ _NUMBER = re.compile(r"\b\d+")
 """Not those at the end of a name: BRCA1 is not BRCA2."""
 
 
+@remembered
 def near_duplicates(dataset: Mapping[str, Any], key: str = "id") -> dict[str, Any]:
     """Which texts of each other split are nearly one of the training split; the part of an audit that JSON can hold.
 

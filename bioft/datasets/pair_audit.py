@@ -10,12 +10,14 @@ from datasets import Dataset
 from bioft.datasets.near_duplicates import at_most, near_duplicates_in
 from bioft.datasets.surface import looks, predicted
 from bioft.errors import BioftError
+from bioft.storage.datasets import remembered
 
 ROLES = (("anchor", "positive"), ("sentence1", "sentence2"))
 MOST = 5_000
 """Pairs of a split whose surface is looked at."""
 
 
+@remembered
 def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
     """`near_duplicates` of the texts of pairs, and `pair_surface`: the part of an audit that JSON can hold.
 

@@ -16,6 +16,7 @@ from datasets import Dataset
 from numpy.typing import NDArray
 
 from bioft.datasets.near_duplicates import at_most
+from bioft.storage.datasets import remembered
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -38,6 +39,7 @@ _KINDS = ("capitals", "small letters", "digits", "spaces", "punctuation", "other
 _NUMBER = re.compile(r"\d{1,15}")
 
 
+@remembered
 def surface(train: Dataset, test: Dataset, label: str, inputs: Sequence[str]) -> dict[str, Any]:
     """How well the labels of a dataset are predicted from its surface; the part of an audit that JSON can hold.
 
@@ -49,9 +51,12 @@ def surface(train: Dataset, test: Dataset, label: str, inputs: Sequence[str]) ->
     found = telling_columns(train, label, inputs)
     telling = {each["column"] for each in found}
     others = [str(name) for name in train if name not in {label, *inputs} | telling]
+    read, read_test = (features(rows, inputs) for rows in (train, test))
+    rest, rest_test = (features(rows, (), others, order=True) for rows in (train, test))
+    every, every_test = (pd.concat(its, axis=1) for its in ((read, rest), (read_test, rest_test)))
     return {
-        "inputs": surface_baseline(train, test, label, inputs),
-        "every_column": surface_baseline(train, test, label, inputs, others, order=True),
+        "inputs": {"columns": [*inputs]} | predicted(read, train[label], read_test, test[label]),
+        "every_column": {"columns": [*inputs, *others]} | predicted(every, train[label], every_test, test[label]),
         "telling_columns": found,
     }
 

@@ -3,9 +3,12 @@
 import hashlib
 import json
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
+from copy import deepcopy
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
 
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from datasets import Dataset, DatasetDict
@@ -16,13 +19,57 @@ from bioft.storage.parquet import check_parquet
 from bioft.storage.runs import CARD, MANIFEST
 
 SCHEMA_VERSION = 1
+REMEMBERED = 64
+"""Answers of `remembered` functions that are kept; each is small beside the rows that it is about."""
+P, R = ParamSpec("P"), TypeVar("R")
+_PRINTS: WeakKeyDictionary[Dataset, str] = WeakKeyDictionary()
+_ANSWERS: dict[str, Any] = {}
 
 
 def fingerprint(dataset: Dataset) -> str:
     """SHA-256 of a split's content: its column names, then its rows in order, each as a line of JSON.
 
-    It depends on nothing else: not on the Parquet writer, its version or the platform.
+    It depends on nothing else: not on the Parquet writer, its version or the platform. Rows don't change in place, so
+    it is taken of each `Dataset` once.
     """
+    if (known := _PRINTS.get(dataset)) is None:
+        known = _PRINTS[dataset] = _fingerprint(dataset)
+    return known
+
+
+def remembered(function: Callable[P, R]) -> Callable[P, R]:
+    """Give a copy of what a function of splits gave before, in this process, of the same rows and other arguments.
+
+    A dataset is audited when it is built or loaded, when a run on it is evaluated, and when that is verified; its
+    baselines are fitted as often. Rows are the same by their `fingerprint`, wherever they come from.
+    """
+
+    @wraps(function)
+    def answer(*args: P.args, **kwargs: P.kwargs) -> R:
+        key = repr((function.__module__, function.__qualname__, _told([args, kwargs])))
+        if key not in _ANSWERS:
+            _ANSWERS[key] = function(*args, **kwargs)
+            if len(_ANSWERS) > REMEMBERED:
+                del _ANSWERS[next(iter(_ANSWERS))]
+        return deepcopy(_ANSWERS[key])
+
+    return answer
+
+
+def _told(argument: Any) -> Any:
+    """What an argument is, with datasets by their fingerprints; TypeError for what has none and is no plain value."""
+    if isinstance(argument, Dataset):
+        return fingerprint(argument)
+    if isinstance(argument, Mapping):
+        return [(key, _told(value)) for key, value in argument.items()]
+    if isinstance(argument, list | tuple):
+        return [_told(each) for each in argument]
+    if argument is None or isinstance(argument, str | int | float):
+        return argument
+    raise TypeError(f"{type(argument).__name__} has no fingerprint: what a function gives of it can't be remembered")
+
+
+def _fingerprint(dataset: Dataset) -> str:
     digest = hashlib.sha256()
     encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
     columns = dataset.column_names

@@ -58,6 +58,7 @@ def test_a_signature_says_types_bounds_choices_and_defaults() -> None:
     assert "--from" in invoke("download", "pubmed", "--help").output
 
 
+@pytest.mark.usefixtures("part_of_hpo")
 def test_old_names_of_options_work_and_say_the_new_ones(tmp_path: Path) -> None:
     old = invoke("build", "hpo-synonyms", "--out", tmp_path / "old", "--seed", "4")
     assert old.exit_code == 0, old.output

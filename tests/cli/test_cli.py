@@ -590,6 +590,8 @@ def test_doctor_json_in_a_process_of_its_own() -> None:
     report = json.loads(found.stdout)
     assert {check["section"] for check in report["checks"]} == {"hardware", "packages", "Hub", "weights here"}
     assert all(check["status"] in ("ok", "note") for check in report["checks"])
+    (four_bit,) = (check["found"] for check in report["checks"] if check["name"] == "bitsandbytes (4-bit)")
+    assert "works on" in four_bit
 
 
 def test_doctor_table_and_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,6 +41,7 @@ def test_every_command_stands_in_a_panel_of_the_help() -> None:
     assert set(get_command(app).commands) <= {name for names in PANELS.values() for name in names}
 
 
+@pytest.mark.usefixtures("part_of_hpo")
 def test_options_are_taken_in_both_spellings_and_shown_in_one(tmp_path: Path) -> None:
     shown = [option for text in helps() for option in re.findall(r"^│ +(--\S+)", text, re.MULTILINE)]
     assert "--dry-run" in shown and not [option for option in shown if "_" in option]

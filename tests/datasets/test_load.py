@@ -51,6 +51,7 @@ def test_options_are_those_of_the_builders() -> None:
     assert "revision" not in load.builder_options([sources["stop_reasons"]])
 
 
+@pytest.mark.usefixtures("part_of_hpo")
 @pytest.mark.parametrize(
     ("build", "get", "key", "text"),
     [

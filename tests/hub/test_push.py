@@ -409,6 +409,7 @@ def test_a_dataset_without_a_card_gets_one(
     assert hub.push_dataset(bare, "user/pairs", accept_terms=True, **access).changed is False
 
 
+@pytest.mark.usefixtures("part_of_hpo")
 def test_only_sources_that_say_so_are_free_to_pass_on(pairs: Path) -> None:
     manifest = storage.load_manifest(pairs)
     assert [source["redistribution"] for source in manifest["sources"]] == ["ask"]

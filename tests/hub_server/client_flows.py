@@ -35,7 +35,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-LARGE = 200_000_000  # bytes
+LARGE = 80_000_000  # bytes: more than one of Xet's blocks
 FLOWS: list[Callable] = []
 
 

@@ -18,6 +18,7 @@ from tests.hub_server.server import HubServer
 def test_every_flow_of_every_client(hub: HubServer, tmp_path: Path, subtests: pytest.Subtests, xet: bool) -> None:
     """One client process runs all flows (its imports take longer than they do); each flow is a subtest."""
     hub.application.page_size = 3
+    hub.application.multipart_threshold = client_flows.LARGE // 4
     tokens = [f"{role}={token}" for role, token in hub.tokens.items()]
     command = [sys.executable, "-m", "tests.hub_server.client_flows", str(tmp_path / "files"), *tokens]
     environment = hub.environment(xet=xet, OMP_NUM_THREADS="1")

@@ -291,7 +291,7 @@ print(json.dumps(results))
 def test_both_ways_of_loading_offline(metric, tmp_path):
     code = BOTH_WAYS.replace("PATH", repr(str(REPOSITORY / "bioft" / "metrics" / "entity_f1.py")))
     code = code.replace("PREDICTIONS", repr(PREDICTIONS)).replace("REFERENCES", repr(REFERENCES))
-    by_name, by_path = json.loads(run_offline(code, tmp_path))
+    by_name, by_path = json.loads(run_offline(code, tmp_path, fresh=False))
     assert by_name == by_path == metric.compute(predictions=PREDICTIONS, references=REFERENCES)
 
 

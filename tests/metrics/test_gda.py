@@ -13,6 +13,7 @@ import pytest
 import bioft.metrics
 from bioft.errors import BioftError
 from bioft.metrics import intervals
+from tests import warm_process
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -28,8 +29,11 @@ def data(n=500):
     return scores, (rng.random(n) < scores).astype(int)
 
 
-def run_offline(code, tmp_path):
-    """Run code in a fresh interpreter that can't reach anything: an empty cache, offline, dead proxies."""
+def run_offline(code, tmp_path, *, fresh=True):
+    """Run code in an interpreter that can't reach anything: an empty cache, offline, dead proxies.
+
+    One that is not fresh has imported the large libraries already.
+    """
     environment = {
         **os.environ,
         "PYTHONPATH": str(REPOSITORY),
@@ -38,6 +42,10 @@ def run_offline(code, tmp_path):
         "https_proxy": "http://127.0.0.1:9",
         "http_proxy": "http://127.0.0.1:9",
     }
+    if not fresh:
+        exit_code, shown = warm_process.run(tmp_path, [sys.executable, "-c", code], environment)
+        assert exit_code == 0, shown
+        return shown.strip().splitlines()[-1]
     result = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,

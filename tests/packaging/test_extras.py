@@ -10,6 +10,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,6 +61,7 @@ for name in names:
     arguments.parse(name, arguments.groups_of(load_recipe(name).main), [])
 print(json.dumps(names))
 """
+"""What is missing is asked for before recipes import all else."""
 
 
 def packages(requirements: list[str]) -> Iterator[str]:
@@ -73,29 +75,32 @@ def packages(requirements: list[str]) -> Iterator[str]:
 OPTIONAL = [name for needed in EXTRAS.values() for name in packages(needed)]
 
 
-def without_optional(program: str, *words: str) -> str:
-    """What a program prints in a process without what is optional."""
-    command = [sys.executable, "-c", WITHOUT + program, " ".join(OPTIONAL), *words]
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
+    """What both programs print in a process without what is optional."""
+    file = tmp_path_factory.mktemp("told") / "file.xml"
+    file.write_text('<?xml version="1.0"?>\n<PubmedArticleSet><PubmedArticle></PubmedArticle></PubmedArticleSet>')
+    command = [sys.executable, "-c", WITHOUT + MESSAGES + RECIPES, " ".join(OPTIONAL), str(file)]
     found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert found.returncode == 0, found.stderr[-2000:]
-    return found.stdout.splitlines()[-1]
+    assert [path.name for path in file.parent.iterdir()] == ["file.xml"]
+    messages, recipes = (json.loads(line) for line in found.stdout.splitlines() if line.startswith(("{", "[")))
+    return messages, recipes
 
 
-def test_what_is_missing_is_one_sentence_with_its_extra(tmp_path: Path) -> None:
-    file = tmp_path / "file.xml"
-    file.write_text('<?xml version="1.0"?>\n<PubmedArticleSet><PubmedArticle></PubmedArticle></PubmedArticleSet>')
-    told = json.loads(without_optional(MESSAGES, str(file)))
-    assert set(told) | {"trackers"} == set(EXTRAS)  # of trackers: tests/training/test_trackers.py
-    for extra, sentences in told.items():
+def test_what_is_missing_is_one_sentence_with_its_extra(told: tuple[Any, Any]) -> None:
+    messages, _ = told
+    assert set(messages) | {"trackers"} == set(EXTRAS)  # of trackers: tests/training/test_trackers.py
+    for extra, sentences in messages.items():
         for sentence in sentences:
             assert sentence is not None and f"pip install 'bioft[{extra}]'" in sentence, (extra, sentence)
             assert sentence.count("\n") == 0
-    assert [path.name for path in tmp_path.iterdir()] == ["file.xml"]
 
 
 @pytest.mark.slow
-def test_every_recipe_starts_without_them() -> None:
-    assert "token_classification" in json.loads(without_optional(RECIPES))
+def test_every_recipe_starts_without_them(told: tuple[Any, Any]) -> None:
+    _, recipes = told
+    assert "token_classification" in recipes
 
 
 def test_the_extras_are_all_in_all_and_none_is_in_the_plain_install() -> None:

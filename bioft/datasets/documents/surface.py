@@ -16,6 +16,7 @@ from bioft.datasets.documents.concept_pairs import Concept, argument_types, cand
 from bioft.datasets.near_duplicates import at_most
 from bioft.datasets.surface import looks, predicted
 from bioft.errors import BioftError
+from bioft.storage.datasets import remembered
 
 MOST_CHARACTERS = 500_000
 """Of the documents of a split that are looked at, at even distances: as many as 400 abstracts have."""
@@ -33,6 +34,7 @@ _PAIR = [
 ]
 
 
+@remembered
 def surface(train: Dataset, test: Dataset) -> dict[str, Any]:
     """How well mentions and relations are predicted from the surface; the part of an audit that JSON can hold.
 

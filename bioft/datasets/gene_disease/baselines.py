@@ -22,6 +22,7 @@ from sklearn.utils.extmath import randomized_svd
 
 from bioft.datasets import surface
 from bioft.errors import BioftError
+from bioft.storage.datasets import remembered
 
 Floats = NDArray[np.float64]
 
@@ -129,21 +130,24 @@ class TfIdf(Baseline):
     """
 
     def _fit(self, train: pd.DataFrame) -> None:
-        self.vectorizers = {"gene": _names_vectorizer(), "disease": _names_vectorizer()}
+        self.vectorizers, parts = {"gene": _names_vectorizer(), "disease": _names_vectorizer()}, []
         for column, vectorizer in self.vectorizers.items():
             try:
-                vectorizer.fit(train[column].unique())
+                codes, names = pd.factorize(train[column])  # each name is taken apart once
+                parts.append(sparse.csr_array(vectorizer.fit_transform(names))[codes])
             except ValueError as error:  # scikit-learn's "empty vocabulary"
                 raise BioftError(
                     f"No {column} name in the training split has a letter or digit in it: is column {column!r} filled?"
                 ) from error
         # liblinear takes seconds where the default solver takes a minute, on 100,000 sparse features.
-        self.classifier = LogisticRegression(solver="liblinear").fit(self._features(train), train["label"])
+        self.classifier = LogisticRegression(solver="liblinear").fit(
+            sparse.hstack(parts, format="csr"), train["label"]
+        )
 
     def _features(self, frame: pd.DataFrame) -> sparse.csr_array:
         parts = []
         for column, vectorizer in self.vectorizers.items():
-            codes, names = pd.factorize(frame[column])  # each name is taken apart once
+            codes, names = pd.factorize(frame[column])
             parts.append(sparse.csr_array(vectorizer.transform(names))[codes])
         return sparse.hstack(parts, format="csr")
 
@@ -321,6 +325,13 @@ GENE_DISEASE: dict[str, Callable[[], Baseline]] = {
     "likeness": Likeness,
 }
 """The baselines of gene–disease association by name, each a function that makes an unfitted one."""
+
+
+@remembered
+def scores(name: str, train: Dataset, *splits: Dataset) -> list[Floats]:
+    """What the baseline of this name, fitted on a training split, scores the rows of other splits; shape (n,) each."""
+    fitted = GENE_DISEASE[name]().fit(train)
+    return [fitted.predict(rows) for rows in splits]
 
 
 class _Embedding:

@@ -10,7 +10,7 @@ from datasets import Dataset, DatasetDict
 
 from bioft import metrics
 from bioft.datasets.gene_disease import audit as audits
-from bioft.datasets.gene_disease.baselines import GENE_DISEASE
+from bioft.datasets.gene_disease.baselines import GENE_DISEASE, scores as baseline_scores
 from bioft.datasets.hpo import context
 from bioft.metrics import combination, intervals, report, thresholds as choosing
 from bioft.metrics.estimation import estimates
@@ -58,8 +58,9 @@ def fit_baselines(
     train = trained_on(dataset, record)
     each: dict[str, dict[str, np.ndarray]] = {}
     for name in track(list(GENE_DISEASE), "Baselines" if progress else None):
-        baseline = GENE_DISEASE[name]().fit(train)
-        each[name] = {split: baseline.predict(dataset[split]) for split in ("validation", "test")}
+        splits = ("validation", "test")
+        its = baseline_scores(name, train, *(dataset[split] for split in splits))
+        each[name] = dict(zip(splits, its, strict=True))
         yield name, each[name]
     if threshold_chosen_on(dataset) == choosing.VALIDATION:
         by_split = {split: {name: its[split] for name, its in each.items()} for split in ("validation", "test")}
