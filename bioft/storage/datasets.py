@@ -19,7 +19,7 @@ from bioft.storage.parquet import check_parquet
 from bioft.storage.runs import CARD, MANIFEST
 
 SCHEMA_VERSION = 1
-REMEMBERED = 64
+REMEMBERED = 128
 """Answers of `remembered` functions that are kept; each is small beside the rows that it is about."""
 P, R = ParamSpec("P"), TypeVar("R")
 _PRINTS: WeakKeyDictionary[Dataset, str] = WeakKeyDictionary()
@@ -47,11 +47,11 @@ def remembered(function: Callable[P, R]) -> Callable[P, R]:
     @wraps(function)
     def answer(*args: P.args, **kwargs: P.kwargs) -> R:
         key = repr((function.__module__, function.__qualname__, _told([args, kwargs])))
-        if key not in _ANSWERS:
-            _ANSWERS[key] = function(*args, **kwargs)
-            if len(_ANSWERS) > REMEMBERED:
-                del _ANSWERS[next(iter(_ANSWERS))]
-        return deepcopy(_ANSWERS[key])
+        # Those asked for last come last, and are kept longest.
+        _ANSWERS[key] = found = _ANSWERS.pop(key) if key in _ANSWERS else function(*args, **kwargs)
+        if len(_ANSWERS) > REMEMBERED:
+            del _ANSWERS[next(iter(_ANSWERS))]
+        return deepcopy(found)
 
     return answer
 

@@ -27,6 +27,40 @@ def example(n: int = 30) -> tuple[DatasetDict, dict[str, Any]]:
     return dataset, {"schema_version": 1, "note": "größer", "fingerprints": fingerprints}
 
 
+def test_what_was_found_of_the_same_rows_is_remembered_and_cannot_be_changed() -> None:
+    asked: list[int] = []
+
+    @storage.remembered
+    def count(splits: Any, *others: Dataset, least: int = 0) -> dict[str, list[int]]:
+        asked.append(least)
+        return {"rows": [len(rows) for rows in splits.values()]}
+
+    first = count(example()[0], example(5)[0]["test"])
+    assert first == {"rows": [30, 30, 30]}
+    first["rows"].append(1)
+    assert count(example()[0], example(5)[0]["test"]) == {"rows": [30, 30, 30]}
+    assert asked == [0], "other objects with the same rows"
+    renamed = {f"its {name}": rows for name, rows in example()[0].items()}
+    edited = example()[0] | {"test": example()[0]["test"].select([1, 0, *range(2, 30)])}
+    for other in (renamed, edited):
+        count(other, example(5)[0]["test"])
+    count(example()[0], example(6)[0]["test"])
+    count(example()[0], example(5)[0]["test"], least=3)
+    assert asked == [0, 0, 0, 0, 3]
+    with pytest.raises(TypeError, match="object has no fingerprint"):
+        count({"train": object()})
+
+
+def test_what_was_asked_for_longest_ago_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "_ANSWERS", {})
+    monkeypatch.setattr(storage, "REMEMBERED", 2)
+    asked: list[int] = []
+    remembered = storage.remembered(asked.append)
+    for number in (1, 2, 1, 3, 1, 2):
+        remembered(number)
+    assert asked == [1, 2, 3, 2]
+
+
 def test_round_trip(tmp_path: Path) -> None:
     dataset, manifest = example()
     directory = storage.save(dataset, manifest, tmp_path / "a" / "b", card="# Card\n")
