@@ -78,17 +78,18 @@ def check_card(directory: Path, record: dict[str, Any], found: Verification) -> 
         found.reasons.append(f"The card ({runs.CARD}) can't be read: {error}.")
         return
     origin = pull.origin(directory)
-    expected = cards.model_card(record, repository=origin["id"] if origin else None)
+    expected = ModelCard(cards.model_card(record, repository=origin["id"] if origin else None))
     try:
         _check_simple(text)
-        metadata = ModelCard(text, ignore_metadata_errors=False).data
+        stated = ModelCard(text, ignore_metadata_errors=False)
     except (ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
         found.reasons.append(f"The metadata of the card can't be read: {' '.join(str(error).split())}")
         return
     block = REGEX_YAML_BLOCK.search(text)
     _check_index((yaml.safe_load(block[2]) or {}).get("model-index") or [] if block else [], found)
-    _check_metadata(metadata, ModelCard(expected).data, found)
-    _check_text(_body(text), _body(expected), found, strictly=int(record["schema_version"]) >= 3)
+    _check_metadata(stated.data, expected.data, found)
+    strictly = int(record["schema_version"]) >= 3
+    _check_text(stated.text.strip(), expected.text.strip(), found, strictly=strictly)
 
 
 def _check_eval_results(directory: Path, record: dict[str, Any], found: Verification) -> None:
@@ -261,10 +262,6 @@ def _texts(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
     items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
     for key, its in items:
         yield from _texts(its, f"{path}.{key}".lstrip("."))
-
-
-def _body(card: str) -> str:
-    return ModelCard(card, ignore_metadata_errors=True).text.strip()
 
 
 def _quoted(lines: Sequence[str]) -> str:

@@ -399,7 +399,8 @@ def main() -> None:
             function(Setting(folder, tokens))
         except Exception:
             failure = traceback.format_exc()
-        print(json.dumps({"flow": function.__name__, "failure": failure}), flush=True)
+        # On a line of its own, whatever a progress bar has begun.
+        print("\n" + json.dumps({"flow": function.__name__, "failure": failure}), flush=True)
 
 
 if __name__ == "__main__":

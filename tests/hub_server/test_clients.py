@@ -3,12 +3,12 @@
 import hashlib
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests import warm_process
 from tests.conftest import REPOSITORY
 from tests.hub_server import client_flows
 from tests.hub_server.server import HubServer
@@ -16,18 +16,18 @@ from tests.hub_server.server import HubServer
 
 @pytest.mark.parametrize("xet", [False, True], ids=["lfs", "xet"])
 def test_every_flow_of_every_client(hub: HubServer, tmp_path: Path, subtests: pytest.Subtests, xet: bool) -> None:
-    """One client process runs all flows (its imports take longer than they do); each flow is a subtest."""
+    """One client process runs all flows; each flow is a subtest."""
     hub.application.page_size = 3
     hub.application.multipart_threshold = client_flows.LARGE // 4
     tokens = [f"{role}={token}" for role, token in hub.tokens.items()]
     command = [sys.executable, "-m", "tests.hub_server.client_flows", str(tmp_path / "files"), *tokens]
     environment = hub.environment(xet=xet, OMP_NUM_THREADS="1")
-    process = subprocess.run(command, env=environment, cwd=REPOSITORY, capture_output=True, text=True)
-    done = [json.loads(line) for line in process.stdout.splitlines() if line.startswith('{"flow"')]
+    _, shown = warm_process.run(REPOSITORY, command, environment)
+    done = [json.loads(line) for line in shown.splitlines() if line.startswith('{"flow"')]
     for result in done:
         with subtests.test(result["flow"]):
             assert result["failure"] is None, result["failure"]
-    assert [result["flow"] for result in done] == [flow.__name__ for flow in client_flows.FLOWS], process.stderr
+    assert [result["flow"] for result in done] == [flow.__name__ for flow in client_flows.FLOWS], shown
 
     # The bytes took the way that this run is about, and arrived.
     large = hub.repository("model", "user/large")
