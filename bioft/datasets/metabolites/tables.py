@@ -144,8 +144,6 @@ def group_compounds(names: pd.DataFrame, links: Mapping[str, Sequence[str]]) -> 
     compound), or when their names are the same after `normalise`; and so on along chains of these. A group is called
     by the first of its ids in the table. Two names of a group need not be of the same compound: databases err.
     """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
 
     ids, first_rows = pd.factorize(names["id"])
     keys, _ = pd.factorize(names["name"].map(normalise).where(names["name"].str.strip() != "", "\n" + names["id"]))
