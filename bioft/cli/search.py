@@ -89,7 +89,9 @@ def index(
     model: Annotated[str, argument("Run of contrastive, or a base model such as embedded:all-minilm-l6-v2.")] = "",
     articles: Annotated[
         list[Path] | None,
-        argument("PubMed XML, folders of it, or .csv, .tsv, .jsonl with id, text, title, year, mesh."),
+        argument(
+            "XML of PubMed or PubMed Central, folders of it, or .csv, .tsv, .jsonl with id, text, title, year, mesh."
+        ),
     ] = None,
     add: Annotated[bool, option("Add what an index that is there does not hold yet.", "--add")] = False,
     remove: Annotated[

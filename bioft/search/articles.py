@@ -1,11 +1,11 @@
-"""Articles to be indexed: from PubMed XML, or from a CSV or JSONL file with id, text and what else is known."""
+"""Articles to be indexed: XML of PubMed or PubMed Central, or a CSV or JSONL file with id, text and what else."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from textwrap import shorten
 from typing import Any, NamedTuple
 
-from bioft.datasets.pubmed import articles as pubmed_articles
+from bioft.datasets.pubmed import articles as pubmed_articles, full_text
 from bioft.errors import BioftError
 from bioft.storage import json_text
 from bioft.storage.tables import Table
@@ -25,7 +25,7 @@ class IndexedArticle(NamedTuple):
     title: str
     """The beginning of the text where there is none."""
     text: str
-    """Title and abstract: what is embedded."""
+    """Title and abstract, of full text the sections too. What is longer than the encoder reads is found by words."""
     year: int | None
     mesh: tuple[str, ...]
     """Terms of the MeSH headings."""
@@ -35,8 +35,10 @@ class IndexedArticle(NamedTuple):
 def read_articles(paths: Iterable[Path], *, skip_bad: bool = False) -> tuple[list[IndexedArticle], dict[str, int]]:
     """Read articles, each id once, and count what was met.
 
-    PubMed XML and folders of it are read as `pubmed_articles.read` does. A .csv, .tsv or .jsonl file needs the columns
-    id and text; title, year and mesh (a list of terms; in CSV joined by "|") are optional. Articles without any text
+    PubMed XML and folders of it are read as `pubmed_articles.read` does. Full text of PubMed Central (JATS) is an
+    article too, called by its PMID, else by its PMCID or DOI: its text has the sections behind the abstract. A .csv,
+    .tsv or .jsonl file needs the columns id and text; title, year and mesh (a list of terms; in CSV joined by "|") are
+    optional. Articles without any text
     are left out, with `skip_bad` also wrong rows; of several with one id the first is kept.
 
     Returns:
@@ -54,16 +56,25 @@ def read_articles(paths: Iterable[Path], *, skip_bad: bool = False) -> tuple[lis
         for path in filter(Path.is_file, sources):
             start = TextLines(path).head(100).removeprefix(b"\xef\xbb\xbf").lstrip()
             if not start.startswith((b"<", b"\xff\xfe", b"\xfe\xff")):
-                raise BioftError(f"{path} is no PubMed XML, nor does its name end in {', '.join(TABLES)}.")
-        articles, report = pubmed_articles.read(sources, skip_bad=skip_bad)
-        counts |= {name: getattr(report, name) for name in ("without_abstract", "duplicates", "books")}
-        counts |= {"bad": len(report.bad), "deleted": len(report.deleted)}
-        read += [
-            IndexedArticle(
-                each.pmid, each.title, each.text, each.year, tuple(h.term for h in each.mesh), each.retracted
-            )
-            for each in articles
-        ]
+                raise BioftError(
+                    f"{path} is no XML of PubMed or PubMed Central, nor does its name end in {', '.join(TABLES)}."
+                )
+        files = pubmed_articles.files(sources)
+        whole = [path for path in files if full_text.is_full_text(path)]
+        broken: list[str] = []
+        for path in whole:
+            read += _full_texts(path, broken if skip_bad else None)
+        counts["bad"] += len(broken)
+        if records := [path for path in files if path not in whole]:
+            articles, report = pubmed_articles.read(records, skip_bad=skip_bad)
+            counts |= {name: getattr(report, name) for name in ("without_abstract", "duplicates", "books")}
+            counts |= {"bad": counts["bad"] + len(report.bad), "deleted": len(report.deleted)}
+            read += [
+                IndexedArticle(
+                    each.pmid, each.title, each.text, each.year, tuple(h.term for h in each.mesh), each.retracted
+                )
+                for each in articles
+            ]
     for path in tables:
         left_out: list[str] = []
         read += _rows_of(path, left_out if skip_bad else None)
@@ -82,6 +93,17 @@ def read_articles(paths: Iterable[Path], *, skip_bad: bool = False) -> tuple[lis
     counts["duplicates"] += len(read) - len(found)
     counts |= {"without_text": len(found) - len(kept), "retracted": sum(each.retracted for each in kept)}
     return kept, {"articles": len(kept), **counts}
+
+
+def _full_texts(path: Path, skipped: list[str] | None) -> Iterator[IndexedArticle]:
+    for article in full_text.iterate(path, skipped=skipped):
+        if article.id:
+            yield IndexedArticle(article.id, article.title, article.text, article.year, (), retracted=False)
+            continue
+        problem = f"{path}: an article without PMID, PMCID and DOI"
+        if skipped is None:
+            raise BioftError(f"{problem}. Give it one, or leave such articles out with --skip-bad.")
+        skipped.append(problem)
 
 
 def _rows_of(path: Path, skipped: list[str] | None) -> Iterator[IndexedArticle]:

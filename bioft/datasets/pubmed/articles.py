@@ -21,7 +21,7 @@ TERMS = (
     "copyright (https://www.nlm.nih.gov/databases/download/terms_and_conditions.html)."
 )
 CITATION = "PubMed. National Library of Medicine (US), Bethesda. https://pubmed.ncbi.nlm.nih.gov"
-SUFFIXES = (".xml", ".xml.gz")
+SUFFIXES = (".xml", ".xml.gz", ".nxml", ".nxml.gz")
 """Of the files that are read in a folder."""
 
 _YEAR = re.compile(r"\b(?:1[5-9]|20)\d\d\b")
@@ -110,8 +110,8 @@ def iterate(
             continue
         if piece.tag == "article":
             raise BioftError(
-                f"{path} is full text of PubMed Central, which has no MeSH headings. Read it with "
-                "bioft.datasets.pubmed.full_text."
+                f"{path} is full text of PubMed Central, which has no MeSH headings: `bioft index` reads it, this "
+                "does not. Give the records of these articles from PubMed."
             )
         article = parse(piece.root)
         if not article.pmid:
@@ -161,7 +161,7 @@ def files(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
             continue
         inside = sorted(each for each in path.iterdir() if each.name.endswith(SUFFIXES) and each.is_file())
         if not inside:
-            raise BioftError(f"{path} has no {' or '.join(SUFFIXES)} files. Give the folder of the PubMed XML itself.")
+            raise BioftError(f"{path} has no {', '.join(SUFFIXES)} files. Give the folder of the PubMed XML itself.")
         found += inside
     return found
 

@@ -14,8 +14,10 @@ from bioft.datasets.pubmed import xml as pubmed_xml
 from bioft.datasets.pubmed.articles import Passage
 from bioft.datasets.pubmed.xml import BLOCKS, BREAK, Element, find, marked_text, text_of
 from bioft.errors import BioftError
+from bioft.storage.text_lines import TextLines
 
 _LINK = "{http://www.w3.org/1999/xlink}href"
+_FULL_TEXT = re.compile(rb"<(?:\w+:)?(?:pmc-articleset|article)[\s>]")
 # No sentences of the article: figures, tables and formulas that would run into the words around them.
 _NOT_TEXT = ("table-wrap", "fig", "fig-group", "disp-formula", "tex-math", "supplementary-material")
 # What marks of references leave behind.
@@ -55,6 +57,23 @@ class FullText(NamedTuple):
     references: tuple[Reference, ...]
     licence: str
     """The address of the licence, else the words in which it is given; "" if the file states none."""
+
+    @property
+    def id(self) -> str:
+        """Its PMID, else its PMCID, else its DOI; "" where it states none."""
+        return self.pmid or self.pmc or self.doi
+
+    @property
+    def text(self) -> str:
+        """Title, abstract and sections with their titles, each part a line."""
+        parts = [self.title, *(each.text for each in self.abstract)]
+        parts += [f"{' '.join(each.titles[-1:])}\n{each.text}".strip() for each in self.sections]
+        return "\n".join(filter(None, parts))
+
+
+def is_full_text(path: str | os.PathLike[str]) -> bool:
+    """Whether a file begins as articles of PubMed Central do: a `pmc-articleset`, or one `article`."""
+    return _FULL_TEXT.search(TextLines(path).head(4_000)) is not None
 
 
 def iterate(path: str | os.PathLike[str], *, skipped: list[str] | None = None) -> Iterator[FullText]:
