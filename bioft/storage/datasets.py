@@ -21,7 +21,8 @@ from bioft.storage.runs import CARD, MANIFEST
 SCHEMA_VERSION = 1
 REMEMBERED = 128
 """Answers of `remembered` functions that are kept; each is small beside the rows that it is about."""
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 _PRINTS: WeakKeyDictionary[Dataset, str] = WeakKeyDictionary()
 _ANSWERS: dict[str, Any] = {}
 

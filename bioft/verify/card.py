@@ -215,9 +215,8 @@ def _lines(body: str, *, comments: bool = False) -> list[str]:
     body = re.sub(r"<!--+>?|--+!?>", " ", body) if comments else re.sub(r"<!--.*?(-->|\Z)", "", body, flags=re.DOTALL)
     body = re.sub(r"<[^<>]*>", lambda tag: tag[0].replace("\n", " "), html.unescape(body))
     body = re.sub(r"(?<=[\d.,])[\u2000-\u200a\u202f\u205f]+(?=[\d.,%])", "", body)
-    body = "".join(
-        each for each in unicodedata.normalize("NFKC", body) if unicodedata.category(each) not in ("Cf", "Mn", "Me")
-    )
+    body = unicodedata.normalize("NFKC", body)
+    body = body.translate({ord(each): None for each in set(body) if unicodedata.category(each) in ("Cf", "Mn", "Me")})
     body = re.sub(r"[*`\\]|(?<=[\d.,])_+|_+(?=[\d.,])|</?\w[^<>]{0,20}>(?=[\d.,%])", "", body)
     body = re.sub(r"([\d.,])[ \t]*\n[ \t]*(?=[.,]?\d+[ \t]*$)", r"\1", body, flags=re.MULTILINE)
     return [line for each in body.splitlines() if (line := " ".join(each.split()))]

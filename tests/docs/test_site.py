@@ -10,6 +10,7 @@ import typer
 from mkdocs.commands.build import build
 from mkdocs.config import load_config
 from mkdocs.exceptions import Abort
+from mkdocstrings_handlers.python._internal import rendering
 
 import bioft
 from bioft.cli.main import app
@@ -26,9 +27,10 @@ BESIDE = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "recipes/README.md")
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The site, as `make docs` builds it."""
+    """The site, as `make docs` builds it, but for the lines of long signatures: each would start a formatter."""
     folder = tmp_path_factory.mktemp("site")
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rendering, "_get_formatter", lambda: lambda code, _: code)
         patch.setenv("NO_MKDOCS_2_WARNING", "1")
         patch.chdir(ROOT)
         build(load_config(SETTINGS, site_dir=str(folder)))
