@@ -207,7 +207,9 @@ def test_evidence_filter_leaves_out_positives_and_never_makes_them_negatives(tmp
     assert manifest["pairs"]["positive"] == sum(1 for _ in ctd.read(path, "therapeutic"))
 
 
-def test_manifest(real: Path) -> None:
+def test_manifest(real: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its audit, which takes longer than to build the data: that is tested in `test_splits.py`."""
+    monkeypatch.setattr("bioft.datasets.gene_disease.audit.audit", lambda *splits, **about: {})
     _, manifest = ctd.build(real, seed=4)
     (source,) = manifest["sources"]
     assert source["name"] == real.name
