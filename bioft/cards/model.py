@@ -5,6 +5,7 @@ Cards say only what the record says, and name no local path: what is published m
 
 import re
 import shlex
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -191,7 +192,7 @@ def _untrained(run: dict[str, Any]) -> tuple[str, Any, bool] | None:
     return words.metric_type_and_words(metric)[1], base[metric], base[metric]["value"] > best
 
 
-def _results(run: dict[str, Any], task: Task) -> list[tuple[str, dict[str, Any]]]:
+def _results(run: dict[str, Any], task: Task) -> list[tuple[str, Mapping[str, Any]]]:
     rows, _ = report.with_random_negatives(run, report.result_rows(run), {})
     words = {
         **task.baselines,

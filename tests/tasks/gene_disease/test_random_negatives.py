@@ -34,7 +34,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Dat
     path = write_ctd(tmp_path_factory.mktemp("data") / "CTD_curated_genes_diseases.csv", 60, 50, 400)
 
     @cache
-    def built(split: str) -> tuple[DatasetDict, dict[str, Any]]:
+    def built(split: Any) -> tuple[DatasetDict, dict[str, Any]]:
         splits, manifest = ctd.build(path, split=split, negatives="uniform")
         return splits, {"arguments": manifest["arguments"] | {"negatives": "degree_matched"}}
 
