@@ -80,7 +80,7 @@ def score_random_negatives(
         if scores is not None:
             found[split][known] = scores[split][rows[known]]
         asked = drawn[split].select(np.flatnonzero(~known))
-        found[split][~known] = score_pairs(model, prompts, asked, progress=f"{split}, random negatives")
+        found[split][~known] = score_pairs(model, prompts, asked, progress=None if scores is None else "negatives")
     return drawn, found
 
 
