@@ -111,14 +111,22 @@ def on_random_negatives(
     """
     if made is None:
         return {}
-    drawn, scores = made
-    scored = {FINE_TUNED: scores, **dict(fit_baselines(drawn, {}))}
+    return {"random_negatives": _of_random_negatives(made[0], _with_baselines(*made), baselines)}
+
+
+def _with_baselines(drawn: DatasetDict, scores: Scores) -> dict[str, Scores]:
+    return {FINE_TUNED: scores, **dict(fit_baselines(drawn, {}))}
+
+
+def _of_random_negatives(
+    drawn: DatasetDict, scored: Mapping[str, Scores], baselines: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
     test = {name: its["test"] for name, its in scored.items()}
     if weights := combine(drawn, scored, threshold_chosen_on(drawn)):
         test[report.WITH_MODEL] = combination.score(weights["combination"], test)
     found = {name: figures(predictions(drawn["test"], its, None), drawn, {})[COMPARED] for name, its in test.items()}
     sentence = random_negatives_in_words(found, baselines[COUNTING][COMPARED])
-    return {"random_negatives": {"metric": COMPARED, "figures": found, "sentence": sentence}}
+    return {"metric": COMPARED, "figures": found, **weights, "sentence": sentence}
 
 
 def random_negatives_in_words(found: Mapping[str, Any], counting: Mapping[str, Any]) -> str:
@@ -376,8 +384,12 @@ def _check_random_negatives(
     splits = DatasetDict({**dataset, "train": trained_on(dataset, record)})
     if (made := score_random_negatives(model, prompts, splits, record["dataset"])) is None:
         return ["The record has figures beside random negatives, where its own are such or none can be drawn."]
-    again = on_random_negatives(made, record["baselines"])["random_negatives"]
-    if not _differ(stated, again, record["baselines"]):
+    scored = _with_baselines(*made)
+    again = _of_random_negatives(made[0], scored, record["baselines"])
+    if not (other := _differ(stated, again, record["baselines"])) and "combination" in again:
+        labels, rows = labels_of(made[0]["validation"]), {name: its["validation"] for name, its in scored.items()}
+        other = combination.differs(stated["combination"], labels, rows)
+    if not other:
         return []
     areas = ", ".join(f"{name} {report.interval_text(its)}" for name, its in again["figures"].items())
     return [f"Beside random negatives it is not as the record says. AUROC is: {areas}."]

@@ -13,6 +13,7 @@ import pandas as pd
 from datasets import Dataset, DatasetDict
 from rich import box, table
 
+from bioft.datasets.gene_disease import random_negatives
 from bioft.datasets.gene_disease.baselines import GENE_DISEASE, SIDES
 from bioft.datasets.recorded import recorded_splits
 from bioft.errors import BioftError, nearest
@@ -198,10 +199,18 @@ def _ranked(
     directory: Path, record: Mapping[str, Any], splits: Any, rows: pd.DataFrame, top: int, notes: list[str]
 ) -> pd.DataFrame:
     """Pairs in the order of their scores, with those of the baselines; the first of each query read by the model."""
+    splits = DatasetDict({**splits, "train": evaluate.trained_on(splits, record)})
+    weights = record["scoring"].get("combination")
+    # Beside negatives that are matched by degree, what is rare or unknown to training was never among them.
+    beside_random = record.get("random_negatives", {}).get("combination")
+    if beside_random and (drawn := random_negatives.draw(splits, record["dataset"])) is not None:
+        weights, splits = beside_random, drawn
+        notes.append(
+            "Baselines, and their weights beside the model, are those of random negatives, as candidates are."
+        )
     asked = Dataset.from_pandas(rows.assign(label=0), preserve_index=False)
     dataset = DatasetDict({"train": splits["train"], "validation": splits["validation"], "test": asked})
-    by_system = {name: its["test"] for name, its in evaluate.fit_baselines(dataset, record, progress=True)}
-    weights = record["scoring"].get("combination")
+    by_system = {name: its["test"] for name, its in evaluate.fit_baselines(dataset, {}, progress=True)}
     rows = rows.assign(**by_system)
     if weights is None:
         notes.append(

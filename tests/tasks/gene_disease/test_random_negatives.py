@@ -183,7 +183,7 @@ def test_what_was_made_again_tells_forgeries(forge: Callable[[dict[str, Any]], N
 def test_a_forged_run_is_not_reproduced(combined: Path, tmp_path: Path) -> None:
     run = shutil.copytree(combined, tmp_path / "forged")
     record = runs.read(run)
-    more_of_the_model(record["random_negatives"])
+    record["random_negatives"]["combination"]["weights"][FINE_TUNED] += 5
     (run / runs.RECORD).write_text(json.dumps(record))
     (run / runs.CARD).write_text(cards.model_card(record), encoding="utf-8")
     found = verification.verify(run, progress=False)

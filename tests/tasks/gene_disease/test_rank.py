@@ -35,7 +35,7 @@ def test_all_candidates_are_ranked_by_the_combined_score(combined: Path, tmp_pat
     read = ranked.head(7)
     assert ranked.model.notna().sum() == 7 == read.model.notna().sum()
     assert set(read.gene_id) == set(ranked.sort_values("all_together", ascending=False).gene_id.head(7))
-    combination = runs.read(combined)["scoring"]["combination"]
+    combination = runs.read(combined)["random_negatives"]["combination"]
     scores = {name: read[name].to_numpy() for name in combination["weights"] if name != FINE_TUNED}
     made = together.score(combination, {FINE_TUNED: read.model.to_numpy(), **scores})
     np.testing.assert_allclose(read.score, made, atol=1e-9)
@@ -85,7 +85,7 @@ def test_a_name_of_several_ids_is_refused(combined: Path, tmp_path: Path, monkey
 
 def test_without_weights_the_model_alone_ranks(combined: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     record = runs.read(combined)
-    del record["scoring"]["combination"]
+    del record["scoring"]["combination"], record["random_negatives"]
     monkeypatch.setattr(runs, "read_trained", lambda *words: record)
     monkeypatch.setattr(thresholds, "LEAST_ROWS", 10_000)
     disease = splits_of(combined)["train"]["disease_id"].iloc[0]
