@@ -1,5 +1,6 @@
 """What speaks for and against two names being those of one compound, as numbers for the scorer and as words."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -15,6 +16,7 @@ from bioft.datasets.metabolites.names import (
     standard_name,
     without_brackets,
 )
+from bioft.datasets.metabolites.nomenclature import one_notation, parts, same_parts, systematic
 from bioft.datasets.metabolites.short_forms import spelt_out
 
 STRINGS = ("n_grams", "edit_similarity", "word_similarity", "standard_similarity", "same_normalised", "same_standard")
@@ -28,6 +30,8 @@ FEATURES = (
 )
 """The features of a pair of names, in order: similarities of the strings, what the names spell out of the structure
 (see `metabolite_names.agreement`), and whether formulas and charges are the same, where both are known."""
+SAME_PARTS = 0.5
+"""What `same_standard` is of names that have the same parts, in any order and but for what one leaves out."""
 SIMILARITY = "embedding_similarity"
 """The feature that comes last where there is an encoder: the cosine of the embeddings."""
 
@@ -59,23 +63,42 @@ class Reading:
     """Whether a candidate of the same name leads whatever speaks for others; of several the first of the namespace."""
 
 
+def _in_one_notation(name: str) -> str:
+    return one_notation(spelt_out(name))
+
+
+def _nearest(left: str, right: str) -> tuple[str, str]:
+    """The most alike of the names in each: "Adipic acid; hexane-1,6-dioic acid" is two."""
+    pairs = list(itertools.product(left.split("; "), right.split("; ")))
+    return pairs[0] if len(pairs) == 1 else max(pairs, key=lambda pair: _likeness(*map(_in_one_notation, pair)))
+
+
+def _likeness(left: str, right: str) -> tuple[float, float]:
+    from rapidfuzz import fuzz
+
+    return same_parts(left, right), fuzz.ratio(left, right)
+
+
 def pair_features(query: Metabolite, candidate: Metabolite, n_grams: float) -> list[float]:
     """Return the values of `FEATURES` for a pair; `n_grams` is the similarity by TF-IDF of character n-grams."""
     from rapidfuzz import fuzz
 
-    ours, theirs = spelt_out(query.name), spelt_out(candidate.name)
-    left, right = plain_text(ours).casefold(), plain_text(theirs).casefold()
+    same = normalise(spelt_out(query.name)) == normalise(spelt_out(candidate.name))
+    names = _nearest(candidate.name if same else query.name, candidate.name)
+    ours, theirs = map(_in_one_notation, names)
+    left, right = ours.casefold(), theirs.casefold()
     standard_left, standard_right = standard_name(ours), standard_name(theirs)
-    compared = agreement(read_chemistry(ours), read_chemistry(theirs))
+    parts_left, parts_right = (" ".join(map("".join, parts(each))) for each in (ours, theirs))
+    compared = agreement(*(read_chemistry(systematic(spelt_out(name))) for name in names))
     formula = formula_agreement(query.formula, candidate.formula, query.charge, candidate.charge)
     charge = charge_agreement(query.charge, candidate.charge)
     return [
         n_grams,
         fuzz.ratio(left, right) / 100,
-        fuzz.token_sort_ratio(left, right) / 100,
+        fuzz.ratio(parts_left, parts_right) / 100,
         fuzz.ratio(standard_left, standard_right) / 100,
-        float(normalise(ours) == normalise(theirs)),
-        float(standard_left == standard_right),
+        float(same),
+        1.0 if standard_left == standard_right else SAME_PARTS * same_parts(ours, theirs),
         *(part for aspect in AGREEMENT for part in (max(compared[aspect], 0.0), min(compared[aspect], 0.0))),
         *(float(formula == outcome) for outcome in FORMULAS),
         *(float(charge == outcome) for outcome in CHARGES),
@@ -84,10 +107,13 @@ def pair_features(query: Metabolite, candidate: Metabolite, n_grams: float) -> l
 
 def reasons(query: Metabolite, candidate: Metabolite, similarity: float | None = None) -> str:
     """Say in words what speaks for and against a pair, the strongest first; joined by "; "."""
+    names = [_in_one_notation(each) for each in _nearest(query.name, candidate.name)]
     if normalise(query.name) == normalise(candidate.name):
         found = ["same name" if query.name.strip() == candidate.name.strip() else "same name but for delimiters"]
-    elif standard_name(spelt_out(query.name)) == standard_name(spelt_out(candidate.name)):
+    elif len({standard_name(name) for name in names}) == 1:
         found = ["same name in another notation"]
+    elif same_parts(*names):
+        found = ["same name but for the order of its parts and what one leaves out"]
     else:
         from rapidfuzz import fuzz
 
@@ -111,7 +137,7 @@ def reasons(query: Metabolite, candidate: Metabolite, similarity: float | None =
 
 CHEMISTRY = Reading(
     FEATURES,
-    spelt_out,
+    _in_one_notation,
     lambda name: normalise(spelt_out(without_brackets(name))),
     pair_features,
     reasons,
