@@ -28,6 +28,9 @@ if TYPE_CHECKING:  # the encoder brings PyTorch along, which near duplicates and
 EXACT_UP_TO, EXACT_OF_SOME = 10_000, 20_000
 """As many articles are compared one by one, which misses nothing; and as many of those that pass filters, for which
 the graph would have to be asked for far more than are wanted."""
+SHOWN, READ_ALL_FROM = ["id", "title", "year", "retracted"], 0.25
+"""Columns that are shown of an article; and from how many single reads on, as a fraction of the groups of rows, they
+are read at once and kept."""
 INT8 = 127
 """What usearch multiplies the numbers of a vector of unit length by."""
 
@@ -49,7 +52,7 @@ class SearchIndex(Searchable):
     @cached_property
     def articles(self) -> pa.Table:
         """A row for each vector, in its order: id, title, year and retracted."""
-        return self.table.read(["id", "title", "year", "retracted"])
+        return self.table.read(SHOWN).combine_chunks()
 
     @cached_property
     def mesh(self) -> pa.ChunkedArray:
@@ -63,9 +66,7 @@ class SearchIndex(Searchable):
 
     def shown(self, rows: Sequence[int], many: bool = False) -> list[dict[str, Any]]:
         """As `Searchable`."""
-        if many or "articles" in vars(self):
-            return self.articles.take(_indices(rows)).to_pylist()
-        return self._read(rows, ["id", "title", "year", "retracted"])
+        return self._shown(rows, SHOWN, many)
 
     def texts(self, rows: Sequence[int]) -> list[str]:
         """As `Searchable`."""
@@ -73,7 +74,18 @@ class SearchIndex(Searchable):
 
     def ids(self, rows: Sequence[int]) -> list[str]:
         """The ids of these articles."""
-        return [each["id"] for each in self._read(rows, ["id"])]
+        return [each["id"] for each in self._shown(rows, ["id"])]
+
+    def _shown(self, rows: Sequence[int], columns: list[str], many: bool = False) -> list[dict[str, Any]]:
+        """What is shown of articles, from memory once more of its groups were read than `READ_ALL_FROM` of all."""
+        if many or "articles" in vars(self) or self._reads[0] > READ_ALL_FROM * len(self._starts):
+            return self.articles.select(columns).take(pa.array(rows, pa.int64())).to_pylist()
+        return self._read(rows, columns)
+
+    @cached_property
+    def _reads(self) -> list[int]:
+        """How many groups of rows were read so far."""
+        return [0]
 
     @cached_property
     def _starts(self) -> NDArray[np.int64]:
@@ -89,6 +101,7 @@ class SearchIndex(Searchable):
         inside: dict[int, list[tuple[int, int]]] = {}
         for at, (row, group) in enumerate(zip(rows, groups, strict=True)):
             inside.setdefault(group, []).append((at, int(row) - starts[group]))
+        self._reads[0] += len(inside)
         found: list[dict[str, Any]] = [{}] * len(rows)
         for group, places in inside.items():
             taken = self.table.read_row_group(group, columns).take(_indices([place for _, place in places]))
@@ -132,8 +145,8 @@ class SearchIndex(Searchable):
                 ranked[number] = dict(zip(keys[passed][:k].tolist(), cosines[passed][:k].tolist(), strict=True))
         if lacking := [number for number, each in enumerate(ranked) if len(each) < min(k, candidates)]:
             considered = np.arange(len(self)) if rows is None else rows
-            for number, found in zip(lacking, self._nearest(vectors[lacking], k, considered), strict=True):
-                ranked[number] = found
+            for number, its in zip(lacking, self._nearest(vectors[lacking], k, considered), strict=True):
+                ranked[number] = its
         return ranked
 
     def _nearest(self, vectors: NDArray[np.float32], k: int, rows: NDArray[np.int64]) -> list[dict[int, float]]:
@@ -142,7 +155,7 @@ class SearchIndex(Searchable):
 
         if not len(rows):
             return [{} for _ in vectors]
-        stored = np.stack(self.vectors.get(rows.astype(np.uint64)))
+        stored = np.stack(self.vectors.get(rows.astype(np.uint64)))  # type: ignore[arg-type]
         asked = np.asarray(vectors, np.float32)
         if stored.dtype == np.int8:  # as usearch makes them
             asked = asked / np.linalg.norm(asked, axis=1, keepdims=True) * INT8

@@ -209,9 +209,8 @@ def serve(
             app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK])
         shown = f"[{host}]" if ":" in host else host
         told = f"http://{shown}:{listening.getsockname()[1]}"
-        print(
-            f"Serving {', '.join(each.name for each in (*served, *searched))} at {told} (Ctrl+C ends it)", flush=True
-        )
+        names = [*(run.name for run in served), *(index.name for index in searched)]
+        print(f"Serving {', '.join(names)} at {told} (Ctrl+C ends it)", flush=True)
         try:
             uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listening])
         except KeyboardInterrupt:

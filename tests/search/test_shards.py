@@ -74,6 +74,15 @@ def test_meaning_finds_what_it_finds_in_one_index(folder: Path, encoder: SearchE
         sharded.search(vectors[0], mesh=["Rat"])
 
 
+def test_what_is_shown_is_kept_once_much_of_it_was_read(folder: Path) -> None:
+    """Reading a few articles is sooner than reading all; reading a few again and again is not."""
+    index = open_index(folder / "whole")
+    first = index.shown([4, 0, 2])
+    assert "articles" not in vars(index) and index.ids([4]) == [first[0]["id"]]
+    assert "articles" in vars(index) and index.shown([4, 0, 2]) == first
+    assert [each["year"] for each in first] == [2010, 1999, None]
+
+
 def test_the_commands_take_shards(folder: Path) -> None:
     (found,) = json.loads(run("search", folder / "index", "a broken arm", "--words", "--json"))
     assert (found["id"], found["sentence"]) == ("5", "") and "row" not in found
