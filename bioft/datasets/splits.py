@@ -16,20 +16,28 @@ SPLITS = ("train", "validation", "test")
 STRATEGIES = ("pair", "gene_held_out", "disease_held_out", "both_held_out")
 """How pairs are split at random; by time is another way."""
 SPLIT_OF_WORD = {
-    **dict.fromkeys(("train", "training", "trn"), "train"),
-    **dict.fromkeys(("validation", "valid", "val", "dev", "devel", "development", "tune"), "validation"),
-    **dict.fromkeys(("test", "testing", "tst", "eval", "evaluation"), "test"),
+    **dict.fromkeys(("train", "training", "trn", "trng"), "train"),
+    **dict.fromkeys(("validation", "valid", "val", "dev", "devel", "develop", "development"), "validation"),
+    **dict.fromkeys(("tune", "testa"), "validation"),
+    **dict.fromkeys(("test", "testing", "tst", "eval", "evaluation", "testb"), "test"),
 }
-"""How splits are called in columns and in names of files."""
+"""How splits are called in columns and in names of files; "testa" and "testb" by CoNLL 2002 and 2003."""
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_SET = re.compile(rf"({'|'.join(sorted(SPLIT_OF_WORD, key=len, reverse=True))})set(?![a-z])")
 DROPPED = -1
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 
 
+def splits_in(name: str) -> list[str]:
+    """The splits that the name of a file or folder says, in its order: of "CDR_TrainingSet" and of "NCBItrainset"."""
+    words = [*map(str.lower, _WORD.findall(name)), *_SET.findall(name.lower())]
+    return list(dict.fromkeys(SPLIT_OF_WORD[word] for word in words if word in SPLIT_OF_WORD))
+
+
 def split_in(name: str) -> str | None:
-    """The split that the name of a file or folder says; None if it says none."""
-    words = re.split(r"[^a-z]+", name.lower())
-    return next((SPLIT_OF_WORD[word] for word in words if word in SPLIT_OF_WORD), None)
+    """The first split that the name of a file or folder says; None if it says none."""
+    return next(iter(splits_in(name)), None)
 
 
 def check_sizes(validation_size: float, test_size: float) -> None:

@@ -9,8 +9,10 @@ than there are columns, two columns of one name, a header that comes again.
 import csv
 import logging
 import os
+from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
+from itertools import islice
 
 from bioft.errors import BioftError, nearest
 from bioft.storage.text_lines import LONGEST_LINE, TextLines
@@ -21,6 +23,8 @@ DELIMITERS = (",", "\t", ";", "|")
 NAMES = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "'|'"}
 _SEPARATOR_LINE = "sep="
 """With which Excel says the delimiter in a first line of its own."""
+_MOST_JOINED = 1_000
+"""Lines that a quoted field of a tab-separated table has at most."""
 _SHOWN, _SHOWN_LENGTH = 20, 1 << 20
 """Lines and characters that tell the delimiter."""
 
@@ -32,13 +36,14 @@ class Table:
     """The rows of a table, one at a time; `for row in table` gives each as a dict of texts by column.
 
     Attributes: `columns`, their names in order; `delimiter`; `line`, where the row last given begins (from 1);
-    `path`, for messages. A tab-separated table has no quoting but fields that are quoted as a whole; in the others
-    quotation marks hold line breaks and delimiters.
+    `path`, for messages. A tab-separated table has no quoting but fields that are quoted as a whole, and may have line
+    breaks then; in the others quotation marks hold line breaks and delimiters.
 
     Args:
         source: the file, plain or gzip, or the `TextLines` of it with a hint of its own.
         needed: columns that must be there; they also tell the delimiter.
         header: names of the columns of a table that has no header line.
+        delimiter: what parts the fields, where that is known; by default what parts most of them.
         hint: the end of messages on files that can't be read: what to give instead.
         skipped: takes a message for each row that is left out because it has another number of fields than there are
             columns, or is the header again; without it the first such row raises.
@@ -54,6 +59,7 @@ class Table:
         needed: Sequence[str] = (),
         *,
         header: Sequence[str] | None = None,
+        delimiter: str | None = None,
         hint: str = "",
         skipped: list[str] | None = None,
     ) -> None:
@@ -62,7 +68,7 @@ class Table:
         self.line = 0
         self._rest = iter(self.lines)
         self._first = next((line for line in self._rest if line.strip()), "")
-        delimiter = self._separator_line()
+        delimiter = self._separator_line() or delimiter
         candidates = DELIMITERS if delimiter is None else (delimiter,)
         fields = {each: self._header_fields(self._first, each) for each in candidates}
         start = _start_of(TextLines(self.path))
@@ -160,13 +166,11 @@ class Table:
         yield from self._rest
 
     def _tab_rows(self) -> Iterator[list[str]]:
-        first = self.lines.number - (not self._has_header)
-        for number, line in enumerate(self._data_lines(), first + 1):
+        lines = (line.rstrip("\r\n") for line in self._data_lines())
+        for number, fields in _tab_rows(lines, self._n_fields, self.lines.number + self._has_header):
             self.line = number
-            content = line.rstrip("\r\n")
-            if content.strip():
-                fields = content.split("\t")
-                yield [_unquoted(field) for field in fields] if '"' in content else fields
+            if any(map(str.strip, fields)):
+                yield [_unquoted(field) for field in fields]
 
     def _quoted_rows(self) -> Iterator[list[str]]:
         rows = fields_of(self._data_lines(), self.delimiter)
@@ -227,7 +231,7 @@ def _start_of(lines: TextLines) -> list[str]:
 def rows_in(lines: Sequence[str], delimiter: str) -> list[list[str]]:
     """The rows of lines from the start of a table, as far as they can be read; quoted fields may hold line breaks."""
     if delimiter == "\t":
-        return [line.split("\t") for line in lines]
+        return [fields for _, fields in _tab_rows(lines, lines[0].count("\t") + 1)] if lines else []
     found: list[list[str]] = []
     with suppress(csv.Error):
         found.extend(csv.reader((f"{line}\n" for line in lines), delimiter=delimiter))
@@ -239,6 +243,40 @@ def _split(line: str, delimiter: str) -> list[str]:
         return line.split("\t") if delimiter == "\t" else next(csv.reader([line], delimiter=delimiter), [])
     except csv.Error:
         return []
+
+
+def _tab_rows(lines: Iterable[str], n_fields: int, number: int = 1) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a tab-separated table, each with the number of its first line; `number` is that of the first one.
+
+    Where the last field of a line opens a quotation mark, the row goes on to the line that closes it, if it has all
+    `n_fields` then; else the mark is a plain character.
+    """
+    rest, ahead = iter(lines), deque[str]()
+    while (line := ahead.popleft() if ahead else next(rest, None)) is not None:
+        fields, place = line.split("\t"), 0
+        if '"' in line and n_fields > 1 and _is_open(fields[-1]):
+            whole = line
+            while place < _MOST_JOINED and len(whole) < LONGEST_LINE:
+                if place == len(ahead):
+                    ahead.extend(islice(rest, 1))
+                if place == len(ahead):
+                    break
+                whole, place = f"{whole}\n{ahead[place]}", place + 1
+                joined = whole.split("\t")
+                if len(joined) > n_fields:
+                    break
+                if len(joined) == n_fields and not any(map(_is_open, joined)):
+                    fields = joined
+                    break
+            place = place if "\n" in "".join(fields) else 0
+            ahead = deque(islice(ahead, place, None))
+        yield number, fields
+        number += 1 + place
+
+
+def _is_open(field: str) -> bool:
+    """Whether a field begins with a quotation mark that is not closed in it."""
+    return field.startswith('"') and field.count('"') % 2 == 1
 
 
 def _unquoted(field: str) -> str:

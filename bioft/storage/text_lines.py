@@ -154,6 +154,8 @@ class TextLines:
 
 def no_text(start: bytes) -> str:
     """What a file is that begins so and is no text, in words; "" for any other."""
+    if start[257:262] == b"ustar":
+        return "a tar archive: unpack it"
     return next((kind for magic, kind in _NO_TEXT.items() if start.startswith(magic)), "")
 
 

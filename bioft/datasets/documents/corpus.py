@@ -40,6 +40,9 @@ _PIECE = 10_000
 class AnnotatedText(Document):
     """A document that is one text, which stands in the place of its title."""
 
+    group: str | None = None
+    """What it is a part of, which is to be in one split."""
+
     @property
     def text(self) -> str:
         """The text: what the offsets count in."""

@@ -1,13 +1,14 @@
-"""JSON of annotation tools, as bioft's own documents have it: spaCy, Prodigy, doccano and Label Studio.
+"""JSON of annotation tools and corpora, as bioft's own documents have it.
 
 Of each the layout that it exports: spaCy's `[text, {"entities": [[start, end, type]]}]`
 (https://spacy.io/api/data-formats), Prodigy's `spans` (https://prodi.gy/docs/api-interfaces), doccano's `label` or
 `entities` with `relations` (https://doccano.github.io/doccano), Label Studio's JSON and JSON-MIN
-(https://labelstud.io/guide/export).
+(https://labelstud.io/guide/export). Of corpora PubAnnotation's `denotations` (https://www.pubannotation.org/docs), and
+the tokens of SpERT (Eberts and Ulges 2020) and DyGIE++ (Wadden et al. 2019), whose entities are spans of these.
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from bioft.errors import BioftError
@@ -19,10 +20,87 @@ ACCEPT = "accept"
 
 
 def as_row(value: Any) -> Any:
-    """The row of a document that spaCy has as a pair of text and annotations; any other value as it is."""
+    """The row, with `text`, of a document that spaCy has as a pair of text and annotations, PubAnnotation, SpERT or
+    DyGIE++ in ways of their own; any other value as it is.
+    """
     if isinstance(value, list) and [type(each) for each in value] == [str, dict] and "entities" in value[1]:
         return {"text": value[0], **value[1]}
+    if not isinstance(value, dict):
+        return value
+    if "denotations" in value and isinstance(value.get("text"), str):
+        return _of_pubannotation(value)
+    if {"sentences", "ner"} <= value.keys():
+        return _of_dygie(value)
+    if {"tokens", "entities"} <= value.keys() and "text" not in value:
+        return _of_spert(value)
     return value
+
+
+def _of_pubannotation(value: dict[str, Any]) -> Any:
+    """A document of PubAnnotation; a span in several pieces has no start here, and is refused where it is read."""
+    name = "-".join(str(value[key]) for key in ("sourceid", "divid") if value.get(key) is not None)
+    related = value.get("relations") or []
+    begins = f"{name or value['text'][:20]}:" if related else ""
+    try:
+        entities = [
+            {"id": begins and f"{begins}{its['id']}", "type": its["obj"], "start": span["begin"], "end": span["end"]}
+            for its in value["denotations"]
+            for span in [its["span"]]
+        ]
+        relations = [
+            {"type": its["pred"], "head": f"{begins}{its['subj']}", "tail": f"{begins}{its['obj']}"} for its in related
+        ]
+    except (KeyError, TypeError):
+        return value
+    return {"id": name, "text": value["text"], "entities": entities, "relations": relations}
+
+
+def _of_spert(value: dict[str, Any]) -> Any:
+    try:
+        spans = [(its["start"], its["end"], its["type"]) for its in value["entities"]]
+        related = value.get("relations") or ()
+        relations = [(its["type"], spans[its["head"]][:2], spans[its["tail"]][:2]) for its in related]
+        return _of_tokens(str(value.get("orig_id") or ""), [value["tokens"]], spans, relations)
+    except (KeyError, IndexError, TypeError):
+        return value
+
+
+def _of_dygie(value: dict[str, Any]) -> Any:
+    """A document of DyGIE++, whose spans count the tokens of all sentences and name their last one."""
+    try:
+        spans = [(first, last + 1, kind) for its in value["ner"] for first, last, kind, *_ in its]
+        relations = [
+            (kind, (head, head_last + 1), (tail, tail_last + 1))
+            for its in value.get("relations") or ()
+            for head, head_last, tail, tail_last, kind, *_ in its
+        ]
+        return _of_tokens(str(value.get("doc_key") or ""), value["sentences"], spans, relations)
+    except (KeyError, IndexError, TypeError, ValueError):
+        return value
+
+
+def _of_tokens(
+    name: str,
+    sentences: Sequence[Sequence[str]],
+    spans: Sequence[tuple[int, int, str]],
+    relations: Sequence[tuple[str, tuple[int, int], tuple[int, int]]],
+) -> dict[str, Any]:
+    """The row of a document of tokens: a space between them, a line break between sentences."""
+    places: list[tuple[int, int]] = []
+    start = 0
+    for token in (token for sentence in sentences for token in sentence):
+        places.append((start, start + len(token)))
+        start += len(token) + 1
+    text = "\n".join(" ".join(its) for its in sentences if its)
+
+    def key(first: int, after: int) -> str:
+        return f"{name or text[:20]}:{first}-{after}" if relations else ""
+
+    entities = [
+        {"id": key(a, b), "type": kind, "start": places[a][0], "end": places[b - 1][1]} for a, b, kind in spans
+    ]
+    related = [{"type": kind, "head": key(*head), "tail": key(*tail)} for kind, head, tail in relations]
+    return {"id": name, "text": text, "entities": entities, "relations": related}
 
 
 def holds(columns: Collection[str]) -> bool:

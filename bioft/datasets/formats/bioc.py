@@ -10,7 +10,7 @@ The XML of the DDI corpus (Herrero-Zazo et al., J Biomed Inform 2013), and of th
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,20 +29,37 @@ _ARRAY = re.compile(r'"(?:documents|PubTator3)"\s*:\s*\[|\A\s*\[')
 _NEXT = re.compile(r"[\s,]*")
 
 
-def read(path: Path, *, skipped: list[str] | None, counted: Counter[str]) -> Iterator[AnnotatedText]:
+def read(
+    path: Path, *, sentences: bool = False, skipped: list[str] | None, counted: Counter[str]
+) -> Iterator[AnnotatedText]:
     """Yield the documents of a file, one in memory at a time (of JSON, beside its text).
+
+    With `sentences`, of corpora that relate what is in one sentence, such as DDI's, each sentence is a document.
 
     Raises BioftError for a file that is broken, and for an annotation that does not stand at its offsets; with
     `skipped` such a document is left out.
     """
     start = TextLines(path).head(200)
     is_xml = start.decode(encoding_of(start), "replace").lstrip("\ufeff \r\n\t").startswith("<")
-    for number, raw in enumerate(_xml(path) if is_xml else _json(path, skipped), 1):
+    raw_documents = _xml(path) if is_xml else _json(path, skipped)
+    for number, raw in enumerate(_by_sentence(raw_documents) if sentences else raw_documents, 1):
         with leaving_out(skipped):
             try:
                 yield _document(raw, f"{path}, document {number}", str(number), counted)
             except (AttributeError, TypeError, KeyError, IndexError) as error:
                 raise BioftError(f"{path}, document {number}: it is not as BioC has it ({error}).") from None
+
+
+def _by_sentence(documents: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Of documents whose passages are sentences, as in the DDI corpus, one for each of these that has words."""
+    for raw in documents:
+        parts = raw.get("passages", []) if isinstance(raw, dict) else []
+        if not any("sentence" in part for part in parts):
+            yield raw
+            continue
+        for number, part in enumerate(parts):
+            if str(part["text"]).strip():
+                yield {"id": f"{raw['id']}.s{number}", "passages": [part], "group": raw["id"]}
 
 
 def _xml(path: Path) -> Iterator[dict[str, Any]]:
@@ -84,7 +101,9 @@ def _element(element: Any) -> dict[str, Any]:
 
 def _sentence(element: Any) -> dict[str, Any]:
     """A sentence of the DDI corpus as BioC JSON has a passage; its offsets name the last character of a piece."""
-    found: dict[str, Any] = {"text": element.get("text"), "offset": 0, "annotations": [], "relations": []}
+    found: dict[str, Any] = {
+        "text": element.get("text"), "offset": 0, "annotations": [], "relations": [], "sentence": True
+    }  # fmt: skip
     for child in element:
         if child.tag == "entity":
             pieces = re.findall(r"(\d+)-(\d+)", child.get("charOffset", ""))
@@ -161,13 +180,11 @@ def _document(raw: Mapping[str, Any], place: str, number: str, counted: Counter[
             key: its if its.id not in UNLINKED else Mention(its.start, its.end, its.text, its.type, f"{name}:{key}")
             for key, its in mentions.items()
         }
-    relations = []
-    for each in related:
-        if (found := _relation(each, mentions)) is None:
-            counted[NO_RELATION] += 1
-        else:
-            relations.append(found)
-    return inputs.check(AnnotatedText(name, text, "", list(mentions.values()), list(dict.fromkeys(relations))), place)
+    ends = [_relation(each, mentions) for each in related]
+    relations = [each for each in ends if each is not None]
+    counted[NO_RELATION] += len(ends) - len(relations)
+    found = AnnotatedText(name, text, "", [*mentions.values()], list(dict.fromkeys(relations)), raw.get("group"))
+    return inputs.check(found, place)
 
 
 def _number(value: Any, place: str) -> int:

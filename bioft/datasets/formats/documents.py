@@ -11,15 +11,15 @@ from datasets import DatasetDict
 from bioft.datasets.documents import corpus, pubtator
 from bioft.datasets.documents.corpus import Overlapping
 from bioft.datasets.documents.pubtator import Document, Mention
-from bioft.datasets.formats import bioc, brat, chemprot, conll, inputs, splits, tables, tokens
+from bioft.datasets.formats import bioc, conll, inputs, splits, standoff, tables, tokens
 from bioft.datasets.options import OwnData, takes
 from bioft.datasets.origin import Origin
 from bioft.errors import BioftError, leaving_out, suggestion
+from bioft.storage.identifiers import UNLINKED
 from bioft.storage.text_lines import normalise
 
 NO_RELATIONS = (bioc.NO_RELATION, "events that are not read")
 """What is counted that could have been taken for relations."""
-READERS = {"bioc": bioc.read, "brat": brat.read, "chemprot": chemprot.read}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +72,8 @@ def _build(builder: str, asked: DocumentOptions) -> tuple[DatasetDict, dict[str,
         name: list(_read(opened, name, asked, skipped[name] if asked.skip_bad else None, kept, counted))
         for name in opened.files
     }
+    if builder == "relations":
+        found = _all_linked(found)
     there = {each.type for its in found.values() for document in its for each in document.mentions}
     there |= {each.type for its in found.values() for document in its for each in document.relations}
     if not there:
@@ -92,7 +94,7 @@ def _build(builder: str, asked: DocumentOptions) -> tuple[DatasetDict, dict[str,
         found,
         identity=lambda each: each.document_id,
         same=lambda each: (normalise(each.text),),
-        group=lambda each: None,
+        group=lambda each: getattr(each, "group", None),
         asked=asked,
         what="documents",
     )
@@ -124,7 +126,7 @@ def _read(
         if opened.on_hub:
             yield from tokens.of_table(opened.on_hub[file], prefix, asked, only_type, skipped, counted)
             continue
-        if not path.is_dir() or inputs.tell(path) in ("brat", "dataset"):
+        if not path.is_dir() or inputs.tell(path) in ("brat", "chemprot", "mentions", "dataset"):
             yield from _of_file(path, prefix, asked, only_type, skipped, counted)
             continue
         inside = inputs.inside(path)
@@ -147,8 +149,15 @@ def _of_file(
         yield from pubtator.read(path, skipped=skipped, allow_empty_abstract=True)
     elif kind == "conll":
         yield from conll.read(path, prefix, only_type=only_type, skipped=skipped, counted=counted)
-    elif kind in READERS:
-        yield from READERS[kind](path, skipped=skipped, counted=counted)
+    elif kind == "bioc":
+        sentences = not isinstance(asked, EntityOptions)
+        yield from bioc.read(path, sentences=sentences, skipped=skipped, counted=counted)
+    elif kind == "brat":
+        yield from standoff.read_brat(path, skipped=skipped, counted=counted)
+    elif kind == "chemprot":
+        yield from standoff.read_chemprot(next(iter(inputs.tables_in(path)), path), skipped=skipped, counted=counted)
+    elif kind == "mentions":
+        yield from standoff.read_mentions(path, only_type, skipped=skipped, counted=counted)
     elif kind in ("documents", "tokens"):
         table = tables.read(path, asked.columns(), skipped)
         yield from tokens.of_table(table, prefix, asked, only_type, skipped, counted)
@@ -206,8 +215,32 @@ def _with(document: Document, mentions: list[Mention], left_out: Counter[str]) -
     return replace(document, mentions=mentions, relations=relations)
 
 
+def _all_linked(found: Mapping[str, list[Document]]) -> dict[str, list[Document]]:
+    """The documents, all of whose mentions have ids, if relations there are between mentions and not between concepts.
+
+    Readers give mentions ids of their own where a document has relations: one without is about unrelated ones, too.
+    """
+
+    def own(document: Document) -> bool:
+        return any(each.head.startswith(f"{document.document_id}:") for each in document.relations)
+
+    def linked(document: Document) -> Document:
+        mentions = [
+            replace(its, id=f"{document.document_id}:{its.start}-{its.end}-{its.type}") if its.id in UNLINKED else its
+            for its in document.mentions
+        ]
+        return replace(document, mentions=mentions)
+
+    if not any(own(each) for its in found.values() for each in its):
+        return {**found}
+    return {name: [linked(each) for each in its] for name, its in found.items()}
+
+
 def _check_ids(found: Mapping[str, Iterable[Document]]) -> None:
     for documents in found.values():
         counts = Counter(each.document_id for each in documents)
         if (most := counts.most_common(1)) and most[0][1] > 1:
-            raise BioftError(f"The document id {most[0][0]!r} comes {most[0][1]} times. Give each document its own.")
+            raise BioftError(
+                f"The document id {most[0][0]!r} comes {most[0][1]} times. Give each document its own, and name the "
+                "files of one format or annotator only."
+            )

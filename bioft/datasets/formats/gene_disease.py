@@ -1,6 +1,6 @@
 """Genes and diseases from tables of one's own: known associations with negatives to be drawn, or labelled pairs."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -13,7 +13,7 @@ from datasets import Dataset, DatasetDict
 
 from bioft.datasets import splits as splitting
 from bioft.datasets.formats import splits
-from bioft.datasets.formats.tables import Table, text_of
+from bioft.datasets.formats.tables import Table, one_text
 from bioft.datasets.gene_disease import audit as auditing, pairs as known
 from bioft.datasets.gene_disease.excel_dates import warn_of_dates
 from bioft.datasets.options import Negatives, NegativesPerPositive, OwnTable, Split, takes
@@ -21,12 +21,17 @@ from bioft.errors import BioftError
 from bioft.storage.text_lines import normalise
 
 GENE, GENE_ID = (
-    ("gene", "gene_name", "gene_symbol", "symbol", "genesymbol"),
-    ("gene_id", "geneid", "entrez", "ncbi_gene"),
+    ("gene", "gene_name", "gene_symbol", "symbol", "genesymbol", "approvedsymbol", "hgnc_symbol", "associatedgenes"),
+    ("gene_id", "geneid", "entrez", "entrez_id", "ncbi_gene", "ncbi_gene_id", "gene_curie", "hgnc_id"),
 )
-DISEASE = ("disease", "disease_name", "diseasename", "phenotype")
-DISEASE_ID = ("disease_id", "diseaseid", "mesh", "mesh_id", "omim", "doid", "mondo", "umls")
+DISEASE = ("disease", "disease_name", "diseasename", "disease_title", "disease_label", "phenotype", "disease/trait")
+DISEASE_ID = (
+    "disease_id", "diseaseid", "disease_curie", "mesh", "mesh_id", "omim", "doid", "mondo", "mondo_id", "umls",
+    "disease_id_(mondo)",
+)  # fmt: skip
 LABEL = ("label", "association", "associated", "class", "y")
+SEPARATORS = (", ", ";", "|", " - ", " / ")
+"""What parts several genes in one cell."""
 POSITIVE = {"1": 1, "yes": 1, "true": 1, "positive": 1, "pos": 1, "0": 0, "no": 0, "false": 0, "negative": 0, "neg": 0}
 DRAWN = ("split", "negatives", "negatives_per_positive")
 
@@ -78,8 +83,13 @@ def build_gene_disease(asked: GeneDiseaseOptions) -> tuple[DatasetDict, dict[str
     empty.
     """
     labelled: set[bool] = set()
-    read = splits.collect("gene_disease", asked, lambda table, start: _maker(table, asked, labelled), apart=DRAWN)
-    warn_of_dates(read.origin.sources[0]["name"], (row.gene for rows in read.rows.values() for row in rows))
+    notes: dict[str, None] = {}
+    read = splits.collect(
+        "gene_disease", asked, lambda table, start: _maker(table, asked, labelled, notes), apart=DRAWN
+    )
+    every = [row for rows in read.rows.values() for row in rows]
+    warn_of_dates(read.origin.sources[0]["name"], (row.gene for row in every))
+    read.told["notes"] += [*notes, *_doubtful(every)]
     if labelled == {False}:
         if splits.ALL not in read.rows:
             raise BioftError(
@@ -152,7 +162,31 @@ def _distinct(rows: Sequence[Row], left_out: Counter[str]) -> list[Row]:
     return list(seen.values())
 
 
-def _maker(table: Table, asked: GeneDiseaseOptions, labelled: set[bool]) -> Callable[[str, Sequence[Any]], Row]:
+def _doubtful(rows: Sequence[Row]) -> list[str]:
+    """What one may not have meant: several genes in a name, and ids that are not those of the names."""
+    notes = []
+    genes = {row.gene for row in rows}
+    for separator in SEPARATORS:
+        if joined := sorted(gene for gene in genes if separator in gene):
+            notes.append(
+                f"{len(joined):,} of the {len(genes):,} genes hold {separator!r}, such as {joined[0][:60]!r}: if they "
+                "are several in one, write a row for each"
+            )
+    for side in ("gene", "disease"):
+        ids: defaultdict[str, set[str]] = defaultdict(set)
+        for row in rows:
+            ids[normalise(getattr(row, side))].add(getattr(row, f"{side}_id"))
+        if 2 * len(several := [name for name, its in ids.items() if len(its) > 1]) > len(ids):
+            notes.append(
+                f"{len(several):,} of the {len(ids):,} names of {side}s have several ids, such as "
+                f"{several[0][:60]!r}: if the ids are of something else, name their column with --{side}-id-column"
+            )
+    return notes
+
+
+def _maker(
+    table: Table, asked: GeneDiseaseOptions, labelled: set[bool], notes: dict[str, None]
+) -> Callable[[str, Sequence[Any]], Row]:
     gene, disease = (
         table.option(asked, f"{name}_column", usual, needed=True)
         for name, usual in (("gene", GENE), ("disease", DISEASE))
@@ -164,19 +198,26 @@ def _maker(table: Table, asked: GeneDiseaseOptions, labelled: set[bool]) -> Call
     evidence, pmids = (table.find(None, (name,), name, needed=False) for name in ("evidence", "pmids"))
     labelled.add(label is not None)
     numbers = count(1)
-
-    def cell(cells: Sequence[Any], place: int | None) -> str:
-        return "" if place is None else text_of(cells[place]).strip()
+    used = {gene, gene_id, disease, disease_id, label, evidence, pmids}
+    if label is None and (unread := [name for n, name in enumerate(table.columns) if name and n not in used]):
+        shown = ", ".join(unread[:8]) + ", …" * (len(unread) > 8)
+        notes[f"no column is known as that of labels: all pairs are taken as associated. Not read: {shown}"] = None
 
     def make(place: str, cells: Sequence[Any]) -> Row:
-        names = cell(cells, gene), cell(cells, disease)
-        if not all(names):
-            raise BioftError(f"{place}: the name of a gene or disease is empty. Fill it in, or give --skip-bad.")
+        def cell(column: int | None) -> str:
+            return "" if column is None else one_text(cells[column], place).strip()
+
+        names = cell(gene), cell(disease)
+        if not all(any(map(str.isalnum, name)) for name in names):
+            raise BioftError(
+                f"{place}: the name of a gene or disease is empty, or has no letter or digit. Fill it in, or give "
+                "--skip-bad."
+            )
         value = None
-        if label is not None and (value := POSITIVE.get(cell(cells, label).lower())) is None:
-            raise BioftError(f"{place}: the label is {cell(cells, label)[:40]!r}; write 1 for associated, else 0.")
-        ids = cell(cells, gene_id) or names[0], cell(cells, disease_id) or names[1]
-        others = cell(cells, evidence), cell(cells, pmids)
+        if label is not None and (value := POSITIVE.get(cell(label).lower())) is None:
+            raise BioftError(f"{place}: the label is {cell(label)[:40]!r}; write 1 for associated, else 0.")
+        ids = cell(gene_id) or names[0], cell(disease_id) or names[1]
+        others = cell(evidence), cell(pmids)
         return Row(names[0], ids[0], names[1], ids[1], value, *others, f"{place} ({next(numbers)})")
 
     return make

@@ -11,6 +11,7 @@ from typing import Any
 from bioft.datasets.documents.corpus import AnnotatedText, source as file_source
 from bioft.datasets.formats import annotations, conll
 from bioft.datasets.options import OwnData, PathName
+from bioft.datasets.splits import splits_in
 from bioft.errors import BioftError, command_word
 from bioft.hub import pull
 from bioft.storage.files import file_sha256
@@ -19,7 +20,7 @@ from bioft.storage.text_lines import TextLines, encoding_of, no_text
 
 HEAD = 1 << 16
 """Bytes from the start of a file by which its format is told."""
-DOCUMENTS = ("pubtator", "bioc", "conll", "brat", "chemprot", "documents", "tokens")
+DOCUMENTS = ("pubtator", "bioc", "conll", "brat", "chemprot", "mentions", "documents", "tokens")
 TABLES = ("delimited", "records", "parquet")
 NAMES = {
     "pubtator": "PubTator",
@@ -27,6 +28,7 @@ NAMES = {
     "conll": "CoNLL/IOB",
     "brat": "a brat folder (.txt and .ann; BioNLP's .a1 and .a2)",
     "chemprot": "ChemProt's or DrugProt's tables",
+    "mentions": "a table of mentions (document, start, end, type) beside .txt files, or with texts",
     "documents": "JSON of documents (text, entities; also of spaCy, Prodigy, doccano, Label Studio)",
     "tokens": "JSONL or Parquet with tokens and ner_tags",
     "delimited": "CSV or TSV",
@@ -44,6 +46,8 @@ _OF_FILES = (
 """Endings of no dataset's name, so that one who mistypes a path is told so, and the Hub is not asked."""
 _SINGLE = (".xml", ".json", ".biocjson")
 """Endings of files that hold one document each in some folders."""
+_LINES = (".txt", ".pubtator", ".conll", ".iob", ".bio")
+"""The same, of lines."""
 _ABSTRACTS = re.compile(r"abstrac(?:t)?s", re.IGNORECASE)
 """As one of DrugProt's files has it, too."""
 _FOREIGN = (
@@ -62,6 +66,16 @@ _FOREIGN = (
 )
 """How other formats of the field begin, and what to do of them."""
 _PUBTATOR = re.compile(r"\s*[^\s|]+\|[ta]\|")
+MENTIONED = (
+    ("document", "document_id", "doc_id", "docid", "filename", "file", "pmid"),
+    ("start", "off0", "begin", "start_offset", "start_span"),
+    ("end", "off1", "end_offset", "end_span"),
+)
+"""Names of columns that say the document and the place of a mention."""
+_SPECIES = re.compile(r"\d+\t[^\t:]+:\d+\t\d+\t\d+\t[^\t]+")
+"""A row of Species-800: taxon, document and PubMed id, first and last character, words."""
+_TEXTS = re.compile(r"(te?xt|abstract|document|doc)s?([-_]?files)?", re.IGNORECASE)
+"""How folders of texts are called."""
 _ROWS_TOLD = 100
 _BETWEEN = re.compile(r"[\s,]*")
 _TAG = re.compile(r"(?:O|[BIESLUM](?:[-_].+)?)")
@@ -100,7 +114,15 @@ def tell(path: Path) -> str:
     lines = [line for line in whole if line.strip()] or [text]
     if _PUBTATOR.match(lines[0]):
         return "pubtator"
-    return "conll" if _is_tagged(lines) else "delimited"
+    if _is_tagged(lines, 0) and any(re.match(r"B[-_].", line) for line in lines):
+        raise unknown(
+            path, "tokens whose tags come first", "Write the token as first column, and its tag as the last."
+        )
+    if _is_tagged(lines):
+        return "conll"
+    names = {cell.strip(' "').lower() for cell in re.split(r"[\t,;]", lines[0].lstrip("#"))}
+    of_mentions = all(names & {*known} for known in MENTIONED) or _SPECIES.fullmatch(lines[0])
+    return "mentions" if of_mentions and ("text" in names or texts_beside(path)) else "delimited"
 
 
 def is_hub_name(name: str) -> bool:
@@ -130,26 +152,65 @@ def no_documents(path: Path, kind: str) -> str:
 def _tell_folder(path: Path) -> str:
     if (path / MANIFEST).is_file():
         return "dataset"
-    if is_brat(path):
+    if standoff(path):
         return "brat"
-    if (files := inside(path)) and (kind := tell(files[0])) in DOCUMENTS:
-        return kind
+    if tables_in(path):
+        return "chemprot"
+    if mentions_in(path):
+        return "mentions"
+    for file in inside(path)[:1]:
+        with suppress(BioftError):
+            if (kind := tell(file)) in DOCUMENTS:
+                return kind
     names = {file.name for file in path.iterdir()}
     if {"corpus.jsonl", "queries.jsonl"} <= names:
         raise unknown(path, "BEIR's queries and corpus", "Join them to a table with the columns query and passage.")
     if any(path.rglob("*.con")):
         raise unknown(path, *_FOREIGN[2][1:])
-    raise unknown(path, "a folder without .ann files and without files named train and test", "Name files in it.")
+    named = sorted(file.parent for file in path.glob("*/*") if "train" in splits_in(file.name))
+    mend = f"Name one of its folders, such as {named[0]}." if named else f"Name files in it, such as {path}/*."
+    raise unknown(path, "a folder without .ann files and without files named train and test", mend)
 
 
 def is_brat(folder: Path) -> bool:
-    """Whether a folder holds texts with annotations beside them."""
+    """Whether a folder itself holds texts with annotations beside them."""
     return any(file.suffix in STANDOFF for file in folder.iterdir())
 
 
+def standoff(folder: Path) -> list[Path]:
+    """The files with annotations of a text in a folder, also in those in it."""
+    return sorted(file for file in folder.rglob("[!.]*") if file.suffix in STANDOFF)
+
+
+def tables_in(folder: Path) -> list[Path]:
+    """The tables of ChemProt or DrugProt in a folder, first that of abstracts; none where there are several of it."""
+    found = [[file, *beside(file)] for file in folder.glob("*.tsv") if _ABSTRACTS.search(file.name)]
+    whole = [its for its in found if len(its) == 3]
+    return whole[0] if len(whole) == 1 else []
+
+
+def mentions_in(folder: Path) -> list[Path]:
+    """The table of mentions of the texts in a folder; none where there are several."""
+    found = []
+    for file in folder.glob("[!.]*.[ct]sv"):
+        with suppress(BioftError):
+            found += [file] if tell(file) == "mentions" else []
+    return found if len(found) == 1 else []
+
+
+def texts_beside(table: Path) -> list[Path]:
+    """The text files in the folder of a table and in those in it, or else in the folders of texts beside that one."""
+    inner = [file for file in table.parent.rglob("[!.]*.txt") if file != table]
+    outer = table.parent.parent.glob("*/[!.]*.txt")
+    return inner or [file for file in outer if _TEXTS.fullmatch(file.parent.name)]
+
+
 def inside(folder: Path) -> list[Path]:
-    """The files of a folder, also of those in it, of which each holds a document."""
-    return sorted(file for file in folder.rglob("[!.]*") if file.suffix.lower() in _SINGLE and file.is_file())
+    """The files of a folder, also of those in it, each of which holds documents: XML and JSON, or else lines."""
+    files = sorted(file for file in folder.rglob("[!.]*") if file.is_file())
+    return next(
+        filter(None, ([file for file in files if file.suffix.lower() in its] for its in (_SINGLE, _LINES))), []
+    )
 
 
 def beside(abstracts: Path) -> list[Path]:
@@ -214,13 +275,15 @@ def _parquet_columns(path: Path) -> list[str]:
         raise BioftError(f"{path} can't be read as Parquet ({error}). Write it again.") from None
 
 
-def _is_tagged(lines: Sequence[str]) -> bool:
-    """Whether lines are tokens with tags: at least two columns, of which the last is a tag in all lines but a few."""
+def _is_tagged(lines: Sequence[str], column: int = -1) -> bool:
+    """Whether lines are tokens with tags: at least two columns, of which the last, or another, is a tag in all lines
+    but a few.
+    """
     tokens = [line for line in lines[:500] if not conll.is_no_token(line)]
-    if lines[0].startswith("-DOCSTART-") or not tokens:
+    if column == -1 and (lines[0].startswith("-DOCSTART-") or not tokens):
         return lines[0].startswith("-DOCSTART-")
     found = [line.split("\t") if "\t" in line else line.split() for line in tokens]
-    tagged = [len(cells) > 1 and bool(_TAG.fullmatch(cells[-1].strip())) for cells in found]
+    tagged = [len(cells) > 1 and bool(_TAG.fullmatch(cells[column].strip())) for cells in found]
     return sum(tagged) >= max(1, 0.9 * len(tagged)) and not _WORDS_OF_TABLES & {cell.lower() for cell in found[0]}
 
 
@@ -240,16 +303,21 @@ def check(document: AnnotatedText, place: str) -> AnnotatedText:
 
 def sources(files: Iterable[PathName], asked: OwnData) -> list[dict[str, Any]]:
     """What a manifest says of files and folders of one's own; terms and citation as they were given."""
-    paths = [path for file in files for path in (Path(file), *(beside(Path(file)) if Path(file).is_file() else ()))]
-    return [_source(path, asked) for path in paths]
+    paths: list[Path] = []
+    for path in map(Path, files):
+        of_mentions = path.is_file() and tell(path) == "mentions"
+        paths += [path, *(beside(path) if path.is_file() else ())]
+        paths += sorted({text.parent for text in texts_beside(path)}) if of_mentions else []
+    return [_source(path, asked) for path in dict.fromkeys(paths)]
 
 
 def _source(path: Path, asked: OwnData) -> dict[str, Any]:
     given = {"terms": asked.terms or "not stated", "citation": asked.citation}
     if path.is_dir():
         digest, size = hashlib.sha256(), 0
-        texts = sorted(its for its in path.iterdir() if its.suffix in (".txt", ".a2", *STANDOFF))
-        for file in texts if is_brat(path) else inside(path):
+        texts = sorted(its for its in path.rglob("[!.]*") if its.suffix in (".txt", ".a2", *STANDOFF))
+        its = texts if standoff(path) else tables_in(path) or inside(path) or [*mentions_in(path), *texts]
+        for file in its:
             digest.update(f"{file.relative_to(path).as_posix()} {file_sha256(file)}\n".encode())
             size += file.stat().st_size
         return {

@@ -79,6 +79,9 @@ def build_labels(asked: LabelOptions) -> tuple[DatasetDict, dict[str, Any]]:
     notes: list[str] = []
     read = splits.collect("labels", asked, lambda table, start: _maker(table, start, asked, several, notes))
     found = read.rows
+    if asked.id_column is None and _begin_again(found):
+        found = {name: [row._replace(id=f"{name}-{row.id}") for row in rows] for name, rows in found.items()}
+        notes.append("ids begin again in each split: they have its name before them")
     counts = Counter(label for rows in found.values() for row in rows for label in row.labels)
     labels = sorted(counts)
     _check_labels(labels, sum(map(len, found.values())), any(several) and not asked.columns_of_labels())
@@ -125,6 +128,16 @@ def _divide(
         what="texts",
         assign=assign,
     )
+
+
+def _begin_again(rows_of: Mapping[str, Sequence[LabelledText]]) -> bool:
+    """Whether splits number their rows anew: of most numbers that two of them have, the texts are others."""
+    first: dict[str, str] = {}
+    same = Counter[bool]()
+    for row in (row for rows in rows_of.values() for row in rows if row.id.isdigit()):
+        same.update([first[row.id] == row.text] if row.id in first else ())
+        first.setdefault(row.id, row.text)
+    return same[False] > same[True]
 
 
 def _check_labels(labels: Sequence[str], n_rows: int, in_lists: bool) -> None:

@@ -13,7 +13,7 @@ from datasets import Dataset, DatasetDict
 
 from bioft.datasets import pair_audit
 from bioft.datasets.formats import splits
-from bioft.datasets.formats.tables import Table, text_of
+from bioft.datasets.formats.tables import Table, one_text, text_of
 from bioft.datasets.options import GroupColumn, OwnTable, takes
 from bioft.datasets.splits import check_columns
 from bioft.errors import BioftError, command_word
@@ -25,9 +25,9 @@ FIRST = (
 )  # fmt: skip
 SECOND = (
     "positive", "sentence2", "text2", "passage", "sentence_b", "text_b", "hypothesis", "answer", "sentence_2",
-    "text_2", "question2", "question_2",
+    "text_2", "question2", "question_2", "pos",
 )  # fmt: skip
-NEGATIVE = ("negative",)
+NEGATIVE = ("negative", "neg", "hard_negative")
 SCORE = (
     "score", "similarity", "similarity_score", "relatedness", "relatedness_score", "label", "gold_label", "average",
     "mean", "gold",
@@ -152,7 +152,8 @@ def _maker(
         )
 
     def make(place: str, cells: Sequence[Any]) -> Row:
-        texts = [text_of(cells[column]) if column is not None else "" for column in (first, second, negative)]
+        places = (first, second, negative)
+        texts = ["" if column is None else one_text(cells[column], place) for column in places]
         if not all(text.strip() for text in texts[: 3 if negative is not None else 2]):
             raise BioftError(f"{place}: a text is empty. Fill it in, or leave such rows out with --skip-bad.")
         number = None

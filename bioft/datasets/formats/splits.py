@@ -7,10 +7,19 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from bioft.datasets.formats import inputs, tables
+from bioft.datasets.formats import hub, inputs, tables
 from bioft.datasets.options import OwnData, OwnTable, PathName
 from bioft.datasets.origin import Origin
-from bioft.datasets.splits import SPLIT_OF_WORD, SPLITS, IntArray, check_sizes, connected, grouped_split, split_in
+from bioft.datasets.splits import (
+    SPLIT_OF_WORD,
+    SPLITS,
+    IntArray,
+    check_sizes,
+    connected,
+    grouped_split,
+    split_in,
+    splits_in,
+)
 from bioft.errors import BioftError, leaving_out, suggestion
 
 ALL = "all"
@@ -39,6 +48,7 @@ def files_of(
     test split without training data, or the other way round; names of which only some say a split.
     """
     named = [str(each) for path in paths for each in _in_folder(path)]
+    named = [each for each in named if each not in _unions(named)]
     given = {
         name: [str(file) for file in files or ()]
         for name, files in zip(SPLITS, (train, validation, test), strict=True)
@@ -56,13 +66,22 @@ def files_of(
     return given
 
 
+def _unions(files: Sequence[str]) -> list[str]:
+    """The files whose names say several splits, such as train_dev.tsv, where each of these has a file of its own."""
+    said = {file: splits_in(Path(file).name) for file in files}
+    alone = {its[0] for its in said.values() if len(its) == 1}
+    return [file for file, its in said.items() if len(its) > 1 and alone >= {*its}]
+
+
 def _in_folder(path: PathName) -> list[Path]:
     folder = Path(path)
-    if not folder.is_dir() or inputs.is_brat(folder):
+    if not folder.is_dir() or inputs.is_brat(folder) or inputs.tables_in(folder):
         return [folder]
     found = sorted(file for file in folder.iterdir() if file.is_file() and split_in(file.name))
     belonging = {other for file in found for other in inputs.beside(file)}
     found = [file for file in found if file not in belonging]
+    if not {"train", "test"} <= {split_in(file.name) for file in found}:
+        found = []  # one of many documents may be called "test"
     inside = sorted(file for file in folder.iterdir() if file.is_dir() and split_in(file.name))
     return found or inside or [folder]
 
@@ -209,21 +228,33 @@ class Opened(NamedTuple):
 def open_inputs(asked: OwnData) -> Opened:
     """Find the files that were asked for, or the dataset on the Hub.
 
-    BioftError: as `files_of` and `tables.of_hub`, or splits on the Hub that are not named train and test.
+    BioftError: as `files_of` and `hub.of_hub`, or splits on the Hub that are not named train and test.
     """
     given = (asked.train, asked.validation, asked.test)
     license = {"license": (asked.license or "unknown").lower()} | ({"title": asked.title} if asked.title else {})
-    if not tables.is_on_hub(asked.paths):
+    if not hub.is_on_hub(asked.paths):
         if asked.max_rows is not None:
             raise BioftError("--max-rows is for data on the Hub; files are read whole. Leave it out.")
         files = files_of(asked.paths, *given)
-        return Opened(files, {}, inputs.sources([each for its in files.values() for each in its], asked), license, [])
+        every = [each for its in files.values() for each in its]
+        return Opened(files, {}, inputs.sources(every, asked), license, _notes(files, asked.paths))
     name = str(asked.paths[0])
-    by_split, source, notes = tables.of_hub(name, asked.revision, asked.subset, asked.max_rows)
+    by_split, source, notes = hub.of_hub(name, asked.revision, asked.subset, asked.max_rows)
     if asked.license is None and source["license"]:
         license["license"] = str(source["license"])
     source |= {"terms": asked.terms or "not stated", "citation": asked.citation}
     return Opened(_splits_of_hub(by_split, given, name), by_split, [source], license, notes)
+
+
+def _notes(files: Mapping[str, Sequence[str]], paths: Iterable[PathName]) -> list[str]:
+    unions = _unions([str(each) for path in paths for each in _in_folder(path)])
+    notes = [f"{Path(each).name} is not read: it has the splits together that other files have" for each in unions]
+    if len(together := files.get(ALL, ())) > 1:
+        notes.append(
+            f"{len(together)} files are put together and split here: if they are splits, say so with --train, "
+            "--validation and --test"
+        )
+    return notes
 
 
 class Collected(NamedTuple):
@@ -271,14 +302,13 @@ def collect(
             place_of_split = table.option(asked, "split_column")
             if not table.header:
                 notes.append(f"{Path(table.name).name} has no line with the names of its columns")
-            if table.comments:
-                notes.append(f"{Path(table.name).name} begins with {table.comments} lines of comments (#)")
             for place, cells in table.rows:
                 with leaving_out(messages):
                     of_row = name
                     if place_of_split is not None:
                         of_row = split_of(tables.text_of(cells[place_of_split]), str(asked.split_column))
                     rows.setdefault(of_row, []).append(make(place, cells))
+            notes += [f"{Path(table.name).name} {note}" for note in table.notes]
     if not rows:
         raise BioftError(f"There is no row to build of. {skipped[0] if skipped else ''}".strip())
     n_read = sum(map(len, rows.values())) + len(skipped)

@@ -1,31 +1,26 @@
-"""Tables of one's own: CSV, TSV, JSONL and Parquet files, and data on the Hub by name; columns by name or number."""
+"""Tables of one's own: CSV, TSV, JSONL and Parquet files; columns by name or number."""
 
-import hashlib
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-import datasets.config
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
-from datasets import ClassLabel, Dataset, IterableDataset, get_dataset_config_names, load_dataset_builder
-from huggingface_hub import HfFileSystem
+from datasets import ClassLabel, Dataset, IterableDataset
 
 from bioft.datasets.formats import annotations, inputs
-from bioft.datasets.options import OwnTable, PathName
-from bioft.errors import BioftError, command_word, suggestion
-from bioft.hub.client import Access, connection
+from bioft.datasets.options import OwnTable
+from bioft.errors import BioftError, command_word, leaving_out, suggestion
 from bioft.storage import json_text, tables as delimited
 from bioft.storage.text_lines import TextLines
 
-LARGEST = 500_000_000
-"""Bytes of a dataset on the Hub from which on not all of it is fetched: in memory they are five times as many."""
 PEEKED = 200
 """Rows by which it is told whether the first one names the columns."""
+_ABSTRACT = re.compile(r"###\s*\d+\s*")
 _OF_PANDAS = frozenset({"columns", "index", "data"})
 KNOWN = frozenset(
     (
@@ -51,8 +46,8 @@ class Table:
     """The first rows, where there is no header."""
     delimiter: str = ""
     """What parts the fields of a text file."""
-    comments: int = 0
-    """How many lines of comments stand above the first row or the names of the columns."""
+    notes: list[str] = field(default_factory=list)
+    """What is said of the file beside its rows, all of it when these were read."""
 
     def find(self, asked: str | None, known: Iterable[str], option: str, *, needed: bool = True) -> int | None:
         """The place of a column: the one that was asked for by name or number, else the first of the known names.
@@ -60,15 +55,16 @@ class Table:
         BioftError: there is none; suggests the nearest name.
         """
         lower = [column.strip().lower() for column in self.columns]
+        lower += [name.replace(" ", "_") for name in lower]
         if asked is None:
-            found = next((lower.index(name) for name in known if name in lower), None)
+            found = next((lower.index(name) % len(self.columns) for name in known if name in lower), None)
             if found is None and needed:
                 raise BioftError(f"{self.name} has no column for {option}: name it. {self.in_words()}")
             return found
         if asked in self.columns:
             return self.columns.index(asked)
         if asked.lower() in lower:
-            return lower.index(asked.lower())
+            return lower.index(asked.lower()) % len(self.columns)
         if not self.header or not asked.isdigit():
             mend = suggestion(asked, self.columns) if self.header else self.in_words()
             raise BioftError(f"{self.name} has no column {asked!r} ({option}). {mend}")
@@ -83,7 +79,7 @@ class Table:
     def in_words(self) -> str:
         """The columns, for messages."""
         if self.header:
-            return f"Its columns: {', '.join(self.columns)}."
+            return f"Its columns: {', '.join(self.columns[:30])}{', …' * (len(self.columns) > 30)}."
         first = "; ".join(f"{n} {str(cell)[:30]!r}" for n, cell in zip(self.columns, self.sample[0], strict=False))
         return f"It has no line with the names of its columns; they are called by number. The first row: {first}."
 
@@ -101,7 +97,7 @@ def read(path: Path, asked: Iterable[str | None], skipped: list[str] | None, *, 
             raise BioftError(f"{path} can't be read as Parquet ({error}). Write it again.") from None
     if kind in ("records", "documents", "tokens"):
         return _records(path, skipped)
-    if kind != "delimited":
+    if kind not in ("delimited", "mentions"):
         command = "entities" if kind != "dataset" else ""
         mend = f"For its entities: bioft build {command} {command_word(path)} --output FOLDER." if command else (
             "It was built already: give it to a recipe as --dataset."
@@ -152,6 +148,16 @@ def text_of(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else str(value)
 
 
+def one_text(value: Any, place: str) -> str:
+    """A cell as one text, also where it is alone in a list; BioftError for several, and for an object."""
+    value = value[0] if isinstance(value, list) and len(value) == 1 else value
+    if isinstance(value, list | dict):
+        raise BioftError(
+            f"{place}: {str(value)[:60]} is {len(value)} values where one text should be. Write a row for each."
+        )
+    return text_of(value)
+
+
 def _records(path: Path, skipped: list[str] | None) -> Table:
     """JSON lines, or an array of objects; the columns are the keys of the first object and any later ones."""
     objects = _objects(path, skipped)
@@ -176,7 +182,7 @@ def _objects(path: Path, skipped: list[str] | None) -> Iterator[tuple[str, dict[
         return
     if start[0] != "[":
         for row in json_text.rows(lines, skipped):
-            yield f"{path}, line {lines.number}", row
+            yield f"{path}, line {lines.number}", annotations.as_row(row)
         return
     yield from _objects_in(json_text.parse(lines.read(), str(path)), str(path), skipped)
 
@@ -223,41 +229,110 @@ def _of_object(whole: Any, path: Path, skipped: list[str] | None) -> Iterator[tu
         for key, value in whole.items():
             yield f"{path}, {key}", value if "id" in value else {"id": key, **value}
     else:
-        yield f"{path}, line 1", whole
+        yield f"{path}, line 1", annotations.as_row(whole)
 
 
 def _delimited(path: Path, asked: Sequence[str], skipped: list[str] | None, lines: bool) -> Table:
     """A CSV file or its like; with `lines`, where no column has a usual name or one asked for, a text on each line."""
     first = [line.rstrip("\r\n") for line in islice(TextLines(path), PEEKED)]
-    comments = _comments(first)
-    start = [line for line in first[comments:] if line.strip()]
-    parted = {each: delimited.rows_in(start, each) for each in delimited.DELIMITERS}
+    if any(map(_ABSTRACT.fullmatch, islice(filter(str.strip, first), 1))):
+        return _of_abstracts(path, skipped)
+    above, notes = _above(first, {name.lower() for name in asked if not name.isdigit()})
+    start = [line for line in first[above:] if line.strip()]
+    start = [line for place, line in enumerate(start) if not (above and place and line[0] == "#")]
+    parted = {each: delimited.rows_in(start, each) for each in _delimiters(start[:1])}
+    of_r = {each for each, its in parted.items() if _lacks_a_name(its)}
+    parted |= {each: [["", *parted[each][0]], *parted[each][1:]] for each in of_r}
     alike = {each: sum(len(row) == len(rows[0]) > 1 for row in rows) for each, rows in parted.items()}
-    separator = max(alike, key=lambda each: (alike[each], len(parted[each][0])))
-    names = [cell.strip() for cell in parted[separator][0]]
-    named = {name.lower() for name in names} & (KNOWN | {name.lower() for name in asked})
-    if alike[separator] < max(1, len(parted[separator]) / 2) or (lines and not named):
+    usual = KNOWN | {name.lower() for name in asked}
+    named_in = {each: usual & {cell.strip('# "').lower() for cell in rows[0]} for each, rows in parted.items()}
+    separator = max(alike, key=lambda each: (alike[each], len(named_in[each]), len(parted[each][0])))
+    names, named = [cell.strip(' "') for cell in parted[separator][0]], named_in[separator]
+    bare = [names[0].lstrip("# ") or names[0], *names[1:]] if above else names
+    is_table = alike[separator] >= max(1, len(parted[separator]) / 2) or (named and len(names) > 1)
+    if not is_table or (lines and not named):
         return _lines(path, [line for line in first if line.strip()], asked)
-    source = _After(path, comments)
-    if _names_columns(names, parted[separator][1:], asked):
-        found = delimited.Table(source, [name for name in asked if name in names][:1], skipped=skipped)
-        sample = []
+    source = _After(path, above + (separator in of_r), notes if above and separator == "\t" else None)
+    sample = []
+    if separator in of_r:
+        found = delimited.Table(source, header=names, delimiter=separator, skipped=skipped)
+    elif _names_columns(bare, parted[separator][1:], asked):
+        needed = [name for name in asked if name in names][:1]
+        found = delimited.Table(source, needed, delimiter=separator, skipped=skipped)
     else:
-        found = delimited.Table(source, header=[str(n) for n in range(1, len(names) + 1)], skipped=skipped)
+        header = [str(n) for n in range(1, len(names) + 1)]
+        found = delimited.Table(source, header=header, delimiter=separator, skipped=skipped)
         sample = [names]
+    columns = [*bare[:1], *found.columns[1:]] if above and not sample else found.columns
     rows = ((f"{path}, line {found.line}", list(row.values())) for row in found)
-    return Table(str(path), found.columns, rows, not sample, sample=sample, delimiter=separator, comments=comments)
+    return Table(str(path), columns, rows, not sample, sample=sample, delimiter=separator, notes=notes)
 
 
 class _After(TextLines):
-    """The lines of a file after the first ones."""
+    """The lines of a file after the first ones; with `notes`, which are told how many, without comments among them."""
 
-    def __init__(self, path: Path, n: int) -> None:
+    def __init__(self, path: Path, n: int, notes: list[str] | None) -> None:
         super().__init__(path)
-        self.n = n
+        self.n, self.notes = n, notes
 
     def __iter__(self) -> Iterator[str]:
-        return islice(super().__iter__(), self.n, None)
+        comments = 0
+        for line in islice(super().__iter__(), self.n, None):
+            if self.notes is not None and line[0] == "#" and "\t" not in line:
+                comments += 1
+                line = "\n"  # lines are counted
+            yield line
+        if comments and self.notes is not None:
+            self.notes.append(f"has {comments} lines of comments (#) among its rows")
+
+
+def _delimiters(header: Sequence[str]) -> tuple[str, ...]:
+    """What may part the fields; spaces only where they part quoted ones, as R writes them."""
+    return (*delimited.DELIMITERS, *([" "] if any('" "' in line for line in header) else []))
+
+
+def _lacks_a_name(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether rows begin with the numbers 1, 2, …, of which the header says nothing, as R writes them."""
+    first, *others = rows
+    return len(first) > 1 and len(others) > 1 and all(
+        len(row) == len(first) + 1 and row[0].strip('"') == str(n) for n, row in enumerate(others, 1)
+    )  # fmt: skip
+
+
+def _above(lines: Sequence[str], wanted: Collection[str]) -> tuple[int, list[str]]:
+    """How many lines stand above the first row or the names of the columns, and what is said of them.
+
+    These are comments, and what programs write above a table: then all columns that are `wanted` are named below.
+    """
+    if lines and re.fullmatch(r'"?sep=.[;,\s"]*', lines[0]):
+        return 1, []  # Excel's, of the delimiter
+    if n := _comments(lines):
+        return n, [f"begins with {n} lines of comments (#)"]
+    for place, line in enumerate(lines if wanted else ()):
+        cells = ({cell.strip().lower() for cell in delimited.rows_in([line], each)[0]} for each in _delimiters([line]))
+        if any(its >= {*wanted} for its in cells):
+            return place, [f"has {place} lines above the names of its columns, which are not read"] if place else []
+    return 0, []
+
+
+def _of_abstracts(path: Path, skipped: list[str] | None) -> Table:
+    """Sentences after their labels, those of an abstract under its id, as PubMed RCT has them (Dernoncourt 2017)."""
+    lines = TextLines(path)
+
+    def rows() -> Iterator[tuple[str, Sequence[Any]]]:
+        document = ""
+        for line in lines:
+            label, tab, text = line.strip().partition("\t")
+            if _ABSTRACT.fullmatch(label):
+                document = label.strip("# ")
+            elif label:
+                with leaving_out(skipped):
+                    if not tab:
+                        raise BioftError(f"{path}, line {lines.number}: {label[:60]!r} is no label, tab and sentence.")
+                    yield f"{path}, line {lines.number}", [document, label, text]
+
+    note = "has ids of abstracts above their sentences: they are the column document (for --group-column)"
+    return Table(str(path), ["document", "label", "text"], rows(), delimiter="\t", notes=[note])
 
 
 def _comments(lines: Sequence[str]) -> int:
@@ -266,8 +341,8 @@ def _comments(lines: Sequence[str]) -> int:
     if not n:
         return 0
     rows = {each: delimited.rows_in([lines[n - 1], *lines[n:]], each) for each in delimited.DELIMITERS}
-    separator = max(rows, key=lambda each: len(rows[each][1]) if len(rows[each]) > 1 else 0)
-    return n - (len(rows[separator][0]) == len(rows[separator][1]) > 1) if len(rows[separator]) > 1 else 0
+    its = [each for each in rows.values() if len(each) > 1]
+    return n - any(len(each[0]) == len(each[1]) > 1 for each in its) if its else 0
 
 
 def _lines(path: Path, start: Sequence[str], asked: Sequence[str]) -> Table:
@@ -282,11 +357,13 @@ def _lines(path: Path, start: Sequence[str], asked: Sequence[str]) -> Table:
 
 def _names_columns(first: Sequence[str], others: Sequence[Sequence[str]], asked: Sequence[str]) -> bool:
     """Whether the first row names the columns: it has a name that was asked for or is usual, or no value of theirs."""
-    lower = {cell.lower() for cell in first}
-    if lower & {name.lower() for name in asked if not name.isdigit()} or lower & KNOWN:
+    # Where files were put together the names come again, all of them; a value comes again in its column.
+    others = [row for row in others if [cell.strip(' "') for cell in row] != [*first]]
+    columns = [[row[column] for row in others if column < len(row)] for column in range(len(first))]
+    names = KNOWN | {name.lower() for name in asked if not name.isdigit()}
+    if any(cell.lower() in names and cell not in values for cell, values in zip(first, columns, strict=True)):
         return True
-    for column, cell in enumerate(first):
-        values = [row[column] for row in others if column < len(row)]
+    for cell, values in zip(first, columns, strict=True):
         if cell in values or (values and _is_number(cell) and all(map(_is_number, values))):
             return False
     return True
@@ -298,91 +375,3 @@ def _is_number(cell: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def is_on_hub(paths: Sequence[PathName]) -> bool:
-    """Whether the data that were asked for are no files here, but have a name on the Hub."""
-    return len(paths) == 1 and not Path(paths[0]).exists() and inputs.is_hub_name(str(paths[0]))
-
-
-def of_hub(
-    name: str, revision: str | None, subset: str | None, max_rows: int | None = None
-) -> tuple[dict[str, Table], dict[str, Any], list[str]]:
-    """The splits of a dataset on the Hub as tables, at one commit; what a manifest says of it; and notes.
-
-    With `max_rows` the first rows of each split are streamed, and no more is fetched than these need. BioftError: no
-    such dataset, one that needs code of its own, one of more than `LARGEST` bytes without `max_rows`, or one with
-    several configurations and no `subset`; and where the Hub can't be asked.
-    """
-    # Nothing is asked for but the files of that commit: no copy of another one, no count of downloads.
-    datasets.config.USE_PARQUET_EXPORT = datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False
-    with connection(f"the dataset {name}", Access.of({})) as api:
-        info = api.dataset_info(name, revision=revision, files_metadata=True)
-        files = sorted(info.siblings or (), key=lambda each: each.rfilename)
-        if f"{name.rpartition('/')[2]}.py" in {each.rfilename for each in files}:
-            raise BioftError(
-                f"The dataset {name} needs code of its own, which bioft does not run. The Hub keeps a copy as "
-                "Parquet: --revision refs/convert/parquet"
-            )
-        configurations = get_dataset_config_names(name, revision=info.sha)
-        if subset is None and len(configurations) > 1 and "default" not in configurations:
-            raise BioftError(
-                f"The dataset {name} has several configurations. Give --subset: {', '.join(configurations)}."
-            )
-        if subset is not None and subset not in configurations:
-            raise BioftError(f"{name} has no configuration {subset!r}. {suggestion(subset, configurations)}")
-        builder = load_dataset_builder(name, subset, revision=info.sha)
-        size = sum(each.size or 0 for each in files if _is_of(builder, each.rfilename))
-        if max_rows is None and size > LARGEST:
-            raise BioftError(
-                f"The dataset {name} has {size / 1e9:.1f} GB, and is read whole up to {LARGEST / 1e9:.1f} GB. Say how "
-                "many rows are enough: --max-rows 100000 streams the first ones of each split."
-            )
-        splits, notes = _loaded(name, builder, max_rows)
-    card: Any = info.card_data or {}
-    content = "\n".join(f"{each.rfilename} {each.blob_id}" for each in files)
-    source = {
-        "name": name,
-        "sha256": hashlib.sha256(content.encode()).hexdigest(),
-        "bytes": sum(each.size or 0 for each in files),
-        "version": info.sha,
-        "url": f"https://huggingface.co/datasets/{name}",
-        "redistribution": "ask",
-        "license": card.get("license"),
-    }
-    return splits, source, notes
-
-
-def _is_of(builder: Any, file: str) -> bool:
-    """Whether a file of a dataset is one of those that a configuration reads."""
-    found = (url for urls in (builder.config.data_files or {}).values() for url in urls)
-    return any(str(url).endswith(f"/{file}") for url in found)
-
-
-def _loaded(name: str, builder: Any, max_rows: int | None) -> tuple[dict[str, Table], list[str]]:
-    if max_rows is None:
-        builder.download_and_prepare()
-        return {split: of_dataset(f"{name} {split}", rows) for split, rows in builder.as_dataset().items()}, []
-    found, notes = {}, []
-    for split, rows in builder.as_streaming_dataset().items():
-        rows = rows if rows.features else rows._resolve_features()
-        # As one list, so that what fails on the way is told as of the Hub.
-        first = [*rows.take(max_rows + 1)]
-        found[split] = of_dataset(f"{name} {split}", Dataset.from_list(first[:max_rows], features=rows.features))
-        if len(first) > max_rows:
-            of = _number_of_rows(builder, split)
-            notes.append(f"of {name}, {split}, the first {max_rows:,} rows of {of} were read (--max-rows)")
-    return found, notes
-
-
-def _number_of_rows(builder: Any, split: str) -> str:
-    """How many rows a split has: as its card says, else as the ends of Parquet files do, else "more"."""
-    if known := (builder.info.splits or {}).get(split):
-        return f"{known.num_examples:,}"
-    if not type(builder).__name__.startswith("Parquet"):
-        return "more"
-    n_rows = 0
-    for url in builder.config.data_files[split]:
-        with HfFileSystem().open(url) as stream:
-            n_rows += pq.read_metadata(stream).num_rows
-    return f"{n_rows:,}"

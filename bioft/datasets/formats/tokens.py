@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from bioft.datasets.documents.corpus import AnnotatedText
 from bioft.datasets.documents.pubtator import Mention, Relation
 from bioft.datasets.formats import annotations, conll, inputs, tables
-from bioft.datasets.formats.brat import PIECES
+from bioft.datasets.formats.standoff import PIECES
 from bioft.datasets.options import OwnData
 from bioft.errors import BioftError, leaving_out
 

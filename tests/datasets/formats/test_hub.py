@@ -191,9 +191,7 @@ def test_the_first_rows_of_a_dataset_are_streamed_and_the_rest_is_counted(
 
 
 def test_a_large_dataset_is_refused_without_a_number_of_rows(environment: dict[str, str], tmp_path: Path) -> None:
-    script = (
-        "from bioft.datasets.formats import tables; tables.LARGEST = 1000; tables.of_hub('user/labels', None, None)"
-    )
+    script = "from bioft.datasets.formats import hub; hub.LARGEST = 1000; hub.of_hub('user/labels', None, None)"
     answer = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
     assert "is read whole up to 0.0 GB. Say how many rows are enough: --max-rows 100000" in answer.stderr
     answer = build(environment, "labels", __file__, "--max-rows", "3", "-o", str(tmp_path / "out"))
