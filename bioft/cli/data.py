@@ -20,13 +20,20 @@ def inspect(
         Path | None, output_option("Folder for `inspection/`.", default="the dataset's own folder")
     ] = None,
     top: Annotated[int, option("How many frequent names, concepts or words to list.", min=1)] = 10,
+    namespace: Annotated[
+        str | None,
+        option(
+            "Of gene–disease pairs: an ontology of diseases (a folder of `bioft build namespace`, OBO, OWL, MeSH or "
+            "CTD's), to tell which of those that training lacks have a parent, child or sibling there."
+        ),
+    ] = None,
     full: Annotated[bool, option("Print all of inspection.json, not one page.", "--full")] = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Show what is in a dataset: counts, overlap of splits, lengths, frequent names and words, labels, audit."""
     from bioft.inspect import inspect as inspection
 
-    report, folder = inspection.inspect_dataset(dataset, output, top=top, overwrite=overwrite)
+    report, folder = inspection.inspect_dataset(dataset, output, top=top, namespace=namespace, overwrite=overwrite)
     console = Console(markup=False)
     inspection.print_report(report, console, full)
     for note in report["notes"]:

@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.text import Text
 
 from bioft.datasets.load import notes
+from bioft.datasets.namespaces import read
 from bioft.errors import BioftError
-from bioft.inspect import documents, pairs, texts
+from bioft.inspect import documents, kin, pairs, texts
 from bioft.inspect.tables import audit_parts, print_parts
 from bioft.storage import datasets as storage
 from bioft.storage.files import new_folder, write_json
@@ -25,14 +26,22 @@ KINDS: tuple[Any, ...] = (documents, pairs, texts)
 
 
 def inspect_dataset(
-    directory: Path, out: Path | None = None, *, top: int = 10, overwrite: bool = False
+    directory: Path,
+    out: Path | None = None,
+    *,
+    top: int = 10,
+    namespace: str | None = None,
+    overwrite: bool = False,
 ) -> tuple[dict[str, Any], Path]:
     """Inspect the dataset that `bioft build` wrote to `directory`.
 
     Writes `inspection/` with `inspection.json` and the plots (PNG) into `out` (default: the dataset's own directory),
-    all or nothing. An earlier inspection there is replaced. Returns the report (see the modules of `KINDS`; with the
-    manifest's `builder`, `arguments`, `fingerprints` and `audit`) and the folder written. BioftError: `directory`
-    holds no dataset, its files were edited, or the folder to be written holds something else and `overwrite` is false.
+    all or nothing. An earlier inspection there is replaced. With a `namespace` of diseases (its folder, or a file such
+    as OBO) `kin` is in the report of gene–disease pairs: see `bioft.inspect.kin`. Returns the report (see the modules
+    of `KINDS`; with the manifest's `builder`, `arguments`, `fingerprints` and `audit`) and the folder written.
+
+    BioftError: `directory` holds no dataset, its files were edited, the folder to be written holds something else and
+    `overwrite` is false, or a namespace is given for other data than gene–disease pairs.
     """
     target = (out or directory) / FOLDER
     dataset, manifest = storage.load(directory)
@@ -50,11 +59,15 @@ def inspect_dataset(
             "documents with entities, texts, and pairs of texts. What there is to know of it is in its README.md and "
             "manifest.json."
         )
+    if namespace is not None and kind is not pairs:
+        raise BioftError(f"{directory} holds no gene–disease pairs, of whose diseases a namespace tells the kin.")
+    related = {} if namespace is None else {"kin": kin.kin(dataset, read.open_namespace(namespace))}
     found, draw = kind.inspect(dataset, top)
     report = {
         "schema_version": SCHEMA_VERSION,
         "dataset": {key: manifest.get(key) for key in ("builder", "arguments", "fingerprints")},
         **found,
+        **related,
         "audit": manifest.get("audit", {}),
         "notes": notes(manifest),
     }
@@ -68,6 +81,7 @@ def print_report(report: dict[str, Any], console: Console, full: bool = False) -
     """Print the report of `inspect_dataset`: about a page of it, or all."""
     kind = next(kind for kind in KINDS if kind.MARK in report)
     print_parts(kind.parts(report, full), console)
+    print_parts(kin.parts(report["kin"]) if "kin" in report else (), console)
     if report["audit"]:
         console.print(Text("\nAudit, as `bioft build` recorded it (it was not made again):", style="bold"))
     print_parts(audit_parts(report["audit"], full), console)
