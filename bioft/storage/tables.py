@@ -170,7 +170,7 @@ class Table:
         for number, fields in _tab_rows(lines, self._n_fields, self.lines.number + self._has_header):
             self.line = number
             if any(map(str.strip, fields)):
-                yield [_unquoted(field) for field in fields]
+                yield [_unquoted(field) if '"' in field else field for field in fields]
 
     def _quoted_rows(self) -> Iterator[list[str]]:
         rows = fields_of(self._data_lines(), self.delimiter)

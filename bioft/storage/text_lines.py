@@ -7,7 +7,7 @@ import os
 import re
 import unicodedata
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -177,7 +177,9 @@ class _Gzip(gzip.GzipFile):
         return self.readinto1(buffer)
 
 
-_NOT_A_WORD = re.compile(r"[\W_]+")
+_ASCII = frozenset(map(chr, range(128)))
+_WORD = frozenset(each for each in _ASCII if each.isalnum() or each == "\n")
+_NOT_A_WORD = str.maketrans(dict.fromkeys(_ASCII - _WORD, " "))
 _ALPHABETS = ("CYRILLIC", "ARMENIAN", "CHEROKEE", "COPTIC")
 _ACCENT = re.compile("[\u0300-\u036f]")
 
@@ -188,14 +190,31 @@ def normalise(text: str) -> str:
     Two texts with the same result count as duplicates: also where one has characters that nobody sees (soft hyphens,
     spaces without width), or letters that look like Latin ones. A text of punctuation only keeps it.
     """
-    folded = text.casefold() if text.isascii() else _folded(text)
-    return _NOT_A_WORD.sub(" ", folded).strip() or folded.strip()
+    folded = _folded(text)
+    return " ".join(_words(folded).split()) or folded.strip()
+
+
+def normalise_each(lines: Sequence[str]) -> list[str]:
+    """Lines normalised in one go, which takes less time than one by one; those without letter or digit become ""."""
+    return [" ".join(line.split()) for line in _words(_folded("\n".join(lines))).split("\n")]
+
+
+def _words(folded: str) -> str:
+    """A folded text with spaces for what is no letter and no digit, and with its line breaks."""
+    if folded.isascii():
+        return folded.translate(_NOT_A_WORD)
+    for character in set(folded) - _WORD:
+        if not character.isalnum():
+            folded = folded.replace(character, " ")
+    return folded
 
 
 def _folded(text: str) -> str:
     """In small letters without accents, without what is not seen, and with Latin letters for those that look so."""
-    for character in set(text):
-        if not character.isascii() and (plain := _plain(character)) != character:
+    if text.isascii():
+        return text.casefold()
+    for character in set(text) - _ASCII:
+        if (plain := _plain(character)) != character:
             text = text.replace(character, plain)
     return (text if text.isascii() else unicodedata.normalize("NFKC", text)).casefold()
 

@@ -79,7 +79,7 @@ def build_labels(asked: LabelOptions) -> tuple[DatasetDict, dict[str, Any]]:
     notes: list[str] = []
     read = splits.collect("labels", asked, lambda table, start: _maker(table, start, asked, several, notes))
     found = read.rows
-    if asked.id_column is None and _begin_again(found):
+    if asked.id_column is None and len(found) > 1 and _begin_again(found):
         found = {name: [row._replace(id=f"{name}-{row.id}") for row in rows] for name, rows in found.items()}
         notes.append("ids begin again in each split: they have its name before them")
     counts = Counter(label for rows in found.values() for row in rows for label in row.labels)

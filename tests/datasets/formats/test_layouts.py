@@ -258,7 +258,7 @@ def test_sentences_of_ddi_are_documents_for_relations_and_stay_together(tmp_path
         file.write_text(text.replace("</document>", f"{shifted}</document>"))
     dataset, _ = build_relations([tmp_path])
     assert sum(sizes(dataset).values()) == 2 * RECORDS and relations(dataset) == {"effect": 2 * RECORDS}
-    home = {}
+    home: dict[str, str] = {}
     for split, rows in dataset.items():
         for row in rows:
             assert home.setdefault(row["document_id"].rpartition(".s")[0], split) == split
