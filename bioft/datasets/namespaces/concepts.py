@@ -50,6 +50,14 @@ class Namespace:
     manifest: Mapping[str, Any]
     """Sources with checksums and terms, and what was counted."""
 
+    def current(self) -> dict[str, str]:
+        """By id that was merged into another concept, the id of that."""
+        return {
+            old: identifier
+            for identifier, merged in zip(self.concepts["id"], self.concepts["merged"], strict=True)
+            for old in merged
+        }
+
 
 def unite(concepts: Iterable[Concept], sources: Sequence[Mapping[str, Any]]) -> Namespace:
     """Make one namespace of what sources yield; the same id in several of them is the same concept.
