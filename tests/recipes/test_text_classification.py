@@ -184,7 +184,6 @@ def test_a_run_of_other_labels_is_not_trained_further(
         run(recipe, "default", finished.parent / "model", tmp_path / "run", start_from=finished, dataset=weak)
 
 
-@pytest.mark.usefixtures("part_of_hpo")
 def test_an_encoder_adapted_to_texts_is_where_a_classifier_starts(
     recipe: ModuleType, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
