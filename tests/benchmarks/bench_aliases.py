@@ -22,6 +22,7 @@ from bioft.metrics.estimation import estimates
 from bioft.metrics.estimation.groups import Groups
 from bioft.tasks.name_alignment.aligner import Aligner, candidate_pairs
 from bioft.tasks.name_alignment.candidates import CandidateFinder
+from bioft.tasks.name_alignment.features import NOTATION
 from bioft.tasks.name_alignment.files import load_aligner
 from bioft.tasks.name_alignment.scorer import Scorer, is_right
 from tests.metabolite_samples import SHORT_FORMS
@@ -29,9 +30,10 @@ from tests.metabolite_samples import SHORT_FORMS
 
 def measure(known: pd.DataFrame, validation: pd.DataFrame, test: pd.DataFrame) -> None:
     """Print the accuracy by kind of name."""
-    finder = CandidateFinder(known)
+    finder = CandidateFinder(known, reading=NOTATION)
     pairs = candidate_pairs(finder, known, validation)
-    scorer = Scorer.fit([each.features for each in pairs], [each.ids for each in pairs], validation["gold"].tolist())
+    golds = validation["gold"].tolist()
+    scorer = Scorer.fit([each.features for each in pairs], [each.ids for each in pairs], golds, NOTATION)
     answers = Aligner(known, finder, scorer).answer(test)
     right: defaultdict[str, list[bool]] = defaultdict(list)
     for answer, gold, kind in zip(answers, test["gold"], test["kind"], strict=True):

@@ -13,7 +13,7 @@ from bioft.datasets.metabolites.names import optional_parts, plain_text
 from bioft.datasets.metabolites.tables import resolve_ids
 from bioft.errors import BioftError
 from bioft.tasks.name_alignment.candidates import CandidateFinder, Candidates
-from bioft.tasks.name_alignment.features import CHEMISTRY, Metabolite, Reading
+from bioft.tasks.name_alignment.features import CHEMISTRY, NOTATION, Metabolite, Reading
 from bioft.tasks.name_alignment.scorer import Answer, Candidate, Scorer
 
 COLUMNS = ("id", "name", "match_id", "match_name", "probability", "decision", "reasons", "candidates")
@@ -130,7 +130,7 @@ class Aligner:
         return pd.DataFrame(rows, columns=list(COLUMNS))
 
     def _optional_parts(self, name: str) -> tuple[str, ...]:
-        return optional_parts(name) if self.finder.reading is CHEMISTRY else ()
+        return optional_parts(name) if self.finder.reading in (CHEMISTRY, NOTATION) else ()
 
     def _judge(
         self, query: Metabolite, answer: Answer, ranked: Sequence[Candidate], threshold: float

@@ -30,8 +30,11 @@ FEATURES = (
 )
 """The features of a pair of names, in order: similarities of the strings, what the names spell out of the structure
 (see `metabolite_names.agreement`), and whether formulas and charges are the same, where both are known."""
+_IN_NOTATION = {"word_similarity": "parts_similarity", "same_standard": "same_notation"}
+NOTATION_FEATURES = tuple(_IN_NOTATION.get(name, name) for name in FEATURES)
+"""The same of names in one notation, with their parts in the place of their words."""
 SAME_PARTS = 0.5
-"""What `same_standard` is of names that have the same parts, in any order and but for what one leaves out."""
+"""What `same_notation` is of names that have the same parts, in any order and but for what one leaves out."""
 SIMILARITY = "embedding_similarity"
 """The feature that comes last where there is an encoder: the cosine of the embeddings."""
 
@@ -63,6 +66,67 @@ class Reading:
     """Whether a candidate of the same name leads whatever speaks for others; of several the first of the namespace."""
 
 
+def pair_features(query: Metabolite, candidate: Metabolite, n_grams: float) -> list[float]:
+    """Return the values of `FEATURES` for a pair; `n_grams` is the similarity by TF-IDF of character n-grams."""
+    from rapidfuzz import fuzz
+
+    ours, theirs = spelt_out(query.name), spelt_out(candidate.name)
+    left, right = plain_text(ours).casefold(), plain_text(theirs).casefold()
+    standard_left, standard_right = standard_name(ours), standard_name(theirs)
+    compared = agreement(read_chemistry(ours), read_chemistry(theirs))
+    formula = formula_agreement(query.formula, candidate.formula, query.charge, candidate.charge)
+    charge = charge_agreement(query.charge, candidate.charge)
+    return [
+        n_grams,
+        fuzz.ratio(left, right) / 100,
+        fuzz.token_sort_ratio(left, right) / 100,
+        fuzz.ratio(standard_left, standard_right) / 100,
+        float(normalise(ours) == normalise(theirs)),
+        float(standard_left == standard_right),
+        *(part for aspect in AGREEMENT for part in (max(compared[aspect], 0.0), min(compared[aspect], 0.0))),
+        *(float(formula == outcome) for outcome in FORMULAS),
+        *(float(charge == outcome) for outcome in CHARGES),
+    ]
+
+
+def reasons(query: Metabolite, candidate: Metabolite, similarity: float | None = None) -> str:
+    """Say in words what speaks for and against a pair, the strongest first; joined by "; "."""
+    if normalise(query.name) == normalise(candidate.name):
+        found = ["same name" if query.name.strip() == candidate.name.strip() else "same name but for delimiters"]
+    elif standard_name(spelt_out(query.name)) == standard_name(spelt_out(candidate.name)):
+        found = ["same name in another notation"]
+    else:
+        from rapidfuzz import fuzz
+
+        ratio = fuzz.ratio(plain_text(query.name).casefold(), plain_text(candidate.name).casefold())
+        found = [f"names are {ratio:.0f} % the same"]
+        if similarity is not None:
+            found.append(f"embeddings similar to {similarity:.2f}")
+    formula = formula_agreement(query.formula, candidate.formula, query.charge, candidate.charge)
+    found += {
+        "same": ["same formula"],
+        "protonation": ["same formula but for protons"],
+        "different": [f"formulas differ ({query.formula} against {candidate.formula})"],
+        "unknown": [],
+    }[formula]
+    if charge_agreement(query.charge, candidate.charge) == "different" and formula != "protonation":
+        found.append(f"charges differ ({query.charge:+.0f} against {candidate.charge:+.0f})")
+    chemistry = [read_chemistry(spelt_out(each.name)) for each in (query, candidate)]
+    found += [f"differ in {difference}" for difference in differences(*chemistry)]
+    return "; ".join(found)
+
+
+CHEMISTRY = Reading(
+    FEATURES,
+    spelt_out,
+    lambda name: normalise(spelt_out(without_brackets(name))),
+    pair_features,
+    reasons,
+    n_grams=(2, 4),
+)
+"""How runs compare names of metabolites: as they stand."""
+
+
 def _in_one_notation(name: str) -> str:
     return one_notation(spelt_out(name))
 
@@ -79,8 +143,8 @@ def _likeness(left: str, right: str) -> tuple[float, float]:
     return same_parts(left, right), fuzz.ratio(left, right)
 
 
-def pair_features(query: Metabolite, candidate: Metabolite, n_grams: float) -> list[float]:
-    """Return the values of `FEATURES` for a pair; `n_grams` is the similarity by TF-IDF of character n-grams."""
+def notation_features(query: Metabolite, candidate: Metabolite, n_grams: float) -> list[float]:
+    """Return the values of `NOTATION_FEATURES` for a pair; `n_grams` is as in `pair_features`."""
     from rapidfuzz import fuzz
 
     same = normalise(spelt_out(query.name)) == normalise(spelt_out(candidate.name))
@@ -105,7 +169,7 @@ def pair_features(query: Metabolite, candidate: Metabolite, n_grams: float) -> l
     ]
 
 
-def reasons(query: Metabolite, candidate: Metabolite, similarity: float | None = None) -> str:
+def notation_reasons(query: Metabolite, candidate: Metabolite, similarity: float | None = None) -> str:
     """Say in words what speaks for and against a pair, the strongest first; joined by "; "."""
     names = [_in_one_notation(each) for each in _nearest(query.name, candidate.name)]
     if normalise(query.name) == normalise(candidate.name):
@@ -135,12 +199,7 @@ def reasons(query: Metabolite, candidate: Metabolite, similarity: float | None =
     return "; ".join(found)
 
 
-CHEMISTRY = Reading(
-    FEATURES,
-    _in_one_notation,
-    lambda name: normalise(spelt_out(without_brackets(name))),
-    pair_features,
-    reasons,
-    n_grams=(2, 4),
+NOTATION = Reading(
+    NOTATION_FEATURES, _in_one_notation, CHEMISTRY.key, notation_features, notation_reasons, n_grams=(2, 4)
 )
-"""How names of metabolites are compared."""
+"""How names of metabolites are compared without a run: in one notation."""

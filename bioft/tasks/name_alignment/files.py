@@ -37,7 +37,8 @@ def load_aligner(namespace: pd.DataFrame, run: Path | None = None) -> Aligner:
     metabolite names there, or a namespace without names.
     """
     if run is None:
-        return Aligner(namespace, CandidateFinder(namespace), alignment_scorer.load(alignment_scorer.EMBEDDED))
+        scorer = alignment_scorer.load(alignment_scorer.EMBEDDED)
+        return Aligner(namespace, CandidateFinder(namespace, reading=scorer.reading), scorer)
     from bioft.tasks.retrieval import encoder as contrastive
 
     encoder, record = contrastive.load_run(run)
@@ -47,7 +48,7 @@ def load_aligner(namespace: pd.DataFrame, run: Path | None = None) -> Aligner:
         )
     scorer = alignment_scorer.load(run / alignment_scorer.FILE)
     weights = next(digest for name, digest in sorted(record["files"].items()) if name.endswith("model.safetensors"))
-    return Aligner(namespace, CandidateFinder(namespace, encoder, cache=weights), scorer)
+    return Aligner(namespace, CandidateFinder(namespace, encoder, cache=weights, reading=scorer.reading), scorer)
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from bioft.datasets.metabolites.baselines import Ranking
 from bioft.errors import BioftError
 from bioft.storage.files import write_text
-from bioft.tasks.name_alignment.features import CHEMISTRY, SIMILARITY, Reading
+from bioft.tasks.name_alignment.features import CHEMISTRY, NOTATION, SIMILARITY, Reading
 from bioft.tasks.name_alignment.words import WORDS
 
 Floats = NDArray[np.floating[Any]]
@@ -40,15 +40,15 @@ FILE = "alignment_scorer.json"
 """The name of the file in a run."""
 EMBEDDED = Path(__file__).with_name("alignment_scorer.json")
 """The scorer that needs no encoder and comes with bioft. It was fitted on the validation names of the recipe
-`contrastive` with the preset `metabolites`, BiGG and ModelSEED, which writes it as `WITHOUT_ENCODER`."""
+`contrastive` with the preset `metabolites`, BiGG and ModelSEED, in one notation (`NOTATION`)."""
 LIKE = 0.02
 """How far the numbers of a scorer may be from those of one that was fitted on another processor, relatively too."""
 WITHOUT_ENCODER = "alignment_scorer_without_encoder.json"
 FOLDS = 5
 REGULARISATION = 0.3
 """`C` of the regressions: a few hundred names, 25 features."""
-_SHOWN_TO_ANSWER = ("n_grams", "standard_similarity", "same_normalised", "same_standard")
-READINGS = (CHEMISTRY, WORDS)
+_SHOWN_TO_ANSWER = ("n_grams", "standard_similarity", "same_normalised", "same_standard", "same_notation")
+READINGS = (CHEMISTRY, NOTATION, WORDS)
 _NOTHING = -14.0
 """Log-odds of a candidate that does not exist; those of others are at least as large."""
 

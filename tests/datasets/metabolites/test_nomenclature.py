@@ -4,7 +4,7 @@ import pytest
 
 from bioft.datasets.metabolites.names import MAX_LENGTH, standard_name
 from bioft.datasets.metabolites.nomenclature import one_notation, parts
-from bioft.tasks.name_alignment.features import CHEMISTRY, FEATURES, SAME_PARTS, Metabolite, pair_features, reasons
+from bioft.tasks.name_alignment.features import NOTATION, NOTATION_FEATURES, SAME_PARTS, Metabolite
 
 SAME = [
     ("Pentanoate", "n-Valeric acid", "valeric acid", "pentanoic acid"),
@@ -62,27 +62,27 @@ APART = [
 
 
 def key(name: str) -> str:
-    return standard_name(CHEMISTRY.text(name))
+    return standard_name(NOTATION.text(name))
 
 
 @pytest.mark.parametrize("same", SAME, ids=lambda same: same[0])
 def test_one_notation(same: tuple[str, ...]) -> None:
-    assert len({key(name) for name in same}) == 1, {name: CHEMISTRY.text(name) for name in same}
+    assert len({key(name) for name in same}) == 1, {name: NOTATION.text(name) for name in same}
     for name in same:
-        assert one_notation(CHEMISTRY.text(name)) == CHEMISTRY.text(name), "it is left as it is"
+        assert one_notation(NOTATION.text(name)) == NOTATION.text(name), "it is left as it is"
 
 
 @pytest.mark.parametrize(("left", "right"), SAME_BUT_FOR_ORDER)
 def test_parts_in_any_order_and_without_what_is_left_out(left: str, right: str) -> None:
-    assert parts(CHEMISTRY.text(left)) == parts(CHEMISTRY.text(right))
-    found = dict(zip(FEATURES, pair_features(Metabolite(left), Metabolite(right), 0.5), strict=True))
-    assert found["same_standard"] == (1 if key(left) == key(right) else SAME_PARTS) and found["word_similarity"] == 1
-    assert "same name" in reasons(Metabolite(left), Metabolite(right))
+    assert parts(NOTATION.text(left)) == parts(NOTATION.text(right))
+    found = dict(zip(NOTATION_FEATURES, NOTATION.pair_features(Metabolite(left), Metabolite(right), 0.5), strict=True))
+    assert found["same_notation"] == (1 if key(left) == key(right) else SAME_PARTS) and found["parts_similarity"] == 1
+    assert "same name" in NOTATION.reasons(Metabolite(left), Metabolite(right))
 
 
 @pytest.mark.parametrize(("left", "right"), APART)
 def test_other_compounds_stay_apart(left: str, right: str) -> None:
-    assert key(left) != key(right) and parts(CHEMISTRY.text(left)) != parts(CHEMISTRY.text(right))
+    assert key(left) != key(right) and parts(NOTATION.text(left)) != parts(NOTATION.text(right))
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from bioft.errors import BioftError
 from bioft.tasks.name_alignment import files as alignment_files, scorer as alignment_scorer
 from bioft.tasks.name_alignment.aligner import COLUMNS, Aligner, assign, candidate_pairs
 from bioft.tasks.name_alignment.candidates import CandidateFinder
-from bioft.tasks.name_alignment.features import FEATURES, SIMILARITY, Metabolite, pair_features, reasons
+from bioft.tasks.name_alignment.features import FEATURES, NOTATION, SIMILARITY, Metabolite, pair_features, reasons
 from bioft.tasks.name_alignment.scorer import EMBEDDED, Candidate, Logistic, Scorer, load
 from tests.metabolite_samples import PUBLISHED_CASES, SHORT_FORMS, namespace, queries, table
 
@@ -376,9 +376,9 @@ def test_real_names_reach_the_figures(shared_data: Path) -> None:
     )
     queries_, known, _ = metabolites.build_queries(compounds)
     validation, test = (queries_[split].to_pandas() for split in ("validation", "test"))
-    finder = CandidateFinder(known)
-    pairs = candidate_pairs(finder, known, validation)
-    fitted = Scorer.fit([each.features for each in pairs], [each.ids for each in pairs], validation["gold"].tolist())
+    finder = CandidateFinder(known, reading=NOTATION)
+    pairs, golds = candidate_pairs(finder, known, validation), validation["gold"].tolist()
+    fitted = Scorer.fit([each.features for each in pairs], [each.ids for each in pairs], golds, NOTATION)
     embedded = load(EMBEDDED)
     np.testing.assert_allclose(fitted.pair.coefficients, embedded.pair.coefficients, atol=0.02)
     answers = Aligner(known, finder, embedded).answer(test)
@@ -392,7 +392,7 @@ def test_real_names_reach_the_figures(shared_data: Path) -> None:
     # The published cases: what BioMegatron took them for is in this namespace, and is not taken.
     extra = [(f"wrong{index}", wrong) for index, (_, wrong) in enumerate(PUBLISHED_CASES)]
     larger = pd.concat([known, table(extra)], ignore_index=True)
-    cases = Aligner(larger, CandidateFinder(larger), embedded).align(
+    cases = Aligner(larger, CandidateFinder(larger, reading=NOTATION), embedded).align(
         table([(f"q{index}", name) for index, (name, _) in enumerate(PUBLISHED_CASES)])
     )
     assert cases["match_id"].tolist() == ["", ""]
