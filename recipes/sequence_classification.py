@@ -65,8 +65,7 @@ def main(
     progress.stage(2)  # baselines that need no model
     baselines = evaluate.baselines(dataset, record, linked=linked)
 
-    # The model, and a text for each candidate pair.
-    set_seed(training_args.seed)
+    set_seed(training_args.seed)  # the model, and a text for each candidate pair
     names = relations.label_names(types)
     problem = "single_label_classification" if len(types) == 1 else "multi_label_classification"
     model, tokenizer = models.load_encoder(
