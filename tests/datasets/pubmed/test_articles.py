@@ -238,7 +238,7 @@ def test_folders(write, tmp_path):
     articles, _ = pubmed_articles.read([tmp_path])
     assert [article.pmid for article in articles] == ["1", "2"]
     (tmp_path / "empty").mkdir()
-    with pytest.raises(BioftError, match=r"has no \.xml or \.xml\.gz files"):
+    with pytest.raises(BioftError, match=r"has no \.xml, \.xml\.gz, \.nxml, \.nxml\.gz files"):
         pubmed_articles.read([tmp_path / "empty"])
     with pytest.raises(BioftError, match="does not exist"):
         pubmed_articles.read([tmp_path / "d.xml"])
