@@ -79,7 +79,7 @@ class SearchIndex(Searchable):
     def _shown(self, rows: Sequence[int], columns: list[str], many: bool = False) -> list[dict[str, Any]]:
         """What is shown of articles, from memory once more of its groups were read than `READ_ALL_FROM` of all."""
         if many or "articles" in vars(self) or self._reads[0] > READ_ALL_FROM * len(self._starts):
-            return self.articles.select(columns).take(pa.array(rows, pa.int64())).to_pylist()
+            return self.articles.select(columns).take(_indices(rows)).to_pylist()
         return self._read(rows, columns)
 
     @cached_property
