@@ -82,19 +82,20 @@ def write_mamba(folder: Path) -> Path:
     return folder
 
 
-def write_ctd(path: Path, n_genes: int = 40, n_diseases: int = 30, n_pairs: int = 300) -> Path:
-    """Write made-up associations in the layout of CTD's curated file."""
+def write_ctd(
+    path: Path, n_genes: int = 40, n_diseases: int = 30, n_pairs: int = 300, *, one_by_one: bool = False
+) -> Path:
+    """Write made-up associations in the layout of CTD's curated file; if `one_by_one`, each of its own article."""
     generator = np.random.default_rng(0)
     pairs = sorted({tuple(pair) for pair in generator.integers((n_genes, n_diseases), size=(n_pairs, 2)).tolist()})
     with path.open("w", newline="") as stream:
         stream.write("# Report created: Wed Aug 27 14:25:10 EDT 2025\n#\n# Fields:\n")
         stream.write("# GeneSymbol,GeneID,DiseaseName,DiseaseID,DirectEvidence,OmimIDs,PubMedIDs\n#\n")
         writer = csv.writer(stream, lineterminator="\n")
-        for gene, disease in pairs:
+        for number, (gene, disease) in enumerate(pairs):
             name = f"Syndrome {chr(65 + disease % 26)}{disease}, familial"
-            writer.writerow(
-                [f"GEN{gene}", 1000 + gene, name, f"MESH:D{disease:06}", "marker/mechanism", "", "123|456"]
-            )
+            articles = str(1 + number * 101 % len(pairs)) if one_by_one else "123|456"
+            writer.writerow([f"GEN{gene}", 1000 + gene, name, f"MESH:D{disease:06}", "marker/mechanism", "", articles])
     return path
 
 

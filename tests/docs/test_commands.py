@@ -124,7 +124,7 @@ def workplace(environment: None, tmp_path_factory: pytest.TempPathFactory) -> Pa
     for name in ("recipes", "bioft"):
         (folder / name).symlink_to(ROOT / name)
     (folder / "data" / "pubmed").mkdir(parents=True)
-    curated = write_ctd(folder / "CTD_curated_genes_diseases.csv", 150, 125, 700)
+    curated = write_ctd(folder / "CTD_curated_genes_diseases.csv", 150, 125, 700, one_by_one=True)
     with curated.open("rb") as plain, gzip.open(folder / "data" / f"{curated.name}.gz", "wb") as packed:
         shutil.copyfileobj(plain, packed)
     subjects = ("lung cancer", "asthma", "gout", "stroke")
