@@ -14,9 +14,9 @@ TIME = r"(a few seconds|about \d+ \w+)"
 KNOWN = [
     # Stages, and how far the longer ones are.
     rf"[1-7]/7 [a-z -]+(, validation|, test|, [\d,]+ steps|, steps [\d,]+ to [\d,]+)?(, (usually )?{TIME})?",
-    rf"    \w+, {TIME}",
+    rf"    \w+(, random negatives)?, {TIME}",
     r"    step [\d,]+ of [\d,]+: ((validation )?[\w ,@-]+ -?\d+\.\d{3}, )*[\d.e+-]+ s a step(, .* left)?",
-    rf"    \w+: [\d,]+ of [\d,]+, {TIME} left",
+    rf"    \w+(, random negatives)?: [\d,]+ of [\d,]+, {TIME} left",
     # What it works with.
     r"Base model \S+, from .* \((torch\.)?\w+(, NF4)?\)",
     r"Dataset .*, built by .*",
@@ -26,6 +26,7 @@ KNOWN = [
     r"The model and the namespaces .*|Reading the [\d,]+ names of the namespace once.*",
     r"Texts are cut at their end where they do not fit .* tokens with a question: .*\.",
     r"\w+ can't read a text once for several questions: each gets the text of its own, which takes longer\.",
+    r"Mining negatives among [\d,]+ texts",
     # What was found.
     r"The fine-tuned model (is significantly|does not differ) .* \(paired test.*n = [\d,]+\)\.",
     r"To all baselines together the model adds .*\.",

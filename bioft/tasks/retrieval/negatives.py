@@ -1,8 +1,10 @@
 """Hard negatives: texts that the base model takes for an anchor's positives, though nothing says that they are."""
 
+import io
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import redirect_stderr
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.util import mine_hard_negatives
 
 from bioft.errors import BioftError
+from bioft.models import progress
 from bioft.storage.text_lines import normalise
 from bioft.tasks.retrieval.encoder import MINED, ContrastiveArguments
 
@@ -65,17 +68,19 @@ def with_negatives(
         return rows, {}
     relations, rng = Relations(rows), np.random.default_rng(seed)
     texts = list(dict.fromkeys(text for column in corpus for text in rows[column][:]))
-    found = mine_hard_negatives(
-        rows.select_columns(["anchor", "positive"]),
-        model,
-        corpus=texts,
-        range_max=CANDIDATES,
-        num_negatives=CANDIDATES,
-        relative_margin=args.hard_negatives_margin,
-        max_score=args.hard_negatives_max_score,
-        output_format="labeled-list",
-        verbose=False,
-    )
+    progress.say(f"Mining negatives among {len(texts):,} texts")
+    with redirect_stderr(io.StringIO()):  # the library's bars, which it shows also where there is no terminal
+        found = mine_hard_negatives(
+            rows.select_columns(["anchor", "positive"]),
+            model,
+            corpus=texts,
+            range_max=CANDIDATES,
+            num_negatives=CANDIDATES,
+            relative_margin=args.hard_negatives_margin,
+            max_score=args.hard_negatives_max_score,
+            output_format="labeled-list",
+            verbose=False,
+        )
     candidates = dict(zip(found["anchor"][:], (each[1:] for each in found["positive"][:]), strict=True))
     counts = {"mined": 0, "drawn": 0, "related": 0}
     negatives: dict[str, list[str]] = {}

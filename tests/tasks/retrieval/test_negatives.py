@@ -12,6 +12,7 @@ from bioft.models import base as models
 from bioft.storage.text_lines import normalise
 from bioft.tasks.retrieval import encoder as contrastive, negatives
 from bioft.tasks.retrieval.encoder import ContrastiveArguments
+from tests.said import unknown_lines
 from tests.tiny import write_encoder
 
 BOTH = ("anchor", "positive")
@@ -31,7 +32,9 @@ def mined(rows: Dataset) -> list[tuple[str, str]]:
     return [(row["anchor"], row[name]) for row in rows for name in columns]
 
 
-def test_no_mined_negative_is_known_to_be_a_positive(model: SentenceTransformer) -> None:
+def test_no_mined_negative_is_known_to_be_a_positive(
+    model: SentenceTransformer, capfd: pytest.CaptureFixture[str]
+) -> None:
     """On synonyms of which those of one term are like each other: a search would take them for negatives."""
     terms = [f"{problem} of the {organ}" for organ in ORGANS for problem in PROBLEMS]
     pairs = [("{}", "chronic {}"), ("severe {}", "acute {}")]
@@ -39,6 +42,7 @@ def test_no_mined_negative_is_known_to_be_a_positive(model: SentenceTransformer)
     rows = Dataset.from_list([dict(zip((*BOTH, "group"), each, strict=True)) for each in synonyms])
     args = ContrastiveArguments(hard_negatives=3, hard_negatives_margin=0.0)
     found, counts = negatives.with_negatives(rows, model, args, BOTH, 0)
+    assert not unknown_lines("".join(capfd.readouterr())), "no bars where there is no terminal"
     assert found.select_columns(rows.column_names).to_dict() == rows.to_dict(), "no row is lost or moved"
     texts_of: dict[str, set[str]] = {}
     for row in rows:
