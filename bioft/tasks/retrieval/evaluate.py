@@ -51,8 +51,17 @@ def audit(dataset: Any, record: Mapping[str, Any]) -> dict[str, Any]:
 
 def test_rows(dataset: Any) -> pd.DataFrame:
     """The queries, right texts and groups that the predictions table of a run on this dataset is about."""
+    return _rows(dataset, None)
+
+
+def earlier_test_rows(dataset: Any) -> pd.DataFrame:
+    """These as earlier versions stored them: of a query with more than `STORED` right texts the first of them."""
+    return _rows(dataset, STORED)
+
+
+def _rows(dataset: Any, first: int | None) -> pd.DataFrame:
     queries = Queries.of(dataset["test"])
-    found = {"id": queries.queries, "label": queries.named(queries.relevant), "group": queries.groups}
+    found = {"id": queries.queries, "label": queries.named(queries.relevant, first), "group": queries.groups}
     return pd.DataFrame(found)
 
 

@@ -65,12 +65,12 @@ class Queries:
             [int(text) for text in its if self.texts[text] != query]
             for query, its in zip(self.queries, found, strict=True)
         ]
-        table = {"id": self.queries, "label": self.named(self.relevant), "prediction": self.named(ranked)}
+        table = {"id": self.queries, "label": self.named(self.relevant, None), "prediction": self.named(ranked)}
         return pd.DataFrame({**table, "group": self.groups, RANKED: ranked})
 
-    def named(self, found: Sequence[Sequence[int]]) -> list[str]:
-        """Of each query the first texts that were found, by their indices, as a JSON list."""
-        return [json.dumps([self.texts[text] for text in each[:STORED]], ensure_ascii=False) for each in found]
+    def named(self, found: Sequence[Sequence[int]], first: int | None = STORED) -> list[str]:
+        """Of each query the first texts that were found (None: all), by their indices, as a JSON list."""
+        return [json.dumps([self.texts[text] for text in each[:first]], ensure_ascii=False) for each in found]
 
 
 def asked(rows: Dataset, record: Mapping[str, Any]) -> Queries:

@@ -109,3 +109,16 @@ def test_queries_need_not_be_among_the_texts(by_length: None) -> None:
         ["stone of the kidney", "nephrolithiasis", "hypertension"],
     ]
     assert len(evaluate.baselines(*data)["bm25"]["ranked"][0]) == 1, "BM25 too looks through these alone"
+
+
+def test_a_query_of_many_right_texts_has_the_same_figure_from_its_stored_answers() -> None:
+    """All right texts are stored, not as many as of a ranking: `bioft compare` would count the others as wrong."""
+    rows = Dataset.from_list([{"anchor": "name", "positive": f"word {n}", "group": "1"} for n in range(14)])
+    data = DatasetDict(train=rows, test=rows)
+    asked = Queries.of(rows, ["positive"])
+    table = asked.rank(lambda queries, texts, n: [list(range(len(texts)))[::-1][:n]])
+    assert len(json.loads(table["label"][0])) == 14 and len(json.loads(table["prediction"][0])) == 10
+    figures = evaluate.figures(table, data, {"dataset": {"candidates": ["positive"]}})
+    assert answers.outcomes(table).metrics["ndcg_at_10"].estimate().value == figures["ndcg_at_10"]["value"] == 1.0
+    assert table["label"].equals(evaluate.test_rows(data)["label"])
+    assert len(json.loads(evaluate.earlier_test_rows(data)["label"][0])) == 10
