@@ -91,10 +91,16 @@ def pair_features(query: Metabolite, candidate: Metabolite, n_grams: float) -> l
 
 def reasons(query: Metabolite, candidate: Metabolite, similarity: float | None = None) -> str:
     """Say in words what speaks for and against a pair, the strongest first; joined by "; "."""
+    same = standard_name(spelt_out(query.name)) == standard_name(spelt_out(candidate.name))
+    return _reasons(query, candidate, similarity, "same name in another notation" if same else None)
+
+
+def _reasons(query: Metabolite, candidate: Metabolite, similarity: float | None, alike: str | None) -> str:
+    """The reasons; `alike` says how names are the same that differ in more than delimiters."""
     if normalise(query.name) == normalise(candidate.name):
         found = ["same name" if query.name.strip() == candidate.name.strip() else "same name but for delimiters"]
-    elif standard_name(spelt_out(query.name)) == standard_name(spelt_out(candidate.name)):
-        found = ["same name in another notation"]
+    elif alike:
+        found = [alike]
     else:
         from rapidfuzz import fuzz
 
@@ -170,33 +176,14 @@ def notation_features(query: Metabolite, candidate: Metabolite, n_grams: float) 
 
 
 def notation_reasons(query: Metabolite, candidate: Metabolite, similarity: float | None = None) -> str:
-    """Say in words what speaks for and against a pair, the strongest first; joined by "; "."""
+    """As `reasons`, of names in one notation."""
     names = [_in_one_notation(each) for each in _nearest(query.name, candidate.name)]
-    if normalise(query.name) == normalise(candidate.name):
-        found = ["same name" if query.name.strip() == candidate.name.strip() else "same name but for delimiters"]
-    elif len({standard_name(name) for name in names}) == 1:
-        found = ["same name in another notation"]
+    alike = None
+    if len({standard_name(name) for name in names}) == 1:
+        alike = "same name in another notation"
     elif same_parts(*names):
-        found = ["same name but for the order of its parts and what one leaves out"]
-    else:
-        from rapidfuzz import fuzz
-
-        ratio = fuzz.ratio(plain_text(query.name).casefold(), plain_text(candidate.name).casefold())
-        found = [f"names are {ratio:.0f} % the same"]
-        if similarity is not None:
-            found.append(f"embeddings similar to {similarity:.2f}")
-    formula = formula_agreement(query.formula, candidate.formula, query.charge, candidate.charge)
-    found += {
-        "same": ["same formula"],
-        "protonation": ["same formula but for protons"],
-        "different": [f"formulas differ ({query.formula} against {candidate.formula})"],
-        "unknown": [],
-    }[formula]
-    if charge_agreement(query.charge, candidate.charge) == "different" and formula != "protonation":
-        found.append(f"charges differ ({query.charge:+.0f} against {candidate.charge:+.0f})")
-    chemistry = [read_chemistry(spelt_out(each.name)) for each in (query, candidate)]
-    found += [f"differ in {difference}" for difference in differences(*chemistry)]
-    return "; ".join(found)
+        alike = "same name but for the order of its parts and what one leaves out"
+    return _reasons(query, candidate, similarity, alike)
 
 
 NOTATION = Reading(
