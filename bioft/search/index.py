@@ -31,8 +31,6 @@ the graph would have to be asked for far more than are wanted."""
 SHOWN, READ_ALL_FROM = ["id", "title", "year", "retracted"], 0.25
 """Columns that are shown of an article; and from how many single reads on, as a fraction of the groups of rows, they
 are read at once and kept."""
-INT8 = 127
-"""What usearch multiplies the numbers of a vector of unit length by."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +136,7 @@ class SearchIndex(Searchable):
         else:
             # As many as hold k that pass the filter, twice over; where they don't, all that pass are compared.
             fetched = min(k if rows is None else 2 * k * len(self) // candidates, len(self))
-            for number, vector in enumerate(vectors):
+            for number, vector in enumerate(layout.as_kept(vectors, layout.stored_as(self.manifest))):
                 found = self.vectors.search(vector, fetched, exact=candidates <= EXACT_UP_TO)
                 keys, cosines = found.keys.astype(np.int64), 1 - found.distances
                 passed = np.ones(len(keys), bool) if rows is None else np.isin(keys, rows)
@@ -156,11 +154,8 @@ class SearchIndex(Searchable):
         if not len(rows):
             return [{} for _ in vectors]
         stored = np.stack(self.vectors.get(rows.astype(np.uint64)))  # type: ignore[arg-type]
-        asked = np.asarray(vectors, np.float32)
-        if stored.dtype == np.int8:  # as usearch makes them
-            asked = asked / np.linalg.norm(asked, axis=1, keepdims=True) * INT8
         ranked = []
-        for vector in asked.astype(stored.dtype):
+        for vector in layout.as_kept(vectors, layout.stored_as(self.manifest)).astype(stored.dtype):
             found = search(stored, vector, min(k, len(rows)), MetricKind.Cos, exact=True)
             its = zip(rows[found.keys.astype(np.int64)].tolist(), (1 - found.distances).tolist(), strict=True)
             ranked.append(dict(sorted(its, key=lambda each: (-each[1], each[0]))))
@@ -169,7 +164,10 @@ class SearchIndex(Searchable):
     def embeddings(self, rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
         """As `Searchable`, or of all articles."""
         rows = np.arange(len(self)) if rows is None else rows
-        return np.asarray(self.vectors.get(rows.astype(np.uint64), dtype="f32"), np.float32)
+        found = np.asarray(self.vectors.get(rows.astype(np.uint64), dtype="f32"), np.float32)
+        if layout.stored_as(self.manifest) == "int8":  # of any length
+            found = found / np.maximum(np.linalg.norm(found, axis=-1, keepdims=True), np.finfo(np.float32).tiny)
+        return found
 
 
 def _indices(rows: Sequence[int]) -> pa.Array:
@@ -237,7 +235,8 @@ def index_articles(
         new = [article for article in articles if article.id not in ids]
         if new or manifest is None:
             embeddings = encoder.encode([article.text for article in new], progress)
-            vectors.add(np.arange(len(known), len(known) + len(new), dtype=np.uint64), embeddings)
+            kept = layout.as_kept(embeddings, stored_as or layout.stored_as(manifest or {}))
+            vectors.add(np.arange(len(known), len(known) + len(new), dtype=np.uint64), kept)
             rows = [{name: getattr(article, name) for name in SCHEMA.names} for article in new]
             table = pa.concat_tables([known, pa.Table.from_pylist(rows, SCHEMA)])
             model = {"name": encoder.name, "identity": encoder.identity, "backend": encoder.backend}

@@ -13,8 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
+from numpy.typing import NDArray
 
 from bioft import __version__
 from bioft.errors import BioftError, extra
@@ -60,6 +62,18 @@ def index_class() -> type["Index"]:
 def new_vectors(dimensions: int, stored_as: str = FLOAT16) -> "Index":
     """An empty graph of vectors, which are compared by their cosine: their length is of no account."""
     return index_class()(ndim=dimensions, dtype=STORED_AS[stored_as], **GRAPH)
+
+
+def as_kept(vectors: NDArray[np.float32], kind: str) -> NDArray[Any]:
+    """Vectors of shape (n, dimensions) as an index keeps them and is asked by them.
+
+    In int8 the largest number of each vector becomes 127: the cosine knows no length. usearch's own rounding takes 127
+    for 1, so that of 384 numbers around .05 each has some 13 values.
+    """
+    if kind != "int8":
+        return np.asarray(vectors, np.float32)
+    largest = np.abs(vectors).max(axis=1, keepdims=True)
+    return np.rint(127 * (vectors / np.where(largest > 0, largest, 1))).astype(np.int8)
 
 
 def stored_as(manifest: dict[str, Any]) -> str:

@@ -136,7 +136,8 @@ def measure(made: Made, folder: Path) -> dict[str, Any]:
     for name, options in filters.items():
         found, times = timed(lambda n, options=options: index.search(made.queries[n], K, **options))
         shared = [
-            len({hit.row for hit in hits} & {*its}) / K for hits, its in zip(found, right[name].tolist(), strict=True)
+            len({int(hit.id) for hit in hits} & {*its}) / K
+            for hits, its in zip(found, right[name].tolist(), strict=True)
         ]
         row[f"meaning {name} recall@10"] = float(np.mean(shared))
         row |= {f"meaning {name} {key}": value for key, value in times.items()}

@@ -4,12 +4,14 @@ import json
 import os
 import shutil
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 from typer.testing import CliRunner
 
@@ -429,6 +431,31 @@ def test_vectors_are_kept_as_asked_cut_and_stay_so(kind: str, tmp_path: Path) ->
             search_index.index_articles(folder, using, articles, add=True, stored_as=asked_for)
     with pytest.raises(BioftError, match=r"64 dimensions were asked for: .* has 32"):
         load_encoder(str(tmp_path / "encoder"), first=64)
+
+
+def test_int8_keeps_cosines_of_vectors_of_many_dimensions(tmp_path: Path) -> None:
+    """Numbers around .05 use all of int8: neighbours are told apart as in float32, at any length of the vectors."""
+    rng = np.random.default_rng(0)
+    exact = rng.normal(size=(400, 384)).astype(np.float32) * rng.uniform(0.01, 10, (400, 1)).astype(np.float32)
+    exact[7] = 0
+    texts = [f"article {n}" for n in range(len(exact))]
+
+    class Encoder(SearchEncoder):
+        def encode(self, texts: Sequence[str], progress: str | None = None) -> NDArray[np.float32]:
+            return exact[[int(text.split()[1]) for text in texts]]
+
+    model = SimpleNamespace(get_embedding_dimension=lambda: 384, max_seq_length=16)
+    articles = [IndexedArticle(str(n), text, text, None, (), False) for n, text in enumerate(texts)]
+    made, _ = search_index.index_articles(tmp_path, Encoder(model, "name", "identity"), articles, stored_as="int8")
+    lengths = np.linalg.norm(exact, axis=1, keepdims=True)
+    unit = exact / np.where(lengths > 0, lengths, 1)
+    assert np.abs(made.embeddings() @ unit.T - unit @ unit.T).max() < 0.002
+    every, some = made.by_meaning(exact[:50], 10, None), made.by_meaning(exact[:50], 10, np.arange(0, 400, 2))
+    for found, rows in ((every, np.arange(400)), (some, np.arange(0, 400, 2))):
+        right = [rows[np.argsort(-(unit[n] @ unit[rows].T))[:10]].tolist() for n in range(50) if n != 7]
+        its = [each for n, each in enumerate(found) if n != 7]
+        shared = [len(set(each) & set(wanted)) / 10 for each, wanted in zip(its, right, strict=True)]
+        assert np.mean(shared) > 0.97
 
 
 def test_an_index_of_an_older_layout_is_refused(index: search_index.SearchIndex) -> None:
