@@ -1,4 +1,4 @@
-"""NCBI's E-utilities on loopback: searches, history and pages of PubMed XML; fails on request."""
+"""NCBI's E-utilities on loopback: searches and pages of PubMed XML; fails on request."""
 
 import itertools
 import re
@@ -30,7 +30,6 @@ class PubmedServer:
         self.requests: list[tuple[str, dict[str, str]]] = []
         self.faults: list[Fault] = []
         """Asked once each, in turn, by the first request that they answer."""
-        self.sets: dict[str, list[str]] = {}
 
     @classmethod
     def of_files(cls, files: Iterable[Path]) -> "PubmedServer":
@@ -38,10 +37,6 @@ class PubmedServer:
 
     def count(self, tool: str) -> int:
         return sum(each == tool for each, _ in self.requests)
-
-    def expire(self) -> None:
-        """Forget what was posted."""
-        self.sets.clear()
 
     def answer(self, tool: str, asked: dict[str, str]) -> tuple[int, bytes]:
         self.requests.append((tool, asked))
@@ -61,16 +56,8 @@ class PubmedServer:
             f"<eSearchResult><Count>{len(found)}</Count><IdList>{ids}</IdList>{remark}</eSearchResult>".encode()
         )
 
-    def _epost(self, asked: dict[str, str]) -> tuple[int, bytes]:
-        name = f"set{len(self.requests)}"
-        self.sets[name] = asked["id"].split(",")
-        return 200, f"<ePostResult><QueryKey>1</QueryKey><WebEnv>{name}</WebEnv></ePostResult>".encode()
-
     def _efetch(self, asked: dict[str, str]) -> tuple[int, bytes]:
-        if asked["WebEnv"] not in self.sets:
-            return 400, b"<eFetchResult><ERROR>Unable to obtain query #1</ERROR></eFetchResult>"
-        start = int(asked["retstart"])
-        wanted = self.sets[asked["WebEnv"]][start : start + int(asked["retmax"])]
+        wanted = asked["id"].split(",")
         records = b"\n".join(self.records[pmid] for pmid in wanted if pmid not in self.hidden)
         return 200, b'<?xml version="1.0" ?>\n<PubmedArticleSet>\n%b\n</PubmedArticleSet>\n' % records
 

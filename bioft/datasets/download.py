@@ -14,14 +14,13 @@ import urllib3
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from bioft import __version__
 from bioft.datasets.documents import bc5cdr as bc5cdr_source, chemdisgene as chemdisgene_source
 from bioft.datasets.gene_disease import ctd as ctd_source
 from bioft.datasets.metabolites import namespaces
 from bioft.datasets.options import PathName
 from bioft.errors import BioftError, suggestion
 from bioft.storage.files import disk_errors, file_sha256, write_json
-from bioft.storage.retries import PassingError, RetryPolicy, check_status, reason_of, repeat
+from bioft.storage.retries import PassingError, RetryPolicy, Site, check_status
 
 Output = Annotated[PathName, "Folder to put the files in."]
 ATTEMPTS = 5
@@ -199,17 +198,9 @@ def _fetch(url: str, part: Path, progress: Progress) -> dict[str, str]:
     def size() -> int:
         return part.stat().st_size if part.exists() else 0
 
-    with requests.Session() as session:
-        session.headers["User-Agent"] = f"bioft/{__version__}"
-        policy = RetryPolicy(ATTEMPTS, BACKOFF_SECONDS, longest_wait_seconds=60)
-        try:
-            return repeat(lambda: _fetch_once(session, url, part, progress, task), policy, url, progress=size)
-        except (PassingError, requests.RequestException) as error:
-            kept = f" {size():,} bytes are kept in {part}: the next run continues there." if size() else ""
-            raise BioftError(
-                f"Can't fetch {url} after {ATTEMPTS} tries: {reason_of(error)}. Check the network (proxy, firewall), "
-                f"or fetch the file with a browser.{kept}"
-            ) from None
+    site = Site(url, RetryPolicy(ATTEMPTS, BACKOFF_SECONDS, longest_wait_seconds=60))
+    mend = "Check the network (proxy, firewall), or fetch the file with a browser."
+    return site.ask(lambda: _fetch_once(site.session, url, part, progress, task), f"fetch {url}", mend, size)
 
 
 def _fetch_once(session: requests.Session, url: str, part: Path, progress: Progress, task: Any) -> dict[str, str]:

@@ -11,6 +11,9 @@ from typing import TypeVar
 
 import requests
 
+from bioft import __version__
+from bioft.errors import BioftError
+
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 SAID_FROM_SECONDS = 2.0
@@ -72,6 +75,33 @@ def repeat(
                 of = f"{failures + 1} of {policy.attempts}"
                 logger.warning("%s: %s. Waiting %.0f seconds before try %s.", site, reason_of(error), wait, of)
             time.sleep(wait)
+
+
+class Site:
+    """A site that is asked in turn, its requests `pause` seconds apart, and again after errors that may pass."""
+
+    def __init__(self, url: str, policy: RetryPolicy, pause: float = 0.0) -> None:
+        self.url, self.policy, self.pause = url, policy, pause
+        self.session = requests.Session()
+        self.session.headers["User-Agent"] = f"bioft/{__version__}"
+        self._last = -pause
+
+    def ask(self, send: Callable[[], Result], what: str, mend: str, progress: Callable[[], int] = lambda: 0) -> Result:
+        """The result of `send`: see `repeat`; BioftError, "Can't {what} …", where it can't be had in the end."""
+
+        def in_turn() -> Result:
+            now = time.monotonic()
+            if (wait := self._last + self.pause - now) > 0:
+                time.sleep(wait)
+            self._last = max(now, self._last + self.pause)
+            return send()
+
+        try:
+            return repeat(in_turn, self.policy, self.url, progress=progress)
+        except (PassingError, requests.RequestException) as error:
+            tried = f"Can't {what} after {self.policy.attempts} tries: {reason_of(error)}."
+            kept = f" {progress():,} bytes are kept: the next run continues there." if progress() else ""
+            raise BioftError(f"{tried} {mend}{kept}") from None
 
 
 def check_status(response: requests.Response) -> None:

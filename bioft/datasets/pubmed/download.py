@@ -1,6 +1,6 @@
 """Collect articles of PubMed by a query, through NCBI's E-utilities: in pages, resumed where it was interrupted.
 
-The PMIDs come first (ESearch), then the records (EPost to the history server, EFetch of pages from it), as
+The PMIDs come first (ESearch), then the records (EFetch, a page of PMIDs at a time), as
 https://www.ncbi.nlm.nih.gov/books/NBK25499 describes. ESearch gives 9,999 PMIDs of a query, so a larger result is
 searched by ranges of Entrez dates (the day a record entered PubMed).
 """
@@ -9,25 +9,22 @@ import gzip
 import json
 import os
 import re
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-import requests
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 
-from bioft import __version__
 from bioft.datasets.options import Option, PathName
 from bioft.datasets.pubmed import xml as pubmed_xml
 from bioft.datasets.pubmed.articles import CITATION, TERMS
 from bioft.datasets.pubmed.xml import Element
 from bioft.errors import BioftError, extra
 from bioft.storage.files import write_json
-from bioft.storage.retries import PassingError, RetryPolicy, check_status, reason_of, repeat
+from bioft.storage.retries import PassingError, RetryPolicy, Site, check_status
 
 URL = "https://eutils.ncbi.nlm.nih.gov/entrez/eutils"
 URL_VARIABLE = "BIOFT_EUTILS_URL"
@@ -43,21 +40,15 @@ BACKOFF_SECONDS = 1.0
 TIMEOUT_SECONDS = (15, 120)
 STATE = "download.json"
 SEARCHES = "searches.jsonl"
-PAGES = "pages.jsonl"
+PAGES = f"articles-{'[0-9]' * 6}.xml.gz"
 SCHEMA_VERSION = 1
 
 _LATER = "What was received is kept: run the same command again to continue."
 _FIRST_DATE = date(1780, 1, 1)  # before the oldest record of PubMed
 _DATE = re.compile(r"\d{4}(?:[-/]\d{2}(?:[-/]\d{2})?)?")
-# What EFetch says when the history server has forgotten a set, after about eight hours.
-_EXPIRED = re.compile(r"history|webenv|query_?key|obtain query", re.IGNORECASE)
 Window = tuple[str, str] | None
 """First and last Entrez date, as YYYY/MM/DD; None for all."""
 Result = TypeVar("Result")
-
-
-class _ExpiredError(Exception):
-    """The history server does not have the set any more."""
 
 
 def collect(
@@ -76,7 +67,7 @@ def collect(
 
     The directory is new, empty, or of an earlier call with the same query, dates and limit, which is then continued.
     It gets `articles-000001.xml.gz`, … (PubmedArticleSet, as received), `download.json` (what was asked for, and what
-    came), `searches.jsonl` and `pages.jsonl` (what is on disk already). Of each search the most recent `max_articles`
+    came) and `searches.jsonl` (the PMIDs that were found). Of each search the most recent `max_articles`
     come. The `api_key` is not written to disk.
 
     BioftError: an empty query, a wrong date, nothing found, a directory of another download or with other files, a
@@ -121,11 +112,14 @@ def _receive(
             raise BioftError(f"PubMed finds nothing for {_term(state)!r}. {service.note}".strip())
         pages = _Pages(directory)
         task = progress.add_task("articles", total=len(pmids), completed=len(pages.received))
-        left = [pmid for pmid in pmids if pmid not in pages.received]
-        for first in range(0, len(left), SEARCH_LIMIT):
-            block = left[first : first + SEARCH_LIMIT]
-            _fetch(service, pages, block, lambda: progress.update(task, completed=len(pages.received)))
-    return pmids, [pmid for pmid in pmids if pmid not in pages.received]
+        missing, before = pages.missing(pmids), -1
+        while len(missing) != before:  # what did not come is asked for again, until nothing of it comes
+            before = len(missing)
+            for first in range(0, before, PAGE_SIZE):
+                service.fetch(missing[first : first + PAGE_SIZE], pages)
+                progress.update(task, completed=len(pages.received))
+            missing = pages.missing(missing)
+    return pmids, missing
 
 
 def _date(text: str | None) -> str | None:
@@ -234,59 +228,37 @@ class _Pages:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.number = 0
         self.received: set[str] = set()
-        for entry in _read_lines(directory / PAGES):
-            if (directory / entry["file"]).is_file():
-                self.received.update(entry["pmids"])
-            self.number += 1
+        for file in directory.glob(PAGES):
+            self.received.update(_pmids(file))
+
+    def missing(self, pmids: Iterable[str]) -> list[str]:
+        """Those that have not come."""
+        return [pmid for pmid in pmids if pmid not in self.received]
 
     def add(self, content: bytes) -> None:
         """Check a page and keep it, unless nothing in it is new; PassingError if it is not whole."""
-        file = f"articles-{self.number + 1:06}.xml.gz"
-        part = self.directory / f"{file}.part"
+        number = max((int(each.name[9:15]) for each in self.directory.glob(PAGES)), default=0) + 1
+        file = self.directory / PAGES.replace("[0-9]" * 6, f"{number:06}")
+        part = file.with_name(f"{file.name}.part")
         part.write_bytes(gzip.compress(content, mtime=0))
         try:
-            pmids = [_pmid(piece.root) for piece in pubmed_xml.articles(part)]
+            pmids = _pmids(part)
         except BioftError as error:
             part.unlink()
             raise PassingError(f"what it sends is not whole ({error})") from None
         if self.received.issuperset(pmids):
             part.unlink()
-            return
-        part.replace(self.directory / file)
-        _append(self.directory / PAGES, {"file": file, "pmids": pmids})
-        self.number += 1
-        self.received.update(pmids)
+        else:
+            part.replace(file)
+            self.received.update(pmids)
 
 
-def _pmid(record: Element) -> str:
-    """Of an article or of a book."""
-    return (record.findtext("MedlineCitation/PMID") or record.findtext("BookDocument/PMID") or "").strip()
-
-
-def _fetch(service: "_Service", pages: _Pages, pmids: Sequence[str], show: Callable[[], None]) -> None:
-    """Fetch records page by page, until all are there or those that are left do not come."""
-    missing = list(pmids)
-    expired = 0
-    while missing:
-        history = service.post(missing)
-        try:
-            for start in range(0, len(missing), PAGE_SIZE):
-                service.fetch(history, start, pages)
-                show()
-        except _ExpiredError as error:
-            expired += 1
-            if expired == ATTEMPTS:
-                raise BioftError(
-                    f"NCBI's history server lost the PMIDs {ATTEMPTS} times ({error}). {_LATER}"
-                ) from None
-        left = [pmid for pmid in missing if pmid not in pages.received]
-        if len(left) < len(missing):
-            expired = 0
-        elif not expired:
-            return
-        missing = left
+def _pmids(file: Path) -> list[str]:
+    """The PMIDs of the articles and books in a page."""
+    roots = (piece.root for piece in pubmed_xml.articles(file))
+    found = (root.findtext("MedlineCitation/PMID") or root.findtext("BookDocument/PMID") or "" for root in roots)
+    return [pmid.strip() for pmid in found]
 
 
 class _Service:
@@ -297,12 +269,9 @@ class _Service:
     """
 
     def __init__(self, api_key: str | None, email: str | None) -> None:
-        self.url = os.environ.get(URL_VARIABLE, URL).rstrip("/")
-        self.pause = PAUSE_SECONDS[bool(api_key)]
+        policy = RetryPolicy(ATTEMPTS, BACKOFF_SECONDS, longest_wait_seconds=60)
+        self.site = Site(os.environ.get(URL_VARIABLE, URL).rstrip("/"), policy, PAUSE_SECONDS[bool(api_key)])
         self.parameters = {"db": "pubmed", "tool": "bioft", "email": email, "api_key": api_key}
-        self.session = requests.Session()
-        self.session.headers["User-Agent"] = f"bioft/{__version__}"
-        self.last = -self.pause
         self.note = ""
         """What PubMed remarks on the query, such as a phrase that it does not know."""
 
@@ -315,46 +284,33 @@ class _Service:
             self.note = "; ".join(f"{each.tag}: {each.text}" for each in remarks if each.text)
         return _Found(int(root.findtext("Count") or 0), [each.text or "" for each in root.iterfind("IdList/Id")])
 
-    def post(self, pmids: Sequence[str]) -> tuple[str, str]:
-        """Put PMIDs on the history server; returns the names of the environment and of the set in it."""
-        root = self._call("epost", {"id": ",".join(pmids)}, _parsed)
-        return root.findtext("WebEnv") or "", root.findtext("QueryKey") or ""
+    def fetch(self, pmids: list[str], pages: _Pages) -> None:
+        """Fetch the records of a page."""
 
-    def fetch(self, history: tuple[str, str], start: int, pages: _Pages) -> None:
-        """Fetch the page that starts at a position of a posted set."""
-        place = {"WebEnv": history[0], "query_key": history[1], "retstart": start, "retmax": PAGE_SIZE}
-        self._call("efetch", place | {"retmode": "xml"}, lambda content: pages.add(_without_error(content)))
+        def keep(content: bytes) -> None:
+            # NCBI puts errors into an answer, sometimes with HTTP status 200.
+            if error := re.search(rb"<ERROR>(.*?)</ERROR>", content[:2000], re.DOTALL):
+                raise PassingError(error[1].decode("utf-8", "replace").strip())
+            pages.add(content)
+
+        self._call("efetch", {"id": ",".join(pmids), "retmode": "xml"}, keep)
 
     def _call(self, tool: str, parameters: dict[str, Any], use: Callable[[bytes], Result]) -> Result:
         """Send a request until `use` takes the answer; its result."""
-        policy = RetryPolicy(ATTEMPTS, BACKOFF_SECONDS, longest_wait_seconds=60)
-        try:
-            return repeat(lambda: use(self._send(tool, parameters)), policy, self.url)
-        except (PassingError, requests.RequestException) as error:
-            raise BioftError(
-                f"{self.url} does not answer {tool} after {ATTEMPTS} tries: {reason_of(error)}. Check the network "
-                f"(proxy, firewall). {_LATER}"
-            ) from None
-
-    def _send(self, tool: str, parameters: dict[str, Any]) -> bytes:
-        now = time.monotonic()
-        if (wait := self.last + self.pause - now) > 0:
-            time.sleep(wait)
-        self.last = max(now, self.last + self.pause)
         # POST, since a list of PMIDs is too long for an address.
         data = {key: value for key, value in (self.parameters | parameters).items() if value is not None}
-        response = self.session.post(f"{self.url}/{tool}.fcgi", data=data, timeout=TIMEOUT_SECONDS)
-        check_status(response)
-        if response.status_code != 200:
-            said = " ".join(re.sub(r"<[^>]*>", " ", response.text[:2000]).split())[:300]
-            if tool == "efetch" and _EXPIRED.search(said):
-                raise _ExpiredError(said)
-            raise BioftError(f"{self.url} refuses {tool} (HTTP status {response.status_code}): {self._hidden(said)}")
-        return response.content
+        url = f"{self.site.url}/{tool}.fcgi"
 
-    def _hidden(self, text: str) -> str:
-        key = self.parameters["api_key"]
-        return text.replace(key, "…") if key else text
+        def send() -> Result:
+            response = self.site.session.post(url, data=data, timeout=TIMEOUT_SECONDS)
+            check_status(response)
+            if response.status_code != 200:
+                said = " ".join(re.sub(r"<[^>]*>", " ", response.text[:2000]).split())[:300]
+                said = said.replace(self.parameters["api_key"] or "\n", "…")
+                raise BioftError(f"{self.site.url} refuses {tool} (HTTP status {response.status_code}): {said}")
+            return use(response.content)
+
+        return self.site.ask(send, f"ask {url}", f"Check the network (proxy, firewall). {_LATER}")
 
 
 def _parsed(content: bytes) -> Element:
@@ -369,17 +325,6 @@ def _parsed(content: bytes) -> Element:
     if (said := root.findtext("ERROR")) is not None:
         raise PassingError(said)
     return root
-
-
-def _without_error(content: bytes) -> bytes:
-    """The answer of EFetch; NCBI puts errors into it, sometimes with HTTP status 200."""
-    error = re.search(rb"<ERROR>(.*?)</ERROR>", content[:2000], re.DOTALL)
-    if error is None:
-        return content
-    text = error[1].decode("utf-8", "replace").strip()
-    if _EXPIRED.search(text):
-        raise _ExpiredError(text)
-    raise PassingError(text)
 
 
 def _append(path: Path, entry: dict[str, Any]) -> None:

@@ -7,21 +7,18 @@ import gzip
 import json
 import os
 import re
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-import requests
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 
-from bioft import __version__
 from bioft.datasets.options import Option, PathName
 from bioft.datasets.trials.records import CITATION, TERMS, URL
 from bioft.errors import BioftError
 from bioft.storage.files import disk_errors, new_file, write_json
-from bioft.storage.retries import PassingError, RetryPolicy, check_status, reason_of, repeat
+from bioft.storage.retries import PassingError, RetryPolicy, Site, check_status
 
 PAGE_SIZE = 1000
 """Studies of a page: the most that the API sends."""
@@ -67,15 +64,13 @@ def download_trials(
     with disk_errors(folder):
         pages = _prepare(folder, asked, f"{base}/api/v2/studies")
         columns = *Progress.get_default_columns(), MofNCompleteColumn()
-        with requests.Session() as session, Progress(*columns, console=console) as progress:
-            session.headers["User-Agent"] = f"bioft/{__version__}"
-            _fetch_pages(session, f"{base}/api/v2/studies", folder, pages, asked, progress)
+        site = Site(f"{base}/api/v2/studies", RetryPolicy(ATTEMPTS, BACKOFF_SECONDS), SECONDS_PER_REQUEST)
+        with Progress(*columns, console=console) as progress:
+            _fetch_pages(site, folder, pages, asked, progress)
     return folder
 
 
-def _fetch_pages(
-    session: requests.Session, url: str, folder: Path, pages: list[Path], asked: dict[str, Any], progress: Progress
-) -> None:
+def _fetch_pages(site: Site, folder: Path, pages: list[Path], asked: dict[str, Any], progress: Progress) -> None:
     there = [_read_page(page) for page in pages]
     found = sum(len(content["studies"]) for content in there)
     token: str | None = there[-1].get("nextPageToken") if there else None
@@ -87,8 +82,7 @@ def _fetch_pages(
         wanted |= {"query.term": asked["query"]} if asked["query"] else {}
         wanted |= {"filter.overallStatus": asked["overall_status"]} if asked["overall_status"] else {}
         wanted |= {"pageToken": token} if token else {"countTotal": "true"}
-        started = time.monotonic()
-        content = _get(session, url, wanted)
+        content = _get(site, wanted)
         number += 1
         _write_page(folder / f"studies-{number:05d}.json.gz", content)
         found += len(content["studies"])
@@ -96,21 +90,19 @@ def _fetch_pages(
         if (matching := content.get("totalCount")) is not None:
             progress.update(task, total=matching if total is None else min(total, matching))
         progress.update(task, completed=found)
-        if token and (total is None or found < total):
-            time.sleep(max(0.0, SECONDS_PER_REQUEST - (time.monotonic() - started)))
     if not found:
         raise BioftError(f"No trial matches the query {asked['query']!r}. Try other words.")
 
 
-def _get(session: requests.Session, url: str, wanted: dict[str, Any]) -> dict[str, Any]:
+def _get(site: Site, wanted: dict[str, Any]) -> dict[str, Any]:
     """One page, asked for again after an error that may pass."""
 
     def send() -> dict[str, Any]:
-        response = session.get(url, params=wanted, timeout=TIMEOUT_SECONDS)
+        response = site.session.get(site.url, params=wanted, timeout=TIMEOUT_SECONDS)
         check_status(response)
         if response.status_code != 200:
             raise BioftError(
-                f"{url} refuses the query (HTTP status {response.status_code}): {response.text.strip()[:300]} "
+                f"{site.url} refuses the query (HTTP status {response.status_code}): {response.text.strip()[:300]} "
                 "Correct the query, or see https://clinicaltrials.gov/find-studies/constructing-complex-search-queries."
             )
         try:
@@ -121,13 +113,8 @@ def _get(session: requests.Session, url: str, wanted: dict[str, Any]) -> dict[st
             raise PassingError("the answer is no page of studies")
         return content
 
-    try:
-        return repeat(send, RetryPolicy(ATTEMPTS, BACKOFF_SECONDS), url)
-    except (PassingError, requests.RequestException) as error:
-        raise BioftError(
-            f"Can't fetch trials from {url} after {ATTEMPTS} tries: {reason_of(error)}. Check the network; the same "
-            "command continues after the last page that was fetched."
-        ) from None
+    mend = "Check the network; the same command continues after the last page that was fetched."
+    return site.ask(send, f"fetch trials from {site.url}", mend)
 
 
 def _prepare(folder: Path, asked: dict[str, Any], url: str) -> list[Path]:

@@ -1,4 +1,4 @@
-"""The collector of PubMed against a loopback server: pages, faults, expired history, interruptions, large results."""
+"""The collector of PubMed against a loopback server: pages, faults, interruptions, large results."""
 
 import json
 import time
@@ -9,6 +9,7 @@ import pytest
 from bioft.datasets.pubmed import articles as pubmed_articles, download as pubmed_download
 from bioft.datasets.pubmed.download import PAUSE_SECONDS, collect
 from bioft.errors import BioftError
+from bioft.storage import retries
 from tests.pubmed_server import PubmedServer, served
 
 
@@ -29,8 +30,8 @@ def start(monkeypatch):
         waits.append(seconds)
         clock[0] += seconds
 
-    monkeypatch.setattr(pubmed_download.time, "sleep", sleep)
-    monkeypatch.setattr(pubmed_download.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(retries.time, "sleep", sleep)
+    monkeypatch.setattr(retries.time, "monotonic", lambda: clock[0])
     monkeypatch.setattr(pubmed_download, "PAGE_SIZE", 10)
     stack = []
 
@@ -84,18 +85,15 @@ def test_query_dates_limit_and_key(start, tmp_path):
 def test_requests_are_not_faster_than_allowed(start, tmp_path, key):
     server = start(PubmedServer(records(40)))
     collect("cough", tmp_path / "out", api_key=key)
-    assert len(server.waits) == len(server.requests) - 1 == 5
-    assert server.waits == pytest.approx([PAUSE_SECONDS[bool(key)]] * 5)
+    assert len(server.waits) == len(server.requests) - 1 == 4
+    assert server.waits == pytest.approx([PAUSE_SECONDS[bool(key)]] * 4)
     assert PAUSE_SECONDS[bool(key)] >= 1 / (10 if key else 3)
 
 
 def test_errors_that_pass_are_waited_for(start, tmp_path):
     """Too many requests, a server error, XML that is cut off, an error inside an answer, a page of another kind."""
     server = start(PubmedServer(records(40)))
-    page = (
-        server.answer("epost", {"id": "1,2"}) and server._efetch({"WebEnv": "set1", "retstart": "0", "retmax": "2"})[1]
-    )
-    server.requests.clear()
+    _, page = server._efetch({"id": "1,2"})
     server.faults = [
         lambda tool, _: (429, b'{"error":"API rate limit exceeded"}') if tool == "esearch" else None,
         lambda tool, _: (200, b"<eSearchResult><Count>4") if tool == "esearch" else None,
@@ -104,7 +102,7 @@ def test_errors_that_pass_are_waited_for(start, tmp_path):
             if tool == "esearch"
             else None
         ),
-        lambda tool, _: (502, b"") if tool == "epost" else None,
+        lambda tool, _: (502, b"") if tool == "efetch" else None,
         lambda tool, _: (200, page[:-30]) if tool == "efetch" else None,
         lambda tool, _: (200, b"<html>Maintenance</html>") if tool == "efetch" else None,
         lambda tool, _: (503, b"") if tool == "efetch" else None,
@@ -112,61 +110,36 @@ def test_errors_that_pass_are_waited_for(start, tmp_path):
     collect("cough", tmp_path / "out")
     assert collected(tmp_path / "out") == {str(i) for i in range(40)}
     assert server.faults == []
-    assert (server.count("esearch"), server.count("epost"), server.count("efetch")) == (4, 2, 7)
+    assert (server.count("esearch"), server.count("efetch")) == (4, 8)
     backoff = [wait for wait in server.waits if wait >= 1]
-    assert backoff == [1, 2, 4, 1, 1, 2, 4]
+    assert backoff == [1, 2, 4, 1, 2, 4, 8]
     assert not list((tmp_path / "out").glob("*.part*"))
-
-
-def test_expired_history_is_posted_again(start, tmp_path):
-    """What was received before is not asked for again."""
-    server = start(PubmedServer(records(40)))
-
-    def forget(tool, asked):
-        if tool == "efetch" and asked["retstart"] == "20":
-            server.expire()
-
-    server.faults = [forget]
-    collect("cough", tmp_path / "out")
-    assert collected(tmp_path / "out") == {str(i) for i in range(40)}
-    posts = [asked["id"].split(",") for tool, asked in server.requests if tool == "epost"]
-    assert posts == [[str(i) for i in range(40)], [str(i) for i in range(20, 40)]]
-
-
-def test_history_that_is_always_lost_ends_with_a_message(start, tmp_path):
-    server = start(PubmedServer(records(40)))
-    server.faults = [lambda tool, _: server.expire() if tool == "efetch" else None]  # answers nothing, so it stays
-    with pytest.raises(BioftError, match="history server lost the PMIDs 5 times"):
-        collect("cough", tmp_path / "out")
-    assert server.count("epost") == 5
 
 
 @pytest.mark.parametrize("torn", [False, True])
 def test_interrupted_downloads_go_on_without_asking_twice(start, tmp_path, torn):
-    """Killed in the third page, or while it noted the second one."""
+    """Killed in the third page, or while it wrote the second one."""
     server = start(PubmedServer(records(40)))
 
-    real_send = pubmed_download._Service._send
-
-    def send(self, tool, parameters):
-        if tool == "efetch" and parameters["retstart"] == 20:
+    def kill(self, pmids, pages):
+        if "20" in pmids:
             raise KeyboardInterrupt
-        return real_send(self, tool, parameters)
+        fetch(self, pmids, pages)
 
+    fetch = pubmed_download._Service.fetch
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pubmed_download._Service, "_send", send)
+        patch.setattr(pubmed_download._Service, "fetch", kill)
         with pytest.raises(KeyboardInterrupt):
             collect("cough", tmp_path / "out")
-    pages = tmp_path / "out" / "pages.jsonl"
     if torn:
-        pages.write_bytes(pages.read_bytes()[:-8])
+        page = tmp_path / "out" / "articles-000002.xml.gz"
+        page.rename(f"{page}.part")
     server.requests.clear()
     collect("cough", tmp_path / "out")
     assert collected(tmp_path / "out") == {str(i) for i in range(40)}
-    assert server.count("esearch") == 0
-    (posted,) = [asked["id"].split(",") for tool, asked in server.requests if tool == "epost"]
-    assert posted == [str(i) for i in range(10 if torn else 20, 40)]
-    assert server.count("efetch") == (3 if torn else 2)
+    asked = [asked["id"].split(",") for _, asked in server.requests]
+    first = 10 if torn else 20
+    assert asked == [[str(i) for i in range(start, start + 10)] for start in range(first, 40, 10)]
 
 
 def test_results_beyond_the_limit_are_searched_by_date(start, tmp_path, monkeypatch):
@@ -179,8 +152,7 @@ def test_results_beyond_the_limit_are_searched_by_date(start, tmp_path, monkeypa
     assert collected(tmp_path / "out") == {str(i) for i in range(90)}
     windows = [(asked.get("mindate"), asked.get("maxdate")) for tool, asked in server.requests if tool == "esearch"]
     assert len(windows) == len(set(windows)) > 8
-    assert all(len(asked["id"].split(",")) <= 12 for tool, asked in server.requests if tool == "epost")
-    (tmp_path / "out" / "pages.jsonl").unlink()
+    (tmp_path / "out" / "articles-000001.xml.gz").unlink()
     state = json.loads((tmp_path / "out" / "download.json").read_text())
     (tmp_path / "out" / "download.json").write_text(json.dumps(state | {"finished": False}))
     server.requests.clear()
@@ -233,10 +205,10 @@ def test_refusals_are_told_without_the_key(start, tmp_path):
 def test_a_site_that_stays_down(tmp_path, monkeypatch):
     monkeypatch.setattr(time, "sleep", lambda _: None)
     monkeypatch.setenv("BIOFT_EUTILS_URL", "http://127.0.0.1:9")
-    with pytest.raises(BioftError, match=r"127.0.0.1:9 does not answer esearch after 5 tries: no connection"):
+    with pytest.raises(BioftError, match=r"Can't ask http://127.0.0.1:9/esearch.fcgi after 5 tries: no connection"):
         collect("cough", tmp_path / "out")
     # Nothing came, so another query may take the folder.
-    with pytest.raises(BioftError, match="does not answer"):
+    with pytest.raises(BioftError, match="Can't ask"):
         collect("fever", tmp_path / "out")
 
 

@@ -18,6 +18,7 @@ from bioft.datasets.trials import download as trials_api
 from bioft.datasets.trials.download import download_trials
 from bioft.datasets.trials.records import read_trials
 from bioft.errors import BioftError
+from bioft.storage import retries
 
 
 class Registry:
@@ -104,7 +105,7 @@ def test_a_download_that_broke_off_goes_on_after_its_last_page(registry: Registr
 
 def test_the_rate_limit_is_waited_for(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
-    monkeypatch.setattr(trials_api.time, "sleep", waits.append)
+    monkeypatch.setattr(retries.time, "sleep", waits.append)
     registry.failures = [PlainTextResponse("slow down", 429, {"Retry-After": "7"}), JSONResponse({"studies": None})]
     download_trials(tmp_path / "trials", max_trials=5)
     assert waits[0] == 7.0
