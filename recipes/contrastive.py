@@ -33,7 +33,6 @@ from bioft.tasks.retrieval import (
 from bioft.tasks.retrieval.arguments import PairArguments
 from bioft.tasks.retrieval.encoder import ContrastiveArguments, ContrastiveTrainingArguments
 from bioft.training import arguments, steps as training_run
-from bioft.training.following import followed
 
 
 def main(
@@ -95,8 +94,7 @@ def main(
         return
 
     progress.stage(5)  # train, from the last checkpoint if there is one
-    with followed(trainer):
-        training = trainer.train(resume_from_checkpoint=checkpoint).metrics
+    training = training_run.train(trainer, checkpoint)
     if not writes:
         return
 
@@ -113,8 +111,6 @@ def main(
     progress.stage(7)  # record
     contrastive.save(model, base, directory)
     prediction.write(directory, rows, found, base_found, baselines)
-    tables = baselines | {"base": base_found, "fine-tuned": found}
-    figures = {name: evaluation.figures(table, asked, about) for name, table in tables.items()}
     record |= {
         "recipe": "contrastive",
         "preset": preset,
@@ -123,13 +119,10 @@ def main(
         **about,
         "audit": manifest["audit"],
         "contrastive": vars(contrastive_args) | {"training_rows": len(train), "hard_negatives_found": mined},
-        "metrics": figures["fine-tuned"],
-        "base_model_metrics": figures["base"],
-        "baselines": {name: figures[name] for name in baselines},
-        **evaluation.comparisons(found, baselines, asked, about),
-        "details": evaluation.details(tables, asked, about),
+        **training_run.results(evaluation, found, base_found, baselines, asked, about),
+        "details": evaluation.details(baselines | {"base": base_found, "fine-tuned": found}, asked, about),
         "pair_similarity": similarity,
-        "training": training_run.training_summary(trainer, training, checkpoint),
+        "training": training,
         "timings": {"evaluation_seconds": seconds},
     }
     training_run.finish(trainer, record, evaluation.SHOWN, script_args.push_to_hub)

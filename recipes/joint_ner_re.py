@@ -34,7 +34,6 @@ from bioft.tasks.relations.arguments import RelationDocumentArguments
 from bioft.tasks.relations.linking import ConceptDictionary
 from bioft.tasks.relations.predict import choose_threshold, threshold_chosen_on
 from bioft.training import arguments, steps as training_run
-from bioft.training.following import followed
 
 
 def main(
@@ -109,8 +108,7 @@ def main(
         return
 
     progress.stage(5)  # train, from the last checkpoint if there is one
-    with followed(trainer):
-        training = trainer.train(resume_from_checkpoint=checkpoint).metrics
+    training = training_run.train(trainer, checkpoint)
     if not writes:
         return
 
@@ -134,12 +132,9 @@ def main(
         "labels": labels,
         "relations": {"arguments": types, "threshold": threshold, "threshold_chosen_on": chosen_on}
         | evaluate.describe_links(prediction),
-        "metrics": evaluate.figures(table, dataset, record),
-        "base_model_metrics": evaluate.figures(base_table, dataset, record),
-        "baselines": {name: evaluate.figures(found, dataset, record) for name, found in baselines.items()},
-        **evaluate.comparisons(table, baselines, dataset, record),
+        **training_run.results(evaluate, table, base_table, baselines, dataset, record),
         **evaluate.analyse_errors(test, table),
-        "training": training_run.training_summary(trainer, training, checkpoint),
+        "training": training,
         "timings": {"predict_seconds": predict_seconds, "examples_per_second": len(test) / predict_seconds},
     }
     record["comparisons"] = evaluate.compare_with_runs(record, table, test, joint_args.compare_with or [])

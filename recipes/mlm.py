@@ -25,7 +25,6 @@ from bioft.tasks.masked_lm.arguments import MaskingArguments, TextArguments
 from bioft.tasks.masked_lm.masking import collator_for
 from bioft.tasks.masked_lm.predict import predict
 from bioft.training import arguments, steps as training_run
-from bioft.training.following import followed
 
 
 def main(
@@ -84,8 +83,7 @@ def main(
         return
 
     progress.stage(5)  # train, from the last checkpoint if there is one
-    with followed(trainer):
-        training = trainer.train(resume_from_checkpoint=checkpoint).metrics
+    training = training_run.train(trainer, checkpoint)
     if not writes:
         return
 
@@ -113,11 +111,8 @@ def main(
             "padding_share": packing.padding_share(train, length),
             "texts_kept_apart": collator.separate_texts,
         },
-        "metrics": evaluate.figures(after, dataset, record),
-        "base_model_metrics": evaluate.figures(before, dataset, record),
-        "baselines": {name: evaluate.figures(its, dataset, record) for name, its in baselines.items()},
-        **evaluate.comparisons(table, baselines, dataset, record),
-        "training": training_run.training_summary(trainer, training, checkpoint),
+        **training_run.results(evaluate, table, before, baselines, dataset, record),
+        "training": training,
         "timings": {"predict_seconds": seconds, "texts_per_second": len(after) / seconds},
     }
     training_run.finish(trainer, record, evaluate.SHOWN, script_args.push_to_hub)

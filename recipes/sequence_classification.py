@@ -28,7 +28,6 @@ from bioft.tasks.relations.arguments import RelationArguments, RelationDocumentA
 from bioft.tasks.relations.linking import ConceptDictionary
 from bioft.tasks.text_labels.classifier import shown_example
 from bioft.training import arguments, steps as training_run
-from bioft.training.following import followed
 
 
 def main(
@@ -106,8 +105,7 @@ def main(
         return
 
     progress.stage(5)  # train, from the last checkpoint if there is one
-    with followed(trainer):
-        training = trainer.train(resume_from_checkpoint=checkpoint).metrics
+    training = training_run.train(trainer, checkpoint)
     if not writes:
         return
 
@@ -135,12 +133,9 @@ def main(
         | {"threshold": threshold, "threshold_chosen_on": chosen_on, "training_pairs": train_counts},
         "positive_weight": relation_args.positive_weight,
         "end_to_end": evaluate.describe_links(relation_args.entity_run, linked),
-        "metrics": evaluate.figures(table, dataset, record),
-        "base_model_metrics": evaluate.figures(base_table, dataset, record),
-        "baselines": {name: evaluate.figures(found, dataset, record) for name, found in baselines.items()},
-        **evaluate.comparisons(table, baselines, dataset, record),
+        **training_run.results(evaluate, table, base_table, baselines, dataset, record),
         "error_analysis": evaluate.analyse_errors(test, table),
-        "training": training_run.training_summary(trainer, training, checkpoint),
+        "training": training,
         "timings": {"score_seconds": score_seconds, "examples_per_second": len(scores.candidates) / score_seconds},
     }
     training_run.finish(trainer, record, evaluate.SHOWN, script_args.push_to_hub)

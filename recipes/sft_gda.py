@@ -26,7 +26,6 @@ from bioft.tasks.gene_disease import TASK, evaluate, predict as prediction
 from bioft.tasks.gene_disease.arguments import GeneDiseaseArguments, PromptArguments
 from bioft.tasks.gene_disease.prompts import PairPrompts
 from bioft.training import arguments, steps as training_run
-from bioft.training.following import followed
 
 
 def main(
@@ -93,8 +92,7 @@ def main(
         return
 
     progress.stage(5)  # train, from the last checkpoint if there is one
-    with followed(trainer):
-        training = trainer.train(resume_from_checkpoint=checkpoint).metrics
+    training = training_run.train(trainer, checkpoint)
 
     progress.stage(6)  # evaluate on the splits that the base model was evaluated on
     started = time.perf_counter()
@@ -115,10 +113,10 @@ def main(
     tables = {
         name: evaluate.predictions(dataset["test"], its["test"], thresholds[name]) for name, its in scored.items()
     }
-    figures = {name: evaluate.figures(table, dataset, record) for name, table in tables.items()}
     table, base_table, baselines = tables.pop(FINE_TUNED), tables.pop(BASE), tables
     scoring = evaluate.describe_scoring(prompts, thresholds, chosen_on, script_args.few_shot)
     record["scoring"] = scoring | evaluate.combine(dataset, scored, chosen_on)
+    results = training_run.results(evaluate, table, base_table, baselines, dataset, record)
 
     progress.stage(7)  # record
     lora.save_adapter(model, tokenizer, base, directory)
@@ -131,13 +129,9 @@ def main(
         "base_model": models.describe(base, model_args, model),
         "dataset": describe(manifest),
         "audit": manifest["audit"],
-        "metrics": figures.pop(FINE_TUNED),
-        "base_model_metrics": figures.pop(BASE),
-        "baselines": figures,
-        **evaluate.on_random_negatives(on_random_negatives, figures),
-        **evaluate.comparisons(table, baselines, dataset, record),
-        "training": training_run.training_summary(trainer, training, checkpoint)
-        | runs.describe_start(script_args.start_from, earlier_run),
+        **results,
+        **evaluate.on_random_negatives(on_random_negatives, results["baselines"]),
+        "training": training | runs.describe_start(script_args.start_from, earlier_run),
         "timings": {
             "score_seconds": score_seconds,
             "pairs_per_second": sum(map(len, scores.values())) / score_seconds,

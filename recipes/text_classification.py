@@ -28,7 +28,6 @@ from bioft.tasks.text_labels import TASK, classifier, evaluate, models as text_m
 from bioft.tasks.text_labels.arguments import ClassifierArguments, LabelledTextArguments
 from bioft.tasks.text_labels.predict import predict, scores_of
 from bioft.training import arguments, steps as training_run
-from bioft.training.following import followed
 
 
 def main(
@@ -100,8 +99,7 @@ def main(
         return
 
     progress.stage(5)  # train, from the last checkpoint if there is one
-    with followed(trainer):
-        training = trainer.train(resume_from_checkpoint=checkpoint).metrics
+    training = training_run.train(trainer, checkpoint)
     if not writes:
         return
 
@@ -109,7 +107,6 @@ def main(
     asked = precision.lowered(trainer.model, training_args.evaluated_in)
     table, seconds = choose_and_predict((asked, tokenizer), dataset, record)
     record["classifier"]["training_texts_cut"] = train_cut
-    figures = evaluate.figures(table, dataset, record)
 
     progress.stage(7)  # record
     classifier.keep_thresholds(model, labels, record["classifier"]["thresholds"])
@@ -123,12 +120,8 @@ def main(
         "base_model": text_models.describe(start, model_args, model),
         "dataset": describe(manifest),
         "audit": manifest["audit"],
-        "metrics": figures,
-        "base_model_metrics": evaluate.figures(before, dataset, record),
-        "baselines": {name: evaluate.figures(its, dataset, record) for name, its in baselines.items()},
-        **evaluate.comparisons(table, baselines, dataset, record),
-        "training": training_run.training_summary(trainer, training, checkpoint)
-        | runs.describe_start(classifier_args.start_from, start.earlier_run),
+        **training_run.results(evaluate, table, before, baselines, dataset, record),
+        "training": training | runs.describe_start(classifier_args.start_from, start.earlier_run),
         "timings": {"predict_seconds": seconds, "examples_per_second": len(test) / seconds},
     }
     shown = evaluate.shown_metrics(labels, multi_label=multi_label)

@@ -30,7 +30,6 @@ from bioft.tasks.entities import (
 from bioft.tasks.entities.arguments import DocumentArguments, WindowArguments
 from bioft.tasks.entities.predict import predict
 from bioft.training import arguments, steps as training_run
-from bioft.training.following import followed
 
 
 def main(
@@ -91,8 +90,7 @@ def main(
         return
 
     progress.stage(5)  # train, from the last checkpoint if there is one
-    with followed(trainer):
-        training = trainer.train(resume_from_checkpoint=checkpoint).metrics
+    training = training_run.train(trainer, checkpoint)
     if not writes:
         return
 
@@ -110,12 +108,9 @@ def main(
         "dataset": describe(manifest),
         "audit": manifest["audit"],
         "windows": vars(window_args) | {"training": len(train_windows), "documents_cut_for_alignment": cut_documents},
-        "metrics": evaluate.figures(table, dataset, record),
-        "base_model_metrics": evaluate.figures(base_table, dataset, record),
-        "baselines": {name: evaluate.figures(found, dataset, record) for name, found in baselines.items()},
-        **evaluate.comparisons(table, baselines, dataset, record),
+        **training_run.results(evaluate, table, base_table, baselines, dataset, record),
         "error_analysis": evaluate.analyse_errors(test, table),
-        "training": training_run.training_summary(trainer, training, checkpoint),
+        "training": training,
         "timings": {"predict_seconds": seconds, "examples_per_second": len(test) / seconds},
     }
     training_run.finish(trainer, record, evaluate.shown_metrics(names), script_args.push_to_hub)

@@ -24,6 +24,7 @@ from bioft.storage import environment, run_directory, runs
 from bioft.storage.files import disk_errors, open_to_all, remove, write_json, write_text
 from bioft.storage.runs import CARD, RECORD, RESUMPTION, checksums, is_tested
 from bioft.training import arguments, launch
+from bioft.training.following import followed
 
 logger = logging.getLogger(__name__)
 
@@ -87,6 +88,31 @@ def note_thresholds(record: dict[str, Any], chosen: Mapping[str, str]) -> None:
         record.setdefault("notes", []).append(sentence)
         if PartialState().is_main_process:
             logger.warning(sentence)
+
+
+def train(trainer: Any, checkpoint: str | None) -> dict[str, Any]:
+    """Train, from the checkpoint if there is one, and say how far it is: see `followed`, which says what it raises.
+
+    Returns `training_summary`, which the record keeps.
+    """
+    with followed(trainer):
+        metrics = trainer.train(resume_from_checkpoint=checkpoint).metrics
+    return training_summary(trainer, metrics, checkpoint)
+
+
+def results(
+    evaluate: Any, table: Any, base_table: Any, baselines: Mapping[str, Any], dataset: Any, record: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What a record holds of the predictions of the model, its base and the baselines: figures and comparisons.
+
+    `evaluate` is that module of the task, which makes them (see `bioft.task`).
+    """
+    return {
+        "metrics": evaluate.figures(table, dataset, record),
+        "base_model_metrics": evaluate.figures(base_table, dataset, record),
+        "baselines": {name: evaluate.figures(its, dataset, record) for name, its in baselines.items()},
+        **evaluate.comparisons(table, baselines, dataset, record),
+    }
 
 
 def finish(trainer: Any, record: dict[str, Any], shown: Mapping[str, str], push_to_hub: str | None = None) -> None:
