@@ -143,14 +143,14 @@ def test_the_run_is_reloaded_and_aligns(finished: Path, tmp_path: Path, monkeypa
 def test_every_preset_trains(preset: str, recipe: ModuleType, folder: Path, tmp_path: Path) -> None:
     """One step of the preset as shipped, with its loss, adapter and kinds of pairs."""
     shipped = yaml_config.load_config(presets.resolve_config("contrastive", preset))
-    more = {"hard_negatives": 2, "matryoshka_dimensions": 8} if preset == "default" else {}
+    more = {"matryoshka_dimensions": 8} if preset == "default" else {}
     run_recipe(recipe, *options(preset, folder, tmp_path / "run", max_steps=1, per_device_train_batch_size=4, **more))
     record = runs.read(tmp_path / "run")
     assert record["contrastive"]["matryoshka_dimensions"] == ([8] if more else None)
     found = record["contrastive"]["hard_negatives_found"]
     if more:
         rows, _ = storage.load(folder / "pairs")
-        assert found["mined"] + found["drawn"] == 2 * len(set(rows["train"]["anchor"]))
+        assert found["mined"] + found["drawn"] == len(set(rows["train"]["anchor"]))
     else:
         assert found == {}
     assert record["contrastive"]["loss"] == shipped["loss"] and record["training"]["steps"] == 1

@@ -62,11 +62,14 @@ class ContrastiveArguments:
     trained_layers: int | None = argument(None, "Train the last N layers of the encoder only, which saves time.")
 
     def __post_init__(self) -> None:
-        """Refuse a loss that is not known, and negatives that it does not take."""
+        """Refuse a loss that is not known; one of scores takes no mined negatives, which the default preset has."""
         if self.loss not in (*SCORED_LOSSES, *RANKING_LOSSES):
             raise ValueError(f"loss is one of {', '.join((*SCORED_LOSSES, *RANKING_LOSSES))}, not {self.loss!r}")
-        if self.hard_negatives < 0 or (self.hard_negatives and self.loss not in RANKING_LOSSES):
-            raise ValueError(f"hard_negatives is a number of texts, for {' and '.join(RANKING_LOSSES)} alone")
+        if self.hard_negatives < 0:
+            raise ValueError(f"hard_negatives is a number of texts, not {self.hard_negatives}")
+        if self.hard_negatives and self.loss in SCORED_LOSSES:
+            logger.warning("%s learns from the scores of pairs: no negatives are mined.", self.loss)
+            self.hard_negatives = 0
 
 
 @dataclass

@@ -73,7 +73,9 @@ def test_what_is_related_by_pairs_groups_or_spelling() -> None:
     assert relations.of("hot") == {"hot", "fever", "warm"} and relations.of("unknown") == {"unknown"}
 
 
-def test_limits_are_kept_and_what_is_missing_is_drawn(model: SentenceTransformer) -> None:
+def test_limits_are_kept_and_what_is_missing_is_drawn(
+    model: SentenceTransformer, caplog: pytest.LogCaptureFixture
+) -> None:
     args = ContrastiveArguments(hard_negatives=1, hard_negatives_max_score=-1.0)
     found, counts = negatives.with_negatives(RELATED, model, args, ("positive",), 0)
     assert counts == {"mined": 0, "drawn": 3, "related": 0}
@@ -83,8 +85,10 @@ def test_limits_are_kept_and_what_is_missing_is_drawn(model: SentenceTransformer
     with pytest.raises(BioftError, match="no 3 texts in training that are not related to 'heart pain'"):
         negatives.with_negatives(RELATED, model, ContrastiveArguments(hard_negatives=3), ("positive",), 0)
     assert negatives.with_negatives(RELATED, model, ContrastiveArguments(), BOTH, 0) == (RELATED, {})
-    with pytest.raises(ValueError, match="hard_negatives is a number of texts"):
-        ContrastiveArguments(loss="ContrastiveLoss", hard_negatives=1)
+    with pytest.raises(ValueError, match="hard_negatives is a number of texts, not -1"):
+        ContrastiveArguments(hard_negatives=-1)
+    args = ContrastiveArguments(loss="ContrastiveLoss", hard_negatives=1)  # as with the default preset
+    assert args.hard_negatives == 0 and "no negatives are mined" in caplog.text
 
 
 def test_a_mined_negative_stands_in_no_batch_with_an_anchor_whose_positive_it_is(tmp_path: Path) -> None:
