@@ -52,12 +52,6 @@ class Aligner:
         self.namespace, self.finder, self.scorer = namespace, finder, scorer
         self.ids, self.columns = namespace["id"].to_numpy(), _columns(namespace)
         self.names: list[str] = self.columns[0]
-        self.ids_by_name: dict[str, dict[str, set[tuple[str, ...]]]] = {}
-        """By normalised name the ids that have it, with what their names leave open by brackets."""
-        key = finder.reading.key
-        for identifier, name in zip(namespace["id"], self.names, strict=True):
-            ids = self.ids_by_name.setdefault(key(name), {})
-            ids.setdefault(identifier, set()).add(self._optional_parts(name))
 
     def rank(self, metabolites: pd.DataFrame) -> list[list[Candidate]]:
         """Return the scored candidates of each metabolite (columns name, formula, charge), best first."""
@@ -150,11 +144,10 @@ class Aligner:
         # NADPH is not NAD(P)H; but which of both NADP(H) is, nobody knows.
         same = key(query.name) == key(name)
         vague = same and own != self._optional_parts(name)
-        others = [
-            each
-            for each, parts in self.ids_by_name[key(name)].items()
-            if each != best.id and (vague or not same or own in parts)
-        ]
+        having = [row for row in self.finder.rows_by_name[key(name)] if self.ids[row] != best.id]
+        if same and not vague:
+            having = [row for row in having if own == self._optional_parts(self.names[row])]
+        others = list(dict.fromkeys(self.ids[row] for row in having))
         if others:
             words.append(f"{', '.join(others[:3])}{' and more' * (len(others) > 3)} have this name too")
         if vague:

@@ -4,6 +4,7 @@ import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,7 @@ class CandidateFinder:
         kept: Path | None = None,
     ) -> None:
         self.reading, self.encoder, self.embeddings = reading, encoder, None
+        self._names = namespace["name"].tolist()
         if kept is not None and kept.is_file():
             self._load(kept, len(namespace))
             return
@@ -65,6 +67,14 @@ class CandidateFinder:
         # By n-gram: a product with few names then touches what they have only.
         self.matrix = self.vectorizer.fit_transform(self.texts).T.tocsr()
         self.embeddings = None if encoder is None else _namespace_embeddings(encoder, self.texts, cache)
+
+    @cached_property
+    def rows_by_name(self) -> dict[str, list[int]]:
+        """The rows of the namespace by the key of their name: equal for what counts as the same name."""
+        rows: dict[str, list[int]] = {}
+        for row in self.rows.tolist():
+            rows.setdefault(self.reading.key(self._names[row]), []).append(row)
+        return rows
 
     def save(self, path: Path) -> None:
         """Write the n-grams of the namespace, which take most of the time, into an .npz file (`kept`)."""
@@ -88,7 +98,11 @@ class CandidateFinder:
             raise BioftError(f"{path} is of other names. Make the namespace again with `bioft build namespace`.")
 
     def find(self, names: Sequence[str], n: int = BY_N_GRAMS) -> list[Candidates]:
-        """Return the candidates of each name, n by n-grams; none for one that is empty."""
+        """Return the candidates of each name, n by n-grams and up to n of the same name; none for one that is empty.
+
+        Those of the same name are nearly always near by n-grams as well. Runs on metabolites were fitted and measured
+        without the others, and keep to that.
+        """
         texts = [self.reading.text(name) for name in names]
         vectors = None if self.encoder is None else embed(self.encoder, texts)
         found: list[Candidates] = []
@@ -96,7 +110,7 @@ class CandidateFinder:
             part = slice(start, start + _CHUNK)
             similar = self.vectorizer.transform(texts[part]) @ self.matrix
             if vectors is None or self.embeddings is None:
-                found += [self._of_row(similar, index, n) for index in range(similar.shape[0])]
+                found += [self._of_row(similar, index, names[start + index], n) for index in range(similar.shape[0])]
                 continue
             dense = similar.toarray()
             cosines = vectors[part] @ self.embeddings.T
@@ -107,8 +121,8 @@ class CandidateFinder:
                 found.append(Candidates(self.rows[columns], similarities, cosines[index, columns]))
         return found
 
-    def _of_row(self, similar: Any, index: int, n: int) -> Candidates:
-        """The n largest values of a row of a sparse matrix."""
+    def _of_row(self, similar: Any, index: int, name: str, n: int) -> Candidates:
+        """The n largest values of a row of a sparse matrix, and those of the rows that have this very name."""
         its = slice(similar.indptr[index], similar.indptr[index + 1])
         columns, values = similar.indices[its], similar.data[its]
         if len(values) > n:
@@ -118,7 +132,12 @@ class CandidateFinder:
                 columns, values = columns[near], values[near]
             chosen = np.argpartition(-values, n - 1)[:n]
             columns, values = columns[chosen], values[chosen]
-        return Candidates(self.rows[columns], np.minimum(values, 1), None)
+        rows = self.rows[columns]
+        own = [] if self.reading is CHEMISTRY else self.rows_by_name.get(self.reading.key(name), [])[:n]
+        if len(rows) and (missing := sorted({*own} - {*rows.tolist()})):
+            rows = np.append(rows, missing)
+            values = np.append(values, similar[[index]].toarray()[0, np.searchsorted(self.rows, missing)])
+        return Candidates(rows, np.minimum(values, 1), None)
 
 
 def _vectorizer(reading: Reading, terms: list[str] | None = None) -> Any:

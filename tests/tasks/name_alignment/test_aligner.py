@@ -27,6 +27,7 @@ from bioft.tasks.name_alignment.aligner import COLUMNS, Aligner, assign, candida
 from bioft.tasks.name_alignment.candidates import CandidateFinder
 from bioft.tasks.name_alignment.features import FEATURES, NOTATION, SIMILARITY, Metabolite, pair_features, reasons
 from bioft.tasks.name_alignment.scorer import EMBEDDED, Candidate, Logistic, Scorer, load
+from bioft.tasks.name_alignment.words import WORDS
 from tests.metabolite_samples import PUBLISHED_CASES, SHORT_FORMS, namespace, queries, table
 
 
@@ -101,6 +102,18 @@ def test_candidates_come_from_n_grams_and_from_embeddings() -> None:
     assert dict(zip(both.rows.tolist(), both.embeddings.tolist(), strict=True))[3] == pytest.approx(1)
     with pytest.raises(BioftError, match="no names"):
         CandidateFinder(table([("a", " ")]))
+
+
+def test_a_name_that_the_namespace_has_but_for_delimiters_is_a_candidate() -> None:
+    known, asked = (
+        table([("a", "1,5-Diaminopentane"), ("b", ""), ("c", "1)5)Diaminopentanes")]),
+        ["1)5)Diaminopentane"],
+    )
+    assert CandidateFinder(known).find(asked, 1)[0].rows.tolist() == [2], "as runs were fitted"
+    (found,) = CandidateFinder(known, reading=NOTATION).find(asked, 1)
+    assert found.rows.tolist() == [2, 0] and 0 < found.n_grams[1] < found.n_grams[0]
+    several = table([(f"id{row}", "Asthma") for row in range(5)])
+    assert {0, 1} <= {*CandidateFinder(several, reading=WORDS).find(["asthma"], 2)[0].rows.tolist()}, "the first ones"
 
 
 def test_embeddings_of_a_namespace_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
