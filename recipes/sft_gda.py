@@ -17,10 +17,10 @@ from trl import SFTTrainer
 
 from bioft.datasets.hpo import context
 from bioft.datasets.load import describe, load_or_build
-from bioft.models import base as models, dry_run, lora, progress, sharding
+from bioft.models import base as models, dry_run, lora, progress
 from bioft.models.arguments import LanguageModelArguments, TrainingArguments
 from bioft.models.scoring import use_completion_head
-from bioft.storage import run_directory, runs
+from bioft.storage import environment, run_directory, runs
 from bioft.task import BASE, FINE_TUNED
 from bioft.tasks.gene_disease import TASK, evaluate, predict as prediction
 from bioft.tasks.gene_disease.arguments import GeneDiseaseArguments, PromptArguments
@@ -62,7 +62,7 @@ def main(
     scored = dict(evaluate.fit_baselines(dataset, record, progress=True)) if writes else {}
 
     base_scores: dict[str, np.ndarray] = {}
-    if not script_args.dry_run and not sharding.is_sharded():
+    if not script_args.dry_run and not environment.is_sharded():
         progress.stage(3)  # the base model, before any training
         # Kept beside the checkpoints, so that a resumed run need not score the base again.
         cache = directory / f"{runs.BASE_SCORES}{manifest['fingerprints']['test'][:12]}.npz"

@@ -20,10 +20,10 @@ from trl import SFTTrainer
 from bioft.datasets.documents.corpus import training_documents
 from bioft.datasets.load import describe, load
 from bioft.metrics import thresholds
-from bioft.models import base as models, dry_run, lora, progress, sharding
+from bioft.models import base as models, dry_run, lora, progress
 from bioft.models.arguments import LanguageModelArguments, RecipeArguments, TrainingArguments
 from bioft.models.scoring import use_completion_head
-from bioft.storage import run_directory, runs
+from bioft.storage import environment, run_directory, runs
 from bioft.tasks.entities import arguments as entities_arguments
 from bioft.tasks.relations import TASK, answers, candidates as relations, evaluate, predict as prediction
 from bioft.tasks.relations.arguments import PromptedRelationArguments, RelationDocumentArguments
@@ -75,7 +75,7 @@ def main(
     checkpoint, writes = training_run.prepare(script_args, data_args, relation_args, model_args, training_args)
 
     base_scores = None
-    if writes and not sharding.is_sharded():
+    if writes and not environment.is_sharded():
         progress.stage(3)  # the base model, before any training
         # Kept beside the checkpoints, so that a resumed run need not score the base again.
         cache = directory / f"{runs.BASE_SCORES}{manifest['fingerprints']['test'][:12]}.npz"

@@ -7,22 +7,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import httpx2
 import torch
-from accelerate import PartialState
-from huggingface_hub import HfApi
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
-from transformers.utils import CONFIG_NAME, cached_file
-from transformers.utils.hub import extract_commit_hash
 
 from bioft.errors import BioftError
-from bioft.models import precision
+from bioft.models import precision, quiet
 from bioft.models.embedded import EMBEDDED_PREFIX, BaseModel, _embedded
 from bioft.models.lora import save_adapter
-from bioft.models.sharding import is_sharded, unsharded
+from bioft.storage.environment import is_sharded, unsharded
 from bioft.storage.files import file_sha256
 
 if TYPE_CHECKING:
+    from transformers import BitsAndBytesConfig
     from trl import ModelConfig
 
 logger = logging.getLogger(__name__)
@@ -48,6 +43,9 @@ def resolve_base_model(name_or_path: str, revision: str | None = None) -> BaseMo
         return BaseModel(name_or_path, str(folder), None, f"{LOCAL}{folder}", None, digest)
     if name_or_path.startswith((".", "/", "~")):
         raise BioftError(f"No model folder at {name_or_path}: give a folder with config.json, or a Hub id.")
+    from transformers.utils import CONFIG_NAME, cached_file
+    from transformers.utils.hub import extract_commit_hash
+
     try:
         config = cached_file(name_or_path, CONFIG_NAME, revision=revision)
     except (OSError, ValueError) as error:
@@ -59,7 +57,7 @@ def resolve_base_model(name_or_path: str, revision: str | None = None) -> BaseMo
 
 def load_causal_lm(
     base: BaseModel,
-    quantization: BitsAndBytesConfig | None,
+    quantization: "BitsAndBytesConfig | None",
     dtype: torch.dtype | None = None,
     attention: str | None = None,
 ) -> tuple[Any, Any]:
@@ -69,6 +67,9 @@ def load_causal_lm(
     by default `compute_dtype()`. `attention` is Transformers' `attn_implementation`, by default the one that is fast
     here. The model is placed on this process's device, unless FSDP or ZeRO-3 place its parts.
     """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    quiet.quieten_transformers()
     dtype = dtype or compute_dtype()
     if attention is None and dtype == torch.bfloat16 and not torch.cuda.is_available():
         # On processors the gradient of PyTorch's own attention takes six times as long, for pairs of 15 tokens.
@@ -138,6 +139,9 @@ def load_with_info(base: BaseModel, auto_class: Any, **config: Any) -> tuple[Any
             "An encoder is trained whole in each process: launch it with recipes/configs/accelerate/multi_gpu.yaml, "
             "not with FSDP or DeepSpeed."
         )
+    from transformers import AutoConfig, AutoTokenizer
+
+    quiet.quieten_transformers()
     logger.info("Base model %s, from %s (float32)", base.id, base.source)
     try:
         stored = AutoConfig.from_pretrained(base.path, revision=base.hub_revision)
@@ -182,6 +186,7 @@ def load_trained_encoder(directory: Path, recorded: dict[str, Any], auto_class: 
         whole = BaseModel(str(directory), str(directory), None, f"run {directory}", None, None)
         return load_encoder(whole, auto_class, **config)
     from peft import PeftModel  # with bitsandbytes, which it imports, seconds that a whole model needs not
+    from transformers import AutoTokenizer
 
     model, _ = load_encoder(resolve_recorded(recorded), auto_class, **config)
     tokenizer = AutoTokenizer.from_pretrained(directory)
@@ -218,6 +223,7 @@ def whole_model(trainer: Any, base: BaseModel, quantized: bool, dtype: torch.dty
     """The trained model, whole in this process: the trainer's own, or reloaded where FSDP or ZeRO-3 split it."""
     if not is_sharded():
         return trainer.model
+    from accelerate import PartialState
     from peft import PeftModel
 
     # The trainer gathers the parts of the adapter when it saves.
@@ -251,7 +257,7 @@ def local_device() -> str:
     return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
 
 
-def nf4(dtype: torch.dtype | None = None) -> BitsAndBytesConfig | None:
+def nf4(dtype: torch.dtype | None = None) -> "BitsAndBytesConfig | None":
     """The QLoRA quantization (NF4, double quantization; Dettmers et al. 2023), None without bitsandbytes.
 
     Products are computed in `dtype`, by default `compute_dtype()`.
@@ -263,6 +269,8 @@ def nf4(dtype: torch.dtype | None = None) -> BitsAndBytesConfig | None:
         mend = "For QLoRA: pip install 'bioft[llm]'"
         logger.warning("bitsandbytes does not load (%s): training plain LoRA without quantization. %s", error, mend)
         return None
+    from transformers import BitsAndBytesConfig
+
     return BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
@@ -295,6 +303,8 @@ def describe(base: BaseModel, model_args: "ModelConfig", model: Any) -> dict[str
 
 def described(base: BaseModel) -> dict[str, Any]:
     """What records say of a base model whatever is trained on it."""
+    from transformers import AutoConfig
+
     # Of the base itself: the model around it may have another type and a larger vocabulary.
     config = AutoConfig.from_pretrained(base.path, revision=base.hub_revision)
     return {key: value for key, value in asdict(base).items() if key != "path"} | {
@@ -314,6 +324,9 @@ def computed_in(model: Any) -> str:
 
 def _hub_license(model_id: str, revision: str | None) -> str | None:
     """The licence that a model's card on the Hub names; None if it names none, or the Hub is out of reach."""
+    import httpx2
+    from huggingface_hub import HfApi
+
     try:
         card = HfApi().model_info(model_id, revision=revision, timeout=10).card_data
     except (OSError, ValueError, httpx2.HTTPError):

@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers.pytorch_utils import Conv1D
 
 from bioft.errors import BioftError
 from bioft.models.embedded import BaseModel
-from bioft.models.sharding import is_sharded
+from bioft.storage.environment import is_sharded
 
 if TYPE_CHECKING:
     from peft import LoraConfig
@@ -33,6 +32,7 @@ def lora_config(
             only when *none* fits, so that one wrong name would be left untrained.
     """
     from peft import LoraConfig
+    from transformers.pytorch_utils import Conv1D
 
     targets = model_args.lora_target_modules or "all-linear"
     if targets in ("all-linear", ["all-linear"]):

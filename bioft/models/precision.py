@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from transformers import PreTrainedModel
 
 from bioft.errors import BioftError
 
@@ -114,6 +113,8 @@ def trained(trainer: Any) -> Iterator[None]:
     The gradient of PyTorch's own attention takes longer there: a step of MiniLM with 16 texts of 192 tokens 1.2 times,
     of 32 tokens 1.4 times. Only PyTorch's own takes the masks by which a collator keeps the texts of a row apart.
     """
+    from transformers import PreTrainedModel
+
     changed: list[tuple[Any, str]] = []
     apart = getattr(getattr(trainer, "data_collator", None), "separate_texts", False)
     if trainer.args.bf16 and trainer.args.device.type == "cpu" and not apart:

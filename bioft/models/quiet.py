@@ -8,7 +8,6 @@ import sys
 import warnings
 
 from huggingface_hub.utils import disable_progress_bars
-from transformers.utils import logging as transformers_logging
 
 WARNINGS = {
     # What the libraries plan to change in themselves.
@@ -26,14 +25,19 @@ NO_NEWS = {
 }
 """By logger what its messages hold that tell a user nothing."""
 
+_asked = False
+
 
 def quieten() -> None:
     """Switch off, in this process, what says nothing, and say the rest in any encoding. Can be called again."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and codecs.lookup(stream.encoding).name != "utf-8":
             stream.reconfigure(errors="replace")  # one that has no "–" gets a "?"
-    transformers_logging.disable_progress_bar()
-    if "datasets" in sys.modules:  # which asking a model needs not
+    global _asked
+    _asked = True
+    if "transformers" in sys.modules:  # which a short answer needs not
+        quieten_transformers()
+    if "datasets" in sys.modules:  # the same
         sys.modules["datasets"].disable_progress_bars()
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")  # read when it is imported
     if not sys.stderr.isatty():
@@ -43,6 +47,14 @@ def quieten() -> None:
     for name in NO_NEWS:
         logging.getLogger(name).addFilter(_is_news)
     logging.getLogger("bm25s").addFilter(_is_warning)  # which lets itself say everything
+
+
+def quieten_transformers() -> None:
+    """Switch its progress bars off too, if this process is to be quiet; what loads a model with it calls this."""
+    from transformers.utils import logging as transformers_logging
+
+    if _asked:
+        transformers_logging.disable_progress_bar()
 
 
 def _is_news(record: logging.LogRecord) -> bool:

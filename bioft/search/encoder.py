@@ -75,7 +75,7 @@ def load_encoder(name: str, backend: str = encoding.PYTORCH, first: int | None =
     if backend == encoding.ONNX_INT8:
         onnx_models.check_installed()
     dtype = torch.float32 if backend == encoding.ONNX_INT8 else precision.of_index()
-    model, told_by = named.load(name, dtype, whole=False)
+    model, told_by = named.load(name, dtype, whole=backend == encoding.ONNX_INT8)
     dimensions = model.get_embedding_dimension() or 0
     if first is not None and not 0 < first <= dimensions:
         raise BioftError(f"{first} dimensions were asked for: {name} has {dimensions}; give a number up to that.")

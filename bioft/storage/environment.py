@@ -1,11 +1,12 @@
-"""Code, packages, hardware and command of this process, as a run record describes them."""
+"""Code, packages, hardware, command and launch of this process, the first four as a run record describes them."""
 
 import os
 import platform
 import re
 import subprocess
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -21,6 +22,7 @@ PACKAGES = (
     "torch", "transformers", "trl", "peft", "bitsandbytes", "accelerate", "datasets", "evaluate",
     "huggingface_hub", "tokenizers", "sentence-transformers", "scikit-learn", "numpy", "matplotlib",
 )  # fmt: skip
+SHARDING = ("FSDP", "DEEPSPEED")
 
 
 def environment() -> dict[str, Any]:
@@ -94,3 +96,18 @@ def command_line() -> list[str]:
 def _git(folder: Path, *arguments: str) -> str:
     result = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, encoding="utf-8", check=True)
     return result.stdout.strip()
+
+
+def is_sharded() -> bool:
+    """Whether each process of this launch holds only a part of the model (FSDP or DeepSpeed)."""
+    return any(os.environ.get(f"ACCELERATE_USE_{name}", "").lower() == "true" for name in SHARDING)
+
+
+@contextmanager
+def unsharded() -> Iterator[None]:
+    """Load whole models in each process, also under a sharded launch."""
+    saved = {f"ACCELERATE_USE_{name}": os.environ.pop(f"ACCELERATE_USE_{name}", None) for name in SHARDING}
+    try:
+        yield
+    finally:
+        os.environ.update({key: value for key, value in saved.items() if value is not None})

@@ -22,6 +22,7 @@ from bioft.models.base import compute_dtype
 from bioft.storage.environment import git_state, hardware
 
 HERE = Path(__file__).parent
+RUN = HERE.parent / "golden" / "runs" / "entities"
 RESULTS, KEPT = HERE / "RESULTS.md", HERE / "results.json"
 FILES = {
     "bc5cdr": ("CDR_Data.zip", "CDR_TestSet.PubTator.txt.gz"),
@@ -158,6 +159,7 @@ def starting(find: Callable[[str], Path]) -> list[Row]:
         "`bioft --help`": (["--help"], "< 0.5 s"),
         "`bioft align` of three names": (["align", "names.txt", "--namespace", "hpo", "--output", "{}.tsv"], "< 3 s"),
         "`bioft search` of one query among 500 terms": (["search", "terms", "short stature"], "< 3 s"),
+        "`bioft predict` of one text": (["predict", str(RUN), "--text", "Naloxone reverses clonidine."], "< 3 s"),
     }
     rows = []
     with TemporaryDirectory() as folder:

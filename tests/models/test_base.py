@@ -8,7 +8,7 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
-from transformers import AutoModel, AutoModelForSequenceClassification, AutoModelForTokenClassification
+from transformers import AutoModel, AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer
 from trl import ModelConfig
 
 from bioft.errors import BioftError
@@ -41,9 +41,7 @@ def test_a_cut_off_conversion_leaves_nothing(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("BIOFT_CACHE", str(tmp_path))
     half = SimpleNamespace(save_pretrained=lambda folder: (Path(folder) / "model.safetensors").write_bytes(b"half"))
     monkeypatch.setattr("transformers.AutoModelForCausalLM.from_pretrained", lambda *_, **__: half)
-    monkeypatch.setattr(
-        models.AutoTokenizer, "from_pretrained", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "full"))
-    )
+    monkeypatch.setattr(AutoTokenizer, "from_pretrained", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "full")))
     with pytest.raises(BioftError, match=r"MB free.*BIOFT_CACHE"):
         models.resolve_base_model("embedded:smollm2-135m-instruct")
     assert list(tmp_path.iterdir()) == []

@@ -131,7 +131,7 @@ def embed(run: Sampled) -> Embedded:
     """The mean of a mention's tokens in its document."""
     from bioft.tasks.entities import predict as entity_prediction
 
-    model, tokenizer, _ = entity_prediction.load(run.directory)
+    model, tokenizer, _ = entity_prediction.load(run.directory, whole=True)
     return embed_mentions(run, encoder_of(model), tokenizer)
 
 

@@ -12,13 +12,13 @@ from bioft.tasks.exported import ForMerge, ForOnnx, evenly
 
 def for_merge(directory: Path, record: dict[str, Any], dtype: Any) -> ForMerge:
     """The adapter on its base; it reads texts."""
-    model, tokenizer, _ = entity_prediction.load(directory, torch.float32)
+    model, tokenizer, _ = entity_prediction.load(directory, torch.float32, whole=True)
     return ForMerge.of_encoder(model, tokenizer)
 
 
 def for_onnx(directory: Path, record: dict[str, Any], rows: Any) -> ForOnnx:
     """The model with windows of some documents; a prediction is the label of a token."""
-    model, tokenizer, _ = entity_prediction.load(directory, torch.float32)
+    model, tokenizer, _ = entity_prediction.load(directory, torch.float32, whole=True)
     length, overlap = (record["windows"][name] for name in ("window_length", "window_overlap"))
     documents = tagging.tokenize(tokenizer, rows["text"][:])
     size = entity_windows.window_size(tokenizer, model, length, overlap)

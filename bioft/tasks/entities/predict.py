@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import AutoModelForTokenClassification
 
 from bioft.errors import BioftError
-from bioft.models import base as models, precision
+from bioft.models import base as models, bert, precision
 from bioft.models.batches import logits_of
 from bioft.storage import runs
 from bioft.tasks.entities import TASK, predictions, tagging, windows
@@ -59,16 +58,22 @@ def load(
     dtype: torch.dtype | None = None,
     *,
     task: str = TASK.name,
-    auto_class: Any = AutoModelForTokenClassification,
+    head: str = "ForTokenClassification",
+    whole: bool = False,
 ) -> tuple[Any, Any, dict[str, Any]]:
     """The model of a finished run on a task, on this process's device, its tokenizer and its record.
 
-    Its weights are in `dtype`, by default in that of the run (`precision.of_run`). BioftError: no finished run, one on
-    another task, files changed since, or another base model.
+    Its weights are in `dtype`, by default in that of the run (`precision.of_run`). It is a model of Transformers, or
+    where that need not be `whole` and answers the same a `bert.Bert`; `head` is what follows "AutoModel" in the name
+    of its class. BioftError: no finished run, one on another task, files changed since, or another base model.
     """
     record = runs.read_trained(directory, task)
-    labels = dict(enumerate(record["labels"]))
-    model, tokenizer = models.load_trained_encoder(Path(directory), record["base_model"], auto_class, id2label=labels)
+    if (loaded := None if whole else bert.load(directory, head, record["labels"])) is None:
+        import transformers
+
+        kind, labels = getattr(transformers, f"AutoModel{head}"), dict(enumerate(record["labels"]))
+        loaded = models.load_trained_encoder(Path(directory), record["base_model"], kind, id2label=labels)
+    model, tokenizer = loaded
     return model.to(models.local_device(), dtype or precision.of_run(record)).eval(), tokenizer, record
 
 
@@ -89,7 +94,7 @@ def predict(model: Sequence[Any], rows: "Dataset", record: Record, progress: str
 
 def predict_base(model: Any, dataset: Any, record: Record, progress: str | None = None) -> "pd.DataFrame":
     """What the base model finds in the test split with the new head that the recorded seed gives."""
-    from transformers import set_seed  # which imports PEFT
+    from transformers import AutoModelForTokenClassification, set_seed
 
     set_seed(record["seed"])
     base = models.resolve_recorded(record["base_model"])

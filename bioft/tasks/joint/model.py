@@ -310,7 +310,7 @@ def load_entity_weights(
             "train, or a --threshold."
         )
     models.check_goes_on_from(run, record["base_model"], base)
-    tagger, _, record = entity_prediction.load(Path(run), torch.float32)
+    tagger, _, record = entity_prediction.load(Path(run), torch.float32, whole=True)
     if hasattr(tagger, "merge_and_unload"):
         tagger = tagger.merge_and_unload()
     tags, wanted = record["labels"], labels_of(model.config)

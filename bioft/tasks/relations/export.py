@@ -18,7 +18,7 @@ def for_merge(directory: Path, record: dict[str, Any], dtype: Any) -> ForMerge:
     """The adapter on its base; a classifier reads texts, a language model a text with a question."""
     if relation_prediction.is_prompted(record):
         return _for_merge_prompted(directory, record, dtype)
-    model, tokenizer, _ = relation_prediction.load(directory, torch.float32)
+    model, tokenizer, _ = relation_prediction.load(directory, torch.float32, whole=True)
     return ForMerge.of_encoder(model, tokenizer)
 
 
@@ -50,7 +50,7 @@ def for_onnx(directory: Path, record: dict[str, Any], rows: Any) -> ForOnnx:
     """
     if relation_prediction.is_prompted(record):
         raise BioftError("A run of a language model can't be exported to ONNX: `bioft merge` makes one model of it.")
-    model, tokenizer, _ = relation_prediction.load(directory, torch.float32)
+    model, tokenizer, _ = relation_prediction.load(directory, torch.float32, whole=True)
     kept, arguments = record["relations"], relation_prediction.recorded_arguments(record)
     found = relations.candidates(rows, arguments)
     found = [found[index] for index in evenly(len(found))]

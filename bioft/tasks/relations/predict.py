@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import nn
-from transformers import AutoModelForSequenceClassification
 
 from bioft.datasets.documents.pubtator import concepts
 from bioft.errors import BioftError
@@ -233,12 +232,15 @@ def table_of(
     return pd.DataFrame(columns)
 
 
-def load(directory: str | Path, dtype: torch.dtype | None = None) -> tuple[Any, Any, dict[str, Any]]:
+def load(
+    directory: str | Path, dtype: torch.dtype | None = None, *, whole: bool = False
+) -> tuple[Any, Any, dict[str, Any]]:
     """The model of a finished run on relations, its tokenizer, its record; see `entities.predict.load`."""
     record = runs.read_trained(directory, TASK.name)
     if is_prompted(record):
         return *scoring.load(Path(directory), record["base_model"], dtype), record
-    return entity_prediction.load(directory, dtype, task=TASK.name, auto_class=AutoModelForSequenceClassification)
+    head = "ForSequenceClassification"
+    return entity_prediction.load(directory, dtype, task=TASK.name, head=head, whole=whole)
 
 
 def predict(model: Sequence[Any], rows: "Dataset", record: Record, progress: str | None = None) -> pd.DataFrame:
@@ -251,7 +253,7 @@ def predict(model: Sequence[Any], rows: "Dataset", record: Record, progress: str
 
 def predict_base(model: Any, dataset: Any, record: Record, progress: str | None = None) -> pd.DataFrame:
     """What the base model finds in the test split: a language model as it is, an encoder with its new head."""
-    from transformers import set_seed  # which imports PEFT
+    from transformers import AutoModelForSequenceClassification, set_seed
 
     rows = dataset["test"]
     if is_prompted(record):

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModel, AutoTokenizer
 
-from bioft.models import base as models
+from bioft.models import base as models, bert
 from bioft.storage import runs
 from bioft.tasks.entities import windows
 from bioft.tasks.retrieval import TASKS
@@ -92,6 +91,12 @@ def load(name: str, dtype: torch.dtype | None = None, *, whole: bool = True) -> 
 
 def _plain(path: str, max_length: int, revision: str | None = None) -> MeanPooling | None:
     """None where Sentence Transformers has to load it, or to say what is wrong."""
+    if (found := bert.load(path, "Model")) is not None:
+        model, tokenizer = found
+        tokenizer.model_max_length = windows.input_length(tokenizer, model, max_length, path)
+        return MeanPooling(model, tokenizer)
+    from transformers import AutoConfig, AutoModel, AutoTokenizer
+
     try:
         config = AutoConfig.from_pretrained(path, revision=revision)
         if config.model_type not in PLAIN:

@@ -138,7 +138,7 @@ def embed(run: Sampled) -> Embedded:
     texts = dict(zip(test["id"][:], test["text"][:], strict=True))
     truth = answers.given["truth"].to_numpy(str)
     drawn = np.array([row for row in drawn if truth[row] in record["labels"]], dtype=int)
-    model, tokenizer, _ = text_models.load_run(run.directory)
+    model, tokenizer, _ = text_models.load_run(run.directory, whole=True)
     base, base_tokenizer = base_encoder(record, record["classifier"]["mlm_run"])
 
     def means(encoder: Any, its: Any) -> Floats:

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from rich.text import Text
 from torch import nn
-from transformers import AutoConfig, AutoModelForSequenceClassification
 
 from bioft.errors import BioftError
 from bioft.metrics.thresholds import best_threshold, choose_highest_f1
@@ -34,6 +33,8 @@ def classifier_class(base: embedded.BaseModel, head: str) -> Any:
     it; such a model is of a class of its own, so that nothing loads it without that layer. BioftError: an encoder
     whose own head has two layers already, such as RoBERTa's.
     """
+    from transformers import AutoConfig, AutoModelForSequenceClassification
+
     if head == "linear":
         return AutoModelForSequenceClassification
     config = AutoConfig.from_pretrained(base.path, revision=base.hub_revision)

@@ -12,14 +12,14 @@ from bioft.tasks.text_labels import classifier as text_classification, models as
 
 def for_merge(directory: Path, record: dict[str, Any], dtype: Any) -> ForMerge:
     """The adapter on its base; it reads texts."""
-    model, tokenizer, _ = text_models.load_run(directory, torch.float32)
+    model, tokenizer, _ = text_models.load_run(directory, torch.float32, whole=True)
     text_classification.keep_thresholds(model, record["labels"], record["classifier"]["thresholds"])
     return ForMerge.of_encoder(model, tokenizer)
 
 
 def for_onnx(directory: Path, record: dict[str, Any], rows: Any) -> ForOnnx:
     """The model with the texts of some test examples; a prediction is the labels of a text."""
-    model, tokenizer, _ = text_models.load_run(directory, torch.float32)
+    model, tokenizer, _ = text_models.load_run(directory, torch.float32, whole=True)
     kept = record["classifier"]
     inputs, _ = text_classification.encode(tokenizer, rows["text"][:], kept["max_length"])
 

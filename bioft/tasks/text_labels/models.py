@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from transformers import AutoTokenizer
-
 from bioft.errors import BioftError
 from bioft.hub import checks, pull
-from bioft.models import base as models, embedded, precision
+from bioft.models import base as models, bert, embedded, precision
 from bioft.storage import runs
 from bioft.tasks.text_labels import TASK
 from bioft.tasks.text_labels.classifier import classifier_class
@@ -86,14 +84,18 @@ def describe(start: Start, model_args: "ModelConfig", model: Any) -> dict[str, A
     return described if start.mlm_run is None else described | {"name_or_path": start.base.id}
 
 
-def load_run(directory: str | Path, dtype: "torch.dtype | None" = None) -> tuple[Any, Any, dict[str, Any]]:
+def load_run(
+    directory: str | Path, dtype: "torch.dtype | None" = None, *, whole: bool = False
+) -> tuple[Any, Any, dict[str, Any]]:
     """The model of a finished run of text_classification on this process's device, its tokenizer and its record.
 
-    Its weights are in `dtype`, by default in that of the run (`precision.of_run`). BioftError: no finished run, one of
-    another recipe, files changed since, or another base model.
+    Its weights are in `dtype`, by default in that of the run (`precision.of_run`). It is a model of Transformers, or
+    where that need not be `whole` and answers the same a `bert.Bert`. BioftError: no finished run, one of another
+    recipe, files changed since, or another base model.
     """
     record = runs.read_trained(Path(directory), TASK.name)
-    model, tokenizer = _load(Path(directory), record)
+    found = None if whole else bert.load(directory, "ForSequenceClassification", record["labels"])
+    model, tokenizer = found or _load(Path(directory), record)
     return model.to(models.local_device(), dtype or precision.of_run(record)).eval(), tokenizer, record
 
 
@@ -104,6 +106,7 @@ def _load(directory: Path, record: dict[str, Any], *, is_trainable: bool = False
         whole = embedded.BaseModel(str(directory), str(directory), None, f"run {directory}", None, None)
         return models.load_encoder(whole, classifier_class(whole, kept["head"]), **config)
     from peft import PeftModel
+    from transformers import AutoTokenizer
 
     from bioft.tasks.masked_lm import models as masked_models
 

@@ -16,7 +16,7 @@ from bioft.cards import words
 from bioft.errors import BioftError
 from bioft.models.batches import evaluating
 from bioft.models.scoring import backbone_of
-from bioft.models.sharding import is_sharded
+from bioft.storage.environment import is_sharded
 from bioft.tasks.relations import candidates as relations
 from bioft.tasks.relations.arguments import PromptedRelationArguments
 from bioft.tasks.relations.candidates import Arguments
