@@ -9,7 +9,7 @@ import os
 import re
 import zlib
 from collections.abc import Collection, Iterator, Sequence
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
 from bioft.errors import BioftError, extra
@@ -18,7 +18,8 @@ from bioft.storage.text_lines import TextLines
 LARGEST_ARTICLE = 64 << 20
 """Bytes; what goes on for longer without an end is no article."""
 _BLOCK = 1 << 20
-_START = re.compile(rb"<((?:[\w.-]+:)?(?:PubmedArticle|PubmedBookArticle|article))(?=[\s>])")
+_NAME = rb"(?:[\w.-]++:)?(?:PubmedArticle|PubmedBookArticle|article)"
+_START, _END = re.compile(rb"<(%b)(?=[\s>])" % _NAME), re.compile(rb"</%b\s*>" % _NAME)
 _ROOTS = (b"PubmedArticleSet", b"pmc-articleset", b"PubmedBookArticleSet")
 # What may stand outside of articles: also what an answer of an OAI server (Open Archives Initiative, as that of PubMed
 # Central) has around them, with the elements in it that are passed over whole.
@@ -187,57 +188,40 @@ def deleted(path: str | os.PathLike[str]) -> set[str]:
 
 def _pieces(path: str | os.PathLike[str]) -> Iterator[_Raw]:
     """Cut a file into articles. What stands before, between and after them must be what may stand there."""
-    blocks = _blocks(path)
-    buffer = next(blocks)
-    _check_start(path, buffer)
-    position, line, seek = 0, 1, 0
-    outside = _Outside()
-    start, closing = None, re.compile(b"")
-    while True:
-        if start is None and (start := _START.search(buffer, max(position, seek))):
-            closing, seek = re.compile(rb"</" + re.escape(start[1]) + rb"\s*>"), start.end()
-        end = closing.search(buffer, max(start.end(), seek)) if start else None
-        if start is None or end is None:
-            block = next(blocks, None)
-            if block is None:
-                break
-            # What has been searched is not searched again, but for a tag that the end of a block cuts.
-            seek = max(len(buffer) - position - 200, 0)
-            begun = start.start() - position if start else None
-            buffer, position = buffer[position:] + block, 0
-            start = _START.match(buffer, begun) if begun is not None else None
-            if len(buffer) > LARGEST_ARTICLE:
-                raise BioftError(
-                    f"{path}, line {line}: no article ends within {LARGEST_ARTICLE >> 20} MiB. The file is damaged: "
-                    "download it again."
-                )
-            continue
-        before = buffer[position : start.start()]
-        yield from outside.read(before, line)
-        line += before.count(b"\n")
-        position, tag = start.start(), start[1].rpartition(b":")[2].decode()
-        # A start inside an article means that the first one has no end.
-        for inner in _START.finditer(buffer, start.end(), end.start()):
-            if inner[1] == start[1]:
-                lost = buffer[position : inner.start()]
-                yield _Raw(tag, line, lost, f"the article has no </{start[1].decode()}>")
-                line += lost.count(b"\n")
-                position = inner.start()
-        content = buffer[position : end.end()]
-        yield _Raw(tag, line, content, namespaces=outside.namespaces)
-        line += content.count(b"\n")
-        position = seek = end.end()
-        start = None
-    rest = buffer[position:]
-    cut = _START.search(rest)
-    before = rest[: cut.start()] if cut else rest
-    yield from outside.read(before, line)
-    line += before.count(b"\n")
-    if cut:
-        name = cut[1].decode()
-        yield _Raw(name, line, rest[cut.start() :], f"the file breaks off before </{name}>")
-    elif outside.open:
+    outside, line, cut = _Outside(), 1, False
+    for section, whole in _sections(path):
+        starts = [*_START.finditer(section)]
+        places = [*(each.start() for each in starts), len(section)]
+        yield from outside.read(section[: places[0]], line)
+        line += section.count(b"\n", 0, places[0])
+        for start, (place, end) in zip(starts, pairwise(places), strict=True):
+            tag, cut = start[1].decode(), not whole and end == len(section)
+            problem = "" if whole and end == len(section) else f"the article has no </{tag}>"
+            problem = f"the file breaks off before </{tag}>" if cut else problem
+            yield _Raw(tag.rpartition(":")[2], line, section[place:end], problem, outside.namespaces)
+            line += section.count(b"\n", place, end)
+    if outside.open and not cut:
         yield _Raw("", line, b"", "the file breaks off: its root element is not closed")
+
+
+def _sections(path: str | os.PathLike[str]) -> Iterator[tuple[bytes, bool]]:
+    """The bytes of a file up to the end of each article, and what follows the last one (which is not whole)."""
+    rest, n = b"", 0
+    for block in _blocks(path):
+        if not rest and not n:
+            _check_start(path, block)
+        searched, place = max(len(rest) - 200, 0), 0  # but for a tag that the end of a block cuts
+        rest += block
+        for end in _END.finditer(rest, searched):
+            yield rest[place : end.end()], True
+            place, n = end.end(), n + 1
+        rest = rest[place:]
+        if len(rest) > LARGEST_ARTICLE:
+            raise BioftError(
+                f"{path}: after {n:,} articles no article ends within {LARGEST_ARTICLE >> 20} MiB. The file is "
+                "damaged: download it again."
+            )
+    yield rest, False
 
 
 class _Outside:
