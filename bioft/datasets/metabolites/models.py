@@ -67,13 +67,13 @@ def read_model(path: str | os.PathLike[str]) -> "cobra.Model":
 
 _READ_MAT = """
 import pickle, sys
-from scipy.io import loadmat
+from cobra.io import load_matlab_model
 try:
-    content = loadmat(sys.argv[1])
+    model = load_matlab_model(sys.argv[1])
 except Exception as error:
     sys.exit(f"{type(error).__name__}: {error}")
 with open(sys.argv[2], "wb") as file:
-    pickle.dump({name: value for name, value in content.items() if not name.startswith("__")}, file)
+    pickle.dump(model, file)
 """
 
 
@@ -88,24 +88,10 @@ def _in_own_process(path: Path) -> "cobra.Model":
         else:
             if ended.returncode == 0:
                 # Written by the lines above, in a folder that nobody else can write to.
-                return _model_of(path, pickle.loads(Path(folder, "model").read_bytes()))
+                return pickle.loads(Path(folder, "model").read_bytes())
             lines = ended.stderr.strip().splitlines()
             problem = "the file is damaged: reading it crashes" if ended.returncode < 0 or not lines else lines[-1]
     raise BioftError(f"cobra can't read {path}: {problem[:300].rstrip('.')}. Mend the model or export it again.")
-
-
-def _model_of(path: Path, content: dict[str, Any]) -> "cobra.Model":
-    """The first of the variables of a MAT file that is a model, as `cobra.io.load_matlab_model` takes it."""
-    from cobra.io.mat import from_mat_struct
-
-    problem = "it holds no variable"
-    with _quiet_cobra():
-        for name, value in sorted(content.items()):
-            try:
-                return from_mat_struct(value, model_id=name if len(content) == 1 else None)
-            except Exception as error:  # whatever is not as in a model
-                problem = f"{name} is no model ({' '.join(str(error).split())[:200]})"
-    raise BioftError(f"cobra can't read {path}: {problem}. Mend the model or export it again.")
 
 
 def model_metabolites(model: "cobra.Model") -> pd.DataFrame:
