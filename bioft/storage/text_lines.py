@@ -3,11 +3,12 @@
 import functools
 import gzip
 import io
+import itertools
 import os
 import re
 import unicodedata
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -150,6 +151,18 @@ class TextLines:
     def _check_length(self, length: int) -> None:
         if length > LONGEST_LINE:
             raise self._error(f", line {self.number}: more than {LONGEST_LINE >> 20} MiB without a line break")
+
+
+class LinesAfter(TextLines):
+    """The lines of a file after the first `n`; those that `is_none` says are none are blank, so that lines count."""
+
+    def __init__(self, path: str | os.PathLike[str], n: int, is_none: Callable[[str], bool], hint: str = "") -> None:
+        super().__init__(path, hint)
+        self.n, self.is_none = n, is_none
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield each line with its line break."""
+        return ("\n" if self.is_none(line) else line for line in itertools.islice(super().__iter__(), self.n, None))
 
 
 def no_text(start: bytes) -> str:

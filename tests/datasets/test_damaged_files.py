@@ -27,7 +27,6 @@ from bioft.datasets.trials import records
 from bioft.datasets.trials.texts import read_nct_ids
 from bioft.errors import BioftError
 from bioft.search.articles import read_articles
-from bioft.storage.text_lines import TextLines
 from bioft.tasks.entities import files as documents
 from bioft.tasks.gene_disease.ask import _read_pairs as read_pairs
 from bioft.tasks.text_labels.predict import _holds_trials as holds_trials
@@ -265,7 +264,7 @@ KINDS = [
     Kind(
         "genes_to_phenotype.txt",
         lambda n: f"{n}\tG{n}\tHP:1\tPain number{n}\t-\tOMIM:{n}\n",
-        lambda path, _: (row[1] for row in hpo._rows(TextLines(path), ("ncbi_gene_id", "hpo_name"))),
+        lambda path, _: (row[1] for row in hpo._rows(path, ("ncbi_gene_id", "hpo_name"))),
         "ncbi_gene_id\tgene_symbol\thpo_id\thpo_name\tfrequency\tdisease_id\n",
     ),
     Kind("in.txt", lambda n: f"Sentence number{n}.\n", lambda path, _: (each.text for each in documents.read(path))),

@@ -16,7 +16,7 @@ from bioft.datasets.formats import annotations, inputs
 from bioft.datasets.options import OwnTable
 from bioft.errors import BioftError, command_word, leaving_out, suggestion
 from bioft.storage import json_text, tables as delimited
-from bioft.storage.text_lines import TextLines
+from bioft.storage.text_lines import LinesAfter, TextLines
 
 PEEKED = 200
 """Rows by which it is told whether the first one names the columns."""
@@ -252,7 +252,14 @@ def _delimited(path: Path, asked: Sequence[str], skipped: list[str] | None, line
     is_table = alike[separator] >= max(1, len(parted[separator]) / 2) or (named and len(names) > 1)
     if not is_table or (lines and not named):
         return _lines(path, [line for line in first if line.strip()], asked)
-    source = _After(path, above + (separator in of_r), notes if above and separator == "\t" else None)
+    comments: list[int] = []
+
+    def is_comment(line: str) -> bool:
+        found = line[0] == "#" and bool(above) and separator == "\t" and "\t" not in line
+        comments.extend([source.number] if found else ())
+        return found
+
+    source = LinesAfter(path, above + (separator in of_r), is_comment)
     sample = []
     if separator in of_r:
         found = delimited.Table(source, header=names, delimiter=separator, skipped=skipped)
@@ -264,26 +271,14 @@ def _delimited(path: Path, asked: Sequence[str], skipped: list[str] | None, line
         found = delimited.Table(source, header=header, delimiter=separator, skipped=skipped)
         sample = [names]
     columns = [*bare[:1], *found.columns[1:]] if above and not sample else found.columns
-    rows = ((f"{path}, line {found.line}", list(row.values())) for row in found)
-    return Table(str(path), columns, rows, not sample, sample=sample, delimiter=separator, notes=notes)
 
+    def rows() -> Iterator[tuple[str, Sequence[Any]]]:
+        for row in found:
+            yield f"{path}, line {found.line}", list(row.values())
+        if n := len({*comments}):
+            notes.append(f"has {n} lines of comments (#) among its rows")
 
-class _After(TextLines):
-    """The lines of a file after the first ones; with `notes`, which are told how many, without comments among them."""
-
-    def __init__(self, path: Path, n: int, notes: list[str] | None) -> None:
-        super().__init__(path)
-        self.n, self.notes = n, notes
-
-    def __iter__(self) -> Iterator[str]:
-        comments = 0
-        for line in islice(super().__iter__(), self.n, None):
-            if self.notes is not None and line[0] == "#" and "\t" not in line:
-                comments += 1
-                line = "\n"  # lines are counted
-            yield line
-        if comments and self.notes is not None:
-            self.notes.append(f"has {comments} lines of comments (#) among its rows")
+    return Table(str(path), columns, rows(), not sample, sample=sample, delimiter=separator, notes=notes)
 
 
 def _delimiters(header: Sequence[str]) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ Reads CTD's gene–disease reports as CTD publishes them (CSV or TSV, plain or g
 linked through a chemical, no direct evidence) outnumber the curated ones by far.
 """
 
-import csv
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -31,8 +30,8 @@ from bioft.datasets.options import (
 from bioft.datasets.origin import Origin
 from bioft.errors import BioftError, suggestion
 from bioft.metrics.thresholds import LEAST_ROWS
-from bioft.storage.tables import delimiter_of, fields_of
-from bioft.storage.text_lines import TextLines
+from bioft.storage.tables import Table, delimiter_of
+from bioft.storage.text_lines import LinesAfter, TextLines
 
 URL = "https://ctdbase.org"
 TERMS_URL = "https://ctdbase.org/about/legal.jsp"
@@ -68,6 +67,8 @@ class Header(NamedTuple):
     delimiter: str
     created: str | None
     """CTD's "Report created" date, as written in the file."""
+    lines: int
+    """How many there are."""
 
 
 def _columns(line: str) -> tuple[tuple[str, ...], str]:
@@ -76,8 +77,8 @@ def _columns(line: str) -> tuple[tuple[str, ...], str]:
     return tuple(name.strip().strip('"') for name in line.split(delimiter)), delimiter
 
 
-def read_header(lines: TextLines) -> tuple[Header, Iterator[str]]:
-    """Read up to the line that names the columns; returns the header and the iterator over what follows.
+def read_header(path: str | os.PathLike[str]) -> Header:
+    """Read up to the line that names the columns.
 
     The columns are the comment line after `# Fields:`, or a first row that is not a comment (files saved again by
     other programs). BioftError, with the columns found: no gene–disease report of CTD.
@@ -86,8 +87,8 @@ def read_header(lines: TextLines) -> tuple[Header, Iterator[str]]:
     after_fields = False
     columns: tuple[str, ...] = ()
     delimiter = ","
-    rest = iter(lines)
-    for line in rest:
+    lines = TextLines(path, HINT)
+    for line in lines:
         if after_fields or not line.startswith(COMMENT):
             columns, delimiter = _columns(line)
             break
@@ -103,7 +104,7 @@ def read_header(lines: TextLines) -> tuple[Header, Iterator[str]]:
             f"{lines.path} is not a gene–disease report of CTD. Columns found in line {lines.number}: "
             f"{found}. Missing: {', '.join(missing)}. {HINT}"
         )
-    return Header(columns, delimiter, created), rest
+    return Header(columns, delimiter, created, lines.number)
 
 
 def _wanted(evidence: str | Sequence[str] | None) -> tuple[str, ...]:
@@ -126,43 +127,19 @@ def read(path: str | os.PathLike[str], evidence: str | Sequence[str] | None = No
     `TextLines`.
     """
     wanted = _wanted(evidence)
-    lines = TextLines(path, HINT)
-    header, rest = read_header(lines)
-    places = [header.columns.index(column) for column in COLUMNS]
-    n_columns = len(header.columns)
-    # CTD quotes its CSV (names contain commas); its TSV has no quoting.
-    consumed: list[int] = []  # the numbers of the lines that the current row is made of
-
-    def data() -> Iterator[str]:
-        for line in rest:
-            if line.strip(" ,;\t\r\n") and not line.startswith(COMMENT):
-                consumed.append(lines.number)
-                yield line
-
-    rows = fields_of(data(), header.delimiter)
+    header = read_header(path)
+    # Spreadsheets leave rows of nothing but delimiters behind.
+    lines = LinesAfter(path, header.lines, lambda line: line.startswith(COMMENT) or not line.strip(" ,;\t\r\n"), HINT)
+    rows = Table(lines, header=header.columns, delimiter=header.delimiter)
     # The evidence to write for each DirectEvidence seen, or None to skip the row.
     accepted: dict[str, str | None] = {}
-    n_rows = 0
     dates: dict[str, None] = {}
 
     def error(problem: str) -> BioftError:
-        return BioftError(f"{path}, line {consumed[0]}: {problem}. Mend the row, or download the file again.")
+        return BioftError(f"{path}, line {rows.line}: {problem}. Mend the row, or download the file again.")
 
-    while True:
-        consumed.clear()
-        try:
-            row = next(rows, None)
-        except csv.Error as problem:
-            raise error(f"not a CSV row ({problem})") from None
-        if row is None:
-            break
-        n_rows += 1
-        if len(consumed) > 1:
-            raise error("a quoted field is not closed on its line")
-        if len(row) != n_columns:
-            text = header.delimiter.join(row)[:80]
-            raise error(f"{len(row)} fields where the header names {n_columns}: {text}")
-        value = row[places[4]]
+    for row in rows:
+        value = row["DirectEvidence"]
         if value not in accepted:
             if not value and INFERENCE not in header.columns:
                 raise error("DirectEvidence is empty in a report without inferred rows")
@@ -173,15 +150,13 @@ def read(path: str | os.PathLike[str], evidence: str | Sequence[str] | None = No
             accepted[value] = "|".join(sorted(parts)) if any(part in wanted for part in parts) else None
         if (found := accepted[value]) is None:
             continue
-        for index in places[:4]:
-            if not row[index].strip():
-                raise error(f"{header.columns[index]} is empty")
-        if is_date(row[places[0]]):
-            dates[row[places[0]]] = None
-        yield dict(zip(KEYS, (row[index] for index in places), strict=True)) | {"evidence": found}
+        for column in COLUMNS[:4]:
+            if not row[column].strip():
+                raise error(f"{column} is empty")
+        if is_date(row["GeneSymbol"]):
+            dates[row["GeneSymbol"]] = None
+        yield {key: row[column] for key, column in zip(KEYS, COLUMNS, strict=True)} | {"evidence": found}
     warn_of_dates(path, dates)
-    if n_rows == 0:
-        raise BioftError(f"{path} has a CTD header but no rows. {HINT}")
 
 
 def build(
@@ -211,8 +186,7 @@ def build(
     out. Memory grows with the number of *different* pairs kept.
     """
     wanted = _wanted(evidence)
-    header, _ = read_header(TextLines(path, HINT))
-    name = Path(path).name
+    header, name = read_header(path), Path(path).name
     url = f"{URL}/reports/{name}" if name.startswith("CTD_") else URL
     source = documents.source(Path(path), version=header.created, url=url, terms=TERMS, citation=CITATION)
     chosen = (split, negatives, negatives_per_positive, validation_size, test_size, seed)

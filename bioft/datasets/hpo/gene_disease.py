@@ -8,19 +8,19 @@ from collections import Counter
 from collections.abc import Iterator
 from importlib.metadata import version as package_version
 from importlib.util import find_spec
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from datasets import DatasetDict
 
-from bioft.datasets import options
+from bioft.datasets import obo, options
 from bioft.datasets.documents import corpus as documents
 from bioft.datasets.gene_disease import pairs as gene_disease
 from bioft.datasets.origin import Origin
 from bioft.errors import BioftError
 from bioft.metrics.thresholds import LEAST_ROWS
-from bioft.storage.text_lines import TextLines
+from bioft.storage.tables import Table
+from bioft.storage.text_lines import LinesAfter, TextLines
 
 URL = "https://hpo.jax.org"
 TERMS_URL = "https://hpo.jax.org/license"
@@ -60,39 +60,15 @@ def source(file: str, directory: Path) -> dict[str, Any]:
 
 
 def terms(directory: Path | None = None) -> Iterator[tuple[dict[str, list[str]], dict[str, str]]]:
-    """Yield each term of `hp.obo` that is not obsolete: by key its values, and the place of the first of them."""
-    lines = TextLines((directory or data_directory()) / ONTOLOGY, HINT)
-    term: dict[str, list[str]] = {}
-    places: dict[str, str] = {}
-    for line in chain(lines, "\n"):  # the empty line ends the last term too
-        key, colon, value = line.strip().partition(": ")
-        if colon:
-            term.setdefault(key, []).append(value)
-            places.setdefault(key, f"{lines.path}, line {lines.number}")
-        elif not line.strip():
-            if "id" in term and "name" in term and "is_obsolete" not in term:
-                yield term, places
-            term, places = {}, {}
+    """Yield each term of `hp.obo` that has a name and is not obsolete: see `bioft.datasets.obo.terms`."""
+    found = obo.terms(TextLines((directory or data_directory()) / ONTOLOGY, HINT))
+    return ((term, places) for term, places in found if "name" in term and "is_obsolete" not in term)
 
 
-def _rows(lines: TextLines, columns: tuple[str, ...]) -> Iterator[list[str]]:
+def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[list[str]]:
     """The named columns of a tab-separated HPO file, row by row."""
-    # HPO's TSV has no quoting: a quotation mark in a name is only that.
-    rows = (line.rstrip("\r\n").split("\t") for line in lines if not line.startswith("#"))
-    header = next(rows, [])
-    missing = [column for column in columns if column not in header]
-    if missing:
-        raise BioftError(
-            f"{lines.path} is not the HPO file expected. Columns found: {', '.join(header[:12]) or 'none'}. "
-            f"Missing: {', '.join(missing)}. {HINT}"
-        )
-    indices = [header.index(column) for column in columns]
-    for row in rows:
-        if len(row) != len(header):
-            raise BioftError(
-                f"{lines.path}, line {lines.number}: {len(row)} fields where the header names {len(header)}. {HINT}"
-            )
-        yield [row[index] for index in indices]
+    table = Table(LinesAfter(path, 0, lambda line: line.startswith("#"), HINT), columns, delimiter="\t")
+    return ([row[column] for column in columns] for row in table)
 
 
 def release(directory: Path | None = None) -> str:
@@ -108,8 +84,8 @@ def release(directory: Path | None = None) -> str:
 
 def disease_names(directory: Path | None = None) -> dict[str, str]:
     """The name of each disease id in `phenotype.hpoa`; the one used most often where there are several."""
-    lines = TextLines((directory or data_directory()) / DISEASES, HINT)
-    counts = Counter((row[0], row[1]) for row in _rows(lines, ("database_id", "disease_name")))
+    path = (directory or data_directory()) / DISEASES
+    counts = Counter((row[0], row[1]) for row in _rows(path, ("database_id", "disease_name")))
     # The most frequent name comes last and stays; of equally frequent ones the first in the file.
     return {disease_id: name for (disease_id, name), _ in reversed(counts.most_common())}
 
@@ -124,8 +100,7 @@ def read(directory: Path | None = None) -> Iterator[dict[str, str]]:
     directory = directory or data_directory()
     names = disease_names(directory)
     seen: set[tuple[str, str]] = set()
-    lines = TextLines(directory / GENES, HINT)
-    for gene_id, gene, disease_id in _rows(lines, ("ncbi_gene_id", "gene_symbol", "disease_id")):
+    for gene_id, gene, disease_id in _rows(directory / GENES, ("ncbi_gene_id", "gene_symbol", "disease_id")):
         # One row of the file per phenotype: a pair comes back many times.
         if (gene_id, disease_id) in seen or disease_id not in names:
             continue

@@ -4,7 +4,6 @@ The embedded defaults for masked-language-model and contrastive training: real b
 the same thing, from a source that arrives with the installation.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 from datasets import Dataset, DatasetDict
 
-from bioft.datasets import pair_audit
+from bioft.datasets import obo, pair_audit
 from bioft.datasets.hpo import gene_disease as hpo
 from bioft.datasets.options import Seed, TestSize, ValidationSize
 from bioft.datasets.origin import Origin
@@ -23,8 +22,6 @@ from bioft.errors import BioftError
 from bioft.storage.text_lines import normalise
 
 COLUMNS = ("anchor", "positive", "group")
-_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"( EXACT\b)?')
-_ESCAPED = re.compile(r"\\(.)")
 
 
 def read_definitions(directory: Path | None = None) -> Iterator[tuple[str, str]]:
@@ -34,10 +31,9 @@ def read_definitions(directory: Path | None = None) -> Iterator[tuple[str, str]]
     """
     for term, places in hpo.terms(directory):
         if "def" in term:
-            if (quoted := _QUOTED.match(term["def"][0])) is None:
+            if (quoted := obo.QUOTED.match(term["def"][0])) is None:
                 raise BioftError(f"{places['def']}: a definition without quotation marks. {hpo.HINT}")
-            text = _ESCAPED.sub(lambda match: " " if match[1] in "nt" else match[1], quoted[1])
-            yield term["id"][0], f"{term['name'][0]}: {' '.join(text.split())}"
+            yield term["id"][0], f"{term['name'][0]}: {' '.join(obo.unescaped(quoted[1]).split())}"
 
 
 def build_definitions(
@@ -55,8 +51,8 @@ def build_definitions(
 def read_synonyms(directory: Path | None = None) -> Iterator[tuple[str, str, list[str]]]:
     """Yield the id, the name and the exact synonyms of each term that is not obsolete."""
     for term, _ in hpo.terms(directory):
-        found = [match[1] for value in term.get("synonym", []) if (match := _QUOTED.match(value)) and match[2]]
-        yield term["id"][0], term["name"][0], [text.replace('\\"', '"') for text in found]
+        found = [match[1] for value in term.get("synonym", []) if (match := obo.QUOTED.match(value)) and match[2]]
+        yield term["id"][0], term["name"][0], list(map(obo.unescaped, found))
 
 
 def build_synonyms(

@@ -1,21 +1,19 @@
 """Ontologies as OBO and as OWL (RDF/XML), and MeSH as its XML of descriptors and of supplementary concepts.
 
-Of OBO (https://owlcollab.github.io/oboformat/doc/GO.format.obo-1_4.html) and OWL only names, ids and parents are read,
-of MeSH (https://www.nlm.nih.gov/mesh/xml_data_elements.html) the terms of all concepts of a record.
+Of OBO and OWL only names, ids and parents are read, of MeSH (https://www.nlm.nih.gov/mesh/xml_data_elements.html) the
+terms of all concepts of a record.
 """
 
 import re
 from collections.abc import Iterator
-from itertools import chain
 from typing import IO
 from xml.etree import ElementTree
 
+from bioft.datasets import obo
 from bioft.datasets.namespaces.concepts import PREFERRED, RELATED, SYNONYM, Concept
 from bioft.errors import BioftError
 from bioft.storage.text_lines import TextLines
 
-_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"\s*(EXACT\b)?')
-_ESCAPED = re.compile(r"\\(.)")
 _LICENSE = re.compile(r"property_value: \S*license\"? \"?(\S+?)\"?(?: xsd:\S+)?\s*$")
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 _RDFS = "{http://www.w3.org/2000/01/rdf-schema#}"
@@ -29,32 +27,14 @@ _SYNONYMS = {"hasExactSynonym": SYNONYM} | dict.fromkeys(
 _RECORDS = ("DescriptorRecord", "SupplementalRecord")
 
 
-def obo_stanzas(lines: TextLines) -> Iterator[tuple[dict[str, list[str]], dict[str, str]]]:
-    """Yield each term of an OBO file: by tag its values, and the place of the first of them."""
-    stanza: dict[str, list[str]] = {}
-    places: dict[str, str] = {}
-    kind = ""
-    for line in chain(lines, "[\n"):  # what begins a stanza ends the last one too
-        text = line.strip()
-        if text.startswith("["):
-            if "id" in stanza and kind in ("[Term]", ""):
-                yield stanza, places
-            stanza, places, kind = {}, {}, text
-            continue
-        tag, colon, value = text.partition(": ")
-        if colon and not text.startswith("!"):
-            stanza.setdefault(tag, []).append(value)
-            places.setdefault(tag, f"{lines.path}, line {lines.number}")
-
-
 def read_obo(lines: TextLines) -> Iterator[Concept]:
     """Yield the terms of an OBO file. BioftError, with the line: a synonym that is not in quotation marks."""
-    for stanza, places in obo_stanzas(lines):
-        names = [(_unescaped(name), PREFERRED) for name in stanza.get("name", [])]
+    for stanza, places in obo.terms(lines):
+        names = [(obo.unescaped(name), PREFERRED) for name in stanza.get("name", [])]
         for value in stanza.get("synonym", []):
-            if (quoted := _QUOTED.match(value)) is None:
+            if (quoted := obo.QUOTED.match(value)) is None:
                 raise BioftError(f"{places['synonym']}: a synonym without quotation marks: {value[:60]!r}.")
-            names.append((_unescaped(quoted[1]), SYNONYM if quoted[2] else RELATED))
+            names.append((obo.unescaped(quoted[1]), SYNONYM if quoted[2] else RELATED))
         yield Concept(
             _id(stanza["id"][0]),
             names,
@@ -77,10 +57,6 @@ def obo_license(lines: TextLines) -> str:
 
 def _id(value: str) -> str:
     return value.split(" ")[0].strip() if value else ""
-
-
-def _unescaped(text: str) -> str:
-    return _ESCAPED.sub(lambda match: " " if match[1] in "nt" else match[1], text)
 
 
 def read_owl(lines: TextLines) -> Iterator[Concept]:

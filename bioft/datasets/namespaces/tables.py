@@ -1,14 +1,13 @@
 """Vocabularies in tables: CTD's, NCBI Gene, HGNC, the UMLS, SNOMED CT, and any with the columns id and name."""
 
-import csv
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from bioft.datasets.namespaces.concepts import PREFERRED, RELATED, SYNONYM, Concept
 from bioft.errors import BioftError
-from bioft.storage.tables import delimiter_of, fields_of
-from bioft.storage.text_lines import TextLines
+from bioft.storage.tables import Table, delimiter_of
+from bioft.storage.text_lines import LinesAfter, TextLines
 
 HINT = "A table needs the columns id and name; synonyms (joined by |), parents and alternative_ids are read too."
 _MISSING = {"", "-"}
@@ -51,19 +50,19 @@ LAYOUTS = {
 
 
 class Start(NamedTuple):
-    """What stands above the rows: the layout, the columns, their delimiter, and the lines that follow."""
+    """What stands above the rows: the layout, the columns and their delimiter."""
 
     name: str
     columns: list[str]
     delimiter: str
-    rest: Iterator[str]
+    lines: int
+    """How many these are."""
 
 
 def start(lines: TextLines) -> Start | None:
     """Find the line that names the columns, also in a comment above the rows; None in a file without such a line."""
     comments: list[str] = []
-    rest = iter(lines)
-    for line in rest:
+    for line in lines:
         if line.startswith("#") and line.strip("# \r\n"):
             comments.append(line)
             found = _layout(line)
@@ -74,7 +73,7 @@ def start(lines: TextLines) -> Start | None:
             if found is None:
                 return None
         if found is not None:
-            return Start(*found, rest)
+            return Start(*found, lines.number)
     return None
 
 
@@ -95,24 +94,13 @@ def read(lines: TextLines) -> Iterator[Concept]:
     if found is None:
         yield from _mrconso(lines)
         return
-    layout, columns = LAYOUTS[found.name], found.columns
-    data = (line for line in found.rest if line.strip() and not line.startswith("#"))
-    rows = fields_of(data, found.delimiter)
-    while True:
-        try:
-            fields = next(rows, None)
-        except csv.Error as error:
-            raise BioftError(f"{lines.path}, line {lines.number}: not a row of a table ({error}).") from None
-        if fields is None:
-            return
-        if len(fields) != len(columns):
-            raise BioftError(
-                f"{lines.path}, line {lines.number}: {len(fields)} fields where the header names {len(columns)}."
-            )
-        row = dict(zip(columns, fields, strict=True))
+    layout = LAYOUTS[found.name]
+    rows = LinesAfter(lines.path, found.lines, lambda line: line.startswith("#"), lines.hint)
+    table = Table(rows, header=found.columns, delimiter=found.delimiter)
+    for row in table:
         identifier = bare(row[layout.id])
         if not identifier:
-            raise BioftError(f"{lines.path}, line {lines.number}: {layout.id} is empty.")
+            raise BioftError(f"{lines.path}, line {table.line}: {layout.id} is empty.")
         concept = Concept(identifier)
         concept.obsolete = any(row.get(column) in values for column, values in layout.withdrawn.items())
         for place, column in enumerate(layout.names):

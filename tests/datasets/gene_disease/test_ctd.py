@@ -18,7 +18,6 @@ from bioft.datasets.gene_disease import ctd
 from bioft.datasets.gene_disease.excel_dates import is_date
 from bioft.errors import BioftError
 from bioft.storage.files import file_sha256
-from bioft.storage.text_lines import TextLines
 
 CURATED = "GeneSymbol,GeneID,DiseaseName,DiseaseID,DirectEvidence,OmimIDs,PubMedIDs"
 FULL = "GeneSymbol,GeneID,DiseaseName,DiseaseID,DirectEvidence,InferenceChemicalName,InferenceScore,OmimIDs,PubMedIDs"
@@ -253,7 +252,7 @@ def test_empty_file(tmp_path: Path, content: bytes) -> None:
 
 
 def test_header_without_rows(tmp_path: Path) -> None:
-    assert "no rows" in failure(report(tmp_path / "x.csv", []))
+    assert "holds no row" in failure(report(tmp_path / "x.csv", []))
 
 
 @pytest.mark.parametrize("part", [0.03, 0.5, 0.999])
@@ -297,14 +296,14 @@ def test_web_page(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "problem"),
     [
-        ("A,1,D,MESH:1,therapeutic,", "6 fields where the header names 7"),
-        ("A,1,D, with a comma,MESH:1,therapeutic,,", "8 fields where the header names 7"),
+        ("A,1,D,MESH:1,therapeutic,", "6 fields where the header has 7"),
+        ("A,1,D, with a comma,MESH:1,therapeutic,,", "8 fields where the header has 7"),
         ("A,1,D,MESH:1,marker,,", "unknown DirectEvidence 'marker'"),
         ("A,1,D,MESH:1,,,", "DirectEvidence is empty in a report without inferred rows"),
         (",1,D,MESH:1,therapeutic,,", "GeneSymbol is empty"),
         ("A,1, ,MESH:1,therapeutic,,", "DiseaseName is empty"),
-        ('A,1,"D,MESH:1,therapeutic,,', "(a quoted field is not closed on its line|not a CSV row)"),
-        ('A,1,"D"x,MESH:1,therapeutic,,', "not a CSV row"),
+        ('A,1,"D,MESH:1,therapeutic,,', "not a row of a table"),
+        ('A,1,"D"x,MESH:1,therapeutic,,', "not a row of a table"),
     ],
 )
 @pytest.mark.parametrize("last", [True, False])
@@ -360,8 +359,7 @@ def test_a_report_that_a_spreadsheet_saved_again(tmp_path: Path, caplog: pytest.
     found = list(ctd.read(tmp_path / "x.csv"))
     assert [row["disease_id"] for row in found] == ["MESH:D1", "MESH:D2"]
     assert "1 gene is a date" in caplog.text and "2-Sep" in caplog.text
-    header, _ = ctd.read_header(TextLines(tmp_path / "x.csv"))
-    assert header.created == "Wed Aug 27 14:25:10 EDT 2025"
+    assert ctd.read_header(tmp_path / "x.csv").created == "Wed Aug 27 14:25:10 EDT 2025"
     semicolons = content.replace('"A, B",1,"Disease 1, type I",', "A,1,Disease 1,").replace(",", ";")
     (tmp_path / "x.csv").write_text(semicolons)
     assert [row["disease_id"] for row in ctd.read(tmp_path / "x.csv")] == ["MESH:D1", "MESH:D2"]

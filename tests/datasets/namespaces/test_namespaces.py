@@ -180,7 +180,7 @@ def test_several_sources_are_one_namespace_and_documents_say_what_a_name_means(t
         ("x.obo", "format-version: 1.2\n[Term]\nid: X:1\nname: a\nsynonym: b EXACT []\n", "x.obo, line 5: a synonym"),
         ("x.owl", OWL[:900], "no well-formed XML"),
         ("x.xml", "<a/>", "neither of MeSH nor OWL"),
-        ("own.tsv", "id\tname\na\tb\tc\n", "line 2: 3 fields where the header names 2"),
+        ("own.tsv", "id\tname\na\tb\tc\n", "line 2: 3 fields where the header has 2"),
         ("own.tsv", "id\tname\n\tb\n", "line 2: id is empty"),
         ("own.tsv", "id\tname\na\t\n", "nothing to be matched"),
         ("list.txt", "liver failure\nheart failure\n", "line 1: no table of a kind that bioft knows"),
