@@ -25,7 +25,7 @@ def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
     their difference) whether they belong together (`inputs`): of each anchor its positive and that of another group,
     or pairs with a score, above the median of training or not. `given_negatives` is the same of each positive and the
     negative of its row, where there are such. Words are not read: what they share is what BM25 and TF-IDF find. Each:
-    see `bioft.datasets.surface.surface_baseline`.
+    see `bioft.datasets.surface.predicted`.
     """
     known = dataset["train"].column_names
     first, second = next((roles for roles in ROLES if set(roles) <= set(known)), ("", ""))

@@ -45,7 +45,7 @@ def surface(train: Dataset, test: Dataset, label: str, inputs: Sequence[str]) ->
 
     `label` is the column to predict (0 and 1, one of several values, or lists of them), `inputs` are those that models
     read. Returns `inputs`, of the surface of these, and `every_column`, of that of all columns and of the order of the
-    rows: see `surface_baseline`; and `telling_columns` (see there), which are left out of both.
+    rows: see `predicted`; and `telling_columns` (see there), which are left out of both.
     """
     train, test = (at_most(rows).with_format(None).to_pandas() for rows in (train, test))
     found = telling_columns(train, label, inputs)
@@ -61,32 +61,15 @@ def surface(train: Dataset, test: Dataset, label: str, inputs: Sequence[str]) ->
     }
 
 
-def surface_baseline(
-    train: pd.DataFrame,
-    test: pd.DataFrame,
-    label: str,
-    inputs: Sequence[str],
-    others: Sequence[str] = (),
-    *,
-    order: bool = False,
-    seed: int = 0,
-) -> dict[str, Any]:
-    """Predict labels from the surface of some columns with a forest that is fitted on train.
-
-    Of `others`, columns that models do not read, the forest may tell the values apart where these are few; by `order`
-    the place of a row in its split is a feature too. Returns `columns`; `auroc` on the test split, the mean over
-    labels where there are several (each against the rest); `p`, that of a permutation test of it in both directions
-    (`PERMUTATIONS` of the test labels); `n` test rows; and the features (`top`) without which it falls most. `auroc`
-    and `p` are None where rows or labels are too few.
-    """
-    x, x_test = (features(rows, inputs, others, order) for rows in (train, test))
-    return {"columns": [*inputs, *others]} | predicted(x, train[label], x_test, test[label], seed)
-
-
 def predicted(
     table: pd.DataFrame, labels: pd.Series, test_table: pd.DataFrame, test_labels: pd.Series, seed: int = 0
 ) -> dict[str, Any]:
-    """What a forest predicts of labels from tables of numbers: see `surface_baseline`."""
+    """Predict labels from a table of numbers, as `features` gives them, with a forest that is fitted on train.
+
+    Returns `auroc` on the test split, the mean over labels where there are several (each against the rest); `p`, that
+    of a permutation test of it in both directions (`PERMUTATIONS` of the test labels); `n` test rows; and the features
+    (`top`) without which it falls most. `auroc` and `p` are None where rows or labels are too few.
+    """
     from sklearn.ensemble import RandomForestRegressor
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 

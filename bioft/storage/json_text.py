@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from bioft.errors import BioftError
+from bioft.errors import BioftError, leaving_out
 from bioft.storage.text_lines import TextLines
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -49,20 +49,13 @@ def rows(lines: TextLines, skipped: list[str] | None = None) -> Iterator[dict[st
 
     `skipped` takes a message for each line that is left out because it is no object; without it the first raises.
     """
-    for line in lines:
-        if not line.strip():
-            continue
-        place = f"{lines.path}, line {lines.number}"
-        try:
+    for line in filter(str.strip, lines):
+        with leaving_out(skipped):
+            place = f"{lines.path}, line {lines.number}"
             row = parse(line, place)
             if not isinstance(row, dict):
                 raise BioftError(f"{place}: a {type(row).__name__} where a JSON object should be.")
-        except BioftError as error:
-            if skipped is None:
-                raise
-            skipped.append(str(error))
-            continue
-        yield row
+            yield row
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from datasets import Dataset
 
-from bioft.datasets.surface import features, surface, surface_baseline, telling_columns
+from bioft.datasets.surface import features, predicted, surface, telling_columns
 
 WORDS = ("trial", "stopped", "because", "enrolment", "was", "slow", "and", "funding", "ended", "the", "sponsor")
 
@@ -55,9 +55,15 @@ def site(row: dict[str, Any], label: Any, rng: Any) -> dict[str, Any]:
     return row | {"site": f"site {rng.integers(10) * 2 + label}"}
 
 
+def told(train: Any, test: Any, others: Any = (), order: bool = False, seed: int = 0) -> dict[str, Any]:
+    """What the surface of the texts, of other columns and of the order of the rows tells of the labels."""
+    table, test_table = (features(rows, ["text"], others, order) for rows in (train, test))
+    return predicted(table, train["label"], test_table, test["label"], seed)
+
+
 @pytest.mark.parametrize("change", [trailing_space, longer, either_not_both])
 def test_what_is_in_the_input_is_found(change: Any) -> None:
-    found = surface_baseline(*splits(change), "label", ["text"])
+    found = told(*splits(change))
     assert found["auroc"] > 0.85 and found["p"] < 0.05 and found["top"]
 
 
@@ -76,29 +82,29 @@ def test_rows_in_the_order_of_their_labels_are_found() -> None:
 
 def test_random_labels_are_not_predicted() -> None:
     """Of 120 draws of labels 7 had p < .05; this one has not."""
-    found = surface_baseline(*splits(nothing), "label", ["text"], ["id"], order=True, seed=1)
+    found = told(*splits(nothing), ["id"], order=True, seed=1)
     assert found["p"] > 0.05 and abs(found["auroc"] - 0.5) < 0.1
 
 
 def test_the_reverse_of_what_was_learnt_counts_too() -> None:
     train, test = splits(longer)
-    found = surface_baseline(train, test.assign(label=1 - test["label"]), "label", ["text"])
+    found = told(train, test.assign(label=1 - test["label"]))
     assert found["auroc"] < 0.15 and found["p"] < 0.05
 
 
 def test_several_labels_a_row_and_one_of_several() -> None:
     """The mean over labels: of three one can be told from the length."""
     train, test = splits(lambda row, label, rng: longer(row, label == "b", rng), labels=("a", "b", "c"))
-    one = surface_baseline(train, test, "label", ["text"])
+    one = told(train, test)
     lists = [rows.assign(label=[np.array([label]) for label in rows["label"]]) for rows in (train, test)]
-    assert one["auroc"] == surface_baseline(lists[0], lists[1], "label", ["text"])["auroc"]
+    assert one["auroc"] == told(*lists)["auroc"]
     assert 0.6 < one["auroc"] < 0.95 and one["p"] < 0.05
 
 
 def test_few_rows_are_not_measured() -> None:
     train, test = splits(longer)
     for rows in ((train[:150], test), (train, test[:40]), (train.assign(label=1), test)):
-        assert surface_baseline(*rows, "label", ["text"])["auroc"] is None
+        assert told(*rows)["auroc"] is None
 
 
 def test_a_column_that_is_empty_for_one_label_only_is_named() -> None:

@@ -41,7 +41,7 @@ def surface(train: Dataset, test: Dataset) -> dict[str, Any]:
     Returns `entity_surface`, of the types of the mention that a word is in, from what it and the words beside it look
     like and where it is; and, where documents have relations, `relation_surface`, of the types of relation that two
     concepts have, from the distance, the order and the number of their mentions and the numbers of their ids. The
-    order of the documents is known to both. Each: see `bioft.datasets.surface.surface_baseline`.
+    order of the documents is known to both. Each: see `bioft.datasets.surface.predicted`.
     """
     splits = [_some(rows) for rows in (train, test)]
     found = {"entity_surface": _predicted([_words(rows) for rows in splits])}

@@ -11,8 +11,6 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
 from datasets import Dataset, DatasetDict
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from bioft.datasets import splits as splitting
 from bioft.datasets.gene_disease import audit as gene_disease_audit, negatives as sampling
@@ -71,18 +69,15 @@ class Entities:
     def __init__(self, names: pd.Series, ids: pd.Series) -> None:
         name_codes, unique_names = pd.factorize(names)
         normalised, _ = pd.factorize(np.array([normalise(name) for name in unique_names], dtype=object))
-        name_nodes = normalised[name_codes]
-        id_codes, unique_ids = pd.factorize(ids)
-        n_names, n_nodes = int(normalised.max()) + 1, int(normalised.max()) + 1 + len(unique_ids)
-        links = coo_array((np.ones(len(names)), (name_nodes, n_names + id_codes)), shape=(n_nodes, n_nodes))
-        n_entities, component = connected_components(links, directed=False)
-        self.codes: npt.NDArray[np.int64] = component[name_nodes].astype(np.int64)
+        id_codes, _ = pd.factorize(ids)
+        keys = np.concatenate([normalised[name_codes], len(unique_names) + id_codes])
+        self.codes: npt.NDArray[np.int64] = splitting.connected(np.tile(np.arange(len(names)), 2), keys, len(names))
         """The entity of each row."""
         table = pd.DataFrame({"code": self.codes, "name": names.to_numpy(), "id": ids.to_numpy()})
         # The first name of the file stands for the entity; all its ids are kept.
         self.names = table.drop_duplicates("code").sort_values("code")["name"].to_numpy(dtype=object)
         distinct = table.drop_duplicates(["code", "id"]).sort_values(["code", "id"])
-        joined: list[list[str]] = [[] for _ in range(n_entities)]
+        joined: list[list[str]] = [[] for _ in self.names]
         for code, identifier in zip(distinct["code"], distinct["id"], strict=True):
             joined[code].append(identifier)
         self.ids = np.array(["|".join(ids) for ids in joined], dtype=object)

@@ -22,14 +22,19 @@ from bioft.datasets.metabolites.names import normalise, plain_text
 from bioft.datasets.metabolites.pairs import KINDS, Pair, make_pairs
 from bioft.datasets.metabolites.tables import group_compounds, one_to_one, resolve_ids
 from bioft.datasets.options import Option, PathName, Seed, TestSize, ValidationSize
+from bioft.datasets.origin import Origin
 from bioft.datasets.splits import SPLITS, check_columns, grouped_split
 from bioft.errors import BioftError, suggestion
-from bioft.storage.datasets import SCHEMA_VERSION, fingerprint
 
 OF_PAIRS = ("kinds", "pairs_per_compound", "max_compounds")
 """Options of `build` that are not about compounds."""
 HELD_OUT_VALIDATION = 1 / 3
 """Fraction of the compounds of held-out models that go to validation."""
+LICENSE = {
+    "license": "other",
+    "license_name": "bigg-models",
+    "license_link": "http://bigg.ucsd.edu/license",
+}
 PAIR_SCHEMA = pa.schema([(name, pa.int64() if name == "score" else pa.string()) for name in Pair._fields])
 
 
@@ -190,13 +195,8 @@ def build_pairs(
     for split in SPLITS:
         columns = dict(zip(Pair._fields, map(list, zip(*found[split], strict=True)), strict=True))
         dataset[split] = Dataset(pa.table(columns, PAIR_SCHEMA))
-    manifest = _manifest(compounds, seed, dataset) | {
-        "builder": "metabolites",
-        "arguments": compounds.arguments
-        | {"kinds": list(kinds), "pairs_per_compound": pairs_per_compound, "max_compounds": max_compounds},
-        "audit": audit(dataset),
-    }
-    return dataset, manifest
+    own = {"kinds": list(kinds), "pairs_per_compound": pairs_per_compound, "max_compounds": max_compounds}
+    return dataset, _manifest("metabolites", compounds, own, seed, dataset, audit=audit(dataset))
 
 
 def build_queries(
@@ -230,11 +230,9 @@ def build_queries(
         if queries.empty:
             raise BioftError(f"No queries for split '{split}': its metabolites have no names. Hold out other models.")
         dataset[split] = Dataset.from_pandas(queries, preserve_index=False)
-    manifest = _manifest(compounds, seed, dataset) | {
-        "builder": "metabolite_queries",
-        "arguments": compounds.arguments | {"absent_fraction": absent_fraction},
-        "namespace": {"rows": len(namespace), "taken_out": len(compounds.namespace) - len(namespace)},
-    }
+    counted = {"rows": len(namespace), "taken_out": len(compounds.namespace) - len(namespace)}
+    chosen = {"absent_fraction": absent_fraction}
+    manifest = _manifest("metabolite_queries", compounds, chosen, seed, dataset, namespace=counted)
     for split, rows in dataset.items():
         manifest["rows"][split]["no match"] = sum(gold == "" for gold in rows["gold"])
     return dataset, namespace, manifest
@@ -274,19 +272,14 @@ def _claimed(compounds: Compounds, in_namespace: set[str]) -> dict[str, set[str]
     return claimed
 
 
-def _manifest(compounds: Compounds, seed: int, dataset: DatasetDict) -> dict[str, Any]:
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "seed": seed,
-        "sources": compounds.sources,
-        "license": "other",
-        "license_name": "bigg-models",
-        "license_link": "http://bigg.ucsd.edu/license",
-        "rows": {
-            split: {"pairs" if "score" in rows.features else "queries": len(rows)}
-            | dict(sorted(Counter(rows["kind"]).items()))
-            for split, rows in dataset.items()
-        },
-        "split": {"strategy": "held-out models" if compounds.arguments["held_out_models"] else "compound"},
-        "fingerprints": {split: fingerprint(rows) for split, rows in dataset.items()},
+def _manifest(
+    builder: str, compounds: Compounds, chosen: dict[str, Any], seed: int, dataset: DatasetDict, **about: Any
+) -> dict[str, Any]:
+    rows = {
+        split: {"pairs" if "score" in its.features else "queries": len(its)}
+        | dict(sorted(Counter(its["kind"]).items()))
+        for split, its in dataset.items()
     }
+    split = {"strategy": "held-out models" if compounds.arguments["held_out_models"] else "compound"}
+    origin = Origin(builder, compounds.arguments, compounds.sources, LICENSE)
+    return origin.manifest(dataset, chosen, rows=rows, split=split, **about) | {"seed": seed}
