@@ -44,7 +44,7 @@ def main(
     preset: str,
 ) -> None:
     """Train, evaluate and record one run; `training_args.output_dir` becomes the run directory."""
-    record, base = training_run.begin(script_args, model_args, training_args)
+    record, base = training_run.begin(script_args, model_args, training_args, recipe="contrastive", preset=preset)
     directory = Path(training_args.output_dir)
 
     progress.stage(1)  # data: pairs whose groups are in one split each, and as the loss takes them
@@ -112,14 +112,10 @@ def main(
     contrastive.save(model, base, directory)
     prediction.write(directory, rows, found, base_found, baselines)
     record |= {
-        "recipe": "contrastive",
-        "preset": preset,
         "task": task.name,
         "base_model": models.describe(base, model_args, model[0].model),
-        **about,
-        "audit": manifest["audit"],
         "contrastive": vars(contrastive_args) | {"training_rows": len(train), "hard_negatives_found": mined},
-        **training_run.results(evaluation, found, base_found, baselines, asked, about),
+        **training_run.results(evaluation, found, base_found, baselines, asked, about, manifest),
         "details": evaluation.details(baselines | {"base": base_found, "fine-tuned": found}, asked, about),
         "pair_similarity": similarity,
         "training": training,

@@ -18,7 +18,7 @@ import bioft  # noqa: F401  # isort: skip  (keeps back what the libraries say wh
 from transformers import AutoModel, set_seed
 
 from bioft.datasets.documents.corpus import training_documents
-from bioft.datasets.load import describe, load
+from bioft.datasets.load import load
 from bioft.errors import BioftError
 from bioft.models import base as models, dry_run, precision, progress
 from bioft.models.arguments import EncoderModelArguments, EncoderTrainingArguments, RecipeArguments
@@ -46,7 +46,9 @@ def main(
     preset: str,
 ) -> None:
     """Train, evaluate and record one run; `training_args.output_dir` becomes the run directory."""
-    record, base = training_run.begin(script_args, model_args, training_args)
+    record, base = training_run.begin(
+        script_args, model_args, training_args, recipe="joint_ner_re", preset=preset, task=TASK.name
+    )
     directory = Path(training_args.output_dir)
     if model_args.use_peft:
         raise BioftError("joint_ner_re trains no adapter: leave out --use_peft.")
@@ -59,7 +61,7 @@ def main(
     relation_evaluation.check_supports(test, manifest)
     evaluate.check_comparable(joint_args.compare_with or [], manifest)
     types, dictionary = relations.argument_types(train), ConceptDictionary.fit(train)
-    record |= {"recipe": "joint_ner_re", "preset": preset, "task": TASK.name, "train_on": data_args.train_on}
+    record["train_on"] = data_args.train_on
     record["joint"] = joint_args.model_options() | runs.describe_start(joint_args.start_from)
     heads = heads_of(record)
     chooses_threshold = data_args.train_on == "train" and joint_args.threshold is None
@@ -127,12 +129,10 @@ def main(
     answers.write(directory, table)
     record |= {
         "base_model": models.describe(base, model_args, model),
-        "dataset": describe(manifest),
-        "audit": manifest["audit"],
         "labels": labels,
         "relations": {"arguments": types, "threshold": threshold, "threshold_chosen_on": chosen_on}
         | evaluate.describe_links(prediction),
-        **training_run.results(evaluate, table, base_table, baselines, dataset, record),
+        **training_run.results(evaluate, table, base_table, baselines, dataset, record, manifest),
         **evaluate.analyse_errors(test, table),
         "training": training,
         "timings": {"predict_seconds": predict_seconds, "examples_per_second": len(test) / predict_seconds},

@@ -16,7 +16,7 @@ import bioft  # noqa: F401  # isort: skip  (keeps back what the libraries say wh
 from peft import get_peft_model
 from transformers import Trainer, set_seed
 
-from bioft.datasets.load import describe, load_texts
+from bioft.datasets.load import load_texts
 from bioft.models import base as models, dry_run, lora, precision, progress
 from bioft.models.arguments import EncoderModelArguments, EncoderTrainingArguments, RecipeArguments
 from bioft.storage import runs
@@ -36,7 +36,9 @@ def main(
     preset: str,
 ) -> None:
     """Train, evaluate and record one run; `training_args.output_dir` becomes the run directory."""
-    record, base = training_run.begin(script_args, model_args, training_args)
+    record, base = training_run.begin(
+        script_args, model_args, training_args, recipe="mlm", preset=preset, task=TASK.name
+    )
     directory = Path(training_args.output_dir)
 
     progress.stage(1)  # data: texts, split so that like ones stay together, then packed into blocks of tokens
@@ -99,19 +101,14 @@ def main(
     table.to_parquet(directory / runs.PREDICTIONS, index=False)
     tokens = sum(train["length"])
     record |= {
-        "recipe": "mlm",
-        "preset": preset,
-        "task": TASK.name,
         "new_head": new_head,
-        "dataset": describe(manifest),
-        "audit": manifest["audit"],
         "packing": {
             "blocks": len(train),
             "tokens": tokens,
             "padding_share": packing.padding_share(train, length),
             "texts_kept_apart": collator.separate_texts,
         },
-        **training_run.results(evaluate, table, before, baselines, dataset, record),
+        **training_run.results(evaluate, table, before, baselines, dataset, record, manifest),
         "training": training,
         "timings": {"predict_seconds": seconds, "texts_per_second": len(after) / seconds},
     }

@@ -19,7 +19,7 @@ from peft import get_peft_model
 from transformers import AutoModelForSequenceClassification, DataCollatorWithPadding, Trainer, set_seed
 
 from bioft.datasets.documents.corpus import training_documents
-from bioft.datasets.load import describe, load
+from bioft.datasets.load import load
 from bioft.models import base as models, dry_run, lora, precision, progress
 from bioft.models.arguments import EncoderModelArguments, EncoderTrainingArguments, RecipeArguments
 from bioft.tasks.entities import arguments as entities_arguments
@@ -39,7 +39,9 @@ def main(
     preset: str,
 ) -> None:
     """Train, evaluate and record one run; `training_args.output_dir` becomes the run directory."""
-    record, base = training_run.begin(script_args, model_args, training_args)
+    record, base = training_run.begin(
+        script_args, model_args, training_args, recipe="sequence_classification", preset=preset, task=TASK.name
+    )
     directory = Path(training_args.output_dir)
 
     progress.stage(1)  # data: whole documents in each split; end to end also with entities that a run finds
@@ -50,12 +52,7 @@ def main(
     types = relations.argument_types(train)
     dictionary = ConceptDictionary.fit(train)
     linked = evaluate.find_and_link(relation_args.entity_run, test, manifest, dictionary)
-    record |= {
-        "recipe": "sequence_classification",
-        "preset": preset,
-        "task": TASK.name,
-        "train_on": data_args.train_on,
-    }
+    record["train_on"] = data_args.train_on
     chooses_threshold = data_args.train_on == "train" and relation_args.threshold is None
     if chooses_threshold:
         chosen_on = prediction.threshold_chosen_on(validation.to_list(), types)
@@ -126,14 +123,12 @@ def main(
     answers.write(directory, prediction.candidates_table(test.to_list(), scores, threshold), table)
     record |= {
         "base_model": models.describe(base, model_args, model),
-        "dataset": describe(manifest),
-        "audit": manifest["audit"],
         "labels": labels,
         "relations": record["relations"]
         | {"threshold": threshold, "threshold_chosen_on": chosen_on, "training_pairs": train_counts},
         "positive_weight": relation_args.positive_weight,
         "end_to_end": evaluate.describe_links(relation_args.entity_run, linked),
-        **training_run.results(evaluate, table, base_table, baselines, dataset, record),
+        **training_run.results(evaluate, table, base_table, baselines, dataset, record, manifest),
         "error_analysis": evaluate.analyse_errors(test, table),
         "training": training,
         "timings": {"score_seconds": score_seconds, "examples_per_second": len(scores.candidates) / score_seconds},

@@ -36,7 +36,9 @@ def main(
     preset: str,
 ) -> None:
     """Train, evaluate and record one run; `training_args.output_dir` becomes the run directory."""
-    record, base = training_run.begin(script_args, model_args, training_args)
+    record, base = training_run.begin(
+        script_args, model_args, training_args, recipe="sft_gda", preset=preset, task=TASK.name
+    )
     directory = Path(training_args.output_dir)
 
     progress.stage(1)  # data: positives are split first, negatives are drawn inside each split
@@ -116,19 +118,14 @@ def main(
     table, base_table, baselines = tables.pop(FINE_TUNED), tables.pop(BASE), tables
     scoring = evaluate.describe_scoring(prompts, thresholds, chosen_on, script_args.few_shot)
     record["scoring"] = scoring | evaluate.combine(dataset, scored, chosen_on)
-    results = training_run.results(evaluate, table, base_table, baselines, dataset, record)
+    results = training_run.results(evaluate, table, base_table, baselines, dataset, record, manifest)
 
     progress.stage(7)  # record
     lora.save_adapter(model, tokenizer, base, directory)
     context.write(directory, known)
     evaluate.write_predictions(table, base_table, baselines, directory)
     record |= {
-        "recipe": "sft_gda",
-        "preset": preset,
-        "task": TASK.name,
         "base_model": models.describe(base, model_args, model),
-        "dataset": describe(manifest),
-        "audit": manifest["audit"],
         **results,
         **evaluate.on_random_negatives(on_random_negatives, results["baselines"]),
         "training": training | runs.describe_start(script_args.start_from, earlier_run),

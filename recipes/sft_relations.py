@@ -18,7 +18,7 @@ import bioft  # noqa: F401  # isort: skip  (keeps back what the libraries say wh
 from trl import SFTTrainer
 
 from bioft.datasets.documents.corpus import training_documents
-from bioft.datasets.load import describe, load
+from bioft.datasets.load import load
 from bioft.metrics import thresholds
 from bioft.models import base as models, dry_run, lora, progress
 from bioft.models.arguments import LanguageModelArguments, RecipeArguments, TrainingArguments
@@ -41,7 +41,9 @@ def main(
     preset: str,
 ) -> None:
     """Train, evaluate and record one run; `training_args.output_dir` becomes the run directory."""
-    record, base = training_run.begin(script_args, model_args, training_args)
+    record, base = training_run.begin(
+        script_args, model_args, training_args, recipe="sft_relations", preset=preset, task=TASK.name
+    )
     directory = Path(training_args.output_dir)
 
     progress.stage(1)  # data: whole documents in each split; end to end also with entities that a run finds
@@ -52,7 +54,6 @@ def main(
     types = relations.argument_types(train)
     dictionary = ConceptDictionary.fit(train)
     linked = evaluate.find_and_link(relation_args.entity_run, test, manifest, dictionary)
-    record |= {"recipe": "sft_relations", "preset": preset, "task": TASK.name}
     record |= {"new_head": False, "train_on": data_args.train_on}
     chooses_threshold = data_args.train_on == "train" and relation_args.threshold is None
     if chooses_threshold:
@@ -124,12 +125,10 @@ def main(
     answers.write(directory, prediction.candidates_table(test.to_list(), scores, threshold), table)
     record |= {
         "base_model": models.describe(base, model_args, model),
-        "dataset": describe(manifest),
-        "audit": manifest["audit"],
         "relations": record["relations"]
         | {"threshold": threshold, "threshold_chosen_on": chosen_on, "training_pairs": counts},
         "end_to_end": evaluate.describe_links(relation_args.entity_run, linked),
-        **training_run.results(evaluate, table, base_table, baselines, dataset, record),
+        **training_run.results(evaluate, table, base_table, baselines, dataset, record, manifest),
         "error_analysis": evaluate.analyse_errors(test, table),
         "training": training,
         "timings": {"score_seconds": score_seconds, "examples_per_second": len(scores.candidates) / score_seconds},

@@ -18,7 +18,7 @@ from datasets import DatasetDict
 from peft import PeftModel, get_peft_model
 from transformers import DataCollatorWithPadding, Trainer, set_seed
 
-from bioft.datasets.load import describe, load_labelled_texts
+from bioft.datasets.load import load_labelled_texts
 from bioft.datasets.texts.baselines import indicator_matrix
 from bioft.datasets.texts.labelled import labels_of
 from bioft.models import base as models, dry_run, lora, precision, progress
@@ -39,7 +39,9 @@ def main(
     preset: str,
 ) -> None:
     """Train, evaluate and record one run; `training_args.output_dir` becomes the run directory."""
-    record, base = training_run.begin(script_args, model_args, training_args)
+    record, base = training_run.begin(
+        script_args, model_args, training_args, recipe="text_classification", preset=preset, task=TASK.name
+    )
     directory = Path(training_args.output_dir)
 
     progress.stage(1)  # data: texts with their labels, each text in one split
@@ -114,13 +116,8 @@ def main(
     evaluate.write_trained_on(trained_on, directory)
     evaluate.write_predictions(table, baselines, record, directory)
     record |= {
-        "recipe": "text_classification",
-        "preset": preset,
-        "task": TASK.name,
         "base_model": text_models.describe(start, model_args, model),
-        "dataset": describe(manifest),
-        "audit": manifest["audit"],
-        **training_run.results(evaluate, table, before, baselines, dataset, record),
+        **training_run.results(evaluate, table, before, baselines, dataset, record, manifest),
         "training": training | runs.describe_start(classifier_args.start_from, start.earlier_run),
         "timings": {"predict_seconds": seconds, "examples_per_second": len(test) / seconds},
     }

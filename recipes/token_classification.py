@@ -16,7 +16,7 @@ from peft import get_peft_model
 from transformers import AutoModelForTokenClassification, DataCollatorForTokenClassification, Trainer, set_seed
 
 from bioft.datasets.documents.corpus import training_documents
-from bioft.datasets.load import describe, load_documents
+from bioft.datasets.load import load_documents
 from bioft.models import base as models, dry_run, lora, precision, progress
 from bioft.models.arguments import EncoderModelArguments, EncoderTrainingArguments, RecipeArguments
 from bioft.tasks.entities import (
@@ -41,7 +41,9 @@ def main(
     preset: str,
 ) -> None:
     """Train, evaluate and record one run; `training_args.output_dir` becomes the run directory."""
-    record, base = training_run.begin(script_args, model_args, training_args)
+    record, base = training_run.begin(
+        script_args, model_args, training_args, recipe="token_classification", preset=preset, task=TASK.name
+    )
     directory = Path(training_args.output_dir)
 
     progress.stage(1)  # data: whole documents in each split
@@ -51,7 +53,7 @@ def main(
     train = training_documents(dataset, data_args.train_on)
     evaluate.check_supports(test, manifest)
     names = tagging.bio_labels(evaluate.types_in(train, validation))
-    record |= {"recipe": "token_classification", "preset": preset, "task": TASK.name, "train_on": data_args.train_on}
+    record["train_on"] = data_args.train_on
 
     progress.stage(2)  # baselines that need no model
     baselines = evaluate.baselines(dataset, record)
@@ -105,10 +107,8 @@ def main(
     answers.write(directory, table, baselines)
     record |= {
         "base_model": models.describe(base, model_args, model),
-        "dataset": describe(manifest),
-        "audit": manifest["audit"],
         "windows": vars(window_args) | {"training": len(train_windows), "documents_cut_for_alignment": cut_documents},
-        **training_run.results(evaluate, table, base_table, baselines, dataset, record),
+        **training_run.results(evaluate, table, base_table, baselines, dataset, record, manifest),
         "error_analysis": evaluate.analyse_errors(test, table),
         "training": training,
         "timings": {"predict_seconds": seconds, "examples_per_second": len(test) / seconds},

@@ -16,6 +16,7 @@ from transformers.integrations import get_available_reporting_integrations
 
 from bioft import task as tasks
 from bioft.cards import model as cards
+from bioft.datasets.load import describe
 from bioft.errors import BioftError
 from bioft.hub import push as hub
 from bioft.metrics import plots, report, thresholds
@@ -29,12 +30,14 @@ from bioft.training.following import followed
 logger = logging.getLogger(__name__)
 
 
-def begin(script_args: Any, model_args: Any, training_args: Any) -> tuple[dict[str, Any], embedded.BaseModel]:
+def begin(
+    script_args: Any, model_args: Any, training_args: Any, **about: Any
+) -> tuple[dict[str, Any], embedded.BaseModel]:
     """Find out, before any work, what would make the run fail at its end, and where the base model is.
 
     Returns:
         The beginning of the run record (code, packages, hardware, command and seed as they are now: the checkout may
-        change while a long training runs), and the base model.
+        change while a long training runs; and what it is `about`, its recipe, preset and task), and the base model.
 
     Raises:
         BioftError: fewer processes than were asked for, a tracker that is not installed, a finished run in the output
@@ -50,7 +53,8 @@ def begin(script_args: Any, model_args: Any, training_args: Any) -> tuple[dict[s
     base = models.resolve_base_model(model_args.model_name_or_path, model_args.model_revision)
     if script_args.push_to_hub:
         hub.check_before_training(script_args.push_to_hub, vars(base), Path(training_args.output_dir))
-    return environment.environment() | {"seed": training_args.seed} | precision.record_of(training_args), base
+    seed = {"seed": training_args.seed}
+    return environment.environment() | seed | precision.record_of(training_args) | about, base
 
 
 def prepare(script_args: Any, *other_args: Any) -> tuple[str | None, bool]:
@@ -101,13 +105,22 @@ def train(trainer: Any, checkpoint: str | None) -> dict[str, Any]:
 
 
 def results(
-    evaluate: Any, table: Any, base_table: Any, baselines: Mapping[str, Any], dataset: Any, record: Mapping[str, Any]
+    evaluate: Any,
+    table: Any,
+    base_table: Any,
+    baselines: Mapping[str, Any],
+    dataset: Any,
+    record: Mapping[str, Any],
+    manifest: dict[str, Any],
 ) -> dict[str, Any]:
-    """What a record holds of the predictions of the model, its base and the baselines: figures and comparisons.
+    """What a record holds of the data and of the predictions of the model, its base and the baselines on them.
 
-    `evaluate` is that module of the task, which makes them (see `bioft.task`).
+    `evaluate` is that module of the task, which makes figures and comparisons (see `bioft.task`); `manifest` is that
+    of the dataset.
     """
     return {
+        "dataset": describe(manifest),
+        "audit": manifest["audit"],
         "metrics": evaluate.figures(table, dataset, record),
         "base_model_metrics": evaluate.figures(base_table, dataset, record),
         "baselines": {name: evaluate.figures(its, dataset, record) for name, its in baselines.items()},
