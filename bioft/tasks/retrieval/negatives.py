@@ -2,6 +2,7 @@
 
 import io
 import logging
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import redirect_stderr
@@ -68,8 +69,16 @@ def with_negatives(
         return rows, {}
     relations, rng = Relations(rows), np.random.default_rng(seed)
     texts = list(dict.fromkeys(text for column in corpus for text in rows[column][:]))
+    anchors = list(dict.fromkeys(rows["anchor"][:]))
     progress.say(f"Mining negatives among {len(texts):,} texts")
-    with redirect_stderr(io.StringIO()):  # the library's bars, which it shows also where there is no terminal
+    spoken_to, hidden = sys.stderr, io.StringIO()
+    with progress.Work("mining", len(texts) + len(anchors)) as work, redirect_stderr(hidden):  # bars of the library
+
+        def count(_module: Any, _texts: Any, output: Any) -> None:
+            with redirect_stderr(spoken_to):
+                work.advance(len(output["sentence_embedding"]))
+
+        counted = model.register_forward_hook(count)
         found = mine_hard_negatives(
             rows.select_columns(["anchor", "positive"]),
             model,
@@ -81,10 +90,11 @@ def with_negatives(
             output_format="labeled-list",
             verbose=False,
         )
+    counted.remove()
     candidates = dict(zip(found["anchor"][:], (each[1:] for each in found["positive"][:]), strict=True))
     counts = {"mined": 0, "drawn": 0, "related": 0}
     negatives: dict[str, list[str]] = {}
-    for anchor in dict.fromkeys(rows["anchor"][:]):
+    for anchor in anchors:
         related = relations.of(anchor)
         near = candidates.get(anchor, [])
         chosen = [text for text in near if normalise(text) not in related]

@@ -9,6 +9,7 @@ from sentence_transformers import SentenceTransformer
 
 from bioft.errors import BioftError
 from bioft.models import base as models
+from bioft.models.progress import Work
 from bioft.storage.text_lines import normalise
 from bioft.tasks.retrieval import encoder as contrastive, negatives
 from bioft.tasks.retrieval.encoder import ContrastiveArguments
@@ -74,10 +75,15 @@ def test_what_is_related_by_pairs_groups_or_spelling() -> None:
 
 
 def test_limits_are_kept_and_what_is_missing_is_drawn(
-    model: SentenceTransformer, caplog: pytest.LogCaptureFixture
+    model: SentenceTransformer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    counted: list[Work] = []
+    monkeypatch.setattr(
+        negatives.progress, "Work", lambda name, total: counted.append(Work(name, total)) or counted[-1]
+    )
     args = ContrastiveArguments(hard_negatives=1, hard_negatives_max_score=-1.0)
     found, counts = negatives.with_negatives(RELATED, model, args, ("positive",), 0)
+    assert counted[-1].done == counted[-1].total == 8, "five texts and three anchors: how long it takes is told"
     assert counts == {"mined": 0, "drawn": 3, "related": 0}
     relations = negatives.Relations(RELATED)
     assert all(normalise(negative) not in relations.of(anchor) for anchor, negative in mined(found))
