@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bioft import __version__, threads
+from bioft.metrics.report import show
 from bioft.models.embedded import EMBEDDED
 from bioft.storage import environment
 
@@ -66,7 +67,7 @@ def check_all() -> list[Check]:
 
 def check_hardware() -> list[Check]:
     """CPU, memory, free disk and GPUs."""
-    section, memory = "hardware", psutil.virtual_memory()
+    section, memory, count = "hardware", psutil.virtual_memory(), threads.cores() or 1
     free_gb, disk_gb = memory.available / 1e9, shutil.disk_usage(Path.cwd()).free / 1e9
     found = f"{memory.total / 1e9:.1f} GB, {free_gb:.1f} GB free"
     mend = f"close other programs: the default preset wants {MEMORY_GB_WANTED:.0f} GB"
@@ -76,7 +77,7 @@ def check_hardware() -> list[Check]:
         Check(section, "GPU", "note", "none", "the default preset runs without; 7–8B models want one")
     ]
     return [
-        Check(section, "CPU", "ok", f"{environment.cpu_model() or 'unknown'}, {threads.cores() or 1} cores"),
+        Check(section, "CPU", "ok", f"{environment.cpu_model() or 'unknown'}, {count} core{'s' * (count > 1)}"),
         Check(section, "threads", "ok", threads.in_words()),
         Check.of(section, "memory", free_gb >= MEMORY_GB_WANTED, found, mend),
         Check.of(section, "disk (this folder)", enough, f"{disk_gb:.1f} GB free", space),
@@ -182,16 +183,15 @@ def to_json(checks: list[Check]) -> str:
 def print_report(checks: list[Check], console: Console) -> None:
     """Print the report as a table, one section after the other."""
     styles = {"ok": "green", "note": "yellow", "missing": "bold red"}
-    table = Table(title="bioft doctor", title_justify="left")
-    for column in ("", "", "state", "found", "how to mend"):
-        table.add_column(column, overflow="fold")
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for section, its in groupby(checks, key=lambda check: check.section):
-        table.add_section()
-        for number, check in enumerate(its):
+        table.add_row(Text(f"\n{section}", style="bold"))
+        for check in its:
             # Text, not markup: "[…]" in a path or a version is no style.
-            first, status = "" if number else section, Text(check.status, style=styles[check.status])
-            table.add_row(Text(first, style="bold"), Text(check.name), status, Text(check.found), Text(check.mend))
-    console.print(table)
+            state = Text(check.status, style=styles[check.status])
+            table.add_row(Text(check.name), Text.assemble(state, f": {check.found}"))
+            table.add_row("", Text(check.mend)) if check.mend else None
+    show(table, console)
     if missing := [check.name for check in checks if check.status == "missing"]:
         console.print(Text(f"bioft can't work yet: {', '.join(missing)} missing.", style="bold red"))
 

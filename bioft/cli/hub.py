@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
@@ -117,16 +118,17 @@ def verify(
 
 def _print_push(result: "PushResult") -> None:
     """Print what was sent or, after a dry run, the files and the card that would be."""
+    from bioft.metrics.report import show
     from bioft.storage import runs
 
     console = Console(markup=False)
     if result.commit is None:
         typer.echo(f"Would be sent to {result.url}:")
-        table = Table(Column("file", overflow="fold"), Column("bytes", justify="right"))
+        table = Table("file", Column("bytes", justify="right"), box=box.SIMPLE_HEAD)
         for name, size in result.files:
             table.add_row(Text(name), f"{size:,}")
         table.add_row("together", f"{sum(size for _, size in result.files):,}")
-        console.print(table)
+        show(table, console)
         typer.echo(f"\n{runs.CARD}:\n\n{result.card}")
     elif result.changed:
         where = result.pull_request or result.url

@@ -136,7 +136,7 @@ def rank(
             check_new_file(output_file, candidates, overwrite)
         side, name = ("gene", str(gene)) if disease is None else ("disease", disease)
         ranked, notes = ranking.rank(run, side, name, candidates, top)
-        console.print(report.fitted(ranking.first_rows(ranked, side), console))
+        report.show(ranking.first_rows(ranked, side), console)
         if output_file is not None:
             with new_file(output_file) as partial:
                 ranked.to_csv(partial, index=False)

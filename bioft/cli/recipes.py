@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -25,16 +24,16 @@ def _recipes(context: typer.Context) -> None:
 @app.command("list")
 def recipes_list() -> None:
     """List the presets of every recipe."""
+    from bioft.metrics.report import show
     from bioft.training import presets
 
-    table = Table(title=f"Presets in {presets.recipes_directory() / 'configs'}", title_justify="left")
-    for column in ("recipe", "preset", "what it is"):
-        table.add_column(column, overflow="fold")
+    typer.echo(f"Presets in {presets.recipes_directory() / 'configs'}")
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for recipe, its in groupby(presets.list_presets(), key=lambda preset: preset.recipe):
-        table.add_section()
-        for number, preset in enumerate(its):
-            table.add_row("" if number else recipe, preset.name, Text(preset.description))
-    Console(markup=False).print(table)
+        table.add_row(Text(f"\n{recipe}", style="bold"))
+        for preset in its:
+            table.add_row(Text(preset.name), Text(preset.description))
+    show(table)
 
 
 Recipe = Annotated[str, argument("For example sft_gda.")]

@@ -14,6 +14,7 @@ from rich.text import Text
 from bioft.cli.options import Dtype, Overwrite, SkipBad, argument, option, output_option, renamed
 from bioft.demo import check_installed
 from bioft.errors import BioftError
+from bioft.metrics.report import show
 from bioft.storage.files import check_new_file
 from bioft.storage.text_lines import TextLines
 
@@ -74,7 +75,7 @@ def align(
         aligner = alignment_files.load_aligner(known, run)
     found = aligner.align(metabolites, target_precision=target_precision, one_to_one=one_to_one)
     alignment_files.write_table(found, output_file)
-    Console(markup=False).print(alignment_files.summary(found, target_precision))
+    show(alignment_files.summary(found, target_precision))
     typer.echo(f"Written to {output_file}")
     if annotate is not None:
         counts = alignment_files.annotate(model, found, name, annotate)
@@ -319,7 +320,7 @@ def mteb(
     from bioft.tasks.retrieval import mteb as mteb_evaluation
 
     rows = mteb_evaluation.evaluate(run, mteb_evaluation.find_tasks(task), output, batch_size=batch_size)
-    Console(markup=False).print(mteb_evaluation.table(rows))
+    show(mteb_evaluation.table(rows))
     typer.echo(f"Results written to {output / mteb_evaluation.SUMMARY}")
 
 
@@ -416,7 +417,7 @@ def _print_measures(rows: list[list[str]], not_asked: int) -> None:
     table = Table(*rows[0])
     for row in rows[1:]:
         table.add_row(*map(Text, row))
-    Console(markup=False).print(table)
+    show(table)
     if not_asked:
         typer.echo(f"{not_asked:,} queries that were judged are not among those asked.")
 
@@ -431,4 +432,4 @@ def _print_found(rows: list[dict[str, Any]], as_json: bool) -> None:
         cells |= {name: "retracted" if row[name] else "" for name in {"retracted"} & row.keys()}
         cells |= {name: "" for name, value in row.items() if value is None}
         table.add_row(*(Text(cells[name]) for name in row))
-    Console(markup=False).print(table)
+    show(table)

@@ -59,12 +59,13 @@ def train(
 
 def _print_recipes() -> None:
     """Print what can be trained, and how to go on."""
+    from bioft.metrics.report import show
     from bioft.training import presets
 
     table = Table("recipe", "what it does", box=None, padding=(0, 2, 0, 0))
     for name, script in presets.scripts().items():
         table.add_row(name, Text(presets.about(script)))
-    Console(markup=False).print(table)
+    show(table)
     typer.echo("\nTheir options: bioft train RECIPE --help    Their presets: bioft recipes list")
 
 

@@ -17,7 +17,7 @@ from bioft.compare import outcomes as run_outcomes
 from bioft.errors import BioftError, suggestion
 from bioft.metrics.estimation.estimates import Estimate, difference
 from bioft.metrics.estimation.groups import Floats, Groups
-from bioft.metrics.report import RANDOM_NEGATIVES, WITH_MODEL, difference_text, fitted, interval_text
+from bioft.metrics.report import RANDOM_NEGATIVES, WITH_MODEL, difference_text, interval_text, show
 from bioft.storage import runs
 from bioft.storage.files import new_folder
 from bioft.storage.pages import html
@@ -112,11 +112,11 @@ def print_comparison(found: Comparison, console: Console | None = None) -> None:
         table = Table(title=_title(ranking), title_justify="left", box=box.SIMPLE_HEAD)
         cells = _cells(ranking)
         for column in map(str, cells):
-            table.add_column(column, justify="left" if column in WORDS else "right", overflow="fold")
+            table.add_column(column, justify="left" if column in WORDS else "right")
         for row in cells.itertuples(index=False):
             table.add_row(*row)
         # A narrow terminal gets the first columns; files have all of them.
-        console.print(fitted(table, console, list(map(str, cells))[:2:-1]))
+        show(table, console, list(map(str, cells))[:2:-1])
         if len(ranking.runs) > 1:
             console.print("p-values are corrected for the number of tests (Holm).")
     if len(found.rankings) > 1:

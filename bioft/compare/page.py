@@ -118,7 +118,7 @@ def _terminal_table(table: pd.DataFrame, console: Console, title: str | None) ->
     shown = cells(table)
     drawn, words = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left"), _words_of(shown)
     for column in shown:
-        drawn.add_column(str(column), justify="left" if column in words else "right", overflow="fold")
+        drawn.add_column(str(column), justify="left" if column in words else "right")
     for row in shown.to_numpy():
         drawn.add_row(*map(Text, row))
     return fitted(drawn, console, LEAST)

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bioft.cards.words import audit_in_words
-from bioft.metrics.report import fitted
+from bioft.metrics.report import show
 
 UNITS = {"characters": len, "words": lambda text: len(text.split())}
 QUANTILES = {"min": 0.0, "q25": 0.25, "median": 0.5, "q75": 0.75, "q90": 0.9, "q99": 0.99, "max": 1.0}
@@ -29,7 +29,7 @@ def print_parts(parts: Parts, console: Console) -> None:
     """Print tables, as wide as the terminal at the most, and sentences."""
     for part in parts:
         if isinstance(part, Table):
-            console.print(fitted(part, console, LEAST))
+            show(part, console, LEAST)
             console.print()
         else:
             console.print(Text(part))
@@ -84,10 +84,10 @@ def _shortcut_cells(shortcut: dict[str, Any]) -> tuple[str | Text, ...]:
 def new_table(title: str, first: str, *columns: str) -> Table:
     """Return an empty table in the style of the inspection: columns of text to the left, numbers to the right."""
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False)
-    table.add_column(first, overflow="fold")
+    table.add_column(first)
     for column in columns:
         text = column in ("id", "split", "unit", "between", "predictor", "found", "")
-        table.add_column(column, justify="left" if text else "right", overflow="fold")
+        table.add_column(column, justify="left" if text else "right")
     return table
 
 

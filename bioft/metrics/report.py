@@ -9,6 +9,7 @@ from rich import box
 from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Column, Table
+from rich.text import Text
 
 from bioft import task as tasks
 from bioft.storage import runs
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from bioft.metrics.estimation.estimates import PairedDifference
 
 SIGNIFICANCE_LEVEL = 0.05
+NARROWEST = 8
+"""What a column of names has on the narrowest terminal, in characters."""
 SEEN = 0.0005
 """A difference that three decimals show."""
 WITH_MODEL = "all with the model"
@@ -148,39 +151,76 @@ def results_table(
     return fitted(table, console)
 
 
+def show(table: Table, console: Console | None = None, least: Sequence[str] | None = None) -> None:
+    """Print a table as `fitted` makes it; what its cells hold is never read as markup."""
+    console = console or Console(markup=False)
+    console.print(fitted(table, console, least))
+
+
 def fitted(table: Table, console: Console, least: Sequence[str] | None = None) -> Table:
     """Make a table as wide as the terminal at the most, without breaking a word or a number.
 
     Columns named in `least` are left out, in their order, as far as it takes; by default the last ones, down to two.
-    Columns to the right of their numbers are kept whole, and headings that must not wrap. Only where the words of the
-    others still do not fit are they broken.
+    Names that still do not fit are broken after a hyphen, a slash or an underscore, then the last columns go, and only
+    what has no room in two columns is broken anywhere. Columns to the right of their numbers are kept whole, and
+    those that must not wrap.
     """
-    names = iter([str(column.header) for column in table.columns[:1:-1]] if least is None else least)
-    while True:
-        whole, words = zip(*map(_widths, table.columns), strict=True)
-        # A space on either side of each column, a line between two, and one at each end.
-        room = console.width - 3 * len(whole) - 1
-        name = next(names, None) if sum(words) > room else None
-        if name is None:
+    last = list(table.columns[:1:-1])
+    named = [column for name in least or () for column in table.columns if str(column.header) == name]
+    sides, lines, joints = table.padding[1] + table.padding[3], int(table.box is not None), False
+    # None: from here on names may be broken.
+    for going in [*(last if least is None else named), None, *last, last]:
+        whole, words = zip(*(_widths(column, joints) for column in table.columns), strict=True)
+        # The spaces beside each column, and if there are lines, one between two and at each end.
+        spare = console.width - (sides + lines) * len(whole) - lines - sum(words)
+        if spare >= 0 or going is last:
             break
-        table.columns = [column for column in table.columns if column.header != name]
-    spare = room - sum(words)
+        joints |= going is None
+        table.columns = [column for column in table.columns if column is not going]
     for column, natural, least_width in zip(table.columns, whole, words, strict=True):
-        wider = min(max(spare, 0), natural - least_width)
+        # With no room the first column, which is there by now, gives it.
+        wider = max(min(spare, natural - least_width), NARROWEST - least_width) if spare else 0
         spare -= wider
-        if spare >= 0 or column.justify == "right":
-            column.width = least_width + wider
+        column.width, column.overflow = least_width + wider, "fold"
+        if joints and not _is_whole(column):
+            column._cells[:] = [_at_joints(cell, column.width) for cell in column.cells]
     return table
 
 
-def _widths(column: Column) -> tuple[int, int]:
+def _widths(column: Column, joints: bool) -> tuple[int, int]:
     """What a column takes in one line, and what it takes at least: its longest word, of numbers the longest cell."""
     cells, header = [str(cell) for cell in column.cells], str(column.header)
     pieces = [
         [header] if column.no_wrap else header.split(),
-        cells if column.justify == "right" else [word for cell in cells for word in cell.split()],
+        cells if _is_whole(column) else [word for cell in cells for word in _pieces(cell, joints)],
     ]
     return max(map(cell_len, [header, *cells])), max(map(cell_len, ["", *pieces[0], *pieces[1]]))
+
+
+def _is_whole(column: Column) -> bool:
+    return column.no_wrap or column.justify == "right"
+
+
+JOINTS = re.compile(r"[^\s/_-]*[/_-]+|[^\s/_-]+")
+"""A part of a word that ends with a hyphen, a slash or an underscore, or its last part."""
+
+
+def _pieces(text: str, joints: bool) -> list[str]:
+    return JOINTS.findall(text) if joints else text.split()
+
+
+def _at_joints(cell: Any, width: int) -> Text:
+    """A cell with its line breaks, at spaces and joints."""
+    text = cell if isinstance(cell, Text) else Text(str(cell))
+    offsets, start = [], 0
+    for found in JOINTS.finditer(text.plain):
+        if found.start() > start and cell_len(text.plain[start : found.end()]) > width:
+            start = found.start()
+            offsets.append(start)
+    lines = text.divide(offsets)
+    for line in lines:
+        line.rstrip()
+    return Text("\n").join(lines)
 
 
 def rests_on(record: Mapping[str, Any], seeds: int = 1, splits: int = 1) -> str:

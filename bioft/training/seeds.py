@@ -212,7 +212,7 @@ def print_summary(summary: SeedSummary, console: Console | None = None) -> None:
         table.add_column(column, justify="left" if column == "metric" else "right")
     for row in zip(*columns.values(), strict=True):
         table.add_row(*row)
-    console.print(report.fitted(table, console))
+    report.show(table, console)
     report.say(_note(summary), console)
 
 

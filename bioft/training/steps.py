@@ -144,7 +144,7 @@ def finish(trainer: Any, record: dict[str, Any], shown: Mapping[str, str], push_
         log_figures(trainer, record)
     report.print_results(record, shown, console)
     for each in _of_task(record, "tables", lambda record: ())(record):
-        report.say(each, console) if isinstance(each, str) else console.print(report.fitted(each, console))
+        report.say(each, console) if isinstance(each, str) else report.show(each, console)
     report.say(report.rests_on(record), console)
     report.say(f"Run recorded in {directory}", console)
     if runs.is_tested(record):

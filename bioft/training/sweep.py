@@ -161,14 +161,14 @@ def print_sweep(found: Sweep, console: Console | None = None) -> None:
         title = f"{found.recipe}: {found.metric} on the validation split, n = {found.trials[0].n:,}"
         table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
         for key in found.trials[0].parameters:
-            table.add_column(key, overflow="fold")
+            table.add_column(key)
         table.add_column(f"{found.metric} [95 %]", justify="right", no_wrap=True)
         table.add_column("training", justify="right", no_wrap=True)
         for place, trial in enumerate(found.trials):
             cells = [_value_text(value) for value in trial.parameters.values()]
             style = "bold" if place == 0 and found.chosen else None
             table.add_row(*cells, report.interval_text(asdict(trial)), f"{trial.training_seconds:.0f} s", style=style)
-        console.print(table)
+        report.show(table, console)
     for parameters in found.failed:
         console.print(Text(f"Failed: {_words_of(parameters)}", style="red"), soft_wrap=True)
     verdict = (

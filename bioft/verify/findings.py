@@ -221,7 +221,7 @@ def print_figures(figures: Sequence[Figure], console: Console) -> None:
         Column(each, no_wrap=True)
         for each in ("recorded [95 % interval]", "now" if measured else "computed", "difference", "")
     )
-    figure_column = Column("figure", overflow="fold")
+    figure_column = Column("figure")
     table = Table(figure_column, *columns, title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for figure in figures:
         if figure.model == FINE_TUNED or not figure.holds:
@@ -235,7 +235,7 @@ def print_figures(figures: Sequence[Figure], console: Console) -> None:
                 holds if figure.now else "follows" if figure.equal else "does not follow",
             )
             table.add_row(*(Text(clean(cell)) for cell in cells), style=None if figure.holds else "red")
-    console.print(report.fitted(table, console, ["difference"]))
+    report.show(table, console, ["difference"])
     if others := [figure for figure in figures if figure.model != FINE_TUNED]:
         holding, now = sum(figure.holds for figure in others), sum(figure.now for figure in others)
         console.print(

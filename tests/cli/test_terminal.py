@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from typer.main import get_command
+from typer.testing import CliRunner
 
 from bioft.cli.main import PANELS, app
 from tests.cli.test_cli import REPOSITORY, bioft_command, invoke
@@ -16,6 +17,7 @@ from tests.cli.test_cli import REPOSITORY, bioft_command, invoke
 HELP_OF_ALL = """
 import sys
 from typer.main import get_command
+from typer.testing import CliRunner
 from bioft.cli.main import app
 from bioft.errors import any_output
 
@@ -64,6 +66,15 @@ def test_any_encoding_and_width(variables: dict[str, str]) -> None:
     assert max(map(len, lines)) <= int(variables.get("COLUMNS", 80))
     assert not re.findall(r"--[\w-]+…", found.stdout.decode()), "names of options are whole"
     assert b"\x1b" not in found.stdout
+
+
+@pytest.mark.parametrize("words", [["train"], ["recipes", "list"]], ids=" ".join)
+def test_lists_break_no_word_on_a_narrow_terminal(words: list[str]) -> None:
+    wide, *narrow = (CliRunner().invoke(app, words, env={"COLUMNS": str(width)}).output for width in (400, 80, 48))
+    for width, text in zip((80, 48), narrow, strict=True):
+        shown = [line for line in text.splitlines() if "recipes" not in line]
+        assert max(map(len, shown)) <= width
+        assert set(re.findall(r"[^\s/_-]+", "\n".join(shown))) <= set(re.findall(r"[^\s/_-]+", wide))
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes as on POSIX")

@@ -5,7 +5,10 @@ import re
 from typing import Any
 
 import pytest
+from rich import box
 from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
 
 from bioft.metrics import report
 from bioft.metrics.estimation.estimates import PairedDifference
@@ -39,6 +42,22 @@ def test_a_table_drops_columns_and_breaks_neither_words_nor_numbers(width: int, 
     assert text.count(".875 [.775–.975]") == columns == text.count(".050 [-.050–.150]")
     words = set(re.findall(r"[a-z]+", text))
     assert {"sentence", "co", "occurrence", "base", "fine", "tuned"} <= words
+
+
+@pytest.mark.parametrize(
+    ("width", "columns", "name"),
+    [(82, 5, ["a_long_label_precision"]), (69, 4, ["a_long_label_precision"]), (60, 4, ["a_long_label_", "precision"]),
+     (50, 3, ["a_long_", "label_", "precision"]), (40, 2, ["a_long_", "label_", "precision"])],
+)  # fmt: skip
+def test_what_is_broken_is_broken_at_its_joints_and_numbers_never(width: int, columns: int, name: list[str]) -> None:
+    whole = ("recorded", "now", "difference", "")
+    table = Table("figure", *(Column(each, no_wrap=True) for each in whole), box=box.SIMPLE_HEAD)
+    table.add_row(Text("a_long_label_precision"), "0.1234 [0.1234, 0.2345]", "0.1234", "+0.0000", "equal")
+    console = Console(file=io.StringIO(), width=width)
+    report.show(table, console, ["difference"])
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert len(table.columns) == columns and "0.1234 [0.1234, 0.2345]" in text and "…" not in text
+    assert re.findall(r"[a-z]+_[a-z_]*|precision", text) == name
 
 
 def test_numbers_keep_their_digits() -> None:

@@ -112,7 +112,7 @@ def summary(table: pd.DataFrame, target_precision: float) -> Table:
     }
     shown = Table("decision", title=f"{len(table):,} names", title_justify="left")
     shown.add_column("n", justify="right")
-    shown.add_column("meaning", overflow="fold")
+    shown.add_column("meaning")
     for decision, meaning in meanings.items():
         shown.add_row(decision, f"{int((table['decision'] == decision).sum()):,}", meaning)
     return shown
