@@ -47,7 +47,7 @@ NARROW = 60
 
 
 def short_help(usage: str, presets: str, groups: Sequence[Any], actions: Sequence[Action]) -> str:
-    """The help with a line for each option, cut where the terminal ends.
+    """The help with a line for each option: what it is for is cut between words, its default is whole.
 
     Args:
         usage: the command.
@@ -57,7 +57,9 @@ def short_help(usage: str, presets: str, groups: Sequence[Any], actions: Sequenc
     """
     about = {action.dest: action for action in reversed(actions)}
     rare: list[str] = []
-    sections = {"": [("config", "Name of a preset, or a YAML file."), ("help_all", "Show every option, in full.")]}
+    sections = {
+        "": [("config", "Name of a preset, or a YAML file.", ""), ("help_all", "Show every option, in full.", "")]
+    }
     for kind in groups:
         names = [field.name for field in dataclasses.fields(kind) if field.init]
         library = issubclass(kind, ModelConfig | TrainingArguments)
@@ -67,17 +69,21 @@ def short_help(usage: str, presets: str, groups: Sequence[Any], actions: Sequenc
             left_out = {field.name for field in dataclasses.fields(DataArguments)} | _only_of_own(kind)
             rare += [name for name in names if name in left_out]
             names = [name for name in names if name not in left_out]
-        texts = [(name, _text(about[name], COMMON.get(name, "") if library else "")) for name in names]
+        texts = [(name, *_text(about[name], COMMON.get(name, "") if library else "")) for name in names]
         titles = (title for base, title in TITLES.items() if issubclass(kind, base))
         sections[next(titles, re.split("[,:.]", kind.__doc__ or "More")[0])] = texts
     width = min(shutil.get_terminal_size().columns, 120)
-    column = max(len(name) for texts in sections.values() for name, _ in texts) + 6
+    column = max(len(name) for texts in sections.values() for name, *_ in texts) + 6
     lines = [*textwrap.wrap(f"Usage: {usage}", width), *textwrap.wrap(f"Presets: {presets}", width)]
     for title, texts in sections.items():
         lines += textwrap.wrap(f"{title}:", width) if title else [""]
-        for name, text in texts:
+        for name, text, default in texts:
             option = f"  --{name}"
-            lines += [f"{option:<{column}}{text}"] if width >= NARROW else [option, f"      {text}"]
+            start = [f"{option:<{column}}"] if width >= NARROW else [option, " " * 6]
+            start[-1] += (
+                textwrap.shorten(text, max(width - len(start[-1]) - len(default), 1), placeholder="…") + default
+            )
+            lines += start
     if rare:
         lines += ["", *textwrap.wrap(f"Of data of your own or on the Hub, see --help_all: {', '.join(rare)}.", width)]
     return "\n".join(line if len(line) <= width else f"{line[: width - 1]}…" for line in lines) + "\n"
@@ -89,12 +95,12 @@ def _only_of_own(kind: type[DataArguments]) -> set[str]:
     return load.builder_options(own) - load.builder_options(others) - {"dataset_path"}
 
 
-def _text(action: Action, words: str) -> str:
+def _text(action: Action, words: str) -> tuple[str, str]:
     """What an option is for, and its default if that says something."""
     value = getattr(action.default, "value", action.default)
     value = " ".join(map(str, value)) if isinstance(value, list) else value
     shown = "" if value in (None, False, "") else f" [{value}]"
-    return (words or _first_sentence(action.help)) + shown
+    return words or _first_sentence(action.help), shown
 
 
 def _first_sentence(text: str | None) -> str:

@@ -33,6 +33,8 @@ def test_the_help_fits_two_screens(
     assert {"--max_steps", "--seed", "--report_to", "--bf16", "--output_dir"} <= set(options)
     assert not [option for option in options if "-" in option[2:]]
     assert len(lines) <= 60 and max(map(len, lines)) <= 80
+    # Cut between words, and never in a default.
+    assert not [line for line in lines if line.count("[") != line.count("]")]
     shown(name, ["-h"], 40, monkeypatch)
     assert max(map(len, capsys.readouterr().out.splitlines())) <= 40
 
