@@ -3,6 +3,7 @@
 import csv
 import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,27 +45,37 @@ ARCHITECTURES = {
     "mistral": (MistralConfig, MistralForCausalLM),
     "phi3": (Phi3Config, Phi3ForCausalLM),
 }
+SMALL = {
+    "hidden_size": 64,
+    "intermediate_size": 128,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 512,
+    "initializer_range": 0.08,
+}
+CORPUS = ("Is the gene associated with the disease? Answer yes or no.", "Gene: GEN1\nDisease: Syndrome", "yes no true")
 PRESETS = {"llama3_8b": "llama", "mistral_7b": "mistral", "phi3_mini": "phi3"}
 
 
-def write_model(folder: Path, architecture: str = "llama", *, chat_template: bool = True) -> Path:
-    """Write a random model of 64 hidden units and two layers, with a byte-level BPE tokenizer."""
-    tokenizer = _tokenizer(CHAT_TEMPLATES[architecture] if chat_template else None)
+def write_model(
+    folder: Path,
+    architecture: str = "llama",
+    *,
+    chat_template: bool = True,
+    corpus: Sequence[str] = CORPUS,
+    vocabulary: int = 400,
+    **size: Any,
+) -> Path:
+    """Write a random model with a byte-level BPE tokenizer; of 64 hidden units and two layers, if no `size` is given.
+
+    It is made on PyTorch's default device in its default type.
+    """
+    tokenizer = _tokenizer(CHAT_TEMPLATES[architecture] if chat_template else None, corpus, vocabulary)
     torch.manual_seed(0)
     config_type, model_type = ARCHITECTURES[architecture]
-    config = config_type(
-        vocab_size=len(tokenizer),
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=512,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        initializer_range=0.08,
-    )
+    special = {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("bos", "eos", "pad")}
+    config = config_type(**{"vocab_size": len(tokenizer)} | special | (size or SMALL))
     model_type(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
@@ -99,20 +110,17 @@ def write_ctd(
     return path
 
 
-def _tokenizer(chat_template: str | None) -> PreTrainedTokenizerFast:
+def _tokenizer(
+    chat_template: str | None, corpus: Sequence[str] = CORPUS, vocabulary: int = 400
+) -> PreTrainedTokenizerFast:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     special = ["<pad>", "<s>", "</s>", "<|system|>", "<|user|>", "<|assistant|>"]
     trainer = trainers.BpeTrainer(
-        vocab_size=400, special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet()
+        vocab_size=vocabulary, special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet()
     )
-    corpus = [
-        "Is the gene associated with the disease? Answer yes or no.",
-        "Gene: GEN1\nDisease: Syndrome",
-        "yes no true",
-    ]
-    tokenizer.train_from_iterator(corpus * 10, trainer)
+    tokenizer.train_from_iterator([*corpus] * 10, trainer)
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="<pad>")
     fast.chat_template = chat_template
     return fast
