@@ -1,6 +1,8 @@
 """The commands that ask trained runs about pairs, texts, documents or trials: `predict`, `rank` and `serve`."""
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -52,6 +54,7 @@ def predict(
     ] = None,
     skip_bad: SkipBad = False,
     batch_size: Annotated[int | None, option("Pairs scored at once.", default="as many as fit", min=1)] = None,
+    processes: Annotated[int, option("Processes that compute, and share the processor's threads.", min=1)] = 1,
     overwrite: Overwrite = False,
     dtype: Dtype = None,
 ) -> None:
@@ -60,7 +63,7 @@ def predict(
     from bioft.models import quiet
     from bioft.storage import runs
     from bioft.task import part
-    from bioft.tasks.asked import Asked, QuestionError
+    from bioft.tasks.asked import Asked
 
     task = task_of(run, runs.read(run))
     if (ask := part(task, "ask")) is None:
@@ -79,6 +82,7 @@ def predict(
         skip_bad=skip_bad,
         batch_size=batch_size,
         overwrite=overwrite,
+        processes=processes,
     )
     if others := [option for option in asked.given() if option not in ask.OPTIONS]:
         known = ", ".join(ask.OPTIONS)
@@ -87,8 +91,23 @@ def predict(
         from bioft.tasks.name_alignment.linking import open_linker
 
         asked = replace(asked, link=open_linker(link))
-    try:
+    with _asking(processes):
         ask.answer(run, asked)
+
+
+@contextmanager
+def _asking(processes: int) -> Iterator[None]:
+    """Compute in so many processes; what is no question is a wrong option."""
+    from bioft.tasks.asked import QuestionError
+
+    try:
+        if processes == 1:
+            yield
+        else:
+            from bioft.models.batches import in_processes
+
+            with in_processes(processes):
+                yield
     except QuestionError as error:
         raise typer.BadParameter(str(error)) from None
 

@@ -25,8 +25,8 @@ PLAIN = {
     "chunk_size_feed_forward": 0,
 }
 TOKENIZERS = ("TokenizersBackend", "PreTrainedTokenizerFast", "BertTokenizer", "BertTokenizerFast")
-OTHERS = ("truncation_side", "split_special_tokens", "add_bos_token", "add_eos_token")
-"""What makes a tokenizer of one of these classes another one."""
+USUAL = {"truncation_side": "right", "split_special_tokens": False, "add_bos_token": False, "add_eos_token": False}
+"""What a tokenizer of one of these classes may be configured to, if at all."""
 
 
 class Bert(torch.nn.Module):
@@ -103,7 +103,8 @@ class BertTokenizer:
         named = [each for name, each in config.items() if name.endswith("_token") and each]
         named = [each["content"] if isinstance(each, dict) else each for each in named]
         added = {each.content for each in self._tokenizer.get_added_tokens_decoder().values()}
-        if config.get("tokenizer_class") not in TOKENIZERS or set(OTHERS) & set(config) or not {*named} <= added:
+        usual = all(config.get(name, value) == value for name, value in USUAL.items())
+        if config.get("tokenizer_class") not in TOKENIZERS or not usual or not {*named} <= added:
             raise ValueError("only Transformers knows what it does")
         if config["tokenizer_class"].startswith("Bert"):  # which goes by the configuration
             self._tokenizer.normalizer = normalizers.BertNormalizer(

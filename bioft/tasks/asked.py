@@ -34,6 +34,7 @@ class Asked:
     skip_bad: bool = False
     batch_size: int | None = None
     overwrite: bool = False
+    processes: int = 1
 
     def given(self) -> list[str]:
         """The names of the options that were given, as on the command line."""

@@ -29,7 +29,7 @@ def measure(path: Path, run: Path | None, abstracts: int) -> list[dict[str, obje
     dataset, _ = load_documents("bc5cdr", dataset_path=str(path))
     labels = tagging.bio_labels(["Chemical", "Disease"])
     if run is not None:
-        model, tokenizer, _ = entity_prediction.load(run)
+        model, tokenizer, _ = entity_prediction.load(run, whole=True)
     else:
         base = models.resolve_base_model("embedded:all-minilm-l6-v2")
         model, tokenizer = models.load_encoder(base, AutoModelForTokenClassification, id2label=dict(enumerate(labels)))

@@ -17,7 +17,10 @@ from bioft.tasks import asked as questions
 from bioft.tasks.asked import Asked, QuestionError, tell, tell_left_out
 from bioft.tasks.entities import files as document_files
 
-OPTIONS = ("--text", "--input", "--output", "--html", "--link", "--skip-bad", "--batch-size", "--overwrite")
+OPTIONS = (
+    *("--text", "--input", "--output", "--html", "--link", "--skip-bad", "--batch-size", "--processes"),
+    "--overwrite",
+)
 
 
 @dataclass

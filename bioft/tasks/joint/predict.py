@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,7 @@ from transformers import AutoModel, AutoTokenizer, set_seed
 
 from bioft.metrics import entity_f1, relation_f1
 from bioft.models import base as models, precision
-from bioft.models.batches import batches_by_length, evaluating
-from bioft.models.progress import track
+from bioft.models.batches import batches_by_length, computed, evaluating
 from bioft.storage import runs
 from bioft.tasks.entities import predictions, tagging, windows as entities_windows
 from bioft.tasks.entities.files import Found, InputDocument
@@ -71,8 +71,7 @@ def find_in_texts(
     between concepts that it does not know, by their names; those between the `annotated` entities of each document are
     scored too. Without `progress`, the text of a progress bar, none is shown.
     """
-    labels, arguments = labels_of(model.config), arguments_of(model.config)
-    before, _ = entities_windows.special_tokens(tokenizer)
+    arguments = arguments_of(model.config)
     documents = tagging.tokenize(tokenizer, texts)
     size = entities_windows.window_size(tokenizer, model.encoder, window_length, window_overlap)
     entities: list[list[Entity]] = [[] for _ in texts]
@@ -81,28 +80,47 @@ def find_in_texts(
     pieces: dict[str, list[tuple[int, Candidate, np.ndarray]]] = {"linked": [], "annotated": []}
     with evaluating(model):
         filled = [index for index, tokens in enumerate(documents) if tokens.ids]
-        batches = batches_by_length([len(documents[index].ids) for index in filled], BATCH_TOKENS)
-        for numbers in track(batches, progress):
-            batch = [filled[number] for number in numbers]
-            chosen = [documents[index] for index in batch]
-            windows = entities_windows.split_into_windows([len(tokens.ids) for tokens in chosen], size, window_overlap)
-            inputs = pad(entities_windows.window_inputs(tokenizer, chosen, windows), tokenizer.pad_token_id)
-            hidden, states = _encode(model, inputs)
-            lengths = inputs["attention_mask"].sum(1).to(model.device)
-            logits = model.entity_classifier(hidden).float().cpu().numpy()
-            scores = [
-                values[len(before) : len(before) + w.end - w.start] for values, w in zip(logits, windows, strict=True)
-            ]
-            merged = entities_windows.merge(windows, scores, [len(tokens.ids) for tokens in chosen], len(labels))
-            for index, found in zip(batch, tagging.decode(chosen, merged, labels), strict=True):
-                entities[index] = found
-                spans = [entity.span for entity in found]
-                linked[index] = dictionary.link(texts[index], spans, name_unlinked=name_unlinked)
-            for kind, source in (("linked", linked), ("annotated", given)):
-                rows = [{"text": texts[index], "entities": source[index]} for index in batch]
-                scored = _score_pairs(model, rows, chosen, windows, states, lengths, len(before))
-                pieces[kind] += [(batch[pair.document], pair, row) for pair, row in scored]
+        numbers = batches_by_length([len(documents[index].ids) for index in filled], BATCH_TOKENS)
+        batches = [[filled[number] for number in its] for its in numbers]
+        parts = [[(documents[index], given[index]) for index in batch] for batch in batches]
+        find = partial(_find_in_batch, model, tokenizer, dictionary, size, window_overlap, name_unlinked)
+        for batch, (found, its_linked, scored) in zip(batches, computed(find, parts, progress), strict=True):
+            for index, its_entities, concepts in zip(batch, found, its_linked, strict=True):
+                entities[index], linked[index] = its_entities, concepts
+            for kind, pairs in scored.items():
+                pieces[kind] += [(batch[pair.document], pair, row) for pair, row in pairs]
     return JointPrediction(entities, linked, *(_in_order(its, arguments) for its in pieces.values()))
+
+
+def _find_in_batch(
+    model: Any,
+    tokenizer: Any,
+    dictionary: ConceptDictionary,
+    size: int,
+    overlap: int,
+    name_unlinked: bool,
+    batch: Sequence[tuple[Tokens, Sequence[dict[str, Any]]]],
+) -> tuple[list[list[Entity]], list[list[dict[str, Any]]], dict[str, list[tuple[Candidate, np.ndarray]]]]:
+    """The entities of some documents, these linked, and the scored pairs of the linked and of the annotated ones."""
+    chosen, given = map(list, zip(*batch, strict=True))
+    labels, lengths = labels_of(model.config), [len(tokens.ids) for tokens in chosen]
+    before, _ = entities_windows.special_tokens(tokenizer)
+    windows = entities_windows.split_into_windows(lengths, size, overlap)
+    inputs = pad(entities_windows.window_inputs(tokenizer, chosen, windows), tokenizer.pad_token_id)
+    hidden, states = _encode(model, inputs)
+    logits = model.entity_classifier(hidden).float().cpu().numpy()
+    scores = [values[len(before) : len(before) + w.end - w.start] for values, w in zip(logits, windows, strict=True)]
+    entities = tagging.decode(chosen, entities_windows.merge(windows, scores, lengths, len(labels)), labels)
+    linked = [
+        dictionary.link(tokens.text, [entity.span for entity in found], name_unlinked=name_unlinked)
+        for tokens, found in zip(chosen, entities, strict=True)
+    ]
+    read = inputs["attention_mask"].sum(1).to(model.device)
+    scored = {}
+    for kind, source in (("linked", linked), ("annotated", given)):
+        rows = [{"text": tokens.text, "entities": its} for tokens, its in zip(chosen, source, strict=True)]
+        scored[kind] = list(_score_pairs(model, rows, chosen, windows, states, read, len(before)))
+    return entities, linked, scored
 
 
 def _score_pairs(

@@ -17,7 +17,7 @@ from bioft.datasets.documents.pubtator import concepts
 from bioft.errors import BioftError
 from bioft.metrics import thresholds
 from bioft.models import base as models, precision
-from bioft.models.batches import logits_of
+from bioft.models.batches import check_one_process, logits_of
 from bioft.storage import runs
 from bioft.tasks.entities import predict as entity_prediction, predictions, windows
 from bioft.tasks.entities.files import Found, FoundRelation, InputDocument
@@ -282,6 +282,8 @@ def find(
     model: Sequence[Any], documents: Sequence[InputDocument], record: Record, progress: str | None = None
 ) -> list[Found]:
     """The relations between the entities of documents, which are given in PubTator files; BioftError without any."""
+    if is_prompted(record):
+        check_one_process("A language model is asked in one process")
     for document in documents:
         if not any(concepts(mention.id) for mention in document.mentions):
             raise BioftError(

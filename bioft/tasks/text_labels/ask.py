@@ -11,7 +11,7 @@ from bioft.tasks import asked as questions
 from bioft.tasks.asked import Asked, QuestionError, tell, tell_left_out
 from bioft.tasks.text_labels import predict as text_prediction
 
-OPTIONS = ("--text", "--input", "--nct-id", "--output", "--skip-bad", "--batch-size", "--overwrite")
+OPTIONS = ("--text", "--input", "--nct-id", "--output", "--skip-bad", "--batch-size", "--processes", "--overwrite")
 SHOWN = 3
 """Labels of a text whose scores are shown."""
 

@@ -1,0 +1,97 @@
+"""Batches in several processes: the answers of one process, and an end of all of them whatever happens."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from bioft.cli.main import app
+from bioft.errors import BioftError
+from bioft.models import batches
+from bioft.models.batches import computed, in_processes
+
+RUNS = Path(__file__).parents[1] / "golden" / "runs"
+MODEL = SimpleNamespace(device=torch.device("cpu"))
+
+
+def told(model: object, number: int) -> tuple[int, int, int, bool]:
+    os.kill(os.getpid(), signal.SIGINT)  # which a terminal sends to all of them
+    return number, os.getpid(), torch.get_num_threads(), torch.is_inference_mode_enabled()
+
+
+def failing(model: object, number: int) -> int:
+    if number == 1:
+        raise BioftError("Text 1 can't be read.")
+    return number
+
+
+def killed(model: object, number: int) -> int:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def test_threads_are_divided_and_an_interrupt_ends_the_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 6)
+    found = []
+    with pytest.raises(KeyboardInterrupt), in_processes(2):
+        for each in computed(partial(told, MODEL), range(40)):
+            found.append(each)
+            if len(found) == 20:
+                raise KeyboardInterrupt
+    numbers, processes, threads, without_gradients = zip(*found, strict=True)
+    assert numbers == tuple(range(20)) and os.getpid() not in processes
+    assert set(threads) == {3} and set(without_gradients) == {True}
+    assert multiprocessing.active_children() == []
+
+
+@pytest.mark.parametrize(
+    ("function", "message"), [(failing, r"^Text 1 can't be read\.$"), (killed, r"ended before its time.*fewer")]
+)
+def test_what_goes_wrong_in_one_process_ends_all(function: object, message: str) -> None:
+    with pytest.raises(BioftError, match=message), in_processes(2):
+        list(computed(partial(function, MODEL), range(9)))  # type: ignore[arg-type]
+    assert multiprocessing.active_children() == []
+
+
+def test_what_no_other_process_can_compute_is_refused() -> None:
+    with pytest.raises(BioftError, match=r"^One process fills a GPU: leave out --processes\.$"), in_processes(2):
+        list(computed(partial(told, SimpleNamespace(device=torch.device("cuda"))), range(2)))
+    with pytest.raises(BioftError, match=r"^This model can't be sent"), in_processes(2):
+        list(computed(partial(told, MODEL, lambda: 0), range(2)))
+
+
+@pytest.mark.parametrize("task", ["entities", "joint"])
+def test_predictions_are_those_of_one_process_to_the_byte(task: str, tmp_path: Path) -> None:
+    texts = [f"Drug {n} reverses the effect of clonidine. " * (1 + n % 5) for n in range(40)]
+    rows = [f'{{"id": {n}, "text": "{text.strip()}"}}\n' for n, text in enumerate(texts)]
+    (tmp_path / "in.jsonl").write_text("".join([*rows, "{}\n"]))
+    small = (
+        "import sys; from bioft.models import batches; from bioft.cli.main import main\n"
+        f"batches.CPU_BATCH_TOKENS = 256\nif {task == 'joint'}:\n"
+        "    from bioft.tasks.joint import predict; predict.BATCH_TOKENS = 256\n"
+        "if __name__ == '__main__': main()"
+    )
+    (tmp_path / "small.py").write_text(small)
+    said = []
+    for number in "12":
+        words = [sys.executable, str(tmp_path / "small.py"), "predict", str(RUNS / task), "--skip-bad"]
+        words += ["--input", "in.jsonl", "--output", "out.jsonl", "--processes", number, "--overwrite"]
+        ended = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
+        said.append((ended.stdout, ended.stderr, (tmp_path / "out.jsonl").read_bytes()))
+    assert said[0] == said[1] and said[0][2].count(b"\n") == 40 and "in 40 documents" in said[0][1]
+
+
+def test_a_run_that_is_asked_otherwise_takes_no_processes() -> None:
+    asked = CliRunner().invoke(
+        app, ["predict", str(RUNS / "gene_disease"), "--gene", "A", "--disease", "B", "--processes", "2"]
+    )
+    assert asked.exit_code == 2 and "--processes is no question for a run on" in asked.output
+    assert batches._processes is None
