@@ -194,9 +194,11 @@ def _read(name: str) -> _Run:
 def _on_the_same_examples(group: Sequence[_Run]) -> tuple[list[_Run], dict[str, str]]:
     """The runs whose predictions are about the same examples as those of the first, and why the others are not."""
     first = group[0].outcomes.ids
-    same, others = [], {}
+    same, others, in_any_order = [], {}, sorted(first)
     for run in group:
-        if sorted(run.outcomes.ids) == sorted(first):
+        if run.outcomes.ids == first:
+            same.append(run)
+        elif sorted(run.outcomes.ids) == in_any_order:
             others_in_order = {name: its.in_order(first) for name, its in run.others.items()}
             same.append(_Run(run.name, run.record, run.outcomes.in_order(first), others_in_order))
         else:

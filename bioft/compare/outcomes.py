@@ -46,15 +46,16 @@ def outcomes(directory: Path, record: dict[str, Any]) -> dict[str, Outcomes]:
     BioftError: a task that this bioft does not know, or predictions that can't be read.
     """
     answers = part(task_of(directory, record), "answers")
-    ours: Outcomes = _read(directory, record, "outcomes", "can be compared")
+    asked: dict[str, tuple[Any, ...]] = {"outcomes": ()}
+    asked |= {"systems": (record,)} if hasattr(answers, "systems") else {}
+    ours, *others = _read(directory, record, "can be compared", asked)
     if len(set(ours.ids)) != len(ours.ids):
         raise BioftError(f"{directory / PREDICTIONS} has more than one row for the same test example.")
-    if answers is None or not hasattr(answers, "systems"):
+    if answers is None or not others:
         return {FINE_TUNED: ours}
     outcomes = answers.outcomes
     measure = getattr(answers, "measured", lambda table, record: outcomes(table))
-    others = _read(directory, record, "systems", "can be compared", record)
-    measured = {name: measure(table, record) for name, table in others.items() if name != FINE_TUNED}
+    measured = {name: measure(table, record) for name, table in others[0].items() if name != FINE_TUNED}
     return {FINE_TUNED: ours} | measured
 
 
@@ -63,13 +64,17 @@ def read_answers(directory: Path, record: Mapping[str, Any]) -> Answers:
 
     BioftError: a task that this bioft does not know, or predictions that can't be read.
     """
-    return _read(directory, record, "answers", "can be analysed", record)
+    return _read(directory, record, "can be analysed", {"answers": (record,)})[0]
 
 
-def _read(directory: Path, record: Mapping[str, Any], reader: str, what: str, *arguments: Any) -> Any:
-    read = function(task_of(directory, record), "answers", reader, what)
+def _read(directory: Path, record: Mapping[str, Any], what: str, asked: Mapping[str, tuple[Any, ...]]) -> list[Any]:
+    """What readers of a task give of the stored predictions, by name with their further arguments."""
+    readers = [function(task_of(directory, record), "answers", name, what) for name in asked]
     try:
-        return read(pd.read_parquet(directory / PREDICTIONS), *arguments)
+        table = pd.read_parquet(directory / PREDICTIONS)
+        return [
+            read(table.copy(deep=False), *arguments) for read, arguments in zip(readers, asked.values(), strict=True)
+        ]
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
         raise BioftError(
             f"{directory / PREDICTIONS} can't be read as predictions on {record['task']} ({error!r})."
