@@ -8,7 +8,7 @@ from sentence_transformers import CrossEncoder
 from transformers import AutoConfig
 
 from bioft.errors import BioftError
-from bioft.models import base as models
+from bioft.models import base as models, quiet
 from bioft.search.searchable import Hit, Searchable
 from bioft.tasks.entities import windows
 
@@ -23,6 +23,7 @@ def load_reranker(name: str) -> CrossEncoder:
     Raises:
         BioftError: as `models.resolve_base_model`; it can't be loaded, or is no cross-encoder.
     """
+    quiet.quieten()
     base = models.resolve_base_model(name)
     try:
         config = AutoConfig.from_pretrained(base.path, revision=base.hub_revision)

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from bioft.models import base as models, bert
+from bioft.models import base as models, bert, quiet
 from bioft.storage import runs
 from bioft.tasks.entities import windows
 from bioft.tasks.retrieval import TASKS
@@ -67,6 +67,7 @@ def load(name: str, dtype: torch.dtype | None = None, *, whole: bool = True) -> 
     Raises:
         BioftError: as `encoder.load_run`, `models.resolve_base_model` and `encoder.load_model`.
     """
+    quiet.quieten()
     folder, dtype = Path(name), dtype or torch.float32
     if (folder / runs.RECORD).is_file() or (folder / runs.CONFIG).is_file():
         record = runs.read_trained(folder, *TASKS)

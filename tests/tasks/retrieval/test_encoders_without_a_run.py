@@ -7,6 +7,7 @@ from random import Random
 import pytest
 import scipy.stats
 from datasets import load_dataset
+from transformers.utils import logging as transformers_logging
 from typer.testing import CliRunner
 
 from bioft.cli.main import app
@@ -36,8 +37,10 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_correlations_are_those_of_scipy(graded: Path, tmp_path: Path) -> None:
     model = str(write_encoder(tmp_path / "model"))
+    transformers_logging.enable_progress_bar()
     result = CliRunner().invoke(app, ["baselines", str(graded), "--encoder", model, "--json"])
     assert result.exit_code == 0, result.output
+    assert "Loading weights" not in result.stderr, "a bar of the library, where there is no terminal"
     found = json.loads(result.stdout)
     assert list(found) == ["bm25", "tfidf", model] and "ndcg_at_10" in found[model]
     rows = load_dataset("parquet", data_files=str(graded / "test.parquet"), split="train", cache_dir=str(tmp_path))
