@@ -27,6 +27,7 @@ KNOWN = [
     r"Texts are cut at their end where they do not fit .* tokens with a question: .*\.",
     r"\w+ can't read a text once for several questions: each gets the text of its own, which takes longer\.",
     r"Mining negatives among [\d,]+ texts",
+    r"\w+ learns from the scores of pairs: no negatives are mined\.",
     # What was found.
     r"The fine-tuned model (is significantly|does not differ) .* \(paired test.*n = [\d,]+\)\.",
     r"To all baselines together the model adds .*\.",

@@ -235,6 +235,8 @@ def _search_many(
     from bioft.search import evaluate, index as search_index, remote
 
     many, judged = evaluate.read_queries(queries), None if qrels is None else evaluate.read_qrels(qrels)
+    if trec is not None:
+        evaluate.check_trec_ids(many)
     opened, texts, k = remote.open_named(index), list(many.values()), k or evaluate.FOUND
     in_new_order = None if reranking is None else _reranker(opened, *reranking)
     vectors = None if way == "words" else search_index.load_encoder_of(opened, model).encode_queries(texts)
@@ -260,7 +262,7 @@ def _search_many(
         if as_json:
             typer.echo(json.dumps(measures, indent=2, ensure_ascii=False))
         else:
-            _print_measures(evaluate.in_words(measures), measures["not_asked"])
+            _print_measures(evaluate.in_words(measures), measures)
     elif as_json:
         for identifier, hits in found.items():
             told = {"id": identifier, "found": _with_sentences(opened, many[identifier], hits)}
@@ -283,17 +285,12 @@ def topics(
         shown = ("name", "terms", "title", "id", "years")
         _print_found([{"articles": t.size} | {key: getattr(t, key) for key in shown} for t in found], True)
         return
-    rows = [
-        {
-            "articles": t.size,
-            "name": t.name,
-            "MeSH": "; ".join(t.terms),
-            "years": _over(t.years),
-            "middle": t.title,
-        }
-        for t in found
-    ]
-    _print_found(rows, False)
+    table = Table.grid(padding=(0, 1))
+    for number, t in enumerate(found, 1):
+        table.add_row(f"{number:>3}.", Text(f"{t.name or 'without a name'}, articles: {t.size:,}", "bold"))
+        for what, told in (("MeSH", "; ".join(t.terms)), ("years", _over(t.years)), ("middle", t.title)):
+            table.add_row("", Text(f"{what}: {told}")) if told else None
+    Console(markup=False, highlight=False).print(table)
 
 
 def _over(years: dict[int, int]) -> str:
@@ -413,13 +410,16 @@ def _marked(text: str, asked: set[str], style: str) -> Text:
     return Text.assemble(*((p, f"{style} underline yellow" if m else style) for p, m in words.pieces(text, asked)))
 
 
-def _print_measures(rows: list[list[str]], not_asked: int) -> None:
+def _print_measures(rows: list[list[str]], counts: dict[str, Any]) -> None:
     table = Table(*rows[0])
     for row in rows[1:]:
         table.add_row(*map(Text, row))
     show(table)
-    if not_asked:
-        typer.echo(f"{not_asked:,} queries that were judged are not among those asked.")
+    if counts["not_asked"]:
+        typer.echo(f"{counts['not_asked']:,} queries that were judged are not among those asked.")
+    if not counts["relevant_found"]:
+        hint = "compare their ids with those of the index"
+        typer.echo(f"None of the {counts['relevant']:,} articles judged relevant was found: {hint}.")
 
 
 def _print_found(rows: list[dict[str, Any]], as_json: bool) -> None:

@@ -118,6 +118,12 @@ def test_a_collection_is_asked_written_and_measured(tmp_path: Path, cross_encode
     assert found["id"] == first and found["cross_encoder"] is not None, "of two, though one was asked for"
     assert "cross-encoder" in run("search", tmp_path / "index", "heart chest", *anew)
     assert "is no cross-encoder" in run(*asked, "--json", "--rerank", tmp_path / "encoder", code=1)
+    (tmp_path / "other.tsv").write_text("q0 0 PMID:d1 1\n")
+    told = run(*asked, "--qrels", tmp_path / "other.tsv", "--words")
+    assert "None of the 1 articles judged relevant was found: compare their ids" in told
+    (tmp_path / "spaced.tsv").write_text("id\tquery\nq 1\tkidney\n")
+    spaced = ["search", tmp_path / "index", "--input", tmp_path / "spaced.tsv", "--trec", tmp_path / "spaced.txt"]
+    assert "The id 'q 1' has white space" in run(*spaced, code=1) and not (tmp_path / "spaced.txt").exists()
     shown = run(*asked, "--qrels", tmp_path / "qrels.tsv", "--words")
     assert "n = 2 queries" in shown and "1.000 [" in shown and "meaning" not in shown
     rows = [json.loads(line) for line in run(*asked, "--json", "-k", 1, "--words").splitlines()]
@@ -175,16 +181,34 @@ def test_what_is_no_cross_encoder_is_refused(tmp_path: Path, cross_encoder: Path
 
 def test_queries_and_judgements_are_read_as_others_write_them(tmp_path: Path) -> None:
     path = tmp_path / "a.tsv"
-    for content in ("id\tquery\nq1\tone\n", "q1\tone\n", "query_id\ttext\nq1\tone\n"):
+    for content in (
+        "id\tquery\nq1\tone\n", "q1\tone\n", "query_id\ttext\nq1\tone\n", "text\tquery_id\none\tq1\n",
+        "\ufeffQuery ID,Notes,Query Text\r\nq1,x,one\r\n", '"id";"query"\n"q1";"one"\n',
+        '{"qid": "q1", "question": "one"}\n',
+    ):  # fmt: skip
         path.write_text(content)
         assert evaluate.read_queries(path) == {"q1": "one"}, content
-    path.write_text("q1 0 d1 1\nq1 Q0 d2 -1\n")
-    assert evaluate.read_qrels(path) == {"q1": {"d1": 1}}
-    for content, message in (("id\tquery\nq1\t\n", "line 2: no query"), ("q\ta\nq\tb\n", "'q' comes again")):
+    for content in ("q1 0 d1 1\nq1 Q0 d2 -1\n", "\ufeffquery-id\tcorpus-id\tscore\r\nq1\td1\t1.0\r\n"):
+        path.write_text(content)
+        assert evaluate.read_qrels(path) == {"q1": {"d1": 1}}
+    for content, message in (
+        ("id\tquery\nq1\t\n", "line 2: no query"),
+        ("q\ta\nq\tb\n", "'q' comes again"),
+        ("id\tasked\nq1\tone\n", "none of the columns id, asked is the query"),
+        ("fever\ncough\n", "'fever' is one column"),
+        ('[{"id": "q1", "query": "one"}]', "a list where a JSON object should be"),
+        ('{"id": "q1", "query": ["one"]}', "line 1: no query"),
+    ):
         path.write_text(content)
         with pytest.raises(BioftError, match=message):
             evaluate.read_queries(path)
-    for content, message in (("q 0 d 1\nq d\n", "line 2: 'q d' is no"), ("q 0 d 0\n", "of no article")):
+    for content, message in (
+        ("q 0 d 1\nq d\n", "line 2: 'q d' is no"),
+        ("q 0 d 0\n", "of no article"),
+        ("q 0 d x\nq 0 e 1\n", "line 1: 'q 0 d x' is no"),
+        ("q\t0\t\t1\n", "is no judgement"),
+        ("q 0 d 1\nq 0 d 0\n", "line 2: the article 'd' was judged otherwise"),
+    ):
         path.write_text(content)
         with pytest.raises(BioftError, match=message):
             evaluate.read_qrels(path)
