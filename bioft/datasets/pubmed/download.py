@@ -23,8 +23,10 @@ from bioft.datasets.pubmed import xml as pubmed_xml
 from bioft.datasets.pubmed.articles import CITATION, TERMS
 from bioft.datasets.pubmed.xml import Element
 from bioft.errors import BioftError, extra
+from bioft.storage import json_text
 from bioft.storage.files import write_json
 from bioft.storage.retries import PassingError, RetryPolicy, Site, check_status
+from bioft.storage.text_lines import TextLines
 
 URL = "https://eutils.ncbi.nlm.nih.gov/entrez/eutils"
 URL_VARIABLE = "BIOFT_EUTILS_URL"
@@ -183,7 +185,9 @@ class _Found:
 def _search(service: "_Service", directory: Path, state: dict[str, Any]) -> list[str]:
     """The PMIDs that are to be fetched, of the newest window first."""
     log = directory / SEARCHES
-    known = {_window(entry["window"]): _Found(entry["count"], entry["pmids"]) for entry in _read_lines(log)}
+    there = log.is_file() and log.stat().st_size
+    entries = json_text.rows(TextLines(log), []) if there else ()  # without one that was not written whole
+    known = {_window(entry["window"]): _Found(entry["count"], entry["pmids"]) for entry in entries}
     limit = state["max_articles"]
     pmids: dict[str, None] = {}
     waiting: list[Window] = [None]
@@ -195,7 +199,9 @@ def _search(service: "_Service", directory: Path, state: dict[str, Any]) -> list
             if found.count > SEARCH_LIMIT and (limit is None or limit - len(pmids) > SEARCH_LIMIT):
                 found = _Found(found.count, None)
             known[window] = found
-            _append(log, {"window": window, "count": found.count, "pmids": found.pmids})
+            with log.open("a", encoding="utf-8") as stream:
+                # After a line break, which ends what an earlier run did not.
+                stream.write(f"\n{json.dumps({'window': window, 'count': found.count, 'pmids': found.pmids})}\n")
         if (part := known[window].pmids) is None:
             waiting += _halves(window, datetime.fromisoformat(state["started"]).date(), known[window].count)
         else:
@@ -325,24 +331,3 @@ def _parsed(content: bytes) -> Element:
     if (said := root.findtext("ERROR")) is not None:
         raise PassingError(said)
     return root
-
-
-def _append(path: Path, entry: dict[str, Any]) -> None:
-    """Add a line of JSON; a line that an earlier run did not finish is ended first."""
-    with path.open("ab+") as stream:
-        if stream.tell():
-            stream.seek(-1, os.SEEK_END)
-            if stream.read(1) != b"\n":
-                stream.write(b"\n")
-        stream.write((json.dumps(entry) + "\n").encode())
-
-
-def _read_lines(path: Path) -> Iterable[dict[str, Any]]:
-    """The entries that were written whole."""
-    if not path.is_file():
-        return
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            yield json.loads(line)
-        except ValueError:
-            continue
