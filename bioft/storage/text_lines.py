@@ -9,8 +9,10 @@ import re
 import unicodedata
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
+from xml.etree import ElementTree
 
 from bioft.errors import BioftError, near_file
 
@@ -70,41 +72,42 @@ class TextLines:
 
     def head(self, size: int) -> bytes:
         """The first bytes, unpacked; raises as `open_bytes`, and for a gzip file that is damaged there."""
-        with self.open_bytes() as stream:
-            try:
-                return stream.read(size)
-            except EOFError:
-                raise self._error(" is a truncated gzip file", "Pack or download it again.") from None
-            except (gzip.BadGzipFile, zlib.error) as error:
-                raise self._error(f" is a corrupt gzip file ({error})", "Pack or download it again.") from None
+        with self.open_bytes() as stream, self.unpacking(mend="Pack or download it again."):
+            return stream.read(size)
+
+    @contextmanager
+    def unpacking(self, read: Callable[[], str] = str, mend: str = "") -> Iterator[None]:
+        """Say of a gzip file that is damaged so, as BioftError, after what was `read` ("line 7"), where that is told.
+
+        `mend` is what to do, by default the file's hint.
+        """
+        try:
+            yield
+        except EOFError:
+            where = f": it breaks off after {read()}" if read() else ""
+            raise self._error(f" is a truncated gzip file{where}", mend) from None
+        except (gzip.BadGzipFile, zlib.error) as error:
+            where = f" after {read()}" if read() else ""
+            raise self._error(f" is a corrupt gzip file{where} ({error})", mend) from None
 
     def __iter__(self) -> Iterator[str]:
         """Yield each line with its line break; restarts from the first line."""
         self.number = 0
         encoding, lone_returns = self._look_at_start()
-        with self.open_bytes() as stream:
-            try:
-                if encoding == "utf-8" and not lone_returns:
-                    yield from self._utf8_lines(stream)
-                else:
-                    yield from self._text_lines(io.TextIOWrapper(stream, encoding, newline=""))
-            except EOFError:
-                raise self._error(f" is a truncated gzip file: it breaks off after line {self.number}") from None
-            except (gzip.BadGzipFile, zlib.error) as error:
-                raise self._error(f" is a corrupt gzip file after line {self.number} ({error})") from None
+        with self.open_bytes() as stream, self.unpacking(lambda: f"line {self.number}"):
+            if encoding == "utf-8" and not lone_returns:
+                yield from self._utf8_lines(stream)
+            else:
+                yield from self._text_lines(io.TextIOWrapper(stream, encoding, newline=""))
         if self.number == 0:
             raise self._error(" is empty: a gzip file with no content")
 
     def read(self) -> str:
         """The whole text, whose lines may have any length, as those of a JSON document."""
         encoding, _ = self._look_at_start()
-        with self.open_bytes() as stream:
+        with self.open_bytes() as stream, self.unpacking():
             try:
                 return stream.read().decode("utf-8-sig" if encoding == "utf-8" else encoding)
-            except EOFError:
-                raise self._error(" is a truncated gzip file") from None
-            except (gzip.BadGzipFile, zlib.error) as error:
-                raise self._error(f" is a corrupt gzip file ({error})") from None
             except UnicodeDecodeError as error:
                 problem = f": byte 0x{error.object[error.start]:02x} at {error.start:,} is not {error.encoding}"
                 raise self._error(problem, "Convert the file to UTF-8.") from None
@@ -163,6 +166,28 @@ class LinesAfter(TextLines):
     def __iter__(self) -> Iterator[str]:
         """Yield each line with its line break."""
         return ("\n" if self.is_none(line) else line for line in itertools.islice(super().__iter__(), self.n, None))
+
+
+def outermost(lines: TextLines, is_wanted: Callable[[str], bool]) -> Iterator[ElementTree.Element]:
+    """Yield the elements whose tags are wanted and that are in no other such; BioftError: it is not well-formed."""
+    around: list[ElementTree.Element] = []
+    inside = 0
+    with lines.open_bytes() as stream:
+        try:
+            for event, element in ElementTree.iterparse(stream, events=("start", "end")):
+                if event == "start":
+                    around.append(element)
+                    inside += is_wanted(element.tag)
+                    continue
+                around.pop()
+                if is_wanted(element.tag):
+                    inside -= 1
+                    if not inside:
+                        yield element
+                        for each in around[-1:]:
+                            each.clear()
+        except (ElementTree.ParseError, EOFError, OSError) as error:
+            raise BioftError(f"{lines.path} is no well-formed XML: {error}. Download it again.") from None
 
 
 def no_text(start: bytes) -> str:

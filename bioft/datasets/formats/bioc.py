@@ -17,9 +17,9 @@ from typing import Any
 from bioft.datasets.documents.corpus import AnnotatedText
 from bioft.datasets.documents.pubtator import UNLINKED, Mention, Relation
 from bioft.datasets.formats import conll, inputs
-from bioft.errors import BioftError, extra, leaving_out
+from bioft.errors import BioftError, leaving_out
 from bioft.storage import json_text
-from bioft.storage.text_lines import TextLines, encoding_of
+from bioft.storage.text_lines import TextLines, encoding_of, outermost
 
 IDENTIFIERS = ("identifier", "Identifier", "MESH", "mesh", "concept_id", "ncbi gene", "NCBI GENE", "GeneID", "id")
 ENDS = (("entity1", "entity2"), ("role1", "role2"), ("head", "tail"))
@@ -63,29 +63,14 @@ def _by_sentence(documents: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]
 
 
 def _xml(path: Path) -> Iterator[dict[str, Any]]:
-    with extra("pubmed", f"{path.name}, which is BioC XML,"):
-        from lxml import etree
-
-    with TextLines(path).open_bytes() as stream:
-        try:
-            events = etree.iterparse(
-                stream, tag="{*}document", huge_tree=True, no_network=True, resolve_entities=False, load_dtd=False
-            )
-            for _, element in events:
-                yield _element(element)
-                element.clear()
-                parent = element.getparent()
-                while parent is not None and element.getprevious() is not None:
-                    del parent[0]
-        except (etree.XMLSyntaxError, OSError, EOFError) as error:
-            raise BioftError(f"{path} is broken XML ({error}). Download it again.") from None
+    return map(_element, outermost(TextLines(path), lambda tag: tag.rpartition("}")[2] == "document"))
 
 
 def _element(element: Any) -> dict[str, Any]:
     """A document or a part of it as BioC JSON has it."""
     found: dict[str, Any] = {"id": element.get("id", ""), "infons": {}}
     for child in element:
-        kind = child.tag.rpartition("}")[2] if isinstance(child.tag, str) else ""
+        kind = child.tag.rpartition("}")[2]
         if kind == "infon":
             found["infons"][child.get("key", "")] = child.text or ""
         elif kind in ("id", "text", "offset"):

@@ -6,13 +6,12 @@ terms of all concepts of a record.
 
 import re
 from collections.abc import Iterator
-from typing import IO
 from xml.etree import ElementTree
 
 from bioft.datasets import obo
 from bioft.datasets.namespaces.concepts import PREFERRED, RELATED, SYNONYM, Concept
 from bioft.errors import BioftError
-from bioft.storage.text_lines import TextLines
+from bioft.storage.text_lines import TextLines, outermost
 
 _LICENSE = re.compile(r"property_value: \S*license\"? \"?(\S+?)\"?(?: xsd:\S+)?\s*$")
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
@@ -61,7 +60,7 @@ def _id(value: str) -> str:
 
 def read_owl(lines: TextLines) -> Iterator[Concept]:
     """Yield the classes of an ontology in OWL. BioftError: it is not well-formed."""
-    for element in _elements(lines, f"{_OWL}Class"):
+    for element in outermost(lines, f"{_OWL}Class".__eq__):
         if not (iri := element.get(f"{_RDF}about", "")):
             continue  # an anonymous class, of which others are made
         concept = Concept(_of_iri(iri))
@@ -97,7 +96,7 @@ def read_mesh(lines: TextLines) -> Iterator[Concept]:
     concepts: list[Concept] = []
     trees: list[list[str]] = []
     by_tree: dict[str, str] = {}
-    for record in _elements(lines, *_RECORDS):
+    for record in outermost(lines, _RECORDS.__contains__):
         kind = record.tag.removesuffix("Record")
         concept = Concept(_text(record, f"{kind}UI"))
         concept.names.append((_text(record, f"{kind}Name/String"), PREFERRED))
@@ -118,21 +117,3 @@ def read_mesh(lines: TextLines) -> Iterator[Concept]:
 
 def _text(element: ElementTree.Element, path: str) -> str:
     return (element.findtext(path) or "").strip()
-
-
-def _elements(lines: TextLines, *tags: str) -> Iterator[ElementTree.Element]:
-    """The outermost elements of some tags in an XML file, one in memory at a time."""
-    stream: IO[bytes]
-    depth = 0
-    with lines.open_bytes() as stream:
-        try:
-            events = ElementTree.iterparse(stream, events=("start", "end"))
-            _, root = next(events)
-            for event, element in events:
-                if element.tag in tags:
-                    depth += 1 if event == "start" else -1
-                    if event == "end" and not depth:
-                        yield element
-                        root.clear()
-        except (ElementTree.ParseError, EOFError, OSError) as error:
-            raise BioftError(f"{lines.path} is no well-formed XML: {error}. Download it again.") from None

@@ -320,7 +320,7 @@ class _Service:
 
 
 def _parsed(content: bytes) -> Element:
-    """The answer of ESearch or EPost."""
+    """The answer of ESearch."""
     with extra("pubmed", "What PubMed answers"):
         from lxml import etree
 

@@ -4,10 +4,8 @@ A file of PubMed is one document with thousands of articles, so that a parser of
 error. Here each article is cut out and parsed on its own: memory holds one, and a broken one costs no other.
 """
 
-import gzip
 import os
 import re
-import zlib
 from collections.abc import Collection, Iterator, Sequence
 from itertools import chain, pairwise
 from typing import Any, NamedTuple
@@ -248,21 +246,11 @@ class _Outside:
 
 
 def _blocks(path: str | os.PathLike[str]) -> Iterator[bytes]:
-    lines = TextLines(path, "Download the file again.")
-    with lines.open_bytes() as stream:
-        read = 0
-        try:
-            while block := stream.read(_BLOCK):
-                read += len(block)
-                yield block
-        except EOFError:
-            raise BioftError(
-                f"{path} is a truncated gzip file: it breaks off after {read:,} unpacked bytes. Download it again."
-            ) from None
-        except (gzip.BadGzipFile, zlib.error) as error:
-            raise BioftError(
-                f"{path} is a corrupt gzip file after {read:,} unpacked bytes ({error}). Download it again."
-            ) from None
+    lines, read = TextLines(path, "Download it again."), 0
+    with lines.open_bytes() as stream, lines.unpacking(lambda: f"{read:,} unpacked bytes"):
+        while block := stream.read(_BLOCK):
+            read += len(block)
+            yield block
     if not read:
         raise BioftError(f"{path} is empty: a gzip file with no content. Download it again.")
 
