@@ -77,12 +77,13 @@ def open_runs(words: Sequence[str]) -> list[Run]:
     opened: dict[str, Run] = {}
     for word in words:
         named = None if Path(word).exists() else NAMED.fullmatch(word)
-        directory = run_of(named[2] if named else word)
+        path = named[2] if named else word
+        directory = run_of(path)
         record = runs.read(directory)
         task = task_of(directory, record)
         name = re.sub(r"[^\w.-]+", "-", named[1] if named else record["name"])
         if name in opened:
-            raise BioftError(f"Two runs would be served as {name}. Give one another name: other={word}.")
+            raise BioftError(f"Two runs would be served as {name}. Give one another name: other={path}.")
         if tasks.part(task, "ask") is None:
             instead = task.not_asked or f"{task.module} has no `ask`"
             raise BioftError(f"{word}, a run on {task.name}, can't be served: {instead}.")
@@ -106,7 +107,7 @@ def open_indexes(words: Sequence[str]) -> tuple[list[indexes.Served], list[str]]
             continue
         name = re.sub(r"[^\w.-]+", "-", named[1] if named else folder.resolve().name)
         if name in opened:
-            raise BioftError(f"Two indexes would be served as {name}. Give one another name: other={word}.")
+            raise BioftError(f"Two indexes would be served as {name}. Give one another name: other={folder}.")
         opened[name] = indexes.open_index(name, folder)
     return list(opened.values()), left
 
@@ -153,6 +154,8 @@ def build(
 
     @app.api_route("/runs/{name}/predict", methods=["GET", "POST"], include_in_schema=False)
     def not_served(name: str) -> None:
+        if any(run.name == name for run in served):
+            raise HTTPException(405, "A run is asked with POST.", {"Allow": "POST"})
         raise HTTPException(404, f"No run {name!r} is served here, only: {', '.join(run.name for run in served)}.")
 
     @app.exception_handler(RequestValidationError)

@@ -164,6 +164,11 @@ BAD: dict[str, tuple[str, Any, int, str]] = {
 }
 
 
+def test_a_run_is_asked_with_post(address: str) -> None:
+    answer = requests.get(f"{address}/runs/entities/predict", timeout=60)
+    assert (answer.status_code, answer.json()) == (405, {"detail": "A run is asked with POST."})
+
+
 @pytest.mark.parametrize("kind", BAD)
 def test_what_is_refused(kind: str, address: str) -> None:
     name, body, status, message = BAD[kind]
@@ -218,7 +223,7 @@ def test_a_token_is_asked_for(served: list[server.Run]) -> None:
 def test_runs_that_cannot_be_served(tmp_path: Path) -> None:
     entities = str(GOLDEN / "entities")
     with pytest.raises(BioftError, match=r"Two runs would be served as entities.*other=tests"):
-        server.open_runs([entities, entities])
+        server.open_runs([entities, f"entities={entities}"])
     with pytest.raises(BioftError, match="can't be served: index articles with it"):
         server.open_runs([str(GOLDEN / "retrieval")])
     with pytest.raises(BioftError, match="There is no folder tests/golden/runs/entitie"):
