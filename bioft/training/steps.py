@@ -137,7 +137,7 @@ def finish(trainer: Any, record: dict[str, Any], shown: Mapping[str, str], push_
     directory, console = Path(trainer.args.output_dir), Console(markup=False)
     record["log_history"] = trainer.state.log_history
     (directory / "plots").mkdir(exist_ok=True)
-    plots.metrics(report.result_rows(record), shown, directory / "plots" / "metrics.png")
+    plots.metrics(report.named(record, report.result_rows(record)), shown, directory / "plots" / "metrics.png")
     complete(directory, record)
     progress.finished()
     if runs.is_tested(record):
@@ -157,10 +157,12 @@ def next_commands(directory: Path, record: Mapping[str, Any]) -> list[str]:
     """What one may do with a finished run: ask it (or verify it, where it has no answer), look at it, publish it."""
     task, folder = tasks.find(record, pulled=False), shlex.quote(str(directory))
     asked = f"bioft {task.command} {task.usage}" if task.usage else "bioft verify model"
+    # What the Hub takes in names.
+    name = re.sub(r"[^\w.]+", "-", directory.name, flags=re.ASCII).strip("-.")
     return [
         re.sub(r"\bmodel\b", lambda _: folder, asked),
         f"bioft analyze {folder} --output {shlex.quote(f'{directory}-analysis')}",
-        f"bioft push-adapter {folder} USER/{directory.name}",
+        f"bioft push-adapter {folder} USER/{name or 'model'}",
     ]
 
 

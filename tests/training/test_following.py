@@ -1,5 +1,6 @@
 """A training that is followed in words, and one that is stopped."""
 
+import shlex
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -78,3 +79,10 @@ def test_a_folder_that_tensorboard_can_not_name_is_refused_before_training() -> 
     steps.check_trackers([], folder)
     with pytest.raises(BioftError, match="PYTHONUTF8=1"):
         steps.check_trackers(["tensorboard"], folder)
+
+
+@pytest.mark.parametrize(("folder", "name"), [("Läufe/rün é 1", "r-n-1"), ("runs/mlm_2.b", "mlm_2.b"), ("é", "model")])
+def test_the_next_commands_can_be_given_as_they_are(folder: str, name: str) -> None:
+    commands = steps.next_commands(Path(folder), {"task": "entity-recognition"})
+    assert [shlex.split(command)[2] for command in commands] == [folder] * 3
+    assert shlex.split(commands[-1])[3:] == [f"USER/{name}"]
