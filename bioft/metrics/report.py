@@ -85,7 +85,7 @@ def describe_best(results: Mapping[str, "PairedDifference"], words: str, shared:
 def print_results(record: Mapping[str, Any], shown: Mapping[str, str], console: Console) -> None:
     """Print the one table of a run record: baselines, the base model, the fine-tuned model, with intervals."""
     rows, shown = with_random_negatives(record, result_rows(record), shown)
-    rows = {base_words(record) if name == tasks.BASE else name: its for name, its in rows.items()}
+    rows = named(record, rows)
     split = "Test" if runs.is_tested(record) else "Validation"
     console.print(results_table(rows, console, shown, split))
     for key in ("adaptation", "random_negatives", "comparison", "added", "memorisation", "by_neighbour"):
@@ -96,6 +96,11 @@ def print_results(record: Mapping[str, Any], shown: Mapping[str, str], console: 
 def say(sentence: str, console: Console) -> None:
     """Print a sentence: a terminal gets it in lines that end between words, a file as one line."""
     console.print(sentence, soft_wrap=not console.is_terminal, highlight=False)
+
+
+def named(record: Mapping[str, Any], rows: Mapping[str, Any]) -> dict[str, Any]:
+    """Rows of systems by the names that tables and plots give them."""
+    return {base_words(record) if name == tasks.BASE else name: its for name, its in rows.items()}
 
 
 def result_rows(record: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

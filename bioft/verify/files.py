@@ -81,13 +81,23 @@ def check_plots(directory: Path, record: dict[str, Any], task: Task, found: Veri
         shutil.copy(directory / runs.PREDICTIONS, place)
         draw(Path(place), record, task)
         drawn = [name for name in listed if (Path(place) / name).is_file()]
-        others = [name for name in drawn if (Path(place) / name).read_bytes() != (directory / name).read_bytes()]
+        others = _others(drawn, directory, Path(place))
+        if any(name.startswith("plots/metrics.") for name in others):
+            # Earlier runs call every base model zero-shot, also with an untrained head.
+            from bioft.metrics import report
+
+            _draw_metrics(Path(place), record, task, report.result_rows(record))
+            others = _others(drawn, directory, Path(place))
     if others and not any(name.endswith(".svg") for name in listed):
         found.notes.append("Its plots are of an earlier bioft, which had no SVG files, or they are false.")
     elif others and record["packages"].get("matplotlib") == version("matplotlib"):
         found.reasons.append(f"Plots are not those that the record gives: {', '.join(others)}.")
         others = []
     found.plots = sorted({*others, *(set(listed) - set(drawn))})
+
+
+def _others(names: list[str], directory: Path, place: Path) -> list[str]:
+    return [name for name in names if (place / name).read_bytes() != (directory / name).read_bytes()]
 
 
 def check_plots_of_data(run: Run, draw_again: Callable[[Path], None]) -> None:
@@ -116,8 +126,15 @@ def draw(place: Path, record: dict[str, Any], task: Task) -> None:
     from bioft import task as tasks
     from bioft.metrics import plots, report
 
+    plots.plot_training(place, record.get("log_history") or [])
+    _draw_metrics(place, record, task, report.named(record, report.result_rows(record)))
+    getattr(tasks.part(task, "evaluate"), "plot", lambda directory, record: None)(place, record)
+
+
+def _draw_metrics(place: Path, record: dict[str, Any], task: Task, rows: dict[str, Any]) -> None:
+    from bioft import task as tasks
+    from bioft.metrics import plots
+
     evaluate = tasks.part(task, "evaluate")
     shown_of = getattr(evaluate, "shown", lambda record: getattr(evaluate, "SHOWN", {}))
-    plots.plot_training(place, record.get("log_history") or [])
-    plots.metrics(report.result_rows(record), shown_of(record), place / "plots" / "metrics.png")
-    getattr(evaluate, "plot", lambda directory, record: None)(place, record)
+    plots.metrics(rows, shown_of(record), place / "plots" / "metrics.png")

@@ -23,10 +23,12 @@ from safetensors.numpy import load_file, save_file
 
 from bioft.cards import eval_results
 from bioft.datasets.hpo import context
+from bioft.metrics import plots, report
 from bioft.storage import runs
 from bioft.task import BASE, FINE_TUNED
 from bioft.tasks.gene_disease import evaluate as gene_disease, predict as gene_disease_prediction
 from bioft.tasks.relations.linking import ConceptDictionary
+from bioft.tasks.text_labels import evaluate
 from bioft.verify import again, checks, verify as verification, word
 from bioft.verify.card import check_card, notes_of
 from bioft.verify.checks import OTHER_ROWS
@@ -540,6 +542,22 @@ def test_plots_are_drawn_again(of: Runs, tmp_path: Path) -> None:
     found = Verification("run")
     check_plots(forged.directory, forged.record | {"files": runs.checksums(forged.directory)}, forged.run.task, found)
     assert (found.reasons, found.notes) == ([], [])
+
+
+@pytest.mark.draws
+def test_a_plot_that_calls_an_untrained_head_zero_shot_is_of_an_earlier_run(of: Runs, tmp_path: Path) -> None:
+    forged = copied(of["text_labels"], tmp_path / "run")
+    forged.record["base_model"]["source"] = "Hub, commit abc"
+    forged.draw()
+    shown = forged.directory / "plots" / "metrics.svg"
+    assert report.base_words(forged.record) == "base, untrained head"
+    of_now = shown.read_bytes()
+    words = evaluate.shown(forged.record)
+    plots.metrics(report.result_rows(forged.record), words, shown.with_suffix(".png"))
+    assert shown.read_bytes() != of_now
+    found = Verification("run")
+    check_plots(forged.directory, forged.record | {"files": runs.checksums(forged.directory)}, forged.run.task, found)
+    assert (found.reasons, found.plots) == ([], [])
 
 
 def test_plots_of_before_figures_had_svg_files_are_named_as_not_checked(of: Runs, tmp_path: Path) -> None:
