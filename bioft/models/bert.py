@@ -43,6 +43,11 @@ class Bert(torch.nn.Module):
         """Where the weights are."""
         return next(self.parameters()).device
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the weights are in."""
+        return next(self.parameters()).dtype
+
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> SimpleNamespace:
         """`last_hidden_state`, shape (texts, tokens, dimensions), and `logits` where there is a head."""
         length = input_ids.shape[1]
