@@ -5,7 +5,8 @@ A task is one `Task` object (`TASK`) in a module, and beside it modules with fix
 - `evaluate`: `baselines(dataset, record)`, `figures(table, dataset, record)`, `comparisons(table, baselines, …)`; for
   `bioft verify` also, where there is something to say: `baseline_names(record)`; `test_rows(dataset)`, the columns
   that say what a predictions table is about (`earlier_test_rows`: as earlier versions stored them);
-  `audit(dataset, record)`, the audit made again; `check_data(dataset,
+  `audit(dataset, record)`, the audit made again; `results(dataset, record)`, the parts that every record of such data
+  has beside figures; `check_data(dataset,
   record)`, `check_files(directory, dataset, record)` and `check_choices(model, dataset, record, noise)`, which return
   why data, files of the run and thresholds are not as recorded (of a record they measure `MEASURED` too), as does
   `check_fitted(directory, dataset, record)` of files that making predictions again has fitted; `own_data(directory,

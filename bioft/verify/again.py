@@ -13,6 +13,7 @@ import pandas as pd
 
 from bioft.datasets.recorded import RecordedData
 from bioft.errors import BioftError
+from bioft.hub import checks as hub_checks
 from bioft.metrics.combination import FEW_SHOT
 from bioft.storage.runs import PREDICTIONS, RECORD
 from bioft.task import BASE, FINE_TUNED, Task
@@ -59,6 +60,8 @@ def verify_run(run: Run, data: RecordedData | BioftError) -> None:
         run.table = of_rows(run.table, data.splits["test"])
     same_rows = checks.check_data(run, data)
     fitted = checks.fit_baselines(run, data.splits) if same_rows or not run.task.self_contained else {}
+    if same_rows:
+        checks.check_results(run, data.splits)
     if same_rows or run.task.self_contained:
         checks.check_stored(run, data.splits, fitted)
     run.found.reasons += findings.check_base_model(run.directory, run.record)
@@ -130,10 +133,12 @@ def _tolerance(run: Run, model: Any, test: Any) -> float:
         run.found.reasons.append(f"The record says that the model computes in {recorded}; it does so in {here}.")
     elif recorded != here:
         run.found.notes.append(f"The run was evaluated in {recorded}; its answers were made again in {here}.")
-    labels, known = run.record.get("labels"), getattr(getattr(network, "config", None), "id2label", None)
-    if labels and known and sorted(labels) != sorted(known.values()):
+    labels, config = run.record.get("labels"), run.directory / "config.json"
+    # As others load it: bioft gives it the labels of the record.
+    known = hub_checks.read_json(config).get("id2label") if labels and config.is_file() else None
+    if known and list(labels) != (theirs := [known[place] for place in sorted(known, key=int)]):
         run.found.reasons.append(
-            f"The record names the labels {', '.join(labels)}; the model has {', '.join(known.values())}."
+            f"The record names the labels {', '.join(labels)}; the model has {', '.join(theirs)}."
         )
     coarse = here if here != "float32" else recorded
     if coarse in run.task.score_tolerance:

@@ -18,7 +18,7 @@ from datasets import Dataset
 from bioft import task as tasks
 from bioft.datasets.recorded import RecordedData
 from bioft.errors import BioftError
-from bioft.storage import runs
+from bioft.metrics.estimation import estimates
 from bioft.storage.runs import PREDICTIONS, RECORD
 from bioft.task import BASE, FINE_TUNED, Task
 from bioft.tasks.answers import Outcomes
@@ -36,13 +36,15 @@ EARLIER = (
 AUDITED_SINCE = {"entity_surface": 4, "relation_surface": 4, "pair_surface": 4}
 """The schema of records from which on a part of an audit is in them."""
 AVERAGES = 4
-"""The first schema of records whose intervals of macro averages know how few examples their parts have."""
+"""The first schema of records whose intervals of macro averages can be made again, in the way of their time."""
+RESULTS_SINCE = {"random_negatives": 5}
+"""The schema of records from which on every run has a result, where its task says that its data give one."""
 RESULTS = {
     *("comparison", "added", "by_neighbour", "pair_similarity", "memorisation", "adaptation", "macro_comparison"),
     *("random_negatives", "details", "error_analysis", "relation_error_analysis"),
 }
 """What a record holds as a result beside figures, and some tasks do not have."""
-OF_THE_RUN = {"hub", "evaluated_on", "max_train_pairs"}
+OF_THE_RUN = {"hub", "max_train_pairs"}
 """What a record says of its dataset that no manifest does."""
 OTHER_ROWS = f"The rows of {PREDICTIONS} are not those of the test split."
 NEAR = 0.01
@@ -135,6 +137,14 @@ def check_systems(run: Run) -> None:
     """Whether the record has figures of the base model and of every baseline of its task, and of no others."""
     if run.optional("predict", "predict_base") is not None and not run.record.get("base_model_metrics"):
         run.found.reasons.append(f"{RECORD} leaves out the figures of the base model.")
+    beside = [
+        f"{name}: {metric}.{key}"
+        for name, figures in run.recorded.items()
+        for metric, figure in figures.items()
+        for key in sorted(figure.keys() - set(PARTS))
+    ]
+    if beside:
+        run.found.reasons.append(f"{RECORD} states what no figure has: {', '.join(beside)}.")
     if (names_of := run.optional("evaluate", "baseline_names")) is None:
         return
     names, stated = names_of(run.record), run.record["baselines"].keys()
@@ -172,9 +182,15 @@ def check_stored(run: Run, dataset: Any, fitted: Tables) -> None:
         found.take(
             [figure_of(name, metric, figure, computed[metric]["value"], now=False) for metric, figure in known.items()]
         )
-    if run.full and any(_is_earlier_average(run, figure.metric) for figure in found.figures):
+    averages = run.full and any("macro_" in figure.metric for figure in found.figures)
+    if averages and (schema := int(run.record["schema_version"])) < AVERAGES:
         run.in_part(
             f"The record was written before schema {AVERAGES}: its intervals of macro averages were not verified."
+        )
+    elif averages and schema < estimates.RARE_PARTS:
+        found.notes.append(
+            f"The record was written before schema {estimates.RARE_PARTS}: its intervals of macro averages are those "
+            "of that time, which hold the true value less often where labels are rare."
         )
     if wrong:
         found.reasons.append(f"{RECORD} states figures that do not follow from {PREDICTIONS}: {'; '.join(wrong)}.")
@@ -186,6 +202,7 @@ def check_stored(run: Run, dataset: Any, fitted: Tables) -> None:
 
 
 def _is_earlier_average(run: Run, metric: str) -> bool:
+    """Whether it is an average with an interval that nothing makes again; those of schema 4 `of_schema` does."""
     return "macro_" in metric and int(run.record["schema_version"]) < AVERAGES
 
 
@@ -233,6 +250,9 @@ def check_comparisons(
             parts = [part for part in ("first", "second", "difference", "low", "high") if part in ours]
             same = all(findings.near(ours[part], stated.get(part), NEAR) for part in parts)
             same = same and (_conclusion(ours) == _conclusion(stated) or _at_the_edge(ours))
+        beside = findings.added(json.loads(json.dumps(ours)), stated, key) if source == PREDICTIONS else []
+        if beside:
+            run.found.reasons.append(f"{RECORD} states what no comparison has: {', '.join(beside)}.")
         if not same:
             run.found.reasons.append(
                 f"{RECORD} compares with the best baseline in another way ({key}) than {source} gives: "
@@ -302,6 +322,18 @@ def check_data(run: Run, data: RecordedData) -> bool:
     return False
 
 
+def check_results(run: Run, dataset: Any) -> None:
+    """Whether the record has the results that every run on these data has; an earlier one may lack what came later."""
+    if (results := run.optional("evaluate", "results")) is None:
+        return
+    for key in (each for each in results(dataset, run.record) if not run.record.get(each)):
+        since = RESULTS_SINCE[key]
+        if int(run.record["schema_version"]) >= since:
+            run.found.reasons.append(f"{RECORD} leaves out results that the data give: {key}.")
+        else:
+            run.in_part(f"The record was written before schema {since}: it lacks a result that the data give, {key}.")
+
+
 def check_audit(run: Run, audit: Mapping[str, Any]) -> None:
     """Compare the audit on record with that of the data: it may lack what came with a later schema than its own."""
     stated, schema = run.record.get("audit") or {}, int(run.record["schema_version"])
@@ -315,8 +347,8 @@ def check_audit(run: Run, audit: Mapping[str, Any]) -> None:
     lacking = [key for key in audit if key in later and key not in stated]
     if lacking and run.full:
         run.in_part(
-            f"The record was written before schema {runs.SCHEMA_VERSION}: of its data {', '.join(lacking)} were not "
-            "audited then."
+            f"The record was written before schema {max(AUDITED_SINCE.values())}: of its data {', '.join(lacking)} "
+            "were not audited then."
         )
     audit = {key: its for key, its in audit.items() if key not in lacking}
     other = findings.differing(audit, stated, findings.AUDIT, earlier=not run.full)

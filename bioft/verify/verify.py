@@ -17,6 +17,7 @@ from bioft.datasets.recorded import RecordedData, recorded_data
 from bioft.errors import BioftError, ChangedFilesError, LeakageError
 from bioft.hub import pull
 from bioft.hub.client import AccessOptions
+from bioft.metrics.estimation import estimates
 from bioft.storage import runs
 from bioft.verify import again, checks
 from bioft.verify.card import check_card
@@ -64,21 +65,22 @@ def verify(
         if sample is not None and seed is None:
             seed = secrets.randbelow(2**32)
         run = checks.Run(directory, record, task, found, sample, seed or 0, progress)
-        checks.check_functions(run)
-        check_card(directory, record, found)
-        check_plots(directory, record, task, found)
-        data: RecordedData | BioftError
-        try:
-            fetch = partial(pull.pull_dataset, **access)
-            data = recorded_data(directory, record, dataset_path, fetch=fetch, rebuild=True)
-        except LeakageError:
-            raise
-        except BioftError as error:
-            data = error
-        if dataset_path is not None and (on_hub := record["dataset"].get("hub")):
-            found.best = "verified in part"
-            found.notes.append(f"Whether the data are those of {on_hub['id']} on the Hub was not checked.")
-        again.verify_run(run, data)
+        with estimates.of_schema(int(record["schema_version"])):
+            checks.check_functions(run)
+            check_card(directory, record, found)
+            check_plots(directory, record, task, found)
+            data: RecordedData | BioftError
+            try:
+                fetch = partial(pull.pull_dataset, **access)
+                data = recorded_data(directory, record, dataset_path, fetch=fetch, rebuild=True)
+            except LeakageError:
+                raise
+            except BioftError as error:
+                data = error
+            if dataset_path is not None and (on_hub := record["dataset"].get("hub")):
+                found.best = "verified in part"
+                found.notes.append(f"Whether the data are those of {on_hub['id']} on the Hub was not checked.")
+            again.verify_run(run, data)
         name_plots(found)
         found.status = "not reproduced" if found.reasons else found.best
     except (ChangedFilesError, LeakageError) as error:
@@ -90,7 +92,7 @@ def verify(
         found.reasons.append(str(error))
     except Exception as error:
         # The record comes from someone else: any of its fields may be missing or of another kind.
-        found.status = "cannot be checked"
+        found.status = "not reproduced" if found.reasons else "cannot be checked"
         why = " ".join(repr(error).split())[:300]
         found.reasons.append(f"{runs.RECORD} is not as a finished run of this bioft writes it ({why}).")
     return found

@@ -16,7 +16,9 @@ One more group that differs as those do that differ is added (Agresti and Min 20
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -32,7 +34,22 @@ MORE = 0.25
 """How much of an example is added. In simulations 0.1 to 1 held as often as they should, the more the wider."""
 
 LEAST_DEGREES = 0.5
-"""Degrees of freedom of the variance of a part of an average that one group, or none, tells of."""
+"""Degrees of freedom of the variance of a part of an average that no group tells of (until schema 4 also: one)."""
+NOTHING_KNOWN = 0.25
+"""The variance of a share that no example tells of, the largest that a share can have."""
+RARE_PARTS = 5
+"""The schema of records from which on averages have the variance of rare parts as `Average` says."""
+_earlier: ContextVar[bool] = ContextVar("earlier", default=False)
+
+
+@contextmanager
+def of_schema(schema: int) -> Iterator[None]:
+    """Make intervals and tests of averages in the way of the time when a record of this schema was written."""
+    token = _earlier.set(schema < RARE_PARTS)
+    try:
+        yield
+    finally:
+        _earlier.reset(token)
 
 
 class Scale(NamedTuple):
@@ -111,9 +128,11 @@ class Average(Estimate):
 
     What there is of rare parts misleads: the F1 of a label with one text is 0 or 1, without a variance, and on average
     below its true value, since F1 is concave in the share of right items. So to the variance each part adds what its
-    own interval has more, by what it adds, and the centre is the value less its bias to second order. How much parts
-    of few groups vary is itself known badly: the degrees of freedom are Satterthwaite's (1946) over the parts, each of
-    which has as many as groups that it is about, less one.
+    own interval has more, by what it adds, and the centre is the value less its bias to second order. In u groups a
+    variance is seen too small, by more than u / (u + 1) where the value is 0 or 1: it is taken (u + 1) / u times. How
+    much parts of few groups vary is itself known badly: the degrees of freedom are Satterthwaite's (1946) over the
+    parts, each of which has as many as groups that it is about. Of a part that no example tells of, as the precision
+    of a label that is never predicted, anything may be so: it has the largest variance of a share.
     """
 
     parts: tuple[Estimate, ...] = ()
@@ -143,15 +162,19 @@ class Average(Estimate):
     def unseen(self, groups: Groups) -> tuple[float, float, float]:
         """The variance that the parts' own intervals have beyond their influences, the bias, and the degrees."""
         variance = bias = total = squares = 0.0
+        earlier = _earlier.get()
         for part in self.parts:
             share, units, of_share = part.share(groups)
             shrunk, wider = _with_more(share, of_share, units)
+            if not units and not earlier:
+                wider = NOTHING_KNOWN
             slope = 1 / part.scale.slope(part.scale.back(shrunk))
+            bias += (part.bias + _curvature(part.scale, shrunk) * wider / 2) / len(self.parts)
+            wider, degrees = (wider, units - 1) if earlier else (wider * (units + 1) / max(units, 1), units)
             seen = groups.variance(part.influence)
             variance += max(0.0, wider * slope**2 - seen) / len(self.parts) ** 2
-            bias += (part.bias + _curvature(part.scale, shrunk) * wider / 2) / len(self.parts)
             whole = max(wider * slope**2, seen)
-            total, squares = total + whole, squares + whole**2 / max(units - 1, LEAST_DEGREES)
+            total, squares = total + whole, squares + whole**2 / max(degrees, LEAST_DEGREES)
         return variance, bias, max(1.0, total**2 / squares) if squares else math.inf
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from datasets import Dataset, DatasetDict
 
 from bioft import metrics
-from bioft.datasets.gene_disease import audit as audits
+from bioft.datasets.gene_disease import audit as audits, random_negatives
 from bioft.datasets.gene_disease.baselines import GENE_DISEASE, scores as baseline_scores
 from bioft.datasets.hpo import context
 from bioft.metrics import combination, intervals, report, thresholds as choosing
@@ -35,6 +35,8 @@ RANDOM_TOLERANCE = 0.01
 """How far a figure beside random negatives may be from the recorded one, with other packages or in another type."""
 MEASURED = ("memorisation", "random_negatives")
 """What of a record `check_choices` measures again."""
+FILES = (context.FILE,)
+"""What `bioft verify` compares in a run on it, beside the files that runs on all tasks have."""
 WITHOUT_THRESHOLD = ("auroc", "auprc", "ece")
 Scores = Mapping[str, np.ndarray]
 """Of a model, by split, shape `(n,)`."""
@@ -112,6 +114,12 @@ def on_random_negatives(
     if made is None:
         return {}
     return {"random_negatives": _of_random_negatives(made[0], _with_baselines(*made), baselines)}
+
+
+def results(dataset: DatasetDict, record: Mapping[str, Any]) -> list[str]:
+    """The parts of a record that every run on these pairs has beside figures and comparisons."""
+    drawn = random_negatives.draw({**dataset, "train": trained_on(dataset, record)}, record["dataset"])
+    return [] if drawn is None else ["random_negatives"]
 
 
 def _with_baselines(drawn: DatasetDict, scores: Scores) -> dict[str, Scores]:

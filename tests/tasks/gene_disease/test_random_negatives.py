@@ -23,8 +23,9 @@ from bioft.datasets.recorded import recorded_splits
 from bioft.metrics import report
 from bioft.storage import runs
 from bioft.task import FINE_TUNED
-from bioft.tasks.gene_disease import evaluate
-from bioft.verify import verify as verification
+from bioft.tasks.gene_disease import TASK, evaluate
+from bioft.verify import checks, verify as verification
+from bioft.verify.findings import Verification
 from tests.tiny import write_ctd
 
 
@@ -133,6 +134,26 @@ def test_a_run_without_them_is_shown_as_before(combined: Path, tmp_path: Path) -
     (run / runs.RECORD).write_text(json.dumps(record))
     assert "andom negatives" not in cards.model_card(record)
     assert "random negatives" not in to_markdown(compare([str(run)]))
+
+
+def test_a_publisher_who_leaves_them_out_is_found(combined: Path) -> None:
+    """Also in a sample; a record of before they were written is verified in part."""
+    record = runs.read(combined)
+    splits = recorded_splits(combined, record)
+
+    def found(**changes: Any) -> Verification:
+        run = checks.Run(combined, record | changes, TASK, Verification(str(combined)), sample=20)
+        checks.check_results(run, splits)
+        return run.found
+
+    assert (found().reasons, found().best) == ([], "verified")
+    assert found(random_negatives=None).reasons == [
+        "run.json leaves out results that the data give: random_negatives."
+    ]
+    earlier = found(random_negatives=None, schema_version=4)
+    assert (earlier.reasons, earlier.best) == ([], "verified in part") and "random_negatives" in earlier.notes[0]
+    uniform = record["dataset"] | {"arguments": record["dataset"]["arguments"] | {"negatives": "uniform"}}
+    assert (found(random_negatives=None, dataset=uniform).reasons) == []
 
 
 def less_of_counting(found: dict[str, Any]) -> None:
