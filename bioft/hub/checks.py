@@ -61,11 +61,16 @@ def split_files(manifest: dict[str, Any], where: Path | str) -> list[str]:
     return _safe([f"{split}.parquet" for split in manifest["fingerprints"]], where)
 
 
+def leaves_folder(name: str) -> bool:
+    """Whether the name of a file may leave its folder, on any system."""
+    return bool(re.search(r"[\\:\0-\x1f]", name)) or any(part in ("", ".", "..") for part in name.split("/"))
+
+
 def _safe(names: list[str], where: Path | str) -> list[str]:
     """Names of files that stay in their folder on every system and are of kinds that hold no code; else BioftError."""
     for name in names:
         parts, suffix = name.split("/"), Path(name).suffix.lower()
-        if re.search(r"[\\:\0-\x1f]", name) or any(part in ("", ".", "..") for part in parts):
+        if leaves_folder(name):
             raise BioftError(f"{where} lists a file outside its folder ({name!r}). It is not sent or fetched.")
         if any(part.startswith(".") for part in parts):
             raise BioftError(f"{where} lists a hidden file ({name!r}). Only files of the run itself are published.")

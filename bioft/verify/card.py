@@ -26,24 +26,28 @@ MOST_CHARACTERS, MOST_EVENTS, DEEPEST = 1_000_000, 50_000, 20
 """Of a card, and of its metadata, that is read: nested anchors of YAML make a few lines endless."""
 SHOWN_LINES = 20
 METRIC = re.compile(
-    r"(?i)\b(au(?:ro|pr)?c|f1|f-?score|accuracy|precision|recall|mcc|ece|n?dcg|mrr|map|hits|perplexity|sensitivity|"
-    r"specificity|p-?value|intervals?|better|worse|score[sd]?)\b"
+    r"(?i)\b(au-?(?:ro|pr)?-?c|f1|f-?score|accuracy|precision|recall|mcc|ece|n?dcg|mrr|map|hits|perplexity|sensitivity|"
+    r"specificity|spearman|pearson|kappa|brier|jaccard|p-?value|intervals?|better|worse|score[sd]?|correct(?:ly)?|"
+    r"error rates?)\b"
 )
 NAMED = re.compile(
-    r"(?i)\b(au(?:ro|pr)?c|f1|accuracy|precision|recall|mcc|ece|n?dcg|mrr|map|hits|perplexity|sensitivity|specificity)\b"
+    r"(?i)\b(au-?(?:ro|pr)?-?c|f1|accuracy|precision|recall|mcc|ece|n?dcg|mrr|map|hits|perplexity|sensitivity|specificity|"
+    r"spearman|pearson|kappa|brier|jaccard)\b"
 )
 """Those of them that name nothing but a result."""
 SHARE = re.compile(
     r"(?<![\d.,])(?:0?[.,]\d+|1[.,]0+)(?![\d]*[.,]\d)|\d\s?(?:%|‰|per ?cent\b|pct\b)|\d\s?/\s?10+\b|"
-    r"(?i:\d\s(?:out\s)?(?:of|in)\s(?:every\s|an?\s|all\s)?(?:10+|hundred|ten|thousand)\b)"
+    r"(?i:\d\s(?:out\s)?(?:of|in|per)\s(?:every\s|an?\s|all\s)?(?:10+|hundred|ten|thousand)\b)|"
+    r"(?i:\d\s?/\s?\d+\sof\b|\d\shundredths|\b0\spoint\s\d|frac\s*\{)"
 )
 IMAGE = re.compile(
     r"(?i)!\[|data:image|url\(|"
-    r"<(?:img|image|svg|picture|iframe|object|embed|video|audio|canvas|input|style|script|link|table|t[rdh])\b"
+    r"<(?:img|image|svg|picture|iframe|object|embed|video|audio|canvas|input|style|script|link|table|t[rdh]|d[ltd]|"
+    r"meter|progress|base)\b|^\s*mermaid\b"
 )
 LOOKALIKES = str.maketrans(
-    "АВЕКМНОРСТУХаеорсухіјѕΑΒΕΖΗΙΚΜΝΟΡΤΥΧο·∙⋅․‧٫、٪",
-    "ABEKMHOPCTYXaeopcyxijsABEZHIKMNOPTYXo......,%",
+    "АВЕКМНОРСТУХаеорсухіјѕΑΒΕΖΗΙΚΜΝΟΡΤΥΧοᴀᴄᴅᴇꜰɪᴍɴᴏᴘʀꜱᴛᴜ·∙⋅․‧٫、٪⁄∕",
+    "ABEKMHOPCTYXaeopcyxijsABEZHIKMNOPTYXoacdefimnoprstu......,%//",
 )
 """Letters, points and signs that look like others."""
 UNVERIFIED = WORD - {"log_history"} | SETTINGS | {"base_model"}
@@ -60,10 +64,17 @@ def check_card(directory: Path, record: dict[str, Any], found: Verification) -> 
     settings = tasks.find(record, pulled=False).settings
     for path, value in _texts({name: record.get(name) for name in sorted({*UNVERIFIED, *settings, "dataset"})}):
         named = NAMED.search(path.replace("_", " ").replace(".", " ")) and not path.startswith("dataset")
-        if (METRIC.search(value) and SHARE.search(value)) or (named and re.fullmatch(r"-?[\d.e-]+", value)):
+        of_run = path.partition(".")[0] in WORD - {"command", "log_history"}
+        if (
+            (METRIC.search(value) and SHARE.search(value))
+            or (named and re.fullmatch(r"-?[\d.e-]+[\s%]*", value))
+            or (of_run and (IMAGE.search(value) or "\n" in value))
+            or (of_run and NAMED.search(value) and re.search(r"\d", NAMED.sub("", value)))
+        ):
             found.reasons.append(f"{runs.RECORD} states a figure where none belongs: {path} is {_quoted([value])}.")
     _check_eval_results(directory, record, found)
-    if other := [note for note in record.get("notes") or () if note not in notes_of(record)]:
+    notes = record.get("notes") or []
+    if other := [note for note in notes if note not in notes_of(record) or notes.count(note) > 1]:
         words = _quoted(list(map(str, other)))
         found.reasons.append(f"{runs.RECORD} has notes that do not follow from it: {words}.")
     missing = [note for note in notes_of(record) if note not in (record.get("notes") or ())]
@@ -85,7 +96,10 @@ def check_card(directory: Path, record: dict[str, Any], found: Verification) -> 
     except (ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
         found.reasons.append(f"The metadata of the card can't be read: {' '.join(str(error).split())}")
         return
-    block = REGEX_YAML_BLOCK.search(text)
+    block, written = (REGEX_YAML_BLOCK.search(each) for each in (text, expected.content))
+    comments = [line for line in (block[2] if block else "").splitlines() if re.search(r"(^|\s)#", line)]
+    if added := [line for line in comments if written is None or line not in written[2].splitlines()]:
+        found.reasons.append(f"The card's metadata have comments: {_quoted(added)}.")
     _check_index((yaml.safe_load(block[2]) or {}).get("model-index") or [] if block else [], found)
     _check_metadata(stated.data, expected.data, found)
     strictly = int(record["schema_version"]) >= 3
@@ -129,12 +143,22 @@ def _check_simple(card: str) -> None:
         raise ValueError(f"a card of {len(card):,} characters is not read.")
     depth = 0
     block = REGEX_YAML_BLOCK.search(card)
-    for number, event in enumerate(yaml.parse(block[2] if block else "", yaml.SafeLoader)):
+    text = block[2] if block else ""
+    for number, event in enumerate(yaml.parse(text, yaml.SafeLoader)):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise ValueError("they have anchors or aliases (& and *).")
         if depth > DEEPEST or number > MOST_EVENTS:
             raise ValueError("they are nested too deeply, or too long.")
+    nodes = [yaml.compose(text, yaml.SafeLoader)]
+    while nodes:
+        if isinstance(node := nodes.pop(), yaml.MappingNode):
+            keys = [str(key.value) for key, _ in node.value]
+            if twice := sorted({key for key in keys if keys.count(key) > 1}):
+                raise ValueError(f"they have {', '.join(twice)} twice.")
+            nodes += [value for _, value in node.value]
+        elif isinstance(node, yaml.SequenceNode):
+            nodes += node.value
 
 
 def _check_index(index: Sequence[Mapping[str, Any]], found: Verification) -> None:
@@ -199,6 +223,10 @@ def _states_figure(line: str) -> bool:
     numbered = METRIC.search(untagged) is not None and re.search(r"\d", without_metrics) is not None
     in_table = plain.startswith("|") or ("|" in plain and re.search(r"\d", plain) is not None)
     hidden = re.search(r"(?<![\w.,])0?[.,]\d", squeezed) or re.search(r"\d\s?[%‰]", squeezed)
+    # Another sign in the place of a point, and a metric whose letters stand apart.
+    hidden = hidden or re.search(r"(?<![\w.,])0[^\w\s:;–—/()\[\]|-]\d", untagged)
+    if not numbered and re.search(r"\b\w \w \w\b", untagged):
+        numbered = NAMED.search(re.sub(r"(?<=\b[^\W\d]) (?=[^\W\d]\b)", "", untagged)) and re.search(r"\d", untagged)
     return bool(in_table or IMAGE.search(line) or SHARE.search(untagged) or SHARE.search(plain) or hidden or numbered)
 
 

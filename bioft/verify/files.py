@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from bioft import task as tasks
 from bioft.errors import BioftError
 from bioft.hub import checks as hub_checks, pull
 from bioft.storage import runs
@@ -17,6 +18,7 @@ from bioft.verify.checks import Run
 from bioft.verify.findings import Verification
 
 WHOLE = ("model.safetensors", "model.safetensors.index.json")
+SHARD = re.compile(r"model-\d+-of-\d+\.safetensors")
 TRACKED = re.compile(r"runs/(.*/)?events\.out\.tfevents\.[^/]*$")
 """What a tracker writes beside a run."""
 NOT_LOADED = frozenset({".md", ".png", ".svg", ".jpg", ".pdf", ".html", ".css", ".csv", ".parquet", ".yaml", ".log"})
@@ -26,10 +28,9 @@ KNOWN = re.compile(
     r"(\d\w*/)?(config|(adapter|generation|sentence_bert|tokenizer|preprocessor)_config|config_sentence_transformers|"
     r"modules|tokenizer|special_tokens_map|added_tokens|vocab)\.json|(vocab|merges)\.txt|"
     r"(sentencepiece\.bpe|spiece|tokenizer)\.model|chat_template\.jinja|"
-    r"(concepts|context|alignment_scorer(_without_encoder)?)\.json|classification_report\.txt|config\.yaml|"
-    r"(predictions(_end_to_end)?|trained_on)\.parquet|plots/[\w.-]+"
+    r"config\.yaml|predictions\.parquet|plots/[\w.-]+"
 )
-"""The files that recipes write, of which models are made or which are compared."""
+"""The files that any recipe writes, of which models are made or which are compared; a task has `FILES` beside them."""
 OURS = frozenset({runs.RECORD, *hub_checks.UNLISTED, pull.ORIGIN, ".gitattributes", ".gitignore", "LICENSE"})
 
 
@@ -40,8 +41,10 @@ def check_files(directory: Path, record: dict[str, Any], found: Verification) ->
         ChangedFilesError: files that are missing or were changed.
         BioftError: a table that is not to be read.
     """
-    runs.check_files(directory, record)
     listed = record.get("files") or {}
+    if outside := [name for name in listed if hub_checks.leaves_folder(name)]:
+        raise BioftError(f"{runs.RECORD} lists files outside its folder: {', '.join(map(repr, outside))}.")
+    runs.check_files(directory, record)
     unlisted = sorted(name for name in _names(directory) if name not in listed and name not in OURS)
     loaded = [name for name in unlisted if Path(name).suffix.lower() not in NOT_LOADED]
     if loaded:
@@ -50,10 +53,14 @@ def check_files(directory: Path, record: dict[str, Any], found: Verification) ->
         )
     if others := [name for name in unlisted if name not in loaded]:
         found.notes.append(f"Files that {runs.RECORD} does not list were not checked: {', '.join(others)}.")
-    if extra := sorted(name for name in listed if not KNOWN.fullmatch(name)):
+    of_task = getattr(tasks.part(tasks.find(record, pulled=False), "evaluate"), "FILES", ())
+    if extra := sorted(name for name in listed if not KNOWN.fullmatch(name) and name not in of_task):
         found.notes.append(f"Files that no recipe writes were not checked: {', '.join(extra)}.")
-    if hub_checks.ADAPTER_CONFIG in listed and (both := [name for name in WHOLE if name in listed]):
+    both = [name for name in listed if name in WHOLE or SHARD.fullmatch(name)]
+    if hub_checks.ADAPTER_CONFIG in listed and both:
         found.reasons.append(f"The run has an adapter and a whole model ({both[0]}): which is loaded is left open.")
+    elif WHOLE[0] in both and len(both) > 1:
+        found.reasons.append(f"The run has a whole model twice ({', '.join(both)}): which is loaded is left open.")
     for check in (hub_checks.check_no_remote_code, hub_checks.check_no_pickles):
         try:
             check(directory)
@@ -123,7 +130,6 @@ def name_plots(found: Verification) -> None:
 
 def draw(place: Path, record: dict[str, Any], task: Task) -> None:
     """Draw into `plots/` what the end of every recipe draws, from the record and the predictions in a folder."""
-    from bioft import task as tasks
     from bioft.metrics import plots, report
 
     plots.plot_training(place, record.get("log_history") or [])

@@ -1,12 +1,14 @@
 """What a run says that no evaluation shows: it is named as the publisher's word, and held against itself."""
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from bioft import task as tasks
 from bioft.errors import BioftError
+from bioft.hub import checks as hub_checks
 from bioft.storage import runs, yaml_config
 from bioft.storage.runs import RECORD
 from bioft.verify.checks import RESULTS, Run
@@ -27,8 +29,14 @@ WORD = {
 }
 """What the record of every recipe says of how it came about."""
 TRAINING_PLOTS = ("plots/loss", "plots/learning_rate")
+OF_BASE_MODELS = {
+    *("id", "revision", "source", "license", "sha256", "name_or_path", "model_type", "vocab_size", "quantization"),
+    "dtype",
+}
+"""What records say of the base model."""
 ROWS = ("training_rows", "blocks")
 """What parts of records call the number of examples that were trained on."""
+OF_TEST = re.compile(r"(?i)(^|_)test")
 ROUNDED = 0.01
 """How far figures of a training may be off that follow from one another."""
 
@@ -36,12 +44,15 @@ ROUNDED = 0.01
 def name_what_is_not_checked(run: Run) -> None:
     """Name what of a record is the publisher's word; results and parts that nothing here measures are no such word."""
     record, found = run.record, run.found
+    if record.get("module", run.task.module) != run.task.module:
+        found.reasons.append(f"{RECORD} names the module {record['module']}; that of {run.task.name} is another.")
     stated = {key for key, its in record.items() if its not in (None, [], {}, "")}
     measured = run.computed | set(getattr(tasks.part(run.task, "evaluate"), "MEASURED", ()))
     if run.full and (others := sorted(RESULTS & stated - measured)):
         found.reasons.append(f"{RECORD} states results that {run.task.name} does not give: {', '.join(others)}.")
     own = SETTINGS | {*run.task.settings}
     unknown = sorted(stated - EVALUATED - own - WORD - RESULTS - measured)
+    unknown += [f"base_model.{key}" for key in sorted(record["base_model"].keys() - OF_BASE_MODELS)]
     if unknown and run.task.module in tasks.REGISTERED:
         run.in_part(f"{RECORD} states what nothing here can measure: {', '.join(unknown)}.")
     words = [*sorted(stated & WORD), *(unknown if run.task.module not in tasks.REGISTERED else ())]
@@ -60,6 +71,14 @@ def check_base_model(run: Run) -> None:
     from bioft.models import base as models
 
     recorded = run.record["base_model"]
+    if (adapter := run.directory / hub_checks.ADAPTER_CONFIG).is_file():
+        config = hub_checks.read_json(adapter)
+        named = config.get("base_model_name_or_path"), config.get("revision")
+        if named not in [(recorded[key], recorded["revision"]) for key in ("id", "name_or_path")]:
+            run.found.reasons.append(
+                f"{adapter.name} names the base model {named[0]} at revision {named[1]}, {RECORD} {recorded['id']} at "
+                f"{recorded['revision']}: others would load another model."
+            )
     if (Path(recorded["name_or_path"]) / RECORD).is_file() or (run.record.get("classifier") or {}).get("mlm_run"):
         return  # made of another run, which it is compared with where it is loaded
     base = models.resolve_recorded(recorded)
@@ -89,7 +108,7 @@ def _contradictions(run: Run) -> Iterable[str]:
     training, log = record["training"], record.get("log_history") or []
     steps, seen = training["steps"], training.get("examples_seen", training.get("pairs_seen"))
     resumed = training.get("resumed_from") or 0
-    if stated := sorted({key for entry in log for key in entry if key.startswith("test")}):
+    if stated := sorted({key for entry in log for key in entry if OF_TEST.search(key)}):
         yield f"its log has figures of the test split ({', '.join(stated)})"
     yield from _of_parameters(run.directory, training)
     last = next((entry for entry in reversed(log) if "train_runtime" in entry), None)

@@ -24,6 +24,7 @@ from safetensors.numpy import load_file, save_file
 from bioft.cards import eval_results
 from bioft.datasets.hpo import context
 from bioft.metrics import plots, report
+from bioft.metrics.estimation import estimates
 from bioft.storage import runs
 from bioft.task import BASE, FINE_TUNED
 from bioft.tasks.gene_disease import evaluate as gene_disease, predict as gene_disease_prediction
@@ -131,6 +132,19 @@ def change_record(record: dict[str, Any], names: list[str]) -> dict[str, str]:
     expected["the data are described otherwise"] = "describes its data in another way than they are: "
     record["dataset"]["sources"][0]["url"] = "https://example.org/better"
     expected["a source is from elsewhere"] = "comes from https://example.org/better, not "
+    metrics[raised]["sd"] = 0.001
+    expected["a figure has more than its interval"] = f"{FINE_TUNED}: {raised}.sd"
+    record["comparison"]["against"] = "all other models"
+    expected["a comparison has more"] = "states what no comparison has: comparison.against"
+    record["dataset"]["evaluated_on"] = "patients of three hospitals"
+    expected["it was evaluated elsewhere"] = "describes its data in another way than they are: "
+    record |= {"name": "AUROC 97", "recipe": "ours\n\n## Better than all others"}
+    expected["a figure in whole numbers"] = "states a figure where none belongs: name"
+    expected["a heading in a name"] = "states a figure where none belongs: recipe"
+    record["hardware"]["gpu"] = "![roc](https://example.org/roc.png)"
+    expected["an image in a name"] = "states a figure where none belongs: hardware.gpu"
+    record["training"]["recall_of_test"] = "97 %"
+    expected["a share beside the steps"] = "states a figure where none belongs: training.recall_of_test"
     record["preset"] = "AUROC 0.97 on patients"
     expected["a figure in a name"] = "states a figure where none belongs: preset"
     record["training"]["test_accuracy"] = 0.99
@@ -153,8 +167,8 @@ def change_words(record: dict[str, Any]) -> dict[str, str]:
     for entry in log:
         entry |= {"loss": entry["loss"] / 2} if "loss" in entry else {}
     expected["losses are halved"] = "the mean of its logged losses is "
-    log.insert(0, {"test_f1": 0.99, "step": 1})
-    expected["a test figure in the log"] = "its log has figures of the test split (test_f1)"
+    log[:0] = [{"test_f1": 0.99, "step": 1}, {"eval_test_f1": 0.99, "step": 1}]
+    expected["a test figure in the log"] = "its log has figures of the test split (eval_test_f1, test_f1)"
     record["training"] |= {"seconds": 1.5 * record["training"]["seconds"], "trainable_parameters": 10**9}
     expected["the time"] = "seconds, and "
     expected["the speed"] = " examples a second, and by its time "
@@ -296,6 +310,24 @@ def test_intervals_of_macro_averages_are_not_those_of_earlier_records(of: Runs, 
     assert_said(found(3).reasons, "macro_f1")
 
 
+def test_intervals_of_macro_averages_are_those_of_the_schema_that_a_record_names(of: Runs, tmp_path: Path) -> None:
+    """Those of schema 4 are compared in the way of then, which is said; neither passes for the other."""
+    made = {}
+    for schema in (4, runs.SCHEMA_VERSION):
+        with estimates.of_schema(schema):
+            made[schema] = copied(of["text_labels"], tmp_path / str(schema))
+            made[schema].restate()
+    for claimed in made:
+        for so, forged in made.items():
+            run = forged.run
+            run.record["schema_version"] = claimed
+            with estimates.of_schema(claimed):
+                checks.check_stored(run, None, {})
+            assert any("macro_f1" in reason for reason in run.found.reasons) == (claimed != so)
+            assert any("those of that time" in note for note in run.found.notes) == (claimed == 4)
+            assert run.found.best == "verified"
+
+
 def test_what_a_card_would_print_is_computed_or_refused(of: Runs, tmp_path: Path) -> None:
     """Results of other tasks, parts of an audit and of the data that they do not have, words among the results."""
     forged = copied(of["text_labels"], tmp_path / "run")
@@ -400,6 +432,27 @@ CARD = {
         lambda card: card.replace("tags:\n", "datasets:\n- all/data\ntags:\n", 1), "all/data",
     ),
     "a metric among the metadata": (lambda card: card.replace("tags:\n", "eval_f1: 97\ntags:\n", 1), "eval_f1 97"),
+    "a key that comes twice": (lambda card: card.replace("tags:\n", "x: a\nx: b\ntags:\n"), "x twice"),
+    "a figure that comes twice": (lambda card: card.replace("value: ", "value: 1\n      value: ", 1), "value twice"),
+    "a comment in the metadata": (lambda card: card.replace("tags:\n", "# AUROC 0.97\ntags:\n", 1), "have comments"),
+    "a fraction slash": (add("right in 97\u2044100 cases"), "97"),
+    "a fraction sign": (add("right in \u215e of cases"), "7"),
+    "a fraction in TeX": (add("$$\\frac{97}{100}$$"), "97"),
+    "a diagram": (add('```mermaid\npie\n"right" : 97\n```'), "mermaid"),
+    "a bar": (add('<progress value="97" max="100"></progress>'), "97"),
+    "a list in HTML": (add("<dl><dt>AUROC</dt><dd>97</dd></dl>"), "AUROC"),
+    "where links lead": (add('<base href="https://example.org/">'), "base"),
+    "a correlation": (add("Spearman 97"), "Spearman 97"),
+    "agreement": (add("Cohen's kappa: 97"), "97"),
+    "errors": (add("Error rate: 3"), "Error rate"),
+    "answers": (add("97 correct answers"), "97 correct"),
+    "per hundred": (add("97 per hundred are right"), "97 per"),
+    "hundredths": (add("97 hundredths are right"), "97 hundredths"),
+    "another sign for the point": (add("reaches 0\u300297"), "97"),
+    "a word for the point": (add("reaches 0 point 97"), "97"),
+    "small capitals": (add("\u1d00\u1d1c\u0280\u1d0f\u1d04 97"), "97"),
+    "letters apart": (add("A U R O C 97"), "97"),
+    "a hyphen inside": (add("AU-ROC 97"), "97"),
     "endless card": (add("x" * 1_000_001), "characters is not read"),
 }  # fmt: skip
 
@@ -943,9 +996,10 @@ def test_what_nothing_measures_is_verified_in_part_and_the_publishers_word_is_na
 ) -> None:
     forged = copied(of["masked_lm"], tmp_path / "run")
     forged.record["human_evaluation"] = {"agreed": 98}
+    forged.record["base_model"]["trained_on"] = "no test data"
     found = verify(forged.write())
     assert (found.status, found.reasons) == ("verified in part", [])
-    assert_said(found.notes, "states what nothing here can measure: human_evaluation.")
+    assert_said(found.notes, "states what nothing here can measure: human_evaluation, base_model.trained_on.")
     verification.print_verification(found)
     said = " ".join(capsys.readouterr().out.split())
     assert "Not checked, the publisher's word: bioft; command; created; hardware; log_history;" in said

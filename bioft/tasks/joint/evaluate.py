@@ -23,6 +23,7 @@ from bioft.tasks.entities.predictions import Record
 from bioft.tasks.joint import answers as joint_answers
 from bioft.tasks.joint.predict import JointPrediction, heads_of, predict_split
 from bioft.tasks.relations import answers as relation_answers, evaluate as relation_evaluation
+from bioft.tasks.relations.linking import FILE as CONCEPTS
 from bioft.tasks.relations.predict import highest_f1
 
 __all__ = ["audit", "plot"]  # as for entities
@@ -32,6 +33,8 @@ SHOWN = {
     "end_to_end_f1": "F1, end to end",
     "unseen_f1": "F1, unseen",
 }
+FILES = (CONCEPTS,)
+"""What `bioft verify` compares in a run on it, beside the files that runs on all tasks have."""
 RELATED = {"relation_label": "label", "relation_prediction": "prediction"}
 """The columns of relations, and what those of a run on relations alone are called."""
 COLUMNS = {"f1": "prediction", "relation_f1": "relation_prediction", "end_to_end_f1": "end_to_end_prediction"}

@@ -18,13 +18,15 @@ from bioft.task import BASE
 from bioft.tasks.name_alignment import TASK
 from bioft.tasks.name_alignment.answers import names_share
 from bioft.tasks.name_alignment.predict import Names
-from bioft.tasks.name_alignment.scorer import WITHOUT_ENCODER, is_right, load as load_scorer
+from bioft.tasks.name_alignment.scorer import FILE as SCORER, WITHOUT_ENCODER, is_right, load as load_scorer
 from bioft.tasks.retrieval import evaluate as retrieval
 
 SHOWN = {
     "accuracy": "Accuracy", "coverage_at_95_precision": "Coverage at .95", "precision": "Precision",
     "recall": "Recall", "hits_at_1": "Hits@1", "hits_at_5": "Hits@5", "f1": "F1", "ece": "ECE",
 }  # fmt: skip
+FILES = (SCORER, WITHOUT_ENCODER)
+"""What `bioft verify` compares in a run on it, beside the files that runs on all tasks have."""
 OF_THE_ANSWER = ("accuracy", "precision", "recall", "f1", "false_positives", "false_negatives")
 """The metrics that follow from the answers alone, without candidates and probabilities."""
 
@@ -95,6 +97,13 @@ def check_data(dataset: Any, record: Mapping[str, Any]) -> list[str]:
     if dataset["queries"] != record["dataset"]["queries"]["fingerprints"]:
         return ["The record states other fingerprints of the names than its dataset has."]
     return []
+
+
+def check_files(directory: Path, dataset: Any, record: Mapping[str, Any]) -> list[str]:
+    """Which files would give others another encoder than this."""
+    from bioft.tasks.retrieval import encoder
+
+    return encoder.check_library_files(directory)
 
 
 def check_fitted(directory: Path, dataset: Any, record: Mapping[str, Any]) -> list[str]:

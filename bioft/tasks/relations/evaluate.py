@@ -19,6 +19,7 @@ from bioft.tasks.entities import predict as entity_prediction, predictions
 from bioft.tasks.entities.evaluate import Metrics, audit, compared, plot, tables
 from bioft.tasks.entities.predictions import Record
 from bioft.tasks.relations import candidates as relations, errors
+from bioft.tasks.relations.answers import END_TO_END as END_TO_END_FILE
 from bioft.tasks.relations.baselines import RELATIONS
 from bioft.tasks.relations.linking import FILE as CONCEPTS, ConceptDictionary
 from bioft.tasks.relations.predict import (
@@ -32,6 +33,8 @@ from bioft.tasks.relations.predict import (
 
 __all__ = ["audit", "plot", "tables"]  # as for entities
 END_TO_END = "end_to_end_"
+FILES = (CONCEPTS, END_TO_END_FILE)
+"""What `bioft verify` compares in a run on it, beside the files that runs on all tasks have."""
 SHOWN = {
     "f1": "F1",
     "precision": "Precision",

@@ -1,6 +1,8 @@
 """Contrastive training of text encoders: the model, what each loss is fed with, and the batches."""
 
+import json
 import logging
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -36,6 +38,8 @@ RANKING_LOSSES = ("MultipleNegativesRankingLoss", "CachedMultipleNegativesRankin
 """Losses that take anchor and positive (and negative); the other texts of a batch are negatives too."""
 MINED = "negative_"
 """What the columns of mined negatives are called, before their number."""
+LIBRARY_FILES = ("modules.json", "1_Pooling/config.json", "config_sentence_transformers.json")
+"""By which Sentence Transformers loads an encoder; bioft reads none of them."""
 RELATED = 0.5
 """Score from which on two texts count as related."""
 
@@ -126,6 +130,38 @@ def load_run(directory: str | Path, dtype: torch.dtype | None = None) -> tuple[S
     else:
         model = _with_mean_pooling(str(directory), record["contrastive"]["max_length"], None)
     return model.to(models.local_device(), dtype or precision.of_run(record)).eval(), record
+
+
+def check_library_files(directory: Path) -> list[str]:
+    """Which files of a run would give Sentence Transformers another encoder than `load_run` gives: pooling, prompts.
+
+    Only what both have is compared: other versions write more.
+    """
+    model, _ = load_run(directory)
+    with tempfile.TemporaryDirectory() as place:
+        model.save(place, create_model_card=False)
+        return [
+            f"{name} is not that of this encoder: others would load another."
+            for name in LIBRARY_FILES
+            if (directory / name).is_file() and _differ(_json(Path(place) / name), _json(directory / name))
+        ]
+
+
+def _differ(ours: Any, stated: Any, key: str = "") -> bool:
+    if isinstance(ours, dict) and isinstance(stated, dict):
+        return any(_differ(ours[each], stated[each], each) for each in ours.keys() & stated.keys() - {"__version__"})
+    if isinstance(ours, list) and isinstance(stated, list):
+        return len(ours) != len(stated) or any(map(_differ, ours, stated))
+    if key == "type":  # classes have moved between modules
+        ours, stated = (str(each).rpartition(".")[2] for each in (ours, stated))
+    return bool(ours != stated)
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return None
 
 
 def load_base(record: Mapping[str, Any], dtype: torch.dtype | None = None) -> SentenceTransformer:

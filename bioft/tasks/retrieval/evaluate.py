@@ -123,13 +123,14 @@ def analyses(tables: Mapping[str, pd.DataFrame], dataset: Any, record: Mapping[s
 
 
 def check_files(directory: Path, dataset: Any, record: Mapping[str, Any]) -> list[str]:
-    """Whether the correlations with the scores of pairs are those of the encoder in a run's folder."""
+    """Whether correlations with the scores of pairs are those of a run's encoder, and others would load the same."""
     from bioft.tasks.retrieval import encoder, figures as similarity
 
+    reasons = encoder.check_library_files(directory)
     if not (recorded := record.get("pair_similarity")):
-        return []
+        return reasons
     encoders = {"base": encoder.load_base(record), FINE_TUNED: encoder.load_run(directory)[0]}
-    measured, reasons = similarity.measure(dataset["test"], encoders), []
+    measured = similarity.measure(dataset["test"], encoders)
     for system, figures in recorded.items():
         found = measured.get(system, {})
         reasons += [

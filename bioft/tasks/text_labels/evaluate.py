@@ -38,6 +38,8 @@ DECIDED_FROM = ".5"
 TRAINED_ON = "trained_on.parquet"
 """The file of a run that says which texts it was trained on, as checksums of them."""
 REPORT = "classification_report.txt"
+FILES = (REPORT, TRAINED_ON)
+"""What `bioft verify` compares in a run on it, beside the files that runs on all tasks have."""
 
 Metrics = dict[str, dict[str, float | int | None]]
 
