@@ -60,7 +60,10 @@ def analyse(names: Sequence[str], output: Path, options: Options | None = None) 
     check_new(output)
     read = [_read(name) for name in names]
     with new_folder(output) as partial:
-        chapters = [_chapter(run, partial, f"run{number}", options) for number, run in enumerate(read, 1)]
+        chapters = []
+        for number, run in enumerate(read, 1):
+            with runs.reading([run.name]):
+                chapters.append(_chapter(run, partial, f"run{number}", options))
         if len(read) > 1:
             chapters.append(_all_together(read, partial))
         write_page(chapters, partial)

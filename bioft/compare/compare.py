@@ -23,6 +23,7 @@ from bioft.storage.files import new_folder
 from bioft.storage.pages import html
 from bioft.task import BASE, FINE_TUNED
 from bioft.tasks.answers import BASE as BASE_MODEL, Outcomes
+from bioft.verify.findings import clean
 
 RUN, BASELINE, COMBINED = "run", "baseline", "combined"
 """Kinds of rows, beside `BASE`."""
@@ -98,7 +99,8 @@ def compare(names: Sequence[str], *, metric: str | None = None) -> Comparison:
                 run.name: f"It has no metric {metric!r}. {suggestion(metric, run.outcomes.metrics)}" for run in same
             }
             continue
-        result.rankings.append(_rank(same, metric or shared[0], task, fingerprint))
+        with runs.reading(run.name for run in same):
+            result.rankings.append(_rank(same, metric or shared[0], task, fingerprint))
     if not result.rankings:
         reasons = "\n".join(f"{name}: {reason}" for name, reason in result.apart.items())
         raise BioftError(f"There is nothing to compare.\n{reasons}")
@@ -109,12 +111,12 @@ def print_comparison(found: Comparison, console: Console | None = None) -> None:
     """Print a table for each ranking, and the runs that are in none with the reason."""
     console = console or Console(markup=False)
     for ranking in found.rankings:
-        table = Table(title=_title(ranking), title_justify="left", box=box.SIMPLE_HEAD)
+        table = Table(title=clean(_title(ranking)), title_justify="left", box=box.SIMPLE_HEAD)
         cells = _cells(ranking)
         for column in map(str, cells):
             table.add_column(column, justify="left" if column in WORDS else "right")
         for row in cells.itertuples(index=False):
-            table.add_row(*row)
+            table.add_row(*map(clean, row))
         # A narrow terminal gets the first columns; files have all of them.
         show(table, console, list(map(str, cells))[:2:-1])
         if len(ranking.runs) > 1:
@@ -124,7 +126,7 @@ def print_comparison(found: Comparison, console: Console | None = None) -> None:
             "Runs on other tasks or other test examples are ranked apart: their figures say nothing together."
         )
     for name, reason in found.apart.items():
-        console.print(Text(f"Not compared: {name}. {reason}"), soft_wrap=True)
+        console.print(Text(clean(f"Not compared: {name}. {reason}")), soft_wrap=True)
 
 
 def write_comparison(found: Comparison, directory: Path) -> list[Path]:

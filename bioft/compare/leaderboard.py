@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import quote
 
 import huggingface_hub
@@ -22,7 +22,7 @@ from bioft.storage import runs
 from bioft.storage.files import check_new, new_folder
 from bioft.storage.pages import html
 from bioft.task import FINE_TUNED
-from bioft.verify.findings import equal
+from bioft.verify.findings import Status, equal
 
 PAGE = "index.html"
 FILTERS = ("task", "split", "negatives")
@@ -58,7 +58,8 @@ def build_leaderboard(names: Sequence[str], directory: Path, *, verifications: P
     found = run_comparison.compare(names)
     rows: list[dict[Any, Any]] = []
     for ranking in found.rankings:
-        described = {name: _describe(name, directory, verified) for name in ranking.runs}
+        with runs.reading(ranking.runs):
+            described = {name: _describe(name, directory, verified) for name in ranking.runs}
         ranked = {"task": ranking.task, "metric": ranking.metric, "n": ranking.n, "test_split": ranking.fingerprint}
         # Base models and baselines are about the same split.
         first = described[ranking.runs[0]]
@@ -151,7 +152,12 @@ def _read_verifications(folder: Path) -> list[dict[str, Any]]:
             }
             if missing:
                 raise KeyError(*sorted(missing))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            if content["status"] not in get_args(Status):
+                raise ValueError(f"no verification ends in {content['status']!r}")
+            made = content["predictions"]
+            if not isinstance(content["name"], str) or (made is not None and not {"compared", "total"} <= made.keys()):
+                raise TypeError("no verification has such a name, or such predictions")
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise BioftError(
                 f"{path} is no verification: {error!r}. Write it with `bioft verify RUN --json > {path.name}`."
             ) from error

@@ -1,11 +1,15 @@
 """A configuration in YAML, read with messages that name the file and the line."""
 
+import math
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from bioft.errors import BioftError
+
+MOST_VALUES = 100_000
+"""Of a configuration."""
 
 
 def load_config(path: Path) -> dict[str, Any]:
@@ -24,6 +28,7 @@ def load_config(path: Path) -> dict[str, Any]:
         line = error.object[: error.start].count(b"\n") + 1
         raise BioftError(f"{path}, line {line}: not valid UTF-8. Save the file as UTF-8.") from None
     try:
+        _check_size(text)
         lines: dict[str, int] = {}
         for key, line in key_lines(text):
             if key in lines:
@@ -43,6 +48,23 @@ def load_config(path: Path) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise BioftError(f"{path}: expected lines of the form `key: value`, found a {type(config).__name__}.")
     return config
+
+
+def _check_size(text: str) -> None:
+    """Raise YAMLError for a text whose anchors, by which a few lines can name billions of values, hold too much."""
+    sizes: dict[int, float] = {}
+
+    def size(node: yaml.Node) -> float:
+        if id(node) not in sizes:
+            sizes[id(node)] = math.inf  # of one that holds itself
+            parts = node.value if isinstance(node, yaml.CollectionNode) else []
+            each = [one for part in parts for one in (part if isinstance(part, tuple) else (part,))]
+            sizes[id(node)] = 1 + sum(map(size, each))
+        return sizes[id(node)]
+
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    if root is not None and size(root) > MOST_VALUES:
+        raise yaml.YAMLError(f"its anchors make more than {MOST_VALUES:,} values of it")
 
 
 def key_lines(text: str) -> list[tuple[str, int]]:

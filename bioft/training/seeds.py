@@ -153,6 +153,11 @@ def summarise(names: Sequence[str]) -> SeedSummary:
         BioftError: no finished run, one without test figures or with files that were changed since, the same seeds
             twice, or runs that differ in more than their seeds, with what differs.
     """
+    with runs.reading(names):
+        return _summarise(names)
+
+
+def _summarise(names: Sequence[str]) -> SeedSummary:
     directories = [pull.run_directory(name) for name in names]
     all_ = [
         _Run(name, runs.read(path), yaml_config.load_config(path / runs.CONFIG))
@@ -171,6 +176,7 @@ def summarise(names: Sequence[str]) -> SeedSummary:
     places = [run.seeds for run in all_]
     if doubled := next((place for place in places if places.count(place) > 1), None):
         raise BioftError(f"Two of the runs have the seed {doubled[1]}: {', '.join(names)}.")
+    _check_trained_apart(all_)
     records = [run.record for run in all_]
     main = main_metric(directories[0], records[0])
     stated = {name: _mean(_of_baseline(records, name, main)) for name in records[0].get("baselines", {})}
@@ -281,6 +287,16 @@ def _differences(one: _Run, other: _Run) -> list[str]:
     if changed := [name for name in prints if prints[name] != others.get(name)]:
         found.append(f"other data ({', '.join(changed)})")
     return found
+
+
+def _check_trained_apart(all_: Sequence[_Run]) -> None:
+    """Refuse two runs with the same weights: BioftError, for a copy says nothing of other seeds."""
+    seen: dict[frozenset[str], str] = {}
+    for run in all_:
+        files = run.record.get("files") or {}
+        weights = frozenset(its for name, its in files.items() if name.endswith(".safetensors"))
+        if weights and (other := seen.setdefault(weights, run.name)) != run.name:
+            raise BioftError(f"{run.name} and {other} have the same weights: they are copies of one run.")
 
 
 def _data(record: Mapping[str, Any], same_split: bool) -> dict[str, Any]:

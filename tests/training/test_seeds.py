@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import statistics
 import subprocess
 import sys
@@ -190,6 +191,15 @@ def test_runs_that_differ_in_more_than_the_seed_are_refused(three: Path, tmp_pat
     (tmp_path / "moved" / runs.CONFIG).write_text("seed: 9")
     with pytest.raises(BioftError, match="was changed"):
         seed_runs.summarise([first, moved])
+
+
+def test_copies_of_one_run_are_no_seeds(three: Path, tmp_path: Path) -> None:
+    """They say that chance does nothing."""
+    copy = shutil.copytree(three / "seed_1", tmp_path / "seed_9")
+    record = runs.read(copy) | {"seed": 9}
+    (copy / runs.RECORD).write_text(json.dumps(record))
+    with pytest.raises(BioftError, match="have the same weights: they are copies of one run"):
+        seed_runs.summarise([str(three / "seed_1"), str(copy)])
 
 
 @pytest.mark.parametrize(
