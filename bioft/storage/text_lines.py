@@ -168,24 +168,29 @@ class LinesAfter(TextLines):
         return ("\n" if self.is_none(line) else line for line in itertools.islice(super().__iter__(), self.n, None))
 
 
-def outermost(lines: TextLines, is_wanted: Callable[[str], bool]) -> Iterator[ElementTree.Element]:
-    """Yield the elements whose tags are wanted and that are in no other such; BioftError: it is not well-formed."""
+def elements(stream: IO[bytes], is_wanted: Callable[[str], bool]) -> Iterator[ElementTree.Element]:
+    """Yield the elements of XML whose tags are wanted and that are in no other such, one in memory at a time."""
     around: list[ElementTree.Element] = []
     inside = 0
+    for event, element in ElementTree.iterparse(stream, events=("start", "end")):
+        if event == "start":
+            around.append(element)
+            inside += is_wanted(element.tag)
+            continue
+        around.pop()
+        if is_wanted(element.tag):
+            inside -= 1
+            if not inside:
+                yield element
+                for each in around[-1:]:
+                    each.clear()
+
+
+def elements_of(lines: TextLines, is_wanted: Callable[[str], bool]) -> Iterator[ElementTree.Element]:
+    """The `elements` of a file; BioftError: it is not well-formed."""
     with lines.open_bytes() as stream:
         try:
-            for event, element in ElementTree.iterparse(stream, events=("start", "end")):
-                if event == "start":
-                    around.append(element)
-                    inside += is_wanted(element.tag)
-                    continue
-                around.pop()
-                if is_wanted(element.tag):
-                    inside -= 1
-                    if not inside:
-                        yield element
-                        for each in around[-1:]:
-                            each.clear()
+            yield from elements(stream, is_wanted)
         except (ElementTree.ParseError, EOFError, OSError) as error:
             raise BioftError(f"{lines.path} is no well-formed XML: {error}. Download it again.") from None
 

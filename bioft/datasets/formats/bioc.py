@@ -19,7 +19,7 @@ from bioft.datasets.documents.pubtator import UNLINKED, Mention, Relation
 from bioft.datasets.formats import conll, inputs
 from bioft.errors import BioftError, leaving_out
 from bioft.storage import json_text
-from bioft.storage.text_lines import TextLines, encoding_of, outermost
+from bioft.storage.text_lines import TextLines, elements_of, encoding_of
 
 IDENTIFIERS = ("identifier", "Identifier", "MESH", "mesh", "concept_id", "ncbi gene", "NCBI GENE", "GeneID", "id")
 ENDS = (("entity1", "entity2"), ("role1", "role2"), ("head", "tail"))
@@ -63,7 +63,7 @@ def _by_sentence(documents: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]
 
 
 def _xml(path: Path) -> Iterator[dict[str, Any]]:
-    return map(_element, outermost(TextLines(path), lambda tag: tag.rpartition("}")[2] == "document"))
+    return map(_element, elements_of(TextLines(path), lambda tag: tag.rpartition("}")[2] == "document"))
 
 
 def _element(element: Any) -> dict[str, Any]:

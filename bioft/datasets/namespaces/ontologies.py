@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 from bioft.datasets import obo
 from bioft.datasets.namespaces.concepts import PREFERRED, RELATED, SYNONYM, Concept
 from bioft.errors import BioftError
-from bioft.storage.text_lines import TextLines, outermost
+from bioft.storage.text_lines import TextLines, elements_of
 
 _LICENSE = re.compile(r"property_value: \S*license\"? \"?(\S+?)\"?(?: xsd:\S+)?\s*$")
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
@@ -60,7 +60,7 @@ def _id(value: str) -> str:
 
 def read_owl(lines: TextLines) -> Iterator[Concept]:
     """Yield the classes of an ontology in OWL. BioftError: it is not well-formed."""
-    for element in outermost(lines, f"{_OWL}Class".__eq__):
+    for element in elements_of(lines, f"{_OWL}Class".__eq__):
         if not (iri := element.get(f"{_RDF}about", "")):
             continue  # an anonymous class, of which others are made
         concept = Concept(_of_iri(iri))
@@ -96,7 +96,7 @@ def read_mesh(lines: TextLines) -> Iterator[Concept]:
     concepts: list[Concept] = []
     trees: list[list[str]] = []
     by_tree: dict[str, str] = {}
-    for record in outermost(lines, _RECORDS.__contains__):
+    for record in elements_of(lines, _RECORDS.__contains__):
         kind = record.tag.removesuffix("Record")
         concept = Concept(_text(record, f"{kind}UI"))
         concept.names.append((_text(record, f"{kind}Name/String"), PREFERRED))

@@ -32,6 +32,7 @@ from bioft.errors import BioftError
 from bioft.storage import json_text
 from bioft.storage.files import ZIP_ERRORS
 from bioft.storage.tables import delimiter_of, fields_of
+from bioft.storage.text_lines import elements
 
 logger = logging.getLogger(__name__)
 
@@ -277,7 +278,9 @@ def _fields(stream: IO[bytes], name: str) -> Iterator[tuple[str, dict[str, str]]
     elif re.match(r"\s*<(!doctype html|html)", start, re.IGNORECASE):
         raise _BadFileError(f"{name} is a web page, not trial records. {_HINT}")
     elif first == "<":
-        yield from _xml_fields(start, text)
+        unpacked.seek(0)
+        for number, study in enumerate(elements(unpacked, "clinical_study".__eq__), 1):
+            yield f"record {number}", _xml_study(study)
     else:
         yield from _csv_fields(chain(io.StringIO(start + text.readline(), newline=""), text), name)
 
@@ -333,22 +336,6 @@ def _json_fields(study: Any) -> dict[str, str]:
         return {field: next(filter(None, map(get, paths)), "") for field, (_, _, paths) in _PLACES.items()}
     except ValueError as error:
         return {"problem": str(error)}
-
-
-def _xml_fields(start: str, text: IO[str]) -> Iterator[tuple[str, dict[str, str]]]:
-    """The fields of one study at a time; memory holds no other."""
-    parser: Any = ElementTree.XMLPullParser(["end"])
-    # The declared encoding is of the bytes that were decoded already.
-    piece, number = re.sub(r"^\s*<\?xml[^>]{0,200}\?>", "", start, count=1), 0
-    while piece:
-        parser.feed(piece)
-        for _, study in parser.read_events():
-            if study.tag == "clinical_study":
-                number += 1
-                yield f"record {number}", _xml_study(study)
-                study.clear()
-        piece = text.read(_CHUNK)
-    parser.close()
 
 
 def _xml_study(study: ElementTree.Element) -> dict[str, str]:
