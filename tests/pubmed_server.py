@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs
-
-from lxml import etree
+from xml.etree import ElementTree
 
 from bioft.datasets.pubmed import xml as pubmed_xml
 
@@ -33,7 +32,7 @@ class PubmedServer:
 
     @classmethod
     def of_files(cls, files: Iterable[Path]) -> "PubmedServer":
-        return cls(etree.tostring(piece.root) for file in files for piece in pubmed_xml.articles(file))
+        return cls(ElementTree.tostring(piece.root) for file in files for piece in pubmed_xml.articles(file))
 
     def count(self, tool: str) -> int:
         return sum(each == tool for each, _ in self.requests)

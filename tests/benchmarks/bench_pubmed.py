@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from xml.etree import ElementTree
 
 ROOT = Path(__file__).parents[2]
 PMID = re.compile(rb"<PMID[^>]*>\d+</PMID>")
@@ -24,12 +25,10 @@ PMID = re.compile(rb"<PMID[^>]*>\d+</PMID>")
 
 def write(folder: Path, path: Path, n: int) -> int:
     """Write n articles made of those in the folder; returns the bytes before packing."""
-    from lxml import etree
-
     from bioft.datasets.pubmed import articles as pubmed_articles, xml as pubmed_xml
 
     originals = [
-        etree.tostring(piece.root, encoding="utf-8")
+        ElementTree.tostring(piece.root, encoding="unicode").encode()
         for file in pubmed_articles.files([folder])
         for piece in pubmed_xml.articles(file)
         if piece.tag == "PubmedArticle"

@@ -32,7 +32,6 @@ def said(call):
 MESSAGES = """
 from importlib import import_module
 from bioft.datasets.metabolites import models, namespaces
-from bioft.datasets.pubmed import download, xml
 from bioft.models import embedded
 from bioft.search import layout
 from bioft.tasks.retrieval import mteb
@@ -41,7 +40,6 @@ path = Path(sys.argv[2])
 print(json.dumps({
     "metabolites": [said(lambda: models.read_model(path)), said(lambda: namespaces.read_namespace("cobra"))],
     "search": [said(layout.index_class)],
-    "pubmed": [said(lambda: list(xml.articles(path))), said(lambda: download._parsed(b"<a/>"))],
     "llm": [said(lambda: embedded._convert_gguf(path, path.with_name("converted")))],
     "mteb": [said(lambda: mteb.find_tasks(["BIOSSES"]))],
     "sweep": [said(lambda: import_module("bioft.training.sweep"))],

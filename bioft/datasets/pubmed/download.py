@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
@@ -21,8 +23,7 @@ from rich.progress import MofNCompleteColumn, Progress
 from bioft.datasets.options import Option, PathName
 from bioft.datasets.pubmed import xml as pubmed_xml
 from bioft.datasets.pubmed.articles import CITATION, TERMS
-from bioft.datasets.pubmed.xml import Element
-from bioft.errors import BioftError, extra
+from bioft.errors import BioftError
 from bioft.storage import json_text
 from bioft.storage.files import write_json
 from bioft.storage.retries import PassingError, RetryPolicy, Site, check_status
@@ -285,7 +286,7 @@ class _Service:
         """Count the articles of a term, and list the PMIDs of the first n."""
         dates = {"datetype": "edat", "mindate": window[0], "maxdate": window[1]} if window else {}
         root = self._call("esearch", {"term": term, "retmax": n, **dates}, _parsed)
-        remarks = root.xpath("ErrorList/*|WarningList/*")
+        remarks = [*root.iterfind("ErrorList/*"), *root.iterfind("WarningList/*")]
         if window is None:
             self.note = "; ".join(f"{each.tag}: {each.text}" for each in remarks if each.text)
         return _Found(int(root.findtext("Count") or 0), [each.text or "" for each in root.iterfind("IdList/Id")])
@@ -321,13 +322,10 @@ class _Service:
 
 def _parsed(content: bytes) -> Element:
     """The answer of ESearch."""
-    with extra("pubmed", "What PubMed answers"):
-        from lxml import etree
-
     try:
-        root = etree.fromstring(content, etree.XMLParser(resolve_entities=False, no_network=True))
-    except etree.XMLSyntaxError as error:
-        raise PassingError(f"what it sends is not whole ({error.msg})") from None
+        root = ElementTree.fromstring(content)
+    except ElementTree.ParseError as error:
+        raise PassingError(f"what it sends is not whole ({error})") from None
     if (said := root.findtext("ERROR")) is not None:
         raise PassingError(said)
     return root

@@ -8,9 +8,11 @@ import os
 import re
 from collections.abc import Collection, Iterator, Sequence
 from itertools import chain, pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 
-from bioft.errors import BioftError, extra
+from bioft.errors import BioftError
 from bioft.storage.text_lines import TextLines
 
 LARGEST_ARTICLE = 64 << 20
@@ -35,14 +37,10 @@ _PMID = re.compile(rb"<(?:PMID[^<>]{0,200}|article-id pub-id-type=\"pmid\")>\s*(
 _HINT = "Download the file again, or leave broken articles out with --skip-bad."
 
 
-Element = Any
-"""One of lxml, which is imported where XML is read: an optional package."""
-
-
 def find(element: Element, path: str) -> Element:
     """The first element at a path, or an empty one."""
     found = element.find(path)
-    return element.makeelement("none") if found is None else found
+    return Element("none") if found is None else found
 
 
 BLOCKS = frozenset({
@@ -105,8 +103,7 @@ def _is_power(parts: Sequence[str], first: int) -> bool:
 def without_namespaces(root: Element) -> Element:
     """The same elements by their local names."""
     for element in root.iter():
-        if isinstance(element.tag, str) and element.tag.startswith("{"):
-            element.tag = element.tag.rpartition("}")[2]
+        element.tag = element.tag.rpartition("}")[2]
     return root
 
 
@@ -128,11 +125,6 @@ def articles(path: str | os.PathLike[str], skipped: list[str] | None = None) -> 
     BioftError: a file that is missing, empty, cut off, not UTF-8 or not of these kinds, or broken XML; with file, line
     and the last good PMID.
     """
-    with extra("pubmed", "XML of PubMed"):
-        from lxml import etree
-
-    # Without a DTD there are no entities to expand, and nothing is fetched.
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
     last_good = ""
     for piece in _pieces(path):
         problem, line = piece.problem, piece.line
@@ -140,10 +132,10 @@ def articles(path: str | os.PathLike[str], skipped: list[str] | None = None) -> 
             try:
                 # Prefixes that were declared around the article stay known in a wrapper.
                 around = b"<r" + piece.namespaces + b">" + piece.content + b"</r>"
-                root = etree.fromstring(around if piece.namespaces else piece.content, parser)
-            except etree.XMLSyntaxError as error:
+                root = ElementTree.fromstring(around if piece.namespaces else piece.content)
+            except ElementTree.ParseError as error:
                 # Its own line and column count from the start of the article.
-                problem = re.sub(r", line \d+, column \d+.*", "", str(error.msg)).strip()
+                problem = re.sub(r": line \d+, column \d+.*", "", str(error)).strip()
                 line += error.position[0] - 1
             else:
                 pmid = _PMID.search(piece.content)

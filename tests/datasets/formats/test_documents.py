@@ -2,8 +2,6 @@
 
 import gzip
 import json
-import sys
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ from hypothesis import given, settings, strategies as st
 
 from bioft.datasets.documents import pubtator
 from bioft.datasets.documents.pubtator import Document, Mention, Relation
-from bioft.datasets.formats import bioc, inputs
+from bioft.datasets.formats import inputs
 from bioft.datasets.formats.documents import build_entities, build_relations
 from bioft.errors import BioftError
 
@@ -136,12 +134,6 @@ def write_lines(found: list[Document], folder: Path) -> Path:
 WRITERS: list[Callable[[list[Document], Path], Path]] = [
     write_bioc_json, write_bioc_lines, write_bioc_xml, write_brat, write_pubtator, write_lines
 ]  # fmt: skip
-
-
-def test_bioc_as_xml_needs_no_optional_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "lxml", None)
-    path = write_bioc_xml(documents(2), tmp_path)
-    assert [its.document_id for its in bioc.read(path, skipped=None, counted=Counter())] == ["doca", "docb"]
 
 
 def rows_of(dataset: Any) -> dict[str, dict[str, Any]]:

@@ -209,7 +209,7 @@ def test_any_text_survives_whatever_the_blocks_that_are_read(tmp_path_factory, t
         ((HEAD.replace("utf-8", "latin1") + TAIL).encode(), "encoded in latin1"),
         (
             (HEAD + record(1, "\xe4") + TAIL).encode("latin1"),
-            r"line 5: .*PMID 1: Invalid bytes in character encoding; no good",
+            r"line 5: .*PMID 1: not well-formed \(invalid token\); no good",
         ),
         (b"<eFetchResult><ERROR>Cannot retrieve</ERROR></eFetchResult>", "error message of NCBI: Cannot retrieve"),
         (gzip.compress((HEAD + record(1) * 99).encode(), mtime=0)[:150], "truncated gzip file"),
