@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from itertools import chain
 
+from bioft.errors import BioftError
 from bioft.storage.text_lines import TextLines
 
 QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"\s*(EXACT\b)?')
@@ -12,13 +13,15 @@ _ESCAPED = re.compile(r"\\(.)")
 
 
 def terms(lines: TextLines) -> Iterator[tuple[dict[str, list[str]], dict[str, str]]]:
-    """Yield each term of an OBO file: by tag its values, and the place of the first of them."""
+    """Yield each term of an OBO file: by tag its values, and the place of the first. BioftError: one without an id."""
     term: dict[str, list[str]] = {}
     places: dict[str, str] = {}
     kind = ""
     for line in chain(lines, "[\n"):  # what begins a stanza ends the last one too
         text = line.strip()
         if text.startswith("["):
+            if kind == "[Term]" and term and "id" not in term:
+                raise BioftError(f"{next(iter(places.values()))}: a term without an id.")
             if "id" in term and kind in ("[Term]", ""):
                 yield term, places
             term, places, kind = {}, {}, text

@@ -178,6 +178,7 @@ def test_several_sources_are_one_namespace_and_documents_say_what_a_name_means(t
     ("name", "text", "problem"),
     [
         ("x.obo", "format-version: 1.2\n[Term]\nid: X:1\nname: a\nsynonym: b EXACT []\n", "x.obo, line 5: a synonym"),
+        ("x.obo", "[Term]\nid: X:1\nname: a\n\n[Term]\nname: b\n", "x.obo, line 6: a term without an id"),
         ("x.owl", OWL[:900], "no well-formed XML"),
         ("x.xml", "<a/>", "neither of MeSH nor OWL"),
         ("own.tsv", "id\tname\na\tb\tc\n", "line 2: 3 fields where the header has 2"),
