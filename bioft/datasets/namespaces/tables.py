@@ -85,6 +85,8 @@ def _layout(line: str) -> tuple[str, list[str], str] | None:
     for name, layout in LAYOUTS.items():
         if {layout.id, layout.names[0]} <= set(columns):
             return name, columns, delimiter
+    if header != header.lower():  # as spreadsheets have it: ID, Name
+        return _layout(header.lower())
     return None
 
 

@@ -149,6 +149,7 @@ def test_an_ontology_is_cleaned_and_what_was_left_out_is_counted(tmp_path: Path)
         ("MRCONSO.RRF", MRCONSO, "C0000001", "preferred: liver failure; synonym: hepatic failure"),
         ("sct2.txt", SNOMED, "7", "preferred: Liver failure"),
         ("own.tsv", OWN, "q", "preferred: liver failure; synonym: hepatic failure"),
+        ("own.csv", "ID,Name,Synonyms\nq,Liver failure,HF\n", "q", "preferred: Liver failure; synonym: HF"),
     ],
 )  # fmt: skip
 def test_every_kind_of_vocabulary_is_read(
