@@ -67,7 +67,9 @@ def analyze(
 ) -> None:
     """Show why a run is better or worse than its base model: what changed, and which examples are hard."""
     from bioft.compare import analyze as analysis, page as analysis_page
+    from bioft.models import quiet
 
+    quiet.quieten()
     options = analysis.Options(embeddings=embeddings, sample=sample, seed=seed, dataset_path=dataset_path)
     analysis_page.print_chapters(analysis.analyse(names, output, options))
     print(f"Written to {output / analysis_page.PAGE}")

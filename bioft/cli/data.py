@@ -62,7 +62,8 @@ def baselines(
         typer.echo(json.dumps(found.metrics, indent=2))
     else:
         console = Console(markup=False)
-        for table in (metrics_report.results_table(found.metrics, console, found.shown), *found.tables):
-            console.print(table)
+        console.print(metrics_report.results_table(found.metrics, console, found.shown))
+        for table in found.tables:
+            metrics_report.show(table, console)
     others = f" With --task also: {', '.join(found.others)}." if task is None and found.others else ""
     typer.echo(f"Task: {found.task.name}.{others}", err=True)

@@ -342,6 +342,7 @@ def demo(
     from bioft.search import index as search_index
 
     directories, about = run or [], ""
+    app.tasks_of(directories)  # before an index is made, which takes minutes
     if index is None:
         (opened, encoder), about = default_index.open_or_build(), default_index.about()
         typer.echo(

@@ -139,7 +139,9 @@ def merge(
 ) -> None:
     """Merge the adapter of a run into its base model; both must give the same outputs on test examples."""
     from bioft.export import merge as merging
+    from bioft.models import quiet
 
+    quiet.quieten()
     found = merging.merge(run, output, dtype=dtype, dataset_path=dataset_path)
     base = "its base model, dequantised from 4 bits" if found.dequantized else "its base model"
     typer.echo(
@@ -164,7 +166,9 @@ def export(
             "docs/export.md."
         )
     from bioft.export import onnx as export_onnx
+    from bioft.models import quiet
 
+    quiet.quieten()
     found = export_onnx.export(run, output, quantize=quantize, dataset_path=dataset_path)
     typer.echo(f"Exported to {found.format}. {found.parity.sentence()}")
     Console(markup=False).print(Text(f"Written to {found.path}", style="green"), soft_wrap=True)

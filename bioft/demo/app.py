@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 from markupsafe import Markup
@@ -17,6 +18,7 @@ from bioft.search.encoder import SearchEncoder
 from bioft.search.index import SearchIndex
 from bioft.storage import runs
 from bioft.storage.pages import html
+from bioft.task import Task
 
 
 def open_and_build(index: Path, model: str | None, directories: Sequence[Path], about: str = "") -> gr.Blocks:
@@ -47,19 +49,27 @@ def build(index: SearchIndex, encoder: SearchEncoder, directories: Sequence[Path
     return app
 
 
-def add_runs(directories: Sequence[Path]) -> None:
-    """Load the runs and add a tab for each to the page that is being built.
-
-    BioftError: a folder without a finished run, or a run on a task that has no tab; as the loading of a run.
-    """
-    records = [runs.read(directory) for directory in directories]
-    added = [task_of(directory, record) for directory, record in zip(directories, records, strict=True)]
-    for directory, task in zip(directories, added, strict=True):
+def tasks_of(directories: Sequence[Path]) -> list[tuple[dict[str, Any], Task]]:
+    """The record and the task of each run; BioftError for a folder without one, or a run on a task without a tab."""
+    found = []
+    for directory in directories:
+        record = runs.read(directory)
+        task = task_of(directory, record)
         if tasks.part(task, "demo") is None:
             instead = task.not_in_demo or f"{task.module} has no `demo`"
             raise BioftError(f"The demo has no tab for {directory}, a run on {task.name}: {instead}.")
-    kinds = Counter(task.name for task in added)
-    for directory, record, task in zip(directories, records, added, strict=True):
+        found.append((record, task))
+    return found
+
+
+def add_runs(directories: Sequence[Path]) -> None:
+    """Load the runs and add a tab for each to the page that is being built.
+
+    BioftError: as `tasks_of`, and the loading of a run.
+    """
+    added = tasks_of(directories)
+    kinds = Counter(task.name for _, task in added)
+    for directory, (record, task) in zip(directories, added, strict=True):
         title = tasks.function(task, "demo", "TAB", "can be shown in the demo")
         run_tab.add(directory, record, task, str(title) if kinds[task.name] == 1 else f"{title}: {record['name']}")
 

@@ -184,7 +184,7 @@ def fitted(table: Table, console: Console, least: Sequence[str] | None = None) -
         table.columns = [column for column in table.columns if column is not going]
     for column, natural, least_width in zip(table.columns, whole, words, strict=True):
         # With no room the first column, which is there by now, gives it.
-        wider = max(min(spare, natural - least_width), NARROWEST - least_width) if spare else 0
+        wider = min(spare, natural - least_width) if spare >= 0 else max(spare, min(NARROWEST - least_width, 0))
         spare -= wider
         column.width, column.overflow = least_width + wider, "fold"
         if joints and not _is_whole(column):

@@ -472,6 +472,10 @@ def test_the_command_refuses_what_it_cannot_show(
     (tmp_path / "mlm").mkdir()
     run = write_run(tmp_path / "mlm", "mlm", {"id": "tiny"})
     assert "no tab for" in (message := refused(index.directory, "--run", run)) and "another recipe" in message
+    # Before anything is made for it.
+    with monkeypatch.context() as patched:
+        patched.setattr("bioft.demo.default_index.open_or_build", lambda: pytest.fail("an index is made first"))
+        assert "no tab for" in refused("--run", run)
     assert "is there already" in refused(index.directory, "--output", space)
     adapter = shutil.copytree(entity_run, tmp_path / "adapter")
     (adapter / "adapter_config.json").write_text("{}")

@@ -60,6 +60,14 @@ def test_what_is_broken_is_broken_at_its_joints_and_numbers_never(width: int, co
     assert re.findall(r"[a-z]+_[a-z_]*|precision", text) == name
 
 
+def test_a_column_is_as_wide_as_its_words_where_there_is_room() -> None:
+    table = Table("system", *(Column(each, justify="right") for each in ("n", "both right", "p value")))
+    table.add_row("a_long_label", "67", "0", ".007")
+    console = Console(file=io.StringIO(), width=60)
+    report.show(table, console)
+    assert " system       │  n │ both right │ p value " in console.file.getvalue().replace("┃", "│")  # type: ignore
+
+
 def test_numbers_keep_their_digits() -> None:
     """Also where a "0." stands inside of them."""
     assert [report.decimals(value) for value in (10.4, 110.25, 0.5, -0.041, 1.0)] == [

@@ -4,12 +4,18 @@ import ast
 import io
 import logging
 import sys
+from pathlib import Path
 
 import pytest
+from transformers.utils import logging as transformers_logging
+from typer.testing import CliRunner
 
 import bioft
+from bioft.cli.main import app
 from bioft.models import quiet
+from bioft.tasks.retrieval import named
 from tests.recipe import RECIPES
+from tests.tiny import write_encoder
 
 
 @pytest.mark.parametrize(
@@ -30,6 +36,19 @@ def test_only_what_is_no_news_is_kept_back(name: str, level: int, message: str, 
     logger = logging.getLogger(name)
     assert bool(logger.filter(logging.LogRecord(name, level, "", 0, message, (), None))) is kept
     assert len(logger.filters) == 1
+
+
+@pytest.mark.parametrize("command", ["analyze", "merge", "export"])
+def test_commands_switch_off_the_bars_of_libraries(command: str, tmp_path: Path) -> None:
+    transformers_logging.enable_progress_bar()
+    answer = CliRunner().invoke(app, [command, str(tmp_path / "none"), "--output", str(tmp_path / "out")])
+    assert answer.exit_code == 1 and not transformers_logging.is_progress_bar_enabled()
+
+
+def test_an_encoder_is_loaded_without_a_bar(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    transformers_logging.enable_progress_bar()
+    named.load(str(write_encoder(tmp_path / "encoder")), whole=False)
+    assert "Loading" not in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.py")), ids=lambda path: path.stem)
