@@ -92,7 +92,7 @@ def leaderboard(
     found = board.build_leaderboard(seed_runs.expand(names), output, verifications=verifications)
     for name, reason in found.apart.items():
         Console(stderr=True, markup=False).print(Text(f"Not ranked: {name}. {reason}", style="yellow"), soft_wrap=True)
-    typer.echo(f"{found.runs:,} runs, written to {output / board.PAGE}")
+    typer.echo(f"{found.runs:,} run{'s' * (found.runs != 1)}, written to {output / board.PAGE}")
     typer.echo("To publish it: hf repos create USER/leaderboard --type space --sdk static")
     typer.echo(
         f"               hf upload USER/leaderboard {output} . --type space (or --type dataset: the rows alone)"

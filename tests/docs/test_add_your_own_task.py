@@ -55,7 +55,7 @@ def test_the_other_commands_of_the_page(command: str) -> None:
 @pytest.mark.parametrize(
     ("words", "exit_code", "shown"),
     [
-        (["leaderboard", RUN, "-o", "board"], 0, "1 runs, written"),
+        (["leaderboard", RUN, "-o", "board"], 0, "1 run, written"),
         (["seeds", RUN], 0, "rest on 1 seed and 1 split"),
         (["merge", RUN, "-o", "merged"], 1, "has no adapter: its model was trained whole"),
         (["export", RUN, "-o", "onnx"], 0, "onnx"),

@@ -14,6 +14,7 @@ import bioft
 from bioft.cli.main import app
 from bioft.models import quiet
 from bioft.tasks.retrieval import named
+from tests.docs.pages import blocks
 from tests.recipe import RECIPES
 from tests.tiny import write_encoder
 
@@ -51,9 +52,13 @@ def test_an_encoder_is_loaded_without_a_bar(tmp_path: Path, capfd: pytest.Captur
     assert "Loading" not in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.py")), ids=lambda path: path.stem)
-def test_a_recipe_imports_bioft_before_what_speaks_while_it_is_imported(path: object) -> None:
-    imports = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.Import | ast.ImportFrom)]
+OWN_TASK = blocks("docs/add_your_own_task.md", "python")[0]
+SOURCES = {path.stem: path.read_text() for path in sorted(RECIPES.glob("*.py"))} | {"the page on own tasks": OWN_TASK}
+
+
+@pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
+def test_a_recipe_imports_bioft_before_what_speaks_while_it_is_imported(source: str) -> None:
+    imports = [node for node in ast.parse(source).body if isinstance(node, ast.Import | ast.ImportFrom)]
     modules = [node.module if isinstance(node, ast.ImportFrom) else node.names[0].name for node in imports]
     speaking = {"datasets", "numpy", "peft", "sentence_transformers", "transformers", "trl"}
     assert modules.index(bioft.__name__) < min(modules.index(name) for name in speaking & set(modules))
