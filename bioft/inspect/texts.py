@@ -66,19 +66,18 @@ def inspect_pairs(splits: Frames, top: int = 10) -> dict[str, Any]:
     return {
         "kind": "pairs",
         "rows": {split: _pair_counts(frame, len(texts[split])) for split, frame in splits.items()},
-        "lengths": {unit: {split: tables.lengths(its)[unit] for split, its in texts.items()} for unit in tables.UNITS},
+        "lengths": _lengths(texts),
         "pairs_per_group": {
             split: tables.quantiles(frame["group"].value_counts().to_numpy()) for split, frame in splits.items()
         },
         "shared": [
-            {
-                "splits": [one, other],
-                "texts": len(set(map(normalise, texts[one])) & set(map(normalise, texts[other]))),
-                "of_texts": len(set(map(normalise, texts[other]))),
+            its
+            | {
                 "groups": len(set(splits[one]["group"]) & set(splits[other]["group"])),
                 "of_groups": int(splits[other]["group"].nunique()),
             }
-            for one, other in combinations(splits, 2)
+            for its in _shared_texts(texts)
+            for one, other in [its["splits"]]
         ],
         "words_in_common": {
             words: tables.quantiles(common[chosen])
@@ -98,7 +97,7 @@ def inspect_texts(splits: Frames, top: int = 10) -> dict[str, Any]:
     twice as frequent in its texts as in all).
     """
     texts = {split: list(dict.fromkeys(frame["text"])) for split, frame in splits.items()}
-    normalised = {split: set(map(normalise, its)) for split, its in texts.items()}
+    shared = _shared_texts(texts)
     labels = {split: _labels_of(frame) for split, frame in splits.items()}
     counts = {
         split: dict(tables.ordered(Counter(label for each in its for label in each))) for split, its in labels.items()
@@ -109,18 +108,25 @@ def inspect_texts(splits: Frames, top: int = 10) -> dict[str, Any]:
         "rows": {split: {"texts": len(frame)} for split, frame in splits.items()},
         "labels": counts if labelled else {},
         "labels_per_text": {s: tables.quantiles(list(map(len, its))) for s, its in labels.items()} if labelled else {},
-        "lengths": {unit: {split: tables.lengths(its)[unit] for split, its in texts.items()} for unit in tables.UNITS},
-        "shared": [
-            {
-                "splits": [one, other],
-                "texts": len(normalised[one] & normalised[other]),
-                "of_texts": len(normalised[other]),
-            }
-            for one, other in combinations(splits, 2)
-        ],
+        "lengths": _lengths(texts),
+        "shared": shared,
         "most_frequent_words": _most_frequent_words({text for its in texts.values() for text in its}, top),
         "words_of_labels": _words_of_labels(splits, labels) if labelled else {},
     }
+
+
+def _lengths(texts: Mapping[str, list[str]]) -> dict[str, dict[str, Any]]:
+    found = {split: tables.lengths(its) for split, its in texts.items()}
+    return {unit: {split: its[unit] for split, its in found.items()} for unit in tables.UNITS}
+
+
+def _shared_texts(texts: Mapping[str, list[str]]) -> list[dict[str, Any]]:
+    """Of each two splits the texts that are in both; what is normalised for it is held no longer."""
+    normalised = {split: set(map(normalise, its)) for split, its in texts.items()}
+    return [
+        {"splits": [one, other], "texts": len(normalised[one] & normalised[other]), "of_texts": len(normalised[other])}
+        for one, other in combinations(texts, 2)
+    ]
 
 
 def parts(report: dict[str, Any], full: bool) -> tables.Parts:
@@ -217,7 +223,10 @@ def _pair_counts(frame: pd.DataFrame, texts: int) -> dict[str, int]:
 def _labels_of(frame: pd.DataFrame) -> list[list[str]]:
     if "labels" in frame:
         return [list(each) for each in frame["labels"]]
-    return [[str(each)] for each in frame["label"]] if "label" in frame else []
+    if "label" not in frame:
+        return []
+    one: dict[str, list[str]] = {}  # a list for each of a million rows takes 100 MB
+    return [one.setdefault(str(each), [str(each)]) for each in frame["label"]]
 
 
 def _words(text: str) -> set[str]:
