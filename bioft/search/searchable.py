@@ -15,8 +15,8 @@ from bioft.datasets.rank import fuse_ranks, rank_embeddings
 from bioft.errors import BioftError, nearest
 from bioft.search import layout
 
-DEPTH, CONSTANT, WEIGHT_OF_MEANING = 100, 5.0, 0.5
-"""How many of each half are fused, and constant and weight of `fuse_ranks`: chosen on MeSH headings (bench_hybrid)."""
+DEPTH, CONSTANT, WEIGHT_OF_MEANING = 100, 5.0, 0.4
+"""How many of each half are fused; constant and weight of `fuse_ranks`, chosen on three collections (bench_hybrid)."""
 
 
 class Hit(NamedTuple):

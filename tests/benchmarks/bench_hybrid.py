@@ -1,11 +1,12 @@
 """Does search by words and meaning together find more than either? On terms of HPO and articles of PubMed.
 
     python tests/benchmarks/bench_hybrid.py [--pubmed FOLDER] [--terms 800] [--model embedded:all-minilm-l6-v2]
-        [--dimensions 384 192 96]
+        [--annotated CDR_*.PubTator.txt.gz --names CTD_curated_genes_diseases.csv.gz] [--dimensions 384 192 96]
 
 Synonyms of HPO (exact ones that no other term has) look for their term among terms with their definitions; MeSH
-headings look for the articles that have them, among the articles. Half of the queries, drawn by term or heading,
-choose one constant and weight of the fusion for both; the other half is measured once.
+headings look for the articles that have them, among the articles; names of diseases for the abstracts that mention
+them by whatever name, in the title twice as relevant. Half of the queries, drawn by term, heading or disease, choose
+one constant and weight of the fusion for all collections; the other half is measured once.
 
 With --dimensions nothing is chosen: the other half is measured with vectors cut to so many dimensions and kept in
 float32, float16 and int8, each against the whole vectors in float32. Texts are encoded once.
@@ -21,13 +22,15 @@ from pathlib import Path
 
 import numpy as np
 
+from bioft.datasets.documents import pubtator
 from bioft.datasets.hpo import terms as hpo_terms
+from bioft.datasets.namespaces import read
 from bioft.datasets.pubmed.relations import CHECK_TAGS
 from bioft.search import evaluate, index as search_index, layout, searchable
 from bioft.search.articles import IndexedArticle, read_articles
 from bioft.search.encoder import SearchEncoder, load_encoder
 
-CONSTANTS, WEIGHTS = (5, 10, 20, 60), (0.3, 0.5, 0.7)
+CONSTANTS, WEIGHTS = (1, 5, 10, 20, 60), (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 Queries = dict[str, dict[str, int]]
 
 
@@ -53,6 +56,22 @@ def pubmed_collection(folder: Path) -> tuple[list[IndexedArticle], Queries]:
         for term in set(article.mesh) - CHECK_TAGS:
             queries.setdefault(term, {})[article.id] = 1
     return articles, {term: its for term, its in queries.items() if len(its) <= 0.05 * len(articles)}
+
+
+def annotated_collection(files: Sequence[Path], names: Path) -> tuple[list[IndexedArticle], Queries]:
+    """Abstracts with annotated diseases, and the names of those that 2 to 60 abstracts mention."""
+    documents = [document for path in files for document in pubtator.read(path)]
+    articles = [IndexedArticle(each.document_id, each.title, each.text, None, (), False) for each in documents]
+    queries: Queries = {}
+    known = read.read([names]).concepts.set_index("id")["name"].to_dict()
+    for document in documents:
+        for mention in document.mentions:
+            for concept in {*pubtator.concepts(mention.id)} & known.keys() if mention.type == "Disease" else ():
+                its = queries.setdefault(known[concept], {})
+                its[document.document_id] = max(
+                    its.get(document.document_id, 1), 1 + (mention.start < len(document.title))
+                )
+    return articles, {name: its for name, its in queries.items() if 2 <= len(its) <= 60}
 
 
 class Asked:
@@ -123,12 +142,16 @@ if __name__ == "__main__":
     parser.add_argument("--model", default="embedded:all-minilm-l6-v2")
     parser.add_argument("--terms", type=int, default=800, help="terms of HPO, drawn at random; 0 for none")
     parser.add_argument("--pubmed", type=Path, help="folder of PubMed XML; without it HPO alone")
+    parser.add_argument("--annotated", type=Path, nargs="*", default=[], help="PubTator files of BC5CDR")
+    parser.add_argument("--names", type=Path, help="CTD's table with the names of diseases")
     parser.add_argument("--dimensions", type=int, nargs="*", default=[], help="to be measured, the whole first")
     arguments = parser.parse_args()
     encoder = load_encoder(arguments.model)
     with tempfile.TemporaryDirectory() as place:
         made = {} if arguments.pubmed is None else {"pubmed": pubmed_collection(arguments.pubmed)}
         made |= {"hpo": hpo_collection(arguments.terms)} if arguments.terms else {}
+        if arguments.annotated:
+            made["annotated"] = annotated_collection(arguments.annotated, arguments.names)
         for name, each in made.items():
             if arguments.dimensions:
                 measure_vectors(encoder, name, each, arguments.dimensions, Path(place))
