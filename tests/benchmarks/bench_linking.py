@@ -2,11 +2,14 @@
 
     python tests/benchmarks/bench_linking.py VOCABULARY... --train CDR_TrainingSet.PubTator.txt.gz
         CDR_DevelopmentSet.PubTator.txt.gz --test CDR_TestSet.PubTator.txt.gz
+    python tests/benchmarks/bench_linking.py VOCABULARY... --train ... --joint RUN
     python tests/benchmarks/bench_linking.py VOCABULARY... --speed
 
 Mentions are those annotated (gold spans) that have an id; right is the very id, of a composite mention all of its ids.
 Unseen are mentions whose text, but for case and punctuation, is none of their type in the training documents.
-Intervals are over documents. `--speed` looks for 10,000 changed names among 300,000 in a process limited to two cores.
+Intervals are over documents. `--joint` measures the relations of a joint run on such documents end to end, with its
+own dictionary of the training names and with the linker in its place. `--speed` looks for 10,000 changed names among
+300,000 in a process limited to two cores.
 """
 
 import argparse
@@ -21,9 +24,12 @@ import numpy as np
 from bioft.datasets.documents import pubtator
 from bioft.datasets.metabolites.tables import Row, to_table
 from bioft.datasets.namespaces import read
+from bioft.datasets.recorded import recorded_data
 from bioft.metrics.estimation import estimates
 from bioft.metrics.estimation.groups import Groups
+from bioft.metrics.report import interval_text
 from bioft.storage.text_lines import normalise
+from bioft.tasks.joint import evaluate, predict as joint
 from bioft.tasks.name_alignment.candidates import CandidateFinder
 from bioft.tasks.name_alignment.concept_names import Aligner, fit_scorer, fitted_aligner, names_table
 from bioft.tasks.name_alignment.linking import Linker
@@ -94,6 +100,19 @@ def shown(right: np.ndarray, groups: np.ndarray) -> str:
     return f"{share.value:.3f} [{low:.3f}–{high:.3f}]"
 
 
+def end_to_end(vocabulary: list[str], train: list[Path], run: str) -> None:
+    """Print the F1 of relations between entities that the run finds itself, by what gives these their ids."""
+    model = joint.load(run)
+    record = model[-1]
+    data = recorded_data(Path(run), record, rebuild=True)
+    linker = Linker({"": fitted_aligner(read.read([*train, *vocabulary]))})
+    for name, its in (("dictionary", model), ("linker", joint.with_linker(model, linker))):
+        found = evaluate.figures(joint.predict(its, data.splits["test"], record), data.splits, record)
+        print(
+            name, *(f"{each} {interval_text(found[f'end_to_end_{each}'])}" for each in ("f1", "precision", "recall"))
+        )
+
+
 def speed(vocabulary: list[str]) -> None:
     """Print the seconds and the peak memory of building and of asking."""
     table = names_table(read.read(vocabulary)).sample(NAMES, random_state=0).reset_index(drop=True)
@@ -120,10 +139,13 @@ def main() -> None:
     parser.add_argument("vocabulary", nargs="+")
     parser.add_argument("--train", type=Path, nargs="+", default=[])
     parser.add_argument("--test", type=Path, nargs="+", default=[])
+    parser.add_argument("--joint")
     parser.add_argument("--speed", action="store_true")
     args = parser.parse_args()
     if args.speed:
         speed(args.vocabulary)
+    elif args.joint:
+        end_to_end(args.vocabulary, args.train, args.joint)
     else:
         accuracy(args.vocabulary, args.train, args.test)
 
