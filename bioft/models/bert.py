@@ -45,13 +45,15 @@ class Bert(torch.nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """What the weights are in."""
+        """Of the weights."""
         return next(self.parameters()).dtype
 
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> SimpleNamespace:
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None) -> SimpleNamespace:
         """`last_hidden_state`, shape (texts, tokens, dimensions), and `logits` where there is a head."""
         length = input_ids.shape[1]
-        mask = None if attention_mask.all() else attention_mask.bool()[:, None, None].expand(-1, 1, length, -1)
+        mask = None
+        if attention_mask is not None and not attention_mask.all():
+            mask = attention_mask.bool()[:, None, None].expand(-1, 1, length, -1)
         words, kinds, places = (self._of(f"embeddings.{its}_embeddings") for its in ("word", "token_type", "position"))
         states = functional.embedding(input_ids, words) + kinds[0] + places[:length]
         states = self._norm("embeddings", states)

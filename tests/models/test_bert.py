@@ -54,6 +54,7 @@ def test_tokens_and_numbers_are_those_of_transformers(name: str, tmp_path: Path)
             inputs = tokenizer.pad({"input_ids": rows})
             padded = other.pad({"input_ids": rows}, padding_side="right", return_tensors="pt")
             assert all(torch.equal(values, padded[key]) for key, values in inputs.items())
+            assert (ours.to(dtype).dtype, ours.device) == (dtype, theirs.device)
             with torch.inference_mode():
                 found, wanted = ours.to(dtype)(**inputs), theirs.to(dtype)(**inputs)
             key = "last_hidden_state" if head == "Model" else "logits"
