@@ -136,7 +136,7 @@ def _tolerance(run: Run, model: Any, test: Any) -> float:
     labels, config = run.record.get("labels"), run.directory / "config.json"
     # As others load it: bioft gives it the labels of the record.
     known = hub_checks.read_json(config).get("id2label") if labels and config.is_file() else None
-    if known and list(labels) != (theirs := [known[place] for place in sorted(known, key=int)]):
+    if labels and known and list(labels) != (theirs := [known[place] for place in sorted(known, key=int)]):
         run.found.reasons.append(
             f"The record names the labels {', '.join(labels)}; the model has {', '.join(theirs)}."
         )

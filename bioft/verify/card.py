@@ -226,7 +226,8 @@ def _states_figure(line: str) -> bool:
     # Another sign in the place of a point, and a metric whose letters stand apart.
     hidden = hidden or re.search(r"(?<![\w.,])0[^\w\s:;–—/()\[\]|-]\d", untagged)
     if not numbered and re.search(r"\b\w \w \w\b", untagged):
-        numbered = NAMED.search(re.sub(r"(?<=\b[^\W\d]) (?=[^\W\d]\b)", "", untagged)) and re.search(r"\d", untagged)
+        joined = re.sub(r"(?<=\b[^\W\d]) (?=[^\W\d]\b)", "", untagged)
+        numbered = NAMED.search(joined) is not None and re.search(r"\d", untagged) is not None
     return bool(in_table or IMAGE.search(line) or SHARE.search(untagged) or SHARE.search(plain) or hidden or numbered)
 
 
