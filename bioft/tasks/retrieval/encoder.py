@@ -137,13 +137,15 @@ def check_library_files(directory: Path) -> list[str]:
 
     Only what both have is compared: other versions write more.
     """
+    if not (kept := [name for name in LIBRARY_FILES if (directory / name).is_file()]):
+        return []
     model, _ = load_run(directory)
     with tempfile.TemporaryDirectory() as place:
         model.save(place, create_model_card=False)
         return [
             f"{name} is not that of this encoder: others would load another."
-            for name in LIBRARY_FILES
-            if (directory / name).is_file() and _differ(_json(Path(place) / name), _json(directory / name))
+            for name in kept
+            if _differ(_json(Path(place) / name), _json(directory / name))
         ]
 
 
