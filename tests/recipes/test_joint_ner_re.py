@@ -261,7 +261,7 @@ def test_a_run_that_relations_cannot_be_added_to_is_refused(
     monkeypatch.setattr(runs, "read", lambda _: record)
     monkeypatch.setattr(runs, "check_files", lambda *_: None)
     if "labels" in change:  # its weights are then of other tags: what counts is what the record says
-        monkeypatch.setattr(entity_prediction, "load", lambda *_: (torch.nn.Linear(1, 1), None, record))
+        monkeypatch.setattr(entity_prediction, "load", lambda *_, **__: (torch.nn.Linear(1, 1), None, record))
     with pytest.raises(BioftError, match=message):
         run_recipe(recipe, *options("default", model, tmp_path / "run", start_from=entities))
     assert not (tmp_path / "run").exists()
@@ -281,7 +281,9 @@ def test_an_entity_model_with_more_than_encoder_and_tags_is_refused(train_on: st
     model = joint.new_model(BertModel(BertConfig(hidden_size=12)), labels, {})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runs, "read", lambda _: record)
-        patch.setattr(entity_prediction, "load", lambda *_: (ModernBertForTokenClassification(config), None, record))
+        patch.setattr(
+            entity_prediction, "load", lambda *_, **__: (ModernBertForTokenClassification(config), None, record)
+        )
         with pytest.raises(BioftError, match="has layers between encoder and tags"):
             base = BaseModel("tiny", "tiny", None, "", None, None)
             load_entity_weights("run", model, base, record["dataset"], chooses_threshold)
