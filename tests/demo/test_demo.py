@@ -1,5 +1,6 @@
 """The page of `bioft demo`, from the Space that the command writes: in Chromium, by its functions, to programs."""
 
+import json
 import re
 import runpy
 import shutil
@@ -91,9 +92,8 @@ WIDER_THAN_THE_SCREEN = """
 def write_run(folder: Path, recipe: str, base: dict[str, Any], **record: Any) -> Path:
     """Complete a folder with model files to a finished run."""
     known = {"schema_version": 1, "recipe": recipe, "task": TASKS[recipe], "name": folder.name, "base_model": base}
-    (folder / "run.json").write_text(
-        runs.json.dumps({**known, **record, "files": runs.checksums(folder)}), encoding="utf-8"
-    )
+    written = json.dumps({**known, **record, "files": runs.checksums(folder)})
+    (folder / "run.json").write_text(written, encoding="utf-8")
     return folder
 
 
