@@ -23,6 +23,7 @@ from bioft.hub import pull, push
 from bioft.storage import runs
 from bioft.storage.files import file_sha256
 from bioft.tasks.joint.model import JointConfig
+from bioft.verify import files
 from tests import own_task, snippets
 from tests.hub_server.server import HubServer
 from tests.recipe import load_recipe, run_recipe
@@ -211,13 +212,16 @@ def test_a_task_of_ones_own_is_recorded_shown_and_published_but_never_chosen_by_
 
 
 def name_base(run: Path, record: dict[str, Any], base: str, commit: str) -> None:
-    """Let a run name its base model on the Hub, as if it had been trained on that one; its card is made anew."""
+    """Let a run name its base model on the Hub, as if it had been trained on that one; card and plot are made anew."""
     source = {"source": f"Hub, commit {commit}", "sha256": None}
     record["base_model"] |= {"id": base, "name_or_path": base, "revision": commit} | source
     if (adapter := run / "adapter_config.json").is_file():
         config = json.loads(adapter.read_text()) | {"base_model_name_or_path": base, "revision": commit}
         adapter.write_text(json.dumps(config))
         record["files"][adapter.name] = file_sha256(adapter)
+    # What a plot calls the base model depends on where it came from.
+    files.draw(run, record, tasks.find(record, pulled=False))
+    record["files"] |= {name: file_sha256(run / name) for name in record["files"] if name.startswith("plots/")}
     (run / runs.RECORD).write_text(json.dumps(record))
     (run / runs.CARD).unlink()
 

@@ -53,7 +53,7 @@ def check_files(directory: Path, record: dict[str, Any], found: Verification) ->
         )
     if others := [name for name in unlisted if name not in loaded]:
         found.notes.append(f"Files that {runs.RECORD} does not list were not checked: {', '.join(others)}.")
-    of_task = getattr(tasks.part(tasks.find(record, pulled=False), "evaluate"), "FILES", ())
+    of_task = getattr(tasks.part(pull.task_of(directory, record), "evaluate"), "FILES", ())
     if extra := sorted(name for name in listed if not KNOWN.fullmatch(name) and name not in of_task):
         found.notes.append(f"Files that no recipe writes were not checked: {', '.join(extra)}.")
     both = [name for name in listed if name in WHOLE or SHARD.fullmatch(name)]

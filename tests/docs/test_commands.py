@@ -87,6 +87,8 @@ ELSEWHERE = {
     "make demo": "docs/test_commands.py::test_every_command_runs",
     "make": "docs/test_commands.py::test_every_option_exists",
     "pip install": "docs/test_commands.py::test_every_option_exists",
+    "python tests/gpu/check.py": "gpu/test_check.py::"
+    "test_the_check_runs_on_small_models_and_fails_where_a_figure_is_not_reached",
     "python tests/benchmarks/leak_stop_reasons.py": "recipes/test_text_classification.py::"
     "test_the_leak_is_shown_in_numbers",
     "python -m pytest": "docs/test_commands.py::test_every_option_exists",

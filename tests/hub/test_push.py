@@ -352,7 +352,7 @@ def test_a_dry_run_lists_the_files_and_the_card_and_sends_nothing(hub_server: Hu
     result = CliRunner().invoke(app, ["push-adapter", str(run), "user/adapter", "--dry-run"], env={"COLUMNS": "100"})
     assert result.exit_code == 0, result.output
     for name, content in published(run).items():
-        assert re.search(rf"{re.escape(name)}\s+│\s+{len(content):,} ", result.output), name
+        assert re.search(rf"{re.escape(name)}\s+{len(content):,}\s", result.output), name
     assert published(run)[runs.CARD].decode() in result.output
     assert hub_server.requests == []
 
