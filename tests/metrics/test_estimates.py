@@ -247,6 +247,17 @@ def test_a_label_that_is_never_predicted_does_not_make_an_average_unknown() -> N
         assert measured.estimates["macro_precision"].interval(Groups(400, ())) == pytest.approx((0.0, 1.0))
 
 
+@pytest.mark.parametrize(("n", "least"), [(40, 0.8), (1000, 0.99)])
+def test_an_average_at_the_end_of_the_scale_is_known_as_well_as_its_parts(n: int, least: float) -> None:
+    """All right: what the three labels' own intervals leave open; by the intervals of schema 4 anything from 0 on."""
+    texts = [[label] for label in np.random.default_rng(0).choice([*"abc"], n)]
+    measured = multilabel.measured(multilabel.indicators(texts, texts)).estimates
+    low, high = measured["macro_f1"].interval(Groups(n, ()))
+    assert least < low < measured["f1"].interval(Groups(n, ()))[0] and high == 1
+    with estimates.of_schema(4):
+        assert measured["macro_f1"].interval(Groups(n, ()))[0] < 0.01
+
+
 def test_a_calibration_error_has_an_interval_whatever_groups_share(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

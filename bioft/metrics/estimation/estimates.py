@@ -132,7 +132,8 @@ class Average(Estimate):
     variance is seen too small, by more than u / (u + 1) where the value is 0 or 1: it is taken (u + 1) / u times. How
     much parts of few groups vary is itself known badly: the degrees of freedom are Satterthwaite's (1946) over the
     parts, each of which has as many as groups that it is about. Of a part that no example tells of, as the precision
-    of a label that is never predicted, anything may be so: it has the largest variance of a share.
+    of a label that is never predicted, anything may be so: it has the largest variance of a share. No end lies further
+    out than the mean of those of the parts.
     """
 
     parts: tuple[Estimate, ...] = ()
@@ -157,6 +158,10 @@ class Average(Estimate):
         size = centre * (1 - centre) / (groups.variance(self.influence) + unseen)
         quantile = float(special.stdtrit(min(degrees, groups.degrees), (1 + confidence) / 2))
         low, high = wilson(centre, size, quantile)
+        if not _earlier.get():
+            # Wilson's size is 0 at the very ends of the scale. Parts that move together have the mean of their ends.
+            lows, highs = np.array([part.interval(groups, confidence) for part in self.parts]).T
+            low, high = max(low, float(np.mean(lows))), min(high, float(np.mean(highs)))
         return min(low, self.value), max(high, self.value)
 
     def unseen(self, groups: Groups) -> tuple[float, float, float]:
