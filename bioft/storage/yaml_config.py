@@ -43,6 +43,8 @@ def load_config(path: Path) -> dict[str, Any]:
         raise BioftError(f"{path}{where}: not valid YAML: {error.problem or error.context}.") from None
     except yaml.YAMLError as error:
         raise BioftError(f"{path}: not valid YAML: {error}.") from None
+    except RecursionError:
+        raise BioftError(f"{path}: its values are nested too deeply.") from None
     if config is None:
         return {}
     if not isinstance(config, dict):

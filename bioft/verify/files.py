@@ -138,7 +138,6 @@ def draw(place: Path, record: dict[str, Any], task: Task) -> None:
 
 
 def _draw_metrics(place: Path, record: dict[str, Any], task: Task, rows: dict[str, Any]) -> None:
-    from bioft import task as tasks
     from bioft.metrics import plots
 
     evaluate = tasks.part(task, "evaluate")

@@ -23,11 +23,12 @@ from bioft.compare.page import Chapter, Section
 from bioft.datasets.documents import sample
 from bioft.errors import BioftError
 from bioft.metrics import entity_f1
-from bioft.metrics.estimation.estimates import difference, mean, wilson_interval
+from bioft.metrics.estimation.estimates import difference, mean
 from bioft.metrics.estimation.groups import Groups
 from bioft.storage import runs
 from bioft.tasks import answers as tasks_answers
 from tests.analysis_runs import build_dataset, row, write_pairs_run, write_record
+from tests.wilson import wilson_interval
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,9 @@ from hypothesis import given, settings, strategies as st
 import bioft.metrics
 from bioft.errors import BioftError
 from bioft.metrics.alignment import METRICS, measured, paired_alignment
-from bioft.metrics.estimation.estimates import nest, wilson_interval
+from bioft.metrics.estimation.estimates import nest
 from bioft.metrics.intervals import metric_values
+from tests.wilson import wilson_interval
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from bioft.errors import BioftError
 from bioft.metrics import counts, entity_f1
 from bioft.metrics.estimation import estimates
 from tests.metrics.test_gda import run_offline
+from tests.wilson import wilson_interval
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 REFERENCES = [[(0, 9, "Chemical"), (18, 34, "Disease")], [], [(0, 4, "Disease")]]
@@ -194,7 +195,7 @@ def test_mentions_of_a_document_are_not_taken_for_independent(metric):
     references = [[(10 * i, 10 * i + 2, "A") for i in range(10)] for _ in range(40)]
     predictions = [spans if i % 2 else [] for i, spans in enumerate(references)]
     result = metric.compute(predictions=predictions, references=references)
-    low, high = estimates.wilson_interval(20, 40)
+    low, high = wilson_interval(20, 40)
     assert result["recall_low"] == pytest.approx(low, abs=0.03) and result["recall_high"] == pytest.approx(
         high, abs=0.03
     )

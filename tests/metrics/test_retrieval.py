@@ -11,8 +11,9 @@ from sklearn.metrics import ndcg_score
 
 import bioft.metrics
 from bioft.errors import BioftError
-from bioft.metrics.estimation.estimates import nest, wilson_interval
+from bioft.metrics.estimation.estimates import nest
 from bioft.metrics.retrieval import METRICS, paired_retrieval, values_per_query
+from tests.wilson import wilson_interval
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -68,7 +69,7 @@ def test_what_no_other_process_can_compute_is_refused() -> None:
         list(computed(partial(told, MODEL, lambda: 0), range(2)))
 
 
-@pytest.mark.parametrize("task", ["entities", "joint"])
+@pytest.mark.parametrize("task", ["entities", "joint", "text_labels"])
 def test_predictions_are_those_of_one_process_to_the_byte(task: str, tmp_path: Path) -> None:
     texts = [f"Drug {n} reverses the effect of clonidine. " * (1 + n % 5) for n in range(40)]
     rows = [f'{{"id": {n}, "text": "{text.strip()}"}}\n' for n, text in enumerate(texts)]
@@ -77,6 +78,12 @@ def test_predictions_are_those_of_one_process_to_the_byte(task: str, tmp_path: P
         "import sys; from bioft.models import batches; from bioft.cli.main import main\n"
         f"batches.CPU_BATCH_TOKENS = 256\nif {task == 'joint'}:\n"
         "    from bioft.tasks.joint import predict; predict.BATCH_TOKENS = 256\n"
+        "ask = batches._Processes.results\n"
+        "def results(self, function, parts):\n"
+        "    with open('used', 'a') as stream:\n"
+        "        stream.write(f'{self.number} processes, {len(parts)} batches')\n"
+        "    return ask(self, function, parts)\n"
+        "batches._Processes.results = results\n"
         "if __name__ == '__main__': main()"
     )
     (tmp_path / "small.py").write_text(small)
@@ -85,8 +92,11 @@ def test_predictions_are_those_of_one_process_to_the_byte(task: str, tmp_path: P
         words = [sys.executable, str(tmp_path / "small.py"), "predict", str(RUNS / task), "--skip-bad"]
         words += ["--input", "in.jsonl", "--output", "out.jsonl", "--processes", number, "--overwrite"]
         ended = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
-        said.append((ended.stdout, ended.stderr, (tmp_path / "out.jsonl").read_bytes()))
-    assert said[0] == said[1] and said[0][2].count(b"\n") == 40 and "in 40 documents" in said[0][1]
+        messages = re.sub(r"(?m)^ {4}.*\n", "", ended.stderr)  # how long it takes, where that is long
+        said.append((ended.stdout, messages, (tmp_path / "out.jsonl").read_bytes()))
+    assert said[0] == said[1] and said[0][2].count(b"\n") == 40 and "40" in said[0][1]
+    used = re.fullmatch(r"2 processes, (\d+) batches", (tmp_path / "used").read_text())
+    assert used is not None and int(used[1]) > 2
 
 
 def test_a_run_that_is_asked_otherwise_takes_no_processes() -> None:

@@ -1,4 +1,5 @@
 import string
+import sys
 from pathlib import Path
 
 import pytest
@@ -140,3 +141,15 @@ def test_missing_file_folder_and_empty_file(tmp_path: Path) -> None:
         yaml_config.load_config(tmp_path)
     (tmp_path / "empty.yaml").write_text("# nothing\n")
     assert yaml_config.load_config(tmp_path / "empty.yaml") == {}
+
+
+def test_a_configuration_that_is_nested_too_deeply_is_one_sentence(tmp_path: Path) -> None:
+    path, limit = tmp_path / "deep.yaml", sys.getrecursionlimit()
+    sys.setrecursionlimit(1000)  # some libraries raise it
+    try:
+        for depth in (900, 5000):
+            path.write_text("seed: " + "{a: " * depth + "1" + "}" * depth + "\n")
+            with pytest.raises(BioftError, match=r"deep\.yaml: its values are nested too deeply\.$"):
+                yaml_config.load_config(path)
+    finally:
+        sys.setrecursionlimit(limit)

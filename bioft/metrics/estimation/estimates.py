@@ -314,17 +314,6 @@ def wilson(share: float, size: float, quantile: float) -> tuple[float, float]:
     return max(0.0, centre - half) if share > 0 else 0.0, min(1.0, centre + half) if share < 1 else 1.0
 
 
-def wilson_interval(successes: int, n: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Return Wilson's score interval (1927) for a proportion of independent examples; (0, 1) when ``n`` is 0.
-
-    BioftError: ``successes`` outside 0 … n, or a confidence outside (0, 1).
-    """
-    if not 0 <= successes <= n:
-        raise BioftError(f"A proportion of {successes} out of {n} is impossible: successes must be in 0 … n.")
-    _check_confidence(confidence)
-    return wilson(successes / n if n else 0.0, n, float(special.ndtri((1 + confidence) / 2)))
-
-
 def _quantile(groups: Groups, confidence: float) -> float:
     """Of Student's t with as many degrees of freedom as there are groups, less one."""
     return float(special.stdtrit(groups.degrees, (1 + confidence) / 2)) if groups.degrees else math.inf
