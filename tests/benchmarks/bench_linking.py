@@ -2,20 +2,23 @@
 
     python tests/benchmarks/bench_linking.py VOCABULARY... --train CDR_TrainingSet.PubTator.txt.gz
         CDR_DevelopmentSet.PubTator.txt.gz --test CDR_TestSet.PubTator.txt.gz
+    python tests/benchmarks/bench_linking.py VOCABULARY... --train ... --test ... --tagger RUN
     python tests/benchmarks/bench_linking.py VOCABULARY... --train ... --joint RUN
     python tests/benchmarks/bench_linking.py VOCABULARY... --speed
 
 Mentions are those annotated (gold spans) that have an id; right is the very id, of a composite mention all of its ids.
 Unseen are mentions whose text, but for case and punctuation, is none of their type in the training documents.
-Intervals are over documents. `--joint` measures the relations of a joint run on such documents end to end, with its
-own dictionary of the training names and with the linker in its place. `--speed` looks for 10,000 changed names among
-300,000 in a process limited to two cores.
+Intervals are over documents. `--tagger` takes the spans that a run of token_classification finds in the place of the
+annotated ones: F1 of mentions with their ids, and of each document's ids by type, wherever they stand (the
+normalization task of BioCreative V); mentions without an id are left out. `--joint` measures the relations of a joint
+run on such documents end to end, with its own dictionary of the training names and with the linker in its place.
+`--speed` looks for 10,000 changed names among 300,000 in a process limited to two cores.
 """
 
 import argparse
 import resource
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +32,9 @@ from bioft.metrics.estimation import estimates
 from bioft.metrics.estimation.groups import Groups
 from bioft.metrics.report import interval_text
 from bioft.storage.text_lines import normalise
+from bioft.tasks.entities.files import UNLINKED
+from bioft.tasks.entities.predict import predict_with_run, spans_of
+from bioft.tasks.entities.tagging import Span
 from bioft.tasks.joint import evaluate, predict as joint
 from bioft.tasks.name_alignment.candidates import CandidateFinder
 from bioft.tasks.name_alignment.concept_names import Aligner, fit_scorer, fitted_aligner, names_table
@@ -93,6 +99,53 @@ def accuracy(vocabulary: list[str], train: list[Path], test: list[Path]) -> None
     print(f"matches: {len(decided) / len(table):.3f} of mentions, right {shown(decided[:, 5], decided[:, 0])}")
 
 
+def predicted(vocabulary: list[str], train: list[Path], test: list[Path], run: str) -> None:
+    """Print the F1 of mentions with ids, and of documents' ids, over the spans that a run of entities finds."""
+    namespace = read.read([*train, *vocabulary])
+    asked = documents(test)
+    texts = [document.text for document in asked]
+    spans = [sorted(its) for its in spans_of(predict_with_run(run, texts, progress="spans"))]
+    known = [sorted((each.start, each.end, each.type) for each in document.mentions) for document in asked]
+    exact: dict[str, str] = {}
+    for identifier, name in namespace.names[["id", "name"]].to_numpy().tolist():
+        exact.setdefault(normalise(name), identifier)
+    dictionary = ConceptDictionary.fit(map(row, documents(train)))
+    linker = Linker({"": fitted_aligner(namespace)})
+    gold = [with_ids(row(document)["entities"]) for document in asked]
+
+    def by_exact(text: str, its: Sequence[Span]) -> list[dict[str, Any]]:
+        return [
+            {"start": start, "end": end, "type": kind, "id": exact.get(normalise(text[start:end]), UNLINKED)}
+            for start, end, kind in its
+        ]
+
+    print(f"spans alone: F1 {f1(known, spans)}")
+    for name, link in (("exact names", by_exact), ("dictionary", dictionary.link), ("linker", linker.link)):
+        linked = [link(text, its) for text, its in zip(texts, spans, strict=True)]
+        answers = [with_ids(its) for its in linked]
+        ids = f1([ids_of(its) for its in gold], [ids_of(its) for its in answers])
+        print(f"{name:16} mentions with ids, F1 {f1(gold, answers)}; ids of documents, F1 {ids}")
+
+
+def with_ids(entities: Iterable[Mapping[str, Any]]) -> list[tuple[int, int, str, str]]:
+    """Start, end, type and id of the entities that have an id."""
+    return [(its["start"], its["end"], its["type"], its["id"]) for its in entities if pubtator.concepts(its["id"])]
+
+
+def ids_of(entities: Iterable[tuple[int, int, str, str]]) -> set[tuple[str, str]]:
+    """Types and ids of linked entities, each of a composite mention's ids alone."""
+    return {(kind, each) for _, _, kind, identifier in entities for each in pubtator.concepts(identifier)}
+
+
+def f1(known: Iterable[Collection[Any]], found: Iterable[Collection[Any]]) -> str:
+    """Micro F1 of what is found in each document, with its interval over documents."""
+    counts = [(2 * len({*gold} & {*its}), len({*gold}) + len({*its})) for gold, its in zip(known, found, strict=True)]
+    twice, both = np.array(counts, dtype=float).T
+    share = estimates.ratio(twice, both)
+    low, high = share.interval(Groups(len(counts)))
+    return f"{share.value:.3f} [{low:.3f}–{high:.3f}]"
+
+
 def shown(right: np.ndarray, groups: np.ndarray) -> str:
     """A mean with its interval over documents."""
     share = estimates.mean(right.astype(bool))
@@ -139,6 +192,7 @@ def main() -> None:
     parser.add_argument("vocabulary", nargs="+")
     parser.add_argument("--train", type=Path, nargs="+", default=[])
     parser.add_argument("--test", type=Path, nargs="+", default=[])
+    parser.add_argument("--tagger")
     parser.add_argument("--joint")
     parser.add_argument("--speed", action="store_true")
     args = parser.parse_args()
@@ -146,6 +200,8 @@ def main() -> None:
         speed(args.vocabulary)
     elif args.joint:
         end_to_end(args.vocabulary, args.train, args.joint)
+    elif args.tagger:
+        predicted(args.vocabulary, args.train, args.test, args.tagger)
     else:
         accuracy(args.vocabulary, args.train, args.test)
 
