@@ -1,1 +1,22 @@
-"""Dataset builders: one module per source, each with a function build(...)."""
+"""Dataset builders: one module per source, each with a function build(...). `sources.toml` lists them."""
+
+import tomllib
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from bioft.task import Source
+
+
+@cache
+def data(file: str, package: str = __name__) -> dict[str, Any]:
+    """What a file of TOML beside the code of a package says."""
+    return tomllib.loads(resources.files(package).joinpath(file).read_text(encoding="utf-8"))
+
+
+def sources(*names: str) -> tuple[Source, ...]:
+    """Sources by their names in `sources.toml`; `dataset = false` there is None here."""
+    options: dict[str, Any] = {}
+    for name in names:
+        options[name] = {key: value or None for key, value in data("sources.toml")[name].items()}
+    return tuple(Source(name, **its) for name, its in options.items())
