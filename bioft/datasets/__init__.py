@@ -20,3 +20,9 @@ def sources(*names: str) -> tuple[Source, ...]:
     for name in names:
         options[name] = {key: value or None for key, value in data("sources.toml")[name].items()}
     return tuple(Source(name, **its) for name, its in options.items())
+
+
+def corpus(name: str) -> tuple[str, str, str, dict[str, str]]:
+    """The address, terms, citation and licence of what data come from, as `corpora.toml` has them."""
+    its = data("corpora.toml")[name]
+    return its["url"], its["terms"], its["citation"], its.get("license", {})

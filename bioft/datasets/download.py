@@ -14,9 +14,8 @@ import urllib3
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from bioft.datasets.documents import bc5cdr as bc5cdr_source, chemdisgene as chemdisgene_source
-from bioft.datasets.gene_disease import ctd as ctd_source
-from bioft.datasets.metabolites import namespaces
+from bioft.datasets import data
+from bioft.datasets.documents import chemdisgene as chemdisgene_source
 from bioft.datasets.options import PathName
 from bioft.errors import BioftError, suggestion
 from bioft.storage.files import disk_errors, file_sha256, write_json
@@ -42,29 +41,17 @@ class Source(NamedTuple):
     """What the file must be, where its publisher says so."""
 
 
-_BC5CDR = (bc5cdr_source.URL, bc5cdr_source.TERMS, bc5cdr_source.CITATION)
-_BIGG = (namespaces.BIGG_URL, namespaces.BIGG_TERMS, namespaces.BIGG_CITATION)
-_CHEMDISGENE = (chemdisgene_source.TERMS, chemdisgene_source.CITATION)
-_CHEMDISGENE_URL = f"{chemdisgene_source.URL}/raw/{chemdisgene_source.REVISION}/data"
-_CTD = (f"{ctd_source.URL}/reports", ctd_source.TERMS, ctd_source.CITATION)
-_MODELSEED = (namespaces.MODELSEED_URL, namespaces.MODELSEED_TERMS, namespaces.MODELSEED_CITATION)
-_INFERRED = "CTD gene–disease associations with the inferred ones (several GB)"
-_ABSTRACTS = "BC5CDR: 1,500 abstracts with chemicals, diseases and chemical-induced diseases"
-_ALIASES = "ModelSEED: ids in other databases of compounds"
+_CORPORA = data("corpora.toml")
 SOURCES = {
-    "bc5cdr": Source(*_BC5CDR, "CDR_Data.zip", _ABSTRACTS),
-    "bigg": Source(*_BIGG, namespaces.BIGG_FILE, "BiGG Models: ids and names of metabolites"),
-    **{
-        f"chemdisgene/{file}": Source(
-            f"{_CHEMDISGENE_URL}/{folder}", *_CHEMDISGENE, file, f"ChemDisGene, {folder}: {file}", sha256
-        )
-        for folder, files in chemdisgene_source.FILES.items()
-        for file, sha256 in files.items()
-    },
-    "ctd": Source(*_CTD, "CTD_curated_genes_diseases.csv.gz", "CTD curated gene–disease associations"),
-    "ctd-inferred": Source(*_CTD, "CTD_genes_diseases.csv.gz", _INFERRED),
-    "modelseed": Source(*_MODELSEED, namespaces.MODELSEED_FILE, "ModelSEED: names of compounds"),
-    "modelseed-aliases": Source(*_MODELSEED, namespaces.MODELSEED_ALIASES_FILE, _ALIASES),
+    name: Source(its["url"], _CORPORA[its["of"]]["terms"], _CORPORA[its["of"]]["citation"], its["file"], its["title"])
+    for name, its in _CORPORA["downloads"].items()
+} | {
+    f"chemdisgene/{file}": Source(
+        f"{chemdisgene_source.URL}/raw/{chemdisgene_source.REVISION}/data/{folder}",
+        *(chemdisgene_source.TERMS, chemdisgene_source.CITATION, file, f"ChemDisGene, {folder}: {file}", sha256),
+    )
+    for folder, files in chemdisgene_source.FILES.items()
+    for file, sha256 in files.items()
 }
 
 

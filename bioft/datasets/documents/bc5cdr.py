@@ -13,39 +13,16 @@ from typing import Annotated, Any
 
 from datasets import DatasetDict
 
+from bioft.datasets import corpus, data
 from bioft.datasets.documents import corpus as documents, pubtator
 from bioft.datasets.options import PathName, SkipBad
 from bioft.datasets.origin import Origin
 from bioft.errors import BioftError
 from bioft.storage.files import ZIP_ERRORS
 
-URL = "https://ftp.ncbi.nlm.nih.gov/pub/lu/BC5CDR"
-"""The organisers' site; that of the task, biocreative.org, does not answer any more."""
-VERSION = "CDR.Corpus.v010516"
-LICENSE = {
-    "license": "other",
-    "license_name": "public-domain-mark",
-    "license_link": "https://creativecommons.org/publicdomain/mark/1.0/",
-}
-TERMS = (
-    "Released by the organisers (NCBI, National Library of Medicine) for public research; BigBio lists the corpus "
-    "under the Public Domain Mark 1.0. The abstracts remain subject to the rights of their publishers."
-)
-CITATION = (
-    "Li J, Sun Y, Johnson RJ, Sciaky D, Wei CH, Leaman R, Davis AP, Mattingly CJ, Wiegers TC, Lu Z. BioCreative V CDR "
-    "task corpus: a resource for chemical disease relation extraction. Database. 2016;2016:baw068."
-)
-FILES = {
-    "train": "CDR_TrainingSet.PubTator.txt",
-    "validation": "CDR_DevelopmentSet.PubTator.txt",
-    "test": "CDR_TestSet.PubTator.txt",
-}
-COUNTS = {
-    "train": {"documents": 500, "Chemical": 5203, "Disease": 4182, "CID": 1038},
-    "validation": {"documents": 500, "Chemical": 5347, "Disease": 4244, "CID": 1012},
-    "test": {"documents": 500, "Chemical": 5385, "Disease": 4424, "CID": 1066},
-}
-"""What the official files hold."""
+URL, TERMS, CITATION, LICENSE = corpus("bc5cdr")
+VERSION, FILES, COUNTS = (data("corpora.toml")["bc5cdr"][part] for part in ("version", "files", "counts"))
+"""Of the official files, and what they hold."""
 HINT = "Get the corpus with `bioft download bc5cdr`."
 
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from datasets import DatasetDict
 
+from bioft.datasets import corpus, data
 from bioft.datasets.documents import corpus as documents, pubtator
 from bioft.datasets.documents.pubtator import Document, Mention, Relation
 from bioft.datasets.options import PathName, Seed, SkipBad, TestSize, ValidationSize
@@ -21,46 +22,15 @@ from bioft.errors import BioftError, leaving_out, suggestion
 from bioft.storage import json_text
 from bioft.storage.text_lines import TextLines
 
-URL = "https://github.com/chanzuckerberg/ChemDisGene"
-TERMS = (
-    "CC0 1.0 (https://creativecommons.org/publicdomain/zero/1.0/). The abstracts are from PubMed/MEDLINE and remain "
-    "subject to the rights of their publishers; the relations are based on CTD, which asks to be cited."
-)
-CITATION = (
-    "Zhang D, Mohan S, Torkar M, McCallum A. A Distant Supervision Corpus for Extracting Biomedical Relationships "
-    "Between Chemicals, Diseases and Genes. LREC 2022."
-)
-BENCHMARK_TYPES = (
-    "chem_disease:marker/mechanism", "chem_disease:therapeutic",
-    "chem_gene:affects^binding", "chem_gene:affects^expression", "chem_gene:affects^localization",
-    "chem_gene:decreases^activity", "chem_gene:decreases^expression", "chem_gene:decreases^metabolic_processing",
-    "chem_gene:increases^activity", "chem_gene:increases^expression", "chem_gene:increases^metabolic_processing",
-    "chem_gene:increases^transport",
-    "gene_disease:marker/mechanism", "gene_disease:therapeutic",
-)  # fmt: skip
+URL, TERMS, CITATION, _ = corpus("chemdisgene")
+_CORPUS = data("corpora.toml")["chemdisgene"]
+BENCHMARK_TYPES = tuple(_CORPUS["benchmark_types"])
 """The relation types of the training corpus, which the benchmark keeps."""
-RELATION_TYPES = (
-    *BENCHMARK_TYPES,
-    "chem_gene:affects^activity", "chem_gene:affects^metabolic_processing", "chem_gene:affects^transport",
-    "chem_gene:decreases^transport",
-)  # fmt: skip
+RELATION_TYPES = (*BENCHMARK_TYPES, *_CORPUS["other_types"])
 CHOICES = ("benchmark", "all")
-CURATED_COUNTS = {"documents": 523, "Chemical": 5739, "Disease": 2931, "Gene": 5578, "relations": 3911}
+CURATED_COUNTS = _CORPUS["curated_counts"]
 """What the curated corpus holds, all types of relations counted."""
-REVISION = "03834f3afecd5ea9942cbfd3e13b906affa21efd"
-FILES = {
-    "curated": {
-        "abstracts.txt.gz": "d78a63689f9efb1bdaaf46afabcebc8b4b115a7215a4a94593678a76284363d1",
-        "approved_relns_ctd_v1.tsv.gz": "f95163e8a10bbf2bc0b0effffc6a1944b731ae634c659c32b007b83d074f5f4f",
-        "approved_relns_new_v1.tsv.gz": "94af8118099aec8505cbf964e3ec6cb995d1b91e92083a5c14f663a54dab0505",
-    },
-    "ctd_derived": {
-        "train_abstracts.txt.gz": "0ffd32f30fb7080ed59ce8652aefc49f5695e4cd00a23b342a956ab215f05afc",
-        "train_relationships.tsv.gz": "1e42efe780accc5978d554e9772f91b5029862977a319fcd8c2e2d5d8b432667",
-        "dev_abstracts.txt.gz": "fc2d9dd60a6f8250458d79f4dee1e3981e6a33d60ea3675a50f51a2a32bd8df8",
-        "dev_relationships.tsv.gz": "fd3a4c5f5cabcd5ede60e6a6a473e48250437104e37769e95fc197f3352c5ca9",
-    },
-}
+REVISION, FILES = _CORPUS["revision"], _CORPUS["files"]
 """The authors' files at `REVISION`, with the SHA-256 that Git LFS has on record there."""
 CURATED = tuple(FILES["curated"])
 """Abstracts and relations; those of training by split, after the JSON file that may hold the same."""

@@ -12,6 +12,7 @@ from typing import Annotated, Any, NamedTuple
 
 from datasets import DatasetDict
 
+from bioft.datasets import corpus
 from bioft.datasets.documents import corpus as documents
 from bioft.datasets.gene_disease import pairs as gene_disease
 from bioft.datasets.gene_disease.excel_dates import is_date, warn_of_dates
@@ -33,21 +34,7 @@ from bioft.metrics.thresholds import LEAST_ROWS
 from bioft.storage.tables import Table, delimiter_of
 from bioft.storage.text_lines import LinesAfter, TextLines
 
-URL = "https://ctdbase.org"
-TERMS_URL = "https://ctdbase.org/about/legal.jsp"
-TERMS = (
-    "Use is subject to CTD's legal terms (https://ctdbase.org/about/legal.jsp): publications and "
-    "applications that use CTD data must cite CTD; online applications must link to the CTD pages of the data "
-    "they show; you must notify CTD and describe your use (https://ctdbase.org/help/contact.go); you must "
-    "give CTD periodic access to your publication of its data. (c) MDI Biological Laboratory 2002-2012, "
-    "NC State University 2012-."
-)
-CITATION = (
-    "Davis AP, Wiegers TC, Sciaky D, Barkalow F, Strong M, Wyatt B, Wiegers J, McMorran R, Abrar S, "
-    "Mattingly CJ. Comparative Toxicogenomics Database's 20th anniversary: update 2025. "
-    "Nucleic Acids Res. 2025;53(D1):D1328-D1334."
-)
-LICENSE = {"license": "other", "license_name": "ctd-legal-terms", "license_link": TERMS_URL}
+URL, TERMS, CITATION, LICENSE = corpus("ctd")
 DIRECT_EVIDENCE = ("marker/mechanism", "therapeutic")
 INFERRED = "inferred"
 EVIDENCE = (*DIRECT_EVIDENCE, INFERRED)

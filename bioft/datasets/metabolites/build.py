@@ -30,11 +30,6 @@ OF_PAIRS = ("kinds", "pairs_per_compound", "max_compounds")
 """Options of `build` that are not about compounds."""
 HELD_OUT_VALIDATION = 1 / 3
 """Fraction of the compounds of held-out models that go to validation."""
-LICENSE = {
-    "license": "other",
-    "license_name": "bigg-models",
-    "license_link": "http://bigg.ucsd.edu/license",
-}
 PAIR_SCHEMA = pa.schema([(name, pa.int64() if name == "score" else pa.string()) for name in Pair._fields])
 
 
@@ -281,5 +276,5 @@ def _manifest(
         for split, its in dataset.items()
     }
     split = {"strategy": "held-out models" if compounds.arguments["held_out_models"] else "compound"}
-    origin = Origin(builder, compounds.arguments, compounds.sources, LICENSE)
+    origin = Origin(builder, compounds.arguments, compounds.sources, namespaces.LICENSE)
     return origin.manifest(dataset, chosen, rows=rows, split=split, **about) | {"seed": seed}

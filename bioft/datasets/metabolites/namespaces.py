@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from bioft.datasets import corpus
 from bioft.datasets.metabolites import models, tables
 from bioft.datasets.metabolites.models import FORMATS, format_suffix, model_metabolites, read_model
 from bioft.datasets.metabolites.tables import Row, joined, one_to_one, problems, resolve_ids, to_table, universal_id
@@ -26,33 +27,11 @@ from bioft.storage.text_lines import TextLines
 
 logger = logging.getLogger(__name__)
 
-BIGG_URL = "http://bigg.ucsd.edu/static/namespace"
+BIGG_URL, BIGG_TERMS, BIGG_CITATION, LICENSE = corpus("bigg")
 BIGG_FILE = "bigg_models_metabolites.txt"
-BIGG_TERMS = (
-    "BiGG Models, (c) 2015 The Regents of the University of California (http://bigg.ucsd.edu/license): free for "
-    "educational, research and non-profit purposes as long as the copyright notice stays with every copy; for "
-    "commercial use ask the Technology Transfer Office of UC San Diego (invent@ucsd.edu)."
-)
-BIGG_CITATION = (
-    "King ZA, Lu J, Dräger A, Miller P, Federowicz S, Lerman JA, Ebrahim A, Palsson BO, Lewis NE. BiGG Models: A "
-    "platform for integrating, standardizing and sharing genome-scale models. Nucleic Acids Res. "
-    "2016;44(D1):D515-D522."
-)
-MODELSEED_URL = "https://raw.githubusercontent.com/ModelSEED/ModelSEEDDatabase/master/Biochemistry/Aliases"
+MODELSEED_URL, MODELSEED_TERMS, MODELSEED_CITATION, _ = corpus("modelseed")
 MODELSEED_FILE = "Unique_ModelSEED_Compound_Names.txt"
 MODELSEED_ALIASES_FILE = "Unique_ModelSEED_Compound_Aliases.txt"
-MODELSEED_TERMS = (
-    "ModelSEED database: CC BY 4.0 (https://github.com/ModelSEED/ModelSEEDDatabase); what it took from KEGG, MetaCyc, "
-    "MetaNetX, BiGG and others stays under the terms of those, which its licence file lists (KEGG: academic users "
-    "only without a licence agreement)."
-)
-MODELSEED_CITATION = (
-    "Seaver SMD, Liu F, Zhang Q, Jeffryes J, Faria JP, Edirisinghe JN, Mundy M, Chia N, Noor E, Beber ME, Best AA, "
-    "DeJongh M, Kimbrel JA, D'haeseleer P, McCorkle SR, Bolton JR, Pearson E, Canon S, Wood-Charlson EM, Cottingham "
-    "RW, Arkin AP, Henry CS. The ModelSEED Biochemistry Database for the integration of metabolic annotations and "
-    "the reconstruction, comparison and analysis of metabolic models for plants, fungi and microbes. Nucleic Acids "
-    "Res. 2021;49(D1):D575-D588."
-)
 UNKNOWN_TERMS = "not stated in the file: ask where it comes from before you publish what is made of it"
 BIGG = {"url": BIGG_URL, "terms": BIGG_TERMS, "citation": BIGG_CITATION}
 MODELSEED = {"url": MODELSEED_URL, "terms": MODELSEED_TERMS, "citation": MODELSEED_CITATION}

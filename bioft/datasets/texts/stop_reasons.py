@@ -14,6 +14,7 @@ from typing import Annotated, Any, TypeVar
 from datasets import DatasetDict
 
 from bioft import __version__
+from bioft.datasets import data
 from bioft.datasets.documents import corpus as documents
 from bioft.datasets.options import Option, PathName, Seed, SkipBad, TestSize, ValidationSize
 from bioft.datasets.origin import Origin
@@ -24,19 +25,11 @@ from bioft.storage import json_text
 from bioft.storage.tables import Table
 from bioft.storage.text_lines import TextLines
 
-LABELS = (
-    "Another_Study", "Business_Administrative", "Covid19", "Endpoint_Met", "Ethical_Reason", "Insufficient_Data",
-    "Insufficient_Enrollment", "Interim_Analysis", "Invalid_Reason", "Logistics_Resources", "Negative", "No_Context",
-    "Regulatory", "Safety_Sideeffects", "Study_Design", "Study_Staff_Moved", "Success",
-)  # fmt: skip
+_CORPUS = data("corpora.toml")["stop_reasons"]
+LABELS, CITATION, TEXT_TERMS = tuple(_CORPUS["labels"]), _CORPUS["citation"], _CORPUS["terms"]
 COMMON: dict[str, Any] = {"labels": LABELS, "trial_field": "why_stopped"}
 HUB_ID = "opentargets/clinical_trial_reason_to_stop"
 HUB_FILE = "data.json"
-CITATION = (
-    "Razuvayevskaya O, Lopez I, Dunham I, Ochoa D. Genetic factors associated with reasons for clinical trial "
-    "stoppage. Nat Genet. 2024."
-)
-TEXT_TERMS = "The texts are of ClinicalTrials.gov (U.S. National Library of Medicine), public domain."
 WEAK_COLUMNS = ("stop_reason", "nct_id", "prediction")
 NO_VALUE = "nan"
 """What the weak file has for a missing value."""

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 from xml.etree import ElementTree
 
+from bioft.datasets import corpus
 from bioft.datasets.documents import corpus as documents
 from bioft.datasets.trials.sections import clean_text
 from bioft.errors import BioftError
@@ -36,18 +37,7 @@ from bioft.storage.text_lines import elements
 
 logger = logging.getLogger(__name__)
 
-URL = "https://clinicaltrials.gov"
-TERMS = (
-    "ClinicalTrials.gov is in the public domain (https://clinicaltrials.gov/about-site/terms-conditions): attribute "
-    "the data to ClinicalTrials.gov (U.S. National Library of Medicine), show the date on which they were processed, "
-    "and state how they were changed. Some texts may be under the copyright of third parties."
-)
-CITATION = "ClinicalTrials.gov. Bethesda (MD): National Library of Medicine (US). https://clinicaltrials.gov"
-LICENSE = {
-    "license": "other",
-    "license_name": "clinicaltrials-gov-terms",
-    "license_link": f"{URL}/about-site/terms-conditions",
-}
+URL, TERMS, CITATION, LICENSE = corpus("trials")
 SUFFIXES = (".json", ".jsonl", ".xml", ".csv", ".zip")
 """What is read in a folder or a zip file, also with .gz after it."""
 NCT_ID = re.compile(r"NCT\d{8}")
