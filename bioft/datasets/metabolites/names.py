@@ -15,28 +15,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from bioft.datasets import data
+
 MAX_LENGTH = 1_000
 """Characters of a name that are looked at: the longest name in BiGG and ModelSEED has a third of that."""
 
-GREEK = {
-    "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ζ": "zeta", "η": "eta", "θ": "theta",
-    "ι": "iota", "κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi", "π": "pi", "ρ": "rho", "σ": "sigma",
-    "ς": "sigma", "τ": "tau", "υ": "upsilon", "φ": "phi", "χ": "chi", "ψ": "psi", "ω": "omega",
-}  # fmt: skip
+_TABLES = data("names.toml", __package__)
+GREEK: dict[str, str] = _TABLES["greek"]
 """Names of Greek letters by their lower-case letter; capitals are folded first."""
-
-FUNCTIONAL_GROUPS = (
-    "acetyl", "amino", "carboxy", "dehydro", "deoxy", "dihydro", "formyl", "glucosyl", "hydroxy", "keto", "methoxy",
-    "methyl", "oxo", "phospho", "succinyl", "tetrahydro",
-)  # fmt: skip
+FUNCTIONAL_GROUPS = tuple(_TABLES["functional_groups"].split())
 """Functional groups (and added or missing hydrogen) as names spell them."""
-
-ELEMENTS = {
-    "H", "He", "Li", "Be", "B", "C", "N", "O", "F", "Ne", "Na", "Mg", "Al", "Si", "P", "S", "Cl", "Ar", "K",
-    "Ca", "Sc", "Ti", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Cu", "Zn", "Ga", "Ge", "As", "Se", "Br", "Kr", "Rb",
-    "Sr", "Y", "Zr", "Nb", "Mo", "Tc", "Ru", "Rh", "Pd", "Ag", "Cd", "In", "Sn", "Sb", "Te", "I", "Xe", "Cs",
-    "Ba", "La", "Ce", "W", "Re", "Os", "Ir", "Pt", "Au", "Hg", "Tl", "Pb", "Bi", "U", "R", "X",
-}  # fmt: skip
+ELEMENTS = frozenset(_TABLES["elements"].split())
 """Symbols that formulas of metabolites have; R and X stand for the rest of a molecule."""
 
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
@@ -199,17 +188,8 @@ class NameChemistry:
     """The names in `FUNCTIONAL_GROUPS` that occur, and how often."""
 
 
-# Stems of chains, longer ones before those that they contain.
-_STEMS = {
-    "hexacos": 26, "tetracos": 24, "docos": 22, "icos": 20, "nonadec": 19, "octadec": 18, "heptadec": 17,
-    "hexadec": 16, "pentadec": 15, "tetradec": 14, "tridec": 13, "dodec": 12, "undec": 11, "dec": 10, "non": 9,
-    "oct": 8, "hept": 7, "hex": 6, "pent": 5, "but": 4,
-}  # fmt: skip
-_TRIVIAL_STEMS = {
-    "butyr": "4:0", "valer": "5:0", "laur": "12:0", "myrist": "14:0", "palmitole": "16:1", "palmit": "16:0",
-    "stear": "18:0", "linolen": "18:3", "linole": "18:2", "ole": "18:1", "arachidon": "20:4", "arachid": "20:0",
-    "behen": "22:0",
-}  # fmt: skip
+_STEMS: dict[str, int] = _TABLES["carbons"]
+_TRIVIAL_STEMS: dict[str, str] = _TABLES["chains"]
 _DOUBLE_BONDS = {"di": 2, "tri": 3, "tetra": 4, "penta": 5, "hexa": 6}
 _BRANCH = "(anteiso|iso)?"
 _SYSTEMATIC_CHAIN = re.compile(
@@ -239,10 +219,7 @@ _DESCRIPTORS = {"E": "trans", "Z": "cis", "a": "alpha", "b": "beta"}
 _PHOSPHATE = re.compile(
     r"(pyro|bis|di|tris|tri|tetrakis|tetra|pentakis|penta|hexakis|hexa)?[- ]?phosph(?!atid|olip|in)", re.IGNORECASE
 )
-_PHOSPHATE_NUMBERS = {
-    "pyro": 2, "bis": 2, "di": 2, "tri": 3, "tris": 3, "tetra": 4, "tetrakis": 4, "penta": 5, "pentakis": 5,
-    "hexa": 6, "hexakis": 6,
-}  # fmt: skip
+_PHOSPHATE_NUMBERS: dict[str, int] = _TABLES["phosphates"]
 _NUCLEOTIDE_ABBREVIATION = re.compile(r"(?<![A-Za-z])[dcDC]?[ACGTUIX]([MDT])P(?![A-Z])")
 _NADP = re.compile(r"(?<![A-Za-z])NADP")
 _REDUCED = re.compile(r"NADP?H|FADH2|FMNH2|(?i:reduced|quinol|ferro)|[- ]red\b")

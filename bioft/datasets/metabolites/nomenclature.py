@@ -10,16 +10,10 @@ from collections import Counter
 from collections.abc import Callable
 from functools import lru_cache
 
-_ACID_CHAINS = {
-    "isobutyr": "2-methylpropan", "isovaler": "3-methylbutan", "isocapro": "4-methylpentan", "propion": "propan",
-    "butyr": "butan", "valer": "pentan", "capro": "hexan", "capryl": "octan", "pelargon": "nonan", "capr": "decan",
-    "laur": "dodecan", "myrist": "tetradecan", "palmitole": "hexadec-9-en", "palmit": "hexadecan",
-    "gamma-linolen": "octadeca-6,9,12-trien", "alpha-linolen": "octadeca-9,12,15-trien", "margar": "heptadecan",
-    "enanth": "heptan", "stear": "octadecan", "vaccen": "octadec-11-en", "linolen": "octadeca-9,12,15-trien",
-    "linole": "octadeca-9,12-dien", "ole": "octadec-9-en", "arachidon": "icosa-5,8,11,14-tetraen",
-    "arachid": "icosan", "behen": "docosan", "lignocer": "tetracosan", "cerot": "hexacosan", "croton": "but-2-en",
-    "acryl": "prop-2-en",
-}  # fmt: skip
+from bioft.datasets import data
+
+_TABLES = data("names.toml", __package__)
+_ACID_CHAINS: dict[str, str] = _TABLES["acids"]
 """Trivial stems of acids, longer ones before those that they begin with, and the systematic ones."""
 _ACYL_ENDS = {"ate": "oate", "oyl": "oyl", "yl": "oyl", "aldehyde": "al", "amide": "amide"}
 _AMBIGUOUS = ("laur", "myrist", "palmit", "stear")
@@ -41,58 +35,10 @@ _CHAIN = re.compile(
     rf"(?:{_STEMS.removeprefix('meth|eth|prop|')})(?:an|-?[\d,-]*en|-?[\d,-]*cyclo|a-?[\d,-]*(?:di|tri|tetra)en)|icos",
     re.IGNORECASE,
 )
-_RETAINED = {
-    "methanoate": "formate", "ethanoate": "acetate", "ethanoyl": "acetyl", "ethanedioate": "oxalate",
-    "propanedioate": "malonate", "butanedioate": "succinate", "pentanedioate": "glutarate",
-    "hexanedioate": "adipate", "heptanedioate": "pimelate", "octanedioate": "suberate", "nonanedioate": "azelate",
-    "decanedioate": "sebacate", "oxoacetate": "glyoxylate", "hydroxyacetate": "glycolate",
-    "2-oxopropanoate": "pyruvate", "2-oxopropanal": "methylglyoxal", "2-hydroxypropanoate": "lactate",
-    "2,3-dihydroxypropanoate": "glycerate", "2,3-dihydroxypropanal": "glyceraldehyde", 
-    "3-oxobutanoate": "acetoacetate",
-    "3-oxobutanoyl": "acetoacetyl", "hydroxysuccinate": "malate", "oxosuccinate": "oxaloacetate",
-    "2,3-dihydroxysuccinate": "tartrate", "methylenesuccinate": "itaconate", "aminosuccinate": "aspartate",
-    "2-aminoglutarate": "glutamate", "2-hydroxypropane-1,2,3-tricarboxylate": "citrate",
-    "1-hydroxypropane-1,2,3-tricarboxylate": "isocitrate", "prop-1-ene-1,2,3-tricarboxylate": "aconitate",
-    "propane-1,2,3-tricarboxylate": "tricarballylate", "aminoacetate": "glycine", "2-aminopropanoate": "alanine",
-    "3-aminopropanoate": "beta-alanine", "2-amino-3-hydroxypropanoate": "serine",
-    "2-amino-3-hydroxybutanoate": "threonine", "2-amino-3-mercaptopropanoate": "cysteine",
-    "2-amino-4-mercaptobutanoate": "homocysteine", "2-amino-4-hydroxybutanoate": "homoserine",
-    "2-amino-3-methylbutanoate": "valine", "2-amino-4-methylpentanoate": "leucine",
-    "2-amino-3-methylpentanoate": "isoleucine", "2-amino-3-phenylpropanoate": "phenylalanine",
-    "2,5-diaminopentanoate": "ornithine", "2,6-diaminohexanoate": "lysine", "2,6-diaminopimelate": "diaminopimelate",
-    "pyrrolidine-2-carboxylate": "proline", "2-aminobenzoate": "anthranilate", "2-hydroxybenzoate": "salicylate",
-    "3-phenylprop-2-enoate": "cinnamate", "4-hydroxycinnamate": "4-coumarate", "3,4-dihydroxycinnamate": "caffeate",
-    "pyridine-2,3-dicarboxylate": "quinolinate", "pyridine-3-carboxylate": "nicotinate", "niacinamide": "nicotinamide",
-    "pyridine-3-carboxamide": "nicotinamide", "hydroxybenzene": "phenol", "propan-2-one": "acetone",
-    "propanone": "acetone", "ethanal": "acetaldehyde", "methanal": "formaldehyde", "carbamide": "urea",
-    "2-aminoethanol": "ethanolamine", "ethane-1,2-diol": "ethylene glycol", "propane-1,2,3-triol": "glycerol",
-    "1,4-diaminobutane": "putrescine", "butane-1,4-diamine": "putrescine", "1,5-diaminopentane": "cadaverine",
-    "pentane-1,5-diamine": "cadaverine", "1,3-diaminopropane": "propane-1,3-diamine",
-    "1,3-dihydroxypropan-2-one": "dihydroxyacetone", "1,3-dihydroxyacetone": "dihydroxyacetone",
-    "glycerone": "dihydroxyacetone", "2-aminoethanesulfonate": "taurine", "2-hydroxyethanesulfonate": "isethionate",
-    "1,3,7-trimethylxanthine": "caffeine", "6-aminopurine": "adenine", "5-methyluracil": "thymine",
-    "6-hydroxypurine": "hypoxanthine", "lactoflavin": "riboflavin", "vitamin b1": "thiamine",
-    "vitamin b2": "riboflavin", "vitamin b3": "nicotinate", "niacin": "nicotinate", "vitamin b5": "pantothenate",
-    "vitamin b6": "pyridoxine", "pyridoxol": "pyridoxine", "vitamin b7": "biotin", "vitamin h": "biotin",
-    "vitamin b9": "folate", "pteroylglutamate": "folate", "vitamin c": "ascorbate", "vitamin k1": "phylloquinone",
-    "vitamin k3": "menadione", "vitamin a": "retinol", "vitamin a1": "retinol", "vitamin d3": "cholecalciferol",
-    "calciol": "cholecalciferol", "vitamin d2": "ergocalciferol", "vitamin e": "alpha-tocopherol",
-    "thiamin": "thiamine",
-}  # fmt: skip
+_RETAINED: dict[str, str] = _TABLES["retained"]
 """Other names of common compounds, written as the rules before leave them, and the retained ones."""
-_RESIDUES = {
-    "ala": "alanyl", "arg": "arginyl", "asn": "asparaginyl", "asp": "aspartyl", "cys": "cysteinyl",
-    "gln": "glutaminyl", "glu": "glutamyl", "gly": "glycyl", "his": "histidyl", "ile": "isoleucyl", "leu": "leucyl",
-    "lys": "lysyl", "met": "methionyl", "phe": "phenylalanyl", "pro": "prolyl", "ser": "seryl", "thr": "threonyl",
-    "trp": "tryptophyl", "tyr": "tyrosyl", "val": "valyl",
-}  # fmt: skip
-_AMINO_ACIDS = {
-    "ala": "alanine", "arg": "arginine", "asn": "asparagine", "asp": "aspartate", "cys": "cysteine",
-    "gln": "glutamine", "glu": "glutamate", "gly": "glycine", "his": "histidine", "ile": "isoleucine",
-    "leu": "leucine", "lys": "lysine", "met": "methionine", "phe": "phenylalanine", "pro": "proline", "ser": "serine",
-    "thr": "threonine", "trp": "tryptophan", "tyr": "tyrosine", "val": "valine",
-}  # fmt: skip
-_RESIDUE_OF = {_AMINO_ACIDS[code]: residue for code, residue in _RESIDUES.items()}
+_AMINO_ACIDS: dict[str, str] = _TABLES["amino_acids"]
+_RESIDUE_OF = {_AMINO_ACIDS[code]: residue for code, residue in _TABLES["residues"].items()}
 _NUCLEOTIDES = {
     "aden": "AMP", "guan": "GMP", "cytid": "CMP", "urid": "UMP", "thymid": "dTMP", "inosin": "IMP", "xanth": "XMP",
 }  # fmt: skip
