@@ -6,7 +6,7 @@ from textwrap import shorten
 from typing import Any, NamedTuple
 
 from bioft.datasets.pubmed import articles as pubmed_articles, full_text
-from bioft.errors import BioftError
+from bioft.errors import BioftError, leaving_out
 from bioft.storage import json_text
 from bioft.storage.tables import Table
 from bioft.storage.text_lines import TextLines
@@ -70,9 +70,7 @@ def read_articles(paths: Iterable[Path], *, skip_bad: bool = False) -> tuple[lis
             counts |= {name: getattr(report, name) for name in ("without_abstract", "duplicates", "books")}
             counts |= {"bad": counts["bad"] + len(report.bad), "deleted": len(report.deleted)}
             read += [
-                IndexedArticle(
-                    each.pmid, each.title, each.text, each.year, tuple(h.term for h in each.mesh), each.retracted
-                )
+                IndexedArticle(each.pmid, each.title, each.text, each.year, each.mesh, each.retracted)
                 for each in articles
             ]
     for path in tables:
@@ -97,13 +95,11 @@ def read_articles(paths: Iterable[Path], *, skip_bad: bool = False) -> tuple[lis
 
 def _full_texts(path: Path, skipped: list[str] | None) -> Iterator[IndexedArticle]:
     for article in full_text.iterate(path, skipped=skipped):
-        if article.id:
+        with leaving_out(skipped):
+            if not article.id:
+                problem = f"{path}: an article without PMID, PMCID and DOI"
+                raise BioftError(f"{problem}. Give it one, or leave such articles out with --skip-bad.")
             yield IndexedArticle(article.id, article.title, article.text, article.year, (), retracted=False)
-            continue
-        problem = f"{path}: an article without PMID, PMCID and DOI"
-        if skipped is None:
-            raise BioftError(f"{problem}. Give it one, or leave such articles out with --skip-bad.")
-        skipped.append(problem)
 
 
 def _rows_of(path: Path, skipped: list[str] | None) -> Iterator[IndexedArticle]:
@@ -115,22 +111,14 @@ def _rows_of(path: Path, skipped: list[str] | None) -> Iterator[IndexedArticle]:
         table = Table(path, ("id", "text"), hint=hint, skipped=skipped)
         found = ((table.line, row) for row in table)
     for number, row in found:
-        try:
+        with leaving_out(skipped):
             yield _article(row, f"{path}, line {number}")
-        except BioftError as error:
-            if skipped is None:
-                raise
-            skipped.append(str(error))
-
-
-def _id_of(row: Mapping[str, Any]) -> str:
-    """BEIR's collections say `_id`."""
-    return "_id" if "id" not in row and "_id" in row else "id"
 
 
 def _article(row: Mapping[str, Any], place: str) -> IndexedArticle:
-    # A number is an id, also 0; it is no text.
-    identifier, text, year = ("" if row.get(name) is None else row[name] for name in (_id_of(row), "text", "year"))
+    # A number is an id, also 0; it is no text. BEIR's collections say `_id`.
+    row = {"id": row.get("_id"), **row}
+    identifier, text, year = ("" if row.get(name) is None else row[name] for name in ("id", "text", "year"))
     values = {"id": identifier if isinstance(identifier, str | int) else "", "text": text}
     if lacking := [name for name, value in values.items() if not str(value).strip()]:
         raise BioftError(f"{place}: no {' and no '.join(lacking)}. Every row needs an id and a text.")

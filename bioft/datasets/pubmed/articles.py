@@ -11,31 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from bioft.datasets import corpus
 from bioft.datasets.pubmed import xml as pubmed_xml
 from bioft.datasets.pubmed.xml import Element, find, text_of
 from bioft.errors import BioftError
 
-URL = "https://pubmed.ncbi.nlm.nih.gov"
-TERMS = (
-    "PubMed records by courtesy of the U.S. National Library of Medicine. Abstracts may be under the publishers' "
-    "copyright (https://www.nlm.nih.gov/databases/download/terms_and_conditions.html)."
-)
-CITATION = "PubMed. National Library of Medicine (US), Bethesda. https://pubmed.ncbi.nlm.nih.gov"
+URL, TERMS, CITATION, LICENSE = corpus("pubmed")
 SUFFIXES = (".xml", ".xml.gz", ".nxml", ".nxml.gz")
 """Of the files that are read in a folder."""
 
 _YEAR = re.compile(r"\b(?:1[5-9]|20)\d\d\b")
-
-
-class MeshHeading(NamedTuple):
-    """A topic that an indexer gave an article."""
-
-    term: str
-    id: str
-    """Of the descriptor, such as "D008175"; "" in files without ids."""
-    major: bool
-    """Whether the descriptor, or one of its qualifiers, is a major topic of the article."""
-    qualifiers: tuple[str, ...]
 
 
 class Passage(NamedTuple):
@@ -56,16 +41,11 @@ class Article(NamedTuple):
     abstract: tuple[Passage, ...]
     journal: str
     year: int | None
-    mesh: tuple[MeshHeading, ...]
+    mesh: tuple[str, ...]
+    """Terms of the topics that an indexer gave it."""
     references: tuple[str, ...]
     """PMIDs, each once."""
-    publication_types: tuple[str, ...]
-    languages: tuple[str, ...]
-    """Codes of three letters, such as "eng"; of the article, not of the abstract."""
     retracted: bool
-    doi: str
-    pmc: str
-    """Id in PubMed Central, such as "PMC123"; "" if there is none."""
 
     @property
     def abstract_text(self) -> str:
@@ -170,11 +150,8 @@ def parse(record: Element) -> Article:
     """Read one `PubmedArticle` element; what a record lacks is empty."""
     citation, data = find(record, "MedlineCitation"), find(record, "PubmedData")
     article, pmid = find(citation, "Article"), find(citation, "PMID")
-    types = tuple(text_of(each) for each in article.iterfind("PublicationTypeList/PublicationType"))
+    types = {text_of(each) for each in article.iterfind("PublicationTypeList/PublicationType")}
     corrections = citation.findall("CommentsCorrectionsList/CommentsCorrections")
-    # Of the article itself; the lists of its references are deeper.
-    identifiers = {each.get("IdType", ""): text_of(each) for each in data.iterfind("ArticleIdList/ArticleId")}
-    dois = [identifiers.get("doi", ""), *(text_of(e) for e in article.iterfind("ELocationID[@EIdType='doi']"))]
     return Article(
         pmid=text_of(pmid),
         version=_number(pmid.get("Version", "")) or 1,
@@ -187,17 +164,9 @@ def parse(record: Element) -> Article:
         ),
         journal=text_of(article.find("Journal/Title")),
         year=_year(article),
-        mesh=tuple(
-            _mesh(heading)
-            for heading in citation.iterfind("MeshHeadingList/MeshHeading")
-            if len(heading) and text_of(heading[0])
-        ),
+        mesh=tuple(filter(None, map(text_of, citation.iterfind("MeshHeadingList/MeshHeading/DescriptorName")))),
         references=tuple(_references(data, corrections)),
-        publication_types=types,
-        languages=tuple(text_of(each).lower() for each in article.iterfind("Language")),
         retracted="Retracted Publication" in types or any(e.get("RefType") == "RetractionIn" for e in corrections),
-        doi=next(filter(None, dois), ""),
-        pmc=identifiers.get("pmc", ""),
     )
 
 
@@ -218,16 +187,6 @@ def _year(article: Element) -> int | None:
         if found := _YEAR.search(article.findtext(path) or ""):
             return int(found[0])
     return None
-
-
-def _mesh(heading: Element) -> MeshHeading:
-    descriptor, *qualifiers = heading
-    return MeshHeading(
-        term=text_of(descriptor),
-        id=descriptor.get("UI", ""),
-        major="Y" in [part.get("MajorTopicYN") for part in heading],
-        qualifiers=tuple([text_of(each) for each in qualifiers]),
-    )
 
 
 def _references(data: Element, corrections: Sequence[Element]) -> dict[str, None]:

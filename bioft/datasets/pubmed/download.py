@@ -188,7 +188,9 @@ def _search(service: "_Service", directory: Path, state: dict[str, Any]) -> list
     log = directory / SEARCHES
     there = log.is_file() and log.stat().st_size
     entries = json_text.rows(TextLines(log), []) if there else ()  # without one that was not written whole
-    known = {_window(entry["window"]): _Found(entry["count"], entry["pmids"]) for entry in entries}
+    known: dict[Window, _Found] = {
+        entry["window"] and (*entry["window"],): _Found(entry["count"], entry["pmids"]) for entry in entries
+    }
     limit = state["max_articles"]
     pmids: dict[str, None] = {}
     waiting: list[Window] = [None]
@@ -210,13 +212,11 @@ def _search(service: "_Service", directory: Path, state: dict[str, Any]) -> list
     return list(pmids)[:limit]
 
 
-def _window(value: list[str] | None) -> Window:
-    return None if value is None else (value[0], value[1])
-
-
 def _halves(window: Window, today: date, count: int) -> list[Window]:
     """The earlier and the later half of a window."""
-    first, last = (_FIRST_DATE, today) if window is None else (_day(each) for each in window)
+    first, last = (
+        (_FIRST_DATE, today) if window is None else (datetime.strptime(each, "%Y/%m/%d").date() for each in window)
+    )
     if first >= last:
         raise BioftError(
             f"{count:,} articles of this query entered PubMed on {first}, which lists {SEARCH_LIMIT:,} of a day at "
@@ -224,10 +224,6 @@ def _halves(window: Window, today: date, count: int) -> list[Window]:
         )
     middle = first + (last - first) // 2
     return [(f"{a:%Y/%m/%d}", f"{b:%Y/%m/%d}") for a, b in ((first, middle), (middle + timedelta(days=1), last))]
-
-
-def _day(text: str) -> date:
-    return datetime.strptime(text, "%Y/%m/%d").date()
 
 
 class _Pages:

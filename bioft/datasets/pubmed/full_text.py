@@ -1,4 +1,4 @@
-"""Full text of PubMed Central: read from its XML (JATS), with sections, references and licence.
+"""Full text of PubMed Central: read from its XML (JATS), with its sections.
 
 Format: Journal Article Tag Suite, ANSI/NISO Z39.96 (https://jats.nlm.nih.gov). Each article has its own licence: look
 at it before a text is passed on.
@@ -7,7 +7,6 @@ at it before a text is passed on.
 import os
 import re
 from collections.abc import Iterator
-from itertools import chain
 from typing import NamedTuple
 
 from bioft.datasets.pubmed import xml as pubmed_xml
@@ -16,7 +15,6 @@ from bioft.datasets.pubmed.xml import BLOCKS, BREAK, Element, find, marked_text,
 from bioft.errors import BioftError
 from bioft.storage.text_lines import TextLines
 
-_LINK = "{http://www.w3.org/1999/xlink}href"
 _FULL_TEXT = re.compile(rb"<(?:\w+:)?(?:pmc-articleset|article)[\s>]")
 # No sentences of the article: figures, tables and formulas that would run into the words around them.
 _NOT_TEXT = ("table-wrap", "fig", "fig-group", "disp-formula", "tex-math", "supplementary-material")
@@ -33,16 +31,6 @@ class Section(NamedTuple):
     """Its paragraphs, one a line."""
 
 
-class Reference(NamedTuple):
-    """An entry of the list of references; "" for what it does not give."""
-
-    id: str
-    """In this article, such as "B12"."""
-    title: str
-    pmid: str
-    doi: str
-
-
 class FullText(NamedTuple):
     """An article of PubMed Central."""
 
@@ -51,12 +39,8 @@ class FullText(NamedTuple):
     doi: str
     title: str
     abstract: tuple[Passage, ...]
-    journal: str
     year: int | None
     sections: tuple[Section, ...]
-    references: tuple[Reference, ...]
-    licence: str
-    """The address of the licence, else the words in which it is given; "" if the file states none."""
 
     @property
     def id(self) -> str:
@@ -103,12 +87,8 @@ def parse(article: Element) -> FullText:
         doi=ids.get("doi", ""),
         title=text_of(meta.find("title-group/article-title")),
         abstract=tuple(_abstract(meta)),
-        # In a group of titles since JATS, alone before.
-        journal=text_of(article.find("front/journal-meta//journal-title")),
         year=min(years, default=None),
         sections=tuple(_sections(find(article, "body"), ())),
-        references=tuple(_reference(each) for each in article.iterfind("back//ref")),
-        licence=_licence(meta),
     )
 
 
@@ -144,18 +124,3 @@ def _paragraphs(parent: Element) -> str:
     paragraphs = (" ".join(_EMPTY_BRACKETS.sub("", text).split()) for text in "".join(found).split(BREAK))
     # What was left out leaves a space before the sign after it, and "^" of a mark that was raised.
     return "\n".join(re.sub(r" (?=[.,;:])", "", text) for text in paragraphs if text)
-
-
-def _reference(entry: Element) -> Reference:
-    ids = {each.get("pub-id-type", ""): text_of(each) for each in entry.iter("pub-id")}
-    title = next(entry.iter("article-title"), None)
-    return Reference(entry.get("id", ""), text_of(title), ids.get("pmid", ""), ids.get("doi", ""))
-
-
-def _licence(meta: Element) -> str:
-    # Before JATS the licence stood beside the copyright, or in it.
-    licence = next(chain(meta.iterfind("permissions/license"), meta.iter("license")), None)
-    if licence is None:
-        return ""
-    links = [link for each in licence.iter() if (link := each.get(_LINK)) and "creativecommons.org" in link]
-    return links[0] if links else text_of(licence)

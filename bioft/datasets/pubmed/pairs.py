@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from bioft.datasets import options, pair_audit
 from bioft.datasets.origin import Origin
 from bioft.datasets.pubmed import relations as pubmed_relations
+from bioft.datasets.pubmed.articles import LICENSE
 from bioft.datasets.pubmed.collection import Collection, read_collection
 from bioft.datasets.pubmed.relations import Matrix
 from bioft.datasets.rank import rank_bm25
@@ -42,11 +43,6 @@ ARTICLE_SCHEMA = pa.schema(
 )
 CHECKS = ("articles_across_splits", "groups_across_splits", "normalised_texts_across_splits")
 """What an audit counts."""
-LICENSE = {
-    "license": "other",
-    "license_name": "nlm-pubmed",
-    "license_link": "https://www.nlm.nih.gov/databases/download/terms_and_conditions.html",
-}
 BM25_NEIGHBOURS = 50
 """Most similar articles that are looked at for hard negatives."""
 
@@ -157,8 +153,7 @@ def build_article_lists(
                 column: [pmids[other] for other in _neighbours(matrix, position)] for column, matrix in lists.items()
             }
             own = {name: getattr(article, name) for name in ("pmid", "title", "text", "journal", "year")}
-            mesh = [heading.term for heading in article.mesh]
-            rows.append(own | {"group": collection.groups[row], "mesh": mesh} | found)
+            rows.append(own | {"group": collection.groups[row], "mesh": list(article.mesh)} | found)
         dataset[name] = Dataset(pa.Table.from_pylist(rows, schema=ARTICLE_SCHEMA))
     check_columns(dataset, "articles", "pmid")
     check_columns(dataset, "groups of articles", "group")

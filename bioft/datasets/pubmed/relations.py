@@ -65,7 +65,7 @@ class Topics:
     """
 
     def __init__(self, articles: Sequence[Article], max_share: float = 0.05) -> None:
-        terms = [{heading.term for heading in article.mesh} for article in articles]
+        terms = [set(article.mesh) for article in articles]
         counts = Counter(term for each in terms for term in each)
         indexed = sum(map(bool, terms))
         # At least two articles may share a heading, however small the collection.

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from bioft.datasets.pubmed import articles as pubmed_articles, xml as pubmed_xml
-from bioft.datasets.pubmed.articles import MeshHeading, Passage, ReadReport
+from bioft.datasets.pubmed.articles import Passage, ReadReport
 from bioft.errors import BioftError
 
 HEAD = (
@@ -98,13 +98,9 @@ def test_every_field(write):
         abstract=(Passage("AIM", "To test & see."), Passage("", "It works.")),
         journal="Journal of Made-up Results",
         year=1998,
-        mesh=(MeshHeading("Lung", "D1", True, ("drug effects", "surgery")), MeshHeading("Humans", "D2", False, ())),
+        mesh=("Lung", "Humans"),
         references=("9", "8", "5"),
-        publication_types=("Journal Article",),
-        languages=("eng", "fre"),
         retracted=False,
-        doi="10.1/own",
-        pmc="PMC7",
     )
     assert article.text == "Effect of H. fictus on CO2. AIM: To test & see. It works."
 

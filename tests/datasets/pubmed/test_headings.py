@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from bioft.cli import main as cli
 from bioft.datasets.load import load_pairs
 from bioft.datasets.pubmed import collection as pubmed_collection, headings as pubmed_headings
-from bioft.datasets.pubmed.articles import Article, MeshHeading, Passage
+from bioft.datasets.pubmed.articles import Article, Passage
 from bioft.datasets.pubmed.collection import Collection
 from bioft.datasets.pubmed.relations import Topics
 from bioft.datasets.splits import SPLITS
@@ -19,9 +19,8 @@ from bioft.tasks.retrieval.predict import Queries
 
 
 def article(pmid: int, *terms: str) -> Article:
-    mesh = tuple(MeshHeading(term, "", False, ()) for term in terms)
     abstract = (Passage("", f"Words {pmid}."),)
-    return Article(str(pmid), 1, "", f"Title {pmid}", abstract, "J", 2000, mesh, (), (), (), False, "", "")
+    return Article(str(pmid), 1, "", f"Title {pmid}", abstract, "J", 2000, terms, (), False)
 
 
 def collection(articles: list[Article], split: list[int], share: float = 1.0) -> Collection:
@@ -68,7 +67,7 @@ def test_nothing_is_in_two_splits_and_no_pair_of_the_test_is_lost(terms: list[se
         (term, each.pmid)
         for each, code in zip(articles, split, strict=True)
         if SPLITS[code] == "test"
-        for term in (heading.term for heading in each.mesh)
+        for term in each.mesh
     }
 
 
@@ -94,7 +93,7 @@ def test_real_articles(shared_data, tmp_path) -> None:
     for rows in dataset.values():
         for row in rows:
             each = by_pmid[row["group"]]
-            assert row["positive"] == each.text and row["anchor"] in {heading.term for heading in each.mesh}
+            assert row["positive"] == each.text and row["anchor"] in each.mesh
     assert not {"Humans", "Female"} & {row["anchor"] for rows in dataset.values() for row in rows}
     assert manifest["rows"]["test"] == {"pairs": 1245, "headings": 812, "articles": 150}
     found = load_pairs(str(tmp_path / "headings"))

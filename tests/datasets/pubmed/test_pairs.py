@@ -10,7 +10,7 @@ from datasets import DatasetDict
 from hypothesis import given, strategies as st
 
 from bioft.datasets.pubmed import collection as pubmed_collection, pairs as pubmed, relations as pubmed_relations
-from bioft.datasets.pubmed.articles import Article, MeshHeading, Passage
+from bioft.datasets.pubmed.articles import Article, Passage
 from bioft.datasets.pubmed.relations import CHECK_TAGS, Topics
 from bioft.errors import BioftError, LeakageError
 from bioft.storage import datasets as storage
@@ -19,7 +19,6 @@ WORDS = [f"word{i}" for i in range(60)]
 
 
 def article(pmid, mesh=(), references=(), text=None):
-    headings = tuple(MeshHeading(term, "", False, ()) for term in mesh)
     return Article(
         pmid=str(pmid),
         version=1,
@@ -28,18 +27,14 @@ def article(pmid, mesh=(), references=(), text=None):
         abstract=(Passage("", text or f"Abstract of {pmid}."),),
         journal="J",
         year=2000,
-        mesh=headings,
+        mesh=tuple(mesh),
         references=tuple(map(str, references)),
-        publication_types=(),
-        languages=("eng",),
         retracted=False,
-        doi="",
-        pmc="",
     )
 
 
 def to_xml(each, extra=""):
-    mesh = "".join(f"<MeshHeading><DescriptorName>{m.term}</DescriptorName></MeshHeading>" for m in each.mesh)
+    mesh = "".join(f"<MeshHeading><DescriptorName>{m}</DescriptorName></MeshHeading>" for m in each.mesh)
     references = "".join(
         f'<CommentsCorrections RefType="Cites"><PMID>{r}</PMID></CommentsCorrections>' for r in each.references
     )
@@ -69,7 +64,7 @@ def made_up(seed, n=70):
     for i in range(n):
         topic = int(rng.integers(8))
         mesh = [f"Topic {topic} {rng.integers(3)}", f"Topic {topic} x", *(["Humans"] if rng.random() < 0.5 else [])]
-        earlier = [each.pmid for each in found if each.mesh and each.mesh[0].term.startswith(f"Topic {topic}")]
+        earlier = [each.pmid for each in found if each.mesh and each.mesh[0].startswith(f"Topic {topic}")]
         references = [str(r) for r in rng.permutation(earlier)[: rng.integers(3)]] + [str(1000 + rng.integers(12))]
         text = " ".join(rng.choice(WORDS[topic * 7 : topic * 7 + 14], 12))
         found.append(article(i + 1, mesh if rng.random() < 0.9 else (), references, f"{text} {i}"))
@@ -133,7 +128,7 @@ def test_positives_are_related_and_negatives_are_not(write, seed, split):
     articles = made_up(seed)
     by_pmid = {each.pmid: each for each in articles}
     dataset, manifest = pubmed.build([write(articles)], split=split, validation_size=0.25, test_size=0.3, seed=seed)
-    terms = {pmid: {heading.term for heading in each.mesh} for pmid, each in by_pmid.items()}
+    terms = {pmid: set(each.mesh) for pmid, each in by_pmid.items()}
     counts = Counter(term for each in terms.values() for term in each)
     indexed = sum(map(bool, terms.values()))
     weight = {term: math.log(indexed / n) for term, n in counts.items()}
@@ -324,7 +319,7 @@ def test_real_articles(shared_data, tmp_path):
     loaded, _ = storage.load(tmp_path / "pairs")
     assert loaded["test"][0] == dataset["test"][0]
     # A pair that is related by its topic alone has a heading in common that says more than who was studied.
-    headings = {each.pmid: {heading.term for heading in each.mesh} for each in collection.articles}
+    headings = {each.pmid: set(each.mesh) for each in collection.articles}
     for row in dataset["train"]:
         if row["kind"] == "mesh":
             assert headings[row["anchor_pmid"]] & headings[row["positive_pmid"]] - CHECK_TAGS
