@@ -38,8 +38,7 @@ class SearchEncoder:
     def encode(self, texts: Sequence[str], progress: str | None = None) -> NDArray[np.float32]:
         """Return the embeddings of articles, shape (articles, dimensions).
 
-        Raises:
-            BioftError: the model can't be exported to the backend.
+        BioftError: the model can't be exported to the backend.
         """
         forward = encoding.int8_forward(self.model) if self.backend == encoding.ONNX_INT8 else None
         return self._cut(encoding.encode_texts(self.model, texts, progress, forward))
@@ -47,8 +46,7 @@ class SearchEncoder:
     def encode_queries(self, queries: Sequence[str]) -> NDArray[np.float32]:
         """Return the embeddings of queries, shape (queries, dimensions).
 
-        Raises:
-            BioftError: a query is empty.
+        BioftError: a query is empty.
         """
         if not all(query.strip() for query in queries):
             raise BioftError('The query is empty. Say what to look for, such as "lung cancer treatment options".')
@@ -66,11 +64,8 @@ def load_encoder(name: str, backend: str = encoding.PYTORCH, first: int | None =
     """Load the encoder of a finished run of `contrastive` (its folder), or a base model with mean pooling.
 
     It computes in the fast type here, whatever the figures of a run were made in. With a `backend` other than PyTorch
-    articles are encoded sooner and a little less exactly (`encoding.BACKENDS`).
-    With `first` an embedding is cut to so many dimensions.
-
-    Raises:
-        BioftError: as `named.load`; the backend is not installed; the model has fewer dimensions.
+    articles are encoded sooner and a little less exactly (`encoding.BACKENDS`). With `first` an embedding is cut to so
+    many dimensions. BioftError: as `named.load`; the backend is not installed; the model has fewer dimensions.
     """
     if backend == encoding.ONNX_INT8:
         onnx_models.check_installed()
@@ -79,9 +74,6 @@ def load_encoder(name: str, backend: str = encoding.PYTORCH, first: int | None =
     dimensions = model.get_embedding_dimension() or 0
     if first is not None and not 0 < first <= dimensions:
         raise BioftError(f"{first} dimensions were asked for: {name} has {dimensions}; give a number up to that.")
+    identity = hashlib.sha256(json.dumps(told_by, sort_keys=True).encode()).hexdigest()
     folder = Path(name)
-    return SearchEncoder(model, str(folder.resolve()) if folder.is_dir() else name, _identity(told_by), backend, first)
-
-
-def _identity(told_by: list[Any]) -> str:
-    return hashlib.sha256(json.dumps(told_by, sort_keys=True).encode()).hexdigest()
+    return SearchEncoder(model, str(folder.resolve()) if folder.is_dir() else name, identity, backend, first)

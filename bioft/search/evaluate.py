@@ -26,11 +26,9 @@ HINT = "Give a table with the columns id and query, or JSONL with id and text."
 def read_queries(path: Path) -> dict[str, str]:
     """Read queries by their ids: TSV or CSV with the columns id and query (or none named), or JSONL with id and text.
 
-    Other columns may stand beside them; case, "_" and "-" in the names do not count.
-
-    Raises:
-        BioftError: with the line: a query or an id that is empty or no text, or an id that comes twice; one column
-            that is named without the other; no queries.
+    Other columns may stand beside them; case, "_" and "-" in the names do not count. BioftError: with the line: a
+    query or an id that is empty or no text, or an id that comes twice; one column that is named without the other; no
+    queries.
     """
     lines = TextLines(path, HINT)
     first = next((line for line in lines if line.strip()), "")
@@ -72,11 +70,8 @@ def _folded(name: str) -> str:
 def read_qrels(path: Path) -> dict[str, dict[str, int]]:
     """Read which articles are relevant for which query, and how much: TREC's four columns, or BEIR's three.
 
-    What is judged 0 or less is left out.
-
-    Raises:
-        BioftError: with the line: neither three nor four columns, an id that is empty, a relevance that is no whole
-            number, or two for one article and query; nothing relevant.
+    What is judged 0 or less is left out. BioftError: with the line: neither three nor four columns, an id that is
+    empty, a relevance that is no whole number, or two for one article and query; nothing relevant.
     """
     judged: dict[tuple[str, str], int] = {}
     lines = TextLines(path, "Give TREC's qrels (query, 0, article, relevance).")

@@ -11,14 +11,13 @@ import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
-from numpy.typing import NDArray
 
 from bioft.datasets.rank import bm25_scores, top
 from bioft.errors import BioftError
 from bioft.search import layout, words
 from bioft.search.articles import IndexedArticle
 from bioft.search.layout import SCHEMA
-from bioft.search.searchable import Searchable
+from bioft.search.searchable import Rows, Scores, Searchable, Vectors
 
 if TYPE_CHECKING:  # the encoder brings PyTorch along, which near duplicates and topics do without
     from usearch.index import Index
@@ -86,7 +85,7 @@ class SearchIndex(Searchable):
         return [0]
 
     @cached_property
-    def _starts(self) -> NDArray[np.int64]:
+    def _starts(self) -> Rows:
         """The first row of each group of rows of the file of articles."""
         metadata = self.table.metadata
         sizes = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
@@ -114,7 +113,7 @@ class SearchIndex(Searchable):
             raise BioftError(f"No article of the index has the id {ids[rows.is_null().index(True).as_py()]!r}.")
         return rows.to_pylist()
 
-    def by_words(self, queries: Sequence[str], k: int, rows: NDArray[np.int64] | None) -> list[dict[int, float]]:
+    def by_words(self, queries: Sequence[str], k: int, rows: Rows | None) -> Scores:
         """As `Searchable`."""
         if self.words is None:
             return [{} for _ in queries]
@@ -125,12 +124,10 @@ class SearchIndex(Searchable):
             found.append(dict(zip(best.tolist(), scores[best].tolist(), strict=True)))
         return found
 
-    def by_meaning(
-        self, vectors: NDArray[np.float32], k: int, rows: NDArray[np.int64] | None
-    ) -> list[dict[int, float]]:
+    def by_meaning(self, vectors: Vectors, k: int, rows: Rows | None) -> Scores:
         """As `Searchable`."""
         candidates = len(self) if rows is None else len(rows)
-        ranked: list[dict[int, float]] = [{} for _ in vectors]
+        ranked: Scores = [{} for _ in vectors]
         if rows is not None and candidates <= EXACT_OF_SOME:
             ranked = self._nearest(vectors, k, rows)
         else:
@@ -147,7 +144,7 @@ class SearchIndex(Searchable):
                 ranked[number] = its
         return ranked
 
-    def _nearest(self, vectors: NDArray[np.float32], k: int, rows: NDArray[np.int64]) -> list[dict[int, float]]:
+    def _nearest(self, vectors: Vectors, k: int, rows: Rows) -> Scores:
         """As `by_meaning`, by comparing each of these rows as it is stored."""
         from usearch.index import MetricKind, search
 
@@ -161,7 +158,7 @@ class SearchIndex(Searchable):
             ranked.append(dict(sorted(its, key=lambda each: (-each[1], each[0]))))
         return ranked
 
-    def embeddings(self, rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
+    def embeddings(self, rows: Rows | None = None) -> Vectors:
         """As `Searchable`, or of all articles."""
         rows = np.arange(len(self)) if rows is None else rows
         found = np.asarray(self.vectors.get(rows.astype(np.uint64), dtype="f32"), np.float32)
@@ -178,8 +175,7 @@ def _indices(rows: Sequence[int]) -> pa.Array:
 def open_index(directory: str | os.PathLike[str]) -> SearchIndex:
     """Open an index to search it; its vectors stay on disk and are mapped into memory.
 
-    Raises:
-        BioftError: no index there, one of a newer bioft, or files that are not those of the manifest.
+    BioftError: no index there, one of a newer bioft, or files that are not those of the manifest.
     """
     directory = Path(directory)
     manifest = layout.read_manifest(directory)
@@ -208,10 +204,8 @@ def index_articles(
 
     Vectors are kept in float16, or as `stored_as` says (`layout.STORED_AS`); an index that is added to stays as it is.
     Returns the opened index and how many articles are new in it. Until all is written the old index stays as it was.
-
-    Raises:
-        BioftError: an index is there already (without `add`), or other files; an index of another encoder, of other
-            vectors than were asked for or with changed files; another process is writing it; the disk is full.
+    BioftError: an index is there already (without `add`), or other files; an index of another encoder, of other
+    vectors than were asked for or with changed files; another process is writing it; the disk is full.
     """
     directory = Path(directory)
     layout.check_target(directory, add)
@@ -248,8 +242,7 @@ def index_articles(
 def remove_articles(directory: str | os.PathLike[str], ids: Sequence[str]) -> SearchIndex:
     """Take articles out of an index by their ids; returns the opened index. A killed removal leaves it as it was.
 
-    Raises:
-        BioftError: as `open_index` and `rows_of`; another process is writing it; the disk is full.
+    BioftError: as `open_index` and `rows_of`; another process is writing it; the disk is full.
     """
     directory = Path(directory)
     open_index(directory)
@@ -291,8 +284,7 @@ def _as_kept(
 def load_encoder_of(index: Searchable, name: str | None = None) -> "SearchEncoder":
     """Load the encoder that an index was made with; `name` says where it is now, if not where it was.
 
-    Raises:
-        BioftError: as `load_encoder`; it is not where it was; it is another one.
+    BioftError: as `load_encoder`; it is not where it was; it is another one.
     """
     from bioft.search.encoder import load_encoder
 

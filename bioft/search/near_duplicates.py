@@ -26,10 +26,7 @@ class NearDuplicate(NamedTuple):
 def near_duplicates(index: SearchIndex, threshold: float = 0.95) -> list[NearDuplicate]:
     """Return pairs of articles with a cosine from `threshold` on, the most alike first.
 
-    Each article is compared to its `NEIGHBOURS` nearest.
-
-    Raises:
-        BioftError: a threshold that is not above 0 and at most 1.
+    Each article is compared to its `NEIGHBOURS` nearest. BioftError: a threshold that is not above 0 and at most 1.
     """
     if not 0 < threshold <= 1:
         raise BioftError(f"The threshold is {threshold}: give a cosine above 0 and at most 1.")

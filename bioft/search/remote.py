@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 import requests
-from numpy.typing import NDArray
 
 from bioft.datasets.rank import fuse_ranks
 from bioft.errors import BioftError
-from bioft.search.searchable import CONSTANT, WEIGHT_OF_MEANING, Hit, depth_of, hits_of
+from bioft.search.searchable import CONSTANT, WEIGHT_OF_MEANING, Hit, Vectors, depth_of, hits_of
 
 TOKEN = "BIOFT_TOKEN"
 """The variable with what the servers ask for."""
@@ -54,13 +53,13 @@ class RemoteIndexes:
     def __len__(self) -> int:
         return self._count
 
-    def search(self, vector: NDArray[np.float32] | None, k: int = 10, query: str = "", **filters: Any) -> list[Hit]:
+    def search(self, vector: Vectors | None, k: int = 10, query: str = "", **filters: Any) -> list[Hit]:
         """As `Searchable.search`."""
         vectors = None if vector is None else np.asarray(vector)[None]
         return self.search_all(vectors, [query] if query else None, k, **filters)[0]
 
     def search_all(
-        self, vectors: NDArray[np.float32] | None, queries: Sequence[str] | None, k: int = 10, **filters: Any
+        self, vectors: Vectors | None, queries: Sequence[str] | None, k: int = 10, **filters: Any
     ) -> list[list[Hit]]:
         """As `Searchable.search_all`; a MeSH term must be in one of the indexes."""
         n, hits = len(vectors if queries is None else queries), []  # type: ignore[arg-type]
@@ -134,8 +133,7 @@ def _merged(found: Sequence[dict[str, Any]], depth: int, k: int) -> list[Hit]:
 def open_named(name: str) -> Any:
     """Open an index by its folder, that of its shards, or by addresses of served ones joined by commas.
 
-    Raises:
-        BioftError: as `shards.open_searchable` and `RemoteIndexes`.
+    BioftError: as `shards.open_searchable` and `RemoteIndexes`.
     """
     from bioft.search import shards
 

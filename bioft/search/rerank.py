@@ -20,8 +20,7 @@ _HEAD = "ForSequenceClassification"
 def load_reranker(name: str) -> CrossEncoder:
     """Load a cross-encoder, which gives a query and a text one score: a Hub id, a folder, or `embedded:…`.
 
-    Raises:
-        BioftError: as `models.resolve_base_model`; it can't be loaded, or is no cross-encoder.
+    BioftError: as `models.resolve_base_model`; it can't be loaded, or is no cross-encoder.
     """
     quiet.quieten()
     base = models.resolve_base_model(name)
@@ -47,9 +46,7 @@ def rerank(
     """Return what was found for each query with the first of it in the order of the cross-encoder, best first.
 
     Each that was reranked has its score, which may be any number; of equal ones that which stood before leads.
-
-    Raises:
-        BioftError: `first` is below 1.
+    BioftError: `first` is below 1.
     """
     if first < 1:
         raise BioftError(f"{first} articles are to be reranked: give at least 1.")

@@ -17,6 +17,11 @@ from bioft.search import layout
 
 DEPTH, CONSTANT, WEIGHT_OF_MEANING = 100, 5.0, 0.4
 """How many of each half are fused; constant and weight of `fuse_ranks`, chosen on three collections (bench_hybrid)."""
+Vectors = NDArray[np.float32]
+"""Embeddings, shape (texts, dimensions), or one of them."""
+Rows = NDArray[np.int64]
+Scores = list[dict[int, float]]
+"""By query the scores of rows, best first."""
 
 
 class Hit(NamedTuple):
@@ -82,7 +87,7 @@ class Searchable(ABC):
         """The MeSH terms of each article, as lists; most of what is stored, so read only where needed."""
 
     @abstractmethod
-    def embeddings(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    def embeddings(self, rows: Rows) -> Vectors:
         """The vectors of these articles: shape (articles, dimensions)."""
 
     @abstractmethod
@@ -94,23 +99,21 @@ class Searchable(ABC):
         """What is shown of these articles: id, title, year, retracted. With `many`, those of all are kept for more."""
 
     @abstractmethod
-    def by_words(self, queries: Sequence[str], k: int, rows: NDArray[np.int64] | None) -> list[dict[int, float]]:
+    def by_words(self, queries: Sequence[str], k: int, rows: Rows | None) -> Scores:
         """For each query the BM25 scores of the k best of these rows, or of all, best first."""
 
     @abstractmethod
-    def by_meaning(
-        self, vectors: NDArray[np.float32], k: int, rows: NDArray[np.int64] | None
-    ) -> list[dict[int, float]]:
+    def by_meaning(self, vectors: Vectors, k: int, rows: Rows | None) -> Scores:
         """For each vector the cosines of the k nearest of these rows, or of all, nearest first."""
 
-    def search(self, vector: NDArray[np.float32] | None, k: int = 10, query: str = "", **filters: Any) -> list[Hit]:
+    def search(self, vector: Vectors | None, k: int = 10, query: str = "", **filters: Any) -> list[Hit]:
         """Return what `search_all` does, for an embedding of shape (dimensions,), a query in words, or both."""
         vectors = None if vector is None else np.asarray(vector)[None]
         return self.search_all(vectors, [query] if query else None, k, **filters)[0]
 
     def search_all(
         self,
-        vectors: NDArray[np.float32] | None,
+        vectors: Vectors | None,
         queries: Sequence[str] | None,
         k: int = 10,
         *,
@@ -124,10 +127,8 @@ class Searchable(ABC):
         their ranks fused. By words alone only what shares a word with the query is found.
 
         With filters only articles whose year is stated and lies between both years, and that have all the MeSH terms
-        (upper and lower case are the same).
-
-        Raises:
-            BioftError: k below 1, years in the wrong order, or a MeSH term that no article has.
+        (upper and lower case are the same). BioftError: k below 1, years in the wrong order, or a MeSH term that no
+        article has.
         """
         rows = self.filtered(from_year, to_year, mesh)
         found = self.halves(vectors, queries, depth_of(vectors, queries, k), rows)
@@ -138,20 +139,16 @@ class Searchable(ABC):
         ]
 
     def halves(
-        self,
-        vectors: NDArray[np.float32] | None,
-        queries: Sequence[str] | None,
-        depth: int,
-        rows: NDArray[np.int64] | None,
+        self, vectors: Vectors | None, queries: Sequence[str] | None, depth: int, rows: Rows | None
     ) -> list[tuple[dict[int, float], dict[int, float]]]:
         """Return for each query what `by_words` and `by_meaning` find, so many each; {} of what it has not."""
         depth = min(depth, len(self) if rows is None else len(rows))
-        nothing: list[dict[int, float]] = [{}] * len(vectors if queries is None else queries)  # type: ignore[arg-type]
+        nothing: Scores = [{}] * len(vectors if queries is None else queries)  # type: ignore[arg-type]
         shared = nothing if queries is None or not depth else self.by_words(queries, depth, rows)
         near = nothing if vectors is None or not depth else self.by_meaning(vectors, depth, rows)
         return list(zip(shared, near, strict=True))
 
-    def filtered(self, from_year: int | None, to_year: int | None, mesh: Sequence[str]) -> NDArray[np.int64] | None:
+    def filtered(self, from_year: int | None, to_year: int | None, mesh: Sequence[str]) -> Rows | None:
         """Rows that pass the filters of `search_all`, in order; None without filters. BioftError: as there."""
         if from_year is not None and to_year is not None and from_year > to_year:
             raise BioftError(f"No year is from {from_year} and to {to_year}. Exchange them.")
@@ -173,7 +170,7 @@ class Searchable(ABC):
         return np.flatnonzero(passed)
 
     @cached_property
-    def _terms(self) -> tuple[NDArray[np.int32], NDArray[np.int64], dict[str, list[int]]]:
+    def _terms(self) -> tuple[NDArray[np.int32], Rows, dict[str, list[int]]]:
         """Of each MeSH heading its number and its article; and the numbers by term in lower case."""
         column = self.mesh.combine_chunks()
         coded = pc.list_flatten(column).dictionary_encode()
@@ -183,17 +180,12 @@ class Searchable(ABC):
         return coded.indices.to_numpy(), pc.list_parent_indices(column).to_numpy(), numbers
 
     def _hits(
-        self,
-        by_words: Sequence[int],
-        by_meaning: Sequence[int],
-        vector: NDArray[np.float32] | None,
-        k: int,
-        many: bool,
+        self, by_words: Sequence[int], by_meaning: Sequence[int], vector: Vectors | None, k: int, many: bool
     ) -> list[Hit]:
         rows = self._once(fuse_ranks(by_meaning, by_words, WEIGHT_OF_MEANING, CONSTANT), k)
         return hits_of(rows, by_words, by_meaning, self.cosines(vector, rows), self.shown(rows, many))
 
-    def cosines(self, vector: NDArray[np.float32] | None, rows: Sequence[int]) -> list[float | None]:
+    def cosines(self, vector: Vectors | None, rows: Sequence[int]) -> list[float | None]:
         """The cosine of a vector with each of these articles; None of each without a vector."""
         found: list[float | None] = [None] * len(rows)
         if vector is not None and rows:

@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
-from numpy.typing import NDArray
 
 from bioft.datasets.pubmed import articles as pubmed_articles
 from bioft.errors import BioftError
 from bioft.search import layout
 from bioft.search.articles import TABLES
 from bioft.search.index import SearchIndex, open_index
-from bioft.search.searchable import Searchable
+from bioft.search.searchable import Rows, Scores, Searchable, Vectors
 
 NAME = "shard-{}-of-{}"
 _NAMED = re.compile(r"shard-(\d+)-of-(\d+)")
@@ -26,10 +25,7 @@ def part(paths: Sequence[Path], shard: str) -> tuple[list[Path], str]:
     """Return the files of a shard such as "2/8", each 8th from the second on, and the name of its folder.
 
     Folders stand for the PubMed XML in them; files are taken in the order of their paths, so that together the shards
-    have each file once.
-
-    Raises:
-        BioftError: no shard is called so, or it gets no file; as `pubmed_articles.files`.
+    have each file once. BioftError: no shard is called so, or it gets no file; as `pubmed_articles.files`.
     """
     found = re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", shard.strip())
     if found is None or int(found[1]) > int(found[2]):
@@ -46,8 +42,7 @@ def part(paths: Sequence[Path], shard: str) -> tuple[list[Path], str]:
 def open_searchable(directory: Path) -> Searchable:
     """Open an index, or a folder of indexes (`ShardedIndex`).
 
-    Raises:
-        BioftError: as `open_index`; indexes of different models or vectors; shards are missing.
+    BioftError: as `open_index`; indexes of different models or vectors; shards are missing.
     """
     folders = [path.parent for path in sorted(directory.glob(f"*/{layout.MANIFEST}"))]
     if (directory / layout.MANIFEST).is_file() or not folders:
@@ -84,7 +79,7 @@ class ShardedIndex(Searchable):
         return self.shards[0].manifest
 
     @cached_property
-    def _starts(self) -> NDArray[np.int64]:
+    def _starts(self) -> Rows:
         return np.cumsum([0, *map(len, self.shards)])
 
     def __len__(self) -> int:
@@ -100,7 +95,7 @@ class ShardedIndex(Searchable):
         """As `Searchable`."""
         return pa.chunked_array([chunk for shard in self.shards for chunk in shard.mesh.chunks], pa.list_(pa.string()))
 
-    def embeddings(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    def embeddings(self, rows: Rows) -> Vectors:
         """As `Searchable`."""
         found = np.empty((len(rows), self.manifest["dimensions"]), np.float32)
         for shard, places, own in self._by_shard(rows):
@@ -115,17 +110,15 @@ class ShardedIndex(Searchable):
         """As `Searchable`."""
         return self._gathered(rows, lambda shard, own: shard.shown(own, many))
 
-    def by_words(self, queries: Sequence[str], k: int, rows: NDArray[np.int64] | None) -> list[dict[int, float]]:
+    def by_words(self, queries: Sequence[str], k: int, rows: Rows | None) -> Scores:
         """As `Searchable`."""
         return self._best(len(queries), k, rows, lambda shard, n, own: shard.by_words(queries, n, own))
 
-    def by_meaning(
-        self, vectors: NDArray[np.float32], k: int, rows: NDArray[np.int64] | None
-    ) -> list[dict[int, float]]:
+    def by_meaning(self, vectors: Vectors, k: int, rows: Rows | None) -> Scores:
         """As `Searchable`."""
         return self._best(len(vectors), k, rows, lambda shard, n, own: shard.by_meaning(vectors, n, own))
 
-    def _by_shard(self, rows: Any) -> Iterator[tuple[SearchIndex, NDArray[np.int64], NDArray[np.int64]]]:
+    def _by_shard(self, rows: Any) -> Iterator[tuple[SearchIndex, Rows, Rows]]:
         """Each shard that has some of these rows, their places among them, and their rows in the shard."""
         rows = np.asarray(rows, np.int64)
         for shard, start in zip(self.shards, self._starts.tolist(), strict=False):
@@ -141,14 +134,10 @@ class ShardedIndex(Searchable):
         return found
 
     def _best(
-        self,
-        n: int,
-        k: int,
-        rows: NDArray[np.int64] | None,
-        search: Callable[[SearchIndex, int, NDArray[np.int64] | None], list[dict[int, float]]],
-    ) -> list[dict[int, float]]:
+        self, n: int, k: int, rows: Rows | None, search: Callable[[SearchIndex, int, Rows | None], Scores]
+    ) -> Scores:
         """What n queries find in all shards, the k with the highest scores, best first."""
-        merged: list[dict[int, float]] = [{} for _ in range(n)]
+        merged: Scores = [{} for _ in range(n)]
         passing = {id(shard): own for shard, _, own in self._by_shard(rows)} if rows is not None else {}
         for shard, start in zip(self.shards, self._starts.tolist(), strict=False):
             own = passing.get(id(shard))

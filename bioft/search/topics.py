@@ -44,9 +44,7 @@ def find_topics(index: SearchIndex, n: int = 10, seed: int = 0) -> list[Topic]:
 
     A MeSH term tells of a cluster by p log(p / q): the share p of the cluster's articles that have it, against the
     share q of all articles. Names are by class-based TF-IDF (`_names`). Clusters that get no article are left out.
-
-    Raises:
-        BioftError: n is not between 1 and the number of articles.
+    BioftError: n is not between 1 and the number of articles.
     """
     if not 0 < n <= len(index):
         raise BioftError(f"{n} topics were asked for: give a number from 1 to {len(index):,}, the number of articles.")
