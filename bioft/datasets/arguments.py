@@ -1,12 +1,12 @@
 """Options of every dataset that a recipe trains on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, make_dataclass
+from dataclasses import dataclass, make_dataclass
 from types import NoneType
 from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
 from bioft.datasets.load import SAID_ELSEWHERE
-from bioft.datasets.options import described
+from bioft.datasets.options import argument, described
 from bioft.task import Source
 
 
@@ -17,15 +17,11 @@ class DataArguments:
     sources: ClassVar[tuple[Source, ...]] = ()
     """The datasets that a recipe builds itself, by their names; any other is a folder or on the Hub."""
 
-    dataset_revision: str | None = field(
-        default=None, metadata={"help": "Branch, tag or commit of a dataset on the Hub (by default main)."}
-    )
-    validation_only: bool = field(
-        default=False,
-        metadata={
-            "help": "Evaluate on the validation split and use nothing of the test split, to choose between "
-            "configurations; such a run can't be compared or published."
-        },
+    dataset_revision: str | None = argument(None, "Branch, tag or commit of a dataset on the Hub (by default main).")
+    validation_only: bool = argument(
+        False,
+        "Evaluate on the validation split and use nothing of the test split, to choose between "
+        "configurations; such a run can't be compared or published.",
     )
 
 
@@ -41,7 +37,7 @@ def with_own(source: Source) -> Any:
         if name not in ("paths", "train", "revision"):
             default = False if hints[name] is bool else None
             kind = bool if hints[name] is bool else _kind(hints[name])
-            told = field(default=default, metadata={"help": about.help})
+            told = argument(default, about.help)
             fields.append((SAID_ELSEWHERE.get(name, name), kind, told))
     return make_dataclass("OwnDataArguments", fields, bases=(DataArguments,))
 

@@ -8,8 +8,10 @@ import functools
 import inspect
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Annotated, Any, Literal, TypeVar, get_type_hints
+
+from bioft.models import argument as argument
 
 PathName = str | os.PathLike[str]
 Options = TypeVar("Options")
@@ -68,11 +70,6 @@ def takes(options: type[Options]) -> Callable[[Callable[[Options], Built]], Call
         return build
 
     return decorated
-
-
-def argument(default: Any, help: str) -> Any:
-    """A field of a recipe's options, with its default and its help text."""
-    return field(default=default, metadata={"help": help})
 
 
 Seed = Annotated[int, Option("Same seed, same source: same dataset.", low=0, high=2**32 - 1)]

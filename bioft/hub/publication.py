@@ -43,12 +43,9 @@ class PublishedFile:
 
 def run_files(run: Path, repository: str, token: str | None = None) -> list[PublishedFile]:
     """The files of a finished run that go to the model repository `repository`: what its record lists, the card, and
-    its result for leaderboards.
-
-    Raises:
-        BioftError: no finished run, or one without test figures; files that were changed since, are missing, may hold
-            code, an optimizer's state or a token, or lie outside the run; a base model that nobody else can load; a
-            card that the Hub would refuse.
+    its result for leaderboards. BioftError: no finished run, or one without test figures; files that were changed
+    since, are missing, may hold code, an optimizer's state or a token, or lie outside the run; a base model that
+    nobody else can load; a card that the Hub would refuse.
     """
     record = runs.read(run)
     runs.check_tested(run, record)

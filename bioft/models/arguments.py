@@ -7,34 +7,29 @@ import torch
 import transformers
 from trl import ModelConfig, SFTConfig
 
-from bioft.models import precision
+from bioft.models import argument, precision
 
 
 @dataclass
 class RecipeArguments:
     """What a recipe does around the training itself."""
 
-    dry_run: bool = field(
-        default=False,
-        metadata={"help": "Check the configuration and the data, show two examples, estimate; train nothing."},
+    dry_run: bool = argument(
+        False, "Check the configuration and the data, show two examples, estimate; train nothing."
     )
-    overwrite: bool = field(default=False, metadata={"help": "Replace a run that output_dir holds already."})
-    push_to_hub: str | None = field(
-        default=None, metadata={"help": "user/name of a model repository: push the run there at its end, as private."}
+    overwrite: bool = argument(False, "Replace a run that output_dir holds already.")
+    push_to_hub: str | None = argument(
+        None, "user/name of a model repository: push the run there at its end, as private."
     )
-    seeds: str | None = field(
-        default=None,
-        metadata={
-            "help": "Train once for each of these seeds, such as 1,2,3, each into a folder of output_dir, and report "
-            "mean and interval over them. On the command line only."
-        },
+    seeds: str | None = argument(
+        None,
+        "Train once for each of these seeds, such as 1,2,3, each into a folder of output_dir, and report "
+        "mean and interval over them. On the command line only.",
     )
-    split_seeds: str | None = field(
-        default=None,
-        metadata={
-            "help": "The same for seeds of the splits, such as 0,1,2, each with all of --seeds: how far the figures "
-            "depend on which examples are tested. On the command line only."
-        },
+    split_seeds: str | None = argument(
+        None,
+        "The same for seeds of the splits, such as 0,1,2, each with all of --seeds: how far the figures "
+        "depend on which examples are tested. On the command line only.",
     )
 
 
@@ -64,12 +59,10 @@ class LanguageModelArguments(ModelArguments):
     """The same for a language model, which always gets an adapter; the type of its weights is chosen by hardware."""
 
     use_peft: bool = field(default=True, init=False)
-    dtype: str = field(
-        default="auto",
-        metadata={
-            "help": "Type of the weights that are not in 4 bits, and of products; auto is bfloat16 where the hardware "
-            "multiplies it, else float32 (float16 on an older GPU)."
-        },
+    dtype: str = argument(
+        "auto",
+        "Type of the weights that are not in 4 bits, and of products; auto is bfloat16 where the hardware "
+        "multiplies it, else float32 (float16 on an older GPU).",
     )
 
     def __post_init__(self) -> None:
@@ -83,10 +76,8 @@ class LanguageModelArguments(ModelArguments):
 class MixedPrecision:
     """Mixed precision by hardware: bfloat16 on GPUs that have it, else float16 there, and none on a CPU."""
 
-    bf16: bool | None = field(
-        default=None, metadata={"help": "bfloat16 mixed precision; by default if the GPU has it."}
-    )
-    fp16: bool = field(default=False, metadata={"help": "float16 mixed precision, for GPUs without bfloat16."})
+    bf16: bool | None = argument(None, "bfloat16 mixed precision; by default if the GPU has it.")
+    fp16: bool = argument(False, "float16 mixed precision, for GPUs without bfloat16.")
     # The trainer's own push would send its state and another card: `RecipeArguments.push_to_hub` pushes the run.
     push_to_hub: bool = field(default=False, init=False)
 
@@ -104,12 +95,10 @@ class MixedPrecision:
 class EncoderPrecision(MixedPrecision):
     """The type that an encoder computes in, by hardware: mixed precision in training, weights in it for evaluation."""
 
-    dtype: str = field(
-        default=precision.AUTO,
-        metadata={
-            "help": "Type of products in training, and of the weights in evaluation: auto is bfloat16 where the "
-            "hardware multiplies it, else float32."
-        },
+    dtype: str = argument(
+        precision.AUTO,
+        "Type of products in training, and of the weights in evaluation: auto is bfloat16 where the "
+        "hardware multiplies it, else float32.",
     )
 
     @property

@@ -30,9 +30,7 @@ def resolve_base_model(name_or_path: str, revision: str | None = None) -> BaseMo
     """Find a base model without loading its weights (embedded weights are converted once, about 15 s).
 
     It is named by `embedded:<name>`, a local folder, or a Hub id, of which the revision is a branch, tag or commit.
-
-    Raises:
-        BioftError: the model is missing, gated or not reachable.
+    BioftError: the model is missing, gated or not reachable.
     """
     if name_or_path.startswith(EMBEDDED_PREFIX):
         return _embedded(name_or_path.removeprefix(EMBEDDED_PREFIX))
@@ -179,8 +177,7 @@ def _warn_of_missing(base: BaseModel, model: Any, missing: Iterable[str]) -> Non
 def load_trained_encoder(directory: Path, recorded: dict[str, Any], auto_class: Any, **config: Any) -> tuple[Any, Any]:
     """The encoder that a run saved, whole or as an adapter on its base model `recorded`, and its tokenizer.
 
-    Raises:
-        BioftError: as `load_encoder` and `resolve_recorded`.
+    BioftError: as `load_encoder` and `resolve_recorded`.
     """
     if not (directory / "adapter_config.json").is_file():
         whole = BaseModel(str(directory), str(directory), None, f"run {directory}", None, None)
@@ -198,8 +195,7 @@ def load_trained_encoder(directory: Path, recorded: dict[str, Any], auto_class: 
 def resolve_recorded(recorded: dict[str, Any]) -> BaseModel:
     """The base model that a record names, found again and checked.
 
-    Raises:
-        BioftError: as `resolve_base_model`, or other weights than the recorded ones.
+    BioftError: as `resolve_base_model`, or other weights than the recorded ones.
     """
     base = resolve_base_model(recorded["name_or_path"], recorded["revision"])
     if recorded["sha256"] and base.sha256 != recorded["sha256"]:

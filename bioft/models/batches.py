@@ -92,10 +92,8 @@ def computed(function: "partial[Result]", batches: Sequence[Batch], progress: st
 def in_processes(number: int) -> Iterator[None]:
     """Let `computed` use so many processes, each with its part of this one's threads; they end with the context.
 
-    Batches are the same as in one process, and so are the results.
-
-    Raises:
-        BioftError: the model is on a GPU or can't be sent to a process, or one of them ended.
+    Batches are the same as in one process, and so are the results. BioftError: the model is on a GPU or can't be sent
+    to a process, or one of them ended.
     """
     global _processes
     _processes = _Processes(number)

@@ -59,8 +59,7 @@ def pytorch_forward(model: Any) -> Forward:
 def int8_forward(model: Any) -> Forward:
     """The model with weights in int8, in ONNX Runtime on the processor; the model stays as it is.
 
-    Raises:
-        BioftError: as `onnx_models.write`.
+    BioftError: as `onnx_models.write`.
     """
     from peft import PeftModel
 

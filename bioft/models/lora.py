@@ -68,10 +68,8 @@ def freeze_lower_layers(model: Any, trained_layers: int) -> None:
     Below a head 0 leaves the whole encoder; an encoder without one would then have nothing to train.
 
     Nothing is computed for what is below the lowest trained layer on the way back: with half of six layers frozen,
-    training MiniLM on a CPU took 0.6 times as long.
-
-    Raises:
-        BioftError: the encoder has fewer layers, or nothing would be trained.
+    training MiniLM on a CPU took 0.6 times as long. BioftError: the encoder has fewer layers, or nothing would be
+    trained.
     """
     stacks = [module for module in model.base_model.modules() if isinstance(module, torch.nn.ModuleList)]
     layers = max(stacks, key=len, default=torch.nn.ModuleList())

@@ -28,13 +28,10 @@ def write(model: Any, pad_token_id: int, folder: Path, *, int8: bool = False) ->
     """Write an encoder as `model.onnx`, with its configuration and the exporter's `export.json`, into a folder.
 
     The model is one of Transformers on the CPU, in float32 and without an adapter. The graph takes `input_ids` and
-    `attention_mask`, each of shape (texts, tokens), both of any size. With `int8` the
-    embeddings of tokens and the weights of the matrix products are stored in 8 bits, of which 7 are used (with all 8
-    the sums of processors without VNNI instructions saturate), and what these are multiplied with is quantized while
-    the model runs. A head that is a product with a bias stays in float32.
-
-    Raises:
-        BioftError: a package is missing, or this architecture can't be exported.
+    `attention_mask`, each of shape (texts, tokens), both of any size. With `int8` the embeddings of tokens and the
+    weights of the matrix products are stored in 8 bits, of which 7 are used (with all 8 the sums of processors without
+    VNNI instructions saturate), and what these are multiplied with is quantized while the model runs. A head that is a
+    product with a bias stays in float32. BioftError: a package is missing, or this architecture can't be exported.
     """
     check_installed()
     from onnxruntime.quantization import QuantType
