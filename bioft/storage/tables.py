@@ -213,7 +213,7 @@ def fields_of(lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:
 
 def delimiter_of(header: str, known: Collection[str]) -> str:
     """The delimiter with which a header line has most known columns, then most columns."""
-    fields = {each: [name.strip().strip('"') for name in _split(header.strip(), each)] for each in DELIMITERS}
+    fields = {each: [name.strip().strip('"') for name in rows_in([header.strip()], each)[0]] for each in DELIMITERS}
     return max(DELIMITERS, key=lambda each: (len({*known} & {*fields[each]}), len(fields[each])))
 
 
@@ -236,13 +236,6 @@ def rows_in(lines: Sequence[str], delimiter: str) -> list[list[str]]:
     with suppress(csv.Error):
         found.extend(csv.reader((f"{line}\n" for line in lines), delimiter=delimiter))
     return found or [[]]
-
-
-def _split(line: str, delimiter: str) -> list[str]:
-    try:
-        return line.split("\t") if delimiter == "\t" else next(csv.reader([line], delimiter=delimiter), [])
-    except csv.Error:
-        return []
 
 
 def _tab_rows(lines: Iterable[str], n_fields: int, number: int = 1) -> Iterator[tuple[int, list[str]]]:
