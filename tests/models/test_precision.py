@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from bioft.cli.main import app
 from bioft.errors import BioftError
-from bioft.models import base as models, precision
+from bioft.models import attention, base as models, precision
 from bioft.models.arguments import EncoderTrainingArguments
 from bioft.tasks.masked_lm.models import use_masked_head
 from tests.tiny import write_encoder
@@ -106,17 +106,10 @@ def test_a_lowered_copy_leaves_the_model_as_it_is_and_computes_itself(tmp_path: 
     assert torch.equal(again(ids).logits, expected), "in float32 too it no longer multiplies in bfloat16"
 
 
-@pytest.mark.parametrize(("apart", "attention"), [(False, "eager"), (True, "sdpa")])
-def test_attention_of_texts_in_one_row_stays_what_takes_their_masks(
-    apart: bool, attention: str, tmp_path: Path
-) -> None:
-    """A boolean mask of each token's text tells the attention that is computed step by step nothing."""
+@pytest.mark.parametrize(("bf16", "name"), [(True, attention.NAME), (False, "sdpa")])
+def test_attention_is_another_in_a_training_in_bfloat16_alone(bf16: bool, name: str, tmp_path: Path) -> None:
     model = AutoModelForMaskedLM.from_pretrained(write_encoder(tmp_path / "encoder"))
-    trainer = SimpleNamespace(
-        model=model,
-        args=SimpleNamespace(bf16=True, device=torch.device("cpu")),
-        data_collator=SimpleNamespace(separate_texts=apart),
-    )
+    trainer = SimpleNamespace(model=model, args=SimpleNamespace(bf16=bf16, device=torch.device("cpu")))
     with precision.trained(trainer):
-        assert model.config._attn_implementation == attention
+        assert model.config._attn_implementation == name
     assert model.config._attn_implementation == "sdpa"
