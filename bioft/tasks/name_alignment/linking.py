@@ -19,6 +19,7 @@ _DEFINITION = re.compile(r"\s*[(\[]\s*")
 _TYPED = re.compile(r"([A-Za-z][\w-]*)=(.+)")
 
 
+PROBABLY_RIGHT = 0.5
 NOT_ASKED = Link(UNLINKED, "", 1.0, NO_MATCH)
 """Of entities of a type for which there is no namespace."""
 
@@ -48,13 +49,16 @@ class Linker:
         return [[self.known.get(each, NOT_ASKED) for each in its] for its in asked]
 
     def link(self, text: str, spans: Sequence[Span], *, name_unlinked: bool = False) -> list[dict[str, Any]]:
-        """Entities as in document rows (id, type, start, end, text), in order, as `ConceptDictionary` gives them."""
+        """Entities as in document rows (id, type, start, end, text), in order, as `ConceptDictionary` gives them.
+
+        Only an id that is more probably right than wrong is given: what is built on entities asks nobody to review.
+        """
         spans = sorted(spans)
         (links,) = self.links([text], [spans])
         rows = []
         for link, name, (start, end, kind) in zip(links, written_out(text, spans), spans, strict=True):
             unknown = f"name:{normalise(name)}" if name_unlinked else UNLINKED
-            identifier = unknown if link.id == UNLINKED else link.id
+            identifier = unknown if link.id == UNLINKED or link.probability < PROBABLY_RIGHT else link.id
             rows.append({"id": identifier, "type": kind, "start": start, "end": end, "text": text[start:end]})
         return rows
 

@@ -1,5 +1,6 @@
 """Entities get the ids of a namespace: abbreviations first, then names, with a probability and a decision."""
 
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -87,6 +88,17 @@ def test_entities_are_linked_whatever_their_form(linker: Linker) -> None:
     assert all(0 <= link.probability <= 1 for link in links) and links[4].name == ""
     rows = linker.link(text, spans, name_unlinked=True)
     assert [row["id"] for row in rows] == ["D00", "D00", "D22", "D00", "name:blue cheese", "D99"]
+
+
+def test_documents_get_only_ids_that_are_probably_right(linker: Linker) -> None:
+    """What is asked name by name shows each answer with its probability; relations between entities rest on ids."""
+    text = "Acute liver failure and kidney cancer"
+    spans = [(0, 19, "Disease"), (24, 37, "Disease")]
+    first, second = linker.links([text], [spans])[0]
+    doubtful = replace(linker, known={("", "kidney cancer"): second._replace(probability=0.49)})
+    assert doubtful.links([text], [spans])[0][1].id == second.id != "-1"
+    assert [row["id"] for row in doubtful.link(text, spans)] == [first.id, "-1"]
+    assert [row["id"] for row in linker.link(text, spans)] == [first.id, second.id]
 
 
 def test_each_type_may_have_a_namespace(vocabulary: Path) -> None:
