@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
 from datasets import Dataset, DatasetDict
 
-from bioft.datasets import splits as splitting
+from bioft.datasets import data, splits as splitting
 from bioft.datasets.formats import splits
 from bioft.datasets.formats.tables import Table, one_text
 from bioft.datasets.gene_disease import audit as auditing, pairs as known
@@ -20,16 +20,7 @@ from bioft.datasets.options import Negatives, NegativesPerPositive, OwnTable, Sp
 from bioft.errors import BioftError
 from bioft.storage.text_lines import normalise
 
-GENE, GENE_ID = (
-    ("gene", "gene_name", "gene_symbol", "symbol", "genesymbol", "approvedsymbol", "hgnc_symbol", "associatedgenes"),
-    ("gene_id", "geneid", "entrez", "entrez_id", "ncbi_gene", "ncbi_gene_id", "gene_curie", "hgnc_id"),
-)
-DISEASE = ("disease", "disease_name", "diseasename", "disease_title", "disease_label", "phenotype", "disease/trait")
-DISEASE_ID = (
-    "disease_id", "diseaseid", "disease_curie", "mesh", "mesh_id", "omim", "doid", "mondo", "mondo_id", "umls",
-    "disease_id_(mondo)",
-)  # fmt: skip
-LABEL = ("label", "association", "associated", "class", "y")
+_COLUMNS: dict[str, list[str]] = data("columns.toml", __package__)["gene_disease"]
 SEPARATORS = (", ", ";", "|", " - ", " / ")
 """What parts several genes in one cell."""
 POSITIVE = {"1": 1, "yes": 1, "true": 1, "positive": 1, "pos": 1, "0": 0, "no": 0, "false": 0, "negative": 0, "neg": 0}
@@ -188,13 +179,11 @@ def _maker(
     table: Table, asked: GeneDiseaseOptions, labelled: set[bool], notes: dict[str, None]
 ) -> Callable[[str, Sequence[Any]], Row]:
     gene, disease = (
-        table.option(asked, f"{name}_column", usual, needed=True)
-        for name, usual in (("gene", GENE), ("disease", DISEASE))
+        table.option(asked, f"{side}_column", _COLUMNS[side], needed=True) for side in ("gene", "disease")
     )
-    gene_id, disease_id = (
-        table.option(asked, f"{name}_id_column", usual) for name, usual in (("gene", GENE_ID), ("disease", DISEASE_ID))
+    gene_id, disease_id, label = (
+        table.option(asked, f"{name}_column", _COLUMNS[name]) for name in ("gene_id", "disease_id", "label")
     )
-    label = table.option(asked, "label_column", LABEL)
     evidence, pmids = (table.find(None, (name,), name, needed=False) for name in ("evidence", "pmids"))
     labelled.add(label is not None)
     numbers = count(1)

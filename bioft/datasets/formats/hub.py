@@ -30,11 +30,9 @@ def of_hub(
 ) -> tuple[dict[str, Table], dict[str, Any], list[str]]:
     """The splits of a dataset on the Hub as tables, at one commit; what a manifest says of it; and notes.
 
-    With `max_rows` the first rows of each split are streamed, and no more is fetched than these need.
-
-    Raises:
-        BioftError: no such dataset, one that needs code of its own, one of more than `LARGEST` bytes without
-            `max_rows`, or one with several configurations and no `subset`; and where the Hub can't be asked.
+    With `max_rows` the first rows of each split are streamed, and no more is fetched than these need. BioftError: no
+    such dataset, one that needs code of its own, one of more than `LARGEST` bytes without `max_rows`, or one with
+    several configurations and no `subset`; and where the Hub can't be asked.
     """
     # Nothing is asked for but the files of that commit: no copy of another one, no count of downloads.
     datasets.config.USE_PARQUET_EXPORT = datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False

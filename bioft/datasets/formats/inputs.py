@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from bioft.datasets import data
 from bioft.datasets.documents.corpus import AnnotatedText, source as file_source
 from bioft.datasets.formats import annotations, conll
 from bioft.datasets.options import OwnData, PathName
@@ -66,12 +67,8 @@ _FOREIGN = (
 )
 """How other formats of the field begin, and what to do of them."""
 _PUBTATOR = re.compile(r"\s*[^\s|]+\|[ta]\|")
-MENTIONED = (
-    ("document", "document_id", "doc_id", "docid", "filename", "file", "pmid"),
-    ("start", "off0", "begin", "start_offset", "start_span"),
-    ("end", "off1", "end_offset", "end_span"),
-)
-"""Names of columns that say the document and the place of a mention."""
+MENTIONED = [*data("columns.toml", __package__)["mentions"].values()]
+"""Names of columns that say the document, the start and the end of a mention; then its type, words and concept."""
 _SPECIES = re.compile(r"\d+\t[^\t:]+:\d+\t\d+\t\d+\t[^\t]+")
 """A row of Species-800: taxon, document and PubMed id, first and last character, words."""
 _TEXTS = re.compile(r"(te?xt|abstract|document|doc)s?([-_]?files)?", re.IGNORECASE)
@@ -121,7 +118,7 @@ def tell(path: Path) -> str:
     if _is_tagged(lines):
         return "conll"
     names = {cell.strip(' "').lower() for cell in re.split(r"[\t,;]", lines[0].lstrip("#"))}
-    of_mentions = all(names & {*known} for known in MENTIONED) or _SPECIES.fullmatch(lines[0])
+    of_mentions = all(names & {*known} for known in MENTIONED[:3]) or _SPECIES.fullmatch(lines[0])
     return "mentions" if of_mentions and ("text" in names or texts_beside(path)) else "delimited"
 
 

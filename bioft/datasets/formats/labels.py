@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 from datasets import Dataset, DatasetDict
 
+from bioft.datasets import data
 from bioft.datasets.formats import splits
 from bioft.datasets.formats.tables import Table, text_of
 from bioft.datasets.options import GroupColumn, IdColumn, OwnTable, takes
@@ -25,10 +26,9 @@ from bioft.storage.text_lines import normalise
 
 MOST_LABELS = 1000
 """A column of more labels than that is none of labels."""
-TEXT = ("text", "sentence", "abstract", "texts", "sentence1")
+TEXT, LABEL = (data("columns.toml", __package__)["labels"][part] for part in ("text", "label"))
 BESIDE = {"abstract": "title", "sentence": "title", "text": "title", "sentence1": "sentence2"}
 """What is read for nothing where only the first of two columns is the text."""
-LABEL = ("label", "labels", "class", "target", "category", "gold_label")
 SEPARATORS = (";", "|", ",")
 NO_LABEL = frozenset({"", "nan", "<na>"})
 """What programs write where there is none."""

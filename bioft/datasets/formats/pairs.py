@@ -11,7 +11,7 @@ from typing import Annotated, Any, NamedTuple
 import pyarrow as pa  # type: ignore[import-untyped]
 from datasets import Dataset, DatasetDict
 
-from bioft.datasets import pair_audit
+from bioft.datasets import data, pair_audit
 from bioft.datasets.formats import splits
 from bioft.datasets.formats.tables import Table, one_text, text_of
 from bioft.datasets.options import GroupColumn, OwnTable, takes
@@ -19,21 +19,8 @@ from bioft.datasets.splits import check_columns
 from bioft.errors import BioftError, command_word
 from bioft.storage.text_lines import normalise
 
-FIRST = (
-    "anchor", "sentence1", "text1", "query", "sentence_a", "text_a", "premise", "question", "sentence_1", "text_1",
-    "question1", "question_1",
-)  # fmt: skip
-SECOND = (
-    "positive", "sentence2", "text2", "passage", "sentence_b", "text_b", "hypothesis", "answer", "sentence_2",
-    "text_2", "question2", "question_2", "pos",
-)  # fmt: skip
-NEGATIVE = ("negative", "neg", "hard_negative")
-SCORE = (
-    "score", "similarity", "similarity_score", "relatedness", "relatedness_score", "label", "gold_label", "average",
-    "mean", "gold",
-)  # fmt: skip
-NO_SCORE = frozenset({"", "id", "index", "group", "split", "fold", "genre", "source"})
-"""Names of columns of which nothing is missed."""
+_COLUMNS = data("columns.toml", __package__)["pairs"]
+FIRST, SECOND, NEGATIVE, SCORE = (_COLUMNS[part] for part in ("first", "second", "negative", "score"))
 RELATED = 0.5
 """Score from which on two texts belong together."""
 
@@ -144,7 +131,11 @@ def _maker(
     scored.add(score is not None)
     numbers = count(1)
     used = {first, second, negative, score, group}
-    others = [name for place, name in enumerate(table.columns) if place not in used and name.lower() not in NO_SCORE]
+    others = [
+        name
+        for place, name in enumerate(table.columns)
+        if place not in used and name.lower() not in _COLUMNS["no_score"]
+    ]
     if score is None and negative is None and others:
         unread = ", ".join(others)
         notes[f"no column is known as that of scores: all pairs are taken to belong together. Not read: {unread}"] = (

@@ -31,12 +31,6 @@ _RELATED = re.compile(r"(\S+) \S+?:(\S+) \S+?:(\S+)\s*")
 _NORMALISATION = re.compile(r"\S+ (?:Annotation:)?(\S+) (?:Referent:)?(\S+)")
 OTHERS = {"E": "events", "A": "attributes", "M": "attributes", "#": "notes", "*": "equivalences"}
 PIECES = "mentions in several pieces, taken from first to last"
-ABOUT = (
-    ("type", "label", "entity_type", "class", "category"),
-    ("span", "text", "mention", "extraction"),
-    ("code", "id", "identifier", "concept_id", "species_id", "mesh"),
-)
-"""What is said of a mention besides its document and place: its type, its words, its concept."""
 
 
 def read_brat(folder: Path, *, skipped: list[str] | None, counted: Counter[str]) -> Iterator[AnnotatedText]:
@@ -197,7 +191,7 @@ def read_mentions(
     """
     table = tables.read(next(iter(inputs.mentions_in(path)), path), (), skipped)
     document, start, end, kind, words, identifier = (
-        (table.find(None, known, "", needed=False) for known in (*inputs.MENTIONED, *ABOUT))
+        (table.find(None, known, "", needed=False) for known in inputs.MENTIONED)
         if table.header
         else (1, 2, 3, None, 4, 0)  # as Species-800 has them
     )

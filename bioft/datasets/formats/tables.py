@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from datasets import ClassLabel, Dataset, IterableDataset
 
+from bioft.datasets import data
 from bioft.datasets.formats import annotations, inputs
 from bioft.datasets.options import OwnTable
 from bioft.errors import BioftError, command_word, leaving_out, suggestion
@@ -22,12 +23,7 @@ PEEKED = 200
 """Rows by which it is told whether the first one names the columns."""
 _ABSTRACT = re.compile(r"###\s*\d+\s*")
 _OF_PANDAS = frozenset({"columns", "index", "data"})
-KNOWN = frozenset(
-    (
-        "id", "index", "text", "texts", "sentence", "abstract", "title", "label", "labels", "class", "score", "split",
-        "sentence1", "sentence2", "text1", "text2", "anchor", "positive", "negative", "gene", "disease", "question",
-    )
-)  # fmt: skip
+KNOWN = frozenset(data("columns.toml", __package__)["usual"]["names"])
 """Names of columns that no row of data has."""
 
 

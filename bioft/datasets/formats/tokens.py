@@ -8,6 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any
 
+from bioft.datasets import data
 from bioft.datasets.documents.corpus import AnnotatedText
 from bioft.datasets.documents.pubtator import Mention, Relation
 from bioft.datasets.formats import annotations, conll, inputs, tables
@@ -15,11 +16,8 @@ from bioft.datasets.formats.standoff import PIECES
 from bioft.datasets.options import OwnData
 from bioft.errors import BioftError, leaving_out
 
-TOKENS, TAGS = ("tokens", "words"), ("ner_tags", "tags", "labels", "ner_labels")
-TOKEN, TAG = ("token", "word", *TOKENS), ("tag", "ner_tag", "ner", "label", *TAGS)
-SENTENCE = ("sentence_id", "sentence #", "sent_id", "sentence", "document_id")
+_COLUMNS: dict[str, list[str]] = data("columns.toml", __package__)["tokens"]
 Maker = Callable[[str, str, dict[str, Any]], AnnotatedText | None]
-IDS = ("document_id", "id", "sent_id", "guid")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +46,7 @@ def of_table(
     """
     columns = set(table.columns)
     if annotations.holds(columns) or (
-        "text" in columns and columns & {*annotations.SPANS} and not columns & {*TOKENS}
+        "text" in columns and columns & {*annotations.SPANS} and columns.isdisjoint(_COLUMNS["tokens"])
     ):
         make: Maker = partial(_of_text, counted=counted)
     elif {"passages", "entities"} <= columns:
@@ -60,7 +58,7 @@ def of_table(
             f"{table.name} has no columns text, entities and relations, nor BigBio's passages, entities and "
             f"relations. {table.in_words()}"
         )
-    id_column = table.find(None, IDS, "the id", needed=False)
+    id_column = table.find(None, _COLUMNS["id"], "the id", needed=False)
     seen: set[str] = set()
     for number, (place, cells) in enumerate(table.rows, 1):
         with leaving_out(skipped):
@@ -89,8 +87,8 @@ def of_words(
     """
     table = tables.read(path, asked.columns(), skipped)
     places = [
-        table.find(named, known, "", needed=False)
-        for named, known in ((None, SENTENCE), (asked.tokens_column, TOKEN), (asked.tags_column, TAG))
+        table.find(named, _COLUMNS[known], "", needed=False)
+        for named, known in ((None, "sentence"), (asked.tokens_column, "token"), (asked.tags_column, "tag"))
     ]
     if None in places:
         raise BioftError(
@@ -117,8 +115,8 @@ def of_words(
 
 
 def _of_tags(table: tables.Table, asked: TagOptions, only_type: str | None, counted: Counter[str]) -> Maker:
-    token_column = table.columns[table.find(asked.tokens_column, TOKENS, "--tokens-column") or 0]
-    tag_column = table.columns[table.find(asked.tags_column, TAGS, "--tags-column") or 0]
+    token_column = table.columns[table.find(asked.tokens_column, _COLUMNS["tokens"], "--tokens-column") or 0]
+    tag_column = table.columns[table.find(asked.tags_column, _COLUMNS["tags"], "--tags-column") or 0]
     names = conll.listed(asked.tag_names)
 
     def make(name: str, place: str, row: dict[str, Any]) -> AnnotatedText:

@@ -1,9 +1,10 @@
 """Vocabularies in tables: CTD's, NCBI Gene, HGNC, the UMLS, SNOMED CT, and any with the columns id and name."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from bioft.datasets import data
 from bioft.datasets.namespaces.concepts import PREFERRED, RELATED, SYNONYM, Concept
 from bioft.errors import BioftError
 from bioft.storage.tables import Table, delimiter_of
@@ -19,33 +20,16 @@ class Layout:
     """The columns of a kind of table. What has several values has them joined by "|"."""
 
     id: str
-    names: tuple[str, ...]
+    names: Sequence[str]
     """The first is the preferred one, the others are synonyms."""
-    synonyms: tuple[str, ...] = ()
+    synonyms: Sequence[str] = ()
     parents: str = ""
     merged: str = ""
-    withdrawn: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    withdrawn: dict[str, list[str]] = field(default_factory=dict)
     """By column the values of rows that are no longer valid."""
 
 
-LAYOUTS = {
-    "CTD diseases": Layout("DiseaseID", ("DiseaseName",), ("Synonyms",), "ParentIDs", "AltDiseaseIDs"),
-    "CTD chemicals": Layout("ChemicalID", ("ChemicalName",), ("Synonyms",), "ParentIDs"),
-    "CTD genes": Layout("GeneID", ("GeneSymbol", "GeneName"), ("Synonyms",), "", "AltGeneIDs"),
-    "NCBI Gene": Layout(
-        "GeneID",
-        ("Symbol", "description", "Full_name_from_nomenclature_authority"),
-        ("Synonyms", "Other_designations"),
-    ),
-    "HGNC": Layout(
-        "hgnc_id",
-        ("symbol", "name"),
-        ("alias_symbol", "alias_name", "prev_symbol", "prev_name"),
-        withdrawn={"status": ("Entry Withdrawn", "Symbol Withdrawn")},
-    ),
-    "SNOMED CT": Layout("conceptId", ("term",), withdrawn={"active": ("0",)}),
-    "own": Layout("id", ("name",), ("synonyms",), "parents", "alternative_ids"),
-}
+LAYOUTS = {name: Layout(**its) for name, its in data("layouts.toml", __package__).items()}
 """By what they are called, those that are looked for first."""
 
 

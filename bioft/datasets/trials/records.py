@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 from xml.etree import ElementTree
 
-from bioft.datasets import corpus
+from bioft.datasets import corpus, data
 from bioft.datasets.documents import corpus as documents
 from bioft.datasets.trials.sections import clean_text
 from bioft.errors import BioftError
@@ -46,25 +46,7 @@ WITHHELD = "[Trial of device that is not approved or cleared by the U.S. FDA]"
 _SEX = {"": "", "ALL": "ALL", "BOTH": "ALL", "MALE": "MALE", "FEMALE": "FEMALE"}
 _DATES = ("%Y-%m-%d", "%Y-%m", "%B %d, %Y", "%b %d, %Y", "%B %Y")
 _CHUNK = 1 << 20
-# Where each field stands: in the CSV export (its name now, then the older one), in XML, and in JSON.
-_PLACES: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
-    "nct_id": (("NCT Number",), ("id_info/nct_id",), ("identificationModule.nctId",)),
-    "title": (
-        ("Study Title", "Title"),
-        ("brief_title", "official_title"),
-        ("identificationModule.briefTitle", "identificationModule.officialTitle"),
-    ),
-    "brief_summary": (("Brief Summary",), ("brief_summary/textblock",), ("descriptionModule.briefSummary",)),
-    "detailed_description": ((), ("detailed_description/textblock",), ("descriptionModule.detailedDescription",)),
-    "eligibility": ((), ("eligibility/criteria/textblock",), ("eligibilityModule.eligibilityCriteria",)),
-    "sex": (("Sex", "Gender"), ("eligibility/gender",), ("eligibilityModule.sex",)),
-    "why_stopped": (("Why Stopped",), ("why_stopped",), ("statusModule.whyStopped",)),
-    "version": (
-        ("Last Update Posted", "Last Updated"),
-        ("last_update_posted", "last_update_submitted", "lastchanged_date"),
-        ("statusModule.lastUpdatePostDateStruct.date", "statusModule.lastUpdateSubmitDate"),
-    ),
-}
+_PLACES: dict[str, dict[str, list[str]]] = data("places.toml", __package__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,7 +305,7 @@ def _json_fields(study: Any) -> dict[str, str]:
         return json_text.without_halves(value or "")
 
     try:
-        return {field: next(filter(None, map(get, paths)), "") for field, (_, _, paths) in _PLACES.items()}
+        return {field: next(filter(None, map(get, its["json"])), "") for field, its in _PLACES.items()}
     except ValueError as error:
         return {"problem": str(error)}
 
@@ -335,17 +317,17 @@ def _xml_study(study: ElementTree.Element) -> dict[str, str]:
         # Paragraphs are wrapped and indented; only an empty line, or an item of a list, begins a new one.
         return re.sub(r"[ \t]*\n[ \t]+(?=[^\s\-*•\d])", " ", text)
 
-    return {field: next(filter(None, map(get, paths)), "") for field, (_, paths, _) in _PLACES.items()}
+    return {field: next(filter(None, map(get, its["xml"])), "") for field, its in _PLACES.items()}
 
 
 def _csv_fields(lines: Iterator[str], name: str) -> Iterator[tuple[str, dict[str, str]]]:
     first = next(lines, "")
-    known = [each for names, _, _ in _PLACES.values() for each in names]
+    known = [each for its in _PLACES.values() for each in its["csv"]]
     rows: Any = fields_of(chain([first], lines), delimiter_of(first, known))
     header = [column.strip() for column in next(rows, [])]
     columns = {
-        field: next((header.index(known) for known in names if known in header), None)
-        for field, (names, _, _) in _PLACES.items()
+        field: next((header.index(known) for known in its["csv"] if known in header), None)
+        for field, its in _PLACES.items()
     }
     if columns["nct_id"] is None or columns["title"] is None:
         found = ", ".join(column[:40] for column in header[:8]) or "none"
