@@ -41,7 +41,8 @@ def read(
     """
     start = TextLines(path).head(200)
     is_xml = start.decode(encoding_of(start), "replace").lstrip("\ufeff \r\n\t").startswith("<")
-    raw_documents = _xml(path) if is_xml else _json(path, skipped)
+    found = elements_of(TextLines(path), lambda tag: tag.rpartition("}")[2] == "document")
+    raw_documents = map(_element, found) if is_xml else _json(path, skipped)
     for number, raw in enumerate(_by_sentence(raw_documents) if sentences else raw_documents, 1):
         with leaving_out(skipped):
             try:
@@ -60,10 +61,6 @@ def _by_sentence(documents: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]
         for number, part in enumerate(parts):
             if str(part["text"]).strip():
                 yield {"id": f"{raw['id']}.s{number}", "passages": [part], "group": raw["id"]}
-
-
-def _xml(path: Path) -> Iterator[dict[str, Any]]:
-    return map(_element, elements_of(TextLines(path), lambda tag: tag.rpartition("}")[2] == "document"))
 
 
 def _element(element: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from bioft.datasets.documents import corpus, pubtator
 from bioft.datasets.documents.corpus import Overlapping
 from bioft.datasets.documents.pubtator import Document, Mention
 from bioft.datasets.formats import bioc, conll, inputs, splits, standoff, tables, tokens
+from bioft.datasets.formats.tokens import Reading
 from bioft.datasets.options import OwnData, takes
 from bioft.datasets.origin import Origin
 from bioft.errors import BioftError, leaving_out, suggestion
@@ -68,10 +69,11 @@ def _build(builder: str, asked: DocumentOptions) -> tuple[DatasetDict, dict[str,
     counted: Counter[str] = Counter()
     left_out: Counter[str] = Counter()
     skipped: dict[str, list[str]] = {name: [] for name in opened.files}
-    found = {
-        name: list(_read(opened, name, asked, skipped[name] if asked.skip_bad else None, kept, counted))
-        for name in opened.files
-    }
+    only_type = kept[0] if len(kept) == 1 else None
+    found = {}
+    for name, messages in skipped.items():
+        how = Reading(asked, only_type, messages if asked.skip_bad else None, counted)
+        found[name] = list(_read(opened, name, how))
     if builder == "relations":
         found = _all_linked(found)
     there = {each.type for its in found.values() for document in its for each in document.mentions}
@@ -111,39 +113,25 @@ def _build(builder: str, asked: DocumentOptions) -> tuple[DatasetDict, dict[str,
     }
 
 
-def _read(
-    opened: splits.Opened,
-    split: str,
-    asked: DocumentOptions,
-    skipped: list[str] | None,
-    kept: Sequence[str],
-    counted: Counter[str],
-) -> Iterator[Document]:
-    only_type = kept[0] if len(kept) == 1 else None
+def _read(opened: splits.Opened, split: str, how: Reading) -> Iterator[Document]:
     for number, file in enumerate(opened.files[split], 1):
         path = Path(file)
         prefix = (path.name.partition(".")[0] if split == splits.ALL else split) + (f"-{number}" if number > 1 else "")
         if opened.on_hub:
-            yield from tokens.of_table(opened.on_hub[file], prefix, asked, only_type, skipped, counted)
+            yield from tokens.of_table(opened.on_hub[file], prefix, how)
             continue
         if not path.is_dir() or inputs.tell(path) in ("brat", "chemprot", "mentions", "dataset"):
-            yield from _of_file(path, prefix, asked, only_type, skipped, counted)
+            yield from _of_file(path, prefix, how)
             continue
         inside = inputs.inside(path)
-        counted["files"] += len(inside)
+        how.counted["files"] += len(inside)
         for place, each in enumerate(inside, 1):
-            with leaving_out(skipped):
-                yield from _of_file(each, f"{prefix}-{place}", asked, only_type, skipped, counted)
+            with leaving_out(how.skipped):
+                yield from _of_file(each, f"{prefix}-{place}", how)
 
 
-def _of_file(
-    path: Path,
-    prefix: str,
-    asked: DocumentOptions,
-    only_type: str | None,
-    skipped: list[str] | None,
-    counted: Counter[str],
-) -> Iterator[Document]:
+def _of_file(path: Path, prefix: str, how: Reading) -> Iterator[Document]:
+    asked, only_type, skipped, counted = how
     kind = inputs.tell(path)
     if kind == "pubtator":
         yield from pubtator.read(path, skipped=skipped, allow_empty_abstract=True)
@@ -159,12 +147,11 @@ def _of_file(
     elif kind == "mentions":
         yield from standoff.read_mentions(path, only_type, skipped=skipped, counted=counted)
     elif kind in ("documents", "tokens"):
-        table = tables.read(path, asked.columns(), skipped)
-        yield from tokens.of_table(table, prefix, asked, only_type, skipped, counted)
+        yield from tokens.of_table(tables.read(path, asked.columns(), skipped), prefix, how)
     elif kind == "dataset":
         raise BioftError(f"{path} was written by `bioft build`: give it to a recipe as --dataset.")
     elif kind == "delimited" and isinstance(asked, EntityOptions):
-        yield from tokens.of_words(path, prefix, asked, only_type, skipped, counted)
+        yield from tokens.of_words(path, prefix, how)
     else:
         raise BioftError(inputs.no_documents(path, kind))
 

@@ -52,7 +52,8 @@ def of_hub(
         if subset is not None and subset not in configurations:
             raise BioftError(f"{name} has no configuration {subset!r}. {suggestion(subset, configurations)}")
         builder = load_dataset_builder(name, subset, revision=info.sha)
-        size = sum(each.size or 0 for each in files if _is_of(builder, each.rfilename))
+        read = [str(url) for urls in (builder.config.data_files or {}).values() for url in urls]
+        size = sum(each.size or 0 for each in files if any(url.endswith(f"/{each.rfilename}") for url in read))
         if max_rows is None and size > LARGEST:
             raise BioftError(
                 f"The dataset {name} has {size / 1e9:.1f} GB, and is read whole up to {LARGEST / 1e9:.1f} GB. Say how "
@@ -71,12 +72,6 @@ def of_hub(
         "license": card.get("license"),
     }
     return splits, source, notes
-
-
-def _is_of(builder: Any, file: str) -> bool:
-    """Whether a file of a dataset is one of those that a configuration reads."""
-    found = (url for urls in (builder.config.data_files or {}).values() for url in urls)
-    return any(str(url).endswith(f"/{file}") for url in found)
 
 
 def _loaded(name: str, builder: Any, max_rows: int | None) -> tuple[dict[str, Table], list[str]]:

@@ -94,10 +94,8 @@ def read(path: Path, asked: Iterable[str | None], skipped: list[str] | None, *, 
     if kind in ("records", "documents", "tokens"):
         return _records(path, skipped)
     if kind not in ("delimited", "mentions"):
-        command = "entities" if kind != "dataset" else ""
-        mend = f"For its entities: bioft build {command} {command_word(path)} --output FOLDER." if command else (
-            "It was built already: give it to a recipe as --dataset."
-        )  # fmt: skip
+        mend = f"For its entities: bioft build entities {command_word(path)} --output FOLDER."
+        mend = "It was built already: give it to a recipe as --dataset." if kind == "dataset" else mend
         what = inputs.NAMES.get(kind, "a dataset of bioft")
         raise BioftError(f"{path} is {what}, no table of rows. Read are {inputs.OF_TABLES}. {mend}")
     return _delimited(path, [name for name in asked if name], skipped, lines)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from bioft.datasets import data
 from bioft.datasets.documents.corpus import AnnotatedText
@@ -31,14 +31,19 @@ class TagOptions(OwnData):
     tag_names: Annotated[str | None, "Names of tags that are numbers, in their order: O,B-Chemical,I-Chemical."] = None
 
 
-def of_table(
-    table: tables.Table,
-    prefix: str,
-    asked: OwnData,
-    only_type: str | None,
-    skipped: list[str] | None,
-    counted: Counter[str],
-) -> Iterator[AnnotatedText]:
+class Reading(NamedTuple):
+    """How documents are read, whatever their format."""
+
+    asked: Any
+    """The options of the builder, as `OwnData` has them."""
+    only_type: str | None
+    """The type of tags and tables that name none."""
+    skipped: list[str] | None
+    """Takes a message for what is left out because something is wrong in it; None: that raises."""
+    counted: Counter[str]
+
+
+def of_table(table: tables.Table, prefix: str, how: Reading) -> Iterator[AnnotatedText]:
     """Yield a document for each row: of text and entities, of BigBio's passages and entities, or of tokens and tags.
 
     Raises BioftError for a missing column, a row that is none of a document, more or fewer tags than tokens, and tags
@@ -48,11 +53,11 @@ def of_table(
     if annotations.holds(columns) or (
         "text" in columns and columns & {*annotations.SPANS} and columns.isdisjoint(_COLUMNS["tokens"])
     ):
-        make: Maker = partial(_of_text, counted=counted)
+        make: Maker = partial(_of_text, counted=how.counted)
     elif {"passages", "entities"} <= columns:
-        make = partial(_of_bigbio, counted=counted)
-    elif isinstance(asked, TagOptions):
-        make = _of_tags(table, asked, only_type, counted)
+        make = partial(_of_bigbio, counted=how.counted)
+    elif isinstance(how.asked, TagOptions):
+        make = _of_tags(table, how)
     else:
         raise BioftError(
             f"{table.name} has no columns text, entities and relations, nor BigBio's passages, entities and "
@@ -61,7 +66,7 @@ def of_table(
     id_column = table.find(None, _COLUMNS["id"], "the id", needed=False)
     seen: set[str] = set()
     for number, (place, cells) in enumerate(table.rows, 1):
-        with leaving_out(skipped):
+        with leaving_out(how.skipped):
             name = tables.text_of(cells[id_column]) if id_column is not None else ""
             if "entities" not in columns:
                 # Ids of sentences such as 0, 1, 2 begin again in each split.
@@ -74,17 +79,16 @@ def of_table(
             if document.text:
                 yield inputs.check(document, place)
             else:
-                counted["rows without tokens, of which nothing is made"] += 1
+                how.counted["rows without tokens, of which nothing is made"] += 1
 
 
-def of_words(
-    path: Path, prefix: str, asked: TagOptions, only_type: str | None, skipped: list[str] | None, counted: Counter[str]
-) -> Iterator[AnnotatedText]:
+def of_words(path: Path, prefix: str, how: Reading) -> Iterator[AnnotatedText]:
     """Yield a document for each sentence of a table with a token in each row.
 
     A sentence is the rows one after another with one value in the column of sentences, or with none after the first.
     Raises BioftError for a missing column and what is no tag; with `skipped` such a sentence is left out.
     """
+    asked, only_type, skipped, counted = how
     table = tables.read(path, asked.columns(), skipped)
     places = [
         table.find(named, _COLUMNS[known], "", needed=False)
@@ -114,7 +118,8 @@ def of_words(
             yield conll.assemble(f"{prefix}-{number}", [sentence], counted)
 
 
-def _of_tags(table: tables.Table, asked: TagOptions, only_type: str | None, counted: Counter[str]) -> Maker:
+def _of_tags(table: tables.Table, how: Reading) -> Maker:
+    asked, only_type, _, counted = how
     token_column = table.columns[table.find(asked.tokens_column, _COLUMNS["tokens"], "--tokens-column") or 0]
     tag_column = table.columns[table.find(asked.tags_column, _COLUMNS["tags"], "--tags-column") or 0]
     names = conll.listed(asked.tag_names)
