@@ -8,7 +8,7 @@ the other. Shorter ones are names and phrases: "type 1" and "type 2" are not the
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 import numpy as np
@@ -170,14 +170,10 @@ class _Rows:
 
 def _batches(texts: Iterable[str]) -> Iterable[tuple[int, Sequence[str]]]:
     """Pieces of the texts with the place of their first, so that no column is in memory twice."""
-    batch: list[str] = []
-    start = 0
-    for text in texts:
-        batch.append(text)
-        if len(batch) == _BATCH:
-            yield start, batch
-            start, batch = start + len(batch), []
-    yield start, batch
+    rest, start = iter(texts), 0
+    while (batch := list(islice(rest, _BATCH))) or not start:
+        yield start, batch
+        start += len(batch) or 1
 
 
 def _words(folded: str) -> int:

@@ -116,7 +116,8 @@ def telling_columns(rows: pd.DataFrame, label: str, inputs: Sequence[str] = ()) 
     truth = indicators(rows[label], known)
     found = []
     for column in [name for name in rows if name not in {label, *inputs}]:
-        texts = np.array([_as_text(value) for value in rows[column]], dtype=object)
+        empty = [value is None or (_is_list(value) and not len(value)) for value in rows[column]]
+        texts = np.array(["" if none else str(value) for none, value in zip(empty, rows[column], strict=True)], object)
         for name, its in zip(known, truth.T, strict=True):
             values = set(texts[its]) if its.sum() >= LEAST_OF_LABEL else set()
             if len(values) == 1 and not its.all():
@@ -244,7 +245,3 @@ def _known(labels: pd.Series) -> list[Any]:
 
 def _is_list(value: Any) -> bool:
     return isinstance(value, list | tuple | np.ndarray)
-
-
-def _as_text(value: Any) -> str:
-    return "" if value is None or (_is_list(value) and not len(value)) else str(value)

@@ -58,7 +58,8 @@ def score(
             logits = _answer_logits(model, prompts, answers, batch_tokens, prefix, progress)
         else:
             # What two answers have in common changes nothing, but their lengths may differ: full log-probabilities.
-            logits = _answer_log_probabilities(model, prompts, answers, batch_tokens, progress)
+            made = [completions(model, prompts, [its] * len(prompts), batch_tokens, progress)[0] for its in answers]
+            logits = np.stack(made, axis=1)
     return 1 / (1 + np.exp(logits[:, 1] - logits[:, 0]))
 
 
@@ -102,14 +103,6 @@ def _answer_logits(
         logits = torch.nn.functional.linear(hidden.float(), weight, bias)
         result[batch] = postprocess(model, logits).cpu().numpy()
     return result
-
-
-def _answer_log_probabilities(
-    model: Any, prompts: list[list[int]], answers: list[list[int]], batch_tokens: int, progress: str | None
-) -> np.ndarray:
-    """Summed log-probabilities of two answers of any length, shape `(n, 2)`."""
-    made = (completions(model, prompts, [answer] * len(prompts), batch_tokens, progress) for answer in answers)
-    return np.stack([sums for sums, _ in made], axis=1)
 
 
 @torch.inference_mode()

@@ -106,19 +106,15 @@ def new_folder(output: Path, *, existing: Literal["refuse", "replace", "keep"] =
         partial.mkdir()
         yield partial
         open_to_all(partial)
-        if existing == "replace" and output.exists():
-            old = output.rename(place / f"old-{output.name}")
-            try:
-                partial.rename(output)
-            except OSError:
+        replaced = existing == "replace" and output.exists()
+        old = output.rename(place / f"old-{output.name}") if replaced else None
+        try:
+            partial.rename(output)  # an empty folder may be replaced
+        except OSError:
+            if old is not None:
                 old.rename(output)
+            if existing != "keep" or not output.is_dir():
                 raise
-        else:
-            try:
-                partial.rename(output)  # an empty folder may be replaced
-            except OSError:
-                if existing != "keep" or not output.is_dir():
-                    raise
 
 
 def open_to_all(folder: Path) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
 
-from bioft.errors import BioftError, nearest
+from bioft.errors import BioftError, leaving_out, nearest
 from bioft.storage.text_lines import LONGEST_LINE, TextLines
 
 logger = logging.getLogger(__name__)
@@ -94,10 +94,8 @@ class Table:
         whole = len(self._places) == self._n_fields
         for fields in rows:
             if problem := self._problem(fields):
-                message = f"{self.path}, line {self.line}: {problem}"
-                if self.skipped is None:
-                    raise BioftError(message)
-                self.skipped.append(message)
+                with leaving_out(self.skipped):
+                    raise BioftError(f"{self.path}, line {self.line}: {problem}")
                 continue
             values = fields if whole else [fields[place] for place in self._places]
             yield dict(zip(self.columns, values, strict=False))

@@ -148,12 +148,10 @@ def _with_relations(
     for document in found:
         places = relations.pop(document.document_id, [])
         document.relations = [relation for _, relation in places]
-        if problem := _relation_problem(document):
-            message = f"{places[problem.position][0]}, document {document.document_id}: {problem.message}"
-            if skipped is None:
-                raise BioftError(message)
-            skipped.append(message)
-        else:
+        with leaving_out(skipped):
+            if problem := _relation_problem(document):
+                where = f"{places[problem.position][0]}, document {document.document_id}"
+                raise BioftError(f"{where}: {problem.message}")
             yield document
 
 

@@ -12,22 +12,10 @@ from typing import Annotated, Any, NamedTuple
 
 from datasets import DatasetDict
 
-from bioft.datasets import corpus
+from bioft.datasets import corpus, options
 from bioft.datasets.documents import corpus as documents
 from bioft.datasets.gene_disease import pairs as gene_disease
 from bioft.datasets.gene_disease.excel_dates import is_date, warn_of_dates
-from bioft.datasets.options import (
-    KnownUntil,
-    LeastValidationRows,
-    Negatives,
-    NegativesPerPositive,
-    Option,
-    PathName,
-    Seed,
-    Split,
-    TestSize,
-    ValidationSize,
-)
 from bioft.datasets.origin import Origin
 from bioft.errors import BioftError, suggestion
 from bioft.metrics.thresholds import LEAST_ROWS
@@ -147,23 +135,23 @@ def read(path: str | os.PathLike[str], evidence: str | Sequence[str] | None = No
 
 
 def build(
-    path: Annotated[PathName, "CTD's gene–disease file (.csv, .tsv, .gz)."],
+    path: Annotated[options.PathName, "CTD's gene–disease file (.csv, .tsv, .gz)."],
     *,
     evidence: Annotated[
         str | Sequence[str] | None,
-        Option(
+        options.Option(
             "marker/mechanism, therapeutic or inferred; repeat for several. Without it: the first two.",
             default="the first two",
         ),
     ] = None,
-    split: Split = "pair",
-    negatives: Negatives = "degree_matched",
-    negatives_per_positive: NegativesPerPositive = 1,
-    validation_size: ValidationSize = 0.1,
-    test_size: TestSize = 0.2,
-    seed: Seed = 0,
-    known_until: KnownUntil = None,
-    least_validation_rows: LeastValidationRows = LEAST_ROWS,
+    split: options.Split = "pair",
+    negatives: options.Negatives = "degree_matched",
+    negatives_per_positive: options.NegativesPerPositive = 1,
+    validation_size: options.ValidationSize = 0.1,
+    test_size: options.TestSize = 0.2,
+    seed: options.Seed = 0,
+    known_until: options.KnownUntil = None,
+    least_validation_rows: options.LeastValidationRows = LEAST_ROWS,
 ) -> tuple[DatasetDict, dict[str, Any]]:
     """Build the gene–disease dataset from a CTD report; returns the splits and the manifest.
 

@@ -81,11 +81,11 @@ class _Similarity(NameBaseline):
     """Ranks the whole namespace by a matrix of similarities."""
 
     @abstractmethod
-    def similarities(self, names: list[str]) -> Floats:
+    def _similarities(self, names: list[str]) -> Floats:
         """Return similarities of shape (names, rows of the namespace)."""
 
     def _predict(self, names: list[str], k: int) -> list[Ranking]:
-        similarities = self.similarities(names)
+        similarities = self._similarities(names)
         # An id may have several names, so more rows than k are looked at.
         chosen = largest(similarities, 4 * k)
         return [self._distinct(rows, scores[rows], k) for rows, scores in zip(chosen, similarities, strict=True)]
@@ -97,8 +97,7 @@ class Fuzzy(_Similarity):
     def _fit(self, names: list[str]) -> None:
         self.names = [plain_text(name).casefold() for name in names]
 
-    def similarities(self, names: list[str]) -> Floats:
-        """Edit similarities, shape (names, rows of the namespace)."""
+    def _similarities(self, names: list[str]) -> Floats:
         from rapidfuzz import fuzz, process
 
         queries = [plain_text(name).casefold() for name in names]
@@ -121,8 +120,7 @@ class TfIdf(_Similarity):
         # By n-gram: a product with few names then touches what they have only.
         self.matrix = self.vectorizer.fit_transform(names).T.tocsr()
 
-    def similarities(self, names: list[str]) -> Floats:
-        """Cosines of n-grams, shape (names, rows of the namespace)."""
+    def _similarities(self, names: list[str]) -> Floats:
         return np.minimum((self.vectorizer.transform(names) @ self.matrix).toarray(), 1)
 
 
@@ -136,8 +134,7 @@ class Encoder(_Similarity):
     def _fit(self, names: list[str]) -> None:
         self.embeddings = embed(self.model, list(map(plain_text, names)))
 
-    def similarities(self, names: list[str]) -> Floats:
-        """Cosines of embeddings, shape (names, rows of the namespace)."""
+    def _similarities(self, names: list[str]) -> Floats:
         return np.clip(embed(self.model, list(map(plain_text, names))) @ self.embeddings.T, 0, 1)
 
 

@@ -18,14 +18,11 @@ _NOT_PHOSPHATE = "PI"
 """In capitals it is phosphatidylinositol."""
 
 
-def _table() -> dict[str, str]:
-    table = {form.casefold(): name for name, forms in _TABLES["short_forms"].items() for form in forms.split(", ")}
-    for code, name in _AMINO_ACIDS.items():
-        table |= {f"{side.casefold()}-{code}": f"{side}-{name.capitalize()}" for side in ("L", "D", "DL")}
-    return table
-
-
-_TABLE = _table()
+_TABLE = {form.casefold(): name for name, forms in _TABLES["short_forms"].items() for form in forms.split(", ")} | {
+    f"{side.casefold()}-{code}": f"{side}-{name.capitalize()}"
+    for code, name in _AMINO_ACIDS.items()
+    for side in ("L", "D", "DL")
+}
 # Anions only: the charge of a metal is its oxidation state, "(-)" an optical rotation.
 _ANION = re.compile(r"\s*\((?:\d+-|-\d+)\)$")
 _COENZYME = re.compile(r"(?<=\w)[\s-]*\bco-?enzyme[\s-]*A$", re.IGNORECASE)
