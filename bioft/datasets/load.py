@@ -68,7 +68,11 @@ def load(
         splits, manifest = _read(dataset, dataset_revision, known, validation_only)
         _check_columns(dataset, splits, task)
         audit_again(task, splits, manifest)
-    _say_unseen(manifest)
+    if unseen := manifest.get("audit", {}).get("not_in_training"):
+        logger.warning(
+            "In the test split and not in training: %s. Nothing of it can be learnt, and all of it counts as missed.",
+            ", ".join(unseen),
+        )
     if max_train_pairs is not None and max_train_pairs < len(splits["train"]):
         splits["train"] = splits["train"].select(range(max_train_pairs))
         manifest["max_train_pairs"] = max_train_pairs
@@ -189,14 +193,6 @@ def notes(manifest: dict[str, Any]) -> list[str]:
         found.append(f"{few}: a model's threshold is not chosen on it, but .5")
     found += [f"left out, {what}: {n:,}" for what, n in manifest.get("left_out", {}).items() if n]
     return [f"Note: {note}" for note in found]
-
-
-def _say_unseen(manifest: dict[str, Any]) -> None:
-    if unseen := manifest.get("audit", {}).get("not_in_training"):
-        logger.warning(
-            "In the test split and not in training: %s. Nothing of it can be learnt, and all of it counts as missed.",
-            ", ".join(unseen),
-        )
 
 
 def builder_options(sources: Iterable[Source]) -> set[str]:

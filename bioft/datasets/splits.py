@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,7 @@ _SET = re.compile(rf"({'|'.join(sorted(SPLIT_OF_WORD, key=len, reverse=True))})s
 DROPPED = -1
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
+T = TypeVar("T")
 
 
 def splits_in(name: str) -> list[str]:
@@ -80,6 +81,14 @@ def _cut(places: FloatArray, validation_size: float, test_size: float) -> IntArr
     return np.select([places < test_size, places < test_size + validation_size], splits, SPLITS.index("train"))
 
 
+def by_split(rows: Sequence[T], codes: IntArray) -> dict[str, list[T]]:
+    """The rows of each split, by the split of each row."""
+    found: dict[str, list[T]] = {name: [] for name in SPLITS}
+    for row, code in zip(rows, codes.tolist(), strict=True):
+        found[SPLITS[code]].append(row)
+    return found
+
+
 def check_not_empty(rows: IntArray, what: str) -> None:
     """Raise BioftError if a split has no row; `what` says of which data."""
     empty = [name for index, name in enumerate(SPLITS) if not (rows == index).any()]
@@ -100,15 +109,8 @@ class Assignment:
     among: npt.NDArray[np.bool_] | None = None
     """Per pair: whether its gene and disease may be used by a split; by default those of all pairs."""
 
-    def genes_of(self, index: int, genes: IntArray) -> IntArray:
-        """The distinct gene codes that split `index` may use."""
-        return self._of(index, genes, self.gene_rows)
-
-    def diseases_of(self, index: int, diseases: IntArray) -> IntArray:
-        """The distinct disease codes that split `index` may use."""
-        return self._of(index, diseases, self.disease_rows)
-
-    def _of(self, index: int, codes: IntArray, owned: IntArray | None) -> IntArray:
+    def allowed(self, index: int, codes: IntArray, owned: IntArray | None) -> IntArray:
+        """The distinct codes that split `index` may use, of the side whose owners (`gene_rows`, …) these are."""
         if owned is not None:
             return np.unique(codes[owned == index])
         return np.unique(codes if self.among is None else codes[self.among])

@@ -18,7 +18,7 @@ from bioft.datasets.documents.surface import surface
 from bioft.datasets.near_duplicates import near_duplicates
 from bioft.datasets.options import PathName, Seed, SkipBad, TestSize, ValidationSize
 from bioft.datasets.origin import Origin
-from bioft.datasets.splits import SPLITS, check_disjoint, grouped_split, straddling
+from bioft.datasets.splits import SPLITS, by_split, check_disjoint, grouped_split, straddling
 from bioft.errors import BioftError, LeakageError
 from bioft.storage.files import source as source
 from bioft.storage.text_lines import normalise
@@ -108,8 +108,7 @@ def split_at_random(
 ) -> dict[str, list[Document]]:
     """Put each document into train, validation or test; the sizes are fractions of the documents."""
     rng = np.random.default_rng(seed)
-    codes = grouped_split([document.document_id for document in found], validation_size, test_size, rng)
-    return {name: [found[row] for row in np.flatnonzero(codes == index).tolist()] for index, name in enumerate(SPLITS)}
+    return by_split(found, grouped_split([each.document_id for each in found], validation_size, test_size, rng))
 
 
 def build_from_pubtator(

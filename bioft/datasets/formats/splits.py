@@ -14,6 +14,7 @@ from bioft.datasets.splits import (
     SPLIT_OF_WORD,
     SPLITS,
     IntArray,
+    by_split,
     check_sizes,
     connected,
     grouped_split,
@@ -133,7 +134,7 @@ def divide(
         kept = np.flatnonzero(codes >= 0)
         rows, codes = [rows[index] for index in kept.tolist()], codes[kept]
         strategy = "group" if any(group(row) is not None for row in rows[:1]) else "same_text"
-        return Division(_by_code(rows, codes), {"strategy": strategy, **sizes}, {}, [])
+        return Division(by_split(rows, codes), {"strategy": strategy, **sizes}, {}, [])
     rows_of = {name: list(its) for name, its in found.items()}
     _check_apart(rows_of, identity, "id", "Each row needs its own id; leave --id-column out to number them.")
     _check_apart(rows_of, group, "group", "Leave out --group-column, or put all rows of the group into one split.")
@@ -144,7 +145,7 @@ def divide(
         check_sizes(**sizes)
         train = rows_of["train"]
         codes = _share(components(train, same, group), asked.validation_size, rng)
-        rows_of = _by_code(train, codes) | {"test": rows_of["test"]}
+        rows_of = by_split(train, codes) | {"test": rows_of["test"]}
         description |= {"validation": "taken from train", "validation_size": asked.validation_size}
         taken = len(rows_of["validation"])
         notes.append(f"no validation split was given: {taken:,} of the {len(train):,} {what} of train are it")
@@ -152,13 +153,6 @@ def divide(
         if not rows_of[name]:
             raise BioftError(f"No {what} are left for the split '{name}'. Give more data, or other splits.")
     return Division({name: rows_of[name] for name in SPLITS}, description, left_out, notes)
-
-
-def _by_code(rows: Sequence[T], codes: IntArray) -> dict[str, list[T]]:
-    found: dict[str, list[T]] = {name: [] for name in SPLITS}
-    for row, code in zip(rows, codes.tolist(), strict=True):
-        found[SPLITS[code]].append(row)
-    return found
 
 
 def _share(groups: IntArray, size: float, rng: np.random.Generator) -> IntArray:

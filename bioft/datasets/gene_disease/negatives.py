@@ -25,10 +25,6 @@ GIVE_UP_ROUNDS = 300
 """Rounds of swaps without progress before the search gives up."""
 
 
-def _describe(side: str, code: int) -> str:
-    return f"{side} {code}"
-
-
 def contains(sorted_keys: Codes, keys: Codes) -> npt.NDArray[np.bool_]:
     """For each of `keys`, whether it is among `sorted_keys`."""
     if not len(sorted_keys):
@@ -84,7 +80,7 @@ def degree_matched(
     forbidden: Codes,
     rng: np.random.Generator,
     per_positive: int = 1,
-    describe: Describe = _describe,
+    describe: Describe = "{} {}".format,
 ) -> tuple[Codes, Codes]:
     """Rewire one split's positives until no pair is forbidden: a bipartite configuration model, exact.
 

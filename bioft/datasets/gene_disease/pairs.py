@@ -30,10 +30,6 @@ def _join(*values: str) -> str:
     return "|".join(dict.fromkeys(part for value in values for part in value.split("|") if part))
 
 
-def _evidence(*values: str) -> str:
-    return "|".join(sorted(_join(*values).split("|")))
-
-
 def collect(rows: Iterable[Mapping[str, str]]) -> tuple[pd.DataFrame, int]:
     """One line per (gene, gene id, disease, disease id), evidence and PubMed ids united; and how many rows were
     repeated.
@@ -55,7 +51,8 @@ def _united(rows: Iterable[tuple[Any, tuple[str, str]]]) -> tuple[dict[Any, tupl
     for key, value in rows:
         n_rows += 1
         if (known := united.setdefault(key, value)) != value:
-            united[key] = (_evidence(known[0], value[0]), _join(known[1], value[1]))
+            evidence, pmids = map(_join, known, value)
+            united[key] = ("|".join(sorted(evidence.split("|"))), pmids)
     return united, n_rows - len(united)
 
 
@@ -225,8 +222,8 @@ class _Drawing:
         of_split = self.gene_codes[inside], self.disease_codes[inside]
         if negatives == "uniform":
             among = (
-                assignment.genes_of(index, self.gene_codes),
-                assignment.diseases_of(index, self.disease_codes),
+                assignment.allowed(index, self.gene_codes, assignment.gene_rows),
+                assignment.allowed(index, self.disease_codes, assignment.disease_rows),
             )
             drawn = sampling.uniform(int(inside.sum()) * per_positive, *among, **where)
         else:

@@ -14,7 +14,7 @@ from datasets.fingerprint import generate_random_fingerprint
 
 from bioft.datasets.near_duplicates import near_duplicates
 from bioft.datasets.origin import Origin
-from bioft.datasets.splits import SPLITS, IntArray, check_columns, check_sizes
+from bioft.datasets.splits import SPLITS, IntArray, by_split, check_columns, check_sizes
 from bioft.datasets.surface import surface
 from bioft.errors import BioftError, suggestion
 from bioft.storage.text_lines import normalise
@@ -123,13 +123,9 @@ def build(
     if not (rows := list(first.values())):
         raise BioftError(f"{origin.builder}: no text has a label. {left_out[0] if left_out else ''}".strip())
     codes = stratified_split(rows, validation_size, test_size, np.random.default_rng(seed))
-    chosen = {
-        split: [row for row, code in zip(rows, codes.tolist(), strict=True) if code == index]
-        for index, split in enumerate(SPLITS)
-    }
     sizes = {"validation_size": validation_size, "test_size": test_size}
     return assemble(
-        chosen,
+        by_split(rows, codes),
         origin,
         {**sizes, "seed": seed},
         labels=labels,

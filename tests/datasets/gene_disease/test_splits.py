@@ -100,8 +100,9 @@ def test_held_out_entities_are_in_one_split(pairs: set[tuple[int, int]], strateg
         assume(False)
     rows = assignment.rows
     held_out = {"pair": "", "gene_held_out": "g", "disease_held_out": "d", "both_held_out": "gd"}[strategy]
-    for side, codes, allowed in (("g", genes, assignment.genes_of), ("d", diseases, assignment.diseases_of)):
-        pools = [set(allowed(index, codes).tolist()) for index in range(3)]
+    owners = (assignment.gene_rows, assignment.disease_rows)
+    for side, codes, owned in zip("gd", (genes, diseases), owners, strict=True):
+        pools = [set(assignment.allowed(index, codes, owned).tolist()) for index in range(3)]
         for index in range(3):
             assert set(codes[rows == index].tolist()) <= pools[index]
         if side in held_out:
@@ -112,8 +113,10 @@ def test_held_out_entities_are_in_one_split(pairs: set[tuple[int, int]], strateg
         assert (rows >= 0).all()
     else:
         dropped = rows < 0
-        owner_gene = {gene: index for index in range(3) for gene in assignment.genes_of(index, genes).tolist()}
-        owner_disease = {d: index for index in range(3) for d in assignment.diseases_of(index, diseases).tolist()}
+        owner_gene, owner_disease = (
+            {code: index for index in range(3) for code in assignment.allowed(index, codes, owned).tolist()}
+            for codes, owned in zip((genes, diseases), owners, strict=True)
+        )
         crossing = [owner_gene[g] != owner_disease[d] for g, d in zip(genes.tolist(), diseases.tolist(), strict=True)]
         assert dropped.tolist() == crossing
 
