@@ -32,7 +32,10 @@ def draw(dataset: Mapping[str, Dataset], about: Mapping[str, Any]) -> DatasetDic
     arguments = about.get("arguments", {})
     if arguments.get("negatives") != "degree_matched" or about.get("evaluated_on") == "validation":
         return None
-    positives = {split: _positives(rows) for split, rows in dataset.items()}
+    positives: dict[str, pd.DataFrame] = {}
+    for split, rows in dataset.items():
+        table = rows.select_columns([*COLUMNS, "label"]).with_format(None).to_pandas()
+        positives[split] = table.assign(**{ROW: np.arange(len(table))})[table["label"] == 1]
     everything = pd.concat(positives.values())
     names = {side: everything.drop_duplicates(f"{side}_id")[[f"{side}_id", side]] for side in SIDES}
     codes = {side: pd.Index(its[f"{side}_id"]) for side, its in names.items()}
@@ -58,8 +61,3 @@ def draw(dataset: Mapping[str, Dataset], about: Mapping[str, Any]) -> DatasetDic
         random = pd.concat([side.reset_index(drop=True) for side in sides], axis=1).assign(label=0, **{ROW: -1})
         drawn[split] = Dataset.from_pandas(pd.concat([kept, random]), preserve_index=False)
     return drawn
-
-
-def _positives(rows: Dataset) -> pd.DataFrame:
-    table = rows.select_columns([*COLUMNS, "label"]).with_format(None).to_pandas()
-    return table.assign(**{ROW: np.arange(len(table))})[table["label"] == 1]
