@@ -165,11 +165,7 @@ class Task:
 
 @cache
 def registered() -> dict[str, Task]:
-    """bioft's own tasks by name.
-
-    Raises:
-        BioftError: two of them, or two sources, have one name.
-    """
+    """bioft's own tasks by name; BioftError where two of them, or two sources, have one name."""
     found: dict[str, Task] = {}
     builders: dict[str, Source] = {}
     for module in REGISTERED:
@@ -184,14 +180,9 @@ def registered() -> dict[str, Task]:
 
 
 def find(record: Mapping[str, Any], *, pulled: bool) -> Task:
-    """The task of a run, looked up from its record.
+    """The task of a run by its record; of one `pulled` from the Hub no modules but bioft's own are imported.
 
-    Args:
-        record: the content of `run.json`.
-        pulled: the run comes from the Hub: then only bioft's own modules are imported.
-
-    Raises:
-        BioftError: an unknown task, a module outside bioft in a pulled record, or one that is not here.
+    BioftError: an unknown task, a module outside bioft in a pulled record, or one that is not here.
     """
     if record.get("task") is None:
         raise BioftError("The record names no task: it was not written by a finished run.")
@@ -247,11 +238,7 @@ def part(task: Task, name: str) -> ModuleType | None:
 
 
 def function(task: Task, place: str, name: str, what: str) -> Callable[..., Any]:
-    """A function of one of a task's modules, for a command that does `what` ("can be compared").
-
-    Raises:
-        BioftError: the task has no such module, or the module lacks the function: says which.
-    """
+    """A function of a task's module for what "can be compared"; BioftError says which of both the task lacks."""
     module = part(task, place)
     if module is None:
         raise BioftError(f"Runs on {task.name} {what.replace('can ', 'can not ', 1)}: {task.module} has no `{place}`.")

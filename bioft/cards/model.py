@@ -87,10 +87,7 @@ def model_card(run: dict[str, Any], *, repository: str | None = None) -> str:
 
 
 def how_to_use(run: dict[str, Any], task: Task, repository: str, *, adapter: bool, dtype: str | None = None) -> str:
-    """The part of a card that says how a model is loaded and asked without bioft; for those that need it, so.
-
-    `dtype` is what the model computes in, by default what the run's did.
-    """
+    """The part of a card on asking a model without bioft; it computes in `dtype`, by default in what the run's did."""
     if (run.get("classifier") or {}).get("head") == "two_layer":
         task = replace(task, auto_class=None)  # Transformers has no class for it
     published = bool(words.HUB_ID.fullmatch(run["base_model"]["id"]))
@@ -122,8 +119,7 @@ def _twin(base: dict[str, Any]) -> dict[str, str]:
 
 
 def _model_data(run: dict[str, Any], task: Task, base_published: bool, adapter: bool) -> ModelCardData:
-    base_id = run["base_model"]["id"]
-    dataset = run["dataset"]
+    base_id, dataset = run["base_model"]["id"], run["dataset"]
     on_hub = dataset.get("hub") or {}
     name = f"{base_id.rpartition('/')[2]}-{run['recipe']}-{run['name']}"
     results = []
@@ -148,13 +144,18 @@ def _model_data(run: dict[str, Any], task: Task, base_published: bool, adapter: 
             )
         )
     kind = "adapter" if adapter else "finetune"
+    mask = "<mask>" if "roberta" in str(run["base_model"].get("model_type")) else "[MASK]"
+    widgets = [
+        {key: its.replace("[MASK]", mask) if key == "text" else its for key, its in example.items()}
+        for example in words.WIDGETS.get(task.name, [])
+    ]
     return ModelCardData(
         model_name=name,
         library_name=task.library or ("peft" if adapter else "transformers"),
         base_model=base_id if base_published else None,
         pipeline_tag=task.pipeline_tag,
         language="en",
-        widget=_widget(run, task),
+        widget=widgets or None,
         datasets=[on_hub["id"]] if on_hub else None,
         tags=[
             *([f"base_model:{kind}:{base_id}"] if base_published else []),
@@ -166,15 +167,6 @@ def _model_data(run: dict[str, Any], task: Task, base_published: bool, adapter: 
         eval_results=results or None,
         **words.license_fields(run["base_model"], link=f"{words.HUB}/{base_id}" if base_published else None),
     )
-
-
-def _widget(run: dict[str, Any], task: Task) -> list[dict[str, Any]] | None:
-    mask = "<mask>" if "roberta" in str(run["base_model"].get("model_type")) else "[MASK]"
-    examples = words.WIDGETS.get(task.name, [])
-    return [
-        {key: its.replace("[MASK]", mask) if key == "text" else its for key, its in example.items()}
-        for example in examples
-    ] or None
 
 
 def _untrained(run: dict[str, Any]) -> tuple[str, Any, bool] | None:

@@ -102,8 +102,7 @@ def is_number(value: Any) -> bool:
 
 def source_words(record: dict[str, Any]) -> dict[str, Any]:
     """Return terms and citations without repeats (a source may have several files), and descriptions."""
-    arguments = record["arguments"]
-    sources = record["sources"]
+    arguments, sources = record["arguments"], record["sources"]
     split = arguments.get("split") or record.get("split", {}).get("strategy", "")
     return {
         "split": split,
@@ -202,14 +201,12 @@ def texts_cut(max_length: int, counts: Mapping[str, Mapping[str, int]]) -> str |
 
 def dataset_name(record: dict[str, Any]) -> str:
     """The title of a dataset's source, with how it was split and its negatives drawn."""
-    builder = record["builder"]
-    arguments = record["arguments"]
+    if record.get("title"):
+        return record["title"]
+    source, arguments = tasks.source(record["builder"]), record["arguments"]
     details = [
         f"{arguments[key].replace('_', ' ')} {what}"
         for key, what in (("split", "split"), ("negatives", "negatives"))
         if key in arguments
     ]
-    source = tasks.source(builder)
-    if record.get("title"):
-        return record["title"]
-    return (source.title if source else builder) + (f" ({', '.join(details)})" if details else "")
+    return (source.title if source else record["builder"]) + (f" ({', '.join(details)})" if details else "")

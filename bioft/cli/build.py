@@ -139,7 +139,7 @@ def _save_dataset(built: tuple["DatasetDict", dict[str, Any]], output: Path, ove
     storage.save(dataset, manifest, output, overwrite=overwrite, card=dataset_card(manifest, dataset))
     console = Console(markup=False)
     console.print(tables.rows_table(manifest["rows"]))
-    tables.print_audit(manifest["audit"], console)
+    tables.print_parts(tables.audit_parts(manifest["audit"]), console)
     for note in notes(manifest):
         console.print(Text(note, style="yellow"))
     console.print(Text(f"Dataset written to {output}", style="green"), soft_wrap=True)

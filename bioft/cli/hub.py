@@ -5,9 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich import box
 from rich.console import Console
-from rich.table import Column, Table
 from rich.text import Text
 
 from bioft.cli.options import BuiltFolder, Json, Revision, argument, option
@@ -118,17 +116,14 @@ def verify(
 
 def _print_push(result: "PushResult") -> None:
     """Print what was sent or, after a dry run, the files and the card that would be."""
-    from bioft.metrics.report import show
+    from bioft.metrics.report import show, text_table
     from bioft.storage import runs
 
     console = Console(markup=False)
     if result.commit is None:
         typer.echo(f"Would be sent to {result.url}:")
-        table = Table("file", Column("bytes", justify="right"), box=box.SIMPLE_HEAD)
-        for name, size in result.files:
-            table.add_row(Text(name), f"{size:,}")
-        table.add_row("together", f"{sum(size for _, size in result.files):,}")
-        show(table, console)
+        files = [*result.files, ("together", sum(size for _, size in result.files))]
+        show(text_table(("file", "bytes"), ((name, f"{size:,}") for name, size in files), ("file",)), console)
         typer.echo(f"\n{runs.CARD}:\n\n{result.card}")
     elif result.changed:
         where = result.pull_request or result.url

@@ -8,16 +8,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from bioft.compare import outcomes as run_outcomes
 from bioft.errors import BioftError, suggestion
 from bioft.metrics.estimation.estimates import Estimate, difference
 from bioft.metrics.estimation.groups import Floats, Groups
-from bioft.metrics.report import RANDOM_NEGATIVES, WITH_MODEL, difference_text, interval_text, show
+from bioft.metrics.report import RANDOM_NEGATIVES, WITH_MODEL, difference_text, interval_text, show, text_table
 from bioft.storage import runs
 from bioft.storage.files import new_folder
 from bioft.storage.pages import html
@@ -111,12 +109,8 @@ def print_comparison(found: Comparison, console: Console | None = None) -> None:
     """Print a table for each ranking, and the runs that are in none with the reason."""
     console = console or Console(markup=False)
     for ranking in found.rankings:
-        table = Table(title=clean(_title(ranking)), title_justify="left", box=box.SIMPLE_HEAD)
         cells = _cells(ranking)
-        for column in map(str, cells):
-            table.add_column(column, justify="left" if column in WORDS else "right")
-        for row in cells.itertuples(index=False):
-            table.add_row(*map(clean, row))
+        table = text_table(cells, (map(clean, row) for row in cells.to_numpy()), WORDS, clean(_title(ranking)))
         # A narrow terminal gets the first columns; files have all of them.
         show(table, console, list(map(str, cells))[:2:-1])
         if len(ranking.runs) > 1:

@@ -29,10 +29,7 @@ OTHERS = "all others"
 
 
 def share(values: Floats, weights: Floats, groups: Sequence[np.ndarray]) -> tuple[float, float, float]:
-    """The weighted mean of values in [0, 1] with its interval: value, low, high.
-
-    All arrays have shape (n,), n at least 1; units of one group, such as a document, are not independent.
-    """
+    """The weighted mean of values in [0, 1], shape (n,): value, low, high; units of one group are not independent."""
     return with_interval(ratio(values * weights, weights), groups)
 
 
@@ -78,10 +75,7 @@ def changes(answers: Answers) -> pd.DataFrame:
 
 
 def compared(answers: Answers, first: Floats, second: Floats) -> tuple[int, int, float]:
-    """How many units only the first, or only the second of two systems is righter on, and the p-value.
-
-    Both say how right each unit is, shape (n,).
-    """
+    """How many units only the first, or only the second is righter on (each of shape (n,)), and the p-value."""
     ours, theirs = (ratio(values * answers.weights, answers.weights) for values in (first, second))
     found = difference(answers.measure, ours, theirs, Groups(len(first), answers.groups))
     return int((first > second).sum()), int((first < second).sum()), found.p_value

@@ -116,10 +116,7 @@ def draw_correlation(table: pd.DataFrame, title: str, path: Path) -> None:
 
 
 def draw_groups(tables: Mapping[str, pd.DataFrame], path: Path) -> None:
-    """Draw how right systems are in each group, a panel for each property (tables of `by_group`).
-
-    Where there is an area under the ROC curve, it is drawn; else what `measure` says.
-    """
+    """Draw AUROC, or else the `measure`, of systems in each group: a panel for each property (`by_group`)."""
     rows, columns = -(-len(tables) // 2), min(2, len(tables))
     figure, grid = plots.empty_figure((plots.COLUMN * columns, 3.5 * rows + 0.4), rows, columns)
     panels = grid.ravel()
@@ -173,10 +170,7 @@ def draw_groups(tables: Mapping[str, pd.DataFrame], path: Path) -> None:
 
 
 def draw_maps(maps: Mapping[str, np.ndarray], labels: Sequence[str], path: Path) -> None:
-    """Draw points of the same examples, shape (n, 2), a panel for each encoder; colours and markers tell labels.
-
-    The most frequent labels are told apart, the others are grey.
-    """
+    """Draw points of the same examples, shape (n, 2), a panel an encoder; colours tell the most frequent labels."""
     names = pd.Series(labels).value_counts(sort=True).index[: len(COLOURS)].to_list()
     figure, panels = plots.new_figure(columns=len(maps), height=4.8)
     given = np.asarray(labels, dtype=object)

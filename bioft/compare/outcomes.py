@@ -23,10 +23,7 @@ def run_of(name: str) -> Path:
 
 
 def finished_run(name: str) -> tuple[Path, dict[str, Any]]:
-    """The folder and the record of a run.
-
-    BioftError: no such run, no finished and tested one, or files that were changed.
-    """
+    """The folder and the record of a run; BioftError: no finished and tested one, or files that were changed."""
     directory = run_of(name)
     record = runs.read(directory)
     runs.check_tested(directory, record)
@@ -60,10 +57,7 @@ def outcomes(directory: Path, record: dict[str, Any]) -> dict[str, Outcomes]:
 
 
 def read_answers(directory: Path, record: Mapping[str, Any]) -> Answers:
-    """Read what all systems of a finished run answered.
-
-    BioftError: a task that this bioft does not know, or predictions that can't be read.
-    """
+    """What all systems of a finished run answered; BioftError: an unknown task, or predictions that can't be read."""
     return _read(directory, record, "can be analysed", {"answers": (record,)})[0]
 
 

@@ -4,12 +4,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from bioft.metrics.report import decimals, fitted, interval_text, p_words
+from bioft.metrics.report import decimals, interval_text, p_words, show, text_table
 from bioft.storage.pages import html
 
 PAGE = "index.html"
@@ -68,7 +66,8 @@ def print_chapters(chapters: list[Chapter], console: Console | None = None) -> N
             }
             for name, table in short.items():
                 title = f"  {Path(name).stem.replace('_', ' ')}" if len(short) > 1 else None
-                console.print(_terminal_table(table, console, title))
+                shown = cells(table)
+                show(text_table(shown, shown.to_numpy(), _words_of(shown), title), console, LEAST)
             if not (section.sentences or short or section.reasons):
                 console.print(Text(f"  On the page: {', '.join([*section.figures, *section.tables])}"))
             for reason in section.reasons:
@@ -112,13 +111,3 @@ def _cell(name: str, value: object) -> str:
 def _words_of(table: pd.DataFrame) -> list[str]:
     """The columns of a table of text that hold words, and not only numbers."""
     return [str(name) for name in table if table[name].astype(str).str.contains("[A-Za-z]{2}").any()]
-
-
-def _terminal_table(table: pd.DataFrame, console: Console, title: str | None) -> Table:
-    shown = cells(table)
-    drawn, words = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left"), _words_of(shown)
-    for column in shown:
-        drawn.add_column(str(column), justify="left" if column in words else "right")
-    for row in shown.to_numpy():
-        drawn.add_row(*map(Text, row))
-    return fitted(drawn, console, LEAST)

@@ -63,10 +63,7 @@ def tasks_of(directories: Sequence[Path]) -> list[tuple[dict[str, Any], Task]]:
 
 
 def add_runs(directories: Sequence[Path]) -> None:
-    """Load the runs and add a tab for each to the page that is being built.
-
-    BioftError: as `tasks_of`, and the loading of a run.
-    """
+    """Load runs and add a tab for each to the page that is being built; BioftError as `tasks_of`, and of loading."""
     added = tasks_of(directories)
     kinds = Counter(task.name for _, task in added)
     for directory, (record, task) in zip(directories, added, strict=True):
@@ -75,10 +72,7 @@ def add_runs(directories: Sequence[Path]) -> None:
 
 
 def launch(app: gr.Blocks, host: str | None = None, port: int | None = None, *, share: bool = False) -> None:
-    """Serve the page until it is interrupted; what is not given is Gradio's default (a Space sets it).
-
-    BioftError: the port is taken, or the host is no address of this machine.
-    """
+    """Serve the page until it is interrupted, where nothing is given as Gradio does; BioftError: no such address."""
     try:
         app.launch(
             server_name=host,

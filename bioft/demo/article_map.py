@@ -48,10 +48,7 @@ class ArticleMap:
 
     @cached_property
     def positions(self) -> NDArray[np.float32]:
-        """Where the articles lie by t-SNE over cosine distances (van der Maaten and Hinton 2008), shape (n, 2).
-
-        Both coordinates are from 0 to 1. BioftError: too few articles for a map.
-        """
+        """Where the articles lie by t-SNE of cosines (van der Maaten and Hinton 2008), from 0 to 1, shape (n, 2)."""
         if len(self.rows) < FEWEST:
             raise BioftError(f"A map needs at least {FEWEST} {self._what}; the index has {len(self.rows)}.")
         perplexity = min(PERPLEXITY, (len(self.rows) - 1) / 3)
@@ -61,10 +58,7 @@ class ArticleMap:
         return (found - low) / np.maximum(found.max(axis=0) - low, 1e-9)
 
     def draw(self, n_topics: int) -> tuple[list[Point], list[Topic]]:
-        """Return a point for each article on the map, and the topics of the whole index.
-
-        BioftError: as `positions`.
-        """
+        """A point for each article on the map, and the topics of the whole index. BioftError: as `positions`."""
         positions = self.positions
         topics = find_topics(self.index, min(n_topics, len(self.index)))
         topic_of = np.zeros(len(self.index), int)

@@ -19,10 +19,7 @@ TERMS = 1000
 
 
 def open_or_build() -> tuple[SearchIndex, SearchEncoder]:
-    """Return the index and its encoder; built once for each encoder and kept in bioft's cache folder.
-
-    BioftError: the data of HPO or the weights are not installed; the disk is full.
-    """
+    """The index and its encoder, built once and kept in the cache; BioftError: no data or weights, or a full disk."""
     encoder = search_encoder.load_encoder(str(RUN) if (RUN / runs.RECORD).is_file() else BASE_MODEL)
     folder = cache_directory() / "demo" / f"{encoder.identity[:16]}-{layout.SCHEMA_VERSION}"
     if (folder / layout.MANIFEST).is_file():

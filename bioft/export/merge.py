@@ -48,16 +48,12 @@ def merge(run: str | Path, output: Path, *, dtype: str | None = None, dataset_pa
     """Merge the adapter of a finished run into its base model, and save the whole as safetensors with its tokenizer.
 
     A base that the adapter was trained on in 4 bits is dequantised first: the adapter fits these weights, not the
-    original ones. On a CPU everything is computed in float32, whatever the type that is saved.
+    original ones. On a CPU everything is computed in float32, whatever the type that is saved: `dtype`, by default
+    that of the run's base model. `dataset_path` are the data, if they are elsewhere now (see `recorded_data`).
 
-    Args:
-        dtype: of the saved weights; by default the type of the run's base model.
-        dataset_path: the data, if they are elsewhere now (see `recorded_data`): the test examples are read.
-
-    Raises:
-        BioftError: no finished run, one without an adapter, files changed since, a base model or data that are missing
-            or not the recorded ones, a folder that holds something, or a merged model that computes something else.
-            Nothing is left behind then.
+    BioftError: no finished run, one without an adapter, files changed since, a base model or data that are missing or
+    not the recorded ones, a folder that holds something, or a merged model that computes something else. Nothing is
+    left behind then.
     """
     if dtype is not None and dtype not in DTYPES:
         raise BioftError(f"{dtype!r} is no type to save weights in. Give {', '.join(DTYPES)}.")

@@ -35,16 +35,13 @@ def export(
 
     Beside the graph lie configuration, tokenizer, a card, and `export.json`: the exporter's manifest, which
     `transformers.exporters.ExportedModel.from_pretrained` reads, with the figures of the comparison under "bioft".
-    The exported graph reads the test examples in padded batches, the run's own model one by one.
+    The exported graph reads the test examples in padded batches, the run's own model one by one. `quantize` "int8"
+    stores the weights of the matrix products in 8 bits; `dataset_path` are the data, if they are elsewhere now (see
+    `recorded_data`).
 
-    Args:
-        quantize: "int8" stores the weights of the matrix products in 8 bits.
-        dataset_path: the data, if they are elsewhere now (see `recorded_data`): the test examples are read.
-
-    Raises:
-        BioftError: no finished run, one of another recipe, files changed since, a base model or data that are missing
-            or not the recorded ones, a folder that holds something, an architecture that can't be exported, or a graph
-            that computes something else. Nothing is left behind then.
+    BioftError: no finished run, one of another recipe, files changed since, a base model or data that are missing or
+    not the recorded ones, a folder that holds something, an architecture that can't be exported, or a graph that
+    computes something else. Nothing is left behind then.
     """
     if quantize not in (None, "int8"):
         raise BioftError(f"{quantize!r} is no way to quantize here. Give int8, or nothing for float32.")

@@ -37,10 +37,7 @@ class Parity:
 
     @classmethod
     def of(cls, before: Outputs, after: Outputs, same: np.ndarray, tolerance: float, least_same: float) -> "Parity":
-        """Compare the outputs of each example; `same` says of each prediction whether it is the same.
-
-        BioftError: the model computes something else than the run's.
-        """
+        """Compare the outputs of each example, and which predictions are the `same`; BioftError: they are not."""
         largest = max(float(np.abs(one - other).max()) for one, other in zip(before, after, strict=True))
         found = cls(len(before), drift(before, after), tolerance, largest, float(np.mean(same)), least_same)
         # Written so that what is not a number is refused too.
@@ -70,10 +67,7 @@ class Exported:
 
 
 def test_examples(directory: Path, record: dict[str, Any], dataset_path: Path | None) -> Any:
-    """Up to 100 rows, at equal distances, of the test split that the run was evaluated on.
-
-    BioftError: the data are missing, or are not the recorded ones.
-    """
+    """Up to 100 rows, at equal distances, of the test split of a run; BioftError: the data are missing, or others."""
     found = recorded_data(directory, record, dataset_path)
     split = "test" if runs.is_tested(record) else "validation"
     if found.manifest["fingerprints"][split] != record["dataset"]["fingerprints"]["test"]:

@@ -28,10 +28,7 @@ def kin(dataset: Mapping[str, Dataset], namespace: Namespace) -> dict[str, Any]:
     Returns `splits`, for validation and test: `unseen`, how many diseases training lacks; `in_namespace`, how many of
     them are there, by id or name; of these those of which training has one of `KIN`, `any` of them, or `none`. And
     `baselines`: AUROC with interval on test rows of unseen diseases with kin in training, and of those without, None
-    where a kind of label is missing.
-
-    Raises:
-        BioftError: the namespace has none of the diseases, or no parents.
+    where a kind of label is missing. BioftError: the namespace has none of the diseases, or no parents.
     """
     concept_of = _Concepts(namespace)
     if not any(concept_of.parents.values()):

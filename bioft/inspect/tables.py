@@ -44,11 +44,6 @@ def rows_table(rows: dict[str, dict[str, int]]) -> Table:
     return filled("Rows", ("what", *rows, "all"), ((what, *its, sum(its)) for what, its in numbers.items()))
 
 
-def print_audit(audit: dict[str, Any], console: Console) -> None:
-    """Print a manifest's audit: leakage checks, overlap with train, shortcuts, and what they mean."""
-    print_parts(audit_parts(audit), console)
-
-
 def audit_parts(audit: dict[str, Any], full: bool = True) -> Parts:
     """A manifest's audit: the tables of all that was found, if in full, and sentences on what it means."""
     if not audit:

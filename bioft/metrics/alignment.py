@@ -87,14 +87,9 @@ def paired_alignment(
     *,
     metric: str = "accuracy",
     groups: Sequence[ArrayLike] = (),
-    confidence: float = CONFIDENCE,
 ) -> PairedDifference:
-    """Compare the answers of two systems to the same names: see `estimates.paired`.
-
-    BioftError: an unknown metric, or what the metric itself does not take.
-    """
-    systems = [measured(answers, references, groups) for answers in (first, second)]
-    return estimates.paired(metric, *systems, confidence=confidence)
+    """Compare the answers of two systems to the same names: see `estimates.paired`, and for errors also `measured`."""
+    return estimates.paired(metric, *(measured(answers, references, groups) for answers in (first, second)))
 
 
 @dataclass(frozen=True)

@@ -99,11 +99,11 @@ def paired_difference(first: Counts, second: Counts, *, metric: str = "f1", **op
             f"The first system has predictions for {len(first.true_positives):,} documents, the second for "
             f"{len(second.true_positives):,}: only the same documents can be compared."
         )
-    # Who predicts nothing where there is nothing has found nothing, too.
-    systems = [
-        replace(its, estimates={name: _or_nothing(estimate) for name, estimate in its.estimates.items()})
-        for its in map(measured, (first, second))
-    ]
+    systems = []
+    for its in map(measured, (first, second)):
+        # Who predicts nothing where there is nothing has found nothing, too.
+        nothing = {name: replace(each, value=0.0) for name, each in its.estimates.items() if math.isnan(each.value)}
+        systems.append(replace(its, estimates={**its.estimates, **nothing}))
     return estimates.paired(metric, *systems, **options)
 
 
@@ -147,7 +147,3 @@ def _ratios(of_documents: Sequence[NDArray[np.int64]], undefined: float) -> dict
         "precision": ratio(right, right + wrong, otherwise=undefined),
         "recall": ratio(right, right + missed, otherwise=undefined),
     }
-
-
-def _or_nothing(estimate: Estimate) -> Estimate:
-    return replace(estimate, value=0.0) if math.isnan(estimate.value) else estimate

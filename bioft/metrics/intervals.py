@@ -107,10 +107,7 @@ def paired(
 
 
 def check_labels_and_scores(labels: ArrayLike, scores: ArrayLike) -> tuple[Integers, Floats]:
-    """Return both as arrays of shape (n,): labels int64 (0 or 1), scores float64 in [0, 1].
-
-    BioftError: anything else; says which example is wrong.
-    """
+    """Labels (int64, 0 or 1) and scores (float64, 0 to 1), shape (n,); BioftError says which example is wrong."""
     labels = _check_labels(labels)
     try:
         scores = np.asarray(scores, dtype=np.float64)

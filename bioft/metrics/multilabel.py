@@ -122,12 +122,9 @@ def classification_report(
 ) -> str:
     """The figures in the layout of scikit-learn's `classification_report`, with an interval after each of them.
 
-    Args:
-        result: what the metric returned; without intervals the table is scikit-learn's own.
-        labels: the rows, in their order.
-        multi_label: as in scikit-learn, texts with one label each have the row `accuracy` instead of `micro avg`, and
-            no `samples avg`.
-        digits: of the figures.
+    `result` is what the metric returned; without intervals the table is scikit-learn's own, where texts with one label
+    each (not `multi_label`) have the row `accuracy` instead of `micro avg`, and no `samples avg`. `labels` are the
+    rows, in their order.
     """
     with_intervals = "f1_low" in result
     figure_width = 2 + digits + (2 * (digits + 2) + 5 if with_intervals else 0)
@@ -169,17 +166,13 @@ def _measures(truth: Mask, predicted: Mask) -> dict[str, Estimate]:
 
 def _weighted(labels: Sequence[Estimate], truth: Mask) -> Estimate:
     """The mean over labels, each counted as often as it occurs; truth has the same labels."""
-    total = int(truth.sum())
+    total, about = int(truth.sum()), np.asarray(truth.any(axis=1))
     if not total:
-        return Estimate(0.0, np.zeros(len(truth)), (_any(truth),))
+        return Estimate(0.0, np.zeros(len(truth)), (about,))
     there, values = truth.sum(axis=0), np.array([each.value for each in labels])
     value = float((there * values).sum()) / total
     influence = sum(n * each.influence for n, each in zip(there / total, labels, strict=True))
-    return Estimate(value, influence + truth @ (values - value) / total, (_any(truth),))
-
-
-def _any(truth: Mask) -> Mask:
-    return np.asarray(truth.any(axis=1))
+    return Estimate(value, influence + truth @ (values - value) / total, (about,))
 
 
 def _of_texts(truth: Mask, predicted: Mask, measure: str) -> Floats:

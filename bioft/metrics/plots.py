@@ -116,19 +116,13 @@ def _logged(log_history: Sequence[Mapping[str, Any]], key: str) -> tuple[Any, An
     return array[:, 0], array[:, 1]
 
 
-def line_style(index: int) -> dict[str, str]:
-    """Colour and line style of the first, second, … of several lines."""
-    return {"color": COLOURS[index % len(COLOURS)], "linestyle": STYLES[index % len(STYLES)]}
-
-
-def style_of(system: str, index: int = 0) -> dict[str, str]:
-    """Colour, line style and marker of a system, the same in every figure; of runs, which are all new, by `index`."""
+def style_of(system: str) -> dict[str, str]:
+    """Colour, line style and marker of a system, the same in every figure."""
     name = system.lower().replace("-", "").replace(", ", "_").replace(" ", "_")
     for known, colour, marker in (("finetuned", BLUE, "o"), ("base", VERMILION, "s")):
         if name == known or name.startswith(f"{known}_"):
             return {"color": colour, "linestyle": "-", "marker": marker}
-    place = zlib.crc32(f"{SALT}{name}".encode())
-    colours = COLOURS[2:]
+    place, colours = zlib.crc32(f"{SALT}{name}".encode()), COLOURS[2:]
     return {
         "color": colours[place % len(colours)],
         "linestyle": STYLES[1:][place // 8 % 3],
@@ -178,10 +172,7 @@ def empty_figure(size: tuple[float, float], rows: int, columns: int, **options: 
 
 
 def save_figure(figure: "Figure", path: StrPath) -> None:
-    """Write a figure in the format of the path's suffix, a PNG file with SVG and PDF beside it.
-
-    What was there stays if that fails. BioftError: the file can't be written.
-    """
+    """Write a figure, a PNG file with SVG and PDF beside it, whole or not at all; BioftError: it can't be written."""
     import matplotlib
 
     path = Path(path)
@@ -295,7 +286,8 @@ def text_lengths(lengths: Mapping[str, ArrayLike], unit: str, path: StrPath, *, 
         cut = "" if longest is None else f", cut {(values > longest).mean():.1%}"
         label = f"{split}: n = {len(values):,}, median {np.median(values):g}, longest {values.max():,}{cut}"
         shares = np.full(len(values), 1 / len(values))
-        axes.hist(values, edges, weights=shares, histtype="step", label=label, **line_style(index), linewidth=1.8)
+        look = {"color": COLOURS[index % len(COLOURS)], "linestyle": STYLES[index % len(STYLES)], "linewidth": 1.8}
+        axes.hist(values, edges, weights=shares, histtype="step", label=label, **look)
     if longest is not None and longest <= top:
         axes.axvline(longest, color="black", linestyle=":", label=f"read: {longest} {unit}")
     axes.set(xlabel=f"{unit.capitalize()} of a text", ylabel="Share of the texts", title="Length of the texts")

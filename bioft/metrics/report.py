@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -51,10 +51,7 @@ def describe_difference(baseline: str, result: "PairedDifference", words: str, s
 
 
 def describe_added(result: "PairedDifference", words: str, shared: str) -> dict[str, Any]:
-    """What a model adds to all baselines together: the first of `result` is with it, the second without.
-
-    Returned as `describe_difference` does, for `run.json`.
-    """
+    """What a model (in the first of `result`) adds to all baselines (the second), as `describe_difference` says it."""
     if result.p_value >= SIGNIFICANCE_LEVEL:
         verdict = "nothing that could be told from chance"
     else:
@@ -68,8 +65,8 @@ def describe_added(result: "PairedDifference", words: str, shared: str) -> dict[
         f"{result.high:+.{digits}f}, {p_words(result.p_value)} (paired test, cluster-robust by {shared}, "
         f"n = {result.n:,})."
     )
-    figures = {key: getattr(result, key) for key in ("metric", "first", "second", "difference", "low", "high")}
-    return figures | {"p_value": result.p_value, "sentence": sentence}
+    figures = {key: its for key, its in result._asdict().items() if key != "n"}
+    return figures | {"sentence": sentence}
 
 
 def describe_best(results: Mapping[str, "PairedDifference"], words: str, shared: str = "") -> dict[str, Any]:
@@ -144,16 +141,26 @@ def results_table(
     `run.json` and the card have all of them.
     """
     n = next(iter(rows.values()))[next(iter(shown))]["n"]
-    table = Table(title=f"{split} split, n = {n:,}, with 95 % intervals", box=box.SIMPLE_HEAD)
-    table.add_column("Model")
-    for words in shown.values():
-        table.add_column(words, justify="right", no_wrap=True)
+    columns = (Column(words, justify="right", no_wrap=True) for words in shown.values())
+    title = f"{split} split, n = {n:,}, with 95 % intervals"
+    table = Table("Model", *columns, title=title, box=box.SIMPLE_HEAD)
     for name, values in rows.items():
         if name == tasks.FINE_TUNED:
             table.add_section()
         cells = [interval_text(values.get(metric, {"value": None})) for metric in shown]
         table.add_row(name.replace("_", " "), *cells, style="bold" if name == tasks.FINE_TUNED else None)
     return fitted(table, console)
+
+
+def text_table(
+    columns: Iterable[Any], rows: Iterable[Iterable[str]], words: Collection[Any], title: str | None = None
+) -> Table:
+    """A table of texts, in which no markup is read; columns that are not of `words` stand to the right."""
+    heads = (Column(str(name), justify="left" if name in words else "right") for name in columns)
+    table = Table(*heads, title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table
 
 
 def show(table: Table, console: Console | None = None, least: Sequence[str] | None = None) -> None:

@@ -5,7 +5,7 @@ Load it with ``bioft.metrics.load("retrieval")`` or with ``evaluate.load("path/t
 
 # `evaluate.load` reads the imports line by line: one import a line here, not parenthesised.
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import datasets
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from bioft.errors import BioftError
 from bioft.metrics import module
 from bioft.metrics.estimation import estimates
-from bioft.metrics.estimation.estimates import CONFIDENCE, Measured, PairedDifference
+from bioft.metrics.estimation.estimates import Measured, PairedDifference
 from bioft.metrics.estimation.groups import Floats
 
 METRICS = ("ndcg_at_10", "mrr_at_10", "recall_at_10", "recall_at_100", "map")
@@ -63,10 +63,8 @@ def values_per_query(predictions: Ids, references: Ids) -> Floats:
             raise BioftError(f"The ranking of query {query} has a document twice: rank each document once.")
     # In the order of `METRICS`.
     measures = [ir_measures.nDCG @ 10, ir_measures.RR @ 10, ir_measures.R @ 10, ir_measures.R @ 100, ir_measures.AP]
-    relevance = {
-        str(query): {str(each): grade for each, grade in _grades(relevant).items()}
-        for query, relevant in enumerate(references)
-    }
+    graded = [its if isinstance(its, Mapping) else dict.fromkeys(its, 1) for its in references]
+    relevance = {str(query): {str(each): grade for each, grade in its.items()} for query, its in enumerate(graded)}
     # Scores that fall with the rank: trec_eval orders by score, whatever the order of the entries.
     scores = {
         str(query): {str(each): float(-rank) for rank, each in enumerate(ranked)}
@@ -78,10 +76,6 @@ def values_per_query(predictions: Ids, references: Ids) -> Floats:
     return values
 
 
-def _grades(relevant: Any) -> Mapping[Any, int]:
-    return relevant if isinstance(relevant, Mapping) else dict.fromkeys(relevant, 1)
-
-
 def paired_retrieval(
     references: Ids,
     first: Ids,
@@ -89,11 +83,6 @@ def paired_retrieval(
     *,
     metric: str = "ndcg_at_10",
     groups: Sequence[ArrayLike] = (),
-    confidence: float = CONFIDENCE,
 ) -> PairedDifference:
-    """Compare the rankings of two systems for the same queries: see `estimates.paired`.
-
-    BioftError: an unknown metric, or what the metric itself does not take.
-    """
-    systems = [measured(predictions, references, groups) for predictions in (first, second)]
-    return estimates.paired(metric, *systems, confidence=confidence)
+    """Compare two systems' rankings for the same queries: see `estimates.paired`; errors also `values_per_query`."""
+    return estimates.paired(metric, *(measured(predictions, references, groups) for predictions in (first, second)))

@@ -41,10 +41,7 @@ def too_few(rows: int, positives: int = LEAST_POSITIVES) -> str | None:
 
 
 def note(chosen: Mapping[str, str]) -> str | None:
-    """Say which thresholds, by the names of what they decide, are `DEFAULT` and why; None if none is.
-
-    `chosen` is what `chosen_on` says of each.
-    """
+    """Which thresholds (`chosen_on` by the names of what they decide) are `DEFAULT`, and why; None if none is."""
     default: dict[str, list[str]] = {}
     for name, why in chosen.items():
         if why != VALIDATION:
@@ -78,13 +75,7 @@ def most_accurate_threshold(labels: ArrayLike, scores: ArrayLike) -> float:
 
 
 def best_threshold(truth: np.ndarray, scores: np.ndarray, missed: int = 0) -> tuple[float, float]:
-    """Return the threshold that maximises F1, the highest of several, and that F1.
-
-    Args:
-        truth: 0 or 1, any shape.
-        scores: of the same shape.
-        missed: positives beside those in `truth`, which no threshold finds.
-    """
+    """The threshold with the highest F1, the highest of several, and that F1; it finds none of `missed` positives."""
     truth, scores = np.ravel(truth).astype(bool), np.ravel(scores)
     total = int(truth.sum()) + missed
     if not len(scores) or not total:

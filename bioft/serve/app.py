@@ -23,6 +23,7 @@ from bioft import __version__, task as tasks
 from bioft.compare.outcomes import run_of
 from bioft.errors import BioftError
 from bioft.hub.pull import task_of
+from bioft.search import layout, shards
 from bioft.serve import indexes
 from bioft.serve.batches import Answer, Batches, TooBusyError
 from bioft.serve.guard import HEALTH, Guard, allowed
@@ -93,22 +94,19 @@ def open_runs(words: Sequence[str]) -> list[Run]:
 
 
 def open_indexes(words: Sequence[str]) -> tuple[list[indexes.Served], list[str]]:
-    """Open the search indexes among these, each a folder, or `NAME=` and one; and return what is left.
-
-    BioftError: one can't be opened; two of one name.
-    """
+    """Search indexes among folders and `NAME=FOLDER`, and what is left; BioftError: no index, or two of a name."""
     opened: dict[str, indexes.Served] = {}
     left = []
     for word in words:
         named = None if Path(word).exists() else NAMED.fullmatch(word)
         folder = Path(named[2] if named else word)
-        if not indexes.is_index(folder):
+        if not any(any(folder.glob(f"{place}{layout.MANIFEST}")) for place in ("", "*/")):
             left.append(word)
             continue
         name = re.sub(r"[^\w.-]+", "-", named[1] if named else folder.resolve().name)
         if name in opened:
             raise BioftError(f"Two indexes would be served as {name}. Give one another name: other={folder}.")
-        opened[name] = indexes.open_index(name, folder)
+        opened[name] = indexes.Served(name, shards.open_searchable(folder))
     return list(opened.values()), left
 
 
@@ -202,10 +200,7 @@ def serve(
     max_bytes: int,
     searched: Sequence[indexes.Served] = (),
 ) -> None:
-    """Serve until Ctrl+C or SIGTERM; what was asked before is still answered.
-
-    BioftError: the port is taken, or the host is no address of this machine.
-    """
+    """Serve until Ctrl+C or SIGTERM, and answer what was asked before; BioftError: the address can't be had."""
     with _bound(host, port) as listening, ThreadPoolExecutor(1) as thread:
         app = build(served, thread, token, max_rows, max_bytes, searched)
         if token is None:  # a page of another site must not reach the server by a name of its own

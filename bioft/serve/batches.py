@@ -15,13 +15,10 @@ class TooBusyError(BioftError):
 
 
 class Batches:
-    """The questions that wait for a model, and the model.
+    """The questions that wait for a model, at most `most_waiting`, and the model.
 
-    Args:
-        answer: what answers rows, as a task's `ask.load` returns it.
-        thread: the executor, of one thread, in which it is called.
-        most_rows: as many rows of several questions are answered at once; one question may have as many.
-        most_waiting: as many questions may wait.
+    `answer` is what answers rows, as a task's `ask.load` returns it; it is called in `thread`, an executor of one
+    thread, with up to `most_rows` of several questions at once; one question may have as many.
     """
 
     def __init__(
@@ -32,10 +29,7 @@ class Batches:
         self._waiting: deque[tuple[Sequence[Any], Future[list[Answer]]]] = deque()
 
     def ask(self, rows: Sequence[Any]) -> "Future[list[Answer]]":
-        """Put a question in line; its result are the answers in the order of the rows.
-
-        TooBusyError: too many are waiting already.
-        """
+        """Put a question in line; its result are the answers in order. TooBusyError: too many are waiting already."""
         if len(self._waiting) >= self._most_waiting:
             raise TooBusyError(f"{self._most_waiting} requests are waiting already. Try again in a moment.")
         asked: Future[list[Answer]] = Future()

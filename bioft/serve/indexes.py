@@ -6,7 +6,6 @@ Queries come embedded, so that the server needs no encoder.
 import asyncio
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from fastapi.exceptions import HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 
 from bioft.errors import BioftError
-from bioft.search import layout, shards
+from bioft.search import layout
 from bioft.search.searchable import Searchable
 
 DEEPEST = 1000
@@ -53,16 +52,6 @@ class Rows(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     rows: list[int] = Field(max_length=DEEPEST)
-
-
-def is_index(folder: Path) -> bool:
-    """Whether a folder holds an index or several."""
-    return (folder / layout.MANIFEST).is_file() or any(folder.glob(f"*/{layout.MANIFEST}"))
-
-
-def open_index(name: str, folder: Path) -> Served:
-    """Open an index, or shards as one, to serve it; BioftError as `shards.open_searchable`."""
-    return Served(name, shards.open_searchable(folder))
 
 
 def add(app: FastAPI, served: Served, thread: Executor, max_rows: int) -> None:

@@ -125,14 +125,10 @@ def parse(
 ) -> tuple[Any, ...]:
     """Parse a recipe's command line; `--config` takes a preset's name or a YAML file, by default `default`.
 
-    The presets of a script outside bioft are the YAML files beside it, by default the one with its own name.
-
-    Returns:
-        One instance of each dataclass, then the preset's name.
-
-    Raises:
-        BioftError: an unknown preset, a key that no dataclass has (with the nearest name, file and line), a number out
-            of its range, or an option that says how to build a dataset which is built already.
+    The presets of a script outside bioft are the YAML files beside it, by default the one with its own name. Returns
+    one instance of each dataclass, then the preset's name. BioftError: an unknown preset, a key that no dataclass has
+    (with the nearest name, file and line), a number out of its range, or an option that says how to build a dataset
+    which is built already.
     """
     arguments = with_underscores(sys.argv[1:] if argv is None else argv)
     path, _ = configuration(recipe, dataclass_types, arguments, script)
@@ -156,8 +152,7 @@ def configuration(
 ) -> tuple[Path, dict[str, Any]]:
     """The YAML file that `--config` names, which is removed from the words of a command line, and its content.
 
-    Raises:
-        BioftError: an unknown preset, or a key in the file or on the command line that no dataclass has.
+    BioftError: an unknown preset, or a key in the file or on the command line that no dataclass has.
     """
     path = _take_config(recipe, words, script)
     known = fields_of(dataclass_types)
@@ -184,10 +179,7 @@ def resolved(*arguments: Any) -> dict[str, Any]:
 def check_ranges(values: Mapping[str, Any]) -> None:
     """Check the numbers among a recipe's settings before any work: trainers notice a wrong one late, or never.
 
-    None stands for a default everywhere.
-
-    Raises:
-        BioftError: names each that is out of its range, or says that there is nothing to train for.
+    None stands for a default. BioftError names each that is out of range, or says that there is nothing to train for.
     """
     wrong = [
         f"{name} is {values[name]}; it must be {words}."
@@ -282,8 +274,7 @@ def _take_option(name: str, arguments: list[str]) -> str | None:
         found, arguments[:] = parser.parse_known_args(arguments)
     except ArgumentError:
         raise BioftError(f"{name} needs a value.") from None
-    value: str | None = found.value
-    return value
+    return found.value
 
 
 def _option_names(arguments: Sequence[str]) -> list[str]:

@@ -18,9 +18,8 @@ from bioft.storage.files import disk_errors
 def followed(trainer: Any) -> Iterator[None]:
     """Say how far a training is, while it goes on in a `with` statement.
 
-    Raises:
-        BioftError: the disk is full, or the loss of a step is no number (NaN), which no later step would mend.
-        KeyboardInterrupt: also where Ctrl-C met a checkpoint that was being written, which PyTorch tells as an error.
+    BioftError: the disk is full, or the loss of a step is no number (NaN), which no later step would mend.
+    KeyboardInterrupt also where Ctrl-C met a checkpoint that was being written, which PyTorch tells as an error.
     """
     following = _Following()
     for theirs in (PrinterCallback, ProgressCallback):

@@ -22,9 +22,7 @@ def start(script: Path, words: Sequence[str], processes: int | None = None, conf
     """Run the script of a recipe with these words of a command line: here or, for several processes or with a
     configuration of Accelerate, as `accelerate launch` does.
 
-    Raises:
-        BioftError: there are GPUs, but fewer than the processes.
-        SystemExit: with the exit code of a recipe that failed.
+    BioftError: there are GPUs, but fewer than the processes. SystemExit: with the exit code of a recipe that failed.
     """
     if config is None and processes in (None, 1):
         sys.argv = [str(script), *words]
@@ -65,13 +63,10 @@ def check_process_count() -> int:
     """Compare the number of processes that `accelerate launch` was asked for with the number that started.
 
     `accelerate launch --cpu --num_processes 2` starts one process without a word: a run would then be half as fast,
-    and its effective batch half as large, as its record says. Returns the number of processes of this run.
-
-    Raises:
-        BioftError: fewer processes run than were asked for.
+    and its effective batch half as large, as its record says. Returns the number of processes of this run; BioftError
+    where fewer run than were asked for.
     """
-    actual = int(os.environ.get("WORLD_SIZE", "1"))
-    requested = requested_processes()
+    actual, requested = int(os.environ.get("WORLD_SIZE", "1")), requested_processes()
     if requested is not None and requested != actual:
         raise BioftError(
             f"`accelerate launch` was asked for {requested} processes but {actual} started. Start them with "

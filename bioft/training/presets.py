@@ -26,11 +26,7 @@ class Preset:
 
 
 def recipes_directory() -> Path:
-    """Return the folder with the recipe scripts and `configs/`: in an installed wheel or in the checkout.
-
-    Raises:
-        BioftError: when neither is there (a damaged installation).
-    """
+    """The folder with recipes and `configs/`, in a wheel or in the checkout; BioftError for a damaged installation."""
     package = Path(bioft.__file__).resolve().parent
     # The wheel's own folder first: a `recipes` folder beside an installed package belongs to someone else.
     for folder in (package / "_recipes", package.parent / "recipes"):
@@ -45,11 +41,7 @@ def scripts() -> dict[str, Path]:
 
 
 def script(recipe: str) -> Path:
-    """The script of a recipe: one of bioft's by its name, or a file of one's own.
-
-    Raises:
-        BioftError: when there is none; the message names the nearest recipe.
-    """
+    """The script of a recipe, bioft's by its name or a file of one's own; BioftError names the nearest recipe."""
     known = scripts()
     if (name := recipe.replace("-", "_")) in known:
         return known[name]
@@ -67,23 +59,22 @@ def is_path(preset: str) -> bool:
 
 def about(recipe: Path) -> str:
     """What a recipe does: the first line of its script."""
-    with recipe.open(encoding="utf-8") as file:
-        return file.readline().strip().strip('"')
+    return _first_line(recipe).strip('"')
 
 
 def list_presets() -> list[Preset]:
     """Return every preset, recipes in alphabetical order, `default` first, launch configs last."""
     configs = recipes_directory() / "configs"
-    presets = [Preset(path.parent.name, path.stem, path, _description(path)) for path in configs.glob("*/*.yaml")]
+    presets = []
+    for path in configs.glob("*/*.yaml"):
+        comment = _first_line(path)
+        description = comment.lstrip("#").strip() if comment.startswith("#") else ""
+        presets.append(Preset(path.parent.name, path.stem, path, description))
     return sorted(presets, key=lambda its: (its.recipe == LAUNCH_CONFIGS, its.recipe, its.name != "default", its.name))
 
 
 def resolve_config(recipe: str, preset: str = "default") -> Path:
-    """Return the path of a preset's YAML file.
-
-    Raises:
-        BioftError: when there is no such recipe or preset; the message names the nearest one.
-    """
+    """The path of a preset's YAML file; BioftError names the nearest where there is no such recipe or preset."""
     presets = list_presets()
     recipes = sorted({found.recipe for found in presets})
     if recipe not in recipes:
@@ -97,11 +88,7 @@ def resolve_config(recipe: str, preset: str = "default") -> Path:
 
 
 def copy_preset(recipe: str, preset: str, destination: Path, *, overwrite: bool = False) -> Path:
-    """Copy a preset's YAML to `destination` (a file, or a folder that exists) and return the new file.
-
-    Raises:
-        BioftError: when the file is there already and `overwrite` is false.
-    """
+    """Copy a preset's YAML to a file, or into a folder, and return it; BioftError: it is there, and no `overwrite`."""
     source = resolve_config(recipe, preset)
     target = destination / source.name if destination.is_dir() else destination
     if target.exists() and not overwrite:
@@ -114,11 +101,7 @@ def copy_preset(recipe: str, preset: str, destination: Path, *, overwrite: bool 
 
 
 def check_keys(config: dict[str, Any], known: Collection[str], path: Path) -> None:
-    """Check that every key of a configuration read from `path` is one of `known`.
-
-    Raises:
-        BioftError: names every unknown key with its file, line and the nearest known key.
-    """
+    """Check that the keys of a configuration are `known`; BioftError names others with file, line and the nearest."""
     unknown = [str(key) for key in config if key not in known]
     if not unknown:
         return
@@ -128,7 +111,6 @@ def check_keys(config: dict[str, Any], known: Collection[str], path: Path) -> No
     raise BioftError("\n".join(messages))
 
 
-def _description(path: Path) -> str:
+def _first_line(path: Path) -> str:
     with path.open(encoding="utf-8") as file:
-        first = file.readline().strip()
-    return first.lstrip("#").strip() if first.startswith("#") else ""
+        return file.readline().strip()

@@ -49,11 +49,7 @@ NARROW = 60
 def short_help(usage: str, presets: str, groups: Sequence[Any], actions: Sequence[Action]) -> str:
     """The help with a line for each option: what it is for is cut between words, its default is whole.
 
-    Args:
-        usage: the command.
-        presets: the names of the recipe's.
-        groups: the dataclasses of the recipe.
-        actions: those of the parser of `groups`, with the defaults of a preset.
+    `groups` are the dataclasses of the recipe, `actions` those of their parser, with the defaults of a preset.
     """
     about = {action.dest: action for action in reversed(actions)}
     rare: list[str] = []
@@ -100,8 +96,5 @@ def _text(action: Action, words: str) -> tuple[str, str]:
     value = getattr(action.default, "value", action.default)
     value = " ".join(map(str, value)) if isinstance(value, list) else value
     shown = "" if value in (None, False, "") else f" [{value}]"
-    return words or _first_sentence(action.help), shown
-
-
-def _first_sentence(text: str | None) -> str:
-    return re.split(r"(?<=\.)\s", (text or "").strip().replace("%%", "%"), maxsplit=1)[0]
+    first_sentence, *_ = re.split(r"(?<=\.)\s", (action.help or "").strip().replace("%%", "%"), maxsplit=1)
+    return words or first_sentence, shown

@@ -60,15 +60,10 @@ def reproduce(
     A recipe of the user's own, which the recorded command names, is started as `python SCRIPT --config FILE.yaml` like
     bioft's; that of a run from the Hub never is. An interrupted one continues with the same call.
 
-    Args:
-        output: where the new run goes, by default `runs/<recipe>/<name>-reproduced`.
-        dataset_path: the data, if they are elsewhere now (see `recorded_configuration`).
-        access: which Hub has the run itself, as whom.
-
-    Raises:
-        BioftError: no finished run, files changed since, a recipe that is not here, no `config.yaml`, a base model or
-            data that are missing or not the recorded ones, an `output` that holds a finished run, or a recipe that
-            failed.
+    The new run goes to `output`, by default `runs/<recipe>/<name>-reproduced`; `dataset_path` are the data, if they
+    are elsewhere now (see `recorded_configuration`), `access` is which Hub has the run itself, as whom. BioftError: no
+    finished run, files changed since, a recipe that is not here, no `config.yaml`, a base model or data that are
+    missing or not the recorded ones, an `output` that holds a finished run, or a recipe that failed.
     """
     directory, record = pull.open_run(name, revision=revision, **access)
     try:

@@ -13,9 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from bioft.datasets.configuration import FILES
 from bioft.errors import BioftError
@@ -92,11 +90,8 @@ def train_seeds(
     One that fails does not stop the others; a finished one is not trained again. In a launch of several processes
     each of them calls this, and the first one reports. `words` are those of the command line without `--config`, whose
     content is `config`, and without the options `given`, such as `{"seeds": "1,2,3"}`. Returns the exit code: 0, or 1
-    if a run failed.
-
-    Raises:
-        BioftError: seeds that are no numbers or are given twice, no output directory, one that holds something else,
-            or an option that makes no sense for several runs.
+    if a run failed. BioftError: seeds that are no numbers or are given twice, no output directory, one that holds
+    something else, or an option that makes no sense for several runs.
     """
     chosen, settings = _runs_of(given), {**config, **options(words)}
     for several in given:
@@ -149,9 +144,8 @@ def expand(names: Sequence[str]) -> list[str]:
 def summarise(names: Sequence[str]) -> SeedSummary:
     """Summarise finished runs that differ in nothing but their seeds: directories, or `user/name` on the Hub.
 
-    Raises:
-        BioftError: no finished run, one without test figures or with files that were changed since, the same seeds
-            twice, or runs that differ in more than their seeds, with what differs.
+    BioftError: no finished run, one without test figures or with files that were changed since, the same seeds twice,
+    or runs that differ in more than their seeds, with what differs.
     """
     with runs.reading(names):
         return _summarise(names)
@@ -211,14 +205,10 @@ def _summarise(names: Sequence[str]) -> SeedSummary:
 def print_summary(summary: SeedSummary, console: Console | None = None) -> None:
     """Print the metrics, but for those of single labels, which the files of `write_summary` have."""
     console = console or Console(markup=False)
-    table = Table(title=_title(summary), title_justify="left", box=box.SIMPLE_HEAD)
     of_labels = tuple(f"{label.lower()}_" for label in summary.labels)
     columns = _columns(summary, [name for name in summary.metrics if not name.startswith(of_labels)])
-    for column in columns:
-        table.add_column(column, justify="left" if column == "metric" else "right")
-    for row in zip(*columns.values(), strict=True):
-        table.add_row(*row)
-    report.show(table, console)
+    rows = zip(*columns.values(), strict=True)
+    report.show(report.text_table(columns, rows, ("metric",), _title(summary)), console)
     report.say(_note(summary), console)
 
 
@@ -283,7 +273,13 @@ def _differences(one: _Run, other: _Run) -> list[str]:
     parts += [(f"base model, {part}", *(base.get(part) for base in bases)) for part in ("id", "revision", "sha256")]
     found += [f"{part}: {second} and {first}" for part, first, second in parts if first != second]
     same_split = one.seeds[0] == other.seeds[0]
-    prints, others = (_data(run.record, same_split) for run in (one, other))
+    # Of another split only the files that it was made from are the same.
+    prints, others = (
+        run.record["dataset"]["fingerprints"]
+        if same_split
+        else {source["name"]: source["sha256"] for source in run.record["dataset"]["sources"]}
+        for run in (one, other)
+    )
     if changed := [name for name in prints if prints[name] != others.get(name)]:
         found.append(f"other data ({', '.join(changed)})")
     return found
@@ -297,13 +293,6 @@ def _check_trained_apart(all_: Sequence[_Run]) -> None:
         weights = frozenset(its for name, its in files.items() if name.endswith(".safetensors"))
         if weights and (other := seen.setdefault(weights, run.name)) != run.name:
             raise BioftError(f"{run.name} and {other} have the same weights: they are copies of one run.")
-
-
-def _data(record: Mapping[str, Any], same_split: bool) -> dict[str, Any]:
-    """What must be the same: the splits, or with another split seed the files that they were made from."""
-    if same_split:
-        return dict(record["dataset"]["fingerprints"])
-    return {source["name"]: source["sha256"] for source in record["dataset"]["sources"]}
 
 
 def _figure(

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from bioft.errors import BioftError, extra, suggestion
@@ -86,16 +86,11 @@ def sweep(
     configuration are kept. The best one is then trained again, evaluated on the test split and kept in `chosen`. A
     sweep that was interrupted continues with the same call: what is finished is not trained again.
 
-    Args:
-        words: of the recipe's command line, for every trial.
-        grid: by key of the recipe the values to try, as on the command line.
-        ranges: by key "low, high" or "low, high, log"; with `trials` only.
-        trials: how many configurations the sampler draws; None tries all of the grid.
-        skip_failed: choose among the finished trials if some failed, else nothing.
-
-    Raises:
-        BioftError: an unknown recipe, key, value or metric, a key that a sweep can't set, a folder with another sweep,
-            or a chosen configuration that could not be trained.
+    `words` are of the recipe's command line, for every trial; `grid` has by key of the recipe the values to try, as on
+    the command line, and `ranges` "low, high" or "low, high, log"; `trials` is how many configurations the sampler
+    draws, None tries all of the grid. If some failed, `skip_failed` chooses among the others, else nothing.
+    BioftError: an unknown recipe, key, value or metric, a key that a sweep can't set, a folder with another sweep, or
+    a chosen configuration that could not be trained.
     """
     script = presets.script(recipe)
     recipe, words, ranges = script.stem, arguments.with_underscores(words), ranges or {}
@@ -133,7 +128,8 @@ def sweep(
                 failed.append(trial.params)
                 continue
         study.tell(trial, _trial(run, trial.params, metric).value)
-        _keep_record(run)
+        # Without its model: it is trained again if it is chosen.
+        files.remove(path for path in run.iterdir() if path.name not in (runs.RECORD, runs.CONFIG))
     found = _results(recipe, study, directory, metric, minimize, failed)
     if found.trials and (not failed or skip_failed):
         found = _test_chosen(found, script, command, directory)
@@ -159,11 +155,9 @@ def print_sweep(found: Sweep, console: Console | None = None) -> None:
     console = console or Console(markup=False)
     if found.trials:
         title = f"{found.recipe}: {found.metric} on the validation split, n = {found.trials[0].n:,}"
-        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
-        for key in found.trials[0].parameters:
-            table.add_column(key)
-        table.add_column(f"{found.metric} [95 %]", justify="right", no_wrap=True)
-        table.add_column("training", justify="right", no_wrap=True)
+        figures = (Column(each, justify="right", no_wrap=True) for each in (f"{found.metric} [95 %]", "training"))
+        columns: list[Column | str] = [*found.trials[0].parameters, *figures]
+        table = Table(*columns, title=title, title_justify="left", box=box.SIMPLE_HEAD)
         for place, trial in enumerate(found.trials):
             cells = [_value_text(value) for value in trial.parameters.values()]
             style = "bold" if place == 0 and found.chosen else None
@@ -262,11 +256,6 @@ def _trial(run: Path, parameters: Parameters, metric: str | None) -> Trial:
     return Trial(parameters, str(run), figure["value"], figure["low"], figure["high"], figure["n"], seconds)
 
 
-def _keep_record(run: Path) -> None:
-    """Remove the model of a trial: it is trained again if it is chosen."""
-    files.remove(path for path in run.iterdir() if path.name not in (runs.RECORD, runs.CONFIG))
-
-
 def _results(
     recipe: str, study: Any, directory: Path, metric: str | None, minimize: bool, failed: list[Parameters]
 ) -> Sweep:
@@ -288,8 +277,7 @@ def _test_chosen(found: Sweep, script: Path, command: Sequence[str], directory: 
     run, parameters = directory / CHOSEN, found.trials[0].parameters
     if not (run / runs.RECORD).is_file():
         print(f"Chosen: {_words_of(parameters)}", flush=True)
-        code = run_recipe(script, [*command, *_options(parameters), "--output_dir", str(run)])
-        if code:
+        if code := run_recipe(script, [*command, *_options(parameters), "--output_dir", str(run)]):
             raise BioftError(
                 f"The chosen configuration ended with exit code {code}; its message stands above. The same command "
                 "tries it again; no trial is repeated."

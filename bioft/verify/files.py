@@ -37,9 +37,7 @@ OURS = frozenset({runs.RECORD, *hub_checks.UNLISTED, pull.ORIGIN, ".gitattribute
 def check_files(directory: Path, record: dict[str, Any], found: Verification) -> None:
     """Compare the files of a run with its record; those that a loader would read must be listed there.
 
-    Raises:
-        ChangedFilesError: files that are missing or were changed.
-        BioftError: a table that is not to be read.
+    ChangedFilesError: files that are missing or were changed. BioftError: a table that is not to be read.
     """
     listed = record.get("files") or {}
     if outside := [name for name in listed if hub_checks.leaves_folder(name)]:

@@ -102,7 +102,10 @@ class Estimate:
         to, slope, back, is_share, _ = self.scale
         if is_share:
             share, units, variance = self.share(groups)
-            low, high = wilson(share, _effective_size(share, variance, units), _quantile(groups, confidence))
+            # The number of independent examples whose share would have this variance.
+            shrunk, variance = _with_more(share, variance, units)
+            size = shrunk * (1 - shrunk) / variance if units else 0.0
+            low, high = wilson(share, size, _quantile(groups, confidence))
             return min(self.value, back(low)), max(self.value, back(high))
         margin = _quantile(groups, confidence) * math.sqrt(groups.variance(self.influence)) * slope(self.value)
         if not math.isfinite(margin):
@@ -317,12 +320,6 @@ def wilson(share: float, size: float, quantile: float) -> tuple[float, float]:
 def _quantile(groups: Groups, confidence: float) -> float:
     """Of Student's t with as many degrees of freedom as there are groups, less one."""
     return float(special.stdtrit(groups.degrees, (1 + confidence) / 2)) if groups.degrees else math.inf
-
-
-def _effective_size(share: float, variance: float, units: float) -> float:
-    """The number of independent examples whose share would have this variance."""
-    shrunk, variance = _with_more(share, variance, units)
-    return shrunk * (1 - shrunk) / variance if units else 0.0
 
 
 def _with_more(share: float, variance: float, units: float) -> tuple[float, float]:

@@ -22,13 +22,8 @@ Mask = NDArray[np.bool_]
 class Groups:
     """The groups of n examples: none, of one kind, or of several crossed kinds.
 
-    Args:
-        n: number of examples.
-        kinds: for each kind of group one value per example, shape (n,); examples with the same value belong together.
-            Without any each example is independent of the others.
-
-    Raises:
-        BioftError: a kind that has not one value for each example.
+    `kinds` have for each kind of group one value per example, shape (n,), else BioftError; examples with the same
+    value belong together. Without any each example is independent of the others.
     """
 
     def __init__(self, n: int, kinds: Sequence[ArrayLike] = ()) -> None:
@@ -64,7 +59,11 @@ class Groups:
 
         Never less than that of one kind of groups alone. Infinite where there is one group only.
         """
-        parts = [(sign, _sum_of_squares(codes, influence)) for sign, codes in self.terms]
+        parts = []
+        for sign, codes in self.terms:
+            sums = np.bincount(codes, influence)
+            squares = float(sums @ sums) * len(sums) / (len(sums) - 1) if len(sums) > 1 else np.inf
+            parts.append((sign, squares))
         total = sum(sign * part for sign, part in parts)
         return max(total, *(part for _, part in parts[: len(self.kinds)]))
 
@@ -73,7 +72,13 @@ class Groups:
 
         A few groups that do all the moving make it small, whatever the number of the others.
         """
-        return min(_effective(np.bincount(codes, influence).astype(np.float64)) for codes in self.kinds)
+        found = []
+        for codes in self.kinds:
+            squares = np.bincount(codes, influence).astype(np.float64) ** 2
+            total = squares.sum()
+            rest = squares @ squares - total**2 / len(squares)
+            found.append(max(1.0, float(2 * total**2 / rest)) if rest > 0 else float(len(squares)))
+        return min(found)
 
     def moving(self, influence: Floats) -> int:
         """How many groups have an influence that is not 0, of the kind with the fewest."""
@@ -83,15 +88,3 @@ class Groups:
 
 def _codes(values: NDArray[Any]) -> Integers:
     return np.unique(values, return_inverse=True)[1].reshape(values.shape).astype(np.int64)
-
-
-def _sum_of_squares(codes: Integers, influence: Floats) -> float:
-    sums = np.bincount(codes, influence)
-    return float(sums @ sums) * len(sums) / (len(sums) - 1) if len(sums) > 1 else np.inf
-
-
-def _effective(sums: Floats) -> float:
-    squares = sums**2
-    total = squares.sum()
-    rest = squares @ squares - total**2 / len(sums)
-    return max(1.0, float(2 * total**2 / rest)) if rest > 0 else float(len(sums))
