@@ -1,7 +1,7 @@
 """What systems answered in each test example, as comparisons and analyses take it, whatever the task."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,10 +29,6 @@ class Ratio:
         """The metric with what its interval needs; 0 without a denominator."""
         return ratio(self.numerator, self.denominator, self.scale)
 
-    def in_order(self, order: Sequence[int]) -> "Ratio":
-        """The same for some of the examples, in this order."""
-        return Ratio(self.numerator[order], self.denominator[order], self.scale)
-
 
 @dataclass(frozen=True)
 class Ranking:
@@ -44,10 +40,6 @@ class Ranking:
     def estimate(self) -> Estimate:
         """AUROC with what its interval needs; NaN with one class only."""
         return auroc(self.labels, self.scores)
-
-    def in_order(self, order: Sequence[int]) -> "Ranking":
-        """The same for some of the examples, in this order."""
-        return Ranking(self.labels[order], self.scores[order])
 
 
 Metric = Ratio | Ranking
@@ -66,7 +58,12 @@ class Outcomes:
         """The same for the same examples in another order."""
         place = {each: row for row, each in enumerate(self.ids)}
         order = [place[each] for each in ids]
-        metrics = {name: its.in_order(order) for name, its in self.metrics.items()}
+        metrics: dict[str, Metric] = {}
+        for name, its in self.metrics.items():
+            parts: dict[str, Any] = {
+                key: part[order] for key, part in vars(its).items() if isinstance(part, np.ndarray)
+            }
+            metrics[name] = replace(its, **parts)
         return Outcomes(list(ids), metrics, tuple(values[order] for values in self.groups))
 
 
@@ -75,14 +72,9 @@ def numbered(ids: Sequence[Any]) -> list[str]:
     return [f"{row:08d}\t{each}" for row, each in enumerate(ids)]
 
 
-def mean_of(values: Floats) -> Ratio:
-    """The mean of numbers, one for each example."""
+def mean_of(values: np.ndarray) -> Ratio:
+    """The mean of numbers, one for each example; the accuracy, if they say which examples are right."""
     return Ratio(values.astype(np.float64), np.ones(len(values)))
-
-
-def accuracy_of(right: np.ndarray) -> Ratio:
-    """The share of examples that are right."""
-    return mean_of(right.astype(np.float64))
 
 
 def f1_of(right: np.ndarray, there: np.ndarray, found: np.ndarray) -> Ratio:
@@ -186,12 +178,12 @@ def systems_of(
 
 
 def correctness(
-    table: pd.DataFrame, outcomes: Callable[[pd.DataFrame], Outcomes], columns: Mapping[str, str], fine_tuned: str
+    table: pd.DataFrame, outcomes: Callable[[pd.DataFrame], Outcomes], columns: Mapping[str, str]
 ) -> pd.DataFrame:
     """The main metric of `outcomes` in each row, as if each system (by its column) were the run."""
     values = {}
     for system, column in columns.items():
-        (metric, *_) = outcomes(table.assign(**{fine_tuned: table[column]})).metrics.values()
+        (metric, *_) = outcomes(table.assign(prediction=table[column])).metrics.values()
         assert isinstance(metric, Ratio)
         values[system] = metric.numerator / metric.denominator
     return pd.DataFrame(values)

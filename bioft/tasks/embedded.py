@@ -68,11 +68,8 @@ def base_encoder(record: Mapping[str, Any], mlm_run: str | None) -> tuple[Any, A
     from bioft.models import base as models
     from bioft.tasks.masked_lm import models as masked_models
 
-    base = (
-        models.resolve_recorded(record["base_model"])
-        if mlm_run is None
-        else masked_models.load_adapted_encoder(mlm_run)
-    )
+    adapted = masked_models.load_adapted_encoder(mlm_run) if mlm_run is not None else None
+    base = adapted or models.resolve_recorded(record["base_model"])
     model, tokenizer = models.load_encoder(base, AutoModel)
     return model.to(models.local_device()).eval(), tokenizer
 

@@ -137,10 +137,7 @@ def _cell(value: int | float | None) -> str:
 
 
 def plot(analysis: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
-    """Draw the outcomes by type, and recall and precision by group.
-
-    Raises BioftError: there is nothing to draw, or the file can't be written.
-    """
+    """Draw outcomes by type, recall and precision by group; BioftError: nothing to draw, or it can't be written."""
     outcomes = analysis["outcomes"]
     if not outcomes:
         raise BioftError("There are no errors to plot: neither the references nor the predictions hold anything.")

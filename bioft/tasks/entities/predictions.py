@@ -42,10 +42,7 @@ def check_ids(table: "pd.DataFrame", rows: Any) -> None:
 
 
 def of_rows(table: "pd.DataFrame", rows: Any) -> "pd.DataFrame":
-    """The table with a row for each of these documents, in their order; of those that it does not name it has nothing.
-
-    BioftError: it has another document.
-    """
+    """A row for each of these documents, in order, with nothing where there was none; BioftError: another document."""
     ids = list(rows["document_id"])
     if unknown := sorted(set(table["id"]) - set(ids)):
         raise BioftError(f"{PREDICTIONS} has a document {unknown[0]}, which is not in the test split.")

@@ -135,10 +135,7 @@ def decode(documents: Sequence[Tokens], scores: Sequence[np.ndarray], labels: Se
 def most_probable(
     documents: Sequence[Tokens], scores: Sequence[np.ndarray], labels: Sequence[str]
 ) -> list[list[Entity]]:
-    """The entities of the most probable valid tag sequence of each document (Viterbi); arguments as of `decode`.
-
-    In a valid sequence an I continues a span of its own type.
-    """
+    """The entities of the most probable tags (Viterbi) where an I continues its own type; arguments as of `decode`."""
     pairs = zip(documents, scores, strict=True)
     probabilities = [_log_softmax(values[tokens.tagged]) for tokens, values in pairs]
     found = []

@@ -121,10 +121,7 @@ def input_length(tokenizer: Any, model: Any, wanted: int, name: str) -> int:
 
 
 def window_size(tokenizer: Any, model: Any, window_length: int, window_overlap: int) -> int:
-    """How many tokens of text a window of `window_length` tokens holds.
-
-    BioftError: a window that is longer than the model can read, or not longer than its overlap.
-    """
+    """How many tokens of text a window holds; BioftError: too long for the model, or no longer than its overlap."""
     size = window_length - sum(map(len, special_tokens(tokenizer)))
     limit = longest_input(tokenizer, model)
     if window_length > limit:

@@ -8,32 +8,21 @@ import numpy as np
 import pandas as pd
 
 from bioft.task import BASE, FINE_TUNED
-from bioft.tasks.answers import (
-    BASE as BASE_MODEL,
-    Answers,
-    Outcomes,
-    Probabilities,
-    Ranking,
-    accuracy_of,
-    check_same,
-    crosstab,
-    f1_of,
-    read_table,
-    systems_of,
-)
+from bioft.tasks import answers as shared
+from bioft.tasks.answers import BASE as BASE_MODEL, Answers, Outcomes, Probabilities, Ranking
 from bioft.tasks.embedded import Embedded, Floats, Sampled, last_states
 from bioft.tasks.gene_disease.table import PAIR, pairs_share, thresholds
 
 
 def read(directory: Path, record: Mapping[str, Any]) -> pd.DataFrame:
     """The stored predictions; BioftError if they can't be read."""
-    return read_table(directory, [*PAIR, "score", "prediction"])
+    return shared.read_table(directory, [*PAIR, "score", "prediction"])
 
 
 def systems(table: pd.DataFrame, record: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
     """By system the predictions table, with the predictions that follow from scores and recorded thresholds."""
     recorded, found = thresholds(record), {}
-    for name, its in systems_of(table, "score", PAIR, base="base_score").items():
+    for name, its in shared.systems_of(table, "score", PAIR, base="base_score").items():
         threshold = recorded.get(name)
         found[name] = its if threshold is None else its.assign(prediction=(its["score"] >= threshold).astype(np.int64))
     return found
@@ -67,8 +56,8 @@ def outcomes(table: pd.DataFrame) -> Outcomes:
         [f"{gene}\t{disease}" for gene, disease in zip(table["gene_id"], table["disease_id"], strict=True)],
         {
             "auroc": Ranking(label.astype(np.int64), table["score"].to_numpy(np.float64)),
-            "accuracy": accuracy_of(label == prediction),
-            "f1": f1_of(label & prediction, label, prediction),
+            "accuracy": shared.mean_of(label == prediction),
+            "f1": shared.f1_of(label & prediction, label, prediction),
         },
         pairs_share(table),
     )
@@ -97,7 +86,7 @@ def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:
         scores=pd.DataFrame(given),
         labels=truth,
         probabilities={system: Probabilities(truth, scores, pairs_share(table)) for system, scores in given.items()},
-        confusion={system: crosstab(words[truth], words[its], list(words)) for system, its in answers.items()},
+        confusion={system: shared.crosstab(words[truth], words[its], list(words)) for system, its in answers.items()},
         properties=pd.DataFrame(
             {
                 "characters of the gene's name": table["gene"].str.len(),
@@ -112,9 +101,8 @@ def properties(answers: Answers, table: pd.DataFrame, splits: Any) -> pd.DataFra
     """What the splits tell of each unit: frequencies in training, lengths, evidence."""
     train, test = splits["train"].to_pandas(), splits["test"].to_pandas()
     columns = ["gene_id", "disease_id", "label"]
-    check_same(
-        len(table) == len(test) and bool((table[columns].astype(str) == test[columns].astype(str)).all(axis=None))
-    )
+    ours, theirs = (rows[columns].astype(str) for rows in (table, test))
+    shared.check_same(len(table) == len(test) and bool((ours == theirs).all(axis=None)))
     positives = train[train["label"] == 1]
     found = {
         f"associations of the {side} in training": table[f"{side}_id"]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from datasets import Dataset, DatasetDict
-from rich import box, table
+from rich import box, table as rich_table
 
 from bioft.datasets.gene_disease import random_negatives
 from bioft.datasets.gene_disease.baselines import GENE_DISEASE, SIDES
@@ -43,23 +43,14 @@ RESTS_ON = {
 
 
 def rank(run: str | Path, side: str, name: str, candidates: Path | None, top: int) -> tuple[pd.DataFrame, list[str]]:
-    """Rank the candidates for one gene or disease.
+    """Rank the candidates for one gene or disease by its `name` (or id), of which `side` of `SIDES` says what it is.
 
-    Args:
-        run: a finished run, whose data can be had here.
-        side: of `SIDES`, what `name` (or its id) is.
-        name: the gene or the disease.
-        candidates: a CSV or TSV file with a column of the other side; by default all that the data know.
-        top: how many of the first, as the baselines rank them, the model reads.
-
-    Returns:
-        A row for each candidate, the best first, with gene, gene_id, disease, disease_id, score (of model and
-        baselines together) and model, both NaN where the model did not read the pair, the scores of the baselines,
-        and known (the split that has the pair as a positive, else ""); and notes for the user.
-
-    Raises:
-        BioftError: a run that is not finished, data that cannot be had or are others, a name of several ids or nothing
-            like it.
+    `candidates` is a CSV or TSV file with a column of the other side, by default all that the data know; the model
+    reads the `top` first, as the baselines rank them. Returns a row for each candidate, the best first, with gene,
+    gene_id, disease, disease_id, score (of model and baselines together) and model, both NaN where the model did not
+    read the pair, the scores of the baselines, and known (the split that has the pair as a positive, else ""); and
+    notes for the user. BioftError: a run that is not finished, data that cannot be had or are others, a name of
+    several ids or nothing like it.
     """
     directory = pull.run_directory(str(run))
     record = runs.read_trained(directory, TASK.name)
@@ -79,17 +70,11 @@ def rank(run: str | Path, side: str, name: str, candidates: Path | None, top: in
 def test(run: str | Path, side: str, queries: int, top: int) -> tuple[dict[str, dict[str, Any]], list[str]]:
     """How far up the test positives stand among all candidates, other known ones left out ("filtered").
 
-    Args:
-        run: a finished run, whose data can be had here.
-        side: what is asked for: "disease" ranks genes, "gene" diseases.
-        queries: how many of those with a test positive are drawn (always the same ones).
-        top: as in `rank`.
-
-    Returns:
-        By system (each baseline, all together, these with the model; without weights the model alone) the mean
-        reciprocal rank (`mrr`), the share of positives among the first (`hits_at_10`, `hits_at_100`) and, by query,
-        the share found among the first 100 (`recall_at_100`), each with value, low, high (by query) and n; and notes
-        for the user.
+    `side` is what is asked for: "disease" ranks genes, "gene" diseases; so many `queries` are drawn of those with a
+    test positive (always the same ones), and `top` is as in `rank`. Returns by system (each baseline, all together,
+    these with the model; without weights the model alone) the mean reciprocal rank (`mrr`), the share of positives
+    among the first (`hits_at_10`, `hits_at_100`) and, by query, the share found among the first 100 (`recall_at_100`),
+    each with value, low, high (by query) and n; and notes for the user.
     """
     directory = pull.run_directory(str(run))
     record = runs.read_trained(directory, TASK.name)
@@ -178,20 +163,16 @@ def _notes(found: Sequence[Mapping[str, Any]]) -> list[str]:
     return notes
 
 
-def first_rows(ranked: pd.DataFrame, side: str) -> table.Table:
+def first_rows(ranked: pd.DataFrame, side: str) -> rich_table.Table:
     """The first candidates of a ranking for one of `side` as a table for a terminal."""
     other = SIDES[1 - SIDES.index(side)]
     words = f"{other.capitalize()}s for the {side} {ranked[side].iloc[0]}, the first of {len(ranked):,}"
-    shown = table.Table(title=words, box=box.SIMPLE_HEAD)
-    shown.add_column("Place", justify="right")
-    for heading in (other.capitalize(), "Id"):
-        shown.add_column(heading)
-    shown.add_column("Score", justify="right")
-    shown.add_column("Known in")
-    shown.add_column("Model", justify="right")
-    for place, row in enumerate(ranked.head(ROWS).to_dict("records"), 1):
+    place, score, model = (rich_table.Column(each, justify="right") for each in ("Place", "Score", "Model"))
+    columns = (place, other.capitalize(), "Id", score, "Known in", model)
+    shown = rich_table.Table(*columns, title=words, box=box.SIMPLE_HEAD)
+    for number, row in enumerate(ranked.head(ROWS).to_dict("records"), 1):
         scores = ["–" if np.isnan(row[each]) else report.decimals(row[each]) for each in ("score", "model")]
-        shown.add_row(str(place), row[other], row[f"{other}_id"], scores[0], row["known"], scores[1])
+        shown.add_row(str(number), row[other], row[f"{other}_id"], scores[0], row["known"], scores[1])
     return shown
 
 

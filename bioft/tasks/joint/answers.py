@@ -24,10 +24,7 @@ def write(directory: Path, table: pd.DataFrame) -> None:
 
 
 def read(directory: Path, record: Record) -> pd.DataFrame:
-    """The predictions table of what `write` wrote, a row for each test document.
-
-    Raises BioftError: the file is missing, can't be read or lacks a column.
-    """
+    """The predictions table of what `write` wrote, a row a document; BioftError: it can't be read, lacks a column."""
     return read_table(directory, ["id"])
 
 

@@ -29,10 +29,7 @@ def load(directory: str | Path, dtype: torch.dtype | None = None) -> tuple[Any, 
 def predict(
     model: tuple[Any, Any], rows: Dataset, record: Mapping[str, Any], progress: str | None = None
 ) -> pd.DataFrame:
-    """The predictions table of texts: id and what `evaluate.answer` counts; the texts decide which tokens are masked.
-
-    `model` is as `load` gives it; of `record` the length of blocks is read.
-    """
+    """The predictions table of texts, which decide what is masked: id and what `evaluate.answer` counts."""
     questions = fixed_questions(rows["text"], model[1], record["masking"]["block_length"])
     return with_ids(answer(*model, questions, progress), rows)
 

@@ -65,18 +65,13 @@ class Aligner:
     def align(
         self, metabolites: pd.DataFrame, *, target_precision: float = 0.95, one_to_one: bool = False
     ) -> pd.DataFrame:
-        """Match metabolites (columns id, name, formula, charge) to the namespace.
+        """Match metabolites (columns id, name, formula, charge) to the namespace: a row for each, columns `COLUMNS`.
 
-        Args:
-            target_precision: how often a decision that nobody checks is to be right. The thresholds for it are chosen
-                on the validation names of the scorer; answers below them, or below `LEAST`, are for review.
-            one_to_one: give no id of the namespace to two names, so that the answers together are as probable as can
-                be. Rows with the same name, formula and charge are one compound and get the same.
-
-        Returns:
-            One row for each metabolite, columns `COLUMNS`. A name that several ids of the namespace have, and a
-            metabolite without a name, are for review whatever the probability. BioftError: a precision that is not
-            between 0 and 1.
+        `target_precision` is how often a decision that nobody checks is to be right: the thresholds are chosen on the
+        validation names of the scorer, and answers below them, or below `LEAST`, are for review. So are a name that
+        several ids of the namespace have, and a metabolite without a name, whatever the probability. `one_to_one`
+        gives no id to two names, so that the answers together are as probable as can be; rows with the same name,
+        formula and charge are one compound and get the same. BioftError: a precision that is not between 0 and 1.
         """
         if not 0 < target_precision < 1:
             raise BioftError(f"The target precision is {target_precision}; give one between 0 and 1, such as 0.95.")
@@ -89,9 +84,8 @@ class Aligner:
             keys = list(zip(*columns, strict=True))
             first = {key: index for index, key in reversed(list(enumerate(keys)))}
             asked = sorted(first.values())
-            answered = assign(
-                [every[index] for index in asked], [self.scorer.probabilities(every[index]) for index in asked]
-            )
+            questions = [every[index] for index in asked]
+            answered = assign(questions, list(map(self.scorer.probabilities, questions)))
             answer_of = dict(zip(asked, answered, strict=True))
             every = [answer_of[first[key]] for key in keys]
             lost = [
@@ -107,14 +101,16 @@ class Aligner:
         by_id = np.full(len(metabolites), "", dtype=object)
         by_id[nameless.to_numpy()] = resolved
         rows = []
+        queries = map(Metabolite, *_columns(metabolites))
         for identifier, query, ranked, taken, same_id in zip(
-            metabolites["id"], metabolites_of(metabolites), every, lost, by_id, strict=True
+            metabolites["id"], queries, every, lost, by_id, strict=True
         ):
             if self.finder.reading.text(query.name):
                 answer = self.scorer.answer(ranked)
                 decision, words = self._judge(query, answer, ranked, thresholds[bool(answer.id)])
             else:
-                answer, decision, words = _by_id(same_id)
+                answer, decision = Answer("", [same_id] if same_id else [], math.nan), REVIEW
+                words = ["has no name" + (f"; {same_id} of the namespace has the same id" if same_id else "")]
             if taken:
                 words.append(f"{taken} went to a name that fits it better")
             name = next((self.names[each.row] for each in ranked if each.id == answer.id), "")
@@ -191,17 +187,6 @@ def compare(
     if candidates.embeddings is not None and len(features):
         features = np.column_stack([features, candidates.embeddings])
     return Pairs(ids[candidates.rows].tolist(), candidates.rows.tolist(), features)
-
-
-def metabolites_of(table: pd.DataFrame) -> Iterator[Metabolite]:
-    """Yield the rows of a table with the columns name, formula and charge."""
-    return map(Metabolite, table["name"].tolist(), table["formula"].tolist(), table["charge"].tolist())
-
-
-def _by_id(same_id: str) -> tuple[Answer, str, list[str]]:
-    """What can be said of a metabolite without a name: nothing, or that the namespace has its id."""
-    words = "has no name" + (f"; {same_id} of the namespace has the same id" if same_id else "")
-    return Answer("", [same_id] if same_id else [], math.nan), REVIEW, [words]
 
 
 def assign(

@@ -8,24 +8,15 @@ import numpy as np
 import pandas as pd
 
 from bioft.task import FINE_TUNED
-from bioft.tasks.answers import (
-    Answers,
-    Outcomes,
-    Probabilities,
-    accuracy_of,
-    columns_of,
-    correctness,
-    numbered,
-    read_table,
-    systems_of,
-)
+from bioft.tasks import answers as shared
+from bioft.tasks.answers import Answers, Outcomes, Probabilities
 from bioft.tasks.embedded import Embedded, Sampled
 from bioft.tasks.retrieval.answers import embed_together
 
 
 def read(directory: Path, record: Mapping[str, Any]) -> pd.DataFrame:
     """The stored predictions of a run."""
-    return read_table(directory, ["id", "label", "kind", "prediction", "score", "ranked"])
+    return shared.read_table(directory, ["id", "label", "kind", "prediction", "score", "ranked"])
 
 
 def names_share(table: pd.DataFrame) -> tuple[np.ndarray]:
@@ -35,7 +26,7 @@ def names_share(table: pd.DataFrame) -> tuple[np.ndarray]:
 
 def systems(table: pd.DataFrame, record: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
     """The stored predictions of each system, as if it were the run; those of others are answers alone."""
-    return systems_of(table, "prediction", ["id", "kind", "label"], ["score", "ranked"])
+    return shared.systems_of(table, "prediction", ["id", "kind", "label"], ["score", "ranked"])
 
 
 def differences(made: pd.DataFrame, stored: pd.DataFrame, record: Mapping[str, Any]) -> pd.DataFrame:
@@ -57,13 +48,14 @@ def outcomes(table: pd.DataFrame) -> Outcomes:
     from bioft.tasks.name_alignment.scorer import is_right
 
     right = np.array([is_right(found, gold) for found, gold in zip(table["prediction"], table["label"], strict=True)])
-    return Outcomes(numbered(table["id"].to_list()), {"accuracy": accuracy_of(right)}, names_share(table))
+    return Outcomes(shared.numbered(table["id"].to_list()), {"accuracy": shared.mean_of(right)}, names_share(table))
 
 
 def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:
     """What all systems of the run answered."""
-    columns = columns_of(table, "prediction", "base")
-    values = correctness(table, outcomes, columns, "prediction")
+    columns = shared.columns_of(table, "prediction", "base")
+    values = shared.correctness(table, outcomes, columns)
+    right = values[FINE_TUNED].to_numpy(np.int64)
     truth = np.where(table["label"] == "", "not in the namespace", "in the namespace")
     answered = {
         system: np.where(table[column] == "", "no match", np.where(values[system] == 1, "right id", "wrong id"))
@@ -74,19 +66,10 @@ def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:
         "accuracy",
         table["id"].astype(str).to_list(),
         values,
-        pd.DataFrame(
-            {
-                "truth": table["label"].replace("", "no match"),
-                **{system: table[column].replace("", "no match") for system, column in columns.items()},
-            }
-        ),
+        table[["label", *columns.values()]].replace("", "no match").set_axis(["truth", *columns], axis=1),
         np.ones(len(table)),
         names_share(table),
-        probabilities={
-            FINE_TUNED: Probabilities(
-                values[FINE_TUNED].to_numpy(np.int64), table["score"].to_numpy(float), names_share(table)
-            )
-        },
+        probabilities={FINE_TUNED: Probabilities(right, table["score"].to_numpy(float), names_share(table))},
         confusion={
             system: pd.crosstab(truth, its).reindex(columns=["right id", "wrong id", "no match"], fill_value=0)
             for system, its in answered.items()

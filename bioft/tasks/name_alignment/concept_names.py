@@ -38,10 +38,7 @@ def names_table(namespace: Namespace) -> pd.DataFrame:
 
 
 def fit_scorer(table: pd.DataFrame, finder: CandidateFinder, seed: int = 0) -> Scorer:
-    """Fit a scorer on names of the table (`names_table`), each looked for as if it were not there.
-
-    BioftError: hardly any concept has two names, so that none can be held out.
-    """
+    """Fit a scorer on names of the table, each looked for as if not there; BioftError: hardly any with two names."""
     rng = np.random.default_rng(seed)
     key = finder.reading.key
     shared = table["name"].map(key).duplicated(keep=False)  # of several concepts: what is right is not known
@@ -94,10 +91,7 @@ def aligner_of(name: str) -> Aligner:
 
 
 def _embedded() -> Path | None:
-    """The folder of the namespace that comes with the installation, made once for its version and the code here.
-
-    None if that can't be done.
-    """
+    """The folder of the namespace in the installation, made once for its version and this code; None if it can't."""
     rooms = [Path(file).parent for file in (__file__, concepts.__file__, tables.__file__)]
     made_by = [path for room in rooms for path in sorted(room.glob("*.py"))]
     try:

@@ -4,18 +4,7 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bioft.datasets.metabolites.names import (
-    AGREEMENT,
-    agreement,
-    charge_agreement,
-    differences,
-    formula_agreement,
-    normalise,
-    plain_text,
-    read_chemistry,
-    standard_name,
-    without_brackets,
-)
+from bioft.datasets.metabolites import names as spelling
 from bioft.datasets.metabolites.nomenclature import one_notation, parts, same_parts, systematic
 from bioft.datasets.metabolites.short_forms import spelt_out
 
@@ -24,7 +13,7 @@ FORMULAS = ("same", "protonation", "different")
 CHARGES = ("same", "different")
 FEATURES = (
     *STRINGS,
-    *(f"{aspect}_{outcome}" for aspect in AGREEMENT for outcome in ("agree", "disagree")),
+    *(f"{aspect}_{outcome}" for aspect in spelling.AGREEMENT for outcome in ("agree", "disagree")),
     *(f"formula_{outcome}" for outcome in FORMULAS),
     *(f"charge_{outcome}" for outcome in CHARGES),
 )
@@ -71,19 +60,19 @@ def pair_features(query: Metabolite, candidate: Metabolite, n_grams: float) -> l
     from rapidfuzz import fuzz
 
     ours, theirs = spelt_out(query.name), spelt_out(candidate.name)
-    left, right = plain_text(ours).casefold(), plain_text(theirs).casefold()
-    standard_left, standard_right = standard_name(ours), standard_name(theirs)
-    compared = agreement(read_chemistry(ours), read_chemistry(theirs))
-    formula = formula_agreement(query.formula, candidate.formula, query.charge, candidate.charge)
-    charge = charge_agreement(query.charge, candidate.charge)
+    left, right = spelling.plain_text(ours).casefold(), spelling.plain_text(theirs).casefold()
+    standard_left, standard_right = spelling.standard_name(ours), spelling.standard_name(theirs)
+    compared = spelling.agreement(spelling.read_chemistry(ours), spelling.read_chemistry(theirs))
+    formula = spelling.formula_agreement(query.formula, candidate.formula, query.charge, candidate.charge)
+    charge = spelling.charge_agreement(query.charge, candidate.charge)
     return [
         n_grams,
         fuzz.ratio(left, right) / 100,
         fuzz.token_sort_ratio(left, right) / 100,
         fuzz.ratio(standard_left, standard_right) / 100,
-        float(normalise(ours) == normalise(theirs)),
+        float(spelling.normalise(ours) == spelling.normalise(theirs)),
         float(standard_left == standard_right),
-        *(part for aspect in AGREEMENT for part in (max(compared[aspect], 0.0), min(compared[aspect], 0.0))),
+        *(part for aspect in spelling.AGREEMENT for part in (max(compared[aspect], 0.0), min(compared[aspect], 0.0))),
         *(float(formula == outcome) for outcome in FORMULAS),
         *(float(charge == outcome) for outcome in CHARGES),
     ]
@@ -91,41 +80,41 @@ def pair_features(query: Metabolite, candidate: Metabolite, n_grams: float) -> l
 
 def reasons(query: Metabolite, candidate: Metabolite, similarity: float | None = None) -> str:
     """Say in words what speaks for and against a pair, the strongest first; joined by "; "."""
-    same = standard_name(spelt_out(query.name)) == standard_name(spelt_out(candidate.name))
+    same = spelling.standard_name(spelt_out(query.name)) == spelling.standard_name(spelt_out(candidate.name))
     return _reasons(query, candidate, similarity, "same name in another notation" if same else None)
 
 
 def _reasons(query: Metabolite, candidate: Metabolite, similarity: float | None, alike: str | None) -> str:
     """The reasons; `alike` says how names are the same that differ in more than delimiters."""
-    if normalise(query.name) == normalise(candidate.name):
+    if spelling.normalise(query.name) == spelling.normalise(candidate.name):
         found = ["same name" if query.name.strip() == candidate.name.strip() else "same name but for delimiters"]
     elif alike:
         found = [alike]
     else:
         from rapidfuzz import fuzz
 
-        ratio = fuzz.ratio(plain_text(query.name).casefold(), plain_text(candidate.name).casefold())
+        ratio = fuzz.ratio(spelling.plain_text(query.name).casefold(), spelling.plain_text(candidate.name).casefold())
         found = [f"names are {ratio:.0f} % the same"]
         if similarity is not None:
             found.append(f"embeddings similar to {similarity:.2f}")
-    formula = formula_agreement(query.formula, candidate.formula, query.charge, candidate.charge)
+    formula = spelling.formula_agreement(query.formula, candidate.formula, query.charge, candidate.charge)
     found += {
         "same": ["same formula"],
         "protonation": ["same formula but for protons"],
         "different": [f"formulas differ ({query.formula} against {candidate.formula})"],
         "unknown": [],
     }[formula]
-    if charge_agreement(query.charge, candidate.charge) == "different" and formula != "protonation":
+    if spelling.charge_agreement(query.charge, candidate.charge) == "different" and formula != "protonation":
         found.append(f"charges differ ({query.charge:+.0f} against {candidate.charge:+.0f})")
-    chemistry = [read_chemistry(spelt_out(each.name)) for each in (query, candidate)]
-    found += [f"differ in {difference}" for difference in differences(*chemistry)]
+    chemistry = [spelling.read_chemistry(spelt_out(each.name)) for each in (query, candidate)]
+    found += [f"differ in {difference}" for difference in spelling.differences(*chemistry)]
     return "; ".join(found)
 
 
 CHEMISTRY = Reading(
     FEATURES,
     spelt_out,
-    lambda name: normalise(spelt_out(without_brackets(name))),
+    lambda name: spelling.normalise(spelt_out(spelling.without_brackets(name))),
     pair_features,
     reasons,
     n_grams=(2, 4),
@@ -140,28 +129,27 @@ def _in_one_notation(name: str) -> str:
 def _nearest(left: str, right: str) -> tuple[str, str]:
     """The most alike of the names in each: "Adipic acid; hexane-1,6-dioic acid" is two."""
     pairs = list(itertools.product(left.split("; "), right.split("; ")))
-    return pairs[0] if len(pairs) == 1 else max(pairs, key=lambda pair: _likeness(*map(_in_one_notation, pair)))
-
-
-def _likeness(left: str, right: str) -> tuple[float, float]:
+    if len(pairs) == 1:
+        return pairs[0]
     from rapidfuzz import fuzz
 
-    return same_parts(left, right), fuzz.ratio(left, right)
+    written = {pair: list(map(_in_one_notation, pair)) for pair in pairs}
+    return max(pairs, key=lambda pair: (same_parts(*written[pair]), fuzz.ratio(*written[pair])))
 
 
 def notation_features(query: Metabolite, candidate: Metabolite, n_grams: float) -> list[float]:
     """Return the values of `NOTATION_FEATURES` for a pair; `n_grams` is as in `pair_features`."""
     from rapidfuzz import fuzz
 
-    same = normalise(spelt_out(query.name)) == normalise(spelt_out(candidate.name))
+    same = spelling.normalise(spelt_out(query.name)) == spelling.normalise(spelt_out(candidate.name))
     names = _nearest(candidate.name if same else query.name, candidate.name)
     ours, theirs = map(_in_one_notation, names)
     left, right = ours.casefold(), theirs.casefold()
-    standard_left, standard_right = standard_name(ours), standard_name(theirs)
+    standard_left, standard_right = spelling.standard_name(ours), spelling.standard_name(theirs)
     parts_left, parts_right = (" ".join(map("".join, parts(each))) for each in (ours, theirs))
-    compared = agreement(*(read_chemistry(systematic(spelt_out(name))) for name in names))
-    formula = formula_agreement(query.formula, candidate.formula, query.charge, candidate.charge)
-    charge = charge_agreement(query.charge, candidate.charge)
+    compared = spelling.agreement(*(spelling.read_chemistry(systematic(spelt_out(name))) for name in names))
+    formula = spelling.formula_agreement(query.formula, candidate.formula, query.charge, candidate.charge)
+    charge = spelling.charge_agreement(query.charge, candidate.charge)
     return [
         n_grams,
         fuzz.ratio(left, right) / 100,
@@ -169,7 +157,7 @@ def notation_features(query: Metabolite, candidate: Metabolite, n_grams: float) 
         fuzz.ratio(standard_left, standard_right) / 100,
         float(same),
         1.0 if standard_left == standard_right else SAME_PARTS * same_parts(ours, theirs),
-        *(part for aspect in AGREEMENT for part in (max(compared[aspect], 0.0), min(compared[aspect], 0.0))),
+        *(part for aspect in spelling.AGREEMENT for part in (max(compared[aspect], 0.0), min(compared[aspect], 0.0))),
         *(float(formula == outcome) for outcome in FORMULAS),
         *(float(charge == outcome) for outcome in CHARGES),
     ]
@@ -179,7 +167,7 @@ def notation_reasons(query: Metabolite, candidate: Metabolite, similarity: float
     """As `reasons`, of names in one notation."""
     names = [_in_one_notation(each) for each in _nearest(query.name, candidate.name)]
     alike = None
-    if len({standard_name(name) for name in names}) == 1:
+    if len({spelling.standard_name(name) for name in names}) == 1:
         alike = "same name in another notation"
     elif same_parts(*names):
         alike = "same name but for the order of its parts and what one leaves out"

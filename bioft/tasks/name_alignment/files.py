@@ -8,16 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.table import Table
+from rich.table import Column, Table
 
-from bioft.datasets.metabolites.models import (
-    FORMATS,
-    format_suffix,
-    read_model,
-    universal_ids,
-    writable_suffix,
-    write_model,
-)
+from bioft.datasets.metabolites import models
 from bioft.datasets.metabolites.namespaces import BIGG_URL, MODELSEED_URL
 from bioft.errors import BioftError
 from bioft.metrics.report import decimals
@@ -61,9 +54,9 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
 
 def check_annotated(model: Path, target: Path) -> None:
     """Raise BioftError, before anything is matched, for a list that has nothing to annotate and a name of no model."""
-    writable_suffix(target)
-    if format_suffix(model) not in FORMATS:
-        raise BioftError(f"{model} is no model ({', '.join(FORMATS)}): nothing in it can be annotated.")
+    models.writable_suffix(target)
+    if models.format_suffix(model) not in models.FORMATS:
+        raise BioftError(f"{model} is no model ({', '.join(models.FORMATS)}): nothing in it can be annotated.")
 
 
 def annotation_name(namespace: pd.DataFrame) -> str:
@@ -81,10 +74,10 @@ def annotate(source: Path, table: pd.DataFrame, name: str, target: Path) -> Coun
     were "annotated", had the id ("already there"), or have another one that was "kept". BioftError: `source` is no
     model, or the name of `target` says no format.
     """
-    model = read_model(source)
+    model = models.read_model(source)
     matches = table[table["decision"] == MATCH]
     matched = dict(zip(matches["id"], matches["match_id"], strict=True))
-    universal = universal_ids(model)
+    universal = models.universal_ids(model)
     counts: Counter[str] = Counter()
     for metabolite in model.metabolites:
         identifier = matched.get(universal[metabolite.id])
@@ -97,7 +90,7 @@ def annotate(source: Path, table: pd.DataFrame, name: str, target: Path) -> Coun
         else:
             same = identifier in ([present] if isinstance(present, str) else present)
             counts["already there" if same else "kept"] += 1
-    write_model(model, target)
+    models.write_model(model, target)
     return counts
 
 
@@ -110,9 +103,8 @@ def summary(table: pd.DataFrame, target_precision: float) -> Table:
         REVIEW: "to be checked by hand: the best answer is not certain enough",
         NO_MATCH: f"not in the namespace; of such answers together {target_precision:.0%} or more",
     }
-    shown = Table("decision", title=f"{len(table):,} names", title_justify="left")
-    shown.add_column("n", justify="right")
-    shown.add_column("meaning")
+    n = Column("n", justify="right")
+    shown = Table("decision", n, "meaning", title=f"{len(table):,} names", title_justify="left")
     for decision, meaning in meanings.items():
         shown.add_row(decision, f"{int((table['decision'] == decision).sum()):,}", meaning)
     return shown

@@ -64,10 +64,7 @@ class Linker:
 
 
 def open_linker(given: Sequence[str]) -> Linker:
-    """The linker of namespaces: "hpo", folders of `bioft build namespace` or files, as they are or as TYPE=NAMESPACE.
-
-    BioftError: two for one type, or a namespace that can't be read.
-    """
+    """The linker of namespaces, each as it is or as TYPE=NAMESPACE; BioftError: two for a type, or none to be read."""
     from bioft.tasks.name_alignment.concept_names import aligner_of
 
     aligners: dict[str, Aligner] = {}
@@ -93,13 +90,10 @@ def written_out(text: str, spans: Sequence[Span]) -> list[str]:
     known = abbreviations(text)
     for (start, end, kind), (other_start, other_end, other_kind) in pairwise(sorted(spans)):
         short = text[other_start:other_end]
-        if kind == other_kind and _DEFINITION.fullmatch(text[end:other_start]) and _is_short(short):
+        is_short = " " not in short and len(short) <= 10 and sum(map(str.isupper, short)) >= 2
+        if kind == other_kind and _DEFINITION.fullmatch(text[end:other_start]) and is_short:
             known.setdefault(short, text[start:end])
     return [expanded(text[start:end], known) for start, end, _ in spans]
-
-
-def _is_short(name: str) -> bool:
-    return " " not in name and len(name) <= 10 and sum(map(str.isupper, name)) >= 2
 
 
 def _align(aligner: Aligner, names: list[str]) -> list[Link]:

@@ -226,10 +226,7 @@ def score_features(rankings: Sequence[Ranking]) -> Floats:
 
 
 class ScoreMeaning:
-    """What scores alone mean: learnt on names with known ids, as the baselines have nothing else.
-
-    BioftError: no names, or not a ranking for each.
-    """
+    """What scores alone mean, learnt on names with known ids; BioftError: no names, or not a ranking for each."""
 
     def __init__(self, rankings: Sequence[Ranking], golds: Sequence[str]) -> None:
         if not golds or len(rankings) != len(golds):

@@ -68,10 +68,7 @@ class RelationBaseline(ABC):
 
 
 class CoOccurrence(RelationBaseline):
-    """Any two concepts of a document are related, if their entity types can be.
-
-    Where several relation types hold between the same entity types, it is the most frequent of them in training.
-    """
+    """Concepts are related if their entity types can be, by the relation most frequent between these in training."""
 
     def _fit(self, rows: Rows, candidates: Sequence[Candidate]) -> None:
         found: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)

@@ -8,18 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from bioft.datasets.documents.concept_pairs import (
-    Arguments,
-    Candidate,
-    Concept,
-    Place,
-    argument_types,
-    candidates,
-    concepts_in,
-    smallest_gap,
-)
+from bioft.datasets.documents.concept_pairs import Arguments, Candidate, Concept, Place, argument_types, candidates
 
-__all__ = ["Concept", "argument_types", "candidates", "concepts_in", "smallest_gap"]
+__all__ = ["Concept", "argument_types", "candidates"]
 
 NO_RELATION = "no relation"
 """The label of unrelated pairs where there is one relation type, so that a pair has one of two labels."""

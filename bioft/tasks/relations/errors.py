@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from typing import Any
 
+from bioft.datasets.documents.concept_pairs import Place, concepts_in
 from bioft.errors import BioftError
 from bioft.metrics.relation_f1 import Relation
 from bioft.tasks.entities.errors import Aligned, context, summarise
-from bioft.tasks.relations.candidates import Place, concepts_in
 from bioft.tasks.relations.marking import SentenceNumbers
 
 DISTANCES = ("same sentence", "different sentences", "not mentioned")
@@ -21,16 +21,12 @@ def analyse_relations(
     """Say what became of the relations (type, head, tail) of each document.
 
     ``rows`` are those of a document dataset (columns `document_id`, `text`, `entities`, `relations`), as annotated.
-
-    Returns:
-        ``outcomes``: for each type how many relations are ``correct``, ``missed`` and ``spurious``.
-        ``by_distance``: as ``by_length`` of `analyse`, for relations whose concepts are mentioned in the same
-        sentence, in different sentences only, and of which one is ``not mentioned`` according to the annotation.
-        ``examples``: for missed and for spurious ones up to ``n_examples`` drawn at random: ``document``, ``type``,
-        ``head`` and ``tail`` as ``{"id", "text"}`` (the first mention, or None), and ``context``, the text around
-        their nearest mentions, which are in square brackets; None if one is not mentioned.
-
-    Raises BioftError: not one list of predictions for each row.
+    Returns ``outcomes``, for each type how many relations are ``correct``, ``missed`` and ``spurious``;
+    ``by_distance``, as ``by_length`` of `analyse`, for relations whose concepts are mentioned in the same sentence, in
+    different sentences only, and of which one is ``not mentioned`` according to the annotation; and ``examples``, for
+    missed and for spurious ones up to ``n_examples`` drawn at random: ``document``, ``type``, ``head`` and ``tail`` as
+    ``{"id", "text"}`` (the first mention, or None), and ``context``, the text around their nearest mentions, which are
+    in square brackets; None if one is not mentioned. BioftError: not one list of predictions for each row.
     """
     if len(rows) != len(predictions):
         raise BioftError(f"There are {len(rows):,} documents and predictions for {len(predictions):,} of them.")

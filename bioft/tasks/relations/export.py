@@ -23,10 +23,7 @@ def for_merge(directory: Path, record: dict[str, Any], dtype: Any) -> ForMerge:
 
 
 def _for_merge_prompted(directory: Path, record: dict[str, Any], dtype: Any) -> ForMerge:
-    """The adapter on its base, weights in 4 bits dequantised; BioftError where these lack bitsandbytes.
-
-    It reads the end of a text and the first question about it.
-    """
+    """The adapter on its base, dequantised: it reads the end of a text and the first question about it."""
     from peft import PeftModel
 
     base, tokenizer = models.load_recorded_causal_lm(record["base_model"], dtype, "merge")
@@ -44,10 +41,7 @@ def _for_merge_prompted(directory: Path, record: dict[str, Any], dtype: Any) -> 
 
 
 def for_onnx(directory: Path, record: dict[str, Any], rows: Any) -> ForOnnx:
-    """The model with marked texts of some pairs; a prediction is whether they have a relation of a type.
-
-    BioftError: a language model.
-    """
+    """The model with marked texts of some pairs, which predicts relations by type. BioftError: a language model."""
     if relation_prediction.is_prompted(record):
         raise BioftError("A run of a language model can't be exported to ONNX: `bioft merge` makes one model of it.")
     model, tokenizer, _ = relation_prediction.load(directory, torch.float32, whole=True)

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bioft.datasets.documents.concept_pairs import Arguments, Candidate, Place, smallest_gap
 from bioft.errors import BioftError
 from bioft.tasks.entities import tagging, windows
-from bioft.tasks.relations.candidates import Arguments, Candidate, Place, smallest_gap
 
 SIGNS = {"head": "@", "tail": "#"}
 """Around the mentions of a concept, one token each in every common vocabulary (Zhou and Chen 2022, AACL)."""
@@ -109,10 +109,7 @@ def summarise(texts: Sequence[str], found: Sequence[Candidate]) -> list[str]:
 
 
 class _Document:
-    """A text as tokens: `starts` and `ends` are their characters, `sentences` ranges of token indices.
-
-    No sentence ends inside one of the `places` of mentions.
-    """
+    """A text as tokens: their `starts` and `ends` in characters, and ranges, `sentences`, that cut no mention."""
 
     def __init__(self, text: str, offsets: np.ndarray, places: Iterable[Place]) -> None:
         self.text = text

@@ -12,10 +12,7 @@ HEAD, TAIL = "Lidocaine", "seizures"
 
 
 def values(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A sentence as `marking.mark` writes it for this run's model, and how it is read; {} for an older record.
-
-    For a language model its prompt, and what is asked where nothing else is said.
-    """
+    """A sentence as `marking.mark` writes it for this run's model, or its prompt; {} for an older record."""
     kept = record.get("relations") or {}
     if "prompt" in kept:
         relation, ((head, tail), *_) = next(iter(kept["arguments"].items()))

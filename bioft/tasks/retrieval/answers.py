@@ -11,29 +11,19 @@ import pandas as pd
 
 from bioft.errors import BioftError
 from bioft.task import FINE_TUNED
-from bioft.tasks.answers import (
-    BASE,
-    NONE,
-    Answers,
-    Outcomes,
-    columns_of,
-    correctness,
-    mean_of,
-    numbered,
-    read_table,
-    systems_of,
-)
+from bioft.tasks import answers as shared
+from bioft.tasks.answers import BASE, Answers, Outcomes
 from bioft.tasks.embedded import FEWEST, Embedded, Sampled
 
 
 def read(directory: Path, record: Mapping[str, Any]) -> pd.DataFrame:
     """The stored predictions of a run."""
-    return read_table(directory, ["id", "label", "prediction"])
+    return shared.read_table(directory, ["id", "label", "prediction"])
 
 
 def systems(table: pd.DataFrame, record: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
     """The stored predictions of each system, as if it were the run."""
-    return systems_of(table, "prediction", ["id", "label"])
+    return shared.systems_of(table, "prediction", ["id", "label"])
 
 
 def queries_share(table: pd.DataFrame) -> tuple[np.ndarray, ...]:
@@ -54,30 +44,33 @@ def outcomes(table: pd.DataFrame) -> Outcomes:
 
     right, found = ([json.loads(cell) for cell in table[column]] for column in ("label", "prediction"))
     gains = values_per_query(found, right)[:, METRICS.index("ndcg_at_10")]
-    return Outcomes(numbered(table["id"].to_list()), {"ndcg_at_10": mean_of(gains)}, queries_share(table))
+    ids = shared.numbered(table["id"].to_list())
+    return Outcomes(ids, {"ndcg_at_10": shared.mean_of(gains)}, queries_share(table))
 
 
 def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:
     """What all systems of the run answered."""
-    columns = columns_of(table, "prediction", "base")
+    columns = shared.columns_of(table, "prediction", "base")
     right = [json.loads(cell) for cell in table["label"]]
-    first = {system: [(json.loads(cell) or [NONE])[0] for cell in table[column]] for system, column in columns.items()}
-    words = [_words(query) for query in table["id"]]
-    shared = [
+    first = {
+        system: [(json.loads(cell) or [shared.NONE])[0] for cell in table[column]]
+        for system, column in columns.items()
+    }
+    alike = [
         max(len(its & other) / len(its | other) for other in map(_words, texts))
-        for its, texts in zip(words, right, strict=True)
+        for its, texts in zip(map(_words, table["id"]), right, strict=True)
     ]
     return Answers(
         "queries",
         "nDCG@10",
         table["id"].astype(str).to_list(),
-        correctness(table, outcomes, columns, "prediction"),
+        shared.correctness(table, outcomes, columns),
         pd.DataFrame({"truth": [" | ".join(texts) for texts in right], **first}),
         np.ones(len(table)),
         queries_share(table),
         properties=pd.DataFrame(
             {
-                "share of words in common with a right text": _in_words(shared),
+                "share of words in common with a right text": _in_words(alike),
                 "words of the query": [len(query.split()) for query in table["id"]],
                 "right texts": [len(texts) for texts in right],
             }
@@ -110,11 +103,8 @@ def properties(answers: Answers, table: pd.DataFrame, splits: Any) -> pd.DataFra
 
 def embed(run: Sampled) -> Embedded:
     """Queries and their right texts."""
-    right = run.answers.given["truth"].tolist()
-    return embed_together(
-        run,
-        [(query, text, query) for query, its in zip(run.answers.ids, right, strict=True) for text in its.split(" | ")],
-    )
+    right = zip(run.answers.ids, run.answers.given["truth"].tolist(), strict=True)
+    return embed_together(run, [(query, text, query) for query, its in right for text in its.split(" | ")])
 
 
 def embed_together(run: Sampled, together: list[tuple[str, str, str]]) -> Embedded:

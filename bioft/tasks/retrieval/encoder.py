@@ -87,10 +87,7 @@ class ContrastiveTrainingArguments(EncoderPrecision, SentenceTransformerTraining
 
 
 def load_model(base: embedded.BaseModel, args: ContrastiveArguments) -> SentenceTransformer:
-    """Load an encoder with mean pooling, in float32.
-
-    BioftError: it cannot be loaded, or has fewer layers or dimensions than were asked for.
-    """
+    """Load an encoder with mean pooling, in float32; BioftError: it can't be, or has too few layers or dimensions."""
     model = _with_mean_pooling(base.path, args.max_length, base.hub_revision)
     dimensions = model.get_embedding_dimension() or 0
     if any(not 0 < each <= dimensions for each in args.matryoshka_dimensions or ()):

@@ -14,7 +14,7 @@ import httpx2
 from datasets.exceptions import DatasetNotFoundError
 from huggingface_hub.errors import HfHubHTTPError
 from rich import box
-from rich.table import Table
+from rich.table import Column, Table
 
 from bioft.errors import BioftError, extra, nearest
 from bioft.storage import files as storage_files
@@ -75,9 +75,8 @@ def evaluate(
 
 def table(rows: Sequence[dict[str, Any]]) -> Table:
     """The rows of `evaluate` as a table."""
-    shown = Table("Task", "Metric", title="MTEB, mean over splits and subsets", box=box.SIMPLE_HEAD)
-    for column in ("Base", "Fine-tuned", "Difference"):
-        shown.add_column(column, justify="right")
+    numbers = (Column(name, justify="right") for name in ("Base", "Fine-tuned", "Difference"))
+    shown = Table("Task", "Metric", *numbers, title="MTEB, mean over splits and subsets", box=box.SIMPLE_HEAD)
     for row in rows:
         figures = f"{row['base']:.4f}", f"{row['fine-tuned']:.4f}", f"{row['difference']:+.4f}"
         shown.add_row(row["task"], row["metric"], *figures)

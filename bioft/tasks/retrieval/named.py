@@ -62,10 +62,8 @@ def load(name: str, dtype: torch.dtype | None = None, *, whole: bool = True) -> 
     """The encoder of a finished run (its folder), or a base model with mean pooling; and by what it is told apart.
 
     It is a `SentenceTransformer`, or where that need not be `whole` and gives the same a `MeanPooling`. Its weights
-    are in `dtype`, by default in float32.
-
-    Raises:
-        BioftError: as `encoder.load_run`, `models.resolve_base_model` and `encoder.load_model`.
+    are in `dtype`, by default in float32. BioftError: as `encoder.load_run`, `models.resolve_base_model` and
+    `encoder.load_model`.
     """
     quiet.quieten()
     folder, dtype = Path(name), dtype or torch.float32

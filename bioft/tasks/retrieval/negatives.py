@@ -52,18 +52,12 @@ def with_negatives(
 ) -> tuple[Dataset, dict[str, int]]:
     """Return training rows with `args.hard_negatives` more columns, `negative_1` and so on; and what was counted.
 
-    By the library's `mine_hard_negatives` among the texts of training: the nearest to the anchor that are less similar
-    to it than each of its positives (`hard_negatives_margin`), at most `hard_negatives_max_score`, and not related to
-    it (`Relations`). Where there are too few, texts that are not related are drawn. No row is lost.
-
-    The counts are `mined`, `drawn` in their place, and `related`, candidates that were refused for that.
-
-    Args:
-        rows: with anchor, positive and group, as `encoder.training_rows` returns them for a ranking loss.
-        corpus: the columns whose texts are looked through.
-
-    Raises:
-        BioftError: all texts are related to an anchor.
+    By the library's `mine_hard_negatives` among the texts of training, which are in the columns `corpus`: the nearest
+    to the anchor that are less similar to it than each of its positives (`hard_negatives_margin`), at most
+    `hard_negatives_max_score`, and not related to it (`Relations`). Where there are too few, texts that are not
+    related are drawn. No row is lost. The counts are `mined`, `drawn` in their place, and `related`, candidates that
+    were refused for that. `rows` are as `encoder.training_rows` returns them for a ranking loss. BioftError: all texts
+    are related to an anchor.
     """
     if not args.hard_negatives:
         return rows, {}

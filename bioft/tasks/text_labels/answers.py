@@ -30,10 +30,7 @@ def systems(table: pd.DataFrame, record: Mapping[str, Any]) -> dict[str, pd.Data
 
 
 def differences(made: pd.DataFrame, stored: pd.DataFrame, record: Mapping[str, Any]) -> pd.DataFrame:
-    """How far scores made again are from the stored ones of the same texts, and which answers are others.
-
-    The difference of a text is the largest of its labels.
-    """
+    """How far scores made again are from stored ones (the largest of a text's labels), and which answers differ."""
     off = np.zeros((len(made), len(record["labels"])))
     if "scores" in made and "scores" in stored:
         off = np.stack(stored["scores"].tolist()) - np.stack(made["scores"].tolist())
@@ -64,7 +61,7 @@ def outcomes(table: pd.DataFrame) -> shared.Outcomes:
     """
     there, found = ([set(cell) for cell in table[column]] for column in ("label", "prediction"))
     exact = np.array([one == other for one, other in zip(there, found, strict=True)])
-    metrics: dict[str, shared.Metric] = {"f1": shared.f1_of_sets(there, found), "accuracy": shared.accuracy_of(exact)}
+    metrics: dict[str, shared.Metric] = {"f1": shared.f1_of_sets(there, found), "accuracy": shared.mean_of(exact)}
     labels = sorted({label for its in (*there, *found) for label in its})
     if len(labels) == 2 and all(len(its) == 1 for its in (*there, *found)):
         positive = {labels[1]}
@@ -95,6 +92,9 @@ def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> shared.Answers:
             for system in answers
         }
     share = (there * scores).sum(axis=1) / np.maximum(there.sum(axis=1), 1)
+    # The training texts of the rarest label of each text; of one without a label none.
+    train = record["dataset"]["rows"]["train"]
+    rarest = [min((float(train.get(label, np.nan)) for label in each), default=np.nan) for each in truth]
     return shared.Answers(
         "texts",
         "exact match" if multi_label else "accuracy",
@@ -105,17 +105,9 @@ def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> shared.Answers:
         scores=pd.DataFrame({FINE_TUNED: share}),
         probabilities=probabilities,
         confusion=confusion,
-        properties=pd.DataFrame(
-            {"texts with the label in training": _label_frequency(truth, record), "label": words["truth"]}
-        ),
+        properties=pd.DataFrame({"texts with the label in training": rarest, "label": words["truth"]}),
         missing={"base model": shared.NO_BASE},
     )
-
-
-def _label_frequency(truth: Sequence[set[str]], record: Mapping[str, Any]) -> list[float]:
-    """The training texts of the rarest label of each text; NaN for a text without one."""
-    train = record["dataset"]["rows"]["train"]
-    return [min((float(train.get(label, np.nan)) for label in each), default=np.nan) for each in truth]
 
 
 def _label_counts(truth: Sequence[set[str]], found: Sequence[set[str]], names: Sequence[str]) -> pd.DataFrame:

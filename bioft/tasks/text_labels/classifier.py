@@ -55,7 +55,7 @@ def classifier_class(base: embedded.BaseModel, head: str) -> Any:
 
 
 def modules_to_save(model: Any) -> list[str]:
-    """The modules that an adapter must hold whole, beside the classifier: the pooler, which many checkpoints lack."""
+    """What an adapter must hold whole beside the classifier: the pooler, which may be another at each loading."""
     return sorted({"pooler"} & {name.rsplit(".", 1)[-1] for name, _ in model.named_modules()})
 
 
@@ -75,10 +75,7 @@ def token_dataset(
 
 
 def encode(tokenizer: Any, texts: Sequence[str], max_length: int) -> tuple[list[list[int]], int]:
-    """The vocabulary ids of each text, at most `max_length`, and how many texts lost their end.
-
-    BioftError: a `max_length` that the model does not reach.
-    """
+    """The vocabulary ids of each text, and how many lost their end; BioftError: the model has no such `max_length`."""
     if not 8 <= max_length <= tokenizer.model_max_length:
         raise BioftError(
             f"max_length is {max_length}; this model reads 8 to {tokenizer.model_max_length} tokens. Change it."
@@ -138,10 +135,7 @@ def classification_loss(
 
 
 def choose_thresholds(truth: Floats, scores: Floats, on: Iterable[str]) -> list[float]:
-    """For each label the score from which on it is predicted, such that its F1 is highest on VALIDATION.
-
-    It is .5 where `on` says so of a label (`thresholds.chosen_on`).
-    """
+    """For each label the score with the highest F1 on VALIDATION; .5 where `on` says so (`thresholds.chosen_on`)."""
     return [choose_highest_f1(there, its, why) for there, its, why in zip(truth.T, scores.T, on, strict=True)]
 
 

@@ -13,6 +13,7 @@ from datasets import Dataset
 from hypothesis import given, settings, strategies as st
 from transformers import AutoModelForSequenceClassification
 
+from bioft.datasets.documents.concept_pairs import smallest_gap
 from bioft.datasets.documents.corpus import to_row
 from bioft.datasets.documents.pubtator import Document, Mention, Relation, find_problem
 from bioft.datasets.load import load_documents
@@ -267,7 +268,7 @@ def test_the_gap_is_that_of_the_nearest_two_mentions(
     heads: list[tuple[int, int]], tails: list[tuple[int, int]]
 ) -> None:
     gaps = [max(h[0], t[0]) - min(h[1], t[1]) for h, t in product(heads, tails)]
-    assert relations.smallest_gap(heads, tails) == max(min(gaps), 0)
+    assert smallest_gap(heads, tails) == max(min(gaps), 0)
 
 
 @pytest.mark.parametrize("style", marking.MARKER_STYLES)

@@ -101,10 +101,7 @@ def examples(
 def examples_of_splits(
     prompt: Prompt, tokenizer: Any, splits: Mapping[str, "Dataset"], arguments: Arguments, record: dict[str, Any]
 ) -> tuple[dict[str, "Dataset"], dict[str, int]]:
-    """The examples of each split, and the counts of training: see `examples`.
-
-    The record says how many texts were cut in each split, and its notes if any were.
-    """
+    """The `examples` of each split, and the counts of training; the record says how many texts were cut in each."""
     made = {split: examples(prompt, tokenizer, rows.to_list(), arguments) for split, rows in splits.items()}
     cut = {split: {"cut": its["texts_cut"], "of": its["documents"]} for split, (_, its) in made.items()}
     record["relations"]["texts_cut"] = cut
@@ -158,10 +155,7 @@ def sees(position_ids: torch.Tensor) -> torch.Tensor:
 
 
 def share_text(model: Any) -> Any:
-    """Let a model keep questions apart whose positions begin again (`sees`), and return the handle that undoes it.
-
-    Rows without such positions are read as before.
-    """
+    """Let a model keep questions apart whose positions begin again (`sees`); returns the handle that undoes it."""
     attention = model.config._attn_implementation
 
     def keep_apart(backbone: Any, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
