@@ -10,7 +10,6 @@ is measured depends on the data: metabolite names are matched to a namespace, ot
 texts of the test split.
 """
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -100,9 +99,7 @@ def main(
 
     progress.stage(6)  # evaluate on the test split
     tuned = precision.lowered(model, training_args.evaluated_in)
-    started = time.perf_counter()
-    found = prediction.predict(tuned, rows, about, "")
-    seconds = time.perf_counter() - started
+    found, seconds = training_run.timed(prediction.predict, tuned, rows, about, "")
 
     untrained = contrastive.load_model(base, contrastive_args).to(training_args.device)
     similarity = contrastive_figures.measure(rows, {"base": untrained, "fine-tuned": tuned})
@@ -116,7 +113,6 @@ def main(
         "base_model": models.describe(base, model_args, model[0].model),
         "contrastive": vars(contrastive_args) | {"training_rows": len(train), "hard_negatives_found": mined},
         **training_run.results(evaluation, found, base_found, baselines, asked, about, manifest),
-        "details": evaluation.details(baselines | {"base": base_found, "fine-tuned": found}, asked, about),
         "pair_similarity": similarity,
         "training": training,
         "timings": {"evaluation_seconds": seconds},

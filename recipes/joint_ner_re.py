@@ -10,7 +10,6 @@ Every key of recipes/configs/joint_ner_re/*.yaml can be given on the command lin
 With a loss weight of 0 only the other head is trained, which makes the single models to compare with.
 """
 
-import time
 from functools import partial
 from pathlib import Path
 
@@ -23,8 +22,8 @@ from bioft.errors import BioftError
 from bioft.models import base as models, dry_run, precision, progress
 from bioft.models.arguments import EncoderModelArguments, EncoderTrainingArguments, RecipeArguments
 from bioft.storage import runs
-from bioft.tasks.entities import arguments as entities_arguments, tagging, windows as entities_windows
-from bioft.tasks.entities.arguments import WindowArguments
+from bioft.tasks.entities import tagging, windows as entities_windows
+from bioft.tasks.entities.arguments import WindowArguments, keep_last_checkpoint
 from bioft.tasks.entities.evaluate import check_supports
 from bioft.tasks.joint import TASK, answers, evaluate, inputs, model as joint
 from bioft.tasks.joint.arguments import JointArguments
@@ -55,7 +54,7 @@ def main(
 
     progress.stage(1)  # data: whole documents in each split
     dataset, manifest = load(TASK, **vars(data_args))
-    entities_arguments.keep_last_checkpoint(training_args, data_args.train_on)
+    keep_last_checkpoint(training_args, data_args.train_on)
     train, validation, test = training_documents(dataset, data_args.train_on), dataset["validation"], dataset["test"]
     check_supports(test, manifest)
     relation_evaluation.check_supports(test, manifest)
@@ -118,9 +117,7 @@ def main(
     predict = partial(predict_split, (lowered(trainer.model), tokenizer, dictionary), record=record)
     scores = predict(validation, progress="validation").annotated if chooses_threshold else None
     threshold, chosen_on = choose_threshold(scores, validation, joint_args.threshold)
-    started = time.perf_counter()
-    prediction = predict(test, progress="test")
-    predict_seconds = time.perf_counter() - started
+    prediction, predict_seconds = training_run.timed(predict, test, progress="test")
     table = table_of(test, prediction, threshold, heads)
 
     progress.stage(7)  # record
@@ -133,12 +130,11 @@ def main(
         "relations": {"arguments": types, "threshold": threshold, "threshold_chosen_on": chosen_on}
         | evaluate.describe_links(prediction),
         **training_run.results(evaluate, table, base_table, baselines, dataset, record, manifest),
-        **evaluate.analyse_errors(test, table),
         "training": training,
         "timings": {"predict_seconds": predict_seconds, "examples_per_second": len(test) / predict_seconds},
     }
     record["comparisons"] = evaluate.compare_with_runs(record, table, test, joint_args.compare_with or [])
-    training_run.finish(trainer, record, evaluate.shown_metrics(record["metrics"]), script_args.push_to_hub)
+    training_run.finish(trainer, record, evaluate.shown(record), script_args.push_to_hub)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ packed into blocks without losing a token, and no token attends to another text 
 encoder is the start of a classifier: `bioft.tasks.masked_lm.models.load_adapted_encoder`.
 """
 
-import time
 from pathlib import Path
 
 import bioft  # noqa: F401  # isort: skip  (keeps back what the libraries say while they are imported)
@@ -91,9 +90,7 @@ def main(
 
     progress.stage(6)  # evaluate on the same masked tokens of the test texts as before
     asked = precision.lowered(trainer.model, training_args.evaluated_in)
-    started = time.perf_counter()
-    after = predict((asked, tokenizer), dataset["test"], record, "")
-    seconds = time.perf_counter() - started
+    after, seconds = training_run.timed(predict, (asked, tokenizer), dataset["test"], record, "")
     table = evaluate.stored(after, before, baselines)
 
     progress.stage(7)  # record

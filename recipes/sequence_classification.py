@@ -10,7 +10,6 @@ itself. Each pair of concepts that may be related is a candidate, and all that t
 negatives. With one relation type a candidate has one of two labels, with several it may have any number of them.
 """
 
-import time
 from functools import partial
 from pathlib import Path
 
@@ -22,11 +21,11 @@ from bioft.datasets.documents.corpus import training_documents
 from bioft.datasets.load import load
 from bioft.models import base as models, dry_run, lora, precision, progress
 from bioft.models.arguments import EncoderModelArguments, EncoderTrainingArguments, RecipeArguments
-from bioft.tasks.entities import arguments as entities_arguments
+from bioft.tasks.entities.arguments import keep_last_checkpoint
 from bioft.tasks.relations import TASK, answers, candidates as relations, evaluate, predict as prediction
 from bioft.tasks.relations.arguments import RelationArguments, RelationDocumentArguments
 from bioft.tasks.relations.linking import ConceptDictionary
-from bioft.tasks.text_labels.classifier import shown_example
+from bioft.tasks.text_labels import classifier
 from bioft.training import arguments, steps as training_run
 
 
@@ -46,7 +45,7 @@ def main(
 
     progress.stage(1)  # data: whole documents in each split; end to end also with entities that a run finds
     dataset, manifest = load(TASK, **vars(data_args))
-    entities_arguments.keep_last_checkpoint(training_args, data_args.train_on)
+    keep_last_checkpoint(training_args, data_args.train_on)
     train, validation, test = training_documents(dataset, data_args.train_on), dataset["validation"], dataset["test"]
     evaluate.check_supports(test, manifest)
     types = relations.argument_types(train)
@@ -73,7 +72,7 @@ def main(
         lora.freeze_lower_layers(model, relation_args.trained_layers)
     train_pairs, train_counts = prediction.pair_dataset(tokenizer, train, types, labels, markers)
     validation_pairs, validation_counts = prediction.pair_dataset(tokenizer, validation, types, labels, markers)
-    whole = prediction.modules_to_save(model, markers)
+    whole = [*classifier.modules_to_save(model), *(["word_embeddings"] if markers.added_tokens else [])]
     adapter = lora.lora_config(model, model_args, "SEQ_CLS", whole) if model_args.use_peft else None
 
     # What can go wrong before the first step has now been tried: only from here on is anything written.
@@ -98,7 +97,7 @@ def main(
         compute_metrics=evaluate.pair_f1(labels, validation_counts["missed"]),
     )
     if script_args.dry_run:
-        dry_run.report(trainer, show=partial(shown_example, none=relations.NO_RELATION))
+        dry_run.report(trainer, show=partial(classifier.shown_example, none=relations.NO_RELATION))
         return
 
     progress.stage(5)  # train, from the last checkpoint if there is one
@@ -111,9 +110,7 @@ def main(
     score = partial(prediction.score, (asked, tokenizer), record=record)
     validation_scores = score(validation.to_list(), progress="validation") if chooses_threshold else None
     threshold, chosen_on = prediction.choose_threshold(validation_scores, validation, relation_args.threshold)
-    started = time.perf_counter()
-    scores = score(test.to_list(), progress="test")
-    score_seconds = time.perf_counter() - started
+    scores, score_seconds = training_run.timed(score, test.to_list(), progress="test")
     end_to_end = score(linked.to_list()).found(len(test), threshold) if linked is not None else None
     table = prediction.table_of(test, scores.found(len(test), threshold), end_to_end)
 
@@ -129,7 +126,6 @@ def main(
         "positive_weight": relation_args.positive_weight,
         "end_to_end": evaluate.describe_links(relation_args.entity_run, linked),
         **training_run.results(evaluate, table, base_table, baselines, dataset, record, manifest),
-        "error_analysis": evaluate.analyse_errors(test, table),
         "training": training,
         "timings": {"score_seconds": score_seconds, "examples_per_second": len(scores.candidates) / score_seconds},
     }

@@ -9,7 +9,6 @@ After the text stands a question for each pair of concepts that may be related, 
 A document is one training example: its questions see the text and themselves, not each other.
 """
 
-import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,7 +23,7 @@ from bioft.models import base as models, dry_run, lora, progress
 from bioft.models.arguments import LanguageModelArguments, RecipeArguments, TrainingArguments
 from bioft.models.scoring import use_completion_head
 from bioft.storage import environment, run_directory, runs
-from bioft.tasks.entities import arguments as entities_arguments
+from bioft.tasks.entities.arguments import keep_last_checkpoint
 from bioft.tasks.relations import TASK, answers, candidates as relations, evaluate, predict as prediction
 from bioft.tasks.relations.arguments import PromptedRelationArguments, RelationDocumentArguments
 from bioft.tasks.relations.linking import ConceptDictionary
@@ -48,7 +47,7 @@ def main(
 
     progress.stage(1)  # data: whole documents in each split; end to end also with entities that a run finds
     dataset, manifest = load(TASK, **vars(data_args))
-    entities_arguments.keep_last_checkpoint(training_args, data_args.train_on)
+    keep_last_checkpoint(training_args, data_args.train_on)
     train, validation, test = training_documents(dataset, data_args.train_on), dataset["validation"], dataset["test"]
     evaluate.check_supports(test, manifest)
     types = relations.argument_types(train)
@@ -108,9 +107,7 @@ def main(
     score = partial(prediction.score, (model, tokenizer), record=record)
     validation_scores = score(validation.to_list(), progress="validation") if chooses_threshold else None
     threshold, chosen_on = prediction.choose_threshold(validation_scores, validation, relation_args.threshold)
-    started = time.perf_counter()
-    scores = score(test.to_list(), progress="test")
-    score_seconds = time.perf_counter() - started
+    scores, score_seconds = training_run.timed(score, test.to_list(), progress="test")
     if base_scores is None:
         with model.disable_adapter():
             base_scores = prediction.score_base(model, tokenizer, test, record)
@@ -129,7 +126,6 @@ def main(
         | {"threshold": threshold, "threshold_chosen_on": chosen_on, "training_pairs": counts},
         "end_to_end": evaluate.describe_links(relation_args.entity_run, linked),
         **training_run.results(evaluate, table, base_table, baselines, dataset, record, manifest),
-        "error_analysis": evaluate.analyse_errors(test, table),
         "training": training,
         "timings": {"score_seconds": score_seconds, "examples_per_second": len(scores.candidates) / score_seconds},
     }

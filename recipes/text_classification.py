@@ -9,7 +9,6 @@ Every key of recipes/configs/text_classification/*.yaml can be given on the comm
 itself. Texts that are the same but for case and punctuation are one, so none of them is trained on and tested.
 """
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -121,16 +120,14 @@ def main(
         "training": training | runs.describe_start(classifier_args.start_from, start.earlier_run),
         "timings": {"predict_seconds": seconds, "examples_per_second": len(test) / seconds},
     }
-    shown = evaluate.shown_metrics(labels, multi_label=multi_label)
-    training_run.finish(trainer, record, shown, script_args.push_to_hub)
+    training_run.finish(trainer, record, evaluate.shown(record), script_args.push_to_hub)
 
 
 def choose_and_predict(model: Any, dataset: DatasetDict, record: dict[str, Any]) -> tuple[Any, float]:
     """Choose thresholds on validation, into the record, then label the test texts; returns these and the seconds."""
     scores = scores_of(model, dataset["validation"]["text"][:], record, "validation")
     record["classifier"]["thresholds"] = evaluate.choose(dataset, record, scores)
-    started = time.perf_counter()
-    return predict(model, dataset["test"], record, "test"), time.perf_counter() - started
+    return training_run.timed(predict, model, dataset["test"], record, "test")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ Every key of recipes/configs/token_classification/*.yaml can be given on the com
 itself. Long documents are read in overlapping windows: nothing is cut off.
 """
 
-import time
 from pathlib import Path
 
 import bioft  # noqa: F401  # isort: skip  (keeps back what the libraries say while they are imported)
@@ -19,15 +18,8 @@ from bioft.datasets.documents.corpus import training_documents
 from bioft.datasets.load import load_documents
 from bioft.models import base as models, dry_run, lora, precision, progress
 from bioft.models.arguments import EncoderModelArguments, EncoderTrainingArguments, RecipeArguments
-from bioft.tasks.entities import (
-    TASK,
-    answers,
-    arguments as entities_arguments,
-    evaluate,
-    tagging,
-    windows as entities_windows,
-)
-from bioft.tasks.entities.arguments import DocumentArguments, WindowArguments
+from bioft.tasks.entities import TASK, answers, evaluate, tagging, windows as entities_windows
+from bioft.tasks.entities.arguments import DocumentArguments, WindowArguments, keep_last_checkpoint
 from bioft.tasks.entities.predict import predict
 from bioft.training import arguments, steps as training_run
 
@@ -48,11 +40,12 @@ def main(
 
     progress.stage(1)  # data: whole documents in each split
     dataset, manifest = load_documents(**vars(data_args))
-    entities_arguments.keep_last_checkpoint(training_args, data_args.train_on)
-    validation, test = dataset["validation"], dataset["test"]
-    train = training_documents(dataset, data_args.train_on)
+    keep_last_checkpoint(training_args, data_args.train_on)
+    train, validation, test = training_documents(dataset, data_args.train_on), dataset["validation"], dataset["test"]
     evaluate.check_supports(test, manifest)
-    names = tagging.bio_labels(evaluate.types_in(train, validation))
+    names = tagging.bio_labels(
+        each["type"] for rows in (train, validation) for row in rows for each in row["entities"]
+    )
     record["train_on"] = data_args.train_on
 
     progress.stage(2)  # baselines that need no model
@@ -71,7 +64,6 @@ def main(
     checkpoint, writes = training_run.prepare(script_args, data_args, window_args, model_args, training_args)
 
     record |= {"labels": labels, "windows": vars(window_args)}
-
     if writes:
         progress.stage(3)  # the base model, before any training: with a new head it knows nothing yet
         untrained = precision.lowered(model.to(training_args.device), training_args.evaluated_in)
@@ -98,9 +90,7 @@ def main(
 
     progress.stage(6)  # evaluate on whole test documents
     asked = precision.lowered(trainer.model, training_args.evaluated_in)
-    started = time.perf_counter()
-    table = predict((asked, tokenizer), test, record, "")
-    seconds = time.perf_counter() - started
+    table, seconds = training_run.timed(predict, (asked, tokenizer), test, record, "")
 
     progress.stage(7)  # record
     models.save_encoder(trainer.model, tokenizer, base, directory)
@@ -109,11 +99,10 @@ def main(
         "base_model": models.describe(base, model_args, model),
         "windows": vars(window_args) | {"training": len(train_windows), "documents_cut_for_alignment": cut_documents},
         **training_run.results(evaluate, table, base_table, baselines, dataset, record, manifest),
-        "error_analysis": evaluate.analyse_errors(test, table),
         "training": training,
         "timings": {"predict_seconds": seconds, "examples_per_second": len(test) / seconds},
     }
-    training_run.finish(trainer, record, evaluate.shown_metrics(names), script_args.push_to_hub)
+    training_run.finish(trainer, record, evaluate.shown(record), script_args.push_to_hub)
 
 
 if __name__ == "__main__":

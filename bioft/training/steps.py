@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,13 +36,10 @@ def begin(
 ) -> tuple[dict[str, Any], embedded.BaseModel]:
     """Find out, before any work, what would make the run fail at its end, and where the base model is.
 
-    Returns:
-        The beginning of the run record (code, packages, hardware, command and seed as they are now: the checkout may
-        change while a long training runs; and what it is `about`, its recipe, preset and task), and the base model.
-
-    Raises:
-        BioftError: fewer processes than were asked for, a tracker that is not installed, a finished run in the output
-            directory, no such base model, or no right to push to `push_to_hub`.
+    Returns the beginning of the run record (code, packages, hardware, command and seed as they are now: the checkout
+    may change while a long training runs; and what it is `about`, its recipe, preset and task), and the base model.
+    BioftError: fewer processes than were asked for, a tracker that is not installed, a finished run in the output
+    directory, no such base model, or no right to push to `push_to_hub`.
     """
     quiet.quieten()
     progress.end()  # what an earlier run in this process was at
@@ -60,13 +58,9 @@ def begin(
 def prepare(script_args: Any, *other_args: Any) -> tuple[str | None, bool]:
     """Make the run directory ready, unless the run is dry: before this nothing is written.
 
-    The trainer's arguments come last.
-
-    Returns:
-        The checkpoint from which to go on, None to begin at the start; and whether this process writes the run.
-
-    Raises:
-        BioftError: the directory holds a finished run, another one that is not finished, or other files.
+    The trainer's arguments come last. Returns the checkpoint from which to go on, None to begin at the start; and
+    whether this process writes the run. BioftError: the directory holds a finished run, another one that is not
+    finished, or other files.
     """
     if script_args.dry_run:
         # A trainer makes its output folder with all parents, and `dry_run.report` removes the folder alone.
@@ -95,13 +89,16 @@ def note_thresholds(record: dict[str, Any], chosen: Mapping[str, str]) -> None:
 
 
 def train(trainer: Any, checkpoint: str | None) -> dict[str, Any]:
-    """Train, from the checkpoint if there is one, and say how far it is: see `followed`, which says what it raises.
-
-    Returns `training_summary`, which the record keeps.
-    """
+    """Train, from the checkpoint if there is one, as `followed` says; returns `training_summary` for the record."""
     with followed(trainer):
         metrics = trainer.train(resume_from_checkpoint=checkpoint).metrics
     return training_summary(trainer, metrics, checkpoint)
+
+
+def timed(function: Callable[..., Any], *args: Any, **options: Any) -> tuple[Any, float]:
+    """What a function returns, and the seconds that it takes."""
+    started = time.perf_counter()
+    return function(*args, **options), time.perf_counter() - started
 
 
 def results(
@@ -115,9 +112,10 @@ def results(
 ) -> dict[str, Any]:
     """What a record holds of the data and of the predictions of the model, its base and the baselines on them.
 
-    `evaluate` is that module of the task, which makes figures and comparisons (see `bioft.task`); `manifest` is that
-    of the dataset.
+    `evaluate` is that module of the task, which makes figures, comparisons and analyses (see `bioft.task`); `manifest`
+    is that of the dataset.
     """
+    analyses: Callable[..., dict[str, Any]] = getattr(evaluate, "analyses", lambda *_: {})
     return {
         "dataset": describe(manifest),
         "audit": manifest["audit"],
@@ -125,6 +123,7 @@ def results(
         "base_model_metrics": evaluate.figures(base_table, dataset, record),
         "baselines": {name: evaluate.figures(its, dataset, record) for name, its in baselines.items()},
         **evaluate.comparisons(table, baselines, dataset, record),
+        **analyses({**baselines, tasks.BASE: base_table, tasks.FINE_TUNED: table}, dataset, record),
     }
 
 

@@ -350,4 +350,4 @@ def test_predict_with_the_wrong_question_or_run(finished: Path, tmp_path: Path) 
     assert "neither .jsonl nor .pubtator" in predict(finished, "--text", "a", "--output", tmp_path / "o.csv").output
     (tmp_path / "run.json").write_text(json.dumps({"schema_version": 1, "recipe": "sft_gda"}))
     assert "names no task" in predict(tmp_path, "--text", "a").output
-    assert entity_evaluation.shown_metrics(["O", "B-Gene", "I-Gene"])["gene_f1"] == "F1, Gene"
+    assert entity_evaluation.shown({"labels": ["O", "B-Gene", "I-Gene"]})["gene_f1"] == "F1, Gene"

@@ -26,19 +26,10 @@ SHOWN = {"f1": "F1", "precision": "Precision", "recall": "Recall", "unseen_f1": 
 Metrics = dict[str, dict[str, float | int | None]]
 
 
-def shown_metrics(labels: Sequence[str]) -> dict[str, str]:
-    """The metrics of a results table and their words: micro F1, F1 of each type that has BIO labels, the others."""
-    return {"f1": "F1", **{f"{kind.lower()}_f1": f"F1, {kind}" for kind in tagging.types_of(labels)}} | SHOWN
-
-
 def shown(record: Record) -> dict[str, str]:
-    """The metrics that the results table of a recorded run has, and their words."""
-    return shown_metrics(record["labels"])
-
-
-def types_in(*splits: Dataset) -> set[str]:
-    """The types of the entities in documents."""
-    return {kind for split in splits for spans in entity_f1.spans(split) for *_, kind in spans}
+    """The metrics of a results table and their words: micro F1, F1 of each type that has BIO labels, the others."""
+    of_types = {f"{kind.lower()}_f1": f"F1, {kind}" for kind in tagging.types_of(record["labels"])}
+    return {"f1": "F1", **of_types} | SHOWN
 
 
 def check_supports(test: Dataset, manifest: Mapping[str, Any]) -> None:
@@ -110,17 +101,11 @@ def baseline_names(record: Record) -> list[str]:
     return list(ENTITIES)
 
 
-def analyse_errors(test: Dataset, table: pd.DataFrame) -> dict[str, Any]:
-    """What became of each mention of the test documents: see `bioft.tasks.entities.errors.analyse`."""
-    found = predictions.without_scores(table["prediction"])
-    return error_analysis.analyse(
-        list(test["text"]), entity_f1.spans(test), found, document_ids=list(test["document_id"])
-    )
-
-
 def analyses(tables: Mapping[str, pd.DataFrame], dataset: Any, record: Record) -> dict[str, Any]:
-    """What a record holds of the predictions of all systems beside figures."""
-    return {"error_analysis": analyse_errors(dataset["test"], tables[FINE_TUNED])}
+    """What became of each mention of the test documents: see `bioft.tasks.entities.errors.analyse`."""
+    test, found = dataset["test"], predictions.without_scores(tables[FINE_TUNED]["prediction"])
+    ids = list(test["document_id"])
+    return {"error_analysis": error_analysis.analyse(test["text"], entity_f1.spans(test), found, document_ids=ids)}
 
 
 def plot(directory: Path, record: Record) -> None:

@@ -49,10 +49,7 @@ TRAINING = ("seconds", "examples_seen", "steps")
 
 
 def validation_metrics(rows: Dataset, prediction: JointPrediction, heads: Sequence[str]) -> dict[str, float]:
-    """Micro F1 of each trained head (of relations between annotated entities, the highest of any threshold).
-
-    `f1` is the mean of them: what a checkpoint is chosen by.
-    """
+    """Micro F1 of each trained head (of relations by the best threshold), and their mean `f1`, to choose by."""
     found = {}
     if "entities" in heads:
         compared = counts.count(spans_of(prediction.entities), entity_f1.spans(rows), type_index=2)
@@ -132,14 +129,9 @@ def _related(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def shown_metrics(metrics: Metrics) -> dict[str, str]:
-    """The metrics of a results table and their words, those that this model has."""
-    return {name: words for name, words in SHOWN.items() if name in metrics}
-
-
 def shown(record: Record) -> dict[str, str]:
-    """The same for a recorded run."""
-    return shown_metrics(record["metrics"])
+    """The metrics of a results table and their words, those that this model has."""
+    return {name: words for name, words in SHOWN.items() if name in record["metrics"]}
 
 
 def describe_links(prediction: JointPrediction) -> dict[str, int]:
@@ -148,26 +140,18 @@ def describe_links(prediction: JointPrediction) -> dict[str, int]:
     return {"mentions": len(ids), "linked_mentions": sum(bool(concepts(each)) for each in ids)}
 
 
-def analyse_errors(test: Dataset, table: pd.DataFrame) -> dict[str, dict[str, Any]]:
+def analyses(tables: Mapping[str, pd.DataFrame], dataset: Any, record: Record) -> dict[str, Any]:
     """The analyses of the trained heads: `error_analysis` of entities, `relation_error_analysis`."""
-    found = {}
-    if "prediction" in table:
-        found["error_analysis"] = entity_evaluation.analyse_errors(test, table)
+    table = tables[FINE_TUNED]
+    found = entity_evaluation.analyses(tables, dataset, record) if "prediction" in table else {}
     if "relation_prediction" in table:
-        found["relation_error_analysis"] = relation_evaluation.analyse_errors(test, table, "relation_prediction")
+        ((_, its),) = relation_evaluation.analyses({FINE_TUNED: _related(table)}, dataset, record).items()
+        found["relation_error_analysis"] = its
     return found
 
 
-def analyses(tables: Mapping[str, pd.DataFrame], dataset: Any, record: Record) -> dict[str, Any]:
-    """What a record holds of the predictions of all systems beside figures."""
-    return analyse_errors(dataset["test"], tables[FINE_TUNED])
-
-
 def check_comparable(runs_to_compare: Sequence[str], manifest: Mapping[str, Any]) -> None:
-    """Stop unless all runs are finished, find entities or relations, and have the test split of this dataset.
-
-    Raises BioftError: names the first run that is not so.
-    """
+    """BioftError names the first run that is not finished, finds nothing of this kind, or has another test split."""
     for directory in runs_to_compare:
         record = runs.read(directory)
         if record["task"] not in COMPARABLE:

@@ -50,10 +50,7 @@ def test_rows(dataset: Any) -> pd.DataFrame:
 
 
 def figures(table: pd.DataFrame, dataset: Any, record: Mapping[str, Any]) -> dict[str, Any]:
-    """The metrics of `bioft.metrics.alignment`, each with value, low, high and n.
-
-    Of a stored table of a baseline, which has nothing but answers, they are `OF_THE_ANSWER`.
-    """
+    """The metrics of `bioft.metrics.alignment` with value, low, high and n; of answers alone `OF_THE_ANSWER`."""
     found = metrics.load("alignment").compute(
         predictions=_answers(table), references=table["label"].tolist(), groups=names_share(table)
     )
@@ -71,7 +68,7 @@ def comparisons(
     return {"comparison": report.describe_best(results, "accuracy", TASK.shared)}
 
 
-def details(tables: Mapping[str, pd.DataFrame], dataset: Any, record: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def analyses(tables: Mapping[str, pd.DataFrame], dataset: Any, record: Mapping[str, Any]) -> dict[str, Any]:
     """The accuracy per kind of name and system, with an interval."""
     result: dict[str, dict[str, Any]] = {}
     for name, table in tables.items():
@@ -81,15 +78,8 @@ def details(tables: Mapping[str, pd.DataFrame], dataset: Any, record: Mapping[st
             share = estimates.mean(its)
             low, high = share.interval(Groups(len(its), [groups[0][its.index]]))
             figure = {"value": share.value, "low": low, "high": high, "n": len(its)}
-            result.setdefault(str(kind), {})[name] = figure
-    return result
-
-
-def analyses(tables: Mapping[str, pd.DataFrame], dataset: Any, record: Mapping[str, Any]) -> dict[str, Any]:
-    """What a record holds of the predictions of all systems beside figures."""
-    return {
-        "details": details({"base" if name == BASE else name: its for name, its in tables.items()}, dataset, record)
-    }
+            result.setdefault(str(kind), {})["base" if name == BASE else name] = figure
+    return {"details": result}
 
 
 def check_data(dataset: Any, record: Mapping[str, Any]) -> list[str]:
@@ -108,10 +98,9 @@ def check_files(directory: Path, dataset: Any, record: Mapping[str, Any]) -> lis
 
 def check_fitted(directory: Path, dataset: Any, record: Mapping[str, Any]) -> list[str]:
     """Which of a run's scorers, by which `bioft align` answers, are not those that were fitted here again."""
-    names: Names = dataset["test"]
     return [
         f"{file} is not the scorer that the validation names give."
-        for file, scorer in names.scorers.items()
+        for file, scorer in dataset["test"].scorers.items()
         if not scorer.is_like(load_scorer(directory / file))
     ]
 

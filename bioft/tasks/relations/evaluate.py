@@ -1,6 +1,7 @@
 """How good found relations are: metrics with intervals, the baselines on the same documents, and the comparison."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +19,11 @@ from bioft.tasks.choices import Checked, is_other_rule, not_given
 from bioft.tasks.entities import predict as entity_prediction, predictions
 from bioft.tasks.entities.evaluate import Metrics, audit, compared, plot, tables
 from bioft.tasks.entities.predictions import Record
-from bioft.tasks.relations import candidates as relations, errors
+from bioft.tasks.relations import candidates as relations, errors, predict as prediction
 from bioft.tasks.relations.answers import END_TO_END as END_TO_END_FILE
 from bioft.tasks.relations.baselines import RELATIONS
 from bioft.tasks.relations.linking import FILE as CONCEPTS, ConceptDictionary
-from bioft.tasks.relations.predict import (
-    RelationScores,
-    recorded_arguments,
-    score,
-    table_of,
-    threshold_chosen_on,
-    truth_of,
-)
+from bioft.tasks.relations.predict import RelationScores, table_of
 
 __all__ = ["audit", "plot", "tables"]  # as for entities
 END_TO_END = "end_to_end_"
@@ -115,7 +109,8 @@ def baseline_names(record: Record) -> list[str]:
 def check_choices(model: Sequence[Any], dataset: DatasetDict, record: Record, noise: float) -> Checked:
     """Why the recorded threshold is not the one that validation gives, and notes: see `check_threshold`."""
     validation = dataset["validation"]
-    return check_threshold(lambda: score(model, validation.to_list(), record), validation, record, noise)
+    scores = partial(prediction.score, model, validation.to_list(), record)
+    return check_threshold(scores, validation, record, noise)
 
 
 def check_threshold(
@@ -125,7 +120,7 @@ def check_threshold(
     recorded, stated = record["relations"]["threshold"], record["relations"]["threshold_chosen_on"]
     if stated == "given":
         return [], [f"The threshold {recorded:.4f} was given by hand: it may have been chosen on the test split."]
-    rule = threshold_chosen_on(validation.to_list(), recorded_arguments(record))
+    rule = prediction.threshold_chosen_on(validation.to_list(), prediction.recorded_arguments(record))
     if stated == "not chosen" and record["train_on"] == "train":
         return [f"The threshold is said to be not chosen, though validation was not trained on: it is {rule}."], []
     if stated != "not chosen" and is_other_rule(stated, rule, record):
@@ -134,21 +129,17 @@ def check_threshold(
         wrong = recorded != thresholds.DEFAULT
         return ([f"The threshold is {recorded:.4f}, and not .5 as recorded."] if wrong else []), []
     made = scores()
-    truth, missed = truth_of(made.candidates, list(made.arguments), validation.to_list())
+    truth, missed = prediction.truth_of(made.candidates, list(made.arguments), validation.to_list())
     best, _ = thresholds.best_threshold(truth, made.scores, missed)
     if not not_given([recorded], lambda s: [thresholds.best_threshold(truth, s, missed)[0]], made.scores, noise):
         return [], []
     return [f"Validation does not give the recorded threshold {recorded:.4f} but {best:.4f}."], []
 
 
-def analyse_errors(test: Dataset, table: pd.DataFrame, column: str = "prediction") -> dict[str, Any]:
-    """What became of each relation of the test documents: see `bioft.tasks.relations.errors`."""
-    return errors.analyse_relations(test.to_list(), _found(table, test, column))
-
-
 def analyses(tables: Mapping[str, pd.DataFrame], dataset: Any, record: Record) -> dict[str, Any]:
-    """What a record holds of the predictions of all systems beside figures."""
-    return {"error_analysis": analyse_errors(dataset["test"], tables[FINE_TUNED])}
+    """What became of each relation of the test documents: see `bioft.tasks.relations.errors`."""
+    test = dataset["test"]
+    return {"error_analysis": errors.analyse_relations(test.to_list(), _found(tables[FINE_TUNED], test))}
 
 
 def find_and_link(run: str | None, test: Dataset, manifest: Record, dictionary: ConceptDictionary) -> Dataset | None:
@@ -192,5 +183,5 @@ def pair_f1(names: Sequence[str], missed: int) -> Callable[[Any], dict[str, floa
     return compute
 
 
-def _found(table: pd.DataFrame, test: Dataset, column: str = "prediction") -> list[predictions.Items]:
-    return predictions.without_scores(predictions.of_rows(table, test)[column])
+def _found(table: pd.DataFrame, test: Dataset) -> list[predictions.Items]:
+    return predictions.without_scores(predictions.of_rows(table, test)["prediction"])

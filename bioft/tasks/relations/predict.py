@@ -111,15 +111,6 @@ def add_marker_tokens(model: Any, tokenizer: Any, markers: Markers, arguments: r
         model.resize_token_embeddings(len(tokenizer))
 
 
-def modules_to_save(model: Any, markers: Markers) -> list[str]:
-    """The modules that an adapter must hold whole, beside the classifier.
-
-    The pooler below the classifier is missing in many checkpoints: new at each loading, it would be another one.
-    """
-    names = {name.rsplit(".", 1)[-1] for name, _ in model.named_modules()}
-    return [*({"pooler"} & names), *(["word_embeddings"] if markers.added_tokens else [])]
-
-
 def pair_dataset(
     tokenizer: Any, rows: Sequence[Row], arguments: relations.Arguments, labels: Sequence[str], markers: Markers
 ) -> tuple["Dataset", dict[str, int]]:
@@ -183,10 +174,7 @@ def highest_f1(scores: RelationScores, rows: Sequence[Row]) -> float:
 
 
 def truth_of(found: Sequence[Any], types: Sequence[str], rows: Sequence[Row]) -> tuple[np.ndarray, int]:
-    """Which relations of each type the documents state between their candidates, shape (candidates, types).
-
-    Beside it how many they state between no candidates.
-    """
+    """Which relations are stated between candidates, shape (candidates, types), and how many between no candidates."""
     from bioft.metrics import relation_f1  # with `evaluate`, which takes a second
 
     stated = list(map(set, relation_f1.relations(rows)))

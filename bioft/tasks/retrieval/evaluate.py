@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 from rich import box
-from rich.table import Table
+from rich.table import Column, Table
 
 from bioft import metrics
 from bioft.datasets import pair_audit
@@ -66,19 +66,13 @@ def _rows(dataset: Any, first: int | None) -> pd.DataFrame:
 
 
 def figures(table: pd.DataFrame, dataset: Any, record: Mapping[str, Any]) -> dict[str, Any]:
-    """The metrics of `bioft.metrics.retrieval`, each with value, low, high and n.
-
-    Of a stored table, which has the first 10 texts, they are those at 10.
-    """
+    """The metrics of `bioft.metrics.retrieval`, with value, low, high and n; of a stored table those at 10."""
     queries = asked(dataset["test"], record)
     found = metrics.load("retrieval").compute(
         predictions=_ranked(table, queries), references=queries.relevant, groups=queries.groups
     )
-    return {
-        name: figure
-        for name, figure in estimates.nest(found).items()
-        if RANKED in table or name.endswith(f"_at_{STORED}")
-    }
+    nested = estimates.nest(found)
+    return {name: its for name, its in nested.items() if RANKED in table or name.endswith(f"_at_{STORED}")}
 
 
 def comparisons(
@@ -106,20 +100,17 @@ def of_encoder(name: str, dataset: Any, record: Mapping[str, Any]) -> dict[str, 
     return figures(table, dataset, record) | similarity.measure(dataset["test"], {"it": model}).get("it", {})
 
 
-def details(tables: Mapping[str, pd.DataFrame], dataset: Any, record: Mapping[str, Any]) -> dict[str, Any]:
-    """How many texts were looked through, and how often each system found nothing that is right."""
+def analyses(tables: Mapping[str, pd.DataFrame], dataset: Any, record: Mapping[str, Any]) -> dict[str, Any]:
+    """How many texts were looked through, and how often each ranking found nothing that is right."""
     queries = asked(dataset["test"], record)
     missed = {
-        name: sum(set(found).isdisjoint(right) for found, right in zip(table[RANKED], queries.relevant, strict=True))
+        "base" if name == BASE else name: sum(
+            set(found).isdisjoint(right) for found, right in zip(table[RANKED], queries.relevant, strict=True)
+        )
         for name, table in tables.items()
+        if RANKED in table
     }
-    return {"texts": len(queries.texts), "queries_without_a_right_text_found": missed}
-
-
-def analyses(tables: Mapping[str, pd.DataFrame], dataset: Any, record: Mapping[str, Any]) -> dict[str, Any]:
-    """What a record holds of the predictions of all systems beside figures, as far as their answers are ranked."""
-    ranked = {"base" if name == BASE else name: its for name, its in tables.items() if RANKED in its}
-    return {"details": details(ranked, dataset, record)}
+    return {"details": {"texts": len(queries.texts), "queries_without_a_right_text_found": missed}}
 
 
 def check_files(directory: Path, dataset: Any, record: Mapping[str, Any]) -> list[str]:
@@ -159,10 +150,9 @@ def tables(record: Mapping[str, Any]) -> list[Table]:
     if not found:
         return []
     n = next(iter(found.values()))["spearman"]["n"]
-    table = Table(title=f"Test pairs with scores, n = {n:,}, with 95 % intervals", box=box.SIMPLE_HEAD)
-    table.add_column("Encoder")
-    for words in CORRELATIONS.values():
-        table.add_column(words, justify="right", no_wrap=True)
+    columns = (Column(words, justify="right", no_wrap=True) for words in CORRELATIONS.values())
+    title = f"Test pairs with scores, n = {n:,}, with 95 % intervals"
+    table = Table("Encoder", *columns, title=title, box=box.SIMPLE_HEAD)
     for name, its in found.items():
         # Records of before have no Pearson correlation.
         table.add_row(name, *(report.interval_text(its.get(key, {"value": None})) for key in CORRELATIONS))

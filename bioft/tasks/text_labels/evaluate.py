@@ -44,14 +44,6 @@ FILES = (REPORT, TRAINED_ON)
 Metrics = dict[str, dict[str, float | int | None]]
 
 
-def shown_metrics(labels: Sequence[str], *, multi_label: bool) -> dict[str, str]:
-    """The metrics of a results table and their words; of two labels that exclude each other F1 of the second first."""
-    if multi_label or len(labels) != 2:
-        return SHOWN
-    positive = labels[1]
-    return {f"{positive.lower()}_f1": f"F1, {positive} (from {DECIDED_FROM})", **SHOWN}
-
-
 def choose(dataset: DatasetDict, record: Mapping[str, Any], validation_scores: np.ndarray) -> list[float] | None:
     """The threshold of each label of a record, chosen on what it says; None where a text has one label."""
     if (rules := chosen_on(dataset, record["labels"])) is None:
@@ -77,9 +69,11 @@ def chosen_on(dataset: DatasetDict, labels: Sequence[str]) -> dict[str, str] | N
 
 
 def shown(record: Mapping[str, Any]) -> dict[str, str]:
-    """The metrics that the results table of a recorded run has, and their words."""
-    about = record.get("classifier") or record["dataset"]  # the dataset tells it without a run
-    return shown_metrics(record["labels"], multi_label=about["multi_label"])
+    """The metrics of a results table and their words; of two labels that exclude each other F1 of the second first."""
+    about, labels = record.get("classifier") or record["dataset"], record["labels"]  # the dataset tells without a run
+    if about["multi_label"] or len(labels) != 2:
+        return SHOWN
+    return {f"{labels[1].lower()}_f1": f"F1, {labels[1]} (from {DECIDED_FROM})", **SHOWN}
 
 
 def predictions(
@@ -103,10 +97,7 @@ def baselines(dataset: DatasetDict, record: Mapping[str, Any], progress: bool = 
 
 
 def figures(table: pd.DataFrame, dataset: Any, record: Mapping[str, Any]) -> Metrics:
-    """Metrics of `bioft.metrics.multilabel`, each with value, 95 % interval over texts, and n.
-
-    A table without scores gives those that need none.
-    """
+    """Metrics of `bioft.metrics.multilabel`, 95 % intervals over texts, and n; without scores those that need none."""
     flat = metrics.load("multilabel").compute(
         predictions=table["prediction"].tolist(),
         references=table["label"].tolist(),
@@ -143,10 +134,7 @@ def test_rows(dataset: DatasetDict) -> pd.DataFrame:
 
 
 def check_files(directory: Path, dataset: DatasetDict, record: Mapping[str, Any]) -> list[str]:
-    """Whether the run says that it was trained on the training split (it lacks some of it otherwise), and its report.
-
-    LeakageError: it was trained on texts of the test split.
-    """
+    """Whether the run tells the training texts as such, and its report; LeakageError: it was trained on test texts."""
     trained_on, reasons = read_trained_on(directory), []
     check_not_trained_on(dataset["test"]["text"], trained_on)
     if not checksums_of(dataset["train"]["text"]) <= trained_on:
@@ -226,10 +214,7 @@ def read_trained_on(directory: str | Path) -> set[str]:
 def write_predictions(
     table: pd.DataFrame, baselines: Mapping[str, pd.DataFrame], record: Mapping[str, Any], directory: Path
 ) -> None:
-    """Write `predictions.parquet` (a row for each test text) and `classification_report.txt`.
-
-    Columns: those of the predictions table, and `baseline_<name>` (lists of labels).
-    """
+    """Write `predictions.parquet` (`baseline_<name>` has lists of labels) and `classification_report.txt`."""
     others = {f"baseline_{name}": its["prediction"] for name, its in baselines.items()}
     table.assign(**others).to_parquet(directory / PREDICTIONS, index=False)
     (directory / REPORT).write_text(report(table, record), encoding="utf-8")

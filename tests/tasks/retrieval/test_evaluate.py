@@ -83,7 +83,7 @@ def test_figures_comparison_and_predictions(tmp_path: Path) -> None:
     assert evaluate.figures(nothing, *data)["map"]["value"] == 0
     compared = evaluate.comparisons(perfect, {"worst": nothing, "poor": poor}, *data)["comparison"]
     assert compared["baseline"] == "poor" and compared["difference"] == 0.5
-    details = evaluate.details({"none": nothing, "all": perfect}, *data)
+    details = evaluate.analyses({"none": nothing, "all": perfect}, *data)["details"]
     assert details["queries_without_a_right_text_found"] == {"none": 2, "all": 0}
     predict.write(tmp_path, ROWS, perfect, nothing, {"bm25": poor})
     table = answers.read(tmp_path, {})
