@@ -16,6 +16,7 @@ import torch
 
 from bioft.errors import BioftError
 from bioft.models.batches import batches_by_length, evaluating
+from bioft.models.own import llama
 from bioft.models.progress import track
 
 CPU_BATCH_TOKENS, GPU_BATCH_TOKENS = 512, 16384
@@ -42,7 +43,8 @@ def score(
 
     The model is a causal language model, with or without a PEFT adapter; `batch_tokens` are padded tokens in one
     forward pass, by default what suits its device. With `reuse_prefix` the tokens that all prompts begin with are
-    computed once. BioftError: an empty prompt, or answers that do not differ.
+    computed once, and of some models (`bioft.models.own.llama`) those that several begin with. BioftError: an empty
+    prompt, or answers that do not differ.
     """
     answers = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in (positive, negative)]
     if answers[0] == answers[1]:
@@ -51,13 +53,13 @@ def score(
         return np.zeros(0)
     if any(not prompt for prompt in prompts):
         raise BioftError("An empty prompt cannot be scored.")
-    batch_tokens = batch_tokens or tokens_at_once(model)
     with evaluating(model):
         if len(answers[0]) == len(answers[1]) == 1:
-            prefix = shared_prefix(prompts) if reuse_prefix else []
+            prefix = shared_prefix(prompts) if reuse_prefix else None
             logits = _answer_logits(model, prompts, answers, batch_tokens, prefix, progress)
         else:
             # What two answers have in common changes nothing, but their lengths may differ: full log-probabilities.
+            batch_tokens = batch_tokens or tokens_at_once(model)
             made = [completions(model, prompts, [its] * len(prompts), batch_tokens, progress)[0] for its in answers]
             logits = np.stack(made, axis=1)
     return 1 / (1 + np.exp(logits[:, 1] - logits[:, 0]))
@@ -70,23 +72,48 @@ def tokens_at_once(model: Any) -> int:
 
 
 def _answer_logits(
-    model: Any, prompts: list[list[int]], answers: list[list[int]], batch_tokens: int, prefix: list[int], progress: Any
+    model: Any,
+    prompts: list[list[int]],
+    answers: list[list[int]],
+    batch_tokens: int | None,
+    begins: list[int] | None,
+    progress: str | None,
 ) -> np.ndarray:
-    """Logits of two one-token answers at the last position, shape `(n, 2)`, of prompts that begin with a prefix."""
+    """Logits of two one-token answers at the last position, shape `(n, 2)`, of prompts.
+
+    `begins` is what all of them begin with; None lets each be computed by itself.
+    """
+    prefix = begins or []
     if len(prefix) < PAYING_PREFIX or len(prompts) < 2:
         prefix = []
-    rows = [prompt[len(prefix) :] for prompt in prompts]
     backbone, head = backbone_of(model), model.get_output_embeddings()
     device = head.weight.device
-    cache = None
-    if prefix:
-        cache = backbone(input_ids=torch.tensor([prefix], device=device), use_cache=True).past_key_values
     # Only two of some 50,000 rows of the head are needed, in float32: in bfloat16 a logit of 16 has steps of 1/8, and
     # many prompts would tie.
     answer_ids = torch.tensor([answer[0] for answer in answers], device=device)
     weight, bias = head.weight[answer_ids].float(), getattr(head, "bias", None)
     bias = None if bias is None else bias[answer_ids].float()
+    ours = llama.last_states(backbone, prompts, len(prefix)) if begins is not None else None
+    if ours is not None:
+        states = ours(prompts, len(prefix), batch_tokens, progress)
+    else:
+        states = _last_states(backbone, prompts, prefix, batch_tokens or tokens_at_once(model), progress)
     result = np.zeros((len(prompts), 2))
+    for places, hidden in states:
+        logits = torch.nn.functional.linear(hidden.float(), weight, bias)
+        result[places] = postprocess(model, logits).cpu().numpy()
+    return result
+
+
+def _last_states(
+    backbone: Any, prompts: list[list[int]], prefix: list[int], batch_tokens: int, progress: str | None
+) -> Iterator[tuple[list[int], torch.Tensor]]:
+    """As `llama.LastStates`, of any transformer."""
+    device = backbone.device
+    rows = [prompt[len(prefix) :] for prompt in prompts]
+    cache = None
+    if prefix:
+        cache = backbone(input_ids=torch.tensor([prefix], device=device), use_cache=True).past_key_values
     batches = batches_by_length(list(map(len, rows)), batch_tokens)
     for batch in track(batches, progress):
         # Padding stands on the right and attention is causal, so no real token ever sees it.
@@ -99,10 +126,7 @@ def _answer_logits(
         last = torch.tensor([len(rows[index]) - 1 for index in batch], device=device)
         with _last_layer_at(backbone, last):
             hidden = backbone(input_ids=ids, **options).last_hidden_state
-        hidden = hidden[torch.arange(len(batch), device=device), last]
-        logits = torch.nn.functional.linear(hidden.float(), weight, bias)
-        result[batch] = postprocess(model, logits).cpu().numpy()
-    return result
+        yield batch, hidden[torch.arange(len(batch), device=device), last]
 
 
 @torch.inference_mode()

@@ -11,7 +11,8 @@ import transformers
 from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer
 
-from bioft.models import base, bert
+from bioft.models import base
+from bioft.models.own import bert
 
 RUNS = Path(__file__).parents[1] / "golden" / "runs"
 TEXTS = (

@@ -10,6 +10,7 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from bioft.errors import BioftError
+from bioft.models.own import llama
 from bioft.models.scoring import LAST_LAYER_SHORTENED, backbone_of, score, shared_prefix
 from tests.tiny import write_model
 
@@ -95,8 +96,14 @@ def test_shared_prefix_is_the_longest_that_leaves_a_token(prompts: list[list[int
 
 @pytest.mark.parametrize("architecture", LAST_LAYER_SHORTENED)
 @pytest.mark.parametrize("adapter", [False, True])
-def test_models_of_every_preset_architecture_are_scored(architecture: str, adapter: bool, tmp_path: Path) -> None:
-    """As by the definition, also where the last layer computes less; with an adapter on every linear layer too."""
+def test_models_of_every_preset_architecture_are_scored(
+    architecture: str, adapter: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by the definition, also where the last layer computes less; with an adapter on every linear layer too.
+
+    This is Transformers' way; ours has tests of its own.
+    """
+    monkeypatch.setattr(llama, "last_states", lambda *_: None)
     folder = write_model(tmp_path / "model", architecture)
     model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
     if adapter:

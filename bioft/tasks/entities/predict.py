@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from bioft.errors import BioftError
-from bioft.models import base as models, bert, precision
+from bioft.models import base as models, precision
 from bioft.models.batches import logits_of
+from bioft.models.own import bert
 from bioft.storage import runs
 from bioft.tasks.entities import TASK, predictions, tagging, windows
 from bioft.tasks.entities.files import Found, InputDocument

@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from bioft.models import base as models, bert, quiet
+from bioft.models import base as models, quiet
+from bioft.models.own import bert
 from bioft.storage import runs
 from bioft.tasks.entities import windows
 from bioft.tasks.retrieval import TASKS

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from bioft.errors import BioftError
 from bioft.hub import checks, pull
-from bioft.models import base as models, bert, embedded, precision
+from bioft.models import base as models, embedded, precision
+from bioft.models.own import bert
 from bioft.storage import runs
 from bioft.tasks.text_labels import TASK
 from bioft.tasks.text_labels.classifier import classifier_class
