@@ -1,5 +1,6 @@
 """Batches in several processes: the answers of one process, and an end of all of them whatever happens."""
 
+import json
 import multiprocessing
 import os
 import re
@@ -69,11 +70,24 @@ def test_what_no_other_process_can_compute_is_refused() -> None:
         list(computed(partial(told, MODEL, lambda: 0), range(2)))
 
 
-@pytest.mark.parametrize("task", ["entities", "joint", "text_labels"])
+@pytest.mark.parametrize("task", ["entities", "joint", "relations", "text_labels"])
 def test_predictions_are_those_of_one_process_to_the_byte(task: str, tmp_path: Path) -> None:
-    texts = [f"Drug {n} reverses the effect of clonidine. " * (1 + n % 5) for n in range(40)]
-    rows = [f'{{"id": {n}, "text": "{text.strip()}"}}\n' for n, text in enumerate(texts)]
-    (tmp_path / "in.jsonl").write_text("".join([*rows, "{}\n"]))
+    texts = [f"Drug {n} causes pain, and reverses clonidine. " * (1 + n % 5) for n in range(40)]
+    rows, asked, options = (
+        [json.dumps({"id": n, "text": text.strip()}) for n, text in enumerate(texts)],
+        "in.jsonl",
+        [],
+    )
+    if task == "relations":
+        asked = "in.pubtator"
+        rows = [f"{n}|t|{text}\n{n}|a|\n" for n, text in enumerate(texts)]
+        for n, text in enumerate(texts):
+            for word, kind in (("Drug", "Chemical"), ("pain", "Disease"), ("clonidine", "Chemical")):
+                start = text.index(word)
+                rows[n] += f"{n}\t{start}\t{start + len(word)}\t{word}\t{kind}\t{word[:2]}1\n"
+    else:
+        rows, options = [*rows, "{}"], ["--skip-bad"]
+    (tmp_path / asked).write_text("\n".join(rows) + "\n")
     small = (
         "import sys; from bioft.models import batches; from bioft.cli.main import main\n"
         f"batches.CPU_BATCH_TOKENS = 256\nif {task == 'joint'}:\n"
@@ -89,8 +103,8 @@ def test_predictions_are_those_of_one_process_to_the_byte(task: str, tmp_path: P
     (tmp_path / "small.py").write_text(small)
     said = []
     for number in "12":
-        words = [sys.executable, str(tmp_path / "small.py"), "predict", str(RUNS / task), "--skip-bad"]
-        words += ["--input", "in.jsonl", "--output", "out.jsonl", "--processes", number, "--overwrite"]
+        words = [sys.executable, str(tmp_path / "small.py"), "predict", str(RUNS / task), *options]
+        words += ["--input", asked, "--output", "out.jsonl", "--processes", number, "--overwrite"]
         ended = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
         messages = re.sub(r"(?m)^ {4}.*\n", "", ended.stderr)  # how long it takes, where that is long
         said.append((ended.stdout, messages, (tmp_path / "out.jsonl").read_bytes()))
