@@ -21,8 +21,9 @@ MOST_WEIGHTS = 2**30
 """Of an adapted or packed model that are made whole: they take 2 GB in bfloat16."""
 PAYING_TOKENS = 2000
 """Tokens to compute from which making the weights of an adapted or packed model whole pays."""
-PARTS = ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj")
-PARTS += ("mlp.gate_proj", "mlp.up_proj", "mlp.down_proj")
+PARTS = tuple(f"self_attn.{name}_proj" for name in "qkvo") + tuple(
+    f"mlp.{name}_proj" for name in ("gate", "up", "down")
+)
 BATCH_TOKENS = 2048
 """Different tokens in one forward pass, if no single prompt has more."""
 MULTIPLE = 32
