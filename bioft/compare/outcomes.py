@@ -14,6 +14,7 @@ from bioft.storage import runs
 from bioft.storage.runs import PREDICTIONS
 from bioft.task import FINE_TUNED, function, part
 from bioft.tasks.answers import Answers, Outcomes
+from bioft.verify.findings import equal
 
 
 def run_of(name: str) -> Path:
@@ -54,6 +55,17 @@ def outcomes(directory: Path, record: dict[str, Any]) -> dict[str, Outcomes]:
     measure = getattr(answers, "measured", lambda table, record: outcomes(table))
     measured = {name: measure(table, record) for name, table in others[0].items() if name != FINE_TUNED}
     return {FINE_TUNED: ours} | measured
+
+
+def check_figures(directory: Path, record: dict[str, Any]) -> None:
+    """Refuse a run whose record states figures that its stored predictions do not give: BioftError names the first."""
+    for metric, its in outcomes(directory, record)[FINE_TUNED].metrics.items():
+        stated, found = record["metrics"].get(metric, {}).get("value"), its.estimate().value
+        if stated is not None and not equal(stated, found):
+            raise BioftError(
+                f"{directory / runs.RECORD} states {metric} {stated:.3f}; its predictions give {found:.3f}. See with "
+                f"bioft verify {directory} what else is not so."
+            )
 
 
 def read_answers(directory: Path, record: Mapping[str, Any]) -> Answers:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
+from bioft.compare import outcomes
 from bioft.datasets.configuration import FILES
 from bioft.errors import BioftError
 from bioft.hub import pull
@@ -144,8 +145,9 @@ def expand(names: Sequence[str]) -> list[str]:
 def summarise(names: Sequence[str]) -> SeedSummary:
     """Summarise finished runs that differ in nothing but their seeds: directories, or `user/name` on the Hub.
 
-    BioftError: no finished run, one without test figures or with files that were changed since, the same seeds twice,
-    or runs that differ in more than their seeds, with what differs.
+    BioftError: no finished run, one without test figures, with figures that its predictions do not give or with files
+    that were changed since, the same seeds or one split twice, or runs that differ in more than their seeds, with what
+    differs.
     """
     with runs.reading(names):
         return _summarise(names)
@@ -171,6 +173,8 @@ def _summarise(names: Sequence[str]) -> SeedSummary:
     if doubled := next((place for place in places if places.count(place) > 1), None):
         raise BioftError(f"Two of the runs have the seed {doubled[1]}: {', '.join(names)}.")
     _check_trained_apart(all_)
+    for run in all_:
+        outcomes.check_figures(pull.run_directory(run.name), run.record)
     records = [run.record for run in all_]
     main = main_metric(directories[0], records[0])
     stated = {name: _mean(_of_baseline(records, name, main)) for name in records[0].get("baselines", {})}
@@ -286,13 +290,21 @@ def _differences(one: _Run, other: _Run) -> list[str]:
 
 
 def _check_trained_apart(all_: Sequence[_Run]) -> None:
-    """Refuse two runs with the same weights: BioftError, for a copy says nothing of other seeds."""
+    """Refuse two runs with the same weights, or one split under two seeds: BioftError, for chance made no other."""
     seen: dict[frozenset[str], str] = {}
     for run in all_:
         files = run.record.get("files") or {}
         weights = frozenset(its for name, its in files.items() if name.endswith(".safetensors"))
         if weights and (other := seen.setdefault(weights, run.name)) != run.name:
             raise BioftError(f"{run.name} and {other} have the same weights: they are copies of one run.")
+    splits: dict[str, _Run] = {}
+    for run in all_:
+        other_run = splits.setdefault(run.record["dataset"]["fingerprints"]["test"], run)
+        if other_run.seeds[0] != run.seeds[0]:
+            raise BioftError(
+                f"{run.name} and {other_run.name} name different seeds of their splits ({run.seeds[0]} and "
+                f"{other_run.seeds[0]}) and have the same test split: that is one split."
+            )
 
 
 def _figure(

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from bioft.compare import outcomes
 from bioft.errors import BioftError, extra, suggestion
 from bioft.metrics import plots, report
 from bioft.storage import files, run_directory, runs, yaml_config
@@ -260,8 +261,14 @@ def _results(
     recipe: str, study: Any, directory: Path, metric: str | None, minimize: bool, failed: list[Parameters]
 ) -> Sweep:
     complete = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
-    different = {_name(trial.params): trial.params for trial in complete}
-    trials = [_trial(directory / TRIALS / name, parameters, metric) for name, parameters in different.items()]
+    different = {_name(trial.params): trial for trial in complete}
+    trials = [_trial(directory / TRIALS / name, its.params, metric) for name, its in different.items()]
+    for trial, its in zip(trials, different.values(), strict=True):
+        if trial.value != its.value:
+            raise BioftError(
+                f"The record in {trial.directory} has another figure ({trial.value:.3f}) than when its trial ended "
+                f"({its.value:.3f}): it was changed since. Remove that folder and start the sweep in another one."
+            )
     trials.sort(key=lambda trial: trial.value, reverse=not minimize)  # equal ones stay in the order of the trials
     records = {trial.directory: runs.read(trial.directory) for trial in trials}
     if len({record["dataset"]["fingerprints"]["test"] for record in records.values()}) > 1:
@@ -282,7 +289,9 @@ def _test_chosen(found: Sweep, script: Path, command: Sequence[str], directory: 
                 f"The chosen configuration ended with exit code {code}; its message stands above. The same command "
                 "tries it again; no trial is repeated."
             )
-    return Sweep(**vars(found) | {"chosen": str(run), "test": runs.read(run)["metrics"][found.metric]})
+    record = outcomes.finished_run(str(run))[1]  # one of before may have been changed since
+    outcomes.check_figures(run, record)
+    return Sweep(**vars(found) | {"chosen": str(run), "test": record["metrics"][found.metric]})
 
 
 def _write(found: Sweep, directory: Path) -> None:

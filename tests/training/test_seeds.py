@@ -165,7 +165,7 @@ def test_the_commands_take_the_folder_of_the_seeds(three: Path, tmp_path: Path) 
 def changed(run: Path, copy: Path, config: dict[str, object], **record: object) -> str:
     """A copy of a finished run with another configuration or record."""
     copy.mkdir()
-    for name in (runs.CONFIG, runs.RECORD):
+    for name in (runs.CONFIG, runs.RECORD, runs.PREDICTIONS):
         (copy / name).write_bytes((run / name).read_bytes())
     (copy / runs.CONFIG).write_text(yaml.safe_dump(yaml.safe_load((copy / runs.CONFIG).read_text()) | config))
     content = runs.read(copy) | record | {"files": runs.checksums(copy)}
@@ -200,6 +200,26 @@ def test_copies_of_one_run_are_no_seeds(three: Path, tmp_path: Path) -> None:
     (copy / runs.RECORD).write_text(json.dumps(record))
     with pytest.raises(BioftError, match="have the same weights: they are copies of one run"):
         seed_runs.summarise([str(three / "seed_1"), str(copy)])
+
+
+def test_figures_that_no_prediction_gives_are_not_summarised(three: Path, tmp_path: Path) -> None:
+    forged = shutil.copytree(three / "seed_2", tmp_path / "seed_2")
+    record = runs.read(forged)
+    record["metrics"]["f1"]["value"] = 0.987
+    (forged / runs.RECORD).write_text(json.dumps(record))
+    with pytest.raises(BioftError, match=r"states f1 0\.987; its predictions give"):
+        seed_runs.summarise([str(three / "seed_1"), str(forged)])
+
+
+def test_one_split_by_two_seeds_is_one(three: Path, tmp_path: Path) -> None:
+    """It would say that the split of the data does not matter."""
+    forged = shutil.copytree(three / "seed_2", tmp_path / "seed_2")
+    config, record = yaml.safe_load((forged / runs.CONFIG).read_text()), runs.read(forged)
+    (forged / runs.CONFIG).write_text(yaml.safe_dump(config | {"split_seed": 7}))
+    record["files"] = runs.checksums(forged)
+    (forged / runs.RECORD).write_text(json.dumps(record))
+    with pytest.raises(BioftError, match="have the same test split: that is one split"):
+        seed_runs.summarise([str(three / "seed_1"), str(forged)])
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bioft.cli.main import app
-from bioft.compare import compare as run_comparison
+from bioft.compare import compare as run_comparison, outcomes
 from bioft.errors import BioftError
 from bioft.hub import publication
 from bioft.storage import datasets as storage, runs
@@ -93,6 +93,20 @@ def test_a_sweep_from_beginning_to_end(tmp_path: Path, monkeypatch: pytest.Monke
     refused = CliRunner().invoke(app, [*command[:-4], "--grid", "learning_rate=0.1,0.2", "-o", str(out)])
     assert refused.exit_code == 1 and "other settings" in " ".join(refused.output.split())
     _check_that_a_trial_is_not_published(Path(trials[0]["directory"]))
+    _check_that_forged_figures_are_found(command, out, Path(trials[1]["directory"]))
+
+
+def _check_that_forged_figures_are_found(command: list[str], out: Path, worse: Path) -> None:
+    """Of the chosen run's test split, and of a trial that another should be chosen for."""
+    for folder, words in ((out / "chosen", "its predictions give"), (worse, "was changed since")):
+        path, record = folder / runs.RECORD, runs.read(folder)
+        before = path.read_text()
+        record["metrics"]["f1"]["value"] = 0.987
+        path.write_text(json.dumps(record))
+        result = CliRunner().invoke(app, command)
+        assert result.exit_code == 1 and words in " ".join(result.output.split()), result.output
+        path.write_text(before)
+    assert CliRunner().invoke(app, command).exit_code == 0
 
 
 def _check_that_a_trial_is_not_published(trial: Path) -> None:
@@ -130,6 +144,9 @@ def test_drawn_configurations_are_as_many_as_asked_for(tmp_path: Path, monkeypat
     recipe = MadeUpRecipe()
     recipe.failing = 4
     monkeypatch.setattr(sweep, "run_recipe", recipe)
+    # What it makes up has no predictions that its figures could follow from.
+    monkeypatch.setattr(outcomes, "finished_run", lambda name: (Path(name), runs.read(name)))
+    monkeypatch.setattr(outcomes, "check_figures", lambda directory, record: None)
     options: dict[str, Any] = {"grid": {"head": ["linear", "two_layer"]}, "trials": 8}
     options["ranges"] = {"learning_rate": ["1e-5", "1e-1", "log"], "max_length": ["16", "64"]}
     with pytest.raises(KeyboardInterrupt):
