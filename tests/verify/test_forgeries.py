@@ -124,6 +124,28 @@ def test_others_load_the_model_that_was_measured(attack: str, of: Any, tmp_path:
     assert_refused(forged.write(), words, "not reproduced")
 
 
+@pytest.mark.parametrize(
+    ("split", "words"),
+    [
+        ({"strategy": "disease_held_out"}, "held-out diseases"),
+        ({"strategy": "gene_held_out"}, "held-out genes"),
+        ({"strategy": "time", "train_until_pmid": 1, "validation_until_pmid": 99_999_999}, "have an article of until"),
+    ],
+)
+def test_pairs_are_split_as_the_publishers_own_folder_says(
+    split: dict[str, Any], words: str, of: Any, tmp_path: Path
+) -> None:
+    """A split at random that is called a harder one, in a folder whose source cannot be had."""
+    forged = copied(of("gene_disease"), tmp_path / "run")
+    folder = forged.use(forged.data.splits, tmp_path / "data", builder="my_pairs")
+    honest_one = verification.verify(forged.write(), dataset_path=folder, progress=False)
+    assert honest_one.status == "verified on the publisher's data", honest_one.reasons
+    forged = copied(of("gene_disease"), tmp_path / "forged")
+    folder = forged.use(forged.data.splits, tmp_path / "other", builder="my_pairs", split=split)
+    found = verification.verify(forged.write(), dataset_path=folder, progress=False)
+    assert found.status == "not reproduced" and words in " ".join(found.reasons), found.reasons
+
+
 def test_the_module_of_another_task_is_found(of: Any, tmp_path: Path) -> None:
     forged = copied(of("masked_lm"), tmp_path / "run")
     forged.record["module"] = "bioft.tasks.entities"

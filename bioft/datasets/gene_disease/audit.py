@@ -8,8 +8,10 @@ from itertools import compress
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from datasets import Dataset, DatasetDict
 
+from bioft.datasets.gene_disease.timeline import first_articles
 from bioft.datasets.splits import FloatArray, check_disjoint, split_ids
 from bioft.datasets.surface import surface
 from bioft.errors import LeakageError
@@ -45,22 +47,33 @@ def audit(
     that the strategy holds out is in two splits.
     """
     frames = {name: _Columns(rows) for name, rows in dataset.items()}
-    checks = _check_pairs(frames, known_positives)
-    sides = {"gene": ("gene_held_out", "both_held_out"), "disease": ("disease_held_out", "both_held_out")}
-    for side, strategies in sides.items():
-        if split in strategies:
-            check_disjoint({name: columns.text[side] for name, columns in frames.items()}, f"held-out {side}s")
-            ids = {name: split_ids(columns.identifiers[side]) for name, columns in frames.items()}
-            check_disjoint(ids, f"ids of held-out {side}s")
-            checks[f"held_out_{side}s_shared"] = 0
     return {
         "split": split,
-        "checks": checks,
+        "checks": _check_pairs(frames, known_positives) | _check_held_out(frames, split),
         "entity_overlap": _beside_train(_overlap, frames),
         "families": _beside_train(_families, frames),
         "shortcuts": _shortcuts(dataset, frames, seed),
         "surface": surface(dataset["train"], dataset["test"], "label", ["gene", "disease"]),
     }
+
+
+def check_split(dataset: Mapping[str, Dataset], described: Mapping[str, Any]) -> None:
+    """Check that pairs are split as a manifest describes its split: what is held out, and what became known later.
+
+    LeakageError: an entity that is held out is in two splits, or a later pair has an article of before.
+    """
+    _check_held_out({name: _Columns(rows) for name, rows in dataset.items()}, str(described.get("strategy")))
+    if described.get("strategy") != "time":
+        return
+    for name, before in {"validation": "train", "test": "validation"}.items():
+        until = described[f"{before}_until_pmid"]
+        # What the source knows of a pair beside its row may be earlier, and never later.
+        first = first_articles(pd.Series(dataset[name].filter(lambda row: row["label"] == 1)["pmids"][:], dtype=str))
+        if earlier := int((first <= until).sum()):
+            raise LeakageError(
+                f"The split '{name}' is of what became known after PubMed id {until}; {earlier:,} of its "
+                f"{len(first):,} positives have an article of until then, or none."
+            )
 
 
 class _Columns:
@@ -78,6 +91,18 @@ class _Columns:
     def pairs(values: Mapping[str, list[str]]) -> Iterable[tuple[str, str]]:
         """The names or the ids of the pair in each row."""
         return zip(values["gene"], values["disease"], strict=True)
+
+
+def _check_held_out(frames: Mapping[str, _Columns], strategy: str) -> dict[str, int]:
+    checks = {}
+    sides = {"gene": ("gene_held_out", "both_held_out"), "disease": ("disease_held_out", "both_held_out")}
+    for side, strategies in sides.items():
+        if strategy in strategies:
+            check_disjoint({name: columns.text[side] for name, columns in frames.items()}, f"held-out {side}s")
+            ids = {name: split_ids(columns.identifiers[side]) for name, columns in frames.items()}
+            check_disjoint(ids, f"ids of held-out {side}s")
+            checks[f"held_out_{side}s_shared"] = 0
+    return checks
 
 
 def _check_pairs(

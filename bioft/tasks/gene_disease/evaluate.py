@@ -197,6 +197,12 @@ def audit(dataset: DatasetDict, record: Mapping[str, Any]) -> dict[str, Any]:
     return audits.audit(dataset, split=about.get("arguments", {}).get("split", "pair"), seed=about.get("seed") or 0)
 
 
+def check_data(dataset: DatasetDict, record: Mapping[str, Any]) -> list[str]:
+    """No reasons; LeakageError if the pairs are not split as the record says."""
+    audits.check_split(dataset, record["dataset"].get("split") or {})
+    return []
+
+
 def check_files(directory: Path, dataset: DatasetDict, record: Mapping[str, Any]) -> list[str]:
     """Why the context of a run's prompts is not what its training pairs give."""
     found = context.read(directory, record)
