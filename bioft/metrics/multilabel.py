@@ -71,7 +71,7 @@ def measured(compared: Indicators, scores: Floats | None = None) -> Measured:
         for kind, area in {"auroc": ranking.auroc, "auprc": ranking.auprc}.items():
             areas = {names[column]: area(truth[:, column], scores[:, column]) for column in occurring}
             found |= {f"{name}_{kind}": its for name, its in areas.items()}
-            found[f"macro_{kind}"] = Average.of(list(areas.values()), n)
+            found[f"macro_{kind}"] = Average.of(list(areas.values()), n, of_truth=True)
     supports = zip((f"{name}_support" for name in names), truth.sum(axis=0).tolist(), strict=True)
     return Measured(found, n, others={"support": int(truth.sum()), **dict(supports)})
 

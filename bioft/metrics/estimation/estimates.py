@@ -37,6 +37,8 @@ LEAST_DEGREES = 0.5
 """Degrees of freedom of the variance of a part of an average that no group tells of (until schema 4 also: one)."""
 NOTHING_KNOWN = 0.25
 """The variance of a share that no example tells of, the largest that a share can have."""
+BORROWED = 2.0
+"""How many groups a part of a difference of areas borrows from the others (1 to 4 hold alike in simulations)."""
 RARE_PARTS = 5
 """The schema of records from which on averages have the variance of rare parts as `Average` says."""
 _earlier: ContextVar[bool] = ContextVar("earlier", default=False)
@@ -140,15 +142,34 @@ class Average(Estimate):
     """
 
     parts: tuple[Estimate, ...] = ()
+    of_truth: bool = False
+    """Whether it has the same parts for all systems, as the areas of the labels that occur."""
 
     @classmethod
-    def of(cls, parts: Sequence[Estimate], n: int) -> "Average":
+    def of(cls, parts: Sequence[Estimate], n: int, *, of_truth: bool = False) -> "Average":
         """The mean of those that are defined; NaN if none is."""
         known = tuple(part for part in parts if not math.isnan(part.value))
         if not known:
             return cls(math.nan, np.zeros(n))
         value = float(np.mean([part.value for part in known]))
-        return cls(value, np.mean([part.influence for part in known], axis=0), parts=known)
+        return cls(value, np.mean([part.influence for part in known], axis=0), parts=known, of_truth=of_truth)
+
+    def pooled(self, other: Estimate, groups: Groups) -> tuple[float, float] | None:
+        """What the difference of two averages of the same parts lacks in variance, and the degrees of freedom.
+
+        A part of few groups borrows from the others how much a group varies, as if it had `BORROWED` groups more that
+        vary as those of the parts do on average (Smyth 2004). None where no part has two groups.
+        """
+        pairs = list(zip(self.parts, other.parts, strict=True)) if isinstance(other, Average) else []
+        units = np.array([min(groups.count(mask) for mask in ours.about) for ours, _ in pairs], float)
+        seen = np.array([groups.variance(ours.influence - theirs.influence) for ours, theirs in pairs])
+        if not (several := units > 1).any():
+            return None
+        own = units - 1
+        of_one = (own * units * seen + BORROWED * (units * seen)[several].mean()) / (own + BORROWED)
+        each = of_one / units
+        degrees = each.sum() ** 2 / (each**2 / (own + BORROWED)).sum() if each.any() else math.inf
+        return max(0.0, float((each - seen).sum())) / len(pairs) ** 2, float(degrees)
 
     def interval(self, groups: Groups, confidence: float = CONFIDENCE) -> tuple[float, float]:
         """The interval, as the class says."""
@@ -293,9 +314,11 @@ def difference(
     if math.isnan(apart) or not groups.degrees:
         error, degrees = math.nan if math.isnan(apart) else math.inf, 1.0
     elif moving:
+        pooled = first.pooled(second, groups) if isinstance(first, Average) and first.of_truth else None
         unseen, _, of_parts = zip(*(each.unseen(groups) for each in (first, second)), strict=True)
-        error = math.sqrt(groups.variance(influence) * (1 + 1 / moving) + sum(unseen))
-        degrees = min(groups.effective_degrees(influence), *of_parts)
+        lacking, limit = pooled or (sum(unseen), min(of_parts))
+        error = math.sqrt(groups.variance(influence) * (1 + 1 / moving) + lacking)
+        degrees = max(1.0, min(groups.effective_degrees(influence), limit))
     else:
         # Nothing differs: as if one group did, wholly.
         error, degrees = first.scale.span / max(first.units(groups), 1.0), max(1.0, float(groups.degrees))
