@@ -142,7 +142,13 @@ def load_manifest(directory: str | os.PathLike[str]) -> dict[str, Any]:
     path = Path(directory) / MANIFEST
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-        version, _ = manifest["schema_version"], manifest["fingerprints"]
+        version, prints = manifest["schema_version"], manifest["fingerprints"]
+        kinds = {"fingerprints": dict, "rows": dict, "audit": dict, "sources": list}
+        kinds = kinds if version == SCHEMA_VERSION else {}
+        for key in (key for key, kind in kinds.items() if not isinstance(manifest.get(key, kind()), kind)):
+            raise ValueError(f"its {key} are {json.dumps(manifest[key])[:60]}")
+        if kinds and not prints:
+            raise ValueError("it names no split")
     except FileNotFoundError:
         raise BioftError(
             f"{directory} is not a bioft dataset: no {MANIFEST} there. Make one with `bioft build`."
