@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from bioft.datasets import data
+from bioft.datasets.metabolites.names import agreement, read_chemistry
 
 _TABLES = data("names.toml", __package__)
 _ACID_CHAINS: dict[str, str] = _TABLES["acids"]
@@ -102,6 +103,7 @@ _BONDS = "(?:di|tri|tetra|penta|hexa)?en"
 _RULES: tuple[Rule, ...] = (
     # "Benzoic acid, 4-hydroxy-", as indexes of Chemical Abstracts have it.
     _rule(r"^([^,]{4,80}), ([^ ]{2,80}-)$", r"\2\1"),
+    _rule(r"^\(?(DL|D|L|R)[- ,()]+(?=[A-Za-z]{4})(?!group)", r"\1-", 0),
     # A formula or a place that stands behind a name.
     _rule(r"(?<=[a-z]{4}) (?:cytosol|extracellular|nucleus|mitochondri[a-z]{1,3})$", ""),
     _rule(r"(?<=[a-z]{4}) C\d*H\d*(?:(?:Br|Cl|[FINOPS])\d*)*$", "", 0),
@@ -144,7 +146,7 @@ _RULES: tuple[Rule, ...] = (
     ),
     _rule(r"^(?:[Cc]yclic[- ](?:3',5'-)?|3 ?'?,?5'? [Cc]yclic |c)([ACGIU]MP)$", r"3',5'-cyclic \1", 0),
     _rule(r"^(d?[ACGTU]DP|[ACGU]MP)(?=[a-z]{4})", r"\1-", 0),
-    _rule(rf"^(?:(?:DL|D|L)-)?(?:{_CODES})(?:-(?:(?:DL|D|L)-)?(?:{_CODES})){{1,5}}$", _peptide),
+    _rule(rf"^(?:(?:DL|D|L)-)?(?:{_CODES})(?:[- ,](?:(?:DL|D|L)-)?(?:{_CODES})){{1,5}}$", _peptide),
     _rule(rf"^(?:(?:DL|D|L)-)?(?:{_FULL})(?:-(?:(?:DL|D|L)-)?(?:{_FULL})){{1,5}}$", _peptide),
     _rule(r"(?<=[a-z0-9])-?(?:THF|H4folate)$", "tetrahydrofolate"),
     _rule(r"(?<=[a-z)])-(?:ThPP|TPP|ThDP)$", "-thiamine diphosphate"),
@@ -192,10 +194,11 @@ def one_notation(name: str) -> str:
 _LEFT_OUT = tuple(
     re.compile(pattern, flags)
     for pattern, flags in (
-        # Stereo descriptors and anomers, indicated hydrogen, and the atom that an acyl group is on.
-        (r"\((?:\d{0,2}'*[RSEZ*]'*,? ?){1,12}\)|\((?:\+|-|\+/-|±)\)", 0),
+        # Stereo descriptors and anomers, indicated hydrogen, and the atom that an acyl group is on. The number of E and
+        # Z is that of a double bond, and stays.
+        (r"\((?:\d{0,2}'*[RS*]'*,? ?|[EZ],? ?){1,12}\)|\((?:\+|-|\+/-|±)\)", 0),
         (r"(?<![a-z])(?:alpha|beta)(?=[- ]?(?:[DL][- ]|gluc|galact|mann|fuc|xyl|rib))", re.IGNORECASE),
-        (r"(?<![A-Za-z])(?:DL|D|L|[RSEZ])(?=[- ][\dA-Za-z(\[])|(?<=\d)[RSEZ](?=[-,)])", 0),
+        (r"(?<![A-Za-z])(?:DL|D|L|[RSEZ])(?=[- ][\dA-Za-z(\[])|(?<=\d)'?[RSEZ]'?(?=[-,) ])", 0),
         (r"(?<![a-z])(?:sn|rac|myo|all)(?=[- ])|(?<![a-z])(?:di|tri)?(?:trans|cis)(?=[- ,])", re.IGNORECASE),
         (r"(?<![\w'])\d{1,2}'?H(?=-)|\(\dH\)", 0),
         (r"(?<![A-Za-z\d])[OS]-?\d?'?(?=-[A-Za-z(])", 0),
@@ -212,6 +215,7 @@ _SEVERAL = "di|tri|tetra|penta|hexa"
 _PART = re.compile(rf"(?:{_SEVERAL})?-?(?:{_PARTS})|(?:{_SEVERAL})?phosph(?= )")
 _PHOSPHATES = re.compile(rf"(?:({_SEVERAL})(?:ki)?s?)?phosph(?:o(?!lip)|ate)")
 _TOKEN = re.compile(r"\d+(?:alpha|beta)?|[a-z]+")
+_CHAIN_OF_LIPID = re.compile(r"(?<!\d)\d\d:\d")
 
 
 @lru_cache(maxsize=200_000)
@@ -238,13 +242,15 @@ def parts(name: str) -> tuple[tuple[str, str], ...]:
 
 def same_parts(left: str, right: str) -> float:
     """Return 1 if two names of `one_notation` have the same parts, `WITHOUT_LOCANTS` if one leaves locants out that
-    the other has, else 0.
+    the other has, else 0. What both say and say differently is no part left out: stereo descriptors, and the chains
+    of a lipid, which count in their order.
     """
     ours, theirs = parts(left), parts(right)
+    words = [sorted(word for word, _ in each if word) for each in (ours, theirs)]
+    chains = {tuple(found) for found in map(_CHAIN_OF_LIPID.findall, (left, right)) if found}
+    if words[0] != words[1] or len(chains) > 1 or agreement(*map(read_chemistry, (left, right)))["stereo"] < 0:
+        return 0.0
     if ours == theirs:
         return 1.0
-    words = [sorted(word for word, _ in each if word) for each in (ours, theirs)]
-    if words[0] != words[1]:
-        return 0.0
     own, other = (Counter(" ".join(locants for _, locants in each).split()) for each in (ours, theirs))
     return WITHOUT_LOCANTS if own < other or other < own else 0.0

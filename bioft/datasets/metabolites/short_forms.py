@@ -25,7 +25,7 @@ _TABLE = {form.casefold(): name for name, forms in _TABLES["short_forms"].items(
 }
 # Anions only: the charge of a metal is its oxidation state, "(-)" an optical rotation.
 _ANION = re.compile(r"\s*\((?:\d+-|-\d+)\)$")
-_COENZYME = re.compile(r"(?<=\w)[\s-]*\bco-?enzyme[\s-]*A$", re.IGNORECASE)
+_COENZYME = re.compile(r"(?<=[^\W_])[\W_]*\bco-?enzyme[\W_]*A$", re.IGNORECASE)
 
 
 @lru_cache(maxsize=200_000)

@@ -24,6 +24,8 @@ NOTATION_FEATURES = tuple(_IN_NOTATION.get(name, name) for name in FEATURES)
 """The same of names in one notation, with their parts in the place of their words."""
 SAME_PARTS = 0.5
 """What `same_notation` is of names that have the same parts, in any order and but for what one leaves out."""
+SAME_SPELT = 0.9
+"""What `same_normalised` is in one notation of names that are the same once their short forms are written out."""
 SIMILARITY = "embedding_similarity"
 """The feature that comes last where there is an encoder: the cosine of the embeddings."""
 
@@ -141,7 +143,9 @@ def notation_features(query: Metabolite, candidate: Metabolite, n_grams: float) 
     """Return the values of `NOTATION_FEATURES` for a pair; `n_grams` is as in `pair_features`."""
     from rapidfuzz import fuzz
 
-    same = spelling.normalise(spelt_out(query.name)) == spelling.normalise(spelt_out(candidate.name))
+    normalise = spelling.normalise
+    same = float(normalise(query.name) == normalise(candidate.name))
+    same = same or SAME_SPELT * (normalise(spelt_out(query.name)) == normalise(spelt_out(candidate.name)))
     names = _nearest(candidate.name if same else query.name, candidate.name)
     ours, theirs = map(_in_one_notation, names)
     left, right = ours.casefold(), theirs.casefold()
@@ -155,7 +159,7 @@ def notation_features(query: Metabolite, candidate: Metabolite, n_grams: float) 
         fuzz.ratio(left, right) / 100,
         fuzz.ratio(parts_left, parts_right) / 100,
         fuzz.ratio(standard_left, standard_right) / 100,
-        float(same),
+        same,
         1.0 if standard_left == standard_right else SAME_PARTS * same_parts(ours, theirs),
         *(part for aspect in spelling.AGREEMENT for part in (max(compared[aspect], 0.0), min(compared[aspect], 0.0))),
         *(float(formula == outcome) for outcome in FORMULAS),
@@ -175,6 +179,12 @@ def notation_reasons(query: Metabolite, candidate: Metabolite, similarity: float
 
 
 NOTATION = Reading(
-    NOTATION_FEATURES, _in_one_notation, CHEMISTRY.key, notation_features, notation_reasons, n_grams=(2, 4)
+    NOTATION_FEATURES,
+    _in_one_notation,
+    CHEMISTRY.key,
+    notation_features,
+    notation_reasons,
+    n_grams=(2, 4),
+    same_name_first=True,
 )
 """How names of metabolites are compared without a run: in one notation."""

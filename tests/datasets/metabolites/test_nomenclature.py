@@ -3,7 +3,7 @@
 import pytest
 
 from bioft.datasets.metabolites.names import MAX_LENGTH, standard_name
-from bioft.datasets.metabolites.nomenclature import one_notation, parts
+from bioft.datasets.metabolites.nomenclature import one_notation, parts, same_parts
 from bioft.tasks.name_alignment.features import NOTATION, NOTATION_FEATURES, SAME_PARTS, Metabolite
 
 SAME = [
@@ -83,6 +83,22 @@ def test_parts_in_any_order_and_without_what_is_left_out(left: str, right: str) 
 @pytest.mark.parametrize(("left", "right"), APART)
 def test_other_compounds_stay_apart(left: str, right: str) -> None:
     assert key(left) != key(right) and parts(NOTATION.text(left)) != parts(NOTATION.text(right))
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("L-Lactaldehyde", "D-Lactaldehyde"),
+        ("D,Aspartate", "L-Aspartate"),
+        ("(R)-Hydroxyhexanoyl-CoA", "(S)-Hydroxyhexanoyl-CoA"),
+        ("Phosphatidylcholine (16:1(9Z)/18:2)", "Phosphatidylcholine(18:2/16:1(9Z))"),
+        ("Triacylglycerol (18:1(11Z)/16:0)", "Triacylglycerol (18:1(9Z)/16:0)"),
+    ],
+)
+def test_what_both_say_differently_is_not_left_out(left: str, right: str) -> None:
+    assert same_parts(*map(NOTATION.text, (left, right))) == 0
+    assert "leaves out" not in NOTATION.reasons(Metabolite(left), Metabolite(right))
+    assert same_parts(*map(NOTATION.text, (left, left.replace("-", " ")))) == 1
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,21 @@ def test_a_name_that_the_namespace_has_but_for_delimiters_is_a_candidate() -> No
     assert {0, 1} <= {*CandidateFinder(several, reading=WORDS).find(["asthma"], 2)[0].rows.tolist()}, "the first ones"
 
 
+@pytest.mark.parametrize(
+    ("asked", "own", "other"),
+    [
+        ("3_oxopropionyl)Coenzyme(A", "3-Oxopropionyl Coenzyme A", "3-oxopropionyl-CoA"),
+        ("CDP ribitol", "CDPribitol", "CDP-ribitol(2-)"),
+        ("Ceramide 1(phosphate-2-)", "Ceramide 1-phosphate(2-)", "Ceramide 1-phosphate"),
+    ],
+)
+def test_the_very_name_leads_whatever_its_delimiters(asked: str, own: str, other: str) -> None:
+    """Before what is the same name once charges and short forms are written out."""
+    known = table([("other", other), ("own", own)])
+    found = Aligner(known, CandidateFinder(known, reading=NOTATION), load(EMBEDDED)).align(table([("q", asked)]))
+    assert found["match_id"].tolist() == ["own"] and found["candidates"].tolist() == ["other"]
+
+
 def test_embeddings_of_a_namespace_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BIOFT_CACHE", str(tmp_path))
     first = CandidateFinder(namespace(), Letters(), cache="weights")
