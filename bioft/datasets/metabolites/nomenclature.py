@@ -194,8 +194,8 @@ def one_notation(name: str) -> str:
 _LEFT_OUT = tuple(
     re.compile(pattern, flags)
     for pattern, flags in (
-        # Stereo descriptors and anomers, indicated hydrogen, and the atom that an acyl group is on. The number of E and
-        # Z is that of a double bond, and stays.
+        # Stereo descriptors and anomers, indicated hydrogen, and the atom that an acyl group is on. The number of E
+        # or Z is that of a double bond, and stays.
         (r"\((?:\d{0,2}'*[RS*]'*,? ?|[EZ],? ?){1,12}\)|\((?:\+|-|\+/-|±)\)", 0),
         (r"(?<![a-z])(?:alpha|beta)(?=[- ]?(?:[DL][- ]|gluc|galact|mann|fuc|xyl|rib))", re.IGNORECASE),
         (r"(?<![A-Za-z])(?:DL|D|L|[RSEZ])(?=[- ][\dA-Za-z(\[])|(?<=\d)'?[RSEZ]'?(?=[-,) ])", 0),
