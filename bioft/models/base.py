@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from trl import ModelConfig
 
 logger = logging.getLogger(__name__)
-UNGATED_PRESET = "default"
+LOCALLY = "A folder with a model, or `embedded:` with the name of one in a Python package, needs no access and no Hub."
 LOCAL = "local folder "
 """How the source of a base model begins that is a folder."""
 
@@ -351,13 +351,12 @@ def _ordered_labels(base: BaseModel, config: Any, wanted: dict[int, str]) -> dic
 
 def _missing_model_message(name: str, error: Exception) -> str:
     text = str(error)
-    ungated = f"Preset {UNGATED_PRESET!r} needs no access and no Hub."
     if "gated" in text.lower() or "403" in text:
         page = f"https://huggingface.co/{name}"
-        return f"{name} is gated. Ask for access at {page}, then log in with `hf auth login`. {ungated}"
+        return f"{name} is gated. Ask for access at {page}, then log in with `hf auth login`. {LOCALLY}"
     if os.environ.get("HF_HUB_OFFLINE") in {"1", "true", "True"}:
-        return f"{name} is not in the local cache and HF_HUB_OFFLINE=1 forbids a download. {ungated}"
+        return f"{name} is not in the local cache and HF_HUB_OFFLINE=1 forbids a download. {LOCALLY}"
     return (
         f"Base model {name} could not be loaded: {text.splitlines()[0] if text else type(error).__name__} "
-        f"Check the id, the network and, for a private model, `hf auth login`. {ungated}"
+        f"Check the id, the network and, for a private model, `hf auth login`. {LOCALLY}"
     )

@@ -125,7 +125,7 @@ def test_a_gated_model_says_how_to_get_access() -> None:
     error = OSError("You are trying to access a gated repo.")
     message = models._missing_model_message("meta-llama/Meta-Llama-3-8B-Instruct", error)
     assert "https://huggingface.co/meta-llama/Meta-Llama-3-8B-Instruct" in message
-    assert "hf auth login" in message and "'default' needs no access" in message
+    assert "hf auth login" in message and "Python package, needs no access" in message
 
 
 def test_without_bitsandbytes_plain_lora_is_announced(monkeypatch: pytest.MonkeyPatch, caplog) -> None:

@@ -257,7 +257,7 @@ def test_what_cannot_work_is_said_before_anything_is_written(recipe: ModuleType,
     for more, message in (
         ({"window_length": 4096}, "reads at most 128 tokens"),
         ({"dataset": "bc5cdr"}, "needs --dataset_path"),
-        ({"model_name_or_path": "nobody/nothing"}, "'default' needs no access"),
+        ({"model_name_or_path": "nobody/nothing"}, "Python package, needs no access"),
         ({"use_peft": True, "lora_target_modules": "q_proj"}, "q_proj not in BertForTokenClassification.*query"),
     ):
         with pytest.raises(BioftError, match=message):

@@ -118,6 +118,7 @@ def test_a_collection_is_asked_written_and_measured(tmp_path: Path, cross_encode
     assert found["id"] == first and found["cross_encoder"] is not None, "of two, though one was asked for"
     assert "cross-encoder" in run("search", tmp_path / "index", "heart chest", *anew)
     assert "is no cross-encoder" in run(*asked, "--json", "--rerank", tmp_path / "encoder", code=1)
+    assert "Python package, needs no access" in run(*asked, "--json", "--rerank", "nobody/nothing", code=1)
     (tmp_path / "other.tsv").write_text("q0 0 PMID:d1 1\n")
     told = run(*asked, "--qrels", tmp_path / "other.tsv", "--words")
     assert "None of the 1 articles judged relevant was found: compare their ids" in told
