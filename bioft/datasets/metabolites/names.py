@@ -57,8 +57,8 @@ def plain_text(name: str) -> str:
         text = _LATEX_COMMAND.sub(lambda m: m[1] if m[1].lower() in _GREEK_NAMES else "", text)
         text = re.sub(r"[\\${}^]|_(?=\{)", "", text)
     if not text.isascii():  # letter by letter is slow, and most names need none of it
-        text = _DASHES.sub("-", text.translate(_PRIMES))
-        text = "".join(GREEK.get(character.lower(), character) for character in unicodedata.normalize("NFKC", text))
+        text = _DASHES.sub("-", unicodedata.normalize("NFKC", text.translate(_PRIMES)))
+        text = "".join(GREEK.get(character.lower(), character) for character in text)
     text = " ".join(text.translate(_PRIMES).replace("_", " ").split())[:MAX_LENGTH].strip()
     text = _COMPARTMENT.sub("", text) or text
     head, formula = split_formula(text)

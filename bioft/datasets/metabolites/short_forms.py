@@ -25,6 +25,7 @@ _TABLE = {form.casefold(): name for name, forms in _TABLES["short_forms"].items(
 }
 # Anions only: the charge of a metal is its oxidation state, "(-)" an optical rotation.
 _ANION = re.compile(r"\s*\((?:\d+-|-\d+)\)$")
+_RAISED = re.compile(r"<sup>(\d)[-−–]</sup>$|([²³⁴⁵⁶⁷⁸⁹])⁻$")
 _COENZYME = re.compile(r"(?<=[^\W_])[\W_]*\bco-?enzyme[\W_]*A$", re.IGNORECASE)
 
 
@@ -32,8 +33,9 @@ _COENZYME = re.compile(r"(?<=[^\W_])[\W_]*\bco-?enzyme[\W_]*A$", re.IGNORECASE)
 def spelt_out(name: str) -> str:
     """Return a name as `plain_text` gives it, without the charge of an anion and with usual short forms written out.
 
-    "ATP(4-)" is "ATP", "GSH" "Reduced glutathione", "L-Ala" "L-Alanine", "acetyl coenzyme A" "acetyl-CoA".
+    "ATP(4-)" and "ATP⁴⁻" are "ATP", "GSH" is "Reduced glutathione", "L-Ala" "L-Alanine", "acetyl coenzyme A"
+    "acetyl-CoA".
     """
-    text = plain_text(name)
+    text = plain_text(_RAISED.sub(r"(\1\2-)", name))
     text = _COENZYME.sub("-CoA", _ANION.sub("", text) or text)
     return text if text == _NOT_PHOSPHATE else _TABLE.get(text.casefold(), text)

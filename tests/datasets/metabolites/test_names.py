@@ -28,6 +28,7 @@ from bioft.datasets.metabolites.names import (
         ("\\mathrm{H_{2}O}", "H2O"),
         ("5′-AMP", "5'-AMP"),
         ("2–oxo", "2-oxo"),
+        ("Cl⁻", "Cl-"),
         ("_2-Oxobutanoate", "2-Oxobutanoate"),
         ("lipoteichoic_acid__linked", "lipoteichoic acid linked"),
         ("Cholate [c]", "Cholate"),

@@ -4,6 +4,7 @@ import pytest
 
 from bioft.datasets.metabolites.names import MAX_LENGTH, standard_name
 from bioft.datasets.metabolites.nomenclature import one_notation, parts, same_parts
+from bioft.datasets.metabolites.short_forms import spelt_out
 from bioft.tasks.name_alignment.features import NOTATION, NOTATION_FEATURES, SAME_PARTS, Metabolite
 
 SAME = [
@@ -99,6 +100,14 @@ def test_what_both_say_differently_is_not_left_out(left: str, right: str) -> Non
     assert same_parts(*map(NOTATION.text, (left, right))) == 0
     assert "leaves out" not in NOTATION.reasons(Metabolite(left), Metabolite(right))
     assert same_parts(*map(NOTATION.text, (left, left.replace("-", " ")))) == 1
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [("ATP⁴⁻", "ATP"), ("ATP<sup>4-</sup>", "ATP"), ("ATP(4-)", "ATP"), ("Cl⁻", "Chloride"), ("Ca²⁺", "Calcium")],
+)
+def test_raised_charges_are_charges(written: str, name: str) -> None:
+    assert spelt_out(written) == name
 
 
 @pytest.mark.parametrize(
