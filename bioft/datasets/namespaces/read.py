@@ -62,6 +62,11 @@ def _tell(lines: TextLines) -> str:
         raise BioftError(f"{lines.path} is XML, but neither of MeSH nor OWL as RDF/XML. {_HINT}")
     if re.match(r"format-version:|\[Term\]", begins):
         return "OBO"
+    if re.match(r"Prefix\(|Ontology\(|@prefix |@base |Prefix: |Ontology: ", begins):
+        raise BioftError(
+            f"{lines.path} is OWL in functional, Manchester or Turtle syntax. Make it OBO or RDF/XML, such as by "
+            f"`robot convert --input {lines.path.name} --output ontology.obo`."
+        )
     if pubtator.looks_like(lines.path):
         return "PubTator"
     if re.match(r"C\d{7}\|[A-Z]{3}\|", begins):

@@ -181,6 +181,8 @@ def test_several_sources_are_one_namespace_and_documents_say_what_a_name_means(t
         ("x.obo", "format-version: 1.2\n[Term]\nid: X:1\nname: a\nsynonym: b EXACT []\n", "x.obo, line 5: a synonym"),
         ("x.obo", "[Term]\nid: X:1\nname: a\n\n[Term]\nname: b\n", "x.obo, line 6: a term without an id"),
         ("x.owl", OWL[:900], "no well-formed XML"),
+        ("x.owl", "Prefix(:=<http://x#>)\nOntology(<http://x>)\n", "functional, Manchester or Turtle syntax"),
+        ("x.ttl", "@prefix owl: <http://www.w3.org/2002/07/owl#> .\n", "robot convert --input x.ttl"),
         ("x.xml", "<a/>", "neither of MeSH nor OWL"),
         ("own.tsv", "id\tname\na\tb\tc\n", "line 2: 3 fields where the header has 2"),
         ("own.tsv", "id\tname\n\tb\n", "line 2: id is empty"),
