@@ -4,9 +4,11 @@ Spelling is folded before: case, punctuation, accents, British "ae", "oe" and "o
 content; the order of words does not count ("Neoplasms, Breast").
 """
 
+import html
 import re
 from functools import lru_cache
 
+from bioft.datasets.metabolites.names import GREEK
 from bioft.storage.text_lines import normalise
 from bioft.tasks.name_alignment.features import STRINGS, Metabolite, Reading
 
@@ -21,10 +23,18 @@ LONGEST = 500
 """Characters of a name that are looked at."""
 
 
+_GREEK = str.maketrans(GREEK)
+
+
+def written_out(name: str) -> str:
+    """A name as `normalise` gives it, with HTML undone and Greek letters by their names: β-thalassemia."""
+    return normalise(html.unescape(name).lower().translate(_GREEK))
+
+
 @lru_cache(maxsize=1_000_000)
 def folded(name: str) -> str:
     """The words of a name in their order, folded."""
-    text = _BRITISH.sub(lambda match: _AMERICAN[match[0]], normalise(name[:LONGEST]))
+    text = _BRITISH.sub(lambda match: _AMERICAN[match[0]], written_out(name[:LONGEST]))
     words = [_singular(word) for word in text.split()]
     return " ".join([word for word in words if word not in _EMPTY] or words)
 
@@ -55,7 +65,7 @@ def pair_features(query: Metabolite, candidate: Metabolite, n_grams: float) -> l
         fuzz.ratio(left, right) / 100,
         fuzz.token_sort_ratio(left, right) / 100,
         fuzz.ratio(sorted_left, sorted_right) / 100,
-        float(normalise(query.name) == normalise(candidate.name)),
+        float(written_out(query.name) == written_out(candidate.name)),
         float(sorted_left == sorted_right),
         fuzz.token_set_ratio(left, right) / 100,
         len(missing) / max(len(ours), 1),
@@ -69,7 +79,7 @@ def reasons(query: Metabolite, candidate: Metabolite, similarity: float | None =
     """Say in words what speaks for a pair."""
     from rapidfuzz import fuzz
 
-    if normalise(query.name) == normalise(candidate.name):
+    if written_out(query.name) == written_out(candidate.name):
         found = ["same name"]
     elif sorted_words(query.name) == sorted_words(candidate.name):
         found = ["same words in another form"]
@@ -80,4 +90,4 @@ def reasons(query: Metabolite, candidate: Metabolite, similarity: float | None =
     return "; ".join(found)
 
 
-WORDS = Reading(WORD_FEATURES, folded, normalise, pair_features, reasons, n_grams=(3, 3), same_name_first=True)
+WORDS = Reading(WORD_FEATURES, folded, written_out, pair_features, reasons, n_grams=(3, 3), same_name_first=True)

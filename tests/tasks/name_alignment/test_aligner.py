@@ -117,6 +117,20 @@ def test_a_name_that_the_namespace_has_but_for_delimiters_is_a_candidate() -> No
 
 
 @pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("β-Thalassemia", "beta-Thalassemia"),
+        ("Δ-storage pool disease", "delta-storage pool disease"),
+        ("head&nbsp;ache", "Head ache"),
+        ("Crohn&#39;s disease", "Crohn's disease"),
+    ],
+)
+def test_greek_letters_and_html_are_read_in_names_of_concepts(written: str, name: str) -> None:
+    assert WORDS.key(written) == WORDS.key(name) and WORDS.text(written) == WORDS.text(name)
+    assert WORDS.reasons(Metabolite(written), Metabolite(name), None) == "same name"
+
+
+@pytest.mark.parametrize(
     ("asked", "own", "other"),
     [
         ("3_oxopropionyl)Coenzyme(A", "3-Oxopropionyl Coenzyme A", "3-oxopropionyl-CoA"),
