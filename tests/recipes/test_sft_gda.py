@@ -490,7 +490,7 @@ def test_the_loss_on_validation_is_logged_where_asked_for(recipe: ModuleType, ct
     assert logged == [2, 4]
 
 
-def test_a_missing_base_model_names_a_preset_that_works(recipe: ModuleType, ctd: Path, tmp_path: Path) -> None:
+def test_a_missing_base_model_says_what_needs_no_hub(recipe: ModuleType, ctd: Path, tmp_path: Path) -> None:
     command = options("default", Path("nobody/nothing"), ctd, tmp_path / "run")
     with pytest.raises(BioftError, match="Python package, needs no access"):
         run_recipe(recipe, *command)
