@@ -219,6 +219,16 @@ def import_own(module: str) -> ModuleType:
         ) from None
 
 
+def named(name: str) -> Task | None:
+    """The task of a name, or that of a module of one's own by the name of the module; None if there is neither."""
+    if name in registered():
+        return registered()[name]
+    try:
+        return getattr(import_own(name), "TASK", None)
+    except BioftError:
+        return None
+
+
 def part(task: Task, name: str) -> ModuleType | None:
     """One of the modules of a task, such as `answers`; None if it has none of that name.
 

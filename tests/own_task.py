@@ -22,26 +22,27 @@ SHORT = {"embedded:all-minilm-l6-v2": "encoder", "num_train_epochs: 6": "num_tra
 RUN = Path("runs/abstract_sections")
 
 
-def block(language: str) -> str:
-    """The code of the page in a language."""
-    (found,) = re.findall(rf"```{language}\n(.*?)```", PAGE, flags=re.DOTALL)
-    return found
+def blocks(language: str) -> list[str]:
+    """The code of the page in a language, in its order."""
+    return re.findall(rf"```{language}\n(.*?)```", PAGE, flags=re.DOTALL)
 
 
-TRAIN, *COMMANDS = block("bash").splitlines()
+TASK, METRIC_OF_ONES_OWN, CORPUS, SOURCE, METRIC = blocks("python")
+(SETTINGS,), (ROWS,), (ENTRY,) = map(blocks, ("yaml", "csv", "toml"))
+TRAIN, *COMMANDS = "".join(blocks("bash")).splitlines()
 
 
 def train(folder: Path) -> None:
     """Write the files of the page and give its first command: the finished run is `RUN` in the folder."""
-    (folder / "abstract_sections.py").write_text(block("python"))
-    settings = block("yaml")
+    (folder / "abstract_sections.py").write_text(TASK)
+    settings = SETTINGS
     for shown, short in SHORT.items():
         assert shown in settings
         settings = settings.replace(shown, short)
     (folder / "abstract_sections.yaml").write_text(settings)
     write_encoder(folder / "encoder")
     with (folder / "sentences.csv").open("w", newline="") as file:
-        file.write(block("csv"))
+        file.write(ROWS)
         numbered = enumerate(itertools.product(SENTENCES, DISEASES, (0, 1)), 40)
         csv.writer(file).writerows(
             [SENTENCES[label][form].format(disease, number), label] for number, (label, disease, form) in numbered

@@ -1,9 +1,11 @@
 """Adding a corpus or a metric is one module and one entry: all else that shows it follows from the entry.
 
-A task is added in `tests/docs/test_add_your_own_task.py`, by one file and one YAML file.
+They are those of docs/add_your_own_task.md. A task is added in `tests/docs/test_add_your_own_task.py`, by one file and
+one YAML file.
 """
 
 import json
+import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,50 +18,27 @@ from typer.testing import CliRunner
 from bioft import metrics, task as tasks
 from bioft.cards import model as cards
 from bioft.cli.main import app
+from bioft.datasets import texts
 from bioft.metrics import report
 from bioft.metrics.estimation import estimates
 from bioft.storage import datasets as storage
 from bioft.task import Source
 from bioft.tasks import text_labels
-
-CORPUS = '''
-import csv
-from pathlib import Path
-from typing import Annotated
-
-from bioft.datasets.origin import Origin
-from bioft.datasets.texts import labelled
-from bioft.storage.files import file_sha256
-
-
-def build(path: Annotated[Path, "The CSV file."], *, seed: Annotated[int, "Seed of the splits."] = 0):
-    """Build the splits of a CSV file."""
-    rows = list(csv.DictReader(path.open()))
-    return labelled.build(
-        [labelled.LabelledText(str(number), row["text"], (row["label"],)) for number, row in enumerate(rows)],
-        Origin(
-            "new_corpus",
-            {},
-            [{"name": path.name, "version": "1", "sha256": file_sha256(path), "bytes": path.stat().st_size}],
-            {"license": "other", "terms": "Made up.", "citation": "Nobody."},
-        ),
-        labels=["a", "b"], multi_label=False, label_source="expert", trial_field="text",
-        validation_size=0.1, test_size=0.2, seed=seed,
-    )
-'''
+from tests import own_task
 
 
 @pytest.fixture
 def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Source]:
     """A new corpus: its module, and its entry in the task whose data it gives."""
-    (tmp_path / "new_corpus.py").write_text(CORPUS)
-    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "new_corpus.py").write_text(own_task.CORPUS)
+    monkeypatch.setattr(texts, "__path__", [*texts.__path__, str(tmp_path)])
     monkeypatch.chdir(tmp_path)
-    source = Source(name="new_corpus", title="a new corpus", build="new_corpus:build", purpose="Build a new corpus.")
+    source: Source = eval(own_task.SOURCE, {"Source": Source})
     monkeypatch.setattr(text_labels, "TASK", replace(text_labels.TASK, sources=(*text_labels.TASK.sources, source)))
     tasks.registered.cache_clear()
     yield source
     monkeypatch.undo()
+    sys.modules.pop("bioft.datasets.texts.new_corpus", None)
     tasks.registered.cache_clear()
 
 
@@ -78,46 +57,10 @@ def test_a_corpus_is_one_module_and_one_entry(corpus: Source) -> None:
     assert CliRunner().invoke(app, ["baselines", "dataset"]).exit_code == 0
 
 
-METRIC = '''
-import datasets
-import numpy as np
-
-from bioft.metrics import module
-from bioft.metrics.estimation import estimates
-
-
-class ErrorRate(module.MetricWithIntervals):
-    """The share of wrong answers."""
-
-    FEATURES = datasets.Features(dict.fromkeys(("predictions", "references"), datasets.Value("int64")))
-
-    def measure(self, predictions, references):
-        """Return the share of wrong answers."""
-        return estimates.Measured({"wrong": estimates.mean(np.not_equal(predictions, references))}, len(references))
-'''
-ENTRY = '''
-[error_rate]
-description = "How many answers are wrong."
-citations = ["cameron2011robust"]
-reference_urls = []
-inputs = """
-Args:
-    predictions: the answers.
-    references: the right ones.
-
-Returns:
-    dict of floats: wrong.
-"""
-
-[measures]
-wrong = ["error_rate", "share of wrong answers"]
-'''
-
-
 def test_a_metric_is_one_module_and_one_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "error_rate.py").write_text(METRIC)
+    (tmp_path / "error_rate.py").write_text(own_task.METRIC)
     monkeypatch.setattr(metrics, "__path__", [*metrics.__path__, str(tmp_path)])
-    entry = tomllib.loads(ENTRY)
+    entry = tomllib.loads(own_task.ENTRY)
     monkeypatch.setitem(metrics.TEXTS, "error_rate", entry["error_rate"])
     monkeypatch.setitem(metrics.TEXTS["measures"], "wrong", entry["measures"]["wrong"])
 

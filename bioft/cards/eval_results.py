@@ -22,7 +22,7 @@ def eval_results(run: dict[str, Any], task: Task) -> str | None:
     figure = run["metrics"].get(metric, {})
     if not on_hub or not is_number(figure.get("value")):
         return None
-    notes = metric_type_and_words(metric)[1]
+    notes = metric_type_and_words(metric, task)[1]
     if is_number(figure.get("low")) and is_number(figure.get("high")):
         notes += f", 95 % interval {figure['low']:.3f} to {figure['high']:.3f}"
     entry = EvalResultEntry(

@@ -38,7 +38,7 @@ def model_card(run: dict[str, Any], *, repository: str | None = None) -> str:
         adapter = not files or "adapter_config.json" in files
         usage = how_to_use(run, task, repository or words.PLACEHOLDER, adapter=adapter)
         run = dict.fromkeys(OPTIONAL_FIELDS) | words.without_local_paths(run)
-        main = [name for name in run["metrics"] if name in metrics.WORDS] or list(run["metrics"])
+        main = [name for name in run["metrics"] if name in {*metrics.WORDS, *task.metrics}] or list(run["metrics"])
         labels = run.get("labels", [])
         # Of two labels that exclude each other the second is the positive one.
         if len(labels) == 2 and (positive := f"{labels[1].lower()}_f1") in run["metrics"]:
@@ -62,12 +62,14 @@ def model_card(run: dict[str, Any], *, repository: str | None = None) -> str:
             usage=usage,
             repository=repository or words.PLACEHOLDER,
             dataset_name=words.dataset_name(run["dataset"]),
-            untrained=_untrained(run),
+            untrained=_untrained(run, task),
             results=_results(run, task),
             metric_words=report.with_random_negatives(
-                run, {}, {name: words.metric_type_and_words(name)[1] for name in main}
+                run, {}, {name: words.metric_type_and_words(name, task)[1] for name in main}
             )[1],
-            detail_words={name: words.metric_type_and_words(name)[1] for name in run["metrics"] if name not in main},
+            detail_words={
+                name: words.metric_type_and_words(name, task)[1] for name in run["metrics"] if name not in main
+            },
             n_test=max((figures["n"] for figures in run["metrics"].values() if figures.get("n")), default=0),
             start=next((part for part in (run["training"], run.get("joint") or {}) if "start_from" in part), None),
             examples_seen=run["training"].get("examples_seen", run["training"].get("pairs_seen")),
@@ -126,7 +128,7 @@ def _model_data(run: dict[str, Any], task: Task, base_published: bool, adapter: 
     for metric, figures in run["metrics"].items():
         if not words.is_number(figures["value"]):
             continue
-        metric_type, metric_name = words.metric_type_and_words(metric)
+        metric_type, metric_name = words.metric_type_and_words(metric, task)
         results.append(
             EvalResult(
                 task_type=task.pipeline_tag,
@@ -169,7 +171,7 @@ def _model_data(run: dict[str, Any], task: Task, base_published: bool, adapter: 
     )
 
 
-def _untrained(run: dict[str, Any]) -> tuple[str, Any, bool] | None:
+def _untrained(run: dict[str, Any], task: Task) -> tuple[str, Any, bool] | None:
     """The metric that the model is compared by, the base model's figure, and whether that is above the best baseline.
 
     None where there is no such figure, or the comparison is about a part of the predictions only.
@@ -181,7 +183,7 @@ def _untrained(run: dict[str, Any]) -> tuple[str, Any, bool] | None:
         return None
     if abs(run["metrics"][metric]["value"] - best - compared["difference"]) > 1e-6:
         return None
-    return words.metric_type_and_words(metric)[1], base[metric], base[metric]["value"] > best
+    return words.metric_type_and_words(metric, task)[1], base[metric], base[metric]["value"] > best
 
 
 def _results(run: dict[str, Any], task: Task) -> list[tuple[str, Mapping[str, Any]]]:

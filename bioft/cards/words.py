@@ -33,13 +33,17 @@ HUB_LICENSES = frozenset(_WORDS["hub_licenses"].split())
 HUB_ID = re.compile(r"(?!\.)[\w.-]+(?:/[\w.-]+)?")
 
 
-def metric_type_and_words(name: str) -> tuple[str, str]:
-    """Return the Hub's name of a metric of the record, and its name in words: ("f1", "F1, chemical")."""
+def metric_type_and_words(name: str, task: Task | None) -> tuple[str, str]:
+    """Return the Hub's name of a metric of a record, and its name in words: ("f1", "F1, chemical").
+
+    `task` is that of the record, which may have metrics of its own.
+    """
+    known = metrics.WORDS | dict(task.metrics if task else {})
     group, _, measure = name.rpartition("_")
-    if name in metrics.WORDS or measure not in metrics.WORDS:
-        kind, words = metrics.WORDS.get(name, (name, name.replace("_", " ")))
+    if name in known or measure not in known:
+        kind, words = known.get(name, (name, name.replace("_", " ")))
         return kind, words
-    kind, words = metrics.WORDS[measure]
+    kind, words = known[measure]
     return kind, f"{words}, {group.replace('_', ' ')}"
 
 

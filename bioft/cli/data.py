@@ -44,7 +44,9 @@ def inspect(
 @app.command()
 def baselines(
     dataset: BuiltFolder,
-    task: Annotated[str | None, option("Of several that the dataset is for.", default="the first of them")] = None,
+    task: Annotated[
+        str | None, option("Of several that it is for; or a module of yours.", default="the first of them")
+    ] = None,
     encoder: Annotated[
         list[str] | None,
         option("Of pairs of texts: evaluate this run, embedded:NAME or Hub id too; repeat for several."),

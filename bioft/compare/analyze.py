@@ -203,6 +203,8 @@ def _groups(answers: Answers, shown: Sequence[str], place: Path, reasons: list[s
     section = Section("Errors by group", reasons=list(reasons))
     if "errors by frequency" in answers.missing:
         section.reasons.append(answers.missing["errors by frequency"])
+    if answers.properties.empty and not section.reasons:
+        section.reasons.append("The answers have no properties to group them by.")
     found = {}
     for name, values in answers.properties.items():
         group = errors.groups(str(name), values)

@@ -167,4 +167,4 @@ def _read_verifications(folder: Path) -> list[dict[str, Any]]:
 
 def _title(row: pd.Series) -> str:
     task = tasks.registered().get(row["task"])
-    return f"{task.title if task else row['task']}: {cards_words.metric_type_and_words(row['metric'])[1]}"
+    return f"{task.title if task else row['task']}: {cards_words.metric_type_and_words(row['metric'], task)[1]}"

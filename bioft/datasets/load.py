@@ -3,7 +3,6 @@
 import inspect
 import logging
 from collections.abc import Iterable, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +18,7 @@ from bioft.hub import pull
 from bioft.hub.client import Access, connection
 from bioft.metrics import thresholds
 from bioft.storage import datasets as storage
-from bioft.task import Source, Task, registered
+from bioft.task import Source, Task, part, registered
 
 logger = logging.getLogger(__name__)
 Loaded = tuple[DatasetDict, dict[str, Any]]
@@ -268,7 +267,7 @@ def audit_again(task: Task, splits: DatasetDict, manifest: dict[str, Any]) -> No
 
     Without a test split, to choose on validation, there is none to be leaked. LeakageError: test rows are in training.
     """
-    audit = getattr(import_module(f"{task.module}.evaluate"), "audit", None)
+    audit = getattr(part(task, "evaluate"), "audit", None)
     if audit is not None and set(SPLITS) <= splits.keys():
         manifest["audit"] = manifest.get("audit", {}) | audit(splits, {"dataset": describe(manifest)})
 

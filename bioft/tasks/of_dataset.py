@@ -9,7 +9,7 @@ from rich.table import Table
 from bioft.datasets.load import audit_again
 from bioft.errors import BioftError, suggestion
 from bioft.storage import datasets as storage
-from bioft.task import Task, part, registered
+from bioft.task import Task, named, part, registered
 
 
 class Baselines(NamedTuple):
@@ -34,16 +34,21 @@ def tasks_of(manifest: Mapping[str, Any], columns: set[str]) -> list[Task]:
 def baselines_of(directory: Path, wanted: str | None = None, encoders: Sequence[str] = ()) -> Baselines:
     """Fit the baselines of a task on a folder that `bioft build` wrote and evaluate them on its test split.
 
-    `wanted` is the task's name; by default the first whose baselines need nothing but the dataset. `encoders` (run
-    folders, embedded models, or ids on the Hub) are evaluated beside them. BioftError: no dataset there, none whose
-    baselines can be had without a run, another task than those, or one for which an encoder alone is nothing.
+    `wanted` is the task's name, or a module of one's own; by default the first whose baselines need nothing but the
+    dataset. `encoders` (run folders, embedded models, or ids on the Hub) are evaluated beside them. BioftError: no
+    dataset there, none whose baselines can be had without a run, another task than those, or one for which an encoder
+    alone is nothing.
     """
     splits, manifest = storage.load(directory)
-    tasks = tasks_of(manifest, set(splits["test"].column_names))
+    columns = set(splits["test"].column_names)
+    tasks = tasks_of(manifest, columns)
+    if wanted is not None and (own := named(wanted)) is not None and not own.lacks(columns) and own not in tasks:
+        tasks, wanted = [own], own.name
     found = {task.name: part(task, "evaluate") for task in tasks}
     able = {each.name: each for each in tasks if not each.baselines_need and hasattr(found[each.name], "baselines")}
     if wanted is not None and wanted not in able:
-        raise BioftError(f"{directory} has no baselines of the task {wanted!r}. {suggestion(wanted, able)}")
+        others = suggestion(wanted, able) if able else ""
+        raise BioftError(f"{directory} has no baselines of the task {wanted!r}. {others}".strip())
     if not able:
         why = "; ".join(f"those of {task.name} need {task.baselines_need}" for task in tasks if task.baselines_need)
         raise BioftError(f"{directory} has no baselines that need a dataset alone{why and f': {why}'}.")

@@ -18,6 +18,12 @@ REQUESTED = "BIOFT_PROCESSES"
 """The variable that tells processes how many of them `start` asked for."""
 
 
+def load(script: Path, name: str) -> dict[str, Any]:
+    """Run a script under a name, with its folder among the places of modules, as Python does; returns its globals."""
+    sys.path.insert(0, str(script.absolute().parent))
+    return runpy.run_path(str(script), run_name=name)
+
+
 def start(script: Path, words: Sequence[str], processes: int | None = None, config: Path | None = None) -> None:
     """Run the script of a recipe with these words of a command line: here or, for several processes or with a
     configuration of Accelerate, as `accelerate launch` does.
@@ -26,7 +32,7 @@ def start(script: Path, words: Sequence[str], processes: int | None = None, conf
     """
     if config is None and processes in (None, 1):
         sys.argv = [str(script), *words]
-        runpy.run_path(str(script), run_name="__main__")
+        load(script, "__main__")
         return
     import torch
     from accelerate.commands.launch import launch_command, launch_command_parser

@@ -3,7 +3,6 @@
 import hashlib
 import itertools
 import re
-import runpy
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from bioft.compare import outcomes
 from bioft.errors import BioftError, extra, suggestion
 from bioft.metrics import plots, report
 from bioft.storage import files, run_directory, runs, yaml_config
-from bioft.training import arguments, presets
+from bioft.training import arguments, launch, presets
 from bioft.training.recipe_process import main_metric, options, run_recipe
 
 with extra("sweep", "A sweep"):
@@ -96,8 +95,8 @@ def sweep(
     script = presets.script(recipe)
     recipe, words, ranges = script.stem, arguments.with_underscores(words), ranges or {}
     distributions = _distributions(grid, ranges, trials)
-    groups = arguments.groups_of(runpy.run_path(str(script), run_name=recipe)["main"])
-    config_path = _check(recipe, groups, words, {**grid, **{key: value[:2] for key, value in ranges.items()}})
+    groups = arguments.groups_of(launch.load(script, recipe)["main"])
+    config_path = _check(script, groups, words, {**grid, **{key: value[:2] for key, value in ranges.items()}})
     settings = yaml_config.load_config(config_path) | options(words)
     searched = {"grid": {key: list(values) for key, values in grid.items()}, "ranges": dict(ranges)}
     run_directory.prepare(directory, settings | searched | {"recipe": recipe, "metric": metric, "minimize": minimize})
@@ -206,11 +205,16 @@ def _distributions(
     return found
 
 
-def _check(recipe: str, groups: Sequence[Any], words: list[str], tried: Mapping[str, Sequence[str]]) -> Path:
+def _check(script: Path, groups: Sequence[Any], words: list[str], tried: Mapping[str, Sequence[str]]) -> Path:
     """Check keys and values before any training; the configuration file, whose option is removed from the words."""
+    if "validation_only" not in arguments.fields_of(groups):
+        raise BioftError(
+            f"A sweep chooses on the validation split, and {script.name} has no option validation_only, by which its "
+            "trials leave the test split alone. docs/add_your_own_task.md shows it."
+        )
     given = [f"--{key}={value}" for key, values in tried.items() for value in values]
-    path, config = arguments.configuration(recipe, groups, words)
-    arguments.configuration(recipe, groups, ["--config", str(path), *given])
+    path, config = arguments.configuration(script.stem, groups, words, script)
+    arguments.configuration(script.stem, groups, ["--config", str(path), *given], script)
     if seed := tried.keys() & {"seed", "split_seed"}:
         raise BioftError(
             f"A seed is nothing to choose: train the chosen configuration with --{min(seed)}s afterwards."

@@ -363,3 +363,10 @@ def test_a_task_that_is_not_known(tmp_path: Path) -> None:
         read(tmp_path, {"id": ["a"]}, task="parsing")
     with pytest.raises(BioftError, match="can't be read as predictions on name-alignment"):
         read(tmp_path, {"id": ["a"]}, task="name-alignment")
+
+
+def test_answers_without_properties_have_no_groups(tmp_path: Path) -> None:
+    given = pd.DataFrame({"truth": ["a"], "fine-tuned": ["a"]})
+    answers = tasks_answers.Answers("texts", "accuracy", ["0"], pd.DataFrame({"fine-tuned": [1.0]}), given, np.ones(1))
+    section = analysis._groups(answers, ["fine-tuned"], tmp_path, [])
+    assert section.reasons == ["The answers have no properties to group them by."]

@@ -46,9 +46,35 @@ def bioft(*words: object) -> Result:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", own_task.COMMANDS)
-def test_the_other_commands_of_the_page(command: str) -> None:
-    result = bioft(*shlex.split(command)[1:])
+def test_the_other_commands_of_the_page(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    program, *words = shlex.split(command)
+    if words[0] == "train":
+        exit_code, output = warm_process.run(Path.cwd(), [str(Path(sys.executable).with_name(program)), *words])
+        assert exit_code == 0 and "Steps:" in output and "Run recorded" not in output, output
+        return
+    warm_process.instead_of_subprocess("bioft.training.recipe_process", monkeypatch)
+    result = bioft(*words)
     assert result.exit_code == 0, result.output
+
+
+@pytest.mark.slow
+def test_a_metric_of_ones_own(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("encoder", "sentences.csv", "abstract_sections.yaml"):
+        (tmp_path / name).symlink_to(folder / name)
+    (tmp_path / "section_metrics.py").write_text(own_task.METRIC_OF_ONES_OWN)
+    module, words = re.findall(r"^`(import \w+ as evaluate)`.*and `(metrics=\{.*?\})`", own_task.PAGE, re.M | re.S)[0]
+    script = own_task.TASK.replace("demo, evaluate, export, predict\n", f"demo, export, predict\n{module}\n")
+    script = script.replace("    unit=", f"    {words},\n    unit=")
+    (tmp_path / "abstract_sections.py").write_text(script)
+    monkeypatch.chdir(tmp_path)
+    words = [str(Path(sys.executable).with_name("bioft")), "train", "abstract_sections.py", "--max_steps", "2"]
+    exit_code, output = warm_process.run(tmp_path, words)
+    assert exit_code == 0, output
+    assert "| share of wrong labels |" in (tmp_path / RUN / "README.md").read_text()
+    for command in ("verify", "compare"):
+        result = bioft(command, RUN)
+        assert result.exit_code == 0, result.output
+    sys.modules.pop("section_metrics", None)
 
 
 @pytest.mark.slow
@@ -61,8 +87,10 @@ def test_the_other_commands_of_the_page(command: str) -> None:
         (["export", RUN, "-o", "onnx"], 0, "onnx"),
         (["inspect", "dataset"], 0, "No leakage found"),
         (["baselines", "dataset"], 0, "TF-IDF|tfidf"),
+        (["baselines", "dataset", "--task", "abstract_sections"], 0, "Task: abstract-sections"),
+        (["baselines", "dataset", "--task", "nothing"], 1, "no baselines of the task 'nothing'"),
     ],
-    ids=lambda value: value[0] if isinstance(value, list) else "",
+    ids=lambda value: "-".join(value[::3]) if isinstance(value, list) else "",
 )
 def test_every_command_takes_the_run(words: list[str], exit_code: int, shown: str, folder: Path) -> None:
     if not Path("dataset").exists():
