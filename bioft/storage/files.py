@@ -78,13 +78,15 @@ def check_new(output: Path) -> None:
 
 
 def check_new_file(output: Path, source: Path | None, overwrite: bool) -> None:
-    """Raise BioftError where a file may not be written: it is there, is the input, or its folder is missing."""
+    """Raise BioftError where a file may not be written: it is there, is the input, or its folder takes no file."""
     if output.exists() and (not overwrite or not output.is_file()):
         raise BioftError(f"{output} exists already. Name another file, or replace it with --overwrite.")
     if output.exists() and source is not None and output.samefile(source):
         raise BioftError(f"{output} is the input itself. Name another file.")
     if not output.parent.is_dir():
         raise BioftError(f"The folder {output.parent} does not exist. Create it first.")
+    if not os.access(output.parent, os.W_OK):
+        raise BioftError(f"Nothing may be written to the folder {output.parent}. Name a file in another.")
 
 
 @contextmanager

@@ -67,6 +67,11 @@ def in_words(problem: Mapping[str, Any], place: Sequence[Any]) -> str:
     return f"{where}: {message[:1].lower()}{message[1:]}." if where else f"{message[:1].upper()}{message[1:]}."
 
 
+def places_apart(first: float, second: float, places: int) -> int:
+    """How many decimals show which of two numbers is larger: `places`, or more where these round to the same."""
+    return next((each for each in range(places, 10) if f"{first:.{each}f}" != f"{second:.{each}f}"), places)
+
+
 def tell(message: str) -> None:
     """Say on standard error what is not an answer."""
     print(message, file=sys.stderr)

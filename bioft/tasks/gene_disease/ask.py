@@ -63,10 +63,11 @@ def answer(run: Path, asked: Asked) -> None:
     if asked.output is None:
         found = predictions[0]
         words = "associated" if found["prediction"] else "not associated"
-        words += f" (threshold {found['threshold']:.4f})"
+        places = questions.places_apart(found["score"], found["threshold"], 4)
+        words += f" (threshold {found['threshold']:.{places}f})"
         if asked.combined:
             words += f"; the model alone {found['model']:.4f}, all baselines together {found['all_together']:.4f}"
-        print(f"{found['gene']} – {found['disease']}: score {found['score']:.4f}, {words}")
+        print(f"{found['gene']} – {found['disease']}: score {found['score']:.{places}f}, {words}")
         return
     for row, found in zip(rows, predictions, strict=True):
         row.update({key: found[key] for key in columns})

@@ -264,10 +264,14 @@ def _asked(side: str, name: str, known: pd.DataFrame, notes: list[str]) -> dict[
 def _from_file(path: Path, side: str, known: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     """The candidates of a table, with the ids of those that the data know by name or id."""
     rows = Table(path, (side,), hint=f"The first line must name the column {side}.")
-    given = list(dict.fromkeys(row[side].strip() for row in rows if row[side].strip()))
+    names = [row[side].strip() for row in rows]
+    given = list(dict.fromkeys(filter(None, names)))
     if not given:
         raise BioftError(f"{path} has no {side} in it.")
     found = _identified(given, known, path)
+    if again := len(names) - len({id_ for id_, _ in found}):
+        blank = names.count("")
+        notes.append(f"Of {len(names):,} rows of {path.name} {again - blank:,} name a {side} again, {blank:,} none.")
     ids = set(known["id"])
     unknown = [each for each, (id_, _) in zip(given, found, strict=True) if id_ not in ids]
     if unknown:

@@ -74,4 +74,5 @@ def _beside(score: float, threshold: float | None) -> str:
     """A score, and whether it reaches the threshold of its label, where there is one."""
     if threshold is None:
         return f"{score:.3f}"
-    return f"{score:.3f} {'≥' if score >= threshold else '<'} {threshold:.3f}"
+    places = questions.places_apart(score, threshold, 3)
+    return f"{score:.{places}f} {'≥' if score >= threshold else '<'} {threshold:.{places}f}"

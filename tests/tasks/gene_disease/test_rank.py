@@ -62,11 +62,13 @@ def test_candidates_of_a_file(combined: Path, tmp_path: Path) -> None:
     everything = pd.concat(splits_of(combined).values())
     known = everything["gene"].iloc[0]
     file = tmp_path / "genes.csv"
-    file.write_text(f"gene,why\n{known.lower()},seen\nNEWGENE1,new\n{known},again\n")
+    lines = f"\ufeffgene,why\r\n{known.lower()},seen\r\nNEWGENE1,new\r\n\r\n{known},again\r\n,none\r\n"
+    file.write_bytes(lines.encode())
     ranked, notes = rank.rank(combined, "disease", "Some disease of ours", file, 10)
     assert set(ranked.gene) == {known, "NEWGENE1"}
     assert any("NEWGENE1" in note and "1 of 3" in note for note in notes)
     assert any("know no disease 'Some disease of ours'" in note for note in notes)
+    assert "Of 4 rows of genes.csv 1 name a gene again, 1 none." in notes
 
 
 def test_a_name_of_several_ids_is_refused(combined: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,3 +139,12 @@ def test_what_can_not_be_ranked(words: list[str], message: str, combined: Path) 
     result = CliRunner().invoke(app, ["rank", str(combined), *words])
     assert result.exit_code != 0
     assert message in " ".join(result.output.replace("│", " ").split())
+
+
+def test_a_folder_that_takes_no_file_is_said_before_the_model_runs(
+    combined: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda path, mode: Path(path) != tmp_path)
+    monkeypatch.setattr(rank, "rank", None)
+    result = CliRunner().invoke(app, ["rank", str(combined), "--gene", "a", "--output", str(tmp_path / "ranked.csv")])
+    assert result.exit_code == 1 and "Nothing may be written to the folder" in " ".join(result.output.split())

@@ -6,7 +6,7 @@ import pytest
 
 from bioft.errors import BioftError
 from bioft.tasks.entities.files import InputDocument
-from bioft.tasks.text_labels import predict
+from bioft.tasks.text_labels import ask, predict
 
 
 def read(path: Path, *, skip_bad: bool = False) -> list[InputDocument]:
@@ -70,3 +70,9 @@ def test_columns_that_an_answer_has_are_refused_before_a_model_reads(tmp_path: P
         with pytest.raises(BioftError, match="has a column labels already"):
             predict.check_columns(tmp_path / name, texts, labels)
     predict.check_columns(tmp_path / "out.csv", [InputDocument("1", "a", fields={"year": 1})], ["A"])
+
+
+def test_a_score_beside_its_threshold_has_the_digits_that_tell_them_apart() -> None:
+    assert ask._beside(0.4, 0.5) == "0.400 < 0.500"
+    assert ask._beside(0.51312, 0.51338) == "0.5131 < 0.5134"
+    assert ask._beside(0.5, 0.5) == "0.500 ≥ 0.500"
