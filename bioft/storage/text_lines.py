@@ -24,6 +24,7 @@ _NO_TEXT = {
     b"\xd0\xcf\x11\xe0": "an Excel workbook: save the sheet as CSV",
     b"PAR1": "a Parquet file, not text",
     b"%PDF": "a PDF, not text",
+    b"%%MatrixMarket": "a matrix (Matrix Market), which has no names in it",
     b"BZh": "packed by bzip2: unpack it, or pack it by gzip",
     b"\xfd7zXZ": "packed by xz: unpack it, or pack it by gzip",
     b"\x28\xb5\x2f\xfd": "packed by zstd: unpack it, or pack it by gzip",

@@ -112,6 +112,7 @@ def test_the_column_of_row_numbers_and_empty_columns(tmp_path: Path) -> None:
         ("<!DOCTYPE html><html><body>Just a moment...</body></html>", "is a web page"),
         (b"PK\x03\x04rest", "a zip file or an Excel workbook"),
         (b"PAR1rest", "a Parquet file"),
+        ("%%MatrixMarket matrix coordinate real general\n2 2 1\n1 1 1.0\n", "a matrix .Matrix Market., which has no"),
         ("  \n\n", "all its lines are blank"),
         ("", "is empty"),
         ("id,text\n1,caf\xe9\n".encode("latin1"), "line 2: byte 0xe9"),

@@ -140,6 +140,10 @@ def _of_tags(table: tables.Table, how: Reading) -> Maker:
 def _tag(tag: Any, names: Sequence[str], place: str) -> str:
     if isinstance(tag, str):
         return tag
+    if isinstance(tag, list | dict):
+        raise BioftError(
+            f"{place}: a tag is {tag!r:.60}: a row for each sentence is read, not a column of all of them."
+        )
     if not isinstance(tag, int) or not 0 <= tag < len(names):
         what = f"the tag {tag!r} is a number" if not names else f"the tag {tag!r} has no name in --tag-names"
         raise BioftError(f"{place}: {what}. Name all tags in their order: --tag-names O,B-Chemical,I-Chemical.")

@@ -257,6 +257,13 @@ def test_pieces_of_a_mention_are_taken_from_first_to_last_and_counted(tmp_path: 
     assert manifest["read"]["attributes that are not read"] == 6
 
 
+def test_json_with_a_column_of_all_sentences_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "columns.json"
+    path.write_text(json.dumps({"tokens": [["drug", "heals"]] * 20, "ner_tags": [["B-C", "O"]] * 20}))
+    with pytest.raises(BioftError, match=r"line 1: a tag is \['B-C', 'O'\]: a row for each sentence is read"):
+        build_entities([path])
+
+
 def test_tokens_with_tags_that_are_numbers_need_their_names(tmp_path: Path) -> None:
     path = tmp_path / "own.jsonl"
     rows = [{"id": str(n), "tokens": ["drug", "x" * (n + 1), "heals"], "ner_tags": [1, 2, 0]} for n in range(20)]
