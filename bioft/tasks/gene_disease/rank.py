@@ -4,7 +4,9 @@ In a ranking the baselines order all candidates together; the model reads the fi
 reorders them.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from bioft.hub import pull
 from bioft.metrics import combination, report
 from bioft.metrics.estimation import estimates
 from bioft.storage import runs
+from bioft.storage.files import write_json
 from bioft.storage.tables import Table
 from bioft.storage.text_lines import normalise
 from bioft.task import FINE_TUNED
@@ -32,6 +35,8 @@ SHOWN = {"mrr": "MRR", "hits_at_10": "Hits@10", "hits_at_100": "Hits@100", "reca
 ROWS = 20
 NOT_TRAINED = "not_in_training"
 MODEL = "model"
+AT_ONCE = 1000
+"""Pairs that the model reads before their scores are kept."""
 LISTED = 10
 """How many names notes list."""
 RESTS_ON = {
@@ -42,11 +47,14 @@ RESTS_ON = {
 """By what training never saw of a pair: what its score rests on."""
 
 
-def rank(run: str | Path, side: str, name: str, candidates: Path | None, top: int) -> tuple[pd.DataFrame, list[str]]:
+def rank(
+    run: str | Path, side: str, name: str, candidates: Path | None, top: int, kept: Path | None = None
+) -> tuple[pd.DataFrame, list[str]]:
     """Rank the candidates for one gene or disease by its `name` (or id), of which `side` of `SIDES` says what it is.
 
     `candidates` is a CSV or TSV file with a column of the other side, by default all that the data know; the model
-    reads the `top` first, as the baselines rank them. Returns a row for each candidate, the best first, with gene,
+    reads the `top` first, as the baselines rank them. In the file `kept` its scores are, so that what is interrupted
+    goes on from there; it is for the caller to remove. Returns a row for each candidate, the best first, with gene,
     gene_id, disease, disease_id, score (of model and baselines together) and model, both NaN where the model did not
     read the pair, the scores of the baselines, and known (the split that has the pair as a positive, else ""); and
     notes for the user. BioftError: a run that is not finished, data that cannot be had or are others, a name of
@@ -61,7 +69,7 @@ def rank(run: str | Path, side: str, name: str, candidates: Path | None, top: in
     asked = _asked(side, name, names[side], notes)
     others = names[other] if candidates is None else _from_file(candidates, other, names[other], notes)
     rows = _pairs({side: pd.DataFrame([asked]), other: others})
-    ranked = _ranked(directory, record, splits, rows, top, notes)
+    ranked = _ranked(directory, record, splits, rows, top, notes, kept)
     ranked.loc[ranked["model"].isna(), "score"] = np.nan
     ranked["known"] = _known(splits, ranked)
     return ranked, notes
@@ -177,7 +185,13 @@ def first_rows(ranked: pd.DataFrame, side: str) -> rich_table.Table:
 
 
 def _ranked(
-    directory: Path, record: Mapping[str, Any], splits: Any, rows: pd.DataFrame, top: int, notes: list[str]
+    directory: Path,
+    record: Mapping[str, Any],
+    splits: Any,
+    rows: pd.DataFrame,
+    top: int,
+    notes: list[str],
+    kept: Path | None = None,
 ) -> pd.DataFrame:
     """Pairs in the order of their scores, with those of the baselines; the first of each query read by the model."""
     splits = DatasetDict({**splits, "train": evaluate.trained_on(splits, record)})
@@ -205,10 +219,7 @@ def _ranked(
         read = (places <= top).to_numpy()
         if not read.all():
             notes.append(f"The model read the first {top:,} of each list, as the baselines rank it; the rest follows.")
-    model, prompts, _ = prediction.load_run(directory)
-    rows.loc[read, "model"] = prediction.score_pairs(
-        model, prompts, {each: rows.loc[read, each].tolist() for each in SIDES}, progress="Model"
-    )
+    rows.loc[read, "model"] = _read(directory, record, rows.loc[read, list(SIDES)], notes, kept)
     rows["score"] = rows["model"]
     if weights is not None:
         scores = {name: rows.loc[read, name].to_numpy() for name in by_system}
@@ -219,6 +230,30 @@ def _ranked(
         floor = rows.loc[read, "score"].min()
         rows.loc[~read, "score"] = rows.loc[~read, combination.TOGETHER] * floor
     return rows.sort_values("score", ascending=False, kind="stable").reset_index(drop=True)
+
+
+def _read(
+    directory: Path, record: Mapping[str, Any], rows: pd.DataFrame, notes: list[str], kept: Path | None
+) -> list[float]:
+    """The model's score of each pair, but for those that the file `kept` has of the same run in the same type."""
+    model, prompts, _ = prediction.load_run(directory)
+    state: dict[str, Any] = {"files": record["files"], "dtype": str(model.dtype), "scores": {}}
+    with suppress(OSError, ValueError):
+        found = json.loads(kept.read_text(encoding="utf-8")) if kept else {}
+        if isinstance(found, dict) and {**found, "scores": {}} == state:
+            state = found
+            notes.append(f"{len(found['scores']):,} scores are those of a ranking that was interrupted.")
+    pairs = [json.dumps(pair, ensure_ascii=False) for pair in rows.to_numpy().tolist()]
+    asked = [pair for pair in dict.fromkeys(pairs) if pair not in state["scores"]]
+    for first in range(0, len(asked), AT_ONCE):
+        part = asked[first : first + AT_ONCE]
+        columns = dict(zip(SIDES, map(list, zip(*map(json.loads, part), strict=True)), strict=True))
+        words = "Model" if len(asked) <= AT_ONCE else f"Model, from {first + 1:,} of {len(asked):,}"
+        scores = prediction.score_pairs(model, prompts, columns, progress=words)
+        state["scores"].update(zip(part, scores.tolist(), strict=True))
+        if kept is not None:
+            write_json(kept, state)
+    return [state["scores"][pair] for pair in pairs]
 
 
 def _places(candidates: pd.Series, scores: pd.Series, answers: set[str], known: set[str]) -> pd.DataFrame:

@@ -48,6 +48,39 @@ def test_all_candidates_are_ranked_by_the_combined_score(combined: Path, tmp_pat
     assert rest.all_together.is_monotonic_decreasing
 
 
+def test_a_ranking_goes_on_where_it_was_interrupted(
+    combined: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Scores are asked for once; those of another run, or a file that was cut off, are not taken."""
+    monkeypatch.setattr(rank, "AT_ONCE", 4)
+    disease = splits_of(combined)["train"]["disease"].iloc[0]
+    output, asked, score = tmp_path / "ranked.csv", list[int](), prediction.score_pairs
+    kept = tmp_path / "ranked.csv.scores.json"
+    command = ["rank", str(combined), "--disease", disease, "--top", "11", "--output", str(output)]
+
+    def counting(model: object, prompts: object, pairs: dict[str, list[str]], **options: object) -> np.ndarray:
+        if len(asked) == 2:
+            asked.append(0)
+            raise KeyboardInterrupt
+        asked.append(len(pairs["gene"]))
+        return score(model, prompts, pairs, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(prediction, "score_pairs", counting)
+    assert CliRunner().invoke(app, command).exit_code != 0
+    assert asked == [4, 4, 0] and kept.is_file() and not output.exists()
+    interrupted = kept.read_text()
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    assert asked == [4, 4, 0, 3] and not kept.exists()
+    assert "8 scores are those of a ranking that was interrupted" in " ".join(result.output.split())
+    first = output.read_text()
+    for other in (interrupted.replace('"dtype": "', '"dtype": "other '), interrupted[:-9], "[]"):
+        kept.write_text(other)
+        result = CliRunner().invoke(app, [*command, "--overwrite"])
+        assert result.exit_code == 0 and "interrupted" not in result.output
+        assert asked[-3:] == [4, 4, 3] and output.read_text() == first
+
+
 def test_known_pairs_are_marked_with_their_split(combined: Path) -> None:
     splits = splits_of(combined)
     train = splits["train"]
