@@ -40,7 +40,7 @@ Row = dict[str, Any]
 def scoring(find: Callable[[str], Path]) -> list[Row]:
     import bench_scoring
 
-    return bench_scoring.measure(256)
+    return bench_scoring.measure(1000)
 
 
 def training(find: Callable[[str], Path]) -> list[Row]:
