@@ -10,6 +10,7 @@ of processor in results.json; one that is worse by more than a third ends the co
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -47,6 +48,17 @@ def training(find: Callable[[str], Path]) -> list[Row]:
     import bench_training
 
     return bench_training.measure(8)
+
+
+def encoder_training(find: Callable[[str], Path]) -> list[Row]:
+    import bench_encoder_training
+
+    found = find("bc5cdr")
+    with TemporaryDirectory() as folder:
+        if found.suffix == ".zip":
+            shutil.unpack_archive(found, folder)
+        where = next(Path(folder).rglob("CDR_TestSet.PubTator.txt"), found).parent
+        return bench_encoder_training.measure(where)
 
 
 def tagging(find: Callable[[str], Path]) -> list[Row]:
@@ -179,6 +191,7 @@ BENCHMARKS = {
     for its in (
         scoring,
         training,
+        encoder_training,
         tagging,
         encoding,
         packing,
