@@ -33,7 +33,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 from bioft.errors import BioftError, suggestion
 
@@ -73,8 +73,8 @@ class Source:
     """What `bioft download` writes for it below `data/`; None where it needs no file."""
     folder: bool = False
     """The files that it reads may lie in a folder, which is named in their place."""
-    dataset: str | None = ""
-    """The name by which recipes take it, where that is another ("sample"); None where no recipe trains on it."""
+    dataset: str | Literal[False] = ""
+    """The name by which recipes take it, where that is another ("sample"); False where no recipe trains on it."""
     fetch: str = ""
     """What `bioft download` calls the files that it is built from, if it fetches them."""
     own: bool = False
@@ -82,7 +82,7 @@ class Source:
 
     def dataset_name(self) -> str | None:
         """The name by which recipes take it; None where none does, and where they take the files themselves."""
-        return None if self.dataset is None or self.own else self.dataset or self.name
+        return None if self.dataset is False or self.own else self.dataset or self.name
 
     def builder(self) -> Callable[..., Any]:
         """The function that builds, imported now."""

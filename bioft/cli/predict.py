@@ -154,13 +154,12 @@ def rank(
         if output_file is not None:
             check_new_file(output_file, candidates, overwrite)
         side, name = ("gene", str(gene)) if disease is None else ("disease", disease)
-        kept = None if output_file is None else output_file.with_name(f"{output_file.name}.scores.json")
-        ranked, notes = ranking.rank(run, side, name, candidates, top, kept)
+        ranked, notes = ranking.rank(run, side, name, candidates, top, output_file)
         report.show(ranking.first_rows(ranked, side), console)
-        if output_file is not None and kept is not None:
+        if output_file is not None:
             with new_file(output_file) as partial:
                 ranked.to_csv(partial, index=False)
-            kept.unlink(missing_ok=True)
+            ranking.kept_beside(output_file).unlink(missing_ok=True)
             notes.append(f"{len(ranked):,} candidates ranked, written to {output_file}")
     for note in notes:
         report.say(note, console)

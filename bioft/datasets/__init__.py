@@ -15,11 +15,8 @@ def data(file: str, package: str = __name__) -> dict[str, Any]:
 
 
 def sources(*names: str) -> tuple[Source, ...]:
-    """Sources by their names in `sources.toml`; `dataset = false` there is None here."""
-    options: dict[str, Any] = {}
-    for name in names:
-        options[name] = {key: value or None for key, value in data("sources.toml")[name].items()}
-    return tuple(Source(name, **its) for name, its in options.items())
+    """Sources by their names in `sources.toml`."""
+    return tuple(Source(name, **data("sources.toml")[name]) for name in names)
 
 
 def corpus(name: str) -> tuple[str, str, str, dict[str, str]]:

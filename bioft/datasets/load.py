@@ -136,7 +136,7 @@ def load_pairs(dataset: str, *, validation_only: bool = False, **options: Any) -
 
 def named(sources: Iterable[Source], dataset: str) -> Source | None:
     """The source that a recipe, or a manifest, calls by that name; None if there is none."""
-    taken = (each for each in sources if each.dataset is not None and not each.own)
+    taken = (each for each in sources if each.dataset_name() is not None)
     return next((each for each in taken if dataset in (each.name, each.dataset)), None)
 
 

@@ -67,8 +67,9 @@ def forward(
     **others: Any,
 ) -> tuple[torch.Tensor, None]:
     """What Transformers calls in the place of its own; without gradients, and for other attention, it is its own."""
-    same = query.shape == key.shape == value.shape and others.get("position_bias") is None
-    if dropout or not same or not torch.is_grad_enabled():
+    plain = query.shape == key.shape == value.shape and others.get("position_bias") is None
+    causal = others.get("is_causal") or getattr(module, "is_causal", False)
+    if dropout or causal or not plain or not torch.is_grad_enabled():
         return sdpa_attention_forward(module, query, key, value, attention_mask, dropout, scaling, **others)
     mask = attention_mask
     if mask is not None and mask.dtype == torch.bool:

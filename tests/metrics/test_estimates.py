@@ -240,15 +240,15 @@ def test_averages_over_rare_labels_hold_the_true_value_and_did_less_often_before
 
 
 def test_areas_of_equal_systems_over_rare_labels_differ_as_often_as_they_should() -> None:
-    """Of 120 samples 6 are expected, with a standard deviation of 2.4; by each label's own few texts it was none."""
-    rng, differing, shares = np.random.default_rng(5), 0, np.geomspace(0.25, 0.005, 17)
-    for _ in range(120):
+    """Of 400 samples 20 are expected, with a standard deviation of 4.4; by each label's own few texts it was none."""
+    rng, differing, shares = np.random.default_rng(0), 0, np.geomspace(0.25, 0.005, 17)
+    for _ in range(400):
         there = rng.random((100, 17)) < shares
         compared = multilabel.Indicators([f"l{i}" for i in range(17)], there, there)
         scores = [expit(rng.normal(size=there.shape) + 2.5 * there) for _ in range(2)]
         systems = [multilabel.measured(compared, its).estimates["macro_auroc"] for its in scores]
         differing += estimates.difference("macro_auroc", *systems, Groups(100, ())).p_value < 0.05
-    assert 2 <= differing <= 12, differing
+    assert 7 <= differing <= 33, differing
 
 
 def test_a_label_that_is_never_predicted_does_not_make_an_average_unknown() -> None:

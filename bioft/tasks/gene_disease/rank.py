@@ -48,17 +48,17 @@ RESTS_ON = {
 
 
 def rank(
-    run: str | Path, side: str, name: str, candidates: Path | None, top: int, kept: Path | None = None
+    run: str | Path, side: str, name: str, candidates: Path | None, top: int, output: Path | None = None
 ) -> tuple[pd.DataFrame, list[str]]:
     """Rank the candidates for one gene or disease by its `name` (or id), of which `side` of `SIDES` says what it is.
 
     `candidates` is a CSV or TSV file with a column of the other side, by default all that the data know; the model
-    reads the `top` first, as the baselines rank them. In the file `kept` its scores are, so that what is interrupted
-    goes on from there; it is for the caller to remove. Returns a row for each candidate, the best first, with gene,
-    gene_id, disease, disease_id, score (of model and baselines together) and model, both NaN where the model did not
-    read the pair, the scores of the baselines, and known (the split that has the pair as a positive, else ""); and
-    notes for the user. BioftError: a run that is not finished, data that cannot be had or are others, a name of
-    several ids or nothing like it.
+    reads the `top` first, as the baselines rank them. Its scores are `kept_beside` the `output`, so that what is
+    interrupted goes on from there, until the caller has written that. Returns a row for each candidate, the best
+    first, with gene, gene_id, disease, disease_id, score (of model and baselines together) and model, both NaN where
+    the model did not read the pair, the scores of the baselines, and known (the split that has the pair as a positive,
+    else ""); and notes for the user. BioftError: a run that is not finished, data that cannot be had or are others, a
+    name of several ids or nothing like it.
     """
     directory = pull.run_directory(str(run))
     record = runs.read_trained(directory, TASK.name)
@@ -69,10 +69,15 @@ def rank(
     asked = _asked(side, name, names[side], notes)
     others = names[other] if candidates is None else _from_file(candidates, other, names[other], notes)
     rows = _pairs({side: pd.DataFrame([asked]), other: others})
-    ranked = _ranked(directory, record, splits, rows, top, notes, kept)
+    ranked = _ranked(directory, record, splits, rows, top, notes, kept_beside(output) if output else None)
     ranked.loc[ranked["model"].isna(), "score"] = np.nan
     ranked["known"] = _known(splits, ranked)
     return ranked, notes
+
+
+def kept_beside(output: Path) -> Path:
+    """Where the model's scores are while a ranking is made that is to be written to `output`."""
+    return output.with_name(f"{output.name}.scores.json")
 
 
 def test(run: str | Path, side: str, queries: int, top: int) -> tuple[dict[str, dict[str, Any]], list[str]]:
