@@ -185,3 +185,14 @@ def test_a_wrong_command_writes_nothing(words: list[str], message: str, tmp_path
     result = CliRunner().invoke(app, ["sweep", *words, "-o", str(tmp_path / "sweep")])
     assert result.exit_code == 1 and message in " ".join(result.output.split()), result.output
     assert not (tmp_path / "sweep").exists()
+
+
+def test_a_script_whose_trials_would_see_the_test_split_is_not_swept(tmp_path: Path) -> None:
+    script, out = tmp_path / "own.py", tmp_path / "sweep"
+    script.write_text(
+        "from dataclasses import dataclass\n\n\n@dataclass\nclass Options:\n    size: int = 1\n\n\n"
+        "def main(options: Options) -> None:\n    raise AssertionError\n"
+    )
+    result = CliRunner().invoke(app, ["sweep", str(script), "--grid", "size=1,2", "--output", str(out)])
+    assert result.exit_code == 1 and not out.exists()
+    assert "own.py has no option validation_only" in " ".join(result.output.split())
