@@ -170,12 +170,13 @@ def _predict(run: Run, model: Any, rows: Any) -> pd.DataFrame:
 def _sample(run: Run, model: Any, test: Any, tolerance: float) -> tuple[pd.DataFrame, np.ndarray]:
     """Draw rows of the test split and predict them again: so many that a gain of .02 would be found.
 
-    At least as many as asked for; more where rounding is coarse, or where what is drawn differs much from what is
-    stored.
+    At least as many as asked for; more where a few replaced rows gain that, where rounding is coarse, or where what is
+    drawn differs much from what is stored.
     """
     order = np.random.default_rng(run.seed).permutation(len(test))
     whole = run.outcomes(run.table)
-    wanted, drawn, parts = max(run.sample or 1, drift.rows_for_tolerance(whole, tolerance)), 0, []
+    least = max(run.sample or 1, drift.rows_for_replaced(whole), drift.rows_for_tolerance(whole, tolerance))
+    wanted, drawn, parts = least, 0, []
     while drawn < (wanted := min(wanted, len(test))):
         parts.append(_predict(run, model, test.select(order[drawn:wanted])))
         drawn, made = wanted, pd.concat(parts, ignore_index=True)

@@ -111,6 +111,19 @@ def rows_for_tolerance(whole: Outcomes, tolerance: float) -> int:
     return math.ceil(needed)
 
 
+def rows_for_replaced(whole: Outcomes) -> int:
+    """How many rows hold, with probability .95, one that was replaced, if the replaced ones gain .02.
+
+    Few rows gain it where each turns from the worst answer to the best: .02 of the rows, or of those of the rarer
+    label, each of which is that share of an area. By the rule of three one of 3 / share is among the drawn.
+    """
+    share = 1.0
+    for metric in whole.metrics.values():
+        if isinstance(metric, Ranking) and (rarer := np.bincount(metric.labels, minlength=2).min()):
+            share = min(share, rarer / len(whole.ids))
+    return math.ceil(3 / (EFFECT * share))
+
+
 def rows_for_power(found: Gains, drawn: int) -> int:
     """How many rows find a gain of .02, by how much the gains of the drawn ones vary."""
     wanted = EFFECT / (stats.norm.isf(ALPHA) + stats.norm.isf(1 - POWER))

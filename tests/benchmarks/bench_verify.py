@@ -62,7 +62,7 @@ def area(labels: Floats, scores: Floats) -> float:
 
 def outcomes(labels: Floats, scores: Floats) -> Outcomes:
     """What verify compares."""
-    return Outcomes([], {"auroc": Ranking(labels, scores)})
+    return Outcomes(list(map(str, range(len(labels)))), {"auroc": Ranking(labels, scores)})
 
 
 @dataclass
@@ -84,7 +84,8 @@ class World:
         """Whether a sample finds the stored scores false, and how many rows it took."""
         labels, made = self.labels, self.scores + self.rng.normal(0, self.noise, PAIRS)
         whole, order = outcomes(labels, stored), self.rng.permutation(PAIRS)
-        drawn, wanted = 0, max(SAMPLE, drift.rows_for_tolerance(whole, self.tolerance))
+        least = max(SAMPLE, drift.rows_for_replaced(whole), drift.rows_for_tolerance(whole, self.tolerance))
+        drawn, wanted = 0, least
         while drawn < (wanted := min(wanted, PAIRS)):
             rows, drawn = order[:wanted], wanted
             gains = drift.gains(outcomes(labels[rows], made[rows]), outcomes(labels[rows], stored[rows]), whole)

@@ -16,7 +16,7 @@ from bioft.metrics import entity_f1, relation_f1
 from bioft.storage import runs
 from bioft.tasks.entities import evaluate as entity_evaluation
 from bioft.tasks.entities.predict import table_of
-from bioft.verify import verify as verification
+from bioft.verify import drift, verify as verification
 from tests.recipe import command_line, load_recipe, run_recipe
 from tests.tiny import write_encoder
 
@@ -86,7 +86,10 @@ def test_an_honest_run_is_verified_in_every_figure(recipe: str, finished: dict[s
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_a_sample_is_checked_and_said_to_be_one(recipe: str, finished: dict[str, Path]) -> None:
+def test_a_sample_is_checked_and_said_to_be_one(
+    recipe: str, finished: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drift, "EFFECT", 0.9)
     found = verify(finished[recipe], sample=5, seed=1)
     assert found.status == "verified" and found.predictions is not None
     assert (found.predictions.compared, found.predictions.agreeing, found.predictions.total) == (5, 5, N_TEST)

@@ -22,7 +22,7 @@ from bioft.hub import pull as hub_pull
 from bioft.metrics import thresholds
 from bioft.storage import datasets as storage, runs
 from bioft.tasks.gene_disease import evaluate as evaluation
-from bioft.verify import verify as verification
+from bioft.verify import drift, verify as verification
 from tests import warm_process
 from tests.hub_server.server import HubServer
 from tests.recipe import RECIPES, command_line, load_recipe, run_recipe
@@ -155,7 +155,12 @@ def test_the_data_are_where_the_run_was_trained_on_them(finished: Path, tmp_path
         recorded_data.recorded_data(copy, runs.read(copy))
 
 
-def test_a_sample_is_checked_and_said_to_be_one(finished: Path, ctd: Path) -> None:
+def test_a_sample_is_checked_and_said_to_be_one(finished: Path, ctd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as asked for where so many find what must be found, and more where it is not so."""
+    found = verify(finished, ctd, sample=7, seed=3)
+    assert (found.predictions.compared, found.status) == (N_TEST, "verified")
+    assert "(more than the 7 asked for: so many find a gain of .02)" in found.notes[0]
+    monkeypatch.setattr(drift, "EFFECT", 0.9)
     found = verify(finished, ctd, sample=7, seed=3)
     assert found.status == "verified"
     assert found.predictions is not None
@@ -299,7 +304,7 @@ def test_another_adapter_is_found(finished: Path, ctd: Path, tmp_path: Path) -> 
     record = runs.read(copy)
     record["files"] = runs.checksums(copy)
     (copy / runs.RECORD).write_text(json.dumps(record))
-    assert_reason(verify(copy, ctd, sample=20), "of 20 predictions are not what the model gives")
+    assert_reason(verify(copy, ctd, sample=20), f"of {N_TEST} predictions are not what the model gives")
 
 
 def test_another_dataset_is_found(finished: Path, ctd: Path, tmp_path: Path) -> None:
@@ -396,12 +401,15 @@ def test_a_record_that_names_no_recipe_is_never_verified(
     assert verify(copy, ctd, sample=1).status == "cannot be checked"
 
 
-def test_the_command_prints_the_verdict_and_exits_with_it(finished: Path, ctd: Path, tmp_path: Path) -> None:
+def test_the_command_prints_the_verdict_and_exits_with_it(
+    finished: Path, ctd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drift, "EFFECT", 0.9)
     data = ["--dataset-path", str(ctd)]
-    result = CliRunner().invoke(app, ["verify", str(finished), *data, "--sample", "5", "--seed", "1"])
+    result = CliRunner().invoke(app, ["verify", str(finished), *data, "--sample", "7", "--seed", "1"])
     assert result.exit_code == 0, result.output
     words = " ".join(result.output.split())
-    assert f"5 of 5 agree (drawn from {N_TEST})" in words and f"run (5 of {N_TEST} predictions): verified" in words
+    assert f"7 of 7 agree (drawn from {N_TEST})" in words and f"run (7 of {N_TEST} predictions): verified" in words
     assert "what follows from stored predictions, not measured" in words and " now " not in words
     assert re.search(r"auroc .*? follows", words)
     assert f"{runs.read(finished)['metrics']['auroc']['value']:.4f}" in words
@@ -457,7 +465,7 @@ def test_a_published_run_is_verified_on_its_pinned_data_and_base(published: dict
     assert found["predictions"]["agreeing"] == found["predictions"]["total"] == N_TEST
     assert found["revision"] is not None
     assert published["sampled"]["status"] == "verified on the publisher's data"
-    assert published["sampled"]["predictions"]["compared"] == 10
+    assert published["sampled"]["predictions"]["compared"] == N_TEST, "of so few pairs all are needed"
 
 
 def test_the_snippet_on_the_card_loads_the_published_adapter(published: dict[str, Any]) -> None:
