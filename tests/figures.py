@@ -34,7 +34,7 @@ from tests.verify.forging import Forged
 RESULTS = Path(__file__).resolve().parents[1] / "recipes" / "results"
 DRAWN = {
     "sft_gda/default": ("auroc", "HPO pairs, AUROC"),
-    "sft_gda/smollm2_ctd": ("auroc", "CTD pairs, AUROC"),
+    "sft_gda/smollm2_ctd_uniform": ("auroc", "CTD pairs, AUROC"),
     "sft_gda/smollm2_ctd_context": ("auroc", "CTD, degree-matched, AUROC"),
     "sft_gda/smollm2_ctd_both_held_out": ("auroc", "CTD, both unseen, AUROC"),
     "token_classification/bc5cdr": ("f1", "BC5CDR entities, F1"),
