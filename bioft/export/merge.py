@@ -47,6 +47,8 @@ class Merged:
 def merge(run: str | Path, output: Path, *, dtype: str | None = None, dataset_path: Path | None = None) -> Merged:
     """Merge the adapter of a finished run into its base model, and save the whole as safetensors with its tokenizer.
 
+    `export.json` beside it says what it came from, with checksums.
+
     A base that the adapter was trained on in 4 bits is dequantised first: the adapter fits these weights, not the
     original ones. On a CPU everything is computed in float32, whatever the type that is saved: `dtype`, by default
     that of the run's base model. `dataset_path` are the data, if they are elsewhere now (see `recorded_data`).
@@ -95,6 +97,9 @@ def merge(run: str | Path, output: Path, *, dtype: str | None = None, dataset_pa
         about = {"merged": merged, "usage": how_to_use(record, task, ".", adapter=False, dtype=name)}
         card = derived_models.card(directory, record, "merged.md.j2", f"{title} into it", kinds, **about)
         (partial / runs.CARD).write_text(card, encoding="utf-8")
+        parity = {"examples": merged.examples, "drift": merged.drift, "tolerance": merged.tolerance}
+        made = derived_models.describe(record, f"merged, {name}", parity, partial)
+        files.write_json(partial / runs.EXPORT, {"bioft": made})
         for weights in partial.glob("*.safetensors"):
             weights.chmod(0o644)  # safetensors makes them private
     return merged

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,6 @@ TOLERANCE = {"float32": 0.001, "int8": 0.3}
 """How far the outputs of the worst test example may be from the run's, in their standard deviations."""
 LEAST_SAME = {"float32": 0.99, "int8": 0.9}
 """The share of predictions on the test examples that must be the same."""
-MANIFEST = "export.json"
 
 
 def export(
@@ -34,7 +34,9 @@ def export(
     """Export the encoder of a finished run, an adapter merged into its base model, to a folder with `model.onnx`.
 
     Beside the graph lie configuration, tokenizer, a card, and `export.json`: the exporter's manifest, which
-    `transformers.exporters.ExportedModel.from_pretrained` reads, with the figures of the comparison under "bioft".
+    `transformers.exporters.ExportedModel.from_pretrained` reads, with the figures of the comparison and checksums
+    under "bioft".
+
     The exported graph reads the test examples in padded batches, the run's own model one by one. `quantize` "int8"
     stores the weights of the matrix products in 8 bits; `dataset_path` are the data, if they are elsewhere now (see
     `recorded_data`).
@@ -67,14 +69,14 @@ def export(
         after = [loaded.pool(values) for values in _onnx_outputs(partial, loaded.tokenizer, loaded.inputs)]
         same = loaded.predictions(before) == loaded.predictions(after)
         parity = Parity.of(before, after, same, TOLERANCE[name], LEAST_SAME[name])
-        manifest = json.loads((partial / MANIFEST).read_text(encoding="utf-8"))
-        manifest["bioft"] = derived_models.describe(record, f"onnx {name}", parity)
-        files.write_json(partial / MANIFEST, manifest)
         kinds = ("onnx", "quantized" if quantize else "finetune", "onnx")
         title = f"{record['name']} ({record['recipe']}) in ONNX, {name}"
         about = {"format": name, "parity": parity, "usage": loaded.usage, "graph": onnx_models.GRAPH}
         card = derived_models.card(directory, record, "onnx.md.j2", title, kinds, **about)
         (partial / runs.CARD).write_text(card, encoding="utf-8")
+        manifest = json.loads((partial / runs.EXPORT).read_text(encoding="utf-8"))
+        manifest["bioft"] = derived_models.describe(record, f"onnx {name}", asdict(parity), partial)
+        files.write_json(partial / runs.EXPORT, manifest)
     return Exported(output, f"ONNX, {name}", parity)
 
 

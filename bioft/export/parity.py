@@ -1,6 +1,7 @@
 """What is made of finished runs, merged or exported: its test examples and parity, its card."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ from bioft.datasets.recorded import recorded_data
 from bioft.errors import BioftError
 from bioft.hub import pull
 from bioft.storage import runs
+from bioft.storage.files import file_sha256
 from bioft.tasks.exported import Outputs, evenly
+from bioft.verify.card import check_words
+from bioft.verify.findings import Verification
 
 ADAPTER = "adapter_model.safetensors"
 WHOLE = "model.safetensors"
@@ -87,7 +91,11 @@ def card(
     """The model card of what was made of a run, by a template of this package, which `values` fill further.
 
     `kinds` are the library that loads the model, the Hub's word for what was made of the base model, and a tag.
+    BioftError: the record states figures in words that the card would print.
     """
+    check_words(record, found := Verification(str(directory)))
+    if found.reasons:
+        raise BioftError(" ".join(found.reasons))
     task, base = pull.task_of(directory, record), cards_words.without_local_paths(record)["base_model"]
     published, license_id = bool(cards_words.HUB_ID.fullmatch(record["base_model"]["id"])), base.get("license")
     library, kind, tag = kinds
@@ -118,8 +126,11 @@ def card(
     )
 
 
-def describe(record: dict[str, Any], name: str, parity: Parity) -> dict[str, Any]:
-    """What an exported model came from and how far it is from that, to be kept beside it; `name` is its format."""
+def describe(record: dict[str, Any], name: str, parity: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """What a model in a folder came from and how far it is from that, to be kept beside it as `runs.EXPORT`.
+
+    `name` is its format. The checksums are those of all else in the folder: `runs.read` compares them.
+    """
     base = cards_words.without_local_paths(record)["base_model"]
     return {
         "format": name,
@@ -127,5 +138,7 @@ def describe(record: dict[str, Any], name: str, parity: Parity) -> dict[str, Any
         "recipe": record["recipe"],
         "base_model": {key: base[key] for key in ("id", "revision", "source", "sha256")},
         "trained": {file: record["files"][file] for file in (ADAPTER, WHOLE) if file in record["files"]},
-        "parity": asdict(parity),
+        "parity": dict(parity),
+        "files": {name: its for name, its in runs.checksums(folder).items() if name != runs.EXPORT}
+        | {runs.CARD: file_sha256(folder / runs.CARD)},
     }

@@ -1,6 +1,7 @@
 """JSON of users' files: what can be wrong with it is one message, and nothing of it is lost without a word."""
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -29,14 +30,16 @@ def without_halves(text: str) -> str:
     return text if text.isascii() else _HALF.sub("\ufffd", text)
 
 
-def parse(text: str, place: str, hint: str = "") -> Any:
+def parse(text: str, place: str, hint: str = "", *, finite: bool = False) -> Any:
     """The value that JSON says; half characters become U+FFFD.
 
-    BioftError: no JSON, a key that comes twice in an object, or values nested too deeply; after `place`, with `hint`
-    at the end.
+    BioftError: no JSON, a key that comes twice in an object, values nested too deeply or, if all must be `finite`, NaN
+    and infinities, which JSON does not have; after `place`, with `hint` at the end.
     """
     try:
-        return json.loads(without_lone_surrogates(text), object_pairs_hook=_distinct)
+        number = _finite if finite else None
+        plain = without_lone_surrogates(text)
+        return json.loads(plain, object_pairs_hook=_distinct, parse_float=number, parse_constant=number)
     except RecursionError:
         problem = "lists and objects are nested too deeply"
     except ValueError as error:
@@ -56,6 +59,12 @@ def rows(lines: TextLines, skipped: list[str] | None = None) -> Iterator[dict[st
             if not isinstance(row, dict):
                 raise BioftError(f"{place}: a {type(row).__name__} where a JSON object should be.")
             yield row
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(value := float(text)):
+        raise ValueError(f"{text[:40]} is no number")
+    return value
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

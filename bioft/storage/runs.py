@@ -1,5 +1,7 @@
 """The run directory: one training run on disk, with the record that binds its numbers to data and code."""
 
+import hashlib
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +24,8 @@ EVAL_RESULTS = ".eval_results/bioft.yaml"
 """Written from the record when a run is pushed, for the Hub; the record does not list it."""
 MANIFEST = "manifest.json"
 """Of a dataset."""
+EXPORT = "export.json"
+"""Beside what was made of a run, merged or exported: which run that was, and the checksums of the files."""
 
 
 def describe_start(run: str | None, directory: str | Path | None = None) -> dict[str, str]:
@@ -37,16 +41,21 @@ def describe_start(run: str | None, directory: str | Path | None = None) -> dict
 
 
 def read(directory: str | Path) -> dict[str, Any]:
-    """The record of a finished run; BioftError: no run there, an unfinished one, or a record from a newer bioft."""
+    """The record of a finished run.
+
+    BioftError: no run there, an unfinished one, what was made of one, or a record from a newer bioft.
+    ChangedFilesError: what was made of a run was changed since.
+    """
     directory = Path(directory)
     path = directory / RECORD
     if not path.is_file():
         if (directory / CONFIG).is_file():
             raise BioftError(f"The run in {directory} is not finished: start the same command again to resume it.")
+        _check_not_made_of_a_run(directory)
         raise BioftError(f"No run in {directory}: there is no {RECORD}.")
     try:
         # A key that comes twice is refused: other readers than this may take its other value.
-        record = json_text.parse(path.read_text(encoding="utf-8"), "its text")
+        record = json_text.parse(path.read_text(encoding="utf-8"), "its text", finite=True)
         if type(schema := record["schema_version"]) is not int or schema < 1:
             raise ValueError(f"its schema is {schema!r}")
     except (BioftError, ValueError, KeyError, TypeError) as error:
@@ -54,6 +63,26 @@ def read(directory: str | Path) -> dict[str, Any]:
     if schema > SCHEMA_VERSION:
         raise BioftError(f"{path} has schema {schema}; this bioft reads up to {SCHEMA_VERSION}. Update bioft.")
     return record
+
+
+def _check_not_made_of_a_run(directory: Path) -> None:
+    """Say of a merged or exported model that it has no figures of its own: BioftError names the run that has them.
+
+    ChangedFilesError: it was changed since it was made.
+    """
+    try:
+        about = json_text.parse((directory / EXPORT).read_text(encoding="utf-8"), EXPORT)["bioft"]
+        files, run, made = dict(about["files"]), str(about["run"]), str(about["format"])
+    except (BioftError, OSError, ValueError, KeyError, TypeError):
+        return
+    check_files(directory, {"files": files})
+    card = directory / CARD
+    same_card = card.is_file() and file_sha256(card) == files.get(CARD)
+    but = "" if same_card else ", but for its card"
+    raise BioftError(
+        f"No run in {directory}: it is the model of the run {run} ({made}), compared with that when it was made, and "
+        f"its files are as they were then{but}. Figures are of that run: name it."
+    )
 
 
 @contextmanager
@@ -110,6 +139,22 @@ def check_files(directory: str | Path, record: dict[str, Any]) -> None:
             wrong.append(f"{name} was changed" if path.is_file() else f"{name} is missing")
     if wrong:
         raise ChangedFilesError(f"The files in {directory} are not those of the recorded run: {'; '.join(wrong)}.")
+
+
+def tensors(directory: Path) -> frozenset[str]:
+    """The checksums of the tensors of a run's weights, which are the same where these were saved anew."""
+    found = set()
+    for path in directory.glob("*.safetensors"):
+        try:
+            with path.open("rb") as stream:
+                size = int.from_bytes(stream.read(8), "little")
+                header = json.loads(stream.read(size))
+                for begin, end in (its["data_offsets"] for name, its in header.items() if name != "__metadata__"):
+                    stream.seek(8 + size + begin)
+                    found.add(hashlib.sha256(stream.read(end - begin)).hexdigest())
+        except (ValueError, KeyError, TypeError, AttributeError):
+            found.add(file_sha256(path))
+    return frozenset(found)
 
 
 def checksums(directory: Path) -> dict[str, str]:

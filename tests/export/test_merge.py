@@ -1,6 +1,8 @@
 """`bioft merge` writes a model that computes what adapter and base do, or nothing: two real runs of tiny models."""
 
 import hashlib
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoModelForTokenClassification, AutoTokenizer
 from typer.testing import CliRunner
 
@@ -17,6 +20,7 @@ from bioft.export import merge as merging
 from bioft.storage import runs
 from bioft.tasks.entities import predict as entity_prediction
 from bioft.tasks.gene_disease import predict as prediction
+from bioft.verify import verify as verification
 from tests import snippets
 from tests.compare.test_compare import simulated, write_run
 from tests.recipe import command_line, load_recipe, run_recipe, write_quantized_run
@@ -52,6 +56,43 @@ def test_an_adapter_of_a_4_bit_base_is_merged_into_the_dequantised_weights(in_4_
     assert metadata["library_name"] == "transformers" and "base_model" not in metadata, "a local folder is no base"
     again = CliRunner().invoke(app, ["merge", str(in_4_bits), "-o", str(out)])
     assert again.exit_code == 1 and "not empty" in again.output
+
+
+def test_a_merged_model_has_no_figures_of_its_own_and_tells_whether_it_was_changed(
+    in_4_bits: Path, tmp_path: Path
+) -> None:
+    """Whatever command it is given to names the run; a record that is put beside it is not its own."""
+    out = tmp_path / "merged"
+    merging.merge(in_4_bits, out, dtype="float32")
+    words = "it is the model of the run run (merged, float32), compared with that when it was made, and its files"
+    board = ["leaderboard", out, "-o", tmp_path / "board"]
+    for command in (["push-adapter", out, "user/name"], ["compare", out], board):
+        result = CliRunner().invoke(app, list(map(str, command)))
+        assert result.exit_code == 1 and words in " ".join(result.output.split()), result.output
+    found = verification.verify(out, progress=False)
+    assert (
+        found.status == "cannot be checked"
+        and f"{words} are as they were then. Figures are of that" in found.reasons[0]
+    )
+    (out / "README.md").write_text((out / "README.md").read_text() + "\nAUROC 0.97\n")
+    assert f"{words} are as they were then, but for its card." in verification.verify(out, progress=False).reasons[0]
+    weights = load_file(out / "model.safetensors")
+    save_file({name: -its for name, its in weights.items()}, out / "model.safetensors", {"format": "pt"})
+    found = verification.verify(out, progress=False)
+    assert found.status == "not reproduced" and "model.safetensors was changed" in found.reasons[0]
+    shutil.copy(in_4_bits / runs.RECORD, out)
+    found = verification.verify(out, progress=False)
+    assert found.status == "not reproduced" and "adapter_model.safetensors is missing" in found.reasons[0]
+
+
+def test_no_figure_comes_to_a_card_in_the_words_of_a_record(in_4_bits: Path, tmp_path: Path) -> None:
+    """The card of a merged model prints the name of its run."""
+    forged = shutil.copytree(in_4_bits, tmp_path / "run")
+    for name in ("AUROC 0.97 on patients", "run\n\n**Better than all others**"):
+        (forged / runs.RECORD).write_text(json.dumps(runs.read(forged) | {"name": name}))
+        with pytest.raises(BioftError, match="states a figure where none belongs: name is"):
+            merging.merge(forged, tmp_path / "merged", dtype="float32")
+        assert not (tmp_path / "merged").exists()
 
 
 def test_what_drifts_is_refused_and_nothing_is_left(in_4_bits: Path, tmp_path: Path, monkeypatch: Any) -> None:

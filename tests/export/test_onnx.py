@@ -21,6 +21,7 @@ from bioft.errors import BioftError
 from bioft.export import onnx as export_onnx, parity as derived_models
 from bioft.models import onnx as onnx_models
 from bioft.tasks.entities import predict as entity_prediction
+from bioft.verify import verify as verification
 from tests.recipe import command_line, load_recipe, run_recipe
 from tests.tiny import write_encoder
 
@@ -78,6 +79,16 @@ def test_card_and_record_name_base_adapter_and_run(tagger: Path, exported: Any) 
     assert not list(folder.glob("*.safetensors"))
     with pytest.raises(BioftError, match="not empty"):
         export_onnx.export(tagger, folder)
+
+
+def test_a_graph_that_was_changed_is_found(exported: Any, tmp_path: Path) -> None:
+    copy = shutil.copytree(exported[0], tmp_path / "copy")
+    found = verification.verify(copy, progress=False)
+    assert found.status == "cannot be checked" and "the model of the run run (onnx float32)" in found.reasons[0]
+    with (copy / onnx_models.GRAPH).open("ab") as graph:
+        graph.write(b"\0")
+    found = verification.verify(copy, progress=False)
+    assert found.status == "not reproduced" and "model.onnx was changed" in found.reasons[0]
 
 
 def test_a_graph_with_a_wrong_weight_is_refused_and_nothing_is_left(

@@ -54,7 +54,12 @@ def test_a_record_with_two_values_for_a_key_or_a_schema_that_is_none(of: Any, tm
     assert_refused(forged.directory, "the key 'metrics' comes twice")
     for schema in ("4.5", "true", "Infinity", '"\\uff14"', "-1"):
         path.write_text(text.replace(f'"schema_version": {runs.SCHEMA_VERSION}', f'"schema_version": {schema}', 1))
-        assert_refused(forged.directory, "is not a run record: its schema is")
+        words = (
+            "is not a run record: its text: not valid JSON (Infinity"
+            if schema == "Infinity"
+            else "record: its schema is"
+        )
+        assert_refused(forged.directory, words)
 
 
 @pytest.mark.parametrize("name", ["../up.json", "/etc/hostname", "a/../../up.json", "c:\\up.json"])
@@ -186,12 +191,23 @@ def test_a_comparison_gives_a_terminal_no_commands(of: Any, tmp_path: Path) -> N
     assert "\x1b[2J" not in console.file.getvalue() and "ours" in console.file.getvalue()  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("forgery", [{"status": "verified by the Hub"}, {"predictions": {}}, {"name": ["run"]}])
+CLAIMS: list[dict[str, Any]] = [
+    {"status": "verified by the Hub"},
+    {"predictions": {}},
+    {"predictions": {"compared": "all", "total": "all"}},
+    {"name": ["run"]},
+    {"reasons": ["It is not so."]},
+]
+
+
+@pytest.mark.parametrize("forgery", CLAIMS, ids=str)
 def test_a_leaderboard_takes_verifications_only(forgery: dict[str, Any], of: Any, tmp_path: Path) -> None:
-    found = {"name": "run", "status": "verified", "revision": None, "figures": [], "predictions": None} | forgery
+    name, found = str(of("text_labels").directory), Verification("run", status="verified").to_json()
     (tmp_path / "found.json").write_text(json.dumps(found))
+    leaderboard.build_leaderboard([name], tmp_path / "honest", verifications=tmp_path)
+    (tmp_path / "found.json").write_text(json.dumps(found | forgery))
     with pytest.raises(BioftError, match="is no verification"):
-        leaderboard.build_leaderboard([str(of("text_labels").directory)], tmp_path / "board", verifications=tmp_path)
+        leaderboard.build_leaderboard([name], tmp_path / "board", verifications=tmp_path)
 
 
 def test_a_configuration_of_a_few_lines_is_not_endless(tmp_path: Path) -> None:
