@@ -41,11 +41,15 @@ class PublishedFile:
         return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
 
-def run_files(run: Path, repository: str, token: str | None = None) -> list[PublishedFile]:
+def run_files(
+    run: Path, repository: str, token: str | None = None, *, pulled_from: str | None = None
+) -> list[PublishedFile]:
     """The files of a finished run that go to the model repository `repository`: what its record lists, the card, and
-    its result for leaderboards. BioftError: no finished run, or one without test figures; files that were changed
-    since, are missing, may hold code, an optimizer's state or a token, or lie outside the run; a base model that
-    nobody else can load; a card that the Hub would refuse.
+    its result for leaderboards. The card may name the repository that the run was `pulled_from`.
+
+    BioftError: no finished run, or one without test figures; files that were changed since, are missing, may hold
+    code, an optimizer's state or a token, or lie outside the run; a base model that nobody else can load; a card that
+    the Hub would refuse.
     """
     record = runs.read(run)
     runs.check_tested(run, record)
@@ -57,7 +61,7 @@ def run_files(run: Path, repository: str, token: str | None = None) -> list[Publ
     checks.check_weights(names, run / runs.RECORD)
     checks.check_no_remote_code(run)
     checks.check_base_model(record, run)
-    card = _card(run, repository, lambda: cards.model_card(record))
+    card = _card(run, repository, lambda: cards.model_card(record), pulled_from)
     contents: dict[str, Path | bytes] = {name: run / name for name in (*names, runs.RECORD)} | _without_paths(
         run, record
     )
@@ -80,8 +84,10 @@ def _without_paths(run: Path, record: dict[str, Any]) -> dict[str, bytes]:
     return changed
 
 
-def dataset_files(directory: Path, repository: str, token: str | None = None) -> list[PublishedFile]:
-    """The files of a dataset that go to the dataset repository `repository`: splits, manifest and card.
+def dataset_files(
+    directory: Path, repository: str, token: str | None = None, *, pulled_from: str | None = None
+) -> list[PublishedFile]:
+    """The files of a dataset that go to the dataset repository `repository`: splits, manifest and card (`run_files`).
 
     BioftError: no dataset of `bioft build`, rows that are not those of its manifest, a token or a path outside the
     folder, or a card that the Hub would refuse.
@@ -92,7 +98,7 @@ def dataset_files(directory: Path, repository: str, token: str | None = None) ->
     names = [*checks.split_files(manifest, directory / storage.MANIFEST), storage.MANIFEST]
     for name in names:
         _check_inside(directory, name)
-    card = _card(directory, repository, lambda: cards_dataset.dataset_card(manifest, dataset))
+    card = _card(directory, repository, lambda: cards_dataset.dataset_card(manifest, dataset), pulled_from)
     return _checked([*(PublishedFile.of(name, directory / name) for name in names), card], token)
 
 
@@ -113,8 +119,11 @@ def check_terms(manifest: dict[str, Any], what: str) -> None:
         )
 
 
-def _card(directory: Path, repository: str, render: Callable[[], str]) -> PublishedFile:
-    """The card of the folder with its repository's name in it; rendered where there is none."""
+def _card(directory: Path, repository: str, render: Callable[[], str], pulled_from: str | None) -> PublishedFile:
+    """The card of the folder with its repository's name in it; rendered where there is none.
+
+    What it says how to load and to verify is what is pushed, and not where that was `pulled_from`.
+    """
     path = directory / runs.CARD
     if path.exists() or path.is_symlink():
         _check_inside(directory, runs.CARD)
@@ -125,6 +134,9 @@ def _card(directory: Path, repository: str, render: Callable[[], str]) -> Publis
     else:
         text = render()
     checks.check_card(text, path)
+    if pulled_from is not None:
+        names = rf'("|bioft (?:pull-adapter|pull-dataset|verify) ){re.escape(pulled_from)}(?![\w/-]|\.\w)'
+        text = re.sub(names, rf"\g<1>{repository}", text)
     return PublishedFile.of(runs.CARD, text.replace(PLACEHOLDER, repository).encode())
 
 

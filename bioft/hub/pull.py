@@ -15,7 +15,7 @@ from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidat
 from huggingface_hub.utils import validate_repo_id
 
 from bioft import task as tasks
-from bioft.errors import BioftError, suggestion
+from bioft.errors import BioftError, ChangedFilesError, suggestion
 from bioft.hub import checks
 from bioft.hub.client import Access, AccessOptions, capital, connection, explain, missing
 from bioft.hub.repository import MAIN, Kind, Repository
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 COMMIT_ID = re.compile(r"[0-9a-f]{40}")
 ORIGIN = ".bioft-hub.json"
-"""Beside what was pulled: the repository and the commit that it is."""
+"""Beside what was pulled: the repository and the commit that it is, and the checksum of what lists its files."""
 
 
 def run_directory(name: str, *, revision: str | None = None, **access: Unpack[AccessOptions]) -> Path:
@@ -104,12 +104,24 @@ def pull_dataset(
 
 
 def origin(directory: str | Path) -> dict[str, str] | None:
-    """Where a folder was pulled from, `{"id": "user/name", "revision": commit}`; None for any other folder."""
+    """Where a folder was pulled from, `{"id": "user/name", "revision": commit}`; None for any other folder.
+
+    ChangedFilesError: what lists its files was changed since, so that they may be others.
+    """
+    directory = Path(directory)
     try:
-        found = json.loads((Path(directory) / ORIGIN).read_text(encoding="utf-8"))
-        return {"id": str(found["id"]), "revision": str(found["revision"])}
-    except (OSError, ValueError, KeyError, TypeError):
+        found = json.loads((directory / ORIGIN).read_text(encoding="utf-8"))
+        source, listed = {"id": str(found["id"]), "revision": str(found["revision"])}, found.get("listed") or {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+    for name, digest in listed.items():
+        path = directory / name
+        if not path.is_file() or storage_files.file_sha256(path) != digest:
+            raise ChangedFilesError(
+                f"{path} is not what was pulled from {source['id']} at {source['revision']}. Remove that folder, and "
+                "pull it again."
+            )
+    return source
 
 
 def unlisted(directory: str | Path) -> list[str]:
@@ -191,7 +203,8 @@ def _pull(
                 # The folder is gone when the user reads this.
                 raise type(error)(str(error).replace(str(partial), f"{repo_id} at {commit}")) from None
             others = sorted(set(tree) - {path.relative_to(partial).as_posix() for path in partial.rglob("*")})
-            storage_files.write_json(partial / ORIGIN, source | {"unlisted": others})
+            listed = {record: storage_files.file_sha256(partial / record)}
+            storage_files.write_json(partial / ORIGIN, source | {"unlisted": others, "listed": listed})
         if origin(target) != source:  # another process put something else there meanwhile
             raise BioftError(f"{target} exists and holds something else. Choose another folder.")
     return target

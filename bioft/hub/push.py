@@ -14,7 +14,7 @@ from bioft.hub import checks, publication
 from bioft.hub.client import Access, AccessOptions, connection
 from bioft.hub.commit import Wanted, bring_to
 from bioft.hub.publication import PublishedFile
-from bioft.hub.pull import COMMIT_ID, check_repository_name, task_of
+from bioft.hub.pull import COMMIT_ID, check_repository_name, origin, task_of
 from bioft.hub.repository import MAIN, Kind, Repository
 from bioft.storage import runs
 
@@ -68,7 +68,8 @@ def push_adapter(
     if not options.get("private", True) and not accept_terms:
         publication.check_terms(record.get("dataset", {}), "The predictions of this run show data")
     task_of(run, record)  # a card names its task: of a run from the Hub no module outside bioft is imported
-    return _push("model", repo_id, f"Push run {run.resolve().name}", partial(publication.run_files, run), options)
+    files = partial(publication.run_files, run, pulled_from=(origin(run) or {}).get("id"))
+    return _push("model", repo_id, f"Push run {run.resolve().name}", files, options)
 
 
 def check_before_training(
@@ -120,8 +121,8 @@ def push_dataset(
     directory = Path(directory)
     if not accept_terms:
         publication.check_terms(storage.load_manifest(directory), "This dataset holds data")
-    title, files = f"Push dataset {directory.resolve().name}", partial(publication.dataset_files, directory)
-    return _push("dataset", repo_id, title, files, options)
+    files = partial(publication.dataset_files, directory, pulled_from=(origin(directory) or {}).get("id"))
+    return _push("dataset", repo_id, f"Push dataset {directory.resolve().name}", files, options)
 
 
 def _push(
