@@ -36,6 +36,7 @@ class _Run:
     outcomes: Outcomes
     others: dict[str, Outcomes]
     """Of the base model and the baselines, where their answers were stored."""
+    tensors: frozenset[str]
 
 
 @dataclass
@@ -69,12 +70,14 @@ class Comparison:
     apart: dict[str, str] = field(default_factory=dict)
 
 
-def compare(names: Sequence[str], *, metric: str | None = None) -> Comparison:
+def compare(names: Sequence[str], *, metric: str | None = None, once: bool = False) -> Comparison:
     """Compare finished runs by their stored predictions; the figures are computed anew, all by the same code.
 
     `names` are run directories, or `user/name` or `user/name@revision` on the Hub; `metric` is the one to rank by,
-    None takes the main one of the task. Returns a ranking for each task and test split that at least one run has. A
-    run without a record, with files that were changed, or from a newer bioft, is set apart with the reason.
+    None takes the main one of the task. With `once` the same model is ranked once.
+
+    Returns a ranking for each task and test split that at least one run has. A run without a record, with files that
+    were changed, or from a newer bioft, is set apart with the reason.
     BioftError: no run at all that can be read, a name given twice, or a metric that no run has.
     """
     run_outcomes.check_distinct(names)
@@ -89,7 +92,7 @@ def compare(names: Sequence[str], *, metric: str | None = None) -> Comparison:
         except (KeyError, TypeError, AttributeError) as error:
             result.apart[name] = f"{runs.RECORD} is not as a finished run of this bioft writes it ({error!r})."
     for (task, fingerprint), group in sorted(groups.items(), key=lambda item: -len(item[1])):
-        same, others = _on_the_same_examples(group)
+        same, others = _on_the_same_examples(group, once)
         result.apart |= others
         shared = [name for name in same[0].outcomes.metrics if all(name in run.outcomes.metrics for run in same)]
         if metric is not None and metric not in shared:
@@ -184,21 +187,34 @@ def _read(name: str) -> _Run:
     directory, record = run_outcomes.finished_run(name)
     found = run_outcomes.outcomes(directory, record)
     ours = found.pop(FINE_TUNED)
-    return _Run(name, record, ours, {system: replace(its, ids=ours.ids) for system, its in found.items()})
+    others = {system: replace(its, ids=ours.ids) for system, its in found.items()}
+    return _Run(name, record, ours, others, runs.tensors(directory))
 
 
-def _on_the_same_examples(group: Sequence[_Run]) -> tuple[list[_Run], dict[str, str]]:
-    """The runs whose predictions are about the same examples as those of the first, and why the others are not."""
-    first = group[0].outcomes.ids
-    same, others, in_any_order = [], {}, sorted(first)
+def _on_the_same_examples(group: Sequence[_Run], once: bool) -> tuple[list[_Run], dict[str, str]]:
+    """The runs whose predictions are about the same examples as those of the first, and why the others are not.
+
+    They must have the same labels, and with `once` each of them other weights.
+    """
+    ids, truth = group[0].outcomes.ids, group[0].outcomes.truth
+    same, others, in_any_order = list[_Run](), dict[str, str](), sorted(ids)
+    models: dict[frozenset[str], str] = {}
     for run in group:
-        if run.outcomes.ids == first:
-            same.append(run)
-        elif sorted(run.outcomes.ids) == in_any_order:
-            others_in_order = {name: its.in_order(first) for name, its in run.others.items()}
-            same.append(_Run(run.name, run.record, run.outcomes.in_order(first), others_in_order))
-        else:
+        if sorted(run.outcomes.ids) != in_any_order:
             others[run.name] = f"Its predictions are not about the same test examples as those of {group[0].name}."
+            continue
+        if run.outcomes.ids != ids:
+            others_in_order = {name: its.in_order(ids) for name, its in run.others.items()}
+            run = replace(run, outcomes=run.outcomes.in_order(ids), others=others_in_order)
+        if run.outcomes.truth and truth and run.outcomes.truth != truth:
+            others[run.name] = (
+                f"Its predictions have other labels than those of {group[0].name} for the same test examples: bioft "
+                "verify tells of each run whether its labels are those of the data."
+            )
+        elif once and run.tensors and (model := models.setdefault(run.tensors, run.name)) != run.name:
+            others[run.name] = f"Its weights are those of {model}: they are one model."
+        else:
+            same.append(run)
     return same, others
 
 
@@ -255,9 +271,8 @@ def _figure(estimate: Estimate, groups: Groups) -> dict[str, Any]:
 
 
 def _recorded(run: _Run, metric: str) -> dict[str, dict[str, Any]]:
-    """The figures on record of base model and baselines, and of these with the model; answers need not be stored."""
+    """The figures on record of base model and baselines, whose answers need not be stored."""
     stated = {**(run.record.get("baselines") or {}), BASE: run.record.get("base_model_metrics") or {}}
-    stated[WITH_MODEL] = (run.record.get("added") or {}).get("metrics") or {}
     figures = {name: its.get(metric) or {} for name, its in stated.items()}
     parts = ("value", "low", "high")
     whole = {name: its for name, its in figures.items() if all(its.get(part) is not None for part in parts)}
@@ -275,7 +290,7 @@ def _to_baseline(
     run: _Run, metric: str, ours: Estimate, others: Mapping[str, Estimate], groups: Groups
 ) -> dict[str, Any]:
     """The paired difference to the best baseline; as recorded where the answers of that one were not stored."""
-    baselines = {name: estimate for name, estimate in others.items() if name != BASE}
+    baselines = {name: estimate for name, estimate in others.items() if name not in (BASE, WITH_MODEL)}
     stated = run.record.get("comparison") or {}
     found = stated if stated.get("metric", metric) == metric else {}
     if baselines and found.get("baseline", BASE) in (BASE, *baselines):

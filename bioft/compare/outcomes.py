@@ -7,14 +7,17 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
 
-from bioft.errors import BioftError
+from bioft.errors import BioftError, command_word
 from bioft.hub import pull
 from bioft.hub.pull import task_of
+from bioft.metrics.estimation import estimates
 from bioft.storage import runs
 from bioft.storage.runs import PREDICTIONS
 from bioft.task import FINE_TUNED, function, part
 from bioft.tasks.answers import Answers, Outcomes
-from bioft.verify.findings import equal
+from bioft.verify import checks
+from bioft.verify.card import check_card
+from bioft.verify.findings import Verification, equal, number_text
 
 
 def run_of(name: str) -> Path:
@@ -33,8 +36,9 @@ def finished_run(name: str) -> tuple[Path, dict[str, Any]]:
 
 
 def check_distinct(names: Sequence[str]) -> None:
-    """Raise BioftError for a name that is given twice."""
-    if doubled := sorted({name for name in names if list(names).count(name) > 1}):
+    """Raise BioftError for a run that is given twice, also by two names of its folder."""
+    places = [Path(name).resolve() if Path(name).is_dir() else name for name in names]
+    if doubled := sorted({name for name, place in zip(names, places, strict=True) if places.count(place) > 1}):
         raise BioftError(f"{', '.join(doubled)} is given twice.")
 
 
@@ -53,19 +57,52 @@ def outcomes(directory: Path, record: dict[str, Any]) -> dict[str, Outcomes]:
         return {FINE_TUNED: ours}
     outcomes = answers.outcomes
     measure = getattr(answers, "measured", lambda table, record: outcomes(table))
-    measured = {name: measure(table, record) for name, table in others[0].items() if name != FINE_TUNED}
+    systems = others[0] | (answers.with_model(others[0], record) if hasattr(answers, "with_model") else {})
+    measured = {name: measure(table, record) for name, table in systems.items() if name != FINE_TUNED}
     return {FINE_TUNED: ours} | measured
 
 
 def check_figures(directory: Path, record: dict[str, Any]) -> None:
-    """Refuse a run whose record states figures that its stored predictions do not give: BioftError names the first."""
-    for metric, its in outcomes(directory, record)[FINE_TUNED].metrics.items():
-        stated, found = record["metrics"].get(metric, {}).get("value"), its.estimate().value
-        if stated is not None and not equal(stated, found):
-            raise BioftError(
-                f"{directory / runs.RECORD} states {metric} {stated:.3f}; its predictions give {found:.3f}. See with "
-                f"bioft verify {directory} what else is not so."
-            )
+    """Refuse a run whose record states figures that its stored predictions do not give: BioftError says which.
+
+    No model is asked, and no data are read: of a task whose figures need these, the metrics of its `outcomes` are
+    compared, else all that follows from predictions.
+    """
+    run = checks.Run(directory, record, task_of(directory, record), Verification(str(directory)))
+    if run.task.self_contained:
+        with estimates.of_schema(int(record["schema_version"])):
+            checks.check_stored(run, None, {})
+    else:
+        for name, its in outcomes(directory, record).items():
+            for metric, figure in run.recorded.get(name, {}).items():
+                value = its.metrics[metric].estimate().value if metric in its.metrics else None
+                if value is not None and figure["value"] is not None and not equal(figure["value"], value):
+                    run.found.reasons.append(
+                        f"{runs.RECORD} states figures that do not follow from {PREDICTIONS}: {name}: {metric} "
+                        f"{number_text(figure['value'])}, not {number_text(value)}."
+                    )
+    if run.found.reasons:
+        raise BioftError(
+            f"{directory}: {' '.join(run.found.reasons)} See with bioft verify {command_word(directory)} what else is "
+            "not so."
+        )
+
+
+def check_publishable(directory: Path) -> None:
+    """Refuse to publish a run whose record or card states results that its stored predictions do not give.
+
+    BioftError says which: nothing that the run's own files refute is published. Lines that its owner has added to the
+    card beside the results are not looked at, and a task of one's own that has no `answers` is not read.
+    """
+    record = runs.read(directory)
+    runs.check_files(directory, record)
+    with runs.reading([str(directory)]):
+        if hasattr(part(task_of(directory, record), "answers"), "outcomes"):
+            check_figures(directory, record)
+        found = Verification(str(directory))
+        check_card(directory, record, found, results_only=True)
+    if found.reasons:
+        raise BioftError(f"{directory}: {' '.join(found.reasons)} Nothing was sent.")
 
 
 def read_answers(directory: Path, record: Mapping[str, Any]) -> Answers:

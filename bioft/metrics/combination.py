@@ -65,7 +65,7 @@ def table(combination: Mapping[str, Any], model: pd.DataFrame, baselines: Mappin
 def differs(recorded: Mapping[str, Any], labels: np.ndarray, scores: Mapping[str, np.ndarray]) -> bool:
     """Whether the recorded weights of the model and all baselines are not those that validation gives."""
     again = with_model(labels, scores)
-    if recorded.get("weights", {}).keys() != again["weights"].keys():
+    if recorded.keys() - again.keys() or recorded.get("weights", {}).keys() != again["weights"].keys():
         return True
     return not np.abs(score(recorded, scores) - score(again, scores)).max() <= NEAR
 

@@ -53,6 +53,8 @@ class Outcomes:
     metrics: dict[str, Metric]
     groups: tuple[np.ndarray, ...] = ()
     """For each kind of group one value per example: see `bioft.metrics.estimation.groups`."""
+    truth: list[str] = field(default_factory=list)
+    """What is right in each example, as stored; empty where a task does not say it."""
 
     def in_order(self, ids: Sequence[str]) -> "Outcomes":
         """The same for the same examples in another order."""
@@ -64,7 +66,8 @@ class Outcomes:
                 key: part[order] for key, part in vars(its).items() if isinstance(part, np.ndarray)
             }
             metrics[name] = replace(its, **parts)
-        return Outcomes(list(ids), metrics, tuple(values[order] for values in self.groups))
+        truth = [self.truth[row] for row in order] if self.truth else []
+        return Outcomes(list(ids), metrics, tuple(values[order] for values in self.groups), truth)
 
 
 def numbered(ids: Sequence[Any]) -> list[str]:

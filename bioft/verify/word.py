@@ -105,6 +105,9 @@ def check_training(run: Run) -> None:
 
 def _contradictions(run: Run) -> Iterable[str]:
     record = run.record
+    config = yaml_config.load_config(path) if (path := run.directory / runs.CONFIG).is_file() else {}
+    if (seed := config.get("seed")) not in (None, record["seed"]):
+        yield f"the seed {record['seed']}, and {seed} in {runs.CONFIG}"
     training, log = record["training"], record.get("log_history") or []
     steps, seen = training["steps"], training.get("examples_seen", training.get("pairs_seen"))
     resumed = training.get("resumed_from") or 0
@@ -120,7 +123,7 @@ def _contradictions(run: Run) -> Iterable[str]:
         yield f"{training['seconds']} seconds, and {last['train_runtime']} in its log"
     if (rows := _rows(record)) is not None and seen > last["epoch"] * rows + 1:
         yield f"{seen:,} examples were seen in {last['epoch']:.2f} epochs of {rows:,}"
-    if (batch := _batch(run.directory, record)) is not None and seen > steps * batch:
+    if (batch := _batch(config, record)) is not None and seen > steps * batch:
         yield f"{seen:,} examples were seen in {steps:,} steps of {batch}"
     speed = seen * (1 - resumed / steps) / training["seconds"]
     stated_speed = training.get("examples_per_second", training.get("pairs_per_second", speed))
@@ -173,11 +176,8 @@ def _rows(record: Mapping[str, Any]) -> int | None:
     return None
 
 
-def _batch(directory: Path, record: Mapping[str, Any]) -> int | None:
+def _batch(config: Mapping[str, Any], record: Mapping[str, Any]) -> int | None:
     """How many examples a step took, where the configuration of the run says so."""
-    if not (path := directory / runs.CONFIG).is_file():
-        return None
-    config = yaml_config.load_config(path)
     if (size := config.get("per_device_train_batch_size")) is None:
         return None
     return size * config.get("gradient_accumulation_steps", 1) * record["hardware"]["num_processes"]

@@ -34,6 +34,7 @@ from bioft.errors import BioftError
 from bioft.hub import checks, publication, pull as hub_pull, push as hub
 from bioft.storage import datasets as storage, retries, runs
 from bioft.storage.retries import RetryPolicy
+from bioft.verify import verify as verification
 from tests.hub_server.server import HubServer
 from tests.tiny import write_ctd
 
@@ -45,6 +46,17 @@ ATTRIBUTES = ".gitattributes"
 
 def figures(value: float) -> dict[str, float]:
     return {"value": value, "low": value - 0.01, "high": value + 0.01, "n": 100}
+
+
+def answered(auroc: float) -> pd.DataFrame:
+    """Predictions of 50 associated pairs and 50 others, with this area under the curve; each 25 of 2500 are .01."""
+    tied = round(100 * auroc) - 80
+    scores = [0.5] * 50 + [0.4] * 40 + [0.5] * tied + [0.6] * (10 - tied)
+    table = pd.DataFrame({"id": [f"test-{row}" for row in range(100)], "label": [1] * 50 + [0] * 50, "score": scores})
+    names = {
+        f"{side}{end}": [f"{side} {row}" for row in range(100)] for side in ("gene", "disease") for end in ("", "_id")
+    }
+    return table.assign(prediction=(table["score"] >= 0.5).astype(int), **names)
 
 
 def write_run(folder: Path, *, seed: int = 0, values: int = 20_000, base: dict[str, Any] | None = None) -> Path:
@@ -60,8 +72,7 @@ def write_run(folder: Path, *, seed: int = 0, values: int = 20_000, base: dict[s
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
     (folder / "config.yaml").write_text(f"seed: {seed}\n")
     (folder / "plots" / "loss.png").write_bytes(b"\x89PNG" + bytes([seed]) * 100)
-    scores = {"id": ["test-0", "test-1"], "label": [0, 1], "score": weights[:2], "prediction": [0, 1]}
-    pd.DataFrame(scores).to_parquet(folder / "predictions.parquet")
+    answered(0.8 + seed / 100).to_parquet(folder / "predictions.parquet")
     source = {"name": "made-up.csv", "sha256": "ab" * 32, "bytes": 1, "version": None, "url": "https://example.org"}
     record = {
         "schema_version": 1,
@@ -214,6 +225,63 @@ def test_a_run_on_data_of_the_hub_has_its_result_for_the_leaderboard(
     edit_record(run, dataset=dataset)
     hub.push_adapter(run, "user/adapter", **access)
     assert stored(hub_server) == published(run)
+
+
+def test_results_that_the_predictions_do_not_give_are_not_pushed(run: Path, hub_server: HubServer) -> None:
+    """Nor those that the record does not give; more words on the card are its owner's."""
+    said = "\nOn patients of ours it is right in 91 of 100 cases.\n"
+    (run / runs.CARD).write_text((run / runs.CARD).read_text() + said)
+    push = ["push-adapter", str(run), "user/adapter", "--dry-run"]
+    assert CliRunner().invoke(app, push).exit_code == 0
+    card, record = (run / runs.CARD).read_text(), runs.read(run)
+    (run / runs.CARD).write_text(card.replace("value: 0.8", "value: 0.9"))
+    result = CliRunner().invoke(app, push[:-1])
+    assert result.exit_code == 1 and "state a figure that run.json does not give" in " ".join(result.output.split())
+    edit_record(run, metrics={"auroc": figures(0.9)})
+    (run / runs.CARD).write_text(cards.model_card(record | {"metrics": {"auroc": figures(0.9)}}))
+    result = CliRunner().invoke(app, push[:-1])
+    assert result.exit_code == 1 and "fine-tuned: auroc 0.9000" in " ".join(result.output.split()), result.output
+    assert hub_server.requests == []
+
+
+def test_a_pulled_copy_that_was_changed_is_no_pulled_one(
+    hub_server: HubServer, access: dict[str, Any], run: Path, tmp_path: Path, monkeypatch: Any
+) -> None:
+    """By a record that agrees with other files: it is not given out for what is on the Hub, also without a network."""
+    commit = hub.push_adapter(run, "user/adapter", **access).commit
+    words = rf"run\.json is not what was pulled from user/adapter at {commit}"
+    for place in (tmp_path / "pulled", None):
+        pulled = hub_pull.pull_adapter("user/adapter", place, **access)
+        save_file({"lora_A": np.ones(20_000, np.float32)}, pulled / "adapter_model.safetensors")
+        edit_record(pulled, files=runs.checksums(pulled))
+        for revision in (None, commit):
+            with pytest.raises(BioftError, match=words):
+                hub_pull.pull_adapter("user/adapter", place, revision=revision, **access)
+        with pytest.raises(BioftError, match=words):
+            hub.push_adapter(pulled, "user/other", **access)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(BioftError, match=words):
+        hub_pull.pull_adapter("user/adapter", revision=commit, **access)
+    found = verification.verify("user/adapter", revision=commit, progress=False)
+    assert found.status == "not reproduced" and found.revision is None, found
+
+
+def test_what_is_pushed_under_another_name_says_how_to_verify_itself(
+    hub_server: HubServer, access: dict[str, Any], run: Path, pairs: Path, tmp_path: Path
+) -> None:
+    """And not the run or the data that it is a copy of; another repository that is named stays."""
+    thanks = '\nThanks to "user/adapter-2" and user/adapter.\n'
+    (run / runs.CARD).write_text((run / runs.CARD).read_text() + thanks)
+    hub.push_adapter(run, "user/adapter", **access)
+    pulled = hub_pull.pull_adapter("user/adapter", tmp_path / "pulled", **access)
+    hub.push_adapter(pulled, "lab/copy", **access)
+    text = stored(hub_server, "lab/copy")["README.md"].decode()
+    assert text == cards.model_card(runs.read(run), repository="lab/copy") + thanks
+    hub.push_dataset(pairs, "user/pairs", accept_terms=True, **access)
+    again = hub_pull.pull_dataset("user/pairs", tmp_path / "pairs", **access)
+    hub.push_dataset(again, "lab/pairs", accept_terms=True, **access)
+    card = hub_server.repository("dataset", "lab/pairs").files("main")["README.md"].decode()
+    assert 'load_dataset("lab/pairs")' in card and "user/pairs" not in card
 
 
 def test_a_pull_is_kept_by_commit_and_a_pinned_one_needs_no_network(

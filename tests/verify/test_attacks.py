@@ -6,6 +6,7 @@ and predictions to all of it.
 """
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,7 +23,9 @@ from datasets import Dataset, DatasetDict, concatenate_datasets
 from safetensors.numpy import load_file, save_file
 
 from bioft.cards import eval_results
+from bioft.compare import outcomes
 from bioft.datasets.hpo import context
+from bioft.errors import BioftError
 from bioft.metrics import plots, report
 from bioft.metrics.estimation import estimates
 from bioft.storage import runs
@@ -177,6 +180,8 @@ def change_words(record: dict[str, Any]) -> dict[str, str]:
     expected["the steps"] = (
         f"{record['training']['steps']:,} steps, and {record['training']['steps'] - 1:,} in its log"
     )
+    record["seed"] += 1
+    expected["another seed"] = "The training on record is none: the seed 1, and 0 in config.yaml."
     record["training"]["examples_seen"] *= 1000
     if record["task"] not in ("text-classification", "joint-entity-relation"):  # in which no record counts examples
         expected["the examples"] = " examples were seen in "
@@ -1075,6 +1080,31 @@ def test_a_threshold_given_by_hand_is_said_to_be(of: Runs) -> None:
     reasons, notes = forged.run.of_task("evaluate", "check_choices")(None, forged.data.splits, about, 0.0)
     assert reasons == []
     assert_said(notes, "given by hand: it may have been chosen on the test split")
+
+
+# --- before it is published: what needs no model and no data
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_what_predictions_refute_is_not_published(name: str, of: Runs, tmp_path: Path) -> None:
+    """A figure of the model, one of a system whose answers are stored, and a sentence of the card."""
+    outcomes.check_publishable(of[name].directory)
+    run = of[name].run
+    figures = {system: outcomes.outcomes(run.directory, run.record)[system].metrics for system in run.systems}
+    for system, its in figures.items():
+        forged = copied(of[name], tmp_path / system.replace(" ", "-"))
+        stated = forged.run.recorded[system]
+        metric = next(each for each in its if each in stated)
+        stated[metric] |= {"value": stated[metric]["value"] + (0.02 if system == FINE_TUNED else -0.02)}  # type: ignore[index]
+        with pytest.raises(
+            BioftError, match=f"do not follow from predictions.parquet: {re.escape(system)}: {metric} "
+        ):
+            outcomes.check_publishable(forged.write())
+    forged = copied(of[name], tmp_path / "card")
+    card = forged.directory / runs.CARD
+    card.write_text(card.read_text().replace("The fine-tuned model ", "The best of all models ", 1))
+    with pytest.raises(BioftError, match=r"The card's results are not those of run\.json: “The best of all"):
+        outcomes.check_publishable(forged.directory)
 
 
 # --- the data, where the publisher's own folder is all that there is

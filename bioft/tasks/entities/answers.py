@@ -46,7 +46,9 @@ def outcomes_of_documents(table: pd.DataFrame, columns: dict[str, tuple[str, str
         for name, pair in columns.items()
         if pair[1] in table
     }
-    return shared.Outcomes(list(table["id"].astype(str)), metrics)
+    stored = [table[label].astype(str) for label, _ in columns.values() if label in table]
+    truth = list(map("\t".join, zip(*stored, strict=True))) if len(stored) == len(columns) else []
+    return shared.Outcomes(list(table["id"].astype(str)), metrics, truth=truth)
 
 
 def outcomes(table: pd.DataFrame) -> shared.Outcomes:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bioft.metrics.report import WITH_MODEL
 from bioft.task import BASE, FINE_TUNED
 from bioft.tasks import answers as shared
 from bioft.tasks.answers import BASE as BASE_MODEL, Answers, Outcomes, Probabilities, Ranking
@@ -26,6 +27,17 @@ def systems(table: pd.DataFrame, record: Mapping[str, Any]) -> dict[str, pd.Data
         threshold = recorded.get(name)
         found[name] = its if threshold is None else its.assign(prediction=(its["score"] >= threshold).astype(np.int64))
     return found
+
+
+def with_model(systems: Mapping[str, pd.DataFrame], record: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
+    """The predictions table of all baselines with the model, by the weights on record; {} where it has none."""
+    from bioft.metrics import combination  # which takes seconds
+
+    weights = record["scoring"].get("combination")
+    if weights is None:
+        return {}
+    baselines = {name: systems[name] for name in weights["weights"] if name != FINE_TUNED}
+    return {WITH_MODEL: combination.table(weights, systems[FINE_TUNED], baselines)}
 
 
 def differences(made: pd.DataFrame, stored: pd.DataFrame, record: Mapping[str, Any]) -> pd.DataFrame:
@@ -60,6 +72,7 @@ def outcomes(table: pd.DataFrame) -> Outcomes:
             "f1": shared.f1_of(label & prediction, label, prediction),
         },
         pairs_share(table),
+        table["label"].astype(str).to_list(),
     )
 
 

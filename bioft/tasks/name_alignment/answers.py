@@ -48,7 +48,8 @@ def outcomes(table: pd.DataFrame) -> Outcomes:
     from bioft.tasks.name_alignment.scorer import is_right
 
     right = np.array([is_right(found, gold) for found, gold in zip(table["prediction"], table["label"], strict=True)])
-    return Outcomes(shared.numbered(table["id"].to_list()), {"accuracy": shared.mean_of(right)}, names_share(table))
+    ids, truth = shared.numbered(table["id"].to_list()), table["label"].to_list()
+    return Outcomes(ids, {"accuracy": shared.mean_of(right)}, names_share(table), truth)
 
 
 def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:

@@ -45,7 +45,7 @@ def outcomes(table: pd.DataFrame) -> Outcomes:
     right, found = ([json.loads(cell) for cell in table[column]] for column in ("label", "prediction"))
     gains = values_per_query(found, right)[:, METRICS.index("ndcg_at_10")]
     ids = shared.numbered(table["id"].to_list())
-    return Outcomes(ids, {"ndcg_at_10": shared.mean_of(gains)}, queries_share(table))
+    return Outcomes(ids, {"ndcg_at_10": shared.mean_of(gains)}, queries_share(table), table["label"].to_list())
 
 
 def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:

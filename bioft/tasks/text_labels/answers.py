@@ -67,7 +67,8 @@ def outcomes(table: pd.DataFrame) -> shared.Outcomes:
         positive = {labels[1]}
         of_positive = shared.f1_of_sets([its & positive for its in there], [its & positive for its in found])
         metrics = {f"{labels[1].lower()}_f1": of_positive, **metrics}
-    return shared.Outcomes(list(table["id"].astype(str)), metrics)
+    truth = ["\t".join(sorted(its)) for its in there]
+    return shared.Outcomes(list(table["id"].astype(str)), metrics, truth=truth)
 
 
 def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> shared.Answers:

@@ -14,7 +14,8 @@ from sklearn.metrics import roc_auc_score
 from bioft.cards import model as cards
 from bioft.metrics import combination as together
 from bioft.storage import runs
-from bioft.task import FINE_TUNED
+from bioft.task import BASE, FINE_TUNED
+from bioft.tasks.gene_disease import answers, evaluate
 from bioft.verify import verify as verification
 
 
@@ -50,6 +51,7 @@ def test_other_weights_than_those_of_validation_are_told() -> None:
     more = combination["weights"] | {FINE_TUNED: combination["weights"][FINE_TUNED] * 1.5}
     assert together.differs(combination | {"weights": more}, labels, scores)
     assert together.differs({"intercept": 0.0, "weights": {}}, labels, scores)
+    assert together.differs(combination | {"fitted_on": "10,000 pairs"}, labels, scores)
 
 
 def test_a_run_says_what_its_model_adds(combined: Path) -> None:
@@ -68,6 +70,27 @@ def test_a_run_says_what_its_model_adds(combined: Path) -> None:
 def test_what_it_adds_is_verified(combined: Path) -> None:
     found = verification.verify(combined)
     assert found.status.startswith("verified"), found.reasons
+
+
+def test_weights_that_the_test_split_gives_are_found(combined: Path, tmp_path: Path) -> None:
+    """Fitted on it, with figures and conclusion that follow from them."""
+    copy = shutil.copytree(combined, tmp_path / "forged")
+    record, table = runs.read(copy), pd.read_parquet(copy / runs.PREDICTIONS)
+    stored = {name: table[f"baseline_{name}"].to_numpy() for name in record["baselines"] if name != together.TOGETHER}
+    stored = {name: its for name, its in stored.items() if name != together.FEW_SHOT}
+    record["scoring"]["combination"] = together.with_model(
+        table["label"].to_numpy(), {FINE_TUNED: table["score"].to_numpy(), **stored}
+    )
+    systems = answers.systems(table, record)
+    baselines = {name: its for name, its in systems.items() if name not in (FINE_TUNED, BASE)}
+    record |= evaluate.comparisons(systems[FINE_TUNED], baselines, None, record)
+    assert record["added"]["first"] > runs.read(combined)["added"]["first"] + 0.02
+    record["files"] = runs.checksums(copy)
+    (copy / runs.RECORD).write_text(json.dumps(record))
+    (copy / runs.CARD).write_text(cards.model_card(record), encoding="utf-8")
+    found = verification.verify(copy)
+    assert found.status == "not reproduced"
+    assert any("Validation does not give the recorded weights" in each for each in found.reasons), found.reasons
 
 
 def without_it(record: dict[str, Any]) -> None:

@@ -1,6 +1,8 @@
 """`bioft predict --combined` and `bioft compare` give what the record says of model and baselines together."""
 
+import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from bioft.cli.main import app
 from bioft.compare.compare import compare, system_words
 from bioft.errors import BioftError
 from bioft.metrics import combination
+from bioft.metrics.report import WITH_MODEL
 from bioft.storage import runs
 from bioft.task import FINE_TUNED
 from bioft.tasks.gene_disease import rank
@@ -58,3 +61,15 @@ def test_compare_has_the_row_with_the_model(combined: Path) -> None:
     added = runs.read(combined)["added"]
     assert rows["all baselines with the model"]["value"] == pytest.approx(added["first"])
     assert rows["all together (baseline)"]["value"] == pytest.approx(added["second"])
+
+
+def test_compare_computes_what_a_record_may_forge(combined: Path, tmp_path: Path) -> None:
+    """The row of model and baselines together follows from stored scores by the weights, whatever the record says."""
+    forged = shutil.copytree(combined, tmp_path / "run")
+    record = runs.read(forged)
+    record["added"]["metrics"]["auroc"] |= {"value": 0.99, "low": 0.98, "high": 1.0}
+    (forged / runs.RECORD).write_text(json.dumps(record))
+    (ranking,) = compare([str(forged)]).rankings
+    rows = {system_words(row): row for row in ranking.table.to_dict("records")}
+    assert rows["all baselines with the model"]["value"] == pytest.approx(record["added"]["first"])
+    assert rows[str(forged)]["best_baseline"] != WITH_MODEL
