@@ -21,8 +21,7 @@ from bioft.metrics.report import difference_text, interval_text
 from bioft.storage import runs
 from bioft.storage.files import check_new, new_folder
 from bioft.storage.pages import html
-from bioft.task import FINE_TUNED
-from bioft.verify.findings import Status, equal
+from bioft.verify.findings import Status, checksum_of
 
 PAGE = "index.html"
 FILTERS = ("task", "split", "negatives")
@@ -49,13 +48,13 @@ def build_leaderboard(names: Sequence[str], directory: Path, *, verifications: P
     """Rank runs as `run_comparison.compare` does, and write `index.html`, `leaderboard.csv`, `.parquet` and a card.
 
     `directory` is a new folder, `verifications` one of JSON files that `bioft verify RUN --json` printed, one a run. A
-    run counts as verified if one of them is about it and about the figures that its record states. BioftError: no run
+    run counts as verified if one of them is about its record and card as they are now. BioftError: no run
     at all that can be ranked, a file of `verifications` that is none, or a folder that holds something; nothing is
     left behind then.
     """
     check_new(directory)
     verified = _read_verifications(verifications) if verifications is not None else []
-    found = run_comparison.compare(names)
+    found = run_comparison.compare(names, once=True)
     rows: list[dict[Any, Any]] = []
     for ranking in found.rankings:
         with runs.reading(ranking.runs):
@@ -103,7 +102,7 @@ def _describe(name: str, directory: Path, verified: Sequence[Mapping[str, Any]])
         "base_model": base.get("id"),
         "split": _strategy(dataset.get("split")),
         "negatives": _strategy(dataset.get("negatives")),
-        "verification": _verification(folder, record, origin, verified),
+        "verification": _verification(folder, origin, verified),
     }
 
 
@@ -111,27 +110,19 @@ def _strategy(described: Mapping[str, Any] | None) -> str:
     return str((described or {}).get("strategy", NOT_KNOWN))
 
 
-def _verification(
-    folder: Path, record: Mapping[str, Any], origin: Mapping[str, str] | None, verified: Sequence[Mapping[str, Any]]
-) -> str:
+def _verification(folder: Path, origin: Mapping[str, str] | None, verified: Sequence[Mapping[str, Any]]) -> str:
     """What verifications of this very run say: one that refutes it counts more than one that confirms it.
 
-    A local run is known by its folder, or by the folder's name and all its figures: the folder may have moved.
+    A run is known by its record, which has the checksums of its other files, and its card; one from the Hub also by
+    its commit.
     """
-    ours = {metric: figure["value"] for metric, figure in record["metrics"].items()}
-    words = "not verified"
+    words, checksum = "not verified", checksum_of(folder)
     for found in verified:
-        stated = {figure["metric"]: figure["recorded"] for figure in found["figures"] if figure["model"] == FINE_TUNED}
-        agreeing = all(metric in ours and equal(value, ours[metric]) for metric, value in stated.items())
-        complete = agreeing and stated.keys() == ours.keys()
-        if origin is not None:
-            same = (found["name"], found["revision"]) == (origin["id"], origin["revision"])
-        else:
-            place = Path(found["name"]).resolve()
-            same = place == folder.resolve() or (complete and place.name == folder.resolve().name)
-        if same and agreeing and found["status"] == "not reproduced":
+        if found["checksum"] != checksum or (origin is not None and found["revision"] != origin["revision"]):
+            continue
+        if found["status"] == "not reproduced":
             return "not reproduced"
-        if same and complete and found["status"].startswith("verified"):
+        if found["status"].startswith("verified"):
             made = found["predictions"]
             whole = made is None or made["compared"] == made["total"]
             words = found["status"] + ("" if whole else f" ({made['compared']:,} of {made['total']:,} predictions)")
@@ -146,16 +137,15 @@ def _read_verifications(folder: Path) -> list[dict[str, Any]]:
     for path in sorted(folder.glob("*.json")):
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-            missing = {"name", "status", "revision", "figures", "predictions"} - content.keys()
-            missing |= {
-                key for figure in content["figures"] for key in {"model", "metric", "recorded"} - figure.keys()
-            }
-            if missing:
+            if missing := {"name", "status", "revision", "checksum", "reasons", "predictions"} - content.keys():
                 raise KeyError(*sorted(missing))
             if content["status"] not in get_args(Status):
                 raise ValueError(f"no verification ends in {content['status']!r}")
+            if content["reasons"] and content["status"].startswith("verified"):
+                raise ValueError(f"it is {content['status']!r} and says why not")
             made = content["predictions"]
-            if not isinstance(content["name"], str) or (made is not None and not {"compared", "total"} <= made.keys()):
+            counted = made is None or all(type(made[part]) is int for part in ("compared", "total"))
+            if not isinstance(content["name"], str) or not counted:
                 raise TypeError("no verification has such a name, or such predictions")
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise BioftError(

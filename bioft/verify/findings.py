@@ -16,6 +16,7 @@ from bioft.errors import BioftError
 from bioft.hub import pull
 from bioft.metrics import report
 from bioft.storage import runs
+from bioft.storage.files import file_sha256
 from bioft.task import FINE_TUNED
 
 Status = Literal[
@@ -78,6 +79,8 @@ class Verification:
 
     name: str
     revision: str | None = None
+    checksum: str | None = None
+    """Of record and card, as they were verified: see `checksum_of`."""
     status: Status = "cannot be checked"
     best: Status = "verified"
     """What it is at most, if there are no reasons; a note says why."""
@@ -103,6 +106,11 @@ class Verification:
         """Everything as JSON; each figure says whether it holds and whether it is equal."""
         figures = [asdict(figure) | {"holds": figure.holds, "equal": figure.equal} for figure in self.figures]
         return {key: its for key, its in asdict(self).items() if key not in ("best", "plots")} | {"figures": figures}
+
+
+def checksum_of(directory: Path) -> str:
+    """SHA-256 of a run's record, which has the checksums of its other files, and of its card, if it has one."""
+    return file_sha256(*(path for name in (runs.RECORD, runs.CARD) if (path := directory / name).is_file()))
 
 
 def check_base_model(directory: Path, record: Mapping[str, Any]) -> list[str]:

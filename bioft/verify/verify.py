@@ -22,7 +22,7 @@ from bioft.storage import runs
 from bioft.verify import again, checks
 from bioft.verify.card import check_card
 from bioft.verify.files import check_files, check_plots, name_plots
-from bioft.verify.findings import Status, Verification, clean, print_figures, print_verdict
+from bioft.verify.findings import Status, Verification, checksum_of, clean, print_figures, print_verdict
 
 EXIT_CODES: dict[Status, int] = {
     "verified": 0,
@@ -58,6 +58,7 @@ def verify(
     try:
         directory = pull.run_directory(str(name), revision=revision, **access)
         found.revision = (pull.origin(directory) or {}).get("revision")
+        found.checksum = checksum_of(directory)
         record = runs.read(directory)
         runs.check_tested(directory, record)
         check_files(directory, record, found)

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import numpy as np
 import pandas as pd
 import pytest
 from datasets import load_dataset
 from huggingface_hub import RepoCard
+from safetensors.numpy import save_file
 from sklearn.metrics import roc_auc_score
 from typer.testing import CliRunner
 
@@ -20,6 +22,7 @@ from bioft.hub import pull
 from bioft.metrics import report
 from bioft.storage import runs
 from bioft.task import BASE
+from bioft.verify.findings import checksum_of
 from tests.compare.test_compare import simulated, write_run
 
 COIN = {"auroc": {"value": 0.5, "low": 0.4, "high": 0.6, "n": 400}}
@@ -78,8 +81,8 @@ def verification(run: Path, status: str = "verified", **changes: Any) -> dict[st
         {"model": "fine-tuned", "metric": metric, "recorded": figure["value"]}
         for metric, figure in runs.read(run)["metrics"].items()
     ]
-    found = {"name": str(run), "revision": None, "status": status, "figures": figures, "predictions": None}
-    return found | changes
+    found = {"name": str(run), "revision": None, "checksum": checksum_of(run), "status": status, "reasons": []}
+    return found | {"figures": figures, "predictions": None} | changes
 
 
 def save(folder: Path, *found: dict[str, Any]) -> Path:
@@ -157,35 +160,64 @@ def test_baselines_and_base_model_are_rows_of_their_own(tmp_path: Path) -> None:
     assert {row["split"] for row in page.rows} == {"pair"}, "the menus find them with the run"
 
 
-def test_only_a_verification_of_this_run_and_its_figures_counts(tmp_path: Path) -> None:
-    verified, forged, refuted, other, unchecked, moved, sampled = (
-        write(tmp_path / name, index)
-        for index, name in enumerate(("verified", "forged", "refuted", "other", "unchecked", "moved", "sampled"))
-    )
-    stated = verification(forged)["figures"]
+def test_only_a_verification_of_this_run_as_it_is_counts(tmp_path: Path) -> None:
+    """Of its record, and so of its predictions and weights, and of its card; wherever it is now."""
+    kinds = ["verified", "refuted", "other", "unchecked", "before", "sampled", "restated", "repredicted", "reworded"]
+    by_name = {name: write(tmp_path / name, index) for index, name in enumerate(kinds)}
     folder = save(
         tmp_path / "verifications",
-        verification(verified),
-        verification(forged, figures=[figure | {"recorded": 0.99} for figure in stated]),
-        verification(refuted),
-        verification(refuted, "not reproduced", figures=[]),
-        verification(other, name="somewhere/else"),
-        verification(unchecked, "cannot be checked"),
-        verification(moved, name="earlier/place/moved"),
-        verification(sampled, predictions={"compared": 7, "total": 400}),
+        *(verification(run) for name, run in by_name.items() if name not in ("other", "unchecked", "sampled")),
+        verification(by_name["refuted"], "not reproduced", figures=[], reasons=["It is not so."]),
+        verification(by_name["other"], checksum="0" * 64),
+        verification(by_name["unchecked"], "cannot be checked"),
+        verification(by_name["sampled"], predictions={"compared": 7, "total": 400}),
     )
-    names = [str(run) for run in (verified, forged, refuted, other, unchecked, moved, sampled)]
+    by_name["moved"] = by_name.pop("before").rename(tmp_path / "moved")
+    change(by_name["restated"], metrics={"auroc": {"value": 0.99, "low": 0.98, "high": 1.0, "n": 400}})
+    predictions = by_name["repredicted"] / runs.PREDICTIONS
+    pd.read_parquet(predictions).assign(score=lambda table: table["label"]).to_parquet(predictions)
+    change(by_name["repredicted"], files=runs.checksums(by_name["repredicted"]))
+    (by_name["reworded"] / runs.CARD).write_text("# AUROC 0.99\n")
+    names = list(map(str, by_name.values()))
     board = leaderboard.build_leaderboard(names, tmp_path / "board", verifications=folder)
     found = {Path(row["run"]).name: row["verification"] for row in board.rows.to_dict("records")}
-    assert found == {
+    assert found == dict.fromkeys(by_name, "not verified") | {
         "verified": "verified",
-        "forged": "not verified",
         "refuted": "not reproduced",
-        "other": "not verified",
-        "unchecked": "not verified",
         "moved": "verified",
         "sampled": "verified (7 of 400 predictions)",
     }
+
+
+def change(run: Path, **changes: Any) -> None:
+    (run / runs.RECORD).write_text(json.dumps(runs.read(run) | changes))
+
+
+def test_a_model_is_ranked_once_and_other_labels_are_no_better(tmp_path: Path) -> None:
+    """Saved anew it is the same; and who calls the model's answers right is not ranked beside the others."""
+    _, scores = simulated(1)
+    weights = {"b": np.ones(3, np.float32), "a": np.zeros(3, np.float32)}
+    first, again, other = (write(tmp_path / name, 1) for name in ("first", "again", "other"))
+    save_file(weights, first / "model.safetensors")
+    save_file(dict(reversed(weights.items())), again / "model.safetensors", {"format": "pt"})
+    save_file(weights | {"c": np.ones(4, np.float32)}, other / "model.safetensors")
+    forged = write_run(tmp_path / "forged", scores, (scores > 0.5).astype(int), dataset=runs.read(first)["dataset"])
+    board = leaderboard.build_leaderboard([str(run) for run in (first, again, other, forged)], tmp_path / "board")
+    assert {Path(name).name for name in board.rows["run"]} == {"first", "other"}
+    reasons = {Path(name).name: words for name, words in board.apart.items()}
+    assert f"Its weights are those of {first}: they are one model." in reasons["again"]
+    assert f"other labels than those of {first} for the same test examples" in reasons["forged"]
+    with pytest.raises(BioftError, match="is given twice"):
+        leaderboard.build_leaderboard([str(first), f"{first}/../first"], tmp_path / "twice")
+
+
+def test_what_is_no_number_is_in_no_record(tmp_path: Path) -> None:
+    for number, value in enumerate(("NaN", "-Infinity", "1e999")):
+        run = write(tmp_path / str(number), 1, baselines={"coin": COIN})
+        text = (run / runs.RECORD).read_text()
+        (run / runs.RECORD).write_text(text.replace('"high": 0.6', f'"high": {value}'))
+        with pytest.raises(BioftError, match=f"{value} is no number"):
+            leaderboard.build_leaderboard([str(run)], tmp_path / "board")
 
 
 def test_a_run_from_the_hub_links_to_its_card_and_is_verified_at_its_commit(tmp_path: Path, monkeypatch: Any) -> None:
@@ -204,7 +236,13 @@ def test_a_run_from_the_hub_links_to_its_card_and_is_verified_at_its_commit(tmp_
     assert board.rows.iloc[0]["card"] == f"https://huggingface.co/user/adapter/blob/{commit}/README.md"
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"name": "run", "status": "verified"}'])
+CONTRADICTION = {"name": "run", "status": "verified", "revision": None, "checksum": "", "predictions": None}
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["{", "[]", '{"name": "run", "status": "verified"}', json.dumps(CONTRADICTION | {"reasons": ["no"]})],
+)
 def test_a_file_that_is_no_verification_is_named(content: str, tmp_path: Path) -> None:
     folder = save(tmp_path / "verifications")
     (folder / "wrong.json").write_text(content)
