@@ -24,6 +24,8 @@ from bioft.storage import files as storage_files, run_directory, runs, yaml_conf
 from bioft.training.recipe_process import main_metric, options, run_recipe
 
 CONFIDENCE = 0.95
+TELLING = 3
+"""Logged losses of a run, from which on another one that has the same is a copy."""
 OPTIONS = {"seeds": "seed", "split_seeds": "split_seed"}
 """What recipes call several seeds, and one."""
 # What may differ between the runs of a summary beside what never matters: the seeds, and where the same data lie.
@@ -81,6 +83,8 @@ class SeedSummary:
     labels: list[str]
     rests_on: str
     metrics: dict[str, Figure]
+    left_out: list[str]
+    """Runs that their folder was to have too, by its own configuration."""
 
 
 def train_seeds(
@@ -106,7 +110,7 @@ def train_seeds(
     overwrite = str(settings.get("overwrite", False)).lower() in ("", "true")  # "" is the option without a value
     first_process = int(os.environ.get("RANK", "0")) == 0
     if first_process:
-        run_directory.prepare(directory, settings, overwrite=overwrite)
+        run_directory.prepare(directory, {**settings, **given}, overwrite=overwrite)
     failed = []
     for index, (folder, its) in enumerate(chosen.items()):
         if (directory / folder / runs.RECORD).is_file() and not overwrite:
@@ -154,14 +158,14 @@ def summarise(names: Sequence[str]) -> SeedSummary:
 
 
 def _summarise(names: Sequence[str]) -> SeedSummary:
-    directories = [pull.run_directory(name) for name in names]
     all_ = [
-        _Run(name, runs.read(path), yaml_config.load_config(path / runs.CONFIG))
-        for name, path in zip(names, directories, strict=True)
+        _Run(name, path, runs.read(path), yaml_config.load_config(path / runs.CONFIG))
+        for name in names
+        for path in (pull.run_directory(name),)
     ]
-    for directory, run in zip(directories, all_, strict=True):
-        runs.check_tested(directory, run.record)
-        runs.check_files(directory, run.record)
+    for run in all_:
+        runs.check_tested(run.directory, run.record)
+        runs.check_files(run.directory, run.record)
     for run in all_[1:]:
         if differing := _differences(all_[0], run):
             raise BioftError(
@@ -174,9 +178,9 @@ def _summarise(names: Sequence[str]) -> SeedSummary:
         raise BioftError(f"Two of the runs have the seed {doubled[1]}: {', '.join(names)}.")
     _check_trained_apart(all_)
     for run in all_:
-        outcomes.check_figures(pull.run_directory(run.name), run.record)
+        outcomes.check_figures(run.directory, run.record)
     records = [run.record for run in all_]
-    main = main_metric(directories[0], records[0])
+    main = main_metric(all_[0].directory, records[0])
     stated = {name: _mean(_of_baseline(records, name, main)) for name in records[0].get("baselines", {})}
     known = {name: mean for name, mean in stated.items() if mean is not None}
     best = max(known, key=lambda name: known[name]) if known else None
@@ -203,6 +207,7 @@ def _summarise(names: Sequence[str]) -> SeedSummary:
         labels=[str(label) for label in records[0].get("labels", [])],
         rests_on=report.rests_on(records[0], seeds=len(set(seeds)), splits=len(set(splits))),
         metrics=metrics,
+        left_out=_left_out(all_),
     )
 
 
@@ -239,6 +244,7 @@ class _Run:
     """A finished run by its name, with its record and its configuration."""
 
     name: str
+    directory: Path
     record: dict[str, Any]
     config: dict[str, Any]
 
@@ -290,13 +296,21 @@ def _differences(one: _Run, other: _Run) -> list[str]:
 
 
 def _check_trained_apart(all_: Sequence[_Run]) -> None:
-    """Refuse two runs with the same weights, or one split under two seeds: BioftError, for chance made no other."""
-    seen: dict[frozenset[str], str] = {}
+    """Refuse runs of which chance made no other: BioftError.
+
+    Two have the same weights (also saved anew), the same losses, or one split under two seeds; or one says two things
+    of its seed.
+    """
+    for what, of_run in (("weights", lambda run: runs.tensors(run.directory)), ("logged losses", _losses)):
+        seen: dict[Any, str] = {}
+        for run in all_:
+            if (its := of_run(run)) and (other := seen.setdefault(its, run.name)) != run.name:
+                raise BioftError(f"{run.name} and {other} have the same {what}: they are copies of one run.")
     for run in all_:
-        files = run.record.get("files") or {}
-        weights = frozenset(its for name, its in files.items() if name.endswith(".safetensors"))
-        if weights and (other := seen.setdefault(weights, run.name)) != run.name:
-            raise BioftError(f"{run.name} and {other} have the same weights: they are copies of one run.")
+        if (seed := run.config.get("seed")) not in (None, run.record["seed"]):
+            raise BioftError(
+                f"{run.name} says two things of its seed: {runs.RECORD} {run.record['seed']}, {runs.CONFIG} {seed}."
+            )
     splits: dict[str, _Run] = {}
     for run in all_:
         other_run = splits.setdefault(run.record["dataset"]["fingerprints"]["test"], run)
@@ -305,6 +319,25 @@ def _check_trained_apart(all_: Sequence[_Run]) -> None:
                 f"{run.name} and {other_run.name} name different seeds of their splits ({run.seeds[0]} and "
                 f"{other_run.seeds[0]}) and have the same test split: that is one split."
             )
+
+
+def _losses(run: _Run) -> tuple[Any, ...]:
+    """The losses in a run's log, if they are so many that no other run can have the same."""
+    log = run.record.get("log_history") or ()
+    found = tuple((entry.get("step"), entry["loss"]) for entry in log if "loss" in entry)
+    return found if len(found) >= TELLING else ()
+
+
+def _left_out(all_: Sequence[_Run]) -> list[str]:
+    """The runs that the folders of these were to have too, by the seeds in their configurations."""
+    here = {run.directory.resolve() for run in all_}
+    found = []
+    for folder in dict.fromkeys(path.parent for path in sorted(here)):
+        if (folder / runs.CONFIG).is_file():
+            config = yaml_config.load_config(folder / runs.CONFIG)
+            if given := {several: str(config[several]) for several in OPTIONS if several in config}:
+                found += [name for name in _runs_of(given) if folder / name not in here]
+    return found
 
 
 def _figure(
@@ -362,8 +395,14 @@ def _mean(values: Floats) -> float | None:
 
 
 def _note(summary: SeedSummary) -> str:
+    left_out = ""
+    if summary.left_out:
+        left_out = (
+            f" Not among them, though their folder was to have them too: {', '.join(summary.left_out)}. What is left "
+            "when others are taken away says little of chance."
+        )
     if len(summary.runs) == 1:
-        return f"One run does not say how far the figures depend on its seeds. {summary.rests_on}"
+        return f"One run does not say how far the figures depend on its seeds. {summary.rests_on}{left_out}"
     sentence = ""
     if (its := summary.difference) is not None and its.mean is not None and its.overall is not None:
         low, high = its.overall
@@ -372,7 +411,7 @@ def _note(summary: SeedSummary) -> str:
             f" Minus the best baseline ({str(summary.baseline).replace('_', ' ')}), {summary.metric} is "
             f"{its.mean:+.3f}, 95 % interval {low:+.3f} to {high:+.3f} ({verdict})."
         )
-    return f"{SPLITS if len(set(summary.split_seeds)) > 1 else ONE_SPLIT}{sentence} {summary.rests_on}"
+    return f"{SPLITS if len(set(summary.split_seeds)) > 1 else ONE_SPLIT}{sentence} {summary.rests_on}{left_out}"
 
 
 def _title(summary: SeedSummary) -> str:

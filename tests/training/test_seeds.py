@@ -6,6 +6,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import psutil
 import pytest
 import scipy.stats
 import yaml
+from safetensors.numpy import load_file, save_file
 from typer.testing import CliRunner
 
 from bioft.cli.main import app
@@ -200,6 +202,48 @@ def test_copies_of_one_run_are_no_seeds(three: Path, tmp_path: Path) -> None:
     (copy / runs.RECORD).write_text(json.dumps(record))
     with pytest.raises(BioftError, match="have the same weights: they are copies of one run"):
         seed_runs.summarise([str(three / "seed_1"), str(copy)])
+    (weights,) = copy.glob("*.safetensors")
+    save_file(load_file(weights), weights, {"saved": "anew"})
+    assert weights.read_bytes() != (three / "seed_1" / weights.name).read_bytes()
+    (copy / runs.RECORD).write_text(json.dumps(record | {"files": runs.checksums(copy)}))
+    with pytest.raises(BioftError, match="have the same weights: they are copies of one run"):
+        seed_runs.summarise([str(three / "seed_1"), str(copy)])
+
+
+def test_other_weights_with_the_same_losses_are_a_copy(three: Path, tmp_path: Path) -> None:
+    """Chance changes them: a few may be the same after rounding, three are not."""
+    log = [{"step": step, "loss": 0.7 - step / 10} for step in range(3)]
+    for n, expected in ((2, nullcontext()), (3, pytest.raises(BioftError, match="have the same logged losses"))):
+        names = [changed(three / f"seed_{seed}", tmp_path / f"{n}_{seed}", {}, log_history=log[:n]) for seed in (1, 2)]
+        with expected:
+            seed_runs.summarise(names)
+
+
+def test_a_seed_that_the_configuration_contradicts_is_refused(three: Path, tmp_path: Path) -> None:
+    other = changed(three / "seed_2", tmp_path / "seed_9", {}, seed=9)
+    with pytest.raises(BioftError, match=r"seed_9 says two things of its seed: run\.json 9, config\.yaml 2"):
+        seed_runs.summarise([str(three / "seed_1"), other])
+
+
+def test_seeds_that_are_left_out_are_named(three: Path, tmp_path: Path) -> None:
+    """Of three seeds the two best say less; the folder of all says which it was to have."""
+    chosen = seed_runs.summarise([str(three / "seed_1"), str(three / "seed_3")])
+    assert chosen.left_out == ["seed_2"]
+    seed_runs.write_summary(chosen, tmp_path)
+    assert "their folder was to have them too: seed_2." in (tmp_path / "seeds.md").read_text()
+    every = seed_runs.summarise(seed_runs.expand([str(three)]))
+    assert every.left_out == [] and "was to have" not in (three / "seeds.md").read_text()
+
+
+def test_a_baseline_made_weak_is_not_summarised(three: Path, tmp_path: Path) -> None:
+    """The difference to it would be the greater."""
+    forged = shutil.copytree(three / "seed_2", tmp_path / "seed_2")
+    record = runs.read(forged)
+    for its in record["baselines"].values():
+        its["f1"] = {"value": 0.01, "low": 0.0, "high": 0.02, "n": its["f1"]["n"]}
+    (forged / runs.RECORD).write_text(json.dumps(record))
+    with pytest.raises(BioftError, match=r"do not follow from predictions\.parquet: .*: f1 0\.0100"):
+        seed_runs.summarise([str(three / "seed_1"), str(forged)])
 
 
 def test_figures_that_no_prediction_gives_are_not_summarised(three: Path, tmp_path: Path) -> None:
@@ -207,7 +251,7 @@ def test_figures_that_no_prediction_gives_are_not_summarised(three: Path, tmp_pa
     record = runs.read(forged)
     record["metrics"]["f1"]["value"] = 0.987
     (forged / runs.RECORD).write_text(json.dumps(record))
-    with pytest.raises(BioftError, match=r"states f1 0\.987; its predictions give"):
+    with pytest.raises(BioftError, match=r"do not follow from predictions\.parquet: fine-tuned: f1 0\.9870"):
         seed_runs.summarise([str(three / "seed_1"), str(forged)])
 
 
