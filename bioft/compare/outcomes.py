@@ -1,5 +1,6 @@
 """What a finished run answered in each test example, read from its stored predictions by its task's own reader."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,13 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from bioft.errors import BioftError, command_word
 from bioft.hub import pull
 from bioft.hub.pull import task_of
+from bioft.metrics import report
 from bioft.metrics.estimation import estimates
+from bioft.metrics.estimation.estimates import difference
+from bioft.metrics.estimation.groups import Groups
 from bioft.storage import runs
 from bioft.storage.runs import PREDICTIONS
-from bioft.task import FINE_TUNED, function, part
+from bioft.task import BASE, FINE_TUNED, function, part
 from bioft.tasks.answers import Answers, Outcomes
 from bioft.verify import checks
 from bioft.verify.card import check_card
@@ -63,17 +67,21 @@ def outcomes(directory: Path, record: dict[str, Any]) -> dict[str, Outcomes]:
 
 
 def check_figures(directory: Path, record: dict[str, Any]) -> None:
-    """Refuse a run whose record states figures that its stored predictions do not give: BioftError says which.
+    """Refuse a run whose record states figures that its stored predictions do not give, or lacks systems: BioftError.
 
-    No model is asked, and no data are read: of a task whose figures need these, the metrics of its `outcomes` are
-    compared, else all that follows from predictions.
+    No model is asked, and no data are read: of a task whose figures need these, the metrics of its `outcomes` and its
+    comparison are compared, else all that follows from predictions.
     """
     run = checks.Run(directory, record, task_of(directory, record), Verification(str(directory)))
+    if run.full:
+        checks.check_systems(run)
     if run.task.self_contained:
         with estimates.of_schema(int(record["schema_version"])):
             checks.check_stored(run, None, {})
     else:
-        for name, its in outcomes(directory, record).items():
+        found = outcomes(directory, record)
+        _check_comparison(run, found)
+        for name, its in found.items():
             for metric, figure in run.recorded.get(name, {}).items():
                 value = its.metrics[metric].estimate().value if metric in its.metrics else None
                 if value is not None and figure["value"] is not None and not equal(figure["value"], value):
@@ -86,6 +94,33 @@ def check_figures(directory: Path, record: dict[str, Any]) -> None:
             f"{directory}: {' '.join(run.found.reasons)} See with bioft verify {command_word(directory)} what else is "
             "not so."
         )
+
+
+def _check_comparison(run: checks.Run, found: Mapping[str, Outcomes]) -> None:
+    """Compare the comparison on record with that of stored answers, where the best baseline's are stored."""
+    stated, ours = run.record.get("comparison") or {}, found[FINE_TUNED]
+    metric, baseline = stated.get("metric"), stated.get("baseline")
+    stored = [name for name, its in found.items() if name not in (FINE_TUNED, BASE) and metric in its.metrics]
+    elsewhere = baseline not in stored and baseline in run.recorded
+    if not run.full or metric not in ours.metrics or not stored or elsewhere:
+        return
+    groups, model = Groups(len(ours.ids), ours.groups), ours.metrics[metric].estimate()
+    apart = {name: difference(metric, model, found[name].metrics[metric].estimate(), groups) for name in stored}
+    # Of equal baselines it is the one on record.
+    name = max(stored, key=lambda name: (round(apart[name].second, 12), name == baseline))
+    best = report.describe_difference(name, apart[name], metric)
+    parts = [key for key in best if key != "sentence"]
+    if not all(equal(best[key], stated.get(key)) for key in parts) or _said(best) != _said(stated):
+        run.found.reasons.append(
+            f"{runs.RECORD} compares with the best baseline in another way than {PREDICTIONS} gives: "
+            f"“{best['sentence']}”"
+        )
+
+
+def _said(comparison: Mapping[str, Any]) -> str:
+    """The sentence of a comparison without the words of its metric and of what test examples share."""
+    sentence = str(comparison.get("sentence")).partition(" (paired")[0]
+    return re.sub(r"difference in .*?(?= [+-]\d*\.\d+, )", "difference", sentence)
 
 
 def check_publishable(directory: Path) -> None:

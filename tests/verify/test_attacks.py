@@ -1100,6 +1100,14 @@ def test_what_predictions_refute_is_not_published(name: str, of: Runs, tmp_path:
             BioftError, match=f"do not follow from predictions.parquet: {re.escape(system)}: {metric} "
         ):
             outcomes.check_publishable(forged.write())
+    forged = copied(of[name], tmp_path / "comparison")
+    forged.record["comparison"] |= {"difference": 0.4, "low": 0.3, "high": 0.5}
+    if name not in ("joint", "relations"):  # which store no answers of baselines
+        with pytest.raises(BioftError, match="compares with the best baseline in another way"):
+            outcomes.check_publishable(forged.write())
+    del forged.record["baselines"][(left_out := next(iter(forged.record["baselines"])))]
+    with pytest.raises(BioftError, match=f"leaves out baselines: {left_out}"):
+        outcomes.check_publishable(forged.write())
     forged = copied(of[name], tmp_path / "card")
     card = forged.directory / runs.CARD
     card.write_text(card.read_text().replace("The fine-tuned model ", "The best of all models ", 1))
