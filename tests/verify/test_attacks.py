@@ -772,6 +772,19 @@ def first_right(table: pd.DataFrame) -> list[str]:
     ]
 
 
+def first_found(table: pd.DataFrame) -> list[str]:
+    """Of each query the right texts among those found."""
+    return [
+        json.dumps([each for each in json.loads(found) if each in json.loads(right)])
+        for right, found in zip(table["label"], table["prediction"], strict=True)
+    ]
+
+
+def with_scores(cells: pd.Series) -> list[str]:
+    """Labels as answers."""
+    return [json.dumps([[*item[:3], 0.9] for item in json.loads(cell)]) for cell in cells]
+
+
 def nothing_found(name: str, cell: Any) -> Callable[[Forged], None]:
     """A system that answers nothing in one row of two."""
     return column(name, lambda table: [cell if row % 2 else its for row, its in enumerate(table[name])])
@@ -788,6 +801,42 @@ def a_lower_loss(table: pd.DataFrame) -> Any:
     return table["loss"] - 0.009 * table["hidden"]
 
 
+def labels_of_answers(name: str = "label", answers: str = "prediction") -> Callable[[Forged], None]:
+    """Labels that are what the model answered."""
+    return without_restating(lambda table: table.assign(**{name: table[answers]}))
+
+
+def without_restating(change: Callable[[pd.DataFrame], pd.DataFrame]) -> Callable[[Forged], None]:
+    """Other rows or labels, of which the test split gives no figures."""
+
+    def forge(forged: Forged) -> None:
+        change(forged.predictions).to_parquet(forged.directory / runs.PREDICTIONS, index=False)
+
+    return forge
+
+
+def annotated_boundaries(table: pd.DataFrame) -> list[str]:
+    """Mentions that overlap with an annotated one, as that is."""
+    cells = []
+    for label, found in zip(table["label"], table["prediction"], strict=True):
+        right = json.loads(label)
+        near = [
+            (next((it for it in right if it[0] < each[1] and each[0] < it[1]), each[:3]), each)
+            for each in json.loads(found)
+        ]
+        cells.append(json.dumps([[*place, *each[3:]] for place, each in near]))
+    return cells
+
+
+def those_found(table: pd.DataFrame, name: str) -> list[str]:
+    """The labels that were found, of which none is missed then."""
+    found = [{tuple(item[:3]) for item in json.loads(cell)} for cell in table["prediction"]]
+    return [
+        json.dumps([item for item in json.loads(cell) if tuple(item[:3]) in its])
+        for cell, its in zip(table[name], found, strict=True)
+    ]
+
+
 NOT_THE_MODELS = "predictions are not what the model gives"
 BETTER, OTHERS = "fine-tuned: the stored answers are better", "stored answers are not those made again"
 PREDICTIONS: dict[tuple[str, str], tuple[Callable[[Forged], None], str]] = {
@@ -800,23 +849,64 @@ PREDICTIONS: dict[tuple[str, str], tuple[Callable[[Forged], None], str]] = {
     ("text_labels", "scores moved by .1 in 16 bits"): (in_16_bits(moved_labels(0.099)), NOT_THE_MODELS),
     ("text_labels", "scores moved by less than rounding"): (moved_labels(0.0009), BETTER),
     ("text_labels", "a baseline made worse"): (nothing_found("baseline_tfidf_logistic", []), "tfidf_logistic"),
+    ("text_labels", "labels that are the answers"): (labels_of_answers(), OTHER_ROWS),
+    ("text_labels", "right answers beside other scores"): (
+        labels_of_answers("prediction", "label"), "do not follow from its scores"
+    ),
     ("text_labels", "other weights"): (other_weights, NOT_THE_MODELS),
     ("entities", "the labels as answers"): (column("prediction", right_of_mentions), NOT_THE_MODELS),
     ("entities", "spurious mentions left out"): (column("prediction", without_wrong), NOT_THE_MODELS),
     ("entities", "a baseline made worse"): (nothing_found("baseline_dictionary", "[]"), "dictionary: "),
+    ("entities", "boundaries as annotated"): (column("prediction", annotated_boundaries), NOT_THE_MODELS),
+    ("entities", "the answers of a baseline"): (
+        column("prediction", lambda table: table["baseline_dictionary"]), NOT_THE_MODELS
+    ),
+    ("entities", "other weights"): (other_weights, NOT_THE_MODELS),
+    ("entities", "missed mentions not annotated"): (
+        without_restating(lambda table: table.assign(label=those_found(table, "label"))), OTHER_ROWS
+    ),
     ("relations", "all relations found"): (column("prediction", lambda table: table["label"]), NOT_THE_MODELS),
     ("relations", "other weights"): (other_weights, NOT_THE_MODELS),
     ("relations", "scores of candidates that are none"): (
         column("score", lambda table: np.where(table["prediction"] == 1, table["score"], 0.01)), NOT_THE_MODELS
     ),
+    ("relations", "spurious relations left out"): (
+        without_restating(lambda table: table[(table["label"] == 1) | (table["prediction"] == 0)]), NOT_THE_MODELS
+    ),
+    ("relations", "missed relations not annotated"): (
+        without_restating(lambda table: table.assign(label=table["label"] & table["prediction"])), OTHER_ROWS
+    ),
+    ("joint", "all relations found"): (
+        column("relation_prediction", lambda table: with_scores(table["relation_label"])), NOT_THE_MODELS
+    ),
+    ("joint", "all relations found end to end"): (
+        column("end_to_end_prediction", lambda table: with_scores(table["relation_label"])), NOT_THE_MODELS
+    ),
+    ("joint", "missed mentions not annotated"): (
+        without_restating(lambda table: table.assign(label=those_found(table, "label"))), OTHER_ROWS
+    ),
     ("joint", "spurious mentions left out"): (column("prediction", without_wrong), NOT_THE_MODELS),
     ("joint", "other weights"): (other_weights, NOT_THE_MODELS),
     ("masked_lm", "more tokens found"): (column("correct", lambda table: table["correct"] + 1), NOT_THE_MODELS),
+    ("masked_lm", "other weights"): (other_weights, NOT_THE_MODELS),
+    ("masked_lm", "fewer tokens masked"): (
+        without_restating(lambda table: table.assign(hidden=table["correct"].clip(lower=1))), NOT_THE_MODELS
+    ),
+    ("masked_lm", "a baseline made worse"): (column("baseline_frequency_correct", lambda table: 0), "frequency"),
     ("masked_lm", "a lower loss"): (column("loss", a_lower_loss), BETTER),
     ("masked_lm", "the base model made worse"): (column("base_loss", lambda table: 2 * table["base_loss"]), OTHERS),
     ("retrieval", "a right text first"): (column("prediction", first_right), NOT_THE_MODELS),
     ("retrieval", "the base model made worse"): (nothing_found("base", "[]"), OTHERS),
     ("retrieval", "groups of queries"): (column("group", lambda table: list(map(str, range(len(table))))), OTHER_ROWS),
+    ("retrieval", "right texts that are those found"): (labels_of_answers(), OTHER_ROWS),
+    ("retrieval", "queries left out that find nothing"): (
+        without_restating(lambda table: table[[its != "[]" for its in first_found(table)]]), OTHER_ROWS
+    ),
+    ("retrieval", "a baseline made worse"): (nothing_found("baseline_bm25", "[]"), "bm25: "),
+    ("retrieval", "other weights"): (other_weights, NOT_THE_MODELS),
+    ("name_alignment", "a name left out"): (without_restating(lambda table: table.iloc[1:]), OTHER_ROWS),
+    ("name_alignment", "a baseline made worse"): (nothing_found("baseline_tfidf", ""), "tfidf: "),
+    ("name_alignment", "other weights"): (other_weights, NOT_THE_MODELS),
     ("name_alignment", "kinds of names"): (column("kind", lambda table: "delimiter"), OTHER_ROWS),
     ("name_alignment", "probabilities made sure"): (column("score", lambda table: 1.0), NOT_THE_MODELS),
     ("name_alignment", "right ids among the candidates"): (
