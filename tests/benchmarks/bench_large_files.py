@@ -1,9 +1,11 @@
 """How long a build of large files takes, and how much memory: a BioC file of 100 MB and a CSV of a million rows.
 
     python tests/benchmarks/bench_large_files.py --bc5cdr CDR_Data --reasons stopped_predictions.tsv.gz
+    python tests/benchmarks/bench_large_files.py --ctd CTD_curated_genes_diseases.csv.gz --rows 100000 1000000
 
 The figures of docs/own_data.md: documents and reasons why trials stopped are repeated, each time with other words
 in the place of some, until the files are large; then `bioft build` and `bioft inspect` run in processes of their own.
+Of CTD the full report is made: the curated rows, and so many inferred ones between their genes and diseases.
 """
 
 import argparse
@@ -22,6 +24,7 @@ from xml.sax.saxutils import escape
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from bioft.datasets.documents import bc5cdr
+from bioft.datasets.gene_disease import ctd
 
 BYTES, ROWS = 100_000_000, 1_000_000
 _WORD = re.compile(r"[a-z]{4,}")
@@ -74,6 +77,26 @@ def write_csv(path: Path, reasons: Path) -> None:
             writer.writerow([number, " ".join(words), rng.choice("abc")])
 
 
+def write_report(path: Path, curated: Path, n_rows: int) -> None:
+    """Write CTD's full report: after a million rows the same pairs come again, by way of other chemicals."""
+    rows = list(ctd.read(curated))
+    genes, diseases = (
+        list(dict.fromkeys((row[side], row[f"{side}_id"]) for row in rows)) for side in ("gene", "disease")
+    )
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([*ctd.COLUMNS[:5], ctd.INFERENCE, "InferenceScore", "OmimIDs", "PubMedIDs"])
+        for row in rows:
+            writer.writerow([*(row[key] for key in ctd.KEYS[:5]), "", "", "", row["pmids"]])
+        rng = Random(0)
+        for number in range(n_rows):
+            if number % ROWS == 0:
+                rng.seed(0)
+            pair = [*rng.choice(genes), *rng.choice(diseases)]
+            articles = "|".join(str(number + 10_000_000 + rng.randrange(1_000)) for _ in range(rng.randrange(1, 4)))
+            writer.writerow([*pair, "", f"chemical {number // ROWS}.{number % 997}", "3.1", "", articles])
+
+
 def run(*words: str) -> None:
     """Print the processor time and the largest memory of a command of bioft."""
     measured = (
@@ -83,27 +106,32 @@ def run(*words: str) -> None:
     command = [sys.executable, "-c", measured, sys.executable, "-m", "bioft", *words]
     seconds, kilobytes = map(float, subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
     unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
-    print(f"bioft {' '.join(words[:2])}: {seconds:.0f} s of processor, {kilobytes / unit:,.0f} MB", flush=True)
+    told = " ".join(word for word in words if "/" not in word)
+    print(f"bioft {told}: {seconds:.0f} s of processor, {kilobytes / unit:,.0f} MB", flush=True)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bc5cdr", type=Path, required=True)
-    parser.add_argument("--reasons", type=Path, required=True)
+    parser.add_argument("--bc5cdr", type=Path)
+    parser.add_argument("--reasons", type=Path)
+    parser.add_argument("--ctd", type=Path)
+    parser.add_argument("--rows", type=int, nargs="+", default=[ROWS // 10, ROWS])
+    parser.add_argument("--negatives", nargs="+", default=["uniform"])
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        write_bioc(folder / "bioc.xml", asked.bc5cdr)
-        write_csv(folder / "labels.csv", asked.reasons)
-        run(
-            "build",
-            "entities",
-            str(folder / "bioc.xml"),
-            "--overlapping",
-            "longest",
-            "--output",
-            f"{folder}/documents",
-        )
-        run("inspect", f"{folder}/documents")
-        run("build", "labels", str(folder / "labels.csv"), "--id-column", "id", "--output", f"{folder}/labels")
-        run("inspect", f"{folder}/labels")
+        if asked.bc5cdr:
+            write_bioc(folder / "bioc.xml", asked.bc5cdr)
+            options = ["--overlapping", "longest", "--output", f"{folder}/documents"]
+            run("build", "entities", str(folder / "bioc.xml"), *options)
+            run("inspect", f"{folder}/documents")
+        if asked.reasons:
+            write_csv(folder / "labels.csv", asked.reasons)
+            run("build", "labels", str(folder / "labels.csv"), "--id-column", "id", "--output", f"{folder}/labels")
+            run("inspect", f"{folder}/labels")
+        for rows in asked.rows if asked.ctd else ():
+            write_report(folder / "report.csv", asked.ctd, rows)
+            for negatives in asked.negatives:
+                print(f"{rows:,} inferred rows", end=", ")
+                options = ["--evidence", "inferred", "--negatives", negatives, "--overwrite"]
+                run("build", "ctd", str(folder / "report.csv"), *options, "--output", f"{folder}/pairs")

@@ -3,17 +3,20 @@
 Every source (CTD, HPO) gives rows of names and ids; what happens to them is here, once.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
 from datasets import Dataset, DatasetDict
+from datasets.fingerprint import generate_random_fingerprint
 
 from bioft.datasets import splits as splitting
 from bioft.datasets.gene_disease import audit as gene_disease_audit, negatives as sampling
+from bioft.datasets.gene_disease.known import Known, collect, unite
+from bioft.datasets.gene_disease.numbered import Names
 from bioft.datasets.gene_disease.timeline import Timeline
 from bioft.datasets.origin import Origin
 from bioft.datasets.splits import SPLITS
@@ -25,43 +28,18 @@ COLUMNS = ("gene", "gene_id", "disease", "disease_id", "label", "evidence", "pmi
 NEGATIVES = ("uniform", "degree_matched")
 
 
-def _join(*values: str) -> str:
-    """The distinct parts of "|"-joined values, in order of first appearance."""
-    return "|".join(dict.fromkeys(part for value in values for part in value.split("|") if part))
-
-
-def collect(rows: Iterable[Mapping[str, str]]) -> tuple[pd.DataFrame, int]:
-    """One line per (gene, gene id, disease, disease id), evidence and PubMed ids united; and how many rows were
-    repeated.
-    """
-    pairs, n_repeated = _united(
-        ((row["gene"], row["gene_id"], row["disease"], row["disease_id"]), (row["evidence"], row["pmids"]))
-        for row in rows
-    )
-    table = pd.DataFrame(list(pairs), columns=["gene", "gene_id", "disease", "disease_id"], dtype=object)
-    table["evidence"] = [evidence for evidence, _ in pairs.values()]
-    table["pmids"] = [pmids for _, pmids in pairs.values()]
-    return table, n_repeated
-
-
-def _united(rows: Iterable[tuple[Any, tuple[str, str]]]) -> tuple[dict[Any, tuple[str, str]], int]:
-    """Evidence and pmids by key, those of a repeated key joined, and how many rows were repeated."""
-    united: dict[Any, tuple[str, str]] = {}
-    n_rows = 0
-    for key, value in rows:
-        n_rows += 1
-        if (known := united.setdefault(key, value)) != value:
-            evidence, pmids = map(_join, known, value)
-            united[key] = ("|".join(sorted(evidence.split("|"))), pmids)
-    return united, n_rows - len(united)
-
-
 class Entities:
     """The distinct genes (or diseases) among rows of names and ids.
 
     Rows are the same entity when they share the normalised name or the id: names, because two ids with one
     name would put the same text on both sides of a split; ids, because two names of one id are one thing.
     """
+
+    @classmethod
+    def of(cls, entities: Sequence[tuple[str, str]]) -> Self:
+        """Those among pairs of a name and an id."""
+        names, ids = (pd.Series(its, dtype=object) for its in zip(*entities, strict=True))
+        return cls(names, ids)
 
     def __init__(self, names: pd.Series, ids: pd.Series) -> None:
         name_codes, unique_names = pd.factorize(names)
@@ -114,25 +92,27 @@ def build_pairs(
     audit.
     """
     _check_arguments(split, negatives, negatives_per_positive, known_until)
-    table, n_repeated = collect(rows)
-    if table.empty:
+    found = collect(rows)
+    if not len(found.pairs):
         raise BioftError(f"The {origin.builder} source has no gene–disease pair with the evidence asked for.")
-    genes, diseases = (Entities(table[side], table[f"{side}_id"]) for side in ("gene", "disease"))
-    table, n_united = _unite(table, genes.codes * len(diseases.names) + diseases.codes)
-    everything = table["pmids"]
+    genes, diseases = (Entities.of(its) for its in (found.genes, found.diseases))
+    (everything, n_united), n_repeated = _by_entity(found, genes, diseases), found.n_repeated
+    del found  # of many pairs much memory
+    table = everything
     if accept is not None:
-        table = table[[accept(evidence) for evidence in table["evidence"]]]
-        if table.empty:
+        table = everything.filter(_accepted(everything["evidence"], accept))
+        if not len(table):
             asked = dict(origin.arguments)
             raise BioftError(f"No pair of the {origin.builder} source has the evidence asked for: {asked}.")
     split_rng, negative_rng, order_rng = (
         np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(3)
     )
-    drawing = _Drawing(table, genes, diseases, np.sort(everything.index.to_numpy(np.int64)))
+    drawing = _Drawing(table, genes, diseases, np.sort(everything["key"].to_numpy()))
     sizes = {"validation_size": validation_size, "test_size": test_size}
     left_out: dict[str, int] = {}
     if split == "time":
-        drawing.timeline = Timeline.of(everything, drawing.keys, known_until, **sizes)
+        known = pd.Series(everything["pmids"].to_pylist(), index=everything["key"].to_numpy(), dtype=object)
+        drawing.timeline = Timeline.of(known, drawing.keys, known_until, **sizes)
         assignment, left_out = drawing.timeline.assign(drawing.keys, drawing.gene_codes, drawing.disease_codes)
     else:
         least = -(-least_validation_rows // (1 + negatives_per_positive))
@@ -184,10 +164,10 @@ def build_pairs(
 class _Drawing:
     """The rows of one split after the other: its positives, and negatives that no earlier split has drawn."""
 
-    def __init__(self, table: pd.DataFrame, genes: Entities, diseases: Entities, known: npt.NDArray[np.int64]) -> None:
+    def __init__(self, table: pa.Table, genes: Entities, diseases: Entities, known: npt.NDArray[np.int64]) -> None:
         self.table, self.genes, self.diseases, self.known = table, genes, diseases, known
         self.n_diseases = len(diseases.names)
-        self.keys = table.index.to_numpy(np.int64)
+        self.keys = table["key"].to_numpy()
         self.gene_codes, self.disease_codes = self.keys // self.n_diseases, self.keys % self.n_diseases
         self.drawn = np.empty(0, np.int64)
         self.timeline: Timeline | None = None
@@ -198,10 +178,10 @@ class _Drawing:
         """The keys of the pairs that must not be negatives of a split, sorted."""
         return self.known if self.timeline is None else self.timeline.known_by(SPLITS.index(name))
 
-    def known_names(self, name: str) -> Iterable[tuple[str, str]]:
+    def known_names(self, name: str) -> Names:
         """The names of these pairs."""
         keys = self.known_by(name)
-        return zip(self.genes.names[keys // self.n_diseases], self.diseases.names[keys % self.n_diseases], strict=True)
+        return self.genes.names[keys // self.n_diseases], self.diseases.names[keys % self.n_diseases]
 
     def rows(
         self,
@@ -234,7 +214,7 @@ class _Drawing:
             self.became_positive[SPLITS[index]] = self.timeline.became_positive(keys)
             what = f"of {SPLITS[index]}, drawn as negatives before they were known"
             self.left_out |= {what: int(taken.sum())} if index else {}
-        return _rows(self.table[inside], of_split, drawn, self.genes, self.diseases, order_rng)
+        return _rows(self.table.filter(inside), of_split, drawn, self.genes, self.diseases, order_rng)
 
     def _describe(self, side: str, code: int) -> str:
         names, codes = (
@@ -276,20 +256,23 @@ def _check_arguments(split: str, negatives: str, negatives_per_positive: int, kn
         raise BioftError(f"negatives_per_positive is {negatives_per_positive!r}; give a whole number from 1.")
 
 
-def _unite(table: pd.DataFrame, keys: npt.NDArray[np.int64]) -> tuple[pd.DataFrame, int]:
-    """Evidence and pmids by pair key, pairs that became the same by merging entities united."""
-    values = table[["evidence", "pmids"]].set_axis(pd.Index(keys, name="key"), axis="index")
-    repeated = values.index.duplicated(keep=False)
-    if not repeated.any():
-        return values, 0
-    rows = values[repeated].itertuples(name=None)
-    united, n_united = _united((key, (evidence, pmids)) for key, evidence, pmids in rows)
-    merged = pd.DataFrame(list(united.values()), index=pd.Index(list(united)), columns=values.columns)
-    return pd.concat([values[~repeated], merged]), n_united
+def _by_entity(found: Known, genes: Entities, diseases: Entities) -> tuple[pa.Table, int]:
+    """The pairs by the keys of their entities; those that are the same now are united, and last."""
+    of_genes, of_diseases = found.numbers()
+    keys = genes.codes[of_genes] * len(diseases.names) + diseases.codes[of_diseases]
+    pairs, repeated = unite(found.pairs.set_column(0, "key", pa.array(keys)))
+    if repeated.any():
+        pairs = pairs.take(np.argsort(repeated, kind="stable"))
+    return pairs, len(keys) - len(pairs)
+
+
+def _accepted(evidence: pa.ChunkedArray, accept: Callable[[str], bool]) -> npt.NDArray[np.bool_]:
+    found = evidence.combine_chunks().dictionary_encode()
+    return np.array([accept(each) for each in found.dictionary.to_pylist()], bool)[found.indices.to_numpy()]
 
 
 def _rows(
-    positives: pd.DataFrame,
+    positives: pa.Table,
     positive_codes: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
     negative_codes: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
     genes: Entities,
@@ -298,18 +281,20 @@ def _rows(
 ) -> Dataset:
     """The rows of one split, in random order."""
     gene, disease = np.concatenate([positive_codes, negative_codes], axis=1)
-    n_positive, n_negative = len(positive_codes[0]), len(negative_codes[0])
-    empty = np.full(n_negative, "", dtype=object)
-    order = rng.permutation(n_positive + n_negative)
-    text: dict[str, npt.NDArray[Any]] = {
-        "gene": genes.names[gene],
-        "gene_id": genes.ids[gene],
-        "disease": diseases.names[disease],
-        "disease_id": diseases.ids[disease],
-        "evidence": np.concatenate([positives["evidence"].to_numpy(dtype=object), empty]),
-        "pmids": np.concatenate([positives["pmids"].to_numpy(dtype=object), empty]),
-    }
-    columns = {name: pa.array(values[order], pa.string()) for name, values in text.items()}
-    label = np.concatenate([np.ones(n_positive, np.int64), np.zeros(n_negative, np.int64)])
-    columns["label"] = pa.array(label[order])
-    return Dataset(pa.table({name: columns[name] for name in COLUMNS}))
+    n_positive = len(positives)
+    order = rng.permutation(len(gene))
+    of_sides = {"gene": (genes, gene[order]), "disease": (diseases, disease[order])}
+    columns = {"label": pa.array((order < n_positive).astype(np.int64))}
+    for side, (its, codes) in of_sides.items():
+        columns |= {side: _taken(its.names, codes), f"{side}_id": _taken(its.ids, codes)}
+    # The last one, which negatives have, is empty.
+    of_positive = np.minimum(order, n_positive)
+    for name in ("evidence", "pmids"):
+        columns[name] = _taken(pa.concat_arrays([*positives[name].chunks, pa.array([""])]), of_positive)
+    # Else the table is written into memory again, to be hashed.
+    return Dataset(pa.table({name: columns[name] for name in COLUMNS}), fingerprint=generate_random_fingerprint())
+
+
+def _taken(values: Any, places: npt.NDArray[np.int64]) -> pa.Array:
+    """Texts by their places; not by way of Python's own, of which there would be one a row."""
+    return pa.array(values, pa.string()).take(pa.array(places))

@@ -157,7 +157,7 @@ def audited(splits: dict[str, list[tuple[str, str, int]]], **arguments: Any) -> 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_clean_splits_pass(strategy: str) -> None:
-    result = audited(clean(), split=strategy, known_positives={"test": [("trainG0", "test disease 1")]})
+    result = audited(clean(), split=strategy, known_positives={"test": (["trainG0"], ["test disease 1"])})
     assert set(result["checks"].values()) == {0}
     assert json.loads(json.dumps(result)) == result
     assert result["entity_overlap"]["gene"]["test"] == {"entities": 4, "in_train": 0, "rows_in_train_fraction": 0.0}
@@ -201,7 +201,7 @@ def test_a_known_positive_from_outside_the_dataset() -> None:
     splits = clean()
     gene, disease, _ = next(row for row in splits["test"] if row[2] == 0)
     with pytest.raises(LeakageError, match="split 'test' are known positives"):
-        audited(splits, known_positives={"test": [(gene.upper(), disease)]})
+        audited(splits, known_positives={"test": ([gene.upper()], [disease])})
 
 
 def test_ids_straddle_though_the_names_differ() -> None:
