@@ -14,6 +14,10 @@ THREADS = "OMP_NUM_THREADS"
 USERS = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY", "GOMP_CPU_AFFINITY", "OMP_PROC_BIND")
 """With any of these the user has a policy of waiting."""
 CGROUPS = Path("/sys/fs/cgroup")
+OWN_GROUPS = Path("/proc/self/cgroup")
+"""The control groups of this process, a line each."""
+FIRST_VERSION = ("cpu.cfs_quota_us", "cpu.cfs_period_us")
+"""Where the first version of control groups keeps what the second has in one file."""
 
 
 def cores() -> int | None:
@@ -36,26 +40,24 @@ def set_policy() -> dict[str, str]:
 
 
 def _quota() -> float | None:
-    """Cores that the control group of this process, or one around it, may use at most."""
+    """Cores that the control groups of this process, of either version, or those around them may use at most."""
     try:
-        places = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
+        groups = [line.split(":", 2)[1:] for line in OWN_GROUPS.read_text(encoding="utf-8").splitlines()]
     except OSError:
         return None
-    inside = next((line[3:] for line in places if line.startswith("0::")), "/").strip("/")
-    folder, found = CGROUPS / inside, []
-    for place in (folder, *folder.parents):
-        try:
-            quota, period = (place / "cpu.max").read_text(encoding="utf-8").split()
-            found.append(int(quota) / int(period))
-        except (OSError, ValueError):  # none here, or "max"
-            pass
-        if place == CGROUPS:
-            break
-    try:  # the first version
-        quota, period = ((CGROUPS / "cpu" / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
-        found += [int(quota) / int(period)] if int(quota) > 0 else []
-    except (OSError, ValueError):
-        pass
+    found = []
+    for kinds, inside in groups:
+        root, files = (CGROUPS, ("cpu.max",)) if not kinds else (CGROUPS / "cpu", FIRST_VERSION)
+        folder = root / inside.strip("/")
+        for place in (folder, *folder.parents) if not kinds or "cpu" in kinds.split(",") else ():
+            try:
+                told = (each for name in files for each in (place / name).read_text(encoding="utf-8").split())
+                quota, period = map(int, told)
+                found += [quota / period] if quota > 0 else []
+            except (OSError, ValueError, ZeroDivisionError):  # none here, or "max"
+                pass
+            if place == root:
+                break
     return min(found, default=None)
 
 

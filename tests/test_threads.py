@@ -19,6 +19,8 @@ def nothing_is_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in (threads.THREADS, *threads.USERS):
         monkeypatch.setenv(name, "")
     monkeypatch.setattr(threads, "CGROUPS", tmp_path)
+    monkeypatch.setattr(threads, "OWN_GROUPS", tmp_path / "own")
+    (tmp_path / "own").write_text("3:cpu,cpuacct:/job/step\n2:memory:/elsewhere\n0::/job/step\n")
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(4)))
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
 
@@ -43,11 +45,16 @@ def test_what_the_user_has_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"cpu/cpu.cfs_quota_us": "50000", "cpu/cpu.cfs_period_us": "100000"}, 1),
         ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, None),
         ({"cpu.max": "broken"}, None),
+        ({"cpu.max": "50000 0"}, None),
+        ({"job/cpu.max": "150000 100000", "job/step/cpu.max": "max 100000"}, 2),
+        ({"job/cpu.max": "250000 100000", "job/step/cpu.max": "50000 100000"}, 1),
+        ({"cpu/job/cpu.cfs_quota_us": "150000", "cpu/job/cpu.cfs_period_us": "100000"}, 2),
+        ({"elsewhere/cpu.max": "50000 100000", "cpu/elsewhere/cpu.cfs_quota_us": "50000"}, None),
     ],
 )
 def test_threads_follow_the_quota_of_a_container(files: dict[str, str], cores: int | None, tmp_path: Path) -> None:
     for name, content in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(f"{content}\n")
     assert threads.set_policy().get(threads.THREADS) == (str(cores) if cores else None)
     assert threads.cores() == (cores or 4)
