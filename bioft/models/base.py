@@ -240,8 +240,12 @@ def check_goes_on_from(run: str, recorded: dict[str, Any], base: BaseModel) -> N
 
 
 def compute_dtype(name: str = "auto") -> torch.dtype:
-    """The floating-point type of this name for a language model; `auto` is the fast one here."""
+    """The floating-point type of this name for a language model; `auto` is the fast one here.
+
+    What the hardware lacks is said, with what it costs.
+    """
     if name != "auto":
+        precision.say_cost(name)
         return {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}[name]
     if precision.multiplies_bfloat16():
         return torch.bfloat16

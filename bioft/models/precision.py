@@ -45,10 +45,15 @@ def check_name(name: str) -> None:
 def choose(name: str = AUTO, *, on_gpu: bool | None = None) -> torch.dtype:
     """The type of this name; `auto` is the fast one here. What the hardware lacks is said, with what it costs."""
     check_name(name)
-    native = multiplies_bfloat16(on_gpu=on_gpu)
-    if name == "bfloat16" and not native:
+    say_cost(name, on_gpu=on_gpu)
+    is_lower = name == "bfloat16" or (name == AUTO and multiplies_bfloat16(on_gpu=on_gpu))
+    return torch.bfloat16 if is_lower else torch.float32
+
+
+def say_cost(name: str, *, on_gpu: bool | None = None) -> None:
+    """Say of a type that the hardware lacks what it costs."""
+    if name == "bfloat16" and not multiplies_bfloat16(on_gpu=on_gpu):
         logger.warning("The hardware here does not multiply bfloat16. %s: --dtype float32 is better here.", SLOWER)
-    return torch.bfloat16 if name == "bfloat16" or (name == AUTO and native) else torch.float32
 
 
 def prefer(name: str | None) -> None:

@@ -52,6 +52,19 @@ def test_a_training_is_in_bfloat16_where_the_hardware_multiplies_it(
     assert ("ten times as long" in caplog.text) is (given.get("dtype") == "bfloat16"), "said with what it costs"
 
 
+@pytest.mark.parametrize("native", [True, False])
+def test_what_bfloat16_costs_a_language_model_is_said_where_the_hardware_lacks_it(
+    native: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    on_hardware(monkeypatch, native)
+    with caplog.at_level(logging.WARNING, "bioft"):
+        assert models.compute_dtype("auto") != torch.bfloat16 or native
+        assert models.compute_dtype("float32") == torch.float32
+        assert not caplog.text
+        assert models.compute_dtype("bfloat16") == torch.bfloat16
+    assert ("ten times as long" in caplog.text) is not native
+
+
 def test_other_types_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="dtype is auto, bfloat16 or float32, not 'float16'"):
         EncoderTrainingArguments(output_dir=str(tmp_path), dtype="float16")
