@@ -19,6 +19,8 @@ from bioft.cli.main import app
 from bioft.errors import BioftError
 from bioft.models import batches
 from bioft.models.batches import computed, in_processes
+from tests.recipe import command_line, load_recipe, run_recipe
+from tests.tiny import write_encoder
 
 RUNS = Path(__file__).parents[1] / "golden" / "runs"
 MODEL = SimpleNamespace(device=torch.device("cpu"))
@@ -70,8 +72,23 @@ def test_what_no_other_process_can_compute_is_refused() -> None:
         list(computed(partial(told, MODEL, lambda: 0), range(2)))
 
 
-@pytest.mark.parametrize("task", ["entities", "joint", "relations", "text_labels"])
-def test_predictions_are_those_of_one_process_to_the_byte(task: str, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def adapted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of text_classification with a LoRA adapter, and a head that was trained whole."""
+    folder = tmp_path_factory.mktemp("adapted")
+    options = {"model_name_or_path": write_encoder(folder / "model"), "output_dir": folder / "run", "use_peft": True}
+    options |= {"dataset": "sample", "lora_r": 4, "max_steps": 2, "learning_rate": 0.02, "max_length": 64}
+    options |= {"eval_strategy": "no", "save_strategy": "no", "load_best_model_at_end": False}
+    run_recipe(load_recipe("text_classification"), *command_line(**options))
+    assert (folder / "run" / "adapter_model.safetensors").is_file()
+    return folder / "run"
+
+
+@pytest.mark.parametrize("task", ["entities", "joint", "relations", "text_labels", "adapted"])
+def test_predictions_are_those_of_one_process_to_the_byte(
+    task: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    run = request.getfixturevalue("adapted") if task == "adapted" else RUNS / task
     texts = [f"Drug {n} causes pain, and reverses clonidine. " * (1 + n % 5) for n in range(40)]
     rows, asked, options = (
         [json.dumps({"id": n, "text": text.strip()}) for n, text in enumerate(texts)],
@@ -103,7 +120,7 @@ def test_predictions_are_those_of_one_process_to_the_byte(task: str, tmp_path: P
     (tmp_path / "small.py").write_text(small)
     said = []
     for number in "12":
-        words = [sys.executable, str(tmp_path / "small.py"), "predict", str(RUNS / task), *options]
+        words = [sys.executable, str(tmp_path / "small.py"), "predict", str(run), *options]
         words += ["--input", asked, "--output", "out.jsonl", "--processes", number, "--overwrite"]
         ended = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
         messages = re.sub(r"(?m)^ {4}.*\n", "", ended.stderr)  # how long it takes, where that is long
