@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa  # type: ignore[import-untyped]
 from datasets import Dataset
 from numpy.typing import NDArray
 
@@ -36,6 +37,7 @@ _CODED = 50
 _OTHERWISE = 0.95
 """A column that is the same for all rows of a label tells it if fewer of the other rows have that value."""
 _KINDS = ("capitals", "small letters", "digits", "spaces", "punctuation", "other characters")
+_PIECE = 1_000
 _NUMBER = re.compile(r"\d{1,15}")
 
 
@@ -47,7 +49,7 @@ def surface(train: Dataset, test: Dataset, label: str, inputs: Sequence[str]) ->
     read. Returns `inputs`, of the surface of these, and `every_column`, of that of all columns and of the order of the
     rows: see `predicted`; and `telling_columns` (see there), which are left out of both.
     """
-    train, test = (at_most(rows).with_format(None).to_pandas() for rows in (train, test))
+    train, test = map(_frame, (train, test))
     found = telling_columns(train, label, inputs)
     telling = {each["column"] for each in found}
     others = [str(name) for name in train if name not in {label, *inputs} | telling]
@@ -59,6 +61,13 @@ def surface(train: Dataset, test: Dataset, label: str, inputs: Sequence[str]) ->
         "every_column": {"columns": [*inputs, *others]} | predicted(every, train[label], every_test, test[label]),
         "telling_columns": found,
     }
+
+
+def _frame(rows: Dataset) -> pd.DataFrame:
+    """`at_most` so many rows; in pieces, as `datasets` makes a table of each row of those at distances."""
+    chosen = at_most(rows).with_format("arrow")
+    pieces = [chosen[start : start + _PIECE].combine_chunks() for start in range(0, len(chosen), _PIECE)]
+    return pa.concat_tables(pieces or [chosen[:]]).to_pandas()
 
 
 def predicted(

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from datasets import Dataset, DatasetDict
 
-from bioft.datasets.gene_disease.negatives import contains
+from bioft.datasets.gene_disease.negatives import contains, distinct
 from bioft.datasets.gene_disease.numbered import SIDES, Names, Pairs, Texts
 from bioft.datasets.gene_disease.timeline import first_articles
 from bioft.datasets.splits import FloatArray, check_disjoint, split_ids
@@ -104,21 +104,21 @@ def _check_pairs(columns: _Columns, known_positives: Mapping[str, Names] | None)
     keys = columns.text.keys
     positives = np.concatenate([its[columns.label[name] == 1] for name, its in keys.items()])
     for name, its in keys.items():
-        known = np.union1d(positives, columns.text.numbers(*(known_positives or {}).get(name, ((), ()))))
+        known = distinct(positives, columns.text.numbers(*(known_positives or {}).get(name, ((), ()))))
         if len(wrong := its[(columns.label[name] == 0) & contains(known, its)]):
             gene, disease = columns.text.texts(wrong[:1])[0]
             raise LeakageError(
                 f"{len(wrong):,} negatives of split '{name}' are known positives, for example "
                 f"{gene!r} with {disease!r}."
             )
-        if repeated := len(its) - len(np.unique(its)):
+        if repeated := len(its) - len(distinct(its)):
             raise LeakageError(f"Split '{name}' has {repeated:,} repeated pairs.")
     checks = ("pairs_across_splits", "normalised_pairs_across_splits", "repeated_pairs")
     return dict.fromkeys((*checks, "known_positives_as_negatives"), 0)
 
 
 def _check_apart(pairs: Pairs, what: str) -> None:
-    keys = {name: np.unique(its) for name, its in pairs.keys.items()}
+    keys = {name: distinct(its) for name, its in pairs.keys.items()}
     every, counts = np.unique(np.concatenate(list(keys.values())), return_counts=True)
     shared = {name: its[contains(every[counts > 1], its)] for name, its in keys.items()}
     check_disjoint({name: map("\t".join, pairs.texts(its)) for name, its in shared.items()}, what)

@@ -387,6 +387,7 @@ def _folds(n: int) -> NDArray[np.int64]:
 
 def _frame(dataset: Dataset, columns: tuple[str, ...]) -> pd.DataFrame:
     frame = dataset.select_columns(list(columns)).with_format(None).to_pandas()
-    text = [column for column in columns if column != "label"]
-    frame[text] = frame[text].astype(object).fillna("").astype(str)
+    for column in columns:
+        if column != "label" and (dataset.features[column].dtype != "string" or frame[column].isna().any()):
+            frame[column] = frame[column].astype(object).fillna("").astype(str)
     return frame

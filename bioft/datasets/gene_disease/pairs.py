@@ -195,9 +195,9 @@ class _Drawing:
         """The rows of split `index`, in random order."""
         inside = assignment.rows == index
         # Only by time: elsewhere no negative is a pair of the source.
-        taken = inside & np.isin(self.keys, self.drawn)
+        taken = inside & sampling.contains(self.drawn, self.keys)
         inside &= ~taken
-        forbidden = np.union1d(self.known_by(SPLITS[index]), self.drawn)
+        forbidden = sampling.distinct(self.known_by(SPLITS[index]), self.drawn)
         where: dict[str, Any] = {"n_diseases": self.n_diseases, "forbidden": forbidden, "rng": rng}
         of_split = self.gene_codes[inside], self.disease_codes[inside]
         if negatives == "uniform":
@@ -209,7 +209,7 @@ class _Drawing:
         else:
             drawn = sampling.degree_matched(*of_split, per_positive=per_positive, describe=self._describe, **where)
         keys = drawn[0] * self.n_diseases + drawn[1]
-        self.drawn = np.union1d(self.drawn, keys)
+        self.drawn = sampling.distinct(self.drawn, keys)
         if self.timeline is not None:
             self.became_positive[SPLITS[index]] = self.timeline.became_positive(keys)
             what = f"of {SPLITS[index]}, drawn as negatives before they were known"
