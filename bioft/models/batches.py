@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from bioft.errors import BioftError
+from bioft.models import precision
 from bioft.models.progress import track
 
 Batch = TypeVar("Batch")
@@ -72,7 +73,8 @@ def _logits(model: Any, tokenizer: Any, rows: list[list[int]]) -> list[np.ndarra
     # On the right, whatever the tokenizer says: encoders count positions from the left.
     padded = tokenizer.pad({"input_ids": rows}, padding_side="right", return_tensors="pt")
     found = model(**padded.to(model.device)).logits.float().cpu().numpy()
-    return [values[: len(ids)] if values.ndim == 2 else values for ids, values in zip(rows, found, strict=True)]
+    values = (its[: len(ids)] if its.ndim == 2 else its for ids, its in zip(rows, found, strict=True))
+    return [precision.checked(its, model) for its in values]
 
 
 def computed(function: "partial[Result]", batches: Sequence[Batch], progress: str | None = None) -> Iterator[Result]:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bioft.models import onnx as onnx_models
+from bioft.models import onnx as onnx_models, precision
 from bioft.models.batches import batches_by_length, evaluating
 from bioft.models.progress import Work
 
@@ -51,7 +51,7 @@ def pytorch_forward(model: Any) -> Forward:
 
     def forward(rows: list[list[int]]) -> NDArray[np.float32]:
         padded = model.tokenizer.pad({"input_ids": rows}, padding_side="right", return_tensors="pt").to(model.device)
-        return model(dict(padded))["sentence_embedding"].float().cpu().numpy()
+        return precision.checked(model(dict(padded))["sentence_embedding"].float().cpu().numpy(), model)
 
     return forward
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 
 from bioft.errors import BioftError
@@ -54,6 +55,17 @@ def say_cost(name: str, *, on_gpu: bool | None = None) -> None:
     """Say of a type that the hardware lacks what it costs."""
     if name == "bfloat16" and not multiplies_bfloat16(on_gpu=on_gpu):
         logger.warning("The hardware here does not multiply bfloat16. %s: --dtype float32 is better here.", SLOWER)
+
+
+def checked(values: np.ndarray, model: Any) -> np.ndarray:
+    """What a model gave; BioftError: a value is no number (NaN), as where a type overflows."""
+    if np.isnan(values).any():
+        name = str(next(its.dtype for its in model.parameters() if its.is_floating_point())).removeprefix("torch.")
+        mend = "Give --dtype float32, which is slower and more exact."
+        if name == "float32":
+            mend = "Its weights are damaged, or its training went wrong: train it again with a lower --learning_rate."
+        raise BioftError(f"The model gives what is no number (NaN), computed in {name}. {mend}")
+    return values
 
 
 def prefer(name: str | None) -> None:

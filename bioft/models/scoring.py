@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from bioft.errors import BioftError
+from bioft.models import precision
 from bioft.models.batches import batches_by_length, evaluating
 from bioft.models.own import llama
 from bioft.models.progress import track
@@ -62,6 +63,7 @@ def score(
             batch_tokens = batch_tokens or tokens_at_once(model)
             made = [completions(model, prompts, [its] * len(prompts), batch_tokens, progress)[0] for its in answers]
             logits = np.stack(made, axis=1)
+    precision.checked(logits, model)
     return 1 / (1 + np.exp(logits[:, 1] - logits[:, 0]))
 
 

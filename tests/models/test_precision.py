@@ -12,12 +12,19 @@ from typer.testing import CliRunner
 
 from bioft.cli.main import app
 from bioft.errors import BioftError
-from bioft.models import attention, base as models, precision
+from bioft.models import attention, base as models, batches, embed, precision, scoring
 from bioft.models.arguments import EncoderTrainingArguments
+from bioft.tasks.entities import predict as entity_prediction
+from bioft.tasks.entities.files import InputDocument
+from bioft.tasks.gene_disease import predict as pair_prediction
+from bioft.tasks.joint import predict as joint_prediction
 from bioft.tasks.masked_lm.models import use_masked_head
+from bioft.tasks.retrieval import encoder
+from bioft.tasks.text_labels import models as text_models
 from tests.tiny import write_encoder
 
-ENTITIES = Path("tests/golden/runs/entities")
+RUNS = Path("tests/golden/runs")
+ENTITIES = RUNS / "entities"
 
 
 def on_hardware(monkeypatch: pytest.MonkeyPatch, native: bool) -> None:
@@ -86,6 +93,43 @@ def test_a_run_is_asked_in_the_type_of_its_figures(
     with caplog.at_level(logging.INFO, "bioft"):
         assert precision.of_run(record) == precision.of_index() == torch.float32
     assert "which the hardware here does not multiply" in caplog.text
+
+
+@pytest.mark.parametrize("task", ["entities", "gene_disease", "joint", "name_alignment", "text_labels"])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+def test_what_is_no_number_is_no_answer(task: str, dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a type overflows, or where weights are damaged; no threshold and no rank takes it."""
+    given = getattr(torch, dtype)
+    if task == "gene_disease":
+        model, prompts, _ = pair_prediction.load_run(RUNS / task, given)
+
+        def ask() -> Any:
+            return scoring.score(model, prompts.tokenizer, [[1, 2], [1, 3]], "yes", "no")
+    elif task == "name_alignment":
+        model, _ = encoder.load_run(RUNS / task, given)
+
+        def ask() -> Any:
+            return embed.encode_texts(model, ["glucose", "ATP"])
+    elif task == "joint":
+        model, *others = loaded = joint_prediction.load(RUNS / task, given)
+        documents = [InputDocument("1", "Aspirin relieves pain.")]
+
+        def ask() -> Any:
+            return joint_prediction.find(loaded, documents, others[-1])
+    else:
+        loads: Any = {"entities": entity_prediction.load, "text_labels": text_models.load_run}[task]
+        model, tokenizer, _ = loads(RUNS / task, given)
+
+        def ask() -> Any:
+            return batches.logits_of(model, tokenizer, [[2, 5, 6, 3], [2, 7, 3]])
+
+    ask()
+    with torch.no_grad():
+        for weights in model.parameters():
+            weights.fill_(torch.nan)
+    mend = "train it again with a lower --learning_rate" if dtype == "float32" else "Give --dtype float32"
+    with pytest.raises(BioftError, match=rf"no number \(NaN\), computed in {dtype}\. .*{mend}"):
+        ask()
 
 
 def test_a_command_takes_another_type_for_itself_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,7 +108,7 @@ def _find_in_batch(
     windows = entities_windows.split_into_windows(lengths, size, overlap)
     inputs = pad(entities_windows.window_inputs(tokenizer, chosen, windows), tokenizer.pad_token_id)
     hidden, states = _encode(model, inputs)
-    logits = model.entity_classifier(hidden).float().cpu().numpy()
+    logits = precision.checked(model.entity_classifier(hidden).float().cpu().numpy(), model)
     scores = [values[len(before) : len(before) + w.end - w.start] for values, w in zip(logits, windows, strict=True)]
     entities = tagging.decode(chosen, entities_windows.merge(windows, scores, lengths, len(labels)), labels)
     linked = [
