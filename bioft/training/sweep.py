@@ -295,7 +295,20 @@ def _test_chosen(found: Sweep, script: Path, command: Sequence[str], directory: 
             )
     record = outcomes.finished_run(str(run))[1]  # one of before may have been changed since
     outcomes.check_figures(run, record)
+    _check_settings(Path(found.trials[0].directory), run)
     return Sweep(**vars(found) | {"chosen": str(run), "test": record["metrics"][found.metric]})
+
+
+def _check_settings(trial: Path, run: Path) -> None:
+    """Refuse a run that was not trained as the best trial, whose place as the chosen one it has: BioftError."""
+    configs = [yaml_config.load_config(each / runs.CONFIG) for each in (trial, run)]
+    others = [each for each in run_directory.differing_settings(*configs) if each[0] != "validation_only"]
+    if others:
+        key, wanted, found = others[0]
+        raise BioftError(
+            f"The run in {run} was not trained as the trial that was chosen: {key} {found!r}, there {wanted!r}. "
+            "Remove that folder; the same command trains it again."
+        )
 
 
 def _write(found: Sweep, directory: Path) -> None:

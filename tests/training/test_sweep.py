@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from bioft.cli.main import app
@@ -98,7 +99,7 @@ def test_a_sweep_from_beginning_to_end(tmp_path: Path, monkeypatch: pytest.Monke
 
 def _check_that_forged_figures_are_found(command: list[str], out: Path, worse: Path) -> None:
     """Of the chosen run's test split, and of a trial that another should be chosen for."""
-    for folder, words in ((out / "chosen", "its predictions give"), (worse, "was changed since")):
+    for folder, words in ((out / "chosen", "do not follow from predictions.parquet"), (worse, "was changed since")):
         path, record = folder / runs.RECORD, runs.read(folder)
         before = path.read_text()
         record["metrics"]["f1"]["value"] = 0.987
@@ -106,7 +107,20 @@ def _check_that_forged_figures_are_found(command: list[str], out: Path, worse: P
         result = CliRunner().invoke(app, command)
         assert result.exit_code == 1 and words in " ".join(result.output.split()), result.output
         path.write_text(before)
+    _check_that_another_run_is_not_the_chosen_one(command, out / "chosen")
     assert CliRunner().invoke(app, command).exit_code == 0
+
+
+def _check_that_another_run_is_not_the_chosen_one(command: list[str], chosen: Path) -> None:
+    """One with other settings, such as those that the test split would choose."""
+    config, record = (chosen / name for name in (runs.CONFIG, runs.RECORD))
+    before = [path.read_text() for path in (config, record)]
+    config.write_text(yaml.safe_dump(yaml.safe_load(before[0]) | {"learning_rate": 0.5}))
+    record.write_text(json.dumps(runs.read(chosen) | {"files": runs.checksums(chosen)}))
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 1 and "learning_rate 0.5, there " in " ".join(result.output.split()), result.output
+    for path, text in zip((config, record), before, strict=True):
+        path.write_text(text)
 
 
 def _check_that_a_trial_is_not_published(trial: Path) -> None:
@@ -136,6 +150,7 @@ class MadeUpRecipe:
         folder = Path(words[list(words).index("--output_dir") + 1])
         folder.mkdir(parents=True)
         (folder / runs.RECORD).write_text(json.dumps(record))
+        (folder / runs.CONFIG).write_text("{}\n")
         return 0
 
 
