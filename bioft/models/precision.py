@@ -55,7 +55,7 @@ def say_cost(name: str, *, on_gpu: bool | None = None) -> None:
     """Say of a type that the hardware lacks what it costs."""
     if name == "bfloat16" and not multiplies_bfloat16(on_gpu=on_gpu):
         logger.warning(
-            "The hardware here does not multiply bfloat16. %s; --dtype float32, where it can be given, is better here.",
+            "The hardware here does not multiply bfloat16. %s; --dtype float32, where it can be given, is better.",
             SLOWER,
         )
 
