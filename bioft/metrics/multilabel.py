@@ -61,7 +61,9 @@ def measured(compared: Indicators, scores: Floats | None = None) -> Measured:
     for measure in MEASURES:
         # A label that neither occurs nor is predicted tells nothing about the mean over labels.
         labels = [its[measure] for its in by_label.values()]
-        found[f"macro_{measure}"] = Average.of(labels, n) if labels else ratio(np.zeros(n), np.zeros(n))
+        found[f"macro_{measure}"] = (
+            Average.of(labels, n, left_out=len(names) - len(labels)) if labels else ratio(np.zeros(n), np.zeros(n))
+        )
         found[f"weighted_{measure}"] = _weighted(labels, truth[:, known])
         found[f"samples_{measure}"] = estimates.mean(_of_texts(truth, predicted, measure))
     found["accuracy"] = estimates.mean((truth == predicted).all(axis=1))

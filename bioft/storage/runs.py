@@ -12,11 +12,12 @@ from bioft.errors import BioftError, ChangedFilesError
 from bioft.storage import json_text
 from bioft.storage.files import file_sha256
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """2 also names the module of the task; records of schema 1 are read as those of bioft's own tasks. From 3 on the
 intervals and the full set of systems and figures can be verified. From 4 on audits look at what the surface of
 documents and of pairs of texts tells. From 5 on intervals of averages know better how little rare parts tell, and
-every run on degree-matched negatives has figures beside random ones."""
+every run on degree-matched negatives has figures beside random ones. From 6 on they know of labels that are nowhere,
+and comparisons of averages are of the parts of both systems."""
 RECORD = "run.json"
 CONFIG = "config.yaml"
 CARD = "README.md"

@@ -187,10 +187,10 @@ def check_stored(run: Run, dataset: Any, fitted: Tables) -> None:
         run.in_part(
             f"The record was written before schema {AVERAGES}: its intervals of macro averages were not verified."
         )
-    elif averages and schema < estimates.RARE_PARTS:
+    elif averages and schema < estimates.LEFT_OUT:
         found.notes.append(
-            f"The record was written before schema {estimates.RARE_PARTS}: its intervals of macro averages are those "
-            "of that time, which hold the true value less often where labels are rare."
+            f"The record was written before schema {estimates.LEFT_OUT}: its intervals and comparisons of macro "
+            "averages are those of that time."
         )
     if wrong:
         found.reasons.append(f"{RECORD} states figures that do not follow from {PREDICTIONS}: {'; '.join(wrong)}.")

@@ -98,6 +98,30 @@ def test_a_label_that_is_nowhere_is_in_no_average(metric):
     assert not [name for name, value in estimates.nest(result).items() if value["value"] is None]
 
 
+def test_a_label_that_is_nowhere_leaves_open_what_the_average_of_all_labels_is(metric):
+    """As much as the others differ: where all labels are found alike nothing."""
+    references, predictions, _ = drawn()
+    sides = {"predictions": predictions, "references": references}
+    few, more = (metric.compute(**sides, labels=[*LABELS, *further]) for further in ([], ["Never", "Nowhere"]))
+    assert few["macro_f1"] == more["macro_f1"] and few["f1_low"] == more["f1_low"]
+    assert few["macro_f1_low"] > more["macro_f1_low"] + 0.01 and few["macro_f1_high"] < more["macro_f1_high"] - 0.01
+    with estimates.of_schema(5):
+        assert metric.compute(**sides, labels=[*LABELS, "Never"])["macro_f1_low"] == few["macro_f1_low"]
+    right = {"predictions": references, "references": references}
+    few, more = (metric.compute(**right, labels=[*LABELS, *further]) for further in ([], ["Never"]))
+    assert few["macro_f1_low"] == pytest.approx(more["macro_f1_low"])
+
+
+def test_a_label_of_one_text_makes_no_significant_difference(metric):
+    """It has no variance of its own: before, macro F1 differed as surely as if all texts spoke for it."""
+    references = [[label] for label in LABELS[:3] * 20] + [["Success"]]
+    compare = (references, references, [*references[:-1], []])
+    found = multilabel.paired_f1(*compare, metric="macro_f1")
+    assert found.difference == pytest.approx(0.25) and found.p_value > 0.1 and found.low < 0
+    with estimates.of_schema(5):
+        assert multilabel.paired_f1(*compare, metric="macro_f1").p_value < 1e-10
+
+
 def test_a_perfect_score_has_an_interval_that_reaches_below_it(metric):
     references = [["Covid19"]] * 9 + [["Negative"]]
     result = metric.compute(predictions=references, references=references)

@@ -331,6 +331,9 @@ def test_intervals_of_macro_averages_are_those_of_the_schema_that_a_record_names
             assert any("macro_f1" in reason for reason in run.found.reasons) == (claimed != so)
             assert any("those of that time" in note for note in run.found.notes) == (claimed == 4)
             assert run.found.best == "verified"
+    forged.record["schema_version"] = 5
+    checks.check_stored(run := forged.run, None, {})
+    assert_said(run.found.notes, "before schema 6: its intervals and comparisons of macro averages are those of that")
 
 
 def test_what_a_card_would_print_is_computed_or_refused(of: Runs, tmp_path: Path) -> None:

@@ -41,17 +41,19 @@ BORROWED = 2.0
 """How many groups a part of a difference of areas borrows from the others (1 to 4 hold alike in simulations)."""
 RARE_PARTS = 5
 """The schema of records from which on averages have the variance of rare parts as `Average` says."""
-_earlier: ContextVar[bool] = ContextVar("earlier", default=False)
+LEFT_OUT = 6
+"""The schema of records from which on averages know of parts left out, and differences of the parts of both."""
+_schema: ContextVar[int] = ContextVar("schema", default=LEFT_OUT)
 
 
 @contextmanager
 def of_schema(schema: int) -> Iterator[None]:
     """Make intervals and tests of averages in the way of the time when a record of this schema was written."""
-    token = _earlier.set(schema < RARE_PARTS)
+    token = _schema.set(schema)
     try:
         yield
     finally:
-        _earlier.reset(token)
+        _schema.reset(token)
 
 
 class Scale(NamedTuple):
@@ -76,6 +78,24 @@ NUMBER = Scale(lambda value: value, lambda value: 1.0, lambda value: value, is_s
 def count_of(n: int) -> Scale:
     """The scale of a number of examples out of n."""
     return Scale(lambda count: count / n, lambda count: 1 / n, lambda share: share * n, span=n)
+
+
+class Unseen(NamedTuple):
+    """What the influences of an average do not show; of estimates that are none nothing."""
+
+    variance: float = 0.0
+    """Beyond that of the influences."""
+    bias: float = 0.0
+    """To second order."""
+    whole: float = 0.0
+    """The sum of the variances of its parts."""
+    squares: float = 0.0
+    """The sum of their squares, each by its degrees of freedom."""
+
+    @property
+    def degrees(self) -> float:
+        """The degrees of freedom of the sum of variances by Satterthwaite's approximation."""
+        return max(1.0, self.whole**2 / self.squares) if self.squares else math.inf
 
 
 @dataclass(frozen=True)
@@ -114,11 +134,9 @@ class Estimate:
             return -math.inf, math.inf
         return back(to(self.value) - margin), back(to(self.value) + margin)
 
-    def unseen(self, groups: Groups) -> tuple[float, float, float]:
-        """Of averages the variance that the influences do not show, the bias to second order, and the degrees of
-        freedom of the parts' variances; of others nothing, nothing and all.
-        """
-        return 0.0, 0.0, math.inf
+    def unseen(self, groups: Groups) -> Unseen:
+        """What the influences do not show."""
+        return Unseen()
 
     def share(self, groups: Groups) -> tuple[float, float, float]:
         """The value as a share, how many groups it is about, and its variance."""
@@ -139,20 +157,26 @@ class Average(Estimate):
     parts, each of which has as many as groups that it is about. Of a part that no example tells of, as the precision
     of a label that is never predicted, anything may be so: it has the largest variance of a share. No end lies further
     out than the mean of those of the parts.
+
+    Parts that are left out, as labels that neither occur nor are predicted, vary as the others do: the mean has the
+    variance of a sample without replacement (Cochran 1977), also where it is not about all parts.
     """
 
     parts: tuple[Estimate, ...] = ()
     of_truth: bool = False
     """Whether it has the same parts for all systems, as the areas of the labels that occur."""
+    left_out: int = 0
+    """How many parts more there would be of very many examples."""
 
     @classmethod
-    def of(cls, parts: Sequence[Estimate], n: int, *, of_truth: bool = False) -> "Average":
+    def of(cls, parts: Sequence[Estimate], n: int, *, of_truth: bool = False, left_out: int = 0) -> "Average":
         """The mean of those that are defined; NaN if none is."""
         known = tuple(part for part in parts if not math.isnan(part.value))
         if not known:
             return cls(math.nan, np.zeros(n))
         value = float(np.mean([part.value for part in known]))
-        return cls(value, np.mean([part.influence for part in known], axis=0), parts=known, of_truth=of_truth)
+        influence = np.mean([part.influence for part in known], axis=0)
+        return cls(value, influence, parts=known, of_truth=of_truth, left_out=left_out)
 
     def pooled(self, other: Estimate, groups: Groups) -> tuple[float, float] | None:
         """What the difference of two averages of the same parts lacks in variance, and the degrees of freedom.
@@ -177,21 +201,26 @@ class Average(Estimate):
             return math.nan, math.nan
         if not groups.degrees:
             return 0.0, 1.0
-        unseen, bias, degrees = self.unseen(groups)
-        centre = min(max(self.value - bias, 1e-9), 1 - 1e-9)
-        size = centre * (1 - centre) / (groups.variance(self.influence) + unseen)
-        quantile = float(special.stdtrit(min(degrees, groups.degrees), (1 + confidence) / 2))
+        unseen = self.unseen(groups)
+        centre = min(max(self.value - unseen.bias, 1e-9), 1 - 1e-9)
+        variance = groups.variance(self.influence) + unseen.variance
+        if self.left_out and _schema.get() >= LEFT_OUT:
+            there = len(self.parts)
+            spread = float(np.var([part.value for part in self.parts], ddof=1)) if there > 1 else NOTHING_KNOWN
+            variance += self.left_out / (there + self.left_out) * spread / there
+        size = centre * (1 - centre) / variance
+        quantile = float(special.stdtrit(min(unseen.degrees, groups.degrees), (1 + confidence) / 2))
         low, high = wilson(centre, size, quantile)
-        if not _earlier.get():
+        if _schema.get() >= RARE_PARTS:
             # Wilson's size is 0 at the very ends of the scale. Parts that move together have the mean of their ends.
             lows, highs = np.array([part.interval(groups, confidence) for part in self.parts]).T
             low, high = max(low, float(np.mean(lows))), min(high, float(np.mean(highs)))
         return min(low, self.value), max(high, self.value)
 
-    def unseen(self, groups: Groups) -> tuple[float, float, float]:
-        """The variance that the parts' own intervals have beyond their influences, the bias, and the degrees."""
+    def unseen(self, groups: Groups) -> Unseen:
+        """What the parts' own intervals have beyond their influences."""
         variance = bias = total = squares = 0.0
-        earlier = _earlier.get()
+        earlier = _schema.get() < RARE_PARTS
         for part in self.parts:
             share, units, of_share = part.share(groups)
             shrunk, wider = _with_more(share, of_share, units)
@@ -204,7 +233,8 @@ class Average(Estimate):
             variance += max(0.0, wider * slope**2 - seen) / len(self.parts) ** 2
             whole = max(wider * slope**2, seen)
             total, squares = total + whole, squares + whole**2 / max(degrees, LEAST_DEGREES)
-        return variance, bias, max(1.0, total**2 / squares) if squares else math.inf
+        count = max(1, len(self.parts))
+        return Unseen(variance, bias, total / count**2, squares / count**4)
 
 
 @dataclass(frozen=True)
@@ -310,23 +340,32 @@ def difference(
     influence, apart = first.influence - second.influence, first.value - second.value
     if np.isnan(influence).any():
         raise BioftError(f"There is no test for differences in {metric}: it is no smooth function of the examples.")
-    moving = groups.moving(influence)
     if math.isnan(apart) or not groups.degrees:
         error, degrees = math.nan if math.isnan(apart) else math.inf, 1.0
-    elif moving:
-        pooled = first.pooled(second, groups) if isinstance(first, Average) and first.of_truth else None
-        unseen, _, of_parts = zip(*(each.unseen(groups) for each in (first, second)), strict=True)
-        lacking, limit = pooled or (sum(unseen), min(of_parts))
-        error = math.sqrt(groups.variance(influence) * (1 + 1 / moving) + lacking)
-        degrees = max(1.0, min(groups.effective_degrees(influence), limit))
     else:
-        # Nothing differs: as if one group did, wholly.
-        error, degrees = first.scale.span / max(first.units(groups), 1.0), max(1.0, float(groups.degrees))
+        error, degrees = _error(first, second, groups)
     margin = error * float(special.stdtrit(degrees, (1 + confidence) / 2))
     span = first.scale.span
     p_value = 2 * float(special.stdtr(degrees, -abs(apart) / error))
     low, high = max(-span, apart - margin), min(span, apart + margin)
     return PairedDifference(metric, first.value, second.value, apart, low, high, p_value, groups.n)
+
+
+def _error(first: Estimate, second: Estimate, groups: Groups) -> tuple[float, float]:
+    """The standard error of the difference of two estimates, and its degrees of freedom."""
+    influence, today = first.influence - second.influence, _schema.get() >= LEFT_OUT
+    moving = groups.moving(influence)
+    of_each = [each.unseen(groups) for each in (first, second)]
+    of_both = Unseen(*map(sum, zip(*of_each, strict=True)))
+    # What differs may be all in parts of one group, whose influences are 0.
+    if not (moving or (today and of_both.variance and first.value != second.value)):
+        # Nothing differs: as if one group did, wholly.
+        return first.scale.span / max(first.units(groups), 1.0), max(1.0, float(groups.degrees))
+    pooled = first.pooled(second, groups) if moving and isinstance(first, Average) and first.of_truth else None
+    limit = of_both.degrees if today else min(each.degrees for each in of_each)
+    lacking, limit = pooled or (of_both.variance, limit)
+    error = math.sqrt(groups.variance(influence) * (1 + 1 / max(moving, 1)) + lacking)
+    return error, max(1.0, min(groups.effective_degrees(influence), limit))
 
 
 def wilson(share: float, size: float, quantile: float) -> tuple[float, float]:
