@@ -1,10 +1,11 @@
 """How often intervals hold the true value, and tests find a difference where there is none: simulated, per metric.
 
-    python tests/benchmarks/bench_coverage.py [--samples 1000] [--only gda]
+    python tests/benchmarks/bench_coverage.py [--samples 1000] [--only labels] [--metric f1] [--sizes 100 500]
 
-Writes the tables of docs/intervals.md. Each row is a kind of data; samples of it are drawn anew and measured by the
-package's own metrics. The true value is that of a very large sample (of the calibration error of a calibrated system
-0). In the comparisons two systems err independently of each other and equally often.
+Writes the table of docs/intervals.md, of which only the cells asked for change. Each row is a kind of data; samples of
+it are drawn anew and measured by the package's own metrics. The true value is that of a very large sample (of the
+calibration error of a calibrated system 0). In the comparisons two systems err independently of each other and equally
+often.
 """
 
 import argparse
@@ -50,6 +51,7 @@ def scored(
     apart: float = 1.5,
     overconfident: float = 1.0,
     crossed: bool = False,
+    metrics: Sequence[str] = intervals.METRICS,
 ) -> list[Measured]:
     """Scores that say how likely a label is; where crossed, they err together on each gene and each disease."""
     kinds, spread, known = [], 1.0, np.full(n, logit(share))
@@ -67,20 +69,29 @@ def scored(
             # What a system knows of a gene, and how well it tells apart what is with it.
             value += rng.normal(0, 0.5, kind.max() + 1)[kind] + labels * rng.normal(0, 0.3, kind.max() + 1)[kind]
         scores = expit(overconfident * (apart * value - apart**2 / 2 + logit(share)))
-        found.append(intervals.measured(labels, scores, threshold=THRESHOLD[share], groups=kinds))
+        found.append(intervals.measured(labels, scores, threshold=THRESHOLD[share], groups=kinds, metrics=metrics))
     return found
 
 
-def labelled(rng: np.random.Generator, n: int, systems: int, *, shares: Floats, right: Floats) -> list[Measured]:
+def labelled(
+    rng: np.random.Generator,
+    n: int,
+    systems: int,
+    *,
+    shares: Floats,
+    right: Floats,
+    metrics: Sequence[str] = ("macro_auroc",),
+) -> list[Measured]:
     """Labels of texts, of which a share (recall and precision alike) is found."""
     names = [f"label{i}" for i in range(len(shares))]
     there = rng.random((n, len(shares))) < shares
-    wrong = shares * (1 - right) / (1 - shares)
+    wrong = np.where(right > 0, shares * (1 - right) / (1 - shares), 0)
     found = []
     for _ in range(systems):
         predicted = rng.random(there.shape) < np.where(there, right, wrong)
         scores = expit(rng.normal(size=there.shape) + 2.5 * there - 2)
-        found.append(multilabel.measured(multilabel.Indicators(names, there, predicted), scores))
+        areas = any(metric.startswith("macro_au") for metric in metrics)
+        found.append(multilabel.measured(multilabel.Indicators(names, there, predicted), scores if areas else None))
     return found
 
 
@@ -178,6 +189,7 @@ KINDS: dict[str, partial[list[Measured]]] = {
     "labels, 3 frequent ones": partial(labelled, shares=np.array([0.5, 0.4, 0.3]), right=np.array([0.8, 0.7, 0.6])),
     "labels, 17, some rare and harder": partial(labelled, shares=LABELS, right=np.linspace(0.9, 0.4, 17)),
     "labels, 17, some rare": partial(labelled, shares=LABELS, right=np.full(17, 0.7)),
+    "labels, 17, five never predicted": partial(labelled, shares=LABELS, right=np.repeat([0.7, 0.0], [12, 5])),
     "items in documents": partial(in_documents, found=0.75),
     "items in documents, near the ceiling": partial(in_documents, found=0.99),
     "items in 1 of 4 documents": partial(in_documents, found=0.75, missed=0.75),
@@ -192,18 +204,25 @@ KINDS: dict[str, partial[list[Measured]]] = {
 NO_TEST = ("coverage_at_95_precision",)
 
 
-def true_values(draw: partial[list[Measured]]) -> dict[str, float]:
+def only(draw: partial[list[Measured]], metrics: Sequence[str]) -> partial[list[Measured]]:
+    """The same data, of which nothing else need be measured, where that takes long."""
+    return partial(draw, metrics=metrics) if draw.func in (scored, labelled) else draw
+
+
+def true_values(draw: partial[list[Measured]], metrics: Sequence[str]) -> dict[str, float]:
     """The values in a very large sample."""
-    (measured,) = draw(np.random.default_rng(1), LARGE, 1)
-    found = {metric: measured.estimates[metric].value for metric in METRICS[draw.func]}
-    if draw.func is scored and not {"crossed", "overconfident"} & draw.keywords.keys():
+    (measured,) = only(draw, metrics)(np.random.default_rng(1), LARGE, 1)
+    found = {metric: measured.estimates[metric].value for metric in metrics}
+    if "ece" in found and draw.func is scored and not {"crossed", "overconfident"} & draw.keywords.keys():
         found["ece"] = 0.0
     return found
 
 
-def simulate(name: str, n: int, samples: int, truth: dict[str, float]) -> dict[str, tuple[float, float]]:
+def simulate(
+    name: str, n: int, samples: int, truth: dict[str, float], metrics: Sequence[str]
+) -> dict[str, tuple[float, float]]:
     """By metric the share of samples whose interval holds the true value, and that in which equal systems differ."""
-    draw, metrics = KINDS[name], METRICS[KINDS[name].func]
+    draw = only(KINDS[name], metrics)
     rng = np.random.default_rng(zlib.crc32(f"{name} {n}".encode()))
     held, differing = ({metric: 0 for metric in metrics} for _ in range(2))
     for _ in range(samples):
@@ -220,48 +239,52 @@ def simulate(name: str, n: int, samples: int, truth: dict[str, float]) -> dict[s
     return {metric: (held[metric] / samples, differing[metric] / samples) for metric in metrics}
 
 
-def rows_of(name: str, samples: int) -> list[str]:
-    """The rows of the page's table for a kind of data."""
-    truth = true_values(KINDS[name])
-    # Large samples cost more, and vary as little.
-    found = {n: simulate(name, n, samples if n < SIZES[-1] else samples // 2, truth) for n in SIZES}
-    rows = []
-    for metric in METRICS[KINDS[name].func]:
-        covered = [f"{100 * found[n][metric][0]:.1f}" for n in SIZES]
-        wrong = ["–" if metric in NO_TEST else f"{100 * found[n][metric][1]:.1f}" for n in SIZES]
-        rows.append(f"| {name} | {metric} | {truth[metric]:.3f} | " + " | ".join([*covered, *wrong]) + " |")
-    return rows
+def cells_of(name: str, metrics: Sequence[str], sizes: Sequence[int], samples: int) -> dict[str, dict[int, str]]:
+    """By metric the cells of its row in the page's table for a kind of data, by place."""
+    truth = true_values(KINDS[name], metrics)
+    cells = {metric: {2: f"{truth[metric]:.3f}"} for metric in metrics}
+    for n in sizes:
+        # Large samples cost more, and vary as little.
+        found = simulate(name, n, samples if n < SIZES[-1] else samples // 2, truth, metrics)
+        place = 3 + SIZES.index(n)
+        for metric, (held, differing) in found.items():
+            cells[metric][place] = f"{100 * held:.1f}"
+            cells[metric][place + len(SIZES)] = "–" if metric in NO_TEST else f"{100 * differing:.1f}"
+    return cells
 
 
-def write(rows: Sequence[str]) -> None:
-    """Put rows into the table of the page, in place of those about the same data."""
+def write(name: str, cells: dict[str, dict[int, str]]) -> None:
+    """Put cells of a kind of data into the table of the page."""
     text = PAGE.read_text(encoding="utf-8")
     start, end = text.index("<!-- simulated -->\n") + len("<!-- simulated -->\n"), text.index("<!-- end -->")
-    head = [
-        "| Data | Metric | True value | "
-        + " | ".join(f"n = {n:,}" for n in SIZES)
-        + " | "
-        + " | ".join(f"n = {n:,}" for n in SIZES)
-        + " |",
-        "|" + "---|" * (3 + 2 * len(SIZES)),
-    ]
-    known = {tuple(re.split(r" \| |\| ", row)[1:3]): row for row in [*text[start:end].splitlines()[2:], *rows] if row}
+    columns = ["Data", "Metric", "True value", *(f"n = {n:,}" for n in SIZES * 2)]
+    rows = [[cell.strip() for cell in row.split("|")[1:-1]] for row in text[start:end].splitlines()[2:]]
+    known = {(row[0], row[1]): row for row in rows}
+    for metric, its in cells.items():
+        row = known.setdefault((name, metric), [name, metric] + [""] * (len(columns) - 2))
+        for place, cell in its.items():
+            row[place] = cell
     order = [(name, metric) for name, draw in KINDS.items() for metric in METRICS[draw.func]]
-    table = "\n".join([*head, *(known[key] for key in order if key in known)])
+    lines = [" | ".join(row) for row in (columns, *(known[key] for key in order if key in known))]
+    table = "\n".join([f"| {lines[0]} |", "|" + "---|" * len(columns), *(f"| {line} |" for line in lines[1:])])
     PAGE.write_text(f"{text[:start]}{table}\n{text[end:]}", encoding="utf-8")
 
 
 def main(arguments: Any) -> None:
     """Simulate, kind by kind."""
-    for name in KINDS:
-        if arguments.only in name:
-            rows = rows_of(name, arguments.samples)
-            print("\n".join(rows), flush=True)
-            write(rows)
+    for name, draw in KINDS.items():
+        metrics = [metric for metric in METRICS[draw.func] if re.search(arguments.metric, metric)]
+        if arguments.only in name and metrics:
+            cells = cells_of(name, metrics, arguments.sizes, arguments.samples)
+            for metric, its in cells.items():
+                print(name, metric, *its.values(), sep=" | ", flush=True)
+            write(name, cells)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--samples", type=int, default=1000)
     parser.add_argument("--only", default="", help="a part of the name of the data")
+    parser.add_argument("--metric", default="", help="a regular expression for the name of the metric")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, choices=SIZES, help="numbers of examples")
     main(parser.parse_args())
