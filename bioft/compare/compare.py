@@ -1,5 +1,6 @@
 """Runs beside each other: those on the same test examples ranked, with intervals and paired tests; others apart."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
@@ -100,8 +101,16 @@ def compare(names: Sequence[str], *, metric: str | None = None, once: bool = Fal
                 run.name: f"It has no metric {metric!r}. {suggestion(metric, run.outcomes.metrics)}" for run in same
             }
             continue
+        by = metric or shared[0]
+        undefined = [run for run in same if math.isnan(run.outcomes.metrics[by].estimate().value)]
+        result.apart |= {
+            run.name: f"Its {by} is not defined: its test examples are all of one kind, so that nothing can be ranked."
+            for run in undefined
+        }
+        if not (same := [run for run in same if run not in undefined]):
+            continue
         with runs.reading(run.name for run in same):
-            result.rankings.append(_rank(same, metric or shared[0], task, fingerprint))
+            result.rankings.append(_rank(same, by, task, fingerprint))
     if not result.rankings:
         reasons = "\n".join(f"{name}: {reason}" for name, reason in result.apart.items())
         raise BioftError(f"There is nothing to compare.\n{reasons}")

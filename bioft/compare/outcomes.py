@@ -18,7 +18,7 @@ from bioft.metrics.estimation.groups import Groups
 from bioft.storage import runs
 from bioft.storage.runs import PREDICTIONS
 from bioft.task import BASE, FINE_TUNED, function, part
-from bioft.tasks.answers import Answers, Outcomes
+from bioft.tasks.answers import Answers, Outcomes, wrong_in
 from bioft.verify import checks
 from bioft.verify.card import check_card
 from bioft.verify.findings import Verification, equal, number_text
@@ -150,6 +150,11 @@ def _read(directory: Path, record: Mapping[str, Any], what: str, asked: Mapping[
     readers = [function(task_of(directory, record), "answers", name, what) for name in asked]
     try:
         table = pd.read_parquet(directory / PREDICTIONS)
+        if why := wrong_in(table):
+            raise BioftError(
+                f"{directory / PREDICTIONS} holds no predictions on {record['task']}: {why}. Train the run again, or "
+                "ask its publisher for the file as it was."
+            )
         return [
             read(table.copy(deep=False), *arguments) for read, arguments in zip(readers, asked.values(), strict=True)
         ]

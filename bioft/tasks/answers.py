@@ -154,6 +154,36 @@ def read_table(directory: Path, columns: Sequence[str]) -> pd.DataFrame:
     return table
 
 
+def wrong_in(table: pd.DataFrame) -> str:
+    """What of stored predictions are none, in words; "" if nothing is.
+
+    The base model's may be missing. Scores are from 0 to 1, labels and answers that are numbers 0 or 1.
+    """
+    if table.empty:
+        return "it has no row"
+    for name in map(str, table):
+        column = table[name]
+        if name != "base" and not name.startswith("base_") and column.isna().any():
+            return f"{name} of row {int(column.isna().argmax())} is missing"
+        values = column.dropna()
+        if name == "scores":
+            if len({np.shape(its) for its in values}) > 1:
+                return "its scores are not as many in each row"
+            rows, numbers = np.arange(len(values)), np.stack(values.tolist()) if len(values) else np.zeros((0, 1))
+        elif pd.api.types.is_numeric_dtype(values):
+            rows, numbers = np.arange(len(values)), values.to_numpy(np.float64)[:, None]
+        else:
+            continue
+        shares = name in ("score", "scores", "base_score") or (name.startswith("baseline_") and "score" in table)
+        good = np.isfinite(numbers) & (~np.full(numbers.shape, shares) | ((numbers >= 0) & (numbers <= 1)))
+        if name in ("label", "prediction"):
+            good &= (numbers == 0) | (numbers == 1)
+        if not good.all():
+            row = int(rows[~good.all(axis=1)][0])
+            return f"{name} of row {row} is {numbers[row][~good[row]][0]:g}"
+    return ""
+
+
 def columns_of(table: pd.DataFrame, fine_tuned: str, base: str) -> dict[str, str]:
     """By system its column: the fine-tuned model, then the base model, if stored whole, then the baselines."""
     found = {FINE_TUNED: fine_tuned}

@@ -14,6 +14,7 @@ from bioft.hub import checks as hub_checks, pull
 from bioft.storage import runs
 from bioft.storage.parquet import check_parquet
 from bioft.task import Task
+from bioft.tasks.answers import read_table, wrong_in
 from bioft.verify.checks import Run
 from bioft.verify.findings import Verification
 
@@ -67,6 +68,8 @@ def check_files(directory: Path, record: dict[str, Any], found: Verification) ->
     for name in listed:
         if name.endswith(".parquet"):
             check_parquet(directory / name)
+    if runs.PREDICTIONS in listed and (why := wrong_in(read_table(directory, ()))):
+        found.reasons.append(f"{runs.PREDICTIONS} holds no predictions: {why}.")
 
 
 def _names(directory: Path) -> Iterator[str]:

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from rich import box
 from rich.console import Console
@@ -105,7 +105,17 @@ class Verification:
     def to_json(self) -> dict[str, Any]:
         """Everything as JSON; each figure says whether it holds and whether it is equal."""
         figures = [asdict(figure) | {"holds": figure.holds, "equal": figure.equal} for figure in self.figures]
-        return {key: its for key, its in asdict(self).items() if key not in ("best", "plots")} | {"figures": figures}
+        found = {key: its for key, its in asdict(self).items() if key not in ("best", "plots")} | {"figures": figures}
+        return cast(dict[str, Any], _without_nan(found))  # which JSON does not have
+
+
+def _without_nan(value: Any) -> Any:
+    """A value with None for each number inside that is none, or not finite."""
+    if isinstance(value, Mapping):
+        return {key: _without_nan(its) for key, its in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(its) for its in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def checksum_of(directory: Path) -> str:

@@ -26,8 +26,12 @@ def to_json(documents: Iterable[Sequence[Sequence[Any]]], digits: int | None = 4
 
 
 def items(cells: Iterable[str]) -> list[Items]:
-    """The items of each document, read again."""
-    return [[tuple(item) for item in json.loads(cell)] for cell in cells]
+    """The items of each document, read again; ValueError for a score that is no number."""
+    return [[tuple(item) for item in json.loads(cell, parse_constant=_refuse)] for cell in cells]
+
+
+def _refuse(constant: str) -> float:
+    raise ValueError(f"a score is {constant}")
 
 
 def without_scores(cells: Iterable[str]) -> list[Items]:
