@@ -5,6 +5,7 @@ A task is one `Task` object (`TASK`) in a module, and beside it modules with fix
 - `evaluate`: `baselines(dataset, record)`, `figures(table, dataset, record)`, `comparisons(table, baselines, …)`; for
   `bioft verify` also, where there is something to say: `baseline_names(record)`; `test_rows(dataset)`, the columns
   that say what a predictions table is about (`earlier_test_rows`: as earlier versions stored them);
+  `lacking(dataset, manifest)`, in words what data lack to be learnt from and measured on ("" if nothing);
   `audit(dataset, record)`, the audit made again; `results(dataset, record)`, the parts that every record of such data
   has beside figures; `check_data(dataset,
   record)`, `check_files(directory, dataset, record)` and `check_choices(model, dataset, record, noise)`, which return

@@ -75,7 +75,18 @@ def load(
     if max_train_pairs is not None and max_train_pairs < len(splits["train"]):
         splits["train"] = splits["train"].select(range(max_train_pairs))
         manifest["max_train_pairs"] = max_train_pairs
-    return validation_as_test(splits, manifest) if validation_only else (splits, manifest)
+    found = validation_as_test(splits, manifest) if validation_only else (splits, manifest)
+    check_usable(dataset, task, *found)
+    return found
+
+
+def check_usable(dataset: str | Path, task: Task, splits: Any, manifest: dict[str, Any]) -> None:
+    """Refuse data of which a task has nothing to learn or to measure, as its `evaluate.lacking` says: BioftError."""
+    lacking = getattr(part(task, "evaluate"), "lacking", None)
+    if lacking is not None and (why := lacking(splits, manifest)):
+        raise BioftError(
+            f"{dataset} can't be used for {task.name}: {why}. Build it of more data, or with other sizes."
+        )
 
 
 def load_or_build(dataset: str, **options: Any) -> Loaded:
@@ -100,10 +111,7 @@ def load_texts(dataset: str, **options: Any) -> Loaded:
 
 def load_labelled_texts(dataset: str, **options: Any) -> Loaded:
     """Get texts with their labels, which the manifest names: see `load`."""
-    splits, manifest = load(registered()["text-classification"], dataset, **options)
-    if "labels" not in manifest:
-        raise BioftError(f"{dataset} is no dataset of labelled texts: its manifest names no labels.")
-    return splits, manifest
+    return load(registered()["text-classification"], dataset, **options)
 
 
 class PairData(NamedTuple):

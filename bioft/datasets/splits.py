@@ -11,8 +11,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from bioft.errors import BioftError, LeakageError
+from bioft.storage.datasets import SPLITS as SPLITS
 
-SPLITS = ("train", "validation", "test")
 STRATEGIES = ("pair", "gene_held_out", "disease_held_out", "both_held_out")
 """How pairs are split at random; by time is another way."""
 SPLIT_OF_WORD = {

@@ -10,16 +10,24 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
+import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from datasets import Dataset, DatasetDict
 from datasets.fingerprint import generate_random_fingerprint
 
 from bioft.errors import BioftError
 from bioft.storage.files import new_folder, write_json, write_text
-from bioft.storage.parquet import check_parquet
+from bioft.storage.parquet import check_cells, check_parquet
 from bioft.storage.runs import CARD, MANIFEST
 
 SCHEMA_VERSION = 1
+SPLITS = ("train", "validation", "test")
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("fingerprints", "rows", "audit", "split", "arguments"), dict),
+    "sources": list,
+    "builder": str,
+}
+"""What of a manifest is of which kind, where it is there."""
 REMEMBERED = 128
 """Answers of `remembered` functions that are kept; each is small beside the rows that it is about."""
 P = ParamSpec("P")
@@ -144,9 +152,8 @@ def load_manifest(directory: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         version, prints = manifest["schema_version"], manifest["fingerprints"]
-        kinds = {"fingerprints": dict, "rows": dict, "audit": dict, "sources": list}
-        kinds = kinds if version == SCHEMA_VERSION else {}
-        for key in (key for key, kind in kinds.items() if not isinstance(manifest.get(key, kind()), kind)):
+        kinds = _KINDS if version == SCHEMA_VERSION else {}
+        for key in (key for key, kind in kinds.items() if key in manifest and not isinstance(manifest[key], kind)):
             raise ValueError(f"its {key} are {json.dumps(manifest[key])[:60]}")
         if kinds and not prints:
             raise ValueError("it names no split")
@@ -154,7 +161,7 @@ def load_manifest(directory: str | os.PathLike[str]) -> dict[str, Any]:
         raise BioftError(
             f"{directory} is not a bioft dataset: no {MANIFEST} there. Make one with `bioft build`."
         ) from None
-    except (ValueError, KeyError, TypeError, OSError) as error:
+    except (ValueError, KeyError, TypeError, OSError, RecursionError) as error:
         raise BioftError(f"{path} is not a bioft manifest ({error}). Build the dataset again.") from error
     if version != SCHEMA_VERSION:
         raise BioftError(f"{path} has schema version {version}; this bioft reads {SCHEMA_VERSION}. Build it again.")
@@ -164,23 +171,35 @@ def load_manifest(directory: str | os.PathLike[str]) -> dict[str, Any]:
 def load(directory: str | os.PathLike[str], *, without: Collection[str] = ()) -> tuple[DatasetDict, dict[str, Any]]:
     """Read a saved dataset: its splits in memory, but for those in `without`, and its manifest.
 
-    Raises BioftError when a file is missing or unreadable, or when a split's rows are not those that the
-    manifest's fingerprint was taken of.
+    Raises BioftError when a file is missing or unreadable, when a split's rows are not those that the manifest's
+    fingerprint was taken of, and when one of `SPLITS` is missing or holds what no dataset does (`check_cells`).
     """
     manifest = load_manifest(directory)
+    if missing := [name for name in SPLITS if name not in {*manifest["fingerprints"], *without}]:
+        raise BioftError(
+            f"{Path(directory) / MANIFEST} names no split '{missing[0]}': a dataset has {', '.join(SPLITS)}. Build it "
+            "again."
+        )
     dataset = DatasetDict()
     for split in [name for name in manifest["fingerprints"] if name not in without]:
         path = Path(directory) / f"{split}.parquet"
         try:
             check_parquet(path)
+            table = pq.read_table(path)
             # Else the table is written into memory again, to be hashed.
-            rows = Dataset(pq.read_table(path), fingerprint=generate_random_fingerprint())
-        except (OSError, ValueError, BioftError) as error:
+            rows = Dataset(table, fingerprint=generate_random_fingerprint())
+            found = fingerprint(rows)
+        except BioftError as error:
+            raise BioftError(f"Can't read split '{split}': {error} Build it again.") from error
+        except (OSError, ValueError, pa.ArrowException) as error:
             raise BioftError(f"Can't read split '{split}' from {path}: {error}. Build it again.") from error
-        if fingerprint(rows) != manifest["fingerprints"][split]:
+        except TypeError:  # bytes or dates, which no dataset of bioft holds
+            found = ""
+        if found != manifest["fingerprints"][split]:
             raise BioftError(
                 f"{path} is not the split that {MANIFEST} describes: its rows were edited or replaced. "
                 "Build the dataset again (same arguments and seed give the same rows)."
             )
+        check_cells(path, table)
         dataset[split] = rows
     return dataset, manifest

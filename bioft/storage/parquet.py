@@ -1,8 +1,10 @@
-"""Parquet files of somebody else's: how much they hold is read before they are."""
+"""Parquet files of somebody else's: how much they hold is read before they are, and of which kind it is."""
 
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from bioft.errors import BioftError
@@ -10,6 +12,16 @@ from bioft.errors import BioftError
 FREE_CELLS = 10_000_000
 CELLS_PER_BYTE = 4
 """A run of equal values takes next to nothing in a file: 14 MB can hold 400 million rows."""
+_TEXT = ("text", lambda kind: pa.types.is_string(kind) or pa.types.is_large_string(kind))
+_LIST = ("lists", lambda kind: pa.types.is_list(kind) or pa.types.is_large_list(kind))
+CELLS: dict[str, Any] = {
+    **dict.fromkeys(("gene", "gene_id", "disease", "disease_id", "document_id", "id", "text"), _TEXT),
+    **dict.fromkeys(("anchor", "positive", "negative", "sentence1", "sentence2"), _TEXT),
+    **dict.fromkeys(("entities", "relations", "labels"), _LIST),
+    "score": ("numbers", lambda kind: pa.types.is_floating(kind) or pa.types.is_integer(kind)),
+    "label": ("text or whole numbers", lambda kind: _TEXT[1](kind) or pa.types.is_integer(kind)),
+}
+"""What the columns of datasets hold, in words and as a test of their type."""
 
 
 def check_parquet(path: Path) -> None:
@@ -19,9 +31,35 @@ def check_parquet(path: Path) -> None:
         groups = [footer.row_group(index) for index in range(footer.num_row_groups)]
         cells = sum(group.column(index).num_values for group in groups for index in range(group.num_columns))
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise BioftError(f"{path} can't be read: {error}.") from error
+        raise BioftError(f"{path} can't be read: {str(error).rstrip('.')}.") from error
     cells = max(cells, footer.num_rows * footer.num_columns)
     if cells > max(FREE_CELLS, CELLS_PER_BYTE * size):
         raise BioftError(
             f"{path} has {footer.num_rows:,} rows in {size:,} bytes: it would take the whole memory, and is not read."
         )
+
+
+def check_cells(path: Path, table: pa.Table) -> None:
+    """Refuse a split without rows, and cells that are empty or of another kind than its columns have: BioftError."""
+    if not len(table):
+        raise BioftError(
+            f"{path} has no row: nothing can be trained or measured on it. Build the dataset of more data."
+        )
+    for name in [name for name in table.column_names if name in CELLS]:
+        column, (words, fits) = table[name], CELLS[name]
+        if not fits(column.type):
+            raise BioftError(f"{path}: the column {name} holds {column.type}, not {words}. Build the dataset again.")
+        if _has_empty(column):
+            raise BioftError(f"{path}: a cell of the column {name} is empty. Fill it in, and build the dataset again.")
+        if name == "score" and not pc.all(pc.and_(pc.greater_equal(column, 0), pc.less_equal(column, 1))).as_py():
+            raise BioftError(f"{path}: a score is not from 0 to 1. Build the dataset again, with --score-range.")
+
+
+def _has_empty(column: Any) -> bool:
+    """Whether a cell, or a value inside one, is null."""
+    if column.null_count:
+        return True
+    if _LIST[1](column.type):
+        return _has_empty(pc.list_flatten(column))
+    fields = range(column.type.num_fields) if pa.types.is_struct(column.type) else ()
+    return any(_has_empty(pc.struct_field(column, [index])) for index in fields)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from rich.table import Table
 
-from bioft.datasets.load import audit_again
+from bioft.datasets.load import audit_again, check_usable
 from bioft.errors import BioftError, suggestion
 from bioft.storage import datasets as storage
 from bioft.task import Task, named, part, registered
@@ -55,6 +55,7 @@ def baselines_of(directory: Path, wanted: str | None = None, encoders: Sequence[
     task = able[wanted or next(iter(able))]
     evaluate: Any = found[task.name]
     audit_again(task, splits, manifest)
+    check_usable(directory, task, splits, manifest)
     record = {"task": task.name, "train_on": "train", "labels": manifest.get("labels"), "dataset": manifest}
     of_encoder = getattr(evaluate, "of_encoder", None)
     if encoders and of_encoder is None:

@@ -37,6 +37,11 @@ def check_supports(test: Dataset, manifest: Mapping[str, Any]) -> None:
     counts.assert_supports(entity_f1.supports(entity_f1.spans(test)), expected_supports(manifest, "mentions"))
 
 
+def lacking(dataset: Mapping[str, Any], manifest: Record) -> str:
+    """Whether there is no entity to be found in the test split."""
+    return "" if any(dataset["test"]["entities"][:]) else "no document of its test split has an entity"
+
+
 def test_rows(dataset: DatasetDict) -> pd.DataFrame:
     """`id` and `label` that a predictions table of the test split must have."""
     return table_of(dataset["test"]).drop(columns="prediction")

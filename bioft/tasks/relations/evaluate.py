@@ -43,6 +43,11 @@ def check_supports(test: Dataset, manifest: Mapping[str, Any]) -> None:
     counts.assert_supports(relation_f1.supports(relation_f1.relations(test)), expected_supports(manifest, "relations"))
 
 
+def lacking(dataset: Mapping[str, Any], manifest: Record) -> str:
+    """Whether there is no relation to be found in the test split."""
+    return "" if any(dataset["test"]["relations"][:]) else "no document of its test split has a relation"
+
+
 def test_rows(dataset: DatasetDict) -> pd.DataFrame:
     """`id` and `label` that a predictions table of the test split must have."""
     return table_of(dataset["test"]).drop(columns="prediction")

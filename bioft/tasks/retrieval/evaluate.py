@@ -49,6 +49,11 @@ def audit(dataset: Any, record: Mapping[str, Any]) -> dict[str, Any]:
     return pair_audit.audit(dataset)
 
 
+def lacking(dataset: Any, manifest: Mapping[str, Any]) -> str:
+    """Whether no two texts of the test split belong together, so that there is nothing to look for."""
+    return "" if Queries.of(dataset["test"]).queries else "no two texts of its test split belong together"
+
+
 def test_rows(dataset: Any) -> pd.DataFrame:
     """The queries, right texts and groups that the predictions table of a run on this dataset is about."""
     return _rows(dataset, None)

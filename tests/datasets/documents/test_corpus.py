@@ -250,13 +250,15 @@ def test_what_is_no_document_dataset(tmp_path: Path) -> None:
     with pytest.raises(BioftError, match="no manifest"):
         load_documents(str(tmp_path))
     rows = Dataset.from_dict({"gene": ["BRCA1"], "label": [1]})
-    manifest = {"schema_version": storage.SCHEMA_VERSION, "fingerprints": {"train": storage.fingerprint(rows)}}
-    pairs = storage.save(DatasetDict(train=rows), manifest, tmp_path / "pairs")
+    prints = dict.fromkeys(storage.SPLITS, storage.fingerprint(rows))
+    manifest = {"schema_version": storage.SCHEMA_VERSION, "fingerprints": prints}
+    pairs = storage.save(DatasetDict(dict.fromkeys(storage.SPLITS, rows)), manifest, tmp_path / "pairs")
     with pytest.raises(
         BioftError, match="is no dataset of documents: split train has the columns gene, label; needed"
     ):
         load_documents(str(pairs))
-    corpus = storage.save(*build(train=[document(1)]), tmp_path / "corpus")
+    three = build(train=[document(1)], validation=[document(2)], test=[document(3)])
+    corpus = storage.save(*three, tmp_path / "corpus")
     with pytest.raises(
         BioftError, match="is no dataset of gene–disease pairs: split train has the columns document_id"
     ):

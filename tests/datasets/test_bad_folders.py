@@ -1,0 +1,177 @@
+"""A dataset folder that somebody else wrote: what no task can use is one sentence, before any model is loaded."""
+
+import datetime
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from datasets import Dataset, DatasetDict
+
+from bioft.datasets import load as loading
+from bioft.errors import BioftError
+from bioft.storage import datasets as storage
+from bioft.task import registered
+from bioft.tasks import of_dataset
+
+ENTITY = {"id": "D1", "type": "Disease", "start": 0, "end": 5, "text": "Fever"}
+RELATION = {"type": "CID", "head": "D1", "tail": "D1"}
+PAIR = {"gene": "BRCA1", "gene_id": "1", "disease": "Fever", "disease_id": "D1", "evidence": "", "pmids": ""}
+DOCUMENT = {"document_id": "1", "text": "Fever", "entities": [ENTITY], "relations": [RELATION]}
+SCORED = {"sentence1": "a", "sentence2": "b", "group": "1"}
+ROWS: dict[str, list[dict[str, Any]]] = {
+    "gene-disease-association": [PAIR | {"label": 1}, PAIR | {"label": 0}],
+    "entity-recognition": [DOCUMENT, DOCUMENT | {"document_id": "2"}],
+    "relation-extraction": [DOCUMENT, DOCUMENT | {"document_id": "2"}],
+    "text-classification": [{"id": "1", "text": "a", "label": "no"}, {"id": "2", "text": "b", "label": "yes"}],
+    "masked-language-model": [{"id": "1", "text": "a"}, {"id": "2", "text": "b"}],
+    "text-retrieval": [SCORED | {"score": 1.0}, SCORED | {"score": 0.0}],
+}
+"""By task two rows of a split."""
+OF_LABELS = {"labels": ["no", "yes"], "multi_label": False}
+
+
+def write(folder: Path, task: str, **splits: list[dict[str, Any]] | None) -> Path:
+    """A folder whose manifest fits its rows; of a split that is None there is none."""
+    rows = {name: splits.get(name, ROWS[task]) for name in storage.SPLITS}
+    dataset = DatasetDict({name: made(its, task) for name, its in rows.items() if its is not None})
+    prints = {name: storage.fingerprint(its) for name, its in dataset.items()}
+    about = {"schema_version": storage.SCHEMA_VERSION, "fingerprints": prints, "sources": [], "audit": {}, "rows": {}}
+    return storage.save(dataset, about | (OF_LABELS if task == "text-classification" else {}), folder)
+
+
+def made(rows: list[dict[str, Any]], task: str) -> Dataset:
+    """Rows with the columns of a task's, also where there are none; cells of another kind make columns of that."""
+    schema = Dataset.from_list(ROWS[task]).features.arrow_schema
+    try:
+        return Dataset(pa.Table.from_pylist(rows, schema))
+    except pa.ArrowException:
+        return Dataset.from_list(rows)
+
+
+def refused(folder: Path, task: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The sentence with which both recipes and `bioft baselines` refuse a folder."""
+    for module in (loading, of_dataset):
+        monkeypatch.setattr(module, "audit_again", lambda *_: None)
+    messages = []
+    for use in (
+        lambda: loading.load(registered()[task], str(folder)),
+        lambda: of_dataset.baselines_of(folder, None if task == "masked-language-model" else task),
+    ):
+        with pytest.raises(BioftError) as raised:
+            use()
+        messages.append(str(raised.value))
+    assert messages[0] == messages[1] and str(folder) in messages[0] and "\n" not in messages[0]
+    return messages[0]
+
+
+@pytest.mark.parametrize("split", storage.SPLITS)
+@pytest.mark.parametrize("task", ROWS)
+def test_a_split_that_is_missing_or_empty(task: str, split: str, tmp_path: Path, monkeypatch: Any) -> None:
+    folder = write(tmp_path / "missing", task, **{split: None})
+    assert f"names no split '{split}'" in refused(folder, task, monkeypatch)
+    folder = write(tmp_path / "empty", task, **{split: []})
+    assert f"{split}.parquet has no row" in refused(folder, task, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("task", "changed", "words"),
+    [
+        ("gene-disease-association", {"gene": None}, "the column gene is empty"),
+        ("gene-disease-association", {"label": None}, "the column label is empty"),
+        ("gene-disease-association", {"gene": 7}, "the column gene holds int64, not text"),
+        ("entity-recognition", {"text": None}, "the column text is empty"),
+        ("entity-recognition", {"entities": None}, "the column entities is empty"),
+        ("entity-recognition", {"entities": [ENTITY | {"start": None}]}, "the column entities is empty"),
+        ("relation-extraction", {"relations": [RELATION | {"tail": None}]}, "the column relations is empty"),
+        ("text-classification", {"label": None}, "the column label is empty"),
+        ("masked-language-model", {"text": None}, "the column text is empty"),
+        ("text-retrieval", {"sentence2": None}, "the column sentence2 is empty"),
+        ("text-retrieval", {"score": "high"}, "the column score holds string, not numbers"),
+        ("text-retrieval", {"score": 5.0}, "a score is not from 0 to 1"),
+        ("text-retrieval", {"score": float("inf")}, "a score is not from 0 to 1"),
+        ("text-retrieval", {"score": float("nan")}, "score"),
+    ],
+)
+def test_cells_that_no_dataset_has(
+    task: str, changed: dict[str, Any], words: str, tmp_path: Path, monkeypatch: Any
+) -> None:
+    first, second = ROWS[task]
+    alike = changed if type(next(iter(changed.values()))) in (int, str, float) and "holds" in words else {}
+    folder = write(tmp_path / "data", task, test=[first | changed, second | alike])
+    assert words in refused(folder, task, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("task", "split", "row", "words"),
+    [
+        ("gene-disease-association", "test", 0, "all pairs of its test split have the label 1"),
+        ("gene-disease-association", "train", 1, "all pairs of its train split have the label 0"),
+        ("gene-disease-association", "validation", PAIR | {"label": 2}, "a label of its validation split is 2"),
+        ("entity-recognition", "test", DOCUMENT | {"entities": []}, "no document of its test split has an entity"),
+        ("relation-extraction", "test", DOCUMENT | {"relations": []}, "no document of its test split has a relation"),
+        ("text-classification", "test", 0, "no text of its test split has the label 'yes'"),
+        ("text-classification", "train", 1, "no text of its train split has the label 'no'"),
+        (
+            "text-classification",
+            "validation",
+            {"id": "3", "text": "c", "label": "maybe"},
+            "its validation split has the label 'maybe'",
+        ),
+        ("text-retrieval", "test", 1, "no two texts of its test split belong together"),
+    ],
+)
+def test_what_cannot_be_learnt_or_measured(
+    task: str, split: str, row: Any, words: str, tmp_path: Path, monkeypatch: Any
+) -> None:
+    its = ROWS[task][row] if isinstance(row, int) else row
+    folder = write(tmp_path / "data", task, **{split: [its]})
+    message = refused(folder, task, monkeypatch)
+    assert f"can't be used for {task}: {words}" in message
+
+
+def test_one_label_is_enough_to_choose_a_threshold_of_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "audit_again", lambda *_: None)
+    for task in ("gene-disease-association", "text-classification"):
+        folder = write(tmp_path / task, task, validation=ROWS[task][:1])
+        assert len(loading.load(registered()[task], str(folder))[0]["validation"]) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda manifest: manifest.update(split=None),
+        lambda manifest: manifest.update(arguments="x"),
+        lambda manifest: manifest.update(builder=None),
+    ],
+)
+def test_manifests_whose_parts_are_of_another_kind(change: Callable[[Any], None], tmp_path: Path) -> None:
+    folder = write(tmp_path / "data", "masked-language-model")
+    manifest = json.loads((folder / storage.MANIFEST).read_text())
+    change(manifest)
+    (folder / storage.MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(BioftError, match=r"is not a bioft manifest \(its \w+ are .*\)\. Build the dataset again\.$"):
+        storage.load(folder)
+    (folder / storage.MANIFEST).write_text("[" * 100_000)
+    with pytest.raises(BioftError, match="is not a bioft manifest"):
+        storage.load(folder)
+
+
+@pytest.mark.parametrize("labels", [None, "x", []])
+def test_a_manifest_that_names_no_labels(labels: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write(tmp_path / "data", "text-classification")
+    manifest = json.loads((folder / storage.MANIFEST).read_text()) | {"labels": labels}
+    (folder / storage.MANIFEST).write_text(json.dumps(manifest))
+    assert "its manifest names no labels" in refused(folder, "text-classification", monkeypatch)
+
+
+@pytest.mark.parametrize("value", [b"x", datetime.datetime(2020, 1, 1)])
+def test_columns_of_which_no_fingerprint_can_be_taken(value: Any, tmp_path: Path) -> None:
+    folder = write(tmp_path / "data", "masked-language-model")
+    table = pq.read_table(folder / "test.parquet")
+    pq.write_table(table.append_column("more", pa.array([value] * len(table))), folder / "test.parquet")
+    with pytest.raises(BioftError, match=r"test\.parquet is not the split that manifest\.json describes"):
+        storage.load(folder)
