@@ -92,7 +92,10 @@ def test_a_dataset_of_labelled_texts_is_inspected(tmp_path: Path) -> None:
 def test_a_dataset_of_pairs_is_inspected(tmp_path: Path) -> None:
     rows = {"anchor": ["a name"], "positive": ["one name"], "group": ["x"]}
     other = {"anchor": ["a sign"], "positive": ["one sign"], "group": ["y"]}
-    dataset = DatasetDict(train=Dataset.from_dict(rows), test=Dataset.from_dict(other))
+    third = {"anchor": ["a mark"], "positive": ["one mark"], "group": ["z"]}
+    dataset = DatasetDict(
+        train=Dataset.from_dict(rows), validation=Dataset.from_dict(third), test=Dataset.from_dict(other)
+    )
     manifest = {
         "schema_version": storage.SCHEMA_VERSION,
         "fingerprints": {split: storage.fingerprint(part) for split, part in dataset.items()},
@@ -106,10 +109,10 @@ def test_a_dataset_of_pairs_is_inspected(tmp_path: Path) -> None:
 
 
 def test_other_rows_are_refused(tmp_path: Path) -> None:
-    dataset = DatasetDict(train=Dataset.from_dict({"colour": ["red"]}))
+    dataset = DatasetDict(dict.fromkeys(storage.SPLITS, Dataset.from_dict({"colour": ["red"]})))
     manifest = {
         "schema_version": storage.SCHEMA_VERSION,
-        "fingerprints": {"train": storage.fingerprint(dataset["train"])},
+        "fingerprints": {split: storage.fingerprint(rows) for split, rows in dataset.items()},
     }
     storage.save(dataset, manifest, tmp_path / "data")
     with pytest.raises(BioftError, match="holds rows of colour"):
