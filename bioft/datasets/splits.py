@@ -11,7 +11,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from bioft.errors import BioftError, LeakageError
-from bioft.storage.datasets import SPLITS as SPLITS
+from bioft.storage.runs import SPLITS as SPLITS
 
 STRATEGIES = ("pair", "gene_held_out", "disease_held_out", "both_held_out")
 """How pairs are split at random; by time is another way."""

@@ -18,10 +18,9 @@ from datasets.fingerprint import generate_random_fingerprint
 from bioft.errors import BioftError
 from bioft.storage.files import new_folder, write_json, write_text
 from bioft.storage.parquet import check_cells, check_parquet
-from bioft.storage.runs import CARD, MANIFEST
+from bioft.storage.runs import CARD, MANIFEST, SPLITS
 
 SCHEMA_VERSION = 1
-SPLITS = ("train", "validation", "test")
 _KINDS: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("fingerprints", "rows", "audit", "split", "arguments"), dict),
     "sources": list,

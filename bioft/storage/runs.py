@@ -25,6 +25,8 @@ EVAL_RESULTS = ".eval_results/bioft.yaml"
 """Written from the record when a run is pushed, for the Hub; the record does not list it."""
 MANIFEST = "manifest.json"
 """Of a dataset."""
+SPLITS = ("train", "validation", "test")
+"""Of a dataset."""
 EXPORT = "export.json"
 """Beside what was made of a run, merged or exported: which run that was, and the checksums of the files."""
 

@@ -297,4 +297,6 @@ def _rows(
 
 def _taken(values: Any, places: npt.NDArray[np.int64]) -> pa.Array:
     """Texts by their places; not by way of Python's own, of which there would be one a row."""
-    return pa.array(values, pa.string()).take(pa.array(places))
+    taken = pa.array(values, pa.string()).take(pa.array(places))
+    # Without a bitmap of what is null, which nothing is: the card counts bytes.
+    return pa.Array.from_buffers(taken.type, len(taken), [None, *taken.buffers()[1:]])

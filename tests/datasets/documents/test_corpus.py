@@ -66,7 +66,8 @@ def test_nested_columns_are_saved_and_loaded_as_they_are(
     tmp_path_factory: pytest.TempPathFactory, found: list[Document]
 ) -> None:
     """Also without any entity or relation, where a column holds empty lists only."""
-    dataset, manifest = build(train=found)
+    others = [Document(f"of the {split} split", f"Title of the {split} split.", "") for split in ("other", "last")]
+    dataset, manifest = build(train=found, validation=others[:1], test=others[1:])
     directory = storage.save(dataset, manifest, tmp_path_factory.mktemp("x") / "dataset")
     loaded, read = storage.load(directory)
     assert read == manifest
