@@ -37,7 +37,7 @@ class _Run:
     outcomes: Outcomes
     others: dict[str, Outcomes]
     """Of the base model and the baselines, where their answers were stored."""
-    tensors: frozenset[str]
+    directory: Path
 
 
 @dataclass
@@ -197,7 +197,7 @@ def _read(name: str) -> _Run:
     found = run_outcomes.outcomes(directory, record)
     ours = found.pop(FINE_TUNED)
     others = {system: replace(its, ids=ours.ids) for system, its in found.items()}
-    return _Run(name, record, ours, others, runs.tensors(directory))
+    return _Run(name, record, ours, others, directory)
 
 
 def _on_the_same_examples(group: Sequence[_Run], once: bool) -> tuple[list[_Run], dict[str, str]]:
@@ -220,7 +220,7 @@ def _on_the_same_examples(group: Sequence[_Run], once: bool) -> tuple[list[_Run]
                 f"Its predictions have other labels than those of {group[0].name} for the same test examples: bioft "
                 "verify tells of each run whether its labels are those of the data."
             )
-        elif once and run.tensors and (model := models.setdefault(run.tensors, run.name)) != run.name:
+        elif once and (its := runs.tensors(run.directory)) and (model := models.setdefault(its, run.name)) != run.name:
             others[run.name] = f"Its weights are those of {model}: they are one model."
         else:
             same.append(run)

@@ -150,7 +150,7 @@ def _read(directory: Path, record: Mapping[str, Any], what: str, asked: Mapping[
     readers = [function(task_of(directory, record), "answers", name, what) for name in asked]
     try:
         table = pd.read_parquet(directory / PREDICTIONS)
-        if why := wrong_in(table):
+        if why := wrong_in(table, record):
             raise BioftError(
                 f"{directory / PREDICTIONS} holds no predictions on {record['task']}: {why}. Train the run again, or "
                 "ask its publisher for the file as it was."

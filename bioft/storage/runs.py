@@ -109,10 +109,15 @@ def read_trained(directory: str | Path, *tasks: str) -> dict[str, Any]:
     BioftError: no such run, one on another task, or files missing or changed since.
     """
     record = read(directory)
-    if record.get("task") not in tasks and str(record.get("module", "bioft.")).startswith("bioft."):
+    if record.get("task") not in tasks and not is_outside(record):
         raise BioftError(f"{directory} is a run on {record.get('task')}; one on {' or '.join(tasks)} is needed.")
     check_files(directory, record)
     return record
+
+
+def is_outside(record: Mapping[str, Any]) -> bool:
+    """Whether a record is of a task outside bioft."""
+    return not str(record.get("module", "bioft.")).startswith("bioft.")
 
 
 def is_tested(record: Mapping[str, Any]) -> bool:

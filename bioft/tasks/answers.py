@@ -13,7 +13,7 @@ from bioft.errors import BioftError
 from bioft.metrics.estimation.estimates import F1, SHARE, Estimate, Scale, ratio
 from bioft.metrics.estimation.groups import Floats, Integers
 from bioft.metrics.estimation.ranking import auroc
-from bioft.storage.runs import PREDICTIONS
+from bioft.storage.runs import PREDICTIONS, is_outside
 from bioft.task import BASE as BASE_MODEL, FINE_TUNED
 
 
@@ -154,13 +154,16 @@ def read_table(directory: Path, columns: Sequence[str]) -> pd.DataFrame:
     return table
 
 
-def wrong_in(table: pd.DataFrame) -> str:
+def wrong_in(table: pd.DataFrame, record: Mapping[str, Any]) -> str:
     """What of stored predictions are none, in words; "" if nothing is.
 
-    The base model's may be missing. Scores are from 0 to 1, labels and answers that are numbers 0 or 1.
+    The base model's may be missing. Scores are from 0 to 1, labels and answers that are numbers 0 or 1; what those of
+    a task outside bioft are, as of a regression, it alone knows.
     """
     if table.empty:
         return "it has no row"
+    if is_outside(record):
+        return ""
     for name in map(str, table):
         column = table[name]
         if name != "base" and not name.startswith("base_") and column.isna().any():

@@ -87,7 +87,15 @@ def test_rows_and_cells_that_are_missing(task: str, tmp_path: Path) -> None:
         return table.assign(**{column: table[column].astype(object).where(table.index != 0, None)})
 
     check_refused(damaged(tmp_path / "none", task, without_an_answer), "of row 0 is missing", tmp_path)
-    assert wrong_in(pd.read_parquet(GOLDEN / task / runs.PREDICTIONS)) == ""
+    assert wrong_in(pd.read_parquet(GOLDEN / task / runs.PREDICTIONS), runs.read(GOLDEN / task)) == ""
+
+
+def test_answers_of_a_task_outside_bioft_are_its_own() -> None:
+    """A regression has labels that are neither 0 nor 1, and scores beyond 1."""
+    table = pd.DataFrame({"id": ["a"], "label": [3.7], "prediction": [4.1], "score": [12.0]})
+    assert wrong_in(table, {"module": "doses"}) == ""
+    assert wrong_in(table.iloc[:0], {"module": "doses"}) == "it has no row"
+    assert wrong_in(table, {"module": "bioft.tasks.gene_disease"}) == "label of row 0 is 3.7"
 
 
 def test_a_score_in_json_that_is_none(tmp_path: Path) -> None:
