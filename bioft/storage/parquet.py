@@ -21,7 +21,7 @@ CELLS: dict[str, Any] = {
     "score": ("numbers", lambda kind: pa.types.is_floating(kind) or pa.types.is_integer(kind)),
     "label": ("text or whole numbers", lambda kind: _TEXT[1](kind) or pa.types.is_integer(kind)),
 }
-"""What the columns of datasets hold, in words and as a test of their type."""
+"""What the columns of bioft's datasets hold, in words and as a test of their type."""
 
 
 def check_parquet(path: Path) -> None:
@@ -39,12 +39,16 @@ def check_parquet(path: Path) -> None:
         )
 
 
-def check_cells(path: Path, table: pa.Table) -> None:
-    """Refuse a split without rows, and cells that are empty or of another kind than its columns have: BioftError."""
+def check_rows(path: Path, table: pa.Table) -> None:
+    """Refuse a split without rows: BioftError."""
     if not len(table):
         raise BioftError(
             f"{path} has no row: nothing can be trained or measured on it. Build the dataset of more data."
         )
+
+
+def check_cells(path: Path, table: pa.Table) -> None:
+    """Refuse cells that are empty or of another kind than the columns of bioft's datasets have: BioftError."""
     for name in [name for name in table.column_names if name in CELLS]:
         column, (words, fits) = table[name], CELLS[name]
         if not fits(column.type):

@@ -175,3 +175,14 @@ def test_columns_of_which_no_fingerprint_can_be_taken(value: Any, tmp_path: Path
     pq.write_table(table.append_column("more", pa.array([value] * len(table))), folder / "test.parquet")
     with pytest.raises(BioftError, match=r"test\.parquet is not the split that manifest\.json describes"):
         storage.load(folder)
+
+
+def test_columns_of_a_builder_outside_bioft_hold_what_it_says(tmp_path: Path) -> None:
+    """Doses, which are labels and no whole numbers; without its name they are none."""
+    rows = [{"id": "1", "text": "a", "label": 0.5}, {"id": "2", "text": "b", "label": 3.7}]
+    folder = write(tmp_path / "doses", "text-classification", **dict.fromkeys(storage.SPLITS, rows))
+    with pytest.raises(BioftError, match="the column label holds double, not text or whole numbers"):
+        storage.load(folder)
+    manifest = json.loads((folder / storage.MANIFEST).read_text())
+    (folder / storage.MANIFEST).write_text(json.dumps(manifest | {"builder": "doses"}))
+    assert storage.load(folder)[0]["test"]["label"][:] == [0.5, 3.7]
