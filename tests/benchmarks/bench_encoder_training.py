@@ -15,9 +15,12 @@ import os
 import resource
 import subprocess
 import sys
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+
+from bench_threads import NAMES
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = {"Training": 64, "Development": 8, "Test": 8}
@@ -35,53 +38,55 @@ RECIPES: dict[str, tuple[str, tuple[str, int, int], float, tuple[str, ...]]] = {
 PLAIN = ("--dtype=float32", "--optim=adamw_torch", "--train_sampling_strategy=random")
 
 
-def seconds(tree: Path, recipe: str, words: tuple[str, ...]) -> float:
-    """Processor seconds of one run of a recipe of a checkout, on one thread."""
-    environment = os.environ | {"PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+Seconds = tuple[float, float]
+"""Of the processor, and of the clock."""
+
+
+def seconds(tree: Path, recipe: str, words: tuple[str, ...], policy: dict[str, str]) -> Seconds:
+    """The time of one run of a recipe of a checkout, under a policy of threads."""
+    environment = {key: its for key, its in os.environ.items() if key not in NAMES}
+    environment |= {"PYTHONPATH": str(tree), "HF_HUB_OFFLINE": "1"} | policy
+    before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     with TemporaryDirectory() as folder:
         command = [sys.executable, f"recipes/{recipe}.py", *words, f"--output_dir={folder}/run", "--report_to=none"]
         done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"{recipe} of {tree} failed:\n{done.stdout[-500:]}{done.stderr[-3000:]}")
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    wall, after = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, wall
 
 
-def training(tree: Path, recipe: str, folder: str, words: tuple[str, ...]) -> float:
-    """Processor seconds of the steps between the shorter and the longer training."""
-    _, (option, few, more), _, _ = RECIPES[recipe]
-    words = tuple(word.format(f"{folder}/{tree.name}") for word in words)
-    short, long = (seconds(tree, recipe, (*words, f"--{option}={each}")) for each in (few, more))
-    return long - short
+def training(
+    tree: Path, recipe: str, folder: str, words: tuple[str, ...] = (), policy: dict[str, str] = ONE_THREAD
+) -> Seconds:
+    """The time of the steps between the shorter and the longer training, with the preset's words and these."""
+    preset, (option, few, more), _, _ = RECIPES[recipe]
+    usual = [f"--config=recipes/configs/{recipe}/{preset}.yaml"]
+    usual += [f"--dataset={folder}/{tree.name}"] if preset == "bc5cdr" else []
+    short, long = (seconds(tree, recipe, (*usual, *words, f"--{option}={each}"), policy) for each in (few, more))
+    return long[0] - short[0], long[1] - short[1]
+
+
+def build(tree: Path, corpus: Path, folder: str) -> None:
+    """Write the dataset that recipes of a checkout read in a folder, of the beginning of the corpus."""
+    files = [str(shortened(corpus, name, count, Path(folder))) for name, count in DOCUMENTS.items()]
+    words = ["build", "pubtator", *files, "--output", f"{folder}/{tree.name}"]
+    environment = os.environ | {"PYTHONPATH": str(tree)}
+    subprocess.run([sys.executable, "-m", "bioft", *words], check=True, env=environment, stdout=subprocess.DEVNULL)
 
 
 def measure(corpus: Path, only: tuple[str, ...] = (), before: Path | None = None) -> list[dict[str, Any]]:
     """A row for each recipe: ours, theirs, and how many times as fast."""
     rows = []
     with TemporaryDirectory() as folder:
-        files = [shortened(corpus, name, count, Path(folder)) for name, count in DOCUMENTS.items()]
         for tree in {ROOT, before or ROOT}:
-            command = [
-                sys.executable,
-                "-m",
-                "bioft",
-                "build",
-                "pubtator",
-                *map(str, files),
-                "--output",
-                f"{folder}/{tree.name}",
-            ]
-            subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": str(tree)}, stdout=subprocess.DEVNULL)
+            build(tree, corpus, folder)
         for recipe in only or RECIPES:
             preset, (option, few, more), target, further = RECIPES[recipe]
-            words = (
-                f"--config=recipes/configs/{recipe}/{preset}.yaml",
-                *(["--dataset={}"] if preset == "bc5cdr" else []),
-            )
-            ours = training(ROOT, recipe, folder, (*words, *further))
-            usual = (before, words) if before else (ROOT, (*words, *further, *PLAIN))
-            theirs = training(usual[0], recipe, folder, usual[1])
+            ours, _ = training(ROOT, recipe, folder, further)
+            usual = (before, ()) if before else (ROOT, (*further, *PLAIN))
+            theirs, _ = training(usual[0], recipe, folder, usual[1])
             rows.append(
                 {
                     "measured": f"training, {recipe} {preset}, against {'before' if before else 'plain settings'}",

@@ -14,7 +14,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -53,12 +54,15 @@ def training(find: Callable[[str], Path]) -> list[Row]:
 def encoder_training(find: Callable[[str], Path]) -> list[Row]:
     import bench_encoder_training
 
-    found = find("bc5cdr")
-    with TemporaryDirectory() as folder:
-        if found.suffix == ".zip":
-            shutil.unpack_archive(found, folder)
-        where = next(Path(folder).rglob("CDR_TestSet.PubTator.txt"), found).parent
-        return bench_encoder_training.measure(where)
+    with corpus(find) as folder:
+        return bench_encoder_training.measure(folder)
+
+
+def training_in_company(find: Callable[[str], Path]) -> list[Row]:
+    import bench_threads
+
+    with corpus(find) as folder:
+        return bench_threads.measure_recipes(folder)
 
 
 def tagging(find: Callable[[str], Path]) -> list[Row]:
@@ -192,6 +196,7 @@ BENCHMARKS = {
         scoring,
         training,
         encoder_training,
+        training_in_company,
         tagging,
         encoding,
         packing,
@@ -216,6 +221,16 @@ def last_json(script: str, *words: str) -> dict[str, Any]:
     """What a benchmark in a process of its own prints last."""
     told = subprocess.run([sys.executable, str(HERE / script), *words], check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(told.stdout.splitlines()[-1])
+
+
+@contextmanager
+def corpus(find: Callable[[str], Path]) -> Iterator[Path]:
+    """The folder of BC5CDR's files."""
+    found = find("bc5cdr")
+    with TemporaryDirectory() as folder:
+        if found.suffix == ".zip":
+            shutil.unpack_archive(found, folder)
+        yield next(Path(folder).rglob("CDR_TestSet.PubTator.txt"), found).parent
 
 
 def finder(folder: Path) -> Callable[[str], Path]:
