@@ -316,7 +316,7 @@ def test_intervals_of_macro_averages_are_not_those_of_earlier_records(of: Runs, 
 
 
 def test_intervals_of_macro_averages_are_those_of_the_schema_that_a_record_names(of: Runs, tmp_path: Path) -> None:
-    """Those of schema 4 are compared in the way of then, which is said; neither passes for the other."""
+    """Those of schema 4 are compared in the way of then, and verified in part; neither passes for the other."""
     made = {}
     for schema in (4, runs.SCHEMA_VERSION):
         with estimates.of_schema(schema):
@@ -330,7 +330,7 @@ def test_intervals_of_macro_averages_are_those_of_the_schema_that_a_record_names
                 checks.check_stored(run, None, {})
             assert any("macro_f1" in reason for reason in run.found.reasons) == (claimed != so)
             assert any("those of that time" in note for note in run.found.notes) == (claimed == 4)
-            assert run.found.best == "verified"
+            assert run.found.best == ("verified" if claimed == runs.SCHEMA_VERSION else "verified in part")
     forged.record["schema_version"] = 5
     checks.check_stored(run := forged.run, None, {})
     assert_said(run.found.notes, "before schema 6: its intervals and comparisons of macro averages are those of that")
