@@ -143,12 +143,12 @@ def trained(trainer: Any) -> Iterator[None]:
             if isinstance(module, PreTrainedModel) and module.config._attn_implementation == "sdpa":
                 changed.append((module, "sdpa"))
                 causal = any(getattr(part, "is_causal", False) for part in module.modules())
-                module.set_attn_implementation("eager" if causal else attention.NAME)
+                module.config._attn_implementation = "eager" if causal else attention.NAME
     try:
         yield
     finally:
         for module, usual in changed:
-            module.set_attn_implementation(usual)
+            module.config._attn_implementation = usual
 
 
 def lowered(model: Any, dtype: torch.dtype | str) -> Any:

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from transformers import AutoConfig, AutoModel
 
 from bioft.datasets.documents import sample
 from bioft.errors import BioftError
-from bioft.models import base as models
+from bioft.models import attention, base as models, precision
 from bioft.tasks.entities import tagging
 from bioft.tasks.joint import inputs, model as joint
 from bioft.tasks.joint.inputs import JointCollator
@@ -46,6 +47,18 @@ def dataset(model: Any, tokenizer: Any, rows: list[dict[str, Any]]) -> list[dict
 
 def batch_of(model: Any, tokenizer: Any, examples: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
     return JointCollator(tokenizer.pad_token_id, len(model.config.relation_arguments))(examples)
+
+
+def test_its_encoder_is_trained_in_bfloat16_with_attention_of_some_texts_at_a_time_and_nothing_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Transformers warns where it finds a configuration without its model, as that of the encoder in this one's."""
+    model, _, _ = make(tmp_path)
+    trainer = SimpleNamespace(model=model, args=SimpleNamespace(bf16=True, device=torch.device("cpu")))
+    caplog.clear()
+    with precision.trained(trainer):
+        assert model.encoder.config._attn_implementation == attention.NAME
+    assert model.encoder.config._attn_implementation == "sdpa" and not caplog.records
 
 
 @pytest.mark.parametrize("architecture", ENCODERS)
