@@ -38,7 +38,7 @@ def measure(run: Path, data: Path | None, metrics: tuple[str, ...]) -> None:
         outcomes.append(measured.outcomes(table))
     exact, lower = outcomes
     lower = lower.in_order(exact.ids)
-    for metric in metrics or (next(iter(exact.metrics)),):
+    for metric in exact.metrics if metrics == ("all",) else metrics or tuple(exact.metrics)[:1]:
         ours, theirs = (each.metrics[metric].estimate() for each in (lower, exact))
         found = estimates.difference(metric, ours, theirs, Groups(len(exact.ids), exact.groups))
         print(
@@ -52,6 +52,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
     parser.add_argument("--data", type=Path, help="where the data are, if not where the record says")
-    parser.add_argument("--metrics", nargs="*", default=[])
+    parser.add_argument("--metrics", nargs="*", default=[], help="'all', or names; by default the main one")
     args = parser.parse_args()
     measure(args.run, args.data, tuple(args.metrics))
