@@ -19,6 +19,8 @@ SHOWN = re.compile(
     r"^```(?P<language>\w*)\n(?P<code>.*?)^```$|(?<!`)`(?P<span>[^`]+)`(?!`)", flags=re.DOTALL | re.MULTILINE
 )
 """Blocks of code, and code in sentences."""
+BIOFT: Any = typer.main.get_command(app)
+"""The command line, made once: it takes longer to make than a page to read."""
 
 
 def text(page: str) -> str:
@@ -50,8 +52,7 @@ def command_of(words: list[str]) -> tuple[Any, typer.Context, list[str]]:
     Raises:
         LookupError: there is none of that name.
     """
-    command: Any = typer.main.get_command(app)
-    context = typer.Context(command, info_name="bioft")
+    command, context = BIOFT, typer.Context(BIOFT, info_name="bioft")
     while hasattr(command, "list_commands") and words and not words[0].startswith("-"):
         if (found := command.get_command(context, words[0])) is None:
             raise LookupError(f"bioft has no command {words[0]}")
