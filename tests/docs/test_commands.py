@@ -139,7 +139,7 @@ def workplace(environment: None, tmp_path_factory: pytest.TempPathFactory) -> Pa
     (folder / "pairs.csv").write_text("gene,disease\nBRCA1,Breast cancer\nCFTR,Cystic fibrosis\n")
     write_model(folder / "llama")
     write_encoder(folder / "encoder")
-    short = ["--max_steps=1", "--test_size=0.02", "--validation_size=0.01"]
+    short = ["--max_steps=1", "--test_size=0.01", "--validation_size=0.005"]
     short += ["--per_device_train_batch_size=4", "--max_train_pairs=96"]
     run(folder, [sys.executable, "recipes/sft_gda.py", *short])
     return folder
