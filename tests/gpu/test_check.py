@@ -1,8 +1,12 @@
 """The check of the presets on a GPU: that it works, on small models, and what it says where there is no GPU."""
 
+import io
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -10,19 +14,38 @@ from transformers import AutoModelForCausalLM
 
 from bioft.storage import yaml_config
 from bioft.training import presets
+from tests import warm_process
 from tests.gpu import check
 from tests.tiny import ARCHITECTURES, PRESETS
 
 SCRIPT = Path(check.__file__)
 
 
-def test_the_check_runs_on_small_models_and_fails_where_a_figure_is_not_reached() -> None:
-    """Training, a kill, resumption, reloading, bare TRL, `generate()` and each kind of attention: a row of each."""
-    words = [sys.executable, str(SCRIPT), "--tiny", "--presets", "mistral_7b"]
-    ran = subprocess.run(words, capture_output=True, text=True, cwd=check.ROOT)
-    assert ran.returncode == 0, ran.stdout[-2000:] + ran.stderr[-2000:]
-    rows = [line.split(" | ") for line in ran.stdout.splitlines() if line.startswith("| mistral_7b")]
-    assert len(rows) == 10 and all(row[5] == "yes" for row in rows), ran.stdout
+def test_the_check_runs_on_small_models_and_fails_where_a_figure_is_not_reached(
+    part_of_hpo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Training, a kill, resumption, reloading, bare TRL, `generate()` and each kind of attention: a row of each.
+
+    The recipe has processes of its own, and the check has this one, where the libraries are imported already.
+    """
+
+    def run(words: list[str], **_: Any) -> "subprocess.CompletedProcess[str]":
+        if "--one" not in words:
+            return subprocess.CompletedProcess(words, *warm_process.run(check.ROOT, words))
+        with redirect_stdout(io.StringIO()) as shown:
+            ask(*words[2:])
+        return subprocess.CompletedProcess(words, 0, shown.getvalue())
+
+    def ask(*words: str) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "argv", [str(SCRIPT), *words])
+            check.main()
+
+    monkeypatch.setattr(check, "subprocess", SimpleNamespace(**vars(subprocess) | {"run": run}))
+    ask("--tiny", "--presets", "mistral_7b")
+    shown = capsys.readouterr().out
+    rows = [line.split(" | ") for line in shown.splitlines() if line.startswith("| mistral_7b")]
+    assert len(rows) == 10 and all(row[5] == "yes" for row in rows), shown
     said = {row[0].split(": ", 1)[1]: row[1] for row in rows}
     assert said["goes on from a checkpoint after a kill at step 4"] == "step 3"
     assert float(said["the adapter loaded again, largest difference of a score"]) < 0.005
