@@ -16,7 +16,7 @@ from datasets import Dataset, DatasetDict
 from datasets.fingerprint import generate_random_fingerprint
 
 from bioft.errors import BioftError
-from bioft.storage.files import new_folder, write_json, write_text
+from bioft.storage.files import forget, new_folder, write_json, write_text
 from bioft.storage.parquet import check_cells, check_parquet, check_rows
 from bioft.storage.runs import CARD, MANIFEST, SPLITS
 from bioft.task import source
@@ -87,6 +87,7 @@ def _fingerprint(dataset: Dataset) -> str:
     for batch in dataset.with_format(None).iter(batch_size=10_000):
         rows = zip(*(batch[column] for column in columns), strict=True)
         digest.update("".join(encode(row) + "\n" for row in rows).encode())
+    forget()
     return digest.hexdigest()
 
 
@@ -118,6 +119,7 @@ def save(
             # Not Dataset.to_parquet, which draws a progress bar per file; the features go along all the same.
             table = rows.with_format("arrow")[:].cast(rows.features.arrow_schema)
             pq.write_table(table, partial / f"{split}.parquet")
+            forget()
         write_json(partial / MANIFEST, manifest)
         if card is not None:
             write_text(partial / CARD, card)

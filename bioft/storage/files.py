@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import lzma
+import mmap
 import os
 import re
 import shutil
@@ -15,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
+from weakref import WeakSet
 
 from bioft.errors import BioftError, near_file
 
@@ -25,6 +27,9 @@ ZIP_ERRORS = (
 """What `zipfile` raises for a damaged file; an encrypted member is a RuntimeError, as an unknown compression."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _NO_PERMISSION = (errno.EACCES, errno.EPERM, errno.EROFS)
+_ALIGNED = 64
+"""Bytes at multiples of which Arrow wants its buffers to begin."""
+_MAPS: WeakSet[mmap.mmap] = WeakSet()
 # Libraries that write from compiled code tell a full disk in words of their own.
 _DISK_WORDS = re.compile(r"No space left|Disk quota|File too large|iostream error|PytorchStreamWriter failed")
 
@@ -148,6 +153,43 @@ def _beside(output: Path) -> Iterator[Path]:
             yield Path(place)
         finally:
             shutil.rmtree(place, ignore_errors=True)
+
+
+class UnnamedFile:
+    """Bytes that are written one after the other, then read as if they were in memory; it goes with its last reader.
+
+    BioftError: the disk takes no more.
+    """
+
+    def __init__(self) -> None:
+        self.file = tempfile.TemporaryFile()  # noqa: SIM115
+        self.size = 0
+        self.map: Any = b""
+
+    def write(self, data: Any) -> None:
+        """Write what has a buffer."""
+        with disk_errors(Path(tempfile.gettempdir())):
+            self.size += self.file.write(memoryview(data).cast("B"))
+
+    def align(self) -> int:
+        """Go on to where numbers may begin, and return the place."""
+        self.write(bytes(-self.size % _ALIGNED))
+        return self.size
+
+    def read(self, start: int, size: int) -> memoryview:
+        """What was written there; pages of the file are in memory once they are looked at."""
+        if len(self.map) < start + size:  # a file without bytes can't be mapped
+            with disk_errors(Path(tempfile.gettempdir())):
+                self.file.flush()
+            self.map = mmap.mmap(self.file.fileno(), 0, access=mmap.ACCESS_READ)
+            _MAPS.add(self.map)
+        return memoryview(self.map)[start : start + size]
+
+
+def forget() -> None:
+    """Give back the memory of what was read of all unnamed files; it is read from them again."""
+    for each in list(_MAPS) if hasattr(mmap, "MADV_DONTNEED") else ():
+        each.madvise(mmap.MADV_DONTNEED)
 
 
 def remove(paths: Iterable[Path]) -> None:

@@ -97,17 +97,22 @@ def write_report(path: Path, curated: Path, n_rows: int) -> None:
             writer.writerow([*pair, "", f"chemical {number // ROWS}.{number % 997}", "3.1", "", articles])
 
 
-def run(*words: str) -> None:
-    """Print the processor time and the largest memory of a command of bioft."""
-    measured = (
+def measured(*command: str) -> str:
+    """The processor time and the largest memory of a command, in a process of its own."""
+    script = (
         "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL); "
         "its = resource.getrusage(resource.RUSAGE_CHILDREN); print(its.ru_utime + its.ru_stime, its.ru_maxrss)"
     )
-    command = [sys.executable, "-c", measured, sys.executable, "-m", "bioft", *words]
-    seconds, kilobytes = map(float, subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
+    found = subprocess.run([sys.executable, "-c", script, *command], check=True, stdout=subprocess.PIPE, text=True)
+    seconds, kilobytes = map(float, found.stdout.split())
     unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
+    return f"{seconds:.0f} s of processor, {kilobytes / unit:,.0f} MB"
+
+
+def run(*words: str) -> None:
+    """Print the processor time and the largest memory of a command of bioft."""
     told = " ".join(word for word in words if "/" not in word)
-    print(f"bioft {told}: {seconds:.0f} s of processor, {kilobytes / unit:,.0f} MB", flush=True)
+    print(f"bioft {told}: {measured(sys.executable, '-m', 'bioft', *words)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -5,17 +5,17 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from datasets import Dataset, DatasetDict
 
 from bioft.datasets.gene_disease.negatives import contains, distinct
-from bioft.datasets.gene_disease.numbered import SIDES, Names, Pairs, Texts
+from bioft.datasets.gene_disease.numbered import SIDES, Integers, Names, Pairs, Texts
 from bioft.datasets.gene_disease.timeline import first_articles
 from bioft.datasets.splits import FloatArray, check_disjoint, split_ids
 from bioft.datasets.surface import surface
 from bioft.errors import LeakageError
 from bioft.metrics.estimation.groups import Groups
 from bioft.metrics.estimation.ranking import auroc
+from bioft.storage.files import forget
 from bioft.storage.text_lines import normalise
 
 _MEMBER = re.compile(r"(?:\btype )?\d.*$|(?<= )(?:type )?[ivx]+(?: [a-z])?$")
@@ -46,14 +46,18 @@ def audit(
     that the strategy holds out is in two splits.
     """
     columns = _Columns(dataset)
-    return {
+    forget()
+    found = {
         "split": split,
         "checks": _check_pairs(columns, known_positives) | _check_held_out(columns, split),
         "entity_overlap": _beside_train(_overlap, columns),
         "families": _beside_train(_families, columns),
         "shortcuts": _shortcuts(dataset, columns, seed),
-        "surface": surface(dataset["train"], dataset["test"], "label", ["gene", "disease"]),
     }
+    del columns  # of millions of pairs much memory
+    found["surface"] = surface(dataset["train"], dataset["test"], "label", ["gene", "disease"])
+    forget()
+    return found
 
 
 def check_split(dataset: Mapping[str, Dataset], described: Mapping[str, Any]) -> None:
@@ -67,7 +71,8 @@ def check_split(dataset: Mapping[str, Dataset], described: Mapping[str, Any]) ->
     for name, before in {"validation": "train", "test": "validation"}.items():
         until = described[f"{before}_until_pmid"]
         # What the source knows of a pair beside its row may be earlier, and never later.
-        first = first_articles(pd.Series(dataset[name].filter(lambda row: row["label"] == 1)["pmids"][:], dtype=str))
+        positive = np.flatnonzero(np.asarray(dataset[name].with_format("numpy")["label"][:]) == 1)
+        first = first_articles([pmids or "" for pmids in dataset[name].select(positive)["pmids"][:]])
         if earlier := int((first <= until).sum()):
             raise LeakageError(
                 f"The split '{name}' is of what became known after PubMed id {until}; {earlier:,} of its "
@@ -103,8 +108,11 @@ def _check_pairs(columns: _Columns, known_positives: Mapping[str, Names] | None)
     _check_apart(columns.identifiers, "pairs (ids)")
     keys = columns.text.keys
     positives = np.concatenate([its[columns.label[name] == 1] for name, its in keys.items()])
+    numbers: dict[int, Integers] = {}
     for name, its in keys.items():
-        known = distinct(positives, columns.text.numbers(*(known_positives or {}).get(name, ((), ()))))
+        names = (known_positives or {}).get(name, ((), ()))
+        if (known := numbers.get(id(names))) is None:  # splits may have the same ones
+            known = numbers[id(names)] = distinct(positives, columns.text.numbers(*names))
         if len(wrong := its[(columns.label[name] == 0) & contains(known, its)]):
             gene, disease = columns.text.texts(wrong[:1])[0]
             raise LeakageError(
@@ -163,6 +171,7 @@ def _shortcuts(dataset: DatasetDict | Mapping[str, Dataset], columns: _Columns, 
     def fitted(baseline: str, max_rows: int | None = None) -> FloatArray:
         rows = dataset["train"]
         if max_rows is not None and len(rows) > max_rows:
+            rows = rows.select_columns([*baselines.COLUMNS, "label"])  # what it reads, not all articles
             rows = rows.select(np.random.default_rng(seed).choice(len(rows), max_rows, replace=False))
         asked = [dataset[name] for name in ("validation", "test") if name in dataset]  # as runs do: fitted once
         return baselines.scores(baseline, rows, *asked)[-1]

@@ -23,6 +23,7 @@ from sklearn.utils.extmath import randomized_svd
 from bioft.datasets import surface
 from bioft.errors import BioftError
 from bioft.storage.datasets import remembered
+from bioft.storage.files import forget
 
 Floats = NDArray[np.float64]
 
@@ -32,6 +33,8 @@ COLUMNS = ("gene", "gene_id", "disease", "disease_id")
 SIDES = ("gene", "disease")
 CHUNK = 100_000
 """Pairs that are scored at once, which bounds the memory."""
+FEW = 10_000
+"""The same of those with many features."""
 CELLS = 4_000_000
 """Pairs of a row and what is known that are looked at together: 32 MB for each number of them."""
 BLOCK = 20_000
@@ -144,15 +147,17 @@ class TfIdf(Baseline):
             sparse.hstack(parts, format="csr"), train["label"]
         )
 
-    def _features(self, frame: pd.DataFrame) -> sparse.csr_array:
-        parts = []
+    def _predict(self, frame: pd.DataFrame) -> Floats:
+        sides = []
         for column, vectorizer in self.vectorizers.items():
             codes, names = pd.factorize(frame[column])
-            parts.append(sparse.csr_array(vectorizer.transform(names))[codes])
-        return sparse.hstack(parts, format="csr")
-
-    def _predict(self, frame: pd.DataFrame) -> Floats:
-        return self.classifier.predict_proba(self._features(frame))[:, 1]
+            sides.append((sparse.csr_array(vectorizer.transform(names)), codes))
+        scores = np.empty(len(frame))
+        for at in range(0, len(frame), FEW):  # a hundred numbers for each row, twice
+            rows = slice(at, at + FEW)
+            features = sparse.hstack([names[codes[rows]] for names, codes in sides], format="csr")
+            scores[rows] = self.classifier.predict_proba(features)[:, 1]
+        return scores
 
 
 class Surface(Baseline):
@@ -387,6 +392,7 @@ def _folds(n: int) -> NDArray[np.int64]:
 
 def _frame(dataset: Dataset, columns: tuple[str, ...]) -> pd.DataFrame:
     frame = dataset.select_columns(list(columns)).with_format(None).to_pandas()
+    forget()
     for column in columns:
         if column != "label" and (dataset.features[column].dtype != "string" or frame[column].isna().any()):
             frame[column] = frame[column].astype(object).fillna("").astype(str)

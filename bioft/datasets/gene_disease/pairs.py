@@ -3,7 +3,7 @@
 Every source (CTD, HPO) gives rows of names and ids; what happens to them is here, once.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -15,8 +15,9 @@ from datasets.fingerprint import generate_random_fingerprint
 
 from bioft.datasets import splits as splitting
 from bioft.datasets.gene_disease import audit as gene_disease_audit, negatives as sampling
-from bioft.datasets.gene_disease.known import Known, collect, unite
+from bioft.datasets.gene_disease.known import Pairs, collect
 from bioft.datasets.gene_disease.numbered import Names
+from bioft.datasets.gene_disease.on_disk import pieces, stored
 from bioft.datasets.gene_disease.timeline import Timeline
 from bioft.datasets.origin import Origin
 from bioft.datasets.splits import SPLITS
@@ -26,6 +27,8 @@ from bioft.storage.text_lines import normalise
 
 COLUMNS = ("gene", "gene_id", "disease", "disease_id", "label", "evidence", "pmids")
 NEGATIVES = ("uniform", "degree_matched")
+CHUNK = 1 << 20
+"""Rows in one array of Arrow, as many as are written to Parquet at once."""
 
 
 class Entities:
@@ -96,23 +99,25 @@ def build_pairs(
     if not len(found.pairs):
         raise BioftError(f"The {origin.builder} source has no gene–disease pair with the evidence asked for.")
     genes, diseases = (Entities.of(its) for its in (found.genes, found.diseases))
-    (everything, n_united), n_repeated = _by_entity(found, genes, diseases), found.n_repeated
-    del found  # of many pairs much memory
-    table = everything
+    of_genes, of_diseases = found.numbers()
+    # Pairs whose entities are the same are one.
+    everything = found.pairs.by(genes.codes[of_genes] * len(diseases.names) + diseases.codes[of_diseases])
+    n_united, n_repeated = len(found.pairs) - len(everything), found.n_repeated
+    del found, of_genes, of_diseases  # of many pairs much memory
+    positive = everything
     if accept is not None:
-        table = everything.filter(_accepted(everything["evidence"], accept))
-        if not len(table):
+        positive = everything.select(_accepted(everything, accept))
+        if not len(positive):
             asked = dict(origin.arguments)
             raise BioftError(f"No pair of the {origin.builder} source has the evidence asked for: {asked}.")
     split_rng, negative_rng, order_rng = (
         np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(3)
     )
-    drawing = _Drawing(table, genes, diseases, np.sort(everything["key"].to_numpy()))
+    drawing = _Drawing(positive, genes, diseases, np.sort(everything.keys))
     sizes = {"validation_size": validation_size, "test_size": test_size}
     left_out: dict[str, int] = {}
     if split == "time":
-        known = pd.Series(everything["pmids"].to_pylist(), index=everything["key"].to_numpy(), dtype=object)
-        drawing.timeline = Timeline.of(known, drawing.keys, known_until, **sizes)
+        drawing.timeline = Timeline.of(everything, drawing.keys, known_until, **sizes)
         assignment, left_out = drawing.timeline.assign(drawing.keys, drawing.gene_codes, drawing.disease_codes)
     else:
         least = -(-least_validation_rows // (1 + negatives_per_positive))
@@ -135,7 +140,7 @@ def build_pairs(
         {**chosen, **sizes, **of_split, "seed": seed},
         pairs={
             "known": len(everything),
-            "positive": len(table),
+            "positive": len(positive),
             "repeated_rows": n_repeated,
             "united_by_name_or_id": n_united,
             "genes": len(np.unique(drawing.gene_codes)),
@@ -155,19 +160,17 @@ def build_pairs(
             **({"became_positive": drawing.became_positive} if drawing.timeline is not None else {}),
         },
         **({"left_out": left_out | drawing.left_out} if split == "time" else {}),
-        audit=gene_disease_audit.audit(
-            dataset, split=split, known_positives={name: drawing.known_names(name) for name in SPLITS}, seed=seed
-        ),
+        audit=gene_disease_audit.audit(dataset, split=split, known_positives=drawing.known_names(), seed=seed),
     )
 
 
 class _Drawing:
     """The rows of one split after the other: its positives, and negatives that no earlier split has drawn."""
 
-    def __init__(self, table: pa.Table, genes: Entities, diseases: Entities, known: npt.NDArray[np.int64]) -> None:
-        self.table, self.genes, self.diseases, self.known = table, genes, diseases, known
+    def __init__(self, pairs: Pairs, genes: Entities, diseases: Entities, known: npt.NDArray[np.int64]) -> None:
+        self.pairs, self.genes, self.diseases, self.known = pairs, genes, diseases, known
         self.n_diseases = len(diseases.names)
-        self.keys = table["key"].to_numpy()
+        self.keys = pairs.keys
         self.gene_codes, self.disease_codes = self.keys // self.n_diseases, self.keys % self.n_diseases
         self.drawn = np.empty(0, np.int64)
         self.timeline: Timeline | None = None
@@ -178,9 +181,13 @@ class _Drawing:
         """The keys of the pairs that must not be negatives of a split, sorted."""
         return self.known if self.timeline is None else self.timeline.known_by(SPLITS.index(name))
 
-    def known_names(self, name: str) -> Names:
-        """The names of these pairs."""
-        keys = self.known_by(name)
+    def known_names(self) -> dict[str, Names]:
+        """The names of these pairs, by split."""
+        if self.timeline is None:
+            return dict.fromkeys(SPLITS, self._names(self.known))
+        return {name: self._names(self.known_by(name)) for name in SPLITS}
+
+    def _names(self, keys: npt.NDArray[np.int64]) -> Names:
         return self.genes.names[keys // self.n_diseases], self.diseases.names[keys % self.n_diseases]
 
     def rows(
@@ -214,7 +221,7 @@ class _Drawing:
             self.became_positive[SPLITS[index]] = self.timeline.became_positive(keys)
             what = f"of {SPLITS[index]}, drawn as negatives before they were known"
             self.left_out |= {what: int(taken.sum())} if index else {}
-        return _rows(self.table.filter(inside), of_split, drawn, self.genes, self.diseases, order_rng)
+        return _rows(self.pairs.select(inside), of_split, drawn, self.genes, self.diseases, order_rng)
 
     def _describe(self, side: str, code: int) -> str:
         names, codes = (
@@ -256,23 +263,16 @@ def _check_arguments(split: str, negatives: str, negatives_per_positive: int, kn
         raise BioftError(f"negatives_per_positive is {negatives_per_positive!r}; give a whole number from 1.")
 
 
-def _by_entity(found: Known, genes: Entities, diseases: Entities) -> tuple[pa.Table, int]:
-    """The pairs by the keys of their entities; those that are the same now are united, and last."""
-    of_genes, of_diseases = found.numbers()
-    keys = genes.codes[of_genes] * len(diseases.names) + diseases.codes[of_diseases]
-    pairs, repeated = unite(found.pairs.set_column(0, "key", pa.array(keys)))
-    if repeated.any():
-        pairs = pairs.take(np.argsort(repeated, kind="stable"))
-    return pairs, len(keys) - len(pairs)
-
-
-def _accepted(evidence: pa.ChunkedArray, accept: Callable[[str], bool]) -> npt.NDArray[np.bool_]:
-    found = evidence.combine_chunks().dictionary_encode()
-    return np.array([accept(each) for each in found.dictionary.to_pylist()], bool)[found.indices.to_numpy()]
+def _accepted(pairs: Pairs, accept: Callable[[str], bool]) -> npt.NDArray[np.bool_]:
+    accepted = np.zeros(len(pairs), bool)
+    for piece in pieces(len(pairs)):
+        found = pairs.evidence.take(pairs.places[piece]).dictionary_encode()
+        accepted[piece] = np.array([accept(each) for each in found.dictionary.to_pylist()])[found.indices.to_numpy()]
+    return accepted
 
 
 def _rows(
-    positives: pa.Table,
+    positives: Pairs,
     positive_codes: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
     negative_codes: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
     genes: Entities,
@@ -281,22 +281,28 @@ def _rows(
 ) -> Dataset:
     """The rows of one split, in random order."""
     gene, disease = np.concatenate([positive_codes, negative_codes], axis=1)
-    n_positive = len(positives)
     order = rng.permutation(len(gene))
-    of_sides = {"gene": (genes, gene[order]), "disease": (diseases, disease[order])}
-    columns = {"label": pa.array((order < n_positive).astype(np.int64))}
-    for side, (its, codes) in of_sides.items():
-        columns |= {side: _taken(its.names, codes), f"{side}_id": _taken(its.ids, codes)}
-    # The last one, which negatives have, is empty.
-    of_positive = np.minimum(order, n_positive)
-    for name in ("evidence", "pmids"):
-        columns[name] = _taken(pa.concat_arrays([*positives[name].chunks, pa.array([""])]), of_positive)
+    sides = {"gene": (genes, gene), "disease": (diseases, disease)}
+    names = {side: (pa.array(its.names, pa.string()), codes) for side, (its, codes) in sides.items()}
+    names |= {f"{side}_id": (pa.array(its.ids, pa.string()), codes) for side, (its, codes) in sides.items()}
+
+    def parts(name: str, rows: npt.NDArray[np.int64]) -> Iterator[pa.Array]:
+        for piece in pieces(len(rows)):
+            if name in names:
+                texts, codes = names[name]
+                yield texts.take(pa.array(codes[rows[piece]]))
+            else:
+                # Negatives have the last one, which is empty.
+                positive = rows[piece] < len(positives)
+                known = getattr(positives, name).take(positives.places[rows[piece][positive]])
+                places = np.where(positive, np.cumsum(positive) - 1, len(known))
+                yield pa.concat_arrays([known, pa.array([""])]).take(pa.array(places))
+
+    chunks = []
+    for start in range(0, len(order), CHUNK):
+        rows = order[start : start + CHUNK]
+        columns = stored({name: parts(name, rows) for name in COLUMNS if name != "label"})
+        columns["label"] = pa.array((rows < len(positives)).astype(np.int64))
+        chunks.append(pa.table({name: columns[name] for name in COLUMNS}))
     # Else the table is written into memory again, to be hashed.
-    return Dataset(pa.table({name: columns[name] for name in COLUMNS}), fingerprint=generate_random_fingerprint())
-
-
-def _taken(values: Any, places: npt.NDArray[np.int64]) -> pa.Array:
-    """Texts by their places; not by way of Python's own, of which there would be one a row."""
-    taken = pa.array(values, pa.string()).take(pa.array(places))
-    # Without a bitmap of what is null, which nothing is: the card counts bytes.
-    return pa.Array.from_buffers(taken.type, len(taken), [None, *taken.buffers()[1:]])
+    return Dataset(pa.concat_tables(chunks), fingerprint=generate_random_fingerprint())

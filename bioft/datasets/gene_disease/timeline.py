@@ -5,12 +5,14 @@ time; articles of before 1966, which were added later, are the exception. It is 
 cited, and not of its curation.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from bioft.datasets.gene_disease.known import Pairs
+from bioft.datasets.gene_disease.on_disk import pieces
 from bioft.datasets.splits import DROPPED, SPLITS, Assignment, IntArray, check_not_empty, check_sizes
 from bioft.errors import BioftError
 
@@ -18,7 +20,7 @@ UNDATED = 0
 """The time of an association that names no article."""
 
 
-def first_articles(pmids: pd.Series) -> IntArray:
+def first_articles(pmids: Sequence[str]) -> IntArray:
     """The lowest PubMed id of each association, shape (n,), of ids joined by "|"; `UNDATED` for one without."""
     try:
         return np.array([min(map(int, each.split("|"))) if each else UNDATED for each in pmids], dtype=np.int64)
@@ -39,17 +41,18 @@ class Timeline:
 
     @classmethod
     def of(
-        cls, known: pd.Series, keys: IntArray, known_until: float | None, validation_size: float, test_size: float
+        cls, known: Pairs, keys: IntArray, known_until: float | None, validation_size: float, test_size: float
     ) -> "Timeline":
-        """Find the two days that divide the positive pairs `keys`; `known` are the PubMed ids of all pairs by key.
+        """Find the two days that divide the positive pairs `keys`; `known` are all pairs.
 
         `known_until`: the last PubMed id of training, or (below 1) the share of the dated pairs that it has; by
         default what the sizes leave. The pairs after it are divided in the proportion of the sizes. Pairs of one first
         article stay in one split. BioftError: no pair has a PubMed id, or a day with nothing before or after it.
         """
         check_sizes(validation_size, test_size)
-        known = known.sort_index()
-        all_keys, first = known.index.to_numpy(np.int64), first_articles(known)
+        known = known.select(np.argsort(known.keys))
+        articles = (known.pmids.take(known.places[piece]).to_pylist() for piece in pieces(len(known)))
+        all_keys, first = known.keys, np.concatenate([first_articles(its) for its in articles])
         of_positives = first[np.searchsorted(all_keys, keys)]
         dated = np.sort(of_positives[of_positives != UNDATED])
         if not len(dated):
