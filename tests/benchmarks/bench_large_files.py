@@ -15,10 +15,12 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from math import log
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 from xml.sax.saxutils import escape
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -97,22 +99,38 @@ def write_report(path: Path, curated: Path, n_rows: int) -> None:
             writer.writerow([*pair, "", f"chemical {number // ROWS}.{number % 997}", "3.1", "", articles])
 
 
-def measured(*command: str) -> str:
-    """The processor time and the largest memory of a command, in a process of its own."""
+class Taken(NamedTuple):
+    """What a process took."""
+
+    size: int
+    seconds: float
+    megabytes: float
+
+
+def measured(size: int, *command: str) -> Taken:
+    """The processor time and the largest memory of a command on input of this size, in a process of its own."""
     script = (
         "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL); "
         "its = resource.getrusage(resource.RUSAGE_CHILDREN); print(its.ru_utime + its.ru_stime, its.ru_maxrss)"
     )
     found = subprocess.run([sys.executable, "-c", script, *command], check=True, stdout=subprocess.PIPE, text=True)
     seconds, kilobytes = map(float, found.stdout.split())
-    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
-    return f"{seconds:.0f} s of processor, {kilobytes / unit:,.0f} MB"
+    return Taken(size, seconds, kilobytes / (1 << 20 if sys.platform == "darwin" else 1 << 10))
 
 
-def run(*words: str) -> None:
-    """Print the processor time and the largest memory of a command of bioft."""
+def show(what: str, taken: Sequence[Taken]) -> None:
+    """Print a row of the table of NOTES.md; exponents are of the time from each size to the next."""
+    steps = (log(more.seconds / less.seconds) / log(more.size / less.size) for less, more in pairwise(taken))
+    sizes, seconds, megabytes = (", ".join(f"{each:,.0f}" for each in its) for its in zip(*taken, strict=True))
+    print(f"| {what} | {sizes} | {seconds} | {megabytes} | {', '.join(f'{each:.1f}' for each in steps)} |", flush=True)
+
+
+def run(*words: str, size: int = 1) -> Taken:
+    """Print the processor time and the largest memory of a command of bioft, and return them."""
+    taken = measured(size, sys.executable, "-m", "bioft", *words)
     told = " ".join(word for word in words if "/" not in word)
-    print(f"bioft {told}: {measured(sys.executable, '-m', 'bioft', *words)}", flush=True)
+    print(f"bioft {told}: {taken.seconds:.0f} s of processor, {taken.megabytes:,.0f} MB", flush=True)
+    return taken
 
 
 if __name__ == "__main__":
@@ -134,9 +152,11 @@ if __name__ == "__main__":
             write_csv(folder / "labels.csv", asked.reasons)
             run("build", "labels", str(folder / "labels.csv"), "--id-column", "id", "--output", f"{folder}/labels")
             run("inspect", f"{folder}/labels")
-        for rows in asked.rows if asked.ctd else ():
-            write_report(folder / "report.csv", asked.ctd, rows)
-            for negatives in asked.negatives:
-                print(f"{rows:,} inferred rows", end=", ")
+        for negatives in asked.negatives if asked.ctd else ():
+            taken = []
+            for rows in asked.rows:
+                write_report(folder / "report.csv", asked.ctd, rows)
                 options = ["--evidence", "inferred", "--negatives", negatives, "--overwrite"]
-                run("build", "ctd", str(folder / "report.csv"), *options, "--output", f"{folder}/pairs")
+                words = ("build", "ctd", str(folder / "report.csv"), *options, "--output", f"{folder}/pairs")
+                taken.append(run(*words, size=rows))
+            show(f"`build ctd --evidence inferred --negatives {negatives}`, rows", taken)

@@ -4,7 +4,7 @@
 
 Of CTD's genes and diseases pairs are drawn, and a run of `sft_gda` on them is made, whose training stops after a step,
 and verified. Scores are computed of the prompts in no time, in the place of a model: what is left are data, audit,
-baselines, figures and comparisons. Each verification has a process of its own.
+baselines, figures and comparisons. Each verification, which builds the data again, has a process of its own.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from bioft.datasets.gene_disease import ctd
 from bioft.models import scoring
 from bioft.storage import datasets as storage
 from bioft.verify import verify as verification
-from tests.benchmarks.bench_large_files import measured, write_report
+from tests.benchmarks.bench_large_files import measured, show, write_report
 from tests.recipe import command_line, load_recipe, run_recipe
 from tests.tiny import write_model
 
@@ -35,8 +35,8 @@ def score(model: Any, tokenizer: Any, prompts: Sequence[Sequence[int]], *answers
     return np.array([zlib.crc32(np.array(prompt, np.int32).tobytes()) / (1 << 32) for prompt in prompts])
 
 
-def make(folder: Path, curated: Path, pairs: int) -> tuple[Path, Path]:
-    """A finished run with about so many pairs in its test split, and the folder of its dataset."""
+def make(folder: Path, curated: Path, pairs: int) -> Path:
+    """A finished run with about so many pairs in its test split."""
     report, dataset = folder / "report.csv", folder / "pairs"
     # As many negatives as positives.
     write_report(report, curated, round(pairs / 2 / TEST_SIZE))
@@ -45,11 +45,12 @@ def make(folder: Path, curated: Path, pairs: int) -> tuple[Path, Path]:
         "model_name_or_path": write_model(folder / "model"),
         "dataset": dataset,
         "context": "none",
+        "max_length": 256,
         "max_steps": 1,
         "output_dir": folder / "run",
     }
     run_recipe(load_recipe("sft_gda"), *command_line(**options))
-    return folder / "run", dataset
+    return folder / "run"
 
 
 def main() -> None:
@@ -61,13 +62,16 @@ def main() -> None:
     asked = parser.parse_args()
     scoring.score = score  # type: ignore[assignment]
     if asked.run:
-        found = verification.verify(asked.run, progress=False)
+        found = verification.verify(asked.run, dataset_path=asked.run.parent / "report.csv", progress=False)
         assert not found.reasons, found.reasons
         return
+    taken = []
     for pairs in asked.pairs:
         with tempfile.TemporaryDirectory() as place:
-            run, _ = make(Path(place), asked.ctd, pairs)
-            print(f"{pairs:,} test pairs: {measured(sys.executable, __file__, '--run', str(run))}", flush=True)
+            run = make(Path(place), asked.ctd, pairs)
+            taken.append(measured(pairs, sys.executable, __file__, "--run", str(run)))
+            print(taken[-1], flush=True)
+    show("`verify` without the model, pairs of the test split", taken)
 
 
 if __name__ == "__main__":
