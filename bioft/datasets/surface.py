@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from bioft.datasets.near_duplicates import at_most
 from bioft.storage.datasets import remembered
+from bioft.storage.files import forget
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -68,7 +69,9 @@ def _frame(rows: Dataset) -> pd.DataFrame:
     """`at_most` so many rows; in pieces, as `datasets` makes a table of each row of those at distances."""
     chosen = at_most(rows).with_format("arrow")
     pieces = [chosen[start : start + _PIECE].combine_chunks() for start in range(0, len(chosen), _PIECE)]
-    return pa.concat_tables(pieces or [chosen[:]]).to_pandas()
+    frame = pa.concat_tables(pieces or [chosen[:]]).to_pandas()
+    forget()
+    return frame
 
 
 def predicted(

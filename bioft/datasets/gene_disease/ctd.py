@@ -158,7 +158,8 @@ def build(
     A pair with direct evidence of any kind is never a negative, also when the evidence filter leaves it out. Inferred
     pairs count as known only where they are asked for: CTD infers links between most well-studied genes and diseases,
     and they are no curated associations. About 13 % of the curated pairs name no article: a split by time leaves them
-    out. Memory grows with the number of *different* pairs kept.
+    out. Memory grows with the number of *different* pairs kept, by what they are and not by what is told of them: that
+    is in temporary files (where `TMPDIR` says), as are rows that wait to be united.
     """
     wanted = _wanted(evidence)
     header, name = read_header(path), Path(path).name

@@ -12,6 +12,7 @@ from datasets import Dataset, DatasetDict
 from hypothesis import given, settings, strategies as st
 
 from bioft.datasets.gene_disease import audit, baselines, known, on_disk, pairs
+from bioft.errors import BioftError
 from bioft.storage.files import forget
 
 Row = dict[str, str]
@@ -101,6 +102,22 @@ def test_the_memory_of_files_that_were_read_is_given_back() -> None:
     forget()
     assert held() < before + 5e6
     assert texts[39_999].as_py() == f"{999:0999}"
+
+
+def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By rows that wait and by texts of pairs: a file may have 50 KB at most."""
+    resource = pytest.importorskip("resource")
+    _, hard = limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    rows = [row(n, n, pmids="1" * 100) for n in range(1_000)]
+    for least in (100, 10_000):
+        monkeypatch.setattr(known, "LEAST", least)
+        monkeypatch.setattr(known, "PARTS", 1)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+        try:
+            with pytest.raises(BioftError, match="Can't write to"):
+                known.collect(rows)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def test_spelling_is_scored_some_rows_at_a_time() -> None:
