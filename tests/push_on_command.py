@@ -17,7 +17,7 @@ for line in sys.stdin:
     child = os.fork()
     if child == 0:
         sys.stdin.readline()
-        hub.push_adapter(run, repository, endpoint=sys.argv[1], policy=RetryPolicy(attempts=1))
+        hub.send_run(run, repository, endpoint=sys.argv[1], policy=RetryPolicy(attempts=1))
         os._exit(0)
     print(child, flush=True)
     _, status = os.waitpid(child, 0)

@@ -18,8 +18,9 @@ from typer.testing import CliRunner
 
 from bioft import task as tasks
 from bioft.cli.main import app
+from bioft.compare import publish
 from bioft.errors import BioftError
-from bioft.hub import pull, push
+from bioft.hub import pull
 from bioft.storage import runs
 from bioft.storage.files import file_sha256
 from bioft.tasks.joint.model import JointConfig
@@ -145,7 +146,7 @@ def test_a_run_is_recorded_as_before_and_goes_through_the_hub(
     commit = api.upload_folder(repo_id=base, folder_path=record["base_model"]["name_or_path"]).oid
     name_base(run, record, base, commit)
 
-    pushed = push.push_adapter(run, "user/run", **access)
+    pushed = publish.push_adapter(run, "user/run", **access)
     pulled = pull.pull_adapter("user/run", tmp_path / "pulled", **access)
     assert pull.origin(pulled) == {"id": "user/run", "revision": pushed.commit}
     assert "user/base" in (pulled / runs.CARD).read_text()
@@ -187,7 +188,7 @@ def test_a_task_of_ones_own_is_recorded_shown_and_published_but_never_chosen_by_
 
     access = {"endpoint": hub.endpoint, "token": hub.tokens["write"]}
     name_base(own_task.RUN, record, "user/base", "c" * 40)
-    pushed = push.push_adapter(own_task.RUN, "user/sections", **access)
+    pushed = publish.push_adapter(own_task.RUN, "user/sections", **access)
     pulled = pull.pull_adapter("user/sections", tmp_path / "pulled", **access)
     assert pull.origin(pulled) == {"id": "user/sections", "revision": pushed.commit}
     # Its module is not even imported, by whatever command.
@@ -207,7 +208,7 @@ def test_a_task_of_ones_own_is_recorded_shown_and_published_but_never_chosen_by_
         assert result.exit_code != 0, words
         assert "may not choose code of this machine" in " ".join(result.output.split()), (words, result.output)
     with pytest.raises(BioftError, match="is not part of bioft"):
-        push.push_adapter(pulled, "user/again", **access)
+        publish.push_adapter(pulled, "user/again", **access)
     assert not Path("imported").exists()
 
 

@@ -38,12 +38,10 @@ def push_adapter(
     dry_run: DryRun = False,
 ) -> None:
     """Push a finished run to the Hub, in one commit: adapter, record, predictions, card."""
-    from bioft.compare.outcomes import check_publishable
-    from bioft.hub import push as hub
+    from bioft.compare import publish
 
-    check_publishable(run)
-    options = hub.PushOptions(private=not public, create_pr=create_pr, revision=revision, tag=tag, dry_run=dry_run)
-    _print_push(hub.push_adapter(run, repository, accept_terms=accept_terms, **options))
+    options = publish.PushOptions(private=not public, create_pr=create_pr, revision=revision, tag=tag, dry_run=dry_run)
+    _print_push(publish.push_adapter(run, repository, accept_terms=accept_terms, **options))
 
 
 @app.command("push-dataset")

@@ -63,7 +63,7 @@ class _Change:
 def bring_to(repository: Repository, wanted: Wanted) -> Committed:
     """Make a branch, or a pull request, hold these files; the repository and the branch are made if missing.
 
-    BioftError: see `bioft.hub.push.push_adapter`.
+    BioftError: see `bioft.hub.push.send_run`.
     """
     files, branch, tag = wanted.files, wanted.branch, wanted.tag
     _find_or_create(repository, wanted.private)

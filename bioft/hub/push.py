@@ -1,6 +1,5 @@
 """Push runs and datasets to the Hub, in one commit each."""
 
-import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -49,11 +48,12 @@ class PushOptions(AccessOptions, total=False):
     """Check everything and send nothing; needs no network and no token."""
 
 
-def push_adapter(
+def send_run(
     run: str | Path, repo_id: str, *, accept_terms: bool = False, **options: Unpack[PushOptions]
 ) -> PushResult:
     """Push a finished run to a model repository, in one commit: what `publication.run_files` lists.
 
+    What it states is compared with its predictions before, by `bioft.compare.publish.push_adapter`, which calls this.
     Safe to repeat: a push that was cut off leaves the repository as it was, and one that changes nothing makes no
     commit. What somebody else changed on the Hub since the last push is never overwritten.
 
@@ -92,28 +92,13 @@ def check_before_training(
         Repository(api, "model", repo_id, access.policy).is_private()
 
 
-def push_finished_run(run: Path, repo_id: str) -> None:
-    """Push a run that has just finished and print where it is.
-
-    BioftError: why it was not pushed, and the command that does it. The run itself is complete.
-    """
-    finish = f"The run is complete in {run}. To push it: {shlex.join(['bioft', 'push-adapter', str(run), repo_id])}"
-    try:
-        result = push_adapter(run, repo_id)
-    except BioftError as error:
-        raise BioftError(f"{error}\n{finish}") from error
-    except KeyboardInterrupt:
-        raise BioftError(f"The push was interrupted.\n{finish}") from None
-    print(f"Pushed to {result.url} (private), commit {result.commit}")
-
-
 def push_dataset(
     directory: str | Path, repo_id: str, *, accept_terms: bool = False, **options: Unpack[PushOptions]
 ) -> PushResult:
     """Push a dataset of `bioft build` to a dataset repository, in one commit: Parquet, manifest and card.
 
     With `accept_terms` you meet the terms of sources that ask something of everyone who passes their data on.
-    BioftError: as `push_adapter`; and terms that were not accepted, with their text.
+    BioftError: as `send_run`; and terms that were not accepted, with their text.
     """
     from bioft.storage import datasets as storage
 

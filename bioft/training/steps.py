@@ -17,6 +17,7 @@ from transformers.integrations import get_available_reporting_integrations
 
 from bioft import task as tasks
 from bioft.cards import model as cards
+from bioft.compare import publish
 from bioft.datasets.load import describe
 from bioft.errors import BioftError
 from bioft.hub import push as hub
@@ -149,7 +150,7 @@ def finish(trainer: Any, record: dict[str, Any], shown: Mapping[str, str], push_
     if runs.is_tested(record):
         console.print("Next:", *next_commands(directory, record), sep="\n  ", soft_wrap=True, highlight=False)
     if push_to_hub:
-        hub.push_finished_run(directory, push_to_hub)
+        publish.push_finished_run(directory, push_to_hub)
 
 
 def next_commands(directory: Path, record: Mapping[str, Any]) -> list[str]:

@@ -27,6 +27,7 @@ from typer.testing import CliRunner
 
 from bioft.cards import dataset as cards_dataset, model as cards
 from bioft.cli.main import app
+from bioft.compare import publish
 from bioft.datasets import load
 from bioft.datasets.gene_disease import ctd
 from bioft.datasets.hpo import gene_disease as hpo
@@ -185,8 +186,8 @@ def test_what_is_pushed_comes_back_byte_for_byte_and_a_repeat_makes_no_commit(
     if storage_kind == "xet":
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", False)
         monkeypatch.setattr("huggingface_hub.constants.HF_XET_CACHE", str(tmp_path / "xet"))
-    first = hub.push_adapter(run, "user/adapter", **access)
-    again = hub.push_adapter(run, "user/adapter", **access)
+    first = hub.send_run(run, "user/adapter", **access)
+    again = hub.send_run(run, "user/adapter", **access)
     assert (first.changed, again.changed) == (True, False)
     assert first.commit == again.commit == hub_server.repository("model", "user/adapter").commit().oid
     assert titles(hub_server) == ["Push run run with bioft", "initial commit"]
@@ -204,7 +205,7 @@ def test_what_is_pushed_comes_back_byte_for_byte_and_a_repeat_makes_no_commit(
     assert {name: (pulled / name).read_bytes() for name in names - {hub_pull.ORIGIN}} == published(run)
     # What was pulled is a run like any other: it can be checked and pushed itself.
     runs.check_files(pulled, runs.read(pulled))
-    assert hub.push_adapter(pulled, "user/adapter", **access).changed is False
+    assert hub.send_run(pulled, "user/adapter", **access).changed is False
 
 
 def test_a_run_on_data_of_the_hub_has_its_result_for_the_leaderboard(
@@ -213,7 +214,7 @@ def test_a_run_on_data_of_the_hub_has_its_result_for_the_leaderboard(
     """Written at the push from the record, fetched by a pull for `bioft verify`, and gone with the data's name."""
     dataset = runs.read(run)["dataset"]
     edit_record(run, dataset=dataset | {"hub": {"id": "user/pairs", "revision": "d" * 40}}, created="2026-01-02")
-    hub.push_adapter(run, "user/adapter", **access)
+    hub.send_run(run, "user/adapter", **access)
     content = stored(hub_server)[runs.EVAL_RESULTS]
     (entry,) = parse_eval_result_entries(yaml.safe_load(content))
     assert (entry.dataset_id, entry.dataset_revision) == ("user/pairs", "d" * 40)
@@ -221,9 +222,9 @@ def test_a_run_on_data_of_the_hub_has_its_result_for_the_leaderboard(
     assert entry.notes == "AUROC, 95 % interval 0.790 to 0.810, n = 100"
     pulled = hub_pull.pull_adapter("user/adapter", tmp_path / "pulled", **access)
     assert (pulled / runs.EVAL_RESULTS).read_bytes() == content
-    assert hub.push_adapter(pulled, "user/adapter", **access).changed is False
+    assert hub.send_run(pulled, "user/adapter", **access).changed is False
     edit_record(run, dataset=dataset)
-    hub.push_adapter(run, "user/adapter", **access)
+    hub.send_run(run, "user/adapter", **access)
     assert stored(hub_server) == published(run)
 
 
@@ -241,6 +242,10 @@ def test_results_that_the_predictions_do_not_give_are_not_pushed(run: Path, hub_
     (run / runs.CARD).write_text(cards.model_card(record | {"metrics": {"auroc": figures(0.9)}}))
     result = CliRunner().invoke(app, push[:-1])
     assert result.exit_code == 1 and "fine-tuned: auroc 0.9000" in " ".join(result.output.split()), result.output
+    # Nor from Python, nor at the end of a training: all go through one function.
+    for push_it in (publish.push_adapter, publish.push_finished_run):
+        with pytest.raises(BioftError, match=r"fine-tuned: auroc 0\.9000"):
+            push_it(run, "user/adapter")
     assert hub_server.requests == []
 
 
@@ -248,7 +253,7 @@ def test_a_pulled_copy_that_was_changed_is_no_pulled_one(
     hub_server: HubServer, access: dict[str, Any], run: Path, tmp_path: Path, monkeypatch: Any
 ) -> None:
     """By a record that agrees with other files: it is not given out for what is on the Hub, also without a network."""
-    commit = hub.push_adapter(run, "user/adapter", **access).commit
+    commit = hub.send_run(run, "user/adapter", **access).commit
     words = rf"run\.json is not what was pulled from user/adapter at {commit}"
     for place in (tmp_path / "pulled", None):
         pulled = hub_pull.pull_adapter("user/adapter", place, **access)
@@ -258,7 +263,7 @@ def test_a_pulled_copy_that_was_changed_is_no_pulled_one(
             with pytest.raises(BioftError, match=words):
                 hub_pull.pull_adapter("user/adapter", place, revision=revision, **access)
         with pytest.raises(BioftError, match=words):
-            hub.push_adapter(pulled, "user/other", **access)
+            hub.send_run(pulled, "user/other", **access)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(BioftError, match=words):
         hub_pull.pull_adapter("user/adapter", revision=commit, **access)
@@ -272,9 +277,9 @@ def test_what_is_pushed_under_another_name_says_how_to_verify_itself(
     """And not the run or the data that it is a copy of; another repository that is named stays."""
     thanks = '\nThanks to "user/adapter-2" and user/adapter.\n'
     (run / runs.CARD).write_text((run / runs.CARD).read_text() + thanks)
-    hub.push_adapter(run, "user/adapter", **access)
+    hub.send_run(run, "user/adapter", **access)
     pulled = hub_pull.pull_adapter("user/adapter", tmp_path / "pulled", **access)
-    hub.push_adapter(pulled, "lab/copy", **access)
+    hub.send_run(pulled, "lab/copy", **access)
     text = stored(hub_server, "lab/copy")["README.md"].decode()
     assert text == cards.model_card(runs.read(run), repository="lab/copy") + thanks
     hub.push_dataset(pairs, "user/pairs", accept_terms=True, **access)
@@ -287,9 +292,9 @@ def test_what_is_pushed_under_another_name_says_how_to_verify_itself(
 def test_a_pull_is_kept_by_commit_and_a_pinned_one_needs_no_network(
     hub_server: HubServer, access: dict[str, Any], run: Path, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    old = hub.push_adapter(run, "user/adapter", **access).commit
+    old = hub.send_run(run, "user/adapter", **access).commit
     first = hub_pull.pull_adapter("user/adapter", **access)
-    new = hub.push_adapter(write_run(tmp_path / "other" / "run", seed=1), "user/adapter", **access).commit
+    new = hub.send_run(write_run(tmp_path / "other" / "run", seed=1), "user/adapter", **access).commit
     second = hub_pull.pull_adapter("user/adapter", **access)
     assert [path.name for path in (first, second)] == [old, new]
     seen = len(hub_server.requests)
@@ -303,21 +308,21 @@ def test_a_pull_is_kept_by_commit_and_a_pinned_one_needs_no_network(
 def test_files_of_an_earlier_run_go_and_those_of_others_stay(
     hub_server: HubServer, access: dict[str, Any], run: Path, tmp_path: Path, api: HfApi
 ) -> None:
-    hub.push_adapter(run, "user/adapter", **access)
+    hub.send_run(run, "user/adapter", **access)
     api.upload_file(path_or_fileobj=b"mine", path_in_repo="notes.txt", repo_id="user/adapter")
     other = write_run(tmp_path / "other" / "run", seed=1)
     (other / "plots" / "loss.png").rename(other / "plots" / "curve.png")
     record = json.loads((other / runs.RECORD).read_text())
     edit_record(other, files=runs.checksums(other))
     assert "plots/loss.png" in record["files"]
-    hub.push_adapter(other, "user/adapter", **access)
+    hub.send_run(other, "user/adapter", **access)
     assert stored(hub_server).keys() == published(other).keys() | {"notes.txt"}
 
 
 def test_what_was_edited_on_the_hub_is_not_overwritten(
     hub_server: HubServer, access: dict[str, Any], run: Path, tmp_path: Path, api: HfApi
 ) -> None:
-    hub.push_adapter(run, "user/adapter", **access)
+    hub.send_run(run, "user/adapter", **access)
     api.upload_file(
         path_or_fileobj=b"---\nlicense: mit\n---\nmy words\n", path_in_repo="README.md", repo_id="user/adapter"
     )
@@ -325,24 +330,24 @@ def test_what_was_edited_on_the_hub_is_not_overwritten(
     new = write_run(tmp_path / "new" / "run", seed=1)
     for changed in (run, new):
         with pytest.raises(BioftError, match=r"README.md in the model user/adapter.*--create-pr.*--revision"):
-            hub.push_adapter(changed, "user/adapter", **access)
+            hub.send_run(changed, "user/adapter", **access)
     assert stored(hub_server) == edited
 
-    proposed = hub.push_adapter(new, "user/adapter", create_pr=True, **access)
+    proposed = hub.send_run(new, "user/adapter", create_pr=True, **access)
     assert proposed.changed and proposed.pull_request == f"{hub_server.endpoint}/user/adapter/discussions/1"
     assert stored(hub_server) == edited
     assert stored(hub_server, revision="refs/pr/1") == published(new)
-    again = hub.push_adapter(new, "user/adapter", create_pr=True, **access)
+    again = hub.send_run(new, "user/adapter", create_pr=True, **access)
     assert (again.changed, again.pull_request, again.commit) == (False, proposed.pull_request, proposed.commit)
 
-    branched = hub.push_adapter(new, "user/adapter", revision="second", **access)
+    branched = hub.send_run(new, "user/adapter", revision="second", **access)
     assert branched.changed and stored(hub_server) == edited
     assert stored(hub_server, revision="second") == published(new)
-    assert hub.push_adapter(new, "user/adapter", revision="second", **access).changed is False
+    assert hub.send_run(new, "user/adapter", revision="second", **access).changed is False
 
     # Once the proposal is merged, its files are those of the last push.
     api.merge_pull_request("user/adapter", 1)
-    assert hub.push_adapter(run, "user/adapter", **access).changed
+    assert hub.send_run(run, "user/adapter", **access).changed
     assert stored(hub_server) == published(run)
 
 
@@ -352,7 +357,7 @@ def test_files_that_somebody_else_put_there_before_the_first_push_stay(
     api.create_repo("user/adapter", private=True)
     api.upload_file(path_or_fileobj=b"# mine\n", path_in_repo="README.md", repo_id="user/adapter")
     with pytest.raises(BioftError, match="was written or edited on the Hub"):
-        hub.push_adapter(run, "user/adapter", **access)
+        hub.send_run(run, "user/adapter", **access)
     assert stored(hub_server) == {"README.md": b"# mine\n"}
 
 
@@ -360,7 +365,7 @@ def test_a_change_during_the_push_is_a_conflict(
     hub_server: HubServer, access: dict[str, Any], run: Path, api: HfApi
 ) -> None:
     """Somebody commits between the moment when the head was read and the commit."""
-    hub.push_adapter(run, "user/adapter", **access)
+    hub.send_run(run, "user/adapter", **access)
     shutil.rmtree(run)
     repository = hub_server.repository("model", "user/adapter")
     new = write_run(run, seed=1)
@@ -374,35 +379,35 @@ def test_a_change_during_the_push_is_a_conflict(
 
     hub_server.on_request(interfere)
     with pytest.raises(BioftError, match="was changed on the Hub while this was sent: nothing was written"):
-        hub.push_adapter(new, "user/adapter", **access)
+        hub.send_run(new, "user/adapter", **access)
     assert titles(hub_server) == ["A note", "Push run run with bioft", "initial commit"]
-    assert hub.push_adapter(new, "user/adapter", **access).changed
+    assert hub.send_run(new, "user/adapter", **access).changed
     assert stored(hub_server) == published(new) | {"note.txt": b"note"}
 
 
 def test_a_tag_marks_the_commit_and_is_never_moved(
     hub_server: HubServer, access: dict[str, Any], run: Path, tmp_path: Path
 ) -> None:
-    commit = hub.push_adapter(run, "user/adapter", tag="v1", **access).commit
+    commit = hub.send_run(run, "user/adapter", tag="v1", **access).commit
     assert hub_server.repository("model", "user/adapter").commit("v1").oid == commit
-    assert hub.push_adapter(run, "user/adapter", tag="v1", **access).changed is False
+    assert hub.send_run(run, "user/adapter", tag="v1", **access).changed is False
     with pytest.raises(BioftError, match="has a tag v1 already, for other files"):
-        hub.push_adapter(write_run(tmp_path / "other" / "run", seed=1), "user/adapter", tag="v1", **access)
+        hub.send_run(write_run(tmp_path / "other" / "run", seed=1), "user/adapter", tag="v1", **access)
     with pytest.raises(BioftError, match="has a tag v1: --revision must name a branch"):
-        hub.push_adapter(run, "user/adapter", revision="v1", **access)
+        hub.send_run(run, "user/adapter", revision="v1", **access)
     assert stored(hub_server) == published(run)
     pulled = hub_pull.pull_adapter("user/adapter", revision="v1", **access)
     assert pulled.name == commit
 
 
 def test_visibility_is_as_asked_and_never_changed(hub_server: HubServer, access: dict[str, Any], run: Path) -> None:
-    hub.push_adapter(run, "lab/public", private=False, **access)
-    hub.push_adapter(run, "user/private", **access)
+    hub.send_run(run, "lab/public", private=False, **access)
+    hub.send_run(run, "user/private", **access)
     assert not hub_server.repository("model", "lab/public").private
     with pytest.raises(BioftError, match=r"is public.*--public"):
-        hub.push_adapter(run, "lab/public", **access)
+        hub.send_run(run, "lab/public", **access)
     with pytest.raises(BioftError, match=r"is private.*Leave --public out"):
-        hub.push_adapter(run, "user/private", private=False, **access)
+        hub.send_run(run, "user/private", private=False, **access)
 
 
 def test_the_words_that_a_user_added_to_the_card_are_published(
@@ -410,7 +415,7 @@ def test_the_words_that_a_user_added_to_the_card_are_published(
 ) -> None:
     card = (run / runs.CARD).read_text() + "\nThanks to everyone.\n"
     (run / runs.CARD).write_text(card)
-    hub.push_adapter(run, "user/adapter", **access)
+    hub.send_run(run, "user/adapter", **access)
     text = stored(hub_server)["README.md"].decode()
     assert text.endswith("Thanks to everyone.\n") and '"user/adapter"' in text
     assert publication.PLACEHOLDER not in text
@@ -498,12 +503,12 @@ def test_a_public_run_needs_the_terms_of_its_data_accepted(
     """Its predictions show their rows; a private one is nobody else's."""
     dataset = runs.read(run)["dataset"] | {"sources": storage.load_manifest(pairs)["sources"]}
     edit_record(run, dataset=dataset)
-    hub.push_adapter(run, "user/private", **access)
+    hub.send_run(run, "user/private", **access)
     asked = ["push-adapter", str(run), "user/adapter", "--public", "--dry-run"]
     result = CliRunner().invoke(app, asked)
     assert result.exit_code == 1 and ctd.TERMS in " ".join(result.output.split()), result.output
     assert CliRunner().invoke(app, [*asked, "--accept-terms"]).exit_code == 0
-    hub.push_adapter(run, "user/adapter", private=False, accept_terms=True, **access)
+    hub.send_run(run, "user/adapter", private=False, accept_terms=True, **access)
     assert stored(hub_server).keys() == published(run).keys()
 
 
@@ -512,14 +517,14 @@ def test_no_home_folder_is_published(hub_server: HubServer, access: dict[str, An
     (run / runs.CONFIG).write_text(yaml.safe_dump(config))
     command = ["recipes/sft_gda.py", "--dataset_path", "/home/jane/my data/x.csv", "--output_dir=/home/jane/run"]
     edit_record(run, command=command, files=runs.checksums(run))
-    hub.push_adapter(run, "user/adapter", **access)
+    hub.send_run(run, "user/adapter", **access)
     assert not [name for name, content in stored(hub_server).items() if b"jane" in content or b"/tmp" in content]
     pulled = hub_pull.pull_adapter("user/adapter", tmp_path / "pulled", **access)
     shown = config | {"dataset_path": "x.csv", "output_dir": "run"}
     assert yaml.safe_load((pulled / runs.CONFIG).read_text()) == shown
     assert runs.read(pulled)["command"] == [*command[:2], "x.csv", "--output_dir=run"]
-    assert hub.push_adapter(run, "user/adapter", **access).changed is False
-    assert hub.push_adapter(pulled, "user/adapter", **access).changed is False
+    assert hub.send_run(run, "user/adapter", **access).changed is False
+    assert hub.send_run(pulled, "user/adapter", **access).changed is False
     assert yaml.safe_load((run / runs.CONFIG).read_text()) == config, "the run itself is as it was"
 
 
@@ -586,7 +591,7 @@ def test_a_push_under_a_fault_ends_whole_or_in_one_sentence(
 ) -> None:
     """Every kind of fault at this request, each to the push of a new version: 21 faults, with all requests 210."""
     access["policy"] = PATIENCE
-    hub.push_adapter(run, "user/adapter", **access)
+    hub.send_run(run, "user/adapter", **access)
     before = published(run)
     for number, (name, fault) in enumerate({**TRANSIENT, **REFUSALS, **LASTING}.items(), start=1):
         version = another_version(run, tmp_path / str(number) / "run", number)
@@ -595,7 +600,7 @@ def test_a_push_under_a_fault_ends_whole_or_in_one_sentence(
         hub_server.fail(*PUSH_REQUESTS[request_name], **fault)
         error = None
         try:
-            assert hub.push_adapter(version, "user/adapter", **access).changed
+            assert hub.send_run(version, "user/adapter", **access).changed
         except BioftError as problem:
             error = sentence(problem, hub_server)
         hub_server.clear_faults()
@@ -606,7 +611,7 @@ def test_a_push_under_a_fault_ends_whole_or_in_one_sentence(
         if name in TRANSIENT:
             assert error is None, (name, error)
         # Nothing has to be put in order before the repeat.
-        hub.push_adapter(version, "user/adapter", **access)
+        hub.send_run(version, "user/adapter", **access)
         assert stored(hub_server) == after
         assert len(titles(hub_server)) == commits + 1
         before = after
@@ -633,11 +638,11 @@ def test_what_else_a_push_may_do_survives_a_fault_too(
         repository = f"user/adapter-{number}"
         hub_server.fail(method, path, **fault)
         try:
-            result = hub.push_adapter(run, repository, **options, **access)
+            result = hub.send_run(run, repository, **options, **access)
         except BioftError as problem:
             sentence(problem, hub_server)
             assert "status" in fault and fault["status"] in map(int, REFUSALS)
-            result = hub.push_adapter(run, repository, **options, **access)
+            result = hub.send_run(run, repository, **options, **access)
         assert hub_server.faults_hit == number + 1
         stands = hub_server.repository("model", repository)
         assert result.commit is not None and stored(hub_server, repository, result.commit) == published(
@@ -655,7 +660,7 @@ def test_what_else_a_push_may_do_survives_a_fault_too(
 def test_a_pull_under_a_fault_is_whole_or_nothing(
     request_name: str, hub_server: HubServer, access: dict[str, Any], run: Path, tmp_path: Path
 ) -> None:
-    hub.push_adapter(run, "user/adapter", **access)
+    hub.send_run(run, "user/adapter", **access)
     access["policy"] = PATIENCE
     # The client waits a second before it goes on with a download that was cut, so there are few of those.
     kinds = {**TRANSIENT, **REFUSALS} if request_name != "GET /resolve/" else {**REFUSALS, "503": TRANSIENT["503"]}
@@ -680,7 +685,7 @@ def test_a_pull_under_a_fault_is_whole_or_nothing(
 def test_a_download_that_is_cut_is_taken_up_again(
     hub_server: HubServer, access: dict[str, Any], run: Path, tmp_path: Path
 ) -> None:
-    hub.push_adapter(run, "user/adapter", **access)
+    hub.send_run(run, "user/adapter", **access)
     hub_server.fail("GET", "/storage/", cut="response")
     pulled = hub_pull.pull_adapter("user/adapter", tmp_path / "pulled", **access)
     assert hub_server.faults_hit == 1
@@ -692,10 +697,10 @@ def test_a_hub_that_asks_for_too_long_a_wait_is_not_waited_for(
 ) -> None:
     hub_server.fail("GET", "/api/models/", status=429, headers={"Retry-After": "3600"})
     with pytest.raises(BioftError, match="HTTP status 429 and asks to wait 3,600 seconds"):
-        hub.push_adapter(run, "user/adapter", **access)
+        hub.send_run(run, "user/adapter", **access)
     hub_server.fail("GET", "/api/models/", status=429, headers={"RateLimit": '"api";r=0;t=301'})
     with pytest.raises(BioftError, match="asks to wait 301 seconds"):
-        hub.push_adapter(run, "user/adapter", **access)
+        hub.send_run(run, "user/adapter", **access)
 
 
 def test_what_is_waited_for_is_said(
@@ -706,7 +711,7 @@ def test_what_is_waited_for_is_said(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    hub.push_adapter(run, "user/adapter", **access)
+    hub.send_run(run, "user/adapter", **access)
     waits: list[float] = []
     monkeypatch.setattr(retries, "time", SimpleNamespace(sleep=waits.append))
     hub_server.fail("GET", "/api/models/", status=429, headers={"Retry-After": "55"})
@@ -724,7 +729,7 @@ def test_a_download_that_the_hub_refuses_is_waited_for_once_and_aloud(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The Hub's own client would wait in silence between the tries that are told."""
-    hub.push_adapter(run, "user/adapter", **access)
+    hub.send_run(run, "user/adapter", **access)
     told: list[float] = []
     silent: list[float] = []
     monkeypatch.setattr(retries, "time", SimpleNamespace(sleep=told.append))
@@ -742,7 +747,7 @@ def test_a_full_disk_is_told_of_the_folder_that_is_pulled_to(
 ) -> None:
     """A limit on the size of files makes the operating system refuse to write, as a full disk does."""
     resource = pytest.importorskip("resource")
-    hub.push_adapter(run, "user/adapter", **access)
+    hub.send_run(run, "user/adapter", **access)
     _, hard = limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, hard))
     try:
@@ -755,7 +760,7 @@ def test_a_full_disk_is_told_of_the_folder_that_is_pulled_to(
 
 def test_a_hub_that_is_not_there_is_one_sentence(run: Path, hub_server: HubServer) -> None:
     with pytest.raises(BioftError, match="can't be reached after 3 tries: no connection"):
-        hub.push_adapter(run, "user/adapter", endpoint="http://127.0.0.1:9", token="hf_x", policy=PATIENCE)
+        hub.send_run(run, "user/adapter", endpoint="http://127.0.0.1:9", token="hf_x", policy=PATIENCE)
 
 
 def test_where_xet_storage_does_not_answer_the_files_go_over_lfs(
@@ -763,7 +768,7 @@ def test_where_xet_storage_does_not_answer_the_files_go_over_lfs(
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", False)
     hub_server.fail("GET", "/xet-write-token/", status=404)
-    assert hub.push_adapter(run, "user/adapter", **access).changed
+    assert hub.send_run(run, "user/adapter", **access).changed
     assert hub_server.faults_hit == 1
     assert titles(hub_server) == ["Push run run with bioft", "initial commit"]
     assert stored(hub_server) == published(run)
@@ -830,7 +835,7 @@ def test_after_every_kill_the_repository_is_as_before_or_whole_and_a_repeat_succ
         kept += before == expected
         made_whole += before == whole
         commits = len(titles(hub_server, repository)) if exists(hub_server, repository) else 1
-        hub.push_adapter(target, repository, **access)
+        hub.send_run(target, repository, **access)
         assert stored(hub_server, repository) == whole
         assert len(titles(hub_server, repository)) <= commits + 1
         expected = whole
@@ -924,7 +929,7 @@ def test_a_run_that_must_not_be_published_is_not(
     change, message = BAD_RUNS[problem]
     change(run)
     with pytest.raises(BioftError, match=message) as caught:
-        hub.push_adapter(run, "user/adapter", **access)
+        hub.send_run(run, "user/adapter", **access)
     assert TOKEN not in str(caught.value)
     assert hub_server.requests == []
 
@@ -932,7 +937,7 @@ def test_a_run_that_must_not_be_published_is_not(
 def test_the_token_in_use_is_looked_for_whatever_it_looks_like(run: Path, hub_server: HubServer) -> None:
     add_file(run, "notes.txt", b"my password is correct-horse-battery")
     with pytest.raises(BioftError, match=r"notes.txt holds an access token") as caught:
-        hub.push_adapter(run, "user/adapter", endpoint=hub_server.endpoint, token="correct-horse-battery")
+        hub.send_run(run, "user/adapter", endpoint=hub_server.endpoint, token="correct-horse-battery")
     assert "correct-horse" not in str(caught.value)
 
 
@@ -958,7 +963,7 @@ def test_a_name_that_passes_stays_in_its_folder_on_every_system(stem: str, suffi
 def test_a_name_that_is_not_user_and_name_is_refused(
     name: str, run: Path, access: dict[str, Any], hub_server: HubServer
 ) -> None:
-    for call in (lambda: hub.push_adapter(run, name, **access), lambda: hub_pull.pull_adapter(name, **access)):
+    for call in (lambda: hub.send_run(run, name, **access), lambda: hub_pull.pull_adapter(name, **access)):
         with pytest.raises(BioftError, match=r"is not the name of a repository. Give user/name"):
             call()
     assert hub_server.requests == []
@@ -984,10 +989,10 @@ def test_who_may_push_where(
         "policy": FAST,
     }
     if message is None:
-        assert hub.push_adapter(run, repository, **access).changed
+        assert hub.send_run(run, repository, **access).changed
         return
     with pytest.raises(BioftError, match=message) as caught:
-        hub.push_adapter(run, repository, **access)
+        hub.send_run(run, repository, **access)
     sentence(caught.value, hub_server)
     assert hub_server.store.repositories == {}
 
@@ -995,12 +1000,12 @@ def test_who_may_push_where(
 def test_a_read_only_token_cannot_write_to_a_repository_that_is_there(
     run: Path, hub_server: HubServer, access: dict[str, Any], tmp_path: Path
 ) -> None:
-    hub.push_adapter(run, "user/adapter", **access)
+    hub.send_run(run, "user/adapter", **access)
     before = stored(hub_server)
     new = another_version(run, tmp_path / "new" / "run", 1)
     for role in ("read", "expired", "foreign"):
         with pytest.raises(BioftError, match="token"):
-            hub.push_adapter(new, "user/adapter", **access | {"token": hub_server.tokens[role]})
+            hub.send_run(new, "user/adapter", **access | {"token": hub_server.tokens[role]})
     assert stored(hub_server) == before
     assert hub_pull.pull_adapter("user/adapter", tmp_path / "pulled", **access | {"token": hub_server.tokens["read"]})
     with pytest.raises(BioftError, match="does not exist on the Hub, or this token may not see it"):
@@ -1011,9 +1016,9 @@ def test_a_repository_of_the_other_type_is_told(
     run: Path, pairs: Path, hub_server: HubServer, access: dict[str, Any]
 ) -> None:
     hub.push_dataset(pairs, "user/pairs", accept_terms=True, **access)
-    hub.push_adapter(run, "user/adapter", **access)
+    hub.send_run(run, "user/adapter", **access)
     for call in (
-        lambda: hub.push_adapter(run, "user/pairs", **access),
+        lambda: hub.send_run(run, "user/pairs", **access),
         lambda: hub_pull.pull_adapter("user/pairs", **access),
     ):
         with pytest.raises(BioftError, match="user/pairs is a dataset repository, not a model repository"):
@@ -1026,9 +1031,9 @@ def test_a_repository_of_the_other_type_is_told(
 def test_options_that_exclude_each_other_are_refused(run: Path, access: dict[str, Any]) -> None:
     for options in ({"tag": "v1"}, {"revision": "second"}):
         with pytest.raises(BioftError, match="--create-pr proposes a change of main"):
-            hub.push_adapter(run, "user/adapter", create_pr=True, **options, **access)
+            hub.send_run(run, "user/adapter", create_pr=True, **options, **access)
     with pytest.raises(BioftError, match="--revision names the branch to write to"):
-        hub.push_adapter(run, "user/adapter", revision="a" * 40, **access)
+        hub.send_run(run, "user/adapter", revision="a" * 40, **access)
 
 
 @pytest.mark.parametrize(
@@ -1054,7 +1059,7 @@ def test_what_was_tampered_with_on_the_hub_is_not_pulled(
     api: HfApi,
     tmp_path: Path,
 ) -> None:
-    hub.push_adapter(run, "user/adapter", **access)
+    hub.send_run(run, "user/adapter", **access)
     api.upload_file(path_or_fileobj=content, path_in_repo=name, repo_id="user/adapter")
     with pytest.raises(BioftError, match=message) as caught:
         hub_pull.pull_adapter("user/adapter", tmp_path / "inside" / "pulled", **access)
@@ -1066,7 +1071,7 @@ def test_what_was_tampered_with_on_the_hub_is_not_pulled(
 def test_a_pull_takes_nothing_but_the_run_and_overwrites_nothing(
     run: Path, hub_server: HubServer, access: dict[str, Any], api: HfApi, tmp_path: Path
 ) -> None:
-    first = hub.push_adapter(run, "user/adapter", **access).commit
+    first = hub.send_run(run, "user/adapter", **access).commit
     api.upload_file(path_or_fileobj=b"\x80", path_in_repo="pytorch_model.bin", repo_id="user/adapter")
     pulled = hub_pull.pull_adapter("user/adapter", tmp_path / "pulled", **access)
     assert not (pulled / "pytorch_model.bin").exists()
@@ -1083,7 +1088,7 @@ def test_a_pull_takes_nothing_but_the_run_and_overwrites_nothing(
 
 
 def test_a_gated_run_says_where_to_ask(run: Path, hub_server: HubServer, access: dict[str, Any], api: HfApi) -> None:
-    hub.push_adapter(run, "user/adapter", private=False, **access)
+    hub.send_run(run, "user/adapter", private=False, **access)
     api.update_repo_settings("user/adapter", gated="manual")
     with pytest.raises(BioftError, match="The model user/adapter is gated: ask for access on its page"):
         hub_pull.pull_adapter("user/adapter", **access | {"token": hub_server.tokens["foreign"]})
@@ -1137,7 +1142,7 @@ def test_a_base_model_that_does_not_fit_is_found_before_anything_is_loaded(
     tmp_path: Path,
 ) -> None:
     run = write_run(tmp_path / "run", base={"revision": base, **recorded})
-    hub.push_adapter(run, "user/adapter", **access)
+    hub.send_run(run, "user/adapter", **access)
     if message is None:
         hub_pull.pull_adapter("user/adapter", **access)
         return
@@ -1151,7 +1156,7 @@ def test_a_tokenizer_larger_than_the_base_model_does_not_fit(
 ) -> None:
     run = write_run(tmp_path / "run", base={"revision": base})
     add_file(run, "tokenizer.json", b'{"model": {"vocab": {"a": 0, "b": 3}}}')
-    hub.push_adapter(run, "user/adapter", **access)
+    hub.send_run(run, "user/adapter", **access)
     with pytest.raises(BioftError, match="it has token ids up to 3, the model 3 tokens"):
         hub_pull.pull_adapter("user/adapter", **access)
 
@@ -1159,7 +1164,7 @@ def test_a_tokenizer_larger_than_the_base_model_does_not_fit(
 def test_a_base_model_that_cannot_be_looked_at_is_told(
     run: Path, hub_server: HubServer, access: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    hub.push_adapter(run, "user/adapter", **access)
+    hub.send_run(run, "user/adapter", **access)
     hub_pull.pull_adapter("user/adapter", **access)
     assert "could not be checked. The model user/base does not exist on the Hub" in caplog.text
 
