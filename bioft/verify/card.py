@@ -43,8 +43,20 @@ SHARE = re.compile(
 IMAGE = re.compile(
     r"(?i)!\[|data:image|url\(|"
     r"<(?:img|image|svg|picture|iframe|object|embed|video|audio|canvas|input|style|script|link|table|t[rdh]|d[ltd]|"
-    r"meter|progress|base)\b|^\s*mermaid\b"
+    r"meter|progress|base|del|s|strike|font|template|noscript|dialog|textarea|plaintext|xmp|bdo)\b|"
+    r"<\w[^<>]*\s(?:hidden\b|(?:style|color|dir)\s*=)|^\s*mermaid\b"
 )
+"""What shows a result without a text, or hides or strikes out one."""
+UNITS = "zero|nought|one|two|three|four|five|six|seven|eight|nine"
+TENS = (
+    "ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty|hundred"
+)
+SPELLED = re.compile(
+    rf"(?i)\b(?:{UNITS}|{TENS})\s?(?:%|‰|per ?cent\b|pct\b)|"
+    rf"\b(?:{UNITS}|{TENS})\s(?:out\s)?(?:of|in|per)\s(?:every\s|an?\s|all\s)?(?:ten|hundred|thousand)\b|"
+    rf"\b(?:{UNITS})[\s-]point[\s-](?:{UNITS})\b|\bpoint[\s-](?:{UNITS})[\s-](?:{UNITS})\b"
+)
+"""Shares in English words; with a metric beside it a number from ten on is one too."""
 LOOKALIKES = str.maketrans(
     "АВЕКМНОРСТУХаеорсухіјѕΑΒΕΖΗΙΚΜΝΟΡΤΥΧοᴀᴄᴅᴇꜰɪᴍɴᴏᴘʀꜱᴛᴜ·∙⋅․‧٫、٪⁄∕",
     "ABEKMHOPCTYXaeopcyxijsABEZHIKMNOPTYXoacdefimnoprstu......,%//",
@@ -62,6 +74,7 @@ EARLIER_LINES = frozenset({"![learning rate](plots/learning_rate.png)", "![loss]
 def check_card(directory: Path, record: dict[str, Any], found: Verification, *, results_only: bool = False) -> None:
     """Compare everything that the card states with what its record gives; of its text `results_only` if asked."""
     check_words(record, found)
+    _check_thresholds(record, found)
     _check_eval_results(directory, record, found)
     notes = record.get("notes") or []
     if other := [note for note in notes if note not in notes_of(record) or notes.count(note) > 1]:
@@ -92,8 +105,8 @@ def check_card(directory: Path, record: dict[str, Any], found: Verification, *, 
         found.reasons.append(f"The card's metadata have comments: {_quoted(added)}.")
     _check_index((yaml.safe_load(block[2]) or {}).get("model-index") or [] if block else [], found)
     _check_metadata(stated.data, expected.data, found)
-    strictly = int(record["schema_version"]) >= 3 and not results_only
-    _check_text(stated.text.strip(), expected.text.strip(), found, strictly=strictly)
+    strictly = int(record["schema_version"]) >= 3
+    _check_text(stated.text.strip(), expected.text.strip(), found, strictly=strictly, whole=not results_only)
 
 
 def check_words(record: Mapping[str, Any], found: Verification) -> None:
@@ -109,6 +122,22 @@ def check_words(record: Mapping[str, Any], found: Verification) -> None:
             or (of_run and NAMED.search(value) and re.search(r"\d", NAMED.sub("", value)))
         ):
             found.reasons.append(f"{runs.RECORD} states a figure where none belongs: {path} is {_quoted([value])}.")
+
+
+def _check_thresholds(record: Mapping[str, Any], found: Verification) -> None:
+    """Whether thresholds that are said to be the default are, of the model, its base and the baselines."""
+    for place in ("scoring", "relations", "classifier"):
+        about = record.get(place) or {}
+        of_systems = [about.get("base_model_threshold"), *(about.get("baseline_thresholds") or {}).values()]
+        rules = about.get("thresholds_chosen_on") or [about.get("threshold_chosen_on")] * (1 + len(of_systems))
+        stated = about.get("thresholds") or [about.get("threshold"), *of_systems]
+        wrong = [its for its, rule in zip(stated, rules, strict=False) if _is_default(rule) and its not in (None, 0.5)]
+        if wrong:
+            found.reasons.append(f"{runs.RECORD} says that a threshold is the default .5, and names {wrong[0]}.")
+
+
+def _is_default(rule: Any) -> bool:
+    return isinstance(rule, str) and rule.startswith(("default", thresholds.NOT_FROM_DATA[1]))
 
 
 def _check_eval_results(directory: Path, record: dict[str, Any], found: Verification) -> None:
@@ -178,7 +207,10 @@ def _check_metadata(stated: Any, recorded: Any, found: Verification) -> None:
     changed = [key for key in sorted({*ours, *theirs} - {"model-index"}) if not equal(theirs.get(key), ours.get(key))]
     for key in changed:
         words = f"The card's metadata name {key} {theirs.get(key)}; {runs.RECORD} gives {ours.get(key)}."
-        serious = key in ("base_model", "datasets") or _states_figure(f"{key.replace('_', ' ')} {theirs.get(key, '')}")
+        added = set(map(str, theirs.get(key) or ())) - set(map(str, ours.get(key) or ())) if key == "tags" else ()
+        of_another = any(tag.startswith(("base_model:", "dataset:")) for tag in added)
+        serious = key in ("base_model", "datasets") or of_another
+        serious = serious or _states_figure(f"{key.replace('_', ' ')} {theirs.get(key, '')}")
         (found.reasons if serious else found.notes).append(words)
     figures, known = _indexed_figures(stated), _indexed_figures(recorded)
     for figure in figures:
@@ -191,25 +223,31 @@ def _check_metadata(stated: Any, recorded: Any, found: Verification) -> None:
         found.notes.append(f"The card's metadata leave out {len(known) - len(figures)} figures of {runs.RECORD}.")
 
 
-def _check_text(text: str, expected: str, found: Verification, *, strictly: bool) -> None:
+def _check_text(text: str, expected: str, found: Verification, *, strictly: bool, whole: bool) -> None:
     """Compare the lines of two cards: others than bioft's may state nothing that looks like a figure.
 
-    Cards of earlier versions have other words around their figures: of these only the results are compared.
+    Cards of earlier versions have other words around their figures: of these, or if not the `whole` card is to be
+    compared, it is the results alone.
     """
-    ours = {*_lines(expected), *_lines(expected, comments=True)}
+    ours = {_spaced(line) for line in expected.splitlines()} | EARLIER_LINES
+    # A line is one of bioft's if it is so to the last character: others show other digits, or none, in its place.
+    left = "\n".join("" if _spaced(line) in ours else line for line in text.splitlines())
     # What stands in comments is shown by some readers, as amid code.
-    shown = list(dict.fromkeys([*_lines(text), *_lines(text, comments=True)]))
-    added = [line for line in shown if line not in ours | EARLIER_LINES]
-    results = set(_result_lines(text)) - set(_result_lines(expected)) - EARLIER_LINES
-    foreign = [line for line in added if line in results or (strictly and _states_figure(line))]
+    added = list(dict.fromkeys([*_lines(left), *_lines(left, comments=True)]))
+    known = {*_lines(expected), *_lines(expected, comments=True)}
+    results = set(_result_lines(text)) - (set() if strictly else known) - EARLIER_LINES
+    foreign = [line for line in added if line in results or (whole and strictly and _states_figure(line))]
     foreign += [
         f"{one} {other}"
-        for one, other in pairwise(added if strictly else ())
-        if NAMED.search(_plain(one)[-30:]) and re.match(r"\W*\w{0,4}\W*\d", _plain(other))
+        for one, other in pairwise(_lines(text) if whole and strictly else ())
+        if other not in known and NAMED.search(_plain(one)[-30:]) and re.match(r"\W*\w{0,4}\W*\d", _plain(other))
     ]
+    rows = _rows(expected)
+    moved = {(head, row) for head, row in _rows(text) - rows if head in dict(rows) and row in ours}
+    foreign += sorted(f"{row} (below {head})" for head, row in moved)
     if foreign:
         found.reasons.append(f"The card's results are not those of {runs.RECORD}: {_quoted(foreign)}.")
-    if missing := ours - set(_lines(text)):
+    if missing := known - set(_lines(text)):
         what = "Lines with results" if missing & set(_result_lines(expected)) else "Lines"
         found.notes.append(f"{what} of {runs.RECORD} were taken out of the card: {_quoted(sorted(missing))}.")
     if unchecked := [line for line in added if line not in foreign]:
@@ -229,7 +267,10 @@ def _states_figure(line: str) -> bool:
     in_table = plain.startswith("|") or ("|" in plain and re.search(r"\d", plain) is not None)
     hidden = re.search(r"(?<![\w.,])0?[.,]\d", squeezed) or re.search(r"\d\s?[%‰]", squeezed)
     # Another sign in the place of a point, and a metric whose letters stand apart.
-    hidden = hidden or re.search(r"(?<![\w.,])0[^\w\s:;–—/()\[\]|-]\d", untagged)
+    hidden = hidden or re.search(r"(?<![\w.,])0[^\w\s:;–—/()\[\]|-]\d", untagged) or SPELLED.search(untagged)
+    numbered = numbered or (
+        METRIC.search(untagged) is not None and re.search(rf"(?i)\b(?:{TENS})\b", untagged) is not None
+    )
     if not numbered and re.search(r"\b\w \w \w\b", untagged):
         joined = re.sub(r"(?<=\b[^\W\d]) (?=[^\W\d]\b)", "", untagged)
         numbered = NAMED.search(joined) is not None and re.search(r"\d", untagged) is not None
@@ -239,6 +280,20 @@ def _states_figure(line: str) -> bool:
 def _plain(line: str) -> str:
     """A line with Latin letters, digits and points in the place of those that look like them."""
     return "".join(str(unicodedata.digit(each, each)) for each in line.translate(LOOKALIKES))
+
+
+def _spaced(line: str) -> str:
+    """A line as it is, but for how many spaces stand between words."""
+    return " ".join(line.split())
+
+
+def _rows(body: str) -> set[tuple[str, str]]:
+    """The rows of tables, each with the head of its table."""
+    found, head = set(), ""
+    for line in filter(None, map(_spaced, body.splitlines())):
+        head = (head or line) if line.startswith("|") else ""
+        found |= {(head, line)} if head else set()
+    return found
 
 
 def _lines(body: str, *, comments: bool = False) -> list[str]:
