@@ -138,8 +138,8 @@ def check_base_model(directory: Path, record: Mapping[str, Any]) -> list[str]:
     local = Path(name).is_dir() or not words.HUB_ID.fullmatch(name)
     if pull.origin(directory) and local and not name.startswith(embedded.EMBEDDED_PREFIX):
         raise BioftError(f"The base model of the run is a local folder here or on another machine ({name}).")
-    if (Path(name) / runs.RECORD).is_file():
-        return []  # made of another run: what loads the model makes it again, and compares it with the recorded
+    if is_made_of_run(record):
+        return []  # what loads the model makes it again, and compares it with the recorded
     base = models.resolve_recorded(recorded)
     if (base.id, base.revision) == (recorded["id"], recorded["revision"]):
         return []
@@ -147,6 +147,12 @@ def check_base_model(directory: Path, record: Mapping[str, Any]) -> list[str]:
         f"The record names the base model {recorded['id']} at revision {recorded['revision']}, but it loads {base.id} "
         f"at {base.revision}."
     ]
+
+
+def is_made_of_run(record: Mapping[str, Any]) -> bool:
+    """Whether the base model was adapted by a run of masked language modelling, by whose folder it is named."""
+    run, base = (record.get("classifier") or {}).get("mlm_run"), record["base_model"]
+    return bool(run) and base["id"] == base["name_or_path"] and (Path(base["id"]) / runs.RECORD).is_file()
 
 
 def equal(first: Any, second: Any) -> bool:
@@ -168,9 +174,9 @@ def near(first: Any, second: Any, tolerance: float) -> bool:
 def differing(ours: Any, theirs: Any, tolerance: float = EQUAL, path: str = "", *, earlier: bool = False) -> str:
     """In words the first values of ours that theirs lacks or has otherwise; "" if there are none.
 
-    Numbers that are no integers may differ by `tolerance`, and names of files by their folder. What of an audit a
-    number decides that is at its edge may be either. What an `earlier` version wrote is compared as far as it goes:
-    it may lack parts, and its intervals are made in another way.
+    Numbers that are no integers may differ by `tolerance`, and files that data were built of by their folder. What of
+    an audit a number decides that is at its edge may be either. What an `earlier` version wrote is compared as far as
+    it goes: it may lack parts, and its intervals are made in another way.
     """
     if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
         edge = any(isinstance(its, float) and abs(its - 0.5) <= tolerance for its in ours.values())
@@ -180,15 +186,20 @@ def differing(ours: Any, theirs: Any, tolerance: float = EQUAL, path: str = "", 
     elif isinstance(ours, list | tuple) and isinstance(theirs, list | tuple) and (earlier or len(ours) == len(theirs)):
         pairs = [(f"{path}[{i}]", one, other) for i, (one, other) in enumerate(zip(ours, theirs, strict=False))]
     elif (
-        (isinstance(ours, str | Path) and isinstance(theirs, str) and Path(ours).name == Path(theirs).name)
-        or (isinstance(ours, float) and near(ours, theirs, tolerance))
-        or ours == theirs
+        _same_file(ours, theirs, path) or (isinstance(ours, float) and near(ours, theirs, tolerance)) or ours == theirs
     ):
         return ""
     else:
         return f"{path} {_short(theirs)}, not {_short(ours)}"
     found = [differing(one, other, tolerance, place, earlier=earlier) for place, one, other in pairs]
     return "; ".join([words for words in found if words][:SHOWN_ROWS])
+
+
+def _same_file(ours: Any, theirs: Any, path: str) -> bool:
+    """Whether an argument of a builder is a file or folder of the same name; any other word must be the very same."""
+    if not (isinstance(ours, str | Path) and isinstance(theirs, str) and "arguments." in path):
+        return False
+    return Path(ours).name == Path(theirs).name and ("/" in str(ours) or bool(Path(ours).suffix))
 
 
 def added(ours: Any, theirs: Any, path: str = "") -> list[str]:

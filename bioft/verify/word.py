@@ -12,7 +12,7 @@ from bioft.hub import checks as hub_checks
 from bioft.storage import runs, yaml_config
 from bioft.storage.runs import RECORD
 from bioft.verify.checks import RESULTS, Run
-from bioft.verify.findings import near
+from bioft.verify.findings import is_made_of_run, near
 
 EVALUATED = {
     *("schema_version", "task", "module", "base_model", "dataset", "audit", "metrics", "base_model_metrics"),
@@ -79,12 +79,14 @@ def check_base_model(run: Run) -> None:
                 f"{adapter.name} names the base model {named[0]} at revision {named[1]}, {RECORD} {recorded['id']} at "
                 f"{recorded['revision']}: others would load another model."
             )
-    if (Path(recorded["name_or_path"]) / RECORD).is_file() or (run.record.get("classifier") or {}).get("mlm_run"):
-        return  # made of another run, which it is compared with where it is loaded
+    if is_made_of_run(run.record):
+        return  # which it is compared with where it is loaded
     base = models.resolve_recorded(recorded)
     ours = models.described(base)
     if recorded.get("quantization") not in (None, "nf4"):
         run.found.reasons.append(f"{RECORD} names no quantization: {recorded['quantization']}.")
+    if run.full and (missing := sorted(ours.keys() - recorded.keys())):
+        run.found.reasons.append(f"{RECORD} leaves out what is known of the base model: {', '.join(missing)}.")
     for name in (name for name, its in ours.items() if name in recorded and recorded[name] != its):
         folders = [str(each[name]).startswith(models.LOCAL) for each in (ours, recorded)]
         if name == "source" and all(folders):
