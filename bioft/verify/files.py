@@ -25,13 +25,17 @@ TRACKED = re.compile(r"runs/(.*/)?events\.out\.tfevents\.[^/]*$")
 NOT_LOADED = frozenset({".md", ".png", ".svg", ".jpg", ".pdf", ".html", ".css", ".csv", ".parquet", ".yaml", ".log"})
 """What no library loads as a model, a tokenizer or code."""
 KNOWN = re.compile(
-    r"(\d\w*/)?[\w.-]+\.safetensors(\.index\.json)?|"
+    r"(adapter_)?model(-\d+-of-\d+)?\.safetensors(\.index\.json)?|"
     r"(\d\w*/)?(config|(adapter|generation|sentence_bert|tokenizer|preprocessor)_config|config_sentence_transformers|"
     r"modules|tokenizer|special_tokens_map|added_tokens|vocab)\.json|(vocab|merges)\.txt|"
     r"(sentencepiece\.bpe|spiece|tokenizer)\.model|chat_template\.jinja|"
     r"config\.yaml|predictions\.parquet|plots/[\w.-]+"
 )
 """The files that any recipe writes, of which models are made or which are compared; a task has `FILES` beside them."""
+OTHER_LIBRARIES = re.compile(
+    r".*\.(safetensors|bin|pt|pth|gguf|ggml|onnx|onnx_data|h5|keras|pb|msgpack|ot|tflite|mlmodel|mlpackage|npz|xml|py)"
+)
+"""What no recipe writes, and some library would load as the model."""
 OURS = frozenset({runs.RECORD, *hub_checks.UNLISTED, pull.ORIGIN, ".gitattributes", ".gitignore", "LICENSE"})
 
 
@@ -54,7 +58,12 @@ def check_files(directory: Path, record: dict[str, Any], found: Verification) ->
         found.notes.append(f"Files that {runs.RECORD} does not list were not checked: {', '.join(others)}.")
     of_task = getattr(tasks.part(pull.task_of(directory, record), "evaluate"), "FILES", ())
     if extra := sorted(name for name in listed if not KNOWN.fullmatch(name) and name not in of_task):
-        found.notes.append(f"Files that no recipe writes were not checked: {', '.join(extra)}.")
+        if models := [name for name in extra if OTHER_LIBRARIES.fullmatch(name.lower())]:
+            found.reasons.append(
+                f"No recipe writes {', '.join(models)}: other libraries may load another model than was measured."
+            )
+        if harmless := [name for name in extra if name not in models]:
+            found.notes.append(f"Files that no recipe writes were not checked: {', '.join(harmless)}.")
     both = [name for name in listed if name in WHOLE or SHARD.fullmatch(name)]
     if hub_checks.ADAPTER_CONFIG in listed and both:
         found.reasons.append(f"The run has an adapter and a whole model ({both[0]}): which is loaded is left open.")

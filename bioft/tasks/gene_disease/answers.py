@@ -54,11 +54,11 @@ def differences(made: pd.DataFrame, stored: pd.DataFrame, record: Mapping[str, A
 
 
 def measured(table: pd.DataFrame, record: Mapping[str, Any]) -> Outcomes:
-    """As `outcomes`; of a table without predictions, of what has no threshold on record, the ranking alone."""
-    if "prediction" in table:
-        return outcomes(table)
+    """As `outcomes`, without predictions the ranking alone; and the squared error, which calibration shows in."""
     label, score = table["label"].to_numpy(np.int64), table["score"].to_numpy(np.float64)
-    return Outcomes([], {"auroc": Ranking(label, score)})
+    found = outcomes(table) if "prediction" in table else Outcomes([], {"auroc": Ranking(label, score)})
+    found.metrics["squared error"] = shared.mean_of(-((score - label) ** 2))
+    return found
 
 
 def outcomes(table: pd.DataFrame) -> Outcomes:

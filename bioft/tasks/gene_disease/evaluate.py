@@ -216,11 +216,17 @@ def check_data(dataset: DatasetDict, record: Mapping[str, Any]) -> list[str]:
 
 
 def check_files(directory: Path, dataset: DatasetDict, record: Mapping[str, Any]) -> list[str]:
-    """Why the context of a run's prompts is not what its training pairs give."""
-    found = context.read(directory, record)
-    if found is None:
-        return []
-    return context.differing(found, DatasetDict({**dataset, "train": trained_on(dataset, record)}))
+    """Why the context of a run's prompts is not what its training pairs give, or its tokenizer not the one used."""
+    from bioft.models import base as models
+
+    test, found = dataset["test"], context.read(directory, record)
+    words = [f"{gene} {disease}" for gene, disease in zip(test["gene"][:], test["disease"][:], strict=True)]
+    reasons = models.other_tokenizer(directory, record["base_model"], words)
+    return (
+        reasons
+        if found is None
+        else reasons + context.differing(found, DatasetDict({**dataset, "train": trained_on(dataset, record)}))
+    )
 
 
 def own_data(directory: Path, record: Mapping[str, Any]) -> str:

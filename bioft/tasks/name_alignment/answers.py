@@ -52,6 +52,16 @@ def outcomes(table: pd.DataFrame) -> Outcomes:
     return Outcomes(ids, {"accuracy": shared.mean_of(right)}, names_share(table), truth)
 
 
+def measured(table: pd.DataFrame, record: Mapping[str, Any]) -> Outcomes:
+    """As `outcomes`, and how probabilities rank right answers and fit them, where they are stored."""
+    found = outcomes(table)
+    if "score" in table:
+        right, score = found.metrics["accuracy"].numerator, table["score"].to_numpy(np.float64)  # type: ignore[union-attr]
+        found.metrics["auroc of right answers"] = shared.Ranking(right.astype(np.int64), score)
+        found.metrics["squared error"] = shared.mean_of(-((score - right) ** 2))
+    return found
+
+
 def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:
     """What all systems of the run answered."""
     columns = shared.columns_of(table, "prediction", "base")

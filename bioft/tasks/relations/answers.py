@@ -42,7 +42,7 @@ def read(directory: Path, record: Record) -> pd.DataFrame:
     evaluated end to end `end_to_end_prediction`; of all but labels the score follows. BioftError: a file is missing or
     can't be read.
     """
-    table = read_table(directory, [*KEY, "label", "score", "prediction"])
+    table = _once(read_table(directory, [*KEY, "label", "score", "prediction"]))
     rows = {"prediction": table[table["prediction"] == 1], CANDIDATES: table}
     if (directory / END_TO_END).is_file():
         rows["end_to_end_prediction"] = pd.read_parquet(directory / END_TO_END)
@@ -52,12 +52,23 @@ def read(directory: Path, record: Record) -> pd.DataFrame:
     return pd.DataFrame({"id": ids, "label": predictions.to_json(labels), **found})
 
 
+def _once(table: pd.DataFrame) -> pd.DataFrame:
+    """The candidates; BioftError: one is there twice, which would count as two."""
+    if (twice := table.duplicated(KEY)).any():
+        raise BioftError(f"{PREDICTIONS} has a candidate twice: {', '.join(map(str, table.loc[twice, KEY].iloc[0]))}.")
+    return table
+
+
 of_rows = predictions.of_rows
 """Makes of it a table with a row for each test document: one that holds no candidate is not in the file."""
 
 
 def systems(table: pd.DataFrame, record: Record) -> dict[str, pd.DataFrame]:
-    """By system its predictions table: only the model's is stored."""
+    """By system its predictions table: only the model's is stored, whose answers are what reaches the threshold."""
+    if CANDIDATES in table:
+        every, threshold = predictions.items(table[CANDIDATES]), record["relations"]["threshold"]
+        reached = [[item for item in its if item[3] >= threshold] for its in every]
+        table = table.assign(prediction=predictions.to_json(reached, digits=None))
     return {FINE_TUNED: table}
 
 
@@ -88,7 +99,7 @@ def measured(table: pd.DataFrame, record: Record) -> Outcomes:
 
 def outcomes(table: pd.DataFrame) -> Outcomes:
     """A row of the table is a candidate; an example is a document, whose candidates are not independent."""
-    right = table["label"] & table["prediction"]
+    right = _once(table)["label"] & table["prediction"]
     sums = table.assign(right=right).groupby("document_id", sort=False)[["right", "label", "prediction"]].sum()
     return Outcomes(list(sums.index.astype(str)), {"f1": f1_of(*(sums[name].to_numpy() for name in sums))})
 

@@ -14,6 +14,7 @@ from bioft.datasets.documents.corpus import expected_supports, training_document
 from bioft.datasets.documents.pubtator import concepts
 from bioft.metrics import counts, relation_f1, thresholds
 from bioft.metrics.estimation import estimates
+from bioft.models import base as models
 from bioft.task import FINE_TUNED
 from bioft.tasks.choices import Checked, is_other_rule, not_given
 from bioft.tasks.entities import predict as entity_prediction, predictions
@@ -99,11 +100,18 @@ def comparisons(
 
 
 def check_files(directory: Path, dataset: DatasetDict, record: Record) -> list[str]:
-    """Whether the dictionary of concepts holds what the training documents call them, and nothing more."""
-    fitted = ConceptDictionary.fit(training_documents(dataset, record["train_on"]))
-    if ConceptDictionary.load(directory).ids == fitted.ids:
-        return []
-    return [f"{CONCEPTS} does not hold the names that the training documents have for concepts."]
+    """Whether concepts are called, and relations asked for, as in the training documents; and by which tokenizer."""
+    train, reasons = training_documents(dataset, record["train_on"]), []
+    if ConceptDictionary.load(directory).ids != ConceptDictionary.fit(train).ids:
+        reasons.append(f"{CONCEPTS} does not hold the names that the training documents have for concepts.")
+    stated, ours = prediction.recorded_arguments(record), relations.argument_types(train)
+    if {kind: set(pairs) for kind, pairs in stated.items()} != {kind: set(pairs) for kind, pairs in ours.items()}:
+        reasons.append(f"Relations are asked for between {stated}; in the training documents they are between {ours}.")
+    if not prediction.is_prompted(record):
+        reasons += models.other_classifier(directory, several=relations.NO_RELATION not in record["labels"])
+    else:
+        reasons += models.other_tokenizer(directory, record["base_model"], dataset["test"]["text"][:])
+    return reasons
 
 
 def baseline_names(record: Record) -> list[str]:

@@ -39,6 +39,8 @@ RANKING_LOSSES = ("MultipleNegativesRankingLoss", "CachedMultipleNegativesRankin
 MINED = "negative_"
 """What the columns of mined negatives are called, before their number."""
 LIBRARY_FILES = ("modules.json", "1_Pooling/config.json", "config_sentence_transformers.json")
+LENGTHS = {"sentence_bert_config.json": "max_seq_length", "tokenizer_config.json": "model_max_length"}
+"""By which it knows how many tokens of a text are read: what the first of them says."""
 """By which Sentence Transformers loads an encoder; bioft reads none of them."""
 RELATED = 0.5
 """Score from which on two texts count as related."""
@@ -139,11 +141,23 @@ def check_library_files(directory: Path) -> list[str]:
     model, _ = load_run(directory)
     with tempfile.TemporaryDirectory() as place:
         model.save(place, create_model_card=False)
-        return [
+        others = [
             f"{name} is not that of this encoder: others would load another."
             for name in kept
             if _differ(_json(Path(place) / name), _json(directory / name))
         ]
+    return [*_read_otherwise(directory, model), *others]
+
+
+def _read_otherwise(directory: Path, model: SentenceTransformer) -> list[str]:
+    """Why others would read texts longer, shorter or in lower case."""
+    found = {name: _json(path) or {} for name in LENGTHS if (path := directory / name).is_file()}
+    lengths = [its[key] for name, key in LENGTHS.items() if (its := found.get(name, {})).get(key) is not None]
+    if any(its.get("do_lower_case") and "tokenizer" not in name for name, its in found.items()):
+        return ["sentence_bert_config.json has others read texts in lower case."]
+    if lengths[:1] in ([], [model.max_seq_length]):
+        return []
+    return [f"Others would read {lengths[0]} tokens of a text, and not {model.max_seq_length}."]
 
 
 def _differ(ours: Any, stated: Any, key: str = "") -> bool:

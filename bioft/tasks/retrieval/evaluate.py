@@ -124,7 +124,12 @@ def check_files(directory: Path, dataset: Any, record: Mapping[str, Any]) -> lis
 
     reasons = encoder.check_library_files(directory)
     if not (recorded := record.get("pair_similarity")):
-        return reasons
+        left_out = similarity.has_both(dataset["test"])
+        return (
+            [*reasons, "The record leaves out how cosines correlate with the scores of pairs."]
+            if left_out
+            else reasons
+        )
     encoders = {"base": encoder.load_base(record), FINE_TUNED: encoder.load_run(directory)[0]}
     measured = similarity.measure(dataset["test"], encoders)
     for system, figures in recorded.items():

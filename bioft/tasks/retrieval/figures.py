@@ -115,8 +115,7 @@ def measure(rows: Dataset, encoders: Mapping[str, Any]) -> dict[str, Any]:
     The intervals (95 %) are over the groups of the pairs, since pairs of a group share texts. Rows without the columns
     sentence1, sentence2 and score, or of which all or none are related, give an empty dict.
     """
-    related = np.array(rows["score"][:]) >= RELATED if "score" in rows.features else np.array([])
-    if not (related.any() and not related.all()):
+    if not has_both(rows):
         return {}
     scores, groups = np.array(rows["score"][:], float), (np.array(rows["group"][:], str),)
     found = {}
@@ -124,6 +123,12 @@ def measure(rows: Dataset, encoders: Mapping[str, Any]) -> dict[str, Any]:
         measured = Measured(estimates_of(cosines(rows, encoder), scores), len(rows), groups)
         found[name] = estimates.nest({**estimates.figures(measured), "n": len(rows)})
     return found
+
+
+def has_both(rows: Dataset) -> bool:
+    """Whether pairs have scores, by which some are related and others are not."""
+    related = np.array(rows["score"][:]) >= RELATED if "score" in rows.features else np.array([])
+    return bool(related.any() and not related.all())
 
 
 def cosines(rows: Dataset, encoder: Any) -> np.ndarray:

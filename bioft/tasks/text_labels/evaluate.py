@@ -19,6 +19,7 @@ from bioft.datasets.texts.labelled import labels_of
 from bioft.errors import BioftError, LeakageError
 from bioft.metrics import multilabel, plots, report as metrics_report, thresholds
 from bioft.metrics.estimation import estimates
+from bioft.models import base as models
 from bioft.storage.runs import PREDICTIONS
 from bioft.storage.text_lines import normalise
 from bioft.task import FINE_TUNED
@@ -155,6 +156,13 @@ def test_rows(dataset: DatasetDict) -> pd.DataFrame:
 def check_files(directory: Path, dataset: DatasetDict, record: Mapping[str, Any]) -> list[str]:
     """Whether the run tells the training texts as such, and its report; LeakageError: it was trained on test texts."""
     trained_on, reasons = read_trained_on(directory), []
+    if sorted(record["labels"]) != sorted(record["dataset"]["labels"]):
+        return ["The record names other labels of the model than the data have."]
+    if (several := record["dataset"]["multi_label"]) != record["classifier"]["multi_label"]:
+        reasons.append(
+            f"The record says that a text has {'one label' if several else 'several labels'}: it is not so."
+        )
+    reasons += models.other_classifier(directory, several=several)
     check_not_trained_on(dataset["test"]["text"], trained_on)
     if not checksums_of(dataset["train"]["text"]) <= trained_on:
         reasons.append(f"{TRAINED_ON} lacks texts of the training split.")

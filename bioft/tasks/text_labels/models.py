@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from bioft.tasks.text_labels.arguments import ClassifierArguments
 
-PROBLEM_TYPES = {True: "multi_label_classification", False: "single_label_classification"}
-
 
 @dataclass(frozen=True)
 class Start:
@@ -66,7 +64,7 @@ def load_start(start: Start, labels: Sequence[str], multi_label: bool, head: str
             start.base,
             classifier_class(start.base, head),
             id2label=dict(enumerate(labels)),
-            problem_type=PROBLEM_TYPES[multi_label],
+            problem_type=models.PROBLEM_TYPES[multi_label],
         )
     record = runs.read_trained(start.earlier_run, TASK.name)
     kept = record["classifier"]
@@ -102,7 +100,7 @@ def load_run(
 
 def _load(directory: Path, record: dict[str, Any], *, is_trainable: bool = False) -> tuple[Any, Any]:
     kept, recorded = record["classifier"], record["base_model"]
-    config = {"id2label": dict(enumerate(record["labels"])), "problem_type": PROBLEM_TYPES[kept["multi_label"]]}
+    config = {"id2label": dict(enumerate(record["labels"])), "problem_type": models.PROBLEM_TYPES[kept["multi_label"]]}
     if not (directory / "adapter_config.json").is_file():
         whole = embedded.BaseModel(str(directory), str(directory), None, f"run {directory}", None, None)
         return models.load_encoder(whole, classifier_class(whole, kept["head"]), **config)
