@@ -33,6 +33,8 @@ NEW_HEAD, NEW_HEAD_IN_16_BITS = 0.1, 0.5
 MOST_MOVED, MOST_CHANGED = 0.1, 0.05
 """How far a score may be moved, and which share of answers be others, at most: weights could be made that a type moves
 more. What is left is for `drift` to find: no sum of these moves may be to the good of the run."""
+MODELS_OWN = 0.002
+"""How far a figure of the model that no stored prediction gives may be from what is measured: ranks further down."""
 SUSPICIOUS = 3.0
 """From how many standard errors on a test figure that is better than that of validation is said to be suspicious."""
 
@@ -76,6 +78,7 @@ def check_predictions(run: Run, dataset: Any, fitted: Tables) -> None:
     """Make the predictions again and compare them, and the figures that follow, with the stored ones."""
     model = _load(run)
     tolerance = _tolerance(run, model, dataset["test"])
+    run.in_float32 = tolerance == run.task.score_tolerance.get("float32")
     rows = np.arange(len(run.table))
     if run.sample is None:
         made = _predict(run, model, dataset["test"])
@@ -255,7 +258,8 @@ def _check_drift(run: Run, name: str, made: pd.DataFrame, stored: pd.DataFrame, 
     """Whether the stored answers of the model gain, or those of what it is compared with lose, by more than chance."""
     gains = drift.gains(run.outcomes(made), run.outcomes(stored), run.outcomes(whole))
     found = drift.drifts(gains, 1 if name == FINE_TUNED else -1)
-    if moved := [each for each in found if each.found]:
+    exact = run.in_float32 and len(stored) == len(whole) and name in (FINE_TUNED, BASE)
+    if moved := [each for each in found if each.found or (exact and each.is_large)]:
         run.found.reasons.append(
             f"{name}: the stored answers are {'better' if name == FINE_TUNED else 'worse'} than those made again, by "
             f"more than rounding: {'; '.join(drift.words(each) for each in moved)}."
@@ -348,14 +352,15 @@ def _check_figures(run: Run, name: str, table: pd.DataFrame, dataset: Any) -> li
         reasons.append(f"{name}: outside the recorded intervals: {', '.join(words)}.")
     # What follows from no stored predictions must be what is measured, but for rounding: of the scores of a new head,
     # which are all but equal, rounding decides some answers, and more of them in 16 bits.
-    part = 0.0
+    part, near = 0.0, MODELS_OWN if name == FINE_TUNED else checks.NEAR
     if name == BASE and name not in run.systems:
         part = NEW_HEAD if precision.evaluated_in(run.record) == "float32" else NEW_HEAD_IN_16_BITS
     follow = {figure.metric for figure in run.found.figures if figure.model == name and figure.stored}
     if others := [
         f"{metric} {findings.interval_text(figure)}, not {findings.interval_text(measured[metric])}"
         for metric, figure in stated.items()
-        if run.full and metric in measured and metric not in follow and not _is_near(figure, measured[metric], part)
+        if run.full and metric in measured and metric not in follow
+        if not _is_near(figure, measured[metric], near, part)
     ]:
         reasons.append(f"{name}: not what is measured: {'; '.join(others)}.")
     if run.full and (missing := [metric for metric in measured if metric not in stated]):
@@ -363,10 +368,10 @@ def _check_figures(run: Run, name: str, table: pd.DataFrame, dataset: Any) -> li
     return reasons
 
 
-def _is_near(stated: Mapping[str, Any], measured: Mapping[str, Any], part: float) -> bool:
-    """Whether a figure and its interval are those measured, but for rounding or this part of the interval's width."""
+def _is_near(stated: Mapping[str, Any], measured: Mapping[str, Any], near: float, part: float) -> bool:
+    """Whether a figure and its interval are those measured, nearly or but for this part of the interval's width."""
     ends = [measured[end] for end in ("low", "high")]
-    room = checks.NEAR if None in ends else max(checks.NEAR, (ends[1] - ends[0]) * part)
+    room = near if None in ends else max(near, (ends[1] - ends[0]) * part)
     return stated["n"] == measured["n"] and all(
         findings.near(measured[key], stated[key], room) for key in ("value", "low", "high")
     )

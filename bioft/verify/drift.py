@@ -19,6 +19,8 @@ EFFECT = 0.02
 """The change of a metric that a sample must find."""
 ALPHA = 1e-4
 """How often honest answers may seem to gain, in one test."""
+LIKELY = 0.05
+"""How often honest answers may seem to gain as much as is no rounding in float32."""
 POWER = 0.999
 """How often it must find it, if the gains are as they were in the rows drawn before: they are guessed from few."""
 UNEVEN = 5
@@ -42,6 +44,11 @@ class Drift(NamedTuple):
     def found(self) -> bool:
         """Whether the gain is neither chance nor too small to matter."""
         return self.gain > SMALLEST and self.p_value < ALPHA
+
+    @property
+    def is_large(self) -> bool:
+        """Whether the gain is more than rounding in float32 gives, where all rows are known: few need be moved."""
+        return self.gain > EFFECT and self.p_value < LIKELY
 
 
 def gains(made: Outcomes, stored: Outcomes, whole: Outcomes) -> Gains:
