@@ -56,7 +56,7 @@ def recorded_data(
         # What comes from the Hub may not choose a file of this machine.
         here = Path("data") if pull.origin(directory) is not None else None
         splits, manifest = build_again(record, dataset_path or here)
-        return RecordedData(splits, manifest, [])
+        return RecordedData(splits, manifest, [], _beside(directory, dataset_path, recorded["arguments"]["namespace"]))
     path = dataset_path or (None if recorded.get("hub") else _trained_on(directory))
     where = not_rebuilt = ""
     if path is not None and (path / storage.MANIFEST).is_file():
@@ -67,6 +67,7 @@ def recorded_data(
         where = f"those of {recorded['hub']['id']} on the Hub"
     else:
         splits, manifest = _built_again(task, recorded, path)
+        not_rebuilt = _beside(directory, path)
     if where and rebuild:
         try:
             built = _built_again(task, recorded, None)
@@ -80,6 +81,13 @@ def recorded_data(
         if needed := task.lacks(rows.column_names):
             raise BioftError(f"That is no dataset for {task.name}: the split {split} needs the columns {needed}.")
     return RecordedData(splits, manifest, _other_splits(recorded, manifest), not_rebuilt)
+
+
+def _beside(directory: Path, *files: str | Path | None) -> str:
+    """That a source came with the run, whose publisher may have written it; "" if none of these files did."""
+    here, places = directory.resolve(), [Path(each) for each in files if each is not None]
+    own = [str(each) for each in places if each.exists() and each.resolve().is_relative_to(here)]
+    return AS_GIVEN.format("of a file in the run's own folder,", f"Name another than {own[0]}.") if own else ""
 
 
 def recorded_splits(

@@ -83,8 +83,8 @@ def _check_not_made_of_a_run(directory: Path) -> None:
     same_card = card.is_file() and file_sha256(card) == files.get(CARD)
     but = "" if same_card else ", but for its card"
     raise BioftError(
-        f"No run in {directory}: it is the model of the run {run} ({made}), compared with that when it was made, and "
-        f"its files are as they were then{but}. Figures are of that run: name it."
+        f"No run in {directory}: by its {EXPORT} it is the model of the run {run} ({made}), compared with that when "
+        f"it was made, and its files are as they were then{but}. Figures are of that run: name it."
     )
 
 

@@ -57,7 +57,13 @@ def verify(
     found = Verification(str(name))
     try:
         directory = pull.run_directory(str(name), revision=revision, **access)
-        found.revision = (pull.origin(directory) or {}).get("revision")
+        if (origin := pull.origin(directory)) is not None:
+            found.revision = origin["revision"]
+            if Path(name).is_dir():
+                found.notes.append(
+                    f"That this folder is {origin['id']} at commit {origin['revision']}, it says itself: give that "
+                    "name to have it fetched."
+                )
         found.checksum = checksum_of(directory)
         record = runs.read(directory)
         runs.check_tested(directory, record)
