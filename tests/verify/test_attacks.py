@@ -8,8 +8,7 @@ and predictions to all of it.
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -38,31 +37,10 @@ from bioft.verify.card import check_card, notes_of
 from bioft.verify.checks import OTHER_ROWS
 from bioft.verify.files import check_files, check_plots, name_plots
 from bioft.verify.findings import Verification, print_verdict
-from tests.verify.forging import TASKS, Forged, copied, honest
+from tests.verify.conftest import Runs
+from tests.verify.forging import TASKS, Forged, copied
 
 SCORED = ("gene_disease", "text_labels")
-
-
-@dataclass
-class Runs:
-    """Honest runs, made when they are first asked for."""
-
-    folder: Path
-    made: dict[str, Forged]
-
-    def __getitem__(self, name: str) -> Forged:
-        """The honest run of a task."""
-        if name not in self.made:
-            self.made[name] = honest(name, self.folder / name)
-        return self.made[name]
-
-
-@pytest.fixture(scope="module")
-def of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
-    """The honest runs of this module's tests, which name models and data relatively to the checkout."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(Path(__file__).parents[2])
-        yield Runs(tmp_path_factory.mktemp("honest"), {})
 
 
 def verify(run: Path, **options: Any) -> Verification:

@@ -18,20 +18,7 @@ from bioft.training import seeds
 from bioft.verify import verify as verification
 from bioft.verify.files import check_files
 from bioft.verify.findings import Verification
-from tests.verify.forging import Forged, copied, honest
-
-
-@pytest.fixture(scope="module")
-def of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Forged]:
-    """Honest runs, made when they are first asked for."""
-    made: dict[str, Forged] = {}
-
-    def run(name: str) -> Forged:
-        if name not in made:
-            made[name] = honest(name, tmp_path_factory.mktemp("honest") / name)
-        return made[name]
-
-    return run
+from tests.verify.forging import copied
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +34,7 @@ def assert_refused(run: Path, words: str, status: str = "cannot be checked") -> 
 
 def test_a_record_with_two_values_for_a_key_or_a_schema_that_is_none(of: Any, tmp_path: Path) -> None:
     """Of two values some readers take the first, others the last: one would be verified, the other shown."""
-    forged = copied(of("masked_lm"), tmp_path / "run")
+    forged = copied(of["masked_lm"], tmp_path / "run")
     path = forged.directory / runs.RECORD
     text = path.read_text()
     path.write_text('{"metrics": {"masked_accuracy": {"value": 0.97}}, ' + text[1:])
@@ -64,7 +51,7 @@ def test_a_record_with_two_values_for_a_key_or_a_schema_that_is_none(of: Any, tm
 
 @pytest.mark.parametrize("name", ["../up.json", "/etc/hostname", "a/../../up.json", "c:\\up.json"])
 def test_files_elsewhere_are_not_read(name: str, of: Any, tmp_path: Path) -> None:
-    forged = copied(of("masked_lm"), tmp_path / "run")
+    forged = copied(of["masked_lm"], tmp_path / "run")
     forged.record["files"][name] = "0" * 64
     (forged.directory / runs.RECORD).write_text(json.dumps(forged.record))
     assert_refused(forged.directory, "lists files outside its folder")
@@ -72,7 +59,7 @@ def test_files_elsewhere_are_not_read(name: str, of: Any, tmp_path: Path) -> Non
 
 def test_files_of_other_tasks_are_named(of: Any, tmp_path: Path) -> None:
     """Nothing compares a report of labels in a run that has none."""
-    forged = copied(of("entities"), tmp_path / "run")
+    forged = copied(of["entities"], tmp_path / "run")
     (forged.directory / "classification_report.txt").write_text("micro F1 0.97")
     forged.record["files"] = runs.checksums(forged.directory)
     found = Verification("run")
@@ -124,7 +111,7 @@ OTHER_MODELS: dict[str, tuple[str, Callable[[Path], None], str]] = {
 @pytest.mark.parametrize("attack", OTHER_MODELS)
 def test_others_load_the_model_that_was_measured(attack: str, of: Any, tmp_path: Path) -> None:
     name, change, words = OTHER_MODELS[attack]
-    forged = copied(of(name), tmp_path / "run")
+    forged = copied(of[name], tmp_path / "run")
     change(forged.directory)
     assert_refused(forged.write(), words, "not reproduced")
 
@@ -141,18 +128,18 @@ def test_pairs_are_split_as_the_publishers_own_folder_says(
     split: dict[str, Any], words: str, of: Any, tmp_path: Path
 ) -> None:
     """A split at random that is called a harder one, in a folder whose source cannot be had."""
-    forged = copied(of("gene_disease"), tmp_path / "run")
+    forged = copied(of["gene_disease"], tmp_path / "run")
     folder = forged.use(forged.data.splits, tmp_path / "data", builder="my_pairs")
     honest_one = verification.verify(forged.write(), dataset_path=folder, progress=False)
     assert honest_one.status == "verified on the publisher's data", honest_one.reasons
-    forged = copied(of("gene_disease"), tmp_path / "forged")
+    forged = copied(of["gene_disease"], tmp_path / "forged")
     folder = forged.use(forged.data.splits, tmp_path / "other", builder="my_pairs", split=split)
     found = verification.verify(forged.write(), dataset_path=folder, progress=False)
     assert found.status == "not reproduced" and words in " ".join(found.reasons), found.reasons
 
 
 def test_the_module_of_another_task_is_found(of: Any, tmp_path: Path) -> None:
-    forged = copied(of("masked_lm"), tmp_path / "run")
+    forged = copied(of["masked_lm"], tmp_path / "run")
     forged.record["module"] = "bioft.tasks.entities"
     assert_refused(forged.write(), "names the module bioft.tasks.entities", "not reproduced")
 
@@ -166,7 +153,7 @@ def test_records_of_another_kind_are_one_sentence_in_comparisons(of: Any, tmp_pa
         ("random_negatives", "x"),
     ]
     for number, (key, value) in enumerate(wrong):
-        forged = copied(of("text_labels"), tmp_path / str(number))
+        forged = copied(of["text_labels"], tmp_path / str(number))
         forged.record[key] = value
         (forged.directory / runs.RECORD).write_text(json.dumps(forged.record))
         with pytest.raises(BioftError, match="is not as a finished run of this bioft writes it"):
@@ -175,7 +162,7 @@ def test_records_of_another_kind_are_one_sentence_in_comparisons(of: Any, tmp_pa
         analysis.analyse([str(tmp_path / "1")], tmp_path / "analysis")
     with pytest.raises(BioftError, match="is not as a finished run of this bioft writes it"):
         seeds.summarise([str(tmp_path / "2")])
-    forged = copied(of("text_labels"), tmp_path / "split")
+    forged = copied(of["text_labels"], tmp_path / "split")
     forged.record["dataset"]["split"] = "x"
     (forged.directory / runs.RECORD).write_text(json.dumps(forged.record))
     with pytest.raises(BioftError, match="is not as a finished run of this bioft writes it"):
@@ -183,7 +170,7 @@ def test_records_of_another_kind_are_one_sentence_in_comparisons(of: Any, tmp_pa
 
 
 def test_a_comparison_gives_a_terminal_no_commands(of: Any, tmp_path: Path) -> None:
-    forged = copied(of("text_labels"), tmp_path / "run")
+    forged = copied(of["text_labels"], tmp_path / "run")
     forged.record["baselines"]["\x1b[2Jours"] = {"f1": {"value": 0.9, "low": 0.8, "high": 0.95, "n": 67}}
     (forged.directory / runs.RECORD).write_text(json.dumps(forged.record))
     console = Console(file=io.StringIO(), width=200, markup=False)
@@ -202,7 +189,7 @@ CLAIMS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("forgery", CLAIMS, ids=str)
 def test_a_leaderboard_takes_verifications_only(forgery: dict[str, Any], of: Any, tmp_path: Path) -> None:
-    name, found = str(of("text_labels").directory), Verification("run", status="verified").to_json()
+    name, found = str(of["text_labels"].directory), Verification("run", status="verified").to_json()
     (tmp_path / "found.json").write_text(json.dumps(found))
     leaderboard.build_leaderboard([name], tmp_path / "honest", verifications=tmp_path)
     (tmp_path / "found.json").write_text(json.dumps(found | forgery))
