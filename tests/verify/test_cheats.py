@@ -1,11 +1,12 @@
 """More attacks of a careful forger, of each kind on each task: none ends in *verified*.
 
-Attacks on the record of a run are made all at once, and each must be named. Those on predictions, weights and settings
-are given to all of `verify` but for the baselines, whose answers are those of the honest run; models are loaded once.
+Those on card, record, files and data are given to the part of `verify` that must find them; those on predictions,
+weights and settings to what compares answers with the model (`found_of`), in full and in a sample alike.
 """
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from datasets import Dataset, DatasetDict
 from safetensors.numpy import load_file, save_file
 
 from bioft.compare import outcomes
-from bioft.errors import BioftError
+from bioft.datasets.recorded import recorded_data
+from bioft.errors import BioftError, LeakageError
+from bioft.hub import pull
 from bioft.storage import runs
 from bioft.task import FINE_TUNED
 from bioft.verify import again, checks, verify as verification, word
-from bioft.verify.card import check_card
+from bioft.verify.card import check_card, notes_of
 from bioft.verify.checks import OTHER_ROWS
-from bioft.verify.files import check_files
+from bioft.verify.files import check_files, check_plots, name_plots
 from bioft.verify.findings import Verification, differing
 from tests.verify.conftest import Runs
 from tests.verify.forging import TASKS, Forged, copied
@@ -611,3 +615,223 @@ def test_what_no_model_gives_is_found(name: str, attack: str, of: Runs, tmp_path
     (OF_TASK.get((name, attack)) or OF_ALL[attack])(forged)
     found = found_of(forged)
     assert found.reasons
+
+
+# --- files, data and what is made of a run
+
+OTHERS = {
+    "weights for another library": "model.gguf",
+    "weights of another name": "consolidated.safetensors",
+    "weights for another runtime": "onnx/model.onnx",
+    "weights for another framework": "tf_model.h5",
+    "a second adapter": "default/adapter_model.safetensors",
+}
+
+
+@pytest.mark.parametrize("attack", OTHERS)
+def test_weights_that_no_recipe_writes_are_found_though_they_are_on_record(
+    attack: str, of: Runs, tmp_path: Path
+) -> None:
+    forged = copied(of["text_labels"], tmp_path / "run")
+    path = forged.directory / OTHERS[attack]
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"x")
+    forged.record["files"] = runs.checksums(forged.directory)
+    check_files(forged.directory, forged.record, found := Verification("run"))
+    assert_said(found.reasons, f"No recipe writes {OTHERS[attack]}: other libraries may load another model")
+
+
+def test_a_plot_that_no_recipe_draws_is_not_checked(of: Runs, tmp_path: Path) -> None:
+    """A picture that has a figure in it as text, in whatever format."""
+    forged = copied(of["text_labels"], tmp_path / "run")
+    (forged.directory / "plots").mkdir()
+    (forged.directory / "plots" / "roc.svg").write_text("<svg><text>AUROC 0.97</text></svg>")
+    forged.record["files"] = runs.checksums(forged.directory)
+    check_plots(forged.directory, forged.record, forged.run.task, found := Verification("run"))
+    name_plots(found)
+    assert found.best == "verified in part"
+    assert_said(found.notes, "plots/roc.svg")
+
+
+def rows(forged: Forged, **changed: pd.DataFrame) -> DatasetDict:
+    """The splits with other rows in some of them."""
+    splits = forged.data.splits
+    return DatasetDict(
+        {name: its for name, its in splits.items() if name not in changed}
+        | {
+            name: Dataset.from_pandas(its.reset_index(drop=True), features=splits[name].features, preserve_index=False)
+            for name, its in changed.items()
+        }
+    )
+
+
+def spelled(text: str) -> str:
+    """The same to a reader: with a space of no width in it and a Cyrillic letter."""
+    return text.replace("e", "\u0435", 1).replace(" ", "\u200b ", 1)
+
+
+LEAKS: dict[str, tuple[str, Callable[[pd.DataFrame], pd.DataFrame]]] = {
+    "texts with hidden characters": ("text_labels", lambda its: its.assign(text=its["text"].map(spelled))),
+    "texts in capitals": ("text_labels", lambda its: its.assign(text=its["text"].str.upper())),
+    "texts for masked tokens": ("masked_lm", lambda its: its.assign(text=its["text"].map(spelled))),
+    "documents under other names": (
+        "relations", lambda its: its.assign(document_id="x-" + its["document_id"])
+    ),
+    "documents of a joint model": ("joint", lambda its: its.assign(document_id="x-" + its["document_id"])),
+    "pairs with hidden characters": (
+        "gene_disease", lambda its: its.assign(gene=its["gene"].str.lower(), disease=its["disease"].map(spelled))
+    ),
+    "pairs of texts": ("retrieval", lambda its: its.assign(group="x-" + its["group"])),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("attack", LEAKS)
+def test_test_rows_that_were_trained_on_are_seen_in_a_folder(attack: str, of: Runs, tmp_path: Path) -> None:
+    """Its manifest says that the audit found none, and there is no source."""
+    name, change = LEAKS[attack]
+    forged = copied(of[name], tmp_path / "run")
+    train, test = (forged.data.splits[split].to_pandas() for split in ("train", "test"))
+    splits = rows(forged, train=pd.concat([train, change(test.head(8))]))
+    forged.use(splits, tmp_path / "data", builder="my_corpus", restated=False)
+    run = forged.run
+    try:
+        checks.check_data(run, forged.data)
+    except LeakageError as error:
+        run.found.reasons.append(str(error))
+    assert run.found.reasons, attack
+
+
+def test_a_source_in_the_runs_own_folder_is_its_publishers(of: Runs, tmp_path: Path) -> None:
+    """It has the recorded checksum: whoever wrote one wrote the other."""
+    forged = copied(of["gene_disease"], tmp_path / "run")
+    shutil.copy("tests/golden/data/ctd.csv", forged.directory / "ctd.csv")
+    for path, own in {forged.directory / "ctd.csv": True, Path("tests/golden/data/ctd.csv"): False}.items():
+        found = recorded_data(forged.directory, forged.record, path, rebuild=True)
+        assert found.reasons == [] and bool(found.not_rebuilt) == own
+    names = copied(of["name_alignment"], tmp_path / "names")
+    shutil.copytree("tests/golden/data", names.directory / "data")
+    found = recorded_data(names.directory, names.record, names.directory / "data", rebuild=True)
+    assert "a file in the run's own folder" in found.not_rebuilt
+
+
+def test_an_id_that_tells_the_label_is_seen(of: Runs, tmp_path: Path) -> None:
+    """Ids of positives and of negatives that differ: the audit of the rows says so, whatever the manifest does."""
+    forged = copied(of["gene_disease"], tmp_path / "run")
+
+    def telling(its: pd.DataFrame) -> pd.DataFrame:
+        return its.assign(gene_id=np.where(its["label"] == 1, "1", "9") + its["gene_id"].astype(str))
+
+    splits = rows(forged, **{name: telling(its.to_pandas()) for name, its in forged.data.splits.items()})
+    forged.use(splits, tmp_path / "data", builder="my_pairs", restated=False)
+    run = forged.run
+    checks.check_data(run, forged.data)
+    assert_said(run.found.reasons, "another audit than that of its dataset")
+
+
+def test_a_folder_says_itself_where_it_was_pulled_from(of: Runs, tmp_path: Path) -> None:
+    """Whoever gives it to somebody can write that file."""
+    forged = copied(of["text_labels"], tmp_path / "run")
+    (forged.directory / pull.ORIGIN).write_text(json.dumps({"id": "google/best", "revision": "a" * 40}))
+    found = verification.verify(forged.directory, progress=False)
+    assert found.status != "verified"
+    assert_said(found.notes, f"That this folder is google/best at commit {'a' * 40}, it says itself")
+
+
+def test_a_merged_model_is_what_its_list_says(of: Runs, tmp_path: Path) -> None:
+    """The list comes with it, so this is no verdict."""
+    forged = copied(of["text_labels"], tmp_path / "run")
+    (forged.directory / runs.RECORD).unlink()
+    (forged.directory / runs.CONFIG).unlink()
+    files = runs.checksums(forged.directory)
+    about = {"files": files, "run": "the best", "format": "merged, float32"}
+    (forged.directory / runs.EXPORT).write_text(json.dumps({"bioft": about}))
+    found = verification.verify(forged.directory, progress=False)
+    assert found.status == "cannot be checked"
+    assert_said(found.reasons, "by its export.json it is the model of the run the best")
+    (forged.directory / "config.json").write_text("{}")
+    assert verification.verify(forged.directory, progress=False).status == "not reproduced"
+
+
+def test_a_candidate_that_is_there_twice_counts_for_no_command(of: Runs, tmp_path: Path) -> None:
+    """Neither in what `bioft compare` and leaderboards read, nor in what is verified."""
+    forged = copied(of["relations"], tmp_path / "run")
+    its = forged.predictions
+    right = its[(its["label"] == 1) & (its["prediction"] == 1)]
+    pd.concat([its, right]).to_parquet(forged.directory / runs.PREDICTIONS, index=False)
+    forged.write()
+    with pytest.raises(BioftError, match="has a candidate twice"):
+        outcomes.outcomes(forged.directory, forged.record)
+    assert verification.verify(forged.directory, progress=False, sample=20).status == "cannot be checked"
+
+
+# --- one label a text
+
+
+@pytest.fixture(scope="module")
+def one_label(of: Runs, tmp_path_factory: pytest.TempPathFactory) -> tuple[Forged, Path]:
+    """A run on texts that have one of several labels each, with the golden run's model; and the folder of them."""
+    folder = tmp_path_factory.mktemp("one-label")
+    forged = copied(of["text_labels"], folder / "run")
+    record, splits = forged.record, {}
+    for name, its in forged.data.splits.items():
+        of_one = [each for each in its.to_list() if len(each["labels"]) == 1]
+        texts = pd.DataFrame(of_one).assign(label=[each["labels"][0] for each in of_one]).drop(columns="labels")
+        splits[name] = Dataset.from_pandas(texts, preserve_index=False)
+    dataset = DatasetDict(splits)
+    record["classifier"] |= {"multi_label": False, "thresholds": None}
+    del record["classifier"]["thresholds_chosen_on"]
+    configured("config.json", problem_type="single_label_classification")(forged)
+    run = forged.run
+    audit = run.of_task("evaluate", "audit")(dataset, record)
+    counts = {
+        name: {"documents": len(its), **{label: its["label"][:].count(label) for label in record["labels"]}}
+        for name, its in splits.items()
+    }
+    changes = {"builder": "my_texts", "multi_label": False, "rows": counts, "audit": audit}
+    where = forged.use(dataset, folder / "data", restated=False, **changes)
+    record |= {"audit": json.loads(json.dumps(audit)), "notes": notes_of(record), "metrics": {}, "baselines": {}}
+    forged.write()
+    forged.fitted = run.of_task("evaluate", "baselines")(dataset, record)
+    model = run.of_task("predict", "load")(forged.directory)
+    record["base_model_metrics"] = run.of_task("evaluate", "figures")(
+        run.of_task("predict", "predict_base")(model, dataset, record), dataset, record
+    )
+    answers = {f"baseline_{name}": its["prediction"].to_numpy() for name, its in forged.fitted.items()}
+    forged.store(run.of_task("predict", "predict")(model, dataset["test"], record).assign(**answers))
+    forged.write()
+    return forged, where
+
+
+ONE_LABEL: dict[str, Change] = {
+    **OF_ALL,
+    "scores of other texts": OF_TASK["text_labels", "scores of other texts"],
+    "scores of labels turned": OF_TASK["text_labels", "scores of labels turned"],
+    "scores rounded to ties": column("scores", lambda its: [np.round(each, 1) for each in its["scores"]]),
+    "another answer than the highest score": column("prediction", lambda its: its["label"]),
+    "answers that no score has": column("prediction", lambda its: [[] for _ in its["prediction"]]),
+    "two labels of a text": column("prediction", lambda its: [[*each, "Negative"] for each in its["prediction"]]),
+    "several labels a text": at("classifier.multi_label", True),
+    "thresholds": at("classifier.thresholds", [0.5] * 8),
+    "labels that do not exclude each other": configured("config.json", problem_type="multi_label_classification"),
+    "labels in another order": labels_turned,
+    "a label less": at("labels", lambda its: its[:-1]),
+    "shorter texts": at("classifier.max_length", 8),
+    "another report": OF_TASK["text_labels", "another report"],
+    "another bias of the head": weights(1.0, "classifier.bias"),
+}
+
+
+def test_a_run_on_texts_of_one_label_is_verified(one_label: tuple[Forged, Path]) -> None:
+    forged, where = one_label
+    for sample in (None, 20):
+        found = verification.verify(forged.directory, dataset_path=where, progress=False, sample=sample)
+        assert (found.status, found.reasons) == ("verified on the publisher's data", [])
+
+
+@pytest.mark.parametrize("attack", ONE_LABEL)
+def test_what_no_model_gives_of_one_label_is_found(
+    attack: str, one_label: tuple[Forged, Path], tmp_path: Path
+) -> None:
+    forged = copied(one_label[0], tmp_path / "run")
+    ONE_LABEL[attack](forged)
+    assert found_of(forged).reasons
