@@ -236,9 +236,7 @@ def other_tokenizer(directory: Path, recorded: dict[str, Any], texts: list[str])
     ours = AutoTokenizer.from_pretrained(base.path, revision=base.hub_revision)
     try:
         theirs = AutoTokenizer.from_pretrained(directory)
-        same = theirs.chat_template == ours.chat_template and all(
-            theirs(each)["input_ids"] == ours(each)["input_ids"] for each in texts
-        )
+        same = theirs.chat_template == ours.chat_template and theirs(texts)["input_ids"] == ours(texts)["input_ids"]
     except Exception:  # whatever is wrong with its files, which are somebody else's
         same = False
     return [] if same else ["The tokenizer of the run is not that of its base model, by which it was asked."]
@@ -325,7 +323,7 @@ def describe(base: BaseModel, model_args: "ModelConfig", model: Any) -> dict[str
     """The base model as `run.json` records it; `name_or_path` loads it again."""
     return described(base) | {
         "name_or_path": model_args.model_name_or_path,
-        "quantization": "nf4" if getattr(model, "is_loaded_in_4bit", False) else None,
+        "quantization": quantization_of(model),
         "dtype": computed_in(model),
     }
 
@@ -340,6 +338,11 @@ def described(base: BaseModel) -> dict[str, Any]:
         "model_type": config.model_type,
         "vocab_size": config.get_text_config().vocab_size,
     }
+
+
+def quantization_of(model: Any) -> str | None:
+    """How the base of a model is quantized: "nf4"; None if it is not."""
+    return "nf4" if getattr(model, "is_loaded_in_4bit", False) else None
 
 
 def computed_in(model: Any) -> str:

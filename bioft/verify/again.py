@@ -132,6 +132,9 @@ def _tolerance(run: Run, model: Any, test: Any) -> float:
 
     network = model[0] if isinstance(model, tuple | list) else model
     here, recorded = base.computed_in(network), precision.evaluated_in(run.record)
+    stated, loaded = run.record["base_model"]["quantization"], base.quantization_of(network)
+    if stated != loaded:
+        run.found.reasons.append(f"The record says of the base model's quantization {stated}; it is {loaded}.")
     if recorded != here and not (recorded == "bfloat16" and here == "float32"):
         run.found.reasons.append(f"The record says that the model computes in {recorded}; it does so in {here}.")
     elif recorded != here:

@@ -119,7 +119,8 @@ def check_words(record: Mapping[str, Any], found: Verification) -> None:
             (METRIC.search(value) and SHARE.search(value))
             or (named and re.fullmatch(r"-?[\d.e-]+[\s%]*", value))
             or (of_run and (IMAGE.search(value) or "\n" in value))
-            or (of_run and NAMED.search(value) and re.search(r"\d", NAMED.sub("", value)))
+            or (of_run and SPELLED.search(value))
+            or (of_run and NAMED.search(value) and re.search(rf"(?i)\d|\b(?:{TENS})\b", NAMED.sub("", value)))
         ):
             found.reasons.append(f"{runs.RECORD} states a figure where none belongs: {path} is {_quoted([value])}.")
 

@@ -403,13 +403,16 @@ def _without_places(dataset: Mapping[str, Any]) -> dict[str, Any]:
 
 def _check_sources(run: Run, manifest: Mapping[str, Any]) -> None:
     """Compare where the record says that its sources come from; a file may have another name here."""
+    source = tasks.source(str(manifest.get("builder")))
+    embedded = source is not None and not source.download and not source.own
     for stated, ours in zip(run.record["dataset"]["sources"], manifest["sources"], strict=False):
-        if (url := stated.get("url")) and url != ours.get("url"):
+        url = stated.get("url")
+        if url != ours.get("url") and (url or run.full):
             run.found.reasons.append(f"The record says that {stated['name']} comes from {url}, not {ours.get('url')}.")
-        if (name := Path(stated["name"]).name) != Path(ours["name"]).name:
-            run.found.notes.append(
-                f"What the record calls {name} is {Path(ours['name']).name} here: it is the same file."
-            )
+        if (name := Path(stated["name"]).name) != (here := Path(ours["name"]).name):
+            words = f"What the record calls {name} is {here} here: it is the same file."
+            # What comes with a package has one name; files of one's own may be called otherwise.
+            (run.found.reasons if embedded and run.full else run.found.notes).append(words)
 
 
 def _more(run: Run, ours: Any, stated: Any) -> str:

@@ -24,7 +24,7 @@ from bioft.hub import pull
 from bioft.storage import runs
 from bioft.task import FINE_TUNED
 from bioft.verify import again, checks, verify as verification, word
-from bioft.verify.card import check_card, notes_of
+from bioft.verify.card import check_card, check_words, notes_of
 from bioft.verify.checks import OTHER_ROWS
 from bioft.verify.files import check_files, check_plots, name_plots
 from bioft.verify.findings import Verification, differing
@@ -192,6 +192,18 @@ def test_what_is_not_so_of_the_data_is_found_piece_by_piece(name: str, of: Runs,
         assert other(forged), attack
 
 
+def test_a_source_has_the_name_and_the_place_that_it_has(of: Runs, tmp_path: Path) -> None:
+    """One that comes with a package; a file that one is given may be called otherwise, which is said."""
+    for name, place in {"relations": "reasons", "gene_disease": "notes"}.items():
+        forged = copied(of[name], tmp_path / name)
+        source = forged.record["dataset"]["sources"][0]
+        source["name"] = "notes_of_three_hospitals.csv"
+        had = source.pop("url")
+        checks._check_sources(run := forged.run, forged.data.manifest)
+        assert_said(getattr(run.found, place), "What the record calls notes_of_three_hospitals.csv is ")
+        assert any("comes from None" in each for each in run.found.reasons) == (had is not None)
+
+
 def test_files_of_the_data_may_lie_elsewhere() -> None:
     """Also where a push left their folder out; no word may have another before a slash."""
     assert differing("a/names.tsv", "names.tsv", path="arguments.namespace") == ""
@@ -266,6 +278,25 @@ def test_numbers_that_follow_from_other_packages_are_not_others(of: Runs, tmp_pa
     fitted = {"twin": fitted[stated["baseline"]], **fitted}
     checks.check_comparisons(run, run.table, fitted, forged.data.splits, checks.PREDICTIONS, exactly=False)
     assert run.found.reasons == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "ninety-seven percent right",
+        "F1 of ninety-seven",
+        "right in nine of ten",
+        "F1 \uff19\uff17",
+        "F1 \u202e79",
+        "F1<br>97",
+    ],
+)
+def test_words_of_a_record_state_no_figure_however_it_is_written(value: str, of: Runs, tmp_path: Path) -> None:
+    forged = copied(of["masked_lm"], tmp_path / "run")
+    for place in ("name", "preset", "hardware.cpu"):
+        at(place, value)(forged)
+    check_words(forged.record, found := Verification("run"))
+    assert_said(found.reasons, *(f"where none belongs: {place} is" for place in ("name", "preset", "hardware.cpu")))
 
 
 def base(**changes: Any) -> Change:
@@ -450,6 +481,7 @@ OF_TASK: dict[tuple[str, str], Change] = {
     ("entities", "answers of other documents"): column("prediction", lambda its: np.roll(its["prediction"], 1)),
     ("entities", "a label in place of each miss"): in_cells("prediction", lambda a, b: b + [(*its, 0.9) for its in a]),
     ("entities", "labels in another order"): labels_turned,
+    ("entities", "a base model in four bits"): at("base_model.quantization", "nf4"),
     ("entities", "shorter windows"): at("windows", {"window_length": 32, "window_overlap": 8}),
     ("entities", "windows without overlap"): at("windows.window_overlap", 0),
     ("entities", "another activation"): configured("config.json", hidden_act="relu"),
@@ -673,7 +705,9 @@ def spelled(text: str) -> str:
 LEAKS: dict[str, tuple[str, Callable[[pd.DataFrame], pd.DataFrame]]] = {
     "texts with hidden characters": ("text_labels", lambda its: its.assign(text=its["text"].map(spelled))),
     "texts in capitals": ("text_labels", lambda its: its.assign(text=its["text"].str.upper())),
-    "texts for masked tokens": ("masked_lm", lambda its: its.assign(text=its["text"].map(spelled))),
+    "texts for masked tokens": (
+        "masked_lm", lambda its: its.assign(id="x-" + its["id"], text=its["text"].map(spelled))
+    ),
     "documents under other names": (
         "relations", lambda its: its.assign(document_id="x-" + its["document_id"])
     ),
@@ -793,9 +827,10 @@ def one_label(of: Runs, tmp_path_factory: pytest.TempPathFactory) -> tuple[Forge
     forged.write()
     forged.fitted = run.of_task("evaluate", "baselines")(dataset, record)
     model = run.of_task("predict", "load")(forged.directory)
-    record["base_model_metrics"] = run.of_task("evaluate", "figures")(
-        run.of_task("predict", "predict_base")(model, dataset, record), dataset, record
-    )
+    figures = run.of_task("evaluate", "figures")
+    base = run.of_task("predict", "predict_base")(model, dataset, record)
+    record["base_model_metrics"] = figures(base, dataset, record)
+    record["baselines"] = {name: figures(its, dataset, record) for name, its in forged.fitted.items()}
     answers = {f"baseline_{name}": its["prediction"].to_numpy() for name, its in forged.fitted.items()}
     forged.store(run.of_task("predict", "predict")(model, dataset["test"], record).assign(**answers))
     forged.write()
@@ -825,7 +860,7 @@ def test_a_run_on_texts_of_one_label_is_verified(one_label: tuple[Forged, Path])
     forged, where = one_label
     for sample in (None, 20):
         found = verification.verify(forged.directory, dataset_path=where, progress=False, sample=sample)
-        assert (found.status, found.reasons) == ("verified on the publisher's data", [])
+        assert found.reasons == [] and found.status == "verified on the publisher's data", found.reasons
 
 
 @pytest.mark.parametrize("attack", ONE_LABEL)
