@@ -49,6 +49,13 @@ def any_output() -> Iterator[None]:
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def in_words(error: BaseException) -> str:
+    """What an error of a library or of Python says, in one line that can end a sentence."""
+    if isinstance(error, KeyError):
+        return f"there is no {error.args[0] if error.args else 'such part'}"
+    return " ".join(str(error).split()).rstrip(".")[:300] or type(error).__name__
+
+
 @contextmanager
 def leaving_out(messages: list[str] | None) -> Iterator[None]:
     """Where there is a list, give it the message of what is wrong inside, which is left out; else raise as ever."""

@@ -110,6 +110,8 @@ class Task:
     main_metric: str
     settings: tuple[str, ...] = ()
     """Parts of its records that say how a run was trained and is asked, beside those that other tasks have too."""
+    recorded: Mapping[str, Any] = field(default_factory=dict)
+    """What of its records a model is loaded and asked by, as `json_text.wrong_in` takes kinds."""
     new_head: bool = False
     """The base model gets a head that nothing has trained: before training it knows nothing of the task."""
     shared: str = ""

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import bioft  # noqa: F401  # isort: skip  (keeps back what the libraries say while they are imported)
 import numpy as np
-from peft import PeftModel
 from trl import SFTTrainer
 
 from bioft.datasets.hpo import context
@@ -80,7 +79,7 @@ def main(
         for split in splits
     }
     trainer = SFTTrainer(
-        model=PeftModel.from_pretrained(model, str(earlier_run), is_trainable=True) if earlier_run else model,
+        model=models.load_adapter(model, earlier_run, is_trainable=True) if earlier_run else model,
         args=training_args,
         train_dataset=examples["train"],
         eval_dataset=examples.get("validation"),

@@ -72,10 +72,8 @@ def analyse(names: Sequence[str], output: Path, options: Options | None = None) 
 
 def _read(name: str) -> _Run:
     directory, record = finished_run(name)
-    try:
+    with runs.reading([str(directory)]):
         return _Run(name, directory, record, read_answers(directory, record))
-    except (KeyError, TypeError, AttributeError) as error:
-        raise BioftError(f"{directory / runs.RECORD} is not as a finished run writes it ({error!r}).") from error
 
 
 def _chapter(run: _Run, root: Path, folder: str, options: Options) -> Chapter:

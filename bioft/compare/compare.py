@@ -86,12 +86,11 @@ def compare(names: Sequence[str], *, metric: str | None = None, once: bool = Fal
     groups: dict[tuple[str, str], list[_Run]] = {}
     for name in names:
         try:
-            run = _read(name)
-            groups.setdefault((run.record["task"], run.record["dataset"]["fingerprints"]["test"]), []).append(run)
+            with runs.reading([name]):
+                run = _read(name)
+                groups.setdefault((run.record["task"], run.record["dataset"]["fingerprints"]["test"]), []).append(run)
         except BioftError as error:
             result.apart[name] = str(error)
-        except (KeyError, TypeError, AttributeError) as error:
-            result.apart[name] = f"{runs.RECORD} is not as a finished run of this bioft writes it ({error!r})."
     for (task, fingerprint), group in sorted(groups.items(), key=lambda item: -len(item[1])):
         same, others = _on_the_same_examples(group, once)
         result.apart |= others
@@ -109,7 +108,7 @@ def compare(names: Sequence[str], *, metric: str | None = None, once: bool = Fal
         }
         if not (same := [run for run in same if run not in undefined]):
             continue
-        with runs.reading(run.name for run in same):
+        with runs.reading([run.name for run in same]):
             result.rankings.append(_rank(same, by, task, fingerprint))
     if not result.rankings:
         reasons = "\n".join(f"{name}: {reason}" for name, reason in result.apart.items())

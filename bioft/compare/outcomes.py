@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
 
-from bioft.errors import BioftError, command_word
+from bioft.errors import BioftError, command_word, in_words
 from bioft.hub import pull
 from bioft.hub.pull import task_of
 from bioft.metrics import report
@@ -16,9 +15,9 @@ from bioft.metrics.estimation import estimates
 from bioft.metrics.estimation.estimates import difference
 from bioft.metrics.estimation.groups import Groups
 from bioft.storage import runs
-from bioft.storage.runs import PREDICTIONS
+from bioft.storage.runs import AS_IT_WAS, PREDICTIONS
 from bioft.task import BASE, FINE_TUNED, function, part
-from bioft.tasks.answers import Answers, Outcomes, wrong_in
+from bioft.tasks.answers import Answers, Outcomes, read_table, wrong_in
 from bioft.verify import checks
 from bioft.verify.card import check_card
 from bioft.verify.findings import Verification, equal, number_text
@@ -147,18 +146,17 @@ def read_answers(directory: Path, record: Mapping[str, Any]) -> Answers:
 
 def _read(directory: Path, record: Mapping[str, Any], what: str, asked: Mapping[str, tuple[Any, ...]]) -> list[Any]:
     """What readers of a task give of the stored predictions, by name with their further arguments."""
-    readers = [function(task_of(directory, record), "answers", name, what) for name in asked]
+    task, path = task_of(directory, record), directory / PREDICTIONS
+    readers = [function(task, "answers", name, what) for name in asked]
+    table = read_table(directory, getattr(part(task, "answers"), "COLUMNS", {}))
+    if why := wrong_in(table, record):
+        raise BioftError(f"{path} holds no predictions on {task.name}: {why}. {AS_IT_WAS}")
     try:
-        table = pd.read_parquet(directory / PREDICTIONS)
-        if why := wrong_in(table, record):
-            raise BioftError(
-                f"{directory / PREDICTIONS} holds no predictions on {record['task']}: {why}. Train the run again, or "
-                "ask its publisher for the file as it was."
-            )
         return [
             read(table.copy(deep=False), *arguments) for read, arguments in zip(readers, asked.values(), strict=True)
         ]
-    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+    except (OSError, ValueError, IndexError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
+        runs.check_whole(directory, record)
         raise BioftError(
-            f"{directory / PREDICTIONS} can't be read as predictions on {record['task']} ({error!r})."
+            f"{path} can't be read as predictions on {task.name}: {in_words(error)}. {AS_IT_WAS}"
         ) from error

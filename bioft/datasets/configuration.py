@@ -11,7 +11,8 @@ from bioft.datasets.options import OwnData
 from bioft.datasets.recorded import is_own, own_on_hub, sources_in_words
 from bioft.errors import BioftError
 from bioft.hub import pull
-from bioft.storage import datasets as storage, files as storage_files, runs, yaml_config
+from bioft.storage import datasets as storage, files as storage_files, json_text, runs, yaml_config
+from bioft.storage.json_text import TEXT_OR_NONE
 
 FILES = ("dataset_path", "exclude", "namespace", "modelseed", "held_out_models")
 """Keys that name files and folders of data."""
@@ -38,6 +39,8 @@ def recorded_configuration(
     if not path.is_file() or runs.CONFIG not in record.get("files", {}):
         raise BioftError(f"The record in {directory} has no {runs.CONFIG}: how the run was trained is not known.")
     config, recorded, base = yaml_config.load_config(path), record["dataset"], record["base_model"]
+    if why := json_text.wrong_in(config, dict.fromkeys((f"{key}?" for key in (*FILES, *OWN)), (*TEXT_OR_NONE, [str]))):
+        raise BioftError(f"{path} is not as a finished run writes it: {why}. {runs.AS_IT_WAS}")
     if config.get("mlm_run") is None:  # else the base is what that run made of this one
         config["model_name_or_path"] = base["name_or_path"]
         if base["revision"] is not None:

@@ -1,7 +1,8 @@
 """The data of a run record, as they were: from the Hub at their commit, from a folder, or built again from source."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,7 +10,7 @@ from bioft import task as tasks
 from bioft.datasets.load import validation_as_test
 from bioft.datasets.options import described
 from bioft.datasets.splits import SPLITS
-from bioft.errors import BioftError
+from bioft.errors import BioftError, in_words
 from bioft.hub import pull
 from bioft.storage import datasets as storage, runs, yaml_config
 
@@ -51,6 +52,7 @@ def recorded_data(
 
     BioftError: a source that is missing, another source than the recorded, or no dataset of the run's task.
     """
+    runs.check_whole(directory, record, runs.DATA)
     task, recorded = pull.task_of(directory, record), record["dataset"]
     if (build_again := getattr(tasks.part(task, "evaluate"), "recorded", None)) is not None:
         # What comes from the Hub may not choose a file of this machine.
@@ -132,7 +134,21 @@ def _built_again(task: tasks.Task, recorded: Mapping[str, Any], path: Path | Non
     before = {name: its.before for name, its in described(source.builder()).items() if its.before is not None}
     arguments = before | dict(arguments)
     given = [[path] if files[0].name == "paths" else path] if path is not None and files else []
-    return source.builder()(*given, **{name: value for name, value in arguments.items() if name in parameters})
+    with _by_arguments(recorded):
+        return source.builder()(*given, **{name: value for name, value in arguments.items() if name in parameters})
+
+
+@contextmanager
+def _by_arguments(recorded: Mapping[str, Any]) -> Iterator[None]:
+    """Build data by arguments that somebody else may have written; BioftError: they are none of the builder."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError, OverflowError) as error:
+        told = ", ".join(f"{key} {value!r}" for key, value in recorded["arguments"].items())
+        raise BioftError(
+            f"The data of the run can't be built again by {recorded['builder']!r} with what its record says ({told}): "
+            f"{in_words(error)}. {runs.AS_IT_WAS}"
+        ) from error
 
 
 def is_own(recorded: Mapping[str, Any]) -> bool:
@@ -164,12 +180,14 @@ def _own_again(source: tasks.Source, recorded: Mapping[str, Any], path: Path | N
     known = inspect.signature(source.builder()).parameters
     options = {name: value for name, value in arguments.items() if name in known and name != "paths"}
     if path is None and (on_hub := own_on_hub(recorded)):
-        return source.builder()([on_hub[0]], **options | files | {"revision": on_hub[1]})
+        with _by_arguments(recorded):
+            return source.builder()([on_hub[0]], **options | files | {"revision": on_hub[1]})
     if path is None:
         raise BioftError(f"The data were built from {sources_in_words(recorded)}: name them with --dataset-path.")
     folder = path if path.is_dir() else path.parent
-    given = {name: [folder / Path(file).name for file in its] for name, its in files.items()}
-    return source.builder()(() if given else [path], **options, **given)
+    with _by_arguments(recorded):
+        given = {name: [folder / Path(file).name for file in its] for name, its in files.items()}
+        return source.builder()(() if given else [path], **options, **given)
 
 
 def _trained_on(directory: Path) -> Path | None:

@@ -55,6 +55,7 @@ def open_run(name: str | Path, *, revision: str | None = None, **access: Unpack[
     """
     directory = run_directory(str(name), revision=revision, **access)
     record = runs.read(directory)
+    runs.check_whole(directory, record)
     runs.check_files(directory, record)
     return directory, record
 

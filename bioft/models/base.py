@@ -3,14 +3,16 @@
 import json
 import logging
 import os
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from bioft.errors import BioftError
+from bioft.errors import BioftError, ChangedFilesError, in_words
 from bioft.models import precision, quiet
 from bioft.models.embedded import EMBEDDED_PREFIX, BaseModel, _embedded
 from bioft.models.lora import save_adapter
@@ -27,6 +29,8 @@ PROBLEM_TYPES = {True: "multi_label_classification", False: "single_label_classi
 """How Transformers calls classifiers that may give several labels, and those that give one."""
 LOCAL = "local folder "
 """How the source of a base model begins that is a folder."""
+OF_RUN = "run "
+"""How that of a model begins that a run saved whole."""
 
 
 def resolve_base_model(name_or_path: str, revision: str | None = None) -> BaseModel:
@@ -83,12 +87,11 @@ def load_causal_lm(
             options["device_map"] = {"": local_device()}
     logger.info("Base model %s, from %s (%s%s)", base.id, base.source, dtype, ", NF4" if quantization else "")
     try:
-        tokenizer = AutoTokenizer.from_pretrained(base.path, revision=base.hub_revision)
-        model = AutoModelForCausalLM.from_pretrained(base.path, revision=base.hub_revision, **options)
+        with loading(base.path):
+            tokenizer = AutoTokenizer.from_pretrained(base.path, revision=base.hub_revision)
+            model = AutoModelForCausalLM.from_pretrained(base.path, revision=base.hub_revision, **options)
     except ImportError as error:
         raise BioftError(f"{error} Install it, or leave out an --attn_implementation that needs it.") from error
-    except (OSError, ValueError) as error:
-        raise BioftError(_missing_model_message(base.id, error)) from error
     if quantization is not None:
         _keep_gradients_of_quantized(model)
     elif not is_sharded():
@@ -144,7 +147,7 @@ def load_with_info(base: BaseModel, auto_class: Any, **config: Any) -> tuple[Any
 
     quiet.quieten_transformers()
     logger.info("Base model %s, from %s (float32)", base.id, base.source)
-    try:
+    with loading(base.path):
         stored = AutoConfig.from_pretrained(base.path, revision=base.hub_revision)
         if hasattr(stored, "attention_probs_dropout_prob") and not torch.cuda.is_available():
             config = {"attention_probs_dropout_prob": 0.0, **config}
@@ -155,15 +158,71 @@ def load_with_info(base: BaseModel, auto_class: Any, **config: Any) -> tuple[Any
         tokenizer = AutoTokenizer.from_pretrained(base.path, revision=base.hub_revision)
         # A head of the same name that belongs to another task is no part of this model.
         config |= {"ignore_mismatched_sizes": not same_head, "output_loading_info": True}
-        model, loading = auto_class.from_pretrained(
+        model, loaded = auto_class.from_pretrained(
             base.path, revision=base.hub_revision, dtype=torch.float32, **config
         )
-    except (OSError, ValueError) as error:
-        raise BioftError(_missing_model_message(base.id, error)) from error
+        if base.source.startswith(OF_RUN):
+            _check_whole(model, tokenizer, loaded)
     if not tokenizer.is_fast:
         raise BioftError(f"{base.id} has no fast tokenizer, which maps tokens to characters. Choose another model.")
-    _warn_of_missing(base, model, loading["missing_keys"])
-    return model, tokenizer, loading
+    _warn_of_missing(base, model, loaded["missing_keys"])
+    return model, tokenizer, loaded
+
+
+@contextmanager
+def loading(name: str | Path) -> Iterator[None]:
+    """Say in a sentence that no model, or no tokenizer, can be loaded from a folder or from the Hub: BioftError.
+
+    Libraries have a kind of error for each damage. That a package or memory is missing is no damage, and passes.
+    """
+    try:
+        yield
+    except (BioftError, ImportError, MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        if not Path(name).is_dir() and isinstance(error, OSError | ValueError):
+            raise BioftError(_missing_model_message(str(name), error)) from error
+        raise BioftError(
+            f"{name} holds no model that can be loaded: its files are damaged, or not those of one model "
+            f"({in_words(error)}). Fetch it again, or take the files as they were written."
+        ) from error
+
+
+def _check_whole(model: Any, tokenizer: Any, loaded: dict[str, Any]) -> None:
+    """Refuse a model of a run if parts of it, which would begin at random, are not in its files: ValueError.
+
+    So is a tokenizer that can't have been saved with it.
+    """
+    if lacking := sorted({*loaded["missing_keys"], *(name for name, *_ in loaded["mismatched_keys"])}):
+        raise ValueError(f"{len(lacking):,} weights of {type(model).__name__} are not there, such as {lacking[0]}")
+    largest, known = max(tokenizer.get_vocab().values()), model.get_input_embeddings().num_embeddings
+    if largest >= known:
+        raise ValueError(f"its tokenizer has a token {largest}, its model {known} tokens")
+    if tokenizer.pad_token_id is None or not isinstance(tokenizer.model_max_length, int | float):
+        raise ValueError("its tokenizer pads texts with no token, or takes no length of text")
+
+
+def saved_by(directory: Path) -> BaseModel:
+    """The model that a run saved whole, to be loaded; it must be there with all its weights."""
+    return BaseModel(str(directory), str(directory), None, f"{OF_RUN}{directory}", None, None)
+
+
+def load_adapter(model: Any, directory: str | Path, *, is_trainable: bool = False) -> Any:
+    """A base model with the adapter of a run on it; BioftError: that is damaged, or one of another model."""
+    from peft import PeftModel
+
+    with loading(directory), warnings.catch_warnings():
+        # What it lacks would stay as it began, and change nothing.
+        warnings.filterwarnings("error", "Found missing adapter keys")
+        return PeftModel.from_pretrained(model, str(directory), is_trainable=is_trainable)
+
+
+def load_tokenizer(directory: str | Path) -> Any:
+    """The tokenizer that a run saved; BioftError: it has none, or a damaged one."""
+    from transformers import AutoTokenizer
+
+    with loading(directory):
+        return AutoTokenizer.from_pretrained(directory)
 
 
 def _warn_of_missing(base: BaseModel, model: Any, missing: Iterable[str]) -> None:
@@ -183,16 +242,12 @@ def load_trained_encoder(directory: Path, recorded: dict[str, Any], auto_class: 
     BioftError: as `load_encoder` and `resolve_recorded`.
     """
     if not (directory / "adapter_config.json").is_file():
-        whole = BaseModel(str(directory), str(directory), None, f"run {directory}", None, None)
-        return load_encoder(whole, auto_class, **config)
-    from peft import PeftModel  # with bitsandbytes, which it imports, seconds that a whole model needs not
-    from transformers import AutoTokenizer
-
+        return load_encoder(saved_by(directory), auto_class, **config)
     model, _ = load_encoder(resolve_recorded(recorded), auto_class, **config)
-    tokenizer = AutoTokenizer.from_pretrained(directory)
+    tokenizer = load_tokenizer(directory)
     if len(tokenizer) > model.get_input_embeddings().num_embeddings:
         model.resize_token_embeddings(len(tokenizer))  # for tokens that the run added: the adapter holds their rows
-    return PeftModel.from_pretrained(model, str(directory)), tokenizer
+    return load_adapter(model, directory), tokenizer
 
 
 def resolve_recorded(recorded: dict[str, Any]) -> BaseModel:
@@ -211,6 +266,10 @@ def resolve_recorded(recorded: dict[str, Any]) -> BaseModel:
 
 def load_recorded_causal_lm(recorded: dict[str, Any], dtype: torch.dtype | None, purpose: str) -> tuple[Any, Any]:
     """The base model of a run, quantized as it was, and its tokenizer; BioftError without bitsandbytes for 4 bits."""
+    if recorded["quantization"] not in (None, "nf4"):
+        raise BioftError(
+            f"The record names a quantization of the base model that is none: {recorded['quantization']}."
+        )
     base, quantized = resolve_recorded(recorded), recorded["quantization"] == "nf4"
     quantization = nf4(dtype) if quantized else None
     if quantized and quantization is None:
@@ -247,14 +306,13 @@ def whole_model(trainer: Any, base: BaseModel, quantized: bool, dtype: torch.dty
     if not is_sharded():
         return trainer.model
     from accelerate import PartialState
-    from peft import PeftModel
 
     # The trainer gathers the parts of the adapter when it saves.
     trainer.save_model(str(directory))
     PartialState().wait_for_everyone()
     with unsharded():
         model, _ = load_causal_lm(base, nf4(dtype) if quantized else None, dtype)
-    return PeftModel.from_pretrained(model, str(directory))
+    return load_adapter(model, directory)
 
 
 def check_goes_on_from(run: str, recorded: dict[str, Any], base: BaseModel) -> None:
@@ -376,7 +434,15 @@ def _head_name(config: Any, auto_class: Any) -> str | None:
 
 
 def _ordered_labels(base: BaseModel, config: Any, wanted: dict[int, str]) -> dict[int, str]:
-    """The labels of a checkpoint whose head is used again, in its own order; refuses others."""
+    """The labels of a checkpoint whose head is used again, in its own order; refuses others.
+
+    ChangedFilesError: the record of the run that saved it has them in another order, by which its answers are read.
+    """
+    if base.source.startswith(OF_RUN) and dict(config.id2label) != wanted:
+        raise ChangedFilesError(
+            f"The record of {base.id} names the labels {', '.join(wanted.values())}; its model has "
+            f"{', '.join(config.id2label.values())}."
+        )
     if sorted(config.id2label.values()) != sorted(wanted.values()):
         raise BioftError(
             f"The checkpoint {base.id} was trained on the labels {', '.join(config.id2label.values())}; this data has "

@@ -16,6 +16,8 @@ _ESCAPES = re.compile(
 )
 
 _HALF = re.compile("[\ud800-\udfff]")
+TEXT_OR_NONE = (str, type(None))
+NUMBER = (int, float)
 
 
 def without_lone_surrogates(text: str) -> str:
@@ -59,6 +61,34 @@ def rows(lines: TextLines, skipped: list[str] | None = None) -> Iterator[dict[st
             if not isinstance(row, dict):
                 raise BioftError(f"{place}: a {type(row).__name__} where a JSON object should be.")
             yield row
+
+
+def wrong_in(value: Any, kind: Any, *, whole: bool = False, place: str = "") -> str:
+    """What of a JSON value is not of a kind, in words; "" if nothing is.
+
+    A kind is a type, a tuple of kinds, `[kind]` a list of such values, `{...: kind}` an object of such, and any other
+    dict an object with kinds by key. Any of these may be missing, if it is to be `whole` those that end in "?" alone.
+    """
+    if isinstance(kind, tuple):
+        # What is wrong inside an object or a list says more than that it is neither text nor number.
+        found = [wrong_in(value, each, whole=whole, place=place) for each in kind]
+        return "" if "" in found else max(found, key=len)
+    if isinstance(kind, dict) and isinstance(value, dict):
+        by_key = {f"{key}?": kind[...] for key in value} if ... in kind else kind
+        for each, its in by_key.items():
+            key = each.removesuffix("?")
+            where = f"{place}.{key}".lstrip(".")
+            if key not in value and whole and key == each:
+                return f"it has no {where}"
+            if key in value and (why := wrong_in(value[key], its, whole=whole, place=where)):
+                return why
+        return ""
+    if isinstance(kind, list) and isinstance(value, list):
+        found = (wrong_in(each, kind[0], whole=whole, place=f"{place}[{number}]") for number, each in enumerate(value))
+        return next(filter(None, found), "")
+    if isinstance(kind, type) and isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
+        return ""
+    return f"its {place} is {json.dumps(value)[:60]}"
 
 
 def _finite(text: str) -> float:

@@ -3,14 +3,16 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bioft.errors import BioftError, ChangedFilesError
+from bioft.errors import BioftError, ChangedFilesError, in_words
 from bioft.storage import json_text
 from bioft.storage.files import file_sha256
+from bioft.storage.json_text import NUMBER, TEXT_OR_NONE
+from bioft.task import registered
 
 SCHEMA_VERSION = 6
 """2 also names the module of the task; records of schema 1 are read as those of bioft's own tasks. From 3 on the
@@ -30,6 +32,42 @@ SPLITS = ("train", "validation", "test")
 EXPORT = "export.json"
 """Beside what was made of a run, merged or exported: which run that was, and the checksums of the files."""
 
+AS_IT_WAS = "Take the file as the run wrote it (from its publisher, if it is not yours), or train the run again."
+_NUMBER_OR_NONE = (*NUMBER, type(None))
+_INTERVAL = dict.fromkeys(("low", "high"), _NUMBER_OR_NONE)
+_FIGURES = {...: {"value": _NUMBER_OR_NONE, "n": int} | _INTERVAL}
+_BASE: dict[str, Any] = {"id": str, "revision": TEXT_OR_NONE, "sha256": TEXT_OR_NONE}
+_LOADED: dict[str, Any] = {"base_model": _BASE, "files": {...: str}}
+"""What no model can be loaded without."""
+DATA: dict[str, Any] = {
+    "dataset": {"builder": str, "arguments": dict, "rows?": dict, "fingerprints": {"test": str}}
+    | {"sources": [{"name": TEXT_OR_NONE, "sha256": TEXT_OR_NONE}]}
+}
+"""What data can't be found again without."""
+_KINDS: dict[str, Any] = {
+    **dict.fromkeys(("name", "task", "recipe", "module?"), str),
+    "seed": int,
+    "command": [str],
+    "base_model": _BASE
+    | {"name_or_path": str, "quantization": TEXT_OR_NONE, "source?": TEXT_OR_NONE, "license?": TEXT_OR_NONE},
+    **DATA,
+    "metrics": _FIGURES,
+    "base_model_metrics?": (_FIGURES, type(None)),
+    "baselines?": {...: _FIGURES},
+    "comparison?": ({"baseline": str, "sentence": str, "difference": NUMBER} | _INTERVAL, type(None)),
+    "training?": (
+        dict.fromkeys(("trainable_parameters", "total_parameters", "steps", "examples_seen?"), int)
+        | dict.fromkeys(("seconds", "examples_per_second"), NUMBER),
+        type(None),
+    ),
+    "hardware?": {"num_processes": int, "memory_gb": NUMBER},
+    **dict.fromkeys(("audit?", "packages?"), dict),
+    "log_history?": [dict],
+    "labels?": [str],
+    "files": {...: str},
+}
+"""What of a record is of which kind, as `json_text.wrong_in` takes it, beside what models of its task are asked by."""
+
 
 def describe_start(run: str | None, directory: str | Path | None = None) -> dict[str, str]:
     """What a record says of the run that a training went on from, if any: its name, and the checksum of its weights.
@@ -39,7 +77,9 @@ def describe_start(run: str | None, directory: str | Path | None = None) -> dict
     if run is None:
         return {}
     files = read(directory or run)["files"]
-    (weights,) = (name for name in files if name in ("model.safetensors", "adapter_model.safetensors"))
+    weights = next((name for name in ("model.safetensors", "adapter_model.safetensors") if name in files), None)
+    if weights is None:
+        raise BioftError(f"The record in {directory or run} lists no weights to go on from. {AS_IT_WAS}")
     return {"start_from": run, "start_from_sha256": files[weights]}
 
 
@@ -61,11 +101,25 @@ def read(directory: str | Path) -> dict[str, Any]:
         record = json_text.parse(path.read_text(encoding="utf-8"), "its text", finite=True)
         if type(schema := record["schema_version"]) is not int or schema < 1:
             raise ValueError(f"its schema is {schema!r}")
-    except (BioftError, ValueError, KeyError, TypeError) as error:
-        raise BioftError(f"{path} is not a run record: {error}.") from error
+        if schema <= SCHEMA_VERSION and (why := json_text.wrong_in(record, _KINDS | _asked_by(record))):
+            raise ValueError(why)
+    except (BioftError, ValueError, KeyError, TypeError, OSError) as error:
+        raise BioftError(f"{path} is not a run record: {str(error).rstrip('.')}. {AS_IT_WAS}") from error
     if schema > SCHEMA_VERSION:
         raise BioftError(f"{path} has schema {schema}; this bioft reads up to {SCHEMA_VERSION}. Update bioft.")
     return record
+
+
+def _asked_by(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The kinds of what models are asked by, if the record is on one of bioft's tasks."""
+    task = registered().get(str(record.get("task")))
+    return {} if task is None or is_outside(record) else dict(task.recorded)
+
+
+def check_whole(directory: str | Path, record: Mapping[str, Any], kinds: Mapping[str, Any] | None = None) -> None:
+    """Refuse a record that lacks parts of these kinds, by default what every finished run has: BioftError."""
+    if lacking := json_text.wrong_in(record, kinds or _KINDS | _asked_by(record), whole=True):
+        raise BioftError(f"{Path(directory) / RECORD} is not that of a finished run: {lacking}. {AS_IT_WAS}")
 
 
 def _check_not_made_of_a_run(directory: Path) -> None:
@@ -89,16 +143,20 @@ def _check_not_made_of_a_run(directory: Path) -> None:
 
 
 @contextmanager
-def reading(names: Iterable[str]) -> Iterator[None]:
+def reading(names: Collection[str]) -> Iterator[None]:
     """Where records of these runs are read that somebody else may have written: any field may be of another kind.
 
     BioftError: one is.
     """
     try:
         yield
-    except (KeyError, TypeError, AttributeError, ValueError, OverflowError, RecursionError) as error:
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError, OverflowError, RecursionError) as error:
+        for name in names:
+            if (Path(name) / RECORD).is_file():
+                check_whole(name, read(name))
         raise BioftError(
-            f"A record of {', '.join(names)} is not as a finished run of this bioft writes it ({error!r})."
+            f"A record of {', '.join(names)} is not as a finished run of this bioft writes it: {in_words(error)}. "
+            f"{AS_IT_WAS}"
         ) from error
 
 
@@ -111,6 +169,7 @@ def read_trained(directory: str | Path, *tasks: str) -> dict[str, Any]:
     record = read(directory)
     if record.get("task") not in tasks and not is_outside(record):
         raise BioftError(f"{directory} is a run on {record.get('task')}; one on {' or '.join(tasks)} is needed.")
+    check_whole(directory, record, _LOADED | _asked_by(record))
     check_files(directory, record)
     return record
 

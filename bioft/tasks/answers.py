@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
 
-from bioft.errors import BioftError
+from bioft.errors import BioftError, in_words
 from bioft.metrics.estimation.estimates import F1, SHARE, Estimate, Scale, ratio
 from bioft.metrics.estimation.groups import Floats, Integers
 from bioft.metrics.estimation.ranking import auroc
-from bioft.storage.runs import PREDICTIONS, is_outside
+from bioft.storage.parquet import check_parquet
+from bioft.storage.runs import AS_IT_WAS, PREDICTIONS, is_outside
 from bioft.task import BASE as BASE_MODEL, FINE_TUNED
 
 
@@ -142,15 +143,36 @@ class Answers:
     """What can't be analysed, with the reason."""
 
 
-def read_table(directory: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """The stored predictions of a run; BioftError if they can't be read or lack one of the columns."""
+TEXTS, NUMBERS, LISTS, SCORES = "texts", "numbers", "lists of texts", "lists of numbers"
+_OF_KIND: dict[str, Callable[[Any], bool]] = {
+    TEXTS: lambda its: isinstance(its, str),
+    NUMBERS: lambda its: isinstance(its, int | float | np.number) and not isinstance(its, bool),
+    LISTS: lambda its: isinstance(its, np.ndarray) and all(isinstance(each, str) for each in its),
+    SCORES: lambda its: isinstance(its, np.ndarray) and np.issubdtype(its.dtype, np.number),
+}
+
+
+def read_table(directory: Path, columns: Mapping[str, str]) -> pd.DataFrame:
+    """The stored predictions of a run, whose columns hold what is said of them, such as `TEXTS`.
+
+    Those that end in "?" may be missing; "baseline_" stands for all that begin so. BioftError: they can't be read, or
+    hold something else.
+    """
     path = directory / PREDICTIONS
+    check_parquet(path)
     try:
         table = pd.read_parquet(path)
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise BioftError(f"{path} can't be read: {error}.") from error
-    if missing := [column for column in columns if column not in table]:
-        raise BioftError(f"{path} has no column {', '.join(missing)}.")
+        raise BioftError(f"{path} can't be read: {in_words(error)}. {AS_IT_WAS}") from error
+    for name, kind in columns.items():
+        if name not in table and not name.endswith(("?", "_")):
+            raise BioftError(f"{path} has no column {name}. {AS_IT_WAS}")
+        for column in map(str, table):
+            if column != name.rstrip("?") and not (name.endswith("_") and column.startswith(name)):
+                continue
+            for row, value in table[column].dropna().items():
+                if not _OF_KIND[kind](value):
+                    raise BioftError(f"{path}: {column} of row {row} is {str(value)[:40]!r}, not {kind}. {AS_IT_WAS}")
     return table
 
 

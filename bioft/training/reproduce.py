@@ -66,13 +66,12 @@ def reproduce(
     missing or not the recorded ones, an `output` that holds a finished run, or a recipe that failed.
     """
     directory, record = pull.open_run(name, revision=revision, **access)
-    try:
+    with runs.reading([str(directory)]):
+        pull.task_of(directory, record)
         recipe, config = _recipe(directory, record), recorded_configuration(directory, record, dataset_path)
         if config.get("mlm_run") is None:  # else the base is the adapted one, which the recipe makes and records
             _check_base(directory, record)
         processes = record["hardware"]["num_processes"]
-    except (KeyError, TypeError, AttributeError) as error:
-        raise BioftError(f"{directory / runs.RECORD} is not as a finished run writes it ({error!r}).") from error
     repository = (pull.origin(directory) or {}).get("id", str(directory.resolve()))
     output = output or Path("runs") / recipe.stem / f"{Path(repository).name}-reproduced"
     if (output / runs.RECORD).is_file():

@@ -77,7 +77,7 @@ def check_files(directory: Path, record: dict[str, Any], found: Verification) ->
     for name in listed:
         if name.endswith(".parquet"):
             check_parquet(directory / name)
-    if runs.PREDICTIONS in listed and (why := wrong_in(read_table(directory, ()), record)):
+    if runs.PREDICTIONS in listed and (why := wrong_in(read_table(directory, {}), record)):
         found.reasons.append(f"{runs.PREDICTIONS} holds no predictions: {why}.")
 
 

@@ -72,7 +72,7 @@ def three(tmp_path: Path) -> list[Path]:
 
 def test_the_predictions_of_a_run_are_read_once(three: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     read, whole = [], pd.read_parquet
-    monkeypatch.setattr(run_outcomes.pd, "read_parquet", lambda path: read.append(path) or whole(path))
+    monkeypatch.setattr(pd, "read_parquet", lambda path: read.append(path) or whole(path))
     run_comparison.compare(list(map(str, three)))
     assert sorted(read) == [folder / "predictions.parquet" for folder in three]
 

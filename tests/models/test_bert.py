@@ -78,8 +78,9 @@ def test_tokens_and_numbers_are_those_of_transformers(name: str, tmp_path: Path)
 )
 def test_what_is_not_plain_bert_is_left_to_transformers(file: str, changes: dict[str, Any], tmp_path: Path) -> None:
     folder = shutil.copytree(RUNS / "entities", tmp_path / "run")
-    labels = list(json.loads((folder / "config.json").read_text())["label2id"])
+    labels = list(json.loads((folder / "config.json").read_text())["id2label"].values())
     assert bert.load(folder, "ForTokenClassification", labels) is not None
+    assert bert.load(folder, "ForTokenClassification", labels[::-1]) is None
     (folder / file).write_text(json.dumps(json.loads((folder / file).read_text()) | changes))
     assert bert.load(folder, "ForTokenClassification", labels) is None
 

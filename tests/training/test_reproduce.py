@@ -146,7 +146,7 @@ def test_what_cannot_be_trained_again_is_refused(finished: Path, tmp_path: Path)
     pulled = copy_of(finished, tmp_path, {"dataset_path": "/data/cdr.zip"}, base_model=embedded)
     (pulled / pull.ORIGIN).write_text(json.dumps({"id": "user/adapter", "revision": "c" * 40}))
     refuse(pulled, "files of another machine .dataset_path.*--dataset-path")
-    refuse(copy_of(finished, tmp_path, hardware=None), "not as a finished run writes it")
+    refuse(copy_of(finished, tmp_path, hardware=None), "run.json is not a run record: its hardware is null")
 
 
 def test_a_recipe_that_fails_is_told_with_its_exit_code(finished: Path, tmp_path: Path, monkeypatch: Any) -> None:

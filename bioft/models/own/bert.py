@@ -122,6 +122,8 @@ class BertTokenizer:
         pad = config.get("pad_token", "[PAD]")
         self.pad_token_id: Any = self._tokenizer.token_to_id(pad["content"] if isinstance(pad, dict) else pad)
         self.model_max_length = config.get("model_max_length", int(1e30))
+        if self.pad_token_id is None or not isinstance(self.model_max_length, int | float):
+            raise ValueError("only Transformers knows what it does")
 
     def __call__(
         self,
@@ -152,7 +154,7 @@ class BertTokenizer:
 
 
 def load(folder: str | Path, head: str, labels: Sequence[str] = ()) -> tuple[Bert, BertTokenizer] | None:
-    """An encoder in float32 with one of `HEADS`, of these labels in any order, and its tokenizer.
+    """An encoder in float32 with one of `HEADS`, of these labels in this order, and its tokenizer.
 
     None for what only Transformers can load, or say what is wrong with.
     """
@@ -163,14 +165,15 @@ def load(folder: str | Path, head: str, labels: Sequence[str] = ()) -> tuple[Ber
         config["id2label"] = {int(index): label for index, label in (config.get("id2label") or {}).items()}
         if any(config.get(name, value) != value for name, value in PLAIN.items()):
             return None
-        names = sorted(config["id2label"].values())
-        if config["architectures"] != [f"Bert{head}"] or sorted(labels or names) != names:
+        if config["architectures"] != [f"Bert{head}"] or (labels and config["id2label"] != dict(enumerate(labels))):
             return None
         weights = load_file(folder / "model.safetensors")
         model = Bert(config, head, {name: its for name, its in weights.items() if its.is_floating_point()})
         tokenizer = BertTokenizer(folder)
+        if max(tokenizer._tokenizer.get_vocab().values()) >= len(model._of("embeddings.word_embeddings")):
+            return None
         with torch.inference_mode():  # which lacks a weight, if the file does
             model(**tokenizer.pad({"input_ids": [tokenizer("a")["input_ids"]]}))
-    except (OSError, ValueError, KeyError, AttributeError, RuntimeError):
+    except Exception:  # of a damaged file, each library has its own
         return None
     return model.eval(), tokenizer

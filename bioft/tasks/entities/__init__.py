@@ -18,6 +18,7 @@ TASK = Task(
         documents.ABSTRACTS_ONLY,
     ),
     main_metric="f1",
+    recorded={"labels": [str], "windows": {"window_length": int, "window_overlap": int}},
     new_head=True,
     data="documents",
     columns=documents.COLUMNS,

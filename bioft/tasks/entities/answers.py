@@ -17,6 +17,8 @@ from bioft.tasks.embedded import Embedded, Floats, Sampled, base_encoder, encode
 from bioft.tasks.entities import predictions
 from bioft.tasks.entities.predictions import Record
 
+COLUMNS = dict.fromkeys(("id", "label", "prediction", "baseline_"), shared.TEXTS)
+
 
 def write(directory: Path, table: pd.DataFrame, baselines: Mapping[str, pd.DataFrame]) -> None:
     """Write `predictions.parquet`: the predictions table of the model, and what each baseline found."""
@@ -26,7 +28,7 @@ def write(directory: Path, table: pd.DataFrame, baselines: Mapping[str, pd.DataF
 
 def read(directory: Path, record: Record) -> pd.DataFrame:
     """The predictions table that `write` wrote, a row for each test document; BioftError if it can't be read."""
-    return shared.read_table(directory, ("id", "label", "prediction"))
+    return shared.read_table(directory, COLUMNS)
 
 
 def systems(table: pd.DataFrame, record: Record) -> dict[str, pd.DataFrame]:

@@ -1,6 +1,7 @@
 """Gene–disease association with a language model: prompts, scores, figures."""
 
 from bioft.datasets import formats, gene_disease
+from bioft.storage.json_text import NUMBER
 from bioft.task import NOT_FOR_PATIENTS, Task
 
 TASK = Task(
@@ -21,6 +22,11 @@ TASK = Task(
         "possible ones is far smaller than in the data.",
     ),
     main_metric="auroc",
+    recorded={
+        "scoring": {"threshold": NUMBER, "base_model_threshold?": (*NUMBER, type(None))}
+        | dict.fromkeys(("prompt_style", "positive", "negative"), str)
+        | {"baseline_thresholds?": {...: NUMBER}, "combination?": (dict, type(None)), "context?": (dict, type(None))}
+    },
     data="gene–disease pairs",
     columns=("gene", "gene_id", "disease", "disease_id", "label", "evidence", "pmids"),
     sources=(*gene_disease.SOURCES, formats.GENE_DISEASE),

@@ -14,10 +14,14 @@ from bioft.tasks.answers import BASE as BASE_MODEL, Answers, Outcomes, Probabili
 from bioft.tasks.embedded import Embedded, Floats, Sampled, last_states
 from bioft.tasks.gene_disease.table import PAIR, pairs_share, thresholds
 
+COLUMNS = dict.fromkeys(PAIR, shared.TEXTS) | dict.fromkeys(
+    ("label", "score", "prediction", "base_score?", "baseline_"), shared.NUMBERS
+)
+
 
 def read(directory: Path, record: Mapping[str, Any]) -> pd.DataFrame:
     """The stored predictions; BioftError if they can't be read."""
-    return shared.read_table(directory, [*PAIR, "score", "prediction"])
+    return shared.read_table(directory, COLUMNS)
 
 
 def systems(table: pd.DataFrame, record: Mapping[str, Any]) -> dict[str, pd.DataFrame]:

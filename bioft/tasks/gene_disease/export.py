@@ -3,9 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from peft import PeftModel
-from transformers import AutoTokenizer
-
 from bioft.datasets.hpo import context
 from bioft.models import base as models
 from bioft.tasks.exported import ForMerge, saver
@@ -17,9 +14,9 @@ def for_merge(directory: Path, record: dict[str, Any], dtype: Any) -> ForMerge:
     base, _ = models.load_recorded_causal_lm(record["base_model"], dtype, "merge")
     if record["base_model"]["quantization"] == "nf4":
         base = base.dequantize(dtype)
-    tokenizer = AutoTokenizer.from_pretrained(directory)
+    tokenizer = models.load_tokenizer(directory)
     prompts = recorded_prompts(directory, record, tokenizer)
-    model = PeftModel.from_pretrained(base, str(directory))
+    model = models.load_adapter(base, directory)
 
     def save(whole: Any, folder: Path) -> None:
         saver(tokenizer)(whole, folder)

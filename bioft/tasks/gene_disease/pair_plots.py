@@ -14,7 +14,7 @@ from bioft.metrics.estimation.calibration import calibration_error, reliability
 from bioft.metrics.estimation.groups import Groups
 from bioft.metrics.report import interval_text
 from bioft.task import FINE_TUNED
-from bioft.tasks.answers import BASE, columns_of, read_table
+from bioft.tasks.answers import BASE, NUMBERS, TEXTS, columns_of, read_table
 from bioft.tasks.gene_disease.table import pairs_share
 
 
@@ -149,7 +149,9 @@ def degree_distribution(gene_degrees: ArrayLike, disease_degrees: ArrayLike, pat
 
 def plot_run(directory: Path, record: Mapping[str, Any]) -> list[Path]:
     """Draw curves, calibration and scores of a run into `plots/`, and return the paths; the predictions are read."""
-    table = read_table(directory, ["gene_id", "disease_id", "label", "score"])
+    table = read_table(
+        directory, dict.fromkeys(("label", "score"), NUMBERS) | dict.fromkeys(("gene_id", "disease_id"), TEXTS)
+    )
     groups = pairs_share(table)
     columns = columns_of(table, "score", "base_score")
     shown = {FINE_TUNED: "fine-tuned model", BASE: "base model, zero-shot", "tfidf": "TF-IDF"}

@@ -139,14 +139,12 @@ def load_run(directory: str | Path, dtype: torch.dtype | None = None) -> tuple[A
     preferred (`precision.prefer`), float32 if the run was evaluated so, else what is fast here (a processor without
     bfloat16 is slow in it). BioftError: no finished run, files changed since, or another base model.
     """
-    from peft import PeftModel
-
     record = runs.read_trained(directory, TASK.name)
     if dtype is None:
         recorded = "float32" if record["base_model"].get("dtype") == "float32" else precision.AUTO
         dtype = models.compute_dtype(precision.preferred() or recorded)
     model, tokenizer = models.load_recorded_causal_lm(record["base_model"], dtype, "use")
-    model = PeftModel.from_pretrained(model, str(directory))
+    model = models.load_adapter(model, directory)
     return model, recorded_prompts(directory, record, tokenizer), record
 
 

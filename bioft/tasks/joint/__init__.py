@@ -1,7 +1,9 @@
 """Entities and the relations between them on one encoder."""
 
 from bioft.datasets import documents, formats
+from bioft.storage.json_text import NUMBER
 from bioft.task import NOT_ANNOTATED, NOT_FOR_PATIENTS, Task
+from bioft.tasks import entities
 
 TASK = Task(
     name="joint-entity-relation",
@@ -13,6 +15,10 @@ TASK = Task(
     "is meant for research: to find candidates for a curator, and to compare ways of training on this task.",
     limits=(NOT_FOR_PATIENTS, documents.STATED, NOT_ANNOTATED, documents.ABSTRACTS_ONLY),
     main_metric="end_to_end_f1",
+    recorded={
+        **entities.TASK.recorded,
+        "relations": {"arguments": {...: [[str]]}, "threshold": NUMBER},
+    },
     new_head=True,
     data="documents",
     columns=documents.COLUMNS,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from bioft.storage.runs import PREDICTIONS
-from bioft.tasks.answers import Outcomes, read_table
+from bioft.tasks.answers import TEXTS, Outcomes, read_table
 from bioft.tasks.embedded import Embedded, Sampled
 from bioft.tasks.entities import predictions
 from bioft.tasks.entities.answers import answers, embed_mentions, outcomes_of_documents, properties
@@ -18,6 +18,9 @@ FOUND = {"prediction": "entities", "relation_prediction": "relations", "end_to_e
 """The columns of what was found, each with its words."""
 
 
+COLUMNS = dict.fromkeys(("id", "label?", "relation_label?", *(f"{name}?" for name in FOUND)), TEXTS)
+
+
 def write(directory: Path, table: pd.DataFrame) -> None:
     """Write `predictions.parquet`: the predictions table, as `predict.table_of` gives it."""
     table.to_parquet(directory / PREDICTIONS, index=False)
@@ -25,7 +28,7 @@ def write(directory: Path, table: pd.DataFrame) -> None:
 
 def read(directory: Path, record: Record) -> pd.DataFrame:
     """The predictions table of what `write` wrote, a row a document; BioftError: it can't be read, lacks a column."""
-    return read_table(directory, ["id"])
+    return read_table(directory, COLUMNS)
 
 
 def differences(made: pd.DataFrame, stored: pd.DataFrame, record: Record) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 from datasets import Dataset
-from transformers import AutoModel, AutoTokenizer, set_seed
+from transformers import AutoModel, set_seed
 
 from bioft.metrics import entity_f1, relation_f1
 from bioft.models import base as models, precision
@@ -183,9 +183,10 @@ def load(
     one on another task, or files changed since.
     """
     record = runs.read_trained(directory, TASK.name)
-    model = JointModel.from_pretrained(directory, dtype=torch.float32)
+    labels = dict(enumerate(record["labels"]))
+    model, tokenizer = models.load_encoder(models.saved_by(Path(directory)), JointModel, id2label=labels)
     model = model.to(models.local_device(), dtype or precision.of_run(record)).eval()
-    return model, AutoTokenizer.from_pretrained(directory), ConceptDictionary.load(Path(directory)), record
+    return model, tokenizer, ConceptDictionary.load(Path(directory)), record
 
 
 def with_linker(model: Sequence[Any], linker: Any) -> tuple[Any, ...]:

@@ -9,7 +9,16 @@ import pandas as pd
 
 from bioft.errors import BioftError
 from bioft.task import BASE, FINE_TUNED
-from bioft.tasks.answers import BASE as BASE_MODEL, Answers, Outcomes, Ratio, read_table, words_of_texts
+from bioft.tasks.answers import (
+    BASE as BASE_MODEL,
+    NUMBERS,
+    TEXTS,
+    Answers,
+    Outcomes,
+    Ratio,
+    read_table,
+    words_of_texts,
+)
 from bioft.tasks.embedded import Embedded, Sampled
 
 properties = words_of_texts
@@ -18,9 +27,12 @@ COUNTS = ["hidden", "correct", "loss"]
 of their losses: negative log-probabilities (natural logarithm)."""
 
 
+COLUMNS = {"id": TEXTS} | dict.fromkeys((*COUNTS, "base_correct", "base_loss", "baseline_"), NUMBERS)
+
+
 def read(directory: Path, record: Mapping[str, Any]) -> pd.DataFrame:
     """The stored predictions; BioftError if they can't be read."""
-    return read_table(directory, ["id", *COUNTS, "base_correct", "base_loss"])
+    return read_table(directory, COLUMNS)
 
 
 def systems(table: pd.DataFrame, record: Mapping[str, Any]) -> dict[str, pd.DataFrame]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from peft import PeftModel
-from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer
+from transformers import AutoModel, AutoModelForMaskedLM
 from transformers.modeling_outputs import MaskedLMOutput
 
 from bioft.errors import BioftError
@@ -75,7 +75,7 @@ def _write_encoder(directory: Path, record: dict[str, Any], base: embedded.BaseM
         )
     with storage_files.new_folder(folder, existing="keep") as partial:
         encoder.save_pretrained(partial)
-        AutoTokenizer.from_pretrained(directory).save_pretrained(partial)
+        models.load_tokenizer(directory).save_pretrained(partial)
 
 
 def use_masked_head(model: Any) -> Any:

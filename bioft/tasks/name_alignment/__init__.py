@@ -21,6 +21,7 @@ TASK = Task(
     ),
     settings=("contrastive",),
     main_metric="accuracy",
+    recorded={"contrastive": {"max_length": int}},
     data="pairs of names",
     columns=("sentence1", "sentence2", "score"),
     sources=metabolites.SOURCES,

@@ -13,10 +13,14 @@ from bioft.tasks.answers import Answers, Outcomes, Probabilities
 from bioft.tasks.embedded import Embedded, Sampled
 from bioft.tasks.retrieval.answers import embed_together
 
+COLUMNS = {"score": shared.NUMBERS} | dict.fromkeys(
+    ("id", "label", "kind", "prediction", "ranked", "base?", "baseline_"), shared.TEXTS
+)
+
 
 def read(directory: Path, record: Mapping[str, Any]) -> pd.DataFrame:
     """The stored predictions of a run."""
-    return shared.read_table(directory, ["id", "label", "kind", "prediction", "score", "ranked"])
+    return shared.read_table(directory, COLUMNS)
 
 
 def names_share(table: pd.DataFrame) -> tuple[np.ndarray]:

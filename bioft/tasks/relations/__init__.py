@@ -1,6 +1,7 @@
 """Relation extraction: candidate pairs of concepts, marked in their text."""
 
 from bioft.datasets import documents, formats
+from bioft.storage.json_text import NUMBER
 from bioft.task import NOT_ANNOTATED, NOT_FOR_PATIENTS, Task
 
 TASK = Task(
@@ -13,6 +14,10 @@ TASK = Task(
     "for research: to find candidates for a curator, and to compare ways of training on this task.",
     limits=(NOT_FOR_PATIENTS, documents.STATED, NOT_ANNOTATED, documents.ABSTRACTS_ONLY),
     main_metric="f1",
+    recorded={
+        "relations": {"arguments": {...: [[str]]}, "threshold": NUMBER}
+        | {"markers?": {"style": str, "added_tokens": bool, "summary": bool, "max_length": int}, "prompt?": dict},
+    },
     new_head=True,
     data="documents",
     columns=documents.COLUMNS,

@@ -11,7 +11,7 @@ import pandas as pd
 from bioft.errors import BioftError
 from bioft.storage.runs import PREDICTIONS
 from bioft.task import FINE_TUNED
-from bioft.tasks.answers import ALONE, Answers, Outcomes, Probabilities, crosstab, f1_of, read_table
+from bioft.tasks.answers import ALONE, NUMBERS, TEXTS, Answers, Outcomes, Probabilities, crosstab, f1_of, read_table
 from bioft.tasks.embedded import Embedded, Sampled
 from bioft.tasks.entities import predictions
 from bioft.tasks.entities.answers import outcomes_of_documents
@@ -20,6 +20,7 @@ from bioft.tasks.entities.predictions import Record
 CANDIDATES = "candidates"
 KEY = ["document_id", "type", "head", "tail"]
 """The columns that say which relation a prediction is about."""
+COLUMNS = dict.fromkeys(KEY, TEXTS) | dict.fromkeys(("label", "score", "prediction"), NUMBERS)
 END_TO_END = "predictions_end_to_end.parquet"
 
 
@@ -42,7 +43,7 @@ def read(directory: Path, record: Record) -> pd.DataFrame:
     evaluated end to end `end_to_end_prediction`; of all but labels the score follows. BioftError: a file is missing or
     can't be read.
     """
-    table = _once(read_table(directory, [*KEY, "label", "score", "prediction"]))
+    table = _once(read_table(directory, COLUMNS))
     rows = {"prediction": table[table["prediction"] == 1], CANDIDATES: table}
     if (directory / END_TO_END).is_file():
         rows["end_to_end_prediction"] = pd.read_parquet(directory / END_TO_END)

@@ -24,8 +24,6 @@ def for_merge(directory: Path, record: dict[str, Any], dtype: Any) -> ForMerge:
 
 def _for_merge_prompted(directory: Path, record: dict[str, Any], dtype: Any) -> ForMerge:
     """The adapter on its base, dequantised: it reads the end of a text and the first question about it."""
-    from peft import PeftModel
-
     base, tokenizer = models.load_recorded_causal_lm(record["base_model"], dtype, "merge")
     if record["base_model"]["quantization"] == "nf4":
         base = base.dequantize(dtype)
@@ -37,7 +35,7 @@ def _for_merge_prompted(directory: Path, record: dict[str, Any], dtype: Any) -> 
         asked = prompts.encode(prompt, tokenizer, rows["text"][:], found, arguments)
         return [(its.text + its.questions[0])[-MAX_TOKENS:] for its in asked]
 
-    return ForMerge(PeftModel.from_pretrained(base, str(directory)), tokens, saver(tokenizer))
+    return ForMerge(models.load_adapter(base, directory), tokens, saver(tokenizer))
 
 
 def for_onnx(directory: Path, record: dict[str, Any], rows: Any) -> ForOnnx:

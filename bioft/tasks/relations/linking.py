@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from bioft.datasets.documents.pubtator import concepts
-from bioft.errors import BioftError
+from bioft.errors import BioftError, in_words
+from bioft.storage import json_text
+from bioft.storage.runs import AS_IT_WAS
 from bioft.storage.text_lines import normalise
 from bioft.tasks.entities.tagging import Span
 
@@ -82,9 +84,12 @@ class ConceptDictionary:
         """Read what `save` wrote. Raises BioftError: there is no such file, or it holds something else."""
         path = directory / FILE
         try:
-            return cls(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError) as error:
-            raise BioftError(f"{path} does not hold the names of concepts: {error}.") from error
+            ids = json_text.parse(path.read_text(encoding="utf-8"), "its text")
+            if why := json_text.wrong_in(ids, {...: {...: str}}):
+                raise ValueError(why)
+        except (BioftError, OSError, ValueError) as error:
+            raise BioftError(f"{path} does not hold the names of concepts: {in_words(error)}. {AS_IT_WAS}") from error
+        return cls(ids)
 
 
 def _is_unknown(identifier: str) -> bool:

@@ -21,6 +21,7 @@ TASK = Task(
     ),
     settings=("contrastive",),
     main_metric="ndcg_at_10",
+    recorded={"contrastive": {"max_length": int}},
     data="pairs of texts",
     columns=("anchor", "positive", "group"),
     other_columns=("sentence1", "sentence2", "score", "group"),

@@ -15,10 +15,12 @@ from bioft.tasks import answers as shared
 from bioft.tasks.answers import BASE, Answers, Outcomes
 from bioft.tasks.embedded import FEWEST, Embedded, Sampled
 
+COLUMNS = dict.fromkeys(("id", "label", "prediction", "group?", "base?", "baseline_"), shared.TEXTS)
+
 
 def read(directory: Path, record: Mapping[str, Any]) -> pd.DataFrame:
     """The stored predictions of a run."""
-    return shared.read_table(directory, ["id", "label", "prediction"])
+    return shared.read_table(directory, COLUMNS)
 
 
 def systems(table: pd.DataFrame, record: Mapping[str, Any]) -> dict[str, pd.DataFrame]:

@@ -20,6 +20,7 @@ from sentence_transformers.base.modules import Transformer
 from sentence_transformers.base.sampler import DefaultBatchSampler
 from sentence_transformers.sentence_transformer import losses
 from sentence_transformers.sentence_transformer.modules import Pooling
+from transformers import AutoModel
 from trl import ModelConfig
 
 from bioft.datasets.options import argument
@@ -125,8 +126,9 @@ def load_run(directory: str | Path, dtype: torch.dtype | None = None) -> tuple[S
     if (directory / "adapter_config.json").is_file():
         base = models.resolve_recorded(record["base_model"])
         model = _with_mean_pooling(base.path, record["contrastive"]["max_length"], base.hub_revision)
-        model[0].model = PeftModel.from_pretrained(model[0].model, str(directory))
+        model[0].model = models.load_adapter(model[0].model, directory)
     else:
+        models.load_encoder(models.saved_by(directory), AutoModel)  # says what is missing, which the next does not
         model = _with_mean_pooling(str(directory), record["contrastive"]["max_length"], None)
     return model.to(models.local_device(), dtype or precision.of_run(record)).eval(), record
 
@@ -186,7 +188,7 @@ def load_base(record: Mapping[str, Any], dtype: torch.dtype | None = None) -> Se
 
 def _with_mean_pooling(path: str, max_length: int, revision: str | None) -> SentenceTransformer:
     options = {"revision": revision} if revision else {}
-    try:
+    with models.loading(path):
         encoder = Transformer(
             path,
             model_kwargs={"dtype": torch.float32, **options},
@@ -194,8 +196,6 @@ def _with_mean_pooling(path: str, max_length: int, revision: str | None) -> Sent
             processor_kwargs=options,
             max_seq_length=max_length,
         )
-    except (OSError, ValueError) as error:
-        raise BioftError(f"No encoder could be loaded from {path}: {str(error).splitlines()[0]}") from error
     encoder.max_seq_length = windows.input_length(encoder.tokenizer, encoder.model, max_length, path)
     return SentenceTransformer(modules=[encoder, Pooling(encoder.get_embedding_dimension(), "mean")], device="cpu")
 

@@ -101,9 +101,12 @@ def _plain(path: str, max_length: int, revision: str | None = None) -> MeanPooli
         config = AutoConfig.from_pretrained(path, revision=revision)
         if config.model_type not in PLAIN:
             return None
-        model = AutoModel.from_pretrained(path, config=config, revision=revision, dtype=torch.float32)
+        options = {"revision": revision, "dtype": torch.float32, "output_loading_info": True}
+        model, loaded = AutoModel.from_pretrained(path, config=config, **options)
         tokenizer = AutoTokenizer.from_pretrained(path, revision=revision, model_max_length=max_length)
-    except (OSError, ValueError):
+    except Exception:  # of a damaged file, each library has its own
+        return None
+    if loaded["missing_keys"]:
         return None
     tokenizer.model_max_length = windows.input_length(tokenizer, model, max_length, path)
     return MeanPooling(model, tokenizer)

@@ -1,6 +1,7 @@
 """Texts with one label or several."""
 
 from bioft.datasets import formats, texts, trials
+from bioft.storage.json_text import TEXT_OR_NONE
 from bioft.task import NOT_FOR_PATIENTS, Task
 
 TASK = Task(
@@ -18,6 +19,11 @@ TASK = Task(
         "Figures hold for texts like those of the test split; other kinds of text were not measured.",
     ),
     main_metric="f1",
+    recorded={
+        "labels": [str],
+        "classifier": {"max_length": int, "head": str, "multi_label": bool, "mlm_run": TEXT_OR_NONE}
+        | {"thresholds": (list, type(None)), "start_from?": TEXT_OR_NONE},
+    },
     new_head=True,
     data="labelled texts",
     columns=("id", "text", "label"),

@@ -12,11 +12,14 @@ from bioft.tasks import answers as shared
 from bioft.tasks.embedded import Embedded, Floats, Sampled, base_encoder, encoder_of, last_states
 
 properties = shared.words_of_texts
+COLUMNS = {"id": shared.TEXTS, "scores": shared.SCORES} | dict.fromkeys(
+    ("label", "prediction", "baseline_"), shared.LISTS
+)
 
 
 def read(directory: Path, record: Mapping[str, Any]) -> pd.DataFrame:
     """The stored predictions; BioftError if they can't be read."""
-    return shared.read_table(directory, ["id", "label", "prediction", "scores"])
+    return shared.read_table(directory, COLUMNS)
 
 
 def systems(table: pd.DataFrame, record: Mapping[str, Any]) -> dict[str, pd.DataFrame]:

@@ -102,11 +102,8 @@ def _load(directory: Path, record: dict[str, Any], *, is_trainable: bool = False
     kept, recorded = record["classifier"], record["base_model"]
     config = {"id2label": dict(enumerate(record["labels"])), "problem_type": models.PROBLEM_TYPES[kept["multi_label"]]}
     if not (directory / "adapter_config.json").is_file():
-        whole = embedded.BaseModel(str(directory), str(directory), None, f"run {directory}", None, None)
+        whole = models.saved_by(directory)
         return models.load_encoder(whole, classifier_class(whole, kept["head"]), **config)
-    from peft import PeftModel
-    from transformers import AutoTokenizer
-
     from bioft.tasks.masked_lm import models as masked_models
 
     if kept["mlm_run"] is None:
@@ -116,5 +113,5 @@ def _load(directory: Path, record: dict[str, Any], *, is_trainable: bool = False
         if base.sha256 != recorded["sha256"]:
             raise BioftError(f"The run of mlm at {kept['mlm_run']} is not the one that {directory} was trained on.")
     model, _ = models.load_encoder(base, classifier_class(base, kept["head"]), **config)
-    model = PeftModel.from_pretrained(model, str(directory), is_trainable=is_trainable)
-    return model, AutoTokenizer.from_pretrained(directory)
+    model = models.load_adapter(model, directory, is_trainable=is_trainable)
+    return model, models.load_tokenizer(directory)

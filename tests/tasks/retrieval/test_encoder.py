@@ -124,5 +124,5 @@ def test_what_cannot_be_trained_is_refused(base: embedded.BaseModel, tmp_path: P
     with pytest.raises(BioftError, match="q_proj"):
         contrastive.add_adapter(model, ModelConfig(use_peft=True, lora_target_modules=["q_proj"]))
     broken = embedded.BaseModel("broken", str(tmp_path), None, "", None, None)
-    with pytest.raises(BioftError, match="No encoder could be loaded"):
+    with pytest.raises(BioftError, match="holds no model that can be loaded"):
         contrastive.load_model(broken, ContrastiveArguments())

@@ -21,11 +21,9 @@ def load(directory: Path, recorded: dict[str, Any], dtype: torch.dtype | None = 
 
     BioftError: as `models.load_recorded_causal_lm`.
     """
-    from peft import PeftModel
-
     dtype = dtype or models.compute_dtype(precision.preferred() or recorded["dtype"])
     base, tokenizer = models.load_recorded_causal_lm(recorded, dtype, "use")
-    return PeftModel.from_pretrained(base, str(directory)).eval(), tokenizer
+    return models.load_adapter(base, directory).eval(), tokenizer
 
 
 def probabilities(
