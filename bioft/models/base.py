@@ -255,7 +255,7 @@ def resolve_recorded(recorded: dict[str, Any]) -> BaseModel:
 
     BioftError: as `resolve_base_model`, or other weights than the recorded ones.
     """
-    base = resolve_base_model(recorded["name_or_path"], recorded["revision"])
+    base = resolve_base_model(recorded.get("name_or_path", recorded["id"]), recorded["revision"])
     if recorded["sha256"] and base.sha256 != recorded["sha256"]:
         raise BioftError(
             f"The weights of {base.id} are not those that the run was trained on (SHA-256 {base.sha256}, "
@@ -440,7 +440,7 @@ def _ordered_labels(base: BaseModel, config: Any, wanted: dict[int, str]) -> dic
     """
     if base.source.startswith(OF_RUN) and dict(config.id2label) != wanted:
         raise ChangedFilesError(
-            f"The record of {base.id} names the labels {', '.join(wanted.values())}; its model has "
+            f"The record names the labels {', '.join(wanted.values())}; the model in {base.id} has "
             f"{', '.join(config.id2label.values())}."
         )
     if sorted(config.id2label.values()) != sorted(wanted.values()):

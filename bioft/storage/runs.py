@@ -61,7 +61,7 @@ _KINDS: dict[str, Any] = {
         type(None),
     ),
     "hardware?": {"num_processes": int, "memory_gb": NUMBER},
-    **dict.fromkeys(("audit?", "packages?"), dict),
+    **dict.fromkeys(("audit?", "bioft?", "packages?"), dict),
     "log_history?": [dict],
     "labels?": [str],
     "files": {...: str},

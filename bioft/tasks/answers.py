@@ -203,6 +203,8 @@ def wrong_in(table: pd.DataFrame, record: Mapping[str, Any]) -> str:
         good = np.isfinite(numbers) & (~np.full(numbers.shape, shares) | ((numbers >= 0) & (numbers <= 1)))
         if name in ("label", "prediction"):
             good &= (numbers == 0) | (numbers == 1)
+        if name in ("hidden", "correct", "loss"):
+            good &= numbers >= 0
         if not good.all():
             row = int(rows[~good.all(axis=1)][0])
             return f"{name} of row {row} is {numbers[row][~good[row]][0]:g}"

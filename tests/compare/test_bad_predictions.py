@@ -98,6 +98,12 @@ def test_answers_of_a_task_outside_bioft_are_its_own() -> None:
     assert wrong_in(table, {"module": "bioft.tasks.gene_disease"}) == "label of row 0 is 3.7"
 
 
+@pytest.mark.parametrize("column", ["hidden", "correct", "loss"])
+def test_counts_and_losses_below_0(column: str) -> None:
+    table = pd.read_parquet(GOLDEN / "masked_lm" / runs.PREDICTIONS)
+    assert wrong_in(table.assign(**{column: -1}), {"module": "bioft.tasks.masked_lm"}) == f"{column} of row 0 is -1"
+
+
 def test_a_score_in_json_that_is_none(tmp_path: Path) -> None:
     run = damaged(tmp_path / "run", "entities", lambda table: table.assign(prediction='[[0, 1, "Gene", NaN]]'))
     for use in (lambda: compare.compare([str(run)]), lambda: analyze.analyse([str(run)], tmp_path / "analysis")):

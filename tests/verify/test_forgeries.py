@@ -152,20 +152,21 @@ def test_records_of_another_kind_are_one_sentence_in_comparisons(of: Any, tmp_pa
         ("baselines", [1]),
         ("random_negatives", "x"),
     ]
+    words = r"run\.json is not a run record: its|is not as a finished run of this bioft writes it: "
     for number, (key, value) in enumerate(wrong):
         forged = copied(of["text_labels"], tmp_path / str(number))
         forged.record[key] = value
         (forged.directory / runs.RECORD).write_text(json.dumps(forged.record))
-        with pytest.raises(BioftError, match="is not as a finished run of this bioft writes it"):
+        with pytest.raises(BioftError, match=words):
             comparison.compare([str(forged.directory)])
-    with pytest.raises(BioftError, match="is not as a finished run of this bioft writes it"):
+    with pytest.raises(BioftError, match=words):
         analysis.analyse([str(tmp_path / "1")], tmp_path / "analysis")
-    with pytest.raises(BioftError, match="is not as a finished run of this bioft writes it"):
+    with pytest.raises(BioftError, match=words):
         seeds.summarise([str(tmp_path / "2")])
     forged = copied(of["text_labels"], tmp_path / "split")
     forged.record["dataset"]["split"] = "x"
     (forged.directory / runs.RECORD).write_text(json.dumps(forged.record))
-    with pytest.raises(BioftError, match="is not as a finished run of this bioft writes it"):
+    with pytest.raises(BioftError, match=words):
         leaderboard.build_leaderboard([str(forged.directory)], tmp_path / "board")
 
 

@@ -163,14 +163,16 @@ def load(folder: str | Path, head: str, labels: Sequence[str] = ()) -> tuple[Ber
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         config = {"layer_norm_eps": 1e-12, "num_labels": len(labels), **config}
         config["id2label"] = {int(index): label for index, label in (config.get("id2label") or {}).items()}
-        if any(config.get(name, value) != value for name, value in PLAIN.items()):
+        if "model_type" not in config or any(config.get(name, value) != value for name, value in PLAIN.items()):
             return None
         if config["architectures"] != [f"Bert{head}"] or (labels and config["id2label"] != dict(enumerate(labels))):
             return None
         weights = load_file(folder / "model.safetensors")
         model = Bert(config, head, {name: its for name, its in weights.items() if its.is_floating_point()})
         tokenizer = BertTokenizer(folder)
-        if max(tokenizer._tokenizer.get_vocab().values()) >= len(model._of("embeddings.word_embeddings")):
+        largest = max(tokenizer._tokenizer.get_vocab().values())
+        words, dimensions = model._of("embeddings.word_embeddings").shape
+        if largest >= words or dimensions != config["hidden_size"]:
             return None
         with torch.inference_mode():  # which lacks a weight, if the file does
             model(**tokenizer.pad({"input_ids": [tokenizer("a")["input_ids"]]}))

@@ -16,8 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bioft.datasets.metabolites.baselines import Ranking
-from bioft.errors import BioftError
+from bioft.errors import BioftError, in_words
+from bioft.storage import json_text
 from bioft.storage.files import write_text
+from bioft.storage.json_text import NUMBER
+from bioft.storage.runs import AS_IT_WAS
 from bioft.tasks.name_alignment.features import CHEMISTRY, NOTATION, SIMILARITY, Reading
 from bioft.tasks.name_alignment.words import WORDS
 
@@ -41,6 +44,10 @@ FILE = "alignment_scorer.json"
 EMBEDDED = Path(__file__).with_name("alignment_scorer.json")
 """The scorer that needs no encoder and comes with bioft. It was fitted on the validation names of the recipe
 `contrastive` with the preset `metabolites`, BiGG and ModelSEED, in one notation (`NOTATION`)."""
+_NUMBERS, _RIGHT = [NUMBER], [[(*NUMBER, bool)]]
+_LOGISTIC = {"classes": [int], "mean": _NUMBERS, "scale": _NUMBERS, "coefficients": [_NUMBERS], "intercepts": _NUMBERS}
+KINDS = {"features": [str], "pair": _LOGISTIC, "name": _LOGISTIC, "matches": _RIGHT, "no_matches": _RIGHT}
+"""What a file holds, as `json_text.wrong_in` takes it."""
 LIKE = 0.02
 """How far the numbers of a scorer may be from those of one that was fitted on another processor, relatively too."""
 WITHOUT_ENCODER = "alignment_scorer_without_encoder.json"
@@ -248,7 +255,9 @@ class ScoreMeaning:
 def load(path: Path) -> Scorer:
     """Read a scorer; BioftError if it is missing, is something else, or was written for other features."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json_text.parse(path.read_text(encoding="utf-8"), "its text")
+        if why := json_text.wrong_in(content, KINDS, whole=True):
+            raise ValueError(why)
         features = content["features"]
         scorer = Scorer(
             features,
@@ -259,8 +268,8 @@ def load(path: Path) -> Scorer:
         )
     except FileNotFoundError:
         raise BioftError(f"There is no scorer of names at {path}.") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BioftError(f"{path} is no scorer of names: {error!r}.") from error
+    except (BioftError, OSError, ValueError, TypeError) as error:
+        raise BioftError(f"{path} is no scorer of names: {in_words(error)}. {AS_IT_WAS}") from error
     if features not in [[*each.features, *more] for each in READINGS for more in ((), (SIMILARITY,))]:
         raise BioftError(f"{path} was fitted on other features than this bioft computes. Train the run again.")
     return scorer
