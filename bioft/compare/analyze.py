@@ -118,6 +118,8 @@ def _systems(answers: Answers) -> Section:
         f"{len(answers.ids):,} {answers.units} of the test split; {answers.measure}, with 95 % intervals."
     )
     section.reasons += [answers.missing["base model"]] if "base model" in answers.missing else []
+    if answers.labels is not None and len(set(answers.labels.tolist())) < 2:
+        section.reasons.append(f"AUROC is not defined: all {answers.units} of the test split are of one class.")
     return section
 
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations
+from itertools import combinations, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +94,8 @@ def compare(names: Sequence[str], *, metric: str | None = None, once: bool = Fal
     for (task, fingerprint), group in sorted(groups.items(), key=lambda item: -len(item[1])):
         same, others = _on_the_same_examples(group, once)
         result.apart |= others
+        if not same:
+            continue
         shared = [name for name in same[0].outcomes.metrics if all(name in run.outcomes.metrics for run in same)]
         if metric is not None and metric not in shared:
             result.apart |= {
@@ -200,30 +202,38 @@ def _read(name: str) -> _Run:
 
 
 def _on_the_same_examples(group: Sequence[_Run], once: bool) -> tuple[list[_Run], dict[str, str]]:
-    """The runs whose predictions are about the same examples as those of the first, and why the others are not.
+    """The runs whose predictions are about the same examples, with the same labels, as most; why others are not.
 
-    They must have the same labels, and with `once` each of them other weights.
+    Of as many that say one thing as another none is kept. With `once` each of them has other weights.
     """
-    ids, truth = group[0].outcomes.ids, group[0].outcomes.truth
-    same, others, in_any_order = list[_Run](), dict[str, str](), sorted(ids)
-    models: dict[frozenset[str], str] = {}
+    alike: dict[tuple[Any, ...], list[_Run]] = {}
     for run in group:
-        if sorted(run.outcomes.ids) != in_any_order:
-            others[run.name] = f"Its predictions are not about the same test examples as those of {group[0].name}."
-            continue
+        alike.setdefault(tuple(sorted(zip_longest(run.outcomes.ids, run.outcomes.truth))), []).append(run)
+    most, *fewer = sorted(alike.values(), key=len, reverse=True)
+    others = {run.name: _unlike(run, most[0]) for its in fewer for run in its}
+    if fewer and len(fewer[0]) == len(most):
+        return [], {run.name: _unlike(run, fewer[0][0]) for run in most} | others
+    same, ids = list[_Run](), most[0].outcomes.ids
+    models: dict[frozenset[str], str] = {}
+    for run in most:
         if run.outcomes.ids != ids:
             others_in_order = {name: its.in_order(ids) for name, its in run.others.items()}
             run = replace(run, outcomes=run.outcomes.in_order(ids), others=others_in_order)
-        if run.outcomes.truth and truth and run.outcomes.truth != truth:
-            others[run.name] = (
-                f"Its predictions have other labels than those of {group[0].name} for the same test examples: bioft "
-                "verify tells of each run whether its labels are those of the data."
-            )
-        elif once and (its := runs.tensors(run.directory)) and (model := models.setdefault(its, run.name)) != run.name:
+        if once and (its := runs.tensors(run.directory)) and (model := models.setdefault(its, run.name)) != run.name:
             others[run.name] = f"Its weights are those of {model}: they are one model."
         else:
             same.append(run)
     return same, others
+
+
+def _unlike(run: _Run, other: _Run) -> str:
+    """Why two runs are not about the same."""
+    if sorted(run.outcomes.ids) != sorted(other.outcomes.ids):
+        return f"Its predictions are not about the same test examples as those of {other.name}."
+    return (
+        f"Its predictions have other labels than those of {other.name} for the same test examples: bioft verify tells "
+        "of each run whether its labels are those of the data."
+    )
 
 
 def _rank(group: Sequence[_Run], metric: str, task: str, fingerprint: str) -> Ranking:

@@ -193,18 +193,18 @@ def shown_systems(answers: Answers, best_baseline: str | None) -> list[str]:
 
 
 def together(runs: Mapping[str, tuple[str, Answers]]) -> tuple[list[tuple[str, Answers]], dict[str, str]]:
-    """Put runs (by name: task and answers) on the same units together.
+    """Put runs (by name: task and answers) on the same units, with the same truth, together.
 
     Returns the groups of two runs or more, whose answers have a column for each run instead of its systems, and by
     name why a run is in none.
     """
     groups: dict[tuple[str, ...], list[str]] = {}
     for name, (task, answers) in runs.items():
-        groups.setdefault((task, *answers.ids), []).append(name)
+        groups.setdefault((task, *answers.ids, *map(str, answers.given.get("truth", ()))), []).append(name)
     found, apart = [], {}
     for key, names in groups.items():
         if len(names) < 2:
-            apart[names[0]] = f"No other run is on {key[0]} with the same test examples."
+            apart[names[0]] = f"No other run is on {key[0]} with the same test examples and labels."
             continue
         of = {name: runs[name][1] for name in names}
         first = of[names[0]]

@@ -1,5 +1,6 @@
 """What a finished run answered in each test example, read from its stored predictions by its task's own reader."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,6 +22,8 @@ from bioft.tasks.answers import Answers, Outcomes, read_table, wrong_in
 from bioft.verify import checks
 from bioft.verify.card import check_card
 from bioft.verify.findings import Verification, equal, number_text
+
+_SEE = "See with bioft verify {} what else is not so."
 
 
 def run_of(name: str) -> Path:
@@ -72,13 +75,20 @@ def check_figures(directory: Path, record: dict[str, Any]) -> None:
     comparison are compared, else all that follows from predictions.
     """
     run = checks.Run(directory, record, task_of(directory, record), Verification(str(directory)))
+    found = outcomes(directory, record)
+    for metric, its in found[FINE_TUNED].metrics.items():
+        stated = run.recorded[FINE_TUNED].get(metric, {}).get("value")
+        if stated is not None and math.isnan(its.estimate().value):
+            raise BioftError(
+                f"{directory}: the test examples in {PREDICTIONS} are all of one class, so that there is no {metric}, "
+                f"and {runs.RECORD} states {number_text(stated)}. {_SEE.format(command_word(directory))}"
+            )
     if run.full:
         checks.check_systems(run)
     if run.task.self_contained:
         with estimates.of_schema(int(record["schema_version"])):
             checks.check_stored(run, None, {})
     else:
-        found = outcomes(directory, record)
         _check_comparison(run, found)
         for name, its in found.items():
             for metric, figure in run.recorded.get(name, {}).items():
@@ -89,10 +99,7 @@ def check_figures(directory: Path, record: dict[str, Any]) -> None:
                         f"{number_text(figure['value'])}, not {number_text(value)}."
                     )
     if run.found.reasons:
-        raise BioftError(
-            f"{directory}: {' '.join(run.found.reasons)} See with bioft verify {command_word(directory)} what else is "
-            "not so."
-        )
+        raise BioftError(f"{directory}: {' '.join(run.found.reasons)} {_SEE.format(command_word(directory))}")
 
 
 def _check_comparison(run: checks.Run, found: Mapping[str, Outcomes]) -> None:

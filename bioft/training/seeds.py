@@ -401,6 +401,10 @@ def _note(summary: SeedSummary) -> str:
             f" Not among them, though their folder was to have them too: {', '.join(summary.left_out)}. What is left "
             "when others are taken away says little of chance."
         )
+    if summary.metrics[summary.metric].mean is None:
+        left_out += (
+            f" Not every run has the metric {summary.metric}, such as where all test examples are of one class."
+        )
     if len(summary.runs) == 1:
         return f"One run does not say how far the figures depend on its seeds. {summary.rests_on}{left_out}"
     sentence = ""

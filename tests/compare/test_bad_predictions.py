@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from bioft.compare import analyze, compare
 from bioft.errors import BioftError
 from bioft.storage import runs
 from bioft.tasks.answers import wrong_in
+from bioft.training import seeds
 from bioft.verify import files
 from bioft.verify.findings import PredictionCheck, Verification
 
@@ -118,8 +120,45 @@ def test_one_class_has_no_rank(label: int, tmp_path: Path) -> None:
         compare.compare([str(run)])
     found = compare.compare([str(run)], metric="accuracy")
     assert found.apart == {} and found.rankings[0].runs == [str(run)], "accuracy is defined"
-    found = compare.compare([str(GOLDEN / "gene_disease"), str(run)])
-    assert list(found.apart) == [str(run)] and found.rankings[0].runs == [str(GOLDEN / "gene_disease")]
+
+
+def test_of_two_runs_with_other_labels_none_is_ranked_and_of_three_those_that_agree(tmp_path: Path) -> None:
+    """In whatever order they are named."""
+    whole, again = GOLDEN / "gene_disease", tmp_path / "again"
+    one_class = damaged(tmp_path / "one_class", "gene_disease", lambda table: table.assign(label=1))
+    shutil.copytree(whole, again)
+    for names in ([whole, one_class], [one_class, whole]):
+        with pytest.raises(BioftError, match="There is nothing to compare") as raised:
+            compare.compare(list(map(str, names)))
+        for name, other in (names, names[::-1]):
+            assert f"{name}: Its predictions have other labels than those of {other}" in str(raised.value)
+    found = compare.compare([str(one_class), str(whole), str(again)])
+    assert list(found.apart) == [str(one_class)] and set(found.rankings[0].runs) == {str(whole), str(again)}
+
+
+def test_seeds_say_that_there_is_one_class(tmp_path: Path) -> None:
+    """Of a run whose record states a figure that one class does not have, and of one whose record states none."""
+    run = damaged(tmp_path / "run", "gene_disease", lambda table: table.assign(label=1))
+    words = r"are all of one class, so that there is no auroc, and run\.json states 0\.\d+\. See with bioft verify"
+    with pytest.raises(BioftError, match=words):
+        seeds.summarise([str(run)])
+    summary = seeds.summarise([str(GOLDEN / "gene_disease")])
+    undefined = replace(summary.metrics["auroc"], values=[None], mean=None)
+    seeds.write_summary(replace(summary, metrics=summary.metrics | {"auroc": undefined}), tmp_path)
+    assert "Not every run has the metric auroc" in (tmp_path / "seeds.md").read_text()
+    seeds.write_summary(summary, tmp_path)
+    assert "Not every run has" not in (tmp_path / "seeds.md").read_text()
+
+
+def test_runs_with_other_labels_are_not_analysed_together(tmp_path: Path) -> None:
+    one_class = damaged(tmp_path / "one_class", "gene_disease", lambda table: table.assign(label=1))
+    first, second, together = analyze.analyse([str(GOLDEN / "gene_disease"), str(one_class)], tmp_path / "analysis")
+    (apart,) = together.sections
+    assert all("with the same test examples and labels" in reason for reason in apart.reasons)
+    assert len(apart.reasons) == 2
+    words = "AUROC is not defined: all pairs of the test split are of one class."
+    assert words in second.sections[0].reasons and words not in first.sections[0].reasons
+    assert words in (tmp_path / "analysis" / "index.html").read_text()
 
 
 def test_a_verification_is_json() -> None:
