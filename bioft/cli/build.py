@@ -132,7 +132,7 @@ def _save_dataset(built: tuple["DatasetDict", dict[str, Any]], output: Path, ove
     """Save a dataset with its card and print what it holds."""
     from bioft.cards.dataset import dataset_card
     from bioft.datasets.load import notes
-    from bioft.inspect import tables
+    from bioft.inspect import inspect as inspection, tables
     from bioft.storage import datasets as storage
 
     dataset, manifest = built
@@ -140,6 +140,6 @@ def _save_dataset(built: tuple["DatasetDict", dict[str, Any]], output: Path, ove
     console = Console(markup=False)
     console.print(tables.rows_table(manifest["rows"]))
     tables.print_parts(tables.audit_parts(manifest["audit"]), console)
-    for note in notes(manifest):
+    for note in [*(f"Problem: {each}" for each in inspection.problems(dataset, manifest)), *notes(manifest)]:
         console.print(Text(note, style="yellow"))
     console.print(Text(f"Dataset written to {output}", style="green"), soft_wrap=True)

@@ -57,7 +57,9 @@ def push_dataset(
 ) -> None:
     """Push a dataset to the Hub, in one commit: Parquet, manifest, card."""
     from bioft.hub import push as hub
+    from bioft.inspect.inspect import check_publishable
 
+    check_publishable(dataset)
     options = hub.PushOptions(private=not public, create_pr=create_pr, revision=revision, tag=tag, dry_run=dry_run)
     _print_push(hub.push_dataset(dataset, repository, accept_terms=accept_terms, **options))
 

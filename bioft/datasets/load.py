@@ -10,6 +10,7 @@ import huggingface_hub
 import pandas as pd
 from datasets import DatasetDict
 
+from bioft.cards.dataset import dataset_card
 from bioft.datasets.formats import inputs
 from bioft.datasets.options import described
 from bioft.datasets.splits import SPLITS, split_in
@@ -66,6 +67,7 @@ def load(
         known = [name for each in task.sources if (name := each.dataset_name()) is not None]
         splits, manifest = _read(dataset, dataset_revision, known, validation_only)
         _check_columns(dataset, splits, task)
+        check_manifest(dataset, splits, manifest, recorded=True)
         audit_again(task, splits, manifest)
     if unseen := manifest.get("audit", {}).get("not_in_training"):
         logger.warning(
@@ -78,6 +80,27 @@ def load(
     found = validation_as_test(splits, manifest) if validation_only else (splits, manifest)
     check_usable(dataset, task, *found)
     return found
+
+
+def check_manifest(dataset: str | Path, splits: Any, manifest: dict[str, Any], *, recorded: bool = False) -> None:
+    """Refuse data of bioft's builders whose manifest counts other rows, or that no card can be made of: BioftError.
+
+    What is to be `recorded` needs a manifest that names its builder, and all that a card says: else the record could
+    not be written after the training.
+    """
+    if not storage.is_own(manifest) or not (recorded or "builder" in manifest):
+        return
+    if wrong := storage.miscounted(splits, manifest):
+        raise BioftError(f"{dataset}: {' '.join(wrong)} Build the dataset again.")
+    try:
+        notes(manifest)
+        dataset_card(manifest, splits)
+    except BioftError as error:
+        raise BioftError(f"{dataset}: {error}") from error
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        raise BioftError(
+            f"{dataset}: its manifest is not as a builder writes it ({error}). Build it again."
+        ) from error
 
 
 def check_usable(dataset: str | Path, task: Task, splits: Any, manifest: dict[str, Any]) -> None:

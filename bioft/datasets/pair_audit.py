@@ -13,6 +13,8 @@ from bioft.errors import BioftError
 from bioft.storage.datasets import remembered
 
 ROLES = (("anchor", "positive"), ("sentence1", "sentence2"))
+RELATED = 0.5
+"""Score from which on two texts belong together."""
 MOST = 5_000
 """Pairs of a split whose surface is looked at."""
 
@@ -28,9 +30,7 @@ def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
     see `bioft.datasets.surface.predicted`.
     """
     known = dataset["train"].column_names
-    first, second = next((roles for roles in ROLES if set(roles) <= set(known)), ("", ""))
-    if not first:
-        raise BioftError(f"Pairs of texts have the columns {' or '.join(map(' and '.join, ROLES))}; here: {known}.")
+    first, second = _roles(known)
     texts = [name for name in (first, second, "negative") if name in known]
     found = {"near_duplicates": near_duplicates_in(dataset, *texts)}
     splits = [at_most(dataset[name], MOST).with_format(None).to_pandas() for name in ("train", "test")]
@@ -41,6 +41,32 @@ def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
     if "negative" in known:
         kinds["given_negatives"] = [_joined(rows[first], rows[second], rows["negative"]) for rows in splits]
     return found | {"pair_surface": {kind: _surface([first, second], its) for kind, its in kinds.items()}}
+
+
+def lacking(dataset: Mapping[str, Dataset], manifest: Mapping[str, Any]) -> str:
+    """In words whether no two texts of train or test belong together, or none of these is looked through."""
+    columns = dataset["test"].column_names
+    first, second = _roles(columns)
+    among = manifest.get("candidates", [second])
+    if not isinstance(among, list) or second not in among or not all(name in columns for name in among):
+        return f"its manifest names {among!r} as the columns that are looked through"
+    for split in ("train", "test"):
+        rows = dataset[split]
+        scores = rows["score"][:] if "score" in columns else [1.0] * len(rows)
+        pairs = zip(rows[first][:], rows[second][:], scores, strict=True)
+        if not any(score >= RELATED and one != other for one, other, score in pairs):
+            return f"no two texts of its {split} split belong together"
+        if "group" in columns and len(set(rows["group"])) < 2:
+            return f"all pairs of its {split} split are of one group, and texts are told apart by their groups"
+    return ""
+
+
+def _roles(known: Sequence[str]) -> tuple[str, str]:
+    """The columns of the two texts; BioftError if there are none."""
+    found = next((roles for roles in ROLES if set(roles) <= set(known)), None)
+    if found is None:
+        raise BioftError(f"Pairs of texts have the columns {' or '.join(map(' and '.join, ROLES))}; here: {known}.")
+    return found
 
 
 _Pairs = tuple[Sequence[str], Sequence[str], Sequence[bool]]

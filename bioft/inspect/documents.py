@@ -26,6 +26,12 @@ def holds(columns: set[str]) -> bool:
     return "entities" in columns
 
 
+def lacking(dataset: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
+    """What documents lack to be measured on, in words: entities, and relations where training has any."""
+    related = any(dataset["train"]["relations"][:])
+    return documents.lacking(dataset, manifest) or (documents.lacking_relations(dataset, manifest) if related else "")
+
+
 def inspect(dataset: Mapping[str, Any], top: int) -> tuple[dict[str, Any], Callable[[Path], None]]:
     """The report (`inspect_rows`) of a dataset, and what draws its plot into a folder."""
     splits = {split: rows.to_list() for split, rows in dataset.items()}

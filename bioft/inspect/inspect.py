@@ -4,19 +4,21 @@ This is the exploratory analysis that should come before any training: which ent
 the test split was seen in training, and which shortcuts the audit found.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-from bioft.datasets.load import notes
+from bioft.datasets.load import audit_again, check_manifest, notes
 from bioft.datasets.namespaces import read
 from bioft.errors import BioftError
 from bioft.inspect import documents, kin, pairs, texts
 from bioft.inspect.tables import audit_parts, print_parts
 from bioft.storage import datasets as storage
 from bioft.storage.files import new_folder, write_json
+from bioft.tasks.of_dataset import tasks_of
 
 SCHEMA_VERSION = 1
 FOLDER = "inspection"
@@ -45,14 +47,14 @@ def inspect_dataset(
     """
     target = (out or directory) / FOLDER
     dataset, manifest = storage.load(directory)
+    check_manifest(directory, dataset, manifest)
     holds_anything = target.exists() and (not target.is_dir() or any(target.iterdir()))
     if holds_anything and not overwrite and not (target / REPORT).is_file():
         raise BioftError(
             f"{target} holds something else than an inspection. Name another folder with --output, or replace "
             "it with --overwrite."
         )
-    columns = set.intersection(*(set(rows.column_names) for rows in dataset.values()))
-    kind = next((each for each in KINDS if each.holds(columns)), None)
+    kind, columns = _kind(dataset)
     if kind is None:
         raise BioftError(
             f"{directory} holds rows of {', '.join(sorted(columns))}; what is inspected are gene–disease pairs, "
@@ -69,12 +71,35 @@ def inspect_dataset(
         **found,
         **related,
         "audit": manifest.get("audit", {}),
-        "notes": notes(manifest),
+        "notes": [*(f"Problem: {each}" for each in problems(dataset, manifest)), *notes(manifest)],
     }
     with new_folder(target, existing="replace") as new:
         draw(new)
         write_json(new / REPORT, report, allow_nan=False)
     return report, target
+
+
+def problems(dataset: Mapping[str, Any], manifest: Mapping[str, Any]) -> list[str]:
+    """What hinders the use of a dataset of bioft, each in a sentence: that it has one class only, for example."""
+    kind, _ = _kind(dataset)
+    lacking = kind.lacking(dataset, manifest) if kind is not None and storage.is_own(manifest) else ""
+    return [f"It can't be used: {lacking}."] if lacking else []
+
+
+def check_publishable(directory: Path) -> None:
+    """Refuse to publish a dataset that can't be used, or whose test split is in training: BioftError says why."""
+    dataset, manifest = storage.load(directory)
+    check_manifest(directory, dataset, manifest)
+    if found := problems(dataset, manifest):
+        raise BioftError(f"{directory}: {found[0]} Nothing was sent.")
+    for task in tasks_of(manifest, set(dataset["test"].column_names))[:1]:
+        audit_again(task, dataset, manifest)
+
+
+def _kind(dataset: Mapping[str, Any]) -> tuple[Any, set[str]]:
+    """Which of `KINDS` a dataset is of, None if of none, and the columns that all its splits have."""
+    columns = set.intersection(*(set(rows.column_names) for rows in dataset.values()))
+    return next((each for each in KINDS if each.holds(columns)), None), columns
 
 
 def print_report(report: dict[str, Any], console: Console, full: bool = False) -> None:

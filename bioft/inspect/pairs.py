@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bioft.datasets.gene_disease.audit import lacking
 from bioft.inspect import tables
 
+__all__ = ["lacking"]  # of all such pairs
 SIDES = ("gene", "disease")
 COUNTED = ("positive", "negative", "total", "genes", "diseases", "known gene", "known disease", "both known")
 MARK = "degrees"

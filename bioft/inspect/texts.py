@@ -14,14 +14,15 @@ import numpy as np
 import pandas as pd
 from rich.text import Text
 
+from bioft.datasets import pair_audit
+from bioft.datasets.pair_audit import RELATED
+from bioft.datasets.texts import labelled
 from bioft.inspect import tables
 from bioft.metrics import plots
 from bioft.storage.text_lines import normalise
 
 PAIR_COLUMNS = (("anchor", "positive", "negative"), ("sentence1", "sentence2"))
 """The texts of a row, in the two forms that pairs have."""
-RELATED = 0.5
-"""The score from which two texts belong together, as in `bioft.tasks.retrieval.encoder`."""
 LABELS = 9
 """Labels that are shown if not in full."""
 _WORD = re.compile(r"\w[\w'-]+")
@@ -42,6 +43,14 @@ def inspect(dataset: Mapping[str, Any], top: int) -> tuple[dict[str, Any], Calla
     pairs = all(_hold_pairs(frame.columns) for frame in frames.values())
     report = inspect_pairs(frames, top) if pairs else inspect_texts(frames, top)
     return report, lambda folder: draw(frames, report, folder)
+
+
+def lacking(dataset: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
+    """What pairs, or texts with labels, lack to be learnt from and measured on, in words."""
+    columns = set.intersection(*(set(rows.column_names) for rows in dataset.values()))
+    if _hold_pairs(columns):
+        return pair_audit.lacking(dataset, manifest)
+    return labelled.lacking(dataset, manifest) if columns & {"label", "labels"} else ""
 
 
 def _hold_pairs(columns: Iterable[str]) -> bool:

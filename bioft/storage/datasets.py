@@ -3,7 +3,8 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import deepcopy
 from functools import wraps
 from pathlib import Path
@@ -16,10 +17,11 @@ from datasets import Dataset, DatasetDict
 from datasets.fingerprint import generate_random_fingerprint
 
 from bioft.errors import BioftError
+from bioft.storage import json_text
 from bioft.storage.files import forget, new_folder, write_json, write_text
 from bioft.storage.parquet import check_cells, check_parquet, check_rows
 from bioft.storage.runs import CARD, MANIFEST, SPLITS
-from bioft.task import source
+from bioft.task import registered, source
 
 SCHEMA_VERSION = 1
 _KINDS: dict[str, type | tuple[type, ...]] = {
@@ -152,7 +154,7 @@ def load_manifest(directory: str | os.PathLike[str]) -> dict[str, Any]:
     """Read `manifest.json` of a saved dataset; BioftError if it is missing or not a bioft manifest."""
     path = Path(directory) / MANIFEST
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = json_text.parse(path.read_text(encoding="utf-8"), "its text", finite=True)
         version, prints = manifest["schema_version"], manifest["fingerprints"]
         kinds = _KINDS if version == SCHEMA_VERSION else {}
         for key in (key for key, kind in kinds.items() if key in manifest and not isinstance(manifest[key], kind)):
@@ -163,8 +165,10 @@ def load_manifest(directory: str | os.PathLike[str]) -> dict[str, Any]:
         raise BioftError(
             f"{directory} is not a bioft dataset: no {MANIFEST} there. Make one with `bioft build`."
         ) from None
-    except (ValueError, KeyError, TypeError, OSError, RecursionError) as error:
-        raise BioftError(f"{path} is not a bioft manifest ({error}). Build the dataset again.") from error
+    except (BioftError, ValueError, KeyError, TypeError, OSError) as error:
+        raise BioftError(
+            f"{path} is not a bioft manifest ({str(error).rstrip('.')}). Build the dataset again."
+        ) from error
     if version != SCHEMA_VERSION:
         raise BioftError(f"{path} has schema version {version}; this bioft reads {SCHEMA_VERSION}. Build it again.")
     return manifest
@@ -204,8 +208,51 @@ def load(directory: str | os.PathLike[str], *, without: Collection[str] = ()) ->
                 "Build the dataset again (same arguments and seed give the same rows)."
             )
         check_rows(path, table)
-        # A builder outside bioft knows itself what its columns hold, such as labels that are real numbers.
-        if (builder := manifest.get("builder")) is None or source(builder) is not None:
+        if is_own(manifest):
+            _check_columns(path, table.column_names, manifest.get("builder"))
             check_cells(path, table)
         dataset[split] = rows
     return dataset, manifest
+
+
+def _check_columns(path: Path, columns: Sequence[str], builder: str | None) -> None:
+    """Refuse a split without the columns that every dataset of its builder has: BioftError."""
+    found = None if builder is None else source(builder)
+    its = (
+        [task for task in registered().values() if found in task.sources]
+        if found and found.dataset is not False
+        else []
+    )
+    if its and all(task.lacks(columns) for task in its):
+        needed = its[0].lacks(columns)
+        raise BioftError(f"{path} has the columns {', '.join(columns)}; needed: {needed}. Build the dataset again.")
+
+
+def is_own(manifest: Mapping[str, Any]) -> bool:
+    """Whether a dataset is of bioft's builders, as far as its manifest says.
+
+    A builder outside bioft knows itself what its columns hold, such as labels that are real numbers.
+    """
+    return (builder := manifest.get("builder")) is None or source(builder) is not None
+
+
+def miscounted(dataset: Mapping[str, Any], manifest: Mapping[str, Any]) -> list[str]:
+    """Which splits have other numbers of rows, or of a label, than their manifest counts, each in a sentence.
+
+    What was split stands first in its counts, then what is in it; gene–disease pairs are counted by their labels. Of a
+    manifest that counts nothing there is none.
+    """
+    found, counted = [], manifest.get("rows")
+    labels = {"positive": 1, "negative": 0} | {
+        each: each for each in manifest.get("labels") or () if type(each) is str
+    }
+    for split, rows in dataset.items() if counted else ():
+        counts = its if isinstance(its := counted.get(split), Mapping) else {}
+        there = Counter(rows["label"][:] if "label" in rows.column_names else ())
+        there.update(label for each in (rows["labels"] if "labels" in rows.column_names else ()) for label in each)
+        expected = {key: there[label] for key, label in labels.items() if there and key in counts}
+        if "positive" not in counts:
+            expected |= {key: len(rows) for key in [*counts][:1] or ["rows"]}
+        if any(counts.get(key) != n for key, n in expected.items()):
+            found.append(f"The split {split} has {len(rows):,} rows; its manifest counts {its}.")
+    return found

@@ -15,13 +15,15 @@ CELLS_PER_BYTE = 4
 _TEXT = ("text", lambda kind: pa.types.is_string(kind) or pa.types.is_large_string(kind))
 _LIST = ("lists", lambda kind: pa.types.is_list(kind) or pa.types.is_large_list(kind))
 CELLS: dict[str, Any] = {
-    **dict.fromkeys(("gene", "gene_id", "disease", "disease_id", "document_id", "id", "text"), _TEXT),
-    **dict.fromkeys(("anchor", "positive", "negative", "sentence1", "sentence2"), _TEXT),
+    **dict.fromkeys(("gene", "gene_id", "disease", "disease_id", "document_id", "id", "pmid", "text"), _TEXT),
+    **dict.fromkeys(("anchor", "positive", "negative", "sentence1", "sentence2", "group"), _TEXT),
     **dict.fromkeys(("entities", "relations", "labels"), _LIST),
     "score": ("numbers", lambda kind: pa.types.is_floating(kind) or pa.types.is_integer(kind)),
     "label": ("text or whole numbers", lambda kind: _TEXT[1](kind) or pa.types.is_integer(kind)),
 }
 """What the columns of bioft's datasets hold, in words and as a test of their type."""
+IDS = ("document_id", "id", "pmid")
+"""Those of which no value comes twice in a split."""
 
 
 def check_parquet(path: Path) -> None:
@@ -48,15 +50,18 @@ def check_rows(path: Path, table: pa.Table) -> None:
 
 
 def check_cells(path: Path, table: pa.Table) -> None:
-    """Refuse cells that are empty or of another kind than the columns of bioft's datasets have: BioftError."""
+    """Refuse cells that are empty or of another kind than those of bioft's datasets, and ids twice: BioftError."""
     for name in [name for name in table.column_names if name in CELLS]:
         column, (words, fits) = table[name], CELLS[name]
         if not fits(column.type):
             raise BioftError(f"{path}: the column {name} holds {column.type}, not {words}. Build the dataset again.")
-        if _has_empty(column):
+        blank = _TEXT[1](column.type) and pc.any(pc.equal(pc.utf8_trim_whitespace(column), "")).as_py()
+        if blank or _has_empty(column):
             raise BioftError(f"{path}: a cell of the column {name} is empty. Fill it in, and build the dataset again.")
         if name == "score" and not pc.all(pc.and_(pc.greater_equal(column, 0), pc.less_equal(column, 1))).as_py():
             raise BioftError(f"{path}: a score is not from 0 to 1. Build the dataset again, with --score-range.")
+        if name in IDS and len(twice := (its := pc.value_counts(column)).filter(pc.greater(its.field("counts"), 1))):
+            raise BioftError(f"{path}: the {name} {twice[0]['values'].as_py()!r} comes twice. Give each row its own.")
 
 
 def _has_empty(column: Any) -> bool:

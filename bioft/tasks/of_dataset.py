@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from rich.table import Table
 
-from bioft.datasets.load import audit_again, check_usable
+from bioft.datasets.load import audit_again, check_manifest, check_usable
 from bioft.errors import BioftError, suggestion
 from bioft.storage import datasets as storage
 from bioft.task import Task, named, part, registered
@@ -40,6 +40,7 @@ def baselines_of(directory: Path, wanted: str | None = None, encoders: Sequence[
     alone is nothing.
     """
     splits, manifest = storage.load(directory)
+    check_manifest(directory, splits, manifest)
     columns = set(splits["test"].column_names)
     tasks = tasks_of(manifest, columns)
     if wanted is not None and (own := named(wanted)) is not None and not own.lacks(columns) and own not in tasks:

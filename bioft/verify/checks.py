@@ -21,6 +21,7 @@ from bioft import task as tasks
 from bioft.datasets.recorded import RecordedData
 from bioft.errors import BioftError
 from bioft.metrics.estimation import estimates
+from bioft.storage.datasets import miscounted
 from bioft.storage.runs import PREDICTIONS, RECORD
 from bioft.task import BASE, FINE_TUNED, Task
 from bioft.tasks.answers import Outcomes
@@ -333,13 +334,9 @@ def check_data(run: Run, data: RecordedData) -> bool:
     if other := other or _more(run, described, stated):
         found.reasons.append(f"The record describes its data in another way than they are: {other}.")
     _check_sources(run, data.manifest)
-    for split, counts in (data.manifest.get("rows") or {}).items():
-        rows = data.splits.get(split)
-        if not isinstance(rows, Dataset):  # names are asked for in the place of pairs
-            continue
-        first, *_ = counts.values()  # the rows, then what is in them; of pairs both labels
-        if len(rows) != (sum(counts.values()) if counts.keys() <= {"positive", "negative"} else first):
-            found.reasons.append(f"The split {split} has {len(rows):,} rows; its manifest counts {counts}.")
+    # Of metabolites names are asked for in the place of pairs.
+    pairs = {split: rows for split, rows in data.splits.items() if isinstance(rows, Dataset)}
+    found.reasons += miscounted(pairs, data.manifest)
     for name, arguments in {"check_files": (run.directory, data.splits), "check_data": (data.splits,)}.items():
         if (check := run.optional("evaluate", name)) is not None:
             found.reasons += check(*arguments, run.record)

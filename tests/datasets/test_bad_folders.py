@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from datasets import Dataset, DatasetDict
+from typer.testing import CliRunner
 
+from bioft.cli import main as cli
 from bioft.datasets import load as loading
 from bioft.errors import BioftError
+from bioft.inspect import inspect as inspection
 from bioft.storage import datasets as storage
 from bioft.task import registered
 from bioft.tasks import of_dataset
@@ -21,16 +25,24 @@ ENTITY = {"id": "D1", "type": "Disease", "start": 0, "end": 5, "text": "Fever"}
 RELATION = {"type": "CID", "head": "D1", "tail": "D1"}
 PAIR = {"gene": "BRCA1", "gene_id": "1", "disease": "Fever", "disease_id": "D1", "evidence": "", "pmids": ""}
 DOCUMENT = {"document_id": "1", "text": "Fever", "entities": [ENTITY], "relations": [RELATION]}
-SCORED = {"sentence1": "a", "sentence2": "b", "group": "1"}
+SCORED = {"sentence1": "a", "sentence2": "b", "group": "1", "score": 1.0}
 ROWS: dict[str, list[dict[str, Any]]] = {
     "gene-disease-association": [PAIR | {"label": 1}, PAIR | {"label": 0}],
     "entity-recognition": [DOCUMENT, DOCUMENT | {"document_id": "2"}],
     "relation-extraction": [DOCUMENT, DOCUMENT | {"document_id": "2"}],
     "text-classification": [{"id": "1", "text": "a", "label": "no"}, {"id": "2", "text": "b", "label": "yes"}],
     "masked-language-model": [{"id": "1", "text": "a"}, {"id": "2", "text": "b"}],
-    "text-retrieval": [SCORED | {"score": 1.0}, SCORED | {"score": 0.0}],
+    "text-retrieval": [SCORED, SCORED | {"score": 0.0, "group": "2"}],
 }
 """By task two rows of a split."""
+BUILDERS = {
+    "gene-disease-association": "ctd",
+    "entity-recognition": "entities",
+    "relation-extraction": "relations",
+    "text-classification": "labels",
+    "masked-language-model": "texts",
+    "text-retrieval": "pairs",
+}
 OF_LABELS = {"labels": ["no", "yes"], "multi_label": False}
 
 
@@ -39,7 +51,8 @@ def write(folder: Path, task: str, **splits: list[dict[str, Any]] | None) -> Pat
     rows = {name: splits.get(name, ROWS[task]) for name in storage.SPLITS}
     dataset = DatasetDict({name: made(its, task) for name, its in rows.items() if its is not None})
     prints = {name: storage.fingerprint(its) for name, its in dataset.items()}
-    about = {"schema_version": storage.SCHEMA_VERSION, "fingerprints": prints, "sources": [], "audit": {}, "rows": {}}
+    about = {"schema_version": storage.SCHEMA_VERSION, "builder": BUILDERS[task], "arguments": {}, "sources": []}
+    about |= {"fingerprints": prints, "audit": {}, "rows": {}}
     return storage.save(dataset, about | (OF_LABELS if task == "text-classification" else {}), folder)
 
 
@@ -50,6 +63,21 @@ def made(rows: list[dict[str, Any]], task: str) -> Dataset:
         return Dataset(pa.Table.from_pylist(rows, schema))
     except pa.ArrowException:
         return Dataset.from_list(rows)
+
+
+def changed(folder: Path, **changes: Any) -> Path:
+    """The folder, whose manifest says something else; what is None it does not say."""
+    manifest = json.loads((folder / storage.MANIFEST).read_text()) | changes
+    kept = {key: its for key, its in manifest.items() if key not in changes or its is not None}
+    (folder / storage.MANIFEST).write_text(json.dumps(kept))
+    return folder
+
+
+def command(*words: object) -> str:
+    """The one sentence with which a command refuses what it is given."""
+    result = CliRunner().invoke(cli.app, list(map(str, words)))
+    assert result.exit_code == 1 and result.output.count("\n") == 1, result.output
+    return result.output
 
 
 def refused(folder: Path, task: str, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -89,7 +117,11 @@ def test_a_split_that_is_missing_or_empty(task: str, split: str, tmp_path: Path,
         ("relation-extraction", {"relations": [RELATION | {"tail": None}]}, "the column relations is empty"),
         ("text-classification", {"label": None}, "the column label is empty"),
         ("masked-language-model", {"text": None}, "the column text is empty"),
+        ("text-classification", {"text": " \n"}, "the column text is empty"),
+        ("text-classification", {"id": "2"}, "the id '2' comes twice"),
+        ("entity-recognition", {"document_id": "2"}, "the document_id '2' comes twice"),
         ("text-retrieval", {"sentence2": None}, "the column sentence2 is empty"),
+        ("text-retrieval", {"group": ""}, "the column group is empty"),
         ("text-retrieval", {"score": "high"}, "the column score holds string, not numbers"),
         ("text-retrieval", {"score": 5.0}, "a score is not from 0 to 1"),
         ("text-retrieval", {"score": float("inf")}, "a score is not from 0 to 1"),
@@ -113,8 +145,8 @@ def test_cells_that_no_dataset_has(
         ("gene-disease-association", "validation", PAIR | {"label": 2}, "a label of its validation split is 2"),
         ("entity-recognition", "test", DOCUMENT | {"entities": []}, "no document of its test split has an entity"),
         ("relation-extraction", "test", DOCUMENT | {"relations": []}, "no document of its test split has a relation"),
-        ("text-classification", "test", 0, "no text of its test split has the label 'yes'"),
-        ("text-classification", "train", 1, "no text of its train split has the label 'no'"),
+        ("text-classification", "test", 0, "all texts of its test split have the label 'no'"),
+        ("text-classification", "train", 1, "all texts of its train split have the label 'yes'"),
         (
             "text-classification",
             "validation",
@@ -122,6 +154,9 @@ def test_cells_that_no_dataset_has(
             "its validation split has the label 'maybe'",
         ),
         ("text-retrieval", "test", 1, "no two texts of its test split belong together"),
+        ("text-retrieval", "train", 1, "no two texts of its train split belong together"),
+        ("text-retrieval", "train", 0, "all pairs of its train split are of one group"),
+        ("text-retrieval", "test", 0, "all pairs of its test split are of one group"),
     ],
 )
 def test_what_cannot_be_learnt_or_measured(
@@ -131,6 +166,76 @@ def test_what_cannot_be_learnt_or_measured(
     folder = write(tmp_path / "data", task, **{split: [its]})
     message = refused(folder, task, monkeypatch)
     assert f"can't be used for {task}: {words}" in message
+    report, _ = inspection.inspect_dataset(folder)
+    assert report["notes"][0] == f"Problem: It can't be used: {message.partition(f'{task}: ')[2].partition('.')[0]}."
+    assert f"{folder}: It can't be used: {words}" in command("push-dataset", folder, "user/data", "--dry-run")
+
+
+@pytest.mark.parametrize("task", ROWS)
+def test_a_split_without_a_column_of_its_task(task: str, tmp_path: Path) -> None:
+    column = registered()[task].columns[-1] if task != "text-retrieval" else "score"
+    folder = write(tmp_path / "data", task)
+    prints = storage.load(folder)[1]["fingerprints"]
+    table = pq.read_table(folder / "test.parquet").drop_columns([column])
+    pq.write_table(table, folder / "test.parquet")
+    changed(folder, fingerprints=prints | {"test": storage.fingerprint(Dataset(table))})
+    with pytest.raises(BioftError, match=rf"test\.parquet has the columns .*; needed: .*{column}"):
+        storage.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("task", "counts"),
+    [
+        ("text-classification", {"texts": 3}),
+        ("text-classification", {"texts": 2, "no": 2, "yes": 0}),
+        ("gene-disease-association", {"positive": 2, "negative": 0}),
+        ("masked-language-model", {}),
+        ("masked-language-model", {"texts": "2"}),
+        ("entity-recognition", None),
+    ],
+)
+def test_a_manifest_that_counts_other_rows(task: str, counts: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    right = {"positive": 1, "negative": 1} if task == "gene-disease-association" else {"documents": 2}
+    folder = changed(write(tmp_path / "data", task), rows=dict.fromkeys(storage.SPLITS, right) | {"test": counts})
+    words = f"The split test has 2 rows; its manifest counts {counts}."
+    if task != "masked-language-model":  # whose baselines need a tokenizer
+        assert words in refused(folder, task, monkeypatch)
+    for line in (["inspect", folder], ["push-dataset", folder, "user/data", "--dry-run"]):
+        assert words in command(*line)
+    dataset, manifest = storage.load(changed(folder, rows=dict.fromkeys(storage.SPLITS, right)))
+    assert storage.miscounted(dataset, manifest) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sources": None},
+        {"arguments": None},
+        {"sources": [1]},
+        {"read": "x"},
+        {"skipped": {"test": 5}},
+        {"license": [1]},
+        {"audit": {"near_duplicates": "x"}},
+    ],
+)
+def test_a_manifest_that_no_record_can_be_made_of(change: dict[str, Any], tmp_path: Path, monkeypatch: Any) -> None:
+    """It ended in a traceback, and after the training."""
+    folder = changed(write(tmp_path / "data", "text-classification"), **change)
+    assert "manifest" in refused(folder, "text-classification", monkeypatch)
+    assert "manifest" in command("inspect", folder) and not (folder / "inspection").exists()
+
+
+def test_a_recipe_needs_the_name_of_the_builder(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(loading, "audit_again", lambda *_: None)
+    folder = changed(write(tmp_path / "data", "masked-language-model"), builder=None)
+    with pytest.raises(BioftError, match="The manifest lacks a field: 'builder'"):
+        loading.load(registered()["masked-language-model"], str(folder))
+
+
+def test_test_rows_in_training_are_not_pushed(tmp_path: Path) -> None:
+    for task in ("text-classification", "text-retrieval"):
+        folder = write(tmp_path / task, task)
+        assert "straddle" in command("push-dataset", folder, "user/data", "--dry-run")
 
 
 def test_one_label_is_enough_to_choose_a_threshold_of_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,17 +260,37 @@ def test_manifests_whose_parts_are_of_another_kind(change: Callable[[Any], None]
     (folder / storage.MANIFEST).write_text(json.dumps(manifest))
     with pytest.raises(BioftError, match=r"is not a bioft manifest \(its \w+ are .*\)\. Build the dataset again\.$"):
         storage.load(folder)
-    (folder / storage.MANIFEST).write_text("[" * 100_000)
-    with pytest.raises(BioftError, match="is not a bioft manifest"):
-        storage.load(folder)
+    for text in ("[" * 100_000, json.dumps(manifest | {"seed": math.nan}), '{"seed": 0, "seed": 1}'):
+        (folder / storage.MANIFEST).write_text(text)
+        with pytest.raises(BioftError, match="is not a bioft manifest"):
+            storage.load(folder)
 
 
-@pytest.mark.parametrize("labels", [None, "x", []])
-def test_a_manifest_that_names_no_labels(labels: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = write(tmp_path / "data", "text-classification")
-    manifest = json.loads((folder / storage.MANIFEST).read_text()) | {"labels": labels}
-    (folder / storage.MANIFEST).write_text(json.dumps(manifest))
-    assert "its manifest names no labels" in refused(folder, "text-classification", monkeypatch)
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        *((labels, "its manifest names no labels") for labels in (None, "x", [], [["no"], ["yes"]], ["no"] * 2)),
+        (["no", "yes", "maybe"], "no text has the label 'maybe', which its manifest names"),
+        (["no"], "its train split has the label 'yes', which its manifest does not name"),
+    ],
+)
+def test_a_manifest_that_names_other_labels(labels: Any, words: str, tmp_path: Path, monkeypatch: Any) -> None:
+    folder = changed(write(tmp_path / "data", "text-classification"), labels=labels)
+    assert words in refused(folder, "text-classification", monkeypatch)
+
+
+def test_one_label_is_nothing_to_learn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the manifest names no other."""
+    rows = [row | {"label": "yes"} for row in ROWS["text-classification"]]
+    folder = write(tmp_path / "data", "text-classification", **dict.fromkeys(storage.SPLITS, rows))
+    message = refused(changed(folder, labels=["yes"]), "text-classification", monkeypatch)
+    assert "all texts of its train split have the label 'yes', and two are needed" in message
+
+
+@pytest.mark.parametrize("candidates", ["sentence2", ["sentence1"], ["sentence2", "title"]])
+def test_a_manifest_that_names_other_columns(candidates: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    folder = changed(write(tmp_path / "data", "text-retrieval"), candidates=candidates)
+    assert f"its manifest names {candidates!r} as the columns" in refused(folder, "text-retrieval", monkeypatch)
 
 
 @pytest.mark.parametrize("value", [b"x", datetime.datetime(2020, 1, 1)])
@@ -183,6 +308,6 @@ def test_columns_of_a_builder_outside_bioft_hold_what_it_says(tmp_path: Path) ->
     folder = write(tmp_path / "doses", "text-classification", **dict.fromkeys(storage.SPLITS, rows))
     with pytest.raises(BioftError, match="the column label holds double, not text or whole numbers"):
         storage.load(folder)
-    manifest = json.loads((folder / storage.MANIFEST).read_text())
-    (folder / storage.MANIFEST).write_text(json.dumps(manifest | {"builder": "doses"}))
-    assert storage.load(folder)[0]["test"]["label"][:] == [0.5, 3.7]
+    assert storage.load(changed(folder, builder="doses"))[0]["test"]["label"][:] == [0.5, 3.7]
+    one = changed(write(tmp_path / "one", "text-classification", test=rows[:1]), builder="doses", rows={"test": {}})
+    assert not [note for note in inspection.inspect_dataset(one)[0]["notes"] if "Problem" in note]

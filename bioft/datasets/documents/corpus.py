@@ -211,6 +211,16 @@ def build(
     )
 
 
+def lacking(dataset: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
+    """In words whether there is no entity to be found in the test split."""
+    return "" if any(dataset["test"]["entities"][:]) else "no document of its test split has an entity"
+
+
+def lacking_relations(dataset: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
+    """In words whether there is no relation to be found in the test split."""
+    return "" if any(dataset["test"]["relations"][:]) else "no document of its test split has a relation"
+
+
 def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
     """Check a document dataset for leaks, and measure how much of each split was seen in training.
 

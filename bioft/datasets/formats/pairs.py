@@ -15,14 +15,13 @@ from bioft.datasets import data, pair_audit
 from bioft.datasets.formats import splits
 from bioft.datasets.formats.tables import Table, one_text, text_of
 from bioft.datasets.options import GroupColumn, OwnTable, takes
+from bioft.datasets.pair_audit import RELATED
 from bioft.datasets.splits import check_columns
 from bioft.errors import BioftError, command_word
 from bioft.storage.text_lines import normalise
 
 _COLUMNS = data("columns.toml", __package__)["pairs"]
 FIRST, SECOND, NEGATIVE, SCORE = (_COLUMNS[part] for part in ("first", "second", "negative", "score"))
-RELATED = 0.5
-"""Score from which on two texts belong together."""
 
 
 @dataclass(frozen=True, kw_only=True)

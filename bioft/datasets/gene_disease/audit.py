@@ -60,6 +60,18 @@ def audit(
     return found
 
 
+def lacking(dataset: Mapping[str, Dataset], manifest: Mapping[str, Any]) -> str:
+    """What of labels 0 and 1 pairs lack, in words: AUROC needs both on the test split, baselines in training."""
+    found = {split: set(rows["label"][:]) for split, rows in dataset.items()}
+    for split, labels in found.items():
+        if wrong := labels - {0, 1}:
+            return f"a label of its {split} split is {next(iter(wrong))!r}, and not 0 or 1"
+    for split in ("train", "test"):
+        if len(found[split]) < 2:
+            return f"all pairs of its {split} split have the label {next(iter(found[split]))}, and both are needed"
+    return ""
+
+
 def check_split(dataset: Mapping[str, Dataset], described: Mapping[str, Any]) -> None:
     """Check that pairs are split as a manifest describes its split: what is held out, and what became known later.
 

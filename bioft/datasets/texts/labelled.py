@@ -217,6 +217,28 @@ def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
     }
 
 
+def lacking(dataset: Mapping[str, Dataset], manifest: Mapping[str, Any]) -> str:
+    """What labels the texts lack, in words: those that the manifest names, and two where each text has one."""
+    labels, several = manifest.get("labels"), manifest.get("multi_label")
+    named = isinstance(labels, list) and labels and all(isinstance(each, str) for each in labels)
+    if not named or len(set(labels)) < len(labels) or type(several) is not bool:  # type: ignore[arg-type]
+        return "its manifest names no labels, or does not say whether a text has several"
+    everywhere = {label for rows in dataset.values() for its in labels_of(rows) for label in its}
+    if "evaluated_on" not in manifest and (nowhere := [each for each in labels if each not in everywhere]):  # type: ignore[union-attr]
+        return f"no text has the label {nowhere[0]!r}, which its manifest names"
+    for split, rows in dataset.items():
+        if several != (_label_column(rows) == "labels"):
+            return f"its manifest says {'several labels' if several else 'one label'} a text, unlike its {split} split"
+        there = {label for its in labels_of(rows) for label in its}
+        if unknown := sorted(map(str, there - set(labels))):  # type: ignore[arg-type]
+            return f"its {split} split has the label {unknown[0][:60]!r}, which its manifest does not name"
+        if not there:
+            return f"no text of its {split} split has a label"
+        if split != "validation" and not several and len(there) < 2:
+            return f"all texts of its {split} split have the label {there.pop()!r}, and two are needed"
+    return ""
+
+
 def _to_split(rows: Sequence[LabelledText], labels: Sequence[str], multi_label: bool) -> Dataset:
     name, kind = ("labels", pa.list_(pa.string())) if multi_label else ("label", pa.string())
     schema = pa.schema({"id": pa.string(), "text": pa.string(), name: kind})

@@ -24,6 +24,7 @@ from bioft.tasks.neighbours import Figures, by_neighbour
 SHOWN = {"f1": "F1", "precision": "Precision", "recall": "Recall", "unseen_f1": "F1, unseen", "macro_f1": "Macro F1"}
 
 Metrics = dict[str, dict[str, float | int | None]]
+lacking = corpus.lacking
 
 
 def shown(record: Record) -> dict[str, str]:
@@ -35,11 +36,6 @@ def shown(record: Record) -> dict[str, str]:
 def check_supports(test: Dataset, manifest: Mapping[str, Any]) -> None:
     """Stop unless the references are as many as the dataset's manifest counts, for each type."""
     counts.assert_supports(entity_f1.supports(entity_f1.spans(test)), expected_supports(manifest, "mentions"))
-
-
-def lacking(dataset: Mapping[str, Any], manifest: Record) -> str:
-    """Whether there is no entity to be found in the test split."""
-    return "" if any(dataset["test"]["entities"][:]) else "no document of its test split has an entity"
 
 
 def test_rows(dataset: DatasetDict) -> pd.DataFrame:

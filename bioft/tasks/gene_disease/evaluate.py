@@ -40,7 +40,7 @@ FILES = (context.FILE,)
 WITHOUT_THRESHOLD = ("auroc", "auprc", "ece")
 Scores = Mapping[str, np.ndarray]
 """Of a model, by split, shape `(n,)`."""
-plot = pair_plots.plot_run
+plot, lacking = pair_plots.plot_run, audits.lacking
 
 
 def choose_threshold(dataset: DatasetDict, scores: Scores, on: str) -> float:
@@ -184,18 +184,6 @@ def comparisons(
     combined = combination.table(weights, table, baselines)
     added = report.describe_added(compare(combined, baselines[combination.TOGETHER]), SHOWN[COMPARED], TASK.shared)
     return {"comparison": best, "added": added | {"metrics": figures(combined, dataset, record)}}
-
-
-def lacking(dataset: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
-    """What of labels 0 and 1 the pairs lack: AUROC needs both on the test split, and baselines in training."""
-    found = {split: set(labels_of(rows).tolist()) for split, rows in dataset.items()}
-    for split, labels in found.items():
-        if wrong := labels - {0, 1}:
-            return f"a label of its {split} split is {next(iter(wrong))!r}, and not 0 or 1"
-    for split in ("train", "test"):
-        if len(found[split]) < 2:
-            return f"all pairs of its {split} split have the label {next(iter(found[split]))}, and both are needed"
-    return ""
 
 
 def test_rows(dataset: DatasetDict) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import pandas as pd
 from datasets import Dataset, DatasetDict
 
 from bioft import metrics
-from bioft.datasets.documents.corpus import expected_supports, training_documents
+from bioft.datasets.documents.corpus import expected_supports, lacking_relations as lacking, training_documents
 from bioft.datasets.documents.pubtator import concepts
 from bioft.metrics import counts, relation_f1, thresholds
 from bioft.metrics.estimation import estimates
@@ -26,7 +26,7 @@ from bioft.tasks.relations.baselines import RELATIONS
 from bioft.tasks.relations.linking import FILE as CONCEPTS, ConceptDictionary
 from bioft.tasks.relations.predict import RelationScores, table_of
 
-__all__ = ["audit", "plot", "tables"]  # as for entities
+__all__ = ["audit", "lacking", "plot", "tables"]  # of all documents, and as for entities
 END_TO_END = "end_to_end_"
 FILES = (CONCEPTS, END_TO_END_FILE)
 """What `bioft verify` compares in a run on it, beside the files that runs on all tasks have."""
@@ -42,11 +42,6 @@ SHOWN = {
 def check_supports(test: Dataset, manifest: Mapping[str, Any]) -> None:
     """Stop unless the references are as many as the dataset's manifest counts, for each relation type."""
     counts.assert_supports(relation_f1.supports(relation_f1.relations(test)), expected_supports(manifest, "relations"))
-
-
-def lacking(dataset: Mapping[str, Any], manifest: Record) -> str:
-    """Whether there is no relation to be found in the test split."""
-    return "" if any(dataset["test"]["relations"][:]) else "no document of its test split has a relation"
 
 
 def test_rows(dataset: DatasetDict) -> pd.DataFrame:

@@ -24,6 +24,7 @@ from transformers import AutoModel
 from trl import ModelConfig
 
 from bioft.datasets.options import argument
+from bioft.datasets.pair_audit import RELATED
 from bioft.errors import BioftError
 from bioft.models import base as models, dry_run, embedded, lora, precision
 from bioft.models.arguments import EncoderPrecision
@@ -43,8 +44,6 @@ LIBRARY_FILES = ("modules.json", "1_Pooling/config.json", "config_sentence_trans
 LENGTHS = {"sentence_bert_config.json": "max_seq_length", "tokenizer_config.json": "model_max_length"}
 """By which it knows how many tokens of a text are read: what the first of them says."""
 """By which Sentence Transformers loads an encoder; bioft reads none of them."""
-RELATED = 0.5
-"""Score from which on two texts count as related."""
 
 
 @dataclass

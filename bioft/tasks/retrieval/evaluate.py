@@ -30,6 +30,7 @@ SAME = 0.001
 CORRELATIONS = {"spearman": "Spearman", "pearson": "Pearson"}
 MEASURED = ("pair_similarity",)
 """What of a record `check_files` measures again."""
+lacking = pair_audit.lacking
 
 
 def baselines(dataset: Any, record: Mapping[str, Any], progress: Any = False) -> dict[str, pd.DataFrame]:
@@ -47,11 +48,6 @@ def audit(dataset: Any, record: Mapping[str, Any]) -> dict[str, Any]:
     """What the audit of every dataset of pairs holds, made again; LeakageError for a shared group."""
     check_columns(dataset, "groups", "group")
     return pair_audit.audit(dataset)
-
-
-def lacking(dataset: Any, manifest: Mapping[str, Any]) -> str:
-    """Whether no two texts of the test split belong together, so that there is nothing to look for."""
-    return "" if Queries.of(dataset["test"]).queries else "no two texts of its test split belong together"
 
 
 def test_rows(dataset: Any) -> pd.DataFrame:

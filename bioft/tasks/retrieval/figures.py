@@ -8,13 +8,14 @@ import numpy as np
 from datasets import Dataset, DatasetDict
 from scipy import stats
 
+from bioft.datasets.pair_audit import RELATED
 from bioft.metrics import plots
 from bioft.metrics.estimation import estimates
 from bioft.metrics.estimation.estimates import CORRELATION, NUMBER, Estimate, Measured, ratio
 from bioft.metrics.estimation.groups import Groups
 from bioft.metrics.estimation.ranking import auroc
 from bioft.metrics.report import interval_text
-from bioft.tasks.retrieval.encoder import RELATED, training_rows
+from bioft.tasks.retrieval.encoder import training_rows
 
 PAIRS = 1000
 """Test pairs whose similarity is drawn."""

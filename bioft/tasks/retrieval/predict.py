@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from datasets import Dataset
 
+from bioft.datasets.pair_audit import RELATED
 from bioft.datasets.rank import rank_embeddings
 from bioft.models.embed import encode_texts
 from bioft.storage.runs import PREDICTIONS
@@ -52,7 +53,7 @@ class Queries:
         relevant: dict[str, dict[int, None]] = {}
         groups: dict[str, str] = {}
         for query, text, score, group in zip(rows[names[0]][:], rows[names[1]][:], scores, of_pairs, strict=True):
-            if score >= contrastive.RELATED and text != query:
+            if score >= RELATED and text != query:
                 relevant.setdefault(query, {})[index[text]] = None
                 groups.setdefault(query, str(group))
         return cls(list(relevant), texts, [list(found) for found in relevant.values()], list(groups.values()))

@@ -43,6 +43,7 @@ FILES = (REPORT, TRAINED_ON)
 """What `bioft verify` compares in a run on it, beside the files that runs on all tasks have."""
 
 Metrics = dict[str, dict[str, float | int | None]]
+lacking = labelled.lacking
 
 
 def choose(dataset: DatasetDict, record: Mapping[str, Any], validation_scores: np.ndarray) -> list[float] | None:
@@ -127,25 +128,6 @@ def comparisons(
     if dataset is None:
         return results
     return results | by_neighbour(figures, systems, best, (main, words[main]), dataset, dataset["train"], record)
-
-
-def lacking(dataset: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
-    """What labels the texts lack: those that the manifest names, and of two both on the test split."""
-    labels, several = manifest.get("labels"), manifest.get("multi_label")
-    if not isinstance(labels, list) or not labels or type(several) is not bool:
-        return "its manifest names no labels, or does not say whether a text has several"
-    for split, rows in dataset.items():
-        if several != ("labels" in rows.column_names):
-            return f"its manifest says {'several labels' if several else 'one label'} a text, unlike its {split} split"
-        there = {label for its in labels_of(rows) for label in its}
-        if unknown := sorted(map(str, there - set(labels))):
-            return f"its {split} split has the label {unknown[0]!r}, which its manifest does not name"
-        if not there:
-            return f"no text of its {split} split has a label"
-        missing = [each for each in labels if each not in there]
-        if missing and split != "validation" and not several and len(labels) == 2:
-            return f"no text of its {split} split has the label {missing[0]!r}, and both are needed"
-    return ""
 
 
 def test_rows(dataset: DatasetDict) -> pd.DataFrame:
