@@ -67,8 +67,8 @@ def load(
         known = [name for each in task.sources if (name := each.dataset_name()) is not None]
         splits, manifest = _read(dataset, dataset_revision, known, validation_only)
         _check_columns(dataset, splits, task)
-        check_manifest(dataset, splits, manifest, recorded=True)
         audit_again(task, splits, manifest)
+        check_manifest(dataset, splits, manifest, recorded=True)
     if unseen := manifest.get("audit", {}).get("not_in_training"):
         logger.warning(
             "In the test split and not in training: %s. Nothing of it can be learnt, and all of it counts as missed.",

@@ -67,7 +67,8 @@ def test_a_folder_is_audited_again_when_it_is_loaded(
     splits, manifest = build()
     storage.save(splits, manifest, tmp_path / "honest")
     assert get(str(tmp_path / "honest"))[1]["audit"] == manifest["audit"]
-    added = [row | {key: "another", text: row[text].upper() + "\u200b"} for row in splits["test"].to_list()[:3]]
+    test = splits["test"].to_list()[:3]
+    added = [row | {key: f"another {n}", text: row[text].upper() + "\u200b"} for n, row in enumerate(test)]
     splits["train"] = concatenate_datasets(
         [splits["train"], Dataset.from_list(added, features=splits["train"].features)]
     )
