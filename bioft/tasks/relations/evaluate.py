@@ -14,12 +14,12 @@ from bioft.datasets.documents.corpus import expected_supports, lacking_relations
 from bioft.datasets.documents.pubtator import concepts
 from bioft.metrics import counts, relation_f1, thresholds
 from bioft.metrics.estimation import estimates
-from bioft.models import base as models
 from bioft.task import FINE_TUNED
 from bioft.tasks.choices import Checked, is_other_rule, not_given
 from bioft.tasks.entities import predict as entity_prediction, predictions
 from bioft.tasks.entities.evaluate import Metrics, audit, compared, plot, tables
 from bioft.tasks.entities.predictions import Record
+from bioft.tasks.read_by_others import other_classifier, other_tokenizer
 from bioft.tasks.relations import candidates as relations, errors, predict as prediction
 from bioft.tasks.relations.answers import END_TO_END as END_TO_END_FILE
 from bioft.tasks.relations.baselines import RELATIONS
@@ -103,9 +103,9 @@ def check_files(directory: Path, dataset: DatasetDict, record: Record) -> list[s
     if {kind: set(pairs) for kind, pairs in stated.items()} != {kind: set(pairs) for kind, pairs in ours.items()}:
         reasons.append(f"Relations are asked for between {stated}; in the training documents they are between {ours}.")
     if not prediction.is_prompted(record):
-        reasons += models.other_classifier(directory, several=relations.NO_RELATION not in record["labels"])
+        reasons += other_classifier(directory, several=relations.NO_RELATION not in record["labels"])
     else:
-        reasons += models.other_tokenizer(directory, record["base_model"], dataset["test"]["text"][:])
+        reasons += other_tokenizer(directory, record["base_model"], dataset["test"]["text"][:])
     return reasons
 
 

@@ -41,9 +41,9 @@ RANKING_LOSSES = ("MultipleNegativesRankingLoss", "CachedMultipleNegativesRankin
 MINED = "negative_"
 """What the columns of mined negatives are called, before their number."""
 LIBRARY_FILES = ("modules.json", "1_Pooling/config.json", "config_sentence_transformers.json")
+"""By which Sentence Transformers loads an encoder; bioft reads none of them."""
 LENGTHS = {"sentence_bert_config.json": "max_seq_length", "tokenizer_config.json": "model_max_length"}
 """By which it knows how many tokens of a text are read: what the first of them says."""
-"""By which Sentence Transformers loads an encoder; bioft reads none of them."""
 
 
 @dataclass

@@ -19,12 +19,12 @@ from bioft.datasets.texts.labelled import labels_of
 from bioft.errors import BioftError, LeakageError
 from bioft.metrics import multilabel, plots, report as metrics_report, thresholds
 from bioft.metrics.estimation import estimates
-from bioft.models import base as models
 from bioft.storage.runs import PREDICTIONS
 from bioft.storage.text_lines import normalise
 from bioft.task import FINE_TUNED
 from bioft.tasks.choices import FIRST, Checked, is_other_rule, not_given
 from bioft.tasks.neighbours import by_neighbour
+from bioft.tasks.read_by_others import other_classifier
 from bioft.tasks.text_labels.classifier import choose_thresholds, decide, score_texts
 
 SHOWN = {
@@ -144,7 +144,7 @@ def check_files(directory: Path, dataset: DatasetDict, record: Mapping[str, Any]
         reasons.append(
             f"The record says that a text has {'one label' if several else 'several labels'}: it is not so."
         )
-    reasons += models.other_classifier(directory, several=several)
+    reasons += other_classifier(directory, several=several)
     check_not_trained_on(dataset["test"]["text"], trained_on)
     if not checksums_of(dataset["train"]["text"]) <= trained_on:
         reasons.append(f"{TRAINED_ON} lacks texts of the training split.")

@@ -10,6 +10,7 @@ from bioft.hub import checks, pull
 from bioft.models import base as models, embedded, precision
 from bioft.models.own import bert
 from bioft.storage import runs
+from bioft.tasks.read_by_others import PROBLEM_TYPES
 from bioft.tasks.text_labels import TASK
 from bioft.tasks.text_labels.classifier import classifier_class
 
@@ -64,7 +65,7 @@ def load_start(start: Start, labels: Sequence[str], multi_label: bool, head: str
             start.base,
             classifier_class(start.base, head),
             id2label=dict(enumerate(labels)),
-            problem_type=models.PROBLEM_TYPES[multi_label],
+            problem_type=PROBLEM_TYPES[multi_label],
         )
     record = runs.read_trained(start.earlier_run, TASK.name)
     kept = record["classifier"]
@@ -100,7 +101,7 @@ def load_run(
 
 def _load(directory: Path, record: dict[str, Any], *, is_trainable: bool = False) -> tuple[Any, Any]:
     kept, recorded = record["classifier"], record["base_model"]
-    config = {"id2label": dict(enumerate(record["labels"])), "problem_type": models.PROBLEM_TYPES[kept["multi_label"]]}
+    config = {"id2label": dict(enumerate(record["labels"])), "problem_type": PROBLEM_TYPES[kept["multi_label"]]}
     if not (directory / "adapter_config.json").is_file():
         whole = models.saved_by(directory)
         return models.load_encoder(whole, classifier_class(whole, kept["head"]), **config)
