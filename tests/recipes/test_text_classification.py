@@ -210,6 +210,8 @@ def test_an_encoder_adapted_to_texts_is_where_a_classifier_starts(
     texts = load_labelled_texts("sample")[0]["test"]["text"][:]
     answers = text_prediction.predict_with_run(tmp_path / "run", texts, progress=None)
     np.testing.assert_allclose([list(a.scores.values()) for a in answers], np.stack(table.scores), atol=1e-5)
+    found = verification.verify(tmp_path / "run")
+    assert (found.status, found.reasons) == ("verified", [])
     shutil.rmtree(tmp_path / "mlm")
     with pytest.raises(BioftError, match="mlm"):
         text_prediction.predict_with_run(tmp_path / "run", texts[:1], progress=None)
@@ -223,6 +225,7 @@ def few_definitions(folder: Path) -> Path:
     for split in dataset:
         dataset[split] = dataset[split].select(range(20))
         manifest["fingerprints"][split] = storage.fingerprint(dataset[split])
+        manifest["rows"][split] = {"texts": 20}
     storage.save(dataset, manifest, folder)
     return folder
 

@@ -100,19 +100,24 @@ def load_run(
 
 
 def _load(directory: Path, record: dict[str, Any], *, is_trainable: bool = False) -> tuple[Any, Any]:
-    kept, recorded = record["classifier"], record["base_model"]
+    kept = record["classifier"]
     config = {"id2label": dict(enumerate(record["labels"])), "problem_type": PROBLEM_TYPES[kept["multi_label"]]}
     if not (directory / "adapter_config.json").is_file():
         whole = models.saved_by(directory)
         return models.load_encoder(whole, classifier_class(whole, kept["head"]), **config)
-    from bioft.tasks.masked_lm import models as masked_models
-
-    if kept["mlm_run"] is None:
-        base = models.resolve_recorded(recorded)
-    else:
-        base = masked_models.load_adapted_encoder(pull.run_directory(kept["mlm_run"]))
-        if base.sha256 != recorded["sha256"]:
-            raise BioftError(f"The run of mlm at {kept['mlm_run']} is not the one that {directory} was trained on.")
+    base = base_of(record)
     model, _ = models.load_encoder(base, classifier_class(base, kept["head"]), **config)
     model = models.load_adapter(model, directory, is_trainable=is_trainable)
     return model, models.load_tokenizer(directory)
+
+
+def base_of(record: dict[str, Any]) -> embedded.BaseModel:
+    """The base model of a run, adapted by a run of mlm where it began from one; BioftError: it can't be had again."""
+    from bioft.tasks.masked_lm import models as masked_models
+
+    if (adapted_by := record["classifier"].get("mlm_run")) is None:
+        return models.resolve_recorded(record["base_model"])
+    base = masked_models.load_adapted_encoder(pull.run_directory(adapted_by))
+    if base.sha256 != record["base_model"]["sha256"]:
+        raise BioftError(f"The run of mlm at {adapted_by} is not the one that {record['name']} was trained on.")
+    return base
