@@ -894,7 +894,7 @@ BAD_RUNS: dict[str, tuple[Any, str]] = {
     ),
     "a missing file": (lambda run: (run / "predictions.parquet").unlink(), "predictions.parquet is missing"),
     "no weights": (lambda run: edit_record(run, files={}), r"lists no weights \(model.safetensors\)"),
-    "no files": (lambda run: edit_record(run, files=None), "does not list the files of the run"),
+    "no files": (lambda run: edit_record(run, files=None), "its files is null"),
     "a local base": (local_base, r"\(models/tiny\), which nobody else can load.*--model_name_or_path user/base-model"),
     "a local path in the adapter": (other_base_in_adapter, "names the base model /home/jane/models/tiny"),
     "a pickle": (lambda run: (run / "model.bin").write_bytes(b"\x80"), "holds model.bin: pickles"),
