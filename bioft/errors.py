@@ -52,7 +52,7 @@ def any_output() -> Iterator[None]:
 def in_words(error: BaseException) -> str:
     """What an error of a library or of Python says, in one line that can end a sentence."""
     if isinstance(error, KeyError):
-        return f"there is no {error.args[0] if error.args else 'such part'}"
+        return f"there is no {error.args[0] if error.args else 'such part'}".removesuffix(" not in index")
     return " ".join(str(error).split()).rstrip(".")[:300] or type(error).__name__
 
 

@@ -155,7 +155,11 @@ def _read(directory: Path, record: Mapping[str, Any], what: str, asked: Mapping[
     """What readers of a task give of the stored predictions, by name with their further arguments."""
     task, path = task_of(directory, record), directory / PREDICTIONS
     readers = [function(task, "answers", name, what) for name in asked]
-    table = read_table(directory, getattr(part(task, "answers"), "COLUMNS", {}))
+    columns = getattr(part(task, "answers"), "COLUMNS", {})
+    # What is read here may need fewer columns than `bioft verify`; those that are there must hold what they should.
+    table = read_table(
+        directory, {name if name.endswith(("?", "_")) else f"{name}?": columns[name] for name in columns}
+    )
     if why := wrong_in(table, record):
         raise BioftError(f"{path} holds no predictions on {task.name}: {why}. {AS_IT_WAS}")
     try:
@@ -163,7 +167,7 @@ def _read(directory: Path, record: Mapping[str, Any], what: str, asked: Mapping[
             read(table.copy(deep=False), *arguments) for read, arguments in zip(readers, asked.values(), strict=True)
         ]
     except (OSError, ValueError, IndexError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
-        runs.check_whole(directory, record)
+        runs.check_whole(directory, record, task.recorded)
         raise BioftError(
             f"{path} can't be read as predictions on {task.name}: {in_words(error)}. {AS_IT_WAS}"
         ) from error

@@ -118,7 +118,7 @@ def _asked_by(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def check_whole(directory: str | Path, record: Mapping[str, Any], kinds: Mapping[str, Any] | None = None) -> None:
     """Refuse a record that lacks parts of these kinds, by default what every finished run has: BioftError."""
-    if lacking := json_text.wrong_in(record, kinds or _KINDS | _asked_by(record), whole=True):
+    if lacking := json_text.wrong_in(record, _KINDS | _asked_by(record) if kinds is None else kinds, whole=True):
         raise BioftError(f"{Path(directory) / RECORD} is not that of a finished run: {lacking}. {AS_IT_WAS}")
 
 

@@ -362,7 +362,7 @@ def test_a_task_that_is_not_known(tmp_path: Path) -> None:
     with pytest.raises(BioftError, match="There is no task 'parsing'"):
         read(tmp_path, {"id": ["a"]}, task="parsing")
     with pytest.raises(BioftError, match="can't be read as predictions on name-alignment"):
-        read(tmp_path, {"id": ["a"]}, task="name-alignment")
+        read(tmp_path, {"id": ["a"]}, task="name-alignment", contrastive={"max_length": 8})
 
 
 def test_answers_without_properties_have_no_groups(tmp_path: Path) -> None:
