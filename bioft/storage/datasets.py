@@ -209,22 +209,20 @@ def load(directory: str | os.PathLike[str], *, without: Collection[str] = ()) ->
             )
         check_rows(path, table)
         if is_own(manifest):
-            _check_columns(path, table.column_names, manifest.get("builder"))
+            others = next(iter(dataset.values()), rows).column_names
+            _check_columns(path, table.column_names, others, manifest.get("builder"))
             check_cells(path, table)
         dataset[split] = rows
     return dataset, manifest
 
 
-def _check_columns(path: Path, columns: Sequence[str], builder: str | None) -> None:
-    """Refuse a split without the columns that every dataset of its builder has: BioftError."""
-    found = None if builder is None else source(builder)
-    its = (
-        [task for task in registered().values() if found in task.sources]
-        if found and found.dataset is not False
-        else []
-    )
-    if its and all(task.lacks(columns) for task in its):
-        needed = its[0].lacks(columns)
+def _check_columns(path: Path, columns: Sequence[str], others: Sequence[str], builder: str | None) -> None:
+    """Refuse a split without the columns that datasets of its builder have, and other splits of it: BioftError."""
+    found = source(builder) if builder is not None else None
+    trained = found is not None and found.dataset is not False
+    lacking = [task.lacks(columns) for task in registered().values() if trained and found in task.sources]
+    needed = lacking[0] if lacking and all(lacking) else ", ".join(others) if set(columns) != set(others) else ""
+    if needed:
         raise BioftError(f"{path} has the columns {', '.join(columns)}; needed: {needed}. Build the dataset again.")
 
 

@@ -181,6 +181,11 @@ def test_a_split_without_a_column_of_its_task(task: str, tmp_path: Path) -> None
     changed(folder, fingerprints=prints | {"test": storage.fingerprint(Dataset(table))})
     with pytest.raises(BioftError, match=rf"test\.parquet has the columns .*; needed: .*{column}"):
         storage.load(folder)
+    more = pq.read_table(folder / "validation.parquet").append_column("more", pa.array(["x", "y"]))
+    pq.write_table(more, folder / "test.parquet")
+    changed(folder, fingerprints=prints | {"test": storage.fingerprint(Dataset(more))})
+    with pytest.raises(BioftError, match=r"test\.parquet has the columns .*, more; needed: "):
+        storage.load(folder)
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,8 @@ def build_pairs(asked: PairOptions) -> tuple[DatasetDict, dict[str, Any]]:
     read = splits.collect("pairs", asked, lambda table, start: _maker(table, asked, scored, notes))
     if len(scored) > 1:
         raise BioftError("Some of the files have a column of scores, and others have none.")
+    if len({bool(row.negative) for its in read.rows.values() for row in its}) > 1:
+        raise BioftError("Some of the files have a column of negatives, and others have none.")
     read.told["notes"] += notes
     rows, left_out, arguments = read.rows, Counter[str](), {**asked.sizes(), "seed": asked.seed}
     if True in scored:

@@ -136,3 +136,11 @@ def test_what_is_wrong_with_gene_disease_pairs(
 ) -> None:
     with pytest.raises(BioftError, match=said):
         build_gene_disease([write(tmp_path / "own.csv", rows, header, ",")])
+
+
+def test_negatives_of_some_files_alone(tmp_path: Path) -> None:
+    """It ended in a traceback: a split had no such column."""
+    for name, rows in (("train", "anchor,positive,negative\na b,c d,e f\n"), ("test", "anchor,positive\ng h,i j\n")):
+        (tmp_path / f"{name}.csv").write_text(rows)
+    with pytest.raises(BioftError, match="have a column of negatives, and others have none"):
+        build_pairs([tmp_path])
