@@ -238,8 +238,12 @@ def test_a_recipe_needs_the_name_of_the_builder(tmp_path: Path, monkeypatch: Any
 
 
 def test_test_rows_in_training_are_not_pushed(tmp_path: Path) -> None:
-    for task in ("text-classification", "text-retrieval"):
-        folder = write(tmp_path / task, task)
+    for task, builder in (
+        ("text-classification", "labels"),
+        ("text-retrieval", "pairs"),
+        ("text-retrieval", "metabolites"),
+    ):
+        folder = changed(write(tmp_path / builder, task), builder=builder)
         assert "straddle" in command("push-dataset", folder, "user/data", "--dry-run")
 
 
