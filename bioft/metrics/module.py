@@ -5,6 +5,8 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import evaluate
+from datasets import Dataset
+from datasets.table import InMemoryTable
 
 from bioft.metrics import TEXTS
 from bioft.metrics.estimation import estimates
@@ -25,6 +27,17 @@ class MetricWithIntervals(evaluate.Metric, ABC):
             features=self.FEATURES,
             reference_urls=about["reference_urls"],
         )
+
+    def _finalize(self) -> None:
+        if not self.keep_in_memory:
+            return super()._finalize()
+        # As `evaluate` does, but with a name: `datasets` would make one for a cache that nothing uses, of a hash of
+        # all that it holds, which takes longer than most metrics.
+        if self.writer is not None:
+            self.writer.finalize()
+        self.writer = None
+        self.data = Dataset(InMemoryTable.from_buffer(self.buf_writer.getvalue()), fingerprint="metric")
+        return None
 
     @abstractmethod
     def measure(self, predictions: Any, references: Any) -> estimates.Measured:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from datasets import arrow_dataset
 
 import bioft.metrics
 from bioft.errors import BioftError
@@ -27,6 +28,11 @@ def data(n=500):
     rng = np.random.default_rng(0)
     scores = rng.random(n)
     return scores, (rng.random(n) < scores).astype(int)
+
+
+def test_no_name_is_made_for_a_cache_that_nothing_uses(gda, monkeypatch):
+    monkeypatch.setattr(arrow_dataset, "generate_fingerprint", None)
+    assert gda.compute(predictions=[0.9, 0.2], references=[1, 0])["auroc"] == 1.0
 
 
 def run_offline(code, tmp_path, *, fresh=True):
