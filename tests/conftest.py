@@ -85,7 +85,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish() -> None:
     """Leave what all modules imported out of the search for garbage, which takes a second with it, in every run.
 
-    And search seldom: each time that 700 objects have come, as Python does, is a twelfth of the time of all tests.
+    And search seldom: each time that 700 objects have come, as Python does, was a twelfth of the time of some tests.
     """
     gc.collect()
     gc.freeze()

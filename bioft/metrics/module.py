@@ -16,6 +16,7 @@ class MetricWithIntervals(evaluate.Metric, ABC):
     """An `evaluate.Metric` of which a module states the features, `texts.toml` the words, and `measure` the rest."""
 
     FEATURES: ClassVar[Any]
+    writer: Any
 
     def _info(self) -> evaluate.MetricInfo:
         # `evaluate.load` gives a module a longer name, with the same end.
@@ -30,14 +31,14 @@ class MetricWithIntervals(evaluate.Metric, ABC):
 
     def _finalize(self) -> None:
         if not self.keep_in_memory:
-            return super()._finalize()
+            super()._finalize()
+            return
         # As `evaluate` does, but with a name: `datasets` would make one for a cache that nothing uses, of a hash of
         # all that it holds, which takes longer than most metrics.
         if self.writer is not None:
             self.writer.finalize()
         self.writer = None
         self.data = Dataset(InMemoryTable.from_buffer(self.buf_writer.getvalue()), fingerprint="metric")
-        return None
 
     @abstractmethod
     def measure(self, predictions: Any, references: Any) -> estimates.Measured:
