@@ -23,7 +23,7 @@ from bioft.errors import BioftError, LeakageError
 from bioft.hub import pull
 from bioft.storage import runs
 from bioft.task import FINE_TUNED
-from bioft.verify import again, checks, verify as verification, word
+from bioft.verify import again, checks, drift, verify as verification, word
 from bioft.verify.card import check_card, check_words, notes_of
 from bioft.verify.checks import OTHER_ROWS
 from bioft.verify.files import check_files, check_plots, name_plots
@@ -647,6 +647,47 @@ def test_what_no_model_gives_is_found(name: str, attack: str, of: Runs, tmp_path
     (OF_TASK.get((name, attack)) or OF_ALL[attack])(forged)
     found = found_of(forged)
     assert found.reasons
+
+
+def test_relations_follow_from_their_scores(of: Runs, tmp_path: Path) -> None:
+    """However few of many are others: no share of answers may be."""
+    for change in (one_more_right, one_less_wrong):
+        forged = copied(of["relations"], tmp_path / change.__name__)
+        table(change)(forged)
+        run = forged.run
+        assert (
+            run.of_task("answers", "differences")(run.systems[FINE_TUNED], run.table, run.record)["changed"].sum() == 1
+        )
+
+
+@pytest.mark.parametrize("name", ["gene_disease", "name_alignment"])
+def test_probabilities_may_not_be_made_better_within_rounding(name: str, of: Runs) -> None:
+    """Neither all by a little, though no answer and no rank of a pair is another."""
+    rng, run = np.random.default_rng(0), of[name].run
+    made = pd.concat([run.table] * 12, ignore_index=True)
+    if name == "gene_disease":
+        made["score"] = rng.uniform(0.6, 1, len(made))  # too sure of all: half of them are associated
+        stored = made.assign(score=made["score"] - 0.09)
+    else:
+        made["prediction"] = made["label"].where(rng.random(len(made)) < 0.5, "m03")
+        made["score"] = rng.uniform(0.4, 0.6, len(made))
+        stored = made.assign(score=made["score"] + np.where(made["prediction"] == made["label"], 0.019, -0.019))
+    its, ours = run.outcomes(stored), run.outcomes(made)
+    assert any(each.found for each in drift.drifts(drift.gains(ours, its, its)))
+
+
+def test_a_figure_further_down_a_ranking_is_what_is_measured(of: Runs, tmp_path: Path) -> None:
+    forged = copied(of["retrieval"], tmp_path / "run")
+    forged.record["metrics"]["map"]["value"] += 0.005
+    assert_said(verification.verify(forged.write(), progress=False).reasons, "fine-tuned: not what is measured: map ")
+
+
+def test_correlations_with_scores_are_not_left_out(of: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    forged = copied(of["retrieval"], tmp_path / "run")
+    check = forged.run.of_task("evaluate", "check_files")
+    assert check(forged.directory, forged.data.splits, forged.record) == []
+    monkeypatch.setattr("bioft.tasks.retrieval.figures.has_both", lambda rows: True)
+    assert_said(check(forged.directory, forged.data.splits, forged.record), "leaves out how cosines correlate")
 
 
 # --- files, data and what is made of a run
