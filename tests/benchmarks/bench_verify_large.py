@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, nargs="+", default=[1_400, 14_000])
     parser.add_argument("--run", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    scoring.score = score  # type: ignore[assignment]
+    scoring.score = score
     if asked.run:
         found = verification.verify(asked.run, dataset_path=asked.run.parent / "report.csv", progress=False)
         assert not found.reasons, found.reasons
