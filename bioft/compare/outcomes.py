@@ -76,9 +76,9 @@ def check_figures(directory: Path, record: dict[str, Any]) -> None:
     """
     run = checks.Run(directory, record, task_of(directory, record), Verification(str(directory)))
     found = outcomes(directory, record)
-    for metric, its in found[FINE_TUNED].metrics.items():
+    for metric, of_model in found[FINE_TUNED].metrics.items():
         stated = run.recorded[FINE_TUNED].get(metric, {}).get("value")
-        if stated is not None and math.isnan(its.estimate().value):
+        if stated is not None and math.isnan(of_model.estimate().value):
             raise BioftError(
                 f"{directory}: the test examples in {PREDICTIONS} are all of one class, so that there is no {metric}, "
                 f"and {runs.RECORD} states {number_text(stated)}. {_SEE.format(command_word(directory))}"

@@ -240,7 +240,7 @@ def miscounted(dataset: Mapping[str, Any], manifest: Mapping[str, Any]) -> list[
     What was split stands first in its counts, then what is in it; gene–disease pairs are counted by their labels. Of a
     manifest that counts nothing there is none.
     """
-    found, counted = [], manifest.get("rows")
+    found, counted = [], manifest.get("rows") or {}
     labels = {"positive": 1, "negative": 0} | {
         each: each for each in manifest.get("labels") or () if type(each) is str
     }

@@ -84,8 +84,8 @@ def wrong_in(value: Any, kind: Any, *, whole: bool = False, place: str = "") -> 
                 return why
         return ""
     if isinstance(kind, list) and isinstance(value, list):
-        found = (wrong_in(each, kind[0], whole=whole, place=f"{place}[{number}]") for number, each in enumerate(value))
-        return next(filter(None, found), "")
+        by_place = (wrong_in(its, kind[0], whole=whole, place=f"{place}[{at}]") for at, its in enumerate(value))
+        return next(filter(None, by_place), "")
     if isinstance(kind, type) and isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
         return ""
     return f"its {place} is {json.dumps(value)[:60]}"

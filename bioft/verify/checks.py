@@ -250,7 +250,7 @@ def check_comparisons(
     """Compare the comparisons on record, sentence and all, with those of predictions; or else their conclusions."""
     compare = run.of_task("evaluate", "comparisons")
     compared = compare(table, baselines, dataset, run.record)
-    best, other = (its.get("baseline") for its in (compared["comparison"], run.record.get("comparison") or {}))
+    best, other = compared["comparison"].get("baseline"), (run.record.get("comparison") or {}).get("baseline", "")
     if not exactly and other != best and other in baselines:
         # Of two that are all but equal either may be the best one elsewhere.
         its = compare(table, {other: baselines[other]}, dataset, run.record)

@@ -74,7 +74,7 @@ def predict_base(model: Any, dataset: Any, record: Mapping[str, Any], progress: 
     from bioft.tasks.text_labels.evaluate import choose, predictions
 
     kept = record["classifier"]
-    start = models.find_start(ClassifierArguments(start_from=kept.get("start_from")), models.base_of(record))
+    start = models.find_start(ClassifierArguments(start_from=kept.get("start_from")), models.base_of(dict(record)))
     set_seed(record["seed"])
     base, tokenizer = models.load_start(start, record["dataset"]["labels"], kept["multi_label"], kept["head"])
     asked = (base.to(encoders.local_device(), precision.of_run(record)), tokenizer)
