@@ -89,6 +89,10 @@ WIDER_THAN_THE_SCREEN = """
 """
 
 
+TINY = {"id": "tiny", "revision": None, "sha256": None}
+"""The base model of a run that is asked without it."""
+
+
 def write_run(folder: Path, recipe: str, base: dict[str, Any], **record: Any) -> Path:
     """Complete a folder with model files to a finished run."""
     known = {"schema_version": 1, "recipe": recipe, "task": TASKS[recipe], "name": folder.name, "base_model": base}
@@ -102,7 +106,7 @@ def encoder_run(folder: Path, recipe: str, auto_class: Any, labels: list[str], *
     torch.manual_seed(1)
     model, tokenizer = models.load_encoder(base, auto_class, id2label=dict(enumerate(labels)))
     models.save_encoder(model, tokenizer, base, folder / "run")
-    return write_run(folder / "run", recipe, {"id": "tiny"}, labels=labels, **record)
+    return write_run(folder / "run", recipe, TINY, labels=labels, **record)
 
 
 @pytest.fixture(scope="session")
@@ -470,7 +474,7 @@ def test_the_command_refuses_what_it_cannot_show(
     assert "was made with embedded:all-minilm-l6-v2" in refused(index.directory, "--model", other)
     assert "No run in" in refused(index.directory, "--run", tmp_path)
     (tmp_path / "mlm").mkdir()
-    run = write_run(tmp_path / "mlm", "mlm", {"id": "tiny"})
+    run = write_run(tmp_path / "mlm", "mlm", TINY)
     assert "no tab for" in (message := refused(index.directory, "--run", run)) and "another recipe" in message
     # Before anything is made for it.
     with monkeypatch.context() as patched:
@@ -550,7 +554,7 @@ def pair_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "run").mkdir()
     lora.save_adapter(model, tokenizer, base, folder / "run")
     recorded = {"id": "tiny", "name_or_path": base.path, "revision": None, "sha256": base.sha256, "quantization": None}
-    scoring = {"prompt_style": "plain", "threshold": 0.25}
+    scoring = {"prompt_style": "plain", "threshold": 0.25, "positive": " yes", "negative": " no"}
     return write_run(folder / "run", "sft_gda", recorded, scoring=scoring)
 
 
@@ -591,13 +595,14 @@ def test_entities_and_relations_of_a_joint_run(tmp_path: Path) -> None:
     rows = sample.build()[0]["train"].to_list()[:12]
     encoder, tokenizer = models.load_encoder(models.resolve_base_model(str(write_encoder(tmp_path))), AutoModel)
     torch.manual_seed(0)
-    model = joint.new_model(encoder, LABELS, relations.argument_types(rows))
+    arguments = relations.argument_types(rows)
+    model = joint.new_model(encoder, LABELS, arguments)
     model.save_pretrained(tmp_path / "run")
     tokenizer.save_pretrained(tmp_path / "run")
     ConceptDictionary.fit(rows).save(tmp_path / "run")
     windows = {"window_length": 64, "window_overlap": 16}
-    record = {"labels": LABELS, "windows": windows, "relations": {"threshold": 0.0}}
-    run = write_run(tmp_path / "run", "joint_ner_re", {"id": "tiny"}, **record)
+    record = {"labels": LABELS, "windows": windows, "relations": {"threshold": 0.0, "arguments": arguments}}
+    run = write_run(tmp_path / "run", "joint_ner_re", TINY, **record)
     document = InputDocument("text", rows[0]["text"])
     loaded = joint_prediction.load(run)
     (found,) = joint_prediction.find(loaded, [document], loaded[-1])

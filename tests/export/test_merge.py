@@ -22,7 +22,6 @@ from bioft.tasks.entities import predict as entity_prediction
 from bioft.tasks.gene_disease import predict as prediction
 from bioft.verify import verify as verification
 from tests import snippets
-from tests.compare.test_compare import simulated, write_run
 from tests.recipe import command_line, load_recipe, run_recipe, write_quantized_run
 from tests.tiny import write_ctd, write_encoder
 
@@ -146,9 +145,8 @@ def test_an_adapter_with_a_trained_head_is_merged_with_it(tmp_path: Path, monkey
 
 
 def test_what_has_no_adapter_or_other_data_is_refused(in_4_bits: Path, tmp_path: Path) -> None:
-    whole = write_run(tmp_path / "whole", *simulated(0)[::-1])
     with pytest.raises(BioftError, match="has no adapter"):
-        merging.merge(whole, tmp_path / "merged")
+        merging.merge(Path("tests/golden/runs/entities"), tmp_path / "merged")
     with pytest.raises(BioftError, match="is no type to save weights in"):
         merging.merge(in_4_bits, tmp_path / "merged", dtype="int8")
     other = write_ctd(tmp_path / "other.csv", n_pairs=100)

@@ -209,8 +209,8 @@ def run_directory(tmp_path):
     weak = np.random.default_rng(1).random(400)
     pd.DataFrame(
         {
-            "gene_id": np.arange(400) // 2,
-            "disease_id": np.arange(400) % 50,
+            "gene_id": [str(each // 2) for each in range(400)],
+            "disease_id": [str(each % 50) for each in range(400)],
             "label": labels,
             "score": scores,
             "prediction": (scores >= 0.45).astype(int),

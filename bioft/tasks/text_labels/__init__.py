@@ -21,7 +21,7 @@ TASK = Task(
     main_metric="f1",
     recorded={
         "labels": [str],
-        "classifier": {"max_length": int, "head": str, "multi_label": bool, "mlm_run": TEXT_OR_NONE}
+        "classifier": {"max_length": int, "head": str, "multi_label": bool, "mlm_run?": TEXT_OR_NONE}
         | {"thresholds": (list, type(None)), "start_from?": TEXT_OR_NONE},
     },
     new_head=True,

@@ -43,13 +43,14 @@ def test_a_text_that_was_trained_on_cannot_be_evaluated(tmp_path):
     """Also not in other case or punctuation; the message names it."""
     text_evaluation.write_trained_on(checksums_of(["Stopped: no effect!", "Another"]), tmp_path)
     pd.DataFrame({"label": [], "prediction": []}).to_parquet(tmp_path / "predictions.parquet")
-    train = rows("Stopped: no effect!", "Another")
+    train, several = rows("Stopped: no effect!", "Another"), {"multi_label": True}
+    record = {"labels": LABELS, "dataset": {"labels": LABELS, **several}, "classifier": several}
     with pytest.raises(LeakageError, match="1 of 2 texts to evaluate on were trained on; the first is 'STOPPED"):
         dataset = DatasetDict(train=train, test=rows("held out", "STOPPED – no effect"))
-        text_evaluation.check_files(tmp_path, dataset, {})
+        text_evaluation.check_files(tmp_path, dataset, record)
     held_out = rows("held out", "stopped: some effect")
-    assert text_evaluation.check_files(tmp_path, DatasetDict(train=train, test=held_out), {}) == []
-    (reason,) = text_evaluation.check_files(tmp_path, DatasetDict(train=rows("Not said"), test=held_out), {})
+    assert text_evaluation.check_files(tmp_path, DatasetDict(train=train, test=held_out), record) == []
+    (reason,) = text_evaluation.check_files(tmp_path, DatasetDict(train=rows("Not said"), test=held_out), record)
     assert "lacks texts of the training split" in reason
     table = text_evaluation.predictions(held_out, LABELS, np.array([[0.4, 0.6], [0.6, 0.4]]), None)
     result = text_evaluation.figures(table, None, {"labels": LABELS})
