@@ -7,6 +7,7 @@ second each, are drawn where a test is about them.
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -24,7 +25,7 @@ from bioft.task import BASE, FINE_TUNED
 from bioft.tasks.relations import predict as relation_prediction
 from bioft.tasks.text_labels import evaluate as text_evaluation
 from bioft.verify import checks, files
-from bioft.verify.card import notes_of
+from bioft.verify.card import check_card, notes_of
 from bioft.verify.findings import Verification
 
 GOLDEN = Path("tests/golden")
@@ -194,3 +195,13 @@ def copied(run: Forged, folder: Path) -> Forged:
     """A copy to be forged."""
     shutil.copytree(run.directory, folder)
     return Forged(folder, runs.read(folder), run.data, run.fitted)
+
+
+def found_on_card(forged: Forged, change: Callable[[str], str]) -> Verification:
+    """What is found of the card of a run that is changed so."""
+    card = forged.directory / runs.CARD
+    before = card.read_text()
+    card.write_text(change(before))
+    assert card.read_text() != before
+    check_card(forged.directory, forged.record, found := Verification("run"))
+    return found

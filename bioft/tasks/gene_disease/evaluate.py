@@ -209,11 +209,9 @@ def check_files(directory: Path, dataset: DatasetDict, record: Mapping[str, Any]
     test, found = dataset["test"], context.read(directory, record)
     words = [f"{gene} {disease}" for gene, disease in zip(test["gene"][:], test["disease"][:], strict=True)]
     reasons = other_tokenizer(directory, record["base_model"], words)
-    return (
-        reasons
-        if found is None
-        else reasons + context.differing(found, DatasetDict({**dataset, "train": trained_on(dataset, record)}))
-    )
+    if found is not None:
+        reasons += context.differing(found, DatasetDict({**dataset, "train": trained_on(dataset, record)}))
+    return reasons
 
 
 def own_data(directory: Path, record: Mapping[str, Any]) -> str:
