@@ -8,6 +8,7 @@ models have a rule of their own (`base.compute_dtype`).
 
 import copy
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -23,6 +24,8 @@ AUTO = "auto"
 NAMES = (AUTO, "bfloat16", "float32")
 """What an encoder may be asked for."""
 RECORDED = ("bfloat16", "float16", "float32")
+LEVELS_WITHOUT = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI")
+"""Values of ONEDNN_MAX_CPU_ISA that leave no products in bfloat16: oneDNN, CPU Dispatcher Control."""
 SLOWER = "It works, but a product takes more than ten times as long as in float32"
 _preferred: str | None = None
 
@@ -30,10 +33,13 @@ _preferred: str | None = None
 def multiplies_bfloat16(*, on_gpu: bool | None = None) -> bool:
     """Whether the GPU (by default, if there is one) or the processor has instructions for products in bfloat16.
 
-    A processor without them computes such a product more than ten times slower than one in float32.
+    A processor without them computes such a product more than ten times slower than one in float32. Nor has one whose
+    instructions the user keeps from the library with ONEDNN_MAX_CPU_ISA (the levels that oneDNN documents).
     """
     if torch.cuda.is_available() if on_gpu is None else on_gpu:
         return torch.cuda.is_bf16_supported()
+    if os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() in LEVELS_WITHOUT:
+        return False
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 

@@ -5,6 +5,8 @@
 Ratios compare two ways by turns on one machine; nothing else should run meanwhile. What needs files that FOLDER does
 not hold (`bioft download` puts them into data/) is left out, and named. Each row keeps its last figure for each kind
 of processor in results.json; one that is worse by more than a third ends the command with exit code 1.
+Instructions that the processor is kept from are part of its kind: with ONEDNN_MAX_CPU_ISA=AVX2,
+MKL_ENABLE_INSTRUCTIONS=AVX2 and ATEN_CPU_CAPABILITY=avx2 in the environment it multiplies as older ones do.
 """
 
 import argparse
@@ -293,7 +295,8 @@ def main() -> None:
             print("\n" + json.dumps(str(error)))
         return
     machine = hardware()
-    kind = f"{machine['cpu']}, {str(compute_dtype('auto')).removeprefix('torch.')}"
+    limit = os.environ.get("ONEDNN_MAX_CPU_ISA")
+    kind = f"{machine['cpu']}{f' kept to {limit}' if limit else ''}, {str(compute_dtype('auto')).removeprefix('torch.')}"
     before, worse, failed = _read().get(kind, {}), list[str](), list[str]()
     rows = measure(args.only, args.data.resolve(), failed)
     for row in rows:

@@ -31,6 +31,16 @@ def on_hardware(monkeypatch: pytest.MonkeyPatch, native: bool) -> None:
     monkeypatch.setattr(precision, "multiplies_bfloat16", lambda on_gpu=None: native)
 
 
+@pytest.mark.parametrize(("level", "expected"), [("AVX2", False), ("avx512_core_vnni", False), ("DEFAULT", True)])
+def test_a_processor_lacks_what_the_user_keeps_from_the_library(
+    level: str, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", level)
+    assert precision.multiplies_bfloat16() is expected
+
+
 @pytest.mark.parametrize(
     ("native", "given", "expected"),
     [
