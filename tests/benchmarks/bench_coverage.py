@@ -100,11 +100,12 @@ def in_documents(
 ) -> list[Measured]:
     """Items of two types in documents; a part of the documents is hard, and `missed` of them have none."""
     there = rng.poisson(np.where(rng.random(n) < missed, 0, 4)[:, None] * np.array([0.7, 0.3]), (n, 2))
+    usual = 2 * (1 - missed)
     result = []
     for _ in range(systems):
         ease = expit(rng.normal(logit(found), 0.7, (n, 1)))
         right = rng.binomial(there, ease)
-        wrong = rng.poisson(there.mean() * (1 - ease) * np.ones((1, 2)))
+        wrong = rng.poisson(usual * (1 - ease) * np.ones((1, 2)))
         result.append(counts.measured(counts.Counts(["A", "B"], right, wrong, there - right)))
     return result
 

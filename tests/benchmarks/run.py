@@ -295,8 +295,8 @@ def main() -> None:
             print("\n" + json.dumps(str(error)))
         return
     machine = hardware()
-    limit = os.environ.get("ONEDNN_MAX_CPU_ISA")
-    kind = f"{machine['cpu']}{f' kept to {limit}' if limit else ''}, {str(compute_dtype('auto')).removeprefix('torch.')}"
+    kept_to = f" kept to {level}" if (level := os.environ.get("ONEDNN_MAX_CPU_ISA")) else ""
+    kind = f"{machine['cpu']}{kept_to}, {str(compute_dtype('auto')).removeprefix('torch.')}"
     before, worse, failed = _read().get(kind, {}), list[str](), list[str]()
     rows = measure(args.only, args.data.resolve(), failed)
     for row in rows:

@@ -285,6 +285,15 @@ def test_an_average_at_the_end_of_the_scale_is_known_as_well_as_its_parts(n: int
         assert measured["macro_f1"].interval(Groups(n, ()))[0] < 0.01
 
 
+def test_the_calibration_of_equally_calibrated_systems_differs_about_as_often_as_it_should() -> None:
+    rng, differing = np.random.default_rng(0), 0
+    for _ in range(500):
+        labels = rng.integers(0, 2, 200)
+        first, second = (expit(1.5 * rng.normal(1.5 * labels - 0.75, 1)) for _ in range(2))
+        differing += intervals.paired(labels, first, second, metric="ece").p_value < 0.05
+    assert 0.02 <= differing / 500 <= 0.07, "influences alone, which know nothing of signs, find less than 0.005"
+
+
 def test_a_calibration_error_has_an_interval_whatever_groups_share(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -37,38 +37,56 @@ class CalibrationError(Estimate):
 
     def interval(self, groups: Groups, confidence: float = CONFIDENCE) -> tuple[float, float]:
         """The interval, as the class says."""
-        n, place = len(self.gaps), bins_of(self.scores)
-        sizes = np.bincount(place, minlength=BINS)
-        sums = np.bincount(place, self.gaps, BINS) / n
+        sizes, sums = self._bins()
         deviations, shared = self._deviations(groups)
         if not np.isfinite(deviations).all():
             return 0.0, 1.0
-        quantile = float(special.ndtri((1 + confidence) / 2))
-
-        from scipy.optimize import brentq  # rarely needed, and long to import
+        quantile = float(special.ndtri((1 + confidence) / 2)) * math.sqrt(shared)
 
         def limit(shape: Floats, sign: int) -> float:
-            """The error with gaps of this shape that is so many standard deviations from the value."""
+            return self._multiple(shape, deviations, sign * quantile, self.value) * float(shape.sum())
 
-            def expected(multiple: float) -> float:
-                means, variances = _folded(multiple * shape, deviations)
-                return float(means.sum() + sign * quantile * math.sqrt(variances.sum() * shared)) - self.value
-
-            if expected(0.0) >= 0:
-                return 0.0
-            # A folded variable has at least the mean and at most the deviation of its own: the root is below this.
-            most = (self.value + (quantile + 1) * math.sqrt(shared) * float(deviations.sum())) / float(shape.sum())
-            return float(brentq(expected, 0.0, most, xtol=1e-6)) * float(shape.sum())
-
-        found, alike = np.abs(sums) if self.value else deviations, sizes / n
+        found, alike = np.abs(sums) if self.value else deviations, sizes / len(self.gaps)
         low, high = limit(found, 1), max(limit(found, -1), limit(alike, -1))
         return min(low, self.value), min(1.0, max(high, self.value))
+
+    def kept(self, groups: Groups, value: float) -> float:
+        """Absolute values of gaps near 0 vary less than the gaps, of which alone the influences know.
+
+        That is so of normal variables. The gap of a bin that expects less than one event is far from one: its variance
+        is lowered by that share only.
+        """
+        deviations, _ = self._deviations(groups)
+        if not (self.value and np.isfinite(deviations).all() and deviations.any()):
+            return 1.0
+        gaps = np.abs(self._bins()[1])
+        _, variances = _folded(self._multiple(gaps, deviations, 0.0, value) * gaps, deviations)
+        are_normal = np.minimum(1.0, (deviations * len(self.gaps)) ** 2)
+        return 1 - float(are_normal @ (deviations**2 - variances) / (deviations**2).sum())
+
+    def _bins(self) -> tuple[Integers, Floats]:
+        """The size of each bin, and the part of its gap in the mean of all."""
+        place = bins_of(self.scores)
+        return np.bincount(place, minlength=BINS), np.bincount(place, self.gaps, BINS) / len(self.gaps)
+
+    def _multiple(self, shape: Floats, deviations: Floats, quantile: float, value: float) -> float:
+        """The multiple of gaps whose error is expected to be so many standard deviations below the value; or 0."""
+        from scipy.optimize import brentq  # rarely needed, and long to import
+
+        def expected(multiple: float) -> float:
+            means, variances = _folded(multiple * shape, deviations)
+            return float(means.sum() + quantile * math.sqrt(variances.sum())) - value
+
+        if expected(0.0) >= 0:
+            return 0.0
+        # A folded variable has at least the mean and at most the deviation of its own: the root is below this.
+        most = (value + (abs(quantile) + 1) * float(deviations.sum())) / float(shape.sum())
+        return float(brentq(expected, 0.0, most, xtol=1e-6))
 
     def _deviations(self, groups: Groups) -> tuple[Floats, float]:
         """The standard deviation of each bin's part, and by what groups raise the variance of their sum."""
         n, place = len(self.gaps), bins_of(self.scores)
-        sizes = np.bincount(place, minlength=BINS)
-        sums = np.bincount(place, self.gaps, BINS) / n
+        sizes, sums = self._bins()
         shares = (np.bincount(place, self.gaps + self.scores, BINS) + 0.5) / (sizes + 1)
         alone = np.bincount(place, self.gaps**2, BINS) / n**2 - sums**2 / n
         together = np.array(

@@ -138,6 +138,10 @@ class Estimate:
         """What the influences do not show."""
         return Unseen()
 
+    def kept(self, groups: Groups, value: float) -> float:
+        """The share of the influences' variance that the metric has where it is `value`."""
+        return 1.0
+
     def share(self, groups: Groups) -> tuple[float, float, float]:
         """The value as a share, how many groups it is about, and its variance."""
         slope = self.scale.slope(self.value)
@@ -364,7 +368,8 @@ def _error(first: Estimate, second: Estimate, groups: Groups) -> tuple[float, fl
     pooled = first.pooled(second, groups) if moving and isinstance(first, Average) and first.of_truth else None
     limit = of_both.degrees if today else min(each.degrees for each in of_each)
     lacking, limit = pooled or (of_both.variance, limit)
-    error = math.sqrt(groups.variance(influence) * (1 + 1 / max(moving, 1)) + lacking)
+    kept = max(each.kept(groups, (first.value + second.value) / 2) for each in (first, second))
+    error = math.sqrt(kept * groups.variance(influence) * (1 + 1 / max(moving, 1)) + lacking)
     return error, max(1.0, min(groups.effective_degrees(influence), limit))
 
 
