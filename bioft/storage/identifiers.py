@@ -4,7 +4,7 @@ import re
 
 UNLINKED = ("-1", "-", "")
 """What corpora write for a mention that is linked to no concept."""
-_JOINED = re.compile(r"[|;,]")
+_JOINED = re.compile(r"[|;,] ?")
 # What stands alone as an id of a database: D001943, MESH:D001943, 7157, rs113488022, CVCL_0030, NM_000546.5.
 _ACCESSION = re.compile(r"(?:[A-Za-z][\w.-]*:)?[A-Za-z]*_?\d[\w.]*")
 

@@ -1,9 +1,11 @@
 """JSON of users' files: what can be wrong with it is one message, and nothing of it is lost without a word."""
 
+import ast
 import json
 import math
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from bioft.errors import BioftError, leaving_out
@@ -15,6 +17,9 @@ _ESCAPES = re.compile(
     r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
 )
 
+_ITEM = r"""'[^'\n]*'|"[^"\n]*"|[+-]?\d[\d.e+-]*"""
+_OF_NUMPY = re.compile(rf"\[\s*(?:{_ITEM})(?:\s+(?:{_ITEM}))+\s*\]")
+_OF_R = re.compile(r"c\(((?:\"[^\"]*\"|[\d., ])*)\)")
 _HALF = re.compile("[\ud800-\udfff]")
 TEXT_OR_NONE = (str, type(None))
 NUMBER = (int, float)
@@ -47,6 +52,35 @@ def parse(text: str, place: str, hint: str = "", *, finite: bool = False) -> Any
     except ValueError as error:
         problem = f"not valid JSON ({error})"
     raise BioftError(f"{place}: {problem}. {hint}".strip())
+
+
+def text_of(value: Any) -> str:
+    """A cell as text: "" for nothing and for NaN, whole numbers without a point, lists as JSON."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else str(value)
+
+
+def container(cell: str) -> list[Any] | dict[str, Any] | None:
+    """The list or object that a program wrote as text into a cell: JSON, Python, NumPy or R; None for another cell."""
+    if match := _OF_R.fullmatch(cell):
+        cell = f"[{match[1]}]"
+    if cell[:1] + cell.rstrip()[-1:] not in ("[]", "{}", "()"):
+        return None
+    if _OF_NUMPY.fullmatch(cell):  # to Python, texts without commas between them are one text
+        return [ast.literal_eval(each) for each in re.findall(_ITEM, cell)]
+    for read in (json.loads, ast.literal_eval):
+        with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
+            value = read(cell)
+            value = [*value] if isinstance(value, set | tuple) else value
+            return value if isinstance(value, list | dict) else None
+    return None
 
 
 def rows(lines: TextLines, skipped: list[str] | None = None) -> Iterator[dict[str, Any]]:

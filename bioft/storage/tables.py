@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 DELIMITERS = (",", "\t", ";", "|")
 NAMES = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "'|'"}
+NO_VALUE = frozenset({"NA", "NaN", "nan", "<NA>", "NULL"})
+"""What R, pandas and databases write in a cell where nothing is."""
 _SEPARATOR_LINE = "sep="
 """With which Excel says the delimiter in a first line of its own."""
 _MOST_JOINED = 1_000
@@ -263,6 +265,33 @@ def _tab_rows(lines: Iterable[str], n_fields: int, number: int = 1) -> Iterator[
             ahead = deque(islice(ahead, place, None))
         yield number, fields
         number += 1 + place
+
+
+def quoted_lines(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """The rows of a table of one column, each with the number of its first line (from 1).
+
+    What is quoted as a whole may have line breaks in it; other quotation marks are plain characters.
+    """
+    rest, ahead, number = (line.rstrip("\r\n") for line in lines), deque[str](), 1
+    while (line := ahead.popleft() if ahead else next(rest, None)) is not None:
+        whole, place = line, 0
+        while _is_open(whole) and place < _MOST_JOINED:
+            if place == len(ahead):
+                ahead.extend(islice(rest, 1))
+            if place == len(ahead):
+                break
+            whole, place = f"{whole}\n{ahead[place]}", place + 1
+        text = _unquoted(whole)
+        place = place if text != whole else 0
+        ahead = deque(islice(ahead, place, None))
+        yield number, text if text != whole else line
+        number += 1 + place
+
+
+def are_quoted(lines: Sequence[str]) -> bool:
+    """Whether lines are those of a table of one column: what has commas or quotation marks in it is quoted."""
+    marked = [line for line in lines if '"' in line or "," in line]
+    return bool(marked) and all(_unquoted(line) != line for line in marked)
 
 
 def _is_open(field: str) -> bool:

@@ -23,13 +23,22 @@ _NO_TEXT = {
     b"PK\x03\x04": "a zip file or an Excel workbook: unpack it, or save the sheet as CSV",
     b"\xd0\xcf\x11\xe0": "an Excel workbook: save the sheet as CSV",
     b"PAR1": "a Parquet file, not text",
+    b"ARROW1": "an Arrow or Feather file: write it as Parquet",
+    b"\x89HDF": "an HDF5 file: write it as Parquet or CSV",
     b"%PDF": "a PDF, not text",
     b"%%MatrixMarket": "a matrix (Matrix Market), which has no names in it",
+    b"\x1f\x8b": "packed by gzip twice: unpack it once",
     b"BZh": "packed by bzip2: unpack it, or pack it by gzip",
     b"\xfd7zXZ": "packed by xz: unpack it, or pack it by gzip",
     b"\x28\xb5\x2f\xfd": "packed by zstd: unpack it, or pack it by gzip",
+    b"7z\xbc\xaf": "packed by 7-Zip: unpack it",
+    b"Rar!": "packed by RAR: unpack it",
+    b"version https://git-lfs": "a pointer of Git LFS, not the file: get that by `git lfs pull`",
 }
-"""How files begin that are no text, and what to say of them."""
+"""How files begin that are no text, or stand for another file, and what to say of them."""
+_REFUSAL = re.compile(rb"[45]\d\d:? [A-Z][A-Za-z ]{2,40}\s*")
+"""What GitHub answers in the place of a file that is not there: "404: Not Found"."""
+_REFERENCES = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:PMID- *\d|TY  - [A-Z]|@[A-Za-z]+\{[\w:.-]+,)")
 _HTML = re.compile(rb"<(?:!doctype\s+html|html)[\s>]", re.IGNORECASE)
 
 
@@ -140,14 +149,14 @@ class TextLines:
                     "Download the file again, or convert it to UTF-8 (iconv -f cp1252 -t utf-8).",
                 ) from None
             offset += len(raw)
-            yield line.removeprefix("\ufeff")
+            yield line.lstrip("\ufeff")
 
     def _text_lines(self, stream: IO[str]) -> Iterator[str]:
         try:
             while line := stream.readline(LONGEST_LINE + 1):
                 self.number += 1
                 self._check_length(len(line))
-                yield line.removeprefix("\ufeff")
+                yield line.lstrip("\ufeff")
         except UnicodeError as error:
             problem = f": not {getattr(error, 'encoding', 'UTF-16')} ({getattr(error, 'reason', error)})"
             raise self._error(f", after line {self.number}{problem}", "Save the file as UTF-8.") from None
@@ -197,9 +206,13 @@ def elements_of(lines: TextLines, is_wanted: Callable[[str], bool]) -> Iterator[
 
 
 def no_text(start: bytes) -> str:
-    """What a file is that begins so and is no text, in words; "" for any other."""
+    """What a file is that begins so and is no text, or none of the data, in words; "" for any other."""
     if start[257:262] == b"ustar":
         return "a tar archive: unpack it"
+    if _REFERENCES.match(start):
+        return "a list of references (MEDLINE, RIS or BibTeX), of which bioft reads PubMed's XML only"
+    if _REFUSAL.fullmatch(start[:100]):
+        return f"the refusal of a server ({start.decode().strip()}): download it again"
     return next((kind for magic, kind in _NO_TEXT.items() if start.startswith(magic)), "")
 
 

@@ -53,6 +53,28 @@ def test_what_spreadsheets_make_of_a_table_is_read(tmp_path: Path, content: str 
     assert table.columns == ["id", "text"]
 
 
+@pytest.mark.parametrize(
+    ("cell", "found"),
+    [
+        ('["a", "b"]', ["a", "b"]),
+        ("['a', 'b']", ["a", "b"]),
+        ("('a', 'b')", ["a", "b"]),
+        ("['a' 'b, c'\n 'd']", ["a", "b, c", "d"]),  # NumPy, whose texts would be one to Python
+        ("[1 0 1.5]", [1, 0, 1.5]),
+        ('c("a", "b")', ["a", "b"]),  # R
+        ('{"choices": ["a", "b"]}', {"choices": ["a", "b"]}),
+        ("[]", []),
+        ("(see below)", None),
+        ("['a' or 'b']", None),
+        ("c(arbon)", None),
+        ("a, b", None),
+        ("", None),
+    ],
+)
+def test_lists_that_programs_write_into_cells(cell: str, found: object) -> None:
+    assert json_text.container(cell) == found
+
+
 def test_quoted_fields_hold_delimiters_line_breaks_and_marks(tmp_path: Path) -> None:
     path = write(tmp_path / "x.csv", 'id,text\n1,"a, ""b""\nc"\n\n2,d "e"\n')
     table = Table(path)
@@ -113,6 +135,13 @@ def test_the_column_of_row_numbers_and_empty_columns(tmp_path: Path) -> None:
         (b"PK\x03\x04rest", "a zip file or an Excel workbook"),
         (b"PAR1rest", "a Parquet file"),
         ("%%MatrixMarket matrix coordinate real general\n2 2 1\n1 1 1.0\n", "a matrix .Matrix Market., which has no"),
+        (b"7z\xbc\xaf\x27\x1c\0\4", "packed by 7-Zip"),
+        (b"ARROW1\0\0rest", "an Arrow or Feather file"),
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:4d\nsize 12\n", "a pointer of Git LFS, not the file"),
+        ("404: Not Found\n", r"the refusal of a server \(404: Not Found\)"),
+        ("\ufeff\nPMID- 1\nTI  - A title\n", r"a list of references \(MEDLINE"),
+        ("TY  - JOUR\nTI  - A title\n", "a list of references"),
+        ("@article{smith20,\n title={A}}\n", "a list of references"),
         ("  \n\n", "all its lines are blank"),
         ("", "is empty"),
         ("id,text\n1,caf\xe9\n".encode("latin1"), "line 2: byte 0xe9"),
