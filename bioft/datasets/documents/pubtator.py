@@ -4,8 +4,9 @@ The format (Wei et al., Nucleic Acids Res. 2013, https://www.ncbi.nlm.nih.gov/re
 line `ID|t|title`, a line `ID|a|abstract`, then tab-separated mentions (ID, start, end, text, type, concept id and,
 for a composite mention such as "renal and hepatic failure", the individual mentions joined by "|") and relations
 (ID, type, head, tail); a blank line ends the document. Offsets count characters of title + one space + abstract,
-exactly as written: an HTML entity such as `&gt;` counts four. What corpora add is kept: a fifth column of relations
-(Novel or No in BioRED, a score in submissions), further columns of mentions (tmVar), mentions without an id column.
+exactly as written: an HTML entity such as `&gt;` counts four. What corpora add is kept: further columns of relations
+(Novel or No in BioRED, a score in submissions, the subject in BioREDirect) and of mentions (tmVar), mentions without
+an id column.
 """
 
 import os
@@ -60,7 +61,7 @@ class Relation:
     head: str
     tail: str
     note: str | None = None
-    """The fifth column: "Novel" or "No" in BioRED, a score in submissions."""
+    """The fifth column: "Novel" or "No" in BioRED, a score in submissions; with further ones, if there are."""
 
 
 @dataclass(slots=True)
@@ -123,7 +124,7 @@ def _mention_problem(mention: Mention, text: str) -> str | None:
             f"the mention {mention.text!r} is said to stand at {start} to {end}, where the text (of {len(text):,} "
             f"characters) has {text[start:end][:80]!r}. {mend}"
         )
-    if mention.individual is not None:
+    if mention.individual:
         individuals = mention.individual.lower().split("|")
         n_mentions, n_concepts = len(individuals), len(parts(mention.id))
         # In other corpora the column is no list of mentions, such as tmVar's form of a variant.
@@ -278,7 +279,7 @@ def _blocks(lines: TextLines) -> Iterator[_Lines]:
     block: _Lines | None = None
     blank = True
     for line in lines:
-        line = line.removesuffix("\n").removesuffix("\r")
+        line = line.rstrip("\r\n")
         if not line.strip():
             blank = True
             continue
@@ -311,11 +312,14 @@ def _document(block: _Lines, allow_empty_abstract: bool) -> Document:
         fields = line.split("\t")
         if fields[0] != name:
             raise block.error(number, f"belongs to no document above it: {line[:60]!r}.")
-        if len(fields) >= 6 or (len(fields) == 5 and fields[1].isdigit() and fields[2].isdigit()):
+        # Both may have six columns or more; offsets begin with no letter.
+        is_type = fields[1:] and fields[1][:1].isalpha()
+        if (len(fields) >= 6 and not is_type) or (len(fields) == 5 and fields[1].isdigit() and fields[2].isdigit()):
             document.mentions.append(_mention(block, number, fields))
             numbers["mention"].append(number)
-        elif len(fields) in (4, 5):
-            document.relations.append(Relation(*fields[1:]))
+        elif len(fields) >= 4:
+            note = "\t".join(fields[4:]) if len(fields) > 4 else None
+            document.relations.append(Relation(*fields[1:4], note))
             numbers["relation"].append(number)
         else:
             raise block.error(

@@ -17,6 +17,8 @@ SPANS = ("entities", "spans", "label", "labels")
 """Where mentions stand beside a text."""
 LABEL_STUDIO = frozenset({"data", "annotations"})
 ACCEPT = "accept"
+PRODIGY = "_task_hash"
+"""A key that Prodigy gives each task."""
 
 
 def as_row(value: Any) -> Any:
@@ -196,7 +198,9 @@ def _of_label_studio(row: Mapping[str, Any], name: str, place: str, counted: Cou
         if result.get("type") == "relation":
             related.append(result)
         elif result.get("type") in ("labels", "hypertextlabels") and "start" in value:
-            entities.append(value | {"type": (value.get("labels") or [""])[0], "key": result.get("id")})
+            named = value.get("labels") or [""]
+            counted["further labels of a mention, of which the first is read"] += len(named) - 1
+            entities.append(value | {"type": named[0], "key": result.get("id")})
         else:
             counted[f"results of type {result.get('type')}, which are not read"] += 1
     for each in entities:

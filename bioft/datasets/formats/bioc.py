@@ -18,14 +18,15 @@ from bioft.datasets.documents.corpus import AnnotatedText
 from bioft.datasets.documents.pubtator import UNLINKED, Mention, Relation
 from bioft.datasets.formats import conll, inputs
 from bioft.errors import BioftError, leaving_out
-from bioft.storage import json_text
+from bioft.storage import identifiers, json_text
 from bioft.storage.text_lines import TextLines, elements_of, encoding_of
 
 IDENTIFIERS = ("identifier", "Identifier", "MESH", "mesh", "concept_id", "ncbi gene", "NCBI GENE", "GeneID", "id")
 ENDS = (("entity1", "entity2"), ("role1", "role2"), ("head", "tail"))
 NO_RELATION = "relations whose ends no annotation bears"
 PIECES = "mentions in several pieces, taken from first to last"
-_ARRAY = re.compile(r'"(?:documents|PubTator3)"\s*:\s*\[|\A\s*\[')
+_DOCUMENTS = re.compile(r'"(?:documents|PubTator3)"\s*:\s*\[')
+_LIST = re.compile(r"\A\s*\[")
 _NEXT = re.compile(r"[\s,]*")
 
 
@@ -104,10 +105,13 @@ def _sentence(element: Any) -> dict[str, Any]:
 
 
 def _json(path: Path, skipped: list[str] | None) -> Iterator[dict[str, Any]]:
-    """The documents of a collection, of a list of them, or of a file with one on each line."""
+    """The documents of a collection or several, of a list of them, or of a file with one on each line."""
     text = json_text.without_lone_surrogates(TextLines(path).read())
-    array = _ARRAY.search(text)
+    # What PubMed Central gives is a list of collections, whose documents come before the first passage.
+    array = _DOCUMENTS.search(text)
     if array is None or '"passages"' in text[: array.start()]:
+        array = _LIST.search(text)
+    if array is None:
         yield from json_text.rows(TextLines(path), skipped) if _is_lines(text) else [json_text.parse(text, str(path))]
         return
     decoder = json.JSONDecoder()
@@ -121,7 +125,7 @@ def _json(path: Path, skipped: list[str] | None) -> Iterator[dict[str, Any]]:
                 raise BioftError(f"{path} is broken JSON ({error}). Download it again.") from None
             yield value
             place = _NEXT.match(text, end).end()  # type: ignore[union-attr]
-        array = _ARRAY.search(text, place)
+        array = _DOCUMENTS.search(text, place)
         if '"passages"' in text[place : array.start() if array else None]:
             raise BioftError(f"{path} is broken JSON: documents follow after the end of their list. Mend it.")
 
@@ -133,7 +137,7 @@ def _is_lines(text: str) -> bool:
 
 
 def _document(raw: Mapping[str, Any], place: str, number: str, counted: Counter[str]) -> AnnotatedText:
-    name = str(raw.get("id") or number)
+    name = json_text.text_of(raw.get("id")) or number
     parts: list[str] = []
     length = 0
     mentions: dict[str, Mention] = {}
@@ -209,7 +213,7 @@ def _relation(each: Mapping[str, Any], mentions: Mapping[str, Mention]) -> Relat
     infons = each.get("infons") or {}
     kind = str(infons.get("type") or infons.get("relation") or infons.get("relation type") or "relation")
     borne = {its.id for its in mentions.values()}
-    joined = {part: its for its in borne for part in re.split(r"[|;,]", its)}
+    joined = {part: its for its in borne for part in identifiers.parts(its)}
     for pair in ENDS:
         if all(infons.get(name) for name in pair):
             # PubTator3 writes the type before the id: "Chemical|MESH:D000082".

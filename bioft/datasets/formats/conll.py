@@ -26,9 +26,11 @@ BROKEN = "mentions that begin with I or E, as in IOB1"
 BEGINS, INSIDE, ENDS, SINGLE = frozenset("B"), frozenset("IM"), frozenset("EL"), frozenset("SUW")
 _TAG = re.compile(r"([BIESLUMW])(?:[-_](.+))?")
 _DOCUMENT = re.compile(
-    r"#\s*(?:doc_id|document_id|newdoc id|id|pmid)\s*[=:]\s*(\S+)|###\s*(?:MEDLINE|PMID)\s*:\s*(\S+)", re.IGNORECASE
+    r"#\s*(?:doc_id|document_id|newdoc id|id|pmid)\s*[=:]\s*(\S+)|###\s*(?:MEDLINE|PMID)\s*:\s*(\S+)"
+    r"|# id (\S+)\s+domain=\S+",
+    re.IGNORECASE,
 )
-"""Also as JNLPBA has it."""
+"""Also as JNLPBA and MultiCoNER have it."""
 _COMMENT = re.compile(r"#\s*(?:new(?:doc|par)\b|[\w.]+(?: \w+)?\s*=\s)")
 """What other programs write above a sentence: "# text = …"."""
 
@@ -138,7 +140,7 @@ def _sentences(path: Path) -> Iterator[tuple[list[tuple[int, list[str]]], str | 
 
 def _name(line: str, match: re.Match[str] | bool) -> str:
     if isinstance(match, re.Match):
-        return match[1] or match[2]
+        return match[1] or match[2] or match[3]
     found = re.search(r"\(([^)]+)\)", line)
     return found[1] if found else ""
 

@@ -24,9 +24,11 @@ from bioft.datasets.documents.corpus import AnnotatedText
 from bioft.datasets.documents.pubtator import Mention, Relation
 from bioft.datasets.formats import conll, inputs, tables
 from bioft.errors import BioftError, leaving_out
-from bioft.storage.text_lines import TextLines
+from bioft.storage.text_lines import TextLines, encoding_of
 
 _ENTITY = re.compile(r"(\S+) (\d+ \d+(?:;\d+ \d+)*)")
+_SPAN = re.compile(r"^T\S*\t\S+ (\d+) (\d+)\t([^\r\n]*)", re.MULTILINE)
+"""An entity in one piece: its place and words."""
 _RELATED = re.compile(r"(\S+) \S+?:(\S+) \S+?:(\S+)\s*")
 _NORMALISATION = re.compile(r"\S+ (?:Annotation:)?(\S+) (?:Referent:)?(\S+)")
 OTHERS = {"E": "events", "A": "attributes", "M": "attributes", "#": "notes", "*": "equivalences"}
@@ -70,18 +72,34 @@ def read_brat(folder: Path, *, skipped: list[str] | None, counted: Counter[str])
 def _text(path: Path) -> str:
     try:
         # Offsets count the characters of the file: line breaks stay as they are.
-        return path.read_bytes().decode("utf-8")
+        return (raw := path.read_bytes()).decode(encoding_of(raw[:4]))
     except UnicodeDecodeError as error:
         raise BioftError(f"{path} is not UTF-8 ({error.reason} at byte {error.start}). Convert it.") from None
 
 
+def _as_counted(text: str, annotations: str) -> str:
+    """The text in which the mentions stand: as it is, or as it was before Windows or git put a byte order mark and
+    carriage returns into it.
+    """
+    spans = [(int(start), int(end), _in_line(words)) for start, end, words in _SPAN.findall(annotations)]
+    bare = text.removeprefix("\ufeff")
+    forms = (text, bare, bare.replace("\r\n", "\n"), text.replace("\r\n", "\n"))
+    return next((form for form in forms if all(_in_line(form[a:b]) == words for a, b, words in spans)), text)
+
+
+def _in_line(words: str) -> str:
+    """Words as brat writes them: with a space for a line break."""
+    return re.sub(r"\s", " ", words)
+
+
 def _annotated(path: Path, text_file: Path, name: str, counted: Counter[str]) -> AnnotatedText:
-    text = _text(text_file)
     mentions: dict[str, Mention] = {}
     relations: list[tuple[str, re.Match[str]]] = []
     concepts: dict[str, str] = {}
     files = [path, *(each for each in [path.with_suffix(".a2")] if path.suffix == ".a1" and each.is_file())]
-    lines = ((f"{file}, line {n}", line) for file in files for n, line in enumerate(_text(file).split("\n"), 1))
+    said = {file: _text(file).removeprefix("\ufeff") for file in files}
+    text = _as_counted(_text(text_file), "\n".join(said.values()))
+    lines = ((f"{file}, line {n}", line) for file, its in said.items() for n, line in enumerate(its.split("\n"), 1))
     for place, line in lines:
         key, _, rest = line.rstrip("\r").partition("\t")
         if key.startswith("T"):
@@ -116,8 +134,8 @@ def _entity(rest: str, text: str, place: str, counted: Counter[str]) -> Mention:
     start, end = min(each[0] for each in places), max(each[1] for each in places)
     counted[PIECES] += len(places) > 1
     there = text[start:end]
-    # brat writes a line break inside a mention as a space, and pieces with a space between them.
-    if len(places) == 1 and re.sub(r"\s", " ", there) != re.sub(r"\s", " ", words):
+    # brat writes pieces with a space between them.
+    if len(places) == 1 and _in_line(there) != _in_line(words):
         raise BioftError(
             f"{place}: {words[:60]!r} is said to stand at {start} to {end}, where the text has {there[:60]!r}. "
             "Offsets count characters of the .txt file."

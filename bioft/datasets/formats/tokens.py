@@ -64,11 +64,16 @@ def of_table(table: tables.Table, prefix: str, how: Reading) -> Iterator[Annotat
             f"relations. {table.in_words()}"
         )
     id_column = table.find(None, _COLUMNS["id"], "the id", needed=False)
+    of_article = None if id_column is not None else table.find(None, _COLUMNS["id_of_article"], "", needed=False)
     seen: set[str] = set()
     for number, (place, cells) in enumerate(table.rows, 1):
         with leaving_out(how.skipped):
             name = tables.text_of(cells[id_column]) if id_column is not None else ""
-            if "entities" not in columns:
+            if of_article is not None:  # several rows may be of one
+                name = tables.text_of(cells[of_article])
+                name = "" if name in seen else name
+                seen.add(name)
+            elif "entities" not in columns:
                 # Ids of sentences such as 0, 1, 2 begin again in each split.
                 name = f"{prefix}-{name}" if name.isdigit() else name
                 name = "" if name in seen else name

@@ -185,6 +185,28 @@ def test_a_very_long_document(tmp_path: Path) -> None:
     assert list(pubtator.read(tmp_path / "x.txt")) == [document]
 
 
+# What other programs make of the format
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "relation"),
+    [
+        ("CID\tD1\tD3", "CID\tD1\tD3\tNovel\tSubject:D1", Relation("CID", "D1", "D3", "Novel\tSubject:D1")),
+        ("D2|D3\trenal failure|hepatic failure", "D2;D3\t", Relation("CID", "D1", "D3")),
+        ("D2|D3\trenal failure|hepatic failure", "D2, D3", Relation("CID", "D1", "D3")),
+        ("\n", "\r\r\n", Relation("CID", "D1", "D3")),
+    ],
+)
+def test_further_columns_spaces_between_ids_and_doubled_returns(
+    tmp_path: Path, old: str, new: str, relation: Relation
+) -> None:
+    (first, second) = pubtator.read(write(tmp_path / "x.txt", GOOD.replace(old, new)))
+    assert first.relations == [relation]
+    assert second.abstract == "An abstract with a\ttab and |t| in it."
+    pubtator.write([first, second], tmp_path / "again.txt")
+    assert list(pubtator.read(tmp_path / "again.txt")) == [first, second]
+
+
 # Bad input
 
 BAD = [

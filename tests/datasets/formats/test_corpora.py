@@ -122,6 +122,9 @@ TOKENS: dict[str, Callable[[int, list[tuple[str, str]]], str]] = {
     "table of words": lambda n, its: (
         "sentence_id,words,labels\n" * (n == 0) + "".join(f"{n},{word},{tag}\n" for word, tag in its)
     ),
+    "MultiCoNER": lambda n, its: (
+        f"# id {n}-ee7f\tdomain=train\n" + "".join(f"{word} _ _ {tag}\n" for word, tag in its) + "\n"
+    ),
     "Kaggle": lambda n, its: (
         "Sentence #,Word,POS,Tag\n" * (n == 0)
         + "".join(f"{'' if k else f'Sentence: {n}'},{word},NN,{tag}\n" for k, (word, tag) in enumerate(its))
@@ -192,6 +195,12 @@ def table(header: str, cells: Lines) -> str:
 SEVERAL = {
     "JSON in a cell": table("text\tlabels\n", lambda n: json.dumps(some(n))),
     "Python in a cell": table("text\tlabels\n", lambda n: str(some(n))),
+    "NumPy in a cell": table("text\tlabels\n", lambda n: str(some(n)).replace(",", "")),
+    "R in a cell": table("text\tlabels\n", lambda n: f"c({json.dumps(some(n))[1:-1]})"),
+    "Label Studio's choices": rows_of(lambda n: {"text": sentence(n), "labels": {"choices": some(n)}}),
+    "columns of JSON": json.dumps({
+        "text": [*map(sentence, range(RECORDS))], "labels": [*map(some, range(RECORDS))]
+    }),
     "1 and 0 as BLUE has them": table("text\tlabels\n", lambda n: ",".join(f"{k}_{n >> k & 1}" for k in range(3))),
     "an object": rows_of(lambda n: {"text": sentence(n), "labels": {label: label in some(n) for label in LABELS}}),
     "an object of rows": json.dumps({n: {"text": sentence(n), "labels": some(n)} for n in range(RECORDS)}, indent=1),
@@ -219,6 +228,10 @@ def test_several_labels_as_they_are_written(tmp_path: Path, layout: str) -> None
          "2 of the 4 labels hold ';'.*--label-separator ';'"),
         ("text\tlabel\n", lambda n: ["True", "FALSE", "false"][n % 3], ["FALSE", "True", "false"],
          "'FALSE' and 'false'"),
+        ("text\tlabel\n", lambda n: ["a b", "a\u00a0b", "c"][n % 3], ["a b", "a\u00a0b", "c"],
+         r"in case or in what is not seen only count as two: 'a b' and 'a\\xa0b'"),
+        ("text\tlabel\n", lambda n: ["a", "b", "a#b"][n % 3] + ("#c" if n == 1 else ""), ["a", "a#b", "b", "b#c"],
+         "2 of the 4 labels hold '#'.*--label-separator '#'"),
         ("text\tlabel\n", lambda n: ["a", "b", "NA"][n % 3], ["NA", "a", "b"], r"'NA' \(6 texts\): taken as a label"),
         ("abstract\tlabel\ttitle\n", lambda n: f"{'ab'[n % 2]}\tT{n}", ["a", "b"],
          "the text is abstract, without title: --text-column abstract --text-column title"),
@@ -232,6 +245,21 @@ def test_labels_that_may_mean_something_else(
     assert len(manifest["notes"]) == bool(note)
     if note:
         assert re.search(note, manifest["notes"][0])
+
+
+def test_what_was_rejected_with_prodigy_is_no_label(tmp_path: Path) -> None:
+    own = rows_of(
+        lambda n: {
+            "text": sentence(n),
+            "label": "ab"[n % 2],
+            "_task_hash": n,
+            "answer": "reject" if n == 3 else "accept",
+        }
+    )
+    dataset, manifest = build_labels([save(tmp_path, "own.jsonl", own)])
+    assert sentence(3) not in {text for rows in dataset.values() for text in rows["text"]}
+    assert manifest["read"] == {"rows": RECORDS - 1}
+    assert manifest["notes"] == ["own.jsonl has 1 rows whose annotation was not accepted, which are left out"]
 
 
 def test_columns_put_together_are_one_text(tmp_path: Path) -> None:

@@ -257,10 +257,14 @@ def test_pieces_of_a_mention_are_taken_from_first_to_last_and_counted(tmp_path: 
     assert manifest["read"]["attributes that are not read"] == 6
 
 
-def test_json_with_a_column_of_all_sentences_is_named(tmp_path: Path) -> None:
+def test_json_with_a_column_of_all_sentences_is_read_as_rows(tmp_path: Path) -> None:
     path = tmp_path / "columns.json"
-    path.write_text(json.dumps({"tokens": [["drug", "heals"]] * 20, "ner_tags": [["B-C", "O"]] * 20}))
-    with pytest.raises(BioftError, match=r"line 1: a tag is \['B-C', 'O'\]: a row for each sentence is read"):
+    tokens = [[f"drug{letter}", "heals"] for letter in LETTERS]
+    path.write_text(json.dumps({"tokens": tokens, "ner_tags": [["B-C", "O"]] * 20}))
+    dataset, _ = build_entities([path])
+    assert sorted(row["text"] for row in rows_of(dataset).values()) == [" ".join(each) for each in tokens]
+    path.write_text(json.dumps({key: {"0": ["drug"], "1": ["heals"]} for key in ("tokens", "ner_tags")}))
+    with pytest.raises(BioftError, match="has its columns one after another, as pandas writes them"):
         build_entities([path])
 
 
