@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from datasets import DatasetDict
 
+from bioft.cards.words import without_local_paths
 from bioft.storage.datasets import SCHEMA_VERSION, fingerprint
 
 
@@ -31,5 +32,6 @@ class Origin(NamedTuple):
             "sources": self.sources,
             **self.license,
             **about,
+            **{name: without_local_paths(about[name]) for name in ("skipped",) if name in about},
             "fingerprints": {name: fingerprint(rows) for name, rows in dataset.items()},
         }

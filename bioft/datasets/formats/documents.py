@@ -102,6 +102,7 @@ def _build(builder: str, asked: DocumentOptions) -> tuple[DatasetDict, dict[str,
     )
     n_read = sum(len(each) for its in (found, skipped) for each in its.values())
     found.clear()
+    skipped = {name: opened.without_folders(its) for name, its in skipped.items()}
     arguments = asked.arguments() | opened.named() | asked.sizes() | {"seed": asked.seed}
     origin = Origin(builder, arguments, opened.sources, opened.license)
     dataset, manifest = corpus.build(divided.rows, origin, split=divided.split, skipped=skipped)
@@ -120,7 +121,8 @@ def _read(opened: splits.Opened, split: str, how: Reading) -> Iterator[Document]
         if opened.on_hub:
             yield from tokens.of_table(opened.on_hub[file], prefix, how)
             continue
-        if not path.is_dir() or inputs.tell(path) in ("brat", "chemprot", "mentions", "dataset"):
+        whole = not path.is_dir() or inputs.is_saved(path)
+        if whole or inputs.tell(path) in ("brat", "chemprot", "mentions", "dataset"):
             yield from _of_file(path, prefix, how)
             continue
         inside = inputs.inside(path)

@@ -1,5 +1,6 @@
 """Genes and diseases from tables of one's own: known associations with negatives to be drawn, or labelled pairs."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,12 +19,16 @@ from bioft.datasets.gene_disease import audit as auditing, pairs as known
 from bioft.datasets.gene_disease.excel_dates import warn_of_dates
 from bioft.datasets.options import Negatives, NegativesPerPositive, OwnTable, Split, takes
 from bioft.errors import BioftError
+from bioft.storage.tables import NO_VALUE
 from bioft.storage.text_lines import normalise
 
 _COLUMNS: dict[str, list[str]] = data("columns.toml", __package__)["gene_disease"]
 SEPARATORS = (", ", ";", "|", " - ", " / ")
 """What parts several genes in one cell."""
-POSITIVE = {"1": 1, "yes": 1, "true": 1, "positive": 1, "pos": 1, "0": 0, "no": 0, "false": 0, "negative": 0, "neg": 0}
+POSITIVE = {
+    **dict.fromkeys(("1", "1.0", "yes", "true", "positive", "pos"), 1),
+    **dict.fromkeys(("0", "0.0", "no", "false", "negative", "neg"), 0),
+}
 DRAWN = ("split", "negatives", "negatives_per_positive")
 
 
@@ -194,7 +199,8 @@ def _maker(
 
     def make(place: str, cells: Sequence[Any]) -> Row:
         def cell(column: int | None) -> str:
-            return "" if column is None else one_text(cells[column], place).strip()
+            found = "" if column is None else one_text(cells[column], place).strip()
+            return "" if found in NO_VALUE else found
 
         names = cell(gene), cell(disease)
         if not all(any(map(str.isalnum, name)) for name in names):
@@ -205,8 +211,10 @@ def _maker(
         value = None
         if label is not None and (value := POSITIVE.get(cell(label).lower())) is None:
             raise BioftError(f"{place}: the label is {cell(label)[:40]!r}; write 1 for associated, else 0.")
-        ids = cell(gene_id) or names[0], cell(disease_id) or names[1]
+        # Where some are missing, programs make the others 7157.0.
+        ids = [re.sub(r"^(\d+)\.0$", r"\1", cell(column)) for column in (gene_id, disease_id)]
         others = cell(evidence), cell(pmids)
-        return Row(names[0], ids[0], names[1], ids[1], value, *others, f"{place} ({next(numbers)})")
+        place = f"{place} ({next(numbers)})"
+        return Row(names[0], ids[0] or names[0], names[1], ids[1] or names[1], value, *others, place)
 
     return make

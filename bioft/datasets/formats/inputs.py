@@ -15,6 +15,7 @@ from bioft.datasets.options import OwnData, PathName
 from bioft.datasets.splits import splits_in
 from bioft.errors import BioftError, command_word
 from bioft.hub import pull
+from bioft.storage import json_text
 from bioft.storage.files import file_sha256
 from bioft.storage.runs import MANIFEST
 from bioft.storage.text_lines import TextLines, encoding_of, no_text
@@ -73,6 +74,7 @@ _SPECIES = re.compile(r"\d+\t[^\t:]+:\d+\t\d+\t\d+\t[^\t]+")
 """A row of Species-800: taxon, document and PubMed id, first and last character, words."""
 _TEXTS = re.compile(r"(te?xt|abstract|document|doc)s?([-_]?files)?", re.IGNORECASE)
 """How folders of texts are called."""
+_ABOUT = "dataset_info.json"
 _ROWS_TOLD = 100
 _BETWEEN = re.compile(r"[\s,]*")
 _TAG = re.compile(r"(?:O|[BIESLUM](?:[-_].+)?)")
@@ -149,6 +151,9 @@ def no_documents(path: Path, kind: str) -> str:
 def _tell_folder(path: Path) -> str:
     if (path / MANIFEST).is_file():
         return "dataset"
+    if is_saved(path):
+        about = json_text.parse(TextLines(path / _ABOUT).read(), str(path / _ABOUT))
+        return _tell_columns([*about["features"]], "parquet")
     if standoff(path):
         return "brat"
     if tables_in(path):
@@ -167,6 +172,11 @@ def _tell_folder(path: Path) -> str:
     named = sorted(file.parent for file in path.glob("*/*") if "train" in splits_in(file.name))
     mend = f"Name one of its folders, such as {named[0]}." if named else f"Name files in it, such as {path}/*."
     raise unknown(path, "a folder without .ann files and without files named train and test", mend)
+
+
+def is_saved(folder: Path) -> bool:
+    """Whether `save_to_disk` of Hugging Face's datasets wrote a folder, of one split."""
+    return (folder / "state.json").is_file() and (folder / _ABOUT).is_file()
 
 
 def is_brat(folder: Path) -> bool:
@@ -313,7 +323,8 @@ def _source(path: Path, asked: OwnData) -> dict[str, Any]:
     if path.is_dir():
         digest, size = hashlib.sha256(), 0
         texts = sorted(its for its in path.rglob("[!.]*") if its.suffix in (".txt", ".a2", *STANDOFF))
-        its = texts if standoff(path) else tables_in(path) or inside(path) or [*mentions_in(path), *texts]
+        saved = sorted(path.iterdir()) if is_saved(path) else ()
+        its = texts if standoff(path) else saved or tables_in(path) or inside(path) or [*mentions_in(path), *texts]
         for file in its:
             digest.update(f"{file.relative_to(path).as_posix()} {file_sha256(file)}\n".encode())
             size += file.stat().st_size

@@ -1,11 +1,9 @@
 """Labelled texts, and texts alone, from tables of one's own."""
 
-import ast
-import json
 import re
+import unicodedata
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Annotated, Any
@@ -16,12 +14,15 @@ from datasets import Dataset, DatasetDict
 
 from bioft.datasets import data
 from bioft.datasets.formats import splits
+from bioft.datasets.formats.annotations import ACCEPT, PRODIGY
 from bioft.datasets.formats.tables import Table, text_of
 from bioft.datasets.options import GroupColumn, IdColumn, OwnTable, takes
 from bioft.datasets.splits import IntArray
 from bioft.datasets.texts import corpus, labelled
 from bioft.datasets.texts.labelled import LabelledText
 from bioft.errors import BioftError, command_word
+from bioft.storage import json_text
+from bioft.storage.tables import NO_VALUE
 from bioft.storage.text_lines import normalise
 
 MOST_LABELS = 1000
@@ -29,7 +30,7 @@ MOST_LABELS = 1000
 TEXT, LABEL = (data("columns.toml", __package__)["labels"][part] for part in ("text", "label"))
 BESIDE = {"abstract": "title", "sentence": "title", "text": "title", "sentence1": "sentence2"}
 """What is read for nothing where only the first of two columns is the text."""
-SEPARATORS = (";", "|", ",")
+SEPARATORS = (";", "|", ",", "#")
 NO_LABEL = frozenset({"", "nan", "<na>"})
 """What programs write where there is none."""
 MAYBE_NONE = frozenset({"na", "n/a", "null", "none", "-", "?"})
@@ -161,9 +162,9 @@ def _doubtful(counts: Counter[str], asked: LabelOptions, several: bool) -> list[
     notes = []
     folded: dict[str, list[str]] = {}
     for label in sorted(counts):
-        folded.setdefault(label.casefold(), []).append(label)
-    if alike := [" and ".join(map(repr, its)) for its in folded.values() if len(its) > 1]:
-        notes.append(f"labels that differ in case only count as two: {', '.join(alike)}")
+        folded.setdefault(_as_seen(label), []).append(label)
+    if alike := [" and ".join(map(ascii, its)) for its in folded.values() if len(its) > 1]:
+        notes.append(f"labels that differ in case or in what is not seen only count as two: {', '.join(alike)}")
     if none := [f"{label!r} ({n:,} texts)" for label, n in counts.items() if label.casefold() in MAYBE_NONE]:
         notes.append(f"{', '.join(none)}: taken as a label. If it means that there is none, leave these cells empty")
     for separator in () if several or asked.label_separator else SEPARATORS:
@@ -178,15 +179,20 @@ def _doubtful(counts: Counter[str], asked: LabelOptions, several: bool) -> list[
     return notes
 
 
+def _as_seen(label: str) -> str:
+    """A label in small letters, composed, with plain spaces and without characters that nobody sees."""
+    shown = "".join(each for each in unicodedata.normalize("NFKC", label) if unicodedata.category(each) != "Cf")
+    return " ".join(shown.casefold().split())
+
+
 def _in_list(value: Any, place: str) -> Collection[str] | None:
     """The labels of a cell that holds any number of them: a list, also one that a program wrote as text, an object
     with 1 or 0 for each, or numbers with them; None for another cell.
     """
-    if isinstance(value, str) and value[:1] == "[" and value.rstrip()[-1:] == "]":
-        for parse in (json.loads, ast.literal_eval):
-            with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
-                value = parse(value)
-                break
+    if isinstance(value, str) and (found := json_text.container(value)) is not None:
+        value = found
+    if isinstance(value, dict) and [*value] == ["choices"]:  # as Label Studio has several
+        value = value["choices"]
     if isinstance(value, list):
         if any(isinstance(each, list | dict) for each in value):
             raise BioftError(
@@ -218,6 +224,7 @@ def _maker(
     table: Table, start: str, asked: LabelOptions, several: set[bool], notes: list[str]
 ) -> Callable[[str, Sequence[Any]], LabelledText]:
     """What makes a row of the cells of a table; `several` gets whether its texts may have several labels."""
+    _leave_out_rejected(table)
     text_places, label_places = _places(table, asked)
     if len(text_places) == 1 and not asked.text_column:
         name = table.columns[text_places[0]]
@@ -255,6 +262,25 @@ def _maker(
     return lambda place, cells: make(place, cells)._replace(labels=labels_of(place, cells))
 
 
+def _leave_out_rejected(table: Table) -> None:
+    """Take out of a table of Prodigy's the rows whose annotation was rejected or ignored: the label is not theirs."""
+    if not {"answer", PRODIGY} <= {*table.columns}:
+        return
+    answer, every = table.columns.index("answer"), table.rows
+
+    def accepted() -> Iterator[tuple[str, Sequence[Any]]]:
+        n = 0
+        for place, cells in every:
+            if cells[answer] == ACCEPT:
+                yield place, cells
+            else:
+                n += 1
+        if n:
+            table.notes.append(f"has {n:,} rows whose annotation was not accepted, which are left out")
+
+    table.rows = accepted()
+
+
 def _text_maker(
     table: Table, start: str, asked: TextOptions, text_places: Sequence[int]
 ) -> Callable[[str, Sequence[Any]], LabelledText]:
@@ -284,6 +310,11 @@ def _texts(place: str, values: Sequence[Any]) -> list[str]:
             )
     if not (found := [value for value in values if isinstance(value, str) and value.strip()]):
         raise BioftError(f"{place}: the text is empty. Fill it in, or leave such rows out with --skip-bad.")
+    if {*found} <= NO_VALUE:
+        raise BioftError(
+            f"{place}: the text is {found[0]}, which programs write where there is none. Fill it in, or leave such "
+            "rows out with --skip-bad."
+        )
     return found
 
 

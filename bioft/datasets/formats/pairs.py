@@ -18,8 +18,10 @@ from bioft.datasets.options import GroupColumn, OwnTable, takes
 from bioft.datasets.pair_audit import RELATED
 from bioft.datasets.splits import check_columns
 from bioft.errors import BioftError, command_word
+from bioft.storage.tables import NO_VALUE
 from bioft.storage.text_lines import normalise
 
+_TRUTH = {"true": "1", "false": "0"}
 _COLUMNS = data("columns.toml", __package__)["pairs"]
 FIRST, SECOND, NEGATIVE, SCORE = (_COLUMNS[part] for part in ("first", "second", "negative", "score"))
 
@@ -146,8 +148,9 @@ def _maker(
     def make(place: str, cells: Sequence[Any]) -> Row:
         places = (first, second, negative)
         texts = ["" if column is None else one_text(cells[column], place) for column in places]
-        if not all(text.strip() for text in texts[: 3 if negative is not None else 2]):
-            raise BioftError(f"{place}: a text is empty. Fill it in, or leave such rows out with --skip-bad.")
+        needed = texts[: 3 if negative is not None else 2]
+        if not all(text.strip() and text not in NO_VALUE for text in needed):
+            raise BioftError(f"{place}: a text is empty, or NA. Fill it in, or leave such rows out with --skip-bad.")
         number = None
         if score is not None:
             number = _number(text_of(cells[score]), table, score, place)
@@ -161,7 +164,7 @@ def _number(said: str, table: Table, column: int, place: str) -> float:
     # Where fields are not parted by commas, numbers may have one for a point.
     plain = re.sub(r"^(-?\d+),(\d+)$", r"\1.\2", said) if table.delimiter != "," else said
     try:
-        number = float(plain)
+        number = float(_TRUTH.get(said.strip().lower(), plain.replace("_", "no number")))
     except ValueError:
         number = math.nan
     if math.isfinite(number):

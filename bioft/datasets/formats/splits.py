@@ -218,6 +218,13 @@ class Opened(NamedTuple):
         """The names of the files of given splits, as a manifest keeps them."""
         return {name: [Path(file).name for file in its] for name, its in self.files.items() if name != ALL}
 
+    def without_folders(self, messages: Iterable[str]) -> list[str]:
+        """Messages with the names of the files alone: manifests are published, and a home folder names its owner."""
+        shown = list(messages)
+        for file in (file for its in self.files.values() for file in its if not self.on_hub):
+            shown = [message.replace(file, Path(file).name) for message in shown]
+        return shown
+
 
 def open_inputs(asked: OwnData) -> Opened:
     """Find the files that were asked for, or the dataset on the Hub.
@@ -307,7 +314,8 @@ def collect(
         raise BioftError(f"There is no row to build of. {skipped[0] if skipped else ''}".strip())
     n_read = sum(map(len, rows.values())) + len(skipped)
     arguments = asked.arguments(*apart) | opened.named()
-    told = {"read": {"rows": n_read}, "skipped": {"all": {"documents": len(skipped), "first": skipped[:3]}}}
+    first = opened.without_folders(skipped[:3])
+    told = {"read": {"rows": n_read}, "skipped": {"all": {"documents": len(skipped), "first": first}}}
     return Collected(rows, Origin(builder, arguments, opened.sources, opened.license), told | {"notes": notes})
 
 

@@ -1,22 +1,24 @@
 """Tables of one's own: CSV, TSV, JSONL and Parquet files; columns by name or number."""
 
 import json
-import math
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
-from datasets import ClassLabel, Dataset, IterableDataset
+from datasets import ClassLabel, Dataset, Features, IterableDataset, load_from_disk
 
 from bioft.datasets import data
 from bioft.datasets.formats import annotations, inputs
 from bioft.datasets.options import OwnTable
 from bioft.errors import BioftError, command_word, leaving_out, suggestion
 from bioft.storage import json_text, tables as delimited
+from bioft.storage.json_text import text_of
 from bioft.storage.text_lines import LinesAfter, TextLines
 
 PEEKED = 200
@@ -88,9 +90,12 @@ def read(path: Path, asked: Iterable[str | None], skipped: list[str] | None, *, 
     kind = inputs.tell(path)
     if path.is_file() and inputs.is_parquet(path):
         try:
-            return of_dataset(str(path), Dataset(pq.read_table(path)))
-        except (OSError, ValueError) as error:
+            whole, notes = _plain(pq.read_table(path))
+            return replace(of_dataset(str(path), Dataset(whole)), notes=notes)
+        except (OSError, ValueError, NotImplementedError) as error:
             raise BioftError(f"{path} can't be read as Parquet ({error}). Write it again.") from None
+    if inputs.is_saved(path):
+        return of_dataset(str(path), load_from_disk(str(path)))
     if kind in ("records", "documents", "tokens"):
         return _records(path, skipped)
     if kind not in ("delimited", "mentions"):
@@ -99,6 +104,22 @@ def read(path: Path, asked: Iterable[str | None], skipped: list[str] | None, *, 
         what = inputs.NAMES.get(kind, "a dataset of bioft")
         raise BioftError(f"{path} is {what}, no table of rows. Read are {inputs.OF_TABLES}. {mend}")
     return _delimited(path, [name for name in asked if name], skipped, lines)
+
+
+def _plain(table: pa.Table) -> tuple[pa.Table, list[str]]:
+    """The table with texts where Spark writes bytes, and notes on columns that are not read."""
+    notes = []
+    for place, each in enumerate(table.schema):
+        if pa.types.is_binary(each.type) or pa.types.is_large_binary(each.type):
+            with suppress(pa.ArrowInvalid):  # bytes that are no text stay
+                table = table.set_column(place, each.name, table[place].cast(pa.string()))
+    for each in table.schema:
+        try:
+            Features.from_arrow_schema(pa.schema([each]))
+        except (ValueError, NotImplementedError):
+            table = table.drop_columns(each.name)
+            notes.append(f"has a column {each.name} of type {each.type}, which is not read")
+    return table, notes
 
 
 def of_dataset(name: str, rows: Dataset | IterableDataset) -> Table:
@@ -127,19 +148,6 @@ def _named(value: Any, feature: Any) -> Any:
     if isinstance(value, list) and isinstance(inner, ClassLabel | dict):
         return [_named(each, inner) for each in value]
     return value
-
-
-def text_of(value: Any) -> str:
-    """A cell as text: "" for nothing and for NaN, whole numbers without a point, lists as JSON."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "1" if value else "0"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else str(value)
 
 
 def one_text(value: Any, place: str) -> str:
@@ -207,6 +215,9 @@ def _of_object(whole: Any, path: Path, skipped: list[str] | None) -> Iterator[tu
     """The rows of a file that is one object: those of the list in it, or one for each key, which is its id."""
     if not isinstance(whole, dict):
         raise BioftError(f"{path}: a {type(whole).__name__} where objects with columns should be.")
+    if (rows := _of_columns(whole)) is not None:
+        yield from _objects_in(rows, str(path), skipped)
+        return
     lists = [
         key
         for key, value in whole.items()
@@ -215,7 +226,7 @@ def _of_object(whole: Any, path: Path, skipped: list[str] | None) -> Iterator[tu
     if len(lists) == 1 and not KNOWN & {key.lower() for key in whole if key != lists[0]}:
         yield from _objects_in(whole[lists[0]], f"{path}, {lists[0]}", skipped)
     elif whole.keys() >= _OF_PANDAS or (len(whole) > 1 and all(isinstance(value, dict) for value in whole.values())):
-        if whole.keys() >= _OF_PANDAS or KNOWN & {key.lower() for key in whole}:
+        if whole.keys() >= _OF_PANDAS or (KNOWN | {"tokens"}) & {key.lower() for key in whole}:
             raise BioftError(
                 f"{path} has its columns one after another, as pandas writes them. Write rows: "
                 'to_json(..., orient="records", lines=True).'
@@ -224,6 +235,17 @@ def _of_object(whole: Any, path: Path, skipped: list[str] | None) -> Iterator[tu
             yield f"{path}, {key}", value if "id" in value else {"id": key, **value}
     else:
         yield f"{path}, line 1", annotations.as_row(whole)
+
+
+def _of_columns(whole: Mapping[str, Any]) -> Iterator[dict[str, Any]] | None:
+    """The rows of an object that has columns: equally long lists; those of one row with tokens hold no lists."""
+    values = [*whole.values()]
+    if not (KNOWN | {"tokens"}) & {key.lower() for key in whole} or not all(
+        isinstance(each, list) and len(each) == len(values[0]) > 1 for each in values
+    ):
+        return None
+    nested = all(isinstance(each, list) for each in whole.get("tokens", ()))
+    return (dict(zip(whole, each, strict=True)) for each in zip(*values, strict=True)) if nested else None
 
 
 def _delimited(path: Path, asked: Sequence[str], skipped: list[str] | None, lines: bool) -> Table:
@@ -291,15 +313,16 @@ def _lacks_a_name(rows: Sequence[Sequence[str]]) -> bool:
 def _above(lines: Sequence[str], wanted: Collection[str]) -> tuple[int, list[str]]:
     """How many lines stand above the first row or the names of the columns, and what is said of them.
 
-    These are comments, and what programs write above a table: then all columns that are `wanted` are named below.
+    These are comments, and what programs write above a table: then all columns that are `wanted` are named below, or
+    two at least have usual names.
     """
     if lines and re.fullmatch(r'"?sep=.[;,\s"]*', lines[0]):
         return 1, []  # Excel's, of the delimiter
     if n := _comments(lines):
         return n, [f"begins with {n} lines of comments (#)"]
-    for place, line in enumerate(lines if wanted else ()):
+    for place, line in enumerate(lines):
         cells = ({cell.strip().lower() for cell in delimited.rows_in([line], each)[0]} for each in _delimiters([line]))
-        if any(its >= {*wanted} for its in cells):
+        if any(its >= {*wanted} if wanted else len(its & KNOWN) > 1 for its in cells):
             return place, [f"has {place} lines above the names of its columns, which are not read"] if place else []
     return 0, []
 
@@ -336,12 +359,15 @@ def _comments(lines: Sequence[str]) -> int:
 
 def _lines(path: Path, start: Sequence[str], asked: Sequence[str]) -> Table:
     """A table of one column: a text on each line."""
-    header = start[0].strip().lower() in KNOWN | {name.lower() for name in asked if not name.isdigit()}
-    lines = TextLines(path)
-    rows = ((f"{path}, line {lines.number}", [line.rstrip("\r\n")]) for line in lines if line.strip())
+    name = start[0].strip().strip('"')
+    header = name.lower() in KNOWN | {name.lower() for name in asked if not name.isdigit()}
+    # A table of one column, as programs write it, has quotation marks around texts.
+    quoted = header or delimited.are_quoted(start)
+    lines = delimited.quoted_lines(TextLines(path)) if quoted else enumerate(TextLines(path), 1)
+    rows = ((f"{path}, line {number}", [line.rstrip("\r\n")]) for number, line in lines if line.strip())
     if header:
         next(rows)
-    return Table(str(path), [start[0].strip() if header else "1"], rows, header, sample=[start[:1]])
+    return Table(str(path), [name if header else "1"], rows, header, sample=[start[:1]])
 
 
 def _names_columns(first: Sequence[str], others: Sequence[Sequence[str]], asked: Sequence[str]) -> bool:

@@ -68,7 +68,7 @@ def read_header(path: str | os.PathLike[str]) -> Header:
             columns, delimiter = _columns(line)
             break
         # Spreadsheets quote comments and put an empty field into each column.
-        text = line.strip().rstrip(",;\t").strip('"# ')
+        text = line.strip().rstrip(',;\t"').strip('"# ')
         if text.startswith("Report created:"):
             created = text.removeprefix("Report created:").strip()
         after_fields = text == "Fields:"
@@ -104,7 +104,7 @@ def read(path: str | os.PathLike[str], evidence: str | Sequence[str] | None = No
     wanted = _wanted(evidence)
     header = read_header(path)
     # Spreadsheets leave rows of nothing but delimiters behind.
-    lines = LinesAfter(path, header.lines, lambda line: line.startswith(COMMENT) or not line.strip(" ,;\t\r\n"), HINT)
+    lines = LinesAfter(path, header.lines, lambda line: line.startswith(COMMENT) or not line.strip(' ,;"\t\r\n'), HINT)
     rows = Table(lines, header=header.columns, delimiter=header.delimiter)
     # The evidence to write for each DirectEvidence seen, or None to skip the row.
     accepted: dict[str, str | None] = {}

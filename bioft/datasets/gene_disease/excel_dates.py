@@ -11,7 +11,7 @@ logger = logging.getLogger(__name__)
 _MONTH = r"(?:jan|feb|mar|mär|mrz|apr|may|mai|jun|jul|aug|sep|sept|oct|okt|nov|dec|dez)[a-z]*"
 _DATE = re.compile(
     rf"\d{{1,2}}[-./ ]{{1,2}}{_MONTH}(?:[-./ ]\d{{2,4}})?|{_MONTH}[-./ ]\d{{1,4}}|\d{{4}}-\d\d-\d\d(?:[ T][\d:]+)?|"
-    r"\d{1,2}[/.]\d{1,2}[/.]\d{2,4}",
+    r"\d{1,2}[/.]\d{1,2}[/.]\d{2,4}|\d{1,2}月\d{1,2}日",
     re.IGNORECASE,
 )
 _SHOWN = 10
@@ -20,7 +20,7 @@ _SHOWN = 10
 def is_date(gene: str) -> bool:
     """Whether the name of a gene is a date, as in 2-Sep, Mar-01 and 2001-03-01."""
     # Most names have no such sign, and there are many rows.
-    return any(sign in gene for sign in "-/. ") and _DATE.fullmatch(gene.strip()) is not None
+    return any(sign in gene for sign in "-/. 月") and _DATE.fullmatch(gene.strip()) is not None
 
 
 def warn_of_dates(path: str | os.PathLike[str], genes: Iterable[str]) -> None:

@@ -360,6 +360,9 @@ def test_a_report_that_a_spreadsheet_saved_again(tmp_path: Path, caplog: pytest.
     assert [row["disease_id"] for row in found] == ["MESH:D1", "MESH:D2"]
     assert "1 gene is a date" in caplog.text and "2-Sep" in caplog.text
     assert ctd.read_header(tmp_path / "x.csv").created == "Wed Aug 27 14:25:10 EDT 2025"
+    quoted = [",".join(f'"{cell}"' for cell in line.split(",")) for line in content.splitlines() if '"' not in line]
+    (tmp_path / "x.csv").write_text("\n".join(quoted))  # as LibreOffice does with all text
+    assert [row["disease_id"] for row in ctd.read(tmp_path / "x.csv")] == ["MESH:D2"]
     semicolons = content.replace('"A, B",1,"Disease 1, type I",', "A,1,Disease 1,").replace(",", ";")
     (tmp_path / "x.csv").write_text(semicolons)
     assert [row["disease_id"] for row in ctd.read(tmp_path / "x.csv")] == ["MESH:D1", "MESH:D2"]
@@ -377,6 +380,7 @@ def test_dates_that_were_genes() -> None:
         "1. Mrz",
         "1-Mar-20",
         "1.Okt",
+        "3月1日",
     )
     assert all(map(is_date, dates))
     assert not any(
