@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from bioft.errors import BioftError
-from bioft.storage.text_lines import TextLines
+from bioft.storage.text_lines import TextLines, no_text
 
 LARGEST_ARTICLE = 64 << 20
 """Bytes; what goes on for longer without an end is no article."""
@@ -52,8 +52,9 @@ BLOCKS = frozenset({
 """Elements that stand apart from the text around them, so that their words are not glued to it."""
 BREAK = "\0"
 """What stands between them: no character of XML."""
-# How MathML writes a power, a part and an index: the second part after the first.
-_BETWEEN_PARTS = {"msup": "^", "mfrac": "/", "sup": "^"}
+# How MathML writes a power and a part: before the second of its parts, or the third.
+_BETWEEN_PARTS = {("msup", 1): "^", ("msubsup", 2): "^", ("mfrac", 1): "/"}
+_TEN, _EXPONENT = re.compile(r"(?:^|\D)10\s$"), re.compile(r"[+\-–−]?\d+")
 
 
 def text_of(element: Element | None) -> str:
@@ -75,8 +76,8 @@ def marked_text(element: Element, spaces: Collection[str] = (), marks: Collectio
         parts.append(each.text or "")
         for number, child in enumerate(each):
             kind = child.tag
-            if number == 1 and each.tag in ("msup", "mfrac"):
-                parts.append(_BETWEEN_PARTS[each.tag])
+            if between := _BETWEEN_PARTS.get((each.tag, number)):
+                parts.append(between)
             if kind in spaces:
                 parts.append(" ")
             elif not (kind in marks and child.get("ref-type") == "bibr"):
@@ -85,18 +86,23 @@ def marked_text(element: Element, spaces: Collection[str] = (), marks: Collectio
                 if kind in BLOCKS:
                     parts.insert(first, BREAK)
                     parts.append(BREAK)
-                elif kind == "sup" and _is_power(parts, first):
-                    parts.insert(first, _BETWEEN_PARTS[kind])
+                elif kind == "sup" and _is_power(parts, first, child.tail or ""):
+                    parts.insert(first, "^")
             parts.append(child.tail or "")
 
     walk(element)
     return "".join(parts)
 
 
-def _is_power(parts: Sequence[str], first: int) -> bool:
-    """Whether a superscript is raised behind what it belongs to: 10<sup>6</sup>, and not <sup>13</sup>C."""
+def _is_power(parts: Sequence[str], first: int, after: str) -> bool:
+    """Whether a superscript is raised behind what it belongs to: 10<sup>6</sup>, and not <sup>13</sup>C.
+
+    Powers of ten have a space before them in some articles: 10 <sup>6</sup>, and not 10 <sup>18</sup>F.
+    """
     before = next((part for part in reversed(parts[max(first - 9, 0) : first]) if part), "")
     inside = "".join(parts[first:]).strip()
+    if _TEN.search(before) and _EXPONENT.fullmatch(inside) and not after[:1].isalpha():
+        return True
     return before[-1:].strip() not in ("", BREAK) and (inside[:1].isalnum() or inside[:1] in tuple("+-−–±"))
 
 
@@ -259,9 +265,11 @@ def _check_start(path: str | os.PathLike[str], start: bytes) -> None:
     if error:
         raise BioftError(f"{path} holds an error message of NCBI: {error[1].decode('utf-8', 'replace').strip()}")
     roots = b"|".join([*_ROOTS, b"(?:\\w+:)?OAI-PMH"])
-    if not (_START.search(head) or re.search(rb"<(?:%b)[\s/>]" % roots, head)):
+    kind = no_text(head)
+    if kind or not (_START.search(head) or re.search(rb"<(?:%b)[\s/>]" % roots, head)):
         shown = head[:60].decode("utf-8", "replace").strip()
+        what = f"is {kind}" if kind else f"begins with {shown!r}"
         raise BioftError(
-            f"{path} is no XML of PubMed or PubMed Central: it begins with {shown!r}. Give a PubmedArticleSet, or a "
-            "full text (.nxml) of PubMed Central."
+            f"{path} is no XML of PubMed or PubMed Central: it {what}. Give a PubmedArticleSet, or a full text "
+            "(.nxml) of PubMed Central."
         )

@@ -5,6 +5,7 @@ larger and has one reason a text, predicted by the classifier of the same author
 repeats that classifier, and is no accuracy.
 """
 
+import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -233,7 +234,11 @@ def _clean(text: str) -> str:
 
 
 def _gold_labels(row: dict[str, Any], place: str) -> tuple[str, ...]:
-    flagged = {name for name in LABELS if row.get(name) in (True, 1)}
+    flagged = set()
+    for name in LABELS:
+        if (value := row.get(name)) not in (True, False, None):
+            raise BioftError(f"{place}: {name} is {json.dumps(value)[:40]}. Write true or false.")
+        flagged |= {name} if value else set()
     listed = row.get("label_descriptions")
     if listed is None:
         if not any(name in row for name in LABELS):

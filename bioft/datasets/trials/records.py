@@ -33,19 +33,22 @@ from bioft.errors import BioftError
 from bioft.storage import json_text
 from bioft.storage.files import ZIP_ERRORS
 from bioft.storage.tables import delimiter_of, fields_of
-from bioft.storage.text_lines import elements
+from bioft.storage.text_lines import elements, no_text
 
 logger = logging.getLogger(__name__)
 
 URL, TERMS, CITATION, LICENSE = corpus("trials")
-SUFFIXES = (".json", ".jsonl", ".xml", ".csv", ".zip")
+SUFFIXES = (".json", ".jsonl", ".xml", ".csv", ".tsv", ".zip")
 """What is read in a folder or a zip file, also with .gz after it."""
 NCT_ID = re.compile(r"NCT\d{8}")
 WITHHELD = "[Trial of device that is not approved or cleared by the U.S. FDA]"
 """The title that stands for a record whose content is not public."""
 _SEX = {"": "", "ALL": "ALL", "BOTH": "ALL", "MALE": "MALE", "FEMALE": "FEMALE"}
 _DATES = ("%Y-%m-%d", "%Y-%m", "%B %d, %Y", "%b %d, %Y", "%B %Y")
-_CHUNK = 1 << 20
+_CHUNK, _START = 1 << 20, 512
+_VERSION_1 = ("FullStudiesResponse", "StudyFieldsResponse")
+_WORKBOOK = "[Content_Types].xml"
+"""What Office puts into its zip files."""
 _PLACES: dict[str, dict[str, list[str]]] = data("places.toml", __package__)
 
 
@@ -162,7 +165,7 @@ def _is_data(name: str) -> bool:
 
 def _records(path: Path, skip_bad: bool, counts: Counter[str], warn: Callable[..., None]) -> Iterator[Trial]:
     """Every record of every file, also those of one trial; wrong ones are skipped and counted, or raise."""
-    for name, opened in _streams(path):
+    for name, opened in _streams(path, warn):
         try:
             with _read_errors(name), opened() as stream:
                 for place, fields in _fields(stream, name):
@@ -181,8 +184,18 @@ def _records(path: Path, skip_bad: bool, counts: Counter[str], warn: Callable[..
             warn("Left out, from there on: %s", error)
 
 
-def _streams(path: Path) -> Iterator[tuple[str, Callable[[], IO[bytes]]]]:
+def _tell_unread(place: Path, names: Iterable[str], warn: Callable[..., None]) -> None:
+    """Say which files of a folder or zip file are none of trials by their names, but for hidden and our own ones."""
+    others = [name for name in names if not (_is_data(name) or Path(name).name.startswith("."))]
+    if others := [name for name in others if not name.endswith(".source.json")]:
+        more = f" and {len(others) - 3:,} more" if len(others) > 3 else ""
+        warn("%s: not read, by their names: %s%s.", place, ", ".join(sorted(others)[:3]), more)
+
+
+def _streams(path: Path, warn: Callable[..., None]) -> Iterator[tuple[str, Callable[[], IO[bytes]]]]:
     """The name of each file, of a zip file those of its members, and what opens its unpacked bytes."""
+    if path.is_dir():
+        _tell_unread(path, (str(file.relative_to(path)) for file in path.rglob("*") if file.is_file()), warn)
     for file in source_files(path):
         with file.open("rb") as raw:
             is_zip = raw.read(4) == b"PK\x03\x04"
@@ -194,8 +207,13 @@ def _streams(path: Path) -> Iterator[tuple[str, Callable[[], IO[bytes]]]]:
         except ZIP_ERRORS:
             raise BioftError(f"{file} is a damaged zip file. Download it again.") from None
         with archive:
-            members = sorted(name for name in archive.namelist() if _is_data(name))
-            if not members:
+            if _WORKBOOK in archive.namelist():
+                raise BioftError(f"{file} is an Excel workbook. Save its sheet as CSV.")
+            names = [name for name in archive.namelist() if not name.endswith("/")]
+            members = sorted(filter(_is_data, names))
+            if members:
+                _tell_unread(file, names, warn)
+            else:
                 raise BioftError(f"{file} holds no file of trials ({', '.join(SUFFIXES)}). {_HINT}")
             for member in members:
                 name = f"{file.name}/{member}"
@@ -209,10 +227,13 @@ def _unpacked(opened: Callable[[], Any], name: str) -> IO[bytes]:
         encrypted = "encrypt" in str(error) or "password" in str(error)
         problem = "is encrypted" if encrypted else f"can't be unpacked ({error})"
         raise _BadFileError(f"{name} {problem}. Unpack the zip file, and give the folder.") from None
-    magic = stream.peek(4)[:4]
-    if magic == b"PK\x03\x04":
+    start = stream.peek(_START)
+    if start.startswith(b"PK\x03\x04"):
         raise _BadFileError(f"{name} is a zip file in a zip file. Unpack it, and give the folder.")
-    return cast(IO[bytes], gzip.GzipFile(fileobj=stream)) if magic[:2] == b"\x1f\x8b" else stream
+    packed = gzip.GzipFile(fileobj=stream) if start.startswith(b"\x1f\x8b") else None
+    if what := no_text(packed.peek(_START) if packed else start):
+        raise _BadFileError(f"{name} is {what}.")
+    return cast(IO[bytes], packed) if packed else stream
 
 
 @contextmanager
@@ -238,7 +259,11 @@ def _read_errors(name: str) -> Iterator[None]:
 def _fields(stream: IO[bytes], name: str) -> Iterator[tuple[str, dict[str, str]]]:
     """The place and the raw fields of each record; the content decides the format, not the name."""
     unpacked = io.BufferedReader(cast(Any, stream), _CHUNK)
-    utf16 = unpacked.peek(2)[:2] in (b"\xff\xfe", b"\xfe\xff")
+    begins = unpacked.peek(_START)[:_START].lstrip()
+    if begins.startswith(b"<?xml") and b"html" not in begins.lower():  # which says its encoding itself
+        yield from _xml_fields(unpacked)
+        return
+    utf16 = begins[:2] in (b"\xff\xfe", b"\xfe\xff")
     text = io.TextIOWrapper(unpacked, encoding="utf-16" if utf16 else "utf-8-sig", newline="")
     start = text.read(_CHUNK)
     first = start.lstrip()[:1]
@@ -251,8 +276,7 @@ def _fields(stream: IO[bytes], name: str) -> Iterator[tuple[str, dict[str, str]]
         raise _BadFileError(f"{name} is a web page, not trial records. {_HINT}")
     elif first == "<":
         unpacked.seek(0)
-        for number, study in enumerate(elements(unpacked, "clinical_study".__eq__), 1):
-            yield f"record {number}", _xml_study(study)
+        yield from _xml_fields(unpacked)
     else:
         yield from _csv_fields(chain(io.StringIO(start + text.readline(), newline=""), text), name)
 
@@ -287,6 +311,8 @@ def _studies(buffer: str, text: IO[str], name: str) -> Iterator[Any]:
         position = end
         if isinstance(value, dict) and isinstance(value.get("studies"), list):
             yield from value["studies"]  # a page of an answer of the API
+        elif isinstance(value, dict) and not value.keys().isdisjoint(_VERSION_1):
+            raise _BadFileError(f"{name} is of version 1 of the API, which ended in 2024. {_HINT}")
         else:
             yield value
 
@@ -310,6 +336,11 @@ def _json_fields(study: Any) -> dict[str, str]:
         return {"problem": str(error)}
 
 
+def _xml_fields(stream: IO[bytes]) -> Iterator[tuple[str, dict[str, str]]]:
+    for number, study in enumerate(elements(stream, "clinical_study".__eq__), 1):
+        yield f"record {number}", _xml_study(study)
+
+
 def _xml_study(study: ElementTree.Element) -> dict[str, str]:
     def get(path: str) -> str:
         element = study.find(path)
@@ -322,9 +353,10 @@ def _xml_study(study: ElementTree.Element) -> dict[str, str]:
 
 def _csv_fields(lines: Iterator[str], name: str) -> Iterator[tuple[str, dict[str, str]]]:
     first = next(lines, "")
+    first = next(lines, "") if re.fullmatch(r'"?sep=.\W*', first) else first  # as Excel says the delimiter
     known = [each for its in _PLACES.values() for each in its["csv"]]
     rows: Any = fields_of(chain([first], lines), delimiter_of(first, known))
-    header = [column.strip() for column in next(rows, [])]
+    header = [" ".join(column.split()) for column in next(rows, [])]
     columns = {
         field: next((header.index(known) for known in its["csv"] if known in header), None)
         for field, its in _PLACES.items()
@@ -336,12 +368,12 @@ def _csv_fields(lines: Iterator[str], name: str) -> Iterator[tuple[str, dict[str
             f"{found}. {_HINT}"
         )
     for row in rows:
-        if row and len(row) != len(header):
+        if not any(map(str.strip, row)):
+            continue  # as spreadsheets leave rows behind
+        if len(row) != len(header):
             fields = {"problem": f"{len(row)} fields where the header names {len(header)}"}
-        elif row:
-            fields = {field: "" if column is None else row[column] for field, column in columns.items()}
         else:
-            continue
+            fields = {field: "" if column is None else row[column] for field, column in columns.items()}
         yield f"record that ends in line {rows.line_num}", fields
 
 
@@ -362,7 +394,7 @@ def _trial(fields: Mapping[str, str], source: str) -> Trial:
 
 
 def _date(values: Mapping[str, str], nct_id: str) -> str:
-    value = values.get("version", "")
+    value = re.sub(r"^(\d{4}-\d\d-\d\d)[T ][\d:.]+Z?$", r"\1", values.get("version", ""))
     for form in _DATES:
         try:
             date = datetime.strptime(value, form)

@@ -1,5 +1,6 @@
 """PubMed XML: real files, every field by hand, and whatever can be wrong with a file or a record."""
 
+import bz2
 import gzip
 from xml.sax.saxutils import escape
 
@@ -200,7 +201,8 @@ def test_any_text_survives_whatever_the_blocks_that_are_read(tmp_path_factory, t
     [
         (b"", "is empty"),
         (b"<html><body>Sorry</body></html>", r"no XML of PubMed.*begins with '<html>"),
-        (b"PMID- 1\nTI  - A title\n", "no XML of PubMed"),
+        (b"PMID- 1\nTI  - A title\n", "no XML of PubMed.*: it is a list of references"),
+        (bz2.compress(b"<PubmedArticleSet/>"), "no XML of PubMed.*: it is packed by bzip2"),
         ((HEAD + record(1) + TAIL).encode("utf-16"), "encoded in UTF-16"),
         ((HEAD.replace("utf-8", "latin1") + TAIL).encode(), "encoded in latin1"),
         (
@@ -280,6 +282,9 @@ def test_deletions_are_found_whatever_the_blocks_that_are_read(write, monkeypatc
         ("one<p>two</p>three<list><item>four</item></list>five", "one two three four five"),
         ("be<mml:math><mml:msup><mml:mn>10</mml:mn><mml:mn>6</mml:mn></mml:msup></mml:math>", "be10^6"),
         ("<mml:mfrac><mml:mi>a</mml:mi><mml:mi>b</mml:mi></mml:mfrac>", "a/b"),
+        ("<mml:msubsup><mml:mi>x</mml:mi><mml:mi>i</mml:mi><mml:mn>2</mml:mn></mml:msubsup>", "xi^2"),
+        ("2 × 10 <sup>6</sup> cells", "2 × 10 ^6 cells"),
+        ("at 10 <sup>18</sup>F and 5 <sup>13</sup>C", "at 10 18F and 5 13C"),
     ],
 )
 def test_what_mark_up_says_is_kept_and_nothing_is_glued(write, inside, text):

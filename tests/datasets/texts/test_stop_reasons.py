@@ -132,6 +132,7 @@ def test_gold_rows_may_have_several_labels_in_either_layout(tmp_path):
         ('{"text": "x"}', "line 1: neither label_descriptions nor"),
         (json.dumps(gold_row("x", "Covid")), "unknown label 'Covid'. Did you mean 'Covid19'"),
         (json.dumps(gold_row("x", "Covid19", Negative=True)), "do not say the same"),
+        ('{"text": "x", "Negative": "True", "Covid19": "False"}', r'line 1: \w+ is "\w+"\. Write true or false'),
     ],
 )
 def test_a_wrong_gold_row_raises(line, message, tmp_path):

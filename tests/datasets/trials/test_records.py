@@ -1,5 +1,6 @@
 """Trial records: each format read alike, the latest version kept, bad input named, and texts cleaned with care."""
 
+import bz2
 import gzip
 import json
 import zipfile
@@ -219,7 +220,7 @@ def test_a_long_field_is_read(tmp_path: Path) -> None:
 def test_what_spreadsheets_make_of_an_export_is_read(
     tmp_path: Path, change: Callable[[str], str], encoding: str
 ) -> None:
-    content = change("NCT Number,Study Title\nNCT00000001,One\nNCT00000002,Two\n")
+    content = change("NCT Number,Study Title\nNCT00000001,One\nNCT00000002,Two\n,\n")
     path = tmp_path / "x.csv"
     path.write_bytes(content.encode(encoding))
     assert [trial.title for trial in read_trials(path)] == ["One", "Two"]
@@ -253,11 +254,31 @@ def test_members_that_can_not_be_unpacked_are_named(tmp_path: Path, flags: int, 
         ('[{"a":' + "[" * 20_000, "nested too deeply"),
         ('{"a":' * 20_000, "nested too deeply"),
         ("<html>", "is a web page"),
+        (bz2.compress(b"[]"), "x.json is packed by bzip2"),
+        (gzip.compress(b"a.json".ljust(257, b"\0") + b"ustar" + bytes(250)), "x.json is a tar archive"),
+        ("version https://git-lfs.github.com/spec/v1\n", "x.json is a pointer of Git LFS"),
+        ('{"FullStudiesResponse": {"FullStudies": []}}', "is of version 1 of the API"),
     ],
 )
-def test_what_no_reader_survives_is_one_message(tmp_path: Path, content: str, problem: str) -> None:
+def test_what_no_reader_survives_is_one_message(tmp_path: Path, content: str | bytes, problem: str) -> None:
+    (path := tmp_path / "x.json").write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(BioftError, match=problem):
-        list(read_trials(write(tmp_path / "x.json", content)))
+        list(read_trials(path))
+
+
+def test_files_whose_names_are_none_of_trials_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    record = '{"protocolSection": {"identificationModule": {"nctId": "NCT00000001", "briefTitle": "One"}}}'
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        for name in ("a.json", "b.json.bz2", "__MACOSX/._a.json", "download.source.json"):
+            archive.writestr(name, record)
+    assert len(list(read_trials(tmp_path))) == 1
+    assert [each.getMessage() for each in caplog.records] == [
+        f"{tmp_path / 'x.zip'}: not read, by their names: b.json.bz2."
+    ]
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+    with pytest.raises(BioftError, match=r"x\.zip is an Excel workbook"):
+        list(read_trials(tmp_path))
 
 
 def test_half_characters_are_replaced(tmp_path: Path) -> None:
