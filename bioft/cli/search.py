@@ -53,6 +53,8 @@ def align(
         raise BioftError(f"There is no model and no list of names at {model}.")
     for path in filter(None, (output_file, annotate)):
         check_new_file(path, model, overwrite)
+    if output_file.suffix.lower() not in (".tsv", ".txt"):
+        raise BioftError(f"{output_file} is no .tsv: matches are written as tab-separated text.")
     from bioft.datasets.metabolites.namespaces import read_namespace, with_synonyms
     from bioft.tasks.name_alignment import concept_names, files as alignment_files
 

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bioft.datasets.metabolites.tables import Row, ends_with_compartment, joined, to_table, universal_id
+from bioft.datasets.metabolites.tables import Row, bare_names, ends_with_compartment, joined, to_table, universal_id
 from bioft.errors import BioftError, extra
+from bioft.storage import json_text
 from bioft.storage.files import new_file
+from bioft.storage.text_lines import TextLines
 
 if TYPE_CHECKING:
     import cobra
@@ -55,7 +57,10 @@ def read_model(path: str | os.PathLike[str]) -> "cobra.Model":
     if suffix == ".mat":
         return _in_own_process(path)
     with _quiet_cobra():
+        text = TextLines(path).read() if suffix == ".json" else ""
         try:
+            if text:  # in any encoding, and without half characters
+                return cobra.io.model_from_dict(json_text.parse(text, "its content"))
             return getattr(cobra.io, FORMATS[suffix][0])(str(path))
         except Exception as error:  # each format has its own
             reason = _sbml_errors(path) if is_sbml else " ".join(str(error).split())[:300].rstrip(".")
@@ -91,6 +96,7 @@ def _in_own_process(path: Path) -> "cobra.Model":
                 return pickle.loads(Path(folder, "model").read_bytes())
             lines = ended.stderr.strip().splitlines()
             problem = "the file is damaged: reading it crashes" if ended.returncode < 0 or not lines else lines[-1]
+            problem = "it is of MATLAB 7.3, save it with -v7" if "v7.3" in problem else problem
     raise BioftError(f"cobra can't read {path}: {problem[:300].rstrip('.')}. Mend the model or export it again.")
 
 
@@ -132,21 +138,10 @@ def universal_ids(model: "cobra.Model") -> dict[str, str]:
 
 
 def _names(model: "cobra.Model") -> dict[str, str]:
-    """The name of each metabolite of a model without its compartment, which some put behind it ("H2O-c0")."""
+    """The name of each metabolite of a model without its compartment."""
     in_words = {key: name for key, name in (model.compartments or {}).items() if name}
-    named = [(str(m.name or ""), m.compartment) for m in model.metabolites]
-    # A sign and one letter may belong to a name ("cytochrome-c"), unless most names end so.
-    signs = [sign for sign in "-_ " if ends_with_compartment(named, sign)]
-    after_comma = ends_with_compartment([(name, in_words.get(its, its)) for name, its in named], ", ")
-    names = {}
-    for metabolite, (name, compartment) in zip(model.metabolites, named, strict=True):
-        ends = [end for end in (compartment, in_words.get(compartment)) if end]
-        suffixes = [f"{left}{end}{right}" for end in ends for left, right in ("[]", "()")]
-        suffixes += [f"{sign}{compartment}" for sign in signs] if compartment else []
-        suffixes += [f", {ends[-1]}"] if ends and after_comma else []
-        found = next((each for each in suffixes if name.endswith(each) and len(name) > len(each)), "")
-        names[metabolite.id] = name.removesuffix(found).rstrip()
-    return names
+    names = bare_names([(str(m.name or ""), m.compartment) for m in model.metabolites], in_words)
+    return {metabolite.id: name for metabolite, name in zip(model.metabolites, names, strict=True)}
 
 
 def write_model(model: "cobra.Model", path: str | os.PathLike[str]) -> None:

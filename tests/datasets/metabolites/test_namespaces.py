@@ -123,6 +123,9 @@ def test_downloaded_namespaces_are_found_by_name(tmp_path: Path) -> None:
     assert list(zip(table["id"], table["name"], strict=True)) == [("cpd1", "Abc"), ("cpd1", "abc acid")]
     with pytest.raises(BioftError, match=r"bigg is not in .*bioft download bigg"):
         read_namespace("bigg", tmp_path)
+    (tmp_path / "bigg_models_metabolites.txt").write_text("Service unavailable\n")
+    with pytest.raises(BioftError, match=r"is no table of bigg. Fetch it again"):
+        read_namespace("bigg", tmp_path)
 
 
 def test_tables_and_lists_of_ones_own(tmp_path: Path) -> None:
@@ -139,6 +142,10 @@ def test_tables_and_lists_of_ones_own(tmp_path: Path) -> None:
     commas = tmp_path / "own.csv"
     commas.write_text('id,name\na1,"2,3-acid"\n')
     assert read_namespace(commas)["name"].tolist() == ["2,3-acid"]
+    commas.write_text("Compound ID,Compound Name,Compartment\na1,ATP [Cytosol],cytosol\na2,L-Lysine,cytosol\n")
+    assert read_namespace(commas)[["id", "name"]].to_numpy().tolist() == [["a1", "ATP"], ["a2", "L-Lysine"]]
+    (names := tmp_path / "names.txt").write_text("1,2-propanediol\nN,N-dimethylglycine\n3',5'-cAMP\n")
+    assert len(read_namespace(names)) == 3
     for first in ("", "name\n", "Metabolite\n"):
         names = tmp_path / "names.txt"
         names.write_text(f"{first}2,3-butanediol\n\n  Water \n")
@@ -250,6 +257,11 @@ def test_problems_of_names_are_counted_with_an_example(tmp_path: Path, caplog: p
         ("id\tname\na\t\nb\t \n", r"has no names: the name of each of its 2 metabolites is empty"),
         ("id\tformula\na\tC2\n", r"no column of names. Columns found in line 1: id, formula"),
         ("\n\n", r"has no names"),
+        ('<?xml version="1.0"?>\n<sbml level="3"/>\n', r"is XML or JSON.*Of a model, name it .xml or .json"),
+        ('{"metabolites": [\n]}', r"is XML or JSON"),
+        ("Kürzel;Bezeichnung\natp;ATP\nglc;D-Glucose\n", r"parted by semicolons.*first is 'Kürzel;Bezeichnung'"),
+        ("abbreviation,fullName\ncpd2,ATP\nglc,D-Glucose\n", r"parted by commas"),
+        ("Table S1. Names,,\nid,name,formula\na,ATP,\n", r"What stands above the names of the columns must go"),
         ("<!DOCTYPE html><html></html>", r"is a web page"),
         ('id,name\na,"ATP\nb,NAD\n', r"line 2: not a row of a table"),
         ("", r"is empty \(0 bytes\)"),
@@ -306,6 +318,7 @@ COMPARTMENT = '<listOfCompartments><compartment id="c"/></listOfCompartments>'
         ("m.json", '{"metabolites": [{"id": "a"}], "reactions": [], "genes": []}', "has no names"),
         ("m.yml", "a: [", "can't read .*while parsing"),
         ("m.mat", "no MATLAB", "can't read .*Mat"),
+        ("m.mat", "MATLAB 7.3 MAT-file".ljust(124) + "\0\2IM" + "\0" * 400, "it is of MATLAB 7.3, save it with -v7"),
         ("m.json.gz", "{}", "only SBML may be packed"),
     ],
 )
@@ -369,7 +382,7 @@ COMPARTMENTS = {
         ("atp-m", "ATP, mitochondria", "m"),
         ("w-e", "H2O, outside", "e"),
     ),
-    "words": (("atp-c", "ATP [cytosol]", "c"), ("atp-m", "ATP [mitochondria]", "m"), ("w-e", "H2O [outside]", "e")),
+    "words": (("atp-c", "ATP [Cytosol]", "c"), ("atp-m", "ATP [mitochondria]", "m"), ("w-e", "H2O [outside]", "e")),
 }
 
 
@@ -383,6 +396,15 @@ def test_one_compound_in_several_compartments_is_one_row(kind: str) -> None:
     assert len(table["compartments"][0].split("|")) == 2
     first, second, _ = universal_ids(made).values()
     assert first == second == table["id"][0]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_models_of_any_encoding_with_half_characters_and_m_before_names(tmp_path: Path, encoding: str) -> None:
+    names = {"atp_c": "M_ATP_C10H12N5O13P3", "h2o_c": "H2O \\ud83d"}
+    metabolites = ", ".join(f'{{"id": "{key}", "name": "{its}", "compartment": "c"}}' for key, its in names.items())
+    content = f'{{"metabolites": [{metabolites}], "reactions": [], "genes": []}}'
+    (tmp_path / "m.json").write_bytes(content.encode(encoding))
+    assert read_namespace(tmp_path / "m.json")["name"].tolist() == ["ATP_C10H12N5O13P3", "H2O \ufffd"]
 
 
 def test_letters_that_are_no_compartments_stay() -> None:

@@ -150,6 +150,9 @@ def test_an_ontology_is_cleaned_and_what_was_left_out_is_counted(tmp_path: Path)
         ("sct2.txt", SNOMED, "7", "preferred: Liver failure"),
         ("own.tsv", OWN, "q", "preferred: liver failure; synonym: hepatic failure"),
         ("own.csv", "ID,Name,Synonyms\nq,Liver failure,HF\n", "q", "preferred: Liver failure; synonym: HF"),
+        ("own.csv", "id,name,synonyms\nq,Liver failure,\"['HF', 'x']\"\n", "q",
+         "preferred: Liver failure; synonym: HF; synonym: x"),
+        ("own.csv", "id,name,synonyms\nq,Liver failure,NA\n", "q", "preferred: Liver failure"),
     ],
 )  # fmt: skip
 def test_every_kind_of_vocabulary_is_read(
@@ -159,6 +162,11 @@ def test_every_kind_of_vocabulary_is_read(
     found = read([tmp_path / name])
     assert "; ".join(f"{kind}: {each}" for each, kind in names_of(found, identifier)) == expected
     assert "HGNC:2" not in set(found.concepts["id"])
+
+
+def test_an_ontology_in_utf_16(tmp_path: Path) -> None:
+    (tmp_path / "x.obo").write_bytes(OBO.encode("utf-16"))
+    assert names_of(read([tmp_path / "x.obo"]), "X:2")[0] == ('liver "failure"', "preferred")
 
 
 def test_several_sources_are_one_namespace_and_documents_say_what_a_name_means(tmp_path: Path) -> None:

@@ -383,6 +383,8 @@ def test_command_on_a_list_of_names(tmp_path: Path) -> None:
     assert rows[1]["name"] == '3-oxo"hexanoate"'
     refused = CliRunner().invoke(cli.app, command)
     assert refused.exit_code == 1 and "exists already" in refused.output
+    refused = CliRunner().invoke(cli.app, [*command[:-1], str(tmp_path / "out.csv")])
+    assert refused.exit_code == 1 and "is no .tsv" in refused.output
     refused = CliRunner().invoke(cli.app, [*command, "--overwrite", "--annotate", str(tmp_path / "out.xml")])
     assert refused.exit_code == 1 and "is no model" in refused.output
     model = ["align", str(mini_model(tmp_path / "mini.xml")), *command[2:], "--overwrite"]
