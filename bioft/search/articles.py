@@ -1,5 +1,6 @@
 """Articles to be indexed: XML of PubMed or PubMed Central, or a CSV or JSONL file with id, text and what else."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from textwrap import shorten
@@ -8,11 +9,13 @@ from typing import Any, NamedTuple
 from bioft.datasets.pubmed import articles as pubmed_articles, full_text
 from bioft.errors import BioftError, leaving_out
 from bioft.storage import json_text
-from bioft.storage.tables import Table
+from bioft.storage.json_text import container, text_of
+from bioft.storage.tables import NO_VALUE, Table
 from bioft.storage.text_lines import TextLines
 
 TABLES = tuple(f"{suffix}{packed}" for suffix in (".csv", ".tsv", ".jsonl") for packed in ("", ".gz"))
 
+_NOTHING = NO_VALUE | {""}
 TITLE = 80
 """Characters of a text that stand for its title."""
 
@@ -37,9 +40,9 @@ def read_articles(paths: Iterable[Path], *, skip_bad: bool = False) -> tuple[lis
 
     PubMed XML and folders of it are read as `pubmed_articles.read` does. Full text of PubMed Central (JATS) is an
     article too, called by its PMID, else by its PMCID or DOI: its text has the sections behind the abstract. A .csv,
-    .tsv or .jsonl file needs the columns id and text; title, year and mesh (a list of terms; in CSV joined by "|") are
-    optional. Articles without any text
-    are left out, with `skip_bad` also wrong rows; of several with one id the first is kept.
+    .tsv or .jsonl file needs the columns id and text; title, year and mesh (a list of terms; in CSV joined by "|" or
+    ";") are optional. Articles without any text are left out, with `skip_bad` also wrong rows; of several with one id
+    the first is kept.
 
     Returns:
         the articles, and the counts `articles`, `without_abstract`, `without_text`, `retracted`, `duplicates`,
@@ -117,22 +120,24 @@ def _rows_of(path: Path, skipped: list[str] | None) -> Iterator[IndexedArticle]:
 
 def _article(row: Mapping[str, Any], place: str) -> IndexedArticle:
     # A number is an id, also 0; it is no text. BEIR's collections say `_id`.
-    row = {"id": row.get("_id"), **row}
-    identifier, text, year = ("" if row.get(name) is None else row[name] for name in ("id", "text", "year"))
-    values = {"id": identifier if isinstance(identifier, str | int) else "", "text": text}
+    given = {"id": row.get("_id"), **row}
+    row = {name: value for name, value in given.items() if text_of(value) not in _NOTHING}
+    identifier, text, year = (row.get(name, "") for name in ("id", "text", "year"))
+    values = {"id": "" if isinstance(identifier, list | dict) else text_of(identifier), "text": text}
     if lacking := [name for name, value in values.items() if not str(value).strip()]:
         raise BioftError(f"{place}: no {' and no '.join(lacking)}. Every row needs an id and a text.")
     if not isinstance(text, str):
         raise BioftError(f"{place}: the text is of type {type(text).__name__}. Give a string.")
-    if (year := str(year).strip()) and not (year.isascii() and year.isdigit() and len(year) <= 4):
+    year = text_of(year).strip().removesuffix(".0")
+    if year and not (year.isascii() and year.isdigit() and len(year) <= 4):
         raise BioftError(f"{place}: the year is {year[:40]!r}. Give a number, or leave it empty.")
     mesh = row.get("mesh") or []
-    terms = mesh.split("|") if isinstance(mesh, str) else mesh
-    if not isinstance(terms, list):
-        raise BioftError(f"{place}: mesh is of type {type(mesh).__name__}. Give a list of terms.")
+    terms = mesh if not isinstance(mesh, str) else container(mesh) or re.split("[|;]", mesh)
+    if not isinstance(terms, list) or not all(isinstance(each, str | int) for each in terms):
+        raise BioftError(f"{place}: mesh is {str(mesh)[:60]}. Give a list of terms.")
     title, text = " ".join(str(row.get("title") or "").split()), " ".join(text.split())
     return IndexedArticle(
-        id=str(identifier).strip(),
+        id=values["id"].strip(),
         title=title,
         text=text if text.startswith(title) else f"{title} {text}",
         year=int(year) if year else None,

@@ -513,6 +513,7 @@ def test_predict_never_overwrites_silently(predictor: list[Any], run: Path, tmp_
     assert output.read_text().startswith("gene,disease,score,threshold,prediction\n")
     assert "the input itself" in message(invoke("predict", run, "-i", source, "-o", source, "--overwrite"))
     assert "does not exist" in message(invoke("predict", run, "-i", source, "-o", tmp_path / "no" / "o.csv"))
+    assert "o.jsonl is no .csv" in message(invoke("predict", run, "-i", source, "-o", tmp_path / "o.jsonl"))
 
 
 @pytest.mark.parametrize(

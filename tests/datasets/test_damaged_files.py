@@ -142,7 +142,7 @@ def of_articles(path: Path, skipped: list[str]) -> list[str]:
 
 
 def of_labels(path: Path, skipped: list[str]) -> list[str]:
-    if holds_trials(path):
+    if holds_trials(path, documents.kind_of(path)):
         return ["trial records"]
     return [each.text for each in documents.read(path, skipped, taken=())]
 

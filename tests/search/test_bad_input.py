@@ -7,6 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from bioft.cli.main import app
+from bioft.errors import BioftError
+from bioft.search.articles import read_articles
 from tests.tiny import write_encoder
 
 RUNNER = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"})
@@ -56,6 +58,23 @@ def test_a_broken_record_stops_the_index_unless_it_is_to_be_skipped(indexed: Pat
     message = run(*command, code=1)
     assert "line 6: " in message and "PMID 5" in message and "--skip-bad" in message
     assert not (indexed / "other").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("x.jsonl", '{"id": 7.0, "text": "Pain", "title": NaN, "year": 2001.0, "mesh": ["Humans", "Asthma"]}\n'),
+        ("x.csv", "id,text,title,year,mesh\n7,Pain,NA,2001.0,\"['Humans', 'Asthma']\"\n"),
+        ("x.tsv", "id\ttext\ttitle\tyear\tmesh\n7\tPain\t\t2001\tHumans; Asthma\n"),
+    ],
+)
+def test_rows_as_pandas_and_r_write_them(tmp_path: Path, name: str, content: str) -> None:
+    (tmp_path / name).write_text(content)
+    ((article,), _) = read_articles([tmp_path / name])
+    assert article[:5] == ("7", "Pain", "Pain", 2001, ("Humans", "Asthma"))
+    (tmp_path / "y.jsonl").write_text('{"id": 7, "text": "Pain", "mesh": [{"term": "Humans"}]}\n')
+    with pytest.raises(BioftError, match=r"line 1: mesh is \[.*\]. Give a list of terms"):
+        read_articles([tmp_path / "y.jsonl"])
 
 
 def test_what_is_found_is_complete_current_and_marked(indexed: Path) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from bioft.errors import BioftError
 from bioft.hub.pull import task_of
 from bioft.storage import runs
 from bioft.task import function, part
@@ -57,8 +56,6 @@ def answer(run: Path, asked: Asked) -> None:
     for path in (output, html):
         if path is not None:
             asked.check_output(path)
-    if output is not None and document_files.format_of(output) not in ("jsonl", "pubtator"):
-        raise BioftError(f"{output} is neither .jsonl nor .pubtator: what is found can be written as one of these.")
     if output is not None:
         document_files.check_writable(output, documents)
 

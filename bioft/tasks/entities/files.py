@@ -5,6 +5,7 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ from bioft.errors import BioftError
 from bioft.storage import json_text
 from bioft.storage.files import new_file
 from bioft.storage.pages import html
-from bioft.storage.tables import Table
+from bioft.storage.tables import DELIMITERS, Table, rows_in
 from bioft.storage.text_lines import TextLines
 from bioft.tasks.entities.tagging import Entity
 
@@ -27,6 +28,7 @@ READ = (
 )
 FORMATS = {".jsonl": "jsonl", ".csv": "table", ".tsv": "table", ".txt": "text"}
 ID_KEYS = ("document_id", "id")
+_SPACED = re.compile(" ").match
 # PubTator has one line for a title and one for an abstract; a blank in place of a line break keeps the offsets.
 BLANKS = str.maketrans("\n\r\t", "   ")
 
@@ -101,22 +103,59 @@ def format_of(path: Path) -> str | None:
     return FORMATS.get(suffixes[-1]) if suffixes else None
 
 
+def format_to_write(path: Path) -> str:
+    """The format that the name of a file to be written tells: "jsonl" or "pubtator"; BioftError for another."""
+    kind = format_of(path)
+    if kind is None or kind not in ("jsonl", "pubtator") or path.suffix.lower() == ".gz":
+        raise BioftError(f"{path} is neither .jsonl nor .pubtator: what is found can be written as one of these.")
+    return kind
+
+
+def kind_of(path: Path) -> str | None:
+    """The format of a file to be read: as its name tells or, of .txt, what its first line shows that it is."""
+    kind = format_of(path)
+    if kind == "text" and (found := _looks_like(path)):
+        logger.warning("%s looks like %s and is read as such: name it %s.", path.name, *found[1:])
+        return found[0]
+    return kind
+
+
+def _looks_like(path: Path) -> tuple[str, str, str] | None:
+    """What else than text a .txt file is: the format, in words, and how such a file is to be named."""
+    if pubtator.looks_like(path):
+        return "pubtator", "PubTator", ".pubtator"
+    first = next((line.strip() for line in TextLines(path) if line.strip()), "")
+    if first.startswith("<?xml"):
+        raise BioftError(f"{path} is XML, no text. {READ}")
+    with suppress(BioftError):
+        if first.startswith("{") and "text" in json_text.parse(first, str(path)):
+            return "jsonl", "JSONL", ".jsonl"
+    for delimiter in DELIMITERS:
+        cells = rows_in([first], delimiter)[0]
+        # In prose a space stands behind a comma.
+        if cells[1:] and "text" in [cell.strip("# ").lower() for cell in cells] and not any(map(_SPACED, cells)):
+            return "table", "a table", ".tsv" if delimiter == "\t" else ".csv"
+    return None
+
+
 def read(
-    path: Path, skipped: list[str] | None = None, *, taken: Sequence[str] = ("entities", "relations")
+    path: Path,
+    skipped: list[str] | None = None,
+    *,
+    taken: Sequence[str] = ("entities", "relations"),
+    kind: str | None = None,
 ) -> list[InputDocument]:
     """Read the documents of a file (plain or gzip); a .txt file is one document, other files have one in each row.
 
     A row of .jsonl, .csv or .tsv needs `text`; it may have `document_id` (or `id`) and any other keys but `entities`
-    and `relations`. Annotations in a PubTator file must be valid. `skipped` takes one message for each document that
-    is left out because something is wrong in it; without it the first such document raises. BioftError, with file and
-    line: no such file, a format that is not known, or a document that cannot be read.
+    and `relations`. `kind` is what `kind_of` told, where it did. Annotations in a PubTator file must be valid.
+    `skipped` takes one message for each document that is left out because something is wrong in it; without it the
+    first such document raises. BioftError, with file and line: no such file, a format that is not known, or a document
+    that cannot be read.
     """
-    kind = format_of(path)
+    kind = kind or kind_of(path)
     if kind is None:
         raise BioftError(f"{path} is none of these. {READ}")
-    if kind == "text" and pubtator.looks_like(path):
-        logger.warning("%s looks like PubTator and is read as such: name it .pubtator.", path.name)
-        kind = "pubtator"
     if kind == "pubtator":
         found = pubtator.read(path, skipped=skipped, allow_empty_abstract=True)
         return [InputDocument(each.document_id, each.text, each.title, mentions=each.mentions) for each in found]
@@ -149,11 +188,9 @@ def write(path: Path, documents: Sequence[InputDocument], found: Sequence[Found]
     first line of a text is its title. BioftError: another format, or what PubTator has no way to write.
     """
     pairs = list(zip(documents, found, strict=True))
-    if format_of(path) == "pubtator":
+    if format_to_write(path) == "pubtator":
         pubtator.write((_to_pubtator(*pair) for pair in pairs), path, overwrite=overwrite)
         return
-    if format_of(path) != "jsonl":
-        raise BioftError(f"{path} is neither .jsonl nor .pubtator: what was found can be written as one of these.")
     write_whole(path, (json.dumps(to_row(*pair), ensure_ascii=False) + "\n" for pair in pairs))
 
 
@@ -165,7 +202,7 @@ def write_whole(path: Path, parts: Iterable[str]) -> None:
 
 def check_writable(path: Path, documents: Iterable[InputDocument]) -> None:
     """Raise BioftError for documents that `write` can't write to this file, before a model reads them."""
-    if format_of(path) == "pubtator":
+    if format_to_write(path) == "pubtator":
         pubtator.check_writable(_to_pubtator(each, Found(())) for each in documents)
 
 
@@ -188,7 +225,7 @@ def _from_row(row: dict[str, Any], place: str, default_id: str, taken: Sequence[
     text = row.pop("text")
     if clash := [key for key in taken if key in row]:
         raise BioftError(f"{place}: the row has the key {clash[0]} already. Rename it: nothing of it may get lost.")
-    document_id = next((str(row[key]) for key in ID_KEYS if row.get(key) not in (None, "")), default_id)
+    document_id = next(filter(None, (json_text.text_of(row.get(key)) for key in ID_KEYS)), default_id)
     return InputDocument(document_id, text, fields=row)
 
 

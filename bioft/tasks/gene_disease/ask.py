@@ -42,6 +42,8 @@ def answer(run: Path, asked: Asked) -> None:
 
         columns = (*ANSWERS, *rank.combined_columns())
     if asked.input is not None and asked.output is not None and names == (None, None):
+        if asked.output.suffix.lower() != ".csv":
+            raise BioftError(f"{asked.output} is no .csv: scores of pairs are written as one.")
         rows = _read_pairs(asked.input, columns)
         asked.check_output(asked.output)
     elif asked.gene is not None and asked.disease is not None and files == (None, None):

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bioft.datasets.documents import pubtator
 from bioft.errors import BioftError
 from bioft.storage import json_text, runs
 from bioft.storage.files import new_file
@@ -112,10 +111,11 @@ def read_input(
     that is none or is not found.
     """
     if path is not None and not nct_ids:
-        if path.name.lower().removesuffix(".gz").endswith(".txt"):
+        kind = files.kind_of(path)
+        if kind == "text":
             return _lines(path)
-        if not _holds_trials(path):
-            if not (found := files.read(path, left_out if skip_bad else None, taken=())):
+        if not _holds_trials(path, kind):
+            if not (found := files.read(path, left_out if skip_bad else None, taken=(), kind=kind)):
                 raise BioftError(f"{path} has no row with a text.")
             others = ({key: value for key, value in each.fields.items() if key != "id"} for each in found)
             return [replace(each, fields=fields) for each, fields in zip(found, others, strict=True)]
@@ -159,8 +159,6 @@ def check_columns(path: Path, texts: Iterable[InputDocument], labels: Sequence[s
 
 
 def _lines(path: Path) -> list[InputDocument]:
-    if pubtator.looks_like(path):
-        return files.read(path)
     lines = TextLines(path, "Give the path of a text file.")
     texts = [InputDocument(f"line-{lines.number}", line.strip()) for line in lines if line.strip()]
     if not texts:
@@ -168,12 +166,13 @@ def _lines(path: Path) -> list[InputDocument]:
     return texts
 
 
-def _holds_trials(path: Path) -> bool:
-    """Whether a file holds records of ClinicalTrials.gov, and not texts of one's own."""
-    name = path.name.lower().removesuffix(".gz")
-    if name.endswith((".csv", ".tsv")):
+def _holds_trials(path: Path, kind: str | None) -> bool:
+    """Whether a file, of a kind as `files.kind_of` tells, holds records of ClinicalTrials.gov, not one's own texts."""
+    if kind == "table":
         return OF_TRIALS in Table(path, hint=_HINT).columns
-    return not name.endswith(".jsonl") or OF_TRIALS_JSON in next(json_text.rows(TextLines(path, _HINT), []), {})
+    if kind == "jsonl":
+        return OF_TRIALS_JSON in next(json_text.rows(TextLines(path, _HINT), []), {})
+    return kind is None
 
 
 def _texts_of_trials(

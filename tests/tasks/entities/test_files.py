@@ -142,6 +142,26 @@ def test_pubtator_is_told_by_its_content(tmp_path: Path, caplog: pytest.LogCaptu
     assert "notes.txt looks like PubTator" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        ("id\ttext\r\n0\tPain\r\n", ".tsv"),  # "Text (Tab delimited)" of Excel
+        ("id,text,\n0,Pain,\n", ".csv"),
+        ('{"id": 0.0, "text": "Pain"}\n', ".jsonl"),
+    ],
+)
+def test_rows_in_a_text_file_are_no_prose(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, content: str, name: str
+) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_bytes(content.encode("utf-8-sig"))
+    (found,) = document_files.read(path)
+    assert (found.document_id, found.text) == ("0", "Pain")
+    assert f"name it {name}" in caplog.text
+    path.write_text("Text, and more of it.\n")
+    assert len(document_files.read(path)) == 1
+
+
 def test_tables_and_half_characters_are_read(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text('id;text;year\n0;"Pain; fever";2001\n')
     assert document_files.read(tmp_path / "in.csv") == [
@@ -157,6 +177,8 @@ def test_what_can_not_be_written_is_told_before_a_model_reads_it(tmp_path: Path)
     with pytest.raises(BioftError, match="the id was used before"):
         document_files.check_writable(tmp_path / "out.pubtator", twice)
     document_files.check_writable(tmp_path / "out.jsonl", twice)
+    with pytest.raises(BioftError, match=r"neither \.jsonl nor \.pubtator"):
+        document_files.check_writable(tmp_path / "out.jsonl.gz", twice)
 
 
 @pytest.mark.parametrize("name", ["in.xml", "in.json", "in.docx"])

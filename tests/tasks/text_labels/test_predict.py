@@ -24,7 +24,8 @@ def write(path: Path, content: str) -> Path:
         ("in.csv", "id,text\n0,Slow\n,Unsafe\n"),
         ("in.csv", "id;text\n0;Slow\n;Unsafe\n"),
         ("in.tsv", "id\ttext\n0\tSlow\n\tUnsafe\n"),
-        ("in.jsonl", '{"id": 0, "text": "Slow"}\n{"text": "Unsafe"}\n'),
+        ("in.jsonl", '{"id": 0, "text": "Slow"}\n{"id": NaN, "text": "Unsafe"}\n'),
+        ("in.txt", "id\ttext\n0\tSlow\n\tUnsafe\n"),
     ],
 )
 def test_rows_keep_their_ids_also_0(tmp_path: Path, name: str, content: str) -> None:
@@ -45,6 +46,7 @@ def test_rows_keep_their_ids_also_0(tmp_path: Path, name: str, content: str) -> 
         ("in.jsonl", '{"text": ' + "[" * 20_000, "nested too deeply"),
         ("in.json", '[{"text": "a"}]', "no trial record.*reads .txt"),
         ("in.txt", "\n \n", "is blank"),
+        ("in.txt", "\nPMID- 31\nTI  - A title\n", "a list of references"),
     ],
 )
 def test_files_that_would_lose_something_are_refused(tmp_path: Path, name: str, content: str, problem: str) -> None:
