@@ -173,7 +173,9 @@ class Table:
                 yield [_unquoted(field) if '"' in field else field for field in fields]
 
     def _quoted_rows(self) -> Iterator[list[str]]:
-        rows = fields_of(self._data_lines(), self.delimiter)
+        # Written by hand, all fields have a space in front of them; quotation marks after it are such.
+        spaced = len(self._first.split(f"{self.delimiter} ")) == len(self._first.split(self.delimiter)) > 1
+        rows = fields_of(self._data_lines(), self.delimiter, spaced)
         before = self.lines.number - (not self._has_header)
         while True:
             self.line = before + 1
@@ -206,9 +208,13 @@ class Table:
         return False
 
 
-def fields_of(lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:
-    """The fields of each row of lines that begin after a header; csv.Error for a quotation mark that is not closed."""
-    return csv.reader(lines, delimiter=delimiter, strict=True, quoting=csv.QUOTE_NONE if delimiter == "\t" else 0)
+def fields_of(lines: Iterable[str], delimiter: str, spaced: bool = False) -> Iterator[list[str]]:
+    """The fields of each row of lines that begin after a header, if they are `spaced` without a space before each.
+
+    csv.Error: a quotation mark that is not closed.
+    """
+    quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
+    return csv.reader(lines, delimiter=delimiter, strict=True, quoting=quoting, skipinitialspace=spaced)
 
 
 def delimiter_of(header: str, known: Collection[str]) -> str:

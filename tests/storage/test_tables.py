@@ -38,6 +38,7 @@ def write(path: Path, content: str | bytes | bytearray) -> Path:
         PLAIN.replace("\n", ",,\n"),
         "#" + PLAIN,
         "sep=;\n" + PLAIN.replace(",", ";"),
+        'id, text\n0, "Pain"\n1, Fever\n',
         'id,"text"\n"0","Pain"\n1,Fever\n',
         'id\ttext\n0\t"Pain"\n1\tFever\n',
         PLAIN.encode("utf-8-sig"),

@@ -115,7 +115,7 @@ def _mention_problem(mention: Mention, text: str) -> str | None:
         return f"the mention {mention.text!r} has no type."
     if start < 0 or start >= end:
         return f"the mention {mention.text!r} goes from {start} to {end}."
-    if text[start:end] != mention.text:
+    if text[start:end] != mention.text or end > len(text):
         places = [start + shift for shift in SHIFTS if start + shift >= 0]
         place = next((each for each in places if text.startswith(mention.text, each)), None)
         mend = "Offsets count characters of title, one space and abstract."

@@ -203,6 +203,10 @@ def _mention(
     if start >= offset and raw[start - offset : end - offset] == words.encode() and words:
         characters = len(raw[: start - offset].decode(errors="replace"))
         return Mention(length + characters, length + characters + len(words), words, kind, identifier)
+    if start >= offset:
+        first, after = inputs.of_utf_16(text, start - offset, end - offset, words)
+        if text[first:after] == words:
+            return Mention(length + first, length + after, words, kind, identifier)
     there = text[max(0, start - offset) : max(0, end - offset)]
     raise BioftError(
         f"{place}: the annotation {words!r} is said to stand at {start} to {end}, where the text has {there[:60]!r}."

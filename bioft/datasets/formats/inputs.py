@@ -299,13 +299,26 @@ def check(document: AnnotatedText, place: str) -> AnnotatedText:
     for mention in document.mentions:
         if not mention.type:
             raise BioftError(f"{place}: the mention {mention.text!r} has no type.")
-        if not 0 <= mention.start < mention.end or document.text[mention.start : mention.end] != mention.text:
+        inside = 0 <= mention.start < mention.end <= len(document.text)
+        if not inside or document.text[mention.start : mention.end] != mention.text:
             there = document.text[max(0, mention.start) : max(0, mention.end)][:60]
             raise BioftError(
                 f"{place}: the mention {mention.text!r} is said to stand at {mention.start} to {mention.end}, where "
                 f"the text has {there!r}. Offsets count characters."
             )
     return document
+
+
+def of_utf_16(text: str, start: int, end: int, words: str) -> tuple[int, int]:
+    """The offsets of words in a text in characters, where programs in JavaScript or Java have counted half ones.
+
+    Some characters are two of these; other offsets come back as they are.
+    """
+    if text[start:end] != words and len(raw := text.encode("utf-16-le")) > 2 * len(text):
+        before, there = (part.decode("utf-16-le", "replace") for part in (raw[: 2 * start], raw[2 * start : 2 * end]))
+        if there == words:
+            return len(before), len(before) + len(words)
+    return start, end
 
 
 def sources(files: Iterable[PathName], asked: OwnData) -> list[dict[str, Any]]:

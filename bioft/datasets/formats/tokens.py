@@ -174,6 +174,8 @@ def _mention(its: dict[str, Any], text: str, place: str) -> Mention:
             "may be there too."
         )
     identifier = tables.text_of(its.get("id")) or conll.NOT_LINKED
+    if its.get("text") and 0 <= start < end:
+        start, end = inputs.of_utf_16(text, start, end, its["text"])
     return Mention(start, end, its.get("text") or text[max(0, start) : max(0, end)], kind, identifier)
 
 

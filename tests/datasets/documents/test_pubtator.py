@@ -216,6 +216,7 @@ BAD = [
     ("11\t74\t80\tasthma", "11\t74\t79\tasthma", 6, r"'asthm'\. It stands at 74 to 80"),
     ("11\t74\t80\tasthma", "11\t74\t80\teczema", 6, r"has 'asthma'\. Offsets count characters of title"),
     ("11\t74\t80\tasthma", "11\t740\t746\tasthma", 6, r"of 81 characters.* has ''"),
+    ("11\t74\t80\tasthma", "11\t74\t99\tasthma.", 6, r"74 to 99.*It stands at 74 to 81"),
     ("11\t74\t80", "11\t74.0\t80", 6, r"no whole numbers: '74\.0' and '80'"),
     ("11\t74\t80", "11\t-74\t80", 6, "no whole numbers"),
     ("11\t74\t80\tasthma", "11\t74\t74\t", 6, "goes from 74 to 74"),

@@ -149,6 +149,25 @@ def test_bioc_as_pubmed_central_gives_it_and_the_id_0(tmp_path: Path) -> None:
         assert rows_of(dataset).keys() == {str(n) for n in range(len(found))}
 
 
+def test_offsets_beyond_the_text_and_of_programs_that_count_half_characters(tmp_path: Path) -> None:
+    beyond = lines_of(lambda n: {"text": sentence(n), "spans": [{"start": 0, "end": 999, "label": "A"}]})
+    with pytest.raises(BioftError, match=r"is said to stand at 0 to 999"):
+        build_entities([save(tmp_path, "own.jsonl", beyond)])
+
+    def document(n: int) -> dict[str, Any]:
+        value = {"start": 3, "end": 3 + len(f"number{n:02d}"), "labels": ["A"], "text": f"number{n:02d}"}
+        result = [{"id": "r", "type": "labels", "value": value}]
+        return {"id": n, "data": {"text": f"\U0001d6fc {sentence(n)}"}, "annotations": [{"result": result}]}
+
+    found = rows_of(build_entities([save(tmp_path, "own.json", json.dumps([document(n) for n in range(RECORDS)]))])[0])
+    assert {(its["start"], its["end"]) for row in found.values() for its in row["entities"]} == {(2, 10)}
+    bioc = [bioc_document(each) for each in documents()]
+    for each in (annotation for its in bioc for passage in its["passages"] for annotation in passage["annotations"]):
+        each["locations"][0]["offset"] += each["infons"]["type"] == "Chemical"  # behind the character of four bytes
+    dataset, _ = build_relations([save(tmp_path, "own.json", json.dumps({"documents": bioc}))])
+    assert {row["entities"][0]["start"] for row in rows_of(dataset).values()} == {11}
+
+
 def test_ids_of_articles_and_further_labels_of_label_studio(tmp_path: Path) -> None:
     rows = lines_of(lambda n: {"text": sentence(n), "spans": [
         {"start": a, "end": b, "label": kind} for a, b, kind in spans(n)
