@@ -17,7 +17,9 @@ from bioft.storage.text_lines import TextLines
 
 _FULL_TEXT = re.compile(rb"<(?:\w+:)?(?:pmc-articleset|article)[\s>]")
 # No sentences of the article: figures, tables and formulas that would run into the words around them.
-_NOT_TEXT = ("table-wrap", "fig", "fig-group", "disp-formula", "tex-math", "supplementary-material")
+_NOT_TEXT = (
+    "table-wrap", "fig", "fig-group", "disp-formula", "tex-math", "supplementary-material", "alt-text", "long-desc",
+)  # fmt: skip
 # What marks of references leave behind.
 _EMPTY_BRACKETS = re.compile(r"\s*[\[(][\s,;–-]*[\])]")
 
@@ -85,11 +87,16 @@ def parse(article: Element) -> FullText:
         pmid=ids.get("pmid", ""),
         pmc=f"PMC{pmc}" if pmc else "",
         doi=ids.get("doi", ""),
-        title=text_of(meta.find("title-group/article-title")),
+        title=_title(find(meta, "title-group/article-title")),
         abstract=tuple(_abstract(meta)),
         year=min(years, default=None),
         sections=tuple(_sections(find(article, "body"), ())),
     )
+
+
+def _title(element: Element) -> str:
+    """The text of a title, on one line, without its notes and their marks."""
+    return " ".join(marked_text(element, spaces=("fn",), marks=("xref",)).replace(BREAK, " ").split())
 
 
 def _abstract(meta: Element) -> Iterator[Passage]:

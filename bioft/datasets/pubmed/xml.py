@@ -44,16 +44,19 @@ def find(element: Element, path: str) -> Element:
 
 
 BLOCKS = frozenset({
-    "AbstractText", "DispFormula", "array", "boxed-text", "break", "caption", "code", "def", "def-item", "def-list",
-    "disp-formula", "disp-formula-group", "disp-quote", "fig", "fig-group", "fn", "hr", "kwd", "label", "list",
-    "list-item", "media", "p", "preformat", "sec", "speech", "statement", "sub-article", "supplementary-material",
-    "table", "table-wrap", "td", "term", "th", "title", "tr", "verse-group", "verse-line",
+    "AbstractText", "DispFormula", "address", "array", "attrib", "boxed-text", "break", "caption", "chem-struct",
+    "chem-struct-wrap", "code", "def", "def-item", "def-list", "disp-formula", "disp-formula-group", "disp-quote",
+    "fig", "fig-group", "fn", "hr", "kwd", "label", "list", "list-item", "media", "p", "preformat", "sec", "speech",
+    "statement", "sub-article", "supplementary-material", "table", "table-wrap", "td", "term", "th", "title", "tr",
+    "verse-group", "verse-line",
 })  # fmt: skip
 """Elements that stand apart from the text around them, so that their words are not glued to it."""
 BREAK = "\0"
 """What stands between them: no character of XML."""
 # How MathML writes a power and a part: before the second of its parts, or the third.
 _BETWEEN_PARTS = {("msup", 1): "^", ("msubsup", 2): "^", ("mfrac", 1): "/"}
+_OF_MARKS = ("bibr", "fn")
+"""What references point to that are marks in a text, and no words of it: the bibliography and notes."""
 _TEN, _EXPONENT = re.compile(r"(?:^|\D)10\s$"), re.compile(r"[+\-–−]?\d+")
 
 
@@ -68,7 +71,7 @@ def text_of(element: Element | None) -> str:
 def marked_text(element: Element, spaces: Collection[str] = (), marks: Collection[str] = ()) -> str:
     """The text inside an element, with `BREAK` around the `BLOCKS` in it.
 
-    Elements of `spaces` are a space each; of `marks` (of references) nothing is left.
+    Elements of `spaces` are a space each; of `marks` (of references, and of notes) nothing is left.
     """
     parts: list[str] = []
 
@@ -80,9 +83,11 @@ def marked_text(element: Element, spaces: Collection[str] = (), marks: Collectio
                 parts.append(between)
             if kind in spaces:
                 parts.append(" ")
-            elif not (kind in marks and child.get("ref-type") == "bibr"):
+            elif not (kind in marks and child.get("ref-type") in _OF_MARKS):
                 first = len(parts)
                 walk(child)
+                if kind == "sup" and marks and child.find("xref") is not None and not _has_words(parts[first:]):
+                    del parts[first:]  # the commas between marks
                 if kind in BLOCKS:
                     parts.insert(first, BREAK)
                     parts.append(BREAK)
@@ -92,6 +97,10 @@ def marked_text(element: Element, spaces: Collection[str] = (), marks: Collectio
 
     walk(element)
     return "".join(parts)
+
+
+def _has_words(parts: Sequence[str]) -> bool:
+    return any(map(str.isalnum, "".join(parts)))
 
 
 def _is_power(parts: Sequence[str], first: int, after: str) -> bool:

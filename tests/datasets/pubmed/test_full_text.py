@@ -99,12 +99,28 @@ def body(text, attributes="", abstract="<p>A.</p>"):
         ("<sec><title/><p>a</p><sec><title>In</title><p>b</p></sec></sec>", [((), "a"), (("In",), "b")]),
         ("Bare <italic>words</italic> too<p>a</p>", [((), "Bare words too\na")]),
         ("<p>a</p><verse-group><verse-line>b</verse-line></verse-group><preformat>c</preformat>", [((), "a\nb\nc")]),
+        (
+            "<p>shown<sup><xref ref-type='bibr'>1</xref>,<xref ref-type='bibr'>2</xref></sup>, CD4<sup>+</sup></p>",
+            [((), "shown, CD4^+")],
+        ),
+        (
+            "<p>acid<chem-struct-wrap><chem-struct>C6H6</chem-struct></chem-struct-wrap>was</p>",
+            [((), "acid\nC6H6\nwas")],
+        ),
+        ("<p>see <inline-graphic><alt-text>a picture</alt-text></inline-graphic>here</p>", [((), "see here")]),
         ("<p>a<break/>b<table-wrap><p>no</p></table-wrap>c</p>", [((), "a\nb c")]),
     ],
 )
 def test_no_paragraph_is_lost_or_glued(write, inside, sections):
     (found,) = pubmed_central.iterate(write(body(inside)))
     assert [tuple(section) for section in found.sections] == sections
+
+
+@pytest.mark.parametrize("note", ["<xref ref-type='fn' rid='f'>*</xref>", "<fn><p>Funded by X.</p></fn>"])
+def test_notes_are_no_words_of_a_title(write, note):
+    title = f"<title-group><article-title>On pain{note}</article-title></title-group><abstract>"
+    (found,) = pubmed_central.iterate(write(body("<p>B</p>").replace("<abstract>", title)))
+    assert found.title == "On pain"
 
 
 def test_an_abstract_of_paragraphs_and_sections(write):
