@@ -153,6 +153,8 @@ def rank(
     else:
         if output_file is not None:
             check_new_file(output_file, candidates, overwrite)
+            if output_file.suffix.lower() != ".csv":
+                raise BioftError(f"{output_file} is no .csv: candidates are written as one.")
         side, name = ("gene", str(gene)) if disease is None else ("disease", disease)
         ranked, notes = ranking.rank(run, side, name, candidates, top, output_file)
         report.show(ranking.first_rows(ranked, side), console)

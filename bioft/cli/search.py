@@ -16,6 +16,7 @@ from bioft.demo import check_installed
 from bioft.errors import BioftError
 from bioft.metrics.report import show
 from bioft.storage.files import check_new_file
+from bioft.storage.json_text import without_halves
 from bioft.storage.text_lines import TextLines
 
 app = typer.Typer()
@@ -177,6 +178,7 @@ def search(
     dtype: Dtype = None,
 ) -> None:
     """Find the articles of an index by words and meaning together, or those that are nearly the same as each other."""
+    query = without_halves(query)  # which Python makes of bytes that are not UTF-8
     asked = [name for name, given in (("a query", query.strip()), ("--input", queries)) if given]
     if near_duplicates == bool(asked) or len(asked) > 1:
         problem = f"{' and '.join(asked)} are given." if len(asked) > 1 else "The query is empty."

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from bioft.errors import BioftError
 from bioft.storage.files import check_new_file
+from bioft.storage.json_text import without_halves
 
 
 class QuestionError(BioftError):
@@ -35,6 +36,12 @@ class Asked:
     batch_size: int | None = None
     overwrite: bool = False
     processes: int = 1
+
+    def __post_init__(self) -> None:
+        """Replace halves of characters, which Python makes of bytes of a command line that are not UTF-8."""
+        for name in ("text", "gene", "disease"):
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, without_halves(value))
 
     def given(self) -> list[str]:
         """The names of the options that were given, as on the command line."""

@@ -87,7 +87,9 @@ def test_what_is_found_is_complete_current_and_marked(indexed: Path) -> None:
     assert run("search", indexed / "index", "heart", "-k", 9).lower().count("retracted") >= 1
 
 
-@pytest.mark.parametrize("query", ["肺がんの治療", "вопрос о сердце", "💊", "heart pain " * 2000, "NOT (a) OR [b]*"])
+@pytest.mark.parametrize(
+    "query", ["肺がんの治療", "caf\udce9", "вопрос о сердце", "💊", "heart pain " * 2000, "NOT (a) OR [b]*"]
+)
 def test_any_query_with_words_is_answered(indexed: Path, query: str) -> None:
     found = json.loads(run("search", indexed / "index", query, "--json"))
     assert {hit["id"] for hit in found} == {"1", "2", "3"}

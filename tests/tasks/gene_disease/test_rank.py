@@ -177,7 +177,9 @@ def test_what_can_not_be_ranked(words: list[str], message: str, combined: Path) 
 def test_a_folder_that_takes_no_file_is_said_before_the_model_runs(
     combined: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("os.access", lambda path, mode: Path(path) != tmp_path)
     monkeypatch.setattr(rank, "rank", None)
+    refused = CliRunner().invoke(app, ["rank", str(combined), "--gene", "a", "--output", str(tmp_path / "r.jsonl")])
+    assert refused.exit_code == 1 and "is no .csv" in " ".join(refused.output.split())
+    monkeypatch.setattr("os.access", lambda path, mode: Path(path) != tmp_path)
     result = CliRunner().invoke(app, ["rank", str(combined), "--gene", "a", "--output", str(tmp_path / "ranked.csv")])
     assert result.exit_code == 1 and "Nothing may be written to the folder" in " ".join(result.output.split())

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from bioft.errors import BioftError
+from bioft.tasks.asked import Asked
 from bioft.tasks.entities.files import InputDocument
 from bioft.tasks.text_labels import ask, predict
 
@@ -52,6 +53,12 @@ def test_rows_keep_their_ids_also_0(tmp_path: Path, name: str, content: str) -> 
 def test_files_that_would_lose_something_are_refused(tmp_path: Path, name: str, content: str, problem: str) -> None:
     with pytest.raises(BioftError, match=problem):
         read(write(tmp_path / name, content))
+
+
+def test_bytes_of_a_command_line_that_are_not_utf_8_are_no_half_characters() -> None:
+    asked = Asked(text="caf\udce9", gene="TP53", skip_bad=True)
+    assert (asked.text, asked.gene) == ("caf\ufffd", "TP53")
+    assert asked.given() == ["--text", "--gene", "--skip-bad"]
 
 
 def test_wrong_rows_are_left_out_on_request_and_counted(tmp_path: Path) -> None:
