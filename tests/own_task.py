@@ -17,7 +17,7 @@ SENTENCES = {
     "results": ("{} became rarer by {} percent", "We found {1} further cases of {0}"),
 }
 DISEASES = ("diabetes", "asthma", "stroke", "gout", "anaemia", "psoriasis", "migraine", "sepsis", "eczema", "lupus")
-SHORT = {"embedded:all-minilm-l6-v2": "encoder", "num_train_epochs: 6": "num_train_epochs: 1"}
+SHORT = {"embedded:all-minilm-l6-v2": "./encoder", "num_train_epochs: 6": "num_train_epochs: 1"}
 """What is shortened of the page's settings: one epoch of a tiny model."""
 RUN = Path("runs/abstract_sections")
 

@@ -20,6 +20,8 @@ AS_GIVEN = (
     "them was not checked. {}"
 )
 
+NOT_ON_HUB = "The record says that its data are {} on the Hub; they are built of files, and never come from there."
+
 
 class RecordedData(NamedTuple):
     """The splits that a run was evaluated on, their manifest, and why they are not the recorded ones, if they aren't.
@@ -58,15 +60,21 @@ def recorded_data(
         # What comes from the Hub may not choose a file of this machine.
         here = Path("data") if pull.origin(directory) is not None else None
         splits, manifest = build_again(record, dataset_path or here)
-        return RecordedData(splits, manifest, [], _beside(directory, dataset_path, recorded["arguments"]["namespace"]))
+        reasons = [NOT_ON_HUB.format(recorded["hub"]["id"])] if recorded.get("hub") else []
+        own = _beside(directory, dataset_path, recorded["arguments"]["namespace"])
+        return RecordedData(splits, manifest, reasons, own)
     path = dataset_path or (None if recorded.get("hub") else _trained_on(directory))
     where = not_rebuilt = ""
+    reasons: list[str] = []
     if path is not None and (path / storage.MANIFEST).is_file():
         splits, manifest = storage.load(path)
         where = f"in {path}"
     elif path is None and recorded.get("hub"):
-        splits, manifest = storage.load(fetch(recorded["hub"]["id"], revision=recorded["hub"]["revision"]))
-        where = f"those of {recorded['hub']['id']} on the Hub"
+        on_hub = recorded["hub"]
+        splits, manifest = storage.load(folder := fetch(on_hub["id"], revision=on_hub["revision"]))
+        where = f"those of {on_hub['id']} on the Hub"
+        if (pull.origin(folder) or on_hub)["revision"] != on_hub["revision"]:
+            reasons = [f"The record names {on_hub['revision']} of {on_hub['id']}, which is no commit, and may move."]
     else:
         splits, manifest = _built_again(task, recorded, path)
         not_rebuilt = _beside(directory, path)
@@ -74,6 +82,8 @@ def recorded_data(
         try:
             built = _built_again(task, recorded, None)
             _other_splits(recorded, built[1])
+            # What is built again says nothing of what the card names and others would fetch.
+            reasons += _others_on_hub(recorded, manifest) if path is None else []
             splits, manifest = built
         except BioftError as error:
             not_rebuilt = AS_GIVEN.format(where, error)
@@ -82,7 +92,7 @@ def recorded_data(
     for split, rows in splits.items():
         if needed := task.lacks(rows.column_names):
             raise BioftError(f"That is no dataset for {task.name}: the split {split} needs the columns {needed}.")
-    return RecordedData(splits, manifest, _other_splits(recorded, manifest), not_rebuilt)
+    return RecordedData(splits, manifest, [*reasons, *_other_splits(recorded, manifest)], not_rebuilt)
 
 
 def _beside(directory: Path, *files: str | Path | None) -> str:
@@ -222,6 +232,14 @@ def _other_splits(recorded: Mapping[str, Any], manifest: Mapping[str, Any]) -> l
         f"The record states other fingerprints for {', '.join(changed)} than its dataset has: the run was evaluated "
         "on other data."
     ]
+
+
+def _others_on_hub(recorded: Mapping[str, Any], manifest: Mapping[str, Any]) -> list[str]:
+    """Which splits of the dataset on the Hub that a record names, of this manifest, are not those on record."""
+    ours, theirs = recorded["fingerprints"], manifest["fingerprints"]
+    others = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
+    named = f"The record names {recorded['hub']['id']} at {recorded['hub']['revision']} on the Hub as its data:"
+    return [f"{named} there are other rows in {', '.join(others)}."] if others else []
 
 
 def sources_in_words(recorded: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:

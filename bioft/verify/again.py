@@ -97,6 +97,7 @@ def check_predictions(run: Run, dataset: Any, fitted: Tables) -> None:
             "figures were computed from the stored predictions; base model, baselines, thresholds and all else that "
             "is measured were not made again."
         )
+        _name_what_a_sample_leaves(run, made)
         return
     noise = float(np.sqrt(np.mean(differences["difference"] ** 2)))
     _check_all(run, model, made, dataset, fitted, tolerance)
@@ -109,6 +110,16 @@ def check_predictions(run: Run, dataset: Any, fitted: Tables) -> None:
         run.found.reasons += reasons
         run.found.notes += notes
     _compare_with_validation(run, model, dataset)
+
+
+def _name_what_a_sample_leaves(run: Run, made: pd.DataFrame) -> None:
+    """Say what is stated or stored that the rows of a sample, made again, and the other stored ones don't show."""
+    known = {figure.metric for figure in run.found.figures}
+    for name, stated in run.recorded.items():
+        if without := sorted(stated.keys() - known):
+            run.found.reasons.append(f"{RECORD} states figures of {name} without predictions: {', '.join(without)}.")
+    if not_made := sorted(set(run.systems[FINE_TUNED]) - set(made)):
+        run.in_part(f"Stored in {PREDICTIONS}, or beside it, but not made again: {', '.join(not_made)}.")
 
 
 def _load(run: Run, *dtype: Any) -> Any:
@@ -141,7 +152,10 @@ def _tolerance(run: Run, model: Any, test: Any) -> float:
         run.found.notes.append(f"The run was evaluated in {recorded}; its answers were made again in {here}.")
     labels, config = run.record.get("labels"), run.directory / "config.json"
     # As others load it: bioft gives it the labels of the record.
-    known = hub_checks.read_json(config).get("id2label") if labels and config.is_file() else None
+    stated_labels = hub_checks.read_json(config) if labels and config.is_file() else {}
+    known, places = stated_labels.get("id2label"), stated_labels.get("label2id")
+    if known and places and {str(place): label for label, place in places.items()} != dict(known):
+        run.found.reasons.append(f"{config.name} names other labels by their numbers than numbers by their labels.")
     if labels and known and list(labels) != (theirs := [known[place] for place in sorted(known, key=int)]):
         run.found.reasons.append(
             f"The record names the labels {', '.join(labels)}; the model has {', '.join(theirs)}."

@@ -27,6 +27,7 @@ from bioft.task import BASE, FINE_TUNED, Task
 from bioft.tasks.answers import Outcomes
 from bioft.verify import findings
 from bioft.verify.findings import equal, figure_of
+from bioft.verify.own_data import doubts
 
 Tables = Mapping[str, pd.DataFrame]
 PARTS = ("value", "low", "high", "n")
@@ -320,7 +321,7 @@ def check_data(run: Run, data: RecordedData) -> bool:
     found = run.found
     found.reasons += data.reasons
     if data.not_rebuilt:
-        found.notes.append(data.not_rebuilt)
+        found.notes += [data.not_rebuilt, *doubts(data.splits)]
         found.best = "verified on the publisher's data" if run.full else found.best
     if (own_data := run.optional("evaluate", "own_data")) and (own := own_data(run.directory, run.record)):
         found.notes.append(own)

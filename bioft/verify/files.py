@@ -1,9 +1,10 @@
 """Whether a run's files are those of its record, and whether a loader would read others in their place."""
 
+import json
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ TRACKED = re.compile(r"runs/(.*/)?events\.out\.tfevents\.[^/]*$")
 NOT_LOADED = frozenset({".md", ".png", ".svg", ".jpg", ".pdf", ".html", ".css", ".csv", ".parquet", ".yaml", ".log"})
 """What no library loads as a model, a tokenizer or code."""
 KNOWN = re.compile(
-    r"(adapter_)?model(-\d+-of-\d+)?\.safetensors(\.index\.json)?|"
+    r"adapter_model\.safetensors|model(-\d+-of-\d+)?\.safetensors|model\.safetensors\.index\.json|"
     r"(\d\w*/)?(config|(adapter|generation|sentence_bert|tokenizer|preprocessor)_config|config_sentence_transformers|"
     r"modules|tokenizer|special_tokens_map|added_tokens|vocab)\.json|(vocab|merges)\.txt|"
     r"(sentencepiece\.bpe|spiece|tokenizer)\.model|chat_template\.jinja|"
@@ -33,9 +34,16 @@ KNOWN = re.compile(
 )
 """The files that any recipe writes, of which models are made or which are compared; a task has `FILES` beside them."""
 OTHER_LIBRARIES = re.compile(
-    r".*\.(safetensors|bin|pt|pth|gguf|ggml|onnx|onnx_data|h5|keras|pb|msgpack|ot|tflite|mlmodel|mlpackage|npz|xml|py)"
+    r".*\.(safetensors|bin|pt|pth|gguf|ggml|onnx|onnx_data|h5|keras|pb|msgpack|ot|tflite|mlmodel|mlpackage|npz|xml|py)|"
+    r"sentence_[a-z-]+_config\.json"
 )
-"""What no recipe writes, and some library would load as the model."""
+"""What no recipe writes, and some library would load as the model, or read texts by."""
+FAST = "tokenizer.json"
+VOCABULARY = re.compile(
+    r"vocab\.(txt|json)|merges\.txt|added_tokens\.json|special_tokens_map\.json|"
+    r"(sentencepiece\.bpe|spiece|tokenizer)\.model"
+)
+"""By what other tokenizers read texts, or earlier versions of Transformers, where `FAST` is there."""
 OURS = frozenset({runs.RECORD, *hub_checks.UNLISTED, pull.ORIGIN, ".gitattributes", ".gitignore", "LICENSE"})
 
 
@@ -69,6 +77,17 @@ def check_files(directory: Path, record: dict[str, Any], found: Verification) ->
         found.reasons.append(f"The run has an adapter and a whole model ({both[0]}): which is loaded is left open.")
     elif WHOLE[0] in both and len(both) > 1:
         found.reasons.append(f"The run has a whole model twice ({', '.join(both)}): which is loaded is left open.")
+    if WHOLE[1] in listed:
+        named = set((hub_checks.read_json(directory / WHOLE[1]).get("weight_map") or {}).values())
+        if others := sorted(map(str, named ^ {name for name in listed if SHARD.fullmatch(name)})):
+            found.reasons.append(f"{WHOLE[1]} does not name the weights that are there: {', '.join(others)}.")
+    if twice := sorted(
+        name for name in listed if name.lower() != name and name.lower() in map(str.lower, set(listed) - {name})
+    ):
+        found.reasons.append(
+            f"{', '.join(twice)}: on some systems that is another file of the run, which differs in case."
+        )
+    _check_vocabularies(directory, listed, found)
     for check in (hub_checks.check_no_remote_code, hub_checks.check_no_pickles):
         try:
             check(directory)
@@ -79,6 +98,62 @@ def check_files(directory: Path, record: dict[str, Any], found: Verification) ->
             check_parquet(directory / name)
     if runs.PREDICTIONS in listed and (why := wrong_in(read_table(directory, {}), record)):
         found.reasons.append(f"{runs.PREDICTIONS} holds no predictions: {why}.")
+
+
+def _check_vocabularies(directory: Path, listed: Collection[str], found: Verification) -> None:
+    """Whether the files by which slow tokenizers read texts hold the vocabulary of the fast one, which bioft asks."""
+    beside = [name for name in listed if VOCABULARY.fullmatch(name)]
+    if not beside or FAST not in listed:
+        return
+    tokenizer = hub_checks.read_json(directory / FAST)
+    if (config := directory / "tokenizer_config.json").is_file():
+        tokenizer["special"] = hub_checks.read_json(config)
+    unread = []
+    for name in beside:
+        try:
+            same = _is_vocabulary(name, (directory / name).read_bytes().decode(errors="replace"), tokenizer)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            same = False
+        if same is None:
+            unread.append(name)
+        elif not same:
+            found.reasons.append(f"{name} is not the vocabulary in {FAST}: others would read other tokens.")
+    if unread:
+        found.notes.append(f"Whether these hold the vocabulary in {FAST} was not checked: {', '.join(unread)}.")
+
+
+def _is_vocabulary(name: str, text: str, tokenizer: Mapping[str, Any]) -> bool | None:
+    """Whether a file says what a fast tokenizer does; None for a kind that is not read here."""
+    model = tokenizer.get("model") or {}
+    if name == "vocab.json":
+        return json.loads(text) == model.get("vocab")
+    if name == "added_tokens.json":
+        return json.loads(text).items() <= {its["content"]: its["id"] for its in tokenizer["added_tokens"]}.items()
+    if name == "special_tokens_map.json":
+        special, known = tokenizer.get("special", {}), [each["content"] for each in tokenizer["added_tokens"]]
+        return all(
+            _content(its) == _content(special[key]) if key in special else {*_listed(its)} <= {*known}
+            for key, its in json.loads(text).items()
+        )
+    lines = text.removesuffix("\n").split("\n")
+    if name == "vocab.txt":
+        return {token: place for place, token in enumerate(lines)} == model.get("vocab")
+    if name == "merges.txt":
+        stated = [line for line in lines if line and not line.startswith("#version")]
+        return stated == [each if isinstance(each, str) else " ".join(each) for each in model.get("merges") or ()]
+    return None
+
+
+def _content(token: Any) -> Any:
+    """The text of a special token, which may stand beside how it is cut out; of several a list."""
+    if isinstance(token, list):
+        return [_content(each) for each in token]
+    return token["content"] if isinstance(token, Mapping) else token
+
+
+def _listed(token: Any) -> list[Any]:
+    """The texts of one special token, or of several."""
+    return _content(token) if isinstance(token, list) else [_content(token)]
 
 
 def _names(directory: Path) -> Iterator[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bioft import task as tasks
+from bioft.cards import words as cards_words
 from bioft.errors import BioftError
 from bioft.hub import checks as hub_checks
 from bioft.storage import runs, yaml_config
@@ -50,6 +51,11 @@ def name_what_is_not_checked(run: Run) -> None:
     measured = run.computed | set(getattr(tasks.part(run.task, "evaluate"), "MEASURED", ()))
     if run.full and (others := sorted(RESULTS & stated - measured)):
         found.reasons.append(f"{RECORD} states results that {run.task.name} does not give: {', '.join(others)}.")
+    if run.task.module not in tasks.REGISTERED:
+        found.notes.append(
+            f"What the data, the answers and the figures of {run.task.name} are, the module {run.task.module} says, "
+            "which is not bioft's: whoever wrote it judges here."
+        )
     own = SETTINGS | {*run.task.settings}
     unknown = sorted(stated - EVALUATED - own - WORD - RESULTS - measured)
     unknown += [f"base_model.{key}" for key in sorted(record["base_model"].keys() - OF_BASE_MODELS)]
@@ -83,6 +89,11 @@ def check_base_model(run: Run) -> None:
         return  # which it is compared with where it is loaded
     base = models.resolve_recorded(recorded)
     ours = models.described(base)
+    if base.source.startswith(models.LOCAL) and cards_words.HUB_ID.fullmatch(recorded["id"]):
+        run.in_part(
+            f"The base model {recorded['id']} is a folder of this machine: nothing says that it is what the Hub has "
+            "under that name, to which the card links."
+        )
     if recorded.get("quantization") not in (None, "nf4"):
         run.found.reasons.append(f"{RECORD} names no quantization: {recorded['quantization']}.")
     if run.full and (missing := sorted(ours.keys() - recorded.keys())):

@@ -162,7 +162,7 @@ def shortened(command: str, index: int) -> list[str]:
     words += ["--max_steps=1", "--report_to=none", "--use_cpu"]
     words += ["--output_dir=runs/by_script"] if words[1] != "train" else []  # `bioft train` has the other
     if recipe != "sft_gda":
-        return [*words, "--model_name_or_path=encoder", *TINY.get(recipe, [])]
+        return [*words, "--model_name_or_path=./encoder", *TINY.get(recipe, [])]
     words += [
         "--model_name_or_path=llama",
         "--max_train_pairs=96",

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from datasets import Dataset, DatasetDict
 
 from bioft import task as tasks
 from bioft.cards import model as cards
@@ -195,6 +196,16 @@ def copied(run: Forged, folder: Path) -> Forged:
     """A copy to be forged."""
     shutil.copytree(run.directory, folder)
     return Forged(folder, runs.read(folder), run.data, run.fitted)
+
+
+def with_rows(forged: Forged, **changed: pd.DataFrame) -> DatasetDict:
+    """The splits with other rows in some of them."""
+    splits = forged.data.splits
+    rows = {
+        name: Dataset.from_pandas(table.reset_index(drop=True), features=splits[name].features, preserve_index=False)
+        for name, table in changed.items()
+    }
+    return DatasetDict({**splits, **rows})
 
 
 def found_on_card(forged: Forged, change: Callable[[str], str]) -> Verification:

@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
-from datasets import Dataset, DatasetDict, concatenate_datasets
+from datasets import DatasetDict, concatenate_datasets
 from safetensors.numpy import load_file, save_file
 
 from bioft.cards import eval_results
@@ -38,7 +38,7 @@ from bioft.verify.checks import OTHER_ROWS
 from bioft.verify.files import check_files, check_plots, name_plots
 from bioft.verify.findings import Verification, print_verdict
 from tests.verify.conftest import Runs
-from tests.verify.forging import TASKS, Forged, copied, found_on_card
+from tests.verify.forging import TASKS, Forged, copied, found_on_card, with_rows
 
 SCORED = ("gene_disease", "text_labels")
 
@@ -1191,16 +1191,6 @@ def of_answers(forged: Forged) -> DatasetDict:
     else:
         test["label"] = (forged.predictions["score"] > forged.predictions["score"].median()).astype(int)
     return with_rows(forged, test=test)
-
-
-def with_rows(forged: Forged, **changed: pd.DataFrame) -> DatasetDict:
-    """The splits with other rows in some of them."""
-    splits = forged.data.splits
-    rows = {
-        name: Dataset.from_pandas(table.reset_index(drop=True), features=splits[name].features, preserve_index=False)
-        for name, table in changed.items()
-    }
-    return DatasetDict({**splits, **rows})
 
 
 def test_labels_that_are_the_models_answers_are_found_where_the_source_can_be_had(of: Runs, tmp_path: Path) -> None:

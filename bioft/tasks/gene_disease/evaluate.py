@@ -21,7 +21,7 @@ from bioft.storage.runs import PREDICTIONS
 from bioft.task import BASE, FINE_TUNED
 from bioft.tasks.choices import Checked, is_other_rule, not_given
 from bioft.tasks.gene_disease import TASK, pair_plots
-from bioft.tasks.gene_disease.prompts import PairPrompts
+from bioft.tasks.gene_disease.prompts import STYLES, PairPrompts
 from bioft.tasks.gene_disease.table import PAIR, pairs_share, predictions, thresholds
 from bioft.tasks.read_by_others import other_tokenizer
 
@@ -207,8 +207,12 @@ def check_data(dataset: DatasetDict, record: Mapping[str, Any]) -> list[str]:
 def check_files(directory: Path, dataset: DatasetDict, record: Mapping[str, Any]) -> list[str]:
     """Why the context of a run's prompts is not what its training pairs give, or its tokenizer not the one used."""
     test, found = dataset["test"], context.read(directory, record)
-    words = [f"{gene} {disease}" for gene, disease in zip(test["gene"][:], test["disease"][:], strict=True)]
-    reasons = other_tokenizer(directory, record["base_model"], words)
+    style = STYLES[record["scoring"]["prompt_style"]]
+    words = [
+        f"{style.system or ''}{style.template.format(context='', gene=gene, disease=disease)}"
+        for gene, disease in zip(test["gene"][:], test["disease"][:], strict=True)
+    ]
+    reasons = other_tokenizer(directory, record["base_model"], [*words, style.positive, style.negative])
     if found is not None:
         reasons += context.differing(found, DatasetDict({**dataset, "train": trained_on(dataset, record)}))
     return reasons

@@ -105,7 +105,8 @@ def check_files(directory: Path, dataset: DatasetDict, record: Record) -> list[s
     if not prediction.is_prompted(record):
         reasons += other_classifier(directory, several=relations.NO_RELATION not in record["labels"])
     else:
-        reasons += other_tokenizer(directory, record["base_model"], dataset["test"]["text"][:])
+        words = [str(its) for its in record["relations"]["prompt"].values()]
+        reasons += other_tokenizer(directory, record["base_model"], [*dataset["test"]["text"][:], *words])
     return reasons
 
 

@@ -144,7 +144,9 @@ def check_files(directory: Path, dataset: DatasetDict, record: Mapping[str, Any]
         reasons.append(
             f"The record says that a text has {'one label' if several else 'several labels'}: it is not so."
         )
-    reasons += other_classifier(directory, several=several)
+    kept = record["classifier"]["thresholds"]
+    its = None if kept is None else dict(zip(record["labels"], kept, strict=True))
+    reasons += other_classifier(directory, several=several, thresholds=its)
     check_not_trained_on(dataset["test"]["text"], trained_on)
     if not checksums_of(dataset["train"]["text"]) <= trained_on:
         reasons.append(f"{TRAINED_ON} lacks texts of the training split.")
