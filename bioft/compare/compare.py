@@ -1,7 +1,7 @@
 """Runs beside each other: those on the same test examples ranked, with intervals and paired tests; others apart."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations, zip_longest
 from pathlib import Path
@@ -206,30 +206,68 @@ def _on_the_same_examples(group: Sequence[_Run], once: bool) -> tuple[list[_Run]
 
     Of as many that say one thing as another none is kept. With `once` each of them has other weights.
     """
-    alike: dict[tuple[Any, ...], list[_Run]] = {}
-    for run in group:
-        alike.setdefault(tuple(sorted(zip_longest(run.outcomes.ids, run.outcomes.truth))), []).append(run)
-    most, *fewer = sorted(alike.values(), key=len, reverse=True)
-    others = {run.name: _unlike(run, most[0]) for its in fewer for run in its}
-    if fewer and len(fewer[0]) == len(most):
-        return [], {run.name: _unlike(run, fewer[0][0]) for run in most} | others
-    same, ids = list[_Run](), most[0].outcomes.ids
-    models: dict[frozenset[str], str] = {}
-    for run in most:
+    most, others = _as_most(group, _asked, _unlike)
+    if not most:
+        return [], others
+    # Runs of earlier versions have stored no groups: theirs are those of the others.
+    grouped, unlike = _as_most([run for run in most if run.outcomes.groups], _grouped, _unlike_in_groups)
+    others |= unlike
+    same, ids, kept = list[_Run](), most[0].outcomes.ids, {run.name for run in grouped}
+    models: dict[str, run_outcomes.Model] = {}
+    for run in (run for run in most if run.name in kept or not run.outcomes.groups):
         if run.outcomes.ids != ids:
             others_in_order = {name: its.in_order(ids) for name, its in run.others.items()}
             run = replace(run, outcomes=run.outcomes.in_order(ids), others=others_in_order)
-        if once and (its := runs.tensors(run.directory)) and (model := models.setdefault(its, run.name)) != run.name:
-            others[run.name] = f"Its weights are those of {model}: they are one model."
-        else:
-            same.append(run)
+        if once:
+            model = models[run.name] = run_outcomes.Model.of(run.directory)
+            shared = (
+                (what, other) for other, its in models.items() if other != run.name for what in model.shares(its)
+            )
+            if (found := next(shared, None)) is not None:
+                others[run.name] = f"Its {found[0]} are those of {found[1]}: they are one model."
+                continue
+        same.append(run)
     return same, others
+
+
+def _as_most(
+    group: Sequence[_Run], key: Callable[[_Run], Any], why: Callable[[_Run, _Run], str]
+) -> tuple[list[_Run], dict[str, str]]:
+    """The runs with the key that most have, and why others are not; of as many with either none is kept."""
+    alike: dict[Any, list[_Run]] = {}
+    for run in group:
+        alike.setdefault(key(run), []).append(run)
+    most, *fewer = sorted(alike.values(), key=len, reverse=True) or [[]]
+    others = {run.name: why(run, most[0]) for its in fewer for run in its}
+    if fewer and len(fewer[0]) == len(most):
+        return [], {run.name: why(run, fewer[0][0]) for run in most} | others
+    return most, others
+
+
+def _asked(run: _Run) -> Any:
+    """What a run was asked, and what is right: examples with their labels, and where texts are found by others."""
+    among = repr((run.record.get("dataset") or {}).get("candidates"))
+    return among, tuple(sorted(zip_longest(run.outcomes.ids, run.outcomes.truth)))
+
+
+def _grouped(run: _Run) -> Any:
+    kinds = [map(str, values) for values in run.outcomes.groups]
+    return tuple(sorted(zip(run.outcomes.ids, *kinds, strict=True)))
+
+
+def _unlike_in_groups(run: _Run, other: _Run) -> str:
+    return (
+        f"Its predictions have other groups than those of {other.name}, by which intervals and tests are made: bioft "
+        "verify tells of each run whether its groups are those of the data."
+    )
 
 
 def _unlike(run: _Run, other: _Run) -> str:
     """Why two runs are not about the same."""
     if sorted(run.outcomes.ids) != sorted(other.outcomes.ids):
         return f"Its predictions are not about the same test examples as those of {other.name}."
+    if _asked(run)[0] != _asked(other)[0]:
+        return f"Its queries were asked for among other texts of the split than those of {other.name}."
     return (
         f"Its predictions have other labels than those of {other.name} for the same test examples: bioft verify tells "
         "of each run whether its labels are those of the data."
@@ -237,7 +275,8 @@ def _unlike(run: _Run, other: _Run) -> str:
 
 
 def _rank(group: Sequence[_Run], metric: str, task: str, fingerprint: str) -> Ranking:
-    n, groups = len(group[0].outcomes.ids), Groups(len(group[0].outcomes.ids), group[0].outcomes.groups)
+    n, kinds = len(group[0].outcomes.ids), (run.outcomes.groups for run in group)
+    groups = Groups(n, next(filter(None, kinds), ()))
     found = {run.name: run.outcomes.metrics[metric].estimate() for run in group}
     # The sum of rounding is no difference.
     order = sorted(group, key=lambda run: -round(found[run.name].value, 12))

@@ -4,8 +4,10 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from bioft.errors import BioftError, command_word, in_words
@@ -23,6 +25,11 @@ from bioft.verify import checks
 from bioft.verify.card import check_card
 from bioft.verify.findings import Verification, equal, number_text
 
+TELLING = 20
+"""Different numbers among the answers of a run, from which on another one that has the same is the same model."""
+ROUNDED = 1e-6
+"""How far these numbers may be apart: weights that are scaled against each other compute the same but for rounding."""
+DECIMAL = re.compile(r"\d\.\d{2,}")
 _SEE = "See with bioft verify {} what else is not so."
 
 
@@ -39,6 +46,47 @@ def finished_run(name: str) -> tuple[Path, dict[str, Any]]:
     runs.check_tested(directory, record)
     runs.check_files(directory, record)
     return directory, record
+
+
+class Model(NamedTuple):
+    """What tells one model from others: the checksums of its tensors, and its answers as texts and numbers.
+
+    There are none of `numbers` where other models might answer just so.
+    """
+
+    tensors: frozenset[str]
+    texts: list[tuple[str, ...]]
+    numbers: np.ndarray
+
+    @classmethod
+    def of(cls, directory: Path) -> "Model":
+        """The model of a finished run."""
+        table = read_table(directory, {})
+        ours = [name for name in map(str, table) if not name.startswith("base")]
+        columns = [np.stack(list(map(np.ravel, table[name]))) for name in ours if _is_numeric(table[name])]
+        texts = [tuple(map(str, row)) for row in table[[n for n in ours if not _is_numeric(table[n])]].to_numpy()]
+        numbers = np.concatenate([np.zeros((len(table), 0)), *columns], axis=1)
+        decimals = {f"{each:.6f}" for each in np.unique(numbers) if each % 1}
+        decimals.update(*(DECIMAL.findall(cell) for row in texts for cell in row))
+        # Rows may be in another order.
+        order = sorted(range(len(texts)), key=lambda row: (texts[row], numbers[row].tolist()))
+        told = numbers[order] if len(decimals) >= TELLING else numbers[:0]
+        return cls(runs.tensors(directory), [texts[row] for row in order], told)
+
+    def shares(self, other: "Model") -> list[str]:
+        """What it has in common with another, of which one is enough to be the same."""
+        found = ["weights"] if self.tensors and self.tensors == other.tensors else []
+        if len(self.numbers) and self.numbers.shape == other.numbers.shape and self.texts == other.texts:
+            found += ["answers"] if bool((np.abs(self.numbers - other.numbers) <= ROUNDED).all()) else []
+        return found
+
+
+def _is_numeric(column: pd.Series) -> bool:
+    """Whether its cells are numbers, or as many numbers each."""
+    if pd.api.types.is_numeric_dtype(column) or isinstance(column.iloc[0], str):
+        return not isinstance(column.iloc[0], str)
+    cells = column.map(np.asarray)
+    return all(np.issubdtype(cell.dtype, np.number) for cell in cells) and len(set(cells.map(np.shape))) == 1
 
 
 def check_distinct(names: Sequence[str]) -> None:

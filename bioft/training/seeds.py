@@ -298,14 +298,17 @@ def _differences(one: _Run, other: _Run) -> list[str]:
 def _check_trained_apart(all_: Sequence[_Run]) -> None:
     """Refuse runs of which chance made no other: BioftError.
 
-    Two have the same weights (also saved anew), the same losses, or one split under two seeds; or one says two things
-    of its seed.
+    Two have the same weights (also saved anew), losses or answers, or one split under two seeds; or one says two
+    things of its seed.
     """
-    for what, of_run in (("weights", lambda run: runs.tensors(run.directory)), ("logged losses", _losses)):
-        seen: dict[Any, str] = {}
-        for run in all_:
-            if (its := of_run(run)) and (other := seen.setdefault(its, run.name)) != run.name:
-                raise BioftError(f"{run.name} and {other} have the same {what}: they are copies of one run.")
+    seen: dict[Any, str] = {}
+    for run in all_:
+        if (losses := _losses(run)) and (first := seen.setdefault(losses, run.name)) != run.name:
+            raise BioftError(f"{run.name} and {first} have the same logged losses: they are copies of one run.")
+    models = {run.name: outcomes.Model.of(run.directory) for run in all_}
+    for (one, its), (other, theirs) in itertools.combinations(models.items(), 2):
+        for what in its.shares(theirs):
+            raise BioftError(f"{other} and {one} have the same {what}: they are copies of one run.")
     for run in all_:
         if (seed := run.config.get("seed")) not in (None, run.record["seed"]):
             raise BioftError(

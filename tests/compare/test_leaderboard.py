@@ -197,7 +197,8 @@ def test_a_model_is_ranked_once_and_other_labels_are_no_better(tmp_path: Path) -
     """Saved anew it is the same; and who calls the model's answers right is not ranked beside the others."""
     _, scores = simulated(1)
     weights = {"b": np.ones(3, np.float32), "a": np.zeros(3, np.float32)}
-    first, again, other = (write(tmp_path / name, 1) for name in ("first", "again", "other"))
+    first, again = (write(tmp_path / name, 1) for name in ("first", "again"))
+    other = write(tmp_path / "other", 2)
     save_file(weights, first / "model.safetensors")
     save_file(dict(reversed(weights.items())), again / "model.safetensors", {"format": "pt"})
     save_file(weights | {"c": np.ones(4, np.float32)}, other / "model.safetensors")

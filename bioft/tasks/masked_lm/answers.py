@@ -75,7 +75,9 @@ def measured(table: pd.DataFrame, record: Mapping[str, Any]) -> Outcomes:
 def outcomes(table: pd.DataFrame) -> Outcomes:
     """The ids of the test examples and the metrics of the run on them, the main one first."""
     correct, masked = (table[column].to_numpy(np.float64) for column in ("correct", "hidden"))
-    return Outcomes(list(table["id"].astype(str)), {"masked_accuracy": Ratio(correct, masked)})
+    # How many tokens are masked says which: by another tokenizer, or in other pieces, it is another question.
+    truth = [f"{n:.0f}" for n in masked]
+    return Outcomes(list(table["id"].astype(str)), {"masked_accuracy": Ratio(correct, masked)}, truth=truth)
 
 
 def answers(table: pd.DataFrame, record: Mapping[str, Any]) -> Answers:

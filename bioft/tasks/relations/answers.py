@@ -102,7 +102,10 @@ def outcomes(table: pd.DataFrame) -> Outcomes:
     """A row of the table is a candidate; an example is a document, whose candidates are not independent."""
     right = _once(table)["label"] & table["prediction"]
     sums = table.assign(right=right).groupby("document_id", sort=False)[["right", "label", "prediction"]].sum()
-    return Outcomes(list(sums.index.astype(str)), {"f1": f1_of(*(sums[name].to_numpy() for name in sums))})
+    ids = list(sums.index.astype(str))
+    stated = by_document(table[table["label"] == 1], ids)
+    truth = ["\n".join(sorted("\t".join(item[:3]) for item in its)) for its in stated]
+    return Outcomes(ids, {"f1": f1_of(*(sums[name].to_numpy() for name in sums))}, truth=truth)
 
 
 def answers(table: pd.DataFrame, record: Record) -> Answers:

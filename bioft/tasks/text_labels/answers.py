@@ -65,8 +65,9 @@ def outcomes(table: pd.DataFrame) -> shared.Outcomes:
     there, found = ([set(cell) for cell in table[column]] for column in ("label", "prediction"))
     exact = np.array([one == other for one, other in zip(there, found, strict=True)])
     metrics: dict[str, shared.Metric] = {"f1": shared.f1_of_sets(there, found), "accuracy": shared.mean_of(exact)}
-    labels = sorted({label for its in (*there, *found) for label in its})
-    if len(labels) == 2 and all(len(its) == 1 for its in (*there, *found)):
+    # By the texts alone: an answer of another kind must not have all runs ranked by another metric.
+    labels = sorted({label for its in there for label in its})
+    if len(labels) == 2 and all(len(its) == 1 for its in there):
         positive = {labels[1]}
         of_positive = shared.f1_of_sets([its & positive for its in there], [its & positive for its in found])
         metrics = {f"{labels[1].lower()}_f1": of_positive, **metrics}
