@@ -61,7 +61,9 @@ def recorded_data(
         here = Path("data") if pull.origin(directory) is not None else None
         splits, manifest = build_again(record, dataset_path or here)
         reasons = [NOT_ON_HUB.format(recorded["hub"]["id"])] if recorded.get("hub") else []
-        own = _beside(directory, dataset_path, recorded["arguments"]["namespace"])
+        asked = recorded["arguments"]
+        named = [asked["namespace"], asked.get("synonyms"), *(asked.get("held_out_models") or ())]
+        own = _beside(directory, dataset_path, *named)
         return RecordedData(splits, manifest, reasons, own)
     path = dataset_path or (None if recorded.get("hub") else _trained_on(directory))
     where = not_rebuilt = ""
@@ -77,14 +79,16 @@ def recorded_data(
             reasons = [f"The record names {on_hub['revision']} of {on_hub['id']}, which is no commit, and may move."]
     else:
         splits, manifest = _built_again(task, recorded, path)
-        not_rebuilt = _beside(directory, path)
+        not_rebuilt = _beside(directory, path or _downloaded(task, recorded))
+        if path is None and (read := own_on_hub(recorded)):
+            not_rebuilt = AS_GIVEN.format(f"those of {read[0]} on the Hub", "").strip()
     if where and rebuild:
         try:
             built = _built_again(task, recorded, None)
             _other_splits(recorded, built[1])
             # What is built again says nothing of what the card names and others would fetch.
             reasons += _others_on_hub(recorded, manifest) if path is None else []
-            splits, manifest = built
+            (splits, manifest), not_rebuilt = built, _beside(directory, _downloaded(task, recorded))
         except BioftError as error:
             not_rebuilt = AS_GIVEN.format(where, error)
     if recorded.get("evaluated_on") == "validation":
@@ -97,7 +101,7 @@ def recorded_data(
 
 def _beside(directory: Path, *files: str | Path | None) -> str:
     """That a source came with the run, whose publisher may have written it; "" if none of these files did."""
-    here, places = directory.resolve(), [Path(each) for each in files if each is not None]
+    here, places = directory.resolve(), [Path(each) for each in files if each]
     own = [str(each) for each in places if each.exists() and each.resolve().is_relative_to(here)]
     return AS_GIVEN.format("of a file in the run's own folder,", f"Name another than {own[0]}.") if own else ""
 
@@ -119,7 +123,7 @@ def recorded_splits(
 
 def _built_again(task: tasks.Task, recorded: Mapping[str, Any], path: Path | None) -> tuple[Any, dict[str, Any]]:
     builder, arguments = recorded["builder"], recorded["arguments"]
-    source = tasks.source(builder, {task.name: task}) or tasks.source(builder)
+    source = _source(task, recorded)
     parameters = inspect.signature(source.builder()).parameters if source is not None else {}
     if source is None or any(its.kind is its.VAR_KEYWORD for its in parameters.values()):
         raise BioftError(f"This bioft can't build the data of {builder!r} again. Give them with --dataset-path.")
@@ -131,7 +135,7 @@ def _built_again(task: tasks.Task, recorded: Mapping[str, Any], path: Path | Non
             )
     if source.own:
         return _own_again(source, recorded, path)
-    path = path if source.download is None else path or Path("data") / source.download
+    path = path or _downloaded(task, recorded)
     files = [its for its in parameters.values() if its.kind is its.POSITIONAL_OR_KEYWORD]
     if path is None and any(its.default is its.empty for its in files):
         raise BioftError(f"The data of {builder!r} are built from files: name them with --dataset-path.")
@@ -146,6 +150,16 @@ def _built_again(task: tasks.Task, recorded: Mapping[str, Any], path: Path | Non
     given = [[path] if files[0].name == "paths" else path] if path is not None and files else []
     with _by_arguments(recorded):
         return source.builder()(*given, **{name: value for name, value in arguments.items() if name in parameters})
+
+
+def _source(task: tasks.Task, recorded: Mapping[str, Any]) -> tasks.Source | None:
+    return tasks.source(recorded["builder"], {task.name: task}) or tasks.source(recorded["builder"])
+
+
+def _downloaded(task: tasks.Task, recorded: Mapping[str, Any]) -> Path | None:
+    """Where `bioft download` puts what recorded data are built of; None for what needs no file."""
+    source = _source(task, recorded)
+    return None if source is None or source.download is None else Path("data") / source.download
 
 
 @contextmanager

@@ -14,9 +14,11 @@ import pytest
 from datasets import DatasetDict
 from safetensors.numpy import load_file
 
-from bioft.datasets.recorded import recorded_data
+from bioft import task as tasks
+from bioft.datasets import formats, recorded
+from bioft.datasets.recorded import ON_HUB, recorded_data
 from bioft.hub import pull
-from bioft.storage import datasets as storage
+from bioft.storage import datasets as storage, runs
 from bioft.tasks.relations.answers import END_TO_END
 from bioft.verify import checks, own_data, verify as verification, word
 from bioft.verify.card import check_card, notes_of
@@ -60,6 +62,44 @@ def test_a_dataset_on_the_hub_that_is_not_the_runs_is_found(of: Runs, tmp_path: 
     fetch = on_hub(forged, splits, tmp_path / "moving", "main")
     found = recorded_data(forged.directory, forged.record, fetch=fetch, rebuild=True)
     assert said(found.reasons, "names main of benchmarks/hard, which is no commit, and may move")
+
+
+def test_a_source_in_the_runs_folder_is_its_publishers_also_where_nobody_names_it(
+    of: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`bioft verify .` in the folder of a run that has a `data/` of its own, as `bioft download` writes one."""
+    forged, checkout = copied(of["gene_disease"], tmp_path / "run"), Path.cwd()
+    source = tasks.source(forged.record["dataset"]["builder"])
+    assert source is not None and source.download is not None
+    (forged.directory / "data").mkdir()
+    shutil.copy(checkout / "tests/golden/data/ctd.csv", forged.directory / "data" / source.download)
+    monkeypatch.chdir(forged.directory)
+    (forged.directory / runs.CONFIG).unlink()
+    found = recorded_data(Path(), forged.record, rebuild=True)
+    assert found.reasons == [] and "of a file in the run's own folder, as somebody wrote them" in found.not_rebuilt
+
+
+def test_files_of_names_in_the_runs_folder_are_its_publishers(of: Runs, tmp_path: Path) -> None:
+    """Each of several files, and not the namespace alone."""
+    forged = copied(of["name_alignment"], tmp_path / "run")
+    asked = forged.record["dataset"]["arguments"]
+    assert asked["held_out_models"]
+    shutil.copytree("tests/golden/data", forged.directory / "data")
+    asked["held_out_models"] = [str(forged.directory / "data" / Path(its).name) for its in asked["held_out_models"]]
+    assert "a file in the run's own folder" in recorded_data(forged.directory, forged.record, rebuild=True).not_rebuilt
+
+
+def test_what_is_read_of_a_dataset_on_the_hub_is_its_owners(
+    of: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever publishes the run can have put it there."""
+    forged = copied(of["text_labels"], tmp_path / "run")
+    about = forged.record["dataset"]
+    about |= {"builder": formats.LABELS.name, "arguments": {}}
+    about["sources"][0] |= {"name": "user/texts", "url": f"{ON_HUB}user/texts", "version": "a" * 40}
+    monkeypatch.setattr(recorded, "_built_again", lambda *asked: (forged.data.splits, forged.data.manifest))
+    found = recorded_data(forged.directory, forged.record, rebuild=True)
+    assert found.reasons == [] and "but are those of user/texts on the Hub as somebody wrote them" in found.not_rebuilt
 
 
 def test_names_of_metabolites_are_on_no_hub(of: Runs, tmp_path: Path) -> None:
