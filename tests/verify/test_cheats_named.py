@@ -5,8 +5,11 @@ A forger is as careful as in `test_attacks`: record, card and checksums agree wi
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pandas as pd
@@ -284,6 +287,18 @@ def test_notes_are_not_left_out_by_naming_an_earlier_schema(name: str, of: Runs,
     check_card(forged.write(), forged.record, found := Verification("run"))
     assert (found.reasons, found.best) == ([], "verified in part")
     assert said(found.notes, "before schema 4: it lacks notes that follow from it: “The threshold")
+
+
+def test_a_module_that_is_not_biofts_is_named_as_the_judge(
+    of: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says what data, answers and figures are: whoever gives it with the run can have it say anything."""
+    run = copied(of["masked_lm"], tmp_path / "run").run
+    monkeypatch.setitem(sys.modules, "judges", ModuleType("judges"))
+    run.task = replace(run.task, module="judges")
+    run.record["module"] = "judges"
+    word.name_what_is_not_checked(run)
+    assert said(run.found.notes, "the module judges says, which is not bioft's: whoever wrote it judges here")
 
 
 # --- a publisher's own data

@@ -14,6 +14,7 @@ from bioft.errors import BioftError
 from bioft.storage import runs
 from bioft.tasks.text_labels import answers as label_answers
 from bioft.training import seeds
+from bioft.verify import verify as verification
 from tests.verify.conftest import Runs
 from tests.verify.forging import Forged, copied
 
@@ -162,3 +163,24 @@ def test_a_seed_that_computes_the_same_is_a_copy(of: Runs, tmp_path: Path) -> No
     names = [str(tmp_path / f"seed_{seed}") for seed in (1, 2)]
     with pytest.raises(BioftError, match="have the same answers: they are copies of one run"):
         seeds.summarise(names)
+
+
+# --- what it is compared with
+
+
+def test_a_baseline_that_is_not_the_best_is_not_made_worse_either(of: Runs, tmp_path: Path) -> None:
+    """One of a few pairs with another score: of 38 that is .05 of AUROC, and no test tells it from chance."""
+    forged = copied(of["gene_disease"], tmp_path / "run")
+    table = forged.predictions
+    worse = table["baseline_majority"].mask(table.index == table.index[table["label"] == 1][0], 0.0)
+    forged.store(table.assign(baseline_majority=worse))
+    assert forged.record["baselines"]["majority"]["auroc"]["value"] < 0.48
+    assert forged.record["comparison"]["baseline"] != "majority"
+    found = verification.verify(forged.write(), progress=False)
+    assert found.reasons == ["majority: 1 of 38 stored answers are not those made again."]
+    forged.record["packages"]["scikit-learn"] = "1.0"
+    found = verification.verify(forged.write(), progress=False)
+    assert (found.status, found.reasons) == ("verified in part", [])
+    assert "With other versions of scikit-learn, numpy, by which a fit may be another: majority: 1 of 38" in str(
+        found.notes
+    )
