@@ -82,14 +82,20 @@ def test_a_source_in_the_runs_folder_is_its_publishers_also_where_nobody_names_i
     assert found.reasons == [] and "of a file in the run's own folder, as somebody wrote them" in found.not_rebuilt
 
 
-def test_files_of_names_in_the_runs_folder_are_its_publishers(of: Runs, tmp_path: Path) -> None:
+def test_files_of_names_in_the_runs_folder_are_its_publishers(
+    of: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each of several files, and not the namespace alone."""
     forged = copied(of["name_alignment"], tmp_path / "run")
-    asked = forged.record["dataset"]["arguments"]
-    assert asked["held_out_models"]
-    shutil.copytree("tests/golden/data", forged.directory / "data")
-    asked["held_out_models"] = [str(forged.directory / "data" / Path(its).name) for its in asked["held_out_models"]]
-    assert "a file in the run's own folder" in recorded_data(forged.directory, forged.record, rebuild=True).not_rebuilt
+    built = forged.data.splits, forged.data.manifest
+    monkeypatch.setattr("bioft.tasks.name_alignment.evaluate.recorded", lambda record, path: built)
+    (forged.directory / "model.xml").write_text("")
+    for part, value in {"held_out_models": ["/elsewhere.xml", "model.xml"], "synonyms": "model.xml"}.items():
+        record = json.loads(json.dumps(forged.record))
+        monkeypatch.chdir(forged.directory)
+        assert recorded_data(forged.directory, record, rebuild=True).not_rebuilt == ""
+        record["dataset"]["arguments"][part] = value
+        assert "a file in the run's own folder" in recorded_data(forged.directory, record, rebuild=True).not_rebuilt
 
 
 def test_what_is_read_of_a_dataset_on_the_hub_is_its_owners(

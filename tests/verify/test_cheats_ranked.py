@@ -14,7 +14,7 @@ from bioft.errors import BioftError
 from bioft.storage import runs
 from bioft.tasks.text_labels import answers as label_answers
 from bioft.training import seeds
-from bioft.verify import verify as verification
+from bioft.verify import checks, verify as verification
 from tests.verify.conftest import Runs
 from tests.verify.forging import Forged, copied
 
@@ -82,6 +82,8 @@ def test_each_query_is_no_group_of_its_own(of: Runs, tmp_path: Path) -> None:
         )
     ]
     assert both == [2 * alone, 2 * alone]
+    checks.check_data(run := without.run, without.data)
+    assert "holds no groups of its rows" in " ".join(run.found.notes)
 
 
 def test_texts_are_looked_for_among_the_same(of: Runs, tmp_path: Path) -> None:
