@@ -356,7 +356,7 @@ def _check_base(run: Run, model: Any, dataset: Any, tolerance: float) -> pd.Data
     table = predict_base(model, dataset, run.record, run.words("Base"))
     reasons = _check_figures(run, BASE, table, dataset)
     others = (name for name in ("torch", "transformers") if run.record["packages"].get(name) != version(name))
-    if BASE not in run.systems and any(others):
+    if BASE not in run.systems and any(others) and _has_new_head(run):
         # Of other versions the same seed may draw another head: then nothing is said about this one.
         for each in reasons:
             run.in_part(f"With a new head, which other versions of packages may draw: {each}")
@@ -389,7 +389,8 @@ def _check_figures(run: Run, name: str, table: pd.DataFrame, dataset: Any) -> li
     # which are all but equal, rounding decides some answers, and more of them in 16 bits.
     part, near = 0.0, MODELS_OWN if name == FINE_TUNED else checks.NEAR
     if name == BASE and name not in run.systems:
-        part = NEW_HEAD if precision.evaluated_in(run.record) == "float32" else NEW_HEAD_IN_16_BITS
+        in_float32 = precision.evaluated_in(run.record) == "float32"
+        part = NEW_HEAD_IN_16_BITS if not in_float32 else NEW_HEAD if _has_new_head(run) else 0.0
     follow = {figure.metric for figure in run.found.figures if figure.model == name and figure.stored}
     if others := [
         f"{metric} {findings.interval_text(figure)}, not {findings.interval_text(measured[metric])}"
@@ -401,6 +402,11 @@ def _check_figures(run: Run, name: str, table: pd.DataFrame, dataset: Any) -> li
     if run.full and (missing := [metric for metric in measured if metric not in stated]):
         reasons.append(f"{RECORD} leaves out figures of {name}: {', '.join(missing)}.")
     return reasons
+
+
+def _has_new_head(run: Run) -> bool:
+    """Whether the base model has a head that is drawn; a record may say that it has none, and no more."""
+    return run.task.new_head and bool(run.record.get("new_head", True))
 
 
 def _is_near(stated: Mapping[str, Any], measured: Mapping[str, Any], near: float, part: float) -> bool:

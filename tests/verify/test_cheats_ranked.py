@@ -186,3 +186,18 @@ def test_a_baseline_that_is_not_the_best_is_not_made_worse_either(of: Runs, tmp_
     assert "With other versions of scikit-learn, numpy, by which a fit may be another: majority: 1 of 38" in str(
         found.notes
     )
+
+
+def test_a_base_model_whose_answers_are_not_stored_is_not_made_worse(of: Runs, tmp_path: Path) -> None:
+    """By less than a tenth of its interval, which is the room of heads that are drawn; this model has none."""
+    forged = copied(of["gene_disease"], tmp_path / "run")
+    table = forged.predictions.drop(columns="base_score")
+    table.to_parquet(forged.directory / runs.PREDICTIONS, index=False)
+    figure = forged.record["base_model_metrics"]["auroc"]
+    figure |= {part: figure[part] - 0.02 for part in ("value", "low", "high")}
+    forged.record["new_head"] = ["lm_head"]
+    for version in (forged.record["packages"]["torch"], "2.0.0"):
+        forged.record["packages"]["torch"] = version
+        found = verification.verify(forged.write(), progress=False)
+        assert found.status == "not reproduced"
+        assert "base, zero-shot: not what is measured: auroc " in " ".join(found.reasons)
