@@ -76,6 +76,8 @@ class Source:
     """The files that it reads may lie in a folder, which is named in their place."""
     dataset: str | Literal[False] = ""
     """The name by which recipes take it, where that is another ("sample"); False where no recipe trains on it."""
+    columns: tuple[str, ...] = ()
+    """Those of its datasets, where no task has them."""
     fetch: str = ""
     """What `bioft download` calls the files that it is built from, if it fetches them."""
     own: bool = False

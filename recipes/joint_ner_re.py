@@ -58,7 +58,7 @@ def main(
     train, validation, test = training_documents(dataset, data_args.train_on), dataset["validation"], dataset["test"]
     check_supports(test, manifest)
     relation_evaluation.check_supports(test, manifest)
-    evaluate.check_comparable(joint_args.compare_with or [], manifest)
+    others = evaluate.read_others(joint_args.compare_with or [], manifest, test)
     types, dictionary = relations.argument_types(train), ConceptDictionary.fit(train)
     record["train_on"] = data_args.train_on
     record["joint"] = joint_args.model_options() | runs.describe_start(joint_args.start_from)
@@ -66,9 +66,6 @@ def main(
     chooses_threshold = data_args.train_on == "train" and joint_args.threshold is None
     if chooses_threshold and "relations" in heads:
         training_run.note_thresholds(record, {"relations": threshold_chosen_on(validation.to_list(), types)})
-
-    progress.stage(2)  # baselines that need no model
-    baselines = evaluate.baselines(dataset, record)
 
     # The model, and its examples.
     set_seed(training_args.seed)
@@ -86,6 +83,8 @@ def main(
     record["windows"] = vars(window_args)
     lowered = partial(precision.lowered, dtype=training_args.evaluated_in)
     if writes:
+        progress.stage(2)  # baselines that need no model
+        baselines = evaluate.baselines(dataset, record)
         progress.stage(3)  # the base model, before any training: with new heads it knows nothing yet
         untrained = predict_split((lowered(model.to(training_args.device)), tokenizer, dictionary), test, record, "")
         base_table = table_of(test, untrained, 0.5, heads)
@@ -133,7 +132,7 @@ def main(
         "training": training,
         "timings": {"predict_seconds": predict_seconds, "examples_per_second": len(test) / predict_seconds},
     }
-    record["comparisons"] = evaluate.compare_with_runs(record, table, test, joint_args.compare_with or [])
+    record["comparisons"] = evaluate.compare_with_runs(record, table, test, others)
     training_run.finish(trainer, record, evaluate.shown(record), script_args.push_to_hub)
 
 

@@ -45,6 +45,7 @@ def main(
     chosen_on = evaluate.threshold_chosen_on(dataset)
     training_run.note_thresholds(record, {TASK.name: chosen_on})
     earlier_run = prediction.find_start(script_args.start_from, base, manifest)
+    start = runs.describe_start(script_args.start_from, earlier_run)
 
     # The model, prompts that it can read, and the adapter that it gets.
     dtype = models.compute_dtype(model_args.dtype)
@@ -55,6 +56,8 @@ def main(
     prompts.check_length(dataset, training_args.max_length, record)
     shots = prompts.with_shots(dataset["train"], script_args.few_shot, model.config) if script_args.few_shot else None
     adapter = None if earlier_run else lora.lora_config(model, model_args)
+    if earlier_run:  # what is wrong with its adapter must not show after the base model was scored
+        models.load_adapter(model, earlier_run).unload()
 
     # What can go wrong before the first step has now been tried: only from here on is anything written.
     checkpoint, writes = training_run.prepare(script_args, data_args, model_args, training_args)
@@ -127,7 +130,7 @@ def main(
         "base_model": models.describe(base, model_args, model),
         **results,
         **evaluate.on_random_negatives(on_random_negatives, results["baselines"]),
-        "training": training | runs.describe_start(script_args.start_from, earlier_run),
+        "training": training | start,
         "timings": {
             "score_seconds": score_seconds,
             "pairs_per_second": sum(map(len, scores.values())) / score_seconds,

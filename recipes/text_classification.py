@@ -48,6 +48,7 @@ def main(
     train, validation, test = dataset["train"], dataset["validation"], dataset["test"]
     multi_label = manifest["multi_label"]
     start = text_models.find_start(classifier_args, base, script_args.push_to_hub)
+    described_start = runs.describe_start(classifier_args.start_from, start.earlier_run)
     trained_on = evaluate.checksums_of(train["text"]) | start.trained_on
     evaluate.check_not_trained_on([*validation["text"], *test["text"]], trained_on)
 
@@ -117,7 +118,7 @@ def main(
     record |= {
         "base_model": text_models.describe(start, model_args, model),
         **training_run.results(evaluate, table, before, baselines, dataset, record, manifest),
-        "training": training | runs.describe_start(classifier_args.start_from, start.earlier_run),
+        "training": training | described_start,
         "timings": {"predict_seconds": seconds, "examples_per_second": len(test) / seconds},
     }
     training_run.finish(trainer, record, evaluate.shown(record), script_args.push_to_hub)

@@ -44,7 +44,7 @@ def dataset_card(manifest: dict[str, Any], dataset: "DatasetDict", *, repository
             configs=[
                 {
                     "config_name": "default",
-                    "data_files": [{"split": split, "path": f"{split}.parquet"} for split in rows],
+                    "data_files": [{"split": split, "path": f"{split}.parquet"} for split in dataset],
                 }
             ],
             **words.license_fields(manifest),

@@ -15,7 +15,7 @@ from jinja2 import UndefinedError
 from bioft import metrics, task as tasks
 from bioft.cards import words
 from bioft.cards.dataset import count_columns
-from bioft.errors import BioftError
+from bioft.errors import BioftError, in_words
 from bioft.metrics import report
 from bioft.task import Task
 
@@ -86,6 +86,8 @@ def model_card(run: dict[str, Any], *, repository: str | None = None) -> str:
         )
     except (KeyError, UndefinedError) as error:
         raise BioftError(f"The run record lacks a field: {error}. It was not written by a finished run.") from error
+    except (TypeError, ValueError, AttributeError, IndexError) as error:
+        raise BioftError(f"The run record is not as a finished run writes it: {in_words(error)}.") from error
 
 
 def how_to_use(run: dict[str, Any], task: Task, repository: str, *, adapter: bool, dtype: str | None = None) -> str:

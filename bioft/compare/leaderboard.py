@@ -15,7 +15,7 @@ from bioft import task as tasks
 from bioft.cards import words as cards_words
 from bioft.compare import compare as run_comparison
 from bioft.compare.outcomes import run_of
-from bioft.errors import BioftError
+from bioft.errors import BioftError, in_words
 from bioft.hub import pull
 from bioft.metrics.report import difference_text, interval_text
 from bioft.storage import runs
@@ -65,7 +65,7 @@ def build_leaderboard(names: Sequence[str], directory: Path, *, verifications: P
         other = first | {"card": None, "base_model": None, "verification": NOT_KNOWN}
         rows += [ranked | described.get(row["run"], other) | row for row in ranking.table.to_dict("records")]
     board = Leaderboard(pd.DataFrame(rows), found.apart)
-    with new_folder(directory) as partial:
+    with runs.reading([name for ranking in found.rankings for name in ranking.runs]), new_folder(directory) as partial:
         board.rows.to_csv(partial / "leaderboard.csv", index=False)
         board.rows.to_parquet(partial / "leaderboard.parquet", index=False)
         (partial / PAGE).write_text(to_html(board), encoding="utf-8")
@@ -149,7 +149,7 @@ def _read_verifications(folder: Path) -> list[dict[str, Any]]:
                 raise TypeError("no verification has such a name, or such predictions")
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise BioftError(
-                f"{path} is no verification: {error!r}. Write it with `bioft verify RUN --json > {path.name}`."
+                f"{path} is no verification: {in_words(error)}. Write it with `bioft verify RUN --json > {path.name}`."
             ) from error
         found.append(content)
     return found

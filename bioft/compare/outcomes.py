@@ -183,8 +183,7 @@ def check_publishable(directory: Path) -> None:
     BioftError says which: nothing that the run's own files refute is published. Lines that its owner has added to the
     card beside the results are not looked at, and a task of one's own that has no `answers` is not read.
     """
-    record = runs.read(directory)
-    runs.check_files(directory, record)
+    record = runs.read_trained(directory, whole=True)
     with runs.reading([str(directory)]):
         if hasattr(part(task_of(directory, record), "answers"), "outcomes"):
             check_figures(directory, record)

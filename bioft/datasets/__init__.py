@@ -16,7 +16,10 @@ def data(file: str, package: str = __name__) -> dict[str, Any]:
 
 def sources(*names: str) -> tuple[Source, ...]:
     """Sources by their names in `sources.toml`."""
-    return tuple(Source(name, **data("sources.toml")[name]) for name in names)
+    told = ({**data("sources.toml")[name]} for name in names)
+    return tuple(
+        Source(name, columns=tuple(its.pop("columns", ())), **its) for name, its in zip(names, told, strict=True)
+    )
 
 
 def corpus(name: str) -> tuple[str, str, str, dict[str, str]]:

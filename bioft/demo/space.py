@@ -81,7 +81,7 @@ def _check_base(run: Path) -> None:
     if not (run / "adapter_config.json").is_file():
         return
     base: dict[str, Any] = runs.read(run)["base_model"]
-    known = str(base["name_or_path"])
+    known = str(base.get("name_or_path", base["id"]))
     if known.startswith(embedded.EMBEDDED_PREFIX):
         package = embedded.EMBEDDED[known.removeprefix(embedded.EMBEDDED_PREFIX)].package
         if not any(re.match(rf"{package}\b", each) for each in requirements()):

@@ -13,6 +13,7 @@ import numpy as np
 
 from bioft.datasets.documents import corpus as documents
 from bioft.datasets.documents.pubtator import concepts
+from bioft.datasets.formats import ENTITIES, RELATIONS
 from bioft.inspect import tables
 from bioft.metrics import plots
 
@@ -27,8 +28,9 @@ def holds(columns: set[str]) -> bool:
 
 
 def lacking(dataset: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
-    """What documents lack to be measured on, in words: entities, and relations where training has any."""
-    related = any(dataset["train"]["relations"][:])
+    """What documents lack, in words: entities, and relations where they are for these or training has any."""
+    builder = manifest.get("builder")
+    related = builder == RELATIONS.name or (builder != ENTITIES.name and documents.has_relations(dataset["train"]))
     return documents.lacking(dataset, manifest) or (documents.lacking_relations(dataset, manifest) if related else "")
 
 

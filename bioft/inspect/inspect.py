@@ -13,6 +13,7 @@ from rich.text import Text
 
 from bioft.datasets.load import audit_again, check_manifest, notes
 from bioft.datasets.namespaces import read
+from bioft.datasets.pubmed import pairs as pubmed_pairs
 from bioft.errors import BioftError
 from bioft.inspect import documents, kin, pairs, texts
 from bioft.inspect.tables import audit_parts, print_parts
@@ -93,9 +94,11 @@ def check_publishable(directory: Path) -> None:
     check_manifest(directory, dataset, manifest)
     if found := problems(dataset, manifest):
         raise BioftError(f"{directory}: {found[0]} Nothing was sent.")
-    tasks = tasks_of(manifest, set(dataset["test"].column_names))
-    for task in [each for each in tasks if hasattr(part(each, "evaluate"), "audit")][:1]:
+    columns = set(dataset["test"].column_names)
+    for task in [each for each in tasks_of(manifest, columns) if hasattr(part(each, "evaluate"), "audit")][:1]:
         audit_again(task, dataset, manifest)
+    if columns >= {*pubmed_pairs.LISTS}:  # which are of no task
+        pubmed_pairs.audit_articles(dataset)
 
 
 def _kind(dataset: Mapping[str, Any]) -> tuple[Any, set[str]]:

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from bioft.datasets import pair_audit
 from bioft.datasets.pair_audit import RELATED
+from bioft.datasets.pubmed import pairs as pubmed_pairs
 from bioft.datasets.texts import labelled
 from bioft.inspect import tables
 from bioft.metrics import plots
@@ -46,8 +47,10 @@ def inspect(dataset: Mapping[str, Any], top: int) -> tuple[dict[str, Any], Calla
 
 
 def lacking(dataset: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
-    """What pairs, or texts with labels, lack to be learnt from and measured on, in words."""
+    """What pairs, lists of articles, or texts with labels, lack to be learnt from and measured on, in words."""
     columns = set.intersection(*(set(rows.column_names) for rows in dataset.values()))
+    if columns >= {*pubmed_pairs.LISTS}:
+        return pubmed_pairs.lacking_articles(dataset)
     if _hold_pairs(columns):
         return pair_audit.lacking(dataset, manifest)
     return labelled.lacking(dataset, manifest) if columns & {"label", "labels"} else ""

@@ -15,6 +15,7 @@ from bioft.errors import BioftError, ChangedFilesError, in_words
 from bioft.models import precision, quiet
 from bioft.models.embedded import EMBEDDED_PREFIX, BaseModel, _embedded
 from bioft.models.lora import save_adapter
+from bioft.storage import runs
 from bioft.storage.environment import is_sharded, unsharded
 from bioft.storage.files import file_sha256
 
@@ -34,12 +35,13 @@ def resolve_base_model(name_or_path: str, revision: str | None = None) -> BaseMo
     """Find a base model without loading its weights (embedded weights are converted once, about 15 s).
 
     It is named by `embedded:<name>`, a local folder, or a Hub id, of which the revision is a branch, tag or commit.
-    BioftError: the model is missing, gated or not reachable.
+    BioftError: the model is missing, gated or not reachable, or was merged of a run and changed since.
     """
     if name_or_path.startswith(EMBEDDED_PREFIX):
         return _embedded(name_or_path.removeprefix(EMBEDDED_PREFIX))
     if Path(name_or_path).is_dir():
         folder = Path(name_or_path).resolve()
+        runs.made_of(Path(name_or_path))
         weights = sorted(folder.glob("*.safetensors"))
         digest = file_sha256(*weights) if weights else None
         return BaseModel(name_or_path, str(folder), None, f"{LOCAL}{folder}", None, digest)
@@ -222,11 +224,14 @@ def load_tokenizer(directory: str | Path) -> Any:
         return AutoTokenizer.from_pretrained(directory)
 
 
-def _warn_of_missing(base: BaseModel, model: Any, missing: Iterable[str]) -> None:
-    """Say what of the encoder itself the checkpoint does not hold; a head, and a pooler, may be new."""
+def missing_of_encoder(model: Any, missing: Iterable[str]) -> list[str]:
+    """What of the encoder itself a checkpoint lacks, of all that is `missing`: a head, and a pooler, may be new."""
     prefix = "" if model.base_model is model else f"{model.base_model_prefix}."
-    lacking = sorted(name for name in missing if name.startswith(prefix) and "pooler" not in name)
-    if lacking:
+    return sorted(name for name in missing if name.startswith(prefix) and "pooler" not in name)
+
+
+def _warn_of_missing(base: BaseModel, model: Any, missing: Iterable[str]) -> None:
+    if lacking := missing_of_encoder(model, missing):
         logger.warning(
             "%s holds no weights for %d parts of the encoder, which begin at random: %s, … Is it the right model?",
             *(base.id, len(lacking), lacking[0]),

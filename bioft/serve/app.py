@@ -80,7 +80,7 @@ def open_runs(words: Sequence[str]) -> list[Run]:
         named = None if Path(word).exists() else NAMED.fullmatch(word)
         path = named[2] if named else word
         directory = run_of(path)
-        record = runs.read(directory)
+        record = runs.read_trained(directory)
         task = task_of(directory, record)
         name = re.sub(r"[^\w.-]+", "-", named[1] if named else record["name"])
         if name in opened:

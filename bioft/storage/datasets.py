@@ -19,17 +19,25 @@ from datasets.fingerprint import generate_random_fingerprint
 from bioft.errors import BioftError
 from bioft.storage import json_text
 from bioft.storage.files import forget, new_folder, write_json, write_text
+from bioft.storage.json_text import TEXT_OR_NONE
 from bioft.storage.parquet import check_cells, check_parquet, check_rows
 from bioft.storage.runs import CARD, MANIFEST, SPLITS
 from bioft.task import registered, source
 
 SCHEMA_VERSION = 1
-_KINDS: dict[str, type | tuple[type, ...]] = {
-    **dict.fromkeys(("fingerprints", "rows", "audit", "split", "arguments"), dict),
-    "sources": list,
-    "builder": str,
+_KINDS: dict[str, Any] = {
+    **dict.fromkeys(("rows", "arguments"), dict),
+    **dict.fromkeys(("builder", "title", "label_source", "trial_field", "evaluated_on"), str),
+    **dict.fromkeys(("license", "license_name", "license_link"), TEXT_OR_NONE),
+    "fingerprints": {...: str},
+    "split": {"note": str},
+    "audit": {"not_in_training": [str]},
+    "sources": [dict.fromkeys(("name", "sha256", "version", "url", "terms", "citation"), TEXT_OR_NONE)],
+    "notes": [str],
+    "max_train_pairs": int,
+    "hub": {"id": str, "revision": str},
 }
-"""What of a manifest is of which kind, where it is there."""
+"""What of a manifest is of which kind, where it is there, as `json_text.wrong_in` takes it."""
 REMEMBERED = 128
 """Answers of `remembered` functions that are kept; each is small beside the rows that it is about."""
 P = ParamSpec("P")
@@ -156,10 +164,9 @@ def load_manifest(directory: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         manifest = json_text.parse(path.read_text(encoding="utf-8"), "its text", finite=True)
         version, prints = manifest["schema_version"], manifest["fingerprints"]
-        kinds = _KINDS if version == SCHEMA_VERSION else {}
-        for key in (key for key, kind in kinds.items() if key in manifest and not isinstance(manifest[key], kind)):
-            raise ValueError(f"its {key} are {json.dumps(manifest[key])[:60]}")
-        if kinds and not prints:
+        if version == SCHEMA_VERSION and (why := json_text.wrong_in(manifest, _KINDS)):
+            raise ValueError(why)
+        if version == SCHEMA_VERSION and not prints:
             raise ValueError("it names no split")
     except FileNotFoundError:
         raise BioftError(
@@ -221,7 +228,8 @@ def _check_columns(path: Path, columns: Sequence[str], others: Sequence[str], bu
     found = source(builder) if builder is not None else None
     trained = found is not None and found.dataset is not False
     lacking = [task.lacks(columns) for task in registered().values() if trained and found in task.sources]
-    needed = lacking[0] if lacking and all(lacking) else ", ".join(others) if set(columns) != set(others) else ""
+    its = ", ".join(found.columns) if found is not None and not {*found.columns} <= {*columns} else ""
+    needed = lacking[0] if lacking and all(lacking) else ", ".join(others) if set(columns) != set(others) else its
     if needed:
         raise BioftError(f"{path} has the columns {', '.join(columns)}; needed: {needed}. Build the dataset again.")
 

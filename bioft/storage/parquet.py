@@ -13,11 +13,34 @@ FREE_CELLS = 10_000_000
 CELLS_PER_BYTE = 4
 """A run of equal values takes next to nothing in a file: 14 MB can hold 400 million rows."""
 _TEXT = ("text", lambda kind: pa.types.is_string(kind) or pa.types.is_large_string(kind))
-_LIST = ("lists", lambda kind: pa.types.is_list(kind) or pa.types.is_large_list(kind))
+_NUMBER = ("whole numbers", pa.types.is_integer)
+
+
+def _is_list(kind: Any) -> bool:
+    return pa.types.is_list(kind) or pa.types.is_large_list(kind)
+
+
+def _lists_of(**parts: Any) -> tuple[str, Any]:
+    """Lists of structs with these parts, or without any of texts; where all are empty, their values are of no kind."""
+
+    def fits(kind: Any) -> bool:
+        if not _is_list(kind) or pa.types.is_null(kind.value_type):
+            return _is_list(kind)
+        if not parts:
+            return _TEXT[1](kind.value_type)
+        its = {field.name: field.type for field in kind.value_type} if pa.types.is_struct(kind.value_type) else {}
+        return all(name in its and part[1](its[name]) for name, part in parts.items())
+
+    return f"lists with {', '.join(parts)}" if parts else "lists of text", fits
+
+
+_TEXTS = _lists_of()
 CELLS: dict[str, Any] = {
     **dict.fromkeys(("gene", "gene_id", "disease", "disease_id", "document_id", "id", "pmid", "text"), _TEXT),
     **dict.fromkeys(("anchor", "positive", "negative", "sentence1", "sentence2", "group"), _TEXT),
-    **dict.fromkeys(("entities", "relations", "labels"), _LIST),
+    **dict.fromkeys(("labels", "mesh", "cites", "cited_with", "coupled", "same_topic"), _TEXTS),
+    "entities": _lists_of(id=_TEXT, type=_TEXT, start=_NUMBER, end=_NUMBER, text=_TEXT),
+    "relations": _lists_of(type=_TEXT, head=_TEXT, tail=_TEXT),
     "score": ("numbers", lambda kind: pa.types.is_floating(kind) or pa.types.is_integer(kind)),
     "label": ("text or whole numbers", lambda kind: _TEXT[1](kind) or pa.types.is_integer(kind)),
 }
@@ -62,13 +85,33 @@ def check_cells(path: Path, table: pa.Table) -> None:
             raise BioftError(f"{path}: a score is not from 0 to 1. Build the dataset again, with --score-range.")
         if name in IDS and len(twice := (its := pc.value_counts(column)).filter(pc.greater(its.field("counts"), 1))):
             raise BioftError(f"{path}: the {name} {twice[0]['values'].as_py()!r} comes twice. Give each row its own.")
+    if {"document_id", "text", "entities", "relations"} <= {*table.column_names}:
+        check_documents(path, table)
+
+
+def check_documents(path: Path, table: pa.Table) -> None:
+    """Refuse documents whose mentions are not in their text, or with parts of relations that are blank: BioftError."""
+    for batch in table.select(["document_id", "text", "entities", "relations"]).to_batches(max_chunksize=1000):
+        for row in batch.to_pylist():
+            wrong = [e for e in row["entities"] if not _is_mention(row["text"], e)]
+            wrong += [each for each in row["relations"] if not all(map(str.strip, each.values()))]
+            if wrong:
+                raise BioftError(
+                    f"{path}: document {row['document_id']} has what is no mention in its text, or no relation: "
+                    f"{wrong[0]}. Correct it, and build the dataset again."
+                )
+
+
+def _is_mention(text: str, entity: dict[str, Any]) -> bool:
+    start, end = entity["start"], entity["end"]
+    return 0 <= start < end <= len(text) and text[start:end] == entity["text"] and bool(entity["type"].strip())
 
 
 def _has_empty(column: Any) -> bool:
     """Whether a cell, or a value inside one, is null."""
     if column.null_count:
         return True
-    if _LIST[1](column.type):
+    if _is_list(column.type):
         return _has_empty(pc.list_flatten(column))
     fields = range(column.type.num_fields) if pa.types.is_struct(column.type) else ()
     return any(_has_empty(pc.struct_field(column, [index])) for index in fields)

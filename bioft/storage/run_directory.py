@@ -13,6 +13,7 @@ import numpy as np
 import yaml
 
 from bioft.errors import BioftError
+from bioft.storage import yaml_config
 from bioft.storage.files import disk_errors, new_file, write_json, write_text
 from bioft.storage.runs import BASE_SCORES, CONFIG, RECORD
 
@@ -41,7 +42,7 @@ def prepare(directory: Path, config: dict[str, Any], *, overwrite: bool = False)
     if names and overwrite:
         shutil.rmtree(directory)
     elif CONFIG in names:
-        earlier = yaml.safe_load((directory / CONFIG).read_text(encoding="utf-8")) or {}
+        earlier = yaml_config.load_config(directory / CONFIG)
         if changed := [f"{key}: {was!r}, now {now!r}" for key, was, now in differing_settings(earlier, config)]:
             raise BioftError(
                 f"{directory} holds an unfinished run with other settings ({'; '.join(changed)}). "

@@ -37,8 +37,8 @@ _NUMBER_OR_NONE = (*NUMBER, type(None))
 _INTERVAL = dict.fromkeys(("low", "high"), _NUMBER_OR_NONE)
 _FIGURES = {...: {"value": _NUMBER_OR_NONE, "n": int} | _INTERVAL}
 _BASE: dict[str, Any] = {"id": str, "revision": TEXT_OR_NONE, "sha256": TEXT_OR_NONE}
-_LOADED: dict[str, Any] = {"base_model": _BASE, "files": {...: str}}
-"""What no model can be loaded without."""
+_LOADED: dict[str, Any] = {"name": str, "recipe": str, "base_model": _BASE, "files": {...: str}}
+"""What no model can be loaded, or shown, without."""
 DATA: dict[str, Any] = {
     "dataset": {"builder": str, "arguments": dict, "rows?": dict, "fingerprints": {"test": str}}
     | {"sources": [{"name": TEXT_OR_NONE, "sha256": TEXT_OR_NONE}]}
@@ -76,7 +76,7 @@ def describe_start(run: str | None, directory: str | Path | None = None) -> dict
     """
     if run is None:
         return {}
-    files = read(directory or run)["files"]
+    files = read_trained(directory or run)["files"]
     weights = next((name for name in ("model.safetensors", "adapter_model.safetensors") if name in files), None)
     if weights is None:
         raise BioftError(f"The record in {directory or run} lists no weights to go on from. {AS_IT_WAS}")
@@ -127,19 +127,33 @@ def _check_not_made_of_a_run(directory: Path) -> None:
 
     ChangedFilesError: it was changed since it was made.
     """
-    try:
-        about = json_text.parse((directory / EXPORT).read_text(encoding="utf-8"), EXPORT)["bioft"]
-        files, run, made = dict(about["files"]), str(about["run"]), str(about["format"])
-    except (BioftError, OSError, ValueError, KeyError, TypeError):
+    if (about := made_of(directory)) is None:
         return
-    check_files(directory, {"files": files})
     card = directory / CARD
-    same_card = card.is_file() and file_sha256(card) == files.get(CARD)
+    same_card = card.is_file() and file_sha256(card) == about["files"].get(CARD)
     but = "" if same_card else ", but for its card"
     raise BioftError(
-        f"No run in {directory}: by its {EXPORT} it is the model of the run {run} ({made}), compared with that when "
-        f"it was made, and its files are as they were then{but}. Figures are of that run: name it."
+        f"No run in {directory}: by its {EXPORT} it is the model of the run {about['run']} ({about['format']}), "
+        f"compared with that when it was made, and its files are as they were then{but}. Figures are of that run: "
+        "name it."
     )
+
+
+def made_of(directory: Path) -> dict[str, Any] | None:
+    """What a folder with a merged or exported model says of the run that it was made of; None for any other folder.
+
+    ChangedFilesError: its weights are not listed there, or a file was changed since it was made.
+    """
+    try:
+        about = json_text.parse((directory / EXPORT).read_text(encoding="utf-8"), EXPORT)["bioft"]
+    except (BioftError, OSError, ValueError, KeyError, TypeError):
+        return None
+    if json_text.wrong_in(about, {"run": str, "format": str, "files": {...: str}}, whole=True):
+        return None
+    check_files(directory, about)
+    if others := sorted({path.name for each in WEIGHTS for path in directory.glob(each)} - about["files"].keys()):
+        raise ChangedFilesError(f"{directory / EXPORT} does not list {others[0]}, which is in its folder.")
+    return about
 
 
 @contextmanager
@@ -160,16 +174,17 @@ def reading(names: Collection[str]) -> Iterator[None]:
         ) from error
 
 
-def read_trained(directory: str | Path, *tasks: str) -> dict[str, Any]:
-    """The record of a finished run on one of these tasks, whose files are as the run left them.
+def read_trained(directory: str | Path, *tasks: str, whole: bool = False) -> dict[str, Any]:
+    """The record of a finished run on one of these tasks, by default on any, whose files are as the run left them.
 
     A task outside bioft, whose module names functions of one of these, is as good: it says itself what fits it.
-    BioftError: no such run, one on another task, or files missing or changed since.
+    BioftError: no such run, one on another task, files missing or changed since, or a record that lacks what a model
+    is loaded by, or if it is to be `whole` what every finished run has.
     """
     record = read(directory)
-    if record.get("task") not in tasks and not is_outside(record):
+    if tasks and record.get("task") not in tasks and not is_outside(record):
         raise BioftError(f"{directory} is a run on {record.get('task')}; one on {' or '.join(tasks)} is needed.")
-    check_whole(directory, record, _LOADED | _asked_by(record))
+    check_whole(directory, record, None if whole else _LOADED | _asked_by(record))
     check_files(directory, record)
     return record
 
@@ -236,5 +251,7 @@ def checksums(directory: Path) -> dict[str, str]:
 
 PREDICTIONS = "predictions.parquet"
 BASE_SCORES = "base_scores-"
+WEIGHTS = ("*.safetensors", "*.onnx")
+"""The files by which a merged or an exported model computes."""
 # What only the resumption of an unfinished run needs, and what a killed one left half-written.
 RESUMPTION = re.compile(rf"checkpoint-\d+(/|$)|{BASE_SCORES}|training_args\.bin$|\..*\.partial(/|$)")

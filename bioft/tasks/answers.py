@@ -154,13 +154,13 @@ _SURE = {TEXTS: ("string",), NUMBERS: ("integer", "floating", "mixed-integer-flo
 """What pandas calls columns of a kind, where it has a word for them."""
 
 
-def read_table(directory: Path, columns: Mapping[str, str]) -> pd.DataFrame:
-    """The stored predictions of a run, whose columns hold what is said of them, such as `TEXTS`.
+def read_table(directory: Path, columns: Mapping[str, str], file: str = PREDICTIONS) -> pd.DataFrame:
+    """The stored predictions of a run, or another table of it, whose columns hold what is said of them (`TEXTS`).
 
     Those that end in "?" may be missing; "baseline_" stands for all that begin so. BioftError: they can't be read, or
     hold something else.
     """
-    path = directory / PREDICTIONS
+    path = directory / file
     check_parquet(path)
     try:
         table = pd.read_parquet(path)

@@ -3,7 +3,8 @@
 import hashlib
 import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from bioft.compare import outcomes
-from bioft.errors import BioftError, extra, suggestion
+from bioft.errors import BioftError, extra, in_words, suggestion
 from bioft.metrics import plots, report
 from bioft.storage import files, run_directory, runs, yaml_config
 from bioft.training import arguments, launch, presets
@@ -23,6 +24,7 @@ from bioft.training.recipe_process import main_metric, options, run_recipe
 
 with extra("sweep", "A sweep"):
     import optuna
+    from sqlalchemy.exc import SQLAlchemyError
 
 STUDY = "trials.db"
 TRIALS = "trials"
@@ -105,10 +107,11 @@ def sweep(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     database = f"sqlite:///{(directory / STUDY).resolve()}"
     direction = "minimize" if minimize else "maximize"
-    study = optuna.create_study(storage=database, study_name="sweep", direction=direction, load_if_exists=True)
+    with _reading_trials(directory / STUDY):
+        study = optuna.create_study(storage=database, study_name="sweep", direction=direction, load_if_exists=True)
+        todo = _todo(study, grid, trials)
     # Of the number of trials: a sampler with the same seed would draw after a resumption what it drew before.
     study.sampler = optuna.samplers.TPESampler(seed=len(study.trials))
-    todo = _todo(study, grid, trials)
     if todo and (directory / CHOSEN).exists():
         raise BioftError(
             f"The sweep in {directory} has chosen its configuration, and the test split was used for it. Start a "
@@ -135,6 +138,18 @@ def sweep(
         found = _test_chosen(found, script, command, directory)
     _write(found, directory)
     return found
+
+
+@contextmanager
+def _reading_trials(path: Path) -> Iterator[None]:
+    """Say in a sentence that the trials of an interrupted sweep can't be read: BioftError."""
+    try:
+        yield
+    except (SQLAlchemyError, optuna.exceptions.OptunaError, RuntimeError) as error:
+        raise BioftError(
+            f"{path} does not hold the trials of a sweep ({in_words(error)}). Remove it, and the same command goes on "
+            "with the runs that are finished, or name another folder."
+        ) from error
 
 
 def parse_values(given: Sequence[str]) -> dict[str, list[str]]:
@@ -248,7 +263,11 @@ def _todo(study: Any, grid: Mapping[str, Sequence[str]], trials: int | None) -> 
 
 def _trial(run: Path, parameters: Parameters, metric: str | None) -> Trial:
     """Read the figure of a finished trial."""
-    record = runs.read(run)
+    with runs.reading([str(run)]):
+        return _figure_of(run, runs.read(run), parameters, metric)
+
+
+def _figure_of(run: Path, record: Mapping[str, Any], parameters: Parameters, metric: str | None) -> Trial:
     name = metric or main_metric(run, record)
     if name not in record["metrics"]:
         raise BioftError(f"No metric {name!r} to choose by. {suggestion(name, record['metrics'])}")
@@ -275,11 +294,12 @@ def _results(
             )
     trials.sort(key=lambda trial: trial.value, reverse=not minimize)  # equal ones stay in the order of the trials
     records = {trial.directory: runs.read(trial.directory) for trial in trials}
-    if len({record["dataset"]["fingerprints"]["test"] for record in records.values()}) > 1:
-        raise BioftError(
-            "The trials were evaluated on different data: a sweep can't choose between datasets or splits."
-        )
-    name = metric or next((main_metric(*run) for run in records.items()), "")
+    with runs.reading(list(records)):
+        if len({record["dataset"]["fingerprints"]["test"] for record in records.values()}) > 1:
+            raise BioftError(
+                "The trials were evaluated on different data: a sweep can't choose between datasets or splits."
+            )
+        name = metric or next((main_metric(*run) for run in records.items()), "")
     return Sweep(recipe, name, minimize, trials, failed, None, None)
 
 
@@ -293,10 +313,11 @@ def _test_chosen(found: Sweep, script: Path, command: Sequence[str], directory: 
                 f"The chosen configuration ended with exit code {code}; its message stands above. The same command "
                 "tries it again; no trial is repeated."
             )
-    record = outcomes.finished_run(str(run))[1]  # one of before may have been changed since
-    outcomes.check_figures(run, record)
-    _check_settings(Path(found.trials[0].directory), run)
-    return Sweep(**vars(found) | {"chosen": str(run), "test": record["metrics"][found.metric]})
+    with runs.reading([str(run)]):
+        record = outcomes.finished_run(str(run))[1]  # one of before may have been changed since
+        outcomes.check_figures(run, record)
+        _check_settings(Path(found.trials[0].directory), run)
+        return Sweep(**vars(found) | {"chosen": str(run), "test": record["metrics"][found.metric]})
 
 
 def _check_settings(trial: Path, run: Path) -> None:

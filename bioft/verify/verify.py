@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bioft.datasets.recorded import RecordedData, recorded_data
-from bioft.errors import BioftError, ChangedFilesError, LeakageError
+from bioft.errors import BioftError, ChangedFilesError, LeakageError, in_words
 from bioft.hub import pull
 from bioft.hub.client import AccessOptions
 from bioft.metrics.estimation import estimates
@@ -100,8 +100,7 @@ def verify(
     except Exception as error:
         # The record comes from someone else: any of its fields may be missing or of another kind.
         found.status = "not reproduced" if found.reasons else "cannot be checked"
-        why = " ".join(repr(error).split())[:300]
-        found.reasons.append(f"{runs.RECORD} is not as a finished run of this bioft writes it ({why}).")
+        found.reasons.append(f"{runs.RECORD} is not as a finished run of this bioft writes it ({in_words(error)}).")
     return found
 
 

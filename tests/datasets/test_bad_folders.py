@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from bioft.cli import main as cli
 from bioft.datasets import load as loading
+from bioft.datasets.pubmed.pairs import ARTICLE_SCHEMA, LISTS
 from bioft.errors import BioftError
 from bioft.inspect import inspect as inspection
 from bioft.storage import datasets as storage
@@ -58,6 +59,8 @@ def write(folder: Path, task: str, **splits: list[dict[str, Any]] | None) -> Pat
 
 def made(rows: list[dict[str, Any]], task: str) -> Dataset:
     """Rows with the columns of a task's, also where there are none; cells of another kind make columns of that."""
+    if rows and rows[0].keys() != ROWS[task][0].keys():
+        return Dataset.from_list(rows)
     schema = Dataset.from_list(ROWS[task]).features.arrow_schema
     try:
         return Dataset(pa.Table.from_pylist(rows, schema))
@@ -114,6 +117,19 @@ def test_a_split_that_is_missing_or_empty(task: str, split: str, tmp_path: Path,
         ("entity-recognition", {"text": None}, "the column text is empty"),
         ("entity-recognition", {"entities": None}, "the column entities is empty"),
         ("entity-recognition", {"entities": [ENTITY | {"start": None}]}, "the column entities is empty"),
+        ("entity-recognition", {"entities": [ENTITY | {"end": 9}]}, "document 1 has what is no mention"),
+        (
+            "entity-recognition",
+            {"entities": [ENTITY | {"start": -5}]},
+            "document 1 has what is no mention",
+        ),
+        ("entity-recognition", {"entities": [ENTITY | {"start": 1}]}, "document 1 has what is no mention"),
+        (
+            "entity-recognition",
+            {"entities": [ENTITY | {"type": " "}]},
+            "document 1 has what is no mention",
+        ),
+        ("relation-extraction", {"relations": [RELATION | {"head": ""}]}, "no relation: {'type': 'CID', 'head': ''"),
         ("relation-extraction", {"relations": [RELATION | {"tail": None}]}, "the column relations is empty"),
         ("text-classification", {"label": None}, "the column label is empty"),
         ("masked-language-model", {"text": None}, "the column text is empty"),
@@ -144,7 +160,9 @@ def test_cells_that_no_dataset_has(
         ("gene-disease-association", "train", 1, "all pairs of its train split have the label 0"),
         ("gene-disease-association", "validation", PAIR | {"label": 2}, "a label of its validation split is 2"),
         ("entity-recognition", "test", DOCUMENT | {"entities": []}, "no document of its test split has an entity"),
+        ("entity-recognition", "train", DOCUMENT | {"entities": []}, "no document of its train split has an entity"),
         ("relation-extraction", "test", DOCUMENT | {"relations": []}, "no document of its test split has a relation"),
+        ("relation-extraction", "train", DOCUMENT | {"relations": []}, "its training documents hold no relation"),
         ("text-classification", "test", 0, "all texts of its test split have the label 'no'"),
         ("text-classification", "train", 1, "all texts of its train split have the label 'yes'"),
         (
@@ -221,6 +239,10 @@ def test_a_manifest_that_counts_other_rows(task: str, counts: Any, tmp_path: Pat
         {"skipped": {"test": 5}},
         {"license": [1]},
         {"audit": {"near_duplicates": "x"}},
+        {"audit": {"not_in_training": [7]}},
+        {"hub": 7},
+        {"title": 7},
+        {"notes": [7]},
     ],
 )
 def test_a_manifest_that_no_record_can_be_made_of(change: dict[str, Any], tmp_path: Path, monkeypatch: Any) -> None:
@@ -267,7 +289,7 @@ def test_manifests_whose_parts_are_of_another_kind(change: Callable[[Any], None]
     manifest = json.loads((folder / storage.MANIFEST).read_text())
     change(manifest)
     (folder / storage.MANIFEST).write_text(json.dumps(manifest))
-    with pytest.raises(BioftError, match=r"is not a bioft manifest \(its \w+ are .*\)\. Build the dataset again\.$"):
+    with pytest.raises(BioftError, match=r"is not a bioft manifest \(its \w+ is .*\)\. Build the dataset again\.$"):
         storage.load(folder)
     (folder / storage.MANIFEST).write_text("[" * 100_000)
     with pytest.raises(BioftError, match="is not a bioft manifest"):
@@ -292,6 +314,71 @@ def test_a_manifest_with_what_json_has_not(tmp_path: Path) -> None:
 def test_a_manifest_that_names_other_labels(labels: Any, words: str, tmp_path: Path, monkeypatch: Any) -> None:
     folder = changed(write(tmp_path / "data", "text-classification"), labels=labels)
     assert words in refused(folder, "text-classification", monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("split", "labels", "words"),
+    [
+        ("test", [["no", "no"], ["yes"]], "a text of its test split has a label twice: no, no"),
+        ("train", [["no"], ["no"]], "all texts of its train split have the same labels"),
+        ("test", [["yes", "no"], ["no", "yes"]], "all texts of its test split have the same labels"),
+        ("test", [[1], [2]], "int64>, not lists of text"),
+    ],
+)
+def test_several_labels_of_a_text(split: str, labels: Any, words: str, tmp_path: Path, monkeypatch: Any) -> None:
+    texts = [{"id": "1", "text": "a"}, {"id": "2", "text": "b"}]
+    good = [["no"], ["no", "yes"]]
+    rows = {name: labels if name == split else good for name in storage.SPLITS}
+    its = {name: [row | {"labels": each} for row, each in zip(texts, rows[name], strict=True)] for name in rows}
+    folder = changed(write(tmp_path / "data", "text-classification", **its), multi_label=True)
+    assert words in refused(folder, "text-classification", monkeypatch)
+
+
+ARTICLE = {"title": "A", "text": "A b", "journal": "J", "year": 2020, "mesh": []} | dict.fromkeys(LISTS, ())
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({}, ""),
+        ({"cites": ["9"]}, "cites of the article 1 of its test split names what is no other article of it"),
+        ({"coupled": ["1"]}, "coupled of the article 1 of its test split names what is no other article of it"),
+        ({"same_topic": ["2", "2"]}, "same_topic of the article 1 of its test split names what is no other"),
+        ({"cites": []}, "nothing is to be found for any article of its test split"),
+        ({"cites": [None]}, "a cell of the column cites is empty"),
+        ({"text": "train 2"}, "1 texts straddle splits"),
+        ({"group": "train 2"}, "1 groups of articles straddle splits"),
+        ({"pmid": "2"}, "the pmid '2' comes twice"),
+        ({"text": None}, "a cell of the column text is empty"),
+    ],
+)
+def test_lists_of_articles(change: dict[str, Any], words: str, tmp_path: Path) -> None:
+    """They are of no task, so that no recipe looks at them before they are published."""
+    splits = {}
+    for split in storage.SPLITS:
+        pmids = ["1", "2"] if split == "test" else [f"{split}1", f"{split}2"]
+        rows = [ARTICLE | {"pmid": each} | dict.fromkeys(("text", "group"), f"{split} {each[-1]}") for each in pmids]
+        rows[0] |= {"cites": pmids[1:]} | (change if split == "test" else {})
+        splits[split] = Dataset(pa.Table.from_pylist(rows, ARTICLE_SCHEMA))
+    about = {"schema_version": storage.SCHEMA_VERSION, "builder": "pubmed_articles", "arguments": {}, "sources": []}
+    about |= {
+        "fingerprints": {name: storage.fingerprint(its) for name, its in splits.items()},
+        "rows": {},
+        "audit": {},
+    }
+    folder = storage.save(DatasetDict(splits), about, tmp_path / "data")
+    line = ["push-dataset", str(folder), "user/data", "--dry-run"]
+    if words:
+        assert words in command(*line)
+    else:
+        assert CliRunner().invoke(cli.app, line).exit_code == 0
+
+
+def test_lists_of_articles_without_a_column(tmp_path: Path) -> None:
+    rows = [{"pmid": "1", "title": "A"}, {"pmid": "2", "title": "B"}]
+    folder = write(tmp_path / "data", "masked-language-model", **dict.fromkeys(storage.SPLITS, rows))
+    with pytest.raises(BioftError, match=r"train\.parquet has the columns .*; needed: pmid, title, text, group"):
+        storage.load(changed(folder, builder="pubmed_articles"))
 
 
 def test_one_label_is_nothing_to_learn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,6 +69,8 @@ def test_a_folder_is_audited_again_when_it_is_loaded(
     assert get(str(tmp_path / "honest"))[1]["audit"] == manifest["audit"]
     test = splits["test"].to_list()[:3]
     added = [row | {key: f"another {n}", text: row[text].upper() + "\u200b"} for n, row in enumerate(test)]
+    for mention in (each for row in added for each in row.get("entities", ())):
+        mention["text"] = mention["text"].upper()
     splits["train"] = concatenate_datasets(
         [splits["train"], Dataset.from_list(added, features=splits["train"].features)]
     )

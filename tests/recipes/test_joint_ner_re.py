@@ -326,15 +326,17 @@ def test_a_run_is_compared_with_single_models_on_the_same_documents(
 def test_runs_that_cannot_be_compared_are_refused_before_the_training(
     recipe: ModuleType, finished: Path, tmp_path: Path
 ) -> None:
-    record = runs.read(finished)
+    record, other = runs.read(finished), shutil.copytree(finished, tmp_path / "other")
     for change, message in (
         ({"task": "gene-disease-association"}, "is a run on gene-disease-association"),
-        ({"dataset": {"fingerprints": {"test": "0"}}}, "another test split"),
+        ({"dataset": record["dataset"] | {"fingerprints": {"test": "0"}}}, "another test split"),
+        ({"training": None}, "not that of a finished run: its training is null"),
+        ({"files": {runs.PREDICTIONS: "0"}}, "predictions.parquet was changed"),
     ):
-        (tmp_path / "run.json").write_text(json.dumps(record | change))
+        (other / "run.json").write_text(json.dumps(record | change))
         command = options("default", finished.parent / "model", tmp_path / "run")
         with pytest.raises(BioftError, match=message):
-            run_recipe(recipe, *command, "--compare_with", str(tmp_path))
+            run_recipe(recipe, *command, "--compare_with", str(other))
         assert not (tmp_path / "run").exists()
 
 

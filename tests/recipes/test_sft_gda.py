@@ -4,6 +4,7 @@ import importlib.util
 import json
 import re
 import shlex
+import shutil
 import signal
 import sys
 from dataclasses import replace
@@ -18,6 +19,7 @@ import torch
 import yaml
 from huggingface_hub import HfApi
 from peft import PeftModel
+from safetensors.numpy import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import SFTTrainer
 
@@ -243,6 +245,25 @@ def test_an_adapter_is_trained_further(recipe: ModuleType, finished: Path, ctd: 
     pairs = list(zip(further.gene, further.disease, strict=True))
     scores = [row["score"] for row in prediction.predict_pairs(tmp_path / "further", pairs)]
     np.testing.assert_allclose(scores, further.score, atol=1e-5)
+
+
+def test_a_damaged_adapter_is_refused_before_anything_is_computed(
+    recipe: ModuleType, finished: Path, ctd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was said after the base model was scored, and of a record that lists no adapter after the training."""
+    monkeypatch.setattr(prediction, "score_base", lambda *_: pytest.fail("scored"))
+    earlier, more = shutil.copytree(finished, tmp_path / "earlier"), {"start_from": tmp_path / "earlier"}
+    tensors = load_file(earlier / "adapter_model.safetensors")
+    save_file(dict(sorted(tensors.items())[1:]), earlier / "adapter_model.safetensors", {"format": "pt"})
+    sums = runs.checksums(earlier)
+    for files, words in (
+        (sums, "earlier holds no model that can be loaded"),
+        ({runs.CONFIG: sums[runs.CONFIG]}, "lists no weights to go on from"),
+    ):
+        (earlier / runs.RECORD).write_text(json.dumps(runs.read(finished) | {"files": files}))
+        with pytest.raises(BioftError, match=words):
+            run_recipe(recipe, *options("smollm2_ctd", finished.parent / "model", ctd, tmp_path / "run", **more))
+        assert not (tmp_path / "run").exists()
 
 
 def test_an_adapter_that_may_know_the_test_pairs_is_not_trained_further(

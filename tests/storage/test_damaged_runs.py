@@ -14,7 +14,14 @@ from safetensors.numpy import load_file, save_file
 from typer.testing import CliRunner
 
 from bioft.cli.main import app
+from bioft.errors import BioftError, ChangedFilesError
+from bioft.models import base as models
 from bioft.storage import json_text, runs
+from bioft.tasks.entities import predict as entity_prediction
+from bioft.tasks.gene_disease import predict as gene_disease_prediction
+from bioft.tasks.masked_lm import models as masked_models
+from bioft.tasks.text_labels import models as text_models
+from bioft.tasks.text_labels.arguments import ClassifierArguments
 
 REPOSITORY = Path(__file__).parents[2]
 GOLDEN = REPOSITORY / "tests" / "golden" / "runs"
@@ -133,6 +140,93 @@ def test_a_damaged_record(case: str) -> None:
 def test_what_is_made_of_a_run_needs_its_whole_record(path: tuple[str, ...], command: str) -> None:
     damaged("gene_disease", recorded(*path, missing=True), consistent=False)
     refused(f"run.json is not that of a finished run: it has no {'.'.join(path)}. Take", command, "RUN", "-o", "out")
+
+
+def served(run: Path) -> Any:
+    """What `bioft serve` loads of a run."""
+    from bioft.serve import app as serve
+
+    return serve.open_runs([str(run)])
+
+
+def shown(run: Path) -> Any:
+    """What `bioft demo` reads of a run before it loads it."""
+    from bioft.demo import app as demo
+
+    return demo.tasks_of([run])
+
+
+def asked_for_entities(run: Path) -> Any:
+    """What recipes of relations read of a run that finds their entities, and `joint_ner_re` of one it goes on from."""
+    return entity_prediction.read_tested_on(run, {"fingerprints": {"test": "0"}})
+
+
+def gone_on_from(run: Path) -> Any:
+    """What `sft_gda` reads of a run that it goes on from."""
+    base = models.resolve_base_model("tests/golden/models/llama")
+    return gene_disease_prediction.find_start(str(run), base, {"fingerprints": {"validation": "0", "test": "0"}})
+
+
+def trained_further(run: Path) -> Any:
+    """What `text_classification` reads of a run that it goes on from."""
+    base = models.resolve_base_model("tests/golden/models/bert")
+    return text_models.find_start(ClassifierArguments(start_from=str(run)), base)
+
+
+READ: dict[Callable[[Path], Any], tuple[str, list[tuple[str, ...]]]] = {
+    served: ("entities", [("name",), ("base_model", "id"), ("labels",), ("windows", "window_length")]),
+    shown: ("joint", [("name",), ("recipe",), ("base_model", "id"), ("relations", "threshold")]),
+    asked_for_entities: ("entities", [("dataset",), ("dataset", "fingerprints", "test"), ("files",)]),
+    gone_on_from: ("gene_disease", [("dataset", "fingerprints"), ("base_model", "name_or_path"), ("scoring",)]),
+    trained_further: ("text_labels", [("base_model", "name_or_path"), ("classifier", "head")]),
+    runs.describe_start: ("joint", [("files",)]),
+}
+"""By what reads the record of a run the task of that, and parts that it can't do without."""
+
+
+@pytest.mark.parametrize(
+    ("read", "path"), [(read, path) for read, (_, paths) in READ.items() for path in paths], ids=str
+)
+def test_what_reads_a_run_says_what_its_record_lacks(read: Callable[[Path], Any], path: tuple[str, ...]) -> None:
+    run = damaged(READ[read][0], recorded(*path, missing=True), consistent=False)
+    with pytest.raises(BioftError, match=re.escape(f"not that of a finished run: it has no {'.'.join(path)}. Take")):
+        read(run)
+
+
+@pytest.mark.parametrize("read", [*READ, masked_models.load_adapted_encoder])
+def test_what_reads_a_run_compares_its_files(read: Callable[[Path], Any]) -> None:
+    task = READ[read][0] if read in READ else "masked_lm"
+    run = damaged(task, written("tokenizer.json", "{}"), consistent=False)
+    with pytest.raises(ChangedFilesError, match=r"run are not those of the recorded run: tokenizer\.json was changed"):
+        read(run)
+
+
+MADE = {
+    "changed": (lambda folder: (folder / "config.json").write_text("{}"), "config.json was changed"),
+    "lost": (lambda folder: (folder / WHOLE).unlink(), f"{WHOLE} is missing"),
+    "another": (lambda folder: shutil.copy(folder / WHOLE, folder / "a.safetensors"), "does not list a.safetensors"),
+}
+
+
+@pytest.mark.parametrize("case", MADE)
+def test_a_merged_model_that_was_changed_since(case: str) -> None:
+    """No command that takes a model takes it, and none says that it is as it was."""
+    folder = shutil.copytree(REPOSITORY / "tests/golden/models/bert", "run")
+    about = {"run": "name", "format": "merged, float32", "files": runs.checksums(Path(folder))}
+    Path(folder, runs.EXPORT).write_text(json.dumps({"bioft": about}))
+    assert models.resolve_base_model("run").sha256
+    refused("it is the model of the run name (merged, float32)", *ASKED["entities"])
+    damage, words = MADE[case]
+    damage(Path(folder))
+    for command in (ASKED["entities"], ASKED["retrieval"], ["push-adapter", "RUN", "user/name"]):
+        refused(words, *command)
+
+
+def test_a_base_model_without_all_its_weights_embeds_nothing() -> None:
+    """What is not in its files would be drawn at random."""
+    run = Path(shutil.copytree(REPOSITORY / "tests/golden/models/bert", "run"))
+    weights(lambda tensors: {name: its for name, its in tensors.items() if "layer.0.attention.self" not in name})(run)
+    refused("run can't be asked: it holds no weights for 6 parts of its encoder", *ASKED["retrieval"])
 
 
 @pytest.mark.parametrize("command", ["compare", "seeds"])

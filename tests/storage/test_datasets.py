@@ -129,8 +129,8 @@ def test_an_edited_split_is_found_out(tmp_path: Path) -> None:
         ("manifest.json", b"{", "is not a bioft manifest"),
         ("manifest.json", b"[]", "is not a bioft manifest"),
         ("manifest.json", b'{"schema_version": 1, "fingerprints": {}}', "it names no split"),
-        ("manifest.json", b'{"schema_version": 1, "fingerprints": ["train"]}', "its fingerprints are"),
-        ("manifest.json", b'{"schema_version": 1, "fingerprints": {"a": ""}, "rows": null}', "its rows are null"),
+        ("manifest.json", b'{"schema_version": 1, "fingerprints": ["train"]}', "its fingerprints is"),
+        ("manifest.json", b'{"schema_version": 1, "fingerprints": {"a": ""}, "rows": null}', "its rows is null"),
         ("manifest.json", b'{"schema_version": 99, "fingerprints": {}}', "schema version 99"),
     ],
 )

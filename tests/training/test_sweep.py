@@ -1,7 +1,8 @@
 """A sweep chooses on validation alone, continues after an interruption, and uses the test split once."""
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -154,14 +155,20 @@ class MadeUpRecipe:
         return 0
 
 
-def test_drawn_configurations_are_as_many_as_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Optuna draws in the ranges; what an interruption cut off is tried again, nothing else is."""
+@pytest.fixture
+def made_up(monkeypatch: pytest.MonkeyPatch) -> MadeUpRecipe:
+    """The recipe, whose runs have no predictions that their figures could follow from."""
     recipe = MadeUpRecipe()
-    recipe.failing = 4
     monkeypatch.setattr(sweep, "run_recipe", recipe)
-    # What it makes up has no predictions that its figures could follow from.
     monkeypatch.setattr(outcomes, "finished_run", lambda name: (Path(name), runs.read(name)))
     monkeypatch.setattr(outcomes, "check_figures", lambda directory, record: None)
+    return recipe
+
+
+def test_drawn_configurations_are_as_many_as_asked_for(tmp_path: Path, made_up: MadeUpRecipe) -> None:
+    """Optuna draws in the ranges; what an interruption cut off is tried again, nothing else is."""
+    recipe = made_up
+    recipe.failing = 4
     options: dict[str, Any] = {"grid": {"head": ["linear", "two_layer"]}, "trials": 8}
     options["ranges"] = {"learning_rate": ["1e-5", "1e-1", "log"], "max_length": ["16", "64"]}
     with pytest.raises(KeyboardInterrupt):
@@ -176,6 +183,46 @@ def test_drawn_configurations_are_as_many_as_asked_for(tmp_path: Path, monkeypat
     assert found.trials[0].parameters["learning_rate"] == min(rates, key=lambda rate: abs(rate - 1e-3))
     with pytest.raises(BioftError, match="in another folder"):
         sweep.sweep("text_classification", [], tmp_path / "sweep", **(options | {"trials": 9}))
+
+
+def without(folder: str, *path: str) -> Callable[[Path], None]:
+    """What takes a part of the record away of the runs in a folder of a sweep."""
+
+    def damage(out: Path) -> None:
+        for place in out.glob(f"{folder}/{runs.RECORD}"):
+            record = part = json.loads(place.read_text())
+            for key in path[:-1]:
+                part = part[key]
+            del part[path[-1]]
+            place.write_text(json.dumps(record))
+
+    return damage
+
+
+LACKS = "is not that of a finished run: it has no name"
+DAMAGED: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "no database": (lambda out: (out / sweep.STUDY).write_bytes(b"x" * 5000), "does not hold the trials of a sweep"),
+    "no settings": (lambda out: (out / runs.CONFIG).write_text("{"), f"{runs.CONFIG}, line 1, column 2: not valid"),
+    "no record": (lambda out: (out / sweep.CHOSEN / runs.RECORD).write_text("[]"), "is not a run record"),
+    "no figures": (without("trials/*", "metrics"), LACKS),
+    "no value": (without("trials/*", "metrics", "f1", "value"), LACKS),
+    "no n": (without("trials/*", "metrics", "f1", "n"), LACKS),
+    "no fingerprint": (without("trials/*", "dataset", "fingerprints", "test"), LACKS),
+    "no time": (without("trials/*", "training", "seconds"), LACKS),
+    "chosen without figures": (without(sweep.CHOSEN, "metrics"), LACKS),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGED)
+def test_what_was_damaged_since_is_said_in_a_sentence(case: str, tmp_path: Path, made_up: MadeUpRecipe) -> None:
+    out, (damage, words) = tmp_path / "sweep", DAMAGED[case]
+    options: dict[str, Any] = {"grid": {"learning_rate": ["1e-3", "1e-2"]}}
+    sweep.sweep("text_classification", [], out, **options)
+    damage(out)
+    before = (out / "sweep.json").read_text()
+    with pytest.raises(BioftError, match=re.escape(words)):
+        sweep.sweep("text_classification", [], out, **options)
+    assert (out / "sweep.json").read_text() == before and len(made_up.calls) == 3
 
 
 @pytest.mark.parametrize(

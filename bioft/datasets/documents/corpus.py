@@ -13,6 +13,7 @@ from datasets import Dataset, DatasetDict, concatenate_datasets
 from datasets.fingerprint import generate_random_fingerprint
 
 from bioft.datasets.documents import COLUMNS, pubtator
+from bioft.datasets.documents.concept_pairs import argument_types
 from bioft.datasets.documents.pubtator import Document, concepts
 from bioft.datasets.documents.surface import surface
 from bioft.datasets.near_duplicates import near_duplicates
@@ -212,12 +213,23 @@ def build(
 
 
 def lacking(dataset: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
-    """In words whether there is no entity to be found in the test split."""
-    return "" if any(dataset["test"]["entities"][:]) else "no document of its test split has an entity"
+    """In words whether there is no entity to learn from in training, or none to be found in the test split."""
+    without = (split for split in ("train", "test") if not any(dataset[split]["entities"][:]))
+    return next((f"no document of its {split} split has an entity" for split in without), "")
+
+
+def has_relations(rows: Dataset) -> bool:
+    """Whether documents state a relation between concepts that they mention: others can't be learnt from."""
+    try:
+        return bool(argument_types(rows.select_columns(["entities", "relations"])))
+    except BioftError:
+        return False
 
 
 def lacking_relations(dataset: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
-    """In words whether there is no relation to be found in the test split."""
+    """In words whether there is no relation to learn from in training, or none to be found in the test split."""
+    if not has_relations(dataset["train"]):
+        return "its training documents hold no relation between concepts that they mention"
     return "" if any(dataset["test"]["relations"][:]) else "no document of its test split has a relation"
 
 

@@ -41,6 +41,8 @@ ARTICLE_SCHEMA = pa.schema(
         *((name, pa.list_(pa.string())) for name in ("mesh", "cites", "cited_with", "coupled", "same_topic")),
     ]
 )
+LISTS = ARTICLE_SCHEMA.names[-4:]
+"""The columns that say which articles are to be found."""
 CHECKS = ("articles_across_splits", "groups_across_splits", "normalised_texts_across_splits")
 """What an audit counts."""
 BM25_NEIGHBOURS = 50
@@ -155,17 +157,36 @@ def build_article_lists(
             own = {name: getattr(article, name) for name in ("pmid", "title", "text", "journal", "year")}
             rows.append(own | {"group": collection.groups[row], "mesh": list(article.mesh)} | found)
         dataset[name] = Dataset(pa.Table.from_pylist(rows, schema=ARTICLE_SCHEMA))
+    audited = audit_articles(dataset)
+    arguments = {"least_similarity": least_similarity, "least_shared_references": least_shared_references}
+    counts = {
+        name: {"articles": len(rows)} | {f"with {column}": sum(map(bool, rows[column][:])) for column in LISTS}
+        for name, rows in dataset.items()
+    }
+    checked = {"audit": audited, "rows": counts}
+    return dataset, manifest_of(collection, "pubmed_articles", arguments, dataset) | checked
+
+
+def audit_articles(dataset: Mapping[str, Dataset]) -> dict[str, Any]:
+    """Check lists of articles for leaks: LeakageError as `audit`; returns `checks`, what was counted, all 0."""
     check_columns(dataset, "articles", "pmid")
     check_columns(dataset, "groups of articles", "group")
     check_columns(dataset, "texts", "text", key=normalise)
-    arguments = {"least_similarity": least_similarity, "least_shared_references": least_shared_references}
-    counts = {
-        name: {"articles": len(rows)}
-        | {f"with {column}": sum(map(bool, rows[column][:])) for column in ARTICLE_SCHEMA.names[-4:]}
-        for name, rows in dataset.items()
-    }
-    checked = {"audit": {"checks": dict.fromkeys(CHECKS, 0)}, "rows": counts}
-    return dataset, manifest_of(collection, "pubmed_articles", arguments, dataset) | checked
+    return {"checks": dict.fromkeys(CHECKS, 0)}
+
+
+def lacking_articles(dataset: Mapping[str, Dataset]) -> str:
+    """In words which list of articles names what is no other article of its split, or one twice."""
+    for split, rows in dataset.items():
+        pmids = rows["pmid"][:]
+        known, listed = set(pmids), {column: rows[column][:] for column in LISTS}
+        for column, its in listed.items():
+            for pmid, others in zip(pmids, its, strict=True):
+                if len({*others} & (known - {pmid})) < len(others):
+                    return f"{column} of the article {pmid} of its {split} split names what is no other article of it"
+        if split == "test" and not any(map(any, listed.values())):
+            return "nothing is to be found for any article of its test split"
+    return ""
 
 
 def audit(dataset: Mapping[str, Dataset]) -> dict[str, Any]:

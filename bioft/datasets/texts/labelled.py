@@ -234,8 +234,12 @@ def lacking(dataset: Mapping[str, Dataset], manifest: Mapping[str, Any]) -> str:
             return f"its {split} split has the label {unknown[0][:60]!r}, which its manifest does not name"
         if not there:
             return f"no text of its {split} split has a label"
-        if split != "validation" and not several and len(there) < 2:
-            return f"all texts of its {split} split have the label {there.pop()!r}, and two are needed"
+        kinds = {tuple(sorted(its)) for its in labels_of(rows)}
+        if twice := next((its for its in kinds if len({*its}) < len(its)), None):
+            return f"a text of its {split} split has a label twice: {', '.join(twice)[:60]}"
+        if split != "validation" and len(kinds) < 2:
+            same = "the same labels, and other" if several else f"the label {there.pop()!r}, and two"
+            return f"all texts of its {split} split have {same} are needed"
     return ""
 
 

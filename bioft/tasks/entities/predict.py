@@ -78,13 +78,18 @@ def load(
     return model.to(models.local_device(), dtype or precision.of_run(record)).eval(), tokenizer, record
 
 
-def check_not_trained_on(run: str | Path, manifest: Mapping[str, Any]) -> None:
-    """Stop unless a run was tested on the test split of a dataset: else it may have been trained on its documents."""
-    if runs.read(run)["dataset"]["fingerprints"].get("test") != manifest["fingerprints"]["test"]:
+def read_tested_on(run: str | Path, manifest: Mapping[str, Any]) -> Record:
+    """The record of a run that was tested on the test split of a dataset: others may be trained on its documents.
+
+    BioftError: no such run, or one of another test split, on another task, or whose record or files are damaged.
+    """
+    record = runs.read_trained(run, TASK.name, whole=True)
+    if record["dataset"]["fingerprints"]["test"] != manifest["fingerprints"]["test"]:
         raise BioftError(
             f"The run in {run} has another test split: it may have been trained on these test documents. Give a run "
             "of token_classification on the same dataset."
         )
+    return record
 
 
 def predict(model: Sequence[Any], rows: "Dataset", record: Record, progress: str | None = None) -> "pd.DataFrame":

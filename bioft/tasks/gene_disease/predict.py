@@ -113,7 +113,7 @@ def find_start(run: str | None, base: embedded.BaseModel, manifest: Mapping[str,
     if run is None:
         return None
     folder = pull.run_directory(run)
-    record = runs.read_trained(folder, TASK.name)
+    record = runs.read_trained(folder, TASK.name, whole=True)
     recorded = record["base_model"]
     models.check_goes_on_from(run, recorded, base)
     # Weights from the Hub are told apart by their commit, others by their content.
@@ -121,7 +121,7 @@ def find_start(run: str | None, base: embedded.BaseModel, manifest: Mapping[str,
         revision = f" --model_revision {recorded['revision']}" if recorded["revision"] else ""
         raise BioftError(
             f"The weights of {base.id} from {base.source} are not those that {run} was trained on, from "
-            f"{recorded['source']}: give --model_name_or_path {recorded['name_or_path']}{revision}."
+            f"{recorded.get('source')}: give --model_name_or_path {recorded['name_or_path']}{revision}."
         )
     earlier, now = record["dataset"]["fingerprints"], manifest["fingerprints"]
     if different := [split for split in ("validation", "test") if earlier.get(split) != now[split]]:

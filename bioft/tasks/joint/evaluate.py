@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 from datasets import Dataset, DatasetDict
@@ -13,6 +13,7 @@ from bioft.errors import BioftError
 from bioft.metrics import counts, entity_f1, relation_f1
 from bioft.metrics.estimation.estimates import PairedDifference
 from bioft.storage import runs
+from bioft.storage.json_text import NUMBER
 from bioft.task import FINE_TUNED
 from bioft.tasks import entities, joint as itself, relations
 from bioft.tasks.choices import Checked
@@ -57,6 +58,11 @@ def validation_metrics(rows: Dataset, prediction: JointPrediction, heads: Sequen
     if "relations" in heads:
         found["relation_f1"] = highest_f1(prediction.annotated, rows)
     return {**found, "f1": sum(found.values()) / len(found)}
+
+
+def lacking(dataset: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
+    """What documents lack for both heads, in words."""
+    return entity_evaluation.lacking(dataset, manifest) or relation_evaluation.lacking(dataset, manifest)
 
 
 def test_rows(dataset: DatasetDict) -> pd.DataFrame:
@@ -150,20 +156,37 @@ def analyses(tables: Mapping[str, pd.DataFrame], dataset: Any, record: Record) -
     return found
 
 
-def check_comparable(runs_to_compare: Sequence[str], manifest: Mapping[str, Any]) -> None:
-    """BioftError names the first run that is not finished, finds nothing of this kind, or has another test split."""
-    for directory in runs_to_compare:
-        record = runs.read(directory)
-        if record["task"] not in COMPARABLE:
-            raise BioftError(f"{directory} is a run on {record['task']}; give one on {', '.join(COMPARABLE)}.")
+class Other(NamedTuple):
+    """A run that this one is compared with: its record, its predictions and the columns of these."""
+
+    record: Record
+    table: pd.DataFrame
+    columns: Mapping[str, str]
+
+
+def read_others(names: Sequence[str], manifest: Mapping[str, Any], test: Dataset) -> list[Other]:
+    """The runs to compare with, read before the training so that none is refused after it.
+
+    BioftError names the first that is not finished or is damaged, finds nothing of this kind, or has another test
+    split.
+    """
+    found = []
+    for directory in names:
+        if (task := runs.read(directory).get("task")) not in COMPARABLE:
+            raise BioftError(f"{directory} is a run on {task}; give one on {', '.join(COMPARABLE)}.")
+        record = runs.read_trained(directory, whole=True)
+        runs.check_whole(directory, record, {"training": dict.fromkeys(TRAINING, NUMBER)})
         if record["dataset"]["fingerprints"]["test"] != manifest["fingerprints"]["test"]:
             raise BioftError(f"The run in {directory} has another test split: only the same documents are compared.")
+        read, columns = COMPARABLE[record["task"]]
+        found.append(Other(record, predictions.of_rows(read(Path(directory), record), test), columns))
+    return found
 
 
 def compare_with_runs(
-    record: Record, table: pd.DataFrame, test: Dataset, others: Sequence[str]
+    record: Record, table: pd.DataFrame, test: Dataset, others: Sequence[Other]
 ) -> list[dict[str, Any]]:
-    """Paired tests of a finished evaluation against other runs, which `check_comparable` accepts.
+    """Paired tests of a finished evaluation against other runs.
 
     Returns for each metric that a run shares with this one: the other run's `name` and `recipe`, the `metric`, this
     one's value (`first`), the other's (`second`), `difference`, `low`, `high`, `p_value`, `n`, and how long each was
@@ -171,21 +194,18 @@ def compare_with_runs(
     """
     compared = []
     for other in others:
-        its_record = runs.read(other)
-        read, its_columns = COMPARABLE[its_record["task"]]
-        theirs = predictions.of_rows(read(Path(other), its_record), test)
         for metric, column in COLUMNS.items():
-            if column not in table or its_columns[metric] not in theirs:
+            if column not in table or other.columns[metric] not in other.table:
                 continue
             module: Any = entity_f1 if metric == "f1" else relation_f1
-            sides = predictions.without_scores(table[column]), predictions.without_scores(theirs[its_columns[metric]])
+            sides = (predictions.without_scores(its) for its in (table[column], other.table[other.columns[metric]]))
             references = entity_f1.spans(test) if metric == "f1" else relation_f1.relations(test)
             difference: PairedDifference = module.paired_f1(references, *sides)
             compared.append(
                 difference._asdict()
-                | {"metric": metric, "name": its_record["name"], "recipe": its_record["recipe"]}
+                | {"metric": metric, "name": other.record["name"], "recipe": other.record["recipe"]}
                 | {key: record["training"][key] for key in TRAINING}
-                | {f"other_{key}": its_record["training"][key] for key in TRAINING}
+                | {f"other_{key}": other.record["training"][key] for key in TRAINING}
             )
     return compared
 

@@ -301,8 +301,8 @@ def load_entity_weights(
     """
     if run is None:
         return model.state_dict()
-    entity_prediction.check_not_trained_on(run, manifest)
-    record = runs.read(run)
+    record = entity_prediction.read_tested_on(run, manifest)
+    runs.check_whole(run, record, {"train_on": str})
     if chooses_threshold and record["train_on"] == "train+validation":
         raise BioftError(
             f"{run} was trained on the validation documents too. Of documents that its encoder knows the model is too "

@@ -46,7 +46,8 @@ def read(directory: Path, record: Record) -> pd.DataFrame:
     table = _once(read_table(directory, COLUMNS))
     rows = {"prediction": table[table["prediction"] == 1], CANDIDATES: table}
     if (directory / END_TO_END).is_file():
-        rows["end_to_end_prediction"] = pd.read_parquet(directory / END_TO_END)
+        kept = {name: COLUMNS[name] for name in (*KEY, "score")}
+        rows["end_to_end_prediction"] = read_table(directory, kept, END_TO_END)
     ids = list(dict.fromkeys(document for its in (table, *rows.values()) for document in its["document_id"]))
     labels = [sorted({item[:3] for item in its}) for its in by_document(table[table["label"] == 1], ids)]
     found = {column: predictions.to_json(by_document(its, ids), digits=None) for column, its in rows.items()}

@@ -158,7 +158,7 @@ def find_and_link(run: str | None, test: Dataset, manifest: Record, dictionary: 
     """
     if run is None:
         return None
-    entity_prediction.check_not_trained_on(run, manifest)
+    entity_prediction.read_tested_on(run, manifest)
     entities = entity_prediction.predict_with_run(run, list(test["text"]))
     rows = [
         row | {"entities": dictionary.link(row["text"], spans)}

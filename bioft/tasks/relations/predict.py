@@ -73,8 +73,16 @@ class RelationScores:
 
 
 def recorded_arguments(record: Record) -> dict[str, list[tuple[str, str]]]:
-    """The entity types of head and tail of each relation type, as a record has them."""
-    return {kind: [(head, tail) for head, tail in pairs] for kind, pairs in record["relations"]["arguments"].items()}
+    """The entity types of head and tail of each relation type, as a record has them; BioftError: of some it has none.
+
+    A classifier's are those of its labels: it would find nothing of others, without a word.
+    """
+    stated, labels = record["relations"]["arguments"], record.get("labels")
+    of_labels = labels is None or sorted(relations.label_names(stated)) == sorted(labels)
+    whole = stated and all(pairs and all(len(its) == 2 for its in pairs) for pairs in stated.values())
+    if not whole or not of_labels:
+        raise BioftError(f"The record does not say between which entities relations are: {stated}. {runs.AS_IT_WAS}")
+    return {kind: [(head, tail) for head, tail in pairs] for kind, pairs in stated.items()}
 
 
 def is_prompted(record: Record) -> bool:

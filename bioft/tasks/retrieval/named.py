@@ -8,7 +8,9 @@ from typing import Any
 
 import torch
 
+from bioft.errors import BioftError
 from bioft.models import base as models, quiet
+from bioft.models.embedded import BaseModel
 from bioft.models.own import bert
 from bioft.storage import runs
 from bioft.tasks.entities import windows
@@ -85,8 +87,21 @@ def load(name: str, dtype: torch.dtype | None = None, *, whole: bool = True) -> 
         if model is None:
             from bioft.tasks.retrieval import encoder
 
+            _check_whole(base)
             model = encoder.load_model(base, encoder.ContrastiveArguments(max_length=MAX_LENGTH))
     return model.to(models.local_device(), dtype).eval(), [*told_by, model.max_seq_length]
+
+
+def _check_whole(base: BaseModel) -> None:
+    """Refuse a base model that would be asked with weights that are not in its files, which are random: BioftError."""
+    from transformers import AutoModel
+
+    model, _, loaded = models.load_with_info(base, AutoModel)
+    if lacking := models.missing_of_encoder(model, loaded["missing_keys"]):
+        raise BioftError(
+            f"{base.id} can't be asked: it holds no weights for {len(lacking):,} parts of its encoder, such as "
+            f"{lacking[0]}. Fetch it again, or name another model."
+        )
 
 
 def _plain(path: str, max_length: int, revision: str | None = None) -> MeanPooling | None:

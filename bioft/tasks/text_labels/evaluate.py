@@ -22,6 +22,7 @@ from bioft.metrics.estimation import estimates
 from bioft.storage.runs import PREDICTIONS
 from bioft.storage.text_lines import normalise
 from bioft.task import FINE_TUNED
+from bioft.tasks.answers import TEXTS, read_table
 from bioft.tasks.choices import FIRST, Checked, is_other_rule, not_given
 from bioft.tasks.neighbours import by_neighbour
 from bioft.tasks.read_by_others import other_classifier
@@ -216,10 +217,9 @@ def write_trained_on(checksums: Collection[str], directory: Path) -> None:
 
 def read_trained_on(directory: str | Path) -> set[str]:
     """The checksums of the texts that a run was trained on; BioftError if the run does not say."""
-    path = Path(directory) / TRAINED_ON
-    if not path.is_file():
+    if not (Path(directory) / TRAINED_ON).is_file():
         raise BioftError(f"{directory} has no {TRAINED_ON}: which texts it was trained on is not known.")
-    return set(pd.read_parquet(path)["checksum"])
+    return set(read_table(Path(directory), {"checksum": TEXTS}, TRAINED_ON)["checksum"])
 
 
 def write_predictions(

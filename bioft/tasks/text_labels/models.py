@@ -50,7 +50,7 @@ def find_start(options: "ClassifierArguments", base: embedded.BaseModel, push_to
     if options.start_from is None:
         return Start(base)
     folder = pull.run_directory(options.start_from)
-    record = runs.read_trained(folder, TASK.name)
+    record = runs.read_trained(folder, TASK.name, whole=True)
     models.check_goes_on_from(options.start_from, record["base_model"], base)
     return Start(base, earlier_run=folder, trained_on=frozenset(read_trained_on(folder)))
 
