@@ -56,6 +56,7 @@ def recorded_data(
     """
     runs.check_whole(directory, record, runs.DATA)
     task, recorded = pull.task_of(directory, record), record["dataset"]
+    reasons: list[str] = []
     if (build_again := getattr(tasks.part(task, "evaluate"), "recorded", None)) is not None:
         # What comes from the Hub may not choose a file of this machine.
         here = Path("data") if pull.origin(directory) is not None else None
@@ -67,7 +68,6 @@ def recorded_data(
         return RecordedData(splits, manifest, reasons, own)
     path = dataset_path or (None if recorded.get("hub") else _trained_on(directory))
     where = not_rebuilt = ""
-    reasons: list[str] = []
     if path is not None and (path / storage.MANIFEST).is_file():
         splits, manifest = storage.load(path)
         where = f"in {path}"

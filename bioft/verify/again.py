@@ -121,7 +121,7 @@ def _name_what_a_sample_leaves(run: Run, made: pd.DataFrame) -> None:
     for name, stated in run.recorded.items():
         if without := sorted(stated.keys() - known):
             run.found.reasons.append(f"{RECORD} states figures of {name} without predictions: {', '.join(without)}.")
-    if not_made := sorted(set(run.systems[FINE_TUNED]) - set(made)):
+    if not_made := sorted(set(map(str, run.systems[FINE_TUNED])) - set(map(str, made))):
         run.in_part(f"Stored in {PREDICTIONS}, or beside it, but not made again: {', '.join(not_made)}.")
 
 

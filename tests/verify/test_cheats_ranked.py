@@ -98,7 +98,7 @@ def test_an_answer_of_another_kind_changes_no_metric() -> None:
     """With one text of no label all runs would be ranked by the accuracy, in which who says no to all is good."""
     table = pd.DataFrame({"id": list("abcd"), "label": [["no"], ["no"], ["no"], ["yes"]]})
     for first in (["no"], [], ["maybe"], ["no", "yes"]):
-        its = table.assign(prediction=[first, ["no"], ["no"], ["no"]])
+        its = table.assign(prediction=pd.Series([first, ["no"], ["no"], ["no"]]))
         assert [*label_answers.outcomes(its).metrics] == ["yes_f1", "f1", "accuracy"]
 
 
