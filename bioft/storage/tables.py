@@ -213,8 +213,9 @@ def fields_of(lines: Iterable[str], delimiter: str, spaced: bool = False) -> Ite
 
     csv.Error: a quotation mark that is not closed.
     """
-    quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
-    return csv.reader(lines, delimiter=delimiter, strict=True, quoting=quoting, skipinitialspace=spaced)
+    if delimiter == "\t":
+        return csv.reader(lines, delimiter=delimiter, strict=True, quoting=csv.QUOTE_NONE)
+    return csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=spaced)
 
 
 def delimiter_of(header: str, known: Collection[str]) -> str:

@@ -318,8 +318,8 @@ def _document(block: _Lines, allow_empty_abstract: bool) -> Document:
             document.mentions.append(_mention(block, number, fields))
             numbers["mention"].append(number)
         elif len(fields) >= 4:
-            note = "\t".join(fields[4:]) if len(fields) > 4 else None
-            document.relations.append(Relation(*fields[1:4], note))
+            kind, head, tail, *rest = fields[1:]
+            document.relations.append(Relation(kind, head, tail, "\t".join(rest) if rest else None))
             numbers["relation"].append(number)
         else:
             raise block.error(
