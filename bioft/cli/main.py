@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.control import _CONTROL_STRIP_TRANSLATE
 from rich.text import Text
 from typer.core import TyperCommand
 
@@ -29,6 +30,8 @@ PANELS = {
     "Use": ("predict", "rank", "demo", "serve", "align", "index", "search", "topics"),
 }
 """The commands in the order of the help, by what they are for."""
+# Rich strips some control characters of what it prints; of names in others' data those of the terminal must go, too.
+_CONTROL_STRIP_TRANSLATE.update(dict.fromkeys((*range(0x0E, 0x20), *range(0x7F, 0xA0))))
 OPTION = re.compile(r"^--\w[\w-]*(?==|$)")
 
 

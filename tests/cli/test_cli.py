@@ -125,6 +125,20 @@ def test_a_user_error_is_one_message_without_markup(monkeypatch: pytest.MonkeyPa
     assert message(result) == "Error: x.csv, line 3: 'Disease [bold]' is wrong\n"
 
 
+def test_names_in_data_can_not_write_to_the_terminal(tmp_path: Path) -> None:
+    """Neither in tables nor in messages."""
+    rows = "".join(
+        f"Text number {n} {'x' * n},{'yes' if n % 2 else chr(27) + '[31mno' + chr(0x9B)}\n" for n in range(30)
+    )
+    (tmp_path / "own.csv").write_text(f"text,label\n{rows}", encoding="utf-8")
+    built = invoke("build", "labels", tmp_path / "own.csv", "--output", tmp_path / "own")
+    assert built.exit_code == 0, built.output
+    shown = invoke("inspect", tmp_path / "own")
+    refused = invoke("build", "labels", tmp_path / "own.csv", "--label-column", "\x1b[31m", "--output", tmp_path / "b")
+    assert refused.exit_code == 1 and "[31mno" in built.output + shown.output
+    assert all("\x1b[31m" not in its.output and "\x9b" not in its.output for its in (built, shown, refused))
+
+
 def test_a_full_disk_is_told_with_the_free_space(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     full = OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "not" / "there.parquet"))
     assert "MB free" in message(failing(full, monkeypatch))
