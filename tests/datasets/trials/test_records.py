@@ -226,6 +226,16 @@ def test_what_spreadsheets_make_of_an_export_is_read(
     assert [trial.title for trial in read_trials(path)] == ["One", "Two"]
 
 
+def test_encodings_that_xml_says_and_lines_and_times_of_spreadsheets(tmp_path: Path) -> None:
+    ids = "<id_info><nct_id>NCT00000001</nct_id></id_info><brief_title>Café</brief_title>"
+    xml = f'<?xml version="1.0" encoding="ISO-8859-1"?><clinical_study>{ids}</clinical_study>'
+    (tmp_path / "x.xml").write_bytes(xml.encode("latin-1"))
+    assert [trial.title for trial in read_trials(tmp_path / "x.xml")] == ["Café"]
+    table = "sep=;\nNCT\u00a0Number;Study Title;Last Update Posted\nNCT00000001;One;2024-01-02 00:00:00\n"
+    (trial,) = read_trials(write(tmp_path / "x.csv", table))
+    assert (trial.title, trial.version) == ("One", "2024-01-02")
+
+
 def test_packed_members_of_a_zip_file_are_read(tmp_path: Path) -> None:
     record = '{"protocolSection": {"identificationModule": {"nctId": "NCT00000001", "briefTitle": "One"}}}'
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:

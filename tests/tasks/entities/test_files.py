@@ -158,6 +158,9 @@ def test_rows_in_a_text_file_are_no_prose(
     (found,) = document_files.read(path)
     assert (found.document_id, found.text) == ("0", "Pain")
     assert f"name it {name}" in caplog.text
+    path.write_text('<?xml version="1.0"?>\n<PubmedArticleSet/>\n')
+    with pytest.raises(BioftError, match="is XML, no text"):
+        document_files.read(path)
     path.write_text("Text, and more of it.\n")
     assert len(document_files.read(path)) == 1
 
