@@ -290,6 +290,13 @@ def test_other_files_of_a_model(case: str) -> None:
     refused(words, *ASKED[task])
 
 
+@pytest.mark.parametrize("stated", [{}, {"CID": []}, {"CID": [["Chemical"]]}, {"GDA": [["Gene", "Disease"]]}])
+def test_relations_between_no_entities(stated: dict[str, Any]) -> None:
+    """None would be found, without a word."""
+    damaged("relations", recorded("relations", "arguments", value=stated))
+    refused("The record does not say between which entities relations are", *ASKED["relations"])
+
+
 @pytest.mark.parametrize("task", ["entities", "joint", "relations", "text_labels"])
 def test_labels_in_another_order_than_the_model_s(task: str) -> None:
     labels = json.loads((GOLDEN / task / runs.RECORD).read_text())["labels"]

@@ -77,8 +77,8 @@ def recorded_arguments(record: Record) -> dict[str, list[tuple[str, str]]]:
 
     A classifier's are those of its labels: it would find nothing of others, without a word.
     """
-    stated, labels = record["relations"]["arguments"], record.get("labels")
-    of_labels = labels is None or sorted(relations.label_names(stated)) == sorted(labels)
+    stated, classifies = record["relations"]["arguments"], "markers" in record["relations"]
+    of_labels = not classifies or sorted(relations.label_names(stated)) == sorted(record["labels"])
     whole = stated and all(pairs and all(len(its) == 2 for its in pairs) for pairs in stated.values())
     if not whole or not of_labels:
         raise BioftError(f"The record does not say between which entities relations are: {stated}. {runs.AS_IT_WAS}")
