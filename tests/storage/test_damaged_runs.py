@@ -13,6 +13,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from typer.testing import CliRunner
 
+from bioft.cards.model import model_card
 from bioft.cli.main import app
 from bioft.errors import BioftError, ChangedFilesError
 from bioft.models import base as models
@@ -288,6 +289,23 @@ def test_other_files_of_a_model(case: str) -> None:
     task, damage, words = FILES[case]
     damaged(task, damage)
     refused(words, *ASKED[task])
+
+
+@pytest.mark.parametrize("path", [("labels",), ("relations", "markers"), ("relations", "markers", "style")])
+def test_a_classifier_of_relations_needs_its_labels_and_markers(path: tuple[str, ...]) -> None:
+    """Which a language model that is asked has not."""
+    damaged("relations", recorded(*path, missing=True), consistent=False)
+    refused(f"run.json is not that of a finished run: it has no {'.'.join(path)}. Take", *ASKED["relations"])
+
+
+@pytest.mark.parametrize(
+    ("path", "value"), [(("created",), 7), (("hardware", "gpus"), 7), (("relations", "arguments"), {})]
+)
+def test_a_card_is_made_of_no_damaged_record(path: tuple[str, ...], value: Any) -> None:
+    """Where a run has no card any more, one is made when it is pushed."""
+    run = damaged("relations", recorded(*path, value=value), consistent=False)
+    with pytest.raises(BioftError, match=r"The run record (is not as a finished run writes it|lacks a field)"):
+        model_card(runs.read(run))
 
 
 @pytest.mark.parametrize("stated", [{}, {"CID": []}, {"CID": [["Chemical"]]}, {"GDA": [["Gene", "Disease"]]}])

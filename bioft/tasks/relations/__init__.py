@@ -4,6 +4,9 @@ from bioft.datasets import documents, formats
 from bioft.storage.json_text import NUMBER
 from bioft.task import NOT_ANNOTATED, NOT_FOR_PATIENTS, Task
 
+MARKERS = {"style": str, "added_tokens": bool, "summary": bool, "max_length": int}
+CLASSIFIER = {"labels": [str], "relations": {"markers": MARKERS}}
+"""What a record has of a classifier, and not of a language model that is asked."""
 TASK = Task(
     name="relation-extraction",
     module="bioft.tasks.relations",
@@ -15,8 +18,7 @@ TASK = Task(
     limits=(NOT_FOR_PATIENTS, documents.STATED, NOT_ANNOTATED, documents.ABSTRACTS_ONLY),
     main_metric="f1",
     recorded={
-        "relations": {"arguments": {...: [[str]]}, "threshold": NUMBER}
-        | {"markers?": {"style": str, "added_tokens": bool, "summary": bool, "max_length": int}, "prompt?": dict},
+        "relations": {"arguments": {...: [[str]]}, "threshold": NUMBER} | {"markers?": MARKERS, "prompt?": dict},
     },
     new_head=True,
     data="documents",

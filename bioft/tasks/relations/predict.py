@@ -23,7 +23,7 @@ from bioft.tasks.entities import predict as entity_prediction, predictions, wind
 from bioft.tasks.entities.files import Found, FoundRelation, InputDocument
 from bioft.tasks.entities.predictions import Record
 from bioft.tasks.entities.tagging import Entity
-from bioft.tasks.relations import TASK, candidates as relations, marking
+from bioft.tasks.relations import CLASSIFIER, TASK, candidates as relations, marking
 from bioft.tasks.relations.answers import CANDIDATES, KEY, by_document
 from bioft.tasks.relations.candidates import Candidate
 from bioft.tasks.relations.marking import Markers
@@ -235,6 +235,7 @@ def load(
     record = runs.read_trained(directory, TASK.name)
     if is_prompted(record):
         return *scoring.load(Path(directory), record["base_model"], dtype), record
+    runs.check_whole(directory, record, CLASSIFIER)
     head = "ForSequenceClassification"
     return entity_prediction.load(directory, dtype, task=TASK.name, head=head, whole=whole)
 
