@@ -55,7 +55,8 @@ class Model(NamedTuple):
     """
 
     tensors: frozenset[str]
-    texts: list[tuple[str, ...]]
+    texts: int
+    """Their hash: leaderboards compare many runs."""
     numbers: np.ndarray
 
     @classmethod
@@ -71,7 +72,7 @@ class Model(NamedTuple):
         # Rows may be in another order.
         order = sorted(range(len(texts)), key=lambda row: (texts[row], numbers[row].tolist()))
         told = numbers[order] if len(decimals) >= TELLING else numbers[:0]
-        return cls(runs.tensors(directory), [texts[row] for row in order], told)
+        return cls(runs.tensors(directory), hash(tuple(texts[row] for row in order)), told)
 
     def shares(self, other: "Model") -> list[str]:
         """What it has in common with another, of which one is enough to be the same."""
