@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 from hypothesis.extra import numpy as arrays
+from sklearn.feature_extraction.text import TfidfVectorizer
 
-from bioft.datasets.rank import rank_bm25, rank_embeddings, rank_tfidf
+from bioft.datasets.rank import rank_bm25, rank_embeddings, rank_tfidf, top
 from bioft.errors import BioftError
 
 DOCUMENTS = [
@@ -21,16 +22,16 @@ DOCUMENTS = [
 
 @pytest.mark.parametrize("rank", [rank_bm25, rank_tfidf])
 def test_words_that_are_shared_and_rare_lead(rank):
-    assert rank(["lung cancer"], DOCUMENTS, 5) == [[1, 3]]
+    assert list(rank(["lung cancer"], DOCUMENTS, 5)) == [[1, 3]]
     # Equal documents keep their order; upper case and punctuation don't matter.
-    assert rank(["FEVER, pain!"], DOCUMENTS, 5) == [[0, 4]]
-    assert rank(["FEVER, pain!"], DOCUMENTS, 1) == [[0]]
+    assert list(rank(["FEVER, pain!"], DOCUMENTS, 5)) == [[0, 4]]
+    assert list(rank(["FEVER, pain!"], DOCUMENTS, 1)) == [[0]]
 
 
 @pytest.mark.parametrize("rank", [rank_bm25, rank_tfidf])
 def test_queries_without_a_known_word_find_nothing(rank):
-    assert rank(["", "   ", "zebrafish", "the and of", "fever"], DOCUMENTS, 3) == [[], [], [], [], [0, 4]]
-    assert rank([], DOCUMENTS, 3) == []
+    assert list(rank(["", "   ", "zebrafish", "the and of", "fever"], DOCUMENTS, 3)) == [[], [], [], [], [0, 4]]
+    assert list(rank([], DOCUMENTS, 3)) == []
 
 
 @pytest.mark.parametrize("rank", [rank_bm25, rank_tfidf])
@@ -41,6 +42,16 @@ def test_documents_without_words_are_refused(rank):
         rank(["fever"], ["", "the of"], 3)
     with pytest.raises(BioftError, match="k is 0"):
         rank(["fever"], DOCUMENTS, 0)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.lists(st.integers(0, 5), max_size=6), min_size=1, max_size=12), st.integers(1, 13))
+def test_tfidf_ranks_as_scores_of_all_documents_do(documents, k):
+    texts = [" ".join(f"word{word}" for word in each) for each in documents] + ["word0"]
+    vectorizer = TfidfVectorizer(sublinear_tf=True, dtype=np.float32)
+    matrix = vectorizer.fit_transform(texts)
+    every = (vectorizer.transform(texts) @ matrix.T).toarray()
+    assert list(rank_tfidf(texts, texts, k)) == [top(scores, k) for scores in every]
 
 
 def test_bm25_is_the_published_formula():

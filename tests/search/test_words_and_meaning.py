@@ -48,7 +48,7 @@ def test_words_and_meaning_each_add_what_the_other_misses(index: search_index.Se
     near_kidney = np.array([1, 0, 0, 0], np.float32)
     assert ids(index.search(near_kidney, 2)) == ["0", "2"]
     alone = index.search(None, 9, "cancer of the lung")
-    assert ids(alone) == ["1", "3"] == [str(n) for n in rank_bm25(["cancer of the lung"], TITLES, 9)[0]]
+    assert ids(alone) == ["1", "3"] == [str(n) for n in next(rank_bm25(["cancer of the lung"], TITLES, 9))]
     assert [(hit.score, hit.by_words, hit.by_meaning) for hit in alone] == [(None, 1, None), (None, 2, None)]
     both = index.search(near_kidney, 9, "cancer of the lung")
     assert ids(both)[0] == "1" and {*ids(both)} == {"0", "1", "2", "3"}, "both, then what one of them alone finds"

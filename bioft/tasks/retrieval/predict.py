@@ -1,7 +1,7 @@
 """What an encoder finds for each first text of a pair among all other texts of the split."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,8 @@ DEPTH = 1000
 STORED = 10
 """Those of them that are stored."""
 RANKED = "ranked"
-"""The column with the indices of all texts that were ranked, of which `predictions.parquet` keeps the first."""
+"""The column with the indices of the texts that were ranked, up to the last right one: no figure is of those after it,
+and a thousand for each of very many queries would fill the memory. `predictions.parquet` does not have it."""
 
 
 @dataclass(frozen=True)
@@ -58,15 +59,17 @@ class Queries:
                 groups.setdefault(query, str(group))
         return cls(list(relevant), texts, [list(found) for found in relevant.values()], list(groups.values()))
 
-    def rank(self, how: Callable[[Sequence[str], Sequence[str], int], Sequence[Sequence[int]]]) -> pd.DataFrame:
+    def rank(self, how: Callable[[Sequence[str], Sequence[str], int], Iterable[Sequence[int]]]) -> pd.DataFrame:
         """The predictions table of what ranks texts (queries, texts and their number): best first."""
         found = how(self.queries, self.texts, min(DEPTH, len(self.texts)))
-        # A query is no answer to itself.
-        ranked = [
-            [int(text) for text in its if self.texts[text] != query]
-            for query, its in zip(self.queries, found, strict=True)
-        ]
-        table = {"id": self.queries, "label": self.named(self.relevant, None), "prediction": self.named(ranked)}
+        first, ranked = [], []
+        for query, its, right in zip(self.queries, found, self.relevant, strict=True):
+            # A query is no answer to itself.
+            others = [int(text) for text in its if self.texts[text] != query]
+            last = max(map(others.index, {*right} & {*others}), default=-1)
+            first.append(others[:STORED])
+            ranked.append(others[: last + 1])
+        table = {"id": self.queries, "label": self.named(self.relevant, None), "prediction": self.named(first)}
         return pd.DataFrame({**table, "group": self.groups, RANKED: ranked})
 
     def named(self, found: Sequence[Sequence[int]], first: int | None = STORED) -> list[str]:
@@ -88,14 +91,14 @@ def predict(model: Any, rows: Dataset, record: Mapping[str, Any], progress: Any 
     """What the cosines of a `SentenceTransformer`'s embeddings find for each query of a split.
 
     In the predictions table `id` is the query; `label` and `prediction` are the right texts and those that were found,
-    as JSON lists of the first 10; `ranked` has the indices of all that were ranked.
+    as JSON lists of the first 10; `ranked` has the indices of those that were ranked, up to the last right one.
     """
 
-    def how(queries: Sequence[str], texts: Sequence[str], depth: int) -> Sequence[Sequence[int]]:
+    def how(queries: Sequence[str], texts: Sequence[str], depth: int) -> Any:
         named = list(dict.fromkeys([*texts, *queries]))
         vectors = dict(zip(named, encode_texts(model, named, progress), strict=True))
         of_queries, of_texts = ([vectors[text] for text in each] for each in (queries, texts))
-        return rank_embeddings(of_queries, of_texts, depth)[0].tolist()
+        return rank_embeddings(of_queries, of_texts, depth)[0]
 
     return asked(rows, record).rank(how)
 

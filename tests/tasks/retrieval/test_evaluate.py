@@ -49,7 +49,7 @@ def test_all_texts_are_looked_through_and_the_query_is_no_answer(by_length: None
     for table in tables.values():
         for query, found, prediction in zip(table["id"], table["ranked"], table["prediction"], strict=True):
             assert query not in [asked.texts[i] for i in found]
-            assert json.loads(prediction) == [asked.texts[i] for i in found]
+            assert json.loads(prediction)[: len(found)] == [asked.texts[i] for i in found]
     assert json.loads(tables["bm25"]["prediction"][0])[0] == "stone of the kidney"
     assert json.loads(tables["model"]["prediction"][1])[0] == "stone of the kidney", "as long as high blood pressure"
 
@@ -95,6 +95,28 @@ def test_figures_comparison_and_predictions(tmp_path: Path) -> None:
     assert stored == {name: evaluate.figures(poor, *data)[name] for name in stored}, "those at 10 follow"
     assert set(stored) == {"ndcg_at_10", "mrr_at_10", "recall_at_10"}
     assert answers.differences(systems["bm25"], table, {})["changed"].tolist() == [False, True]
+
+
+def test_figures_are_those_of_whole_rankings() -> None:
+    """A ranking is kept up to its last right text, and all figures are as if it went on to the last text."""
+    rng, n = np.random.default_rng(0), 150
+    rows = Dataset.from_list(
+        [{"anchor": f"name {i % 40}", "positive": f"word {i}", "group": str(i)} for i in range(n)]
+    )
+    asked, data = Queries.of(rows), dataset(rows)
+    texts = np.arange(len(asked.texts))
+    found = [[rng.permutation(texts)[: rng.integers(len(texts))] for _ in asked.queries] for _ in range(2)]
+    kept, other = (asked.rank(lambda *_, its=its: its) for its in found)
+    whole, other_whole = (
+        table.assign(
+            ranked=[[int(i) for i in its if asked.texts[i] != q] for q, its in zip(asked.queries, each, strict=True)]
+        )
+        for table, each in zip((kept, other), found, strict=True)
+    )
+    assert sum(map(len, kept["ranked"])) < sum(map(len, whole["ranked"]))
+    assert evaluate.figures(kept, *data) == evaluate.figures(whole, *data)
+    assert evaluate.comparisons(kept, {"a": other}, *data) == evaluate.comparisons(whole, {"a": other_whole}, *data)
+    assert evaluate.analyses({"a": kept}, *data) == evaluate.analyses({"a": whole}, *data)
 
 
 def test_queries_need_not_be_among_the_texts(by_length: None) -> None:
