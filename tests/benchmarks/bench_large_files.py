@@ -121,7 +121,8 @@ def measured(size: int, *command: str) -> Taken:
 def show(what: str, taken: Sequence[Taken]) -> None:
     """Print a row of the table of NOTES.md; exponents are of the time from each size to the next."""
     steps = (log(more.seconds / less.seconds) / log(more.size / less.size) for less, more in pairwise(taken))
-    sizes, seconds, megabytes = (", ".join(f"{each:,.0f}" for each in its) for its in zip(*taken, strict=True))
+    shown = [(f"{size:,}", f"{its:,.{int(its < 10)}f}", f"{most:,.0f}") for size, its, most in taken]
+    sizes, seconds, megabytes = map(", ".join, zip(*shown, strict=True))
     print(f"| {what} | {sizes} | {seconds} | {megabytes} | {', '.join(f'{each:.1f}' for each in steps)} |", flush=True)
 
 

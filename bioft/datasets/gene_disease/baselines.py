@@ -5,7 +5,7 @@ dataset of gene–disease pairs may leave open; the graph is the signal that is 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -133,19 +133,19 @@ class TfIdf(Baseline):
     """
 
     def _fit(self, train: pd.DataFrame) -> None:
-        self.vectorizers, parts = {"gene": _names_vectorizer(), "disease": _names_vectorizer()}, []
+        self.vectorizers = {"gene": _names_vectorizer(), "disease": _names_vectorizer()}
+        sides = []
         for column, vectorizer in self.vectorizers.items():
             try:
                 codes, names = pd.factorize(train[column])  # each name is taken apart once
-                parts.append(sparse.csr_array(vectorizer.fit_transform(names))[codes])
+                sides.append((sparse.csr_array(vectorizer.fit_transform(names)), codes))
             except ValueError as error:  # scikit-learn's "empty vocabulary"
                 raise BioftError(
                     f"No {column} name in the training split has a letter or digit in it: is column {column!r} filled?"
                 ) from error
         # liblinear takes seconds where the default solver takes a minute, on 100,000 sparse features.
-        self.classifier = LogisticRegression(solver="liblinear").fit(
-            sparse.hstack(parts, format="csr"), train["label"]
-        )
+        classifier = LogisticRegression(solver="liblinear")
+        self.classifier = classifier.fit(_side_by_side(sides, slice(None)), train["label"])
 
     def _predict(self, frame: pd.DataFrame) -> Floats:
         sides = []
@@ -155,8 +155,7 @@ class TfIdf(Baseline):
         scores = np.empty(len(frame))
         for at in range(0, len(frame), FEW):  # a hundred numbers for each row, twice
             rows = slice(at, at + FEW)
-            features = sparse.hstack([names[codes[rows]] for names, codes in sides], format="csr")
-            scores[rows] = self.classifier.predict_proba(features)[:, 1]
+            scores[rows] = self.classifier.predict_proba(_side_by_side(sides, rows))[:, 1]
         return scores
 
 
@@ -377,6 +376,11 @@ def _blocks(ids: NDArray[np.int64], degrees: NDArray[np.int64]) -> Iterator[list
             n_rows, n_known = n_rows + len(part), n_known + degree
     if block:
         yield block
+
+
+def _side_by_side(sides: Sequence[tuple[sparse.csr_array, NDArray[np.int64]]], rows: slice) -> sparse.csr_array:
+    """The features of rows: of each side those of its names, and which name each row has."""
+    return sparse.hstack([names[codes[rows]] for names, codes in sides], format="csr")
 
 
 def _names_vectorizer() -> FeatureUnion:
