@@ -15,6 +15,7 @@ from bioft.datasets.recorded import RecordedData
 from bioft.errors import BioftError
 from bioft.hub import checks as hub_checks
 from bioft.metrics.combination import FEW_SHOT
+from bioft.storage import environment
 from bioft.storage.runs import PREDICTIONS, RECORD
 from bioft.task import BASE, FINE_TUNED, Task
 from bioft.verify import checks, drift, files, findings, word
@@ -303,14 +304,15 @@ def _check_all(run: Run, model: Any, made: pd.DataFrame, dataset: Any, fitted: T
         if name == FEW_SHOT:
             found.reasons += _compare_others(run, name, table, tolerance, run.task)
         elif others := _compare_others(run, name, table, SAME_TOLERANCE, replace(run.task, **SAME)):
-            # Of other versions of packages a fit may be another one: then few rows may, and nothing is said of them.
+            # By other packages, or another processor, a fit may be another one: trees grow apart by the last digit.
             same = all(run.record["packages"].get(each) == version(each) for each in FITTED_BY)
+            same = same and (run.record.get("hardware") or {}).get("cpu") == environment.cpu_model()
             of_any = (
                 others if same else _compare_others(run, name, table, FITTED_TOLERANCE, replace(run.task, **FITTED))
             )
             found.reasons += of_any
             for each in () if of_any else others:
-                run.in_part(f"With other versions of {', '.join(FITTED_BY)}, by which a fit may be another: {each}")
+                run.in_part(f"By other versions of {', '.join(FITTED_BY)}, or another processor: {each}")
     if run.full:
         _check_details(run, {FINE_TUNED: made, **({} if base is None else {BASE: base}), **fitted}, dataset)
         table = run.table.assign(**{str(column): made[column].to_numpy() for column in made})

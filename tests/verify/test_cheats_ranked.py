@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save_file
 
 from bioft.compare import compare as comparison, leaderboard
 from bioft.errors import BioftError
-from bioft.storage import runs
+from bioft.storage import environment, runs
 from bioft.tasks.text_labels import answers as label_answers
 from bioft.training import seeds
 from bioft.verify import checks, verify as verification
@@ -176,16 +176,17 @@ def test_a_baseline_that_is_not_the_best_is_not_made_worse_either(of: Runs, tmp_
     table = forged.predictions
     worse = table["baseline_majority"].mask(table.index == table.index[table["label"] == 1][0], 0.0)
     forged.store(table.assign(baseline_majority=worse))
+    forged.record["hardware"]["cpu"] = environment.cpu_model()
     assert forged.record["baselines"]["majority"]["auroc"]["value"] < 0.48
     assert forged.record["comparison"]["baseline"] != "majority"
     found = verification.verify(forged.write(), progress=False)
     assert found.reasons == ["majority: 1 of 38 stored answers are not those made again."]
-    forged.record["packages"]["scikit-learn"] = "1.0"
-    found = verification.verify(forged.write(), progress=False)
-    assert (found.status, found.reasons) == ("verified in part", [])
-    assert "With other versions of scikit-learn, numpy, by which a fit may be another: majority: 1 of 38" in str(
-        found.notes
-    )
+    for part, key, value in (("packages", "scikit-learn", "1.0"), ("hardware", "cpu", "another")):
+        known, forged.record[part][key] = forged.record[part][key], value
+        found = verification.verify(forged.write(), progress=False)
+        assert (found.status, found.reasons) == ("verified in part", [])
+        assert "numpy, or another processor: majority: 1 of 38" in str(found.notes)
+        forged.record[part][key] = known
 
 
 def test_a_base_model_whose_answers_are_not_stored_is_not_made_worse(of: Runs, tmp_path: Path) -> None:
