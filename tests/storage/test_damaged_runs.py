@@ -186,7 +186,9 @@ READ: dict[Callable[[Path], Any], tuple[str, list[tuple[str, ...]]]] = {
 
 
 @pytest.mark.parametrize(
-    ("read", "path"), [(read, path) for read, (_, paths) in READ.items() for path in paths], ids=str
+    ("read", "path"),
+    [(read, path) for read, (_, paths) in READ.items() for path in paths],
+    ids=lambda its: getattr(its, "__name__", str(its)),
 )
 def test_what_reads_a_run_says_what_its_record_lacks(read: Callable[[Path], Any], path: tuple[str, ...]) -> None:
     run = damaged(READ[read][0], recorded(*path, missing=True), consistent=False)
