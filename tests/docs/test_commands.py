@@ -164,7 +164,7 @@ def shortened(command: str, index: int) -> list[str]:
     if recipe != "sft_gda":
         return [*words, "--model_name_or_path=./encoder", *TINY.get(recipe, [])]
     words += [
-        "--model_name_or_path=llama",
+        "--model_name_or_path=./llama",
         "--max_train_pairs=96",
         "--max_length=512",
     ]  # its tokenizer knows few words

@@ -4,7 +4,6 @@ import json
 import shutil
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -32,6 +31,7 @@ from tests.tiny import write_encoder
 PRESETS = (
     "default", "bc5cdr", "bc5cdr_entities", "bc5cdr_relations", "bc5cdr_from_entities", "chemdisgene", "scibert",
 )  # fmt: skip
+ENTITIES = Path("tests/golden/runs/entities")
 TRAINING = {"num_train_epochs": 5, "learning_rate": 1e-2, "per_device_train_batch_size": 8, "logging_steps": 5}
 SINGLE = TRAINING | {"relation_layer": 1}  # the preset's is the fourth of six layers; the tiny encoder has two
 
@@ -276,8 +276,8 @@ def test_an_entity_model_with_more_than_encoder_and_tags_is_refused(train_on: st
     sizes = {"vocab_size": 32, "hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1}
     config = ModernBertConfig(**sizes, num_attention_heads=2, num_labels=3, pad_token_id=0)
     labels = ["O", "B-Gene", "I-Gene"]
-    record: dict[str, Any] = {"dataset": {"fingerprints": {"test": "0"}}, "base_model": {"id": "tiny"}}
-    record |= {"labels": labels, "train_on": train_on}
+    record = runs.read(ENTITIES) | {"labels": labels, "train_on": train_on, "files": {}}
+    record["base_model"]["id"] = "tiny"
     model = joint.new_model(BertModel(BertConfig(hidden_size=12)), labels, {})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runs, "read", lambda _: record)

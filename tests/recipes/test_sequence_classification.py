@@ -38,6 +38,7 @@ ARCHITECTURES = {
     "biomed_roberta": "roberta",
 }
 """The architecture of each preset."""
+ENTITIES = Path("tests/golden/runs/entities")
 TRAINING = {"num_train_epochs": 3, "learning_rate": 1e-2, "per_device_train_batch_size": 32, "logging_steps": 5}
 
 
@@ -270,13 +271,20 @@ def multi(row: dict[str, Any]) -> pubtator.Document:
     return pubtator.Document(row["document_id"], *title_and_abstract(row), pubtator_mentions(row), kept)
 
 
+def entity_record(test_split: str) -> dict[str, Any]:
+    """That of a finished run on entities, none of whose files are asked for, of a test split."""
+    record = runs.read(ENTITIES) | {"files": {}}
+    record["dataset"]["fingerprints"]["test"] = test_split
+    return record
+
+
 def test_end_to_end_figures_stand_beside_those_with_gold_entities(
     recipe: ModuleType, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With perfect entities they differ by what the dictionary cannot link, for the baselines as for the model."""
     entity_run = tmp_path / "entities"
     entity_run.mkdir()
-    record = runs.read(finished) | {"recipe": "token_classification"}
+    record = entity_record(runs.read(finished)["dataset"]["fingerprints"]["test"])
     (entity_run / "run.json").write_text(json.dumps(record))
     spans = [[(e["start"], e["end"], e["type"]) for e in row["entities"]] for row in test_rows()]
     perfect = [[entity_prediction.Entity(*span, 1.0) for span in its] for its in spans]
@@ -302,9 +310,7 @@ def test_end_to_end_figures_stand_beside_those_with_gold_entities(
 
 def test_an_entity_run_on_other_documents_is_refused(recipe: ModuleType, finished: Path, tmp_path: Path) -> None:
     """It may have been trained on these test documents."""
-    record = runs.read(finished)
-    record["dataset"]["fingerprints"]["test"] = "0" * 64
-    (tmp_path / "run.json").write_text(json.dumps(record))
+    (tmp_path / "run.json").write_text(json.dumps(entity_record("0" * 64)))
     command = options("default", finished.parent / "model", tmp_path / "run", entity_run=tmp_path)
     with pytest.raises(BioftError, match="has another test split"):
         run_recipe(recipe, *command)

@@ -286,7 +286,7 @@ def test_a_run_is_told_by_its_weights(tmp_path: Path) -> None:
 
 def write_record(folder: Path) -> None:
     base = {"id": "base", "revision": None, "sha256": None}
-    record = {"schema_version": 1, "recipe": "contrastive", "task": "text-retrieval", "base_model": base}
+    record = {"schema_version": 1, "name": "a", "recipe": "contrastive", "task": "text-retrieval", "base_model": base}
     record |= {"contrastive": {"max_length": 32}}
     (folder / "run.json").write_text(json.dumps(record | {"files": runs.checksums(folder)}))
 

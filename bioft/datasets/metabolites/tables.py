@@ -109,14 +109,21 @@ def bare_names(named: Sequence[tuple[str, str | None]], in_words: Mapping[str, s
     # A sign and one letter may belong to a name ("cytochrome-c"), unless most names end so.
     signs = [sign for sign in "-_ " if ends_with_compartment(named, sign)]
     after_comma = ends_with_compartment([(name, in_words.get(its or "", its)) for name, its in named], ", ")
-    names = []
-    for name, compartment in named:
+    ends_of = []
+    for _, compartment in named:
         ends = [end for end in (compartment, in_words.get(compartment or "")) if end]
         suffixes = [f"{left}{end}{right}" for end in ends for left, right in ("[]", "()")]
         suffixes += [f"{sign}{compartment}" for sign in signs] if compartment else []
-        suffixes += [f", {ends[-1]}"] if ends and after_comma else []
-        lower = name.casefold()
-        found = next((each for each in suffixes if lower.endswith(each.casefold()) and len(name) > len(each)), "")
+        ends_of.append([*suffixes, *([f", {ends[-1]}"] if ends and after_comma else [])])
+    # One "(Extracellular)" in compartment "extracellular" may be part of a name, too.
+    folded = [
+        (name.casefold(), [end.casefold() for end in its]) for (name, _), its in zip(named, ends_of, strict=True)
+    ]
+    lower = [name.endswith(tuple(its)) for name, its in folded if its]
+    fold = str.casefold if sum(lower) >= _AS_A_RULE * len(lower) else str
+    names = []
+    for (name, _), its in zip(named, ends_of, strict=True):
+        found = next((end for end in its if fold(name).endswith(fold(end)) and len(name) > len(end)), "")
         names.append(name[: len(name) - len(found)].rstrip().removeprefix("M_"))
     return names
 

@@ -145,7 +145,7 @@ def check_files(directory: Path, dataset: DatasetDict, record: Mapping[str, Any]
         reasons.append(
             f"The record says that a text has {'one label' if several else 'several labels'}: it is not so."
         )
-    kept = record["classifier"]["thresholds"]
+    kept = record["classifier"].get("thresholds")
     its = None if kept is None else dict(zip(record["labels"], kept, strict=True))
     reasons += other_classifier(directory, several=several, thresholds=its)
     check_not_trained_on(dataset["test"]["text"], trained_on)

@@ -142,7 +142,9 @@ def test_tables_and_lists_of_ones_own(tmp_path: Path) -> None:
     commas = tmp_path / "own.csv"
     commas.write_text('id,name\na1,"2,3-acid"\n')
     assert read_namespace(commas)["name"].tolist() == ["2,3-acid"]
-    commas.write_text("Compound ID,Compound Name,Compartment\na1,ATP [Cytosol],cytosol\na2,L-Lysine,cytosol\n")
+    commas.write_text(
+        "Compound ID,Compound Name,Compartment\na1,ATP [Cytosol],cytosol\na2,L-Lysine [Cytosol],cytosol\n"
+    )
     assert read_namespace(commas)[["id", "name"]].to_numpy().tolist() == [["a1", "ATP"], ["a2", "L-Lysine"]]
     (names := tmp_path / "names.txt").write_text("1,2-propanediol\nN,N-dimethylglycine\n3',5'-cAMP\n")
     assert len(read_namespace(names)) == 3

@@ -63,7 +63,13 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def write_run(model: object, base: embedded.BaseModel, folder: Path) -> Path:
     contrastive.save(model, base, folder)
     named = {"id": base.id, "revision": None, "sha256": base.sha256, "name_or_path": base.path}
-    record = {"schema_version": 1, "recipe": "contrastive", "task": "text-retrieval", "base_model": named}
+    record = {
+        "schema_version": 1,
+        "name": "tiny",
+        "recipe": "contrastive",
+        "task": "text-retrieval",
+        "base_model": named,
+    }
     record |= {"contrastive": {"max_length": 16}}
     (folder / runs.RECORD).write_text(json.dumps(record | {"files": runs.checksums(folder)}))
     return folder
