@@ -25,6 +25,8 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
     clock = Clock()
     monkeypatch.setattr(progress, "time", clock)
+    # What a run of another test took is none of these.
+    monkeypatch.setattr(progress._Now, "last", {})
     yield clock
     progress.end()
 
