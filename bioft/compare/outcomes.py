@@ -64,13 +64,19 @@ class Model(NamedTuple):
         """The model of a finished run."""
         table = read_table(directory, {})
         ours = [name for name in map(str, table) if not name.startswith("base")]
-        columns = [np.stack(list(map(np.ravel, table[name]))) for name in ours if _is_numeric(table[name])]
-        texts = [tuple(map(str, row)) for row in table[[n for n in ours if not _is_numeric(table[n])]].to_numpy()]
-        numbers = np.concatenate([np.zeros((len(table), 0)), *columns], axis=1)
-        decimals = {f"{each:.6f}" for each in np.unique(numbers) if each % 1}
-        decimals.update(*(DECIMAL.findall(cell) for row in texts for cell in row))
+        is_number = {name: _is_numeric(table[name]) for name in ours}
+        # Leaderboards have hundreds of runs: what holds one number a row is not looked at cell by cell.
+        numbers = np.column_stack([np.zeros((len(table), 0)), *(_numbers(table[n]) for n in ours if is_number[n])])
+        texts = [*zip(*(table[name].map(str) for name in ours if not is_number[name]), strict=True)]
+        texts = texts or [()] * len(table)
+        decimals = set(np.round(numbers[numbers % 1 != 0], 6).tolist())
+        if len(decimals) < TELLING:
+            decimals.update(*(map(float, DECIMAL.findall(cell)) for row in texts for cell in row))
         # Rows may be in another order.
-        order = sorted(range(len(texts)), key=lambda row: (texts[row], numbers[row].tolist()))
+        if len(set(texts)) == len(texts):
+            order = sorted(range(len(texts)), key=texts.__getitem__)
+        else:
+            order = sorted(range(len(texts)), key=lambda row: (texts[row], numbers[row].tolist()))
         told = numbers[order] if len(decimals) >= TELLING else numbers[:0]
         return cls(runs.tensors(directory), hash(tuple(texts[row] for row in order)), told)
 
@@ -88,6 +94,13 @@ def _is_numeric(column: pd.Series) -> bool:
         return not isinstance(column.iloc[0], str)
     cells = column.map(np.asarray)
     return all(np.issubdtype(cell.dtype, np.number) for cell in cells) and len(set(cells.map(np.shape))) == 1
+
+
+def _numbers(column: pd.Series) -> np.ndarray:
+    """The numbers of a column, a row for each cell."""
+    if pd.api.types.is_numeric_dtype(column):
+        return column.to_numpy(np.float64)[:, np.newaxis]
+    return np.stack(list(map(np.ravel, column)))
 
 
 def check_distinct(names: Sequence[str]) -> None:

@@ -26,14 +26,14 @@ NAMES = (AUTO, "bfloat16", "float32")
 RECORDED = ("bfloat16", "float16", "float32")
 LEVELS_WITHOUT = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI")
 """Values of ONEDNN_MAX_CPU_ISA that leave no products in bfloat16: oneDNN, CPU Dispatcher Control."""
-SLOWER = "It works, but a product takes more than ten times as long as in float32"
+SLOWER = "It works, but a product takes many times as long as in float32"
 _preferred: str | None = None
 
 
 def multiplies_bfloat16(*, on_gpu: bool | None = None) -> bool:
     """Whether the GPU (by default, if there is one) or the processor has instructions for products in bfloat16.
 
-    A processor without them computes such a product more than ten times slower than one in float32. Nor has one whose
+    A processor without them computes such a product many times slower than one in float32. Nor has one whose
     instructions the user keeps from the library with ONEDNN_MAX_CPU_ISA (the levels that oneDNN documents).
     """
     if torch.cuda.is_available() if on_gpu is None else on_gpu:

@@ -284,12 +284,10 @@ def _drifted(run: Run, name: str, made: pd.DataFrame, stored: pd.DataFrame, whol
     found = drift.drifts(gains, 1 if name == FINE_TUNED else -1)
     exact = run.in_float32 and len(stored) == len(whole) and name in (FINE_TUNED, BASE)
     moved = "; ".join(drift.words(each) for each in found if each.found or (exact and each.is_large))
+    if not moved:
+        return []
     way = "better" if name == FINE_TUNED else "worse"
-    return (
-        [f"{name}: the stored answers are {way} than those made again, by more than rounding: {moved}."]
-        if moved
-        else []
-    )
+    return [f"{name}: the stored answers are {way} than those made again, by more than rounding: {moved}."]
 
 
 def _check_all(run: Run, model: Any, made: pd.DataFrame, dataset: Any, fitted: Tables, tolerance: float) -> None:

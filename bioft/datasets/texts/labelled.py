@@ -238,7 +238,7 @@ def lacking(dataset: Mapping[str, Dataset], manifest: Mapping[str, Any]) -> str:
         if twice := next((its for its in kinds if len({*its}) < len(its)), None):
             return f"a text of its {split} split has a label twice: {', '.join(twice)[:60]}"
         if split != "validation" and len(kinds) < 2:
-            same = "the same labels, and other" if several else f"the label {there.pop()!r}, and two"
+            same = "the same labels, and others" if several else f"the label {there.pop()!r}, and two"
             return f"all texts of its {split} split have {same} are needed"
     return ""
 
