@@ -42,10 +42,10 @@ def test_states_are_those_of_transformers(architecture: str, prefix: int, batch_
 
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("rank_stabilized", [False, True])
-def test_adapters_and_packed_weights_are_made_whole(
+def test_adapters_and_packed_weights_are_those_of_transformers(
     packed: bool, rank_stabilized: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also those that are switched off; a few prompts, for which it does not pay, go the usual way."""
+    """Also those that are switched off; a few prompts, for which unpacking does not pay, go the usual way."""
     base = base_models.resolve_base_model(str(write_model(tmp_path)))
     quantization = base_models.nf4(torch.float32) if packed else None
     model, _ = base_models.load_causal_lm(base, quantization, torch.float32)
@@ -62,6 +62,21 @@ def test_adapters_and_packed_weights_are_made_whole(
         torch.testing.assert_close(computed(backbone, PROMPTS, 3), without, atol=1e-4, rtol=1e-3)
     assert (with_it - without).abs().max() > 0.1, "the adapter must do something, else this proves nothing"
     assert all(torch.equal(values, before[name]) for name, values in model.state_dict().items())
+
+
+def test_what_an_adapter_adds_is_not_rounded_away_with_the_weights() -> None:
+    """In bfloat16 1 + 2 ** -10 is 1: beside the weight, what an adapter adds to an output counts."""
+    model = torch.nn.Sequential(torch.nn.Linear(1024, 2, bias=False, dtype=torch.bfloat16))
+    torch.nn.init.ones_(model[0].weight)
+    model = get_peft_model(model, LoraConfig(r=1, lora_alpha=1, target_modules=["0"]))
+    layer = model.base_model.model[0]
+    states = torch.ones(1, 1024)
+    states[:, ::2] = -1  # so that the weight itself gives 0
+    with torch.inference_mode():
+        layer.lora_A["default"].weight.copy_(states)
+        layer.lora_B["default"].weight.fill_(2**-10)
+        found = llama._product(layer, torch.bfloat16).of(states.bfloat16())
+    assert found.tolist() == [[1.0, 1.0]]
 
 
 def test_what_it_does_not_compute_is_left_to_transformers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

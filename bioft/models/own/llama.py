@@ -1,14 +1,15 @@
 """Llama's last states on a processor: what prompts have in common is computed once, and nothing of padding.
 
-Transformers computes rows that are equally long, adapters and packed weights beside each product, each token of each
-row. Here adapters and packed weights are made whole before the first product (in float32, rounded once; as near to
-float32 as without), and tokens that several prompts begin with are one (tests/models/test_llama.py). In bfloat16 the
-scores of the embedded model, without an adapter, are those by Transformers to the bit.
+Transformers computes rows that are equally long, unpacks weights for each product, and adapters in float32, each token
+of each row. Here weights are unpacked once, adapters are multiplied in the type of the model, and tokens that several
+prompts begin with are one (tests/models/test_llama.py). In bfloat16 the scores of the embedded model, without an
+adapter, are those by Transformers to the bit. Adapters stay beside the weights: what little a short training adds to a
+weight would be lost where the sum is rounded to bfloat16.
 """
 
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch.nn import functional
@@ -18,9 +19,9 @@ from bioft.models.progress import track
 
 ARCHITECTURES = ("llama", "mistral")
 MOST_WEIGHTS = 2**30
-"""Of an adapted or packed model that are made whole: they take 2 GB in bfloat16."""
+"""Of an adapted or packed model: unpacked they take 2 GB in bfloat16."""
 PAYING_TOKENS = 2000
-"""Tokens to compute from which making the weights of an adapted or packed model whole pays."""
+"""Tokens to compute from which unpacking the weights of an adapted or packed model pays."""
 PARTS = tuple(f"self_attn.{name}_proj" for name in "qkvo") + tuple(
     f"mlp.{name}_proj" for name in ("gate", "up", "down")
 )
@@ -31,7 +32,26 @@ MULTIPLE = 32
 ATTENDING_TOKENS = 256
 """Padded tokens of a group of rows of like lengths; attention alone computes in rows."""
 KeysAndValues = list[tuple[torch.Tensor, torch.Tensor]]
-Products = dict[str, tuple[torch.Tensor, torch.Tensor | None]]
+
+
+class Product(NamedTuple):
+    """A linear layer."""
+
+    weight: torch.Tensor
+    bias: torch.Tensor | None
+    adapters: tuple[torch.Tensor, torch.Tensor] | None
+    """All of them as one: of shape (ranks, inputs), and scaled (ranks, outputs)."""
+
+    def of(self, states: torch.Tensor) -> torch.Tensor:
+        """The outputs for states of shape (tokens, inputs)."""
+        found = functional.linear(states, self.weight, self.bias)
+        if self.adapters is None:
+            return found
+        down, up = self.adapters
+        return found.addmm_(functional.linear(states, down), up)
+
+
+Products = dict[str, Product]
 
 
 class LastStates:
@@ -140,7 +160,7 @@ class _Group:
 
 
 def _linear(products: Products, name: str, states: torch.Tensor, head_dim: int | None = None) -> torch.Tensor:
-    found = functional.linear(states, *products[name])
+    found = products[name].of(states)
     return found if head_dim is None else found.unflatten(-1, (-1, head_dim))
 
 
@@ -209,32 +229,32 @@ def last_states(backbone: Any, prompts: list[list[int]], prefix: int) -> LastSta
     dtype = backbone.norm.weight.dtype
     layers: list[Products] = []
     for layer in linear:
-        products = {name: _whole(module, dtype) for name, module in layer.items()}
+        products = {name: _product(module, dtype) for name, module in layer.items()}
         if not all(products.values()):
             return None
         layers.append({name: its for name, its in products.items() if its is not None})
     return LastStates(backbone, layers)
 
 
-def _whole(module: Any, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor | None] | None:
-    """Weight and bias of a linear layer, its adapters in them; None of what is no plain one, packed one or LoRA's."""
+def _product(module: Any, dtype: torch.dtype) -> Product | None:
+    """A linear layer with its adapters; None of what is no plain one, packed one or LoRA's."""
     if type(module) is torch.nn.Linear:
-        return (module.weight, module.bias) if module.weight.dtype == dtype else None
+        return Product(module.weight, module.bias, None) if module.weight.dtype == dtype else None
     from peft.tuners.lora import LoraLayer
     from peft.utils.integrations import dequantize_module_weight
 
-    base, adapters = module, []
+    base, names = module, []
     if isinstance(module, LoraLayer):
         base = module.get_base_layer()
-        adapters = (
-            [] if module.disable_adapters else [name for name in module.active_adapters if name in module.lora_A]
-        )
-        if module.merged or any(name in module.lora_variant or module.lora_bias.get(name) for name in adapters):
+        names = [] if module.disable_adapters else [name for name in module.active_adapters if name in module.lora_A]
+        if module.merged or any(name in module.lora_variant or module.lora_bias.get(name) for name in names):
             return None
     repacked = getattr(base, "support_avx512bf16_for_cpu", False)  # by bitsandbytes, in a form of its own
     if type(base).__name__ not in ("Linear", "Linear4bit") or repacked:
         return None
-    weight = dequantize_module_weight(base)
-    for name in adapters:
-        weight = weight.float() + module.get_delta_weight(name).float()
-    return weight.to(dtype), base.bias
+    adapters = None
+    if names:
+        down = torch.cat([module.lora_A[name].weight for name in names])
+        up = torch.cat([module.lora_B[name].weight.T * module.scaling[name] for name in names])
+        adapters = down.to(dtype), up.to(dtype)
+    return Product(dequantize_module_weight(base).to(dtype), base.bias, adapters)
