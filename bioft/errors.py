@@ -56,6 +56,15 @@ def in_words(error: BaseException) -> str:
     return " ".join(str(error).split()).rstrip(".")[:300] or type(error).__name__
 
 
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, then what it came of, and so on."""
+    seen: list[BaseException] = []
+    while error is not None and error not in seen:
+        yield error
+        seen.append(error)
+        error = error.__cause__ or error.__context__
+
+
 @contextmanager
 def leaving_out(messages: list[str] | None) -> Iterator[None]:
     """Where there is a list, give it the message of what is wrong inside, which is left out; else raise as ever."""

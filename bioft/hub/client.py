@@ -14,7 +14,7 @@ import huggingface_hub
 from huggingface_hub import HfApi, errors
 from huggingface_hub.utils import _http, logging
 
-from bioft.errors import BioftError
+from bioft.errors import BioftError, causes
 from bioft.storage.retries import PassingError, RetryPolicy, asked_wait, repeat
 
 REPEATED_STATUS = frozenset({408, 429, 500, 502, 503, 504})
@@ -154,7 +154,7 @@ def connection(subject: str, access: Access) -> Iterator[HfApi]:
 
 def explain(error: BaseException, subject: str) -> str | None:
     """What to tell the user of an error of the Hub's client; None for one that is not the Hub's."""
-    causes = list(_causes(error))
+    chain = list(causes(error))
     told: dict[type[BaseException], Callable[[Any], str]] = {
         BioftError: str,
         errors.HfHubHTTPError: lambda cause: _http_problem(cause, subject),
@@ -162,9 +162,9 @@ def explain(error: BaseException, subject: str) -> str | None:
         PassingError: lambda cause: str(unreachable(str(cause), 1)),
     }
     for kind, words in told.items():
-        if found := [cause for cause in causes if isinstance(cause, kind)]:
+        if found := [cause for cause in chain if isinstance(cause, kind)]:
             return words(found[0])
-    if any(isinstance(cause, OSError) and cause.errno is not None for cause in causes):
+    if any(isinstance(cause, OSError) and cause.errno is not None for cause in chain):
         return None  # the disk's, not the Hub's
     if "Invalid metadata in README.md" in str(error):
         return f"The Hub refuses the card: {' '.join(str(error).split())} Mend the README.md, then push again."
@@ -204,14 +204,6 @@ def without_tokens(text: str, token: str | None = None) -> str:
     for secret in {token, huggingface_hub.get_token()} - {None, ""}:
         text = text.replace(str(secret), "***")
     return TOKEN.sub("hf_***", text)
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    seen: list[BaseException] = []
-    while error is not None and error not in seen:
-        yield error
-        seen.append(error)
-        error = error.__cause__ or error.__context__
 
 
 def _http_problem(error: errors.HfHubHTTPError, subject: str) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 from weakref import WeakSet
 
-from bioft.errors import BioftError, near_file
+from bioft.errors import BioftError, causes, near_file
 
 ZIP_ERRORS = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
@@ -227,13 +227,13 @@ def disk_error(error: BaseException, path: Path | None = None) -> BioftError | N
     Libraries wrap the error of a full disk, so that the causes of `error` are looked through. `path` is what was being
     written, by default the file that the error names.
     """
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, BioftError):
+    for cause in causes(error):
+        if isinstance(cause, BioftError):
+            break
         if isinstance(cause, OSError) and (cause.errno in _FULL or (cause is error and _is_of_disk(cause, path))):
             return _message(cause, cause.strerror or str(cause), path)
         if _DISK_WORDS.search(str(cause)):
             return _message(cause, f"the disk takes no more ({' '.join(str(cause).split())[:200]})", path)
-        cause = cause.__cause__ or cause.__context__
     return None
 
 

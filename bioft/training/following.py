@@ -7,7 +7,7 @@ from typing import Any
 
 from transformers import PrinterCallback, ProgressCallback, TrainerCallback
 
-from bioft.errors import BioftError
+from bioft.errors import BioftError, causes
 from bioft.metrics import WORDS
 from bioft.models import precision
 from bioft.models.progress import Work
@@ -30,7 +30,7 @@ def followed(trainer: Any) -> Iterator[None]:
             try:
                 yield
             except Exception as error:
-                if _was_interrupted(error):
+                if any(isinstance(each, KeyboardInterrupt) for each in causes(error)):
                     raise KeyboardInterrupt from None
                 raise
     finally:
@@ -59,12 +59,6 @@ def _checked(trainer: Any) -> Iterator[None]:
         del trainer.training_step  # a method of itself would keep it, and the threads of its process group, alive
         if is_own:
             trainer.training_step = usual_step
-
-
-def _was_interrupted(error: BaseException | None) -> bool:
-    while error is not None and not isinstance(error, KeyboardInterrupt):
-        error = error.__cause__ or error.__context__
-    return error is not None
 
 
 class _Following(TrainerCallback):
