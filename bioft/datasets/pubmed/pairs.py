@@ -303,7 +303,7 @@ def _with_negatives(
         negative = min(alike, key=lambda other: used[anchor, other], default=None)
         negative_kind = "hard" if negative is not None else "random"
         if negative is None:
-            negative = next((other for other in _random_order(len(articles), rng) if unrelated(other)), None)
+            negative = next((other for other in random_order(len(articles), rng) if unrelated(other)), None)
         if negative is None:
             continue
         used[anchor, negative] += 1
@@ -313,7 +313,7 @@ def _with_negatives(
     return rows
 
 
-def _random_order(n: int, rng: np.random.Generator) -> Iterator[int]:
+def random_order(n: int, rng: np.random.Generator) -> Iterator[int]:
     """Numbers below n at random: a few, with which one is content nearly always, then all of them."""
     yield from rng.integers(n, size=100).tolist()
     yield from rng.permutation(n).tolist()

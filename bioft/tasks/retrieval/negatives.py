@@ -4,7 +4,7 @@ import io
 import logging
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import redirect_stderr
 from typing import Any
 
@@ -13,6 +13,7 @@ from datasets import Dataset
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.util import mine_hard_negatives
 
+from bioft.datasets.pubmed.pairs import random_order
 from bioft.errors import BioftError
 from bioft.models import progress
 from bioft.storage.text_lines import normalise
@@ -95,7 +96,7 @@ def with_negatives(
         counts["related"] += len(near) - len(chosen)
         negatives[anchor] = chosen[: args.hard_negatives]
         counts["mined"] += len(negatives[anchor])
-        for text in _at_random(texts, rng):
+        for text in (texts[index] for index in random_order(len(texts), rng)):
             if len(negatives[anchor]) == args.hard_negatives:
                 break
             if normalise(text) not in related and text not in negatives[anchor]:
@@ -115,11 +116,3 @@ def with_negatives(
         *counts.values(),
     )
     return rows, counts
-
-
-def _at_random(texts: list[str], rng: np.random.Generator) -> Iterator[Any]:
-    """Texts at random: a few, with which one is content nearly always, then all of them."""
-    for index in rng.integers(len(texts), size=100):
-        yield texts[index]
-    for index in rng.permutation(len(texts)):
-        yield texts[index]
