@@ -11,18 +11,16 @@ import random
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from accelerate import PartialState
+from datasets import Dataset, DatasetDict
 
 from bioft.datasets.hpo import gene_disease as hpo, terms
 from bioft.errors import BioftError
 from bioft.storage.files import write_json
 from bioft.storage.tables import Table
 from bioft.storage.text_lines import normalise
-
-if TYPE_CHECKING:
-    from datasets import Dataset, DatasetDict
 
 FILE = "context.json"
 """In the run directory: what training knows (`known`) and definitions (`texts`), by side and name; `longest` is the
@@ -58,7 +56,7 @@ def about(context: Any, gene: str, disease: str, most: int, withheld: Any = ()) 
     return "".join(f"{line}\n" for line in lines if most)
 
 
-def build(kind: str, dataset: "DatasetDict", gene_file: str | None = None) -> dict[str, Any] | None:
+def build(kind: str, dataset: DatasetDict, gene_file: str | None = None) -> dict[str, Any] | None:
     """The context of prompts of a kind (`KINDS`) as `FILE` holds it; None for "none".
 
     `gene_file` is a table with the columns gene (symbol or id) and text.
@@ -86,7 +84,7 @@ def build(kind: str, dataset: "DatasetDict", gene_file: str | None = None) -> di
     return context
 
 
-def known(train: "Dataset | None") -> dict[str, dict[str, list[str]]]:
+def known(train: Dataset | None) -> dict[str, dict[str, list[str]]]:
     """By side and name what the positives of training pair it with, sorted; nothing without training pairs."""
     found: dict[str, dict[str, list[str]]] = {"gene": {}, "disease": {}}
     columns = ([], [], []) if train is None else (train["gene"], train["disease"], train["label"])
@@ -116,7 +114,7 @@ def withheld(context: Mapping[str, Any], row: Mapping[str, Any]) -> tuple[str, .
     return tuple(draw.choice(names) for names in each if names)
 
 
-def described(context: Mapping[str, Any], dataset: "DatasetDict", cut: int) -> dict[str, Any]:
+def described(context: Mapping[str, Any], dataset: DatasetDict, cut: int) -> dict[str, Any]:
     """What the record says of a context: how many have a text, and how many prompts were `cut` to fit the window."""
     words = {"kind": context["kind"], "most": context["most"], "longest": context["longest"], "cut": cut}
     for side, texts in context["texts"].items():
@@ -172,7 +170,7 @@ def write(directory: Path, context: Mapping[str, Any] | None) -> None:
         write_json(directory / FILE, context)
 
 
-def differing(context: Mapping[str, Any], dataset: "DatasetDict") -> list[str]:
+def differing(context: Mapping[str, Any], dataset: DatasetDict) -> list[str]:
     """Why a run's context is not what its training pairs and the installed HPO give; texts of genes may be any."""
     reasons = []
     if context["known"] != known(dataset["train"] if context["kind"] in (GRAPH, BOTH) else None):
@@ -194,7 +192,7 @@ def unknown(context: Mapping[str, Any], pairs: Iterable[tuple[str, str]]) -> lis
     ]
 
 
-def _names(dataset: "DatasetDict", side: str) -> dict[str, str]:
+def _names(dataset: DatasetDict, side: str) -> dict[str, str]:
     """By id and by name the names of one side in all splits."""
     found: dict[str, str] = {}
     for rows in dataset.values():

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from accelerate import PartialState
 from accelerate.utils import gather_object
+from datasets import Dataset, DatasetDict
 
 from bioft.datasets.gene_disease import random_negatives
 from bioft.datasets.hpo import context
@@ -23,14 +24,11 @@ from bioft.tasks.gene_disease import TASK
 from bioft.tasks.gene_disease.prompts import PairPrompts
 from bioft.tasks.gene_disease.table import predictions, thresholds
 
-if TYPE_CHECKING:
-    from datasets import Dataset, DatasetDict
-
 
 def score_pairs(
     model: Any,
     prompts: PairPrompts,
-    pairs: "Dataset | dict[str, list[str]]",
+    pairs: Dataset | dict[str, list[str]],
     *,
     batch_tokens: int | None = None,
     progress: str | None = None,
@@ -54,7 +52,7 @@ def score_pairs(
     return np.asarray(gather_object(scores.tolist()))
 
 
-def score_splits(model: Any, prompts: PairPrompts, dataset: "Mapping[str, Dataset]") -> dict[str, np.ndarray]:
+def score_splits(model: Any, prompts: PairPrompts, dataset: Mapping[str, Dataset]) -> dict[str, np.ndarray]:
     """The scores of validation (for the threshold) and test, by split."""
     return {split: score_pairs(model, prompts, dataset[split], progress=split) for split in ("validation", "test")}
 
@@ -62,10 +60,10 @@ def score_splits(model: Any, prompts: PairPrompts, dataset: "Mapping[str, Datase
 def score_random_negatives(
     model: Any,
     prompts: PairPrompts,
-    dataset: "DatasetDict",
+    dataset: DatasetDict,
     about: Mapping[str, Any],
     scores: Mapping[str, np.ndarray] | None = None,
-) -> "tuple[DatasetDict, dict[str, np.ndarray]] | None":
+) -> tuple[DatasetDict, dict[str, np.ndarray]] | None:
     """The pairs of `random_negatives.draw`, if there are any, and the scores of validation and test, by split.
 
     `scores` are those of the dataset, by split: its positives are not asked about again.
@@ -85,7 +83,7 @@ def score_random_negatives(
 
 
 def score_base(
-    model: Any, prompts: PairPrompts, few_shot: PairPrompts | None, dataset: "Mapping[str, Dataset]"
+    model: Any, prompts: PairPrompts, few_shot: PairPrompts | None, dataset: Mapping[str, Dataset]
 ) -> dict[str, np.ndarray]:
     """The base model's scores by split, and those after examples by "few_shot/" and split."""
     scores = score_splits(model, prompts, dataset)
@@ -159,7 +157,7 @@ def load(directory: str | Path) -> tuple[Any, PairPrompts, dict[str, Any]]:
     return load_run(directory, None if name is None else models.compute_dtype(name))
 
 
-def predict(model: Any, rows: "Dataset", record: Mapping[str, Any], progress: str | None = None) -> pd.DataFrame:
+def predict(model: Any, rows: Dataset, record: Mapping[str, Any], progress: str | None = None) -> pd.DataFrame:
     """The predictions table of pairs, by the model that `load` gives."""
     scores = score_pairs(model[0], model[1], rows, progress=progress)
     return predictions(rows, scores, thresholds(record)[FINE_TUNED])

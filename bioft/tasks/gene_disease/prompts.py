@@ -6,13 +6,12 @@ A style fixes the words, the two answers (verbalizers) and whether the tokenizer
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from datasets import Dataset, DatasetDict
 
 from bioft.datasets.hpo import context as contexts
 from bioft.errors import BioftError
-
-if TYPE_CHECKING:
-    from datasets import Dataset, DatasetDict
 
 Message = dict[str, str]
 INSTRUCTION = "Is the gene associated with the disease? Answer yes or no."
@@ -98,7 +97,7 @@ class PairPrompts:
         answer = self.style.positive if label else self.style.negative
         return answer if isinstance(prompt, str) else [{"role": "assistant", "content": answer}]
 
-    def check_length(self, dataset: "DatasetDict", max_length: int | None, record: dict[str, Any]) -> None:
+    def check_length(self, dataset: DatasetDict, max_length: int | None, record: dict[str, Any]) -> None:
         """Raise BioftError if a training example would be cut: TRL leaves it out without a word.
 
         Context is made to fit; `described` and a note of the record say what it is and how often it was cut.
@@ -108,7 +107,7 @@ class PairPrompts:
         if (described := self.describe(dataset)) is not None:
             contexts.note(described, record)
 
-    def describe(self, dataset: "DatasetDict") -> dict[str, Any] | None:
+    def describe(self, dataset: DatasetDict) -> dict[str, Any] | None:
         """What the record says of the context, from then on as `described` too; None without one."""
         if self.context is not None:
             fitted = (each for rows in dataset.values() for each in self._fitted(_pairs_of(rows)))
@@ -116,7 +115,7 @@ class PairPrompts:
             self.described = contexts.described(self.context, dataset, cut)
         return self.described
 
-    def _make_fit(self, pairs: "Dataset", max_length: int) -> None:
+    def _make_fit(self, pairs: Dataset, max_length: int) -> None:
         bare = [self.prompt(*pair) for pair in _pairs_of(pairs)]
         lengths = list(map(len, self._ids(bare)))
         longest = lengths.index(max(lengths))
@@ -137,7 +136,7 @@ class PairPrompts:
             return len(self.tokenizer.apply_chat_template(whole, return_dict=True)["input_ids"])
         return len(self.tokenizer(whole)["input_ids"]) + 1
 
-    def with_shots(self, train: "Dataset", n: int, config: Any) -> "PairPrompts":
+    def with_shots(self, train: Dataset, n: int, config: Any) -> "PairPrompts":
         """The same prompts after the first `n` training pairs, as many of either label, with their answers.
 
         BioftError: one pair only, fewer in training, or more than the window of a model of this configuration takes.
@@ -193,5 +192,5 @@ class PairPrompts:
         return self.tokenizer.apply_chat_template(prompts, add_generation_prompt=True, return_dict=True)["input_ids"]
 
 
-def _pairs_of(rows: "Dataset") -> list[tuple[str, str]]:
+def _pairs_of(rows: Dataset) -> list[tuple[str, str]]:
     return list(zip(rows["gene"], rows["disease"], strict=True))

@@ -19,7 +19,7 @@ from bioft.tasks.name_alignment import TASK
 from bioft.tasks.name_alignment.answers import names_share
 from bioft.tasks.name_alignment.predict import Names
 from bioft.tasks.name_alignment.scorer import FILE as SCORER, WITHOUT_ENCODER, is_right, load as load_scorer
-from bioft.tasks.retrieval import evaluate as retrieval
+from bioft.tasks.retrieval import encoder, evaluate as retrieval
 
 SHOWN = {
     "accuracy": "Accuracy", "coverage_at_95_precision": "Coverage at .95", "precision": "Precision",
@@ -91,8 +91,6 @@ def check_data(dataset: Any, record: Mapping[str, Any]) -> list[str]:
 
 def check_files(directory: Path, dataset: Any, record: Mapping[str, Any]) -> list[str]:
     """Which files would give others another encoder than this."""
-    from bioft.tasks.retrieval import encoder
-
     return encoder.check_library_files(directory)
 
 

@@ -17,7 +17,7 @@ from bioft.metrics import report
 from bioft.metrics.estimation import estimates
 from bioft.metrics.retrieval import paired_retrieval
 from bioft.task import BASE, FINE_TUNED
-from bioft.tasks.retrieval import TASK
+from bioft.tasks.retrieval import TASK, encoder, predict
 from bioft.tasks.retrieval.predict import RANKED, STORED, Queries, asked
 
 SHOWN = {
@@ -94,7 +94,7 @@ def of_encoder(name: str, dataset: Any, record: Mapping[str, Any]) -> dict[str, 
 
     `name` is a run folder, an embedded model, or an id on the Hub; BioftError if it can't be had.
     """
-    from bioft.tasks.retrieval import figures as similarity, named, predict
+    from bioft.tasks.retrieval import figures as similarity, named
 
     model, _ = named.load(name)
     table = predict.predict(model, dataset["test"], record)
@@ -116,7 +116,7 @@ def analyses(tables: Mapping[str, pd.DataFrame], dataset: Any, record: Mapping[s
 
 def check_files(directory: Path, dataset: Any, record: Mapping[str, Any]) -> list[str]:
     """Whether correlations with the scores of pairs are those of a run's encoder, and others would load the same."""
-    from bioft.tasks.retrieval import encoder, figures as similarity
+    from bioft.tasks.retrieval import figures as similarity
 
     reasons = encoder.check_library_files(directory)
     if not (recorded := record.get("pair_similarity")):
@@ -138,7 +138,7 @@ def check_files(directory: Path, dataset: Any, record: Mapping[str, Any]) -> lis
 
 def plot_data(directory: Path, model: Any, dataset: Any, record: Mapping[str, Any]) -> None:
     """Draw what the recipe draws of data and encoders; `model` is the trained one."""
-    from bioft.tasks.retrieval import encoder, figures as similarity
+    from bioft.tasks.retrieval import figures as similarity
 
     similarity.draw(dataset, {"base model": encoder.load_base(record), FINE_TUNED: model}, directory)
 

@@ -4,9 +4,10 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
+import torch
 from datasets import Dataset
 
 from bioft.datasets.pair_audit import RELATED
@@ -14,9 +15,6 @@ from bioft.datasets.rank import rank_embeddings
 from bioft.models.embed import encode_texts
 from bioft.storage.runs import PREDICTIONS
 from bioft.tasks.retrieval import encoder as contrastive
-
-if TYPE_CHECKING:
-    import torch
 
 DEPTH = 1000
 """Texts that are ranked for a query."""
@@ -82,7 +80,7 @@ def asked(rows: Dataset, record: Mapping[str, Any]) -> Queries:
     return Queries.of(rows, record["dataset"].get("candidates"))
 
 
-def load(directory: str | Path, dtype: "torch.dtype | None" = None) -> Any:
+def load(directory: str | Path, dtype: torch.dtype | None = None) -> Any:
     """The encoder of a finished run: see `encoder.load_run`."""
     return contrastive.load_run(directory, dtype)[0]
 

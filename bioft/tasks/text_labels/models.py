@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from bioft.errors import BioftError
 from bioft.hub import checks, pull
 from bioft.models import base as models, embedded, precision
@@ -15,7 +17,6 @@ from bioft.tasks.text_labels import TASK
 from bioft.tasks.text_labels.classifier import classifier_class
 
 if TYPE_CHECKING:
-    import torch
     from trl import ModelConfig
 
     from bioft.tasks.text_labels.arguments import ClassifierArguments
@@ -85,7 +86,7 @@ def describe(start: Start, model_args: "ModelConfig", model: Any) -> dict[str, A
 
 
 def load_run(
-    directory: str | Path, dtype: "torch.dtype | None" = None, *, whole: bool = False
+    directory: str | Path, dtype: torch.dtype | None = None, *, whole: bool = False
 ) -> tuple[Any, Any, dict[str, Any]]:
     """The model of a finished run of text_classification on this process's device, its tokenizer and its record.
 

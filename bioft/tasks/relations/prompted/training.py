@@ -8,9 +8,10 @@ import inspect
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
+from datasets import Dataset
 
 from bioft.cards import words
 from bioft.errors import BioftError
@@ -22,9 +23,6 @@ from bioft.tasks.relations.arguments import PromptedRelationArguments
 from bioft.tasks.relations.candidates import Arguments
 from bioft.tasks.relations.prompted import prompts
 from bioft.tasks.relations.prompted.prompts import Prompt
-
-if TYPE_CHECKING:
-    from datasets import Dataset
 
 logger = logging.getLogger(__name__)
 IGNORED = -100
@@ -60,7 +58,7 @@ def prompt_for(
 
 def examples(
     prompt: Prompt, tokenizer: Any, rows: Sequence[Mapping[str, Any]], arguments: Arguments
-) -> tuple["Dataset", dict[str, int]]:
+) -> tuple[Dataset, dict[str, int]]:
     """Training examples of documents as TRL takes them: `input_ids`, `labels` (of the answers), and `seq_lengths`.
 
     The latter are the lengths of the text and of each question with its answer; of an example with one question that
@@ -68,8 +66,6 @@ def examples(
     of `count_labels`, `missed` (relations without a candidate), `examples`, `documents` (that hold a candidate) and
     `texts_cut`.
     """
-    from datasets import Dataset
-
     found, names = relations.candidates(rows, arguments), list(arguments)
     asked = prompts.encode(prompt, tokenizer, [row["text"] for row in rows], found, arguments)
     yes, no = prompt.answers(tokenizer)
@@ -99,8 +95,8 @@ def examples(
 
 
 def examples_of_splits(
-    prompt: Prompt, tokenizer: Any, splits: Mapping[str, "Dataset"], arguments: Arguments, record: dict[str, Any]
-) -> tuple[dict[str, "Dataset"], dict[str, int]]:
+    prompt: Prompt, tokenizer: Any, splits: Mapping[str, Dataset], arguments: Arguments, record: dict[str, Any]
+) -> tuple[dict[str, Dataset], dict[str, int]]:
     """The `examples` of each split, and the counts of training; the record says how many texts were cut in each."""
     made = {split: examples(prompt, tokenizer, rows.to_list(), arguments) for split, rows in splits.items()}
     cut = {split: {"cut": its["texts_cut"], "of": its["documents"]} for split, (_, its) in made.items()}
