@@ -88,13 +88,10 @@ def resolve_config(recipe: str, preset: str = "default") -> Path:
 
 
 def copy_preset(recipe: str, preset: str, destination: Path, *, overwrite: bool = False) -> Path:
-    """Copy a preset's YAML to a file, or into a folder, and return it; BioftError: it is there, and no `overwrite`."""
+    """Copy a preset's YAML to a file, or into a folder, and return it; BioftError: see `files.check_new_file`."""
     source = resolve_config(recipe, preset)
     target = destination / source.name if destination.is_dir() else destination
-    if target.exists() and not overwrite:
-        raise BioftError(f"{target} exists already. Name another file, or replace it with --overwrite.")
-    if not target.parent.is_dir():
-        raise BioftError(f"The folder {target.parent} does not exist. Create it first, or name another file.")
+    files.check_new_file(target, None, overwrite)
     with files.new_file(target) as partial:
         shutil.copyfile(source, partial)
     return target

@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bioft.errors import BioftError
 from bioft.storage import runs
 from bioft.tasks import asked as questions
 from bioft.tasks.asked import Asked, QuestionError, tell, tell_left_out
@@ -50,10 +49,8 @@ def answer(run: Path, asked: Asked) -> None:
         texts = text_prediction.read_input(run, asked.input, asked.nct_id, left_out, skip_bad=asked.skip_bad)
     output = asked.output
     if output is not None:
-        if output.suffix not in text_prediction.OUTPUTS:
-            raise BioftError(f"{output} is neither .csv nor .jsonl: labels can be written as one of these.")
-        asked.check_output(output)
         text_prediction.check_columns(output, texts, runs.read(run)["labels"])
+        asked.check_output(output)
     progress = "Texts" if output is not None else None  # the answers alone are what goes to standard output
     answers = text_prediction.predict_with_run(run, [each.text for each in texts], progress=progress)
     if output is None:
