@@ -50,11 +50,6 @@ def note(chosen: Mapping[str, str]) -> str | None:
     return " ".join(f"The threshold{its} is the {why}." for why, its in of.items()) or None
 
 
-def choose_most_accurate(labels: ArrayLike, scores: ArrayLike, on: str) -> float:
-    """Return what `most_accurate_threshold` finds on VALIDATION, or `DEFAULT`, as `chosen_on` says (`on`)."""
-    return most_accurate_threshold(labels, scores) if on == VALIDATION else DEFAULT
-
-
 def choose_highest_f1(truth: np.ndarray, scores: np.ndarray, on: str, missed: int = 0) -> float:
     """Return what `best_threshold` finds on VALIDATION, or `DEFAULT`, as `chosen_on` says (`on`)."""
     return best_threshold(truth, scores, missed)[0] if on == VALIDATION else DEFAULT

@@ -164,7 +164,11 @@ def load_with_info(base: BaseModel, auto_class: Any, **config: Any) -> tuple[Any
             _check_whole(model, tokenizer, loaded)
     if not tokenizer.is_fast:
         raise BioftError(f"{base.id} has no fast tokenizer, which maps tokens to characters. Choose another model.")
-    _warn_of_missing(base, model, loaded["missing_keys"])
+    if lacking := missing_of_encoder(model, loaded["missing_keys"]):
+        logger.warning(
+            "%s holds no weights for %d parts of the encoder, which begin at random: %s, … Is it the right model?",
+            *(base.id, len(lacking), lacking[0]),
+        )
     return model, tokenizer, loaded
 
 
@@ -228,14 +232,6 @@ def missing_of_encoder(model: Any, missing: Iterable[str]) -> list[str]:
     """What of the encoder itself a checkpoint lacks, of all that is `missing`: a head, and a pooler, may be new."""
     prefix = "" if model.base_model is model else f"{model.base_model_prefix}."
     return sorted(name for name in missing if name.startswith(prefix) and "pooler" not in name)
-
-
-def _warn_of_missing(base: BaseModel, model: Any, missing: Iterable[str]) -> None:
-    if lacking := missing_of_encoder(model, missing):
-        logger.warning(
-            "%s holds no weights for %d parts of the encoder, which begin at random: %s, … Is it the right model?",
-            *(base.id, len(lacking), lacking[0]),
-        )
 
 
 def load_trained_encoder(directory: Path, recorded: dict[str, Any], auto_class: Any, **config: Any) -> tuple[Any, Any]:

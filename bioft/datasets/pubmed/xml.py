@@ -86,7 +86,12 @@ def marked_text(element: Element, spaces: Collection[str] = (), marks: Collectio
             elif not (kind in marks and child.get("ref-type") in _OF_MARKS):
                 first = len(parts)
                 walk(child)
-                if kind == "sup" and marks and child.find("xref") is not None and not _has_words(parts[first:]):
+                if (
+                    kind == "sup"
+                    and marks
+                    and child.find("xref") is not None
+                    and not any(map(str.isalnum, "".join(parts[first:])))
+                ):
                     del parts[first:]  # the commas between marks
                 if kind in BLOCKS:
                     parts.insert(first, BREAK)
@@ -97,10 +102,6 @@ def marked_text(element: Element, spaces: Collection[str] = (), marks: Collectio
 
     walk(element)
     return "".join(parts)
-
-
-def _has_words(parts: Sequence[str]) -> bool:
-    return any(map(str.isalnum, "".join(parts)))
 
 
 def _is_power(parts: Sequence[str], first: int, after: str) -> bool:

@@ -40,7 +40,7 @@ def answer(run: Path, asked: Asked) -> None:
     if asked.combined:
         from bioft.tasks.gene_disease import rank
 
-        columns = (*ANSWERS, *rank.combined_columns())
+        columns = (*ANSWERS, *rank.COMBINED)
     if asked.input is not None and asked.output is not None and names == (None, None):
         if asked.output.suffix.lower() != ".csv":
             raise BioftError(f"{asked.output} is no .csv: scores of pairs are written as one.")

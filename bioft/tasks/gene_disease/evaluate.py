@@ -46,7 +46,9 @@ plot, lacking = pair_plots.plot_run, audits.lacking
 
 def choose_threshold(dataset: DatasetDict, scores: Scores, on: str) -> float:
     """The threshold with the highest accuracy on the validation split, or .5, as `threshold_chosen_on` says."""
-    return choosing.choose_most_accurate(labels_of(dataset["validation"]), scores["validation"], on)
+    if on != choosing.VALIDATION:
+        return choosing.DEFAULT
+    return choosing.most_accurate_threshold(labels_of(dataset["validation"]), scores["validation"])
 
 
 def threshold_chosen_on(dataset: DatasetDict) -> str:

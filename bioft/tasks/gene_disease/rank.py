@@ -35,6 +35,8 @@ SHOWN = {"mrr": "MRR", "hits_at_10": "Hits@10", "hits_at_100": "Hits@100", "reca
 ROWS = 20
 NOT_TRAINED = "not_in_training"
 MODEL = "model"
+COMBINED = (MODEL, *GENE_DISEASE, combination.TOGETHER, NOT_TRAINED)
+"""What `combined` says of a pair beside its names and answer: the model, each baseline, what is unknown."""
 AT_ONCE = 1000
 """Pairs that the model reads before their scores are kept."""
 LISTED = 10
@@ -111,11 +113,6 @@ def test(run: str | Path, side: str, queries: int, top: int) -> tuple[dict[str, 
         ours if system == "score" else system: _figures(pd.concat(its, keys=range(len(its))))
         for system, its in found.items()
     }, notes
-
-
-def combined_columns() -> list[str]:
-    """What `score_pairs` says of a pair beside its names and answer: the model, each baseline, what is unknown."""
-    return [MODEL, *GENE_DISEASE, combination.TOGETHER, NOT_TRAINED]
 
 
 def combined(
