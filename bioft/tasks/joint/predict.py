@@ -177,11 +177,7 @@ def _in_order(pieces: list[tuple[int, Candidate, np.ndarray]], arguments: relati
 def load(
     directory: str | Path, dtype: torch.dtype | None = None
 ) -> tuple[Any, Any, ConceptDictionary, dict[str, Any]]:
-    """The model of a finished run on both, its tokenizer, its dictionary of concepts and its record.
-
-    Its weights are in `dtype`, by default in that of the run (`precision.of_run`). Raises BioftError: no finished run,
-    one on another task, or files changed since.
-    """
+    """As `entities.predict.load` of a finished run on both, with its dictionary of concepts before its record."""
     record = runs.read_trained(directory, TASK.name)
     labels = dict(enumerate(record["labels"]))
     model, tokenizer = models.load_encoder(models.saved_by(Path(directory)), JointModel, id2label=labels)

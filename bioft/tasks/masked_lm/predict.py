@@ -17,10 +17,7 @@ from bioft.tasks.masked_lm.models import load_masked_lm, use_masked_head
 
 
 def load(directory: str | Path, dtype: torch.dtype | None = None) -> tuple[Any, Any]:
-    """The model of a finished run on this process's device, and its tokenizer; BioftError as `runs.read_trained`.
-
-    Its weights are in `dtype`, by default in that of the run (`precision.of_run`).
-    """
+    """The model of a finished run, and its tokenizer: `dtype` and errors are as of `entities.predict.load`."""
     record = runs.read_trained(directory, TASK.name)
     model, tokenizer = models.load_trained_encoder(Path(directory), record["base_model"], AutoModelForMaskedLM)
     return use_masked_head(model.to(models.local_device(), dtype or precision.of_run(record))), tokenizer

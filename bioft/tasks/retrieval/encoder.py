@@ -116,11 +116,7 @@ def save(model: SentenceTransformer, base: embedded.BaseModel, directory: Path) 
 
 
 def load_run(directory: str | Path, dtype: torch.dtype | None = None) -> tuple[SentenceTransformer, dict[str, Any]]:
-    """The encoder of a finished run on texts or on names, on this process's device, and its record.
-
-    Its weights are in `dtype`, by default in that of the run (`precision.of_run`). BioftError: no finished run, one of
-    another task, files changed since, or another base model.
-    """
+    """The encoder of a finished run on texts or names, and its record: the rest is as of `entities.predict.load`."""
     directory, record = Path(directory), runs.read_trained(directory, *TASKS)
     if (directory / "adapter_config.json").is_file():
         base = models.resolve_recorded(record["base_model"])

@@ -88,12 +88,7 @@ def describe(start: Start, model_args: "ModelConfig", model: Any) -> dict[str, A
 def load_run(
     directory: str | Path, dtype: torch.dtype | None = None, *, whole: bool = False
 ) -> tuple[Any, Any, dict[str, Any]]:
-    """The model of a finished run of text_classification on this process's device, its tokenizer and its record.
-
-    Its weights are in `dtype`, by default in that of the run (`precision.of_run`). It is a model of Transformers, or
-    where that need not be `whole` and answers the same a `bert.Bert`. BioftError: no finished run, one of another
-    recipe, files changed since, or another base model.
-    """
+    """As `entities.predict.load` of a finished run of text_classification."""
     record = runs.read_trained(Path(directory), TASK.name)
     found = None if whole else bert.load(directory, "ForSequenceClassification", record["labels"])
     model, tokenizer = found or _load(Path(directory), record)
