@@ -21,38 +21,6 @@ METRICS = ("accuracy", "f1", "precision", "recall", "auroc", "auprc", "ece", "mc
 """The metrics, in the order in which they are reported."""
 
 
-def metric_values(labels: ArrayLike, scores: ArrayLike, *, threshold: float = 0.5) -> dict[str, float]:
-    """Return every metric of `METRICS` without an interval.
-
-    A pair is predicted positive when ``score >= threshold``. A ratio without a denominator (precision when
-    nothing is predicted positive, …) is 0, as in scikit-learn. AUROC needs both classes and AUPRC (average
-    precision) at least one positive: without them they are NaN, and a `UserWarning` says why.
-
-    ECE is the expected calibration error over 15 equal-width bins of the *score*: the mean of ``|fraction of positives
-    - mean score|`` over the bins, weighted by their size (Naeini et al. 2015 for binary problems; number and width of
-    the bins from Guo et al. 2017). It doesn't depend on the threshold. BioftError: labels other than 0 and 1, scores
-    that are NaN or outside [0, 1], lengths that differ, no examples.
-    """
-    return measured(labels, scores, threshold=threshold).point()
-
-
-def metrics_with_intervals(
-    labels: ArrayLike,
-    scores: ArrayLike,
-    *,
-    threshold: float = 0.5,
-    confidence: float = CONFIDENCE,
-    groups: Sequence[ArrayLike] = (),
-) -> dict[str, float]:
-    """Return every metric (see `metric_values`) as `estimates.figures` does, with ``n`` and ``threshold``.
-
-    ``groups`` has for each kind of group (documents; genes and diseases) one value per example: examples of a group
-    are not independent. BioftError: as `metric_values`; a confidence outside (0, 1); groups of another length.
-    """
-    found = measured(labels, scores, threshold=threshold, groups=groups)
-    return {**estimates.figures(found, confidence=confidence), "n": found.n}
-
-
 def measured(
     labels: ArrayLike,
     scores: ArrayLike,
@@ -61,7 +29,18 @@ def measured(
     groups: Sequence[ArrayLike] = (),
     metrics: Sequence[str] = METRICS,
 ) -> Measured:
-    """Return some of the metrics as estimates; errors as `metric_values`, and a threshold that is NaN."""
+    """Return some of the metrics as estimates.
+
+    A pair is predicted positive when ``score >= threshold``. A ratio without a denominator (precision when
+    nothing is predicted positive, …) is 0, as in scikit-learn. AUROC needs both classes and AUPRC (average
+    precision) at least one positive: without them they are NaN, and a `UserWarning` says why.
+
+    ECE is the expected calibration error over 15 equal-width bins of the *score*: the mean of ``|fraction of positives
+    - mean score|`` over the bins, weighted by their size (Naeini et al. 2015 for binary problems; number and width of
+    the bins from Guo et al. 2017). It doesn't depend on the threshold. ``groups`` has for each kind of group
+    (documents; genes and diseases) one value per example: examples of a group are not independent. BioftError: labels
+    other than 0 and 1, scores or a threshold that are NaN, scores outside [0, 1], lengths that differ, no examples.
+    """
     labels, scores = check_labels_and_scores(labels, scores)
     if math.isnan(threshold):
         raise BioftError("The threshold is NaN: give a number, such as the most accurate one on validation.")
@@ -95,7 +74,7 @@ def paired(
     """Compare two score vectors on the same examples: the difference of a metric, first minus second.
 
     ``thresholds`` are those of the first and the second; the rest is as in `estimates.paired`. BioftError: as
-    `metrics_with_intervals`, and an unknown metric.
+    `measured`, and an unknown metric.
     """
     if metric not in METRICS:
         raise BioftError(f"Unknown metric {metric!r}. Known: {', '.join(METRICS)}.")

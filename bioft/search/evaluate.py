@@ -8,7 +8,7 @@ from typing import Any
 from bioft.errors import BioftError
 from bioft.metrics import retrieval
 from bioft.metrics.estimation import estimates
-from bioft.metrics.report import decimals, p_words
+from bioft.metrics.report import decimals, interval_text, p_words
 from bioft.search.searchable import Hit
 from bioft.storage import files, json_text
 from bioft.storage.tables import Table
@@ -139,7 +139,7 @@ def measure(qrels: Mapping[str, Mapping[str, int]], systems: Mapping[str, Mappin
         name: retrieval.measured([[hit.id for hit in found[query]] for query in asked], references)
         for name, found in systems.items()
     }
-    figures = {name: estimates.nest({**estimates.figures(its), "n": its.n}) for name, its in measured.items()}
+    figures = {name: its.nested() for name, its in measured.items()}
     paired = {
         name: {metric: estimates.paired(metric, measured[first], its)._asdict() for metric in SHOWN}
         for name, its in measured.items()
@@ -158,7 +158,7 @@ def in_words(measures: Mapping[str, Any]) -> list[list[str]]:
     rows = [[f"n = {measures['n']:,} queries", *SHOWN.values()]]
     for name, its in measures["systems"].items():
         each = (its[metric] for metric in SHOWN)
-        rows.append([name, *(f"{decimals(v['value'])} [{decimals(v['low'])}–{decimals(v['high'])}]" for v in each)])
+        rows.append([name, *(interval_text(figure) for figure in each)])
     first = next(iter(measures["systems"]))
     for name, its in measures["paired"].items():
         row = [f"{first} − {name}"]

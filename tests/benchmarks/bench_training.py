@@ -108,8 +108,8 @@ def compare_auroc(n_pairs: int) -> dict[str, object]:
     found = intervals.paired(labels, ours, theirs, metric="auroc")
     return {
         "pairs": n_pairs,
-        "ours": intervals.metrics_with_intervals(labels, ours)["auroc"],
-        "theirs": intervals.metrics_with_intervals(labels, theirs)["auroc"],
+        "ours": intervals.measured(labels, ours).estimates["auroc"].value,
+        "theirs": intervals.measured(labels, theirs).estimates["auroc"].value,
         "difference": found._asdict(),
         "n": len(labels),
     }

@@ -16,6 +16,7 @@ from bioft.metrics.estimation.calibration import CalibrationError, calibration_e
 from bioft.metrics.estimation.estimates import Measured
 from bioft.metrics.estimation.groups import Groups
 from bioft.tasks.masked_lm import evaluate as masked_lm
+from tests.metrics.binary import metric_values, metrics_with_intervals
 
 SIZE = 60
 SMOOTH = {"coverage_at_95_precision": "it jumps from one name to another", "ece": "a gap of 0 has no derivative"}
@@ -90,7 +91,7 @@ def test_an_influence_is_the_derivative_with_respect_to_a_weight(name: str) -> N
         for metric, estimate in found.estimates.items():
             if metric in SMOOTH:
                 continue
-            moved = (more.point()[metric] - estimate.value) * copies
+            moved = (more.estimates[metric].value - estimate.value) * copies
             influence = estimate.influence[example]
             # Areas have variances of their own, tested below; numbers of names grow with copies.
             if "auroc" in metric or "auprc" in metric or metric.startswith("false_"):
@@ -117,7 +118,7 @@ def test_auprc_has_the_influences_of_positives_left_out() -> None:
     positives = labels.sum()
     for example in range(40):
         rows = [*np.repeat(np.arange(40), copies), example]
-        moved = intervals.metric_values(labels[rows], scores[rows])["auprc"] - estimate.value
+        moved = metric_values(labels[rows], scores[rows])["auprc"] - estimate.value
         expected = moved * copies * positives / (positives - 1)
         assert estimate.influence[example] == pytest.approx(expected, rel=0.02, abs=0.002)
 
@@ -197,10 +198,10 @@ def test_intervals_hold_the_true_value_as_often_as_they_say(share: float, crosse
     rng = np.random.default_rng(0)
     many = [pairs(rng, share, crossed) for _ in range(300)]
     labels, scores = (np.concatenate(each) for each in zip(*((y, s[0]) for y, s, _ in many), strict=True))
-    truth = intervals.metric_values(labels, scores)
+    truth = metric_values(labels, scores)
     held = dict.fromkeys(("accuracy", "f1", "precision", "recall", "auroc", "auprc", "mcc"), 0)
     for y, (s,), kinds in many:
-        flat = intervals.metrics_with_intervals(y, s, groups=kinds)
+        flat = metrics_with_intervals(y, s, groups=kinds)
         for name in held:
             held[name] += flat[f"{name}_low"] <= truth[name] <= flat[f"{name}_high"]
     assert all(270 <= count <= 300 for count in held.values()), held

@@ -15,6 +15,7 @@ import bioft.metrics
 from bioft.errors import BioftError
 from bioft.metrics import intervals
 from tests import warm_process
+from tests.metrics.binary import metric_values, metrics_with_intervals
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -82,7 +83,7 @@ def test_both_ways_of_loading_offline(tmp_path):
     by_name, by_path = json.loads(run_offline(BOTH_WAYS.replace("PATH", repr(path)), tmp_path))
     scores, labels = [0.9, 0.2, 0.7, 0.4, 0.6, 0.1], [1, 0, 1, 0, 0, 1]
     assert by_name == by_path
-    assert by_name == intervals.metrics_with_intervals(labels, scores, threshold=0.3)
+    assert by_name == metrics_with_intervals(labels, scores, threshold=0.3)
 
 
 def test_importing_the_package_imports_nothing_heavy(tmp_path):
@@ -115,10 +116,10 @@ def test_arguments_reach_the_intervals(gda):
     }
     groups = np.arange(500) // 5
     result = gda.compute(predictions=scores, references=labels, groups=groups, **arguments)
-    assert result == intervals.metrics_with_intervals(labels, scores, groups=[groups], **arguments)
+    assert result == metrics_with_intervals(labels, scores, groups=[groups], **arguments)
     crossed = (groups, np.arange(500) % 7)
     result = gda.compute(predictions=scores, references=labels, groups=crossed, **arguments)
-    assert result == intervals.metrics_with_intervals(labels, scores, groups=crossed, **arguments)
+    assert result == metrics_with_intervals(labels, scores, groups=crossed, **arguments)
 
 
 def test_batches_and_no_intervals(gda):
@@ -126,7 +127,7 @@ def test_batches_and_no_intervals(gda):
     for start in range(0, 500, 128):
         gda.add_batch(predictions=scores[start : start + 128], references=labels[start : start + 128])
     result = gda.compute(confidence=None)
-    assert result == {**intervals.metric_values(labels, scores), "n": 500, "threshold": 0.5}
+    assert result == {**metric_values(labels, scores), "n": 500, "threshold": 0.5}
 
 
 def test_bad_input_is_explained_and_the_metric_stays_usable(gda, tmp_path):

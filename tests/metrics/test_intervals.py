@@ -9,8 +9,9 @@ from sklearn import metrics as sk
 
 from bioft.errors import BioftError
 from bioft.metrics.estimation.estimates import nest, wilson
-from bioft.metrics.intervals import METRICS, metric_values, metrics_with_intervals, paired
+from bioft.metrics.intervals import METRICS, paired
 from bioft.metrics.thresholds import most_accurate_threshold
+from tests.metrics.binary import metric_values, metrics_with_intervals
 from tests.wilson import wilson_interval
 
 

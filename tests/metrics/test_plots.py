@@ -10,12 +10,13 @@ import pandas as pd
 import pytest
 
 from bioft.errors import BioftError
-from bioft.metrics import intervals, plots
+from bioft.metrics import plots
 from bioft.metrics.estimation import estimates
 from bioft.metrics.report import decimals, interval_text
 from bioft.tasks.gene_disease import pair_plots
 from bioft.tasks.gene_disease.evaluate import GENE_DISEASE
 from bioft.tasks.relations.evaluate import RELATIONS
+from tests.metrics.binary import metric_values, metrics_with_intervals
 
 pytestmark = pytest.mark.draws
 
@@ -115,8 +116,8 @@ def test_roc_pr_shows_the_areas_that_the_metrics_report(figures, tmp_path):
     assert is_drawing(tmp_path / "roc.png")
     figure = figures["roc.png"]
     roc, pr = figure.axes
-    flat = intervals.metrics_with_intervals(labels, scores)
-    constant = intervals.metrics_with_intervals(labels, np.full(400, 0.5))
+    flat = metrics_with_intervals(labels, scores)
+    constant = metrics_with_intervals(labels, np.full(400, 0.5))
     for place, (system, its) in enumerate({"model": flat, "constant": constant}.items()):
         areas = [
             interval_text({"value": its[name], "low": its[f"{name}_low"], "high": its[f"{name}_high"]})
@@ -150,7 +151,7 @@ def test_calibration(figures, tmp_path):
     pair_plots.calibration(labels, scores, tmp_path / "calibration.png")
     assert is_drawing(tmp_path / "calibration.png")
     axes, histogram = figures["calibration.png"].axes
-    flat = intervals.metrics_with_intervals(labels, scores)
+    flat = metrics_with_intervals(labels, scores)
     ece = {"value": flat["ece"], "low": flat["ece_low"], "high": flat["ece_high"]}
     assert axes.get_title() == f"ECE {interval_text(ece)}, n = 3,000"
     points = axes.containers[0].lines[0].get_xydata()
@@ -176,7 +177,7 @@ def test_score_distribution(figures, tmp_path):
         f"positive (n = {labels.sum()})",
         "threshold 0.400",
     ]
-    accuracy = intervals.metric_values(labels, scores, threshold=0.4)["accuracy"]
+    accuracy = metric_values(labels, scores, threshold=0.4)["accuracy"]
     assert axes.get_title().startswith(f"Accuracy {decimals(accuracy)} [")
     assert line(axes, "threshold")[:, 0].tolist() == [0.4, 0.4]
 
@@ -222,7 +223,7 @@ def run_directory(tmp_path):
     ).to_parquet(tmp_path / "predictions.parquet")
     run = {
         "scoring": {"threshold": 0.45},
-        "metrics": estimates.nest(intervals.metrics_with_intervals(labels, scores, threshold=0.45)),
+        "metrics": estimates.nest(metrics_with_intervals(labels, scores, threshold=0.45)),
         "baselines": {"majority": {"auroc": {"value": 0.5, "low": 0.5, "high": 0.5, "n": 400}}},
         "log_history": HISTORY,
     }

@@ -252,9 +252,9 @@ class Measured:
     others: Mapping[str, float] = field(default_factory=dict)
     """What belongs to the result beside metrics, such as numbers of examples."""
 
-    def point(self) -> dict[str, float]:
-        """The value of each metric."""
-        return {name: estimate.value for name, estimate in self.estimates.items()}
+    def nested(self) -> dict[str, dict[str, float | int | None]]:
+        """Each metric with value, low, high and n, as `nest` gives them."""
+        return nest({**figures(self), "n": self.n})
 
 
 class PairedDifference(NamedTuple):

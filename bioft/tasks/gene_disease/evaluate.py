@@ -368,9 +368,7 @@ def memorisation(model: Any, tokenizer: Any, dataset: DatasetDict, n: int) -> di
         for start, size in zip(starts, sizes, strict=True)
     ]
     measured = {"likelier": estimates.mean(above), "completed": estimates.mean(greedy[starts])}
-    figures = estimates.nest(
-        estimates.figures(estimates.Measured(measured, len(drawn), pairs_share(drawn))) | {"n": len(drawn)}
-    )
+    figures = estimates.Measured(measured, len(drawn), pairs_share(drawn)).nested()
     return figures | {"sentence": probe_in_words(figures)}
 
 

@@ -43,9 +43,7 @@ def roc_pr(
     prior = positives / len(truth)
     if 0 < positives < len(truth):
         for i, (name, (_, values)) in enumerate(checked.items()):
-            areas = (metrics or {}).get(name) or estimates.nest(
-                intervals.metrics_with_intervals(truth, values, groups=groups)
-            )
+            areas = (metrics or {}).get(name) or intervals.measured(truth, values, groups=groups).nested()
             style: dict[str, Any] = {"linewidth": 2.5 if i == 0 else 1.4, "zorder": 3 if i == 0 else 2}
             style |= {key: its for key, its in plots.style_of(name).items() if key != "marker"}
             words = f"{name}: AUROC {interval_text(areas['auroc'])}, AUPRC {interval_text(areas['auprc'])}"

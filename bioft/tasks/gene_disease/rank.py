@@ -274,11 +274,7 @@ def _figures(places: pd.DataFrame) -> dict[str, Any]:
     by_positive = estimates.Measured({name: estimates.mean(its) for name, its in each.items()}, len(place), (query,))
     recall = pd.Series(each[f"hits_at_{FIRST[-1]}"]).groupby(query).mean().to_numpy()
     by_query = estimates.Measured({f"recall_at_{FIRST[-1]}": estimates.mean(recall)}, len(recall))
-    return {
-        name: figure
-        for its in (by_positive, by_query)
-        for name, figure in estimates.nest(estimates.figures(its) | {"n": its.n}).items()
-    }
+    return by_positive.nested() | by_query.nested()
 
 
 def _asked(side: str, name: str, known: pd.DataFrame, notes: list[str]) -> dict[str, str]:

@@ -109,8 +109,7 @@ def figures(table: pd.DataFrame, dataset: Any, record: Mapping[str, Any]) -> dic
     Intervals are over whole texts: tokens of one text are not independent. Perplexity is the exponential of the mean
     loss of a masked token.
     """
-    found = measured(table)
-    return estimates.nest({**estimates.figures(found), "n": found.n})
+    return measured(table).nested()
 
 
 def comparisons(

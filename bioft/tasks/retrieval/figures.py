@@ -10,7 +10,6 @@ from scipy import stats
 
 from bioft.datasets.pair_audit import RELATED
 from bioft.metrics import plots
-from bioft.metrics.estimation import estimates
 from bioft.metrics.estimation.estimates import CORRELATION, NUMBER, Estimate, Measured, ratio
 from bioft.metrics.estimation.groups import Groups
 from bioft.metrics.estimation.ranking import auroc
@@ -121,8 +120,7 @@ def measure(rows: Dataset, encoders: Mapping[str, Any]) -> dict[str, Any]:
     scores, groups = np.array(rows["score"][:], float), (np.array(rows["group"][:], str),)
     found = {}
     for name, encoder in encoders.items():
-        measured = Measured(estimates_of(cosines(rows, encoder), scores), len(rows), groups)
-        found[name] = estimates.nest({**estimates.figures(measured), "n": len(rows)})
+        found[name] = Measured(estimates_of(cosines(rows, encoder), scores), len(rows), groups).nested()
     return found
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings, strategies as st
 from bioft.datasets.gene_disease import baselines
 from bioft.datasets.gene_disease.baselines import GENE_DISEASE, Graph, TfIdf
 from bioft.errors import BioftError
-from bioft.metrics.intervals import metric_values
+from tests.metrics.binary import metric_values
 
 NAMES = tuple(GENE_DISEASE)
 
