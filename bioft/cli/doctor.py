@@ -126,7 +126,8 @@ def check_hub() -> list[Check]:
     import requests
     from huggingface_hub import constants
 
-    section, endpoint = "Hub", _without_credentials(constants.ENDPOINT)
+    section, parts = "Hub", urlsplit(constants.ENDPOINT)
+    endpoint = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()  # without credentials
     mend = "check network and proxy, or set HF_ENDPOINT to a mirror; the defaults need no Hub"
     if constants.HF_HUB_OFFLINE:
         reach = Check(section, endpoint, "note", "not asked: HF_HUB_OFFLINE is set", "unset HF_HUB_OFFLINE to use it")
@@ -214,11 +215,6 @@ def _weight_file(package: str) -> Path | None:
         return None
     paths = [Path(str(file.locate())) for file in files if Path(file.name).suffix in WEIGHT_SUFFIXES]
     return max((path for path in paths if path.is_file()), key=lambda path: path.stat().st_size, default=None)
-
-
-def _without_credentials(url: str) -> str:
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
 
 
 def _home(path: str) -> str:

@@ -175,7 +175,10 @@ def _pull(
         check(cache / revision, None)
         return cache / revision
     if directory is not None:
-        _check_free(Path(directory), repo_id)
+        target = Path(directory)
+        taken = target.exists() and (not target.is_dir() or any(target.iterdir()))
+        if taken and (origin(target) or {}).get("id") != repo_id:
+            raise BioftError(f"{target} exists and holds something else. Choose another folder.")
     with connection(f"the {kind} {repo_id}", access) as api:
         repository = Repository(api, kind, repo_id, access.policy)
         record = repository.record
@@ -209,12 +212,6 @@ def _pull(
         if origin(target) != source:  # another process put something else there meanwhile
             raise BioftError(f"{target} exists and holds something else. Choose another folder.")
     return target
-
-
-def _check_free(target: Path, repo_id: str) -> None:
-    taken = target.exists() and (not target.is_dir() or any(target.iterdir()))
-    if taken and (origin(target) or {}).get("id") != repo_id:
-        raise BioftError(f"{target} exists and holds something else. Choose another folder.")
 
 
 def _check_base(record: dict[str, Any], run: Path, api: HfApi) -> None:

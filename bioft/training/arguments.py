@@ -32,14 +32,13 @@ FROM_ONE = (
     "lora_r", "lora_alpha", "max_train_pairs", "negatives_per_positive", "max_compounds",
 )  # fmt: skip
 FROM_ZERO = ("learning_rate", "weight_decay", "max_grad_norm", "warmup_steps", "few_shot", "memorisation_probe")
-SHARES = ("lora_dropout",)
 SEEDS = ("seed", "data_seed", "split_seed")
 SAME_WORK = (*SEEDS, "output_dir", "overwrite", "push_to_hub", "report_to", "run_name")
 """What does not change how long a run takes."""
 RANGES: dict[str, tuple[float, float, str]] = {
     **dict.fromkeys(FROM_ONE, (1, math.inf, "1 or more")),
     **dict.fromkeys(FROM_ZERO, (0, sys.float_info.max, "0 or more")),
-    **dict.fromkeys(SHARES, (0, math.nextafter(1, 0), "0 or more and below 1")),
+    "lora_dropout": (0, math.nextafter(1, 0), "0 or more and below 1"),
     # What NumPy takes.
     **dict.fromkeys(SEEDS, (0, 2**32 - 1, "a whole number from 0 to 4294967295")),
 }
