@@ -130,9 +130,8 @@ def read_input(
 def write(path: Path, texts: Sequence[InputDocument], answers: Sequence[LabelledAnswer]) -> None:
     """Write a row for each text as .csv or .jsonl, in one step: what was read, then the labels and their scores.
 
-    In CSV several labels are joined by "|", and each label has a column `score_<label>`. BioftError: `check_columns`.
+    In CSV several labels are joined by "|", and each label has a column `score_<label>`. `check_columns` goes before.
     """
-    check_columns(path, texts, list(answers[0].scores) if answers else [])
     rows: list[dict[str, Any]] = []
     for text, answer in zip(texts, answers, strict=True):
         added: dict[str, Any] = {"labels": answer.labels, "scores": answer.scores}
