@@ -19,6 +19,8 @@ from bioft.datasets.gene_disease.excel_dates import is_date
 from bioft.errors import BioftError
 from bioft.storage.files import file_sha256
 
+pytestmark = pytest.mark.usefixtures("leaks_alone")
+
 CURATED = "GeneSymbol,GeneID,DiseaseName,DiseaseID,DirectEvidence,OmimIDs,PubMedIDs"
 FULL = "GeneSymbol,GeneID,DiseaseName,DiseaseID,DirectEvidence,InferenceChemicalName,InferenceScore,OmimIDs,PubMedIDs"
 HEADER = "# The Comparative Toxicogenomics Database (CTD)\n#\n# Report created: Wed Aug 27 14:25:10 EDT 2025\n#\n"

@@ -15,6 +15,8 @@ from bioft.datasets.gene_disease import audit, baselines, known, on_disk, pairs
 from bioft.errors import BioftError
 from bioft.storage.files import forget
 
+pytestmark = pytest.mark.usefixtures("leaks_alone")
+
 Row = dict[str, str]
 
 

@@ -12,6 +12,8 @@ from bioft.datasets.splits import SPLITS, STRATEGIES
 from bioft.errors import BioftError
 from bioft.storage.text_lines import normalise
 
+pytestmark = pytest.mark.usefixtures("leaks_alone")
+
 
 def row(gene: str, disease: str, **values: str) -> dict[str, str]:
     base = {"gene": gene, "gene_id": f"g:{gene}", "disease": disease, "disease_id": f"d:{disease}"}

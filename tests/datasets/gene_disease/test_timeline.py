@@ -14,6 +14,8 @@ from bioft.datasets.splits import SPLITS
 from bioft.errors import BioftError
 from bioft.tasks.gene_disease import TASK
 
+pytestmark = pytest.mark.usefixtures("leaks_alone")
+
 
 def associations(n: int = 1500, seed: int = 0, undated: float = 0.1) -> list[dict[str, str]]:
     """Some are cited by several articles, and some by none."""
