@@ -1,5 +1,6 @@
 """The split by time, and the validation split of `both_held_out`, on random associations."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -126,10 +127,13 @@ def test_validation_is_not_made_larger_than_test() -> None:
     assert before["fingerprints"] == after["fingerprints"]
 
 
-def test_data_of_before_the_least_validation_size_are_built_as_then(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_data_of_before_the_least_validation_size_are_built_as_then(
+    part_of_hpo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Their records do not name the option, whose default is another one now."""
     monkeypatch.setattr("bioft.datasets.gene_disease.audit.audit", lambda *_, **__: {})
-    asked: dict[str, Any] = {"split": "both_held_out", "negatives": "uniform", "validation_size": 0.02}
+    sizes = {"validation_size": 0.1, "test_size": 0.45}
+    asked: dict[str, Any] = {"split": "both_held_out", "negatives": "uniform", **sizes}
     now, before = hpo.build(**asked)[1], hpo.build(**asked, least_validation_rows=0)[1]
     assert now["rows"]["validation"] != before["rows"]["validation"]
     assert before["arguments"].pop("least_validation_rows") == 0
