@@ -229,10 +229,8 @@ def number_text(value: float | None) -> str:
     return "–" if value is None else f"{value:.4f}"
 
 
-def interval_text(figure: Mapping[str, Any] | None) -> str:
+def interval_text(figure: Mapping[str, Any]) -> str:
     """`0.8125 [0.7900, 0.8330] of 500`."""
-    if figure is None:
-        return "nothing"
     value, low, high = (number_text(figure[key]) for key in ("value", "low", "high"))
     return f"{value} [{low}, {high}] of {figure['n']}"
 

@@ -82,6 +82,13 @@ def other_order(directory: Path) -> None:
     changed("config.json", id2label=dict(enumerate(labels[::-1])))(directory)
 
 
+def other_order_of_no_class(directory: Path) -> None:
+    """bioft gives a model that names no class of its own the labels of the record, others those of its config.json."""
+    names = dict(enumerate(runs.read(directory)["labels"][::-1]))
+    others = {"id2label": names, "label2id": {name: number for number, name in names.items()}}
+    changed("config.json", architectures=[], **others)(directory)
+
+
 def twice(directory: Path) -> None:
     shutil.copy(directory / "model.safetensors", directory / "model-00001-of-00001.safetensors")
 
@@ -93,6 +100,7 @@ OTHER_MODELS: dict[str, tuple[str, Callable[[Path], None], str]] = {
         "names the base model other/model",
     ),
     "order of labels": ("text_labels", other_order, "The record names the labels"),
+    "order of labels, and no class": ("text_labels", other_order_of_no_class, "The record names the labels"),
     "weights twice": ("masked_lm", twice, "a whole model twice"),
     "prompt": (
         "retrieval",
