@@ -16,7 +16,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from datasets import Dataset, DatasetDict
 from numpy.typing import NDArray
 
-from bioft.datasets import options, pair_audit
+from bioft.datasets import options, pair_audit, sources
 from bioft.datasets.origin import Origin
 from bioft.datasets.pubmed import relations as pubmed_relations
 from bioft.datasets.pubmed.articles import LICENSE
@@ -34,15 +34,11 @@ PAIR_COLUMNS = (
     "anchor", "positive", "negative", "group", "kind", "negative_kind", "anchor_pmid", "positive_pmid",
     "negative_pmid",
 )  # fmt: skip
-ARTICLE_SCHEMA = pa.schema(
-    [
-        *((name, pa.string()) for name in ("pmid", "title", "text", "group", "journal")),
-        ("year", pa.int64()),
-        *((name, pa.list_(pa.string())) for name in ("mesh", "cites", "cited_with", "coupled", "same_topic")),
-    ]
-)
-LISTS = ARTICLE_SCHEMA.names[-4:]
+_ARTICLE_COLUMNS = sources("pubmed_articles")[0].columns
+LISTS = _ARTICLE_COLUMNS[-4:]
 """The columns that say which articles are to be found."""
+_TYPES = {"year": pa.int64(), **dict.fromkeys(("mesh", *LISTS), pa.list_(pa.string()))}
+ARTICLE_SCHEMA = pa.schema([(name, _TYPES.get(name, pa.string())) for name in _ARTICLE_COLUMNS])
 CHECKS = ("articles_across_splits", "groups_across_splits", "normalised_texts_across_splits")
 """What an audit counts."""
 BM25_NEIGHBOURS = 50
