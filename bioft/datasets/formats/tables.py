@@ -92,7 +92,7 @@ def read(path: Path, asked: Iterable[str | None], skipped: list[str] | None, *, 
         try:
             whole, notes = _plain(pq.read_table(path))
             return replace(of_dataset(str(path), Dataset(whole)), notes=notes)
-        except (OSError, ValueError, NotImplementedError) as error:
+        except (OSError, ValueError, pa.ArrowException) as error:  # Arrow has not each kind of file implemented
             raise BioftError(f"{path} can't be read as Parquet ({error}). Write it again.") from None
     if inputs.is_saved(path):
         return of_dataset(str(path), load_from_disk(str(path)))
@@ -116,7 +116,7 @@ def _plain(table: pa.Table) -> tuple[pa.Table, list[str]]:
     for each in table.schema:
         try:
             Features.from_arrow_schema(pa.schema([each]))
-        except (ValueError, NotImplementedError):
+        except ValueError:
             table = table.drop_columns(each.name)
             notes.append(f"has a column {each.name} of type {each.type}, which is not read")
     return table, notes
