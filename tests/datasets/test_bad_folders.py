@@ -316,6 +316,12 @@ def test_a_manifest_that_names_other_labels(labels: Any, words: str, tmp_path: P
     assert words in refused(folder, "text-classification", monkeypatch)
 
 
+def test_a_manifest_that_says_that_texts_have_several_labels(tmp_path: Path, monkeypatch: Any) -> None:
+    folder = changed(write(tmp_path / "data", "text-classification"), multi_label=True)
+    words = "its manifest says several labels a text, unlike its train split"
+    assert words in refused(folder, "text-classification", monkeypatch)
+
+
 @pytest.mark.parametrize(
     ("split", "labels", "words"),
     [

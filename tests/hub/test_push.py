@@ -911,6 +911,14 @@ BAD_RUNS: dict[str, tuple[Any, str]] = {
         lambda run: add_file(run, "tokenizer_config.json", b'{"auto_map": {"AutoTokenizer": "x.Y"}}'),
         "tokenizer_config.json asks its loader to run other code",
     ),
+    "code of another library": (
+        lambda run: add_file(run, "adapter_config.json", b'{"auto_mapping": {"parent_library": "evil.code"}}'),
+        "adapter_config.json asks its loader to run other code .*auto_mapping to evil.code",
+    ),
+    "a configuration that is none": (
+        lambda run: add_file(run, "config.json", b"[]"),
+        "config.json holds no JSON object",
+    ),
     "a token": (lambda run: add_file(run, "notes.txt", f"token: {TOKEN}".encode()), "notes.txt holds an access token"),
     "a token in the card": (
         lambda run: (run / runs.CARD).write_text(f"---\na: 1\n---\n{TOKEN}"),

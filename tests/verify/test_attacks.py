@@ -955,7 +955,14 @@ def forge_name_alignment(forged: Forged) -> list[str]:
 def forge_masked_lm(forged: Forged) -> list[str]:
     forged.record["masking"]["evaluated_share"] = 0.4
     forged.record["new_head"] = []
-    return ["Of the test tokens 15% are masked, not 40%", "Of the base model's head "]
+    for stated in (forged.record["metrics"], forged.record["base_model_metrics"]):
+        stated["accuracy_on_patients"] = {"value": 0.99, "low": 0.98, "high": 1.0, "n": 500}
+    return [
+        "Of the test tokens 15% are masked, not 40%",
+        "Of the base model's head ",
+        "states figures of fine-tuned without predictions: accuracy_on_patients.",
+        "states figures of base, zero-shot without predictions: accuracy_on_patients.",
+    ]
 
 
 def name_test_concepts(forged: Forged) -> None:
@@ -1087,7 +1094,9 @@ def test_scores_that_are_no_numbers_are_never_verified(of: Runs, tmp_path: Path)
     """No comparison with them says that they are too far off."""
     forged = copied(of["gene_disease"], tmp_path / "run")
     forged.predictions.assign(score=np.nan).to_parquet(forged.directory / runs.PREDICTIONS, index=False)
-    assert verify(forged.write()).status in ("cannot be checked", "not reproduced")
+    found = verify(forged.write())
+    assert found.status in ("cannot be checked", "not reproduced")
+    assert_said(found.reasons, "predictions.parquet holds no predictions: score of row 0 is missing.")
 
 
 @pytest.mark.parametrize("name", SCORED)

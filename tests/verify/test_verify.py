@@ -397,8 +397,13 @@ def test_a_record_that_names_no_recipe_is_never_verified(
 ) -> None:
     copy = tmp_path / "run"
     shutil.copytree(finished, copy)
-    (copy / runs.RECORD).write_text(json.dumps(runs.read(copy) | {"recipe": value}))
+    record = runs.read(copy)
+    (copy / runs.RECORD).write_text(json.dumps(record | {"recipe": value}))
     assert verify(copy, ctd, sample=1).status == "cannot be checked"
+    del record["recipe"]
+    (copy / runs.CARD).unlink()  # which can't be written without it
+    (copy / runs.RECORD).write_text(json.dumps(record))
+    assert_reason(verify(copy, ctd, sample=1), "names no recipe", status="cannot be checked")
 
 
 def test_the_command_prints_the_verdict_and_exits_with_it(
