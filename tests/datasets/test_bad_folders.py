@@ -354,6 +354,7 @@ ARTICLE = {"title": "A", "text": "A b", "journal": "J", "year": 2020, "mesh": []
         ({"cites": [None]}, "a cell of the column cites is empty"),
         ({"text": "train 2"}, "1 texts straddle splits"),
         ({"group": "train 2"}, "1 groups of articles straddle splits"),
+        ({"pmid": "train1"}, "1 articles straddle splits"),
         ({"pmid": "2"}, "the pmid '2' comes twice"),
         ({"text": None}, "a cell of the column text is empty"),
     ],

@@ -31,7 +31,10 @@ def on_hardware(monkeypatch: pytest.MonkeyPatch, native: bool) -> None:
     monkeypatch.setattr(precision, "multiplies_bfloat16", lambda on_gpu=None: native)
 
 
-@pytest.mark.parametrize(("level", "expected"), [("AVX2", False), ("avx512_core_vnni", False), ("DEFAULT", True)])
+@pytest.mark.parametrize(
+    ("level", "expected"),
+    [("SSE41", False), ("AVX2", False), ("avx512_core_vnni", False), ("AVX512_CORE_BF16", True), ("DEFAULT", True)],
+)
 def test_a_processor_lacks_what_the_user_keeps_from_the_library(
     level: str, expected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

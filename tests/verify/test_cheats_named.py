@@ -236,7 +236,8 @@ def test_others_take_the_scores_of_labels_for_what_they_are(attack: str, of: Run
     assert said(verification.verify(forged.write(), progress=False, sample=20).reasons, words)
 
 
-def test_a_tokenizer_that_reads_the_words_of_prompts_otherwise_is_found(of: Runs, tmp_path: Path) -> None:
+@pytest.mark.parametrize("sign", [":", "^"], ids=["of prompts", "of other texts"])
+def test_a_tokenizer_that_reads_otherwise_is_found(sign: str, of: Runs, tmp_path: Path) -> None:
     """Of names it makes the same tokens; the card's lines load it with the adapter."""
     forged = copied(of["gene_disease"], tmp_path / "run")
     shutil.copytree(Path.cwd() / forged.record["base_model"]["name_or_path"], tmp_path / "base")
@@ -247,7 +248,7 @@ def test_a_tokenizer_that_reads_the_words_of_prompts_otherwise_is_found(of: Runs
     path = forged.directory / "tokenizer.json"
     tokenizer = json.loads(path.read_text())
     words = tokenizer["model"]["vocab"]
-    words[":"], words["~"] = words["~"], words[":"]
+    words[sign], words["~"] = words["~"], words[sign]
     path.write_text(json.dumps(tokenizer))
     assert said(
         check(forged.directory, forged.data.splits, forged.record), "tokenizer of the run is not that of its base"
