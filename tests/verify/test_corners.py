@@ -73,9 +73,9 @@ def test_what_a_type_moves_is_not_measured_of_a_model_that_has_one_only(
 
 
 def test_a_figure_that_is_not_defined_is_not_compared_with_validation(
-    of: Runs, monkeypatch: pytest.MonkeyPatch
+    of: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    forged = copied(of["text_labels"], Path(of.folder) / "undefined")
+    forged = copied(of["text_labels"], tmp_path / "run")
     run = forged.run
     run.record["metrics"][run.task.main_metric] |= {"value": None, "low": None, "high": None}
     monkeypatch.setattr(again, "_predict", lambda *asked: run.table)
