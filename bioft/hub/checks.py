@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from bioft.cards import words
-from bioft.errors import BioftError
+from bioft.errors import BioftError, in_words
 from bioft.storage import runs
 
 # No other kind of file is needed, and none of these is executed or unpickled when it is read.
@@ -143,8 +143,8 @@ def read_json(path: Path) -> dict[str, Any]:
     """A JSON object from a file; BioftError where there is none."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BioftError(f"{path} can't be read as JSON: {error}.") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise BioftError(f"{path} can't be read as JSON: {in_words(error)}.") from error
     if not isinstance(content, dict):
         raise BioftError(f"{path} holds no JSON object.")
     return content

@@ -113,7 +113,7 @@ def origin(directory: str | Path) -> dict[str, str] | None:
     try:
         found = json.loads((directory / ORIGIN).read_text(encoding="utf-8"))
         source, listed = {"id": str(found["id"]), "revision": str(found["revision"])}, found.get("listed") or {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     for name, digest in listed.items():
         path = directory / name
@@ -129,7 +129,7 @@ def unlisted(directory: str | Path) -> list[str]:
     """The files of the repository that a folder was pulled from that its record does not list, so were not fetched."""
     try:
         found = json.loads((Path(directory) / ORIGIN).read_text(encoding="utf-8")).get("unlisted", [])
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         return []
     return list(map(str, found))
 
@@ -261,5 +261,5 @@ def _vocabulary_size(path: Path) -> int | None:
         vocabulary = content["model"]["vocab"]
         ids = [len(vocabulary) - 1] if isinstance(vocabulary, list) else list(vocabulary.values())
         return max([*ids, *(token["id"] for token in content.get("added_tokens", []))]) + 1
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None

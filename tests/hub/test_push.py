@@ -919,6 +919,10 @@ BAD_RUNS: dict[str, tuple[Any, str]] = {
         lambda run: add_file(run, "config.json", b"[]"),
         "config.json holds no JSON object",
     ),
+    "endless lists": (
+        lambda run: add_file(run, "tokenizer_config.json", b"[" * 100_000),
+        "tokenizer_config.json can't be read as JSON",
+    ),
     "a token": (lambda run: add_file(run, "notes.txt", f"token: {TOKEN}".encode()), "notes.txt holds an access token"),
     "a token in the card": (
         lambda run: (run / runs.CARD).write_text(f"---\na: 1\n---\n{TOKEN}"),

@@ -157,7 +157,7 @@ def read(directory: str | Path, record: Mapping[str, Any]) -> dict[str, Any] | N
     try:
         context = json.loads(path.read_text(encoding="utf-8"))
         sides = [context[part][side] for part in ("known", "texts") for side in ("gene", "disease")]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BioftError(f"{path} can't be read as the context of prompts ({error!r}).") from error
     if not all(isinstance(its, dict) for its in sides):
         raise BioftError(f"{path} can't be read as the context of prompts.")

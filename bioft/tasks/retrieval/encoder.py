@@ -170,7 +170,7 @@ def _differ(ours: Any, stated: Any, key: str = "") -> bool:
 def _json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
