@@ -17,7 +17,7 @@ from bioft.datasets.documents import corpus as documents, pubtator
 from bioft.datasets.load import load_documents
 from bioft.datasets.origin import Origin
 from bioft.storage import datasets as storage, runs, yaml_config
-from bioft.tasks.relations import candidates as relations, predict as prediction
+from bioft.tasks.relations import candidates as relations, evaluate, predict as prediction
 from bioft.tasks.relations.answers import KEY
 from bioft.training import presets
 from tests import said
@@ -91,6 +91,18 @@ def test_a_run_is_trained_verified_compared_asked_and_merged(recipe: ModuleType,
     *loaded, _ = prediction.load(run)
     scores = prediction.score((whole, loaded[1]), test[:3], record).scores
     np.testing.assert_allclose(scores, prediction.score(loaded, test[:3], record).scores, atol=1e-4)
+    splits = load_documents("sample")[0]
+    for changed in (
+        {"texts_cut": kept["texts_cut"] | {"test": {"cut": 0, "of": 30}}},
+        {"training_pairs": pairs | {"CID": 1}},
+        {"prompt": kept["prompt"] | {"positive": " maybe"}},
+    ):
+        reasons, _ = evaluate.check_choices(loaded, splits, record | {"relations": kept | changed}, 0.0)
+        assert reasons[0].startswith("The record describes how relations are asked for otherwise than it is: ")
+        assert next(iter(changed)) in reasons[0]
+    assert evaluate.check_files(run, splits, record | {"new_head": True}) == [
+        "The record says that the base model has a new head; the model of this run is asked."
+    ]
     refused = CliRunner().invoke(cli.app, ["export", str(run), "--to", "onnx", "--output", str(tmp_path / "onnx")])
     assert refused.exit_code == 1 and "`bioft merge` makes one model of it" in " ".join(refused.output.split())
 

@@ -20,6 +20,7 @@ TASK = Task(
         "Every hidden token stood behind the mask token: figures of evaluations that leave some of them are higher.",
     ),
     main_metric="masked_accuracy",
+    settings=("new_head",),
     recorded={"masking": {"block_length": int}},
     data="texts with ids",
     columns=("id", "text"),

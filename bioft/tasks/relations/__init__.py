@@ -17,6 +17,7 @@ TASK = Task(
     "for research: to find candidates for a curator, and to compare ways of training on this task.",
     limits=(NOT_FOR_PATIENTS, documents.STATED, NOT_ANNOTATED, documents.ABSTRACTS_ONLY),
     main_metric="f1",
+    settings=("new_head",),
     recorded={
         "relations": {"arguments": {...: [[str]]}, "threshold": NUMBER} | {"markers?": MARKERS, "prompt?": dict},
     },

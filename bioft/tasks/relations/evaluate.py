@@ -102,6 +102,9 @@ def check_files(directory: Path, dataset: DatasetDict, record: Record) -> list[s
     stated, ours = prediction.recorded_arguments(record), relations.argument_types(train)
     if {kind: set(pairs) for kind, pairs in stated.items()} != {kind: set(pairs) for kind, pairs in ours.items()}:
         reasons.append(f"Relations are asked for between {stated}; in the training documents they are between {ours}.")
+    if (new := bool(record.get("new_head", True))) == prediction.is_prompted(record):
+        stated, so = ("a new head", "asked") if new else ("no new head", "a classifier")
+        reasons.append(f"The record says that the base model has {stated}; the model of this run is {so}.")
     if not prediction.is_prompted(record):
         reasons += other_classifier(directory, several=relations.NO_RELATION not in record["labels"])
     else:
@@ -116,10 +119,16 @@ def baseline_names(record: Record) -> list[str]:
 
 
 def check_choices(model: Sequence[Any], dataset: DatasetDict, record: Record, noise: float) -> Checked:
-    """Why the recorded threshold is not the one that validation gives, and notes: see `check_threshold`."""
-    validation = dataset["validation"]
+    """Why the recorded threshold is not the one that validation gives, or the prompt another; and notes."""
+    validation, reasons = dataset["validation"], []
+    if prediction.is_prompted(record):
+        from bioft.tasks.relations.prompted.training import check_prompt
+
+        splits = {**dataset, "train": training_documents(dataset, record["train_on"])}
+        reasons = check_prompt(model[1], splits, prediction.recorded_arguments(record), record["relations"])
     scores = partial(prediction.score, model, validation.to_list(), record)
-    return check_threshold(scores, validation, record, noise)
+    others, notes = check_threshold(scores, validation, record, noise)
+    return reasons + others, notes
 
 
 def check_threshold(

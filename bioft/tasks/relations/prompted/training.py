@@ -99,12 +99,32 @@ def examples_of_splits(
 ) -> tuple[dict[str, Dataset], dict[str, int]]:
     """The `examples` of each split, and the counts of training; the record says how many texts were cut in each."""
     made = {split: examples(prompt, tokenizer, rows.to_list(), arguments) for split, rows in splits.items()}
-    cut = {split: {"cut": its["texts_cut"], "of": its["documents"]} for split, (_, its) in made.items()}
-    record["relations"]["texts_cut"] = cut
+    record["relations"]["texts_cut"] = cut = _cut({split: its for split, (_, its) in made.items()})
     if (sentence := words.texts_cut(prompt.max_length, cut)) is not None:
         record.setdefault("notes", []).append(sentence)
         logger.warning(sentence)
     return {split: its for split, (its, _) in made.items()}, made["train"][1]
+
+
+def check_prompt(
+    tokenizer: Any, splits: Mapping[str, "Dataset"], arguments: Arguments, recorded: Mapping[str, Any]
+) -> list[str]:
+    """Why a record describes a run's prompt, the texts that it cuts or the pairs trained on otherwise than they are.
+
+    `splits` are those of the run, `recorded` is the part of its record on relations.
+    """
+    prompt = Prompt(**recorded["prompt"])
+    ours = prompts.prompt_of(tokenizer, arguments, prompt.style, prompt.question, prompt.max_length, prompt.share_text)
+    counts = {split: examples(prompt, tokenizer, rows.to_list(), arguments)[1] for split, rows in splits.items()}
+    measured = {"prompt": vars(ours), "texts_cut": _cut(counts), "training_pairs": counts["train"]}
+    others = [name for name, its in measured.items() if recorded.get(name) != its]
+    words = f"The record describes how relations are asked for otherwise than it is: {', '.join(others)}."
+    return [words] if others else []
+
+
+def _cut(counts: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
+    """By split how many texts are cut, of how many, as records hold it."""
+    return {split: {"cut": its["texts_cut"], "of": its["documents"]} for split, its in counts.items()}
 
 
 @dataclass(frozen=True)
