@@ -14,7 +14,7 @@ A task is one `Task` object (`TASK`) in a module, and beside it modules with fix
   record)`, what is compared with nothing; `plot(directory, record)`, and `plot_data(directory, model, dataset,
   record)`, which draw; and `recorded(record, dataset_path)`, where data are built again in a way of their own;
 - `predict`: `load(directory)`, `predict(model, rows, record)`, and `predict_base(model, dataset, record)`, what the
-  base model answers;
+  base model answers; `base_of(record)`, that model, where another run may have adapted it;
 - `answers`: the only reader of its `predictions.parquet`: `read(directory, record)`, `systems(table, record)`,
   `differences(made, stored, record)`, `outcomes(table)`, `answers(table, record)`, …; `measured(table, record)`, as
   `outcomes`, where a forger may gain by other metrics too;

@@ -20,7 +20,7 @@ EVALUATED = {
     *("baselines", "notes", "files"),
 }
 SETTINGS = {
-    *("classifier", "end_to_end", "joint", "labels", "masking", "new_head", "packing"),
+    *("classifier", "end_to_end", "joint", "labels", "masking", "packing"),
     *("positive_weight", "precision", "relations", "scoring", "train_on", "windows"),
 }
 """How a run was trained and is asked: what its evaluation needs of these is checked by that, no more."""
@@ -85,11 +85,12 @@ def check_base_model(run: Run) -> None:
                 f"{adapter.name} names the base model {named[0]} at revision {named[1]}, {RECORD} {recorded['id']} at "
                 f"{recorded['revision']}: others would load another model."
             )
-    if is_made_of_run(run.record):
-        return  # which it is compared with where it is loaded
-    base = models.resolve_recorded(recorded)
+    adapted = run.optional("predict", "base_of") if is_made_of_run(run.record) else None
+    base = models.resolve_recorded(recorded) if adapted is None else adapted(run.record)
     ours = models.described(base)
-    if base.source.startswith(models.LOCAL) and cards_words.HUB_ID.fullmatch(recorded["id"]):
+    if adapted is not None:  # by a run that may lie elsewhere here
+        ours = {key: its for key, its in ours.items() if key not in ("id", "source")}
+    if Path(recorded["name_or_path"]).is_dir() and cards_words.HUB_ID.fullmatch(recorded["id"]):
         run.in_part(
             f"The base model {recorded['id']} is a folder of this machine: nothing says that it is what the Hub has "
             "under that name, to which the card links."

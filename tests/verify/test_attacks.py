@@ -491,6 +491,29 @@ def test_other_words_on_a_card_are_counted_and_shown(of: Runs, tmp_path: Path) -
     )  # fmt: skip
 
 
+def without(line: str) -> Callable[[str], str]:
+    """A card without its first line that begins so."""
+    return lambda card: card.replace(next(each for each in card.splitlines(True) if each.startswith(line)), "", 1)
+
+
+LEFT_OUT = {
+    "a baseline": (without("| tfidf_svm |"), "Lines with results of run.json were taken out of the card: “| tfidf"),
+    "the conclusion": (without("**The fine-tuned model "), "taken out of the card: “The fine-tuned model "),
+    "a figure of the metadata": (
+        lambda card: re.sub(r"(?m)^    - type: f1\n(      .*\n)+", "", card, count=1), "metadata leave out 1 figure",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("attack", LEFT_OUT)
+def test_results_that_a_card_leaves_out_leave_it_verified_in_part(attack: str, of: Runs, tmp_path: Path) -> None:
+    """What is left is so, but shows a reader a better model than the whole."""
+    change, words = LEFT_OUT[attack]
+    found = found_on_card(copied(of["text_labels"], tmp_path / "run"), change)
+    assert (found.reasons, found.best) == ([], "verified in part")
+    assert_said(found.notes, words)
+
+
 def test_what_a_record_says_gives_a_terminal_no_commands(capsys: pytest.CaptureFixture[str]) -> None:
     from rich.console import Console
     from rich.text import Text
@@ -929,7 +952,9 @@ def forge_relations(forged: Forged) -> list[str]:
     forged.record["comparisons"] = [{"name": "gpt_4", "difference": 0.5}]
     forged.record["notes"] = notes_of(forged.record)
     name_test_concepts(forged)
+    forged.record["new_head"] = False
     return [
+        "says that the base model has no new head; the model of this run is a classifier",
         "base, zero-shot: not what is measured: recall ",
         "leaves out figures of base, zero-shot: cid_recall",
         "said to be not chosen, though validation was not trained on",

@@ -22,6 +22,7 @@ from bioft.datasets import formats, recorded
 from bioft.datasets.recorded import ON_HUB, recorded_data
 from bioft.hub import pull
 from bioft.storage import datasets as storage, runs
+from bioft.tasks.masked_lm import models as masked_models
 from bioft.tasks.relations.answers import END_TO_END
 from bioft.verify import checks, own_data, verify as verification, word
 from bioft.verify.card import check_card, notes_of
@@ -137,6 +138,33 @@ def test_a_folder_that_is_called_like_a_model_on_the_hub_is_said_to_be_one(
     assert said(run.found.notes, "The base model allenai/scibert is a folder of this machine")
 
 
+def test_what_is_said_of_an_adapted_base_model_is_what_the_run_that_adapted_it_gives(
+    of: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder of any run of masked language modelling, under a name of the Hub and other terms."""
+    forged = copied(of["text_labels"], tmp_path / "run")
+    adapted = Path.cwd() / "tests/golden/runs/masked_lm"
+    shutil.copytree(adapted, tmp_path / "allenai" / "scibert")
+    base = masked_models.load_adapted_encoder(adapted)
+    forged.record["classifier"]["mlm_run"] = str(adapted)
+    stated = forged.record["base_model"] | {"sha256": base.sha256, "source": base.source}
+    named = {"id": str(adapted), "name_or_path": str(adapted)}
+
+    def found(**changes: Any) -> Verification:
+        forged.record["base_model"] = stated | changes
+        run = forged.run
+        word.check_base_model(run)
+        return run.found
+
+    assert (found(**named).reasons, found(**named).best) == ([], "verified")
+    assert said(found(**named, license="mit").reasons, "that its license is mit; here it is None")
+    assert said(found(**named, revision="a" * 40).reasons, f"that its revision is {'a' * 40}")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tests").symlink_to(adapted.parents[2])
+    it = found(id="allenai/scibert", name_or_path="allenai/scibert")
+    assert said(it.notes, "The base model allenai/scibert is a folder of this machine") and it.best != "verified"
+
+
 def changed(name: str, **changes: Any) -> Change:
     def change(forged: Forged) -> None:
         path = forged.directory / name
@@ -184,6 +212,8 @@ FILES: dict[str, tuple[str, Change, str]] = {
     ),
     "weights beside those of the index": ("text_labels", one_more_shard, "does not name the weights that are there"),
     "capitals": ("text_labels", written("Config.json", "{}"), "Config.json: on some systems that is another file"),
+    "a second card": ("text_labels", written("readme.md", "# F1 0.97"), "README.md: on some systems that is another"),
+    "endless words": ("text_labels", written("vocab.json", "[" * 100_000), "vocab.json is not the vocabulary"),
     "lengths by another name": (
         "retrieval", written("sentence_roberta_config.json", '{"max_seq_length": 4}'),
         "No recipe writes sentence_roberta_config.json",

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import torch
 
+    from bioft.models.embedded import BaseModel
+
 OUTPUTS = (".csv", ".jsonl")
 OF_TRIALS, OF_TRIALS_JSON = "NCT Number", "protocolSection"
 """The column and the key that records of ClinicalTrials.gov have."""
@@ -60,6 +62,13 @@ def predict(model: Any, rows: Any, record: Mapping[str, Any], progress: str | No
 
     scores = scores_of(model, rows["text"][:], record, progress)
     return predictions(rows, record["labels"], scores, record["classifier"]["thresholds"])
+
+
+def base_of(record: Mapping[str, Any]) -> "BaseModel":
+    """The base model of a run, adapted by a run of mlm where it began from one; BioftError: it can't be had again."""
+    from bioft.tasks.text_labels import models
+
+    return models.base_of(dict(record))
 
 
 def predict_base(model: Any, dataset: Any, record: Mapping[str, Any], progress: str | None = None) -> "pd.DataFrame":
