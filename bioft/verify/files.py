@@ -81,8 +81,9 @@ def check_files(directory: Path, record: dict[str, Any], found: Verification) ->
         named = set((hub_checks.read_json(directory / WHOLE[1]).get("weight_map") or {}).values())
         if others := sorted(map(str, named ^ {name for name in listed if SHARD.fullmatch(name)})):
             found.reasons.append(f"{WHOLE[1]} does not name the weights that are there: {', '.join(others)}.")
+    every = {*listed, *_names(directory)}
     if twice := sorted(
-        name for name in listed if name.lower() != name and name.lower() in map(str.lower, set(listed) - {name})
+        name for name in every if name.lower() != name and name.lower() in map(str.lower, every - {name})
     ):
         found.reasons.append(
             f"{', '.join(twice)}: on some systems that is another file of the run, which differs in case."
@@ -112,7 +113,7 @@ def _check_vocabularies(directory: Path, listed: Collection[str], found: Verific
     for name in beside:
         try:
             same = _is_vocabulary(name, (directory / name).read_bytes().decode(errors="replace"), tokenizer)
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             same = False
         if same is None:
             unread.append(name)
@@ -157,8 +158,12 @@ def _listed(token: Any) -> list[Any]:
 
 
 def _names(directory: Path) -> Iterator[str]:
-    """The files in a run directory, of one from the Hub also those that were not fetched; no leftovers of training."""
-    here = (path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file())
+    """The files in a run directory, and links out of it, whose files are not looked for; no leftovers of training.
+
+    Of one from the Hub also those that were not fetched.
+    """
+    every = (path for path in directory.rglob("*") if path.is_file() or path.is_symlink())
+    here = (path.relative_to(directory).as_posix() for path in every)
     for name in (*here, *pull.unlisted(directory)):
         if not TRACKED.match(name) and not runs.RESUMPTION.match(name):
             yield name

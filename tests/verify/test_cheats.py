@@ -95,6 +95,12 @@ CARD: dict[str, tuple[Callable[[str], str], str]] = {
     "an example with a score": (instead("widget:\n", "widget:\n- text: a\n  output:\n    score: 0.97\n"), "0.97"),
     "a figure turned around in the metadata": (instead("      value: 0.", "      value: 0.\u202e"), "figure"),
     "another split in the metadata": (instead("      split: test", "      split: patients"), "patients"),
+    "rows in one line": (lambda card: re.sub(r"\n(?=\| tfidf)", "\u2028", card), "| tfidf_svm |"),
+    "a name of the model in the metadata": (instead("- name: ", "- name: AUROC 0.97 by "), "model_name AUROC 0.97"),
+    "metadata behind a mark of byte order": (
+        lambda card: "\ufeff" + card.replace("      value: 0.", "      value: 0.9"), "some readers find them",
+    ),
+    "metadata behind more than dashes": (instead("---\n", "--- \n"), "some readers find them all the same"),
     "a verdict of the Hub": (instead("      value: 0.", "      verifyToken: x\n      value: 0."), "state a fig"),
 }  # fmt: skip
 
@@ -680,6 +686,9 @@ def test_correlations_with_scores_are_not_left_out(of: Runs, tmp_path: Path, mon
     forged = copied(of["retrieval"], tmp_path / "run")
     check = forged.run.of_task("evaluate", "check_files")
     assert check(forged.directory, forged.data.splits, forged.record) == []
+    (forged.directory / "modules.json").write_text("[" * 100_000)
+    forged.write()
+    assert_said(check(forged.directory, forged.data.splits, forged.record), "modules.json is not that of this encoder")
     monkeypatch.setattr("bioft.tasks.retrieval.figures.has_both", lambda rows: True)
     assert_said(check(forged.directory, forged.data.splits, forged.record), "leaves out how cosines correlate")
 
@@ -706,6 +715,16 @@ def test_weights_that_no_recipe_writes_are_found_though_they_are_on_record(
     forged.record["files"] = runs.checksums(forged.directory)
     check_files(forged.directory, forged.record, found := Verification("run"))
     assert_said(found.reasons, f"No recipe writes {OTHERS[attack]}: other libraries may load another model")
+
+
+def test_weights_behind_a_link_are_found(of: Runs, tmp_path: Path) -> None:
+    """A folder of others, which no search for files goes into, and loaders do."""
+    forged = copied(of["text_labels"], tmp_path / "run")
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "model.onnx").write_bytes(b"x")
+    (forged.directory / "onnx").symlink_to(tmp_path / "weights")
+    check_files(forged.directory, forged.record, found := Verification("run"))
+    assert_said(found.reasons, "run.json does not list onnx: a loader may read them")
 
 
 def test_a_plot_that_no_recipe_draws_is_not_checked(of: Runs, tmp_path: Path) -> None:
