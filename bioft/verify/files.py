@@ -97,8 +97,20 @@ def check_files(directory: Path, record: dict[str, Any], found: Verification) ->
     for name in listed:
         if name.endswith(".parquet"):
             check_parquet(directory / name)
-    if runs.PREDICTIONS in listed and (why := wrong_in(read_table(directory, {}), record)):
-        found.reasons.append(f"{runs.PREDICTIONS} holds no predictions: {why}.")
+    if runs.PREDICTIONS in listed:
+        table = read_table(directory, {})
+        if why := wrong_in(table, record):
+            found.reasons.append(f"{runs.PREDICTIONS} holds no predictions: {why}.")
+        if beside := _columns_beside(table, pull.task_of(directory, record)):
+            found.notes.append(f"Columns of {runs.PREDICTIONS} that nothing reads were not checked: {beside}.")
+
+
+def _columns_beside(table: Any, task: Task) -> str:
+    """The columns of stored predictions that the task has none of, in words; "" of a task that does not name its."""
+    if (names := getattr(tasks.part(task, "answers"), "COLUMNS", None)) is None:
+        return ""
+    known = [re.escape(its.rstrip("?")) + (".*" if its.endswith("_") else "") for its in names]
+    return ", ".join(name for name in map(str, table) if name != "id" and not re.fullmatch("|".join(known), name))
 
 
 def _check_vocabularies(directory: Path, listed: Collection[str], found: Verification) -> None:
@@ -162,7 +174,12 @@ def _names(directory: Path) -> Iterator[str]:
 
     Of one from the Hub also those that were not fetched.
     """
-    every = (path for path in directory.rglob("*") if path.is_file() or path.is_symlink())
+    root = directory.resolve()
+    every = (
+        path
+        for path in directory.rglob("*")
+        if path.is_file() or (path.is_symlink() and not path.resolve().is_relative_to(root))
+    )
     here = (path.relative_to(directory).as_posix() for path in every)
     for name in (*here, *pull.unlisted(directory)):
         if not TRACKED.match(name) and not runs.RESUMPTION.match(name):

@@ -61,10 +61,12 @@ def test_files_of_other_tasks_are_named(of: Any, tmp_path: Path) -> None:
     """Nothing compares a report of labels in a run that has none."""
     forged = copied(of["entities"], tmp_path / "run")
     (forged.directory / "classification_report.txt").write_text("micro F1 0.97")
+    forged.predictions.assign(doctors_agreed=1).to_parquet(forged.directory / runs.PREDICTIONS, index=False)
     forged.record["files"] = runs.checksums(forged.directory)
     found = Verification("run")
     check_files(forged.directory, forged.record, found)
     assert "no recipe writes were not checked: classification_report.txt" in " ".join(found.notes)
+    assert "Columns of predictions.parquet that nothing reads were not checked: doctors_agreed." in found.notes
 
 
 def changed(name: str, **changes: Any) -> Callable[[Path], None]:
