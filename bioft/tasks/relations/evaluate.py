@@ -103,8 +103,8 @@ def check_files(directory: Path, dataset: DatasetDict, record: Record) -> list[s
     if {kind: set(pairs) for kind, pairs in stated.items()} != {kind: set(pairs) for kind, pairs in ours.items()}:
         reasons.append(f"Relations are asked for between {stated}; in the training documents they are between {ours}.")
     if (new := bool(record.get("new_head", True))) == prediction.is_prompted(record):
-        stated, so = ("a new head", "asked") if new else ("no new head", "a classifier")
-        reasons.append(f"The record says that the base model has {stated}; the model of this run is {so}.")
+        head, kind = ("a new head", "asked") if new else ("no new head", "a classifier")
+        reasons.append(f"The record says that the base model has {head}; the model of this run is {kind}.")
     if not prediction.is_prompted(record):
         reasons += other_classifier(directory, several=relations.NO_RELATION not in record["labels"])
     else:
