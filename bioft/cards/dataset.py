@@ -9,7 +9,7 @@ from huggingface_hub import DatasetCardData
 from jinja2 import UndefinedError
 
 from bioft.cards import words
-from bioft.errors import BioftError
+from bioft.errors import BioftError, in_words
 from bioft.task import source as find_source
 
 if TYPE_CHECKING:
@@ -71,6 +71,10 @@ def dataset_card(manifest: dict[str, Any], dataset: "DatasetDict", *, repository
         )
     except (KeyError, UndefinedError) as error:
         raise BioftError(f"The manifest lacks a field: {error}. Build the dataset again.") from error
+    except (TypeError, ValueError, AttributeError, IndexError, StopIteration) as error:
+        raise BioftError(
+            f"The manifest is not as a builder writes it: {in_words(error)}. Build the dataset again."
+        ) from error
 
 
 def build_command(manifest: dict[str, Any]) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import huggingface_hub
 import pytest
-from datasets import DatasetDict
+from datasets import Dataset, DatasetDict
 from hypothesis import given, strategies as st
 
 from bioft.cards import dataset as cards_dataset, model as cards, words as cards_words
@@ -585,6 +585,21 @@ def test_the_build_command_of_documents_builds_the_same_dataset(
 def test_an_incomplete_manifest_is_named() -> None:
     with pytest.raises(BioftError, match="'rows'"):
         cards_dataset.dataset_card({"builder": "ctd"}, DatasetDict())
+    pairs = DatasetDict({"test": Dataset.from_list([{"id": "1", "text": "a"}])})
+    about = {
+        "builder": "ctd",
+        "arguments": {},
+        "sources": [],
+        "rows": {"test": {"texts": 1}},
+        "fingerprints": {"test": ""},
+    }
+    about["schema_version"] = 1
+    assert "| test | 1 |" in cards_dataset.dataset_card(about, pairs)
+    for wrong in ({"rows": {"test": None}}, {"rows": {"test": {"texts": "x"}}}, {"arguments": {"split": ["x"]}}):
+        with pytest.raises(
+            BioftError, match=r"The manifest is not as a builder writes it: .* Build the dataset again"
+        ):
+            cards_dataset.dataset_card(about | wrong, pairs)
 
 
 def test_leaks_and_unknown_flags_are_never_left_out() -> None:

@@ -238,6 +238,7 @@ def test_a_manifest_that_counts_other_rows(task: str, counts: Any, tmp_path: Pat
         {"read": "x"},
         {"skipped": {"test": 5}},
         {"license": [1]},
+        {"license": 7},
         {"audit": {"near_duplicates": "x"}},
         {"audit": {"not_in_training": [7]}},
         {"hub": 7},
