@@ -4,7 +4,6 @@ The manifest names the files that belong to the index; new ones are written besi
 replaced in one step. So a build that is killed leaves the index as it was.
 """
 
-import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -191,12 +190,9 @@ def table(directory: Path, manifest: dict[str, Any]) -> pq.ParquetFile:
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
     """Keep other processes from writing the same index; the lock ends with the process."""
-    handle = os.open(directory, os.O_RDONLY)
+    if (handle := storage_files.lock(directory)) is None:
+        raise BioftError(f"Another process is writing the index {directory}. Wait until it has ended.")
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BioftError(f"Another process is writing the index {directory}. Wait until it has ended.") from None
         yield
     finally:
         os.close(handle)

@@ -1,6 +1,7 @@
 """Files and folders: written whole or not at all, their checksums, bioft's cache, and what to say of a full disk."""
 
 import errno
+import fcntl
 import hashlib
 import json
 import lzma
@@ -190,6 +191,22 @@ def forget() -> None:
     """Give back the memory of what was read of all unnamed files; it is read from them again."""
     for each in list(_MAPS) if hasattr(mmap, "MADV_DONTNEED") else ():
         each.madvise(mmap.MADV_DONTNEED)
+
+
+def lock(directory: Path) -> int | None:
+    """Keep other processes from a folder: the descriptor that does so until it is closed or the process ends.
+
+    None where another process keeps the folder. A disk that knows no locks keeps nobody away.
+    """
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        return None
+    except OSError:
+        pass
+    return handle
 
 
 def remove(paths: Iterable[Path]) -> None:

@@ -14,11 +14,13 @@ import yaml
 
 from bioft.errors import BioftError
 from bioft.storage import yaml_config
-from bioft.storage.files import disk_errors, new_file, write_json, write_text
+from bioft.storage.files import disk_errors, lock, new_file, remove, write_json, write_text
 from bioft.storage.runs import BASE_SCORES, CONFIG, RECORD
 
 BEGUN_HERE: set[Path] = set()
 """Run directories that this process has made: another one may have been given the same name."""
+_KEPT: dict[tuple[int, int], int] = {}
+"""Run directories that this process trains into, by device and number, and what keeps others from them."""
 # What makes no difference to the trained model may change between a kill and its resumption. The same folder may be
 # spelt in another way, or may have been moved.
 NOT_COMPARED = {
@@ -31,16 +33,19 @@ logger = logging.getLogger(__name__)
 def prepare(directory: Path, config: dict[str, Any], *, overwrite: bool = False) -> None:
     """Make a run directory ready for a run with this configuration, or for resuming one.
 
-    BioftError: the directory holds a finished run, an unfinished one with other settings, or other files.
+    Until `release`, or the end of this process, no other one may train into it. BioftError: the directory holds a
+    finished run, an unfinished one with other settings, or other files, or another process trains into it.
     """
     refuse_taken(directory, overwrite=overwrite)
     config = {key: _decoded(value) for key, value in config.items()}
-    existing = sorted(directory.iterdir()) if directory.is_dir() else []
-    names = {path.name for path in existing}
+    with disk_errors(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+    _keep(directory)
+    names = {path.name for path in directory.iterdir()}
     if names and not names & {RECORD, CONFIG}:
         raise BioftError(f"{directory} holds files that are not of a run. Choose another --output_dir.")
-    if names and overwrite:
-        shutil.rmtree(directory)
+    if overwrite:
+        remove(directory.iterdir())
     elif CONFIG in names:
         earlier = yaml_config.load_config(directory / CONFIG)
         if changed := [f"{key}: {was!r}, now {now!r}" for key, was, now in differing_settings(earlier, config)]:
@@ -49,10 +54,28 @@ def prepare(directory: Path, config: dict[str, Any], *, overwrite: bool = False)
                 "Choose another --output_dir, or give --overwrite to start anew."
             )
         return
-    with disk_errors(directory):
-        directory.mkdir(parents=True, exist_ok=True)
     write_text(directory / CONFIG, yaml.safe_dump(config, sort_keys=True, allow_unicode=True))
     BEGUN_HERE.add(directory)
+
+
+def _keep(directory: Path) -> None:
+    release(directory)
+    if (handle := lock(directory)) is None:
+        raise BioftError(
+            f"Another process trains into {directory}. Wait until it has ended, or choose another --output_dir."
+        )
+    _KEPT[_identity(directory)] = handle
+
+
+def release(directory: Path) -> None:
+    """Let other processes train into a directory that this one has made ready."""
+    if (handle := _KEPT.pop(_identity(directory), None)) is not None:
+        os.close(handle)
+
+
+def _identity(directory: Path) -> tuple[int, int]:
+    found = directory.stat()
+    return found.st_dev, found.st_ino
 
 
 def _decoded(value: Any) -> Any:
@@ -76,6 +99,7 @@ def remove_untrained(directory: Path) -> None:
         return
     names = [path.name for path in directory.iterdir()]
     if all(name == CONFIG or name.startswith(BASE_SCORES) for name in names):
+        release(directory)
         shutil.rmtree(directory, ignore_errors=True)
 
 

@@ -223,6 +223,7 @@ def complete(directory: Path, record: dict[str, Any]) -> None:
         write_json(directory / RECORD, record, allow_nan=False)
     # Not before the record stands: until then the same command must be able to continue.
     remove(path for path in directory.iterdir() if RESUMPTION.match(path.name))
+    run_directory.release(directory)
 
 
 def training_summary(trainer: Any, metrics: dict[str, float], checkpoint: str | None) -> dict[str, Any]:

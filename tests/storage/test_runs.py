@@ -48,6 +48,24 @@ def test_an_unfinished_run_resumes_only_with_the_same_settings(tmp_path: Path) -
     assert run_directory.last_checkpoint(tmp_path / "run") is None
 
 
+def test_one_process_at_a_time_trains_into_a_folder(tmp_path: Path) -> None:
+    """A lock is of its descriptor: a second one of this process is as good as another process."""
+    (run := tmp_path / "run").mkdir()
+    other = storage_files.lock(run)
+    assert other is not None
+    for overwrite in (False, True):
+        with pytest.raises(BioftError, match="Another process trains into .*run. Wait"):
+            run_directory.prepare(run, {"seed": 0}, overwrite=overwrite)
+    assert not any(run.iterdir())
+    os.close(other)
+    for overwrite in (False, True):
+        run_directory.prepare(run, {"seed": 0}, overwrite=overwrite)
+        assert storage_files.lock(run) is None
+    run_directory.release(run)
+    assert (other := storage_files.lock(run)) is not None
+    os.close(other)
+
+
 def weights(path: Path) -> Path:
     save_file({"weight": np.arange(100.0)}, path)
     return path
