@@ -54,7 +54,7 @@ def test_one_process_at_a_time_trains_into_a_folder(tmp_path: Path) -> None:
     other = storage_files.lock(run)
     assert other is not None
     for overwrite in (False, True):
-        with pytest.raises(BioftError, match="Another process trains into .*run. Wait"):
+        with pytest.raises(BioftError, match=r"Another process trains into .*run\. Wait"):
             run_directory.prepare(run, {"seed": 0}, overwrite=overwrite)
     assert not any(run.iterdir())
     os.close(other)
@@ -62,7 +62,8 @@ def test_one_process_at_a_time_trains_into_a_folder(tmp_path: Path) -> None:
         run_directory.prepare(run, {"seed": 0}, overwrite=overwrite)
         assert storage_files.lock(run) is None
     run_directory.release(run)
-    assert (other := storage_files.lock(run)) is not None
+    other = storage_files.lock(run)
+    assert other is not None
     os.close(other)
 
 
