@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
+from pathlib import Path
 
 
 class BioftError(Exception):
@@ -93,6 +94,15 @@ def near_file(path: str | os.PathLike[str]) -> str:
             return nearest(name, [each.name for each in islice(found, 1000)])
     except OSError:
         return f"There is no folder {folder}."
+
+
+def no_folder(path: str | os.PathLike[str]) -> str:
+    """What to say of a path that is no folder: it is a file, or not there, and the nearest that is."""
+    folder = Path(path)
+    if folder.exists():
+        return f"{folder} is a file: name a folder."
+    near = near_file(folder) if folder.parent.is_dir() else ""
+    return f"There is no folder {folder}. {near}".rstrip()
 
 
 def command_word(path: str | os.PathLike[str]) -> str:

@@ -203,6 +203,10 @@ def _own_again(source: tasks.Source, recorded: Mapping[str, Any], path: Path | N
     files = {name: arguments.pop(name) for name in SPLITS if name in arguments}
     known = inspect.signature(source.builder()).parameters
     options = {name: value for name, value in arguments.items() if name in known and name != "paths"}
+    # What whoever built them said of them stands in no file. A licence on the Hub stands in its card there.
+    first = (recorded["sources"] or [{}])[0]
+    said = {"title": recorded.get("title")} | {name: first.get(name) for name in ("terms", "citation")}
+    options |= {name: value for name, value in said.items() if value}
     if path is None and (on_hub := own_on_hub(recorded)):
         with _by_arguments(recorded):
             return source.builder()([on_hub[0]], **options | files | {"revision": on_hub[1]})
@@ -210,6 +214,7 @@ def _own_again(source: tasks.Source, recorded: Mapping[str, Any], path: Path | N
         raise BioftError(f"The data were built from {sources_in_words(recorded)}: name them with --dataset-path.")
     folder = path if path.is_dir() else path.parent
     with _by_arguments(recorded):
+        options |= {"license": recorded.get("license")}
         given = {name: [folder / Path(file).name for file in its] for name, its in files.items()}
         return source.builder()(() if given else [path], **options, **given)
 
@@ -259,5 +264,7 @@ def _others_on_hub(recorded: Mapping[str, Any], manifest: Mapping[str, Any]) -> 
 def sources_in_words(recorded: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     """The sources of a dataset with their versions and checksums."""
     return "; ".join(
-        f"{one['name']} (version {one['version']}, SHA-256 {one['sha256']})" for one in recorded["sources"]
+        f"{one['name']} ({version and f'version {version}, '}SHA-256 {one['sha256']})"
+        for one in recorded["sources"]
+        for version in (one["version"] or "",)
     )

@@ -15,7 +15,7 @@ from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidat
 from huggingface_hub.utils import validate_repo_id
 
 from bioft import task as tasks
-from bioft.errors import BioftError, ChangedFilesError, suggestion
+from bioft.errors import BioftError, ChangedFilesError, no_folder, suggestion
 from bioft.hub import checks
 from bioft.hub.client import Access, AccessOptions, capital, connection, explain, missing
 from bioft.hub.repository import MAIN, Kind, Repository
@@ -39,7 +39,7 @@ def run_directory(name: str, *, revision: str | None = None, **access: Unpack[Ac
     if Path(name).is_dir():
         return Path(name)
     if not is_repository_name(name):
-        raise BioftError(f"There is no folder {name}, and it is no user/name on the Hub.")
+        raise BioftError(f"{no_folder(name)} It is no user/name on the Hub either.")
     beside = [str(path) for path in Path(name).parent.glob("*") if (path / runs.RECORD).is_file()]
     if beside and Path(name).parent != Path():
         raise BioftError(f"There is no folder {name}. {suggestion(name, beside)}")

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from datasets import Dataset, DatasetDict
 from datasets.fingerprint import generate_random_fingerprint
 
-from bioft.errors import BioftError
+from bioft.errors import BioftError, no_folder
 from bioft.storage import json_text
 from bioft.storage.files import forget, new_folder, write_json, write_text
 from bioft.storage.json_text import TEXT_OR_NONE
@@ -161,6 +161,8 @@ def _check_target(target: Path, overwrite: bool) -> None:
 def load_manifest(directory: str | os.PathLike[str]) -> dict[str, Any]:
     """Read `manifest.json` of a saved dataset; BioftError if it is missing or not a bioft manifest."""
     path = Path(directory) / MANIFEST
+    if not path.parent.is_dir():
+        raise BioftError(f"{no_folder(directory)} Datasets are folders that `bioft build` makes.")
     try:
         manifest = json_text.parse(path.read_text(encoding="utf-8"), "its text", finite=True)
         version, prints = manifest["schema_version"], manifest["fingerprints"]

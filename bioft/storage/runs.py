@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bioft.errors import BioftError, ChangedFilesError, in_words
+from bioft.errors import BioftError, ChangedFilesError, in_words, no_folder
 from bioft.storage import json_text
 from bioft.storage.files import file_sha256
 from bioft.storage.json_text import NUMBER, TEXT_OR_NONE
@@ -92,6 +92,8 @@ def read(directory: str | Path) -> dict[str, Any]:
     directory = Path(directory)
     path = directory / RECORD
     if not path.is_file():
+        if not directory.is_dir():
+            raise BioftError(no_folder(directory))
         if (directory / CONFIG).is_file():
             raise BioftError(f"The run in {directory} is not finished: start the same command again to resume it.")
         _check_not_made_of_a_run(directory)

@@ -8,6 +8,7 @@ from typing import Any
 
 from bioft import task as tasks
 from bioft.cards import words as cards_words
+from bioft.datasets.recorded import is_own
 from bioft.errors import BioftError
 from bioft.hub import checks as hub_checks
 from bioft.storage import runs, yaml_config
@@ -66,6 +67,8 @@ def name_what_is_not_checked(run: Run) -> None:
         words.append(f"of {', '.join(settings)} what no evaluation needs")
     if limit := record["dataset"].get("max_train_pairs"):
         words.append(f"that it was trained on {limit:,} of the training pairs, as the baselines were")
+    if is_own(record["dataset"]):
+        words.append("title, licence and terms of the data")
     listed = record.get("files") or {}
     words += [name for name in (runs.CONFIG,) if name in listed]
     words += sorted(name for name in listed if name.startswith(TRAINING_PLOTS) and name.endswith(".png"))

@@ -143,6 +143,14 @@ def test_broken_datasets(tmp_path: Path, file: str, content: bytes | None, messa
         storage.load(directory)
 
 
+def test_a_file_or_nothing_in_the_place_of_a_dataset(tmp_path: Path) -> None:
+    (tmp_path / "pairs.csv").touch()
+    with pytest.raises(BioftError, match=r"There is no folder .*pairs\. Did you mean 'pairs\.csv'\? Datasets are"):
+        storage.load(tmp_path / "pairs")
+    with pytest.raises(BioftError, match=r"pairs\.csv is a file: name a folder\. Datasets are folders that"):
+        storage.load(tmp_path / "pairs.csv")
+
+
 def tree(directory: Path) -> dict[str, bytes]:
     return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
 

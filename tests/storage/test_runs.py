@@ -148,6 +148,11 @@ def test_what_an_interrupted_training_leaves_is_said(tmp_path: Path) -> None:
 def test_reading_says_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(BioftError, match=r"no run.json"):
         runs.read(tmp_path)
+    (tmp_path / "ran").touch()
+    with pytest.raises(BioftError, match=r"There is no folder .*run\. Did you mean 'ran'\?$"):
+        runs.read(tmp_path / "run")
+    with pytest.raises(BioftError, match=r"ran is a file: name a folder\.$"):
+        runs.read(tmp_path / "ran")
     run_directory.prepare(tmp_path / "run", {})
     with pytest.raises(BioftError, match="not finished"):
         runs.read(tmp_path / "run")

@@ -54,6 +54,7 @@ def tagged(tmp_path_factory: pytest.TempPathFactory, encoder: Path) -> Path:
     train = write_conll(folder / "train.txt", sentences(60, "train"), "IOB1")
     test = write_conll(folder / "test.txt", sentences(30, "test"), "IOBES", " ")
     options = {"model_name_or_path": encoder, "dataset": train, "test": test, "num_train_epochs": 6, **WINDOWS}
+    options |= {"title": "Our notes", "license": "cc-by-4.0", "terms": "Ask the authors.", "citation": "A. Author"}
     run_recipe(load_recipe("token_classification"), *command_line(**TRAINING, **options, output_dir=folder / "run"))
     return folder / "run"
 
@@ -81,7 +82,10 @@ def test_iob_files_become_a_run_whose_f1_seqeval_counts_too(tagged: Path) -> Non
     )
     assert record["metrics"]["f1"]["value"] == pytest.approx(seqeval_f1(truth, found))
     assert record["metrics"]["f1"]["value"] > 0
-    assert verification.verify(str(tagged)).status == "verified"
+    verified = verification.verify(str(tagged))
+    # What their owner says of them stands in no file: it is the owner's word, and no reason against the run.
+    assert (verified.status, verified.reasons) == ("verified", [])
+    assert "title, licence and terms of the data" in verified.not_checked
 
 
 def test_a_run_on_files_of_ones_own_is_trained_again(
