@@ -101,7 +101,7 @@ def main(
         return
 
     progress.stage(5)  # train, from the last checkpoint if there is one
-    training = training_run.train(trainer, checkpoint)
+    training = training_run.train(trainer, checkpoint, best_thresholds=multi_label)
     if not writes:
         return
 

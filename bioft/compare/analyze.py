@@ -133,8 +133,8 @@ def _changes(answers: Answers, shown: Sequence[str], place: Path) -> Section:
         return section
     for row in table[table["system"].isin(shown)].to_dict("records"):
         section.sentences.append(
-            f"Against {row['system'].replace('_', ' ')}: {row['gained']:,} gained, {row['lost']:,} lost of "
-            f"{row['n']:,} ({p_words(row['p_value'])}, paired)."
+            f"Against {row['system'].replace('_', ' ')}, by {answers.measure}: {row['gained']:,} gained, "
+            f"{row['lost']:,} lost of {row['n']:,} ({p_words(row['p_value'])}, paired)."
         )
     section.tables["changes.csv"] = table
     figures.draw_changes(table, place / "changes.png")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from bioft.errors import BioftError
+from bioft.errors import BioftError, in_words
 from bioft.storage import yaml_config
 from bioft.storage.files import disk_errors, lock, new_file, remove, write_json, write_text
 from bioft.storage.runs import BASE_SCORES, CONFIG, RECORD
@@ -135,11 +135,12 @@ def last_checkpoint(directory: Path) -> str | None:
     The best checkpoint so far, as its state names it, is looked for in this directory: the run may have been moved.
     """
     checkpoints = sorted(directory.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
-    for checkpoint in reversed(checkpoints):
+    for place, checkpoint in reversed(list(enumerate(checkpoints))):
         try:
             _check_whole(checkpoint)
         except (OSError, ValueError) as error:
-            logger.warning("%s is not whole (%s): it is removed, and the one before is taken.", checkpoint, error)
+            instead = ", and the one before is taken" if place else ""
+            logger.warning("%s is not whole (%s): it is removed%s.", checkpoint, in_words(error), instead)
             shutil.rmtree(checkpoint, ignore_errors=True)
             continue
         _name_best_here(checkpoint)

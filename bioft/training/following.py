@@ -15,13 +15,14 @@ from bioft.storage.files import disk_errors
 
 
 @contextmanager
-def followed(trainer: Any) -> Iterator[None]:
+def followed(trainer: Any, best_thresholds: bool = False) -> Iterator[None]:
     """Say how far a training is, while it goes on in a `with` statement.
 
+    `best_thresholds`: its validation figure is that of the thresholds that suit validation best, and is said to be so.
     BioftError: the disk is full, or the loss of a step is no number (NaN), which no later step would mend.
     KeyboardInterrupt also where Ctrl-C met a checkpoint that was being written, which PyTorch tells as an error.
     """
-    following = _Following()
+    following = _Following(best_thresholds)
     for theirs in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(theirs)
     trainer.add_callback(following)
@@ -62,7 +63,8 @@ def _checked(trainer: Any) -> Iterator[None]:
 
 
 class _Following(TrainerCallback):
-    def __init__(self) -> None:
+    def __init__(self, best_thresholds: bool) -> None:
+        self.of_thresholds = " at its best thresholds" if best_thresholds else ""
         self.work: Work | None = None
         self.validation: Work | None = None
         self.found: dict[str, str] = {}
@@ -101,7 +103,7 @@ class _Following(TrainerCallback):
         best = (args.metric_for_best_model or "loss").removeprefix("eval_")
         if metrics and f"eval_{best}" in metrics:
             words = WORDS[best][1] if best in WORDS else best
-            self._know(f"validation {words}", metrics[f"eval_{best}"])
+            self._know(f"validation {words}{self.of_thresholds}", metrics[f"eval_{best}"])
 
     def on_train_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         if self.work is not None:

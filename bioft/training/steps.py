@@ -89,9 +89,9 @@ def note_thresholds(record: dict[str, Any], chosen: Mapping[str, str]) -> None:
             logger.warning(sentence)
 
 
-def train(trainer: Any, checkpoint: str | None) -> dict[str, Any]:
+def train(trainer: Any, checkpoint: str | None, *, best_thresholds: bool = False) -> dict[str, Any]:
     """Train, from the checkpoint if there is one, as `followed` says; returns `training_summary` for the record."""
-    with followed(trainer):
+    with followed(trainer, best_thresholds):
         metrics = trainer.train(resume_from_checkpoint=checkpoint).metrics
     return training_summary(trainer, metrics, checkpoint)
 

@@ -98,7 +98,7 @@ def test_changes_are_counted_and_tested(
     assert table["change"].value_counts().to_dict() == {"gained": gained, "lost": lost}
     one = table[table["change"] == "gained"].iloc[0]
     assert one["fine-tuned"] == one["truth"] != one["base model"]
-    assert f"Against base model: {gained:,} gained, {lost:,} lost of {len(right):,}" in found.sentences[0]
+    assert f"Against base model, by accuracy: {gained:,} gained, {lost:,} lost of {len(right):,}" in found.sentences[0]
 
 
 def test_systems_confusion_and_calibration(

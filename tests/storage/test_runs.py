@@ -36,6 +36,14 @@ def test_the_newest_whole_checkpoint_is_found_and_cut_ones_are_removed(tmp_path:
     assert not cut.exists()
 
 
+def test_the_first_checkpoint_that_was_cut_off_has_none_before_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    checkpoint(tmp_path, 8, whole=False)
+    assert run_directory.last_checkpoint(tmp_path) is None
+    assert caplog.text.endswith("): it is removed.\n")
+
+
 def test_an_unfinished_run_resumes_only_with_the_same_settings(tmp_path: Path) -> None:
     config = {"learning_rate": 0.1, "logging_steps": 5}
     run_directory.prepare(tmp_path / "run", config)

@@ -73,6 +73,17 @@ def test_a_loss_that_is_no_number_ends_the_training_at_its_step(bf16: bool, mend
         trainer.training_step()
 
 
+@pytest.mark.parametrize(
+    ("best", "words"), [(True, "validation F1 at its best thresholds 0.790"), (False, "validation F1 0.790")]
+)
+def test_a_validation_figure_that_chooses_its_thresholds_is_said_to(best: bool, words: str) -> None:
+    """Figures of the record are of other thresholds, and may be far lower."""
+    told = following._Following(best)
+    args = SimpleNamespace(metric_for_best_model="f1")
+    told.on_evaluate(args, SimpleNamespace(), SimpleNamespace(), metrics={"eval_f1": 0.79})
+    assert list(told.found.values()) == [words]
+
+
 def test_a_folder_that_tensorboard_can_not_name_is_refused_before_training() -> None:
     """As Python reads a name with an accent from a command line under plain ASCII."""
     folder = Path("runs/\udcc3\udca9")
