@@ -38,7 +38,11 @@ _NO_TEXT = {
 """How files begin that are no text, or stand for another file, and what to say of them."""
 _REFUSAL = re.compile(rb"[45]\d\d:? [A-Z][A-Za-z ]{2,40}\s*")
 """What GitHub answers in the place of a file that is not there: "404: Not Found"."""
-_REFERENCES = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:PMID- *\d|TY  - [A-Z]|@[A-Za-z]+\{[\w:.-]+,)")
+_REFERENCES = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:\d+\.\s+)?(?:PMID- *\d|PMC - PMC\d|TY  -\s|FN (?:Clarivate|Thomson|ISI)|%0 [A-Z]"
+    rb"|Record #\d+ of \d+\s|@[A-Za-z]+ ?\{[\w:./-]+,)"
+)
+"""Also as Ovid, the Web of Science, Cochrane and EndNote write them."""
 _HTML = re.compile(rb"<(?:!doctype\s+html|html)[\s>]", re.IGNORECASE)
 
 

@@ -12,6 +12,7 @@ an id column.
 import os
 import re
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -26,6 +27,8 @@ from bioft.storage.text_lines import TextLines
 SHIFTS = sorted(range(-20, 21), key=abs)
 """Where a mention that is not at its offsets is looked for, to say how far off they are."""
 
+UNBORNE = "relations whose ends no annotation bears"
+"""What is counted of relations that are left out."""
 _DOCUMENT_ID = re.compile(r"[^\s|\ufeff]+")
 _TEXT_LINE = re.compile(rf"({_DOCUMENT_ID.pattern})\|([ta])\|(.*)", re.DOTALL)
 
@@ -189,7 +192,11 @@ def _name(line: str) -> str:
 
 
 def read(
-    path: str | os.PathLike[str], *, skipped: list[str] | None = None, allow_empty_abstract: bool = False
+    path: str | os.PathLike[str],
+    *,
+    skipped: list[str] | None = None,
+    allow_empty_abstract: bool = False,
+    unborne: Counter[str] | None = None,
 ) -> Iterator[Document]:
     """Stream the documents of a PubTator file (plain or gzip, LF or CRLF, with or without byte order mark).
 
@@ -197,14 +204,15 @@ def read(
     first such document raises BioftError with file, document and line. Wrong are: a title or abstract line that is
     missing, empty or of another document, no blank line before a document, a document id that comes twice, a line that
     is neither mention nor relation, offsets that do not give the mention's text, another number of individual mentions
-    than of concept ids, and a relation to an id that no mention bears. Mentions may overlap and be nested. Nothing is
-    mended: what is not an error comes out as it is written. A file that can't be read raises as `TextLines` does.
+    than of concept ids, and a relation to an id that no mention bears; with `unborne` such relations are left out and
+    counted. Mentions may overlap and be nested. Nothing is mended but a space at the end of a title that offsets do
+    not count: what is not an error comes out as it is written. A file that can't be read raises as `TextLines` does.
     """
     seen: dict[str, int] = {}
     block = None
     for block in _blocks(TextLines(path, "Give the path of a PubTator file.")):
         with leaving_out(skipped):
-            document = _document(block, allow_empty_abstract)
+            document = _document(block, allow_empty_abstract, unborne)
             first = seen.setdefault(document.document_id, block.first)
             if first != block.first:
                 raise block.error(block.first, f"the document id comes twice; first in line {first}. Remove one.")
@@ -297,7 +305,7 @@ def _blocks(lines: TextLines) -> Iterator[_Lines]:
         yield block
 
 
-def _document(block: _Lines, allow_empty_abstract: bool) -> Document:
+def _document(block: _Lines, allow_empty_abstract: bool, unborne: Counter[str] | None = None) -> Document:
     if not block.after_blank:
         raise block.error(block.first, "no blank line before this document. Put one there.")
     if block.number_after_gap:
@@ -330,7 +338,18 @@ def _document(block: _Lines, allow_empty_abstract: bool) -> Document:
             )
     if any("|" in end for each in document.relations for end in (each.head, each.tail)):
         document.relations = [_without_types(each, document.mentions) for each in document.relations]
-    if problem := find_problem(document, allow_empty_abstract=allow_empty_abstract):
+    if unborne is not None:
+        borne = borne_ids(document.mentions)
+        kept = [each for each in document.relations if {each.head, each.tail} <= borne]
+        unborne[UNBORNE] += len(document.relations) - len(kept)
+        document.relations = kept
+    problem = find_problem(document, allow_empty_abstract=allow_empty_abstract)
+    if problem and problem.part == "mention" and title != (bare := title.rstrip()):
+        # Offsets of PubTator's own files do not count the space that it writes at the end of titles.
+        stripped = replace(document, title=bare)
+        if (of_stripped := find_problem(stripped, allow_empty_abstract=allow_empty_abstract)) is None:
+            document, problem = stripped, of_stripped
+    if problem:
         raise block.error(numbers[problem.part][problem.position], problem.message)
     return document
 

@@ -29,6 +29,8 @@ def as_row(value: Any) -> Any:
         return {"text": value[0], **value[1]}
     if not isinstance(value, dict):
         return value
+    if isinstance(value.get("data"), str) and "text" not in value and _are_spans(value.get("label")):
+        return {**value, "text": value["data"]}  # as doccano 1.5 calls it
     if "denotations" in value and isinstance(value.get("text"), str):
         return _of_pubannotation(value)
     if {"sentences", "ner"} <= value.keys():
@@ -45,7 +47,12 @@ def _of_pubannotation(value: dict[str, Any]) -> Any:
     begins = f"{name or value['text'][:20]}:" if related else ""
     try:
         entities = [
-            {"id": begins and f"{begins}{its['id']}", "type": its["obj"], "start": span["begin"], "end": span["end"]}
+            {
+                "id": begins and f"{begins}{its.get('id')}",
+                "type": its["obj"],
+                "start": span["begin"],
+                "end": span["end"],
+            }
             for its in value["denotations"]
             for span in [its["span"]]
         ]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bioft.datasets.documents.corpus import AnnotatedText
-from bioft.datasets.documents.pubtator import UNLINKED, Mention, Relation
+from bioft.datasets.documents.pubtator import UNBORNE, UNLINKED, Mention, Relation
 from bioft.datasets.formats import conll, inputs
 from bioft.errors import BioftError, leaving_out
 from bioft.storage import identifiers, json_text
@@ -23,7 +23,9 @@ from bioft.storage.text_lines import TextLines, elements_of, encoding_of
 
 IDENTIFIERS = ("identifier", "Identifier", "MESH", "mesh", "concept_id", "ncbi gene", "NCBI GENE", "GeneID", "id")
 ENDS = (("entity1", "entity2"), ("role1", "role2"), ("head", "tail"))
-NO_RELATION = "relations whose ends no annotation bears"
+NO_RELATION = UNBORNE
+TRUE = ("ddi", "interaction", "relation")
+"""Where a pair of a sentence of the DDI corpus and its like says that it is a relation."""
 PIECES = "mentions in several pieces, taken from first to last"
 _DOCUMENTS = re.compile(r'"(?:documents|PubTator3)"\s*:\s*\[')
 _LIST = re.compile(r"\A\s*\[")
@@ -83,22 +85,30 @@ def _element(element: Any) -> dict[str, Any]:
 
 
 def _sentence(element: Any) -> dict[str, Any]:
-    """A sentence of the DDI corpus as BioC JSON has a passage; its offsets name the last character of a piece."""
-    found: dict[str, Any] = {
-        "text": element.get("text"), "offset": 0, "annotations": [], "relations": [], "sentence": True
-    }  # fmt: skip
+    """A sentence of the DDI corpus as BioC JSON has a passage; its offsets name the last character of a piece.
+
+    Those of DDI 2011 and of PGR (Sousa et al. 2019) name the one after it: words in one piece say where they end.
+    """
+    text = element.get("text") or ""
+    found: dict[str, Any] = {"text": text, "offset": 0, "annotations": [], "relations": [], "sentence": True}
     for child in element:
         if child.tag == "entity":
-            pieces = re.findall(r"(\d+)-(\d+)", child.get("charOffset", ""))
+            pieces = [(int(a), int(b) + 1) for a, b in re.findall(r"(\d+)-(\d+)", child.get("charOffset", ""))]
+            words = child.get("text") or ""
+            if len(pieces) == 1:
+                start = pieces[0][0]
+                there = text[start : start + len(words)]
+                if there.casefold() == words.casefold():
+                    words, pieces = there, [(start, start + len(words))]
             found["annotations"].append(
                 {
                     "id": child.get("id"),
-                    "text": child.get("text"),
+                    "text": words,
                     "infons": {"type": child.get("type") or "entity"},
-                    "locations": [{"offset": a, "length": int(b) - int(a) + 1} for a, b in pieces],
+                    "locations": [{"offset": start, "length": end - start} for start, end in pieces],
                 }
             )
-        elif child.tag == "interaction" or "true" in (child.get("ddi"), str(child.get("interaction")).lower()):
+        elif child.tag == "interaction" or "true" in {str(child.get(name)).lower() for name in TRUE}:
             nodes = [{"refid": child.get(end)} for end in ("e1", "e2")]
             found["relations"].append({"infons": {"type": child.get("type") or "interaction"}, "nodes": nodes})
     return found

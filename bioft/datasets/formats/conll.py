@@ -23,6 +23,7 @@ from bioft.storage.text_lines import TextLines
 NOT_LINKED = "-1"
 """The concept id of mentions that are linked to nothing, as in PubTator files."""
 BROKEN = "mentions that begin with I or E, as in IOB1"
+AGAIN = "documents whose id came before, which have a number behind it"
 BEGINS, INSIDE, ENDS, SINGLE = frozenset("B"), frozenset("IM"), frozenset("EL"), frozenset("SUW")
 _TAG = re.compile(r"([BIESLUMW])(?:[-_](.+))?")
 _DOCUMENT = re.compile(
@@ -61,6 +62,7 @@ def read(
     counted = Counter() if counted is None else counted
     document: list[list[Token]] = []
     name, number, problem = "", 0, ""
+    seen: Counter[str] = Counter()
 
     def finished() -> Iterator[AnnotatedText]:
         nonlocal document, number, problem
@@ -68,7 +70,10 @@ def read(
             skipped.append(f"{problem} All of its document is left out.")
         elif any(document):
             number += 1
-            yield assemble(name or f"{prefix}-{number}", document, counted)
+            seen[name] += 1
+            again = f"-{seen[name]}" if name and seen[name] > 1 else ""
+            counted[AGAIN] += bool(again)
+            yield assemble(f"{name}{again}" if name else f"{prefix}-{number}", document, counted)
         document, problem = [], ""
 
     by_sentence, word = not _has_documents(path), _column_of_tokens(path)

@@ -89,6 +89,9 @@ def _build(builder: str, asked: DocumentOptions) -> tuple[DatasetDict, dict[str,
         for name, its in found.items()
     }
     _check_ids(found)
+    if _begin_again(found):
+        found = {name: [_named_after(name, each) for each in its] for name, its in found.items()}
+        opened.notes.append(splits.BEGIN_AGAIN)
     if builder == "relations" and not any(each.relations for its in found.values() for each in its):
         found_else = "".join(f" There are {n:,} {what}." for what, n in counted.items() if n and what in NO_RELATIONS)
         raise BioftError(f"No document has a relation.{found_else} For their entities: bioft build entities.")
@@ -136,7 +139,7 @@ def _of_file(path: Path, prefix: str, how: Reading) -> Iterator[Document]:
     asked, only_type, skipped, counted = how
     kind = inputs.tell(path)
     if kind == "pubtator":
-        yield from pubtator.read(path, skipped=skipped, allow_empty_abstract=True)
+        yield from pubtator.read(path, skipped=skipped, allow_empty_abstract=True, unborne=counted)
     elif kind == "conll":
         yield from conll.read(path, prefix, only_type=only_type, skipped=skipped, counted=counted)
     elif kind == "bioc":
@@ -223,6 +226,23 @@ def _all_linked(found: Mapping[str, list[Document]]) -> dict[str, list[Document]
     if not any(own(each) for its in found.values() for each in its):
         return {**found}
     return {name: [linked(each) for each in its] for name, its in found.items()}
+
+
+def _named_after(split: str, document: Document) -> Document:
+    """The document with the name of its split before its id, and before that of its group."""
+    named = replace(document, document_id=f"{split}-{document.document_id}")
+    group = getattr(named, "group", None)
+    return named if group is None else replace(named, group=f"{split}-{group}")  # type: ignore[call-arg]
+
+
+def _begin_again(found: Mapping[str, Sequence[Document]]) -> bool:
+    """Whether splits have ids of each other for documents with other texts, as those of DDI 2011 have."""
+    first: dict[str, tuple[str, str]] = {}
+    every = ((name, each) for name, its in found.items() for each in its)
+    return any(
+        first.setdefault(each.document_id, (name, each.text))[0] != name and first[each.document_id][1] != each.text
+        for name, each in every
+    )
 
 
 def _check_ids(found: Mapping[str, Iterable[Document]]) -> None:

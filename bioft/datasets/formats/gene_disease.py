@@ -162,6 +162,8 @@ def _doubtful(rows: Sequence[Row]) -> list[str]:
     """What one may not have meant: several genes in a name, and ids that are not those of the names."""
     notes = []
     genes = {row.gene for row in rows}
+    if genes and all(gene.isdigit() for gene in genes):
+        notes.append("the names of all genes are numbers: if these are ids, name the names' column with --gene-column")
     for separator in SEPARATORS:
         if joined := sorted(gene for gene in genes if separator in gene):
             notes.append(

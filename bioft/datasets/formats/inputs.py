@@ -28,7 +28,7 @@ NAMES = {
     "pubtator": "PubTator",
     "bioc": "BioC (XML or JSON; also DDI's XML)",
     "conll": "CoNLL/IOB",
-    "brat": "a brat folder (.txt and .ann; BioNLP's .a1 and .a2)",
+    "brat": "a brat folder (.txt and .ann; BioNLP's .a1, .a2 and .rel)",
     "chemprot": "ChemProt's or DrugProt's tables",
     "mentions": "a table of mentions (document, start, end, type) beside .txt files, or with texts",
     "documents": "JSON of documents (text, entities; also of spaCy, Prodigy, doccano, Label Studio)",
@@ -64,6 +64,7 @@ _FOREIGN = (
         "i2b2's annotations by lines and tokens",
         "Convert them to brat, of which n2c2 is.",
     ),
+    (re.compile(r"\S+\|title\|"), "PubTator of a full text", "Write it as BioC, of which this is."),
     (re.compile(r"T\d+\t\S+ \d+ \d+"), "annotations of brat", "Name their folder, in which the .txt file is too."),
 )
 """How other formats of the field begin, and what to do of them."""
@@ -76,6 +77,8 @@ _TEXTS = re.compile(r"(te?xt|abstract|document|doc)s?([-_]?files)?", re.IGNORECA
 """How folders of texts are called."""
 _ABOUT = "dataset_info.json"
 _ROWS_TOLD = 100
+_BRACKET = re.compile(r"[{\[][ \t]+[^\s{\[\"\]}]")
+"""A bracket that is the first token of a CoNLL file, and no start of JSON."""
 _BETWEEN = re.compile(r"[\s,]*")
 _TAG = re.compile(r"(?:O|[BIESLUM](?:[-_].+)?)")
 _WORDS_OF_TABLES = frozenset({"text", "label", "labels"})
@@ -102,7 +105,7 @@ def tell(path: Path) -> str:
         raise BioftError(f"{path} has no content.")
     if text.startswith("<"):
         return _tell_markup(path, text)
-    if text[0] in "{[":
+    if text[0] in "{[" and not _BRACKET.match(text):
         return _tell_json(text)
     for start, what, mend in _FOREIGN:
         if start.match(text):
@@ -298,13 +301,13 @@ def check(document: AnnotatedText, place: str) -> AnnotatedText:
     """The document, if its mentions stand where they say; BioftError, with the place, if one does not."""
     for mention in document.mentions:
         if not mention.type:
-            raise BioftError(f"{place}: the mention {mention.text!r} has no type.")
+            raise BioftError(f"{place}: the mention {mention.text!r} has no type. Give it one.")
         inside = 0 <= mention.start < mention.end <= len(document.text)
         if not inside or document.text[mention.start : mention.end] != mention.text:
             there = document.text[max(0, mention.start) : max(0, mention.end)][:60]
             raise BioftError(
                 f"{place}: the mention {mention.text!r} is said to stand at {mention.start} to {mention.end}, where "
-                f"the text has {there!r}. Offsets count characters."
+                f"the text (of {len(document.text):,} characters) has {there!r}. Offsets count characters."
             )
     return document
 
@@ -335,7 +338,7 @@ def _source(path: Path, asked: OwnData) -> dict[str, Any]:
     given = {"terms": asked.terms or "not stated", "citation": asked.citation}
     if path.is_dir():
         digest, size = hashlib.sha256(), 0
-        texts = sorted(its for its in path.rglob("[!.]*") if its.suffix in (".txt", ".a2", *STANDOFF))
+        texts = sorted(its for its in path.rglob("[!.]*") if its.suffix in (".txt", ".a2", ".rel", *STANDOFF))
         saved = sorted(path.iterdir()) if is_saved(path) else ()
         its = texts if standoff(path) else saved or tables_in(path) or inside(path) or [*mentions_in(path), *texts]
         for file in its:

@@ -33,6 +33,8 @@ BESIDE = {"abstract": "title", "sentence": "title", "text": "title", "sentence1"
 SEPARATORS = (";", "|", ",", "#")
 NO_LABEL = frozenset({"", "nan", "<na>"})
 """What programs write where there is none."""
+REJECTED = "whose annotation was not accepted"
+"""What is said of rows of Prodigy."""
 MAYBE_NONE = frozenset({"na", "n/a", "null", "none", "-", "?"})
 _WHOLE = re.compile(r"(-?\d+)\.0+")
 _NUMBERED = re.compile(r"\d+_[01](?:,\d+_[01])+")
@@ -82,17 +84,26 @@ def build_labels(asked: LabelOptions) -> tuple[DatasetDict, dict[str, Any]]:
     found = read.rows
     if asked.id_column is None and len(found) > 1 and _begin_again(found):
         found = {name: [row._replace(id=f"{name}-{row.id}") for row in rows] for name, rows in found.items()}
-        notes.append("ids begin again in each split: they have its name before them")
+        notes.append(splits.BEGIN_AGAIN)
     counts = Counter(label for rows in found.values() for row in rows for label in row.labels)
     labels = sorted(counts)
-    _check_labels(labels, sum(map(len, found.values())), any(several) and not asked.columns_of_labels())
+    rejected = any(REJECTED in note for note in read.told["notes"])
+    n_rows = sum(map(len, found.values()))
+    _check_labels(labels, n_rows, any(several) and not asked.columns_of_labels(), rejected)
     merging, grouped = None, asked.group_column is not None
     if splits.ALL in found and not grouped:
-        merged, merging = labelled.merge(found[splits.ALL])
+        merged, merging = labelled.merge(found[splits.ALL], _as_marked)
         found = {splits.ALL: merged}
 
     def stratified(rows: Sequence[LabelledText]) -> IntArray:
-        return labelled.stratified_split(rows, **asked.sizes(), rng=np.random.default_rng(asked.seed))
+        # Texts that differ in their marks only are in one split: the first of them is drawn.
+        places: dict[int, int] = {}
+        of = [places.setdefault(hash(normalise(row.text)), number) for number, row in enumerate(rows)]
+        first = sorted(places.values())
+        drawn = labelled.stratified_split(
+            [rows[number] for number in first], **asked.sizes(), rng=np.random.default_rng(asked.seed)
+        )
+        return drawn[np.searchsorted(first, of)]
 
     divided = _divide(found, asked, None if grouped else stratified)
     repeated = {
@@ -111,6 +122,8 @@ def build_labels(asked: LabelOptions) -> tuple[DatasetDict, dict[str, Any]]:
     )
     manifest["audit"]["repeated_texts"] = repeated
     told = read.telling(divided)
+    if merging and merging["merged"]:
+        notes.append(f"{merging['merged']:,} rows have the text of one before, and are one row with it")
     notes = list(dict.fromkeys(notes)) + _doubtful(counts, asked, any(several))
     return dataset, manifest | told | {"notes": told["notes"] + notes}
 
@@ -131,6 +144,14 @@ def _divide(
     )
 
 
+def _as_marked(text: str) -> str:
+    """The text without what differs in one that is copied: case, space, stops at its end.
+
+    Other punctuation stays: marks such as [[ ]] and << >> around entities make another text of a sentence.
+    """
+    return " ".join(text.casefold().split()).rstrip(" .!?")
+
+
 def _begin_again(rows_of: Mapping[str, Sequence[LabelledText]]) -> bool:
     """Whether splits number their rows anew: of most numbers that two of them have, the texts are others."""
     first: dict[str, str] = {}
@@ -141,7 +162,7 @@ def _begin_again(rows_of: Mapping[str, Sequence[LabelledText]]) -> bool:
     return same[False] > same[True]
 
 
-def _check_labels(labels: Sequence[str], n_rows: int, in_lists: bool) -> None:
+def _check_labels(labels: Sequence[str], n_rows: int, in_lists: bool, rejected: bool) -> None:
     if in_lists and {*labels} <= {"0", "1"}:
         raise BioftError(
             "The labels are lists of 0 and 1, which do not say of what: write the names of those that are 1, or a "
@@ -154,7 +175,8 @@ def _check_labels(labels: Sequence[str], n_rows: int, in_lists: bool) -> None:
             "--label-separator."
         )
     if len(labels) < 2:
-        raise BioftError(f"There is one label only, {labels[0]!r}." if labels else "No text has a label.")
+        mend = " Others were rejected: --label-column answer learns which texts have it." if rejected else ""
+        raise BioftError(f"There is one label only, {labels[0]!r}.{mend}" if labels else "No text has a label.")
 
 
 def _doubtful(counts: Counter[str], asked: LabelOptions, several: bool) -> list[str]:
@@ -224,7 +246,7 @@ def _maker(
     table: Table, start: str, asked: LabelOptions, several: set[bool], notes: list[str]
 ) -> Callable[[str, Sequence[Any]], LabelledText]:
     """What makes a row of the cells of a table; `several` gets whether its texts may have several labels."""
-    _leave_out_rejected(table)
+    _leave_out_rejected(table, asked)
     text_places, label_places = _places(table, asked)
     if len(text_places) == 1 and not asked.text_column:
         name = table.columns[text_places[0]]
@@ -262,21 +284,25 @@ def _maker(
     return lambda place, cells: make(place, cells)._replace(labels=labels_of(place, cells))
 
 
-def _leave_out_rejected(table: Table) -> None:
-    """Take out of a table of Prodigy's the rows whose annotation was rejected or ignored: the label is not theirs."""
+def _leave_out_rejected(table: Table, asked: LabelOptions) -> None:
+    """Take out of a table of Prodigy's the rows whose annotation was rejected or ignored: the label is not theirs.
+
+    Where the answers are the labels, those that were rejected stay.
+    """
     if not {"answer", PRODIGY} <= {*table.columns}:
         return
+    kept = (ACCEPT, "reject") if "answer" in (asked.label_column or ()) else (ACCEPT,)
     answer, every = table.columns.index("answer"), table.rows
 
     def accepted() -> Iterator[tuple[str, Sequence[Any]]]:
         n = 0
         for place, cells in every:
-            if cells[answer] == ACCEPT:
+            if cells[answer] in kept:
                 yield place, cells
             else:
                 n += 1
         if n:
-            table.notes.append(f"has {n:,} rows whose annotation was not accepted, which are left out")
+            table.notes.append(f"has {n:,} rows {REJECTED}, which are left out")
 
     table.rows = accepted()
 

@@ -23,6 +23,7 @@ from bioft.datasets.splits import (
 )
 from bioft.errors import BioftError, leaving_out, suggestion
 
+BEGIN_AGAIN = "ids begin again in each split: they have its name before them"
 ALL = "all"
 """In the place of a split, for rows that are to be split here."""
 T = TypeVar("T")

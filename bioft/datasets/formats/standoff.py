@@ -1,9 +1,9 @@
 """Standoff: texts in files of their own, and beside them what is annotated in them.
 
 **brat** (https://brat.nlplab.org/standoff.html): a text in each .txt file, what is annotated in it in the .ann file of
-the same name. The shared tasks of BioNLP have .a1 and .a2 in the place of .ann. Entities (T), binary relations (R) and
-normalisations (N) are read; events, attributes and notes are counted. A mention in several pieces is taken from its
-first character to its last.
+the same name. The shared tasks of BioNLP have .a1 and .a2, or .rel, in the place of .ann. Entities (T), binary
+relations (R) and normalisations (N) are read; events, attributes and notes are counted, and what is related to an
+event is related to its trigger. A mention in several pieces is taken from its first character to its last.
 
 **ChemProt and DrugProt** (BioCreative VI and VII): tables of abstracts, entities and relations, which belong together;
 their names differ in one word only. The table of abstracts has id, title and abstract; offsets count in both with one
@@ -31,6 +31,7 @@ _SPAN = re.compile(r"^T\S*\t\S+ (\d+) (\d+)\t([^\r\n]*)", re.MULTILINE)
 """An entity in one piece: its place and words."""
 _RELATED = re.compile(r"(\S+) \S+?:(\S+) \S+?:(\S+)\s*")
 _NORMALISATION = re.compile(r"\S+ (?:Annotation:)?(\S+) (?:Referent:)?(\S+)")
+_TRIGGER = re.compile(r"\S+?:(T\S+)")
 OTHERS = {"E": "events", "A": "attributes", "M": "attributes", "#": "notes", "*": "equivalences"}
 PIECES = "mentions in several pieces, taken from first to last"
 
@@ -96,7 +97,9 @@ def _annotated(path: Path, text_file: Path, name: str, counted: Counter[str]) ->
     mentions: dict[str, Mention] = {}
     relations: list[tuple[str, re.Match[str]]] = []
     concepts: dict[str, str] = {}
-    files = [path, *(each for each in [path.with_suffix(".a2")] if path.suffix == ".a1" and each.is_file())]
+    triggers: dict[str, str] = {}
+    more = (path.with_suffix(suffix) for suffix in (".a2", ".rel") if path.suffix == ".a1")
+    files = [path, *(each for each in more if each.is_file())]
     said = {file: _text(file).removeprefix("\ufeff") for file in files}
     text = _as_counted(_text(text_file), "\n".join(said.values()))
     lines = ((f"{file}, line {n}", line) for file, its in said.items() for n, line in enumerate(its.split("\n"), 1))
@@ -116,12 +119,16 @@ def _annotated(path: Path, text_file: Path, name: str, counted: Counter[str]) ->
             if key[:1] not in OTHERS:
                 raise BioftError(f"{place}: {line[:60]!r} is no line of brat standoff (T, R, N, E, A, #).")
             counted[f"{OTHERS[key[:1]]} that are not read"] += 1
+            if match := _TRIGGER.match(rest):
+                triggers[key] = match[1]
     ids = {key: concepts.get(key) or (f"{name}:{key}" if relations else conll.NOT_LINKED) for key in mentions}
     found = []
     for place, match in relations:
-        if missing := [key for key in match.groups()[1:] if key not in mentions]:
+        # An event stands where its trigger does.
+        ends = [triggers.get(key, key) for key in match.groups()[1:]]
+        if missing := [key for key in ends if key not in mentions]:
             raise BioftError(f"{place}: the relation names {missing[0]}, which is no entity of the document.")
-        found.append(Relation(match[1], ids[match[2]], ids[match[3]]))
+        found.append(Relation(match[1], ids[ends[0]], ids[ends[1]]))
     named = [Mention(its.start, its.end, its.text, its.type, ids[key]) for key, its in mentions.items()]
     return inputs.check(AnnotatedText(name, text, "", named, list(dict.fromkeys(found))), str(path))
 

@@ -24,6 +24,7 @@ from bioft.storage.text_lines import LinesAfter, TextLines
 PEEKED = 200
 """Rows by which it is told whether the first one names the columns."""
 _ABSTRACT = re.compile(r"###\s*\d+\s*")
+_OF_FASTTEXT = re.compile(r"\s*(?:__label__[^\s,]+[\s,]+)+")
 _OF_PANDAS = frozenset({"columns", "index", "data"})
 KNOWN = frozenset(data("columns.toml", __package__)["usual"]["names"])
 """Names of columns that no row of data has."""
@@ -53,6 +54,7 @@ class Table:
         BioftError: there is none; suggests the nearest name.
         """
         lower = [column.strip().lower() for column in self.columns]
+        lower[:1] = [column.lstrip("# ") or column for column in lower[:1]]
         lower += [name.replace(" ", "_") for name in lower]
         if asked is None:
             found = next((lower.index(name) % len(self.columns) for name in known if name in lower), None)
@@ -253,6 +255,8 @@ def _delimited(path: Path, asked: Sequence[str], skipped: list[str] | None, line
     first = [line.rstrip("\r\n") for line in islice(TextLines(path), PEEKED)]
     if any(map(_ABSTRACT.fullmatch, islice(filter(str.strip, first), 1))):
         return _of_abstracts(path, skipped)
+    if any(map(_OF_FASTTEXT.match, islice(filter(str.strip, first), 1))):
+        return _of_fasttext(path, skipped)
     above, notes = _above(first, {name.lower() for name in asked if not name.isdigit()})
     start = [line for line in first[above:] if line.strip()]
     start = [line for place, line in enumerate(start) if not (above and place and line[0] == "#")]
@@ -345,6 +349,26 @@ def _of_abstracts(path: Path, skipped: list[str] | None) -> Table:
 
     note = "has ids of abstracts above their sentences: they are the column document (for --group-column)"
     return Table(str(path), ["document", "label", "text"], rows(), delimiter="\t", notes=[note])
+
+
+def _of_fasttext(path: Path, skipped: list[str] | None) -> Table:
+    """Texts behind their labels, each of which begins with __label__, as fastText and Flair have them."""
+    lines = TextLines(path)
+
+    def rows() -> Iterator[tuple[str, Sequence[Any]]]:
+        for line in filter(str.strip, lines):
+            place = f"{path}, line {lines.number}"
+            with leaving_out(skipped):
+                if (found := _OF_FASTTEXT.match(line)) is None:
+                    raise BioftError(
+                        f"{place}: {line.strip()[:60]!r} does not begin with __label__, as the first does."
+                    )
+                labels = found[0].replace("__label__", " ").replace(",", " ").split()
+                yield place, [line[found.end() :].strip(), labels if several else labels[0]]
+
+    every = (_OF_FASTTEXT.match(line) for line in TextLines(path))
+    several = any(found and found[0].count("__label__") > 1 for found in every)
+    return Table(str(path), ["text", "label"], rows())
 
 
 def _comments(lines: Sequence[str]) -> int:

@@ -4,7 +4,7 @@ Texts that are the same but for case and punctuation are one row, so none of the
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,8 +40,10 @@ def check_label(label: str, known: Sequence[str], place: str) -> None:
         raise BioftError(f"{place}: unknown label '{label[:60]}'. {suggestion(label, known)}")
 
 
-def merge(found: Iterable[LabelledText]) -> tuple[list[LabelledText], dict[str, Any]]:
-    """Make one row of all texts that are the same but for case and punctuation.
+def merge(
+    found: Iterable[LabelledText], same: Callable[[str], str] = normalise
+) -> tuple[list[LabelledText], dict[str, Any]]:
+    """Make one row of all texts that are the same but for case and punctuation, or else what `same` makes of them.
 
     The first of them is kept, with the labels that most of them have (in a tie those that come first). Returns the
     rows, and for the manifest how many were `merged` into another and which had `conflicting_labels`: their number
@@ -51,7 +53,7 @@ def merge(found: Iterable[LabelledText]) -> tuple[list[LabelledText], dict[str, 
     first: dict[int, LabelledText] = {}
     others: dict[int, list[LabelledText]] = {}
     for each in found:
-        key = hash(normalise(each.text))
+        key = hash(same(each.text))
         if first.setdefault(key, each) is not each:
             others.setdefault(key, []).append(each)
     rows, conflicts = [], []

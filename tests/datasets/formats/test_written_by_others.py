@@ -177,3 +177,128 @@ def test_ids_of_articles_and_further_labels_of_label_studio(tmp_path: Path) -> N
     two = ANNOTATED["Label Studio"].replace('"Letter"', '"Letter", "Sign"')
     _, manifest = build_entities([save(tmp_path, "own.json", two)])
     assert manifest["read"]["further labels of a mention, of which the first is read"] == RECORDS
+
+
+MARKED = [f"[[ gene{n % 3} ]] and << drug{n} >> but gene{n % 3 + 3}" for n in range(RECORDS)]
+
+
+def test_texts_that_differ_in_marks_around_entities_are_rows_of_their_own_in_one_split(tmp_path: Path) -> None:
+    """As ChemProt in SciBERT's repository has them: 2,510 of its 4,169 rows were merged into others."""
+    other = [text.replace("[[ ", "").replace(" ]]", "").replace("but ", "but [[ ") + " ]]" for text in MARKED]
+    rows = [*zip(MARKED, LABELS, strict=True), *((text, "other") for text in other), (MARKED[0] + ".", LABELS[0])]
+    lines = "".join(json.dumps({"text": text, "label": label}) + "\n" for text, label in rows)
+    dataset, manifest = build_labels([save(tmp_path, "own.jsonl", lines)])
+    found = {row["text"]: row["label"] for its in dataset.values() for row in its}
+    assert found == dict(rows[:-1])
+    assert manifest["notes"] == ["1 rows have the text of one before, and are one row with it"]
+    for its in dataset.values():
+        drugs = [text.split("drug")[1].split()[0] for text in its["text"]]
+        assert sorted(drugs) == sorted([*set(drugs)] * 2)
+
+
+def test_labels_of_fasttext_spacy_and_prodigy(tmp_path: Path) -> None:
+    expected = {*zip(TEXTS, LABELS, strict=True)}
+    fasttext = "".join(f"__label__{label} {text}\n" for text, label in zip(TEXTS, LABELS, strict=True))
+    answers = {"yes": "accept", "no": "reject"}
+    prodigy = lines_of(lambda n: {"text": TEXTS[n], "label": "A", "answer": answers[LABELS[n]], "_task_hash": n})
+    dataset, _ = build_labels([save(tmp_path, "own.txt", fasttext)])
+    assert {(row["text"], row["label"]) for its in dataset.values() for row in its} == expected
+    path = save(tmp_path, "own.jsonl", prodigy)
+    dataset, _ = build_labels([path], label_column=["answer"])
+    found = {(row["text"], row["label"]) for its in dataset.values() for row in its}
+    assert found == {(text, answers[label]) for text, label in expected}
+    with pytest.raises(BioftError, match=r"one label only, 'A'. Others were rejected: --label-column answer"):
+        build_labels([path])
+    several = fasttext.replace("__label__yes", "__label__yes __label__sure", 1)
+    dataset, _ = build_labels([save(tmp_path, "own.txt", several)])
+    assert sum(len(row["labels"]) for its in dataset.values() for row in its) == RECORDS + 1
+    with pytest.raises(BioftError, match=r"line 21: 'no label' does not begin with __label__"):
+        build_labels([save(tmp_path, "own.txt", f"{fasttext}no label\n")])
+    spacy = lines_of(lambda n: {"text": TEXTS[n], "cats": {"yes": n % 2, "no": 1 - n % 2}})
+    dataset, _ = build_labels([save(tmp_path, "own.jsonl", spacy)])
+    assert {(row["text"], *row["labels"]) for its in dataset.values() for row in its} == expected
+
+
+def test_the_name_of_the_first_column_after_a_comment_sign_and_numbers_for_names(tmp_path: Path) -> None:
+    """As DG-Miner has it: names stood in the place of ids, and no word of it."""
+    rows = "".join(f"{n % 7 + 1}\tG{n % 7}\tDisease {'abcde'[n % 5]}\t{n % 2}\n" for n in range(35))
+    path = save(tmp_path, "own.tsv", f"# GeneID\tAssociatedGenes\tDiseaseName\tlabel\n{rows}")
+    dataset, manifest = build_gene_disease([path])
+    assert {row["gene"]: row["gene_id"] for its in dataset.values() for row in its}["G3"] == "4"
+    assert not any("numbers" in note for note in manifest["notes"])
+    _, manifest = build_gene_disease([path], gene_column="GeneID")
+    assert any("the names of all genes are numbers" in note for note in manifest["notes"])
+
+
+def test_conll_that_begins_with_a_bracket_and_ids_that_come_again(tmp_path: Path) -> None:
+    """As AnEM and the test file of JNLPBA."""
+    tokens = "".join(f"{'[{'[n % 2]}\t0\t1\tO\nword{n}\t2\t7\tB-A\n\n" for n in range(RECORDS))
+    found = rows_of(build_entities([save(tmp_path, "own.conll", tokens)])[0])
+    assert {row["text"] for row in found.values()} == {f"{'[{'[n % 2]} word{n}" for n in range(RECORDS)}
+    named = "".join(f"###MEDLINE:{n // 2}\n\nword{n}\tB-A\n\n" for n in range(RECORDS))
+    dataset, manifest = build_entities([save(tmp_path, "own.iob2", named)])
+    assert {"0", "0-2", "9", "9-2"} <= rows_of(dataset).keys() and len(rows_of(dataset)) == RECORDS
+    assert manifest["read"]["documents whose id came before, which have a number behind it"] == RECORDS / 2
+
+
+def test_pubtator_with_a_space_that_offsets_do_not_count_and_relations_of_nothing(tmp_path: Path) -> None:
+    """As PubTator's own files, and the samples of BC5CDR."""
+    blocks = (
+        f"{n}|t|Druga{n:02d} \n{n}|a|and {sentence(n)}\n{n}\t0\t7\tDruga{n:02d}\tChemical\tD1\n"
+        f"{n}\t8\t11\tand\tDisease\tD2\n{n}\tCID\tD1\tD{2 + n % 2}\n\n"
+        for n in range(RECORDS)
+    )
+    dataset, manifest = build_relations([save(tmp_path, "own.pubtator", "".join(blocks))])
+    assert {row["entities"][1]["text"] for row in rows_of(dataset).values()} == {"and"}
+    assert sum(len(row["relations"]) for row in rows_of(dataset).values()) == RECORDS / 2
+    assert manifest["read"]["relations whose ends no annotation bears"] == RECORDS / 2
+    full = save(tmp_path, "full.txt", "1|title|A title\n1|abstract|A text\n")
+    with pytest.raises(BioftError, match=r"PubTator of a full text\. Write it as BioC"):
+        build_entities([full])
+
+
+@pytest.mark.parametrize("end", ["after", "last"])
+def test_sentences_of_ddi_2011_and_of_pgr(tmp_path: Path, end: str) -> None:
+    """Ends that name the character after a mention, words in other letters, ids that begin again in the test split."""
+    for split in ("train", "test"):
+        (tmp_path / split).mkdir()
+        for n in range(RECORDS):
+            text = f"{split.upper()}{n:02d} and pain{n:02d}, so"
+            spans = [(0, len(split) + 2), (len(split) + 7, len(split) + 13)]
+            entities = "".join(
+                f'<entity id="e{i}" charOffset="{a}-{b - (end == "last")}" type="T" text="{text[a:b].lower()}"/>'
+                for i, (a, b) in enumerate(spans)
+            )
+            pair = f'<pair e1="e0" e2="e1" relation="{str(n % 2 > 0).lower()}"/>'
+            whole = f'<document id="d{n}"><sentence id="d{n}.s0" text="{text}">{entities}{pair}</sentence></document>'
+            save(tmp_path / split, f"{n}.xml", whole)
+    dataset, manifest = build_relations([tmp_path])
+    found = rows_of(dataset)
+    assert {"train-d0.s0", "test-d0.s0"} <= found.keys() and any("begin again" in note for note in manifest["notes"])
+    assert [its["text"] for its in found["test-d3.s0"]["entities"]] == ["TEST03", "pain03"]
+    assert sum(len(row["relations"]) for row in found.values()) == RECORDS
+
+
+def test_relations_of_events_and_beside_a1(tmp_path: Path) -> None:
+    """An event stands where its trigger does; the shared task of 2011 has relations in .rel."""
+    for n in range(RECORDS):
+        save(tmp_path, f"{n}.txt", f"druga{n:02d} and paina")
+        save(tmp_path, f"{n}.a1", f"T1\tDrug 0 7\tdruga{n:02d}\n")
+        save(tmp_path, f"{n}.rel", "T2\tPain 12 17\tpaina\nE1\tPain:T2 Of:T1\nR1\tCauses Arg1:T1 Arg2:E1\n")
+    dataset, manifest = build_relations([tmp_path])
+    for row in rows_of(dataset).values():
+        drug, pain = row["entities"]
+        assert [drug["type"], pain["type"]] == ["Drug", "Pain"]
+        assert row["relations"] == [{"type": "Causes", "head": drug["id"], "tail": pain["id"]}]
+    assert manifest["read"]["events that are not read"] == RECORDS
+
+
+def test_doccano_with_data_and_pubannotation_without_ids(tmp_path: Path) -> None:
+    doccano = lines_of(lambda n: {"id": n, "data": sentence(n), "label": [[*its] for its in spans(n)]})
+    annotated = lines_of(lambda n: {"text": sentence(n), "sourceid": n, "denotations": [
+        {"span": {"begin": a, "end": b}, "obj": kind} for a, b, kind in spans(n)
+    ]})  # fmt: skip
+    expected = {kind for n in range(RECORDS) for *_, kind in spans(n)}
+    for written in (doccano, annotated):
+        found = rows_of(build_entities([save(tmp_path, "own.jsonl", written)])[0])
+        assert {its["type"] for row in found.values() for its in row["entities"]} == expected
