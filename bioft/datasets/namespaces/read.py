@@ -98,7 +98,7 @@ def _annotated(lines: TextLines) -> Iterator[Concept]:
     """The names of single concepts in annotated documents, each with the id that it has most often."""
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     written: dict[str, str] = {}
-    for document in pubtator.read(lines.path, allow_empty_abstract=True):
+    for document in pubtator.read(lines.path, allow_empty_abstract=True, unborne=Counter()):
         for mention in document.mentions:
             if len(ids := pubtator.concepts(mention.id)) == 1:
                 key = normalise(mention.text)

@@ -160,7 +160,7 @@ def read(
     if kind is None:
         raise BioftError(f"{path} is none of these. {READ}")
     if kind == "pubtator":
-        found = pubtator.read(path, skipped=skipped, allow_empty_abstract=True)
+        found = pubtator.read(path, skipped=skipped, allow_empty_abstract=True, unborne=Counter())
         return [InputDocument(each.document_id, each.text, each.title, mentions=each.mentions) for each in found]
     lines = TextLines(path, "Give the path of a text file.")
     if kind == "text":

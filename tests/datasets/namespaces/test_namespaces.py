@@ -82,6 +82,7 @@ PUBTATOR = "1|t|Liver failure and AKI\n1|a|AKI.\n" + "".join(
         (22, 25, "AKI", "D4|D5"),
     )
 )
+PUBTATOR += "1\tCID\tD2\tD9\n"  # of which no mention speaks
 CTD = (
     "# The Comparative Toxicogenomics Database\n# Fields:\n# DiseaseName,DiseaseID,AltDiseaseIDs,Definition,ParentIDs,"
     "TreeNumbers,ParentTreeNumbers,Synonyms,SlimMappings\n#\n"

@@ -82,9 +82,14 @@ def test_csv_with_quoted_line_breaks_and_without_a_summary_column(tmp_path: Path
     first, second = read_trials(path)
     assert (first.title, first.brief_summary, first.sex) == ('A, "B"', "line one\n\nline two", "FEMALE")
     assert (second.sex, second.version, trial_text(second)) == ("", "", "Plain")
-    older = write(tmp_path / "older.csv", "Rank,NCT Number,Title,Gender\n1,NCT00000003,Old,Both\n")
-    (third,) = read_trials(older)
+    older = write(
+        tmp_path / "older.csv",
+        "Rank,NCT Number,Title,Gender,Study Type\n1,NCT00000003,Old,Both,\n"
+        '2,"NCT00000004","Given","Male","Expanded Access":Treatment IND/Protocol"\n',  # as the registry wrote it
+    )
+    third, fourth = read_trials(older)
     assert (third.title, third.brief_summary, third.sex) == ("Old", "", "ALL")
+    assert (fourth.title, fourth.sex) == ("Given", "MALE")
 
 
 def test_of_several_versions_the_latest_is_kept_and_of_equal_dates_the_longest(

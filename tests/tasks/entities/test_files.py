@@ -78,7 +78,7 @@ def test_pubtator_output_reads_back_at_the_same_offsets(tmp_path: Path, name: st
     flat = TEXT.replace("\t", " ")
     title, abstract = flat.split("\n")
     content = {
-        "in.pubtator": f"in|t|{title}\nin|a|{abstract}\n",
+        "in.pubtator": f"in|t|{title}\nin|a|{abstract}\nin\tCID\tD1\tD2\n",  # whose ends no mention bears
         "in.txt": TEXT,
         "in.jsonl": json.dumps({"id": "in", "text": TEXT}) + "\n",
     }
