@@ -22,6 +22,8 @@ LEAST = 1e-4
 """Scores nearer to 0 or 1 count as this near."""
 NEAR = 0.005
 """How far scores of a combination that is fitted again may be from those by the recorded weights."""
+DRAWN, ROOM = 20, 2.0
+"""How often noise of the model's scores is drawn, and how many times as far as the farthest the combination may be."""
 
 
 def fit(labels: np.ndarray, scores: Mapping[str, np.ndarray]) -> dict[str, Any]:
@@ -62,12 +64,25 @@ def table(combination: Mapping[str, Any], model: pd.DataFrame, baselines: Mappin
     return model.assign(score=made, prediction=(made >= combination["threshold"]).astype(int))
 
 
-def differs(recorded: Mapping[str, Any], labels: np.ndarray, scores: Mapping[str, np.ndarray]) -> bool:
-    """Whether the recorded weights of the model and all baselines are not those that validation gives."""
+def differs(
+    recorded: Mapping[str, Any], labels: np.ndarray, scores: Mapping[str, np.ndarray], noise: float = 0.0
+) -> bool:
+    """Whether the recorded weights of the model and all baselines are not those that validation gives.
+
+    `noise` is that of the model's scores: what as much of it changes of the combination is no difference.
+    """
     again = with_model(labels, scores)
     if recorded.keys() - again.keys() or recorded.get("weights", {}).keys() != again["weights"].keys():
         return True
-    return not np.abs(score(recorded, scores) - score(again, scores)).max() <= NEAR
+    made, odds = score(again, scores), _log_odds({FINE_TUNED: scores[FINE_TUNED]})[:, 0]
+    model = 1 / (1 + np.exp(-odds))
+    # As noise of the log-odds: near 0 and 1 scores are moved less.
+    spread, rng, near = noise / np.sqrt(np.mean((model * (1 - model)) ** 2)), np.random.default_rng(0), NEAR
+    for _ in range(DRAWN if noise else 0):
+        moved = 1 / (1 + np.exp(-(odds + rng.normal(0, spread, len(odds)))))
+        drawn = with_model(labels, {**scores, FINE_TUNED: moved})
+        near = max(near, ROOM * float(np.abs(score(drawn, scores) - made).max()))
+    return not np.abs(score(recorded, scores) - made).max() <= near
 
 
 def _log_odds(scores: Mapping[str, np.ndarray]) -> np.ndarray:

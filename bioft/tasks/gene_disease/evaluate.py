@@ -239,7 +239,7 @@ def check_choices(model: Any, dataset: DatasetDict, record: Mapping[str, Any], n
     reasons = _check_scoring(prompts, dataset, record)
     with language_model.disable_adapter():
         reasons += _check_memorisation(language_model, prompts.tokenizer, dataset, record)
-    reasons += _check_random_negatives(language_model, prompts, dataset, record)
+    reasons += _check_random_negatives(language_model, prompts, dataset, record, noise)
     stated, rule, recorded = record["scoring"]["threshold_chosen_on"], threshold_chosen_on(dataset), thresholds(record)
     if is_other_rule(stated, rule, record):
         return [f"What chose the thresholds is said to be: {stated}; by the validation split it is: {rule}."], []
@@ -267,7 +267,7 @@ def check_choices(model: Any, dataset: DatasetDict, record: Mapping[str, Any], n
                 f"{name}: validation does not give the recorded threshold {recorded[name]:.4f} but {best:.4f}."
             )
     recorded_weights = record["scoring"].get("combination")
-    if recorded_weights is not None and combination.differs(recorded_weights, labels, scores):
+    if recorded_weights is not None and combination.differs(recorded_weights, labels, scores, noise):
         reasons.append("Validation does not give the recorded weights of the model beside all baselines.")
     elif recorded_weights is not None and not_given(
         [recorded_weights.get("threshold", np.nan)],
@@ -396,7 +396,7 @@ def _check_memorisation(model: Any, tokenizer: Any, dataset: DatasetDict, record
 
 
 def _check_random_negatives(
-    model: Any, prompts: PairPrompts, dataset: DatasetDict, record: Mapping[str, Any]
+    model: Any, prompts: PairPrompts, dataset: DatasetDict, record: Mapping[str, Any], noise: float
 ) -> list[str]:
     from bioft.tasks.gene_disease.predict import score_random_negatives
 
@@ -409,7 +409,7 @@ def _check_random_negatives(
     again = _of_random_negatives(made[0], scored, record["baselines"])
     if not (other := _differ(stated, again, record["baselines"])) and "combination" in again:
         labels, rows = labels_of(made[0]["validation"]), {name: its["validation"] for name, its in scored.items()}
-        other = combination.differs(stated["combination"], labels, rows)
+        other = combination.differs(stated["combination"], labels, rows, noise)
     if not other:
         return []
     areas = ", ".join(f"{name} {report.interval_text(its)}" for name, its in again["figures"].items())

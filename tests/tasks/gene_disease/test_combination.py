@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import expit, logit
 from sklearn.metrics import roc_auc_score
 
 from bioft.cards import model as cards
@@ -52,6 +53,23 @@ def test_other_weights_than_those_of_validation_are_told() -> None:
     assert together.differs(combination | {"weights": more}, labels, scores)
     assert together.differs({"intercept": 0.0, "weights": {}}, labels, scores)
     assert together.differs(combination | {"fitted_on": "10,000 pairs"}, labels, scores)
+
+
+def test_weights_of_scores_that_were_rounded_otherwise_are_the_same_and_others_are_not() -> None:
+    """As on another processor in bfloat16, whose scores are off by about .013."""
+    labels, scores = systems(400, adds=1.0)
+    odds = logit(scores[FINE_TUNED])
+    found = []
+    for seed in range(20):
+        moved = expit(odds + np.random.default_rng(seed).normal(0, 0.08, len(odds)))
+        noise = float(np.sqrt(np.mean((moved - scores[FINE_TUNED]) ** 2)))
+        recorded = together.with_model(labels, {**scores, FINE_TUNED: moved})
+        assert not together.differs(recorded, labels, scores, noise)
+        found.append(together.differs(recorded, labels, scores))
+        for factor in (0.5, 1.5):
+            other = recorded["weights"] | {FINE_TUNED: recorded["weights"][FINE_TUNED] * factor}
+            assert together.differs(recorded | {"weights": other}, labels, scores, noise)
+    assert any(found), "else rounding alone changes nothing, and this proves nothing"
 
 
 def test_a_run_says_what_its_model_adds(combined: Path) -> None:
