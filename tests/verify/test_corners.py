@@ -153,8 +153,6 @@ def test_a_base_model_that_a_run_adapted_is_compared_where_it_is_loaded(of: Runs
         "base_model": run.record["base_model"] | {"id": name, "name_or_path": name},
     }
     assert findings.check_base_model(run.directory, run.record) == []
-    word.check_base_model(run)
-    assert run.found.reasons == []
 
 
 def test_a_log_without_an_end_contradicts_no_training(of: Runs) -> None:
