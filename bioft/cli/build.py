@@ -124,7 +124,9 @@ def _namespace(
 
 def _check_output(output: Path, overwrite: bool) -> None:
     # Before the work of a build, not after it.
-    if not overwrite and output.exists() and (not output.is_dir() or any(output.iterdir())):
+    if output.exists() and not output.is_dir():
+        raise BioftError(f"{output} is a file. Name a folder.")
+    if not overwrite and output.is_dir() and any(output.iterdir()):
         raise BioftError(f"{output} exists and is not empty. Name another folder, or replace it with --overwrite.")
 
 

@@ -237,6 +237,8 @@ def test_build_never_overwrites_silently(ctd_file: Path, tmp_path: Path) -> None
     assert "--overwrite" in message(invoke("build", "ctd", ctd_file, "--output", tmp_path))
     # Not even with --overwrite: this is no dataset.
     assert "not overwritten" in message(invoke("build", "ctd", ctd_file, "--output", tmp_path, "--overwrite"))
+    for more in ([], ["--overwrite"]):
+        assert "is a file. Name a folder." in message(invoke("build", "ctd", ctd_file, "--output", ctd_file, *more))
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
