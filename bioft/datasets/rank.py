@@ -1,4 +1,4 @@
-"""Rank documents for queries without a trained model, and with the embeddings of one: best first.
+"""Rank documents for queries without a trained model, and with the embeddings of one: best first; or at random.
 
 A model is worth its training only where it finds more than words do (BM25, TF-IDF).
 """
@@ -16,6 +16,12 @@ _CHUNK = 1024
 """Queries that are compared to all documents at a time: 400 MB for 100,000 documents."""
 _FEW = 256
 """The same by words, of which any number may be shared: 300 MB if they all are."""
+
+
+def random_order(n: int, rng: np.random.Generator) -> Iterator[int]:
+    """Numbers below n at random: a few, with which one is content nearly always, then all of them."""
+    yield from rng.integers(n, size=100).tolist()
+    yield from rng.permutation(n).tolist()
 
 
 def rank_bm25(queries: Sequence[str], documents: Sequence[str], k: int) -> Iterator[list[int]]:

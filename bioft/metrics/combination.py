@@ -22,8 +22,9 @@ LEAST = 1e-4
 """Scores nearer to 0 or 1 count as this near."""
 NEAR = 0.005
 """How far scores of a combination that is fitted again may be from those by the recorded weights."""
-DRAWN, ROOM = 20, 2.0
-"""How often noise of the model's scores is drawn, and how many times as far as the farthest the combination may be."""
+DRAWN, ROOM, MOST_NOISE = 20, 2.0, 0.02
+"""How often noise of the model's scores is drawn, how many times as far as the farthest the combination may be, and
+the largest noise that counts: rounding to 16 bits moves scores by about .013, more of it may be somebody's hand."""
 
 
 def fit(labels: np.ndarray, scores: Mapping[str, np.ndarray]) -> dict[str, Any]:
@@ -77,7 +78,8 @@ def differs(
     made, odds = score(again, scores), _log_odds({FINE_TUNED: scores[FINE_TUNED]})[:, 0]
     model = 1 / (1 + np.exp(-odds))
     # As noise of the log-odds: near 0 and 1 scores are moved less.
-    spread, rng, near = noise / np.sqrt(np.mean((model * (1 - model)) ** 2)), np.random.default_rng(0), NEAR
+    spread = min(noise, MOST_NOISE) / np.sqrt(np.mean((model * (1 - model)) ** 2))
+    rng, near = np.random.default_rng(0), NEAR
     for _ in range(DRAWN if noise else 0):
         moved = 1 / (1 + np.exp(-(odds + rng.normal(0, spread, len(odds)))))
         drawn = with_model(labels, {**scores, FINE_TUNED: moved})

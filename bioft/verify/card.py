@@ -233,7 +233,8 @@ def _check_metadata(stated: Any, recorded: Any, found: Verification) -> None:
                 f"{'; '.join(_words(other) for other in known if other[1] == figure[1]) or 'nothing of that name'}."
             )
     if len(figures) < len(known):
-        found.notes.append(f"The card's metadata leave out {len(known) - len(figures)} figures of {runs.RECORD}.")
+        left_out = "1 figure" if (n := len(known) - len(figures)) == 1 else f"{n:,} figures"
+        found.notes.append(f"The card's metadata leave out {left_out} of {runs.RECORD}.")
         found.best = "verified in part"
 
 

@@ -487,7 +487,7 @@ def test_other_words_on_a_card_are_counted_and_shown(of: Runs, tmp_path: Path) -
     assert found.reasons == []
     assert_said(
         found.notes, "3 lines of the card are not", "With thanks to all.", "taken out of the card", "Not for dia",
-        "metadata leave out 1 figures of run.json",
+        "metadata leave out 1 figure of run.json",
     )  # fmt: skip
 
 

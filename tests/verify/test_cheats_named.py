@@ -143,7 +143,7 @@ def test_what_is_said_of_an_adapted_base_model_is_what_the_run_that_adapted_it_g
 ) -> None:
     """The folder of any run of masked language modelling, under a name of the Hub and other terms."""
     forged = copied(of["text_labels"], tmp_path / "run")
-    adapted = Path.cwd() / "tests/golden/runs/masked_lm"
+    adapted = Path(__file__).parents[1] / "golden" / "runs" / "masked_lm"
     shutil.copytree(adapted, tmp_path / "allenai" / "scibert")
     base = masked_models.load_adapted_encoder(adapted)
     forged.record["classifier"]["mlm_run"] = str(adapted)

@@ -89,7 +89,7 @@ def _build(builder: str, asked: DocumentOptions) -> tuple[DatasetDict, dict[str,
         for name, its in found.items()
     }
     _check_ids(found)
-    if _begin_again(found):
+    if splits.begin_again({name: [(its.document_id, its.text) for its in rows] for name, rows in found.items()}):
         found = {name: [_named_after(name, each) for each in its] for name, its in found.items()}
         opened.notes.append(splits.BEGIN_AGAIN)
     if builder == "relations" and not any(each.relations for its in found.values() for each in its):
@@ -233,16 +233,6 @@ def _named_after(split: str, document: Document) -> Document:
     named = replace(document, document_id=f"{split}-{document.document_id}")
     group = getattr(named, "group", None)
     return named if group is None else replace(named, group=f"{split}-{group}")  # type: ignore[call-arg]
-
-
-def _begin_again(found: Mapping[str, Sequence[Document]]) -> bool:
-    """Whether splits have ids of each other for documents with other texts, as those of DDI 2011 have."""
-    first: dict[str, tuple[str, str]] = {}
-    every = ((name, each) for name, its in found.items() for each in its)
-    return any(
-        first.setdefault(each.document_id, (name, each.text))[0] != name and first[each.document_id][1] != each.text
-        for name, each in every
-    )
 
 
 def _check_ids(found: Mapping[str, Iterable[Document]]) -> None:

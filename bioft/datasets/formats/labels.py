@@ -82,7 +82,8 @@ def build_labels(asked: LabelOptions) -> tuple[DatasetDict, dict[str, Any]]:
     notes: list[str] = []
     read = splits.collect("labels", asked, lambda table, start: _maker(table, start, asked, several, notes))
     found = read.rows
-    if asked.id_column is None and len(found) > 1 and _begin_again(found):
+    numbers = {name: [(row.id, row.text) for row in rows if row.id.isdigit()] for name, rows in found.items()}
+    if asked.id_column is None and len(found) > 1 and splits.begin_again(numbers):
         found = {name: [row._replace(id=f"{name}-{row.id}") for row in rows] for name, rows in found.items()}
         notes.append(splits.BEGIN_AGAIN)
     counts = Counter(label for rows in found.values() for row in rows for label in row.labels)
@@ -150,16 +151,6 @@ def _as_marked(text: str) -> str:
     Other punctuation stays: marks such as [[ ]] and << >> around entities make another text of a sentence.
     """
     return " ".join(text.casefold().split()).rstrip(" .!?")
-
-
-def _begin_again(rows_of: Mapping[str, Sequence[LabelledText]]) -> bool:
-    """Whether splits number their rows anew: of most numbers that two of them have, the texts are others."""
-    first: dict[str, str] = {}
-    same = Counter[bool]()
-    for row in (row for rows in rows_of.values() for row in rows if row.id.isdigit()):
-        same.update([first[row.id] == row.text] if row.id in first else ())
-        first.setdefault(row.id, row.text)
-    return same[False] > same[True]
 
 
 def _check_labels(labels: Sequence[str], n_rows: int, in_lists: bool, rejected: bool) -> None:

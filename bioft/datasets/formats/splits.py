@@ -29,6 +29,19 @@ ALL = "all"
 T = TypeVar("T")
 
 
+def begin_again(rows_of: Mapping[str, Iterable[tuple[str, str]]]) -> bool:
+    """Whether splits, of ids and texts, count anew: of most ids that two of them have, the texts are others.
+
+    One text that was mended makes no other rows of those that two splits share.
+    """
+    first: dict[str, str] = {}
+    same = Counter[bool]()
+    for number, text in (row for rows in rows_of.values() for row in rows):
+        same.update([first[number] == text] if number in first else ())
+        first.setdefault(number, text)
+    return same[False] > same[True]
+
+
 class Division(NamedTuple):
     """Rows by split, and what a manifest says of how they came there."""
 

@@ -6,7 +6,7 @@ this relates to the anchor: drawn at random, or those whose words are most like 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Annotated, Any
@@ -22,7 +22,7 @@ from bioft.datasets.pubmed import relations as pubmed_relations
 from bioft.datasets.pubmed.articles import LICENSE
 from bioft.datasets.pubmed.collection import Collection, read_collection
 from bioft.datasets.pubmed.relations import Matrix
-from bioft.datasets.rank import rank_bm25
+from bioft.datasets.rank import random_order, rank_bm25
 from bioft.datasets.splits import SPLITS, check_columns
 from bioft.errors import BioftError, LeakageError, suggestion
 from bioft.storage.text_lines import normalise
@@ -307,12 +307,6 @@ def _with_negatives(
         pmids = [articles[each].pmid for each in chosen]
         rows.append((*(texts[each] for each in chosen), groups[anchor], kind, negative_kind, *pmids))
     return rows
-
-
-def random_order(n: int, rng: np.random.Generator) -> Iterator[int]:
-    """Numbers below n at random: a few, with which one is content nearly always, then all of them."""
-    yield from rng.integers(n, size=100).tolist()
-    yield from rng.permutation(n).tolist()
 
 
 def _count(rows: Dataset) -> dict[str, int]:

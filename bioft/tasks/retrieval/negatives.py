@@ -13,7 +13,7 @@ from datasets import Dataset
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.util import mine_hard_negatives
 
-from bioft.datasets.pubmed.pairs import random_order
+from bioft.datasets.rank import random_order
 from bioft.errors import BioftError
 from bioft.models import progress
 from bioft.storage.text_lines import normalise

@@ -257,6 +257,21 @@ def test_pubtator_with_a_space_that_offsets_do_not_count_and_relations_of_nothin
         build_entities([full])
 
 
+def test_a_text_that_was_mended_does_not_make_its_split_count_anew(tmp_path: Path) -> None:
+    """Else documents that two splits share would have another id in each, and go into both without a word."""
+
+    def split(name: str, numbers: range, mended: int) -> Path:
+        texts = (
+            f"{n}|t|Drug{n:02d} helped{'.' * (n == mended)}\n{n}|a|\n{n}\t0\t6\tDrug{n:02d}\tChemical\t\n"
+            for n in numbers
+        )
+        return save(tmp_path, name, "\n".join(texts))
+
+    files = [split("train.txt", range(RECORDS), -1), split("test.txt", range(4), 3)]
+    with pytest.raises(BioftError, match="The id '0' is in train and in test"):
+        build_entities(files)
+
+
 @pytest.mark.parametrize("end", ["after", "last"])
 def test_sentences_of_ddi_2011_and_of_pgr(tmp_path: Path, end: str) -> None:
     """Ends that name the character after a mention, words in other letters, ids that begin again in the test split."""

@@ -68,7 +68,8 @@ def test_weights_of_scores_that_were_rounded_otherwise_are_the_same_and_others_a
         found.append(together.differs(recorded, labels, scores))
         for factor in (0.5, 1.5):
             other = recorded["weights"] | {FINE_TUNED: recorded["weights"][FINE_TUNED] * factor}
-            assert together.differs(recorded | {"weights": other}, labels, scores, noise)
+            # Neither is what is stored far off a way to be less exact.
+            assert all(together.differs(recorded | {"weights": other}, labels, scores, its) for its in (noise, 0.1))
     assert any(found), "else rounding alone changes nothing, and this proves nothing"
 
 
