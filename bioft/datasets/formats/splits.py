@@ -196,7 +196,7 @@ def components(
 def _check_apart(rows_of: Mapping[str, Sequence[T]], key: Callable[[T], Any], what: str, mend: str) -> None:
     first: dict[Any, str] = {}
     for name, rows in rows_of.items():
-        for value in {key(row) for row in rows} - {None}:
+        for value in dict.fromkeys(key(row) for row in rows if key(row) is not None):
             if first.setdefault(value, name) != name:
                 raise BioftError(f"The {what} {value!r} is in {first[value]} and in {name}. {mend}")
 
